@@ -1,0 +1,1 @@
+"""Segment tracking pixels as a test double."""

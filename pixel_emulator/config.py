@@ -1,0 +1,75 @@
+"""Every setting, declared once; doors derive their flags and options from `settings()`."""
+
+from collections.abc import Iterator
+from dataclasses import Field, dataclass, field, fields
+from typing import Any
+
+from pixel_emulator.core.calls import Dialect
+from pixel_emulator.core.mistakes import InputError, Mistake, likely
+
+type Value = str | int | bool | tuple[str, ...]
+
+
+def _setting(default: Value, text: str, *, choices: tuple[str, ...] = ()) -> Any:
+    return field(default=default, metadata={"help": text, "choices": choices})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a user can set; the same names stand in every door.
+
+    Raises InputError for a value that is not allowed.
+    """
+
+    hosts: tuple[str, ...] = _setting(
+        ("api.segment.io", "events.eu1.segmentapis.com", "eu1.api.segmentapis.com"),
+        "Hosts that are emulated; every other host passes through untouched.",
+    )
+    dialect: str = _setting(
+        Dialect.DOCUMENTED.value,
+        "Which account of the endpoint decides: `documented` also accepts raw JSON in `data` "
+        "(as damaged), `strict` is Segment's published source exactly.",
+        choices=tuple(Dialect),
+    )
+    source: tuple[str, ...] = _setting(
+        (),
+        "NAME=KEY: gives a write key a name. With any given, every other key is `unknown_source`.",
+    )
+    record: str = _setting("", "File that the calls are recorded to, as YAML.")
+    keep_write_keys: bool = _setting(
+        False, "Store write keys in the recording as they are; by default they are masked."
+    )
+    host: str = _setting(
+        "127.0.0.1", "Address to listen on; anything but loopback is an open proxy."
+    )
+    port: int = _setting(8080, "Port to listen on; 0 picks a free one.")
+    offline: bool = _setting(False, "Refuse every host that is not emulated, and list them.")
+    http2: bool = _setting(False, "Offer HTTP/2 to clients of the emulated hosts.")
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if isinstance(value, list):  # mitmproxy and pytest hand sequences over as lists
+                object.__setattr__(self, each.name, tuple(value))
+            choices = each.metadata["choices"]
+            if choices and value not in choices:
+                allowed = " or ".join(choices)
+                raise InputError(
+                    Mistake(f'{each.name}: "{value}" is not {allowed}{likely(value, choices)}')
+                )
+        self.sources()
+
+    def sources(self) -> dict[str, str]:
+        """The names that the user gave to write keys: key -> name."""
+        named: dict[str, str] = {}
+        for item in self.source:
+            name, equals, key = item.partition("=")
+            if not (name and equals and key):
+                raise InputError(Mistake(f'source: "{item}" is not NAME=KEY'))
+            named[key] = name
+        return named
+
+
+def settings() -> Iterator[Field[Any]]:
+    """Each setting as a dataclass field: name, type, default, `metadata["help"]`, `["choices"]`."""
+    return iter(fields(Settings))

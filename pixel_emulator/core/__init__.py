@@ -1,0 +1,1 @@
+"""The Pixel API and the assertion language: functions from values to values."""

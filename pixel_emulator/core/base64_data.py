@@ -1,0 +1,88 @@
+"""The `data` parameter as base64: Segment's decoder order, and why a value failed."""
+
+import re
+from base64 import b64decode, b64encode
+from dataclasses import dataclass
+
+from pixel_emulator.core.calls import Alphabet
+
+_BODY = {Alphabet.URL: rb"[A-Za-z0-9_-]*", Alphabet.STD: rb"[A-Za-z0-9+/]*"}
+_UNPADDED = {each: re.compile(rb"(?:%s)\Z" % body) for each, body in _BODY.items()}
+_PADDED = {each: re.compile(rb"(?:%s={0,2})\Z" % body) for each, body in _BODY.items()}
+_ORDER = tuple((each, padded) for each in Alphabet for padded in (False, True))
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """The bytes of a base64 value, and how it was written."""
+
+    data: bytes
+    alphabet: Alphabet
+    padded: bool
+
+
+def decode(value: bytes) -> Decoded | None:
+    """Decode as Segment's edge does, or None (Segment 2018, message.FromBase64).
+
+    URL-safe unpadded, URL-safe padded, standard unpadded, standard padded: the first that fits.
+    As in Go's encoding/base64, CR and LF are ignored and trailing bits may be set.
+    """
+    compact = value.replace(b"\r", b"").replace(b"\n", b"")
+    for alphabet, padded in _ORDER:
+        shape = _PADDED if padded else _UNPADDED
+        remainder = len(compact) % 4
+        if (remainder if padded else remainder == 1) or not shape[alphabet].match(compact):
+            continue
+        filled = compact + b"=" * (-len(compact) % 4)
+        altchars = b"-_" if alphabet is Alphabet.URL else None
+        return Decoded(b64decode(filled, altchars), alphabet, padded)
+    return None
+
+
+def encode(data: bytes, alphabet: Alphabet, *, padded: bool) -> bytes:
+    """The inverse of `decode`."""
+    text = b64encode(data, b"-_" if alphabet is Alphabet.URL else None)
+    return text if padded else text.rstrip(b"=")
+
+
+def failure(value: bytes) -> tuple[str, str]:
+    """Why `decode` gave None: the cause, and how to mend it."""
+    if b" " in value.strip(b" ") or b" " in value:
+        return (
+            "`data` holds a space where base64 has none: a raw `+` in a query means a space",
+            "Use the URL-safe alphabet (`-` and `_`), or write each `+` as `%2B`.",
+        )
+    stray = re.search(rb"[^A-Za-z0-9+/=_\r\n-]", value)
+    if stray:
+        shown = stray[0].decode("latin-1").encode("unicode_escape").decode()
+        return (
+            f"`data` is not base64: character `{shown}` at offset {stray.start()}",
+            "Encode the JSON object with URL-safe base64.",
+        )
+    if re.search(rb"[-_]", value) and re.search(rb"[+/]", value):
+        return (
+            "`data` mixes the URL-safe and the standard base64 alphabet",
+            "Use one alphabet, best the URL-safe one.",
+        )
+    return (
+        "`data` is base64 of an impossible length or with wrong `=` padding: it was cut or altered",
+        "Send the whole value, either without `=` or padded to a multiple of four characters.",
+    )
+
+
+TELLTALES: tuple[tuple[bytes, str, str], ...] = (
+    (b"\xef\xbb\xbf", "a byte order mark stands before the JSON", "Encode without a BOM."),
+    (b"\xff\xfe", "it is UTF-16", "Encode the JSON as UTF-8."),
+    (b"\xfe\xff", "it is UTF-16", "Encode the JSON as UTF-8."),
+    (b"{\x00", "it is UTF-16", "Encode the JSON as UTF-8."),
+    (b"\x00{", "it is UTF-16", "Encode the JSON as UTF-8."),
+    (b"\x1f\x8b", "it is gzip", "Send plain JSON."),
+    (b"{&quot;", "it was HTML-escaped before base64", "Turn off auto-escaping where you encode."),
+    (b"{&#", "it was HTML-escaped before base64", "Turn off auto-escaping where you encode."),
+    (b"%7B", "it was percent-encoded before base64", "Encode the JSON itself."),
+    (b"{'", "it is a Python repr, not JSON", "Use json.dumps."),
+    (b"eyJ", "it is base64 twice", "Encode once."),
+    (b"{{", "it is an unreplaced template token", "Fill the template before encoding."),
+    (b"{\xe2\x80\x9c", "it has curly quotes", "Use plain double quotes."),
+)
+"""What the decoded bytes begin with when they are no JSON: what it means, how to mend it."""

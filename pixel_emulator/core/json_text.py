@@ -1,0 +1,151 @@
+"""JSON text to values and back, without losing a digit and without recursion."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Never, Self
+
+from pixel_emulator.core.calls import JSON
+
+MAX_NESTING = 10_000
+"""Go's encoding/json refuses deeper values ("exceeded max depth"), and so does Segment's edge."""
+
+_MAX_DIGITS = 4_000  # Python refuses to convert longer integers from text (sys.int_info)
+_BRACKET_OR_STRING = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+
+
+class Number(float):
+    """A float that remembers the digits it was written with: `1.10` stays `1.10`."""
+
+    __slots__ = ("text",)
+    text: str
+
+    def __new__(cls, text: str) -> Self:
+        """Read the digits of a JSON number; an exponent out of range gives an infinity."""
+        number = super().__new__(cls, text)
+        number.text = text
+        return number
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def __reduce__(self) -> tuple[type["Number"], tuple[str]]:
+        return Number, (self.text,)
+
+
+def parse(text: str) -> JSON:
+    """The value of a JSON text (RFC 8259; `NaN` and `Infinity` are not JSON).
+
+    Integers are int, other numbers are `Number`, the last of repeated keys wins.
+    Raises ValueError, also for values nested deeper than `MAX_NESTING`.
+    """
+    return parse_noting_repeats(text)[0]
+
+
+def parse_noting_repeats(text: str) -> tuple[JSON, bool]:
+    """As `parse`, and whether any object held a key twice."""
+    try:
+        try:
+            return _strict_decoder.decode(text), False
+        except _RepeatedKeyError:
+            return _decoder.decode(text), True
+    except RecursionError:
+        raise ValueError(f"nested deeper than {MAX_NESTING:,} levels") from None
+
+
+def kind(value: JSON) -> str:
+    """The JSON type of a value: object, array, string, number, boolean or null."""
+    return _KINDS.get(type(value), "number")
+
+
+def depth(text: str) -> int:
+    """How deep the brackets of a JSON text nest; 0 for a scalar."""
+    level = deepest = 0
+    for match in _BRACKET_OR_STRING.finditer(text):
+        if match[0] in "[{":
+            level += 1
+            deepest = max(deepest, level)
+        elif match[0] in "]}":
+            level -= 1
+    return deepest
+
+
+def write(
+    value: JSON, *, indent: int | None = None, separators: tuple[str, str] = (", ", ": ")
+) -> str:
+    """The value as ASCII JSON text with its digits kept, however deep it nests."""
+    comma, colon = separators
+    return "".join(_pieces(value, indent, comma if indent is None else ",", colon))
+
+
+def _integer(text: str) -> int | Number:
+    # int("-0") would lose its sign.
+    return Number(text) if len(text) > _MAX_DIGITS or text == "-0" else int(text)
+
+
+def _refuse_constant(name: str) -> Never:
+    raise ValueError(f"{name} is not JSON")
+
+
+class _RepeatedKeyError(Exception):
+    """An object held a key twice: read the text again, without asking."""
+
+
+def _unique(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise _RepeatedKeyError
+    return members
+
+
+_decoder = json.JSONDecoder(parse_float=Number, parse_int=_integer, parse_constant=_refuse_constant)
+_strict_decoder = json.JSONDecoder(
+    parse_float=Number,
+    parse_int=_integer,
+    parse_constant=_refuse_constant,
+    object_pairs_hook=_unique,
+)
+_KINDS = {
+    dict: "object", list: "array", str: "string", bool: "boolean", type(None): "null"
+}  # fmt: skip
+
+
+def _scalar(value: JSON) -> str:
+    if isinstance(value, Number):
+        return value.text
+    return json.dumps(value)
+
+
+def _pieces(root: JSON, indent: int | None, comma: str, colon: str) -> Iterator[str]:
+    # A stack of open containers: each is an iterator of (prefix, value) and its closing bracket.
+    stack: list[tuple[Iterator[tuple[str, JSON]], str]] = [(iter([("", root)]), "")]
+    first = True
+    while stack:
+        items, close = stack[-1]
+        item = next(items, None)
+        if item is None:
+            stack.pop()
+            if close:
+                if indent is not None and not first:
+                    yield "\n" + " " * indent * (len(stack) - 1)
+                yield close
+            first = False
+            continue
+        prefix, value = item
+        if len(stack) > 1:
+            yield "" if first else comma
+            if indent is not None:
+                yield "\n" + " " * indent * (len(stack) - 1)
+        yield prefix
+        if isinstance(value, dict):
+            yield "{"
+            members = ((json.dumps(key) + colon, member) for key, member in value.items())
+            stack.append((iter(members), "}"))
+            first = True
+        elif isinstance(value, list):
+            yield "["
+            stack.append((iter([("", member) for member in value]), "]"))
+            first = True
+        else:
+            yield _scalar(value)
+            first = False

@@ -1,0 +1,47 @@
+"""A user's mistake: where it stands, what is wrong, and what was probably meant."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A place in a file; `line` and `column` count from 1, 0 means unknown."""
+
+    file: str = ""
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        parts = [self.file or "<input>", *(str(n) for n in (self.line, self.column) if n)]
+        return ":".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One mistake in one sentence; `path` is the way to it inside the document."""
+
+    message: str
+    location: Location = Location()
+    path: str = ""
+
+    def __str__(self) -> str:
+        where = f"{self.location}: " if self.location.file else ""
+        path = f"{self.path}: " if self.path else ""
+        return f"{where}{path}{self.message}"
+
+
+class InputError(ValueError):
+    """Everything that is wrong with one input, all at once; doors print it and exit with 2."""
+
+    def __init__(self, *mistakes: Mistake) -> None:
+        super().__init__("\n".join(map(str, mistakes)))
+        self.mistakes = mistakes
+
+
+def likely(word: str, allowed: Iterable[str]) -> str:
+    """` (did you mean "x"?)` for the nearest of `allowed`, else an empty text."""
+    by_folded = {name.casefold(): name for name in allowed}
+    found = get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
+    return f' (did you mean "{by_folded[found[0]]}"?)' if found else ""
