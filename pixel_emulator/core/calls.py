@@ -118,6 +118,11 @@ class PixelRequest:
         return self.target.partition(b"?")[2]
 
     @property
+    def line(self) -> bytes:
+        """The request line, in origin form."""
+        return b" ".join((self.method.encode(), self.target, self.http_version.encode()))
+
+    @property
     def url(self) -> str:
         """The absolute URL; bytes that no URL may hold are percent-encoded."""
         return f"{self.scheme}://{self.host}{printable(self.target)}"

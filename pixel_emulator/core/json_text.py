@@ -42,13 +42,13 @@ def parse(text: str) -> JSON:
     return parse_noting_repeats(text)[0]
 
 
-def parse_noting_repeats(text: str) -> tuple[JSON, bool]:
-    """As `parse`, and whether any object held a key twice."""
+def parse_noting_repeats(text: str) -> tuple[JSON, str | None]:
+    """As `parse`, and a key that stands in one object twice, or None."""
     try:
         try:
-            return _strict_decoder.decode(text), False
-        except _RepeatedKeyError:
-            return _decoder.decode(text), True
+            return _strict_decoder.decode(text), None
+        except _RepeatedKeyError as repeat:
+            return _decoder.decode(text), repeat.key
     except RecursionError:
         raise ValueError(f"nested deeper than {MAX_NESTING:,} levels") from None
 
@@ -88,13 +88,18 @@ def _refuse_constant(name: str) -> Never:
 
 
 class _RepeatedKeyError(Exception):
-    """An object held a key twice: read the text again, without asking."""
+    """An object holds `key` twice: read the text again, without asking."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
 
 
 def _unique(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
     members = dict(pairs)
     if len(members) < len(pairs):
-        raise _RepeatedKeyError
+        keys = [key for key, _ in pairs]
+        raise _RepeatedKeyError(next(key for key in members if keys.count(key) > 1))
     return members
 
 
@@ -105,9 +110,13 @@ _strict_decoder = json.JSONDecoder(
     parse_constant=_refuse_constant,
     object_pairs_hook=_unique,
 )
-_KINDS = {
-    dict: "object", list: "array", str: "string", bool: "boolean", type(None): "null"
-}  # fmt: skip
+_KINDS: dict[type, str] = {
+    dict: "object",
+    list: "array",
+    str: "string",
+    bool: "boolean",
+    type(None): "null",
+}
 
 
 def _scalar(value: JSON) -> str:

@@ -84,17 +84,17 @@ def decode(call_type: CallType, query: bytes, dialect: Dialect) -> Call:
     With a non-empty `data` every other parameter is ignored; else the flat form (Segment 2018).
     """
     parsed = parse_query(query)
-    problems = [problem("malformed_parameter", shown=_shown(raw)) for raw in parsed.malformed]
+    problems = [problem("malformed_parameter", value=text_of(raw)) for raw in parsed.malformed]
     problems += [
-        problem("amp_parameter", shown=_shown(key))
+        problem("amp_parameter", value=text_of(key))
         for key, _ in parsed.pairs
         if key.startswith(b"amp;")
     ]
     data = parsed.first(b"data")
     if not data:
-        payload, conflicts = expand(parsed.pairs)
-        problems += [problem("flat_key_conflict", path) for path in conflicts]
-        return Call(type=call_type, form=Form.FLAT, payload=payload, problems=tuple(problems))
+        flat, conflicts = expand(parsed.pairs)
+        problems += [problem("flat_key_conflict", path, value=path) for path in conflicts]
+        return Call(type=call_type, form=Form.FLAT, payload=flat, problems=tuple(problems))
     problems += _beside_data(parsed)
     decoded = base64_data.decode(data)
     if decoded is not None:
@@ -170,9 +170,9 @@ def _beside_data(parsed: Query) -> list[Problem]:
     problems = []
     if names.count(b"data") > 1:
         problems.append(problem("repeated_data"))
-    others = dict.fromkeys(_shown(key) for key in names if key != b"data")
+    others = tuple(dict.fromkeys(text_of(key) for key in names if key != b"data"))
     if others:
-        problems.append(problem("ignored_parameters", shown=", ".join(others)))
+        problems.append(problem("ignored_parameters", value=others))
     return problems
 
 
@@ -194,8 +194,8 @@ def _json_object(data: bytes) -> tuple[Payload | None, list[Problem]]:
         cause = f"the decoded JSON is of type {json_text.kind(value)}, not object"
         return None, [problem("bad_request", cause=cause, mend="Send exactly one JSON object.")]
     problems = []
-    if repeated:
-        problems.append(problem("duplicate_json_key"))
+    if repeated is not None:
+        problems.append(problem("duplicate_json_key", value=repeated))
     if "\ufffd" in text and text.encode() != data:
         problems.append(problem("invalid_utf8"))
     if "\\u" in text and _has_lone_surrogate(text):
@@ -212,7 +212,3 @@ def _has_lone_surrogate(text: str) -> bool:
             return True
         high_ends_at = match.end() if 0xD800 <= unit <= 0xDBFF else -1
     return high_ends_at != -1
-
-
-def _shown(raw: bytes) -> str:
-    return text_of(raw[:60])

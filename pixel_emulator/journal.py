@@ -1,0 +1,210 @@
+"""The one mutable object: every request so far, recorded before it is answered."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Protocol
+
+from pixel_emulator.config import Settings
+from pixel_emulator.core.calls import (
+    JSON,
+    KEPT,
+    Dialect,
+    Evidence,
+    Hit,
+    Outcome,
+    PixelRequest,
+    Problem,
+)
+from pixel_emulator.core.judgement import Judgement, judge
+from pixel_emulator.core.rules import problem
+
+
+class Recorder(Protocol):
+    """What a journal writes to; both methods raise OSError where the file cannot be written."""
+
+    def append(self, hit: Hit) -> None:
+        """Hand one hit to the operating system."""
+
+    def close(self, end: dict[str, JSON]) -> None:
+        """Write the end of the recording and close it."""
+
+
+def utc_now() -> datetime:
+    """The time of day, aware and in UTC."""
+    return datetime.now(UTC)
+
+
+class Journal:
+    """The requests of one run, safe to use from any thread.
+
+    `record` returns only when the hit is in the journal and, with a recorder, handed to the
+    operating system; a door sends its answer after that. A recorder that fails is a failure of
+    the emulator: it is kept in `failures`, and the evidence is incomplete from then on.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        recorder: Recorder | None = None,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._dialect = Dialect(settings.dialect)
+        self._sources = settings.sources()
+        self._recorder = recorder
+        self._now = now
+        self._changed = threading.Condition()
+        self._hits: list[Hit] = []
+        self._message_ids: set[str] = set()
+        self._subscribers: list[Callable[[Hit], None]] = []
+        self._connections = 0
+        self._refused_handshakes: Counter[str] = Counter()
+        self._reached: set[str] = set()
+        self._refused_hosts: Counter[str] = Counter()
+        self._failures: list[str] = []
+
+    @property
+    def hits(self) -> tuple[Hit, ...]:
+        """All requests so far, in order."""
+        with self._changed:
+            return tuple(self._hits)
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """What went wrong in the emulator itself, one sentence each."""
+        with self._changed:
+            return tuple(self._failures)
+
+    @property
+    def refused_hosts(self) -> tuple[str, ...]:
+        """The hosts to which connections were refused, sorted."""
+        with self._changed:
+            return tuple(sorted(self._refused_hosts))
+
+    def record(self, request: PixelRequest) -> Hit:
+        """Judge a request, stamp it, write it down, and tell everybody who waits."""
+        judgement = judge(request, self._dialect, self._sources)
+        digest = sha256(request.line).hexdigest()
+        with self._changed:
+            time = self._now()
+            outcome, problems = self._among_others(judgement)
+            hit = Hit(
+                seq=len(self._hits) + 1,
+                time=time.replace(microsecond=time.microsecond // 1000 * 1000),
+                request=request,
+                status=judgement.route.response.status,
+                call=judgement.call,
+                outcome=outcome,
+                problems=problems,
+                source=judgement.source,
+                digest=digest,
+            )
+            self._write(hit)
+            self._hits.append(hit)
+            self._changed.notify_all()
+            for tell in tuple(self._subscribers):
+                tell(hit)
+        return hit
+
+    def connected(self) -> None:
+        """A client has connected."""
+        with self._changed:
+            self._connections += 1
+            self._changed.notify_all()
+
+    def handshake_refused(self, host: str, *, abandoned: bool = False) -> None:
+        """A client broke off its TLS handshake for `host`.
+
+        `abandoned` means without an alert: browsers drop spare connections that way, so it
+        counts only as long as no request has reached the host.
+        """
+        with self._changed:
+            if not (abandoned and host in self._reached):
+                self._refused_handshakes[host] += 1
+            self._changed.notify_all()
+
+    def reached(self, host: str) -> None:
+        """A request for `host` arrived: the client has accepted our CA after all."""
+        with self._changed:
+            self._reached.add(host)
+            self._refused_handshakes.pop(host, None)
+
+    def refused(self, host: str) -> None:
+        """A connection to `host` was refused (`--offline`, or an address never allowed)."""
+        with self._changed:
+            self._refused_hosts[host] += 1
+
+    def fail(self, message: str) -> None:
+        """Note a failure of the emulator itself: from now on the evidence is incomplete."""
+        with self._changed:
+            self._failures.append(message)
+            self._changed.notify_all()
+
+    def subscribe(self, tell: Callable[[Hit], None]) -> Callable[[], None]:
+        """Call `tell` with each new hit, in order, before it is answered; returns the way out."""
+        with self._changed:
+            self._subscribers.append(tell)
+        return lambda: self._subscribers.remove(tell)
+
+    def wait(self, done: Callable[[tuple[Hit, ...]], bool], timeout: float) -> bool:
+        """Wait until `done` holds for the hits; False after `timeout` seconds."""
+        with self._changed:
+            return self._changed.wait_for(lambda: done(tuple(self._hits)), timeout)
+
+    def evidence(self) -> Evidence:
+        """All that is known so far, and what may be missing from it."""
+        with self._changed:
+            return Evidence(
+                hits=tuple(self._hits), connections=self._connections, gaps=self._gaps()
+            )
+
+    def close(self) -> None:
+        """End the recording; what arrives later is not written."""
+        with self._changed:
+            recorder, self._recorder = self._recorder, None
+            if recorder is None:
+                return
+            end: dict[str, JSON] = {"calls": len(self._hits), "connections": self._connections}
+            if gaps := self._gaps():
+                end["gaps"] = list(gaps)
+            try:
+                recorder.close(end)
+            except OSError as error:
+                self._failures.append(f"the end of the recording could not be written: {error}")
+
+    def _among_others(self, judgement: Judgement) -> tuple[Outcome, tuple[Problem, ...]]:
+        """The outcome once earlier calls count: Segment keeps one call of each messageId."""
+        outcome, problems = judgement.outcome, judgement.problems
+        if outcome not in KEPT or judgement.call is None or judgement.call.payload is None:
+            return outcome, problems
+        message_id = judgement.call.payload.get("messageId")
+        if not isinstance(message_id, str) or not message_id:
+            return outcome, problems
+        if message_id not in self._message_ids:
+            self._message_ids.add(message_id)
+            return outcome, problems
+        problems = (*problems, problem("duplicate_message_id", "messageId"))
+        return Outcome.DUPLICATE if outcome is Outcome.DELIVERED else outcome, problems
+
+    def _write(self, hit: Hit) -> None:
+        if self._recorder is None:
+            return
+        try:
+            self._recorder.append(hit)
+        except OSError as error:
+            # Going on after a lost call would leave a hole that nobody sees.
+            self._recorder = None
+            self._failures.append(f"call #{hit.seq} could not be recorded: {error}")
+
+    def _gaps(self) -> tuple[str, ...]:
+        return (
+            *(
+                f"{len(self._hits)} calls, {count} TLS handshakes for {host} refused by the "
+                "client: it does not trust the CA of the emulator"
+                for host, count in sorted(self._refused_handshakes.items())
+            ),
+            *self._failures,
+        )

@@ -1,0 +1,107 @@
+"""JSON text to values and back."""
+
+import json
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pixel_emulator.core import json_text
+from pixel_emulator.core.json_text import Number
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False).map(str),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1.10", "-0", "1e21", "1E+2", "12345678901234567890", "0.1", "-1.5e-9", "1" * 5_000],
+)
+def test_numbers_keep_their_digits(text):
+    assert json_text.write(json_text.parse(f"[{text}]")) == f"[{text}]"
+
+
+def test_a_number_is_a_float_with_a_memory():
+    number = Number("49.90")
+    assert number == 49.9
+    assert repr(number) == "49.90"
+    assert isinstance(json_text.parse("7"), int)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "NaN", "Infinity", "-Infinity", "01", "1.", ".5", "+1", "'a'", "{a:1}", "[1,]", "",
+        '{"a":1} x', '\ufeff{"a":1}', '"\n"', '"\\x41"', "[" * 10_001 + "]" * 10_001, "[" * 50_000,
+    ],
+)  # fmt: skip
+def test_what_is_not_json_is_a_value_error(text):
+    with pytest.raises(ValueError):
+        json_text.parse(text)
+
+
+def test_a_deep_value_is_read_and_written_in_a_thread_too():
+    """Threads have smaller stacks; neither way may overflow one."""
+    text = '{"a": ' * 4_500 + "[" * 4_500 + "]" * 4_500 + "}" * 4_500
+    written: list[str] = []
+    thread = threading.Thread(target=lambda: written.append(json_text.write(json_text.parse(text))))
+    thread.start()
+    thread.join()
+    assert written == [text]
+
+
+@pytest.mark.parametrize(
+    ("text", "repeated"),
+    [
+        ('{"b": 0, "a": 1, "a": 2}', "a"),
+        ('{"b": [{"a": 1, "\\u0061": 2}]}', "a"),
+        ('{"a": {"a": 1}}', None),
+        ('[{"a": 1}, {"a": 2}]', None),
+    ],
+)
+def test_repeated_keys_are_noted_and_the_last_wins(text, repeated):
+    value, noted = json_text.parse_noting_repeats(text)
+    assert noted == repeated
+    assert json.dumps(value) == json.dumps(json.loads(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "levels"),
+    [("1", 0), ("[]", 1), ('{"a[{": [{}]}', 3), ('["\\"[["]', 1), ("[[],[[]]]", 3)],
+)
+def test_depth_counts_brackets_outside_strings(text, levels):
+    assert json_text.depth(text) == levels
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        ({}, "object"), ([], "array"), ("", "string"), (True, "boolean"), (None, "null"),
+        (1, "number"), (Number("1.0"), "number"), (0.5, "number"),
+    ],
+)  # fmt: skip
+def test_kinds_are_the_json_types(value, name):
+    assert json_text.kind(value) == name
+
+
+@given(JSON_VALUES)
+def test_write_is_json_and_parse_its_inverse(value):
+    for text in (
+        json_text.write(value),
+        json_text.write(value, indent=2),
+        json_text.write(value, separators=(",", ":")),
+    ):
+        assert text.isascii()
+        assert json.loads(text) == value
+        assert json_text.parse(text) == value
+
+
+def test_the_layouts_are_those_of_the_json_module():
+    value = json_text.parse('{"a": [1, {}, [], {"b": null}], "c": "ü"}')
+    assert json_text.write(value) == json.dumps(value)
+    assert json_text.write(value, indent=2) == json.dumps(value, indent=2)
+    assert json_text.write(value, separators=(",", ":")) == json.dumps(value, separators=(",", ":"))

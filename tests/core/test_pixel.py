@@ -1,0 +1,361 @@
+"""The endpoint: routes, decoding, encoding."""
+
+import base64
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pixel_emulator.core import json_text
+from pixel_emulator.core.calls import Alphabet, CallType, Dialect, Form, PixelRequest
+from pixel_emulator.core.pixel import GIF, decode, encode, request_of, route
+
+CASES = Path(__file__).parents[1] / "cases"
+VECTORS = [
+    json.loads(line)
+    for line in (CASES / "decode_vectors.jsonl").read_text(encoding="utf-8").splitlines()
+]
+REAL_URLS = [
+    line.split("\t") for line in (CASES / "pixel_urls.tsv").read_text(encoding="utf-8").splitlines()
+]
+PAYLOADS = st.dictionaries(
+    st.text(),
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        max_leaves=10,
+    ),
+)
+
+
+def strict(url):
+    request = request_of(url)
+    return decode(route("GET", request.path).type, request.query, Dialect.STRICT)
+
+
+def codes(call):
+    return [each.code for each in call.problems]
+
+
+def b64(data, *, url=True):
+    encoded = base64.urlsafe_b64encode(data) if url else base64.b64encode(data)
+    return encoded.decode()
+
+
+# -- routes ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        (b"/v1/pixel/track", CallType.TRACK),
+        (b"/V1/Pixel/PAGE/", CallType.PAGE),
+        (b"/v1/pixel/%74rack", CallType.TRACK),
+        (b"/v1/pixel/track//", None),
+        (b"//v1/pixel/track", None),
+        (b"/v1/pixel/batch", None),
+        (b"/v1/pixel/", None),
+        (b"/v1/pixel/tracks", None),
+        (b"/", None),
+    ],
+)
+def test_a_path_is_one_of_six_calls_or_not_found(path, expected):
+    found = route("GET", path)
+    assert found.type is expected
+    assert found.response.status == (404 if expected is None else 200)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_pixel_is_answered_with_the_gif(method):
+    response = route(method, b"/v1/pixel/track").response
+    assert response.body == GIF
+    assert len(GIF) == 42
+    assert GIF.startswith(b"GIF89a")
+    assert dict(response.headers) == {
+        "Content-Type": "image/gif",
+        "Cache-Control": "no-cache, max-age=0",
+    }
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PATCH"])
+def test_another_method_at_a_pixel_is_not_allowed(method):
+    found = route(method, b"/v1/pixel/track")
+    assert found.type is None
+    assert found.response.status == 405
+    assert dict(found.response.headers)["Allow"] == "GET, HEAD"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("POST", b"/v1/t", 200),
+        ("POST", b"/v1/batch", 200),
+        ("POST", b"/v1/track/", 200),
+        ("OPTIONS", b"/v1/t", 204),
+        ("GET", b"/v1/t", 404),
+        ("POST", b"/v1/nothing", 404),
+    ],
+)
+def test_the_tracking_api_is_answered_so_that_pages_do_not_break(method, path, status):
+    found = route(method, path)
+    assert found.type is None
+    assert found.response.status == status
+    if method == "POST" and status == 200:
+        assert json.loads(found.response.body) == {"success": True}
+
+
+# -- decoding -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=range(len(VECTORS)))
+def test_the_strict_dialect_decodes_as_segments_2018_source_does(vector):
+    request = request_of(vector["url"])
+    found = route("GET", request.path)
+    if vector.get("status") == 404:
+        assert found.type is None
+        return
+    call = decode(found.type, request.query, Dialect.STRICT)
+    assert call.type == vector["type"]
+    assert call.form == {"data": "base64", "flat": "flat"}[vector["form"]]
+    if vector.get("dropped"):
+        assert call.payload is None
+        assert "bad_request" in codes(call)
+        return
+    payload = json.loads(json_text.write(call.payload))
+    payload.pop("receivedAt", None)
+    vector["body"].pop("receivedAt", None)
+    assert payload == vector["body"]
+
+
+@pytest.mark.parametrize(("url", "origin"), REAL_URLS, ids=range(len(REAL_URLS)))
+def test_real_urls_decode_as_a_person_would_expect(url, origin):
+    call = strict(url)
+    assert call.accepted
+    if "data=ey" in url or "data=ew" in url:
+        assert call.form is Form.BASE64
+        assert "writeKey" in call.payload
+    else:
+        assert call.form is Form.FLAT
+    assert not [each for each in call.problems if each.severity == "drop"], origin
+
+
+@pytest.mark.parametrize(
+    ("data", "payload"),
+    [
+        (b64(b'{"a":1}').rstrip("="), {"a": 1}),
+        (b64(b'{"a":1}'), {"a": 1}),
+        (b64(b'{"a":1}').replace("=", "%3D"), {"a": 1}),
+        (b64(b'{"a":"~>?"}', url=False).replace("+", "%2B"), {"a": "~>?"}),
+        (b64(b'{"a":"???"}', url=False), {"a": "???"}),
+        ("eyJh%0D%0AIjoxfQ", {"a": 1}),
+        ("eyJhIjoxfR", {"a": 1}),  # trailing bits may be set
+        (b64(b'{"a":1,"a":2}'), {"a": 2}),
+        (b64(b' {"a":12345678901234567890}\n'), {"a": 12345678901234567890}),
+        (b64(b'{"a":"\xe2\x82"}'), {"a": "\ufffd\ufffd"}),
+        (b64(b'{"a":"\\ud800"}'), {"a": "\ud800"}),
+        (b64(b'{"a":"' + b"x" * 32_760 + b'"}'), {"a": "x" * 32_760}),
+    ],
+)
+def test_base64_that_segment_reads(data, payload):
+    call = strict(f"/v1/pixel/track?data={data}")
+    assert call.payload == payload
+    assert call.form is Form.BASE64
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b64(b'{"aab":">"}', url=False), "raw `+`"),
+        ("eyJhIjoxfQ=", "padding"),
+        ("eyJhIjoxfQ===", "padding"),
+        ("eyJh%09IjoxfQ", "character `\\t`"),
+        ("ab-_ab+/".replace("+", "%2B"), "mixes"),
+        ("{%22a%22:1}", "not base64"),
+        ("e", "impossible length"),
+        (b64(b"[1]"), "of type array"),
+        (b64(b"null"), "of type null"),
+        (b64(b'"x"'), "of type string"),
+        (b64(b'{"a":1} x'), "not JSON"),
+        (b64(b'\xef\xbb\xbf{"a":1}'), "byte order mark"),
+        (b64(b'{"a":NaN}'), "not JSON"),
+        (b64(b"{&quot;a&quot;:1}"), "HTML-escaped"),
+        (b64(b"{'a': 1}"), "Python repr"),
+        (b64(b64(b'{"a":1}').encode()), "base64 twice"),
+        (b64('{"a":1}'.encode("utf-16-le")), "UTF-16"),
+        (b64(b"{{ payload }}"), "template"),
+        (b64(b'{"a":"' + b"x" * 32_761 + b'"}'), "32,769 bytes"),
+        (b64(b'{"a":' + b"[" * 16_000 + b"]" * 16_000 + b"}"), "nested deeper"),
+        ("%0D%0A", "not JSON"),
+    ],
+)
+def test_data_that_segment_drops_says_why(data, words):
+    call = strict(f"/v1/pixel/track?data={data}")
+    assert call.payload is None
+    [problem] = [each for each in call.problems if each.code == "bad_request"]
+    assert words in problem.message
+    assert problem.severity == "drop"
+
+
+@pytest.mark.parametrize(
+    ("data", "alphabet", "padded"),
+    [
+        ("eyJhIjoxfQ", Alphabet.URL, False),
+        ("eyJhIjoxfQ==", Alphabet.URL, True),
+        ("eyJhIjoiPz8/In0", Alphabet.STD, False),
+        ("eyJhIjoifn5-fiJ9", Alphabet.URL, False),
+        ("eyJhIjoiPz8/IiB9Cg==", Alphabet.STD, True),
+    ],
+)
+def test_how_the_base64_was_written_is_recorded(data, alphabet, padded):
+    call = strict(f"/v1/pixel/track?data={data}")
+    assert (call.alphabet, call.padded) == (alphabet, padded)
+
+
+def test_raw_json_is_damaged_where_documented_and_dropped_where_strict():
+    query = b"data=%7B%22a%22:1.10%7D"
+    documented = decode(CallType.TRACK, query, Dialect.DOCUMENTED)
+    assert documented.form is Form.JSON
+    assert documented.payload == {"a": 1.1}
+    assert codes(documented) == ["raw_json"]
+    assert decode(CallType.TRACK, query, Dialect.STRICT).payload is None
+
+
+def test_a_pair_that_cannot_be_read_is_reported():
+    call = strict("/v1/pixel/track?event=%zz&userId=1")
+    assert call.payload == {"userId": "1"}
+    assert codes(call) == ["malformed_parameter"]
+
+
+def test_parameters_beside_data_are_ignored_and_reported():
+    call = strict("/v1/pixel/track?writeKey=x&data=eyJhIjoxfQ&data=zzz")
+    assert call.payload == {"a": 1}
+    assert codes(call) == ["repeated_data", "ignored_parameters"]
+
+
+def test_an_empty_data_means_the_flat_form():
+    call = strict("/v1/pixel/track?data=&event=x")
+    assert call.form is Form.FLAT
+    assert call.payload == {"data": "", "event": "x"}
+
+
+def test_an_undecoded_ampersand_is_reported_in_both_dialects():
+    for dialect in Dialect:
+        call = decode(CallType.TRACK, b"userId=u&amp;event=e", dialect)
+        assert call.payload == {"userId": "u", "amp;event": "e"}
+        assert codes(call) == ["amp_parameter"]
+
+
+@pytest.mark.parametrize(
+    ("text", "lone"),
+    [
+        (r'{"a":"\ud83c\udf89"}', False),
+        (r'{"a":"\\ud800"}', False),
+        (r'{"a":"\ud83c"}', True),
+        (r'{"a":"\udf89\ud83c"}', True),
+        (r'{"a":"\ud83cx\udf89"}', True),
+        (r'{"a":"\ud83c\n"}', True),
+        (r'{"a":"\u00fc"}', False),
+    ],
+)
+def test_lone_surrogates_are_noted(text, lone):
+    call = strict(f"/v1/pixel/track?data={b64(text.encode())}")
+    assert call.payload == json.loads(text)
+    assert codes(call) == (["lone_surrogate"] if lone else [])
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b'{"a":1,"a":1}', "duplicate_json_key"),
+        (b'{"a":"\xff"}', "invalid_utf8"),
+        (b'{"a":"\xef\xbf\xbd\xff"}', "invalid_utf8"),
+    ],
+)
+def test_oddities_of_the_json_text_are_noted(data, code):
+    assert codes(strict(f"/v1/pixel/track?data={b64(data)}")) == [code]
+
+
+def test_a_replacement_character_that_was_sent_is_no_oddity():
+    assert codes(strict(f"/v1/pixel/track?data={b64('{"a":"�"}'.encode())}")) == []
+
+
+@given(st.sampled_from(list(CallType)), st.binary(max_size=200), st.sampled_from(list(Dialect)))
+def test_decode_never_raises(call_type, query, dialect):
+    call = decode(call_type, query, dialect)
+    assert call.accepted == (not any(each.code == "bad_request" for each in call.problems))
+
+
+@given(st.binary(max_size=100), st.sampled_from(list(Dialect)))
+def test_decode_never_raises_whatever_the_data(data, dialect):
+    decode(CallType.TRACK, b"data=" + data, dialect)
+    decode(CallType.TRACK, b"data=" + base64.urlsafe_b64encode(data), dialect)
+
+
+@pytest.mark.parametrize("levels", [300, 5_000, 9_000])
+def test_deep_data_is_read(levels):
+    """Segment's edge keeps top-level values as raw JSON, so depth alone drops nothing."""
+    data = b'{"a":' + b"[" * levels + b"]" * levels + b"}"
+    payload = strict(f"/v1/pixel/track?data={b64(data)}").payload
+    assert json_text.depth(json_text.write(payload)) == levels + 1
+
+
+# -- encoding -------------------------------------------------------------------------------
+
+
+@given(st.sampled_from(list(CallType)), PAYLOADS, st.sampled_from(list(Alphabet)), st.booleans())
+def test_decode_is_the_inverse_of_encode(call_type, payload, alphabet, padded):
+    request = request_of(encode(call_type, payload, alphabet=alphabet, padded=padded))
+    found = route("GET", request.path)
+    call = decode(found.type, request.query, Dialect.STRICT)
+    assert (call.type, call.payload) == (call_type, payload)
+
+
+@given(PAYLOADS)
+def test_raw_json_survives_its_url(payload):
+    request = request_of(encode(CallType.TRACK, payload, form=Form.JSON))
+    assert decode(CallType.TRACK, request.query, Dialect.DOCUMENTED).payload == payload
+
+
+def test_the_flat_form_survives_its_url():
+    payload = {"userId": "u&1", "properties": {"tags": ["a", "b"], "name": "ü +"}}
+    request = request_of(encode(CallType.TRACK, payload, form=Form.FLAT))
+    assert decode(CallType.TRACK, request.query, Dialect.STRICT).payload == payload
+
+
+# -- pasted URLs ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "scheme", "host", "target"),
+    [
+        ("https://api.segment.io/v1/pixel/track?a=b", "https", "api.segment.io",
+         b"/v1/pixel/track?a=b"),
+        ("HTTP://API.segment.io:80/x#frag", "http", "API.segment.io:80", b"/x"),
+        ("//cdn.example.com/x?y", "https", "cdn.example.com", b"/x?y"),
+        ("api.segment.io/v1/pixel/page?a", "https", "api.segment.io", b"/v1/pixel/page?a"),
+        ("/v1/pixel/track?event=Email Opened", "https", "api.segment.io",
+         b"/v1/pixel/track?event=Email Opened"),
+        ("v1/pixel/track?a.b/c=d", "https", "api.segment.io", b"/v1/pixel/track?a.b/c=d"),
+        ('/x?{"a": "ü"}', "https", "api.segment.io", '/x?{"a": "ü"}'.encode()),
+        ("/x?\udcff", "https", "api.segment.io", b"/x?\xff"),
+        ("https://api.segment.io", "https", "api.segment.io", b"/"),
+        ("https://api.segment.io?x", "https", "api.segment.io", b"/?x"),
+    ],
+)  # fmt: skip
+def test_a_pasted_url_becomes_the_request_it_would_make(text, scheme, host, target):
+    request = request_of(text)
+    assert (request.scheme, request.host, request.target) == (scheme, host, target)
+
+
+@given(st.text())
+def test_any_pasted_text_becomes_some_request(text):
+    request = request_of(text)
+    assert request.target.startswith(b"/")
+    assert request.url.isascii()
+
+
+def test_the_url_of_a_request_is_printable():
+    request = PixelRequest(target=b'/v1/pixel/track?a= "\xff\n')
+    assert request.url == "https://api.segment.io/v1/pixel/track?a=%20%22%FF%0A"
