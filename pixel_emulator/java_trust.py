@@ -13,7 +13,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, pkcs12
 
 _JKS = b"\xfe\xed\xfe\xed"
-_PATH, _PASSWORD = "-Djavax.net.ssl.trustStore=", "-Djavax.net.ssl.trustStorePassword="
 # In the order of the JSSE reference guide; the last is that of a JDK 8.
 _OF_A_JDK = ("lib/security/jssecacerts", "lib/security/cacerts", "jre/lib/security/cacerts")
 
@@ -28,19 +27,15 @@ class Keystore:
 
 def current(environ: Mapping[str, str]) -> Keystore | None:
     """What a JVM trusts under these variables; None where no JDK can be found."""
-    options = dict(
-        (name + equals, value)
-        for name, equals, value in (
-            option.partition("=") for option in split(environ.get("JAVA_TOOL_OPTIONS", ""))
-        )
-    )
-    if path := options.get(_PATH):
-        return Keystore(Path(path), options.get(_PASSWORD, ""))
+    pairs = (option.partition("=") for option in _split(environ.get("JAVA_TOOL_OPTIONS", "")))
+    options = {name: value for name, _, value in pairs}
+    if path := options.get("-Djavax.net.ssl.trustStore"):
+        return Keystore(Path(path), options.get("-Djavax.net.ssl.trustStorePassword", ""))
     candidates = (home / name for home in _homes(environ) for name in _OF_A_JDK)
     return next((Keystore(path) for path in candidates if path.is_file()), None)
 
 
-def split(options: str) -> list[str]:
+def _split(options: str) -> list[str]:
     """The single options of a JAVA_TOOL_OPTIONS; none where a quote is left open."""
     try:
         return shlex.split(options)
@@ -89,12 +84,11 @@ def _homes(environ: Mapping[str, str]) -> Iterator[Path]:
 
 def _jks_entries(data: bytes) -> Iterator[bytes]:
     """The certificates of a JKS file (layout: sun.security.provider.JavaKeyStore), as DER."""
-    count = struct.unpack_from(">I", data, 8)[0]
     offset = 12
     try:
-        for _ in range(count):
+        for _ in range(struct.unpack_from(">I", data, 8)[0]):
             tag, alias = struct.unpack_from(">IH", data, offset)
-            if tag != 2:  # noqa: PLR2004 - a trusted certificate; 1 is a private key
+            if tag != 2:  # 1 is a private key, 2 a trusted certificate
                 raise ValueError("holds private keys")
             offset += 6 + alias + 8  # the alias, then a date
             kind = struct.unpack_from(">H", data, offset)[0]

@@ -23,6 +23,17 @@ class CallType(StrEnum):
     ALIAS = "alias"
 
 
+NAMED_BY = {
+    CallType.IDENTIFY: "userId",
+    CallType.TRACK: "event",
+    CallType.PAGE: "name",
+    CallType.SCREEN: "name",
+    CallType.GROUP: "groupId",
+    CallType.ALIAS: "userId",
+}
+"""The field of each call that tells it from others of its type: `track: Email Opened`."""
+
+
 class Form(StrEnum):
     """How the payload stood in the query."""
 

@@ -1,8 +1,10 @@
 """A user's mistake: where it stands, what is wrong, and what was probably meant."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+
+from pixel_emulator.core.calls import JSON, Steps, path_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,24 @@ class InputError(ValueError):
     def __init__(self, *mistakes: Mistake) -> None:
         super().__init__("\n".join(map(str, mistakes)))
         self.mistakes = mistakes
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What a YAML or JSON file says, and where each of its values stands.
+
+    A member of a map stands where its key begins.
+    """
+
+    file: str
+    data: JSON
+    positions: Mapping[Steps, Location]
+
+    def mistake(self, message: str, *steps: str | int) -> Mistake:
+        """A mistake at the value that `steps` lead to, or at the nearest one around it."""
+        known = next((steps[:n] for n in range(len(steps), 0, -1) if steps[:n] in self.positions), ())
+        location = self.positions.get(known, Location(self.file))
+        return Mistake(message, location, path_text(steps))
 
 
 def likely(word: str, allowed: Iterable[str]) -> str:

@@ -84,16 +84,16 @@ def decode(call_type: CallType, query: bytes, dialect: Dialect) -> Call:
     With a non-empty `data` every other parameter is ignored; else the flat form (Segment 2018).
     """
     parsed = parse_query(query)
-    problems = [problem("malformed_parameter", value=text_of(raw)) for raw in parsed.malformed]
+    problems = [problem("malformed_parameter", shown=text_of(raw)) for raw in parsed.malformed]
     problems += [
-        problem("amp_parameter", value=text_of(key))
+        problem("amp_parameter", shown=text_of(key))
         for key, _ in parsed.pairs
         if key.startswith(b"amp;")
     ]
     data = parsed.first(b"data")
     if not data:
         flat, conflicts = expand(parsed.pairs)
-        problems += [problem("flat_key_conflict", path, value=path) for path in conflicts]
+        problems += [problem("flat_key_conflict", path) for path in conflicts]
         return Call(type=call_type, form=Form.FLAT, payload=flat, problems=tuple(problems))
     problems += _beside_data(parsed)
     decoded = base64_data.decode(data)
@@ -172,7 +172,7 @@ def _beside_data(parsed: Query) -> list[Problem]:
         problems.append(problem("repeated_data"))
     others = tuple(dict.fromkeys(text_of(key) for key in names if key != b"data"))
     if others:
-        problems.append(problem("ignored_parameters", value=others))
+        problems.append(problem("ignored_parameters", shown=", ".join(others)))
     return problems
 
 
@@ -195,7 +195,7 @@ def _json_object(data: bytes) -> tuple[Payload | None, list[Problem]]:
         return None, [problem("bad_request", cause=cause, mend="Send exactly one JSON object.")]
     problems = []
     if repeated is not None:
-        problems.append(problem("duplicate_json_key", value=repeated))
+        problems.append(problem("duplicate_json_key", shown=repeated))
     if "\ufffd" in text and text.encode() != data:
         problems.append(problem("invalid_utf8"))
     if "\\u" in text and _has_lone_surrogate(text):

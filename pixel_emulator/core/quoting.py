@@ -1,43 +1,50 @@
-"""How a value from the wire is shown inside a sentence: short, quoted, safe for a terminal."""
+"""How something from the wire is shown inside a sentence: short, quoted, safe for a terminal."""
 
 import json
 
 from pixel_emulator.core.calls import JSON
 
-_LONGEST = 60  # characters of a value: enough to recognise it, too few to fill a line
-_HUGE = 10**_LONGEST  # str() refuses integers of some thousand digits, so it is never tried
+LONGEST = 60
+"""Characters of a value that are shown: enough to recognise it, too few to fill the sentence."""
+
+_HUGE = 10**LONGEST  # Python refuses to write integers of some thousand digits
 
 
-def quoted(value: JSON | tuple[str, ...]) -> str:
-    """A scalar as JSON, cut in its middle; an object or array by its kind; a tuple as a list."""
-    if isinstance(value, tuple):
-        some = ", ".join(quoted(each) for each in value[:5])
-        return some if len(value) <= 5 else f"{some} and {len(value) - 5} more"
+def quoted(value: JSON) -> str:
+    """A scalar as JSON with its kind, cut in its middle; an object or an array by its kind."""
     if isinstance(value, str):
-        return f'"{printable(_cut(value))}"' if value else "empty"
+        return f'"{printable(_cut(value, LONGEST), quotes=True)}"' if value else "empty"
     if isinstance(value, dict):
         return "an object"
     if isinstance(value, list):
         return "an array"
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
     if isinstance(value, int) and abs(value) >= _HUGE:
         return "a huge number"
-    kind = "" if value is None or isinstance(value, bool) else "the number "
-    return kind + _cut(repr(value) if isinstance(value, float) else json.dumps(value))
+    return f"the number {_cut(repr(value), LONGEST)}"
 
 
 def masked(key: str) -> str:
     """What a message may show of a write key: at most a third of it, and four characters."""
-    return f'"{printable(key[: min(4, len(key) // 3)])}…"'
+    return f'"{printable(key[: min(4, len(key) // 3)], quotes=True)}…"'
 
 
-def printable(text: str) -> str:
-    """The text with JSON escapes for quotes and for whatever a terminal would not show."""
+def shortened(text: str) -> str:
+    """Words of ours with something of the wire in them: printable, and cut where endless."""
+    return printable(_cut(text, 5 * LONGEST))
+
+
+def printable(text: str, *, quotes: bool = False) -> str:
+    """The text with JSON escapes for what a terminal would not show, or would obey."""
+    if text.isprintable() and not quotes:
+        return text
     return "".join(
-        each if each.isprintable() and each not in '"\\' else json.dumps(each)[1:-1]
+        json.dumps(each)[1:-1] if not each.isprintable() or (quotes and each in '"\\') else each
         for each in text
     )
 
 
-def _cut(text: str) -> str:
-    half = _LONGEST // 2
-    return text if len(text) <= _LONGEST else f"{text[:half]}…{text[-half:]}"
+def _cut(text: str, longest: int) -> str:
+    half = longest // 2
+    return text if len(text) <= longest else f"{text[:half]}…{text[-half:]}"

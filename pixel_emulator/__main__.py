@@ -1,0 +1,8 @@
+"""`python -m pixel_emulator` is the command `pixel-emulator`."""
+
+import sys
+
+from pixel_emulator.cli.app import main
+
+if __name__ == "__main__":
+    sys.exit(main())

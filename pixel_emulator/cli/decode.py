@@ -1,0 +1,186 @@
+"""`decode` explains pixel URLs one by one or as a stream; `encode` is its inverse."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Annotated
+
+import typer
+
+from pixel_emulator.cli.options import DialectOption, SourceOption, default
+from pixel_emulator.cli.terminal import say, show, wants_colour, width
+from pixel_emulator.config import Settings
+from pixel_emulator.core import explain, json_text
+from pixel_emulator.core.calls import (
+    JSON,
+    Alphabet,
+    CallType,
+    Dialect,
+    Form,
+    Outcome,
+    Payload,
+    Problem,
+)
+from pixel_emulator.core.judgement import Judgement, judge
+from pixel_emulator.core.mistakes import InputError, Mistake, likely
+from pixel_emulator.core.pixel import encode as encode_url
+from pixel_emulator.core.pixel import request_of
+
+LOST = frozenset({Outcome.DROPPED, Outcome.DAMAGED, Outcome.UNHANDLED})
+"""The outcomes that make `check` and `decode --check` fail."""
+
+FORMATS = ("text", "json")
+_OBJECTS = {"property": "properties", "trait": "traits"}
+
+
+def decode(
+    urls: Annotated[
+        list[str] | None, typer.Argument(help="Pixel URLs, or bare path?query; - reads stdin.")
+    ] = None,
+    dialect: DialectOption = default("dialect"),
+    source: SourceOption = default("source"),
+    output: Annotated[str, typer.Option("--format", help="text, or json: an object a line.")] = (
+        "text"
+    ),
+    check: Annotated[
+        bool, typer.Option("--check", help="Exit 1 if one is dropped, damaged or no pixel call.")
+    ] = False,
+) -> int:
+    """Explain pixel URLs: what they say, and what Segment would make of them."""
+    settings = Settings(dialect=dialect, source=tuple(source))
+    if output not in FORMATS:
+        raise InputError(
+            Mistake(f'--format: "{output}" is not text or json{likely(output, FORMATS)}')
+        )
+    if not urls and sys.stdin.isatty():
+        say("Reading pixel URLs from the terminal, one a line; end with Ctrl-D.")
+    lost = False
+    for url in _inputs(urls or ["-"]):
+        judgement = judge(request_of(url), Dialect(settings.dialect), settings.sources())
+        lost = lost or judgement.outcome in LOST
+        if output == "json":
+            sys.stdout.write(json_text.write(as_json(url, judgement)) + "\n")
+        else:
+            show(as_text(url, judgement, width=width(), colour=wants_colour(sys.stdout)))
+    return int(check and lost)
+
+
+def _inputs(urls: Iterable[str]) -> Iterator[str]:
+    for url in urls:
+        if url != "-":
+            yield url
+            continue
+        for line in sys.stdin.buffer:
+            text = line.decode(errors="surrogateescape").rstrip("\r\n")
+            if text.strip():
+                yield text
+
+
+def as_json(url: str, judgement: Judgement) -> JSON:
+    """One decoded URL as plain data."""
+    call = judgement.call
+    return {
+        "url": url,
+        "status": judgement.route.response.status,
+        "type": call and str(call.type),
+        "form": call and str(call.form),
+        "accepted": bool(call and call.accepted),
+        "outcome": str(judgement.outcome),
+        "payload": call.payload if call else None,
+        "problems": [problem_as_json(each) for each in judgement.problems],
+    }
+
+
+def problem_as_json(problem: Problem) -> JSON:
+    """One problem as plain data."""
+    return {
+        "code": problem.code,
+        "severity": str(problem.severity),
+        "path": problem.path,
+        "message": problem.message,
+        "source": str(problem.source),
+    }
+
+
+def as_text(url: str, judgement: Judgement, *, width: int, colour: bool) -> str:
+    """One decoded URL for a person."""
+    request, call = request_of(url), judgement.call
+    word = explain.outcome_word(judgement.outcome, colour=colour)
+    lines = [f"{word} {explain.title(call, request)}"]
+    if call is None:
+        status = judgement.route.response.status
+        lines.append(f"  Segment answers {status} here: the path is none of the six pixel calls.")
+    else:
+        lines.append(f"  {explain.written_as(call)}")
+        lines += [f"    {text}" for text in explain.payload_text(call).splitlines()]
+    found = explain.problem_lines(judgement.problems, width=width - 2, colour=colour)
+    return "\n".join([*lines, *(f"  {text}" for text in found), ""])
+
+
+def encode(
+    call_type: Annotated[str, typer.Argument(metavar="TYPE", help="One of the six calls.")],
+    write_key: Annotated[str, typer.Option(help="The source's write key.")] = "YOUR_WRITE_KEY",
+    user_id: Annotated[str | None, typer.Option(help="userId")] = None,
+    anonymous_id: Annotated[str | None, typer.Option(help="anonymousId")] = None,
+    event: Annotated[str | None, typer.Option(help="event, of track")] = None,
+    name: Annotated[str | None, typer.Option(help="name, of page and screen")] = None,
+    category: Annotated[str | None, typer.Option(help="category, of page")] = None,
+    group_id: Annotated[str | None, typer.Option(help="groupId, of group")] = None,
+    previous_id: Annotated[str | None, typer.Option(help="previousId, of alias")] = None,
+    properties: Annotated[
+        list[str] | None,
+        typer.Option("--property", help="k=v of properties; v is JSON, or else text."),
+    ] = None,
+    traits: Annotated[
+        list[str] | None, typer.Option("--trait", help="k=v of traits; v is JSON, or else text.")
+    ] = None,
+    form: Annotated[str, typer.Option(help="base64, flat or json.")] = Form.BASE64.value,
+    alphabet: Annotated[str, typer.Option(help="url or std.")] = Alphabet.URL.value,
+    padded: Annotated[bool, typer.Option(help="Pad the base64 with =.")] = False,
+    html: Annotated[bool, typer.Option("--html", help="Print an <img> element.")] = False,
+) -> int:
+    """Make a pixel URL."""
+    fields = {
+        "writeKey": write_key, "userId": user_id, "anonymousId": anonymous_id, "event": event,
+        "name": name, "category": category, "groupId": group_id, "previousId": previous_id,
+    }  # fmt: skip
+    payload: Payload = {key: value for key, value in fields.items() if value is not None}
+    for option, pairs in (("property", properties), ("trait", traits)):
+        if pairs:
+            payload[_OBJECTS[option]] = dict(_pair(option, pair) for pair in pairs)
+    try:
+        url = encode_url(
+            CallType(_one_of("TYPE", call_type, CallType)),
+            payload,
+            form=Form(_one_of("--form", form, Form)),
+            alphabet=Alphabet(_one_of("--alphabet", alphabet, Alphabet)),
+            padded=padded,
+        )
+    except InputError:
+        raise
+    except ValueError as error:
+        raise InputError(Mistake(str(error))) from None
+    escaped = url.replace("&", "&amp;")
+    show(f'<img src="{escaped}" width="1" height="1" alt="">' if html else url)
+    judgement = judge(request_of(url), Dialect.DOCUMENTED)
+    for text in explain.problem_lines(judgement.problems, width=width()):
+        say(text)
+    return 0
+
+
+def _one_of(name: str, value: str, allowed: Iterable[str]) -> str:
+    names = [str(each) for each in allowed]
+    if value not in names:
+        raise InputError(
+            Mistake(f'{name}: "{value}" is not one of {", ".join(names)}{likely(value, names)}')
+        )
+    return value
+
+
+def _pair(option: str, pair: str) -> tuple[str, JSON]:
+    key, equals, text = pair.partition("=")
+    if not (key and equals):
+        raise InputError(Mistake(f'--{option}: "{pair}" is not KEY=VALUE'))
+    try:
+        return key, json_text.parse(text)
+    except ValueError:
+        return key, text

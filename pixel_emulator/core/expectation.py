@@ -1,0 +1,135 @@
+"""The nouns of the assertion language: a scenario, its expectations, counts and policies."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+from pixel_emulator.core.calls import CallType, Payload
+from pixel_emulator.core.matching import describe
+from pixel_emulator.core.mistakes import Location
+
+NAMED_BY: Mapping[CallType, str] = MappingProxyType(
+    {
+        CallType.IDENTIFY: "userId",
+        CallType.TRACK: "event",
+        CallType.PAGE: "name",
+        CallType.SCREEN: "name",
+        CallType.GROUP: "groupId",
+        CallType.ALIAS: "userId",
+    }
+)
+"""The field that stands behind the type in a call line: `track: <event>`."""
+
+
+def call_line(type: CallType, payload: Payload) -> str:
+    """A call in one line, as the language writes it: `track: Email Opened`, or `page:` alone."""
+    name = payload.get(NAMED_BY[type])
+    if name is None:
+        return f"{type}:"
+    return f"{type}: {name if isinstance(name, str) else describe(name).text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """How often a call is wanted; `high` is None where there is no upper end."""
+
+    low: int = 1
+    high: int | None = 1
+
+    def __str__(self) -> str:
+        if self.low == self.high:
+            return str(self.low)
+        return f"{self.low}..{'' if self.high is None else self.high}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expectation:
+    """A call that is wanted.
+
+    `type` is None for any. `fields` is a subset of the payload, and `source` where one is wanted.
+    A `dropped` expectation speaks of calls that Segment would drop, for the reason `code` where
+    one is given; every other speaks of calls that it keeps.
+    """
+
+    type: CallType | None = None
+    fields: Payload = field(default_factory=dict)
+    times: Times = Times()
+    dropped: bool = False
+    code: str = ""
+    id: str = ""
+    note: str = ""
+    location: Location = Location()
+
+    @property
+    def name(self) -> str | None:
+        """The text behind the type in the call line, or None where it may be anything."""
+        name = self.fields.get(NAMED_BY[self.type]) if self.type else None
+        return name if isinstance(name, str) else None
+
+    @property
+    def line(self) -> str:
+        """The expectation in one line."""
+        line = call_line(self.type, self.fields) if self.type else "any:"
+        if not self.dropped:
+            return line
+        return f"dropped: {self.code}".rstrip() + (f" ({line})" if self.type else "")
+
+
+class Level(StrEnum):
+    """What a finding does to a scenario."""
+
+    IGNORE = "ignore"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+class Policy(StrEnum):
+    """The findings about a whole run that a scenario has a word on; the value is its key."""
+
+    UNEXPECTED = "unexpected"
+    DROPPED = "dropped"
+    DAMAGED = "damaged"
+    DUPLICATES = "duplicates"
+    UNHANDLED = "unhandled"
+
+
+DEFAULT_LEVELS: Mapping[Policy, Level] = MappingProxyType(
+    {
+        Policy.UNEXPECTED: Level.FAIL,
+        Policy.DROPPED: Level.FAIL,
+        Policy.DAMAGED: Level.FAIL,
+        Policy.DUPLICATES: Level.WARN,
+        Policy.UNHANDLED: Level.WARN,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """What must and may arrive in one run.
+
+    `same_event` narrows `unexpected` to calls of a type and name that an expectation mentions.
+    `accepted` holds the damage codes that no longer count as damage.
+    """
+
+    expectations: tuple[Expectation, ...]
+    name: str = ""
+    tags: tuple[str, ...] = ()
+    levels: Mapping[Policy, Level] = DEFAULT_LEVELS
+    same_event: bool = False
+    accepted: frozenset[str] = frozenset()
+    location: Location = Location()
+
+    @property
+    def title(self) -> str:
+        """File and name, as far as there are any: `checkout.yaml › customer signs up`."""
+        return " › ".join(filter(None, (self.location.file, self.name))) or "scenario"
+
+    def mentions(self, type: CallType, name: object) -> bool:
+        """Whether an expectation of a kept call speaks of this type, and of this name or any."""
+        return any(
+            each.type in (None, type) and each.name in (None, name)
+            for each in self.expectations
+            if not each.dropped
+        )

@@ -1,0 +1,79 @@
+"""One judged request in words: its title, its line, its whole explanation."""
+
+from collections.abc import Sequence
+from textwrap import wrap
+
+from pixel_emulator.core import yaml_text
+from pixel_emulator.core.calls import NAMED_BY, Call, Form, Outcome, PixelRequest, Problem, Severity
+from pixel_emulator.core.paint import paint
+from pixel_emulator.core.quoting import quoted, shortened
+
+_OUTCOME_STYLES = {
+    Outcome.DELIVERED: "good",
+    Outcome.DAMAGED: "bad",
+    Outcome.DUPLICATE: "warn",
+    Outcome.DROPPED: "bad",
+    Outcome.UNHANDLED: "warn",
+}
+_SEVERITY_STYLES = {Severity.DROP: "bad", Severity.DAMAGE: "bad", Severity.NOTE: "note"}
+_ALPHABETS = {"url": "URL-safe alphabet", "std": "standard alphabet"}
+
+
+def title(call: Call | None, request: PixelRequest) -> str:
+    """What a person calls this request: `track "Email Opened"`, or its method and path."""
+    if call is None:
+        return f"{request.method} {shortened(request.url.partition('?')[0])}"
+    name = (call.payload or {}).get(NAMED_BY[call.type])
+    return f"{call.type} {quoted(name)}" if isinstance(name, str) and name else str(call.type)
+
+
+def outcome_word(outcome: Outcome, *, colour: bool) -> str:
+    """The outcome, padded so that titles stand in one column."""
+    return paint(f"{outcome:<10}", _OUTCOME_STYLES[outcome], colour=colour)
+
+
+def line(
+    call: Call | None,
+    request: PixelRequest,
+    outcome: Outcome,
+    problems: Sequence[Problem],
+    *,
+    colour: bool = False,
+) -> str:
+    """One line: outcome, title, who, and the codes of the problems."""
+    payload = (call and call.payload) or {}
+    who = [
+        f"{field}={shortened(value)}"
+        for field in ("userId", "anonymousId")
+        if isinstance(value := payload.get(field), str)
+        and (call is None or NAMED_BY[call.type] != field)
+    ]
+    codes = ", ".join(dict.fromkeys(each.code for each in problems))
+    parts = [title(call, request), *who, paint(codes, "dim", colour=colour)]
+    return f"{outcome_word(outcome, colour=colour)} {'  '.join(filter(None, parts))}"
+
+
+def written_as(call: Call) -> str:
+    """How the data stood in the URL."""
+    if call.form is not Form.BASE64 or call.alphabet is None:
+        return {Form.BASE64: "base64 that does not decode"}.get(call.form, f"{call.form} form")
+    return f"base64, {_ALPHABETS[call.alphabet]}, {'padded' if call.padded else 'unpadded'}"
+
+
+def payload_text(call: Call) -> str:
+    """The payload as YAML; empty where it could not be decoded."""
+    return yaml_text.write(call.payload) if call.payload else ""
+
+
+def problem_lines(
+    problems: Sequence[Problem], *, width: int = 100, colour: bool = False
+) -> list[str]:
+    """Each problem: its severity, code and path, and below them its message."""
+    lines = []
+    for each in problems:
+        head = paint(f"{each.severity:<7}", _SEVERITY_STYLES[each.severity], colour=colour)
+        path = f"  {shortened(each.path)}" if each.path else ""
+        source = paint(f"({each.source})", "dim", colour=colour)
+        lines.append(f"{head} {paint(each.code, 'bold', colour=colour)}{path}  {source}")
+        lines += [f"        {text}" for text in wrap(each.message, max(40, width - 8))]
+    return lines

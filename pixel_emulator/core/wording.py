@@ -1,0 +1,250 @@
+"""What is said of each problem: the fact that was found, what Segment does, how to mend it."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from pixel_emulator.core.calls import RuleSource, Severity
+
+
+class Words(NamedTuple):
+    """The two halves of a message: `fact` is a template, `summary` stands as it is."""
+
+    fact: str
+    summary: str
+
+
+type _Texts = Mapping[str, Words]
+
+# Delivery Overview lists these codes; https://segment.com/docs/connections/delivery-overview/
+_DROPPED: _Texts = {
+    "bad_request": Words(
+        "Undecodable: {cause}",
+        "Segment drops what it cannot decode, although it answers 200 with the GIF.",
+    ),
+    "unknown_source": Words(
+        "The write key is {found}",
+        "Segment drops a call whose write key no source has; copy the key of the source.",
+    ),
+    "no_user_anon_id": Words(
+        "There is neither a userId nor an anonymousId",
+        "Segment drops a call without an id; send userId, anonymousId or both.",
+    ),
+    "id_not_string": Words(
+        "{path} is {value}",
+        "Segment drops a call with an id that is empty or no string; send text, or leave it out.",
+    ),
+    "event_not_defined": Words(
+        "The track call has no event name",
+        'Segment drops it then; say in `event` what happened, such as "Email Opened".',
+    ),
+    "event_not_string": Words(
+        "event is {value}",
+        "Segment drops a track call whose event is not a string; send the name as text.",
+    ),
+    "properties_not_object": Words(
+        "properties is {value}",
+        "Segment drops a call whose properties are not an object; send names with values.",
+    ),
+    "traits_not_object": Words(
+        "traits is {value}",
+        "Segment drops a call whose traits are not an object; send names with values.",
+    ),
+    "name_not_string": Words(
+        "name is {value}",
+        "Segment drops a call with a name that is empty or no string; send text, or leave it out.",
+    ),
+    "category_not_string": Words(
+        "category is {value}",
+        "Segment drops a call with a category that is empty or no string; send text, or leave it out.",
+    ),
+}
+
+_DAMAGED_DOCUMENTED: _Texts = {
+    # "Blocked values": https://segment.com/docs/unify/identity-resolution/
+    "constant_id": Words(
+        "{path} is {value}",
+        "Segment would merge everybody who shares such an id into one profile, and advises to "
+        "block it; send each person's own id.",
+    ),
+}
+
+_DAMAGED_2018: _Texts = {
+    "flat_key_conflict": Words(
+        "{path} has a value and also parts behind a dot",
+        "Segment keeps one of the two by chance; send either the value or the dotted parts.",
+    ),
+}
+
+_DAMAGED_INFERRED: _Texts = {
+    "template_token": Words(
+        "{path} still holds the template token {shown}",
+        "Nothing replaced it, so Segment keeps this very text for every recipient; fill in the "
+        "value before the pixel is built, because no mail service replaces tokens inside base64.",
+    ),
+    "literal_placeholder": Words(
+        "{path} is {shown}, which stands for a value that was never filled in",
+        "Segment takes it literally, the same for everybody; send the real value.",
+    ),
+    "group_id_missing": Words(
+        "The group call has no groupId that is a filled string",
+        "Segment requires it but lists no code for its lack, and probably keeps a call that joins "
+        "nobody to a group; send the group's id.",
+    ),
+    "previous_id_missing": Words(
+        "The alias call has no previousId that is a filled string",
+        "Segment requires it but lists no code for its lack, and probably keeps an alias that ties "
+        "nothing together; send the old id.",
+    ),
+    "user_id_missing": Words(
+        "The alias call has no userId",
+        "Segment requires it but lists no code for its lack, and probably keeps an alias that ties "
+        "nothing together; send the new id.",
+    ),
+    "raw_json": Words(
+        "data holds JSON that is not base64-encoded",
+        "Segment's API description allows this but its published source drops it; encode the JSON "
+        "as URL-safe base64.",
+    ),
+    "amp_parameter": Words(
+        "The URL has a parameter named {shown}",
+        "An `&` was escaped as `&amp;` once too often, so Segment reads a field of the wrong name; "
+        "escape it exactly once, and only in HTML.",
+    ),
+}
+
+_NOTED_DOCUMENTED: _Texts = {
+    "duplicate_message_id": Words(
+        "The messageId {value} was seen before",
+        "Segment keeps the first call with a messageId and discards the others, for at least 24 "
+        "hours; leave the field out, or make it different for each call.",
+    ),
+    "baked_message_id": Words(
+        "The pixel carries the messageId {value}",
+        "If it stands in a template, Segment discards every open after the first, for at least 24 "
+        "hours; leave the field out, Segment fills it in.",
+    ),
+    "message_id_too_long": Words(
+        "messageId has {length} characters",
+        "Segment allows at most 100; leave the field out, Segment fills it in.",
+    ),
+    "timestamp_invalid": Words(
+        "{path} is {value}",
+        "Segment asks for ISO 8601 with a time zone and may read anything else as another time; "
+        'write it as "2030-01-31T12:30:00Z", or leave the field out.',
+    ),
+    "too_many_properties": Words(
+        "{path} has {count} entries",
+        "Segment allows at most 10,000; send fewer.",
+    ),
+    "email_as_user_id": Words(
+        "userId is the e-mail address {value}",
+        "Segment advises against it, because addresses change and spread with the id; send the "
+        "id of your database as userId, and the address as a trait.",
+    ),
+    # https://segment.com/docs/connections/spec/email/
+    "email_event_name": Words(
+        "event is {value}",
+        'Segment\'s e-mail spec spells it "{name}", and destinations know only that spelling; '
+        "rename it.",
+    ),
+    "email_properties": Words(
+        "{path} is named {name} in Segment's e-mail spec",
+        "Segment's own pixel example sends it, but destinations read the spec's field; send both.",
+    ),
+}
+
+_NOTED_2018: _Texts = {
+    "ignored_parameters": Words(
+        "Beside `data` the URL has {shown}",
+        "Segment reads only `data` where there is one and ignores the rest; put what matters into "
+        "the encoded JSON.",
+    ),
+    "malformed_parameter": Words(
+        "The parameter {shown} has a percent sign that escapes nothing",
+        "Segment silently discards such a parameter; write the percent sign as %25.",
+    ),
+    "empty_data": Words(
+        "`data` is empty",
+        "Segment then reads the other parameters as the call; mend the code that encodes the data.",
+    ),
+    "repeated_data": Words(
+        "The URL has more than one `data`",
+        "Segment reads the first and ignores the others; send one pixel for each call.",
+    ),
+    "invalid_utf8": Words(
+        "The data holds bytes that are not UTF-8",
+        "Segment replaces them by U+FFFD; encode the text as UTF-8.",
+    ),
+    "lone_surrogate": Words(
+        "The JSON holds one half of a surrogate pair",
+        "Segment passes it on unchanged, and what reads it next may refuse or mangle it; cut texts "
+        "between characters.",
+    ),
+    "duplicate_json_key": Words(
+        "A key stands in one object more than once",
+        "Segment keeps the last value; send each key once.",
+    ),
+}
+
+_NOTED_INFERRED: _Texts = {
+    "context_not_object": Words(
+        "context is {value}",
+        "Segment calls it an object but lists no code for anything else; send names with values.",
+    ),
+    "integrations_not_object": Words(
+        "integrations is {value}",
+        "Segment calls it an object but lists no code for anything else; send destinations with "
+        "true or false.",
+    ),
+    "epoch_timestamp": Words(
+        "{path} is {value}, which counts seconds or milliseconds",
+        "Segment asks for ISO 8601 and may not read a count; write it as "
+        '"2030-01-31T12:30:00Z", or leave the field out.',
+    ),
+    "baked_timestamp": Words(
+        "The pixel carries the timestamp {value}",
+        "If it stands in a template, Segment books the call at the time of sending, not of "
+        "opening; leave the field out, Segment fills it in.",
+    ),
+    "event_on_page": Words(
+        "A {type} call carries the event {value}",
+        "Segment counts no event for such a call; send a track call, or use `name`.",
+    ),
+    "flat_numbers": Words(
+        "{path} arrives as the string {value}",
+        "Segment reads every value of the unencoded form as text, so sums and tracking plans miss "
+        "it; encode the call as base64 to send a number.",
+    ),
+    "misspelt_field": Words(
+        "The field {path} is probably meant to be {meant}",
+        "Segment reads a field only under its exact name and misses this one; rename it.",
+    ),
+    "misplaced_id": Words(
+        "{path} does not count as an id, and the call has no other",
+        "Segment takes ids only from the top level of the call; move it there.",
+    ),
+    "data_in_event_name": Words(
+        "The event name {value} holds data that changes from call to call",
+        "Segment makes a new event of every spelling, and reports fall apart; keep the name "
+        "constant and put the data into properties.",
+    ),
+    "long_url": Words(
+        "The URL has {length} characters",
+        "Some mail clients cut URLs at about 2,000, and Segment then gets a torn call; send less.",
+    ),
+    "insecure_url": Words(
+        "The URL begins with http://",
+        "Mail clients may block it, and write key and ids travel in the open; write https://.",
+    ),
+}
+
+WORDS: Mapping[tuple[Severity, RuleSource], _Texts] = {
+    (Severity.DROP, RuleSource.DOCUMENTED): _DROPPED,
+    (Severity.DAMAGE, RuleSource.DOCUMENTED): _DAMAGED_DOCUMENTED,
+    (Severity.DAMAGE, RuleSource.SEGMENT_2018): _DAMAGED_2018,
+    (Severity.DAMAGE, RuleSource.INFERRED): _DAMAGED_INFERRED,
+    (Severity.NOTE, RuleSource.DOCUMENTED): _NOTED_DOCUMENTED,
+    (Severity.NOTE, RuleSource.SEGMENT_2018): _NOTED_2018,
+    (Severity.NOTE, RuleSource.INFERRED): _NOTED_INFERRED,
+}
+"""Every problem code, worst first, under its severity and the source of its rule."""

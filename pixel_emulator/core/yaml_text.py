@@ -1,0 +1,106 @@
+"""JSON-like values as block-style YAML that every YAML 1.1 and 1.2 loader reads alike."""
+
+import re
+from collections.abc import Callable
+
+from pixel_emulator.core.calls import JSON
+from pixel_emulator.core.json_text import Number
+
+MAX_NESTING = 100
+"""Levels that a value may have: loaders recurse, and PyYAML's crashes on some ten thousand."""
+
+# A list of what is harmless, not of what is not; only words need exceptions (YAML 1.1's booleans
+# and nulls). A colon or a blank is harmless only where text follows.
+_PLAIN = re.compile(
+    r"(?!(?i:y|n|yes|no|on|off|true|false|null|none|nan|inf)\Z)"
+    r"[A-Za-z](?:[A-Za-z0-9_./@+%&=?~!*()';$-]++|:(?=[A-Za-z0-9/])| (?=[A-Za-z0-9_(/]))*+"
+)
+# What YAML does not allow in a text, and what a reader would not see.
+_ESCAPED = re.compile(
+    '["\\\\\x00-\x1f\x7f-\xa0\xad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff'
+    "\ufff0-\uffff]"
+)
+_SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_LONGEST_KEY = 1_000  # a key of more than 1,024 characters needs a `?` before it
+_LONGEST_INTEGER = 4_000  # Python refuses to read longer ones (sys.int_info)
+
+
+def write(value: JSON, indent: int = 0) -> str:
+    """The value as YAML text, indented by `indent` blanks, with a newline at its end.
+
+    Raises ValueError for a value of more than `MAX_NESTING` levels.
+    """
+    margin = "\n" + " " * indent
+    return f"{margin[1:]}{_inline(value) or _block(value, margin, MAX_NESTING)}\n"
+
+
+def nests_too_deep(value: JSON) -> bool:
+    """Whether the value has more than `MAX_NESTING` levels."""
+    level = [value]
+    for _ in range(MAX_NESTING + 1):
+        level = [
+            child
+            for each in level
+            if isinstance(each, dict | list)
+            for child in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return False
+    return True
+
+
+def _block(value: JSON, margin: str, levels: int) -> str:
+    """A filled map or list without the margin of its first line."""
+    if not levels:
+        raise ValueError(f"nested deeper than {MAX_NESTING} levels")
+    inner = margin + "  "
+    lines = []
+    if isinstance(value, dict):
+        for key, member in value.items():
+            name = _text(key)
+            if len(name) > _LONGEST_KEY:
+                name = f"? {name}{margin}"
+            scalar = _inline(member)
+            lines.append(
+                f"{name}: {scalar}" if scalar else f"{name}:{inner}{_block(member, inner, levels - 1)}"
+            )
+    elif isinstance(value, list):
+        lines = [f"- {_inline(each) or _block(each, inner, levels - 1)}" for each in value]
+    return margin.join(lines)
+
+
+def _inline(value: JSON) -> str:
+    """A scalar or an empty container; an empty text for what needs lines of its own."""
+    return _INLINE[type(value)](value)
+
+
+def _text(text: str) -> str:
+    if _PLAIN.fullmatch(text):
+        return text
+    return f'"{_ESCAPED.sub(_escape, text)}"'
+
+
+def _escape(match: re.Match[str]) -> str:
+    return _SHORT.get(match[0]) or f"\\u{ord(match[0]):04X}"
+
+
+def _number(number: float) -> str:
+    # YAML 1.1 asks for a point and a signed exponent: 1e21 is a text there.
+    digits, e, exponent = repr(number).replace("E", "e").partition("e")
+    if "." not in digits and (e or len(digits) > _LONGEST_INTEGER):
+        digits += ".0"
+    if e and exponent[0] not in "+-":
+        exponent = f"+{exponent}"
+    return digits + e + exponent
+
+
+_INLINE: dict[type, Callable[..., str]] = {
+    str: _text,
+    bool: lambda value: "true" if value else "false",
+    type(None): lambda _: "null",
+    int: str,
+    float: _number,
+    Number: _number,
+    dict: lambda value: "" if value else "{}",
+    list: lambda value: "" if value else "[]",
+}

@@ -1,0 +1,78 @@
+"""Names and addresses: which host is meant, and to which addresses nobody may be led."""
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+type Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+# Where clouds answer with credentials; 169.254.169.254 and its like are link-local anyway.
+_METADATA = frozenset(
+    ipaddress.ip_address(each)
+    for each in (
+        "fd00:ec2::254",  # Amazon EC2
+        "fd20:ce::254",  # Google Compute Engine
+        "100.100.100.200",  # Alibaba Cloud
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Hosts:
+    """A set of host names that are meant whatever their case and with or without a last dot."""
+
+    names: frozenset[str]
+
+    @classmethod
+    def of(cls, names: Iterable[str]) -> "Hosts":
+        """The set of these names."""
+        return cls(frozenset(map(folded, names)))
+
+    def match(self, *candidates: str | None) -> str | None:
+        """The first of the candidates that is in the set, folded; else None."""
+        return next((name for each in candidates if (name := folded(each)) in self.names), None)
+
+
+def folded(host: str | None) -> str:
+    """A host name as DNS compares it: ASCII, lower case, without one trailing dot."""
+    host = (host or "").lower().removesuffix(".")
+    if host.isascii():
+        return host
+    try:
+        return host.encode("idna").decode()
+    except UnicodeError:
+        return host
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or address can only mean this machine."""
+    name = folded(host)
+    address = _address(name)
+    if address is None:
+        return name == "localhost" or name.endswith(".localhost")  # RFC 6761
+    return address.is_loopback or address.is_unspecified
+
+
+def is_off_limits(host: str) -> bool:
+    """Whether an address is never to be reached: link-local ones and cloud metadata."""
+    address = _address(host)
+    return address is not None and (address.is_link_local or address in _METADATA)
+
+
+async def addresses(host: str) -> list[str]:
+    """All addresses of a host; none where it cannot be resolved here."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):  # the latter for labels that no DNS name may have
+        return []
+    return [str(each[4][0]) for each in found]
+
+
+def _address(host: str) -> Address | None:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
