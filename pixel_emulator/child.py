@@ -3,7 +3,7 @@
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,8 +28,9 @@ class ChildExit:
     """How a command ended: the code for our own exit, the signal it died of, and in words."""
 
     code: int
+    reason: str
     signal: int | None = None
-    reason: str = ""
+    started: bool = True
 
 
 def run_child(command: Sequence[str], environ: Mapping[str, str]) -> ChildExit:
@@ -41,15 +42,32 @@ def run_child(command: Sequence[str], environ: Mapping[str, str]) -> ChildExit:
         try:
             process = subprocess.Popen(command, env=dict(environ))  # noqa: S603 - it is the user's
         except FileNotFoundError:
-            return ChildExit(NOT_FOUND, reason=f"{command[0]}: command not found")
+            return ChildExit(NOT_FOUND, f"{command[0]}: command not found", started=False)
         except OSError as error:
-            return ChildExit(NOT_EXECUTABLE, reason=f"{command[0]}: {error.strerror}")
+            return ChildExit(NOT_EXECUTABLE, f"{command[0]}: {error.strerror}", started=False)
         forward_to(process)
         code = process.wait()
     if code >= 0:
-        return ChildExit(code, reason=f"the command ended with {code}")
+        return ChildExit(code, "it is the command's own")
     name = signal.strsignal(-code)
-    return ChildExit(BY_SIGNAL - code, -code, f"the command was ended by signal {-code} ({name})")
+    return ChildExit(BY_SIGNAL - code, f"the command was ended by signal {-code} ({name})", -code)
+
+
+@contextmanager
+def handling(
+    numbers: Iterable[int], handle: Callable[[int, FrameType | None], None]
+) -> Iterator[None]:
+    """Have signals handled, but for those that are ignored.
+
+    With a handler of ours, a command would no longer ignore what we ignore (nohup).
+    """
+    heeded = [each for each in numbers if signal.getsignal(each) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, handle) for number in heeded}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager
@@ -68,14 +86,8 @@ def _forwarding() -> Iterator[Callable[[subprocess.Popen[bytes]], None]]:
         for number in early:
             send(number)
 
-    # What we ignore (nohup) the command ignores too: with a handler of ours it would not.
-    caught = [each for each in _FORWARDED if signal.getsignal(each) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, handle) for number in caught}
-    try:
+    with handling(_FORWARDED, handle):
         yield forward_to
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _in_foreground() -> bool:

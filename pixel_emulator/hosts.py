@@ -47,12 +47,18 @@ def folded(host: str | None) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a name or address can only mean this machine."""
+    """Whether a name or an address can only mean this machine."""
     name = folded(host)
     address = _address(name)
     if address is None:
         return name == "localhost" or name.endswith(".localhost")  # RFC 6761
-    return address.is_loopback or address.is_unspecified
+    return address.is_loopback
+
+
+def leads_here(host: str) -> bool:
+    """Whether dialling the host ends on this machine: as the loopback, so do 0.0.0.0 and ::."""
+    address = _address(host)
+    return is_loopback(host) or (address is not None and address.is_unspecified)
 
 
 def is_off_limits(host: str) -> bool:

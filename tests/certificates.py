@@ -1,6 +1,7 @@
 """Somebody else's certificate authority, for tests: theirs, as opposed to the emulator's."""
 
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
@@ -10,16 +11,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 
-def make_authority(path: Path, name: str = "their CA", *, leaf_for: str = "localhost") -> Path:
-    """Write a CA to `path` and a server's key and certificate to `path` + ".server"."""
-    ca_key, leaf_key = (
-        ec.generate_private_key(ec.SECP256R1()),
-        ec.generate_private_key(ec.SECP256R1()),
-    )
+def make_authority(path: Path, name: str = "their CA", *, leaf_for: str = "127.0.0.1") -> Path:
+    """Write a CA to `path` and, beside it as `.server`, key and certificate for an address."""
+    ca_key = ec.generate_private_key(ec.SECP256R1())
+    leaf_key = ec.generate_private_key(ec.SECP256R1())
+    address = x509.SubjectAlternativeName([x509.IPAddress(ip_address(leaf_for))])
     ca = _certificate(name, ca_key, name, ca_key, x509.BasicConstraints(ca=True, path_length=0))
-    leaf = _certificate(
-        leaf_for, leaf_key, name, ca_key, x509.SubjectAlternativeName([x509.DNSName(leaf_for)])
-    )
+    leaf = _certificate(leaf_for, leaf_key, name, ca_key, address)
     path.write_bytes(ca.public_bytes(Encoding.PEM))
     path.with_name(path.name + ".server").write_bytes(
         leaf_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

@@ -5,11 +5,13 @@ from functools import wraps
 
 import typer
 
+from pixel_emulator.cli.check import check
 from pixel_emulator.cli.decode import decode, encode
+from pixel_emulator.cli.serve import env, serve
 from pixel_emulator.cli.terminal import say
 from pixel_emulator.core.mistakes import InputError
 
-COMMANDS = (decode, encode)
+COMMANDS = (check, decode, encode, serve, env)
 
 
 def application() -> typer.Typer:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pixel_emulator.cli.options import DialectOption, SourceOption, default
+from pixel_emulator.cli.options import takes_settings
 from pixel_emulator.cli.terminal import say, show, wants_colour, width
 from pixel_emulator.config import Settings
 from pixel_emulator.core import explain, json_text
@@ -32,12 +32,13 @@ FORMATS = ("text", "json")
 _OBJECTS = {"property": "properties", "trait": "traits"}
 
 
+@takes_settings("dialect", "source")
 def decode(
     urls: Annotated[
         list[str] | None, typer.Argument(help="Pixel URLs, or bare path?query; - reads stdin.")
     ] = None,
-    dialect: DialectOption = default("dialect"),
-    source: SourceOption = default("source"),
+    *,
+    settings: Settings,
     output: Annotated[str, typer.Option("--format", help="text, or json: an object a line.")] = (
         "text"
     ),
@@ -46,7 +47,6 @@ def decode(
     ] = False,
 ) -> int:
     """Explain pixel URLs: what they say, and what Segment would make of them."""
-    settings = Settings(dialect=dialect, source=tuple(source))
     if output not in FORMATS:
         raise InputError(
             Mistake(f'--format: "{output}" is not text or json{likely(output, FORMATS)}')
@@ -81,9 +81,9 @@ def as_json(url: str, judgement: Judgement) -> JSON:
     return {
         "url": url,
         "status": judgement.route.response.status,
-        "type": call and str(call.type),
-        "form": call and str(call.form),
-        "accepted": bool(call and call.accepted),
+        "type": call.type.value if call else None,
+        "form": call.form.value if call else None,
+        "accepted": call is not None and call.accepted,
         "outcome": str(judgement.outcome),
         "payload": call.payload if call else None,
         "problems": [problem_as_json(each) for each in judgement.problems],
@@ -118,6 +118,7 @@ def as_text(url: str, judgement: Judgement, *, width: int, colour: bool) -> str:
 
 def encode(
     call_type: Annotated[str, typer.Argument(metavar="TYPE", help="One of the six calls.")],
+    *,
     write_key: Annotated[str, typer.Option(help="The source's write key.")] = "YOUR_WRITE_KEY",
     user_id: Annotated[str | None, typer.Option(help="userId")] = None,
     anonymous_id: Annotated[str | None, typer.Option(help="anonymousId")] = None,

@@ -1,31 +1,50 @@
 """The settings as command line options: names, defaults and help come from `config`."""
 
-from dataclasses import Field
+import inspect
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 
-from pixel_emulator.config import settings
+from pixel_emulator.config import Settings, Value, settings
 
-_FIELDS: dict[str, Field[Any]] = {each.name: each for each in settings()}
-
-
-def _option(name: str) -> Any:
-    return typer.Option(f"--{name.replace('_', '-')}", help=_FIELDS[name].metadata["help"])
+_FIELDS = {each.name: each for each in settings()}
 
 
-def default(name: str) -> Any:
-    """The default of a setting, in the shape that Typer wants (lists for repeated options)."""
-    value = _FIELDS[name].default
-    return list(value) if isinstance(value, tuple) else value
+def takes_settings(
+    *names: str, **other_defaults: Value
+) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Give a command the named settings as options; it gets them as one `Settings`.
+
+    `other_defaults` names further settings, with the default that they have for this command.
+    """
+
+    def decorate(command: Callable[..., int]) -> Callable[..., int]:
+        signature = inspect.signature(command)
+        own = [each for each in signature.parameters.values() if each.name != "settings"]
+        added = [_parameter(name, other_defaults.get(name)) for name in (*names, *other_defaults)]
+
+        def run(*arguments: object, **options: Any) -> int:
+            chosen = {each.name: options.pop(each.name) for each in added}
+            return command(*arguments, settings=Settings(**chosen), **options)
+
+        parameters = sorted([*own, *added], key=lambda each: each.kind)
+        run.__name__, run.__doc__ = command.__name__, command.__doc__
+        run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined] # inspect reads it
+        run.__annotations__ = {each.name: each.annotation for each in parameters}
+        return run
+
+    return decorate
 
 
-HostsOption = Annotated[list[str], _option("hosts")]
-DialectOption = Annotated[str, _option("dialect")]
-SourceOption = Annotated[list[str], _option("source")]
-RecordOption = Annotated[str, _option("record")]
-KeepWriteKeysOption = Annotated[bool, _option("keep_write_keys")]
-HostOption = Annotated[str, _option("host")]
-PortOption = Annotated[int, _option("port")]
-OfflineOption = Annotated[bool, _option("offline")]
-Http2Option = Annotated[bool, _option("http2")]
+def _parameter(name: str, default: Value | None) -> inspect.Parameter:
+    field = _FIELDS[name]
+    value = field.default if default is None else default
+    kind = list[str] if isinstance(value, tuple) else type(value)
+    option = typer.Option(f"--{name.replace('_', '-')}", help=field.metadata["help"])
+    return inspect.Parameter(
+        name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=list(value) if isinstance(value, tuple) else value,
+        annotation=Annotated[kind, option],
+    )

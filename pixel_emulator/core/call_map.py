@@ -2,11 +2,11 @@
 
 import re
 
-from pixel_emulator.core.calls import JSON, CallType, Payload, Severity, Steps
-from pixel_emulator.core.document import Reader, shown
-from pixel_emulator.core.expectation import NAMED_BY, Expectation, Times
+from pixel_emulator.core.calls import JSON, NAMED_BY, CallType, Payload, Severity, Steps
+from pixel_emulator.core.expectation import Expectation, Times
 from pixel_emulator.core.matching import describe
 from pixel_emulator.core.mistakes import likely
+from pixel_emulator.core.reader import Reader, shown
 from pixel_emulator.core.rules import RULES
 
 _TYPES = tuple(CallType)
@@ -50,7 +50,7 @@ def read_call(reader: Reader, steps: Steps, item: JSON) -> Expectation:
         code=_code(reader, (*steps, line), item[line]) if dropped else "",
         id=reader.text((*steps, "id"), item.get("id", "")),
         note=reader.text((*steps, "note"), item.get("note", "")),
-        location=reader.document.location(steps),
+        location=reader.location(steps),
     )
 
 

@@ -64,7 +64,11 @@ type _Node = tuple[_Node, str | int] | None
 def damage(call: Call, request: PixelRequest) -> Iterator[Problem]:
     """Yield what is wrong with a call that Segment would keep; `call.payload` may be None."""
     payload = call.payload or {}
-    tokens = list(islice(_tokens(payload), _MOST_TOKENS))
+    hint = "No mail service replaces tokens inside base64." if call.form is Form.BASE64 else ""
+    tokens = [
+        problem("template_token", path, shown=shown, mend=hint)
+        for path, shown in islice(_tokens(payload), _MOST_TOKENS)
+    ]
     yield from tokens
     # Only base64 hides the payload from the URL; in the other forms it would be told twice.
     if not tokens or call.form is Form.BASE64:
@@ -77,7 +81,8 @@ def damage(call: Call, request: PixelRequest) -> Iterator[Problem]:
             yield problem(code, field)
 
 
-def _tokens(payload: Payload) -> Iterator[Problem]:
+def _tokens(payload: Payload) -> Iterator[tuple[str, str]]:
+    """Yield the path of each token, and the token as a message may show it."""
     places: list[tuple[_Node, Payload | list[JSON]]] = [(None, payload)]
     search = TOKEN.search
     for node, container in places:  # grows while it is walked: breadth first, no recursion
@@ -91,17 +96,16 @@ def _tokens(payload: Payload) -> Iterator[Problem]:
             elif isinstance(value, dict | list):
                 places.append(((node, key), value))
             if found:
-                yield _token((node, key), found[0])
+                steps = _steps((node, key))
+                yield path_text(steps), (masked if "writeKey" in steps else quoted)(found[0])
 
 
-def _token(node: _Node, token: str) -> Problem:
+def _steps(node: _Node) -> list[str | int]:
     steps: list[str | int] = []
     while node:
         node, step = node
         steps.append(step)
-    secret = "writeKey" in steps
-    shown = masked(token) if secret else quoted(token)
-    return problem("template_token", path_text(reversed(steps)), shown=shown)
+    return steps[::-1]
 
 
 def _url_token(request: PixelRequest) -> Iterator[Problem]:

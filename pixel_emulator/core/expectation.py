@@ -5,21 +5,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
-from pixel_emulator.core.calls import CallType, Payload
-from pixel_emulator.core.matching import describe
+from pixel_emulator.core.calls import KEPT, NAMED_BY, CallType, Hit, Outcome, Payload, Severity
+from pixel_emulator.core.matching import describe, matches
 from pixel_emulator.core.mistakes import Location
 
-NAMED_BY: Mapping[CallType, str] = MappingProxyType(
-    {
-        CallType.IDENTIFY: "userId",
-        CallType.TRACK: "event",
-        CallType.PAGE: "name",
-        CallType.SCREEN: "name",
-        CallType.GROUP: "groupId",
-        CallType.ALIAS: "userId",
-    }
-)
-"""The field that stands behind the type in a call line: `track: <event>`."""
+_ARROW = "\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}"
 
 
 def call_line(type: CallType, payload: Payload) -> str:
@@ -28,6 +18,23 @@ def call_line(type: CallType, payload: Payload) -> str:
     if name is None:
         return f"{type}:"
     return f"{type}: {name if isinstance(name, str) else describe(name).text}"
+
+
+def name_of(hit: Hit) -> str | None:
+    """The text behind the type in the hit's call line, if there is one."""
+    name = (hit.call.payload or {}).get(NAMED_BY[hit.call.type]) if hit.call else None
+    return name if isinstance(name, str) else None
+
+
+def facts(hit: Hit) -> Payload:
+    """What the fields of an expectation are compared with: the payload, and the source's name."""
+    payload = (hit.call and hit.call.payload) or {}
+    return payload if hit.source is None else {**payload, "source": hit.source}
+
+
+def codes(hit: Hit, severity: Severity) -> tuple[str, ...]:
+    """The codes of the hit's problems of one severity."""
+    return tuple(each.code for each in hit.problems if each.severity is severity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +66,7 @@ class Expectation:
     code: str = ""
     id: str = ""
     note: str = ""
-    location: Location = Location()
+    location: Location = field(default_factory=Location)
 
     @property
     def name(self) -> str | None:
@@ -74,6 +81,21 @@ class Expectation:
         if not self.dropped:
             return line
         return f"dropped: {self.code}".rstrip() + (f" ({line})" if self.type else "")
+
+    def wants_outcome(self, hit: Hit) -> bool:
+        """Whether Segment would do with the hit what is wanted: keep it, or drop it for `code`."""
+        if not self.dropped:
+            return hit.outcome in KEPT
+        return hit.outcome is Outcome.DROPPED and self.code in ("", *codes(hit, Severity.DROP))
+
+    def accepts(self, hit: Hit) -> bool:
+        """Whether this expectation may claim the hit."""
+        return (
+            hit.call is not None
+            and self.type in (None, hit.call.type)
+            and self.wants_outcome(hit)
+            and matches(self.fields, facts(hit))
+        )
 
 
 class Level(StrEnum):
@@ -119,12 +141,12 @@ class Scenario:
     levels: Mapping[Policy, Level] = DEFAULT_LEVELS
     same_event: bool = False
     accepted: frozenset[str] = frozenset()
-    location: Location = Location()
+    location: Location = field(default_factory=Location)
 
     @property
     def title(self) -> str:
-        """File and name, as far as there are any: `checkout.yaml › customer signs up`."""
-        return " › ".join(filter(None, (self.location.file, self.name))) or "scenario"
+        """File and name, as far as there are any."""
+        return f" {_ARROW} ".join(filter(None, (self.location.file, self.name))) or "scenario"
 
     def mentions(self, type: CallType, name: object) -> bool:
         """Whether an expectation of a kept call speaks of this type, and of this name or any."""

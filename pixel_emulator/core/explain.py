@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from textwrap import wrap
 
-from pixel_emulator.core import yaml_text
+from pixel_emulator.core import json_text, yaml_text
 from pixel_emulator.core.calls import NAMED_BY, Call, Form, Outcome, PixelRequest, Problem, Severity
 from pixel_emulator.core.paint import paint
 from pixel_emulator.core.quoting import quoted, shortened
@@ -61,8 +61,11 @@ def written_as(call: Call) -> str:
 
 
 def payload_text(call: Call) -> str:
-    """The payload as YAML; empty where it could not be decoded."""
-    return yaml_text.write(call.payload) if call.payload else ""
+    """The payload as YAML (as JSON where it nests too deep for that); empty where undecoded."""
+    if not call.payload:
+        return ""
+    deep = yaml_text.nests_too_deep(call.payload)
+    return json_text.write(call.payload) if deep else yaml_text.write(call.payload)
 
 
 def problem_lines(

@@ -47,12 +47,12 @@ class Mismatch:
     hint: str = ""
 
 
-def matches(expected: JSON, actual: JSON) -> bool:
+def matches(expected: Value, actual: Value) -> bool:
     """Whether nothing differs."""
     return next(differences(expected, actual), None) is None
 
 
-def mismatches(expected: JSON, actual: JSON, *, flat: bool = False) -> tuple[Mismatch, ...]:
+def mismatches(expected: Value, actual: Value, *, flat: bool = False) -> tuple[Mismatch, ...]:
     """Every difference in words, in the order of the expected value; empty for a match.
 
     `flat` says that the actual value came in the flat form, which knows only strings.
@@ -68,7 +68,7 @@ def mismatches(expected: JSON, actual: JSON, *, flat: bool = False) -> tuple[Mis
     )
 
 
-def differences(expected: JSON, actual: JSON) -> Iterator[Difference]:
+def differences(expected: Value, actual: Value) -> Iterator[Difference]:
     """Where the values differ: maps match as a subset, lists item by item, scalars with type.
 
     Numbers are equal by value, to the last digit. Neither recursion nor change: payloads may

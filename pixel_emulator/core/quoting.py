@@ -13,7 +13,7 @@ _HUGE = 10**LONGEST  # Python refuses to write integers of some thousand digits
 def quoted(value: JSON) -> str:
     """A scalar as JSON with its kind, cut in its middle; an object or an array by its kind."""
     if isinstance(value, str):
-        return f'"{printable(_cut(value, LONGEST), quotes=True)}"' if value else "empty"
+        return f'"{printable(_cut(value, LONGEST), quotes=True)}"' if value else "an empty string"
     if isinstance(value, dict):
         return "an object"
     if isinstance(value, list):

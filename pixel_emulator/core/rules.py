@@ -45,7 +45,7 @@ def problem(
     """
     rule = RULES[code]
     words = {name: shortened(detail) for name, detail in details.items()}
-    fact = rule.fact.format(path=shortened(path) or "the URL", value=quoted(value), **words)
+    fact = rule.fact.format(path=shortened(path) or "The URL", value=quoted(value), **words)
     message = " ".join(_sentence(text) for text in (fact, rule.summary, mend) if text)
     return Problem(code, rule.severity, path, message, rule.source)
 

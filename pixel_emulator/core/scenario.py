@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from pixel_emulator.core.call_map import check_code, read_call
 from pixel_emulator.core.calls import JSON, Payload, Severity, Steps
-from pixel_emulator.core.document import Document, Reader, shown
 from pixel_emulator.core.expectation import DEFAULT_LEVELS, Expectation, Level, Policy, Scenario
-from pixel_emulator.core.mistakes import likely
+from pixel_emulator.core.mistakes import Document, likely
+from pixel_emulator.core.reader import Reader, shown
 
 _KEYS = ("name", "tags", "expect", *Policy)
 _LATER_KEYS = (
@@ -39,7 +39,7 @@ def _scenario(reader: Reader, data: JSON) -> Scenario:
         levels={policy: _level(reader, policy, data) for policy in Policy},
         same_event=data.get(Policy.UNEXPECTED) == _SAME_EVENT,
         accepted=frozenset(_accepted(reader, data.get(Policy.DAMAGED))),
-        location=reader.document.location(()),
+        location=reader.location(()),
     )
 
 

@@ -23,7 +23,8 @@ _DROPPED: _Texts = {
     ),
     "unknown_source": Words(
         "The write key is {found}",
-        "Segment drops a call whose write key no source has; copy the key of the source.",
+        "Segment drops a call whose write key belongs to no source; copy the key from the "
+        "settings of the source.",
     ),
     "no_user_anon_id": Words(
         "There is neither a userId nor an anonymousId",
@@ -31,7 +32,7 @@ _DROPPED: _Texts = {
     ),
     "id_not_string": Words(
         "{path} is {value}",
-        "Segment drops a call with an id that is empty or no string; send text, or leave it out.",
+        "Segment drops a call whose id is empty or no string; send text, or leave it out.",
     ),
     "event_not_defined": Words(
         "The track call has no event name",
@@ -51,11 +52,11 @@ _DROPPED: _Texts = {
     ),
     "name_not_string": Words(
         "name is {value}",
-        "Segment drops a call with a name that is empty or no string; send text, or leave it out.",
+        "Segment drops a call whose name is empty or no string; send text, or leave it out.",
     ),
     "category_not_string": Words(
         "category is {value}",
-        "Segment drops a call with a category that is empty or no string; send text, or leave it out.",
+        "Segment drops a call whose category is empty or no string; send text, or leave it out.",
     ),
 }
 
@@ -79,7 +80,7 @@ _DAMAGED_INFERRED: _Texts = {
     "template_token": Words(
         "{path} still holds the template token {shown}",
         "Nothing replaced it, so Segment keeps this very text for every recipient; fill in the "
-        "value before the pixel is built, because no mail service replaces tokens inside base64.",
+        "value before the pixel is built.",
     ),
     "literal_placeholder": Words(
         "{path} is {shown}, which stands for a value that was never filled in",
@@ -114,7 +115,7 @@ _DAMAGED_INFERRED: _Texts = {
 
 _NOTED_DOCUMENTED: _Texts = {
     "duplicate_message_id": Words(
-        "The messageId {value} was seen before",
+        "The messageId was seen before",
         "Segment keeps the first call with a messageId and discards the others, for at least 24 "
         "hours; leave the field out, or make it different for each call.",
     ),
@@ -143,9 +144,8 @@ _NOTED_DOCUMENTED: _Texts = {
     ),
     # https://segment.com/docs/connections/spec/email/
     "email_event_name": Words(
-        "event is {value}",
-        'Segment\'s e-mail spec spells it "{name}", and destinations know only that spelling; '
-        "rename it.",
+        'event is {value}, which Segment\'s e-mail spec spells "{name}"',
+        "Segment hands the name on as it is, and destinations know only that spelling; rename it.",
     ),
     "email_properties": Words(
         "{path} is named {name} in Segment's e-mail spec",
@@ -165,7 +165,7 @@ _NOTED_2018: _Texts = {
     ),
     "empty_data": Words(
         "`data` is empty",
-        "Segment then reads the other parameters as the call; mend the code that encodes the data.",
+        "Segment then reads the other parameters as the call; mend the code that builds the data.",
     ),
     "repeated_data": Words(
         "The URL has more than one `data`",
@@ -181,7 +181,7 @@ _NOTED_2018: _Texts = {
         "between characters.",
     ),
     "duplicate_json_key": Words(
-        "A key stands in one object more than once",
+        "The key {shown} stands in one object more than once",
         "Segment keeps the last value; send each key once.",
     ),
 }
@@ -197,8 +197,8 @@ _NOTED_INFERRED: _Texts = {
         "true or false.",
     ),
     "epoch_timestamp": Words(
-        "{path} is {value}, which counts seconds or milliseconds",
-        "Segment asks for ISO 8601 and may not read a count; write it as "
+        "{path} is {value}, which is a count and not a date",
+        "Segment asks for ISO 8601 with a time zone and may not read anything else; write it as "
         '"2030-01-31T12:30:00Z", or leave the field out.',
     ),
     "baked_timestamp": Words(

@@ -1,24 +1,12 @@
 """What every part of a scenario file is read with: keys, text, the dollar sign, mistakes."""
 
 from collections.abc import Collection, Iterator
-from typing import Protocol
 
-from pixel_emulator.core.calls import JSON, Payload, Steps, path_text
+from pixel_emulator.core.calls import JSON, Payload, Steps
 from pixel_emulator.core.matching import describe
-from pixel_emulator.core.mistakes import InputError, Location, Mistake, likely
+from pixel_emulator.core.mistakes import Document, InputError, Location, Mistake, likely
 
 _DEEPEST = 200  # levels: the bound of every file that is read, so recursion below it is safe
-
-
-class Document(Protocol):
-    """A file as plain data that knows where each of its values stands."""
-
-    @property
-    def data(self) -> JSON:
-        """The whole content."""
-
-    def location(self, steps: Steps) -> Location:
-        """Where the value at `steps` stands, or else the nearest value around it."""
 
 
 def escaped(text: str) -> str:
@@ -47,7 +35,11 @@ class Reader:
 
     def wrong(self, steps: Steps, message: str) -> None:
         """Note a mistake at `steps`."""
-        self.mistakes.append(Mistake(message, self.document.location(steps), path_text(steps)))
+        self.mistakes.append(self.document.mistake(message, *steps))
+
+    def location(self, steps: Steps) -> Location:
+        """Where the value at `steps` stands."""
+        return self.document.mistake("", *steps).location
 
     def finish(self) -> None:
         """Raise InputError with all mistakes, in the order of the file, if there are any."""
@@ -81,7 +73,8 @@ class Reader:
     def text(self, steps: Steps, value: JSON) -> str:
         """A text, with its `$$` resolved."""
         if not isinstance(value, str):
-            advice = "" if isinstance(value, dict | list | None) else ": quote it"
+            scalar = not isinstance(value, dict | list | None)
+            advice = f': quote it, "{describe(value).text}"' if scalar else ""
             self.wrong(steps, f"must be text, but is {shown(value)}{advice}")
             return ""
         return self._plain(steps, value)

@@ -1,0 +1,36 @@
+"""One run of the emulator for a command: journal, recording and proxy, put together."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from pixel_emulator.config import Settings
+from pixel_emulator.core.mistakes import InputError, Mistake
+from pixel_emulator.journal import Journal
+
+if TYPE_CHECKING:
+    from pixel_emulator.proxy import Emulator
+
+
+@contextmanager
+def emulation(settings: Settings) -> "Iterator[tuple[Journal, Emulator]]":
+    """A running emulator; at the end it is stopped and its recording is finished.
+
+    Raises InputError where the recording cannot be written, the port is taken, or mitmproxy is
+    not installed.
+    """
+    try:
+        from pixel_emulator.proxy import Emulator  # noqa: PLC0415 - it takes half a second
+    except ModuleNotFoundError as error:
+        raise InputError(
+            Mistake(
+                f"this command needs mitmproxy, and {error.name} is not installed: "
+                "type `uv tool install 'pixel-emulator[proxy]'`"
+            )
+        ) from None
+    journal = Journal(settings, recorder=open_recorder(settings))
+    try:
+        with Emulator(settings, journal) as emulator:
+            yield journal, emulator
+    finally:
+        journal.close()

@@ -1,0 +1,39 @@
+"""The policies: which calls of a run are findings, and how badly each scenario takes them."""
+
+from collections.abc import Iterator, Sequence
+
+from pixel_emulator.core.calls import Hit, Outcome, Severity
+from pixel_emulator.core.expectation import Level, Policy, Scenario, codes, name_of
+from pixel_emulator.core.verdict import Finding
+
+_POLICIES = {
+    Outcome.DELIVERED: (Policy.UNEXPECTED,),
+    Outcome.DAMAGED: (Policy.UNEXPECTED, Policy.DAMAGED),
+    Outcome.DUPLICATE: (Policy.DUPLICATES,),
+    Outcome.DROPPED: (Policy.DROPPED,),
+    Outcome.UNHANDLED: (Policy.UNHANDLED,),
+}
+
+
+def find(
+    scenarios: Sequence[Scenario], hits: Sequence[Hit], wanted: Sequence[bool]
+) -> Iterator[Finding]:
+    """Each finding once, in the order of the hits; `wanted` says which hits a scenario accepts."""
+    for hit, is_wanted in zip(hits, wanted, strict=True):
+        for policy in _POLICIES[hit.outcome]:
+            if is_wanted and policy in (Policy.UNEXPECTED, Policy.DROPPED):
+                continue
+            levels = tuple(_level(each, policy, hit) for each in scenarios)
+            if set(levels) != {Level.IGNORE}:
+                yield Finding(policy=policy, hit=hit, levels=levels)
+
+
+def _level(scenario: Scenario, policy: Policy, hit: Hit) -> Level:
+    if policy is Policy.UNEXPECTED and scenario.same_event and hit.call:
+        mentioned = scenario.mentions(hit.call.type, name_of(hit))
+        return Level.FAIL if mentioned else Level.IGNORE
+    if policy is Policy.DAMAGED:
+        damage = set(codes(hit, Severity.DAMAGE))
+        if damage and damage <= scenario.accepted:
+            return Level.IGNORE
+    return scenario.levels[policy]

@@ -1,0 +1,83 @@
+"""A URL as it stands in HTML or on a clipboard, and as a browser would request it."""
+
+import re
+from dataclasses import dataclass
+from string import printable
+from urllib.parse import quote, unquote
+
+from selectolax.lexbor import LexborHTMLParser
+
+_C0_OR_SPACE = "".join(map(chr, range(0x21)))
+_TAB_OR_NEWLINE = str.maketrans("", "", "\t\n\r")
+_START = re.compile(r"(https?):[/\\]*+|[/\\]{2,}+", re.IGNORECASE)
+_AUTHORITY = re.compile(r"[^/\\?]*+")
+# The percent-encode sets of https://url.spec.whatwg.org/#percent-encoded-bytes, turned round.
+_PATH_SAFE = "".join(set(printable.strip()) - set('"#<>?^`{}'))
+_QUERY_SAFE = "".join(set(printable.strip()) - set("\"#<>'"))
+_DEFAULT_PORTS = {"http": "80", "https": "443"}
+
+_REFERENCE = re.compile(r"&(?:amp|quot|apos|lt|gt|#\d+|#x[\da-f]+);", re.IGNORECASE)
+_ATTRIBUTE = re.compile(r"""(?:src\s*=\s*)?(["'])(.*)\1""", re.IGNORECASE | re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserUrl:
+    """An http or https URL in the parts a request is made of; `query` is None without a `?`."""
+
+    scheme: str
+    host: str
+    path: str
+    query: str | None
+
+    def __str__(self) -> str:
+        query = "" if self.query is None else f"?{self.query}"
+        return f"{self.scheme}://{self.host}{self.path}{query}"
+
+
+@dataclass(frozen=True, slots=True)
+class Pasted:
+    """A pasted URL, ready for decoding; `from_html` says that it held `&amp;` and the like,
+    which were read as HTML means them."""
+
+    url: str
+    from_html: bool
+
+
+def browser_url(text: str) -> BrowserUrl | None:
+    """The URL in an attribute as a browser requests it (https://url.spec.whatwg.org/).
+
+    Tabs and newlines vanish, spaces and non-ASCII are percent-encoded, the fragment and any
+    user name stay behind, `//host` gets https. None for what is no absolute http(s) URL.
+    """
+    text = text.strip(_C0_OR_SPACE).translate(_TAB_OR_NEWLINE).partition("#")[0]
+    start = _START.match(text)
+    authority = start and _AUTHORITY.match(text, start.end())
+    if not (start and authority):
+        return None
+    scheme = (start[1] or "https").lower()
+    host, _, port = unquote(authority[0].rpartition("@")[2]).lower().partition(":")
+    if not host:
+        return None
+    if port and port != _DEFAULT_PORTS[scheme]:
+        host = f"{host}:{port}"
+    path, mark, query = text[authority.end() :].partition("?")
+    path = quote(path.replace("\\", "/") or "/", safe=_PATH_SAFE, errors="replace")
+    query = quote(query, safe=_QUERY_SAFE, errors="replace")
+    return BrowserUrl(scheme, host, path, query if mark else None)
+
+
+def pasted(text: str) -> Pasted:
+    """The URL, or bare `path?query`, that somebody pasted, freed of quotes and line breaks."""
+    url = text.strip().translate(_TAB_OR_NEWLINE)
+    if attribute := _ATTRIBUTE.fullmatch(url):
+        url = attribute[2]
+    if not _REFERENCE.search(url):
+        return Pasted(url, from_html=False)
+    return Pasted(_attribute_text(url), from_html=True)
+
+
+def _attribute_text(source: str) -> str:
+    # The parser, not html.unescape: that one takes `&times` out of `&timestamp=`.
+    quoted = source.replace('"', "&quot;")
+    element = LexborHTMLParser(f'<p title="{quoted}">').css("p")[0]
+    return element.attributes["title"] or ""

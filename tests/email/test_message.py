@@ -1,0 +1,194 @@
+"""The HTML in mails and HTML files."""
+
+from email.message import EmailMessage
+from textwrap import dedent
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pixel_emulator.email.message import html_parts, is_mail, read, read_mail
+
+HTML = '<p>Grüße — <img src="https://api.segment.io/v1/pixel/track?a=1&amp;b=2"></p>\n'
+
+
+def mail(html: str = HTML, *, cte: str = "quoted-printable") -> EmailMessage:
+    message = EmailMessage()
+    message["Subject"] = "Grüße"
+    message.set_content("text")
+    message.add_alternative(html, subtype="html", cte=cte)
+    return message
+
+
+@pytest.mark.parametrize("cte", ["quoted-printable", "base64", "8bit"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_transfer_encodings(cte, newline):
+    raw = mail(cte=cte).as_bytes(policy=EmailMessage().policy.clone(linesep=newline))
+    (part,) = html_parts(raw)
+    assert part.html.replace("\r\n", "\n") == HTML
+    assert (part.content_type, part.charset, part.notes) == ("text/html", "utf-8", ())
+
+
+def test_a_url_that_quoted_printable_folded_is_whole_again():
+    url = "https://api.segment.io/v1/pixel/track?data=" + "eyJ3" * 100
+    raw = mail(f"<img src={url}>").as_bytes()
+    assert url.encode() not in raw
+    assert url in html_parts(raw)[0].html
+
+
+CHARSETS = {
+    "utf-8": ("utf-8", "ü€".encode(), "ü€"),
+    "windows-1252": ("windows-1252", b"\xfc\x80", "ü€"),
+    "latin-1 is windows-1252 to browsers": ("ISO-8859-1", b"\xfc\x80", "ü€"),
+    "shift-jis": ("shift_jis", "日本".encode("shift_jis"), "日本"),
+    "wrong bytes are replaced": ("utf-8", b"a\xfcb", "a\ufffdb"),
+    "byte order mark wins": ("windows-1252", "\ufeffü".encode(), "ü"),
+    "utf-16 with a mark": ("", "\ufeffü".encode("utf-16-le"), "ü"),
+    "none, UTF-8": ("", "ü".encode(), "ü"),
+    "none, something else": ("", b"\xfc", "ü"),
+}
+
+
+@pytest.mark.parametrize(("charset", "body", "text"), CHARSETS.values(), ids=CHARSETS)
+def test_charsets(charset, body, text):
+    parameter = f"; charset={charset}".encode() if charset else b""
+    raw = b"Content-Type: text/html%s\nContent-Transfer-Encoding: 8bit\n\n%s" % (parameter, body)
+    (part,) = html_parts(raw)
+    assert (part.html, part.notes) == (text, ())
+
+
+@pytest.mark.parametrize("charset", ["x-unknown", "hex", "idna", '"a\0b"'])
+def test_an_unknown_charset_is_noted(charset):
+    raw = f"Content-Type: text/html; charset={charset}\n\n<p>ü".encode()
+    (part,) = html_parts(raw)
+    assert (part.html, len(part.notes)) == ("<p>ü", 1)
+    assert "unknown" in part.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("head", "text"),
+    [
+        ('<meta charset="windows-1252">', "ü"),
+        ('<META http-equiv=Content-Type content="text/html; charset=ISO-8859-1">', "ü"),
+        ("<meta charset=utf-16>", "\ufffd"),
+        ("<title>charset=utf-8</title>", "ü"),
+    ],
+)
+def test_an_html_file_names_its_charset_in_meta(head, text):
+    (part,) = read("a.html", head.encode() + b"\xfc").parts
+    assert part.html == head + text
+
+
+def test_attached_mails_are_marked_forwarded():
+    outer = mail("<p>outer</p>")
+    outer.make_mixed()
+    outer.add_attachment(mail("<p>inner</p>"))
+    found = [(part.html.strip(), part.forwarded) for part in html_parts(outer.as_bytes())]
+    assert found == [("<p>outer</p>", False), ("<p>inner</p>", True)]
+
+
+def test_html_attachments_are_marked():
+    outer = mail("<p>outer</p>")
+    outer.add_attachment("<p>file</p>", subtype="html", filename="a.html")
+    found = [(part.html.strip(), part.attached) for part in html_parts(outer.as_bytes())]
+    assert found == [("<p>outer</p>", False), ("<p>file</p>", True)]
+
+
+def test_only_what_opening_shows_is_shown():
+    outer = mail("<p>outer</p>")
+    outer.add_alternative("<p>amp</p>", subtype="x-amp-html")
+    outer.make_mixed()
+    outer.add_attachment("<p>file</p>", subtype="html", filename="a.html")
+    outer.add_attachment(mail("<p>inner</p>"))
+    found = read_mail(outer.as_bytes())
+    assert len(found.parts) == 4
+    assert found.shown.strip() == "<p>outer</p>"
+
+
+def test_multiparts_are_followed_into_each_other():
+    deep = mail("<p>deep</p>")
+    for _ in range(5):
+        outer = EmailMessage()
+        outer.make_mixed()
+        outer.attach(deep)
+        deep = outer
+    assert [part.html.strip() for part in html_parts(deep.as_bytes())] == ["<p>deep</p>"]
+
+
+def test_a_mail_without_html_says_so():
+    message = EmailMessage()
+    message.set_content("https://api.segment.io/v1/pixel/track")
+    found = read_mail(message.as_bytes())
+    assert found.parts == ()
+    assert "no HTML part (only text/plain)" in found.reason
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"Content-Type: message/rfc822\n\n" * 5_000,
+        b"Content-Type: multipart/mixed; boundary*=a; boundary*0=b\n\n--a\n\n",
+    ],
+    ids=["endless nesting", "broken parameters"],
+)
+def test_a_mail_that_cannot_be_read_says_so(raw):
+    found = read_mail(raw)
+    assert found.parts == ()
+    assert "cannot be read" in found.reason
+
+
+def test_broken_parameters_leave_the_html_readable():
+    raw = b"Content-Type: text/html; charset*=a; charset*0=b\n\n<p>x"
+    assert [part.html for part in html_parts(raw)] == ["<p>x"]
+
+
+def test_a_mark_or_blank_lines_before_the_headers_do_no_harm():
+    assert html_parts(b"\xef\xbb\xbf\r\n\nContent-Type: text/html\n\n<p>")[0].html == "<p>"
+
+
+KINDS = {
+    "named .eml": ("a.EML", b"<p>", True),
+    "begins with a header": ("mail", b"Return-Path: <a@example.com>\nX: y\n\n", True),
+    "folded header": ("mail", b"Subject:\r\n long\r\n", True),
+    "mbox": ("mail", b"From a@example.com Mon\nSubject: x\n", True),
+    "byte order mark": ("mail", b"\xef\xbb\xbfSubject: x\n", True),
+    "html": ("mail", b"<!doctype html>", False),
+    "html named so": ("a.html", b"Subject: a template\n<p>", False),
+    "a URL": ("-", b"https://api.segment.io/", False),
+    "empty": ("-", b"", False),
+}
+
+
+@pytest.mark.parametrize(("name", "raw", "expected"), KINDS.values(), ids=KINDS)
+def test_what_is_a_mail(name, raw, expected):
+    assert is_mail(name, raw) is expected
+
+
+def test_a_file_is_read_as_what_it_is():
+    raw = dedent("""\
+        Content-Type: text/html
+
+        <p>
+        """).encode()
+    assert read("a.eml", raw).shown == "<p>\n"
+    assert read("a.html", raw).shown == raw.decode()
+
+
+PIECES = st.sampled_from(
+    [
+        *(b"Content-Type: ", b"text/html", b"multipart/mixed", b"message/rfc822", b"; boundary=b"),
+        *(b"; charset=", b"; charset*=", b"; charset*0=", b"; boundary*1*=", b"utf-8''", b"\n--b"),
+        *(b"Content-Transfer-Encoding: ", b"base64", b"quoted-printable", b"x-uuencode", b"\n\n"),
+        *(b"Content-Disposition: ", b"attachment", b"begin 644 a\n", b"--", b"\n", b"\r\n", b" "),
+        *(b'"', b"=", b";", b"\x00", b"\xff", b"<meta charset=", b"=?utf-8?q?=ff?=", b"%zz"),
+    ]
+)
+
+
+@settings(max_examples=200)
+@given(st.binary() | st.lists(PIECES).map(b"".join))
+def test_no_bytes_are_too_odd(raw):
+    found = read_mail(raw)
+    assert bool(found.parts) != bool(found.reason)
+    assert read("a.html", raw).parts
+    is_mail("", raw)

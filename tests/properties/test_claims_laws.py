@@ -1,0 +1,89 @@
+"""The two assignments agree with trying everything out."""
+
+from itertools import product
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pixel_emulator.core.claims import claim, pair
+
+_bounds = st.tuples(st.integers(0, 3), st.integers(0, 3)).map(lambda ends: tuple(sorted(ends)))
+_expectations = st.lists(_bounds, min_size=1, max_size=3)
+
+
+@st.composite
+def _tangles(draw):
+    bounds = draw(_expectations)
+    matched = st.sets(st.integers(0, len(bounds) - 1)).map(lambda found: tuple(sorted(found)))
+    return draw(st.lists(matched, max_size=6)), bounds
+
+
+def _every_way(candidates, bounds):
+    """Each assignment that gives no expectation more than its greatest number."""
+    for way in product(*((*matched, None) for matched in candidates)):
+        if all(way.count(index) <= high for index, (_, high) in enumerate(bounds)):
+            yield way
+
+
+def _filled(claims, bounds):
+    return sum(min(claims.count(index), low) for index, (low, _) in enumerate(bounds))
+
+
+def _claimed(claims):
+    return sum(each is not None for each in claims)
+
+
+@given(_tangles())
+@settings(max_examples=200, deadline=None)
+def test_claims_are_allowed(tangle):
+    """A call goes only to an expectation that it matches and that has room."""
+    candidates, bounds = tangle
+    assert tuple(claim(candidates, bounds)) in set(_every_way(candidates, bounds))
+
+
+@given(_tangles())
+@settings(max_examples=200, deadline=None)
+def test_no_other_claims_are_better(tangle):
+    """No assignment fills more of the least numbers, and none claims more calls."""
+    candidates, bounds = tangle
+    claims = claim(candidates, bounds)
+    ways = list(_every_way(candidates, bounds))
+    assert _filled(claims, bounds) == max(_filled(way, bounds) for way in ways)
+    assert _claimed(claims) == max(map(_claimed, ways))
+
+
+@given(_tangles())
+@settings(max_examples=200, deadline=None)
+def test_a_verdict_is_met_exactly_if_some_assignment_meets_it(tangle):
+    """Every matching call claimed and every count in its range: found if it exists."""
+    candidates, bounds = tangle
+
+    def meets(way):
+        counts = all(low <= way.count(i) <= high for i, (low, high) in enumerate(bounds))
+        return counts and all(w is not None for w, m in zip(way, candidates, strict=True) if m)
+
+    exists = any(map(meets, _every_way(candidates, bounds)))
+    assert meets(claim(candidates, bounds)) == exists
+
+
+_costs = st.lists(st.dictionaries(st.integers(0, 4), st.integers(0, 9), max_size=4), max_size=5)
+
+
+@given(_costs)
+@settings(max_examples=200, deadline=None)
+def test_pairs_are_the_cheapest_of_the_most(costs):
+    """As many rows as possible get a column of their own, at the least total cost."""
+
+    def worth(way):
+        return sum(c is None for c in way), sum(
+            row[c] for row, c in zip(costs, way, strict=True) if c is not None
+        )
+
+    def allowed(way):
+        taken = [c for c in way if c is not None]
+        return len(taken) == len(set(taken))
+
+    found = pair(costs)
+    assert allowed(found)
+    ways = product(*((*row, None) for row in costs))
+    assert worth(found) == min(worth(way) for way in ways if allowed(way))
