@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from mitmproxy import addonmanager, contentviews, ctx, exceptions, http, options, optmanager
 from mitmproxy.proxy import mode_specs
@@ -42,14 +41,9 @@ class ConfiguredEmulator:
         """Declare the options, and show our view; what is wrong in the options ends the start."""
         known: options.Options = loader.master.options
         for name, each in _OWN.items():
-            several = isinstance(each.default, tuple)
-            loader.add_option(
-                name,
-                Sequence[str] if several else each.type,  # type: ignore[arg-type] # as documented
-                list(each.default) if several else each.default,
-                each.metadata["help"],
-                each.metadata["choices"] or None,
-            )
+            kind = Sequence[str] if isinstance(each.default, tuple) else each.type
+            text, choices = each.metadata["help"], each.metadata["choices"] or None
+            loader.add_option(name, kind, each.default, text, choices)  # type: ignore[arg-type]
         report(known)
         if "connection_strategy" in known:
             known.update(connection_strategy="lazy")  # the first of the locks
@@ -77,7 +71,7 @@ class ConfiguredEmulator:
         try:
             recorder = open_recorder(self.settings)
         except InputError as error:
-            _log.error(str(error))  # noqa: TRY400 - a user's mistake needs no traceback
+            _log.error(str(error))
             return
         self._emulate(self.settings, Journal(self.settings, recorder=recorder))
         self._failures = FailureHandler(self.journal)
@@ -112,7 +106,7 @@ def report(given: optmanager.OptManager) -> None:
         try:
             given._parse_setval(given._options[name], value.val)  # noqa: SLF001 - nothing public
         except exceptions.OptionsError as error:
-            _log.error(str(error))  # noqa: TRY400 - a user's mistake needs no traceback
+            _log.error(str(error))
 
 
 def _listening(given: options.Options) -> str:

@@ -5,7 +5,7 @@ one in C takes the process with it on some 30,000 nested brackets.
 """
 
 import re
-from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import yaml
 
@@ -29,6 +29,7 @@ _ADVICE = {
     ":": "put quotes around a text that holds a colon and a blank",
 }
 """What to do about the character at which YAML's grammar ends."""
+_QUOTE = "neither anchors nor tags are read here; put quotes around a text that begins so"
 
 
 def parse_document(text: str, file: str) -> Document:
@@ -62,16 +63,24 @@ def location_in(text: str, offset: int, file: str) -> Location:
     return Location(file, before.count("\n") + 1, offset - before.rfind("\n"))
 
 
+@dataclass(slots=True)
+class _Open:
+    """A container that is being read; `key` is that of the member whose value comes next."""
+
+    value: dict[str, JSON] | list[JSON]
+    steps: Steps = ()
+    key: str | None = None
+    lines: dict[str, int] = field(default_factory=dict)
+
+
 class _Builder:
-    """One reading of one text: the open containers, the way to here, and where everything stands."""
+    """One reading of one text: the containers that are open, and where everything stands."""
 
     def __init__(self, file: str, positions: dict[Steps, Location] | None) -> None:
         self.file = file
         self.positions = positions
-        self.documents: list[JSON] = []
-        self.open: list[dict[str, JSON] | list[JSON]] = [self.documents]
-        self.keys: list[str | None] = [None]
-        self.seen: list[dict[str, yaml.Mark]] = [{}]
+        self.root: list[JSON] = []
+        self.open: list[_Open] = []
 
     def build(self, text: str) -> JSON:
         loader = yaml.SafeLoader if _SURROGATE_ESCAPE.search(text) else _C_LOADER
@@ -80,23 +89,97 @@ class _Builder:
                 self._take(event)
         except yaml.MarkedYAMLError as error:
             raise InputError(_syntax_mistake(error, text, self.file)) from None
-        return self.documents[0] if self.documents else None
+        return self.root[0] if self.root else None
 
     def _take(self, event: yaml.Event) -> None:
-        kind = type(event)
-        if kind is yaml.ScalarEvent:
-            container, key = self.open[-1], self.keys[-1]
-            if event.anchor is not None or event.tag is not None:
-                self._refuse(event)
-            if key is None and type(container) is dict:
-                self._take_key(event)
-            else:
-                self._put(_scalar(event), event.start_mark)
-        elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
-            if event.anchor is not None or event.tag is not None:
-                self._refuse(event)
-            if len(self.open) > MAX_NESTING:
-                raise self._mistake(f"nested deeper than {MAX_NESTING} levels", event.start_mark)
-            value: dict[str, JSON] | list[JSON] = {} if kind is yaml.MappingStartEvent else []
-            self._put(value, event.start_mark)
-            ...
+        match event:
+            case yaml.ScalarEvent():
+                self._refuse_extras(event)
+                top = self.open[-1] if self.open else None
+                if top and top.key is None and isinstance(top.value, dict):
+                    self._begin_member(top, event)
+                else:
+                    self._put(_scalar(event), event.start_mark)
+            case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
+                self.open.pop()
+            case yaml.CollectionStartEvent():
+                self._refuse_extras(event)
+                if len(self.open) >= MAX_NESTING:
+                    raise self._error(f"nested deeper than {MAX_NESTING} levels", event.start_mark)
+                value: dict[str, JSON] | list[JSON] = (
+                    {} if isinstance(event, yaml.MappingStartEvent) else []
+                )
+                self.open.append(_Open(value, self._put(value, event.start_mark)))
+            case yaml.AliasEvent():
+                raise self._error(f"`*{event.anchor}` refers to an anchor: {_QUOTE}", event.start_mark)
+            case yaml.DocumentStartEvent() if self.root:
+                raise self._error("a second document begins; one is allowed", event.start_mark)
+
+    def _begin_member(self, top: _Open, event: yaml.ScalarEvent) -> None:
+        key, mark = _joined(event.value), event.start_mark
+        if key in top.lines:
+            raise self._error(f'"{key}" stands here twice, first in line {top.lines[key]}', mark)
+        top.key = key
+        top.lines[key] = mark.line + 1
+        if self.positions is not None:
+            self.positions[*top.steps, key] = self._location(mark)
+
+    def _put(self, value: JSON, mark: yaml.Mark) -> Steps:
+        """Put a value where it belongs; returns the way to it."""
+        if not self.open:
+            self.root.append(value)
+            steps: Steps = ()
+        else:
+            top = self.open[-1]
+            if isinstance(top.value, dict):
+                if top.key is None:
+                    raise self._error("a key must be text", mark)
+                steps = (*top.steps, top.key)
+                top.value[top.key] = value
+                top.key = None
+                return steps
+            steps = (*top.steps, len(top.value))
+            top.value.append(value)
+        if self.positions is not None:
+            self.positions[steps] = self._location(mark)
+        return steps
+
+    def _refuse_extras(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
+        if event.anchor is not None:
+            raise self._error(f"`&{event.anchor}` is an anchor: {_QUOTE}", event.start_mark)
+        if event.tag is not None:
+            raise self._error(f"`{event.tag}` is a tag: {_QUOTE}", event.start_mark)
+
+    def _error(self, message: str, mark: yaml.Mark) -> InputError:
+        return InputError(Mistake(message, self._location(mark)))
+
+    def _location(self, mark: yaml.Mark) -> Location:
+        return Location(self.file, mark.line + 1, mark.column + 1)
+
+
+def _scalar(event: yaml.ScalarEvent) -> JSON:
+    text = event.value
+    if not event.implicit[0]:
+        return _joined(text)
+    if not text:
+        return None
+    return json_text.parse(text) if _JSON_SCALAR.fullmatch(text) else _joined(text)
+
+
+def _joined(text: str) -> str:
+    """The text with its surrogate pairs, which JSON writes as two escapes, as one character."""
+    return _SURROGATE_PAIR.sub(
+        lambda pair: pair[0].encode("utf-16", "surrogatepass").decode("utf-16"), text
+    )
+
+
+def _syntax_mistake(error: yaml.MarkedYAMLError, text: str, file: str) -> Mistake:
+    mark = error.problem_mark or error.context_mark
+    if mark is None:
+        return Mistake(f"not YAML: {error.problem}", Location(file))
+    lines = text.split("\n")
+    line = lines[mark.line] if mark.line < len(lines) else ""
+    advice = _ADVICE.get(line[mark.column : mark.column + 1])
+    context = f" {error.context}" if error.context else ""
+    message = f"not YAML{context}: {error.problem}" + (f" ({advice})" if advice else "")
+    return Mistake(message, Location(file, mark.line + 1, mark.column + 1))

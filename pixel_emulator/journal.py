@@ -202,9 +202,13 @@ class Journal:
     def _gaps(self) -> tuple[str, ...]:
         return (
             *(
-                f"{len(self._hits)} calls, {count} TLS handshakes for {host} refused by the "
-                "client: it does not trust the CA of the emulator"
+                f"{_count(len(self._hits), 'call')}, {_count(count, 'TLS handshake')} for {host} "
+                "refused by the client: it does not trust the CA of the emulator"
                 for host, count in sorted(self._refused_handshakes.items())
             ),
             *self._failures,
         )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

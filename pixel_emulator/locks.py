@@ -64,7 +64,7 @@ class Locks:
     def next_layer(self, data: layer.NextLayer) -> None:
         """Tunnel byte for byte what is not TLS, unless it is HTTP that means an emulated host."""
         client = data.context.client
-        start: bytes = data.data_client()  # type: ignore[no-untyped-call] # so in mitmproxy
+        start: bytes = data.data_client()
         if client.transport_protocol != "tcp" or not isinstance(client.proxy_mode, _EXPLICIT):
             return
         if len(start) < len(b"\x16\x03\x01"):

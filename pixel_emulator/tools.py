@@ -4,6 +4,8 @@ import argparse
 import logging
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,9 +17,32 @@ from pixel_emulator.authority import Authority
 from pixel_emulator.config import Settings
 from pixel_emulator.core.mistakes import InputError
 
-TOOLS = ("web", "console", "dump")
-
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tool:
+    """One of mitmproxy's; each module imports a user interface, so only the one that is run."""
+
+    module: str
+    name: str
+    parser: Callable[[options.Options], argparse.ArgumentParser]
+    extra: Callable[[argparse.Namespace], dict[str, str]] | None = None
+
+
+def _filters(arguments: argparse.Namespace) -> dict[str, str]:
+    """What mitmdump makes of its positional arguments."""
+    if not arguments.filter_args:
+        return {}
+    names = ("save_stream_filter", "readfile_filter", "dumper_filter")
+    return dict.fromkeys(names, " ".join(arguments.filter_args))
+
+
+TOOLS: dict[str, _Tool] = {
+    "web": _Tool("web.master", "WebMaster", cmdline.mitmweb),
+    "console": _Tool("console.master", "ConsoleMaster", cmdline.mitmproxy),
+    "dump": _Tool("dump", "DumpMaster", cmdline.mitmdump, _filters),
+}
 
 
 def addon_path() -> Path:
@@ -31,10 +56,11 @@ def run(tool: str, arguments: Sequence[str]) -> None:
     It listens on loopback only, with a folder and a CA of its own, unless the arguments say
     otherwise. Raises SystemExit with 1 where they are wrong.
     """
-    base, parser, extra = _tool(tool)
-    with tempfile.TemporaryDirectory(prefix="pixel-emulator-") as name:
-        tool_master = type(base.__name__, (_WithEmulator, base), {"directory": Path(name)})
-        main.run(tool_master, parser, arguments, extra)
+    chosen = TOOLS[tool]
+    base = getattr(import_module(f"mitmproxy.tools.{chosen.module}"), chosen.name)
+    with tempfile.TemporaryDirectory(prefix="pixel-emulator-") as directory:
+        ours = type(base.__name__, (_WithEmulator, base), {"directory": Path(directory)})
+        main.run(ours, chosen.parser, arguments, chosen.extra)
 
 
 class _WithEmulator(master.Master):
@@ -58,36 +84,7 @@ class _WithEmulator(master.Master):
         try:
             authority = Authority.create(self.directory, self.options.pixel_hosts)
         except InputError as error:
-            _log.error(str(error))  # noqa: TRY400 - a user's mistake needs no traceback
+            _log.error(str(error))
             return
         self.options.update(confdir=self.options.confdir)  # TlsConfig reads the CA again
         _log.info("The CA for the emulated hosts is %s", authority.ca)
-
-
-def _tool(
-    tool: str,
-) -> tuple[
-    type[master.Master],
-    Callable[[options.Options], argparse.ArgumentParser],
-    Callable[[argparse.Namespace], dict[str, str]] | None,
-]:
-    # Each of them imports a user interface of its own.
-    if tool == "web":
-        from mitmproxy.tools.web.master import WebMaster
-
-        return WebMaster, cmdline.mitmweb, None
-    if tool == "console":
-        from mitmproxy.tools.console.master import ConsoleMaster
-
-        return ConsoleMaster, cmdline.mitmproxy, None
-    from mitmproxy.tools.dump import DumpMaster
-
-    return DumpMaster, cmdline.mitmdump, _filters
-
-
-def _filters(arguments: argparse.Namespace) -> dict[str, str]:
-    """What mitmdump makes of its positional arguments."""
-    if not arguments.filter_args:
-        return {}
-    names = ("save_stream_filter", "readfile_filter", "dumper_filter")
-    return dict.fromkeys(names, " ".join(arguments.filter_args))

@@ -1,5 +1,6 @@
 """`run`: the command's pixels, the verdict, and whose exit code counts."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -267,4 +268,24 @@ def test_a_terminated_run_forwards_the_signal_and_removes_its_temporary_files(te
         _, messages = process.communicate(timeout=60)
     assert process.returncode == 143
     assert "exit code 143: the command was ended by signal 15 (Terminated)" in messages
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_run_that_is_terminated_while_it_waits_ends_cleanly(temporary, tmp_path):
+    (tmp_path / "scenario.yaml").write_text(OPENED)
+    options = ["--scenario", str(tmp_path / "scenario.yaml"), "--wait", "600"]
+    with subprocess.Popen(
+        program(*options, "--", *python("print('done')")),
+        env=os.environ | {"TMPDIR": str(temporary)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "done\n"
+        while process.poll() is None:  # the first signal may still find the command
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=1)
+    assert process.returncode == 143
     assert list(temporary.iterdir()) == []

@@ -15,7 +15,7 @@ from pixel_emulator.cli.options import takes_settings
 from pixel_emulator.cli.terminal import say, show, wants_colour, width
 from pixel_emulator.config import Settings
 from pixel_emulator.core import explain, json_text
-from pixel_emulator.core.calls import Dialect
+from pixel_emulator.core.calls import JSON, Dialect
 from pixel_emulator.core.judgement import Judgement, judge
 from pixel_emulator.core.mistakes import InputError, Mistake
 from pixel_emulator.core.pixel import request_of
@@ -58,9 +58,9 @@ def check(
         found = list(_check(text, settings))
         if json:
             for each in found:
-                place = {"input": text, "place": each.place, "remarks": list(each.remarks)}
-                verdict = as_json(each.url, each.judgement)
-                sys.stdout.write(json_text.write({**place, **verdict}) + "\n")
+                found_at: dict[str, JSON] = {"place": each.place, "remarks": list(each.remarks)}
+                verdict = {"input": text, **found_at, **as_json(each.url, each.judgement)}
+                sys.stdout.write(json_text.write(verdict) + "\n")
         else:
             show(_text(text, found, colour=colour))
         lost = any(each.judgement.outcome in LOST for each in found)

@@ -75,7 +75,7 @@ def _inputs(urls: Iterable[str]) -> Iterator[str]:
                 yield text
 
 
-def as_json(url: str, judgement: Judgement) -> JSON:
+def as_json(url: str, judgement: Judgement) -> dict[str, JSON]:
     """One decoded URL as plain data."""
     call = judgement.call
     return {

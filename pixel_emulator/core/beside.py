@@ -46,5 +46,7 @@ def _cut_both(want: Described, got: Described, room: int) -> tuple[str, str]:
             f"…{each.text[start : start + space - 2]}…"
             for each, space in zip((want, got), inner, strict=True)
         ]
-    wanted, found = (Described(text, each.type) for text, each in zip(texts, (want, got), strict=True))
+    wanted, found = (
+        Described(text, each.type) for text, each in zip(texts, (want, got), strict=True)
+    )
     return str(wanted), str(found)

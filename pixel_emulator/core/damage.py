@@ -62,8 +62,11 @@ type _Node = tuple[_Node, str | int] | None
 
 
 def damage(call: Call, request: PixelRequest) -> Iterator[Problem]:
-    """Yield what is wrong with a call that Segment would keep; `call.payload` may be None."""
-    payload = call.payload or {}
+    """Yield what is wrong with a call that Segment keeps, or with the URL of an undecoded one."""
+    payload = call.payload
+    if payload is None:
+        yield from _url_token(request)
+        return
     hint = "No mail service replaces tokens inside base64." if call.form is Form.BASE64 else ""
     tokens = [
         problem("template_token", path, shown=shown, mend=hint)

@@ -24,15 +24,11 @@ def suggestion(hit: Hit, times: int = 1) -> str:
             item[key] = _written(value)
     if times > 1:
         item["times"] = times
-    text = yaml_text.write([item])
-    return "" if any(len(line) > _LONGEST for line in text.splitlines()) else _blank(text)
+    lines = yaml_text.write([item]).splitlines()
+    if item[hit.call.type] is None:
+        lines[0] = f"- {hit.call.type}:"
+    return "" if any(len(line) > _LONGEST for line in lines) else "\n".join(lines)
 
 
 def _written(value: JSON) -> JSON:
     return escaped(value) if isinstance(value, str) else value
-
-
-def _blank(text: str) -> str:
-    """`page:` alone instead of `page: null`."""
-    line, newline, rest = text.partition("\n")
-    return line.removesuffix(" null") + newline + rest

@@ -207,7 +207,7 @@ _NOTED_INFERRED: _Texts = {
         "opening; leave the field out, Segment fills it in.",
     ),
     "event_on_page": Words(
-        "A {type} call carries the event {value}",
+        "event is {value} on a {type} call",
         "Segment counts no event for such a call; send a track call, or use `name`.",
     ),
     "flat_numbers": Words(

@@ -223,9 +223,11 @@ def test_raw_json_is_damaged_where_documented_and_dropped_where_strict():
 
 
 def test_a_pair_that_cannot_be_read_is_reported():
-    call = strict("/v1/pixel/track?event=%zz&userId=1")
+    call = strict("/v1/pixel/track?writeKey=wk_secret%zz&userId=1")
     assert call.payload == {"userId": "1"}
     assert codes(call) == ["malformed_parameter"]
+    assert "writeKey" in call.problems[0].message
+    assert "wk_secret" not in call.problems[0].message
 
 
 def test_parameters_beside_data_are_ignored_and_reported():

@@ -569,8 +569,9 @@ def test_problems_come_worst_first_behind_those_of_the_wire():
     ]
 
 
-def test_of_an_undecodable_call_only_the_wire_and_the_url_are_judged():
-    url = f"http://api.segment.io/v1/pixel/track?data={{{{{'x' * 2_000}}}}}"
+@pytest.mark.parametrize("call_type", CallType)
+def test_of_an_undecodable_call_only_the_wire_and_the_url_are_judged(call_type):
+    url = f"http://api.segment.io/v1/pixel/{call_type}?data={{{{{'x' * 2_000}}}}}"
     codes = [code for code, _ in found(url)]
     assert codes == ["bad_request", "template_token", "long_url", "insecure_url"]
 

@@ -1,0 +1,210 @@
+"""Opening a mail as a mail client would: in a headless browser, or by fetching its images."""
+
+import html
+import os
+import shutil
+import signal
+import ssl
+import subprocess
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pixel_emulator.core.mistakes import InputError, Mistake
+from pixel_emulator.email.message import is_mail, read
+from pixel_emulator.email.pixels import find_pixels
+
+BROWSER_VARIABLE = "PIXEL_EMULATOR_BROWSER"
+BUILT_IN = "built-in fetch of the images"
+USER_AGENT = f"pixel-emulator ({BUILT_IN})"
+
+_BROWSERS = (
+    "chromium-headless-shell",
+    "headless_shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "chrome",
+    "microsoft-edge",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
+)
+# From the second on for full browsers only, which talk to their makers without being asked.
+_FLAGS = (
+    "--headless",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-default-apps",
+    "--disable-extensions",
+    "--disable-features=NetworkTimeServiceQuerying,OptimizationHints",
+    "--disable-sync",
+    "--metrics-recording-only",
+    "--no-first-run",
+    "--no-pings",
+)
+# A mail client runs no scripts, so <noscript> counts. A sandboxed frame does that; Chromium's own
+# `--blink-settings=scriptEnabled=false` makes `--screenshot` end at once, with nothing loaded.
+_FRAME = """<!doctype html><meta charset="utf-8">
+<style>html, body, iframe {{border: 0; height: 100%; margin: 0; width: 100%}}</style>
+<iframe sandbox src="{}"></iframe>"""
+_IMAGES = frozenset({"img src", "input src"})
+
+
+@dataclass(frozen=True, slots=True)
+class RenderResult:
+    """What opened the mail; `error` is a sentence, empty where all went well."""
+
+    renderer: str
+    error: str = ""
+
+
+def find_browser(environ: Mapping[str, str]) -> Path | None:
+    """The browser that PIXEL_EMULATOR_BROWSER names, else the first known one, else None.
+
+    Raises InputError where the variable names no program.
+    """
+    path = environ.get("PATH", "")
+    if wanted := environ.get(BROWSER_VARIABLE):
+        if found := shutil.which(wanted, path=path):
+            return Path(found)
+        raise InputError(Mistake(f'{BROWSER_VARIABLE}: "{wanted}" is no program that can be run'))
+    return next(
+        (Path(found) for each in _BROWSERS if (found := shutil.which(each, path=path))), None
+    )
+
+
+def render(
+    file: Path, *, browser: Path, proxy: str, spki: str, timeout: float = 30.0
+) -> RenderResult:
+    """Open an HTML file or a mail (.eml) in a Chromium that reaches the network through `proxy`.
+
+    `spki` is the base64 SHA-256 of the CA's public key, `timeout` is in seconds. Returns when
+    every image has loaded or failed; does not raise for what goes wrong.
+    """
+    with tempfile.TemporaryDirectory(prefix="pixel-emulator-", ignore_cleanup_errors=True) as name:
+        directory = Path(name)
+        try:
+            page = _page(file, directory)
+        except (OSError, ValueError) as error:
+            return RenderResult(browser.name, f"{file} cannot be rendered: {error}")
+        screenshot = directory / "screenshot.png"
+        command = [
+            str(browser),
+            *_FLAGS,
+            *(["--no-sandbox"] if _sandbox_is_impossible() else []),
+            f"--user-data-dir={directory / 'profile'}",
+            f"--proxy-server={proxy}",
+            f"--ignore-certificate-errors-spki-list={spki}",
+            f"--screenshot={screenshot}",
+            page.as_uri(),
+        ]
+        error = _run(command, directory / "stderr", timeout)
+        if not error and not screenshot.exists():
+            error = f"it ended without showing the mail ({_last_line(directory / 'stderr')})"
+        return RenderResult(browser.name, error and f"{file}: {browser.name} failed: {error}")
+
+
+def fetch_images(
+    file: Path, *, hosts: Iterable[str], proxy: str, ca: Path, timeout: float = 30.0
+) -> RenderResult:
+    """Ask through `proxy` for each pixel at `hosts` that stands in an `<img src>` of the file.
+
+    For machines without a browser: what CSS, `srcset` or frames name is left out, and so are
+    custom domains, which are not emulated. `timeout` is in seconds, for each of the images.
+    """
+    try:
+        content = read(file.name, file.read_bytes())
+    except OSError as error:
+        return RenderResult(BUILT_IN, f"{file} cannot be read: {error}")
+    if not content.parts:
+        return RenderResult(BUILT_IN, f"{file}: {content.reason}")
+    trust = ssl.create_default_context(cafile=ca)
+    errors = []
+    for pixel in find_pixels(content.shown, hosts=hosts):
+        if pixel.requested and pixel.where in _IMAGES and not pixel.custom_domain:
+            try:
+                _fetch(pixel.url, proxy, trust, timeout)
+            except (OSError, HTTPException) as error:
+                errors.append(f"{file}: {pixel.url[:80]} could not be fetched: {error}")
+    return RenderResult(BUILT_IN, "; ".join(errors))
+
+
+def _page(file: Path, directory: Path) -> Path:
+    raw = file.read_bytes()
+    mail = file.absolute()
+    if is_mail(file.name, raw):
+        content = read(file.name, raw)
+        if not content.parts:
+            raise ValueError(content.reason)
+        mail = directory / "mail.html"
+        mail.write_text(f'<meta charset="utf-8">{content.shown}', "utf-8", "replace")
+    page = directory / "page.html"
+    page.write_text(_FRAME.format(html.escape(mail.as_uri())))
+    return page
+
+
+def _run(command: list[str], log: Path, timeout: float) -> str:
+    """Run to the end, or kill it with all that it started; returns what went wrong."""
+    with log.open("wb") as stderr:
+        try:
+            process = subprocess.Popen(  # noqa: S603 - the browser that the user has
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+                start_new_session=True,
+            )
+        except OSError as error:
+            return str(error)
+        try:
+            code = process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return f"it did not end within {timeout:g} seconds"
+        finally:
+            _kill(process)
+    return f"exit code {code} ({_last_line(log)})" if code else ""
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        if os.name == "posix":
+            os.killpg(
+                process.pid, signal.SIGKILL
+            )  # Debian's command is a script around the browser
+        process.kill()
+        process.wait()
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text("utf-8", "replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "it says nothing")
+
+
+def _sandbox_is_impossible() -> bool:
+    container = any(map(os.path.exists, ("/.dockerenv", "/run/.containerenv")))
+    return container or (os.name == "posix" and os.geteuid() == 0)
+
+
+def _fetch(url: str, proxy: str, trust: ssl.SSLContext, timeout: float) -> None:
+    # Not urllib: it asks NO_PROXY, and would then ask Segment itself.
+    parts, through = urlsplit(url), urlsplit(proxy)
+    connection: HTTPConnection
+    if parts.scheme == "https":
+        connection = HTTPSConnection(
+            through.hostname or "", through.port, timeout=timeout, context=trust
+        )
+        connection.set_tunnel(parts.hostname or "", parts.port or 443)
+        target = url.removeprefix(f"https://{parts.netloc}")
+    else:
+        connection = HTTPConnection(through.hostname or "", through.port, timeout=timeout)
+        target = url
+    try:
+        connection.request("GET", target, headers={"User-Agent": USER_AGENT, "Accept": "image/*"})
+        connection.getresponse().read()
+    finally:
+        connection.close()

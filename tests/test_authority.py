@@ -1,0 +1,117 @@
+"""The CA is private, short-lived, and good for nothing but the emulated hosts and the loopback."""
+
+import base64
+import hashlib
+import stat
+from datetime import timedelta
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from pixel_emulator.authority import Authority
+from pixel_emulator.config import Settings
+from pixel_emulator.core.mistakes import InputError
+
+HOSTS = Settings().hosts
+LOOPBACK = {"localhost", ip_network("127.0.0.0/8"), ip_network("::1/128")}
+
+
+def certificate(authority: Authority) -> x509.Certificate:
+    return x509.load_pem_x509_certificate(authority.ca.read_bytes())
+
+
+def permitted(hosts: tuple[str, ...], directory: Path) -> set[object]:
+    found = certificate(Authority.create(directory, hosts)).extensions.get_extension_for_class(
+        x509.NameConstraints
+    )
+    assert found.critical
+    assert found.value.excluded_subtrees is None
+    return {each.value for each in found.value.permitted_subtrees or ()}
+
+
+def test_it_may_sign_for_the_hosts_and_the_loopback_only(tmp_path: Path):
+    assert permitted(HOSTS, tmp_path) == {*HOSTS, *LOOPBACK}
+
+
+@pytest.mark.parametrize(
+    ("host", "subtree"),
+    [
+        ("api.sub.example.com", "api.sub.example.com"),
+        ("API.Example.COM.", "api.example.com"),
+        ("api.bücher.example", "api.xn--bcher-kva.example"),
+        ("192.0.2.7", ip_network("192.0.2.7/32")),
+        ("localhost", "localhost"),
+    ],
+)
+def test_a_host_of_the_user_is_among_them(tmp_path: Path, host: str, subtree: object):
+    assert permitted((host,), tmp_path) == {subtree, *LOOPBACK}
+
+
+@pytest.mark.parametrize("host", ["", "*.example.com", "https://api.segment.io", "a b", "x:443"])
+def test_what_is_no_host_name_is_refused(tmp_path: Path, host: str):
+    with pytest.raises(InputError, match="is no host name; write it like api.segment.io"):
+        Authority.create(tmp_path, (host,))
+
+
+def test_it_is_a_ca_for_leaves_only_and_for_servers_only(tmp_path: Path):
+    extensions = certificate(Authority.create(tmp_path, HOSTS)).extensions
+    basic = extensions.get_extension_for_class(x509.BasicConstraints)
+    usage = extensions.get_extension_for_class(x509.KeyUsage)
+    purposes = extensions.get_extension_for_class(x509.ExtendedKeyUsage)
+    assert (basic.critical, basic.value.ca, basic.value.path_length) == (True, True, 0)
+    assert (usage.critical, usage.value.key_cert_sign, usage.value.digital_signature) == (
+        True,
+        True,
+        False,
+    )
+    assert list(purposes.value) == [x509.oid.ExtendedKeyUsageOID.SERVER_AUTH]
+
+
+def test_it_is_valid_for_30_days_and_signs_with_p_256(tmp_path: Path):
+    found = certificate(Authority.create(tmp_path, HOSTS))
+    assert found.not_valid_after_utc - found.not_valid_before_utc == timedelta(days=30)
+    key = found.public_key()
+    assert isinstance(key, ec.EllipticCurvePublicKey)
+    assert key.curve.name == "secp256r1"
+
+
+def test_every_file_is_its_owner_s_alone_and_an_older_one_is_replaced(tmp_path: Path):
+    older = tmp_path / "mitmproxy-ca.pem"
+    older.write_text("older")
+    older.chmod(0o644)
+    Authority.create(tmp_path, HOSTS)
+    modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in tmp_path.iterdir()}
+    assert modes == dict.fromkeys(("ca.pem", "mitmproxy-ca.pem", "mitmproxy-ca-cert.pem"), 0o600)
+
+
+def test_the_key_stands_in_mitmproxy_s_file_only(tmp_path: Path):
+    authority = Authority.create(tmp_path, HOSTS)
+    assert b"PRIVATE" not in authority.ca.read_bytes()
+    assert b"PRIVATE" not in (tmp_path / "mitmproxy-ca-cert.pem").read_bytes()
+    assert b"PRIVATE" in (tmp_path / "mitmproxy-ca.pem").read_bytes()
+
+
+def test_two_runs_share_nothing(tmp_path: Path):
+    first, second = (Authority.create(tmp_path, HOSTS).spki for _ in range(2))
+    assert first != second
+
+
+def test_spki_is_the_hash_that_browsers_take(tmp_path: Path):
+    authority = Authority.create(tmp_path, HOSTS)
+    der = (
+        certificate(authority)
+        .public_key()
+        .public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    )
+    assert authority.spki == base64.b64encode(hashlib.sha256(der).digest()).decode()
+
+
+def test_the_bundle_holds_our_ca_and_those_of_the_machine(tmp_path: Path):
+    authority = Authority.create(tmp_path, HOSTS)
+    bundle = authority.bundle.read_bytes()
+    assert authority.ca.read_bytes().strip() in bundle
+    assert bundle.count(b"BEGIN CERTIFICATE") > 1

@@ -1,0 +1,223 @@
+"""The journal: recorded before answered, waited for without polling, honest about gaps."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from pixel_emulator.config import Settings
+from pixel_emulator.core.calls import Outcome
+from pixel_emulator.core.mistakes import InputError
+from pixel_emulator.core.pixel import encode, request_of
+from pixel_emulator.journal import Journal
+
+START = datetime(2030, 1, 31, 9, 0, 0, 123_999, tzinfo=UTC)
+
+
+def pixel(event="Email Opened", **fields):
+    payload = {"writeKey": "wk_test_000000000000", "userId": "user_1", "event": event, **fields}
+    return request_of(encode("track", payload))
+
+
+class Lines:
+    """A recorder that keeps what it gets, and can be made to fail."""
+
+    def __init__(self, *, fails=False):
+        self.fails = fails
+        self.seen = []
+        self.end = None
+
+    def append(self, hit):
+        if self.fails:
+            raise OSError(28, "No space left on device")
+        self.seen.append(hit)
+
+    def close(self, end):
+        if self.fails:
+            raise OSError(28, "No space left on device")
+        self.end = end
+
+
+def test_a_request_becomes_a_stamped_and_judged_hit():
+    journal = Journal(Settings(), now=lambda: START)
+    hit = journal.record(pixel())
+    assert (hit.seq, hit.status, hit.outcome) == (1, 200, Outcome.DELIVERED)
+    assert hit.time == START.replace(microsecond=123_000)
+    assert len(hit.digest) == 64
+    assert journal.hits == (hit,)
+
+
+def test_what_is_no_pixel_call_is_unhandled():
+    hit = Journal(Settings()).record(request_of("/v1/pixel/unknown"))
+    assert (hit.status, hit.call, hit.outcome) == (404, None, Outcome.UNHANDLED)
+
+
+@pytest.mark.parametrize(
+    ("second", "outcome"),
+    [
+        (pixel(messageId="m1"), Outcome.DUPLICATE),
+        (pixel("Other", messageId="m1"), Outcome.DUPLICATE),
+        (pixel(messageId="m2"), Outcome.DELIVERED),
+        (pixel(messageId="m1", userId="{{ id }}"), Outcome.DAMAGED),
+        (pixel("", messageId="m1"), Outcome.DROPPED),
+        (pixel(), Outcome.DELIVERED),
+        (pixel(messageId=7), Outcome.DELIVERED),
+    ],
+)
+def test_a_message_id_seen_before_makes_a_duplicate(second, outcome):
+    """Segment keeps the first call of a messageId; what is wrong with a call counts more."""
+    journal = Journal(Settings())
+    journal.record(pixel(messageId="m1"))
+    assert journal.record(second).outcome is outcome
+
+
+def test_a_dropped_call_takes_no_message_id():
+    journal = Journal(Settings())
+    journal.record(pixel("", messageId="m1"))
+    assert journal.record(pixel(messageId="m1")).outcome is Outcome.DELIVERED
+
+
+def test_a_hit_is_written_before_anybody_hears_of_it():
+    recorder = Lines()
+    journal = Journal(Settings(), recorder=recorder)
+    heard = []
+    journal.subscribe(lambda hit: heard.append((hit, list(recorder.seen))))
+    hit = journal.record(pixel())
+    assert heard == [(hit, [hit])]
+
+
+def test_a_subscriber_hears_until_it_leaves():
+    journal = Journal(Settings())
+    heard = []
+    leave = journal.subscribe(heard.append)
+    first = journal.record(pixel())
+    leave()
+    journal.record(pixel())
+    assert heard == [first]
+
+
+def test_the_end_counts_calls_and_connections():
+    recorder = Lines()
+    journal = Journal(Settings(), recorder=recorder)
+    journal.connected()
+    journal.record(pixel())
+    journal.close()
+    assert recorder.end == {"calls": 1, "connections": 1}
+    journal.close()
+
+
+def test_a_recorder_that_fails_is_a_gap_and_loses_no_hit():
+    journal = Journal(Settings(), recorder=Lines(fails=True))
+    journal.record(pixel())
+    journal.record(pixel())
+    assert len(journal.hits) == 2
+    assert journal.failures == (
+        "call #1 could not be recorded: [Errno 28] No space left on device",
+    )
+    assert journal.evidence().gaps == journal.failures
+
+
+def test_an_end_that_cannot_be_written_is_a_failure():
+    journal = Journal(Settings(), recorder=Lines(fails=True))
+    journal.close()
+    assert len(journal.failures) == 1
+
+
+@pytest.mark.parametrize(
+    ("story", "gap"),
+    [
+        ("refused refused", "0 calls, 2 TLS handshakes for api.segment.io refused by the client"),
+        ("abandoned", "0 calls, 1 TLS handshake for api.segment.io refused by the client"),
+        ("refused reached", None),
+        ("refused reached abandoned", None),
+        ("reached refused", "0 calls, 1 TLS handshake for api.segment.io refused by the client"),
+        ("", None),
+    ],
+)
+def test_a_client_that_refuses_our_ca_is_a_gap_until_it_comes_through(story, gap):
+    journal = Journal(Settings())
+    for event in story.split():
+        if event == "reached":
+            journal.reached("api.segment.io")
+        else:
+            journal.handshake_refused("api.segment.io", abandoned=event == "abandoned")
+    gaps = journal.evidence().gaps
+    assert len(gaps) == (gap is not None)
+    assert not gap or gaps[0].startswith(gap)
+
+
+def test_waiting_ends_with_the_call_that_was_waited_for():
+    journal = Journal(Settings())
+    waiting = threading.Event()
+
+    def two(hits):
+        waiting.set()
+        return len(hits) == 2
+
+    def send():
+        waiting.wait()
+        journal.record(pixel())
+        journal.record(pixel())
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    assert journal.wait(two, timeout=10)
+    sender.join()
+
+
+def test_waiting_in_vain_ends_at_the_timeout():
+    assert not Journal(Settings()).wait(bool, timeout=0)
+
+
+def test_threads_get_numbers_without_holes():
+    journal = Journal(Settings(), recorder=(recorder := Lines()))
+    threads = [
+        threading.Thread(target=lambda: [journal.record(pixel()) for _ in range(50)])
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [hit.seq for hit in journal.hits] == list(range(1, 201))
+    assert list(journal.hits) == recorder.seen
+
+
+def test_a_named_write_key_names_the_source():
+    journal = Journal(Settings(source=("email=wk_test_000000000000",)))
+    assert journal.record(pixel()).source == "email"
+    other = journal.record(pixel(writeKey="wk_other_00000000"))
+    assert (other.source, other.outcome) == (None, Outcome.DROPPED)
+    assert "unknown_source" in [each.code for each in other.problems]
+
+
+def test_the_dialect_decides():
+    request = request_of("/v1/pixel/track?data={}")
+    assert Journal(Settings(dialect="strict")).record(request).call.payload is None
+    assert Journal(Settings()).record(request).call.payload == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"dialect": "stric"}, 'did you mean "strict"'),
+        ({"source": ("email",)}, "not NAME=KEY"),
+        ({"source": ("=key",)}, "not NAME=KEY"),
+    ],
+)
+def test_settings_that_are_not_allowed_say_what_is(given, words):
+    with pytest.raises(InputError, match=words):
+        Settings(**given)
+
+
+def test_sequences_become_tuples():
+    """mitmproxy and Typer hand them over as lists."""
+    assert Settings(hosts=["a.example"]).hosts == ("a.example",)
+
+
+def test_time_is_taken_inside_the_lock():
+    """So recorded times never run backwards."""
+    ticks = iter(START + timedelta(seconds=n) for n in range(10))
+    journal = Journal(Settings(), now=lambda: next(ticks))
+    times = [journal.record(pixel()).time for _ in range(5)]
+    assert times == sorted(times)
