@@ -67,7 +67,8 @@ class Authority:
 def _certificate(key: ec.EllipticCurvePrivateKey, hosts: Iterable[str]) -> x509.Certificate:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "pixel_emulator test CA")])
     start = datetime.now(UTC) - _CLOCK_SKEW
-    permitted = [_subtree(each) for each in (*hosts, *_LOOPBACK)]
+    # The last because OpenSSL takes the common name of a leaf for 127.0.0.1 for a DNS name.
+    permitted = [*map(_subtree, (*hosts, *_LOOPBACK)), x509.DNSName("127.0.0.1")]
     usage = dict.fromkeys(
         (
             "digital_signature",

@@ -78,7 +78,7 @@ def _forwarding() -> Iterator[Callable[[subprocess.Popen[bytes]], None]]:
 
     def handle(number: int, _frame: FrameType | None) -> None:
         if not (number in _FROM_KEYBOARD and _in_foreground()):
-            early.append(number)
+            send(number)
 
     def forward_to(process: subprocess.Popen[bytes]) -> None:
         nonlocal send

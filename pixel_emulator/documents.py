@@ -99,32 +99,32 @@ class _Builder:
                 if top and top.key is None and isinstance(top.value, dict):
                     self._begin_member(top, event)
                 else:
-                    self._put(_scalar(event), event.start_mark)
+                    self._put(_scalar(event), event)
             case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
                 self.open.pop()
             case yaml.CollectionStartEvent():
                 self._refuse_extras(event)
                 if len(self.open) >= MAX_NESTING:
-                    raise self._error(f"nested deeper than {MAX_NESTING} levels", event.start_mark)
+                    raise self._error(f"nested deeper than {MAX_NESTING} levels", event)
                 value: dict[str, JSON] | list[JSON] = (
                     {} if isinstance(event, yaml.MappingStartEvent) else []
                 )
-                self.open.append(_Open(value, self._put(value, event.start_mark)))
+                self.open.append(_Open(value, self._put(value, event)))
             case yaml.AliasEvent():
-                raise self._error(f"`*{event.anchor}` refers to an anchor: {_QUOTE}", event.start_mark)
+                raise self._error(f"`*{event.anchor}` refers to an anchor: {_QUOTE}", event)
             case yaml.DocumentStartEvent() if self.root:
-                raise self._error("a second document begins; one is allowed", event.start_mark)
+                raise self._error("a second document begins; one is allowed", event)
 
     def _begin_member(self, top: _Open, event: yaml.ScalarEvent) -> None:
-        key, mark = _joined(event.value), event.start_mark
+        key, location = _joined(event.value), self._location(event)
         if key in top.lines:
-            raise self._error(f'"{key}" stands here twice, first in line {top.lines[key]}', mark)
+            raise self._error(f'"{key}" stands here twice, first in line {top.lines[key]}', event)
         top.key = key
-        top.lines[key] = mark.line + 1
+        top.lines[key] = location.line
         if self.positions is not None:
-            self.positions[*top.steps, key] = self._location(mark)
+            self.positions[*top.steps, key] = location
 
-    def _put(self, value: JSON, mark: yaml.Mark) -> Steps:
+    def _put(self, value: JSON, event: yaml.Event) -> Steps:
         """Put a value where it belongs; returns the way to it."""
         if not self.open:
             self.root.append(value)
@@ -133,7 +133,7 @@ class _Builder:
             top = self.open[-1]
             if isinstance(top.value, dict):
                 if top.key is None:
-                    raise self._error("a key must be text", mark)
+                    raise self._error("a key must be text", event)
                 steps = (*top.steps, top.key)
                 top.value[top.key] = value
                 top.key = None
@@ -141,20 +141,21 @@ class _Builder:
             steps = (*top.steps, len(top.value))
             top.value.append(value)
         if self.positions is not None:
-            self.positions[steps] = self._location(mark)
+            self.positions[steps] = self._location(event)
         return steps
 
     def _refuse_extras(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
         if event.anchor is not None:
-            raise self._error(f"`&{event.anchor}` is an anchor: {_QUOTE}", event.start_mark)
+            raise self._error(f"`&{event.anchor}` is an anchor: {_QUOTE}", event)
         if event.tag is not None:
-            raise self._error(f"`{event.tag}` is a tag: {_QUOTE}", event.start_mark)
+            raise self._error(f"`{event.tag}` is a tag: {_QUOTE}", event)
 
-    def _error(self, message: str, mark: yaml.Mark) -> InputError:
-        return InputError(Mistake(message, self._location(mark)))
+    def _error(self, message: str, event: yaml.Event) -> InputError:
+        return InputError(Mistake(message, self._location(event)))
 
-    def _location(self, mark: yaml.Mark) -> Location:
-        return Location(self.file, mark.line + 1, mark.column + 1)
+    def _location(self, event: yaml.Event) -> Location:
+        mark = event.start_mark
+        return Location(self.file, mark.line + 1, mark.column + 1) if mark else Location(self.file)
 
 
 def _scalar(event: yaml.ScalarEvent) -> JSON:

@@ -18,6 +18,7 @@ with warnings.catch_warnings(action="ignore"):  # mitmproxy 12 imports deprecate
 
 from pixel_emulator.addon import MITMPROXY, FailureHandler, PixelEmulator
 from pixel_emulator.authority import Authority
+from pixel_emulator.clients import Clients
 from pixel_emulator.config import Settings
 from pixel_emulator.core.mistakes import InputError, Mistake
 from pixel_emulator.hosts import folded
@@ -78,9 +79,23 @@ class Emulator:
     ) -> None:
         self._running.close()
 
+    def drain(self, timeout: float) -> bool:
+        """Wait until all that clients have sent is in the journal and all have gone.
+
+        False if some are still connected after `timeout` seconds.
+        """
+        lean = self._lean
+        gone = asyncio.run_coroutine_threadsafe(lean.clients.gone(), lean.event_loop)
+        try:
+            gone.result(timeout)
+        except TimeoutError:
+            gone.cancel()
+            return False
+        return True
+
     async def _open(self, stack: ExitStack) -> int:
         """Start to listen; returns the port."""
-        lean = LeanMaster(self.settings, self.journal, self.directory)
+        self._lean = lean = LeanMaster(self.settings, self.journal, self.directory)
         loop = asyncio.get_running_loop()
         stack.callback(lambda: asyncio.run_coroutine_threadsafe(lean.close(), loop).result())
         try:
@@ -96,9 +111,11 @@ class LeanMaster(master.Master):
         super().__init__(None)
         self._legacy_log_events.uninstall()  # it would take every record of this process
         emulator = PixelEmulator(settings, journal)
+        self.clients = Clients()
         self._proxyserver = proxyserver.Proxyserver()
         self.addons.add(
             emulator,
+            self.clients,
             PassThrough(emulator.locks),
             core.Core(),
             block.Block(),

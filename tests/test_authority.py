@@ -17,7 +17,7 @@ from pixel_emulator.config import Settings
 from pixel_emulator.core.mistakes import InputError
 
 HOSTS = Settings().hosts
-LOOPBACK = {"localhost", ip_network("127.0.0.0/8"), ip_network("::1/128")}
+LOOPBACK = {"localhost", "127.0.0.1", ip_network("127.0.0.0/8"), ip_network("::1/128")}
 
 
 def certificate(authority: Authority) -> x509.Certificate:
@@ -53,7 +53,7 @@ def test_a_host_of_the_user_is_among_them(tmp_path: Path, host: str, subtree: ob
 
 @pytest.mark.parametrize("host", ["", "*.example.com", "https://api.segment.io", "a b", "x:443"])
 def test_what_is_no_host_name_is_refused(tmp_path: Path, host: str):
-    with pytest.raises(InputError, match="is no host name; write it like api.segment.io"):
+    with pytest.raises(InputError, match=r"is no host name; write it like api\.segment\.io"):
         Authority.create(tmp_path, (host,))
 
 

@@ -1,21 +1,30 @@
-"""All commands, put together."""
+"""All commands, put together; a command's module is imported when it is asked for."""
 
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
+from importlib import import_module
 
 import typer
 
-from pixel_emulator.cli.check import check
-from pixel_emulator.cli.decode import decode, encode
-from pixel_emulator.cli.serve import env, serve
 from pixel_emulator.cli.terminal import say
 from pixel_emulator.core.mistakes import InputError
 
-COMMANDS = (check, decode, encode, serve, env)
+COMMANDS = {
+    "demo": "demo",
+    "check": "check",
+    "run": "run",
+    "serve": "serve",
+    "env": "serve",
+    "verify": "verify",
+    "decode": "decode",
+    "encode": "decode",
+}
+"""Each command, and the module of this package that holds it."""
 
 
-def application() -> typer.Typer:
-    """The Typer application with every command."""
+def application(names: Iterable[str] = COMMANDS) -> typer.Typer:
+    """The Typer application with these commands."""
     app = typer.Typer(
         name="pixel-emulator",
         help="Segment tracking pixels, as a test double: intercept, decode, judge, record, assert.",
@@ -24,8 +33,11 @@ def application() -> typer.Typer:
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
-    for command in COMMANDS:
-        app.command()(_exiting(command))
+    app.callback()(_program)  # so that a single command is still a command
+    for name in names:
+        module = import_module(f"pixel_emulator.cli.{COMMANDS[name]}")
+        command = getattr(module, name.replace("-", "_"))
+        app.command(name, context_settings=getattr(module, "CONTEXT", None))(_exiting(command))
     return app
 
 
@@ -34,8 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     0 met, 1 unmet, 2 a mistake of the user, 3 incomplete evidence, or a wrapped command's own.
     """
+    given = sys.argv[1:] if arguments is None else arguments
+    # One module instead of all: `decode` has to start fast.
+    known = given[:1] if given and given[0] in COMMANDS else COMMANDS
     try:
-        application()(arguments, prog_name="pixel-emulator")
+        application(known)(given, prog_name="pixel-emulator")
     except InputError as error:
         for mistake in error.mistakes:
             say(f"pixel-emulator: {mistake}")
@@ -43,6 +58,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SystemExit as leaving:
         return int(leaving.code or 0)
     return 0
+
+
+def _program() -> None:
+    """Segment tracking pixels, as a test double: intercept, decode, judge, record, assert."""
 
 
 def _exiting(command: Callable[..., int]) -> Callable[..., None]:

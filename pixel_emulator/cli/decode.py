@@ -47,10 +47,7 @@ def decode(
     ] = False,
 ) -> int:
     """Explain pixel URLs: what they say, and what Segment would make of them."""
-    if output not in FORMATS:
-        raise InputError(
-            Mistake(f'--format: "{output}" is not text or json{likely(output, FORMATS)}')
-        )
+    one_of("--format", output, FORMATS)
     if not urls and sys.stdin.isatty():
         say("Reading pixel URLs from the terminal, one a line; end with Ctrl-D.")
     lost = False
@@ -150,10 +147,10 @@ def encode(
             payload[_OBJECTS[option]] = dict(_pair(option, pair) for pair in pairs)
     try:
         url = encode_url(
-            CallType(_one_of("TYPE", call_type, CallType)),
+            CallType(one_of("TYPE", call_type, CallType)),
             payload,
-            form=Form(_one_of("--form", form, Form)),
-            alphabet=Alphabet(_one_of("--alphabet", alphabet, Alphabet)),
+            form=Form(one_of("--form", form, Form)),
+            alphabet=Alphabet(one_of("--alphabet", alphabet, Alphabet)),
             padded=padded,
         )
     except InputError:
@@ -168,7 +165,8 @@ def encode(
     return 0
 
 
-def _one_of(name: str, value: str, allowed: Iterable[str]) -> str:
+def one_of(name: str, value: str, allowed: Iterable[str]) -> str:
+    """The value, if it is allowed; else raises InputError."""
     names = [str(each) for each in allowed]
     if value not in names:
         raise InputError(

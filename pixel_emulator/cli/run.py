@@ -15,18 +15,7 @@ from pixel_emulator import files
 from pixel_emulator.child import BY_SIGNAL, ChildExit, handling, run_child
 from pixel_emulator.cli.display import farewell, hit_line
 from pixel_emulator.cli.exit_codes import Exit, after_command
-from pixel_emulator.cli.options import (
-    DialectOption,
-    HostOption,
-    HostsOption,
-    Http2Option,
-    KeepWriteKeysOption,
-    OfflineOption,
-    PortOption,
-    RecordOption,
-    SourceOption,
-    default,
-)
+from pixel_emulator.cli.options import takes_settings
 from pixel_emulator.cli.session import emulation
 from pixel_emulator.cli.terminal import say, wants_colour, width
 from pixel_emulator.config import Settings
@@ -34,6 +23,7 @@ from pixel_emulator.core import report
 from pixel_emulator.core.expectation import Scenario
 from pixel_emulator.core.mistakes import InputError, Mistake
 from pixel_emulator.core.scenario import parse
+from pixel_emulator.core.verdict import Status
 from pixel_emulator.core.verify import verify
 from pixel_emulator.journal import Journal
 
@@ -41,8 +31,8 @@ if TYPE_CHECKING:
     from pixel_emulator.proxy import Emulator
 
 
-_AT_REST = 5.0
-"""Seconds for what was sent before the command's end to be read, should a client still be there."""
+_AT_REST = 2.0
+"""Seconds for clients to go. Those that end with the command are read at once, to their end."""
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _REASONS = {
@@ -51,42 +41,28 @@ _REASONS = {
 }
 
 
+@takes_settings(
+    *("record", "dialect", "source", "hosts", "keep_write_keys", "host", "offline", "http2"), port=0
+)
 def run(
     command: Annotated[list[str], typer.Argument(metavar="-- COMMAND...", show_default=False)],
     *,
     scenario: Annotated[
-        list[Path] | None, typer.Option("--scenario", "-s", help="A file that says what to expect.")
+        list[Path] | None, typer.Option("--scenario", help="A file that says what is expected.")
     ] = None,
     wait: Annotated[
         float,
-        typer.Option(help="Seconds to wait for calls of processes that outlive the command."),
+        typer.Option(
+            min=0, help="Seconds to wait for calls of processes that outlive the command."
+        ),
     ] = 0.0,
-    record: RecordOption = default("record"),
-    dialect: DialectOption = default("dialect"),
-    source: SourceOption = default("source"),
-    hosts: HostsOption = default("hosts"),
-    keep_write_keys: KeepWriteKeysOption = default("keep_write_keys"),
-    host: HostOption = default("host"),
-    port: PortOption = 0,
-    offline: OfflineOption = default("offline"),
-    http2: Http2Option = default("http2"),
+    settings: Settings,
 ) -> int:
     """Run a command whose pixels come here, and check them against scenarios.
 
     Exit code: 2 for a mistake found before the command starts, 3 for incomplete evidence, or else
     the command's own, or else 1 where a scenario is not met. Messages and the report go to stderr.
     """
-    settings = Settings(
-        hosts=tuple(hosts),
-        dialect=dialect,
-        source=tuple(source),
-        record=record,
-        keep_write_keys=keep_write_keys,
-        host=host,
-        port=port,
-        offline=offline,
-        http2=http2,
-    )
     scenarios = load_scenarios(scenario or ())
     with _ending_cleanly():
         with emulation(settings) as (journal, emulator):
@@ -94,7 +70,7 @@ def run(
             if end.started:
                 _settle(scenarios, journal, emulator, wait)
         if end.started:
-            return _conclude(scenarios, journal, end, record)
+            return _conclude(scenarios, journal, end, settings.record)
         say(f"pixel-emulator: exit code {end.code}: {end.reason}")
         return end.code
 
@@ -136,8 +112,12 @@ def _settle(
     """Read what the command has sent before its end; then wait for those that it left behind."""
     emulator.drain(_AT_REST)
     if wait:
-        journal.wait(lambda _: verify(scenarios, journal.evidence()).exit_code == Exit.MET, wait)
+        journal.wait(lambda _: _are_met(scenarios, journal), wait)
         emulator.drain(_AT_REST)
+
+
+def _are_met(scenarios: Sequence[Scenario], journal: Journal) -> bool:
+    return bool(scenarios) and verify(scenarios, journal.evidence()).status is Status.MET
 
 
 def _conclude(
@@ -157,7 +137,7 @@ def _conclude(
     say(farewell(journal, recorded=recorded))
     code = after_command(ours, end.code)
     if code:
-        reason = end.reason if code == end.code != ours else _REASONS[ours]
+        reason = end.reason if end.code and ours is not Exit.INCOMPLETE else _REASONS[ours]
         say(f"pixel-emulator: exit code {code}: {reason}")
     return code
 

@@ -1,7 +1,7 @@
 """Wanted and got side by side: values cut to fit, in columns."""
 
 from collections.abc import Iterator, Sequence
-from os.path import commonprefix
+from itertools import takewhile
 
 from pixel_emulator.core.matching import Described, Mismatch
 from pixel_emulator.core.paint import paint
@@ -16,8 +16,8 @@ def mismatch_lines(
     """One line for each differing path, with both types; a hint gets its own if it must."""
     paths = [printable(each.path) for each in mismatches]
     path_width = max(map(len, paths), default=0)
-    room = max(_NARROWEST, (width - path_width - len("   want    got ")) // 2)
-    values = [_cut_both(each.expected, each.actual, room) for each in mismatches]
+    rooms = _rooms(mismatches, width - path_width - len("   want    got "))
+    values = [_cut_both(each.expected, each.actual, rooms) for each in mismatches]
     want_width = max((len(want) for want, _ in values), default=0)
     for path, (want, got), mismatch in zip(paths, values, mismatches, strict=True):
         line = f"{path:<{path_width}}   want {want:<{want_width}}   got {got}"
@@ -36,17 +36,23 @@ def cut(text: str, room: int) -> str:
     return text if len(text) <= room else f"{text[: room - 1 - half]}…{text[-half:]}"
 
 
-def _cut_both(want: Described, got: Described, room: int) -> tuple[str, str]:
-    """Both values in at most `room` characters, so that their difference is seen."""
-    inner = [room - len(f" ({each.type})") if each.type else room for each in (want, got)]
-    texts = [cut(each.text, space) for each, space in zip((want, got), inner, strict=True)]
+def _rooms(mismatches: Sequence[Mismatch], width: int) -> tuple[int, int]:
+    """The width of either column: what one does not need, the other may have."""
+    want = max((len(str(each.expected)) for each in mismatches), default=0)
+    got = max((len(str(each.actual)) for each in mismatches), default=0)
+    half = max(_NARROWEST, width // 2)
+    return max(half, width - got), max(half, width - want)
+
+
+def _cut_both(want: Described, got: Described, rooms: tuple[int, int]) -> tuple[str, str]:
+    """Both values, cut to their rooms, so that their difference is seen."""
+    both = (want, got)
+    inner = [room - len(str(each)) + len(each.text) for each, room in zip(both, rooms, strict=True)]
+    texts = [cut(each.text, room) for each, room in zip(both, inner, strict=True)]
     if texts[0] == texts[1] and want.text != got.text:
-        start = max(0, len(commonprefix([want.text, got.text])) - room // 4)
-        texts = [
-            f"…{each.text[start : start + space - 2]}…"
-            for each, space in zip((want, got), inner, strict=True)
-        ]
-    wanted, found = (
-        Described(text, each.type) for text, each in zip(texts, (want, got), strict=True)
-    )
+        pairs = zip(want.text, got.text, strict=False)
+        alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        start = max(0, alike - min(rooms) // 4)
+        texts = [f"…{each.text[start : start + min(inner) - 2]}…" for each in both]
+    wanted, found = (Described(text, each.type) for text, each in zip(texts, both, strict=True))
     return str(wanted), str(found)

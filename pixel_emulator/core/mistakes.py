@@ -55,7 +55,9 @@ class Document:
 
     def mistake(self, message: str, *steps: str | int) -> Mistake:
         """A mistake at the value that `steps` lead to, or at the nearest one around it."""
-        known = next((steps[:n] for n in range(len(steps), 0, -1) if steps[:n] in self.positions), ())
+        known = next(
+            (steps[:n] for n in range(len(steps), 0, -1) if steps[:n] in self.positions), ()
+        )
         location = self.positions.get(known, Location(self.file))
         return Mistake(message, location, path_text(steps))
 

@@ -1,43 +1,22 @@
-"""The recording format: hits as plain data and back, and what a whole recording is evidence of."""
+"""A whole recording: its head, its hits, its end, and what it is evidence of."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
 
-from pixel_emulator.core import json_text, yaml_text
-from pixel_emulator.core.calls import (
-    JSON,
-    Alphabet,
-    Call,
-    CallType,
-    Dialect,
-    Evidence,
-    Form,
-    Hit,
-    Outcome,
-    Payload,
-    PixelRequest,
-    Problem,
-    RuleSource,
-    Severity,
-)
+from pixel_emulator.core.calls import JSON, Dialect, Evidence, Hit, Payload
+from pixel_emulator.core.entry import read_hit, time_text
 from pixel_emulator.core.fields import Field
+from pixel_emulator.core.json_text import kind
 from pixel_emulator.core.mistakes import Document
 
 VERSION = 1
 """The format that is written, and the newest that is read."""
 
-STORED_HEADERS = frozenset(
-    "accept accept-language origin purpose referer sec-gpc sec-purpose user-agent via"
-    " x-forwarded-for x-moz x-purpose".split()
-)
-"""Headers that say who asked and why; with them every `sec-fetch-…`, and nothing else."""
-
-_DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
-_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?*]*)(.*)", re.DOTALL)
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 class Redaction(StrEnum):
@@ -107,7 +86,7 @@ def opening(head: Head) -> Payload:
     """The head as plain data."""
     return {
         "pixel_recording": VERSION,
-        "created": _time_text(head.created),
+        "created": time_text(head.created),
         "run": head.run,
         "shard": head.shard,
         "tool": head.tool,
@@ -120,51 +99,6 @@ def ending(end: Payload) -> Payload:
     """The end as plain data; `connections` comes last, so that an end which is cut off lacks it."""
     others = {key: value for key, value in end.items() if key != "connections"}
     return {"end": {**others, "connections": end.get("connections", 0)}}
-
-
-def entry(hit: Hit) -> Payload:
-    """A hit as plain data; the digest comes last, so that a torn entry lacks it."""
-    call, request = hit.call, hit.request
-    data: Payload = {"seq": hit.seq, "time": _time_text(hit.time)}
-    if call is not None:
-        data["type"] = call.type.value
-    data["outcome"] = hit.outcome.value
-    if call is not None:
-        data["form"] = call.form.value
-        if call.alphabet is not None:
-            data |= {"alphabet": call.alphabet.value, "padded": call.padded}
-        deep = yaml_text.nests_too_deep(call.payload)
-        data["payload"] = json_text.write(call.payload) if deep else call.payload
-    data["problems"] = [
-        {
-            "code": each.code,
-            "severity": each.severity.value,
-            "path": each.path,
-            "message": each.message,
-            "source": each.source.value,
-        }
-        for each in hit.problems
-    ]
-    if hit.source is not None:
-        data["source"] = hit.source
-    data["request"] = {
-        "method": request.method,
-        "url": request.url,
-        "http": request.http_version,
-        "client": request.client,
-        "headers": _stored(request.headers),
-        "status": hit.status,
-    }
-    data["digest"] = f"sha256:{hit.digest}"
-    return data
-
-
-def hit_of(data: JSON) -> Hit:
-    """The hit that `entry` made `data` from. Nothing is judged again.
-
-    The problems of its call all stand in the hit. Raises InputError for anything else.
-    """
-    return _hit(Field(Document("", data, {}), (), data))
 
 
 def parse(document: Document, *, torn: bool = False) -> Recording:
@@ -184,7 +118,7 @@ def parse(document: Document, *, torn: bool = False) -> Recording:
     return Recording(
         file=document.file,
         head=_head(root),
-        hits=tuple(map(_hit, entries)),
+        hits=tuple(map(read_hit, entries)),
         end=None if end is None else _end(end),
         torn=torn,
     )
@@ -209,8 +143,13 @@ def _check_version(root: Field) -> None:
 
 def _described(data: JSON) -> str:
     if not isinstance(data, dict):
-        return f"of type {json_text.kind(data)}"
-    kinds = {"expect": "a scenario", "scenarios": "a scenario", "steps": "a scenario", "log": "a HAR"}
+        return f"of type {kind(data)}"
+    kinds = {
+        "expect": "a scenario",
+        "scenarios": "a scenario",
+        "steps": "a scenario",
+        "log": "a HAR",
+    }
     found = next((kinds[key] for key in data if key in kinds), None)
     return found or f"something else: its first key is `{next(iter(data), '')}`"
 
@@ -237,77 +176,3 @@ def _end(end: Field) -> End:
         connections=end["connections"].number(),
         gaps=tuple(each.text() for each in end["gaps"].items()),
     )
-
-
-def _hit(data: Field) -> Hit:
-    digest = data["digest"].text("sha256:")
-    return Hit(
-        seq=data["seq"].number(),
-        time=data["time"].time(),
-        request=_request(data["request"]),
-        status=data["request"]["status"].number(200),
-        call=None if data["type"].value is None else _call(data),
-        outcome=data["outcome"].choice(Outcome),
-        problems=tuple(map(_problem, data["problems"].items())),
-        source=None if data["source"].value is None else data["source"].text(),
-        digest=digest.removeprefix("sha256:"),
-    )
-
-
-def _request(data: Field) -> PixelRequest:
-    url = _URL.fullmatch(data["url"].text())
-    if url is None:
-        raise data["url"].wrong("a URL")
-    return PixelRequest(
-        target=url[3].encode(errors="surrogatepass"),
-        method=data["method"].text("GET"),
-        scheme=url[1],
-        host=url[2],
-        http_version=data["http"].text("HTTP/1.1"),
-        headers=tuple((name, data["headers"][name].text()) for name in data["headers"].map()),
-        client=data["client"].text(""),
-    )
-
-
-def _call(data: Field) -> Call:
-    payload = data["payload"]
-    if isinstance(payload.value, str):
-        try:
-            payload = Field(payload.document, payload.steps, json_text.parse(payload.value))
-        except ValueError as error:
-            raise payload.error(f"is not JSON: {error}") from None
-    return Call(
-        type=data["type"].choice(CallType),
-        form=data["form"].choice(Form),
-        payload=None if payload.value is None else payload.map(),
-        alphabet=None if data["alphabet"].value is None else data["alphabet"].choice(Alphabet),
-        padded=_truth(data["padded"]),
-    )
-
-
-def _truth(data: Field) -> bool | None:
-    if isinstance(data.value, bool | None):
-        return data.value
-    raise data.wrong("true or false")
-
-
-def _problem(data: Field) -> Problem:
-    return Problem(
-        code=data["code"].text(),
-        severity=data["severity"].choice(Severity),
-        path=data["path"].text(""),
-        message=data["message"].text(),
-        source=data["source"].choice(RuleSource),
-    )
-
-
-def _stored(headers: tuple[tuple[str, str], ...]) -> Payload:
-    stored: dict[str, str] = {}
-    for name, value in headers:
-        if name in STORED_HEADERS or name.startswith("sec-fetch-"):
-            stored[name] = f"{stored[name]}, {value}" if name in stored else value
-    return {**stored}
-
-
-def _time_text(time: datetime) -> str:
-    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -78,7 +78,9 @@ class _Redaction:
         pairs = (self._pair(pair, withhold=withhold) for pair in query.split("&"))
         return PERCENT.change(path, self._hide_wire) + mark + "&".join(pairs)
 
-    def problems(self, problems: tuple[Problem, ...], before: str, after: str) -> tuple[Problem, ...]:
+    def problems(
+        self, problems: tuple[Problem, ...], before: str, after: str
+    ) -> tuple[Problem, ...]:
         """Problems without keys, and without excerpts of what the address says no more."""
         old, new = "\n".join(_says(before)), "\n".join(_says(after))
 
@@ -132,9 +134,7 @@ class _Redaction:
         return wire_of_text(self._hide(text_of_wire(wire)))
 
 
-def _change(
-    text: str, spans: Iterable[tuple[int, int]], change: Callable[[str], str]
-) -> str:
+def _change(text: str, spans: Iterable[tuple[int, int]], change: Callable[[str], str]) -> str:
     """Change some strings of a JSON text."""
     pieces, done = [], 0
     for start, end in spans:

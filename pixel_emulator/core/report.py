@@ -2,7 +2,6 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
 from itertools import islice, product
 from textwrap import wrap
 
@@ -12,13 +11,14 @@ from pixel_emulator.core.calls import Hit, Outcome, Severity
 from pixel_emulator.core.expectation import Level, Policy
 from pixel_emulator.core.nearest import Nearest
 from pixel_emulator.core.paint import paint
+from pixel_emulator.core.phrases import clock, counted, repeat
 from pixel_emulator.core.quoting import printable
 from pixel_emulator.core.suggestion import suggestion
 from pixel_emulator.core.verdict import (
     ExpectationResult,
     ScenarioResult,
     Status,
-    Surplus,
+    Story,
     Verdict,
 )
 
@@ -32,7 +32,7 @@ _MEANINGS = {
     Policy.DROPPED: ("dropped", "that Segment would drop"),
     Policy.DAMAGED: ("damaged", "that Segment keeps, although something is wrong"),
     Policy.DUPLICATES: ("duplicate", "with a messageId seen before: Segment keeps only the first"),
-    Policy.UNHANDLED: ("unhandled", "that the Pixel API does not answer"),
+    Policy.UNHANDLED: ("unhandled", "outside the Pixel API"),
 }
 _REASONS = {Outcome.DROPPED: Severity.DROP, Outcome.DAMAGED: Severity.DAMAGE}
 _MOST = 20  # calls that are listed in one place; the JSON report has them all
@@ -50,19 +50,30 @@ class _Report:
         self.verdict = verdict
         self.width = width
         self.colour = colour
+        beside = {
+            id(near.hit)
+            for result in verdict.scenarios
+            for each in result.expectations
+            for near in each.nearest
+        }
+        self.untold = [  # damage is another story than the one beside an expectation
+            each
+            for each in verdict.findings
+            if each.policy is Policy.DAMAGED or id(each.hit) not in beside
+        ]
 
     def lines(self) -> Iterator[str]:
         verdict = self.verdict
         if verdict.gaps:
             yield self.head(Status.INCOMPLETE, "calls may be missing, so nothing can pass")
             for gap in verdict.gaps:
-                yield from self.sentence(gap, "  ")
+                yield from self.sentence(gap, "  - ", "    ")
             yield ""
-        for each in verdict.scenarios:
-            yield from self.scenario(each)
+        for index, each in enumerate(verdict.scenarios):
+            yield from self.scenario(index, each)
         if len(verdict.scenarios) > 1:
             met = sum(each.status is Status.MET for each in verdict.scenarios)
-            title = f"{met} of {_counted(len(verdict.scenarios), 'scenario')} met"
+            title = f"{met} of {counted(len(verdict.scenarios), 'scenario')} met"
             yield self.head(verdict.status, " · ".join([title, *_seen(verdict)]))
             yield ""
         yield from self.findings()
@@ -70,10 +81,20 @@ class _Report:
             yield "  calls seen"
             yield from self.calls(verdict.hits)
 
-    def scenario(self, result: ScenarioResult) -> Iterator[str]:
-        yield self.head(result.status, printable(result.scenario.title))
+    def scenario(self, index: int, result: ScenarioResult) -> Iterator[str]:
         alone = len(self.verdict.scenarios) == 1
-        yield "  " + " · ".join([_met(result), *(_seen(self.verdict) if alone else ())])
+        failing = Counter(
+            _MEANINGS[each.policy][0]
+            for each in self.untold
+            if each.levels[index] is Level.FAIL
+            and (each.policy is Policy.UNEXPECTED or not alone)  # alone, all others are "seen"
+        )
+        seen = _seen(self.verdict) if alone else ()
+        counts = (f"{count} {word}" for word, count in failing.items())
+        yield self.head(result.status, printable(result.scenario.title))
+        yield "  " + " · ".join([_met(result), *seen, *counts])
+        if alone and not (self.verdict.hits or self.verdict.connections or self.verdict.gaps):
+            yield "  nothing reached the emulator: does the client use its proxy?"
         yield ""
         for each in result.expectations:
             if not each.met:
@@ -88,44 +109,41 @@ class _Report:
         story = self.paint(result.story, "bad")
         yield f"  {where}{line}   wanted {wanted.times}, got {result.got}: {story}"
         if wanted.note:
-            yield from self.sentence(wanted.note, "    ")
+            yield from self.sentence(wanted.note, "    ", "    ")
         for near in result.nearest:
             yield from self.nearest(near)
-        repeats = [each for each in result.surplus if each.twin]
-        if len(repeats) == len(result.surplus):
-            yield from (f"    {_repeat(each)}" for each in repeats[:_MOST])
-        else:
-            hits = [*result.claims, *(each.hit for each in result.surplus)]
-            yield from self.calls(sorted(hits, key=lambda hit: hit.seq))
-            if wanted.times.low:
-                yield f"    if these are right, write `times: {len(hits)}`"
+        if result.story is Story.TWICE:
+            yield from (f"    {repeat(each)}" for each in result.surplus[:_MOST])
+        elif not result.nearest:
+            yield from self.too_many_or_few(result)
+
+    def too_many_or_few(self, result: ExpectationResult) -> Iterator[str]:
+        hits = [*result.claims, *(each.hit for each in result.surplus)]
+        yield from self.calls(sorted(hits, key=lambda hit: hit.seq))
+        differs = list(dict.fromkeys(path for each in result.surplus for path in each.differs))
+        if differs:
+            paths = ", ".join(differs[:_MOST])
+            yield from self.sentence(f"they differ in {paths}", "    ", "    ")
+        if result.story is Story.TOO_MANY:
+            yield f"    if these are right, write `times: {len(hits)}`"
 
     def nearest(self, near: Nearest) -> Iterator[str]:
         hit = near.hit
         title = explain.title(hit.call, hit.request)
-        agree = (
-            f"   {near.matched} of {_counted(near.fields, 'field')} match" if near.fields else ""
-        )
-        yield f"    {self.paint('nearest call', 'note')}  #{hit.seq}  {_clock(hit)}  {title}{agree}"
+        agree = f"{near.matched} of {counted(near.fields, 'field')} match"
+        if near.matched == near.fields:
+            agree = "every field matches"
+        found = self.paint("nearest call", "note")
+        yield f"    {found}  #{hit.seq}  {clock(hit)}  {title}   {agree}"
         for line in mismatch_lines(near.mismatches, width=self.width - 6, colour=self.colour):
             yield f"      {line}"
         if hit.outcome is not Outcome.DAMAGED:
             yield from self.reasons(hit)
 
     def findings(self) -> Iterator[str]:
-        """All that policies speak of, but for calls that stood beside an expectation already."""
-        told = {
-            id(near.hit)
-            for result in self.verdict.scenarios
-            for each in result.expectations
-            for near in each.nearest
-        }
         for level, policy in product((Level.FAIL, Level.WARN), Policy):
             hits = [
-                each.hit
-                for each in self.verdict.findings
-                if (each.level, each.policy) == (level, policy)
-                and (policy is Policy.DAMAGED or id(each.hit) not in told)
+                each.hit for each in self.untold if (each.level, each.policy) == (level, policy)
             ]
             if hits:
                 yield from self.finding(policy, level, hits)
@@ -136,7 +154,7 @@ class _Report:
         noun = "request" if policy is Policy.UNHANDLED else "call"
         failed = level is Level.FAIL
         head = self.paint(word if failed else f"warning: {word}", "bad" if failed else "warn")
-        yield f"  {head}   {_counted(len(hits), noun)} {meaning}"
+        yield f"  {head}   {counted(len(hits), noun)} {meaning}"
         if policy is Policy.UNEXPECTED:
             yield from self.unexpected(hits)
             return
@@ -180,21 +198,17 @@ class _Report:
     def call(self, hit: Hit, *, details: bool = True) -> str:
         problems = hit.problems if details else ()
         said = explain.line(hit.call, hit.request, hit.outcome, problems, colour=self.colour)
-        return f"#{hit.seq}  {_clock(hit)}  {said}"
+        return f"#{hit.seq}  {clock(hit)}  {said}"
 
     def head(self, status: Status, title: str) -> str:
         word, style = _HEADS[status]
         return f"{self.paint(word, style)}  {self.paint(title, 'bold')}"
 
-    def sentence(self, words: str, margin: str) -> list[str]:
-        return wrap(printable(words), self.width, initial_indent=margin, subsequent_indent=margin)
+    def sentence(self, words: str, first: str, rest: str) -> list[str]:
+        return wrap(printable(words), self.width, initial_indent=first, subsequent_indent=rest)
 
     def paint(self, words: str, style: str) -> str:
         return paint(words, style, colour=self.colour)
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _more(listed: Sequence[object]) -> Iterator[str]:
@@ -202,42 +216,22 @@ def _more(listed: Sequence[object]) -> Iterator[str]:
         yield f"    … and {len(listed) - _MOST} more"
 
 
-def _clock(hit: Hit) -> str:
-    return f"{hit.time:%H:%M:%S}.{hit.time.microsecond // 1000:03}Z"
-
-
 def _met(result: ScenarioResult) -> str:
     if not result.expectations:
         return "silence expected"
     met = sum(each.met for each in result.expectations)
-    return f"{met} of {_counted(len(result.expectations), 'expectation')} met"
+    return f"{met} of {counted(len(result.expectations), 'expectation')} met"
 
 
 def _seen(verdict: Verdict) -> Iterator[str]:
     calls = Counter(hit.outcome for hit in verdict.hits)
     unhandled = calls.pop(Outcome.UNHANDLED, 0)
-    yield f"{_counted(calls.total(), 'call')} seen"
+    yield f"{counted(calls.total(), 'call')} seen"
     if not verdict.hits:
-        yield _counted(verdict.connections, "connection")
+        yield counted(verdict.connections, "connection")
     yield f"{calls[Outcome.DROPPED]} dropped"
     yield from (
         f"{calls[each]} {each}" for each in (Outcome.DAMAGED, Outcome.DUPLICATE) if calls[each]
     )
     if unhandled:
         yield f"{unhandled} unhandled"
-
-
-def _repeat(surplus: Surplus) -> str:
-    """How a call repeats another: `#3 and #5 differ only in messageId, 38 ms apart`."""
-    hit, twin = surplus.hit, surplus.twin or surplus.hit
-    alike = f"differ only in {' and '.join(surplus.differs)}" if surplus.differs else "say the same"
-    return f"#{twin.seq} and #{hit.seq} {alike}, {_span(hit.time - twin.time)} apart"
-
-
-def _span(between: timedelta) -> str:
-    milliseconds = abs(between) // timedelta(milliseconds=1)
-    if milliseconds < 1_000:
-        return f"{milliseconds} ms"
-    if milliseconds < 120_000:
-        return f"{milliseconds / 1_000:.1f} s"
-    return f"{milliseconds // 60_000} min"

@@ -61,7 +61,7 @@ def _expectation(result: ExpectationResult) -> JSON:
 
 
 def _surplus(surplus: Surplus) -> JSON:
-    twin = surplus.twin and surplus.twin.seq
+    twin = surplus.twin.seq if surplus.twin else None
     return {"call": surplus.hit.seq, "repeats": twin, "differs": [*surplus.differs]}
 
 

@@ -26,10 +26,12 @@ class Story(StrEnum):
     NOT_SENT = "not sent"
     DIFFERENT = "sent, but different"
     DROPPED = "sent, but Segment would drop it"
-    REPEATED = "sent, but with a messageId seen before: Segment keeps the first"
+    REPEATED = "sent, but with a messageId that was seen before"
     KEPT = "sent, but Segment would keep it"
+    TOO_FEW = "not sent often enough"
     TWICE = "sent twice"
     TOO_MANY = "sent too often"
+    FORBIDDEN = "sent, but it must not be"
 
 
 _STORIES = {Outcome.DROPPED: Story.DROPPED, Outcome.DUPLICATE: Story.REPEATED}
@@ -39,8 +41,8 @@ _STORIES = {Outcome.DROPPED: Story.DROPPED, Outcome.DUPLICATE: Story.REPEATED}
 class Surplus:
     """A call that an expectation matches and has no room for.
 
-    `twin` is the claimed call that it repeats; they differ only in the fields `differs`, which
-    change with every sending.
+    `twin` is the claimed call that it repeats, but for fields that change with every sending.
+    `differs` are the paths at which it differs from its twin, or else from the first claim.
     """
 
     hit: Hit
@@ -72,10 +74,12 @@ class ExpectationResult:
         """What happened, in a word."""
         if self.met:
             return Story.MET
+        if self.expectation.times.high == 0:
+            return Story.FORBIDDEN
         if self.surplus:
             return Story.TWICE if all(each.twin for each in self.surplus) else Story.TOO_MANY
         if not self.nearest:
-            return Story.NOT_SENT
+            return Story.TOO_FEW if self.claims else Story.NOT_SENT
         outcome = self.nearest[0].hit.outcome
         if self.expectation.dropped:
             return Story.DIFFERENT if outcome is Outcome.DROPPED else Story.KEPT

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from pixel_emulator.core import json_text
-from pixel_emulator.core.calls import CallType, Evidence, Hit, Outcome
+from pixel_emulator.core.calls import CallType, Evidence, Hit, Outcome, path_text
 from pixel_emulator.core.claims import claim
 from pixel_emulator.core.expectation import (
     Expectation,
@@ -16,7 +16,7 @@ from pixel_emulator.core.expectation import (
 )
 from pixel_emulator.core.findings import find
 from pixel_emulator.core.masking import mask
-from pixel_emulator.core.matching import ABSENT, matches
+from pixel_emulator.core.matching import differences
 from pixel_emulator.core.nearest import nearest
 from pixel_emulator.core.verdict import (
     ExpectationResult,
@@ -29,7 +29,7 @@ from pixel_emulator.core.verdict import (
 SILENCE_UNPROVEN = (
     "nothing reached the emulator, so silence is not proven: does the client use its proxy?"
 )
-_VARYING = ("messageId", "timestamp", "sentAt", "originalTimestamp", "receivedAt")
+_VARYING = {"messageId", "timestamp", "sentAt", "originalTimestamp", "receivedAt"}
 
 
 def verify(scenarios: Sequence[Scenario], evidence: Evidence) -> Verdict:
@@ -149,11 +149,12 @@ def _surplus(
     for hit, indexes in over:
         said = _fingerprint(hit)
         owner = next((index for index in indexes if (index, said) in claimed), None)
-        if owner is None:
-            yield indexes[0], Surplus(hit)
-        else:
+        if owner is not None:
             twin = claimed[owner, said]
             yield owner, Surplus(hit, twin, _differing(hit, twin))
+        else:
+            first = claims[indexes[0]][:1]
+            yield indexes[0], Surplus(hit, None, _differing(hit, first[0]) if first else ())
 
 
 def _fingerprint(hit: Hit) -> str:
@@ -165,7 +166,6 @@ def _fingerprint(hit: Hit) -> str:
 
 
 def _differing(one: Hit, other: Hit) -> tuple[str, ...]:
-    mine, theirs = facts(one), facts(other)
-    return tuple(
-        key for key in _VARYING if not matches(mine.get(key, ABSENT), theirs.get(key, ABSENT))
-    )
+    both = (facts(one), facts(other)), (facts(other), facts(one))
+    paths = (path_text(steps) for pair in both for steps, _, _ in differences(*pair))
+    return tuple(dict.fromkeys(paths))

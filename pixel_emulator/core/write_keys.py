@@ -23,7 +23,9 @@ _IN_URL = re.compile(
     r"write[_-]?key(?:=|%3D)([^&;#%\s\"'\\<>]+)|/(?:projects|analytics\.js/v1)/(\w+)",
     re.IGNORECASE,
 )
-_IN_BROKEN_JSON = re.compile(r"write[_-]?key[\\\"']*\s*[:=][\s\\\"']*([^\s\\\"',}]+)", re.IGNORECASE)
+_IN_BROKEN_JSON = re.compile(
+    r"write[_-]?key[\\\"']*\s*[:=][\s\\\"']*([^\s\\\"',}]+)", re.IGNORECASE
+)
 
 
 def is_write_key(name: str) -> bool:

@@ -62,7 +62,9 @@ def _block(value: JSON, margin: str, levels: int) -> str:
                 name = f"? {name}{margin}"
             scalar = _inline(member)
             lines.append(
-                f"{name}: {scalar}" if scalar else f"{name}:{inner}{_block(member, inner, levels - 1)}"
+                f"{name}: {scalar}"
+                if scalar
+                else f"{name}:{inner}{_block(member, inner, levels - 1)}"
             )
     elif isinstance(value, list):
         lines = [f"- {_inline(each) or _block(each, inner, levels - 1)}" for each in value]

@@ -1,25 +1,19 @@
-"""Opening a mail as a mail client would: in a headless browser, or by fetching its images."""
+"""Opening a mail as a mail client would, in a headless browser."""
 
 import html
 import os
 import shutil
 import signal
-import ssl
 import subprocess
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from pixel_emulator.core.mistakes import InputError, Mistake
 from pixel_emulator.email.message import is_mail, read
-from pixel_emulator.email.pixels import find_pixels
 
 BROWSER_VARIABLE = "PIXEL_EMULATOR_BROWSER"
-BUILT_IN = "built-in fetch of the images"
-USER_AGENT = f"pixel-emulator ({BUILT_IN})"
 
 _BROWSERS = (
     "chromium-headless-shell",
@@ -52,7 +46,6 @@ _FLAGS = (
 _FRAME = """<!doctype html><meta charset="utf-8">
 <style>html, body, iframe {{border: 0; height: 100%; margin: 0; width: 100%}}</style>
 <iframe sandbox src="{}"></iframe>"""
-_IMAGES = frozenset({"img src", "input src"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +83,8 @@ def render(
         directory = Path(name)
         try:
             page = _page(file, directory)
-        except (OSError, ValueError) as error:
-            return RenderResult(browser.name, f"{file} cannot be rendered: {error}")
+        except (OSError, ValueError) as reason:
+            return RenderResult(browser.name, f"{file} cannot be rendered: {reason}")
         screenshot = directory / "screenshot.png"
         command = [
             str(browser),
@@ -103,35 +96,10 @@ def render(
             f"--screenshot={screenshot}",
             page.as_uri(),
         ]
-        error = _run(command, directory / "stderr", timeout)
-        if not error and not screenshot.exists():
-            error = f"it ended without showing the mail ({_last_line(directory / 'stderr')})"
-        return RenderResult(browser.name, error and f"{file}: {browser.name} failed: {error}")
-
-
-def fetch_images(
-    file: Path, *, hosts: Iterable[str], proxy: str, ca: Path, timeout: float = 30.0
-) -> RenderResult:
-    """Ask through `proxy` for each pixel at `hosts` that stands in an `<img src>` of the file.
-
-    For machines without a browser: what CSS, `srcset` or frames name is left out, and so are
-    custom domains, which are not emulated. `timeout` is in seconds, for each of the images.
-    """
-    try:
-        content = read(file.name, file.read_bytes())
-    except OSError as error:
-        return RenderResult(BUILT_IN, f"{file} cannot be read: {error}")
-    if not content.parts:
-        return RenderResult(BUILT_IN, f"{file}: {content.reason}")
-    trust = ssl.create_default_context(cafile=ca)
-    errors = []
-    for pixel in find_pixels(content.shown, hosts=hosts):
-        if pixel.requested and pixel.where in _IMAGES and not pixel.custom_domain:
-            try:
-                _fetch(pixel.url, proxy, trust, timeout)
-            except (OSError, HTTPException) as error:
-                errors.append(f"{file}: {pixel.url[:80]} could not be fetched: {error}")
-    return RenderResult(BUILT_IN, "; ".join(errors))
+        failure = _run(command, directory / "stderr", timeout)
+        if not failure and not screenshot.exists():
+            failure = f"it ended without showing the mail ({_last_line(directory / 'stderr')})"
+    return RenderResult(browser.name, failure and f"{file}: {browser.name} failed: {failure}")
 
 
 def _page(file: Path, directory: Path) -> Path:
@@ -188,23 +156,3 @@ def _last_line(log: Path) -> str:
 def _sandbox_is_impossible() -> bool:
     container = any(map(os.path.exists, ("/.dockerenv", "/run/.containerenv")))
     return container or (os.name == "posix" and os.geteuid() == 0)
-
-
-def _fetch(url: str, proxy: str, trust: ssl.SSLContext, timeout: float) -> None:
-    # Not urllib: it asks NO_PROXY, and would then ask Segment itself.
-    parts, through = urlsplit(url), urlsplit(proxy)
-    connection: HTTPConnection
-    if parts.scheme == "https":
-        connection = HTTPSConnection(
-            through.hostname or "", through.port, timeout=timeout, context=trust
-        )
-        connection.set_tunnel(parts.hostname or "", parts.port or 443)
-        target = url.removeprefix(f"https://{parts.netloc}")
-    else:
-        connection = HTTPConnection(through.hostname or "", through.port, timeout=timeout)
-        target = url
-    try:
-        connection.request("GET", target, headers={"User-Agent": USER_AGENT, "Accept": "image/*"})
-        connection.getresponse().read()
-    finally:
-        connection.close()

@@ -1,0 +1,86 @@
+"""`demo`: the sample mails, from opening them to the verdict, on this machine alone."""
+
+import os
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from pixel_emulator.cli.display import farewell
+from pixel_emulator.cli.options import takes_settings
+from pixel_emulator.cli.run import load_scenarios
+from pixel_emulator.cli.session import emulation
+from pixel_emulator.cli.terminal import show, wants_colour, width
+from pixel_emulator.config import Settings
+from pixel_emulator.core import explain, report
+from pixel_emulator.core.calls import Hit, Severity
+from pixel_emulator.core.paint import paint
+from pixel_emulator.core.verify import verify
+from pixel_emulator.email.fetch import BUILT_IN, fetch_images
+from pixel_emulator.email.render import RenderResult, find_browser, render
+from pixel_emulator.proxy import Emulator
+from pixel_emulator.samples import Sample, samples
+
+
+@takes_settings("record", port=0)
+def demo(*, settings: Settings) -> int:
+    """Open the sample mails through the emulator, record their calls, and assert them."""
+    if not settings.record:
+        folder = tempfile.mkdtemp(prefix="pixel-emulator-demo-")
+        settings = replace(settings, record=str(Path(folder) / "recording.yaml"))
+    browser = find_browser(os.environ)
+    colour = wants_colour(sys.stdout)
+    errors = []
+    with emulation(settings) as (journal, emulator):
+        show(_welcome(emulator, browser, colour=colour))
+        for sample in samples():
+            seen = len(journal.hits)
+            errors.append(_open(sample, browser, emulator).error)
+            hits = journal.hits[seen:]
+            show("\n".join([paint(sample.mail.name, "bold", colour=colour), *_lines(hits)]) + "\n")
+    evidence = journal.evidence()
+    verdict = verify(load_scenarios(each.scenario for each in samples()), evidence)
+    show(report.text(verdict, width=width(), colour=colour))
+    show(farewell(journal, recorded=settings.record))
+    if errors := list(filter(None, errors)):
+        show("\n".join(f"incomplete: {each}" for each in errors))
+        return 3
+    show(_NEXT)
+    return verdict.exit_code
+
+
+_NEXT = """
+Segment would have answered "200, GIF" to every one of these calls. Now yours:
+  pixel-emulator check mail.html              what would become of the pixels in it
+  pixel-emulator run -- COMMAND               which calls a command makes
+  pixel-emulator serve                        a proxy that stays"""
+
+
+def _welcome(emulator: Emulator, browser: Path | None, *, colour: bool) -> str:
+    opener = browser.name if browser else f"{BUILT_IN} (no Chromium was found)"
+    return (
+        f"{paint('Segment tracking pixels, emulated', 'bold', colour=colour)}\n"
+        f"The emulator listens on {emulator.url}; nothing is sent to Segment.\n"
+        f"The sample mails are opened with: {opener}\n"
+    )
+
+
+def _open(sample: Sample, browser: Path | None, emulator: Emulator) -> RenderResult:
+    authority = emulator.authority
+    if browser is None:
+        hosts = emulator.settings.hosts
+        return fetch_images(sample.mail, hosts=hosts, proxy=emulator.proxy, ca=authority.ca)
+    return render(sample.mail, browser=browser, proxy=emulator.proxy, spki=authority.spki)
+
+
+def _lines(hits: tuple[Hit, ...]) -> list[str]:
+    """The calls of one mail, with the reason why Segment would drop or spoil them."""
+    colour = wants_colour(sys.stdout)
+    lines = []
+    for hit in hits:
+        line = explain.line(hit.call, hit.request, hit.outcome, hit.problems, colour=colour)
+        lines.append(f"  {line}")
+        grave = [each for each in hit.problems if each.severity is not Severity.NOTE]
+        found = explain.problem_lines(grave, width=width() - 4, colour=colour)
+        lines += [f"    {text}" for text in found]
+    return lines or ["  no call"]

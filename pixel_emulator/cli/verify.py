@@ -1,0 +1,74 @@
+"""`verify`: the same assertion offline, on recordings."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pixel_emulator import files
+from pixel_emulator.cli.decode import FORMATS, one_of
+from pixel_emulator.cli.run import load_scenarios
+from pixel_emulator.cli.terminal import show, wants_colour, width
+from pixel_emulator.core import json_text, report
+from pixel_emulator.core.calls import Evidence
+from pixel_emulator.core.mistakes import InputError, Mistake
+from pixel_emulator.core.redaction import redact
+from pixel_emulator.core.report_json import as_json
+from pixel_emulator.core.verify import verify as judge
+
+
+def verify(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="SCENARIO... RECORDING...", help="Told apart by what they hold."),
+    ],
+    *,
+    allow_open: Annotated[
+        bool, typer.Option("--allow-open", help="Accept a recording without an end.")
+    ] = False,
+    output: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+) -> int:
+    """Assert recordings against scenarios; several recordings count as one run.
+
+    Exit code: 0 met, 1 unmet, 2 a mistake in a file, 3 incomplete evidence.
+    """
+    one_of("--format", output, FORMATS)
+    recordings = [path for path in paths if files.is_recording(path)]
+    scenarios = load_scenarios(path for path in paths if path not in recordings)
+    if not scenarios or not recordings:
+        missing = "scenario" if recordings else "recording"
+        raise InputError(
+            Mistake(f"verify needs at least one scenario and one recording: no {missing}")
+        )
+    found = [files.read_recording(path).evidence(allow_open=allow_open) for path in recordings]
+    verdict = judge(scenarios, union(found))
+    if output == "json":
+        sys.stdout.write(json_text.write(as_json(verdict), indent=2) + "\n")
+    else:
+        show(report.text(verdict, width=width(), colour=wants_colour(sys.stdout)).rstrip("\n"))
+    return verdict.exit_code
+
+
+def union(evidences: Sequence[Evidence]) -> Evidence:
+    """The evidence of several recordings as that of one run, in order of time.
+
+    One recording keeps its numbers; those of several are counted anew.
+    """
+    if len(evidences) == 1:
+        return evidences[0]
+    masked = any(each.masked for each in evidences)
+    hits = [
+        redact(hit) if masked and not each.masked else hit
+        for each in evidences
+        for hit in each.hits
+    ]
+    hits.sort(key=lambda hit: hit.time)
+    return Evidence(
+        hits=tuple(replace(hit, seq=number) for number, hit in enumerate(hits, 1)),
+        connections=sum(each.connections for each in evidences),
+        gaps=tuple(gap for each in evidences for gap in each.gaps),
+        masked=masked,
+    )

@@ -1,0 +1,203 @@
+"""Block-style YAML that every loader reads alike."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import ruamel.yaml
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pixel_emulator.core import json_text, yaml_text
+from pixel_emulator.core.json_text import Number
+from pixel_emulator.documents import load
+
+RISKY = [
+    *("no", "No", "NO", "yes", "on", "Off", "y", "N", "true", "TRUE", "null", "Null", "~", ""),
+    *("12:30:00", "190:20:30", "1e3", "1E3", "1.", ".5", "0o7", "07", "0x1F", "0b1", "1_000"),
+    *("2024-01-01", "2024-01-01T00:00:00Z", "2001-12-14 21:59:43.10 -5", "+1", "-1", "-0"),
+    *(".inf", "-.INF", ".nan", "nan", "inf", "<<", "=", "-", "- a", "? a", ": a", "a: b", "a:"),
+    *("a #b", "#a", "&a", "*a", "!a", "|", ">", "%a", "@a", "`a", "'a", '"a', "[a", "{a", "a]"),
+    *("---", "...", "--- a", " a", "a ", "\ta", "a\t", "a\nb", "a\n", "\r\n", "a\\b", "C:\\n"),
+    *("\0", "\x07", "\x1b[31m", "\x7f", "\x85", "\xa0", "\xad", "\u2028", "\u2029", "\u202e"),
+    *("\ufeff", "\ufffe", "\uffff", "\ufffd", "\ufdd0", "é", "日本", "😀", "\U0001fffe"),
+    *("None", "https://example.com/?a=b#c", "{{ token }}", "a, b", "a,b"),
+]
+LONE_SURROGATES = ["\ud800", "a\udfffb", "\udc00\ud800", "\ud83d 😀"]
+PLAIN = [
+    *("Email Opened", "user_123", "a@example.com", "track", "sha256:0a", "GET", "HTTP/1.1"),
+    *("https://api.segment.io/v1/pixel/track?data=eyJ3%3D", "Mozilla/5.0 (X11; Linux x86_64)"),
+    *("don't", "undefined"),
+]
+NUMBERS = [
+    *("0", "-1", "12345678901234567890", "1.10", "-0.0", "1e21", "1E5", "1.5e-7", "-2e+3", "0e0"),
+    *("0.1000000000000000055511151231257827", "1e400", "-1.5e999", "-0", "9" * 4_001),
+]
+TEXTS = st.text(st.characters(exclude_categories=())).map(
+    # JSON never gives a pair as two characters.
+    lambda text: text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+)
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False).map(lambda n: Number(repr(n)))
+    | TEXTS
+    | st.sampled_from(RISKY + PLAIN),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(TEXTS | st.sampled_from(RISKY), inner, max_size=4)
+    ),
+    max_leaves=15,
+)
+
+
+def pyyaml(text):
+    return yaml.safe_load(text)
+
+
+def libyaml(text):
+    return yaml.load(text, yaml.CSafeLoader)
+
+
+def ruamel_yaml(text):
+    return ruamel.yaml.YAML(typ="safe", pure=True).load(text)
+
+
+def ours(text):
+    return load(text, "x.yaml")
+
+
+def typed(value):
+    """The value with its types, so that 1, 1.0 and true are three things."""
+    if isinstance(value, dict):
+        return {key: typed(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [typed(each) for each in value]
+    return (type(value).__name__.replace("Number", "float"), value)
+
+
+ALL_LOADERS = [ours, pyyaml, libyaml, ruamel_yaml]
+
+
+@pytest.mark.parametrize("loader", ALL_LOADERS)
+def test_risky_texts_stay_texts_as_values_items_and_keys(loader):
+    value = {"values": RISKY, "keys": {text: text for text in RISKY}}
+    assert loader(yaml_text.write(value)) == value
+
+
+@pytest.mark.parametrize("loader", [ours, pyyaml, ruamel_yaml])
+def test_lone_surrogates_survive_where_the_loader_can_read_them(loader):
+    value = {text: text for text in LONE_SURROGATES}
+    text = yaml_text.write(value)
+    text.encode()
+    assert loader(text) == value
+
+
+@pytest.mark.parametrize("loader", ALL_LOADERS)
+@pytest.mark.parametrize("digits", NUMBERS)
+def test_numbers_have_the_same_value_everywhere(loader, digits):
+    number = json_text.parse(digits)
+    found = loader(yaml_text.write([number]))[0]
+    assert isinstance(found, int | float)
+    assert found == number
+
+
+@pytest.mark.parametrize(
+    ("digits", "spelling"),
+    [
+        ("1.10", "1.10"),
+        ("12345678901234567890", "12345678901234567890"),
+        ("1e21", "1.0e+21"),
+        ("1E-7", "1.0e-7"),
+        ("1e400", "1.0e+400"),
+        ("-0", "-0"),
+    ],
+)
+def test_digits_are_kept_and_spelled_for_every_loader(digits, spelling):
+    assert yaml_text.write(json_text.parse(digits)) == f"{spelling}\n"
+
+
+@pytest.mark.parametrize("text", PLAIN)
+def test_plain_words_stay_plain(text):
+    assert yaml_text.write(text) == f"{text}\n"
+
+
+@pytest.mark.parametrize("text", [*RISKY, *LONE_SURROGATES])
+def test_everything_else_is_quoted_in_one_printable_line(text):
+    written = yaml_text.write(text).removesuffix("\n")
+    assert written.startswith('"')
+    assert all(each.isprintable() or each in "\ufdd0\U0001fffe" for each in written)
+
+
+def test_the_style_is_block_with_empty_containers_inline():
+    value = {"a": {"b": [1, {"c": None, "d": []}, [True, [{}]]]}, "e": {}}
+    assert yaml_text.write(value, 2) == (
+        "  a:\n"
+        "    b:\n"
+        "      - 1\n"
+        "      - c: null\n"
+        "        d: []\n"
+        "      - - true\n"
+        "        - - {}\n"
+        "  e: {}\n"
+    )
+
+
+@pytest.mark.parametrize("loader", ALL_LOADERS)
+def test_keys_longer_than_yaml_allows_are_read_back(loader):
+    value = [{"k" * 5_000: {"\n" * 600: [1]}, "x": 2}]
+    assert loader(yaml_text.write(value)) == value
+
+
+@pytest.mark.parametrize(("levels", "fits"), [(100, True), (101, False)])
+def test_a_value_has_at_most_100_levels(levels, fits):
+    value = None
+    for _ in range(levels):
+        value = [value]
+    assert yaml_text.nests_too_deep(value) is not fits
+    if fits:
+        assert all(loader(yaml_text.write(value)) == value for loader in ALL_LOADERS)
+    else:
+        with pytest.raises(ValueError, match="deeper than 100"):
+            yaml_text.write(value)
+
+
+@given(VALUES)
+def test_what_is_written_is_read_by_every_loader(value):
+    text = yaml_text.write(value)
+    for loader in (ours, pyyaml, ruamel_yaml):
+        assert typed(loader(text)) == typed(value)
+
+
+@given(VALUES)
+def test_an_indented_value_is_the_same_value(value):
+    assert typed(ours(yaml_text.write(value, 4))) == typed(value)
+
+
+def test_the_javascript_loader_reads_the_same(tmp_path):
+    """npm's `yaml`, as YAML 1.2 and as 1.1."""
+    modules = os.environ.get("PIXEL_TEST_NODE_MODULES")
+    node = shutil.which("node")
+    if node is None or not modules or not Path(modules, "node_modules", "yaml").is_dir():
+        pytest.skip("needs node, and npm's package yaml in $PIXEL_TEST_NODE_MODULES/node_modules")
+    value = {
+        "texts": [*RISKY, *LONE_SURROGATES, *PLAIN],
+        "keys": {text: text for text in RISKY},
+        "numbers": [json_text.parse(each) for each in NUMBERS[:13]],
+        "deep": {"a": [[], {}, [[{"b": None}]]]},
+    }
+    file = tmp_path / "value.yaml"
+    file.write_text(yaml_text.write(value), encoding="utf-8")
+    script = (
+        "const yaml = require('yaml'), text = require('fs').readFileSync(process.argv[1], 'utf8');"
+        "console.log(JSON.stringify(['1.2', '1.1'].map(version => yaml.parse(text, {version}))))"
+    )
+    printed = subprocess.run(
+        [node, "-e", script, file], cwd=modules, capture_output=True, text=True, check=True
+    ).stdout
+    assert json.loads(printed) == [value, value]

@@ -1,0 +1,66 @@
+"""Judged requests for tests, at made-up times."""
+
+from datetime import UTC, datetime, timedelta
+
+from pixel_emulator.core.calls import CallType, Dialect, Evidence, Form, Hit, Outcome, PixelRequest
+from pixel_emulator.core.judgement import judge
+from pixel_emulator.core.pixel import encode, request_of
+from pixel_emulator.core.rules import problem
+
+KEY = "wk_test_00000000000000000000"
+START = datetime(2030, 1, 31, 9, 0, 12, 418_000, tzinfo=UTC)
+
+
+def hit(seq, type, payload=None, *, at=0, form="base64", repeats=False, sources=None):
+    """The hit of a call `at` milliseconds after the first; a write key is filled in."""
+    said = {"writeKey": KEY, **(payload or {})}
+    request = request_of(encode(CallType(type), said, form=Form(form)))
+    return judged(seq, request, at=at, repeats=repeats, sources=sources)
+
+
+def judged(seq, request, *, at=0, repeats=False, sources=None):
+    """The hit of a request."""
+    found = judge(request, Dialect.DOCUMENTED, sources or {})
+    outcome, problems = found.outcome, found.problems
+    if repeats:
+        message_id = found.call.payload["messageId"]
+        problems = (*problems, problem("duplicate_message_id", "messageId", value=message_id))
+        outcome = Outcome.DUPLICATE
+    return Hit(
+        seq=seq,
+        time=START + timedelta(milliseconds=at),
+        request=request,
+        status=found.route.response.status,
+        call=found.call,
+        outcome=outcome,
+        problems=problems,
+        source=found.source,
+    )
+
+
+def evidence(*hits, connections=1, **more):
+    """The evidence of a run with these hits."""
+    return Evidence(hits=hits, connections=connections, **more)
+
+
+def from_data(data):
+    """The evidence that a case file describes; a messageId seen before repeats."""
+    hits, seen = [], set()
+    for seq, each in enumerate(data["calls"], 1):
+        at = each.get("at", 0)
+        if "request" in each:
+            method, target = each["request"].split(" ")
+            request = PixelRequest(target=target.encode(), method=method)
+            hits.append(judged(seq, request, at=at))
+            continue
+        payload = {key: value for key, value in each.items() if key not in ("at", "type", "form")}
+        message_id = payload.get("messageId")
+        repeats = message_id is not None and message_id in seen
+        seen.add(message_id)
+        form = each.get("form", "base64")
+        hits.append(hit(seq, each["type"], payload, at=at, form=form, repeats=repeats))
+    return evidence(
+        *hits,
+        connections=data.get("connections", 1),
+        gaps=tuple(data.get("gaps", ())),
+    )

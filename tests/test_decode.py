@@ -1,0 +1,276 @@
+"""`decode`, `encode` and `check` on the command line."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from pixel_emulator.core.pixel import encode
+
+GOOD = encode("track", {"writeKey": "wk_test_0000", "userId": "u_1", "event": "Email Opened"})
+DAMAGED = encode("page", {"writeKey": "wk_test_0000", "userId": "{{ user.id }}"})
+DROPPED = encode("track", {"writeKey": "wk_test_0000", "event": "Email Opened"})
+MAIL = b"""From: a@example.com
+Subject: hello
+MIME-Version: 1.0
+Content-Type: text/html; charset=utf-8
+Content-Transfer-Encoding: quoted-printable
+
+<p>Hi</p><img src=3D"%s">
+""" % GOOD.replace("=", "=3D").encode()
+
+
+# -- decode ---------------------------------------------------------------------------------
+
+
+def test_json_has_all_fields_and_keeps_digits(run_cli):
+    url = encode("track", {"writeKey": "wk_test_0000", "userId": "u", "event": "é",
+                           "properties": {"n": 12345678901234567890}})  # fmt: skip
+    code, out, err = run_cli("decode", "--format", "json", url.replace("eyJ", "%65yJ", 1))
+    assert (code, err) == (0, "")
+    assert out.isascii()
+    assert '"n": 12345678901234567890' in out
+    said = json.loads(out)
+    assert said == {
+        "url": url.replace("eyJ", "%65yJ", 1),
+        "status": 200,
+        "type": "track",
+        "form": "base64",
+        "accepted": True,
+        "outcome": "delivered",
+        "payload": {
+            "writeKey": "wk_test_0000",
+            "userId": "u",
+            "event": "é",
+            "properties": {"n": 12345678901234567890},
+        },
+        "problems": [],
+    }
+
+
+def test_a_stream_gives_one_object_a_line(run_cli):
+    lines = [
+        GOOD.encode(),
+        b'/v1/pixel/track?data={"a": "\xc3\xbc b"}',
+        b"/v1/pixel/page?data=%zz&name=\xff\xfe",
+        b"/v1/pixel/batch?x",
+    ]
+    code, out, _ = run_cli("decode", "--format", "json", "-", stdin=b"\n".join(lines) + b"\r\n\n")
+    said = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    assert [each["type"] for each in said] == ["track", "track", "page", None]
+    assert [each["status"] for each in said] == [200, 200, 200, 404]
+    assert said[1]["payload"] == {"a": "ü b"}
+    assert said[1]["outcome"] == "dropped"
+    assert said[2]["payload"] == {"name": "\ufffd\ufffd"}
+    assert (said[3]["payload"], said[3]["accepted"]) == (None, False)
+
+
+def test_a_problem_has_five_fields(run_cli):
+    _, out, _ = run_cli("decode", "--format", "json", DROPPED)
+    [problem] = json.loads(out)["problems"]
+    assert set(problem) == {"code", "severity", "path", "message", "source"}
+    assert (problem["code"], problem["severity"]) == ("no_user_anon_id", "drop")
+
+
+@pytest.mark.parametrize(
+    ("url", "code"), [(GOOD, 0), (DAMAGED, 1), (DROPPED, 1), ("/v1/pixel/nothing", 1)]
+)
+def test_check_makes_the_exit_code_tell(run_cli, url, code):
+    assert run_cli("decode", "--check", url)[0] == code
+    assert run_cli("decode", url)[0] == 0
+
+
+def test_the_strict_dialect_drops_raw_json(run_cli):
+    url = '/v1/pixel/track?data={"writeKey":"wk_test_0000","userId":"u","event":"e"}'
+    for dialect, outcome in (("documented", "damaged"), ("strict", "dropped")):
+        _, out, _ = run_cli("decode", "--format", "json", "--dialect", dialect, url)
+        assert json.loads(out)["outcome"] == outcome
+
+
+def test_text_for_a_person(run_cli):
+    assert (
+        run_cli("decode", DAMAGED)[1]
+        == """\
+damaged    page
+  base64, URL-safe alphabet, unpadded
+    writeKey: wk_test_0000
+    userId: "{{ user.id }}"
+  damage  template_token  userId  (inferred)
+          userId still holds the template token "{{ user.id }}". Nothing replaced it, so Segment
+          keeps this very text for every recipient; fill in the value before the pixel is built. No
+          mail service replaces tokens inside base64.
+
+"""
+    )
+
+
+def test_values_from_the_wire_never_command_the_terminal(run_cli):
+    url = encode("track", {"writeKey": "wk_test_0000", "userId": "\x1b[31m", "event": "\x07\u202e"})
+    out = run_cli("decode", url)[1]
+    assert not set("\x1b\x07\u202e") & set(out)
+
+
+@pytest.mark.parametrize("data", ["[" * 9_000 + "]" * 9_000, '"\\ud800"'])
+def test_strange_payloads_are_shown(run_cli, data):
+    query = f'/v1/pixel/track?data={{"a":{data}}}'
+    assert run_cli("decode", query)[0] == 0
+    assert run_cli("decode", "--format", "json", query)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--format", "xml"], '"xml" is not text or json'),
+        (["--dialect", "stritc"], 'did you mean "strict"'),
+        (["--source", "x"], "not NAME=KEY"),
+        (["--formt", "json"], "No such option"),
+    ],
+)
+def test_a_mistake_exits_with_2_and_says_what_is_allowed(run_cli, arguments, words):
+    code, out, err = run_cli("decode", *arguments, GOOD)
+    assert (code, out) == (2, "")
+    assert words in err
+    assert "Traceback" not in err
+
+
+# -- encode ---------------------------------------------------------------------------------
+
+
+def test_encode_is_the_inverse_of_decode(run_cli):
+    code, url, err = run_cli(
+        "encode", "track", "--write-key", "wk_test_0000", "--user-id", "u_1", "--event", "Sale",
+        "--property", "total=1.10", "--property", "name=a=b", "--property", "ok=true",
+        "--trait", "plan=pro", "--padded",
+    )  # fmt: skip
+    assert (code, err) == (0, "")
+    out = run_cli("decode", "--format", "json", url.strip())[1]
+    assert '"total": 1.10' in out
+    assert json.loads(out)["payload"] == {
+        "writeKey": "wk_test_0000",
+        "userId": "u_1",
+        "event": "Sale",
+        "properties": {"total": 1.1, "name": "a=b", "ok": True},
+        "traits": {"plan": "pro"},
+    }
+
+
+def test_encode_prints_html_with_entities(run_cli):
+    out = run_cli(
+        "encode",
+        "page",
+        "--write-key",
+        "wk_test_0000",
+        "--user-id",
+        "u",
+        "--form",
+        "flat",
+        "--html",
+    )[1]
+    assert out == (
+        '<img src="https://api.segment.io/v1/pixel/page?writeKey=wk_test_0000&amp;userId=u" '
+        'width="1" height="1" alt="">\n'
+    )
+
+
+def test_encode_says_what_is_wrong_with_the_call_on_stderr(run_cli):
+    code, _, err = run_cli("encode", "track", "--write-key", "wk_test_0000", "--event", "e")
+    assert code == 0
+    assert "no_user_anon_id" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["trak"], 'did you mean "track"'),
+        (["track", "--form", "bas64"], 'did you mean "base64"'),
+        (["track", "--property", "x"], "not KEY=VALUE"),
+        (["track", "--form", "flat", "--property", "n=1"], "strings only"),
+    ],
+)
+def test_a_call_that_cannot_be_made_is_a_mistake(run_cli, arguments, words):
+    code, out, err = run_cli("encode", *arguments)
+    assert (code, out) == (2, "")
+    assert words in err
+
+
+# -- check ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "code"), [(GOOD, 0), (DAMAGED, 1), (DROPPED, 1), (GOOD.replace("track", "trak"), 1)]
+)
+def test_a_pasted_url_is_judged(run_cli, url, code):
+    assert run_cli("check", url)[0] == code
+
+
+def test_a_url_from_html_source_is_read_as_html_means_it(run_cli):
+    url = "https://api.segment.io/v1/pixel/page?userId=u&amp;timestamp=x&amp;writeKey=wk_test_0000"
+    code, out, _ = run_cli("check", url)
+    assert code == 0
+    assert "copied from HTML source" in out
+    assert "timestamp: x" in out
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "code"),
+    [
+        ("good.html", f'<img src="{GOOD}">'.encode(), 0),
+        ("bad.html", f'<img src="{GOOD}"><IMG SRC="{DROPPED}">'.encode(), 1),
+        ("mail.eml", MAIL, 0),
+        ("none.html", b'<a href="https://api.segment.io/v1/pixel/track?x">', 3),
+        ("text.eml", b"Subject: x\n\nhello", 3),
+    ],
+)
+def test_a_file_is_searched_for_pixels(run_cli, tmp_path, name, content, code):
+    """Nothing found is no pass: exit code 3."""
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert run_cli("check", path)[0] == code
+    assert run_cli("check", "-", stdin=content)[0] == code
+
+
+def test_the_worst_input_gives_the_exit_code(run_cli, tmp_path):
+    empty = tmp_path / "empty.html"
+    empty.write_text("")
+    assert run_cli("check", GOOD, DROPPED)[0] == 1
+    assert run_cli("check", DROPPED, empty, GOOD)[0] == 3
+
+
+def test_a_list_of_urls_comes_from_stdin(run_cli):
+    code, out, _ = run_cli("check", "--json", "-", stdin=f"{GOOD}\n\n{DROPPED}\n".encode())
+    assert code == 1
+    assert [json.loads(line)["outcome"] for line in out.splitlines()] == ["delivered", "dropped"]
+
+
+def test_what_is_neither_file_nor_url_is_a_mistake(run_cli, tmp_path):
+    code, out, err = run_cli("check", tmp_path / "nope.html")
+    assert (code, out) == (2, "")
+    assert "nope.html: No such file or directory" in err
+    assert run_cli("check", tmp_path)[0] == 2
+
+
+# -- the program ----------------------------------------------------------------------------
+
+
+def test_the_module_is_the_program():
+    command = [sys.executable, "-m", "pixel_emulator", "decode", "--check", DROPPED]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 1
+
+
+@pytest.mark.parametrize("command", [["decode", GOOD], ["check", GOOD], ["encode", "page"]])
+def test_what_only_reads_never_imports_mitmproxy(command):
+    script = (
+        "import sys; from pixel_emulator.cli.app import main; main(sys.argv[1:]); "
+        "sys.exit(any(name.split('.')[0] in {'mitmproxy', 'cryptography'} for name in sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, *command], capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_without_arguments_it_says_what_it_can_do(run_cli):
+    _, out, err = run_cli()
+    assert "decode" in out + err

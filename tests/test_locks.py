@@ -1,0 +1,282 @@
+"""Nothing reaches an emulated host, whatever fails; other hosts get every byte, and no harm."""
+
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+
+import pytest
+from mitmproxy import connection, ctx, http
+from mitmproxy.proxy import server_hooks
+from mitmproxy.test import tflow
+
+from pixel_emulator.config import Settings
+from pixel_emulator.journal import Journal
+from pixel_emulator.locks import Locks
+from pixel_emulator.proxy import Emulator
+from tests.wire import PIXEL, TIMEOUT, Trap, ask, connect, get, read, secured, trap, tunnel
+
+SETTINGS = Settings(port=0)
+EMULATED_LOCALHOST = replace(SETTINGS, hosts=("localhost",))
+
+
+@pytest.fixture
+def target() -> Iterator[Trap]:
+    with trap() as listening:
+        yield listening
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    with Emulator(SETTINGS, Journal(SETTINGS)) as running:
+        yield running
+
+
+@pytest.fixture
+def localhost_emulator() -> Iterator[Emulator]:
+    """Emulates a host that a test can watch, and that could really be reached."""
+    with Emulator(EMULATED_LOCALHOST, Journal(EMULATED_LOCALHOST)) as running:
+        yield running
+
+
+def eager() -> None:
+    ctx.options.update(connection_strategy="eager")
+
+
+def without(monkeypatch: pytest.MonkeyPatch, *hooks: str) -> None:
+    locks = ctx.master.addons.get("pixel_emulator_locks")
+    for hook in hooks:
+        monkeypatch.setattr(locks, hook, lambda _data: None)
+
+
+def knock(e: Emulator, authority: str) -> int:
+    """Ask for a pixel behind a CONNECT; the status of what came last."""
+    with connect(e.port) as client:
+        status = ask(client, f"CONNECT {authority} HTTP/1.1\r\n\r\n".encode()).status
+        return ask(client, get(PIXEL, authority)).status if status == 200 else status
+
+
+HOOKS = ("http_connect", "server_connect")
+
+
+@pytest.mark.parametrize(
+    ("lock", "status", "reached"),
+    [
+        ("lazy", 200, 0),
+        ("http_connect", 200, 0),
+        ("server_connect", 502, 0),
+        ("none", 200, 1),  # so the trap does notice
+    ],
+)
+def test_each_lock_alone_keeps_everything_here(
+    localhost_emulator: Emulator,
+    target: Trap,
+    monkeypatch: pytest.MonkeyPatch,
+    lock: str,
+    status: int,
+    reached: int,
+):
+    without(monkeypatch, *(hook for hook in HOOKS if hook != lock))
+    if lock != "lazy":
+        eager()
+    assert knock(localhost_emulator, f"localhost:{target.port}") == status
+    assert target.connections() == reached
+
+
+@pytest.mark.parametrize(("locked", "reached"), [(True, 0), (False, 1)])
+def test_when_our_hook_raises_the_request_stays_here(
+    localhost_emulator: Emulator,
+    target: Trap,
+    monkeypatch: pytest.MonkeyPatch,
+    locked: bool,
+    reached: int,
+):
+    def broken(_flow: http.HTTPFlow) -> None:
+        raise RuntimeError("broken hook")
+
+    if not locked:
+        without(monkeypatch, "server_connect")
+    monkeypatch.setattr(ctx.master.addons.get("pixel_emulator"), "request", broken)
+    with connect(localhost_emulator.port) as client:
+        client.sendall(get(f"http://localhost:{target.port}{PIXEL}", "localhost"))
+        if locked:
+            assert read(client).status == 502
+        else:
+            target.accept().close()
+    assert target.connections() == 0
+    assert any("broken hook" in each for each in localhost_emulator.journal.failures)
+    assert reached in (0, 1)
+
+
+@pytest.mark.parametrize("name", ["localhost", "127.0.0.1"])
+@pytest.mark.parametrize("strategy", ["lazy", "eager"])
+def test_a_tunnel_to_another_name_is_ours_as_soon_as_its_sni_is(
+    emulator: Emulator, target: Trap, name: str, strategy: str
+):
+    ctx.options.update(connection_strategy=strategy)
+    with secured(tunnel(emulator.port, f"{name}:{target.port}"), emulator.authority.ca) as client:
+        assert ask(client, get(PIXEL, name)).is_pixel
+    assert target.connections() == 0
+
+
+@pytest.mark.parametrize("strategy", ["lazy", "eager"])
+def test_what_is_no_http_reaches_no_emulated_host(
+    localhost_emulator: Emulator, target: Trap, strategy: str
+):
+    ctx.options.update(connection_strategy=strategy)
+    with tunnel(localhost_emulator.port, f"localhost:{target.port}") as client:
+        client.sendall(b"\x00\x01 something else\r\n")
+        assert client.recv(1) == b""
+    assert target.connections() == 0
+
+
+def greeting(name: str) -> bytes:
+    """A ClientHello."""
+    outgoing = ssl.MemoryBIO()
+    tls = ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname=name)
+    with suppress(ssl.SSLWantReadError):
+        tls.do_handshake()
+    return outgoing.read()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        greeting("other.example"),
+        greeting("localhost"),
+        b"SSH-2.0-client\r\n",
+        b"\x00\xff\x16\x03",
+        b"GET /  HTTP/1.1\r\nhOST:  other.example \r\nX : y\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    ],
+)
+def test_a_tunnel_to_another_host_carries_every_byte_as_it_is(
+    emulator: Emulator, target: Trap, said: bytes
+):
+    with tunnel(emulator.port, f"127.0.0.1:{target.port}") as client:
+        client.sendall(said)
+        server = target.accept()
+        with server:
+            assert server.recv(65536) == said
+            server.sendall(b"\x00answer\xff")
+            assert client.recv(65536) == b"\x00answer\xff"
+    assert emulator.journal.hits == ()
+
+
+def plainly(e: Emulator, target: Trap, extra: str = "") -> tuple[object, object]:
+    client = connect(e.port)
+    client.sendall(get(f"http://127.0.0.1:{target.port}/events", "other.example", extra=extra))
+    return client, target.accept()
+
+
+def test_plain_http_of_another_host_is_handed_on_as_it_comes(emulator: Emulator, target: Trap):
+    """The first event arrives although the answer never ends."""
+    with connect(emulator.port) as client:
+        client.sendall(get(f"http://127.0.0.1:{target.port}/events", "other.example"))
+        with target.accept() as server:
+            assert server.recv(65536).startswith(b"GET /events HTTP/1.1\r\nHost: other.example\r\n")
+            server.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n")
+            with client.makefile("rb") as stream:
+                assert stream.readline() == b"HTTP/1.1 200 OK\r\n"
+                while stream.readline() != b"5\r\n":
+                    pass
+                assert stream.readline() == b"first\r\n"
+
+
+def test_a_web_socket_of_another_host_works(emulator: Emulator, target: Trap):
+    upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    with connect(emulator.port) as client:
+        client.sendall(get(f"http://127.0.0.1:{target.port}/", "other.example", extra=upgrade))
+        with target.accept() as server:
+            server.recv(65536)
+            server.sendall(
+                b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
+                b"Upgrade: websocket\r\n\r\n\x81\x02hi"
+            )
+            assert read(client).status == 101
+            assert client.recv(65536) == b"\x81\x02hi"
+
+
+OFF_LIMITS = [
+    "169.254.169.254",
+    "2852039166",  # the same as one number
+    "[::ffff:169.254.169.254]",
+    "[fe80::1]",
+    "[fd00:ec2::254]",
+    "[fd20:ce::254]",
+    "100.100.100.200",
+]
+
+
+@pytest.mark.parametrize("host", OFF_LIMITS)
+def test_credentials_of_the_machine_are_never_reached(emulator: Emulator, host: str):
+    with connect(emulator.port) as client:
+        reply = ask(client, f"CONNECT {host}:80 HTTP/1.1\r\n\r\n".encode())
+    assert reply.status == 502
+    assert b"is link-local or a cloud's metadata service" in reply.body
+    with connect(emulator.port) as client:
+        reply = ask(client, get(f"http://{host}/latest/meta-data", host))
+    assert reply.status == 502
+    assert b"is link-local or a cloud" in reply.body
+    assert emulator.journal.refused_hosts == (host.strip("[]"),)
+
+
+def test_offline_every_other_host_is_refused_and_listed(target: Trap):
+    settings = replace(SETTINGS, offline=True)
+    with Emulator(settings, Journal(settings)) as e:
+        with connect(e.port) as client:
+            reply = ask(client, f"CONNECT localhost:{target.port} HTTP/1.1\r\n\r\n".encode())
+            assert (reply.status, b"--offline" in reply.body) == (502, True)
+        with connect(e.port) as client:
+            reply = ask(client, get(f"http://127.0.0.1:{target.port}/", "other.example"))
+            assert (reply.status, b"--offline" in reply.body) == (502, True)
+        with connect(e.port) as client:
+            assert ask(client, get(f"http://api.segment.io{PIXEL}", "api.segment.io")).is_pixel
+    assert target.connections() == 0
+    assert e.journal.refused_hosts == ("127.0.0.1", "localhost")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.1", "0.0.0.0", "2130706433"])
+@pytest.mark.parametrize(("listening", "status"), [("127.0.0.1", 200), ("0.0.0.0", 502)])
+def test_this_machine_is_reached_only_while_nobody_else_can_ask(
+    target: Trap, host: str, listening: str, status: int
+):
+    settings = replace(SETTINGS, host=listening)
+    with Emulator(settings, Journal(settings)) as e, connect(e.port) as client:
+        connecting = f"CONNECT {host}:{target.port} HTTP/1.1\r\n\r\n".encode()
+        assert ask(client, connecting).status == status
+    assert target.connections() == 0
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.1", "0.0.0.0", "[::1]"])
+def test_asked_for_itself_the_emulator_answers_once(emulator: Emulator, host: str):
+    own = f"{host}:{emulator.port}"
+    with connect(emulator.port) as client:
+        assert ask(client, get(f"http://{own}/", own)).status in (404, 502)
+    assert emulator.journal.evidence().connections == 1
+
+
+def hook_data(
+    host: str, *, sni: str | None = None, client_sni: str | None = None
+) -> server_hooks.ServerConnectionHookData:
+    client = tflow.tclient_conn()
+    client.sni = client_sni
+    server = connection.Server(address=(host, 443))
+    server.sni = sni
+    return server_hooks.ServerConnectionHookData(server=server, client=client)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        hook_data("api.segment.io"),
+        hook_data("API.SEGMENT.IO."),
+        hook_data("192.0.2.1", sni="api.segment.io"),
+        hook_data("192.0.2.1", client_sni="api.segment.io"),
+    ],
+)
+async def test_server_connect_knows_an_emulated_host_by_any_name(
+    data: server_hooks.ServerConnectionHookData,
+):
+    await Locks(SETTINGS, Journal(SETTINGS)).server_connect(data)
+    assert data.server.error == "pixel_emulator emulates this host: nothing is ever sent to it"
