@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from pixel_emulator.cli.exit_codes import Exit, after_command
-from pixel_emulator.core.calls import CallType
+from pixel_emulator.core.calls import CallType, Outcome
 from pixel_emulator.core.pixel import encode
+from pixel_emulator.files import read_recording
 
 needs_curl = pytest.mark.skipif(not shutil.which("curl"), reason="needs curl (package curl)")
 
@@ -124,7 +125,7 @@ def test_a_client_that_does_not_trust_our_ca_is_incomplete_evidence(runs):
     done = runs(OPENED, untrusting)
     assert done.returncode == 3
     said = " ".join(done.stderr.split())
-    assert "0 calls, 1 TLS handshakes for api.segment.io refused by the client" in said
+    assert "0 calls, 1 TLS handshake for api.segment.io refused by the client" in said
 
 
 @needs_curl
@@ -193,6 +194,16 @@ def test_without_a_command_it_is_a_mistake(runs):
     assert runs(None, []).returncode == 2
 
 
+def test_options_behind_the_commands_name_are_its_own_without_dashes_too(tmp_path):
+    command = program(*python("import sys; print(sys.argv[1:])"), "--record", "out.yaml")
+    done = subprocess.run(command, check=True, cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout == "['--record', 'out.yaml']\n"
+
+
+def test_without_a_client_it_asks_whether_the_proxy_is_used(runs):
+    assert "nothing reached the emulator" in runs(None, python("pass")).stderr
+
+
 @needs_curl
 def test_without_a_scenario_the_calls_are_shown_and_nothing_is_asserted(runs):
     done = runs(None, get(NOBODY))
@@ -232,9 +243,10 @@ def test_with_wait_a_process_that_outlives_the_command_is_heard(runs, tmp_path):
 
 @needs_curl
 def test_a_recording_is_written_where_it_was_asked_for(runs, tmp_path):
-    runs(None, get(GOOD), "--record", "out.yaml")
-    assert "Email Opened" in (tmp_path / "out.yaml").read_text()
-    assert GOOD["writeKey"] not in (tmp_path / "out.yaml").read_text()
+    done = runs(OPENED, get(GOOD), "--record", "out.yaml")
+    assert "recorded to out.yaml" in done.stderr
+    (hit,) = read_recording(tmp_path / "out.yaml").evidence().hits
+    assert hit.outcome is Outcome.DELIVERED
 
 
 @needs_curl

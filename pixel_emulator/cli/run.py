@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from pixel_emulator.proxy import Emulator
 
 
+CONTEXT = {"allow_interspersed_args": False}
+"""Options behind the command's name are the command's, also without `--`."""
+
 _AT_REST = 2.0
 """Seconds for clients to go. Those that end with the command are read at once, to their end."""
 
@@ -45,7 +48,7 @@ _REASONS = {
     *("record", "dialect", "source", "hosts", "keep_write_keys", "host", "offline", "http2"), port=0
 )
 def run(
-    command: Annotated[list[str], typer.Argument(metavar="-- COMMAND...", show_default=False)],
+    command: Annotated[list[str], typer.Argument(metavar="[--] COMMAND...", show_default=False)],
     *,
     scenario: Annotated[
         list[Path] | None, typer.Option("--scenario", help="A file that says what is expected.")
@@ -128,13 +131,19 @@ def _conclude(
     colour = wants_colour(sys.stderr)
     if scenarios:
         verdict = verify(scenarios, evidence)
-        say(report.text(verdict, width=width(), colour=colour))
         ours = Exit(verdict.exit_code)
+        say(report.text(verdict, width=width(), colour=colour).rstrip("\n"))
+        if recorded:
+            say(f"recorded to {recorded}")
+        if journal.refused_hosts:
+            say(f"refused: {', '.join(journal.refused_hosts)}")
     else:
+        ours = Exit.INCOMPLETE if evidence.gaps else Exit.MET
         for hit in evidence.hits:
             say(hit_line(hit, colour=colour))
-        ours = Exit.INCOMPLETE if evidence.gaps else Exit.MET
-    say(farewell(journal, recorded=recorded))
+        say(farewell(journal, recorded=recorded))
+        if not evidence.connections:
+            say("nothing reached the emulator: does the command use the proxy in its environment?")
     code = after_command(ours, end.code)
     if code:
         reason = end.reason if end.code and ours is not Exit.INCOMPLETE else _REASONS[ours]
