@@ -61,6 +61,10 @@ class PixelEmulator:
         if host := self._silent.pop(client.id, None):
             self.journal.handshake_refused(host, abandoned=True)
 
+    def done(self) -> None:
+        """From now on it is us who hang up."""
+        self._silent.clear()
+
     def http_connect(self, flow: http.HTTPFlow) -> None:
         self._heard(flow.client_conn)
 

@@ -18,12 +18,12 @@ with warnings.catch_warnings(action="ignore"):  # mitmproxy 12 imports deprecate
 
 from pixel_emulator.addon import MITMPROXY, FailureHandler, PixelEmulator
 from pixel_emulator.authority import Authority
-from pixel_emulator.clients import Clients
 from pixel_emulator.config import Settings
 from pixel_emulator.core.mistakes import InputError, Mistake
 from pixel_emulator.hosts import folded
 from pixel_emulator.journal import Journal
 from pixel_emulator.locks import Locks
+from pixel_emulator.presence import Presence
 
 _ANY_ADDRESS = ("", "0.0.0.0", "::", "localhost")  # noqa: S104 - what was asked for is compared
 # mitmproxy keeps its options and addons in globals: a second master would take over the first.
@@ -85,7 +85,7 @@ class Emulator:
         False if some are still connected after `timeout` seconds.
         """
         lean = self._lean
-        gone = asyncio.run_coroutine_threadsafe(lean.clients.gone(), lean.event_loop)
+        gone = asyncio.run_coroutine_threadsafe(lean.presence.gone(), lean.event_loop)
         try:
             gone.result(timeout)
         except TimeoutError:
@@ -111,11 +111,11 @@ class LeanMaster(master.Master):
         super().__init__(None)
         self._legacy_log_events.uninstall()  # it would take every record of this process
         emulator = PixelEmulator(settings, journal)
-        self.clients = Clients()
+        self.presence = Presence()
         self._proxyserver = proxyserver.Proxyserver()
         self.addons.add(
             emulator,
-            self.clients,
+            self.presence,
             PassThrough(emulator.locks),
             core.Core(),
             block.Block(),
@@ -142,9 +142,13 @@ class LeanMaster(master.Master):
         return self._proxyserver.listen_addrs()[0][1]
 
     async def close(self) -> None:
-        """Stop listening, which `Master.run` forgets."""
+        """Stop listening and hang up, which `Master.run` forgets."""
         await self._proxyserver.servers.update([])
         await self.done()
+        for handler in self._proxyserver.connections.values():
+            for each in handler.transports.values():
+                if each.writer:
+                    each.writer.close()
 
 
 class PassThrough:

@@ -166,7 +166,9 @@ def test_a_command_that_is_not_found_gives_127(runs):
 @needs_curl
 def test_the_commands_code_goes_before_an_unmet_scenario(runs):
     shell = ["sh", "-c", '"$@"; exit 7', "sh", *get(GOOD)]
-    assert runs("expect:\n  - track: Something Else\n", shell).returncode == 7
+    done = runs("expect:\n  - track: Something Else\n", shell)
+    assert done.returncode == 7
+    assert "exit code 7: it is the command's own" in done.stderr
 
 
 @pytest.mark.parametrize(

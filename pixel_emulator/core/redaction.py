@@ -110,8 +110,8 @@ class _Redaction:
         text, decoded = open_data(PERCENT.text(value))
         if (decoded or self.raw_json) and is_json_object(text):
             return PERCENT.change(value, self._hide_data)
-        value = PERCENT.change(value, self._hide_wire)
-        return _withheld(value) if withhold else value
+        hidden = PERCENT.change(value, self._hide_wire)
+        return _withheld(value, hidden) if withhold else hidden
 
     def _hide_data(self, value: str) -> str:
         text, decoded = open_data(value)
@@ -147,12 +147,12 @@ def _mask_wire(wire: str) -> str:
     return wire_of_text(mask(text_of_wire(wire)))
 
 
-def _withheld(value: str) -> str:
-    """The first characters of a raw value; of the rest the length, and of all the SHA-256."""
-    first = _FIRST_CHARACTERS.match(value)
+def _withheld(value: str, hidden: str) -> str:
+    """The first characters of a raw value with its keys hidden; of it all, length and SHA-256."""
+    first = _FIRST_CHARACTERS.match(hidden)
     shown = first[0] if first else ""
-    if shown == value:
-        return value
+    if shown == hidden:
+        return shown
     digest = sha256(value.encode("latin-1")).hexdigest()
     return f"{shown}...[{len(value) - len(shown)}-characters-withheld,sha256:{digest}]"
 

@@ -85,7 +85,7 @@ class _Report:
         alone = len(self.verdict.scenarios) == 1
         failing = Counter(
             _MEANINGS[each.policy][0]
-            for each in self.untold
+            for each in (self.untold if alone else self.verdict.findings)
             if each.levels[index] is Level.FAIL
             and (each.policy is Policy.UNEXPECTED or not alone)  # alone, all others are "seen"
         )

@@ -3,18 +3,16 @@
 Run with PIXEL_GOLDEN=update to rewrite them, then read what changed.
 """
 
-import json
 import os
 from pathlib import Path
 
 import pytest
 
 from pixel_emulator.core.report import text
-from pixel_emulator.core.report_json import as_json
 from pixel_emulator.core.scenario import parse
 from pixel_emulator.core.verify import verify
-from tests.documents import document
-from tests.hits import evidence, from_data, hit
+from pixel_emulator.documents import parse_document
+from tests.hits import from_data
 
 CASES = sorted((Path(__file__).parents[1] / "cases" / "verify").iterdir())
 EXIT_CODES = {"silence_unproven": 3, "gap": 3}
@@ -27,8 +25,12 @@ MET = {
 def verdict_of(case):
     """The verdict on the scenarios of a case; all of them share its calls."""
     files = sorted(file for file in case.glob("*.yaml") if file.name != "calls.yaml")
-    scenarios = [each for file in files for each in parse(document(file.read_text(), file.name))]
-    return verify(scenarios, from_data(document((case / "calls.yaml").read_text()).data))
+    scenarios = [
+        each for file in files for each in parse(parse_document(file.read_text(), file.name))
+    ]
+    return verify(
+        scenarios, from_data(parse_document((case / "calls.yaml").read_text(), "calls.yaml").data)
+    )
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import tempfile
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -72,12 +73,19 @@ MARKUP = f"""<!doctype html><meta charset="utf-8">
 """
 
 
-@pytest.mark.parametrize("name", ["a mail & more.html", "a.eml"])
+@pytest.mark.parametrize("name", ["a mail &amp; more.html", "a.eml"])
 def test_chromium_opens_a_mail_as_a_mail_client_does(name, tmp_path, emulator, browser):
     file = tmp_path / name
     file.write_bytes(mail(MARKUP) if name.endswith(".eml") else MARKUP.encode())
     assert rendered(file, emulator, browser) == RenderResult(browser.name)
     assert sorted(events(emulator)) == ["css", "end", "noscript", "top"]
+
+
+def test_the_charset_of_the_mail_beats_that_of_the_html(tmp_path, emulator, browser):
+    file = tmp_path / "a.eml"
+    file.write_bytes(mail(f'<meta charset="windows-1252"><img src="{TRACK}ü">'))
+    rendered(file, emulator, browser)
+    assert events(emulator) == ["ü"]
 
 
 def test_nothing_is_left_behind(tmp_path, emulator, browser, monkeypatch):
@@ -129,6 +137,25 @@ def test_a_browser_that_fails_is_an_error_in_words(script, said, tmp_path):
     )
     assert result.renderer == "chromium"
     assert said in result.error
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell")
+@pytest.mark.parametrize(
+    "argument",
+    [
+        "--headless ",
+        "--disable-background-networking ",
+        "--proxy-server=http://127.0.0.1:9 ",
+        "--ignore-certificate-errors-spki-list=abc= ",
+        f"--user-data-dir={tempfile.gettempdir()}/pixel-emulator-",
+    ],
+)
+def test_a_browser_is_told(argument, tmp_path):
+    file = tmp_path / "a.html"
+    file.write_text("<p>")
+    browser = program(tmp_path / "chromium", 'echo "$@" >&2; exit 1')
+    result = render(file, browser=browser, proxy="http://127.0.0.1:9", spki="abc=")
+    assert argument in result.error
 
 
 def test_a_browser_that_is_no_program_is_an_error_in_words(tmp_path):

@@ -10,10 +10,10 @@ accepts what the kernel holds, one makes the transport, one begins to handle it;
 margin, since a turn with nothing to do costs microseconds."""
 
 
-class Clients:
-    """An addon that counts; to stand behind those that record."""
+class Presence:
+    """An addon that keeps count; it has to stand behind those that record."""
 
-    name = "pixel_emulator_clients"
+    name = "pixel_emulator_presence"
 
     def __init__(self) -> None:
         self._connected: set[str] = set()

@@ -1,0 +1,220 @@
+"""A whole recording, and its entries: plain data and back."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from pixel_emulator.core import recording
+from pixel_emulator.core.calls import Call, CallType, Dialect, Form, Outcome, PixelRequest
+from pixel_emulator.core.entry import entry, hit_of
+from pixel_emulator.core.mistakes import InputError
+from pixel_emulator.core.recording import Head, Redaction
+from pixel_emulator.documents import parse_document
+from tests.hits import hit
+
+HEAD = Head(
+    created=datetime(2030, 1, 31, 9, tzinfo=UTC),
+    run="r1",
+    tool="0.1.0",
+    dialect=Dialect.STRICT,
+    shard="2/4",
+)
+DIGEST = "0a" * 32
+
+
+def recorded(seq=1, **changes):
+    made = replace(hit(seq, "track", {"event": "Email Opened", "userId": "u"}), digest=DIGEST)
+    call = made.call and replace(made.call, problems=())
+    return replace(made, **{"call": call} | changes)
+
+
+def parsed(*hits, torn=False, **changes):
+    data = recording.opening(HEAD) | {"calls": [entry(each) for each in hits]} | changes
+    return recording.parse(parse_document_of(data), torn=torn)
+
+
+def parse_document_of(data):
+    return replace(parse_document("", "r.yaml"), data=data)
+
+
+# -- entries --------------------------------------------------------------------------------
+
+
+def test_an_entry_begins_with_seq_and_ends_with_the_digest():
+    data: Any = entry(recorded(7))
+    assert list(data) == [
+        *("seq", "time", "type", "outcome", "form", "alphabet", "padded", "payload"),
+        *("problems", "request", "digest"),
+    ]
+    assert data["seq"] == 7
+    assert data["time"] == "2030-01-31T09:00:12.418Z"
+    assert data["digest"] == f"sha256:{DIGEST}"
+    assert list(data["request"]) == ["method", "url", "http", "client", "headers", "status"]
+
+
+def deep(levels):
+    value: Any = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"source": "email-prod", "status": 405, "outcome": Outcome.DUPLICATE},
+        {"call": None, "outcome": Outcome.UNHANDLED},
+        {"call": Call(type=CallType.PAGE, form=Form.FLAT, payload={})},
+        {"call": Call(type=CallType.PAGE, form=Form.BASE64, payload=None)},
+        {"call": Call(type=CallType.PAGE, form=Form.JSON, payload={"a": deep(98)})},
+        {"call": Call(type=CallType.PAGE, form=Form.JSON, payload={"a": deep(5_000)})},
+        {"request": PixelRequest(target=b"/v1/t?a=%zz&b#?c://d", method="POST", scheme="http")},
+        {"request": PixelRequest(target=b"/", host="", client="::1", http_version="HTTP/2")},
+    ],
+)
+def test_a_hit_is_read_back_as_it_was(changes):
+    before = recorded(**changes)
+    after = hit_of(entry(before))
+    assert repr(after.call) == repr(before.call)  # comparing 5,000 levels would overflow
+    assert replace(after, call=None) == replace(before, call=None)
+
+
+def test_payloads_deeper_than_yaml_loaders_go_are_stored_as_json_text():
+    call = Call(type=CallType.PAGE, form=Form.JSON, payload={"a": deep(100)})
+    assert isinstance(entry(recorded(call=call))["payload"], str)
+
+
+def test_only_headers_that_say_who_asked_and_why_are_stored():
+    headers = (
+        *(("user-agent", "A"), ("cookie", "secret"), ("via", "1.1 a"), ("x-api-key", "secret")),
+        *(("authorization", "secret"), ("sec-fetch-dest", "image"), ("via", "1.1 b")),
+        *(("set-cookie", "secret"), ("proxy-authorization", "secret")),
+    )
+    data: Any = entry(recorded(request=PixelRequest(target=b"/", headers=headers)))
+    assert data["request"]["headers"] == {
+        "user-agent": "A",
+        "via": "1.1 a, 1.1 b",
+        "sec-fetch-dest": "image",
+    }
+
+
+def test_times_are_written_in_utc():
+    time = datetime(2030, 1, 31, 9, 0, 0, 5_000, tzinfo=timezone(timedelta(hours=2)))
+    assert entry(recorded(time=time))["time"] == "2030-01-31T07:00:00.005Z"
+
+
+def test_bytes_that_no_url_holds_are_read_back_percent_encoded():
+    request = PixelRequest(target=b'/v1/pixel/track?a=" \xff')
+    assert hit_of(entry(recorded(request=request))).request.target == (
+        b"/v1/pixel/track?a=%22%20%FF"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "message"),
+    [
+        ({"seq": "1"}, "seq", 'must be a whole number, but is "1"'),
+        ({"seq": True}, "seq", "must be a whole number, but is of type boolean"),
+        ({"time": "2030-01-31"}, "time", "must be a time like"),
+        ({"time": None}, "time", "is missing"),
+        ({"outcome": "delivred"}, "outcome", 'did you mean "delivered"?'),
+        ({"type": 1}, "type", "must be text"),
+        ({"payload": []}, "payload", "must be a map, but is of type array"),
+        ({"payload": "{"}, "payload", "is not JSON"),
+        ({"padded": "no"}, "padded", "must be true or false"),
+        ({"problems": {}}, "problems", "must be a list"),
+        ({"problems": [{}]}, "problems[0].code", "is missing"),
+        ({"request": None}, "request", "must be a map, but is missing"),
+        ({"request": {"url": "/v1"}}, "request.url", "must be a URL"),
+    ],
+)
+def test_wrong_values_are_named(changes, path, message):
+    with pytest.raises(InputError) as caught:
+        hit_of(entry(recorded()) | changes)
+    (mistake,) = caught.value.mistakes
+    assert mistake.path == path
+    assert message in mistake.message
+
+
+# -- recordings -----------------------------------------------------------------------------
+
+
+def test_a_recording_has_its_head_hits_and_end():
+    found = parsed(recorded(1), recorded(2), end={"connections": 1, "calls": 2, "gaps": ["g"]})
+    assert found.head == HEAD
+    assert found.hits == (recorded(1), recorded(2))
+    assert (found.end.calls, found.end.connections, found.end.gaps) == (2, 1, ("g",))
+    assert not found.torn
+
+
+def test_the_connections_come_last_so_that_a_torn_end_lacks_them():
+    data: Any = recording.ending({"connections": 1, "calls": 2, "gaps": []})
+    assert list(data["end"]) == ["calls", "gaps", "connections"]
+
+
+END = {"calls": 2, "connections": 3}
+
+
+@pytest.mark.parametrize(
+    ("made", "gaps"),
+    [
+        (lambda: parsed(recorded(1), recorded(2), end=END), []),
+        (lambda: parsed(recorded(1), recorded(2)), ["r.yaml has no `end`"]),
+        (lambda: parsed(recorded(1), end=END), ["holds 1 calls, but its `end` counts 2"]),
+        (lambda: parsed(recorded(1), recorded(3), end=END), ["call 2 should come next"]),
+        (lambda: parsed(recorded(1), recorded(2), end=END | {"gaps": ["a", "b"]}), ["a", "b"]),
+        (lambda: parsed(recorded(1), torn=True), ["r.yaml is torn: what follows call 1"]),
+        (lambda: parsed(recorded(1), recorded(2, digest="0")), ["is torn: what follows call 1"]),
+        (lambda: parsed(recorded(1), end=None), ["is torn"]),
+        (lambda: parsed(recorded(1), end={"calls": 1}), ["is torn"]),
+    ],
+)
+def test_the_gaps_say_why_calls_may_be_missing(made, gaps):
+    found = made().evidence().gaps
+    assert len(found) == len(gaps)
+    assert all(part in gap for part, gap in zip(gaps, found, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("hits", "torn", "complete"), [([1], False, True), ([], False, True), ([1], True, False)]
+)
+def test_an_open_recording_may_be_allowed_and_a_torn_one_may_not(hits, torn, complete):
+    found = parsed(*map(recorded, hits), torn=torn)
+    assert (found.evidence(allow_open=True).gaps == ()) is complete
+
+
+def test_evidence_counts_connections_and_says_what_is_masked():
+    assert parsed(recorded(1), end=END).evidence().connections == 3
+    assert parsed(recorded(1)).evidence().connections == 1
+    assert parsed().evidence().connections == 0
+    assert parsed().evidence().masked
+    assert not parsed(redaction=Redaction.NONE.value).evidence().masked
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (None, "is empty; a recording begins with `pixel_recording: 1`"),
+        ([], "is of type array"),
+        ("text", "is of type string"),
+        ({"expect": []}, "is a scenario; a recording begins with"),
+        ({"log": {}}, "is a HAR"),
+        ({"a": 1}, "is something else: its first key is `a`"),
+        ({"pixel_recording": 2}, "was written by a newer version (format 2; this one reads 1)"),
+        ({"pixel_recording": 0}, "must be 1"),
+        ({"pixel_recording": "1"}, "must be a whole number"),
+        ({"pixel_recording": 1}, "is cut off before its `calls:`"),
+        ({"pixel_recording": 1, "calls": []}, "created: must be a time"),
+        ({"pixel_recording": 1, "calls": 1}, "calls: must be a list"),
+        ({**recording.opening(HEAD), "calls": [], "redaction": "all"}, '"all" is none of'),
+        ({**recording.opening(HEAD), "calls": [], "end": []}, "end: must be a map"),
+        ({**recording.opening(HEAD), "calls": [1], "end": END}, "calls[0]: must be a map"),
+    ],
+)
+def test_what_is_no_recording_is_refused(data, message):
+    with pytest.raises(InputError) as caught:
+        recording.parse(parse_document_of(data))
+    assert message in str(caught.value)

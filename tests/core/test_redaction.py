@@ -1,0 +1,239 @@
+"""A hit without its write keys."""
+
+import base64
+import json
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from pixel_emulator.core.calls import Form, PixelRequest, Problem, RuleSource, Severity
+from pixel_emulator.core.masking import mask
+from pixel_emulator.core.pixel import MAX_DATA, request_of
+from pixel_emulator.core.redaction import redact
+from tests.hits import judged
+
+KEY = "wk_test_0000000000000000000000aB"
+OTHER = "wk_test_1111111111111111111111cD"
+MASK = mask(KEY)
+URLS = (Path(__file__).parents[1] / "cases" / "pixel_urls.tsv").read_text(encoding="utf-8")
+
+
+def b64(data, *, url=True):
+    raw = data if isinstance(data, bytes) else json.dumps(data, separators=(",", ":")).encode()
+    return (base64.urlsafe_b64encode(raw) if url else base64.b64encode(raw)).decode()
+
+
+def redacted(target, *, known=(), headers=(), method="GET"):
+    request = PixelRequest(target=target.encode(), headers=headers, method=method)
+    return redact(judged(1, request), known)
+
+
+def target(query):
+    return f"/v1/pixel/track?{query}"
+
+
+def said(hit):
+    return hit.request.target.decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"writeKey":"%s"}', {"writeKey": MASK}),
+        ('{"a":{"b":[{"writeKey":"%s"}]}}', {"a": {"b": [{"writeKey": MASK}]}}),
+        ('{"writeKey":["%s",{"x":"%s"},["%s"]]}', {"writeKey": [MASK, {"x": MASK}, [MASK]]}),
+        ('{"writeKey":"%s","writeKey":"x"}', {"writeKey": mask("x")}),
+        ('{"write\\u004bey":"%s"}', {"writeKey": MASK}),
+        ('{"writeKey" \n:\t"%s"}', {"writeKey": MASK}),
+        ('{"WriteKey":"%s","write_key":"%s"}', {"WriteKey": MASK, "write_key": MASK}),
+        ('{"writeKey":"%s","a":"x%sx"}', {"writeKey": MASK, "a": f"x{MASK}x"}),
+        ('{"writeKey":"%s","%s":1}', {"writeKey": MASK, MASK: 1}),
+        ('{"a":"%s"}', {"a": KEY}),
+        ('{"writeKey":5,"a":"%s"}', {"writeKey": 5, "a": KEY}),
+        ('{"writeKey":null,"a":{"writeKey":[]}}', {"writeKey": None, "a": {"writeKey": []}}),
+    ],
+)
+def test_write_keys_are_masked_wherever_they_stand_in_the_payload(text, expected):
+    hit = redacted(target(f"data={b64(text.replace('%s', KEY).encode())}"))
+    assert hit.call.payload == expected
+
+
+def test_a_key_in_json_escapes_is_masked_in_escapes():
+    escaped = "".join(f"\\u{ord(each):04x}" for each in KEY)
+    hit = redacted(target(f"data={b64(f'{{"writeKey":"{escaped}","a":"{KEY}"}}'.encode())}"))
+    assert hit.call.payload == {"writeKey": MASK, "a": MASK}
+    data = base64.urlsafe_b64decode(said(hit).partition("data=")[2]).decode()
+    assert data.count("\\u") == len(KEY)
+
+
+def test_short_keys_are_masked_where_they_are_keys_only():
+    hit = redacted(target(f"data={b64({'writeKey': 'track', 'event': 'track'})}"))
+    assert hit.call.payload == {"writeKey": mask("track"), "event": "track"}
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        (f"writeKey={KEY}&event=a+b", f"writeKey={MASK}&event=a+b"),
+        (f"event=%61&write%4Bey={KEY}", f"event=%61&write%4Bey={MASK}"),
+        (f"writeKey={KEY}&writeKey={OTHER}", f"writeKey={MASK}&writeKey={mask(OTHER)}"),
+        (f"properties.writeKey={KEY}", f"properties.writeKey={MASK}"),
+        (f"a=1&amp;writeKey={KEY}", f"a=1&amp;writeKey={MASK}"),
+        (f"writeKey={KEY}&x={KEY}1&{KEY}=2", f"writeKey={MASK}&x={MASK}1&{MASK}=2"),
+        (f"writeKey={KEY}%zz", f"writeKey={mask(KEY + '%zz')}"),
+        ("event=a%2fb&&=&writeKey", "event=a%2fb&&=&writeKey"),
+    ],
+)
+def test_the_flat_form_is_masked_and_the_rest_stays_byte_for_byte(query, expected):
+    assert said(redacted(target(query))) == target(expected)
+
+
+def test_percent_escapes_of_a_key_are_kept():
+    escaped = "".join(f"%{ord(each):02X}" for each in KEY)
+    expected = "".join(f"%{ord(each):02X}" for each in MASK)
+    hit = redacted(target(f"writeKey={escaped}"))
+    assert said(hit) == target(f"writeKey={expected}")
+    assert hit.call.payload == {"writeKey": MASK}
+
+
+@pytest.mark.parametrize("breaks", ["", "%0D%0A", "%0a"])
+@pytest.mark.parametrize("url", [True, False])
+@pytest.mark.parametrize("padded", [True, False])
+def test_the_base64_keeps_its_alphabet_padding_and_breaks(url, padded, breaks):
+    payload = {"writeKey": KEY, "a": "~~~>>>???", "b": "x"}
+    data = b64(payload, url=url)
+    data = quote(data if padded else data.rstrip("="), safe="=")
+    data = data[:20] + breaks + data[20:60] + breaks + data[60:]
+    before = judged(1, PixelRequest(target=target(f"data={data}&x=1").encode()))
+    after = redact(before)
+    assert before.call is not None
+    assert after.call is not None
+    assert after.call.payload == {**payload, "writeKey": MASK}
+    assert len(said(after)) == len(said(before))
+    assert said(after).endswith("&x=1")
+    assert said(after).count(breaks) == said(before).count(breaks)
+    assert replace(after.call, payload=None) == replace(before.call, payload=None)
+
+
+def test_raw_json_is_masked_in_place():
+    data = quote(json.dumps({"writeKey": KEY, "a": "é +"}))
+    hit = redacted(target(f"data={data}"))
+    assert hit.call.form is Form.JSON
+    assert said(hit) == target(f"data={data.replace(KEY, MASK)}")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param("AAAAAAAAAAA!", id="bad base64"),
+        pytest.param(b64(b'{"writeKey":"' + KEY.encode()), id="bad JSON"),
+        pytest.param(b64([KEY]), id="no object"),
+        pytest.param(b64({"writeKey": KEY, "a": "x" * MAX_DATA}), id="too large"),
+        pytest.param(f"writeKey:{KEY}", id="no base64, no JSON"),
+    ],
+)
+def test_data_that_cannot_be_read_is_withheld_but_for_its_start_length_and_digest(data):
+    hit = redacted(target(f"data={data}&x=1"))
+    digest = sha256(data.encode()).hexdigest()
+    withheld = f"{data[:8]}...[{len(data) - 8}-characters-withheld,sha256:{digest}]"
+    assert said(hit) == target(f"data={withheld}&x=1")
+    assert hit.call.payload is None
+
+
+def test_a_second_data_that_cannot_be_read_is_withheld_too():
+    hit = redacted(target(f"data={b64({'a': 1})}&data={KEY}"))
+    assert hit.call.payload == {"a": 1}
+    assert KEY not in said(hit)
+    assert "withheld" in said(hit)
+
+
+def test_a_key_in_data_that_cannot_be_read_is_hidden_elsewhere():
+    broken = b64(f"{{'writeKey': '{KEY}'}}".encode())
+    assert KEY not in said(redacted(target(f"data={broken}&x={KEY}")))
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        (f"/v1/projects/{KEY}/settings", f"/v1/projects/{MASK}/settings"),
+        (f"/analytics.js/v1/{KEY}/a.js", f"/analytics.js/v1/{MASK}/a.js"),
+        (f"/v1/t?writeKey={KEY}", f"/v1/t?writeKey={MASK}"),
+        (f"/x?data={b64({'writeKey': KEY})}", f"/x?data={b64({'writeKey': MASK})}"),
+        (f"/x?data={KEY}", None),
+    ],
+)
+def test_what_is_no_pixel_call_is_redacted_too(path, expected):
+    hit = redacted(path, method="POST")
+    assert hit.call is None
+    assert KEY not in said(hit)
+    assert expected in (None, said(hit))
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (f"https://example.com/?k={KEY}", f"https://example.com/?k={MASK}"),
+        (f"x?data={b64({'writeKey': KEY})}", f"x?data={b64({'writeKey': MASK})}"),
+        (f"https://x/p?data=abc&writeKey={OTHER}", f"https://x/p?data=abc&writeKey={mask(OTHER)}"),
+        (f"https%3A%2F%2F%3FwriteKey%3D{OTHER}", f"https%3A%2F%2F%3FwriteKey%3D{mask(OTHER)}"),
+        (f"Basic {b64((KEY + ':').encode())}", f"Basic {b64((MASK + ':').encode())}"),
+        ("Mozilla/5.0 (é \ud83d; 100%)", "Mozilla/5.0 (é \ud83d; 100%)"),
+    ],
+)
+def test_headers_are_redacted(value, expected):
+    hit = redacted(target(f"data={b64({'writeKey': KEY})}"), headers=(("referer", value),))
+    assert hit.request.headers == (("referer", expected),)
+
+
+def test_known_keys_are_hidden_where_nothing_says_that_they_are_keys():
+    hit = redacted(target(f"data={b64({'event': KEY})}&x={KEY}"), known=[KEY, "track", ""])
+    assert hit.call.payload == {"event": MASK}
+    assert said(hit).endswith(f"&x={MASK}")
+    assert said(hit).startswith("/v1/pixel/track?")
+
+
+def test_a_url_inside_the_payload_is_redacted_too():
+    page = f"https://example.com/?writeKey={OTHER}&d={b64({'writeKey': KEY})}"
+    hit = redacted(target(f"data={b64({'writeKey': KEY, 'context': {'page': page}})}"))
+    expected = f"https://example.com/?writeKey={mask(OTHER)}&d={b64({'writeKey': MASK})}"
+    assert hit.call.payload["context"]["page"] == expected
+
+
+def test_problems_quote_no_key_and_no_part_of_one():
+    hit = judged(1, request_of(target(f"writeKey={KEY}&context.url=x/{KEY}%26data={KEY}{KEY}")))
+    messages = [f"has {KEY}", f'"…{KEY[3:]}"', f'"{KEY[:-4]}…"', "a harmless sentence, uncut"]
+    problems = tuple(
+        Problem("code", Severity.NOTE, f"a.{KEY}", each, RuleSource.INFERRED) for each in messages
+    )
+    found = redact(replace(hit, problems=problems)).problems
+    assert [each.path for each in found] == [f"a.{MASK}"] * 4
+    assert [each.message for each in found] == [
+        f"has {MASK}",
+        f'"…{KEY[3:6]}…"',
+        f'"{KEY[:3]}……"',
+        messages[3],
+    ]
+
+
+@pytest.mark.parametrize("line", URLS.splitlines())
+def test_no_key_of_a_real_url_is_left(line):
+    before = judged(1, request_of(line.split("\t")[0]))
+    after = redact(before)
+    assert before.call is not None
+    assert after.call is not None
+    payload = before.call.payload
+    if payload is None:
+        assert "withheld" in said(after)
+        return
+    key = payload.get("writeKey", "")
+    assert after.call.payload == payload | ({"writeKey": mask(key)} if key else {})
+    if len(key) >= 8:
+        assert key not in repr(after)
+
+
+def test_everything_else_stays_as_it_is():
+    hit = judged(7, request_of(target(f"data={b64({'userId': 'u', 'event': 'e'})}")))
+    assert redact(hit) == hit

@@ -1,0 +1,302 @@
+"""Scenario files: what is read, and every mistake with its place, path and advice."""
+
+from pathlib import Path
+
+import pytest
+
+from pixel_emulator.core.calls import CallType
+from pixel_emulator.core.expectation import DEFAULT_LEVELS, Level, Policy, Times
+from pixel_emulator.core.mistakes import InputError, Location
+from pixel_emulator.core.reader import escaped
+from pixel_emulator.core.scenario import parse
+from pixel_emulator.documents import parse_document
+
+
+def scenario(text):
+    (found,) = parse(parse_document(text, "s.yaml"))
+    return found
+
+
+def call(text):
+    (found,) = scenario(f"expect:\n  - {text}\n").expectations
+    return found
+
+
+def mistakes(text):
+    with pytest.raises(InputError) as caught:
+        parse(parse_document(text, "s.yaml"))
+    return [str(each) for each in caught.value.mistakes]
+
+
+# A call, then the type and the fields that it wants.
+CALLS = [
+    ("track: Email Opened", CallType.TRACK, {"event": "Email Opened"}),
+    ("identify: user_123", CallType.IDENTIFY, {"userId": "user_123"}),
+    ("page: Landing", CallType.PAGE, {"name": "Landing"}),
+    ("screen: Home", CallType.SCREEN, {"name": "Home"}),
+    ("group: acme", CallType.GROUP, {"groupId": "acme"}),
+    ("alias: new", CallType.ALIAS, {"userId": "new"}),
+    ("page:", CallType.PAGE, {}),
+    ("track:", CallType.TRACK, {}),
+    ("any:", None, {}),
+    ("any: group", CallType.GROUP, {}),
+    ("{any: , type: group}", CallType.GROUP, {}),
+    ("{any: , event: x}", None, {"event": "x"}),
+    ('track: ""', CallType.TRACK, {"event": ""}),
+    ('track: "404"', CallType.TRACK, {"event": "404"}),
+    ("track: /academy/", CallType.TRACK, {"event": "/academy/"}),
+    ("track: costs $5", CallType.TRACK, {"event": "costs $5"}),
+    ("track: $$5 off", CallType.TRACK, {"event": "$5 off"}),
+    ('track: "$${x}"', CallType.TRACK, {"event": "${x}"}),
+    ("{track: , name: null}", CallType.TRACK, {"name": None}),
+    ("{page: A, category: B}", CallType.PAGE, {"name": "A", "category": "B"}),
+    ("{track: A, timestamp: 1700000000}", CallType.TRACK, {"event": "A", "timestamp": 1700000000}),
+    ("{any: , source: email-prod}", None, {"source": "email-prod"}),
+    (
+        "{alias: new, previousId: old, context: {ip: 1}, integrations: {All: false}}",
+        CallType.ALIAS,
+        {
+            "userId": "new",
+            "previousId": "old",
+            "context": {"ip": 1},
+            "integrations": {"All": False},
+        },
+    ),
+    (
+        '{track: A, properties: {"$$key": [$$a, 1, {b: $$$$c}], n: null}}',
+        CallType.TRACK,
+        {"event": "A", "properties": {"$key": ["$a", 1, {"b": "$$c"}], "n": None}},
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "type", "fields"), CALLS)
+def test_a_call_wants_a_type_and_fields(text, type, fields):
+    found = call(text)
+    assert (found.type, found.fields, found.dropped) == (type, fields, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "type", "code", "fields"),
+    [
+        ("dropped: no_user_anon_id", None, "no_user_anon_id", {}),
+        ("dropped:", None, "", {}),
+        ("{dropped: , type: page, userId: 123}", CallType.PAGE, "", {"userId": 123}),
+        ("{dropped: , properties: none}", None, "", {"properties": "none"}),
+    ],
+)
+def test_a_dropped_line_may_want_what_segment_refuses(text, type, code, fields):
+    found = call(text)
+    assert (found.dropped, found.type, found.code, found.fields) == (True, type, code, fields)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("track: Email Opened", "track: Email Opened"),
+        ("{track: , event: A}", "track: A"),
+        ("page:", "page:"),
+        ("group: acme", "group: acme"),
+        ("{group: , groupId: 7}", "group: 7"),
+        ("any:", "any:"),
+        ("dropped:", "dropped:"),
+        ("dropped: bad_request", "dropped: bad_request"),
+        ("{dropped: bad_request, type: page}", "dropped: bad_request (page:)"),
+    ],
+)
+def test_an_expectation_is_one_line(text, line):
+    assert call(text).line == line
+
+
+@pytest.mark.parametrize(
+    ("text", "times", "written"),
+    [
+        ("1", Times(1, 1), "1"),
+        ("0", Times(0, 0), "0"),
+        ("3", Times(3, 3), "3"),
+        ('"3"', Times(3, 3), "3"),
+        ("2..4", Times(2, 4), "2..4"),
+        ("0..1", Times(0, 1), "0..1"),
+        ("1..", Times(1, None), "1.."),
+        ("0..", Times(0, None), "0.."),
+        ("2..2", Times(2, 2), "2"),
+    ],
+)
+def test_times_are_a_number_or_a_range(text, times, written):
+    assert call(f"{{page: , times: {text}}}").times == times
+    assert str(times) == written
+
+
+def test_a_call_is_wanted_once_unless_times_says_otherwise():
+    assert call("page:").times == Times(1, 1)
+
+
+def test_an_expectation_knows_its_id_note_and_place():
+    (_, found) = scenario(
+        "expect:\n  - page:\n  - track: A\n    id: a\n    note: why\n"
+    ).expectations
+    assert (found.id, found.note, found.location) == ("a", "why", Location("s.yaml", 3, 5))
+
+
+def test_a_scenario_has_a_name_tags_and_the_default_policies():
+    found = scenario("name: costs $$5\ntags: [mail, slow]\nexpect: []\n")
+    assert found.name == "costs $5"
+    assert found.title == "s.yaml \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} costs $5"
+    assert found.tags == ("mail", "slow")
+    assert found.expectations == ()
+    assert found.levels == DEFAULT_LEVELS
+    assert (found.same_event, found.accepted) == (False, frozenset())
+
+
+def test_the_defaults_fail_all_but_duplicates_and_unhandled_requests():
+    strict = {policy for policy, level in DEFAULT_LEVELS.items() if level is Level.FAIL}
+    assert strict == {Policy.UNEXPECTED, Policy.DROPPED, Policy.DAMAGED}
+
+
+@pytest.mark.parametrize("policy", Policy)
+@pytest.mark.parametrize("level", Level)
+def test_each_policy_is_fail_warn_or_ignore(policy, level):
+    found = scenario(f"{policy}: {level}\nexpect: []\n")
+    assert found.levels == {**DEFAULT_LEVELS, policy: level}
+
+
+def test_unexpected_may_be_narrowed_to_the_same_event():
+    found = scenario("unexpected: same-event\nexpect: []\n")
+    assert found.same_event
+    assert found.levels[Policy.UNEXPECTED] is Level.FAIL
+
+
+def test_damage_may_be_accepted_by_code():
+    found = scenario("damaged: {accept: [raw_json, constant_id]}\nexpect: []\n")
+    assert found.accepted == {"raw_json", "constant_id"}
+    assert found.levels[Policy.DAMAGED] is Level.FAIL
+
+
+LATER = "is part of the scenario language but not supported by this version"
+SCENARIO_KEYS = [
+    *("let", "cases", "given", "do", "steps", "never", "deny", "state", "plan", "order"),
+    *("within", "quiet", "client", "use", "defaults", "define", "scenarios"),
+]
+
+
+@pytest.mark.parametrize("key", SCENARIO_KEYS)
+def test_what_a_later_version_understands_in_a_scenario_is_refused(key):
+    assert mistakes(f"expect: []\n{key}: x\n") == [f"s.yaml:2:1: {key}: `{key}` {LATER}"]
+
+
+@pytest.mark.parametrize("key", ["after", "within", "request", "one-of"])
+def test_what_a_later_version_understands_in_a_call_is_refused(key):
+    text = f"expect:\n  - page:\n    {key}: x\n"
+    assert mistakes(text) == [f"s.yaml:3:5: expect[0].{key}: `{key}` {LATER}"]
+
+
+@pytest.mark.parametrize("key", ["steps", "scenarios"])
+def test_expect_is_not_missed_where_something_later_stands_for_it(key):
+    assert mistakes(f"{key}: []\n") == [f"s.yaml:1:1: {key}: `{key}` {LATER}"]
+
+
+def test_one_of_is_not_called_a_missing_call():
+    assert mistakes("expect:\n  - one-of: []\n") == [
+        f"s.yaml:2:5: expect[0].one-of: `one-of` {LATER}"
+    ]
+
+
+@pytest.mark.parametrize(
+    "special",
+    ["$uuid", "$order", "$/^Day/", "$/a/i", "drip ${n} opens", "${order}", "$$${x}", "$5 off", "$"],
+)
+def test_a_dollar_sign_is_reserved(special):
+    written = escaped(special)
+    advice = f"; for this very text, write `{written}`"
+    assert mistakes(f"expect:\n  - track: '{special}'\n") == [
+        f"s.yaml:2:5: expect[0].track: `{special}` {LATER}{advice}"
+    ]
+    assert call(f"track: '{written}'").fields == {"event": special}
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "name: $x\nexpect: []",
+        "tags: [$x]\nexpect: []",
+        "expect: [{page: , id: $x}]",
+        "expect: [{page: , userId: $x}]",
+        "expect: [{page: , properties: {a: [$x]}}]",
+        "expect: [{page: , properties: {$x: 1}}]",
+        "expect: [{page: , properties: {a: {$gt: 0}}}]",
+        "expect: [{page: , context: $x}]",
+        "expect: [{dropped: $x}]",
+        "expect: [{dropped: , userId: $x}]",
+        "expect: [{page: , $x: 1}]",
+        "$x: 1\nexpect: []",
+    ],
+)
+def test_a_dollar_sign_is_reserved_everywhere(place):
+    assert any(LATER in each for each in mistakes(place))
+
+
+@pytest.mark.parametrize("text", ["", "$", "$$", "$$$", "$x", "a$b", "a$$b", "a${b}", "$${", "x"])
+def test_an_escaped_text_means_itself(text):
+    assert call(f"track: '{escaped(text)}'").fields == {"event": text}
+
+
+@pytest.mark.parametrize("text", ["", "x", "a$b", "costs $5", "US$"])
+def test_what_needs_no_escape_is_left_alone(text):
+    assert escaped(text) == text
+
+
+MISTAKES = Path(__file__).parents[1] / "cases" / "scenario_mistakes.txt"
+
+
+@pytest.mark.parametrize("block", MISTAKES.read_text().split("----\n"))
+def test_a_mistake_says_where_what_and_how_to_mend_it(block):
+    """Each block of the file is a scenario, then its mistakes behind `=>`."""
+    lines = block.splitlines()
+    text = "\n".join(line for line in lines if not line.startswith("=> "))
+    expected = [line.removeprefix("=> ") for line in lines if line.startswith("=> ")]
+    assert [each.removeprefix("s.yaml:").lstrip() for each in mistakes(text)] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ('">=2"', ": write 2.."),
+        ('">2"', ": write 3.."),
+        ("<=2", ": write 0..2"),
+        ("< 2", ": write 0..1"),
+        ("<0", ": write 0..0"),
+        ("twice", ""),
+        ("..3", ""),
+        ("-1", ""),
+        ("1.5", ""),
+        ("2.0", ""),
+        ("true", ""),
+        ("", ""),
+        ("[1]", ""),
+    ],
+)
+def test_times_that_are_no_range_are_refused_with_the_range_that_was_meant(text, advice):
+    (mistake,) = mistakes(f"expect: [{{page: , times: {text}}}]")
+    assert mistake.startswith("s.yaml:1:19: expect[0].times: must be like 1, 0, 2..4 or 1..; it is")
+    assert mistake.partition("it is")[2].partition(": ")[2] == advice.removeprefix(": ")
+
+
+def test_all_mistakes_of_a_file_are_told_at_once_in_the_order_of_the_file():
+    text = """\
+nam: x
+expect:
+  - track: 404
+    userId: 123
+    properties: {total: {$gt: 0}}
+  - trak: A
+unexpected: maybe
+"""
+    places = [each.partition(": ")[0] for each in mistakes(text)]
+    assert places == [f"s.yaml:{at}" for at in ("1:1", "3:5", "4:5", "5:26", "6:5", "7:1")]
+
+
+def test_values_nest_only_so_deep():
+    text = "{a: " * 250 + "1" + "}" * 250
+    assert any(
+        "nested deeper" in each for each in mistakes(f"expect: [{{page: , context: {text}}}]")
+    )

@@ -1,0 +1,455 @@
+"""Scenarios against evidence: claims, policies, the nearest call, and when nothing can pass."""
+
+from itertools import permutations
+
+import pytest
+
+from pixel_emulator.core.calls import Evidence, PixelRequest
+from pixel_emulator.core.expectation import Level, Policy
+from pixel_emulator.core.masking import mask
+from pixel_emulator.core.scenario import parse
+from pixel_emulator.core.verdict import Status, Story
+from pixel_emulator.core.verify import SILENCE_UNPROVEN, verify
+from pixel_emulator.documents import parse_document
+from tests.hits import KEY, evidence, hit, judged
+
+OPENED = {"event": "Email Opened", "userId": "user_123"}
+
+
+def scenarios(*texts):
+    return [each for text in texts for each in parse(parse_document(text, "s.yaml"))]
+
+
+def judge(text, *hits, **more):
+    return verify(scenarios(text), evidence(*hits, **more))
+
+
+def results(text, *hits, **more):
+    (only,) = judge(text, *hits, **more).scenarios
+    return only.expectations
+
+
+def track(seq, event="Email Opened", user="user_123", **more):
+    at, repeats = more.pop("at", 0), more.pop("repeats", False)
+    return hit(seq, "track", {"event": event, "userId": user, **more}, at=at, repeats=repeats)
+
+
+def opened(*expectations, policies=""):
+    lines = "".join(f"  - {each}\n" for each in expectations)
+    return f"{policies}\nexpect:\n{lines}" if lines else f"{policies}\nexpect: []\n"
+
+
+# Expectations, the events of the calls, and how many calls each expectation claims if all is met.
+CLAIMS = [
+    (["track: A"], "A", [1]),
+    (["track: A"], "", None),
+    (["track: A"], "AA", None),
+    (["track: A"], "B", None),
+    (["track: A"], "AB", None),
+    (["track: A", "track: A"], "AA", [1, 1]),
+    (["track: A", "track: A"], "A", None),
+    (["{track: A, times: 2}"], "AA", [2]),
+    (["{track: A, times: 0}"], "A", None),
+    (["{track: A, times: 0}", "track: B"], "B", [0, 1]),
+    (["{track: A, times: 1..}"], "AAA", [3]),
+    (["{track: A, times: 0..}"], "", [0]),
+    (["{track: A, times: 1..2}"], "AAA", None),
+    (["any:"], "A", [1]),
+    (["any: track"], "A", [1]),
+    (["any: page"], "A", None),
+    (["any:", "track: A"], "AB", [1, 1]),
+    (["track: A", "any:"], "BA", [1, 1]),
+    (["any:", "track: A"], "BB", None),
+    (["{any: , times: 1..}", "track: A", "track: B"], "AB", None),
+    (["{any: , times: 1..}", "track: A", "track: B"], "ABB", [1, 1, 1]),
+    (["{any: , times: 0..1}", "{any: , times: 2}", "track: A"], "ABC", [0, 2, 1]),
+    (["{track: A, userId: user_123}", "track: A"], "AA", [1, 1]),
+    (["{track: A, userId: nobody}", "track: A"], "AA", None),
+]
+
+
+@pytest.mark.parametrize(("wanted", "events", "claims"), CLAIMS)
+def test_every_call_is_claimed_once_and_every_count_is_in_its_range(wanted, events, claims):
+    """Whatever the order in which the calls arrive."""
+    for order in set(permutations(events)):
+        hits = [track(seq, event) for seq, event in enumerate(order, 1)]
+        verdict = judge(opened(*wanted), *hits)
+        assert verdict.exit_code == (0 if claims else 1)
+        if claims:
+            found = verdict.scenarios[0].expectations
+            assert [len(each.claims) for each in found] == claims
+
+
+TYPES = {
+    "track: X": ("track", {"event": "X", "userId": "u"}),
+    "identify: u": ("identify", {"userId": "u"}),
+    "page: X": ("page", {"name": "X", "userId": "u"}),
+    "screen: X": ("screen", {"name": "X", "userId": "u"}),
+    "group: g": ("group", {"groupId": "g", "userId": "u"}),
+    "alias: u": ("alias", {"userId": "u", "previousId": "v"}),
+}
+
+
+@pytest.mark.parametrize("line", TYPES)
+@pytest.mark.parametrize("sent", TYPES)
+def test_a_line_claims_calls_of_its_type(line, sent):
+    assert judge(opened(line), hit(1, *TYPES[sent])).exit_code == (line != sent)
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ("properties: {total: 1}", 0),
+        ("properties: {total: 1.0, items: [{sku: A}]}", 0),
+        ('properties: {total: "1"}', 1),
+        ("properties: {items: []}", 1),
+        ("context: {ip: x}", 1),
+        ("messageId: m", 0),
+        ("type: track", 0),
+        ("type: page", 1),
+        ("source: shop", 0),
+        ("source: mail", 1),
+        (f"writeKey: {KEY}", 0),
+        (f"writeKey: {KEY[:-1]}1", 1),
+    ],
+)
+def test_a_map_wants_fields_of_the_payload_the_type_and_the_source(fields, code):
+    properties = {"total": 1, "items": [{"sku": "A", "size": 7}]}
+    payload = {**OPENED, "properties": properties, "messageId": "m"}
+    sent = hit(1, "track", payload, sources={KEY: "shop"})
+    assert judge(opened(f"{{any: , {fields}}}"), sent).exit_code == code
+
+
+def masked_hit():
+    return hit(1, "track", {**OPENED, "writeKey": mask(KEY)})
+
+
+@pytest.mark.parametrize(("key", "code"), [(KEY, 0), (f"{KEY[:-1]}1", 1), ("3", 1)])
+def test_a_write_key_is_compared_through_the_mask_of_a_recording(key, code):
+    text = opened(f'{{any: , writeKey: "{key}"}}')
+    assert judge(text, masked_hit(), masked=True).exit_code == code
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_no_mismatch_shows_a_write_key(masked):
+    other = KEY.replace("0", "1")
+    sent = masked_hit() if masked else hit(1, "track", OPENED)
+    (result,) = results(opened(f"{{track: Email Opened, writeKey: {other}}}"), sent, masked=masked)
+    (mismatch,) = result.nearest[0].mismatches
+    assert mismatch.expected.text == f'"{mask(other)}"'
+    assert mismatch.actual.text == f'"{mask(KEY)}"'
+
+
+def test_a_missing_write_key_is_absent():
+    sent = hit(1, "track", {**OPENED, "writeKey": None})
+    (result,) = results(opened(f"{{track: Email Opened, writeKey: {KEY}}}"), sent)
+    assert str(result.nearest[0].mismatches[0].actual) == "null"
+    assert mask(KEY) in str(result.nearest[0].mismatches[0].expected)
+
+
+NO_ID = {"event": "Email Opened"}
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("dropped: no_user_anon_id", 0),
+        ("dropped:", 0),
+        ("{dropped: no_user_anon_id, type: track, event: Email Opened}", 0),
+        ("{dropped: no_user_anon_id, type: page}", 1),
+        ("{dropped: no_user_anon_id, event: Other}", 1),
+        ("dropped: bad_request", 1),
+        ("track: Email Opened", 1),
+        ("any:", 1),
+    ],
+)
+def test_only_a_dropped_line_claims_a_dropped_call(line, code):
+    assert judge(opened(line), hit(1, "track", NO_ID)).exit_code == code
+
+
+def test_a_dropped_line_does_not_claim_a_kept_call():
+    assert judge(opened("dropped:"), track(1)).exit_code == 1
+
+
+def test_a_call_that_could_not_be_decoded_has_no_fields():
+    sent = hit(1, "track", OPENED, form="json")
+    broken = hit(2, "track", {"event": "x" * 40_000, "userId": "u"})
+    assert broken.call.payload is None
+    text = opened("track: Email Opened", "dropped: bad_request", policies="damaged: ignore")
+    assert judge(text, sent, broken).exit_code == 0
+    twice = results(opened("dropped:"), broken, broken)
+    assert twice[0].story is Story.TWICE
+
+
+# The calls that a policy speaks of: policy, hit.
+SPOKEN_OF = [
+    (Policy.UNEXPECTED, track(2, "Other")),
+    (Policy.DROPPED, hit(2, "track", NO_ID)),
+    (Policy.DAMAGED, hit(2, "page", {"userId": "{{id}}"})),
+    (Policy.DUPLICATES, track(2, messageId="m", repeats=True)),
+]
+
+
+@pytest.mark.parametrize(("policy", "sent"), SPOKEN_OF, ids=[each for each, _ in SPOKEN_OF])
+@pytest.mark.parametrize("level", Level)
+def test_a_policy_fails_warns_or_ignores(policy, sent, level):
+    text = opened("track: Email Opened", "{page: , times: 0..}", policies=f"{policy}: {level}")
+    verdict = judge(text, track(1, messageId="m"), sent)
+    assert verdict.exit_code == (level is Level.FAIL)
+    found = [(each.policy, each.level) for each in verdict.findings]
+    assert found == ([] if level is Level.IGNORE else [(policy, level)])
+
+
+@pytest.mark.parametrize(("accepted", "code"), [("[raw_json]", 0), ("[constant_id]", 1), ("[]", 1)])
+def test_damage_is_accepted_by_its_code(accepted, code):
+    text = opened("track: Email Opened", policies=f"damaged: {{accept: {accepted}}}")
+    assert judge(text, hit(1, "track", OPENED, form="json")).exit_code == code
+
+
+def test_damage_is_accepted_only_if_all_its_codes_are():
+    text = opened("track: Email Opened", policies="damaged: {accept: [raw_json]}")
+    sent = hit(1, "track", {**OPENED, "userId": "{{id}}"}, form="json")
+    assert judge(text, sent).exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "event", "code"),
+    [
+        ("{track: A, userId: u}", "A", 1),
+        ("{track: A, userId: u}", "B", 0),
+        ("{track: , userId: u}", "B", 1),
+        ("{any: , userId: u}", "B", 1),
+        ("{page: A, userId: u}", "A", 0),
+        ("{dropped: , type: track, event: B}", "B", 0),
+    ],
+)
+def test_same_event_fails_only_what_the_file_mentions(line, event, code):
+    text = opened(line.replace("}", ", times: 0..}"), policies="unexpected: same-event")
+    assert judge(text, track(1, event, "other")).exit_code == code
+
+
+def test_an_identical_second_call_breaks_times_whatever_the_policies():
+    lenient = "\n".join(f"{policy}: ignore" for policy in Policy)
+    assert judge(opened("track: Email Opened", policies=lenient), track(1), track(2)).exit_code == 1
+
+
+def test_a_duplicate_is_no_claim():
+    """Segment keeps only the first of two calls with one messageId."""
+    sent = track(1, messageId="m"), track(2, messageId="m", repeats=True)
+    assert judge(opened("track: Email Opened"), *sent).exit_code == 0
+    assert judge(opened("{track: Email Opened, times: 2}"), *sent).exit_code == 1
+
+
+def test_a_call_that_any_scenario_claims_is_unexpected_to_none():
+    both = scenarios(opened("track: A"), opened("track: B"))
+    assert verify(both, evidence(track(1, "A"), track(2, "B"))).exit_code == 0
+
+
+def test_each_scenario_is_judged_over_the_whole_pool():
+    both = scenarios(opened("track: A"), opened("track: A"))
+    assert verify(both, evidence(track(1, "A"))).exit_code == 0
+
+
+def test_a_dropped_call_that_any_scenario_claims_is_no_finding():
+    both = scenarios(opened("track: A"), opened("dropped: no_user_anon_id"))
+    assert verify(both, evidence(track(1, "A"), hit(2, "track", NO_ID))).exit_code == 0
+
+
+def test_a_finding_is_told_once_with_the_level_of_each_scenario():
+    both = scenarios(opened("track: A"), opened("track: A", policies="unexpected: ignore"))
+    verdict = verify(both, evidence(track(1, "A"), track(2, "B")))
+    (finding,) = verdict.findings
+    assert finding.levels == (Level.FAIL, Level.IGNORE)
+    assert finding.level is Level.FAIL
+    assert [each.status for each in verdict.scenarios] == [Status.UNMET, Status.MET]
+
+
+def test_an_unhandled_request_is_only_a_warning():
+    other = judged(2, PixelRequest(target=b"/v1/batch", method="POST"))
+    verdict = judge(opened("track: Email Opened"), track(1), other)
+    assert verdict.exit_code == 0
+    assert [(each.policy, each.level) for each in verdict.findings] == [
+        (Policy.UNHANDLED, Level.WARN)
+    ]
+
+
+# Whether anything reached the emulator, what was wanted, and the exit code.
+SILENCE = [
+    ("expect: []", 0, 3),
+    ("expect: []", 1, 0),
+    ("expect: [{track: A, times: 0}]", 0, 3),
+    ("expect: [{track: A, times: 0..3}]", 0, 3),
+    ("expect: [{track: A, times: 0..3}]", 1, 0),
+    ("expect: [{track: A}]", 0, 1),
+    ("expect: [{track: A}]", 1, 1),
+]
+
+
+@pytest.mark.parametrize(("text", "connections", "code"), SILENCE)
+def test_silence_passes_only_if_something_reached_the_emulator(text, connections, code):
+    verdict = judge(text, connections=connections)
+    assert verdict.exit_code == code
+    assert (SILENCE_UNPROVEN in verdict.gaps) == (code == 3)
+
+
+def test_a_request_proves_silence_without_a_connection():
+    """A recording may be of a run that counted none."""
+    text = opened(policies="unexpected: ignore")
+    assert judge(text, track(1), connections=0).exit_code == 0
+
+
+@pytest.mark.parametrize("text", ["expect: []", opened("track: Email Opened"), opened("page:")])
+def test_with_a_gap_in_the_evidence_nothing_passes(text):
+    verdict = judge(text, track(1), gaps=("the recording is torn",))
+    assert (verdict.status, verdict.exit_code) == (Status.INCOMPLETE, 3)
+    assert Status.MET not in {each.status for each in verdict.scenarios}
+
+
+def test_a_verdict_needs_a_scenario():
+    with pytest.raises(ValueError, match="scenario"):
+        verify([], Evidence(hits=()))
+
+
+FLAT = hit(1, "track", {**OPENED, "properties": {"total": "1"}}, form="flat")
+
+# What is wanted, what is sent, and the story of the first expectation that is unmet.
+STORIES = [
+    (["track: A"], [], Story.NOT_SENT),
+    (["track: A"], [track(1, "Something Else")], Story.NOT_SENT),
+    (["track: A"], [hit(1, "page", {"name": "A", "userId": "u"})], Story.NOT_SENT),
+    (["{track: A, times: 2}"], [track(1, "A")], Story.TOO_FEW),
+    (["{track: A, properties: {x: 1}}"], [track(1, "A")], Story.DIFFERENT),
+    (["track: Order Completed"], [track(1, "Order completed")], Story.DIFFERENT),
+    (["{track: Order Completed, userId: user_123, properties: {x: 1, y: 2}}"],
+     [track(1, "Purchase", properties={"x": 1, "y": 2})], Story.DIFFERENT),
+    (["{track: Order Completed, userId: user_123}"], [track(1, "Purchase")], Story.NOT_SENT),
+    (["identify: alice"], [hit(1, "identify", {"userId": "bob"})], Story.DIFFERENT),
+    (["track: Email Opened"], [hit(1, "track", NO_ID)], Story.DROPPED),
+    (["{track: Email Opened, times: 2}"],
+     [track(1, messageId="m"), track(2, messageId="m", repeats=True)], Story.REPEATED),
+    (["dropped: no_user_anon_id"], [track(1)], Story.KEPT),
+    (["dropped: bad_request"], [hit(1, "track", NO_ID)], Story.DIFFERENT),
+    (["track: A"], [track(1, "A"), track(2, "A")], Story.TWICE),
+    (["track: A"], [track(1, "A", x=1), track(2, "A", x=2)], Story.TOO_MANY),
+    (["track: A"], [track(1, "A"), track(2, "A"), track(3, "A", x=2)], Story.TOO_MANY),
+    (["{track: A, times: 0}"], [track(1, "A")], Story.FORBIDDEN),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("wanted", "sent", "story"), STORIES, ids=map(str, range(len(STORIES))))
+def test_an_unmet_expectation_has_a_story(wanted, sent, story):
+    assert results(opened(*wanted), *sent)[0].story is story
+
+
+def test_a_met_expectation_has_no_more_to_tell():
+    (result,) = results(opened("track: Email Opened"), track(1))
+    assert (result.story, result.got, result.nearest) == (Story.MET, 1, ())
+
+
+def test_the_nearest_calls_are_the_best_assignment_in_total():
+    """Each expectation by itself would take #1; together they are better off with both."""
+    one = "{track: A, properties: {a: 1, b: 1, c: 1, d: 1}}"
+    two = "{track: A, properties: {a: 1, b: 1, c: 1, d: 2}}"
+    first = track(1, "A", properties={"a": 1, "b": 1, "c": 1})
+    second = track(2, "A", properties={"a": 1, "d": 2, "c": 0})
+    found = results(opened(one, two), first, second)
+    assert [[near.hit.seq for near in each.nearest] for each in found] == [[1], [2]]
+    found = results(opened(two, one), first, second)
+    assert [[near.hit.seq for near in each.nearest] for each in found] == [[2], [1]]
+
+
+def test_no_call_is_nearest_to_two_expectations():
+    found = results(opened(*["{track: A, properties: {x: 1}}"] * 3), track(1, "A"))
+    assert [len(each.nearest) for each in found] == [1, 0, 0]
+
+
+def test_an_expectation_that_lacks_calls_has_as_many_nearest_but_few():
+    found = results(
+        opened("{track: A, times: 9, userId: x}"), *[track(n, "A") for n in range(1, 9)]
+    )
+    assert [near.hit.seq for near in found[0].nearest] == [1, 2, 3]
+
+
+def test_a_call_too_many_is_not_told_twice():
+    """It is what was meant for the other expectation, so it is not also one too many."""
+    found = results(
+        opened("track: A", "{track: A, properties: {x: 1}}"),
+        track(1, "A", properties={"x": 2}),
+        track(2, "A", properties={"x": 3}),
+    )
+    assert [each.story for each in found] == [Story.MET, Story.DIFFERENT]
+    assert found[1].nearest[0].hit.seq == 2
+
+
+def test_a_repeated_call_is_too_many_and_not_nearest():
+    found = results(opened("track: A", "{track: A, userId: x}"), track(1, "A"), track(2, "A"))
+    assert [each.story for each in found] == [Story.TWICE, Story.NOT_SENT]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "differs"),
+    [
+        ({}, {}, ()),
+        ({"messageId": "a"}, {"messageId": "b"}, ("messageId",)),
+        ({"messageId": "a"}, {}, ("messageId",)),
+        ({"timestamp": "2030-01-01T00:00:00Z"}, {"messageId": "b"}, ("messageId", "timestamp")),
+    ],
+)
+def test_twins_differ_only_in_what_changes_with_every_sending(first, second, differs):
+    (result,) = results(opened("track: A"), track(1, "A", **first), track(2, "A", **second))
+    (surplus,) = result.surplus
+    assert surplus.twin.seq == 1
+    assert surplus.differs == differs
+
+
+def test_a_call_too_many_is_laid_to_the_expectation_that_claims_its_twin():
+    lines = "{track: A, properties: {x: 1}}", "{track: , properties: {y: 1}}"
+    both = {"x": 1, "y": 1}
+    found = results(
+        opened(*lines),
+        track(1, "A", properties={"x": 1}),
+        track(2, "B", properties={"y": 1}),
+        track(3, "A", properties=both),
+        track(4, "A", properties={"x": 1}),
+    )
+    assert [[each.hit.seq for each in result.surplus] for result in found] == [[3, 4], []]
+
+
+def test_others_too_many_say_at_which_paths_they_differ():
+    (result,) = results(
+        opened("track: A"),
+        track(1, "A", properties={"x": 1, "z": 0}),
+        track(2, "A", properties={"x": 2, "y": 3, "z": 0}),
+    )
+    assert result.surplus[0].twin is None
+    assert result.surplus[0].differs == ("properties.x", "properties.y")
+
+
+def test_a_nearest_call_lists_every_differing_path_and_counts_the_fields_that_agree():
+    (result,) = results(
+        opened("{track: A, userId: user_123, properties: {x: 1, m: {y: 2, z: 3}}}"),
+        track(1, "A", properties={"x": "1"}),
+    )
+    (near,) = result.nearest
+    assert (near.matched, near.fields) == (2, 5)
+    assert [each.path for each in near.mismatches] == ["properties.x", "properties.m"]
+
+
+def test_a_nearest_call_of_the_flat_form_says_so():
+    (result,) = results(opened("{track: Email Opened, properties: {total: 1}}"), FLAT)
+    assert result.nearest[0].mismatches[0].hint == "flat-form values are always strings"
+
+
+def test_verifying_changes_nothing():
+    hits = track(1, "A", properties={"x": [1]}), track(2, "A")
+    before = [repr(each) for each in hits]
+    verify(scenarios(opened("{track: A, properties: {x: [2]}}")), evidence(*hits))
+    assert [repr(each) for each in hits] == before
+
+
+def test_ten_thousand_calls_and_a_hundred_expectations_are_no_burden():
+    """Every expectation mentions the same event, so that no index helps."""
+    wanted = [f"{{track: A, userId: u{n}, times: 100}}" for n in range(100)]
+    hits = [track(n + 1, "A", f"u{n % 100}") for n in range(10_000)]
+    assert judge(opened(*wanted), *hits).exit_code == 0
+    assert judge(opened(*wanted), *hits[:-1]).exit_code == 1

@@ -1,0 +1,266 @@
+"""Files on disk: documents and recordings, whole and torn."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import ruamel.yaml
+import yaml
+
+from pixel_emulator import files
+from pixel_emulator.config import Settings
+from pixel_emulator.core.masking import mask
+from pixel_emulator.core.mistakes import InputError
+from pixel_emulator.core.recording import Head, Redaction
+from pixel_emulator.files import Recorder, open_recorder, read_document, read_recording
+from tests.hits import KEY, hit
+
+HEAD = Head(created=datetime(2030, 1, 31, 9, tzinfo=UTC), run="r1", tool="0.1.0")
+END: dict[str, Any] = {"calls": 2, "connections": 1}
+
+
+def recorded(seq, **payload):
+    made = hit(seq, "track", {"event": "Email Opened", "userId": "u", **payload})
+    return replace(made, digest="0a" * 32)
+
+
+def payload(path):
+    """The payload of the first call in a recording."""
+    call = read_recording(path).hits[0].call
+    assert call is not None
+    assert call.payload is not None
+    return call.payload
+
+
+def message(call, *arguments):
+    with pytest.raises(InputError) as caught:
+        call(*arguments)
+    return str(caught.value)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "out.yaml"
+
+
+# -- writing --------------------------------------------------------------------------------
+
+
+def test_the_file_is_a_loadable_recording_from_the_start_and_after_every_call(path):
+    recorder = Recorder(path, HEAD)
+    for count in range(3):
+        for load in (yaml.safe_load, ruamel.yaml.YAML(typ="safe", pure=True).load):
+            assert len(load(path.read_text())["calls"] or []) == count
+        found = read_recording(path)
+        assert (len(found.hits), found.end, found.torn) == (count, None, False)
+        recorder.append(recorded(count + 1))
+    recorder.close(END | {"calls": 3})
+    assert read_recording(path).evidence().gaps == ()
+
+
+def test_an_entry_is_block_style_and_begins_with_its_number(path):
+    recorder = Recorder(path, HEAD)
+    recorder.append(recorded(1))
+    recorder.close(END)
+    lines = path.read_text().splitlines()
+    assert lines[:8] == [
+        "pixel_recording: 1",
+        'created: "2030-01-31T09:00:00.000Z"',
+        "run: r1",
+        "shard: null",
+        'tool: "0.1.0"',
+        "dialect: documented",
+        "redaction: write-keys",
+        "calls:",
+    ]
+    assert lines[8:12] == [
+        "- seq: 1",
+        '  time: "2030-01-31T09:00:12.418Z"',
+        "  type: track",
+        "  outcome: delivered",
+    ]
+    assert lines[-4:] == [f"  digest: sha256:{'0a' * 32}", "end:", "  calls: 2", "  connections: 1"]
+
+
+def test_write_keys_are_masked_unless_the_head_says_otherwise(tmp_path):
+    for redaction, key in ((Redaction.WRITE_KEYS, mask(KEY)), (Redaction.NONE, KEY)):
+        file = tmp_path / redaction
+        Recorder(file, replace(HEAD, redaction=redaction)).append(recorded(1))
+        assert payload(file)["writeKey"] == key
+        assert read_recording(file).evidence().masked is (redaction is Redaction.WRITE_KEYS)
+
+
+def test_a_new_file_is_its_owner_s(path):
+    Recorder(path, HEAD)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_recording_and_an_empty_file_are_overwritten(path):
+    path.touch()
+    for _ in range(2):
+        Recorder(path, HEAD).append(recorded(1))
+        assert len(read_recording(path).hits) == 1
+
+
+def test_any_other_file_is_kept(path):
+    path.write_text("name: my scenario\n")
+    assert "out.yaml: exists and is no recording" in message(Recorder, path, HEAD)
+    assert path.read_text() == "name: my scenario\n"
+
+
+@pytest.mark.parametrize("name", ["missing/out.yaml", ".", "a\0b"])
+def test_a_path_that_cannot_be_written_is_named(tmp_path, name):
+    assert f"{tmp_path / name}: cannot write this file" in message(Recorder, tmp_path / name, HEAD)
+
+
+def test_a_full_disk_is_an_error_at_every_call_and_at_the_end():
+    recorder = Recorder("/dev/full", HEAD)
+    for _ in range(2):
+        with pytest.raises(OSError, match="No space left"):
+            recorder.append(recorded(1))
+    with pytest.raises(OSError, match="No space left"):
+        recorder.close(END)
+
+
+def test_a_disk_that_fills_up_leaves_the_entries_that_fitted(path):
+    script = (
+        "import resource, sys\n"
+        "from tests.test_files import HEAD, recorded\n"
+        "from pixel_emulator.files import Recorder\n"
+        "recorder = Recorder(sys.argv[1], HEAD)\n"
+        "recorder.append(recorded(1))\n"
+        "_, hard = resource.getrlimit(resource.RLIMIT_FSIZE)\n"
+        "size = __import__('os').path.getsize(sys.argv[1])\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100, hard))\n"
+        "try: recorder.append(recorded(2))\n"
+        "except OSError: print('full')\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))\n"
+        "recorder.append(recorded(3))\n"
+    )
+    run = subprocess.run([sys.executable, "-c", script, path], capture_output=True, check=True)
+    assert run.stdout == b"full\n"
+    found = read_recording(path)
+    assert [each.seq for each in found.hits] == [1, 3]
+    assert any("call 2 should come next, but call 3 does" in gap for gap in found.evidence().gaps)
+
+
+def test_killing_the_process_loses_nothing_that_was_written(path):
+    script = (
+        "import os, signal, sys\n"
+        "from tests.test_files import HEAD, recorded\n"
+        "from pixel_emulator.files import Recorder\n"
+        "recorder = Recorder(sys.argv[1], HEAD)\n"
+        "for seq in range(1, 101): recorder.append(recorded(seq))\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", script, path], check=False)
+    assert run.returncode == -signal.SIGKILL
+    found = read_recording(path)
+    assert (len(found.hits), found.torn) == (100, False)
+
+
+def test_a_recording_may_go_into_a_pipe(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    read = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
+    reader.start()
+    recorder = Recorder(pipe, HEAD)
+    recorder.append(recorded(1))
+    recorder.close(END)
+    reader.join()
+    assert yaml.safe_load(read[0])["end"] == END
+
+
+def test_the_settings_say_what_is_recorded(path):
+    assert open_recorder(Settings()) is None
+    settings = Settings(record=str(path), dialect="strict", source=(f"mail={KEY}",))
+    recorder = open_recorder(settings)
+    assert recorder is not None
+    recorder.append(recorded(1, event=f"{KEY}!"))
+    head = read_recording(path).head
+    assert head.dialect == "strict"
+    assert len(head.run) == 16
+    assert payload(path)["event"] == f"{mask(KEY)}!"
+    open_recorder(Settings(record=str(path), keep_write_keys=True))
+    assert read_recording(path).head.redaction is Redaction.NONE
+
+
+# -- reading --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def whole(path):
+    recorder = Recorder(path, HEAD)
+    recorder.append(recorded(1))
+    recorder.append(recorded(2, name="Grüße 😀 \ud800"))
+    recorder.close(END)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (b"type: track", b"type: trak", ':11:3: calls[0].type: "trak" is none of'),
+        (b"seq: 2", b"seq: two", "calls[1].seq: must be a whole number"),
+        (b"  outcome: delivered\n", b"", ":9:3: calls[0].outcome: must be text, but is missing"),
+        (b"  form:", b"  type: page\n  form:", '"type" stands here twice'),
+        (b"  form:", b" form:", ":13:2: not YAML"),
+        (b"recording: 1", b"recording: 2", ":1:1: pixel_recording: was written by a newer"),
+        (b"Email", b"\xffmail", "byte 0xFF is not UTF-8"),
+        (b"calls: 2", b"calls: two", "end.calls: must be a whole number"),
+        (b"Email Opened", b"[" * 30_000, "nested deeper than 200 levels"),
+    ],
+)
+def test_damage_is_named_with_its_line_and_column(path, whole, old, new, expected):
+    path.write_bytes(whole.replace(old, new))
+    assert expected in message(read_recording, path)
+    assert message(read_recording, path).startswith(f"{path}:")
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"", "is empty: it is no recording, or its run was killed as it began"),
+        (b"expect: []\n", "is a scenario; a recording begins with `pixel_recording: 1`"),
+        (b"\x89PNG\r\n\x1a\n", ":1:1: byte 0x89 is not UTF-8"),
+        (b"[]", "is of type array"),
+    ],
+)
+def test_what_is_no_recording_is_said(path, content, expected):
+    path.write_bytes(content)
+    assert expected in message(read_recording, path)
+
+
+@pytest.mark.parametrize("read", [read_recording, read_document, files.read_bytes])
+def test_a_file_that_cannot_be_read_is_named(tmp_path, read):
+    for name, reason in (("missing", "No such file"), (".", "Is a directory"), ("a\0b", "null")):
+        found = message(read, tmp_path / name)
+        assert found.startswith(f"{tmp_path / name}: cannot read this file: ")
+        assert reason in found
+
+
+def test_a_file_without_an_end_is_not_read_for_ever():
+    assert "is larger than" in message(files.read_bytes, "/dev/zero")
+
+
+def test_a_document_has_positions_and_may_have_a_byte_order_mark(path):
+    path.write_bytes(b"\xef\xbb\xbfa: 1\nb: [2]\n")
+    document = read_document(path)
+    assert document.data == {"a": 1, "b": [2]}
+    assert str(document.positions["b", 0]) == f"{path}:2:5"
+
+
+def test_a_recording_that_an_editor_saved_without_its_last_newline_is_whole(path, whole):
+    path.write_bytes(whole[: whole.index(b"\nend:")])
+    assert not read_recording(path).torn
+    flow = whole[: whole.index(b"\nend:")] + b"\nend: {calls: 2, connections: 1}"
+    path.write_bytes(flow)
+    assert read_recording(path).evidence().gaps == ()

@@ -1,0 +1,159 @@
+"""The samples say what they are said to say, and look the same to every way of reading them."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pixel_emulator import samples as module
+from pixel_emulator.config import Settings
+from pixel_emulator.core.calls import Alphabet, Form, Outcome
+from pixel_emulator.core.pixel import request_of
+from pixel_emulator.core.scenario import parse
+from pixel_emulator.core.verify import verify
+from pixel_emulator.email.fetch import fetch_images
+from pixel_emulator.email.message import read
+from pixel_emulator.email.pixels import find_pixels
+from pixel_emulator.email.render import RenderResult, find_browser, render
+from pixel_emulator.files import read_document
+from pixel_emulator.journal import Journal
+from pixel_emulator.samples import Sample, folder, samples
+
+SAMPLES = {each.name: each for each in samples()}
+SETTINGS = Settings(port=0, offline=True)
+
+
+def pixels(sample: Sample):
+    html = read(sample.mail.name, sample.mail.read_bytes()).shown
+    return find_pixels(html, hosts=SETTINGS.hosts)
+
+
+def hits(*chosen: Sample):
+    journal = Journal(SETTINGS)
+    for sample in chosen:
+        for pixel in pixels(sample):
+            journal.record(request_of(pixel.url))
+    return journal
+
+
+def scenario(sample: Sample):
+    (only,) = parse(read_document(sample.scenario))
+    return only
+
+
+def test_the_broken_one_comes_last():
+    assert [each.name for each in samples()] == ["welcome", "receipt", "newsletter", "broken"]
+
+
+def test_the_folder_holds_mails_and_scenarios_and_nothing_else():
+    paired = {path for each in samples() for path in (each.mail, each.scenario)}
+    assert {*folder().iterdir()} == paired
+
+
+WIRE = {
+    "welcome": [(Form.BASE64, Alphabet.STD), (Form.BASE64, Alphabet.URL)],
+    "newsletter": [(Form.FLAT, None)],
+    "receipt": [(Form.BASE64, Alphabet.URL)],
+    "broken": [(Form.BASE64, None), (Form.BASE64, Alphabet.URL), (Form.BASE64, Alphabet.URL)],
+}
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_forms_and_alphabets(name):
+    calls = [hit.call for hit in hits(SAMPLES[name]).hits]
+    assert [(call.form, call.alphabet) for call in calls] == WIRE[name]
+
+
+OUTCOMES = {
+    "welcome": [(Outcome.DELIVERED, [])] * 2,
+    "newsletter": [(Outcome.DELIVERED, [])],
+    "receipt": [(Outcome.DELIVERED, [])],
+    "broken": [
+        (Outcome.DROPPED, ["bad_request"]),
+        (Outcome.DROPPED, ["no_user_anon_id"]),
+        (Outcome.DAMAGED, ["template_token"]),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_outcomes_and_problems(name):
+    found = hits(SAMPLES[name]).hits
+    assert [(hit.outcome, [each.code for each in hit.problems]) for hit in found] == OUTCOMES[name]
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_each_scenario_is_met_by_its_mail(name):
+    verdict = verify([scenario(SAMPLES[name])], hits(SAMPLES[name]).evidence())
+    assert verdict.exit_code == 0
+
+
+def test_together_they_are_met_by_all_mails():
+    verdict = verify([*map(scenario, samples())], hits(*samples()).evidence())
+    assert verdict.exit_code == 0
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_no_scenario_is_met_by_another_mail(name):
+    others = [each for each in samples() if each.name != name]
+    assert verify([scenario(SAMPLES[name])], hits(*others).evidence()).exit_code == 1
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_every_pixel_is_asked_for_and_stands_on_a_line(name):
+    assert all(pixel.requested and pixel.line for pixel in pixels(SAMPLES[name]))
+
+
+def test_all_mails_open_in_a_browser():
+    browser = find_browser(os.environ)
+    if browser is None:
+        pytest.skip("no browser here: install the Debian package chromium-headless-shell")
+
+    def open_mail(file: Path, emulator) -> RenderResult:
+        return render(
+            file, browser=browser, proxy=emulator.proxy, spki=emulator.authority.spki, timeout=60
+        )
+
+    assert opened(open_mail) == expected()
+
+
+def test_all_mails_open_without_a_browser():
+    def open_mail(file: Path, emulator) -> RenderResult:
+        ca = emulator.authority.ca
+        return fetch_images(file, hosts=SETTINGS.hosts, proxy=emulator.proxy, ca=ca)
+
+    assert opened(open_mail) == expected()
+
+
+def opened(open_mail):
+    from pixel_emulator.proxy import Emulator
+
+    journal = Journal(SETTINGS)
+    with Emulator(SETTINGS, journal) as emulator:
+        assert [open_mail(each.mail, emulator).error for each in samples()] == [""] * len(SAMPLES)
+    return sorted(hit.request.url for hit in journal.hits)
+
+
+def expected():
+    return sorted(pixel.url for each in samples() for pixel in pixels(each))
+
+
+def test_an_installed_package_finds_its_own_folder(tmp_path):
+    package = tmp_path / "pixel_emulator"
+    shutil.copytree(folder(), package / "scenarios")
+    (package / "__init__.py").touch()
+    shutil.copy(module.__file__, package / "samples.py")
+    script = "from pixel_emulator.samples import *; print(folder(), len(samples()))"
+    run = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert run.stdout.split() == [str(package / "scenarios"), "4"]
+
+
+def test_no_sample_names_a_real_host_or_key():
+    text = "".join(path.read_text() for path in Path(folder()).iterdir())
+    hosts = {part.split("/")[0] for part in text.split("https://")[1:]}
+    assert hosts == {"example.com", "api.segment.io"}
