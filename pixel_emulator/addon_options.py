@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from mitmproxy import addonmanager, contentviews, ctx, exceptions, http, options, optmanager
 from mitmproxy.proxy import mode_specs
@@ -41,9 +42,9 @@ class ConfiguredEmulator:
         """Declare the options, and show our view; what is wrong in the options ends the start."""
         known: options.Options = loader.master.options
         for name, each in _OWN.items():
-            kind = Sequence[str] if isinstance(each.default, tuple) else each.type
+            kind: Any = Sequence[str] if isinstance(each.default, tuple) else each.type
             text, choices = each.metadata["help"], each.metadata["choices"] or None
-            loader.add_option(name, kind, each.default, text, choices)  # type: ignore[arg-type]
+            loader.add_option(name, kind, each.default, text, choices)
         report(known)
         if "connection_strategy" in known:
             known.update(connection_strategy="lazy")  # the first of the locks

@@ -100,7 +100,7 @@ class Emulator:
         stack.callback(lambda: asyncio.run_coroutine_threadsafe(lean.close(), loop).result())
         try:
             return await lean.open()
-        except (OSError, OverflowError) as error:
+        except (OSError, OverflowError, UnicodeError) as error:  # for host, port, host
             raise InputError(_cannot_listen(self.settings, error)) from error
 
 

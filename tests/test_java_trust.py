@@ -1,6 +1,5 @@
 """Java's trust stores are found, read and written; a real JVM has the last word."""
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -10,10 +9,7 @@ from pixel_emulator import java_trust
 from pixel_emulator.java_trust import Keystore
 from pixel_emulator.trust import TrustStores, certificates
 from tests.certificates import make_authority
-
-needs_java = pytest.mark.skipif(
-    not shutil.which("keytool"), reason="needs a JDK (package openjdk-17-jdk-headless)"
-)
+from tests.programs import needs_java
 
 
 @pytest.fixture

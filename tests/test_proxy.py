@@ -371,7 +371,7 @@ def test_a_port_in_use_is_named():
     "settings",
     [
         replace(SETTINGS, host="192.0.2.1"),
-        replace(SETTINGS, host="no such host"),
+        replace(SETTINGS, host="no..name"),
         replace(SETTINGS, port=70_000),
     ],
 )

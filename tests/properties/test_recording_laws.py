@@ -1,0 +1,338 @@
+"""A recording survives its file and every cut; what is redacted holds no key and still decodes."""
+
+import base64
+import json
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from urllib.parse import quote, unquote
+
+import pytest
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+
+from pixel_emulator.core.calls import (
+    Alphabet,
+    Call,
+    CallType,
+    Dialect,
+    Form,
+    Hit,
+    Outcome,
+    PixelRequest,
+    Problem,
+    RuleSource,
+    Severity,
+)
+from pixel_emulator.core.entry import entry
+from pixel_emulator.core.json_text import Number
+from pixel_emulator.core.masking import hide, mask
+from pixel_emulator.core.mistakes import InputError
+from pixel_emulator.core.pixel import decode
+from pixel_emulator.core.recording import Head, Redaction
+from pixel_emulator.core.redaction import redact
+from pixel_emulator.core.rules import RULES
+from pixel_emulator.files import Recorder, read_recording
+from tests.hits import hit, judged
+
+HEAD = Head(
+    created=datetime(2030, 1, 31, tzinfo=UTC), run="r1", tool="0.1.0", redaction=Redaction.NONE
+)
+TEXTS = st.text(st.characters(exclude_categories=()), max_size=20).map(
+    # JSON never gives a pair as two characters.
+    lambda text: text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+)
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.sampled_from(["1.10", "1e21", "-0", "1e400", "0.1000000000000000055"]).map(Number)
+    | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=8,
+)
+PAYLOADS = st.dictionaries(TEXTS, VALUES, max_size=4)
+HEADERS = st.dictionaries(st.sampled_from(["user-agent", "referer", "sec-fetch-site"]), TEXTS)
+TARGETS = st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters='"<>'))
+
+
+@st.composite
+def calls(draw):
+    form = draw(st.sampled_from(Form))
+    alphabet = draw(st.sampled_from(Alphabet)) if form is Form.BASE64 else None
+    return Call(
+        type=draw(st.sampled_from(CallType)),
+        form=form,
+        payload=draw(st.none() | PAYLOADS),
+        alphabet=alphabet,
+        padded=draw(st.booleans()) if alphabet else None,
+    )
+
+
+PROBLEMS = st.builds(
+    Problem,
+    TEXTS,
+    st.sampled_from(Severity),
+    TEXTS,
+    TEXTS,
+    st.sampled_from(RuleSource),
+)
+HITS = st.builds(
+    Hit,
+    seq=st.just(1),
+    time=st.integers(0, 10**12).map(
+        lambda ms: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
+    ),
+    request=st.builds(
+        PixelRequest,
+        target=TARGETS.map(lambda text: b"/" + text.encode()),
+        method=TEXTS,
+        http_version=TEXTS,
+        headers=HEADERS.map(lambda headers: tuple(headers.items())),
+        client=TEXTS,
+    ),
+    status=st.integers(100, 599),
+    call=st.none() | calls(),
+    outcome=st.sampled_from(Outcome),
+    problems=st.lists(PROBLEMS, max_size=2).map(tuple),
+    source=st.none() | TEXTS,
+    digest=st.just("0a" * 32),
+)
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    return tmp_path_factory.mktemp("laws") / "out.yaml"
+
+
+@given(hits=st.lists(HITS, max_size=3))
+def test_a_recording_survives_its_file(path, hits):
+    recorder = Recorder(path, HEAD)
+    for each in hits:
+        recorder.append(each)
+    recorder.close({"calls": len(hits), "connections": 1})
+    found = read_recording(path)
+    assert found.hits == tuple(hits)
+    assert found.end is not None
+    assert not found.torn
+
+
+# -- cuts -----------------------------------------------------------------------------------
+
+CUT_HITS = [
+    replace(hit(1, "page", {"name": "Grüße: 😀 # z", "a.b": {"c": [1.5, []]}}), digest="1b" * 32),
+    replace(judged(2, PixelRequest(target=b"/v1/t", method="POST")), digest="2c" * 32),
+]
+SURROGATE = replace(hit(1, "page", {"name": "\ud800"}), digest="3d" * 32)
+
+
+def written(path, hits):
+    recorder = Recorder(path, HEAD)
+    for each in hits:
+        recorder.append(each)
+    recorder.close({"calls": len(hits), "connections": 12, "gaps": ["a gap"]})
+    return path.read_bytes(), read_recording(path).hits
+
+
+@pytest.fixture(scope="module")
+def whole(path):
+    return written(path, CUT_HITS)
+
+
+@pytest.fixture(scope="module")
+def with_surrogate(path):
+    return written(path, [SURROGATE])
+
+
+def check_cut(path, whole, at, hits):
+    """An entry is complete from the last character of its digest on."""
+    begin = whole.index(b"calls:\n") + len(b"calls:")
+    borders = [begin, *(each.end() for each in re.finditer(rb"digest: sha256:\w{64}", whole))]
+    path.write_bytes(whole[:at])
+    if at < begin:
+        with pytest.raises(InputError):
+            read_recording(path)
+        return
+    found = read_recording(path)
+    assert found.hits == hits[: sum(border <= at for border in borders) - 1]
+    assert found.end is None
+    assert found.evidence().gaps
+    assert found.torn is not any(at in (border, border + 1) for border in borders)
+
+
+def test_a_cut_at_any_byte_leaves_the_complete_entries(path, whole):
+    for at in range(len(whole[0])):
+        check_cut(path, whole[0], at, whole[1])
+
+
+@given(at=st.integers(0, 3_000))
+def test_a_cut_leaves_the_complete_entries_with_lone_surrogates_too(path, with_surrogate, at):
+    whole, hits = with_surrogate
+    check_cut(path, whole, at % len(whole), hits)
+
+
+@given(at=st.integers(0, 3_000), junk=st.binary(min_size=1, max_size=20))
+def test_damage_never_crashes_and_never_goes_unnoticed_as_another_call(path, whole, at, junk):
+    data, _ = whole
+    at %= len(data)
+    path.write_bytes(data[:at] + junk + data[at + len(junk) :])
+    try:
+        found = read_recording(path)
+    except InputError:
+        return
+    assert len(found.hits) <= len(CUT_HITS) or found.evidence().gaps
+
+
+# -- redaction ------------------------------------------------------------------------------
+
+PLAIN_KEYS = st.from_regex(r"[A-Za-z][A-Za-z0-9_-]{7,40}", fullmatch=True)
+ODD_KEYS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
+OUR_WORDS = " ".join(
+    [str(entry(hit(1, "track"))), *RULES, *Dialect, *Outcome, *RuleSource, *CallType, str(HEAD)]
+)
+UNUSUAL = st.sampled_from(["writeKey", "WriteKey", "write_key"])
+
+
+@st.composite
+def keyed(draw, keys=PLAIN_KEYS):
+    """A payload with write keys in many places, and those that are hidden everywhere."""
+    pool = draw(st.lists(keys, min_size=1, max_size=2))
+    texts = st.sampled_from(pool) | TEXTS | st.sampled_from(pool).flatmap(
+        lambda key: st.tuples(TEXTS, TEXTS).map(key.join)
+    )  # fmt: skip
+    inner = st.recursive(
+        st.none() | st.integers(0, 9) | texts,
+        lambda inner: (
+            st.lists(inner, max_size=3) | st.dictionaries(texts | UNUSUAL, inner, max_size=3)
+        ),
+        max_leaves=8,
+    )
+    payload = draw(st.dictionaries(texts | UNUSUAL, inner, max_size=4))
+    return payload | {"writeKey": pool[0]}
+
+
+def keys_of(value, *, belongs=False):
+    """A second, simple reading of what the write keys of a payload are."""
+    if isinstance(value, dict):
+        for key, member in value.items():
+            named = re.search(r"(?i)(?:^|[.;])\s*write[ _-]?key\s*\Z", key) is not None
+            yield from keys_of(member, belongs=belongs or named)
+    elif isinstance(value, list):
+        for member in value:
+            yield from keys_of(member, belongs=belongs)
+    elif isinstance(value, str) and belongs:
+        yield value
+
+
+def masked(value, keys, *, belongs=False):
+    """A second, simple redaction of a payload."""
+    if isinstance(value, dict):
+        return {
+            hide(key, keys): masked(
+                member,
+                keys,
+                belongs=belongs
+                or re.search(r"(?i)(?:^|[.;])\s*write[ _-]?key\s*\Z", key) is not None,
+            )
+            for key, member in value.items()
+        }
+    if isinstance(value, list):
+        return [masked(member, keys, belongs=belongs) for member in value]
+    if isinstance(value, str):
+        return mask(value) if belongs else hide(value, keys)
+    return value
+
+
+def escaped(piece, random):
+    plain = len(piece) == 1 and ord(piece) < 0x10000
+    return f"\\u{ord(piece):04X}" if plain and random.random() < 0.2 else piece
+
+
+def spelled(payload, random):
+    """JSON with blanks and with escapes where none are needed."""
+    text = json.dumps(payload, ensure_ascii=random.random() < 0.5, indent=random.choice([None, 1]))
+    if random.random() < 0.5:
+        rewrite = partial(re.sub, r"\\u....|\\.|\w", lambda piece: escaped(piece[0], random))
+        text = re.sub(r'"(?:[^"\\]|\\.)*"', lambda string: rewrite(string[0]), text)
+    return text.encode(errors="surrogatepass")
+
+
+def query_of(payload, random):
+    data = spelled(payload, random)
+    if random.random() < 0.2:
+        return "data=" + quote(data)
+    encoded = random.choice([base64.urlsafe_b64encode, base64.b64encode])(data).decode()
+    encoded = encoded if random.random() < 0.5 else encoded.rstrip("=")
+    if random.random() < 0.3:
+        encoded = "\r\n".join(re.findall(".{1,40}", encoded))
+    return "data=" + quote(encoded, safe=random.choice(["", "=/"]))
+
+
+@given(payload=keyed(), random=st.randoms(use_true_random=False))
+def test_the_redacted_url_decodes_to_the_redacted_payload(payload, random):
+    try:
+        query = query_of(payload, random)
+    except UnicodeEncodeError:
+        assume(False)
+    request = PixelRequest(target=f"/v1/pixel/track?{query}".encode())
+    before = judged(1, request)
+    after = redact(before)
+    assert before.call is not None
+    assert after.call is not None
+    assume(before.call.payload == payload)
+    keys = sorted({key for key in keys_of(payload) if len(key) >= 8}, key=len, reverse=True)
+    assert after.call.payload == masked(payload, keys)
+    assert decode(after.call.type, after.request.query, Dialect.DOCUMENTED).payload == (
+        after.call.payload
+    )
+    assert replace(after.call, payload=None, problems=()) == replace(
+        before.call, payload=None, problems=()
+    )
+
+
+@given(
+    payload=keyed(PLAIN_KEYS | ODD_KEYS),
+    random=st.randoms(use_true_random=False),
+    extra=st.sampled_from(["", "&x={}", "&writeKey={}", "&data={}", "&{}=1"]),
+)
+def test_no_write_key_is_left_decoded_or_not(path, payload, random, extra):
+    key = payload["writeKey"]
+    try:
+        query = query_of(payload, random) + extra.format(quote(key))
+    except UnicodeEncodeError:
+        assume(False)
+    referer = f"https://example.com/?{query}"
+    request = PixelRequest(
+        target=f"/v1/pixel/track?{query}".encode(), headers=(("referer", referer),)
+    )
+    Recorder(path, replace(HEAD, redaction=Redaction.WRITE_KEYS)).append(
+        replace(judged(1, request), digest="0a" * 32)
+    )
+    text = path.read_text(encoding="utf-8")
+    decoded = [unquote(text), repr(read_recording(path).hits)]
+    for run in re.findall(r"[A-Za-z0-9+/_-]{12,}", unquote(text)):
+        raw = base64.b64decode(run.replace("-", "+").replace("_", "/") + "A" * (-len(run) % 4))
+        decoded += [raw.decode(errors="replace")]
+    for key in {each for each in keys_of(payload) if len(each) >= 8}:
+        assume(key not in OUR_WORDS)
+        assert all(key not in each for each in (text, *decoded))
+
+
+@given(
+    query=st.binary(max_size=60)
+    | st.from_regex(rb"(data|writeKey|a.b|%64ata)=[ -~]*", fullmatch=True),
+    header=TEXTS,
+    known=st.lists(ODD_KEYS, max_size=2),
+)
+@example(query=b"data=%7b", header="?data=&data", known=[""])
+@settings(max_examples=200)
+def test_redaction_never_raises_and_what_it_withholds_stays_dropped(query, header, known):
+    request = PixelRequest(target=b"/v1/pixel/track?" + query, headers=(("referer", header),))
+    before = judged(1, request)
+    after = redact(before, known)
+    assert before.call is not None
+    assert after.call is not None
+    assert after.call.accepted == before.call.accepted
+    again = decode(CallType.TRACK, after.request.query, Dialect.DOCUMENTED)
+    assert again.accepted == before.call.accepted

@@ -1,0 +1,96 @@
+"""Settings as mitmproxy's options; a mistake in them ends the start."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from mitmproxy import exceptions
+from mitmproxy.addons import proxyserver
+from mitmproxy.test import taddons
+
+from pixel_emulator.addon_options import ConfiguredEmulator
+from pixel_emulator.config import Settings, settings
+from tests.test_addon import flow_of
+
+LISTENING = re.compile(r"proxy listening at 127\.0\.0\.1:(\d+)")
+
+
+@contextmanager
+def context() -> Iterator[tuple[ConfiguredEmulator, taddons.context]]:
+    emulator = ConfiguredEmulator()
+    with taddons.context(proxyserver.Proxyserver(), emulator) as tctx:
+        yield emulator, tctx
+
+
+def test_every_setting_is_an_option_but_those_that_mitmproxy_has():
+    with context() as (_, tctx):
+        declared = {name for name, _ in tctx.options.items() if name.startswith("pixel_")}
+        assert declared == {
+            f"pixel_{each.name}" for each in settings() if each.name not in ("host", "port")
+        }
+        option = tctx.options._options["pixel_dialect"]
+        assert option.default == Settings().dialect
+        assert option.choices == ("documented", "strict")
+        assert option.help.startswith("Which account of the endpoint decides")
+
+
+def test_options_become_settings():
+    with context() as (emulator, tctx):
+        tctx.configure(emulator, pixel_dialect="strict", pixel_hosts=["a.example"])
+        assert emulator.settings == Settings(
+            dialect="strict", hosts=("a.example",), host=emulator.settings.host
+        )
+        flow = flow_of(host="a.example")
+        emulator.addons[0].request(flow)
+        assert flow.response is not None
+
+
+@pytest.mark.parametrize(
+    ("listen_host", "mode", "host"),
+    [
+        ("127.0.0.1", ["regular"], "127.0.0.1"),
+        ("", ["regular"], ""),
+        ("0.0.0.0", ["regular"], "0.0.0.0"),
+        ("127.0.0.1", ["regular", "socks5@192.0.2.1:1080"], "192.0.2.1"),
+        ("::1", ["regular"], "127.0.0.1"),
+    ],
+)
+def test_mitmproxy_says_where_we_listen(listen_host: str, mode: list[str], host: str):
+    with context() as (emulator, tctx):
+        tctx.configure(emulator, listen_host=listen_host, mode=mode)
+        assert emulator.settings.host == host
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("pixel_dialect", "stric", 'pixel_dialect: "stric" is not documented or strict'),
+        ("pixel_source", ["key"], 'pixel_source: "key" is not NAME=KEY'),
+    ],
+)
+def test_a_value_that_is_not_allowed_is_refused(option: str, value: object, message: str):
+    with context() as (emulator, tctx):
+        with pytest.raises(exceptions.OptionsError, match=re.escape(message)):
+            tctx.configure(emulator, **{option: value})
+        assert emulator.settings == Settings(host=emulator.settings.host)
+
+
+def test_once_it_runs_the_options_stay(tmp_path: Path):
+    with context() as (emulator, tctx):
+        emulator.running()
+        journal = emulator.journal
+        with pytest.raises(exceptions.OptionsError, match="can only be set at the start"):
+            tctx.configure(emulator, pixel_record=str(tmp_path / "late.yaml"))
+        tctx.configure(emulator, listen_host="0.0.0.0")
+        assert emulator.settings.host == "0.0.0.0"
+        assert emulator.journal is journal
+        emulator.done()
+
+
+def test_connections_are_lazy_unless_they_are_made_eager_later():
+    with context() as (emulator, tctx):
+        assert tctx.options.connection_strategy == "lazy"
+        tctx.configure(emulator, connection_strategy="eager")
+        assert tctx.options.connection_strategy == "eager"

@@ -1,0 +1,93 @@
+"""Names are compared as DNS compares them; addresses are judged by where they lead."""
+
+import asyncio
+
+import pytest
+
+from pixel_emulator.hosts import Hosts, addresses, folded, is_loopback, is_off_limits, leads_here
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("api.segment.io", "api.segment.io"),
+        ("API.Segment.IO", "api.segment.io"),
+        ("api.segment.io.", "api.segment.io"),
+        ("api.segment.io..", "api.segment.io."),
+        ("api.bücher.example", "api.xn--bcher-kva.example"),
+        ("ü..example", "ü..example"),  # no DNS name, and so nothing to compare with
+        (None, ""),
+        ("", ""),
+    ],
+)
+def test_a_name_is_folded(written: str | None, name: str):
+    assert folded(written) == name
+
+
+@pytest.mark.parametrize(
+    ("candidates", "found"),
+    [
+        (("API.segment.io.",), "api.segment.io"),
+        ((None, "other.example", "api.segment.io"), "api.segment.io"),
+        (("xapi.segment.io", "api.segment.io.example", "segment.io"), None),
+        ((None, ""), None),
+        ((), None),
+    ],
+)
+def test_the_first_candidate_in_the_set_is_found(
+    candidates: tuple[str | None, ...], found: str | None
+):
+    assert Hosts.of(["Api.Segment.io"]).match(*candidates) == found
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback", "here", "off_limits"),
+    [
+        ("localhost", True, True, False),
+        ("LOCALHOST.", True, True, False),
+        ("app.localhost", True, True, False),
+        ("127.0.0.1", True, True, False),
+        ("127.255.0.9", True, True, False),
+        ("::1", True, True, False),
+        ("::ffff:127.0.0.1", True, True, False),
+        ("0.0.0.0", False, True, False),
+        ("::", False, True, False),
+        ("", False, False, False),
+        ("localhost.example.com", False, False, False),
+        ("10.0.0.1", False, False, False),
+        ("192.0.2.1", False, False, False),
+        ("169.254.169.254", False, False, True),
+        ("169.253.255.255", False, False, False),
+        ("::ffff:169.254.169.254", False, False, True),
+        ("fe80::1", False, False, True),
+        ("fe80::1%eth0", False, False, True),
+        ("febf::1", False, False, True),
+        ("fec0::1", False, False, False),
+        ("fd00:ec2::254", False, False, True),
+        ("fd00:ec2::253", False, False, False),
+        ("fd20:ce::254", False, False, True),
+        ("100.100.100.200", False, False, True),
+        ("100.100.100.201", False, False, False),
+    ],
+)
+def test_an_address_is_judged(host: str, loopback: bool, here: bool, off_limits: bool):
+    assert (is_loopback(host), leads_here(host), is_off_limits(host)) == (
+        loopback,
+        here,
+        off_limits,
+    )
+
+
+@pytest.mark.parametrize(
+    ("host", "found"),
+    [
+        ("127.0.0.1", ["127.0.0.1"]),
+        ("127.1", ["127.0.0.1"]),
+        ("2852039166", ["169.254.169.254"]),
+        ("::1", ["::1"]),
+        ("a" * 64 + ".example", []),
+        ("a..example", []),
+    ],
+)
+def test_a_host_is_resolved_before_it_is_judged(host: str, found: list[str]):
+    assert asyncio.run(addresses(host)) == found

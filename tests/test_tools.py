@@ -1,0 +1,174 @@
+"""mitmproxy's own tools, as processes: with `-s`, and with the addon already in."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from pixel_emulator.files import read_recording
+from pixel_emulator.tools import TOOLS, addon_path
+from tests.wire import PIXEL, ask, connect, get, secured, trap, tunnel
+
+ROOT = Path(__file__).parents[1]
+OURS = [
+    sys.executable,
+    "-c",
+    "import sys; from pixel_emulator.tools import run; run(*sys.argv[1:2], sys.argv[2:])",
+]
+SCRIPT = [
+    str(Path(sys.executable).with_name("mitmdump")),
+    "-s",
+    str(addon_path()),
+    "--set",
+    "listen_host=127.0.0.1",
+]
+BOTH = pytest.mark.parametrize("command", [SCRIPT, [*OURS, "dump"]], ids=["script", "tool"])
+LISTENING = re.compile(r"proxy listening at 127\.0\.0\.1:(\d+)")
+
+
+def environment(home: Path) -> dict[str, str]:
+    return {**os.environ, "HOME": str(home), "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+
+
+@contextmanager
+def running(home: Path, *command: str) -> Iterator[tuple[int, list[str]]]:
+    """The port of a tool, and what it prints until it is interrupted."""
+    process = subprocess.Popen(
+        [*command, "-p", "0"],
+        env=environment(home),
+        cwd=home,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    lines: list[str] = []
+    for line in process.stdout:
+        lines.append(line)
+        if found := LISTENING.search(line):
+            break
+    else:
+        pytest.fail("".join(lines))
+    try:
+        yield int(found[1]), lines
+    finally:
+        process.send_signal(signal.SIGINT)
+        lines += process.communicate(timeout=30)[0].splitlines(keepends=True)
+    assert process.returncode == 0, "".join(lines)
+
+
+def refused(home: Path, *command: str) -> str:
+    """What a tool says when it does not start."""
+    done = subprocess.run(
+        [*command, "-p", "0"],
+        env=environment(home),
+        cwd=home,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    return done.stdout + done.stderr
+
+
+@BOTH
+def test_calls_are_answered_recorded_and_ended(tmp_path: Path, command: list[str]):
+    record = tmp_path / "calls.yaml"
+    with (
+        running(tmp_path, *command, "--set", f"pixel_record={record}") as (port, _),
+        connect(port) as client,
+    ):
+        assert ask(client, get(f"http://api.segment.io{PIXEL}", "api.segment.io")).is_pixel
+    recording = read_recording(record)
+    assert len(recording.hits) == 1
+    assert recording.evidence().gaps == ()
+
+
+UNKNOWN = ("pixel_hots=a.example", 'unknown option pixel_hots (did you mean "pixel_hosts"?)')
+UNREADABLE = ("pixel_offline=maybe", "Failed to parse option pixel_offline")
+NOT_ALLOWED = ("pixel_dialect=stric", 'pixel_dialect: "stric" is not documented or strict (did you')
+TOO_MANY = ("pixel_record=a pixel_record=b", "Received multiple values for pixel_record")
+UNWRITABLE = ("pixel_record=/nonexistent/calls.yaml", "/nonexistent/calls.yaml: cannot write")
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "message"),
+    [
+        *((SCRIPT, *case) for case in (UNKNOWN, UNREADABLE, NOT_ALLOWED, TOO_MANY, UNWRITABLE)),
+        *(([*OURS, "dump"], *case) for case in (UNKNOWN, UNREADABLE, NOT_ALLOWED, UNWRITABLE)),
+    ],
+)
+def test_a_mistake_in_an_option_ends_the_start(
+    tmp_path: Path, command: list[str], option: str, message: str
+):
+    options = (word for each in option.split() for word in ("--set", each))
+    assert message in refused(tmp_path, *command, *options)
+
+
+def test_a_mistake_in_the_configuration_file_ends_the_start(tmp_path: Path):
+    (tmp_path / "config.yaml").write_text("pixel_hots: [a.example]\n")
+    said = refused(tmp_path, *OURS, "dump", "--set", f"confdir={tmp_path}")
+    assert "unknown option pixel_hots" in said
+
+
+@BOTH
+def test_under_the_eager_strategy_nothing_is_opened(tmp_path: Path, command: list[str]):
+    options = ("--set", "connection_strategy=eager", "--set", "pixel_hosts=localhost")
+    with trap() as target:
+        with (
+            running(tmp_path, *command, *options) as (port, _),
+            tunnel(port, f"localhost:{target.port}") as client,
+        ):
+            assert ask(client, get(PIXEL, "localhost")).is_pixel
+        assert target.connections() == 0
+
+
+def test_our_tools_have_a_ca_of_their_own_and_leave_the_home_alone(tmp_path: Path):
+    hosts = ("--set", "pixel_hosts=a.example")
+    with running(tmp_path, *OURS, "dump", *hosts) as (port, lines):
+        [ca] = re.findall(r"The CA for the emulated hosts is (\S+)", "".join(lines))
+        with secured(tunnel(port, "a.example:443"), Path(ca), "a.example") as client:
+            assert ask(client, get(PIXEL, "a.example")).is_pixel
+    assert not Path(ca).exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_mitmweb_runs_with_the_addon_in_it(tmp_path: Path):
+    quiet = ("--no-web-open-browser", "--web-port", "0")
+    with running(tmp_path, *OURS, "web", *quiet) as (port, _), connect(port) as client:
+        assert ask(client, get(f"http://api.segment.io{PIXEL}", "api.segment.io")).is_pixel
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_every_tool_lists_our_options(tmp_path: Path, tool: str):
+    done = subprocess.run(
+        [*OURS, tool, "--options"],
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert "pixel_dialect: documented" in done.stdout
+    assert "\nlisten_host: " in done.stdout
+
+
+def test_flows_from_a_file_are_recorded(tmp_path: Path):
+    flows, record = tmp_path / "flows.mitm", tmp_path / "calls.yaml"
+    with running(tmp_path, *OURS, "dump", "-w", str(flows)) as (port, _), connect(port) as client:
+        ask(client, get(f"http://api.segment.io{PIXEL}", "api.segment.io"))
+    subprocess.run(
+        [*OURS, "dump", "-n", "-r", str(flows), "--set", f"pixel_record={record}"],
+        env=environment(tmp_path),
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
+    assert [hit.request.url for hit in read_recording(record).hits] != []
