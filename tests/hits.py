@@ -23,8 +23,7 @@ def judged(seq, request, *, at=0, repeats=False, sources=None):
     found = judge(request, Dialect.DOCUMENTED, sources or {})
     outcome, problems = found.outcome, found.problems
     if repeats:
-        message_id = found.call.payload["messageId"]
-        problems = (*problems, problem("duplicate_message_id", "messageId", value=message_id))
+        problems = (*problems, problem("duplicate_message_id", "messageId"))
         outcome = Outcome.DUPLICATE
     return Hit(
         seq=seq,

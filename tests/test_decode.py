@@ -122,7 +122,7 @@ def test_strange_payloads_are_shown(run_cli, data):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--format", "xml"], '"xml" is not text or json'),
+        (["--format", "xml"], '"xml" is not one of text, json'),
         (["--dialect", "stritc"], 'did you mean "strict"'),
         (["--source", "x"], "not NAME=KEY"),
         (["--formt", "json"], "No such option"),

@@ -269,3 +269,21 @@ def test_server_connect_knows_an_emulated_host_by_any_name(
 ):
     asyncio.run(Locks(SETTINGS, Journal(SETTINGS)).server_connect(data))
     assert data.server.error == "pixel_emulator emulates this host: nothing is ever sent to it"
+
+
+def test_another_addon_s_refusal_stands():
+    data = hook_data("127.0.0.1")
+    data.server.error = "refused by another addon"
+    asyncio.run(Locks(SETTINGS, Journal(SETTINGS)).server_connect(data))
+    assert data.server.error == "refused by another addon"
+
+
+def test_a_check_that_fails_refuses(monkeypatch: pytest.MonkeyPatch):
+    def broken(_host: str) -> bool:
+        raise RuntimeError("broken check")
+
+    monkeypatch.setattr("pixel_emulator.locks.is_off_limits", broken)
+    data = hook_data("127.0.0.1")
+    with pytest.raises(RuntimeError):
+        asyncio.run(Locks(SETTINGS, Journal(SETTINGS)).server_connect(data))
+    assert data.server.error == "pixel_emulator could not check this connection"

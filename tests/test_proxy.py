@@ -352,6 +352,16 @@ def test_a_client_of_the_https_proxy_that_wants_other_hosts_only_is_no_gap(
     assert journal.refusals.get(timeout=TIMEOUT) == ("api.segment.io", False)
 
 
+def test_when_the_emulator_hangs_up_no_client_has_refused_it(journal: NotingJournal):
+    with (
+        Emulator(SETTINGS, journal) as e,
+        secured(tunnel(e.port, "api.segment.io:443"), e.authority.ca) as client,
+    ):
+        e.__exit__(None, None, None)
+        assert client.recv(1) == b""
+    assert journal.refusals.empty()
+
+
 def test_no_client_accepts_our_ca_for_another_host(emulator: Emulator):
     with pytest.raises(ssl.SSLCertVerificationError, match="permitted subtree violation"):
         secured(tunnel(emulator.port, "api.segment.io:443"), emulator.authority.ca, "other.example")

@@ -16,14 +16,25 @@ _POLICIES = {
 
 
 def find(
-    scenarios: Sequence[Scenario], hits: Sequence[Hit], wanted: Sequence[bool]
+    scenarios: Sequence[Scenario],
+    hits: Sequence[Hit],
+    accepting: Sequence[Sequence[tuple[int, ...]]],
 ) -> Iterator[Finding]:
-    """Each finding once, in the order of the hits; `wanted` says which hits a scenario accepts."""
-    for hit, is_wanted in zip(hits, wanted, strict=True):
+    """Each finding once, in the order of the hits.
+
+    `accepting` holds, for each scenario, which of its expectations accept which hit. A damaged
+    call concerns the scenarios that accept it, or all where none does.
+    """
+    for hit, *indexes in zip(hits, *accepting, strict=True):
+        wanted = list(map(bool, indexes))
         for policy in _POLICIES[hit.outcome]:
-            if is_wanted and policy in (Policy.UNEXPECTED, Policy.DROPPED):
+            if any(wanted) and policy in (Policy.UNEXPECTED, Policy.DROPPED):
                 continue
-            levels = tuple(_level(each, policy, hit) for each in scenarios)
+            elsewhere = policy is Policy.DAMAGED and any(wanted)
+            levels = tuple(
+                Level.IGNORE if elsewhere and not is_wanted else _level(each, policy, hit)
+                for each, is_wanted in zip(scenarios, wanted, strict=True)
+            )
             if set(levels) != {Level.IGNORE}:
                 yield Finding(policy=policy, hit=hit, levels=levels)
 

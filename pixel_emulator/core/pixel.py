@@ -84,7 +84,10 @@ def decode(call_type: CallType, query: bytes, dialect: Dialect) -> Call:
     With a non-empty `data` every other parameter is ignored; else the flat form (Segment 2018).
     """
     parsed = parse_query(query)
-    problems = [problem("malformed_parameter", shown=text_of(raw.partition(b"=")[0])) for raw in parsed.malformed]
+    problems = [
+        problem("malformed_parameter", shown=text_of(raw.partition(b"=")[0]))
+        for raw in parsed.malformed
+    ]
     problems += [
         problem("amp_parameter", shown=text_of(key))
         for key, _ in parsed.pairs

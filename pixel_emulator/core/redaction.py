@@ -14,6 +14,7 @@ from pixel_emulator.core import base64_data
 from pixel_emulator.core.calls import Dialect, Form, Hit, Problem
 from pixel_emulator.core.masking import SHORTEST, hide, mask
 from pixel_emulator.core.pixel import decode
+from pixel_emulator.core.query import parse_query
 from pixel_emulator.core.spelling import JSON_STRING, PERCENT
 from pixel_emulator.core.write_keys import (
     is_json_object,
@@ -25,8 +26,6 @@ from pixel_emulator.core.write_keys import (
     text_of_wire,
     wire_of_text,
 )
-
-__all__ = ["mask", "redact"]
 
 _FIRST_CHARACTERS = re.compile(r"(?:%[0-9A-Fa-f]{2}|.){0,8}", re.DOTALL)
 _LINE_BREAKS = re.compile(r"([\r\n]+)")
@@ -104,7 +103,9 @@ class _Redaction:
             value = self._data(value, withhold=withhold)
         else:
             value = PERCENT.change(value, _mask_wire if is_write_key(said) else self._hide_wire)
-        return PERCENT.change(name, self._hide_wire) + equals + value
+        changed = PERCENT.change(name, self._hide_wire) + equals + value
+        # Segment discards a pair with a bad escape, so it must stay a bad one.
+        return f"{changed}%" if _is_malformed(pair) and not _is_malformed(changed) else changed
 
     def _data(self, value: str, *, withhold: bool) -> str:
         text, decoded = open_data(PERCENT.text(value))
@@ -141,6 +142,10 @@ def _change(text: str, spans: Iterable[tuple[int, int]], change: Callable[[str],
         pieces += [text[done:start], JSON_STRING.change(text[start:end], change)]
         done = end
     return "".join(pieces) + text[done:]
+
+
+def _is_malformed(pair: str) -> bool:
+    return bool(parse_query(pair.encode("latin-1")).malformed)
 
 
 def _mask_wire(wire: str) -> str:

@@ -1,13 +1,13 @@
 """A verdict as plain data, for programs; nothing is cut."""
 
 from pixel_emulator.core import explain
-from pixel_emulator.core.calls import JSON, Hit
+from pixel_emulator.core.calls import JSON, Hit, Payload
 from pixel_emulator.core.expectation import Level
 from pixel_emulator.core.nearest import Nearest
 from pixel_emulator.core.verdict import ExpectationResult, ScenarioResult, Surplus, Verdict
 
 
-def as_json(verdict: Verdict) -> JSON:
+def as_json(verdict: Verdict) -> Payload:
     """The whole verdict. Calls are named by their `seq`; `calls` has what is known of each."""
     return {
         "status": verdict.status.value,

@@ -45,7 +45,7 @@ def verify(scenarios: Sequence[Scenario], evidence: Evidence) -> Verdict:
     accepting = [_accepting(each, hits) for each in scenarios]
     wanted = [any(indexes) for indexes in zip(*accepting, strict=True)]
     idle = [hit for hit, is_wanted in zip(hits, wanted, strict=True) if hit.call and not is_wanted]
-    findings = tuple(find(scenarios, hits, wanted))
+    findings = tuple(find(scenarios, hits, accepting))
     silence = not hits and not evidence.connections and not all(map(_asks, scenarios))
     gaps = (*evidence.gaps, SILENCE_UNPROVEN) if silence else evidence.gaps
     results = []

@@ -1,12 +1,15 @@
 """Expected against actual: what matches, what differs, and how it is said."""
 
+from typing import Any
+
 import pytest
 
+from pixel_emulator.core.calls import JSON
 from pixel_emulator.core.json_text import Number, parse
 from pixel_emulator.core.matching import ABSENT, describe, leaves, matches, mismatches
 
 # An expected value, then actual values that match it, then some that do not.
-CASES = [
+CASES: list[tuple[JSON, list[Any], list[Any]]] = [
     (1, [1, Number("1.0"), 1.0, Number("1e0"), Number("0.1E1")], ["1", True, 1.5, None, [1], {}]),
     (0, [Number("-0"), Number("0.00"), Number("0e9")], [False, None, "", "0"]),
     (Number("49.90"), [Number("49.9"), 49.9], ["49.90", Number("49.900000000000000001")]),
@@ -102,14 +105,15 @@ def test_the_flat_form_does_not_explain_a_string_that_was_to_be_one():
 
 
 def test_every_differing_path_is_listed_in_the_order_of_the_expected_value():
-    expected = {"z": 1, "a": [1, {"k": 2}], "m": {"y": 3, "x": 4}}
-    actual = {"m": {"x": 0, "y": 0}, "a": [0, {"k": 0}, 0], "z": 0}
+    expected: JSON = {"z": 1, "a": [1, {"k": 2}], "m": {"y": 3, "x": 4}}
+    actual: JSON = {"m": {"x": 0, "y": 0}, "a": [0, {"k": 0}, 0], "z": 0}
     paths = [path for path, *_ in said(expected, actual)]
     assert paths == ["z", "a[0]", "a[1].k", "a[2]", "m.y", "m.x"]
 
 
 def test_comparing_changes_nothing():
-    expected, actual = {"a": [1, {"b": 2}]}, {"a": [1, {"b": 3, "c": 4}], "d": 5}
+    expected: JSON = {"a": [1, {"b": 2}]}
+    actual: JSON = {"a": [1, {"b": 3, "c": 4}], "d": 5}
     mismatches(expected, actual)
     assert expected == {"a": [1, {"b": 2}]}
     assert actual == {"a": [1, {"b": 3, "c": 4}], "d": 5}

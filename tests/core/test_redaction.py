@@ -83,7 +83,7 @@ def test_short_keys_are_masked_where_they_are_keys_only():
         (f"properties.writeKey={KEY}", f"properties.writeKey={MASK}"),
         (f"a=1&amp;writeKey={KEY}", f"a=1&amp;writeKey={MASK}"),
         (f"writeKey={KEY}&x={KEY}1&{KEY}=2", f"writeKey={MASK}&x={MASK}1&{MASK}=2"),
-        (f"writeKey={KEY}%zz", f"writeKey={mask(KEY + '%zz')}"),
+        (f"writeKey={KEY}%zz", f"writeKey={mask(KEY + '%zz')}%"),
         ("event=a%2fb&&=&writeKey", "event=a%2fb&&=&writeKey"),
     ],
 )
@@ -148,6 +148,12 @@ def test_a_second_data_that_cannot_be_read_is_withheld_too():
     assert hit.call.payload == {"a": 1}
     assert KEY not in said(hit)
     assert "withheld" in said(hit)
+
+
+def test_a_pair_with_a_bad_escape_stays_one_that_segment_discards():
+    hit = redacted(target(f"data={KEY}%zz&event=x"))
+    assert said(hit).endswith("]%&event=x")
+    assert hit.call.payload == {"event": "x"}
 
 
 def test_a_key_in_data_that_cannot_be_read_is_hidden_elsewhere():

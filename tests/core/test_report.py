@@ -44,6 +44,11 @@ def verdict_of(case):
     return verify(scenarios, from_data(read(case / "calls.yaml").data))
 
 
+def plain(verdict):
+    """The JSON report as a program reads it."""
+    return json.loads(write(as_json(verdict)))
+
+
 def verdict_on(text, *hits, **more):
     return verify(parse(parse_document(text, "s.yaml")), evidence(*hits, **more))
 
@@ -74,7 +79,7 @@ def test_colour_adds_only_colour(case):
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_the_json_report_says_the_same(case):
     verdict = verdict_of(case)
-    data = json.loads(write(as_json(verdict)))
+    data = plain(verdict)
     assert data["exit_code"] == verdict.exit_code
     assert len(data["calls"]) == len(verdict.hits)
     assert [each["status"] for each in data["scenarios"]] == [
@@ -85,7 +90,7 @@ def test_the_json_report_says_the_same(case):
 def test_the_json_report_tells_of_an_expectation():
     sent = hit(7, "track", {"event": "A", "userId": "u", "properties": {"x": "1"}})
     line = "{track: A, id: a, note: n, properties: {x: 1}}"
-    data = as_json(verdict_on(f"name: s\ntags: [t]\nexpect:\n  - {line}\n", sent))
+    data = plain(verdict_on(f"name: s\ntags: [t]\nexpect:\n  - {line}\n", sent))
     mismatch = {
         "path": "properties.x",
         "expected": "1",
@@ -125,10 +130,10 @@ def test_the_json_report_tells_of_an_expectation():
 
 def test_the_json_report_names_the_twin_of_a_repeated_call():
     sent = [hit(seq, "page", {"userId": "u"}) for seq in (1, 2)]
-    (result,) = as_json(verdict_on("expect: [{page: }]", *sent))["scenarios"]
+    (result,) = plain(verdict_on("expect: [{page: }]", *sent))["scenarios"]
     assert result["expectations"][0]["surplus"] == [{"call": 2, "repeats": 1, "differs": []}]
     sent = [hit(seq, "page", {"userId": f"u{seq}"}) for seq in (1, 2)]
-    (result,) = as_json(verdict_on("expect: [{page: }]", *sent))["scenarios"]
+    (result,) = plain(verdict_on("expect: [{page: }]", *sent))["scenarios"]
     assert result["expectations"][0]["surplus"] == [
         {"call": 2, "repeats": None, "differs": ["userId"]}
     ]

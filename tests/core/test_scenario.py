@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pixel_emulator.core.calls import CallType
+from pixel_emulator.core.calls import JSON, CallType
 from pixel_emulator.core.expectation import DEFAULT_LEVELS, Level, Policy, Times
 from pixel_emulator.core.mistakes import Document, InputError, Location
 from pixel_emulator.core.reader import escaped
@@ -297,7 +297,7 @@ unexpected: maybe
 
 def test_values_nest_only_so_deep():
     """A document need not come from a file, which has the same bound."""
-    value = 1
+    value: JSON = 1
     for _ in range(250):
         value = {"a": value}
     with pytest.raises(InputError, match="nested deeper than 200 levels"):

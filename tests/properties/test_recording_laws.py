@@ -176,9 +176,10 @@ def test_a_cut_leaves_the_complete_entries_with_lone_surrogates_too(path, with_s
 def test_damage_never_crashes_and_never_goes_unnoticed_as_another_call(path, whole, at, junk):
     data, _ = whole
     at %= len(data)
-    path.write_bytes(data[:at] + junk + data[at + len(junk) :])
+    damaged = path.with_name("damaged.yaml")
+    damaged.write_bytes(data[:at] + junk + data[at + len(junk) :])
     try:
-        found = read_recording(path)
+        found = read_recording(damaged)
     except InputError:
         return
     assert len(found.hits) <= len(CUT_HITS) or found.evidence().gaps
@@ -306,9 +307,9 @@ def test_no_write_key_is_left_decoded_or_not(path, payload, random, extra):
     request = PixelRequest(
         target=f"/v1/pixel/track?{query}".encode(), headers=(("referer", referer),)
     )
-    Recorder(path, replace(HEAD, redaction=Redaction.WRITE_KEYS)).append(
-        replace(judged(1, request), digest="0a" * 32)
-    )
+    recorder = Recorder(path, replace(HEAD, redaction=Redaction.WRITE_KEYS))
+    recorder.append(replace(judged(1, request), digest="0a" * 32))
+    recorder.close({"calls": 1, "connections": 1})
     text = path.read_text(encoding="utf-8")
     decoded = [unquote(text), repr(read_recording(path).hits)]
     for run in re.findall(r"[A-Za-z0-9+/_-]{12,}", unquote(text)):
