@@ -175,12 +175,10 @@ def _joined(text: str) -> str:
 
 
 def _syntax_mistake(error: yaml.MarkedYAMLError, text: str, file: str) -> Mistake:
-    mark = error.problem_mark or error.context_mark
-    if mark is None:
-        return Mistake(f"not YAML: {error.problem}", Location(file))
-    lines = text.split("\n")
-    line = lines[mark.line] if mark.line < len(lines) else ""
-    advice = _ADVICE.get(line[mark.column : mark.column + 1])
+    mark = error.problem_mark
+    line, column = (mark.line, mark.column) if mark else (0, 0)
+    rest = "".join(text.split("\n")[line : line + 1])[column:]
+    advice = _ADVICE.get(rest[:1])
     context = f" {error.context}" if error.context else ""
     message = f"not YAML{context}: {error.problem}" + (f" ({advice})" if advice else "")
-    return Mistake(message, Location(file, mark.line + 1, mark.column + 1))
+    return Mistake(message, Location(file, line + 1, column + 1))

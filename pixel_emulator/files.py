@@ -115,6 +115,7 @@ class Recorder:
             self._write(yaml_text.write(recording.ending(end)))
         finally:
             os.close(self._file)
+            self._file = -1  # its number may soon be that of another file
 
     def _write(self, text: str) -> None:
         rest = memoryview((self._unwritten + text).encode())

@@ -16,10 +16,14 @@ class Sample:
 
 
 def folder() -> Path:
-    """Where the samples are: inside the installed package, or at the top of a clone."""
+    """Where the samples are: inside the installed package, or at the top of a clone.
+
+    The path is relative where they stand below the current directory.
+    """
     package = Path(__file__).parent
     packed = package / "scenarios"  # the wheel puts them there
-    return packed if packed.is_dir() else package.parent / "scenarios"
+    found = packed if packed.is_dir() else package.parent / "scenarios"
+    return found.relative_to(Path.cwd()) if found.is_relative_to(Path.cwd()) else found
 
 
 def samples() -> tuple[Sample, ...]:

@@ -120,6 +120,18 @@ def test_a_path_that_cannot_be_written_is_named(tmp_path, name):
     assert f"{tmp_path / name}: cannot write this file" in message(Recorder, tmp_path / name, HEAD)
 
 
+def test_a_file_that_cannot_be_told_from_others_is_kept():
+    assert "/proc/self/mem: cannot read this file" in message(Recorder, "/proc/self/mem", HEAD)
+
+
+def test_nothing_is_written_after_the_end(path):
+    recorder = Recorder(path, HEAD)
+    recorder.close(END)
+    with path.with_name("other").open("w"), pytest.raises(OSError, match="Bad file descriptor"):
+        recorder.append(recorded(1))
+    assert path.with_name("other").read_text() == ""
+
+
 def test_a_full_disk_is_an_error_at_every_call_and_at_the_end():
     recorder = Recorder("/dev/full", HEAD)
     for _ in range(2):
@@ -256,6 +268,18 @@ def test_a_document_has_positions_and_may_have_a_byte_order_mark(path):
     document = read_document(path)
     assert document.data == {"a": 1, "b": [2]}
     assert str(document.positions["b", 0]) == f"{path}:2:5"
+
+
+def test_a_number_at_the_very_end_may_have_lost_digits(path, whole):
+    path.write_bytes(whole.removesuffix(b"\n"))
+    found = read_recording(path)
+    assert (len(found.hits), found.end, found.torn) == (2, None, True)
+
+
+@pytest.mark.parametrize(("at", "is_one"), [(0, True), (1, False)])
+def test_a_recording_says_that_it_is_one(path, whole, at, is_one):
+    path.write_bytes(whole[at:])
+    assert files.is_recording(path) is is_one
 
 
 def test_a_recording_that_an_editor_saved_without_its_last_newline_is_whole(path, whole):

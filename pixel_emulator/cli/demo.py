@@ -37,10 +37,11 @@ def demo(*, settings: Settings) -> int:
             seen = len(journal.hits)
             errors.append(_open(sample, browser, emulator).error)
             hits = journal.hits[seen:]
-            show("\n".join([paint(sample.mail.name, "bold", colour=colour), *_lines(hits)]) + "\n")
+            title = paint(sample.mail.name, "bold", colour=colour) + _REMARKS.get(sample.name, "")
+            show("\n".join([title, *_lines(hits)]) + "\n")
     evidence = journal.evidence()
     verdict = verify(load_scenarios(each.scenario for each in samples()), evidence)
-    show(report.text(verdict, width=width(), colour=colour))
+    show(report.text(verdict, width=width(), colour=colour, calls=False))
     show(farewell(journal, recorded=settings.record))
     if errors := list(filter(None, errors)):
         show("\n".join(f"incomplete: {each}" for each in errors))
@@ -49,6 +50,7 @@ def demo(*, settings: Settings) -> int:
     return verdict.exit_code
 
 
+_REMARKS = {"broken": "  (broken on purpose; a browser sees nothing wrong with it)"}
 _NEXT = """
 Segment would have answered "200, GIF" to every one of these calls. Now yours:
   pixel-emulator check mail.html              what would become of the pixels in it

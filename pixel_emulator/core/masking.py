@@ -44,7 +44,7 @@ def hide(text: str, keys: Iterable[str]) -> str:
         for core, before in encoded:
             at = text.find(core)
             while at >= 0:
-                text = _hide_encoded(text, key, at - _first_own(before), before)
+                text = _hide_encoded(text, key, at, core, before)
                 at = text.find(core, at + 1)
     return text
 
@@ -67,13 +67,14 @@ def _first_own(before: int) -> int:
     return -(-before * 8 // 6)
 
 
-def _hide_encoded(text: str, key: str, start: int, before: int) -> str:
-    """Mask the key in the base64 groups that hold it; the first of them begins at `start`."""
+def _hide_encoded(text: str, key: str, at: int, core: str, before: int) -> str:
+    """Mask the key in the base64 groups that hold it; `core` of them stands at `at`."""
     raw = key.encode(errors="surrogatepass")
     size = -(-(before + len(raw)) // 3) * 4
+    start, end = at - _first_own(before), at + len(core)
     match = _BASE64.match(text, start, start + size) if start >= 0 else None
-    if match is None:
-        return text
+    if match is None or match.end() < end:  # cut off at its front
+        return text[:at] + "*" * len(core) + text[end:]
     altchars = b"-_" if re.search(r"[-_]", match[0]) else None
     groups = bytearray(b64decode(match[0].ljust(size, "A"), altchars))
     groups[before : before + len(raw)] = mask(key).encode().ljust(len(raw), b"*")

@@ -38,16 +38,21 @@ _REASONS = {Outcome.DROPPED: Severity.DROP, Outcome.DAMAGED: Severity.DAMAGE}
 _MOST = 20  # calls that are listed in one place; the JSON report has them all
 
 
-def text(verdict: Verdict, *, width: int = 100, colour: bool = False) -> str:
-    """The report in lines of about `width` characters, with ANSI colours if `colour`."""
-    return "\n".join(_Report(verdict, width, colour=colour).lines()).rstrip() + "\n"
+def text(verdict: Verdict, *, width: int = 100, colour: bool = False, calls: bool = True) -> str:
+    """The report in lines of about `width` characters, with ANSI colours if `colour`.
+
+    `calls` lists the calls seen under a report without failures.
+    """
+    return "\n".join(_Report(verdict, width, colour=colour, told=not calls).lines()).rstrip() + "\n"
 
 
 class _Report:
-    """One rendering: a verdict, a width, and whether there is colour."""
+    """One rendering: a verdict, a width, whether there is colour, and whether the calls have been
+    told already."""
 
-    def __init__(self, verdict: Verdict, width: int, *, colour: bool) -> None:
+    def __init__(self, verdict: Verdict, width: int, *, colour: bool, told: bool) -> None:
         self.verdict = verdict
+        self.told = told
         self.width = width
         self.colour = colour
         beside = {
@@ -77,7 +82,7 @@ class _Report:
             yield self.head(verdict.status, " · ".join([title, *_seen(verdict)]))
             yield ""
         yield from self.findings()
-        if verdict.status is not Status.UNMET and verdict.hits:
+        if verdict.status is not Status.UNMET and verdict.hits and not self.told:
             yield "  calls seen"
             yield from self.calls(verdict.hits)
 

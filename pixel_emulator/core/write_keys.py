@@ -60,8 +60,9 @@ def _key_strings(text: str) -> Iterator[tuple[int, int]]:
             enclosing.append(belongs or enclosing[-1])
             belongs = False
         else:
-            enclosing = enclosing[:-1] or [False]
             belongs = False
+            if len(enclosing) > 1:
+                enclosing.pop()
 
 
 def open_data(value: str) -> tuple[str, Decoded | None]:

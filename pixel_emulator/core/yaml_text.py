@@ -54,21 +54,20 @@ def _block(value: JSON, margin: str, levels: int) -> str:
     if not levels:
         raise ValueError(f"nested deeper than {MAX_NESTING} levels")
     inner = margin + "  "
-    lines = []
     if isinstance(value, dict):
-        for key, member in value.items():
-            name = _text(key)
-            if len(name) > _LONGEST_KEY:
-                name = f"? {name}{margin}"
-            scalar = _inline(member)
-            lines.append(
-                f"{name}: {scalar}"
-                if scalar
-                else f"{name}:{inner}{_block(member, inner, levels - 1)}"
-            )
-    elif isinstance(value, list):
-        lines = [f"- {_inline(each) or _block(each, inner, levels - 1)}" for each in value]
-    return margin.join(lines)
+        return margin.join(
+            f"{_key(key, margin)}: {scalar}"
+            if (scalar := _inline(member))
+            else f"{_key(key, margin)}:{inner}{_block(member, inner, levels - 1)}"
+            for key, member in value.items()
+        )
+    items = value if isinstance(value, list) else []
+    return margin.join(f"- {_inline(each) or _block(each, inner, levels - 1)}" for each in items)
+
+
+def _key(key: str, margin: str) -> str:
+    text = _text(key)
+    return text if len(text) <= _LONGEST_KEY else f"? {text}{margin}"
 
 
 def _inline(value: JSON) -> str:

@@ -69,6 +69,12 @@ def test_a_key_inside_base64_is_hidden_at_every_offset(key, before, after, url, 
     assert decode(found + "=" * (-len(found) % 4)) == before + mask(key).encode() + after
 
 
+@pytest.mark.parametrize("front", ["", '"', "A "])
+def test_a_key_in_base64_that_lost_its_beginning_is_hidden(front):
+    core = base64.b64encode(b"x" + KEY.encode()).decode()[2:]
+    assert hide(f"{front}{core}", [KEY]) == front + "*" * len(core)
+
+
 @given(PLAIN_KEYS, st.text())
 def test_hiding_leaves_nothing_to_hide(key, text):
     assert key not in hide(f"{text}{key}{key}{text}", [key])
