@@ -6,11 +6,14 @@ import sys
 
 import pytest
 
+from pixel_emulator.core.calls import CallType
 from pixel_emulator.core.pixel import encode
 
-GOOD = encode("track", {"writeKey": "wk_test_0000", "userId": "u_1", "event": "Email Opened"})
-DAMAGED = encode("page", {"writeKey": "wk_test_0000", "userId": "{{ user.id }}"})
-DROPPED = encode("track", {"writeKey": "wk_test_0000", "event": "Email Opened"})
+GOOD = encode(
+    CallType.TRACK, {"writeKey": "wk_test_0000", "userId": "u_1", "event": "Email Opened"}
+)
+DAMAGED = encode(CallType.PAGE, {"writeKey": "wk_test_0000", "userId": "{{ user.id }}"})
+DROPPED = encode(CallType.TRACK, {"writeKey": "wk_test_0000", "event": "Email Opened"})
 MAIL = b"""From: a@example.com
 Subject: hello
 MIME-Version: 1.0
@@ -25,7 +28,7 @@ Content-Transfer-Encoding: quoted-printable
 
 
 def test_json_has_all_fields_and_keeps_digits(run_cli):
-    url = encode("track", {"writeKey": "wk_test_0000", "userId": "u", "event": "é",
+    url = encode(CallType.TRACK, {"writeKey": "wk_test_0000", "userId": "u", "event": "é",
                            "properties": {"n": 12345678901234567890}})  # fmt: skip
     code, out, err = run_cli("decode", "--format", "json", url.replace("eyJ", "%65yJ", 1))
     assert (code, err) == (0, "")
@@ -107,7 +110,9 @@ damaged    page
 
 
 def test_values_from_the_wire_never_command_the_terminal(run_cli):
-    url = encode("track", {"writeKey": "wk_test_0000", "userId": "\x1b[31m", "event": "\x07\u202e"})
+    url = encode(
+        CallType.TRACK, {"writeKey": "wk_test_0000", "userId": "\x1b[31m", "event": "\x07\u202e"}
+    )
     out = run_cli("decode", url)[1]
     assert not set("\x1b\x07\u202e") & set(out)
 

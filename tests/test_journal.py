@@ -2,11 +2,12 @@
 
 import threading
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from pixel_emulator.config import Settings
-from pixel_emulator.core.calls import Outcome
+from pixel_emulator.core.calls import CallType, Dialect, Hit, Outcome
 from pixel_emulator.core.mistakes import InputError
 from pixel_emulator.core.pixel import encode, request_of
 from pixel_emulator.journal import Journal
@@ -16,7 +17,7 @@ START = datetime(2030, 1, 31, 9, 0, 0, 123_999, tzinfo=UTC)
 
 def pixel(event="Email Opened", **fields):
     payload = {"writeKey": "wk_test_000000000000", "userId": "user_1", "event": event, **fields}
-    return request_of(encode("track", payload))
+    return request_of(encode(CallType.TRACK, payload))
 
 
 class Lines:
@@ -80,7 +81,7 @@ def test_a_dropped_call_takes_no_message_id():
 def test_a_hit_is_written_before_anybody_hears_of_it():
     recorder = Lines()
     journal = Journal(Settings(), recorder=recorder)
-    heard = []
+    heard: list[tuple[Hit, list[Hit]]] = []
     journal.subscribe(lambda hit: heard.append((hit, list(recorder.seen))))
     hit = journal.record(pixel())
     assert heard == [(hit, [hit])]
@@ -88,7 +89,7 @@ def test_a_hit_is_written_before_anybody_hears_of_it():
 
 def test_a_subscriber_hears_until_it_leaves():
     journal = Journal(Settings())
-    heard = []
+    heard: list[Hit] = []
     leave = journal.subscribe(heard.append)
     first = journal.record(pixel())
     leave()
@@ -193,8 +194,8 @@ def test_a_named_write_key_names_the_source():
 
 def test_the_dialect_decides():
     request = request_of("/v1/pixel/track?data={}")
-    assert Journal(Settings(dialect="strict")).record(request).call.payload is None
-    assert Journal(Settings()).record(request).call.payload == {}
+    calls = [Journal(Settings(dialect=each)).record(request).call for each in Dialect]
+    assert [call and call.payload for call in calls] == [{}, None]
 
 
 @pytest.mark.parametrize(
@@ -212,7 +213,8 @@ def test_settings_that_are_not_allowed_say_what_is(given, words):
 
 def test_sequences_become_tuples():
     """mitmproxy and Typer hand them over as lists."""
-    assert Settings(hosts=["a.example"]).hosts == ("a.example",)
+    hosts: Any = ["a.example"]
+    assert Settings(hosts=hosts).hosts == ("a.example",)
 
 
 def test_time_is_taken_inside_the_lock():

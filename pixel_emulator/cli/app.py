@@ -19,6 +19,10 @@ COMMANDS = {
     "verify": "verify",
     "decode": "decode",
     "encode": "decode",
+    "web": "tools",
+    "console": "tools",
+    "dump": "tools",
+    "addon-path": "tools",
 }
 """Each command, and the module of this package that holds it."""
 

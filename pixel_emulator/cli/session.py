@@ -14,14 +14,10 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def emulation(settings: Settings) -> "Iterator[tuple[Journal, Emulator]]":
-    """A running emulator; at the end it is stopped and its recording is finished.
-
-    Raises InputError where the recording cannot be written, the port is taken, or mitmproxy is
-    not installed.
-    """
+def needs_mitmproxy() -> Iterator[None]:
+    """Around an import: without the extra `proxy` it becomes a mistake that says what to type."""
     try:
-        from pixel_emulator.proxy import Emulator  # noqa: PLC0415 - it takes half a second
+        yield
     except ModuleNotFoundError as error:
         raise InputError(
             Mistake(
@@ -29,6 +25,17 @@ def emulation(settings: Settings) -> "Iterator[tuple[Journal, Emulator]]":
                 "type `uv tool install 'pixel-emulator[proxy]'`"
             )
         ) from None
+
+
+@contextmanager
+def emulation(settings: Settings) -> "Iterator[tuple[Journal, Emulator]]":
+    """A running emulator; at the end it is stopped and its recording is finished.
+
+    Raises InputError where the recording cannot be written, the port is taken, or mitmproxy is
+    not installed.
+    """
+    with needs_mitmproxy():
+        from pixel_emulator.proxy import Emulator  # noqa: PLC0415 - it takes half a second
     journal = Journal(settings, recorder=open_recorder(settings))
     try:
         with Emulator(settings, journal) as emulator:

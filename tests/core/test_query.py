@@ -2,6 +2,7 @@
 
 import pytest
 
+from pixel_emulator.core.calls import Payload
 from pixel_emulator.core.query import expand, flatten, parse_query, text_of
 
 
@@ -80,5 +81,5 @@ def test_what_the_flat_form_cannot_say_is_refused(payload):
 
 
 def test_flatten_is_the_inverse_of_expand():
-    payload = {"event": "a & b", "properties": {"x": ["1", "2"], "y": {"z": "ü+"}}}
+    payload: Payload = {"event": "a & b", "properties": {"x": ["1", "2"], "y": {"z": "ü+"}}}
     assert expand(parse_query(flatten(payload).encode()).pairs) == (payload, ())

@@ -1,0 +1,44 @@
+"""`web`, `console` and `dump` are mitmproxy's tools with the addon in; `addon-path` is for yours."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import pixel_emulator
+from pixel_emulator.cli.session import needs_mitmproxy
+from pixel_emulator.cli.terminal import show
+
+CONTEXT = {"ignore_unknown_options": True, "help_option_names": []}
+"""Options, `--help` among them, belong to mitmproxy's tool."""
+
+Arguments = Annotated[list[str] | None, typer.Argument(metavar="ARGUMENTS OF THE TOOL")]
+
+
+def web(arguments: Arguments = None) -> int:
+    """Run mitmweb with the emulator in it."""
+    return _run("web", arguments)
+
+
+def console(arguments: Arguments = None) -> int:
+    """Run mitmproxy, the console program, with the emulator in it."""
+    return _run("console", arguments)
+
+
+def dump(arguments: Arguments = None) -> int:
+    """Run mitmdump with the emulator in it."""
+    return _run("dump", arguments)
+
+
+def addon_path() -> int:
+    """Print the path of the addon, for `mitmdump -s "$(pixel-emulator addon-path)"`."""
+    folder = Path(pixel_emulator.__file__).parent / "mitmproxy_script"
+    show(str(folder / "pixel_emulator_addon.py"))
+    return 0
+
+
+def _run(tool: str, arguments: list[str] | None) -> int:
+    with needs_mitmproxy():
+        from pixel_emulator import tools  # noqa: PLC0415 - half a second, and not always there
+    tools.run(tool, arguments or [])
+    return 0

@@ -1,0 +1,106 @@
+"""The README: what it shows is what the program does."""
+
+import re
+from pathlib import Path
+
+import pytest
+import typer
+
+from pixel_emulator.cli.app import COMMANDS, application
+from pixel_emulator.config import settings
+from pixel_emulator.core.pixel import request_of
+from pixel_emulator.core.rules import RULES
+from pixel_emulator.core.scenario import parse
+from pixel_emulator.documents import parse_document
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+
+
+def table(head, rows):
+    lines = [f"| {' | '.join(row)} |" for row in (head, ("---",) * len(head), *rows)]
+    return "\n".join(lines) + "\n"
+
+
+def shown(value):
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    texts = value if isinstance(value, tuple) else (str(value),)
+    return ", ".join(f"`{text}`" for text in texts if text) or "none"
+
+
+def commands():
+    group = typer.main.get_command(application())
+    return table(
+        ("command", "what it does"),
+        [(f"`{name}`", group.commands[name].help.split("\n\n")[0]) for name in COMMANDS],
+    )
+
+
+def options():
+    return table(
+        ("setting", "default", "what it does"),
+        [
+            (f"`--{each.name.replace('_', '-')}`", shown(each.default), each.metadata["help"])
+            for each in settings()
+        ],
+    )
+
+
+def codes():
+    return table(
+        ("code", "severity", "from", "what it means, and how to mend it"),
+        [
+            (f"`{rule.code}`", rule.severity.value, rule.source.value, rule.summary)
+            for rule in RULES.values()
+        ],
+    )
+
+
+@pytest.mark.parametrize("made", [commands, options, codes])
+def test_the_tables_are_made_of_what_the_program_knows(made):
+    assert made() in README, f"the README needs this table:\n\n{made()}"
+
+
+def test_the_first_line_says_what_it_is_about():
+    assert "Segment tracking pixels" in README.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    "text", [text for kind, text in BLOCKS if kind == "yaml"], ids=lambda text: text.split("\n")[0]
+)
+def test_every_yaml_block_is_a_scenario(text):
+    assert parse(parse_document(text, "README.md"))
+
+
+@pytest.mark.parametrize(
+    "name", sorted(set(re.findall(r"pixel-emulator ([a-z][a-z-]+)", README)) - {"demo-recording"})
+)
+def test_every_command_that_is_named_exists(name):
+    assert name in COMMANDS or name == "addon"
+
+
+def test_every_scenario_file_loads():
+    files = sorted((ROOT / "scenarios").glob("*.yaml"))
+    assert files
+    for path in files:
+        assert parse(parse_document(path.read_text(encoding="utf-8"), path.name))
+
+
+def test_every_command_has_help():
+    group = typer.main.get_command(application())
+    for command in group.commands.values():
+        assert command.help
+        assert all(option.help for option in command.params if option.param_type_name == "option")
+
+
+def test_the_top_level_stays_as_it_was_agreed():
+    allowed = {"pyproject.toml", "pixel_emulator", "scenarios", "tests", "README.md", "LICENSE",
+               "CHANGELOG.md", "uv.lock", "dist"}  # fmt: skip
+    assert {each.name for each in ROOT.iterdir() if not each.name.startswith(".")} <= allowed
+
+
+def test_pasted_urls_in_the_readme_are_pixel_urls():
+    for url in re.findall(r"https://api\.segment\.io/v1/pixel/\w+\?\S+", README):
+        assert request_of(url).path.startswith(b"/v1/pixel/")
