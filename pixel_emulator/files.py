@@ -10,12 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pixel_emulator.config import Settings
-from pixel_emulator.core import recording, yaml_text
+from pixel_emulator.core import yaml_text
 from pixel_emulator.core.calls import Dialect, Hit, Payload
-from pixel_emulator.core.entry import entry
 from pixel_emulator.core.mistakes import Document, InputError, Location, Mistake
-from pixel_emulator.core.recording import Head, Recording, Redaction
-from pixel_emulator.core.redaction import redact
+from pixel_emulator.core.recordings import recording
+from pixel_emulator.core.recordings.entry import entry
+from pixel_emulator.core.recordings.recording import Head, Recording, Redaction
+from pixel_emulator.core.recordings.redaction import redact
 from pixel_emulator.documents import load, location_in, parse_document
 
 MAX_BYTES = 256 * 1024 * 1024

@@ -18,8 +18,8 @@ from pixel_emulator.core.calls import (
     PixelRequest,
     Problem,
 )
-from pixel_emulator.core.judgement import Judgement, judge
-from pixel_emulator.core.rules import problem
+from pixel_emulator.core.problems.judgement import Judgement, judge
+from pixel_emulator.core.problems.rules import problem
 
 
 class Recorder(Protocol):

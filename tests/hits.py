@@ -3,9 +3,9 @@
 from datetime import UTC, datetime, timedelta
 
 from pixel_emulator.core.calls import CallType, Dialect, Evidence, Form, Hit, Outcome, PixelRequest
-from pixel_emulator.core.judgement import judge
-from pixel_emulator.core.pixel import encode, request_of
-from pixel_emulator.core.rules import problem
+from pixel_emulator.core.endpoint.pixel import encode, request_of
+from pixel_emulator.core.problems.judgement import judge
+from pixel_emulator.core.problems.rules import problem
 
 KEY = "wk_test_00000000000000000000"
 START = datetime(2030, 1, 31, 9, 0, 12, 418_000, tzinfo=UTC)

@@ -10,11 +10,11 @@ from mitmproxy import http
 from mitmproxy.io import FlowReader, FlowWriter
 from mitmproxy.test import taddons, tflow, tutils
 
-from pixel_emulator.addon import MITMPROXY, FailureHandler, PixelEmulator
 from pixel_emulator.config import Settings
 from pixel_emulator.core.calls import Outcome
-from pixel_emulator.core.pixel import GIF
+from pixel_emulator.core.endpoint.pixel import GIF
 from pixel_emulator.journal import Journal
+from pixel_emulator.proxy.addon import MITMPROXY, FailureHandler, PixelEmulator
 from tests.wire import PIXEL
 
 SETTINGS = Settings()
@@ -242,7 +242,7 @@ def test_a_long_text_is_cut_and_no_write_key_is_in_the_annotations(emulator: Pix
 def test_every_outcome_has_a_marker_that_mitmproxy_knows(outcome: Outcome):
     from mitmproxy.utils.emoji import emoji
 
-    from pixel_emulator.addon import _MARKERS
+    from pixel_emulator.proxy.addon import _MARKERS
 
     assert _MARKERS[outcome] in emoji
 

@@ -10,8 +10,8 @@ from mitmproxy import exceptions
 from mitmproxy.addons import proxyserver
 from mitmproxy.test import taddons
 
-from pixel_emulator.addon_options import ConfiguredEmulator
 from pixel_emulator.config import Settings, settings
+from pixel_emulator.proxy.addon_options import ConfiguredEmulator
 from tests.test_addon import flow_of
 
 LISTENING = re.compile(r"proxy listening at 127\.0\.0\.1:(\d+)")

@@ -12,9 +12,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from pixel_emulator.authority import Authority
 from pixel_emulator.config import Settings
 from pixel_emulator.core.mistakes import InputError
+from pixel_emulator.proxy.authority import Authority
 
 HOSTS = Settings().hosts
 LOOPBACK = {"localhost", "127.0.0.1", ip_network("127.0.0.0/8"), ip_network("::1/128")}

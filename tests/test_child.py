@@ -8,12 +8,12 @@ import sys
 
 import pytest
 
-from pixel_emulator.child import run_child
+from pixel_emulator.child.process import run_child
 
 # Runs the rest of its command line through run_child and ends with the code that it got.
 WRAPPER = """
 import os, sys
-from pixel_emulator.child import run_child
+from pixel_emulator.child.process import run_child
 end = run_child(sys.argv[1:], os.environ)
 print(end.code, end.signal, flush=True)
 """

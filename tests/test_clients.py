@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from pixel_emulator.child.environment import browser_flags, child_environment
 from pixel_emulator.config import Settings
 from pixel_emulator.core.calls import CallType, Hit, Outcome
-from pixel_emulator.core.pixel import encode
-from pixel_emulator.environment import browser_flags, child_environment
+from pixel_emulator.core.endpoint.pixel import encode
 from pixel_emulator.journal import Journal
-from pixel_emulator.proxy import Emulator
-from pixel_emulator.trust import TrustStores
+from pixel_emulator.proxy.emulator import Emulator
+from pixel_emulator.trust.stores import TrustStores
 from tests.certificates import make_authority
 from tests.programs import (
     CHROMIUM,

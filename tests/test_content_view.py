@@ -6,7 +6,7 @@ from mitmproxy import contentviews, http
 from mitmproxy.test import tflow, tutils
 
 from pixel_emulator.config import Settings
-from pixel_emulator.content_view import SegmentPixel
+from pixel_emulator.proxy.content_view import SegmentPixel
 from tests.wire import PIXEL
 
 RAW_JSON = '/v1/pixel/track?data={"writeKey":"k","userId":"u","event":"e","value":1.10}'

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from pixel_emulator.core.calls import CallType
-from pixel_emulator.core.pixel import encode
+from pixel_emulator.core.endpoint.pixel import encode
 
 GOOD = encode(
     CallType.TRACK, {"writeKey": "wk_test_0000", "userId": "u_1", "event": "Email Opened"}

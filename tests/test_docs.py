@@ -2,15 +2,16 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
 
 from pixel_emulator.cli.app import COMMANDS, application
 from pixel_emulator.config import settings
-from pixel_emulator.core.pixel import request_of
-from pixel_emulator.core.rules import RULES
-from pixel_emulator.core.scenario import parse
+from pixel_emulator.core.endpoint.pixel import request_of
+from pixel_emulator.core.problems.rules import RULES
+from pixel_emulator.core.scenarios.scenario import parse
 from pixel_emulator.documents import parse_document
 
 ROOT = Path(__file__).parents[1]
@@ -30,11 +31,18 @@ def shown(value):
     return ", ".join(f"`{text}`" for text in texts if text) or "none"
 
 
+def click_commands() -> dict[str, Any]:
+    group: Any = typer.main.get_command(application())
+    return {name: group.commands[name] for name in COMMANDS}
+
+
 def commands():
-    group = typer.main.get_command(application())
     return table(
         ("command", "what it does"),
-        [(f"`{name}`", group.commands[name].help.split("\n\n")[0]) for name in COMMANDS],
+        [
+            (f"`{name}`", command.help.split("\n\n")[0])
+            for name, command in click_commands().items()
+        ],
     )
 
 
@@ -89,8 +97,7 @@ def test_every_scenario_file_loads():
 
 
 def test_every_command_has_help():
-    group = typer.main.get_command(application())
-    for command in group.commands.values():
+    for command in click_commands().values():
         assert command.help
         assert all(option.help for option in command.params if option.param_type_name == "option")
 

@@ -5,8 +5,8 @@ import subprocess
 
 import pytest
 
-from pixel_emulator.environment import browser_flags, child_environment, shell_exports
-from pixel_emulator.trust import TrustStores, certificates
+from pixel_emulator.child.environment import browser_flags, child_environment, shell_exports
+from pixel_emulator.trust.stores import TrustStores, certificates
 from tests.certificates import make_authority
 
 PROXY = "http://127.0.0.1:4711"

@@ -16,9 +16,9 @@ import yaml
 
 from pixel_emulator import files
 from pixel_emulator.config import Settings
-from pixel_emulator.core.masking import mask
 from pixel_emulator.core.mistakes import InputError
-from pixel_emulator.core.recording import Head, Redaction
+from pixel_emulator.core.recordings.masking import mask
+from pixel_emulator.core.recordings.recording import Head, Redaction
 from pixel_emulator.files import Recorder, open_recorder, read_document, read_recording
 from tests.hits import KEY, hit
 

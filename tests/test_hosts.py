@@ -4,7 +4,14 @@ import asyncio
 
 import pytest
 
-from pixel_emulator.hosts import Hosts, addresses, folded, is_loopback, is_off_limits, leads_here
+from pixel_emulator.proxy.hosts import (
+    Hosts,
+    addresses,
+    folded,
+    is_loopback,
+    is_off_limits,
+    leads_here,
+)
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import pytest
 
 from pixel_emulator.config import Settings
 from pixel_emulator.core.calls import CallType, Dialect, Hit, Outcome
+from pixel_emulator.core.endpoint.pixel import encode, request_of
 from pixel_emulator.core.mistakes import InputError
-from pixel_emulator.core.pixel import encode, request_of
 from pixel_emulator.journal import Journal
 
 START = datetime(2030, 1, 31, 9, 0, 0, 123_999, tzinfo=UTC)

@@ -13,8 +13,8 @@ from mitmproxy.test import tflow
 
 from pixel_emulator.config import Settings
 from pixel_emulator.journal import Journal
-from pixel_emulator.locks import Locks
-from pixel_emulator.proxy import Emulator
+from pixel_emulator.proxy.emulator import Emulator
+from pixel_emulator.proxy.locks import Locks
 from tests.wire import PIXEL, Trap, ask, connect, get, read, secured, trap, tunnel
 
 SETTINGS = Settings(port=0)
@@ -282,7 +282,7 @@ def test_a_check_that_fails_refuses(monkeypatch: pytest.MonkeyPatch):
     def broken(_host: str) -> bool:
         raise RuntimeError("broken check")
 
-    monkeypatch.setattr("pixel_emulator.locks.is_off_limits", broken)
+    monkeypatch.setattr("pixel_emulator.proxy.locks.is_off_limits", broken)
     data = hook_data("127.0.0.1")
     with pytest.raises(RuntimeError):
         asyncio.run(Locks(SETTINGS, Journal(SETTINGS)).server_connect(data))

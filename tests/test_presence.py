@@ -8,7 +8,7 @@ import pytest
 
 from pixel_emulator.config import Settings
 from pixel_emulator.journal import Journal
-from pixel_emulator.proxy import Emulator
+from pixel_emulator.proxy.emulator import Emulator
 
 PIXEL = b"GET http://api.segment.io/v1/pixel/page?writeKey=wk_test_0000&userId=u HTTP/1.1\r\n\r\n"
 

@@ -21,7 +21,7 @@ from pixel_emulator.config import Settings
 from pixel_emulator.core.calls import JSON, Hit, Outcome
 from pixel_emulator.core.mistakes import InputError
 from pixel_emulator.journal import Journal
-from pixel_emulator.proxy import Emulator
+from pixel_emulator.proxy.emulator import Emulator
 from tests.wire import PIXEL, TIMEOUT, Reply, ask, connect, get, secured, trap, tunnel
 
 SETTINGS = Settings(port=0)
@@ -353,12 +353,12 @@ def test_a_client_of_the_https_proxy_that_wants_other_hosts_only_is_no_gap(
 
 
 def test_when_the_emulator_hangs_up_no_client_has_refused_it(journal: NotingJournal):
-    with (
-        Emulator(SETTINGS, journal) as e,
-        secured(tunnel(e.port, "api.segment.io:443"), e.authority.ca) as client,
-    ):
-        e.__exit__(None, None, None)
-        assert client.recv(1) == b""
+    with Emulator(SETTINGS, journal) as e:
+        amid = tunnel(e.port, "api.segment.io:443")
+        after = secured(tunnel(e.port, "api.segment.io:443"), e.authority.ca)
+    with amid, after:
+        assert amid.recv(1) == b""
+        assert after.recv(1) == b""
     assert journal.refusals.empty()
 
 
@@ -452,7 +452,7 @@ SCRIPT = """
 import sys
 from pixel_emulator.config import Settings
 from pixel_emulator.journal import Journal
-from pixel_emulator.proxy import Emulator
+from pixel_emulator.proxy.emulator import Emulator
 from tests.wire import PIXEL, ask, get, secured, tunnel
 
 settings = Settings(port=0, host=sys.argv[1])

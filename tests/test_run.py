@@ -12,7 +12,7 @@ import pytest
 
 from pixel_emulator.cli.exit_codes import Exit, after_command
 from pixel_emulator.core.calls import CallType, Outcome
-from pixel_emulator.core.pixel import encode
+from pixel_emulator.core.endpoint.pixel import encode
 from pixel_emulator.files import read_recording
 from tests.programs import CHROMIUM, needs_chromium, needs_curl
 

@@ -11,9 +11,9 @@ import pytest
 from pixel_emulator import samples as module
 from pixel_emulator.config import Settings
 from pixel_emulator.core.calls import Alphabet, Form, Outcome
-from pixel_emulator.core.pixel import request_of
-from pixel_emulator.core.scenario import parse
-from pixel_emulator.core.verify import verify
+from pixel_emulator.core.endpoint.pixel import request_of
+from pixel_emulator.core.scenarios.scenario import parse
+from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.email.fetch import fetch_images
 from pixel_emulator.email.message import read
 from pixel_emulator.email.pixels import find_pixels
@@ -129,7 +129,7 @@ def test_all_mails_open_without_a_browser():
 
 
 def opened(open_mail):
-    from pixel_emulator.proxy import Emulator
+    from pixel_emulator.proxy.emulator import Emulator
 
     journal = Journal(SETTINGS)
     with Emulator(SETTINGS, journal) as emulator:

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from pixel_emulator.files import read_recording
-from pixel_emulator.tools import TOOLS, addon_path
+from pixel_emulator.proxy.tools import TOOLS, addon_path
 from tests.wire import PIXEL, ask, connect, get, secured, trap, tunnel
 
 ROOT = Path(__file__).parents[1]
 OURS = [
     sys.executable,
     "-c",
-    "import sys; from pixel_emulator.tools import run; run(*sys.argv[1:2], sys.argv[2:])",
+    "import sys; from pixel_emulator.proxy.tools import run; run(*sys.argv[1:2], sys.argv[2:])",
 ]
 SCRIPT = [
     str(Path(sys.executable).with_name("mitmdump")),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pixel_emulator.trust import STANDARD, TrustStores, certificates
+from pixel_emulator.trust.stores import STANDARD, TrustStores, certificates
 from tests.certificates import make_authority
 
 

@@ -16,9 +16,9 @@ from pixel_emulator.cli.terminal import say, show, wants_colour, width
 from pixel_emulator.config import Settings
 from pixel_emulator.core import explain, json_text
 from pixel_emulator.core.calls import JSON, Dialect
-from pixel_emulator.core.judgement import Judgement, judge
+from pixel_emulator.core.endpoint.pixel import request_of
 from pixel_emulator.core.mistakes import InputError, Mistake
-from pixel_emulator.core.pixel import request_of
+from pixel_emulator.core.problems.judgement import Judgement, judge
 
 _URL = re.compile(
     r"""\s*(?:["']|src\s*=)?\s*(?:https?:|//|/?v1/|[\w.-]+/v1/pixel/)""", re.IGNORECASE

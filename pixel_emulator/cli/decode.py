@@ -20,10 +20,10 @@ from pixel_emulator.core.calls import (
     Payload,
     Problem,
 )
-from pixel_emulator.core.judgement import Judgement, judge
+from pixel_emulator.core.endpoint.pixel import encode as encode_url
+from pixel_emulator.core.endpoint.pixel import request_of
 from pixel_emulator.core.mistakes import InputError, Mistake, likely
-from pixel_emulator.core.pixel import encode as encode_url
-from pixel_emulator.core.pixel import request_of
+from pixel_emulator.core.problems.judgement import Judgement, judge
 
 LOST = frozenset({Outcome.DROPPED, Outcome.DAMAGED, Outcome.UNHANDLED})
 """The outcomes that make `check` and `decode --check` fail."""

@@ -12,13 +12,14 @@ from pixel_emulator.cli.run import load_scenarios
 from pixel_emulator.cli.session import emulation
 from pixel_emulator.cli.terminal import show, wants_colour, width
 from pixel_emulator.config import Settings
-from pixel_emulator.core import explain, report
+from pixel_emulator.core import explain
 from pixel_emulator.core.calls import Hit, Severity
 from pixel_emulator.core.paint import paint
-from pixel_emulator.core.verify import verify
+from pixel_emulator.core.verdicts import report
+from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.email.fetch import BUILT_IN, fetch_images
 from pixel_emulator.email.render import RenderResult, find_browser, render
-from pixel_emulator.proxy import Emulator
+from pixel_emulator.proxy.emulator import Emulator
 from pixel_emulator.samples import Sample, samples
 
 

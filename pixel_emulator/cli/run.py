@@ -12,23 +12,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pixel_emulator import files
-from pixel_emulator.child import BY_SIGNAL, ChildExit, handling, run_child
+from pixel_emulator.child.process import BY_SIGNAL, ChildExit, handling, run_child
 from pixel_emulator.cli.display import farewell, hit_line
 from pixel_emulator.cli.exit_codes import Exit, after_command
 from pixel_emulator.cli.options import takes_settings
 from pixel_emulator.cli.session import emulation
 from pixel_emulator.cli.terminal import say, wants_colour, width
 from pixel_emulator.config import Settings
-from pixel_emulator.core import report
-from pixel_emulator.core.expectation import Scenario
 from pixel_emulator.core.mistakes import InputError, Mistake
-from pixel_emulator.core.scenario import parse
-from pixel_emulator.core.verdict import Status
-from pixel_emulator.core.verify import verify
+from pixel_emulator.core.scenarios.expectation import Scenario
+from pixel_emulator.core.scenarios.scenario import parse
+from pixel_emulator.core.verdicts import report
+from pixel_emulator.core.verdicts.verdict import Status
+from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.journal import Journal
 
 if TYPE_CHECKING:
-    from pixel_emulator.proxy import Emulator
+    from pixel_emulator.proxy.emulator import Emulator
 
 
 CONTEXT = {"allow_interspersed_args": False}
@@ -94,8 +94,8 @@ def load_scenarios(paths: Iterable[Path]) -> tuple[Scenario, ...]:
 
 def _run(command: Sequence[str], settings: Settings, emulator: "Emulator") -> ChildExit:
     # These need packages that only come with the extra `proxy`.
-    from pixel_emulator.environment import child_environment  # noqa: PLC0415
-    from pixel_emulator.trust import TrustStores  # noqa: PLC0415
+    from pixel_emulator.child.environment import child_environment  # noqa: PLC0415
+    from pixel_emulator.trust.stores import TrustStores  # noqa: PLC0415
 
     child = child_environment(
         os.environ,

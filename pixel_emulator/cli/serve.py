@@ -66,12 +66,12 @@ def serve(
 def env(*, settings: Settings) -> int:
     """Print shell exports, and browser flags, that lead clients to a running emulator."""
     ready = running(settings.port)
-    from pixel_emulator.environment import (  # noqa: PLC0415 - it needs mitmproxy's company
+    from pixel_emulator.child.environment import (  # noqa: PLC0415 - it needs mitmproxy's company
         browser_flags,
         child_environment,
         shell_exports,
     )
-    from pixel_emulator.trust import TrustStores  # noqa: PLC0415
+    from pixel_emulator.trust.stores import TrustStores  # noqa: PLC0415
 
     ca = Path(ready.ca)
     changes = child_environment(

@@ -10,7 +10,7 @@ from pixel_emulator.files import open_recorder
 from pixel_emulator.journal import Journal
 
 if TYPE_CHECKING:
-    from pixel_emulator.proxy import Emulator
+    from pixel_emulator.proxy.emulator import Emulator
 
 
 @contextmanager
@@ -35,7 +35,7 @@ def emulation(settings: Settings) -> "Iterator[tuple[Journal, Emulator]]":
     not installed.
     """
     with needs_mitmproxy():
-        from pixel_emulator.proxy import Emulator  # noqa: PLC0415 - it takes half a second
+        from pixel_emulator.proxy.emulator import Emulator  # noqa: PLC0415 - it takes half a second
     journal = Journal(settings, recorder=open_recorder(settings))
     try:
         with Emulator(settings, journal) as emulator:

@@ -1,4 +1,4 @@
-"""`web`, `console` and `dump` are mitmproxy's tools with the addon in; `addon-path` is for yours."""
+"""`web`, `console`, `dump`: mitmproxy's tools with the addon in; `addon-path` is for yours."""
 
 from pathlib import Path
 from typing import Annotated
@@ -32,13 +32,13 @@ def dump(arguments: Arguments = None) -> int:
 
 def addon_path() -> int:
     """Print the path of the addon, for `mitmdump -s "$(pixel-emulator addon-path)"`."""
-    folder = Path(pixel_emulator.__file__).parent / "mitmproxy_script"
+    folder = Path(pixel_emulator.__file__).parent / "proxy" / "mitmproxy_script"
     show(str(folder / "pixel_emulator_addon.py"))
     return 0
 
 
 def _run(tool: str, arguments: list[str] | None) -> int:
     with needs_mitmproxy():
-        from pixel_emulator import tools  # noqa: PLC0415 - half a second, and not always there
+        from pixel_emulator.proxy import tools  # noqa: PLC0415 - half a second, and not always there
     tools.run(tool, arguments or [])
     return 0

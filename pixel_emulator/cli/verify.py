@@ -12,12 +12,13 @@ from pixel_emulator import files
 from pixel_emulator.cli.decode import FORMATS, one_of
 from pixel_emulator.cli.run import load_scenarios
 from pixel_emulator.cli.terminal import show, wants_colour, width
-from pixel_emulator.core import json_text, report
+from pixel_emulator.core import json_text
 from pixel_emulator.core.calls import Evidence
 from pixel_emulator.core.mistakes import InputError, Mistake
-from pixel_emulator.core.redaction import redact
-from pixel_emulator.core.report_json import as_json
-from pixel_emulator.core.verify import verify as judge
+from pixel_emulator.core.recordings.redaction import redact
+from pixel_emulator.core.verdicts import report
+from pixel_emulator.core.verdicts.report_json import as_json
+from pixel_emulator.core.verdicts.verify import verify as judge
 
 
 def verify(

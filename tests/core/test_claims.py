@@ -2,7 +2,7 @@
 
 import pytest
 
-from pixel_emulator.core.claims import claim, pair
+from pixel_emulator.core.verdicts.claims import claim, pair
 
 # What each call matches, the bounds of each expectation, and who claims each call.
 CLAIMS = [

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pixel_emulator.core import json_text
 from pixel_emulator.core.calls import Alphabet, CallType, Dialect, Form, Payload, PixelRequest
-from pixel_emulator.core.pixel import GIF, decode, encode, request_of, route
+from pixel_emulator.core.endpoint.pixel import GIF, decode, encode, request_of, route
 
 CASES = Path(__file__).parents[1] / "cases"
 VECTORS = [

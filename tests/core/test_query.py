@@ -3,7 +3,7 @@
 import pytest
 
 from pixel_emulator.core.calls import Payload
-from pixel_emulator.core.query import expand, flatten, parse_query, text_of
+from pixel_emulator.core.endpoint.query import expand, flatten, parse_query, text_of
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from pixel_emulator.core import recording
 from pixel_emulator.core.calls import Call, CallType, Dialect, Form, Outcome, PixelRequest
-from pixel_emulator.core.entry import entry, hit_of
 from pixel_emulator.core.mistakes import InputError
-from pixel_emulator.core.recording import Head, Redaction
+from pixel_emulator.core.recordings import recording
+from pixel_emulator.core.recordings.entry import entry, hit_of
+from pixel_emulator.core.recordings.recording import Head, Redaction
 from pixel_emulator.documents import parse_document
 from tests.hits import hit
 

@@ -10,9 +10,9 @@ from urllib.parse import quote
 import pytest
 
 from pixel_emulator.core.calls import Form, PixelRequest, Problem, RuleSource, Severity
-from pixel_emulator.core.masking import mask
-from pixel_emulator.core.pixel import MAX_DATA, request_of
-from pixel_emulator.core.redaction import redact
+from pixel_emulator.core.endpoint.pixel import MAX_DATA, request_of
+from pixel_emulator.core.recordings.masking import mask
+from pixel_emulator.core.recordings.redaction import redact
 from tests.hits import judged
 
 KEY = "wk_test_0000000000000000000000aB"

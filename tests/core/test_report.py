@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 from pixel_emulator.core.calls import KEPT, CallType, PixelRequest
 from pixel_emulator.core.json_text import write
-from pixel_emulator.core.phrases import span
-from pixel_emulator.core.report import text
-from pixel_emulator.core.report_json import as_json
-from pixel_emulator.core.scenario import parse
-from pixel_emulator.core.suggestion import suggestion
-from pixel_emulator.core.verify import verify
+from pixel_emulator.core.scenarios.scenario import parse
+from pixel_emulator.core.verdicts.phrases import span
+from pixel_emulator.core.verdicts.report import text
+from pixel_emulator.core.verdicts.report_json import as_json
+from pixel_emulator.core.verdicts.suggestion import suggestion
+from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.documents import parse_document
 from tests.hits import evidence, from_data, hit, judged
 

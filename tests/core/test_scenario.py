@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from pixel_emulator.core.calls import JSON, CallType
-from pixel_emulator.core.expectation import DEFAULT_LEVELS, Level, Policy, Times
 from pixel_emulator.core.mistakes import Document, InputError, Location
-from pixel_emulator.core.reader import escaped
-from pixel_emulator.core.scenario import parse
+from pixel_emulator.core.scenarios.expectation import DEFAULT_LEVELS, Level, Policy, Times
+from pixel_emulator.core.scenarios.reader import escaped
+from pixel_emulator.core.scenarios.scenario import parse
 from pixel_emulator.documents import parse_document
 
 

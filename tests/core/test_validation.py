@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from pixel_emulator.core.calls import JSON, CallType, Dialect, Outcome, Problem, Severity
-from pixel_emulator.core.pixel import decode, encode, request_of
-from pixel_emulator.core.rules import RULES, problem
-from pixel_emulator.core.validation import outcome, validate
+from pixel_emulator.core.endpoint.pixel import decode, encode, request_of
+from pixel_emulator.core.problems.rules import RULES, problem
+from pixel_emulator.core.problems.validation import outcome, validate
 
 CASES_FOLDER = Path(__file__).parents[1] / "cases"
 MESSAGES = CASES_FOLDER / "messages.txt"

@@ -6,11 +6,11 @@ from itertools import permutations
 import pytest
 
 from pixel_emulator.core.calls import Evidence, PixelRequest
-from pixel_emulator.core.expectation import Level, Policy
-from pixel_emulator.core.masking import mask
-from pixel_emulator.core.scenario import parse
-from pixel_emulator.core.verdict import Status, Story
-from pixel_emulator.core.verify import SILENCE_UNPROVEN, verify
+from pixel_emulator.core.recordings.masking import mask
+from pixel_emulator.core.scenarios.expectation import Level, Policy
+from pixel_emulator.core.scenarios.scenario import parse
+from pixel_emulator.core.verdicts.verdict import Status, Story
+from pixel_emulator.core.verdicts.verify import SILENCE_UNPROVEN, verify
 from pixel_emulator.documents import parse_document
 from tests.hits import KEY, evidence, hit, judged
 

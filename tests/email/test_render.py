@@ -28,7 +28,7 @@ def browser():
 
 @pytest.fixture
 def emulator():
-    from pixel_emulator.proxy import Emulator
+    from pixel_emulator.proxy.emulator import Emulator
 
     settings = Settings(port=0, offline=True)
     with Emulator(settings, Journal(settings)) as running:

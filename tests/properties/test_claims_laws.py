@@ -5,7 +5,7 @@ from itertools import product
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pixel_emulator.core.claims import claim, pair
+from pixel_emulator.core.verdicts.claims import claim, pair
 
 _bounds = st.tuples(st.integers(0, 3), st.integers(0, 3)).map(lambda ends: tuple(sorted(ends)))
 _expectations = st.lists(_bounds, min_size=1, max_size=3)

@@ -25,14 +25,14 @@ from pixel_emulator.core.calls import (
     RuleSource,
     Severity,
 )
-from pixel_emulator.core.entry import entry
+from pixel_emulator.core.endpoint.pixel import decode
 from pixel_emulator.core.json_text import Number
-from pixel_emulator.core.masking import hide, mask
 from pixel_emulator.core.mistakes import InputError
-from pixel_emulator.core.pixel import decode
-from pixel_emulator.core.recording import Head, Redaction
-from pixel_emulator.core.redaction import redact
-from pixel_emulator.core.rules import RULES
+from pixel_emulator.core.problems.rules import RULES
+from pixel_emulator.core.recordings.entry import entry
+from pixel_emulator.core.recordings.masking import hide, mask
+from pixel_emulator.core.recordings.recording import Head, Redaction
+from pixel_emulator.core.recordings.redaction import redact
 from pixel_emulator.files import Recorder, read_recording
 from tests.hits import hit, judged
 

@@ -17,8 +17,8 @@ from pixel_emulator.core.calls import (
     Severity,
 )
 from pixel_emulator.core.json_text import Number
-from pixel_emulator.core.rules import RULES
-from pixel_emulator.core.validation import outcome, validate
+from pixel_emulator.core.problems.rules import RULES
+from pixel_emulator.core.problems.validation import outcome, validate
 
 KEY = "wk_test_000000000000000"
 REQUEST = PixelRequest(target=b"/v1/pixel/track?data=e30")

@@ -1,0 +1,1 @@
+"""Running somebody's command with its pixels led here."""

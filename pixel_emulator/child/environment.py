@@ -1,0 +1,181 @@
+"""The variables that lead a command's clients to the emulator and make them trust it."""
+
+import os
+import re
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pixel_emulator.trust import java as java_trust
+from pixel_emulator.trust.stores import STANDARD, TrustStores
+
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
+# A client that prefers these would not reach us, and a socks or ftp client could not use us.
+_REMOVED = ("ALL_PROXY", "all_proxy")
+_EXCEPTIONS = ("NO_PROXY", "no_proxy")
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+# Each replaces the trust store of its clients. Behind it: what these read where it is not set.
+_REPLACING: dict[str, tuple[str, ...]] = {
+    "SSL_CERT_FILE": (),  # OpenSSL, Python, httpx, aiohttp, Ruby, Go on Linux
+    "NIX_SSL_CERT_FILE": ("SSL_CERT_FILE",),
+    "CURL_CA_BUNDLE": ("SSL_CERT_FILE",),
+    "REQUESTS_CA_BUNDLE": ("CURL_CA_BUNDLE",),
+    "PIP_CERT": ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
+    "AWS_CA_BUNDLE": ("REQUESTS_CA_BUNDLE",),
+    "HTTPLIB2_CA_CERTS": (),
+    "GIT_SSL_CAINFO": (),
+    "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": (),
+    "CARGO_HTTP_CAINFO": ("SSL_CERT_FILE",),
+}
+# These add to the trust store of their clients.
+_ADDING = ("NODE_EXTRA_CA_CERTS", "DENO_CERT")
+
+
+@dataclass(frozen=True, slots=True)
+class ChildEnvironment:
+    """What to change in an environment: values to set, None to unset; and what to tell the user."""
+
+    variables: dict[str, str | None]
+    warnings: tuple[str, ...]
+
+    def over(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """A copy of `environ` with the changes made."""
+        merged = {**environ, **self.variables}
+        return {name: value for name, value in merged.items() if value is not None}
+
+
+def child_environment(
+    environ: Mapping[str, str],
+    *,
+    proxy: str,
+    spki: str,
+    stores: TrustStores,
+    hosts: Iterable[str],
+) -> ChildEnvironment:
+    """What a command needs in its environment for its pixels to come here.
+
+    `proxy` is the emulator's URL, `spki` the hash that browsers take, `hosts` are emulated.
+    A trust store of theirs that cannot be read is a warning, and the standard one takes its place.
+    """
+    emulated = tuple(hosts)
+    theirs = {name: _trusted(environ, name) for name in (*_REPLACING, *_ADDING)}
+    bundles = {places: _bundle(stores, places) for places in theirs.values()}
+    keystore, java_warning = _keystore(stores, environ)
+    variables: dict[str, str | None] = {
+        **dict.fromkeys(_PROXIES, proxy),
+        **dict.fromkeys(_REMOVED),
+        **{name: _exceptions(environ, name, emulated) for name in _EXCEPTIONS},
+        "NODE_USE_ENV_PROXY": "1",
+        **{name: str(bundles[places][0]) for name, places in theirs.items()},
+        "JAVA_TOOL_OPTIONS": _java_options(environ, proxy, keystore),
+        "PIXEL_EMULATOR_URL": proxy,
+        "PIXEL_EMULATOR_PROXY": proxy,
+        "PIXEL_EMULATOR_CA": str(stores.ca),
+        "PIXEL_EMULATOR_BUNDLE": str(stores.pem((STANDARD,))),
+        "PIXEL_EMULATOR_SPKI": spki,
+    }
+    warnings = [
+        *_about_proxies(environ, emulated),
+        *(warning for _, warning in bundles.values()),
+        java_warning,
+    ]
+    return ChildEnvironment(variables, tuple(dict.fromkeys(filter(None, warnings))))
+
+
+def shell_exports(variables: Mapping[str, str | None]) -> str:
+    """The changes as lines that any POSIX shell can evaluate."""
+    return "".join(
+        f"unset {name}\n" if value is None else f"export {name}={shlex.quote(value)}\n"
+        for name, value in variables.items()
+    )
+
+
+def browser_flags(proxy: str, spki: str) -> list[str]:
+    """The flags that a Chromium needs, since it reads no CA variable."""
+    return [f"--proxy-server={proxy}", f"--ignore-certificate-errors-spki-list={spki}"]
+
+
+def _about_proxies(environ: Mapping[str, str], hosts: tuple[str, ...]) -> list[str]:
+    replaced = [name for name in (*_PROXIES, *_REMOVED) if environ.get(name)][:1]
+    entries = [entry for name in _EXCEPTIONS for entry in _entries(environ, name)]
+    return [
+        *(
+            f"{name} is replaced for the command: other hosts are reached without your proxy"
+            for name in replaced
+        ),
+        *(
+            f'NO_PROXY: "{entry}" would hide calls from the emulator; the command runs without it'
+            for entry in entries
+            if _defeats(entry, hosts)
+        ),
+    ]
+
+
+def _entries(environ: Mapping[str, str], name: str) -> list[str]:
+    """The entries of a NO_PROXY; clients that do not find their spelling take the other one."""
+    value = environ.get(name) or environ.get(name.swapcase()) or ""
+    return value.replace(",", " ").split()
+
+
+def _exceptions(environ: Mapping[str, str], name: str, hosts: tuple[str, ...]) -> str:
+    """The user's entries without those that would defeat the emulator, and the loopback."""
+    loopback = (each for each in _LOOPBACK if each not in hosts)
+    kept = (each for each in _entries(environ, name) if not _defeats(each, hosts))
+    return ",".join(dict.fromkeys((*kept, *loopback)))
+
+
+def _defeats(entry: str, hosts: tuple[str, ...]) -> bool:
+    """Whether any client would read the entry as a match for one of the hosts."""
+    name = re.sub(r":\d+$", "", entry.lower()).rstrip(".").lstrip("*.")
+    return any(host.lower().endswith(name) for host in hosts)  # as requests does: no whole labels
+
+
+def _trusted(environ: Mapping[str, str], variable: str) -> tuple[str, ...]:
+    """What the clients that read `variable` trust now: files, directories or `STANDARD`."""
+    for name in (variable, *_REPLACING.get(variable, ())):
+        value = environ.get(name)
+        if name == "SSL_CERT_FILE":  # OpenSSL reads both, and passes over missing directories
+            folders = environ.get("SSL_CERT_DIR", "").split(os.pathsep)
+            return (value or STANDARD, *(each for each in folders if Path(each or "/-").is_dir()))
+        if value:
+            return (value,)
+    return (STANDARD,) if variable in _REPLACING else ()
+
+
+def _bundle(stores: TrustStores, places: tuple[str, ...]) -> tuple[Path, str]:
+    try:
+        return stores.pem(places), ""
+    except OSError as error:
+        return stores.pem((STANDARD,)), _unreadable(error.filename, error)
+
+
+def _keystore(stores: TrustStores, environ: Mapping[str, str]) -> tuple[Path, str]:
+    theirs = java_trust.current(environ)
+    try:
+        return stores.java(theirs), ""
+    except (OSError, ValueError) as error:
+        return stores.java(None), _unreadable(theirs.path if theirs else "", error)
+
+
+def _unreadable(path: object, error: Exception) -> str:
+    return f"{path}: {error}; the command gets the standard trust store in its place"
+
+
+def _java_options(environ: Mapping[str, str], proxy: str, keystore: Path) -> str:
+    """The user's options, then ours: of two equal ones the JVM takes the last."""
+    address = urlsplit(proxy)
+    ours = (
+        *(
+            f"-D{scheme}.{setting}={value}"
+            for scheme in ("http", "https")
+            for setting, value in (("proxyHost", address.hostname), ("proxyPort", address.port))
+        ),
+        "-Dhttp.nonProxyHosts=localhost|127.*|[::1]",
+        f'"-Djavax.net.ssl.trustStore={keystore}"',
+        "-Djavax.net.ssl.trustStoreType=PKCS12",
+        "-Djavax.net.ssl.trustStorePassword=",
+    )
+    return " ".join([environ.get("JAVA_TOOL_OPTIONS", ""), *ours]).strip()

@@ -1,0 +1,1 @@
+"""What is wrong with a call, and what becomes of it."""

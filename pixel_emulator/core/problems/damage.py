@@ -1,0 +1,132 @@
+"""What Segment keeps although it is wrong: unreplaced tokens, placeholders, shared ids."""
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from urllib.parse import unquote_plus
+
+from pixel_emulator.core.calls import (
+    JSON,
+    Call,
+    CallType,
+    Form,
+    Payload,
+    PixelRequest,
+    Problem,
+    path_text,
+)
+from pixel_emulator.core.problems.rules import problem
+from pixel_emulator.core.quoting import masked, quoted
+
+TOKEN = re.compile(
+    r"""
+      \{\{ (?:\$?\{)? [^{}]+ \}\}\}?          # Handlebars, Liquid, Jinja; Braze: {{${user_id}}}
+    | \{\{ [^{}]* \Z                          # `{{#if x}}` in a URL: the `#` cuts it
+    | %7[Bb]%7[Bb] [\w%.$-]{0,80}             # the same, percent-encoded once too often
+    | \{% [^{}]+ %\}                          # Liquid, Jinja
+    | \$\{ \s* [A-Za-z_] [^{}]* \}            # JavaScript, FreeMarker
+    | \*\| [A-Za-z] [^|*]* \|\*               # Mailchimp
+    | %% (?<!\d%%) (?: = [^%]+ = | [A-Za-z_] [\w. -]* ) %%     # Marketing Cloud, not `50%% off`
+    | %recipient [\w.]* %                     # Mailgun
+    | <% [^%]+ %>                             # ERB, EJS
+    | <% [=-] [^%]* | &lt;% [=-] [^%]* | %3[Cc]% [=-] [^%]*    # the same, cut or escaped
+    | \[\[ \s* (?!(?:true|false|null)\b) [A-Za-z_] [\w.:-]* \s* \]\]    # no arrays in arrays
+    | \[% [^%\[\]]+ %\]                       # Template Toolkit
+    | <span\ class=["']?eloqua                # Eloqua
+    """,
+    re.VERBOSE,
+)
+"""A template token that nothing replaced.
+
+No two scans of a search overlap, so it takes linear time. Each alternative begins with a literal
+character, so `re` skips most texts without trying any.
+"""
+
+_MOST_TOKENS = 20  # places named for one call: 32 KB hold thousands
+_IDS = ("userId", "anonymousId", "groupId", "previousId")
+_PLACEHOLDERS = frozenset(
+    ("undefined", "null", "NULL", "nil", "(null)", "None", "NaN", "nan", "[object Object]")
+)
+_YOUR_KEY = re.compile(r"<?(?:YOUR_[A-Z_]+|(?i:(?:your|segment)?[ _-]?write[ _-]?key))>?")
+# Segment's suggested blocked values (documented): zeroes and dashes, -1, anonymous; our
+# generalisation: one letter again and again.
+_CONSTANT = re.compile(r"[0-]+|-1|(?i:anonymous|([a-z])(?:-*\1){3,})")
+# Required by Segment's documents, which list no code for them (inferred: kept).
+_REQUIRED = {
+    CallType.GROUP: (("groupId", "group_id_missing"),),
+    CallType.ALIAS: (("previousId", "previous_id_missing"), ("userId", "user_id_missing")),
+}
+
+type _Node = tuple[_Node, str | int] | None
+"""A place in a payload: its parent's place and the last step; None is the root."""
+
+
+def damage(call: Call, request: PixelRequest) -> Iterator[Problem]:
+    """Yield what is wrong with a call that Segment keeps, or with the URL of an undecoded one."""
+    payload = call.payload
+    if payload is None:
+        yield from _url_token(request)
+        return
+    hint = "No mail service replaces tokens inside base64." if call.form is Form.BASE64 else ""
+    tokens = [
+        problem("template_token", path, shown=shown, mend=hint)
+        for path, shown in islice(_tokens(payload), _MOST_TOKENS)
+    ]
+    yield from tokens
+    # Only base64 hides the payload from the URL; in the other forms it would be told twice.
+    if not tokens or call.form is Form.BASE64:
+        yield from _url_token(request)
+    yield from _literals(call.type, payload)
+    for field, code in _REQUIRED.get(call.type, ()):
+        value = payload.get(field)
+        # A wrong userId is `id_not_string` already.
+        if value is None or (field != "userId" and not (value and isinstance(value, str))):
+            yield problem(code, field)
+
+
+def _tokens(payload: Payload) -> Iterator[tuple[str, str]]:
+    """Yield the path of each token, and the token as a message may show it."""
+    places: list[tuple[_Node, Payload | list[JSON]]] = [(None, payload)]
+    search = TOKEN.search
+    for node, container in places:  # grows while it is walked: breadth first, no recursion
+        members: Iterable[tuple[str | int, JSON]] = (
+            container.items() if isinstance(container, dict) else enumerate(container)
+        )
+        for key, value in members:
+            found = search(key) if isinstance(key, str) else None
+            if isinstance(value, str):
+                found = found or search(value)
+            elif isinstance(value, dict | list):
+                places.append(((node, key), value))
+            if found:
+                steps = _steps((node, key))
+                yield path_text(steps), (masked if "writeKey" in steps else quoted)(found[0])
+
+
+def _steps(node: _Node) -> list[str | int]:
+    steps: list[str | int] = []
+    while node:
+        node, step = node
+        steps.append(step)
+    return steps[::-1]
+
+
+def _url_token(request: PixelRequest) -> Iterator[Problem]:
+    raw = request.target.decode("latin-1")
+    # A token such as %%eaddr%% is an escape too, so the raw text is searched as well.
+    found = TOKEN.search(unquote_plus(raw)) or TOKEN.search(raw)
+    if found:
+        yield problem("template_token", shown=quoted(found[0]))
+
+
+def _literals(call_type: CallType, payload: Payload) -> Iterator[Problem]:
+    event = ("event",) if call_type is CallType.TRACK else ()
+    for field in ("writeKey", *_IDS, *event):
+        value = payload.get(field)
+        if not isinstance(value, str):
+            continue
+        if value.strip() in _PLACEHOLDERS or _YOUR_KEY.fullmatch(value):
+            shown = masked(value) if field == "writeKey" else quoted(value)
+            yield problem("literal_placeholder", field, shown=shown)
+        elif field in _IDS and _CONSTANT.fullmatch(value):
+            yield problem("constant_id", field, value=value)

@@ -1,0 +1,42 @@
+"""The verdict on one request: its route, its call, its problems, its outcome."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pixel_emulator.core.calls import Call, Dialect, Outcome, PixelRequest, Problem
+from pixel_emulator.core.endpoint.pixel import Route, decode, route
+from pixel_emulator.core.problems.validation import outcome, validate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What one request is and what would become of it, taken by itself (no duplicates).
+
+    `call` is None for what is no pixel call; `source` names the write key, where it has a name.
+    """
+
+    route: Route
+    call: Call | None
+    problems: tuple[Problem, ...]
+    outcome: Outcome
+    source: str | None = None
+
+
+def judge(
+    request: PixelRequest, dialect: Dialect, sources: Mapping[str, str] | None = None
+) -> Judgement:
+    """Decode and judge a request; `sources` maps write keys to names. Never raises."""
+    sources = sources or {}
+    found = route(request.method, request.path)
+    if found.type is None:
+        return Judgement(route=found, call=None, problems=(), outcome=Outcome.UNHANDLED)
+    call = decode(found.type, request.query, dialect)
+    problems = validate(call, request, sources)
+    key = (call.payload or {}).get("writeKey")
+    return Judgement(
+        route=found,
+        call=call,
+        problems=problems,
+        outcome=outcome(problems),
+        source=sources.get(key) if isinstance(key, str) else None,
+    )

@@ -1,0 +1,186 @@
+"""What Segment keeps and somebody may still be sorry for."""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import islice
+
+from pixel_emulator.core.calls import (
+    JSON,
+    Call,
+    CallType,
+    Form,
+    Payload,
+    PixelRequest,
+    Problem,
+    path_text,
+)
+from pixel_emulator.core.problems.damage import TOKEN
+from pixel_emulator.core.problems.rules import problem
+
+MAX_URL = 2_000
+"""Characters of a URL that every mail client and proxy is said to pass on."""
+
+MAX_MESSAGE_ID = 100
+MAX_PROPERTIES = 10_000
+
+_FIELDS = (
+    *("writeKey", "userId", "anonymousId", "groupId", "previousId", "event", "name", "category"),
+    *("properties", "traits", "context", "integrations"),
+    *("messageId", "timestamp", "sentAt", "originalTimestamp"),
+)
+_TIMES = ("timestamp", "sentAt", "originalTimestamp")
+_MOST_NUMBERS = 20
+# Segment's ecommerce spec defines these as numbers (documented).
+_NUMBERS = frozenset(
+    (
+        *("revenue", "value", "price", "total", "subtotal", "shipping", "tax", "discount"),
+        *("quantity", "position", "amount", "count"),
+    )
+)
+_NUMBER = re.compile(r"-?\d{1,20}(?:\.\d{1,20})?")
+_EPOCH = re.compile(r"\d{9,16}(?:\.\d{1,9})?")
+_EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@.]+")
+_DATA = re.compile(
+    r"\d{5}|#\d|\bhttps?://|\w@\w|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-|\b(?:19|20)\d\d-\d\d-\d\d"
+)
+_LOOPBACK = re.compile(r"(?:localhost|127\.[\d.]+|\[::1\])(?::\d+)?", re.IGNORECASE)
+# https://segment.com/docs/connections/spec/email/ (documented)
+_EMAIL_EVENTS = (
+    *("Email Delivered", "Email Opened", "Email Link Clicked", "Email Bounced"),
+    *("Email Marked as Spam", "Unsubscribed"),
+)
+
+
+def _folded(name: str) -> str:
+    return re.sub(r"[\s_-]", "", name).casefold()
+
+
+_FIELD_OF = {_folded(field): field for field in _FIELDS}
+_EMAIL_EVENT_OF = {_folded(event): event for event in _EMAIL_EVENTS}
+
+
+def notes(call: Call, request: PixelRequest) -> Iterator[Problem]:
+    """Yield remarks about a call, and about the URL of one that could not be decoded."""
+    payload = call.payload
+    if payload is not None:
+        yield from _misspelt(payload)
+        yield from _misplaced(payload)
+        yield from _event(call.type, payload)
+        user = payload.get("userId")
+        if isinstance(user, str) and _EMAIL.fullmatch(user):
+            yield problem("email_as_user_id", "userId", value=user)
+        yield from _message_id(payload.get("messageId"))
+        for field in _TIMES:
+            yield from _time(field, payload.get(field))
+        yield from _shapes(payload)
+        if call.form is Form.FLAT:
+            if payload.get("data") == "":
+                yield problem("empty_data")
+            yield from islice(_flat_numbers(payload), _MOST_NUMBERS)
+    yield from _url(request)
+
+
+def _misspelt(payload: Payload) -> Iterator[Problem]:
+    for key in payload:
+        meant = key not in _FIELDS and _FIELD_OF.get(_folded(key))
+        if meant and payload.get(meant) is None:
+            yield problem("misspelt_field", path_text([key]), meant=meant)
+
+
+def _misplaced(payload: Payload) -> Iterator[Problem]:
+    if payload.get("userId") is not None or payload.get("anonymousId") is not None:
+        return
+    for steps in (("properties",), ("traits",), ("context",), ("context", "traits")):
+        for key in _at(payload, *steps):
+            if _FIELD_OF.get(_folded(key)) in ("userId", "anonymousId"):
+                yield problem("misplaced_id", path_text([*steps, key]))
+
+
+def _event(call_type: CallType, payload: Payload) -> Iterator[Problem]:
+    event = payload.get("event")
+    if call_type in (CallType.PAGE, CallType.SCREEN) and event is not None:
+        yield problem("event_on_page", "event", type=call_type, value=event)
+    if call_type is not CallType.TRACK or not isinstance(event, str) or TOKEN.search(event):
+        return
+    if _DATA.search(event):
+        yield problem("data_in_event_name", "event", value=event)
+    name = _EMAIL_EVENT_OF.get(_folded(event))
+    if name is None:
+        return
+    if name != event:
+        yield problem("email_event_name", "event", value=event, name=name)
+    properties = _at(payload, "properties")
+    if "subject" in properties and "email_subject" not in properties:
+        yield problem("email_properties", "properties.subject", name="properties.email_subject")
+    if "email" in properties and "email" not in _at(payload, "context", "traits"):
+        yield problem("email_properties", "properties.email", name="context.traits.email")
+
+
+def _message_id(value: JSON) -> Iterator[Problem]:
+    if not isinstance(value, str) or not value or TOKEN.search(value):
+        return
+    yield problem("baked_message_id", "messageId", value=value)
+    if len(value) > MAX_MESSAGE_ID:
+        yield problem("message_id_too_long", "messageId", length=f"{len(value):,}")
+
+
+def _time(field: str, value: JSON) -> Iterator[Problem]:
+    if value is None or (isinstance(value, str) and TOKEN.search(value)):
+        return
+    if isinstance(value, str) and _is_time(value):
+        if field == "timestamp":
+            yield problem("baked_timestamp", field, value=value)
+    elif (isinstance(value, str) and _EPOCH.fullmatch(value)) or (
+        isinstance(value, int | float) and not isinstance(value, bool)
+    ):
+        yield problem("epoch_timestamp", field, value=value)
+    else:
+        lost_plus = isinstance(value, str) and _is_time("+".join(value.rsplit(" ", 1)))
+        mend = "A raw + in a URL means a space; write it as %2B." if lost_plus else ""
+        yield problem("timestamp_invalid", field, value=value, mend=mend)
+
+
+def _is_time(text: str) -> bool:
+    """Whether the text is an ISO 8601 date with a time and a zone."""
+    try:
+        return (
+            len(text) <= 40
+            and text[10:11] == "T"
+            and datetime.fromisoformat(text).tzinfo is not None
+        )
+    except ValueError:
+        return False
+
+
+def _shapes(payload: Payload) -> Iterator[Problem]:
+    for field in ("context", "integrations"):
+        value = payload.get(field)
+        if value is not None and not isinstance(value, dict):
+            yield problem(f"{field}_not_object", field, value=value)
+    for field in ("properties", "traits"):
+        count = len(_at(payload, field))
+        if count > MAX_PROPERTIES:
+            yield problem("too_many_properties", field, count=f"{count:,}")
+
+
+def _flat_numbers(payload: Payload) -> Iterator[Problem]:
+    for key, value in _at(payload, "properties").items():
+        if _folded(key) in _NUMBERS and isinstance(value, str) and _NUMBER.fullmatch(value):
+            yield problem("flat_numbers", path_text(["properties", key]), value=value)
+
+
+def _url(request: PixelRequest) -> Iterator[Problem]:
+    length = len(f"{request.scheme}://{request.host}") + len(request.target)
+    if length > MAX_URL:
+        yield problem("long_url", length=f"{length:,}")
+    if request.scheme == "http" and not _LOOPBACK.fullmatch(request.host):
+        yield problem("insecure_url")
+
+
+def _at(payload: Payload, *steps: str) -> Payload:
+    """The object at `steps`; an empty one where there is none."""
+    value: JSON = payload
+    for step in steps:
+        value = value.get(step) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,114 @@
+"""The judge: would Segment keep this call, and would it be right?"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
+
+from pixel_emulator.core.calls import (
+    JSON,
+    Call,
+    CallType,
+    Form,
+    Outcome,
+    Payload,
+    PixelRequest,
+    Problem,
+    Severity,
+)
+from pixel_emulator.core.problems.damage import damage
+from pixel_emulator.core.problems.notes import notes
+from pixel_emulator.core.problems.rules import problem
+from pixel_emulator.core.quoting import masked, quoted
+
+_NO_SOURCES: Mapping[str, str] = MappingProxyType({})
+_WORST_FIRST = {severity: rank for rank, severity in enumerate(Severity)}
+_OUTCOMES = {Severity.DROP: Outcome.DROPPED, Severity.DAMAGE: Outcome.DAMAGED}
+
+# Delivery Overview names the calls that each check is about (documented).
+_OBJECTS = {
+    CallType.IDENTIFY: ("traits", "traits_not_object"),
+    CallType.TRACK: ("properties", "properties_not_object"),
+    CallType.PAGE: ("properties", "properties_not_object"),
+    CallType.SCREEN: ("properties", "properties_not_object"),
+    CallType.GROUP: ("traits", "traits_not_object"),
+}
+_NAMES = (("name", "name_not_string"), ("category", "category_not_string"))
+_NAMED = (CallType.PAGE, CallType.SCREEN)
+
+
+def validate(
+    call: Call, request: PixelRequest, sources: Mapping[str, str] = _NO_SOURCES
+) -> tuple[Problem, ...]:
+    """All problems of a call: those of decoding, then ours, worst first. Never raises.
+
+    `sources` maps the known write keys to names; with any given, every other key is unknown.
+    Of a call that could not be decoded only the URL is judged.
+    """
+    own = [*damage(call, request), *notes(call, request)]
+    if call.payload is not None:
+        own += _drops(call, call.payload, sources)
+    own.sort(key=lambda each: _WORST_FIRST[each.severity])
+    return (*call.problems, *own)
+
+
+def outcome(problems: Iterable[Problem]) -> Outcome:
+    """What becomes of a call with these problems: delivered, damaged or dropped."""
+    worst = min(
+        (each.severity for each in problems), key=_WORST_FIRST.__getitem__, default=Severity.NOTE
+    )
+    return _OUTCOMES.get(worst, Outcome.DELIVERED)
+
+
+def _drops(call: Call, payload: Payload, sources: Mapping[str, str]) -> Iterator[Problem]:
+    # `null` counts as absent everywhere: a Go server reads both alike (inferred).
+    yield from _write_key(payload.get("writeKey"), sources)
+    yield from _ids(call, payload)
+    if call.type is CallType.TRACK:
+        yield from _event(call, payload.get("event"))
+    if call.type in _OBJECTS:
+        field, code = _OBJECTS[call.type]
+        value = payload.get(field)
+        if value is not None and not isinstance(value, dict):
+            yield problem(code, field, value=value)
+    if call.type in _NAMED:
+        for field, code in _NAMES:
+            value = payload.get(field)
+            if value is not None and not _filled(value):
+                yield _not_string(code, field, value, call)
+
+
+def _write_key(key: JSON, sources: Mapping[str, str]) -> Iterator[Problem]:
+    if key is None:
+        yield problem("unknown_source", "writeKey", found="missing")
+    elif not isinstance(key, str) or not key:
+        yield problem("unknown_source", "writeKey", found=quoted(key))
+    elif sources and key not in sources:
+        found = f"{masked(key)}, which is none of the given sources"
+        yield problem("unknown_source", "writeKey", found=found)
+
+
+def _ids(call: Call, payload: Payload) -> Iterator[Problem]:
+    ids = [(field, payload.get(field)) for field in ("userId", "anonymousId")]
+    if all(value is None for _, value in ids):
+        yield problem("no_user_anon_id")
+    for field, value in ids:
+        if value is not None and not _filled(value):
+            yield _not_string("id_not_string", field, value, call)
+
+
+def _event(call: Call, event: JSON) -> Iterator[Problem]:
+    if event is None or event == "":
+        yield problem("event_not_defined", "event")
+    elif not isinstance(event, str):
+        yield _not_string("event_not_string", "event", event, call)
+
+
+def _filled(value: JSON) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _not_string(code: str, field: str, value: JSON, call: Call) -> Problem:
+    repeated = call.form is Form.FLAT and isinstance(value, list)
+    mend = (
+        "The parameter stands in the URL more than once, which makes an array." if repeated else ""
+    )
+    return problem(code, field, value=value, mend=mend)

@@ -1,0 +1,1 @@
+"""The recording format, and what may leave the building in it."""

@@ -1,0 +1,178 @@
+"""A whole recording: its head, its hits, its end, and what it is evidence of."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from itertools import pairwise
+
+from pixel_emulator.core.calls import JSON, Dialect, Evidence, Hit, Payload
+from pixel_emulator.core.json_text import kind
+from pixel_emulator.core.mistakes import Document
+from pixel_emulator.core.recordings.entry import read_hit, time_text
+from pixel_emulator.core.recordings.fields import Field
+
+VERSION = 1
+"""The format that is written, and the newest that is read."""
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+class Redaction(StrEnum):
+    """What was made unreadable in a recording."""
+
+    WRITE_KEYS = "write-keys"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """Where a recording comes from: `run` and `shard` tell runs and their parts from each other,
+    `tool` is the version that wrote it, `created` is aware and in UTC."""
+
+    created: datetime
+    run: str
+    tool: str
+    dialect: Dialect = Dialect.DOCUMENTED
+    redaction: Redaction = Redaction.WRITE_KEYS
+    shard: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """What a run that ended cleanly counted, and why calls may be missing all the same."""
+
+    calls: int
+    connections: int
+    gaps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """A recording that was read: without `end` it is open; `torn` means that its last part was
+    cut off and left out."""
+
+    file: str
+    head: Head
+    hits: tuple[Hit, ...]
+    end: End | None = None
+    torn: bool = False
+
+    def evidence(self, *, allow_open: bool = False) -> Evidence:
+        """The hits, and every reason why some may be missing."""
+        return Evidence(
+            hits=self.hits,
+            connections=self.end.connections if self.end else min(1, len(self.hits)),
+            gaps=tuple(self._gaps(allow_open=allow_open)),
+            masked=self.head.redaction is Redaction.WRITE_KEYS,
+        )
+
+    def _gaps(self, *, allow_open: bool) -> Iterator[str]:
+        if self.torn:
+            yield f"{self.file} is torn: what follows call {len(self.hits)} was cut off"
+        elif self.end is None and not allow_open:
+            yield f"{self.file} has no `end`: its run is not over, or was killed (--allow-open)"
+        end = self.end
+        if end is not None and end.calls != len(self.hits):
+            yield f"{self.file} holds {len(self.hits)} calls, but its `end` counts {end.calls}"
+        for before, after in pairwise((0, *(hit.seq for hit in self.hits))):
+            if after != before + 1:
+                yield f"{self.file}: call {before + 1} should come next, but call {after} does"
+        yield from end.gaps if end else ()
+
+
+def opening(head: Head) -> Payload:
+    """The head as plain data."""
+    return {
+        "pixel_recording": VERSION,
+        "created": time_text(head.created),
+        "run": head.run,
+        "shard": head.shard,
+        "tool": head.tool,
+        "dialect": head.dialect.value,
+        "redaction": head.redaction.value,
+    }
+
+
+def ending(end: Payload) -> Payload:
+    """The end as plain data; `connections` comes last, so that an end which is cut off lacks it."""
+    others = {key: value for key, value in end.items() if key != "connections"}
+    return {"end": {**others, "connections": end.get("connections", 0)}}
+
+
+def parse(document: Document, *, torn: bool = False) -> Recording:
+    """Read a recording; `torn` says that the end of the file had to be left out.
+
+    A last entry without its digest, and an `end` without its last line, are cut off too. Raises
+    InputError for what is no recording, one of a newer version, and wrong values.
+    """
+    root = Field(document, (), document.data)
+    _check_version(root)
+    entries = list(root["calls"].items())
+    end = root["end"] if "end" in root.map() else None
+    if end is None and entries and not _is_whole(entries[-1].value):
+        entries, torn = entries[:-1], True
+    if end is not None and (end.value is None or "connections" not in end.map()):
+        end, torn = None, True
+    return Recording(
+        file=document.file,
+        head=_head(root),
+        hits=tuple(map(read_hit, entries)),
+        end=None if end is None else _end(end),
+        torn=torn,
+    )
+
+
+def _check_version(root: Field) -> None:
+    data = root.value
+    if not isinstance(data, dict) or "pixel_recording" not in data:
+        found = "is empty" if data is None else f"is {_described(data)}"
+        raise root.error(f"{found}; a recording begins with `pixel_recording: {VERSION}`")
+    version = root["pixel_recording"]
+    if version.number() > VERSION:
+        raise version.error(
+            f"was written by a newer version (format {version.value}; this one reads {VERSION}): "
+            "upgrade pixel-emulator"
+        )
+    if version.number() != VERSION:
+        raise version.wrong(str(VERSION))
+    if "calls" not in data:
+        raise root.error("is cut off before its `calls:`, so it holds nothing")
+
+
+def _described(data: JSON) -> str:
+    if not isinstance(data, dict):
+        return f"of type {kind(data)}"
+    kinds = {
+        "expect": "a scenario",
+        "scenarios": "a scenario",
+        "steps": "a scenario",
+        "log": "a HAR",
+    }
+    found = next((kinds[key] for key in data if key in kinds), None)
+    return found or f"something else: its first key is `{next(iter(data), '')}`"
+
+
+def _is_whole(data: JSON) -> bool:
+    digest = data.get("digest") if isinstance(data, dict) else None
+    return isinstance(digest, str) and _DIGEST.fullmatch(digest) is not None
+
+
+def _head(root: Field) -> Head:
+    return Head(
+        created=root["created"].time(),
+        run=root["run"].text(""),
+        tool=root["tool"].text(""),
+        dialect=root["dialect"].choice(Dialect),
+        redaction=root["redaction"].choice(Redaction),
+        shard=None if root["shard"].value is None else root["shard"].text(),
+    )
+
+
+def _end(end: Field) -> End:
+    return End(
+        calls=end["calls"].number(),
+        connections=end["connections"].number(),
+        gaps=tuple(each.text() for each in end["gaps"].items()),
+    )

@@ -1,0 +1,187 @@
+"""What may leave the building: a hit without its write keys, in the payload and all it came in.
+
+Masking works on what a text says and keeps how it is spelled: percent and JSON escapes, the
+base64 alphabet, its padding and line breaks. So a redacted URL decodes to the redacted payload.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from itertools import islice
+
+from pixel_emulator.core.calls import Dialect, Form, Hit, Problem
+from pixel_emulator.core.endpoint import base64_data
+from pixel_emulator.core.endpoint.pixel import decode
+from pixel_emulator.core.endpoint.query import parse_query
+from pixel_emulator.core.recordings.masking import SHORTEST, hide, mask
+from pixel_emulator.core.recordings.spelling import JSON_STRING, PERCENT
+from pixel_emulator.core.recordings.write_keys import (
+    is_json_object,
+    is_write_key,
+    key_strings,
+    keys_in,
+    open_data,
+    strings,
+    text_of_wire,
+    wire_of_text,
+)
+
+_FIRST_CHARACTERS = re.compile(r"(?:%[0-9A-Fa-f]{2}|.){0,8}", re.DOTALL)
+_LINE_BREAKS = re.compile(r"([\r\n]+)")
+_EXCERPT = re.compile(r"[\w+/=%-]{9,}", re.ASCII)
+
+
+def redact(hit: Hit, known: Iterable[str] = ()) -> Hit:
+    """The hit with every write key masked, wherever it stands.
+
+    Write keys are the strings under `writeKey` in the payload or the query, and the `known` ones.
+    `data` that cannot be read is withheld but for its first characters, its length and its
+    SHA-256. The payload becomes what the redacted target says.
+    """
+    target = hit.request.target.decode("latin-1")
+    headers = [(name, _header_to_wire(value)) for name, value in hit.request.headers]
+    found = {*known, *keys_in(target)}.union(*(keys_in(value) for _, value in headers))
+    keys = sorted((key for key in found if len(key) >= SHORTEST), key=lambda key: (-len(key), key))
+    call = hit.call
+    redaction = _Redaction(tuple(keys), raw_json=call is None or call.form is Form.JSON)
+    masked = redaction.address(target, withhold=True)
+    request = replace(
+        hit.request,
+        target=masked.encode("latin-1"),
+        host=hide(hit.request.host, keys),
+        headers=tuple(
+            (name, _wire_to_header(redaction.address(value, withhold=False)))
+            for name, value in headers
+        ),
+    )
+    problems = hit.problems and redaction.problems(hit.problems, target, masked)
+    if call is not None and call.payload is not None:
+        payload = decode(call.type, request.query, Dialect.DOCUMENTED).payload
+        call = replace(call, payload=payload)
+    if call is not None and call.problems:
+        call = replace(call, problems=redaction.problems(call.problems, target, masked))
+    return replace(hit, request=request, call=call, problems=problems)
+
+
+@dataclass(frozen=True, slots=True)
+class _Redaction:
+    """How one hit is redacted: the keys, longest first, and whether `data` may be raw JSON."""
+
+    keys: tuple[str, ...]
+    raw_json: bool
+
+    def address(self, address: str, *, withhold: bool) -> str:
+        """A URL, or any text that may hold one, as Latin-1 characters."""
+        path, mark, query = address.partition("?")
+        pairs = (self._pair(pair, withhold=withhold) for pair in query.split("&"))
+        return PERCENT.change(path, self._hide_wire) + mark + "&".join(pairs)
+
+    def problems(
+        self, problems: tuple[Problem, ...], before: str, after: str
+    ) -> tuple[Problem, ...]:
+        """Problems without keys, and without excerpts of what the address says no more."""
+        old, new = "\n".join(_says(before)), "\n".join(_says(after))
+
+        def shorten(excerpt: re.Match[str]) -> str:
+            gone = excerpt[0] in old and excerpt[0] not in new
+            return f"{excerpt[0][:3]}…" if gone else excerpt[0]
+
+        return tuple(
+            replace(
+                each,
+                path=hide(each.path, self.keys),
+                message=_EXCERPT.sub(shorten, hide(each.message, self.keys)),
+            )
+            for each in problems
+        )
+
+    def _pair(self, pair: str, *, withhold: bool) -> str:
+        name, equals, value = pair.partition("=")
+        said = PERCENT.text(name)
+        if said == "data" and value:
+            value = self._data(value, withhold=withhold)
+        else:
+            value = PERCENT.change(value, _mask_wire if is_write_key(said) else self._hide_wire)
+        changed = PERCENT.change(name, self._hide_wire) + equals + value
+        # Segment discards a pair with a bad escape, so it must stay a bad one.
+        return f"{changed}%" if _is_malformed(pair) and not _is_malformed(changed) else changed
+
+    def _data(self, value: str, *, withhold: bool) -> str:
+        text, decoded = open_data(PERCENT.text(value))
+        if (decoded or self.raw_json) and is_json_object(text):
+            return PERCENT.change(value, self._hide_data)
+        hidden = PERCENT.change(value, self._hide_wire)
+        return _withheld(value, hidden) if withhold else hidden
+
+    def _hide_data(self, value: str) -> str:
+        text, decoded = open_data(value)
+        data = self._hide_json(text).encode(errors="surrogateescape")
+        if decoded is None:
+            return data.decode("latin-1")
+        data = base64_data.encode(data, decoded.alphabet, padded=decoded.padded)
+        return _broken_as(value, data.decode())
+
+    def _hide_json(self, text: str) -> str:
+        text = _change(text, key_strings(text), mask)
+        if "\\" not in text and self._hide(text) == text:
+            return text
+        return _change(text, strings(text), self._hide)
+
+    def _hide(self, text: str) -> str:
+        return hide(text, self.keys)
+
+    def _hide_wire(self, wire: str) -> str:
+        return wire_of_text(self._hide(text_of_wire(wire)))
+
+
+def _change(text: str, spans: Iterable[tuple[int, int]], change: Callable[[str], str]) -> str:
+    """Change some strings of a JSON text."""
+    pieces, done = [], 0
+    for start, end in spans:
+        pieces += [text[done:start], JSON_STRING.change(text[start:end], change)]
+        done = end
+    return "".join(pieces) + text[done:]
+
+
+def _is_malformed(pair: str) -> bool:
+    return bool(parse_query(pair.encode("latin-1")).malformed)
+
+
+def _mask_wire(wire: str) -> str:
+    return wire_of_text(mask(text_of_wire(wire)))
+
+
+def _withheld(value: str, hidden: str) -> str:
+    """The first characters of a raw value with its keys hidden; of it all, length and SHA-256."""
+    first = _FIRST_CHARACTERS.match(hidden)
+    shown = first[0] if first else ""
+    if shown == hidden:
+        return shown
+    digest = sha256(value.encode("latin-1")).hexdigest()
+    return f"{shown}...[{len(value) - len(shown)}-characters-withheld,sha256:{digest}]"
+
+
+def _broken_as(old: str, new: str) -> str:
+    """`new` with the line breaks of `old`."""
+    pieces = iter(new)
+    return "".join(
+        piece if piece[:1] in ("\r", "\n") else "".join(islice(pieces, len(piece)))
+        for piece in _LINE_BREAKS.split(old)
+    )
+
+
+def _says(address: str) -> Iterator[str]:
+    """An address as it stands, unescaped, and what its data hold."""
+    said = PERCENT.text(address)
+    yield from (address, said)
+    for value in re.findall(r"[?&]data=([^&]*)", said):
+        yield open_data(value)[0]
+
+
+def _header_to_wire(value: str) -> str:
+    return value.encode(errors="surrogatepass").decode("latin-1")
+
+
+def _wire_to_header(wire: str) -> str:
+    return wire.encode("latin-1").decode(errors="surrogatepass")

@@ -1,0 +1,1 @@
+"""The assertion language: from plain data to expectations."""

@@ -1,0 +1,1 @@
+"""Expectations against calls: the verdict, and how it is told."""

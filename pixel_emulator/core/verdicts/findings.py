@@ -1,0 +1,50 @@
+"""The policies: which calls of a run are findings, and how badly each scenario takes them."""
+
+from collections.abc import Iterator, Sequence
+
+from pixel_emulator.core.calls import Hit, Outcome, Severity
+from pixel_emulator.core.scenarios.expectation import Level, Policy, Scenario, codes, name_of
+from pixel_emulator.core.verdicts.verdict import Finding
+
+_POLICIES = {
+    Outcome.DELIVERED: (Policy.UNEXPECTED,),
+    Outcome.DAMAGED: (Policy.UNEXPECTED, Policy.DAMAGED),
+    Outcome.DUPLICATE: (Policy.DUPLICATES,),
+    Outcome.DROPPED: (Policy.DROPPED,),
+    Outcome.UNHANDLED: (Policy.UNHANDLED,),
+}
+
+
+def find(
+    scenarios: Sequence[Scenario],
+    hits: Sequence[Hit],
+    accepting: Sequence[Sequence[tuple[int, ...]]],
+) -> Iterator[Finding]:
+    """Each finding once, in the order of the hits.
+
+    `accepting` holds, for each scenario, which of its expectations accept which hit. A damaged
+    call concerns the scenarios that accept it, or all where none does.
+    """
+    for hit, *indexes in zip(hits, *accepting, strict=True):
+        wanted = list(map(bool, indexes))
+        for policy in _POLICIES[hit.outcome]:
+            if any(wanted) and policy in (Policy.UNEXPECTED, Policy.DROPPED):
+                continue
+            elsewhere = policy is Policy.DAMAGED and any(wanted)
+            levels = tuple(
+                Level.IGNORE if elsewhere and not is_wanted else _level(each, policy, hit)
+                for each, is_wanted in zip(scenarios, wanted, strict=True)
+            )
+            if set(levels) != {Level.IGNORE}:
+                yield Finding(policy=policy, hit=hit, levels=levels)
+
+
+def _level(scenario: Scenario, policy: Policy, hit: Hit) -> Level:
+    if policy is Policy.UNEXPECTED and scenario.same_event and hit.call:
+        mentioned = scenario.mentions(hit.call.type, name_of(hit))
+        return Level.FAIL if mentioned else Level.IGNORE
+    if policy is Policy.DAMAGED:
+        damage = set(codes(hit, Severity.DAMAGE))
+        if damage and damage <= scenario.accepted:
+            return Level.IGNORE
+    return scenario.levels[policy]

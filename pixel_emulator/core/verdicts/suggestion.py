@@ -1,0 +1,34 @@
+"""The YAML that would expect a call, to be copied into a scenario."""
+
+from pixel_emulator.core import yaml_text
+from pixel_emulator.core.calls import JSON, NAMED_BY, Hit, Payload
+from pixel_emulator.core.scenarios.reader import escaped
+
+_IDS = ("userId", "anonymousId", "previousId", "groupId")
+_LONGEST = 200  # characters: what is copied must not be cut, and a report is not a data dump
+
+
+def suggestion(hit: Hit, times: int = 1) -> str:
+    """A list item of `expect` that `times` such calls meet; empty where a value is too long."""
+    if hit.call is None:
+        return ""
+    payload = hit.call.payload or {}
+    named = NAMED_BY[hit.call.type]
+    name = payload.get(named)
+    item: Payload = {hit.call.type: _written(name) if isinstance(name, str) else None}
+    # An anonymousId changes from visitor to visitor, so a userId speaks for it.
+    ids = [key for key in _IDS if key != "anonymousId" or payload.get("userId") is None]
+    for key in ids:
+        value = payload.get(key)
+        if isinstance(value, str | int | float) and (key != named or not isinstance(name, str)):
+            item[key] = _written(value)
+    if times > 1:
+        item["times"] = times
+    lines = yaml_text.write([item]).splitlines()
+    if item[hit.call.type] is None:
+        lines[0] = f"- {hit.call.type}:"
+    return "" if any(len(line) > _LONGEST for line in lines) else "\n".join(lines)
+
+
+def _written(value: JSON) -> JSON:
+    return escaped(value) if isinstance(value, str) else value

@@ -1,0 +1,136 @@
+"""The verdict on a run, as plain data: what was met, what was not, and the story behind it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pixel_emulator.core.calls import Hit, Outcome
+from pixel_emulator.core.scenarios.expectation import Expectation, Level, Policy, Scenario
+from pixel_emulator.core.verdicts.nearest import Nearest
+
+
+class Status(StrEnum):
+    """What a verdict comes to."""
+
+    MET = "met"
+    UNMET = "unmet"
+    INCOMPLETE = "incomplete"
+
+
+EXIT_CODES = {Status.MET: 0, Status.UNMET: 1, Status.INCOMPLETE: 3}
+
+
+class Story(StrEnum):
+    """What happened to one expectation."""
+
+    MET = "met"
+    NOT_SENT = "not sent"
+    DIFFERENT = "sent, but different"
+    DROPPED = "sent, but Segment would drop it"
+    REPEATED = "sent, but with a messageId that was seen before"
+    KEPT = "sent, but Segment would keep it"
+    TOO_FEW = "not sent often enough"
+    TWICE = "sent twice"
+    TOO_MANY = "sent too often"
+    FORBIDDEN = "sent, but it must not be"
+
+
+_STORIES = {Outcome.DROPPED: Story.DROPPED, Outcome.DUPLICATE: Story.REPEATED}
+
+
+@dataclass(frozen=True, slots=True)
+class Surplus:
+    """A call that an expectation matches and has no room for.
+
+    `twin` is the claimed call that it repeats, but for fields that change with every sending.
+    `differs` are the paths at which it differs from its twin, or else from the first claim.
+    """
+
+    hit: Hit
+    twin: Hit | None = None
+    differs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectationResult:
+    """One expectation with the calls that it claims, those too many, and those that come close."""
+
+    expectation: Expectation
+    claims: tuple[Hit, ...]
+    surplus: tuple[Surplus, ...] = ()
+    nearest: tuple[Nearest, ...] = ()
+
+    @property
+    def got(self) -> int:
+        """How many calls matched."""
+        return len(self.claims) + len(self.surplus)
+
+    @property
+    def met(self) -> bool:
+        """Whether the number of calls is in the wanted range."""
+        return not self.surplus and len(self.claims) >= self.expectation.times.low
+
+    @property
+    def story(self) -> Story:
+        """What happened, in a word."""
+        if self.met:
+            return Story.MET
+        if self.expectation.times.high == 0:
+            return Story.FORBIDDEN
+        if self.surplus:
+            return Story.TWICE if all(each.twin for each in self.surplus) else Story.TOO_MANY
+        if not self.nearest:
+            return Story.TOO_FEW if self.claims else Story.NOT_SENT
+        outcome = self.nearest[0].hit.outcome
+        if self.expectation.dropped:
+            return Story.DIFFERENT if outcome is Outcome.DROPPED else Story.KEPT
+        return _STORIES.get(outcome, Story.DIFFERENT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A call that a policy speaks of; `levels` are those of the scenarios, in their order."""
+
+    policy: Policy
+    hit: Hit
+    levels: tuple[Level, ...]
+
+    @property
+    def level(self) -> Level:
+        """The strictest of the levels."""
+        return max(self.levels, key=list(Level).index)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScenarioResult:
+    """One scenario with the results of its expectations."""
+
+    scenario: Scenario
+    expectations: tuple[ExpectationResult, ...]
+    status: Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """All that is to be said about a run.
+
+    `gaps` are sentences about what the evidence may lack; with any of them nothing is met.
+    """
+
+    scenarios: tuple[ScenarioResult, ...]
+    findings: tuple[Finding, ...]
+    hits: tuple[Hit, ...]
+    connections: int
+    gaps: tuple[str, ...] = ()
+
+    @property
+    def status(self) -> Status:
+        """Incomplete evidence goes before everything else."""
+        statuses = {each.status for each in self.scenarios}
+        if self.gaps or Status.INCOMPLETE in statuses:
+            return Status.INCOMPLETE
+        return Status.UNMET if Status.UNMET in statuses else Status.MET
+
+    @property
+    def exit_code(self) -> int:
+        """0 met, 1 unmet, 3 incomplete."""
+        return EXIT_CODES[self.status]

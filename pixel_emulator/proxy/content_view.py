@@ -1,0 +1,69 @@
+"""The view "Segment Pixel" of mitmproxy's tools: what a request says, and what is wrong with it."""
+
+from collections.abc import Callable
+
+from mitmproxy import contentviews, http
+
+from pixel_emulator.config import Settings
+from pixel_emulator.core import json_text
+from pixel_emulator.core.calls import JSON, Dialect
+from pixel_emulator.core.endpoint.pixel import route
+from pixel_emulator.core.problems.judgement import judge
+from pixel_emulator.core.yaml_text import nests_too_deep, write
+from pixel_emulator.proxy.addon import request_of
+from pixel_emulator.proxy.hosts import folded
+
+
+class SegmentPixel(contentviews.Contentview):
+    """Shows a pixel call as YAML, beside its request and beside the GIF."""
+
+    name = "Segment Pixel"
+    syntax_highlight = "yaml"
+
+    def __init__(self, settings: Callable[[], Settings]) -> None:
+        self._settings = settings
+
+    def prettify(self, _data: bytes, metadata: contentviews.Metadata) -> str:
+        """Judge the flow's request by itself; raises ValueError where there is none."""
+        flow = _pixel_flow(metadata)
+        if flow is None:
+            raise ValueError("not a pixel request")
+        settings = self._settings()
+        request = request_of(flow, folded(flow.request.pretty_host))
+        judgement = judge(request, Dialect(settings.dialect), settings.sources())
+        call = judgement.call
+        problems: list[JSON] = [
+            {
+                "code": each.code,
+                "severity": each.severity.value,
+                "path": each.path,
+                "message": each.message,
+                "source": each.source.value,
+            }
+            for each in judgement.problems
+        ]
+        shown: dict[str, JSON] = {
+            "type": call.type.value if call else None,
+            "outcome": judgement.outcome.value,
+            "form": call.form.value if call else None,
+            "problems": problems,
+            "payload": _shallow(call.payload) if call else None,
+        }
+        return write(shown)
+
+    def render_priority(self, _data: bytes, metadata: contentviews.Metadata) -> float:
+        """Above all of mitmproxy's own views for pixel calls, else never."""
+        return 2 if _pixel_flow(metadata) else -1
+
+
+def _shallow(value: JSON) -> JSON:
+    """The value, or its JSON text where it nests deeper than YAML is written."""
+    return json_text.write(value) if nests_too_deep(value) else value
+
+
+def _pixel_flow(metadata: contentviews.Metadata) -> http.HTTPFlow | None:
+    flow = metadata.flow
+    if not isinstance(flow, http.HTTPFlow):
+        return None
+    path = flow.request.data.path.partition(b"?")[0]
+    return flow if route(flow.request.method, path).type else None

@@ -1,0 +1,144 @@
+"""The locks: what keeps every byte from the emulated hosts, and leaves other hosts alone."""
+
+import re
+import time
+
+from mitmproxy import connection, exceptions, http, tls
+from mitmproxy.proxy import context, layer, layers, mode_specs, server_hooks
+
+from pixel_emulator.config import Settings
+from pixel_emulator.journal import Journal
+from pixel_emulator.proxy.hosts import (
+    Hosts,
+    addresses,
+    folded,
+    is_loopback,
+    is_off_limits,
+    leads_here,
+)
+
+# The modes in which clients know of the proxy, and may also speak to it directly.
+_EXPLICIT = (mode_specs.RegularMode, mode_specs.UpstreamMode)
+_REQUEST_LINE = re.compile(rb"[A-Z]+ [/*]")
+_HOST_HEADER = re.compile(rb"\nhost:[ \t]*([^\s:]*)", re.IGNORECASE)
+
+
+class Locks:
+    """The hooks that come before a request.
+
+    Every CONNECT is answered here, so that mitmproxy's `eager` strategy opens nothing before the
+    host is known, and `server_connect` refuses what would still be opened towards an emulated
+    one. Other hosts are tunnelled as they are, but for those that nobody may be led to.
+    """
+
+    name = "pixel_emulator_locks"
+
+    def __init__(self, settings: Settings, journal: Journal) -> None:
+        self._hosts = Hosts.of(settings.hosts)
+        self._settings = settings
+        self._journal = journal
+        self._tunnels: set[str] = set()  # the ids of clients whose tunnel ends here
+
+    def host_of(self, flow: http.HTTPFlow) -> str | None:
+        """The emulated host that a request means, or its name for ourselves; None for others."""
+        request, client = flow.request, flow.client_conn
+        return self._hosts.match(client.sni, request.host, request.pretty_host) or _own_name(
+            client, request.host, request.port
+        )
+
+    def tls_host_of(self, opening: context.Context) -> str | None:
+        """The same for a TLS handshake."""
+        client, address = opening.client, opening.server.address
+        if address is None:  # no tunnel: TLS with the port itself
+            address = (client.sni or client.sockname[0], client.sockname[1])
+        return self._hosts.match(client.sni, address[0]) or _own_name(client, *address[:2])
+
+    async def http_connect(self, flow: http.HTTPFlow) -> None:
+        """Open a tunnel without opening a connection, or refuse in words that a client shows."""
+        host, port, client = flow.request.host, flow.request.port, flow.client_conn
+        if name := self._hosts.match(host):
+            flow.request.host = name  # our CA permits no leaf for `host.`
+        if name or _own_name(client, host, port):
+            self._tunnels.add(client.id)
+        elif refusal := await self._refusal(host, port, client):
+            flow.response = http.Response.make(502, f"{refusal}\n", {"content-type": "text/plain"})
+            return
+        now = time.time()
+        flow.response = http.Response(
+            b"HTTP/1.1", 200, b"Connection established", http.Headers(), b"", None, now, now
+        )
+
+    def next_layer(self, data: layer.NextLayer) -> None:
+        """Tunnel byte for byte what is not TLS, unless it is HTTP that means an emulated host."""
+        client = data.context.client
+        start: bytes = data.data_client()
+        if client.transport_protocol != "tcp" or not isinstance(client.proxy_mode, _EXPLICIT):
+            return
+        if len(start) < len(b"\x16\x03\x01"):
+            raise exceptions.AddonHalt  # wait for more: mitmproxy would take it for raw TCP
+        if data.context.server.address is None or client.id in self._tunnels:
+            return
+        head, complete, _ = start.partition(b"\r\n\r\n")
+        if _REQUEST_LINE.match(start):
+            header = _HOST_HEADER.search(head)
+            if not complete or (header and self._hosts.match(header[1].decode("latin-1"))):
+                return
+        elif start.startswith(b"\x16\x03"):
+            return
+        data.layer = layers.TCPLayer(data.context, ignore=True)
+
+    def tls_clienthello(self, data: tls.ClientHelloData) -> None:
+        """Decrypt nothing but what means an emulated host or ourselves."""
+        client, server = data.context.client, data.context.server
+        name = self.tls_host_of(data.context)
+        if name is None:
+            data.ignore_connection = True
+            return
+        if client.transport_protocol == "tcp" and not self._settings.http2:
+            client.alpn = b"http/1.1"  # TlsConfig then offers nothing else
+        if self._hosts.match(name):
+            self._tunnels.add(client.id)
+            if server.address and not server.connected:
+                server.address = (name, server.address[1])  # our CA permits no leaf for an address
+
+    async def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
+        """Refuse every connection to an emulated host, and to what nobody may be led to."""
+        server, client, earlier = data.server, data.client, data.server.error
+        server.error = "pixel_emulator could not check this connection"  # holds if we raise
+        host, port = server.address[:2] if server.address else ("", 0)
+        if client.id in self._tunnels or self._hosts.match(host, server.sni, client.sni):
+            server.error = "pixel_emulator emulates this host: nothing is ever sent to it"
+        else:
+            server.error = earlier or await self._refusal(host, port, client)
+
+    def client_disconnected(self, client: connection.Client) -> None:
+        """Forget a client's tunnel."""
+        self._tunnels.discard(client.id)
+
+    async def _refusal(self, host: str, port: int, client: connection.Client) -> str | None:
+        """Why nobody is led to an other host, in one sentence; None if it is allowed."""
+        if self._settings.offline:
+            reason: str | None = "it is not emulated, and --offline refuses all other hosts"
+        else:
+            reasons = (self._objection(each, port, client) for each in await addresses(host))
+            reason = next(filter(None, reasons), None)
+        if reason is None:
+            return None
+        self._journal.refused(folded(host))
+        return f"pixel_emulator refuses to connect to {host}: {reason}."
+
+    def _objection(self, address: str, port: int, client: connection.Client) -> str | None:
+        if is_off_limits(address):
+            return f"{address} is link-local or a cloud's metadata service"
+        if _own_name(client, address, port):
+            return f"{address}:{port} is pixel_emulator itself"
+        if leads_here(address) and not is_loopback(self._settings.host):
+            return f"{address} is this machine, and we listen to others (host is not loopback)"
+        return None
+
+
+def _own_name(client: connection.Client, host: str, port: int) -> str | None:
+    """The host, folded, if together with the port it means the address that we listen on."""
+    own = leads_here(host) or folded(host) == client.sockname[0]
+    explicit = isinstance(client.proxy_mode, _EXPLICIT)
+    return folded(host) if own and explicit and port == client.sockname[1] else None

@@ -1,0 +1,1 @@
+"""Trust stores: theirs plus ours, as PEM and for Java."""
