@@ -1,6 +1,9 @@
 """What all tests share."""
 
+import base64
 import io
+import re
+import signal
 import sys
 
 import hypothesis
@@ -13,6 +16,13 @@ def pytest_addoption(parser):
     parser.addoption(
         "--no-skips", action="store_true", help="Fail if a test was skipped, as CI must."
     )
+
+
+def pytest_configure():
+    # A background job of a shell ignores these, and so would every program that a test starts.
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def pytest_sessionfinish(session, exitstatus):
@@ -39,3 +49,28 @@ def run_cli(capsys, monkeypatch):
         return code, out, err
 
     return run
+
+
+_KEY = re.compile(rb"wk_(?:test|demo)_[0-9A-Za-z_]{6,}")
+_RUN = re.compile(rb"[A-Za-z0-9+/_-]{16,}")
+
+
+@pytest.fixture(autouse=True)
+def no_write_key_in_any_recording(request):
+    """Whatever a test records with masked keys holds none of them, decoded or not."""
+    yield
+    if "tmp_path" not in request.fixturenames:
+        return
+    for path in request.getfixturevalue("tmp_path").rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            data = path.read_bytes()
+            if data.startswith(b"pixel_recording:") and b"redaction: write-keys" in data[:400]:
+                assert not _keys_in(data), f"{path} holds write keys"
+
+
+def _keys_in(data):
+    texts = [data]
+    for run in _RUN.findall(data.replace(b"%2B", b"+").replace(b"%2F", b"/")):
+        plain = run.translate(bytes.maketrans(b"-_", b"+/"))
+        texts += [base64.b64decode(plain[at:][: (len(plain) - at) // 4 * 4]) for at in range(4)]
+    return [key for text in texts for key in _KEY.findall(text)]

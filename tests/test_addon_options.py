@@ -11,6 +11,7 @@ from mitmproxy.addons import proxyserver
 from mitmproxy.test import taddons
 
 from pixel_emulator.config import Settings, settings
+from pixel_emulator.proxy.addon import MITMPROXY
 from pixel_emulator.proxy.addon_options import ConfiguredEmulator
 from tests.test_addon import flow_of
 
@@ -94,3 +95,26 @@ def test_connections_are_lazy_unless_they_are_made_eager_later():
         assert tctx.options.connection_strategy == "lazy"
         tctx.configure(emulator, connection_strategy="eager")
         assert tctx.options.connection_strategy == "eager"
+
+
+def test_what_the_journal_could_not_do_is_said_aloud_once(caplog: pytest.LogCaptureFixture):
+    with context() as (emulator, _):
+        emulator.running()
+        emulator.journal.fail("the disk is full")
+        emulator.response(flow_of())
+        emulator.response(flow_of())
+        emulator.journal.fail("still full")
+        emulator.done()
+    errors = [each.message for each in caplog.records if each.levelname == "ERROR"]
+    assert errors == ["the disk is full", "still full"]
+
+
+def test_what_mitmproxy_logged_is_a_failure_and_not_said_again(caplog: pytest.LogCaptureFixture):
+    with context() as (emulator, _):
+        emulator.running()
+        MITMPROXY.error("a hook has raised")
+        emulator.response(flow_of())
+        emulator.done()
+    assert emulator.journal.failures == ("mitmproxy: a hook has raised",)
+    errors = [each.message for each in caplog.records if each.levelname == "ERROR"]
+    assert errors == ["a hook has raised"]

@@ -254,12 +254,15 @@ class BrokenJournal(Journal):
         raise RuntimeError(f"no room for {request!r:.20}")
 
 
-def test_an_exception_of_ours_still_answers_the_gif_and_is_a_failure():
+def test_an_exception_of_ours_still_answers_the_gif_and_is_a_failure(
+    caplog: pytest.LogCaptureFixture,
+):
     journal = BrokenJournal(SETTINGS)
     with Emulator(SETTINGS, journal) as e:
         assert through_https(e).is_pixel
     [failure] = journal.failures
     assert "no room for PixelRequest" in failure
+    assert caplog.records == []  # the log of the user's process is not ours
 
 
 class NotingJournal(Journal):

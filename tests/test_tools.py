@@ -112,10 +112,29 @@ def test_a_mistake_in_an_option_ends_the_start(
     assert message in refused(tmp_path, *command, *options)
 
 
-def test_a_mistake_in_the_configuration_file_ends_the_start(tmp_path: Path):
-    (tmp_path / "config.yaml").write_text("pixel_hots: [a.example]\n")
-    said = refused(tmp_path, *OURS, "dump", "--set", f"confdir={tmp_path}")
-    assert "unknown option pixel_hots" in said
+@BOTH
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("pixel_hots: [a.example]", "unknown option pixel_hots"),
+        ("pixel_offline: maybe", "Expected <class 'bool'> for pixel_offline"),
+    ],
+)
+def test_a_mistake_in_the_configuration_file_ends_the_start(
+    tmp_path: Path, command: list[str], line: str, message: str
+):
+    (tmp_path / "config.yaml").write_text(line)
+    assert message in refused(tmp_path, *command, "--set", f"confdir={tmp_path}")
+
+
+@BOTH
+def test_options_may_stand_in_the_configuration_file(tmp_path: Path, command: list[str]):
+    (tmp_path / "config.yaml").write_text("pixel_hosts: [a.example]\npixel_offline: true\n")
+    with (
+        running(tmp_path, *command, "--set", f"confdir={tmp_path}") as (port, _),
+        connect(port) as client,
+    ):
+        assert ask(client, get(f"http://a.example{PIXEL}", "a.example")).is_pixel
 
 
 @BOTH

@@ -79,17 +79,21 @@ class ConfiguredEmulator:
         self._failures.install()
 
     def response(self, _flow: http.HTTPFlow) -> None:
-        """Say aloud what went wrong in the journal."""
-        for message in self.journal.failures[self._told :]:
-            self._told += 1
-            if not message.startswith(FailureHandler.PREFIX):  # else it comes from the log
-                _log.error(message)
+        self._tell()
 
     def done(self) -> None:
         """End the recording."""
         if self._failures:
             self._failures.uninstall()
         self.journal.close()
+        self._tell()
+
+    def _tell(self) -> None:
+        """Say aloud what went wrong in the journal."""
+        for message in self.journal.failures[self._told :]:
+            self._told += 1
+            if not message.startswith(FailureHandler.PREFIX):  # else it comes from the log
+                _log.error(message)
 
 
 def report(given: optmanager.OptManager) -> None:
@@ -103,11 +107,11 @@ def report(given: optmanager.OptManager) -> None:
             continue
         if name not in _OWN:
             _log.error("unknown option %s%s", name, likely(name, _OWN))
-            continue
-        try:
-            given._parse_setval(given._options[name], value.val)  # noqa: SLF001 - nothing public
-        except exceptions.OptionsError as error:
-            _log.error(str(error))
+        elif strings := getattr(value, "val", None):  # from the command line, not from a file
+            try:
+                given._parse_setval(given._options[name], strings)  # noqa: SLF001 - none is public
+            except exceptions.OptionsError as error:
+                _log.error(str(error))
 
 
 def _listening(given: options.Options) -> str:

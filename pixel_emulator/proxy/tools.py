@@ -80,11 +80,10 @@ class _WithEmulator(master.Master):
         await super().run()
 
     def _trust(self) -> None:
-        """Make the CA anew, now that the hosts are known."""
+        """Make the CA anew, now that the hosts are known; TlsConfig reads it when it runs."""
         try:
             authority = Authority.create(self.directory, self.options.pixel_hosts)
         except InputError as error:
             _log.error(str(error))
             return
-        self.options.update(confdir=self.options.confdir)  # TlsConfig reads the CA again
         _log.info("The CA for the emulated hosts is %s", authority.ca)

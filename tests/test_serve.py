@@ -1,0 +1,221 @@
+"""`serve` and `env`: the ready line, the calls as they arrive, and every way to end."""
+
+import json
+import os
+import signal
+import ssl
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pixel_emulator.core.calls import CallType
+from pixel_emulator.core.endpoint.pixel import encode
+from pixel_emulator.core.mistakes import InputError
+from pixel_emulator.files import read_recording
+from pixel_emulator.ready import running
+from tests.programs import needs_curl
+from tests.wire import ask, connect, get, secured, tunnel
+
+PAYLOAD = {"writeKey": "wk_test_0000000000000000", "userId": "user_1", "event": "Email Opened"}
+PIXEL = encode(CallType.TRACK, dict(PAYLOAD))
+TARGET = PIXEL.removeprefix("https://api.segment.io")
+BROKEN = encode(CallType.TRACK, {"event": "x"}).removeprefix("https://api.segment.io")
+
+
+class Served:
+    """A running `pixel-emulator serve --json`."""
+
+    def __init__(self, *arguments: str, temporary: Path) -> None:
+        command = [sys.executable, "-m", "pixel_emulator", "serve", "--port", "0", "--json"]
+        self.process = subprocess.Popen(
+            [*command, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "TMPDIR": str(temporary)},
+        )
+        assert self.process.stdout
+        assert self.process.stderr
+        line = self.process.stdout.readline()
+        assert line, self.process.stderr.read()
+        self.ready = json.loads(line)
+        self.port: int = self.ready["port"]
+
+    def end(self, number: int = signal.SIGTERM) -> tuple[int, str, str]:
+        """Stop it; the exit code, and all that it wrote after the ready line."""
+        self.process.send_signal(number)
+        out, err = self.process.communicate(timeout=30)
+        return self.process.returncode, out, err
+
+    def hit(self, target: str = TARGET) -> None:
+        """One pixel over plain HTTP, answered."""
+        with connect(self.port) as client:
+            assert ask(client, get(target, f"127.0.0.1:{self.port}")).is_pixel
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
+    """Starts emulators; their temporary files go to a folder of the test."""
+    started: list[Served] = []
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+
+    def start(*arguments: str) -> Served:
+        started.append(Served(*arguments, temporary=temporary))
+        return started[-1]
+
+    yield start
+    for each in started:
+        if each.process.poll() is None:
+            each.end(signal.SIGKILL)
+
+
+def test_the_ready_line_says_where_and_what_to_trust(serve):
+    served = serve()
+    ready = served.ready
+    assert set(ready) == {"proxy", "url", "port", "ca", "bundle", "spki", "pid"}
+    assert ready["proxy"] == ready["url"] == f"http://127.0.0.1:{ready['port']}"
+    assert ready["pid"] == served.process.pid
+    assert "BEGIN CERTIFICATE" in Path(ready["ca"]).read_text()
+    assert Path(ready["ca"]).read_text().strip() in Path(ready["bundle"]).read_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_cleanly(serve, tmp_path, number):
+    recording = tmp_path / "out.yaml"
+    served = serve("--record", str(recording))
+    served.hit()
+    code, out, err = served.end(number)
+    assert (code, out) == (0, "")
+    assert 'delivered  track "Email Opened"  userId=user_1' in err
+    assert "1 call: 1 delivered, recorded to" in err
+    assert not list((tmp_path / "temporary").glob("pixel-emulator-[!0-9]*"))
+    found = read_recording(recording)
+    assert len(found.hits) == 1
+    assert found.evidence().gaps == ()
+
+
+def test_one_port_is_a_proxy_and_a_server_in_the_clear_and_with_tls(serve):
+    served = serve()
+    ca = Path(served.ready["ca"])
+    served.hit()
+    with secured(connect(served.port), ca, "localhost") as client:
+        assert ask(client, get(TARGET, f"localhost:{served.port}")).is_pixel
+    with secured(tunnel(served.port, "api.segment.io:443"), ca) as client:
+        assert ask(client, get(TARGET, "api.segment.io")).is_pixel
+    with connect(served.port) as client:
+        assert ask(client, get("http://api.segment.io" + TARGET, "api.segment.io")).is_pixel
+    assert "4 calls: 4 delivered" in served.end()[2]
+
+
+@pytest.mark.parametrize("calls", [0, 1, 3])
+def test_killed_at_any_moment_it_leaves_every_answered_call(serve, tmp_path, run_cli, calls):
+    recording = tmp_path / "out.yaml"
+    served = serve("--record", str(recording))
+    for _ in range(calls):
+        served.hit()
+    served.end(signal.SIGKILL)
+    found = read_recording(recording)
+    assert len(found.hits) == calls
+    assert found.end is None
+    scenario = tmp_path / "scenario.yaml"
+    scenario.write_text(f"expect:\n  - track: Email Opened\n    times: {calls}\n")
+    assert run_cli("verify", scenario, recording)[0] == 3
+    assert run_cli("verify", "--allow-open", scenario, recording)[0] == (0 if calls else 3)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full (Linux)")
+def test_a_full_disk_answers_the_gif_and_ends_with_3(serve):
+    served = serve("--record", "/dev/full")
+    served.hit()
+    code, _, err = served.end()
+    assert code == 3
+    assert "could not be recorded" in err
+    assert "No space left on device" in err
+
+
+def test_a_dropped_call_shows_its_code(serve):
+    served = serve()
+    served.hit(BROKEN)
+    err = served.end()[2]
+    assert "dropped    track" in err
+    assert "no_user_anon_id" in err
+
+
+def test_a_client_that_refuses_the_ca_is_named(serve, tmp_path):
+    served = serve("--record", str(tmp_path / "out.yaml"))
+    client = tunnel(served.port, "api.segment.io:443")
+    with client, pytest.raises(ssl.SSLCertVerificationError):
+        ssl.create_default_context().wrap_socket(client, server_hostname="api.segment.io")
+    err = served.end()[2]
+    assert "0 calls, 1 TLS handshake for api.segment.io refused by the client" in err
+    assert read_recording(tmp_path / "out.yaml").evidence().gaps
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--dialect", "strickt"], 'did you mean "strict"'),
+        (["--record", "no/such/folder/out.yaml"], "cannot write this file"),
+        (["--hosts", "not a host"], "not a host"),
+        (["--host", "203.0.113.7"], "203.0.113.7"),
+    ],
+)
+def test_a_mistake_ends_with_2_before_anything_is_served(run_cli, arguments, words):
+    code, out, err = run_cli("serve", "--port", "0", *arguments)
+    assert (code, out) == (2, "")
+    assert words in err
+
+
+def test_a_port_that_is_taken_is_a_mistake(serve, run_cli):
+    code, _, err = run_cli("serve", "--port", serve().port)
+    assert code == 2
+    assert "port" in err
+
+
+@needs_curl
+def test_env_leads_a_shell_to_the_emulator(serve, tmp_path):
+    served = serve()
+    script = (
+        f'eval "$({sys.executable} -m pixel_emulator env --port {served.port})" &&'
+        f" curl -sS -o {os.devnull} '{PIXEL}'"
+    )
+    environ = {**os.environ, "TMPDIR": str(tmp_path / "temporary")}
+    subprocess.run(["sh", "-c", script], check=True, env=environ)
+    assert "1 call: 1 delivered" in served.end()[2]
+
+
+def test_env_prints_the_flags_of_a_browser(serve, tmp_path, monkeypatch, run_cli):
+    served = serve()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    code, out, _ = run_cli("env", "--port", served.port)
+    assert code == 0
+    assert f"--ignore-certificate-errors-spki-list={served.ready['spki']}" in out
+
+
+def test_env_without_an_emulator_says_how_to_start_one(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(InputError, match="pixel-emulator serve --port 8080"):
+        running(8080)
+
+
+def test_a_folder_of_somebody_else_is_not_believed(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    folder = tmp_path / f"pixel-emulator-{os.getuid()}"
+    folder.mkdir(mode=0o777)
+    folder.chmod(0o777)
+    with pytest.raises(InputError, match="not a private folder"):
+        running(8080)
+
+
+def test_a_dead_emulator_is_forgotten(tmp_path, monkeypatch, serve):
+    served = serve()
+    served.end(signal.SIGKILL)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    with pytest.raises(InputError, match="has died"):
+        running(served.port)
+    with pytest.raises(InputError, match="no emulator"):
+        running(served.port)
