@@ -20,9 +20,14 @@ def pytest_addoption(parser):
 
 def pytest_configure():
     # A background job of a shell ignores these, and so would every program that a test starts.
-    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+    handlers = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGQUIT: signal.SIG_DFL,
+        signal.SIGHUP: signal.SIG_DFL,
+    }
+    for number, handler in handlers.items():
         if signal.getsignal(number) is signal.SIG_IGN:
-            signal.signal(number, signal.SIG_DFL)
+            signal.signal(number, handler)
 
 
 def pytest_sessionfinish(session, exitstatus):
@@ -58,10 +63,9 @@ _RUN = re.compile(rb"[A-Za-z0-9+/_-]{16,}")
 @pytest.fixture(autouse=True)
 def no_write_key_in_any_recording(request):
     """Whatever a test records with masked keys holds none of them, decoded or not."""
+    folder = request.getfixturevalue("tmp_path") if "tmp_path" in request.fixturenames else None
     yield
-    if "tmp_path" not in request.fixturenames:
-        return
-    for path in request.getfixturevalue("tmp_path").rglob("*"):
+    for path in folder.rglob("*") if folder else ():
         if path.is_file() and not path.is_symlink():
             data = path.read_bytes()
             if data.startswith(b"pixel_recording:") and b"redaction: write-keys" in data[:400]:

@@ -1,0 +1,188 @@
+"""`verify`: scenarios against recordings, offline."""
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from pixel_emulator.config import Settings
+from pixel_emulator.core.calls import CallType
+from pixel_emulator.core.endpoint.pixel import encode, request_of
+from pixel_emulator.files import open_recorder
+from pixel_emulator.journal import Journal
+
+KEY = "wk_test_0000000000000000"
+START = datetime(2030, 1, 31, 9, 0, tzinfo=UTC)
+OPENED = "expect:\n  - track: Email Opened\n"
+
+
+@pytest.fixture
+def record(tmp_path):
+    """Makes recordings of calls; each argument is an event, or a payload."""
+
+    def make(name, *calls, connections=1, closed=True, minute=0, **settings):
+        ticks = iter(range(100))
+        journal = Journal(
+            chosen := Settings(record=str(tmp_path / name), **settings),
+            recorder=open_recorder(chosen),
+            now=lambda: START + timedelta(minutes=minute, seconds=next(ticks)),
+        )
+        for _ in range(connections):
+            journal.connected()
+        for call in calls:
+            fields = {"event": call} if isinstance(call, str) else call
+            payload = {"writeKey": KEY, "userId": "user_1", **fields}
+            journal.record(request_of(encode(CallType.TRACK, payload)))
+        if closed:
+            journal.close()
+        return tmp_path / name
+
+    return make
+
+
+@pytest.fixture
+def scenario(tmp_path):
+    """Writes a scenario file."""
+
+    def write(text, name="scenario.yaml"):
+        path = tmp_path / name
+        path.write_text(text)
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("text", "calls", "code"),
+    [
+        (OPENED, ["Email Opened"], 0),
+        (OPENED, [], 1),
+        (OPENED, ["Other"], 1),
+        (OPENED, ["Email Opened", "Email Opened"], 1),
+        ("expect: []\n", [], 0),
+        ("expect: []\n", ["Email Opened"], 1),
+        (OPENED, ["Email Opened", {"event": ""}], 1),
+    ],
+)
+def test_the_exit_code_is_the_verdict(run_cli, record, scenario, text, calls, code):
+    assert run_cli("verify", scenario(text), record("out.yaml", *calls))[0] == code
+
+
+def test_silence_is_not_proven_by_a_run_that_nothing_reached(run_cli, record, scenario):
+    code, out, _ = run_cli("verify", scenario("expect: []\n"), record("out.yaml", connections=0))
+    assert code == 3
+    assert "nothing reached the emulator" in " ".join(out.split())
+
+
+def test_zero_calls_are_evidence_against_a_wish(run_cli, record, scenario):
+    assert run_cli("verify", scenario(OPENED), record("out.yaml", connections=0))[0] == 1
+
+
+def test_an_open_recording_passes_only_when_allowed(run_cli, record, scenario):
+    files = scenario(OPENED), record("out.yaml", "Email Opened", closed=False)
+    code, out, _ = run_cli("verify", *files)
+    assert code == 3
+    assert "has no `end`" in " ".join(out.split())
+    assert run_cli("verify", "--allow-open", *files)[0] == 0
+
+
+def test_a_torn_recording_never_passes(run_cli, record, scenario):
+    path = record("out.yaml", "Email Opened", "Other", closed=False)
+    path.write_bytes(path.read_bytes()[:-40])
+    code, out, _ = run_cli("verify", "--allow-open", scenario(OPENED), path)
+    assert code == 3
+    assert "is torn" in " ".join(out.split())
+
+
+def test_several_recordings_count_as_one_run(run_cli, record, scenario):
+    wanted = scenario("expect:\n  - track: First\n  - track: Second\n")
+    second = record("b.yaml", "Second", minute=1)
+    first = record("a.yaml", "First")
+    assert run_cli("verify", wanted, first)[0] == 1
+    code, out, _ = run_cli("verify", second, wanted, first)
+    assert code == 0
+    assert out.index("First") < out.index("Second")
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_write_key_is_compared_through_the_mask(run_cli, record, scenario, kept):
+    recording = record("out.yaml", "Email Opened", keep_write_keys=kept)
+    assert (KEY in recording.read_text()) is kept
+    for key, code in ((KEY, 0), (KEY[:-1] + "1", 1)):
+        wanted = scenario(f"expect:\n  - track: Email Opened\n    writeKey: {key}\n")
+        assert run_cli("verify", wanted, recording)[0] == code
+
+
+def test_masked_and_unmasked_recordings_go_together(run_cli, record, scenario):
+    wanted = scenario(f"expect:\n  - track: E\n    writeKey: {KEY}\n    times: 2\n")
+    recordings = record("a.yaml", "E"), record("b.yaml", "E", keep_write_keys=True, minute=1)
+    assert run_cli("verify", wanted, *recordings)[0] == 0
+
+
+def test_a_named_source_is_asserted_by_its_name(run_cli, record, scenario):
+    recording = record("out.yaml", "Email Opened", source=(f"email-prod={KEY}",))
+    for name, code in (("email-prod", 0), ("email-test", 1)):
+        wanted = scenario(f"expect:\n  - track: Email Opened\n    source: {name}\n")
+        assert run_cli("verify", wanted, recording)[0] == code
+
+
+def test_json_says_the_same(run_cli, record, scenario):
+    code, out, _ = run_cli(
+        "verify", "--format", "json", scenario(OPENED), record("out.yaml", "Other")
+    )
+    said = json.loads(out)
+    assert (code, said["exit_code"], said["status"]) == (1, 1, "unmet")
+
+
+def test_the_same_recording_gives_the_same_report(run_cli, record, scenario):
+    files = scenario(OPENED), record("out.yaml", "Other", {"event": ""})
+    assert run_cli("verify", *files) == run_cli("verify", *files)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("expects:\n  - track: A\n", 'did you mean "expect"'),
+        ("name: nothing\n", "expect"),
+        ("expect:\n  - trak: A\n", 'did you mean "track"'),
+        ("expect:\n  - track: 404\n", "quote"),
+        ("expect: [\n", "scenario.yaml:"),
+        ("expect:\n  - track: A\n    userId: $user\n", "not supported"),
+    ],
+)
+def test_a_mistake_in_a_scenario_has_its_place(run_cli, record, scenario, text, words):
+    code, out, err = run_cli("verify", scenario(text), record("out.yaml"))
+    assert (code, out) == (2, "")
+    assert words in err
+    assert "scenario.yaml:" in err
+
+
+@pytest.mark.parametrize("missing", ["scenario", "recording"])
+def test_both_kinds_of_files_are_needed(run_cli, record, scenario, missing):
+    given = record("out.yaml") if missing == "scenario" else scenario(OPENED)
+    code, _, err = run_cli("verify", given)
+    assert code == 2
+    assert f"no {missing}" in err
+
+
+def test_a_file_that_is_neither_says_what_it_is(run_cli, record, tmp_path):
+    path = tmp_path / "har.json"
+    path.write_text('{"log": {}}')
+    code, _, err = run_cli("verify", path, record("out.yaml"))
+    assert code == 2
+    assert "har.json" in err
+
+
+def test_it_never_imports_mitmproxy(record, scenario):
+    script = (
+        "import sys; from pixel_emulator.cli.app import main; code = main(sys.argv[1:]); "
+        "heavy = {'mitmproxy', 'cryptography'}; "
+        "sys.exit(code or 9 * any(name.split('.')[0] in heavy for name in sys.modules))"
+    )
+    files = map(str, (scenario(OPENED), record("out.yaml", "Email Opened")))
+    done = subprocess.run(
+        [sys.executable, "-c", script, "verify", *files], capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
