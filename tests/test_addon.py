@@ -140,6 +140,17 @@ def test_the_answer_of_another_addon_stands_and_the_call_is_recorded(emulator: P
     assert len(emulator.journal.hits) == 1
 
 
+def test_whatever_fails_in_our_code_the_gif_is_set_before(
+    emulator: PixelEmulator, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("pixel_emulator.proxy.addon.request_of", None)
+    flow = flow_of()
+    with pytest.raises(TypeError):
+        emulator.request(flow)
+    assert flow.response is not None
+    assert flow.response.content == GIF
+
+
 def test_a_flow_with_an_error_is_left_alone(emulator: PixelEmulator):
     flow = tflow.tflow(req=flow_of().request, err=True)
     emulator.request(flow)

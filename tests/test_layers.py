@@ -29,7 +29,7 @@ LAYERS = [
 PURE = {
     "base64", "binascii", "bisect", "collections", "dataclasses", "datetime", "decimal", "difflib",
     "enum", "functools", "hashlib", "heapq", "html", "itertools", "json", "math", "operator", "re",
-    "string", "textwrap", "types", "typing", "urllib.parse",
+    "string", "sys", "textwrap", "types", "typing", "urllib.parse",
 }  # fmt: skip
 MODULES = {
     ".".join(path.relative_to(PACKAGE).with_suffix("").parts): path

@@ -169,6 +169,7 @@ def test_what_is_no_pixel_is_answered_and_recorded_without_its_body(
     with tunnel(emulator.port, "api.segment.io:80") as client:
         reply = ask(client, sent + b'{"a": 12}')
         assert (reply.status, reply.body) == (status, body)
+        assert ("content-length" in reply.headers) is (status != 204)
         assert ask(client, get(PIXEL, "api.segment.io")).is_pixel  # the framing was right
     hit = emulator.journal.hits[0]
     assert (hit.outcome, hit.status, hit.call) == (Outcome.UNHANDLED, status, None)

@@ -150,7 +150,7 @@ def test_an_installed_package_finds_its_own_folder(tmp_path):
     run = subprocess.run(
         [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
     )
-    assert run.stdout.split() == [str(package / "scenarios"), "4"]
+    assert run.stdout.split() == [str(Path("pixel_emulator", "scenarios")), "4"]
 
 
 def test_no_sample_names_a_real_host_or_key():

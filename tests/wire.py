@@ -42,18 +42,19 @@ def ask(client: socket.socket, request: bytes) -> Reply:
 
 def read(client: socket.socket, *, bodiless: bool = False) -> Reply:
     with client.makefile("rb", buffering=0) as stream:  # what comes after the reply is not ours
-        status = int(stream.readline().split()[1])
+        version, status, *_ = stream.readline().split()
+        assert version == b"HTTP/1.1"
         headers: dict[str, str] = {}
         for line in iter(stream.readline, b"\r\n"):
             name, _, value = line.decode().partition(":")
             headers[name.lower()] = value.strip()
         # A refused CONNECT has a body after all.
-        has_body = not bodiless or status >= 400
+        has_body = not bodiless or status >= b"400"
         length = int(headers.get("content-length", 0)) if has_body else 0
         body = b""
         while len(body) < length:
             body += stream.read(length - len(body)) or b"(cut short)"
-    return Reply(status, headers, body)
+    return Reply(int(status), headers, body)
 
 
 def tunnel(port: int, authority: str) -> socket.socket:

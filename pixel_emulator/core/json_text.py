@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from sys import intern
 from typing import Never, Self
 
 from pixel_emulator.core.calls import JSON
@@ -96,7 +97,8 @@ class _RepeatedKeyError(Exception):
 
 
 def _unique(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
-    members = dict(pairs)
+    # The same keys come in every call, and a journal keeps them all.
+    members = {intern(key): value for key, value in pairs}
     if len(members) < len(pairs):
         keys = [key for key, _ in pairs]
         raise _RepeatedKeyError(next(key for key in members if keys.count(key) > 1))

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from functools import lru_cache
 
 from mitmproxy import connection, http, tls
 from mitmproxy.net.http import status_codes
@@ -134,12 +135,17 @@ def request_of(flow: http.HTTPFlow, host: str) -> PixelRequest:
         host=_storable(written or hostport(request.scheme, host, request.port)),
         http_version=request.http_version,
         headers=tuple(
-            (name.decode("latin-1").lower(), value.decode("latin-1"))
+            _header(name, value)
             for name, value in wire.headers.fields
             if name.lower() not in _WITHHELD
         ),
         client=peer[0] if peer else "",
     )
+
+
+@lru_cache(maxsize=1024)  # clients repeat themselves, and the journal keeps every request
+def _header(name: bytes, value: bytes) -> tuple[str, str]:
+    return name.decode("latin-1").lower(), value.decode("latin-1")
 
 
 def answer(response: PixelResponse, method: str = "GET") -> http.Response:

@@ -56,9 +56,7 @@ class Locks:
     async def http_connect(self, flow: http.HTTPFlow) -> None:
         """Open a tunnel without opening a connection, or refuse in words that a client shows."""
         host, port, client = flow.request.host, flow.request.port, flow.client_conn
-        if name := self._hosts.match(host):
-            flow.request.host = name  # our CA permits no leaf for `host.`
-        if name or _own_name(client, host, port):
+        if self._hosts.match(host) or _own_name(client, host, port):
             self._tunnels.add(client.id)
         elif refusal := await self._refusal(host, port, client):
             flow.response = http.Response.make(502, f"{refusal}\n", {"content-type": "text/plain"})
@@ -99,7 +97,8 @@ class Locks:
         if self._hosts.match(name):
             self._tunnels.add(client.id)
             if server.address and not server.connected:
-                server.address = (name, server.address[1])  # our CA permits no leaf for an address
+                # Our CA permits no leaf for the address, or for a name with a dot, in the CONNECT.
+                server.address = (name, server.address[1])
 
     async def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
         """Refuse every connection to an emulated host, and to what nobody may be led to."""

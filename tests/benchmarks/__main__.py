@@ -93,7 +93,7 @@ def memory(arguments: list[str]) -> tuple[float, float]:
     """Megabytes that the calls take, and calls per second over one plain connection."""
     with (
         emulator(*arguments) as ready,
-        socket.create_connection(("127.0.0.1", ready["port"])) as client,
+        socket.create_connection(("127.0.0.1", ready["port"]), timeout=30) as client,
     ):
         send(client, range(100))
         idle = resident(ready["pid"])
@@ -105,12 +105,12 @@ def memory(arguments: list[str]) -> tuple[float, float]:
 def send(client: socket.socket, numbers: range) -> None:
     """Make one call for each number and wait for its GIF."""
     for number in numbers:
-        client.sendall(request(number))
+        client.sendall(request(number, client.getpeername()[1]))
         while not client.recv(65536).endswith(b";"):
             pass
 
 
-def request(number: int) -> bytes:
+def request(number: int, port: int) -> bytes:
     """A call as a browser makes it."""
     payload = {
         "writeKey": "wk_test_00000000000000000000",
@@ -123,7 +123,7 @@ def request(number: int) -> bytes:
     }  # fmt: skip
     data = base64.urlsafe_b64encode(json.dumps(payload).encode()).decode()
     headers = {
-        "Host": "127.0.0.1",
+        "Host": f"127.0.0.1:{port}",
         "User-Agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Safari/537.36",
         "Accept": "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8",
         "Accept-Language": "en-US,en;q=0.9",
