@@ -5,6 +5,7 @@ import io
 import re
 import signal
 import sys
+from typing import Any
 
 import hypothesis
 import pytest
@@ -20,7 +21,7 @@ def pytest_addoption(parser):
 
 def pytest_configure():
     # A background job of a shell ignores these, and so would every program that a test starts.
-    handlers = {
+    handlers: dict[signal.Signals, Any] = {
         signal.SIGINT: signal.default_int_handler,
         signal.SIGQUIT: signal.SIG_DFL,
         signal.SIGHUP: signal.SIG_DFL,
