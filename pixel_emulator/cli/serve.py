@@ -16,6 +16,9 @@ from pixel_emulator.cli.terminal import say, show
 from pixel_emulator.config import Settings
 from pixel_emulator.ready import Ready, published, running
 
+_AT_REST = 1.0
+"""Seconds at the end for clients to go; what those that have gone sent is read first."""
+
 
 @takes_settings(
     "port",
@@ -58,6 +61,7 @@ def serve(
             else:
                 say(_greeting(ready, settings))
             stopped.wait()
+            emulator.drain(_AT_REST)
     say(farewell(journal, recorded=settings.record))
     return 3 if journal.failures else 0
 
