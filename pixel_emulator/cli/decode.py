@@ -18,7 +18,6 @@ from pixel_emulator.core.calls import (
     Form,
     Outcome,
     Payload,
-    Problem,
 )
 from pixel_emulator.core.endpoint.pixel import encode as encode_url
 from pixel_emulator.core.endpoint.pixel import request_of
@@ -83,18 +82,7 @@ def as_json(url: str, judgement: Judgement) -> dict[str, JSON]:
         "accepted": call is not None and call.accepted,
         "outcome": str(judgement.outcome),
         "payload": call.payload if call else None,
-        "problems": [problem_as_json(each) for each in judgement.problems],
-    }
-
-
-def problem_as_json(problem: Problem) -> JSON:
-    """One problem as plain data."""
-    return {
-        "code": problem.code,
-        "severity": str(problem.severity),
-        "path": problem.path,
-        "message": problem.message,
-        "source": str(problem.source),
+        "problems": [each.as_data() for each in judgement.problems],
     }
 
 

@@ -100,6 +100,16 @@ class Problem:
     message: str
     source: RuleSource
 
+    def as_data(self) -> Payload:
+        """The problem as plain data, as it stands in recordings and in all JSON output."""
+        return {
+            "code": self.code,
+            "severity": self.severity.value,
+            "path": self.path,
+            "message": self.message,
+            "source": self.source.value,
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PixelRequest:

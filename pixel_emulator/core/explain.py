@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from textwrap import wrap
 
-from pixel_emulator.core import json_text, yaml_text
+from pixel_emulator.core import yaml_text
 from pixel_emulator.core.calls import NAMED_BY, Call, Form, Outcome, PixelRequest, Problem, Severity
 from pixel_emulator.core.paint import paint
 from pixel_emulator.core.quoting import quoted, shortened
@@ -64,8 +64,8 @@ def payload_text(call: Call) -> str:
     """The payload as YAML (as JSON where it nests too deep for that); empty where undecoded."""
     if not call.payload:
         return ""
-    deep = yaml_text.nests_too_deep(call.payload)
-    return json_text.write(call.payload) if deep else yaml_text.write(call.payload)
+    shown = yaml_text.shallow(call.payload)
+    return shown if isinstance(shown, str) else yaml_text.write(shown)
 
 
 def problem_lines(

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 
+from pixel_emulator.core import json_text
 from pixel_emulator.core.calls import JSON
 from pixel_emulator.core.json_text import Number
 
@@ -47,6 +48,11 @@ def nests_too_deep(value: JSON) -> bool:
         if not level:
             return False
     return True
+
+
+def shallow(value: JSON) -> JSON:
+    """The value, or its JSON text where it nests too deep for YAML."""
+    return json_text.write(value) if nests_too_deep(value) else value
 
 
 def _block(value: JSON, margin: str, levels: int) -> str:

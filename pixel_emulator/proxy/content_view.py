@@ -5,11 +5,10 @@ from collections.abc import Callable
 from mitmproxy import contentviews, http
 
 from pixel_emulator.config import Settings
-from pixel_emulator.core import json_text
-from pixel_emulator.core.calls import JSON, Dialect
+from pixel_emulator.core.calls import Dialect, Payload
 from pixel_emulator.core.endpoint.pixel import route
 from pixel_emulator.core.problems.judgement import judge
-from pixel_emulator.core.yaml_text import nests_too_deep, write
+from pixel_emulator.core.yaml_text import shallow, write
 from pixel_emulator.proxy.addon import request_of
 from pixel_emulator.proxy.hosts import folded
 
@@ -32,33 +31,18 @@ class SegmentPixel(contentviews.Contentview):
         request = request_of(flow, folded(flow.request.pretty_host))
         judgement = judge(request, Dialect(settings.dialect), settings.sources())
         call = judgement.call
-        problems: list[JSON] = [
-            {
-                "code": each.code,
-                "severity": each.severity.value,
-                "path": each.path,
-                "message": each.message,
-                "source": each.source.value,
-            }
-            for each in judgement.problems
-        ]
-        shown: dict[str, JSON] = {
+        shown: Payload = {
             "type": call.type.value if call else None,
             "outcome": judgement.outcome.value,
             "form": call.form.value if call else None,
-            "problems": problems,
-            "payload": _shallow(call.payload) if call else None,
+            "problems": [each.as_data() for each in judgement.problems],
+            "payload": shallow(call.payload) if call else None,
         }
         return write(shown)
 
     def render_priority(self, _data: bytes, metadata: contentviews.Metadata) -> float:
         """Above all of mitmproxy's own views for pixel calls, else never."""
         return 2 if _pixel_flow(metadata) else -1
-
-
-def _shallow(value: JSON) -> JSON:
-    """The value, or its JSON text where it nests deeper than YAML is written."""
-    return json_text.write(value) if nests_too_deep(value) else value
 
 
 def _pixel_flow(metadata: contentviews.Metadata) -> http.HTTPFlow | None:

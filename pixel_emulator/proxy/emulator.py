@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 with warnings.catch_warnings(action="ignore"):  # mitmproxy 12 imports deprecated names of others
-    from mitmproxy import http, master
+    from mitmproxy import connection, http, master
     from mitmproxy.addons import block, core, next_layer, proxyserver, tlsconfig
 
 from pixel_emulator.config import Settings
@@ -118,6 +118,7 @@ class LeanMaster(master.Master):
             emulator,
             self.presence,
             PassThrough(emulator.locks),
+            HangUp(self._proxyserver),
             core.Core(),
             block.Block(),
             self._proxyserver,
@@ -146,16 +147,11 @@ class LeanMaster(master.Master):
         """Stop listening and hang up, which `Master.run` forgets."""
         await self._proxyserver.servers.update([])
         await self.done()
-        clients = list(self._proxyserver.connections.values())
-        ends = [end for client in clients for end in client.transports.values()]
-        for client in clients:
+        for client in self._proxyserver.connections.values():
             if (end := client.transports.get(client.client)) and end.handler:
                 end.handler.cancel()  # as mitmproxy does with an idle client
         if rest := asyncio.all_tasks() - {asyncio.current_task()}:
             await asyncio.wait(rest, timeout=_PATIENCE)
-        for end in ends:
-            if end.writer:  # mitmproxy forgets one that it opened while the client left
-                end.writer.close()
 
 
 class PassThrough:
@@ -173,6 +169,21 @@ class PassThrough:
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         if flow.response and flow.response.status_code != 101 and not self._locks.host_of(flow):
             flow.response.stream = True
+
+
+class HangUp:
+    """Closes what mitmproxy leaves open where a client and its server end in the same moment."""
+
+    name = "pixel_emulator_hang_up"
+
+    def __init__(self, servers: proxyserver.Proxyserver) -> None:
+        self._servers = servers
+
+    def client_disconnected(self, client: connection.Client) -> None:
+        handler = self._servers.connections.get(client.id)
+        for end in handler.transports.values() if handler else ():
+            if end.writer:
+                end.writer.close()
 
 
 @contextmanager

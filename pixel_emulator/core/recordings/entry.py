@@ -43,18 +43,8 @@ def entry(hit: Hit) -> Payload:
         data["form"] = call.form.value
         if call.alphabet is not None:
             data |= {"alphabet": call.alphabet.value, "padded": call.padded}
-        deep = yaml_text.nests_too_deep(call.payload)
-        data["payload"] = json_text.write(call.payload) if deep else call.payload
-    data["problems"] = [
-        {
-            "code": each.code,
-            "severity": each.severity.value,
-            "path": each.path,
-            "message": each.message,
-            "source": each.source.value,
-        }
-        for each in hit.problems
-    ]
+        data["payload"] = yaml_text.shallow(call.payload)
+    data["problems"] = [each.as_data() for each in hit.problems]
     if hit.source is not None:
         data["source"] = hit.source
     data["request"] = {

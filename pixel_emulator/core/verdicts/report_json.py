@@ -90,14 +90,5 @@ def _call(hit: Hit) -> JSON:
         "time": hit.time.isoformat(timespec="milliseconds"),
         "title": explain.title(hit.call, hit.request),
         "outcome": hit.outcome.value,
-        "problems": [
-            {
-                "code": each.code,
-                "severity": each.severity.value,
-                "path": each.path,
-                "message": each.message,
-                "source": each.source.value,
-            }
-            for each in hit.problems
-        ],
+        "problems": [each.as_data() for each in hit.problems],
     }
