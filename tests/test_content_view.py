@@ -3,7 +3,7 @@
 import pytest
 import yaml
 from mitmproxy import contentviews, http
-from mitmproxy.test import tflow, tutils
+from mitmproxy.test import taddons, tflow, tutils
 
 from pixel_emulator.config import Settings
 from pixel_emulator.proxy.content_view import SegmentPixel
@@ -80,6 +80,7 @@ def test_without_a_pixel_request_there_is_nothing_to_show():
 def test_mitmproxy_finds_it_by_itself(side: str):
     contentviews.add(SegmentPixel(Settings))
     flow = flow_of(PIXEL)
-    found = contentviews.prettify_message(getattr(flow, side), flow)
+    with taddons.context():  # it reads mitmproxy's global options
+        found = contentviews.prettify_message(getattr(flow, side), flow)
     assert (found.view_name, found.syntax_highlight) == ("Segment Pixel", "yaml")
     assert found.text.startswith("type: track\noutcome: delivered\n")
