@@ -6,6 +6,7 @@ one in C takes the process with it on some 30,000 nested brackets.
 
 import re
 from dataclasses import dataclass, field
+from itertools import islice
 
 import yaml
 
@@ -21,14 +22,33 @@ _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")  # libyaml refuses these
 _SURROGATE_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _NOT_YAML = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _JSON_SCALAR = re.compile(r"null|true|false|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
-_ADVICE = {
-    "\t": "indent with blanks, not with tabs",
-    "{": "put quotes around a text that holds braces; a whole value is written `$name`",
-    "*": "put quotes around a text that begins with `*`",
-    **dict.fromkeys("@`%&|>", "put quotes around a text that begins with this character"),
-    ":": "put quotes around a text that holds a colon and a blank",
-}
-"""What to do about the character at which YAML's grammar ends."""
+_END = "\0"  # stands where YAML's grammar ends; no text that is read here holds it
+_ADVICE = (
+    (rf"{_END}\t", "indent with blanks, not with tabs"),
+    (rf"{_END}\\", "use single quotes: in double quotes a backslash has its own meaning"),
+    (
+        rf"\$/[^/'\"\n]*(?: #.*\n)?{_END}",
+        "put quotes around a regex: brackets, braces, `,`, `: ` and ` #` cut it",
+    ),
+    (
+        rf">{_END}= ?\d|> {_END}\d",
+        "`>` begins a folded text; write `2..` for 2 or more, `3..` for more than 2",
+    ),
+    (rf"\*{_END}|{_END}\*", "put quotes around a text that begins with `*`"),
+    (
+        rf"[|>][+-]? *{_END}|{_END}[@`%&]",
+        "put quotes around a text that begins with this character",
+    ),
+    (rf"\${_END}{{", "put quotes around a text with braces; a whole value is written `$name`"),
+    (r"\A while scanning a quoted \w+ that begins", "close the quotes"),
+    (r"\A while parsing a flow \w+ that begins", "close the brace or bracket"),
+    (r"\A while scanning a simple key", "write a colon and a blank behind the key"),
+    (rf"^[^:\n]*{_END}:", "this line continues the one before; indent the keys of one map alike"),
+    (rf"{_END}:", "put quotes around a text that holds a colon and a blank"),
+    (rf"^ *{_END} *[^ ]", "indent the items of one list alike, and the keys of one map alike"),
+    (rf"['\"\]}}] *{_END}", "the value ends before this: put quotes around the whole of it"),
+)
+"""What to do about a syntax error, by the parser's context and the text around the error."""
 _QUOTE = "neither anchors nor tags are read here; put quotes around a text that begins so"
 
 
@@ -148,7 +168,8 @@ class _Builder:
         if event.anchor is not None:
             raise self._error(f"`&{event.anchor}` is an anchor: {_QUOTE}", event)
         if event.tag is not None:
-            raise self._error(f"`{event.tag}` is a tag: {_QUOTE}", event)
+            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+            raise self._error(f"`{tag}` is a tag: {_QUOTE}", event)
 
     def _error(self, message: str, event: yaml.Event) -> InputError:
         return InputError(Mistake(message, self._location(event)))
@@ -175,10 +196,15 @@ def _joined(text: str) -> str:
 
 
 def _syntax_mistake(error: yaml.MarkedYAMLError, text: str, file: str) -> Mistake:
-    mark = error.problem_mark
+    mark, begin = error.problem_mark, error.context_mark
     line, column = (mark.line, mark.column) if mark else (0, 0)
-    rest = "".join(text.split("\n")[line : line + 1])[column:]
-    advice = _ADVICE.get(rest[:1])
+    first = begin.line if begin else line
     context = f" {error.context}" if error.context else ""
-    message = f"not YAML{context}: {error.problem}" + (f" ({advice})" if advice else "")
+    if first != line:
+        context += f" that begins in line {first + 1}"
+    *before, last = [*text.split("\n")[first : line + 1], ""][: line - first + 1]
+    place = "\n".join([context, *before, f"{last[:column]}{_END}{last[column:]}"])
+    advice = (words for pattern, words in _ADVICE if re.search(pattern, place, re.MULTILINE))
+    advised = "".join(f" ({words})" for words in islice(advice, 1))
+    message = f"not YAML{context}: {error.problem}{advised}"
     return Mistake(message, Location(file, line + 1, column + 1))

@@ -10,16 +10,13 @@ from typing import Protocol
 from pixel_emulator.config import Settings
 from pixel_emulator.core.calls import (
     JSON,
-    KEPT,
     Dialect,
     Evidence,
     Hit,
-    Outcome,
     PixelRequest,
-    Problem,
 )
-from pixel_emulator.core.problems.judgement import Judgement, judge
-from pixel_emulator.core.problems.rules import problem
+from pixel_emulator.core.problems.duplicates import SeenMessages
+from pixel_emulator.core.problems.judgement import judge
 
 
 class Recorder(Protocol):
@@ -58,7 +55,7 @@ class Journal:
         self._now = now
         self._changed = threading.Condition()
         self._hits: list[Hit] = []
-        self._message_ids: set[str] = set()
+        self._seen = SeenMessages()
         self._subscribers: list[Callable[[Hit], None]] = []
         self._connections = 0
         self._refused_handshakes: Counter[str] = Counter()
@@ -90,7 +87,9 @@ class Journal:
         digest = sha256(request.line).hexdigest()
         with self._changed:
             time = self._now()
-            outcome, problems = self._among_others(judgement)
+            outcome, problems = self._seen.judge(
+                judgement.call, judgement.outcome, judgement.problems
+            )
             hit = Hit(
                 seq=len(self._hits) + 1,
                 time=time.replace(microsecond=time.microsecond // 1000 * 1000),
@@ -174,20 +173,6 @@ class Journal:
                 recorder.close(end)
             except OSError as error:
                 self._failures.append(f"the end of the recording could not be written: {error}")
-
-    def _among_others(self, judgement: Judgement) -> tuple[Outcome, tuple[Problem, ...]]:
-        """The outcome once earlier calls count: Segment keeps one call of each messageId."""
-        outcome, problems = judgement.outcome, judgement.problems
-        if outcome not in KEPT or judgement.call is None or judgement.call.payload is None:
-            return outcome, problems
-        message_id = judgement.call.payload.get("messageId")
-        if not isinstance(message_id, str) or not message_id:
-            return outcome, problems
-        if message_id not in self._message_ids:
-            self._message_ids.add(message_id)
-            return outcome, problems
-        problems = (*problems, problem("duplicate_message_id", "messageId"))
-        return Outcome.DUPLICATE if outcome is Outcome.DELIVERED else outcome, problems
 
     def _write(self, hit: Hit) -> None:
         if self._recorder is None:

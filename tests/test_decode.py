@@ -1,6 +1,7 @@
 """`decode`, `encode` and `check` on the command line."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -59,7 +60,7 @@ def test_a_stream_gives_one_object_a_line(run_cli):
         b"/v1/pixel/page?data=%zz&name=\xff\xfe",
         b"/v1/pixel/batch?x",
     ]
-    code, out, _ = run_cli("decode", "--format", "json", "-", stdin=b"\n".join(lines) + b"\r\n\n")
+    code, out, _ = run_cli("decode", "--format", "json", "-", stdin=b"\n".join(lines) + b"\r\n")
     said = [json.loads(line) for line in out.splitlines()]
     assert code == 0
     assert [each["type"] for each in said] == ["track", "track", "page", None]
@@ -68,6 +69,19 @@ def test_a_stream_gives_one_object_a_line(run_cli):
     assert said[1]["outcome"] == "dropped"
     assert said[2]["payload"] == {"name": "\ufffd\ufffd"}
     assert (said[3]["payload"], said[3]["accepted"]) == (None, False)
+
+
+def test_a_blank_line_has_its_object_too(run_cli):
+    """So that lines and objects can be counted against each other."""
+    out = run_cli("decode", "--format", "json", "-", stdin=b"/v1/pixel/page\n\n/v1/pixel/page\n")[1]
+    assert [json.loads(line)["type"] for line in out.splitlines()] == ["page", None, "page"]
+
+
+def test_what_stands_behind_a_hash_never_leaves_the_client(run_cli):
+    out = run_cli("decode", "--format", "json", "/v1/pixel/page?userId=u&name=Order #5")[1]
+    said = json.loads(out)
+    assert said["payload"] == {"userId": "u", "name": "Order "}
+    assert "fragment" in [each["code"] for each in said["problems"]]
 
 
 def test_a_problem_has_five_fields(run_cli):
@@ -274,6 +288,21 @@ def test_what_only_reads_never_imports_mitmproxy(command):
         [sys.executable, "-c", script, *command], capture_output=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
+def test_a_terminal_that_knows_few_characters_gets_escapes(encoding):
+    url = encode(
+        CallType.PAGE, {"writeKey": "wk_test_0000", "userId": "u", "name": "Caf\u00e9 \u2192"}
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "pixel_emulator", "decode", url],
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"\\u2192" in done.stdout
 
 
 def test_without_arguments_it_says_what_it_can_do(run_cli):

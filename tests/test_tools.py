@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from pixel_emulator.cli.tools import ADDON
 from pixel_emulator.files import read_recording
-from pixel_emulator.proxy.tools import TOOLS, addon_path
+from pixel_emulator.proxy.tools import TOOLS
 from tests.wire import PIXEL, ask, connect, get, secured, trap, tunnel
 
 ROOT = Path(__file__).parents[1]
@@ -24,7 +25,7 @@ OURS = [
 SCRIPT = [
     str(Path(sys.executable).with_name("mitmdump")),
     "-s",
-    str(addon_path()),
+    str(ADDON),
     "--set",
     "listen_host=127.0.0.1",
 ]

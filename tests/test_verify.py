@@ -106,6 +106,25 @@ def test_several_recordings_count_as_one_run(run_cli, record, scenario):
     assert out.index("First") < out.index("Second")
 
 
+def test_a_recording_given_twice_would_count_twice(run_cli, record, scenario, tmp_path):
+    wanted = scenario("expect:\n  - track: E\n    times: 2\n")
+    once = record("a.yaml", "E")
+    copy = tmp_path / "copy.yaml"
+    copy.write_bytes(once.read_bytes())
+    for again in (once, copy):
+        code, out, err = run_cli("verify", wanted, once, again)
+        assert (code, out) == (2, "")
+        assert "holds the same run as" in err
+
+
+def test_a_message_id_is_seen_across_recordings(run_cli, record, scenario):
+    calls = [record(f"{n}.yaml", {"event": "E", "messageId": "m1"}, minute=n) for n in range(2)]
+    assert run_cli("verify", scenario("expect:\n  - track: E\n"), *calls)[0] == 0
+    code, out, _ = run_cli("verify", scenario("expect:\n  - track: E\n    times: 2\n"), *calls)
+    assert code == 1
+    assert "duplicate" in out
+
+
 @pytest.mark.parametrize("kept", [True, False])
 def test_a_write_key_is_compared_through_the_mask(run_cli, record, scenario, kept):
     recording = record("out.yaml", "Email Opened", keep_write_keys=kept)

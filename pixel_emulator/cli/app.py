@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from importlib import import_module
+from typing import Any
 
 import typer
 
@@ -26,6 +27,12 @@ COMMANDS = {
 }
 """Each command, and the module of this package that holds it."""
 
+_TOOL: dict[str, Any] = {"ignore_unknown_options": True, "help_option_names": []}
+_CONTEXTS: dict[str, dict[str, Any]] = {
+    "run": {"allow_interspersed_args": False},  # options behind the command are the command's
+    **dict.fromkeys(("web", "console", "dump"), _TOOL),  # all options are mitmproxy's
+}
+
 
 def application(names: Iterable[str] = COMMANDS) -> typer.Typer:
     """The Typer application with these commands."""
@@ -41,7 +48,7 @@ def application(names: Iterable[str] = COMMANDS) -> typer.Typer:
     for name in names:
         module = import_module(f"pixel_emulator.cli.{COMMANDS[name]}")
         command = getattr(module, name.replace("-", "_"))
-        app.command(name, context_settings=getattr(module, "CONTEXT", None))(_exiting(command))
+        app.command(name, context_settings=_CONTEXTS.get(name))(_exiting(command))
     return app
 
 
@@ -59,6 +66,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for mistake in error.mistakes:
             say(f"pixel-emulator: {mistake}")
         return 2
+    except OSError as error:  # above all a stdout that is full or closed
+        say(f"pixel-emulator: {error}")
+        return 3
     except SystemExit as leaving:
         return int(leaving.code or 0)
     return 0

@@ -22,7 +22,7 @@ from pixel_emulator.core.calls import (
 from pixel_emulator.core.endpoint.pixel import encode as encode_url
 from pixel_emulator.core.endpoint.pixel import request_of
 from pixel_emulator.core.mistakes import InputError, Mistake, likely
-from pixel_emulator.core.problems.judgement import Judgement, judge
+from pixel_emulator.core.problems.judgement import Judgement, judge_url
 
 LOST = frozenset({Outcome.DROPPED, Outcome.DAMAGED, Outcome.UNHANDLED})
 """The outcomes that make `check` and `decode --check` fail."""
@@ -51,7 +51,9 @@ def decode(
         say("Reading pixel URLs from the terminal, one a line; end with Ctrl-D.")
     lost = False
     for url in _inputs(urls or ["-"]):
-        judgement = judge(request_of(url), Dialect(settings.dialect), settings.sources())
+        if output == "text" and not url.strip():
+            continue
+        judgement = judge_url(url, Dialect(settings.dialect), settings.sources())
         lost = lost or judgement.outcome in LOST
         if output == "json":
             sys.stdout.write(json_text.write(as_json(url, judgement)) + "\n")
@@ -66,9 +68,7 @@ def _inputs(urls: Iterable[str]) -> Iterator[str]:
             yield url
             continue
         for line in sys.stdin.buffer:
-            text = line.decode(errors="surrogateescape").rstrip("\r\n")
-            if text.strip():
-                yield text
+            yield line.decode(errors="surrogateescape").rstrip("\r\n")
 
 
 def as_json(url: str, judgement: Judgement) -> dict[str, JSON]:
@@ -147,7 +147,7 @@ def encode(
         raise InputError(Mistake(str(error))) from None
     escaped = url.replace("&", "&amp;")
     show(f'<img src="{escaped}" width="1" height="1" alt="">' if html else url)
-    judgement = judge(request_of(url), Dialect.DOCUMENTED)
+    judgement = judge_url(url, Dialect.DOCUMENTED)
     for text in explain.problem_lines(judgement.problems, width=width()):
         say(text)
     return 0

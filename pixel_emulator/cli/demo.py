@@ -5,6 +5,7 @@ import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pixel_emulator.cli.display import farewell
 from pixel_emulator.cli.options import takes_settings
@@ -19,8 +20,10 @@ from pixel_emulator.core.verdicts import report
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.email.fetch import BUILT_IN, fetch_images
 from pixel_emulator.email.render import RenderResult, find_browser, render
-from pixel_emulator.proxy.emulator import Emulator
 from pixel_emulator.samples import Sample, samples
+
+if TYPE_CHECKING:
+    from pixel_emulator.proxy.emulator import Emulator
 
 
 @takes_settings("record", port=0)
@@ -59,7 +62,7 @@ Segment would have answered "200, GIF" to every one of these calls. Now yours:
   pixel-emulator serve                        a proxy that stays"""
 
 
-def _welcome(emulator: Emulator, browser: Path | None, *, colour: bool) -> str:
+def _welcome(emulator: "Emulator", browser: Path | None, *, colour: bool) -> str:
     opener = browser.name if browser else f"{BUILT_IN} (no Chromium was found)"
     return (
         f"{paint('Segment tracking pixels, emulated', 'bold', colour=colour)}\n"
@@ -68,7 +71,7 @@ def _welcome(emulator: Emulator, browser: Path | None, *, colour: bool) -> str:
     )
 
 
-def _open(sample: Sample, browser: Path | None, emulator: Emulator) -> RenderResult:
+def _open(sample: Sample, browser: Path | None, emulator: "Emulator") -> RenderResult:
     authority = emulator.authority
     if browser is None:
         hosts = emulator.settings.hosts

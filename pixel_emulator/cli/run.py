@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     from pixel_emulator.proxy.emulator import Emulator
 
 
-CONTEXT = {"allow_interspersed_args": False}
-"""Options behind the command's name are the command's, also without `--`."""
-
 _AT_REST = 2.0
 """Seconds for clients to go. Those that end with the command are read at once, to their end."""
 

@@ -11,7 +11,7 @@ import typer
 
 from pixel_emulator.cli.display import Display, farewell
 from pixel_emulator.cli.options import takes_settings
-from pixel_emulator.cli.session import emulation
+from pixel_emulator.cli.session import emulation, needs_mitmproxy
 from pixel_emulator.cli.terminal import say, show
 from pixel_emulator.config import Settings
 from pixel_emulator.ready import Ready, published, running
@@ -70,12 +70,13 @@ def serve(
 def env(*, settings: Settings) -> int:
     """Print shell exports, and browser flags, that lead clients to a running emulator."""
     ready = running(settings.port)
-    from pixel_emulator.child.environment import (  # noqa: PLC0415 - it needs mitmproxy's company
-        browser_flags,
-        child_environment,
-        shell_exports,
-    )
-    from pixel_emulator.trust.stores import TrustStores  # noqa: PLC0415
+    with needs_mitmproxy():  # or rather its company: cryptography and certifi
+        from pixel_emulator.child.environment import (  # noqa: PLC0415
+            browser_flags,
+            child_environment,
+            shell_exports,
+        )
+        from pixel_emulator.trust.stores import TrustStores  # noqa: PLC0415
 
     ca = Path(ready.ca)
     changes = child_environment(

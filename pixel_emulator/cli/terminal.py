@@ -28,5 +28,6 @@ def say(text: str) -> None:
 
 def show(text: str) -> None:
     """Print a result to stdout, whatever characters it holds."""
-    sys.stdout.write(f"{text}\n".encode(errors="backslashreplace").decode())
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(f"{text}\n".encode(encoding, "backslashreplace").decode(encoding))
     sys.stdout.flush()

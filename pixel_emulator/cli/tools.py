@@ -9,8 +9,8 @@ import pixel_emulator
 from pixel_emulator.cli.session import needs_mitmproxy
 from pixel_emulator.cli.terminal import show
 
-CONTEXT = {"ignore_unknown_options": True, "help_option_names": []}
-"""Options, `--help` among them, belong to mitmproxy's tool."""
+ADDON = Path(pixel_emulator.__file__).parent / "proxy/mitmproxy_script/pixel_emulator_addon.py"
+"""The script that `mitmdump -s` loads; it needs the package beside it."""
 
 Arguments = Annotated[list[str] | None, typer.Argument(metavar="ARGUMENTS OF THE TOOL")]
 
@@ -32,8 +32,7 @@ def dump(arguments: Arguments = None) -> int:
 
 def addon_path() -> int:
     """Print the path of the addon, for `mitmdump -s "$(pixel-emulator addon-path)"`."""
-    folder = Path(pixel_emulator.__file__).parent / "proxy" / "mitmproxy_script"
-    show(str(folder / "pixel_emulator_addon.py"))
+    show(str(ADDON))
     return 0
 
 

@@ -14,7 +14,9 @@ from pixel_emulator.cli.run import load_scenarios
 from pixel_emulator.cli.terminal import show, wants_colour, width
 from pixel_emulator.core import json_text
 from pixel_emulator.core.calls import Evidence
-from pixel_emulator.core.mistakes import InputError, Mistake
+from pixel_emulator.core.mistakes import InputError, Location, Mistake
+from pixel_emulator.core.problems.duplicates import SeenMessages
+from pixel_emulator.core.recordings.recording import Recording
 from pixel_emulator.core.recordings.redaction import redact
 from pixel_emulator.core.verdicts import report
 from pixel_emulator.core.verdicts.report_json import as_json
@@ -44,8 +46,9 @@ def verify(
         raise InputError(
             Mistake(f"verify needs at least one scenario and one recording: no {missing}")
         )
-    found = [files.read_recording(path).evidence(allow_open=allow_open) for path in recordings]
-    verdict = judge(scenarios, union(found))
+    found = [files.read_recording(path) for path in recordings]
+    _refuse_repeats(found)
+    verdict = judge(scenarios, union([each.evidence(allow_open=allow_open) for each in found]))
     if output == "json":
         sys.stdout.write(json_text.write(as_json(verdict), indent=2) + "\n")
     else:
@@ -56,7 +59,8 @@ def verify(
 def union(evidences: Sequence[Evidence]) -> Evidence:
     """The evidence of several recordings as that of one run, in order of time.
 
-    One recording keeps its numbers; those of several are counted anew.
+    One recording stays as it is; the calls of several are counted anew, and a messageId that one
+    of them has makes duplicates of the calls in the others.
     """
     if len(evidences) == 1:
         return evidences[0]
@@ -67,9 +71,22 @@ def union(evidences: Sequence[Evidence]) -> Evidence:
         for hit in each.hits
     ]
     hits.sort(key=lambda hit: hit.time)
+    seen = SeenMessages()
+    for index, hit in enumerate(hits):
+        outcome, problems = seen.judge(hit.call, hit.outcome, hit.problems)
+        hits[index] = replace(hit, seq=index + 1, outcome=outcome, problems=problems)
     return Evidence(
-        hits=tuple(replace(hit, seq=number) for number, hit in enumerate(hits, 1)),
+        hits=tuple(hits),
         connections=sum(each.connections for each in evidences),
         gaps=tuple(gap for each in evidences for gap in each.gaps),
         masked=masked,
     )
+
+
+def _refuse_repeats(recordings: Sequence[Recording]) -> None:
+    files_of: dict[tuple[str, str | None], str] = {}
+    for each in recordings:
+        first = files_of.setdefault((each.head.run, each.head.shard), each.file)
+        if first is not each.file:
+            message = f"holds the same run as {first}: its calls would count twice"
+            raise InputError(Mistake(message, Location(each.file)))

@@ -7,6 +7,7 @@ from sys import intern
 from typing import Never, Self
 
 from pixel_emulator.core.calls import JSON
+from pixel_emulator.core.deep_json import parse_deep
 
 MAX_NESTING = 10_000
 """Go's encoding/json refuses deeper values ("exceeded max depth"), and so does Segment's edge."""
@@ -45,13 +46,21 @@ def parse(text: str) -> JSON:
 
 def parse_noting_repeats(text: str) -> tuple[JSON, str | None]:
     """As `parse`, and a key that stands in one object twice, or None."""
+    brackets = text.count("[") + text.count("{")
+    if brackets > MAX_NESTING and depth(text) > MAX_NESTING:
+        raise ValueError(f"nested deeper than {MAX_NESTING:,} levels")
     try:
-        try:
-            return _strict_decoder.decode(text), None
-        except _RepeatedKeyError as repeat:
-            return _decoder.decode(text), repeat.key
-    except RecursionError:
-        raise ValueError(f"nested deeper than {MAX_NESTING:,} levels") from None
+        return _read(text, _strict_decoder), None
+    except _RepeatedKeyError as repeat:
+        return _read(text, _decoder), repeat.key
+
+
+def _read(text: str, decoder: json.JSONDecoder) -> JSON:
+    try:
+        value: JSON = decoder.decode(text)
+    except RecursionError:  # the limit is another one in each version of Python
+        return parse_deep(text, decoder)
+    return value
 
 
 def kind(value: JSON) -> str:

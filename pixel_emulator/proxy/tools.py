@@ -45,11 +45,6 @@ TOOLS: dict[str, _Tool] = {
 }
 
 
-def addon_path() -> Path:
-    """The file for `mitmdump -s`."""
-    return Path(__file__).with_name("mitmproxy_script") / "pixel_emulator_addon.py"
-
-
 def run(tool: str, arguments: Sequence[str]) -> None:
     """Run one of `TOOLS` until it ends; `arguments` are those of mitmproxy's tool.
 

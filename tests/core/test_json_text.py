@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pixel_emulator.core import json_text
+from pixel_emulator.core.deep_json import parse_deep
 from pixel_emulator.core.json_text import Number
 
 JSON_VALUES = st.recursive(
@@ -52,6 +53,34 @@ def test_a_deep_value_is_read_and_written_in_a_thread_too():
     thread.start()
     thread.join()
     assert written == [text]
+
+
+@pytest.mark.parametrize("levels", [1_000, 9_990, 9_999, 10_000])
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
+def test_ten_thousand_levels_are_read_and_one_more_is_not(levels, opening, closing):
+    """Go's encoding/json counts like this, whatever the interpreter's stack allows."""
+    inner = "{}" if closing == "}" else "[]"
+    text = opening * (levels - 1) + inner + closing * (levels - 1)
+    written = json_text.write(json_text.parse(text), separators=(",", ":"))
+    assert written == text
+    if levels == json_text.MAX_NESTING:
+        with pytest.raises(ValueError, match="nested deeper than 10,000 levels"):
+            json_text.parse(opening + text + closing)
+
+
+@given(JSON_VALUES, st.integers(0, 200), st.sampled_from('{}[],:" 1\\x'))
+def test_the_deep_reader_agrees_with_the_json_module(value, place, change):
+    """Also on texts that are no JSON any more."""
+    text = json.dumps(value)
+    for each in (text, text[:place] + change + text[place:], text[:place] + text[place + 1 :]):
+        try:
+            expected = json.loads(each)
+        except ValueError:
+            with pytest.raises(ValueError):
+                parse_deep(each, json.JSONDecoder())
+        else:
+            # NaN is no number that equals itself, so the texts are compared.
+            assert json.dumps(parse_deep(each, json.JSONDecoder())) == json.dumps(expected)
 
 
 @pytest.mark.parametrize(

@@ -241,6 +241,13 @@ def test_an_empty_data_means_the_flat_form():
     call = strict("/v1/pixel/track?data=&event=x")
     assert call.form is Form.FLAT
     assert call.payload == {"data": "", "event": "x"}
+    assert codes(call) == ["empty_data"]
+
+
+def test_a_lone_surrogate_in_a_top_level_key_is_replaced():
+    """Go decodes these keys, and keeps what they hold as raw text."""
+    call = strict(f"/v1/pixel/track?data={b64(rb'{"\ud800a": {"\ud800": 1}}')}")
+    assert call.payload == {"\ufffda": {"\ud800": 1}}
 
 
 def test_an_undecoded_ampersand_is_reported_in_both_dialects():
@@ -343,6 +350,8 @@ def test_the_flat_form_survives_its_url():
         ("/x?\udcff", "https", "api.segment.io", b"/x?\xff"),
         ("https://api.segment.io", "https", "api.segment.io", b"/"),
         ("https://api.segment.io?x", "https", "api.segment.io", b"/?x"),
+        ("\ufeff https://a.example/x?y= \r\n", "https", "a.example", b"/x?y= "),
+        ("localhost:8080/v1/pixel/page?x", "https", "localhost:8080", b"/v1/pixel/page?x"),
     ],
 )  # fmt: skip
 def test_a_pasted_url_becomes_the_request_it_would_make(text, scheme, host, target):

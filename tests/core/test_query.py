@@ -73,7 +73,17 @@ def test_keys_that_contradict_each_other_are_reported(query, payload, paths):
 
 @pytest.mark.parametrize(
     "payload",
-    [{"a": 1}, {"a": {}}, {"a": []}, {"a": ["x"]}, {"a.b": "x"}, {" a": "x"}, {"": "x"}],
+    [
+        {"a": 1},
+        {"a": {}},
+        {"a": []},
+        {"a": ["x"]},
+        {"a.b": "x"},
+        {" a": "x"},
+        {"": "x"},
+        {"data": "x"},
+        {"data": ["x", ""]},
+    ],  # fmt: skip
 )
 def test_what_the_flat_form_cannot_say_is_refused(payload):
     with pytest.raises(ValueError):

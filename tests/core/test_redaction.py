@@ -10,7 +10,8 @@ from urllib.parse import quote
 import pytest
 
 from pixel_emulator.core.calls import Form, PixelRequest, Problem, RuleSource, Severity
-from pixel_emulator.core.endpoint.pixel import MAX_DATA, request_of
+from pixel_emulator.core.endpoint.json_data import MAX_DATA
+from pixel_emulator.core.endpoint.pixel import request_of
 from pixel_emulator.core.recordings.masking import mask
 from pixel_emulator.core.recordings.redaction import redact
 from tests.hits import judged

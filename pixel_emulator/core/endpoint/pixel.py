@@ -18,14 +18,12 @@ from pixel_emulator.core.calls import (
     Problem,
 )
 from pixel_emulator.core.endpoint import base64_data
+from pixel_emulator.core.endpoint.json_data import json_object
 from pixel_emulator.core.endpoint.query import Query, expand, flatten, parse_query, text_of
 from pixel_emulator.core.problems.rules import problem
 
 GIF = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 """The transparent GIF that Segment answers, byte for byte (Segment 2018)."""
-
-MAX_DATA = 32_768
-"""Decoded bytes of `data` that are kept at most (Segment 2018; 32 KB per call, documented)."""
 
 _PIXEL = PixelResponse(
     200, (("Content-Type", "image/gif"), ("Cache-Control", "no-cache, max-age=0")), GIF
@@ -46,12 +44,16 @@ _TRACKING_API = {
     ),
     "OPTIONS": PixelResponse(204, _CORS, b""),
 }
+# An authority behind its scheme or `//`; or bare, before a path: with a dot or a port, or local.
+_ORIGIN = re.compile(
+    rb"(?:(?i:(?P<scheme>https?)):)?//(?P<host>[^/?]*)"
+    rb"|(?P<bare>[^/?=&:]+\.[^/?=&]+|localhost|[^/?=&:]+:\d+)(?=/)"
+)
 _PIXEL_PATHS = {f"/v1/pixel/{each}": each for each in CallType}
 # Segment's HTTP Tracking API (documented) and the short names that analytics.js posts to.
 _TRACKING_API_PATHS = frozenset(
     f"/v1/{name}" for name in (*CallType, "batch", "import", "i", "t", "p", "s", "g", "a", "b", "m")
 )
-_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|.)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,24 +87,15 @@ def decode(call_type: CallType, query: bytes, dialect: Dialect) -> Call:
     With a non-empty `data` every other parameter is ignored; else the flat form (Segment 2018).
     """
     parsed = parse_query(query)
-    problems = [
-        problem("malformed_parameter", shown=text_of(raw.partition(b"=")[0]))
-        for raw in parsed.malformed
-    ]
-    problems += [
-        problem("amp_parameter", shown=text_of(key))
-        for key, _ in parsed.pairs
-        if key.startswith(b"amp;")
-    ]
+    problems = _remarks(parsed)
     data = parsed.first(b"data")
     if not data:
         flat, conflicts = expand(parsed.pairs)
         problems += [problem("flat_key_conflict", path) for path in conflicts]
         return Call(type=call_type, form=Form.FLAT, payload=flat, problems=tuple(problems))
-    problems += _beside_data(parsed)
     decoded = base64_data.decode(data)
     if decoded is not None:
-        payload, found = _json_object(decoded.data)
+        payload, found = json_object(decoded.data)
         return Call(
             type=call_type,
             form=Form.BASE64,
@@ -113,7 +106,7 @@ def decode(call_type: CallType, query: bytes, dialect: Dialect) -> Call:
         )
     if dialect is Dialect.DOCUMENTED and data.lstrip().startswith(b"{"):
         # Segment's API description calls base64 optional; its 2018 source drops this.
-        payload, found = _json_object(data)
+        payload, found = json_object(data)
         problems += [*found, *([problem("raw_json")] if payload is not None else [])]
         return Call(type=call_type, form=Form.JSON, payload=payload, problems=tuple(problems))
     cause, mend = base64_data.failure(data)
@@ -149,14 +142,13 @@ def request_of(text: str) -> PixelRequest:
 
     A fragment is cut, as every client cuts it; nothing else is mended.
     """
+    text = text.lstrip("\ufeff \t\r\n").rstrip("\r\n")
     try:
-        raw = text.strip().encode(errors="surrogateescape")
+        raw = text.encode(errors="surrogateescape")
     except UnicodeEncodeError:
-        raw = text.strip().encode(errors="surrogatepass")
+        raw = text.encode(errors="surrogatepass")
     raw = raw.partition(b"#")[0]
-    match = re.match(rb"(?:(?i:(https?)):)?//([^/?]*)", raw)
-    if match is None and not raw.startswith(b"/"):
-        match = re.match(rb"()([^/?=&]+\.[^/?=&]+)(?=/)", raw)  # a host without its scheme
+    match = _ORIGIN.match(raw)
     target = raw[match.end() :] if match else raw
     if not target.startswith(b"/"):
         target = b"/" + target
@@ -164,55 +156,31 @@ def request_of(text: str) -> PixelRequest:
         return PixelRequest(target=target)
     return PixelRequest(
         target=target,
-        scheme=(match[1] or b"https").decode().lower(),
-        host=match[2].decode("latin-1"),
+        scheme=(match["scheme"] or b"https").decode().lower(),
+        host=(match["host"] or match["bare"] or b"").decode("latin-1"),
     )
 
 
-def _beside_data(parsed: Query) -> list[Problem]:
+def _remarks(parsed: Query) -> list[Problem]:
+    """What is to be said about the query itself."""
     names = [key for key, _ in parsed.pairs]
-    problems = []
+    data = parsed.first(b"data")
+    raw_pairs = [*(b"%s=%s" % pair for pair in parsed.pairs), *parsed.malformed]
+    escaped = [each for each in raw_pairs if each[:4].lower() == b"amp;"]
+    problems = [
+        problem("malformed_parameter", shown=text_of(raw.partition(b"=")[0]))
+        for raw in parsed.malformed
+    ]
+    problems += [problem("amp_parameter", shown=text_of(raw.partition(b"=")[0])) for raw in escaped]
+    if parsed.has_semicolon and not escaped:
+        problems.append(problem("semicolon"))
     if names.count(b"data") > 1:
         problems.append(problem("repeated_data"))
     others = tuple(dict.fromkeys(text_of(key) for key in names if key != b"data"))
-    if others:
+    if data and others:
         problems.append(problem("ignored_parameters", shown=", ".join(others)))
-    return problems
-
-
-def _json_object(data: bytes) -> tuple[Payload | None, list[Problem]]:
-    """Read the decoded bytes as one JSON object, in Go's way (Segment 2018)."""
-    if len(data) > MAX_DATA:
-        cause = f"the decoded data has {len(data):,} bytes; the limit is {MAX_DATA:,}"
-        return None, [problem("bad_request", cause=cause, mend="Send less in one call.")]
-    text = text_of(data)
-    try:
-        value, repeated = json_text.parse_noting_repeats(text)
-    except ValueError as error:
-        cause, mend = f"the decoded data is not JSON ({error})", "Send exactly one JSON object."
-        for start, meaning, hint in base64_data.TELLTALES:
-            if data.startswith(start):
-                cause, mend = f"the decoded data is not JSON: {meaning}", hint
-        return None, [problem("bad_request", cause=cause, mend=mend)]
-    if not isinstance(value, dict):
-        cause = f"the decoded JSON is of type {json_text.kind(value)}, not object"
-        return None, [problem("bad_request", cause=cause, mend="Send exactly one JSON object.")]
-    problems = []
-    if repeated is not None:
-        problems.append(problem("duplicate_json_key", shown=repeated))
-    if "\ufffd" in text and text.encode() != data:
+    if data == b"":
+        problems.append(problem("empty_data"))
+    if not data and any(text_of(part).encode() != part for pair in parsed.pairs for part in pair):
         problems.append(problem("invalid_utf8"))
-    if "\\u" in text and _has_lone_surrogate(text):
-        problems.append(problem("lone_surrogate"))
-    return value, problems
-
-
-def _has_lone_surrogate(text: str) -> bool:
-    high_ends_at = -1
-    for match in _ESCAPE.finditer(text):
-        unit = int(match[1], 16) if match[1] else 0
-        paired = high_ends_at == match.start()
-        if (0xDC00 <= unit <= 0xDFFF) != paired or (high_ends_at != -1 and not paired):
-            return True
-        high_ends_at = match.end() if 0xD800 <= unit <= 0xDBFF else -1
-    return high_ends_at != -1
+    return problems

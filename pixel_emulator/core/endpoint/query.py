@@ -17,10 +17,14 @@ _BLANKS = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """The readable pairs of a query in wire order, and the raw pairs that were discarded."""
+    """The readable pairs of a query in wire order, and the raw pairs that were discarded.
+
+    `has_semicolon` says that a raw `;` stands in it, which servers read in different ways.
+    """
 
     pairs: tuple[tuple[bytes, bytes], ...]
     malformed: tuple[bytes, ...] = ()
+    has_semicolon: bool = False
 
     def first(self, key: bytes) -> bytes | None:
         """The first value of `key`: the one that counts."""
@@ -42,7 +46,7 @@ def parse_query(query: bytes) -> Query:
             continue
         key, _, value = raw.replace(b"+", b" ").partition(b"=")
         pairs.append((unquote_to_bytes(key), unquote_to_bytes(value)))
-    return Query(tuple(pairs), tuple(malformed))
+    return Query(tuple(pairs), tuple(malformed), has_semicolon=b";" in query)
 
 
 def text_of(raw: bytes) -> str:
@@ -91,8 +95,11 @@ def flatten(payload: Payload) -> str:
     """The query that `expand` reads as `payload`.
 
     Raises ValueError for what the flat form cannot say: values that are no strings, empty
-    objects, lists of fewer than two, keys with dots or blank ends.
+    objects, lists of fewer than two, keys with dots or blank ends, a filled `data`.
     """
+    data = payload.get("data")
+    if data and not (isinstance(data, list) and data[0] == ""):
+        raise ValueError("data: a filled `data` parameter is never read as flat")
     pairs: list[str] = []
     stack: list[tuple[tuple[str, ...], JSON]] = [((), payload)]
     while stack:

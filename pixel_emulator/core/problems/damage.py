@@ -29,8 +29,8 @@ TOKEN = re.compile(
     | %% (?<!\d%%) (?: = [^%]+ = | [A-Za-z_] [\w. -]* ) %%     # Marketing Cloud, not `50%% off`
     | %recipient [\w.]* %                     # Mailgun
     | <% [^%]+ %>                             # ERB, EJS
-    | <% [=-] [^%]* | &lt;% [=-] [^%]* | %3[Cc]% [=-] [^%]*    # the same, cut or escaped
-    | \[\[ \s* (?!(?:true|false|null)\b) [A-Za-z_] [\w.:-]* \s* \]\]    # no arrays in arrays
+    | (?: <% | &lt;% | %3[Cc]% ) (?: [=-] [^%]* | \s* [A-Za-z_] | \Z )  # the same, cut or escaped
+    | \[\[ \s* (?!(?:true|false|null)\b) [A-Za-z_] [\w\ .:-]{0,60} \]\]    # no arrays in arrays
     | \[% [^%\[\]]+ %\]                       # Template Toolkit
     | <span\ class=["']?eloqua                # Eloqua
     """,

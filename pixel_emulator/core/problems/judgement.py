@@ -1,10 +1,11 @@
 """The verdict on one request: its route, its call, its problems, its outcome."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pixel_emulator.core.calls import Call, Dialect, Outcome, PixelRequest, Problem
-from pixel_emulator.core.endpoint.pixel import Route, decode, route
+from pixel_emulator.core.endpoint.pixel import Route, decode, request_of, route
+from pixel_emulator.core.problems.rules import problem
 from pixel_emulator.core.problems.validation import outcome, validate
 
 
@@ -20,6 +21,14 @@ class Judgement:
     problems: tuple[Problem, ...]
     outcome: Outcome
     source: str | None = None
+
+
+def judge_url(url: str, dialect: Dialect, sources: Mapping[str, str] | None = None) -> Judgement:
+    """Judge the request that a pasted URL would make, and say what never leaves the client."""
+    judgement = judge(request_of(url), dialect, sources)
+    if "#" not in url:
+        return judgement
+    return replace(judgement, problems=(*judgement.problems, problem("fragment")))
 
 
 def judge(

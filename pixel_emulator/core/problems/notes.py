@@ -75,8 +75,6 @@ def notes(call: Call, request: PixelRequest) -> Iterator[Problem]:
             yield from _time(field, payload.get(field))
         yield from _shapes(payload)
         if call.form is Form.FLAT:
-            if payload.get("data") == "":
-                yield problem("empty_data")
             yield from islice(_flat_numbers(payload), _MOST_NUMBERS)
     yield from _url(request)
 

@@ -38,16 +38,15 @@ _NAMED = (CallType.PAGE, CallType.SCREEN)
 def validate(
     call: Call, request: PixelRequest, sources: Mapping[str, str] = _NO_SOURCES
 ) -> tuple[Problem, ...]:
-    """All problems of a call: those of decoding, then ours, worst first. Never raises.
+    """All problems of a call, those of decoding too, worst first. Never raises.
 
     `sources` maps the known write keys to names; with any given, every other key is unknown.
     Of a call that could not be decoded only the URL is judged.
     """
-    own = [*damage(call, request), *notes(call, request)]
+    found = [*call.problems, *damage(call, request), *notes(call, request)]
     if call.payload is not None:
-        own += _drops(call, call.payload, sources)
-    own.sort(key=lambda each: _WORST_FIRST[each.severity])
-    return (*call.problems, *own)
+        found += _drops(call, call.payload, sources)
+    return tuple(sorted(found, key=lambda each: _WORST_FIRST[each.severity]))
 
 
 def outcome(problems: Iterable[Problem]) -> Outcome:

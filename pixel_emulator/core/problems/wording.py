@@ -1,22 +1,17 @@
 """What is said of each problem: the fact that was found, what Segment does, how to mend it."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from pixel_emulator.core.calls import RuleSource, Severity
-
-
-class Words(NamedTuple):
-    """The two halves of a message: `fact` is a template, `summary` stands as it is."""
-
-    fact: str
-    summary: str
-
-
-type _Texts = Mapping[str, Words]
+from pixel_emulator.core.problems.note_wording import (
+    NOTED_2018,
+    NOTED_DOCUMENTED,
+    NOTED_INFERRED,
+)
+from pixel_emulator.core.problems.words import Texts, Words
 
 # Delivery Overview lists these codes; https://segment.com/docs/connections/delivery-overview/
-_DROPPED: _Texts = {
+_DROPPED: Texts = {
     "bad_request": Words(
         "Undecodable: {cause}",
         "Segment drops what it cannot decode, although it answers 200 with the GIF.",
@@ -60,7 +55,7 @@ _DROPPED: _Texts = {
     ),
 }
 
-_DAMAGED_DOCUMENTED: _Texts = {
+_DAMAGED_DOCUMENTED: Texts = {
     # "Blocked values": https://segment.com/docs/unify/identity-resolution/
     "constant_id": Words(
         "{path} is {value}",
@@ -69,14 +64,14 @@ _DAMAGED_DOCUMENTED: _Texts = {
     ),
 }
 
-_DAMAGED_2018: _Texts = {
+_DAMAGED_2018: Texts = {
     "flat_key_conflict": Words(
         "{path} has a value and also parts behind a dot",
         "Segment keeps one of the two by chance; send either the value or the dotted parts.",
     ),
 }
 
-_DAMAGED_INFERRED: _Texts = {
+_DAMAGED_INFERRED: Texts = {
     "template_token": Words(
         "{path} still holds the template token {shown}",
         "Nothing replaced it, so Segment keeps this very text for every recipient; fill in the "
@@ -113,138 +108,13 @@ _DAMAGED_INFERRED: _Texts = {
     ),
 }
 
-_NOTED_DOCUMENTED: _Texts = {
-    "duplicate_message_id": Words(
-        "The messageId was seen before",
-        "Segment keeps the first call with a messageId and discards the others, for at least 24 "
-        "hours; leave the field out, or make it different for each call.",
-    ),
-    "baked_message_id": Words(
-        "The pixel carries the messageId {value}",
-        "If it stands in a template, Segment discards every open after the first, for at least 24 "
-        "hours; leave the field out, Segment fills it in.",
-    ),
-    "message_id_too_long": Words(
-        "messageId has {length} characters",
-        "Segment allows at most 100; leave the field out, Segment fills it in.",
-    ),
-    "timestamp_invalid": Words(
-        "{path} is {value}",
-        "Segment asks for ISO 8601 with a time zone and may read anything else as another time; "
-        'write it as "2030-01-31T12:30:00Z", or leave the field out.',
-    ),
-    "too_many_properties": Words(
-        "{path} has {count} entries",
-        "Segment allows at most 10,000; send fewer.",
-    ),
-    "email_as_user_id": Words(
-        "userId is the e-mail address {value}",
-        "Segment advises against it, because addresses change and spread with the id; send the "
-        "id of your database as userId, and the address as a trait.",
-    ),
-    # https://segment.com/docs/connections/spec/email/
-    "email_event_name": Words(
-        'event is {value}, which Segment\'s e-mail spec spells "{name}"',
-        "Segment hands the name on as it is, and destinations know only that spelling; rename it.",
-    ),
-    "email_properties": Words(
-        "{path} is named {name} in Segment's e-mail spec",
-        "Segment's own pixel example sends it, but destinations read the spec's field; send both.",
-    ),
-}
-
-_NOTED_2018: _Texts = {
-    "ignored_parameters": Words(
-        "Beside `data` the URL has {shown}",
-        "Segment reads only `data` where there is one and ignores the rest; put what matters into "
-        "the encoded JSON.",
-    ),
-    "malformed_parameter": Words(
-        "The parameter {shown} has a percent sign that escapes nothing",
-        "Segment silently discards such a parameter; write the percent sign as %25.",
-    ),
-    "empty_data": Words(
-        "`data` is empty",
-        "Segment then reads the other parameters as the call; mend the code that builds the data.",
-    ),
-    "repeated_data": Words(
-        "The URL has more than one `data`",
-        "Segment reads the first and ignores the others; send one pixel for each call.",
-    ),
-    "invalid_utf8": Words(
-        "The data holds bytes that are not UTF-8",
-        "Segment replaces them by U+FFFD; encode the text as UTF-8.",
-    ),
-    "lone_surrogate": Words(
-        "The JSON holds one half of a surrogate pair",
-        "Segment passes it on unchanged, and what reads it next may refuse or mangle it; cut texts "
-        "between characters.",
-    ),
-    "duplicate_json_key": Words(
-        "The key {shown} stands in one object more than once",
-        "Segment keeps the last value; send each key once.",
-    ),
-}
-
-_NOTED_INFERRED: _Texts = {
-    "context_not_object": Words(
-        "context is {value}",
-        "Segment calls it an object but lists no code for anything else; send names with values.",
-    ),
-    "integrations_not_object": Words(
-        "integrations is {value}",
-        "Segment calls it an object but lists no code for anything else; send destinations with "
-        "true or false.",
-    ),
-    "epoch_timestamp": Words(
-        "{path} is {value}, which is a count and not a date",
-        "Segment asks for ISO 8601 with a time zone and may not read anything else; write it as "
-        '"2030-01-31T12:30:00Z", or leave the field out.',
-    ),
-    "baked_timestamp": Words(
-        "The pixel carries the timestamp {value}",
-        "If it stands in a template, Segment books the call at the time of sending, not of "
-        "opening; leave the field out, Segment fills it in.",
-    ),
-    "event_on_page": Words(
-        "event is {value} on a {type} call",
-        "Segment counts no event for such a call; send a track call, or use `name`.",
-    ),
-    "flat_numbers": Words(
-        "{path} arrives as the string {value}",
-        "Segment reads every value of the unencoded form as text, so sums and tracking plans miss "
-        "it; encode the call as base64 to send a number.",
-    ),
-    "misspelt_field": Words(
-        "The field {path} is probably meant to be {meant}",
-        "Segment reads a field only under its exact name and misses this one; rename it.",
-    ),
-    "misplaced_id": Words(
-        "{path} does not count as an id, and the call has no other",
-        "Segment takes ids only from the top level of the call; move it there.",
-    ),
-    "data_in_event_name": Words(
-        "The event name {value} holds data that changes from call to call",
-        "Segment makes a new event of every spelling, and reports fall apart; keep the name "
-        "constant and put the data into properties.",
-    ),
-    "long_url": Words(
-        "The URL has {length} characters",
-        "Some mail clients cut URLs at about 2,000, and Segment then gets a torn call; send less.",
-    ),
-    "insecure_url": Words(
-        "The URL begins with http://",
-        "Mail clients may block it, and write key and ids travel in the open; write https://.",
-    ),
-}
-
-WORDS: Mapping[tuple[Severity, RuleSource], _Texts] = {
+WORDS: Mapping[tuple[Severity, RuleSource], Texts] = {
     (Severity.DROP, RuleSource.DOCUMENTED): _DROPPED,
     (Severity.DAMAGE, RuleSource.DOCUMENTED): _DAMAGED_DOCUMENTED,
     (Severity.DAMAGE, RuleSource.SEGMENT_2018): _DAMAGED_2018,
     (Severity.DAMAGE, RuleSource.INFERRED): _DAMAGED_INFERRED,
-    (Severity.NOTE, RuleSource.DOCUMENTED): _NOTED_DOCUMENTED,
-    (Severity.NOTE, RuleSource.SEGMENT_2018): _NOTED_2018,
-    (Severity.NOTE, RuleSource.INFERRED): _NOTED_INFERRED,
+    (Severity.NOTE, RuleSource.DOCUMENTED): NOTED_DOCUMENTED,
+    (Severity.NOTE, RuleSource.SEGMENT_2018): NOTED_2018,
+    (Severity.NOTE, RuleSource.INFERRED): NOTED_INFERRED,
 }
 """Every problem code, worst first, under its severity and the source of its rule."""

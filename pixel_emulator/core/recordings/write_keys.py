@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pixel_emulator.core import json_text
 from pixel_emulator.core.endpoint import base64_data
 from pixel_emulator.core.endpoint.base64_data import Decoded
-from pixel_emulator.core.endpoint.pixel import MAX_DATA
+from pixel_emulator.core.endpoint.json_data import MAX_DATA
 from pixel_emulator.core.recordings.spelling import JSON_STRING, PERCENT
 
 _JSON_TOKEN = re.compile(r'"((?:[^"\\]++|\\.)*+)"(\s*:)?|[\[\]{}]', re.DOTALL)

@@ -25,7 +25,7 @@ _LATER_KEYS = ("after", "within", "request", "one-of")
 _ELSEWHERE = "; what a sender adds of its own stands under `properties` or `traits`"
 
 _TIMES = re.compile(r"(\d{1,9})(\.\.(\d{1,9})?)?")
-_COMPARISON = re.compile(r"([<>]=?) *(\d{1,8})")
+_COMPARISON = re.compile(r"([<>]=?|\.\.) *(\d{1,8})")
 
 
 def read_call(reader: Reader, steps: Steps, item: JSON) -> Expectation:
@@ -129,12 +129,13 @@ def _times(reader: Reader, steps: Steps, value: JSON) -> Times:
 
 
 def _range(text: str) -> str:
-    """How the language writes a comparison: `>=2` is `2..`."""
+    """How the language writes a comparison or half a range: `>=2` is `2..`, `..3` is `0..3`."""
     if not text:
         return ": YAML reads `>2` as the begin of a text; write `3..` for more than 2"
     found = _COMPARISON.fullmatch(text)
     if not found:
         return ""
     n = int(found[2])
-    ranges = {">=": f"{n}..", ">": f"{n + 1}..", "<=": f"0..{n}", "<": f"0..{max(n - 1, 0)}"}
-    return f": write {ranges[found[1]]}"
+    at_most = f"0..{n}"
+    ranges = {">=": f"{n}..", ">": f"{n + 1}..", "<": f"0..{max(n - 1, 0)}"}
+    return f": write {ranges.get(found[1], at_most)}"

@@ -63,8 +63,13 @@ class Reader:
             if key in later or key.startswith("$"):
                 self.wrong((*steps, key), to_come(key))
             elif key not in known:
-                cut = _CUT if data[key] is None else advice
+                cut = _CUT if data[key] is None and self._in_braces(steps, data, key) else advice
                 self.wrong((*steps, key), f"no such key here{likely(key, known) or cut}")
+
+    def _in_braces(self, steps: Steps, data: Payload, key: str) -> bool:
+        """Whether another key of the map stands in the same line, as only braces allow."""
+        lines = [self.location((*steps, each)).line for each in data]
+        return lines.count(self.location((*steps, key)).line) > 1
 
     def items(self, steps: Steps, value: JSON) -> Iterator[tuple[Steps, JSON]]:
         """Each item of a list with its steps."""
@@ -99,9 +104,20 @@ class Reader:
 
     def _plain(self, steps: Steps, text: str) -> str:
         if _is_special(text):
-            advice = f"; for this very text, write `{printable(escaped(text))}`"
-            self.wrong(steps, to_come(text) + advice)
+            literal = f"; for this very text, write `{printable(escaped(text))}`"
+            self.wrong(steps, to_come(text) + _regex_advice(text) + literal)
         return text.replace("$$", "$")
+
+
+def _regex_advice(text: str) -> str:
+    """What YAML may have done to a regex."""
+    if not text.startswith("$/"):
+        return ""
+    if "\b" in text:
+        return "; it holds U+0008, which `\\b` is in double quotes: use single quotes"
+    if "/" not in text[2:]:
+        return "; where ` #`, or a comma in braces, cut its end off, put quotes around it"
+    return ""
 
 
 def _is_special(text: str) -> bool:

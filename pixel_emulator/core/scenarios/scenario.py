@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from pixel_emulator.core.calls import JSON, Payload, Severity, Steps
 from pixel_emulator.core.mistakes import Document, likely
+from pixel_emulator.core.quoting import printable
 from pixel_emulator.core.scenarios.call_map import check_code, read_call
 from pixel_emulator.core.scenarios.expectation import (
     DEFAULT_LEVELS,
@@ -20,6 +21,7 @@ _LATER_KEYS = (
     *("within", "quiet", "client", "use", "defaults", "define", "scenarios"),
 )
 _SAME_EVENT = "same-event"
+_LENIENT = (Level.WARN.value, Level.IGNORE.value, _SAME_EVENT)
 _SILENCE = "list the calls, or write `expect: []` for silence"
 
 
@@ -32,12 +34,21 @@ def parse(document: Document) -> tuple[Scenario, ...]:
 
 
 def _scenario(reader: Reader, data: JSON) -> Scenario:
+    if data is None:
+        reader.wrong((), "the file is empty; a scenario is a map with `expect:` in it")
+        return Scenario(expectations=())
+    if isinstance(data, dict) and "pixel_recording" in data:
+        reader.wrong((), "this is a recording, not a scenario")
+        return Scenario(expectations=())
     if not isinstance(data, dict):
         reader.wrong((), f"a scenario is a map with `expect:` in it; this is {shown(data)}")
         return Scenario(expectations=())
     reader.check_keys((), data, _KEYS, _LATER_KEYS)
     if not data.keys() & {"expect", "steps", "scenarios"}:
         reader.wrong((), f"`expect` is missing: {_SILENCE}")
+    if data.get("expect") == [] and data.get(Policy.UNEXPECTED) in _LENIENT:
+        lenient = "silence cannot be wished for while unexpected calls are let through"
+        reader.wrong((Policy.UNEXPECTED.value,), f"{lenient}: write `unexpected: fail`")
     return Scenario(
         expectations=_expectations(reader, data.get("expect", [])),
         name=reader.text(("name",), data.get("name", "")),
@@ -71,9 +82,10 @@ def _level(reader: Reader, policy: Policy, data: Payload) -> Level:
         return Level.FAIL
     if value in tuple(Level):
         return Level(value)
-    more = {Policy.UNEXPECTED: f", {_SAME_EVENT}", Policy.DAMAGED: ", {accept: [codes]}"}
-    guess = likely(value, (*Level, _SAME_EVENT)) if isinstance(value, str) else ""
-    allowed = f"fail, warn, ignore{more.get(policy, '')}"
+    words = (*Level, _SAME_EVENT) if policy is Policy.UNEXPECTED else tuple(Level)
+    guess = likely(value, words) if isinstance(value, str) else ""
+    accept = ("{accept: [codes]}",) if policy is Policy.DAMAGED else ()
+    allowed = ", ".join((*words, *accept))
     reader.wrong((policy.value,), f"must be one of {allowed}; it is {shown(value)}{guess}")
     return Level.FAIL
 
@@ -83,8 +95,11 @@ def _accepted(reader: Reader, damaged: JSON) -> Iterator[str]:
         return
     steps: Steps = (Policy.DAMAGED.value,)
     reader.check_keys(steps, damaged, ("accept",), ())
-    steps = (*steps, "accept")
-    for place, item in reader.items(steps, damaged.get("accept")):
+    steps, codes = (*steps, "accept"), damaged.get("accept")
+    if isinstance(codes, str):
+        reader.wrong(steps, f"must be a list: write [{printable(codes)}]")
+        return
+    for place, item in reader.items(steps, codes):
         code = reader.text(place, item)
         check_code(reader, place, code, Severity.DAMAGE)
         yield code

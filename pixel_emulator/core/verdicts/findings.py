@@ -1,6 +1,6 @@
 """The policies: which calls of a run are findings, and how badly each scenario takes them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from pixel_emulator.core.calls import Hit, Outcome, Severity
 from pixel_emulator.core.scenarios.expectation import Level, Policy, Scenario, codes, name_of
@@ -18,22 +18,21 @@ _POLICIES = {
 def find(
     scenarios: Sequence[Scenario],
     hits: Sequence[Hit],
-    accepting: Sequence[Sequence[tuple[int, ...]]],
+    wanted_by: Sequence[Collection[int]],
 ) -> Iterator[Finding]:
     """Each finding once, in the order of the hits.
 
-    `accepting` holds, for each scenario, which of its expectations accept which hit. A damaged
-    call concerns the scenarios that accept it, or all where none does.
+    `wanted_by` holds, for each hit, the indexes of the scenarios that have an expectation of it.
+    A damaged call concerns these scenarios, or all where there are none.
     """
-    for hit, *indexes in zip(hits, *accepting, strict=True):
-        wanted = list(map(bool, indexes))
+    for hit, wanted in zip(hits, wanted_by, strict=True):
         for policy in _POLICIES[hit.outcome]:
-            if any(wanted) and policy in (Policy.UNEXPECTED, Policy.DROPPED):
+            if wanted and policy in (Policy.UNEXPECTED, Policy.DROPPED):
                 continue
-            elsewhere = policy is Policy.DAMAGED and any(wanted)
+            elsewhere = policy is Policy.DAMAGED and wanted
             levels = tuple(
-                Level.IGNORE if elsewhere and not is_wanted else _level(each, policy, hit)
-                for each, is_wanted in zip(scenarios, wanted, strict=True)
+                Level.IGNORE if elsewhere and index not in wanted else _level(each, policy, hit)
+                for index, each in enumerate(scenarios)
             )
             if set(levels) != {Level.IGNORE}:
                 yield Finding(policy=policy, hit=hit, levels=levels)

@@ -57,6 +57,7 @@ def _expectation(result: ExpectationResult) -> JSON:
         "claims": [hit.seq for hit in result.claims],
         "surplus": [_surplus(each) for each in result.surplus],
         "nearest": [_nearest(each) for each in result.nearest],
+        "taken_by": [str(each.location) for each in result.taken_by],
     }
 
 

@@ -24,6 +24,7 @@ class Story(StrEnum):
 
     MET = "met"
     NOT_SENT = "not sent"
+    TAKEN = "its calls went to another expectation"
     DIFFERENT = "sent, but different"
     DROPPED = "sent, but Segment would drop it"
     REPEATED = "sent, but with a messageId that was seen before"
@@ -52,12 +53,16 @@ class Surplus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectationResult:
-    """One expectation with the calls that it claims, those too many, and those that come close."""
+    """One expectation with the calls that it claims, those too many, and those that come close.
+
+    `taken_by` are the expectations that the calls it matches went to, where it claims none.
+    """
 
     expectation: Expectation
     claims: tuple[Hit, ...]
     surplus: tuple[Surplus, ...] = ()
     nearest: tuple[Nearest, ...] = ()
+    taken_by: tuple[Expectation, ...] = ()
 
     @property
     def got(self) -> int:
@@ -79,7 +84,9 @@ class ExpectationResult:
         if self.surplus:
             return Story.TWICE if all(each.twin for each in self.surplus) else Story.TOO_MANY
         if not self.nearest:
-            return Story.TOO_FEW if self.claims else Story.NOT_SENT
+            if self.claims:
+                return Story.TOO_FEW
+            return Story.TAKEN if self.taken_by else Story.NOT_SENT
         outcome = self.nearest[0].hit.outcome
         if self.expectation.dropped:
             return Story.DIFFERENT if outcome is Outcome.DROPPED else Story.KEPT

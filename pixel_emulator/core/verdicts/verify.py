@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 
 from pixel_emulator.core import json_text
 from pixel_emulator.core.calls import CallType, Evidence, Hit, Outcome, path_text
@@ -33,24 +34,29 @@ _VARYING = {"messageId", "timestamp", "sentAt", "originalTimestamp", "receivedAt
 
 
 def verify(scenarios: Sequence[Scenario], evidence: Evidence) -> Verdict:
-    """Judge each scenario over the whole pool of calls; a call that one wants surprises none.
+    """Judge all scenarios over one pool of calls.
 
-    Raises ValueError without a scenario.
+    Each call that an expectation of any scenario matches is claimed by exactly one of them all,
+    or is too many for one; it is unexpected to none. An expectation with `times: 0` is a ban: what
+    matches it is too many for it, whatever else could claim the call. Raises ValueError without a
+    scenario.
     """
     if not scenarios:
         raise ValueError("without a scenario there is no verdict")
     hits = evidence.hits
     if evidence.masked:
         scenarios = [_with_masked_keys(each) for each in scenarios]
-    accepting = [_accepting(each, hits) for each in scenarios]
-    wanted = [any(indexes) for indexes in zip(*accepting, strict=True)]
-    idle = [hit for hit, is_wanted in zip(hits, wanted, strict=True) if hit.call and not is_wanted]
-    findings = tuple(find(scenarios, hits, accepting))
+    wanted = [each for scenario in scenarios for each in scenario.expectations]
+    home = [index for index, each in enumerate(scenarios) for _ in each.expectations]
+    accepting = _accepting(wanted, hits)
+    wanted_by = [{home[index] for index in indexes} for indexes in accepting]
+    findings = tuple(find(scenarios, hits, wanted_by))
     silence = not hits and not evidence.connections and not all(map(_asks, scenarios))
     gaps = (*evidence.gaps, SILENCE_UNPROVEN) if silence else evidence.gaps
+    told = iter(_expectations(wanted, hits, accepting, masked=evidence.masked))
     results = []
-    for index, (scenario, indexes) in enumerate(zip(scenarios, accepting, strict=True)):
-        met = _expectations(scenario, hits, indexes, idle, masked=evidence.masked)
+    for index, scenario in enumerate(scenarios):
+        met = tuple(islice(told, len(scenario.expectations)))
         failed = any(each.levels[index] is Level.FAIL for each in findings)
         unmet = failed or not all(each.met for each in met)
         status = Status.UNMET if unmet else Status.INCOMPLETE if gaps else Status.MET
@@ -79,10 +85,10 @@ def _asks(scenario: Scenario) -> bool:
     return any(each.times.low for each in scenario.expectations)
 
 
-def _accepting(scenario: Scenario, hits: Sequence[Hit]) -> list[tuple[int, ...]]:
-    """For each hit, the expectations that may claim it, as indexes."""
+def _accepting(wanted: Sequence[Expectation], hits: Sequence[Hit]) -> list[tuple[int, ...]]:
+    """For each hit, the expectations that accept it, as indexes."""
     by_line: dict[tuple[bool, CallType | None, str | None], list[int]] = defaultdict(list)
-    for index, each in enumerate(scenario.expectations):
+    for index, each in enumerate(wanted):
         by_line[each.dropped, each.type, each.name].append(index)
 
     def accepting(hit: Hit) -> Iterator[int]:
@@ -91,46 +97,54 @@ def _accepting(scenario: Scenario, hits: Sequence[Hit]) -> list[tuple[int, ...]]
         dropped, type = hit.outcome is Outcome.DROPPED, hit.call.type
         for line in {(dropped, type, name_of(hit)), (dropped, type, None), (dropped, None, None)}:
             for index in by_line.get(line, ()):
-                if scenario.expectations[index].accepts(hit):
+                if wanted[index].accepts(hit):
                     yield index
 
     return [tuple(sorted(accepting(hit))) for hit in hits]
 
 
 def _expectations(
-    scenario: Scenario,
+    wanted: Sequence[Expectation],
     hits: Sequence[Hit],
     accepting: Sequence[tuple[int, ...]],
-    idle: Sequence[Hit],
     *,
     masked: bool,
-) -> tuple[ExpectationResult, ...]:
-    wanted = scenario.expectations
-    owners = claim(accepting, [_bounds(each, len(hits)) for each in wanted])
+) -> list[ExpectationResult]:
+    bans = {index for index, each in enumerate(wanted) if each.times.high == 0}
+    banned_by = [tuple(bans.intersection(indexes)) for indexes in accepting]
+    candidates = [bans or indexes for bans, indexes in zip(banned_by, accepting, strict=True)]
+    owners = claim(candidates, [_bounds(each, len(hits)) for each in wanted])
     claims: list[list[Hit]] = [[] for _ in wanted]
-    for hit, owner in zip(hits, owners, strict=True):
+    takers: list[dict[int, None]] = [{} for _ in wanted]
+    over, surplus, idle = [], [], []
+    for hit, indexes, banned, owner in zip(hits, accepting, banned_by, owners, strict=True):
         if owner is not None:
             claims[owner].append(hit)
-    over = [
-        (hit, indexes)
-        for hit, indexes, owner in zip(hits, accepting, owners, strict=True)
-        if indexes and owner is None
-    ]
-    surplus = list(_surplus(over, claims))
+        elif banned:
+            surplus += [(index, Surplus(hit)) for index in banned]
+        elif indexes:
+            over.append((hit, indexes))
+        elif hit.call:
+            idle.append(hit)
+        for index in indexes:
+            takers[index] |= dict.fromkeys(banned if owner is None else (owner,))
+    too_many = list(_surplus(over, claims))
     missing = [each.times.low - len(found) for each, found in zip(wanted, claims, strict=True)]
     # A repeated call has its story; any other that is too many may be what was meant elsewhere.
-    pool = [*idle, *(each.hit for _, each in surplus if each.twin is None)]
+    pool = [*idle, *(each.hit for _, each in too_many if each.twin is None)]
     close = nearest(list(zip(wanted, missing, strict=True)), pool, masked=masked)
     told = {id(each.hit) for found in close for each in found}
-    return tuple(
+    surplus += [(owner, each) for owner, each in too_many if id(each.hit) not in told]
+    return [
         ExpectationResult(
             expectation=each,
             claims=tuple(claims[index]),
-            surplus=tuple(s for owner, s in surplus if owner == index and id(s.hit) not in told),
+            surplus=tuple(one for owner, one in surplus if owner == index),
             nearest=close[index],
+            taken_by=tuple(wanted[other] for other in takers[index] if not claims[index]),
         )
         for index, each in enumerate(wanted)
-    )
+    ]
 
 
 def _bounds(expectation: Expectation, hits: int) -> tuple[int, int]:
