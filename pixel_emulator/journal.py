@@ -81,12 +81,15 @@ class Journal:
         with self._changed:
             return tuple(sorted(self._refused_hosts))
 
-    def record(self, request: PixelRequest) -> Hit:
-        """Judge a request, stamp it, write it down, and tell everybody who waits."""
+    def record(self, request: PixelRequest, time: datetime | None = None) -> Hit:
+        """Judge a request, stamp it, write it down, and tell everybody who waits.
+
+        `time` (aware, in UTC) is when an old request was made; without it, it is made now.
+        """
         judgement = judge(request, self._dialect, self._sources)
         digest = sha256(request.line).hexdigest()
         with self._changed:
-            time = self._now()
+            time = time or self._now()
             outcome, problems = self._seen.judge(
                 judgement.call, judgement.outcome, judgement.problems
             )

@@ -214,62 +214,6 @@ def test_a_call_that_cannot_be_made_is_a_mistake(run_cli, arguments, words):
     assert words in err
 
 
-# -- check ----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("url", "code"), [(GOOD, 0), (DAMAGED, 1), (DROPPED, 1), (GOOD.replace("track", "trak"), 1)]
-)
-def test_a_pasted_url_is_judged(run_cli, url, code):
-    assert run_cli("check", url)[0] == code
-
-
-def test_a_url_from_html_source_is_read_as_html_means_it(run_cli):
-    url = "https://api.segment.io/v1/pixel/page?userId=u&amp;timestamp=x&amp;writeKey=wk_test_0000"
-    code, out, _ = run_cli("check", url)
-    assert code == 0
-    assert "copied from HTML source" in out
-    assert "timestamp: x" in out
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "code"),
-    [
-        ("good.html", f'<img src="{GOOD}">'.encode(), 0),
-        ("bad.html", f'<img src="{GOOD}"><IMG SRC="{DROPPED}">'.encode(), 1),
-        ("mail.eml", MAIL, 0),
-        ("none.html", b'<a href="https://api.segment.io/v1/pixel/track?x">', 3),
-        ("text.eml", b"Subject: x\n\nhello", 3),
-    ],
-)
-def test_a_file_is_searched_for_pixels(run_cli, tmp_path, name, content, code):
-    """Nothing found is no pass: exit code 3."""
-    path = tmp_path / name
-    path.write_bytes(content)
-    assert run_cli("check", path)[0] == code
-    assert run_cli("check", "-", stdin=content)[0] == code
-
-
-def test_the_worst_input_gives_the_exit_code(run_cli, tmp_path):
-    empty = tmp_path / "empty.html"
-    empty.write_text("")
-    assert run_cli("check", GOOD, DROPPED)[0] == 1
-    assert run_cli("check", DROPPED, empty, GOOD)[0] == 3
-
-
-def test_a_list_of_urls_comes_from_stdin(run_cli):
-    code, out, _ = run_cli("check", "--json", "-", stdin=f"{GOOD}\n\n{DROPPED}\n".encode())
-    assert code == 1
-    assert [json.loads(line)["outcome"] for line in out.splitlines()] == ["delivered", "dropped"]
-
-
-def test_what_is_neither_file_nor_url_is_a_mistake(run_cli, tmp_path):
-    code, out, err = run_cli("check", tmp_path / "nope.html")
-    assert (code, out) == (2, "")
-    assert "nope.html: No such file or directory" in err
-    assert run_cli("check", tmp_path)[0] == 2
-
-
 # -- the program ----------------------------------------------------------------------------
 
 

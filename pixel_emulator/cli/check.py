@@ -1,11 +1,12 @@
 """`check`: the two-minute answer about a pixel URL, an HTML file or a mail."""
 
+import os
 import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,10 +20,13 @@ from pixel_emulator.core.calls import JSON, Dialect
 from pixel_emulator.core.endpoint.pixel import request_of
 from pixel_emulator.core.mistakes import InputError, Mistake
 from pixel_emulator.core.problems.judgement import Judgement, judge
+from pixel_emulator.core.quoting import shortened
 
-_URL = re.compile(
-    r"""\s*(?:["']|src\s*=)?\s*(?:https?:|//|/?v1/|[\w.-]+/v1/pixel/)""", re.IGNORECASE
-)
+if TYPE_CHECKING:
+    from pixel_emulator.email.message import HtmlPart
+    from pixel_emulator.email.pixels import FoundPixel
+
+_MARKUP = re.compile(r"\ufeff?\s*<(?!https?:|/)", re.IGNORECASE)  # but no URL in angle brackets
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,7 @@ def check(
         list[str],
         typer.Argument(
             metavar="FILE|URL|-...",
-            help="A pixel URL, an HTML file or a mail (.eml); - reads any of them from stdin.",
+            help="A pixel URL, HTML, an HTML file or a mail (.eml); - reads any of them from stdin.",
         ),
     ],
     *,
@@ -61,6 +65,8 @@ def check(
                 found_at: dict[str, JSON] = {"place": each.place, "remarks": list(each.remarks)}
                 verdict = {"input": text, **found_at, **as_json(each.url, each.judgement)}
                 sys.stdout.write(json_text.write(verdict) + "\n")
+            if not found:
+                say(_none_in(text))
         else:
             show(_text(text, found, colour=colour))
         lost = any(each.judgement.outcome in LOST for each in found)
@@ -69,31 +75,46 @@ def check(
 
 
 def _check(text: str, settings: Settings) -> Iterator[Checked]:
-    if text != "-" and _URL.match(text) and not Path(text).exists():
-        yield _pasted(text, settings)
-        return
-    raw = sys.stdin.buffer.read() if text == "-" else _read(Path(text))
-    start = raw[:200].decode(errors="replace")
-    if text == "-" and _URL.match(start):
-        for line in raw.decode(errors="surrogateescape").splitlines():
-            if line.strip():
-                yield _pasted(line, settings)
-        return
-    yield from _found_in(text, raw, settings)
+    if text == "-":
+        yield from _from_stdin(sys.stdin.buffer.read(), settings)
+    elif os.path.exists(text):  # noqa: PTH110 - Path.exists raises for long names in Python 3.12
+        yield from _found_in(text, _read(text), settings)
+    elif _MARKUP.match(text):
+        yield from _found_in(".html", text.encode(errors="replace"), settings)
+    elif pixel := _pasted(text, settings):
+        yield pixel
+    else:
+        why = "No such file or directory; a pixel URL begins with https://"
+        raise InputError(Mistake(f"{shortened(text)}: {why}"))
 
 
-def _read(path: Path) -> bytes:
+def _from_stdin(raw: bytes, settings: Settings) -> Iterator[Checked]:
+    from pixel_emulator.email.message import is_mail  # noqa: PLC0415 - files and URLs need not both
+
+    found = list(_found_in("-", raw, settings))
+    if found or is_mail("-", raw) or _MARKUP.match(raw[:200].decode(errors="replace")):
+        yield from found
+        return
+    lines = [line.decode(errors="surrogateescape") for line in raw.split(b"\n") if line.strip()]
+    pixels = [_pasted(line, settings) for line in lines]
+    yield from filter(None, pixels)
+    if any(pixels) and (without := pixels.count(None)):
+        say(f"-: no pixel URL in {without} of {len(lines)} lines")
+
+
+def _read(name: str) -> bytes:
     try:
-        return path.read_bytes()
+        return Path(name).read_bytes()
     except OSError as error:
-        hint = "; a pixel URL begins with https://" if isinstance(error, FileNotFoundError) else ""
-        raise InputError(Mistake(f"{path}: {error.strerror}{hint}")) from None
+        raise InputError(Mistake(f"{shortened(name)}: {error.strerror}")) from None
 
 
-def _pasted(text: str, settings: Settings) -> Checked:
+def _pasted(text: str, settings: Settings) -> Checked | None:
     from pixel_emulator.email.urls import pasted  # noqa: PLC0415 - files and URLs need not both
 
     url = pasted(text)
+    if url is None:
+        return None
     remarks = ("copied from HTML source: read with & for &amp;",) if url.from_html else ()
     return Checked(url.url, "", remarks, _judge(url.url, settings))
 
@@ -104,26 +125,34 @@ def _found_in(name: str, raw: bytes, settings: Settings) -> Iterator[Checked]:
 
     mail = read(name, raw)
     if mail.reason:
-        say(f"{name}: {mail.reason}")
+        say(f"{shortened(name)}: {mail.reason}")
     for part in mail.parts:
         for pixel in find_pixels(part.html, hosts=settings.hosts):
-            remarks = [
-                *part.notes,
-                *(["stands in a forwarded mail"] if part.forwarded else []),
-                *(["stands in an attachment"] if part.attached else []),
-                *(
-                    ["at a custom domain; check it is one of your own"]
-                    if pixel.custom_domain
-                    else []
-                ),
-                *(["the same URL stands further up: loaded once"] if pixel.repeated else []),
-                *([f"in a {pixel.within}"] if pixel.within else []),
-                *(["no browser loads it here"] if not (pixel.requested or pixel.repeated) else []),
-            ]
-            line = f"line {pixel.line}, " if pixel.line else ""
+            line = f"line {pixel.line}{' of its HTML' if part.in_mail else ''}, "
             yield Checked(
-                pixel.url, f"{line}{pixel.where}", tuple(remarks), _judge(pixel.url, settings)
+                pixel.url,
+                shortened(f"{line if pixel.line else ''}{pixel.where}"),
+                tuple(map(shortened, _remarks(part, pixel))),
+                _judge(pixel.url, settings),
             )
+
+
+def _remarks(part: "HtmlPart", pixel: "FoundPixel") -> Iterator[str]:
+    yield from part.notes
+    if part.forwarded:
+        yield "stands in a forwarded mail"
+    if part.attached:
+        yield "stands in an attachment"
+    if pixel.custom_domain:
+        yield "at a custom domain; check it is one of your own"
+    if pixel.repeated:
+        yield "the same URL stands further up: loaded once"
+    if pixel.within:
+        yield f"in a {pixel.within}"
+    if part.is_amp and pixel.element.startswith("amp-") and not pixel.within:
+        yield "only mail clients with AMP load it"
+    elif not (pixel.requested or pixel.repeated):
+        yield "no browser loads it here"
 
 
 def _judge(url: str, settings: Settings) -> Judgement:
@@ -131,7 +160,10 @@ def _judge(url: str, settings: Settings) -> Judgement:
 
 
 def _text(name: str, found: list[Checked], *, colour: bool) -> str:
-    lines = [] if _URL.match(name) else [f"{name}: {_count(len(found))}"]
+    if not found:
+        return _none_in(name)
+    in_file = any(each.place for each in found)
+    lines = [f"{_source(name)}: {_count(len(found))}"] if in_file else []
     for each in found:
         call, problems = each.judgement.call, each.judgement.problems
         word = explain.outcome_word(each.judgement.outcome, colour=colour)
@@ -148,4 +180,12 @@ def _text(name: str, found: list[Checked], *, colour: bool) -> str:
 
 
 def _count(pixels: int) -> str:
-    return "no pixel" if pixels == 0 else "1 pixel" if pixels == 1 else f"{pixels} pixels"
+    return "1 pixel" if pixels == 1 else f"{pixels} pixels"
+
+
+def _none_in(name: str) -> str:
+    return f"no pixel found in {_source(name)}"
+
+
+def _source(name: str) -> str:
+    return "this HTML" if _MARKUP.match(name) else shortened(name)

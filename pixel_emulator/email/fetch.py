@@ -27,9 +27,9 @@ def fetch_images(
     try:
         content = read(file.name, file.read_bytes())
     except OSError as error:
-        return RenderResult(BUILT_IN, f"{file} cannot be read: {error}")
+        return RenderResult(f"{file} cannot be read: {error}")
     if not content.parts:
-        return RenderResult(BUILT_IN, f"{file}: {content.reason}")
+        return RenderResult(f"{file}: {content.reason}")
     trust = ssl.create_default_context(cafile=ca)
     errors = []
     for pixel in find_pixels(content.shown, hosts=hosts):
@@ -38,7 +38,7 @@ def fetch_images(
                 _fetch(pixel.url, proxy, trust, timeout)
             except (OSError, HTTPException) as error:
                 errors.append(f"{file}: {pixel.url[:80]} could not be fetched: {error}")
-    return RenderResult(BUILT_IN, "; ".join(errors))
+    return RenderResult("; ".join(errors))
 
 
 def _fetch(url: str, proxy: str, trust: ssl.SSLContext, timeout: float) -> None:

@@ -1,5 +1,6 @@
 """The HTML that a mail (.eml) or an HTML file holds, decoded as a mail client would."""
 
+import base64
 import codecs
 import re
 from collections.abc import Iterator
@@ -7,10 +8,21 @@ from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import Message
 
+from pixel_emulator.core.quoting import shortened
+
 _HTML_TYPES = ("text/html", "application/xhtml+xml", "text/x-amp-html")
 _HTML_SUFFIXES = (".html", ".htm", ".xhtml")
-# RFC 5322 field name and colon, perhaps behind the "From " line of an mbox.
-_HEADER_LINE = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:From [^\n]*\n)?[!-9;-~]+:(?:[ \t]|\r?\n[ \t])")
+# Header lines with their folded rest, perhaps behind the "From " line of an mbox.
+_HEADERS = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*+(?:From [^\n]*+\n)?"
+    rb"((?:[A-Za-z][A-Za-z0-9-]*+:[^\n]*+\n?(?:[ \t][^\n]*+\n?)*+)++)"
+)
+# A text may well begin with `Note: …`, but hardly with one of these.
+_KNOWN_HEADER = re.compile(
+    rb"^(?:From|To|Subject|Date|Received|Return-Path|MIME-Version|Content-Type|Message-ID"
+    rb"|Delivered-To|Reply-To|X-[A-Za-z0-9-]+):",
+    re.IGNORECASE | re.MULTILINE,
+)
 
 _META_CHARSET = re.compile(rb"<meta[^>]*?\bcharset\s*=\s*[\"']?\s*([\w:.-]+)", re.IGNORECASE)
 _META_WITHIN = 1024  # https://html.spec.whatwg.org/#concept-encoding-confidence: bytes looked at
@@ -26,14 +38,21 @@ _WINDOWS_1252 = frozenset({"ascii", "us-ascii", "iso-8859-1", "iso8859-1", "lati
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HtmlPart:
     """One HTML text. `forwarded` stands inside an attached mail, `attached` is a file that
-    nobody sees before opening it; `notes` are sentences on what had to be guessed."""
+    nobody sees before opening it; `in_mail` means that the file itself looks different, being
+    encoded; `notes` are sentences on what had to be guessed."""
 
     html: str
     content_type: str = "text/html"
     charset: str
     forwarded: bool = False
     attached: bool = False
+    in_mail: bool = False
     notes: tuple[str, ...] = ()
+
+    @property
+    def is_amp(self) -> bool:
+        """Whether only mail clients with AMP show it."""
+        return self.content_type == "text/x-amp-html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,27 +66,29 @@ class Mail:
     def shown(self) -> str:
         """The HTML that opening the mail shows: its own parts, in order, without AMP."""
         return "\n".join(
-            part.html
-            for part in self.parts
-            if not (part.forwarded or part.attached or part.content_type == "text/x-amp-html")
+            part.html for part in self.parts if not (part.forwarded or part.attached or part.is_amp)
         )
 
 
 def read(name: str, raw: bytes) -> Mail:
     """The HTML in the content of a file called `name`: a mail, or HTML itself. Never raises."""
-    return read_mail(raw) if is_mail(name, raw) else Mail((_html_part(raw),))
+    if is_mail(name, raw):
+        mail = read_mail(raw)
+        if mail.parts or (_is_named_mail(name) and _HEADERS.match(raw)):
+            return mail
+    return Mail((_html_part(raw),))
 
 
 def is_mail(name: str, raw: bytes) -> bool:
-    """Whether a file is a mail: called `.eml`, or begun with header lines and not called HTML."""
-    name = name.lower()
-    by_content = not name.endswith(_HTML_SUFFIXES) and _HEADER_LINE.match(raw) is not None
-    return name.endswith(".eml") or by_content
+    """Whether a file is a mail: called `.eml`, or begun with headers of one and not called HTML."""
+    if _is_named_mail(name) or name.lower().endswith(_HTML_SUFFIXES):
+        return _is_named_mail(name)
+    headers = _HEADERS.match(raw)
+    return headers is not None and _KNOWN_HEADER.search(headers[1]) is not None
 
 
-def html_parts(raw: bytes) -> tuple[HtmlPart, ...]:
-    """The HTML parts of a mail; never raises."""
-    return read_mail(raw).parts
+def _is_named_mail(name: str) -> bool:
+    return name.lower().endswith(".eml")
 
 
 def read_mail(raw: bytes) -> Mail:
@@ -76,8 +97,11 @@ def read_mail(raw: bytes) -> Mail:
     try:
         # The policy compat32, as it leaves headers alone that nobody asks for.
         found = list(_walk(message_from_bytes(start)))
-    except (TypeError, ValueError, RecursionError) as error:  # cpython's own, on broken headers
-        return Mail((), f"The mail cannot be read: its MIME structure is broken ({error}).")
+    except RecursionError:
+        return Mail((), "The mail cannot be read: its parts are nested too deeply.")
+    except (TypeError, ValueError) as error:  # cpython's own, on broken headers
+        why = shortened(str(error))
+        return Mail((), f"The mail cannot be read: its MIME structure is broken ({why}).")
     parts = tuple(
         _html_part(_body(part), part=part, forwarded=forwarded)
         for part, forwarded in found
@@ -85,7 +109,7 @@ def read_mail(raw: bytes) -> Mail:
     )
     if parts:
         return Mail(parts)
-    types = ", ".join(sorted({part.get_content_type() for part, _ in found}))
+    types = shortened(", ".join(sorted({part.get_content_type() for part, _ in found})))
     return Mail((), f"The mail has no HTML part (only {types}), and only HTML can hold a pixel.")
 
 
@@ -94,12 +118,38 @@ def _walk(root: Message) -> Iterator[tuple[Message, bool]]:
     waiting = [(root, False)]
     while waiting:
         part, forwarded = waiting.pop()
+        if attached := _encoded_mail(part):
+            waiting.append((message_from_bytes(attached), True))
+            continue
         if not part.is_multipart():
             yield part, forwarded
             continue
         forwarded = forwarded or part.get_content_maintype() == "message"
         children = [child for child in part.get_payload() if isinstance(child, Message)]
         waiting.extend((child, forwarded) for child in reversed(children))
+
+
+def _encoded_mail(part: Message) -> bytes:
+    """The attached mail that cpython's parser leaves in its encoding; empty if this is none."""
+    if part.is_multipart():
+        encoding = str(part.get("content-transfer-encoding", "")).strip().lower()
+        if part.get_content_type() != "message/rfc822" or encoding != "base64":
+            return b""
+        text = part.get_payload(0)
+        body = text.get_payload() if isinstance(text, Message) else ""
+        try:
+            return base64.b64decode(body) if isinstance(body, str) else b""
+        except ValueError:  # not base64 after all: a mail that stands there as it is
+            return b""
+    named = part.get_content_type() == "application/octet-stream" and _is_named_mail(_name(part))
+    return _body(part) if named else b""
+
+
+def _name(part: Message) -> str:
+    try:
+        return part.get_filename() or ""
+    except (TypeError, ValueError):  # cpython's own, on broken parameters (RFC 2231)
+        return ""
 
 
 def _body(part: Message) -> bytes:
@@ -116,6 +166,7 @@ def _html_part(raw: bytes, *, part: Message | None = None, forwarded: bool = Fal
         charset=charset,
         forwarded=forwarded,
         attached=part is not None and part.get_content_disposition() == "attachment",
+        in_mail=part is not None,
         notes=notes,
     )
 
@@ -139,7 +190,7 @@ def _text(raw: bytes, declared: str) -> tuple[str, str, tuple[str, ...]]:
         try:
             return raw.decode(charset, "replace"), charset, ()
         except (LookupError, ValueError):
-            notes = (f'The charset "{named}" is unknown; the text was read without it.',)
+            notes = (f'The charset "{shortened(named)}" is unknown; the text was read without it.',)
     try:
         return raw.decode(), "utf-8", notes
     except UnicodeDecodeError:

@@ -2,6 +2,7 @@
 
 import re
 from bisect import bisect
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -12,9 +13,21 @@ from pixel_emulator.email.urls import browser_url
 _MAX_DEPTH = 4
 """How deep documents are followed into each other: comments, templates, `srcdoc`."""
 
+_MAX_NESTING = 20_000
+"""How deep block elements nest before they are read as plain spans."""
+
 _PIXEL_PATH = "/v1/pixel/"
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _CONDITION = re.compile(r"\s*(\[if [^\]]*\])>", re.IGNORECASE)
+
+# What lexbor looks for an open <p> at, through all that is open around it: with the square of
+# the nesting.
+_BLOCK = re.compile(
+    r"""(?P<mark></?)(?P<name>address|article|aside|blockquote|button|center|d[dlt]|details|dialog
+        |dir|div|fieldset|figcaption|figure|footer|form|h[1-6]|header|hgroup|hr|li|listing|main|menu
+        |nav|ol|p|pre|search|section|summary|ul)(?=[\s/>])""",
+    re.IGNORECASE | re.VERBOSE,
+)
 
 _LOADED_ANYWHERE = frozenset({"src", "background"})
 _LOADED_BY = frozenset(
@@ -129,7 +142,7 @@ def _loads(element: str, within: str) -> bool:
 
 
 def _mentions(html: str, within: str = "", depth: int = 0) -> Iterator[_Mention]:
-    for node, in_noscript in _walk(LexborHTMLParser(html)):
+    for node, in_noscript in _walk(LexborHTMLParser(_flattened(html))):
         inner, enclosure = _document_inside(node)
         if inner and depth < _MAX_DEPTH:
             never = within.startswith(_NEVER_LOADED_IN)
@@ -139,6 +152,20 @@ def _mentions(html: str, within: str = "", depth: int = 0) -> Iterator[_Mention]
             element = (node.tag or "").lower()
             for where, raw in _urls(node, element):
                 yield _Mention(element, where, place, raw)
+
+
+def _flattened(html: str) -> str:
+    """The text, with spans for block elements if these nest beyond all measure."""
+    nesting = 0
+    opened: Counter[str] = Counter()
+    for match in _BLOCK.finditer(html):
+        name, step = match["name"].lower(), -1 if match["mark"] == "</" else 1
+        if opened[name] + step >= 0:
+            opened[name] += step
+            nesting += step
+        if nesting > _MAX_NESTING:
+            return _BLOCK.sub(r"\g<mark>span", html)
+    return html
 
 
 def _walk(tree: LexborHTMLParser) -> Iterator[tuple[LexborNode, bool]]:

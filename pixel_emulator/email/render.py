@@ -49,9 +49,8 @@ _FRAME = """<!doctype html><meta charset="utf-8">
 
 @dataclass(frozen=True, slots=True)
 class RenderResult:
-    """What opened the mail; `error` is a sentence, empty where all went well."""
+    """How opening a mail went; `error` is a sentence, empty where all went well."""
 
-    renderer: str
     error: str = ""
 
 
@@ -83,7 +82,7 @@ def render(
         try:
             page = _page(file, directory)
         except (OSError, ValueError) as reason:
-            return RenderResult(browser.name, f"{file} cannot be rendered: {reason}")
+            return RenderResult(f"{file} cannot be rendered: {reason}")
         screenshot = directory / "screenshot.png"
         command = [
             str(browser),
@@ -98,7 +97,7 @@ def render(
         failure = _run(command, directory / "stderr", timeout)
         if not failure and not screenshot.exists():
             failure = f"it ended without showing the mail ({_last_line(directory / 'stderr')})"
-    return RenderResult(browser.name, failure and f"{file}: {browser.name} failed: {failure}")
+    return RenderResult(failure and f"{file}: {browser.name} failed: {failure}")
 
 
 def _page(file: Path, directory: Path) -> Path:

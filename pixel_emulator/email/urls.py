@@ -17,7 +17,20 @@ _QUERY_SAFE = "".join(set(printable.strip()) - set("\"#<>'"))
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 _REFERENCE = re.compile(r"&(?:amp|quot|apos|lt|gt|#\d+|#x[\da-f]+);", re.IGNORECASE)
-_ATTRIBUTE = re.compile(r"""(?:src\s*=\s*)?(["'])(.*)\1""", re.IGNORECASE | re.DOTALL)
+_AROUND = "\ufeff \t\r\n"
+# A text that is a URL as a whole, perhaps in quotes, or one in which a pixel's URL stands.
+_URL = re.compile(
+    r"""(?: src \s*=\s* )? (?: \\?["'] | [<`] )?
+        (?P<url> https?: | // | /?v1/ | [\w.-]+ (?: :\d+ )? /v1/pixel/ )""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_INSIDE = re.compile(
+    r"""(?: (?:https?:)?// (?: \{\{.{0,99}?\}\} | [^\s"'<>] ){1,253}? | [\w.:-]{0,253} ) /v1/pixel/""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_ENDS = {'"': '"', "'": "'", '\\"': '\\\\"', "\\'": "\\\\'", "`": "`", "<": ">", "(": r"[\s)]"}
+_END_OF_A_WORD = "[ \t\r\n>]"
+_NO_SCHEME = re.compile(r"[\w.-]+(?::\d+)?/v1/pixel/", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +79,33 @@ def browser_url(text: str) -> BrowserUrl | None:
     return BrowserUrl(scheme, host, path, query if mark else None)
 
 
-def pasted(text: str) -> Pasted:
-    """The URL, or bare `path?query`, that somebody pasted, freed of quotes and line breaks."""
-    url = text.strip().translate(_TAB_OR_NEWLINE)
-    if attribute := _ATTRIBUTE.fullmatch(url):
-        url = attribute[2]
+def pasted(text: str) -> Pasted | None:
+    """The URL, or bare `path?query`, in what somebody pasted, freed of line breaks; or None.
+
+    What a URL is copied with is left behind: quotes, `src=`, `curl`, Markdown, CSS's `url()`.
+    """
+    url = _url_inside(text.strip(_AROUND)).translate(_TAB_OR_NEWLINE)
+    if not url:
+        return None
+    if _NO_SCHEME.match(url):
+        url = f"//{url}"
     if not _REFERENCE.search(url):
         return Pasted(url, from_html=False)
     return Pasted(_attribute_text(url), from_html=True)
+
+
+def _url_inside(text: str) -> str:
+    if begun := _URL.match(text):
+        start = begun.start("url")
+        if start == 0:
+            return text
+    elif inside := _INSIDE.search(text):
+        start = inside.start()
+    else:
+        return ""
+    before = text[max(0, start - 2) : start]
+    end = next((_ENDS[each] for each in (before, before[-1:]) if each in _ENDS), _END_OF_A_WORD)
+    return re.split(end, text[start:], maxsplit=1)[0]
 
 
 def _attribute_text(source: str) -> str:

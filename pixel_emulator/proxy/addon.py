@@ -2,6 +2,7 @@
 
 import logging
 import time
+from datetime import UTC, datetime
 from functools import lru_cache
 
 from mitmproxy import connection, http, tls
@@ -89,7 +90,8 @@ class PixelEmulator:
         request = request_of(flow, host)
         if answering:
             flow.response = answer(route(request.method, request.path).response, request.method)
-        annotate(flow, self.journal.record(request))
+        made = None if flow.live else datetime.fromtimestamp(flow.request.timestamp_start, UTC)
+        annotate(flow, self.journal.record(request, made))
 
     def _refused(self, host: str, *, abandoned: bool) -> None:
         if not self._ended:

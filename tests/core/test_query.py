@@ -83,7 +83,7 @@ def test_keys_that_contradict_each_other_are_reported(query, payload, paths):
         {"": "x"},
         {"data": "x"},
         {"data": ["x", ""]},
-    ],  # fmt: skip
+    ],
 )
 def test_what_the_flat_form_cannot_say_is_refused(payload):
     with pytest.raises(ValueError):

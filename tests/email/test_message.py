@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pixel_emulator.email.message import html_parts, is_mail, read, read_mail
+from pixel_emulator.email.message import is_mail, read, read_mail
 
 HTML = '<p>Grüße — <img src="https://api.segment.io/v1/pixel/track?a=1&amp;b=2"></p>\n'
 
@@ -24,7 +24,7 @@ def mail(html: str = HTML, *, cte: str = "quoted-printable") -> EmailMessage:
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 def test_transfer_encodings(cte, newline):
     raw = mail(cte=cte).as_bytes(policy=EmailMessage().policy.clone(linesep=newline))
-    (part,) = html_parts(raw)
+    (part,) = read_mail(raw).parts
     assert part.html.replace("\r\n", "\n") == HTML
     assert (part.content_type, part.charset, part.notes) == ("text/html", "utf-8", ())
 
@@ -33,7 +33,7 @@ def test_a_url_that_quoted_printable_folded_is_whole_again():
     url = "https://api.segment.io/v1/pixel/track?data=" + "eyJ3" * 100
     raw = mail(f"<img src={url}>").as_bytes()
     assert url.encode() not in raw
-    assert url in html_parts(raw)[0].html
+    assert url in read_mail(raw).parts[0].html
 
 
 CHARSETS = {
@@ -53,14 +53,14 @@ CHARSETS = {
 def test_charsets(charset, body, text):
     parameter = f"; charset={charset}".encode() if charset else b""
     raw = b"Content-Type: text/html%s\nContent-Transfer-Encoding: 8bit\n\n%s" % (parameter, body)
-    (part,) = html_parts(raw)
+    (part,) = read_mail(raw).parts
     assert (part.html, part.notes) == (text, ())
 
 
 @pytest.mark.parametrize("charset", ["x-unknown", "hex", "idna", '"a\0b"'])
 def test_an_unknown_charset_is_noted(charset):
     raw = f"Content-Type: text/html; charset={charset}\n\n<p>ü".encode()
-    (part,) = html_parts(raw)
+    (part,) = read_mail(raw).parts
     assert (part.html, len(part.notes)) == ("<p>ü", 1)
     assert "unknown" in part.notes[0]
 
@@ -83,14 +83,14 @@ def test_attached_mails_are_marked_forwarded():
     outer = mail("<p>outer</p>")
     outer.make_mixed()
     outer.add_attachment(mail("<p>inner</p>"))
-    found = [(part.html.strip(), part.forwarded) for part in html_parts(outer.as_bytes())]
+    found = [(part.html.strip(), part.forwarded) for part in read_mail(outer.as_bytes()).parts]
     assert found == [("<p>outer</p>", False), ("<p>inner</p>", True)]
 
 
 def test_html_attachments_are_marked():
     outer = mail("<p>outer</p>")
     outer.add_attachment("<p>file</p>", subtype="html", filename="a.html")
-    found = [(part.html.strip(), part.attached) for part in html_parts(outer.as_bytes())]
+    found = [(part.html.strip(), part.attached) for part in read_mail(outer.as_bytes()).parts]
     assert found == [("<p>outer</p>", False), ("<p>file</p>", True)]
 
 
@@ -112,7 +112,7 @@ def test_multiparts_are_followed_into_each_other():
         outer.make_mixed()
         outer.attach(deep)
         deep = outer
-    assert [part.html.strip() for part in html_parts(deep.as_bytes())] == ["<p>deep</p>"]
+    assert [part.html.strip() for part in read_mail(deep.as_bytes()).parts] == ["<p>deep</p>"]
 
 
 def test_a_mail_without_html_says_so():
@@ -139,11 +139,11 @@ def test_a_mail_that_cannot_be_read_says_so(raw):
 
 def test_broken_parameters_leave_the_html_readable():
     raw = b"Content-Type: text/html; charset*=a; charset*0=b\n\n<p>x"
-    assert [part.html for part in html_parts(raw)] == ["<p>x"]
+    assert [part.html for part in read_mail(raw).parts] == ["<p>x"]
 
 
 def test_a_mark_or_blank_lines_before_the_headers_do_no_harm():
-    assert html_parts(b"\xef\xbb\xbf\r\n\nContent-Type: text/html\n\n<p>")[0].html == "<p>"
+    assert read_mail(b"\xef\xbb\xbf\r\n\nContent-Type: text/html\n\n<p>").parts[0].html == "<p>"
 
 
 KINDS = {

@@ -104,20 +104,18 @@ class Reader:
 
     def _plain(self, steps: Steps, text: str) -> str:
         if _is_special(text):
-            literal = f"; for this very text, write `{printable(escaped(text))}`"
-            self.wrong(steps, to_come(text) + _regex_advice(text) + literal)
+            self.wrong(steps, f"{to_come(text)}; {_advice(text)}")
         return text.replace("$$", "$")
 
 
-def _regex_advice(text: str) -> str:
-    """What YAML may have done to a regex."""
-    if not text.startswith("$/"):
-        return ""
-    if "\b" in text:
-        return "; it holds U+0008, which `\\b` is in double quotes: use single quotes"
-    if "/" not in text[2:]:
-        return "; where ` #`, or a comma in braces, cut its end off, put quotes around it"
-    return ""
+def _advice(text: str) -> str:
+    """What was probably meant by a text that is special."""
+    literal = f"for this very text, write `{printable(escaped(text))}`"
+    if text.startswith("$/") and "\b" in text:
+        return "it holds U+0008, which `\\b` is in double quotes: use single quotes"
+    if text.startswith("$/") and "/" not in text[2:]:
+        return f"if ` #`, or a comma in braces, cut off its end, put quotes around it; {literal}"
+    return literal
 
 
 def _is_special(text: str) -> bool:

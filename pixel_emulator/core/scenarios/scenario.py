@@ -82,7 +82,8 @@ def _level(reader: Reader, policy: Policy, data: Payload) -> Level:
         return Level.FAIL
     if value in tuple(Level):
         return Level(value)
-    words = (*Level, _SAME_EVENT) if policy is Policy.UNEXPECTED else tuple(Level)
+    same_event = (_SAME_EVENT,) if policy is Policy.UNEXPECTED else ()
+    words = (*reversed(Level), *same_event)
     guess = likely(value, words) if isinstance(value, str) else ""
     accept = ("{accept: [codes]}",) if policy is Policy.DAMAGED else ()
     allowed = ", ".join((*words, *accept))

@@ -1,9 +1,17 @@
-"""Phrases of a report: counts, times of day, and how one call repeats another."""
+"""Phrases of a report: counts, times of day, stories, and how one call repeats another."""
 
+from collections import Counter
+from collections.abc import Iterator
 from datetime import timedelta
 
-from pixel_emulator.core.calls import Hit
-from pixel_emulator.core.verdicts.verdict import Surplus
+from pixel_emulator.core.calls import Hit, Outcome
+from pixel_emulator.core.verdicts.verdict import (
+    ExpectationResult,
+    ScenarioResult,
+    Story,
+    Surplus,
+    Verdict,
+)
 
 
 def counted(number: int, noun: str) -> str:
@@ -31,3 +39,38 @@ def repeat(surplus: Surplus) -> str:
     hit, twin = surplus.hit, surplus.twin or surplus.hit
     alike = f"differ only in {' and '.join(surplus.differs)}" if surplus.differs else "say the same"
     return f"#{twin.seq} and #{hit.seq} {alike}, {span(hit.time - twin.time)} apart"
+
+
+def story(result: ExpectationResult) -> str:
+    """What happened to an expectation; `its calls went to line 2` where another has them."""
+    if result.story is not Story.TAKEN:
+        return result.story
+    file = result.expectation.location.file
+    places = [
+        f"line {each.line}" if each.file == file and each.line else str(each)
+        for each in (taker.location for taker in result.taken_by)
+    ]
+    return f"its calls went to {' and '.join(dict.fromkeys(places))}"
+
+
+def met(result: ScenarioResult) -> str:
+    """How many expectations are met: `1 of 2 expectations met`."""
+    if not result.expectations:
+        return "silence expected"
+    number = sum(each.met for each in result.expectations)
+    return f"{number} of {counted(len(result.expectations), 'expectation')} met"
+
+
+def seen(verdict: Verdict) -> Iterator[str]:
+    """What arrived: `5 calls seen`, `0 dropped`."""
+    calls = Counter(hit.outcome for hit in verdict.hits)
+    unhandled = calls.pop(Outcome.UNHANDLED, 0)
+    yield f"{counted(calls.total(), 'call')} seen"
+    if not verdict.hits:
+        yield counted(verdict.connections, "connection")
+    yield f"{calls[Outcome.DROPPED]} dropped"
+    yield from (
+        f"{calls[each]} {each}" for each in (Outcome.DAMAGED, Outcome.DUPLICATE) if calls[each]
+    )
+    if unhandled:
+        yield f"{unhandled} unhandled"

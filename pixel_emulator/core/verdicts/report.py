@@ -1,5 +1,6 @@
 """A verdict as text for people: every failure once, the same bytes every time."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import islice, product
@@ -10,9 +11,9 @@ from pixel_emulator.core.calls import Hit, Outcome, Severity
 from pixel_emulator.core.paint import paint
 from pixel_emulator.core.quoting import printable
 from pixel_emulator.core.scenarios.expectation import Level, Policy
-from pixel_emulator.core.verdicts.beside import mismatch_lines
+from pixel_emulator.core.verdicts.beside import cut, mismatch_lines
 from pixel_emulator.core.verdicts.nearest import Nearest
-from pixel_emulator.core.verdicts.phrases import clock, counted, repeat
+from pixel_emulator.core.verdicts.phrases import clock, counted, met, repeat, seen, story
 from pixel_emulator.core.verdicts.suggestion import suggestion
 from pixel_emulator.core.verdicts.verdict import (
     ExpectationResult,
@@ -35,6 +36,8 @@ _MEANINGS = {
     Policy.UNHANDLED: ("unhandled", "outside the Pixel API"),
 }
 _REASONS = {Outcome.DROPPED: Severity.DROP, Outcome.DAMAGED: Severity.DAMAGE}
+_SHORTEST = 60  # characters of a call that are shown even if the line gets too long
+_COLOURS = re.compile(r"\x1b\[\d+m")
 _MOST = 20  # calls that are listed in one place; the JSON report has them all
 
 
@@ -77,12 +80,13 @@ class _Report:
         for index, each in enumerate(verdict.scenarios):
             yield from self.scenario(index, each)
         if len(verdict.scenarios) > 1:
-            met = sum(each.status is Status.MET for each in verdict.scenarios)
-            title = f"{met} of {counted(len(verdict.scenarios), 'scenario')} met"
-            yield self.head(verdict.status, " · ".join([title, *_seen(verdict)]))
+            passed = sum(each.status is Status.MET for each in verdict.scenarios)
+            title = f"{passed} of {counted(len(verdict.scenarios), 'scenario')} met"
+            yield self.head(verdict.status, " · ".join([title, *seen(verdict)]))
             yield ""
         yield from self.findings()
-        if verdict.status is not Status.UNMET and verdict.hits and not self.told:
+        failed = any(each.status is Status.UNMET for each in verdict.scenarios)
+        if verdict.hits and not failed and not self.told:
             yield "  calls seen"
             yield from self.calls(verdict.hits)
 
@@ -94,12 +98,13 @@ class _Report:
             if each.levels[index] is Level.FAIL
             and (each.policy is Policy.UNEXPECTED or not alone)  # alone, all others are "seen"
         )
-        seen = _seen(self.verdict) if alone else ()
+        arrived = seen(self.verdict) if alone else ()
         counts = (f"{count} {word}" for word, count in failing.items())
         yield self.head(result.status, printable(result.scenario.title))
-        yield "  " + " · ".join([_met(result), *seen, *counts])
+        yield from self.sentence(" · ".join([met(result), *arrived, *counts]), "  ", "  ")
         if alone and not (self.verdict.hits or self.verdict.connections or self.verdict.gaps):
-            yield "  nothing reached the emulator: does the client use its proxy?"
+            nothing = "nothing reached the emulator: does the client use its proxy?"
+            yield from self.sentence(nothing, "  ", "  ")
         yield ""
         for each in result.expectations:
             if not each.met:
@@ -111,14 +116,15 @@ class _Report:
         place = wanted.location
         where = printable(f"{place.file}:{place.line}   ") if place.line else ""
         line = self.paint(printable(wanted.line), "bold")
-        story = self.paint(result.story, "bad")
-        yield f"  {where}{line}   wanted {wanted.times}, got {result.got}: {story}"
+        head = f"  {where}{line}   wanted {wanted.times}, got {result.got}:"
+        yield from self.said(head, " ", printable(story(result)), "bad")
         if wanted.note:
             yield from self.sentence(wanted.note, "    ", "    ")
         for near in result.nearest:
             yield from self.nearest(near)
         if result.story is Story.TWICE:
-            yield from (f"    {repeat(each)}" for each in result.surplus[:_MOST])
+            for each in result.surplus[:_MOST]:
+                yield from self.sentence(repeat(each), "    ", "    ")
         elif not result.nearest:
             yield from self.too_many_or_few(result)
 
@@ -130,7 +136,8 @@ class _Report:
             paths = ", ".join(differs[:_MOST])
             yield from self.sentence(f"they differ in {paths}", "    ", "    ")
         if result.story is Story.TOO_MANY:
-            yield f"    if these are right, write `times: {len(hits)}`"
+            right = f"if these are right, write `times: {len(hits)}`"
+            yield from self.sentence(right, "    ", "    ")
 
     def nearest(self, near: Nearest) -> Iterator[str]:
         hit = near.hit
@@ -159,7 +166,7 @@ class _Report:
         noun = "request" if policy is Policy.UNHANDLED else "call"
         failed = level is Level.FAIL
         head = self.paint(word if failed else f"warning: {word}", "bad" if failed else "warn")
-        yield f"  {head}   {counted(len(hits), noun)} {meaning}"
+        yield from self.said(f"  {head}", "   ", f"{counted(len(hits), noun)} {meaning}")
         if policy is Policy.UNEXPECTED:
             yield from self.unexpected(hits)
             return
@@ -201,9 +208,16 @@ class _Report:
         yield from _more(hits)
 
     def call(self, hit: Hit, *, details: bool = True) -> str:
-        problems = hit.problems if details else ()
-        said = explain.line(hit.call, hit.request, hit.outcome, problems, colour=self.colour)
-        return f"#{hit.seq}  {clock(hit)}  {said}"
+        """A call in a line; where it is too long, its names are cut and not its codes."""
+        problems = dict.fromkeys(each.code for each in hit.problems) if details else ()
+        codes = f"  {', '.join(problems)}" if problems else ""
+        plain = explain.line(hit.call, hit.request, hit.outcome, ())
+        word = explain.outcome_word(hit.outcome, colour=False)
+        head = f"#{hit.seq}  {clock(hit)}  "
+        room = self.width - len(f"    {head}{word} {codes}")
+        said = cut(plain.removeprefix(f"{word} "), max(_SHORTEST, room))
+        coloured = explain.outcome_word(hit.outcome, colour=self.colour)
+        return f"{head}{coloured} {said}{self.paint(codes, 'dim')}"
 
     def head(self, status: Status, title: str) -> str:
         word, style = _HEADS[status]
@@ -212,31 +226,19 @@ class _Report:
     def sentence(self, words: str, first: str, rest: str) -> list[str]:
         return wrap(printable(words), self.width, initial_indent=first, subsequent_indent=rest)
 
+    def said(self, head: str, gap: str, words: str, style: str = "") -> Iterator[str]:
+        """Words behind their head, or below it where its line has no room for them."""
+        if len(_COLOURS.sub("", head) + gap + words) <= self.width:
+            yield f"{head}{gap}{self.paint(words, style)}"
+            return
+        yield head
+        for line in wrap(words, max(1, self.width - 4)):
+            yield f"    {self.paint(line, style)}"
+
     def paint(self, words: str, style: str) -> str:
-        return paint(words, style, colour=self.colour)
+        return paint(words, style, colour=self.colour and bool(style))
 
 
 def _more(listed: Sequence[object]) -> Iterator[str]:
     if len(listed) > _MOST:
         yield f"    … and {len(listed) - _MOST} more"
-
-
-def _met(result: ScenarioResult) -> str:
-    if not result.expectations:
-        return "silence expected"
-    met = sum(each.met for each in result.expectations)
-    return f"{met} of {counted(len(result.expectations), 'expectation')} met"
-
-
-def _seen(verdict: Verdict) -> Iterator[str]:
-    calls = Counter(hit.outcome for hit in verdict.hits)
-    unhandled = calls.pop(Outcome.UNHANDLED, 0)
-    yield f"{counted(calls.total(), 'call')} seen"
-    if not verdict.hits:
-        yield counted(verdict.connections, "connection")
-    yield f"{calls[Outcome.DROPPED]} dropped"
-    yield from (
-        f"{calls[each]} {each}" for each in (Outcome.DAMAGED, Outcome.DUPLICATE) if calls[each]
-    )
-    if unhandled:
-        yield f"{unhandled} unhandled"

@@ -111,17 +111,19 @@ def _expectations(
     masked: bool,
 ) -> list[ExpectationResult]:
     bans = {index for index, each in enumerate(wanted) if each.times.high == 0}
-    banned_by = [tuple(bans.intersection(indexes)) for indexes in accepting]
-    candidates = [bans or indexes for bans, indexes in zip(banned_by, accepting, strict=True)]
+    banned_by = [tuple(index for index in indexes if index in bans) for indexes in accepting]
+    candidates = [banned or each for banned, each in zip(banned_by, accepting, strict=True)]
     owners = claim(candidates, [_bounds(each, len(hits)) for each in wanted])
     claims: list[list[Hit]] = [[] for _ in wanted]
     takers: list[dict[int, None]] = [{} for _ in wanted]
-    over, surplus, idle = [], [], []
+    surplus: list[list[Surplus]] = [[] for _ in wanted]
+    over, idle = [], []
     for hit, indexes, banned, owner in zip(hits, accepting, banned_by, owners, strict=True):
         if owner is not None:
             claims[owner].append(hit)
         elif banned:
-            surplus += [(index, Surplus(hit)) for index in banned]
+            for index in banned:
+                surplus[index].append(Surplus(hit))
         elif indexes:
             over.append((hit, indexes))
         elif hit.call:
@@ -134,12 +136,14 @@ def _expectations(
     pool = [*idle, *(each.hit for _, each in too_many if each.twin is None)]
     close = nearest(list(zip(wanted, missing, strict=True)), pool, masked=masked)
     told = {id(each.hit) for found in close for each in found}
-    surplus += [(owner, each) for owner, each in too_many if id(each.hit) not in told]
+    for owner, each in too_many:
+        if id(each.hit) not in told:
+            surplus[owner].append(each)
     return [
         ExpectationResult(
             expectation=each,
             claims=tuple(claims[index]),
-            surplus=tuple(one for owner, one in surplus if owner == index),
+            surplus=tuple(surplus[index]),
             nearest=close[index],
             taken_by=tuple(wanted[other] for other in takers[index] if not claims[index]),
         )

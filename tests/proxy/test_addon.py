@@ -4,6 +4,7 @@ import asyncio
 import io
 import logging
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from mitmproxy import http
@@ -122,7 +123,8 @@ def test_a_flow_from_a_file_is_recorded_and_keeps_its_answer(emulator: PixelEmul
     flow.response = tutils.tresp(content=b"theirs")
     cycle(emulator, flow)
     assert flow.response.content == b"theirs"
-    assert len(emulator.journal.hits) == 1
+    [hit] = emulator.journal.hits
+    assert hit.time == datetime.fromtimestamp(flow.request.timestamp_start, UTC)
 
 
 def test_a_flow_from_a_file_is_not_answered_where_nobody_did(emulator: PixelEmulator):

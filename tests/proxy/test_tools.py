@@ -16,7 +16,7 @@ from pixel_emulator.files import read_recording
 from pixel_emulator.proxy.tools import TOOLS
 from tests.wire import PIXEL, ask, connect, get, secured, trap, tunnel
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 OURS = [
     sys.executable,
     "-c",

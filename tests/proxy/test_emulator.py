@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -251,8 +252,8 @@ def test_the_answer_leaves_only_when_the_call_is_recorded():
 class BrokenJournal(Journal):
     """Fails in a way that nobody foresaw."""
 
-    def record(self, request: object) -> Hit:
-        raise RuntimeError(f"no room for {request!r:.20}")
+    def record(self, request: object, time: datetime | None = None) -> Hit:
+        raise RuntimeError(f"no room for {request!r:.20} at {time}")
 
 
 def test_an_exception_of_ours_still_answers_the_gif_and_is_a_failure(
@@ -471,7 +472,7 @@ def run_script(home: Path, *before: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*before, sys.executable, "-W", "error", "-X", "dev", "-c", SCRIPT, "127.0.0.1"],
         env={**os.environ, "HOME": str(home)},
-        cwd=Path(__file__).parents[1],
+        cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
         timeout=60,
