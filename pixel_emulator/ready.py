@@ -5,7 +5,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -43,6 +43,8 @@ def published(ready: Ready) -> Iterator[None]:
         yield
     finally:
         path.unlink(missing_ok=True)
+        with suppress(OSError):  # others may still serve
+            path.parent.rmdir()
 
 
 def running(port: int) -> Ready:

@@ -23,7 +23,7 @@ def judged(seq, request, *, at=0, repeats=False, sources=None):
     found = judge(request, Dialect.DOCUMENTED, sources or {})
     outcome, problems = found.outcome, found.problems
     if repeats:
-        message_id = (found.call.payload or {}).get("messageId")
+        message_id = ((found.call and found.call.payload) or {}).get("messageId")
         problems = (*problems, problem("duplicate_message_id", "messageId", value=message_id))
         outcome = Outcome.DUPLICATE
     return Hit(

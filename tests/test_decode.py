@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -247,6 +248,23 @@ def test_a_terminal_that_knows_few_characters_gets_escapes(encoding):
     )
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"\\u2192" in done.stdout
+
+
+def test_a_failure_of_ours_is_no_verdict(run_cli, monkeypatch):
+    """Exit code 1 would read as "unmet"."""
+    monkeypatch.setattr("pixel_emulator.cli.decode.as_text", None)
+    code, _, err = run_cli("decode", GOOD)
+    assert code == 3
+    assert "a failure of the emulator itself" in err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full (Linux)")
+def test_a_stdout_that_is_full_is_no_verdict():
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "pixel_emulator", "decode", "--check", GOOD]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 3
+    assert b"No space left on device" in done.stderr
 
 
 def test_without_arguments_it_says_what_it_can_do(run_cli):

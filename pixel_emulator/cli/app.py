@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from importlib import import_module
+from traceback import format_exc
 from typing import Any
 
 import typer
@@ -71,6 +72,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 3
     except SystemExit as leaving:
         return int(leaving.code or 0)
+    except Exception:  # noqa: BLE001 - a failure of ours must not read as "unmet", which is 1
+        say(f"pixel-emulator: a failure of the emulator itself\n{format_exc()}")
+        return 3
     return 0
 
 

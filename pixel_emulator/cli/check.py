@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from pixel_emulator.email.message import HtmlPart
     from pixel_emulator.email.pixels import FoundPixel
 
-_MARKUP = re.compile(r"\ufeff?\s*<(?!https?:|/)", re.IGNORECASE)  # but no URL in angle brackets
+# A tag, a comment or a doctype, but no URL in angle brackets.
+_MARKUP = re.compile(r"\ufeff?\s*<(?:[!?]|[a-z][\w-]*(?::[a-z][\w-]*)?(?:\s|/?>))", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ def check(
         list[str],
         typer.Argument(
             metavar="FILE|URL|-...",
-            help="A pixel URL, HTML, an HTML file or a mail (.eml); - reads any of them from stdin.",
+            help="A pixel URL, an HTML file or a mail (.eml); - reads any of them from stdin.",
         ),
     ],
     *,

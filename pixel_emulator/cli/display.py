@@ -46,7 +46,8 @@ def hit_line(hit: Hit, *, colour: bool) -> str:
 def farewell(journal: Journal, *, recorded: str = "") -> str:
     """What a run came to: counts, the recording, and whatever was refused or went wrong."""
     evidence = journal.evidence()
-    lines = [tally(evidence.hits) + (f", recorded to {recorded}" if recorded else "")]
+    whole = recorded and not journal.failures
+    lines = [tally(evidence.hits) + (f", recorded to {recorded}" if whole else "")]
     if journal.refused_hosts:
         lines.append(f"refused: {', '.join(journal.refused_hosts)}")
     return "\n".join([*lines, *(f"incomplete: {gap}" for gap in evidence.gaps)])

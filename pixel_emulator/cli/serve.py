@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from pixel_emulator.child.process import handling
 from pixel_emulator.cli.display import Display, farewell
 from pixel_emulator.cli.options import takes_settings
 from pixel_emulator.cli.session import emulation, needs_mitmproxy
@@ -42,7 +43,11 @@ def serve(
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
-    with emulation(settings) as (journal, emulator), Display() as display:
+    with (
+        handling([signal.SIGHUP], lambda *_: stopped.set()),
+        emulation(settings) as (journal, emulator),
+        Display() as display,
+    ):
         journal.subscribe(display.show)
         ready = Ready(
             proxy=emulator.proxy,

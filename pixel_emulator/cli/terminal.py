@@ -3,16 +3,20 @@
 import os
 import shutil
 import sys
+from contextlib import suppress
 from typing import TextIO
 
 WIDEST = 110  # longer lines are hard to read
 
 
-def wants_colour(stream: TextIO) -> bool:
-    """Whether to colour what goes to `stream` (https://no-color.org, https://force-color.org)."""
-    if os.environ.get("NO_COLOR"):
+def wants_colour(stream: TextIO | None) -> bool:
+    """Whether to colour what goes to `stream` (https://no-color.org, https://force-color.org).
+
+    A stream that the caller closed (`2>&-`) is None.
+    """
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
-    return bool(os.environ.get("FORCE_COLOR")) or stream.isatty()
+    return bool(os.environ.get("FORCE_COLOR")) or (stream is not None and stream.isatty())
 
 
 def width() -> int:
@@ -21,9 +25,9 @@ def width() -> int:
 
 
 def say(text: str) -> None:
-    """Print a message for people to stderr."""
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()
+    """Print a message for people to stderr; one that nobody can read changes nothing."""
+    with suppress(OSError):
+        print(text, file=sys.stderr, flush=True)  # noqa: T201 - copes with a closed stderr
 
 
 def show(text: str) -> None:

@@ -20,12 +20,13 @@ _PIXEL_PATH = "/v1/pixel/"
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _CONDITION = re.compile(r"\s*(\[if [^\]]*\])>", re.IGNORECASE)
 
-# What lexbor looks for an open <p> at, through all that is open around it: with the square of
-# the nesting.
+# At each of these lexbor looks for an open <p> or its like through all that is open around it,
+# which takes the square of the nesting. The first ones nest nothing without an end tag.
 _BLOCK = re.compile(
-    r"""(?P<mark></?)(?P<name>address|article|aside|blockquote|button|center|d[dlt]|details|dialog
-        |dir|div|fieldset|figcaption|figure|footer|form|h[1-6]|header|hgroup|hr|li|listing|main|menu
-        |nav|ol|p|pre|search|section|summary|ul)(?=[\s/>])""",
+    r"""(?P<mark></?) (?: hr|p|li|d[dt]
+          | (?P<name> address|article|aside|blockquote|button|center|details|dialog|dir|div|dl
+              |fieldset|figcaption|figure|footer|form|h[1-6]|header|hgroup|listing|main|menu|nav|ol
+              |pre|search|section|summary|ul) ) (?=[\s/>])""",
     re.IGNORECASE | re.VERBOSE,
 )
 
@@ -159,8 +160,9 @@ def _flattened(html: str) -> str:
     nesting = 0
     opened: Counter[str] = Counter()
     for match in _BLOCK.finditer(html):
-        name, step = match["name"].lower(), -1 if match["mark"] == "</" else 1
-        if opened[name] + step >= 0:
+        name = (match["name"] or "").lower()
+        step = 1 if match["mark"] == "<" else -1
+        if name and opened[name] + step >= 0:
             opened[name] += step
             nesting += step
         if nesting > _MAX_NESTING:

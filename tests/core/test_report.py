@@ -29,7 +29,7 @@ CASES = sorted((Path(__file__).parents[1] / "cases" / "verify").iterdir())
 EXIT_CODES = {"silence_unproven": 3, "gap": 3}
 MET = {
     *("met", "unexpected_warned", "dropped_expected", "damaged_accepted", "duplicate"),
-    *("unhandled", "silence_proven"),
+    *("unhandled", "silence_proven", "long_ids"),
 }
 
 
@@ -119,6 +119,7 @@ def test_the_json_report_tells_of_an_expectation():
                     "claims": [],
                     "surplus": [],
                     "nearest": [{"call": 7, "matched": 1, "fields": 2, "mismatches": [mismatch]}],
+                    "taken_by": [],
                 }
             ],
         }
@@ -153,7 +154,7 @@ def test_nothing_that_was_sent_reaches_the_terminal_raw():
     calls.append(judged(4, PixelRequest(target=HOSTILE[:-1].encode(), method="POST")))
     calls.append(hit(5, "track", {**payload, "event": "A"}))
     for wanted in (
-        "[]",
+        "[{group: , times: 0}]",
         "[{track: }, {track: , times: 9}]",
         "[{track: A, properties: {x: 1, list: [], map: x}, userId: u}]",
     ):
@@ -180,10 +181,46 @@ def test_any_width_will_do(width):
         assert text(verdict_of(case), width=width).endswith("\n")
 
 
+PROSE = ("missing", "nothing reached", "wanted", "repeat", "differ", "write `times", "call that")
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_sentences_are_wrapped_to_the_width(case):
+    """Call lines may be longer, and what stands side by side, and what is to be copied."""
+    for line in text(verdict_of(case), width=60).splitlines():
+        if any(words in line for words in PROSE) and " #" not in line[:6]:
+            words = line.partition("   wanted ")[2] or line
+            assert len(words) <= 60
+
+
+def test_a_long_call_line_is_cut_before_its_codes():
+    sent = hit(1, "page", {"userId": "u" * 200, "anonymousId": "{{id}}", "messageId": "m"})
+    (line,) = [
+        line
+        for line in text(verdict_on("damaged: ignore\nexpect: [{page: }]", sent)).splitlines()
+        if " #1 " in line
+    ]
+    codes = ", ".join(dict.fromkeys(each.code for each in sent.problems))
+    assert codes
+    assert line.endswith(f"  {codes}")
+    assert "uu…" in line
+
+
+def test_the_calls_are_not_listed_below_a_failure():
+    sent = [hit(seq, "page", {"userId": "u"}) for seq in (1, 2)]
+    wanted = "expect: [{page: , times: 3}]"
+    for gaps in ((), ("the recording is torn",)):
+        report = text(verdict_on(wanted, *sent, gaps=gaps))
+        assert report.count("#2") == 1
+    assert "calls seen" in text(verdict_on("expect: [{page: , times: 2}]", *sent, gaps=gaps))
+
+
 def test_long_lists_are_cut_and_counted():
     calls = [hit(seq, "track", {"event": f"E{seq}", "userId": "u"}) for seq in range(1, 31)]
     assert "… and 10 more" in text(verdict_on("expect: []", *calls))
-    assert "… and 10 more" in text(verdict_on("unexpected: ignore\nexpect: []", *calls))
+    assert "… and 10 more" in text(
+        verdict_on("unexpected: ignore\nexpect: [{page: , times: 0}]", *calls)
+    )
     assert "… and 10 more" in text(verdict_on("expect: [{track: }]", *calls))
 
 

@@ -156,12 +156,12 @@ def test_the_defaults_fail_all_but_duplicates_and_unhandled_requests():
 @pytest.mark.parametrize("policy", Policy)
 @pytest.mark.parametrize("level", Level)
 def test_each_policy_is_fail_warn_or_ignore(policy, level):
-    found = scenario(f"{policy}: {level}\nexpect: []\n")
+    found = scenario(f"{policy}: {level}\nexpect: [{{page: }}]\n")
     assert found.levels == {**DEFAULT_LEVELS, policy: level}
 
 
 def test_unexpected_may_be_narrowed_to_the_same_event():
-    found = scenario("unexpected: same-event\nexpect: []\n")
+    found = scenario("unexpected: same-event\nexpect: [{page: }]\n")
     assert found.same_event
     assert found.levels[Policy.UNEXPECTED] is Level.FAIL
 
@@ -188,6 +188,14 @@ def test_what_a_later_version_understands_in_a_scenario_is_refused(key):
 def test_what_a_later_version_understands_in_a_call_is_refused(key):
     text = f"expect:\n  - page:\n    {key}: x\n"
     assert mistakes(text) == [f"s.yaml:3:5: expect[0].{key}: `{key}` {LATER}"]
+
+
+def test_silence_may_be_wished_for_where_unexpected_calls_fail():
+    assert scenario("unexpected: fail\nexpect: []").expectations == ()
+
+
+def test_calls_may_be_wished_for_where_others_are_let_through():
+    assert scenario("unexpected: ignore\nexpect: [{page: , times: 0}]").expectations
 
 
 @pytest.mark.parametrize("key", ["steps", "scenarios"])
@@ -266,7 +274,9 @@ def test_a_mistake_says_where_what_and_how_to_mend_it(block):
         ("< 2", ": write 0..1"),
         ("<0", ": write 0..0"),
         ("twice", ""),
-        ("..3", ""),
+        ("..3", ": write 0..3"),
+        ('".. 3"', ": write 0..3"),
+        ("..", ""),
         ("-1", ""),
         ("1.5", ""),
         ("2.0", ""),

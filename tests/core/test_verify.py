@@ -256,9 +256,85 @@ def test_a_call_that_any_scenario_claims_is_unexpected_to_none():
     assert verify(both, evidence(track(1, "A"), track(2, "B"))).exit_code == 0
 
 
-def test_each_scenario_is_judged_over_the_whole_pool():
+@pytest.mark.parametrize(("calls", "claims"), [(1, [1, 0]), (2, [1, 1]), (3, [1, 1])])
+def test_a_call_is_claimed_once_in_all_scenarios_together(calls, claims):
+    """One call does not meet "exactly once" in two files; two identical calls do."""
     both = scenarios(opened("track: A"), opened("track: A"))
-    assert verify(both, evidence(track(1, "A"))).exit_code == 0
+    verdict = verify(both, evidence(*[track(seq + 1, "A") for seq in range(calls)]))
+    assert verdict.exit_code == (calls != 2)
+    assert [len(each.expectations[0].claims) for each in verdict.scenarios] == claims
+
+
+@pytest.mark.parametrize("calls", [1, 2])
+def test_a_dropped_call_is_claimed_once_in_all_scenarios_together(calls):
+    both = scenarios(opened("dropped:"), opened("dropped: no_user_anon_id"))
+    sent = [hit(seq + 1, "track", NO_ID) for seq in range(calls)]
+    assert verify(both, evidence(*sent)).exit_code == (calls != 2)
+
+
+def test_a_wildcard_of_one_scenario_leaves_another_what_it_needs():
+    both = scenarios(opened("{any: , times: 0..}"), opened("track: A"))
+    verdict = verify(both, evidence(track(1, "A")))
+    assert [len(each.expectations[0].claims) for each in verdict.scenarios] == [0, 1]
+
+
+def test_no_call_is_nearest_in_two_scenarios():
+    both = scenarios(*[opened("{track: A, properties: {x: 1}}")] * 2)
+    verdict = verify(both, evidence(track(1, "A")))
+    assert [len(each.expectations[0].nearest) for each in verdict.scenarios] == [1, 0]
+
+
+def test_results_go_to_their_scenarios():
+    three = scenarios(opened("track: A", "track: B"), opened(), opened("track: C"))
+    lines = [
+        [each.expectation.line for each in result.expectations]
+        for result in verify(three, evidence()).scenarios
+    ]
+    assert lines == [["track: A", "track: B"], [], ["track: C"]]
+
+
+# What is wanted of one call `track: A`, and how often each expectation says that it came.
+BANS = [
+    (["{any: , times: 0..}", "{track: A, times: 0}"], [0, 1]),
+    (["{track: A, times: 0}", "{any: , times: 0..}"], [1, 0]),
+    (["track: A", "{track: , times: 0}"], [0, 1]),
+    (["{any: , times: 0}", "{track: A, times: 0}"], [1, 1]),
+    (["{track: A, times: 0}", "{track: A, properties: {x: 1}}"], [1, 0]),
+]
+
+
+@pytest.mark.parametrize(("wanted", "got"), BANS)
+def test_what_must_not_come_is_never_claimed_by_another(wanted, got):
+    verdict = judge(opened(*wanted), track(1, "A"))
+    assert verdict.exit_code == 1
+    assert [each.got for each in verdict.scenarios[0].expectations] == got
+
+
+def test_what_one_scenario_bans_no_other_may_claim():
+    both = scenarios(opened("{track: A, times: 0}"), opened("{any: , times: 0..}"))
+    verdict = verify(both, evidence(track(1, "A")))
+    assert [each.status for each in verdict.scenarios] == [Status.UNMET, Status.MET]
+
+
+def test_a_dropped_call_may_be_banned():
+    text = opened("{dropped: , times: 0..}", "{dropped: no_user_anon_id, times: 0}")
+    assert judge(text, hit(1, "track", NO_ID)).exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("wanted", "lines"),
+    [
+        (["track: A", "track: A"], [[], [3]]),
+        (["track: A", "{track: , userId: user_123}"], [[], [3]]),
+        (["track: A", "{track: A, times: 0}"], [[4], []]),
+        (["track: A", "{track: , times: 0}", "{any: , times: 0}"], [[4, 5], [], []]),
+        (["track: A", "track: B"], [[], []]),
+    ],
+)
+def test_calls_that_went_to_another_expectation_are_not_called_not_sent(wanted, lines):
+    found = results(opened(*wanted), track(1, "A"))
+    assert [[by.location.line for by in each.taken_by] for each in found] == lines
+    assert [each.story is Story.TAKEN for each in found] == list(map(bool, lines))
 
 
 def test_a_dropped_call_that_any_scenario_claims_is_no_finding():
@@ -267,8 +343,8 @@ def test_a_dropped_call_that_any_scenario_claims_is_no_finding():
 
 
 def test_a_finding_is_told_once_with_the_level_of_each_scenario():
-    both = scenarios(opened("track: A"), opened("track: A", policies="unexpected: ignore"))
-    verdict = verify(both, evidence(track(1, "A"), track(2, "B")))
+    both = scenarios(opened("track: A"), opened("track: C", policies="unexpected: ignore"))
+    verdict = verify(both, evidence(track(1, "A"), track(2, "B"), track(3, "C")))
     (finding,) = verdict.findings
     assert finding.levels == (Level.FAIL, Level.IGNORE)
     assert finding.level is Level.FAIL
@@ -305,7 +381,7 @@ def test_silence_passes_only_if_something_reached_the_emulator(text, connections
 
 def test_a_request_proves_silence_without_a_connection():
     """A recording may be of a run that counted none."""
-    text = opened(policies="unexpected: ignore")
+    text = opened("{track: Other, times: 0}", policies="unexpected: ignore")
     assert judge(text, track(1), connections=0).exit_code == 0
 
 

@@ -1,5 +1,6 @@
 """The HTML in mails and HTML files."""
 
+import base64
 from email.message import EmailMessage
 from textwrap import dedent
 
@@ -123,6 +124,81 @@ def test_a_mail_without_html_says_so():
     assert "no HTML part (only text/plain)" in found.reason
 
 
+def attached(inner: bytes, kind: str, encoding: str = "base64", name: str = "a.eml") -> bytes:
+    body = base64.encodebytes(inner) if encoding == "base64" else inner
+    return b"""\
+From: a@example.com
+Content-Type: multipart/mixed; boundary=b
+
+--b
+Content-Type: %s
+Content-Disposition: attachment; filename="%s"
+Content-Transfer-Encoding: %s
+
+%s
+--b--
+""" % (kind.encode(), name.encode(), encoding.encode(), body)
+
+
+@pytest.mark.parametrize(
+    ("kind", "encoding", "name"),
+    [
+        ("message/rfc822", "7bit", "a"),
+        ("message/rfc822", "base64", "a"),
+        ("message/rfc822", "BASE64", "a"),
+        ("application/octet-stream", "base64", "A.EML"),
+        ("application/octet-stream", "8bit", "a.eml"),
+    ],
+)
+def test_an_attached_mail_is_opened_however_it_is_encoded(kind, encoding, name):
+    inner = mail("<p>inner</p>").as_bytes()
+    (part,) = read_mail(attached(inner, kind, encoding, name)).parts
+    assert (part.html.strip(), part.forwarded) == ("<p>inner</p>", True)
+
+
+def test_mails_attached_to_attached_mails_are_opened():
+    raw = attached(mail("<p>inner</p>").as_bytes(), "application/octet-stream")
+    (part,) = read_mail(attached(raw, "message/rfc822")).parts
+    assert (part.html.strip(), part.forwarded) == ("<p>inner</p>", True)
+
+
+def test_other_attachments_stay_closed():
+    inner = mail("<p>inner</p>").as_bytes()
+    assert read_mail(attached(inner, "application/octet-stream", name="a.bin")).parts == ()
+
+
+@pytest.mark.parametrize("body", [b"", b"&&&", b"abc", b"\xff"])
+def test_a_broken_attachment_harms_nothing(body):
+    raw = attached(body, "message/rfc822", "7bit").replace(b": 7bit", b": base64")
+    assert "no HTML part" in read_mail(raw).reason
+
+
+def nested(depth: int) -> bytes:
+    head = b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n"
+    levels = b"".join(head % (level, level) for level in range(depth))
+    return b"MIME-Version: 1.0\n%sContent-Type: text/html\n\n<p>" % levels
+
+
+def test_endless_multiparts_are_named():
+    assert read("a.eml", nested(3_000)).reason == (
+        "The mail cannot be read: its parts are nested too deeply."
+    )
+
+
+ESCAPES = {
+    "a charset": b'From: a\nContent-Type: text/html; charset="\x1b[31m"\n\n<p>\xff',
+    "a content type": b"From: a\nContent-Type: text/\x1b[31m\n\nx",
+}
+
+
+@pytest.mark.parametrize("raw", ESCAPES.values(), ids=ESCAPES)
+def test_what_a_mail_says_of_itself_never_commands_the_terminal(raw):
+    found = read("a.eml", raw)
+    said = found.reason + "".join(note for part in found.parts for note in part.notes)
+    assert "\\u001b[31m" in said
+    assert "\x1b" not in said
+
+
 @pytest.mark.parametrize(
     "raw",
     [
@@ -152,6 +228,13 @@ KINDS = {
     "folded header": ("mail", b"Subject:\r\n long\r\n", True),
     "mbox": ("mail", b"From a@example.com Mon\nSubject: x\n", True),
     "byte order mark": ("mail", b"\xef\xbb\xbfSubject: x\n", True),
+    "an unknown header first": ("mail", b"Foo-Bar: x\n y\nSUBJECT: x\n", True),
+    "a header of an extension": ("mail", b"X-Mailer: x\n", True),
+    "text with a colon": ("-", b"Note: this\n\nSubject: x\n", False),
+    "HTML with a colon": ("-", b"<p>Hi: <img>\nSubject: x\n", False),
+    "CSS": ("-", b"<style>p{color: red}</style>", False),
+    "JSON": ("-", b'{"Subject": "x"}', False),
+    "YAML": ("-", b"name: x\nsteps:\n  - From: x\n", False),
     "html": ("mail", b"<!doctype html>", False),
     "html named so": ("a.html", b"Subject: a template\n<p>", False),
     "a URL": ("-", b"https://api.segment.io/", False),
@@ -162,6 +245,29 @@ KINDS = {
 @pytest.mark.parametrize(("name", "raw", "expected"), KINDS.values(), ids=KINDS)
 def test_what_is_a_mail(name, raw, expected):
     assert is_mail(name, raw) is expected
+
+
+@pytest.mark.parametrize(
+    ("name", "raw"),
+    [
+        ("a.eml", b"<p>Hi</p>"),
+        ("a.eml", b" <img\nalt=a: b>"),
+        ("README", b"Subject: a template\n\n<img>"),
+        ("-", b"To: do\n<img>"),
+    ],
+)
+def test_what_is_no_mail_after_all_is_read_as_html(name, raw):
+    assert [part.html for part in read(name, raw).parts] == [raw.decode()]
+
+
+def test_only_a_file_called_mail_is_said_to_lack_html():
+    assert "no HTML part" in read("a.eml", b"Subject: x\n\ntext").reason
+    assert read("a.txt", b"Subject: x\n\ntext").reason == ""
+
+
+def test_html_of_a_mail_is_told_from_html_of_a_file():
+    raw = b"Content-Type: text/html\n\n<p>"
+    assert [read(name, raw).parts[0].in_mail for name in ("a.eml", "a.html")] == [True, False]
 
 
 def test_a_file_is_read_as_what_it_is():

@@ -237,6 +237,19 @@ def test_deep_nesting_is_walked():
     assert [pixel.within for pixel in find_pixels(html, hosts=HOSTS)] == ["noscript"]
 
 
+def test_endless_nesting_of_blocks_hides_nothing():
+    """The parser alone would need minutes for this."""
+    html = "<div class=a>" * 500_000 + f"<p style=background:url({TRACK})><img src={PAGE}>"
+    found = [(pixel.url, pixel.where) for pixel in find_pixels(html, hosts=HOSTS)]
+    assert found == [(TRACK, "css url()"), (PAGE, "img src")]
+
+
+def test_a_large_file_keeps_its_elements():
+    row = "<div><ul><li><div>text</div><br></ul><hr></div>"
+    html = f"{row * 50_000}<button background={TRACK}>"
+    assert [pixel.where for pixel in find_pixels(html, hosts=HOSTS)] == ["button background"]
+
+
 FRAGMENTS = st.sampled_from(
     [
         *"<>\"'&;=/\\#?%(), \n\r\t\0\ud800",

@@ -82,6 +82,13 @@ def test_chromium_opens_a_mail_as_a_mail_client_does(name, tmp_path, emulator, b
     assert sorted(events(emulator)) == ["css", "end", "noscript", "top"]
 
 
+def test_chromium_opens_a_mail_file_that_holds_bare_html(tmp_path, emulator, browser):
+    file = tmp_path / "a.eml"
+    file.write_text(f"<img src='{TRACK}bare'>")
+    assert rendered(file, emulator, browser) == RenderResult()
+    assert events(emulator) == ["bare"]
+
+
 def test_the_charset_of_the_mail_beats_that_of_the_html(tmp_path, emulator, browser):
     file = tmp_path / "a.eml"
     file.write_bytes(mail(f'<meta charset="windows-1252"><img src="{TRACK}&uuml;">'))

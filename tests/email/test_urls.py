@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixel_emulator.email.urls import browser_url, pasted
+from pixel_emulator.email.urls import Pasted, browser_url, pasted
 
 REQUESTED = {
     "as it is": ("https://a.test/x?y=1", "https://a.test/x?y=1"),
@@ -55,21 +55,72 @@ PASTED = {
     "from HTML": ("https://a.test/?a=1&amp;b=2", "https://a.test/?a=1&b=2", True),
     "numeric references": ("https://a.test/?a=1&#38;b=2&#x26;c", "https://a.test/?a=1&b=2&c", True),
     "escaped twice": ("https://a.test/?a&amp;amp;b", "https://a.test/?a&amp;b", True),
-    "timestamp is no entity": ("/x?a&timestamp=1&copy=2", "/x?a&timestamp=1&copy=2", False),
-    "timestamp beside an entity": ("/x?a&timestamp=1&amp;b", "/x?a&timestamp=1&b", True),
-    "quotes survive": ('/x?a="b"&amp;c=<d>', '/x?a="b"&c=<d>', True),
+    "timestamp is no entity": ("/v1/x?a&timestamp=1&copy=2", "/v1/x?a&timestamp=1&copy=2", False),
+    "timestamp beside an entity": ("/v1/x?a&timestamp=1&amp;b", "/v1/x?a&timestamp=1&b", True),
+    "quotes survive": ('/v1/x?a="b"&amp;c=<d>', '/v1/x?a="b"&c=<d>', True),
     "bare path": ("/v1/pixel/track?a=1", "/v1/pixel/track?a=1", False),
     "blanks and line breaks": (" https://a.test\n/x \n", "https://a.test/x", False),
     "with its quotes": ('"https://a.test/x"', "https://a.test/x", False),
     "a whole attribute": ("src='https://a.test/?a&amp;b'", "https://a.test/?a&b", True),
-    "empty": ("", "", False),
 }
 
 
 @pytest.mark.parametrize(("text", "url", "from_html"), PASTED.values(), ids=PASTED)
 def test_pasted(text, url, from_html):
-    found = pasted(text)
-    assert (found.url, found.from_html) == (url, from_html)
+    assert pasted(text) == Pasted(url, from_html)
+
+
+URL = 'https://api.segment.io/v1/pixel/track?data={"a":(1)}'
+SHORT = "https://api.segment.io/v1/pixel/track?a=1"
+COPIED = {
+    "a byte order mark": (f"\ufeff {URL}\r\n", URL),
+    "an attribute": (f'src="{SHORT}"', SHORT),
+    "an attribute in single quotes": (f"src='{URL}' alt=\"\"", URL),
+    "an attribute without quotes": (f"src={SHORT}", SHORT),
+    "the middle of a tag": (f"img width=1 src={SHORT}>", SHORT),
+    "a host that is a token": (
+        'img src="https://{{ host }}/v1/pixel/track?a"',
+        "https://{{ host }}/v1/pixel/track?a",
+    ),
+    "a string of a list": (f'"{SHORT}",', SHORT),
+    "a string in single quotes": (f"'{URL}';", URL),
+    "a member of JSON": (f'{{"pixel": "{SHORT}", "a": 1}}', SHORT),
+    "a string in a string": (f'src=\\"{SHORT}\\"', SHORT),
+    "a tag in a string": (f'"<img src=\\"{SHORT}\\">"', SHORT),
+    "a command": (f"curl -sS '{URL}' -o /dev/null", URL),
+    "a command of two lines": (f"curl -e https://a.test/ \\\n  {SHORT}\n", SHORT),
+    "angle brackets": (f"<{SHORT}>", SHORT),
+    "Markdown": (f"![x]({SHORT})", SHORT),
+    "Markdown with a title": (f'![x]({SHORT} "title")', SHORT),
+    "code in Markdown": (f"`{SHORT}`", SHORT),
+    "CSS": (f"url({SHORT})", SHORT),
+    "CSS in quotes": (f"url('{URL}')", URL),
+    "a path before it": (
+        "see https://a.test/b/v1/pixel/page?c",
+        "https://a.test/b/v1/pixel/page?c",
+    ),
+    "no scheme": ("api.segment.io/v1/pixel/track?a", "//api.segment.io/v1/pixel/track?a"),
+    "no scheme, in quotes": ("'a.test:80/v1/pixel/track?a'", "//a.test:80/v1/pixel/track?a"),
+    "a host with a port": ("localhost:8080/v1/pixel/page?a", "//localhost:8080/v1/pixel/page?a"),
+    "a broken path": ('"https://api.segment.io/v1/pix?a"', "https://api.segment.io/v1/pix?a"),
+}
+
+
+@pytest.mark.parametrize(("text", "url"), COPIED.values(), ids=COPIED)
+def test_a_url_is_freed_of_what_it_was_copied_with(text, url):
+    assert pasted(text) == Pasted(url, from_html=False)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "mail.eml", "/tmp/a.html", "a\\b", "see https://a.test/x", '""']
+)
+def test_a_text_without_a_url(text):
+    assert pasted(text) is None
+
+
+@pytest.mark.parametrize("text", ["//" + "{{}}" * 50_000, "//" * 100_000, "a" * 200_000])
+def test_a_long_text_is_searched_at_once(text):
+    assert pasted(f"x {text}") is None
 
 
 @given(st.text(st.characters(codec=None)))

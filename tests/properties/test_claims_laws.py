@@ -5,7 +5,19 @@ from itertools import product
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pixel_emulator.core.calls import CallType, Evidence
+from pixel_emulator.core.scenarios.expectation import (
+    DEFAULT_LEVELS,
+    Expectation,
+    Level,
+    Policy,
+    Scenario,
+    Times,
+)
 from pixel_emulator.core.verdicts.claims import claim, pair
+from pixel_emulator.core.verdicts.verdict import Status
+from pixel_emulator.core.verdicts.verify import verify
+from tests.hits import hit
 
 _bounds = st.tuples(st.integers(0, 3), st.integers(0, 3)).map(lambda ends: tuple(sorted(ends)))
 _expectations = st.lists(_bounds, min_size=1, max_size=3)
@@ -64,6 +76,50 @@ def test_a_verdict_is_met_exactly_if_some_assignment_meets_it(tangle):
 
     exists = any(map(meets, _every_way(candidates, bounds)))
     assert meets(claim(candidates, bounds)) == exists
+
+
+_EVENTS = "ABC"
+_TIMES = st.tuples(st.integers(0, 2), st.sampled_from([0, 1, 2, None])).map(
+    lambda ends: Times(ends[0], None if ends[1] is None else max(ends))
+)
+_wanted = st.builds(
+    lambda fields, times: Expectation(type=CallType.TRACK, fields=fields, times=times),
+    st.sampled_from([{}, *({"event": event} for event in _EVENTS)]),
+    _TIMES,
+)
+_pools = st.lists(st.lists(_wanted, max_size=2).map(tuple), min_size=1, max_size=3)
+
+
+@given(_pools, st.lists(st.sampled_from(_EVENTS), max_size=5))
+@settings(max_examples=200, deadline=None)
+def test_scenarios_are_met_exactly_if_one_assignment_meets_them_all(pools, events):
+    """Of all scenarios together, one claims a call; what one of them bans has not come."""
+    lenient = {**DEFAULT_LEVELS, Policy.UNEXPECTED: Level.IGNORE}
+    scenarios = [Scenario(expectations=each, levels=lenient) for each in pools]
+    hits = [
+        hit(seq, "track", {"event": event, "userId": "u"}) for seq, event in enumerate(events, 1)
+    ]
+    wanted = [each for pool in pools for each in pool]
+    matched = [
+        tuple(i for i, each in enumerate(wanted) if each.name in (None, event)) for event in events
+    ]
+    banned = any(wanted[i].times.high == 0 for found in matched for i in found)
+    bounds = [
+        (each.times.low, len(events) if each.times.high is None else each.times.high)
+        for each in wanted
+    ]
+
+    def meets(way):
+        counts = all(way.count(i) >= low for i, (low, _) in enumerate(bounds))
+        return counts and all(w is not None for w, m in zip(way, matched, strict=True) if m)
+
+    exists = not banned and any(map(meets, _every_way(matched, bounds)))
+    verdict = verify(scenarios, Evidence(hits=tuple(hits), connections=1))
+    assert (verdict.status is Status.MET) == exists
+    results = [each for result in verdict.scenarios for each in result.expectations]
+    claimed = [each.seq for result in results for each in result.claims]
+    assert len(claimed) == len(set(claimed))
+    assert [each.expectation for each in results] == wanted
 
 
 _costs = st.lists(st.dictionaries(st.integers(0, 4), st.integers(0, 9), max_size=4), max_size=5)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from pixel_emulator.core.calls import Hit, Outcome
+from pixel_emulator.core.scenarios.expectation import Expectation
 from pixel_emulator.core.verdicts.verdict import (
     ExpectationResult,
     ScenarioResult,
@@ -46,11 +47,16 @@ def story(result: ExpectationResult) -> str:
     if result.story is not Story.TAKEN:
         return result.story
     file = result.expectation.location.file
-    places = [
-        f"line {each.line}" if each.file == file and each.line else str(each)
-        for each in (taker.location for taker in result.taken_by)
-    ]
-    return f"its calls went to {' and '.join(dict.fromkeys(places))}"
+    places = dict.fromkeys(_place(each, file) for each in result.taken_by)
+    return f"its calls went to {' and '.join(places)}"
+
+
+def _place(taker: Expectation, file: str) -> str:
+    """Where an expectation stands, seen from a file; one from no file is shown itself."""
+    at = taker.location
+    if not at.line:
+        return taker.line
+    return f"line {at.line}" if at.file == file else f"{at.file}:{at.line}"
 
 
 def met(result: ScenarioResult) -> str:

@@ -142,12 +142,12 @@ def _expectations(
     return [
         ExpectationResult(
             expectation=each,
-            claims=tuple(claims[index]),
+            claims=tuple(claimed),
             surplus=tuple(surplus[index]),
             nearest=close[index],
-            taken_by=tuple(wanted[other] for other in takers[index] if not claims[index]),
+            taken_by=tuple(wanted[other] for other in takers[index] if lacks > 0 == len(claimed)),
         )
-        for index, each in enumerate(wanted)
+        for index, (each, lacks, claimed) in enumerate(zip(wanted, missing, claims, strict=True))
     ]
 
 
