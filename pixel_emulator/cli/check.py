@@ -19,7 +19,7 @@ from pixel_emulator.core import explain, json_text
 from pixel_emulator.core.calls import JSON, Dialect
 from pixel_emulator.core.endpoint.pixel import request_of
 from pixel_emulator.core.mistakes import InputError, Mistake
-from pixel_emulator.core.problems.judgement import Judgement, judge
+from pixel_emulator.core.problems.judgement import Judgement, judge_url
 from pixel_emulator.core.quoting import shortened
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def _remarks(part: "HtmlPart", pixel: "FoundPixel") -> Iterator[str]:
 
 
 def _judge(url: str, settings: Settings) -> Judgement:
-    return judge(request_of(url), Dialect(settings.dialect), settings.sources())
+    return judge_url(url, Dialect(settings.dialect), settings.sources())
 
 
 def _text(name: str, found: list[Checked], *, colour: bool) -> str:

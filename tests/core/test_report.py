@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from pixel_emulator.core.calls import KEPT, CallType, PixelRequest
 from pixel_emulator.core.json_text import write
+from pixel_emulator.core.scenarios.expectation import Expectation, Scenario
 from pixel_emulator.core.scenarios.scenario import parse
 from pixel_emulator.core.verdicts.phrases import span
 from pixel_emulator.core.verdicts.report import text
@@ -181,7 +182,7 @@ def test_any_width_will_do(width):
         assert text(verdict_of(case), width=width).endswith("\n")
 
 
-PROSE = ("missing", "nothing reached", "wanted", "repeat", "differ", "write `times", "call that")
+PROSE = ("missing", "nothing reached", "wanted", "differ in", "write `times", "call that")
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -204,6 +205,12 @@ def test_a_long_call_line_is_cut_before_its_codes():
     assert codes
     assert line.endswith(f"  {codes}")
     assert "uu…" in line
+
+
+def test_an_expectation_from_no_file_is_shown_where_it_has_the_calls():
+    twice = Scenario(expectations=(Expectation(type=CallType.PAGE),) * 2)
+    report = text(verify([twice], evidence(hit(1, "page", {"userId": "u"}))))
+    assert "wanted 1, got 0: its calls went to page:" in report
 
 
 def test_the_calls_are_not_listed_below_a_failure():

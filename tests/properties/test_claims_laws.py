@@ -80,7 +80,7 @@ def test_a_verdict_is_met_exactly_if_some_assignment_meets_it(tangle):
 
 _EVENTS = "ABC"
 _TIMES = st.tuples(st.integers(0, 2), st.sampled_from([0, 1, 2, None])).map(
-    lambda ends: Times(ends[0], None if ends[1] is None else max(ends))
+    lambda ends: Times(ends[0], None if ends[1] is None else max(ends[0], ends[1]))
 )
 _wanted = st.builds(
     lambda fields, times: Expectation(type=CallType.TRACK, fields=fields, times=times),

@@ -1,4 +1,4 @@
-"""`decode`, `encode` and `check` on the command line."""
+"""`decode` and `encode` on the command line."""
 
 import json
 import os
@@ -16,15 +16,6 @@ GOOD = encode(
 )
 DAMAGED = encode(CallType.PAGE, {"writeKey": "wk_test_0000", "userId": "{{ user.id }}"})
 DROPPED = encode(CallType.TRACK, {"writeKey": "wk_test_0000", "event": "Email Opened"})
-MAIL = b"""From: a@example.com
-Subject: hello
-MIME-Version: 1.0
-Content-Type: text/html; charset=utf-8
-Content-Transfer-Encoding: quoted-printable
-
-<p>Hi</p><img src=3D"%s">
-""" % GOOD.replace("=", "=3D").encode()
-
 
 # -- decode ---------------------------------------------------------------------------------
 
