@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from importlib import import_module
 from traceback import format_exc
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
-from pixel_emulator.cli.terminal import say
+from pixel_emulator.cli.terminal import say, show
 from pixel_emulator.core.mistakes import InputError
 
 COMMANDS = {
@@ -45,7 +45,9 @@ def application(names: Iterable[str] = COMMANDS) -> typer.Typer:
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
-    app.callback()(_program)  # so that a single command is still a command
+    app.callback(invoke_without_command=True)(
+        _program
+    )  # so that a single command is still a command
     for name in names:
         module = import_module(f"pixel_emulator.cli.{COMMANDS[name]}")
         command = getattr(module, name.replace("-", "_"))
@@ -78,8 +80,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _program() -> None:
+def _program(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
     """Segment tracking pixels, as a test double: intercept, decode, judge, record, assert."""
+    if version:
+        from importlib.metadata import version as version_of  # noqa: PLC0415 - slow to import
+
+        show(version_of("pixel-emulator"))
+        raise typer.Exit
 
 
 def _exiting(command: Callable[..., int]) -> Callable[..., None]:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -261,3 +262,16 @@ def test_a_stdout_that_is_full_is_no_verdict():
 def test_without_arguments_it_says_what_it_can_do(run_cli):
     _, out, err = run_cli()
     assert "decode" in out + err
+
+
+def test_it_says_its_version(run_cli):
+    assert run_cli("--version")[:2] == (0, f"{version('pixel-emulator')}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"), [(["chekc"], "check"), (["decode", "--dialekt", "x"], "--dialect")]
+)
+def test_a_slip_of_the_pen_is_told_what_was_meant(run_cli, arguments, meant):
+    code, _, err = run_cli(*arguments)
+    assert code == 2
+    assert meant in err

@@ -284,6 +284,14 @@ def test_no_call_is_nearest_in_two_scenarios():
     assert [len(each.expectations[0].nearest) for each in verdict.scenarios] == [1, 0]
 
 
+def test_a_call_too_many_fails_its_scenario_also_where_another_shows_it():
+    both = scenarios(opened("track: A"), opened("{track: A, properties: {x: 1}}"))
+    sent = [track(seq, "A", properties={"x": seq}) for seq in (2, 3)]
+    verdict = verify(both, evidence(*sent))
+    assert [each.status for each in verdict.scenarios] == [Status.UNMET, Status.UNMET]
+    assert [near.hit.seq for near in verdict.scenarios[1].expectations[0].nearest] == [3]
+
+
 def test_results_go_to_their_scenarios():
     three = scenarios(opened("track: A", "track: B"), opened(), opened("track: C"))
     lines = [

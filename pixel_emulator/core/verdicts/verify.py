@@ -53,7 +53,7 @@ def verify(scenarios: Sequence[Scenario], evidence: Evidence) -> Verdict:
     findings = tuple(find(scenarios, hits, wanted_by))
     silence = not hits and not evidence.connections and not all(map(_asks, scenarios))
     gaps = (*evidence.gaps, SILENCE_UNPROVEN) if silence else evidence.gaps
-    told = iter(_expectations(wanted, hits, accepting, masked=evidence.masked))
+    told = iter(_expectations(wanted, home, hits, accepting, masked=evidence.masked))
     results = []
     for index, scenario in enumerate(scenarios):
         met = tuple(islice(told, len(scenario.expectations)))
@@ -105,11 +105,13 @@ def _accepting(wanted: Sequence[Expectation], hits: Sequence[Hit]) -> list[tuple
 
 def _expectations(
     wanted: Sequence[Expectation],
+    home: Sequence[int],
     hits: Sequence[Hit],
     accepting: Sequence[tuple[int, ...]],
     *,
     masked: bool,
 ) -> list[ExpectationResult]:
+    """The results of all expectations; `home` holds the scenario of each."""
     bans = {index for index, each in enumerate(wanted) if each.times.high == 0}
     banned_by = [tuple(index for index in indexes if index in bans) for indexes in accepting]
     candidates = [banned or each for banned, each in zip(banned_by, accepting, strict=True)]
@@ -135,9 +137,9 @@ def _expectations(
     # A repeated call has its story; any other that is too many may be what was meant elsewhere.
     pool = [*idle, *(each.hit for _, each in too_many if each.twin is None)]
     close = nearest(list(zip(wanted, missing, strict=True)), pool, masked=masked)
-    told = {id(each.hit) for found in close for each in found}
+    told = {(home[index], id(each.hit)) for index, found in enumerate(close) for each in found}
     for owner, each in too_many:
-        if id(each.hit) not in told:
+        if (home[owner], id(each.hit)) not in told:
             surplus[owner].append(each)
     return [
         ExpectationResult(
