@@ -1,5 +1,6 @@
 """Files on disk: the only module that opens one, to read what people wrote or to record calls."""
 
+import errno
 import os
 import re
 import stat
@@ -115,8 +116,13 @@ class Recorder:
         try:
             self._write(yaml_text.write(recording.ending(end)))
         finally:
-            os.close(self._file)
-            self._file = -1  # its number may soon be that of another file
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Close the file without an end, so that it reads as open; a closed one stays as it is."""
+        file, self._file = self._file, -1  # its number may soon be that of another file
+        if file != -1:
+            os.close(file)
 
     def _write(self, text: str) -> None:
         rest = memoryview((self._unwritten + text).encode())
@@ -152,15 +158,21 @@ def open_recorder(settings: Settings) -> Recorder | None:
 
 def _open_new(path: str | os.PathLike[str]) -> int:
     """Open a file for a new recording; a new file is readable by its owner only."""
-    flags = os.O_APPEND | os.O_CREAT | os.O_WRONLY
+    # Without O_NONBLOCK opening a pipe waits for its reader, perhaps for ever.
+    flags = os.O_APPEND | os.O_CREAT | os.O_WRONLY | os.O_NONBLOCK
     regular = Path(path).is_file()
     if regular and (start := _start(path)) and start != _FIRST_KEY:
         message = "exists and is no recording: it is not overwritten; choose another file"
         raise InputError(Mistake(message, Location(str(path))))
     try:
-        return os.open(path, flags | os.O_TRUNC if regular else flags, 0o600)
+        file = os.open(path, flags | os.O_TRUNC if regular else flags, 0o600)
+        os.set_blocking(file, True)
     except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno == errno.ENXIO:
+            message = "is a pipe that nobody reads: start its reader first"
+            raise InputError(Mistake(message, Location(str(path)))) from None
         raise _cannot("write", path, error) from None
+    return file
 
 
 def _start(path: str | os.PathLike[str]) -> bytes:

@@ -58,6 +58,7 @@ class Journal:
         self._seen = SeenMessages()
         self._subscribers: list[Callable[[Hit], None]] = []
         self._connections = 0
+        self._unread = 0
         self._refused_handshakes: Counter[str] = Counter()
         self._reached: set[str] = set()
         self._refused_hosts: Counter[str] = Counter()
@@ -134,6 +135,14 @@ class Journal:
             self._reached.add(host)
             self._refused_handshakes.pop(host, None)
 
+    def unread(self, host: str = "") -> None:
+        """A request could not be read; `host` if it came through TLS, and so our CA is accepted."""
+        with self._changed:
+            self._unread += 1
+            if host:
+                self.reached(host)
+            self._changed.notify_all()
+
     def refused(self, host: str) -> None:
         """A connection to `host` was refused (`--offline`, or an address never allowed)."""
         with self._changed:
@@ -194,9 +203,17 @@ class Journal:
                 "refused by the client: it does not trust the CA of the emulator"
                 for host, count in sorted(self._refused_handshakes.items())
             ),
+            *((_unread(self._unread),) if self._unread else ()),
             *self._failures,
         )
 
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _unread(number: int) -> str:
+    calls = "its call is" if number == 1 else "their calls are"
+    return (
+        f"{_count(number, 'request')} could not be read (answered 400, or cut off): {calls} unknown"
+    )

@@ -8,6 +8,7 @@ import sys
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -178,17 +179,43 @@ def test_killing_the_process_loses_nothing_that_was_written(path):
     assert (len(found.hits), found.torn) == (100, False)
 
 
-def test_a_recording_may_go_into_a_pipe(tmp_path):
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    read = []
-    reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
-    reader.start()
+@pytest.fixture
+def pipe(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    return tmp_path / "pipe"
+
+
+def test_a_recording_may_go_into_a_pipe_and_waits_for_its_reader(pipe):
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    os.set_blocking(reader, True)
     recorder = Recorder(pipe, HEAD)
-    recorder.append(recorded(1))
-    recorder.close(END)
-    reader.join()
+    read: list[bytes] = []
+    with os.fdopen(reader, "rb") as file:
+        thread = threading.Thread(target=lambda: read.append(file.read()))
+        thread.start()
+        recorder.append(recorded(1, name="x" * 1_000_000))  # more than a pipe holds
+        recorder.close(END)
+        thread.join()
     assert yaml.safe_load(read[0])["end"] == END
+
+
+def test_a_pipe_that_nobody_reads_is_refused_at_once(pipe):
+    assert f"{pipe}: is a pipe that nobody reads" in message(Recorder, pipe, HEAD)
+
+
+def open_files():
+    return sorted(each.name for each in Path("/proc/self/fd").iterdir())
+
+
+def test_an_abandoned_recorder_closes_its_file_and_writes_no_end(path):
+    before = open_files()
+    recorder = Recorder(path, HEAD)
+    recorder.append(recorded(1))
+    for _ in range(2):
+        recorder.abandon()
+    assert open_files() == before
+    found = read_recording(path)
+    assert (len(found.hits), found.end, found.torn) == (1, None, False)
 
 
 def test_the_settings_say_what_is_recorded(path):
@@ -241,6 +268,8 @@ def test_damage_is_named_with_its_line_and_column(path, whole, old, new, expecte
     ("content", "expected"),
     [
         (b"", "is empty: it is no recording, or its run was killed as it began"),
+        (b"\xef\xbb\xbf", "is empty; a recording begins with `pixel_recording: 1`"),
+        (b"\n", "is empty; a recording begins with `pixel_recording: 1`"),
         (b"expect: []\n", "is a scenario; a recording begins with `pixel_recording: 1`"),
         (b"\x89PNG\r\n\x1a\n", ":1:1: byte 0x89 is not UTF-8"),
         (b"[]", "is of type array"),
@@ -280,6 +309,12 @@ def test_a_number_at_the_very_end_may_have_lost_digits(path, whole):
 def test_a_recording_says_that_it_is_one(path, whole, at, is_one):
     path.write_bytes(whole[at:])
     assert files.is_recording(path) is is_one
+
+
+def test_a_payload_that_was_edited_makes_the_evidence_incomplete(path, whole):
+    path.write_bytes(whole.replace(b"event: Email Opened", b"event: Email Closed", 1))
+    (gap,) = read_recording(path).evidence().gaps
+    assert gap == f"{path}: entry 1: its payload is not what its URL says; was it edited?"
 
 
 def test_a_recording_that_an_editor_saved_without_its_last_newline_is_whole(path, whole):

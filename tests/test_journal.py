@@ -147,6 +147,32 @@ def test_a_client_that_refuses_our_ca_is_a_gap_until_it_comes_through(story, gap
     assert not gap or gaps[0].startswith(gap)
 
 
+@pytest.mark.parametrize(
+    ("number", "gaps"),
+    [
+        (0, ()),
+        (1, ("1 request could not be read (answered 400, or cut off): its call is unknown",)),
+        (
+            2,
+            ("2 requests could not be read (answered 400, or cut off): their calls are unknown",),
+        ),
+    ],
+)
+def test_requests_that_could_not_be_read_are_a_gap(number, gaps):
+    journal = Journal(Settings())
+    for _ in range(number):
+        journal.unread()
+    assert journal.evidence().gaps == gaps
+
+
+def test_an_unread_request_through_tls_shows_that_our_ca_is_trusted():
+    journal = Journal(Settings())
+    journal.handshake_refused("api.segment.io", abandoned=True)
+    journal.unread("api.segment.io")
+    [gap] = journal.evidence().gaps
+    assert gap.startswith("1 request could not be read")
+
+
 def test_waiting_ends_with_the_call_that_was_waited_for():
     journal = Journal(Settings())
     waiting = threading.Event()

@@ -39,5 +39,4 @@ def addon_path() -> int:
 def _run(tool: str, arguments: list[str] | None) -> int:
     with needs_mitmproxy():
         from pixel_emulator.proxy import tools  # noqa: PLC0415 - half a second, and not always there
-    tools.run(tool, arguments or [])
-    return 0
+    return tools.run(tool, arguments or [])

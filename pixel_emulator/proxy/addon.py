@@ -15,6 +15,7 @@ from pixel_emulator.core.endpoint.pixel import GIF, route
 from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.hosts import folded
 from pixel_emulator.proxy.locks import Locks
+from pixel_emulator.proxy.unread import Unread
 
 MITMPROXY = logging.getLogger("mitmproxy")
 """The logger of all that mitmproxy logs."""
@@ -42,7 +43,9 @@ class PixelEmulator:
     def __init__(self, settings: Settings, journal: Journal) -> None:
         self.journal = journal
         self.locks = Locks(settings, journal)
-        self.addons = [self.locks]  # mitmproxy calls the hooks of these, too
+        self._unread = Unread(self.locks, journal)
+        # mitmproxy calls the hooks of these, too; the locks may keep some from those behind them.
+        self.addons = [self._unread, self.locks]
         self._ended = False
         self._silent: dict[str, str] = {}  # clients after their handshake, before any request
 
@@ -51,8 +54,10 @@ class PixelEmulator:
 
     def tls_failed_client(self, data: tls.TlsData) -> None:
         host = self.locks.tls_host_of(data.context)
-        if host and data.ssl_conn:  # without it, it was no TLS that we could read
+        if host and data.ssl_conn:
             self._refused(host, abandoned=(data.conn.error or "").startswith(_ABANDONED))
+        elif host and not self._ended:  # it was no TLS that we could read
+            self.journal.unread()
 
     def tls_established_client(self, data: tls.TlsData) -> None:
         if host := self.locks.tls_host_of(data.context):
@@ -65,7 +70,9 @@ class PixelEmulator:
 
     def done(self) -> None:
         """From now on it is us who hang up."""
-        self._ended = True
+        if not self._ended:
+            self._ended = True
+            self._unread.end()
 
     def http_connect(self, flow: http.HTTPFlow) -> None:
         self._heard(flow.client_conn)

@@ -27,7 +27,8 @@ class ConfiguredEmulator:
 
     name = "pixel_emulator_options"
 
-    def __init__(self) -> None:
+    def __init__(self, *, scripted: bool = False) -> None:
+        self._scripted = scripted  # mitmproxy shows the traceback of what a script raises
         self._running = False
         self._told = 0
         self._failures: FailureHandler | None = None
@@ -58,7 +59,10 @@ class ConfiguredEmulator:
         try:
             chosen = Settings(**values, host=_listening(ctx.options))
         except InputError as error:
-            raise exceptions.OptionsError(f"{PREFIX}{error}") from None
+            if not self._scripted or self._running:
+                raise exceptions.OptionsError(f"{PREFIX}{error}") from None
+            _log.error("%s%s", PREFIX, error)  # which ends the start, too
+            return
         if not self._running:
             self._emulate(chosen, Journal(chosen))
         elif replace(chosen, host=self.settings.host) == self.settings:
@@ -85,6 +89,8 @@ class ConfiguredEmulator:
         """End the recording."""
         if self._failures:
             self._failures.uninstall()
+        for each in self.addons:
+            each.done()  # mitmproxy would do so only after us
         self.journal.close()
         self._tell()
 
@@ -125,4 +131,4 @@ def _listening(given: options.Options) -> str:
     return next((host for host in found if not is_loopback(host)), found[0])
 
 
-addons = [ConfiguredEmulator()]
+addons = [ConfiguredEmulator(scripted=True)]

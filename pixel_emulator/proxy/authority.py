@@ -22,7 +22,7 @@ from pixel_emulator.trust.stores import STANDARD, TrustStores
 VALID_FOR = timedelta(days=30)
 _CLOCK_SKEW = timedelta(days=2)  # for clients whose clock is slow, as mitmproxy does for leaves
 _NAME = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
-_LOOPBACK = ("localhost", "127.0.0.0/8", "::1/128")
+_LOOPBACK = ("localhost", "127.0.0.1", "127.0.0.0/8", "::1/128")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,7 @@ class Authority:
 def _certificate(key: ec.EllipticCurvePrivateKey, hosts: Iterable[str]) -> x509.Certificate:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "pixel_emulator test CA")])
     start = datetime.now(UTC) - _CLOCK_SKEW
-    # The last because OpenSSL takes the common name of a leaf for 127.0.0.1 for a DNS name.
-    permitted = [*map(_subtree, (*hosts, *_LOOPBACK)), x509.DNSName("127.0.0.1")]
+    permitted = [tree for host in dict.fromkeys((*hosts, *_LOOPBACK)) for tree in _subtrees(host)]
     usage = dict.fromkeys(
         (
             "digital_signature",
@@ -101,16 +100,18 @@ def _certificate(key: ec.EllipticCurvePrivateKey, hosts: Iterable[str]) -> x509.
     return builder.sign(key, hashes.SHA256())
 
 
-def _subtree(host: str) -> x509.GeneralName:
+def _subtrees(host: str) -> list[x509.GeneralName]:
     try:
-        return x509.IPAddress(ipaddress.ip_network(host))
+        subtree = x509.IPAddress(ipaddress.ip_network(host))
     except ValueError:
         name = folded(host)
         if not _NAME.fullmatch(name):  # an empty one would even permit every name
             raise InputError(
                 Mistake(f'hosts: "{host}" is no host name; write it like api.segment.io')
             ) from None
-        return x509.DNSName(name)
+        return [x509.DNSName(name)]
+    # OpenSSL takes the common name of a leaf for an IPv4 address for a DNS name.
+    return [subtree, x509.DNSName(host)] if _NAME.fullmatch(host) else [subtree]
 
 
 def _write(path: Path, content: bytes) -> None:

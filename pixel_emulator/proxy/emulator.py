@@ -21,7 +21,7 @@ from pixel_emulator.core.mistakes import InputError, Mistake
 from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.addon import MITMPROXY, FailureHandler, PixelEmulator
 from pixel_emulator.proxy.authority import Authority
-from pixel_emulator.proxy.hosts import folded
+from pixel_emulator.proxy.hosts import addressed, folded
 from pixel_emulator.proxy.locks import Locks
 from pixel_emulator.proxy.presence import Presence
 
@@ -62,7 +62,8 @@ class Emulator:
             stack.enter_context(_the_only())
             name = stack.enter_context(tempfile.TemporaryDirectory(prefix="pixel-emulator-"))
             self.directory = Path(name)
-            self.authority = Authority.create(self.directory, self.settings.hosts)
+            hosts = (*self.settings.hosts, *addressed(self.settings.host))
+            self.authority = Authority.create(self.directory, hosts)
             stack.enter_context(_kept_quiet())
             loop = stack.enter_context(_loop_in_a_thread())
             self.port = asyncio.run_coroutine_threadsafe(self._open(stack), loop).result()

@@ -15,7 +15,14 @@ _METADATA = frozenset(
         "fd00:ec2::254",  # Amazon EC2
         "fd20:ce::254",  # Google Compute Engine
         "100.100.100.200",  # Alibaba Cloud
+        "168.63.129.16",  # Microsoft Azure
+        "192.0.0.192",  # Oracle Cloud
     )
+)
+
+_EMBEDDING = (
+    ipaddress.IPv6Network("64:ff9b::/96"),  # NAT64, RFC 6052
+    ipaddress.IPv6Network("::/96"),  # IPv4-compatible, RFC 4291
 )
 
 
@@ -67,6 +74,12 @@ def is_off_limits(host: str) -> bool:
     return address is not None and (address.is_link_local or address in _METADATA)
 
 
+def addressed(host: str) -> tuple[str, ...]:
+    """The host, without a scope, if it is an address that one can dial; else nothing."""
+    address = _address(folded(host))
+    return () if address is None or address.is_unspecified else (str(address).partition("%")[0],)
+
+
 async def addresses(host: str) -> list[str]:
     """All addresses of a host; none where it cannot be resolved here."""
     try:
@@ -81,4 +94,11 @@ def _address(host: str) -> Address | None:
         address = ipaddress.ip_address(host)
     except ValueError:
         return None
-    return getattr(address, "ipv4_mapped", None) or address
+    return address if isinstance(address, ipaddress.IPv4Address) else _embedded(address) or address
+
+
+def _embedded(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address to which an IPv6 one leads."""
+    if any(address in each for each in _EMBEDDING) and int(address) > 1:  # those are :: and ::1
+        return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address.ipv4_mapped or address.sixtofour

@@ -19,6 +19,8 @@ from pixel_emulator.proxy.hosts import (
 
 # The modes in which clients know of the proxy, and may also speak to it directly.
 _EXPLICIT = (mode_specs.RegularMode, mode_specs.UpstreamMode)
+_METHOD = re.compile(rb"[!-~]{1,20} ?")
+_ORIGIN_FORM = re.compile(rb"[!-~]+ /")
 _REQUEST_LINE = re.compile(rb"[A-Z]+ [/*]")
 _HOST_HEADER = re.compile(rb"\nhost:[ \t]*([^\s:]*)", re.IGNORECASE)
 
@@ -37,13 +39,15 @@ class Locks:
         self._hosts = Hosts.of(settings.hosts)
         self._settings = settings
         self._journal = journal
-        self._tunnels: set[str] = set()  # the ids of clients whose tunnel ends here
+        self._ending: set[str] = set()  # the ids of clients whose requests all mean us
 
     def host_of(self, flow: http.HTTPFlow) -> str | None:
         """The emulated host that a request means, or its name for ourselves; None for others."""
         request, client = flow.request, flow.client_conn
-        return self._hosts.match(client.sni, request.host, request.pretty_host) or _own_name(
-            client, request.host, request.port
+        return (
+            self._hosts.match(client.sni, request.host, request.pretty_host)
+            or _own_name(client, request.host, request.port)
+            or (folded(request.pretty_host) or None if client.id in self._ending else None)
         )
 
     def tls_host_of(self, opening: context.Context) -> str | None:
@@ -56,8 +60,9 @@ class Locks:
     async def http_connect(self, flow: http.HTTPFlow) -> None:
         """Open a tunnel without opening a connection, or refuse in words that a client shows."""
         host, port, client = flow.request.host, flow.request.port, flow.client_conn
+        self._ending.discard(client.id)
         if self._hosts.match(host) or _own_name(client, host, port):
-            self._tunnels.add(client.id)
+            self._ending.add(client.id)
         elif refusal := await self._refusal(host, port, client):
             flow.response = http.Response.make(502, f"{refusal}\n", {"content-type": "text/plain"})
             return
@@ -74,7 +79,14 @@ class Locks:
             return
         if len(start) < len(b"\x16\x03\x01"):
             raise exceptions.AddonHalt  # wait for more: mitmproxy would take it for raw TCP
-        if data.context.server.address is None or client.id in self._tunnels:
+        if data.context.server.address is None:
+            # A proxy is asked in absolute form; `request` no longer shows which form it was.
+            if _METHOD.fullmatch(start):
+                raise exceptions.AddonHalt
+            if _ORIGIN_FORM.match(start):
+                self._ending.add(client.id)
+            return
+        if client.id in self._ending:
             return
         head, complete, _ = start.partition(b"\r\n\r\n")
         if _REQUEST_LINE.match(start):
@@ -95,7 +107,7 @@ class Locks:
         if client.transport_protocol == "tcp" and not self._settings.http2:
             client.alpn = b"http/1.1"  # TlsConfig then offers nothing else
         if self._hosts.match(name):
-            self._tunnels.add(client.id)
+            self._ending.add(client.id)
             if server.address and not server.connected:
                 # Our CA permits no leaf for the address, or for a name with a dot, in the CONNECT.
                 server.address = (name, server.address[1])
@@ -105,14 +117,14 @@ class Locks:
         server, client, earlier = data.server, data.client, data.server.error
         server.error = "pixel_emulator could not check this connection"  # holds if we raise
         host, port = server.address[:2] if server.address else ("", 0)
-        if client.id in self._tunnels or self._hosts.match(host, server.sni, client.sni):
+        if client.id in self._ending or self._hosts.match(host, server.sni, client.sni):
             server.error = "pixel_emulator emulates this host: nothing is ever sent to it"
         else:
             server.error = earlier or await self._refusal(host, port, client)
 
     def client_disconnected(self, client: connection.Client) -> None:
-        """Forget a client's tunnel."""
-        self._tunnels.discard(client.id)
+        """Forget a client."""
+        self._ending.discard(client.id)
 
     async def _refusal(self, host: str, port: int, client: connection.Client) -> str | None:
         """Why nobody is led to an other host, in one sentence; None if it is allowed."""

@@ -16,6 +16,7 @@ from pixel_emulator.config import Settings
 from pixel_emulator.core.mistakes import InputError
 from pixel_emulator.proxy.addon_options import ConfiguredEmulator, report
 from pixel_emulator.proxy.authority import Authority
+from pixel_emulator.proxy.hosts import addressed
 
 _log = logging.getLogger(__name__)
 
@@ -45,8 +46,10 @@ TOOLS: dict[str, _Tool] = {
 }
 
 
-def run(tool: str, arguments: Sequence[str]) -> None:
+def run(tool: str, arguments: Sequence[str]) -> int:
     """Run one of `TOOLS` until it ends; `arguments` are those of mitmproxy's tool.
+
+    Returns the exit code: 3 where the emulator failed, and so the evidence is incomplete; else 0.
 
     It listens on loopback only, with a folder and a CA of its own, unless the arguments say
     otherwise. Raises SystemExit with 1 where they are wrong.
@@ -55,7 +58,8 @@ def run(tool: str, arguments: Sequence[str]) -> None:
     base = getattr(import_module(f"mitmproxy.tools.{chosen.module}"), chosen.name)
     with tempfile.TemporaryDirectory(prefix="pixel-emulator-") as directory:
         ours = type(base.__name__, (_WithEmulator, base), {"directory": Path(directory)})
-        main.run(ours, chosen.parser, arguments, chosen.extra)
+        ended: _WithEmulator = main.run(ours, chosen.parser, arguments, chosen.extra)
+    return 3 if ended.configured.journal.failures else 0
 
 
 class _WithEmulator(master.Master):
@@ -65,7 +69,8 @@ class _WithEmulator(master.Master):
         super().__init__(opts)
         Authority.create(self.directory, Settings().hosts)  # else mitmproxy makes one of its own
         # In front of all: another addon's answer must not come before the record of the call.
-        self.addons.chain.insert(0, self.addons.register(ConfiguredEmulator()))
+        self.configured = ConfiguredEmulator()
+        self.addons.chain.insert(0, self.addons.register(self.configured))
         self.options.update(confdir=str(self.directory), listen_host="127.0.0.1")
 
     async def run(self) -> None:
@@ -77,7 +82,8 @@ class _WithEmulator(master.Master):
     def _trust(self) -> None:
         """Make the CA anew, now that the hosts are known; TlsConfig reads it when it runs."""
         try:
-            authority = Authority.create(self.directory, self.options.pixel_hosts)
+            chosen = self.configured.settings
+            authority = Authority.create(self.directory, (*chosen.hosts, *addressed(chosen.host)))
         except InputError as error:
             _log.error(str(error))
             return

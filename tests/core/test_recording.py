@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from pixel_emulator.core.calls import Call, CallType, Dialect, Form, Outcome, PixelRequest
+from pixel_emulator.core.endpoint.pixel import decode
 from pixel_emulator.core.mistakes import InputError
 from pixel_emulator.core.recordings import recording
 from pixel_emulator.core.recordings.entry import entry, hit_of
 from pixel_emulator.core.recordings.recording import Head, Redaction
+from pixel_emulator.core.recordings.redaction import redact
 from pixel_emulator.documents import parse_document
 from tests.hits import hit
 
@@ -176,6 +178,72 @@ def test_the_gaps_say_why_calls_may_be_missing(made, gaps):
     found = made().evidence().gaps
     assert len(found) == len(gaps)
     assert all(part in gap for part, gap in zip(gaps, found, strict=True))
+
+
+def edited(change, made=None):
+    """The gaps of a recording whose second entry was changed behind its back."""
+    data: Any = recording.opening(HEAD) | {
+        "calls": [entry(recorded(1)), entry(made or recorded(2))]
+    }
+    change(data["calls"][1])
+    data["calls"].append(entry(recorded(3)))
+    end = {"calls": 3, "connections": 1}
+    return recording.parse(parse_document_of(data | {"end": end})).evidence().gaps
+
+
+PAYLOAD_GAP = ("r.yaml: entry 2: its payload is not what its URL says; was it edited?",)
+DIGEST_GAP = (
+    "r.yaml: entry 2: its digest is not `sha256:` and 64 hexadecimal digits; was it edited?",
+)
+
+
+@pytest.mark.parametrize(
+    ("change", "gaps"),
+    [
+        (lambda _: None, ()),
+        (lambda entry: entry["payload"].update(event="Email Closed"), PAYLOAD_GAP),
+        (lambda entry: entry["payload"].pop("userId"), PAYLOAD_GAP),
+        (lambda entry: entry.update(payload=None), PAYLOAD_GAP),
+        (lambda entry: entry.pop("payload"), PAYLOAD_GAP),
+        (lambda entry: entry["request"].update(url="https://api.segment.io/"), PAYLOAD_GAP),
+        (lambda entry: entry.update(digest="sha256:"), DIGEST_GAP),
+        (lambda entry: entry.update(digest=f"sha256:{DIGEST[:-1]}"), DIGEST_GAP),
+    ],
+)
+def test_an_entry_that_was_edited_is_a_gap(change, gaps):
+    assert edited(change) == gaps
+
+
+@pytest.mark.parametrize("redaction", [lambda hit: hit, redact])
+@pytest.mark.parametrize(
+    "query",
+    [
+        b"",
+        b"data=AAAAAAAAAAA!&writeKey=a",
+        b"writeKey=wk_test_000000000000&event=%ff&a.b=1&a=%zz",
+        b'data={"a":1.10,"b":[1e400,-0,12345678901234567890,"\\ud800"]}',
+        b'data={"a":' + b"[" * 150 + b"]" * 150 + b"}",
+        b'data={"a":' + b"[" * 9_000 + b"]" * 9_000 + b"}",
+    ],
+)
+def test_an_entry_that_is_as_it_was_recorded_is_no_gap(query, redaction):
+    request = PixelRequest(target=b"/v1/pixel/track?" + query)
+    for dialect in Dialect:
+        call = decode(CallType.TRACK, request.query, dialect)
+        data = recording.opening(replace(HEAD, dialect=dialect))
+        hit = redaction(recorded(request=request, call=call))
+        document = parse_document_of(data | {"calls": [entry(hit)]})
+        assert recording.parse(document).edits == ()
+
+
+def test_an_edit_of_a_payload_that_is_stored_as_json_text_is_a_gap():
+    request = PixelRequest(target=b'/v1/pixel/track?data={"a":' + b"[" * 150 + b"]" * 150 + b"}")
+    made = recorded(2, request=request, call=decode(CallType.TRACK, request.query, HEAD.dialect))
+    documented = decode(CallType.TRACK, request.query, Dialect.DOCUMENTED)
+    assert edited(lambda _: None, made) == ()
+    assert edited(
+        lambda entry: entry.update(payload='{"a":1}'), replace(made, call=documented)
+    ) == (PAYLOAD_GAP)
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,9 @@
 import base64
 import json
 from dataclasses import replace
-from hashlib import sha256
+from hashlib import sha256, sha512
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import pytest
 
@@ -13,12 +13,15 @@ from pixel_emulator.core.calls import Form, PixelRequest, Problem, RuleSource, S
 from pixel_emulator.core.endpoint.json_data import MAX_DATA
 from pixel_emulator.core.endpoint.pixel import request_of
 from pixel_emulator.core.recordings.masking import mask
+from pixel_emulator.core.recordings.readings import readings
 from pixel_emulator.core.recordings.redaction import redact
 from tests.hits import judged
 
 KEY = "wk_test_0000000000000000000000aB"
+DASHED = "wk_test-22222222-2222222222222eF"
 OTHER = "wk_test_1111111111111111111111cD"
 MASK = mask(KEY)
+ESCAPED = "".join(f"\\u{ord(each):04x}" for each in KEY)
 URLS = (Path(__file__).parents[1] / "cases" / "pixel_urls.tsv").read_text(encoding="utf-8")
 
 
@@ -166,7 +169,12 @@ def test_a_key_in_data_that_cannot_be_read_is_hidden_elsewhere():
     ("path", "expected"),
     [
         (f"/v1/projects/{KEY}/settings", f"/v1/projects/{MASK}/settings"),
+        (f"/v1/projects//{KEY}/settings", f"/v1/projects//{MASK}/settings"),
+        (f"/v1/projects/{DASHED}/settings", f"/v1/projects/{mask(DASHED)}/settings"),
         (f"/analytics.js/v1/{KEY}/a.js", f"/analytics.js/v1/{MASK}/a.js"),
+        (f"/foo?payload={b64({'writeKey': KEY})}", f"/foo?payload={b64({'writeKey': MASK})}"),
+        (f"/a/{b64({'writeKey': KEY})}", f"/a/{b64({'writeKey': MASK})}"),
+        (f"/v1/track/data={b64({'writeKey': KEY})}", f"/v1/track/data={b64({'writeKey': MASK})}"),
         (f"/v1/t?writeKey={KEY}", f"/v1/t?writeKey={MASK}"),
         (f"/x?data={b64({'writeKey': KEY})}", f"/x?data={b64({'writeKey': MASK})}"),
         (f"/x?data={KEY}", None),
@@ -207,6 +215,83 @@ def test_a_url_inside_the_payload_is_redacted_too():
     hit = redacted(target(f"data={b64({'writeKey': KEY, 'context': {'page': page}})}"))
     expected = f"https://example.com/?writeKey={mask(OTHER)}&d={b64({'writeKey': MASK})}"
     assert hit.call.payload["context"]["page"] == expected
+
+
+def pixel_url(key):
+    return f"https://api.segment.io/v1/pixel/track?data={b64({'writeKey': key})}"
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        pytest.param(pixel_url, id="a second pixel URL"),
+        pytest.param(lambda key: quote(pixel_url(key), safe=""), id="one percent-encoded"),
+        pytest.param(lambda key: json.dumps({"writeKey": key}), id="JSON"),
+        pytest.param(lambda key: json.dumps(json.dumps({"writeKey": key})), id="escaped JSON"),
+        pytest.param(lambda key: f"it's {{'writeKey': '{key}'}}", id="nearly JSON"),
+        pytest.param(lambda key: b64({"writeKey": key}), id="JSON in base64"),
+        pytest.param(lambda key: "é/" + b64({"é": "é", "writeKey": key}), id="behind a path"),
+    ],
+)
+def test_a_key_that_stands_encoded_in_a_value_is_masked_in_its_place(write):
+    text, expected = write(OTHER), write(mask(OTHER))
+    hit = redacted(target(f"data={b64({'writeKey': KEY, 'a': text})}"))
+    assert hit.call.payload == {"writeKey": MASK, "a": expected}
+    hit = redacted(target(f"writeKey={KEY}&a={quote(text)}"))
+    assert hit.call.payload == {"writeKey": MASK, "a": expected}
+    hit = redacted(target(""), headers=(("referer", f"https://x/?a={quote(text)}"),))
+    assert unquote(hit.request.headers[0][1]) == f"https://x/?a={expected}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(b64(b64(KEY.encode()).encode()), id="in base64 twice"),
+        pytest.param(b64(b64({"writeKey": KEY}).encode()), id="in base64 twice, as JSON"),
+        pytest.param(
+            b64(quote(b64({"writeKey": KEY})).encode()), id="in base64 in escapes in base64"
+        ),
+        pytest.param(b64(ESCAPED.encode()), id="in JSON escapes in base64"),
+        pytest.param(ESCAPED, id="in JSON escapes"),
+        pytest.param("".join(f"%25{ord(each):02x}" for each in KEY), id="percent-encoded twice"),
+        pytest.param(b64(KEY.encode()).replace("M", "%4D"), id="in escaped base64"),
+    ],
+)
+def test_what_holds_a_key_that_cannot_be_masked_in_its_place_is_withheld(text):
+    stars = f"{text[:8]}{'*' * (len(text) - 8)}"
+    hit = redacted(target(f"data={b64({'a': f'{text} b', 'c': KEY})}"), known=[KEY])
+    assert hit.call.payload == {"a": f"{stars} b", "c": MASK}
+
+
+def test_a_key_that_is_broken_up_takes_its_whole_text_with_it():
+    hit = redacted(target(f"data={b64({'a': 'x y wk.%74est0'})}"), known=["wk.test0"])
+    assert hit.call.payload == {"a": "x y wk.%******"}
+
+
+def test_keys_in_encoded_data_that_cannot_be_read_are_hidden_elsewhere():
+    data = b64(b64({"writeKey": KEY}).encode())
+    hit = redacted(target(f"data={data}&x={KEY}"))
+    assert KEY not in said(hit)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(sha512(b"0").hexdigest() * 250, id="noise"),
+        pytest.param("A" * 32_000, id="repeated"),
+        pytest.param("eyJ3" * 8_000, id="JSON begins again and again"),
+        pytest.param(b64(b64(b64(b"x" * 13_000).encode()).encode()), id="thrice"),
+        pytest.param(" ".join([sha512(b"0").hexdigest()[:16]] * 1_900), id="short runs"),
+        pytest.param("%2541" * 6_000, id="percent escapes"),
+    ],
+)
+def test_looking_through_a_text_reads_a_few_times_its_length(text):
+    assert sum(map(len, readings(text))) < 4 * len(text)
+
+
+def test_a_method_may_be_a_key():
+    hit = redacted(target(f"writeKey={KEY}"), method=KEY)
+    assert hit.request.method == MASK
 
 
 def test_problems_quote_no_key_and_no_part_of_one():

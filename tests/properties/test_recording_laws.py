@@ -320,6 +320,81 @@ def test_no_write_key_is_left_decoded_or_not(path, payload, random, extra):
         assert all(key not in each for each in (text, *decoded))
 
 
+def wrapped(text):
+    return f"https://api.segment.io/v1/pixel/track?data={text}"
+
+
+ENCODERS = st.sampled_from(
+    [
+        lambda text: base64.b64encode(text.encode()).decode(),
+        lambda text: wrapped(base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")),
+        lambda text: quote(text, safe=""),
+        lambda text: "".join(f"%{each:02x}" for each in text.encode()),
+        json.dumps,
+        lambda text: "".join(f"\\u{ord(each):04X}" for each in text),
+    ]
+)
+PLACES = st.sampled_from(
+    [
+        lambda text: (f"/v1/pixel/track?data={in_base64({'event': 'x', 'a': [text]})}", ""),
+        lambda text: (f"/v1/pixel/track?data={quote(json.dumps({text: {}}))}", ""),
+        lambda text: (f"/v1/pixel/track?event=x&payload={quote(text)}", ""),
+        lambda text: (f"/foo/{quote(text)}", ""),
+        lambda text: ("/", f"https://example.com/?img={quote(text)}"),
+    ]
+)
+
+
+def in_base64(value):
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode()
+
+
+def all_said(text, depth=5):
+    """A second, simple look through everything that a text may say."""
+    yield text
+    inner = {
+        unquote(text),
+        re.sub(r"\\u([0-9a-fA-F]{4})", lambda each: chr(int(each[1], 16)), text),
+    }
+    inner |= {text.replace("\\", "")}
+    for run in re.findall(r"[A-Za-z0-9+/_-]{12,}", text):
+        for each in {run, *run.split("/")}:
+            whole = each.translate({45: 43, 95: 47})[: len(each) - (len(each) % 4 == 1)]
+            raw = base64.b64decode(whole + "=" * (-len(whole) % 4))
+            inner |= {raw.decode()} if raw.isascii() else set()
+    for each in inner - {text} if depth else ():
+        yield from all_said(each, depth - 1)
+
+
+@given(
+    key=st.from_regex(r"[A-Za-z][A-Za-z0-9]{15,31}", fullmatch=True),
+    encoders=st.lists(ENCODERS, max_size=3),
+    place=PLACES,
+)
+def test_no_key_is_left_that_stands_encoded_up_to_three_times(key, encoders, place):
+    text = json.dumps({"x": 1, "writeKey": key})
+    for encode in encoders:
+        text = encode(text)
+    target, referer = place(text)
+    request = PixelRequest(target=target.encode(), headers=(("referer", referer),))
+    assert any(key in each for each in all_said(target + referer))
+    after = redact(judged(1, request)).request
+    assert not any(key in each for each in all_said(after.target.decode() + after.headers[0][1]))
+
+
+@pytest.mark.parametrize("redaction", Redaction)
+@given(query=st.binary(max_size=60) | st.from_regex(rb"(data|a.b)=[ -~]*", fullmatch=True))
+@example(query=b"data={%22writeKey%22:%22wk_test_000%22}")
+def test_what_was_recorded_was_not_edited(path, redaction, query):
+    request = PixelRequest(target=b"/v1/pixel/track?" + query)
+    for dialect in Dialect:
+        made = replace(judged(1, request), call=decode(CallType.TRACK, query, dialect))
+        recorder = Recorder(path, replace(HEAD, redaction=redaction, dialect=dialect))
+        recorder.append(replace(made, digest="0a" * 32))
+        recorder.abandon()
+        assert read_recording(path).edits == ()
+
+
 @given(
     query=st.binary(max_size=60)
     | st.from_regex(rb"(data|writeKey|a.b|%64ata)=[ -~]*", fullmatch=True),

@@ -17,7 +17,11 @@ from pixel_emulator.core.mistakes import InputError
 from pixel_emulator.proxy.authority import Authority
 
 HOSTS = Settings().hosts
-LOOPBACK = {"localhost", "127.0.0.1", ip_network("127.0.0.0/8"), ip_network("::1/128")}
+LOOPBACK = {
+    "localhost",
+    "127.0.0.1",
+    *map(ip_network, ("127.0.0.1/32", "127.0.0.0/8", "::1/128")),
+}
 
 
 def certificate(authority: Authority) -> x509.Certificate:
@@ -38,17 +42,19 @@ def test_it_may_sign_for_the_hosts_and_the_loopback_only(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("host", "subtree"),
+    ("host", "subtrees"),
     [
-        ("api.sub.example.com", "api.sub.example.com"),
-        ("API.Example.COM.", "api.example.com"),
-        ("api.bücher.example", "api.xn--bcher-kva.example"),
-        ("192.0.2.7", ip_network("192.0.2.7/32")),
-        ("localhost", "localhost"),
+        ("api.sub.example.com", {"api.sub.example.com"}),
+        ("API.Example.COM.", {"api.example.com"}),
+        ("api.bücher.example", {"api.xn--bcher-kva.example"}),
+        # OpenSSL takes it for a DNS name, too, where it is a common name.
+        ("192.0.2.7", {ip_network("192.0.2.7/32"), "192.0.2.7"}),
+        ("fd00::7", {ip_network("fd00::7/128")}),
+        ("localhost", {"localhost"}),
     ],
 )
-def test_a_host_of_the_user_is_among_them(tmp_path: Path, host: str, subtree: object):
-    assert permitted((host,), tmp_path) == {subtree, *LOOPBACK}
+def test_a_host_of_the_user_is_among_them(tmp_path: Path, host: str, subtrees: set[object]):
+    assert permitted((host,), tmp_path) == subtrees | LOOPBACK
 
 
 @pytest.mark.parametrize("host", ["", "*.example.com", "https://api.segment.io", "a b", "x:443"])

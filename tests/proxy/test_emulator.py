@@ -23,7 +23,7 @@ from pixel_emulator.core.calls import JSON, Hit, Outcome
 from pixel_emulator.core.mistakes import InputError
 from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.emulator import Emulator
-from tests.wire import PIXEL, TIMEOUT, Reply, ask, connect, get, secured, trap, tunnel
+from tests.wire import PIXEL, TIMEOUT, Reply, ask, connect, get, read, secured, trap, tunnel
 
 SETTINGS = Settings(port=0)
 
@@ -89,6 +89,11 @@ def directly(e: Emulator) -> Reply:
         return ask(client, get(PIXEL, f"127.0.0.1:{e.port}"))
 
 
+def directly_by_an_unknown_name(e: Emulator) -> Reply:
+    with connect(e.port) as client:
+        return ask(client, get(PIXEL, "my-alias.invalid"))
+
+
 def directly_with_tls(e: Emulator) -> Reply:
     with secured(connect(e.port), e.authority.ca, "127.0.0.1") as client:
         return ask(client, get(PIXEL, f"127.0.0.1:{e.port}"))
@@ -117,6 +122,7 @@ WAYS: dict[Callable[[Emulator], Reply], str] = {
     through_https_proxy: "http://api.segment.io",
     through_dns: "https://api.segment.io",
     directly: "http://127.0.0.1:PORT",
+    directly_by_an_unknown_name: "http://my-alias.invalid",
     directly_with_tls: "https://127.0.0.1:PORT",
     through_itself: "http://127.0.0.1:PORT",
     through_a_tunnel_to_itself: "https://localhost:PORT",
@@ -174,6 +180,36 @@ def test_what_is_no_pixel_is_answered_and_recorded_without_its_body(
         assert ask(client, get(PIXEL, "api.segment.io")).is_pixel  # the framing was right
     hit = emulator.journal.hits[0]
     assert (hit.outcome, hit.status, hit.call) == (Outcome.UNHANDLED, status, None)
+
+
+def test_a_direct_request_may_come_in_single_bytes(emulator: Emulator):
+    with connect(emulator.port) as client:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in get(PIXEL, "my-alias.invalid"):
+            client.sendall(bytes([byte]))
+        assert read(client).is_pixel
+
+
+def test_a_client_that_spoke_to_us_directly_may_still_ask_the_proxy_for_a_tunnel(
+    emulator: Emulator,
+):
+    with trap() as target, connect(emulator.port) as client:
+        assert ask(client, get(PIXEL, "my-alias.invalid")).is_pixel
+        connecting = f"CONNECT 127.0.0.1:{target.port} HTTP/1.1\r\n\r\n".encode()
+        assert ask(client, connecting).status == 200
+        client.sendall(get("/", "other.example"))
+        with target.accept() as server:
+            assert server.recv(65536).startswith(b"GET / HTTP/1.1\r\n")
+    assert len(emulator.journal.hits) == 1
+
+
+def test_its_own_address_has_a_certificate_that_clients_accept():
+    """127.0.0.2 stands for the address of this machine in its network."""
+    settings = replace(SETTINGS, host="127.0.0.2")
+    with Emulator(settings, Journal(settings)) as e:
+        client = socket.create_connection(("127.0.0.2", e.port), timeout=TIMEOUT)
+        with secured(client, e.authority.ca, "127.0.0.2") as secure:
+            assert ask(secure, get(PIXEL, f"127.0.0.2:{e.port}")).is_pixel
 
 
 def test_a_direct_request_for_anything_else_is_a_404_of_ours(emulator: Emulator):

@@ -6,6 +6,7 @@ import pytest
 
 from pixel_emulator.proxy.hosts import (
     Hosts,
+    addressed,
     addresses,
     folded,
     is_loopback,
@@ -75,6 +76,17 @@ def test_the_first_candidate_in_the_set_is_found(
         ("fd20:ce::254", False, False, True),
         ("100.100.100.200", False, False, True),
         ("100.100.100.201", False, False, False),
+        ("168.63.129.16", False, False, True),
+        ("192.0.0.192", False, False, True),
+        ("192.0.0.193", False, False, False),
+        ("64:ff9b::a9fe:a9fe", False, False, True),
+        ("64:ff9b::192.0.2.1", False, False, False),
+        ("64:ff9b:1::a9fe:a9fe", False, False, False),
+        ("2002:a9fe:a9fe::1", False, False, True),
+        ("2002:c000:201::1", False, False, False),
+        ("::169.254.169.254", False, False, True),
+        ("::127.0.0.1", True, True, False),
+        ("::192.0.2.1", False, False, False),
     ],
 )
 def test_an_address_is_judged(host: str, loopback: bool, here: bool, off_limits: bool):
@@ -98,3 +110,18 @@ def test_an_address_is_judged(host: str, loopback: bool, here: bool, off_limits:
 )
 def test_a_host_is_resolved_before_it_is_judged(host: str, found: list[str]):
     assert asyncio.run(addresses(host)) == found
+
+
+@pytest.mark.parametrize(
+    ("host", "found"),
+    [
+        ("192.0.2.1", ("192.0.2.1",)),
+        ("fe80::1%eth0", ("fe80::1",)),
+        ("0.0.0.0", ()),
+        ("::", ()),
+        ("", ()),
+        ("localhost", ()),
+    ],
+)
+def test_an_address_that_one_can_dial_is_told_from_names(host: str, found: tuple[str, ...]):
+    assert addressed(host) == found

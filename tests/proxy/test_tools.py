@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 OURS = [
     sys.executable,
     "-c",
-    "import sys; from pixel_emulator.proxy.tools import run; run(*sys.argv[1:2], sys.argv[2:])",
+    "from sys import *; from pixel_emulator.proxy.tools import run; exit(run(argv[1], argv[2:]))",
 ]
 SCRIPT = [
     str(Path(sys.executable).with_name("mitmdump")),
@@ -38,7 +38,7 @@ def environment(home: Path) -> dict[str, str]:
 
 
 @contextmanager
-def running(home: Path, *command: str) -> Iterator[tuple[int, list[str]]]:
+def running(home: Path, *command: str, code: int = 0) -> Iterator[tuple[int, list[str]]]:
     """The port of a tool, and what it prints until it is interrupted."""
     process = subprocess.Popen(
         [*command, "-p", "0"],
@@ -61,7 +61,7 @@ def running(home: Path, *command: str) -> Iterator[tuple[int, list[str]]]:
     finally:
         process.send_signal(signal.SIGINT)
         lines += process.communicate(timeout=30)[0].splitlines(keepends=True)
-    assert process.returncode == 0, "".join(lines)
+    assert process.returncode == code, "".join(lines)
 
 
 def refused(home: Path, *command: str) -> str:
@@ -110,7 +110,38 @@ def test_a_mistake_in_an_option_ends_the_start(
     tmp_path: Path, command: list[str], option: str, message: str
 ):
     options = (word for each in option.split() for word in ("--set", each))
-    assert message in refused(tmp_path, *command, *options)
+    said = refused(tmp_path, *command, *options)
+    assert message in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("tool", ["dump", "web"])
+def test_lost_calls_make_the_exit_code_3(tmp_path: Path, tool: str):
+    full = ("--set", "pixel_record=/dev/full")
+    quiet = ("--no-web-open-browser", "--web-port", "0") if tool == "web" else ()
+    with (
+        running(tmp_path, *OURS, tool, *full, *quiet, code=3) as (port, lines),
+        connect(port) as client,
+    ):
+        assert ask(client, get(f"http://api.segment.io{PIXEL}", "api.segment.io")).is_pixel
+    assert "could not be recorded" in "".join(lines)
+
+
+@BOTH
+def test_what_is_unread_at_the_end_is_in_the_recording(tmp_path: Path, command: list[str]):
+    record = tmp_path / "calls.yaml"
+    with (
+        ExitStack() as longer,
+        running(tmp_path, *command, "--set", f"pixel_record={record}") as (port, _),
+        connect(port) as client,
+    ):
+        ask(client, get(PIXEL, "api.segment.io"))  # so the tool really runs
+        longer.enter_context(torn := connect(port))
+        torn.sendall(b"GET /v1/pixel/track HTTP/1.1\r\nHo")
+        ask(client, get(PIXEL, "api.segment.io"))  # so the bytes before it have been read
+    [gap] = read_recording(record).evidence().gaps
+    assert gap.startswith("1 request could not be read")
 
 
 @BOTH

@@ -1,13 +1,15 @@
 """A whole recording: its head, its hits, its end, and what it is evidence of."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
 
+from pixel_emulator.core import yaml_text
 from pixel_emulator.core.calls import JSON, Dialect, Evidence, Hit, Payload
+from pixel_emulator.core.endpoint.pixel import decode
 from pixel_emulator.core.json_text import kind
 from pixel_emulator.core.mistakes import Document
 from pixel_emulator.core.recordings.entry import read_hit, time_text
@@ -51,13 +53,14 @@ class End:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
     """A recording that was read: without `end` it is open; `torn` means that its last part was
-    cut off and left out."""
+    cut off and left out; `edits` are sentences on entries that nobody could have recorded so."""
 
     file: str
     head: Head
     hits: tuple[Hit, ...]
     end: End | None = None
     torn: bool = False
+    edits: tuple[str, ...] = ()
 
     def evidence(self, *, allow_open: bool = False) -> Evidence:
         """The hits, and every reason why some may be missing."""
@@ -79,6 +82,7 @@ class Recording:
         for before, after in pairwise((0, *(hit.seq for hit in self.hits))):
             if after != before + 1:
                 yield f"{self.file}: call {before + 1} should come next, but call {after} does"
+        yield from (f"{self.file}: {edit}; was it edited?" for edit in self.edits)
         yield from end.gaps if end else ()
 
 
@@ -115,12 +119,14 @@ def parse(document: Document, *, torn: bool = False) -> Recording:
         entries, torn = entries[:-1], True
     if end is not None and (end.value is None or "connections" not in end.map()):
         end, torn = None, True
+    head, hits = _head(root), tuple(map(read_hit, entries))
     return Recording(
         file=document.file,
-        head=_head(root),
-        hits=tuple(map(read_hit, entries)),
+        head=head,
+        hits=hits,
         end=None if end is None else _end(end),
         torn=torn,
+        edits=tuple(_edits(entries, hits, head.dialect)),
     )
 
 
@@ -152,6 +158,18 @@ def _described(data: JSON) -> str:
     }
     found = next((kinds[key] for key in data if key in kinds), None)
     return found or f"something else: its first key is `{next(iter(data), '')}`"
+
+
+def _edits(entries: Iterable[Field], hits: Iterable[Hit], dialect: Dialect) -> Iterator[str]:
+    for number, (entry, hit) in enumerate(zip(entries, hits, strict=True), 1):
+        if not _is_whole(entry.value):
+            yield f"entry {number}: its digest is not `sha256:` and 64 hexadecimal digits"
+        if hit.call is None:
+            continue
+        payload = decode(hit.call.type, hit.request.query, dialect).payload
+        # What nests deep is compared as text: comparing values recurses.
+        if yaml_text.shallow(payload) != entry["payload"].value:
+            yield f"entry {number}: its payload is not what its URL says"
 
 
 def _is_whole(data: JSON) -> bool:

@@ -15,12 +15,12 @@ from pixel_emulator.core.endpoint import base64_data
 from pixel_emulator.core.endpoint.pixel import decode
 from pixel_emulator.core.endpoint.query import parse_query
 from pixel_emulator.core.recordings.masking import SHORTEST, hide, mask
+from pixel_emulator.core.recordings.readings import withhold
 from pixel_emulator.core.recordings.spelling import JSON_STRING, PERCENT
 from pixel_emulator.core.recordings.write_keys import (
-    is_json_object,
+    Found,
     is_write_key,
     key_strings,
-    keys_in,
     open_data,
     strings,
     text_of_wire,
@@ -37,18 +37,29 @@ def redact(hit: Hit, known: Iterable[str] = ()) -> Hit:
 
     Write keys are the strings under `writeKey` in the payload or the query, and the `known` ones.
     `data` that cannot be read is withheld but for its first characters, its length and its
-    SHA-256. The payload becomes what the redacted target says.
+    SHA-256; of what holds a key that is encoded twice, all but the first characters are stars.
+    The payload becomes what the redacted target says.
     """
     target = hit.request.target.decode("latin-1")
     headers = [(name, _header_to_wire(value)) for name, value in hit.request.headers]
-    found = {*known, *keys_in(target)}.union(*(keys_in(value) for _, value in headers))
-    keys = sorted((key for key in found if len(key) >= SHORTEST), key=lambda key: (-len(key), key))
+    found = Found(set(known))
+    for address in (target, *(value for _, value in headers)):
+        found.search(address)
+    keys = sorted(
+        (key for key in found.keys if len(key) >= SHORTEST), key=lambda key: (-len(key), key)
+    )
     call = hit.call
-    redaction = _Redaction(tuple(keys), raw_json=call is None or call.form is Form.JSON)
+    redaction = _Redaction(
+        tuple(keys),
+        frozenset(found.objects),
+        raw_json=call is None or call.form is Form.JSON,
+        has_encoded=any(key in text for text in found.encoded for key in keys),
+    )
     masked = redaction.address(target, withhold=True)
     request = replace(
         hit.request,
         target=masked.encode("latin-1"),
+        method=hide(hit.request.method, keys),
         host=hide(hit.request.host, keys),
         headers=tuple(
             (name, _wire_to_header(redaction.address(value, withhold=False)))
@@ -66,10 +77,13 @@ def redact(hit: Hit, known: Iterable[str] = ()) -> Hit:
 
 @dataclass(frozen=True, slots=True)
 class _Redaction:
-    """How one hit is redacted: the keys, longest first, and whether `data` may be raw JSON."""
+    """How one hit is redacted: the keys, longest first, the JSON objects in its addresses, whether
+    `data` may be one as it stands, and whether a key stands encoded in some text."""
 
     keys: tuple[str, ...]
+    objects: frozenset[str]
     raw_json: bool
+    has_encoded: bool
 
     def address(self, address: str, *, withhold: bool) -> str:
         """A URL, or any text that may hold one, as Latin-1 characters."""
@@ -109,7 +123,7 @@ class _Redaction:
 
     def _data(self, value: str, *, withhold: bool) -> str:
         text, decoded = open_data(PERCENT.text(value))
-        if (decoded or self.raw_json) and is_json_object(text):
+        if (decoded or self.raw_json) and text in self.objects:
             return PERCENT.change(value, self._hide_data)
         hidden = PERCENT.change(value, self._hide_wire)
         return _withheld(value, hidden) if withhold else hidden
@@ -129,7 +143,8 @@ class _Redaction:
         return _change(text, strings(text), self._hide)
 
     def _hide(self, text: str) -> str:
-        return hide(text, self.keys)
+        hidden = hide(text, self.keys)
+        return withhold(hidden, self.keys) if self.has_encoded else hidden
 
     def _hide_wire(self, wire: str) -> str:
         return wire_of_text(self._hide(text_of_wire(wire)))
