@@ -20,13 +20,16 @@ from pixel_emulator.core.problems.judgement import judge
 
 
 class Recorder(Protocol):
-    """What a journal writes to; both methods raise OSError where the file cannot be written."""
+    """What a journal writes to; `append` and `close` raise OSError where that fails."""
 
     def append(self, hit: Hit) -> None:
         """Hand one hit to the operating system."""
 
     def close(self, end: dict[str, JSON]) -> None:
         """Write the end of the recording and close it."""
+
+    def abandon(self) -> None:
+        """Close the recording without an end."""
 
 
 def utc_now() -> datetime:
@@ -193,6 +196,7 @@ class Journal:
             self._recorder.append(hit)
         except OSError as error:
             # Going on after a lost call would leave a hole that nobody sees.
+            self._recorder.abandon()
             self._recorder = None
             self._failures.append(f"call #{hit.seq} could not be recorded: {error}")
 

@@ -33,6 +33,9 @@ class Lines:
             raise OSError(28, "No space left on device")
         self.seen.append(hit)
 
+    def abandon(self):
+        self.end = "abandoned"
+
     def close(self, end):
         if self.fails:
             raise OSError(28, "No space left on device")
@@ -108,7 +111,8 @@ def test_the_end_counts_calls_and_connections():
 
 
 def test_a_recorder_that_fails_is_a_gap_and_loses_no_hit():
-    journal = Journal(Settings(), recorder=Lines(fails=True))
+    recorder = Lines(fails=True)
+    journal = Journal(Settings(), recorder=recorder)
     journal.record(pixel())
     journal.record(pixel())
     assert len(journal.hits) == 2
@@ -116,6 +120,7 @@ def test_a_recorder_that_fails_is_a_gap_and_loses_no_hit():
         "call #1 could not be recorded: [Errno 28] No space left on device",
     )
     assert journal.evidence().gaps == journal.failures
+    assert recorder.end == "abandoned"
 
 
 def test_an_end_that_cannot_be_written_is_a_failure():

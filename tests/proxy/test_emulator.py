@@ -266,6 +266,9 @@ class ObservingRecorder:
         self.client: socket.socket | None = None
         self.readable: list[bool] = []
 
+    def abandon(self) -> None:
+        raise AssertionError("nothing failed")
+
     def append(self, _hit: Hit) -> None:
         assert self.client is not None
         self.readable.append(bool(select.select([self.client], [], [], 0)[0]))
