@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from pixel_emulator.core.calls import JSON, Steps, path_text
 
@@ -64,6 +63,8 @@ class Document:
 
 def likely(word: str, allowed: Iterable[str]) -> str:
     """` (did you mean "x"?)` for the nearest of `allowed`, else an empty text."""
+    from difflib import get_close_matches  # noqa: PLC0415 - slow to import, and mistakes are rare
+
     by_folded = {name.casefold(): name for name in allowed}
     found = get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
     return f' (did you mean "{by_folded[found[0]]}"?)' if found else ""

@@ -6,9 +6,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email import message_from_bytes
-from email.message import Message
+from typing import TYPE_CHECKING
 
 from pixel_emulator.core.quoting import shortened
+
+if TYPE_CHECKING:
+    from email.message import Message
 
 _HTML_TYPES = ("text/html", "application/xhtml+xml", "text/x-amp-html")
 _HTML_SUFFIXES = (".html", ".htm", ".xhtml")
@@ -113,7 +116,7 @@ def read_mail(raw: bytes) -> Mail:
     return Mail((), f"The mail has no HTML part (only {types}), and only HTML can hold a pixel.")
 
 
-def _walk(root: Message) -> Iterator[tuple[Message, bool]]:
+def _walk(root: "Message") -> "Iterator[tuple[Message, bool]]":
     """Each part that holds no others, in order, and whether it stands inside an attached mail."""
     waiting = [(root, False)]
     while waiting:
@@ -125,18 +128,18 @@ def _walk(root: Message) -> Iterator[tuple[Message, bool]]:
             yield part, forwarded
             continue
         forwarded = forwarded or part.get_content_maintype() == "message"
-        children = [child for child in part.get_payload() if isinstance(child, Message)]
+        children = [child for child in part.get_payload() if not isinstance(child, str)]
         waiting.extend((child, forwarded) for child in reversed(children))
 
 
-def _encoded_mail(part: Message) -> bytes:
+def _encoded_mail(part: "Message") -> bytes:
     """The attached mail that cpython's parser leaves in its encoding; empty if this is none."""
     if part.is_multipart():
         encoding = str(part.get("content-transfer-encoding", "")).strip().lower()
         if part.get_content_type() != "message/rfc822" or encoding != "base64":
             return b""
         text = part.get_payload(0)
-        body = text.get_payload() if isinstance(text, Message) else ""
+        body = "" if isinstance(text, str) else text.get_payload()
         try:
             return base64.b64decode(body) if isinstance(body, str) else b""
         except ValueError:  # not base64 after all: a mail that stands there as it is
@@ -145,19 +148,19 @@ def _encoded_mail(part: Message) -> bytes:
     return _body(part) if named else b""
 
 
-def _name(part: Message) -> str:
+def _name(part: "Message") -> str:
     try:
         return part.get_filename() or ""
     except (TypeError, ValueError):  # cpython's own, on broken parameters (RFC 2231)
         return ""
 
 
-def _body(part: Message) -> bytes:
+def _body(part: "Message") -> bytes:
     body = part.get_payload(decode=True)
     return body if isinstance(body, bytes) else b""
 
 
-def _html_part(raw: bytes, *, part: Message | None = None, forwarded: bool = False) -> HtmlPart:
+def _html_part(raw: bytes, *, part: "Message | None" = None, forwarded: bool = False) -> HtmlPart:
     declared = _declared_charset(part) if part else ""
     html, charset, notes = _text(raw, declared)
     return HtmlPart(
@@ -171,7 +174,7 @@ def _html_part(raw: bytes, *, part: Message | None = None, forwarded: bool = Fal
     )
 
 
-def _declared_charset(part: Message) -> str:
+def _declared_charset(part: "Message") -> str:
     try:
         return (part.get_content_charset() or "").lower()
     except (TypeError, ValueError):  # cpython's own, on broken parameters (RFC 2231)
