@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pixel_emulator.cli.exit_codes import Exit
 from pixel_emulator.cli.terminal import say, show
 from pixel_emulator.core.mistakes import InputError
 
@@ -68,15 +69,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         for mistake in error.mistakes:
             say(f"pixel-emulator: {mistake}")
-        return 2
+        return Exit.MISUSED
     except OSError as error:  # above all a stdout that is full or closed
         say(f"pixel-emulator: {error}")
-        return 3
+        return Exit.INCOMPLETE
     except SystemExit as leaving:
         return int(leaving.code or 0)
     except Exception:  # noqa: BLE001 - a failure of ours must not read as "unmet", which is 1
         say(f"pixel-emulator: a failure of the emulator itself\n{format_exc()}")
-        return 3
+        return Exit.INCOMPLETE
     return 0
 
 

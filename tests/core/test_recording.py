@@ -8,9 +8,10 @@ import pytest
 
 from pixel_emulator.core.calls import Call, CallType, Dialect, Form, Outcome, PixelRequest
 from pixel_emulator.core.endpoint.pixel import decode
-from pixel_emulator.core.mistakes import InputError
+from pixel_emulator.core.mistakes import Document, InputError
 from pixel_emulator.core.recordings import recording
-from pixel_emulator.core.recordings.entry import entry, hit_of
+from pixel_emulator.core.recordings.entry import entry, read_hit
+from pixel_emulator.core.recordings.fields import Field
 from pixel_emulator.core.recordings.recording import Head, Redaction
 from pixel_emulator.core.recordings.redaction import redact
 from pixel_emulator.documents import parse_document
@@ -24,6 +25,10 @@ HEAD = Head(
     shard="2/4",
 )
 DIGEST = "0a" * 32
+
+
+def hit_of(data):
+    return read_hit(Field(Document("", data, {}), (), data))
 
 
 def recorded(seq=1, **changes):

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 
 from pixel_emulator.core import json_text, yaml_text
 from pixel_emulator.core.calls import (
-    JSON,
     Alphabet,
     Call,
     CallType,
@@ -18,7 +17,6 @@ from pixel_emulator.core.calls import (
     RuleSource,
     Severity,
 )
-from pixel_emulator.core.mistakes import Document
 from pixel_emulator.core.recordings.fields import Field
 
 STORED_HEADERS = frozenset(
@@ -59,16 +57,11 @@ def entry(hit: Hit) -> Payload:
     return data
 
 
-def hit_of(data: JSON) -> Hit:
-    """The hit that `entry` made `data` from. Nothing is judged again.
+def read_hit(data: Field) -> Hit:
+    """The hit that `entry` made the data from. Nothing is judged again.
 
     The problems of its call all stand in the hit. Raises InputError for anything else.
     """
-    return read_hit(Field(Document("", data, {}), (), data))
-
-
-def read_hit(data: Field) -> Hit:
-    """As `hit_of`, for an entry inside a document."""
     digest = data["digest"].text("sha256:")
     return Hit(
         seq=data["seq"].number(),
