@@ -17,17 +17,23 @@ LAYERS = [
     "core.endpoint.*",
     "core.problems.*",
     "core.recordings.*",
+    "core.matching.*",
+    "core.state.* core.plans.*",
     "core.scenarios.*",
     "core.verdicts.*",
+    "core.reports.*",
+    "core.drafts.*",
     "config",
     "documents files journal ready samples",
     "trust.*",
     "email.* child.*",
+    "running.*",
     "proxy.*",
     "cli.*",
 ]
 # No clock, file, socket, thread or log.
 PURE = {
+    "abc", "re2", "jsonschema_rs",
     "base64", "binascii", "bisect", "collections", "dataclasses", "datetime", "decimal", "difflib",
     "enum", "functools", "hashlib", "heapq", "html", "itertools", "json", "math", "operator", "re",
     "string", "sys", "textwrap", "types", "typing", "urllib.parse",

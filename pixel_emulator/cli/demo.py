@@ -16,7 +16,7 @@ from pixel_emulator.config import Settings
 from pixel_emulator.core import explain
 from pixel_emulator.core.calls import Hit, Severity
 from pixel_emulator.core.paint import paint
-from pixel_emulator.core.verdicts import report
+from pixel_emulator.core.reports.text import text as report_text
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.email.fetch import BUILT_IN, fetch_images
 from pixel_emulator.email.render import RenderResult, find_browser, render
@@ -45,7 +45,7 @@ def demo(*, settings: Settings) -> int:
             show("\n".join([title, *_lines(hits)]) + "\n")
     evidence = journal.evidence()
     verdict = verify(load_scenarios(each.scenario for each in samples()), evidence)
-    show(report.text(verdict, width=width(), colour=colour, calls=False))
+    show(report_text(verdict, width=width(), colour=colour, calls=False))
     show(farewell(journal, recorded=settings.record))
     if errors := list(filter(None, errors)):
         show("\n".join(f"incomplete: {each}" for each in errors))

@@ -20,9 +20,9 @@ from pixel_emulator.cli.session import emulation
 from pixel_emulator.cli.terminal import say, wants_colour, width
 from pixel_emulator.config import Settings
 from pixel_emulator.core.mistakes import InputError, Mistake
-from pixel_emulator.core.scenarios.expectation import Scenario
+from pixel_emulator.core.reports.text import text as report_text
+from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.core.scenarios.scenario import parse
-from pixel_emulator.core.verdicts import report
 from pixel_emulator.core.verdicts.verdict import Status
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.journal import Journal
@@ -129,7 +129,7 @@ def _conclude(
     if scenarios:
         verdict = verify(scenarios, evidence)
         ours = Exit(verdict.exit_code)
-        say(report.text(verdict, width=width(), colour=colour).rstrip("\n"))
+        say(report_text(verdict, width=width(), colour=colour).rstrip("\n"))
         if recorded:
             say(f"recorded to {recorded}")
         if journal.refused_hosts:

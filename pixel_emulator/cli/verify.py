@@ -18,8 +18,8 @@ from pixel_emulator.core.mistakes import InputError, Location, Mistake
 from pixel_emulator.core.problems.duplicates import SeenMessages
 from pixel_emulator.core.recordings.recording import Recording
 from pixel_emulator.core.recordings.redaction import redact
-from pixel_emulator.core.verdicts import report
-from pixel_emulator.core.verdicts.report_json import as_json
+from pixel_emulator.core.reports.json_report import as_json
+from pixel_emulator.core.reports.text import text as report_text
 from pixel_emulator.core.verdicts.verify import verify as judge
 
 
@@ -52,7 +52,7 @@ def verify(
     if output == "json":
         sys.stdout.write(json_text.write(as_json(verdict), indent=2) + "\n")
     else:
-        show(report.text(verdict, width=width(), colour=wants_colour(sys.stdout)).rstrip("\n"))
+        show(report_text(verdict, width=width(), colour=wants_colour(sys.stdout)).rstrip("\n"))
     return verdict.exit_code
 
 

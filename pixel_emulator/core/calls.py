@@ -196,7 +196,8 @@ class Hit:
     `status` is what we answered. `call` is None for a request that is no pixel call (its outcome
     is `unhandled`). `problems` holds those of decoding and of validation. `source` is the name
     that the user gave to the write key. `digest` is the SHA-256 of the original request line,
-    in hexadecimal: proof of what was sent where the line itself is masked.
+    in hexadecimal: proof of what was sent where the line itself is masked. `step` is the title of
+    the scenario's step that was running, empty where none was.
     """
 
     seq: int
@@ -208,6 +209,7 @@ class Hit:
     problems: tuple[Problem, ...] = ()
     source: str | None = None
     digest: str = ""
+    step: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,8 @@ import pytest
 
 from pixel_emulator.core.calls import JSON
 from pixel_emulator.core.json_text import Number, parse
-from pixel_emulator.core.scenarios.matching import ABSENT, describe, leaves, matches, mismatches
+from pixel_emulator.core.matching.differences import leaves, matches, mismatches
+from pixel_emulator.core.matching.values import ABSENT, describe
 
 # An expected value, then actual values that match it, then some that do not.
 CASES: list[tuple[JSON, list[Any], list[Any]]] = [

@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 
 from pixel_emulator.core.calls import KEPT, CallType, PixelRequest
 from pixel_emulator.core.json_text import write
-from pixel_emulator.core.scenarios.expectation import Expectation, Scenario
+from pixel_emulator.core.reports.json_report import as_json
+from pixel_emulator.core.reports.phrases import span
+from pixel_emulator.core.reports.suggestion import suggestion
+from pixel_emulator.core.reports.text import text
+from pixel_emulator.core.scenarios.expectation import Expectation, Pattern
+from pixel_emulator.core.scenarios.model import Scenario, Step
 from pixel_emulator.core.scenarios.scenario import parse
-from pixel_emulator.core.verdicts.phrases import span
-from pixel_emulator.core.verdicts.report import text
-from pixel_emulator.core.verdicts.report_json import as_json
-from pixel_emulator.core.verdicts.suggestion import suggestion
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.documents import parse_document
 from tests.hits import evidence, from_data, hit, judged
@@ -208,7 +209,9 @@ def test_a_long_call_line_is_cut_before_its_codes():
 
 
 def test_an_expectation_from_no_file_is_shown_where_it_has_the_calls():
-    twice = Scenario(expectations=(Expectation(type=CallType.PAGE),) * 2)
+    twice = Scenario(
+        steps=(Step(expectations=(Expectation(patterns=(Pattern(type=CallType.PAGE),)),) * 2),)
+    )
     report = text(verify([twice], evidence(hit(1, "page", {"userId": "u"}))))
     assert "wanted 1, got 0: its calls went to page:" in report
 

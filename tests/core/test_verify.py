@@ -7,7 +7,7 @@ import pytest
 
 from pixel_emulator.core.calls import Evidence, PixelRequest
 from pixel_emulator.core.recordings.masking import mask
-from pixel_emulator.core.scenarios.expectation import Level, Policy
+from pixel_emulator.core.scenarios.model import Level, Policy
 from pixel_emulator.core.scenarios.scenario import parse
 from pixel_emulator.core.verdicts.verdict import Status, Story
 from pixel_emulator.core.verdicts.verify import SILENCE_UNPROVEN, verify

@@ -6,14 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixel_emulator.core.calls import CallType, Evidence
-from pixel_emulator.core.scenarios.expectation import (
-    DEFAULT_LEVELS,
-    Expectation,
-    Level,
-    Policy,
-    Scenario,
-    Times,
-)
+from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, Times
+from pixel_emulator.core.scenarios.model import DEFAULT_LEVELS, Level, Policy, Scenario, Step
 from pixel_emulator.core.verdicts.claims import claim, pair
 from pixel_emulator.core.verdicts.verdict import Status
 from pixel_emulator.core.verdicts.verify import verify
@@ -83,7 +77,9 @@ _TIMES = st.tuples(st.integers(0, 2), st.sampled_from([0, 1, 2, None])).map(
     lambda ends: Times(ends[0], None if ends[1] is None else max(ends[0], ends[1]))
 )
 _wanted = st.builds(
-    lambda fields, times: Expectation(type=CallType.TRACK, fields=fields, times=times),
+    lambda fields, times: Expectation(
+        patterns=(Pattern(type=CallType.TRACK, fields=fields),), times=times
+    ),
     st.sampled_from([{}, *({"event": event} for event in _EVENTS)]),
     _TIMES,
 )
@@ -95,13 +91,14 @@ _pools = st.lists(st.lists(_wanted, max_size=2).map(tuple), min_size=1, max_size
 def test_scenarios_are_met_exactly_if_one_assignment_meets_them_all(pools, events):
     """Of all scenarios together, one claims a call; what one of them bans has not come."""
     lenient = {**DEFAULT_LEVELS, Policy.UNEXPECTED: Level.IGNORE}
-    scenarios = [Scenario(expectations=each, levels=lenient) for each in pools]
+    scenarios = [Scenario(steps=(Step(expectations=each),), levels=lenient) for each in pools]
     hits = [
         hit(seq, "track", {"event": event, "userId": "u"}) for seq, event in enumerate(events, 1)
     ]
     wanted = [each for pool in pools for each in pool]
     matched = [
-        tuple(i for i, each in enumerate(wanted) if each.name in (None, event)) for event in events
+        tuple(i for i, each in enumerate(wanted) if each.patterns[0].name in (None, event))
+        for event in events
     ]
     banned = any(wanted[i].times.high == 0 for found in matched for i in found)
     bounds = [

@@ -3,10 +3,10 @@
 import re
 
 from pixel_emulator.core.calls import JSON, NAMED_BY, CallType, Payload, Severity, Steps
+from pixel_emulator.core.matching.values import describe
 from pixel_emulator.core.mistakes import likely
 from pixel_emulator.core.problems.rules import RULES
-from pixel_emulator.core.scenarios.expectation import Expectation, Times
-from pixel_emulator.core.scenarios.matching import describe
+from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, Times
 from pixel_emulator.core.scenarios.reader import Reader, shown
 
 _TYPES = tuple(CallType)
@@ -43,8 +43,13 @@ def read_call(reader: Reader, steps: Steps, item: JSON) -> Expectation:
     line = lines[0] if lines else "any"
     dropped = line == "dropped"
     return Expectation(
-        type=_type(reader, steps, item, line),
-        fields=_name(reader, steps, item, line) | _fields(reader, steps, item, exact=not dropped),
+        patterns=(
+            Pattern(
+                type=_type(reader, steps, item, line),
+                fields=_name(reader, steps, item, line)
+                | _fields(reader, steps, item, exact=not dropped),
+            ),
+        ),
         times=_times(reader, (*steps, "times"), item.get("times", 1)),
         dropped=dropped,
         code=_code(reader, (*steps, line), item[line]) if dropped else "",

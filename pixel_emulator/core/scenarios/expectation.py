@@ -1,15 +1,15 @@
-"""The nouns of the assertion language: a scenario, its expectations, counts and policies."""
+"""One expectation: which calls it wants, how often, and when."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
-from types import MappingProxyType
 
 from pixel_emulator.core.calls import KEPT, NAMED_BY, CallType, Hit, Outcome, Payload, Severity
+from pixel_emulator.core.matching.captures import unify
+from pixel_emulator.core.matching.differences import described
+from pixel_emulator.core.matching.values import describe
+from pixel_emulator.core.matching.wants import Needs, Want
 from pixel_emulator.core.mistakes import Location
-from pixel_emulator.core.scenarios.matching import describe, matches
-
-_ARROW = "\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}"
+from pixel_emulator.core.scenarios.wire_facts import wire_facts
 
 
 def call_line(type: CallType, payload: Payload) -> str:
@@ -51,36 +51,74 @@ class Times:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Expectation:
-    """A call that is wanted.
+class Pattern:
+    """What one call has to be.
 
-    `type` is None for any. `fields` is a subset of the payload, and `source` where one is wanted.
-    A `dropped` expectation speaks of calls that Segment would drop, for the reason `code` where
-    one is given; every other speaks of calls that it keeps.
+    `type` is None for any. `fields` is a subset of the payload, and `source` where one is wanted;
+    `request` is a subset of the wire facts.
     """
 
     type: CallType | None = None
-    fields: Payload = field(default_factory=dict)
-    times: Times = Times()
-    dropped: bool = False
-    code: str = ""
-    id: str = ""
-    note: str = ""
-    location: Location = field(default_factory=Location)
+    fields: Mapping[str, Want] = field(default_factory=dict)
+    request: Mapping[str, Want] = field(default_factory=dict)
 
     @property
     def name(self) -> str | None:
-        """The text behind the type in the call line, or None where it may be anything."""
+        """The text behind the type in the call line, or None where it is no plain text."""
         name = self.fields.get(NAMED_BY[self.type]) if self.type else None
         return name if isinstance(name, str) else None
 
     @property
     def line(self) -> str:
+        """The call in one line, as the language writes it."""
+        if self.type is None:
+            return "any:"
+        name = self.fields.get(NAMED_BY[self.type])
+        if name is None:
+            return f"{self.type}:"
+        return f"{self.type}: {name if isinstance(name, str) else described(name).text}"
+
+    def ways(self, hit: Hit) -> Iterator[Needs]:
+        """Each way in which the hit matches, as what it needs of the variables."""
+        if hit.call is None or self.type not in (None, hit.call.type):
+            return
+        for needs in unify(self.fields, facts(hit)):
+            if not self.request:
+                yield needs
+            else:
+                yield from ((*needs, *more) for more in unify(self.request, wire_facts(hit)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expectation:
+    """A call that is wanted, `times` times.
+
+    `patterns` has several where the file says `one-of`: a call has to match one of them. A
+    `dropped` expectation speaks of calls that Segment would drop, for the reason `code` where one
+    is given; every other speaks of calls that it keeps. `after` is the id of an expectation of
+    the same scenario whose last claim has to come before; `within` is in seconds, from the begin
+    of the step's wait or else from that last claim. `never` says that it stands under `never:`,
+    where `times` is 0.
+    """
+
+    patterns: tuple[Pattern, ...] = (Pattern(),)
+    times: Times = Times()
+    dropped: bool = False
+    code: str = ""
+    id: str = ""
+    after: str = ""
+    within: float | None = None
+    never: bool = False
+    note: str = ""
+    location: Location = field(default_factory=Location)
+
+    @property
+    def line(self) -> str:
         """The expectation in one line."""
-        line = call_line(self.type, self.fields) if self.type else "any:"
+        line = " or ".join(dict.fromkeys(each.line for each in self.patterns))
         if not self.dropped:
             return line
-        return f"dropped: {self.code}".rstrip() + (f" ({line})" if self.type else "")
+        return f"dropped: {self.code}".rstrip() + ("" if line == "any:" else f" ({line})")
 
     def wants_outcome(self, hit: Hit) -> bool:
         """Whether Segment would do with the hit what is wanted: keep it, or drop it for `code`."""
@@ -88,70 +126,8 @@ class Expectation:
             return hit.outcome in KEPT
         return hit.outcome is Outcome.DROPPED and self.code in ("", *codes(hit, Severity.DROP))
 
-    def accepts(self, hit: Hit) -> bool:
-        """Whether this expectation may claim the hit."""
-        return (
-            hit.call is not None
-            and self.type in (None, hit.call.type)
-            and self.wants_outcome(hit)
-            and matches(self.fields, facts(hit))
-        )
-
-
-class Level(StrEnum):
-    """What a finding does to a scenario."""
-
-    IGNORE = "ignore"
-    WARN = "warn"
-    FAIL = "fail"
-
-
-class Policy(StrEnum):
-    """The findings about a whole run that a scenario has a word on; the value is its key."""
-
-    UNEXPECTED = "unexpected"
-    DROPPED = "dropped"
-    DAMAGED = "damaged"
-    DUPLICATES = "duplicates"
-    UNHANDLED = "unhandled"
-
-
-DEFAULT_LEVELS: Mapping[Policy, Level] = MappingProxyType(
-    {
-        Policy.UNEXPECTED: Level.FAIL,
-        Policy.DROPPED: Level.FAIL,
-        Policy.DAMAGED: Level.FAIL,
-        Policy.DUPLICATES: Level.WARN,
-        Policy.UNHANDLED: Level.WARN,
-    }
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scenario:
-    """What must and may arrive in one run.
-
-    `same_event` narrows `unexpected` to calls of a type and name that an expectation mentions.
-    `accepted` holds the damage codes that no longer count as damage.
-    """
-
-    expectations: tuple[Expectation, ...]
-    name: str = ""
-    tags: tuple[str, ...] = ()
-    levels: Mapping[Policy, Level] = DEFAULT_LEVELS
-    same_event: bool = False
-    accepted: frozenset[str] = frozenset()
-    location: Location = field(default_factory=Location)
-
-    @property
-    def title(self) -> str:
-        """File and name, as far as there are any."""
-        return f" {_ARROW} ".join(filter(None, (self.location.file, self.name))) or "scenario"
-
-    def mentions(self, type: CallType, name: object) -> bool:
-        """Whether an expectation of a kept call speaks of this type, and of this name or any."""
-        return any(
-            each.type in (None, type) and each.name in (None, name)
-            for each in self.expectations
-            if not each.dropped
-        )
+    def ways(self, hit: Hit) -> Iterator[Needs]:
+        """Each way in which this expectation may claim the hit; none if it may not."""
+        if self.wants_outcome(hit):
+            for pattern in self.patterns:
+                yield from pattern.ways(hit)

@@ -3,9 +3,9 @@
 from collections.abc import Collection, Iterator
 
 from pixel_emulator.core.calls import JSON, Payload, Steps
+from pixel_emulator.core.matching.values import describe
 from pixel_emulator.core.mistakes import Document, InputError, Location, Mistake, likely
 from pixel_emulator.core.quoting import printable
-from pixel_emulator.core.scenarios.matching import describe
 
 _DEEPEST = 200  # levels: the bound of every file that is read, so recursion below it is safe
 

@@ -6,13 +6,8 @@ from pixel_emulator.core.calls import JSON, Payload, Severity, Steps
 from pixel_emulator.core.mistakes import Document, likely
 from pixel_emulator.core.quoting import printable
 from pixel_emulator.core.scenarios.call_map import check_code, read_call
-from pixel_emulator.core.scenarios.expectation import (
-    DEFAULT_LEVELS,
-    Expectation,
-    Level,
-    Policy,
-    Scenario,
-)
+from pixel_emulator.core.scenarios.expectation import Expectation
+from pixel_emulator.core.scenarios.model import DEFAULT_LEVELS, Level, Policy, Scenario, Step
 from pixel_emulator.core.scenarios.reader import Reader, shown
 
 _KEYS = ("name", "tags", "expect", *Policy)
@@ -36,13 +31,13 @@ def parse(document: Document) -> tuple[Scenario, ...]:
 def _scenario(reader: Reader, data: JSON) -> Scenario:
     if data is None:
         reader.wrong((), "the file is empty; a scenario is a map with `expect:` in it")
-        return Scenario(expectations=())
+        return Scenario()
     if isinstance(data, dict) and "pixel_recording" in data:
         reader.wrong((), "this is a recording, not a scenario")
-        return Scenario(expectations=())
+        return Scenario()
     if not isinstance(data, dict):
         reader.wrong((), f"a scenario is a map with `expect:` in it; this is {shown(data)}")
-        return Scenario(expectations=())
+        return Scenario()
     reader.check_keys((), data, _KEYS, _LATER_KEYS)
     if not data.keys() & {"expect", "steps", "scenarios"}:
         reader.wrong((), f"`expect` is missing: {_SILENCE}")
@@ -50,7 +45,7 @@ def _scenario(reader: Reader, data: JSON) -> Scenario:
         lenient = "silence cannot be wished for while unexpected calls are let through"
         reader.wrong((Policy.UNEXPECTED.value,), f"{lenient}: write `unexpected: fail`")
     return Scenario(
-        expectations=_expectations(reader, data.get("expect", [])),
+        steps=(Step(expectations=_expectations(reader, data.get("expect", []))),),
         name=reader.text(("name",), data.get("name", "")),
         tags=tuple(reader.text(*each) for each in reader.items(("tags",), data.get("tags", []))),
         levels={policy: _level(reader, policy, data) for policy in Policy},

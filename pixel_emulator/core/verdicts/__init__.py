@@ -1,1 +1,1 @@
-"""Expectations against calls: the verdict, and how it is told."""
+"""Expectations against calls: claims, counts, order, policies, and what came close."""

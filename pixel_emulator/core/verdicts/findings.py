@@ -3,7 +3,8 @@
 from collections.abc import Collection, Iterator, Sequence
 
 from pixel_emulator.core.calls import Hit, Outcome, Severity
-from pixel_emulator.core.scenarios.expectation import Level, Policy, Scenario, codes, name_of
+from pixel_emulator.core.scenarios.expectation import codes, name_of
+from pixel_emulator.core.scenarios.model import Level, Policy, Scenario
 from pixel_emulator.core.verdicts.verdict import Finding
 
 _POLICIES = {

@@ -1,21 +1,23 @@
 """What was sent instead: the calls that come closest to the unmet expectations."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
+from enum import StrEnum
 from heapq import nsmallest
 
 from pixel_emulator.core.calls import CallType, Form, Hit, Payload
-from pixel_emulator.core.recordings.masking import mask
-from pixel_emulator.core.scenarios.expectation import Expectation, facts, name_of
-from pixel_emulator.core.scenarios.matching import (
-    ABSENT,
+from pixel_emulator.core.matching.differences import (
     Mismatch,
-    describe,
+    described,
     differences,
     leaves,
     mismatches,
 )
+from pixel_emulator.core.matching.values import ABSENT, describe
+from pixel_emulator.core.matching.wants import Want
+from pixel_emulator.core.recordings.masking import mask
+from pixel_emulator.core.scenarios.expectation import Expectation, facts, name_of
 from pixel_emulator.core.verdicts.claims import pair
 
 # Bounds of the search, for each expectation: calls that are looked at, and that compete.
@@ -26,14 +28,29 @@ _SIMILAR = 0.7  # difflib's ratio above which two names are one name, misspelt
 _WITH_NAMES = (CallType.TRACK, CallType.PAGE, CallType.SCREEN)
 
 
+class Obstacle(StrEnum):
+    """What keeps a call from counting, besides its fields."""
+
+    NONE = ""
+    TIME = "too late"
+    ORDER = "out of order"
+    OUTCOME = "outcome"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nearest:
-    """A call that comes close to an expectation; `matched` of the `fields` it wants agree."""
+    """A call that comes close to an expectation; `matched` of the `fields` it wants agree.
+
+    `obstacle` says what keeps a call from counting although its fields may all match, `detail`
+    says it in a phrase: `2.3 s after the 5.0 s of "within"`, `before "opened" (line 12)`.
+    """
 
     hit: Hit
     mismatches: tuple[Mismatch, ...]
     matched: int
     fields: int
+    obstacle: Obstacle = Obstacle.NONE
+    detail: str = ""
 
 
 def nearest(
@@ -62,11 +79,11 @@ def nearest(
 def _costs(expectation: Expectation, pool: Sequence[Hit]) -> Iterator[tuple[int, int]]:
     """The positions of the most similar hits, each with the cost of taking it."""
     same_type = [
-        (name_of(hit) != expectation.name, position)
+        (name_of(hit) != expectation.patterns[0].name, position)
         for position, hit in enumerate(pool)
-        if hit.call and expectation.type in (None, hit.call.type)
+        if hit.call and expectation.patterns[0].type in (None, hit.call.type)
     ]
-    fields = leaves(expectation.fields)
+    fields = leaves(expectation.patterns[0].fields)
     ranked = []
     for _, position in nsmallest(_LOOKED_AT, same_type):
         hit = pool[position]
@@ -78,20 +95,22 @@ def _costs(expectation: Expectation, pool: Sequence[Hit]) -> Iterator[tuple[int,
 
 
 def _unmatched(expectation: Expectation, hit: Hit) -> int:
-    return sum(leaves(want) for _, want, _ in differences(expectation.fields, facts(hit)))
+    return sum(
+        leaves(want) for _, want, _ in differences(expectation.patterns[0].fields, facts(hit))
+    )
 
 
 def _same_name(expectation: Expectation, hit: Hit) -> bool:
     """Whether the hit may be meant although its name differs."""
-    want, got = expectation.name, name_of(hit) or ""
-    if want is None or want == got or expectation.type not in _WITH_NAMES:
+    want, got = expectation.patterns[0].name, name_of(hit) or ""
+    if want is None or want == got or expectation.patterns[0].type not in _WITH_NAMES:
         return True
     return SequenceMatcher(a=want.casefold(), b=got.casefold()).ratio() > _SIMILAR
 
 
 def _nearest(expectation: Expectation, hit: Hit, *, masked: bool) -> Nearest:
     flat = hit.call is not None and hit.call.form is Form.FLAT
-    wanted, found = expectation.fields, facts(hit)
+    wanted, found = expectation.patterns[0].fields, facts(hit)
     fields = leaves(wanted)
     return Nearest(
         hit=hit,
@@ -104,11 +123,11 @@ def _nearest(expectation: Expectation, hit: Hit, *, masked: bool) -> Nearest:
     )
 
 
-def _masked(mismatch: Mismatch, wanted: Payload, found: Payload) -> Mismatch:
+def _masked(mismatch: Mismatch, wanted: Mapping[str, Want], found: Payload) -> Mismatch:
     """A mismatch of write keys that a report may show."""
     want, got = wanted["writeKey"], found.get("writeKey", ABSENT)
     return replace(
         mismatch,
-        expected=describe(mask(want) if isinstance(want, str) else want),
+        expected=described(mask(want) if isinstance(want, str) else want),
         actual=describe(mask(got) if isinstance(got, str) else got),
     )

@@ -1,10 +1,14 @@
 """The verdict on a run, as plain data: what was met, what was not, and the story behind it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from pixel_emulator.core.calls import Hit, Outcome
-from pixel_emulator.core.scenarios.expectation import Expectation, Level, Policy, Scenario
+from pixel_emulator.core.matching.differences import Mismatch
+from pixel_emulator.core.matching.wants import Bindings
+from pixel_emulator.core.plans.violations import Violation
+from pixel_emulator.core.scenarios.expectation import Expectation
+from pixel_emulator.core.scenarios.model import Denial, Level, Policy, Scenario, Step
 from pixel_emulator.core.verdicts.nearest import Nearest
 
 
@@ -13,10 +17,11 @@ class Status(StrEnum):
 
     MET = "met"
     UNMET = "unmet"
+    UNDECIDED = "undecided"
     INCOMPLETE = "incomplete"
 
 
-EXIT_CODES = {Status.MET: 0, Status.UNMET: 1, Status.INCOMPLETE: 3}
+EXIT_CODES = {Status.MET: 0, Status.UNMET: 1, Status.UNDECIDED: 3, Status.INCOMPLETE: 3}
 
 
 class Story(StrEnum):
@@ -33,6 +38,10 @@ class Story(StrEnum):
     TWICE = "sent twice"
     TOO_MANY = "sent too often"
     FORBIDDEN = "sent, but it must not be"
+    TOO_LATE = "sent too late"
+    OUT_OF_ORDER = "sent out of order"
+    SOMEBODY_ELSE = "sent, but by somebody else"
+    NOT_REACHED = "not tried, because an earlier step failed"
 
 
 _STORIES = {Outcome.DROPPED: Story.DROPPED, Outcome.DUPLICATE: Story.REPEATED}
@@ -108,12 +117,53 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Denied:
+    """A request that holds what a scenario denies; `path` says where, `value` is an excerpt."""
+
+    denial: Denial
+    hit: Hit
+    path: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepResult:
+    """One step with the results of its expectations.
+
+    `seconds` is how long a live step took to be decided, None offline. `reached` is False for a
+    step that was not tried because an earlier one failed; `failure` is a sentence on an action
+    that failed, with `output`, what a failing command printed.
+    """
+
+    step: Step
+    expectations: tuple[ExpectationResult, ...]
+    status: Status = Status.MET
+    seconds: float | None = None
+    reached: bool = True
+    failure: str = ""
+    output: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScenarioResult:
-    """One scenario with the results of its expectations."""
+    """One scenario with the results of its steps, and of what it says about the whole run.
+
+    `bound` are the values that its variables were given by the calls. `state` are the differences
+    from the wanted profiles, `violations` those from the tracking plan with the call of each.
+    """
 
     scenario: Scenario
-    expectations: tuple[ExpectationResult, ...]
+    steps: tuple[StepResult, ...]
     status: Status
+    bound: Bindings = field(default_factory=dict)
+    denied: tuple[Denied, ...] = ()
+    state: tuple[Mismatch, ...] = ()
+    violations: tuple[tuple[Hit, Violation], ...] = ()
+
+    @property
+    def expectations(self) -> tuple[ExpectationResult, ...]:
+        """The results of the expectations of all steps."""
+        return tuple(each for step in self.steps for each in step.expectations)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,13 +181,14 @@ class Verdict:
 
     @property
     def status(self) -> Status:
-        """Incomplete evidence goes before everything else."""
+        """Incomplete evidence goes before everything else, then what is undecided."""
         statuses = {each.status for each in self.scenarios}
-        if self.gaps or Status.INCOMPLETE in statuses:
+        if self.gaps:
             return Status.INCOMPLETE
-        return Status.UNMET if Status.UNMET in statuses else Status.MET
+        worst = (Status.INCOMPLETE, Status.UNDECIDED, Status.UNMET)
+        return next((each for each in worst if each in statuses), Status.MET)
 
     @property
     def exit_code(self) -> int:
-        """0 met, 1 unmet, 3 incomplete."""
+        """0 met, 1 unmet, 3 incomplete or undecided."""
         return EXIT_CODES[self.status]

@@ -7,15 +7,10 @@ from itertools import islice
 
 from pixel_emulator.core import json_text
 from pixel_emulator.core.calls import CallType, Evidence, Hit, Outcome, path_text
+from pixel_emulator.core.matching.differences import differences
 from pixel_emulator.core.recordings.masking import mask
-from pixel_emulator.core.scenarios.expectation import (
-    Expectation,
-    Level,
-    Scenario,
-    facts,
-    name_of,
-)
-from pixel_emulator.core.scenarios.matching import differences
+from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, facts, name_of
+from pixel_emulator.core.scenarios.model import Level, Scenario, Step
 from pixel_emulator.core.verdicts.claims import claim
 from pixel_emulator.core.verdicts.findings import find
 from pixel_emulator.core.verdicts.nearest import nearest
@@ -23,6 +18,7 @@ from pixel_emulator.core.verdicts.verdict import (
     ExpectationResult,
     ScenarioResult,
     Status,
+    StepResult,
     Surplus,
     Verdict,
 )
@@ -56,11 +52,21 @@ def verify(scenarios: Sequence[Scenario], evidence: Evidence) -> Verdict:
     told = iter(_expectations(wanted, home, hits, accepting, masked=evidence.masked))
     results = []
     for index, scenario in enumerate(scenarios):
-        met = tuple(islice(told, len(scenario.expectations)))
+        parts = [tuple(islice(told, len(each.expectations))) for each in scenario.steps]
+        met = tuple(each for part in parts for each in part)
         failed = any(each.levels[index] is Level.FAIL for each in findings)
         unmet = failed or not all(each.met for each in met)
         status = Status.UNMET if unmet else Status.INCOMPLETE if gaps else Status.MET
-        results.append(ScenarioResult(scenario=scenario, expectations=met, status=status))
+        results.append(
+            ScenarioResult(
+                scenario=scenario,
+                steps=tuple(
+                    StepResult(step=step, expectations=part)
+                    for step, part in zip(scenario.steps, parts, strict=True)
+                ),
+                status=status,
+            )
+        )
     return Verdict(
         scenarios=tuple(results),
         findings=findings,
@@ -71,13 +77,19 @@ def verify(scenarios: Sequence[Scenario], evidence: Evidence) -> Verdict:
 
 
 def _with_masked_keys(scenario: Scenario) -> Scenario:
-    def masked(expectation: Expectation) -> Expectation:
-        key = expectation.fields.get("writeKey")
+    def pattern(each: Pattern) -> Pattern:
+        key = each.fields.get("writeKey")
         if not isinstance(key, str):
-            return expectation
-        return replace(expectation, fields={**expectation.fields, "writeKey": mask(key)})
+            return each
+        return replace(each, fields={**each.fields, "writeKey": mask(key)})
 
-    return replace(scenario, expectations=tuple(map(masked, scenario.expectations)))
+    def expectation(each: Expectation) -> Expectation:
+        return replace(each, patterns=tuple(map(pattern, each.patterns)))
+
+    def step(each: Step) -> Step:
+        return replace(each, expectations=tuple(map(expectation, each.expectations)))
+
+    return replace(scenario, steps=tuple(map(step, scenario.steps)))
 
 
 def _asks(scenario: Scenario) -> bool:
@@ -89,16 +101,17 @@ def _accepting(wanted: Sequence[Expectation], hits: Sequence[Hit]) -> list[tuple
     """For each hit, the expectations that accept it, as indexes."""
     by_line: dict[tuple[bool, CallType | None, str | None], list[int]] = defaultdict(list)
     for index, each in enumerate(wanted):
-        by_line[each.dropped, each.type, each.name].append(index)
+        for line in {(each.dropped, pattern.type, pattern.name) for pattern in each.patterns}:
+            by_line[line].append(index)
 
     def accepting(hit: Hit) -> Iterator[int]:
         if hit.call is None:
             return
         dropped, type = hit.outcome is Outcome.DROPPED, hit.call.type
-        for line in {(dropped, type, name_of(hit)), (dropped, type, None), (dropped, None, None)}:
-            for index in by_line.get(line, ()):
-                if wanted[index].accepts(hit):
-                    yield index
+        lines = {(dropped, type, name_of(hit)), (dropped, type, None), (dropped, None, None)}
+        for index in {index for line in lines for index in by_line.get(line, ())}:
+            if next(wanted[index].ways(hit), None) is not None:
+                yield index
 
     return [tuple(sorted(accepting(hit))) for hit in hits]
 

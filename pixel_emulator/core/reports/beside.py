@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
 
+from pixel_emulator.core.matching.differences import Mismatch
+from pixel_emulator.core.matching.values import Described
 from pixel_emulator.core.paint import paint
 from pixel_emulator.core.quoting import printable
-from pixel_emulator.core.scenarios.matching import Described, Mismatch
 
 _NARROWEST = 20  # characters of a value that are shown even if the line gets too long
 

@@ -10,11 +10,11 @@ from pixel_emulator.core import explain
 from pixel_emulator.core.calls import Hit, Outcome, Severity
 from pixel_emulator.core.paint import paint
 from pixel_emulator.core.quoting import printable
-from pixel_emulator.core.scenarios.expectation import Level, Policy
-from pixel_emulator.core.verdicts.beside import cut, mismatch_lines
+from pixel_emulator.core.reports.beside import cut, mismatch_lines
+from pixel_emulator.core.reports.phrases import clock, counted, met, repeat, seen, story
+from pixel_emulator.core.reports.suggestion import suggestion
+from pixel_emulator.core.scenarios.model import Level, Policy
 from pixel_emulator.core.verdicts.nearest import Nearest
-from pixel_emulator.core.verdicts.phrases import clock, counted, met, repeat, seen, story
-from pixel_emulator.core.verdicts.suggestion import suggestion
 from pixel_emulator.core.verdicts.verdict import (
     ExpectationResult,
     ScenarioResult,

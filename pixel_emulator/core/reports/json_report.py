@@ -2,7 +2,7 @@
 
 from pixel_emulator.core import explain
 from pixel_emulator.core.calls import JSON, Hit, Payload
-from pixel_emulator.core.scenarios.expectation import Level
+from pixel_emulator.core.scenarios.model import Level
 from pixel_emulator.core.verdicts.nearest import Nearest
 from pixel_emulator.core.verdicts.verdict import ExpectationResult, ScenarioResult, Surplus, Verdict
 

@@ -1,0 +1,1 @@
+"""Scenarios that are written for a user, from what happened."""

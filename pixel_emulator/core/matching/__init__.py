@@ -1,0 +1,1 @@
+"""Wanted values against sent ones: matchers, variables, and where they differ."""

@@ -1,0 +1,1 @@
+"""Tracking plans: which events may be sent, and of what shape."""

@@ -1,0 +1,204 @@
+"""The nouns of a scenario file: scenarios, steps, what they do, and what they forbid."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+from pixel_emulator.core.calls import JSON, CallType, Payload, Steps
+from pixel_emulator.core.matching.wants import Want
+from pixel_emulator.core.mistakes import Location
+from pixel_emulator.core.plans.plan import Plan
+from pixel_emulator.core.scenarios.expectation import Expectation
+
+_ARROW = "\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}"
+
+WITHIN = 5.0
+"""Seconds that a live step waits until it is met, unless `within` says otherwise."""
+QUIET = 0.1
+"""Seconds of silence that a live step wants once it is met, unless `quiet` says otherwise."""
+
+
+class Level(StrEnum):
+    """What a finding does to a scenario."""
+
+    IGNORE = "ignore"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+class Policy(StrEnum):
+    """The findings about a whole run that a scenario has a word on; the value is its key."""
+
+    UNEXPECTED = "unexpected"
+    DROPPED = "dropped"
+    DAMAGED = "damaged"
+    DUPLICATES = "duplicates"
+    UNHANDLED = "unhandled"
+
+
+DEFAULT_LEVELS: Mapping[Policy, Level] = MappingProxyType(
+    {
+        Policy.UNEXPECTED: Level.FAIL,
+        Policy.DROPPED: Level.FAIL,
+        Policy.DAMAGED: Level.FAIL,
+        Policy.DUPLICATES: Level.WARN,
+        Policy.UNHANDLED: Level.WARN,
+    }
+)
+
+
+class Order(StrEnum):
+    """In which order the calls of one list of expectations must come.
+
+    `listed`: as the list has them, and other calls may come between. `strict`: and no other kept
+    call between the first and the last of them.
+    """
+
+    ANY = "any"
+    LISTED = "listed"
+    STRICT = "strict"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Run a command: a text goes to the shell, a list is run as it is."""
+
+    command: str | tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Open an HTML file or a mail as a mail client would; the path is relative to the scenario."""
+
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send one call through the proxy."""
+
+    type: CallType
+    payload: Payload
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """Send the calls of a recording again; the path is relative to the scenario."""
+
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Wait so many seconds."""
+
+    seconds: float
+
+
+type Action = Run | Open | Send | Replay | Wait
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A part of a scenario: what it does, and the calls that it wants then.
+
+    `within` and `quiet` are in seconds, None where the file does not say. With `since_start` the
+    expectations see all calls of the scenario so far, else only those of their step.
+    """
+
+    expectations: tuple[Expectation, ...] = ()
+    name: str = ""
+    actions: tuple[Action, ...] = ()
+    client: str = ""
+    order: Order = Order.ANY
+    within: float | None = None
+    quiet: float | None = None
+    since_start: bool = False
+    location: Location = field(default_factory=Location)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Denial:
+    """What no request may hold: `contains` at `path` (None: everything, also keys, URL, referer),
+    but for the paths under `excepted`."""
+
+    contains: Want
+    path: Steps | None = None
+    excepted: tuple[Steps, ...] = ()
+    because: str = ""
+    location: Location = field(default_factory=Location)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What holds before a scenario begins.
+
+    `profiles` seeds the identity graph, `clock` is the time of the first call (ISO 8601), `seed`
+    makes generated ids repeatable.
+    """
+
+    profiles: Payload = field(default_factory=dict)
+    clock: str = ""
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """What must and may arrive in one run; one row of `cases` makes one scenario.
+
+    A scenario without `steps` has one step without a name. `case` tells the rows of one scenario
+    from each other. `same_event` narrows `unexpected` to calls of a type and name that an
+    expectation mentions. `accepted` holds the damage codes that no longer count as damage.
+    `lets` are the variables without a value, each with what its value has to match. `plans` are
+    tracking plans by version, `plan_files` where they are to be read from, relative to the file.
+    """
+
+    steps: tuple[Step, ...] = (Step(),)
+    name: str = ""
+    case: str = ""
+    tags: tuple[str, ...] = ()
+    lets: Mapping[str, Want] = field(default_factory=dict)
+    given: Given = field(default_factory=Given)
+    denials: tuple[Denial, ...] = ()
+    state: Mapping[str, Want] | None = None
+    plan_files: Mapping[int, str] = field(default_factory=dict)
+    plans: Mapping[int, Plan] = field(default_factory=dict)
+    levels: Mapping[Policy, Level] = DEFAULT_LEVELS
+    same_event: bool = False
+    accepted: frozenset[str] = frozenset()
+    location: Location = field(default_factory=Location)
+
+    @property
+    def expectations(self) -> tuple[Expectation, ...]:
+        """The expectations of all steps."""
+        return tuple(each for step in self.steps for each in step.expectations)
+
+    @property
+    def acts(self) -> bool:
+        """Whether it does something itself, so that it needs no command."""
+        return any(step.actions for step in self.steps)
+
+    @property
+    def title(self) -> str:
+        """File, name and case, as far as there are any."""
+        named = f" {_ARROW} ".join(filter(None, (self.location.file, self.name)))
+        return (f"{named} [{self.case}]" if self.case else named) or "scenario"
+
+    def step_title(self, step: Step) -> str:
+        """The title of one of its steps: the mark of the calls that belong to it."""
+        number = next(n for n, each in enumerate(self.steps, 1) if each is step)
+        return f"{self.title} {_ARROW} {step.name or number}"
+
+    def mentions(self, type: CallType, name: object) -> bool:
+        """Whether an expectation of a kept call speaks of this type, and of this name or any."""
+        return any(
+            pattern.type in (None, type) and pattern.name in (None, name)
+            for each in self.expectations
+            for pattern in each.patterns
+            if not each.dropped
+        )
+
+
+type Values = Mapping[str, JSON]
+"""Values of variables, given from outside."""
