@@ -22,12 +22,26 @@ COMMANDS = {
     "verify": "verify",
     "decode": "decode",
     "encode": "decode",
+    "scenario check": "scenario",
+    "scenario schema": "scenario",
+    "scenario new": "drafts",
+    "scenario update": "drafts",
+    "recording show": "recording",
+    "recording state": "recording",
+    "plan infer": "plan",
+    "plan diff": "plan",
     "web": "tools",
     "console": "tools",
     "dump": "tools",
     "addon-path": "tools",
 }
-"""Each command, and the module of this package that holds it."""
+"""Each command, by group and name, and the module of this package that holds it."""
+
+GROUPS = {
+    "scenario": "Scenario files: check them, draft and update them.",
+    "recording": "Recordings: show their calls, and what these mean to Segment.",
+    "plan": "Tracking plans: draft one, compare two.",
+}
 
 _TOOL: dict[str, Any] = {"ignore_unknown_options": True, "help_option_names": []}
 _CONTEXTS: dict[str, dict[str, Any]] = {
@@ -49,10 +63,19 @@ def application(names: Iterable[str] = COMMANDS) -> typer.Typer:
     app.callback(invoke_without_command=True)(
         _program
     )  # so that a single command is still a command
+    groups = {
+        group: typer.Typer(name=group, help=words, no_args_is_help=True, rich_markup_mode=None)
+        for group, words in GROUPS.items()
+    }
     for name in names:
         module = import_module(f"pixel_emulator.cli.{COMMANDS[name]}")
-        command = getattr(module, name.replace("-", "_"))
-        app.command(name, context_settings=_CONTEXTS.get(name))(_exiting(command))
+        *group, last = name.split()
+        command = getattr(module, last.replace("-", "_"))
+        where = groups[group[0]] if group else app
+        where.command(last, context_settings=_CONTEXTS.get(name))(_exiting(command))
+    for each in groups.values():
+        if each.registered_commands:
+            app.add_typer(each)
     return app
 
 
@@ -63,7 +86,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = sys.argv[1:] if arguments is None else arguments
     # One module instead of all: `decode` has to start fast.
-    known = given[:1] if given and given[0] in COMMANDS else COMMANDS
+    asked = next((name for n in (1, 2) if (name := " ".join(given[:n])) in COMMANDS), None)
+    known = [asked] if asked else COMMANDS
     try:
         application(known)(given, prog_name="pixel-emulator")
     except InputError as error:
