@@ -31,12 +31,12 @@ _ADVICE = (
         "put quotes around a regex: brackets, braces, `,`, `: ` and ` #` cut it",
     ),
     (
-        rf">{_END}= ?\d|> {_END}\d",
+        rf">{_END}= ?\d|> {_END}\d|{_END}>=? ?\d",
         "`>` begins a folded text; write `2..` for 2 or more, `3..` for more than 2",
     ),
     (rf"\*{_END}|{_END}\*", "put quotes around a text that begins with `*`"),
     (
-        rf"[|>][+-]? *{_END}|{_END}[@`%&]",
+        rf"[|>][+-]? *{_END}|{_END}[@`%&|>]",
         "put quotes around a text that begins with this character",
     ),
     (rf"\${_END}{{", "put quotes around a text with braces; a whole value is written `$name`"),
@@ -49,6 +49,7 @@ _ADVICE = (
     (rf"['\"\]}}] *{_END}", "the value ends before this: put quotes around the whole of it"),
 )
 """What to do about a syntax error, by the parser's context and the text around the error."""
+_BRACE = "; put quotes around a text that begins with a brace"
 _QUOTE = "neither anchors nor tags are read here; put quotes around a text that begins so"
 
 
@@ -153,7 +154,7 @@ class _Builder:
             top = self.open[-1]
             if isinstance(top.value, dict):
                 if top.key is None:
-                    raise self._error("a key must be text", event)
+                    raise self._error(f"a key must be text{_BRACE}", event)
                 steps = (*top.steps, top.key)
                 top.value[top.key] = value
                 top.key = None

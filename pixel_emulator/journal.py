@@ -3,20 +3,16 @@
 import threading
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Protocol
 
 from pixel_emulator.config import Settings
-from pixel_emulator.core.calls import (
-    JSON,
-    Dialect,
-    Evidence,
-    Hit,
-    PixelRequest,
-)
+from pixel_emulator.core.calls import Dialect, Evidence, Hit, PixelRequest
 from pixel_emulator.core.problems.duplicates import SeenMessages
 from pixel_emulator.core.problems.judgement import judge
+from pixel_emulator.core.recordings.recording import End
+from pixel_emulator.gaps import Gaps
 
 
 class Recorder(Protocol):
@@ -25,7 +21,7 @@ class Recorder(Protocol):
     def append(self, hit: Hit) -> None:
         """Hand one hit to the operating system."""
 
-    def close(self, end: dict[str, JSON]) -> None:
+    def close(self, end: End) -> None:
         """Write the end of the recording and close it."""
 
     def abandon(self) -> None:
@@ -56,16 +52,17 @@ class Journal:
         self._sources = settings.sources()
         self._recorder = recorder
         self._now = now
+        self._ahead = timedelta()
+        self._clock: datetime | None = None
+        self._step = ""
+        self._acted: dict[str, datetime] = {}
         self._changed = threading.Condition()
         self._hits: list[Hit] = []
         self._seen = SeenMessages()
         self._subscribers: list[Callable[[Hit], None]] = []
         self._connections = 0
-        self._unread = 0
-        self._refused_handshakes: Counter[str] = Counter()
-        self._reached: set[str] = set()
         self._refused_hosts: Counter[str] = Counter()
-        self._failures: list[str] = []
+        self._gaps = Gaps()
 
     @property
     def hits(self) -> tuple[Hit, ...]:
@@ -77,7 +74,7 @@ class Journal:
     def failures(self) -> tuple[str, ...]:
         """What went wrong in the emulator itself, one sentence each."""
         with self._changed:
-            return tuple(self._failures)
+            return tuple(self._gaps.failures)
 
     @property
     def refused_hosts(self) -> tuple[str, ...]:
@@ -93,13 +90,13 @@ class Journal:
         judgement = judge(request, self._dialect, self._sources)
         digest = sha256(request.line).hexdigest()
         with self._changed:
-            time = time or self._now()
+            time = time or self._time()
             outcome, problems = self._seen.judge(
                 judgement.call, judgement.outcome, judgement.problems
             )
             hit = Hit(
                 seq=len(self._hits) + 1,
-                time=time.replace(microsecond=time.microsecond // 1000 * 1000),
+                time=_in_milliseconds(time),
                 request=request,
                 status=judgement.route.response.status,
                 call=judgement.call,
@@ -107,6 +104,7 @@ class Journal:
                 problems=problems,
                 source=judgement.source,
                 digest=digest,
+                step=self._step,
             )
             self._write(hit)
             self._hits.append(hit)
@@ -115,6 +113,26 @@ class Journal:
                 tell(hit)
         return hit
 
+    def begin_run(self, clock: datetime | None = None) -> None:
+        """What arrives from now on is a run of its own: no earlier call makes it a duplicate.
+
+        With a `clock` (aware) the first thing that is stamped gets this time, and time goes on
+        from there as it does; without one the time of day counts.
+        """
+        with self._changed:
+            self._seen = SeenMessages()
+            self._clock, self._ahead = clock, timedelta()
+
+    def begin_step(self, title: str) -> None:
+        """What arrives from now on belongs to this step; with an empty title, to none."""
+        with self._changed:
+            self._step = title
+
+    def acted(self, *titles: str) -> None:
+        """These steps have done what they do, just now."""
+        with self._changed:
+            self._acted |= dict.fromkeys(titles, _in_milliseconds(self._time()))
+
     def connected(self) -> None:
         """A client has connected."""
         with self._changed:
@@ -122,28 +140,22 @@ class Journal:
             self._changed.notify_all()
 
     def handshake_refused(self, host: str, *, abandoned: bool = False) -> None:
-        """A client broke off its TLS handshake for `host`.
-
-        `abandoned` means without an alert: browsers drop spare connections that way, so it
-        counts only as long as no request has reached the host.
-        """
+        """A client broke off its TLS handshake for `host`; see `Gaps.handshake_refused`."""
         with self._changed:
-            if not (abandoned and host in self._reached):
-                self._refused_handshakes[host] += 1
+            self._gaps.handshake_refused(host, abandoned=abandoned)
             self._changed.notify_all()
 
     def reached(self, host: str) -> None:
         """A request for `host` arrived: the client has accepted our CA after all."""
         with self._changed:
-            self._reached.add(host)
-            self._refused_handshakes.pop(host, None)
+            self._gaps.reached(host)
 
     def unread(self, host: str = "") -> None:
         """A request could not be read; `host` if it came through TLS, and so our CA is accepted."""
         with self._changed:
-            self._unread += 1
+            self._gaps.unread()
             if host:
-                self.reached(host)
+                self._gaps.reached(host)
             self._changed.notify_all()
 
     def refused(self, host: str) -> None:
@@ -154,7 +166,7 @@ class Journal:
     def fail(self, message: str) -> None:
         """Note a failure of the emulator itself: from now on the evidence is incomplete."""
         with self._changed:
-            self._failures.append(message)
+            self._gaps.failures.append(message)
             self._changed.notify_all()
 
     def subscribe(self, tell: Callable[[Hit], None]) -> Callable[[], None]:
@@ -172,7 +184,10 @@ class Journal:
         """All that is known so far, and what may be missing from it."""
         with self._changed:
             return Evidence(
-                hits=tuple(self._hits), connections=self._connections, gaps=self._gaps()
+                hits=tuple(self._hits),
+                connections=self._connections,
+                gaps=self._gaps.sentences(len(self._hits)),
+                acted=dict(self._acted),
             )
 
     def close(self) -> None:
@@ -181,13 +196,26 @@ class Journal:
             recorder, self._recorder = self._recorder, None
             if recorder is None:
                 return
-            end: dict[str, JSON] = {"calls": len(self._hits), "connections": self._connections}
-            if gaps := self._gaps():
-                end["gaps"] = list(gaps)
             try:
-                recorder.close(end)
+                recorder.close(
+                    End(
+                        calls=len(self._hits),
+                        connections=self._connections,
+                        gaps=self._gaps.sentences(len(self._hits)),
+                        acted=self._acted,
+                    )
+                )
             except OSError as error:
-                self._failures.append(f"the end of the recording could not be written: {error}")
+                self._gaps.failures.append(
+                    f"the end of the recording could not be written: {error}"
+                )
+
+    def _time(self) -> datetime:
+        now = self._now()
+        if self._clock is not None:
+            self._ahead = self._clock - now
+            self._clock = None
+        return now + self._ahead
 
     def _write(self, hit: Hit) -> None:
         if self._recorder is None:
@@ -198,26 +226,8 @@ class Journal:
             # Going on after a lost call would leave a hole that nobody sees.
             self._recorder.abandon()
             self._recorder = None
-            self._failures.append(f"call #{hit.seq} could not be recorded: {error}")
-
-    def _gaps(self) -> tuple[str, ...]:
-        return (
-            *(
-                f"{_count(len(self._hits), 'call')}, {_count(count, 'TLS handshake')} for {host} "
-                "refused by the client: it does not trust the CA of the emulator"
-                for host, count in sorted(self._refused_handshakes.items())
-            ),
-            *((_unread(self._unread),) if self._unread else ()),
-            *self._failures,
-        )
+            self._gaps.failures.append(f"call #{hit.seq} could not be recorded: {error}")
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _unread(number: int) -> str:
-    calls = "its call is" if number == 1 else "their calls are"
-    return (
-        f"{_count(number, 'request')} could not be read (answered 400, or cut off): {calls} unknown"
-    )
+def _in_milliseconds(time: datetime) -> datetime:
+    return time.replace(microsecond=time.microsecond // 1000 * 1000)

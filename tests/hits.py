@@ -1,5 +1,6 @@
 """Judged requests for tests, at made-up times."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from pixel_emulator.core.calls import CallType, Dialect, Evidence, Form, Hit, Outcome, PixelRequest
@@ -8,6 +9,7 @@ from pixel_emulator.core.problems.judgement import judge
 from pixel_emulator.core.problems.rules import problem
 
 KEY = "wk_test_00000000000000000000"
+_OURS = ("at", "type", "form", "step")
 START = datetime(2030, 1, 31, 9, 0, 12, 418_000, tzinfo=UTC)
 
 
@@ -53,12 +55,13 @@ def from_data(data):
             request = PixelRequest(target=target.encode(), method=method)
             hits.append(judged(seq, request, at=at))
             continue
-        payload = {key: value for key, value in each.items() if key not in ("at", "type", "form")}
+        payload = {key: value for key, value in each.items() if key not in _OURS}
         message_id = payload.get("messageId")
         repeats = message_id is not None and message_id in seen
         seen.add(message_id)
         form = each.get("form", "base64")
-        hits.append(hit(seq, each["type"], payload, at=at, form=form, repeats=repeats))
+        sent = hit(seq, each["type"], payload, at=at, form=form, repeats=repeats)
+        hits.append(replace(sent, step=each.get("step", "")))
     return evidence(
         *hits,
         connections=data.get("connections", 1),

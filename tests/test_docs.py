@@ -11,8 +11,8 @@ from pixel_emulator.cli.app import COMMANDS, application
 from pixel_emulator.config import settings
 from pixel_emulator.core.endpoint.pixel import request_of
 from pixel_emulator.core.problems.rules import RULES
-from pixel_emulator.core.scenarios.scenario import parse
-from pixel_emulator.documents import parse_document
+from pixel_emulator.core.scenarios.values import MATCHERS, OPERATORS
+from pixel_emulator.scenario_files import load_text, mistakes_of, read_files
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -31,9 +31,29 @@ def shown(value):
     return ", ".join(f"`{text}`" for text in texts if text) or "none"
 
 
+# What is no name in a table.
+OTHERS = [
+    (
+        r"`$/^Day \d/`",
+        "a text in which RE2 finds it; `$/…/i`: in either case",
+        "`Day 1`",
+        "`day 1`",
+    ),
+    ("`$order`", "a variable or definition", "its value", "any other"),
+    ("`Order ${order}`", "a text with a variable in it", "`Order FC-1`", "`Order`"),
+    ("`$$5`", "a dollar sign", "`$5`", "`$$5`"),
+]
+
+
 def click_commands() -> dict[str, Any]:
-    group: Any = typer.main.get_command(application())
-    return {name: group.commands[name] for name in COMMANDS}
+    top: Any = typer.main.get_command(application())
+    found = {}
+    for name in COMMANDS:
+        command = top
+        for word in name.split():
+            command = command.commands[word]
+        found[name] = command
+    return found
 
 
 def commands():
@@ -66,7 +86,15 @@ def codes():
     )
 
 
-@pytest.mark.parametrize("made", [commands, options, codes])
+def matchers():
+    rows = [
+        (f"`{each.want}`", each.means, f"`{each.yes}`", f"`{each.no}`")
+        for each in (*MATCHERS.values(), *OPERATORS.values())
+    ]
+    return table(("write", "matches", "yes", "no"), [*rows, *OTHERS])
+
+
+@pytest.mark.parametrize("made", [commands, options, codes, matchers])
 def test_the_tables_are_made_of_what_the_program_knows(made):
     assert made() in README, f"the README needs this table:\n\n{made()}"
 
@@ -75,11 +103,9 @@ def test_the_first_line_says_what_it_is_about():
     assert "Segment tracking pixels" in README.splitlines()[0]
 
 
-@pytest.mark.parametrize(
-    "text", [text for kind, text in BLOCKS if kind == "yaml"], ids=lambda text: text.split("\n")[0]
-)
+@pytest.mark.parametrize("text", sorted({text for kind, text in BLOCKS if kind == "yaml"}))
 def test_every_yaml_block_is_a_scenario(text):
-    assert parse(parse_document(text, "README.md"))
+    assert load_text(text, str(ROOT / "scenarios" / "README.yaml"))
 
 
 @pytest.mark.parametrize(
@@ -89,11 +115,18 @@ def test_every_command_that_is_named_exists(name):
     assert name in COMMANDS or name == "addon"
 
 
+@pytest.mark.parametrize("name", ["drip", "checkout"])
+def test_the_examples_are_quoted_as_they_are(name):
+    path = ROOT / "scenarios" / f"{name}.yaml"
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    begin = next(n for n, line in enumerate(lines) if not line.startswith("#"))
+    assert f"```yaml\n{''.join(lines[begin:])}```" in README
+
+
 def test_every_scenario_file_loads():
     files = sorted((ROOT / "scenarios").glob("*.yaml"))
     assert files
-    for path in files:
-        assert parse(parse_document(path.read_text(encoding="utf-8"), path.name))
+    assert mistakes_of(read_files(files)) == ()
 
 
 def test_every_command_has_help():

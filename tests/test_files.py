@@ -1,30 +1,19 @@
 """Files on disk: documents and recordings, whole and torn."""
 
-import os
-import signal
-import stat
-import subprocess
-import sys
-import threading
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
 import pytest
-import ruamel.yaml
-import yaml
 
 from pixel_emulator import files
-from pixel_emulator.config import Settings
 from pixel_emulator.core.mistakes import InputError
-from pixel_emulator.core.recordings.masking import mask
-from pixel_emulator.core.recordings.recording import Head, Redaction
-from pixel_emulator.files import Recorder, open_recorder, read_document, read_recording
-from tests.hits import KEY, hit
+from pixel_emulator.core.recordings.recording import End, Head
+from pixel_emulator.files import read_document, read_recording
+from pixel_emulator.recorder import Recorder
+from tests.hits import hit
 
 HEAD = Head(created=datetime(2030, 1, 31, 9, tzinfo=UTC), run="r1", tool="0.1.0")
-END: dict[str, Any] = {"calls": 2, "connections": 1}
+END = End(calls=2, connections=1)
 
 
 def recorded(seq, **payload):
@@ -49,190 +38,6 @@ def message(call, *arguments):
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "out.yaml"
-
-
-# -- writing --------------------------------------------------------------------------------
-
-
-def test_the_file_is_a_loadable_recording_from_the_start_and_after_every_call(path):
-    recorder = Recorder(path, HEAD)
-    for count in range(3):
-        for load in (yaml.safe_load, ruamel.yaml.YAML(typ="safe", pure=True).load):
-            assert len(load(path.read_text())["calls"] or []) == count
-        found = read_recording(path)
-        assert (len(found.hits), found.end, found.torn) == (count, None, False)
-        recorder.append(recorded(count + 1))
-    recorder.close(END | {"calls": 3})
-    assert read_recording(path).evidence().gaps == ()
-
-
-def test_an_entry_is_block_style_and_begins_with_its_number(path):
-    recorder = Recorder(path, HEAD)
-    recorder.append(recorded(1))
-    recorder.close(END)
-    lines = path.read_text().splitlines()
-    assert lines[:8] == [
-        "pixel_recording: 1",
-        'created: "2030-01-31T09:00:00.000Z"',
-        "run: r1",
-        "shard: null",
-        'tool: "0.1.0"',
-        "dialect: documented",
-        "redaction: write-keys",
-        "calls:",
-    ]
-    assert lines[8:12] == [
-        "- seq: 1",
-        '  time: "2030-01-31T09:00:12.418Z"',
-        "  type: track",
-        "  outcome: delivered",
-    ]
-    assert lines[-4:] == [f"  digest: sha256:{'0a' * 32}", "end:", "  calls: 2", "  connections: 1"]
-
-
-def test_write_keys_are_masked_unless_the_head_says_otherwise(tmp_path):
-    for redaction, key in ((Redaction.WRITE_KEYS, mask(KEY)), (Redaction.NONE, KEY)):
-        file = tmp_path / redaction
-        Recorder(file, replace(HEAD, redaction=redaction)).append(recorded(1))
-        assert payload(file)["writeKey"] == key
-        assert read_recording(file).evidence().masked is (redaction is Redaction.WRITE_KEYS)
-
-
-def test_a_new_file_is_its_owner_s(path):
-    Recorder(path, HEAD)
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-
-
-def test_a_recording_and_an_empty_file_are_overwritten(path):
-    path.touch()
-    for _ in range(2):
-        Recorder(path, HEAD).append(recorded(1))
-        assert len(read_recording(path).hits) == 1
-
-
-def test_any_other_file_is_kept(path):
-    path.write_text("name: my scenario\n")
-    assert "out.yaml: exists and is no recording" in message(Recorder, path, HEAD)
-    assert path.read_text() == "name: my scenario\n"
-
-
-@pytest.mark.parametrize("name", ["missing/out.yaml", ".", "a\0b"])
-def test_a_path_that_cannot_be_written_is_named(tmp_path, name):
-    assert f"{tmp_path / name}: cannot write this file" in message(Recorder, tmp_path / name, HEAD)
-
-
-def test_a_file_that_cannot_be_told_from_others_is_kept():
-    assert "/proc/self/mem: cannot read this file" in message(Recorder, "/proc/self/mem", HEAD)
-
-
-def test_nothing_is_written_after_the_end(path):
-    recorder = Recorder(path, HEAD)
-    recorder.close(END)
-    with path.with_name("other").open("w"), pytest.raises(OSError, match="Bad file descriptor"):
-        recorder.append(recorded(1))
-    assert path.with_name("other").read_text() == ""
-
-
-def test_a_full_disk_is_an_error_at_every_call_and_at_the_end():
-    recorder = Recorder("/dev/full", HEAD)
-    for _ in range(2):
-        with pytest.raises(OSError, match="No space left"):
-            recorder.append(recorded(1))
-    with pytest.raises(OSError, match="No space left"):
-        recorder.close(END)
-
-
-def test_a_disk_that_fills_up_leaves_the_entries_that_fitted(path):
-    script = (
-        "import resource, sys\n"
-        "from tests.test_files import HEAD, recorded\n"
-        "from pixel_emulator.files import Recorder\n"
-        "recorder = Recorder(sys.argv[1], HEAD)\n"
-        "recorder.append(recorded(1))\n"
-        "_, hard = resource.getrlimit(resource.RLIMIT_FSIZE)\n"
-        "size = __import__('os').path.getsize(sys.argv[1])\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100, hard))\n"
-        "try: recorder.append(recorded(2))\n"
-        "except OSError: print('full')\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))\n"
-        "recorder.append(recorded(3))\n"
-    )
-    run = subprocess.run([sys.executable, "-c", script, path], capture_output=True, check=True)
-    assert run.stdout == b"full\n"
-    found = read_recording(path)
-    assert [each.seq for each in found.hits] == [1, 3]
-    assert any("call 2 should come next, but call 3 does" in gap for gap in found.evidence().gaps)
-
-
-def test_killing_the_process_loses_nothing_that_was_written(path):
-    script = (
-        "import os, signal, sys\n"
-        "from tests.test_files import HEAD, recorded\n"
-        "from pixel_emulator.files import Recorder\n"
-        "recorder = Recorder(sys.argv[1], HEAD)\n"
-        "for seq in range(1, 101): recorder.append(recorded(seq))\n"
-        "os.kill(os.getpid(), signal.SIGKILL)\n"
-    )
-    run = subprocess.run([sys.executable, "-c", script, path], check=False)
-    assert run.returncode == -signal.SIGKILL
-    found = read_recording(path)
-    assert (len(found.hits), found.torn) == (100, False)
-
-
-@pytest.fixture
-def pipe(tmp_path):
-    os.mkfifo(tmp_path / "pipe")
-    return tmp_path / "pipe"
-
-
-def test_a_recording_may_go_into_a_pipe_and_waits_for_its_reader(pipe):
-    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    os.set_blocking(reader, True)
-    recorder = Recorder(pipe, HEAD)
-    read: list[bytes] = []
-    with os.fdopen(reader, "rb") as file:
-        thread = threading.Thread(target=lambda: read.append(file.read()))
-        thread.start()
-        recorder.append(recorded(1, name="x" * 1_000_000))  # more than a pipe holds
-        recorder.close(END)
-        thread.join()
-    assert yaml.safe_load(read[0])["end"] == END
-
-
-def test_a_pipe_that_nobody_reads_is_refused_at_once(pipe):
-    assert f"{pipe}: is a pipe that nobody reads" in message(Recorder, pipe, HEAD)
-
-
-def open_files():
-    return sorted(each.name for each in Path("/proc/self/fd").iterdir())
-
-
-def test_an_abandoned_recorder_closes_its_file_and_writes_no_end(path):
-    before = open_files()
-    recorder = Recorder(path, HEAD)
-    recorder.append(recorded(1))
-    for _ in range(2):
-        recorder.abandon()
-    assert open_files() == before
-    found = read_recording(path)
-    assert (len(found.hits), found.end, found.torn) == (1, None, False)
-
-
-def test_the_settings_say_what_is_recorded(path):
-    assert open_recorder(Settings()) is None
-    settings = Settings(record=str(path), dialect="strict", source=(f"mail={KEY}",))
-    recorder = open_recorder(settings)
-    assert recorder is not None
-    recorder.append(recorded(1, event=f"{KEY}!"))
-    head = read_recording(path).head
-    assert head.dialect == "strict"
-    assert len(head.run) == 16
-    assert payload(path)["event"] == f"{mask(KEY)}!"
-    open_recorder(Settings(record=str(path), keep_write_keys=True))
-    assert read_recording(path).head.redaction is Redaction.NONE
-
-
-# -- reading --------------------------------------------------------------------------------
 
 
 @pytest.fixture

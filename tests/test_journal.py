@@ -10,6 +10,7 @@ from pixel_emulator.config import Settings
 from pixel_emulator.core.calls import CallType, Dialect, Hit, Outcome
 from pixel_emulator.core.endpoint.pixel import encode, request_of
 from pixel_emulator.core.mistakes import InputError
+from pixel_emulator.core.recordings.recording import End
 from pixel_emulator.journal import Journal
 
 START = datetime(2030, 1, 31, 9, 0, 0, 123_999, tzinfo=UTC)
@@ -106,8 +107,51 @@ def test_the_end_counts_calls_and_connections():
     journal.connected()
     journal.record(pixel())
     journal.close()
-    assert recorder.end == {"calls": 1, "connections": 1}
+    assert recorder.end == End(calls=1, connections=1)
     journal.close()
+
+
+def test_a_hit_belongs_to_the_step_that_is_running():
+    journal = Journal(Settings())
+    for title in ("", "first", "second", ""):
+        journal.begin_step(title)
+        journal.record(pixel())
+    assert [hit.step for hit in journal.hits] == ["", "first", "second", ""]
+
+
+def test_the_evidence_and_the_end_say_when_a_step_had_acted():
+    recorder = Lines()
+    journal = Journal(Settings(), recorder=recorder, now=lambda: START)
+    journal.acted("first", "second")
+    time = START.replace(microsecond=123_000)
+    assert journal.evidence().acted == {"first": time, "second": time}
+    journal.close()
+    assert recorder.end == End(calls=0, connections=0, acted={"first": time, "second": time})
+
+
+def test_a_new_run_has_seen_no_message():
+    """Scenarios that run one after the other do not spoil each other."""
+    journal = Journal(Settings())
+    outcomes = []
+    for _ in range(2):
+        journal.begin_run()
+        outcomes += [journal.record(pixel(messageId="m1")).outcome for _ in range(2)]
+    assert outcomes == [Outcome.DELIVERED, Outcome.DUPLICATE] * 2
+
+
+@pytest.mark.parametrize("acts_first", [False, True])
+def test_a_clock_is_the_time_of_the_first_thing_and_runs_on(acts_first):
+    ticks = iter(START + timedelta(seconds=n) for n in range(10))
+    journal = Journal(Settings(), now=lambda: next(ticks))
+    clock = datetime(2020, 2, 29, 12, tzinfo=UTC)
+    journal.begin_run(clock)
+    if acts_first:
+        journal.acted("step")
+        assert journal.evidence().acted == {"step": clock}
+    times = [journal.record(pixel()).time for _ in range(2)]
+    assert times == [clock + timedelta(seconds=acts_first + n) for n in range(2)]
+    journal.begin_run()
+    assert journal.record(pixel()).time > START
 
 
 def test_a_recorder_that_fails_is_a_gap_and_loses_no_hit():

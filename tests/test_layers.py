@@ -20,15 +20,16 @@ LAYERS = [
     "core.matching.*",
     "core.state.* core.plans.*",
     "core.scenarios.*",
+    "core.schemas.*",
     "core.verdicts.*",
     "core.reports.*",
     "core.drafts.*",
     "config",
-    "documents files journal ready samples",
+    "documents spans files gaps http_client recorder journal matcher_hooks ready samples scenario_files",
     "trust.*",
     "email.* child.*",
     "running.*",
-    "proxy.*",
+    "proxy.* proxy.lane.*",
     "cli.*",
 ]
 # No clock, file, socket, thread or log.
@@ -36,7 +37,7 @@ PURE = {
     "abc", "re2", "jsonschema_rs",
     "base64", "binascii", "bisect", "collections", "dataclasses", "datetime", "decimal", "difflib",
     "enum", "functools", "hashlib", "heapq", "html", "itertools", "json", "math", "operator", "re",
-    "string", "sys", "textwrap", "types", "typing", "urllib.parse",
+    "shlex", "string", "sys", "textwrap", "types", "typing", "urllib.parse", "xml.etree",
 }  # fmt: skip
 MODULES = {
     ".".join(path.relative_to(PACKAGE).with_suffix("").parts): path

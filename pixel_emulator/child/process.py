@@ -4,53 +4,66 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+from typing import IO
 
 NOT_EXECUTABLE, NOT_FOUND, BY_SIGNAL = 126, 127, 128
 """Exit codes as POSIX shells give them; `BY_SIGNAL` plus the signal's number."""
 
-_FORWARDED = (
-    signal.SIGINT,
-    signal.SIGQUIT,
-    signal.SIGTERM,
-    signal.SIGHUP,
-    signal.SIGUSR1,
-    signal.SIGUSR2,
-)
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""The signals with which somebody asks us to end."""
+
+_FORWARDED = (*ENDING, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 _FROM_KEYBOARD = {signal.SIGINT, signal.SIGQUIT}
 
 
 @dataclass(frozen=True, slots=True)
 class ChildExit:
-    """How a command ended: the code for our own exit, the signal it died of, and in words."""
+    """How a command ended: the code for our own exit, the signal it died of, and in words.
+
+    `asked` is the last signal with which we were asked to end while it ran.
+    """
 
     code: int
     reason: str
     signal: int | None = None
     started: bool = True
+    asked: int | None = None
 
 
-def run_child(command: Sequence[str], environ: Mapping[str, str]) -> ChildExit:
+def run_child(
+    command: Sequence[str], environ: Mapping[str, str], *, output: IO[bytes] | None = None
+) -> ChildExit:
     """Run a command in our place in the terminal, wait for its end, and pass signals on to it.
 
-    To be called from the main thread.
+    With `output`, what it prints goes there, it has nothing to read and no terminal, and signals
+    go to all the processes that it starts. To be called from the main thread.
     """
-    with _forwarding() as forward_to:
+    forwarding = _Forwarding(apart=output is not None)
+    with handling(_FORWARDED, forwarding.handle):
         try:
-            process = subprocess.Popen(command, env=dict(environ))  # noqa: S603 - it is the user's
+            process = subprocess.Popen(  # noqa: S603 - it is the user's
+                command,
+                env=dict(environ),
+                stdin=None if output is None else subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=output is not None,
+            )
         except FileNotFoundError:
             return ChildExit(NOT_FOUND, f"{command[0]}: command not found", started=False)
         except OSError as error:
             return ChildExit(NOT_EXECUTABLE, f"{command[0]}: {error.strerror}", started=False)
-        forward_to(process)
+        forwarding.begin(process)
         code = process.wait()
     if code >= 0:
-        return ChildExit(code, "it is the command's own")
+        return ChildExit(code, "it is the command's own", asked=forwarding.asked)
     name = signal.strsignal(-code)
-    return ChildExit(BY_SIGNAL - code, f"the command was ended by signal {-code} ({name})", -code)
+    reason = f"the command was ended by signal {-code} ({name})"
+    return ChildExit(BY_SIGNAL - code, reason, -code, asked=forwarding.asked)
 
 
 @contextmanager
@@ -70,24 +83,33 @@ def handling(
             signal.signal(number, handler)
 
 
-@contextmanager
-def _forwarding() -> Iterator[Callable[[subprocess.Popen[bytes]], None]]:
-    """Hand signals on to the process that is named later; those before it are kept for it."""
-    early: list[int] = []
-    send: Callable[[int], None] = early.append
+@dataclass(slots=True)
+class _Forwarding:
+    """Hands signals on to a process; those that come before it has begun are kept for it.
 
-    def handle(number: int, _frame: FrameType | None) -> None:
-        if not (number in _FROM_KEYBOARD and _in_foreground()):
-            send(number)
+    `apart` says that it has a session of its own: no terminal tells it anything.
+    """
 
-    def forward_to(process: subprocess.Popen[bytes]) -> None:
-        nonlocal send
-        send = process.send_signal
-        for number in early:
-            send(number)
+    apart: bool
+    asked: int | None = None
+    process: subprocess.Popen[bytes] | None = None
+    early: list[int] = field(default_factory=list)
 
-    with handling(_FORWARDED, handle):
-        yield forward_to
+    def handle(self, number: int, _frame: FrameType | None) -> None:
+        if number in ENDING:
+            self.asked = number
+        if self.process is None:
+            self.early.append(number)
+        elif self.apart:
+            with suppress(ProcessLookupError):  # all of them have ended
+                os.killpg(self.process.pid, number)
+        elif not (number in _FROM_KEYBOARD and _in_foreground()):
+            self.process.send_signal(number)
+
+    def begin(self, process: subprocess.Popen[bytes]) -> None:
+        self.process = process
+        for number in self.early:
+            self.handle(number, None)
 
 
 def _in_foreground() -> bool:

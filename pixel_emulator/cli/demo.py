@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from pixel_emulator.cli.display import farewell
 from pixel_emulator.cli.options import takes_settings
-from pixel_emulator.cli.run import load_scenarios
 from pixel_emulator.cli.session import emulation
 from pixel_emulator.cli.terminal import show, wants_colour, width
 from pixel_emulator.config import Settings
@@ -21,6 +20,7 @@ from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.email.fetch import BUILT_IN, fetch_images
 from pixel_emulator.email.render import RenderResult, find_browser, render
 from pixel_emulator.samples import Sample, samples
+from pixel_emulator.scenario_files import load_scenarios
 
 if TYPE_CHECKING:
     from pixel_emulator.proxy.emulator import Emulator

@@ -1,11 +1,128 @@
 """`scenario new` and `scenario update`: scenarios written from what happened."""
 
+from collections.abc import Sequence
+from difflib import unified_diff
+from pathlib import Path
+from typing import Annotated
 
-def new() -> int:
-    """To be written."""
-    raise NotImplementedError
+import typer
+
+from pixel_emulator import files
+from pixel_emulator.cli.exit_codes import Exit
+from pixel_emulator.cli.lets import Lets, read_lets
+from pixel_emulator.cli.terminal import say, show
+from pixel_emulator.cli.verify import _refuse_repeats, union
+from pixel_emulator.core.calls import Evidence
+from pixel_emulator.core.drafts.draft import draft
+from pixel_emulator.core.drafts.judged import Judged
+from pixel_emulator.core.drafts.update import update as rewrite
+from pixel_emulator.core.mistakes import InputError, Mistake
+from pixel_emulator.core.verdicts.verdict import Status
+from pixel_emulator.core.verdicts.verify import verify
+from pixel_emulator.scenario_files import load_text
+from pixel_emulator.spans import read_source
+
+_ALLOW_OPEN = typer.Option("--allow-open", help="Accept a recording without an end.")
 
 
-def update() -> int:
-    """To be written."""
-    raise NotImplementedError
+def new(
+    recordings: Annotated[list[Path], typer.Argument(metavar="RECORDING...")],
+    *,
+    name: Annotated[str, typer.Option("--name", help="Name of the scenario.")] = "",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A new file, instead of stdout.")
+    ] = None,
+) -> int:
+    """Draft a scenario that a recording meets: every call of it, read literally.
+
+    Several recordings count as one run. What changes from run to run is left out, and the write
+    key too. Exit code: 0 drafted, 2 a mistake in a file, 3 calls may be missing in the draft.
+    """
+    evidence = _evidence(recordings, allow_open=False)
+    text = draft(evidence.hits, name=name or recordings[0].stem)
+    if output is None:
+        show(text.rstrip("\n"))
+    else:
+        files.write_new(output, text)
+    return _say_gaps(evidence, "the draft may lack calls")
+
+
+def update(
+    scenario: Annotated[Path, typer.Argument(metavar="SCENARIO")],
+    *,
+    recording: Annotated[
+        list[Path] | None,
+        typer.Option("--recording", help="What happened; several recordings count as one run."),
+    ] = None,
+    only: Annotated[
+        str, typer.Option("--only", help="Lines, such as 35,38: change nothing else.")
+    ] = "",
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit 1 if the file would change.")
+    ] = False,
+    allow_open: Annotated[bool, _ALLOW_OPEN] = False,
+    let: Lets = None,
+) -> int:
+    """Rewrite a scenario to what happened, and show what changes.
+
+    Comments, order and hand-written matchers stay; what cannot be rewritten is listed. Exit code:
+    0 the scenario is met now, 1 it is not, 2 a mistake in a file, 3 incomplete evidence.
+    """
+    if not recording:
+        message = "what happened? make a recording, and give it with --recording"
+        how = f"pixel-emulator run --record calls.yaml --scenario {scenario} -- COMMAND"
+        raise InputError(Mistake(f"{message}: {how}"))
+    evidence = _evidence(recording, allow_open=allow_open)
+    if gaps := _say_gaps(evidence, "nothing is accepted while calls may be missing"):
+        return gaps
+    old, given = files.read_text(scenario), read_lets(let)
+
+    def judge(text: str) -> Judged:
+        scenarios = load_text(text, str(scenario), given=given)
+        return Judged(read_source(text, str(scenario)), verify(scenarios, evidence))
+
+    found = rewrite(old, judge, _lines(only))
+    changed = found.text != old
+    if changed:
+        show(_diff(str(scenario), old, found.text))
+        if not check:
+            files.overwrite(scenario, found.text)
+    for mistake in found.kept:
+        say(f"pixel-emulator: {mistake}")
+    status = found.judged.verdict.status
+    if status in (Status.UNDECIDED, Status.INCOMPLETE):
+        return Exit.INCOMPLETE
+    unmet = bool(found.kept) if only else status is not Status.MET
+    if unmet and not found.kept:
+        say("pixel-emulator: it is still not met; `pixel-emulator verify` says why")
+    return Exit.UNMET if unmet or (check and changed) else Exit.MET
+
+
+def _evidence(paths: Sequence[Path], *, allow_open: bool) -> Evidence:
+    found = [files.read_recording(path) for path in paths]
+    _refuse_repeats(found)
+    return union([each.evidence(allow_open=allow_open) for each in found])
+
+
+def _say_gaps(evidence: Evidence, so: str) -> Exit:
+    for gap in evidence.gaps:
+        say(f"pixel-emulator: {so}: {gap}")
+    return Exit.INCOMPLETE if evidence.gaps else Exit.MET
+
+
+def _lines(text: str) -> frozenset[int]:
+    words = [each.strip() for each in text.split(",")] if text else []
+    wrong = [each for each in words if not (each.isascii() and each.isdigit() and int(each))]
+    if wrong:
+        raise InputError(Mistake(f'--only takes line numbers, such as 35,38; not "{wrong[0]}"'))
+    return frozenset(map(int, words))
+
+
+def _diff(file: str, old: str, new: str) -> str:
+    """A unified diff, as git and patch read it."""
+    files = old.splitlines(keepends=True), new.splitlines(keepends=True)
+    lines = (
+        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+        for line in unified_diff(*files, f"a/{file}", f"b/{file}")
+    )
+    return "".join(lines).rstrip("\n")

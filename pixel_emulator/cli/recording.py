@@ -1,11 +1,132 @@
 """`recording show` and `recording state`: what a recording holds, and what it means."""
 
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
 
-def show() -> int:
-    """To be written."""
-    raise NotImplementedError
+import typer
+
+from pixel_emulator import files
+from pixel_emulator.cli.decode import FORMATS, one_of
+from pixel_emulator.cli.exit_codes import Exit
+from pixel_emulator.cli.terminal import say, wants_colour, width
+from pixel_emulator.cli.terminal import show as show_text
+from pixel_emulator.cli.verify import _refuse_repeats, union
+from pixel_emulator.core import explain, json_text, yaml_text
+from pixel_emulator.core.calls import JSON, Evidence, Hit, Payload
+from pixel_emulator.core.mistakes import InputError, Location, Mistake
+from pixel_emulator.core.recordings.entry import entry, time_text
+from pixel_emulator.core.state.identity import fold
+from pixel_emulator.core.state.profile import profile_mistakes
+
+STATE_FORMATS = ("yaml", "json")
+
+Recordings = Annotated[
+    list[Path], typer.Argument(metavar="RECORDING...", help="Several count as one run.")
+]
+AllowOpen = Annotated[bool, typer.Option("--allow-open", help="Accept a recording without an end.")]
 
 
-def state() -> int:
-    """To be written."""
-    raise NotImplementedError
+def show(
+    recording: Annotated[Path, typer.Argument(metavar="RECORDING")],
+    numbers: Annotated[
+        list[int] | None, typer.Argument(metavar="SEQ...", help="Numbers of calls; else all.")
+    ] = None,
+    *,
+    output: Annotated[str, typer.Option("--format", help="text, or json: an object a line.")] = (
+        "text"
+    ),
+) -> int:
+    """Explain the calls of a recording as `decode` does, each with its whole URL."""
+    one_of("--format", output, FORMATS)
+    found = files.read_recording(recording)
+    hits = {hit.seq: hit for hit in found.hits}
+    unknown = [number for number in numbers or () if number not in hits]
+    if unknown:
+        message = f"has no call {unknown[0]}; its calls are 1 to {max(hits, default=0)}"
+        raise InputError(Mistake(message if hits else "has no calls", Location(str(recording))))
+    for number in numbers or hits:
+        if output == "json":
+            sys.stdout.write(json_text.write(entry(hits[number])) + "\n")
+        else:
+            show_text(as_text(hits[number], width=width(), colour=wants_colour(sys.stdout)))
+    say_gaps(found.evidence(allow_open=True))
+    return Exit.MET
+
+
+def as_text(hit: Hit, *, width: int, colour: bool) -> str:
+    """One recorded call for a person."""
+    request, call = hit.request, hit.call
+    word = explain.outcome_word(hit.outcome, colour=colour)
+    client = f"  from {request.client}" if request.client else ""
+    lines = [
+        f"#{hit.seq}  {word} {explain.title(call, request)}",
+        f"  {time_text(hit.time)}{client}",
+        f"  {request.method} {request.url}",
+    ]
+    if call is not None:
+        lines.append(f"  {explain.written_as(call)}")
+        lines += [f"    {text}" for text in explain.payload_text(call).splitlines()]
+    found = explain.problem_lines(hit.problems, width=width - 2, colour=colour)
+    return "\n".join([*lines, *(f"  {text}" for text in found), ""])
+
+
+def state(
+    recordings: Recordings,
+    *,
+    given: Annotated[
+        Path | None,
+        typer.Option("--given", help="Profiles from before, in the shape that this prints."),
+    ] = None,
+    output: Annotated[str, typer.Option("--format", help="yaml or json.")] = "yaml",
+    allow_open: AllowOpen = False,
+) -> int:
+    """Print the profiles that the calls of a recording come to: traits, ids, groups, events.
+
+    Exit code: 0, 2 a mistake in a file, 3 calls may be missing.
+    """
+    one_of("--format", output, STATE_FORMATS)
+    profiles = _profiles(given) if given else {}
+    evidence = read_evidence(recordings, allow_open=allow_open)
+    data = fold(evidence.hits, profiles).as_data()
+    show_text(plain_text(data, output))
+    return say_gaps(evidence)
+
+
+def plain_text(data: Payload, output: str) -> str:
+    """Data as YAML, in which what nests too deep stands as JSON text, or as JSON."""
+    if output == "json":
+        return json_text.write(data, indent=2)
+    return yaml_text.write(_shallow(data, 4)).rstrip("\n")
+
+
+def read_evidence(paths: Sequence[Path], *, allow_open: bool) -> Evidence:
+    """The evidence of recordings, as of one run. Raises InputError."""
+    found = [files.read_recording(path) for path in paths]
+    _refuse_repeats(found)
+    return union([each.evidence(allow_open=allow_open) for each in found])
+
+
+def say_gaps(evidence: Evidence) -> Exit:
+    """Say what may be missing, and give the exit code for it."""
+    for gap in evidence.gaps:
+        say(f"pixel-emulator: incomplete: {gap}")
+    return Exit.INCOMPLETE if evidence.gaps else Exit.MET
+
+
+def _profiles(path: Path) -> Payload:
+    document = files.read_document(path)
+    mistakes = [document.mistake(words, *steps) for steps, words in profile_mistakes(document.data)]
+    if mistakes or not isinstance(document.data, dict):
+        raise InputError(*mistakes)
+    return document.data
+
+
+def _shallow(value: JSON, levels: int) -> JSON:
+    """The value with what nests too deep for YAML as text, `levels` further down."""
+    if not yaml_text.nests_too_deep(value):
+        return value
+    if levels and isinstance(value, dict):
+        return {key: _shallow(member, levels - 1) for key, member in value.items()}
+    return json_text.write(value)

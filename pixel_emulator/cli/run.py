@@ -1,43 +1,49 @@
-"""`run`: a command whose pixels come here, and a verdict on them."""
+"""`run`: a command, or the steps of scenarios, whose pixels come here; and a verdict on them."""
 
 import os
 import signal
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixel_emulator import files
-from pixel_emulator.child.process import BY_SIGNAL, ChildExit, handling, run_child
+from pixel_emulator.child.process import BY_SIGNAL, ENDING, ChildExit, handling, run_child
 from pixel_emulator.cli.display import farewell, hit_line
 from pixel_emulator.cli.exit_codes import Exit, after_command
+from pixel_emulator.cli.lets import Lets, read_lets
 from pixel_emulator.cli.options import takes_settings
+from pixel_emulator.cli.reports import Reports, check_reports, for_terminal, write_reports
 from pixel_emulator.cli.session import emulation
-from pixel_emulator.cli.terminal import say, wants_colour, width
+from pixel_emulator.cli.terminal import say, wants_colour
 from pixel_emulator.config import Settings
 from pixel_emulator.core.mistakes import InputError, Mistake
-from pixel_emulator.core.reports.text import text as report_text
-from pixel_emulator.core.scenarios.model import Scenario
-from pixel_emulator.core.scenarios.scenario import parse
-from pixel_emulator.core.verdicts.verdict import Status
+from pixel_emulator.core.scenarios.model import Open, Run, Scenario
+from pixel_emulator.core.verdicts.verdict import EXIT_CODES, Status, Verdict
 from pixel_emulator.core.verdicts.verify import verify
+from pixel_emulator.core.verdicts.watch import Watch
+from pixel_emulator.email.render import find_browser
 from pixel_emulator.journal import Journal
+from pixel_emulator.running.access import WRITE_KEY, Access
+from pixel_emulator.running.actions import missing_files
+from pixel_emulator.running.runner import Runner
+from pixel_emulator.running.waiting import Part, acted, patience, settle
+from pixel_emulator.scenario_files import load_scenarios
 
 if TYPE_CHECKING:
     from pixel_emulator.proxy.emulator import Emulator
 
-
 _AT_REST = 2.0
 """Seconds for clients to go. Those that end with the command are read at once, to their end."""
 
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _REASONS = {
-    Exit.UNMET: "a scenario is not met",
-    Exit.INCOMPLETE: "the evidence is incomplete, so nothing can be said for sure",
+    Status.UNMET: "a scenario is not met",
+    Status.UNDECIDED: "there are too many ways to share out the calls, so nothing is decided",
+    Status.INCOMPLETE: "the evidence is incomplete, so nothing can be said for sure",
 }
 
 
@@ -45,51 +51,92 @@ _REASONS = {
     *("record", "dialect", "source", "hosts", "keep_write_keys", "host", "offline", "http2"), port=0
 )
 def run(
-    command: Annotated[list[str], typer.Argument(metavar="[--] COMMAND...", show_default=False)],
+    command: Annotated[
+        list[str] | None, typer.Argument(metavar="[[--] COMMAND...]", show_default=False)
+    ] = None,
     *,
     scenario: Annotated[
         list[Path] | None, typer.Option("--scenario", help="A file that says what is expected.")
     ] = None,
-    wait: Annotated[
-        float,
-        typer.Option(
-            min=0, help="Seconds to wait for calls of processes that outlive the command."
-        ),
-    ] = 0.0,
+    let: Lets = None,
+    report: Reports = None,
     settings: Settings,
 ) -> int:
-    """Run a command whose pixels come here, and check them against scenarios.
+    """Run a command, or what scenarios do, whose pixels come here, and check these.
 
-    Exit code: 2 for a mistake found before the command starts, 3 for incomplete evidence, or else
-    the command's own, or else 1 where a scenario is not met. Messages and the report go to stderr.
+    Exit code: 2 for a mistake found before anything starts, 3 for incomplete evidence, or else
+    that of the command that failed, or else 1 where a scenario is not met. Messages and the
+    report go to stderr.
     """
-    scenarios = load_scenarios(scenario or ())
+    check_reports(report, (*(scenario or ()), Path(settings.record)))
+    scenarios = load_scenarios(scenario or (), given=read_lets(let))
+    check_who_acts(scenarios, command)
+    end: ChildExit | None
     with _ending_cleanly():
-        with emulation(settings) as (journal, emulator):
-            end = _run(command, settings, emulator)
-            if end.started:
-                _settle(scenarios, journal, emulator, wait)
-        if end.started:
-            return _conclude(scenarios, journal, end, settings.record)
-        say(f"pixel-emulator: exit code {end.code}: {end.reason}")
-        return end.code
+        with emulation(settings, scenarios) as (journal, emulator):
+            access = _access(scenarios, settings, emulator, runs=bool(command))
+            if command:
+                end = run_child(command, access.environ)
+                if not end.started:
+                    say(f"pixel-emulator: exit code {end.code}: {end.reason}")
+                    return end.code
+                _settle(scenarios, journal, emulator)
+            else:
+                runner = Runner(journal, access, lambda: emulator.drain(_AT_REST))
+                ran = runner.run_all(scenarios)
+        if not command:
+            verdict, end = _with_gaps(ran.verdict, journal), ran.failed
+        elif scenarios:
+            verdict = verify(scenarios, journal.evidence())
+        else:
+            return _conclude(_show_calls(journal, settings.record), end)
+        say(for_terminal(verdict, sys.stderr))
+        _say_the_rest(journal, verdict, settings.record)
+        write_reports(report, verdict)
+        return _conclude(verdict.status, end)
 
 
-def load_scenarios(paths: Iterable[Path]) -> tuple[Scenario, ...]:
-    """The scenarios of all files; raises InputError with the mistakes of all of them."""
-    scenarios: list[Scenario] = []
-    mistakes: list[Mistake] = []
-    for path in paths:
-        try:
-            scenarios += parse(files.read_document(path))
-        except InputError as error:
-            mistakes += error.mistakes
+def check_who_acts(scenarios: Sequence[Scenario], command: Sequence[str] | None) -> None:
+    """See that somebody acts, and not both: the command, or each of the scenarios.
+
+    Raises InputError otherwise.
+    """
+    mistakes = []
+    if command and len({each.given.clock for each in scenarios if each.given.clock}) > 1:
+        mistakes.append(Mistake("the scenarios share one run, and want several clocks for it"))
+    for each in scenarios:
+        if command and each.acts:
+            both = f"{each.title} acts by itself (`do`), so it takes no command"
+            mistakes.append(Mistake(f"{both}: run it alone, or without its `do`", each.location))
+        elif not command and not each.acts:
+            none = f"{each.title} does nothing by itself: give a command behind `--`"
+            mistakes.append(Mistake(f"{none}, or write a `do` into it", each.location))
+    if not command and not scenarios:
+        mistakes.append(Mistake("give a command behind `--`, or a --scenario that has a `do`"))
+    mistakes = mistakes or list(missing_files(scenarios))
     if mistakes:
         raise InputError(*mistakes)
-    return tuple(scenarios)
 
 
-def _run(command: Sequence[str], settings: Settings, emulator: "Emulator") -> ChildExit:
+def _access(
+    scenarios: Sequence[Scenario], settings: Settings, emulator: "Emulator", *, runs: bool
+) -> Access:
+    """How commands and actions reach the emulator."""
+    actions = [each for s in scenarios for step in s.steps for each in step.actions]
+    runs = runs or any(isinstance(each, Run) for each in actions)
+    opens = any(isinstance(each, Open) for each in actions)
+    return Access(
+        proxy=emulator.proxy,
+        ca=emulator.authority.ca,
+        spki=emulator.authority.spki,
+        hosts=settings.hosts,
+        environ=_environ(settings, emulator) if runs else {},
+        write_key=next(iter(settings.sources()), WRITE_KEY),
+        browser=find_browser(os.environ) if opens else None,
+    )
+
+
+def _environ(settings: Settings, emulator: "Emulator") -> dict[str, str]:
     # These need packages that only come with the extra `proxy`.
     from pixel_emulator.child.environment import child_environment  # noqa: PLC0415
     from pixel_emulator.trust.stores import TrustStores  # noqa: PLC0415
@@ -103,48 +150,53 @@ def _run(command: Sequence[str], settings: Settings, emulator: "Emulator") -> Ch
     )
     for warning in child.warnings:
         say(f"pixel-emulator: {warning}")
-    return run_child(command, child.over(os.environ))
+    return child.over(os.environ)
 
 
-def _settle(
-    scenarios: Sequence[Scenario], journal: Journal, emulator: "Emulator", wait: float
-) -> None:
-    """Read what the command has sent before its end; then wait for those that it left behind."""
-    emulator.drain(_AT_REST)
-    if wait:
-        journal.wait(lambda _: _are_met(scenarios, journal), wait)
-        emulator.drain(_AT_REST)
-
-
-def _are_met(scenarios: Sequence[Scenario], journal: Journal) -> bool:
-    return bool(scenarios) and verify(scenarios, journal.evidence()).status is Status.MET
-
-
-def _conclude(
-    scenarios: Sequence[Scenario], journal: Journal, end: ChildExit, recorded: str
-) -> int:
-    """Say what arrived and what is to be thought of it; returns the exit code."""
-    evidence = journal.evidence()
-    colour = wants_colour(sys.stderr)
+def _settle(scenarios: Sequence[Scenario], journal: Journal, emulator: "Emulator") -> None:
+    """Read what the command has sent before its end; then wait as the scenarios say."""
+    titles = [each.step_title(*each.steps) for each in scenarios if len(each.steps) == 1]
+    begun = acted(journal, titles, lambda: emulator.drain(_AT_REST))
     if scenarios:
-        verdict = verify(scenarios, evidence)
-        ours = Exit(verdict.exit_code)
-        say(report_text(verdict, width=width(), colour=colour).rstrip("\n"))
-        if recorded:
-            say(f"recorded to {recorded}")
-        if journal.refused_hosts:
-            say(f"refused: {', '.join(journal.refused_hosts)}")
-    else:
-        ours = Exit.INCOMPLETE if evidence.gaps else Exit.MET
-        for hit in evidence.hits:
-            say(hit_line(hit, colour=colour))
-        say(farewell(journal, recorded=recorded))
-        if not evidence.connections:
-            say("nothing reached the emulator: does the command use the proxy in its environment?")
-    code = after_command(ours, end.code)
+        within, quiet = patience(scenarios)
+        settle(Watch(scenarios), Part(journal), deadline=begun + within, quiet=quiet)
+
+
+def _with_gaps(verdict: Verdict, journal: Journal) -> Verdict:
+    """The verdict with all that went wrong up to the very end."""
+    gaps = dict.fromkeys((*verdict.gaps, *journal.evidence().gaps))
+    return replace(verdict, gaps=tuple(gaps))
+
+
+def _show_calls(journal: Journal, recorded: str) -> Status:
+    """Say what arrived where nothing is asserted."""
+    evidence = journal.evidence()
+    for hit in evidence.hits:
+        say(hit_line(hit, colour=wants_colour(sys.stderr)))
+    say(farewell(journal, recorded=recorded))
+    if not evidence.connections:
+        say("nothing reached the emulator: does the command use the proxy in its environment?")
+    return Status.INCOMPLETE if evidence.gaps else Status.MET
+
+
+def _say_the_rest(journal: Journal, verdict: Verdict, recorded: str) -> None:
+    """Say what is no part of the verdict."""
+    if late := len(journal.hits) - len(verdict.hits):
+        calls = "1 call" if late == 1 else f"{late} calls"
+        say(f"{calls} arrived when the last scenario was over: not judged (see `quiet`)")
+    if recorded:
+        say(f"recorded to {recorded}")
+    if journal.refused_hosts:
+        say(f"refused: {', '.join(journal.refused_hosts)}")
+
+
+def _conclude(status: Status, end: ChildExit | None) -> int:
+    """The exit code; says whose it is. `end` is that of the command which counts, if any does."""
+    ours = Exit(EXIT_CODES[status])
+    code = after_command(ours, end.code if end else 0)
     if code:
-        reason = end.reason if end.code and ours is not Exit.INCOMPLETE else _REASONS[ours]
-        say(f"pixel-emulator: exit code {code}: {reason}")
+        own = end if end and end.code and ours is not Exit.INCOMPLETE else None
+        say(f"pixel-emulator: exit code {code}: {own.reason if own else _REASONS[status]}")
     return code
 
 
@@ -157,5 +209,5 @@ def _ending_cleanly() -> Iterator[None]:
         say(f"pixel-emulator: exit code {BY_SIGNAL + number}: ended by signal {number} ({name})")
         raise SystemExit(BY_SIGNAL + number)
 
-    with handling(_ENDING, leave):
+    with handling(ENDING, leave):
         yield

@@ -11,11 +11,17 @@ import typer
 
 from pixel_emulator.child.process import handling
 from pixel_emulator.cli.display import Display, farewell
+from pixel_emulator.cli.exit_codes import Exit
+from pixel_emulator.cli.lets import Lets, read_lets
+from pixel_emulator.cli.live import watch_live
 from pixel_emulator.cli.options import takes_settings
+from pixel_emulator.cli.reports import Reports, check_reports, for_terminal, write_reports
 from pixel_emulator.cli.session import emulation, needs_mitmproxy
 from pixel_emulator.cli.terminal import say, show
 from pixel_emulator.config import Settings
+from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.ready import Ready, published, running
+from pixel_emulator.running.reloading import ScenarioFiles
 
 _AT_REST = 1.0
 """Seconds at the end for clients to go; what those that have gone sent is read first."""
@@ -34,18 +40,30 @@ _AT_REST = 1.0
 )
 def serve(
     *,
+    scenario: Annotated[
+        list[Path] | None,
+        typer.Option("--scenario", help="A file that says what is expected; may change meanwhile."),
+    ] = None,
+    let: Lets = None,
+    report: Reports = None,
     settings: Settings,
     json: Annotated[
         bool, typer.Option("--json", help="Print the ready line as JSON, to stdout.")
     ] = False,
 ) -> int:
-    """Run the emulator until it is stopped, showing each call as it arrives."""
+    """Run the emulator until it is stopped, showing each call as it arrives.
+
+    With scenarios it says whenever they are met, or can no longer be, and at the end what became
+    of them. Exit code: that of the verdict; 3 for a failure of the emulator.
+    """
+    check_reports(report, (*(scenario or ()), Path(settings.record)))
+    watched = ScenarioFiles(scenario, read_lets(let)) if scenario else None
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
     with (
         handling([signal.SIGHUP], lambda *_: stopped.set()),
-        emulation(settings) as (journal, emulator),
+        emulation(settings, watched.scenarios if watched else ()) as (journal, emulator),
         Display() as display,
     ):
         journal.subscribe(display.show)
@@ -65,10 +83,18 @@ def serve(
                 sys.stdout.flush()
             else:
                 say(_greeting(ready, settings))
+            if watched:
+                watch_live(watched, journal, stopped)
             stopped.wait()
             emulator.drain(_AT_REST)
+    if not watched:
+        say(farewell(journal, recorded=settings.record))
+        return Exit.INCOMPLETE if journal.failures else Exit.MET
+    verdict = verify(watched.scenarios, journal.evidence())
+    say(for_terminal(verdict, sys.stderr))
     say(farewell(journal, recorded=settings.record))
-    return 3 if journal.failures else 0
+    write_reports(report, verdict)
+    return verdict.exit_code
 
 
 @takes_settings("port")

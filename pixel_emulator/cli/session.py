@@ -1,13 +1,15 @@
 """One run of the emulator for a command: journal, recording and proxy, put together."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pixel_emulator.config import Settings
 from pixel_emulator.core.mistakes import InputError, Mistake
-from pixel_emulator.files import open_recorder
+from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.journal import Journal
+from pixel_emulator.recorder import open_recorder
 
 if TYPE_CHECKING:
     from pixel_emulator.proxy.emulator import Emulator
@@ -28,15 +30,24 @@ def needs_mitmproxy() -> Iterator[None]:
 
 
 @contextmanager
-def emulation(settings: Settings) -> "Iterator[tuple[Journal, Emulator]]":
+def emulation(
+    settings: Settings, scenarios: Sequence[Scenario] = ()
+) -> "Iterator[tuple[Journal, Emulator]]":
     """A running emulator; at the end it is stopped and its recording is finished.
 
-    Raises InputError where the recording cannot be written, the port is taken, or mitmproxy is
-    not installed.
+    The first `clock` that is given in the scenarios holds from the beginning, also in the head of
+    the recording, and with a `seed` its run has the same id each time. Raises InputError where
+    the recording cannot be written, the port is taken, or mitmproxy is not installed.
     """
+    clocks = [each.given.clock for each in scenarios if each.given.clock]
+    created = datetime.fromisoformat(clocks[0]).astimezone(UTC) if clocks else None
+    seeds = [str(each.given.seed) for each in scenarios if each.given.seed is not None]
     with needs_mitmproxy():
         from pixel_emulator.proxy.emulator import Emulator  # noqa: PLC0415 - it takes half a second
-    journal = Journal(settings, recorder=open_recorder(settings))
+    journal = Journal(
+        settings, recorder=open_recorder(settings, created=created, seed=" ".join(seeds))
+    )
+    journal.begin_run(created)
     try:
         with Emulator(settings, journal) as emulator:
             yield journal, emulator

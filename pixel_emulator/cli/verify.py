@@ -3,24 +3,30 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from heapq import merge
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from pixel_emulator import files
-from pixel_emulator.cli.decode import FORMATS, one_of
-from pixel_emulator.cli.run import load_scenarios
-from pixel_emulator.cli.terminal import show, wants_colour, width
-from pixel_emulator.core import json_text
+from pixel_emulator.cli.decode import one_of
+from pixel_emulator.cli.lets import Lets, read_lets
+from pixel_emulator.cli.reports import (
+    FORMATS,
+    Reports,
+    check_reports,
+    for_terminal,
+    write_reports,
+)
+from pixel_emulator.cli.terminal import show
 from pixel_emulator.core.calls import Evidence
 from pixel_emulator.core.mistakes import InputError, Location, Mistake
 from pixel_emulator.core.problems.duplicates import SeenMessages
 from pixel_emulator.core.recordings.recording import Recording
 from pixel_emulator.core.recordings.redaction import redact
-from pixel_emulator.core.reports.json_report import as_json
-from pixel_emulator.core.reports.text import text as report_text
 from pixel_emulator.core.verdicts.verify import verify as judge
+from pixel_emulator.scenario_files import load_scenarios
 
 
 def verify(
@@ -32,15 +38,20 @@ def verify(
     allow_open: Annotated[
         bool, typer.Option("--allow-open", help="Accept a recording without an end.")
     ] = False,
-    output: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+    let: Lets = None,
+    report: Reports = None,
+    output: Annotated[str, typer.Option("--format", help="text, json or junit.")] = "text",
 ) -> int:
     """Assert recordings against scenarios; several recordings count as one run.
 
     Exit code: 0 met, 1 unmet, 2 a mistake in a file, 3 incomplete evidence.
     """
     one_of("--format", output, FORMATS)
+    check_reports(report, paths)
     recordings = [path for path in paths if files.is_recording(path)]
-    scenarios = load_scenarios(path for path in paths if path not in recordings)
+    scenarios = load_scenarios(
+        (path for path in paths if path not in recordings), given=read_lets(let)
+    )
     if not scenarios or not recordings:
         missing = "scenario" if recordings else "recording"
         raise InputError(
@@ -49,10 +60,9 @@ def verify(
     found = [files.read_recording(path) for path in recordings]
     _refuse_repeats(found)
     verdict = judge(scenarios, union([each.evidence(allow_open=allow_open) for each in found]))
-    if output == "json":
-        sys.stdout.write(json_text.write(as_json(verdict), indent=2) + "\n")
-    else:
-        show(report_text(verdict, width=width(), colour=wants_colour(sys.stdout)).rstrip("\n"))
+    write_reports(report, verdict)
+    text = for_terminal(verdict, sys.stdout) if output == "text" else FORMATS[output](verdict)
+    show(text.rstrip("\n"))
     return verdict.exit_code
 
 
@@ -65,12 +75,12 @@ def union(evidences: Sequence[Evidence]) -> Evidence:
     if len(evidences) == 1:
         return evidences[0]
     masked = any(each.masked for each in evidences)
-    hits = [
-        redact(hit) if masked and not each.masked else hit
+    parts = [
+        tuple(map(redact, each.hits)) if masked and not each.masked else each.hits
         for each in evidences
-        for hit in each.hits
     ]
-    hits.sort(key=lambda hit: hit.time)
+    # Not sorted: with `given.clock` the times of one recording may well go back.
+    hits = list(merge(*parts, key=lambda hit: hit.time))
     seen = SeenMessages()
     for index, hit in enumerate(hits):
         outcome, problems = seen.judge(hit.call, hit.outcome, hit.problems)
@@ -80,6 +90,7 @@ def union(evidences: Sequence[Evidence]) -> Evidence:
         connections=sum(each.connections for each in evidences),
         gaps=tuple(gap for each in evidences for gap in each.gaps),
         masked=masked,
+        acted={title: time for each in evidences for title, time in each.acted.items()},
     )
 
 

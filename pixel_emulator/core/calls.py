@@ -1,7 +1,7 @@
 """The nouns: what crossed the wire, what it said, and what would become of it."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from urllib.parse import quote_from_bytes
@@ -219,13 +219,15 @@ class Evidence:
     `connections` counts the client connections that reached the emulator. `gaps` are sentences,
     one for each reason why calls may be missing (a torn file, a recording without an end, a
     client that refused our CA); with any of them no scenario passes. `masked` says that write
-    keys stand masked in the hits.
+    keys stand masked in the hits. `acted` holds, by the title of a step, when what it does was
+    done.
     """
 
     hits: tuple[Hit, ...]
     connections: int = 0
     gaps: tuple[str, ...] = ()
     masked: bool = False
+    acted: Mapping[str, datetime] = field(default_factory=dict)
 
 
 def path_text(steps: Iterable[str | int]) -> str:

@@ -1,28 +1,37 @@
 """Opening a mail without a browser: its images are fetched, as far as they are pixels."""
 
-import ssl
-from collections.abc import Iterable
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
 
+from pixel_emulator.core.scenarios.clients import Ask, Fetch
 from pixel_emulator.email.message import read
 from pixel_emulator.email.pixels import find_pixels
 from pixel_emulator.email.render import RenderResult
+from pixel_emulator.http_client import HttpClient
 
 BUILT_IN = "built-in fetch of the images"
 
-_HEADERS = {"User-Agent": f"pixel-emulator ({BUILT_IN})", "Accept": "image/*"}
+PLAIN = (Ask(Fetch.OPEN, (("User-Agent", f"pixel-emulator ({BUILT_IN})"), ("Accept", "image/*"))),)
+"""How an image is asked for where no mail client is named."""
+
 _IMAGES = frozenset({"img src", "input src"})
 
 
 def fetch_images(
-    file: Path, *, hosts: Iterable[str], proxy: str, ca: Path, timeout: float = 30.0
+    file: Path,
+    *,
+    hosts: Iterable[str],
+    proxy: str,
+    ca: Path,
+    asks: Sequence[Ask] = PLAIN,
+    timeout: float = 30.0,
 ) -> RenderResult:
     """Ask through `proxy` for each pixel at `hosts` that stands in an `<img src>` of the file.
 
-    For machines without a browser: what CSS, `srcset` or frames name is left out, and so are
-    custom domains, which are not emulated. `timeout` is in seconds, for each of the images.
+    `asks` are the requests with which a client gets one image; all images are asked for in the
+    first way before the second begins. For machines without a browser, and for models of mail
+    clients: what CSS, `srcset` or frames name is left out, and so are custom domains, which are
+    not emulated. `timeout` is in seconds, for each of the images.
     """
     try:
         content = read(file.name, file.read_bytes())
@@ -30,32 +39,17 @@ def fetch_images(
         return RenderResult(f"{file} cannot be read: {error}")
     if not content.parts:
         return RenderResult(f"{file}: {content.reason}")
-    trust = ssl.create_default_context(cafile=ca)
     errors = []
-    for pixel in find_pixels(content.shown, hosts=hosts):
-        if pixel.requested and pixel.where in _IMAGES and not pixel.custom_domain:
-            try:
-                _fetch(pixel.url, proxy, trust, timeout)
-            except (OSError, HTTPException) as error:
-                errors.append(f"{file}: {pixel.url[:80]} could not be fetched: {error}")
+    urls = [
+        pixel.url
+        for pixel in find_pixels(content.shown, hosts=hosts)
+        if pixel.requested and pixel.where in _IMAGES and not pixel.custom_domain
+    ]
+    with HttpClient(proxy=proxy, ca=ca, timeout=timeout) as client:
+        for ask in asks:
+            for url in urls:
+                try:
+                    client.ask(url, ask.headers, method=ask.method)
+                except OSError as error:
+                    errors.append(f"{file}: {url[:80]} could not be fetched: {error}")
     return RenderResult("; ".join(errors))
-
-
-def _fetch(url: str, proxy: str, trust: ssl.SSLContext, timeout: float) -> None:
-    # Not urllib: it asks NO_PROXY, and would then ask Segment itself.
-    parts, through = urlsplit(url), urlsplit(proxy)
-    connection: HTTPConnection
-    if parts.scheme == "https":
-        connection = HTTPSConnection(
-            through.hostname or "", through.port, timeout=timeout, context=trust
-        )
-        connection.set_tunnel(parts.hostname or "", parts.port or 443)
-        target = url.removeprefix(f"https://{parts.netloc}")
-    else:
-        connection = HTTPConnection(through.hostname or "", through.port, timeout=timeout)
-        target = url
-    try:
-        connection.request("GET", target, headers=_HEADERS)
-        connection.getresponse().read()
-    finally:
-        connection.close()

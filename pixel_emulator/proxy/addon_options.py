@@ -10,11 +10,11 @@ from mitmproxy.proxy import mode_specs
 
 from pixel_emulator.config import Settings, settings
 from pixel_emulator.core.mistakes import InputError, likely
-from pixel_emulator.files import open_recorder
 from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.addon import FailureHandler, PixelEmulator
 from pixel_emulator.proxy.content_view import SegmentPixel
 from pixel_emulator.proxy.hosts import is_loopback
+from pixel_emulator.recorder import open_recorder
 
 PREFIX = "pixel_"
 _THEIRS = {"host", "port"}  # mitmproxy says these with listen_host, listen_port and mode

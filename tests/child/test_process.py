@@ -133,3 +133,35 @@ def _until(fd: int, text: bytes) -> bytes:
     while text not in seen:
         seen += os.read(fd, 1024)
     return seen
+
+
+# -- apart: its output is kept, and it has no terminal ---------------------------------------
+
+
+def test_what_a_command_prints_goes_to_the_output_in_its_order(tmp_path):
+    with (tmp_path / "output").open("w+b") as output:
+        run_child(["sh", "-c", "echo out; echo err >&2; cat"], os.environ, output=output)
+    assert (tmp_path / "output").read_text() == "out\nerr\n"
+
+
+@pytest.mark.parametrize(("name", "asked"), [("SIGTERM", True), ("SIGUSR1", False)])
+def test_a_signal_reaches_all_processes_and_is_told(tmp_path, name, asked):
+    """The shell ignores it; what it has started hears of it all the same."""
+    number = signal.Signals[name]
+    script = (
+        "import os, signal\n"
+        f"signal.signal({number}, lambda *_: os._exit(5))\n"
+        "signal.alarm(30)\n"
+        f"os.kill({os.getpid()}, {number})\n"
+        "while True: signal.pause()\n"
+    )
+    (tmp_path / "child.py").write_text(script)
+    shell = f"trap '' {name[3:]}; {sys.executable} {tmp_path / 'child.py'}; exit $?"
+    with (tmp_path / "output").open("w+b") as output:
+        end = run_child(["sh", "-c", shell], os.environ, output=output)
+    assert end.code == 5
+    assert end.asked == (number if asked else None)
+
+
+def test_a_signal_that_did_not_come_is_not_told():
+    assert run_child(python("pass"), os.environ).asked is None

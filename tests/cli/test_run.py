@@ -1,7 +1,9 @@
 """`run`: the command's pixels, the verdict, and whose exit code counts."""
 
 import contextlib
+import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -121,7 +123,7 @@ def test_the_verdict_is_the_exit_code(runs, payload, scenario, code):
 def test_a_client_that_does_not_trust_our_ca_is_incomplete_evidence(runs):
     untrusting = get(GOOD)
     untrusting[1:1] = ["--cacert", "/etc/ssl/certs/ca-certificates.crt"]
-    done = runs(OPENED, untrusting)
+    done = runs(f"within: 0s\n{OPENED}", untrusting)
     assert done.returncode == 3
     said = " ".join(done.stderr.split())
     assert "0 calls, 1 TLS handshake for api.segment.io refused by the client" in said
@@ -151,7 +153,10 @@ def test_the_verdict_on_a_mail_that_a_browser_renders(runs, tmp_path, payload, t
     mail.write_text(f'<p>Hello</p><img src="{get(payload)[-1]}" alt="">')
     flags = f'--headless --no-sandbox --dump-dom --proxy-server="$PIXEL_EMULATOR_PROXY" {trust}'
     line = f'exec "$0" {flags} --user-data-dir="$1" "$2"'
-    done = runs(OPENED, ["sh", "-c", line, CHROMIUM, str(tmp_path / "profile"), mail.as_uri()])
+    done = runs(
+        f"within: 0s\n{OPENED}",
+        ["sh", "-c", line, CHROMIUM, str(tmp_path / "profile"), mail.as_uri()],
+    )
     assert done.returncode == code, done.stderr
     assert "Hello" in done.stdout
 
@@ -256,11 +261,11 @@ os._exit(0)
 
 
 @needs_curl
-def test_with_wait_a_process_that_outlives_the_command_is_heard(runs, tmp_path):
+def test_a_process_that_outlives_the_command_is_heard(runs, tmp_path):
     os.mkfifo(tmp_path / "go")
     later = 'read line < go; exec "$@"'
     leaving = ["sh", "-c", f"sh -c '{later}' sh \"$@\" & (echo > go) &", "sh", *get(GOOD)]
-    done = runs(OPENED, leaving, "--wait", "60")
+    done = runs(f"within: 60s\n{OPENED}", leaving)
     assert done.returncode == 0, done.stderr
 
 
@@ -308,8 +313,8 @@ def test_a_terminated_run_forwards_the_signal_and_removes_its_temporary_files(te
 
 
 def test_a_run_that_is_terminated_while_it_waits_ends_cleanly(temporary, tmp_path):
-    (tmp_path / "scenario.yaml").write_text(OPENED)
-    options = ["--scenario", str(tmp_path / "scenario.yaml"), "--wait", "600"]
+    (tmp_path / "scenario.yaml").write_text(f"within: 600s\n{OPENED}")
+    options = ["--scenario", str(tmp_path / "scenario.yaml")]
     with subprocess.Popen(
         program(*options, "--", *python("print('done')")),
         env=os.environ | {"TMPDIR": str(temporary)},
@@ -325,3 +330,188 @@ def test_a_run_that_is_terminated_while_it_waits_ends_cleanly(temporary, tmp_pat
                 process.wait(timeout=1)
     assert process.returncode == 143
     assert list(temporary.iterdir()) == []
+
+
+# -- scenarios that act ---------------------------------------------------------------------
+
+SEND = "do: {send: {track: Email Opened, userId: user_1}}\n"
+ACTING = SEND + OPENED
+
+
+@pytest.fixture
+def acts(tmp_path: Path, temporary: Path) -> Runner:
+    """Runs `pixel-emulator run` with scenarios alone; the first argument is their text."""
+
+    def run(scenario: str, *options: str) -> subprocess.CompletedProcess[str]:
+        (tmp_path / "scenario.yaml").write_text(scenario)
+        return subprocess.run(
+            program("--scenario", "scenario.yaml", *options),
+            check=False,
+            cwd=tmp_path,
+            env=os.environ | {"TMPDIR": str(temporary)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "said"),
+    [
+        (ACTING, 0, "1 of 1 expectation met"),
+        (f"within: 0s\n{SEND}expect: [{{track: X}}]", 1, "exit code 1: a scenario is not met"),
+        (f"do: {{run: exit 7}}\n{OPENED}", 7, "exit code 7: it is that of `exit 7`"),
+        (f"do: {{run: exit 2}}\n{OPENED}", 2, "exit code 2: it is that of `exit 2`"),
+        (f"do: {{run: echo broken; exit 7}}\n{OPENED}", 7, "broken"),
+        ("do: {wait: 1ms}\nexpect: []\n", 3, "exit code 3: the evidence is incomplete"),
+        ("do: {run: exit 7}\nexpect: []\n", 3, "exit code 3: the evidence is incomplete"),
+    ],
+)
+def test_a_scenario_that_acts_needs_no_command(acts, text, code, said):
+    done = acts(text)
+    assert done.returncode == code, done.stderr
+    assert said in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "command", "words"),
+    [
+        (ACTING, ["--", "true"], "acts by itself (`do`), so it takes no command"),
+        (OPENED, [], "does nothing by itself: give a command behind `--`"),
+        (f"do: {{open: gone.html}}\n{OPENED}", [], "gone.html: cannot read this file"),
+        (f"do: {{replay: gone.yaml}}\n{OPENED}", [], "gone.yaml: cannot read this file"),
+        (f"client: gmial\n{ACTING}", [], 'did you mean "gmail"'),
+    ],
+)
+def test_who_acts_is_settled_before_anything_starts(acts, text, command, words):
+    done = acts(text, *command)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "scenario.yaml:" in done.stderr
+
+
+def test_without_a_command_and_without_a_scenario_there_is_nothing_to_run(run_cli):
+    code, _, err = run_cli("run")
+    assert code == 2
+    assert "give a command behind `--`, or a --scenario that has a `do`" in err
+
+
+def test_one_run_has_one_clock(run_cli, tmp_path):
+    arguments = []
+    for year in (2030, 2031):
+        file = tmp_path / f"{year}.yaml"
+        file.write_text(f"given: {{clock: '{year}-01-31T12:00:00Z'}}\n{OPENED}")
+        arguments += ["--scenario", file]
+    code, _, err = run_cli("run", *arguments, "--", "true")
+    assert code == 2
+    assert "several clocks" in err
+
+
+def test_a_value_is_given_to_a_variable(acts):
+    text = "let: [n]\ndo: {send: {track: E, userId: u, properties: {n: $n}}}\n"
+    wanted = text + "expect: [{track: E, properties: {n: 7}}]\nwithin: 0s\n"
+    assert acts(wanted, "--let", "n=7").returncode == 0
+    assert acts(wanted, "--let", "n='7'").returncode == 1
+    assert acts(wanted, "--let", "m=7").returncode == 2
+
+
+@needs_curl
+def test_a_command_is_waited_for_as_its_scenarios_say(runs, tmp_path):
+    """The call that is too many comes when the command has ended; it ends the wait at once."""
+    os.mkfifo(tmp_path / "go")
+    later = 'read line < go; exec "$@"'
+    line = f'"$@"; sh -c \'{later}\' sh "$@" & (echo > go) &'
+    done = runs(f"quiet: 100s\n{OPENED}", ["sh", "-c", line, "sh", *get(GOOD)])
+    assert done.returncode == 1, done.stderr
+    assert "2 calls seen" in done.stderr
+
+
+@needs_curl
+def test_a_command_leaves_in_the_recording_when_it_had_ended(runs, tmp_path):
+    runs(OPENED, get(GOOD), "--record", "out.yaml")
+    evidence = read_recording(tmp_path / "out.yaml").evidence()
+    assert [hit.step for hit in evidence.hits] == [""]
+    assert len(evidence.acted) == 1
+
+
+def test_the_verdict_is_written_where_it_was_asked_for(acts, tmp_path):
+    reports = ["out.xml", "out.json", "out.txt"]
+    options = [part for name in reports for part in ("--report", name)]
+    assert acts(ACTING, *options).returncode == 0
+    assert "<testsuite" in (tmp_path / "out.xml").read_text()
+    assert json.loads((tmp_path / "out.json").read_text())["status"] == "met"
+    assert (tmp_path / "out.txt").read_text().startswith("PASS")
+
+
+@pytest.mark.parametrize("report", ["out.html", "out", "gone/out.xml", "scenario.json", "out.yaml"])
+def test_a_report_that_cannot_be_written_is_found_before_anything_starts(tmp_path, report):
+    scenario = tmp_path / "scenario.json"
+    scenario.write_text('{"do": {"run": "touch started"}, "expect": []}')
+    command = program("--scenario", "scenario.json", "--report", report)
+    done = subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, timeout=120)
+    assert done.returncode == 2
+    assert f"--report {report}".encode() in done.stderr
+    assert not (tmp_path / "started").exists()
+
+
+def test_a_seed_and_a_clock_make_the_head_of_a_recording_repeatable(acts, tmp_path):
+    text = f"given: {{seed: 7, clock: '2031-01-31T12:00:00Z'}}\n{ACTING}"
+    texts = set()
+    for name in ("a.yaml", "b.yaml"):
+        assert acts(text, "--record", name).returncode == 0
+        text_of_all, end, _ = (tmp_path / name).read_text().partition("end:")
+        assert end
+        texts.add(text_of_all)
+    assert len(texts) == 1
+
+
+def test_ctrl_c_in_a_step_ends_the_step_and_the_run(temporary, tmp_path):
+    script = "import signal; open('go', 'w').close(); signal.pause()"
+    (tmp_path / "wait.py").write_text(script)
+    os.mkfifo(tmp_path / "go")
+    (tmp_path / "scenario.yaml").write_text(
+        f"do: [{{run: {sys.executable} wait.py}}, {{run: touch second}}]\n{OPENED}"
+    )
+    with subprocess.Popen(
+        program("--scenario", "scenario.yaml", "--record", "out.yaml"),
+        cwd=tmp_path,
+        env=os.environ | {"TMPDIR": str(temporary)},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        (tmp_path / "go").read_text()  # it runs
+        process.send_signal(signal.SIGINT)
+        _, messages = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "exit code 130: ended by signal 2 (Interrupt)" in messages
+    assert "Traceback" not in messages
+    assert not (tmp_path / "second").exists()
+    assert read_recording(tmp_path / "out.yaml").end is not None
+    assert list(temporary.iterdir()) == []
+
+
+@needs_curl
+def test_killed_in_a_step_it_leaves_the_marked_calls(temporary, tmp_path, run_cli):
+    (tmp_path / "do.sh").write_text(f"{shlex.join(get(GOOD))}; echo > went; exec sleep 600\n")
+    os.mkfifo(tmp_path / "went")
+    text = "steps: [{name: opening, do: {run: sh do.sh}, expect: [{track: Email Opened}]}]"
+    (tmp_path / "scenario.yaml").write_text(text)
+    with subprocess.Popen(
+        program("--scenario", "scenario.yaml", "--record", "out.yaml"),
+        cwd=tmp_path,
+        env=os.environ | {"TMPDIR": str(temporary)},
+        start_new_session=True,
+    ) as process:
+        (tmp_path / "went").read_text()
+        process.kill()
+    found = read_recording(tmp_path / "out.yaml")
+    assert [hit.step for hit in found.hits] == [
+        "scenario.yaml \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} opening"
+    ]
+    files = tmp_path / "scenario.yaml", tmp_path / "out.yaml"
+    assert run_cli("verify", *files)[0] == 3
+    assert run_cli("verify", "--allow-open", *files)[0] == 0

@@ -219,3 +219,107 @@ def test_a_dead_emulator_is_forgotten(tmp_path, monkeypatch, serve):
         running(served.port)
     with pytest.raises(InputError, match="no emulator"):
         running(served.port)
+
+
+# -- scenarios ------------------------------------------------------------------------------
+
+OPENED = "expect: [{track: Email Opened}]\n"
+
+
+class Watching(Served):
+    """A running `serve` whose words can be waited for."""
+
+    def until(self, words: str) -> str:
+        """What it says up to a line that holds these words."""
+        assert self.process.stderr
+        said = ""
+        for line in self.process.stderr:
+            said += line
+            if words in line:
+                return said
+        raise AssertionError(said)
+
+
+@pytest.fixture
+def watch(tmp_path: Path) -> Iterator[Callable[..., Watching]]:
+    """Serves `scenario.yaml`, with this text."""
+    started: list[Watching] = []
+    (tmp_path / "temporary").mkdir()
+
+    def start(text: str, *arguments: str) -> Watching:
+        (tmp_path / "scenario.yaml").write_text(text)
+        scenario = ("--scenario", str(tmp_path / "scenario.yaml"))
+        started.append(Watching(*scenario, *arguments, temporary=tmp_path / "temporary"))
+        return started[-1]
+
+    yield start
+    for each in started:
+        if each.process.poll() is None:
+            each.end(signal.SIGKILL)
+
+
+def test_it_says_when_scenarios_are_met_and_when_they_can_no_longer_be(watch):
+    served = watch(OPENED)
+    served.until("scenarios: not yet met, after 0 calls")
+    served.hit()
+    served.until("scenarios: met, after 1 call")
+    served.hit()
+    served.until("scenarios: can no longer be met, after 2 calls")
+    code, _, err = served.end()
+    assert code == 1
+    assert "FAIL" in err
+    assert "2 calls: 2 delivered" in err
+
+
+@pytest.mark.parametrize(
+    ("text", "calls", "code"),
+    [
+        (OPENED, 1, 0),
+        (OPENED, 0, 1),
+        ("expect: []\n", 0, 3),
+        ("let: [event]\nexpect: [{track: $event}]\n", 1, 0),
+    ],
+)
+def test_the_verdict_at_the_end_is_the_exit_code(watch, tmp_path, text, calls, code):
+    let = ("--let", "event=Email Opened") if "$event" in text else ()
+    served = watch(text, *let, "--report", str(tmp_path / "out.xml"))
+    for _ in range(calls):
+        served.hit()
+    assert served.end()[0] == code
+    assert "<testsuite" in (tmp_path / "out.xml").read_text()
+
+
+def test_a_file_that_changes_is_read_again_and_judges_the_calls_so_far(watch, tmp_path):
+    served = watch("expect: [{track: Other}]\n", "--record", str(tmp_path / "out.yaml"))
+    served.hit()
+    served.until("scenarios: can no longer be met, after 1 call")
+    (tmp_path / "scenario.yaml").write_text(OPENED)
+    served.until("scenarios read again")
+    served.until("scenarios: met, after 1 call")
+    assert served.end()[0] == 0
+    assert len(read_recording(tmp_path / "out.yaml").hits) == 1
+
+
+def test_with_a_mistake_the_last_good_file_stays_in_force(watch, tmp_path):
+    served = watch(OPENED)
+    served.until("not yet met")
+    (tmp_path / "scenario.yaml").write_text("expect: [\n")
+    said = served.until("stay as they last were without a mistake")
+    assert "scenario.yaml:2" in said
+    served.hit()
+    served.until("scenarios: met, after 1 call")
+    assert served.end()[0] == 0
+
+
+def test_what_a_scenario_does_is_not_done_here(watch):
+    served = watch(f"do: {{run: exit 1}}\n{OPENED}")
+    served.until("what its `do` says is not done here")
+    served.hit()
+    assert served.end()[0] == 0
+
+
+def test_a_scenario_with_a_mistake_is_no_beginning(run_cli, tmp_path):
+    (tmp_path / "scenario.yaml").write_text("expect: [\n")
+    code, out, err = run_cli("serve", "--port", "0", "--scenario", tmp_path / "scenario.yaml")
+    assert (code, out) == (2, "")
+    assert "scenario.yaml:2" in err

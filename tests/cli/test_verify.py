@@ -10,8 +10,8 @@ import pytest
 from pixel_emulator.config import Settings
 from pixel_emulator.core.calls import CallType
 from pixel_emulator.core.endpoint.pixel import encode, request_of
-from pixel_emulator.files import open_recorder
 from pixel_emulator.journal import Journal
+from pixel_emulator.recorder import open_recorder
 
 KEY = "wk_test_0000000000000000"
 START = datetime(2030, 1, 31, 9, 0, tzinfo=UTC)
@@ -168,7 +168,7 @@ def test_the_same_recording_gives_the_same_report(run_cli, record, scenario):
         ("expect:\n  - trak: A\n", 'did you mean "track"'),
         ("expect:\n  - track: 404\n", "quote"),
         ("expect: [\n", "scenario.yaml:"),
-        ("expect:\n  - track: A\n    userId: $user\n", "not supported"),
+        ("expect:\n  - track: A\n    userId: $user\n", "no variable"),
     ],
 )
 def test_a_mistake_in_a_scenario_has_its_place(run_cli, record, scenario, text, words):
@@ -205,3 +205,53 @@ def test_it_never_imports_mitmproxy(record, scenario):
         [sys.executable, "-c", script, "verify", *files], capture_output=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_value_is_given_to_a_variable(run_cli, record, scenario):
+    files = scenario("let: [user]\nexpect: [{track: E, userId: $user}]\n"), record("o.yaml", "E")
+    assert run_cli("verify", *files)[0] == 0
+    assert run_cli("verify", "--let", "user=user_1", *files)[0] == 0
+    assert run_cli("verify", "--let", "user=user_2", *files)[0] == 1
+    code, _, err = run_cli("verify", "--let", "usr=user_1", *files)
+    assert code == 2
+    assert 'did you mean "user"' in err
+
+
+def test_junit_says_the_same(run_cli, record, scenario):
+    code, out, _ = run_cli("verify", "--format", "junit", scenario(OPENED), record("o.yaml"))
+    assert code == 1
+    assert out.startswith("<?xml")
+    assert "<failure" in out
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"), [("r.xml", "<?xml"), ("r.json", "{"), ("r.txt", "FAIL")]
+)
+def test_a_report_is_written_beside_what_is_shown(
+    run_cli, record, scenario, tmp_path, name, begins
+):
+    report = tmp_path / name
+    files = scenario(OPENED), record("o.yaml")
+    code, out, _ = run_cli("verify", *files, "--report", report)
+    assert (code, out[:4]) == (1, "FAIL")
+    assert report.read_text().startswith(begins)
+
+
+def test_a_report_never_takes_the_place_of_a_file_that_is_read(run_cli, record, scenario):
+    wanted = scenario('{"expect": []}', "scenario.json")
+    code, _, err = run_cli("verify", wanted, record("o.yaml"), "--report", wanted)
+    assert code == 2
+    assert "one of the files to be read" in err
+    assert wanted.read_text() == '{"expect": []}'
+
+
+def test_calls_of_one_recording_keep_their_order_whatever_their_times(run_cli, record, scenario):
+    """With `given.clock` they may go back."""
+    wanted = scenario("order: listed\nexpect: [{track: A}, {track: B}, {track: C}]\n")
+    first = record("a.yaml", "A", minute=5)
+    text = first.read_text()
+    second = record("b.yaml", "B", "C", minute=9)
+    back = second.read_text().replace("09:09:01", "09:08:01")
+    second.write_text(back)
+    assert text != back
+    assert run_cli("verify", wanted, first, second)[0] == 0

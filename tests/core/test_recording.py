@@ -12,7 +12,7 @@ from pixel_emulator.core.mistakes import Document, InputError
 from pixel_emulator.core.recordings import recording
 from pixel_emulator.core.recordings.entry import entry, read_hit
 from pixel_emulator.core.recordings.fields import Field
-from pixel_emulator.core.recordings.recording import Head, Redaction
+from pixel_emulator.core.recordings.recording import End, Head, Redaction
 from pixel_emulator.core.recordings.redaction import redact
 from pixel_emulator.documents import parse_document
 from tests.hits import hit
@@ -61,6 +61,12 @@ def test_an_entry_begins_with_seq_and_ends_with_the_digest():
     assert list(data["request"]) == ["method", "url", "http", "client", "headers", "status"]
 
 
+def test_an_entry_says_behind_its_time_in_which_step_it_arrived():
+    data: Any = entry(recorded(step="mail.yaml : 1"))
+    assert list(data)[:3] == ["seq", "time", "step"]
+    assert data["step"] == "mail.yaml : 1"
+
+
 def deep(levels):
     value: Any = 1
     for _ in range(levels):
@@ -74,6 +80,7 @@ def deep(levels):
         {},
         {"source": "email-prod", "status": 405, "outcome": Outcome.DUPLICATE},
         {"call": None, "outcome": Outcome.UNHANDLED},
+        {"step": "mail.yaml : the mail is opened"},
         {"call": Call(type=CallType.PAGE, form=Form.FLAT, payload={})},
         {"call": Call(type=CallType.PAGE, form=Form.BASE64, payload=None)},
         {"call": Call(type=CallType.PAGE, form=Form.JSON, payload={"a": deep(98)})},
@@ -132,6 +139,7 @@ def test_bytes_that_no_url_holds_are_read_back_percent_encoded():
         ({"payload": []}, "payload", "must be a map, but is of type array"),
         ({"payload": "{"}, "payload", "is not JSON"),
         ({"padded": "no"}, "padded", "must be true or false"),
+        ({"step": 1}, "step", "must be text"),
         ({"problems": {}}, "problems", "must be a list"),
         ({"problems": [{}]}, "problems[0].code", "is missing"),
         ({"request": None}, "request", "must be a map, but is missing"),
@@ -158,8 +166,10 @@ def test_a_recording_has_its_head_hits_and_end():
 
 
 def test_the_connections_come_last_so_that_a_torn_end_lacks_them():
-    data: Any = recording.ending({"connections": 1, "calls": 2, "gaps": []})
-    assert list(data["end"]) == ["calls", "gaps", "connections"]
+    acted = {"a step": datetime(2030, 1, 31, 9, tzinfo=UTC)}
+    end: Any = recording.ending(End(calls=2, connections=1, gaps=("g",), acted=acted))["end"]
+    assert list(end) == ["calls", "steps", "gaps", "connections"]
+    assert end["steps"] == [{"title": "a step", "acted": "2030-01-31T09:00:00.000Z"}]
 
 
 END = {"calls": 2, "connections": 3}
@@ -259,6 +269,14 @@ def test_an_open_recording_may_be_allowed_and_a_torn_one_may_not(hits, torn, com
     assert (found.evidence(allow_open=True).gaps == ()) is complete
 
 
+def test_evidence_says_when_each_step_had_acted():
+    steps = [{"title": "a", "acted": "2030-01-31T09:00:00.000Z"}]
+    found = parsed(recorded(1), end=END | {"steps": steps}).evidence()
+    assert found.acted == {"a": datetime(2030, 1, 31, 9, tzinfo=UTC)}
+    assert parsed(recorded(1), end=END).evidence().acted == {}
+    assert parsed(recorded(1)).evidence().acted == {}
+
+
 def test_evidence_counts_connections_and_says_what_is_masked():
     assert parsed(recorded(1), end=END).evidence().connections == 3
     assert parsed(recorded(1)).evidence().connections == 1
@@ -285,6 +303,10 @@ def test_evidence_counts_connections_and_says_what_is_masked():
         ({**recording.opening(HEAD), "calls": [], "redaction": "all"}, '"all" is none of'),
         ({**recording.opening(HEAD), "calls": [], "end": []}, "end: must be a map"),
         ({**recording.opening(HEAD), "calls": [1], "end": END}, "calls[0]: must be a map"),
+        (
+            {**recording.opening(HEAD), "calls": [], "end": END | {"steps": [{"title": "a"}]}},
+            "end.steps[0].acted: must be a time",
+        ),
     ],
 )
 def test_what_is_no_recording_is_refused(data, message):

@@ -31,9 +31,10 @@ from pixel_emulator.core.mistakes import InputError
 from pixel_emulator.core.problems.rules import RULES
 from pixel_emulator.core.recordings.entry import entry
 from pixel_emulator.core.recordings.masking import hide, mask
-from pixel_emulator.core.recordings.recording import Head, Redaction
+from pixel_emulator.core.recordings.recording import End, Head, Redaction
 from pixel_emulator.core.recordings.redaction import redact
-from pixel_emulator.files import Recorder, read_recording
+from pixel_emulator.files import read_recording
+from pixel_emulator.recorder import Recorder
 from tests.hits import hit, judged
 
 HEAD = Head(
@@ -78,12 +79,13 @@ PROBLEMS = st.builds(
     TEXTS,
     st.sampled_from(RuleSource),
 )
+TIMES = st.integers(0, 10**12).map(
+    lambda ms: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
+)
 HITS = st.builds(
     Hit,
     seq=st.just(1),
-    time=st.integers(0, 10**12).map(
-        lambda ms: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
-    ),
+    time=TIMES,
     request=st.builds(
         PixelRequest,
         target=TARGETS.map(lambda text: b"/" + text.encode()),
@@ -98,6 +100,7 @@ HITS = st.builds(
     problems=st.lists(PROBLEMS, max_size=2).map(tuple),
     source=st.none() | TEXTS,
     digest=st.just("0a" * 32),
+    step=TEXTS,
 )
 
 
@@ -106,22 +109,36 @@ def path(tmp_path_factory):
     return tmp_path_factory.mktemp("laws") / "out.yaml"
 
 
-@given(hits=st.lists(HITS, max_size=3))
-def test_a_recording_survives_its_file(path, hits):
+ENDS = st.builds(
+    End,
+    calls=st.integers(0, 9),
+    connections=st.integers(0, 9),
+    gaps=st.lists(TEXTS, max_size=2).map(tuple),
+    acted=st.dictionaries(TEXTS, TIMES, max_size=2),
+)
+
+
+@given(hits=st.lists(HITS, max_size=3), end=ENDS)
+def test_a_recording_survives_its_file(path, hits, end):
     recorder = Recorder(path, HEAD)
     for each in hits:
         recorder.append(each)
-    recorder.close({"calls": len(hits), "connections": 1})
+    recorder.close(end)
     found = read_recording(path)
     assert found.hits == tuple(hits)
-    assert found.end is not None
+    assert found.end == end
     assert not found.torn
 
 
 # -- cuts -----------------------------------------------------------------------------------
 
+STEP = "mail.yaml : the mail is opened"
 CUT_HITS = [
-    replace(hit(1, "page", {"name": "Grüße: 😀 # z", "a.b": {"c": [1.5, []]}}), digest="1b" * 32),
+    replace(
+        hit(1, "page", {"name": "Grüße: 😀 # z", "a.b": {"c": [1.5, []]}}),
+        digest="1b" * 32,
+        step=STEP,
+    ),
     replace(judged(2, PixelRequest(target=b"/v1/t", method="POST")), digest="2c" * 32),
 ]
 SURROGATE = replace(hit(1, "page", {"name": "\ud800"}), digest="3d" * 32)
@@ -131,7 +148,8 @@ def written(path, hits):
     recorder = Recorder(path, HEAD)
     for each in hits:
         recorder.append(each)
-    recorder.close({"calls": len(hits), "connections": 12, "gaps": ["a gap"]})
+    acted = {STEP: datetime(2030, 1, 31, 9, tzinfo=UTC)}
+    recorder.close(End(calls=len(hits), connections=12, gaps=("a gap",), acted=acted))
     return path.read_bytes(), read_recording(path).hits
 
 
@@ -149,12 +167,13 @@ def check_cut(path, whole, at, hits):
     """An entry is complete from the last character of its digest on."""
     begin = whole.index(b"calls:\n") + len(b"calls:")
     borders = [begin, *(each.end() for each in re.finditer(rb"digest: sha256:\w{64}", whole))]
-    path.write_bytes(whole[:at])
+    cut = path.with_name("cut.yaml")
+    cut.write_bytes(whole[:at])
     if at < begin:
         with pytest.raises(InputError):
-            read_recording(path)
+            read_recording(cut)
         return
-    found = read_recording(path)
+    found = read_recording(cut)
     assert found.hits == hits[: sum(border <= at for border in borders) - 1]
     assert found.end is None
     assert found.evidence().gaps
@@ -309,7 +328,7 @@ def test_no_write_key_is_left_decoded_or_not(path, payload, random, extra):
     )
     recorder = Recorder(path, replace(HEAD, redaction=Redaction.WRITE_KEYS))
     recorder.append(replace(judged(1, request), digest="0a" * 32))
-    recorder.close({"calls": 1, "connections": 1})
+    recorder.close(End(calls=1, connections=1))
     text = path.read_text(encoding="utf-8")
     decoded = [unquote(text), repr(read_recording(path).hits)]
     for run in re.findall(r"[A-Za-z0-9+/_-]{12,}", unquote(text)):

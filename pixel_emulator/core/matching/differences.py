@@ -1,16 +1,26 @@
-"""One expected value against one actual value: the paths that differ, with both types."""
+"""One wanted value against one actual value: the paths that differ, with both types."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import cast
 
-from pixel_emulator.core import json_text
-from pixel_emulator.core.calls import JSON, path_text
+from pixel_emulator.core.calls import Steps, path_text
+from pixel_emulator.core.matching.hints import hint
 from pixel_emulator.core.matching.values import ABSENT, Absent, Described, Value, describe, equal
-from pixel_emulator.core.matching.wants import Bindings, Difference, Matcher, Want
+from pixel_emulator.core.matching.wants import (
+    UNBOUND,
+    Bindings,
+    Difference,
+    Matcher,
+    Want,
+    is_plain,
+)
 
-_UNBOUND: Bindings = {}
+_DEEPEST = 20  # levels of a want that a description shows
+
+type Spot = tuple[Matcher, Value]
+"""A matcher, and the value that it has to match."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,15 +33,47 @@ class Mismatch:
     hint: str = ""
 
 
-def matches(expected: Want, actual: Value) -> bool:
-    """Whether nothing differs; a variable may be anything."""
-    return next(differences(expected, actual), None) is None
+def matches(want: Want | Absent, got: Value, bound: Bindings = UNBOUND) -> bool:
+    """Whether nothing differs; a variable that is not bound may be anything."""
+    spots: list[Spot] = []
+    return plain_parts_match(want, got, spots) and all(
+        matcher.matches(value, bound) for matcher, value in spots
+    )
+
+
+def plain_parts_match(want: Want | Absent, got: Value, spots: list[Spot]) -> bool:
+    """Whether all that is no matcher matches; the matchers are added to `spots`.
+
+    Every call of a run meets every expectation here, so texts are compared where they are found.
+    """
+    stack = [(want, got)]
+    while stack:
+        want, got = stack.pop()
+        if isinstance(want, dict):
+            if not isinstance(got, dict):
+                return False
+            for key, inner in want.items():
+                found = got.get(key, ABSENT)
+                if isinstance(inner, str):
+                    if inner != found:
+                        return False
+                elif inner is not found:
+                    stack.append((inner, found))
+        elif isinstance(want, list):
+            if not isinstance(got, list) or len(got) > len(want):
+                return False
+            stack.extend(zip_longest(want, got, fillvalue=ABSENT))
+        elif isinstance(want, Matcher):
+            spots.append((want, got))
+        elif not equal(want, got):
+            return False
+    return True
 
 
 def mismatches(
-    expected: Want, actual: Value, *, flat: bool = False, bound: Bindings = _UNBOUND
+    want: Want, got: Value, *, flat: bool = False, bound: Bindings = UNBOUND
 ) -> tuple[Mismatch, ...]:
-    """Every difference in words, in the order of the expected value; empty for a match.
+    """Every difference in words, in the order of the wanted value; empty for a match.
 
     `flat` says that the actual value came in the flat form, which knows only strings. `bound`
     holds the values of variables; one that is not in it may be anything.
@@ -39,21 +81,28 @@ def mismatches(
     return tuple(
         Mismatch(
             path=path_text(steps),
-            expected=described(want),
-            actual=describe(got),
-            hint=_hint(want, got, flat=flat),
+            expected=described(wanted),
+            actual=describe(found),
+            hint=hint(wanted, found, flat=flat),
         )
-        for steps, want, got in differences(expected, actual, bound)
+        for steps, wanted, found in differences(want, got, bound)
     )
 
 
-def differences(expected: Want, actual: Value, bound: Bindings = _UNBOUND) -> Iterator[Difference]:
+def differences(want: Want, got: Value, bound: Bindings = UNBOUND) -> Iterator[Difference]:
     """Where the values differ: maps match as a subset, lists item by item, scalars with type.
 
     Numbers are equal by value, to the last digit. Neither recursion nor change: payloads may
     nest 10,000 levels deep.
     """
-    stack: list[Difference] = [((), expected, actual)]
+    return differences_at((), want, got, bound)
+
+
+def differences_at(
+    steps: Steps, want: Want | Absent, got: Value, bound: Bindings
+) -> Iterator[Difference]:
+    """As `differences`, for values that stand at `steps`."""
+    stack: list[Difference] = [(steps, want, got)]
     while stack:
         steps, want, got = stack.pop()
         if isinstance(want, Matcher):
@@ -72,48 +121,35 @@ def differences(expected: Want, actual: Value, bound: Bindings = _UNBOUND) -> It
 
 def described(want: Want | Absent) -> Described:
     """A want in the words of the scenario language."""
-    return want.describe() if isinstance(want, Matcher) else describe(cast(Value, want))
+    if isinstance(want, Matcher):
+        return want.describe()
+    if is_plain(want):
+        return describe(cast("Value", want))
+    return Described(_text(want, _DEEPEST), "map" if isinstance(want, dict) else "list")
 
 
-def leaves(value: Want | Absent) -> int:
-    """How many scalars and empty containers a value holds; an absent one holds none."""
+def _text(want: Want | Absent, levels: int) -> str:
+    """A want with matchers inside, as JSON would have it."""
+    if isinstance(want, dict) and levels:
+        members = (f"{_text(key, 0)}: {_text(each, levels - 1)}" for key, each in want.items())
+        return f"{{{', '.join(members)}}}"
+    if isinstance(want, list) and levels:
+        return f"[{', '.join(_text(each, levels - 1) for each in want)}]"
+    return "…" if isinstance(want, dict | list) and want else described(want).text
+
+
+def leaves(want: Want | Absent) -> int:
+    """How many scalars and empty containers a want holds; an absent one holds none."""
     count = 0
-    stack: list[Want | Absent] = [value]
+    stack: list[Want | Absent] = [want]
     while stack:
         each = stack.pop()
         if isinstance(each, dict) and each:
             stack.extend(each.values())
         elif isinstance(each, list) and each:
             stack.extend(each)
+        elif isinstance(each, Matcher) and each.split and each.parts:
+            stack.extend(each.parts)
         else:
             count += each is not ABSENT
     return count
-
-
-_TEXT_HINTS = (
-    (str.strip, "they differ only in spaces around the text"),
-    (str.casefold, "they differ only in upper and lower case"),
-    (lambda text: "".join(text.split()).casefold(), "they differ only in spaces and case"),
-)
-
-
-def _hint(want: object, got: Value, *, flat: bool) -> str:
-    if isinstance(want, str) and isinstance(got, str):
-        alike = (hint for fold, hint in _TEXT_HINTS if fold(want) == fold(got))
-        return next(alike, "")
-    if isinstance(got, str) and flat and want is not ABSENT:
-        return "flat-form values are always strings"
-    if isinstance(want, str) and _reads_as(want, got):
-        return "the sender does not quote it"
-    if isinstance(got, str) and _reads_as(got, want):
-        return f"the sender quotes the {json_text.kind(cast(JSON, want))}"
-    return ""
-
-
-def _reads_as(text: str, value: object) -> bool:
-    if not isinstance(value, int | float | None):
-        return False
-    try:
-        return equal(json_text.parse(text), value)
-    except ValueError:
-        return False

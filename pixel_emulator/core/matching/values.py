@@ -1,5 +1,6 @@
 """Values as the scenario language sees them: scalars with their type, and what is absent."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from enum import Enum
@@ -48,16 +49,44 @@ def equal(want: object, got: object) -> bool:
         return True
     if isinstance(want, str):
         return isinstance(got, str) and want == got
-    mine, theirs = _number(want), _number(got)
+    mine, theirs = number(want), number(got)
     return mine is not None and mine == theirs
 
 
-def _number(value: object) -> Decimal | str | None:
+def identity(value: Value) -> Hashable:
+    """What two values have in common exactly if they are equal, however deep they nest."""
+    tokens: list[Hashable] = []
+    stack = [value]
+    while stack:
+        each = stack.pop()
+        if isinstance(each, dict):
+            keys = sorted(each)
+            tokens.append(("map", *keys))
+            stack.extend(each[key] for key in keys)
+        elif isinstance(each, list):
+            tokens.append(("list", len(each)))
+            stack.extend(each)
+        elif isinstance(each, bool):
+            tokens.append(("bool", each))
+        else:
+            tokens.append(each if isinstance(each, str | Absent) else ("number", number(each)))
+    return tuple(tokens)
+
+
+def written(value: JSON) -> str | None:
+    """A scalar as it stands inside a text: a string as it is, else JSON; None for a container."""
+    if isinstance(value, dict | list):
+        return None
+    return value if isinstance(value, str) else json_text.write(value)
+
+
+def number(value: object) -> Decimal | str | None:
+    """The exact value of a number; its text where the exponent has some twenty digits."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
         return Decimal(value if isinstance(value, int) else repr(value))
-    except InvalidOperation:  # an exponent of some twenty digits: equal only if written alike
+    except InvalidOperation:  # equal only if written alike
         return repr(value)
 
 

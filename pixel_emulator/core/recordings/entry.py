@@ -34,6 +34,8 @@ def entry(hit: Hit) -> Payload:
     """A hit as plain data; the digest comes last, so that a torn entry lacks it."""
     call, request = hit.call, hit.request
     data: Payload = {"seq": hit.seq, "time": time_text(hit.time)}
+    if hit.step:
+        data["step"] = hit.step
     if call is not None:
         data["type"] = call.type.value
     data["outcome"] = hit.outcome.value
@@ -73,6 +75,7 @@ def read_hit(data: Field) -> Hit:
         problems=tuple(map(_problem, data["problems"].items())),
         source=None if data["source"].value is None else data["source"].text(),
         digest=digest.removeprefix("sha256:"),
+        step=data["step"].text(""),
     )
 
 

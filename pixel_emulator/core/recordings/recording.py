@@ -1,8 +1,8 @@
 """A whole recording: its head, its hits, its end, and what it is evidence of."""
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
@@ -43,11 +43,13 @@ class Head:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class End:
-    """What a run that ended cleanly counted, and why calls may be missing all the same."""
+    """What a run that ended cleanly counted, and why calls may be missing all the same; `acted`
+    says when each step of a scenario had done what it does."""
 
     calls: int
     connections: int
     gaps: tuple[str, ...] = ()
+    acted: Mapping[str, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,7 @@ class Recording:
             connections=self.end.connections if self.end else min(1, len(self.hits)),
             gaps=tuple(self._gaps(allow_open=allow_open)),
             masked=self.head.redaction is Redaction.WRITE_KEYS,
+            acted=self.end.acted if self.end else {},
         )
 
     def _gaps(self, *, allow_open: bool) -> Iterator[str]:
@@ -99,10 +102,16 @@ def opening(head: Head) -> Payload:
     }
 
 
-def ending(end: Payload) -> Payload:
+def ending(end: End) -> Payload:
     """The end as plain data; `connections` comes last, so that an end which is cut off lacks it."""
-    others = {key: value for key, value in end.items() if key != "connections"}
-    return {"end": {**others, "connections": end.get("connections", 0)}}
+    data: Payload = {"calls": end.calls}
+    if end.acted:
+        data["steps"] = [
+            {"title": title, "acted": time_text(time)} for title, time in end.acted.items()
+        ]
+    if end.gaps:
+        data["gaps"] = list(end.gaps)
+    return {"end": {**data, "connections": end.connections}}
 
 
 def parse(document: Document, *, torn: bool = False) -> Recording:
@@ -193,4 +202,5 @@ def _end(end: Field) -> End:
         calls=end["calls"].number(),
         connections=end["connections"].number(),
         gaps=tuple(each.text() for each in end["gaps"].items()),
+        acted={each["title"].text(): each["acted"].time() for each in end["steps"].items()},
     )

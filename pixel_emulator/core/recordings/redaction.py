@@ -72,7 +72,8 @@ def redact(hit: Hit, known: Iterable[str] = ()) -> Hit:
         call = replace(call, payload=payload)
     if call is not None and call.problems:
         call = replace(call, problems=redaction.problems(call.problems, target, masked))
-    return replace(hit, request=request, call=call, problems=problems)
+    step = hide(hit.step, keys)
+    return replace(hit, request=request, call=call, problems=problems, step=step)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,59 +1,77 @@
-"""Wanted and got side by side: values cut to fit, in columns."""
+"""Wanted and got, side by side or one below the other, cut but for what differs."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import takewhile
 
 from pixel_emulator.core.matching.differences import Mismatch
 from pixel_emulator.core.matching.values import Described
-from pixel_emulator.core.paint import paint
 from pixel_emulator.core.quoting import printable
+from pixel_emulator.core.reports.layout import Layout
 
+_FRAME = len("   want    got ")
+_BELOW = len("  want ")
 _NARROWEST = 20  # characters of a value that are shown even if the line gets too long
+_LONG = 16  # characters of a text in which a difference is not seen at once
 
 
-def mismatch_lines(
-    mismatches: Sequence[Mismatch], *, width: int = 100, colour: bool = False
-) -> Iterator[str]:
-    """One line for each differing path, with both types; a hint gets its own if it must."""
+def mismatch_lines(page: Layout, mismatches: Sequence[Mismatch], indent: int = 6) -> Iterator[str]:
+    """Each differing path with both values and their types, and its hint if there is one."""
+    width = page.width - indent
     paths = [printable(each.path) for each in mismatches]
     path_width = max(map(len, paths), default=0)
-    rooms = _rooms(mismatches, width - path_width - len("   want    got "))
-    values = [_cut_both(each.expected, each.actual, rooms) for each in mismatches]
-    want_width = max((len(want) for want, _ in values), default=0)
-    for path, (want, got), mismatch in zip(paths, values, mismatches, strict=True):
-        line = f"{path:<{path_width}}   want {want:<{want_width}}   got {got}"
-        hint = paint(mismatch.hint, "dim", colour=colour)
-        if len(line) + 3 + len(mismatch.hint) <= width:
-            yield f"{line}   {hint}".rstrip()
+    room = width - path_width - _FRAME
+    wants = [len(str(each.expected)) for each in mismatches]
+    want_width = max((want for want in wants if want <= room // 2), default=0)
+    for path, each in zip(paths, mismatches, strict=True):
+        want, got = each.expected, each.actual
+        if len(str(want)) + len(str(got)) <= room:
+            wanted = str(want).ljust(min(want_width, room - len(str(got))))
+            lines = [f"{path:<{path_width}}   want {wanted}   got {got}"]
+            hint_at = path_width + 3
         else:
-            yield line
-            if hint:
-                yield f"{'':<{path_width}}   {hint}"
+            want, got = _cut_both(want, got, width - _BELOW)
+            lines = [path, f"  want {want}", f"  got  {got}"]
+            hint_at = _BELOW
+        hint = printable(each.hint)
+        if not hint:
+            lines += _caret(want, got, len(lines[-1]) - len(str(got)))
+        elif len(lines[-1]) + 3 + len(hint) <= width:
+            lines[-1] += f"   {page.paint(hint, 'dim')}"
+        else:
+            lines.append(f"{'':<{hint_at}}{page.paint(hint, 'dim')}")
+        yield from (" " * indent + line for line in lines)
 
 
 def cut(text: str, room: int) -> str:
     """The text with an ellipsis in its middle, if it is longer than `room`."""
-    half = (room - 1) // 2
-    return text if len(text) <= room else f"{text[: room - 1 - half]}…{text[-half:]}"
+    half = max(0, room - 1) // 2
+    return text if len(text) <= room else f"{text[: room - 1 - half]}…{text[len(text) - half :]}"
 
 
-def _rooms(mismatches: Sequence[Mismatch], width: int) -> tuple[int, int]:
-    """The width of either column: what one does not need, the other may have."""
-    want = max((len(str(each.expected)) for each in mismatches), default=0)
-    got = max((len(str(each.actual)) for each in mismatches), default=0)
-    half = max(_NARROWEST, width // 2)
-    return max(half, width - got), max(half, width - want)
+def _cut_both(want: Described, got: Described, width: int) -> tuple[Described, Described]:
+    """Both values, cut to the width; of what they begin with alike as much as of what follows."""
+    room = max(_NARROWEST, width - max(len(str(each)) - len(each.text) for each in (want, got)))
+    if max(len(want.text), len(got.text)) <= room:
+        return want, got
+    alike = _alike(want.text, got.text)
+    front = cut(want.text[:alike], room // 2)
+    want, got = (
+        replace(each, text=front + cut(each.text[alike:], room - len(front)))
+        for each in (want, got)
+    )
+    return want, got
 
 
-def _cut_both(want: Described, got: Described, rooms: tuple[int, int]) -> tuple[str, str]:
-    """Both values, cut to their rooms, so that their difference is seen."""
-    both = (want, got)
-    inner = [room - len(str(each)) + len(each.text) for each, room in zip(both, rooms, strict=True)]
-    texts = [cut(each.text, room) for each, room in zip(both, inner, strict=True)]
-    if texts[0] == texts[1] and want.text != got.text:
-        pairs = zip(want.text, got.text, strict=False)
-        alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
-        start = max(0, alike - min(rooms) // 4)
-        texts = [f"…{each.text[start : start + min(inner) - 2]}…" for each in both]
-    wanted, found = (Described(text, each.type) for text, each in zip(texts, both, strict=True))
-    return str(wanted), str(found)
+def _alike(one: str, other: str) -> int:
+    """How many characters two texts begin with alike."""
+    pairs = zip(one, other, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+def _caret(want: Described, got: Described, at: int) -> Iterator[str]:
+    """A line that points at the first difference of two long texts; `at` is where they begin."""
+    if want.type == got.type == "string" and min(len(want.text), len(got.text)) >= _LONG:
+        alike = _alike(want.text, got.text)
+        if alike >= _LONG // 2 and want.text[:alike].replace("…", "").isascii():  # others are wide
+            yield f"{'':<{at + alike}}^"

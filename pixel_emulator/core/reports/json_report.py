@@ -1,63 +1,134 @@
 """A verdict as plain data, for programs; nothing is cut."""
 
+from collections.abc import Iterable
+
 from pixel_emulator.core import explain
 from pixel_emulator.core.calls import JSON, Hit, Payload
-from pixel_emulator.core.scenarios.model import Level
+from pixel_emulator.core.matching.differences import Mismatch
+from pixel_emulator.core.mistakes import Location
+from pixel_emulator.core.reports.acceptance import acceptable
+from pixel_emulator.core.reports.call_lines import url
+from pixel_emulator.core.reports.origins import hinted, origins
+from pixel_emulator.core.reports.phrases import (
+    UNDECIDED,
+    denial,
+    line,
+    obstacle,
+    remarks,
+    step_name,
+)
+from pixel_emulator.core.reports.suggestion import suggestion
+from pixel_emulator.core.scenarios.expectation import Expectation
+from pixel_emulator.core.scenarios.model import Level, Policy
 from pixel_emulator.core.verdicts.nearest import Nearest
-from pixel_emulator.core.verdicts.verdict import ExpectationResult, ScenarioResult, Surplus, Verdict
+from pixel_emulator.core.verdicts.verdict import (
+    Denied,
+    ExpectationResult,
+    Finding,
+    ScenarioResult,
+    Status,
+    StepResult,
+    Surplus,
+    Verdict,
+)
 
 
 def as_json(verdict: Verdict) -> Payload:
-    """The whole verdict. Calls are named by their `seq`; `calls` has what is known of each."""
+    """The whole verdict: all that the text says, under keys that stay.
+
+    Calls are named by their number `seq`; `calls` has what is known of each. Statuses are `met`,
+    `unmet`, `undecided`, `incomplete`. Each scenario has at least one step, each step its
+    expectations; a `story` is one of few (`core.verdicts.verdict.Story`), and `says` are the
+    sentences of the text report about it. Every place is a `file`, `line` and `column`, 0 where it
+    is unknown. Write keys are masked.
+
+    - scenarios: title, name, case, tags, place, status, says, bound (name: value, call, path),
+      steps, denied, state, violations
+    - steps: name, status, reached, seconds, failure, output, expectations
+    - expectations: call, id, note, place, wanted, got, met, story, says, claims, surplus, nearest,
+      taken_by (places)
+    - nearest: call, url, matched, fields, obstacle, mismatches; surplus: call, repeats, differs
+    - mismatches, also those of `state`: path, expected, actual (JSON texts), types, hint
+    - denied: call, path, value, place, says; violations: call, type, field, description
+    - findings: policy, level, call, fails (titles of scenarios), expect_it (YAML)
+    - accept: file and lines of what `scenario update` can rewrite
+    - calls: seq, time, title, step, outcome, problems
+    """
     return {
         "status": verdict.status.value,
         "exit_code": verdict.exit_code,
         "gaps": [*verdict.gaps],
         "connections": verdict.connections,
         "scenarios": [_scenario(each) for each in verdict.scenarios],
-        "findings": [
-            {
-                "policy": each.policy.value,
-                "level": each.level.value,
-                "call": each.hit.seq,
-                "fails": [
-                    result.scenario.title
-                    for result, level in zip(verdict.scenarios, each.levels, strict=True)
-                    if level is Level.FAIL
-                ],
-            }
-            for each in verdict.findings
+        "findings": [_finding(verdict, each) for each in verdict.findings],
+        "accept": [
+            {"file": file, "lines": [*lines]} for file, lines in acceptable(verdict).items()
         ],
         "calls": [_call(each) for each in verdict.hits],
     }
 
 
+def _place(location: Location) -> Payload:
+    return {"file": location.file, "line": location.line, "column": location.column}
+
+
 def _scenario(result: ScenarioResult) -> JSON:
+    scenario = result.scenario
     return {
-        "name": result.scenario.name,
-        "file": result.scenario.location.file,
-        "tags": [*result.scenario.tags],
+        "title": scenario.title,
+        "name": scenario.name,
+        "case": scenario.case,
+        "tags": [*scenario.tags],
+        **_place(scenario.location),
         "status": result.status.value,
-        "expectations": [_expectation(each) for each in result.expectations],
+        "says": [UNDECIDED] if result.status is Status.UNDECIDED else [],
+        "bound": {
+            each.name: {"value": each.value, "call": each.seq or None, "path": each.path}
+            for each in origins(result).values()
+        },
+        "steps": [_step(result, each) for each in result.steps],
+        "denied": [_denied(each) for each in result.denied],
+        "state": _mismatches(result.state),
+        "violations": [
+            {
+                "call": hit.seq,
+                "type": each.type,
+                "field": each.field,
+                "description": each.description,
+            }
+            for hit, each in result.violations
+        ],
     }
 
 
-def _expectation(result: ExpectationResult) -> JSON:
+def _step(result: ScenarioResult, step: StepResult) -> JSON:
+    return {
+        "name": step_name(result, step),
+        "status": step.status.value,
+        "reached": step.reached,
+        "seconds": step.seconds,
+        "failure": step.failure,
+        "output": step.output,
+        "expectations": [_expectation(result, each) for each in step.expectations],
+    }
+
+
+def _expectation(scenario: ScenarioResult, result: ExpectationResult) -> JSON:
     wanted = result.expectation
     return {
-        "call": wanted.line,
+        "call": line(wanted),
         "id": wanted.id,
         "note": wanted.note,
-        "line": wanted.location.line,
-        "column": wanted.location.column,
+        **_place(wanted.location),
         "wanted": str(wanted.times),
         "got": result.got,
         "met": result.met,
         "story": result.story.value,
+        "says": [] if result.met else [*remarks(result)],
         "claims": [hit.seq for hit in result.claims],
         "surplus": [_surplus(each) for each in result.surplus],
-        "nearest": [_nearest(each) for each in result.nearest],
-        "taken_by": [str(each.location) for each in result.taken_by],
+        "nearest": [_nearest(scenario, wanted, each) for each in result.nearest],
+        "taken_by": [_place(each.location) for each in result.taken_by],
     }
 
 
@@ -66,22 +137,52 @@ def _surplus(surplus: Surplus) -> JSON:
     return {"call": surplus.hit.seq, "repeats": twin, "differs": [*surplus.differs]}
 
 
-def _nearest(near: Nearest) -> JSON:
+def _nearest(scenario: ScenarioResult, wanted: Expectation, near: Nearest) -> JSON:
     return {
         "call": near.hit.seq,
+        "url": url(near.hit),
         "matched": near.matched,
         "fields": near.fields,
-        "mismatches": [
-            {
-                "path": each.path,
-                "expected": each.expected.text,
-                "expected_type": each.expected.type,
-                "actual": each.actual.text,
-                "actual_type": each.actual.type,
-                "hint": each.hint,
-            }
-            for each in near.mismatches
+        "obstacle": obstacle(near),
+        "mismatches": _mismatches(hinted(scenario, wanted, near.mismatches)),
+    }
+
+
+def _mismatches(mismatches: Iterable[Mismatch]) -> JSON:
+    return [
+        {
+            "path": each.path,
+            "expected": each.expected.text,
+            "expected_type": each.expected.type,
+            "actual": each.actual.text,
+            "actual_type": each.actual.type,
+            "hint": each.hint,
+        }
+        for each in mismatches
+    ]
+
+
+def _denied(denied: Denied) -> JSON:
+    return {
+        "call": denied.hit.seq,
+        "path": denied.path,
+        "value": denied.value,
+        **_place(denied.denial.location),
+        "says": denial(denied.denial),
+    }
+
+
+def _finding(verdict: Verdict, finding: Finding) -> JSON:
+    return {
+        "policy": finding.policy.value,
+        "level": finding.level.value,
+        "call": finding.hit.seq,
+        "fails": [
+            result.scenario.title
+            for result, level in zip(verdict.scenarios, finding.levels, strict=True)
+            if level is Level.FAIL
         ],
+        "expect_it": suggestion(finding.hit) if finding.policy is Policy.UNEXPECTED else "",
     }
 
 
@@ -90,6 +191,7 @@ def _call(hit: Hit) -> JSON:
         "seq": hit.seq,
         "time": hit.time.isoformat(timespec="milliseconds"),
         "title": explain.title(hit.call, hit.request),
+        "step": hit.step,
         "outcome": hit.outcome.value,
         "problems": [each.as_data() for each in hit.problems],
     }

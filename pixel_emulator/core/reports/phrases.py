@@ -1,38 +1,61 @@
-"""Phrases of a report: counts, times of day, stories, and how one call repeats another."""
+"""Sentences that all reports share."""
 
+import re
 from collections import Counter
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
-from pixel_emulator.core.calls import Hit, Outcome
+from pixel_emulator.core.calls import path_text
+from pixel_emulator.core.matching.differences import described
+from pixel_emulator.core.mistakes import Location
+from pixel_emulator.core.reports.counts import counted, span
 from pixel_emulator.core.scenarios.expectation import Expectation
+from pixel_emulator.core.scenarios.model import Denial, Level, Policy
+from pixel_emulator.core.verdicts.nearest import Nearest
 from pixel_emulator.core.verdicts.verdict import (
     ExpectationResult,
+    Finding,
     ScenarioResult,
+    Status,
+    StepResult,
     Story,
     Surplus,
     Verdict,
 )
 
+STATUS_WORDS: Mapping[Status, str] = MappingProxyType(
+    {
+        Status.MET: "PASS",
+        Status.UNMET: "FAIL",
+        Status.UNDECIDED: "UNDECIDED",
+        Status.INCOMPLETE: "INCOMPLETE",
+    }
+)
+POLICY_WORDS: Mapping[Policy, tuple[str, str]] = MappingProxyType(
+    {
+        Policy.UNEXPECTED: ("unexpected", "that no expectation matches"),
+        Policy.DROPPED: ("dropped", "that Segment would drop"),
+        Policy.DAMAGED: ("damaged", "that Segment keeps, although something is wrong"),
+        Policy.DUPLICATES: (
+            "duplicate",
+            "with a messageId seen before: Segment keeps only the first",
+        ),
+        Policy.UNHANDLED: ("unhandled", "outside the Pixel API"),
+    }
+)
+"""What a finding is called, and what it says of its calls."""
 
-def counted(number: int, noun: str) -> str:
-    """`1 call`, `2 calls`."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+GAPS = "calls may be missing, so nothing can pass"
+UNDECIDED = (
+    "there are too many ways to give these calls to these expectations, and none of those tried "
+    "meets them all. Say more about each call, or use fewer variables"
+)
+ACCEPT = "to accept what happened (matchers you wrote are kept)"
+NOT_MET = "the scenario is not met"
+STATE = "the profiles at the end are not as wanted"
+NOTHING_ARRIVED = "nothing reached the emulator: does the client use its proxy?"
 
-
-def clock(hit: Hit) -> str:
-    """The time of day in UTC, to the millisecond: `09:00:12.418Z`."""
-    return f"{hit.time:%H:%M:%S}.{hit.time.microsecond // 1000:03}Z"
-
-
-def span(between: timedelta) -> str:
-    """A length of time as people say it: `38 ms`, `1.2 s`, `3 min`."""
-    milliseconds = abs(between) // timedelta(milliseconds=1)
-    if milliseconds < 1_000:
-        return f"{milliseconds} ms"
-    if milliseconds < 120_000:
-        return f"{milliseconds / 1_000:.1f} s"
-    return f"{milliseconds // 60_000} min"
+_CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")  # ECMA-48, 5.4
 
 
 def repeat(surplus: Surplus) -> str:
@@ -42,16 +65,34 @@ def repeat(surplus: Surplus) -> str:
     return f"#{twin.seq} and #{hit.seq} {alike}, {span(hit.time - twin.time)} apart"
 
 
+def place(location: Location) -> str:
+    """Where a file says something: `checkout.yaml:38`; empty where that is unknown."""
+    return f"{location.file}:{location.line}" if location.line else ""
+
+
+def line(wanted: Expectation) -> str:
+    """The expectation as its file has it: `track: A`, `never track: A`."""
+    return f"never {wanted.line}" if wanted.never else wanted.line
+
+
 def story(result: ExpectationResult) -> str:
     """What happened to an expectation; `its calls went to line 2` where another has them."""
+    wanted = result.expectation
+    if result.story is Story.DIFFERENT and wanted.dropped and not result.nearest[0].mismatches:
+        return "sent, but Segment would drop it for another reason"
     if result.story is not Story.TAKEN:
         return result.story
-    file = result.expectation.location.file
-    places = dict.fromkeys(_place(each, file) for each in result.taken_by)
+    file = wanted.location.file
+    places = dict.fromkeys(_taker(each, file) for each in result.taken_by)
     return f"its calls went to {' and '.join(places)}"
 
 
-def _place(taker: Expectation, file: str) -> str:
+def wanted_got(result: ExpectationResult) -> str:
+    """`wanted 1, got 0: not sent`."""
+    return f"wanted {result.expectation.times}, got {result.got}: {story(result)}"
+
+
+def _taker(taker: Expectation, file: str) -> str:
     """Where an expectation stands, seen from a file; one from no file is shown itself."""
     at = taker.location
     if not at.line:
@@ -59,24 +100,119 @@ def _place(taker: Expectation, file: str) -> str:
     return f"line {at.line}" if at.file == file else f"{at.file}:{at.line}"
 
 
-def met(result: ScenarioResult) -> str:
-    """How many expectations are met: `1 of 2 expectations met`."""
-    if not result.expectations:
-        return "silence expected"
-    number = sum(each.met for each in result.expectations)
-    return f"{number} of {counted(len(result.expectations), 'expectation')} met"
+def agreement(near: Nearest) -> str:
+    """How much of what is wanted a call has: `9 of 11 fields match`."""
+    if near.matched == near.fields:
+        return "every field matches"
+    return f"{near.matched} of {counted(near.fields, 'field')} match"
 
 
-def seen(verdict: Verdict) -> Iterator[str]:
-    """What arrived: `5 calls seen`, `0 dropped`."""
-    calls = Counter(hit.outcome for hit in verdict.hits)
-    unhandled = calls.pop(Outcome.UNHANDLED, 0)
-    yield f"{counted(calls.total(), 'call')} seen"
-    if not verdict.hits:
-        yield counted(verdict.connections, "connection")
-    yield f"{calls[Outcome.DROPPED]} dropped"
-    yield from (
-        f"{calls[each]} {each}" for each in (Outcome.DAMAGED, Outcome.DUPLICATE) if calls[each]
-    )
-    if unhandled:
-        yield f"{unhandled} unhandled"
+def obstacle(near: Nearest) -> str:
+    """What else keeps the call from counting: `too late: 2.3 s after …`; empty if nothing does."""
+    return f"{near.obstacle}: {near.detail}" if near.detail else ""
+
+
+def remarks(result: ExpectationResult, most: int | None = None) -> Iterator[str]:
+    """What is to be said of an unmet expectation besides its calls; of long lists, `most` items."""
+    yield wanted_got(result)
+    number = len(result.expectation.patterns)
+    if number > 1 and result.nearest:
+        yield f"any of {number} will do; compared with the one that comes closest"
+    if result.story is Story.TWICE:
+        yield from (repeat(each) for each in result.surplus[:most])
+    elif paths := list(dict.fromkeys(path for each in result.surplus for path in each.differs)):
+        yield f"they differ in {', '.join(paths[:most])}"
+    if result.story is Story.TOO_MANY:
+        yield f"if these are right, write `times: {result.got}`"
+
+
+def has_named_steps(result: ScenarioResult) -> bool:
+    """Whether its steps are to be told apart."""
+    return len(result.steps) > 1 or any(each.step.name for each in result.steps)
+
+
+def step_name(result: ScenarioResult, step: StepResult) -> str:
+    """The name of a step, or `step 2`."""
+    number = next(n for n, each in enumerate(result.steps, 1) if each is step)
+    return step.step.name or f"step {number}"
+
+
+def without_colours(output: str) -> str:
+    """What a command printed, without its control sequences."""
+    return _CONTROL.sub("", output)
+
+
+def printed(lines: int, most: int) -> str:
+    """What stands above the output of a command; empty if there is none."""
+    if lines > most:
+        return f"the last {most} of {lines} lines that it printed:"
+    return "it printed:" if lines else ""
+
+
+def arrived_nothing(verdict: Verdict) -> bool:
+    """Whether not even a connection reached the emulator, and nothing else explains that."""
+    return not (verdict.hits or verdict.connections or verdict.gaps)
+
+
+def denial(denied: Denial) -> str:
+    """What must not be sent: `no request may contain "X1" in properties: privacy`."""
+    where = f" in {path_text(denied.path)}" if denied.path else ""
+    because = f": {denied.because}" if denied.because else ""
+    what = described(denied.contains).text.removeprefix("matching ")
+    return f"no request may contain {what}{where}{because}"
+
+
+def finding(policy: Policy, level: Level, calls: int) -> tuple[str, str]:
+    """What a finding is called, and what it says of so many calls."""
+    word, meaning = POLICY_WORDS[policy]
+    noun = "request" if policy is Policy.UNHANDLED else "call"
+    warning = "" if level is Level.FAIL else "warning: "
+    return f"{warning}{word}", f"{counted(calls, noun)} {meaning}"
+
+
+def expect_it(calls: int) -> str:
+    """What stands above the YAML that would expect so many calls."""
+    return f"to expect {'it' if calls == 1 else 'them'}, add"
+
+
+def violated(result: ScenarioResult) -> str:
+    """`2 violations of the tracking plan in 1 call`."""
+    calls = len({hit.seq for hit, _ in result.violations})
+    found = counted(len(result.violations), "violation")
+    return f"{found} of the tracking plan, in {counted(calls, 'call')}"
+
+
+def untold(findings: Iterable[Finding], results: Iterable[ScenarioResult]) -> list[Finding]:
+    """The findings whose calls stand beside no expectation of these; damage is another story."""
+    beside = {
+        id(near.hit) for result in results for each in result.expectations for near in each.nearest
+    }
+    return [
+        each for each in findings if each.policy is Policy.DAMAGED or id(each.hit) not in beside
+    ]
+
+
+def objections_of_steps(steps: Iterable[StepResult]) -> Iterator[tuple[str, str]]:
+    """What is wrong in the steps: what kind of thing each is, and a sentence."""
+    for step in steps:
+        if step.failure:
+            yield "action failed", step.failure
+        for each in step.expectations if step.reached else ():
+            if not each.met:
+                wanted = each.expectation
+                said = f"{place(wanted.location)} {line(wanted)}: {wanted_got(each)}"
+                yield each.story, said.lstrip()
+
+
+def objections_of_run(
+    result: ScenarioResult, findings: Sequence[Finding]
+) -> Iterator[tuple[str, str]]:
+    """What is wrong in the whole run; `findings` are those that fail the scenario."""
+    for rule in {id(each.denial): each.denial for each in result.denied}.values():
+        yield "denied", f"{place(rule.location)} {denial(rule)}".lstrip()
+    if result.state:
+        yield "state", STATE
+    if result.violations:
+        yield "plan", violated(result)
+    for policy, count in Counter(each.policy for each in findings).items():
+        yield finding(policy, Level.FAIL, count)

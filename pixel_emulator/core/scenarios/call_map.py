@@ -1,146 +1,196 @@
-"""One call of a scenario, a line or a map, to its expectation."""
+"""One shape of a call, a line or a map, to the pattern that it wants."""
 
-import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from pixel_emulator.core.calls import JSON, NAMED_BY, CallType, Payload, Severity, Steps
-from pixel_emulator.core.matching.values import describe
+from pixel_emulator.core.matching.differences import described
+from pixel_emulator.core.matching.values import equal
+from pixel_emulator.core.matching.wants import Want
 from pixel_emulator.core.mistakes import likely
 from pixel_emulator.core.problems.rules import RULES
-from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, Times
-from pixel_emulator.core.scenarios.reader import Reader, shown
-
-_TYPES = tuple(CallType)
-_LINES = (*_TYPES, "any", "dropped")
-# Segment drops a call in which one of the first is no text, or one of the second no object.
-_TEXTS = ("userId", "anonymousId", "event", "name", "category", "writeKey", "source")
-_MAPS = ("properties", "traits")
-# https://segment.com/docs/connections/spec/common/
-_ANYTHING = (
-    *("previousId", "groupId", "context", "integrations", "messageId", "channel", "version"),
-    *("timestamp", "sentAt", "originalTimestamp", "receivedAt"),
+from pixel_emulator.core.scenarios.clients import Fetch
+from pixel_emulator.core.scenarios.expectation import Pattern
+from pixel_emulator.core.scenarios.fetchers import FETCHERS
+from pixel_emulator.core.scenarios.grammar import (
+    ALPHABETS,
+    CALL_TYPES,
+    FIELDS,
+    FORMS,
+    LINES,
+    MAP_FIELDS,
+    REQUEST,
+    TEXT_FIELDS,
 )
-_FIELDS = (*_TEXTS, *_MAPS, *_ANYTHING)
-_KEYS = (*_LINES, *_FIELDS, "type", "times", "id", "note")
-_LATER_KEYS = ("after", "within", "request", "one-of")
-_ELSEWHERE = "; what a sender adds of its own stands under `properties` or `traits`"
+from pixel_emulator.core.scenarios.reader import Reader, is_special, shown
+from pixel_emulator.core.scenarios.scope import Scope
+from pixel_emulator.core.scenarios.values import read_text, read_value
 
-_TIMES = re.compile(r"(\d{1,9})(\.\.(\d{1,9})?)?")
-_COMPARISON = re.compile(r"([<>]=?|\.\.) *(\d{1,8})")
+REQUEST_WORDS = {
+    "form": FORMS,
+    "alphabet": ALPHABETS,
+    "client": FETCHERS,
+    "fetch": tuple(map(str, Fetch)),
+}
+"""What the fields of `request` may be that are no free text."""
+
+ELSEWHERE = "; what a sender adds of its own stands under `properties` or `traits`"
 
 
-def read_call(reader: Reader, steps: Steps, item: JSON) -> Expectation:
-    """The expectation that stands at `steps`; what is wrong with it is noted in the reader."""
-    if not isinstance(item, dict):
-        colon = "write a colon behind the type: `track: Email Opened`, `page:`"
-        reader.wrong(steps, f"a call is a map; this is {shown(item)}: {colon}")
-        return Expectation()
-    reader.check_keys(steps, item, _KEYS, _LATER_KEYS, _ELSEWHERE)
-    lines = [key for key in item if key in _LINES]
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a call map says of a call; `line` is the key of its call line, empty for none."""
+
+    line: str = ""
+    type: CallType | None = None
+    fields: Mapping[str, Want] = field(default_factory=dict)
+    request: Mapping[str, Want] = field(default_factory=dict)
+
+    @property
+    def pattern(self) -> Pattern:
+        """The shape as a pattern."""
+        return Pattern(type=self.type, fields=self.fields, request=self.request)
+
+
+def line_of(reader: Reader, steps: Steps, item: Payload) -> str:
+    """The key of the call line; empty where there is none."""
+    lines = [key for key in item if key in LINES]
     if len(lines) > 1:
         reader.wrong(steps, f"one call cannot be both `{lines[0]}` and `{lines[1]}`")
-    elif not lines and item.keys() <= set(_KEYS):
-        reader.wrong(steps, f"which call? give one of {', '.join(_LINES)}")
-    line = lines[0] if lines else "any"
-    dropped = line == "dropped"
-    return Expectation(
-        patterns=(
-            Pattern(
-                type=_type(reader, steps, item, line),
-                fields=_name(reader, steps, item, line)
-                | _fields(reader, steps, item, exact=not dropped),
-            ),
-        ),
-        times=_times(reader, (*steps, "times"), item.get("times", 1)),
-        dropped=dropped,
-        code=_code(reader, (*steps, line), item[line]) if dropped else "",
-        id=reader.text((*steps, "id"), item.get("id", "")),
-        note=reader.text((*steps, "note"), item.get("note", "")),
-        location=reader.location(steps),
+    return lines[0] if lines else ""
+
+
+def read_shape(
+    reader: Reader, steps: Steps, item: Payload, scope: Scope, *, exact: bool = True
+) -> Shape:
+    """The shape of a call map. With `exact`, fields that Segment wants to be text have to be."""
+    line = line_of(reader, steps, item)
+    request = item.get("request", {})
+    return Shape(
+        line=line,
+        type=_type(reader, steps, item, line),
+        fields=_name(reader, steps, item, line, scope)
+        | _fields(reader, steps, item, scope, exact=exact),
+        request=_request(reader, (*steps, "request"), request, scope),
     )
+
+
+def merged(reader: Reader, steps: Steps, shared: Shape, variant: Shape) -> Shape:
+    """The shape of an item of `one-of`, which stands at `steps`, with what stands beside it."""
+    if shared.line and variant.line:
+        reader.wrong(steps, f"`{shared.line}:` stands beside `one-of` already")
+    return Shape(
+        line=variant.line or shared.line,
+        type=variant.type or shared.type,
+        fields=_both(reader, steps, shared.fields, variant.fields),
+        request=_both(reader, (*steps, "request"), shared.request, variant.request),
+    )
+
+
+def _both(
+    reader: Reader, steps: Steps, shared: Mapping[str, Want], variant: Mapping[str, Want]
+) -> dict[str, Want]:
+    both = {**shared, **variant}
+    for key in shared.keys() & variant.keys():
+        here, first, second = (*steps, key), shared[key], variant[key]
+        if isinstance(first, Mapping) and isinstance(second, Mapping):
+            both[key] = _both(reader, here, first, second)
+        elif not equal(first, second):
+            reader.wrong(here, f"beside `one-of` it is {described(first)} already")
+    return both
 
 
 def check_code(reader: Reader, steps: Steps, code: str, severity: Severity) -> None:
     """Refuse a code that no problem of this severity has."""
-    codes = [rule.code for rule in RULES.values() if rule.severity is severity]
+    codes = codes_of(severity)
     if code and code not in codes:
         effect = {Severity.DROP: "drops", Severity.DAMAGE: "damages"}[severity]
         reader.wrong(steps, f"`{code}` is no problem that {effect} a call{likely(code, codes)}")
 
 
+def codes_of(severity: Severity) -> list[str]:
+    """The codes of all problems of one severity."""
+    return [rule.code for rule in RULES.values() if rule.severity is severity]
+
+
 def _type(reader: Reader, steps: Steps, item: Payload, line: str) -> CallType | None:
-    said = line in _TYPES or item.get("any") is not None
+    said = line in CALL_TYPES or item.get("any") is not None
     if said and "type" in item:
         reader.wrong((*steps, "type"), f"`{line}:` already says the type")
-    if line in _TYPES:
+    if line in CALL_TYPES:
         return CallType(line)
     key = line if said else "type"
     value = item.get(key)
-    if isinstance(value, str) and value in _TYPES:
-        return CallType(value)
-    if value is not None:
-        guess = likely(value, _TYPES) if isinstance(value, str) else ""
-        allowed = ", ".join(_TYPES)
-        reader.wrong((*steps, key), f"must be one of {allowed}; it is {shown(value)}{guess}")
-    return None
+    if value is None:
+        return None
+    word = choice(reader, (*steps, key), value, CALL_TYPES)
+    return CallType(word) if word else None
 
 
-def _name(reader: Reader, steps: Steps, item: Payload, line: str) -> Payload:
+def choice(reader: Reader, steps: Steps, value: JSON, words: Iterable[str]) -> str:
+    """One of the words; empty where it is none of them."""
+    words = tuple(words)
+    if isinstance(value, str) and value in words:
+        return value
+    guess = likely(value, words) if isinstance(value, str) else ""
+    reader.wrong(steps, f"must be one of {', '.join(words)}; it is {shown(value)}{guess}")
+    return ""
+
+
+def _name(reader: Reader, steps: Steps, item: Payload, line: str, scope: Scope) -> dict[str, Want]:
     """What stands behind the type: `track: <event>` is the field `event`."""
     value = item.get(line)
-    if line not in _TYPES or value is None:
+    if line not in CALL_TYPES or value is None:
         return {}
     field, here = NAMED_BY[CallType(line)], (*steps, line)
-    if isinstance(value, dict | list):
+    if isinstance(value, list) or (
+        isinstance(value, dict) and not any(key.startswith("$") for key in value)
+    ):
         reader.wrong(here, f"write the fields beside `{line}:`, not under it")
         return {}
     if field in item:
         reader.wrong((*steps, field), f"`{line}:` already says the {field}")
-    return {field: reader.text(here, value)}
+    return {field: read_text(reader, here, value, scope)}
 
 
-def _code(reader: Reader, steps: Steps, value: JSON) -> str:
-    code = "" if value is None else reader.text(steps, value)
-    check_code(reader, steps, code, Severity.DROP)
-    return code
-
-
-def _fields(reader: Reader, steps: Steps, item: Payload, *, exact: bool) -> Payload:
-    fields: Payload = {}
+def _fields(
+    reader: Reader, steps: Steps, item: Payload, scope: Scope, *, exact: bool
+) -> dict[str, Want]:
+    fields: dict[str, Want] = {}
     for key, value in item.items():
         here = (*steps, key)
-        if key not in _FIELDS:
+        if key not in FIELDS:
             continue
-        if exact and key in _TEXTS and value is not None:
-            fields[key] = reader.text(here, value)
-        elif exact and key in _MAPS and not isinstance(value, dict):
+        if exact and key in TEXT_FIELDS and value is not None:
+            fields[key] = read_text(reader, here, value, scope)
+        elif exact and key in MAP_FIELDS and not _may_be_map(value):
             indent = f"write what it holds under `{key}:`, further to the right"
             reader.wrong(here, f"must be a map, but is {shown(value)}: {indent}")
         else:
-            fields[key] = reader.value(here, value)
+            fields[key] = read_value(reader, here, value, scope)
     return fields
 
 
-def _times(reader: Reader, steps: Steps, value: JSON) -> Times:
-    text = value if isinstance(value, str) else describe(value).text
-    found = _TIMES.fullmatch(text)
-    if not found:
-        reader.wrong(steps, f"must be like 1, 0, 2..4 or 1..; it is {shown(value)}{_range(text)}")
-        return Times()
-    low = int(found[1])
-    high = None if found[2] == ".." else int(found[3] or low)
-    if high is not None and high < low:
-        reader.wrong(steps, f"ends before it begins: write {high}..{low}")
-    return Times(low, high)
+def _may_be_map(value: JSON) -> bool:
+    return isinstance(value, dict) or (isinstance(value, str) and is_special(value))
 
 
-def _range(text: str) -> str:
-    """How the language writes a comparison or half a range: `>=2` is `2..`, `..3` is `0..3`."""
-    if not text:
-        return ": YAML reads `>2` as the begin of a text; write `3..` for more than 2"
-    found = _COMPARISON.fullmatch(text)
-    if not found:
-        return ""
-    n = int(found[2])
-    at_most = f"0..{n}"
-    ranges = {">=": f"{n}..", ">": f"{n + 1}..", "<": f"0..{max(n - 1, 0)}"}
-    return f": write {ranges.get(found[1], at_most)}"
+def _request(reader: Reader, steps: Steps, value: JSON, scope: Scope) -> dict[str, Want]:
+    if not isinstance(value, dict):
+        reader.wrong(
+            steps, f"must be a map, but is {shown(value)}: write `request: {{form: flat}}`"
+        )
+        return {}
+    reader.check_keys(steps, value, REQUEST)
+    wanted: dict[str, Want] = {}
+    for key, each in value.items():
+        here = (*steps, key)
+        words = REQUEST_WORDS.get(key)
+        plain = not isinstance(each, dict) and not (isinstance(each, str) and is_special(each))
+        if words and plain:
+            wanted[key] = choice(reader, here, each, words)
+        elif key == "padded" and plain and not isinstance(each, bool):
+            reader.wrong(here, f"must be true or false; it is {shown(each)}")
+        elif key in REQUEST:
+            wanted[key] = read_value(reader, here, each, scope)
+    return wanted

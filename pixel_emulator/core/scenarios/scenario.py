@@ -1,101 +1,219 @@
 """A document to scenarios: each mistake with its path and its place, all of them at once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
-from pixel_emulator.core.calls import JSON, Payload, Severity, Steps
-from pixel_emulator.core.mistakes import Document, likely
-from pixel_emulator.core.quoting import printable
-from pixel_emulator.core.scenarios.call_map import check_code, read_call
-from pixel_emulator.core.scenarios.expectation import Expectation
-from pixel_emulator.core.scenarios.model import DEFAULT_LEVELS, Level, Policy, Scenario, Step
+from pixel_emulator.core.calls import JSON, Payload, Steps
+from pixel_emulator.core.matching.wants import Want
+from pixel_emulator.core.mistakes import Document, InputError, Mistake
+from pixel_emulator.core.scenarios.background import read_given, read_plan, read_state
+from pixel_emulator.core.scenarios.definitions import Definition, Definitions, read_define, read_use
+from pixel_emulator.core.scenarios.denials import read_deny
+from pixel_emulator.core.scenarios.expectations import SILENCE, Listed, check_ids, read_never
+from pixel_emulator.core.scenarios.grammar import DEFAULTS, FILE, SCENARIO
+from pixel_emulator.core.scenarios.model import Given, Policy, Scenario, Step, Values
+from pixel_emulator.core.scenarios.policies import LENIENT, read_policies
 from pixel_emulator.core.scenarios.reader import Reader, shown
-
-_KEYS = ("name", "tags", "expect", *Policy)
-_LATER_KEYS = (
-    *("let", "cases", "given", "do", "steps", "never", "deny", "state", "plan", "order"),
-    *("within", "quiet", "client", "use", "defaults", "define", "scenarios"),
+from pixel_emulator.core.scenarios.scope import Scope, plain_text
+from pixel_emulator.core.scenarios.step import (
+    Fields,
+    fields_of,
+    read_step,
+    read_steps,
 )
-_SAME_EVENT = "same-event"
-_LENIENT = (Level.WARN.value, Level.IGNORE.value, _SAME_EVENT)
-_SILENCE = "list the calls, or write `expect: []` for silence"
+from pixel_emulator.core.scenarios.variables import Place, read_cases, read_let
+
+_NOTHING: Mapping[str, JSON] = {}
+_NO_DEFINITIONS: Mapping[str, Definition] = {}
+_NO_HOOKS: Mapping[str, Want] = {}
+_ADDED = ("tags", "never", "deny")
+"""Lists to which `defaults` add; elsewhere what the scenario says itself counts."""
 
 
-def parse(document: Document) -> tuple[Scenario, ...]:
-    """The scenarios of a document. Raises InputError with all of its mistakes."""
+def parse(
+    document: Document,
+    *,
+    given: Values = _NOTHING,
+    definitions: Mapping[str, Definition] = _NO_DEFINITIONS,
+    hooks: Mapping[str, Want] = _NO_HOOKS,
+) -> tuple[Scenario, ...]:
+    """The scenarios of a document, one for each row of `cases`; none if it only defines names.
+
+    `given` are values of variables, `definitions` those of the files in `use`, `hooks` named
+    matchers. Raises InputError with all mistakes of the document.
+    """
+    reading = read(document, given=given, definitions=definitions, hooks=hooks)
+    if reading.mistakes:
+        raise InputError(*reading.mistakes)
+    return reading.scenarios
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a document says: its scenarios, the names that it defines, the variables that it
+    declares, and its mistakes, together with those of the definitions that it uses."""
+
+    scenarios: tuple[Scenario, ...] = ()
+    definitions: Mapping[str, Definition] = field(default_factory=dict)
+    declared: frozenset[str] = frozenset()
+    mistakes: tuple[Mistake, ...] = ()
+
+
+def read(
+    document: Document,
+    *,
+    given: Values = _NOTHING,
+    definitions: Mapping[str, Definition] = _NO_DEFINITIONS,
+    hooks: Mapping[str, Want] = _NO_HOOKS,
+) -> Reading:
+    """As `parse`, but mistakes are returned."""
     reader = Reader(document)
-    scenario = _scenario(reader, document.data)
-    reader.finish()
-    return (scenario,)
+    file = _File(reader, given, Definitions({}), hooks)
+    if (problem := _no_scenario(document.data)) or not isinstance(document.data, dict):
+        reader.wrong((), problem)
+        return Reading(mistakes=reader.in_order())
+    own = read_define(reader, ("define",), document.data.get("define", {}), hooks)
+    list(read_use(reader, document.data))
+    for name in own.keys() & definitions.keys():
+        reader.wrong(("define", name), f"is defined already, in {definitions[name].place}")
+    file.definitions = Definitions({**definitions, **own}, hooks)
+    scenarios = tuple(file.scenarios(document.data))
+    file.check_definitions(own)
+    file.check_use()
+    others = dict.fromkeys(each.reader for each in definitions.values())
+    mistakes = (*reader.in_order(), *(each for other in others for each in other.in_order()))
+    return Reading(scenarios, own, frozenset(file.declared.values()), mistakes)
 
 
-def _scenario(reader: Reader, data: JSON) -> Scenario:
+def _no_scenario(data: JSON) -> str:
     if data is None:
-        reader.wrong((), "the file is empty; a scenario is a map with `expect:` in it")
-        return Scenario()
-    if isinstance(data, dict) and "pixel_recording" in data:
-        reader.wrong((), "this is a recording, not a scenario")
-        return Scenario()
+        return "the file is empty; a scenario is a map with `expect:` in it"
     if not isinstance(data, dict):
-        reader.wrong((), f"a scenario is a map with `expect:` in it; this is {shown(data)}")
-        return Scenario()
-    reader.check_keys((), data, _KEYS, _LATER_KEYS)
-    if not data.keys() & {"expect", "steps", "scenarios"}:
-        reader.wrong((), f"`expect` is missing: {_SILENCE}")
-    if data.get("expect") == [] and data.get(Policy.UNEXPECTED) in _LENIENT:
+        return f"a scenario is a map with `expect:` in it; this is {shown(data)}"
+    return "this is a recording, not a scenario" if "pixel_recording" in data else ""
+
+
+@dataclass(slots=True)
+class _File:
+    """One reading of one file; `declared` are its variables by their place, `used` those places
+    whose variables are asked for somewhere."""
+
+    reader: Reader
+    given: Values
+    definitions: Definitions
+    hooks: Mapping[str, Want]
+    declared: dict[Steps, str] = field(default_factory=dict)
+    used: set[Steps] = field(default_factory=set)
+
+    def scenarios(self, data: Payload) -> Iterator[Scenario]:
+        """The scenarios of the file."""
+        if "scenarios" not in data:
+            self.reader.check_keys((), data, (*SCENARIO, *FILE))
+            if "defaults" in data:
+                self.reader.wrong(("defaults",), "says nothing without `scenarios`")
+            if not data or data.keys() - {"define", "use"}:
+                yield from self._scenario((), data, {})
+            return
+        for key in SCENARIO.keys() & data.keys():
+            self.reader.wrong(
+                (key,), "stands beside `scenarios`: move it into `defaults` or one of them"
+            )
+        self.reader.check_keys((), data, (*FILE, *SCENARIO))
+        defaults = data.get("defaults", {})
+        if not isinstance(defaults, dict):
+            self.reader.wrong(("defaults",), f"must be a map, but is {shown(defaults)}")
+            defaults = {}
+        self.reader.check_keys(("defaults",), defaults, DEFAULTS)
+        if data["scenarios"] == []:
+            self.reader.wrong(("scenarios",), "is empty: no scenario would be run")
+        titles: dict[str, Steps] = {}
+        for steps, item in self.reader.items(("scenarios",), data["scenarios"]):
+            if not isinstance(item, dict):
+                self.reader.wrong(steps, _no_scenario(item) or "")
+                continue
+            self.reader.check_keys(steps, item, SCENARIO)
+            for scenario in self._scenario(steps, item, defaults):
+                if titles.setdefault(scenario.title, steps) != steps:
+                    said = f'another scenario of this file is called "{scenario.name}"'
+                    unnamed = "needs a name, as there are several scenarios in this file"
+                    self.reader.wrong((*steps, "name"), said if scenario.name else unnamed)
+                yield scenario
+
+    def _scenario(self, steps: Steps, item: Payload, defaults: Payload) -> Iterator[Scenario]:
+        own, general = fields_of(steps, item), fields_of(("defaults",), defaults)
+        fields = {**general, **own}
+        added = {key: [each[key] for each in (general, own) if key in each] for key in _ADDED}
+        _check_shape(self.reader, steps, own)
+        fresh = Scope(self.definitions, self.hooks)
+        lets = [each["let"] for each in (general, own) if "let" in each]
+        declared = read_let(self.reader, lets, fresh)
+        self.declared |= {place: name for name, (place, _) in declared.items()}
+        cases = [*read_cases(self.reader, fields.get("cases"), declared, self.given, fresh)]
+        if not cases:  # their mistake is noted
+            self.used.update(place for place, _ in declared.values())
+        for case in cases:
+            scenario = self._case(fields, added, case.scope)
+            self.used.update(declared[name][0] for name in case.scope.used & declared.keys())
+            yield replace(scenario, case=case.label, location=self.reader.location(steps))
+
+    def _case(self, fields: Fields, added: Mapping[str, list[Place]], scope: Scope) -> Scenario:
+        reader = self.reader
+        steps = self._steps(fields, added["never"], scope)
+        policies = read_policies(reader, fields)
+        return Scenario(
+            steps=steps,
+            name=plain_text(reader, *fields["name"], scope) if "name" in fields else "",
+            tags=tuple(
+                plain_text(reader, *each, scope)
+                for place in added["tags"]
+                for each in reader.items(*place)
+            ),
+            lets=dict(scope.lets),
+            given=read_given(reader, *fields["given"], scope) if "given" in fields else Given(),
+            denials=tuple(
+                each for place in added["deny"] for each in read_deny(reader, *place, scope)
+            ),
+            state=read_state(reader, *fields["state"], scope) if "state" in fields else None,
+            plan_files=read_plan(reader, *fields["plan"], scope) if "plan" in fields else {},
+            levels=policies.levels,
+            same_event=policies.same_event,
+            accepted=policies.accepted,
+        )
+
+    def _steps(self, fields: Fields, nevers: list[Place], scope: Scope) -> tuple[Step, ...]:
+        reader = self.reader
+        never = tuple(each for place in nevers for each in read_never(reader, *place, scope))
+        if "steps" not in fields:
+            whole = {key: place for key, place in fields.items() if key not in ("name", "never")}
+            steps, places = [read_step(reader, whole, scope)], [fields.get("expect", ((), None))[0]]
+        else:
+            here, value = fields["steps"]
+            steps = read_steps(reader, here, value, fields, scope)
+            places = [(*here, index, "expect") for index in range(len(steps))]
+        lists = zip(places, steps, strict=True)
+        check_ids(reader, [Listed(at, each.expectations, each.since_start) for at, each in lists])
+        return tuple(replace(each, expectations=(*each.expectations, *never)) for each in steps)
+
+    def check_definitions(self, own: Mapping[str, Definition]) -> None:
+        """Look into those that nobody uses, too, as far as they ask for nothing of the users'."""
+        scope = Scope(self.definitions, self.hooks)
+        for name in own.keys() - self.definitions.open:
+            scope.meaning(name)
+
+    def check_use(self) -> None:
+        """Refuse variables that nothing asks for."""
+        for place in self.declared.keys() - self.used:
+            self.reader.wrong(place, f"`${self.declared[place]}` is declared, but used nowhere")
+
+
+def _check_shape(reader: Reader, steps: Steps, own: Fields) -> None:
+    """Refuse a scenario that asserts nothing, or says in two places what it expects."""
+    if not own.keys() & {"expect", "steps", "never", "deny", "state", "plan"}:
+        reader.wrong(steps, f"`expect` is missing: {SILENCE}")
+    if "steps" in own:
+        for key in own.keys() & {"expect", "do"}:
+            reader.wrong(own[key][0], "stands beside `steps`: move it into one of them")
+    place, unexpected = own.get(Policy.UNEXPECTED, ((), None))
+    if own.get("expect", ((), None))[1] == [] and unexpected in LENIENT:
         lenient = "silence cannot be wished for while unexpected calls are let through"
-        reader.wrong((Policy.UNEXPECTED.value,), f"{lenient}: write `unexpected: fail`")
-    return Scenario(
-        steps=(Step(expectations=_expectations(reader, data.get("expect", []))),),
-        name=reader.text(("name",), data.get("name", "")),
-        tags=tuple(reader.text(*each) for each in reader.items(("tags",), data.get("tags", []))),
-        levels={policy: _level(reader, policy, data) for policy in Policy},
-        same_event=data.get(Policy.UNEXPECTED) == _SAME_EVENT,
-        accepted=frozenset(_accepted(reader, data.get(Policy.DAMAGED))),
-        location=reader.location(()),
-    )
-
-
-def _expectations(reader: Reader, value: JSON) -> tuple[Expectation, ...]:
-    if value is None:
-        reader.wrong(("expect",), f"is empty: {_SILENCE}")
-        return ()
-    places = list(reader.items(("expect",), value))
-    calls = [read_call(reader, *place) for place in places]
-    known: dict[str, Expectation] = {}
-    for (steps, _), each in zip(places, calls, strict=True):
-        if known.setdefault(each.id, each) is not each and each.id:
-            first = known[each.id].location
-            reader.wrong((*steps, "id"), f'the id "{each.id}" is taken already, by {first}')
-    return tuple(calls)
-
-
-def _level(reader: Reader, policy: Policy, data: Payload) -> Level:
-    value = data.get(policy, DEFAULT_LEVELS[policy])
-    if policy is Policy.UNEXPECTED and value == _SAME_EVENT:
-        return Level.FAIL
-    if policy is Policy.DAMAGED and isinstance(value, dict):
-        return Level.FAIL
-    if value in tuple(Level):
-        return Level(value)
-    same_event = (_SAME_EVENT,) if policy is Policy.UNEXPECTED else ()
-    words = (*reversed(Level), *same_event)
-    guess = likely(value, words) if isinstance(value, str) else ""
-    accept = ("{accept: [codes]}",) if policy is Policy.DAMAGED else ()
-    allowed = ", ".join((*words, *accept))
-    reader.wrong((policy.value,), f"must be one of {allowed}; it is {shown(value)}{guess}")
-    return Level.FAIL
-
-
-def _accepted(reader: Reader, damaged: JSON) -> Iterator[str]:
-    if not isinstance(damaged, dict):
-        return
-    steps: Steps = (Policy.DAMAGED.value,)
-    reader.check_keys(steps, damaged, ("accept",), ())
-    steps, codes = (*steps, "accept"), damaged.get("accept")
-    if isinstance(codes, str):
-        reader.wrong(steps, f"must be a list: write [{printable(codes)}]")
-        return
-    for place, item in reader.items(steps, codes):
-        code = reader.text(place, item)
-        check_code(reader, place, code, Severity.DAMAGE)
-        yield code
+        reader.wrong(place, f"{lenient}: write `unexpected: fail`")

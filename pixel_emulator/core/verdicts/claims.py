@@ -9,19 +9,21 @@ type Bounds = tuple[int, int]
 """The least and the greatest number of claims of an expectation."""
 
 
-def claim(candidates: Sequence[tuple[int, ...]], bounds: Sequence[Bounds]) -> list[int | None]:
+type Group = tuple[int, ...]
+"""The expectations that calls match: calls with the same ones are interchangeable."""
+
+
+def claim(candidates: Sequence[Group], bounds: Sequence[Bounds]) -> list[int | None]:
     """Which expectation claims each call; None where none may, or none has room.
 
     `candidates` lists for each call the expectations that it matches. As many lower bounds are
     filled as can be and as many calls are claimed as can be; that both go together is the theorem
     of Mendelsohn and Dulmage (1958). The same input gives the same claims, earlier calls first.
     """
-    groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    groups: dict[Group, list[int]] = defaultdict(list)
     for call, matched in enumerate(candidates):
         groups[matched].append(call)
-    flow = _Flow(list(groups), [len(calls) for calls in groups.values()], len(bounds))
-    flow.fill([low for low, _ in bounds])
-    flow.fill([high for _, high in bounds])
+    flow = _filled({group: len(calls) for group, calls in groups.items()}, bounds)
     claims: list[int | None] = [None] * len(candidates)
     for group, calls in enumerate(groups.values()):
         waiting = iter(calls)
@@ -29,6 +31,20 @@ def claim(candidates: Sequence[tuple[int, ...]], bounds: Sequence[Bounds]) -> li
             for _ in range(flow.claimed[expectation].get(group, 0)):
                 claims[next(waiting)] = expectation
     return claims
+
+
+def left_over(groups: Mapping[Group, int], bounds: Sequence[Bounds]) -> tuple[int, int]:
+    """How many calls of so large groups find no room, and how many claims are lacking, at best."""
+    flow = _filled(groups, bounds)
+    lacking = (max(0, low - n) for (low, _), n in zip(bounds, flow.counts, strict=True))
+    return sum(flow.free), sum(lacking)
+
+
+def _filled(groups: Mapping[Group, int], bounds: Sequence[Bounds]) -> "_Flow":
+    flow = _Flow(list(groups), list(groups.values()), len(bounds))
+    flow.fill([low for low, _ in bounds])
+    flow.fill([high for _, high in bounds])
+    return flow
 
 
 def pair(costs: Sequence[Mapping[int, int]]) -> list[int | None]:

@@ -17,26 +17,31 @@ _POLICIES = {
 
 
 def find(
-    scenarios: Sequence[Scenario],
-    hits: Sequence[Hit],
-    wanted_by: Sequence[Collection[int]],
+    scenarios: Sequence[Scenario], hits: Sequence[Hit], wanted_by: Sequence[Collection[int]]
 ) -> Iterator[Finding]:
     """Each finding once, in the order of the hits.
 
     `wanted_by` holds, for each hit, the indexes of the scenarios that have an expectation of it.
-    A damaged call concerns these scenarios, or all where there are none.
     """
     for hit, wanted in zip(hits, wanted_by, strict=True):
-        for policy in _POLICIES[hit.outcome]:
-            if wanted and policy in (Policy.UNEXPECTED, Policy.DROPPED):
-                continue
-            elsewhere = policy is Policy.DAMAGED and wanted
-            levels = tuple(
-                Level.IGNORE if elsewhere and index not in wanted else _level(each, policy, hit)
-                for index, each in enumerate(scenarios)
-            )
-            if set(levels) != {Level.IGNORE}:
-                yield Finding(policy=policy, hit=hit, levels=levels)
+        yield from find_in(scenarios, hit, wanted)
+
+
+def find_in(scenarios: Sequence[Scenario], hit: Hit, wanted: Collection[int]) -> Iterator[Finding]:
+    """The findings about one hit.
+
+    A damaged call concerns the scenarios that want it, or all where there are none.
+    """
+    for policy in _POLICIES[hit.outcome]:
+        if wanted and policy in (Policy.UNEXPECTED, Policy.DROPPED):
+            continue
+        elsewhere = policy is Policy.DAMAGED and wanted
+        levels = tuple(
+            Level.IGNORE if elsewhere and index not in wanted else _level(each, policy, hit)
+            for index, each in enumerate(scenarios)
+        )
+        if set(levels) != {Level.IGNORE}:
+            yield Finding(policy=policy, hit=hit, levels=levels)
 
 
 def _level(scenario: Scenario, policy: Policy, hit: Hit) -> Level:

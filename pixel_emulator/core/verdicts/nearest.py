@@ -15,9 +15,10 @@ from pixel_emulator.core.matching.differences import (
     mismatches,
 )
 from pixel_emulator.core.matching.values import ABSENT, describe
-from pixel_emulator.core.matching.wants import Want
+from pixel_emulator.core.matching.wants import Bindings, Want
 from pixel_emulator.core.recordings.masking import mask
-from pixel_emulator.core.scenarios.expectation import Expectation, facts, name_of
+from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, facts, name_of
+from pixel_emulator.core.scenarios.wire_facts import wire_facts
 from pixel_emulator.core.verdicts.claims import pair
 
 # Bounds of the search, for each expectation: calls that are looked at, and that compete.
@@ -53,16 +54,22 @@ class Nearest:
     detail: str = ""
 
 
+type Wanting = tuple[Expectation, int, Bindings]
+"""An expectation, how many calls it lacks, and the values of the variables."""
+
+
 def nearest(
-    missing: Sequence[tuple[Expectation, int]], pool: Sequence[Hit], *, masked: bool = False
+    missing: Sequence[Wanting], pool: Sequence[Hit], *, masked: bool = False
 ) -> list[tuple[Nearest, ...]]:
-    """For each expectation that lacks so many calls, the hits of the pool that come closest.
+    """For each expectation that lacks calls, the hits of the pool that come closest.
 
     The best assignment in total, so that no hit stands beside two expectations. Write keys are
     shown masked; `masked` says that they are so already.
     """
-    slots = [index for index, (_, count) in enumerate(missing) for _ in range(min(count, _SHOWN))]
-    costs = [dict(_costs(expectation, pool)) for expectation, _ in missing]
+    slots = [
+        index for index, (_, count, _) in enumerate(missing) for _ in range(min(count, _SHOWN))
+    ]
+    costs = [dict(_costs(each, pool, bound)) if count > 0 else {} for each, count, bound in missing]
     pairs = zip(slots, pair([costs[index] for index in slots]), strict=True)
     found: list[list[int]] = [[] for _ in missing]
     for index, position in pairs:
@@ -70,57 +77,88 @@ def nearest(
             found[index].append(position)
     return [
         tuple(
-            _nearest(expectation, pool[position], masked=masked) for position in sorted(positions)
+            compare(expectation, pool[position], bound, masked=masked)
+            for position in sorted(positions)
         )
-        for (expectation, _), positions in zip(missing, found, strict=True)
+        for (expectation, _, bound), positions in zip(missing, found, strict=True)
     ]
 
 
-def _costs(expectation: Expectation, pool: Sequence[Hit]) -> Iterator[tuple[int, int]]:
+def compare(
+    expectation: Expectation, hit: Hit, bound: Bindings, *, masked: bool = False
+) -> Nearest:
+    """How close a hit comes to the closest pattern of an expectation."""
+    pattern = min(expectation.patterns, key=lambda each: _unmatched(each, hit, bound) / _size(each))
+    flat = hit.call is not None and hit.call.form is Form.FLAT
+    wanted, found = pattern.fields, facts(hit)
+    differing = [
+        each if masked or each.path != "writeKey" else _masked(each, wanted, found)
+        for each in mismatches(wanted, found, flat=flat, bound=bound)
+    ]
+    if pattern.request:
+        wire: Payload = {"request": wire_facts(hit)}
+        differing += mismatches({"request": dict(pattern.request)}, wire, bound=bound)
+    fields = _size(pattern)
+    return Nearest(
+        hit=hit,
+        mismatches=tuple(differing),
+        matched=fields - _unmatched(pattern, hit, bound),
+        fields=fields,
+    )
+
+
+def _costs(
+    expectation: Expectation, pool: Sequence[Hit], bound: Bindings
+) -> Iterator[tuple[int, int]]:
     """The positions of the most similar hits, each with the cost of taking it."""
+    types = {each.type for each in expectation.patterns}
+    names = {each.name for each in expectation.patterns}
     same_type = [
-        (name_of(hit) != expectation.patterns[0].name, position)
+        (name_of(hit) not in names, position)
         for position, hit in enumerate(pool)
-        if hit.call and expectation.patterns[0].type in (None, hit.call.type)
+        if hit.call and types & {None, hit.call.type}
     ]
-    fields = leaves(expectation.patterns[0].fields)
     ranked = []
     for _, position in nsmallest(_LOOKED_AT, same_type):
         hit = pool[position]
-        wrong = _unmatched(expectation, hit)
-        if 2 * (fields - wrong) > fields or _same_name(expectation, hit):
-            misses = wrong + (not expectation.wants_outcome(hit))
-            ranked.append((1_000 * misses // (fields + 1), position))
+        costs = [
+            cost
+            for pattern in expectation.patterns
+            if (cost := _cost(pattern, hit, bound, expectation)) is not None
+        ]
+        if costs:
+            ranked.append((min(costs), position))
     return ((position, cost) for cost, position in nsmallest(_COMPETING, ranked))
 
 
-def _unmatched(expectation: Expectation, hit: Hit) -> int:
-    return sum(
-        leaves(want) for _, want, _ in differences(expectation.patterns[0].fields, facts(hit))
-    )
+def _cost(pattern: Pattern, hit: Hit, bound: Bindings, expectation: Expectation) -> int | None:
+    """What it costs to take the hit for the pattern; None if it cannot be meant."""
+    if not hit.call or pattern.type not in (None, hit.call.type):
+        return None
+    fields, wrong = _size(pattern), _unmatched(pattern, hit, bound)
+    if 2 * (fields - wrong) <= fields and not _same_name(pattern, hit):
+        return None
+    return 1_000 * (wrong + (not expectation.wants_outcome(hit))) // (fields + 1)
 
 
-def _same_name(expectation: Expectation, hit: Hit) -> bool:
+def _size(pattern: Pattern) -> int:
+    return leaves(dict(pattern.fields)) + (leaves(dict(pattern.request)) if pattern.request else 0)
+
+
+def _unmatched(pattern: Pattern, hit: Hit, bound: Bindings) -> int:
+    """How many of the fields of a pattern do not match."""
+    wrong = list(differences(dict(pattern.fields), facts(hit), bound))
+    if pattern.request:
+        wrong += differences(dict(pattern.request), wire_facts(hit), bound)
+    return sum(leaves(want) for _, want, _ in wrong)
+
+
+def _same_name(pattern: Pattern, hit: Hit) -> bool:
     """Whether the hit may be meant although its name differs."""
-    want, got = expectation.patterns[0].name, name_of(hit) or ""
-    if want is None or want == got or expectation.patterns[0].type not in _WITH_NAMES:
+    want, got = pattern.name, name_of(hit) or ""
+    if want is None or want == got or pattern.type not in _WITH_NAMES:
         return True
     return SequenceMatcher(a=want.casefold(), b=got.casefold()).ratio() > _SIMILAR
-
-
-def _nearest(expectation: Expectation, hit: Hit, *, masked: bool) -> Nearest:
-    flat = hit.call is not None and hit.call.form is Form.FLAT
-    wanted, found = expectation.patterns[0].fields, facts(hit)
-    fields = leaves(wanted)
-    return Nearest(
-        hit=hit,
-        mismatches=tuple(
-            each if masked or each.path != "writeKey" else _masked(each, wanted, found)
-            for each in mismatches(wanted, found, flat=flat)
-        ),
-        matched=fields - _unmatched(expectation, hit),
-        fields=fields,
-    )
 
 
 def _masked(mismatch: Mismatch, wanted: Mapping[str, Want], found: Payload) -> Mismatch:

@@ -3,13 +3,13 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from pixel_emulator.core.calls import Hit, Outcome
+from pixel_emulator.core.calls import KEPT, Hit, Outcome
 from pixel_emulator.core.matching.differences import Mismatch
 from pixel_emulator.core.matching.wants import Bindings
 from pixel_emulator.core.plans.violations import Violation
 from pixel_emulator.core.scenarios.expectation import Expectation
 from pixel_emulator.core.scenarios.model import Denial, Level, Policy, Scenario, Step
-from pixel_emulator.core.verdicts.nearest import Nearest
+from pixel_emulator.core.verdicts.nearest import Nearest, Obstacle
 
 
 class Status(StrEnum):
@@ -45,6 +45,14 @@ class Story(StrEnum):
 
 
 _STORIES = {Outcome.DROPPED: Story.DROPPED, Outcome.DUPLICATE: Story.REPEATED}
+_OBSTACLES = {
+    Obstacle.NONE: None,
+    Obstacle.OUTCOME: None,
+    Obstacle.TIME: Story.TOO_LATE,
+    Obstacle.ORDER: Story.OUT_OF_ORDER,
+}
+_IDS = {"userId", "anonymousId", "previousId", "groupId"}
+"""The fields that say whose call it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +72,8 @@ class Surplus:
 class ExpectationResult:
     """One expectation with the calls that it claims, those too many, and those that come close.
 
-    `taken_by` are the expectations that the calls it matches went to, where it claims none.
+    `taken_by` are the expectations that the calls it matches went to, where it claims none. It is
+    not `reached` where its step was not tried.
     """
 
     expectation: Expectation
@@ -72,6 +81,7 @@ class ExpectationResult:
     surplus: tuple[Surplus, ...] = ()
     nearest: tuple[Nearest, ...] = ()
     taken_by: tuple[Expectation, ...] = ()
+    reached: bool = True
 
     @property
     def got(self) -> int:
@@ -80,26 +90,38 @@ class ExpectationResult:
 
     @property
     def met(self) -> bool:
-        """Whether the number of calls is in the wanted range."""
-        return not self.surplus and len(self.claims) >= self.expectation.times.low
+        """Whether the number of calls is in the wanted range, and all came as they should."""
+        enough = self.reached and len(self.claims) >= self.expectation.times.low
+        return enough and not (self.surplus or self.nearest)
 
     @property
     def story(self) -> Story:
         """What happened, in a word."""
         if self.met:
             return Story.MET
+        if not self.reached:
+            return Story.NOT_REACHED
         if self.expectation.times.high == 0:
             return Story.FORBIDDEN
+        obstructed = (_OBSTACLES[each.obstacle] for each in self.nearest if not each.mismatches)
+        if story := next(filter(None, obstructed), None):
+            return story
         if self.surplus:
             return Story.TWICE if all(each.twin for each in self.surplus) else Story.TOO_MANY
         if not self.nearest:
             if self.claims:
                 return Story.TOO_FEW
             return Story.TAKEN if self.taken_by else Story.NOT_SENT
-        outcome = self.nearest[0].hit.outcome
+        return self._of_nearest(self.nearest[0])
+
+    def _of_nearest(self, near: Nearest) -> Story:
+        outcome = near.hit.outcome
         if self.expectation.dropped:
             return Story.DIFFERENT if outcome is Outcome.DROPPED else Story.KEPT
-        return _STORIES.get(outcome, Story.DIFFERENT)
+        if outcome not in KEPT:
+            return _STORIES[outcome]
+        paths = {each.path for each in near.mismatches}
+        return Story.SOMEBODY_ELSE if paths and paths <= _IDS else Story.DIFFERENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,82 +1,182 @@
-"""Scenarios against the evidence of a run: claims, counts, policies, and what came close."""
+"""Scenarios against the evidence of a run: claims, policies, denials, plans, state, stories."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import islice
 
-from pixel_emulator.core import json_text
-from pixel_emulator.core.calls import CallType, Evidence, Hit, Outcome, path_text
-from pixel_emulator.core.matching.differences import differences
+from pixel_emulator.core.calls import Evidence
+from pixel_emulator.core.matching.differences import Mismatch
+from pixel_emulator.core.plans.violations import violations
 from pixel_emulator.core.recordings.masking import mask
-from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, facts, name_of
+from pixel_emulator.core.scenarios.expectation import Expectation, Pattern
 from pixel_emulator.core.scenarios.model import Level, Scenario, Step
-from pixel_emulator.core.verdicts.claims import claim
+from pixel_emulator.core.state.check import state_mismatches
+from pixel_emulator.core.state.identity import fold
+from pixel_emulator.core.verdicts.case import Case
+from pixel_emulator.core.verdicts.denials import denied
 from pixel_emulator.core.verdicts.findings import find
-from pixel_emulator.core.verdicts.nearest import nearest
+from pixel_emulator.core.verdicts.results import tell
+from pixel_emulator.core.verdicts.settlement import BUDGET, settle
+from pixel_emulator.core.verdicts.slots import Layout
 from pixel_emulator.core.verdicts.verdict import (
     ExpectationResult,
     ScenarioResult,
     Status,
     StepResult,
-    Surplus,
     Verdict,
 )
 
 SILENCE_UNPROVEN = (
     "nothing reached the emulator, so silence is not proven: does the client use its proxy?"
 )
-_VARYING = {"messageId", "timestamp", "sentAt", "originalTimestamp", "receivedAt"}
 
 
-def verify(scenarios: Sequence[Scenario], evidence: Evidence) -> Verdict:
+def verify(
+    scenarios: Sequence[Scenario],
+    evidence: Evidence,
+    *,
+    steps: int | None = None,
+    budget: int = BUDGET,
+) -> Verdict:
     """Judge all scenarios over one pool of calls.
 
     Each call that an expectation of any scenario matches is claimed by exactly one of them all,
     or is too many for one; it is unexpected to none. An expectation with `times: 0` is a ban: what
-    matches it is too many for it, whatever else could claim the call. Raises ValueError without a
-    scenario.
+    matches it is too many for it, whatever else could claim the call. Variables get the values
+    with which the least is left to be wished for. `steps` is how many steps of each scenario are
+    judged, None for all. `budget` bounds the search; where it is spent before an answer is found
+    the verdict is undecided. Raises ValueError without a scenario.
     """
     if not scenarios:
         raise ValueError("without a scenario there is no verdict")
-    hits = evidence.hits
     if evidence.masked:
-        scenarios = [_with_masked_keys(each) for each in scenarios]
-    wanted = [each for scenario in scenarios for each in scenario.expectations]
-    home = [index for index, each in enumerate(scenarios) for _ in each.expectations]
-    accepting = _accepting(wanted, hits)
-    wanted_by = [{home[index] for index in indexes} for indexes in accepting]
-    findings = tuple(find(scenarios, hits, wanted_by))
-    silence = not hits and not evidence.connections and not all(map(_asks, scenarios))
-    gaps = (*evidence.gaps, SILENCE_UNPROVEN) if silence else evidence.gaps
-    told = iter(_expectations(wanted, home, hits, accepting, masked=evidence.masked))
-    results = []
-    for index, scenario in enumerate(scenarios):
-        parts = [tuple(islice(told, len(each.expectations))) for each in scenario.steps]
-        met = tuple(each for part in parts for each in part)
-        failed = any(each.levels[index] is Level.FAIL for each in findings)
-        unmet = failed or not all(each.met for each in met)
-        status = Status.UNMET if unmet else Status.INCOMPLETE if gaps else Status.MET
-        results.append(
-            ScenarioResult(
-                scenario=scenario,
-                steps=tuple(
-                    StepResult(step=step, expectations=part)
-                    for step, part in zip(scenario.steps, parts, strict=True)
-                ),
-                status=status,
-            )
+        scenarios = [with_masked_keys(each) for each in scenarios]
+    reach = [
+        len(each.steps) if steps is None else min(steps, len(each.steps)) for each in scenarios
+    ]
+    judgement = _Judgement(scenarios, evidence, reach, budget)
+    tried = [judgement.tried(home) for home in range(len(scenarios))]
+    if tried != reach:
+        shorter = _Judgement(scenarios, evidence, tried, budget)
+        # What was not tried asks for nothing, but a scenario may not pass because of that.
+        if all(shorter.failed(home) for home, n in enumerate(tried) if n != reach[home]):
+            judgement = shorter
+    return judgement.verdict()
+
+
+class _Judgement:
+    """One look at the evidence, with the first `reach[n]` steps of each scenario."""
+
+    def __init__(
+        self, scenarios: Sequence[Scenario], evidence: Evidence, reach: Sequence[int], budget: int
+    ) -> None:
+        self.scenarios = scenarios
+        self.evidence = evidence
+        self.reach = reach
+        layout = Layout(scenarios, evidence, reach)
+        self.marked = layout.marked
+        self.slots = layout.slots
+        self.settlement = settle(Case(scenarios, layout, evidence.hits), budget)
+        homes = [{self.slots[i].home for i in found} for found in self.settlement.matched]
+        self.findings = tuple(find(scenarios, evidence.hits, homes))
+        silence = not evidence.hits and not evidence.connections
+        unproven = silence and not all(map(_asks, scenarios))
+        self.gaps = (*evidence.gaps, SILENCE_UNPROVEN) if unproven else evidence.gaps
+        told = tell(self.settlement, evidence.hits, masked=evidence.masked)
+        self.told: dict[tuple[int, int], list[tuple[int, ExpectationResult]]] = {}
+        for slot, result in zip(self.slots, told, strict=True):
+            self.told.setdefault((slot.home, slot.step), []).append((slot.index, result))
+
+    def tried(self, home: int) -> int:
+        """How many steps of a scenario were tried: none behind one that failed, but for those
+        that the evidence knows of."""
+        scenario, reach = self.scenarios[home], self.reach[home]
+        titles = [scenario.step_title(each) for each in scenario.steps]
+        if not self.marked[home] and not self.evidence.acted.keys() & set(titles):
+            return reach
+        known = {hit.step for hit in self.evidence.hits} | self.evidence.acted.keys()
+        last = max(number for number, title in enumerate(titles) if title in known)
+        failed = (n for n in range(reach) if self._status(home, n) is Status.UNMET)
+        return min(reach, max(last, next(failed, reach)) + 1)
+
+    def failed(self, home: int) -> bool:
+        """Whether a step of a scenario failed."""
+        statuses = (self._status(home, number) for number in range(self.reach[home]))
+        return Status.UNMET in statuses
+
+    def verdict(self) -> Verdict:
+        """All that is to be said."""
+        evidence = self.evidence
+        return Verdict(
+            scenarios=tuple(self._scenario(home) for home in range(len(self.scenarios))),
+            findings=self.findings,
+            hits=evidence.hits,
+            connections=evidence.connections,
+            gaps=self.gaps,
         )
-    return Verdict(
-        scenarios=tuple(results),
-        findings=findings,
-        hits=hits,
-        connections=evidence.connections,
-        gaps=gaps,
-    )
+
+    def _scenario(self, home: int) -> ScenarioResult:
+        scenario, hits = self.scenarios[home], self.evidence.hits
+        bound = self.settlement.bound(home)
+        whole = self.reach[home] >= len(scenario.steps)
+        steps = tuple(self._step(home, number) for number in range(len(scenario.steps)))
+        denials = tuple(denied(scenario.denials, hits, bound))
+        state: tuple[Mismatch, ...] = ()
+        if scenario.state is not None and whole:
+            graph = fold(hits, scenario.given.profiles)
+            state = state_mismatches(scenario.state, graph, bound)
+        found = tuple(
+            (hit, each)
+            for hit in (hits if scenario.plans else ())
+            for each in violations(scenario.plans, hit)
+        )
+        unsure = {id(hits[position]) for position in self.settlement.unsure}
+        failed = {
+            id(each.hit) in unsure for each in self.findings if each.levels[home] is Level.FAIL
+        }
+        statuses = {each.status for each in steps if each.reached}
+        if False in failed or denials or state or found or Status.UNMET in statuses:
+            status = Status.UNMET
+        elif failed or Status.UNDECIDED in statuses:
+            status = Status.UNDECIDED
+        else:
+            status = Status.INCOMPLETE if self.gaps else Status.MET
+        return ScenarioResult(
+            scenario=scenario,
+            steps=steps,
+            status=status,
+            bound=bound,
+            denied=denials,
+            state=state,
+            violations=found,
+        )
+
+    def _step(self, home: int, number: int) -> StepResult:
+        step = self.scenarios[home].steps[number]
+        if number >= self.reach[home]:
+            untold = (
+                ExpectationResult(expectation=each, claims=(), reached=False)
+                for each in step.expectations
+            )
+            return StepResult(
+                step=step, expectations=tuple(untold), status=Status.UNMET, reached=False
+            )
+        told = tuple(result for _, result in self.told.get((home, number), ()))
+        return StepResult(step=step, expectations=told, status=self._status(home, number))
+
+    def _status(self, home: int, number: int) -> Status:
+        """What the claims of a step come to."""
+        status = Status.MET
+        for index, result in self.told.get((home, number), ()):
+            if index in self.settlement.undecided:
+                status = Status.UNDECIDED
+            elif not result.met:
+                return Status.UNMET
+        return status
 
 
-def _with_masked_keys(scenario: Scenario) -> Scenario:
+def with_masked_keys(scenario: Scenario) -> Scenario:
+    """The scenario as it looks beside calls whose write keys are masked."""
+
     def pattern(each: Pattern) -> Pattern:
         key = each.fields.get("writeKey")
         if not isinstance(key, str):
@@ -95,110 +195,3 @@ def _with_masked_keys(scenario: Scenario) -> Scenario:
 def _asks(scenario: Scenario) -> bool:
     """Whether it wants any call at all, so that silence fails it."""
     return any(each.times.low for each in scenario.expectations)
-
-
-def _accepting(wanted: Sequence[Expectation], hits: Sequence[Hit]) -> list[tuple[int, ...]]:
-    """For each hit, the expectations that accept it, as indexes."""
-    by_line: dict[tuple[bool, CallType | None, str | None], list[int]] = defaultdict(list)
-    for index, each in enumerate(wanted):
-        for line in {(each.dropped, pattern.type, pattern.name) for pattern in each.patterns}:
-            by_line[line].append(index)
-
-    def accepting(hit: Hit) -> Iterator[int]:
-        if hit.call is None:
-            return
-        dropped, type = hit.outcome is Outcome.DROPPED, hit.call.type
-        lines = {(dropped, type, name_of(hit)), (dropped, type, None), (dropped, None, None)}
-        for index in {index for line in lines for index in by_line.get(line, ())}:
-            if next(wanted[index].ways(hit), None) is not None:
-                yield index
-
-    return [tuple(sorted(accepting(hit))) for hit in hits]
-
-
-def _expectations(
-    wanted: Sequence[Expectation],
-    home: Sequence[int],
-    hits: Sequence[Hit],
-    accepting: Sequence[tuple[int, ...]],
-    *,
-    masked: bool,
-) -> list[ExpectationResult]:
-    """The results of all expectations; `home` holds the scenario of each."""
-    bans = {index for index, each in enumerate(wanted) if each.times.high == 0}
-    banned_by = [tuple(index for index in indexes if index in bans) for indexes in accepting]
-    candidates = [banned or each for banned, each in zip(banned_by, accepting, strict=True)]
-    owners = claim(candidates, [_bounds(each, len(hits)) for each in wanted])
-    claims: list[list[Hit]] = [[] for _ in wanted]
-    takers: list[dict[int, None]] = [{} for _ in wanted]
-    surplus: list[list[Surplus]] = [[] for _ in wanted]
-    over, idle = [], []
-    for hit, indexes, banned, owner in zip(hits, accepting, banned_by, owners, strict=True):
-        if owner is not None:
-            claims[owner].append(hit)
-        elif banned:
-            for index in banned:
-                surplus[index].append(Surplus(hit))
-        elif indexes:
-            over.append((hit, indexes))
-        elif hit.call:
-            idle.append(hit)
-        for index in indexes:
-            takers[index] |= dict.fromkeys(banned if owner is None else (owner,))
-    too_many = list(_surplus(over, claims))
-    missing = [each.times.low - len(found) for each, found in zip(wanted, claims, strict=True)]
-    # A repeated call has its story; any other that is too many may be what was meant elsewhere.
-    pool = [*idle, *(each.hit for _, each in too_many if each.twin is None)]
-    close = nearest(list(zip(wanted, missing, strict=True)), pool, masked=masked)
-    told = {(home[index], id(each.hit)) for index, found in enumerate(close) for each in found}
-    for owner, each in too_many:
-        if (home[owner], id(each.hit)) not in told:
-            surplus[owner].append(each)
-    return [
-        ExpectationResult(
-            expectation=each,
-            claims=tuple(claimed),
-            surplus=tuple(surplus[index]),
-            nearest=close[index],
-            taken_by=tuple(wanted[other] for other in takers[index] if lacks > 0 == len(claimed)),
-        )
-        for index, (each, lacks, claimed) in enumerate(zip(wanted, missing, claims, strict=True))
-    ]
-
-
-def _bounds(expectation: Expectation, hits: int) -> tuple[int, int]:
-    times = expectation.times
-    return times.low, max(hits, times.low) if times.high is None else times.high
-
-
-def _surplus(
-    over: Iterable[tuple[Hit, tuple[int, ...]]], claims: Sequence[Sequence[Hit]]
-) -> Iterator[tuple[int, Surplus]]:
-    """Each call too many, with the index of the expectation that it is laid to."""
-    claimed: dict[tuple[int, str], Hit] = {}
-    for index in {index for _, indexes in over for index in indexes}:
-        for hit in claims[index]:
-            claimed.setdefault((index, _fingerprint(hit)), hit)
-    for hit, indexes in over:
-        said = _fingerprint(hit)
-        owner = next((index for index in indexes if (index, said) in claimed), None)
-        if owner is not None:
-            twin = claimed[owner, said]
-            yield owner, Surplus(hit, twin, _differing(hit, twin))
-        else:
-            first = claims[indexes[0]][:1]
-            yield indexes[0], Surplus(hit, None, _differing(hit, first[0]) if first else ())
-
-
-def _fingerprint(hit: Hit) -> str:
-    """Equal for calls that say the same."""
-    if hit.call is None or hit.call.payload is None:
-        return hit.request.url
-    said = {key: value for key, value in hit.call.payload.items() if key not in _VARYING}
-    return f"{hit.call.type} {json_text.write(said)}"
-
-
-def _differing(one: Hit, other: Hit) -> tuple[str, ...]:
-    both = (facts(one), facts(other)), (facts(other), facts(one))
-    paths = (path_text(steps) for pair in both for steps, _, _ in differences(*pair))
-    return tuple(dict.fromkeys(paths))

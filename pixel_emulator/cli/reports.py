@@ -1,0 +1,67 @@
+"""Verdicts as text, JSON or JUnit XML: printed with `--format`, written with `--report`."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Annotated, TextIO
+
+import typer
+
+from pixel_emulator import files
+from pixel_emulator.cli.terminal import wants_colour, width
+from pixel_emulator.core import json_text
+from pixel_emulator.core.mistakes import InputError, Mistake
+from pixel_emulator.core.reports.json_report import as_json
+from pixel_emulator.core.reports.text import text
+from pixel_emulator.core.verdicts.verdict import Verdict
+
+
+def _json(verdict: Verdict) -> str:
+    return json_text.write(as_json(verdict), indent=2) + "\n"
+
+
+def _junit(verdict: Verdict) -> str:
+    from pixel_emulator.core.reports.junit import junit  # noqa: PLC0415 - XML is slow to import
+
+    return junit(verdict)
+
+
+FORMATS: dict[str, Callable[[Verdict], str]] = {"text": text, "json": _json, "junit": _junit}
+"""What `--format` may say, and how it is made."""
+
+_BY_SUFFIX = {".txt": "text", ".json": "json", ".xml": "junit"}
+
+Reports = Annotated[
+    list[Path] | None,
+    typer.Option("--report", metavar="FILE", help="Write the verdict to FILE.xml, .json or .txt."),
+]
+"""The option, as the annotation of a command's parameter."""
+
+
+def check_reports(reports: Iterable[Path] | None, others: Iterable[Path] = ()) -> None:
+    """Find mistakes in `--report` before anything runs: a file of `others` is not written over.
+
+    Raises InputError with all of them.
+    """
+    taken = {each.resolve() for each in others}
+    mistakes = []
+    for report in reports or ():
+        if report.suffix not in _BY_SUFFIX:
+            allowed = ", ".join(f"`{each}`" for each in _BY_SUFFIX)
+            mistakes.append(Mistake(f"--report {report}: its name must end with one of {allowed}"))
+        elif not report.parent.is_dir() or report.is_dir():
+            mistakes.append(Mistake(f"--report {report}: no file can be written there"))
+        elif report.resolve() in taken:
+            mistakes.append(Mistake(f"--report {report}: this is one of the files to be read"))
+    if mistakes:
+        raise InputError(*mistakes)
+
+
+def write_reports(reports: Iterable[Path] | None, verdict: Verdict) -> None:
+    """Write the verdict to each file. Raises InputError where that fails."""
+    for report in reports or ():
+        files.write_text(report, FORMATS[_BY_SUFFIX[report.suffix]](verdict))
+
+
+def for_terminal(verdict: Verdict, stream: TextIO | None) -> str:
+    """The report in words, as wide as the terminal, and in colour if the stream is one."""
+    return text(verdict, width=width(), colour=wants_colour(stream)).rstrip("\n")

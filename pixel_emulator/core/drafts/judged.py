@@ -1,0 +1,95 @@
+"""A scenario file with the verdict on it: which of its lines did not come true."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from pixel_emulator.core.calls import Hit, Outcome, Steps
+from pixel_emulator.core.drafts.source import Source
+from pixel_emulator.core.matching.wants import Bindings
+from pixel_emulator.core.mistakes import InputError, Location, Mistake
+from pixel_emulator.core.scenarios.expectation import Expectation
+from pixel_emulator.core.verdicts.nearest import Nearest, Obstacle
+from pixel_emulator.core.verdicts.verdict import ExpectationResult, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One expectation of the file; it has several results where a file has `cases`.
+
+    `steps` lead to it, and are None where it stands in another file. Each result comes with the
+    values of the variables in its scenario.
+    """
+
+    expectation: Expectation
+    steps: Steps | None
+    results: tuple[tuple[ExpectationResult, Bindings], ...]
+
+    @property
+    def met(self) -> bool:
+        """Whether it came true in all cases."""
+        return all(result.met for result, _ in self.results)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A source, and the verdict on what it says."""
+
+    source: Source
+    verdict: Verdict
+
+    def lines(self, only: Collection[int] = ()) -> Iterator[Line]:
+        """The expectations that were tried; with `only`, those that begin on one of these lines."""
+        results: dict[Location, list[tuple[ExpectationResult, Bindings]]] = defaultdict(list)
+        for scenario in self.verdict.scenarios:
+            for step in scenario.steps:
+                for each in step.expectations:
+                    results[each.expectation.location].append((each, scenario.bound))
+        for place, found in results.items():
+            steps = self.source.steps_at(place)
+            if not only or (steps and place.line in only):
+                yield Line(found[0][0].expectation, steps, tuple(found))
+
+    def begins(self, lines: Collection[int]) -> frozenset[int]:
+        """The lines on which the expectations begin that stand on these lines.
+
+        Raises InputError for a line without one.
+        """
+        file = self.source.document.file
+        begin_of: dict[int, int] = {}
+        for each in self.lines() if lines else ():
+            if each.steps:
+                begin = each.expectation.location.line
+                begin_of |= dict.fromkeys(self.source.lines_of(each.steps), begin)
+        known = ", ".join(map(str, sorted({*begin_of.values()}))) or "nowhere"
+        wrong = [
+            Mistake(f"no expectation stands here; they begin at line {known}", Location(file, line))
+            for line in sorted(lines)
+            if line not in begin_of
+        ]
+        if wrong:
+            raise InputError(*wrong)
+        return frozenset(begin_of[line] for line in lines)
+
+    def mistake(self, line: Line, message: str, *path: str | int) -> Mistake:
+        """What is wrong with a line, or with the value to which `path` leads from it."""
+        if line.steps is None:
+            return Mistake(message, line.expectation.location)
+        return self.source.document.mistake(message, *line.steps, *path)
+
+
+def instead(result: ExpectationResult) -> Hit | None:
+    """The call that was sent instead of the one that is wanted, and differs only in its fields."""
+    near = next(iter(result.nearest), None)
+    if near is None or result.got or near.obstacle in (Obstacle.TIME, Obstacle.ORDER):
+        return None
+    kept = near.hit.outcome in (Outcome.DELIVERED, Outcome.DAMAGED)
+    dropped = near.hit.outcome is Outcome.DROPPED
+    return near.hit if (dropped if result.expectation.dropped else kept) else None
+
+
+def misplaced(result: ExpectationResult) -> Nearest | None:
+    """A call that is right but for when it came."""
+    late = (Obstacle.TIME, Obstacle.ORDER)
+    right = (near for near in result.nearest if near.obstacle in late and not near.mismatches)
+    return next(right, None)

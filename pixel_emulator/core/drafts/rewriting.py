@@ -1,0 +1,153 @@
+"""Expectations whose call was sent with other values: the literal ones become what was sent."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from pixel_emulator.core.calls import NAMED_BY, Hit, Severity, Steps, path_text
+from pixel_emulator.core.drafts import edits
+from pixel_emulator.core.drafts.judged import Judged, Line, instead
+from pixel_emulator.core.drafts.literal import fits, is_literal, written
+from pixel_emulator.core.drafts.source import Edit, Source
+from pixel_emulator.core.matching.differences import differences
+from pixel_emulator.core.matching.values import ABSENT, Absent, Value, describe
+from pixel_emulator.core.matching.wants import Bindings, Want
+from pixel_emulator.core.mistakes import Mistake
+from pixel_emulator.core.quoting import shortened
+from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, codes, facts
+from pixel_emulator.core.scenarios.wire_facts import wire_facts
+from pixel_emulator.core.verdicts.verdict import ExpectationResult
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)")
+# Fields that change from run to run, each with what its values usually are.
+_TIMES = ("timestamp", "sentAt", "originalTimestamp", "receivedAt")
+_VARYING: Mapping[Steps, tuple[re.Pattern[str], str]] = {
+    ("messageId",): (_UUID, "$uuid"),
+    **{(each,): (_ISO, "$iso") for each in _TIMES},
+}
+
+
+def rewrite(judged: Judged, line: Line) -> Iterator[Edit | Mistake]:
+    """What makes an unmet expectation match the call that was sent instead, if one was.
+
+    Matchers, and what stands in another place, are kept: each with a word on it.
+    """
+    changes = [list(_changes(judged, line, *each)) for each in line.results]
+    if any(each != changes[0] for each in changes):
+        yield judged.mistake(line, "is kept, because the cases of this scenario differ in it")
+    else:
+        yield from changes[0]
+
+
+def _changes(
+    judged: Judged, line: Line, result: ExpectationResult, bound: Bindings
+) -> Iterator[Edit | Mistake]:
+    hit = instead(result)
+    if hit is None:
+        return
+    if line.steps is None:
+        yield judged.mistake(line, "is kept, because it stands in another file")
+    elif len(result.expectation.patterns) > 1:
+        yield judged.mistake(line, "is kept: no alternative of `one-of` matches what was sent")
+    else:
+        yield from _code(judged, line.steps, result.expectation, hit)
+        pattern = result.expectation.patterns[0]
+        sides = (((), pattern.fields, facts(hit)), (("request",), pattern.request, wire_facts(hit)))
+        for prefix, want, got in sides:
+            for path in _different(want, got, bound):
+                place = _Place(judged.source, line.steps, pattern)
+                yield from _change(judged, line, place, (*prefix, *path), _at(got, path))
+
+
+def _code(judged: Judged, steps: Steps, wanted: Expectation, hit: Hit) -> Iterator[Edit]:
+    reasons = codes(hit, Severity.DROP)
+    if wanted.code and reasons and wanted.code not in reasons:
+        yield from edits.write(judged.source, (*steps, "dropped"), reasons[0])
+
+
+def _change(
+    judged: Judged, line: Line, place: "_Place", path: Steps, sent: Value
+) -> Iterator[Edit | Mistake]:
+    """Write what was sent in the place of one value, if that is a literal one."""
+    found = place.of(path)
+    sent_there = "nothing" if isinstance(sent, Absent) else shortened(str(describe(sent)))
+    if path == ("writeKey",):
+        yield judged.mistake(line, "is kept: no write key is written into a file", *path)
+    elif found is None:
+        kept = f"is kept, because it comes from a definition; {sent_there} was sent"
+        yield judged.mistake(line, kept, *path)
+    elif not is_literal(judged.source.value(found)):
+        inside = found[len(place.steps) :]
+        where = f" at {path_text(path)}" if len(inside) < len(path) else ""
+        kept = f"is kept, because it is no literal value; {sent_there} was sent{where}"
+        yield judged.mistake(line, kept, *inside)
+    elif matcher := _matcher(path, sent):
+        yield from edits.write(judged.source, found, matcher)
+    elif isinstance(value := ABSENT if isinstance(sent, Absent) else written(sent), Absent):
+        yield judged.mistake(line, "is kept, because what was sent is too long to read", *path)
+    elif not fits(path, value):
+        kept = f"is kept, because no scenario may hold {sent_there} there"
+        yield judged.mistake(line, kept, *path)
+    else:
+        yield from edits.replace(judged.source, found, value)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where the values of one expectation stand."""
+
+    source: Source
+    steps: Steps
+    pattern: Pattern
+
+    def of(self, path: Steps) -> Steps | None:
+        """The way to what the file says about a field; None where it does not say it here.
+
+        It leads to a matcher where the field is inside one.
+        """
+        here, value = self.steps, self.source.value(self.steps)
+        type = self.pattern.type
+        if type and path == (NAMED_BY[type],) and isinstance(value, dict) and value.get(type):
+            path = (type.value,)
+        for step in path:
+            if isinstance(value, dict):
+                if not all(map(is_literal, value)):
+                    break
+                key = next((key for key in value if key.replace("$$", "$") == step), None)
+                if key is None:
+                    return None
+                here, value = (*here, key), value[key]
+            elif isinstance(value, list) and isinstance(step, int):
+                here, value = (*here, step), value[step]
+        return here
+
+
+def _different(want: Want, got: Value, bound: Bindings) -> list[Steps]:
+    """The paths that differ; a list of another length differs as a whole."""
+    paths: dict[Steps, None] = {}
+    for steps, wanted, sent in differences(want, got, bound):
+        longer = isinstance(steps[-1], int) and (wanted is ABSENT or sent is ABSENT)
+        paths[steps[:-1] if longer else steps] = None
+    return [each for each in paths if not any(each[:n] in paths for n in range(len(each)))]
+
+
+def _at(value: Value, path: Steps) -> Value:
+    for step in path:
+        if isinstance(value, dict) and isinstance(step, str):
+            value = value.get(step, ABSENT)
+        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+            value = value[step]
+        else:
+            return ABSENT
+    return value
+
+
+def _matcher(path: Steps, sent: Value) -> str:
+    """What says that nothing was sent, or what fits a field that changes every time."""
+    if isinstance(sent, Absent):
+        return "$absent"
+    if path not in _VARYING or not isinstance(sent, str):
+        return ""
+    usual, matcher = _VARYING[path]
+    return matcher if usual.fullmatch(sent) else "$string"

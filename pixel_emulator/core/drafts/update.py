@@ -1,0 +1,104 @@
+"""A scenario file rewritten to what happened: only what differs changes, by the smallest piece."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from pixel_emulator.core.calls import Steps
+from pixel_emulator.core.drafts import edits
+from pixel_emulator.core.drafts.accepting import accept
+from pixel_emulator.core.drafts.counting import Removal, count
+from pixel_emulator.core.drafts.judged import Judged
+from pixel_emulator.core.drafts.rewriting import rewrite
+from pixel_emulator.core.drafts.source import Edit, apply, moved
+from pixel_emulator.core.mistakes import InputError, Location, Mistake
+from pixel_emulator.core.verdicts.verdict import Status
+
+_ROUNDS = 5  # values, counts, removals, new calls, and a look at the result
+type _Change = Edit | Mistake
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """A rewritten text, the verdict on it, and what stays as it was although it does not hold."""
+
+    text: str
+    judged: Judged
+    kept: tuple[Mistake, ...]
+
+
+def update(text: str, judge: Callable[[str], Judged], only: Collection[int] = ()) -> Update:
+    """Rewrite a scenario file to what happened.
+
+    `judge` reads a text and gives the verdict on it. Literal values become what was sent, `times`
+    follows, what never came is removed, and what nobody expected is added. With `only`, nothing
+    but the expectations on these lines changes. Raises InputError for lines without one, and what
+    `judge` raises.
+    """
+    judged = judge(text)
+    only = judged.begins(only)
+    kept: list[Mistake] = []
+    for _ in range(_ROUNDS):
+        changes: list[Edit] = []
+        kept = []
+        for phase in _phases(judged, only):
+            changes = [each for each in phase if isinstance(each, Edit)]
+            kept += [each for each in phase if isinstance(each, Mistake)]
+            if changes:
+                break
+        if not changes:
+            break
+        rewritten = apply(text, changes)
+        try:
+            judged = judge(rewritten)
+        except InputError as error:  # such as `expect: []` where unexpected calls are let through
+            kept += error.mistakes
+            break
+        text, only = rewritten, moved(text, only, changes)
+    return Update(text, judged, tuple(dict.fromkeys(kept)))
+
+
+def _phases(judged: Judged, only: Collection[int]) -> Iterator[Sequence[_Change]]:
+    """The kinds of changes, one after the other: only the first that changes anything is made."""
+    if judged.verdict.status is Status.MET:
+        return
+    unmet = [line for line in judged.lines(only) if not line.met]
+    yield [each for line in unmet for each in rewrite(judged, line)]
+    counted = [each for line in unmet for each in count(judged, line)]
+    yield [each for each in counted if not isinstance(each, Removal)]
+    yield _removed(judged, [each.steps for each in counted if isinstance(each, Removal)])
+    if not only:
+        yield list(accept(judged))
+        yield list(_beyond_calls(judged))
+
+
+def _removed(judged: Judged, items: Sequence[Steps]) -> list[Edit]:
+    lists: dict[Steps, list[int]] = defaultdict(list)
+    for *around, index in items:
+        lists[tuple(around)].append(int(index))
+    return [
+        edit
+        for steps, indexes in lists.items()
+        for edit in edits.remove(judged.source, steps, indexes)
+    ]
+
+
+def _beyond_calls(judged: Judged) -> Iterator[Mistake]:
+    """What no change of an expectation mends."""
+    for scenario in judged.verdict.scenarios:
+        for denied in scenario.denied:
+            message = f"is kept; call #{denied.hit.seq} holds it at {denied.path}"
+            yield _mistake_at(judged, message, denied.denial.location)
+        home = judged.source.steps_at(scenario.scenario.location) or ()
+        for each in scenario.state:
+            message = f"is kept; {each.path} is {each.actual}"
+            yield judged.source.document.mistake(message, *home, "state")
+        for hit, violation in scenario.violations:
+            message = f"is kept; call #{hit.seq} violates it: {violation.description}"
+            yield judged.source.document.mistake(message, *home, "plan")
+
+
+def _mistake_at(judged: Judged, message: str, location: Location) -> Mistake:
+    steps = judged.source.steps_at(location)
+    document = judged.source.document
+    return Mistake(message, location) if steps is None else document.mistake(message, *steps)

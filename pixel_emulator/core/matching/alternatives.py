@@ -1,0 +1,135 @@
+"""Wants about the same value: all of some, one of some, exactly one of some, none."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import ClassVar
+
+from pixel_emulator.core.calls import Steps
+from pixel_emulator.core.matching.captures import distinct, together, unify
+from pixel_emulator.core.matching.differences import described, differences_at, matches
+from pixel_emulator.core.matching.values import Described, Value
+from pixel_emulator.core.matching.wants import Bindings, Difference, Matcher, Needs, Want
+
+
+@dataclass(frozen=True, slots=True)
+class All(Matcher):
+    """`$all`: a value that each of the wants matches."""
+
+    split: ClassVar[bool] = True
+
+    wants: tuple[Want, ...]
+
+    @property
+    def parts(self) -> tuple[Want, ...]:
+        return self.wants
+
+    def ways(self, got: Value) -> Iterator[Needs]:
+        return together((want, got) for want in self.wants)
+
+    def matches(self, got: Value, bound: Bindings) -> bool:
+        return all(matches(want, got, bound) for want in self.wants)
+
+    def differences(self, steps: Steps, got: Value, bound: Bindings) -> Iterator[Difference]:
+        whole = False
+        for want in self.wants:
+            for each in differences_at(steps, want, got, bound):
+                if each[0] != steps:
+                    yield each
+                elif not whole:
+                    yield steps, self, got
+                    whole = True
+
+    def describe(self) -> Described:
+        found = [described(want) for want in self.wants]
+        types = dict.fromkeys(each.type for each in found)
+        return Described(
+            " and ".join(each.text for each in found), types.popitem()[0] if len(types) == 1 else ""
+        )
+
+    def reason(self, got: Value) -> str:
+        asked = (want.reason(got) for want in self.wants if isinstance(want, Matcher))
+        return "; ".join(filter(None, asked))
+
+
+@dataclass(frozen=True, slots=True)
+class In(Matcher):
+    """`$in`: a value that at least one of the wants matches."""
+
+    wants: tuple[Want, ...]
+
+    @property
+    def parts(self) -> tuple[Want, ...]:
+        return self.wants
+
+    def ways(self, got: Value) -> Iterator[Needs]:
+        return distinct(chain.from_iterable(unify(want, got) for want in self.wants))
+
+    def matches(self, got: Value, bound: Bindings) -> bool:
+        return any(matches(want, got, bound) for want in self.wants)
+
+    def describe(self) -> Described:
+        return Described(f"one of {listed(self.wants)}", "")
+
+
+@dataclass(frozen=True, slots=True)
+class One(Matcher):
+    """`$one`: a value that one of the wants matches, and no other, whatever the variables are."""
+
+    wants: tuple[Want, ...]
+
+    @property
+    def parts(self) -> tuple[Want, ...]:
+        return self.wants
+
+    def ways(self, got: Value) -> Iterator[Needs]:
+        found = self._matching(got)
+        return unify(found[0], got) if len(found) == 1 else iter(())
+
+    def matches(self, got: Value, bound: Bindings) -> bool:
+        found = self._matching(got)
+        return len(found) == 1 and (not bound or matches(found[0], got, bound))
+
+    def differences(self, steps: Steps, got: Value, bound: Bindings) -> Iterator[Difference]:
+        found = self._matching(got)
+        if len(found) == 1:
+            yield from differences_at(steps, found[0], got, bound)
+        else:
+            yield steps, self, got
+
+    def describe(self) -> Described:
+        return Described(f"exactly one of {listed(self.wants)}", "")
+
+    def reason(self, got: Value) -> str:
+        number = len(self._matching(got))
+        return f"{number} of them match" if number > 1 else ""
+
+    def _matching(self, got: Value) -> list[Want]:
+        return [want for want in self.wants if matches(want, got)]
+
+
+@dataclass(frozen=True, slots=True)
+class Not(Matcher):
+    """`$not`: a value that the want does not match; where nothing is, that is one too.
+
+    The want has no variables: no value of theirs could be told from a value that is not.
+    """
+
+    denies: ClassVar[bool] = True
+
+    want: Want
+
+    @property
+    def parts(self) -> tuple[Want, ...]:
+        return (self.want,)
+
+    def matches(self, got: Value, bound: Bindings) -> bool:
+        return not matches(self.want, got, bound)
+
+    def describe(self) -> Described:
+        return Described(f"not {described(self.want).text}", "")
+
+
+def listed(wants: tuple[Want, ...]) -> str:
+    """The wants in a row: `"a", "b"`."""
+    return ", ".join(described(want).text for want in wants)

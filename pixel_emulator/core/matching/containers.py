@@ -1,0 +1,221 @@
+"""Wants about lists and maps: their length, their items in any order, their keys."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, zip_longest
+from typing import ClassVar
+
+from pixel_emulator.core.calls import JSON, Steps
+from pixel_emulator.core.matching.alternatives import listed
+from pixel_emulator.core.matching.captures import (
+    Replayed,
+    distinct,
+    search,
+    together,
+    unify,
+    variables,
+)
+from pixel_emulator.core.matching.differences import described, differences_at, matches
+from pixel_emulator.core.matching.pairing import pair_up
+from pixel_emulator.core.matching.values import ABSENT, Described, Value, identity
+from pixel_emulator.core.matching.wants import Bindings, Difference, Matcher, Needs, Want
+
+
+@dataclass(frozen=True, slots=True)
+class Only(Matcher):
+    """`$only`: a map with these keys and no others."""
+
+    split: ClassVar[bool] = True
+
+    members: dict[str, Want]
+
+    @property
+    def parts(self) -> tuple[Want, ...]:
+        return (self.members,)
+
+    def ways(self, got: Value) -> Iterator[Needs]:
+        if self._has_keys_of(got):
+            yield from unify(self.members, got)
+
+    def matches(self, got: Value, bound: Bindings) -> bool:
+        return self._has_keys_of(got) and matches(self.members, got, bound)
+
+    def differences(self, steps: Steps, got: Value, bound: Bindings) -> Iterator[Difference]:
+        if not isinstance(got, dict):
+            yield steps, self, got
+            return
+        yield from differences_at(steps, self.members, got, bound)
+        further = (key for key in got if key not in self.members)
+        yield from (((*steps, key), ABSENT, got[key]) for key in further)
+
+    def describe(self) -> Described:
+        return Described(f"only {described(self.members).text}", "map")
+
+    def _has_keys_of(self, got: Value) -> bool:
+        return isinstance(got, dict) and got.keys() <= self.members.keys()
+
+
+@dataclass(frozen=True, slots=True)
+class Len(Matcher):
+    """`$len`: a text, list or map of this length, in characters, items or keys."""
+
+    want: Want
+
+    @property
+    def parts(self) -> tuple[Want, ...]:
+        return (self.want,)
+
+    def ways(self, got: Value) -> Iterator[Needs]:
+        return unify(self.want, len(got)) if isinstance(got, str | list | dict) else iter(())
+
+    def matches(self, got: Value, bound: Bindings) -> bool:
+        return isinstance(got, str | list | dict) and matches(self.want, len(got), bound)
+
+    def describe(self) -> Described:
+        return Described(f"of length {described(self.want).text}", "")
+
+    def reason(self, got: Value) -> str:
+        return f"its length is {len(got)}" if isinstance(got, str | list | dict) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Each(Matcher):
+    """`$each`: a list of which each item matches; an empty one has none that does not."""
+
+    split: ClassVar[bool] = True
+
+    want: Want
+
+    @property
+    def parts(self) -> tuple[Want, ...]:
+        return (self.want,)
+
+    def ways(self, got: Value) -> Iterator[Needs]:
+        if isinstance(got, list):
+            return together((self.want, item) for item in got)
+        return iter(())
+
+    def matches(self, got: Value, bound: Bindings) -> bool:
+        return isinstance(got, list) and all(matches(self.want, item, bound) for item in got)
+
+    def differences(self, steps: Steps, got: Value, bound: Bindings) -> Iterator[Difference]:
+        if not isinstance(got, list):
+            yield steps, self, got
+            return
+        for index, item in enumerate(got):
+            yield from differences_at((*steps, index), self.want, item, bound)
+
+    def describe(self) -> Described:
+        return Described(f"each item {described(self.want).text}", "list")
+
+
+@dataclass(frozen=True, slots=True)
+class Has(Matcher):
+    """`$has`: a list of which at least one item matches."""
+
+    want: Want
+
+    @property
+    def parts(self) -> tuple[Want, ...]:
+        return (self.want,)
+
+    def ways(self, got: Value) -> Iterator[Needs]:
+        items = got if isinstance(got, list) else []
+        return distinct(chain.from_iterable(unify(self.want, item) for item in items))
+
+    def matches(self, got: Value, bound: Bindings) -> bool:
+        return isinstance(got, list) and any(matches(self.want, item, bound) for item in got)
+
+    def describe(self) -> Described:
+        return Described(f"an item {described(self.want).text}", "list")
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOrder(Matcher):
+    """`$any-order`: a list of as many items, each of which matches a want of its own."""
+
+    split: ClassVar[bool] = True
+
+    wants: tuple[Want, ...]
+
+    @property
+    def parts(self) -> tuple[Want, ...]:
+        return self.wants
+
+    def ways(self, got: Value) -> Iterator[Needs]:
+        if not isinstance(got, list) or len(got) != len(self.wants):
+            return iter(())
+        return distinct(_Arrangements(self.wants, got).ways())
+
+    def matches(self, got: Value, bound: Bindings) -> bool:
+        if not isinstance(got, list) or len(got) != len(self.wants):
+            return False
+        return len(pair_up(self._fitting(got, bound))) == len(got)
+
+    def differences(self, steps: Steps, got: Value, bound: Bindings) -> Iterator[Difference]:
+        if not isinstance(got, list):
+            yield steps, self, got
+            return
+        items = pair_up(self._fitting(got, bound))
+        taken = set(items.values())
+        lacking = (want for index, want in enumerate(self.wants) if index not in items)
+        spare = (index for index in range(len(got)) if index not in taken)
+        beyond = len(got)
+        for want, index in zip_longest(lacking, spare, fillvalue=ABSENT):
+            if index is ABSENT:
+                yield (*steps, beyond), want, ABSENT
+                beyond += 1
+            else:
+                yield from differences_at((*steps, index), want, got[index], bound)
+
+    def describe(self) -> Described:
+        return Described(f"in any order {listed(self.wants)}", "list")
+
+    def _fitting(self, items: list[JSON], bound: Bindings) -> list[list[int]]:
+        """The items that match each want."""
+        return [
+            [index for index, item in enumerate(items) if matches(want, item, bound)]
+            for want in self.wants
+        ]
+
+
+class _Arrangements:
+    """The ways to give each want an item of its own."""
+
+    def __init__(self, wants: Sequence[Want], items: list[JSON]) -> None:
+        self.identities = [identity(each) for each in items]
+        self.ways_of = [[Replayed(unify(want, item)) for item in items] for want in wants]
+        self.fitting = [
+            [index for index, ways in enumerate(each) if ways.first is not None]
+            for each in self.ways_of
+        ]
+        self.asking = [index for index, want in enumerate(wants) if variables(want)]
+
+    def ways(self) -> Iterator[Needs]:
+        """What each of them needs. Only the wants with variables make a difference."""
+        if not self._can_go_on(0, frozenset()):
+            return iter(())
+        if not self.asking:
+            return iter(((),))
+        return search(frozenset[int](), self._choices, len(self.asking))
+
+    def _choices(self, taken: frozenset[int], level: int) -> Iterator[tuple[frozenset[int], Needs]]:
+        want = self.asking[level]
+        tried = set()
+        for item in self.fitting[want]:
+            if item in taken or self.identities[item] in tried:
+                continue
+            tried.add(self.identities[item])
+            behind = taken | {item}
+            if self._can_go_on(level + 1, behind):
+                yield from ((behind, way) for way in self.ways_of[want][item])
+
+    def _can_go_on(self, level: int, taken: frozenset[int]) -> bool:
+        """Whether the wants that have no item yet find one, variables aside."""
+        decided = set(self.asking[:level])
+        open_wants = [
+            [item for item in items if item not in taken]
+            for want, items in enumerate(self.fitting)
+            if want not in decided
+        ]
+        return len(pair_up(open_wants)) == len(open_wants)

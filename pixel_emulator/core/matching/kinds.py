@@ -1,0 +1,147 @@
+"""The matchers without an operand: what `$int`, `$uuid` and their like mean."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from types import MappingProxyType
+
+from pixel_emulator.core import json_text
+from pixel_emulator.core.matching.checks import Check
+from pixel_emulator.core.matching.formats import is_email, is_moment, is_url, is_uuid, iso_time
+from pixel_emulator.core.matching.values import ABSENT, Described, Value, number
+from pixel_emulator.core.matching.wants import Matcher
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """A matcher without an operand: what it means, and an example that matches or does not.
+
+    `want`, `yes` and `no` are YAML.
+    """
+
+    means: str
+    want: str
+    yes: str
+    no: str
+    matcher: Matcher
+
+
+def _kind(holds: Callable[[Value], bool], words: str, means: str, yes: str, no: str) -> Kind:
+    matcher = Check(Described(words, ""), holds)
+    return Kind(means=means, want="", yes=yes, no=no, matcher=matcher)
+
+
+def _text(holds: Callable[[str], object]) -> Callable[[Value], bool]:
+    return lambda got: isinstance(got, str) and bool(holds(got))
+
+
+def _is_number(got: Value) -> bool:
+    return isinstance(got, int | float) and not isinstance(got, bool)
+
+
+def _is_whole(got: Value) -> bool:
+    if isinstance(got, int):
+        return not isinstance(got, bool)
+    value = number(got)
+    return isinstance(value, Decimal) and value.is_finite() and value == value.to_integral_value()
+
+
+def _is_numeric(got: Value) -> bool:
+    if not isinstance(got, str):
+        return _is_number(got)
+    try:
+        return got == got.strip() and _is_number(json_text.parse(got))
+    except ValueError:
+        return False
+
+
+def _is_empty(got: Value) -> bool:
+    return got is None or (isinstance(got, str | list | dict) and not got)
+
+
+_KINDS = {
+    "any": _kind(
+        lambda got: got is not ABSENT and got is not None,
+        "any value but null",
+        "any value but null",
+        yes="{}",
+        no="null",
+    ),
+    "string": _kind(
+        lambda got: isinstance(got, str), "any string", "any text, also an empty one", '""', "1"
+    ),
+    "int": _kind(
+        _is_whole, "any whole number", "any whole number; 3.0 is one too", yes="3.0", no="3.5"
+    ),
+    "number": _kind(_is_number, "any number", "any number", yes="49.9", no='"49.9"'),
+    "numeric": _kind(
+        _is_numeric,
+        "any number, or a string that reads as one",
+        "any number, or a text that reads as one, as in the flat form",
+        yes='"49.9"',
+        no="49 EUR",
+    ),
+    "bool": _kind(
+        lambda got: isinstance(got, bool), "true or false", "true or false", "false", '"false"'
+    ),
+    "list": _kind(lambda got: isinstance(got, list), "any list", "any list", "[]", "{}"),
+    "map": _kind(lambda got: isinstance(got, dict), "any map", "any map", "{}", "[]"),
+    "uuid": _kind(
+        _text(is_uuid),
+        "any UUID",
+        "a UUID of any version",
+        yes="0b1ee2a4-3f5c-4d7e-8a9b-0c1d2e3f4a5b",
+        no="0b1ee2a4",
+    ),
+    "email": _kind(
+        _text(is_email),
+        "any e-mail address",
+        "one e-mail address, without a name beside it",
+        yes="ada@example.com",
+        no="Ada <ada@example.com>",
+    ),
+    "url": _kind(
+        _text(is_url),
+        "any URL",
+        "an absolute http or https URL",
+        yes="https://example.com/a?b=c",
+        no="example.com/a",
+    ),
+    "iso": _kind(
+        _text(iso_time),
+        "any ISO 8601 date or time",
+        "an ISO 8601 date, or date and time",
+        yes='"2030-01-31"',
+        no='"31.01.2030"',
+    ),
+    "now": _kind(
+        _text(is_moment),
+        "an ISO 8601 time with its offset",
+        "an ISO 8601 date and time with an offset, as a clock writes it; any such moment will do",
+        yes='"2030-01-31T12:30:00.123Z"',
+        no='"2030-01-31T12:30:00"',
+    ),
+    "empty": _kind(
+        _is_empty, "null or an empty value", 'null, "", [] or {}; it has to be there', '""', "0"
+    ),
+}
+_ABSENT = Kind(
+    means="nothing: the key is not there",
+    want="{coupon: $absent}",
+    yes="{}",
+    no="{coupon: null}",
+    matcher=Check(Described("absent", ""), lambda got: got is ABSENT),
+)
+_PRESENT = Kind(
+    means="anything: the key is there, be it with null",
+    want="{coupon: $present}",
+    yes="{coupon: null}",
+    no="{}",
+    matcher=Check(Described("present", ""), lambda got: got is not ABSENT),
+)
+
+MATCHERS: Mapping[str, Kind] = MappingProxyType(
+    {f"${name}": replace(kind, want=f"${name}") for name, kind in _KINDS.items()}
+    | {"$absent": _ABSENT, "$present": _PRESENT}
+)
+"""The matchers without an operand, by name."""

@@ -1,0 +1,173 @@
+"""The rules of a tracking plan, read from either of Segment's shapes."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeGuard
+
+from pixel_emulator.core.calls import JSON, Payload, Steps
+from pixel_emulator.core.json_text import kind
+from pixel_emulator.core.mistakes import likely
+from pixel_emulator.core.plans.references import SchemaError
+from pixel_emulator.core.plans.schema import Schema, compiled
+
+
+class RuleType(StrEnum):
+    """What a rule speaks of: calls of one type, or all calls."""
+
+    TRACK = "track"
+    IDENTIFY = "identify"
+    GROUP = "group"
+    PAGE = "page"
+    SCREEN = "screen"
+    COMMON = "common"
+
+
+NAMED = (RuleType.TRACK, RuleType.PAGE, RuleType.SCREEN)
+"""The types of which each name has a rule; a page or screen rule without one is for all."""
+
+_SECTIONS = {
+    "global": RuleType.COMMON,
+    "common": RuleType.COMMON,
+    "identify": RuleType.IDENTIFY,
+    "group": RuleType.GROUP,
+}
+_TRAIT_LISTS = ("identify_traits", "group_traits")  # Segment publishes them empty, or null
+_EVENT_KEYS = ("name", "rules", "version", "description", "labels")
+_RULE_KEYS = ("type", "key", "jsonSchema", "version", "description", "labels")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One rule; `name` is that of the event, the page or the screen, or empty."""
+
+    type: RuleType
+    schema: Schema
+    name: str = ""
+    version: int = 1
+
+
+class RulesReading:
+    """One reading of one plan: the rules with the way to each, and the mistakes.
+
+    `closed` says that a track call which no rule names is unplanned.
+    """
+
+    def __init__(self, data: JSON) -> None:
+        self.rules: list[tuple[Steps, Rule]] = []
+        self.mistakes: list[tuple[Steps, str]] = []
+        self.closed = False
+        self._read(data)
+
+    def _read(self, data: JSON) -> None:
+        root = data if isinstance(data, dict) else {}
+        steps: Steps = ()
+        inner = root.get("data")  # as the Public API answers
+        if isinstance(inner, dict) and "rules" not in root:
+            root, steps = inner, ("data",)
+        rules = root.get("rules")
+        if isinstance(rules, dict):
+            self.closed = "events" in rules
+            self._sections(rules, (*steps, "rules"))
+        elif isinstance(rules, list):
+            for index, each in enumerate(rules):
+                self._rule(each, (*steps, "rules", index))
+            self.closed = any(rule.type is RuleType.TRACK for _, rule in self.rules)
+        else:
+            typo = "".join(likely(key, ("rules",)) for key in root if key != "rules")
+            self._wrong(
+                (*steps, "rules") if "rules" in root else steps,
+                f"is no tracking plan{typo}: it needs `rules`, a map with `events`, or a list",
+            )
+
+    def _sections(self, rules: Payload, steps: Steps) -> None:
+        """The Config API's shape."""
+        known = ("events", *_SECTIONS, *_TRAIT_LISTS)
+        for key, value in rules.items():
+            here = (*steps, key)
+            if key in _SECTIONS:
+                self._add(here, _SECTIONS[key], "", 1, value)
+            elif key in _TRAIT_LISTS and value:
+                self._wrong(here, f"is not read: write `{key.partition('_')[0]}: {{…}}`, a schema")
+            elif key == "events" and isinstance(value, list):
+                for index, each in enumerate(value):
+                    self._event(each, (*here, index))
+            elif key == "events":
+                self._wrong(here, f"must be a list of events, but is {_article(value)}")
+            elif key not in known:
+                self._wrong(here, f'"{key}" is none of {", ".join(known)}{likely(key, known)}')
+
+    def _event(self, data: JSON, steps: Steps) -> None:
+        if not self._is_map(data, steps, _EVENT_KEYS):
+            return
+        name = self._name(data, "name", steps)
+        if "rules" not in data:
+            self._wrong(steps, "has no `rules`: the schema of the event")
+        elif name:
+            version = self._version(data, steps)
+            self._add((*steps, "rules"), RuleType.TRACK, name, version, data["rules"])
+
+    def _rule(self, data: JSON, steps: Steps) -> None:
+        """A rule in the Public API's shape."""
+        if not self._is_map(data, steps, _RULE_KEYS):
+            return
+        word = data.get("type")
+        names = [each.upper() for each in RuleType]
+        if not isinstance(word, str) or word not in names:
+            typo = likely(word, names) if isinstance(word, str) else ""
+            found = f'"{word}"' if isinstance(word, str) else _article(word)
+            self._wrong((*steps, "type"), f"{found} is none of {', '.join(names)}{typo}")
+            return
+        type = RuleType(word.lower())
+        named = type is RuleType.TRACK or (type in NAMED and data.get("key"))
+        name = self._name(data, "key", steps) if named else ""
+        schema = data.get("jsonSchema")
+        if isinstance(schema, dict) and "eventMetadata" in schema:  # Typewriter unwrapped it
+            schema = {"type": "object", "properties": {"properties": schema}}
+        if name or not named:
+            self._add((*steps, "jsonSchema"), type, name, self._version(data, steps), schema)
+
+    def _is_map(self, data: JSON, steps: Steps, keys: Collection[str]) -> TypeGuard[Payload]:
+        """Whether it is a map; a key that looks like one of `keys` misspelt is a mistake. Others
+        are what the APIs say besides."""
+        if not isinstance(data, dict):
+            self._wrong(steps, f"must be a map, but is {_article(data)}")
+            return False
+        for key in (key for key in data if key not in keys):
+            if typo := likely(key, keys):
+                self._wrong((*steps, key), f'"{key}" is not known{typo}')
+        return True
+
+    def _name(self, data: Payload, key: str, steps: Steps) -> str:
+        name = data.get(key)
+        if isinstance(name, str) and name:
+            return name
+        self._wrong((*steps, key), f"must be the name, but is {_article(name)}")
+        return ""
+
+    def _version(self, data: Payload, steps: Steps) -> int:
+        version = data.get("version", 1)
+        if isinstance(version, float) and version.is_integer():  # the Public API says 1.0 too
+            version = int(version)
+        if isinstance(version, int) and not isinstance(version, bool) and version > 0:
+            return version
+        self._wrong((*steps, "version"), "must be a whole number from 1 on")
+        return 1
+
+    def _add(self, steps: Steps, type: RuleType, name: str, version: int, schema: JSON) -> None:
+        if not isinstance(schema, dict):
+            self._wrong(steps, f"must be a JSON Schema, a map, but is {_article(schema)}")
+            return
+        try:
+            rule = Rule(type=type, name=name, version=version, schema=compiled(schema))
+        except SchemaError as error:
+            self.mistakes += [((*steps, *way), words) for way, words in error.mistakes]
+        else:
+            self.rules.append((steps, rule))
+
+    def _wrong(self, steps: Steps, words: str) -> None:
+        self.mistakes.append((steps, words))
+
+
+def _article(value: JSON) -> str:
+    return "missing" if value is None else f"of type {kind(value)}"

@@ -1,0 +1,72 @@
+"""What a report counts and times: calls, expectations, scenarios, seconds."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+
+from pixel_emulator.core.calls import Hit, Outcome
+from pixel_emulator.core.verdicts.verdict import ScenarioResult, Status, StepResult, Verdict
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 call`, `2 calls`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def clock(hit: Hit) -> str:
+    """The time of day in UTC, to the millisecond: `09:00:12.418Z`."""
+    return f"{hit.time:%H:%M:%S}.{hit.time.microsecond // 1000:03}Z"
+
+
+def span(between: timedelta) -> str:
+    """A length of time as people say it: `38 ms`, `1.2 s`, `3 min`."""
+    milliseconds = abs(between) // timedelta(milliseconds=1)
+    if milliseconds < 1_000:
+        return f"{milliseconds} ms"
+    if milliseconds < 120_000:
+        return f"{milliseconds / 1_000:.1f} s"
+    return f"{milliseconds // 60_000} min"
+
+
+def met(results: Iterable[StepResult]) -> str:
+    """How many expectations are met: `1 of 2 expectations met in 20.0 s`."""
+    steps = tuple(results)
+    each = [expectation.met for step in steps for expectation in step.expectations]
+    words = f"{sum(each)} of {counted(len(each), 'expectation')} met"
+    seconds = [step.seconds for step in steps if step.seconds is not None]
+    took = f" in {span(timedelta(seconds=sum(seconds)))}" if seconds else ""
+    return (words if each else "silence expected") + took
+
+
+def seen(verdict: Verdict) -> Iterator[str]:
+    """What arrived: `5 calls seen`, `0 dropped`."""
+    calls = Counter(hit.outcome for hit in verdict.hits)
+    unhandled = calls.pop(Outcome.UNHANDLED, 0)
+    yield f"{counted(calls.total(), 'call')} seen"
+    if not verdict.hits:
+        yield counted(verdict.connections, "connection")
+    yield f"{calls[Outcome.DROPPED]} dropped"
+    yield from (
+        f"{calls[each]} {each}" for each in (Outcome.DAMAGED, Outcome.DUPLICATE) if calls[each]
+    )
+    if unhandled:
+        yield f"{unhandled} unhandled"
+
+
+def objections(result: ScenarioResult) -> Iterator[str]:
+    """What a scenario objects to in the whole run, counted: `2 denied`."""
+    counts = (
+        (len(result.denied), "denied"),
+        (len(result.state), "state difference"),
+        (len(result.violations), "plan violation"),
+    )
+    for count, noun in counts:
+        if count:
+            yield f"{count} denied" if noun == "denied" else counted(count, noun)
+
+
+def scenarios_met(verdict: Verdict) -> str:
+    """`1 of 2 scenarios met · 4 calls seen · 0 dropped`."""
+    passed = sum(each.status is Status.MET for each in verdict.scenarios)
+    met = f"{passed} of {counted(len(verdict.scenarios), 'scenario')} met"
+    return " · ".join([met, *seen(verdict)])

@@ -1,0 +1,146 @@
+"""The words of a scenario file: the keys of each of its maps, and what they say.
+
+The loader refuses every other key, and the JSON Schema shows these sentences in an editor.
+"""
+
+from pixel_emulator.core.calls import Alphabet, CallType, Form
+
+FILE = {
+    "use": "Files whose definitions may be used here, relative to this one.",
+    "define": "Names for values and matchers: `$name` stands for what is written here.",
+    "defaults": "What each of the scenarios says, unless it says otherwise itself.",
+    "scenarios": "The scenarios of this file, where it has several.",
+}
+"""The keys of a file, beside those of its one scenario."""
+
+POLICIES = {
+    "unexpected": "Kept calls that match no expectation.",
+    "dropped": "Calls that Segment would drop.",
+    "damaged": "Calls that Segment would keep, although they are wrong.",
+    "duplicates": "Calls with a messageId that was seen before.",
+    "unhandled": "Requests to the emulated hosts that are no pixel calls.",
+}
+
+_WAITING = {
+    "order": "The order of the expected calls: any, listed, or strict (nothing between them).",
+    "within": "How long a live run waits for the calls, as 5s; that is the default.",
+    "quiet": "How long nothing more may come after them, as 100ms; that is the default.",
+}
+
+STEP = {
+    "name": "What the step is called; no two steps have the same name.",
+    "client": "The mail client that `open` fetches as.",
+    "do": "What to do before the calls come: run, open, send, replay, wait.",
+    "expect": "The calls that have to arrive, each exactly once unless it says `times`.",
+    "never": "Calls that must not arrive.",
+    **_WAITING,
+    "since": "`start`: the expectations see the calls of all steps so far.",
+}
+
+SCENARIO = {
+    "name": "What the scenario is called.",
+    "tags": "Words to choose scenarios by.",
+    "let": "The variables: their names, or their names with a value or a matcher.",
+    "cases": "Values of variables; each row is a test of its own.",
+    "given": "What holds before: profiles, clock, seed.",
+    "client": STEP["client"],
+    "do": STEP["do"],
+    "expect": STEP["expect"],
+    "never": STEP["never"],
+    "steps": "The parts of the scenario, one after the other.",
+    **_WAITING,
+    "deny": "What no request may hold, kept or dropped.",
+    "state": "What Segment would know of each profile at the end.",
+    "plan": "A tracking plan that all calls have to keep to, or one for each version.",
+    **POLICIES,
+}
+
+DEFAULTS = {
+    key: words
+    for key, words in SCENARIO.items()
+    if key not in ("name", "cases", "do", "expect", "steps", "state")
+}
+"""What `defaults` may hold: nothing that is one scenario's own."""
+
+LINES = {
+    "identify": "An identify call with this userId.",
+    "track": "A track call with this event.",
+    "page": "A page call with this name.",
+    "screen": "A screen call with this name.",
+    "group": "A group call with this groupId.",
+    "alias": "An alias call with this userId.",
+    "any": "A call of this type, or of any.",
+    "dropped": "A call that Segment drops, for this reason if one is given.",
+}
+
+# Segment drops a call in which one of the first is no text, or one of the second no object.
+TEXT_FIELDS = ("userId", "anonymousId", "event", "name", "category", "writeKey", "source")
+MAP_FIELDS = ("properties", "traits")
+# https://segment.com/docs/connections/spec/common/
+OTHER_FIELDS = (
+    *("previousId", "groupId", "context", "integrations", "messageId", "channel", "version"),
+    *("timestamp", "sentAt", "originalTimestamp", "receivedAt"),
+)
+FIELDS = (*TEXT_FIELDS, *MAP_FIELDS, *OTHER_FIELDS)
+"""The fields of a call that an expectation may speak of; `source` is the name of its write key."""
+
+PATTERN = {
+    **LINES,
+    **{field: f"The field `{field}` of the call." for field in FIELDS},
+    "type": "The type of the call, beside `any` or `dropped`.",
+    "request": "The wire: how the call was fetched, and by whom.",
+    "note": "A remark; it is shown with a failure.",
+}
+"""The keys of one shape that a call may have."""
+
+TIMING = {
+    "id": "A name that `after` may refer to.",
+    "times": "How often: 1, 0, 2..4 or 1..; the default is 1.",
+    "after": "The id of an expectation whose last call has to come before.",
+    "within": "How soon after that, or after the step began, as 5s.",
+}
+
+EXPECTATION = {
+    **PATTERN,
+    **TIMING,
+    "one-of": "Shapes of which the call has to have one; what stands beside holds for each.",
+}
+"""The keys of an item of `expect`."""
+
+REQUEST = {
+    "host": "The host, as the client wrote it.",
+    "path": "The path of the URL.",
+    "form": "How the payload stood in the URL.",
+    "alphabet": "The base64 alphabet: RFC 4648 section 4 (std) or 5 (url).",
+    "padded": "Whether the base64 text was padded with `=`.",
+    "user_agent": "The header User-Agent.",
+    "referer": "The header Referer.",
+    "client": "The mail client, as its headers tell it.",
+    "fetch": "A person's open, a prefetch, an image proxy, or a HEAD.",
+    "http": "The version, as HTTP/1.1.",
+}
+
+ACTIONS = {
+    "run": "A command: a text for the shell, or a list.",
+    "open": "An HTML file or a mail, opened as a mail client would.",
+    "send": "One call, sent through the proxy.",
+    "replay": "A recording whose calls are sent again.",
+    "wait": "So long, as 200ms.",
+}
+
+GIVEN = {
+    "profiles": "What Segment knows of each profile before.",
+    "clock": "The time of the first call, as 2030-01-31T12:00:00Z.",
+    "seed": "A whole number; generated ids are the same for the same seed.",
+}
+
+DENIAL = {
+    "contains": "What no request may hold: a text, or a matcher.",
+    "in": "`everything`, or the path of the payload below which to look.",
+    "except": "Paths of the payload where it may stand all the same.",
+    "because": "The reason; it is shown with a failure.",
+}
+
+CALL_TYPES = tuple(map(str, CallType))
+FORMS = tuple(map(str, Form))
+ALPHABETS = tuple(map(str, Alphabet))

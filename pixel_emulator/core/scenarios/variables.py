@@ -1,0 +1,152 @@
+"""Variables: what `let` declares, and the scope of each row of `cases`."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from pixel_emulator.core.calls import JSON, Payload, Steps
+from pixel_emulator.core.matching.differences import described, matches
+from pixel_emulator.core.matching.values import describe
+from pixel_emulator.core.matching.variables import Variable, variables
+from pixel_emulator.core.matching.wants import is_plain
+from pixel_emulator.core.mistakes import likely
+from pixel_emulator.core.quoting import shortened
+from pixel_emulator.core.scenarios.definitions import check_name, matcher_called
+from pixel_emulator.core.scenarios.model import Values
+from pixel_emulator.core.scenarios.reader import Reader, shown
+from pixel_emulator.core.scenarios.scope import Scope, plain_value
+from pixel_emulator.core.scenarios.values import read_value
+
+type Place = tuple[Steps, JSON]
+"""A value and where it stands."""
+
+MOST_WORK = 5_000_000
+"""Values that all rows of `cases` may have to be read with: rows times values of the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One row: its label, empty for a scenario without `cases`, and its names."""
+
+    label: str
+    scope: Scope
+
+
+def read_let(reader: Reader, places: Iterable[Place], scope: Scope) -> dict[str, Place]:
+    """The declared names, each with the value that stands behind it (null for none)."""
+    declared: dict[str, Place] = {}
+    for steps, value in places:
+        for place, name, each in _entries(reader, steps, value):
+            check_name(reader, place, name)
+            if taken := _taken(name, scope):
+                reader.wrong(place, f"`${name}` is {taken} already: choose another name")
+            declared[name] = place, each
+    return declared
+
+
+def _entries(reader: Reader, steps: Steps, value: JSON) -> Iterator[tuple[Steps, str, JSON]]:
+    if isinstance(value, dict):
+        yield from (((*steps, name), name, each) for name, each in value.items())
+        return
+    seen: set[str] = set()
+    for place, item in reader.items(steps, value):
+        if not isinstance(item, str):
+            reader.wrong(place, f"must be a name, but is {shown(item)}")
+        elif item in seen:
+            reader.wrong(place, f"`{item}` is declared twice")
+        else:
+            seen.add(item)
+            yield place, item, None
+
+
+def _taken(name: str, scope: Scope) -> str:
+    if name in scope.definitions.found:
+        return f"defined in {scope.definitions.found[name].place}"
+    return matcher_called(name, scope.hooks)
+
+
+def read_cases(
+    reader: Reader,
+    place: Place | None,
+    declared: Mapping[str, Place],
+    outside: Values,
+    fresh: Scope,
+) -> Iterator[Case]:
+    """The scope of each row, or the only one where there are no `cases`."""
+    if place is None:
+        yield Case("", _scope(reader, {}, declared, outside, fresh))
+        return
+    rows = list(_rows(reader, place, declared))
+    if len(rows) * len(reader.document.positions) > MOST_WORK:
+        reader.wrong(place[0], "are too many for a file of this size: split it")
+        return
+    names = dict.fromkeys(name for _, row in rows for name in row)
+    for name in names:
+        if name in outside:
+            reader.wrong(place[0], f"`--let {name}=…` is given, but the rows give `{name}` already")
+    labels: set[str] = set()
+    for number, (steps, row) in enumerate(rows, 1):
+        for name in names:
+            if name not in row and name in declared and declared[name][1] is None:
+                reader.wrong(steps, f"`{name}` is missing; other rows give it")
+        given = {name: ((*steps, name), each) for name, each in row.items()}
+        scope = _scope(reader, given, declared, outside, fresh)
+        label = _label({name: scope.given.get(name) for name in row})
+        label = f"{label} #{number}" if label in labels else label
+        labels.add(label)
+        yield Case(label, scope)
+
+
+def _rows(
+    reader: Reader, place: Place, declared: Mapping[str, Place]
+) -> Iterator[tuple[Steps, Payload]]:
+    steps, value = place
+    if value == []:
+        reader.wrong(steps, "is empty: no row would be run")
+    for here, row in reader.items(steps, value):
+        if not isinstance(row, dict) or not row:
+            reader.wrong(here, f"a row is a map of names to values; this is {shown(row)}")
+            continue
+        for name in row:
+            if name not in declared:
+                advice = likely(name, declared) or f": write `let: [{name}]`"
+                reader.wrong((*here, name), f"`{name}` is not declared in `let`{advice}")
+        yield here, row
+
+
+def _scope(
+    reader: Reader,
+    row: Mapping[str, Place],
+    declared: Mapping[str, Place],
+    outside: Values,
+    fresh: Scope,
+) -> Scope:
+    scope = Scope(fresh.definitions, fresh.hooks)
+    for name, (steps, value) in row.items():
+        scope.given[name] = plain_value(reader, steps, value, scope)
+    scope.given |= {name: value for name, value in outside.items() if name in declared}
+    for name, (steps, value) in declared.items():
+        if value is None:
+            if name not in scope.given:
+                scope.lets[name] = Variable(name)
+            continue
+        want = read_value(reader, steps, value, scope)
+        if name not in scope.given:
+            if is_plain(want):
+                scope.given[name] = want  # type: ignore[assignment] # plain: no matcher in it
+            else:
+                for inner in sorted(variables(want)):
+                    reader.wrong(steps, f"may not depend on `${inner}`, which has no value yet")
+                scope.lets[name] = Variable(name, want)
+        elif not is_plain(want) and not matches(want, scope.given[name]):
+            at, got = row[name][0] if name in row else steps, describe(scope.given[name])
+            reader.wrong(at, f"`{name}` must be {described(want)}, but is given as {got}")
+    return scope
+
+
+def _label(given: Mapping[str, JSON]) -> str:
+    """`n=1, mail=one.eml`"""
+    return ", ".join(f"{name}={_short(value)}" for name, value in given.items())
+
+
+def _short(value: JSON) -> str:
+    return shortened(value if isinstance(value, str) else describe(value).text)

@@ -1,0 +1,114 @@
+"""The JSON Schema of a recording, made from the words of its reader."""
+
+from collections.abc import Iterable
+
+from pixel_emulator.core.calls import (
+    Alphabet,
+    CallType,
+    Dialect,
+    Form,
+    Outcome,
+    Payload,
+    RuleSource,
+    Severity,
+)
+from pixel_emulator.core.recordings.recording import VERSION, Redaction
+from pixel_emulator.core.schemas.parts import COUNT, DRAFT, TEXT, list_of, map_of, one_of
+
+_TIME: Payload = {"type": "string", "format": "date-time"}
+_WORDS = {
+    "pixel_recording": "The version of the format.",
+    "created": "When the run began.",
+    "run": "Tells runs from each other.",
+    "shard": "Tells the parts of a run from each other.",
+    "tool": "The version that wrote it.",
+    "dialect": "Which account of the endpoint decided.",
+    "redaction": "What was made unreadable.",
+    "calls": "What arrived, one entry a request.",
+    "end": "What the run counted; without it the recording is open.",
+    "payload": "What the call said; text where it nests deep; null where nobody could decode it.",
+    "outcome": "What would become of the call at Segment.",
+    "source": "The name of the write key.",
+    "step": "The step of a scenario that was running.",
+    "digest": "The SHA-256 of the original request line.",
+    "gaps": "Why calls may be missing.",
+    "steps": "When what the steps do was done.",
+}
+
+
+def recording_schema() -> Payload:
+    """The schema of a recording. Keys that its reader does not know are let through."""
+    head: dict[str, Payload] = {
+        "pixel_recording": {"const": VERSION},
+        "created": _TIME,
+        "run": TEXT,
+        "shard": {"type": ["string", "null"]},
+        "tool": TEXT,
+        "dialect": one_of(map(str, Dialect)),
+        "redaction": one_of(map(str, Redaction)),
+        "calls": {"type": ["array", "null"], "items": _entry()},
+        "end": {"anyOf": [{"type": "null"}, _end()]},
+    }
+    required = ("pixel_recording", "created", "dialect", "redaction", "calls")
+    return {
+        "$schema": DRAFT,
+        "title": "pixel-emulator recording",
+        **_open(head, required),
+    }
+
+
+def _open(shapes: dict[str, Payload], required: Iterable[str]) -> Payload:
+    return map_of(shapes, _WORDS, required=required, others=True)
+
+
+def _entry() -> Payload:
+    shapes: dict[str, Payload] = {
+        "seq": COUNT,
+        "time": _TIME,
+        "type": one_of([*map(str, CallType), None]),
+        "outcome": one_of(map(str, Outcome)),
+        "form": one_of([*map(str, Form), None]),
+        "alphabet": one_of([*map(str, Alphabet), None]),
+        "padded": {"type": ["boolean", "null"]},
+        "payload": {"type": ["object", "string", "null"]},
+        "problems": {"type": ["array", "null"], "items": _problem()},
+        "source": {"type": ["string", "null"]},
+        "step": {"type": ["string", "null"]},
+        "request": _request(),
+        "digest": {"type": "string", "pattern": "^sha256:"},
+    }
+    return _open(shapes, ("seq", "time", "outcome", "request"))
+
+
+def _problem() -> Payload:
+    shapes = {
+        "code": TEXT,
+        "severity": one_of(map(str, Severity)),
+        "path": TEXT,
+        "message": TEXT,
+        "source": one_of(map(str, RuleSource)),
+    }
+    return _open(shapes, ("code", "severity", "message", "source"))
+
+
+def _request() -> Payload:
+    shapes: dict[str, Payload] = {
+        "method": TEXT,
+        "url": {**TEXT, "pattern": "^[A-Za-z][A-Za-z0-9+.-]*://"},
+        "http": TEXT,
+        "client": TEXT,
+        "headers": {"type": "object", "additionalProperties": TEXT},
+        "status": COUNT,
+    }
+    return _open(shapes, ("url", "headers"))
+
+
+def _end() -> Payload:
+    step = _open({"title": TEXT, "acted": _TIME}, ("title", "acted"))
+    shapes: dict[str, Payload] = {
+        "calls": COUNT,
+        "connections": COUNT,
+        "gaps": list_of(TEXT),
+        "steps": list_of(step),
+    }
+    return _open(shapes, ("calls", "connections"))

@@ -1,0 +1,246 @@
+"""The JSON Schema of a scenario file, made from the tables of its loader."""
+
+from pixel_emulator.core.calls import JSON, Payload, Severity
+from pixel_emulator.core.scenarios import grammar
+from pixel_emulator.core.scenarios.actions import SENT
+from pixel_emulator.core.scenarios.amounts import DURATION, TIMES
+from pixel_emulator.core.scenarios.call_map import REQUEST_WORDS, codes_of
+from pixel_emulator.core.scenarios.clients import CLIENTS
+from pixel_emulator.core.scenarios.definitions import NAME
+from pixel_emulator.core.scenarios.model import Level, Policy
+from pixel_emulator.core.scenarios.policies import SAME_EVENT
+from pixel_emulator.core.scenarios.step import ORDERS
+from pixel_emulator.core.scenarios.values import MATCHERS, OPERATORS
+from pixel_emulator.core.schemas.parts import (
+    DRAFT,
+    TEXT,
+    any_of,
+    list_of,
+    map_of,
+    matching,
+    one_of,
+    ref,
+)
+
+_SPECIAL = matching(r"\$[^$](?:.|\n)*", example="$name")
+_FILLED = matching(r"(?:.|\n)*\$(?:.|\n)*", example="$name")
+_PLAIN_KEY = r"^(?:[^$]|\$\$|\$?$)"
+_DURATION = matching(DURATION, example="5s")
+_LEVELS = tuple(map(str, reversed(Level)))
+
+_NAME = f"^{NAME.pattern}$"
+
+_VALUE = ref("value")
+_OPERATORS = ref("operators")
+_MATCHED_TEXT = any_of({"type": ["string", "null"]}, _OPERATORS)
+_MATCHED_MAP = any_of({"type": "object", "allOf": [_VALUE]}, _SPECIAL)
+_PADDED = any_of({"type": "boolean"}, _SPECIAL, _OPERATORS)
+
+
+def scenario_schema() -> Payload:
+    """The schema of a scenario file, of one or several scenarios, or of definitions to `use`."""
+    scenario, shape = _scenario(), _shape()
+    file = {
+        "use": list_of({**TEXT, "minLength": 1}),
+        "define": _named(_VALUE),
+        "defaults": map_of({key: scenario[key] for key in grammar.DEFAULTS}, grammar.DEFAULTS),
+        "scenarios": list_of(_whole(map_of(scenario, grammar.SCENARIO)), at_least=1),
+    }
+    root = map_of({**file, **scenario}, {**grammar.FILE, **grammar.SCENARIO})
+    return {
+        "$schema": DRAFT,
+        "title": "pixel-emulator scenario",
+        **root,
+        **_asserts("scenarios", "define", "use"),
+        "dependencies": {
+            **_apart(),
+            "scenarios": {"propertyNames": one_of(grammar.FILE)},
+            "defaults": ["scenarios"],
+        },
+        "definitions": {
+            "value": _value(),
+            "operators": _operators(),
+            "request": _request(),
+            "variant": _variant(shape),
+            "expectation": _expectation(shape, _timing()),
+            "banned": _expectation(shape, {}),
+            "step": map_of(_step(), grammar.STEP, required=["expect"]),
+            "action": _action(),
+        },
+    }
+
+
+def _asserts(*more: str) -> Payload:
+    asserting = ("expect", "steps", "never", "deny", "state", "plan", *more)
+    return any_of(*map(_with, asserting))
+
+
+def _with(key: str) -> Payload:
+    return {"required": [key]}
+
+
+def _apart() -> Payload:
+    """Keys that do not go together."""
+    return {"steps": {"not": any_of(_with("expect"), _with("do"))}}
+
+
+def _whole(scenario: Payload) -> Payload:
+    return {**scenario, **_asserts(), "dependencies": _apart()}
+
+
+def _named(values: Payload) -> Payload:
+    return {
+        "type": "object",
+        "propertyNames": {"pattern": _NAME},
+        "additionalProperties": values,
+    }
+
+
+def _value() -> Payload:
+    """Any value; a key that begins with `$` is an operator."""
+    return any_of(
+        {"enum": [*MATCHERS]},
+        {"type": ["string", "number", "boolean", "null"]},
+        list_of(_VALUE),
+        {
+            "type": "object",
+            "propertyNames": {"pattern": _PLAIN_KEY},
+            "additionalProperties": _VALUE,
+        },
+        ref("operators"),
+    )
+
+
+def _operators() -> Payload:
+    return {
+        "type": "object",
+        "minProperties": 1,
+        "properties": {name: {} for name in OPERATORS},
+        "additionalProperties": False,
+    }
+
+
+def _shape() -> dict[str, Payload]:
+    return {
+        **dict.fromkeys((*grammar.CALL_TYPES, *grammar.FIELDS), _VALUE),
+        "any": one_of([*grammar.CALL_TYPES, None]),
+        "type": one_of([*grammar.CALL_TYPES, None]),
+        "dropped": any_of(one_of([*codes_of(Severity.DROP), None]), _FILLED),
+        "request": ref("request"),
+        "note": TEXT,
+    }
+
+
+def _request() -> Payload:
+    words = {key: any_of(one_of(each), _SPECIAL, _OPERATORS) for key, each in REQUEST_WORDS.items()}
+    free = dict.fromkeys(grammar.REQUEST, _VALUE)
+    return map_of({**free, "padded": _PADDED, **words}, grammar.REQUEST)
+
+
+def _variant(shape: dict[str, Payload]) -> Payload:
+    """One shape of several; it may leave to them all what kind of call they are."""
+    lines = {key: words for key, words in shape.items() if key != "dropped"}
+    return map_of(lines, grammar.PATTERN)
+
+
+def _exact() -> Payload:
+    """What holds of a call that Segment keeps: it refuses other types of these fields."""
+    texts = (*grammar.CALL_TYPES, *grammar.TEXT_FIELDS)
+    return {
+        "if": {"not": _with("dropped")},
+        "then": {
+            "properties": {
+                **dict.fromkeys(texts, _MATCHED_TEXT),
+                **dict.fromkeys(grammar.MAP_FIELDS, _MATCHED_MAP),
+            }
+        },
+    }
+
+
+def _expectation(shape: dict[str, Payload], more: dict[str, Payload]) -> Payload:
+    """A call, or several shapes of one."""
+    call = map_of(
+        {**shape, **more, "one-of": list_of(ref("variant"), at_least=1)}, grammar.EXPECTATION
+    )
+    lines: list[JSON] = [*map(_with, grammar.LINES)]
+    return {**call, **any_of(_with("one-of"), {"oneOf": lines}), **_exact()}
+
+
+def _timing() -> dict[str, Payload]:
+    times = any_of({"type": "integer", "minimum": 0}, matching(TIMES, example="1.."))
+    return {"id": TEXT, "times": times, "after": TEXT, "within": _DURATION}
+
+
+def _step() -> dict[str, Payload]:
+    return {
+        "name": TEXT,
+        "client": any_of(one_of(CLIENTS), _FILLED),
+        "do": any_of(ref("action"), list_of(ref("action"))),
+        "expect": list_of(ref("expectation")),
+        "never": list_of(ref("banned")),
+        "order": one_of(ORDERS),
+        "within": _DURATION,
+        "quiet": _DURATION,
+        "since": one_of(("start",)),
+    }
+
+
+def _action() -> Payload:
+    command: Payload = any_of({**TEXT, "minLength": 1}, list_of(TEXT, at_least=1))
+    file: Payload = {**TEXT, "minLength": 1}
+    lines: list[JSON] = [*map(_with, grammar.CALL_TYPES)]
+    call = map_of(dict.fromkeys(SENT, _VALUE), grammar.PATTERN)
+    shapes = {
+        "run": command,
+        "open": file,
+        "send": {**call, "oneOf": lines},
+        "replay": file,
+        "wait": _DURATION,
+    }
+    return {**map_of(shapes, grammar.ACTIONS), "minProperties": 1, "maxProperties": 1}
+
+
+def _scenario() -> dict[str, Payload]:
+    lets = any_of(list_of({**TEXT, "pattern": _NAME}), _named(_VALUE))
+    step = {key: shape for key, shape in _step().items() if key in grammar.SCENARIO}
+    return {
+        **step,
+        "tags": list_of(TEXT),
+        "let": lets,
+        "cases": list_of({"type": "object", "minProperties": 1}, at_least=1),
+        "given": map_of(
+            {"profiles": {"type": "object"}, "clock": TEXT, "seed": {"type": "integer"}},
+            grammar.GIVEN,
+        ),
+        "steps": list_of(ref("step"), at_least=1),
+        "deny": list_of(_denial()),
+        "state": {
+            "type": "object",
+            "additionalProperties": any_of({"type": "object", "allOf": [_VALUE]}, _SPECIAL),
+        },
+        "plan": any_of(
+            TEXT,
+            {
+                "type": "object",
+                "minProperties": 1,
+                "propertyNames": {"pattern": r"^[1-9]\d*$"},
+                "additionalProperties": TEXT,
+            },
+        ),
+        **{policy.value: one_of(_LEVELS) for policy in Policy},
+        "unexpected": one_of((*_LEVELS, SAME_EVENT)),
+        "damaged": any_of(
+            one_of(_LEVELS),
+            map_of({"accept": list_of(one_of(codes_of(Severity.DAMAGE)))}, {}, required=["accept"]),
+        ),
+    }
+
+
+def _denial() -> Payload:
+    shapes: dict[str, Payload] = {
+        "contains": {"not": one_of((None, ""))},
+        "in": TEXT,
+        "except": list_of(TEXT),
+        "because": TEXT,
+    }
+    return map_of(shapes, grammar.DENIAL, required=["contains"])

@@ -1,0 +1,105 @@
+"""Which slots match which calls, and what each way to match needs of the variables."""
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from pixel_emulator.core.calls import JSON, CallType, Hit, Outcome
+from pixel_emulator.core.matching.captures import bind
+from pixel_emulator.core.matching.values import identity, written
+from pixel_emulator.core.matching.wants import Needs
+from pixel_emulator.core.scenarios.expectation import name_of
+from pixel_emulator.core.verdicts.slots import Slot
+
+# Ways of one slot to match one call that are looked at: those of `$any-order` are factorial.
+_MOST_WAYS = 1_000
+
+type Variable = tuple[int, str]
+"""A variable of the scenario with this index."""
+
+type Way = tuple[tuple[Variable, Hashable, bool], ...]
+"""What one way needs: that each variable has a value of this identity, or else is this text."""
+
+type Edge = tuple[int, tuple[Way, ...]]
+"""A slot that matches, with each distinct way; the way `()` needs nothing."""
+
+type _Line = tuple[bool, CallType | None, str | None]
+
+FREE: tuple[Way, ...] = ((),)
+"""The ways of a slot that matches whatever the variables are."""
+
+
+@dataclass(slots=True)
+class Domain:
+    """The values that calls offer for one variable, by identity, in the order of appearance."""
+
+    values: dict[Hashable, JSON]
+    by_text: dict[str, dict[Hashable, None]]
+
+    def add(self, value: JSON) -> Hashable:
+        """Note a value; returns its identity."""
+        key = identity(value)
+        if key not in self.values:
+            self.values[key] = value
+            if (text := written(value)) is not None:
+                self.by_text.setdefault(text, {})[key] = None
+        return key
+
+
+class Edges:
+    """The edges of the calls so far.
+
+    `cut` are the slots that had more ways to match a call than are looked at, `cuts` how often.
+    """
+
+    def __init__(self, slots: Sequence[Slot]) -> None:
+        self.slots = slots
+        self.domains: dict[Variable, Domain] = {}
+        self.cut: set[int] = set()
+        self.cuts = 0
+        self._by_line: dict[_Line, list[int]] = defaultdict(list)
+        for slot in slots:
+            patterns = slot.wanted.patterns
+            for line in {(slot.wanted.dropped, each.type, each.name) for each in patterns}:
+                self._by_line[line].append(slot.index)
+
+    def of(self, hit: Hit) -> tuple[Edge, ...]:
+        """The slots that match a call, in order."""
+        return tuple(
+            (index, ways)
+            for index in self._possible(hit)
+            if self.slots[index].may_see(hit) and (ways := self._ways(self.slots[index], hit))
+        )
+
+    def _possible(self, hit: Hit) -> list[int]:
+        if hit.call is None:
+            return []
+        dropped, type = hit.outcome is Outcome.DROPPED, hit.call.type
+        lines: list[_Line] = [(dropped, type, None), (dropped, None, None)]
+        if (name := name_of(hit)) is not None:
+            lines.append((dropped, type, name))
+        found = [self._by_line[line] for line in lines if line in self._by_line]
+        return found[0] if len(found) == 1 else sorted({each for some in found for each in some})
+
+    def _ways(self, slot: Slot, hit: Hit) -> tuple[Way, ...]:
+        found = list(islice(slot.wanted.ways(hit), _MOST_WAYS + 1))
+        if () in found:
+            return FREE
+        if len(found) > _MOST_WAYS:
+            self.cut.add(slot.index)
+            self.cuts += 1
+        return tuple(dict.fromkeys(self._way(slot.home, each) for each in self._sound(found)))
+
+    def _sound(self, found: list[Needs]) -> Iterator[Needs]:
+        """The ways that do not contradict themselves."""
+        return (needs for needs in found if bind(needs) is not None)
+
+    def _way(self, home: int, needs: Needs) -> Way:
+        way: dict[tuple[Variable, Hashable, bool], None] = {}
+        for need in needs:
+            variable = (home, need.name)
+            domain = self.domains.setdefault(variable, Domain({}, {}))
+            key = domain.add(need.value)
+            way[variable, str(need.value) if need.in_text else key, need.in_text] = None
+        return tuple(way)

@@ -1,0 +1,108 @@
+"""Who claims what in a run: each part by itself, and what could not be decided."""
+
+from dataclasses import dataclass
+
+from pixel_emulator.core.matching.wants import Bindings
+from pixel_emulator.core.verdicts.case import Case
+from pixel_emulator.core.verdicts.pool import Answer, Choice, Claims, Part, Pool, Ways
+from pixel_emulator.core.verdicts.search import Search
+
+BUDGET = 500_000
+"""Looks at an edge that the searches of one verdict may take, beside some for each edge."""
+
+_LOOKS = 20  # at each edge, whatever the budget: to bind a few variables at the first attempt
+_TO_EXPLAIN = 4  # this part of the budget goes into what is shown where nothing is met
+_UNLIMITED = 1 << 62
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """The claims of a run; `matched` are the slots that match each call under the chosen values.
+
+    `undecided` are the slots for which the budget was spent before an answer was found, `unsure`
+    the positions of calls that they may match.
+    """
+
+    pool: Pool
+    claims: Claims
+    choice: Choice
+    matched: tuple[tuple[int, ...], ...]
+    undecided: frozenset[int]
+    unsure: frozenset[int]
+
+    def bound(self, home: int) -> Bindings:
+        """The values of the variables of one scenario."""
+        return {
+            variable[1]: self.pool.domains[variable].values[key]
+            for variable, key in self.choice.items()
+            if variable[0] == home and key is not None
+        }
+
+
+def settle(case: Case, budget: int) -> Settlement:
+    """The claims that leave the least to be wished for."""
+    parts, rows = case.parts()
+    share = _share(case, parts, budget)
+    claims: dict[int, int] = {}
+    choice: Choice = {}
+    undecided: set[int] = set()
+    for part in parts:
+        answer, exact = _without_cost(case.pool, part, share)
+        if answer is None:
+            search = Search(case.pool, share // _TO_EXPLAIN)
+            answer = search.best(part.slots, part.rows, _UNLIMITED) or Answer(0)
+        claims.update(answer.claims)
+        choice = {**choice, **answer.choice}
+        if (answer.cost and not exact) or case.edges.cut.intersection(part.slots):
+            undecided.update(part.slots)
+    matched: list[tuple[int, ...]] = [()] * len(case.hits)
+    for position, options in rows:
+        matched[position] = tuple(i for i, ways in options.items() if _holds(ways, choice))
+    return Settlement(
+        pool=case.pool,
+        claims=claims,
+        choice=choice,
+        matched=tuple(matched),
+        undecided=frozenset(undecided),
+        unsure=frozenset(case.unsure) | {at for at, each in rows if undecided & each.keys()},
+    )
+
+
+def hopes(case: Case, pool: Pool, budget: int) -> bool | None:
+    """Whether each part can be settled without cost; None if the budget was spent before."""
+    parts, _ = case.parts()
+    share = _share(case, parts, budget)
+    known = not case.edges.cut
+    for part in parts:
+        answer, exact = _without_cost(pool, part, share)
+        if answer is None and exact and not case.edges.cut.intersection(part.slots):
+            return False
+        known &= answer is not None
+    return True if known else None
+
+
+def is_hard(pool: Pool, part: Part) -> bool:
+    """Whether a part needs a search: numbers of claims alone do not settle it."""
+    return any(pool.slots[index].constrained for index in part.slots) or any(
+        ways is not None for _, options in part.rows for ways in options.values()
+    )
+
+
+def _share(case: Case, parts: list[Part], budget: int) -> int:
+    """How many looks each search may take."""
+    looks = budget + _LOOKS * sum(map(len, case.found))
+    return looks // max(1, sum(is_hard(case.pool, part) for part in parts))
+
+
+def _without_cost(pool: Pool, part: Part, budget: int) -> tuple[Answer | None, bool]:
+    """An answer without cost, if there is one, and whether None means that there is none."""
+    search = Search(pool, budget)
+    answer = search.best(part.slots, part.rows, 0)
+    return answer, search.exact or answer is not None
+
+
+def _holds(ways: Ways, choice: Choice) -> bool:
+    """Whether a slot matches under these values."""
+    return ways is None or any(
+        all(choice.get(variable) in keys for variable, keys in way.items()) for way in ways
+    )

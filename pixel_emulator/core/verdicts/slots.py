@@ -1,0 +1,237 @@
+"""What claims calls: the expectations of all scenarios, each with its window, order and times."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from pixel_emulator.core.calls import KEPT, Evidence, Hit
+from pixel_emulator.core.scenarios.expectation import Expectation
+from pixel_emulator.core.scenarios.model import Order, Scenario, Step
+
+_TICK = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How late a claim may come: `within` microseconds after `begin`; None for as late as it likes.
+
+    `begin` counts from the first request; it is None where the step begins with its first claim,
+    because its calls have no marks.
+    """
+
+    within: int | None = None
+    begin: int | None = None
+
+    @property
+    def limit(self) -> int | None:
+        """The latest time that no claim decides."""
+        return None if self.within is None or self.begin is None else self.begin + self.within
+
+    @property
+    def span(self) -> int | None:
+        """How long after the first claim of its step."""
+        return self.within if self.begin is None else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """An expectation as the search sees it.
+
+    `home` and `step` say where it stands. It may claim the calls whose mark is in `sees`, None
+    for all. `after` is the slot whose last claim comes before all claims of this one, at most
+    `gap` microseconds before; if there is none, `alone` holds instead. `chain` is the list in
+    whose order it claims. `phase` is its step where the steps have no marks: all claims of a
+    phase come before those of later phases.
+    """
+
+    index: int
+    home: int
+    step: int
+    wanted: Expectation
+    low: int
+    high: int | None
+    sees: frozenset[str] | None
+    timing: Timing
+    after: int | None
+    gap: int | None
+    alone: Timing
+    chain: int | None
+    phase: int | None
+
+    @property
+    def bans(self) -> bool:
+        """Whether what matches it is always too many."""
+        return self.high == 0
+
+    @property
+    def constrained(self) -> bool:
+        """Whether it matters which calls it claims, not only how many."""
+        return not (self.chain is None and self.after is None and self.phase is None)
+
+    def may_see(self, hit: Hit) -> bool:
+        """Whether the call belongs to its step."""
+        return self.sees is None or hit.step in self.sees
+
+
+def goes_before(one: Slot, other: Slot) -> bool:
+    """Whether all claims of the one come before those of the other, by their list or phase."""
+    if one.chain is not None and one.chain == other.chain:
+        return one.index < other.index
+    phases = one.phase is not None and other.phase is not None and one.home == other.home
+    return phases and one.step < other.step
+
+
+@dataclass(slots=True)
+class Chain:
+    """A list of slots in order; in a strict one no other kept call comes in between.
+
+    `kept` are the positions of the kept calls that its step sees, where it is strict.
+    """
+
+    strict: bool
+    sees: frozenset[str] | None
+    slots: list[int] = field(default_factory=list)
+    kept: list[int] = field(default_factory=list)
+
+    def add(self, position: int, hit: Hit) -> None:
+        """Note the next call."""
+        if self.strict and hit.outcome in KEPT and (self.sees is None or hit.step in self.sees):
+            self.kept.append(position)
+
+    def broken(self, after: int, before: int) -> bool:
+        """Whether a kept call comes between two positions."""
+        return bisect_right(self.kept, after) < bisect_left(self.kept, before)
+
+
+class Layout:
+    """The slots of the first `reach[n]` steps of each scenario, and the lists that order them.
+
+    Later steps with `since: start` have slots too, which want nothing yet: they may need what
+    came before. `live` says that more may come: what a step counts its time from is then known
+    only when it has acted. `floating` says that a scenario has several steps without marks.
+    """
+
+    def __init__(
+        self,
+        scenarios: Sequence[Scenario],
+        evidence: Evidence,
+        reach: Sequence[int],
+        *,
+        live: bool = False,
+    ) -> None:
+        self.slots: list[Slot] = []
+        self.chains: list[Chain] = []
+        self.floating = False
+        self.marked: list[bool] = []
+        self._live = live
+        self._acted = evidence.acted
+        self._calls = [each for each in evidence.hits if each.call]
+        self._origin = evidence.hits[0].time if evidence.hits else None
+        for home, (scenario, steps) in enumerate(zip(scenarios, reach, strict=True)):
+            self._add(home, scenario, steps)
+
+    def note(self, position: int, hit: Hit) -> None:
+        """Note the next call."""
+        for chain in self.chains:
+            chain.add(position, hit)
+
+    def ticks(self, time: datetime) -> int:
+        """Microseconds since the first request."""
+        return (time - self._origin) // _TICK if self._origin else 0
+
+    def _add(self, home: int, scenario: Scenario, reach: int) -> None:
+        titles = [scenario.step_title(each) for each in scenario.steps]
+        several = len(titles) > 1
+        marked = several and any(hit.step in titles for hit in self._calls if hit.step)
+        self.marked.append(marked)
+        self.floating |= several and not marked
+        parts = [
+            (number, step)
+            for number, step in enumerate(scenario.steps)
+            if number < reach or step.since_start
+        ]
+        by_id: dict[str, int] = {}
+        index = len(self.slots)
+        for _, step in parts:
+            for wanted in step.expectations:
+                by_id.setdefault(wanted.id, index)
+                index += 1
+        for number, step in parts:
+            sees = frozenset(titles[0 if step.since_start else number : number + 1])
+            self._add_step(
+                step,
+                by_id,
+                home=home,
+                number=number,
+                title=titles[number],
+                sees=sees if marked else None,
+                phase=number if several and not (marked or step.since_start) else None,
+                tried=number < reach,
+            )
+
+    def _add_step(
+        self,
+        step: Step,
+        by_id: Mapping[str, int],
+        *,
+        home: int,
+        number: int,
+        title: str,
+        sees: frozenset[str] | None,
+        phase: int | None,
+        tried: bool,
+    ) -> None:
+        chain = None
+        if tried and step.order is not Order.ANY:
+            chain = len(self.chains)
+            self.chains.append(Chain(step.order is Order.STRICT, sees))
+        begin = self._begin(title, sees)
+        moving = bool(phase) and title not in self._acted
+        for wanted in step.expectations:
+            index, bans = len(self.slots), wanted.times.high == 0
+            after = by_id.get(wanted.after) if wanted.after and tried and not bans else None
+            after = None if after == index else after
+            own = _ticks(wanted.within)
+            bounds = (_ticks(step.within), own if after is None else None)
+            in_order = chain is not None and not bans
+            if chain is not None and in_order:
+                self.chains[chain].slots.append(index)
+            self.slots.append(
+                Slot(
+                    index=index,
+                    home=home,
+                    step=number,
+                    wanted=wanted,
+                    low=wanted.times.low if tried else 0,
+                    high=None if bans and not tried else wanted.times.high,
+                    sees=sees if tried or not bans else frozenset(),
+                    timing=_timing(begin, *bounds, moving=moving) if tried else Timing(),
+                    after=after,
+                    gap=None if after is None else own,
+                    alone=_timing(begin, own, moving=moving) if after is not None else Timing(),
+                    chain=chain if in_order else None,
+                    phase=phase if tried and not bans else None,
+                )
+            )
+
+    def _begin(self, title: str, sees: frozenset[str] | None) -> int | None:
+        """What a step counts its time from, in microseconds since the first request."""
+        if title in self._acted:
+            return self.ticks(self._acted[title])
+        if self._live:
+            return None
+        seen = (hit.time for hit in self._calls if sees is None or hit.step in sees)
+        first = next(seen, None)
+        return None if first is None else self.ticks(first)
+
+
+def _ticks(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * 1_000_000)
+
+
+def _timing(begin: int | None, *bounds: int | None, moving: bool) -> Timing:
+    within = min((each for each in bounds if each is not None), default=None)
+    if within is None or (begin is None and not moving):
+        return Timing()
+    return Timing(within, None if moving else begin)

@@ -1,0 +1,183 @@
+"""Watching a run: whether the scenarios are met, may still be, or can no longer be."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from enum import StrEnum
+
+from pixel_emulator.core.calls import Evidence, Hit
+from pixel_emulator.core.matching.variables import variables
+from pixel_emulator.core.plans.violations import violations
+from pixel_emulator.core.scenarios.model import Level, Policy, Scenario
+from pixel_emulator.core.verdicts.case import Case
+from pixel_emulator.core.verdicts.claims import Bounds, Group, left_over
+from pixel_emulator.core.verdicts.denials import denied
+from pixel_emulator.core.verdicts.edges import FREE, Edge
+from pixel_emulator.core.verdicts.findings import find_in
+from pixel_emulator.core.verdicts.settlement import BUDGET, hopes
+from pixel_emulator.core.verdicts.slots import Layout
+from pixel_emulator.core.verdicts.verdict import Status
+from pixel_emulator.core.verdicts.verify import verify, with_masked_keys
+
+_FEW = 500  # calls that are searched anew with each look; of more, only now and then
+_SELDOM = 50  # searches while the number of calls grows by its own size
+
+
+class Prospect(StrEnum):
+    """What may become of scenarios while more calls come."""
+
+    MET = "met"
+    OPEN = "open"
+    IMPOSSIBLE = "impossible"
+    UNDECIDED = "undecided"
+
+
+class Watch:
+    """Looks at evidence that grows: a look costs about as much as what is new in it.
+
+    A search over many calls is not made again with each of them. Until enough are new the
+    prospect is then `open`; a look that has no new calls always searches.
+    """
+
+    def __init__(
+        self, scenarios: Sequence[Scenario], *, steps: int | None = None, budget: int = BUDGET
+    ) -> None:
+        self._given = scenarios
+        self._steps = steps
+        self._budget = budget
+        self._view: _View | None = None
+
+    def look(self, evidence: Evidence) -> Prospect:
+        """What may become of the scenarios; the hits are those of the last look, and more.
+
+        `impossible` holds for whatever may come. Gaps in the evidence are not looked at.
+        """
+        view = self._view
+        if view is None or not view.still_holds(evidence):
+            scenarios = self._given
+            if evidence.masked:
+                scenarios = [with_masked_keys(each) for each in scenarios]
+            view = self._view = _View(scenarios, self._steps, self._budget, evidence)
+        return view.look(evidence)
+
+
+class _View:
+    """What has been learnt, as long as the steps keep their begins and the calls their marks."""
+
+    def __init__(
+        self,
+        scenarios: Sequence[Scenario],
+        steps: int | None,
+        budget: int,
+        evidence: Evidence,
+    ) -> None:
+        self.scenarios = scenarios
+        self.steps = steps
+        self.budget = budget
+        self.acted = dict(evidence.acted)
+        self.masked = evidence.masked
+        reach = [len(each.steps) if steps is None else steps for each in scenarios]
+        self.layout = Layout(scenarios, evidence, reach, live=True)
+        self.unmarked = {
+            scenario.step_title(step)
+            for scenario, marked in zip(scenarios, self.layout.marked, strict=True)
+            if not marked and len(scenario.steps) > 1
+            for step in scenario.steps
+        }
+        self.case = Case(scenarios, self.layout, ())
+        self.supply: Counter[int] = Counter()
+        self.groups: Counter[Group] = Counter()
+        self.hard = any(each.constrained for each in self.layout.slots)
+        self.settled = self.hopeless = False
+        self.searched = 0
+        # These depend on the values of variables, or on what comes last.
+        self.late = any(
+            each.state is not None or any(variables(denial.contains) for denial in each.denials)
+            for each in scenarios
+        )
+
+    def still_holds(self, evidence: Evidence) -> bool:
+        """Whether what was learnt is still true."""
+        known = len(self.case.hits)
+        new = evidence.hits[known:]
+        return (
+            len(evidence.hits) >= known > 0
+            and evidence.hits[known - 1] is self.case.hits[-1]
+            and (self.acted, self.masked) == (evidence.acted, evidence.masked)
+            and not any(hit.step in self.unmarked for hit in new)
+        )
+
+    def look(self, evidence: Evidence) -> Prospect:
+        """What may become of it now."""
+        new = evidence.hits[len(self.case.hits) :]
+        for hit in new:
+            self._take(hit)
+        if self.hopeless:
+            return Prospect.IMPOSSIBLE
+        enough = all(self.supply[each.index] >= each.low for each in self.layout.slots)
+        if not self.hard:
+            over, lacking = left_over(self.groups, self._bounds())
+            if over and not self.layout.floating:
+                return Prospect.IMPOSSIBLE
+            if over or lacking or not self.late:
+                return Prospect.OPEN if over or lacking else Prospect.MET
+        count = len(self.case.hits)
+        if new and count > _FEW and count < self.searched + count // _SELDOM:
+            return Prospect.OPEN
+        self.searched = count
+        return self._search(evidence, enough=enough)
+
+    def _search(self, evidence: Evidence, *, enough: bool) -> Prospect:
+        met = hopes(self.case, self.case.pool, self.budget) if enough else False
+        if met:
+            verdict = verify(self.scenarios, evidence, steps=self.steps) if self.late else None
+            unmet = verdict and any(each.status is Status.UNMET for each in verdict.scenarios)
+            return Prospect.OPEN if unmet else Prospect.MET
+        hope = hopes(self.case, replace(self.case.pool, live=True), self.budget)
+        if hope is False:
+            return Prospect.OPEN if self.layout.floating else Prospect.IMPOSSIBLE
+        return Prospect.UNDECIDED if hope is None or met is None else Prospect.OPEN
+
+    def _bounds(self) -> list[Bounds]:
+        most = len(self.case.hits)
+        return [
+            (each.low, max(most, each.low) if each.high is None else each.high)
+            for each in self.layout.slots
+        ]
+
+    def _take(self, hit: Hit) -> None:
+        edges = self.case.add(hit)
+        at = len(self.case.hits) - 1
+        self.supply.update(index for index, _ in edges)
+        if all(ways is FREE for _, ways in edges):
+            in_time = (index for index, _ in edges if self.case.pool.may_claim(at, index))
+            if edges:
+                self.groups[tuple(in_time)] += 1
+        else:
+            self.hard = True
+        self.hopeless |= self._objected(hit) or (
+            not self.layout.floating and not self.case.unsure and self._fails(hit, edges)
+        )
+
+    def _objected(self, hit: Hit) -> bool:
+        """Whether something is wrong with the call whatever it is taken for."""
+        return any(
+            next(denied(each.denials, [hit], {}), None) or next(violations(each.plans, hit), None)
+            if each.plans
+            else next(denied(each.denials, [hit], {}), None)
+            for each in self.scenarios
+        )
+
+    def _fails(self, hit: Hit, edges: tuple[Edge, ...]) -> bool:
+        """Whether the call fails a scenario whatever the values of variables are."""
+        slots = self.layout.slots
+        free = [index for index, ways in edges if ways is FREE]
+        if any(slots[index].bans for index in free):
+            return True
+        wanted = {slots[index].home for index in free}
+        findings = find_in(self.scenarios, hit, wanted)
+        if len(free) == len(edges):
+            return any(each.level is Level.FAIL for each in findings)
+        return any(
+            each.policy is Policy.DAMAGED and set(each.levels) == {Level.FAIL} for each in findings
+        )

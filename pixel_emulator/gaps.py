@@ -1,0 +1,54 @@
+"""What a run may have missed: clients that refuse our CA, unread requests, failures of ours."""
+
+from collections import Counter
+
+
+class Gaps:
+    """The reasons to doubt that all calls are known; a journal guards it with its lock."""
+
+    def __init__(self) -> None:
+        self.failures: list[str] = []
+        self._unread = 0
+        self._refused_handshakes: Counter[str] = Counter()
+        self._reached: set[str] = set()
+
+    def handshake_refused(self, host: str, *, abandoned: bool) -> None:
+        """A client broke off its TLS handshake for `host`.
+
+        `abandoned` means without an alert: browsers drop spare connections that way, so it
+        counts only as long as no request has reached the host.
+        """
+        if not (abandoned and host in self._reached):
+            self._refused_handshakes[host] += 1
+
+    def reached(self, host: str) -> None:
+        """A request for `host` arrived: the client has accepted our CA after all."""
+        self._reached.add(host)
+        self._refused_handshakes.pop(host, None)
+
+    def unread(self) -> None:
+        """A request could not be read."""
+        self._unread += 1
+
+    def sentences(self, calls: int) -> tuple[str, ...]:
+        """One sentence for each reason; `calls` is how many have arrived."""
+        return (
+            *(
+                f"{_count(calls, 'call')}, {_count(count, 'TLS handshake')} for {host} "
+                "refused by the client: it does not trust the CA of the emulator"
+                for host, count in sorted(self._refused_handshakes.items())
+            ),
+            *((_unread(self._unread),) if self._unread else ()),
+            *self.failures,
+        )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _unread(number: int) -> str:
+    calls = "its call is" if number == 1 else "their calls are"
+    return (
+        f"{_count(number, 'request')} could not be read (answered 400, or cut off): {calls} unknown"
+    )

@@ -1,0 +1,156 @@
+"""What a step does: run a command, open a mail, send a call, replay a recording, wait."""
+
+import shlex
+import signal
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO
+
+from pixel_emulator import files
+from pixel_emulator.child.process import ChildExit, run_child
+from pixel_emulator.core.endpoint.pixel import encode
+from pixel_emulator.core.mistakes import InputError, Mistake
+from pixel_emulator.core.scenarios.clients import CLIENTS, Ask
+from pixel_emulator.core.scenarios.model import (
+    Action,
+    Open,
+    Replay,
+    Run,
+    Scenario,
+    Send,
+    Step,
+    Wait,
+)
+from pixel_emulator.email.fetch import PLAIN, fetch_images
+from pixel_emulator.email.render import render
+from pixel_emulator.http_client import HttpClient
+from pixel_emulator.running.access import Access
+
+_SHOWN = 16 * 1024
+"""Bytes that are kept of what a failing command printed: the last ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An action that failed: a sentence, and of a command what it printed and how it ended."""
+
+    sentence: str
+    output: str = ""
+    command: ChildExit | None = None
+
+
+def perform(step: Step, folder: Path, access: Access) -> Failure | None:
+    """Do what a step does, one action after the other; returns the first failure.
+
+    Files are relative to `folder`; commands run in the current directory, from the main thread. A
+    recording is sent again as far as it is stored: at once, and with its masks for write keys.
+    """
+    done = (_perform(action, step.client, folder, access) for action in step.actions)
+    return next(filter(None, done), None)
+
+
+def missing_files(scenarios: Iterable[Scenario]) -> Iterator[Mistake]:
+    """The files that actions name and that cannot be read; none from the first command on, which
+    may well write them."""
+    actions = (
+        (folder_of(scenario), step.location if step.location.line else scenario.location, action)
+        for scenario in scenarios
+        for step in scenario.steps
+        for action in step.actions
+    )
+    for folder, place, action in actions:
+        if isinstance(action, Run):
+            return
+        if isinstance(action, Open | Replay):
+            read = files.read_bytes if isinstance(action, Open) else files.read_recording
+            try:
+                read(folder / action.file)
+            except InputError as error:
+                yield from (Mistake(f"{each}", place, "do") for each in error.mistakes)
+
+
+def folder_of(scenario: Scenario) -> Path:
+    """The folder that the files of a scenario are relative to: its own."""
+    return Path(scenario.location.file).parent
+
+
+def _perform(action: Action, client: str, folder: Path, access: Access) -> Failure | None:
+    match action:
+        case Run():
+            return _run(action.command, access)
+        case Open():
+            return _open(folder / action.file, client, access)
+        case Send():
+            return _send(action, _asks(client), access)
+        case Replay():
+            return _replay(folder / action.file, access)
+        case Wait():
+            time.sleep(action.seconds)
+            return None
+
+
+def _run(command: str | Sequence[str], access: Access) -> Failure | None:
+    text = command if isinstance(command, str) else shlex.join(command)
+    words = ("/bin/sh", "-c", command) if isinstance(command, str) else command
+    with tempfile.TemporaryFile() as output:
+        end = run_child(words, access.environ, output=output)
+        if end.asked is not None:
+            signal.raise_signal(end.asked)  # it was meant for us, and the command has heard of it
+        if not end.code:
+            return None
+        how = end.reason if end.signal or not end.started else f"exit code {end.code}"
+        end = replace(end, reason=f"it is that of `{text}`")
+        return Failure(f"`{text}` failed: {how}", _tail(output), end)
+
+
+def _tail(output: IO[bytes]) -> str:
+    size = output.seek(0, 2)
+    output.seek(max(0, size - _SHOWN))
+    text = output.read().decode(errors="replace")
+    return f"…{text}" if size > _SHOWN else text
+
+
+def _asks(client: str) -> tuple[Ask, ...]:
+    return CLIENTS[client] if client else PLAIN
+
+
+def _open(file: Path, client: str, access: Access) -> Failure | None:
+    if access.browser and not client:
+        opened = render(file, browser=access.browser, proxy=access.proxy, spki=access.spki)
+    else:
+        opened = fetch_images(
+            file, hosts=access.hosts, proxy=access.proxy, ca=access.ca, asks=_asks(client)
+        )
+    return Failure(opened.error) if opened.error else None
+
+
+def _send(call: Send, asks: Iterable[Ask], access: Access) -> Failure | None:
+    payload = {"writeKey": access.write_key, **call.payload}
+    url = encode(call.type, payload, base=f"https://{access.hosts[0]}")
+    try:
+        with HttpClient(proxy=access.proxy, ca=access.ca) as client:
+            for ask in asks:
+                client.ask(url, ask.headers, method=ask.method)
+    except OSError as error:
+        return Failure(f"{call.type} could not be sent: {error}")
+    return None
+
+
+def _replay(file: Path, access: Access) -> Failure | None:
+    try:
+        hits = [each for each in files.read_recording(file).hits if each.call]
+    except InputError as error:
+        return Failure(str(error))
+    with HttpClient(proxy=access.proxy, ca=access.ca) as client:
+        for hit in hits:
+            request = hit.request
+            if not access.emulates(request.host):  # it would leave for Segment itself
+                return Failure(f"{file}: {request.host} is not emulated now: see --hosts")
+            try:
+                client.ask(request.url, request.headers, method=request.method)
+            except OSError as error:
+                return Failure(f"call {hit.seq} of {file} could not be sent again: {error}")
+    return None

@@ -1,0 +1,113 @@
+"""Scenarios that act by themselves: each step does what it says, then waits for its calls."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from pixel_emulator.child.process import ChildExit
+from pixel_emulator.core.scenarios.model import Scenario
+from pixel_emulator.core.verdicts.merge import merge
+from pixel_emulator.core.verdicts.verdict import Status, StepResult, Verdict
+from pixel_emulator.core.verdicts.verify import verify
+from pixel_emulator.core.verdicts.watch import Prospect, Watch
+from pixel_emulator.journal import Journal
+from pixel_emulator.running.access import Access
+from pixel_emulator.running.actions import Failure, folder_of, perform
+from pixel_emulator.running.waiting import Part, acted, quiet, settle, within
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What a run came to; `failed` is how the first command ended that failed, if one did."""
+
+    verdict: Verdict
+    failed: ChildExit | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """A step that was tried: whether the next one may be, seconds from the end of what it did
+    until that was known, and the action that failed."""
+
+    passed: bool
+    seconds: float
+    failure: Failure | None = None
+
+    def told(self, result: StepResult) -> StepResult:
+        """The result of the step with what only a live run knows."""
+        if self.failure is None:
+            return replace(result, seconds=self.seconds)
+        return replace(
+            result,
+            seconds=self.seconds,
+            status=Status.UNMET,
+            failure=self.failure.sentence,
+            output=self.failure.output,
+        )
+
+
+class Runner:
+    """Runs scenarios against one journal, each with the calls that arrive while it runs.
+
+    `drain` waits until what clients have sent so far is in the journal; False if some of them
+    stay. To be used from the main thread, where commands run.
+    """
+
+    def __init__(self, journal: Journal, access: Access, drain: Callable[[], bool]) -> None:
+        self._journal = journal
+        self._access = access
+        self._drain = drain
+        self._part = Part(journal)
+
+    def run_all(self, scenarios: Sequence[Scenario]) -> Ran:
+        """Run scenarios one after the other, whatever becomes of each."""
+        ran = [self.run(each) for each in scenarios]
+        failed = (each.failed for each in ran)
+        return Ran(merge([each.verdict for each in ran]), next(filter(None, failed), None))
+
+    def run(self, scenario: Scenario) -> Ran:
+        """Run the steps of a scenario up to the first that fails, and judge them."""
+        self._journal.begin_run(_time(scenario.given.clock))
+        tried: list[_Tried] = []
+        for number in range(1, len(scenario.steps) + 1):
+            tried.append(self._try(scenario, number))
+            if not tried[-1].passed:
+                break
+        evidence = self._part.evidence()
+        self._journal.begin_step("")
+        self._part = replace(
+            self._part,
+            hits=self._part.hits + len(evidence.hits),
+            connections=self._part.connections + evidence.connections,
+        )
+        verdict = _with_live(verify([scenario], evidence, steps=len(tried)), tried)
+        return Ran(verdict, next((each.failure.command for each in tried if each.failure), None))
+
+    def _try(self, scenario: Scenario, number: int) -> _Tried:
+        step = scenario.steps[number - 1]
+        title = scenario.step_title(step)
+        self._journal.begin_step(title)
+        failure = perform(step, folder_of(scenario), self._access)
+        begun = acted(self._journal, [title], self._drain)
+        met = failure is None and Prospect.MET is settle(
+            Watch([scenario], steps=number),
+            self._part,
+            deadline=begun + within(step),
+            quiet=quiet(step),
+        )
+        return _Tried(met, time.monotonic() - begun, failure)
+
+
+def _with_live(verdict: Verdict, tried: Sequence[_Tried]) -> Verdict:
+    """The verdict on one scenario, with what only its live run knows of its steps."""
+    (result,) = verdict.scenarios
+    live = (each.told(step) for each, step in zip(tried, result.steps, strict=False))
+    steps = (*live, *result.steps[len(tried) :])
+    failed = any(each.failure for each in tried) and result.status is Status.MET
+    status = Status.UNMET if failed else result.status
+    return replace(verdict, scenarios=(replace(result, steps=steps, status=status),))
+
+
+def _time(clock: str) -> datetime | None:
+    return datetime.fromisoformat(clock).astimezone(UTC) if clock else None

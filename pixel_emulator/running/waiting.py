@@ -1,0 +1,100 @@
+"""Waiting until scenarios are met or can no longer be, pushed by the calls as they arrive."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from pixel_emulator.core.calls import Evidence
+from pixel_emulator.core.scenarios.model import QUIET, WITHIN, Scenario, Step
+from pixel_emulator.core.verdicts.watch import Prospect, Watch
+from pixel_emulator.journal import Journal
+
+_LULL = 0.1
+"""Seconds without a call after which a watch that has put a search off is asked again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a journal holds behind its first `hits` hits and `connections` connections."""
+
+    journal: Journal
+    hits: int = 0
+    connections: int = 0
+
+    def evidence(self) -> Evidence:
+        """What is known of this part so far."""
+        whole = self.journal.evidence()
+        return replace(
+            whole,
+            hits=whole.hits[self.hits :],
+            connections=whole.connections - self.connections,
+        )
+
+    def wait_for_more(self, than: Evidence, seconds: float) -> None:
+        """Wait until more has arrived in this part than this evidence holds, or `seconds`."""
+        count = self.hits + len(than.hits)
+        self.journal.wait(lambda hits: len(hits) > count, seconds)
+
+
+def acted(journal: Journal, titles: Iterable[str], drain: Callable[[], bool]) -> float:
+    """Note that steps have done what they do, once all is read that was sent until then.
+
+    `drain` waits for clients to go, and says whether they all have: if some stay, what they send
+    now is no part of it. Returns the time (of `time.monotonic`) from which `within` counts.
+    """
+    named = tuple(titles)
+    journal.acted(*named)
+    begun = time.monotonic()
+    if drain():
+        journal.acted(*named)
+        begun = time.monotonic()
+    return begun
+
+
+def settle(watch: Watch, part: Part, *, deadline: float, quiet: float) -> Prospect:
+    """Wait until the watch knows, at most until `deadline` (of `time.monotonic`).
+
+    Once it is met it is watched for another `quiet` seconds: what arrives then counts too. If that
+    opens it again, the wait goes on. What is impossible, or undecided, is so at once.
+    """
+    prospect = Prospect.OPEN
+    while prospect is Prospect.OPEN:
+        prospect = _look_while(Prospect.OPEN, watch, part, deadline)
+        if prospect is not Prospect.MET:
+            return prospect
+        prospect = _look_while(Prospect.MET, watch, part, time.monotonic() + quiet)
+    return prospect
+
+
+def _look_while(prospect: Prospect, watch: Watch, part: Part, end: float) -> Prospect:
+    """Look after each call as long as the watch says the same, at most until `end`."""
+    count = -1
+    while True:
+        # Outside the journal's lock: a long look delays no answer.
+        evidence = part.evidence()
+        found = watch.look(evidence)
+        has_news, count = len(evidence.hits) != count, len(evidence.hits)
+        left = end - time.monotonic()
+        if found is not prospect:
+            return found
+        if left <= 0:
+            return watch.look(evidence) if has_news else found
+        part.wait_for_more(evidence, min(left, _LULL) if has_news else left)
+
+
+def patience(scenarios: Sequence[Scenario]) -> tuple[float, float]:
+    """How long to wait for scenarios that share one run, and then for silence, in seconds."""
+    return (
+        max(sum(map(within, each.steps)) for each in scenarios),
+        max(quiet(step) for each in scenarios for step in each.steps),
+    )
+
+
+def within(step: Step) -> float:
+    """Seconds that a step waits, from the end of what it does, until it is met."""
+    return WITHIN if step.within is None else step.within
+
+
+def quiet(step: Step) -> float:
+    """Seconds of silence that a step wants once it is met."""
+    return QUIET if step.quiet is None else step.quiet

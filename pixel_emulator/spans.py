@@ -1,0 +1,97 @@
+"""Where each value of a YAML text begins and ends, so that a single one can be rewritten."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from pixel_emulator.core.calls import Steps
+from pixel_emulator.core.drafts.source import Shape, Source, Span
+from pixel_emulator.documents import parse_document
+
+
+def read_source(text: str, file: str) -> Source:
+    """The text with what it says and where; raises InputError as `parse_document` does."""
+    document = parse_document(text, file)
+    spans = _Spans(text)
+    for event in yaml.parse(text, yaml.SafeLoader):  # libyaml refuses some escapes of JSON
+        spans.take(event)
+    return Source(text, document, spans.found)
+
+
+def _index(mark: Any) -> int:
+    index: int = mark.index  # the stubs allow an event without a mark; the parser makes none
+    return index
+
+
+@dataclass(slots=True)
+class _Open:
+    """A container that is being read: its own span so far, and the key of its next member."""
+
+    steps: Steps
+    span: Span
+    is_map: bool
+    count: int = 0
+    key: tuple[str, int, int] | None = None
+
+
+class _Spans:
+    """One reading of one text."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.found: dict[Steps, Span] = {}
+        self.open: list[_Open] = []
+
+    def take(self, event: yaml.Event) -> None:
+        top = self.open[-1] if self.open else None
+        match event:
+            case yaml.ScalarEvent() if top and top.is_map and top.key is None:
+                top.key = (event.value, _index(event.start_mark), _index(event.end_mark))
+            case yaml.ScalarEvent():
+                begin, end = _index(event.start_mark), _index(event.end_mark)
+                # A block text ends where the next token begins.
+                end = begin + len(self.text[begin:end].rstrip())
+                self._close(*self._begin(event, Shape.SCALAR), end)
+            case yaml.CollectionStartEvent():
+                shape = Shape.FLOW if event.flow_style else Shape.BLOCK
+                steps, span = self._begin(event, shape)
+                self.open.append(_Open(steps, span, isinstance(event, yaml.MappingStartEvent)))
+            case yaml.CollectionEndEvent():
+                done = self.open.pop()
+                flow = done.span.shape is Shape.FLOW
+                # A block ends where the next token begins: its last value's end is the true one.
+                self._close(
+                    done.steps, done.span, _index(event.end_mark) if flow else done.span.end
+                )
+
+    def _begin(self, event: yaml.NodeEvent, shape: Shape) -> tuple[Steps, Span]:
+        start = begin = key_end = _index(event.start_mark)
+        steps: Steps = ()
+        in_flow = False
+        if self.open:
+            top = self.open[-1]
+            in_flow = top.span.in_flow or top.span.shape is Shape.FLOW
+            if top.key is not None:
+                name, begin, key_end = top.key
+                steps = (*top.steps, name)
+            else:
+                steps = (*top.steps, top.count)
+            top.key = None
+            top.count += 1
+        span = Span(
+            begin=begin,
+            key_end=key_end,
+            start=start,
+            end=start,
+            column=event.start_mark.column if event.start_mark else 0,
+            in_flow=in_flow,
+            shape=shape,
+        )
+        return steps, span
+
+    def _close(self, steps: Steps, span: Span, end: int) -> None:
+        span.end = end
+        self.found[steps] = span
+        if self.open:
+            self.open[-1].span.end = end

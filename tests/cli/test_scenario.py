@@ -1,0 +1,112 @@
+"""`scenario check` and `scenario schema`."""
+
+import json
+
+import pytest
+
+from pixel_emulator.cli.app import main
+from pixel_emulator.cli.lets import read_lets
+from pixel_emulator.core.mistakes import InputError
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def write(folder, **texts):
+    for name, text in texts.items():
+        (folder / f"{name}.yaml").write_text(text)
+
+
+def check(*arguments):
+    return main(["scenario", "check", *arguments])
+
+
+def test_a_file_that_is_well_is_told_in_a_line(folder, capsys):
+    write(folder, one="expect: [{page: }]", none="expect: []")
+    assert check("one.yaml", "none.yaml") == 0
+    assert capsys.readouterr().out == (
+        "one.yaml: 1 scenario, 1 expectation\nnone.yaml: 1 scenario, 0 expectations\n"
+    )
+
+
+def test_cases_and_definitions_are_counted(folder, capsys):
+    cases = "let: [a]\ncases: [{a: x}, {a: y}]\ndefine: {d: 1}\nexpect: [{page: $a}, {any: }]"
+    write(folder, cases=cases, terms="define: {a: 1, b: 2}")
+    write(folder, two="scenarios: [{name: a, expect: [{page: }]}, {name: b, never: [{page: }]}]")
+    assert check("cases.yaml", "terms.yaml", "two.yaml") == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "cases.yaml: 1 scenario, 2 cases, 2 expectations, 1 definition",
+        "terms.yaml: 2 definitions",
+        "two.yaml: 2 scenarios, 2 expectations",
+    ]
+
+
+def test_all_mistakes_of_all_files_are_told_at_once(folder, capsys):
+    write(folder, good="expect: []", bad="expct: []\nexpect: [{pge: }]", worse="[]")
+    assert check("good.yaml", "bad.yaml", "worse.yaml", "none.yaml") == 2
+    told = capsys.readouterr()
+    assert told.out == "good.yaml: 1 scenario, 0 expectations\n"
+    assert told.err.splitlines() == [
+        'pixel-emulator: bad.yaml:1:1: expct: no such key here (did you mean "expect"?)',
+        'pixel-emulator: bad.yaml:2:11: expect[0].pge: no such key here (did you mean "page"?)',
+        "pixel-emulator: worse.yaml:1:1: a scenario is a map with `expect:` in it; this is a list",
+        "pixel-emulator: none.yaml: cannot read this file: No such file or directory",
+    ]
+
+
+def test_values_may_be_given(folder, capsys):
+    write(folder, one="let: [mail]\ndo: {open: $mail}\nexpect: []")
+    assert check("one.yaml") == 2
+    assert "`$mail` has no value before the calls come" in capsys.readouterr().err
+    assert check("one.yaml", "--let", "mail=a.eml") == 0
+
+
+def test_a_value_that_no_file_declares_is_a_mistake(folder, capsys):
+    write(folder, one="let: {mail: x}\ndo: {open: $mail}\nexpect: []")
+    assert check("one.yaml", "--let", "mial=a.eml") == 2
+    assert '--let mial=…: no file declares `mial` (did you mean "mail"?)' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("a", "a"),
+        ("", ""),
+        ("1", 1),
+        ("1.5", 1.5),
+        ("true", True),
+        ("null", None),
+        ("007", "007"),
+        ("no", "no"),
+        ("[1]", "[1]"),
+        ('"1"', '"1"'),
+        ("a=b", "a=b"),
+    ],
+)
+def test_scalars_of_json_are_resolved_and_everything_else_is_text(text, value):
+    assert read_lets([f"n={text}"]) == {"n": value}
+
+
+@pytest.mark.parametrize("texts", [["n"], ["=1"], ["$n=1"], ["a b=1"], ["n=1", "n=2"]])
+def test_what_gives_no_value_is_refused(texts):
+    with pytest.raises(InputError, match="--let"):
+        read_lets(texts)
+
+
+@pytest.mark.parametrize("kind", ["scenario", "recording"])
+def test_a_schema_is_printed(kind, capsys):
+    assert main(["scenario", "schema", "--kind", kind]) == 0
+    assert json.loads(capsys.readouterr().out)["title"] == f"pixel-emulator {kind}"
+
+
+def test_the_schema_is_that_of_scenarios_unless_another_is_asked_for(capsys):
+    assert main(["scenario", "schema"]) == 0
+    assert json.loads(capsys.readouterr().out)["title"] == "pixel-emulator scenario"
+
+
+def test_a_kind_that_is_none_is_refused(capsys):
+    assert main(["scenario", "schema", "--kind", "scenaro"]) == 2
+    assert '(did you mean "scenario"?)' in capsys.readouterr().err

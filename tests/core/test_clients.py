@@ -1,0 +1,33 @@
+"""Models of mail clients: what they send is what a pixel server tells them by."""
+
+import pytest
+
+from pixel_emulator.core.calls import PixelRequest
+from pixel_emulator.core.scenarios.clients import CLIENTS, Ask, Fetch
+from pixel_emulator.core.scenarios.fetchers import FETCHERS, fetched_by
+
+ASKS = [(name, ask) for name, asks in CLIENTS.items() for ask in asks]
+
+
+@pytest.mark.parametrize(("name", "ask"), ASKS, ids=[f"{name}-{ask.fetch}" for name, ask in ASKS])
+def test_what_a_model_sends_is_told_as_that_client_and_that_fetch(name, ask):
+    headers = tuple((key.lower(), value) for key, value in ask.headers)
+    client, fetch = fetched_by(
+        PixelRequest(target=b"/v1/pixel/track", method=ask.method, headers=headers)
+    )
+    makers = {"ios_mail": "apple_mail", "apple_privacy": "apple_mail"}
+    assert client == makers.get(name, name.partition("_")[0] if name not in FETCHERS else name)
+    assert fetch is ask.fetch
+
+
+def test_only_a_head_is_no_get():
+    assert {fetch: Ask(fetch, ()).method for fetch in Fetch} == {
+        Fetch.OPEN: "GET",
+        Fetch.PREFETCH: "GET",
+        Fetch.PROXY: "GET",
+        Fetch.HEAD: "HEAD",
+    }
+
+
+def test_gmail_may_load_a_mail_twice():
+    assert [ask.fetch for ask in CLIENTS["gmail_prefetch"]] == [Fetch.PREFETCH, Fetch.PROXY]

@@ -1,0 +1,89 @@
+"""What a scenario denies is found wherever it stands in a request."""
+
+from dataclasses import replace
+
+import pytest
+
+from pixel_emulator.core.calls import PixelRequest
+from pixel_emulator.core.scenarios.scenario import parse
+from pixel_emulator.core.verdicts.verify import verify
+from pixel_emulator.documents import parse_document
+from tests.hits import KEY, evidence, hit, judged
+
+MAIL = "ada@example.com"
+
+
+def denied(denial, *hits, let=""):
+    text = f"{let}\nunexpected: ignore\ndropped: ignore\nexpect: [{{any: , times: 0..}}]\ndeny:\n"
+    verdict = verify(parse(parse_document(f"{text}  - {denial}\n", "s.yaml")), evidence(*hits))
+    assert verdict.exit_code == bool(verdict.scenarios[0].denied)
+    return [(each.path, each.value) for each in verdict.scenarios[0].denied]
+
+
+def track(form="base64", **fields):
+    return hit(1, "track", {"event": "A", "userId": "u", **fields}, form=form)
+
+
+# The denial, the call's own fields, and where it is found.
+DENIALS = [
+    ("contains: $email", {}, []),
+    ("contains: $email", {"properties": {"to": MAIL}}, ["properties.to"]),
+    ("contains: $email", {"properties": {"text": f"mail to {MAIL}."}}, ["properties.text"]),
+    ("contains: $email", {"properties": {"text": f"from <{MAIL}>, now"}}, ["properties.text"]),
+    ("contains: $email", {"properties": {"a": [{"b": MAIL}]}}, ["properties.a[0].b"]),
+    ("contains: $email", {"properties": {MAIL: 1}}, [f'properties["{MAIL}"]']),
+    ("contains: ada", {"properties": {"to": MAIL}}, ["properties.to"]),
+    ("contains: $/^ada@/", {"properties": {"to": MAIL}}, ["properties.to"]),
+    ("contains: {$gt: 100}", {"properties": {"n": 101, "m": 1}}, ["properties.n"]),
+    ("{contains: $email, in: traits}", {"properties": {"to": MAIL}}, []),
+    ("{contains: $email, in: properties}", {"properties": {"to": MAIL}}, ["properties.to"]),
+    ("{contains: $email, in: properties.x}", {"properties": {"x": {"y": MAIL}, "z": MAIL}},
+     ["properties.x.y"]),
+    ("{contains: $email, in: everything, except: [properties.to]}",
+     {"properties": {"to": MAIL, "cc": MAIL}}, ["properties.cc"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("denial", "fields", "paths"), DENIALS)
+def test_values_and_keys_of_the_payload_are_looked_at(denial, fields, paths):
+    denial = denial if denial.startswith("{") else f"{{{denial}}}"
+    if denial.startswith("{contains: {$gt"):
+        assert "properties.n" in [path for path, _ in denied(denial, track(**fields))]
+    else:
+        assert [path for path, _ in denied(denial, track(**fields))] == paths
+
+
+def test_the_url_and_the_referer_are_looked_at_decoded_too():
+    flat = track("flat", properties={"to": MAIL})
+    assert [path for path, _ in denied("{contains: $email}", flat)] == [
+        "properties.to", "url"
+    ]  # fmt: skip
+    request = replace(
+        track().request, headers=(("referer", "https://x.example/?to=ada%40b.example"),)
+    )
+    assert denied("{contains: $email}", judged(1, request)) == [("referer", "ada@b.example")]
+
+
+def test_what_is_excepted_in_the_payload_is_excepted_in_the_url():
+    flat = track("flat", properties={"to": MAIL})
+    assert denied("{contains: $email, except: [properties.to]}", flat) == []
+
+
+def test_dropped_and_unhandled_requests_are_looked_at():
+    dropped = hit(1, "track", {"event": MAIL})
+    assert [path for path, _ in denied("{contains: $email}", dropped)] == ["event"]
+    other = judged(1, PixelRequest(target=b"/v1/other?to=ada%40example.com"))
+    assert [path for path, _ in denied("{contains: $email}", other)] == ["url"]
+
+
+def test_no_excerpt_shows_a_write_key():
+    assert KEY not in str(denied("{contains: $/wk_test/}", track("flat")))
+
+
+def test_a_variable_denies_its_value():
+    text = "let: [x]\nexpect:\n  - {track: A, properties: {a: $x}}\ndeny:\n"
+    text += "  - {contains: $x, except: [properties.a]}\n"
+    for url, code in (("other", 0), ("secret", 1)):
+        sent = track(properties={"a": "secret", "b": url})
+        verdict = verify(parse(parse_document(text, "s.yaml")), evidence(sent))
+        assert verdict.exit_code == code

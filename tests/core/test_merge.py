@@ -1,0 +1,63 @@
+"""Verdicts of runs that followed each other, as one."""
+
+import pytest
+
+from pixel_emulator.core.scenarios.model import Level
+from pixel_emulator.core.scenarios.scenario import parse
+from pixel_emulator.core.verdicts.merge import merge
+from pixel_emulator.core.verdicts.verdict import Status
+from pixel_emulator.core.verdicts.verify import verify
+from pixel_emulator.documents import parse_document
+from tests.hits import evidence, hit
+
+OPENED = "expect:\n  - track: Email Opened\n"
+
+
+def verdict(text, *hits, **more):
+    return verify(parse(parse_document(text, "s.yaml")), evidence(*hits, **more))
+
+
+def opened(seq, event="Email Opened"):
+    return hit(seq, "track", {"event": event, "userId": "u"})
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "status"),
+    [
+        ([verdict(OPENED, opened(1))], Status.MET),
+        ([verdict(OPENED, opened(1)), verdict(OPENED, opened(2))], Status.MET),
+        ([verdict(OPENED, opened(1)), verdict(OPENED)], Status.UNMET),
+        ([verdict(OPENED), verdict(OPENED, opened(1))], Status.UNMET),
+        ([verdict(OPENED, opened(1), gaps=("g",)), verdict(OPENED)], Status.INCOMPLETE),
+        ([verdict("expect: []\n", connections=0), verdict(OPENED)], Status.INCOMPLETE),
+    ],
+)
+def test_nothing_is_met_that_one_of_them_does_not_meet(verdicts, status):
+    assert merge(verdicts).status is status
+
+
+def test_the_parts_stand_in_their_order_and_are_counted_together():
+    merged = merge([verdict(OPENED, opened(1), connections=2), verdict(OPENED, opened(2))])
+    assert [each.seq for each in merged.hits] == [1, 2]
+    assert len(merged.scenarios) == 2
+    assert merged.connections == 3
+
+
+def test_a_gap_that_several_name_is_named_once():
+    gaps = (("a", "b"), ("b", "c"))
+    assert merge([verdict(OPENED, gaps=each) for each in gaps]).gaps == ("a", "b", "c")
+
+
+def test_a_finding_concerns_no_scenario_of_another_run():
+    spoiled = verdict(OPENED, opened(1), opened(2, "Other"))
+    for n, place in ((0, [spoiled, *[verdict(OPENED)] * 2]), (1, [verdict(OPENED), spoiled])):
+        (finding,) = merge(place).findings
+        assert [level is Level.FAIL for level in finding.levels] == [
+            index == n for index in range(len(place))
+        ]
+        assert finding.level is Level.FAIL
+
+
+def test_without_a_verdict_there_is_none():
+    with pytest.raises(ValueError, match="without a verdict"):
+        merge([])

@@ -1,0 +1,121 @@
+"""Where variables got their values: said wherever one of them is in a mismatch."""
+
+from typing import Any
+
+import pytest
+
+from pixel_emulator.core.matching.differences import mismatches
+from pixel_emulator.core.matching.variables import TextWith, Variable
+from pixel_emulator.core.reports.origins import hinted, origins
+from pixel_emulator.core.scenarios.expectation import Expectation, Pattern
+from pixel_emulator.core.scenarios.model import Scenario
+from pixel_emulator.core.verdicts.nearest import Nearest
+from pixel_emulator.core.verdicts.verdict import (
+    ExpectationResult,
+    ScenarioResult,
+    Status,
+    StepResult,
+)
+from tests.hits import KEY, hit
+from tests.verdicts import expectation
+
+ORDER = Variable("order")
+
+
+def scenario(bound, *claims):
+    """The result of a scenario whose expectations, given as fields, claim one hit each."""
+    results = tuple(
+        ExpectationResult(expectation=expectation("A", line, **fields), claims=(found,))
+        for line, (fields, found) in enumerate(claims, 2)
+    )
+    step = StepResult(step=Scenario().steps[0], expectations=results)
+    return ScenarioResult(scenario=Scenario(), steps=(step,), status=Status.UNMET, bound=bound)
+
+
+def opened(seq, **properties):
+    return hit(seq, "track", {"event": "A", "userId": "u", "properties": properties})
+
+
+@pytest.mark.parametrize(
+    ("want", "sent", "words"),
+    [
+        ({"order_id": ORDER}, {"order_id": "FC-1"}, 'order = "FC-1", as properties.order_id of #3'),
+        (
+            {"list": [1, {"id": ORDER}]},
+            {"list": [1, {"id": "FC-1"}]},
+            'order = "FC-1", as properties.list[1].id of #3',
+        ),
+        (
+            {"text": TextWith("Order ", ORDER, "!")},
+            {"text": "Order FC-1!"},
+            'order = "FC-1", as properties.text of #3',
+        ),
+        ({}, {"order_id": "FC-1"}, 'order = "FC-1"'),
+    ],
+)
+def test_an_origin_is_a_call_and_a_path(want, sent, words):
+    result = scenario({"order": "FC-1"}, ({"properties": want}, opened(3, **sent)))
+    assert str(origins(result)["order"]) == words
+
+
+def test_the_earliest_call_that_holds_the_value_is_told_and_rather_a_whole_value():
+    text = {"properties": {"text": TextWith("Order ", ORDER, "!")}}
+    whole = {"properties": {"order_id": ORDER}}
+    result = scenario(
+        {"order": "FC-1"},
+        (text, opened(1, text="Order FC-1!")),
+        (whole, opened(4, order_id="FC-1")),
+        (whole, opened(2, order_id="FC-1")),
+    )
+    assert origins(result)["order"].seq == 2
+
+
+def test_a_call_that_only_comes_close_is_told_where_it_gave_the_value():
+    wanted = expectation("A", 2, properties={"list": [{"id": ORDER}], "order_id": ORDER})
+    near = Nearest(hit=opened(5, order_id="FC-1", list=[]), mismatches=(), matched=1, fields=2)
+    unmet = ExpectationResult(expectation=wanted, claims=(), nearest=(near,))
+    step = StepResult(step=Scenario().steps[0], expectations=(unmet,))
+    for value, seq in (("FC-1", 5), ("FC-2", 0)):
+        bound = {"order": value}
+        result = ScenarioResult(
+            scenario=Scenario(), steps=(step,), status=Status.UNMET, bound=bound
+        )
+        assert origins(result)["order"].seq == seq
+
+
+def test_a_variable_of_the_wire_is_told_by_its_path():
+    wanted = Expectation(patterns=(Pattern(request={"host": ORDER}),))
+    claimed = ExpectationResult(expectation=wanted, claims=(opened(1),))
+    step = StepResult(step=Scenario().steps[0], expectations=(claimed,))
+    host = {"order": "api.segment.io"}
+    result = ScenarioResult(scenario=Scenario(), steps=(step,), status=Status.UNMET, bound=host)
+    assert origins(result)["order"].path == "request.host"
+
+
+def test_a_write_key_is_masked():
+    result = scenario({"order": KEY}, ({"writeKey": ORDER}, opened(1)))
+    assert KEY[10:] not in str(origins(result)["order"])
+
+
+def test_only_mismatches_of_variables_get_a_hint():
+    fields: Any = {"properties": {"order_id": ORDER, "x": 1}}
+    bound = {"order": "FC-1"}
+    result = scenario(bound, (fields, opened(1, order_id="FC-1", x=1)))
+    wanted = result.expectations[0].expectation
+    wrong = mismatches(fields, {"properties": {"order_id": "FC-2", "x": "1"}}, bound=bound)
+    assert [each.hint for each in hinted(result, wanted, wrong)] == [
+        'order = "FC-1", as properties.order_id of #1',
+        "the sender quotes the number",
+    ]
+    assert hinted(scenario({}), wanted, wrong) == wrong
+
+
+def test_a_hint_that_is_there_already_stays():
+    bound = {"order": "FC-1"}
+    result = scenario(bound, ({"properties": {"id": ORDER}}, opened(1, id="FC-1")))
+    wanted = result.expectations[0].expectation
+    wrong = mismatches({"properties": {"id": "FC-1"}}, {"properties": {"id": "fc-1"}})
+    (told,) = hinted(result, wanted, wrong)
+    assert told.hint == (
+        'they differ only in upper and lower case; order = "FC-1", as properties.id of #1'
+    )

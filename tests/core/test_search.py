@@ -1,0 +1,262 @@
+"""Variables bind across calls: found if it can be, undecided if the budget is spent."""
+
+from dataclasses import replace
+from itertools import combinations, count
+
+import pytest
+
+from pixel_emulator.core.calls import CallType
+from pixel_emulator.core.matching.variables import Variable
+from pixel_emulator.core.matching.wants import Matcher, Need
+from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, Times
+from pixel_emulator.core.scenarios.model import DEFAULT_LEVELS, Level, Policy, Scenario, Step
+from pixel_emulator.core.scenarios.scenario import parse
+from pixel_emulator.core.verdicts.verdict import Status, Story
+from pixel_emulator.core.verdicts.verify import verify
+from pixel_emulator.documents import parse_document
+from tests.hits import evidence, hit
+
+
+def judge(text, *hits, **more):
+    return verify(parse(parse_document(text, "s.yaml")), evidence(*hits), **more)
+
+
+def calls(*said):
+    """Calls like `A a=1 b=x`: the event, and properties of its own."""
+    for seq, each in enumerate(said, 1):
+        event, *pairs = each.split()
+        fields = dict(pair.split("=") for pair in pairs)
+        user = fields.pop("user", "u")
+        yield hit(seq, "track", {"event": event, "userId": user, "properties": fields})
+
+
+# What is wanted, what is sent, and what the variables come to; None where it is not met.
+CAPTURES = [
+    (["A: {a: $x}"], ["A a=1"], {"x": "1"}),
+    (["A: {a: $x}", "B: {a: $x}"], ["A a=1", "B a=1"], {"x": "1"}),
+    (["A: {a: $x}", "B: {a: $x}"], ["A a=1", "B a=2"], None),
+    # The first of the expectations matches both calls.
+    (["A: {a: $x}", "A: {a: $x, b: '1'}"], ["A a=1 b=1", "A a=1"], {"x": "1"}),
+    (["A: {}", "A: {a: $x}", "B: {b: $x}"], ["A a=1", "A a=2", "B b=1"], {"x": "1"}),
+    (["A: {a: $x}", "A: {}"], ["A a=1", "A a=1"], {"x": "1"}),
+    # Captures that only work one way round.
+    (["A: {a: $x}", "A: {a: $y}", "B: {a: $x, b: $y}"], ["A a=1", "A a=2", "B a=2 b=1"],
+     {"x": "2", "y": "1"}),
+    (["A: {a: $x, b: $y}", "B: {a: $y, b: $x}"], ["A a=1 b=2", "B a=2 b=1"],
+     {"x": "1", "y": "2"}),
+    (["A: {a: $x, b: $y}", "A: {a: $y, b: $x}"], ["A a=1 b=2", "A a=2 b=2"], None),
+    # A chain over four calls.
+    (["A: {a: $x}", "B: {a: $x, b: $y}", "C: {a: $y, b: $z}", "D: {a: $z}"],
+     ["A a=1", "B a=1 b=2", "C a=2 b=3", "D a=3"], {"x": "1", "y": "2", "z": "3"}),
+    (["A: {a: $x}", "B: {a: $x, b: $y}", "C: {a: $y, b: $z}", "D: {a: $z}"],
+     ["A a=1", "B a=1 b=2", "C a=2 b=3", "D a=4"], None),
+    # Inside a longer text.
+    (["A: {a: $x}", 'B: {a: "order/${x}"}'], ["B a=order/7", "A a=7"], {"x": "7"}),
+    (["A: {a: $x}", 'B: {a: "order/${x}"}'], ["B a=order/7", "A a=8"], None),
+    (['A: {a: "${x}-1"}', 'B: {a: "2-${x}"}'], ["A a=7-1", "B a=2-7"], {"x": "7"}),
+    # The same visitor, by the same value twice in one call.
+    (["A: {a: $x, b: $x}"], ["A a=1 b=1"], {"x": "1"}),
+    (["A: {a: $x, b: $x}"], ["A a=1 b=2"], None),
+    # A variable that nothing needs stays without a value.
+    (["A: {a: '1'}", "{track: B, properties: {a: $x}, times: 0..}"], ["A a=1"], {}),
+]  # fmt: skip
+
+
+def scenario(wanted, policies="unexpected: fail"):
+    lines = []
+    for each in wanted:
+        event, _, fields = each.partition(": ")
+        if each.startswith("{"):
+            lines.append(f"  - {each}")
+        else:
+            lines.append(f"  - {{track: {event}, properties: {fields}}}")
+    used = [
+        name
+        for name in "xyz"
+        if any(f"${name}" in each or f"${{{name}}}" in each for each in lines)
+    ]
+    return "\n".join([policies, f"let: [{', '.join(used)}]", "expect:", *lines])
+
+
+@pytest.mark.parametrize(("wanted", "sent", "bound"), CAPTURES)
+def test_a_variable_has_one_value_in_all_calls(wanted, sent, bound):
+    """Whatever the order of the expectations."""
+    for lines in (wanted, wanted[::-1]):
+        verdict = judge(scenario(lines), *calls(*sent))
+        assert (verdict.status is Status.MET) == (bound is not None)
+        if bound is not None:
+            assert verdict.scenarios[0].bound == bound
+
+
+def test_of_values_that_fit_alike_the_first_to_appear_is_taken():
+    text = scenario(["A: {a: $x}"], "unexpected: ignore")
+    verdict = judge(text, *calls("A a=2", "A a=1"))
+    assert verdict.scenarios[0].bound == {"x": "2"}
+    assert verdict.status is Status.MET
+
+
+@pytest.mark.parametrize(("times", "code"), [("1", 1), ("1..2", 0)])
+def test_a_second_send_breaks_times_although_other_calls_are_ignored(times, code):
+    wanted = [f"{{track: A, properties: {{a: $x}}, times: {times}}}", "B: {a: $x}"]
+    text = scenario(wanted, "unexpected: ignore")
+    assert judge(text, *calls("A a=1", "A a=1", "B a=1", "A a=2")).exit_code == code
+
+
+def test_a_ban_with_a_variable_bans_only_its_value():
+    text = scenario(["A: {a: $x}", "{track: B, properties: {a: $x}, times: 0}"])
+    ignoring = f"{text}\n".replace("unexpected: fail", "unexpected: ignore")
+    assert judge(ignoring, *calls("A a=1", "B a=2")).exit_code == 0
+    assert judge(ignoring, *calls("A a=1", "B a=1")).exit_code == 1
+
+
+def test_the_values_shown_are_those_with_the_least_that_is_wrong():
+    wanted = ["A: {a: $x}", "B: {a: $x}", "C: {a: $x}"]
+    verdict = judge(scenario(wanted), *calls("A a=1", "B a=2", "C a=2"))
+    (result,) = verdict.scenarios
+    assert result.bound == {"x": "2"}
+    assert [each.story for each in result.expectations] == [Story.DIFFERENT, Story.MET, Story.MET]
+    (mismatch,) = result.expectations[0].nearest[0].mismatches
+    assert (mismatch.expected.text, mismatch.actual.text) == ('"2"', '"1"')
+
+
+def test_scenarios_have_variables_of_their_own():
+    both = [
+        *parse(parse_document(scenario(["A: {a: $x}"]), "s.yaml")),
+        *parse(parse_document(scenario(["B: {a: $x}"]), "t.yaml")),
+    ]
+    verdict = verify(both, evidence(*calls("A a=1", "B a=2")))
+    assert [each.bound for each in verdict.scenarios] == [{"x": "1"}, {"x": "2"}]
+
+
+def test_a_value_by_which_a_scenario_would_want_a_damaged_call_is_not_chosen():
+    wanted = "let: [x]\nexpect: [{track: A, properties: {a: $x}, times: 0..1}]\n"
+    both = [
+        *parse(parse_document(f"damaged: fail\n{wanted}", "s.yaml")),
+        *parse(parse_document(f"damaged: ignore\n{wanted}", "t.yaml")),
+    ]
+    verdict = verify(both, evidence(*calls("A a=1 user={{id}}")))
+    assert verdict.status is Status.MET
+    assert [each.bound for each in verdict.scenarios] == [{}, {"x": "1"}]
+
+
+ONE_OF = """
+let: [x]
+expect:
+  - one-of:
+      - {track: A, properties: {variant: a}}
+      - {track: A, properties: {variant: b, hero: $x}}
+    userId: u
+  - {track: B, properties: {hero: $x}, times: 0..1}
+"""
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [
+        (["A variant=a"], 0),
+        (["A variant=b hero=h"], 0),
+        (["A variant=b"], 1),
+        (["A variant=a user=v"], 1),
+        (["A variant=a", "A variant=b hero=h"], 1),
+        (["A variant=b hero=h", "B hero=h"], 0),
+        (["A variant=b hero=h", "B hero=i"], 1),
+        (["A variant=a", "B hero=i"], 0),
+    ],
+)
+def test_one_of_several_patterns_is_enough(sent, code):
+    assert judge(ONE_OF, *calls(*sent)).exit_code == code
+
+
+def test_the_nearest_of_several_patterns_is_compared():
+    (result,) = judge(ONE_OF, *calls("A variant=b")).scenarios[0].expectations[:1]
+    assert [each.path for each in result.nearest[0].mismatches] == ["properties.hero"]
+
+
+def test_the_wire_is_compared_under_request():
+    text = "expect: [{track: A, request: {form: flat}}]"
+    (result,) = judge(text, *calls("A")).scenarios[0].expectations
+    assert [each.path for each in result.nearest[0].mismatches] == ["request.form"]
+
+
+def _cliques(points, size):
+    """A scenario that wants points of which each two are joined by a call; seven at most are."""
+    wanted = [
+        Expectation(
+            patterns=(
+                Pattern(
+                    type=CallType.TRACK,
+                    fields={"properties": {"a": Variable(f"x{i:02}"), "b": Variable(f"x{j:02}")}},
+                ),
+            )
+        )
+        for i, j in combinations(range(size), 2)
+    ]
+    levels = {**DEFAULT_LEVELS, Policy.UNEXPECTED: Level.IGNORE}
+    pairs = [(a, b) for a, b in combinations(range(points), 2) if (a - b) % 7]
+    hits = [
+        hit(seq, "track", {"event": "E", "userId": "u", "properties": {"a": a, "b": b}})
+        for seq, (a, b) in enumerate(pairs, 1)
+    ]
+    return Scenario(steps=(Step(expectations=tuple(wanted)),), levels=levels), hits
+
+
+def test_a_small_puzzle_is_solved():
+    scenario, hits = _cliques(8, 3)
+    verdict = verify([scenario], evidence(*hits))
+    assert verdict.status is Status.MET
+    assert len(verdict.scenarios[0].bound) == 3
+
+
+def test_a_puzzle_that_is_too_hard_is_undecided_and_never_met():
+    scenario, hits = _cliques(24, 8)
+    verdict = verify([scenario], evidence(*hits), budget=1)
+    assert (verdict.status, verdict.exit_code) == (Status.UNDECIDED, 3)
+
+
+def _many_variables(count, times):
+    names = [f"x{n:03}" for n in range(count)]
+    fields = {name: Variable(name) for name in names}
+    pattern = Pattern(type=CallType.TRACK, fields={"properties": fields})
+    wanted = Expectation(patterns=(pattern,), times=times)
+    values = dict.fromkeys(names, 1)
+    sent = hit(1, "track", {"event": "A", "userId": "u", "properties": values})
+    return verify([Scenario(steps=(Step(expectations=(wanted,)),))], evidence(sent))
+
+
+def test_variables_that_have_no_choice_are_bound_at_once():
+    assert _many_variables(100, Times()).status is Status.MET
+
+
+def test_a_search_goes_only_so_deep():
+    """A file may be hostile, and declare a thousand variables."""
+    verdict = _many_variables(300, Times(2, 2))
+    assert verdict.status is Status.UNMET
+    assert len(verdict.scenarios[0].bound) < 100
+
+
+def test_what_is_wrong_for_certain_is_unmet_also_beside_a_puzzle():
+    scenario, hits = _cliques(24, 8)
+    strict = replace(scenario, levels={**scenario.levels, Policy.DROPPED: Level.FAIL})
+    dropped = hit(999, "track", {"event": "A"})
+    assert verify([strict], evidence(*hits, dropped), budget=1).exit_code == 1
+
+
+class _Endless(Matcher):
+    """Matches in more ways than anybody can look at."""
+
+    __slots__ = ()
+
+    def ways(self, _):
+        return ((Need("x", number),) for number in count())
+
+    def matches(self, *_):
+        return True
+
+    def describe(self):
+        raise NotImplementedError
+
+
+def test_more_ways_than_anybody_can_look_at_are_undecided():
+    wanted = Expectation(patterns=(Pattern(fields={"event": _Endless()}),), times=Times())
+    verdict = verify([Scenario(steps=(Step(expectations=(wanted,)),))], evidence(*calls("A")))
+    assert verdict.status is Status.UNDECIDED

@@ -1,0 +1,146 @@
+"""Steps: which calls each of them sees, by marks, or by boundaries wherever they fit."""
+
+from dataclasses import replace
+
+import pytest
+
+from pixel_emulator.core.scenarios.scenario import parse
+from pixel_emulator.core.verdicts.verdict import Status, Story
+from pixel_emulator.core.verdicts.verify import verify
+from pixel_emulator.documents import parse_document
+from tests.hits import START, evidence, hit
+
+OF_STEP = "s.yaml \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} "
+
+
+def scenarios(text):
+    return parse(parse_document(text, "s.yaml"))
+
+
+def calls(said):
+    """Calls like `A@0.5/one`: event, seconds since the first, mark; else 0.1 s each, no mark."""
+    for seq, each in enumerate(said.split(), 1):
+        place, _, step = each.partition("/")
+        event, _, at = place.partition("@")
+        milliseconds = round(1_000 * float(at)) if at else 100 * (seq - 1)
+        made = hit(seq, "track", {"event": event, "userId": "u"}, at=milliseconds)
+        yield replace(made, step=f"{OF_STEP}{step}" if step else "")
+
+
+def judge(text, sent, *, steps=None, **more):
+    return verify(scenarios(text), evidence(*calls(sent), **more), steps=steps)
+
+
+def two_steps(one, two, policies=""):
+    return f"""
+{policies}
+steps:
+  - {{name: one, {one}}}
+  - {{name: two, {two}}}
+"""
+
+
+A, B, A_B = "expect: [track: A]", "expect: [track: B]", "expect: [track: A, track: B]"
+
+# The steps, what comes, and the exit code.
+STEPS = [
+    (A, B, "A B", 0),
+    (A, B, "B A", 1),
+    (A, A, "A A", 0),
+    (A, A, "A", 1),
+    (A, A_B, "A A B", 0),
+    (A, A_B, "A B A", 0),
+    (A_B, B, "B B A", 1),
+    (A_B, B, "B A B", 0),
+    (A, f"{B}, never: [track: C]", "C A B", 1),
+    (A, f"since: start, {B}", "B A", 0),
+    (A, f"within: 1s, {B}", "A@0 B@5", 0),
+    (A, f"within: 1s, {A_B}", "A@0 A@5 B@7", 1),
+    (A, f"within: 1s, {A_B}", "A@0 A@5 B@6", 0),
+    (f"within: 1s, {A_B}", B, "A@0 B@2 B@3", 1),
+    (A, "within: 1s, expect: [track: A, track: B, track: C]", "A@0 A@5 B@5.8 C@6.6", 1),
+    # With marks each step sees its own calls only.
+    (A, B, "A/one B/two", 0),
+    (A, B, "A/two B/two", 1),
+    (A, B, "B/one A/one", 1),
+    (A, B, "A/one B/one", 1),
+    (A, B, "A/one B", 1),
+    (A, A, "A/one A/two", 0),
+    (A, A, "A/one A/one", 1),
+    (A, f"{B}, never: [track: A]", "A/one B/two", 0),
+    (A, f"{B}, never: [track: A]", "A/one A/two B/two", 1),
+    (A, f"since: start, {B}", "B/one A/one", 0),
+    (f"since: start, {B}", A, "A/two B/two", 1),
+    (A, f"within: 1s, {A_B}", "A@0/one A@5/two B@7/two", 1),
+    (A, f"within: 1s, {A_B}", "A@0/one A@5/two B@6/two", 0),
+]
+
+
+@pytest.mark.parametrize(("one", "two", "sent", "code"), STEPS)
+def test_each_step_claims_its_own_calls(one, two, sent, code):
+    assert judge(two_steps(one, two), sent).exit_code == code
+
+
+def test_a_scenario_with_one_step_sees_every_call():
+    assert judge("expect: [track: A]", "A/other").exit_code == 0
+
+
+def test_after_reaches_across_steps():
+    one = "expect: [{track: A, id: first}, track: C]"
+    two = "expect: [{track: B, after: first, within: 1s}]"
+    assert judge(two_steps(one, two), "A@0/one C@0/one B@1/two").exit_code == 0
+    assert judge(two_steps(one, two), "A@0/one C@0/one B@1.1/two").exit_code == 1
+
+
+def test_within_counts_from_when_the_step_has_acted():
+    text = two_steps(A, f"within: 1s, {A_B}")
+    acted = {f"{OF_STEP}two": START}
+    assert judge(text, "A@0/one A@0.9/two B@1/two", acted=acted).exit_code == 0
+    assert judge(text, "A@0/one A@0.9/two B@1.1/two", acted=acted).exit_code == 1
+
+
+def test_only_the_first_steps_are_judged_if_asked():
+    verdict = judge(two_steps(A, B), "A/one", steps=1)
+    assert verdict.status is Status.MET
+    assert [each.reached for each in verdict.scenarios[0].steps] == [True, False]
+    assert judge(two_steps(A, B), "A/one", steps=2).status is Status.UNMET
+
+
+def test_a_later_step_since_the_start_may_still_need_a_call():
+    """So it is not unexpected while the first step is judged."""
+    text = two_steps(A, f"since: start, {B}")
+    assert judge(text, "A/one B/one", steps=1).status is Status.MET
+    assert judge(two_steps(A, B), "A/one B/one", steps=1).status is Status.UNMET
+
+
+def test_behind_a_step_that_failed_nothing_was_tried():
+    verdict = judge(two_steps(A, B), "C/one")
+    one, two = verdict.scenarios[0].steps
+    assert (one.reached, two.reached) == (True, False)
+    assert [each.story for each in two.expectations] == [Story.NOT_REACHED]
+
+
+def test_a_step_that_calls_belong_to_was_tried():
+    verdict = judge(two_steps(A, B), "C/one B/two")
+    assert [each.status for each in verdict.scenarios[0].steps] == [Status.UNMET, Status.MET]
+    acted = {f"{OF_STEP}two": START}
+    assert judge(two_steps(A, B), "C/one", acted=acted).scenarios[0].steps[1].reached
+
+
+def test_no_scenario_passes_because_a_step_was_not_tried():
+    """The first step fails only because of what the second forbids."""
+    text = two_steps(A, "since: start, expect: [], never: [track: A]")
+    acted = {f"{OF_STEP}one": START}
+    assert judge(text, "A", acted=acted).exit_code == 1
+
+
+def test_a_call_of_another_step_is_out_of_order():
+    acted = {f"{OF_STEP}two": START}
+    (one, two) = judge(two_steps(A, B), "A/one B/one", acted=acted).scenarios[0].expectations
+    assert (one.story, two.story) == (Story.MET, Story.OUT_OF_ORDER)
+    assert two.nearest[0].detail == f'came in "{OF_STEP}one"'
+
+
+def test_a_call_before_any_step_is_out_of_order():
+    (one, _) = judge(two_steps(A, B), "A B/two").scenarios[0].expectations
+    assert one.nearest[0].detail == "came before any step"

@@ -1,0 +1,267 @@
+"""Values of a scenario file: what they want, and every mistake with its place and advice."""
+
+import pytest
+
+from pixel_emulator.core.calls import Steps
+from pixel_emulator.core.matching.differences import matches
+from pixel_emulator.core.matching.kinds import MATCHERS
+from pixel_emulator.core.matching.values import ABSENT
+from pixel_emulator.core.matching.variables import TextWith, Variable
+from pixel_emulator.core.matching.wants import is_plain
+from pixel_emulator.core.mistakes import Document
+from pixel_emulator.core.scenarios.operands import UNREAD
+from pixel_emulator.core.scenarios.operators import OPERATORS
+from pixel_emulator.core.scenarios.reader import Reader, escaped
+from pixel_emulator.core.scenarios.values import read_text, read_value
+from pixel_emulator.documents import parse_document
+
+VISITOR = Variable("visitor")
+MEANINGS = {
+    "visitor": VISITOR,
+    "order": Variable("order"),
+    "n": 4,
+    "label": "spring",
+    "nothing": None,
+    "money": {"value": 1},
+    "loyal": MATCHERS["$string"].matcher,
+}
+
+
+class Names:
+    """The names of a test: variables, given values, and definitions."""
+
+    def meaning(self, name):
+        return MEANINGS.get(name, ABSENT)
+
+    def known(self):
+        return MEANINGS
+
+
+def read(text, reading=read_value):
+    """What a YAML text wants, and the mistakes in it."""
+    reader = Reader(parse_document(text, "s.yaml"))
+    found = reading(reader, (), reader.document.data, Names())
+    return found, [str(each) for each in reader.mistakes]
+
+
+PLAIN = [
+    ("1", 1),
+    ("null", None),
+    ("a", "a"),
+    ("[a, {b: [1]}]", ["a", {"b": [1]}]),
+    ("$$5 off", "$5 off"),
+    ("costs $5", "costs $5"),
+    ("a$$b", "a$b"),
+    ("'$${n}'", "${n}"),
+    ("{$$gt: 1}", {"$gt": 1}),
+    ("$n", 4),
+    ("$nothing", None),
+    ("$money", {"value": 1}),
+    ("no ${n} ${label}", "no 4 spring"),
+    ("${n}${n}", "44"),
+    ("is ${nothing}", "is null"),
+]
+
+
+@pytest.mark.parametrize(("text", "value"), PLAIN)
+def test_a_plain_value_wants_itself(text, value):
+    found, mistakes = read(text)
+    assert (found, mistakes) == (value, [])
+    assert is_plain(found)
+
+
+def test_a_variable_stands_alone_or_in_a_text():
+    assert read("$visitor") == (VISITOR, [])
+    assert read("a ${n} ${visitor} b")[0] == TextWith("a 4 ", VISITOR, " b")
+    assert read("${visitor}!")[0] == TextWith("", VISITOR, "!")
+
+
+LITERAL = "for this very text, write"
+CUT = "if ` #`, or a comma or bracket in braces, cut it off, put quotes around the whole regex"
+IN_TEXT = "a variable inside a longer text is"
+TWO = "have no value yet, so nobody could tell where one ends: one text holds one of them"
+RE2 = "RE2 refuses this regex"
+MEASURE = "takes a number or an ISO time, but gets"
+DIFFER = "nothing could be told to differ from it"
+NO_VALUE = "has no value before the calls come"
+
+# A value as YAML, and the mistakes in it: the path, and what is said there.
+MISTAKES = [
+    ("$strng", ['`$strng` is no matcher, and no variable (did you mean "$string"?)']),
+    ("$vistor", ['`$vistor` is no matcher, and no variable (did you mean "$visitor"?)']),
+    ("$qq", [f"`$qq` is no matcher, and no variable: declare it in `let`; {LITERAL} `$$qq`"]),
+    ("$5 off", [f"what begins with `$` is special: {LITERAL} `$$5 off`"]),
+    ("$", [f"what begins with `$` is special: {LITERAL} `$$`"]),
+    (
+        "$n of them",
+        [f"what begins with `$` is special: {IN_TEXT} `${{n}}`; {LITERAL} `$$n of them`"],
+    ),
+    ("$gt", ["`$gt` takes something: write it as a key, as in {$gt: 0}"]),
+    ("'${n}'", ["a whole value is written without braces: $n"]),
+    ("a ${vistor}", ['`${vistor}` is no variable (did you mean "visitor"?)']),
+    ("a ${q}", [f"`${{q}}` is no variable: declare it in `let`; {LITERAL} `$${{q}}`"]),
+    ("a ${q r}", [f"`${{q r}}` is no variable: {LITERAL} `$${{q r}}`"]),
+    ("a ${", [f"`${{` is no variable: {LITERAL} `$${{`"]),
+    ("a ${uuid}", ["the matcher `$uuid` cannot stand inside a text: write a regex"]),
+    ("a ${money}", ["`${money}` stands for a matcher, a map or a list: none fits into a text"]),
+    ("a ${loyal}", ["`${loyal}` stands for a matcher, a map or a list: none fits into a text"]),
+    (
+        "${visitor}-${order}",
+        [f"$visitor and $order {TWO}"],
+    ),
+    ("$/a", [f"the regex has no end: {CUT}; {LITERAL} `$$/a`"]),
+    ("$/a #b/", [f"the regex has no end: {CUT}; {LITERAL} `$$/a`"]),
+    ("{k: $/a,b: 1}", [f"k: the regex has no end: {CUT}; {LITERAL} `$$/a`"]),
+    (
+        "$/a/x",
+        [f"`x` is no flag: the only flag is `i`, for upper and lower case alike; {CUT}"],
+    ),
+    ("$/a/b #c/", [f"`b` is no flag: the only flag is `i`, for upper and lower case alike; {CUT}"]),
+    (r'"$/\bfoo\b/"', [r"holds U+0008, which `\b` is in double quotes: use single quotes"]),
+    ("$//", ["an empty regex is found in every text: write $string"]),
+    ("$/(/", [r"RE2 refuses this regex, missing ): (: write \( for the character itself"]),
+    (
+        "$/(?=a)/",
+        [f"{RE2}, invalid perl operator: (?=: RE2 has no lookahead; use {{$all: […]}}"],
+    ),
+    (
+        r"$/(a)\1/",
+        [rf"{RE2}, invalid escape sequence: \1: RE2 has no back-reference, and no such escape"],
+    ),
+    (r"$/a\Z/", [r"RE2 refuses this regex, invalid escape sequence: \Z: write \z"]),
+    ("$/*/", ["RE2 refuses this regex, no argument for repetition operator: *"]),
+    ("{$gtt: 1}", ['$gtt: no such operator (did you mean "$gt"?)']),
+    ("{$or: [1]}", ["$or: no such operator: write $in"]),
+    ("{$0: 1}", ["$0: no such operator; for this very key, write `$$0`"]),
+    ("{$int: 1}", ["$int: `$int` takes nothing: write it as a value, not as a key"]),
+    ("{$money: 1}", ["$money: `$money` takes nothing: write it as a value, not as a key"]),
+    ("{$gt: 0, a: 1}", ["$gt: speaks of the whole value: no key like `a` stands beside it"]),
+    ("{'a${n}': 1}", ["a${n}: a key holds no variables; for this very key, write `a$${n}`"]),
+    ("{$gt: a}", ['$gt: takes a number or an ISO time, but gets "a" (string)']),
+    ("{$lt: null}", ["$lt: takes a number or an ISO time, but gets empty"]),
+    (
+        "{$gte: $visitor}",
+        [f"$gte: {MEASURE} `$visitor`: it {NO_VALUE}"],
+    ),
+    ("{$lte: $int}", [f"$lte: {MEASURE} a matcher: any whole number"]),
+    ("{$eq: [$int]}", ["$eq: takes a plain value, but gets a matcher: [any whole number] (list)"]),
+    ("{$ne: $visitor}", [f"$ne: takes a plain value, but gets `$visitor`: it {NO_VALUE}"]),
+    ("{$in: a}", ['$in: takes a list, but gets "a" (string)']),
+    ("{$in: []}", ["$in: takes a list, but gets an empty one"]),
+    ("{$all: {a: 1}}", ["$all: takes a list, but gets a map"]),
+    ("{$one: $money}", ["$one: takes a list, but gets a map"]),
+    (
+        "{$not: {a: $visitor}}",
+        [f"$not: `$visitor` {NO_VALUE}: {DIFFER}"],
+    ),
+    ("{$like: 5}", ["$like: takes a text that is not empty, but gets 5 (number)"]),
+    ("{$starts: ''}", ['$starts: takes a text that is not empty, but gets "" (string)']),
+    ("{$ends: $/a/}", ["$ends: takes a text that is not empty, but gets a matcher: matching /a/"]),
+    ("{$contains: [a]}", ["$contains: takes a text that is not empty, but gets a list"]),
+    ("{$len: -1}", ["$len: takes a whole number, or a matcher for it, but gets -1 (number)"]),
+    ("{$len: true}", ["$len: takes a whole number, or a matcher for it, but gets true (bool)"]),
+    ("{$only: [a]}", ["$only: takes a map of keys, but gets a list"]),
+    ("{$only: {$gt: 0}}", ["$only: takes a map of keys, but gets a matcher: > 0 (number)"]),
+    (
+        "{$near: 1}",
+        ["$near: by how much may it differ? write `$by` beside it: {$near: 51, $by: 0.5}"],
+    ),
+    ("{$by: 1}", ["$by: stands beside `$near`, and says by how much a number may differ from it"]),
+    ("{$near: a, $by: 1}", ['$near: takes a number, but gets "a" (string)']),
+    ("{$near: 1, $by: -1}", ["$by: takes a number from 0 up, but gets -1 (number)"]),
+    ("{$any-order: 1}", ["$any-order: takes a list, but gets 1 (number)"]),
+    (
+        "{$gt: $vistor}",
+        ['$gt: `$vistor` is no matcher, and no variable (did you mean "$visitor"?)'],
+    ),
+    (
+        "{$in: [$strng, {$gt: a}], a: $/b}",
+        [
+            "$in: speaks of the whole value: no key like `a` stands beside it",
+            f"a: the regex has no end: {CUT}; {LITERAL} `$$/b`",
+            '$in[0]: `$strng` is no matcher, and no variable (did you mean "$string"?)',
+            '$in[1].$gt: takes a number or an ISO time, but gets "a" (string)',
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "said"), MISTAKES)
+def test_a_mistake_says_what_to_write(text, said):
+    _, mistakes = read(text)
+    assert [each.split(": ", 1)[1] for each in mistakes] == said
+
+
+def test_a_mistake_has_its_place():
+    assert read("a:\n  - $gt: x\n    b: foo")[1] == [
+        "s.yaml:2:5: a[0].$gt: speaks of the whole value: no key like `b` stands beside it",
+        's.yaml:2:5: a[0].$gt: takes a number or an ISO time, but gets "x" (string)',
+    ]
+
+
+def test_what_cannot_be_read_matches_nothing():
+    found, _ = read("$strng")
+    assert found is UNREAD
+    assert not any(matches(UNREAD, value) for value in (None, "", 0, ABSENT))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a", []),
+        ("$string", []),
+        ("$visitor", []),
+        ("$/a/", []),
+        ("{$starts: user_}", []),
+        ("no ${n}", []),
+        ("'404'", []),
+        ("404", ['must be text, but is 404 (number): quote it, "404"']),
+        ("true", ['must be text, but is true (bool): quote it, "true"']),
+        ("null", ["must be text, but is empty"]),
+        ("[a]", ["must be text, but is a list"]),
+        ("{a: 1}", ["must be text, but is a map"]),
+    ],
+)
+def test_where_text_is_wanted_stands_text_a_matcher_or_a_variable(text, said):
+    _, mistakes = read(text, read_text)
+    assert [each.split(": ", 1)[1] for each in mistakes] == said
+
+
+def nested(levels, open, close):
+    return f"{open * levels}1{close * levels}"
+
+
+@pytest.mark.parametrize(("open", "close"), [("[", "]"), ("{a: ", "}")])
+def test_two_hundred_levels_are_read(open, close):
+    assert read(nested(200, open, close))[1] == []
+
+
+def test_operators_nest_so_deep_and_no_deeper():
+    assert read(nested(40, "{$not: ", "}"))[1] == []
+    (mistake,) = read(nested(41, "{$not: ", "}"))[1]
+    assert mistake.endswith("more than 40 operators inside one another")
+
+
+def test_what_is_deeper_than_a_file_may_be_is_a_mistake():
+    steps: Steps = ("a",) * 201
+    reader = Reader(Document("s.yaml", None, {}))
+    read_value(reader, steps, "x", Names())
+    assert "nested deeper than 200 levels" in str(reader.mistakes[0])
+
+
+@pytest.mark.parametrize(
+    "text", ["$x", "$$", "a$${b}", "${x}", "$/a/", "cost $5", "a$$b", "$", "$$$"]
+)
+def test_an_escaped_text_wants_itself(text):
+    reader = Reader(Document("s.yaml", None, {}))
+    assert read_value(reader, (), escaped(text), Names()) == text
+    assert reader.mistakes == []
+
+
+def test_every_operator_and_matcher_says_what_it_means():
+    means = {name: row.means for name, row in MATCHERS.items()}
+    means |= {name: row.means for name, row in OPERATORS.items()}
+    assert all(name.startswith("$") for name in means)
+    assert all(means.values())
+    assert all(row.takes for row in OPERATORS.values())
+    assert not MATCHERS.keys() & OPERATORS.keys()

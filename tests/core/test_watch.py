@@ -1,0 +1,117 @@
+"""A watch says `met` at once, and gives up as soon as nothing that comes can help."""
+
+from dataclasses import replace
+
+import pytest
+
+from pixel_emulator.core.recordings.masking import mask
+from pixel_emulator.core.scenarios.scenario import parse
+from pixel_emulator.core.verdicts.watch import Prospect, Watch
+from pixel_emulator.documents import parse_document
+from tests.hits import KEY, START, evidence, hit
+
+OF_STEP = "s.yaml \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} "
+
+MET, OPEN, IMPOSSIBLE = Prospect.MET, Prospect.OPEN, Prospect.IMPOSSIBLE
+
+
+def scenarios(text):
+    return parse(parse_document(text, "s.yaml"))
+
+
+def calls(said):
+    """Calls like `A=1/one`: event, a property, the mark of a step."""
+    for seq, each in enumerate(said.split(), 1):
+        place, _, step = each.partition("/")
+        event, _, value = place.partition("=")
+        fields = {"event": event, "properties": {"a": value}} | (
+            {} if event == "dropped" else {"userId": "u"}
+        )
+        made = hit(seq, "track", fields, at=100 * (seq - 1))
+        yield replace(made, step=f"{OF_STEP}{step}" if step else "")
+
+
+def prospects(text, sent, **more):
+    watch, hits = Watch(scenarios(text), **more), list(calls(sent))
+    return [watch.look(evidence(*hits[:count])) for count in range(len(hits) + 1)]
+
+
+BOTH = "let: [x]\nexpect: [{track: A, properties: {a: $x}}, {track: B, properties: {a: $x}}]"
+
+# What is wanted, what comes, and the prospect before the first call and after each.
+LOOKS = [
+    ("expect: []", "", [MET]),
+    ("expect: []", "A", [MET, IMPOSSIBLE]),
+    ("expect: [track: A]", "A A", [OPEN, MET, IMPOSSIBLE]),
+    ("expect: [track: A]", "B A", [OPEN, IMPOSSIBLE, IMPOSSIBLE]),
+    ("unexpected: ignore\nexpect: [track: A]", "B A", [OPEN, OPEN, MET]),
+    ("expect: [{track: A, times: 2..3}]", "A A A A", [OPEN, OPEN, MET, MET, IMPOSSIBLE]),
+    ("expect: [track: A, {track: B, times: 0}]", "B", [OPEN, IMPOSSIBLE]),
+    ("expect: [track: A]", "dropped", [OPEN, IMPOSSIBLE]),
+    ("expect: [track: A, {dropped: , times: 0..}]", "dropped A", [OPEN, OPEN, MET]),
+    ("expect: [track: A]\ndeny: [{contains: x}]", "A=x", [OPEN, IMPOSSIBLE]),
+    ("order: listed\nexpect: [track: A, track: B]", "B", [OPEN, IMPOSSIBLE]),
+    ("order: listed\nexpect: [track: A, track: B]", "A B", [OPEN, OPEN, MET]),
+    ("unexpected: ignore\norder: strict\nexpect: [track: A, track: B]", "C A C B",
+     [OPEN, OPEN, OPEN, IMPOSSIBLE, IMPOSSIBLE]),
+    ("expect: [{track: A, id: a}, {track: B, after: a}]", "B", [OPEN, IMPOSSIBLE]),
+    ("expect: [{track: A, id: a}, {track: B, after: a}]", "A B A", [OPEN, OPEN, MET, IMPOSSIBLE]),
+    (BOTH, "A=1 B=1", [OPEN, OPEN, MET]),
+    (BOTH, "A=1 B=2", [OPEN, OPEN, IMPOSSIBLE]),
+    (f"unexpected: ignore\n{BOTH}", "A=1 B=2 A=2", [OPEN, OPEN, OPEN, MET]),
+    ("expect: [track: A]\nstate: {u: {events: {A: 1}}}", "A", [OPEN, MET]),
+    ("expect: [track: A]\nstate: {u: {traits: {x: 1}}}", "A", [OPEN, OPEN]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "sent", "found"), LOOKS)
+def test_what_may_become_of_it(text, sent, found):
+    assert prospects(text, sent) == found
+
+
+STEPS = "steps: [{name: one, expect: [track: A]}, {name: two, expect: [track: B]}]"
+
+
+def test_steps_are_watched_one_after_the_other():
+    assert prospects(STEPS, "A/one", steps=1) == [OPEN, MET]
+    assert prospects(STEPS, "A/one B/two", steps=2) == [OPEN, OPEN, MET]
+    assert prospects(STEPS, "B/one", steps=1) == [OPEN, IMPOSSIBLE]
+
+
+@pytest.mark.parametrize("sent", ["B A/one B/two", "C A/one B/two"])
+def test_steps_that_have_no_calls_yet_may_get_marks(sent):
+    """Then calls without a mark are none of theirs, though they seemed to be out of order."""
+    one, two = (
+        "{name: one, expect: [track: A]}",
+        "{name: two, expect: [track: B], never: [track: C]}",
+    )
+    assert prospects(f"unexpected: ignore\nsteps: [{one}, {two}]", sent) == [OPEN, OPEN, OPEN, MET]
+
+
+def test_a_call_that_is_late_once_the_step_has_acted_makes_it_impossible():
+    watch = Watch(scenarios("within: 50ms\nexpect: [track: A, track: B]"))
+    hits = tuple(calls("A B"))
+    assert watch.look(evidence(*hits)) is MET  # nothing is late while it acts
+    acted = {f"{OF_STEP}1": START}
+    assert watch.look(evidence(*hits, acted=acted)) is IMPOSSIBLE
+
+
+def test_masked_write_keys_are_compared_through_their_mask():
+    watch = Watch(scenarios(f"expect: [{{track: A, writeKey: {KEY}}}]"))
+    sent = hit(1, "track", {"event": "A", "userId": "u", "writeKey": mask(KEY)})
+    assert watch.look(evidence(sent, masked=True)) is MET
+
+
+def test_other_evidence_is_looked_at_anew():
+    watch = Watch(scenarios("expect: [track: A]"))
+    assert watch.look(evidence(*calls("B"))) is IMPOSSIBLE
+    assert watch.look(evidence(*calls("A"))) is MET
+
+
+def test_of_many_calls_a_look_without_new_ones_decides():
+    text = "let: [x]\nunexpected: ignore\nexpect: [{track: A, properties: {a: $x}, times: 1..}]"
+    watch, hits = Watch(scenarios(text)), tuple(calls("A=1 " * 600))
+    for count in range(501, 600, 7):
+        watch.look(evidence(*hits[:count]))
+    watch.look(evidence(*hits))
+    assert watch.look(evidence(*hits)) is MET

@@ -1,0 +1,168 @@
+"""Laws of scenario files: whatever a file holds, it is read or refused, and never more."""
+
+import json
+from contextlib import suppress
+
+import jsonschema_rs
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pixel_emulator.core import json_text
+from pixel_emulator.core.calls import path_text
+from pixel_emulator.core.mistakes import Document, InputError
+from pixel_emulator.core.scenarios import grammar
+from pixel_emulator.core.scenarios.denials import parse_path
+from pixel_emulator.core.scenarios.scenario import parse
+from pixel_emulator.core.scenarios.values import MATCHERS, OPERATORS
+from pixel_emulator.core.schemas.scenario_schema import scenario_schema
+from pixel_emulator.documents import parse_document
+
+SCHEMA = jsonschema_rs.Draft7Validator(scenario_schema())
+
+KEYS = {
+    **grammar.FILE,
+    **grammar.SCENARIO,
+    **grammar.STEP,
+    **grammar.EXPECTATION,
+    **grammar.REQUEST,
+    **grammar.ACTIONS,
+    **grammar.GIVEN,
+    **grammar.DENIAL,
+}
+TEXTS = [
+    *("a", "b", "$a", "$b", "${a}", "x${a}y${b}", "$$a", "$/a(/", "$/^a/i", "$", "", "user", "\b"),
+    *("page", "track", "5s", "2..4", "start", "listed", "gmail", "ignore", "fail", "everything"),
+    *("a.b[0]", "2030-01-31T12:00:00Z", "raw_json", "bad_request"),
+]
+
+scalars = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-2, 10**20),
+    st.sampled_from([0.5, json_text.Number("1e400"), json_text.Number("1.50")]),
+    st.sampled_from([*TEXTS, *MATCHERS]),
+    st.text(max_size=5),
+)
+keys = st.one_of(
+    st.sampled_from([*KEYS, *OPERATORS, "a", "b", "$$a", "1"]),
+    st.text(max_size=4),
+)
+values = st.recursive(
+    scalars,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4), st.dictionaries(keys, inner, max_size=4)
+    ),
+    max_leaves=8,
+)  # fmt: skip
+
+
+def maps(words, **shaped):
+    """Maps with some of the keys of the language, and values that may fit."""
+    choices = {key: st.one_of(shaped.get(key.replace("-", "_"), values), values) for key in words}
+    return st.fixed_dictionaries({}, optional=choices)
+
+
+names = st.one_of(
+    st.lists(st.sampled_from(["a", "b"]), max_size=2),
+    st.dictionaries(st.sampled_from(["a", "b"]), values, max_size=2),
+)
+definitions = st.dictionaries(st.sampled_from(["a", "b", "c"]), values, max_size=3)
+calls = st.lists(
+    maps(grammar.EXPECTATION, one_of=st.lists(maps(grammar.PATTERN), max_size=2)), max_size=3
+)
+actions = maps(grammar.ACTIONS, send=maps(grammar.PATTERN))
+steps = st.lists(maps(grammar.STEP, expect=calls, never=calls, do=actions), max_size=2)
+scenarios = maps(
+    grammar.SCENARIO,
+    let=names,
+    cases=st.lists(definitions, max_size=2),
+    expect=calls,
+    never=calls,
+    steps=steps,
+    do=actions,
+    given=maps(grammar.GIVEN),
+    deny=st.lists(maps(grammar.DENIAL), max_size=2),
+)
+documents = st.one_of(
+    values,
+    scenarios,
+    maps({**grammar.FILE, **grammar.SCENARIO}, define=definitions, let=names, expect=calls),
+    st.fixed_dictionaries(
+        {"scenarios": st.lists(scenarios, max_size=2)},
+        optional={"define": definitions, "defaults": maps(grammar.DEFAULTS, let=names)},
+    ),
+)
+
+
+def read(data):
+    try:
+        return parse(Document("s.yaml", data, {}), given={"b": "x"})
+    except InputError:
+        return None
+
+
+@settings(max_examples=100)
+@given(documents)
+def test_a_document_is_read_or_refused_and_stays_as_it_is(data):
+    before = repr(data)
+    read(data)
+    assert repr(data) == before
+
+
+# Small documents that the loader likes: most of the others are refused, and say nothing here.
+words = st.sampled_from(["A", "u", "$string", "$/^x/", "$$y"])
+simple_calls = st.lists(
+    st.one_of(
+        st.fixed_dictionaries(
+            {"track": words},
+            optional={
+                "userId": words,
+                "context": values,
+                "properties": st.dictionaries(st.sampled_from(["p", "q"]), values, max_size=2),
+                "times": st.sampled_from([0, 2, "1..", "2..4"]),
+                "within": st.sampled_from(["5s", "1.5min", "x"]),
+                "request": st.dictionaries(
+                    st.sampled_from([*grammar.REQUEST]), scalars, max_size=2
+                ),
+                "note": words,
+            },
+        ),
+        st.fixed_dictionaries(
+            {"one-of": st.lists(st.fixed_dictionaries({"page": words}), min_size=1, max_size=2)}
+        ),
+    ),
+    max_size=2,
+)
+simple = st.fixed_dictionaries(
+    {"expect": simple_calls},
+    optional={
+        "never": simple_calls,
+        "state": st.dictionaries(words, values, max_size=1),
+        "given": maps(grammar.GIVEN),
+        "do": st.one_of(*(st.fixed_dictionaries({key: values}) for key in grammar.ACTIONS)),
+        "deny": st.lists(st.fixed_dictionaries({"contains": scalars}), max_size=1),
+        "order": st.sampled_from(["any", "listed", "strict", "x"]),
+        "define": definitions,
+    },
+)
+
+
+@settings(max_examples=100)
+@given(simple)
+def test_the_schema_accepts_whatever_the_loader_accepts(data):
+    if read(data) is not None:
+        plain = json.loads(json_text.write(data))
+        assert SCHEMA.is_valid(plain), [str(each) for each in SCHEMA.iter_errors(plain)]
+
+
+@settings(max_examples=100)
+@given(st.text(alphabet=" \n-:{}[],'\"$/*&!%@`#|>abexpct0\t\\", max_size=60))
+def test_a_text_is_read_or_refused(text):
+    with suppress(InputError):
+        parse(parse_document(text, "s.yaml"))
+
+
+@settings(max_examples=100)
+@given(st.lists(st.one_of(st.integers(0, 10**9 - 1), st.text()), min_size=1, max_size=5))
+def test_every_path_is_read_as_it_is_written(path):
+    assert parse_path(path_text(path)) == tuple(path)

@@ -1,0 +1,30 @@
+"""Recordings for tests, made as a run makes them."""
+
+from datetime import UTC, datetime, timedelta
+
+from pixel_emulator.config import Settings
+from pixel_emulator.core.calls import CallType, Form
+from pixel_emulator.core.endpoint.pixel import encode, request_of
+from pixel_emulator.journal import Journal
+from pixel_emulator.recorder import open_recorder
+from tests.hits import KEY
+
+START = datetime(2030, 1, 31, 9, 0, tzinfo=UTC)
+
+
+def write_recording(path, *calls, closed=True, form="base64"):
+    """Record calls, each a pair of a type and a payload, a second apart."""
+    settings = Settings(record=str(path))
+    ticks = iter(range(10_000))
+    journal = Journal(
+        settings,
+        recorder=open_recorder(settings),
+        now=lambda: START + timedelta(seconds=next(ticks)),
+    )
+    journal.connected()
+    for type, payload in calls:
+        said = {"writeKey": KEY, "userId": "user_1", **payload}
+        journal.record(request_of(encode(CallType(type), said, form=Form(form))))
+    if closed:
+        journal.close()
+    return path

@@ -1,0 +1,304 @@
+"""Scenarios that act by themselves, against a real emulator and with real clients."""
+
+import os
+import signal
+import sys
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from pixel_emulator.child.environment import child_environment
+from pixel_emulator.config import Settings
+from pixel_emulator.core.calls import CallType, Outcome
+from pixel_emulator.core.endpoint.pixel import encode
+from pixel_emulator.core.verdicts.verdict import Status
+from pixel_emulator.core.verdicts.verify import verify
+from pixel_emulator.files import read_recording
+from pixel_emulator.journal import Journal
+from pixel_emulator.proxy.emulator import Emulator
+from pixel_emulator.recorder import open_recorder
+from pixel_emulator.running.access import Access
+from pixel_emulator.running.runner import Runner
+from pixel_emulator.scenario_files import load_scenarios
+from pixel_emulator.trust.stores import TrustStores
+from tests.programs import CHROMIUM, needs_chromium, needs_curl
+
+CALL = {"writeKey": "wk_test_0000000000000000", "userId": "user_1"}
+
+
+def url(event, **fields):
+    return encode(CallType.TRACK, {**CALL, "event": event, **fields})
+
+
+def curl(event, **fields):
+    """A shell command that fires one pixel."""
+    return f"curl -sS -o {os.devnull} '{url(event, **fields)}'"
+
+
+def send(event, **fields):
+    """An action that sends one call, as YAML."""
+    said = "".join(f", {key}: {value}" for key, value in fields.items())
+    return f"{{send: {{track: {event}, userId: user_1{said}}}}}"
+
+
+@pytest.fixture
+def stage(tmp_path):
+    """A running emulator that records, and what runs scenarios on it."""
+    with Stage(tmp_path) as running:
+        yield running
+
+
+class Stage:
+    def __init__(self, folder):
+        self.folder = folder
+        self.recording = folder / "out.yaml"
+        settings = Settings(port=0, record=str(self.recording))
+        self.journal = Journal(settings, recorder=open_recorder(settings))
+        self.emulator = Emulator(settings, self.journal)
+
+    def __enter__(self):
+        emulator = self.emulator.__enter__()
+        child = child_environment(
+            os.environ,
+            proxy=emulator.proxy,
+            spki=emulator.authority.spki,
+            stores=TrustStores(emulator.directory, emulator.authority.ca),
+            hosts=emulator.settings.hosts,
+        )
+        access = Access(
+            proxy=emulator.proxy,
+            ca=emulator.authority.ca,
+            spki=emulator.authority.spki,
+            hosts=emulator.settings.hosts,
+            environ=child.over(os.environ),
+            browser=Path(CHROMIUM) if CHROMIUM else None,
+        )
+        self.runner = Runner(self.journal, access, lambda: emulator.drain(5))
+        return self
+
+    def __exit__(self, *error):
+        self.emulator.__exit__(*error)
+        self.journal.close()
+
+    def run(self, *texts, **given):
+        """Run the scenarios of these texts."""
+        self.scenarios = load_scenarios(self._files(texts), given=given)
+        return self.runner.run_all(self.scenarios)
+
+    def _files(self, texts):
+        for number, text in enumerate(texts):
+            path = self.folder / f"s{number}.yaml"
+            path.write_text(text)
+            yield path
+
+    def offline(self):
+        """The verdict on what was recorded, once the emulator has ended."""
+        self.__exit__(None, None, None)
+        return verify(self.scenarios, read_recording(self.recording).evidence())
+
+
+def events(hits):
+    return [hit.call.payload["event"] for hit in hits]
+
+
+TWO_STEPS = f"""
+let: [who]
+steps:
+  - name: first
+    do: {send("A", anonymousId="v1")}
+    expect: [{{track: A, anonymousId: $who}}]
+  - name: second
+    do: [{send("B", anonymousId="v1")}, {send("C")}]
+    expect: [{{track: B, anonymousId: $who}}, {{track: C}}]
+"""
+
+
+def test_each_step_sees_its_own_calls_and_captures_reach_across(stage):
+    verdict = stage.run(TWO_STEPS).verdict
+    assert verdict.status is Status.MET
+    titles = [hit.step for hit in verdict.hits]
+    first, second = (stage.scenarios[0].step_title(each) for each in stage.scenarios[0].steps)
+    assert titles == [first, second, second]
+    assert verdict.scenarios[0].bound == {"who": "v1"}
+
+
+def test_a_capture_that_differs_in_a_later_step_is_not_met(stage):
+    text = TWO_STEPS.replace(send("B", anonymousId="v1"), send("B", anonymousId="v2"))
+    assert stage.run(text).verdict.status is Status.UNMET
+
+
+def test_a_step_that_fails_ends_its_scenario_and_no_other(stage):
+    text = TWO_STEPS.replace("expect: [{track: A,", "expect: [{track: X,")
+    verdict = stage.run(f"within: 0s\n{text}", f"do: {send('D')}\nexpect: [{{track: D}}]").verdict
+    broken, whole = verdict.scenarios
+    assert [each.reached for each in broken.steps] == [True, False]
+    assert (broken.status, whole.status) == (Status.UNMET, Status.MET)
+    assert events(verdict.hits) == ["A", "D"]
+
+
+def test_a_step_knows_how_long_it_took(stage):
+    (step,) = stage.run(f"do: {send('A')}\nexpect: [{{track: A}}]").verdict.scenarios[0].steps
+    assert step.seconds is not None
+    assert step.seconds >= 0.1  # the silence
+
+
+@needs_curl
+def test_the_output_of_a_command_that_fails_is_in_the_verdict(stage):
+    ran = stage.run(f'do: {{run: "{curl("A")}; echo broken; exit 7"}}\nexpect: [{{track: A}}]\n')
+    (step,) = ran.verdict.scenarios[0].steps
+    assert (step.status, step.output) == (Status.UNMET, "broken\n")
+    assert step.failure.endswith("exit code 7")
+    assert step.expectations[0].met
+    assert ran.verdict.status is Status.UNMET
+    assert ran.failed.code == 7
+
+
+def test_the_first_command_that_fails_gives_its_code(stage):
+    texts = [f"do: {{run: exit {code}}}\nexpect: [{{track: A}}]" for code in (0, 5, 6)]
+    assert stage.run(f"within: 0s\n{texts[0]}", *texts[1:]).failed.code == 5
+
+
+@needs_curl
+def test_a_late_surplus_is_caught_in_the_silence(stage):
+    """The second call comes when the command has ended; the first one alone was enough."""
+    os.mkfifo(stage.folder / "go")
+    later = f"(read line < {stage.folder / 'go'}; {curl('A')}) > {os.devnull} 2>&1 &"
+    (stage.folder / "do.sh").write_text(f"{later}\n{curl('A')}\n")
+
+    def let_go(hit):
+        if not released:
+            released.append(hit)
+            threading.Thread(target=(stage.folder / "go").write_text, args=("\n",)).start()
+
+    released: list[object] = []
+    stage.journal.subscribe(let_go)
+    verdict = stage.run(
+        f"do: {{run: sh {stage.folder / 'do.sh'}}}\nquiet: 60s\nexpect: [{{track: A}}]\n"
+    ).verdict
+    assert verdict.status is Status.UNMET
+    assert events(verdict.hits) == ["A", "A"]
+
+
+def test_what_can_no_longer_be_met_is_not_waited_for(stage):
+    """The suite would be killed long before `within` is over."""
+    text = f"within: 3600s\nquiet: 3600s\ndo: [{send('A')}, {send('A')}]\nexpect: [{{track: A}}]"
+    assert stage.run(text).verdict.status is Status.UNMET
+
+
+@needs_chromium
+def test_a_mail_is_opened_beside_its_scenario(stage):
+    mails = stage.folder / "mails"
+    mails.mkdir()
+    (mails / "a.html").write_text(f'<img src="{url("A")}" alt="">')
+    text = "do: {open: mails/a.html}\nexpect: [{track: A, request: {client: headless}}]\n"
+    assert stage.run(text).verdict.status is Status.MET
+
+
+def test_a_mail_client_is_told_by_what_it_sends(stage):
+    (stage.folder / "a.html").write_text(f'<img src="{url("A")}" alt="">')
+    text = (
+        "client: {}\ndo: {{open: a.html}}\n"
+        "expect: [{{track: A, request: {{client: gmail, fetch: {}}}}}]\n"
+    )
+    verdict = stage.run(
+        text.format("gmail", "proxy"),
+        text.format("gmail", "open"),
+        text.format("gmail_prefetch", "proxy"),
+    ).verdict
+    assert [each.status for each in verdict.scenarios] == [Status.MET, Status.UNMET, Status.UNMET]
+
+
+def test_the_rows_of_cases_are_runs_of_their_own(stage):
+    """A messageId that each of them sends makes no duplicate of the second."""
+    text = """
+cases: [{n: 1, event: A}, {n: 2, event: B}]
+let: [n, event]
+do: {send: {track: $event, userId: u, messageId: m1, properties: {n: $n}}}
+expect: [{track: $event, properties: {n: $n}}]
+"""
+    verdict = stage.run(text).verdict
+    assert [each.scenario.case for each in verdict.scenarios] == ["n=1, event=A", "n=2, event=B"]
+    assert [hit.outcome for hit in verdict.hits] == [Outcome.DELIVERED] * 2
+    assert verdict.status is Status.MET
+
+
+def test_given_values_reach_the_actions(stage):
+    text = "let: [event]\ndo: {send: {track: $event, userId: u}}\nexpect: [{track: $event}]"
+    assert events(stage.run(text, event="Z").verdict.hits) == ["Z"]
+
+
+def test_silence_is_proven_by_each_scenario_for_itself(stage):
+    """A connection of the one before proves nothing."""
+    silent = "do: {wait: 0s}\nexpect: []\nquiet: 0s\n"
+    verdict = stage.run(f"do: {send('A')}\nexpect: [{{track: A}}]", silent).verdict
+    assert [each.status for each in verdict.scenarios] == [Status.MET, Status.INCOMPLETE]
+    assert verdict.exit_code == 3
+
+
+def test_a_clock_makes_the_first_time_known(stage):
+    text = f"given: {{clock: '2031-01-31T12:00:00Z'}}\ndo: {send('A')}\nexpect: [{{track: A}}]"
+    verdict = stage.run(text, f"do: {send('B')}\nexpect: [{{track: B}}]").verdict
+    first, second = (hit.time for hit in verdict.hits)
+    assert first == datetime(2031, 1, 31, 12, tzinfo=UTC)
+    assert second != first
+    assert abs(second - datetime.now(UTC)).days < 2
+
+
+@pytest.mark.parametrize(
+    "change", [("", ""), ("track: C}", "track: D}"), ("track: B,", "track: C,")]
+)
+def test_the_recording_says_the_same_as_the_run(stage, change):
+    live = stage.run("within: 1s\n" + TWO_STEPS.replace(*change)).verdict
+    offline = stage.offline()
+    assert offline.status is live.status
+    for now, then in zip(live.scenarios, offline.scenarios, strict=True):
+        assert [each.status for each in now.steps] == [each.status for each in then.steps]
+        assert now.bound == then.bound
+
+
+def test_the_recording_says_when_each_step_had_acted(stage):
+    stage.run(TWO_STEPS)
+    acted = dict(stage.journal.evidence().acted)
+    stage.offline()
+    assert read_recording(stage.recording).evidence().acted == acted
+    assert len(acted) == 2
+
+
+def test_a_signal_in_a_step_ends_everything(stage):
+    """Whoever handles it decides; here it is an exception, as Ctrl-C is."""
+
+    class EndedError(Exception):
+        pass
+
+    def end(*_):
+        raise EndedError
+
+    before = signal.signal(signal.SIGINT, end)
+    script = f"import os, signal; os.kill({os.getpid()}, signal.SIGINT); signal.pause()"
+    command = ["run", [sys.executable, "-c", script]]
+    text = f"do: {{{command[0]}: {command[1]!r}}}\nexpect: [{{track: A}}]\n"
+    try:
+        with pytest.raises(EndedError):
+            stage.run(text, f"do: {send('B')}\nexpect: [{{track: B}}]")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert stage.journal.hits == ()
+
+
+def test_what_was_sent_before_the_end_of_a_command_is_read_to_its_end(stage):
+    """The client is gone with its request still in the socket, and nobody waits."""
+    (stage.folder / "fire.py").write_text(
+        "import os, socket\n"
+        "from urllib.parse import urlsplit\n"
+        "proxy = urlsplit(os.environ['PIXEL_EMULATOR_PROXY'])\n"
+        f"url = {url('A').replace('https', 'http')!r}\n"
+        "request = f'GET {url} HTTP/1.1\\r\\nHost: api.segment.io\\r\\n\\r\\n'.encode()\n"
+        "for number in range(50):\n"
+        "    socket.create_connection((proxy.hostname, proxy.port)).sendall(request)\n"
+        "os._exit(0)\n"
+    )
+    command = f"do: {{run: {sys.executable} {stage.folder / 'fire.py'}}}\n"
+    text = f"{command}within: 0s\nquiet: 0s\nexpect: [{{track: A, times: 50}}]\n"
+    assert stage.run(text).verdict.status is Status.MET

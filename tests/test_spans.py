@@ -1,0 +1,102 @@
+"""Where each value of a YAML text stands."""
+
+import pytest
+from hypothesis import given
+
+from pixel_emulator.core import yaml_text
+from pixel_emulator.core.drafts.source import Edit, apply, moved
+from pixel_emulator.core.mistakes import InputError
+from pixel_emulator.documents import load
+from pixel_emulator.spans import read_source
+from tests.core.test_yaml_text import VALUES
+
+TEXT = """\
+# a comment
+name: a b   # behind it
+expect:   # a list
+- track: 'it''s'   # single
+  properties:
+    a: "q\\n"   # double
+    map: {x: [1, {y: 2}], z: }   # braces
+    block: |
+      one
+
+      two
+
+  # between
+- page:
+- identify: over
+    two lines
+empty:
+last: 😀
+"""
+
+
+def texts(text):
+    source = read_source(text, "s.yaml")
+    return {steps: text[span.start : span.end] for steps, span in source.spans.items()}
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        (("name",), "a b"),
+        (("expect", 0, "track"), "'it''s'"),
+        (("expect", 0, "properties", "a"), '"q\\n"'),
+        (("expect", 0, "properties", "map"), "{x: [1, {y: 2}], z: }"),
+        (("expect", 0, "properties", "map", "x"), "[1, {y: 2}]"),
+        (("expect", 0, "properties", "map", "x", 1, "y"), "2"),
+        (("expect", 0, "properties", "map", "z"), ""),
+        (("expect", 0, "properties", "block"), "|\n      one\n\n      two"),
+        (("expect", 1), "page:"),
+        (("expect", 1, "page"), ""),
+        (("expect", 2, "identify"), "over\n    two lines"),
+        (("empty",), ""),
+        (("last",), "😀"),
+    ],
+)
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_a_value_stands_where_its_text_is(steps, expected, newline):
+    found = texts(TEXT.replace("\n", newline))[steps]
+    # The end of a page without a name is that of its key, or of the colon.
+    assert found.removesuffix(":") == expected.replace("\n", newline).removesuffix(":")
+
+
+def test_a_block_ends_with_its_last_value_and_not_with_the_comment_behind_it():
+    assert texts(TEXT)["expect", 0].endswith("two")
+    assert texts(TEXT)["expect",].endswith("two lines")
+
+
+@given(VALUES)
+def test_every_value_has_a_place_and_what_stands_there_says_it(value):
+    source = read_source(yaml_text.write(value), "s.yaml")
+    assert source.spans.keys() == {(), *source.document.positions}
+    for steps, span in source.spans.items():
+        text = source.text[span.start : span.end]
+        assert load(" " * span.column + text, "s.yaml") == source.value(steps)
+
+
+@pytest.mark.parametrize("text", ["a: [", "a: &b c", "- a\n\tb", "a: 1\na: 2"])
+def test_what_is_wrong_is_refused_as_everywhere(text):
+    with pytest.raises(InputError):
+        read_source(text, "s.yaml")
+
+
+def test_edits_are_made_in_their_places_and_equal_ones_once():
+    edits = [Edit(4, 5, "X"), Edit(0, 1, ""), Edit(4, 5, "X"), Edit(2, 2, "\n")]
+    assert apply("abcdef", edits) == "b\ncdXf"
+
+
+@pytest.mark.parametrize(
+    ("edits", "expected"),
+    [
+        ([], {3}),
+        ([Edit(0, 0, "x\n")], {4}),
+        ([Edit(0, 2, "")], {2}),
+        ([Edit(4, 5, "\n\n")], {3}),
+        ([Edit(1, 3, "")], {2}),
+        ([Edit(3, 5, "")], set()),
+    ],
+)
+def test_lines_move_with_what_is_written_before_them(edits, expected):
+    assert moved("a\nb\nc\n", {3}, edits) == expected

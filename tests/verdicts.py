@@ -1,0 +1,181 @@
+"""Verdicts for the tests of reports: those on the case files, and some made by hand."""
+
+from contextlib import chdir
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pixel_emulator.core.calls import CallType
+from pixel_emulator.core.matching.differences import Mismatch, mismatches
+from pixel_emulator.core.matching.values import describe
+from pixel_emulator.core.mistakes import Location
+from pixel_emulator.core.plans.violations import Violation
+from pixel_emulator.core.scenarios.expectation import Expectation, Pattern
+from pixel_emulator.core.scenarios.model import Denial, Run, Scenario, Step
+from pixel_emulator.core.scenarios.scenario import parse
+from pixel_emulator.core.verdicts.nearest import Nearest
+from pixel_emulator.core.verdicts.settlement import BUDGET
+from pixel_emulator.core.verdicts.verdict import (
+    Denied,
+    ExpectationResult,
+    ScenarioResult,
+    Status,
+    StepResult,
+    Verdict,
+)
+from pixel_emulator.core.verdicts.verify import verify
+from pixel_emulator.documents import parse_document
+from pixel_emulator.scenario_files import load_scenarios
+from tests.hits import evidence, from_data, hit
+
+CASES = sorted((Path(__file__).parent / "cases" / "verify").iterdir())
+
+
+@cache
+def verdict_of(case):
+    """The verdict on the scenarios of a case; all of them share its calls."""
+    files = sorted(file.name for file in case.glob("*.yaml") if file.name != "calls.yaml")
+    data: Any = parse_document((case / "calls.yaml").read_text(), "calls.yaml").data
+    with chdir(case):
+        scenarios = load_scenarios(map(Path, files))
+    return verify(scenarios, from_data(data), budget=data.get("budget", BUDGET))
+
+
+def verdict_on(text, *hits, **more):
+    """The verdict on some hits of a scenario that is written out."""
+    return verify(parse(parse_document(text, "s.yaml")), evidence(*hits, **more))
+
+
+def expectation(event, line, **fields):
+    """A track call that `checkout.yaml` wants."""
+    return Expectation(
+        patterns=(Pattern(type=CallType.TRACK, fields={"event": event, **fields}),),
+        location=Location("checkout.yaml", line, 7),
+    )
+
+
+def track(seq, event, at=0, **more):
+    return hit(seq, "track", {"event": event, "userId": "user_123", **more}, at=at)
+
+
+OPENED = track(1, "Email Opened")
+COMPLETED = track(2, "Order Completed", at=2_300, properties={"total": "49.90", "coupon": "X1"})
+MET = ExpectationResult(expectation=expectation("Email Opened", 8), claims=(OPENED,))
+NOT_SENT = ExpectationResult(expectation=expectation("Order Refunded", 31), claims=())
+
+
+def different(wanted, found):
+    """The result of an expectation that one call comes close to."""
+    wrong = mismatches(wanted.patterns[0].fields, found.call.payload)
+    near = Nearest(hit=found, mismatches=wrong, matched=1, fields=1 + len(wrong))
+    return ExpectationResult(expectation=wanted, claims=(), nearest=(near,))
+
+
+def step(*results, name="", line=0, **more):
+    """The result of a step with these results of its expectations."""
+    wanted = Step(
+        name=name,
+        expectations=tuple(each.expectation for each in results),
+        actions=(Run("npx playwright test"),),
+        location=Location("checkout.yaml", line, 5),
+    )
+    return StepResult(step=wanted, expectations=results, **more)
+
+
+def verdict(*steps, hits=(OPENED, COMPLETED), status=Status.UNMET, **more):
+    """A verdict on one scenario with these steps."""
+    scenario = Scenario(
+        name="receipt mail, then checkout",
+        case="n=1",
+        tags=("mail",),
+        steps=tuple(each.step for each in steps),
+        location=Location("checkout.yaml", 1, 1),
+    )
+    result = ScenarioResult(scenario=scenario, steps=steps, status=status, **more)
+    return Verdict(scenarios=(result,), findings=(), hits=hits, connections=1)
+
+
+def live_steps():
+    """Three steps: the first is met, the second is not, so that the third is not tried."""
+    total = expectation("Order Completed", 24, properties={"total": 49.9})
+    return verdict(
+        step(MET, name="customer opens the mail", line=5, seconds=0.412),
+        step(
+            *(different(total, COMPLETED), NOT_SENT),
+            name="customer signs up",
+            line=18,
+            seconds=20.0,
+            status=Status.UNMET,
+        ),
+        step(NOT_SENT, line=29, reached=False),
+    )
+
+
+def action_failed():
+    """A command that failed after a lot of words."""
+    words = [f"\x1b[32mpassed\x1b[0m  test {n}" for n in range(1, 26)]
+    output = "\n".join([*words, "\tError: timed out waiting for \x07 #pay", ""])
+    failure = "`npx playwright test` ended with exit code 1"
+    return verdict(step(NOT_SENT, seconds=1.2, status=Status.UNMET, failure=failure, output=output))
+
+
+def given_up():
+    """A search that was given up."""
+    return verdict(step(MET, status=Status.UNDECIDED), status=Status.UNDECIDED)
+
+
+def objections():
+    """All that is said about a whole run, and nothing about any expectation."""
+    mail = Denial(
+        contains="jane@example.com",
+        because="privacy",
+        location=Location("checkout.yaml", 40, 5),
+    )
+    inside = Denial(contains="X1", path=("properties",), location=Location("checkout.yaml", 41, 5))
+    where = "properties.products[0].description"
+    return verdict(
+        step(MET),
+        denied=(
+            Denied(denial=mail, hit=OPENED, path="properties.email", value='"jane@example.com"'),
+            Denied(denial=mail, hit=OPENED, path="URL", value='"…?mail=jane@example.com&x=1"'),
+            Denied(denial=inside, hit=COMPLETED, path="properties.coupon", value='"X1"'),
+            Denied(denial=mail, hit=COMPLETED, path="referer", value='"jane@example.com"'),
+        ),
+        state=mismatches(
+            {"user_123": {"traits": {"plan": "pro", "seats": 3}}},
+            {"user_123": {"traits": {"seats": "3"}}},
+        ),
+        violations=(
+            (COMPLETED, Violation("Required", "properties.order_id", "order_id is required")),
+            (COMPLETED, Violation("Invalid Type", where, "expected string, but got number " * 4)),
+            (OPENED, Violation("Unplanned Event", "event", "Email Opened is not in the plan")),
+        ),
+    )
+
+
+MADE_BY_HAND = [live_steps, action_failed, given_up, objections]
+
+
+def shouted(verdict, words):
+    """The verdict with these words wherever words can stand that are not ours."""
+    (result,) = verdict.scenarios
+    wrong = Mismatch(path=words, expected=describe(words), actual=describe(words), hint=words)
+    scenario = replace(
+        result.scenario, name=words, case=words, tags=(words,), location=Location(words, 1, 1)
+    )
+    steps = tuple(
+        replace(each, step=replace(each.step, name=f"{words}{n}"), failure=words, output=words)
+        for n, each in enumerate(result.steps)
+    )
+    denial = Denial(contains=words, path=(words,), because=words, location=Location(words, 2, 1))
+    loud = replace(
+        result,
+        scenario=replace(scenario, steps=tuple(each.step for each in steps)),
+        steps=steps,
+        bound={words: words},
+        denied=(Denied(denial=denial, hit=OPENED, path=words, value=words),),
+        state=(wrong,),
+        violations=((OPENED, Violation(words, words, words)),),
+    )
+    return replace(verdict, scenarios=(loud,), gaps=(words,))
