@@ -11,14 +11,14 @@ from pathlib import Path
 
 from pixel_emulator import files
 from pixel_emulator.core.calls import JSON, Steps
+from pixel_emulator.core.grammar.definitions import Definition, read_use
+from pixel_emulator.core.grammar.reader import Reader
+from pixel_emulator.core.grammar.scenario import Reading, read
 from pixel_emulator.core.matching.wants import Want
 from pixel_emulator.core.mistakes import Document, InputError, Location, Mistake, likely
 from pixel_emulator.core.plans import plan
 from pixel_emulator.core.plans.plan import Plan
-from pixel_emulator.core.scenarios.definitions import Definition, read_use
 from pixel_emulator.core.scenarios.model import Scenario, Values
-from pixel_emulator.core.scenarios.reader import Reader
-from pixel_emulator.core.scenarios.scenario import Reading, read
 from pixel_emulator.documents import parse_document
 from pixel_emulator.matcher_hooks import MatcherHooks
 

@@ -10,8 +10,9 @@ import typer
 from pixel_emulator.cli.app import COMMANDS, application
 from pixel_emulator.config import settings
 from pixel_emulator.core.endpoint.pixel import request_of
+from pixel_emulator.core.grammar.operators import OPERATORS, Operator
+from pixel_emulator.core.matching.kinds import MATCHERS, Kind
 from pixel_emulator.core.problems.rules import RULES
-from pixel_emulator.core.scenarios.values import MATCHERS, OPERATORS
 from pixel_emulator.scenario_files import load_text, mistakes_of, read_files
 
 ROOT = Path(__file__).parents[1]
@@ -87,10 +88,8 @@ def codes():
 
 
 def matchers():
-    rows = [
-        (f"`{each.want}`", each.means, f"`{each.yes}`", f"`{each.no}`")
-        for each in (*MATCHERS.values(), *OPERATORS.values())
-    ]
+    known: list[Kind | Operator] = [*MATCHERS.values(), *OPERATORS.values()]
+    rows = [(f"`{each.want}`", each.means, f"`{each.yes}`", f"`{each.no}`") for each in known]
     return table(("write", "matches", "yes", "no"), [*rows, *OTHERS])
 
 

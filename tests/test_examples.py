@@ -1,5 +1,6 @@
 """The examples: each is met by what it does, live and offline, and by nothing less."""
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pixel_emulator.core.calls import KEPT
+from pixel_emulator.core.calls import KEPT, CallType, Payload
 from pixel_emulator.core.endpoint.pixel import encode
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.files import read_recording
@@ -18,6 +19,7 @@ from tests.programs import needs_curl
 FILES = {path.stem: path for path in sorted(folder().glob("*.yaml"))}
 MAILS = {each.name for each in samples()}  # `demo` opens these
 SHARED = {"shop_terms"}  # definitions only
+WRITE_KEY = "wk_test_0000000000000000"
 ACTING = sorted(FILES.keys() - MAILS - SHARED - {"one_line"})
 
 
@@ -51,8 +53,12 @@ def recorded(tmp_path_factory):
 
 
 def fire_one() -> list[str]:
-    payload = {"writeKey": "wk_test_0000000000000000", "userId": "u", "event": "Email Opened"}
-    return ["curl", "-sS", "-o", "/dev/null", encode("track", payload)]
+    payload: Payload = {
+        "writeKey": "wk_test_0000000000000000",
+        "userId": "u",
+        "event": "Email Opened",
+    }
+    return ["curl", "-sS", "-o", os.devnull, encode(CallType.TRACK, payload)]
 
 
 @needs_curl

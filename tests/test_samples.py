@@ -12,7 +12,7 @@ from pixel_emulator import samples as module
 from pixel_emulator.config import Settings
 from pixel_emulator.core.calls import Alphabet, Form, Outcome
 from pixel_emulator.core.endpoint.pixel import request_of
-from pixel_emulator.core.scenarios.scenario import parse
+from pixel_emulator.core.grammar.scenario import parse
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.email.fetch import fetch_images
 from pixel_emulator.email.message import read

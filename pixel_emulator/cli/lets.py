@@ -7,8 +7,8 @@ import typer
 
 from pixel_emulator.core import json_text
 from pixel_emulator.core.calls import JSON
+from pixel_emulator.core.grammar.definitions import NAME
 from pixel_emulator.core.mistakes import InputError, Mistake
-from pixel_emulator.core.scenarios.definitions import NAME
 
 Lets = Annotated[
     list[str] | None,

@@ -5,6 +5,9 @@ from typing import Any
 
 import pytest
 
+from pixel_emulator.core.grammar.operators import OPERATORS
+from pixel_emulator.core.grammar.reader import Reader
+from pixel_emulator.core.grammar.values import read_value
 from pixel_emulator.core.json_text import Number
 from pixel_emulator.core.matching.alternatives import All, In, Not, One
 from pixel_emulator.core.matching.captures import bind, unify
@@ -18,9 +21,6 @@ from pixel_emulator.core.matching.values import ABSENT, identity
 from pixel_emulator.core.matching.variables import TextWith, Variable, variables
 from pixel_emulator.core.matching.wants import Need, Want, is_plain
 from pixel_emulator.core.mistakes import Document
-from pixel_emulator.core.scenarios.operators import OPERATORS
-from pixel_emulator.core.scenarios.reader import Reader
-from pixel_emulator.core.scenarios.values import read_value
 from pixel_emulator.documents import parse_document
 
 X, Y, Z = Variable("x"), Variable("y"), Variable("z")

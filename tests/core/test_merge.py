@@ -2,8 +2,8 @@
 
 import pytest
 
+from pixel_emulator.core.grammar.scenario import parse
 from pixel_emulator.core.scenarios.model import Level
-from pixel_emulator.core.scenarios.scenario import parse
 from pixel_emulator.core.verdicts.merge import merge
 from pixel_emulator.core.verdicts.verdict import Status
 from pixel_emulator.core.verdicts.verify import verify

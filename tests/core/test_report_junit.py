@@ -8,9 +8,9 @@ import pytest
 import xmlschema
 
 from pixel_emulator.core.calls import PixelRequest
+from pixel_emulator.core.grammar.scenario import parse
 from pixel_emulator.core.mistakes import Location
 from pixel_emulator.core.reports.junit import junit
-from pixel_emulator.core.scenarios.scenario import parse
 from pixel_emulator.core.verdicts.verdict import Status
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.documents import parse_document

@@ -3,8 +3,9 @@
 import pytest
 
 from pixel_emulator.core.calls import CallType, path_text
+from pixel_emulator.core.grammar.denials import parse_path
+from pixel_emulator.core.grammar.scenario import parse
 from pixel_emulator.core.mistakes import InputError, Location
-from pixel_emulator.core.scenarios.denials import parse_path
 from pixel_emulator.core.scenarios.model import (
     Given,
     Level,
@@ -16,7 +17,6 @@ from pixel_emulator.core.scenarios.model import (
     Send,
     Wait,
 )
-from pixel_emulator.core.scenarios.scenario import parse
 from pixel_emulator.documents import parse_document
 
 FULL = """\

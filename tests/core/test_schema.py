@@ -9,13 +9,13 @@ import pytest
 
 from pixel_emulator.core import json_text, yaml_text
 from pixel_emulator.core.calls import Payload
+from pixel_emulator.core.grammar import keys as grammar
+from pixel_emulator.core.grammar.scenario import parse
+from pixel_emulator.core.grammar.values import MATCHERS, OPERATORS
 from pixel_emulator.core.mistakes import InputError
 from pixel_emulator.core.recordings import recording
 from pixel_emulator.core.recordings.entry import entry
 from pixel_emulator.core.recordings.recording import End, Head
-from pixel_emulator.core.scenarios import grammar
-from pixel_emulator.core.scenarios.scenario import parse
-from pixel_emulator.core.scenarios.values import MATCHERS, OPERATORS
 from pixel_emulator.core.schemas.parts import DRAFT
 from pixel_emulator.core.schemas.recording_schema import recording_schema
 from pixel_emulator.core.schemas.scenario_schema import scenario_schema

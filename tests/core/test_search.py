@@ -6,11 +6,11 @@ from itertools import combinations, count
 import pytest
 
 from pixel_emulator.core.calls import CallType
+from pixel_emulator.core.grammar.scenario import parse
 from pixel_emulator.core.matching.variables import Variable
 from pixel_emulator.core.matching.wants import Matcher, Need
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, Times
 from pixel_emulator.core.scenarios.model import DEFAULT_LEVELS, Level, Policy, Scenario, Step
-from pixel_emulator.core.scenarios.scenario import parse
 from pixel_emulator.core.verdicts.verdict import Status, Story
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.documents import parse_document

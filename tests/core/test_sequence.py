@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from pixel_emulator.core.scenarios.scenario import parse
+from pixel_emulator.core.grammar.scenario import parse
 from pixel_emulator.core.verdicts.nearest import Obstacle
 from pixel_emulator.core.verdicts.verdict import Status, Story
 from pixel_emulator.core.verdicts.verify import verify

@@ -3,16 +3,16 @@
 import pytest
 
 from pixel_emulator.core.calls import Steps
+from pixel_emulator.core.grammar.operands import UNREAD
+from pixel_emulator.core.grammar.operators import OPERATORS
+from pixel_emulator.core.grammar.reader import Reader, escaped
+from pixel_emulator.core.grammar.values import read_text, read_value
 from pixel_emulator.core.matching.differences import matches
 from pixel_emulator.core.matching.kinds import MATCHERS
 from pixel_emulator.core.matching.values import ABSENT
 from pixel_emulator.core.matching.variables import TextWith, Variable
 from pixel_emulator.core.matching.wants import is_plain
 from pixel_emulator.core.mistakes import Document
-from pixel_emulator.core.scenarios.operands import UNREAD
-from pixel_emulator.core.scenarios.operators import OPERATORS
-from pixel_emulator.core.scenarios.reader import Reader, escaped
-from pixel_emulator.core.scenarios.values import read_text, read_value
 from pixel_emulator.documents import parse_document
 
 VISITOR = Variable("visitor")

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from pixel_emulator.core import json_text
 from pixel_emulator.core.calls import path_text
+from pixel_emulator.core.grammar import keys as grammar
+from pixel_emulator.core.grammar.denials import parse_path
+from pixel_emulator.core.grammar.scenario import parse
+from pixel_emulator.core.grammar.values import MATCHERS, OPERATORS
 from pixel_emulator.core.mistakes import Document, InputError
-from pixel_emulator.core.scenarios import grammar
-from pixel_emulator.core.scenarios.denials import parse_path
-from pixel_emulator.core.scenarios.scenario import parse
-from pixel_emulator.core.scenarios.values import MATCHERS, OPERATORS
 from pixel_emulator.core.schemas.scenario_schema import scenario_schema
 from pixel_emulator.documents import parse_document
 

@@ -9,8 +9,8 @@ import pytest
 from pixel_emulator.config import Settings
 from pixel_emulator.core.calls import CallType
 from pixel_emulator.core.endpoint.pixel import encode, request_of
+from pixel_emulator.core.grammar.scenario import parse
 from pixel_emulator.core.scenarios.model import QUIET, WITHIN, Step
-from pixel_emulator.core.scenarios.scenario import parse
 from pixel_emulator.core.verdicts.watch import Prospect, Watch
 from pixel_emulator.documents import parse_document
 from pixel_emulator.journal import Journal

@@ -7,9 +7,9 @@ from pixel_emulator.core.calls import Steps
 from pixel_emulator.core.drafts import edits
 from pixel_emulator.core.drafts.judged import Judged, Line, instead, misplaced
 from pixel_emulator.core.drafts.source import Edit
+from pixel_emulator.core.grammar.keys import LINES
 from pixel_emulator.core.mistakes import Mistake
 from pixel_emulator.core.scenarios.expectation import Times
-from pixel_emulator.core.scenarios.grammar import LINES
 from pixel_emulator.core.verdicts.verdict import ExpectationResult
 
 

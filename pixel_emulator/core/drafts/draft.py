@@ -9,11 +9,11 @@ from pixel_emulator.core import explain, json_text
 from pixel_emulator.core.calls import JSON, Hit, Outcome, Payload, Severity
 from pixel_emulator.core.drafts import layout
 from pixel_emulator.core.drafts.literal import literal
+from pixel_emulator.core.grammar.reader import escaped
 from pixel_emulator.core.problems.rules import RULES
 from pixel_emulator.core.quoting import shortened
 from pixel_emulator.core.recordings.masking import SHORTEST
 from pixel_emulator.core.scenarios.expectation import codes
-from pixel_emulator.core.scenarios.reader import escaped
 
 SCHEMA_LINE = "# yaml-language-server: $schema=scenario.schema.json"
 """With this an editor checks and completes the file; `scenario schema` prints the schema."""

@@ -13,10 +13,10 @@ from pixel_emulator.core.calls import (
     Steps,
     path_text,
 )
+from pixel_emulator.core.grammar.reader import escaped, is_special
 from pixel_emulator.core.matching.values import ABSENT, Absent
 from pixel_emulator.core.problems.rules import RULES
 from pixel_emulator.core.scenarios.expectation import codes
-from pixel_emulator.core.scenarios.reader import escaped, is_special
 
 LONGEST = 500
 """Characters of a value that a person still reads."""

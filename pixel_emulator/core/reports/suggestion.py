@@ -2,7 +2,7 @@
 
 from pixel_emulator.core import yaml_text
 from pixel_emulator.core.calls import JSON, NAMED_BY, Hit, Payload
-from pixel_emulator.core.scenarios.reader import escaped
+from pixel_emulator.core.grammar.reader import escaped
 
 _IDS = ("userId", "anonymousId", "previousId", "groupId")
 _LONGEST = 200  # characters: what is copied must not be cut, and a report is not a data dump

@@ -1,1 +1,1 @@
-"""The assertion language: from plain data to expectations."""
+"""The nouns of the assertion language: scenarios, expectations, and the wire they speak of."""

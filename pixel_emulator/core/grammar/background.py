@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from pixel_emulator.core.calls import JSON, Steps
+from pixel_emulator.core.grammar.keys import GIVEN
+from pixel_emulator.core.grammar.reader import Reader, shown
+from pixel_emulator.core.grammar.scope import Scope, plain_map, plain_text
+from pixel_emulator.core.grammar.values import read_value
 from pixel_emulator.core.matching.wants import Want
-from pixel_emulator.core.scenarios.grammar import GIVEN
 from pixel_emulator.core.scenarios.model import Given
-from pixel_emulator.core.scenarios.reader import Reader, shown
-from pixel_emulator.core.scenarios.scope import Scope, plain_map, plain_text
-from pixel_emulator.core.scenarios.values import read_value
 
 _VERSION = re.compile(r"[1-9]\d{0,8}")
 

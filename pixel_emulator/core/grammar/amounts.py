@@ -3,9 +3,9 @@
 import re
 
 from pixel_emulator.core.calls import JSON, Steps
+from pixel_emulator.core.grammar.reader import Reader, shown
 from pixel_emulator.core.matching.values import describe
 from pixel_emulator.core.scenarios.expectation import Times
-from pixel_emulator.core.scenarios.reader import Reader, shown
 
 TIMES = r"\d{1,9}(\.\.(\d{1,9})?)?"
 """A number of calls, or a range of it, as a regex."""

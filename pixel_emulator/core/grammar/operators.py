@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 
+from pixel_emulator.core.grammar.operands import UNREAD, Operand
 from pixel_emulator.core.matching.alternatives import All, In, Not, One
 from pixel_emulator.core.matching.checks import (
     compares,
@@ -18,7 +19,6 @@ from pixel_emulator.core.matching.checks import (
 from pixel_emulator.core.matching.containers import AnyOrder, Each, Has, Len, Only
 from pixel_emulator.core.matching.regexes import like
 from pixel_emulator.core.matching.wants import Want
-from pixel_emulator.core.scenarios.operands import UNREAD, Operand
 
 _MEASURE = "a number or an ISO time"
 _NUMBER = "a number"

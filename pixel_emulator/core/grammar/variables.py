@@ -4,17 +4,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from pixel_emulator.core.calls import JSON, Payload, Steps
+from pixel_emulator.core.grammar.definitions import check_name, matcher_called
+from pixel_emulator.core.grammar.reader import Reader, shown
+from pixel_emulator.core.grammar.scope import Scope, plain_value
+from pixel_emulator.core.grammar.values import read_value
 from pixel_emulator.core.matching.differences import described, matches
 from pixel_emulator.core.matching.values import describe
 from pixel_emulator.core.matching.variables import Variable, variables
 from pixel_emulator.core.matching.wants import is_plain
 from pixel_emulator.core.mistakes import likely
 from pixel_emulator.core.quoting import shortened
-from pixel_emulator.core.scenarios.definitions import check_name, matcher_called
 from pixel_emulator.core.scenarios.model import Values
-from pixel_emulator.core.scenarios.reader import Reader, shown
-from pixel_emulator.core.scenarios.scope import Scope, plain_value
-from pixel_emulator.core.scenarios.values import read_value
 
 type Place = tuple[Steps, JSON]
 """A value and where it stands."""

@@ -4,15 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pixel_emulator.core.calls import JSON, NAMED_BY, CallType, Payload, Severity, Steps
-from pixel_emulator.core.matching.differences import described
-from pixel_emulator.core.matching.values import equal
-from pixel_emulator.core.matching.wants import Want
-from pixel_emulator.core.mistakes import likely
-from pixel_emulator.core.problems.rules import RULES
-from pixel_emulator.core.scenarios.clients import Fetch
-from pixel_emulator.core.scenarios.expectation import Pattern
-from pixel_emulator.core.scenarios.fetchers import FETCHERS
-from pixel_emulator.core.scenarios.grammar import (
+from pixel_emulator.core.grammar.keys import (
     ALPHABETS,
     CALL_TYPES,
     FIELDS,
@@ -22,9 +14,17 @@ from pixel_emulator.core.scenarios.grammar import (
     REQUEST,
     TEXT_FIELDS,
 )
-from pixel_emulator.core.scenarios.reader import Reader, is_special, shown
-from pixel_emulator.core.scenarios.scope import Scope
-from pixel_emulator.core.scenarios.values import read_text, read_value
+from pixel_emulator.core.grammar.reader import Reader, is_special, shown
+from pixel_emulator.core.grammar.scope import Scope
+from pixel_emulator.core.grammar.values import read_text, read_value
+from pixel_emulator.core.matching.differences import described
+from pixel_emulator.core.matching.values import equal
+from pixel_emulator.core.matching.wants import Want
+from pixel_emulator.core.mistakes import likely
+from pixel_emulator.core.problems.rules import RULES
+from pixel_emulator.core.scenarios.clients import Fetch
+from pixel_emulator.core.scenarios.expectation import Pattern
+from pixel_emulator.core.scenarios.fetchers import FETCHERS
 
 REQUEST_WORDS = {
     "form": FORMS,

@@ -4,16 +4,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from pixel_emulator.core.calls import JSON, Steps
-from pixel_emulator.core.scenarios.actions import read_do
-from pixel_emulator.core.scenarios.amounts import read_duration
-from pixel_emulator.core.scenarios.call_map import choice
+from pixel_emulator.core.grammar.actions import read_do
+from pixel_emulator.core.grammar.amounts import read_duration
+from pixel_emulator.core.grammar.call_map import choice
+from pixel_emulator.core.grammar.expectations import SILENCE, read_expect, read_never
+from pixel_emulator.core.grammar.keys import STEP
+from pixel_emulator.core.grammar.reader import Reader, shown
+from pixel_emulator.core.grammar.scope import Scope, plain_text
+from pixel_emulator.core.grammar.variables import Place
 from pixel_emulator.core.scenarios.clients import CLIENTS
-from pixel_emulator.core.scenarios.expectations import SILENCE, read_expect, read_never
-from pixel_emulator.core.scenarios.grammar import STEP
 from pixel_emulator.core.scenarios.model import Order, Step
-from pixel_emulator.core.scenarios.reader import Reader, shown
-from pixel_emulator.core.scenarios.scope import Scope, plain_text
-from pixel_emulator.core.scenarios.variables import Place
 
 type Fields = Mapping[str, Place]
 """The keys of a map, each with its value and where it stands."""

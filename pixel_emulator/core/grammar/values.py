@@ -3,16 +3,16 @@
 from functools import partial
 
 from pixel_emulator.core.calls import JSON, Payload, Steps
+from pixel_emulator.core.grammar.operands import UNREAD, Operand
+from pixel_emulator.core.grammar.operators import OPERATORS
+from pixel_emulator.core.grammar.reader import Reader, escaped, shown
+from pixel_emulator.core.grammar.texts import IN_TEXT, Names, read_dollars
 from pixel_emulator.core.matching.alternatives import All
 from pixel_emulator.core.matching.kinds import MATCHERS
 from pixel_emulator.core.matching.values import describe
 from pixel_emulator.core.matching.wants import Want
 from pixel_emulator.core.mistakes import likely
 from pixel_emulator.core.quoting import printable
-from pixel_emulator.core.scenarios.operands import UNREAD, Operand
-from pixel_emulator.core.scenarios.operators import OPERATORS
-from pixel_emulator.core.scenarios.reader import Reader, escaped, shown
-from pixel_emulator.core.scenarios.texts import IN_TEXT, Names, read_dollars
 
 __all__ = ["MATCHERS", "OPERATORS", "Names", "read_text", "read_value"]
 

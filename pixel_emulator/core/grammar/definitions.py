@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import islice
 
 from pixel_emulator.core.calls import JSON, Payload, Steps
-from pixel_emulator.core.scenarios.reader import Reader, shown
-from pixel_emulator.core.scenarios.values import MATCHERS, OPERATORS
+from pixel_emulator.core.grammar.reader import Reader, shown
+from pixel_emulator.core.grammar.values import MATCHERS, OPERATORS
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 """What a variable or a definition may be called."""

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 
 from pixel_emulator.core.calls import JSON, NAMED_BY, CallType, Steps
-from pixel_emulator.core.scenarios.amounts import read_duration
-from pixel_emulator.core.scenarios.call_map import ELSEWHERE
-from pixel_emulator.core.scenarios.grammar import ACTIONS, CALL_TYPES, FIELDS
+from pixel_emulator.core.grammar.amounts import read_duration
+from pixel_emulator.core.grammar.call_map import ELSEWHERE
+from pixel_emulator.core.grammar.keys import ACTIONS, CALL_TYPES, FIELDS
+from pixel_emulator.core.grammar.reader import Reader, shown
+from pixel_emulator.core.grammar.scope import Scope, plain_text, plain_value
 from pixel_emulator.core.scenarios.model import Action, Open, Replay, Run, Send, Wait
-from pixel_emulator.core.scenarios.reader import Reader, shown
-from pixel_emulator.core.scenarios.scope import Scope, plain_text, plain_value
 
 SENT = (*CALL_TYPES, *(each for each in FIELDS if each != "source"))
 """The keys of a call that is sent."""

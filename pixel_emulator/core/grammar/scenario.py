@@ -4,24 +4,24 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from pixel_emulator.core.calls import JSON, Payload, Steps
-from pixel_emulator.core.matching.wants import Want
-from pixel_emulator.core.mistakes import Document, InputError, Mistake
-from pixel_emulator.core.scenarios.background import read_given, read_plan, read_state
-from pixel_emulator.core.scenarios.definitions import Definition, Definitions, read_define, read_use
-from pixel_emulator.core.scenarios.denials import read_deny
-from pixel_emulator.core.scenarios.expectations import SILENCE, Listed, check_ids, read_never
-from pixel_emulator.core.scenarios.grammar import DEFAULTS, FILE, SCENARIO
-from pixel_emulator.core.scenarios.model import Given, Policy, Scenario, Step, Values
-from pixel_emulator.core.scenarios.policies import LENIENT, read_policies
-from pixel_emulator.core.scenarios.reader import Reader, shown
-from pixel_emulator.core.scenarios.scope import Scope, plain_text
-from pixel_emulator.core.scenarios.step import (
+from pixel_emulator.core.grammar.background import read_given, read_plan, read_state
+from pixel_emulator.core.grammar.definitions import Definition, Definitions, read_define, read_use
+from pixel_emulator.core.grammar.denials import read_deny
+from pixel_emulator.core.grammar.expectations import SILENCE, Listed, check_ids, read_never
+from pixel_emulator.core.grammar.keys import DEFAULTS, FILE, SCENARIO
+from pixel_emulator.core.grammar.policies import LENIENT, read_policies
+from pixel_emulator.core.grammar.reader import Reader, shown
+from pixel_emulator.core.grammar.scope import Scope, plain_text
+from pixel_emulator.core.grammar.step import (
     Fields,
     fields_of,
     read_step,
     read_steps,
 )
-from pixel_emulator.core.scenarios.variables import Place, read_cases, read_let
+from pixel_emulator.core.grammar.variables import Place, read_cases, read_let
+from pixel_emulator.core.matching.wants import Want
+from pixel_emulator.core.mistakes import Document, InputError, Mistake
+from pixel_emulator.core.scenarios.model import Given, Policy, Scenario, Step, Values
 
 _NOTHING: Mapping[str, JSON] = {}
 _NO_DEFINITIONS: Mapping[str, Definition] = {}

@@ -4,13 +4,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from pixel_emulator.core.calls import JSON, Payload, Steps
+from pixel_emulator.core.grammar.definitions import Definitions
+from pixel_emulator.core.grammar.operands import UNREAD
+from pixel_emulator.core.grammar.reader import Reader, shown
+from pixel_emulator.core.grammar.values import read_text, read_value
 from pixel_emulator.core.matching.values import ABSENT, Absent, written
 from pixel_emulator.core.matching.variables import variables
 from pixel_emulator.core.matching.wants import Want, is_plain
-from pixel_emulator.core.scenarios.definitions import Definitions
-from pixel_emulator.core.scenarios.operands import UNREAD
-from pixel_emulator.core.scenarios.reader import Reader, shown
-from pixel_emulator.core.scenarios.values import read_text, read_value
 
 _DEEPEST = 200  # levels; `read_value` refuses what nests deeper
 

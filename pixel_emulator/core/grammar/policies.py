@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pixel_emulator.core.calls import JSON, Severity, Steps
+from pixel_emulator.core.grammar.call_map import check_code
+from pixel_emulator.core.grammar.reader import Reader, shown
+from pixel_emulator.core.grammar.variables import Place
 from pixel_emulator.core.mistakes import likely
 from pixel_emulator.core.quoting import printable
-from pixel_emulator.core.scenarios.call_map import check_code
 from pixel_emulator.core.scenarios.model import DEFAULT_LEVELS, Level, Policy
-from pixel_emulator.core.scenarios.reader import Reader, shown
-from pixel_emulator.core.scenarios.variables import Place
 
 SAME_EVENT = "same-event"
 LENIENT = (Level.WARN.value, Level.IGNORE.value, SAME_EVENT)

@@ -3,11 +3,11 @@
 import re
 
 from pixel_emulator.core.calls import JSON, Steps
-from pixel_emulator.core.scenarios.grammar import DENIAL
+from pixel_emulator.core.grammar.keys import DENIAL
+from pixel_emulator.core.grammar.reader import Reader, shown
+from pixel_emulator.core.grammar.scope import Scope, plain_text
+from pixel_emulator.core.grammar.values import read_value
 from pixel_emulator.core.scenarios.model import Denial
-from pixel_emulator.core.scenarios.reader import Reader, shown
-from pixel_emulator.core.scenarios.scope import Scope, plain_text
-from pixel_emulator.core.scenarios.values import read_value
 
 EVERYTHING = "everything"
 """What `in` says for no path at all."""

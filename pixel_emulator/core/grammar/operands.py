@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from pixel_emulator.core.calls import JSON, Payload, Steps
+from pixel_emulator.core.grammar.reader import Reader, shown
 from pixel_emulator.core.matching.captures import variables
 from pixel_emulator.core.matching.checks import Check
 from pixel_emulator.core.matching.differences import described
 from pixel_emulator.core.matching.values import Described
 from pixel_emulator.core.matching.wants import Want, is_plain
-from pixel_emulator.core.scenarios.reader import Reader, shown
 
 UNREAD: Want = Check(Described("unreadable", ""), lambda _: False)
 """What stands for a value that could not be read; its mistake is noted. It matches nothing."""

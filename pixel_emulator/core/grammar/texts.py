@@ -5,6 +5,9 @@ from collections.abc import Collection
 from typing import Protocol
 
 from pixel_emulator.core.calls import Steps
+from pixel_emulator.core.grammar.operands import UNREAD
+from pixel_emulator.core.grammar.operators import OPERATORS
+from pixel_emulator.core.grammar.reader import Reader, escaped
 from pixel_emulator.core.matching.kinds import MATCHERS
 from pixel_emulator.core.matching.regexes import RegexError, matching
 from pixel_emulator.core.matching.values import ABSENT, Absent, written
@@ -12,9 +15,6 @@ from pixel_emulator.core.matching.variables import TextWith, Variable
 from pixel_emulator.core.matching.wants import Want
 from pixel_emulator.core.mistakes import likely
 from pixel_emulator.core.quoting import printable
-from pixel_emulator.core.scenarios.operands import UNREAD
-from pixel_emulator.core.scenarios.operators import OPERATORS
-from pixel_emulator.core.scenarios.reader import Reader, escaped
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _FIRST = re.compile(rf"\$({_NAME.pattern})")

@@ -4,19 +4,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from pixel_emulator.core.calls import JSON, Severity, Steps
-from pixel_emulator.core.mistakes import likely
-from pixel_emulator.core.scenarios.amounts import read_duration, read_times
-from pixel_emulator.core.scenarios.call_map import (
+from pixel_emulator.core.grammar.amounts import read_duration, read_times
+from pixel_emulator.core.grammar.call_map import (
     ELSEWHERE,
     Shape,
     check_code,
     merged,
     read_shape,
 )
+from pixel_emulator.core.grammar.keys import EXPECTATION, LINES, PATTERN, TIMING
+from pixel_emulator.core.grammar.reader import Reader, shown
+from pixel_emulator.core.grammar.scope import Scope, plain_text
+from pixel_emulator.core.mistakes import likely
 from pixel_emulator.core.scenarios.expectation import Expectation, Times
-from pixel_emulator.core.scenarios.grammar import EXPECTATION, LINES, PATTERN, TIMING
-from pixel_emulator.core.scenarios.reader import Reader, shown
-from pixel_emulator.core.scenarios.scope import Scope, plain_text
 
 SILENCE = "list the calls, or write `expect: []` for silence"
 

@@ -1,0 +1,1 @@
+"""The grammar of scenario files: from plain data to scenarios, with every mistake in its place."""
