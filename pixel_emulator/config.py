@@ -45,6 +45,9 @@ class Settings:
     port: int = _setting(8080, "Port to listen on; 0 picks a free one.")
     offline: bool = _setting(False, "Refuse every host that is not emulated, and list them.")
     http2: bool = _setting(False, "Offer HTTP/2 to clients of the emulated hosts.")
+    lane: bool = _setting(
+        True, "Answer plain pixel requests without a mitmproxy flow; `--no-lane` makes each a flow."
+    )
 
     def __post_init__(self) -> None:
         for each in fields(self):

@@ -17,7 +17,8 @@ class Ready:
     """Where an emulator listens and what its clients must trust.
 
     `ca` and `bundle` are paths of PEM files, `spki` is the base64 SHA-256 of the CA's key, and
-    `hosts` are the emulated ones.
+    `hosts` are the emulated ones. `control` is the URL of its control API, `token` what one has
+    to know there.
     """
 
     proxy: str
@@ -28,6 +29,8 @@ class Ready:
     spki: str
     hosts: tuple[str, ...]
     pid: int
+    control: str
+    token: str
 
     def line(self) -> str:
         """What a program needs to know, as one line of JSON."""

@@ -16,9 +16,13 @@ from pixel_emulator.core.calls import Dialect, Hit
 from pixel_emulator.core.mistakes import InputError, Location, Mistake
 from pixel_emulator.core.recordings import recording
 from pixel_emulator.core.recordings.entry import entry
+from pixel_emulator.core.recordings.masking import hide
 from pixel_emulator.core.recordings.recording import End, Head, Redaction
 from pixel_emulator.core.recordings.redaction import redact
+from pixel_emulator.core.schemas.parts import schema_line
 from pixel_emulator.files import FIRST_KEY, cannot
+
+_HEADING = f"{schema_line('recording')}\n"
 
 
 class Recorder:
@@ -35,7 +39,7 @@ class Recorder:
         self._file = _open_new(path)
         self._titles: dict[str, str] = {}
         self._size = 0
-        self._unwritten = f"{yaml_text.write(recording.opening(head))}calls:\n"
+        self._unwritten = f"{_HEADING}{yaml_text.write(recording.opening(head))}calls:\n"
         with suppress(OSError):  # a full disk: the first call, or the end, will say so
             self._write("")
 
@@ -50,7 +54,10 @@ class Recorder:
 
         Raises OSError where the end cannot be written; the file is closed all the same.
         """
-        acted = {self._titles.get(title, title): time for title, time in end.acted.items()}
+        known = self._known if self._masks else ()
+        acted = {
+            self._titles.get(title) or hide(title, known): time for title, time in end.acted.items()
+        }
         try:
             self._write(yaml_text.write(recording.ending(replace(end, acted=acted))))
         finally:
@@ -103,7 +110,7 @@ def _open_new(path: str | os.PathLike[str]) -> int:
     # Without O_NONBLOCK opening a pipe waits for its reader, perhaps for ever.
     flags = os.O_APPEND | os.O_CREAT | os.O_WRONLY | os.O_NONBLOCK
     regular = Path(path).is_file()
-    if regular and (start := _start(path)) and start != FIRST_KEY:
+    if regular and (start := _start(path)) and not start.startswith(FIRST_KEY):
         message = "exists and is no recording: it is not overwritten; choose another file"
         raise InputError(Mistake(message, Location(str(path))))
     try:
@@ -120,6 +127,6 @@ def _open_new(path: str | os.PathLike[str]) -> int:
 def _start(path: str | os.PathLike[str]) -> bytes:
     try:
         with Path(path).open("rb") as file:
-            return file.read(len(FIRST_KEY))
+            return file.read(len(_HEADING) + len(FIRST_KEY)).removeprefix(_HEADING.encode())
     except OSError as error:
         raise cannot("read", path, error) from None

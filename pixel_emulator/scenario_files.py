@@ -1,7 +1,7 @@
 """Scenario files with what they name: the definitions of other files, tracking plans, matchers.
 
 A file in `use` holds `define` and `use`, and nothing that runs. Files are named relative to the
-file that names them.
+file that names them. A recording is a scenario, read literally: what was sent has to be sent again.
 """
 
 import os
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pixel_emulator import files
 from pixel_emulator.core.calls import JSON, Steps
+from pixel_emulator.core.drafts.draft import draft
 from pixel_emulator.core.grammar.definitions import Definition, read_use
 from pixel_emulator.core.grammar.reader import Reader
 from pixel_emulator.core.grammar.scenario import Reading, read
@@ -109,7 +110,7 @@ class _Loader:
     def load(self, path: str) -> ScenarioFile:
         """A file that was asked for."""
         try:
-            return self.read(_document(path))
+            return self.read(_literal(path) if files.is_recording(path) else _document(path))
         except InputError as error:
             return ScenarioFile(path, mistakes=error.mistakes)
 
@@ -210,9 +211,24 @@ class _Loader:
 
 def _document(path: str) -> Document:
     text = files.read_text(path)
+    _check_size(text, path)
+    return parse_document(text, path)
+
+
+def _literal(path: str) -> Document:
+    """A recording as a scenario. Nothing of it stands in a line of the file."""
+    evidence = files.read_recording(path).evidence()
+    if evidence.gaps:
+        message = f"is no scenario, because not all that was sent is in it: {evidence.gaps[0]}"
+        raise InputError(Mistake(message, Location(path)))
+    text = draft(evidence.hits)
+    _check_size(text, path)
+    return Document(path, parse_document(text, path).data, {})
+
+
+def _check_size(text: str, path: str) -> None:
     if len(text) > MAX_BYTES:
         raise InputError(Mistake(f"is larger than {MAX_BYTES:,} bytes", Location(path)))
-    return parse_document(text, path)
 
 
 def _real(path: Path) -> Path:

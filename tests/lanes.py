@@ -1,19 +1,11 @@
 """Settings with the lane, and without."""
 
-from dataclasses import dataclass
+from functools import partial
 
-from pixel_emulator.config import Settings, _setting
+from pixel_emulator.config import Settings
 
+WithLane = partial(Settings, lane=True)
+"""Plain requests are answered by the lane."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WithLane(Settings):
-    """Plain requests are answered by the lane."""
-
-    lane: bool = _setting(True, "")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WithoutLane(Settings):
-    """Every request is a flow."""
-
-    lane: bool = _setting(False, "")
+WithoutLane = partial(Settings, lane=False)
+"""Every request is a flow."""

@@ -30,9 +30,12 @@ LAYERS = [
     "matcher_hooks scenario_files",
     "trust.*",
     "email.* child.*",
+    "session sessions",
     "running.*",
     "proxy.* proxy.lane.*",
+    "control.*",
     "cli.*",
+    "pytest_plugin.*",
 ]
 # No clock, file, socket, thread or log.
 PURE = {

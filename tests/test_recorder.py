@@ -67,7 +67,8 @@ def test_an_entry_is_block_style_and_begins_with_its_number(path):
     recorder.append(recorded(1))
     recorder.close(END)
     lines = path.read_text().splitlines()
-    assert lines[:8] == [
+    assert lines[:9] == [
+        "# yaml-language-server: $schema=recording.schema.json",
         "pixel_recording: 1",
         'created: "2030-01-31T09:00:00.000Z"',
         "run: r1",
@@ -77,7 +78,7 @@ def test_an_entry_is_block_style_and_begins_with_its_number(path):
         "redaction: write-keys",
         "calls:",
     ]
-    assert lines[8:12] == [
+    assert lines[9:13] == [
         "- seq: 1",
         '  time: "2030-01-31T09:00:12.418Z"',
         "  type: track",
@@ -240,6 +241,13 @@ def test_the_steps_at_the_end_read_as_those_of_the_calls(path):
     assert KEY not in path.read_text()
     assert list(found.evidence().acted) == [each.step for each in found.hits]
     assert found.hits[1].step == other
+
+
+def test_the_title_of_a_step_without_calls_holds_no_known_key_either(path):
+    recorder = Recorder(path, HEAD, known=[KEY])
+    time = datetime(2030, 1, 31, 9, tzinfo=UTC)
+    recorder.close(replace(END, acted={f"mail.yaml [key={KEY}]": time}))
+    assert list(read_recording(path).evidence().acted) == [f"mail.yaml [key={mask(KEY)}]"]
 
 
 def test_a_seed_gives_the_run_the_same_id_each_time(path):

@@ -1,6 +1,5 @@
 """`scenario new` and `scenario update`: scenarios written from what happened."""
 
-from collections.abc import Sequence
 from difflib import unified_diff
 from pathlib import Path
 from typing import Annotated
@@ -8,10 +7,10 @@ from typing import Annotated
 import typer
 
 from pixel_emulator import files
+from pixel_emulator.cli.evidence import read_evidence
 from pixel_emulator.cli.exit_codes import Exit
 from pixel_emulator.cli.lets import Lets, read_lets
 from pixel_emulator.cli.terminal import say, show
-from pixel_emulator.cli.verify import _refuse_repeats, union
 from pixel_emulator.core.calls import Evidence
 from pixel_emulator.core.drafts.draft import draft
 from pixel_emulator.core.drafts.judged import Judged
@@ -38,7 +37,7 @@ def new(
     Several recordings count as one run. What changes from run to run is left out, and the write
     key too. Exit code: 0 drafted, 2 a mistake in a file, 3 calls may be missing in the draft.
     """
-    evidence = _evidence(recordings, allow_open=False)
+    evidence = read_evidence(recordings)
     text = draft(evidence.hits, name=name or recordings[0].stem)
     if output is None:
         show(text.rstrip("\n"))
@@ -72,7 +71,7 @@ def update(
         message = "what happened? make a recording, and give it with --recording"
         how = f"pixel-emulator run --record calls.yaml --scenario {scenario} -- COMMAND"
         raise InputError(Mistake(f"{message}: {how}"))
-    evidence = _evidence(recording, allow_open=allow_open)
+    evidence = read_evidence(recording, allow_open=allow_open)
     if gaps := _say_gaps(evidence, "nothing is accepted while calls may be missing"):
         return gaps
     old, given = files.read_text(scenario), read_lets(let)
@@ -87,6 +86,8 @@ def update(
         show(_diff(str(scenario), old, found.text))
         if not check:
             files.overwrite(scenario, found.text)
+    elif found.judged.verdict.status is Status.MET:
+        say(f"{scenario}: nothing changes, it is met")
     for mistake in found.kept:
         say(f"pixel-emulator: {mistake}")
     status = found.judged.verdict.status
@@ -96,12 +97,6 @@ def update(
     if unmet and not found.kept:
         say("pixel-emulator: it is still not met; `pixel-emulator verify` says why")
     return Exit.UNMET if unmet or (check and changed) else Exit.MET
-
-
-def _evidence(paths: Sequence[Path], *, allow_open: bool) -> Evidence:
-    found = [files.read_recording(path) for path in paths]
-    _refuse_repeats(found)
-    return union([each.evidence(allow_open=allow_open) for each in found])
 
 
 def _say_gaps(evidence: Evidence, so: str) -> Exit:

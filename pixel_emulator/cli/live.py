@@ -5,6 +5,9 @@ from threading import Event
 
 from pixel_emulator.cli.terminal import say, wants_colour
 from pixel_emulator.core.paint import paint
+from pixel_emulator.core.quoting import printable
+from pixel_emulator.core.reports.impossible import why_impossible
+from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.core.verdicts.watch import Prospect, Watch
 from pixel_emulator.journal import Journal
 from pixel_emulator.running.reloading import ScenarioFiles
@@ -32,23 +35,26 @@ def watch_live(watched: ScenarioFiles, journal: Journal, stopped: Event) -> None
             say(f"{each.title}: what its `do` says is not done here; only its calls are expected")
     part, watch, said = Part(journal), Watch(watched.scenarios), ""
     while not stopped.is_set():
-        if watched.changed():
-            say("\n".join(_reload(watched)))
+        if watched.changed() and _reload(watched):
             watch, said = Watch(watched.scenarios), ""
         evidence = part.evidence()
         count = len(evidence.hits)
-        line = _line(watch.look(evidence))
+        prospect = watch.look(evidence)
+        line = _line(prospect)
         if line != said:
             say(f"{line}, after {count} {'call' if count == 1 else 'calls'}")
+            if prospect is Prospect.IMPOSSIBLE:
+                say(f"  {printable(why_impossible(verify(watched.scenarios, evidence)))}")
             said = line
         part.wait_for_more(evidence, _RECHECK)
 
 
-def _reload(watched: ScenarioFiles) -> list[str]:
+def _reload(watched: ScenarioFiles) -> bool:
+    """Read the files again; whether there is no mistake in them."""
     mistakes = watched.reload()
-    if not mistakes:
-        return ["scenarios read again"]
-    return [*map(str, mistakes), "the scenarios stay as they last were without a mistake"]
+    kept = "the scenarios stay as they last were without a mistake"
+    say("\n".join([*map(str, mistakes), kept]) if mistakes else "scenarios read again")
+    return not mistakes
 
 
 def _line(prospect: Prospect) -> str:

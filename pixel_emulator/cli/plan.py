@@ -10,13 +10,13 @@ import typer
 
 from pixel_emulator import files
 from pixel_emulator.cli.decode import FORMATS, one_of
+from pixel_emulator.cli.evidence import read_evidence
 from pixel_emulator.cli.exit_codes import Exit
 from pixel_emulator.cli.recording import (
     STATE_FORMATS,
     AllowOpen,
     Recordings,
     plain_text,
-    read_evidence,
     say_gaps,
 )
 from pixel_emulator.cli.terminal import show

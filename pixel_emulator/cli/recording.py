@@ -1,7 +1,6 @@
 """`recording show` and `recording state`: what a recording holds, and what it means."""
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -9,10 +8,10 @@ import typer
 
 from pixel_emulator import files
 from pixel_emulator.cli.decode import FORMATS, one_of
+from pixel_emulator.cli.evidence import read_evidence
 from pixel_emulator.cli.exit_codes import Exit
 from pixel_emulator.cli.terminal import say, wants_colour, width
 from pixel_emulator.cli.terminal import show as show_text
-from pixel_emulator.cli.verify import _refuse_repeats, union
 from pixel_emulator.core import explain, json_text, yaml_text
 from pixel_emulator.core.calls import JSON, Evidence, Hit, Payload
 from pixel_emulator.core.mistakes import InputError, Location, Mistake
@@ -99,13 +98,6 @@ def plain_text(data: Payload, output: str) -> str:
     if output == "json":
         return json_text.write(data, indent=2)
     return yaml_text.write(_shallow(data, 4)).rstrip("\n")
-
-
-def read_evidence(paths: Sequence[Path], *, allow_open: bool) -> Evidence:
-    """The evidence of recordings, as of one run. Raises InputError."""
-    found = [files.read_recording(path) for path in paths]
-    _refuse_repeats(found)
-    return union([each.evidence(allow_open=allow_open) for each in found])
 
 
 def say_gaps(evidence: Evidence) -> Exit:

@@ -15,18 +15,22 @@ from pixel_emulator.core.reports.text import text
 from pixel_emulator.core.verdicts.verdict import Verdict
 
 
-def _json(verdict: Verdict) -> str:
+def _text(verdict: Verdict, recording: str) -> str:
+    return text(verdict, recording=recording)
+
+
+def _json(verdict: Verdict, _recording: str) -> str:
     return json_text.write(as_json(verdict), indent=2) + "\n"
 
 
-def _junit(verdict: Verdict) -> str:
+def _junit(verdict: Verdict, _recording: str) -> str:
     from pixel_emulator.core.reports.junit import junit  # noqa: PLC0415 - XML is slow to import
 
     return junit(verdict)
 
 
-FORMATS: dict[str, Callable[[Verdict], str]] = {"text": text, "json": _json, "junit": _junit}
-"""What `--format` may say, and how it is made."""
+FORMATS: dict[str, Callable[[Verdict, str], str]] = {"text": _text, "json": _json, "junit": _junit}
+"""What `--format` may say, and how it is made: of the verdict, and of the name of its recording."""
 
 _BY_SUFFIX = {".txt": "text", ".json": "json", ".xml": "junit"}
 
@@ -37,13 +41,18 @@ Reports = Annotated[
 """The option, as the annotation of a command's parameter."""
 
 
-def check_reports(reports: Iterable[Path] | None, others: Iterable[Path] = ()) -> None:
+def check_reports(
+    reports: Iterable[Path] | None, others: Iterable[Path] = (), *, asserts: bool = True
+) -> None:
     """Find mistakes in `--report` before anything runs: a file of `others` is not written over.
 
-    Raises InputError with all of them.
+    `asserts` says whether there is a scenario, and so a verdict. Raises InputError with all of
+    them.
     """
     taken = {each.resolve() for each in others}
     mistakes = []
+    if reports and not asserts:
+        mistakes.append(Mistake("--report writes a verdict, and so it needs a --scenario"))
     for report in reports or ():
         if report.suffix not in _BY_SUFFIX:
             allowed = ", ".join(f"`{each}`" for each in _BY_SUFFIX)
@@ -56,12 +65,16 @@ def check_reports(reports: Iterable[Path] | None, others: Iterable[Path] = ()) -
         raise InputError(*mistakes)
 
 
-def write_reports(reports: Iterable[Path] | None, verdict: Verdict) -> None:
-    """Write the verdict to each file. Raises InputError where that fails."""
+def write_reports(reports: Iterable[Path] | None, verdict: Verdict, *, recording: str = "") -> None:
+    """Write the verdict to each file. `recording` holds its calls under their numbers, if any does.
+
+    Raises InputError where a file cannot be written.
+    """
     for report in reports or ():
-        files.write_text(report, FORMATS[_BY_SUFFIX[report.suffix]](verdict))
+        files.write_text(report, FORMATS[_BY_SUFFIX[report.suffix]](verdict, recording))
 
 
-def for_terminal(verdict: Verdict, stream: TextIO | None) -> str:
+def for_terminal(verdict: Verdict, stream: TextIO | None, *, recording: str = "") -> str:
     """The report in words, as wide as the terminal, and in colour if the stream is one."""
-    return text(verdict, width=width(), colour=wants_colour(stream)).rstrip("\n")
+    colour = wants_colour(stream)
+    return text(verdict, width=width(), colour=colour, recording=recording).rstrip("\n")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pixel_emulator.child.process import BY_SIGNAL, ENDING, ChildExit, handling, run_child
+from pixel_emulator.cli.actors import check_who_acts
 from pixel_emulator.cli.display import farewell, hit_line
 from pixel_emulator.cli.exit_codes import Exit, after_command
 from pixel_emulator.cli.lets import Lets, read_lets
@@ -21,7 +22,7 @@ from pixel_emulator.cli.reports import Reports, check_reports, for_terminal, wri
 from pixel_emulator.cli.session import emulation
 from pixel_emulator.cli.terminal import say, wants_colour
 from pixel_emulator.config import Settings
-from pixel_emulator.core.mistakes import InputError, Mistake
+from pixel_emulator.core.quoting import printable
 from pixel_emulator.core.scenarios.model import Open, Run, Scenario
 from pixel_emulator.core.verdicts.verdict import EXIT_CODES, Status, Verdict
 from pixel_emulator.core.verdicts.verify import verify
@@ -29,7 +30,6 @@ from pixel_emulator.core.verdicts.watch import Watch
 from pixel_emulator.email.render import find_browser
 from pixel_emulator.journal import Journal
 from pixel_emulator.running.access import WRITE_KEY, Access
-from pixel_emulator.running.actions import missing_files
 from pixel_emulator.running.runner import Runner
 from pixel_emulator.running.waiting import Part, acted, patience, settle
 from pixel_emulator.scenario_files import load_scenarios
@@ -48,7 +48,18 @@ _REASONS = {
 
 
 @takes_settings(
-    *("record", "dialect", "source", "hosts", "keep_write_keys", "host", "offline", "http2"), port=0
+    *(
+        "record",
+        "dialect",
+        "source",
+        "hosts",
+        "keep_write_keys",
+        "host",
+        "offline",
+        "http2",
+        "lane",
+    ),
+    port=0,
 )
 def run(
     command: Annotated[
@@ -68,54 +79,31 @@ def run(
     that of the command that failed, or else 1 where a scenario is not met. Messages and the
     report go to stderr.
     """
-    check_reports(report, (*(scenario or ()), Path(settings.record)))
+    check_reports(report, (*(scenario or ()), Path(settings.record)), asserts=bool(scenario))
     scenarios = load_scenarios(scenario or (), given=read_lets(let))
     check_who_acts(scenarios, command)
     end: ChildExit | None
     with _ending_cleanly():
         with emulation(settings, scenarios) as (journal, emulator):
             access = _access(scenarios, settings, emulator, runs=bool(command))
-            if command:
-                end = run_child(command, access.environ)
-                if not end.started:
-                    say(f"pixel-emulator: exit code {end.code}: {end.reason}")
-                    return end.code
-                _settle(scenarios, journal, emulator)
-            else:
-                runner = Runner(journal, access, lambda: emulator.drain(_AT_REST))
-                ran = runner.run_all(scenarios)
+            with _telling_when_cut_short(scenarios, journal, report, settings.record):
+                if command:
+                    end = run_child(command, access.environ)
+                    if not end.started:
+                        return _not_run(end, scenarios, journal, report)
+                    _settle(scenarios, journal, emulator)
+                else:
+                    runner = Runner(journal, access, lambda: emulator.drain(_AT_REST), _tell_step)
+                    ran = runner.run_all(scenarios)
         if not command:
             verdict, end = _with_gaps(ran.verdict, journal), ran.failed
         elif scenarios:
             verdict = verify(scenarios, journal.evidence())
         else:
             return _conclude(_show_calls(journal, settings.record), end)
-        say(for_terminal(verdict, sys.stderr))
-        _say_the_rest(journal, verdict, settings.record)
-        write_reports(report, verdict)
+        _say_verdict(journal, verdict, settings.record)
+        write_reports(report, verdict, recording=settings.record)
         return _conclude(verdict.status, end)
-
-
-def check_who_acts(scenarios: Sequence[Scenario], command: Sequence[str] | None) -> None:
-    """See that somebody acts, and not both: the command, or each of the scenarios.
-
-    Raises InputError otherwise.
-    """
-    mistakes = []
-    if command and len({each.given.clock for each in scenarios if each.given.clock}) > 1:
-        mistakes.append(Mistake("the scenarios share one run, and want several clocks for it"))
-    for each in scenarios:
-        if command and each.acts:
-            both = f"{each.title} acts by itself (`do`), so it takes no command"
-            mistakes.append(Mistake(f"{both}: run it alone, or without its `do`", each.location))
-        elif not command and not each.acts:
-            none = f"{each.title} does nothing by itself: give a command behind `--`"
-            mistakes.append(Mistake(f"{none}, or write a `do` into it", each.location))
-    if not command and not scenarios:
-        mistakes.append(Mistake("give a command behind `--`, or a --scenario that has a `do`"))
-    mistakes = mistakes or list(missing_files(scenarios))
-    if mistakes:
-        raise InputError(*mistakes)
 
 
 def _access(
@@ -162,6 +150,12 @@ def _settle(scenarios: Sequence[Scenario], journal: Journal, emulator: "Emulator
         settle(Watch(scenarios), Part(journal), deadline=begun + within, quiet=quiet)
 
 
+def _tell_step(title: str) -> None:
+    """Say which step runs, to who waits for it at a terminal."""
+    if sys.stderr and sys.stderr.isatty():
+        say(f"running  {printable(title)}")
+
+
 def _with_gaps(verdict: Verdict, journal: Journal) -> Verdict:
     """The verdict with all that went wrong up to the very end."""
     gaps = dict.fromkeys((*verdict.gaps, *journal.evidence().gaps))
@@ -179,8 +173,40 @@ def _show_calls(journal: Journal, recorded: str) -> Status:
     return Status.INCOMPLETE if evidence.gaps else Status.MET
 
 
-def _say_the_rest(journal: Journal, verdict: Verdict, recorded: str) -> None:
-    """Say what is no part of the verdict."""
+def _not_run(
+    end: ChildExit, scenarios: Sequence[Scenario], journal: Journal, report: Reports
+) -> int:
+    """The exit code for a command that did not start; a report must not read as a pass."""
+    if scenarios:
+        write_reports(report, _cut_short(scenarios, journal, f"nothing was run: {end.reason}"))
+    say(f"pixel-emulator: exit code {end.code}: {end.reason}")
+    return end.code
+
+
+def _cut_short(scenarios: Sequence[Scenario], journal: Journal, why: str) -> Verdict:
+    """The verdict on a run that did not come to its end."""
+    evidence = journal.evidence()
+    return verify(scenarios, replace(evidence, gaps=(*evidence.gaps, why)))
+
+
+@contextmanager
+def _telling_when_cut_short(
+    scenarios: Sequence[Scenario], journal: Journal, report: Reports, recorded: str
+) -> Iterator[None]:
+    """On a signal, say and write what became of the scenarios until then."""
+    try:
+        yield
+    except SystemExit as leaving:
+        if scenarios:
+            verdict = _cut_short(scenarios, journal, f"the run was {_ended_by(leaving)}")
+            _say_verdict(journal, verdict, recorded)
+            write_reports(report, verdict, recording=recorded)
+        raise
+
+
+def _say_verdict(journal: Journal, verdict: Verdict, recorded: str) -> None:
+    """Say the verdict, and what is no part of it."""
+    say(for_terminal(verdict, sys.stderr, recording=recorded))
     if late := len(journal.hits) - len(verdict.hits):
         calls = "1 call" if late == 1 else f"{late} calls"
         say(f"{calls} arrived when the last scenario was over: not judged (see `quiet`)")
@@ -205,9 +231,16 @@ def _ending_cleanly() -> Iterator[None]:
     """Leave by SystemExit on a signal, so that temporary files go and the recording ends."""
 
     def leave(number: int, _frame: FrameType | None) -> None:
-        name = signal.strsignal(number)
-        say(f"pixel-emulator: exit code {BY_SIGNAL + number}: ended by signal {number} ({name})")
         raise SystemExit(BY_SIGNAL + number)
 
     with handling(ENDING, leave):
-        yield
+        try:
+            yield
+        except SystemExit as leaving:
+            say(f"pixel-emulator: exit code {leaving.code}: {_ended_by(leaving)}")
+            raise
+
+
+def _ended_by(leaving: SystemExit) -> str:
+    number = int(leaving.code or 0) - BY_SIGNAL
+    return f"ended by signal {number} ({signal.strsignal(number)})"

@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,6 +23,10 @@ from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.ready import Ready, published, running
 from pixel_emulator.running.reloading import ScenarioFiles
 
+if TYPE_CHECKING:
+    from pixel_emulator.control.server import Control
+    from pixel_emulator.proxy.emulator import Emulator
+
 _AT_REST = 1.0
 """Seconds at the end for clients to go; what those that have gone sent is read first."""
 
@@ -37,6 +41,7 @@ _AT_REST = 1.0
     "keep_write_keys",
     "offline",
     "http2",
+    "lane",
 )
 def serve(
     *,
@@ -56,7 +61,7 @@ def serve(
     With scenarios it says whenever they are met, or can no longer be, and at the end what became
     of them. Exit code: that of the verdict; 3 for a failure of the emulator.
     """
-    check_reports(report, (*(scenario or ()), Path(settings.record)))
+    check_reports(report, (*(scenario or ()), Path(settings.record)), asserts=bool(scenario))
     watched = ScenarioFiles(scenario, read_lets(let)) if scenario else None
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -64,6 +69,7 @@ def serve(
     with (
         handling([signal.SIGHUP], lambda *_: stopped.set()),
         emulation(settings, watched.scenarios if watched else ()) as (journal, emulator),
+        _control(emulator) as control,
         Display() as display,
     ):
         journal.subscribe(display.show)
@@ -76,6 +82,8 @@ def serve(
             spki=emulator.authority.spki,
             hosts=settings.hosts,
             pid=os.getpid(),
+            control=control.url,
+            token=control.token,
         )
         with published(ready):
             if json:
@@ -87,13 +95,16 @@ def serve(
                 watch_live(watched, journal, stopped)
             stopped.wait()
             emulator.drain(_AT_REST)
+    strays = emulator.sessions.strays()
+    if strays:
+        say("\n".join(strays))
     if not watched:
         say(farewell(journal, recorded=settings.record))
         return Exit.INCOMPLETE if journal.failures else Exit.MET
     verdict = verify(watched.scenarios, journal.evidence())
-    say(for_terminal(verdict, sys.stderr))
+    say(for_terminal(verdict, sys.stderr, recording=settings.record))
     say(farewell(journal, recorded=settings.record))
-    write_reports(report, verdict)
+    write_reports(report, verdict, recording=settings.record)
     return verdict.exit_code
 
 
@@ -119,9 +130,17 @@ def env(*, settings: Settings) -> int:
     )
     for warning in changes.warnings:
         say(f"pixel-emulator: {warning}")
+    api = {"PIXEL_EMULATOR_CONTROL": ready.control, "PIXEL_EMULATOR_TOKEN": ready.token}
     flags = " ".join(browser_flags(ready.proxy, ready.spki))
-    show(f"{shell_exports(changes.variables)}# for a Chromium: {flags}")
+    show(f"{shell_exports({**changes.variables, **api})}# for a Chromium: {flags}")
     return 0
+
+
+def _control(emulator: "Emulator") -> "Control":
+    with needs_mitmproxy():  # or rather its company: Starlette and uvicorn
+        from pixel_emulator.control.server import Control  # noqa: PLC0415
+
+    return Control(emulator)
 
 
 def _greeting(ready: Ready, settings: Settings) -> str:
@@ -129,5 +148,6 @@ def _greeting(ready: Ready, settings: Settings) -> str:
     return (
         f"The emulator listens on {ready.url}, as a proxy and as a server.\n"
         f'Lead a shell to it with  eval "$(pixel-emulator env --port {ready.port})"\n'
+        f"Its control API is at {ready.control}, the token there is {ready.token}\n"
         f"{recording}Stop it with Ctrl-C."
     )

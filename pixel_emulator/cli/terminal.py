@@ -27,7 +27,8 @@ def width() -> int:
 def say(text: str) -> None:
     """Print a message for people to stderr; one that nobody can read changes nothing."""
     with suppress(OSError):
-        print(text, file=sys.stderr, flush=True)  # noqa: T201 - copes with a closed stderr
+        # In one piece: what another thread says stays behind it, on a line of its own.
+        print(f"{text}\n", end="", file=sys.stderr, flush=True)  # noqa: T201 - copes with a closed stderr
 
 
 def show(text: str) -> None:

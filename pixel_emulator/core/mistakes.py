@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from pixel_emulator.core.calls import JSON, Steps, path_text
 
+_LONGEST = 100  # characters of a word whose likeness is looked for
+
 
 @dataclass(frozen=True, slots=True)
 class Location:
@@ -65,6 +67,8 @@ def likely(word: str, allowed: Iterable[str]) -> str:
     """` (did you mean "x"?)` for the nearest of `allowed`, else an empty text."""
     from difflib import get_close_matches  # noqa: PLC0415 - slow to import, and mistakes are rare
 
-    by_folded = {name.casefold(): name for name in allowed}
+    if len(word) > _LONGEST:  # difflib takes quadratic time
+        return ""
+    by_folded = {name.casefold(): name for name in allowed if len(name) <= _LONGEST}
     found = get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
     return f' (did you mean "{by_folded[found[0]]}"?)' if found else ""

@@ -17,7 +17,8 @@ from pixel_emulator.proxy.hosts import is_loopback
 from pixel_emulator.recorder import open_recorder
 
 PREFIX = "pixel_"
-_THEIRS = {"host", "port"}  # mitmproxy says these with listen_host, listen_port and mode
+# mitmproxy says the first with listen_host, listen_port and mode, and its tools show flows.
+_THEIRS = {"host", "port", "lane"}
 _OWN = {f"{PREFIX}{each.name}": each for each in settings() if each.name not in _THEIRS}
 _log = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from pixel_emulator.core.calls import Dialect, Payload
 from pixel_emulator.core.endpoint.pixel import route
 from pixel_emulator.core.problems.judgement import judge
 from pixel_emulator.core.yaml_text import shallow, write
-from pixel_emulator.proxy.addon import request_of
 from pixel_emulator.proxy.hosts import folded
+from pixel_emulator.proxy.messages import request_of
 
 
 class SegmentPixel(contentviews.Contentview):

@@ -2,72 +2,75 @@
 
 import asyncio
 import errno
-import logging
+import re
+import socket
 import tempfile
-import threading
 import warnings
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 with warnings.catch_warnings(action="ignore"):  # mitmproxy 12 imports deprecated names of others
-    from mitmproxy import connection, http, master
+    from mitmproxy import master
     from mitmproxy.addons import block, core, next_layer, proxyserver, tlsconfig
 
 from pixel_emulator.config import Settings
 from pixel_emulator.core.mistakes import InputError, Mistake
 from pixel_emulator.journal import Journal
-from pixel_emulator.proxy.addon import MITMPROXY, FailureHandler, PixelEmulator
+from pixel_emulator.proxy.addon import FailureHandler, PixelEmulator
 from pixel_emulator.proxy.authority import Authority
-from pixel_emulator.proxy.hosts import addressed, folded
-from pixel_emulator.proxy.locks import Locks
+from pixel_emulator.proxy.hosts import Hosts, addressed, folded
+from pixel_emulator.proxy.lane.addon import Lane
+from pixel_emulator.proxy.passing import HangUp, PassThrough
 from pixel_emulator.proxy.presence import Presence
+from pixel_emulator.proxy.process import kept_quiet, loop_in_a_thread, the_only
+from pixel_emulator.sessions import Sessions
 
 _ANY_ADDRESS = ("", "0.0.0.0", "::", "localhost")  # noqa: S104 - what was asked for is compared
+_PORT = re.compile(r":\d+$")
 _PATIENCE = 1.0  # seconds, at the end, for what is not cancelled by its client's leaving
-# mitmproxy keeps its options and addons in globals: a second master would take over the first.
-_THE_ONLY = threading.Lock()
 
 
 class Emulator:
     """A running emulator, as a context manager.
 
-    `port` is what it listens on, `directory` holds what it writes, until the end. Entering raises
-    InputError where it cannot listen or a host is no name, RuntimeError where another emulator
-    runs in this process.
+    `port` is what it listens on, `directory` holds what it writes, until the end. `journal` is
+    that of the default one of its `sessions`. Entering raises InputError where it cannot listen
+    or a host is no name, RuntimeError where another emulator runs in this process.
     """
 
     directory: Path
     authority: Authority
+    loop: asyncio.AbstractEventLoop
 
     def __init__(self, settings: Settings, journal: Journal) -> None:
         self.settings = settings
         self.journal = journal
         self.port = settings.port
+        self.sessions = Sessions(self, journal)
+        self._hosts = Hosts.of(settings.hosts)
         self._running = ExitStack()
 
     @property
     def url(self) -> str:
         """Its address, both as a server and as a proxy: `http://127.0.0.1:PORT`."""
-        host = folded(self.settings.host)
-        host = "127.0.0.1" if host in _ANY_ADDRESS else host
-        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+        return self._url(self.port)
 
     proxy = url
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            stack.enter_context(_the_only())
+            stack.enter_context(the_only())
             name = stack.enter_context(tempfile.TemporaryDirectory(prefix="pixel-emulator-"))
             self.directory = Path(name)
             hosts = (*self.settings.hosts, *addressed(self.settings.host))
             self.authority = Authority.create(self.directory, hosts)
-            stack.enter_context(_kept_quiet())
-            loop = stack.enter_context(_loop_in_a_thread())
-            self.port = asyncio.run_coroutine_threadsafe(self._open(stack), loop).result()
-            handler = FailureHandler(self.journal)
+            stack.enter_context(kept_quiet())
+            self.loop = stack.enter_context(loop_in_a_thread())
+            self.port = asyncio.run_coroutine_threadsafe(self._open(stack), self.loop).result()
+            handler = FailureHandler(self.sessions)
             handler.install()
             stack.callback(handler.uninstall)
             self._running = stack.pop_all()
@@ -95,9 +98,42 @@ class Emulator:
             return False
         return True
 
+    def emulates(self, host: str) -> bool:
+        """Whether this is an emulated host, perhaps with a port."""
+        return self._hosts.match(_PORT.sub("", host)) is not None
+
+    def listen(self, take: Callable[[int], bool]) -> str:
+        """Open a port for a session, which `take` accepts; returns its URL.
+
+        Raises InputError where that fails. Not to be called from the emulator's own thread.
+        """
+        try:
+            with ExitStack() as refused:
+                while not take((own := self._lean.bind()).getsockname()[1]):
+                    refused.enter_context(own)  # else the next one would have the same port
+            port: int = own.getsockname()[1]
+            asyncio.run_coroutine_threadsafe(self._lean.listen(own), self.loop).result()
+        except OSError as error:
+            raise InputError(Mistake(f"a session gets no port: {error}")) from error
+        return self._url(port)
+
+    def hang_up(self, port: int) -> None:
+        """Stop listening on the port of a session; who is connected stays."""
+        with suppress(RuntimeError):  # of a loop that has ended
+            self.loop.call_soon_threadsafe(self._lean.hang_up, port)
+
+    def shut_off(self, port: int) -> None:
+        """Lead nobody to this port of the machine."""
+        self._lean.locks.closed_ports.add(port)
+
+    def _url(self, port: int) -> str:
+        host = folded(self.settings.host)
+        host = "127.0.0.1" if host in _ANY_ADDRESS else host
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
     async def _open(self, stack: ExitStack) -> int:
         """Start to listen; returns the port."""
-        self._lean = lean = LeanMaster(self.settings, self.journal, self.directory)
+        self._lean = lean = LeanMaster(self.settings, self.journal, self.directory, self.sessions)
         loop = asyncio.get_running_loop()
         stack.callback(lambda: asyncio.run_coroutine_threadsafe(lean.close(), loop).result())
         try:
@@ -109,14 +145,19 @@ class Emulator:
 class LeanMaster(master.Master):
     """A mitmproxy with five of its 36 addons, which cost every request, and ours before them."""
 
-    def __init__(self, settings: Settings, journal: Journal, directory: Path) -> None:
+    def __init__(
+        self, settings: Settings, journal: Journal, directory: Path, sessions: Sessions
+    ) -> None:
         super().__init__(None)
         self._legacy_log_events.uninstall()  # it would take every record of this process
-        emulator = PixelEmulator(settings, journal)
+        emulator = PixelEmulator(settings, journal, sessions)
+        self.locks = emulator.locks
         self.presence = Presence()
         self._proxyserver = proxyserver.Proxyserver()
+        self._listening: dict[int, asyncio.Server] = {}  # by port, beside the main one
         self.addons.add(
             emulator,
+            *([Lane(emulator)] if settings.lane else []),
             self.presence,
             PassThrough(emulator.locks),
             HangUp(self._proxyserver),
@@ -142,10 +183,39 @@ class LeanMaster(master.Master):
             if server.last_exception:
                 raise server.last_exception
         await self.running()
-        return self._proxyserver.listen_addrs()[0][1]
+        self._address = self._proxyserver.listen_addrs()[0]
+        self.locks.own_ports.add(self._address[1])
+        return self._address[1]
+
+    def bind(self) -> socket.socket:
+        """A free port at the same address as the main one; nobody can come to it yet."""
+        host = self._address[0]
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        # asyncio sends without delay (TCP_NODELAY) only where the protocol is named.
+        bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        try:
+            bound.bind((host, 0))
+        except OSError:
+            bound.close()
+            raise
+        return bound
+
+    async def listen(self, bound: socket.socket) -> None:
+        """Serve a port as the main one is served."""
+        port = bound.getsockname()[1]
+        (main,) = self._proxyserver.servers
+        self._listening[port] = await asyncio.start_server(main.handle_stream, sock=bound)
+        self.locks.own_ports.add(port)
+
+    def hang_up(self, port: int) -> None:
+        """Serve such a port no longer."""
+        if server := self._listening.pop(port, None):
+            server.close()
 
     async def close(self) -> None:
         """Stop listening and hang up, which `Master.run` forgets."""
+        for port in tuple(self._listening):
+            self.hang_up(port)
         await self._proxyserver.servers.update([])
         await self.done()
         for client in self._proxyserver.connections.values():
@@ -153,81 +223,6 @@ class LeanMaster(master.Master):
                 end.handler.cancel()  # as mitmproxy does with an idle client
         if rest := asyncio.all_tasks() - {asyncio.current_task()}:
             await asyncio.wait(rest, timeout=_PATIENCE)
-
-
-class PassThrough:
-    """Hands on what other hosts say as it comes: nothing is kept, and nothing waits for its end."""
-
-    name = "pixel_emulator_pass_through"
-
-    def __init__(self, locks: Locks) -> None:
-        self._locks = locks
-
-    def requestheaders(self, flow: http.HTTPFlow) -> None:
-        if not self._locks.host_of(flow):
-            flow.request.stream = True
-
-    def responseheaders(self, flow: http.HTTPFlow) -> None:
-        if flow.response and flow.response.status_code != 101 and not self._locks.host_of(flow):
-            flow.response.stream = True
-
-
-class HangUp:
-    """Closes what mitmproxy leaves open where a client and its server end in the same moment."""
-
-    name = "pixel_emulator_hang_up"
-
-    def __init__(self, servers: proxyserver.Proxyserver) -> None:
-        self._servers = servers
-
-    def client_disconnected(self, client: connection.Client) -> None:
-        handler = self._servers.connections.get(client.id)
-        for end in handler.transports.values() if handler else ():
-            if end.writer:
-                end.writer.close()
-
-
-@contextmanager
-def _the_only() -> Iterator[None]:
-    if not _THE_ONLY.acquire(blocking=False):
-        raise RuntimeError("an emulator is running in this process: stop it, or share it")
-    try:
-        yield
-    finally:
-        _THE_ONLY.release()
-
-
-@contextmanager
-def _kept_quiet() -> Iterator[None]:
-    """Keep mitmproxy's log from the handlers of this process, and from stderr."""
-    silence, level, propagate = logging.NullHandler(), MITMPROXY.level, MITMPROXY.propagate
-    MITMPROXY.addHandler(silence)
-    MITMPROXY.setLevel(logging.ERROR)
-    MITMPROXY.propagate = False
-    try:
-        yield
-    finally:
-        MITMPROXY.removeHandler(silence)
-        MITMPROXY.setLevel(level)
-        MITMPROXY.propagate = propagate
-
-
-@contextmanager
-def _loop_in_a_thread() -> Iterator[asyncio.AbstractEventLoop]:
-    runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
-    loop = runner.get_loop()
-
-    def live() -> None:
-        with runner:  # at its end it cancels what still runs
-            loop.run_forever()
-
-    thread = threading.Thread(target=live, name="pixel-emulator", daemon=True)
-    thread.start()
-    try:
-        yield loop
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
 
 
 def _cannot_listen(settings: Settings, error: Exception) -> Mistake:

@@ -16,6 +16,7 @@ from pixel_emulator.proxy.hosts import (
     is_off_limits,
     leads_here,
 )
+from pixel_emulator.proxy.journals import Alone, Journals
 
 # The modes in which clients know of the proxy, and may also speak to it directly.
 _EXPLICIT = (mode_specs.RegularMode, mode_specs.UpstreamMode)
@@ -35,10 +36,14 @@ class Locks:
 
     name = "pixel_emulator_locks"
 
-    def __init__(self, settings: Settings, journal: Journal) -> None:
+    def __init__(
+        self, settings: Settings, journal: Journal, journals: Journals | None = None
+    ) -> None:
+        self.own_ports: set[int] = set()  # those of sessions, beside the one a client came to
+        self.closed_ports: set[int] = set()  # of this machine, and nobody is led there
         self._hosts = Hosts.of(settings.hosts)
         self._settings = settings
-        self._journal = journal
+        self._journals = journals or Alone(journal)
         self._ending: set[str] = set()  # the ids of clients whose requests all mean us
 
     def host_of(self, flow: http.HTTPFlow) -> str | None:
@@ -46,7 +51,7 @@ class Locks:
         request, client = flow.request, flow.client_conn
         return (
             self._hosts.match(client.sni, request.host, request.pretty_host)
-            or _own_name(client, request.host, request.port)
+            or self._own_name(client, request.host, request.port)
             or (folded(request.pretty_host) or None if client.id in self._ending else None)
         )
 
@@ -55,21 +60,28 @@ class Locks:
         client, address = opening.client, opening.server.address
         if address is None:  # no tunnel: TLS with the port itself
             address = (client.sni or client.sockname[0], client.sockname[1])
-        return self._hosts.match(client.sni, address[0]) or _own_name(client, *address[:2])
+        return self._hosts.match(client.sni, address[0]) or self._own_name(client, *address[:2])
 
     async def http_connect(self, flow: http.HTTPFlow) -> None:
         """Open a tunnel without opening a connection, or refuse in words that a client shows."""
         host, port, client = flow.request.host, flow.request.port, flow.client_conn
-        self._ending.discard(client.id)
-        if self._hosts.match(host) or _own_name(client, host, port):
-            self._ending.add(client.id)
-        elif refusal := await self._refusal(host, port, client):
+        if not self.end_tunnel(client, host, port) and (
+            refusal := await self._refusal(host, port, client)
+        ):
             flow.response = http.Response.make(502, f"{refusal}\n", {"content-type": "text/plain"})
             return
         now = time.time()
         flow.response = http.Response(
             b"HTTP/1.1", 200, b"Connection established", http.Headers(), b"", None, now, now
         )
+
+    def end_tunnel(self, client: connection.Client, host: str, port: int) -> bool:
+        """Whether a tunnel that a client asks for ends here: then all it says there means us."""
+        self._ending.discard(client.id)
+        ours = bool(self._hosts.match(host) or self._own_name(client, host, port))
+        if ours:
+            self._ending.add(client.id)
+        return ours
 
     def next_layer(self, data: layer.NextLayer) -> None:
         """Tunnel byte for byte what is not TLS, unless it is HTTP that means an emulated host."""
@@ -131,25 +143,27 @@ class Locks:
         if self._settings.offline:
             reason: str | None = "it is not emulated, and --offline refuses all other hosts"
         else:
-            reasons = (self._objection(each, port, client) for each in await addresses(host))
+            meant = (*await addresses(host), host)  # resolving may fail now, and not later
+            reasons = (self._objection(each, port, client) for each in meant)
             reason = next(filter(None, reasons), None)
         if reason is None:
             return None
-        self._journal.refused(folded(host))
+        self._journals.of(client).refused(folded(host))
         return f"pixel_emulator refuses to connect to {host}: {reason}."
 
     def _objection(self, address: str, port: int, client: connection.Client) -> str | None:
         if is_off_limits(address):
             return f"{address} is link-local or a cloud's metadata service"
-        if _own_name(client, address, port):
+        own = self._own_name(client, address, port)
+        if own or (port in self.closed_ports and leads_here(address)):
             return f"{address}:{port} is pixel_emulator itself"
         if leads_here(address) and not is_loopback(self._settings.host):
             return f"{address} is this machine, and we listen to others (host is not loopback)"
         return None
 
-
-def _own_name(client: connection.Client, host: str, port: int) -> str | None:
-    """The host, folded, if together with the port it means the address that we listen on."""
-    own = leads_here(host) or folded(host) == client.sockname[0]
-    explicit = isinstance(client.proxy_mode, _EXPLICIT)
-    return folded(host) if own and explicit and port == client.sockname[1] else None
+    def _own_name(self, client: connection.Client, host: str, port: int) -> str | None:
+        """The host, folded, if together with the port it means an address that we listen on."""
+        own = leads_here(host) or folded(host) == client.sockname[0]
+        explicit = isinstance(client.proxy_mode, _EXPLICIT)
+        ours = port == client.sockname[1] or port in self.own_ports
+        return folded(host) if own and explicit and ours else None

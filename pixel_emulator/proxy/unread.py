@@ -4,7 +4,8 @@ from mitmproxy import connection, http
 from mitmproxy.proxy import layer, layers
 from mitmproxy.proxy.layers.http._http1 import Http1Server
 
-from pixel_emulator.journal import Journal
+from pixel_emulator.proxy.journals import Journals
+from pixel_emulator.proxy.lane.layer import LaneLayer
 from pixel_emulator.proxy.locks import Locks
 
 
@@ -17,9 +18,9 @@ class Unread:
 
     name = "pixel_emulator_unread"
 
-    def __init__(self, locks: Locks, journal: Journal) -> None:
+    def __init__(self, locks: Locks, journals: Journals) -> None:
         self._locks = locks
-        self._journal = journal
+        self._journals = journals
         self._layers: dict[str, layer.NextLayer] = {}  # the innermost one of each client
         self._heads: dict[str, http.Request] = {}  # the last one of each client that had a hook
         self._begun: dict[str, http.HTTPFlow] = {}  # of ours, until their end is read
@@ -27,6 +28,8 @@ class Unread:
     def next_layer(self, data: layer.NextLayer) -> None:
         if data.context.client.transport_protocol == "tcp":
             self._layers[data.context.client.id] = data
+            if data.context.server.address is None:
+                self._journals.said(data.context.client, data.data_client())
 
     def http_connect(self, flow: http.HTTPFlow) -> None:
         self._heads[flow.client_conn.id] = flow.request
@@ -50,6 +53,7 @@ class Unread:
         host = self._locks.tls_host_of(data.context) if data else None
         if data and host and _holds_more(data, head):
             self._count(client, host)
+        self._journals.disconnected(client)
 
     def end(self) -> None:
         """Count what is unread now; from here on it is us who hang up."""
@@ -60,16 +64,24 @@ class Unread:
             self.client_disconnected(data.context.client)
 
     def _count(self, client: connection.Client, host: str | None) -> None:
-        self._journal.unread(host or "" if client.tls_established else "")
+        journal = self._journals.of(client)
+        journal.unread(host or "" if client.tls_established else "")
 
 
 def _holds_more(data: layer.NextLayer, head: http.Request | None) -> bool:
     """Whether a client sent more than the requests up to the one with this head."""
-    if data.layer is None:
+    inner = data.layer
+    if inner is None:
         return bool(data.data_client())
-    if not isinstance(data.layer, layers.HttpLayer):
-        return isinstance(data.layer, layers.TCPLayer)  # TLS layers have hooks of their own
-    server = data.layer.connections.get(data.context.client)
+    if isinstance(inner, layers.ClientTLSLayer):  # TLS with the port itself
+        inner = inner.child_layer
+    if isinstance(inner, LaneLayer):
+        if inner.child is None:
+            return bool(inner.unread.strip())
+        inner = inner.child
+    if not isinstance(inner, layers.HttpLayer):
+        return isinstance(inner, layers.TCPLayer)  # TLS layers have hooks of their own
+    server = inner.connections.get(data.context.client)
     if not isinstance(server, Http1Server):
         return False
     if bytes(server.buf).strip():

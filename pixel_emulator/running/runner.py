@@ -27,8 +27,8 @@ class Ran:
 
 @dataclass(frozen=True, slots=True)
 class _Tried:
-    """A step that was tried: whether the next one may be, seconds from the end of what it did
-    until that was known, and the action that failed."""
+    """A step that was tried: whether the next one may be, how many seconds it took until that was
+    known, and the action that failed."""
 
     passed: bool
     seconds: float
@@ -51,13 +51,21 @@ class Runner:
     """Runs scenarios against one journal, each with the calls that arrive while it runs.
 
     `drain` waits until what clients have sent so far is in the journal; False if some of them
-    stay. To be used from the main thread, where commands run.
+    stay. `tell` hears the title of each step that begins. To be used from the main thread, where
+    commands run.
     """
 
-    def __init__(self, journal: Journal, access: Access, drain: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        access: Access,
+        drain: Callable[[], bool],
+        tell: Callable[[str], object] = lambda _title: None,
+    ) -> None:
         self._journal = journal
         self._access = access
         self._drain = drain
+        self._tell = tell
         self._part = Part(journal)
 
     def run_all(self, scenarios: Sequence[Scenario]) -> Ran:
@@ -87,6 +95,8 @@ class Runner:
     def _try(self, scenario: Scenario, number: int) -> _Tried:
         step = scenario.steps[number - 1]
         title = scenario.step_title(step)
+        started = time.monotonic()
+        self._tell(title)
         self._journal.begin_step(title)
         failure = perform(step, folder_of(scenario), self._access)
         begun = acted(self._journal, [title], self._drain)
@@ -96,7 +106,7 @@ class Runner:
             deadline=begun + within(step),
             quiet=quiet(step),
         )
-        return _Tried(met, time.monotonic() - begun, failure)
+        return _Tried(met, time.monotonic() - started, failure)
 
 
 def _with_live(verdict: Verdict, tried: Sequence[_Tried]) -> Verdict:

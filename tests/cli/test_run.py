@@ -183,10 +183,34 @@ def test_stderr_says_that_the_code_is_the_commands(runs, code, expected, said):
     assert said in done.stderr
 
 
-def test_a_command_that_is_not_found_gives_127(runs):
-    done = runs(OPENED, ["no-such-command-at-all"])
+@pytest.mark.parametrize("scenario", [OPENED, None])
+def test_a_command_that_is_not_found_gives_127(runs, scenario):
+    done = runs(scenario, ["no-such-command-at-all"])
     assert done.returncode == 127
-    assert "exit code 127: no-such-command-at-all: command not found" in done.stderr
+    assert done.stderr == (
+        "pixel-emulator: exit code 127: no-such-command-at-all: command not found\n"
+    )
+
+
+def test_a_command_that_is_not_found_leaves_a_report_that_is_no_pass(runs, tmp_path):
+    done = runs(OPENED, ["no-such-command-at-all"], "--report", "out.xml")
+    assert done.returncode == 127
+    report = (tmp_path / "out.xml").read_text()
+    assert "nothing was run: no-such-command-at-all: command not found" in report
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o755])
+def test_scenarios_that_a_shell_made_of_a_star_are_no_command(runs, tmp_path, mode):
+    (tmp_path / "second.yaml").write_text(OPENED)
+    (tmp_path / "second.yaml").chmod(mode)
+    done = runs(OPENED, ["./second.yaml"])
+    hint = "./second.yaml is no command: write --scenario before each scenario"
+    assert (done.returncode == 2, hint in done.stderr) == (mode == 0o644,) * 2
+
+
+def test_a_report_without_a_scenario_is_a_mistake(run_cli, tmp_path):
+    code, _, err = run_cli("run", "--report", tmp_path / "out.xml", "--", "true")
+    assert (code, "needs a --scenario" in err) == (2, True)
 
 
 @needs_curl
@@ -390,7 +414,12 @@ def test_who_acts_is_settled_before_anything_starts(acts, text, command, words):
     done = acts(text, *command)
     assert done.returncode == 2
     assert words in done.stderr
-    assert "scenario.yaml:" in done.stderr
+    assert done.stderr.count("scenario.yaml:") == 1
+
+
+def test_who_acts_is_said_once_for_all_cases(acts):
+    done = acts(f"name: n is ${{n}}\nlet: [n]\ncases: [{{n: 1}}, {{n: 2}}]\n{OPENED}")
+    assert done.stderr.count("this scenario does nothing by itself") == 1
 
 
 def test_without_a_command_and_without_a_scenario_there_is_nothing_to_run(run_cli):
@@ -495,6 +524,29 @@ def test_ctrl_c_in_a_step_ends_the_step_and_the_run(temporary, tmp_path):
 
 
 @needs_curl
+def test_what_is_known_at_a_signal_is_said_and_written(temporary, tmp_path):
+    os.mkfifo(tmp_path / "go")
+    (tmp_path / "scenario.yaml").write_text(
+        f"steps:\n  - name: opening\n    {SEND}    expect: [{{track: Email Opened}}]\n"
+        "  - {name: hanging, do: {run: echo > go; exec sleep 600}, expect: [{track: Closed}]}\n"
+    )
+    with subprocess.Popen(
+        program("--scenario", "scenario.yaml", "--report", "out.xml"),
+        cwd=tmp_path,
+        env=os.environ | {"TMPDIR": str(temporary)},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        (tmp_path / "go").read_text()
+        process.terminate()
+        _, messages = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert "PASS  opening" in messages
+    assert messages.endswith("exit code 143: ended by signal 15 (Terminated)\n")
+    assert "the run was ended by signal 15 (Terminated)" in (tmp_path / "out.xml").read_text()
+
+
 def test_killed_in_a_step_it_leaves_the_marked_calls(temporary, tmp_path, run_cli):
     (tmp_path / "do.sh").write_text(f"{shlex.join(get(GOOD))}; echo > went; exec sleep 600\n")
     os.mkfifo(tmp_path / "went")

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from pixel_emulator.core.calls import CallType
@@ -17,7 +18,7 @@ from pixel_emulator.core.mistakes import InputError
 from pixel_emulator.files import read_recording
 from pixel_emulator.ready import running
 from tests.programs import needs_curl
-from tests.wire import ask, connect, get, secured, tunnel
+from tests.wire import ask, connect, get, read, secured, tunnel
 
 PAYLOAD = {"writeKey": "wk_test_0000000000000000", "userId": "user_1", "event": "Email Opened"}
 PIXEL = encode(CallType.TRACK, dict(PAYLOAD))
@@ -76,11 +77,47 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
 def test_the_ready_line_says_where_and_what_to_trust(serve):
     served = serve()
     ready = served.ready
-    assert set(ready) == {"proxy", "url", "port", "ca", "bundle", "spki", "pid"}
+    known = {"proxy", "url", "port", "ca", "bundle", "spki", "pid", "control", "token"}
+    assert set(ready) == known
     assert ready["proxy"] == ready["url"] == f"http://127.0.0.1:{ready['port']}"
     assert ready["pid"] == served.process.pid
     assert "BEGIN CERTIFICATE" in Path(ready["ca"]).read_text()
     assert Path(ready["ca"]).read_text().strip() in Path(ready["bundle"]).read_text()
+
+
+def test_the_ready_line_leads_to_the_control_api(serve):
+    served = serve()
+    served.hit()
+    known = {"authorization": f"Bearer {served.ready['token']}"}
+    with httpx.Client(base_url=served.ready["control"], trust_env=False) as client:
+        assert client.get("/emulator").status_code == 401
+        told = client.get("/emulator", headers=known).json()
+        assert (told["pid"], told["proxy"]) == (served.process.pid, served.ready["proxy"])
+        page = client.get("/sessions/default/requests", headers=known).json()
+        assert [each["outcome"] for each in page["entries"]] == ["delivered"]
+
+
+def test_requests_for_closed_sessions_are_told_of_at_the_end(serve):
+    served = serve()
+    served.hit(f"/s/mispelt{TARGET}")
+    code, _, err = served.end()
+    assert code == 0
+    assert '1 request for session "mispelt", which was never opened: not recorded' in err
+    assert "0 calls" in err
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_it_ends_while_somebody_waits_at_the_control_api(serve, waits):
+    served = serve()
+    port = int(served.ready["control"].rpartition(":")[2])
+    with connect(port) as client:
+        path = "/sessions/default/wait?cursor=0&timeout=600" if waits else "/health"
+        extra = f"Authorization: Bearer {served.ready['token']}\r\nContent-Length: 0\r\n"
+        method = "POST" if waits else "GET"
+        client.sendall(get(path, f"127.0.0.1:{port}", method=method, extra=extra))
+        if not waits:
+            assert read(client).status == 200
+        assert served.end()[:2] == (0, "")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
@@ -194,6 +231,8 @@ def test_env_prints_the_flags_of_a_browser(serve, tmp_path, monkeypatch, run_cli
     code, out, _ = run_cli("env", "--port", served.port)
     assert code == 0
     assert f"--ignore-certificate-errors-spki-list={served.ready['spki']}" in out
+    assert f"export PIXEL_EMULATOR_CONTROL={served.ready['control']}" in out
+    assert f"export PIXEL_EMULATOR_TOKEN={served.ready['token']}" in out
 
 
 def test_env_without_an_emulator_says_how_to_start_one(tmp_path, monkeypatch):
@@ -265,6 +304,7 @@ def test_it_says_when_scenarios_are_met_and_when_they_can_no_longer_be(watch):
     served.until("scenarios: met, after 1 call")
     served.hit()
     served.until("scenarios: can no longer be met, after 2 calls")
+    served.until("scenario.yaml:1 track: Email Opened: wanted 1, got 2: sent twice")
     code, _, err = served.end()
     assert code == 1
     assert "FAIL" in err
@@ -307,7 +347,7 @@ def test_with_a_mistake_the_last_good_file_stays_in_force(watch, tmp_path):
     said = served.until("stay as they last were without a mistake")
     assert "scenario.yaml:2" in said
     served.hit()
-    served.until("scenarios: met, after 1 call")
+    assert "not yet met" not in served.until("scenarios: met, after 1 call")
     assert served.end()[0] == 0
 
 

@@ -117,6 +117,30 @@ def test_a_recording_given_twice_would_count_twice(run_cli, record, scenario, tm
         assert "holds the same run as" in err
 
 
+def test_the_same_file_twice_is_the_same_run(run_cli, record, scenario, monkeypatch):
+    record("a.yaml", "E")
+    monkeypatch.chdir(scenario("expect:\n  - track: E\n    times: 2\n").parent)
+    code, _, err = run_cli("verify", "scenario.yaml", "a.yaml", "a.yaml")
+    assert (code, err.count("holds the same run as a.yaml")) == (2, 1)
+
+
+def test_a_report_says_which_recording_shows_its_calls(run_cli, record, scenario, tmp_path):
+    wanted, calls = scenario(OPENED), record("a.yaml", "Email Closed")
+    report = tmp_path / "out.txt"
+    code, out, _ = run_cli("verify", wanted, calls, "--report", report)
+    assert code == 1
+    for text in (out, report.read_text()):
+        assert f"pixel-emulator recording show {calls} 1" in text
+        assert f"scenario update {wanted} --recording {calls} --only 2" in text
+
+
+def test_calls_of_several_recordings_have_numbers_of_their_own(run_cli, record, scenario):
+    calls = [record(f"{n}.yaml", "Email Closed", minute=n) for n in range(2)]
+    _, out, _ = run_cli("verify", scenario(OPENED), *calls)
+    assert "recording show" not in out
+    assert "--recording RECORDING" in out
+
+
 def test_a_message_id_is_seen_across_recordings(run_cli, record, scenario):
     calls = [record(f"{n}.yaml", {"event": "E", "messageId": "m1"}, minute=n) for n in range(2)]
     assert run_cli("verify", scenario("expect:\n  - track: E\n"), *calls)[0] == 0
@@ -255,3 +279,19 @@ def test_calls_of_one_recording_keep_their_order_whatever_their_times(run_cli, r
     second.write_text(back)
     assert text != back
     assert run_cli("verify", wanted, first, second)[0] == 0
+
+
+def test_a_recording_is_a_scenario_read_literally(run_cli, record):
+    golden = record("golden.yaml", "Email Opened", "$5 ${off}")
+    again = record("again.yaml", "$5 ${off}", "Email Opened")
+    other = record("other.yaml", "Email Opened", "$6 ${off}")
+    assert run_cli("verify", "--scenario", golden, golden)[0] == 0
+    assert run_cli("verify", "--scenario", golden, again)[0] == 0
+    code, out, _ = run_cli("verify", "--scenario", golden, other)
+    assert (code, "track: $5 ${off}   wanted 1, got 0" in out) == (1, True)
+
+
+def test_a_recording_that_may_lack_calls_is_no_scenario(run_cli, record):
+    golden = record("golden.yaml", "Email Opened", closed=False)
+    code, _, err = run_cli("verify", "--scenario", golden, record("again.yaml", "Email Opened"))
+    assert (code, "is no scenario" in " ".join(err.split())) == (2, True)

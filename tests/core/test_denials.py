@@ -33,6 +33,8 @@ DENIALS = [
     ("contains: $email", {"properties": {"a": [{"b": MAIL}]}}, ["properties.a[0].b"]),
     ("contains: $email", {"properties": {MAIL: 1}}, [f'properties["{MAIL}"]']),
     ("contains: ada", {"properties": {"to": MAIL}}, ["properties.to"]),
+    ("contains: $now", {"properties": {"at": "2030-01-31T09:00:12Z"}}, ["properties.at"]),
+    ("contains: $now", {"properties": {"at": "2030-01-31T12:00:12Z"}}, []),
     ("contains: $/^ada@/", {"properties": {"to": MAIL}}, ["properties.to"]),
     ("contains: {$gt: 100}", {"properties": {"n": 101, "m": 1}}, ["properties.n"]),
     ("{contains: $email, in: traits}", {"properties": {"to": MAIL}}, []),

@@ -155,3 +155,7 @@ def test_the_marks_of_steps_become_steps(marks, expected):
     arrows = [mark.replace(">", ARROW) for mark in marks]
     names = [(name and name.replace(">", ARROW), calls) for name, calls in expected]
     assert steps(*marked(*arrows)) == names
+
+
+def test_one_step_without_a_name_is_no_step():
+    assert "steps:" not in draft(marked(f"f {ARROW} 1", f"f {ARROW} 1"))

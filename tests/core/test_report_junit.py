@@ -130,3 +130,16 @@ def test_a_file_is_a_class(file, name):
     moved = replace(result, scenario=replace(result.scenario, location=Location(file)))
     (case,) = parsed(replace(made, scenarios=(moved,))).iter("testcase")
     assert case.get("classname") == name
+
+
+def test_an_error_says_why_calls_may_be_missing():
+    found = verdict_on("expect: [{track: A}]", hit(1, "track", {"event": "A", "userId": "u"}))
+    (error,) = parsed(replace(found, gaps=("torn", "edited"))).iter("error")
+    words = "calls may be missing, so nothing can pass: torn (and 1 more)"
+    assert error.get("message") == words
+
+
+def test_a_failure_names_the_call_that_nobody_expected():
+    hits = [hit(n, "track", {"event": event, "userId": "u"}) for n, event in enumerate("ABC", 1)]
+    (failure,) = parsed(verdict_on("expect: [{track: A}]", *hits)).iter("failure")
+    assert failure.get("message") == '2 calls that no expectation matches: #2 track "B"'

@@ -102,7 +102,11 @@ PLACES = [
     ),
     ("plan: $a\nexpect: []", lambda s: s.plan_files, {1: "one.eml"}),
     ("state: {$a: {traits: {x: $a}}}", lambda s: s.state["one.eml"], {"traits": {"x": "one.eml"}}),
-    ("given: {profiles: {u: $a}}\nexpect: []", lambda s: s.given.profiles, {"u": "one.eml"}),
+    (
+        "given: {profiles: {u: {traits: {plan: $a}}}}\nexpect: []",
+        lambda s: s.given.profiles,
+        {"u": {"traits": {"plan": "one.eml"}}},
+    ),
     ("deny: [{contains: $a}]", lambda s: s.denials[0].contains, "one.eml"),
     ("expect: [{page: $a}]", lambda s: s.expectations[0].line, "page: one.eml"),
     ("steps: [{name: $a, expect: []}]", lambda s: s.steps[0].name, "one.eml"),
@@ -124,7 +128,7 @@ def test_a_variable_with_a_value_may_stand_nearly_everywhere(text, look, value):
         "do: {open: $a}\nexpect: []",
         "do: {send: {page: , properties: {x: $a}}}\nexpect: []",
         "plan: $a\nexpect: []",
-        "given: {profiles: {u: $a}}\nexpect: []",
+        "given: {profiles: {u: {traits: {plan: $a}}}}\nexpect: []",
         "expect: [{page: , id: $a}]",
     ],
 )

@@ -260,3 +260,15 @@ def test_more_ways_than_anybody_can_look_at_are_undecided():
     wanted = Expectation(patterns=(Pattern(fields={"event": _Endless()}),), times=Times())
     verdict = verify([Scenario(steps=(Step(expectations=(wanted,)),))], evidence(*calls("A")))
     assert verdict.status is Status.UNDECIDED
+
+
+def test_a_search_that_is_given_up_leaves_variables_without_a_value():
+    """To follow one way to its end may take a minute where each of many calls may be anybody's."""
+    wanted = tuple(
+        Expectation(patterns=(Pattern(type=CallType.TRACK, fields={"userId": Variable(f"x{n}")}),))
+        for n in range(100)
+    )
+    hits = [hit(n, "track", {"event": "E", "userId": f"u{n}"}) for n in range(1, 101)]
+    verdict = verify([Scenario(steps=(Step(expectations=wanted),))], evidence(*hits), budget=0)
+    assert verdict.status is Status.UNDECIDED
+    assert 0 < len(verdict.scenarios[0].bound) < 50

@@ -106,6 +106,12 @@ def test_lines_are_found_again_after_each_change():
     assert found.text == "expect:\n  - track: E1\n    times: 2\n  - track: E2\n  - track: E4\n"
 
 
+def test_when_the_only_line_is_taken_out_nothing_else_changes():
+    text = "expect:\n  - track: E1\n  - track: E2\n"
+    happened = evidence(hit(1, "track", {"event": "E3", "userId": "u"}))
+    assert updated(text, happened, only={2}).text == "expect:\n  - track: E2\n"
+
+
 def test_a_line_without_an_expectation_is_refused():
     with pytest.raises(InputError, match=r"scenario.yaml:1: no expectation stands here; .* line 2"):
         updated("expect:\n  - page:\n", evidence(), only={1})

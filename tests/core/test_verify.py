@@ -580,3 +580,99 @@ def test_what_a_tracking_plan_objects_to_is_unmet():
     verdict = verify([replace(scenario, plans={1: plan})], evidence(track(1, "A")))
     assert verdict.exit_code == 1
     assert [found.seq for found, _ in verdict.scenarios[0].violations] == [1]
+
+
+# A want, what was sent at 09:00:12.418, and whether it matches.
+TIMED = [
+    ("$now", "2030-01-31T09:00:12.418Z", True),
+    ("$now", "2030-01-31T10:01:12.418+01:00", True),
+    ("$now", "2030-01-31T09:01:12.419Z", False),
+    ("$now", "2030-01-31T08:59:12.417Z", False),
+    ("$now", "2029-01-31T09:00:12.418Z", False),
+    ("$now", "2030-01-31T09:00:12.418", False),
+    ("{$not: $now}", "2029-01-31T09:00:12.418Z", True),
+    ("{$not: $now}", "2030-01-31T09:00:12.418Z", False),
+    ("{$in: [$absent, $now]}", "2030-01-31T09:00:12.418Z", True),
+    ("$stamp", "2030-01-31T09:00:12.418Z", True),
+    ("$stamp", "2029-01-31T09:00:12.418Z", False),
+    ("$typed", "2030-01-31T09:00:12.418Z", True),
+    ("$typed", "2029-01-31T09:00:12.418Z", False),
+]
+
+
+@pytest.mark.parametrize(("want", "sent", "is_near"), TIMED)
+def test_now_is_the_time_of_the_call_give_or_take_a_minute(want, sent, is_near):
+    names = "define: {stamp: {$all: [$now]}}\nlet: {typed: $now, other: }"
+    text = f"{names}\nexpect: [{{track: A, userId: $other, properties: {{at: {want}, a: $typed}}}}]"
+    at = {"at": sent, "a": sent if want == "$typed" else "2030-01-31T09:00:00Z"}
+    assert (judge(text, track(1, "A", properties=at)).status is Status.MET) is is_near
+
+
+def test_now_is_each_calls_own_time():
+    text = "expect: [{track: A, times: 2, timestamp: $now}]"
+    late = track(2, "A", at=120_000, timestamp="2030-01-31T09:02:12Z")
+    assert judge(text, track(1, "A", timestamp="2030-01-31T09:00:12Z"), late).exit_code == 0
+    assert judge(text, track(1, "A", timestamp="2030-01-31T09:02:12Z"), late).exit_code == 1
+
+
+def test_the_report_says_how_far_from_the_call_a_time_is():
+    text = "expect: [{track: A, timestamp: $now}]"
+    (result,) = results(text, track(1, "A", timestamp="2030-01-31T11:00:12.418Z"))
+    (found,) = result.nearest[0].mismatches
+    assert found.hint == "it is 2:00:00 after the call; a minute is allowed"
+
+
+# What is wanted in `properties.a`, what was sent there, and how many of the fields match.
+COUNTED = [
+    ("{$each: {x: 1, y: 2}}", [{"x": 2, "y": 3}] * 9, (1, 3)),
+    ("{$each: {x: 1, y: 2}}", [{"x": 2, "y": 2}], (2, 3)),
+    ("{$only: {x: 1}}", {"x": 1, "y": 1, "z": 1}, (1, 2)),
+    ("{$only: {x: 1, y: 1}}", {"x": 1, "y": 1, "z": 1}, (2, 3)),
+    ("{$any-order: [1, 2]}", [1, 2, 3, 4, 5], (1, 3)),
+    ("[1, 2]", [1, 2, 3], (2, 3)),
+    ("$absent", 1, (1, 2)),
+    ("{$all: [{$len: 7}, {$each: 1}]}", {"x": 1}, (1, 3)),
+]
+
+
+@pytest.mark.parametrize(("want", "sent", "counted"), COUNTED)
+def test_the_fields_that_match_are_no_more_than_those_that_are_wanted(want, sent, counted):
+    text = f"expect: [{{track: A, properties: {{a: {want}}}}}]"
+    (result,) = results(text, track(1, "A", properties={"a": sent}))
+    (near,) = result.nearest
+    assert (near.matched, near.fields) == counted
+    assert near.mismatches
+
+
+@pytest.mark.parametrize("first", ["$x", "'n-${x}'", "{$has: $x}"])
+def test_a_call_that_contradicts_itself_is_told_with_the_first_value_it_has(first):
+    sent = {"$x": "1", "'n-${x}'": "n-1", "{$has: $x}": ["1"]}[first]
+    text = f"let: [x]\nexpect: [{{track: A, properties: {{a: {first}, b: $x}}}}]"
+    (result,) = results(text, track(1, "A", properties={"a": sent, "b": "2"}))
+    (found,) = result.nearest[0].mismatches
+    assert (found.path, found.expected.text, found.actual.text) == ("properties.b", '"1"', '"2"')
+
+
+# Thirty expectations of one event, a call's properties, and how many of them match it.
+LOOKED_UP = [
+    ("{n: N}", {"n": 7}, 1),
+    ("{n: N}", {"n": 7.0, "more": {}}, 1),
+    ("{n: N}", {"n": "7"}, 0),
+    ("{n: N}", {"n": 30}, 0),
+    ("{n: N}", {"n": [7]}, 0),
+    ("{n: N}", {}, 0),
+    ("{n: 'N'}", {"n": "7"}, 1),
+    ("{n: 'N', m: 1}", {"n": "7", "m": 2}, 0),
+    ("{n: {$gte: N}}", {"n": 7}, 8),
+    ("{m: 1}", {"m": 1}, 30),
+    ("{n: true, m: N}", {"n": True, "m": 1}, 1),
+]
+
+
+@pytest.mark.parametrize(("want", "sent", "count"), LOOKED_UP)
+def test_of_many_expectations_those_are_found_that_match(want, sent, count):
+    """They are looked up by a value, which must find no more and no fewer."""
+    bans = [f"{{track: A, times: 0, properties: {want.replace('N', str(n))}}}" for n in range(30)]
+    verdict = judge(opened(*bans, "{track: A, times: 0..}"), track(1, "A", properties=sent))
+    assert sum(bool(each.surplus) for each in verdict.scenarios[0].expectations) == count
+    assert verdict.exit_code == bool(count)

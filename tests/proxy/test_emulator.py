@@ -19,7 +19,7 @@ import certifi
 import pytest
 
 from pixel_emulator.config import Settings
-from pixel_emulator.core.calls import JSON, Hit, Outcome
+from pixel_emulator.core.calls import Hit, Outcome
 from pixel_emulator.core.mistakes import InputError
 from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.emulator import Emulator
@@ -273,7 +273,7 @@ class ObservingRecorder:
         assert self.client is not None
         self.readable.append(bool(select.select([self.client], [], [], 0)[0]))
 
-    def close(self, _end: dict[str, JSON]) -> None:
+    def close(self, _end: object) -> None:
         pass
 
 

@@ -15,10 +15,11 @@ from pixel_emulator.config import Settings
 from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.emulator import Emulator
 from pixel_emulator.proxy.locks import Locks
+from tests.lanes import WithoutLane
 from tests.wire import PIXEL, Trap, ask, connect, get, read, secured, trap, tunnel
 
 SETTINGS = Settings(port=0)
-EMULATED_LOCALHOST = replace(SETTINGS, hosts=("localhost",))
+EMULATED_LOCALHOST = WithoutLane(port=0, hosts=("localhost",))
 
 
 @pytest.fixture

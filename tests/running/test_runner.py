@@ -139,9 +139,17 @@ def test_a_step_that_fails_ends_its_scenario_and_no_other(stage):
 
 
 def test_a_step_knows_how_long_it_took(stage):
-    (step,) = stage.run(f"do: {send('A')}\nexpect: [{{track: A}}]").verdict.scenarios[0].steps
+    text = f"do: [{{wait: 100ms}}, {send('A')}]\nexpect: [{{track: A}}]"
+    (step,) = stage.run(text).verdict.scenarios[0].steps
     assert step.seconds is not None
-    assert step.seconds >= 0.1  # the silence
+    assert step.seconds >= 0.2  # what it does, and the silence
+
+
+def test_it_tells_of_each_step_that_begins(stage):
+    heard: list[str] = []
+    stage.runner = Runner(stage.journal, stage.runner._access, lambda: True, heard.append)
+    stage.run(TWO_STEPS)
+    assert [each.rpartition(" ")[2] for each in heard] == ["first", "second"]
 
 
 @needs_curl

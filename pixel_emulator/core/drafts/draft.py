@@ -14,9 +14,7 @@ from pixel_emulator.core.problems.rules import RULES
 from pixel_emulator.core.quoting import shortened
 from pixel_emulator.core.recordings.masking import SHORTEST
 from pixel_emulator.core.scenarios.expectation import codes
-
-SCHEMA_LINE = "# yaml-language-server: $schema=scenario.schema.json"
-"""With this an editor checks and completes the file; `scenario schema` prints the schema."""
+from pixel_emulator.core.schemas.parts import schema_line
 
 _DAMAGES = {rule.code for rule in RULES.values() if rule.severity is Severity.DAMAGE}
 _ARROW = " \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} "
@@ -50,12 +48,12 @@ def draft(hits: Sequence[Hit], *, name: str = "") -> str:
     """
     keys = _write_keys(hits)
     parts = [(title, _expected(part, keys)) for title, part in _steps(hits)]
-    lines = [SCHEMA_LINE, *_remarks(hits)]
+    lines = [schema_line("scenario"), *_remarks(hits)]
     if name:
         lines.append(f"name: {layout.scalar(escaped(name))}")
     lines += _damaged(hits)
     filled = [(title, expected) for title, expected in parts if expected]
-    if not any(title for title, _ in filled):
+    if {title for title, _ in filled} <= {"", "1"}:
         lines += _expect([each for _, expected in filled for each in expected])
     else:
         lines.append("steps:")

@@ -38,8 +38,8 @@ class Judged:
     source: Source
     verdict: Verdict
 
-    def lines(self, only: Collection[int] = ()) -> Iterator[Line]:
-        """The expectations that were tried; with `only`, those that begin on one of these lines."""
+    def lines(self, only: Collection[int] | None = None) -> Iterator[Line]:
+        """The expectations that were tried; all, or those that begin on one of these lines."""
         results: dict[Location, list[tuple[ExpectationResult, Bindings]]] = defaultdict(list)
         for scenario in self.verdict.scenarios:
             for step in scenario.steps:
@@ -47,7 +47,7 @@ class Judged:
                     results[each.expectation.location].append((each, scenario.bound))
         for place, found in results.items():
             steps = self.source.steps_at(place)
-            if not only or (steps and place.line in only):
+            if only is None or (steps and place.line in only):
                 yield Line(found[0][0].expectation, steps, tuple(found))
 
     def begins(self, lines: Collection[int]) -> frozenset[int]:

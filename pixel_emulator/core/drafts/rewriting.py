@@ -52,7 +52,7 @@ def _changes(
         yield judged.mistake(line, "is kept: no alternative of `one-of` matches what was sent")
     else:
         yield from _code(judged, line.steps, result.expectation, hit)
-        pattern = result.expectation.patterns[0]
+        pattern = result.expectation.patterns[0].of(hit)
         sides = (((), pattern.fields, facts(hit)), (("request",), pattern.request, wire_facts(hit)))
         for prefix, want, got in sides:
             for path in _different(want, got, bound):

@@ -36,12 +36,12 @@ def update(text: str, judge: Callable[[str], Judged], only: Collection[int] = ()
     `judge` raises.
     """
     judged = judge(text)
-    only = judged.begins(only)
+    left = judged.begins(only) if only else None
     kept: list[Mistake] = []
     for _ in range(_ROUNDS):
         changes: list[Edit] = []
         kept = []
-        for phase in _phases(judged, only):
+        for phase in _phases(judged, left):
             changes = [each for each in phase if isinstance(each, Edit)]
             kept += [each for each in phase if isinstance(each, Mistake)]
             if changes:
@@ -54,12 +54,16 @@ def update(text: str, judge: Callable[[str], Judged], only: Collection[int] = ()
         except InputError as error:  # such as `expect: []` where unexpected calls are let through
             kept += error.mistakes
             break
-        text, only = rewritten, moved(text, only, changes)
+        left = None if left is None else moved(text, left, changes)
+        text = rewritten
     return Update(text, judged, tuple(dict.fromkeys(kept)))
 
 
-def _phases(judged: Judged, only: Collection[int]) -> Iterator[Sequence[_Change]]:
-    """The kinds of changes, one after the other: only the first that changes anything is made."""
+def _phases(judged: Judged, only: Collection[int] | None) -> Iterator[Sequence[_Change]]:
+    """The kinds of changes, one after the other: only the first that changes anything is made.
+
+    `only` holds the lines that may change and are still there; with None, all may.
+    """
     if judged.verdict.status is Status.MET:
         return
     unmet = [line for line in judged.lines(only) if not line.met]
@@ -67,7 +71,7 @@ def _phases(judged: Judged, only: Collection[int]) -> Iterator[Sequence[_Change]
     counted = [each for line in unmet for each in count(judged, line)]
     yield [each for each in counted if not isinstance(each, Removal)]
     yield _removed(judged, [each.steps for each in counted if isinstance(each, Removal)])
-    if not only:
+    if only is None:
         yield list(accept(judged))
         yield list(_beyond_calls(judged))
 

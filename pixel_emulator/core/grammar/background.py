@@ -9,8 +9,10 @@ from pixel_emulator.core.grammar.keys import GIVEN
 from pixel_emulator.core.grammar.reader import Reader, shown
 from pixel_emulator.core.grammar.scope import Scope, plain_map, plain_text
 from pixel_emulator.core.grammar.values import read_value
+from pixel_emulator.core.matching.moments import asks_for_now
 from pixel_emulator.core.matching.wants import Want
 from pixel_emulator.core.scenarios.model import Given
+from pixel_emulator.core.state.profile import profile_mistakes
 
 _VERSION = re.compile(r"[1-9]\d{0,8}")
 
@@ -26,8 +28,11 @@ def read_given(reader: Reader, steps: Steps, value: JSON, scope: Scope) -> Given
     seed = value.get("seed")
     if "seed" in value and (not isinstance(seed, int) or isinstance(seed, bool)):
         reader.wrong((*steps, "seed"), f"must be a whole number; it is {shown(seed)}")
+    profiles = plain_map(reader, (*steps, "profiles"), value.get("profiles", {}), scope)
+    for way, words in profile_mistakes(profiles):
+        reader.wrong((*steps, "profiles", *way), words)
     return Given(
-        profiles=plain_map(reader, (*steps, "profiles"), value.get("profiles", {}), scope),
+        profiles=profiles,
         clock=_time(reader, (*steps, "clock"), value["clock"], scope) if "clock" in value else "",
         seed=seed if isinstance(seed, int) else None,
     )
@@ -55,7 +60,11 @@ def read_state(reader: Reader, steps: Steps, value: JSON, scope: Scope) -> Mappi
         if not isinstance(profile, dict | str):
             example = "write `user_123: {traits: {plan: pro}}`"
             reader.wrong(here, f"a profile is a map, but this is {shown(profile)}: {example}")
-        state[plain_text(reader, here, key, scope)] = read_value(reader, here, profile, scope)
+        want = state[plain_text(reader, here, key, scope)] = read_value(
+            reader, here, profile, scope
+        )
+        if asks_for_now(want):
+            reader.wrong(here, "`$now` is the time of a call, and a profile is none: write $iso")
     return state
 
 

@@ -18,6 +18,7 @@ from pixel_emulator.core.grammar.reader import Reader, is_special, shown
 from pixel_emulator.core.grammar.scope import Scope
 from pixel_emulator.core.grammar.values import read_text, read_value
 from pixel_emulator.core.matching.differences import described
+from pixel_emulator.core.matching.moments import asks_for_now
 from pixel_emulator.core.matching.values import equal
 from pixel_emulator.core.matching.wants import Want
 from pixel_emulator.core.mistakes import likely
@@ -49,7 +50,8 @@ class Shape:
     @property
     def pattern(self) -> Pattern:
         """The shape as a pattern."""
-        return Pattern(type=self.type, fields=self.fields, request=self.request)
+        timed = asks_for_now({**self.fields}) or asks_for_now({**self.request})
+        return Pattern(type=self.type, fields=self.fields, request=self.request, timed=timed)
 
 
 def line_of(reader: Reader, steps: Steps, item: Payload) -> str:

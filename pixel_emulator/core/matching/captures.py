@@ -12,7 +12,7 @@ from pixel_emulator.core.matching.wants import Bindings, Need, Needs, Want
 
 __all__ = ["bind", "distinct", "search", "together", "unify", "variables"]
 
-_PATIENCE = 100
+_PATIENCE = 10
 """Steps in vain after which a search gives a sign of life."""
 _IN_VAIN: Needs = (Need("", 0), Need("", 1))
 """The sign of life: a way that contradicts itself. It is handed on at once."""

@@ -42,7 +42,7 @@ def iso_time(text: str) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def is_moment(text: str) -> bool:
-    """Whether it is an ISO 8601 date and time with an offset: one point in time, everywhere."""
+def moment(text: str) -> datetime | None:
+    """As `iso_time`, for a date and time with an offset: one point in time, everywhere."""
     found = _ISO.fullmatch(text)
-    return bool(found and found["offset"]) and iso_time(text) is not None
+    return iso_time(text) if found and found["offset"] else None

@@ -7,7 +7,8 @@ from types import MappingProxyType
 
 from pixel_emulator.core import json_text
 from pixel_emulator.core.matching.checks import Check
-from pixel_emulator.core.matching.formats import is_email, is_moment, is_url, is_uuid, iso_time
+from pixel_emulator.core.matching.formats import is_email, is_url, is_uuid, iso_time
+from pixel_emulator.core.matching.moments import Now
 from pixel_emulator.core.matching.values import ABSENT, Described, Value, number
 from pixel_emulator.core.matching.wants import Matcher
 
@@ -114,12 +115,13 @@ _KINDS = {
         yes='"2030-01-31"',
         no='"31.01.2030"',
     ),
-    "now": _kind(
-        _text(is_moment),
-        "an ISO 8601 time with its offset",
-        "an ISO 8601 date and time with an offset, as a clock writes it; any such moment will do",
+    "now": Kind(
+        means="the time of the call, give or take a minute: an ISO 8601 date and time with an "
+        "offset",
+        want="",
         yes='"2030-01-31T12:30:00.123Z"',
         no='"2030-01-31T12:30:00"',
+        matcher=Now(),
     ),
     "empty": _kind(
         _is_empty, "null or an empty value", 'null, "", [] or {}; it has to be there', '""', "0"

@@ -68,7 +68,7 @@ def read_hit(data: Field) -> Hit:
     return Hit(
         seq=data["seq"].number(),
         time=data["time"].time(),
-        request=_request(data["request"]),
+        request=read_request(data["request"]),
         status=data["request"]["status"].number(200),
         call=None if data["type"].value is None else _call(data),
         outcome=data["outcome"].choice(Outcome),
@@ -79,7 +79,8 @@ def read_hit(data: Field) -> Hit:
     )
 
 
-def _request(data: Field) -> PixelRequest:
+def read_request(data: Field) -> PixelRequest:
+    """The request of an entry, of which only the URL is needed. Raises InputError."""
     url = _URL.fullmatch(data["url"].text())
     if url is None:
         raise data["url"].wrong("a URL")

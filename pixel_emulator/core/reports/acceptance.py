@@ -25,7 +25,7 @@ def acceptable(verdict: Verdict) -> dict[str, list[int]]:
 
 def commands(verdict: Verdict, recording: str = "") -> Iterator[str]:
     """For each file, the command that rewrites these lines."""
-    source = f" --recording {shlex.quote(recording)}" if recording else ""
+    source = f" --recording {shlex.quote(recording or 'RECORDING')}"
     for file, lines in acceptable(verdict).items():
         only = ",".join(map(str, lines))
         yield f"pixel-emulator scenario update {shlex.quote(file)}{source} --only {only}"

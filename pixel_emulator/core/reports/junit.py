@@ -39,14 +39,17 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Case:
-    """A testcase: objections (their types and messages), or why nothing can be said, or neither."""
+    """A testcase: objections (their types and messages), or why nothing can be said, or neither.
+
+    `incomplete` says why calls may be missing.
+    """
 
     name: str
     line: int
     steps: Sequence[StepResult] = ()
     skipped: bool = False
     undecided: bool = False
-    incomplete: bool = False
+    incomplete: str = ""
     objections: Sequence[tuple[str, str]] = ()
     lines: Sequence[str] = ()
 
@@ -67,7 +70,7 @@ class _Case:
         if self.undecided:
             return Status.UNDECIDED, UNDECIDED
         if not self.objections:
-            return Status.INCOMPLETE, GAPS
+            return Status.INCOMPLETE, self.incomplete
         (type, message), *others = self.objections
         return type, f"{message} (and {len(others)} more)" if others else message
 
@@ -139,10 +142,17 @@ def _case(
         steps=steps,
         skipped=not all(each.reached for each in steps),
         undecided=result.status is Status.UNDECIDED,
-        incomplete=bool(verdict.gaps) or result.status is Status.INCOMPLETE,
+        incomplete=_incomplete(verdict, result),
         objections=objections,
         lines=lines,
     )
+
+
+def _incomplete(verdict: Verdict, result: ScenarioResult) -> str:
+    if not verdict.gaps:
+        return GAPS if result.status is Status.INCOMPLETE else ""
+    first, *others = verdict.gaps
+    return f"{GAPS}: {first}" + (f" (and {len(others)} more)" if others else "")
 
 
 def _add_case(suite: ET.Element, file: str, case: _Case) -> None:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
+from pixel_emulator.core import explain
 from pixel_emulator.core.calls import path_text
 from pixel_emulator.core.matching.differences import described
 from pixel_emulator.core.mistakes import Location
@@ -215,4 +216,6 @@ def objections_of_run(
     if result.violations:
         yield "plan", violated(result)
     for policy, count in Counter(each.policy for each in findings).items():
-        yield finding(policy, Level.FAIL, count)
+        word, meaning = finding(policy, Level.FAIL, count)
+        hit = next(each.hit for each in findings if each.policy is policy)
+        yield word, f"{meaning}: #{hit.seq} {explain.title(hit.call, hit.request)}"

@@ -1,11 +1,12 @@
 """One expectation: which calls it wants, how often, and when."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pixel_emulator.core.calls import KEPT, NAMED_BY, CallType, Hit, Outcome, Payload, Severity
 from pixel_emulator.core.matching.captures import unify
 from pixel_emulator.core.matching.differences import described
+from pixel_emulator.core.matching.moments import as_of
 from pixel_emulator.core.matching.values import describe
 from pixel_emulator.core.matching.wants import Needs, Want
 from pixel_emulator.core.mistakes import Location
@@ -55,12 +56,13 @@ class Pattern:
     """What one call has to be.
 
     `type` is None for any. `fields` is a subset of the payload, and `source` where one is wanted;
-    `request` is a subset of the wire facts.
+    `request` is a subset of the wire facts. `timed` says that `$now` stands in one of them.
     """
 
     type: CallType | None = None
     fields: Mapping[str, Want] = field(default_factory=dict)
     request: Mapping[str, Want] = field(default_factory=dict)
+    timed: bool = False
 
     @property
     def name(self) -> str | None:
@@ -78,15 +80,23 @@ class Pattern:
             return f"{self.type}:"
         return f"{self.type}: {name if isinstance(name, str) else described(name).text}"
 
+    def of(self, hit: Hit) -> "Pattern":
+        """The pattern as it speaks of this hit: `$now` is the time of each."""
+        if not self.timed:
+            return self
+        fields, request = as_of(self.fields, hit.time), as_of(self.request, hit.time)
+        return replace(self, fields=fields, request=request, timed=False)
+
     def ways(self, hit: Hit) -> Iterator[Needs]:
         """Each way in which the hit matches, as what it needs of the variables."""
         if hit.call is None or self.type not in (None, hit.call.type):
             return
-        for needs in unify(self.fields, facts(hit)):
-            if not self.request:
+        pattern = self.of(hit)
+        for needs in unify(pattern.fields, facts(hit)):
+            if not pattern.request:
                 yield needs
             else:
-                yield from ((*needs, *more) for more in unify(self.request, wire_facts(hit)))
+                yield from ((*needs, *more) for more in unify(pattern.request, wire_facts(hit)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

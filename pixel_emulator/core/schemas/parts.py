@@ -7,6 +7,13 @@ from pixel_emulator.core.calls import JSON, Payload
 DRAFT = "http://json-schema.org/draft-07/schema#"
 """The draft that editors know best: yaml-language-server reads it without asking."""
 
+
+def schema_line(kind: str) -> str:
+    """The comment that leads an editor to the schema of a `scenario` or `recording`, which
+    `scenario schema` prints."""
+    return f"# yaml-language-server: $schema={kind}.schema.json"
+
+
 TEXT: Payload = {"type": "string"}
 BOOL: Payload = {"type": "boolean"}
 COUNT: Payload = {"type": "integer", "minimum": 0}

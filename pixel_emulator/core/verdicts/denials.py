@@ -7,9 +7,10 @@ from urllib.parse import unquote_plus
 
 from pixel_emulator.core.calls import JSON, Hit, Payload, Steps, path_text
 from pixel_emulator.core.matching.differences import differences
+from pixel_emulator.core.matching.moments import as_of
 from pixel_emulator.core.matching.values import describe
 from pixel_emulator.core.matching.variables import variables
-from pixel_emulator.core.matching.wants import Bindings
+from pixel_emulator.core.matching.wants import Bindings, Want
 from pixel_emulator.core.recordings.masking import hide
 from pixel_emulator.core.scenarios.model import Denial
 from pixel_emulator.core.verdicts.verdict import Denied
@@ -37,9 +38,10 @@ def denied(denials: Sequence[Denial], hits: Iterable[Hit], bound: Bindings) -> I
 def _in_hit(denial: Denial, hit: Hit, bound: Bindings) -> Iterator[Denied]:
     payload: Payload = (hit.call and hit.call.payload) or {}
     key = payload.get("writeKey")
+    contains = as_of(denial.contains, hit.time)
     for path, value in _values(denial, payload, hit):
         for piece in _pieces(value):
-            if _holds(denial, piece, bound):
+            if _holds(contains, piece, bound):
                 excerpt = piece if isinstance(piece, str) else describe(piece).text
                 shown = hide(excerpt[:_EXCERPT], [key] if isinstance(key, str) and key else [])
                 yield Denied(denial=denial, hit=hit, path=path, value=shown)
@@ -90,7 +92,7 @@ def _pieces(value: JSON) -> Iterator[JSON]:
     yield value
 
 
-def _holds(denial: Denial, piece: JSON, bound: Bindings) -> bool:
-    if isinstance(denial.contains, str):
-        return isinstance(piece, str) and denial.contains in piece
-    return next(differences(denial.contains, piece, bound), None) is None
+def _holds(contains: Want, piece: JSON, bound: Bindings) -> bool:
+    if isinstance(contains, str):
+        return isinstance(piece, str) and contains in piece
+    return next(differences(contains, piece, bound), None) is None

@@ -9,11 +9,15 @@ from pixel_emulator.core.calls import JSON, CallType, Hit, Outcome
 from pixel_emulator.core.matching.captures import bind
 from pixel_emulator.core.matching.values import identity, written
 from pixel_emulator.core.matching.wants import Needs
-from pixel_emulator.core.scenarios.expectation import name_of
+from pixel_emulator.core.scenarios.expectation import Pattern, facts, name_of
+from pixel_emulator.core.verdicts.lookup import Lookup
 from pixel_emulator.core.verdicts.slots import Slot
 
 # Ways of one slot to match one call that are looked at: those of `$any-order` are factorial.
 _MOST_WAYS = 1_000
+# As many are looked at where this number of them was found beside the first ones.
+_FEW_WAYS = 20
+_WAYS_OF_ALL = 10_000
 
 type Variable = tuple[int, str]
 """A variable of the scenario with this index."""
@@ -58,11 +62,12 @@ class Edges:
         self.domains: dict[Variable, Domain] = {}
         self.cut: set[int] = set()
         self.cuts = 0
-        self._by_line: dict[_Line, list[int]] = defaultdict(list)
+        self._left = _WAYS_OF_ALL
+        lines: dict[_Line, list[tuple[int, Pattern]]] = defaultdict(list)
         for slot in slots:
-            patterns = slot.wanted.patterns
-            for line in {(slot.wanted.dropped, each.type, each.name) for each in patterns}:
-                self._by_line[line].append(slot.index)
+            for each in slot.wanted.patterns:
+                lines[slot.wanted.dropped, each.type, each.name].append((slot.index, each))
+        self._by_line = {line: Lookup(patterns) for line, patterns in lines.items()}
 
     def of(self, hit: Hit) -> tuple[Edge, ...]:
         """The slots that match a call, in order."""
@@ -79,14 +84,17 @@ class Edges:
         lines: list[_Line] = [(dropped, type, None), (dropped, None, None)]
         if (name := name_of(hit)) is not None:
             lines.append((dropped, type, name))
-        found = [self._by_line[line] for line in lines if line in self._by_line]
-        return found[0] if len(found) == 1 else sorted({each for some in found for each in some})
+        said = facts(hit)
+        found = [self._by_line[line].of(said) for line in lines if line in self._by_line]
+        return sorted({each for some in found for each in some})
 
     def _ways(self, slot: Slot, hit: Hit) -> tuple[Way, ...]:
-        found = list(islice(slot.wanted.ways(hit), _MOST_WAYS + 1))
+        most = _MOST_WAYS if self._left > 0 else _FEW_WAYS
+        found = list(islice(slot.wanted.ways(hit), most + 1))
+        self._left -= max(0, len(found) - 1)
         if () in found:
             return FREE
-        if len(found) > _MOST_WAYS:
+        if len(found) > most:
             self.cut.add(slot.index)
             self.cuts += 1
         return tuple(dict.fromkeys(self._way(slot.home, each) for each in self._sound(found)))

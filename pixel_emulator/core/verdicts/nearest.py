@@ -1,12 +1,16 @@
 """What was sent instead: the calls that come closest to the unmet expectations."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from enum import StrEnum
-from heapq import nsmallest
+from heapq import merge, nsmallest
+from itertools import islice
+from typing import cast
 
-from pixel_emulator.core.calls import CallType, Form, Hit, Payload
+from pixel_emulator.core.calls import CallType, Form, Hit, Payload, Steps
+from pixel_emulator.core.matching.captures import bind
 from pixel_emulator.core.matching.differences import (
     Mismatch,
     described,
@@ -14,8 +18,8 @@ from pixel_emulator.core.matching.differences import (
     leaves,
     mismatches,
 )
-from pixel_emulator.core.matching.values import ABSENT, describe
-from pixel_emulator.core.matching.wants import Bindings, Want
+from pixel_emulator.core.matching.values import ABSENT, Value, describe
+from pixel_emulator.core.matching.wants import Bindings, Matcher, Need, Needs, Want
 from pixel_emulator.core.recordings.masking import mask
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, facts, name_of
 from pixel_emulator.core.scenarios.wire_facts import wire_facts
@@ -23,9 +27,12 @@ from pixel_emulator.core.verdicts.claims import pair
 
 # Bounds of the search, for each expectation: calls that are looked at, and that compete.
 _LOOKED_AT = 1_000
+_LOOKED_AT_BY_ALL = 100_000
 _COMPETING = 8
 _SHOWN = 3
+_WAYS = 100  # of one matcher, to find values for the variables of a call that is shown
 _SIMILAR = 0.7  # difflib's ratio above which two names are one name, misspelt
+_LONGEST = 200  # characters of a name that are compared: difflib takes quadratic time
 _WITH_NAMES = (CallType.TRACK, CallType.PAGE, CallType.SCREEN)
 
 
@@ -69,7 +76,12 @@ def nearest(
     slots = [
         index for index, (_, count, _) in enumerate(missing) for _ in range(min(count, _SHOWN))
     ]
-    costs = [dict(_costs(each, pool, bound)) if count > 0 else {} for each, count, bound in missing]
+    lines = _Lines(pool)
+    looks = min(_LOOKED_AT, _LOOKED_AT_BY_ALL // max(1, len(slots)))
+    costs = [
+        dict(_costs(each, lines.like(each, looks), pool, bound)) if count > 0 else {}
+        for each, count, bound in missing
+    ]
     pairs = zip(slots, pair([costs[index] for index in slots]), strict=True)
     found: list[list[int]] = [[] for _ in missing]
     for index, position in pairs:
@@ -88,7 +100,9 @@ def compare(
     expectation: Expectation, hit: Hit, bound: Bindings, *, masked: bool = False
 ) -> Nearest:
     """How close a hit comes to the closest pattern of an expectation."""
-    pattern = min(expectation.patterns, key=lambda each: _unmatched(each, hit, bound) / _size(each))
+    patterns = (each.of(hit) for each in expectation.patterns)
+    pattern = min(patterns, key=lambda each: _unmatched(each, hit, bound) / _size(each))
+    bound = _bound_by(pattern, hit, bound)
     flat = hit.call is not None and hit.call.form is Form.FLAT
     wanted, found = pattern.fields, facts(hit)
     differing = [
@@ -107,19 +121,34 @@ def compare(
     )
 
 
+class _Lines:
+    """Where the calls of each type, and of each type and name, stand in a pool."""
+
+    def __init__(self, pool: Sequence[Hit]) -> None:
+        self.by_type: dict[CallType, list[int]] = defaultdict(list)
+        self.by_name: dict[tuple[CallType, str | None], list[int]] = defaultdict(list)
+        for position, hit in enumerate(pool):
+            if hit.call:
+                self.by_type[hit.call.type].append(position)
+                self.by_name[hit.call.type, name_of(hit)].append(position)
+
+    def like(self, expectation: Expectation, most: int) -> list[int]:
+        """The first calls of its types, those of its names before all others."""
+        types = {each.type for each in expectation.patterns}
+        names = {each.name for each in expectation.patterns}
+        wanted = [each for each in self.by_type if types & {None, each}]
+        lists = (self.by_name.get((type, name), []) for type in wanted for name in names)
+        found = dict.fromkeys(islice(merge(*lists), most))
+        others = merge(*(self.by_type[each] for each in wanted))
+        return [*islice(dict.fromkeys((*found, *islice(others, most))), most)]
+
+
 def _costs(
-    expectation: Expectation, pool: Sequence[Hit], bound: Bindings
+    expectation: Expectation, positions: Iterable[int], pool: Sequence[Hit], bound: Bindings
 ) -> Iterator[tuple[int, int]]:
     """The positions of the most similar hits, each with the cost of taking it."""
-    types = {each.type for each in expectation.patterns}
-    names = {each.name for each in expectation.patterns}
-    same_type = [
-        (name_of(hit) not in names, position)
-        for position, hit in enumerate(pool)
-        if hit.call and types & {None, hit.call.type}
-    ]
     ranked = []
-    for _, position in nsmallest(_LOOKED_AT, same_type):
+    for position in positions:
         hit = pool[position]
         costs = [
             cost
@@ -135,7 +164,7 @@ def _cost(pattern: Pattern, hit: Hit, bound: Bindings, expectation: Expectation)
     """What it costs to take the hit for the pattern; None if it cannot be meant."""
     if not hit.call or pattern.type not in (None, hit.call.type):
         return None
-    fields, wrong = _size(pattern), _unmatched(pattern, hit, bound)
+    fields, wrong = _size(pattern), _unmatched(pattern.of(hit), hit, bound)
     if 2 * (fields - wrong) <= fields and not _same_name(pattern, hit):
         return None
     return 1_000 * (wrong + (not expectation.wants_outcome(hit))) // (fields + 1)
@@ -147,10 +176,45 @@ def _size(pattern: Pattern) -> int:
 
 def _unmatched(pattern: Pattern, hit: Hit, bound: Bindings) -> int:
     """How many of the fields of a pattern do not match."""
-    wrong = list(differences(dict(pattern.fields), facts(hit), bound))
+    wrong = _wrong(dict(pattern.fields), facts(hit), bound)
     if pattern.request:
-        wrong += differences(dict(pattern.request), wire_facts(hit), bound)
-    return sum(leaves(want) for _, want, _ in wrong)
+        wrong += _wrong(dict(pattern.request), wire_facts(hit), bound)
+    return wrong
+
+
+def _wrong(want: dict[str, Want], got: Payload, bound: Bindings) -> int:
+    """How many leaves of a want differ; all that differs in a list is no more than the list has,
+    and what is too much there counts, too."""
+    counts: dict[Steps, int] = defaultdict(int)
+    most: dict[Steps, int] = {}
+    for steps, wanted, _ in differences(want, got, bound):
+        depth, whole = 0, cast("Want", want)
+        while isinstance(whole, dict) and depth < len(steps):
+            whole = whole[str(steps[depth])]
+            depth += 1
+        most[steps[:depth]] = leaves(whole)
+        counts[steps[:depth]] += max(1, leaves(wanted))
+    return sum(min(count, most[steps]) for steps, count in counts.items())
+
+
+def _bound_by(pattern: Pattern, hit: Hit, bound: Bindings) -> Bindings:
+    """The variables with their values; one that has none takes the first that it meets."""
+    needs: Needs = tuple(Need(name, value) for name, value in bound.items())
+    stack: list[tuple[Want, Value]] = [
+        (dict(pattern.request), wire_facts(hit)),
+        (dict(pattern.fields), facts(hit)),
+    ]
+    while stack:
+        want, got = stack.pop()
+        if isinstance(want, dict) and isinstance(got, dict):
+            found = [(each, got.get(key, ABSENT)) for key, each in want.items()]
+            stack.extend(reversed(found))
+        elif isinstance(want, list) and isinstance(got, list):
+            stack.extend(reversed([*zip(want, got, strict=False)]))
+        elif isinstance(want, Matcher):
+            ways = islice(want.ways(got), _WAYS)
+            needs += next((way for way in ways if bind((*needs, *way)) is not None), ())
+    return bind(needs) or bound
 
 
 def _same_name(pattern: Pattern, hit: Hit) -> bool:
@@ -158,7 +222,8 @@ def _same_name(pattern: Pattern, hit: Hit) -> bool:
     want, got = pattern.name, name_of(hit) or ""
     if want is None or want == got or pattern.type not in _WITH_NAMES:
         return True
-    return SequenceMatcher(a=want.casefold(), b=got.casefold()).ratio() > _SIMILAR
+    names = SequenceMatcher(a=want[:_LONGEST].casefold(), b=got[:_LONGEST].casefold())
+    return names.quick_ratio() > _SIMILAR and names.ratio() > _SIMILAR
 
 
 def _masked(mismatch: Mismatch, wanted: Mapping[str, Want], found: Payload) -> Mismatch:

@@ -1,6 +1,7 @@
 """The search for the values of variables, and for the claims under them, at the least cost."""
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from functools import partial
 
 from pixel_emulator.core.verdicts.claims import claim
 from pixel_emulator.core.verdicts.course import Course
@@ -12,18 +13,22 @@ from pixel_emulator.core.verdicts.sequence import cheapest, replay
 # Variables that are bound one after the other; past this the others stay without a value.
 _DEEPEST = 60
 _NARROWEST = 8
+_RANKED_AT_A_LOOK = 4  # pairs of a variable and a slot that take as long to rank
+_TO_THE_END = 20_000  # looks behind any budget: enough for what a small file leaves open
 
 
 class Search:
     """One search with a budget, counted in looks at an edge.
 
-    When that is spent, only the most promising way is followed to its end: `exact` is then False,
-    and an answer may not be the best one, nor None mean that there is none.
+    When that is spent, only the most promising way is followed, for half as much again; variables
+    that are left then stay without a value. `exact` is then False, and an answer may not be the
+    best one, nor None mean that there is none.
     """
 
     def __init__(self, pool: Pool, budget: int) -> None:
         self.pool = pool
         self.left = budget
+        self.end = -max(budget // 2, _TO_THE_END)
         self.exact = True
 
     def best(self, slots: Iterable[int], rows: Sequence[Row], limit: int) -> Answer | None:
@@ -63,9 +68,10 @@ class Search:
         ranked = rank(self.pool, part)
         if not ranked:
             return self._settle(part, limit)
-        if depth > _DEEPEST:
+        self.left -= len(ranked) * len(part.slots) // _RANKED_AT_A_LOOK
+        if depth > _DEEPEST or self.left < self.end:
             self.exact = False
-            return self._bound(part, dict.fromkeys(ranked), limit, depth)
+            return self._unbound(part, dict.fromkeys(ranked), limit, depth)
         open_to = {
             variable: [each for each in values if each[0] <= limit]
             for variable, values in ranked.items()
@@ -93,23 +99,31 @@ class Search:
     def _bound(self, part: Part, choice: Choice, limit: int, depth: int) -> Answer | None:
         rows, cost = part.rows, 0
         for variable, value in choice.items():
-            rows, alone = self._narrowed(rows, variable, value)
+            rows, alone = self._narrowed(rows, partial(_narrow, variable=variable, value=value))
             cost += alone
         found = self._parts(part.slots, rows, limit - cost, depth=depth + 1)
         if found is None:
             return None
         return Answer(found.cost + cost, found.claims, {**found.choice, **choice})
 
+    def _unbound(self, part: Part, choice: Choice, limit: int, depth: int) -> Answer | None:
+        """As `_bound`, where no variable gets a value: in one go, as there may be hundreds."""
+        rows, cost = self._narrowed(part.rows, _free)
+        found = self._parts(part.slots, rows, limit - cost, depth=depth + 1)
+        if found is None:
+            return None
+        return Answer(found.cost + cost, found.claims, {**found.choice, **choice})
+
     def _narrowed(
-        self, rows: Sequence[Row], variable: Variable, value: Hashable | None
+        self, rows: Sequence[Row], narrow: Callable[[Options], Options]
     ) -> tuple[tuple[Row, ...], int]:
-        """The rows that are left when the variable has a value, and what the others cost."""
+        """The rows that are left when their options are narrowed, and what the others cost."""
         left: list[Row] = []
         cost = 0
         narrowed: dict[int, Options] = {}
         for position, options in rows:
             if id(options) not in narrowed:
-                narrowed[id(options)] = _narrow(options, variable, value)
+                narrowed[id(options)] = narrow(options)
             if narrowed[id(options)]:
                 left.append((position, narrowed[id(options)]))
             else:
@@ -195,3 +209,8 @@ def _narrow(options: Options, variable: Variable, value: Hashable | None) -> Opt
         elif kept:
             left[index] = tuple(kept)
     return left
+
+
+def _free(options: Options) -> Options:
+    """The options that need no variable."""
+    return {index: ways for index, ways in options.items() if ways is None}

@@ -7,10 +7,11 @@ from pixel_emulator.core.verdicts.case import Case
 from pixel_emulator.core.verdicts.pool import Answer, Choice, Claims, Part, Pool, Ways
 from pixel_emulator.core.verdicts.search import Search
 
-BUDGET = 500_000
+BUDGET = 200_000
 """Looks at an edge that the searches of one verdict may take, beside some for each edge."""
 
-_LOOKS = 20  # at each edge, whatever the budget: to bind a few variables at the first attempt
+_LOOKS = 8  # at each edge, whatever the budget: to bind a few variables at the first attempt
+_MOST_LOOKS = 2_000_000  # of these: some seconds
 _TO_EXPLAIN = 4  # this part of the budget goes into what is shown where nothing is met
 _UNLIMITED = 1 << 62
 
@@ -90,7 +91,7 @@ def is_hard(pool: Pool, part: Part) -> bool:
 
 def _share(case: Case, parts: list[Part], budget: int) -> int:
     """How many looks each search may take."""
-    looks = budget + _LOOKS * sum(map(len, case.found))
+    looks = budget + min(_LOOKS * sum(map(len, case.found)), _MOST_LOOKS)
     return looks // max(1, sum(is_hard(case.pool, part) for part in parts))
 
 

@@ -1,0 +1,61 @@
+"""The evidence of recordings, as that of one run."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from heapq import merge
+from pathlib import Path
+
+from pixel_emulator import files
+from pixel_emulator.core.calls import Evidence
+from pixel_emulator.core.mistakes import InputError, Location, Mistake
+from pixel_emulator.core.problems.duplicates import SeenMessages
+from pixel_emulator.core.recordings.recording import Recording
+from pixel_emulator.core.recordings.redaction import redact
+
+
+def read_evidence(paths: Sequence[Path], *, allow_open: bool = False) -> Evidence:
+    """The evidence of recordings, as of one run.
+
+    Raises InputError for what is no recording, and where two of them hold the same run.
+    """
+    found = [files.read_recording(path) for path in paths]
+    refuse_repeats(found)
+    return union([each.evidence(allow_open=allow_open) for each in found])
+
+
+def union(evidences: Sequence[Evidence]) -> Evidence:
+    """The evidence of several recordings as that of one run, in order of time.
+
+    One recording stays as it is; the calls of several are counted anew, and a messageId that one
+    of them has makes duplicates of the calls in the others.
+    """
+    if len(evidences) == 1:
+        return evidences[0]
+    masked = any(each.masked for each in evidences)
+    parts = [
+        tuple(map(redact, each.hits)) if masked and not each.masked else each.hits
+        for each in evidences
+    ]
+    # Not sorted: with `given.clock` the times of one recording may well go back.
+    hits = list(merge(*parts, key=lambda hit: hit.time))
+    seen = SeenMessages()
+    for index, hit in enumerate(hits):
+        outcome, problems = seen.judge(hit.call, hit.outcome, hit.problems)
+        hits[index] = replace(hit, seq=index + 1, outcome=outcome, problems=problems)
+    return Evidence(
+        hits=tuple(hits),
+        connections=sum(each.connections for each in evidences),
+        gaps=tuple(gap for each in evidences for gap in each.gaps),
+        masked=masked,
+        acted={title: time for each in evidences for title, time in each.acted.items()},
+    )
+
+
+def refuse_repeats(recordings: Sequence[Recording]) -> None:
+    """See that no run is there twice. Raises InputError otherwise."""
+    first_of: dict[tuple[str, str | None], Recording] = {}
+    for each in recordings:
+        first = first_of.setdefault((each.head.run, each.head.shard), each)
+        if first is not each:
+            message = f"holds the same run as {first.file}: its calls would count twice"
+            raise InputError(Mistake(message, Location(each.file)))

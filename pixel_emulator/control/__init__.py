@@ -1,0 +1,1 @@
+"""The door for programs in any language: a control API over the sessions of an emulator."""

@@ -1,0 +1,90 @@
+"""A request to the control API as its handler sees it: everything read, nothing wrong with it."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pixel_emulator.control.problems import ProblemError
+from pixel_emulator.core import json_text
+from pixel_emulator.core.calls import JSON
+from pixel_emulator.proxy.emulator import Emulator
+from pixel_emulator.session import LocalSession
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """What all requests share. `threads` do what takes long; `stopping` is set at the end, and
+    `ended` has an event for each session that somebody waits for."""
+
+    emulator: Emulator
+    threads: Executor
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: dict[str, asyncio.Event] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One request: its backend, its query with all values read, its body as text."""
+
+    backend: Backend
+    request: Request
+    query: Mapping[str, int | float | str]
+    body: str
+
+    @property
+    def emulator(self) -> Emulator:
+        """The emulator that it is about."""
+        return self.backend.emulator
+
+    @property
+    def session(self) -> LocalSession:
+        """The session in its path. Raises ProblemError where it is not open."""
+        name: str = self.request.path_params["session"]
+        session = self.emulator.sessions.get(name)
+        if session is None:
+            raise ProblemError("unknown-session", f'"{name}" is closed, or was never opened.')
+        return session
+
+    def number(self, name: str) -> int:
+        """A whole number of the query."""
+        return int(self.query[name])
+
+    async def in_thread[**P, T](self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do what takes long, or waits for the emulator, outside its loop."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self.backend.threads, lambda: work(*args, **kwargs))
+
+    async def while_wanted[T](self, session: LocalSession, work: Coroutine[None, None, T]) -> T:
+        """What `work` comes to, as long as the client, the session and the emulator are there.
+
+        Raises ProblemError where one of them is gone first.
+        """
+        ended = self.backend.ended.setdefault(session.name, asyncio.Event())
+        ends = {
+            asyncio.ensure_future(self.backend.stopping.wait()): "stopping",
+            asyncio.ensure_future(ended.wait()): "session-closed",
+            asyncio.ensure_future(self.request.receive()): "stopping",  # it has hung up
+        }
+        doing = asyncio.ensure_future(work)
+        try:
+            await asyncio.wait({doing, *ends}, return_when=asyncio.FIRST_COMPLETED)
+            if doing.done():
+                return doing.result()
+            kind = next(kind for end, kind in ends.items() if end.done())
+            raise ProblemError(kind, "It was waiting for calls.")
+        finally:
+            for each in (doing, *ends):
+                each.cancel()
+            await asyncio.gather(doing, *ends, return_exceptions=True)
+
+
+def json_response(
+    data: JSON, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Data as JSON, with all its digits, however deep it nests."""
+    text = json_text.write(data)
+    return Response(text, status, dict(headers or {}), media_type="application/json")

@@ -1,0 +1,104 @@
+"""The OpenAPI document of the control API, made from its route table."""
+
+from collections.abc import Iterable
+
+from pixel_emulator.control.problems import MEDIA_TYPE, PROBLEMS
+from pixel_emulator.control.schemas import COMPONENTS, ref
+from pixel_emulator.control.table import Query, Route
+from pixel_emulator.core.calls import JSON, Payload
+
+_ALWAYS = ("wrong-query", "cross-site", "wrong-host", "failed")
+_BEARER: list[JSON] = [{"bearer": []}]
+_QUERY_TOKEN: JSON = {"query": []}
+
+
+def describe(routes: Iterable[Route], version: str) -> Payload:
+    """The document, of OpenAPI 3.1."""
+    paths: dict[str, dict[str, JSON]] = {}
+    for route in routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "pixel-emulator control API",
+            "version": version,
+            "description": "Sessions of a running emulator of the Segment Pixel Tracking API.",
+        },
+        "paths": {**paths},
+        "components": {
+            "schemas": COMPONENTS,
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "query": {"type": "apiKey", "in": "query", "name": "token"},
+            },
+        },
+    }
+
+
+def problems_of(route: Route) -> tuple[str, ...]:
+    """All kinds of problems that a route may answer with."""
+    return (
+        *_ALWAYS,
+        *(("no-token",) if route.token else ()),
+        *(("unknown-session",) if route.of_session else ()),
+        *(("too-large", "wrong-body") if route.body else ()),
+        *route.problems,
+    )
+
+
+def _operation(route: Route) -> JSON:
+    operation: Payload = {
+        "operationId": route.name,
+        "summary": route.does,
+        "security": _security(route),
+        "responses": _responses(route),
+    }
+    parameters = [_parameter(name, "query", each) for name, each in route.query.items()]
+    if route.of_session:
+        path: JSON = {
+            "name": "session",
+            "in": "path",
+            "required": True,
+            "description": "The name of the session; the one of the main port is `default`.",
+            "schema": {"type": "string"},
+        }
+        parameters = [path, *parameters]
+    if parameters:
+        operation["parameters"] = parameters
+    if route.body:
+        operation["requestBody"] = {
+            "description": route.body.does,
+            "required": route.body.required,
+            "content": {route.body.type: {"schema": route.body.schema}},
+        }
+    return operation
+
+
+def _security(route: Route) -> JSON:
+    if not route.token:
+        return []
+    return [*_BEARER, _QUERY_TOKEN] if route.by_query else _BEARER
+
+
+def _parameter(name: str, place: str, query: Query) -> JSON:
+    return {"name": name, "in": place, "description": query.does, "schema": query.schema}
+
+
+def _responses(route: Route) -> JSON:
+    answer = route.answer
+    found: Payload = {"description": answer.does}
+    if answer.content:
+        found["content"] = {type: {"schema": each} for type, each in answer.content.items()}
+    titles: dict[int, list[str]] = {}
+    for name in dict.fromkeys(problems_of(route)):
+        titles.setdefault(PROBLEMS[name].status, []).append(PROBLEMS[name].title)
+    return {
+        str(answer.status): found,
+        **{
+            str(status): {
+                "description": " ".join(texts),
+                "content": {MEDIA_TYPE: {"schema": ref("Problem")}},
+            }
+            for status, texts in sorted(titles.items())
+        },
+    }

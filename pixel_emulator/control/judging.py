@@ -1,0 +1,152 @@
+"""Routes that judge what has arrived by a scenario, at once or when it is decided."""
+
+import time
+from collections.abc import Callable, Sequence
+
+from starlette.datastructures import Headers
+from starlette.responses import Response
+
+from pixel_emulator.control.asked import Asked, json_response
+from pixel_emulator.control.problems import ProblemError, wrong_body
+from pixel_emulator.control.waiting import more_than, settle
+from pixel_emulator.core import json_text
+from pixel_emulator.core.calls import JSON, Payload
+from pixel_emulator.core.mistakes import InputError, Mistake
+from pixel_emulator.core.reports.json_report import as_json
+from pixel_emulator.core.reports.junit import junit
+from pixel_emulator.core.reports.text import text
+from pixel_emulator.core.scenarios.model import Scenario
+from pixel_emulator.core.verdicts.verdict import Verdict
+from pixel_emulator.core.verdicts.verify import verify as judge
+from pixel_emulator.core.verdicts.watch import Prospect, Watch
+from pixel_emulator.running.waiting import patience
+from pixel_emulator.scenario_files import load_text
+
+PATIENCE = 30.0
+"""Seconds that are waited for more hits where the query does not say."""
+
+REPORTS: dict[str, Callable[[Verdict], str]] = {
+    "application/json": lambda verdict: json_text.write(as_json(verdict)),
+    "text/plain": text,
+    "application/xml": junit,
+}
+"""How a verdict is told, by what the client accepts; the first is told to those that take all."""
+
+_RESULTS = {
+    Prospect.MET: "met",
+    Prospect.OPEN: "timeout",
+    Prospect.IMPOSSIBLE: "impossible",
+    Prospect.UNDECIDED: "undecided",
+}
+
+
+async def verify(asked: Asked) -> Response:
+    """Judge what has arrived so far."""
+    session = asked.session
+    type = accepted(asked.request.headers, list(REPORTS))
+    scenarios = await _scenarios(asked)
+
+    def report() -> str:
+        return REPORTS[type](judge(scenarios, session.evidence()))
+
+    return Response(await asked.in_thread(report), media_type=type)
+
+
+async def wait(asked: Asked) -> Response:
+    """Wait until a scenario is decided; without one, until there are more hits."""
+    session = asked.session
+    waiting = _for_scenarios if asked.body.strip() else _for_more
+    return json_response(await asked.while_wanted(session, waiting(asked)))
+
+
+def accepted(headers: Headers, types: Sequence[str]) -> str:
+    """The one of our `types` that an Accept header likes best (RFC 9110, 12.5.1).
+
+    Raises ProblemError where it likes none.
+    """
+    wanted: dict[str, float] = {}
+    for each in ",".join(headers.getlist("accept")).split(","):
+        name, *parameters = (part.strip().lower() for part in each.split(";"))
+        quality = next((part[2:] for part in parameters if part.startswith("q=")), "1")
+        if name:
+            wanted[name] = _number(quality)
+
+    def liking(type: str) -> float:
+        group = f"{type.partition('/')[0]}/*"
+        return next((wanted[each] for each in (type, group, "*/*") if each in wanted), 0.0)
+
+    best = max(types, key=liking) if wanted else types[0]
+    if wanted and not liking(best):
+        raise ProblemError("not-acceptable", f"It can be given as {', '.join(types)}.")
+    return best
+
+
+async def _for_more(asked: Asked) -> Payload:
+    if "cursor" not in asked.query:
+        wrong = Mistake("is needed where no scenario is sent", path="cursor")
+        raise ProblemError("wrong-query", str(wrong), mistakes=[wrong])
+    cursor = asked.number("cursor")
+    seconds = float(asked.query.get("timeout", PATIENCE))
+    last = await more_than(asked.session, cursor, seconds)
+    if last is None:
+        return {"result": "timeout", "cursor": cursor}
+    return {"result": "more", "cursor": last}
+
+
+async def _for_scenarios(asked: Asked) -> Payload:
+    session = asked.session
+    scenarios = await _scenarios(asked)
+    within, quiet = patience(scenarios)
+    watch = Watch(scenarios)
+    prospect, evidence = await settle(
+        lambda evidence: asked.in_thread(watch.look, evidence),
+        session,
+        deadline=time.monotonic() + float(asked.query.get("timeout", within)),
+        quiet=float(asked.query.get("quiet", quiet)),
+    )
+
+    def told() -> Payload:
+        verdict = judge(scenarios, evidence)
+        return {
+            "result": _RESULTS[prospect],
+            "passed": verdict.exit_code == 0,
+            "cursor": evidence.hits[-1].seq if evidence.hits else session.cleared,
+            "verdict": as_json(verdict),
+            "report": text(verdict),
+        }
+
+    return await asked.in_thread(told)
+
+
+async def _scenarios(asked: Asked) -> tuple[Scenario, ...]:
+    """The scenarios of the body. Raises ProblemError with all their mistakes."""
+    given = _given(str(asked.query.get("given", "")))
+    file = str(asked.query["file"])
+    try:
+        found = await asked.in_thread(load_text, asked.body, file, given=given)
+    except InputError as error:
+        raise wrong_body(error) from None
+    if not found:
+        only = Mistake("only defines names: there is nothing to be met")
+        raise ProblemError("wrong-body", str(only), mistakes=[only])
+    return found
+
+
+def _given(said: str) -> dict[str, JSON]:
+    try:
+        given = json_text.parse(said) if said else {}
+    except ValueError as error:
+        wrong = f"is not JSON: {error}"
+    else:
+        if isinstance(given, dict):
+            return given
+        wrong = 'must be a JSON object, such as {"user": "user_1"}'
+    mistake = Mistake(wrong, path="given")
+    raise ProblemError("wrong-query", str(mistake), mistakes=[mistake])
+
+
+def _number(said: str) -> float:
+    try:
+        return float(said)
+    except ValueError:
+        return 0.0

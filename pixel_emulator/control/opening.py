@@ -1,0 +1,117 @@
+"""Routes that open and close sessions, and tell about them."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from starlette.responses import Response
+
+from pixel_emulator.config import Settings
+from pixel_emulator.control.asked import Asked, json_response
+from pixel_emulator.control.problems import ProblemError, wrong_body
+from pixel_emulator.core.calls import Dialect, Payload
+from pixel_emulator.core.mistakes import InputError, likely
+from pixel_emulator.core.recordings.fields import Field
+from pixel_emulator.documents import parse_document
+from pixel_emulator.session import LocalSession
+from pixel_emulator.sessions import DEFAULT, NAME
+
+
+async def sessions(asked: Asked) -> Response:
+    """The open sessions."""
+    found = asked.emulator.sessions.all()
+    return json_response({"sessions": [each.name for each in found]})
+
+
+async def open_session(asked: Asked) -> Response:
+    """Open a session, with its own port."""
+    try:
+        name, settings = _read(asked.body, asked.emulator.settings)
+    except InputError as error:
+        raise wrong_body(error) from None
+    try:
+        session = asked.emulator.sessions.open(name, settings=settings)
+        told = await asked.in_thread(_told, session)
+    except InputError as error:
+        raise ProblemError("name-taken", str(error)) from None
+    return json_response(told, 201, {"location": f"/sessions/{session.name}"})
+
+
+async def session(asked: Asked) -> Response:
+    """Where the clients of a session go."""
+    return json_response(await asked.in_thread(_told, asked.session))
+
+
+async def close_session(asked: Asked) -> Response:
+    """Close a session; who waits for it is told."""
+    session = asked.session
+    if session.name == DEFAULT:
+        raise ProblemError("default-stays", "It lives as long as the emulator.")
+    await asked.in_thread(session.close)
+    asked.backend.ended.pop(session.name, asyncio.Event()).set()
+    return Response(status_code=204)
+
+
+def _told(session: LocalSession) -> Payload:
+    return {
+        "name": session.name,
+        "proxy": session.proxy,
+        "url": session.url,
+        "ca": str(session.ca),
+        "bundle": str(session.bundle),
+        "spki": session.spki,
+        "hosts": [*session.hosts],
+    }
+
+
+def _read(body: str, settings: Settings) -> tuple[str, Settings]:
+    """The name and the settings that a body asks for. Raises InputError with its mistakes."""
+    document = parse_document(body, "body")
+    field = Field(document, (), {} if document.data is None else document.data)
+    allowed = ", ".join(_FIELDS)
+    mistakes = [
+        document.mistake(f"is unknown{likely(key, _FIELDS)}; allowed are {allowed}", key)
+        for key in field.map()
+        if key not in _FIELDS
+    ]
+    values = {}
+    for name, read in _FIELDS.items():
+        if field[name].value is not None:
+            try:
+                values[name] = read(field[name])
+            except InputError as error:
+                mistakes += error.mistakes
+    if mistakes:
+        raise InputError(*mistakes)
+    name = values.pop("name", "")
+    return name, replace(settings, record="", **values)
+
+
+def _name(field: Field) -> str:
+    if not NAME.fullmatch(field.text()):
+        raise field.wrong("1 to 64 letters, digits, `-` or `_`")
+    return field.text()
+
+
+def _sources(field: Field) -> tuple[str, ...]:
+    named = tuple(each.text() for each in field.items())
+    try:
+        return Settings(source=named).source
+    except InputError as error:
+        raise field.error(error.mistakes[0].message) from None
+
+
+def _truth(field: Field) -> bool:
+    if isinstance(field.value, bool):
+        return field.value
+    raise field.wrong("true or false")
+
+
+_FIELDS: dict[str, Callable[[Field], Any]] = {
+    "name": _name,
+    "dialect": lambda field: field.choice(Dialect).value,
+    "source": _sources,
+    "keep_write_keys": _truth,
+}
+"""What may be said of a new session, and how each is read."""

@@ -1,0 +1,90 @@
+"""Every way in which a request to the control API fails, in one table (RFC 9457)."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from pixel_emulator.core import json_text
+from pixel_emulator.core.calls import Payload
+from pixel_emulator.core.mistakes import InputError, Mistake
+
+MEDIA_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of failure: its HTTP status, and its title, which is always the same."""
+
+    status: int
+    title: str
+
+
+PROBLEMS = {
+    "wrong-query": Kind(400, "A parameter of the query is wrong."),
+    "no-token": Kind(401, "The token is missing or wrong."),
+    "cross-site": Kind(403, "A page of another site may not ask this."),
+    "unknown-path": Kind(404, "There is nothing at this path."),
+    "unknown-session": Kind(404, "There is no open session of this name."),
+    "wrong-method": Kind(405, "This path does not take this method."),
+    "not-acceptable": Kind(406, "This cannot be given in any of the accepted types."),
+    "name-taken": Kind(409, "The name of a session is used only once."),
+    "default-stays": Kind(409, "The default session cannot be closed."),
+    "session-closed": Kind(410, "The session was closed meanwhile."),
+    "too-large": Kind(413, "The body is too large."),
+    "wrong-host": Kind(421, "The Host header does not name this API."),
+    "wrong-body": Kind(422, "The body has mistakes."),
+    "failed": Kind(500, "The emulator failed; this is a bug."),
+    "stopping": Kind(503, "The emulator is stopping."),
+}
+"""Each kind by the last part of its `type`."""
+
+_PREFIX = "urn:pixel-emulator:problem:"
+
+
+class ProblemError(Exception):
+    """A request that is answered with a problem of this `kind`; `detail` is a sentence."""
+
+    def __init__(
+        self,
+        kind: str,
+        detail: str,
+        *,
+        mistakes: Iterable[Mistake] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.kind = kind
+        self.detail = detail
+        self.mistakes = tuple(mistakes)
+        self.headers = headers or {}
+
+    def response(self) -> Response:
+        """The problem document."""
+        kind = PROBLEMS[self.kind]
+        document: Payload = {
+            "type": f"{_PREFIX}{self.kind}",
+            "title": kind.title,
+            "status": kind.status,
+            "detail": self.detail,
+        }
+        if self.mistakes:
+            document["mistakes"] = [_mistake(each) for each in self.mistakes]
+        text = json_text.write(document)
+        return Response(text, kind.status, dict(self.headers), media_type=MEDIA_TYPE)
+
+
+def wrong_body(error: InputError) -> ProblemError:
+    """The problem of a body with mistakes."""
+    return ProblemError("wrong-body", str(error), mistakes=error.mistakes)
+
+
+def _mistake(mistake: Mistake) -> Payload:
+    place = mistake.location
+    return {
+        "message": mistake.message,
+        "file": place.file,
+        "line": place.line,
+        "column": place.column,
+        "path": mistake.path,
+    }

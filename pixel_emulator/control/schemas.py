@@ -1,0 +1,153 @@
+"""What the control API takes and gives, as JSON Schemas."""
+
+from collections.abc import Iterable, Mapping
+
+from pixel_emulator.control.problems import PROBLEMS
+from pixel_emulator.core.calls import JSON, CallType, Dialect, Outcome, Payload
+from pixel_emulator.core.schemas.parts import BOOL, COUNT, TEXT, list_of
+
+__all__ = ["BOOL", "COMPONENTS", "COUNT", "TEXT", "ref"]
+
+
+def ref(name: str) -> Payload:
+    """One of `COMPONENTS`."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _map(
+    properties: Mapping[str, Payload], optional: Iterable[str] = (), *, open: bool = False
+) -> Payload:
+    """A map with these keys, all of them but for the `optional` ones, and no others or `open`."""
+    required: list[JSON] = [each for each in properties if each not in set(optional)]
+    return {
+        "type": "object",
+        "properties": {**properties},
+        "required": required,
+        "additionalProperties": open,
+    }
+
+
+def _one_of(words: Iterable[str]) -> Payload:
+    return {"type": "string", "enum": [*map(str, words)]}
+
+
+_TEXTS = list_of(TEXT)
+_ANYTHING: Payload = {}
+_TIME: Payload = {"type": "string", "format": "date-time"}
+_PLACE: dict[str, Payload] = {
+    "proxy": {**TEXT, "description": "Its proxy, as a URL."},
+    "url": {**TEXT, "description": "Where it is a server; behind it comes /v1/pixel/track?…"},
+    "ca": {**TEXT, "description": "The file of its CA, where the emulator runs."},
+    "bundle": {**TEXT, "description": "A file with its CA and all that the machine trusts."},
+    "spki": {**TEXT, "description": "The hash by which a browser accepts its CA."},
+    "hosts": {**_TEXTS, "description": "The hosts that are emulated."},
+}
+_REQUEST: dict[str, Payload] = {
+    "method": TEXT,
+    "url": TEXT,
+    "http": TEXT,
+    "client": TEXT,
+    "headers": {"type": "object", "additionalProperties": TEXT},
+}
+_FOUND = _map(
+    {
+        "code": TEXT,
+        "severity": TEXT,
+        "path": TEXT,
+        "message": TEXT,
+        "source": TEXT,
+    }
+)
+_JUDGED: dict[str, Payload] = {
+    "seq": COUNT,
+    "time": _TIME,
+    "type": _one_of(CallType),
+    "outcome": _one_of(Outcome),
+    "payload": _ANYTHING,
+    "problems": list_of(_FOUND),
+    "source": {"type": ["string", "null"]},
+}
+_ENTRY = _map(
+    {
+        **_JUDGED,
+        "step": TEXT,
+        "form": TEXT,
+        "alphabet": TEXT,
+        "padded": {"type": ["boolean", "null"]},
+        "request": _map({**_REQUEST, "status": COUNT}),
+        "digest": TEXT,
+    },
+    ("type", "payload", "source", "step", "form", "alphabet", "padded"),
+)
+
+
+def _page(entry: Payload) -> Payload:
+    return _map(
+        {
+            "entries": list_of(entry),
+            "cursor": {**COUNT, "description": "What `since` is to be for what comes next."},
+            "more": {**BOOL, "description": "Whether there is more already."},
+            "cleared": {**COUNT, "description": "All up to this number has been cleared away."},
+            "connections": {**COUNT, "description": "How many connections reached the session."},
+            "gaps": {**_TEXTS, "description": "Why calls may be missing."},
+            "acted": {"type": "object", "additionalProperties": _TIME},
+        }
+    )
+
+
+COMPONENTS: dict[str, JSON] = {
+    "Health": _map({"status": _one_of(["ok"])}),
+    "Emulator": _map(
+        {
+            "version": TEXT,
+            "pid": COUNT,
+            "port": COUNT,
+            **_PLACE,
+            "sessions": _TEXTS,
+            "strays": {**_TEXTS, "description": "Requests for sessions that are not open."},
+            "failures": {**_TEXTS, "description": "What went wrong in the emulator itself."},
+        }
+    ),
+    "Sessions": _map({"sessions": _TEXTS}),
+    "NewSession": _map(
+        {
+            "name": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"},
+            "dialect": _one_of(Dialect),
+            "source": _TEXTS,
+            "keep_write_keys": BOOL,
+        },
+        ("name", "dialect", "source", "keep_write_keys"),
+    ),
+    "Session": _map({"name": TEXT, **_PLACE}),
+    "NewRequest": _map(_REQUEST, set(_REQUEST) - {"url"}),
+    "Entry": _ENTRY,
+    "Requests": _page(ref("Entry")),
+    "Call": _map(_JUDGED),
+    "Calls": _page(ref("Call")),
+    "Verdict": _map(
+        {"status": _one_of(["met", "unmet", "undecided", "incomplete"]), "exit_code": COUNT},
+        open=True,
+    ),
+    "Waited": _map(
+        {
+            "result": _one_of(["met", "impossible", "undecided", "timeout", "more"]),
+            "cursor": COUNT,
+            "passed": {**BOOL, "description": "Whether the scenario is met, and nothing missing."},
+            "verdict": ref("Verdict"),
+            "report": {**TEXT, "description": "The verdict for people."},
+        },
+        ("passed", "verdict", "report"),
+    ),
+    "Problem": _map(
+        {
+            "type": _one_of(f"urn:pixel-emulator:problem:{kind}" for kind in PROBLEMS),
+            "title": TEXT,
+            "status": COUNT,
+            "detail": TEXT,
+            "mistakes": list_of(
+                _map({"message": TEXT, "file": TEXT, "line": COUNT, "column": COUNT, "path": TEXT})
+            ),
+        },
+        ("mistakes",),
+    ),
+}

@@ -1,0 +1,98 @@
+"""Waiting for calls in the emulator's own loop, without holding it up."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Self
+
+from pixel_emulator.core.calls import Evidence, Hit
+from pixel_emulator.core.verdicts.watch import Prospect
+from pixel_emulator.session import LocalSession
+
+type Look = Callable[[Evidence], Awaitable[Prospect]]
+
+_LULL = 0.1
+"""Seconds without a call after which a watch that has put a search off is asked again."""
+
+
+class News:
+    """Hears of each new hit of a session, as a context manager; to be used in a loop."""
+
+    def __init__(self, session: LocalSession) -> None:
+        self._session = session
+        self._arrived = asyncio.Event()
+
+    def __enter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+
+        def tell(_: Hit) -> None:  # inside the journal's lock: nothing may happen there but this
+            loop.call_soon_threadsafe(self._arrived.set)
+
+        self._leave = self._session.subscribe(tell)
+        return self
+
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        self._leave()
+
+    def evidence(self) -> Evidence:
+        """What is known now; what comes later is news."""
+        self._arrived.clear()
+        return self._session.evidence()
+
+    async def wait(self, seconds: float) -> bool:
+        """Wait for news, at most so long."""
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._arrived.wait()
+        except TimeoutError:
+            return False
+
+
+async def more_than(session: LocalSession, cursor: int, seconds: float) -> int | None:
+    """Wait until the number of the last hit is above `cursor`; returns it, or None."""
+    end = time.monotonic() + seconds
+    with News(session) as news:
+        while True:
+            last = session.cleared + len(news.evidence().hits)
+            if last > cursor:
+                return last
+            if not await news.wait(end - time.monotonic()):
+                return None
+
+
+async def settle(
+    look: Look, session: LocalSession, *, deadline: float, quiet: float
+) -> tuple[Prospect, Evidence]:
+    """As `running.waiting.settle`; returns the evidence that was looked at last, too."""
+    with News(session) as news:
+        while True:
+            prospect, evidence = await _look_while(Prospect.OPEN, look, news, deadline)
+            if prospect is not Prospect.MET:
+                return prospect, evidence
+            silent_at = time.monotonic() + quiet
+            prospect, evidence = await _look_while(Prospect.MET, look, news, silent_at)
+            if prospect is not Prospect.OPEN:
+                return prospect, evidence
+
+
+async def _look_while(
+    prospect: Prospect, look: Look, news: News, end: float
+) -> tuple[Prospect, Evidence]:
+    """Look after each call as long as it says the same, at most until `end`."""
+    count = -1
+    while True:
+        evidence = news.evidence()
+        found = await look(evidence)
+        has_news, count = len(evidence.hits) != count, len(evidence.hits)
+        left = end - time.monotonic()
+        if found is not prospect:
+            return found, evidence
+        if left <= 0:
+            return (await look(evidence) if has_news else found), evidence
+        await news.wait(min(left, _LULL) if has_news else left)

@@ -1,0 +1,47 @@
+"""Which journal a client means: with sessions one of many, without them always the same."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from mitmproxy import connection
+
+from pixel_emulator.core.calls import PixelRequest
+from pixel_emulator.journal import Journal
+from pixel_emulator.sessions import Landing
+
+
+class Journals(Protocol):
+    """See `sessions.Sessions`."""
+
+    def of(self, client: connection.Client) -> Journal:
+        """The journal for what a client does without a request."""
+
+    def landing(self, request: PixelRequest, client: connection.Client) -> Landing:
+        """Where a request belongs."""
+
+    def said(self, client: connection.Client, start: bytes) -> None:
+        """What a client begins with."""
+
+    def disconnected(self, client: connection.Client) -> None:
+        """A client has gone; nothing is asked about it any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """The only journal."""
+
+    journal: Journal
+
+    def of(self, _client: connection.Client) -> Journal:
+        """This one."""
+        return self.journal
+
+    def landing(self, request: PixelRequest, _client: connection.Client) -> Landing:
+        """In this one, as it is."""
+        return Landing(self.journal, request)
+
+    def said(self, _client: connection.Client, _start: bytes) -> None:
+        """It makes no difference."""
+
+    def disconnected(self, _client: connection.Client) -> None:
+        """Nothing is known of it."""

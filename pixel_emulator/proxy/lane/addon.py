@@ -1,0 +1,75 @@
+"""The addon that puts the lane where mitmproxy would put its HttpLayer."""
+
+from collections.abc import Sequence
+
+from mitmproxy import connection
+from mitmproxy.addonmanager import safecall
+from mitmproxy.net.tls import starts_like_tls_record
+from mitmproxy.proxy import context, layer, layers, mode_specs
+from mitmproxy.proxy.layers.tls import HTTP1_ALPNS
+
+from pixel_emulator.core.calls import PixelRequest, PixelResponse
+from pixel_emulator.core.endpoint.pixel import route
+from pixel_emulator.proxy.addon import PixelEmulator
+from pixel_emulator.proxy.journals import Journals
+from pixel_emulator.proxy.lane.layer import LaneLayer
+from pixel_emulator.proxy.messages import FALLBACK
+
+_DNS = (53, 5353)  # mitmproxy takes what comes for these ports for DNS
+
+
+class Lane:
+    """Has to stand behind the emulator, whose locks decide first, and before NextLayer."""
+
+    name = "pixel_emulator_lane"
+
+    def __init__(self, emulator: PixelEmulator) -> None:
+        self._emulator = emulator
+
+    def next_layer(self, data: layer.NextLayer) -> None:
+        """Choose the lane exactly where mitmproxy would choose HTTP/1."""
+        place = data.context
+        client, start = place.client, data.data_client()
+        if data.layer or not isinstance(client.proxy_mode, mode_specs.RegularMode):
+            return
+        if place.server.address is None:
+            data.layer = self._directly(place, start)
+        elif client.alpn in HTTP1_ALPNS or (
+            # Without ALPN mitmproxy guesses; these beginnings leave it no doubt.
+            not client.alpn
+            and start.startswith((b"GET ", b"HEAD "))
+            and place.server.address[1] not in _DNS
+        ):
+            data.layer = self._lane(place)
+
+    def _directly(self, place: context.Context, start: bytes) -> layer.Layer:
+        if not starts_like_tls_record(start):
+            return self._lane(place)
+        secure = layers.ClientTLSLayer(place)
+        secure.child_layer = self._lane(place)
+        return secure
+
+    def _lane(self, place: context.Context) -> LaneLayer:
+        emulator = self._emulator
+        answers = JournalAnswers(emulator.journals, place.client)
+        return LaneLayer(place, locks=emulator.locks, answer=answers, heard=emulator.heard)
+
+
+class JournalAnswers:
+    """Records requests one by one; whatever fails is a failure of the journal, and answered."""
+
+    def __init__(self, journals: Journals, client: connection.Client) -> None:
+        self._journals = journals
+        self._client = client
+
+    def __call__(self, requests: Sequence[PixelRequest]) -> list[PixelResponse]:
+        return [self._answer(request) for request in requests]
+
+    def _answer(self, request: PixelRequest) -> PixelResponse:
+        response = FALLBACK
+        with safecall():  # logs an error, as it does for a hook: `FailureHandler` takes it over
+            landing = self._journals.landing(request, self._client)
+            response = route(request.method, landing.request.path).response
+            if landing.journal:
+                landing.journal.record(landing.request)
+        return response

@@ -1,0 +1,147 @@
+"""Reads the plain requests of one client, and stops before anything else."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+
+from mitmproxy import http
+from mitmproxy.net.http import http1, url
+from mitmproxy.proxy import context
+
+from pixel_emulator.core.calls import PixelRequest
+from pixel_emulator.proxy.lane.fields import Fields
+from pixel_emulator.proxy.messages import headers_of, request_of
+
+LIMIT = 65_536
+"""Bytes of an unfinished head that are waited for."""
+
+END = b"\r\n\r\n"
+_REQUEST_LINE = re.compile(
+    rb"(?P<method>GET|HEAD) (?P<origin>(?:(?i:https?)://[!\"$-.0->@-~]+)?)"
+    rb"(?P<target>/[!-~\x80-\xff]*) (?P<version>HTTP/1\.[01])\r\n"
+)
+
+
+class Next(Enum):
+    """What has to be done when all plain requests are answered."""
+
+    WAIT = auto()
+    CLOSE = auto()
+    HAND_OVER = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The plain requests of one read, what comes next, and the bytes that were left unread."""
+
+    requests: tuple[PixelRequest, ...]
+    next: Next
+    rest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Envelope:
+    """All that a head says beside its method and target; clients repeat it."""
+
+    like: PixelRequest
+    last: bool
+
+
+class Reader:
+    """One for each connection, since what a request means depends on where it was made."""
+
+    def __init__(
+        self, place: context.Context, host_of: Callable[[http.HTTPFlow], str | None]
+    ) -> None:
+        self._place = place
+        self._host_of = host_of
+        # Clients repeat themselves, so the last of each is kept.
+        self._envelope: tuple[tuple[bytes, ...], _Envelope | None] = ((), None)
+        self._meaning: tuple[tuple[bytes, ...], PixelRequest | None] = ((), None)
+
+    def read(self, data: bytes) -> Batch:
+        """Read as many plain requests to emulated hosts as `data` begins with."""
+        requests: list[PixelRequest] = []
+        at, size = 0, len(data)
+        while at < size:
+            end = data.find(END, at)
+            if end < 0:
+                rest = data[at:]
+                return Batch(tuple(requests), _unfinished(rest), rest)
+            line = _REQUEST_LINE.match(data, at, end + 2)
+            envelope = self._opened(line, data[line.end() : end + 2]) if line else None
+            if line is None or envelope is None:
+                return Batch(tuple(requests), Next.HAND_OVER, data[at:])
+            requests.append(_request(line, envelope.like))
+            at = end + len(END)
+            if envelope.last:
+                return Batch(tuple(requests), Next.CLOSE, data[at:])
+        return Batch(tuple(requests), Next.WAIT, b"")
+
+    def _opened(self, line: re.Match[bytes], block: bytes) -> _Envelope | None:
+        origin = line["origin"]
+        if origin and not line["target"].isascii():
+            return None  # mitmproxy decodes an absolute target as UTF-8, and may fail
+        key = (origin, line["version"], block)
+        if key != self._envelope[0]:
+            self._envelope = key, self._open(*key)
+        return self._envelope[1]
+
+    def _open(self, origin: bytes, version: bytes, block: bytes) -> _Envelope | None:
+        fields = Fields.read(block)
+        if fields is None or len(fields.values(b"host")) != 1:
+            return None
+        key = (origin, version, *fields.values(b"host"))
+        if key != self._meaning[0]:
+            self._meaning = key, self._mean(*key)
+        meant = self._meaning[1]
+        if meant is None:
+            return None
+        like = replace(meant, headers=headers_of(fields.pairs))
+        return _Envelope(like, fields.ends_connection(meant.http_version))
+
+    def _mean(self, origin: bytes, version: bytes, header: bytes) -> PixelRequest | None:
+        """A request with nothing but this Host header; None if it means no emulated host."""
+        flow = self._flow(origin, version, header)
+        host = self._host_of(flow) if flow else None
+        return request_of(flow, host) if flow and host else None
+
+    def _flow(self, origin: bytes, version: bytes, header: bytes) -> http.HTTPFlow | None:
+        """The flow that mitmproxy would make of it; None where it would answer 400."""
+        client, server = self._place.client, self._place.server
+        try:
+            request = http1.read_request_head([b"GET %s/ %s" % (origin, version)])
+            request.headers = http.Headers([(b"Host", header)])
+            if server.address:
+                request.data.host, request.data.port = server.address[:2]
+                request.scheme = "https" if server.tls else "http"
+            elif not origin:
+                host, port = url.parse_authority(request.host_header or "", check=True)
+                request.scheme = "https" if client.tls else "http"
+                request.data.host = host
+                request.data.port = port or (443 if client.tls else 80)
+        except ValueError:
+            return None
+        flow = http.HTTPFlow(client, server)
+        flow.request = request
+        return flow
+
+
+def _request(line: re.Match[bytes], like: PixelRequest) -> PixelRequest:
+    return PixelRequest(
+        target=line["target"],
+        method=line["method"].decode(),
+        scheme=like.scheme,
+        host=like.host,
+        http_version=like.http_version,
+        headers=like.headers,
+        client=like.client,
+    )
+
+
+def _unfinished(rest: bytes) -> Next:
+    """What to do with the beginning of a head: only one that may become plain is waited for."""
+    has_bare_newline = rest.count(b"\n") != rest.count(b"\r\n")
+    plain = rest.startswith((b"G", b"H", b"C")) and not has_bare_newline and len(rest) <= LIMIT
+    return Next.WAIT if plain else Next.HAND_OVER

@@ -1,0 +1,37 @@
+"""The end of a test: its calls are judged while it can still fail, and told to its report."""
+
+from collections.abc import Generator
+
+import pytest
+
+from pixel_emulator.pytest_plugin.fixtures import MADE
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Judge the pixels of a test that did not fail by itself."""
+    __tracebackhide__ = True
+    try:
+        result = yield
+    except BaseException as error:
+        _tell(item, error)
+        raise
+    _tell(item, None)
+    return result
+
+
+def _tell(item: pytest.Item, error: BaseException | None) -> None:
+    __tracebackhide__ = True
+    made = item.stash.get(MADE, None)
+    if made is None:
+        return
+    from pixel_emulator.pytest_plugin.ending import conclude  # noqa: PLC0415 - heavy
+
+    conclude(item, made, error)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """A test with a scenario by mark uses pixels, also if it does not say so."""
+    names = getattr(item, "fixturenames", None)
+    if names is not None and "pixels" not in names and item.get_closest_marker("pixel_scenario"):
+        names.append("pixels")

@@ -1,0 +1,79 @@
+"""What was chosen for one test: by its marks, or else in the ini file."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from pixel_emulator.config import Settings
+from pixel_emulator.core.calls import JSON
+from pixel_emulator.core.grammar.policies import Policies, read_policies
+from pixel_emulator.core.grammar.reader import Reader
+from pixel_emulator.core.mistakes import Document, InputError, likely
+from pixel_emulator.pytest_plugin.options import PER_TEST, POLICIES, SETTINGS
+
+_WORDS = (*POLICIES, "accept", *PER_TEST, "record")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """How the calls of a test are judged, and the folder that they are recorded to."""
+
+    settings: Settings
+    policies: Policies
+    record: str = ""
+
+
+def settings_of(config: pytest.Config) -> Settings:
+    """The settings of the emulator. Fails the test for values that are not allowed."""
+    found = {name: config.getini(f"pixel_{name}") for name in SETTINGS}
+    given = {name: value for name, value in found.items() if value is not None}
+    return _settings({**given, "port": 0})
+
+
+def choices_of(config: pytest.Config, marks: Iterable[pytest.Mark]) -> Choices:
+    """What holds for a test with these marks, the closest first; fails it for wrong ones."""
+    marked: dict[str, Any] = {}
+    for mark in marks:
+        _check(mark)
+        marked = {**mark.kwargs, **marked}
+    known = {name: config.getini(f"pixel_{name}") for name in (*_WORDS, *SETTINGS)}
+    known = {name: value for name, value in {**known, **marked}.items() if value is not None}
+    settings = {name: value for name, value in known.items() if name in SETTINGS}
+    return Choices(
+        settings=_settings({**settings, "port": 0}),
+        policies=_policies({name: known[name] for name in (*POLICIES, "accept") if name in known}),
+        record=known["record"] or "",
+    )
+
+
+def _check(mark: pytest.Mark) -> None:
+    if mark.args:
+        pytest.fail(
+            f"the mark `pixel` takes names: pixel(unexpected={mark.args[0]!r})", pytrace=False
+        )
+    for name in mark.kwargs.keys() - set(_WORDS):
+        if name in SETTINGS:
+            reason = f": all tests share one emulator; write `pixel_{name}` into the ini file"
+        else:
+            reason = likely(name, _WORDS) or f"; it takes {', '.join(_WORDS)}"
+        pytest.fail(f"the mark `pixel` takes no `{name}`{reason}", pytrace=False)
+
+
+def _settings(given: Mapping[str, Any]) -> Settings:
+    try:
+        return Settings(**given)
+    except InputError as error:
+        pytest.fail(f"pixel_{error}", pytrace=False)
+
+
+def _policies(given: Mapping[str, Any]) -> Policies:
+    said: dict[str, JSON] = {name: value for name, value in given.items() if name != "accept"}
+    if given.get("accept"):
+        said.setdefault("damaged", {"accept": list(given["accept"])})
+    reader = Reader(Document("", said, {}))
+    policies = read_policies(reader, {name: ((name,), value) for name, value in said.items()})
+    if reader.mistakes:
+        pytest.fail("\n".join(f"pixel_{each}" for each in reader.in_order()), pytrace=False)
+    return policies

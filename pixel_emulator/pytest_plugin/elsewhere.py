@@ -1,0 +1,132 @@
+"""An emulator in another process: a running one, or one of our own in another environment."""
+
+import json
+import re
+import shlex
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import urlsplit
+
+from pixel_emulator import ready
+from pixel_emulator.config import Settings
+from pixel_emulator.core.mistakes import InputError, Mistake
+from pixel_emulator.pytest_plugin.control_client import ControlClient
+from pixel_emulator.pytest_plugin.remote import RemoteSession
+from pixel_emulator.session import Session
+
+_PATIENCE = 10.0
+"""Seconds that a process of ours has to end."""
+_EXPORT = re.compile(r"export (\w+)=(.*)")
+_FLAGS = ("offline", "http2")
+
+
+class RemoteHost:
+    """An emulator that is asked over its control API; see `Host`. `end` is called at the end."""
+
+    def __init__(
+        self, api: ControlClient, settings: Settings, end: Callable[[], None] = lambda: None
+    ) -> None:
+        told = api.ask("GET", "emulator")
+        self.settings = settings
+        self.proxy: str = told["proxy"]
+        self.url: str = told["url"]
+        self.ca, self.bundle = Path(told["ca"]), Path(told["bundle"])
+        self.spki: str = told["spki"]
+        self.hosts: tuple[str, ...] = tuple(told["hosts"])
+        self._api = api
+        self._end = end
+        self._known = frozenset(told["strays"])
+
+    def open(self, name: str = "", settings: Settings | None = None) -> RemoteSession:
+        """A session of its own for a test."""
+        return RemoteSession(self._api, name, settings or self.settings)
+
+    def environ(self, session: Session) -> dict[str, str]:
+        """The variables that lead a command to a session."""
+        exports = self._api.text("GET", "env", query={"session": session.name})
+        found = (_EXPORT.fullmatch(line) for line in exports.splitlines())
+        return {each[1]: "".join(shlex.split(each[2])) for each in found if each}
+
+    def drain(self, timeout: float) -> bool:  # noqa: ARG002 - nobody can ask that from outside
+        """Nothing is known of that here."""
+        return False
+
+    def strays(self) -> tuple[str, ...]:
+        """What came late since we are there."""
+        told = self._api.ask("GET", "emulator")["strays"]
+        return tuple(each for each in told if each not in self._known)
+
+    def close(self) -> None:
+        """Stop it, if it is ours."""
+        self._end()
+
+
+def running_at(url: str, token: str, settings: Settings) -> RemoteHost:
+    """A running emulator: that of the control API at `url`, or without a token that of this user
+    whose port the URL names. Raises InputError where there is none."""
+    if token:
+        return RemoteHost(ControlClient(url, token), settings)
+    port = urlsplit(url).port if "//" in url else None
+    if port is None:
+        raise InputError(Mistake(f"--pixel-url {url}: write it as http://127.0.0.1:8080"))
+    found = ready.running(port)
+    return RemoteHost(ControlClient(found.control, found.token), settings)
+
+
+def started(command: Sequence[str], settings: Settings) -> RemoteHost:
+    """An emulator that `command` runs for us. Raises InputError where it does not."""
+    with ExitStack() as stack:
+        said = stack.enter_context(tempfile.TemporaryFile())
+        process = _process([*command, *_serve(settings)], said)
+        stack.callback(_stop, process)
+        line = process.stdout.readline() if process.stdout else b""
+        told = _read(line)
+        if told is None:
+            process.wait(_PATIENCE)
+            said.seek(0)
+            words = said.read().decode(errors="replace").strip() or line.decode(errors="replace")
+            raise InputError(Mistake(f"`{shlex.join(command)}` does not serve: {words}"))
+        api = ControlClient(told["control"], told["token"])
+        return RemoteHost(api, settings, stack.pop_all().close)
+
+
+def _serve(settings: Settings) -> list[str]:
+    repeated = [(name, value) for name in ("hosts", "source") for value in getattr(settings, name)]
+    return [
+        *("serve", "--json", "--port", "0", "--dialect", settings.dialect),
+        *(f"--{name}={value}" for name, value in repeated),
+        *(f"--{name}" for name in _FLAGS if getattr(settings, name)),
+    ]
+
+
+def _process(command: Sequence[str], said: IO[bytes]) -> "subprocess.Popen[bytes]":
+    try:
+        # In a group of its own: Ctrl-C is for us, and we stop it when the tests are over.
+        return subprocess.Popen(  # noqa: S603 - it is the user's
+            command, stdout=subprocess.PIPE, stderr=said, process_group=0
+        )
+    except OSError as error:
+        advice = "add `pixel-emulator[proxy]` to the environment of the tests"
+        reason = f"{command[0]}: {error.strerror}: {advice}, or set `pixel_emulator_command`"
+        raise InputError(Mistake(reason)) from None
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.communicate(timeout=_PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+
+
+def _read(line: bytes) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None

@@ -1,0 +1,125 @@
+"""The verdict at the end of a test, and what its report, JUnit and the summary are told."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+import pytest
+
+from pixel_emulator.core import explain
+from pixel_emulator.core.calls import Hit, Outcome
+from pixel_emulator.core.mistakes import InputError, Mistake
+from pixel_emulator.core.reports.call_lines import calls as call_lines
+from pixel_emulator.core.reports.layout import Layout
+from pixel_emulator.core.reports.phrases import finding
+from pixel_emulator.core.scenarios.model import Level
+from pixel_emulator.core.verdicts.verdict import Status, Verdict
+from pixel_emulator.core.verdicts.verify import verify
+from pixel_emulator.pytest_plugin.expecting import Arriving, acted, judged, read, wait
+from pixel_emulator.pytest_plugin.judging import as_reached, message, places, report
+from pixel_emulator.pytest_plugin.options import PixelWarning
+from pixel_emulator.pytest_plugin.pixel_calls import Pixels
+from pixel_emulator.pytest_plugin.snapshots import Snapshot, compared, recording_path
+from pixel_emulator.pytest_plugin.summary import CALLS, COUNTED, PREFIX
+
+_MOST = 20  # calls of a test that JUnit is told one by one
+
+
+def conclude(item: pytest.Item, made: Sequence[Pixels], failed: BaseException | None) -> None:
+    """Judge what a test has expected, unless it `failed` by itself; tell its report in any case.
+
+    Raises AssertionError, on a line of the test, for the first that is not met.
+    """
+    __tracebackhide__ = True
+    marked: list[Snapshot] = []
+    try:
+        marked += _marked(item, made[0])
+        if failed is not None:
+            if not any(each.raised is failed for each in made):
+                _explain(item, made, marked)
+            return
+        for each in made:
+            for verdict in _verdicts(item, each, marked if each is made[0] else ()):
+                _warn(item, verdict)
+                if verdict.status is not Status.MET:
+                    ours = (each.home.file,)
+                    at = next(places(verdict), each.home.location)
+                    each.home.fail(AssertionError(message(verdict, ours)), at)
+    except InputError as error:
+        if failed is None:
+            made[0].home.fail(error, made[0].home.location)
+    finally:
+        tell(item, [hit for each in made for hit in each.requests], [each.file for each in marked])
+        _list(item, made)
+
+
+def _marked(item: pytest.Item, pixels: Pixels) -> Iterator[Snapshot]:
+    """The scenario files that the marks of a test name, the outermost first."""
+    for mark in reversed([*item.iter_markers("pixel_scenario")]):
+        if not mark.args:
+            raise InputError(Mistake("the mark `pixel_scenario` names no file"))
+        for file in mark.args:
+            yield Snapshot(pixels.pool.find(file), mark.kwargs)
+
+
+def _verdicts(item: pytest.Item, pixels: Pixels, marked: Sequence[Snapshot]) -> Iterator[Verdict]:
+    """The verdict on all that is expected together; and on the recording, where there is one."""
+    pool, own = pixels.pool, pixels.scenario
+    if marked:
+        scenarios = read(marked, update=pool.update)
+        together = [*scenarios, own] if pixels.expects else [*scenarios]
+        arriving = Arriving(pixels.session, acted=acted(scenarios), claimed=pool.claimed)
+        if together:
+            wait(together, arriving)
+        evidence = arriving.evidence()
+        yield judged(marked, together, evidence, update=pool.update)
+    else:
+        yield verify([own], as_reached(pool.rest()))
+    if pixels.choices.record:
+        name = item.nodeid.partition("::")[2].replace("::", ".")
+        path = recording_path(pixels.home.path, pixels.choices.record, name)
+        recorded = compared(path, pixels.session, update=pool.update)
+        if recorded:
+            yield verify(recorded, as_reached(pixels.session.evidence()))
+
+
+def _explain(item: pytest.Item, made: Sequence[Pixels], marked: Sequence[Snapshot]) -> None:
+    """What the pixels have to say of a test that failed by itself."""
+    for each in made:
+        scenarios = read(marked, update=False) if each.session is made[0].session else ()
+        own = () if scenarios and not each.expects else (each.scenario,)
+        verdict = verify([*scenarios, *own], as_reached(each.pool.rest()))
+        if verdict.status is not Status.MET:
+            item.add_report_section("call", "pixels", report(verdict, (each.home.file,)))
+
+
+def _warn(item: pytest.Item, verdict: Verdict) -> None:
+    """What a policy only warns of, as warnings of pytest."""
+    found = [each for each in verdict.findings if each.level is Level.WARN]
+    for policy, count in Counter(each.policy for each in found).items():
+        hits = [each.hit for each in found if each.policy is policy]
+        titles = dict.fromkeys(explain.title(hit.call, hit.request) for hit in hits)
+        word, said = finding(policy, Level.WARN, count)
+        item.warn(PixelWarning(f"{word.removeprefix('warning: ')}: {said}: {', '.join(titles)}"))
+
+
+def _list(item: pytest.Item, made: Iterable[Pixels]) -> None:
+    hits = [hit for each in made for hit in each.requests]
+    if hits:
+        lines = call_lines(Layout(100, colour=False), hits)
+        item.add_report_section("call", "pixels seen", "\n".join(each[4:] for each in lines))
+
+
+def tell(item: pytest.Item, hits: Sequence[Hit], scenarios: Iterable[str]) -> None:
+    """Properties for JUnit, from which the summary counts, too."""
+    counts = Counter(hit.outcome for hit in hits)
+    calls = [hit for hit in hits if hit.outcome is not Outcome.UNHANDLED]
+    told: list[tuple[str, object]] = [(CALLS, len(calls))]
+    told += [(f"{PREFIX}{each}", count) for each, count in counts.items() if each in COUNTED]
+    told += [(f"{PREFIX}scenario", each) for each in scenarios]
+    told += [
+        (f"{PREFIX}call", explain.line(hit.call, hit.request, hit.outcome, hit.problems))
+        for hit in calls[:_MOST]
+    ]
+    # A test that is run again tells of its last run.
+    others = [each for each in item.user_properties if not each[0].startswith(PREFIX)]
+    item.user_properties[:] = [*others, *told]

@@ -1,0 +1,47 @@
+"""The fixtures; nothing heavy is imported before one of them is asked for."""
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pixel_emulator.pytest_plugin.hosting import Host
+    from pixel_emulator.pytest_plugin.pixel_calls import Pixels
+
+MADE = pytest.StashKey["list[Pixels]"]()
+"""What a test has made of `Pixels`: all are judged at its end."""
+
+
+@pytest.fixture(scope="session")
+def pixel_emulator(request: pytest.FixtureRequest) -> "Host":
+    """The emulator of this run."""
+    from pixel_emulator.pytest_plugin.hosting import host_of  # noqa: PLC0415 - heavy
+
+    return host_of(request.config)
+
+
+@pytest.fixture
+def pixel_session_factory(
+    request: pytest.FixtureRequest, pixel_emulator: "Host"
+) -> "Iterator[Callable[..., Pixels]]":
+    """Makes further sessions for a test: `factory()`, or `factory("a name")`."""
+    from pixel_emulator.pytest_plugin.making import make  # noqa: PLC0415 - heavy
+
+    made: list[Pixels] = []
+    request.node.stash[MADE] = made
+
+    def factory(name: str = "") -> "Pixels":
+        each = make(request.node, pixel_emulator, name)
+        made.append(each)
+        return each
+
+    yield factory
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def pixels(pixel_session_factory: "Callable[..., Pixels]") -> "Pixels":
+    """The pixel calls of this test, on a session of its own."""
+    return pixel_session_factory()

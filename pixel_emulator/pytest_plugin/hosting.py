@@ -1,0 +1,84 @@
+"""The emulator of a run of pytest, started when a test first asks for it: here, or elsewhere."""
+
+import importlib.util
+import os
+import shlex
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from pixel_emulator.config import Settings
+from pixel_emulator.core.mistakes import InputError
+from pixel_emulator.pytest_plugin.choices import settings_of
+from pixel_emulator.pytest_plugin.summary import ASKED
+from pixel_emulator.session import Session
+
+_HOST = pytest.StashKey["Host"]()
+_ELSEWHERE = "uvx --from pixel-emulator[proxy] pixel-emulator"
+"""What runs the emulator where mitmproxy is not in the environment of the tests."""
+
+
+class Host(Protocol):
+    """The one emulator of a run; every test has a session on it."""
+
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def proxy(self) -> str: ...
+    @property
+    def url(self) -> str: ...
+    @property
+    def ca(self) -> Path: ...
+    @property
+    def bundle(self) -> Path: ...
+    @property
+    def spki(self) -> str: ...
+    @property
+    def hosts(self) -> tuple[str, ...]: ...
+
+    def open(self, name: str = "", settings: Settings | None = None) -> Session:
+        """A session of its own for a test. Raises InputError for a name that was used before."""
+
+    def drain(self, timeout: float) -> bool:
+        """Wait until all that clients have sent is known and all have gone; False if not."""
+
+    def environ(self, session: Session) -> dict[str, str]:
+        """The variables that lead a command to a session, to be added to the others."""
+
+    def strays(self) -> tuple[str, ...]:
+        """A sentence for each session that calls came for when it was over."""
+
+    def close(self) -> None:
+        """Leave it, and stop it if it is ours."""
+
+
+def host_of(config: pytest.Config) -> Host:
+    """The emulator of this run, started now if it was not; it stops at the end of the run.
+
+    Fails the test where there is none to be had.
+    """
+    if _HOST not in config.stash:
+        try:
+            config.stash[_HOST] = host = _start(config)
+        except InputError as error:
+            pytest.fail(f"pixels: {error}", pytrace=False)
+        config.stash[ASKED] = host.strays
+        config.add_cleanup(host.close)
+    return config.stash[_HOST]
+
+
+def _start(config: pytest.Config) -> Host:
+    settings = settings_of(config)
+    command = shlex.split(config.getini("pixel_emulator_command"))
+    url = config.getoption("--pixel-url")
+    if not (url or command) and importlib.util.find_spec("mitmproxy"):
+        from pixel_emulator.pytest_plugin.local import LocalHost  # noqa: PLC0415 - mitmproxy
+
+        return LocalHost(settings)
+    # Who needs these has no mitmproxy, and the others do without them.
+    from pixel_emulator.pytest_plugin.elsewhere import running_at, started  # noqa: PLC0415
+
+    if url:
+        return running_at(url, os.environ.get("PIXEL_EMULATOR_TOKEN", ""), settings)
+    return started(command or shlex.split(_ELSEWHERE), settings)

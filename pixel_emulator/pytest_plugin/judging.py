@@ -1,0 +1,118 @@
+"""Verdicts on what a test expects: at once on what is lacking, at the end on everything."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+
+from pixel_emulator.core.calls import Evidence
+from pixel_emulator.core.mistakes import Location
+from pixel_emulator.core.reports.phrases import (
+    ACCEPT,
+    GAPS,
+    STATUS_WORDS,
+    UNDECIDED,
+    line,
+    objections_of_run,
+    untold,
+    wanted_got,
+)
+from pixel_emulator.core.reports.text import text
+from pixel_emulator.core.scenarios.expectation import Expectation, Times
+from pixel_emulator.core.scenarios.model import Level, Policy, Scenario
+from pixel_emulator.core.verdicts.verdict import ExpectationResult, Status, Verdict
+from pixel_emulator.core.verdicts.verify import verify
+
+IGNORED = dict.fromkeys(Policy, Level.IGNORE)
+"""The levels of a look that asks for the expected calls only."""
+SILENT = dict.fromkeys(Policy, Level.FAIL)
+"""The levels where nothing may arrive."""
+
+_WIDTH = 96  # of a report: pytest puts four characters before each line
+
+
+def lacking(scenario: Scenario, evidence: Evidence) -> Verdict | None:
+    """The verdict on a scenario of one step, if it lacks calls or has some that are banned.
+
+    What comes too often is left to the end: other expectations may yet claim it.
+    """
+    (step,) = scenario.steps
+    relaxed = [_relaxed(each) for each in step.expectations]
+    given = {id(loose): each for loose, each in zip(relaxed, step.expectations, strict=True)}
+    wanted = replace(scenario, steps=(replace(step, expectations=tuple(relaxed)),), levels=IGNORED)
+    verdict = verify([wanted], evidence)
+    results = verdict.scenarios[0].expectations
+    if all(each.met for each in results):
+        return None
+    told = [replace(each, expectation=given[id(each.expectation)]) for each in results]
+    return _with(verdict, told)
+
+
+def as_reached(evidence: Evidence) -> Evidence:
+    """Evidence of silence that needs no proof: as if some client had connected."""
+    if evidence.hits or evidence.connections:
+        return evidence
+    return replace(evidence, connections=1)
+
+
+def headline(verdict: Verdict) -> str:
+    """The verdict in one line: what is wrong first, and how much more there is."""
+    found = list(_objections(verdict))
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    return f"{found[0]}{more}" if found else STATUS_WORDS[verdict.status]
+
+
+def report(verdict: Verdict, ours: Collection[str] = ()) -> str:
+    """The report in words. `ours` are files of tests, which nobody rewrites but their authors."""
+    said, _, commands = text(verdict, width=_WIDTH, calls=False).partition(f"  {ACCEPT}\n")
+    others = [each for each in commands.splitlines() if each]
+    if all(any(f" {file} " in each for file in ours) for each in others):
+        return said.rstrip()
+    return f"{said}  {ACCEPT}\n    run it again with --pixel-update"
+
+
+def message(verdict: Verdict, ours: Collection[str] = ()) -> str:
+    """What an assertion says that fails with this verdict."""
+    return f"{headline(verdict)}\n\n{report(verdict, ours)}"
+
+
+def places(verdict: Verdict) -> Iterator[Location]:
+    """Where the expectations stand that are not met."""
+    for scenario in verdict.scenarios:
+        yield from (
+            each.expectation.location
+            for step in scenario.steps
+            if step.reached
+            for each in step.expectations
+            if not each.met
+        )
+
+
+def _relaxed(wanted: Expectation) -> Expectation:
+    banned = wanted.times.high == 0
+    return replace(wanted, times=wanted.times if banned else Times(wanted.times.low, None))
+
+
+def _with(verdict: Verdict, results: Sequence[ExpectationResult]) -> Verdict:
+    """The verdict on one step, with these results of its expectations."""
+    (scenario,) = verdict.scenarios
+    (step,) = scenario.steps
+    told = replace(
+        step,
+        expectations=tuple(results),
+        step=replace(step.step, expectations=tuple(each.expectation for each in results)),
+    )
+    wanted = replace(scenario.scenario, steps=(told.step,))
+    return replace(verdict, scenarios=(replace(scenario, scenario=wanted, steps=(told,)),))
+
+
+def _objections(verdict: Verdict) -> Iterator[str]:
+    findings = untold(verdict.findings, verdict.scenarios)
+    for index, scenario in enumerate(verdict.scenarios):
+        for each in scenario.expectations:
+            if each.reached and not each.met:
+                yield f"{line(each.expectation)}: {wanted_got(each)}"
+        failing = [each for each in findings if each.levels[index] is Level.FAIL]
+        for kind, said in objections_of_run(scenario, failing):
+            yield f"{kind}: {said}"
+        if scenario.status is Status.UNDECIDED:
+            yield UNDECIDED
+    yield from (f"{GAPS}: {gap}" for gap in verdict.gaps)

@@ -1,0 +1,64 @@
+"""The keywords of `expect` and `wait_for` as an expectation: the words are the language's own."""
+
+from collections.abc import Mapping
+
+from pixel_emulator.core.calls import JSON, Payload
+from pixel_emulator.core.grammar.reader import escaped
+from pixel_emulator.core.grammar.scenario import parse
+from pixel_emulator.core.matching.wants import Matcher, Want
+from pixel_emulator.core.mistakes import Document, InputError, Location
+from pixel_emulator.core.scenarios.expectation import Expectation
+from pixel_emulator.pytest_plugin.values import want_of
+
+_SPELLED = {"one_of": "one-of"}
+_NOT_HERE = {
+    "id": "the order of calls is the business of a scenario file",
+    "after": "the order of calls is the business of a scenario file",
+    "within": "give `timeout` to `wait_for`, or write a scenario file",
+}
+
+
+def expectation_of(call: Mapping[str, object], place: Location) -> Expectation:
+    """The expectation that keywords mean, at its place in the test.
+
+    Text is literal, whatever it begins with. Raises TypeError for what no call can be, in the
+    words of the scenario language.
+    """
+    for key in _NOT_HERE.keys() & call.keys():
+        raise TypeError(f"{key}: {_NOT_HERE[key]}")
+    hooks: dict[str, Want] = {}
+    item: Payload = {}
+    for key, value in call.items():
+        try:
+            item[_SPELLED.get(key, key)] = _written(_line(key, value), hooks)
+        except TypeError as error:
+            raise TypeError(f"{key}: {error}") from None
+    data: JSON = {"expect": [item]}
+    document = Document(place.file, data, {("expect", 0): place})
+    try:
+        (scenario,) = parse(document, hooks=hooks)
+    except InputError as error:
+        wrong = (
+            f"{each.path.removeprefix('expect[0]').lstrip('.')}: {each.message}"
+            for each in error.mistakes
+        )
+        raise TypeError("\n".join(each.removeprefix(": ") for each in wrong)) from None
+    return scenario.expectations[0]
+
+
+def _line(key: str, value: object) -> Want:
+    """A value as a want; `dropped=True` means for whatever reason."""
+    return None if key == "dropped" and value is True else want_of(value)
+
+
+def _written(want: Want, hooks: dict[str, Want]) -> JSON:
+    """A want as a file would have it; matchers become names, which `hooks` resolve."""
+    if isinstance(want, Matcher):
+        name = f"python_{len(hooks)}"
+        hooks[name] = want
+        return f"${name}"
+    if isinstance(want, dict):
+        return {escaped(key): _written(each, hooks) for key, each in want.items()}
+    if isinstance(want, list):
+        return [_written(each, hooks) for each in want]
+    return escaped(want) if isinstance(want, str) else want  # type: ignore[return-value] # a scalar

@@ -1,0 +1,89 @@
+"""An emulator in this process, with mitmproxy in a thread of its own."""
+
+import os
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+from pixel_emulator.config import Settings
+from pixel_emulator.journal import Journal
+from pixel_emulator.proxy.emulator import Emulator
+from pixel_emulator.session import LocalSession, Session
+
+
+class LocalHost:
+    """The only emulator of this process; see `Host`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._running = ExitStack()
+        self._emulator = Emulator(settings, Journal(settings))
+        self._running.enter_context(self._emulator)
+        name = tempfile.TemporaryDirectory(prefix="pixel-emulator-pytest-")
+        self._directory = Path(self._running.enter_context(name))
+
+    @property
+    def proxy(self) -> str:
+        """The URL of the proxy; what comes there belongs to no test."""
+        return self._emulator.proxy
+
+    @property
+    def url(self) -> str:
+        """The URL of the server behind which the paths of all sessions begin."""
+        return self._emulator.url
+
+    @property
+    def ca(self) -> Path:
+        """The CA that clients must trust, as PEM."""
+        return self._emulator.authority.ca
+
+    @property
+    def bundle(self) -> Path:
+        """This CA and all that the machine trusts, as PEM."""
+        return self._emulator.authority.bundle
+
+    @property
+    def spki(self) -> str:
+        """The hash by which Chromium accepts the CA."""
+        return self._emulator.authority.spki
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The emulated hosts."""
+        return self.settings.hosts
+
+    def open(self, name: str = "", settings: Settings | None = None) -> LocalSession:
+        """A session of its own for a test. Raises InputError for a name that was used before."""
+        return self._emulator.sessions.open(name, settings=settings)
+
+    def drain(self, timeout: float) -> bool:
+        """Wait until all that clients have sent is known and all have gone; False if not."""
+        return self._emulator.drain(timeout)
+
+    def strays(self) -> tuple[str, ...]:
+        """A sentence for each session that calls came for when it was over."""
+        return self._emulator.sessions.strays()
+
+    def environ(self, session: Session) -> dict[str, str]:
+        """The variables that lead a command to a session."""
+        from pixel_emulator.child.environment import child_environment  # noqa: PLC0415 - seldom asked
+        from pixel_emulator.trust.stores import TrustStores  # noqa: PLC0415 - the same
+
+        child = child_environment(
+            os.environ,
+            proxy=session.proxy,
+            spki=session.spki,
+            stores=TrustStores(self._directory, session.ca),
+            hosts=session.hosts,
+        )
+        changed = {**child.variables, "PIXEL_EMULATOR_URL": session.url}
+        # What cannot be unset is set to nothing, where it is set at all.
+        return {
+            name: value or ""
+            for name, value in changed.items()
+            if value is not None or name in os.environ
+        }
+
+    def close(self) -> None:
+        """Stop it."""
+        self._running.close()

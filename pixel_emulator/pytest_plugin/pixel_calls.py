@@ -1,0 +1,234 @@
+"""What a test works with: the calls of its own session, and what it expects of them."""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from threading import Lock
+
+from pixel_emulator.core.calls import JSON, Hit, Problem
+from pixel_emulator.core.endpoint.pixel import request_of
+from pixel_emulator.core.matching.values import ABSENT, Absent
+from pixel_emulator.core.scenarios.expectation import Expectation
+from pixel_emulator.core.scenarios.model import WITHIN, Scenario, Step
+from pixel_emulator.core.state.identity import Graph, fold
+from pixel_emulator.core.verdicts.verdict import Status, Verdict
+from pixel_emulator.core.verdicts.verify import verify
+from pixel_emulator.pytest_plugin.choices import Choices
+from pixel_emulator.pytest_plugin.expecting import Expecting, Pool
+from pixel_emulator.pytest_plugin.judging import SILENT, as_reached, lacking, message
+from pixel_emulator.pytest_plugin.keywords import expectation_of
+from pixel_emulator.pytest_plugin.places import Home
+from pixel_emulator.pytest_plugin.seen import SeenCall, seen
+from pixel_emulator.session import Session
+
+_URL = ("http://", "https://", "/v1/")
+
+
+class Pixels:
+    """The pixel calls of one test. Safe to use from any thread.
+
+    What is expected is judged at once, against the calls that no scenario file has claimed; at the
+    end of the test all is judged together. In an async test, `wait_for` belongs into a thread:
+    `await asyncio.to_thread(pixels.wait_for, track="Email Opened")`.
+    """
+
+    absent: Absent = ABSENT
+    """What is expected where a key must be missing: `properties={"coupon": pixels.absent}`."""
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        home: Home,
+        choices: Choices,
+        environ: Callable[[Session], dict[str, str]],
+        folders: tuple[Path, ...] = (),
+        update: bool = False,
+    ) -> None:
+        self.session = session
+        self.home = home
+        self.choices = choices
+        self.pool = Pool(session, folders, update=update)
+        self._environ = environ
+        self._lock = Lock()
+        self._expected: tuple[Expectation, ...] = ()
+        self._silent = False
+        self.raised: AssertionError | None = None
+
+    @property
+    def proxy(self) -> str:
+        """The URL of a proxy whose emulated requests land in this test only."""
+        return self.session.proxy
+
+    @property
+    def url(self) -> str:
+        """A server for direct requests: `{pixels.url}/v1/pixel/track?data=…`."""
+        return self.session.url
+
+    @property
+    def ca(self) -> Path:
+        """The CA that clients of the proxy must trust, as PEM."""
+        return self.session.ca
+
+    @property
+    def bundle(self) -> Path:
+        """This CA and all that the machine trusts, as PEM."""
+        return self.session.bundle
+
+    @property
+    def spki(self) -> str:
+        """The hash by which Chromium accepts the CA: `--ignore-certificate-errors-spki-list`."""
+        return self.session.spki
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The variables that lead a command here: `subprocess.run(…, env=os.environ | env)`."""
+        return self._environ(self.session)
+
+    @property
+    def requests(self) -> tuple[Hit, ...]:
+        """Everything that came over the wire, in order."""
+        return self.session.evidence().hits
+
+    @property
+    def calls(self) -> tuple[SeenCall, ...]:
+        """The pixel calls among them."""
+        return seen(self.requests)
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is wrong with any of them."""
+        return tuple(each for hit in self.requests for each in hit.problems)
+
+    @property
+    def state(self) -> Graph:
+        """The profiles that Segment would have now."""
+        return fold(self.requests, {})
+
+    @property
+    def connections(self) -> int:
+        """How many clients have connected."""
+        return self.session.evidence().connections
+
+    @property
+    def expects(self) -> bool:
+        """Whether anything was expected, be it silence."""
+        return bool(self._expected) or self._silent
+
+    @property
+    def scenario(self) -> Scenario:
+        """All that was expected so far, as a scenario."""
+        policies = self.choices.policies
+        return Scenario(
+            steps=(Step(expectations=self._expected, location=self.home.location),),
+            name=self.home.name,
+            levels=SILENT if self._silent else policies.levels,
+            same_event=policies.same_event and not self._silent,
+            accepted=frozenset() if self._silent else policies.accepted,
+            location=self.home.location,
+        )
+
+    def expect(self, **call: object) -> None:
+        """Expect a call, exactly once or as `times` says: `expect(track="Email Opened")`.
+
+        The keywords are the words of a scenario file; values may also be of dirty-equals, regexes,
+        `ANY`, classes, and functions. Raises AssertionError where such a call is lacking by now;
+        it stays expected, so that a failure in a thread is not lost.
+        """
+        __tracebackhide__ = True
+        wanted = expectation_of(call, self.home.here())
+        with self._lock:
+            self._expected = (*self._expected, wanted)
+            verdict = lacking(self.scenario, self.pool.rest())
+        if verdict:
+            raise self.failure(verdict)
+
+    def expect_none(self, *, proven: bool = False) -> None:
+        """Expect silence: nothing but what was expected before, now and up to the end.
+
+        With `proven`, some client has to have connected. Raises AssertionError otherwise.
+        """
+        __tracebackhide__ = True
+        self._silent = True
+        evidence = self.pool.rest()
+        verdict = verify([self.scenario], evidence if proven else as_reached(evidence))
+        if verdict.status is not Status.MET:
+            raise self.failure(verdict)
+
+    def wait_for(self, *, timeout: float = WITHIN, **call: object) -> SeenCall:
+        """Wait for a call, `timeout` seconds at most, and return the first; it claims nothing.
+
+        Raises AssertionError where none came.
+        """
+        __tracebackhide__ = True
+        if "times" in call:
+            raise TypeError("times: `wait_for` waits for one call; `expect` counts them")
+        wanted = expectation_of(call, self.home.here())
+        begun = time.monotonic()
+        looked_at = 0
+        while True:
+            hits = self.session.evidence().hits
+            matching = (hit for hit in hits[looked_at:] if next(wanted.ways(hit), None) is not None)
+            if found := seen(islice(matching, 1)):
+                return found[0]
+            looked_at = len(hits)
+            left = begun + timeout - time.monotonic()
+            if left > 0:
+                self.session.wait(looked_at, left)
+            elif verdict := self._in_vain(wanted, time.monotonic() - begun):
+                raise self.failure(verdict)
+
+    def expecting(self, file: str | os.PathLike[str], **given: JSON) -> Expecting:
+        """A context in which a scenario file has to be met; its end waits as the file says.
+
+        The file is looked for beside the test, then below the root of the run. `given` are values
+        of its variables. Leaving it raises AssertionError where the scenario is not met.
+        """
+        return Expecting(self.pool, file, given, self.failure)
+
+    def receive(self, url_or_html: str) -> tuple[SeenCall, ...]:
+        """Have a URL, or every pixel that a client without scripts loads from an HTML, requested.
+
+        Nothing goes over the network. Returns the calls.
+        """
+        text = url_or_html.strip()
+        urls = [text] if text.startswith(_URL) and len(text.split()) == 1 else self._urls(text)
+        hits = [self.session.receive(request_of(url)) for url in urls]
+        return seen(hits)
+
+    def clear(self) -> None:
+        """Forget all calls, and all that was expected of them."""
+        with self._lock:
+            self._expected, self._silent = (), False
+            self.session.clear()
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a recording of the calls so far."""
+        self.session.save(Path(path))
+
+    def failure(self, verdict: Verdict) -> AssertionError:
+        """What is raised with a verdict that is not met."""
+        self.raised = AssertionError(message(verdict, (self.home.file,)))
+        return self.raised
+
+    def close(self) -> None:
+        """End the session: late calls land nowhere."""
+        self.session.close()
+
+    def _urls(self, html: str) -> list[str]:
+        from pixel_emulator.email.pixels import find_pixels  # noqa: PLC0415 - few tests need it
+
+        found = find_pixels(html, hosts=self.session.hosts)
+        return [each.url for each in found if each.requested and not each.custom_domain]
+
+    def _in_vain(self, wanted: Expectation, seconds: float) -> Verdict | None:
+        scenario = replace(self.scenario, steps=(Step(expectations=(wanted,)),))
+        verdict = lacking(scenario, self.session.evidence())
+        if verdict is None:  # it has come in this moment
+            return None
+        (result,) = verdict.scenarios
+        steps = tuple(replace(each, seconds=seconds) for each in result.steps)
+        return replace(verdict, scenarios=(replace(result, steps=steps),))

@@ -1,0 +1,78 @@
+"""The test's own lines: where a call of ours came from, and failures that stand there."""
+
+import ast
+import linecache
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from pixel_emulator.core.mistakes import Location
+
+_HEAD = re.compile(r"\s*(async +)?def ")
+_DECORATED = 100  # lines of decorators that are looked through
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Home:
+    """Where a test stands: its file, as a path and as reports show it, and its name.
+
+    `first` is its first line, perhaps that of a decorator, `line` the one that names it.
+    """
+
+    path: Path
+    file: str
+    name: str
+    first: int
+    line: int
+
+    @property
+    def location(self) -> Location:
+        """The line that names it."""
+        return Location(self.file, self.line)
+
+    def here(self) -> Location:
+        """The line of the test that is being run; that which names it in another thread."""
+        path = str(self.path)
+        lines = (each.f_lineno for each in _frames() if each.f_code.co_filename == path)
+        return Location(self.file, next(lines, self.line))
+
+    def fail(self, error: Exception, at: Location) -> NoReturn:
+        """Raise an error as if the line `at` of the test had, or the one that names it.
+
+        pytest then shows the test as it does for an assertion there.
+        """
+        line = at.line if at.file == self.file and at.line >= self.first else self.line
+        code = compile(self._raising(line), str(self.path), "exec")
+        raised = code.replace(co_firstlineno=self.first, co_name=self.name)
+        error = error.with_traceback(None)
+        exec(raised, {"error": error})  # noqa: S102 - the code is ours, only its place is theirs
+        raise error
+
+    def _raising(self, line: int) -> ast.Module:
+        """`raise error`, as if it filled this line; lines count from the first of the test."""
+        (statement,) = ast.parse("raise error").body
+        text = linecache.getline(str(self.path), line).encode().rstrip()
+        for each in ast.walk(statement):
+            if isinstance(each, ast.stmt | ast.expr):
+                each.lineno = each.end_lineno = line - self.first + 1
+                each.col_offset, each.end_col_offset = len(text) - len(text.lstrip()), len(text)
+        return ast.Module([statement], [])
+
+
+def line_of_name(path: Path, first: int) -> int:
+    """The line that names the function which begins in line `first`, perhaps with decorators."""
+    heads = (
+        n for n in range(first, first + _DECORATED) if _HEAD.match(linecache.getline(str(path), n))
+    )
+    return next(heads, first)
+
+
+def _frames() -> Iterator[FrameType]:
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - `inspect` asks the same, slowly
+    while frame:
+        yield frame
+        frame = frame.f_back

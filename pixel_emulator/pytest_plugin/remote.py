@@ -1,0 +1,126 @@
+"""A session on an emulator in another process, over its control API; see `session.Session`."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event, Lock, Thread
+from typing import Any
+
+from pixel_emulator import files
+from pixel_emulator.config import Settings
+from pixel_emulator.core.calls import JSON, Evidence, Hit, PixelRequest
+from pixel_emulator.core.mistakes import Document, InputError
+from pixel_emulator.core.recordings.entry import read_hit
+from pixel_emulator.core.recordings.fields import Field
+from pixel_emulator.pytest_plugin.control_client import ControlClient
+
+_POLL = 600.0
+"""Seconds that the API lets one wait for."""
+_GLANCE = 0.2
+"""Seconds after which a subscription looks whether it is still wanted."""
+
+
+class RemoteSession:
+    """A session, opened when it is made. What is known of its calls is asked for piece by piece."""
+
+    def __init__(self, api: ControlClient, name: str, settings: Settings) -> None:
+        wanted = {
+            "dialect": settings.dialect,
+            "source": [*settings.source],
+            "keep_write_keys": settings.keep_write_keys,
+            **({"name": name} if name else {}),
+        }
+        told = api.ask("POST", "sessions", body=wanted)
+        self.name: str = told["name"]
+        self.proxy: str = told["proxy"]
+        self.url: str = told["url"]
+        self.ca, self.bundle = Path(told["ca"]), Path(told["bundle"])
+        self.spki: str = told["spki"]
+        self.hosts: tuple[str, ...] = tuple(told["hosts"])
+        self._api = api
+        self._lock = Lock()
+        self._hits: tuple[Hit, ...] = ()
+        self._cursor = self._cleared = 0
+        self._open = True
+        self._last = Evidence(hits=())
+
+    def evidence(self) -> Evidence:
+        """See `Session`. After its end: what was known then."""
+        with self._lock:
+            while self._open:
+                page = self._ask("GET", "requests", query={"since": self._cursor})
+                new = tuple(map(_hit, page["entries"]))
+                self._cursor, self._cleared = page["cursor"], page["cleared"]
+                known = (*self._hits, *new)
+                self._hits = tuple(each for each in known if each.seq > self._cleared)
+                self._last = Evidence(
+                    hits=self._hits, connections=page["connections"], gaps=tuple(page["gaps"])
+                )
+                if not page["more"]:
+                    break
+            return self._last
+
+    def wait(self, seen: int, timeout: float) -> bool:
+        """See `Session`."""
+        end = time.monotonic() + timeout
+        while True:
+            left = max(0.0, min(_POLL, end - time.monotonic()))
+            query = {"cursor": self._cleared + seen, "timeout": round(left, 3)}
+            if self._ask("POST", "wait", query=query, waits=left)["result"] == "more":
+                return True
+            if time.monotonic() >= end:
+                return False
+
+    def receive(self, request: PixelRequest) -> Hit:
+        """See `Session`."""
+        body: dict[str, JSON] = {
+            "url": request.url,
+            "method": request.method,
+            "http": request.http_version,
+            "client": request.client,
+            "headers": {**dict(request.headers)},
+        }
+        return _hit(self._ask("POST", "requests", body=body))
+
+    def subscribe(self, tell: Callable[[Hit], None]) -> Callable[[], None]:
+        """See `Session`; it is told from a thread of its own, soon after."""
+        left = Event()
+
+        def follow() -> None:
+            known = 0
+            while not left.is_set() and self._open:
+                try:
+                    if self.wait(known - self._cleared, _GLANCE):
+                        for hit in self.evidence().hits:
+                            if hit.seq > known:
+                                known = hit.seq
+                                tell(hit)
+                except InputError:  # the session is closed, or the emulator is gone
+                    return
+
+        thread = Thread(target=follow, name=f"pixel-emulator {self.name}", daemon=True)
+        thread.start()
+        return left.set
+
+    def clear(self) -> None:
+        """See `Session`."""
+        self._ask("POST", "clear", text=True)
+
+    def save(self, path: Path) -> None:
+        """See `Session`."""
+        files.write_text(path, self._ask("GET", "recording", text=True))
+
+    def close(self) -> None:
+        """See `Session`."""
+        self.evidence()
+        with self._lock:
+            self._open = False
+        self._api.text("DELETE", "sessions", self.name)
+
+    def _ask(self, method: str, what: str, *, text: bool = False, **more: Any) -> Any:
+        asking = self._api.text if text else self._api.ask
+        return asking(method, "sessions", self.name, what, **more)
+
+
+def _hit(entry: JSON) -> Hit:
+    return read_hit(Field(Document("the emulator's answer", entry, {}), (), entry))

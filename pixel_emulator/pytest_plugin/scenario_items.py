@@ -1,0 +1,131 @@
+"""Scenario files as tests: one for each scenario and case, with the lines of the file."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from _pytest._code.code import ExceptionInfo, TerminalRepr
+
+from pixel_emulator import files
+from pixel_emulator.core.calls import Evidence
+from pixel_emulator.core.grammar.keys import SCENARIO
+from pixel_emulator.core.mistakes import InputError
+from pixel_emulator.core.scenarios.model import Open, Run, Scenario
+from pixel_emulator.core.verdicts.verdict import Status, Verdict
+from pixel_emulator.email.render import find_browser
+from pixel_emulator.pytest_plugin.ending import tell
+from pixel_emulator.pytest_plugin.hosting import Host, host_of
+from pixel_emulator.pytest_plugin.judging import message, places
+from pixel_emulator.pytest_plugin.making import show_live
+from pixel_emulator.pytest_plugin.places import Home
+from pixel_emulator.pytest_plugin.snapshots import Snapshot
+from pixel_emulator.running.access import WRITE_KEY, Access
+from pixel_emulator.running.actions import missing_files
+from pixel_emulator.running.runner import Runner
+from pixel_emulator.scenario_files import ScenarioFile, read_files
+from pixel_emulator.session import LocalSession, Session
+
+_AT_REST = 2.0
+"""Seconds for clients to go, as for `pixel-emulator run`."""
+
+
+def collected(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """The collector of a file, if it is one of scenarios."""
+    try:
+        data = files.read_document(path).data
+    except InputError:
+        data = None if str(path) not in parent.config.args else {"scenarios": None}
+    if not isinstance(data, dict) or not data.keys() & {*SCENARIO, "scenarios"}:
+        return None
+    return ScenarioCollector.from_parent(parent, path=path)
+
+
+class ScenarioCollector(pytest.File):
+    """A scenario file."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """Its scenarios that act by themselves. Raises CollectError with all its mistakes."""
+        (found,) = read_files([os.path.relpath(self.path)])
+        if found.mistakes:
+            raise self.CollectError("\n".join(map(str, found.mistakes)))
+        for each in found.scenarios:
+            if each.acts:
+                name = each.name or self.path.stem
+                label = f"{name}[{each.case}]" if each.case else name
+                yield ScenarioItem.from_parent(self, name=label, scenario=each, file=found)
+
+
+class ScenarioItem(pytest.Item):
+    """One scenario, in one of its cases."""
+
+    def __init__(self, *, scenario: Scenario, file: ScenarioFile, **more: object) -> None:
+        super().__init__(**more)  # type: ignore[arg-type] # they are pytest's own
+        self.scenario = scenario
+        self.file = file
+
+    def runtest(self) -> None:
+        """Do what its steps say. Raises AssertionError, on a line of the file, if it is not met."""
+        if mistakes := list(missing_files([self.scenario])):
+            self._home.fail(InputError(*mistakes), self.scenario.location)
+        host = host_of(self.config)
+        session = host.open()
+        if not isinstance(session, LocalSession):  # its steps are marked in the journal itself
+            session.close()
+            pytest.fail("scenario files are run by an emulator in this process only", pytrace=False)
+        try:
+            if self.config.getoption("--pixel-show"):
+                show_live(self.config, session)
+            verdict = self._run(host, session)
+            tell(self, verdict.hits, [self.file.path])
+        finally:
+            session.close()
+        if verdict.status is not Status.MET:
+            at = next(places(verdict), self.scenario.location)
+            self._home.fail(AssertionError(message(verdict)), at)
+
+    def repr_failure(self, excinfo: ExceptionInfo[BaseException]) -> str | TerminalRepr:  # type: ignore[override] # its `style` is never given
+        """A failure on its line of the file; everything else with its whole traceback."""
+        last = excinfo.traceback[-1]
+        if str(last.path) == str(self.path):
+            excinfo.traceback = excinfo.traceback[-1:]
+        return super().repr_failure(excinfo)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """Its file, the line on which it begins, and its name."""
+        return self.path, max(0, self.scenario.location.line - 1), self.name
+
+    @property
+    def _home(self) -> Home:
+        location = self.scenario.location
+        line = max(1, location.line)
+        return Home(path=self.path, file=location.file, name=self.name, first=line, line=line)
+
+    def _run(self, host: Host, session: LocalSession) -> Verdict:
+        access = access_to(host, session, self.scenario)
+        runner = Runner(session.journal, access, lambda: host.drain(_AT_REST))
+        verdict = runner.run(self.scenario).verdict
+        alone = len(self.file.scenarios) == 1
+        if alone and verdict.status is Status.UNMET and self.config.getoption("--pixel-update"):
+            return self._updated(session.evidence(), verdict)
+        return verdict
+
+    def _updated(self, evidence: Evidence, verdict: Verdict) -> Verdict:
+        """The verdict on the file as it is rewritten; where an action failed it stays."""
+        if any(each.failure for each in verdict.scenarios[0].steps):
+            return verdict
+        return Snapshot(self.file.path, {}).rewrite(evidence) or verdict
+
+
+def access_to(host: Host, session: Session, scenario: Scenario) -> Access:
+    """How the actions of a scenario reach a session."""
+    actions = {type(action) for step in scenario.steps for action in step.actions}
+    return Access(
+        proxy=session.proxy,
+        ca=session.ca,
+        spki=session.spki,
+        hosts=session.hosts,
+        environ={**os.environ, **host.environ(session)} if Run in actions else {},
+        write_key=next(iter(host.settings.sources()), WRITE_KEY),
+        browser=find_browser(os.environ) if Open in actions else None,
+    )

@@ -1,0 +1,67 @@
+"""A call as a test looks at it: its payload by keys, and what became of it."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from pixel_emulator.core import explain
+from pixel_emulator.core.calls import JSON, Call, CallType, Hit, Outcome, PixelRequest, Problem
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SeenCall(Mapping[str, JSON]):
+    """A call that arrived: a map of its payload (empty where that could not be decoded).
+
+    `hit` is all that is known about it.
+    """
+
+    hit: Hit
+    call: Call
+
+    @property
+    def type(self) -> CallType:
+        """Which of the six calls it is."""
+        return self.call.type
+
+    @property
+    def payload(self) -> Mapping[str, JSON]:
+        """What it says."""
+        return self.call.payload or {}
+
+    @property
+    def outcome(self) -> Outcome:
+        """What would become of it at Segment."""
+        return self.hit.outcome
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is wrong with it."""
+        return self.hit.problems
+
+    @property
+    def request(self) -> PixelRequest:
+        """The request as it stood on the wire."""
+        return self.hit.request
+
+    @property
+    def time(self) -> datetime:
+        """When it arrived; aware, in UTC."""
+        return self.hit.time
+
+    def __getitem__(self, key: str) -> JSON:
+        return self.payload[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.payload)
+
+    def __len__(self) -> int:
+        return len(self.payload)
+
+    def __repr__(self) -> str:
+        line = explain.line(self.call, self.hit.request, self.hit.outcome, self.hit.problems)
+        return f"<#{self.hit.seq} {line}>"
+
+
+def seen(hits: Iterable[Hit]) -> tuple[SeenCall, ...]:
+    """The calls among what arrived."""
+    return tuple(SeenCall(hit, hit.call) for hit in hits if hit.call)

@@ -1,0 +1,135 @@
+"""Values of Python code as wants: literals, regexes, dirty-equals, ANY, classes, functions."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from pixel_emulator.core import json_text
+from pixel_emulator.core.calls import JSON
+from pixel_emulator.core.matching.kinds import MATCHERS
+from pixel_emulator.core.matching.values import ABSENT, Absent, Described, Value
+from pixel_emulator.core.matching.wants import Bindings, Matcher, Want
+
+type Objection = Callable[[JSON], str | None]
+"""Why a value does not match, or None where it does."""
+
+_DEEPEST = 200  # levels, as in a file; a container that holds itself has no end
+_KINDS = {str: "$string", int: "$int", float: "$number", bool: "$bool", list: "$list", dict: "$map"}
+_FOREIGN = frozenset({"datetime", "decimal", "uuid", "pathlib"})
+_BINARY = (bytes, bytearray, memoryview, set, frozenset, complex)
+
+
+@dataclass(frozen=True, slots=True)
+class PythonMatcher(Matcher):
+    """What an object of Python says of a value; it is only asked about what is there."""
+
+    words: Described
+    objection: Objection
+
+    def matches(self, got: Value, bound: Bindings) -> bool:  # noqa: ARG002 - it knows no variables
+        return self._objection(got) is None
+
+    def describe(self) -> Described:
+        return self.words
+
+    def reason(self, got: Value) -> str:
+        return self._objection(got) or ""
+
+    def _objection(self, got: Value) -> str | None:
+        if isinstance(got, Absent):
+            return ""
+        try:
+            return self.objection(_own(got))
+        except Exception as error:  # noqa: BLE001 - foreign code: what it raises is an objection
+            return f"it raised {type(error).__name__}: {error}"
+
+
+def want_of(value: object, levels: int = _DEEPEST) -> Want:
+    """What a value of Python wants. Raises TypeError for one that no JSON value can be."""
+    if not levels:
+        raise TypeError(f"nested deeper than {_DEEPEST} levels")
+    if value is None or isinstance(value, str | bool | int | float | Matcher):
+        return value
+    if isinstance(value, list | tuple) and _is_plain(value):
+        return [want_of(each, levels - 1) for each in value]
+    if isinstance(value, Mapping) and _is_plain(value):
+        if wrong := [key for key in value if not isinstance(key, str)]:
+            raise TypeError(f"the key {wrong[0]!r} is no text, as all keys in JSON are")
+        return {key: want_of(each, levels - 1) for key, each in value.items()}
+    return _matcher(value)
+
+
+def _is_plain(value: object) -> bool:
+    """Whether a container compares as those of Python do: those of dirty-equals do not."""
+    return not type(value).__module__.startswith("dirty_equals")
+
+
+def _matcher(value: object) -> Matcher:
+    if value is ABSENT:
+        return MATCHERS["$absent"].matcher
+    if type(value).__module__ == "unittest.mock" and type(value).__name__ == "_ANY":
+        return MATCHERS["$present"].matcher
+    if isinstance(value, re.Pattern):
+        return _regex(value)
+    if isinstance(value, type):
+        return _class(value)
+    if isinstance(value, _BINARY) or type(value).__module__ in _FOREIGN:
+        kind = type(value).__name__
+        raise TypeError(
+            f"{value!r} can never arrive: JSON knows no {kind}; give what it is sent as"
+        )
+    if type(value).__eq__ is not object.__eq__:
+        return PythonMatcher(Described(repr(value), ""), _equal_to(value))
+    if callable(value):
+        return _function(cast("Callable[[JSON], object]", value))
+    raise TypeError(f"{value!r} can never be equal to what arrives")
+
+
+def _class(wanted: type) -> Matcher:
+    if type(wanted).__eq__ is not type.__eq__:  # dirty-equals takes its classes without brackets
+        return PythonMatcher(Described(wanted.__name__, ""), _equal_to(wanted))
+    if wanted in _KINDS:
+        return MATCHERS[_KINDS[wanted]].matcher
+    known = ", ".join(each.__name__ for each in _KINDS)
+    raise TypeError(f"{wanted.__name__} is no kind of JSON value; these are: {known}")
+
+
+def _equal_to(wanted: object) -> Objection:
+    return lambda got: None if got == wanted else ""
+
+
+def _regex(wanted: re.Pattern[str]) -> Matcher:
+    if isinstance(wanted.pattern, bytes):
+        raise TypeError("a regex of bytes matches no text")
+    words = Described(
+        f"matching /{wanted.pattern}/{'i' if wanted.flags & re.IGNORECASE else ''}", ""
+    )
+    return PythonMatcher(
+        words, lambda got: None if isinstance(got, str) and wanted.search(got) else ""
+    )
+
+
+def _function(holds: Callable[[JSON], object]) -> Matcher:
+    """A function says whether it holds; a text is the reason why it does not."""
+
+    def objection(got: JSON) -> str | None:
+        said = holds(got)
+        if isinstance(said, str):
+            return said or "it returned an empty text"
+        if said is None:
+            return "it returned None; it must return True or False, or the reason as text"
+        return None if said else ""
+
+    return PythonMatcher(Described(f"what {_name(holds)} accepts", ""), objection)
+
+
+def _name(function: object) -> str:
+    code = getattr(function, "__code__", None)
+    name = getattr(function, "__qualname__", repr(function)).rpartition(".")[2]
+    return f"the lambda in line {code.co_firstlineno}" if name == "<lambda>" and code else name
+
+
+def _own(got: JSON) -> JSON:
+    """A copy of a container: what foreign code does to it changes no evidence."""
+    return json_text.parse(json_text.write(got)) if isinstance(got, dict | list) else got

@@ -1,0 +1,197 @@
+"""A session: what one test has of an emulator, to any door, and as it is in this process."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from threading import Lock
+from typing import Protocol
+
+from pixel_emulator.config import Settings
+from pixel_emulator.core.calls import Evidence, Hit, PixelRequest
+from pixel_emulator.core.mistakes import InputError, Mistake
+from pixel_emulator.core.recordings.recording import End
+from pixel_emulator.journal import Journal
+from pixel_emulator.recorder import open_recorder
+
+
+class Session(Protocol):
+    """What a test has of its own: where its clients go, and what came of it.
+
+    `proxy` and `url` are URLs: of a port that only this session has, and of a server for direct
+    requests. `ca` and `bundle` are PEM files, `spki` is the hash of the CA's key. All methods may
+    be called from any thread.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def proxy(self) -> str: ...
+    @property
+    def url(self) -> str: ...
+    @property
+    def ca(self) -> Path: ...
+    @property
+    def bundle(self) -> Path: ...
+    @property
+    def spki(self) -> str: ...
+    @property
+    def hosts(self) -> tuple[str, ...]: ...
+
+    def evidence(self) -> Evidence:
+        """All that is known since the beginning, or since it was cleared."""
+
+    def wait(self, seen: int, timeout: float) -> bool:
+        """Wait until there are more than `seen` hits; False after `timeout` seconds."""
+
+    def receive(self, request: PixelRequest) -> Hit:
+        """Record a request as if it had arrived."""
+
+    def subscribe(self, tell: Callable[[Hit], None]) -> Callable[[], None]:
+        """Call `tell` with each new hit, in order; returns the way out."""
+
+    def clear(self) -> None:
+        """Forget all that has arrived; what comes now is a run of its own."""
+
+    def save(self, path: Path) -> None:
+        """Write a recording of what there is. Raises InputError where that cannot be written."""
+
+    def close(self) -> None:
+        """End it: what still comes for it is a stray, and lands nowhere."""
+
+
+class Trust(Protocol):
+    """A certificate authority; see `proxy.authority`."""
+
+    @property
+    def ca(self) -> Path: ...
+    @property
+    def bundle(self) -> Path: ...
+    @property
+    def spki(self) -> str: ...
+
+
+class Place(Protocol):
+    """The emulator that sessions live on."""
+
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def authority(self) -> Trust: ...
+    @property
+    def url(self) -> str: ...
+
+
+class LocalSession:
+    """A session in this process; see `Session`. Its port is opened when it is first asked for.
+
+    `listen` opens the port and returns its URL, `end` is told that the session is closed.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        journal: Journal,
+        settings: Settings,
+        *,
+        place: Place,
+        url: Callable[[], str],
+        listen: "Callable[[LocalSession], str]",
+        end: "Callable[[LocalSession], None]",
+    ) -> None:
+        self.name = name
+        self.journal = journal
+        self.settings = settings
+        self._place = place
+        self._url, self._listen, self._end = url, listen, end
+        self._proxy = ""
+        self._opening = Lock()
+        self._cleared = (0, 0)  # hits and connections that were there then
+
+    @property
+    def proxy(self) -> str:
+        """Its own port, as a URL. Raises InputError where the session was closed before."""
+        with self._opening:
+            if not self._proxy:
+                self._proxy = self._listen(self)
+            return self._proxy
+
+    @property
+    def url(self) -> str:
+        """Where it is a server: behind this comes `/v1/pixel/track?data=…`."""
+        return self._url()
+
+    @property
+    def ca(self) -> Path:
+        """The CA that its clients must trust."""
+        return self._place.authority.ca
+
+    @property
+    def bundle(self) -> Path:
+        """This CA, and all that the machine trusts."""
+        return self._place.authority.bundle
+
+    @property
+    def spki(self) -> str:
+        """The hash by which a browser accepts the CA."""
+        return self._place.authority.spki
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The emulated hosts."""
+        return self._place.settings.hosts
+
+    @property
+    def cleared(self) -> int:
+        """How many hits were there when it was last cleared: the number of the last of them."""
+        return self._cleared[0]
+
+    def evidence(self) -> Evidence:
+        """What is known since it was cleared; gaps stay, since nobody knows what they hide."""
+        hits, connections = self._cleared
+        whole = self.journal.evidence()
+        return replace(whole, hits=whole.hits[hits:], connections=whole.connections - connections)
+
+    def wait(self, seen: int, timeout: float) -> bool:
+        """See `Session`."""
+        count = self.cleared + seen
+        return self.journal.wait(lambda hits: len(hits) > count, timeout)
+
+    def receive(self, request: PixelRequest) -> Hit:
+        """See `Session`."""
+        return self.journal.record(request)
+
+    def subscribe(self, tell: Callable[[Hit], None]) -> Callable[[], None]:
+        """See `Session`."""
+        return self.journal.subscribe(tell)
+
+    def clear(self) -> None:
+        """See `Session`; a recording that is being written keeps everything."""
+        known = self.journal.evidence()
+        self._cleared = (len(known.hits), known.connections)
+        self.journal.begin_run()
+
+    def save(self, path: Path) -> None:
+        """See `Session`; the calls are numbered from 1."""
+        recorder = open_recorder(replace(self.settings, record=str(path)))
+        found = self.evidence()
+        if recorder is None:  # for an empty path
+            raise InputError(Mistake("a recording needs a file"))
+        try:
+            for number, hit in enumerate(found.hits, 1):
+                recorder.append(replace(hit, seq=number))
+            recorder.close(
+                End(
+                    calls=len(found.hits),
+                    connections=found.connections,
+                    gaps=found.gaps,
+                    acted=found.acted,
+                )
+            )
+        except OSError as error:
+            raise InputError(Mistake(f"{path}: cannot be written: {error}")) from None
+        finally:
+            recorder.abandon()
+
+    def close(self) -> None:
+        """See `Session`. The default one stays open as long as its emulator."""
+        self._end(self)

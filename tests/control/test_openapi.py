@@ -1,0 +1,107 @@
+"""The description says what is served, and nothing else; it is a valid one."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import jsonschema_rs
+import pytest
+
+from pixel_emulator.control.problems import PROBLEMS
+from pixel_emulator.control.routes import ROUTES
+from tests.control_client import DOCUMENT, check, kind
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY")
+
+
+def operations() -> Iterator[tuple[str, str, Any]]:
+    for path, methods in DOCUMENT["paths"].items():
+        for method, operation in methods.items():
+            yield path, method.upper(), operation
+
+
+def schemas() -> Iterator[Any]:
+    yield from DOCUMENT["components"]["schemas"].values()
+    for _, _, operation in operations():
+        yield from (each["schema"] for each in operation.get("parameters", []))
+        for holder in (operation.get("requestBody", {}), *operation["responses"].values()):
+            yield from (each["schema"] for each in holder.get("content", {}).values())
+
+
+def references(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if isinstance(value.get("$ref"), str):
+            yield value["$ref"]
+        for each in value.values():
+            yield from references(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from references(each)
+
+
+def test_it_is_served_as_it_is(http):
+    assert http.get("/openapi.json").json() == json.loads(json.dumps(DOCUMENT))
+
+
+def test_every_route_is_in_it_and_the_other_way_round():
+    described = {(method, path) for path, method, _ in operations()}
+    assert described == {(route.method, route.path) for route in ROUTES}
+    assert len(ROUTES) == len(described)
+
+
+@pytest.mark.parametrize("path", list(DOCUMENT["paths"]))
+def test_a_path_takes_the_methods_that_are_described_and_no_other(http, path, session):
+    described = {method.upper() for method in DOCUMENT["paths"][path]}
+    url = path.replace("{session}", session["name"])
+    for method in METHODS:
+        answer = http.request(method, url, headers={"content-length": "0"})
+        if method in described:
+            assert answer.status_code != 405
+        else:
+            assert kind(answer) == "wrong-method"
+            assert set(answer.headers["allow"].split(", ")) == described
+
+
+def test_only_post_and_delete_change_anything():
+    assert {route.method for route in ROUTES} == {"GET", "POST", "DELETE"}
+
+
+def test_its_references_lead_somewhere_and_its_schemas_are_schemas():
+    names = {f"#/components/schemas/{name}" for name in DOCUMENT["components"]["schemas"]}
+    assert set(references(DOCUMENT)) == names
+    for schema in schemas():
+        jsonschema_rs.meta.validate(
+            {**schema, "$schema": "https://json-schema.org/draft/2020-12/schema"}
+        )
+
+
+def test_its_parts_are_those_of_openapi():
+    """The rules of OpenAPI 3.1 that a document like this could break."""
+    assert set(DOCUMENT) == {"openapi", "info", "paths", "components"}
+    ids = [operation["operationId"] for _, _, operation in operations()]
+    assert len(set(ids)) == len(ids)
+    for path, method, operation in operations():
+        known = {"operationId", "summary", "security", "responses", "parameters", "requestBody"}
+        assert set(operation) <= known
+        assert path.startswith("/")
+        places = {each["name"] for each in operation.get("parameters", []) if each["in"] == "path"}
+        assert places == ({"session"} if "{session}" in path else set())
+        for each in operation.get("parameters", []):
+            assert set(each) <= {"name", "in", "required", "description", "schema"}
+        for status, response in operation["responses"].items():
+            assert status.isdigit()
+            assert response["description"]
+        assert method == "POST" or "requestBody" not in operation
+        for requirement in operation["security"]:
+            assert set(requirement) <= set(DOCUMENT["components"]["securitySchemes"])
+
+
+def test_every_kind_of_problem_has_a_status_and_is_told_as_one():
+    assert all(400 <= each.status < 600 and each.title.endswith(".") for each in PROBLEMS.values())
+
+
+def test_the_client_of_these_tests_refuses_what_is_not_described(http):
+    answer = http.get("/health")
+    answer._content = b'{"status": "fine"}'
+    with pytest.raises(jsonschema_rs.ValidationError):
+        check(answer)

@@ -1,0 +1,192 @@
+"""The control API among others: it holds nobody up, and at the end nothing of it is left."""
+
+import asyncio
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+import httpx
+import pytest
+
+from pixel_emulator.config import Settings
+from pixel_emulator.control import judging
+from pixel_emulator.control.server import Control, on_loopback
+from pixel_emulator.core.verdicts.verify import verify
+from pixel_emulator.journal import Journal
+from pixel_emulator.proxy.emulator import Emulator
+from tests.control_client import PIXEL, SEGMENT, client_of, controlled, kind
+from tests.wire import TIMEOUT, ask, connect, get
+
+OPENED = "expect:\n  - track: Opened\n"
+
+
+def pixel_is_answered(emulator: Emulator) -> bool:
+    with connect(emulator.port) as client:
+        return ask(client, get(PIXEL, "localhost")).is_pixel
+
+
+def ask_and_do_not_read(control: Control, path: str) -> socket.socket:
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.settimeout(TIMEOUT)
+    client.connect(("127.0.0.1", control.port))
+    extra = f"Authorization: Bearer {control.token}\r\n"
+    client.sendall(get(path, f"127.0.0.1:{control.port}", extra=extra))
+    assert client.recv(12, socket.MSG_PEEK).startswith(b"HTTP/1.1 200")
+    return client
+
+
+def fill(control: Control, calls: int = 20) -> None:
+    """Some megabytes of calls in the default session."""
+    with client_of(control) as client:
+        url = f"{SEGMENT}{PIXEL}&properties.x={'x' * 200_000}"
+        for _ in range(calls):
+            assert client.post("/sessions/default/requests", json={"url": url}).status_code == 201
+
+
+def test_at_the_end_nothing_is_left():
+    before = set(threading.enumerate())
+    settings = Settings(port=0)
+    with Emulator(settings, Journal(settings)) as emulator:
+        tasks = asyncio.run_coroutine_threadsafe(count_tasks(), emulator.loop).result()
+        with Control(emulator) as control, client_of(control) as client:
+            assert client.get("/emulator").status_code == 200
+            idle = connect(control.port)
+        assert asyncio.run_coroutine_threadsafe(count_tasks(), emulator.loop).result() == tasks
+        with pytest.raises(ConnectionRefusedError):
+            connect(control.port)
+        with suppress(ConnectionResetError):
+            assert idle.recv(1) == b""
+        idle.close()
+        assert pixel_is_answered(emulator)
+    assert set(threading.enumerate()) == before
+
+
+async def count_tasks() -> int:
+    return len(asyncio.all_tasks())
+
+
+def test_no_answer_waits_for_an_acknowledgement_of_its_head():
+    """Nagle's algorithm would cost 40 ms each; asyncio turns it off for sockets of TCP by name."""
+    with controlled() as (emulator, _), on_loopback() as ours, emulator._lean.bind() as theirs:
+        assert ours.proto == theirs.proto == socket.IPPROTO_TCP
+
+
+def test_it_may_be_started_again():
+    settings = Settings(port=0)
+    with Emulator(settings, Journal(settings)) as emulator:
+        tokens = set()
+        for _ in range(3):
+            with Control(emulator) as control, client_of(control) as client:
+                assert client.get("/emulator").status_code == 200
+                tokens.add(control.token)
+    assert len(tokens) == 3
+    assert all(len(each) >= 32 for each in tokens)
+
+
+@pytest.mark.parametrize("content", ["", OPENED])
+def test_who_waits_at_the_end_is_told(content):
+    with ThreadPoolExecutor(1) as pool:
+        with controlled() as (emulator, control):
+            client = client_of(control)
+            session, asked = emulator.sessions.default, threading.Event()
+            subscribe = session.subscribe
+
+            def noticed(tell):
+                asked.set()
+                return subscribe(tell)
+
+            session.subscribe = noticed  # type: ignore[method-assign] # to know when it waits
+            path = "/sessions/default/wait?timeout=600&cursor=0"
+            waiting = pool.submit(client.post, path, content=content)
+            assert asked.wait(TIMEOUT)
+        answer = waiting.result(TIMEOUT)
+        client.close()
+    assert (answer.status_code, kind(answer)) == (503, "stopping")
+
+
+def test_a_client_that_does_not_read_holds_up_nobody_and_no_end():
+    with controlled() as (emulator, control):
+        fill(control)
+        slow = [ask_and_do_not_read(control, "/sessions/default/requests") for _ in range(10)]
+        with client_of(control) as client:
+            assert client.get("/health").status_code == 200
+            assert pixel_is_answered(emulator)
+            assert len(client.get("/sessions/default/requests").json()["entries"]) == 21
+    for each in slow:
+        each.close()
+
+
+def test_a_client_that_does_not_send_holds_up_nobody_and_no_end():
+    with controlled() as (emulator, control):
+        head = f"POST /sessions HTTP/1.1\r\nHost: 127.0.0.1:{control.port}\r\n"
+        slow = [connect(control.port) for _ in range(10)]
+        for number, each in enumerate(slow):
+            token = f"Authorization: Bearer {control.token}\r\nContent-Length: 9\r\n\r\n"
+            each.sendall((head + (token if number % 2 else "")).encode())
+        with client_of(control) as client:
+            assert client.get("/emulator").status_code == 200
+        assert pixel_is_answered(emulator)
+    for each in slow:
+        each.close()
+
+
+def test_a_long_search_holds_up_nobody(monkeypatch):
+    searching, enough = threading.Event(), threading.Event()
+
+    def long(*arguments, **options):
+        searching.set()
+        assert enough.wait(TIMEOUT)
+        return verify(*arguments, **options)
+
+    monkeypatch.setattr(judging, "judge", long)
+    with (
+        controlled() as (emulator, control),
+        ThreadPoolExecutor(1) as pool,
+        client_of(control) as client,
+        client_of(control) as other,
+    ):
+        judged = pool.submit(client.post, "/sessions/default/verify", content=OPENED)
+        assert searching.wait(TIMEOUT)
+        assert other.get("/emulator").status_code == 200
+        assert pixel_is_answered(emulator)
+        enough.set()
+        assert judged.result().status_code == 200
+
+
+def test_a_failure_of_ours_is_told_and_is_not_the_end(monkeypatch):
+    def broken(*_arguments, **_options):
+        raise RuntimeError("out of order")
+
+    with controlled() as (emulator, control), client_of(control) as client:
+        monkeypatch.setattr(judging, "judge", broken)
+        answer = client.post("/sessions/default/verify", content=OPENED)
+        assert (answer.status_code, kind(answer)) == (500, "failed")
+        assert "out of order" in answer.json()["detail"]
+        assert client.get("/emulator").status_code == 200
+        assert pixel_is_answered(emulator)
+
+
+def test_many_clients_with_sessions_of_their_own_see_only_their_calls():
+    """Open, call over the wire, wait, verify, close: in eight threads, forty times."""
+
+    def one(number: int) -> str:
+        with client_of(control) as client:
+            told = client.post("/sessions", json={"name": f"t{number}"}).json()
+            path = f"/sessions/{told['name']}"
+            url = PIXEL.replace("Opened", f"e{number}")
+            if number % 2:
+                httpx.get(f"{told['url']}{url}", trust_env=False)
+            else:
+                with httpx.Client(proxy=told["proxy"], trust_env=False) as caller:
+                    caller.get(f"http://api.segment.io{url}")
+            scenario = f"expect:\n  - track: e{number}\nquiet: 0ms\n"
+            waited = client.post(f"{path}/wait", content=scenario).json()
+            client.delete(path)
+            return "" if waited["passed"] else f"{number}: {waited['report']}"
+
+    with controlled() as (emulator, control), ThreadPoolExecutor(8) as pool:
+        assert [each for each in pool.map(one, range(40)) if each] == []
+        assert emulator.journal.hits == ()
+        assert emulator.sessions.strays() == ()

@@ -1,0 +1,474 @@
+"""The lane by itself: events in, commands out, no sockets."""
+
+from collections.abc import Sequence
+
+import pytest
+from mitmproxy import connection, options
+from mitmproxy.addons import proxyserver
+from mitmproxy.proxy import commands, context, events, layer, layers, mode_specs
+from mitmproxy.proxy.layers import modes
+from mitmproxy.proxy.layers.http import HTTPMode
+from mitmproxy.test import taddons, tflow
+
+from pixel_emulator.config import Settings
+from pixel_emulator.core.calls import PixelRequest, PixelResponse
+from pixel_emulator.core.endpoint.pixel import GIF, route
+from pixel_emulator.journal import Journal
+from pixel_emulator.proxy.addon import PixelEmulator
+from pixel_emulator.proxy.journals import Alone
+from pixel_emulator.proxy.lane.addon import JournalAnswers, Lane
+from pixel_emulator.proxy.lane.layer import LaneLayer, on_the_wire
+from pixel_emulator.proxy.lane.reader import LIMIT
+from pixel_emulator.proxy.locks import Locks
+from tests.wire import PIXEL
+
+SETTINGS = Settings()
+SEGMENT = ("api.segment.io", 443)
+PATH = PIXEL.encode()
+GET = b"GET %s HTTP/1.1\r\nHost: api.segment.io\r\n\r\n" % PATH
+HEAD = GET.replace(b"GET", b"HEAD", 1)
+LAST = b"GET %s HTTP/1.1\r\nHost: api.segment.io\r\nConnection: close\r\n\r\n" % PATH
+ABSOLUTE = b"GET http://api.segment.io%s HTTP/1.1\r\nHost: api.segment.io\r\n\r\n" % PATH
+ANSWER = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: image/gif\r\nCache-Control: no-cache, max-age=0\r\n"
+    b"Content-Length: 42\r\n\r\n"
+)
+NOT_FOUND = (
+    b"HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\nContent-Length: 19\r\n\r\n"
+    b"404 page not found\n"
+)
+
+
+@pytest.fixture(scope="module")
+def opts():
+    """The options that mitmproxy's layers look up."""
+    with taddons.context(proxyserver.Proxyserver()) as known:
+        yield known.options
+
+
+class Client:
+    """Speaks to a lane, and keeps what the lane does."""
+
+    def __init__(
+        self,
+        opts: options.Options,
+        *,
+        address: tuple[str, int] | None = SEGMENT,
+        alpn: bytes | None = None,
+    ) -> None:
+        self.connection = tflow.tclient_conn()
+        self.connection.sni, self.connection.alpn = None, alpn
+        self.connection.sockname = ("127.0.0.1", 8080)
+        self.context = context.Context(self.connection, opts)
+        self.context.server.address = address
+        self.locks = Locks(SETTINGS, Journal(SETTINGS))
+        self.heard: list[connection.Client] = []
+        self.batches: list[Sequence[PixelRequest]] = []
+        self.commands: list[commands.Command] = []
+        self.lane = LaneLayer(
+            self.context, locks=self.locks, answer=self.answer, heard=self.heard.append
+        )
+        self.happens(events.Start())
+
+    def answer(self, requests: Sequence[PixelRequest]) -> list[PixelResponse]:
+        self.batches.append(requests)
+        assert not any(isinstance(each, commands.SendData) for each in self.new)
+        return [route(each.method, each.path).response for each in requests]
+
+    def happens(self, event: events.Event) -> "Client":
+        self.new: list[commands.Command] = []
+        for command in self.lane.handle_event(event):
+            self.new.append(command)
+        self.commands += self.new
+        return self
+
+    def says(self, *parts: bytes) -> "Client":
+        for part in parts:
+            self.happens(events.DataReceived(self.connection, part))
+        return self
+
+    @property
+    def hears(self) -> bytes:
+        sent = [each for each in self.commands if isinstance(each, commands.SendData)]
+        assert all(each.connection is self.connection for each in sent)
+        return b"".join(each.data for each in sent)
+
+    @property
+    def requests(self) -> list[PixelRequest]:
+        return [each for batch in self.batches for each in batch]
+
+    @property
+    def closed(self) -> bool:
+        return any(isinstance(each, commands.CloseConnection) for each in self.commands)
+
+
+def wire(request: PixelRequest) -> tuple[str, str, str]:
+    return request.method, request.url, request.http_version
+
+
+URL = f"http://api.segment.io{PIXEL}"
+PLAIN = {
+    "get": (GET, [("GET", URL, "HTTP/1.1")], ANSWER + GIF),
+    "head": (HEAD, [("HEAD", URL, "HTTP/1.1")], ANSWER),
+    "three at once": (GET + HEAD + GET, [("GET", URL, "HTTP/1.1"), ("HEAD", URL, "HTTP/1.1"),
+                      ("GET", URL, "HTTP/1.1")], ANSWER + GIF + ANSWER + ANSWER + GIF),
+    "absolute": (ABSOLUTE, [("GET", URL, "HTTP/1.1")], ANSWER + GIF),
+    "absolute, other scheme": (ABSOLUTE.replace(b"http:", b"HTTPS:"), [("GET", URL, "HTTP/1.1")],
+                               ANSWER + GIF),
+    "percent-encoded": (b"GET /v1/pixel/%74rack?data=%7B HTTP/1.1\r\nHost: api.segment.io\r\n\r\n",
+                        [("GET", "http://api.segment.io/v1/pixel/%74rack?data=%7B", "HTTP/1.1")],
+                        ANSWER + GIF),
+    "kept alive in HTTP/1.0": (
+        b"GET /v1/pixel/page HTTP/1.0\r\nHost: api.segment.io\r\nConnection: keep-alive\r\n\r\n",
+        [("GET", "http://api.segment.io/v1/pixel/page", "HTTP/1.0")], ANSWER + GIF),
+    "header of odd bytes": (GET.replace(b"\r\n\r\n", b"\r\nX: \xe9\tb\r\nY:\r\n\r\n"),
+                            [("GET", URL, "HTTP/1.1")], ANSWER + GIF),
+    "no pixel": (b"GET / HTTP/1.1\r\nHost: api.segment.io\r\n\r\n",
+                 [("GET", "http://api.segment.io/", "HTTP/1.1")],
+                 NOT_FOUND),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("said", "requests", "answers"), PLAIN.values(), ids=PLAIN)
+def test_a_plain_request_is_answered_without_a_flow(opts, said, requests, answers):
+    client = Client(opts).says(said)
+    assert [wire(each) for each in client.requests] == requests
+    assert client.hears == answers
+    assert client.lane.child is None
+    assert not client.closed
+
+
+@pytest.mark.parametrize("said", [each[0] for each in PLAIN.values()], ids=PLAIN)
+def test_it_does_not_matter_how_the_bytes_arrive(opts, said):
+    whole = Client(opts).says(said)
+    single = Client(opts).says(*(said[at : at + 1] for at in range(len(said))))
+    assert (single.requests, single.hears) == (whole.requests, whole.hears)
+    for at in range(len(said)):
+        split = Client(opts).says(said[:at], said[at:]) if at else whole
+        assert (split.requests, split.hears) == (whole.requests, whole.hears)
+
+
+def test_the_requests_of_one_read_are_recorded_together_before_any_answer(opts):
+    client = Client(opts).says(GET + HEAD + GET[:9], GET[9:])
+    assert [len(batch) for batch in client.batches] == [2, 1]  # `answer` looks at what was sent
+    assert len(client.commands) == 2
+
+
+def test_cookies_and_credentials_are_left_out(opts):
+    secret = b"\r\nCookie: a\r\nAuthorization: b\r\nProxy-Authorization: c\r\nX: d\r\n\r\n"
+    [request] = Client(opts).says(GET.replace(b"\r\n\r\n", secret)).requests
+    assert request.headers == (("host", "api.segment.io"), ("x", "d"))
+    assert request.client == "127.0.0.1"
+
+
+def test_repeated_headers_are_kept_once(opts):
+    first, second = Client(opts).says(GET, GET).requests
+    assert first.headers is second.headers
+
+
+def test_what_one_request_says_is_not_believed_of_the_next(opts):
+    other = GET.replace(b"Host: api.segment.io", b"Host: Api.Segment.IO:443\r\nX: y")
+    first, second, third = Client(opts).says(GET, other, GET).requests
+    assert [each.host for each in (first, second, third)] == [
+        "api.segment.io", "Api.Segment.IO:443", "api.segment.io",
+    ]  # fmt: skip
+    assert first == third
+    assert second.header("x") == "y"
+
+
+LAST_ONES = {
+    "close": LAST,
+    "close among others": LAST.replace(b"close", b"x, close"),
+    "HTTP/1.0": GET.replace(b"HTTP/1.1", b"HTTP/1.0"),
+    "HTTP/1.0, kept alive by no one": LAST.replace(b"1.1", b"1.0").replace(b"close", b"x"),
+}
+
+
+@pytest.mark.parametrize("said", LAST_ONES.values(), ids=LAST_ONES)
+def test_behind_the_last_answer_the_connection_is_closed(opts, said):
+    client = Client(opts).says(said + GET)
+    assert client.hears == ANSWER + GIF
+    assert isinstance(client.commands[-1], commands.CloseConnection)
+    assert client.lane.unread == GET  # which was not read, and so is a gap
+    client.says(GET)
+    client.happens(events.ConnectionClosed(client.connection))
+    assert len(client.requests) == 1
+
+
+def test_a_client_that_leaves_is_left(opts):
+    client = Client(opts).says(GET[:10])
+    client.happens(events.ConnectionClosed(client.connection))
+    assert client.closed
+    assert client.lane.unread == GET[:10]
+
+
+POST = b"POST /v1/pixel/track HTTP/1.1\r\nHost: api.segment.io\r\n\r\n"
+
+
+def with_field(field: bytes) -> bytes:
+    return GET.replace(b"\r\n\r\n", b"\r\n" + field + b"\r\n\r\n")
+
+
+NOT_PLAIN = {
+    "POST": POST,
+    "lower-case method": GET.lower(),
+    "length": with_field(b"Content-Length: 1"),
+    "no length": with_field(b"Content-Length: 0"),
+    "chunks": with_field(b"Transfer-Encoding: chunked"),
+    "expectation": with_field(b"Expect: 100-continue"),
+    "upgrade": with_field(b"Connection: Upgrade\r\nUpgrade: websocket"),
+    "upgrade to h2": with_field(b"Upgrade: h2c"),
+    "folded": with_field(b"X: a\r\n b"),
+    "folded from the first": GET.replace(b"Host", b" X: y\r\nHost"),
+    "bare LF": GET.replace(b"\r\n", b"\n"),
+    "one bare LF": with_field(b"X: a\nY: b"),
+    "bare LF at the end": GET[:-4] + b"\n\r\n",
+    "bare CR": with_field(b"X: a\rb"),
+    "NUL": with_field(b"X: a\0b"),
+    "NUL in the target": GET.replace(b"u1", b"\0"),
+    "control in the target": GET.replace(b"u1", b"\x7f"),
+    "tab in the line": GET.replace(b"GET ", b"GET\t"),
+    "two spaces": GET.replace(b"GET ", b"GET  "),
+    "space in the target": GET.replace(b"u1", b"a b"),
+    "space before the colon": with_field(b"X : a"),
+    "no colon": with_field(b"X"),
+    "no name": with_field(b": a"),
+    "odd name": with_field(b"X\xe9: a"),
+    "no host": GET.replace(b"Host: api.segment.io\r\n", b""),
+    "two hosts": with_field(b"host: api.segment.io"),
+    "HTTP/0.9": GET.replace(b" HTTP/1.1", b""),
+    "HTTP/2": GET.replace(b"1.1", b"2.0"),
+    "preface": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "asterisk": GET.replace(PATH, b"*"),
+    "relative target": GET.replace(b"/v1", b"v1"),
+    "other scheme": ABSOLUTE.replace(b"http:", b"ftp:"),
+    "credentials in the URL": ABSOLUTE.replace(b"//", b"//a:b@"),
+    "absolute, no path": ABSOLUTE.replace(b"/v1", b"?v1"),
+    "absolute, not ASCII": ABSOLUTE.replace(b"u1", b"\xff"),
+    "empty line before": b"\r\n" + GET,
+    "CONNECT in a tunnel": b"CONNECT api.segment.io:443 HTTP/1.1\r\n\r\n",
+    "no HTTP": b"\x00\x01\x02\x03",
+    "TLS": b"\x16\x03\x01\x00\x05hello",
+    "oversized": b"GET /" + b"a" * LIMIT,
+}
+
+
+@pytest.mark.parametrize("said", NOT_PLAIN.values(), ids=NOT_PLAIN)
+def test_all_else_goes_to_mitmproxy(opts, said):
+    client = Client(opts).says(said)
+    assert client.requests == []
+    assert isinstance(client.lane.child, layers.HttpLayer)
+    assert client.context.layers == [client.lane.child]
+    assert client.lane.unread == b""
+
+
+@pytest.mark.parametrize("said", NOT_PLAIN.values(), ids=NOT_PLAIN)
+def test_before_it_goes_to_mitmproxy_all_plain_requests_are_answered(opts, said):
+    client = Client(opts).says(GET + said)
+    assert len(client.requests) == 1
+    assert client.hears.startswith(ANSWER + GIF)
+    assert isinstance(client.lane.child, layers.HttpLayer)
+
+
+@pytest.mark.parametrize("said", NOT_PLAIN.values(), ids=NOT_PLAIN)
+def test_nor_is_it_plain_in_small_pieces(opts, said):
+    step = 1 if len(said) < LIMIT else 999
+    client = Client(opts).says(*(said[at : at + step] for at in range(0, len(said), step)))
+    assert client.requests == []
+    assert isinstance(client.lane.child, layers.HttpLayer)
+
+
+def test_what_mitmproxy_has_it_keeps(opts):
+    client = Client(opts).says(POST)
+    [hook] = [each for each in client.commands if isinstance(each, commands.StartHook)]
+    assert hook.name == "requestheaders"
+    client.says(GET)
+    assert client.requests == []
+
+
+@pytest.mark.parametrize(
+    ("address", "mode"), [(SEGMENT, HTTPMode.transparent), (None, HTTPMode.regular)]
+)
+def test_mitmproxy_goes_on_as_it_would_have_begun(opts, address, mode):
+    child = Client(opts, address=address).says(b"\0").lane.child
+    assert isinstance(child, layers.HttpLayer)
+    assert child.mode is mode
+
+
+def test_http2_is_mitmproxy_s_from_the_start(opts):
+    assert isinstance(Client(opts, alpn=b"h2").lane.child, layers.HttpLayer)
+
+
+def test_what_a_server_says_is_mitmproxy_s(opts):
+    client = Client(opts)
+    client.happens(events.ConnectionClosed(client.context.server))
+    assert isinstance(client.lane.child, layers.HttpLayer)
+
+
+@pytest.mark.parametrize(
+    ("said", "ours"),
+    [
+        (ABSOLUTE, True),
+        (ABSOLUTE.replace(b"Host: api.segment.io", b"Host: other.example"), True),
+        (ABSOLUTE.replace(b"//api.segment.io", b"//192.0.2.1"), True),
+        (GET, True),
+        (GET.replace(b"api.segment.io", b"API.Segment.IO."), True),
+        (GET.replace(b"api.segment.io", b"localhost:8080"), True),
+        (GET.replace(b"api.segment.io", b"localhost:8081"), False),
+        (GET.replace(b"api.segment.io", b"x.api.segment.io"), False),
+        (GET.replace(b"api.segment.io", b"a b"), False),
+        (GET.replace(b"api.segment.io", b""), False),
+        (ABSOLUTE.replace(b"api.segment.io", b"other.example"), False),
+        (ABSOLUTE.replace(b"//api.segment.io", b"//api.segment.io:x"), False),
+    ],
+)
+def test_only_what_means_an_emulated_host_is_answered(opts, said, ours):
+    client = Client(opts, address=None).says(said)
+    assert (len(client.requests), client.lane.child is None) == (int(ours), ours)
+
+
+@pytest.mark.parametrize(("port", "tls"), [(80, False), (443, True)])
+def test_a_host_header_without_a_port_means_the_scheme_s_own(opts, port, tls):
+    client = Client(opts, address=None)
+    client.connection.sockname, client.connection.tls = ("127.0.0.1", port), tls
+    client.connection.timestamp_tls_setup = 1 if tls else None
+    [request] = client.says(GET.replace(b"api.segment.io", b"localhost")).requests
+    assert request.url == f"{'https' if tls else 'http'}://localhost{PIXEL}"
+
+
+CONNECT = b"CONNECT api.segment.io:443 HTTP/1.1\r\nHost: api.segment.io:443\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "rest"),
+    [
+        (CONNECT, b""),
+        (CONNECT.replace(b"Host: api.segment.io:443\r\n", b""), b""),
+        (CONNECT.replace(b"1.1", b"1.0"), b""),
+        (CONNECT.replace(b"api.segment.io", b"API.segment.io."), b""),
+        (CONNECT.replace(b"api.segment.io:443", b"localhost:8080"), b""),
+        (CONNECT + b"\r\nGET", b"GET"),
+        (GET + CONNECT + b"\x16\x03", b"\x16\x03"),
+    ],
+)
+def test_a_tunnel_to_an_emulated_host_is_answered_without_a_flow(opts, said, rest):
+    client = Client(opts, address=None).says(said)
+    assert client.hears.endswith(b"HTTP/1.1 200 Connection established\r\n\r\n")
+    assert isinstance(client.lane.child, layer.NextLayer)
+    assert client.lane.child.data_client() == rest
+    assert client.context.server.address is not None
+    assert client.heard
+    hooks = {each.name for each in client.commands if isinstance(each, commands.StartHook)}
+    assert hooks <= {"next_layer"}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        CONNECT.replace(b"api.segment.io", b"other.example"),
+        CONNECT.replace(b":443", b""),
+        CONNECT.replace(b":443", b":0"),
+        CONNECT.replace(b":443 ", b":443/x "),
+        CONNECT.replace(b"\r\n\r\n", b"\r\nContent-Length: 1\r\n\r\n"),
+        CONNECT.replace(b"\r\n", b"\n"),
+        CONNECT.replace(b"CONNECT ", b"CONNECT  "),
+    ],
+)
+def test_any_other_tunnel_is_mitmproxy_s(opts, said):
+    client = Client(opts, address=None).says(said)
+    assert isinstance(client.lane.child, layers.HttpLayer)
+    assert client.context.server.address is None
+    assert b"200" not in client.hears
+
+
+def test_after_a_tunnel_all_a_client_says_means_us_and_after_another_it_does_not():
+    locks, client = Locks(SETTINGS, Journal(SETTINGS)), tflow.tclient_conn()
+    flow = tflow.tflow()
+    flow.client_conn = client
+    for host, expected in (("api.segment.io", "address"), ("other.example", None)):
+        client.sni = None
+        assert locks.end_tunnel(client, host, 443) is bool(expected)
+        assert locks.host_of(flow) == expected
+
+
+@pytest.mark.parametrize(
+    ("alpn", "start", "chosen"),
+    [
+        (b"http/1.1", b"GE?", True),
+        (b"http/1.1", b"\x00\x01\x02", True),
+        (None, b"GET /", True),
+        (b"", b"HEAD /", True),
+        (None, b"GET", False),
+        (None, b"POST / HTTP/1.1", False),
+        (None, b"SSH-2.0", False),
+        (b"h2", b"PRI * HTTP/2.0", False),
+        (b"other", b"GET /", False),
+    ],
+)
+def test_in_a_tunnel_the_lane_stands_only_where_mitmproxy_would_choose_http1(
+    opts, alpn, start, chosen
+):
+    assert isinstance(choose(opts, SEGMENT, alpn, start), LaneLayer) is chosen
+
+
+def test_a_tunnel_for_dns_is_mitmproxy_s(opts):
+    assert choose(opts, ("api.segment.io", 53), None, b"GET /") is None
+
+
+def test_directly_the_lane_stands_behind_the_handshake(opts):
+    assert isinstance(choose(opts, None, None, b"GET "), LaneLayer)
+    secure = choose(opts, None, None, b"\x16\x03\x01")
+    assert isinstance(secure, layers.ClientTLSLayer)
+    assert isinstance(secure.child_layer, LaneLayer)
+    assert secure.context.layers[1:] == [secure, secure.child_layer]
+
+
+@pytest.mark.parametrize("mode", ["reverse:http://127.0.0.1:1", "upstream:http://127.0.0.1:1"])
+def test_in_other_modes_there_is_no_lane(opts, mode):
+    assert choose(opts, SEGMENT, b"http/1.1", b"GET /", mode=mode) is None
+
+
+def choose(opts, address, alpn, start, *, mode="regular") -> layer.Layer | None:
+    client = tflow.tclient_conn()
+    client.alpn, client.proxy_mode = alpn, mode_specs.ProxyMode.parse(mode)
+    place = context.Context(client, opts)
+    modes.HttpProxy(place)
+    place.server.address = address
+    data = layer.NextLayer(place)
+    data.events.append(events.DataReceived(client, start))
+    Lane(PixelEmulator(SETTINGS, Journal(SETTINGS))).next_layer(data)
+    return data.layer
+
+
+def test_another_choice_stands(opts):
+    client = tflow.tclient_conn()
+    data = layer.NextLayer(context.Context(client, opts))
+    data.layer = theirs = layers.TCPLayer(data.context)
+    Lane(PixelEmulator(SETTINGS, Journal(SETTINGS))).next_layer(data)
+    assert data.layer is theirs
+
+
+class HalfBrokenJournal(Journal):
+    """Takes every second request only."""
+
+    def record(self, request, time=None):
+        if request.method == "HEAD":
+            raise RuntimeError("no room")
+        return super().record(request, time)
+
+
+def test_whatever_fails_all_requests_are_answered_and_the_others_recorded(caplog):
+    journal = HalfBrokenJournal(SETTINGS)
+    requests = [PixelRequest(target=PATH, method=each) for each in ("GET", "HEAD", "GET")]
+    assert [
+        each.body for each in JournalAnswers(Alone(journal), tflow.tclient_conn())(requests)
+    ] == [GIF] * 3
+    assert len(journal.hits) == 2
+    assert "Addon error: no room" in caplog.text
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_no_header_but_the_length_is_added(method):
+    sent = on_the_wire(PixelResponse(200, (("A", "b"),), b"body"), method)
+    head = b"HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: 4\r\n\r\n"
+    assert sent == head + (b"body" if method == "GET" else b"")

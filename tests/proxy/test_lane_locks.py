@@ -1,0 +1,157 @@
+"""The locks hold in the lane, too: it opens nothing, and whoever takes over from it is held."""
+
+import ssl
+from collections.abc import Iterator
+
+import pytest
+from mitmproxy import ctx, http
+
+from pixel_emulator.journal import Journal
+from pixel_emulator.proxy.emulator import Emulator
+from tests.lanes import WithLane
+from tests.wire import PIXEL, Trap, ask, connect, get, read, secured, trap, tunnel
+
+SETTINGS = WithLane(port=0, hosts=("localhost",))
+POST = get(PIXEL, "localhost", method="POST", extra="Content-Length: 0\r\n")
+
+
+@pytest.fixture
+def target() -> Iterator[Trap]:
+    with trap() as listening:
+        yield listening
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    """Emulates a host that a test can watch, and that could really be reached."""
+    with Emulator(SETTINGS, Journal(SETTINGS)) as running:
+        yield running
+
+
+def without_locks(monkeypatch: pytest.MonkeyPatch, *hooks: str) -> None:
+    locks = ctx.master.addons.get("pixel_emulator_locks")
+    for hook in hooks:
+        monkeypatch.setattr(locks, hook, lambda _data: None)
+
+
+def broken(_flow: http.HTTPFlow) -> None:
+    raise RuntimeError("broken hook")
+
+
+@pytest.mark.parametrize("strategy", ["lazy", "eager"])
+def test_what_the_lane_answers_needs_no_lock(
+    emulator: Emulator, target: Trap, monkeypatch: pytest.MonkeyPatch, strategy: str
+):
+    ctx.options.update(connection_strategy=strategy)
+    without_locks(monkeypatch, "http_connect", "server_connect")
+    host = f"localhost:{target.port}"
+    with tunnel(emulator.port, host) as client:
+        assert ask(client, get(PIXEL, host)).is_pixel
+    with connect(emulator.port) as client:
+        assert ask(client, get(f"http://{host}{PIXEL}", host)).is_pixel
+    assert len(emulator.journal.hits) == 2
+    assert target.connections() == 0
+
+
+@pytest.mark.parametrize("strategy", ["lazy", "eager"])
+def test_nor_does_the_handshake_open_anything(emulator: Emulator, target: Trap, strategy: str):
+    ctx.options.update(connection_strategy=strategy)
+    client = tunnel(emulator.port, f"localhost:{target.port}")
+    with secured(client, emulator.authority.ca, "localhost") as secure:
+        assert ask(secure, get(PIXEL, "localhost")).is_pixel
+    assert target.connections() == 0
+
+
+@pytest.mark.parametrize("strategy", ["lazy", "eager"])
+@pytest.mark.parametrize("locked", [True, False])
+def test_when_our_hook_raises_after_the_lane_the_last_lock_holds(
+    emulator: Emulator,
+    target: Trap,
+    monkeypatch: pytest.MonkeyPatch,
+    strategy: str,
+    locked: bool,
+):
+    ctx.options.update(connection_strategy=strategy)
+    monkeypatch.setattr(ctx.master.addons.get("pixel_emulator"), "request", broken)
+    if not locked:
+        without_locks(monkeypatch, "server_connect")
+    with tunnel(emulator.port, f"localhost:{target.port}") as client:
+        assert ask(client, get(PIXEL, "localhost")).is_pixel
+        client.sendall(POST)
+        if not locked:  # so the trap does notice
+            target.accept().close()
+        assert read(client).status == 502
+    assert target.connections() == 0
+    assert "broken hook" in emulator.journal.failures[0]
+
+
+@pytest.mark.parametrize("strategy", ["lazy", "eager"])
+def test_what_is_no_http_reaches_no_emulated_host(emulator: Emulator, target: Trap, strategy: str):
+    ctx.options.update(connection_strategy=strategy)
+    with tunnel(emulator.port, f"localhost:{target.port}") as client:
+        client.sendall(b"\x00\x01 something else\r\n")
+        assert client.recv(1) == b""
+    assert target.connections() == 0
+
+
+def test_after_a_pixel_another_host_gets_its_request(emulator: Emulator, target: Trap):
+    with connect(emulator.port) as client:
+        assert ask(client, get(f"http://localhost{PIXEL}", "localhost")).is_pixel
+        client.sendall(get(f"http://127.0.0.1:{target.port}/x", "other.example"))
+        with target.accept() as server:
+            assert server.recv(65536).startswith(b"GET /x HTTP/1.1\r\nHost: other.example\r\n")
+
+
+class BrokenJournal(Journal):
+    """Fails in a way that nobody foresaw."""
+
+    def record(self, request, time=None):
+        raise RuntimeError(f"no room for {request!r:.20} at {time}")
+
+
+def test_an_exception_of_ours_still_answers_the_gif_and_is_a_failure():
+    journal = BrokenJournal(SETTINGS)
+    with Emulator(SETTINGS, journal) as e, connect(e.port) as client:
+        assert ask(client, get(PIXEL, "localhost")).is_pixel
+    [failure] = journal.failures
+    assert "no room for PixelRequest" in failure
+
+
+@pytest.mark.parametrize("torn", [b"G", b"GET /v1/pix", get(PIXEL, "localhost")[:-2]])
+@pytest.mark.parametrize("before", [b"", get(PIXEL, "localhost")])
+def test_a_torn_head_directly_behind_tls_is_a_gap(emulator: Emulator, before: bytes, torn: bytes):
+    """Where no next_layer hook tells of the layer that holds it."""
+    with secured(connect(emulator.port), emulator.authority.ca, "localhost") as client:
+        if before:
+            assert ask(client, before).is_pixel
+        client.sendall(torn)
+    assert emulator.drain(10)
+    assert len(emulator.journal.evidence().gaps) == 1
+
+
+def test_a_client_that_was_heard_in_the_lane_accepts_our_ca(emulator: Emulator):
+    for said in (True, False):
+        client = tunnel(emulator.port, "localhost:443")
+        with secured(client, emulator.authority.ca, "localhost") as secure:
+            if said:
+                assert ask(secure, get(PIXEL, "localhost")).is_pixel
+    assert emulator.drain(10)
+    assert emulator.journal.evidence().gaps == ()
+
+
+def test_a_client_that_only_shakes_hands_does_not(emulator: Emulator):
+    client = tunnel(emulator.port, "localhost:443")
+    secured(client, emulator.authority.ca, "localhost").close()
+    assert emulator.drain(10)
+    assert len(emulator.journal.evidence().gaps) == 1
+
+
+def test_http2_is_chosen_over_the_lane_where_it_is_wanted():
+    settings = WithLane(port=0, hosts=("localhost",), http2=True)
+    with Emulator(settings, Journal(settings)) as e:
+        client = tunnel(e.port, "localhost:443")
+        with secured(client, e.authority.ca, "localhost", alpn=("h2", "http/1.1")) as secure:
+            assert isinstance(secure, ssl.SSLSocket)
+            assert secure.selected_alpn_protocol() == "h2"
+            secure.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0")
+            assert secure.recv(9)[3:4] == b"\x04"  # its settings

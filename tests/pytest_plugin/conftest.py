@@ -1,0 +1,42 @@
+"""Runs of pytest inside a test, with the plugin, against a real emulator."""
+
+import sys
+
+import pytest
+
+import pixel_emulator.proxy.emulator  # noqa: F401 - an inner run would import it again and again
+from tests.pytest_plugin.examples import CLIENT, PLUGIN
+
+_QUIET = ("-p", "no:cacheprovider", "-p", "no:randomly", "-o", "asyncio_mode=auto")
+_INI = """
+[pytest]
+asyncio_default_fixture_loop_scope = function
+filterwarnings =
+    default
+    ignore::DeprecationWarning
+    ignore::pytest.PytestAssertRewriteWarning
+    ignore::pytest.PytestDeprecationWarning
+"""
+
+
+@pytest.fixture
+def inner(pytester, monkeypatch):
+    """Run pytest on files (name -> text) in a folder of their own; returns its result."""
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setenv("COLUMNS", "100")
+    pytester.makepyfile(client=CLIENT)
+
+    def run(*arguments, ini="", apart=False, **files):
+        pytester.makeini(_INI + ini)
+        if files:
+            pytester.makepyfile(**files)
+        how = pytester.runpytest_subprocess if apart else pytester.runpytest_inprocess
+        return how(*PLUGIN, *_QUIET, *arguments)
+
+    return run
+
+
+@pytest.fixture
+def python(pytester):
+    """Run Python code in a process of its own."""
+    return lambda code: pytester.run(sys.executable, "-c", code)

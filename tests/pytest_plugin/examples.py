@@ -1,0 +1,176 @@
+"""What tests of users look like: some that pass, some that fail at their end."""
+
+from importlib.metadata import entry_points
+
+CLIENT = """
+from urllib.request import urlopen
+from pixel_emulator.core.calls import CallType
+from pixel_emulator.core.endpoint.pixel import encode
+
+KEY = "wk_test_0000000000000000"
+
+def url(pixels, event, type="track", **payload):
+    payload = {"writeKey": KEY, "userId": "user_123", "event": event, **payload}
+    return encode(CallType(type), payload, base=getattr(pixels, "url", pixels))
+
+def send(pixels, event, **more):
+    urlopen(url(pixels, event, **more), timeout=10).read()
+
+def send_dropped(pixels):
+    urlopen(f"{pixels.url}/v1/pixel/track?data=!!!", timeout=10).read()
+"""
+
+# Once the package has its entry point, naming the module too would register it twice.
+NAMED = "pixel_emulator" in entry_points(group="pytest11").names
+PLUGIN = () if NAMED else ("-p", "pixel_emulator.pytest_plugin")
+
+_HEAD = """
+    import os, ssl, subprocess, sys
+    from concurrent.futures import ThreadPoolExecutor
+    from contextlib import suppress
+    from threading import Thread, Timer
+    from urllib.request import HTTPSHandler, ProxyHandler, build_opener, urlopen
+    import pytest
+    from dirty_equals import IsStr
+    from client import send, send_dropped, url
+    from pixel_emulator.files import read_recording
+    SEGMENT = "https://api.segment.io"
+    def suppressed(function, **arguments):
+        with suppress(AssertionError): function(**arguments)
+"""
+
+
+def module(*bodies):
+    """A module with a test for each of the bodies."""
+    tests = (
+        f"    def test_{n}(pixels, pixel_session_factory, tmp_path):\n        {body.lstrip()}\n"
+        for n, body in enumerate(bodies)
+    )
+    return _HEAD + "".join(tests)
+
+
+EXAMPLES = {
+    "a call is expected with values of dirty-equals": """
+        send(pixels, "Email Opened", properties={"subject": "Hi you"})
+        pixels.expect(track="Email Opened", properties={"subject": IsStr(regex="Hi.*")})
+    """,
+    "overlapping expectations share their calls out at the end": """
+        send(pixels, "A", userId="u1")
+        send(pixels, "A", userId="u2")
+        pixels.expect(track="A")
+        pixels.expect(track="A", userId="u1")
+    """,
+    "times counts": """
+        for n in range(3): send(pixels, "A", properties={"n": n})
+        pixels.expect(track="A", times="2..4")
+    """,
+    "a dropped call is expected": """
+        send_dropped(pixels)
+        pixels.expect(dropped="bad_request")
+    """,
+    "a missing key is expected": """
+        send(pixels, "A")
+        pixels.expect(track="A", properties=pixels.absent)
+    """,
+    "a call that comes later is waited for and claims nothing": """
+        Timer(0.05, send, (pixels, "A")).start()
+        call = pixels.wait_for(track="A")
+        assert (call["event"], call.type, call.outcome) == ("A", "track", "delivered")
+        assert call == pixels.wait_for(track="A")
+        pixels.expect(track="A")
+    """,
+    "a call that came before is found at once": """
+        send(pixels, "A")
+        pixels.wait_for(track="A", timeout=0)
+        pixels.expect(track="A")
+    """,
+    "silence is expected": "pixels.expect_none()",
+    "silence is not proven as long as nobody has connected": """
+        with pytest.raises(AssertionError, match="silence is not proven"):
+            pixels.expect_none(proven=True)
+        send(pixels, "A")
+        pixels.expect(track="A")
+        pixels.expect_none(proven=True)
+    """,
+    "a rendered template is received without any network": """
+        link = f'<a href="{url(SEGMENT, "B")}">no pixel</a>'
+        html = f'<p>Hi</p><img src="{url(SEGMENT, "A").replace("&", "&amp;")}">{link}'
+        (call,) = pixels.receive(html)
+        assert call["event"] == "A" and pixels.connections == 0
+        pixels.expect(track="A")
+    """,
+    "a single URL is received": """
+        (call,) = pixels.receive(url(SEGMENT, "A"))
+        pixels.expect(track="A", userId="user_123")
+    """,
+    "everything on the wire can be looked at": """
+        send(pixels, "A"), send_dropped(pixels)
+        assert [each.outcome for each in pixels.requests] == ["delivered", "dropped"]
+        assert [each.type for each in pixels.calls] == ["track", "track"]
+        assert "bad_request" in [each.code for each in pixels.problems]
+        assert pixels.connections >= 1 and pixels.calls[0].request.header("user-agent")
+        assert repr(pixels.calls[0]).startswith('<#1 delivered  track "A"')
+        pixels.clear()
+    """,
+    "the state is what Segment would know": """
+        send(pixels, "A", type="identify", traits={"plan": "pro"})
+        assert pixels.state.profile("user_123").as_data()["traits"] == {"plan": "pro"}
+        pixels.expect(identify="user_123")
+    """,
+    "clear forgets calls and expectations": """
+        send(pixels, "A")
+        pixels.expect(track="A")
+        pixels.clear()
+        assert pixels.calls == ()
+        send(pixels, "B")
+        pixels.expect(track="B")
+    """,
+    "save writes a recording": """
+        send(pixels, "A")
+        pixels.save(tmp_path / "calls.yaml")
+        (hit,) = read_recording(tmp_path / "calls.yaml").evidence().hits
+        assert hit.call.payload["event"] == "A"
+        pixels.expect(track="A")
+    """,
+    "the variables lead a command here through the proxy": """
+        code = f"from urllib.request import urlopen; urlopen({url(SEGMENT, 'A')!r}).read()"
+        subprocess.run([sys.executable, "-c", code], env={**os.environ, **pixels.env}, check=True)
+        assert os.environ.get("HTTPS_PROXY") != pixels.proxy
+        pixels.expect(track="A", request={"host": "api.segment.io"})
+    """,
+    "the proxy and its CA are at hand": """
+        context = ssl.create_default_context(cafile=pixels.ca)
+        proxied = build_opener(ProxyHandler({"https": pixels.proxy}), HTTPSHandler(context=context))
+        proxied.open(url(SEGMENT, "A"), timeout=10).read()
+        assert pixels.bundle.exists() and len(pixels.spki) == 44
+        pixels.expect(track="A")
+    """,
+    "what is expected in another thread counts": """
+        send(pixels, "A")
+        with ThreadPoolExecutor() as pool: pool.submit(pixels.expect, track="A").result()
+    """,
+}
+
+FAILING = {
+    "a second call that is expected once": """
+        send(pixels, "A"), send(pixels, "A")
+        pixels.expect(track="A")
+    """,
+    "a call that nobody expected": 'send(pixels, "A")',
+    "a call that came after its expectation": """
+        pixels.expect(track="A", times=0)
+        send(pixels, "A")
+    """,
+    "a dropped call": "send_dropped(pixels)",
+    "a call after silence was expected, whatever the policies": """
+        pixels.expect_none()
+        send(pixels, "A")
+    """,
+    "a call of a session that the test has made": """
+        send(pixel_session_factory(), "A")
+    """,
+    "an expectation that failed in a thread to which nobody listened": """
+        thread = Thread(target=suppressed, args=(pixels.expect,), kwargs={"track": "A"})
+        thread.start(), thread.join()
+    """,
+}

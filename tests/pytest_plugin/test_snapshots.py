@@ -1,0 +1,120 @@
+"""Recordings of tests that are written once and compared from then on; `--pixel-update`."""
+
+import pytest
+
+from pixel_emulator.core.scenarios.expectation import name_of
+from pixel_emulator.files import read_recording
+
+pytest_plugins = ["pytester"]
+
+RECORD = "pixel_record = recordings"
+TEST = """
+    import os, pytest
+    from client import send
+    class TestMail:
+        @pytest.mark.parametrize("n", [1])
+        def test_opened(self, pixels, n):
+            send(pixels, os.environ.get("EVENT", "Email Opened"))
+            pixels.expect(any="track")
+"""
+
+
+@pytest.fixture
+def recording(pytester):
+    return pytester.path / "recordings" / "test_mail" / "TestMail.test_opened[1].yaml"
+
+
+def test_a_missing_recording_is_written_beside_the_test(inner, recording):
+    inner(ini=RECORD, test_mail=TEST).assert_outcomes(passed=1)
+    found = read_recording(recording).evidence()
+    assert [name_of(hit) for hit in found.hits] == ["Email Opened"]
+    assert b"wk_test_0000000000000000" not in recording.read_bytes()
+
+
+def test_a_recording_that_says_the_same_stays_as_it_is(inner, recording):
+    inner(ini=RECORD, test_mail=TEST)
+    before = recording.read_bytes()
+    inner(ini=RECORD).assert_outcomes(passed=1)
+    assert recording.read_bytes() == before
+
+
+def test_what_was_not_recorded_fails_the_test(inner, recording, monkeypatch):
+    inner(ini=RECORD, test_mail=TEST)
+    before = recording.read_bytes()
+    monkeypatch.setenv("EVENT", "Email Closed")
+    result = inner(ini=RECORD)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["E *track: Email Opened   wanted 1, got 0: sent, but different"])
+    assert recording.read_bytes() == before
+
+
+def test_it_is_rewritten_on_request(inner, recording, monkeypatch):
+    inner(ini=RECORD, test_mail=TEST)
+    monkeypatch.setenv("EVENT", "Email Closed")
+    inner("--pixel-update", ini=RECORD).assert_outcomes(passed=1)
+    inner(ini=RECORD).assert_outcomes(passed=1)
+    assert b"Email Closed" in recording.read_bytes()
+
+
+def test_in_ci_a_missing_recording_fails_and_is_not_written(inner, recording, monkeypatch):
+    monkeypatch.setenv("CI", "true")
+    result = inner(ini=RECORD, test_mail=TEST)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["E *there is no recording recordings/*--pixel-update*"])
+    assert not recording.exists()
+
+
+def test_a_test_that_fails_records_nothing(inner, recording):
+    inner(ini=RECORD, test_mail=TEST.replace('any="track"', 'any="page"')).assert_outcomes(failed=1)
+    assert not recording.exists()
+
+
+SCENARIO = """\
+# by hand
+expect:
+  - track: Email Opened  # the one
+    userId: $/^user_/
+    properties: {total: 1}
+"""
+MARKED = """
+    import pytest
+    from client import send
+    @pytest.mark.pixel_scenario("mail.yaml")
+    def test_mail(pixels): send(pixels, "Email Opened", properties={"total": 2})
+"""
+INSIDE = """
+    from client import send
+    def test_mail(pixels):
+        with pixels.expecting("mail.yaml"):
+            send(pixels, "Email Opened", properties={"total": 2})
+"""
+QUIET = "within: 10ms\n"
+
+
+@pytest.mark.parametrize("test", [MARKED, INSIDE])
+def test_a_scenario_is_rewritten_to_what_happened_and_keeps_its_matchers(inner, pytester, test):
+    path = pytester.path / "mail.yaml"
+    path.write_text(QUIET + SCENARIO)
+    inner(test_mail=test).assert_outcomes(failed=1)
+    assert path.read_text() == QUIET + SCENARIO
+    inner("--pixel-update").assert_outcomes(passed=1)
+    assert path.read_text() == QUIET + SCENARIO.replace("total: 1", "total: 2")
+
+
+@pytest.mark.parametrize("test", [MARKED, INSIDE])
+def test_a_missing_scenario_is_drafted_on_request_only(inner, pytester, test):
+    result = inner(test_mail=test)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["E *mail.yaml: cannot read this file: No such file or directory"])
+    inner("--pixel-update").assert_outcomes(passed=1)
+    assert "- track: Email Opened" in (pytester.path / "mail.yaml").read_text()
+    inner().assert_outcomes(passed=1)
+
+
+def test_a_scenario_that_is_a_test_is_rewritten_too(inner, pytester):
+    path = pytester.path / "mail.yaml"
+    send = "{track: A, userId: u1, properties: {total: 2}}"
+    path.write_text(f"do: {{send: {send}}}\n{QUIET}expect:\n  - {send.replace('2', '1')}\n")
+    inner("mail.yaml").assert_outcomes(failed=1)
+    inner("--pixel-update", "mail.yaml").assert_outcomes(passed=1)
+    inner("mail.yaml").assert_outcomes(passed=1)

@@ -1,0 +1,137 @@
+"""The same tests on an emulator in another process: one of our own, and one that runs already."""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from tests.pytest_plugin.examples import EXAMPLES, FAILING, module
+
+pytest_plugins = ["pytester"]
+
+PIXEL_EMULATOR = [sys.executable, "-m", "pixel_emulator"]
+ALL = module(*EXAMPLES.values(), *FAILING.values())
+ONE = module(next(iter(EXAMPLES.values())))
+
+
+def command(*words):
+    return f"pixel_emulator_command = {shlex.join(words)}"
+
+
+@pytest.fixture
+def served():
+    """A running emulator: what its ready line says."""
+    arguments = ["serve", "--json", "--port", "0"]
+    with subprocess.Popen(
+        [*PIXEL_EMULATOR, *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
+        assert process.stdout is not None
+        yield json.loads(process.stdout.readline())
+        process.terminate()
+
+
+def assert_all_are_judged(result):
+    result.assert_outcomes(passed=len(EXAMPLES), failed=len(FAILING))
+
+
+def test_all_examples_on_an_emulator_of_our_own(inner):
+    assert_all_are_judged(inner(ini=command(*PIXEL_EMULATOR), test_it=ALL))
+
+
+def test_all_examples_on_a_running_emulator_by_its_port(inner, served):
+    assert_all_are_judged(inner(f"--pixel-url={served['url']}", test_it=ALL))
+
+
+def test_a_running_emulator_by_its_control_api(inner, served, monkeypatch):
+    monkeypatch.setenv("PIXEL_EMULATOR_TOKEN", served["token"])
+    inner(f"--pixel-url={served['control']}", test_it=ONE).assert_outcomes(passed=1)
+
+
+def test_workers_may_share_a_running_emulator(inner, served):
+    result = inner("-n2", f"--pixel-url={served['url']}", apart=True, test_it=ALL)
+    assert_all_are_judged(result)
+
+
+def test_scenario_files_and_recordings_work_there_too(inner, pytester):
+    (pytester.path / "mail.yaml").write_text("expect: [{track: A}]\n")
+    inner(
+        ini=f"{command(*PIXEL_EMULATOR)}\npixel_record = recordings",
+        test_it="""
+            from client import send
+            def test_it(pixels):
+                with pixels.expecting("mail.yaml"): send(pixels, "A")
+                assert len(pixels.calls) == 1
+        """,
+    ).assert_outcomes(passed=1)
+    assert (pytester.path / "recordings" / "test_it" / "test_it.yaml").exists()
+
+
+def test_more_calls_than_one_answer_holds(inner):
+    inner(
+        ini=command(*PIXEL_EMULATOR),
+        test_it="""
+            from client import url
+            def test_it(pixels):
+                for n in range(1001): pixels.receive(url("https://api.segment.io", "A"))
+                assert len(pixels.calls) == 1001
+                pixels.expect(track="A", times=1001)
+        """,
+    ).assert_outcomes(passed=1)
+
+
+def test_settings_reach_an_emulator_of_our_own(inner):
+    inner(
+        ini=f"pixel_hosts = pixels.example.com\npixel_offline = true\n{command(*PIXEL_EMULATOR)}",
+        test_it="""
+            def test_it(pixels): assert pixels.session.hosts == ("pixels.example.com",)
+        """,
+    ).assert_outcomes(passed=1)
+
+
+def test_calls_are_shown_live(inner):
+    """They come from another process, and so perhaps after the test."""
+    result = inner(
+        "--pixel-show",
+        ini=command(*PIXEL_EMULATOR),
+        test_it="""
+            import time
+            from client import send
+            def test_it(pixels, capfd):
+                send(pixels, "A")
+                pixels.expect(track="A")
+            def test_other(pixels): pixels.wait_for(any=None, timeout=1)
+        """,
+    )
+    result.stdout.fnmatch_lines(['session-* #1  delivered  track "A"*'])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "ini", "said"),
+    [
+        (
+            (),
+            command("/no/such/command"),
+            "/no/such/command: No such file or directory: add `pixel-",
+        ),
+        ((), command("echo", "hello"), "`echo hello` does not serve: hello *"),
+        (("--pixel-url=http://127.0.0.1:9",), "", "no emulator serves on port 9"),
+        (("--pixel-url=nonsense",), "", "--pixel-url nonsense: write it as http://127.0.0.1:8080"),
+    ],
+)
+def test_an_emulator_that_is_not_there_is_an_error_that_says_so(inner, arguments, ini, said):
+    result = inner(*arguments, ini=ini, test_it=ONE)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([f"*pixels: {said}*"])
+
+
+def test_an_emulator_of_our_own_is_gone_after_the_run(inner, pytester):
+    inner(
+        ini=command("sh", "-c", f'echo $$ > pid; exec {shlex.join(PIXEL_EMULATOR)} "$@"', "sh"),
+        test_it=ONE,
+    ).assert_outcomes(passed=1)
+    pid = int((pytester.path / "pid").read_text())
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
