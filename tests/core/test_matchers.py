@@ -351,6 +351,10 @@ def test_the_flat_form_explains_what_would_match_as_another_type():
     assert [hint for *_, hint in said(want("{$gt: 0}"), "-5", flat=True)] == [""]
 
 
+def test_a_value_that_no_text_can_hold_makes_a_text_match_nothing():
+    assert not matches(TextWith("", X, "!"), None, {"x": [None]})
+
+
 def test_a_bound_variable_is_said_as_its_value():
     assert said(X, 2, bound={"x": 1}) == [("", "1 (number)", "2 (number)", "")]
     assert said(TextWith("a ", X, ""), "a 2", bound={"x": 1}) == [

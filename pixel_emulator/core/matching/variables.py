@@ -73,7 +73,7 @@ class TextWith(Matcher):
 
     def matches(self, got: Value, bound: Bindings) -> bool:
         if self.variable.name in bound:
-            return got == self._whole(bound)
+            return isinstance(got, str) and got == self._whole(bound)
         return self._middle(got) is not None
 
     def differences(self, steps: Steps, got: Value, bound: Bindings) -> Iterator[Difference]:
