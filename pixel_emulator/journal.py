@@ -175,10 +175,14 @@ class Journal:
             self._subscribers.append(tell)
         return lambda: self._subscribers.remove(tell)
 
-    def wait(self, done: Callable[[tuple[Hit, ...]], bool], timeout: float) -> bool:
-        """Wait until `done` holds for the hits; False after `timeout` seconds."""
+    def wait(self, seen: int, timeout: float) -> bool:
+        """Wait until there are more than `seen` hits, or the gaps change; False after `timeout`."""
         with self._changed:
-            return self._changed.wait_for(lambda: done(tuple(self._hits)), timeout)
+            gaps = self._gaps.sentences(0)
+            self._changed.wait_for(
+                lambda: len(self._hits) > seen or self._gaps.sentences(0) != gaps, timeout
+            )
+            return len(self._hits) > seen or self._gaps.sentences(0) != gaps
 
     def evidence(self) -> Evidence:
         """All that is known so far, and what may be missing from it."""

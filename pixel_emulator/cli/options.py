@@ -41,7 +41,12 @@ def _parameter(name: str, default: Value | None) -> inspect.Parameter:
     field = _FIELDS[name]
     value = field.default if default is None else default
     kind = list[str] if isinstance(value, tuple) else type(value)
-    option = typer.Option(f"--{name.replace('_', '-')}", help=field.metadata["help"])
+    option = typer.Option(
+        f"--{name.replace('_', '-')}",
+        help=field.metadata["help"],
+        envvar=field.metadata["variable"] or None,
+        show_envvar=False,  # the help says it in words
+    )
     return inspect.Parameter(
         name,
         inspect.Parameter.KEYWORD_ONLY,

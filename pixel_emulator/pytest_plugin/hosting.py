@@ -3,7 +3,6 @@
 import importlib.util
 import os
 import shlex
-from pathlib import Path
 from typing import Protocol
 
 import pytest
@@ -12,30 +11,21 @@ from pixel_emulator.config import Settings
 from pixel_emulator.core.mistakes import InputError
 from pixel_emulator.pytest_plugin.choices import settings_of
 from pixel_emulator.pytest_plugin.summary import ASKED
-from pixel_emulator.session import Session
+from pixel_emulator.session import Reach, Session
 
 _HOST = pytest.StashKey["Host"]()
 _ELSEWHERE = "uvx --from pixel-emulator[proxy] pixel-emulator"
 """What runs the emulator where mitmproxy is not in the environment of the tests."""
 
 
-class Host(Protocol):
-    """The one emulator of a run; every test has a session on it."""
+class Host(Reach, Protocol):
+    """The one emulator of a run; every test has a session on it.
+
+    What comes to its own `proxy` and `url` belongs to no test.
+    """
 
     @property
     def settings(self) -> Settings: ...
-    @property
-    def proxy(self) -> str: ...
-    @property
-    def url(self) -> str: ...
-    @property
-    def ca(self) -> Path: ...
-    @property
-    def bundle(self) -> Path: ...
-    @property
-    def spki(self) -> str: ...
-    @property
-    def hosts(self) -> tuple[str, ...]: ...
 
     def open(self, name: str = "", settings: Settings | None = None) -> Session:
         """A session of its own for a test. Raises InputError for a name that was used before."""

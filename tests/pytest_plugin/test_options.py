@@ -10,7 +10,7 @@ pytest_plugins = ["pytester"]
 
 UNUSED = "def test_unused(): pass"
 # The first are ours to choose, tests record to a folder, and the lane is nobody's business.
-NOT_FOR_TESTS = {"host", "port", "record", "lane"}
+NOT_FOR_TESTS = {"host", "port", "control_port", "control_token", "record", "lane"}
 HEAVY = ("mitmproxy", "yaml", "rich", "typer", "re2", "jsonschema_rs", "pixel_emulator.core")
 
 
