@@ -32,7 +32,7 @@ def pixel_session_factory(
     request.node.stash[MADE] = made
 
     def factory(name: str = "") -> "Pixels":
-        each = make(request.node, pixel_emulator, name)
+        each = make(request.node, pixel_emulator, name, len(made))
         made.append(each)
         return each
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from pixel_emulator.core.calls import JSON, Hit, Problem
 from pixel_emulator.core.endpoint.pixel import request_of
@@ -23,6 +24,9 @@ from pixel_emulator.pytest_plugin.keywords import expectation_of
 from pixel_emulator.pytest_plugin.places import Home
 from pixel_emulator.pytest_plugin.seen import SeenCall, seen
 from pixel_emulator.session import Session
+
+if TYPE_CHECKING:
+    from pixel_emulator.pytest_plugin.parts import Part
 
 _URL = ("http://", "https://", "/v1/")
 
@@ -47,12 +51,14 @@ class Pixels:
         environ: Callable[[Session], dict[str, str]],
         folders: tuple[Path, ...] = (),
         update: bool = False,
+        part: "Part | None" = None,
     ) -> None:
         self.session = session
         self.home = home
         self.choices = choices
         self.pool = Pool(session, folders, update=update)
         self._environ = environ
+        self._part = part
         self._lock = Lock()
         self._expected: tuple[Expectation, ...] = ()
         self._silent = False
@@ -203,6 +209,8 @@ class Pixels:
         """Forget all calls, and all that was expected of them."""
         with self._lock:
             self._expected, self._silent = (), False
+            if self._part:
+                self._part.forget()
             self.session.clear()
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -217,6 +225,8 @@ class Pixels:
     def close(self) -> None:
         """End the session: late calls land nowhere."""
         self.session.close()
+        if self._part:
+            self._part.close()
 
     def _urls(self, html: str) -> list[str]:
         from pixel_emulator.email.pixels import find_pixels  # noqa: PLC0415 - few tests need it

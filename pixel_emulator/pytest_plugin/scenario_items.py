@@ -17,7 +17,7 @@ from pixel_emulator.email.render import find_browser
 from pixel_emulator.pytest_plugin.ending import tell
 from pixel_emulator.pytest_plugin.hosting import Host, host_of
 from pixel_emulator.pytest_plugin.judging import message, places
-from pixel_emulator.pytest_plugin.making import show_live
+from pixel_emulator.pytest_plugin.making import part_of, show_live
 from pixel_emulator.pytest_plugin.places import Home
 from pixel_emulator.pytest_plugin.snapshots import Snapshot
 from pixel_emulator.running.access import WRITE_KEY, Access
@@ -70,6 +70,7 @@ class ScenarioItem(pytest.Item):
             self._home.fail(InputError(*mistakes), self.scenario.location)
         host = host_of(self.config)
         session = host.open()
+        part = part_of(self, 0, session, host.settings)
         try:
             if self.config.getoption("--pixel-show"):
                 show_live(self.config, session)
@@ -77,6 +78,8 @@ class ScenarioItem(pytest.Item):
             tell(self, verdict.hits, [self.file.path])
         finally:
             session.close()
+            if part:
+                part.close()
         if verdict.status is not Status.MET:
             at = next(places(verdict), self.scenario.location)
             self._home.fail(AssertionError(message(verdict)), at)
