@@ -3,7 +3,6 @@
 import os
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from threading import Lock
@@ -17,6 +16,7 @@ from pixel_emulator.core.scenarios.model import WITHIN, Scenario, Step
 from pixel_emulator.core.state.identity import Graph, fold
 from pixel_emulator.core.verdicts.verdict import Status, Verdict
 from pixel_emulator.core.verdicts.verify import verify
+from pixel_emulator.pytest_plugin.awaiting import Outlook
 from pixel_emulator.pytest_plugin.choices import Choices
 from pixel_emulator.pytest_plugin.expecting import Expecting, Pool
 from pixel_emulator.pytest_plugin.judging import SILENT, as_reached, lacking, message
@@ -167,25 +167,29 @@ class Pixels:
     def wait_for(self, *, timeout: float = WITHIN, **call: object) -> SeenCall:
         """Wait for a call, `timeout` seconds at most, and return the first; it claims nothing.
 
-        Raises AssertionError where none came.
+        Raises AssertionError where none came, and sooner where something came that must not: a
+        call expected with `times=0`, or any after `expect_none`.
         """
         __tracebackhide__ = True
         if "times" in call:
             raise TypeError("times: `wait_for` waits for one call; `expect` counts them")
         wanted = expectation_of(call, self.home.here())
+        outlook, looked_at = Outlook(wanted), 0
         begun = time.monotonic()
-        looked_at = 0
         while True:
             hits = self.session.evidence().hits
             matching = (hit for hit in hits[looked_at:] if next(wanted.ways(hit), None) is not None)
             if found := seen(islice(matching, 1)):
                 return found[0]
             looked_at = len(hits)
-            left = begun + timeout - time.monotonic()
-            if left > 0:
-                self.session.wait(looked_at, left)
-            elif verdict := self._in_vain(wanted, time.monotonic() - begun):
+            passed = time.monotonic() - begun
+            expected = self.scenario
+            verdict = outlook.impossible(expected, self.pool.rest())
+            if verdict is None and passed >= timeout:
+                verdict = outlook.in_vain(expected, self.session.evidence(), passed)
+            if verdict:
                 raise self.failure(verdict)
+            self.session.wait(looked_at, max(0, timeout - passed))
 
     def expecting(self, file: str | os.PathLike[str], **given: JSON) -> Expecting:
         """A context in which a scenario file has to be met; its end waits as the file says.
@@ -233,12 +237,3 @@ class Pixels:
 
         found = find_pixels(html, hosts=self.session.hosts)
         return [each.url for each in found if each.requested and not each.custom_domain]
-
-    def _in_vain(self, wanted: Expectation, seconds: float) -> Verdict | None:
-        scenario = replace(self.scenario, steps=(Step(expectations=(wanted,)),))
-        verdict = lacking(scenario, self.session.evidence())
-        if verdict is None:  # it has come in this moment
-            return None
-        (result,) = verdict.scenarios
-        steps = tuple(replace(each, seconds=seconds) for each in result.steps)
-        return replace(verdict, scenarios=(replace(result, steps=steps),))

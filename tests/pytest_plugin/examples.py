@@ -79,6 +79,22 @@ EXAMPLES = {
         assert call == pixels.wait_for(track="A")
         pixels.expect(track="A")
     """,
+    "a wait goes on while others of the test may still be met": """
+        pixels.expect(track="Error", times=0)
+        with suppress(AssertionError): pixels.expect(track="B")
+        send(pixels, "C"), send(pixels, "C"), send_dropped(pixels)
+        Timer(0.05, send, (pixels, "B")).start()
+        Timer(0.1, send, (pixels, "A")).start()
+        pixels.wait_for(track="A")
+        pixels.expect(track="C"), pixels.expect(track="C"), pixels.expect(track="A")
+        pixels.expect(dropped=True)
+    """,
+    "what silence allows may be waited for": """
+        send(pixels, "A")
+        pixels.expect(track="A")
+        pixels.expect_none()
+        pixels.wait_for(track="A")
+    """,
     "a call that came before is found at once": """
         send(pixels, "A")
         pixels.wait_for(track="A", timeout=0)
@@ -168,6 +184,16 @@ FAILING = {
     """,
     "a call of a session that the test has made": """
         send(pixel_session_factory(), "A")
+    """,
+    "a wait after a call that was banned has come": """
+        pixels.expect(track="Error", times=0)
+        Timer(0.05, send, (pixels, "Error")).start()
+        pixels.wait_for(track="A", timeout=300)
+    """,
+    "a wait after a silence was broken": """
+        pixels.expect_none()
+        send(pixels, "Error")
+        pixels.wait_for(track="A", timeout=300)
     """,
     "an expectation that failed in a thread to which nobody listened": """
         thread = Thread(target=suppressed, args=(pixels.expect,), kwargs={"track": "A"})

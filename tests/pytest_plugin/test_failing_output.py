@@ -44,6 +44,11 @@ CASES = {
     send(pixels, "Email Opnd")
     pixels.wait_for(track="Email Opened", timeout=0.01)
 """,
+    "waited_impossibly": """
+    pixels.expect(track="Error", times=0)
+    send(pixels, "Error")
+    pixels.wait_for(track="Email Opened", timeout=300)
+""",
     "silence_broken": """
     send(pixels, "Email Opened")
     pixels.expect_none()
