@@ -1,7 +1,6 @@
 """An emulator in this process, with mitmproxy in a thread of its own."""
 
 import os
-import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from threading import Lock
@@ -25,8 +24,6 @@ class LocalHost:
         self._running = ExitStack()
         self._emulator = Emulator(settings, Journal(settings))
         self._running.enter_context(self._emulator)
-        name = tempfile.TemporaryDirectory(prefix="pixel-emulator-pytest-")
-        self._directory = Path(self._running.enter_context(name))
         self._opening = Lock()
         self._control: Control | None = None
         own = self._emulator.sessions.default
@@ -59,7 +56,7 @@ class LocalHost:
             os.environ,
             proxy=session.proxy,
             spki=session.spki,
-            stores=TrustStores(self._directory, session.ca),
+            stores=TrustStores(self._emulator.directory, session.ca),
             hosts=session.hosts,
         )
         control = self._controlled()

@@ -56,9 +56,13 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node: Any) -> None:
-    """Take what a worker of xdist has noted."""
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """Take what a worker of xdist has noted; behind one that has died, put in order."""
     _note(node.config, getattr(node, "workeroutput", {}).get(STRAYS, []))
+    if error:
+        from pixel_emulator.leftovers import sweep  # noqa: PLC0415 - it seldom happens
+
+        sweep()
 
 
 def strays_of(config: pytest.Config) -> Sequence[str]:
