@@ -1,9 +1,9 @@
 """Verdicts on what a test expects: at once on what is lacking, at the end on everything."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from pixel_emulator.core.calls import Evidence
+from pixel_emulator.core.calls import Evidence, Hit
 from pixel_emulator.core.mistakes import Location
 from pixel_emulator.core.reports.phrases import (
     ACCEPT,
@@ -34,6 +34,8 @@ def lacking(scenario: Scenario, evidence: Evidence) -> Verdict | None:
 
     What comes too often is left to the end: other expectations may yet claim it.
     """
+    if _plainly_there(scenario.steps[0].expectations, evidence.hits):
+        return None
     verdict = verify([replace(loosened(scenario), levels=IGNORED)], evidence)
     met = all(each.met for each in verdict.scenarios[0].expectations)
     return None if met else as_given(verdict, scenario)
@@ -97,6 +99,17 @@ def places(verdict: Verdict) -> Iterator[Location]:
             for each in step.expectations
             if not each.met
         )
+
+
+def _plainly_there(wanted: Iterable[Expectation], hits: Sequence[Hit]) -> bool:
+    """Whether each has its calls, and none of them may belong to another: no search is needed."""
+    taken: set[int] = set()
+    for each in wanted:
+        claims = {hit.seq for hit in hits if next(each.ways(hit), None) is not None}
+        if len(claims) < each.times.low or claims & taken or (claims and each.times.high == 0):
+            return False
+        taken |= claims
+    return True
 
 
 def _relaxed(wanted: Expectation) -> Expectation:
