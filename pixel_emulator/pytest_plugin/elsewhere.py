@@ -21,6 +21,10 @@ from pixel_emulator.session import Session
 _PATIENCE = 10.0
 """Seconds that a process of ours has to end."""
 _EXPORT = re.compile(r"export (\w+)=(.*)")
+_ADVICE = (
+    "\nThe emulator runs in the process of the tests if `pixel-emulator[proxy]` is installed "
+    "there; else `pixel_emulator_command` runs it, or --pixel-url names one."
+)
 _FLAGS = ("offline", "http2")
 
 
@@ -87,7 +91,7 @@ def started(command: Sequence[str], settings: Settings) -> RemoteHost:
             process.wait(_PATIENCE)
             said.seek(0)
             words = said.read().decode(errors="replace").strip() or line.decode(errors="replace")
-            raise InputError(Mistake(f"`{shlex.join(command)}` does not serve: {words}"))
+            raise InputError(Mistake(f"`{shlex.join(command)}` does not serve: {words}{_ADVICE}"))
         api = ControlClient(told["control"], told["token"])
         return RemoteHost(api, settings, stack.pop_all().close)
 
@@ -113,9 +117,7 @@ def _process(command: Sequence[str], said: IO[bytes]) -> "subprocess.Popen[bytes
             process_group=0,
         )
     except OSError as error:
-        advice = "add `pixel-emulator[proxy]` to the environment of the tests"
-        reason = f"{command[0]}: {error.strerror}: {advice}, or set `pixel_emulator_command`"
-        raise InputError(Mistake(reason)) from None
+        raise InputError(Mistake(f"{command[0]}: {error.strerror}{_ADVICE}")) from None
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:

@@ -3,19 +3,20 @@
 import importlib.util
 import os
 import shlex
+from importlib.metadata import version
 from typing import Protocol
 
 import pytest
 
-from pixel_emulator.config import Settings
+from pixel_emulator.config import TOKEN_VARIABLE, Settings
 from pixel_emulator.core.mistakes import InputError
 from pixel_emulator.pytest_plugin.choices import settings_of
 from pixel_emulator.pytest_plugin.summary import ASKED
 from pixel_emulator.session import Reach, Session
 
 _HOST = pytest.StashKey["Host"]()
-_ELSEWHERE = "uvx --from pixel-emulator[proxy] pixel-emulator"
-"""What runs the emulator where mitmproxy is not in the environment of the tests."""
+_PROXY = ("mitmproxy", "httptools", "starlette", "uvicorn")
+"""What comes with the extra `proxy`: with all of these the emulator runs in this process."""
 
 
 class Host(Reach, Protocol):
@@ -62,7 +63,7 @@ def _start(config: pytest.Config) -> Host:
     settings = settings_of(config)
     command = shlex.split(config.getini("pixel_emulator_command"))
     url = config.getoption("--pixel-url")
-    if not (url or command) and importlib.util.find_spec("mitmproxy"):
+    if not (url or command) and all(map(importlib.util.find_spec, _PROXY)):
         from pixel_emulator.pytest_plugin.local import LocalHost  # noqa: PLC0415 - mitmproxy
 
         return LocalHost(settings)
@@ -70,5 +71,11 @@ def _start(config: pytest.Config) -> Host:
     from pixel_emulator.pytest_plugin.elsewhere import running_at, started  # noqa: PLC0415
 
     if url:
-        return running_at(url, os.environ.get("PIXEL_EMULATOR_TOKEN", ""), settings)
-    return started(command or shlex.split(_ELSEWHERE), settings)
+        return running_at(url, os.environ.get(TOKEN_VARIABLE, ""), settings)
+    return started(command or _by_uvx(), settings)
+
+
+def _by_uvx() -> list[str]:
+    """What runs the emulator where no command is set: the same version, by `uvx`."""
+    extra = f"pixel-emulator[proxy]=={version('pixel-emulator')}"
+    return ["uvx", "--from", extra, "pixel-emulator"]

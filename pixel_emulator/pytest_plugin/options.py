@@ -59,8 +59,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("pixel_recording", "The same, below the root.", "string", default="")
     parser.addini(
         "pixel_emulator_command",
-        "Command that runs pixel-emulator in a process of its own; where mitmproxy is missing in "
-        "this environment: uvx --from pixel-emulator[proxy] pixel-emulator.",
+        "Command that runs pixel-emulator in a process of its own. Where the extra `proxy` is not "
+        "installed beside the tests: uvx --from pixel-emulator[proxy]==VERSION pixel-emulator.",
         "string",
         default="",
     )

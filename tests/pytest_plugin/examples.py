@@ -1,6 +1,12 @@
-"""What tests of users look like: some that pass, some that fail at their end."""
+"""What tests of users look like: some that pass, some that fail at their end.
 
+`python -m tests.pytest_plugin.examples FOLDER` writes them for a pytest in another environment.
+"""
+
+import sys
+import textwrap
 from importlib.metadata import entry_points
+from pathlib import Path
 
 CLIENT = """
 from urllib.request import urlopen
@@ -200,3 +206,32 @@ FAILING = {
         thread.start(), thread.join()
     """,
 }
+
+# What an environment beside an application looks like: other versions, and no mitmproxy.
+BESIDE = """
+def test_this_environment_could_not_hold_the_emulator():
+    from importlib.metadata import version
+    from importlib.util import find_spec
+    assert find_spec("mitmproxy") is None
+    assert tuple(map(int, version("pydantic").split(".")[:2])) >= (2, 12)
+"""
+
+
+def write(folder: Path) -> None:
+    """The examples as files; those that have to fail are expected to."""
+    folder.mkdir(parents=True, exist_ok=True)
+    failing = module(*FAILING.values()).replace(
+        "    def test_", "    @pytest.mark.xfail(strict=True, raises=AssertionError)\n    def test_"
+    )
+    texts = {
+        "client.py": CLIENT,
+        "test_passing.py": module(*EXAMPLES.values()),
+        "test_failing.py": failing,
+        "test_beside.py": BESIDE,
+    }
+    for name, text in texts.items():
+        (folder / name).write_text(textwrap.dedent(text))
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))

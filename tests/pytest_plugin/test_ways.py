@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 from contextlib import suppress
+from importlib.metadata import version
 
 import pytest
 
@@ -180,9 +181,9 @@ def test_calls_are_shown_live(inner):
         (
             (),
             command("/no/such/command"),
-            "/no/such/command: No such file or directory: add `pixel-",
+            "/no/such/command: No such file or directory*",
         ),
-        ((), command("echo", "hello"), "`echo hello` does not serve: hello *"),
+        ((), command("echo", "hello"), "`echo hello` does not serve: hello*"),
         (("--pixel-url=http://127.0.0.1:9",), "", "no emulator serves on port 9"),
         (("--pixel-url=nonsense",), "", "--pixel-url nonsense: write it as http://127.0.0.1:8080"),
     ],
@@ -191,6 +192,50 @@ def test_an_emulator_that_is_not_there_is_an_error_that_says_so(inner, arguments
     result = inner(*arguments, ini=ini, test_it=ONE)
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines([f"*pixels: {said}*"])
+
+
+WITHOUT = """
+    import importlib.util
+    find = importlib.util.find_spec
+    importlib.util.find_spec = lambda name, *at: None if name == "httptools" else find(name, *at)
+"""
+
+
+@pytest.mark.parametrize(
+    ("uvx", "said"),
+    [
+        (None, "pixels: uvx: No such file or directory"),
+        (
+            "echo 'No solution found' >&2; exit 1",
+            "pixels: `uvx --from 'pixel-emulator?proxy?==*` does not serve: No solution found",
+        ),
+    ],
+)
+def test_without_the_extra_and_without_uvx_one_is_told_what_to_do(
+    inner, pytester, monkeypatch, uvx, said
+):
+    folder = pytester.mkdir("bin")
+    if uvx:
+        (folder / "uvx").write_text(f"#!/bin/sh\n{uvx}\n")
+        (folder / "uvx").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    result = inner(apart=True, conftest=WITHOUT, test_it=ONE)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([said, "The emulator runs in the process of the tests if `pixel-*"])
+
+
+def test_without_the_extra_uvx_serves(inner, pytester, monkeypatch):
+    """What it gets is the same version; here the rest of the command runs without it."""
+    folder = pytester.mkdir("bin")
+    serve = shlex.join(PIXEL_EMULATOR)
+    (folder / "uvx").write_text(
+        f'#!/bin/sh\necho "$@" > asked\nshift; shift; shift; exec {serve} "$@"\n'
+    )
+    (folder / "uvx").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    inner(apart=True, conftest=WITHOUT, test_it=ONE).assert_outcomes(passed=1)
+    wanted = f"--from pixel-emulator[proxy]=={version('pixel-emulator')} pixel-emulator serve "
+    assert (pytester.path / "asked").read_text().startswith(wanted)
 
 
 def test_an_emulator_of_our_own_ends_with_a_run_that_is_killed(inner, pytester):
