@@ -75,7 +75,7 @@ def _settings(given: Mapping[str, Any]) -> Settings:
     try:
         return Settings(**given)
     except InputError as error:
-        pytest.fail(f"pixel_{error}", pytrace=False)
+        raise pytest.fail.Exception(f"pixel_{error}", pytrace=False) from None
 
 
 def _policies(given: Mapping[str, Any]) -> Policies:

@@ -53,7 +53,7 @@ def host_of(config: pytest.Config) -> Host:
         try:
             config.stash[_HOST] = host = _start(config)
         except InputError as error:
-            pytest.fail(f"pixels: {error}", pytrace=False)
+            raise pytest.fail.Exception(f"pixels: {error}", pytrace=False) from None
         config.stash[ASKED] = host.strays
         config.add_cleanup(host.close)
     return config.stash[_HOST]

@@ -54,7 +54,7 @@ def part_of(item: pytest.Item, number: int, session: Session, settings: Settings
         return begin(parts_of(target), item.nodeid, number, session, common)
     except InputError as error:
         session.close()
-        pytest.fail(f"pixels: {error}", pytrace=False)
+        raise pytest.fail.Exception(f"pixels: {error}", pytrace=False) from None
 
 
 def home_of(item: pytest.Item) -> Home:

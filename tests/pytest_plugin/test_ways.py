@@ -192,6 +192,7 @@ def test_an_emulator_that_is_not_there_is_an_error_that_says_so(inner, arguments
     result = inner(*arguments, ini=ini, test_it=ONE)
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines([f"*pixels: {said}*"])
+    result.stdout.no_fnmatch_line("*another exception*")
 
 
 WITHOUT = """
