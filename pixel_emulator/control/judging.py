@@ -125,11 +125,19 @@ async def _scenarios(asked: Asked) -> tuple[Scenario, ...]:
     try:
         found = await asked.in_thread(load_text, asked.body, file, given=given)
     except InputError as error:
-        raise wrong_body(error) from None
+        raise wrong_body(InputError(*(_told(each, file) for each in error.mistakes))) from None
     if not found:
         only = Mistake("only defines names: there is nothing to be met")
         raise ProblemError("wrong-body", str(only), mistakes=[only])
     return found
+
+
+def _told(mistake: Mistake, file: str) -> Mistake:
+    """A mistake without anything that stands in another file: it may be any of this machine."""
+    if mistake.location.file in ("", file):
+        return mistake
+    hidden = "is wrong here; `pixel-emulator scenario check` says why, where the emulator runs"
+    return Mistake(hidden, mistake.location)
 
 
 def _given(said: str) -> dict[str, JSON]:
