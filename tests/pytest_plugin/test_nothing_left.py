@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from pixel_emulator.files import read_recording
 from tests.pytest_plugin.examples import PLUGIN
 
 pytest_plugins = ["pytester"]
@@ -84,6 +85,27 @@ def test_nothing_is_left_of_a_worker_that_dies(inner, pytester, monkeypatch, end
     )
     result.assert_outcomes(failed=1)
     assert not [each for each in folder.iterdir() if each.name.startswith("pixel")]
+
+
+def test_nothing_is_left_of_workers_after_ctrl_c(in_a_process, pytester):
+    """The calls that came before are recorded, all the same."""
+    os.mkfifo(pytester.path / "started")
+    body = "open('started', 'w').write('x'); pixels.wait_for(track='B', timeout=60)"
+    pytester.makepyfile(test_it=TEST.format(body=body))
+    with subprocess.Popen(
+        [*in_a_process, "-n1", "--basetemp=basetemp", "--pixel-recording=calls.yaml"],
+        cwd=pytester.path,
+        stdout=subprocess.PIPE,
+        text=True,
+        process_group=0,
+    ) as process:
+        assert (pytester.path / "started").read_text() == "x"
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.stdout is not None
+        lines = process.stdout.read().splitlines()
+    assert process.returncode == 2, lines
+    assert lines[-1].startswith("LEFT [] [] ")  # what execnet leaves is its own
+    assert [hit.call.payload["event"] for hit in read_recording("calls.yaml").hits] == ["A"]
 
 
 @pytest.mark.parametrize(("body", "code"), ENDS.values(), ids=ENDS)

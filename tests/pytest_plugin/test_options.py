@@ -26,8 +26,10 @@ def test_the_policies_are_those_of_the_language():
 
 def test_everything_stands_in_the_help(inner):
     out = inner("--help").stdout.str()
-    wanted = [f"pixel_{name}" for name in (*SETTINGS, *POLICIES, "accept", "record", "scenarios")]
-    assert not [each for each in (*wanted, "--pixel-show", "--pixel-update") if each not in out]
+    others = ("accept", "record", "recording", "scenarios", "emulator_command")
+    wanted = [f"pixel_{name}" for name in (*SETTINGS, *POLICIES, *others)]
+    wanted += [f"--pixel-{name}" for name in ("show", "update", "url", "recording")]
+    assert not [each for each in wanted if each not in out]
 
 
 def test_the_marks_are_listed(inner):
