@@ -27,7 +27,7 @@ async def step(asked: Asked) -> Response:
 
 async def acted(asked: Asked) -> Response:
     """Note that steps have done what they do."""
-    titles = _read(asked, "titles", lambda field: [each.text() for each in field.items()])
+    titles = _read(asked, "titles", _texts)
     asked.session.acted(*titles)
     return Response(status_code=204)
 
@@ -57,3 +57,9 @@ def _read[T](asked: Asked, key: str, read: Callable[[Field], T]) -> T:
 
 def _clock(field: Field) -> datetime | None:
     return None if field.value is None else field.time().astimezone(UTC)
+
+
+def _texts(field: Field) -> list[str]:
+    if field.value is None:
+        raise field.wrong("a list")
+    return [each.text() for each in field.items()]

@@ -22,6 +22,7 @@ from pixel_emulator.control.table import (
 from pixel_emulator.core.calls import CallType, Outcome
 
 _SECONDS = 600
+_HIGHEST = 10**15 - 1  # the number of a request, far from where JSON loses digits
 _GIVEN = Query(does="Values of the scenario's variables, as a JSON object.")
 _FILE = Query(
     does="The file that the scenario comes from: for messages, and to find what it uses.",
@@ -32,6 +33,7 @@ _PAGE = {
         does="Only what has a higher number: the `cursor` of the answer before.",
         type="integer",
         least=0,
+        most=_HIGHEST,
         default=0,
     ),
     "limit": Query(
@@ -45,7 +47,7 @@ _PAGE = {
 
 
 def _scenario(*, required: bool) -> Body:
-    return Body(does="A scenario file.", type=YAML_TYPE, schema=schemas.TEXT, required=required)
+    return Body(does="A scenario file.", type=YAML_TYPE, schema=schemas.DOCUMENT, required=required)
 
 
 async def openapi(_asked: Asked) -> Response:
@@ -141,6 +143,7 @@ ROUTES = (
                 does="Without a scenario: wait until there is a request with a higher number.",
                 type="integer",
                 least=0,
+                most=_HIGHEST,
             ),
             "given": _GIVEN,
             "file": _FILE,
@@ -200,7 +203,7 @@ ROUTES = (
         at="GET /sessions/{session}/recording",
         does="What has arrived, as a recording.",
         handler=listing.recording,
-        answer=Answer(status=200, does="A recording.", content={YAML_TYPE: schemas.TEXT}),
+        answer=Answer(status=200, does="A recording.", content={YAML_TYPE: schemas.DOCUMENT}),
     ),
 )
 """Every route, in the order in which the description has them."""

@@ -62,6 +62,7 @@ def test_clients_are_heard_out(http, emulator):
         ("step", {}, "title: must be text, but is missing"),
         ("step", {"title": 1}, "title: must be text"),
         ("step", [], "must be a map"),
+        ("acted", {}, "titles: must be a list, but is missing"),
         ("acted", {"titles": "a"}, "titles: must be a list"),
         ("acted", {"titles": [1]}, "titles[0]: must be text"),
     ],

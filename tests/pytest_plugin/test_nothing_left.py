@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from pixel_emulator.core.scenarios.expectation import name_of
 from pixel_emulator.files import read_recording
 from tests.pytest_plugin.examples import PLUGIN
 
@@ -105,7 +106,7 @@ def test_nothing_is_left_of_workers_after_ctrl_c(in_a_process, pytester):
         lines = process.stdout.read().splitlines()
     assert process.returncode == 2, lines
     assert lines[-1].startswith("LEFT [] [] ")  # what execnet leaves is its own
-    assert [hit.call.payload["event"] for hit in read_recording("calls.yaml").hits] == ["A"]
+    assert [name_of(hit) for hit in read_recording(pytester.path / "calls.yaml").hits] == ["A"]
 
 
 @pytest.mark.parametrize(("body", "code"), ENDS.values(), ids=ENDS)
