@@ -39,6 +39,11 @@ class Settings:
     keep_write_keys: bool = _setting(
         False, "Store write keys in the recording as they are; by default they are masked."
     )
+    max_calls: int = _setting(
+        100_000,
+        "How many calls are kept in memory. Earlier ones are read from the recording; without one "
+        "the evidence is incomplete from there on.",
+    )
     host: str = _setting(
         "127.0.0.1", "Address to listen on; anything but loopback is an open proxy."
     )
@@ -60,6 +65,8 @@ class Settings:
                 raise InputError(
                     Mistake(f'{each.name}: "{value}" is not {allowed}{likely(value, choices)}')
                 )
+        if self.max_calls < 1:
+            raise InputError(Mistake(f"max_calls: {self.max_calls} is not 1 or more"))
         self.sources()
 
     def sources(self) -> dict[str, str]:

@@ -148,13 +148,12 @@ class LocalSession:
     def evidence(self) -> Evidence:
         """What is known since it was cleared; gaps stay, since nobody knows what they hide."""
         hits, connections = self._cleared
-        whole = self.journal.evidence()
-        return replace(whole, hits=whole.hits[hits:], connections=whole.connections - connections)
+        found = self.journal.evidence(hits)
+        return replace(found, connections=found.connections - connections)
 
     def wait(self, seen: int, timeout: float) -> bool:
         """See `Session`."""
-        count = self.cleared + seen
-        return self.journal.wait(lambda hits: len(hits) > count, timeout)
+        return self.journal.wait(self.cleared + seen, timeout)
 
     def receive(self, request: PixelRequest) -> Hit:
         """See `Session`."""
@@ -177,8 +176,7 @@ class LocalSession:
         if recorder is None:  # for an empty path
             raise InputError(Mistake("a recording needs a file"))
         try:
-            for number, hit in enumerate(found.hits, 1):
-                recorder.append(replace(hit, seq=number))
+            recorder.append(*(replace(hit, seq=seq) for seq, hit in enumerate(found.hits, 1)))
             recorder.close(
                 End(
                     calls=len(found.hits),

@@ -26,7 +26,7 @@ LAYERS = [
     "core.reports.*",
     "core.drafts.*",
     "config",
-    "documents spans files gaps recorder journal ready samples http_client",
+    "documents spans files gaps recorder memory storage journal ready samples http_client",
     "matcher_hooks scenario_files",
     "trust.*",
     "email.* child.*",

@@ -23,17 +23,12 @@ class Part:
 
     def evidence(self) -> Evidence:
         """What is known of this part so far."""
-        whole = self.journal.evidence()
-        return replace(
-            whole,
-            hits=whole.hits[self.hits :],
-            connections=whole.connections - self.connections,
-        )
+        found = self.journal.evidence(self.hits)
+        return replace(found, connections=found.connections - self.connections)
 
     def wait_for_more(self, than: Evidence, seconds: float) -> None:
         """Wait until more has arrived in this part than this evidence holds, or `seconds`."""
-        count = self.hits + len(than.hits)
-        self.journal.wait(lambda hits: len(hits) > count, seconds)
+        self.journal.wait(self.hits + len(than.hits), seconds)
 
 
 def acted(journal: Journal, titles: Iterable[str], drain: Callable[[], bool]) -> float:

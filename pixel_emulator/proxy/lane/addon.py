@@ -1,6 +1,8 @@
 """The addon that puts the lane where mitmproxy would put its HttpLayer."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from operator import attrgetter
 
 from mitmproxy import connection
 from mitmproxy.addonmanager import safecall
@@ -12,7 +14,7 @@ from pixel_emulator.core.calls import PixelRequest, PixelResponse
 from pixel_emulator.core.endpoint.pixel import route
 from pixel_emulator.proxy.addon import PixelEmulator
 from pixel_emulator.proxy.journals import Journals
-from pixel_emulator.proxy.lane.layer import LaneLayer
+from pixel_emulator.proxy.lane.layer import LaneLayer, stay
 from pixel_emulator.proxy.messages import FALLBACK
 
 _DNS = (53, 5353)  # mitmproxy takes what comes for these ports for DNS
@@ -23,8 +25,9 @@ class Lane:
 
     name = "pixel_emulator_lane"
 
-    def __init__(self, emulator: PixelEmulator) -> None:
+    def __init__(self, emulator: PixelEmulator, board: Callable[[LaneLayer], None] = stay) -> None:
         self._emulator = emulator
+        self._board = board
 
     def next_layer(self, data: layer.NextLayer) -> None:
         """Choose the lane exactly where mitmproxy would choose HTTP/1."""
@@ -52,24 +55,30 @@ class Lane:
     def _lane(self, place: context.Context) -> LaneLayer:
         emulator = self._emulator
         answers = JournalAnswers(emulator.journals, place.client)
-        return LaneLayer(place, locks=emulator.locks, answer=answers, heard=emulator.heard)
+        return LaneLayer(
+            place,
+            locks=emulator.locks,
+            answer=answers,
+            heard=emulator.heard,
+            board=self._board,
+        )
 
 
 class JournalAnswers:
-    """Records requests one by one; whatever fails is a failure of the journal, and answered."""
+    """Records the requests of one read together; whatever fails is logged, and answered."""
 
     def __init__(self, journals: Journals, client: connection.Client) -> None:
         self._journals = journals
         self._client = client
 
     def __call__(self, requests: Sequence[PixelRequest]) -> list[PixelResponse]:
-        return [self._answer(request) for request in requests]
-
-    def _answer(self, request: PixelRequest) -> PixelResponse:
-        response = FALLBACK
+        responses = [FALLBACK] * len(requests)
         with safecall():  # logs an error, as it does for a hook: `FailureHandler` takes it over
-            landing = self._journals.landing(request, self._client)
-            response = route(request.method, landing.request.path).response
-            if landing.journal:
-                landing.journal.record(landing.request)
-        return response
+            landings = [self._journals.landing(each, self._client) for each in requests]
+            responses = [
+                route(each.request.method, each.request.path).response for each in landings
+            ]
+            for journal, together in groupby(landings, key=attrgetter("journal")):
+                if journal:
+                    journal.record_all([each.request for each in together])
+        return responses

@@ -1,6 +1,7 @@
 """The layer that stands where mitmproxy's HttpLayer would, until somebody needs that one."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from mitmproxy import connection
@@ -18,6 +19,17 @@ type Answer = Callable[[Sequence[PixelRequest]], Sequence[PixelResponse]]
 """Records the requests of one read, and returns an answer for each."""
 
 
+@dataclass
+class Leave(events.Event):
+    """What a lane was told without mitmproxy's knowing has come to an end."""
+
+    then: Next
+
+
+def stay(_lane: "LaneLayer") -> None:
+    """Where there is nothing to board."""
+
+
 class LaneLayer(layer.Layer):
     """Answers plain requests to emulated hosts, and a CONNECT to one.
 
@@ -33,6 +45,7 @@ class LaneLayer(layer.Layer):
         locks: Locks,
         answer: Answer,
         heard: Callable[[connection.Client], None],
+        board: "Callable[[LaneLayer], None]" = stay,
     ) -> None:
         super().__init__(place)
         self.unread = b""
@@ -41,6 +54,7 @@ class LaneLayer(layer.Layer):
         self._locks = locks
         self._answer = answer
         self._heard = heard
+        self._board = board
         self._reader = Reader(place, locks.host_of)
 
     def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
@@ -51,27 +65,41 @@ class LaneLayer(layer.Layer):
             if client.alpn == b"h2":
                 yield from self._hand_over()
         elif isinstance(event, events.DataReceived) and event.connection is client:
-            yield from self._read(self.unread + event.data)
+            yield from self._read(event.data)
+        elif isinstance(event, Leave):
+            yield from self._go_on(event.then)
         elif isinstance(event, events.ConnectionClosed) and event.connection is client:
             yield commands.CloseConnection(client)
         else:
             yield from self._hand_over()
             yield from self._handle_event(event)
 
-    def _read(self, data: bytes) -> layer.CommandGenerator[None]:
-        client = self.context.client
-        batch = self._reader.read(data)
+    def answer(self, data: bytes) -> tuple[bytes, Next]:
+        """Record what is plain in what a client says; returns the answers, and what comes next."""
+        batch = self._reader.read(self.unread + data if self.unread else data)
         self.unread = batch.rest
-        if batch.requests:
-            self._heard(client)
-            responses = self._answer(batch.requests)
-            pairs = zip(batch.requests, responses, strict=True)
-            answers = (on_the_wire(response, request.method) for request, response in pairs)
-            yield commands.SendData(client, b"".join(answers))
-        if batch.next is Next.CLOSE:
+        if not batch.requests:
+            return b"", batch.next
+        self._heard(self.context.client)
+        responses = self._answer(batch.requests)
+        pairs = zip(batch.requests, responses, strict=True)
+        answers = [on_the_wire(response, request.method) for request, response in pairs]
+        return b"".join(answers), batch.next
+
+    def _read(self, data: bytes) -> layer.CommandGenerator[None]:
+        answers, then = self.answer(data)
+        if answers:
+            yield commands.SendData(self.context.client, answers)
+            if then is Next.WAIT:
+                self._board(self)
+        yield from self._go_on(then)
+
+    def _go_on(self, then: Next) -> layer.CommandGenerator[None]:
+        client = self.context.client
+        if then is Next.CLOSE:
             self._closed = True
             yield commands.CloseConnection(client)
-        elif batch.next is Next.HAND_OVER:
+        elif then is Next.HAND_OVER:
             asked = None if self.context.server.address else Connect.read(self.unread)
             if asked and self._locks.end_tunnel(client, asked.host, asked.port):
                 yield from self._open_tunnel(asked)
