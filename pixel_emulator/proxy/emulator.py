@@ -14,13 +14,14 @@ from typing import Self
 
 with warnings.catch_warnings(action="ignore"):  # mitmproxy 12 imports deprecated names of others
     from mitmproxy import master
-    from mitmproxy.addons import block, core, next_layer, proxyserver, tlsconfig
+    from mitmproxy.addons import block, core, next_layer, proxyserver
 
 from pixel_emulator.config import Settings
 from pixel_emulator.core.mistakes import InputError, Mistake
 from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.addon import FailureHandler, PixelEmulator
 from pixel_emulator.proxy.authority import Authority
+from pixel_emulator.proxy.certificates import Certificates
 from pixel_emulator.proxy.hosts import Hosts, addressed, folded
 from pixel_emulator.proxy.lane.addon import Lane
 from pixel_emulator.proxy.lane.express import board
@@ -166,7 +167,7 @@ class LeanMaster(master.Master):
             block.Block(),
             self._proxyserver,
             next_layer.NextLayer(),
-            tlsconfig.TlsConfig(),
+            Certificates(),
         )
         self.options.update(
             confdir=str(directory),

@@ -17,7 +17,7 @@ from OpenSSL import SSL
 from pixel_emulator.proxy.lane.layer import LaneLayer, Leave
 from pixel_emulator.proxy.lane.reader import Next
 
-_HANDING_ON = (modes.HttpProxy, layers.ClientTLSLayer, LaneLayer)
+_HANDING_ON = (modes.HttpProxy, layers.ClientTLSLayer, layers.ServerTLSLayer, LaneLayer)
 _READ = 65_536
 _RECORD = 5
 """Bytes of the header of a TLS record, the last two of which say how long its content is."""

@@ -12,7 +12,7 @@ from mitmproxy.proxy.layers.http import HTTPMode
 from pixel_emulator.core.calls import PixelRequest, PixelResponse
 from pixel_emulator.proxy import messages
 from pixel_emulator.proxy.lane.connecting import ESTABLISHED, Connect
-from pixel_emulator.proxy.lane.reader import Next, Reader
+from pixel_emulator.proxy.lane.reader import Next, Reader, is_plain
 from pixel_emulator.proxy.locks import Locks
 
 type Answer = Callable[[Sequence[PixelRequest]], Sequence[PixelResponse]]
@@ -34,8 +34,8 @@ class LaneLayer(layer.Layer):
     """Answers plain requests to emulated hosts, and a CONNECT to one.
 
     Everything else goes to an HttpLayer of mitmproxy's, from the first byte of its head to the
-    end of the connection. `unread` holds what was read of a head that is not complete; `child`
-    is the layer that has taken over.
+    end of the connection; if that this is HTTP was a guess, mitmproxy guesses again. `unread` holds
+    what was read of a head that is not complete; `child` is the layer that has taken over.
     """
 
     def __init__(
@@ -46,6 +46,8 @@ class LaneLayer(layer.Layer):
         answer: Answer,
         heard: Callable[[connection.Client], None],
         board: "Callable[[LaneLayer], None]" = stay,
+        tunnel: Callable[[context.Context], layer.Layer] = layer.NextLayer,
+        is_guess: bool = False,
     ) -> None:
         super().__init__(place)
         self.unread = b""
@@ -55,6 +57,8 @@ class LaneLayer(layer.Layer):
         self._answer = answer
         self._heard = heard
         self._board = board
+        self._tunnel = tunnel
+        self._is_guess = is_guess  # until the first plain request
         self._reader = Reader(place, locks.host_of)
 
     def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
@@ -80,6 +84,7 @@ class LaneLayer(layer.Layer):
         self.unread = batch.rest
         if not batch.requests:
             return b"", batch.next
+        self._is_guess = False
         self._heard(self.context.client)
         responses = self._answer(batch.requests)
         pairs = zip(batch.requests, responses, strict=True)
@@ -111,14 +116,19 @@ class LaneLayer(layer.Layer):
         self._heard(client)
         self.context.server.address = (asked.host, asked.port)
         yield commands.SendData(client, ESTABLISHED)
-        yield from self._become(layer.NextLayer(self.context), asked.said)
+        yield from self._become(self._tunnel(self.context), asked.said)
 
     def _hand_over(self) -> layer.CommandGenerator[None]:
         """Let mitmproxy go on as it would have begun."""
-        tunnelled = self.context.server.address is not None
         self.context.layers.remove(self)  # an HttpStream looks for its HttpLayer above itself
-        mode = HTTPMode.transparent if tunnelled else HTTPMode.regular
-        yield from self._become(layers.HttpLayer(self.context, mode), self.unread)
+        yield from self._become(self._theirs(), self.unread)
+
+    def _theirs(self) -> layer.Layer:
+        if self.context.server.address is None:
+            return layers.HttpLayer(self.context, HTTPMode.regular)
+        if self._is_guess and not self.context.client.alpn and not is_plain(self.unread):
+            return layer.NextLayer(self.context)
+        return layers.HttpLayer(self.context, HTTPMode.transparent)
 
     def _become(self, child: layer.Layer, said: bytes) -> layer.CommandGenerator[None]:
         self.child, self.unread = child, b""

@@ -23,6 +23,11 @@ _REQUEST_LINE = re.compile(
 )
 
 
+def is_plain(start: bytes) -> bool:
+    """Whether what begins so is HTTP without a doubt, and perhaps for the lane."""
+    return start.startswith((b"GET ", b"HEAD "))
+
+
 class Next(Enum):
     """What has to be done when all plain requests are answered."""
 
