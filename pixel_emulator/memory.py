@@ -56,14 +56,15 @@ class Judge:
 
 
 class Memory:
-    """At most `limit` hits, in order; a journal guards it with its lock.
+    """At most `limit` hits, in order, the last ones `whole`; a journal guards it with its lock.
 
     `evicted` says how many of the first ones are no longer here, `outcomes` counts all.
     """
 
-    def __init__(self, limit: int, judge: Judge) -> None:
+    def __init__(self, limit: int, judge: Judge, *, whole: int = WHOLE) -> None:
         self._limit = limit
         self._judge = judge
+        self._most_whole = whole
         self._whole: deque[Hit] = deque()
         self._known: deque[Known] = deque()
         self.evicted = 0
@@ -79,7 +80,7 @@ class Memory:
         for hit in hits:
             whole.append(hit)
             self.outcomes[hit.outcome] += 1
-        while len(whole) > WHOLE:
+        while len(whole) > self._most_whole:
             known.append(_known(whole.popleft()))
         while len(known) + len(whole) > self._limit:
             (known or whole).popleft()

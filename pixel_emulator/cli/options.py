@@ -41,7 +41,9 @@ def _parameter(name: str, default: Value | None) -> inspect.Parameter:
     field = _FIELDS[name]
     value = field.default if default is None else default
     kind = list[str] if isinstance(value, tuple) else type(value)
-    option = typer.Option(f"--{name.replace('_', '-')}", help=field.metadata["help"])
+    flag = name.replace("_", "-")
+    names = f"--{flag}/--no-{flag}" if value is True else f"--{flag}"
+    option = typer.Option(names, help=field.metadata["help"])
     return inspect.Parameter(
         name,
         inspect.Parameter.KEYWORD_ONLY,

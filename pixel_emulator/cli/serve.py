@@ -42,6 +42,7 @@ _AT_REST = 1.0
     "offline",
     "http2",
     "lane",
+    "max_calls",
 )
 def serve(
     *,
