@@ -35,18 +35,13 @@ WAYS: dict[str, Callable[[Emulator], socket.socket]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[Emulator]:
+@pytest.fixture
+def e() -> Iterator[Emulator]:
+    """An emulator; no test may leave it a failure."""
     settings = WithLane(port=0)
     with Emulator(settings, Journal(settings)) as emulator:
         yield emulator
-
-
-@pytest.fixture
-def e(running: Emulator) -> Iterator[Emulator]:
-    """The emulator; no test may leave it a failure."""
-    yield running
-    assert running.journal.failures == ()
+        assert emulator.journal.failures == ()
 
 
 def boarded() -> int:
