@@ -16,7 +16,7 @@ from pixel_emulator.core.endpoint.pixel import route
 from pixel_emulator.proxy.addon import PixelEmulator
 from pixel_emulator.proxy.journals import Journals
 from pixel_emulator.proxy.lane.layer import LaneLayer, stay
-from pixel_emulator.proxy.lane.reader import is_plain
+from pixel_emulator.proxy.lane.reader import Envelopes, is_plain
 from pixel_emulator.proxy.messages import FALLBACK
 
 _DNS = (53, 5353)  # mitmproxy takes what comes for these ports for DNS
@@ -30,6 +30,7 @@ class Lane:
     def __init__(self, emulator: PixelEmulator, board: Callable[[LaneLayer], None] = stay) -> None:
         self._emulator = emulator
         self._board = board
+        self._known: Envelopes = {}
 
     def next_layer(self, data: layer.NextLayer) -> None:
         """Choose the lane exactly where mitmproxy would choose HTTP/1."""
@@ -63,6 +64,7 @@ class Lane:
             board=self._board,
             tunnel=self._tunnel,
             is_guess=is_guess,
+            known=self._known,
         )
 
     def _tunnel(self, place: context.Context) -> layer.Layer:

@@ -12,7 +12,7 @@ from mitmproxy.proxy.layers.http import HTTPMode
 from pixel_emulator.core.calls import PixelRequest, PixelResponse
 from pixel_emulator.proxy import messages
 from pixel_emulator.proxy.lane.connecting import ESTABLISHED, Connect
-from pixel_emulator.proxy.lane.reader import Next, Reader, is_plain
+from pixel_emulator.proxy.lane.reader import Envelopes, Next, Reader, is_plain
 from pixel_emulator.proxy.locks import Locks
 
 type Answer = Callable[[Sequence[PixelRequest]], Sequence[PixelResponse]]
@@ -48,6 +48,7 @@ class LaneLayer(layer.Layer):
         board: "Callable[[LaneLayer], None]" = stay,
         tunnel: Callable[[context.Context], layer.Layer] = layer.NextLayer,
         is_guess: bool = False,
+        known: Envelopes | None = None,
     ) -> None:
         super().__init__(place)
         self.unread = b""
@@ -59,7 +60,7 @@ class LaneLayer(layer.Layer):
         self._board = board
         self._tunnel = tunnel
         self._is_guess = is_guess  # until the first plain request
-        self._reader = Reader(place, locks.host_of)
+        self._reader = Reader(place, locks, {} if known is None else known)
 
     def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
         client = self.context.client
