@@ -49,6 +49,11 @@ class Settings:
     keep_write_keys: bool = _setting(
         False, "Store write keys in the recording as they are; by default they are masked."
     )
+    max_calls: int = _setting(
+        100_000,
+        "How many calls are kept in memory. Earlier ones are read from the recording; without one "
+        "the evidence is incomplete from there on.",
+    )
     host: str = _setting(
         "127.0.0.1", "Address to listen on; anything but loopback is an open proxy."
     )
@@ -77,6 +82,8 @@ class Settings:
                 raise InputError(
                     Mistake(f'{each.name}: "{value}" is not {allowed}{likely(value, choices)}')
                 )
+        if self.max_calls < 1:
+            raise InputError(Mistake(f"max_calls: {self.max_calls} is not 1 or more"))
         self.sources()
         if self.control_token and not _TOKEN.fullmatch(self.control_token):
             wanted = "must be 16 or more of letters, digits and `-._~+/`"

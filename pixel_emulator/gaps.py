@@ -30,8 +30,11 @@ class Gaps:
         """A request could not be read."""
         self._unread += 1
 
-    def sentences(self, calls: int) -> tuple[str, ...]:
-        """One sentence for each reason; `calls` is how many have arrived."""
+    def sentences(self, calls: int, *, forgotten: int = 0) -> tuple[str, ...]:
+        """One sentence for each reason.
+
+        `calls` is how many have arrived, `forgotten` of how many the messageIds are unknown now.
+        """
         return (
             *(
                 f"{_count(calls, 'call')}, {_count(count, 'TLS handshake')} for {host} "
@@ -39,6 +42,7 @@ class Gaps:
                 for host, count in sorted(self._refused_handshakes.items())
             ),
             *((_unread(self._unread),) if self._unread else ()),
+            *((_forgotten(forgotten),) if forgotten else ()),
             *self.failures,
         )
 
@@ -51,4 +55,11 @@ def _unread(number: int) -> str:
     calls = "its call is" if number == 1 else "their calls are"
     return (
         f"{_count(number, 'request')} could not be read (answered 400, or cut off): {calls} unknown"
+    )
+
+
+def _forgotten(number: int) -> str:
+    return (
+        f"the first {_count(number, 'messageId')} of this run are forgotten (`max_calls`): a "
+        "duplicate of one of them is not noticed"
     )

@@ -2,30 +2,21 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
-from typing import Protocol
 
 from pixel_emulator.config import Settings
-from pixel_emulator.core.calls import Dialect, Evidence, Hit, PixelRequest
+from pixel_emulator.core.calls import Dialect, Evidence, Hit, Outcome, PixelRequest
+from pixel_emulator.core.mistakes import InputError
 from pixel_emulator.core.problems.duplicates import SeenMessages
-from pixel_emulator.core.problems.judgement import judge
 from pixel_emulator.core.recordings.recording import End
+from pixel_emulator.core.recordings.redaction import redact
 from pixel_emulator.gaps import Gaps
+from pixel_emulator.memory import Judge, Memory
+from pixel_emulator.storage import Recorder, Storage
 
-
-class Recorder(Protocol):
-    """What a journal writes to; `append` and `close` raise OSError where that fails."""
-
-    def append(self, hit: Hit) -> None:
-        """Hand one hit to the operating system."""
-
-    def close(self, end: End) -> None:
-        """Write the end of the recording and close it."""
-
-    def abandon(self) -> None:
-        """Close the recording without an end."""
+_IDS_A_CALL = 10
+"""How many messageIds are known for each call that memory has room for."""
 
 
 def utc_now() -> datetime:
@@ -48,17 +39,16 @@ class Journal:
         recorder: Recorder | None = None,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
-        self._dialect = Dialect(settings.dialect)
-        self._sources = settings.sources()
-        self._recorder = recorder
+        self._storage = Storage(recorder)
         self._now = now
         self._ahead = timedelta()
         self._clock: datetime | None = None
         self._step = ""
         self._acted: dict[str, datetime] = {}
         self._changed = threading.Condition()
-        self._hits: list[Hit] = []
-        self._seen = SeenMessages()
+        self._judge = Judge(Dialect(settings.dialect), settings.sources())
+        self._memory = Memory(settings.max_calls, self._judge)
+        self._seen = SeenMessages(settings.max_calls * _IDS_A_CALL)
         self._subscribers: list[Callable[[Hit], None]] = []
         self._connections = 0
         self._refused_hosts: Counter[str] = Counter()
@@ -67,14 +57,25 @@ class Journal:
     @property
     def hits(self) -> tuple[Hit, ...]:
         """All requests so far, in order."""
+        return self.evidence().hits
+
+    @property
+    def outcomes(self) -> Counter[Outcome]:
+        """How many requests there were so far, by outcome."""
         with self._changed:
-            return tuple(self._hits)
+            return self._memory.outcomes.copy()
 
     @property
     def failures(self) -> tuple[str, ...]:
         """What went wrong in the emulator itself, one sentence each."""
         with self._changed:
             return tuple(self._gaps.failures)
+
+    @property
+    def gaps(self) -> tuple[str, ...]:
+        """Why calls may be missing, one sentence for each reason."""
+        with self._changed:
+            return self._sentences()
 
     @property
     def refused_hosts(self) -> tuple[str, ...]:
@@ -87,31 +88,29 @@ class Journal:
 
         `time` (aware, in UTC) is when an old request was made; without it, it is made now.
         """
-        judgement = judge(request, self._dialect, self._sources)
-        digest = sha256(request.line).hexdigest()
+        return self.record_all((request,), time)[0]
+
+    def record_all(
+        self, requests: Sequence[PixelRequest], time: datetime | None = None
+    ) -> list[Hit]:
+        """The same for requests that arrived together: they have one time and are written at once.
+
+        Nothing is recorded where this raises.
+        """
         with self._changed:
-            time = time or self._time()
-            outcome, problems = self._seen.judge(
-                judgement.call, judgement.outcome, judgement.problems
-            )
-            hit = Hit(
-                seq=len(self._hits) + 1,
-                time=_in_milliseconds(time),
-                request=request,
-                status=judgement.route.response.status,
-                call=judgement.call,
-                outcome=outcome,
-                problems=problems,
-                source=judgement.source,
-                digest=digest,
-                step=self._step,
-            )
-            self._write(hit)
-            self._hits.append(hit)
+            time, first = _in_milliseconds(time or self._time()), len(self._memory) + 1
+            made = [
+                self._judge.hit(seq, request, time, self._step)
+                for seq, request in enumerate(requests, first)
+            ]
+            hits = [self._seen.judge(hit) for hit in made]
+            self._gaps.failures.extend(self._storage.write(hits))
+            self._memory.add(hits)
             self._changed.notify_all()
             for tell in tuple(self._subscribers):
-                tell(hit)
-        return hit
+                for hit in hits:
+                    tell(hit)
+        return hits
 
     def begin_run(self, clock: datetime | None = None) -> None:
         """What arrives from now on is a run of its own: no earlier call makes it a duplicate.
@@ -120,7 +119,7 @@ class Journal:
         from there as it does; without one the time of day counts.
         """
         with self._changed:
-            self._seen = SeenMessages()
+            self._seen.begin_run()
             self._clock, self._ahead = clock, timedelta()
 
     def begin_step(self, title: str) -> None:
@@ -176,43 +175,40 @@ class Journal:
         return lambda: self._subscribers.remove(tell)
 
     def wait(self, seen: int, timeout: float) -> bool:
-        """Wait until there are more than `seen` hits, or the gaps change; False after `timeout`."""
+        """Wait until there are more than `seen` hits; False after `timeout` seconds."""
         with self._changed:
-            gaps = self._gaps.sentences(0)
-            self._changed.wait_for(
-                lambda: len(self._hits) > seen or self._gaps.sentences(0) != gaps, timeout
-            )
-            return len(self._hits) > seen or self._gaps.sentences(0) != gaps
+            return self._changed.wait_for(lambda: len(self._memory) > seen, timeout)
 
-    def evidence(self) -> Evidence:
-        """All that is known so far, and what may be missing from it."""
+    def evidence(self, since: int = 0) -> Evidence:
+        """All that is known but for the first `since` hits, and what may be missing from it.
+
+        Hits that memory had no room for are read back from the recording; where that fails, or
+        there is none, it is a gap.
+        """
         with self._changed:
-            return Evidence(
-                hits=tuple(self._hits),
-                connections=self._connections,
-                gaps=self._gaps.sentences(len(self._hits)),
-                acted=dict(self._acted),
-            )
+            found, gaps = self._memory.since(since), self._sentences(since)
+            connections, acted = self._connections, dict(self._acted)
+        hits, masked = found.hits(), False
+        if found.evicted > since and self._storage.keeps:
+            try:
+                earlier = self._storage.read(since + 1, found.evicted + 1)
+            except InputError as error:
+                gaps = (*gaps, _unknown(since, found.evicted, str(error)))
+            else:
+                masked = self._storage.masks
+                hits = (*earlier, *(map(redact, hits) if masked else hits))
+        return Evidence(hits=hits, connections=connections, gaps=gaps, masked=masked, acted=acted)
 
     def close(self) -> None:
         """End the recording; what arrives later is not written."""
         with self._changed:
-            recorder, self._recorder = self._recorder, None
-            if recorder is None:
-                return
-            try:
-                recorder.close(
-                    End(
-                        calls=len(self._hits),
-                        connections=self._connections,
-                        gaps=self._gaps.sentences(len(self._hits)),
-                        acted=self._acted,
-                    )
-                )
-            except OSError as error:
-                self._gaps.failures.append(
-                    f"the end of the recording could not be written: {error}"
-                )
+            end = End(
+                calls=len(self._memory),
+                connections=self._connections,
+                gaps=self._sentences(),
+                acted=self._acted,
+            )
+            self._gaps.failures.extend(self._storage.close(end))
 
     def _time(self) -> datetime:
         now = self._now()
@@ -221,16 +217,16 @@ class Journal:
             self._clock = None
         return now + self._ahead
 
-    def _write(self, hit: Hit) -> None:
-        if self._recorder is None:
-            return
-        try:
-            self._recorder.append(hit)
-        except OSError as error:
-            # Going on after a lost call would leave a hole that nobody sees.
-            self._recorder.abandon()
-            self._recorder = None
-            self._gaps.failures.append(f"call #{hit.seq} could not be recorded: {error}")
+    def _sentences(self, since: int = 0) -> tuple[str, ...]:
+        count, evicted = len(self._memory), self._memory.evicted
+        gaps = self._gaps.sentences(count, forgotten=self._seen.forgotten)
+        if evicted <= since or self._storage.keeps:
+            return gaps
+        return (*gaps, _unknown(since, evicted, "only a recording keeps more than `max_calls`"))
+
+
+def _unknown(since: int, evicted: int, why: str) -> str:
+    return f"calls #{since + 1} to #{evicted} are not known: {why}"
 
 
 def _in_milliseconds(time: datetime) -> datetime:

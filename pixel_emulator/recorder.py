@@ -43,11 +43,21 @@ class Recorder:
         with suppress(OSError):  # a full disk: the first call, or the end, will say so
             self._write("")
 
-    def append(self, hit: Hit) -> None:
-        """Write one hit. Raises OSError where that fails: then the file ends with the last one."""
-        stored = redact(hit, self._known) if self._masks else hit
-        self._titles[hit.step] = stored.step
-        self._write(yaml_text.write([entry(stored)]))
+    def append(self, *hits: Hit) -> None:
+        """Write hits, all at once. Raises OSError where that fails: then none of them is there."""
+        text = []
+        for hit in hits:
+            stored = redact(hit, self._known) if self._masks else hit
+            self._titles[hit.step] = stored.step
+            text.append(yaml_text.write([entry(stored)]))
+        self._write("".join(text))
+
+    def read(self, start: int, end: int) -> tuple[Hit, ...]:
+        raise NotImplementedError
+
+    @property
+    def masks(self) -> bool:
+        return self._masks
 
     def close(self, end: End) -> None:
         """Write the end and close the file; the titles of its steps read as those of the hits.

@@ -45,8 +45,11 @@ class Session(Reach, Protocol):
     @property
     def name(self) -> str: ...
 
-    def evidence(self) -> Evidence:
-        """All that is known since the beginning, or since it was cleared."""
+    def evidence(self, since: int = 0) -> Evidence:
+        """All that is known since the beginning, or since it was cleared.
+
+        The first `since` hits are left out.
+        """
 
     def wait(self, seen: int, timeout: float) -> bool:
         """Wait until there are more than `seen` hits; False after `timeout` seconds.
@@ -165,11 +168,11 @@ class LocalSession:
         """How many hits were there when it was last cleared: the number of the last of them."""
         return self._cleared[0]
 
-    def evidence(self) -> Evidence:
+    def evidence(self, since: int = 0) -> Evidence:
         """What is known since it was cleared; gaps stay, since nobody knows what they hide."""
         hits, connections = self._cleared
-        whole = self.journal.evidence()
-        return replace(whole, hits=whole.hits[hits:], connections=whole.connections - connections)
+        found = self.journal.evidence(hits + since)
+        return replace(found, connections=found.connections - connections)
 
     def wait(self, seen: int, timeout: float) -> bool:
         """See `Session`."""
@@ -208,8 +211,7 @@ class LocalSession:
         if recorder is None:  # for an empty path
             raise InputError(Mistake("a recording needs a file"))
         try:
-            for number, hit in enumerate(found.hits, 1):
-                recorder.append(replace(hit, seq=number))
+            recorder.append(*(replace(hit, seq=seq) for seq, hit in enumerate(found.hits, 1)))
             recorder.close(
                 End(
                     calls=len(found.hits),

@@ -11,8 +11,9 @@ from typing import Protocol
 from pixel_emulator.config import Settings
 from pixel_emulator.core.calls import PixelRequest
 from pixel_emulator.core.mistakes import InputError, Mistake
-from pixel_emulator.journal import Journal, Recorder
+from pixel_emulator.journal import Journal
 from pixel_emulator.session import LocalSession, Place, Session
+from pixel_emulator.storage import Recorder
 
 __all__ = ["DEFAULT", "Client", "Emulating", "Session", "Sessions"]
 

@@ -11,6 +11,7 @@ from pixel_emulator.core.calls import CallType, Dialect, Hit, Outcome
 from pixel_emulator.core.endpoint.pixel import encode, request_of
 from pixel_emulator.core.mistakes import InputError
 from pixel_emulator.core.recordings.recording import End
+from pixel_emulator.core.recordings.redaction import redact
 from pixel_emulator.journal import Journal
 
 START = datetime(2030, 1, 31, 9, 0, 0, 123_999, tzinfo=UTC)
@@ -29,10 +30,15 @@ class Lines:
         self.seen = []
         self.end = None
 
-    def append(self, hit):
+    masks = True
+
+    def read(self, start, end):
+        return tuple(map(redact, self.seen[start - 1 : end - 1]))
+
+    def append(self, *hits):
         if self.fails:
             raise OSError(28, "No space left on device")
-        self.seen.append(hit)
+        self.seen += hits
 
     def abandon(self):
         self.end = "abandoned"
@@ -224,15 +230,19 @@ def test_an_unread_request_through_tls_shows_that_our_ca_is_trusted():
 
 def test_waiting_ends_with_the_call_that_was_waited_for():
     journal = Journal(Settings())
+    journal.record(pixel())
+    first = threading.Event()
 
     def send():
         journal.record(pixel())
+        first.wait()
         journal.record(pixel())
 
     sender = threading.Thread(target=send)
     sender.start()
     assert journal.wait(1, timeout=10)
-    assert len(journal.hits) == 2
+    first.set()
+    assert journal.wait(2, timeout=10)
     sender.join()
 
 

@@ -1,9 +1,8 @@
 """Calls on stderr as they arrive, and the words at the end of a run."""
 
-import queue
 import sys
 import threading
-from collections import Counter
+from collections import Counter, deque
 from typing import Self
 
 from pixel_emulator.cli.terminal import say, wants_colour
@@ -11,13 +10,25 @@ from pixel_emulator.core import explain
 from pixel_emulator.core.calls import Hit, Outcome
 from pixel_emulator.journal import Journal
 
+_AT_ONCE = 50
+"""Lines that are shown in one go: nobody reads more, and to make them costs the lane its time."""
+_PAUSE = 0.1
+"""Seconds between two goes."""
+
 
 class Display:
-    """Shows hits from a thread of its own, so that a slow terminal delays no answer."""
+    """Shows hits from a thread of its own, so that a slow terminal delays no answer.
+
+    Of many at once the first are shown, and the others counted.
+    """
 
     def __init__(self) -> None:
         self._colour = wants_colour(sys.stderr)
-        self._waiting: queue.SimpleQueue[Hit | None] = queue.SimpleQueue()
+        self._waiting: deque[Hit] = deque()
+        self._more: Counter[Outcome] = Counter()
+        self._lock = threading.Lock()
+        self._has_news = threading.Event()
+        self._ends = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> Self:
@@ -25,16 +36,38 @@ class Display:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._waiting.put(None)
+        self._ends.set()
+        self._has_news.set()
         self._thread.join()
 
     def show(self, hit: Hit) -> None:
         """Show a hit soon; returns at once."""
-        self._waiting.put(hit)
+        with self._lock:
+            if len(self._waiting) < _AT_ONCE:
+                self._waiting.append(hit)
+            else:
+                self._more[hit.outcome] += 1
+        if not self._has_news.is_set():
+            self._has_news.set()
 
     def _run(self) -> None:
-        while (hit := self._waiting.get()) is not None:
-            say(hit_line(hit, colour=self._colour))
+        while not self._ends.is_set():
+            self._has_news.wait()
+            self._has_news.clear()
+            self._show_waiting()
+            self._ends.wait(_PAUSE)
+        self._show_waiting()
+
+    def _show_waiting(self) -> None:
+        with self._lock:
+            hits, more = tuple(self._waiting), self._more
+            self._waiting.clear()
+            self._more = Counter()
+        lines = [hit_line(hit, colour=self._colour) for hit in hits]
+        if more:
+            lines.append(f"      and {tally(more)}")
+        if lines:
+            say("\n".join(lines))
 
 
 def hit_line(hit: Hit, *, colour: bool) -> str:
@@ -45,17 +78,15 @@ def hit_line(hit: Hit, *, colour: bool) -> str:
 
 def farewell(journal: Journal, *, recorded: str = "") -> str:
     """What a run came to: counts, the recording, and whatever was refused or went wrong."""
-    evidence = journal.evidence()
     whole = recorded and not journal.failures
-    lines = [tally(evidence.hits) + (f", recorded to {recorded}" if whole else "")]
+    lines = [tally(journal.outcomes) + (f", recorded to {recorded}" if whole else "")]
     if journal.refused_hosts:
         lines.append(f"refused: {', '.join(journal.refused_hosts)}")
-    return "\n".join([*lines, *(f"incomplete: {gap}" for gap in evidence.gaps)])
+    return "\n".join([*lines, *(f"incomplete: {gap}" for gap in journal.gaps)])
 
 
-def tally(hits: tuple[Hit, ...]) -> str:
-    """The hits counted by outcome: `3 calls: 2 delivered, 1 dropped`."""
-    counts = Counter(hit.outcome for hit in hits)
-    calls = len(hits) - counts[Outcome.UNHANDLED]
-    named = ", ".join(f"{counts[each]} {each}" for each in Outcome if counts[each])
+def tally(outcomes: Counter[Outcome]) -> str:
+    """How many of each outcome: `3 calls: 2 delivered, 1 dropped`."""
+    calls = outcomes.total() - outcomes[Outcome.UNHANDLED]
+    named = ", ".join(f"{outcomes[each]} {each}" for each in Outcome if outcomes[each])
     return f"{calls} {'call' if calls == 1 else 'calls'}" + (f": {named}" if named else "")

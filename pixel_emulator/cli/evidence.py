@@ -40,8 +40,7 @@ def union(evidences: Sequence[Evidence]) -> Evidence:
     hits = list(merge(*parts, key=lambda hit: hit.time))
     seen = SeenMessages()
     for index, hit in enumerate(hits):
-        outcome, problems = seen.judge(hit.call, hit.outcome, hit.problems)
-        hits[index] = replace(hit, seq=index + 1, outcome=outcome, problems=problems)
+        hits[index] = seen.judge(replace(hit, seq=index + 1))
     return Evidence(
         hits=tuple(hits),
         connections=sum(each.connections for each in evidences),

@@ -41,8 +41,9 @@ def _parameter(name: str, default: Value | None) -> inspect.Parameter:
     field = _FIELDS[name]
     value = field.default if default is None else default
     kind = list[str] if isinstance(value, tuple) else type(value)
+    flag = name.replace("_", "-")
     option = typer.Option(
-        f"--{name.replace('_', '-')}",
+        f"--{flag}/--no-{flag}" if value is True else f"--{flag}",
         help=field.metadata["help"],
         envvar=field.metadata["variable"] or None,
         show_envvar=False,  # the help says it in words

@@ -58,6 +58,7 @@ _REASONS = {
         "offline",
         "http2",
         "lane",
+        "max_calls",
     ),
     port=0,
 )

@@ -45,6 +45,7 @@ _AT_REST = 1.0
     "lane",
     "control_port",
     "control_token",
+    "max_calls",
 )
 def serve(
     *,

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Iterator
-from sys import intern
 from typing import Never, Self
 
 from pixel_emulator.core.calls import JSON
@@ -106,8 +105,7 @@ class _RepeatedKeyError(Exception):
 
 
 def _unique(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
-    # The same keys come in every call, and a journal keeps them all.
-    members = {intern(key): value for key, value in pairs}
+    members = dict(pairs)
     if len(members) < len(pairs):
         keys = [key for key, _ in pairs]
         raise _RepeatedKeyError(next(key for key in members if keys.count(key) > 1))

@@ -37,7 +37,7 @@ def shortened(text: str) -> str:
 
 def printable(text: str, *, quotes: bool = False) -> str:
     """The text with JSON escapes for what a terminal would not show, or would obey."""
-    if text.isprintable() and not quotes:
+    if text.isprintable() and not (quotes and ('"' in text or "\\" in text)):
         return text
     return "".join(
         json.dumps(each)[1:-1] if not each.isprintable() or (quotes and each in '"\\') else each

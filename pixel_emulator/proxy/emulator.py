@@ -13,7 +13,7 @@ from typing import Self
 
 with warnings.catch_warnings(action="ignore"):  # mitmproxy 12 imports deprecated names of others
     from mitmproxy import master
-    from mitmproxy.addons import block, core, next_layer, proxyserver, tlsconfig
+    from mitmproxy.addons import block, core, next_layer, proxyserver
 
 from pixel_emulator.config import Settings
 from pixel_emulator.core.mistakes import InputError, Mistake
@@ -21,8 +21,10 @@ from pixel_emulator.journal import Journal
 from pixel_emulator.leftovers import private_directory, sweep
 from pixel_emulator.proxy.addon import FailureHandler, PixelEmulator
 from pixel_emulator.proxy.authority import Authority
+from pixel_emulator.proxy.certificates import Certificates
 from pixel_emulator.proxy.hosts import Hosts, addressed, folded
 from pixel_emulator.proxy.lane.addon import Lane
+from pixel_emulator.proxy.lane.express import board
 from pixel_emulator.proxy.passing import HangUp, PassThrough
 from pixel_emulator.proxy.presence import Presence
 from pixel_emulator.proxy.process import kept_quiet, loop_in_a_thread, the_only
@@ -157,7 +159,7 @@ class LeanMaster(master.Master):
         self._listening: dict[int, asyncio.Server] = {}  # by port, beside the main one
         self.addons.add(
             emulator,
-            *([Lane(emulator)] if settings.lane else []),
+            *([Lane(emulator, board(self._proxyserver))] if settings.lane else []),
             self.presence,
             PassThrough(emulator.locks),
             HangUp(self._proxyserver),
@@ -165,7 +167,7 @@ class LeanMaster(master.Master):
             block.Block(),
             self._proxyserver,
             next_layer.NextLayer(),
-            tlsconfig.TlsConfig(),
+            Certificates(),
         )
         self.options.update(
             confdir=str(directory),

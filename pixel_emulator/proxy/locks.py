@@ -83,6 +83,10 @@ class Locks:
             self._ending.add(client.id)
         return ours
 
+    def ends_here(self, client: connection.Client) -> bool:
+        """Whether all that a client says now means us."""
+        return client.id in self._ending
+
     def next_layer(self, data: layer.NextLayer) -> None:
         """Tunnel byte for byte what is not TLS, unless it is HTTP that means an emulated host."""
         client = data.context.client

@@ -70,15 +70,11 @@ class Unread:
 
 def _holds_more(data: layer.NextLayer, head: http.Request | None) -> bool:
     """Whether a client sent more than the requests up to the one with this head."""
-    inner = data.layer
-    if inner is None:
-        return bool(data.data_client())
-    if isinstance(inner, layers.ClientTLSLayer):  # TLS with the port itself
-        inner = inner.child_layer
+    inner = _innermost(data)
+    if isinstance(inner, layer.NextLayer):
+        return bool(inner.data_client())
     if isinstance(inner, LaneLayer):
-        if inner.child is None:
-            return bool(inner.unread.strip())
-        inner = inner.child
+        return bool(inner.unread.strip())
     if not isinstance(inner, layers.HttpLayer):
         return isinstance(inner, layers.TCPLayer)  # TLS layers have hooks of their own
     server = inner.connections.get(data.context.client)
@@ -89,3 +85,16 @@ def _holds_more(data: layer.NextLayer, head: http.Request | None) -> bool:
     if server.request is None:
         return server.state == server.done  # the answer was 400
     return server.request is not head
+
+
+def _innermost(inner: layer.Layer) -> layer.Layer:
+    """The layer that what a client says ends up in."""
+    while True:
+        if isinstance(inner, layer.NextLayer) and inner.layer is not None:
+            inner = inner.layer
+        elif isinstance(inner, layers.ClientTLSLayer | layers.ServerTLSLayer):
+            inner = inner.child_layer
+        elif isinstance(inner, LaneLayer) and inner.child is not None:
+            inner = inner.child
+        else:
+            return inner

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from threading import Event, Lock, Thread
@@ -52,7 +53,7 @@ class RemoteSession(Told):
         self._open = True
         self._last = Evidence(hits=())
 
-    def evidence(self) -> Evidence:
+    def evidence(self, since: int = 0) -> Evidence:
         """See `Session`. After its end: what was known then."""
         with self._lock:
             while self._open:
@@ -70,7 +71,7 @@ class RemoteSession(Told):
                 )
                 if not page["more"]:
                     break
-            return self._last
+            return replace(self._last, hits=self._last.hits[since:])
 
     def wait(self, seen: int, timeout: float) -> bool:
         """See `Session`."""

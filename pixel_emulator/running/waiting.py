@@ -17,7 +17,7 @@ _LULL = 0.1
 class Arrivals(Protocol):
     """Where calls arrive: a journal, or a session; see `Journal`."""
 
-    def evidence(self) -> Evidence: ...
+    def evidence(self, since: int = 0) -> Evidence: ...
     def wait(self, seen: int, timeout: float) -> bool: ...
     def begin_run(self, clock: datetime | None = None) -> None: ...
     def begin_step(self, title: str) -> None: ...
@@ -41,12 +41,8 @@ class Part:
 
     def evidence(self) -> Evidence:
         """What is known of this part so far."""
-        whole = self.journal.evidence()
-        return replace(
-            whole,
-            hits=whole.hits[self.hits :],
-            connections=whole.connections - self.connections,
-        )
+        found = self.journal.evidence(self.hits)
+        return replace(found, connections=found.connections - self.connections)
 
     def wait_for_more(self, than: Evidence, seconds: float) -> None:
         """Wait until more has arrived in this part than this evidence holds, or `seconds`."""

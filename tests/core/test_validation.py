@@ -9,6 +9,7 @@ import pytest
 
 from pixel_emulator.core.calls import JSON, CallType, Dialect, Outcome, Problem, Severity
 from pixel_emulator.core.endpoint.pixel import decode, encode, request_of
+from pixel_emulator.core.problems import judgement
 from pixel_emulator.core.problems.rules import RULES, problem
 from pixel_emulator.core.problems.validation import outcome, validate
 
@@ -67,10 +68,14 @@ def flat(query: str) -> str:
 
 
 def judge(url: str, sources: Mapping[str, str] | None = None) -> tuple[Problem, ...]:
+    """What the judge of the emulator says, which looks only where something can be; and whoever
+    has no text of the payload must say the same."""
     request = request_of(url)
     call_type = CallType(request.path.decode().rpartition("/")[2])
     decoded = decode(call_type, request.query, Dialect.DOCUMENTED)
-    return validate(decoded, request, sources or {})
+    problems = judgement.judge(request, Dialect.DOCUMENTED, sources).problems
+    assert problems == validate(decoded, request, sources or {})
+    return problems
 
 
 def found(url: str) -> list[tuple[str, str]]:

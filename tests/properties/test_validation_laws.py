@@ -1,5 +1,6 @@
 """What holds for the judge whatever the payload."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -151,6 +152,24 @@ def test_nine_thousand_levels_are_walked_without_recursion(wrap):
     (deep,) = validate(call, REQUEST)
     assert deep.code == "template_token"
     assert len(deep.message) < 900
+
+
+@given(CALLS)
+@settings(max_examples=500)
+def test_with_the_text_of_its_payload_the_judge_says_the_same(call):
+    """The text only tells it where it need not look."""
+    text = "\n".join(["", *strings(call.payload)])
+    assert validate(call, REQUEST, text=text) == validate(call, REQUEST)
+
+
+def strings(value: JSON) -> Iterator[str]:
+    """All texts in a value, keys among them."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        yield from (text for each in value for text in strings(each))
+    elif isinstance(value, dict):
+        yield from (text for pair in value.items() for each in pair for text in strings(each))
 
 
 OPENINGS = """

@@ -8,7 +8,7 @@ import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -19,7 +19,7 @@ import certifi
 import pytest
 
 from pixel_emulator.config import Settings
-from pixel_emulator.core.calls import Hit, Outcome
+from pixel_emulator.core.calls import Hit, Outcome, PixelRequest
 from pixel_emulator.core.mistakes import InputError
 from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.emulator import Emulator
@@ -266,10 +266,15 @@ class ObservingRecorder:
         self.client: socket.socket | None = None
         self.readable: list[bool] = []
 
+    masks = False
+
     def abandon(self) -> None:
         raise AssertionError("nothing failed")
 
-    def append(self, _hit: Hit) -> None:
+    def read(self, start: int, end: int) -> tuple[Hit, ...]:
+        raise AssertionError(f"nobody asked for {start} to {end}")
+
+    def append(self, *_hits: Hit) -> None:
         assert self.client is not None
         self.readable.append(bool(select.select([self.client], [], [], 0)[0]))
 
@@ -291,8 +296,10 @@ def test_the_answer_leaves_only_when_the_call_is_recorded():
 class BrokenJournal(Journal):
     """Fails in a way that nobody foresaw."""
 
-    def record(self, request: object, time: datetime | None = None) -> Hit:
-        raise RuntimeError(f"no room for {request!r:.20} at {time}")
+    def record_all(
+        self, requests: Sequence[PixelRequest], time: datetime | None = None
+    ) -> list[Hit]:
+        raise RuntimeError(f"no room for {requests[0]!r:.20} at {time}")
 
 
 def test_an_exception_of_ours_still_answers_the_gif_and_is_a_failure(

@@ -105,8 +105,8 @@ def test_after_a_pixel_another_host_gets_its_request(emulator: Emulator, target:
 class BrokenJournal(Journal):
     """Fails in a way that nobody foresaw."""
 
-    def record(self, request, time=None):
-        raise RuntimeError(f"no room for {request!r:.20} at {time}")
+    def record_all(self, requests, time=None):
+        raise RuntimeError(f"no room for {requests[0]!r:.20} at {time}")
 
 
 def test_an_exception_of_ours_still_answers_the_gif_and_is_a_failure():

@@ -28,7 +28,7 @@ SMUGGLED = b"GET /v1/pixel/track?smuggled HTTP/1.1\r\nHost: api.segment.io\r\n\r
 def lane_reads(data: bytes) -> Batch:
     place = context.Context(tflow.tclient_conn(), options.Options())
     place.server.address = ("api.segment.io", 443)
-    return Reader(place, Locks(SETTINGS, Journal(SETTINGS)).host_of).read(data)
+    return Reader(place, Locks(SETTINGS, Journal(SETTINGS)), {}).read(data)
 
 
 def mitmproxy_reads(data: bytes) -> tuple[list[http.Request], bytes]:

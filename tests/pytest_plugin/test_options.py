@@ -9,8 +9,9 @@ from pixel_emulator.pytest_plugin.options import PER_TEST, POLICIES, SETTINGS
 pytest_plugins = ["pytester"]
 
 UNUSED = "def test_unused(): pass"
-# The first are ours to choose, tests record to a folder, and the lane is nobody's business.
-NOT_FOR_TESTS = {"host", "port", "control_port", "control_token", "record", "lane"}
+# The first are ours to choose, tests record to a folder, the lane is nobody's business, and a test
+# has few calls.
+NOT_FOR_TESTS = {"host", "port", "control_port", "control_token", "record", "lane", "max_calls"}
 HEAVY = ("mitmproxy", "yaml", "rich", "typer", "re2", "jsonschema_rs", "pixel_emulator.core")
 
 

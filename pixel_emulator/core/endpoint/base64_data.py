@@ -1,15 +1,14 @@
 """The `data` parameter as base64: Segment's decoder order, and why a value failed."""
 
 import re
-from base64 import b64decode, b64encode
+from base64 import b64encode
+from binascii import Error as Base64Error
+from binascii import a2b_base64
 from dataclasses import dataclass
 
 from pixel_emulator.core.calls import Alphabet
 
-_BODY = {Alphabet.URL: rb"[A-Za-z0-9_-]*", Alphabet.STD: rb"[A-Za-z0-9+/]*"}
-_UNPADDED = {each: re.compile(rb"(?:%s)\Z" % body) for each, body in _BODY.items()}
-_PADDED = {each: re.compile(rb"(?:%s={0,2})\Z" % body) for each, body in _BODY.items()}
-_ORDER = tuple((each, padded) for each in Alphabet for padded in (False, True))
+_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +24,25 @@ def decode(value: bytes) -> Decoded | None:
     """Decode as Segment's edge does, or None (Segment 2018, message.FromBase64).
 
     URL-safe unpadded, URL-safe padded, standard unpadded, standard padded: the first that fits.
-    As in Go's encoding/base64, CR and LF are ignored and trailing bits may be set.
+    No value fits two alphabets but one without their special characters, and none is both padded
+    and not. As in Go's encoding/base64, CR and LF are ignored and trailing bits may be set.
     """
-    compact = value.replace(b"\r", b"").replace(b"\n", b"")
-    for alphabet, padded in _ORDER:
-        shape = _PADDED if padded else _UNPADDED
-        remainder = len(compact) % 4
-        if (remainder if padded else remainder == 1) or not shape[alphabet].match(compact):
-            continue
-        filled = compact + b"=" * (-len(compact) % 4)
-        altchars = b"-_" if alphabet is Alphabet.URL else None
-        return Decoded(b64decode(filled, altchars), alphabet, padded)
-    return None
+    compact = value.translate(None, b"\r\n")
+    body = compact.rstrip(b"=")
+    padded = len(body) < len(compact)
+    remainder = len(compact) % 4
+    if (remainder or len(compact) - len(body) > 2) if padded else remainder == 1:
+        return None
+    alphabet = Alphabet.STD if b"+" in body or b"/" in body else Alphabet.URL
+    if b"-" in body or b"_" in body:
+        if alphabet is Alphabet.STD:
+            return None
+        body = body.translate(_TO_STANDARD)
+    try:
+        data = a2b_base64(body + b"=" * (-len(body) % 4), strict_mode=True)
+    except Base64Error:  # for a character of no alphabet
+        return None
+    return Decoded(data, alphabet, padded)
 
 
 def encode(data: bytes, alphabet: Alphabet, *, padded: bool) -> bytes:

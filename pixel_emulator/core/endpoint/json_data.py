@@ -1,6 +1,7 @@
 """The decoded `data` as one JSON object, read in the way of Go's encoding/json."""
 
 import re
+from typing import NamedTuple
 
 from pixel_emulator.core import json_text
 from pixel_emulator.core.calls import Payload, Problem
@@ -15,11 +16,22 @@ _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|.)", re.DOTALL)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def json_object(data: bytes) -> tuple[Payload | None, list[Problem]]:
-    """The object, or None, and what is to be said about its text (Segment 2018)."""
+class Read(NamedTuple):
+    """An object, or None, what is to be said about its text (Segment 2018), and the text.
+
+    Each string of the object stands in the text as it is; an empty text says that they may not.
+    """
+
+    value: Payload | None
+    problems: tuple[Problem, ...]
+    text: str = ""
+
+
+def json_object(data: bytes) -> Read:
+    """Read bytes as one JSON object; never raises."""
     if len(data) > MAX_DATA:
         cause = f"the decoded data has {len(data):,} bytes; the limit is {MAX_DATA:,}"
-        return None, [problem("bad_request", cause=cause, mend="Send less in one call.")]
+        return _unread(cause, "Send less in one call.")
     text = text_of(data)
     try:
         value, repeated = json_text.parse_noting_repeats(text)
@@ -28,20 +40,26 @@ def json_object(data: bytes) -> tuple[Payload | None, list[Problem]]:
         for start, meaning, hint in TELLTALES:
             if data.startswith(start):
                 cause, mend = f"the decoded data is not JSON: {meaning}", hint
-        return None, [problem("bad_request", cause=cause, mend=mend)]
+        return _unread(cause, mend)
     if not isinstance(value, dict):
         cause = f"the decoded JSON is of type {json_text.kind(value)}, not object"
-        return None, [problem("bad_request", cause=cause, mend="Send exactly one JSON object.")]
+        return _unread(cause, "Send exactly one JSON object.")
     problems = []
     if repeated is not None:
         problems.append(problem("duplicate_json_key", shown=repeated))
     if "\ufffd" in text and text.encode() != data:
         problems.append(problem("invalid_utf8"))
+    if "\\" not in text:
+        return Read(value, tuple(problems), text)
     if "\\u" in text and _has_lone_surrogate(text):
         problems.append(problem("lone_surrogate"))
         # Go decodes the top-level keys, and keeps each value below as raw text.
         value = {_SURROGATE.sub("\ufffd", key): member for key, member in value.items()}
-    return value, problems
+    return Read(value, tuple(problems))
+
+
+def _unread(cause: str, mend: str) -> Read:
+    return Read(None, (problem("bad_request", cause=cause, mend=mend),))
 
 
 def _has_lone_surrogate(text: str) -> bool:

@@ -3,6 +3,7 @@
 import re
 from base64 import b64decode
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from pixel_emulator.core import json_text
@@ -56,6 +57,9 @@ _TRACKING_API_PATHS = frozenset(
 )
 
 
+_DATA = b"data="
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """Where a request ends: the call it makes, or None, and the answer it gets."""
@@ -64,6 +68,7 @@ class Route:
     response: PixelResponse
 
 
+@lru_cache(maxsize=256)
 def route(method: str, path: bytes) -> Route:
     """Route a request at an emulated host; `path` is raw, without the query.
 
@@ -86,32 +91,45 @@ def decode(call_type: CallType, query: bytes, dialect: Dialect) -> Call:
 
     With a non-empty `data` every other parameter is ignored; else the flat form (Segment 2018).
     """
-    parsed = parse_query(query)
-    problems = _remarks(parsed)
-    data = parsed.first(b"data")
+    return read(call_type, query, dialect)[0]
+
+
+def read(call_type: CallType, query: bytes, dialect: Dialect) -> tuple[Call, str]:
+    """As `decode`, and a text in which each string of the payload stands as it is.
+
+    The text is empty where there is none.
+    """
+    data: bytes | None
+    if _is_only_data(query):
+        data, problems = query[len(_DATA) :], []
+    else:
+        parsed = parse_query(query)
+        data, problems = parsed.first(b"data"), _remarks(parsed)
     if not data:
-        flat, conflicts = expand(parsed.pairs)
+        flat, conflicts = expand(parse_query(query).pairs)
         problems += [problem("flat_key_conflict", path) for path in conflicts]
-        return Call(type=call_type, form=Form.FLAT, payload=flat, problems=tuple(problems))
+        return Call(type=call_type, form=Form.FLAT, payload=flat, problems=tuple(problems)), ""
     decoded = base64_data.decode(data)
     if decoded is not None:
-        payload, found = json_object(decoded.data)
-        return Call(
+        found = json_object(decoded.data)
+        call = Call(
             type=call_type,
             form=Form.BASE64,
-            payload=payload,
+            payload=found.value,
             alphabet=decoded.alphabet,
             padded=decoded.padded,
-            problems=(*problems, *found),
+            problems=(*problems, *found.problems),
         )
+        return call, found.text
     if dialect is Dialect.DOCUMENTED and data.lstrip().startswith(b"{"):
         # Segment's API description calls base64 optional; its 2018 source drops this.
-        payload, found = json_object(data)
-        problems += [*found, *([problem("raw_json")] if payload is not None else [])]
-        return Call(type=call_type, form=Form.JSON, payload=payload, problems=tuple(problems))
+        found = json_object(data)
+        problems += [*found.problems, *([] if found.value is None else [problem("raw_json")])]
+        call = Call(type=call_type, form=Form.JSON, payload=found.value, problems=tuple(problems))
+        return call, found.text
     cause, mend = base64_data.failure(data)
     problems.append(problem("bad_request", cause=cause, mend=mend))
-    return Call(type=call_type, form=Form.BASE64, payload=None, problems=tuple(problems))
+    return Call(type=call_type, form=Form.BASE64, payload=None, problems=tuple(problems)), ""
 
 
 def encode(
@@ -158,6 +176,16 @@ def request_of(text: str) -> PixelRequest:
         target=target,
         scheme=(match["scheme"] or b"https").decode().lower(),
         host=(match["host"] or match["bare"] or b"").decode("latin-1"),
+    )
+
+
+def _is_only_data(query: bytes) -> bool:
+    """Whether it is one filled parameter, without a byte that means more than itself."""
+    return (
+        query.startswith(_DATA)
+        and len(query) > len(_DATA)
+        and query.isascii()
+        and not (b"&" in query or b"%" in query or b"+" in query or b";" in query)
     )
 
 

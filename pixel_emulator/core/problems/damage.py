@@ -51,6 +51,16 @@ _YOUR_KEY = re.compile(r"<?(?:YOUR_[A-Z_]+|(?i:(?:your|segment)?[ _-]?write[ _-]
 # Segment's suggested blocked values (documented): zeroes and dashes, -1, anonymous; our
 # generalisation: one letter again and again.
 _CONSTANT = re.compile(r"[0-]+|-1|(?i:anonymous|([a-z])(?:-*\1){3,})")
+# Most values are none of these: one look tells.
+_PERHAPS_LITERAL = re.compile(
+    "|".join(
+        (
+            *(rf"\s*{re.escape(each)}\s*" for each in sorted(_PLACEHOLDERS)),
+            _YOUR_KEY.pattern,
+            _CONSTANT.pattern,
+        )
+    )
+)
 # Required by Segment's documents, which list no code for them (inferred: kept).
 _REQUIRED = {
     CallType.GROUP: (("groupId", "group_id_missing"),),
@@ -61,18 +71,23 @@ type _Node = tuple[_Node, str | int] | None
 """A place in a payload: its parent's place and the last step; None is the root."""
 
 
-def damage(call: Call, request: PixelRequest) -> Iterator[Problem]:
-    """Yield what is wrong with a call that Segment keeps, or with the URL of an undecoded one."""
+def damage(call: Call, request: PixelRequest, text: str = "") -> Iterator[Problem]:
+    """Yield what is wrong with a call that Segment keeps, or with the URL of an undecoded one.
+
+    `text` is one in which each string of the payload stands as it is, if there is one.
+    """
     payload = call.payload
     if payload is None:
         yield from _url_token(request)
         return
     hint = "No mail service replaces tokens inside base64." if call.form is Form.BASE64 else ""
-    tokens = [
-        problem("template_token", path, shown=shown, mend=hint)
-        for path, shown in islice(_tokens(payload), _MOST_TOKENS)
-    ]
-    yield from tokens
+    tokens = []
+    if not text or _may_hold_token(text):
+        tokens = [
+            problem("template_token", path, shown=shown, mend=hint)
+            for path, shown in islice(_tokens(payload), _MOST_TOKENS)
+        ]
+        yield from tokens
     # Only base64 hides the payload from the URL; in the other forms it would be told twice.
     if not tokens or call.form is Form.BASE64:
         yield from _url_token(request)
@@ -103,6 +118,13 @@ def _tokens(payload: Payload) -> Iterator[tuple[str, str]]:
                 yield path_text(steps), (masked if "writeKey" in steps else quoted)(found[0])
 
 
+def _may_hold_token(text: str) -> bool:
+    """Whether it has something that one of the alternatives of `TOKEN` begins with."""
+    return (
+        "{{" in text or "%" in text or "${" in text or "*|" in text or "<" in text or "[[" in text
+    )
+
+
 def _steps(node: _Node) -> list[str | int]:
     steps: list[str | int] = []
     while node:
@@ -112,6 +134,9 @@ def _steps(node: _Node) -> list[str | int]:
 
 
 def _url_token(request: PixelRequest) -> Iterator[Problem]:
+    wire = request.target
+    if not (b"{" in wire or b"%" in wire or b"*" in wire or b"<" in wire or b"[" in wire):
+        return
     raw = request.target.decode("latin-1")
     # A token such as %%eaddr%% is an escape too, so the raw text is searched as well.
     found = TOKEN.search(unquote_plus(raw)) or TOKEN.search(raw)
@@ -123,7 +148,7 @@ def _literals(call_type: CallType, payload: Payload) -> Iterator[Problem]:
     event = ("event",) if call_type is CallType.TRACK else ()
     for field in ("writeKey", *_IDS, *event):
         value = payload.get(field)
-        if not isinstance(value, str):
+        if not isinstance(value, str) or not _PERHAPS_LITERAL.fullmatch(value):
             continue
         if value.strip() in _PLACEHOLDERS or _YOUR_KEY.fullmatch(value):
             shown = masked(value) if field == "writeKey" else quoted(value)

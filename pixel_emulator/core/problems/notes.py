@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import datetime
+from functools import lru_cache
 from itertools import islice
 
 from pixel_emulator.core.calls import (
@@ -24,10 +25,21 @@ MAX_URL = 2_000
 MAX_MESSAGE_ID = 100
 MAX_PROPERTIES = 10_000
 
-_FIELDS = (
-    *("writeKey", "userId", "anonymousId", "groupId", "previousId", "event", "name", "category"),
-    *("properties", "traits", "context", "integrations"),
-    *("messageId", "timestamp", "sentAt", "originalTimestamp"),
+_FIELDS = dict.fromkeys(
+    (
+        *(
+            "writeKey",
+            "userId",
+            "anonymousId",
+            "groupId",
+            "previousId",
+            "event",
+            "name",
+            "category",
+        ),
+        *("properties", "traits", "context", "integrations"),
+        *("messageId", "timestamp", "sentAt", "originalTimestamp"),
+    )
 )
 _TIMES = ("timestamp", "sentAt", "originalTimestamp")
 _MOST_NUMBERS = 20
@@ -52,6 +64,7 @@ _EMAIL_EVENTS = (
 )
 
 
+@lru_cache(maxsize=1024)  # the same names come in every call
 def _folded(name: str) -> str:
     return re.sub(r"[\s_-]", "", name).casefold()
 

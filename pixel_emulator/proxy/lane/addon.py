@@ -1,6 +1,9 @@
 """The addon that puts the lane where mitmproxy would put its HttpLayer."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import groupby
+from operator import attrgetter
 
 from mitmproxy import connection
 from mitmproxy.addonmanager import safecall
@@ -12,7 +15,8 @@ from pixel_emulator.core.calls import PixelRequest, PixelResponse
 from pixel_emulator.core.endpoint.pixel import route
 from pixel_emulator.proxy.addon import PixelEmulator
 from pixel_emulator.proxy.journals import Journals
-from pixel_emulator.proxy.lane.layer import LaneLayer
+from pixel_emulator.proxy.lane.layer import LaneLayer, stay
+from pixel_emulator.proxy.lane.reader import Envelopes, is_plain
 from pixel_emulator.proxy.messages import FALLBACK
 
 _DNS = (53, 5353)  # mitmproxy takes what comes for these ports for DNS
@@ -23,8 +27,10 @@ class Lane:
 
     name = "pixel_emulator_lane"
 
-    def __init__(self, emulator: PixelEmulator) -> None:
+    def __init__(self, emulator: PixelEmulator, board: Callable[[LaneLayer], None] = stay) -> None:
         self._emulator = emulator
+        self._board = board
+        self._known: Envelopes = {}
 
     def next_layer(self, data: layer.NextLayer) -> None:
         """Choose the lane exactly where mitmproxy would choose HTTP/1."""
@@ -36,9 +42,7 @@ class Lane:
             data.layer = self._directly(place, start)
         elif client.alpn in HTTP1_ALPNS or (
             # Without ALPN mitmproxy guesses; these beginnings leave it no doubt.
-            not client.alpn
-            and start.startswith((b"GET ", b"HEAD "))
-            and place.server.address[1] not in _DNS
+            not client.alpn and is_plain(start) and place.server.address[1] not in _DNS
         ):
             data.layer = self._lane(place)
 
@@ -49,27 +53,65 @@ class Lane:
         secure.child_layer = self._lane(place)
         return secure
 
-    def _lane(self, place: context.Context) -> LaneLayer:
+    def _lane(self, place: context.Context, *, is_guess: bool = False) -> LaneLayer:
         emulator = self._emulator
         answers = JournalAnswers(emulator.journals, place.client)
-        return LaneLayer(place, locks=emulator.locks, answer=answers, heard=emulator.heard)
+        return LaneLayer(
+            place,
+            locks=emulator.locks,
+            answer=answers,
+            heard=emulator.heard,
+            board=self._board,
+            tunnel=self._tunnel,
+            is_guess=is_guess,
+            known=self._known,
+        )
+
+    def _tunnel(self, place: context.Context) -> layer.Layer:
+        is_dns = place.server.address is not None and place.server.address[1] in _DNS
+        return (
+            layer.NextLayer(place) if is_dns else Tunnel(place, partial(self._lane, is_guess=True))
+        )
+
+
+class Tunnel(layer.NextLayer):
+    """What comes through a tunnel to an emulated host: with TLS it is known without a hook."""
+
+    def __init__(
+        self, place: context.Context, lane: Callable[[context.Context], layer.Layer]
+    ) -> None:
+        super().__init__(place)
+        self._lane = lane
+
+    def _ask(self) -> layer.CommandGenerator[None]:
+        start: bytes = self.data_client()  # type: ignore[no-untyped-call]
+        if not starts_like_tls_record(start):
+            yield from super()._ask()  # type: ignore[no-untyped-call]
+            return
+        # As mitmproxy would build it: the outer one tells HTTP layers that the server has TLS.
+        self.layer = layers.ServerTLSLayer(self.context)
+        self.layer.child_layer = secure = layers.ClientTLSLayer(self.context)
+        secure.child_layer = self._lane(self.context)
+        self.handle_event = self._handle_event = self.layer.handle_event  # type: ignore[method-assign]
+        for event in self.events:
+            yield from self.layer.handle_event(event)
 
 
 class JournalAnswers:
-    """Records requests one by one; whatever fails is a failure of the journal, and answered."""
+    """Records the requests of one read together; whatever fails is logged, and answered."""
 
     def __init__(self, journals: Journals, client: connection.Client) -> None:
         self._journals = journals
         self._client = client
 
     def __call__(self, requests: Sequence[PixelRequest]) -> list[PixelResponse]:
-        return [self._answer(request) for request in requests]
-
-    def _answer(self, request: PixelRequest) -> PixelResponse:
-        response = FALLBACK
+        responses = [FALLBACK] * len(requests)
         with safecall():  # logs an error, as it does for a hook: `FailureHandler` takes it over
-            landing = self._journals.landing(request, self._client)
-            response = route(request.method, landing.request.path).response
-            if landing.journal:
-                landing.journal.record(landing.request)
-        return response
+            landings = [self._journals.landing(each, self._client) for each in requests]
+            responses = [
+                route(each.request.method, each.request.path).response for each in landings
+            ]
+            for journal, together in groupby(landings, key=attrgetter("journal")):
+                if journal:
+                    journal.record_all([each.request for each in together])
+        return responses

@@ -1,6 +1,7 @@
 """The layer that stands where mitmproxy's HttpLayer would, until somebody needs that one."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from mitmproxy import connection
@@ -11,19 +12,30 @@ from mitmproxy.proxy.layers.http import HTTPMode
 from pixel_emulator.core.calls import PixelRequest, PixelResponse
 from pixel_emulator.proxy import messages
 from pixel_emulator.proxy.lane.connecting import ESTABLISHED, Connect
-from pixel_emulator.proxy.lane.reader import Next, Reader
+from pixel_emulator.proxy.lane.reader import Envelopes, Next, Reader, is_plain
 from pixel_emulator.proxy.locks import Locks
 
 type Answer = Callable[[Sequence[PixelRequest]], Sequence[PixelResponse]]
 """Records the requests of one read, and returns an answer for each."""
 
 
+@dataclass
+class Leave(events.Event):
+    """What a lane was told without mitmproxy's knowing has come to an end."""
+
+    then: Next
+
+
+def stay(_lane: "LaneLayer") -> None:
+    """Where there is nothing to board."""
+
+
 class LaneLayer(layer.Layer):
     """Answers plain requests to emulated hosts, and a CONNECT to one.
 
     Everything else goes to an HttpLayer of mitmproxy's, from the first byte of its head to the
-    end of the connection. `unread` holds what was read of a head that is not complete; `child`
-    is the layer that has taken over.
+    end of the connection; if that this is HTTP was a guess, mitmproxy guesses again. `unread` holds
+    what was read of a head that is not complete; `child` is the layer that has taken over.
     """
 
     def __init__(
@@ -33,6 +45,10 @@ class LaneLayer(layer.Layer):
         locks: Locks,
         answer: Answer,
         heard: Callable[[connection.Client], None],
+        board: "Callable[[LaneLayer], None]" = stay,
+        tunnel: Callable[[context.Context], layer.Layer] = layer.NextLayer,
+        is_guess: bool = False,
+        known: Envelopes | None = None,
     ) -> None:
         super().__init__(place)
         self.unread = b""
@@ -41,7 +57,10 @@ class LaneLayer(layer.Layer):
         self._locks = locks
         self._answer = answer
         self._heard = heard
-        self._reader = Reader(place, locks.host_of)
+        self._board = board
+        self._tunnel = tunnel
+        self._is_guess = is_guess  # until the first plain request
+        self._reader = Reader(place, locks, {} if known is None else known)
 
     def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
         client = self.context.client
@@ -51,27 +70,42 @@ class LaneLayer(layer.Layer):
             if client.alpn == b"h2":
                 yield from self._hand_over()
         elif isinstance(event, events.DataReceived) and event.connection is client:
-            yield from self._read(self.unread + event.data)
+            yield from self._read(event.data)
+        elif isinstance(event, Leave):
+            yield from self._go_on(event.then)
         elif isinstance(event, events.ConnectionClosed) and event.connection is client:
             yield commands.CloseConnection(client)
         else:
             yield from self._hand_over()
             yield from self._handle_event(event)
 
-    def _read(self, data: bytes) -> layer.CommandGenerator[None]:
-        client = self.context.client
-        batch = self._reader.read(data)
+    def answer(self, data: bytes) -> tuple[bytes, Next]:
+        """Record what is plain in what a client says; returns the answers, and what comes next."""
+        batch = self._reader.read(self.unread + data if self.unread else data)
         self.unread = batch.rest
-        if batch.requests:
-            self._heard(client)
-            responses = self._answer(batch.requests)
-            pairs = zip(batch.requests, responses, strict=True)
-            answers = (on_the_wire(response, request.method) for request, response in pairs)
-            yield commands.SendData(client, b"".join(answers))
-        if batch.next is Next.CLOSE:
+        if not batch.requests:
+            return b"", batch.next
+        self._is_guess = False
+        self._heard(self.context.client)
+        responses = self._answer(batch.requests)
+        pairs = zip(batch.requests, responses, strict=True)
+        answers = [on_the_wire(response, request.method) for request, response in pairs]
+        return b"".join(answers), batch.next
+
+    def _read(self, data: bytes) -> layer.CommandGenerator[None]:
+        answers, then = self.answer(data)
+        if answers:
+            yield commands.SendData(self.context.client, answers)
+            if then is Next.WAIT:
+                self._board(self)
+        yield from self._go_on(then)
+
+    def _go_on(self, then: Next) -> layer.CommandGenerator[None]:
+        client = self.context.client
+        if then is Next.CLOSE:
             self._closed = True
             yield commands.CloseConnection(client)
-        elif batch.next is Next.HAND_OVER:
+        elif then is Next.HAND_OVER:
             asked = None if self.context.server.address else Connect.read(self.unread)
             if asked and self._locks.end_tunnel(client, asked.host, asked.port):
                 yield from self._open_tunnel(asked)
@@ -83,14 +117,19 @@ class LaneLayer(layer.Layer):
         self._heard(client)
         self.context.server.address = (asked.host, asked.port)
         yield commands.SendData(client, ESTABLISHED)
-        yield from self._become(layer.NextLayer(self.context), asked.said)
+        yield from self._become(self._tunnel(self.context), asked.said)
 
     def _hand_over(self) -> layer.CommandGenerator[None]:
         """Let mitmproxy go on as it would have begun."""
-        tunnelled = self.context.server.address is not None
         self.context.layers.remove(self)  # an HttpStream looks for its HttpLayer above itself
-        mode = HTTPMode.transparent if tunnelled else HTTPMode.regular
-        yield from self._become(layers.HttpLayer(self.context, mode), self.unread)
+        yield from self._become(self._theirs(), self.unread)
+
+    def _theirs(self) -> layer.Layer:
+        if self.context.server.address is None:
+            return layers.HttpLayer(self.context, HTTPMode.regular)
+        if self._is_guess and not self.context.client.alpn and not is_plain(self.unread):
+            return layer.NextLayer(self.context)
+        return layers.HttpLayer(self.context, HTTPMode.transparent)
 
     def _become(self, child: layer.Layer, said: bytes) -> layer.CommandGenerator[None]:
         self.child, self.unread = child, b""

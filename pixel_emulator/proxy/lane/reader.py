@@ -1,7 +1,7 @@
 """Reads the plain requests of one client, and stops before anything else."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
@@ -11,16 +11,25 @@ from mitmproxy.proxy import context
 
 from pixel_emulator.core.calls import PixelRequest
 from pixel_emulator.proxy.lane.fields import Fields
+from pixel_emulator.proxy.locks import Locks
 from pixel_emulator.proxy.messages import headers_of, request_of
 
 LIMIT = 65_536
 """Bytes of an unfinished head that are waited for."""
+
+_MOST = 256
+"""Envelopes that are known; those of a browser differ from mail to mail by their referer."""
 
 END = b"\r\n\r\n"
 _REQUEST_LINE = re.compile(
     rb"(?P<method>GET|HEAD) (?P<origin>(?:(?i:https?)://[!\"$-.0->@-~]+)?)"
     rb"(?P<target>/[!-~\x80-\xff]*) (?P<version>HTTP/1\.[01])\r\n"
 )
+
+
+def is_plain(start: bytes) -> bool:
+    """Whether what begins so is HTTP without a doubt, and perhaps for the lane."""
+    return start.startswith((b"GET ", b"HEAD "))
 
 
 class Next(Enum):
@@ -41,24 +50,26 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class _Envelope:
+class Envelope:
     """All that a head says beside its method and target; clients repeat it."""
 
     like: PixelRequest
     last: bool
 
 
+type Envelopes = dict[Hashable, Envelope | None]
+"""What was read before, on any connection."""
+
+
 class Reader:
     """One for each connection, since what a request means depends on where it was made."""
 
-    def __init__(
-        self, place: context.Context, host_of: Callable[[http.HTTPFlow], str | None]
-    ) -> None:
+    def __init__(self, place: context.Context, locks: Locks, known: Envelopes) -> None:
         self._place = place
-        self._host_of = host_of
-        # Clients repeat themselves, so the last of each is kept.
-        self._envelope: tuple[tuple[bytes, ...], _Envelope | None] = ((), None)
-        self._meaning: tuple[tuple[bytes, ...], PixelRequest | None] = ((), None)
+        self._locks = locks
+        self._known = known
+        # Clients repeat themselves, so the last one is kept.
+        self._last: tuple[tuple[bytes, ...], Envelope | None] = ((), None)
 
     def read(self, data: bytes) -> Batch:
         """Read as many plain requests to emulated hosts as `data` begins with."""
@@ -79,32 +90,42 @@ class Reader:
                 return Batch(tuple(requests), Next.CLOSE, data[at:])
         return Batch(tuple(requests), Next.WAIT, b"")
 
-    def _opened(self, line: re.Match[bytes], block: bytes) -> _Envelope | None:
+    def _opened(self, line: re.Match[bytes], block: bytes) -> Envelope | None:
         origin = line["origin"]
         if origin and not line["target"].isascii():
             return None  # mitmproxy decodes an absolute target as UTF-8, and may fail
         key = (origin, line["version"], block)
-        if key != self._envelope[0]:
-            self._envelope = key, self._open(*key)
-        return self._envelope[1]
+        if key != self._last[0]:
+            self._last = key, self._open(*key)
+        return self._last[1]
 
-    def _open(self, origin: bytes, version: bytes, block: bytes) -> _Envelope | None:
+    def _open(self, origin: bytes, version: bytes, block: bytes) -> Envelope | None:
+        client, server = self._place.client, self._place.server
+        # All that `_read` goes by; `own_ports` never shrinks.
+        ends_here, ports = self._locks.ends_here(client), len(self._locks.own_ports)
+        peer = client.peername[0] if client.peername else ""
+        ends = (peer, client.sockname, client.sni, client.tls, ends_here, ports)
+        key = (origin, version, block, ends, server.address, server.tls)
+        if key not in self._known:
+            if len(self._known) >= _MOST:
+                self._known.clear()
+            self._known[key] = self._read(origin, version, block)
+        return self._known[key]
+
+    def _read(self, origin: bytes, version: bytes, block: bytes) -> Envelope | None:
         fields = Fields.read(block)
         if fields is None or len(fields.values(b"host")) != 1:
             return None
-        key = (origin, version, *fields.values(b"host"))
-        if key != self._meaning[0]:
-            self._meaning = key, self._mean(*key)
-        meant = self._meaning[1]
+        meant = self._mean(origin, version, *fields.values(b"host"))
         if meant is None:
             return None
         like = replace(meant, headers=headers_of(fields.pairs))
-        return _Envelope(like, fields.ends_connection(meant.http_version))
+        return Envelope(like, fields.ends_connection(meant.http_version))
 
     def _mean(self, origin: bytes, version: bytes, header: bytes) -> PixelRequest | None:
         """A request with nothing but this Host header; None if it means no emulated host."""
         flow = self._flow(origin, version, header)
-        host = self._host_of(flow) if flow else None
+        host = self._locks.host_of(flow) if flow else None
         return request_of(flow, host) if flow and host else None
 
     def _flow(self, origin: bytes, version: bytes, header: bytes) -> http.HTTPFlow | None:

@@ -1,0 +1,162 @@
+"""The way of a connection that says only plain requests: past mitmproxy's task and layers.
+
+asyncio lets a transport change its protocol. Until something comes that is not plain, what a
+client says goes from its transport straight to the lane's layer, and the answers straight back.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import cast
+
+from mitmproxy.addons import proxyserver
+from mitmproxy.proxy import events, layers, server
+from mitmproxy.proxy.layers import modes
+from mitmproxy.utils import asyncio_utils
+from OpenSSL import SSL
+
+from pixel_emulator.proxy.lane.layer import LaneLayer, Leave
+from pixel_emulator.proxy.lane.reader import Next
+
+_HANDING_ON = (modes.HttpProxy, layers.ClientTLSLayer, layers.ServerTLSLayer, LaneLayer)
+_READ = 65_536
+_RECORD = 5
+"""Bytes of the header of a TLS record, the last two of which say how long its content is."""
+
+
+class Express(asyncio.Protocol):
+    """Stands in for the stream that a mitmproxy handler reads from."""
+
+    def __init__(
+        self,
+        lane: LaneLayer,
+        handler: server.ConnectionHandler,
+        stream: asyncio.Protocol,
+        transport: asyncio.Transport,
+        tls: "Cipher | None",
+    ) -> None:
+        self._lane = lane
+        self._handler = handler
+        self._stream = stream
+        self._transport = transport
+        self._tls = tls
+
+    def data_received(self, data: bytes) -> None:
+        """Answer what is plain; with the first thing that is not, leave for good."""
+        self._handler.timeout_watchdog.register_activity()
+        tls = self._tls
+        if tls is not None:
+            try:
+                data = tls.decrypt(data)
+            except SSL.Error:  # the layer that mitmproxy has for it meets the same, and knows it
+                self._leave(events.DataReceived(self._lane.context.client, b""))
+                return
+        answers, then = self._lane.answer(data) if data else (b"", Next.WAIT)
+        if tls is not None:
+            answers = tls.encrypt(answers)
+        if answers:
+            self._transport.write(answers)
+        if then is not Next.WAIT:
+            self._leave(Leave(then))
+
+    def eof_received(self) -> bool | None:
+        """The handler sees it."""
+        return self._stream.eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """So does it this."""
+        self._stream.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """A client that does not take its answers is not read from."""
+        self._transport.pause_reading()
+        self._stream.pause_writing()
+
+    def resume_writing(self) -> None:
+        """It has taken them."""
+        self._transport.resume_reading()
+        self._stream.resume_writing()
+
+    def _leave(self, event: events.Event) -> None:
+        self._transport.set_protocol(self._stream)
+        asyncio_utils.create_task(
+            self._handler.server_event(event), name="pixel_emulator lane", keep_ref=True
+        )
+
+
+class Cipher:
+    """The TLS of one connection, with no more calls than one record each way needs."""
+
+    def __init__(self, tls: SSL.Connection) -> None:
+        self._tls = tls
+
+    def decrypt(self, data: bytes) -> bytes:
+        """What the client said. Raises SSL.Error where it said good-bye, or something wrong."""
+        tls = self._tls
+        tls.bio_write(data)
+        try:
+            plain: bytes = tls.recv(_READ)
+        except SSL.WantReadError:
+            return b""
+        if len(data) == _RECORD + int.from_bytes(data[3:5]) and len(plain) + _RECORD < len(data):
+            return plain  # it was one record, and has been read to its end
+        while True:
+            try:
+                plain += tls.recv(_READ)
+            except SSL.WantReadError:
+                return plain
+
+    def encrypt(self, data: bytes) -> bytes:
+        """What goes to the client, also where it asked for a new key instead of anything else."""
+        tls, out = self._tls, b""
+        if data:
+            tls.sendall(data)
+        size = len(data) + _READ
+        while True:
+            try:
+                part: bytes = tls.bio_read(size)
+            except SSL.WantReadError:
+                return out
+            out += part
+            if len(part) < size:
+                return out
+
+
+def board(servers: proxyserver.Proxyserver) -> Callable[[LaneLayer], None]:
+    """What a lane calls when it waits for more."""
+
+    def enter(lane: LaneLayer) -> None:
+        client, above = lane.context.client, lane.context.layers
+        handler = servers.connections.get(client.id)
+        end = handler.transports.get(client) if handler else None
+        secure = [each for each in above if isinstance(each, layers.ClientTLSLayer)]
+        # An HttpLayer, which has opened a tunnel to no emulated name, hands no `Leave` on.
+        hands_on = all(isinstance(each, _HANDING_ON) for each in above)
+        if handler is None or end is None or len(secure) > 1 or not hands_on:
+            return
+        reader, writer = end.reader, end.writer
+        if not isinstance(writer, asyncio.StreamWriter):
+            return
+        if not isinstance(reader, asyncio.StreamReader) or not _is_empty(reader):
+            return
+        transport = cast("asyncio.Transport", writer.transport)
+        stream = cast("asyncio.Protocol", transport.get_protocol())
+        tls = Cipher(secure[0].tls) if secure else None
+        transport.set_protocol(Express(lane, handler, stream, transport, tls))
+
+    return enter
+
+
+def _is_empty(reader: asyncio.StreamReader) -> bool:
+    """Whether all was read that had arrived, and the end had not."""
+    if reader.at_eof():
+        return False
+    reading = reader.read(_READ)
+    try:
+        reading.send(None)
+    except StopIteration as found:
+        reader.feed_data(found.value)
+        return False
+    except RuntimeError:  # the handler is waiting for more already
+        return True
+    reading.close()
+    return True

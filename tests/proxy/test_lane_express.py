@@ -1,0 +1,223 @@
+"""A connection that says only plain requests leaves mitmproxy's task, and comes back for more."""
+
+import asyncio
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+import pytest
+from mitmproxy import ctx
+
+from pixel_emulator.config import Settings
+from pixel_emulator.core.endpoint.pixel import GIF
+from pixel_emulator.journal import Journal
+from pixel_emulator.proxy.emulator import Emulator
+from pixel_emulator.proxy.lane.express import Express
+from tests.lanes import WithLane
+from tests.wire import PIXEL, TIMEOUT, ask, connect, get, read, secured, trap, tunnel
+
+SEGMENT = "api.segment.io"
+PLAIN = get(PIXEL, SEGMENT)
+LAST = get(PIXEL, SEGMENT, extra="Connection: close\r\n")
+
+
+def through_tls(e: Emulator) -> socket.socket:
+    return secured(tunnel(e.port, f"{SEGMENT}:443"), e.authority.ca)
+
+
+WAYS: dict[str, Callable[[Emulator], socket.socket]] = {
+    "directly": lambda e: connect(e.port),
+    "directly with TLS": lambda e: secured(connect(e.port), e.authority.ca),
+    "in a tunnel": lambda e: tunnel(e.port, f"{SEGMENT}:80"),
+    "in a tunnel with TLS": through_tls,
+}
+
+
+@pytest.fixture
+def e() -> Iterator[Emulator]:
+    """An emulator; no test may leave it a failure."""
+    settings = WithLane(port=0)
+    with Emulator(settings, Journal(settings)) as emulator:
+        yield emulator
+        assert emulator.journal.failures == ()
+
+
+def boarded() -> int:
+    """How many clients are on the way; asked in the emulator's own loop, between two events."""
+
+    async def count() -> int:
+        handlers = ctx.master.addons.get("proxyserver").connections.values()
+        writers = [end.writer for handler in handlers for end in handler.transports.values()]
+        return sum(isinstance(each.transport.get_protocol(), Express) for each in writers if each)
+
+    return asyncio.run_coroutine_threadsafe(count(), ctx.master.event_loop).result(TIMEOUT)
+
+
+@pytest.fixture(params=WAYS.values(), ids=[*WAYS])
+def client(request: pytest.FixtureRequest, e: Emulator) -> Iterator[socket.socket]:
+    """A client that has had one answer."""
+    with request.param(e) as made:
+        assert ask(made, PLAIN).is_pixel
+        yield made
+    assert e.drain(TIMEOUT)
+
+
+def test_after_its_first_answer_a_connection_is_on_the_way(client: socket.socket):
+    assert boarded() == 1
+    for _ in range(3):
+        assert ask(client, PLAIN).is_pixel
+    assert ask(client, get(PIXEL, SEGMENT, method="HEAD")).status == 200
+    assert boarded() == 1
+
+
+def test_before_it_there_is_none(e: Emulator):
+    with connect(e.port) as client:
+        client.sendall(PLAIN[:20])
+        assert boarded() == 0
+
+
+def test_every_request_is_recorded_once(client: socket.socket, e: Emulator):
+    before = len(e.journal.hits)
+    client.sendall(PLAIN * 5)
+    for _ in range(5):
+        assert read(client).is_pixel
+    assert len(e.journal.hits) == before + 5
+
+
+@pytest.mark.parametrize("size", [1, 7, len(PLAIN) - 1])
+def test_reads_may_end_anywhere(client: socket.socket, size: int):
+    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for at in range(0, len(PLAIN), size):
+        client.sendall(PLAIN[at : at + size])
+    assert read(client).is_pixel
+    assert boarded() == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        (b"POST /v1/t HTTP/1.1\r\nHost: api.segment.io\r\nContent-Length: 2\r\n\r\n{}", 200),
+        (b"PUT /v1/pixel/track HTTP/1.1\r\nHost: api.segment.io\r\nContent-Length: 0\r\n\r\n", 405),
+    ],
+)
+@pytest.mark.parametrize("before", [b"", PLAIN])
+def test_what_is_not_plain_is_a_flow(
+    client: socket.socket, said: bytes, status: int, before: bytes
+):
+    client.sendall(before + said)
+    if before:
+        assert read(client).is_pixel
+    assert read(client).status == status
+    assert boarded() == 0
+    assert ask(client, PLAIN).is_pixel
+
+
+@pytest.mark.parametrize("before", [b"", PLAIN])
+def test_the_last_request_ends_it(client: socket.socket, before: bytes):
+    client.sendall(before + LAST)
+    for _ in range(2 if before else 1):
+        assert read(client).is_pixel
+    assert client.recv(1) == b""
+
+
+def test_a_good_bye_is_heard(e: Emulator):
+    with through_tls(e) as client:
+        assert ask(client, PLAIN).is_pixel
+        assert boarded() == 1
+        assert isinstance(client, ssl.SSLSocket)
+        with suppress(ssl.SSLEOFError):  # mitmproxy hangs up without a good-bye of its own
+            client.unwrap()
+    assert e.drain(TIMEOUT)
+    assert boarded() == 0
+
+
+def test_after_a_half_close_the_answers_still_come(e: Emulator):
+    with connect(e.port) as client:
+        assert ask(client, PLAIN).is_pixel
+        client.sendall(PLAIN)
+        client.shutdown(socket.SHUT_WR)
+        assert read(client).is_pixel
+        assert client.recv(1) == b""
+
+
+def test_another_host_is_reached_afterwards(e: Emulator):
+    with trap() as target, connect(e.port) as client:
+        assert ask(client, get(f"http://{SEGMENT}{PIXEL}", SEGMENT)).is_pixel
+        assert boarded() == 1
+        client.sendall(get(f"http://127.0.0.1:{target.port}/x", f"127.0.0.1:{target.port}"))
+        with target.accept() as server:
+            assert server.recv(65536).startswith(b"GET /x HTTP/1.1\r\n")
+
+
+def test_where_an_http_layer_stands_above_nobody_boards(e: Emulator):
+    """A tunnel to ourselves by a name that is not emulated is a flow of mitmproxy's."""
+    with tunnel(e.port, "127.0.0.1:1") as client:
+        assert ask(client, PLAIN).is_pixel
+        assert boarded() == 0
+        assert ask(client, PLAIN).is_pixel
+
+
+def test_a_client_that_takes_no_answers_is_not_read_from(e: Emulator):
+    """Else the answers would fill the memory; and what it sends later is answered all the same."""
+    before, sent = len(e.journal.hits), 20_000
+    with connect(e.port) as client:
+        assert ask(client, PLAIN).is_pixel
+        sender = threading.Thread(target=client.sendall, args=(PLAIN * sent,), daemon=True)
+        sender.start()
+        assert e.journal.wait(before + 1_000, TIMEOUT)
+        heard, end = 0, GIF[-8:]
+        rest = b""
+        while heard < sent:
+            data = rest + client.recv(1 << 20)
+            heard += data.count(end)
+            rest = data[-len(end) + 1 :]
+        sender.join()
+    assert len(e.journal.hits) == before + 1 + sent
+
+
+def test_many_records_in_one_read(e: Emulator):
+    """TLS in pieces: one write of the client is many records, and the other way round."""
+    with through_tls(e) as client:
+        assert ask(client, PLAIN).is_pixel
+        for piece in (PLAIN[:1], PLAIN[1:3], PLAIN[3:] + PLAIN, PLAIN * 40):
+            client.sendall(piece)
+        for _ in range(42):
+            assert read(client).is_pixel
+        assert boarded() == 1
+
+
+class BrokenJournal(Journal):
+    """Takes the first request only."""
+
+    def record_all(self, requests, time=None):
+        if len(self.hits):
+            raise RuntimeError("no room")
+        return super().record_all(requests, time)
+
+
+def test_whatever_fails_the_gif_is_sent_and_it_is_a_failure():
+    settings = Settings(port=0)
+    journal = BrokenJournal(settings)
+    with Emulator(settings, journal) as e, through_tls(e) as client:
+        assert ask(client, PLAIN).is_pixel
+        assert boarded() == 1
+        assert ask(client, PLAIN).is_pixel
+    assert len(journal.hits) == 1
+    [failure] = journal.failures
+    assert "no room" in failure
+
+
+@pytest.mark.parametrize("torn", [b"G", PLAIN[:30], PLAIN[:-2]])
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_a_head_that_is_cut_off_is_a_gap(way: Callable[[Emulator], socket.socket], torn: bytes):
+    settings = WithLane(port=0)
+    with Emulator(settings, Journal(settings)) as e:
+        with way(e) as client:
+            assert ask(client, PLAIN).is_pixel
+            assert boarded() == 1
+            client.sendall(torn)
+        assert e.drain(TIMEOUT)
+        [gap] = e.journal.evidence().gaps
+        assert "1 request could not be read" in gap

@@ -1,0 +1,113 @@
+"""What a journal remembers: hits that are made again are what they were, and there is a bound."""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pixel_emulator.config import Settings
+from pixel_emulator.core.calls import JSON, CallType, Dialect, Form, Outcome, Payload, PixelRequest
+from pixel_emulator.core.endpoint.pixel import encode, request_of
+from pixel_emulator.core.mistakes import InputError
+from pixel_emulator.core.problems.duplicates import SeenMessages
+from pixel_emulator.journal import Journal
+from pixel_emulator.memory import Judge, Memory
+
+START = datetime(2030, 1, 31, 9, tzinfo=UTC)
+JUDGE = Judge(Dialect.DOCUMENTED, {"wk_test_000000000000": "shop"})
+
+
+def pixel(event: JSON = "Email Opened", form: Form = Form.BASE64, **fields: JSON):
+    payload: Payload = {"writeKey": "wk_test_000000000000", "userId": "user_1", "event": event}
+    return request_of(encode(CallType.TRACK, payload | fields, form=form))
+
+
+REQUESTS = [
+    pixel(),
+    pixel(messageId="m1"),
+    pixel(messageId="m1"),  # a duplicate
+    pixel(userId="{{ id }}", messageId="m1"),  # damaged, and one as well
+    pixel(""),  # dropped
+    pixel(form=Form.FLAT),
+    pixel(form=Form.JSON),
+    pixel(writeKey="wk_test_another_one0"),
+    request_of("/v1/pixel/nothing"),
+    request_of("/v1/pixel/track?data=%%%"),
+    PixelRequest(target=b"/v1/pixel/track?a=\xff", method="POST", headers=(("a", "b"),)),
+]
+
+
+def filled(requests=REQUESTS, *, limit=1_000, whole=2):
+    """A memory with these, and the hits that were put into it."""
+    memory, seen = Memory(limit, JUDGE, whole=whole), SeenMessages()
+    hits = [
+        seen.judge(JUDGE.hit(seq, request, START + timedelta(seconds=seq), f"step {seq % 3}"))
+        for seq, request in enumerate(requests, 1)
+    ]
+    for hit in hits:
+        memory.add([hit])
+    return memory, tuple(hits)
+
+
+@pytest.mark.parametrize("whole", [0, 1, 5, 100])
+def test_a_hit_that_is_made_again_is_what_it_was(whole):
+    memory, hits = filled(whole=whole)
+    assert memory.since(0).hits() == hits
+    assert {Outcome.DUPLICATE, Outcome.DAMAGED, Outcome.DROPPED} <= {hit.outcome for hit in hits}
+
+
+@given(st.lists(st.builds(PixelRequest, target=st.binary().map(b"/v1/pixel/track?".__add__))))
+def test_whatever_came(requests):
+    memory, hits = filled(requests, whole=0)
+    assert memory.since(0).hits() == hits
+
+
+@pytest.mark.parametrize("count", range(len(REQUESTS) + 2))
+@pytest.mark.parametrize("whole", [0, 3, 100])
+def test_the_hits_since_some_number(count, whole):
+    memory, hits = filled(whole=whole)
+    assert memory.since(count).hits() == hits[count:]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 10, 11, 12])
+@pytest.mark.parametrize("count", [0, 1, 7, 11])
+def test_past_the_limit_the_first_ones_go(limit, count):
+    memory, hits = filled(limit=limit, whole=3)
+    gone = max(len(hits) - limit, 0)
+    snapshot = memory.since(count)
+    assert (snapshot.evicted, len(memory)) == (gone, len(hits))
+    assert snapshot.hits() == hits[max(gone, count) :]
+
+
+def test_what_has_gone_still_counts():
+    memory, hits = filled(limit=1)
+    assert memory.outcomes == Counter(hit.outcome for hit in hits)
+
+
+@pytest.mark.parametrize(("calls", "gap"), [(3, ""), (4, "#1 to #1"), (9, "#1 to #6")])
+def test_without_a_recording_what_has_gone_is_a_gap(calls, gap):
+    journal = Journal(Settings(max_calls=3))
+    for number in range(calls):
+        journal.record(pixel(messageId=f"m{number}"))
+    evidence = journal.evidence()
+    assert [hit.seq for hit in evidence.hits] == [*range(max(calls - 3, 0) + 1, calls + 1)]
+    said = f"calls {gap} are not known: only a recording keeps more than `max_calls`"
+    assert evidence.gaps == journal.gaps == ((said,) if gap else ())
+    assert journal.evidence(calls).gaps == ()  # nothing of what is behind it is unknown
+
+
+def test_message_ids_that_were_forgotten_are_a_gap_too():
+    journal = Journal(Settings(max_calls=1))
+    for number in range(11):
+        journal.record(pixel(messageId=f"m{number}"))
+    assert journal.record(pixel(messageId="m10")).outcome is Outcome.DUPLICATE
+    assert journal.record(pixel(messageId="m0")).outcome is Outcome.DELIVERED
+    assert "the first 2 messageIds of this run are forgotten" in journal.gaps[0]
+
+
+@pytest.mark.parametrize("number", [0, -1])
+def test_a_memory_needs_room(number):
+    with pytest.raises(InputError, match=f"max_calls: {number} is not 1 or more"):
+        Settings(max_calls=number)
