@@ -1,5 +1,6 @@
 """The outlook for one call that a test waits for: whether it may still come, and why it did not."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from pixel_emulator.core.calls import Evidence
@@ -21,10 +22,10 @@ class Outlook:
         self._watch: Watch | None = None
         self._scenario = Scenario(steps=())
 
-    def impossible(self, expected: Scenario, rest: Evidence) -> Verdict | None:
+    def impossible(self, expected: Scenario, rest: Callable[[], Evidence]) -> Verdict | None:
         """The verdict, once a ban or a silence is broken that was `expected`: nothing mends that.
 
-        `rest` are the calls that no scenario file has claimed.
+        `rest` tells the calls that no scenario file has claimed.
         """
         (step,) = expected.steps
         silent = expected.levels == SILENT
@@ -34,9 +35,12 @@ class Outlook:
             self._scenario = replace(expected, steps=(together,))
             bans = any(each.times.high == 0 for each in step.expectations)
             self._watch = Watch([loosened(self._scenario)]) if bans or silent else None
-        if self._watch is None or self._watch.look(rest) is not Prospect.IMPOSSIBLE:
+        if self._watch is None:
             return None
-        return as_given(verify([loosened(self._scenario)], rest), self._scenario)
+        evidence = rest()
+        if self._watch.look(evidence) is not Prospect.IMPOSSIBLE:
+            return None
+        return as_given(verify([loosened(self._scenario)], evidence), self._scenario)
 
     def in_vain(self, expected: Scenario, evidence: Evidence, seconds: float) -> Verdict | None:
         """The verdict after so many seconds; None if the call has come in this moment."""

@@ -177,14 +177,14 @@ class Pixels:
         outlook, looked_at = Outlook(wanted), 0
         begun = time.monotonic()
         while True:
-            hits = self.session.evidence().hits
-            matching = (hit for hit in hits[looked_at:] if next(wanted.ways(hit), None) is not None)
+            hits = self.session.evidence(looked_at).hits
+            matching = (hit for hit in hits if next(wanted.ways(hit), None) is not None)
             if found := seen(islice(matching, 1)):
                 return found[0]
-            looked_at = len(hits)
+            looked_at += len(hits)
             passed = time.monotonic() - begun
             expected = self.scenario
-            verdict = outlook.impossible(expected, self.pool.rest())
+            verdict = outlook.impossible(expected, self.pool.rest)
             if verdict is None and passed >= timeout:
                 verdict = outlook.in_vain(expected, self.session.evidence(), passed)
             if verdict:
