@@ -55,6 +55,12 @@ def exactly(hit: Hit, known=()) -> str:
     return yaml_text.write([entry(redact(hit, known))])
 
 
+def raw(payload, byte=b"Z") -> str:
+    """A pixel whose JSON is not ASCII; each Z in it becomes this byte."""
+    data = json.dumps(payload, ensure_ascii=False).encode().replace(b"Z", byte)
+    return f"/v1/pixel/track?data={b64(data)}"
+
+
 ORDINARY = {
     "as it comes": track(),
     "with values of all kinds": track(properties={"a": [1, 2.50, None, True, {"b": "x"}], "c": {}}),
@@ -128,10 +134,12 @@ PLACES = {
 }
 
 
+@pytest.mark.parametrize("ensure_ascii", [True, False])
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
 @pytest.mark.parametrize("text", HIDDEN.values(), ids=HIDDEN)
-def test_what_hides_a_key_is_not_ordinary(text, place):
-    hit = made(pixel(place(text)))
+def test_what_hides_a_key_is_not_ordinary(text, place, ensure_ascii):
+    data = b64(json.dumps(place(text), ensure_ascii=ensure_ascii))
+    hit = made(f"/v1/pixel/track?data={data}")
     assert ordinary(hit) is None
     assert entry_text(hit) == exactly(hit)
     assert KEY not in entry_text(hit)
@@ -183,6 +191,12 @@ def test_a_key_that_is_spelled_otherwise_is_not_ordinary(text):
         + b64(json.dumps(track()))[:40]
         + "%0A"
         + b64(json.dumps(track()))[40:],
+        pixel(track()) + "&",
+        pixel(track())[:60] + "\r\n" + pixel(track())[60:],
+        raw(track(writeKey="schlüssel_ä")),
+        raw(track(x="Z"), b"\xff"),
+        pixel(track(x=json.loads("[" * 101 + "]" * 101))),
+        pixel(track(x=json.loads("[" * 150 + "]" * 150))),
         "/v1/pixel/track?data=%%%",
         "/v1/pixel/nothing",
     ],
