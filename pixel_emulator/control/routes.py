@@ -198,6 +198,12 @@ ROUTES = (
                 type="integer",
                 least=0,
             ),
+            "since": Query(
+                does="With a scenario: judge only requests with a higher number.",
+                type="integer",
+                least=0,
+                default=0,
+            ),
             "given": _GIVEN,
             "file": _FILE,
         },
