@@ -352,16 +352,23 @@ def pixels(target: Any, *, rest: str = "fail") -> Pixels | AsyncPixels:
     AssertionError, unless `rest` is "ignore".
     """
     context = getattr(target, "context", target)
-    kind = AsyncPixels if type(context).__module__.startswith("playwright.async_api") else Pixels
-    return kind(context, rest)
+    return AsyncPixels(context, rest) if is_async(context) else Pixels(context, rest)
 
 
-def pump(context: sync_api.BrowserContext) -> bool:
+def is_async(context: object) -> bool:
+    """Whether a context is one of the async API."""
+    return isinstance(context, async_api.BrowserContext)
+
+
+def pump(context: sync_api.BrowserContext, milliseconds: float = _GLANCE) -> bool:
     """Let the routes of a context of the sync API run for a moment; False without an open page."""
     page = next((each for each in context.pages if not each.is_closed()), None)
     if page is None:
         return False
-    page.wait_for_timeout(_GLANCE)
+    try:
+        page.wait_for_timeout(milliseconds)
+    except sync_api.Error as error:
+        _unless_closed(error)
     return True
 
 

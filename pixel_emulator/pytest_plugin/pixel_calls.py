@@ -199,6 +199,17 @@ class Pixels:
         hits = [self.session.receive(request_of(url)) for url in urls]
         return seen(hits)
 
+    def route(self, page: object) -> object:
+        """Lead a Playwright page, or a whole context, here by `route()`: no CA and no proxy.
+
+        With the async API: `await pixels.route(page)`. Do it before the page is loaded.
+        """
+        from pixel_emulator.pytest_plugin.routing import routed  # noqa: PLC0415 - needs Playwright
+
+        self.session, diverting = routed(self.session, page)
+        self.pool.session = self.session
+        return diverting
+
     def clear(self) -> None:
         """Forget all calls, and all that was expected of them."""
         with self._lock:
