@@ -23,7 +23,7 @@ export interface PixelOptions {
   control?: string;
   /** What one has to know there; by default $PIXEL_EMULATOR_TOKEN. */
   token?: string;
-  /** Without these: the port of a `pixel-emulator serve` of this user; 8080 by default. */
+  /** Without these: the port of a `serve` of this user; by default $PIXEL_EMULATOR_PORT, or 8080. */
   port?: number;
   /** Where relative names of files begin; by default the working directory. */
   folder?: string;
@@ -335,7 +335,7 @@ function running(options: PixelOptions, opened: Error): { control: string; token
   const token = options.token ?? process.env["PIXEL_EMULATOR_TOKEN"];
   if (control && token) return { control, token };
   const { uid } = os.userInfo();
-  const port = options.port ?? 8080;
+  const port = options.port ?? process.env["PIXEL_EMULATOR_PORT"] ?? 8080;
   const folder = path.join(os.tmpdir(), `pixel-emulator-${uid}`);
   try {
     const found = fs.lstatSync(folder);
