@@ -6,7 +6,8 @@
         page.goto("https://example.com/signup")
         s.expect("scenarios/signup.yaml")
 
-Needs `pixel-emulator serve` on this machine, but no CA, no proxy, and no package but Playwright.
+Needs `pixel-emulator serve` on this machine and Python 3.12, but no CA, no proxy, and no package
+but Playwright.
 Printed by `pixel-emulator client playwright-py`.
 """
 
@@ -123,10 +124,12 @@ class Diversion:
 class _Session:
     """A session of the emulator; its methods wait, and so run in another thread."""
 
-    def __init__(self, context: Any, rest: str) -> None:
+    def __init__(self, context: Any, rest: str, session: Call | None) -> None:
+        if rest not in ("fail", "ignore"):
+            raise ValueError(f'rest="{rest}": it is "fail" or "ignore"')
         self._context, self._rest = context, rest
         self._control, self._token = _running()
-        told = self._asked("POST", "/sessions", body="{}")
+        told = self._asked("POST", "/sessions", body=json.dumps(session or {}))
         self.name: str = told["name"]
         self.url: str = told["url"]
         self._diversion = Diversion(self.url, told["hosts"])
@@ -339,20 +342,30 @@ class AsyncPixels(_Session):
 
 
 @overload
-def pixels(target: sync_api.Page | sync_api.BrowserContext, *, rest: str = "fail") -> Pixels: ...
+def pixels(
+    target: sync_api.Page | sync_api.BrowserContext,
+    *,
+    rest: str = "fail",
+    session: Call | None = None,
+) -> Pixels: ...
 @overload
 def pixels(
-    target: async_api.Page | async_api.BrowserContext, *, rest: str = "fail"
+    target: async_api.Page | async_api.BrowserContext,
+    *,
+    rest: str = "fail",
+    session: Call | None = None,
 ) -> AsyncPixels: ...
-def pixels(target: Any, *, rest: str = "fail") -> Pixels | AsyncPixels:
+def pixels(target: Any, *, rest: str = "fail", session: Call | None = None) -> Pixels | AsyncPixels:
     """The pixels of a page, its popups and its workers: a context, to be entered before it loads.
 
     The emulator is that of PIXEL_EMULATOR_CONTROL and PIXEL_EMULATOR_TOKEN, or the `serve` on port
     8080 (or PIXEL_EMULATOR_PORT). At the end, calls that no `expect` has judged are an
-    AssertionError, unless `rest` is "ignore".
+    AssertionError, unless `rest` is "ignore". `session` is what the control API may be told of a
+    new one: `{"dialect": "strict"}`.
     """
     context = getattr(target, "context", target)
-    return AsyncPixels(context, rest) if is_async(context) else Pixels(context, rest)
+    kind = AsyncPixels if is_async(context) else Pixels
+    return kind(context, rest, session)
 
 
 def is_async(context: object) -> bool:

@@ -208,6 +208,23 @@ def test_a_recording_is_saved(browser, site, tmp_path):
     assert "event: Signed Up" in (tmp_path / "calls.yaml").read_text()
 
 
+def test_the_session_may_judge_in_another_way(browser, site):
+    page = browser.new_page()
+    with pixels(page, session={"source": ["web=another_key"]}) as s:
+        page.goto(f"{site}/signup")
+        s.expect({"dropped": "unknown_source"})
+    page.close()
+
+
+def test_a_slip_in_an_option_is_told(browser):
+    page = browser.new_page()
+    with pytest.raises(ValueError, match='rest="ignored": it is "fail" or "ignore"'):
+        pixels(page, rest="ignored")
+    with pytest.raises(ValueError, match=r'dialct: is unknown \(did you mean "dialect"'):
+        pixels(page, session={"dialct": "strict"})
+    page.close()
+
+
 def test_the_rest_may_be_ignored(browser, site):
     page = browser.new_page()
     with pixels(page, rest="ignore") as s:
@@ -226,7 +243,7 @@ def test_an_emulator_that_has_gone_is_loud(browser, site, monkeypatch):
 
         def visit():
             with pixels(page) as s:
-                process.kill()
+                process.terminate()
                 process.wait()
                 page.goto(f"{site}/signup")
                 s.expect(SIGNUP)

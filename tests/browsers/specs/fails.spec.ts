@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { pixels } from "./pixels";
 import { img } from "./urls";
 
-test.describe.configure({ mode: "default" });
+
 
 test("a call that is different", async ({ page }) => {
   const s = await pixels(page);
@@ -69,7 +69,7 @@ test("an emulator that has gone", async ({ page }) => {
   const [line] = await once(emulator.stdout, "data");
   const { control, token } = JSON.parse(`${line}`);
   const s = await pixels(page, { control, token });
-  emulator.kill("SIGKILL");
+  emulator.kill("SIGTERM");
   await once(emulator, "exit");
   await page.setContent(img("Signed Up"));
   await s.expect({ track: "Signed Up" });

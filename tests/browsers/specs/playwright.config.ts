@@ -4,6 +4,7 @@ import { defineConfig } from "@playwright/test";
 const args = ["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"];
 
 export default defineConfig({
+  fullyParallel: true,
   workers: 2,
   timeout: 20_000,
   reporter: [["list"], ["json", { outputFile: "results.json" }]],
