@@ -10,21 +10,22 @@ from threading import Thread
 KEY = "wk_test_0000000000000000"
 
 
-def url(event: str) -> str:
+def url(event: str, user: str = "user_1") -> str:
     """A pixel URL without a mistake."""
-    call = json.dumps({"writeKey": KEY, "userId": "user_1", "event": event}).encode()
+    call = json.dumps({"writeKey": KEY, "userId": user, "event": event}).encode()
     data = base64.urlsafe_b64encode(call).decode().rstrip("=")
     return f"https://api.segment.io/v1/pixel/track?data={data}"
 
 
-def img(event: str) -> str:
+def img(event: str, user: str = "user_1") -> str:
     """An image that is such a pixel."""
-    return f'<img src="{url(event)}" alt="">'
+    return f'<img src="{url(event, user)}" alt="">'
 
 
 PAGES: dict[str, tuple[str, dict[str, str]]] = {
     "/empty": ("<p>nothing", {}),
     "/signup": (f"<title>signup</title>{img('Signed Up')}", {}),
+    "/another-user": (img("Signed Up", "user_2"), {}),
     "/later": (
         f"<button onclick=\"new Image().src = '{url('Clicked')}'\">Click</button>",
         {},

@@ -135,14 +135,34 @@ def synchronous(browser, url, steps):
         context.close()
 
 
-async def asynchronous(url, steps):
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(**LAUNCH)
-        page = await browser.new_page()
+@pytest.fixture(scope="module")
+def loop():
+    """A loop in a thread of its own: the other API keeps one running in this thread."""
+    runner = asyncio.Runner()
+    with ThreadPoolExecutor(1) as threads:
+        yield lambda coroutine: threads.submit(runner.run, coroutine).result()
+        threads.submit(runner.close).result()
+
+
+@pytest.fixture(scope="module")
+def async_browser(loop):
+    playwright = loop(async_playwright().start())
+    browser = loop(playwright.chromium.launch(**LAUNCH))
+    yield browser
+    loop(browser.close())
+    loop(playwright.stop())
+
+
+async def asynchronous(browser, url, steps):
+    context = await browser.new_context()
+    page = await context.new_page()
+    try:
         async with pixels(page) as s:
             await page.goto(url)
             for each in steps:
                 assert each.holds(await getattr(s, each.method)(*each.arguments, **each.named))
+    finally:
+        await context.close()
 
 
 @pytest.fixture(params=["sync", "async"])
@@ -152,9 +172,9 @@ def run(request, site):
     def run(path, steps):
         if request.param == "sync":
             synchronous(request.getfixturevalue("browser"), site + path, steps)
-        else:  # in a thread: the other API keeps a loop running in this one
-            with ThreadPoolExecutor(1) as threads:
-                threads.submit(asyncio.run, asynchronous(site + path, steps)).result()
+        else:
+            loop = request.getfixturevalue("loop")
+            loop(asynchronous(request.getfixturevalue("async_browser"), site + path, steps))
 
     return run
 
@@ -281,7 +301,7 @@ with sync_playwright() as playwright:
     page = browser.new_page()
     with pixels(page) as s:
         page.goto(sys.argv[1])
-        s.expect({{"track": "Signed Up"}})
+        s.expect({{"within": "500ms", "expect": [{{"track": "Signed Up"}}]}})
     browser.close()
     print("met")
 """)

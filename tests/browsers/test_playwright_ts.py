@@ -75,7 +75,7 @@ def met(project, environ):
 
 @pytest.fixture(scope="module")
 def failed(project, environ):
-    done = ran(project, environ, PLAYWRIGHT, "test", "fails.spec.ts", "--workers=1")
+    done = ran(project, environ, PLAYWRIGHT, "test", "fails.spec.ts")
     return outcomes(project), done.stdout
 
 

@@ -74,7 +74,7 @@ def test_playwright_without_pytest(run, tmp_path, site, path, code):
 
 
 @needs_chromedriver
-@pytest.mark.parametrize(("path", "code"), [("/signup", 0), ("/many", 1)])
+@pytest.mark.parametrize(("path", "code"), [("/signup", 0), ("/another-user", 1)])
 def test_selenium(run, tmp_path, site, path, code):
     # The browser of this machine may be of any name, and root needs one flag more.
     browser = tmp_path / "browser"

@@ -122,8 +122,8 @@ def browsing(inner, pytester, site):
     return run
 
 
-def test_a_scenario_by_its_mark_is_met_by_a_page(browsing):
-    browsing(BY_MARK).assert_outcomes(passed=2)
+def test_scenarios_by_mark_and_pages_that_are_nothing_to_us(browsing):
+    browsing(BY_MARK + OTHERS).assert_outcomes(passed=4)
 
 
 def test_pages_that_send_something_else_fail_their_tests(browsing):
@@ -132,10 +132,6 @@ def test_pages_that_send_something_else_fail_their_tests(browsing):
     result.stdout.fnmatch_lines(
         ["*welcome.yaml:3   track: Signed Up   wanted 1, got 0*", '*track "Signed Up"*']
     )
-
-
-def test_nothing_but_the_emulated_hosts_is_answered(browsing):
-    browsing(OTHERS).assert_outcomes(passed=2)
 
 
 def test_many_contexts_under_xdist_do_not_mix(browsing):

@@ -63,6 +63,22 @@ PASSING = """
             page.close()
         pixels.expect(track="Signed Up", times=2)
 
+    def test_what_the_browser_sends_stays_what_it_was(pixels, browser, page):
+        pixels.route(page)
+        proxy = {"server": pixels.proxy}
+        proxied = browser.new_context(proxy=proxy, ignore_https_errors=True).new_page()
+        for each in (page, proxied):
+            each.goto(SITE + "/signup")
+        pixels.expect(track="Signed Up", times=2)
+        here, there = (each.request for each in pixels.calls)
+        assert (here.method, here.target) == (there.method, there.target)
+        one, other = dict(here.headers), dict(there.headers)
+        assert {"user-agent", "referer", "accept"} <= set(one) <= set(other)
+        lacking = {name for name in set(other) - set(one) if not name.startswith("sec-fetch-")}
+        assert lacking <= {"accept-encoding"}
+        differing = {name for name in one if one[name] != other[name]}
+        assert differing <= {"host", "connection"}
+
     def test_a_scenario_file(pixels, page):
         pixels.route(page)
         with pixels.expecting("signup.yaml"):
@@ -143,7 +159,7 @@ def tests(inner, pytester, site):
 
 @pytest.mark.parametrize("ini", ["", ELSEWHERE], ids=["here", "elsewhere"])
 def test_what_passes(tests, ini):
-    tests(PASSING, ini).assert_outcomes(passed=6)
+    tests(PASSING, ini).assert_outcomes(passed=7)
 
 
 @pytest.mark.parametrize("ini", ["", ELSEWHERE], ids=["here", "elsewhere"])
