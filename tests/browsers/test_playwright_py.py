@@ -63,7 +63,12 @@ PASSING = {
     ),
     "each expect judges what is new": (
         "/signup",
-        [step("expect", SIGNUP), step("calls", holds=lambda calls: len(calls) == 1)],
+        [
+            step("expect", SIGNUP),
+            step("goto", "/frame"),
+            step("expect", {"track": "Frame"}),
+            step("calls", holds=lambda calls: events(calls) == ["Frame", "Signed Up"]),
+        ],
     ),
     "a call that is waited for": (
         "/signup",
@@ -123,14 +128,14 @@ def browser():
         browser.close()
 
 
-def synchronous(browser, url, steps):
-    context = browser.new_context()
+def synchronous(browser, site, steps):
+    context = browser.new_context(base_url=site)
     page = context.new_page()
     try:
         with pixels(page) as s:
-            page.goto(url)
             for each in steps:
-                assert each.holds(getattr(s, each.method)(*each.arguments, **each.named))
+                method = getattr(page if each.method == "goto" else s, each.method)
+                assert each.holds(method(*each.arguments, **each.named))
     finally:
         context.close()
 
@@ -153,14 +158,14 @@ def async_browser(loop):
     loop(playwright.stop())
 
 
-async def asynchronous(browser, url, steps):
-    context = await browser.new_context()
+async def asynchronous(browser, site, steps):
+    context = await browser.new_context(base_url=site)
     page = await context.new_page()
     try:
         async with pixels(page) as s:
-            await page.goto(url)
             for each in steps:
-                assert each.holds(await getattr(s, each.method)(*each.arguments, **each.named))
+                method = getattr(page if each.method == "goto" else s, each.method)
+                assert each.holds(await method(*each.arguments, **each.named))
     finally:
         await context.close()
 
@@ -170,11 +175,12 @@ def run(request, site):
     """Open a page of the site, over one of the APIs, and take steps there."""
 
     def run(path, steps):
+        steps = [step("goto", path), *steps]
         if request.param == "sync":
-            synchronous(request.getfixturevalue("browser"), site + path, steps)
+            synchronous(request.getfixturevalue("browser"), site, steps)
         else:
             loop = request.getfixturevalue("loop")
-            loop(asynchronous(request.getfixturevalue("async_browser"), site + path, steps))
+            loop(asynchronous(request.getfixturevalue("async_browser"), site, steps))
 
     return run
 
