@@ -109,10 +109,14 @@ export class Pixels {
       context.on(event as "request", (each) => emulated.test(each.url()) && session.#watch(event, each));
     }
     const close = context.close.bind(context);
+    let closing = false;
     context.close = async (reason) => {
+      closing = true;
       await close(reason); // first: what is sent at the very end counts, too
       if (session.isOpen) await session.close();
     };
+    // With the whole browser: nobody waits for this one, and Node ends a process for its Error.
+    context.on("close", () => !closing && session.isOpen && session.close());
     return session;
   }
 
@@ -136,9 +140,7 @@ export class Pixels {
     const told = await this.#wait(text, { ...options, file, since: this.#judged }, failure);
     if (!told.passed) {
       this.#failed = true;
-      // Only a file can be rewritten.
-      const said = typeof wanted === "string" ? told.report : told.report.replace(/\n *to accept what happened[^]*$/, "");
-      throw because(failure, this.#relative(said));
+      throw because(failure, told.report);
     }
     this.#judged = told.cursor;
   }
@@ -150,7 +152,7 @@ export class Pixels {
     const scenario = { name: "waitFor", ...ignoring, expect: [{ ...wanted, times: "1.." }] };
     const [text, file] = inline(scenario, failure);
     const told = await this.#wait(text, { ...options, file, quiet: 0 }, failure);
-    if (!told.passed) throw because(failure, this.#relative(told.report));
+    if (!told.passed) throw because(failure, told.report);
     const first = Math.min(...told.verdict.scenarios[0].steps[0].expectations[0].claims);
     return (await this.calls()).find((call) => call.seq === first)!;
   }
@@ -201,8 +203,9 @@ export class Pixels {
 
   async #judgeTheRest(failure: Error): Promise<void> {
     await Promise.all(this.#underway);
-    if (this.#failed || this.#options.rest === "ignore") return;
+    if (this.#failed) return;
     this.#mustBeWhole(failure);
+    if (this.#options.rest === "ignore") return;
     const page = await this.#ask(failure, "GET", "/requests", { since: this.#judged });
     if (page.entries.length === 0 && page.gaps.length === 0) return;
     const query = { timeout: 0, quiet: 0, since: this.#judged, file: "the end of the test" };
@@ -229,6 +232,10 @@ export class Pixels {
     if (given !== undefined) query["given"] = JSON.stringify(given);
     this.#mustBeWhole(failure);
     const told = await this.#ask(failure, "POST", "/wait", query, text);
+    told.report = this.#relative(told.report);
+    if (!/\.ya?ml$/.test(query["file"])) {
+      told.report = told.report.replace(/\n *to accept what happened[^]*$/, ""); // it is for such files
+    }
     this.#mustBeWhole(failure);
     return told;
   }
@@ -342,7 +349,8 @@ function running(options: PixelOptions, opened: Error): { control: string; token
     if (found.uid !== uid || found.mode & 0o077) throw new Error(`${folder} is not private`);
     return JSON.parse(fs.readFileSync(path.join(folder, `${port}.json`), "utf8"));
   } catch (error) {
-    const advice = `start \`pixel-emulator serve --port ${port}\`, or set PIXEL_EMULATOR_CONTROL and PIXEL_EMULATOR_TOKEN`;
+    const serve = `start \`pixel-emulator serve --port ${port}\``;
+    const advice = `${serve}, or set PIXEL_EMULATOR_CONTROL and PIXEL_EMULATOR_TOKEN`;
     throw because(opened, `no pixel-emulator is found: ${advice} (${(error as Error).message})`);
   }
 }

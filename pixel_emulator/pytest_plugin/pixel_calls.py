@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 from pixel_emulator.core.calls import JSON, Hit, Problem
 from pixel_emulator.core.endpoint.pixel import request_of
@@ -199,7 +200,7 @@ class Pixels:
         hits = [self.session.receive(request_of(url)) for url in urls]
         return seen(hits)
 
-    def route(self, page: object) -> object:
+    def route(self, page: object) -> Any:
         """Lead a Playwright page, or a whole context, here by `route()`: no CA and no proxy.
 
         With the async API: `await pixels.route(page)`. Do it before the page is loaded.

@@ -259,6 +259,18 @@ def test_the_rest_may_be_ignored(browser, site):
     page.close()
 
 
+def test_what_is_lost_is_never_ignored(browser, site):
+    page = browser.new_page()
+
+    def visit():
+        with pixels(page, rest="ignore"):
+            page.goto(f"{site}/redirecting")
+
+    with pytest.raises(AssertionError, match="does not see redirects"):
+        visit()
+    page.close()
+
+
 def test_an_emulator_that_has_gone_is_loud(browser, site, monkeypatch):
     with subprocess.Popen(SERVE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         assert process.stdout is not None

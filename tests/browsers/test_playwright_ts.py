@@ -96,9 +96,17 @@ def test_what_fails(failed, name):
     assert statuses[name] == "failed", said
 
 
-@pytest.mark.parametrize(("path", "code", "said"), [("/signup", 0, "met"), ("/empty", 1, "FAIL")])
-def test_node_runs_it_as_it_is(project, environ, path, code, said):
-    done = ran(project, environ, "plain.ts", path)
+@pytest.mark.parametrize(
+    ("script", "path", "code", "said"),
+    [
+        ("plain.ts", "/signup", 0, "met"),
+        ("plain.ts", "/empty", 1, "track: Signed Up   wanted 1, got 0"),
+        ("forgetful.ts", "/empty", 0, "closed"),
+        ("forgetful.ts", "/signup", 1, "1 call that no expectation matches"),
+    ],
+)
+def test_node_runs_it_as_it_is(project, environ, script, path, code, said):
+    done = ran(project, environ, script, path)
     assert done.returncode == code
     assert said in done.stdout + done.stderr
 

@@ -64,6 +64,11 @@ test("another route that takes the request", async ({ page }) => {
   await s.expect({ track: "Signed Up" });
 });
 
+test("what is lost fails also a test that looks at its calls by itself", async ({ page }) => {
+  await pixels(page, { rest: "ignore" });
+  await page.goto("/redirecting");
+});
+
 test("an emulator that has gone", async ({ page }) => {
   const [python, ...words] = process.env["SERVE"]!.split(" ");
   const emulator = spawn(python!, words, { stdio: ["ignore", "pipe", "ignore"] });
