@@ -145,6 +145,12 @@ ROUTES = (
                 least=0,
                 most=_HIGHEST,
             ),
+            "since": Query(
+                does="With a scenario: judge only requests with a higher number.",
+                type="integer",
+                least=0,
+                default=0,
+            ),
             "given": _GIVEN,
             "file": _FILE,
         },

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pixel_emulator.core.calls import JSON, Hit, Problem
 from pixel_emulator.core.endpoint.pixel import request_of
@@ -208,6 +208,17 @@ class Pixels:
         urls = [text] if text.startswith(_URL) and len(text.split()) == 1 else self._urls(text)
         hits = [self.session.receive(request_of(url)) for url in urls]
         return seen(hits)
+
+    def route(self, page: object) -> Any:
+        """Lead a Playwright page, or a whole context, here by `route()`: no CA and no proxy.
+
+        With the async API: `await pixels.route(page)`. Do it before the page is loaded.
+        """
+        from pixel_emulator.pytest_plugin.routing import routed  # noqa: PLC0415 - needs Playwright
+
+        self.session, diverting = routed(self.session, page)
+        self.pool.session = self.session
+        return diverting
 
     def clear(self) -> None:
         """Forget all calls, and all that was expected of them."""

@@ -209,6 +209,18 @@ def test_what_is_met_already_is_met(http, path):
 
 
 @pytest.mark.usefixtures("connected")
+def test_only_what_is_new_is_judged_after_a_cursor(http, path, arrive):
+    arrive("Later")
+    later = "expect:\n  - track: Later\n"
+    told = http.post(f"{path}/wait?timeout=0&quiet=0", content=later).json()
+    assert (told["passed"], told["cursor"]) == (False, 2)  # the first call is unexpected
+    told = http.post(f"{path}/wait?timeout=0&quiet=0&since=1", content=later).json()
+    assert (told["result"], told["passed"], told["cursor"]) == ("met", True, 2)
+    told = http.post(f"{path}/wait?timeout=0&quiet=0&since=2", content=later).json()
+    assert (told["passed"], told["cursor"]) == (False, 2)
+
+
+@pytest.mark.usefixtures("connected")
 def test_it_is_met_by_the_call_that_comes(control, path, arrive):
     with ThreadPoolExecutor(1) as pool, client_of(control) as other:
         waiting = pool.submit(other.post, f"{path}/wait", content=TWICE)
