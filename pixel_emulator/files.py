@@ -7,8 +7,11 @@ import stat
 from dataclasses import replace
 from pathlib import Path
 
+from pixel_emulator.core.calls import Hit
 from pixel_emulator.core.mistakes import Document, InputError, Location, Mistake
 from pixel_emulator.core.recordings import recording
+from pixel_emulator.core.recordings.entry import read_hit
+from pixel_emulator.core.recordings.fields import Field
 from pixel_emulator.core.recordings.recording import Recording
 from pixel_emulator.documents import load, location_in, parse_document
 
@@ -69,6 +72,19 @@ def read_recording(path: str | os.PathLike[str]) -> Recording:
     if found.end is not None and data[-1:] not in (b"\n", b"}"):
         return replace(found, end=None, torn=True)  # its last number may have had more digits
     return found
+
+
+def read_entries(path: str | os.PathLike[str], start: int, end: int) -> tuple[Hit, ...]:
+    """The hits of the entries that stand in these bytes of a recording. Raises InputError."""
+    try:
+        with Path(path).open("rb") as file:
+            file.seek(start)
+            data = file.read(end - start)
+    except OSError as error:
+        raise cannot("read", path, error) from None
+    text = f"calls:\n{_text(data, str(path))}"
+    document = Document(str(path), load(text, str(path)), {})
+    return tuple(map(read_hit, Field(document, (), document.data)["calls"].items()))
 
 
 def _recording(data: bytes, file: str, *, torn: bool = False) -> Recording:

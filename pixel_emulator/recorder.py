@@ -15,12 +15,15 @@ from pixel_emulator.core import yaml_text
 from pixel_emulator.core.calls import Dialect, Hit
 from pixel_emulator.core.mistakes import InputError, Location, Mistake
 from pixel_emulator.core.recordings import recording
-from pixel_emulator.core.recordings.entry import entry
+from pixel_emulator.core.recordings.entry_text import entry_text
 from pixel_emulator.core.recordings.masking import hide
 from pixel_emulator.core.recordings.recording import End, Head, Redaction
 from pixel_emulator.core.recordings.redaction import redact
 from pixel_emulator.core.schemas.parts import schema_line
-from pixel_emulator.files import FIRST_KEY, cannot
+from pixel_emulator.files import FIRST_KEY, cannot, read_entries
+
+_BLOCK = 256
+"""Entries that are read back together, so that not every place in the file is remembered."""
 
 _HEADING = f"{schema_line('recording')}\n"
 
@@ -37,27 +40,44 @@ class Recorder:
         self._masks = head.redaction is Redaction.WRITE_KEYS
         self._known = tuple(known)
         self._file = _open_new(path)
-        self._titles: dict[str, str] = {}
+        self._path = path
+        self._blocks: list[int] = []  # where each block of entries begins, in bytes
+        self._last: dict[str, Hit] = {}  # of each step, by its title
         self._size = 0
-        self._unwritten = f"{_HEADING}{yaml_text.write(recording.opening(head))}calls:\n"
+        self._unwritten = f"{_HEADING}{yaml_text.write(recording.opening(head))}calls:\n".encode()
         with suppress(OSError):  # a full disk: the first call, or the end, will say so
-            self._write("")
-
-    def append(self, *hits: Hit) -> None:
-        """Write hits, all at once. Raises OSError where that fails: then none of them is there."""
-        text = []
-        for hit in hits:
-            stored = redact(hit, self._known) if self._masks else hit
-            self._titles[hit.step] = stored.step
-            text.append(yaml_text.write([entry(stored)]))
-        self._write("".join(text))
-
-    def read(self, start: int, end: int) -> tuple[Hit, ...]:
-        raise NotImplementedError
+            self._write(b"")
 
     @property
     def masks(self) -> bool:
+        """Whether write keys are masked in what is written."""
         return self._masks
+
+    def append(self, *hits: Hit) -> None:
+        """Write hits, all at once. Raises OSError where that fails: then none of them is there."""
+        entries = [entry_text(hit, masks=self._masks, known=self._known).encode() for hit in hits]
+        self._write(b"".join(entries))
+        at = self._size
+        for hit, written in zip(reversed(hits), reversed(entries), strict=True):
+            at -= len(written)
+            if (hit.seq - 1) % _BLOCK == 0:
+                self._blocks.append(at)
+            if hit.step:
+                self._last.setdefault(hit.step, hit)
+
+    def read(self, start: int, end: int) -> tuple[Hit, ...]:
+        """The hits from number `start` to before `end`, as they were written.
+
+        Raises InputError where the file cannot be read, or is another one by now.
+        """
+        first, last = (start - 1) // _BLOCK, -(-(end - 1) // _BLOCK)
+        stop = self._blocks[last] if last < len(self._blocks) else self._size
+        hits = read_entries(self._path, self._blocks[first], stop)
+        found = hits[start - 1 - first * _BLOCK :][: end - start]
+        if [hit.seq for hit in found] != [*range(start, end)]:
+            message = f"holds other calls now where #{start} to #{end - 1} were"
+            raise InputError(Mistake(message, Location(str(self._path))))
+        return found
 
     def close(self, end: End) -> None:
         """Write the end and close the file; the titles of its steps read as those of the hits.
@@ -65,11 +85,13 @@ class Recorder:
         Raises OSError where the end cannot be written; the file is closed all the same.
         """
         known = self._known if self._masks else ()
-        acted = {
-            self._titles.get(title) or hide(title, known): time for title, time in end.acted.items()
+        stored = {
+            title: redact(hit, known).step if self._masks else title
+            for title, hit in self._last.items()
         }
+        acted = {stored.get(title) or hide(title, known): time for title, time in end.acted.items()}
         try:
-            self._write(yaml_text.write(recording.ending(replace(end, acted=acted))))
+            self._write(yaml_text.write(recording.ending(replace(end, acted=acted))).encode())
         finally:
             self.abandon()
 
@@ -79,8 +101,8 @@ class Recorder:
         if file != -1:
             os.close(file)
 
-    def _write(self, text: str) -> None:
-        rest = memoryview((self._unwritten + text).encode())
+    def _write(self, text: bytes) -> None:
+        rest = memoryview(self._unwritten + text)
         size = self._size + len(rest)
         try:
             while rest:
@@ -89,7 +111,7 @@ class Recorder:
             if stat.S_ISREG(os.fstat(self._file).st_mode):
                 os.ftruncate(self._file, self._size)
             raise
-        self._size, self._unwritten = size, ""
+        self._size, self._unwritten = size, b""
 
 
 def open_recorder(

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from pixel_emulator.core import json_text
 from pixel_emulator.core.calls import JSON
@@ -9,6 +10,9 @@ from pixel_emulator.core.json_text import Number
 
 MAX_NESTING = 100
 """Levels that a value may have: loaders recurse, and PyYAML's crashes on some ten thousand."""
+
+_MOST_LEVELS = MAX_NESTING + 10
+"""Levels of a whole document: such a value may stand in one that has some of its own."""
 
 # A list of what is harmless, not of what is not; only words need exceptions (YAML 1.1's booleans
 # and nulls). A colon or a blank is harmless only where text follows.
@@ -22,6 +26,7 @@ _ESCAPED = re.compile(
     "\ufff0-\uffff]"
 )
 _SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_LONGEST_NAME = 100  # of those that are kept: their number times this is what they may take
 _LONGEST_KEY = 1_000  # a key of more than 1,024 characters needs a `?` before it
 _LONGEST_INTEGER = 4_000  # Python refuses to read longer ones (sys.int_info)
 
@@ -29,10 +34,10 @@ _LONGEST_INTEGER = 4_000  # Python refuses to read longer ones (sys.int_info)
 def write(value: JSON, indent: int = 0) -> str:
     """The value as YAML text, indented by `indent` blanks, with a newline at its end.
 
-    Raises ValueError for a value of more than `MAX_NESTING` levels.
+    Raises ValueError for a value that nests deeper than `shallow` leaves it, and then some.
     """
     margin = "\n" + " " * indent
-    return f"{margin[1:]}{_inline(value) or _block(value, margin, MAX_NESTING)}\n"
+    return f"{margin[1:]}{_inline(value) or _block(value, margin, _MOST_LEVELS)}\n"
 
 
 def nests_too_deep(value: JSON) -> bool:
@@ -58,21 +63,32 @@ def shallow(value: JSON) -> JSON:
 def _block(value: JSON, margin: str, levels: int) -> str:
     """A filled map or list without the margin of its first line."""
     if not levels:
-        raise ValueError(f"nested deeper than {MAX_NESTING} levels")
+        raise ValueError(f"nested deeper than {_MOST_LEVELS} levels")
     inner = margin + "  "
-    if isinstance(value, dict):
+    if isinstance(value, list):
         return margin.join(
-            f"{_key(key, margin)}: {scalar}"
-            if (scalar := _inline(member))
-            else f"{_key(key, margin)}:{inner}{_block(member, inner, levels - 1)}"
-            for key, member in value.items()
+            f"- {_inline(each) or _block(each, inner, levels - 1)}" for each in value
         )
-    items = value if isinstance(value, list) else []
-    return margin.join(f"- {_inline(each) or _block(each, inner, levels - 1)}" for each in items)
+    lines, is_plain = [], _PLAIN.fullmatch
+    for key, member in value.items() if isinstance(value, dict) else ():
+        name = _name(key) if len(key) < _LONGEST_NAME else _key(key, margin)
+        if isinstance(member, str):  # most are, and a call less is a tenth of the time
+            lines.append(f"{name}: {member if is_plain(member) else _quoted(member)}")
+        elif text := _INLINE[type(member)](member):
+            lines.append(f"{name}: {text}")
+        else:
+            lines.append(f"{name}:{inner}{_block(member, inner, levels - 1)}")
+    return margin.join(lines)
+
+
+@lru_cache(maxsize=4096)
+def _name(key: str) -> str:
+    """A short key: the same ones come in every call."""
+    return scalar(key)
 
 
 def _key(key: str, margin: str) -> str:
-    text = _text(key)
+    text = scalar(key)
     return text if len(text) <= _LONGEST_KEY else f"? {text}{margin}"
 
 
@@ -81,9 +97,12 @@ def _inline(value: JSON) -> str:
     return _INLINE[type(value)](value)
 
 
-def _text(text: str) -> str:
-    if _PLAIN.fullmatch(text):
-        return text
+def scalar(text: str) -> str:
+    """A text as it stands behind a key."""
+    return text if _PLAIN.fullmatch(text) else _quoted(text)
+
+
+def _quoted(text: str) -> str:
     return f'"{_ESCAPED.sub(_escape, text)}"'
 
 
@@ -102,7 +121,7 @@ def _number(number: float) -> str:
 
 
 _INLINE: dict[type, Callable[..., str]] = {
-    str: _text,
+    str: scalar,
     bool: lambda value: "true" if value else "false",
     type(None): lambda _: "null",
     int: str,

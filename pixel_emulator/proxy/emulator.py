@@ -24,7 +24,6 @@ from pixel_emulator.proxy.authority import Authority
 from pixel_emulator.proxy.certificates import Certificates
 from pixel_emulator.proxy.hosts import Hosts, addressed, folded
 from pixel_emulator.proxy.lane.addon import Lane
-from pixel_emulator.proxy.lane.express import board
 from pixel_emulator.proxy.passing import HangUp, PassThrough
 from pixel_emulator.proxy.presence import Presence
 from pixel_emulator.proxy.process import kept_quiet, loop_in_a_thread, the_only
@@ -159,7 +158,7 @@ class LeanMaster(master.Master):
         self._listening: dict[int, asyncio.Server] = {}  # by port, beside the main one
         self.addons.add(
             emulator,
-            *([Lane(emulator, board(self._proxyserver))] if settings.lane else []),
+            *([Lane(emulator, self._proxyserver)] if settings.lane else []),
             self.presence,
             PassThrough(emulator.locks),
             HangUp(self._proxyserver),

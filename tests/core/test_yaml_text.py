@@ -163,11 +163,16 @@ def test_a_value_has_at_most_100_levels(levels, fits):
     for _ in range(levels):
         value = [value]
     assert yaml_text.nests_too_deep(value) is not fits
-    if fits:
-        assert all(loader(yaml_text.write(value)) == value for loader in ALL_LOADERS)
-    else:
-        with pytest.raises(ValueError, match="deeper than 100"):
-            yaml_text.write(value)
+    value = {"in an entry": [value]}
+    assert all(loader(yaml_text.write(value)) == value for loader in ALL_LOADERS)
+
+
+def test_no_document_nests_deeper_than_loaders_can_bear():
+    value: JSON = None
+    for _ in range(111):
+        value = [value]
+    with pytest.raises(ValueError, match="deeper than 110"):
+        yaml_text.write(value)
 
 
 @given(VALUES)

@@ -17,7 +17,7 @@ from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.addon import PixelEmulator
 from pixel_emulator.proxy.journals import Alone
 from pixel_emulator.proxy.lane.addon import JournalAnswers, Lane
-from pixel_emulator.proxy.lane.layer import LaneLayer, on_the_wire
+from pixel_emulator.proxy.lane.layer import LaneLayer, Said, on_the_wire
 from pixel_emulator.proxy.lane.reader import LIMIT
 from pixel_emulator.proxy.locks import Locks
 from tests.wire import PIXEL
@@ -70,7 +70,9 @@ class Client:
         )
         self.happens(events.Start())
 
-    def answer(self, requests: Sequence[PixelRequest]) -> list[PixelResponse]:
+    def answer(self, said: Sequence[Said]) -> list[PixelResponse]:
+        assert all(client is self.connection for client, _ in said)
+        requests = [request for _, request in said]
         self.batches.append(requests)
         assert not any(isinstance(each, commands.SendData) for each in self.new)
         return [route(each.method, each.path).response for each in requests]
@@ -459,16 +461,17 @@ class HalfBrokenJournal(Journal):
 
 def test_whatever_fails_all_requests_are_answered_and_those_of_other_reads_recorded(caplog):
     journal = HalfBrokenJournal(SETTINGS)
-    answers = JournalAnswers(Alone(journal), tflow.tclient_conn())
+    answers, client = JournalAnswers(Alone(journal)), tflow.tclient_conn()
     for methods in (["GET"], ["GET", "HEAD"], ["GET", "GET"]):
-        requests = [PixelRequest(target=PATH, method=each) for each in methods]
-        assert [each.body for each in answers(requests)] == [GIF] * len(methods)
+        said = [(client, PixelRequest(target=PATH, method=each)) for each in methods]
+        assert [each.body for each in answers(said)] == [GIF] * len(methods)
     assert len(journal.hits) == 3
     assert "Addon error: no room" in caplog.text
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_no_header_but_the_length_is_added(method):
-    sent = on_the_wire(PixelResponse(200, (("A", "b"),), b"body"), method)
+    request = PixelRequest(target=PATH, method=method)
+    sent = on_the_wire([request], [PixelResponse(200, (("A", "b"),), b"body")])
     head = b"HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: 4\r\n\r\n"
     assert sent == head + (b"body" if method == "GET" else b"")

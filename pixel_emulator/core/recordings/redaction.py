@@ -76,6 +76,19 @@ def redact(hit: Hit, known: Iterable[str] = ()) -> Hit:
     return replace(hit, request=request, call=call, problems=problems, step=step)
 
 
+def stays(texts: Iterable[str], keys: tuple[str, ...]) -> bool:
+    """Whether `redact` leaves these header values as they are, with these keys and no others."""
+    wires = [_header_to_wire(each) for each in texts]
+    found = Found(set(keys))
+    for each in wires:
+        found.search(each)
+    has_encoded = any(key in text for text in found.encoded for key in keys)
+    redaction = _Redaction(keys, frozenset(found.objects), raw_json=False, has_encoded=has_encoded)
+    return found.keys == set(keys) and all(
+        redaction.address(each, withhold=False) == each for each in wires
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Redaction:
     """How one hit is redacted: the keys, longest first, the JSON objects in its addresses, whether

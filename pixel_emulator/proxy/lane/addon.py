@@ -5,17 +5,18 @@ from functools import partial
 from itertools import groupby
 from operator import attrgetter
 
-from mitmproxy import connection
 from mitmproxy.addonmanager import safecall
+from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.net.tls import starts_like_tls_record
 from mitmproxy.proxy import context, layer, layers, mode_specs
 from mitmproxy.proxy.layers.tls import HTTP1_ALPNS
 
-from pixel_emulator.core.calls import PixelRequest, PixelResponse
+from pixel_emulator.core.calls import PixelResponse
 from pixel_emulator.core.endpoint.pixel import route
 from pixel_emulator.proxy.addon import PixelEmulator
 from pixel_emulator.proxy.journals import Journals
-from pixel_emulator.proxy.lane.layer import LaneLayer, stay
+from pixel_emulator.proxy.lane.express import board
+from pixel_emulator.proxy.lane.layer import LaneLayer, Said, stay
 from pixel_emulator.proxy.lane.reader import Envelopes, is_plain
 from pixel_emulator.proxy.messages import FALLBACK
 
@@ -27,9 +28,10 @@ class Lane:
 
     name = "pixel_emulator_lane"
 
-    def __init__(self, emulator: PixelEmulator, board: Callable[[LaneLayer], None] = stay) -> None:
+    def __init__(self, emulator: PixelEmulator, servers: Proxyserver | None = None) -> None:
         self._emulator = emulator
-        self._board = board
+        self._answers = JournalAnswers(emulator.journals)
+        self._board = board(servers, self._answers) if servers else stay
         self._known: Envelopes = {}
 
     def next_layer(self, data: layer.NextLayer) -> None:
@@ -54,13 +56,11 @@ class Lane:
         return secure
 
     def _lane(self, place: context.Context, *, is_guess: bool = False) -> LaneLayer:
-        emulator = self._emulator
-        answers = JournalAnswers(emulator.journals, place.client)
         return LaneLayer(
             place,
-            locks=emulator.locks,
-            answer=answers,
-            heard=emulator.heard,
+            locks=self._emulator.locks,
+            answer=self._answers,
+            heard=self._emulator.heard,
             board=self._board,
             tunnel=self._tunnel,
             is_guess=is_guess,
@@ -98,16 +98,15 @@ class Tunnel(layer.NextLayer):
 
 
 class JournalAnswers:
-    """Records the requests of one read together; whatever fails is logged, and answered."""
+    """Records requests together; whatever fails is logged, and answered."""
 
-    def __init__(self, journals: Journals, client: connection.Client) -> None:
+    def __init__(self, journals: Journals) -> None:
         self._journals = journals
-        self._client = client
 
-    def __call__(self, requests: Sequence[PixelRequest]) -> list[PixelResponse]:
-        responses = [FALLBACK] * len(requests)
+    def __call__(self, said: Sequence[Said]) -> list[PixelResponse]:
+        responses = [FALLBACK] * len(said)
         with safecall():  # logs an error, as it does for a hook: `FailureHandler` takes it over
-            landings = [self._journals.landing(each, self._client) for each in requests]
+            landings = [self._journals.landing(request, client) for client, request in said]
             responses = [
                 route(each.request.method, each.request.path).response for each in landings
             ]

@@ -8,14 +8,15 @@ import asyncio
 from collections.abc import Callable
 from typing import cast
 
+from mitmproxy import connection
 from mitmproxy.addons import proxyserver
 from mitmproxy.proxy import events, layers, server
 from mitmproxy.proxy.layers import modes
 from mitmproxy.utils import asyncio_utils
 from OpenSSL import SSL
 
-from pixel_emulator.proxy.lane.layer import LaneLayer, Leave
-from pixel_emulator.proxy.lane.reader import Next
+from pixel_emulator.proxy.lane.layer import Answer, LaneLayer, Leave, on_the_wire
+from pixel_emulator.proxy.lane.reader import Batch, Next
 
 _HANDING_ON = (modes.HttpProxy, layers.ClientTLSLayer, layers.ServerTLSLayer, LaneLayer)
 _READ = 65_536
@@ -32,30 +33,46 @@ class Express(asyncio.Protocol):
         handler: server.ConnectionHandler,
         stream: asyncio.Protocol,
         transport: asyncio.Transport,
+        *,
         tls: "Cipher | None",
+        turn: "Turn",
     ) -> None:
         self._lane = lane
         self._handler = handler
         self._stream = stream
         self._transport = transport
         self._tls = tls
+        self._turn = turn
+
+    @property
+    def client(self) -> connection.Client:
+        """Whose connection it is."""
+        return self._lane.context.client
 
     def data_received(self, data: bytes) -> None:
-        """Answer what is plain; with the first thing that is not, leave for good."""
+        """Have what is plain answered; with the first thing that is not, leave for good."""
         self._handler.timeout_watchdog.register_activity()
-        tls = self._tls
-        if tls is not None:
+        if self._tls is not None:
             try:
-                data = tls.decrypt(data)
+                data = self._tls.decrypt(data)
             except SSL.Error:  # the layer that mitmproxy has for it meets the same, and knows it
-                self._leave(events.DataReceived(self._lane.context.client, b""))
+                self._leave(events.DataReceived(self.client, b""))
                 return
-        answers, then = self._lane.answer(data) if data else (b"", Next.WAIT)
-        if tls is not None:
-            answers = tls.encrypt(answers)
-        if answers:
-            self._transport.write(answers)
-        if then is not Next.WAIT:
+        if data:
+            self._turn.take(self, self._lane.take(data))
+        else:
+            self.send(b"")
+
+    def send(self, data: bytes) -> None:
+        """Send this to the client, and what its TLS has to say."""
+        if self._tls is not None:
+            data = self._tls.encrypt(data)
+        if data and not self._transport.is_closing():
+            self._transport.write(data)
+
+    def go_on(self, then: Next) -> None:
+        """All that was taken is answered."""
+        if then is not Next.WAIT and not self._transport.is_closing():
             self._leave(Leave(then))
 
     def eof_received(self) -> bool | None:
@@ -81,6 +98,36 @@ class Express(asyncio.Protocol):
         asyncio_utils.create_task(
             self._handler.server_event(event), name="pixel_emulator lane", keep_ref=True
         )
+
+
+class Turn:
+    """Records together what all connections say in one turn of the event loop.
+
+    So with many clients a call costs a part of a write to the recording. The loop calls back
+    before it reads from any connection again.
+    """
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+        self._taken: list[tuple[Express, Batch]] = []
+
+    def take(self, way: Express, batch: Batch) -> None:
+        """Answer this at the end of the turn."""
+        if not self._taken:
+            asyncio.get_running_loop().call_soon(self._end)
+        self._taken.append((way, batch))
+
+    def _end(self) -> None:
+        taken, self._taken = self._taken, []
+        said = [(way.client, request) for way, batch in taken for request in batch.requests]
+        responses = self._answer(said)
+        done = 0
+        for way, batch in taken:
+            count = len(batch.requests)
+            if count:
+                way.send(on_the_wire(batch.requests, responses[done : done + count]))
+            done += count
+            way.go_on(batch.next)
 
 
 class Cipher:
@@ -121,8 +168,9 @@ class Cipher:
                 return out
 
 
-def board(servers: proxyserver.Proxyserver) -> Callable[[LaneLayer], None]:
+def board(servers: proxyserver.Proxyserver, answer: Answer) -> Callable[[LaneLayer], None]:
     """What a lane calls when it waits for more."""
+    turn = Turn(answer)
 
     def enter(lane: LaneLayer) -> None:
         client, above = lane.context.client, lane.context.layers
@@ -141,7 +189,7 @@ def board(servers: proxyserver.Proxyserver) -> Callable[[LaneLayer], None]:
         transport = cast("asyncio.Transport", writer.transport)
         stream = cast("asyncio.Protocol", transport.get_protocol())
         tls = Cipher(secure[0].tls) if secure else None
-        transport.set_protocol(Express(lane, handler, stream, transport, tls))
+        transport.set_protocol(Express(lane, handler, stream, transport, tls=tls, turn=turn))
 
     return enter
 

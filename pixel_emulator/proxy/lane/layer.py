@@ -12,11 +12,12 @@ from mitmproxy.proxy.layers.http import HTTPMode
 from pixel_emulator.core.calls import PixelRequest, PixelResponse
 from pixel_emulator.proxy import messages
 from pixel_emulator.proxy.lane.connecting import ESTABLISHED, Connect
-from pixel_emulator.proxy.lane.reader import Envelopes, Next, Reader, is_plain
+from pixel_emulator.proxy.lane.reader import Batch, Envelopes, Next, Reader, is_plain
 from pixel_emulator.proxy.locks import Locks
 
-type Answer = Callable[[Sequence[PixelRequest]], Sequence[PixelResponse]]
-"""Records the requests of one read, and returns an answer for each."""
+type Said = tuple[connection.Client, PixelRequest]
+type Answer = Callable[[Sequence[Said]], Sequence[PixelResponse]]
+"""Records requests together, and returns an answer for each."""
 
 
 @dataclass
@@ -79,26 +80,23 @@ class LaneLayer(layer.Layer):
             yield from self._hand_over()
             yield from self._handle_event(event)
 
-    def answer(self, data: bytes) -> tuple[bytes, Next]:
-        """Record what is plain in what a client says; returns the answers, and what comes next."""
+    def take(self, data: bytes) -> Batch:
+        """Take what a client says: the plain requests in it are to be answered next."""
         batch = self._reader.read(self.unread + data if self.unread else data)
         self.unread = batch.rest
-        if not batch.requests:
-            return b"", batch.next
-        self._is_guess = False
-        self._heard(self.context.client)
-        responses = self._answer(batch.requests)
-        pairs = zip(batch.requests, responses, strict=True)
-        answers = [on_the_wire(response, request.method) for request, response in pairs]
-        return b"".join(answers), batch.next
+        if batch.requests:
+            self._is_guess = False
+            self._heard(self.context.client)
+        return batch
 
     def _read(self, data: bytes) -> layer.CommandGenerator[None]:
-        answers, then = self.answer(data)
-        if answers:
-            yield commands.SendData(self.context.client, answers)
-            if then is Next.WAIT:
+        client, batch = self.context.client, self.take(data)
+        if batch.requests:
+            responses = self._answer([(client, request) for request in batch.requests])
+            yield commands.SendData(client, on_the_wire(batch.requests, responses))
+            if batch.next is Next.WAIT:
                 self._board(self)
-        yield from self._go_on(then)
+        yield from self._go_on(batch.next)
 
     def _go_on(self, then: Next) -> layer.CommandGenerator[None]:
         client = self.context.client
@@ -139,8 +137,12 @@ class LaneLayer(layer.Layer):
             yield from child.handle_event(events.DataReceived(self.context.client, said))
 
 
+def on_the_wire(requests: Sequence[PixelRequest], responses: Sequence[PixelResponse]) -> bytes:
+    """The bytes of the answers to requests, as the addon's way through mitmproxy writes them."""
+    pairs = zip(requests, responses, strict=True)
+    return b"".join([_bytes(response, request.method) for request, response in pairs])
+
+
 @lru_cache(maxsize=64)
-def on_the_wire(response: PixelResponse, method: str) -> bytes:
-    """The bytes of an answer, as the addon's way through mitmproxy writes them."""
-    message = messages.answer(response, method)
-    return bytes(http1.assemble_response(message))
+def _bytes(response: PixelResponse, method: str) -> bytes:
+    return bytes(http1.assemble_response(messages.answer(response, method)))
