@@ -55,11 +55,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(f"no benchmark is called {unknown[0]}{likely(unknown[0], known)}; see --list")
         return 2
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that all that runs is stopped
-    data = {}
+    data, said = {}, ""
     for name in asked.names or [name for name in known if name not in LONG]:
         with tempfile.TemporaryDirectory(prefix="pixel-benchmark-") as folder:
             plan = Plan(folder=Path(folder), rounds=asked.rounds, seconds=asked.seconds)
-            said = conditions(plan)
+            said = said or conditions(plan)  # once: its load average is of before
             say(f"{name}: {_about(known[name])}")
             try:
                 data[name] = figures.kept(known[name](plan), said)

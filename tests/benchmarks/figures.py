@@ -74,9 +74,9 @@ def compare(ours: Sequence[float], theirs: Sequence[float], **about: Any) -> Fig
     )
 
 
-def kept(result: Result, conditions: str) -> dict[str, Any]:
+def kept(found: Result, conditions: str) -> dict[str, Any]:
     """A result as the data file has it: numbers of four digits, under their conditions."""
-    return {"conditions": conditions, **_short(asdict(result))}
+    return {"conditions": conditions, **_short(asdict(found))}
 
 
 def merge(found: Mapping[str, dict[str, Any]], path: Path = DATA) -> None:
@@ -87,13 +87,13 @@ def merge(found: Mapping[str, dict[str, Any]], path: Path = DATA) -> None:
 
 def markdown(data: Mapping[str, dict[str, Any]]) -> str:
     """The table, the remarks and the conditions: what the command prints and the README holds."""
-    results = {name: result(each) for name, each in data.items()}
-    rows = [row(each) for result in results.values() for each in result.figures]
+    results = [result(each) for each in data.values()]
+    rows = [row(each) for found in results for each in found.figures]
     lines = [_line(HEAD), _line(["---"] * len(HEAD)), *map(_line, rows)] if rows else []
-    remarks = [remark for result in results.values() for remark in result.remarks]
+    remarks = [remark for found in results for remark in found.remarks]
     lines += ["", *(f"- {remark}" for remark in remarks)] if remarks else []
-    for result in results.values():
-        lines += ["", *result.text.strip().splitlines()] if result.text else []
+    for found in results:
+        lines += ["", *found.text.strip().splitlines()] if found.text else []
     by_conditions: dict[str, list[str]] = {}
     for name, each in data.items():
         by_conditions.setdefault(each["conditions"], []).append(f"`{name}`")

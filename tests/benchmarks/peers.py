@@ -52,7 +52,7 @@ class Peer:
         """The server as it runs, on a free port, with its settings in this folder."""
         assert self.command
         port = free_port()
-        with process(self.command(folder, port)) as running:
+        with process(self.command(folder, port), folder=folder) as running:
             wait_for(port, running)
             target = Target(port, gif=self.gif or b"")
             _wait_for_the_gif(target)

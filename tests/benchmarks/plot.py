@@ -71,7 +71,7 @@ def _ratios(figures: Sequence[Figure]) -> tuple[list[str], int]:
         parts += [
             _text(8, top + 15, work),
             _text(8, top + 31, f"against {each.against.replace('`', '')}", "small"),
-            _bar(kind, begin, top + 9, end - begin),
+            _bar(begin, top + 9, end - begin, kind),
             _stroke(
                 across(min(each.ratios)), top + 18, across(max(each.ratios)), top + 18, "range"
             ),
@@ -124,9 +124,9 @@ def _text(x: float, y: float, text: str, kind: str = "", anchor: str = "") -> st
     return f'<text x="{x}" y="{y}"{of}{placed}>{escape(text)}</text>'
 
 
+def _bar(x: float, y: float, width: float, kind: str) -> str:
+    return f'<rect class="{kind}" x="{x}" y="{y}" width="{width:.1f}" height="18" rx="2"/>'
+
+
 def _stroke(x: float, y: float, to_x: float, to_y: float, kind: str) -> str:
     return f'<line class="{kind}" x1="{x}" y1="{y}" x2="{to_x}" y2="{to_y}"/>'
-
-
-def _bar(kind: str, x: float, y: float, width: float) -> str:
-    return f'<rect class="{kind}" x="{x}" y="{y}" width="{width:.1f}" height="18"/>'

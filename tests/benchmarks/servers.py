@@ -119,12 +119,16 @@ def trivial(pem: Path | None = None, ca: Path | None = None) -> Iterator[Target]
 
 @contextmanager
 def process(
-    command: Sequence[str], *, stdout: int = subprocess.DEVNULL
+    command: Sequence[str], *, stdout: int = subprocess.DEVNULL, folder: Path | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A process in a group of its own, all of which ends with the context."""
+    """A process in a group of its own, all of which ends with the context.
+
+    It runs in `folder`, so that what it leaves behind goes with that.
+    """
     with subprocess.Popen(
         command,
         env=ENVIRONMENT,
+        cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=stdout,
         stderr=subprocess.DEVNULL,
