@@ -14,8 +14,9 @@ from pathlib import Path
 
 from pixel_emulator.core.mistakes import likely
 from tests.benchmarks import figures
+from tests.benchmarks.ceiling import ceiling
 from tests.benchmarks.growth import growth, memory
-from tests.benchmarks.plain import ceiling, plain
+from tests.benchmarks.plain import plain
 from tests.benchmarks.plan import Plan, conditions, say
 from tests.benchmarks.plot import svg
 from tests.benchmarks.startup import startup

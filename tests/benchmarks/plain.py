@@ -1,4 +1,4 @@
-"""Calls to a server, over plain HTTP: against other test doubles, nginx, and nothing at all."""
+"""Calls to the emulator as a server, over plain HTTP: against other test doubles, and nginx."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -8,7 +8,7 @@ from tests.benchmarks.client import CLIENTS, Load, Target, keep_alive
 from tests.benchmarks.figures import Figure, Result, compare
 from tests.benchmarks.peers import Peer, doubles, nginx
 from tests.benchmarks.plan import Plan, say
-from tests.benchmarks.servers import emulator, trivial
+from tests.benchmarks.servers import emulator
 from tests.benchmarks.tunnel import check_recording
 
 _WORK = f"plain HTTP, {CLIENTS} clients that stay"
@@ -42,25 +42,6 @@ def plain(plan: Plan) -> Result:
     figures = [_figure(each, rates[""], rates[each.name]) for each in found]
     figures.sort(key=lambda figure: figure.theirs or 0)
     return Result(figures=tuple(figures), remarks=(*remarks, _client()))
-
-
-def ceiling(plan: Plan) -> Result:
-    """The load client alone, against a loop that answers whatever comes: it has to be faster."""
-    with trivial() as target:
-        loads = [
-            keep_alive(target, first=plan.number(), seconds=plan.seconds)
-            for _ in range(plan.rounds)
-        ]
-    rates, cost = [load.rate for load in loads], min(load.cpu / load.answered for load in loads)
-    rates.sort()
-    figure = Figure(
-        work="our load client by itself, plain HTTP",
-        against="a loop that answers anything",
-        unit="/s",
-        ours=rates[len(rates) // 2],
-    )
-    remark = f"A call costs our load client {cost * 1e6:.0f} µs of CPU over plain HTTP."
-    return Result(figures=(figure,), remarks=(remark,))
 
 
 def _figure(peer: Peer, ours: list[float], theirs: list[float]) -> Figure:
