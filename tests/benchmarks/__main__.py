@@ -5,6 +5,7 @@ import importlib
 import importlib.util
 import io
 import signal
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -13,12 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pixel_emulator.core.mistakes import likely
-from tests.benchmarks import figures
+from tests.benchmarks import figures, saved
 from tests.benchmarks.ceiling import ceiling
 from tests.benchmarks.growth import growth, memory
 from tests.benchmarks.plain import plain
 from tests.benchmarks.plan import Plan, conditions, say
-from tests.benchmarks.plot import svg
 from tests.benchmarks.startup import startup
 from tests.benchmarks.tunnel import connections, tunnel
 
@@ -30,6 +30,8 @@ PRINTERS = ("judging", "recordings", "claims", "contract")
 """Modules that measure and print for themselves."""
 LONG = ("growth", "claims", "contract")
 """Only run where they are asked for by name."""
+_FAILURES = (RuntimeError, OSError, subprocess.SubprocessError)
+"""What a server or a client that does not do its work raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,35 +48,38 @@ class Printed:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmarks; the table goes to stdout, what is going on to stderr."""
-    known = _known()
-    asked = _parser().parse_args(arguments)
+    there, asked = known(), _parser().parse_args(arguments)
     if asked.list:
-        for name, benchmark in known.items():
+        for name, benchmark in there.items():
             print(f"{name:12} {_about(benchmark)}{' (by name only)' * (name in LONG)}")
         return 0
-    if unknown := [name for name in asked.names if name not in known]:
-        say(f"no benchmark is called {unknown[0]}{likely(unknown[0], known)}; see --list")
+    if unknown := [name for name in asked.names if name not in there]:
+        say(f"no benchmark is called {unknown[0]}{likely(unknown[0], there)}; see --list")
         return 2
+    if asked.redraw:
+        saved.write(saved.load())
+        return 0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that all that runs is stopped
-    data, said = {}, ""
-    for name in asked.names or [name for name in known if name not in LONG]:
+    data, said, code = {}, "", 0
+    for name in asked.names or [name for name in there if name not in LONG]:
         with tempfile.TemporaryDirectory(prefix="pixel-benchmark-") as folder:
             plan = Plan(folder=Path(folder), rounds=asked.rounds, seconds=asked.seconds)
             said = said or conditions(plan)  # once: its load average is of before
-            say(f"{name}: {_about(known[name])}")
+            say(f"{name}: {_about(there[name])}")
             try:
-                data[name] = figures.kept(known[name](plan), said)
-            except RuntimeError as error:  # a server that fails, or an answer that is none
-                say(f"{name}: {error}")
-                return 1
+                data[name] = figures.kept(there[name](plan), said)
+            except _FAILURES as error:
+                say(f"{name} failed: {error}")
+                code = 1
+                continue
         if asked.save:  # after each: the next one may be stopped
-            figures.merge({name: data[name]})
-            figures.PLOT.write_text(svg(figures.load()), encoding="utf-8")
+            saved.save(name, data[name], order=list(there))
     print(figures.markdown(data), end="")
-    return 0
+    return code
 
 
-def _known() -> dict[str, Benchmark]:
+def known() -> dict[str, Benchmark]:
+    """All there are, in the order of the table."""
     modules = {name: f"{__package__}.{name}" for name in PRINTERS}
     there = {
         name: Printed(each) for name, each in modules.items() if importlib.util.find_spec(each)
@@ -89,7 +94,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, default=5, help="how often each side is measured (5)")
     parser.add_argument("--seconds", type=float, default=3, help="of a load, each time (3)")
     parser.add_argument(
-        "--save", action="store_true", help=f"keep it in {figures.DATA.name}, and draw the plot"
+        "--save", action="store_true", help="keep it: the README's table, and the plot"
+    )
+    parser.add_argument(
+        "--redraw", action="store_true", help="only make table and plot again, of what is kept"
     )
     return parser
 

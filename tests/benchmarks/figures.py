@@ -1,14 +1,10 @@
-"""What was measured: figures, the file that keeps them, and the README's table of them."""
+"""What was measured: figures, as they are kept and as a table."""
 
-import json
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
-DATA = Path(__file__).with_name("figures.json")
-PLOT = Path(__file__).with_name("figures.svg")
 HEAD = ("work", "against", "ours", "theirs", "ratio", "goal")
 
 
@@ -79,12 +75,6 @@ def kept(found: Result, conditions: str) -> dict[str, Any]:
     return {"conditions": conditions, **_short(asdict(found))}
 
 
-def merge(found: Mapping[str, dict[str, Any]], path: Path = DATA) -> None:
-    """Put results into the data file, in place of earlier ones of the same benchmarks."""
-    text = json.dumps({**load(path), **found}, indent=1, ensure_ascii=False)
-    path.write_text(text + "\n", encoding="utf-8")
-
-
 def markdown(data: Mapping[str, dict[str, Any]]) -> str:
     """The table, the remarks and the conditions: what the command prints and the README holds."""
     results = [result(each) for each in data.values()]
@@ -99,14 +89,6 @@ def markdown(data: Mapping[str, dict[str, Any]]) -> str:
         by_conditions.setdefault(each["conditions"], []).append(f"`{name}`")
     lines += [f"\n{', '.join(names)}: {said}." for said, names in by_conditions.items()]
     return "\n".join(lines).strip() + "\n"
-
-
-def load(path: Path = DATA) -> dict[str, dict[str, Any]]:
-    """The data file as it is; nothing if there is none."""
-    if not path.exists():
-        return {}
-    loaded: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-    return loaded
 
 
 def row(figure: Figure) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from tests.benchmarks.client import Target
 ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
 PROGRAM = (sys.executable, "-m", "pixel_emulator")
 PATIENCE = 60  # seconds; a JVM on a busy machine takes some
+_GOODBYE = 10  # seconds to end in its own way
 
 THREE_LINES = f"""\
 from mitmproxy import http
@@ -90,8 +91,6 @@ def emulator(folder: Path, *arguments: str, record: bool = True) -> Iterator[Emu
     with process(command, stdout=subprocess.PIPE) as running:
         assert running.stdout
         yield Emulator(json.loads(running.stdout.readline()), file)
-        running.send_signal(signal.SIGTERM)
-        running.wait(PATIENCE)
 
 
 @contextmanager
@@ -138,7 +137,10 @@ def process(
         try:
             yield running
         finally:
-            if running.poll() is None:
+            running.terminate()  # so that it clears away what it has made
+            with suppress(subprocess.TimeoutExpired):
+                running.wait(_GOODBYE)
+            with suppress(ProcessLookupError):
                 os.killpg(running.pid, signal.SIGKILL)
 
 
