@@ -43,11 +43,15 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where calls go: a port of this machine, `secure` with the CA of a proxy that it is behind."""
+    """Where calls go: a port of this machine that process `pid` serves, if it is known.
+
+    With a `ca` it is a proxy that is asked for `HOST`, with `gif` as the body of each answer.
+    """
 
     port: int
     ca: Path | None = None
     gif: bytes = GIF
+    pid: int = 0
 
     def calls(self, first: int) -> Iterator[bytes]:
         """The requests, from this number on."""

@@ -77,12 +77,12 @@ def kept(found: Result, conditions: str) -> dict[str, Any]:
 
 def markdown(data: Mapping[str, dict[str, Any]]) -> str:
     """The table, the remarks and the conditions: what the command prints and the README holds."""
-    results = [result(each) for each in data.values()]
-    rows = [row(each) for found in results for each in found.figures]
+    results = {name: result(each) for name, each in data.items()}
+    rows = [row(each) for found in results.values() for each in found.figures]
     lines = [_line(HEAD), _line(["---"] * len(HEAD)), *map(_line, rows)] if rows else []
-    remarks = [remark for found in results for remark in found.remarks]
-    lines += ["", *(f"- {remark}" for remark in remarks)] if remarks else []
-    for found in results:
+    remarks = [f"- `{name}`: {each}" for name, found in results.items() for each in found.remarks]
+    lines += ["", *remarks] if remarks else []
+    for found in results.values():
         lines += ["", *found.text.strip().splitlines()] if found.text else []
     by_conditions: dict[str, list[str]] = {}
     for name, each in data.items():

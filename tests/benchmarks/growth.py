@@ -1,13 +1,11 @@
 """What calls cost as they grow in number: time, and memory beyond what is kept."""
 
-import os
 from itertools import pairwise
-from pathlib import Path
 
 from tests.benchmarks.client import keep_alive
 from tests.benchmarks.figures import Figure, Result
 from tests.benchmarks.plan import Plan, say
-from tests.benchmarks.servers import emulator
+from tests.benchmarks.servers import cpu_seconds, emulator
 from tests.benchmarks.tunnel import check_recording
 
 
@@ -47,19 +45,13 @@ def _grow(plan: Plan, marks: list[int]) -> dict[str, list[float]]:
         answered = keep_alive(ours.plain, first=999_000_000, calls=100).answered
         series["mb"].append(ours.resident())
         for before, after in pairwise([0, *marks]):
-            busy = _cpu(ours.pid)
+            busy = cpu_seconds(ours.pid)
             load = keep_alive(ours.plain, first=before, calls=after - before)
             answered += load.answered
             series["calls"].append(after)
             series["us"].append(load.seconds / load.answered * 1e6)
-            series["cpu"].append((_cpu(ours.pid) - busy) / load.answered * 1e6)
+            series["cpu"].append((cpu_seconds(ours.pid) - busy) / load.answered * 1e6)
             series["mb"].append(ours.resident())
             say(f"  {after:,} calls: {series['cpu'][-1]:.0f} µs of CPU, {series['mb'][-1]:.0f} MB")
         check_recording(ours, answered)
     return series
-
-
-def _cpu(pid: int) -> float:
-    """The seconds of CPU that a process has had (Linux)."""
-    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")

@@ -61,8 +61,8 @@ class Emulator:
 
     def __init__(self, ready: dict[str, Any], record: Path | None) -> None:
         self.pid: int = ready["pid"]
-        self.plain = Target(ready["port"])
-        self.proxy = Target(ready["port"], Path(ready["ca"]))
+        self.plain = Target(ready["port"], pid=self.pid)
+        self.proxy = Target(ready["port"], Path(ready["ca"]), pid=self.pid)
         self._record = record
 
     def recorded(self) -> int:
@@ -104,7 +104,7 @@ def mitmdump(folder: Path) -> Iterator[Target]:
     program = str(Path(sys.executable).with_name("mitmdump"))
     with process([program, "-q", "-p", str(port), *settings, "-s", str(script)]) as running:
         wait_for(port, running)
-        yield Target(port, authority / "mitmproxy-ca-cert.pem")
+        yield Target(port, authority / "mitmproxy-ca-cert.pem", pid=running.pid)
 
 
 @contextmanager
@@ -142,6 +142,12 @@ def process(
                 running.wait(_GOODBYE)
             with suppress(ProcessLookupError):
                 os.killpg(running.pid, signal.SIGKILL)
+
+
+def cpu_seconds(pid: int) -> float:
+    """The CPU time that a process has had (Linux)."""
+    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def free_port() -> int:

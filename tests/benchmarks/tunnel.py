@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from tests.benchmarks.client import CLIENTS, Load, Target, keep_alive
 from tests.benchmarks.figures import Result, compare
 from tests.benchmarks.plan import Plan, say
-from tests.benchmarks.servers import Emulator, emulator, mitmdump
+from tests.benchmarks.servers import Emulator, cpu_seconds, emulator, mitmdump
 from tests.benchmarks.visitors import visits
 
 LANE, FLOWS, DUMP = "the lane", "`--no-lane`", "`mitmdump`, three lines"
@@ -45,7 +45,7 @@ def connections(plan: Plan) -> Result:
 
 
 def _measure(plan: Plan, load: Callable[..., Load]) -> tuple[dict[str, list[Load]], str]:
-    """The loads of each server, and what its recording said of them."""
+    """The loads of each server, and what else there is to say of them."""
     runs: dict[str, list[Load]] = {LANE: [], FLOWS: [], DUMP: []}
     answered = dict.fromkeys(runs, 0)
     with ExitStack() as stack:
@@ -63,15 +63,20 @@ def _measure(plan: Plan, load: Callable[..., Load]) -> tuple[dict[str, list[Load
 
         for name, target in targets.items():
             run(name, target, plan.warm)
-
+        busy = {name: -cpu_seconds(target.pid) for name, target in targets.items()}
         for _ in range(plan.rounds):  # in turn, so that a busy moment of the machine meets all
             for name, target in targets.items():
                 runs[name].append(made := run(name, target, plan.seconds))
                 say(f"  {name}: {made.rate:,.0f}/s")
+        for name, target in targets.items():
+            calls = sum(made.answered for made in runs[name])
+            busy[name] = (busy[name] + cpu_seconds(target.pid)) / calls * 1e6
         for name, each in ours.items():
             check_recording(each, answered[name])
+    costs = ", ".join(f"{cost:,.0f} µs ({name})" for name, cost in busy.items())
     total = answered[LANE] + answered[FLOWS]
-    return runs, f"Each of the {total:,} calls that ours answered stands in its recording, once."
+    said = f"Each of the {total:,} calls that ours answered stands in its recording, once."
+    return runs, f"CPU of a call in the server: {costs}. {said}"
 
 
 def check_recording(ours: Emulator, answered: int, unread: int = 0) -> None:
