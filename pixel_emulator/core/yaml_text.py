@@ -16,10 +16,14 @@ _MOST_LEVELS = MAX_NESTING + 10
 
 # A list of what is harmless, not of what is not; only words need exceptions (YAML 1.1's booleans
 # and nulls). A colon or a blank is harmless only where text follows.
+_HARMLESS = r"[A-Za-z0-9_./@+%&=?~!*()';$-]*+"
 _PLAIN = re.compile(
-    r"(?!(?i:y|n|yes|no|on|off|true|false|null|none|nan|inf)\Z)"
-    r"[A-Za-z](?:[A-Za-z0-9_./@+%&=?~!*()';$-]++|:(?=[A-Za-z0-9/])| (?=[A-Za-z0-9_(/]))*+"
+    rf"[A-Za-z]{_HARMLESS}(?:(?::(?=[A-Za-z0-9/])| (?=[A-Za-z0-9_(/])){_HARMLESS})*+"
 )
+_WORDS = frozenset(
+    ["y", "n", "yes", "no", "on", "off", "true", "false", "null", "none", "nan", "inf"]
+)
+_LONGEST_WORD = 5
 # What YAML does not allow in a text, and what a reader would not see.
 _ESCAPED = re.compile(
     '["\\\\\x00-\x1f\x7f-\xa0\xad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff'
@@ -73,7 +77,10 @@ def _block(value: JSON, margin: str, levels: int) -> str:
     for key, member in value.items() if isinstance(value, dict) else ():
         name = _name(key) if len(key) < _LONGEST_NAME else _key(key, margin)
         if isinstance(member, str):  # most are, and a call less is a tenth of the time
-            lines.append(f"{name}: {member if is_plain(member) else _quoted(member)}")
+            plain = is_plain(member) and (
+                len(member) > _LONGEST_WORD or member.lower() not in _WORDS
+            )
+            lines.append(f"{name}: {member if plain else _quoted(member)}")
         elif text := _INLINE[type(member)](member):
             lines.append(f"{name}: {text}")
         else:
@@ -99,7 +106,9 @@ def _inline(value: JSON) -> str:
 
 def scalar(text: str) -> str:
     """A text as it stands behind a key."""
-    return text if _PLAIN.fullmatch(text) else _quoted(text)
+    if _PLAIN.fullmatch(text) and text.lower() not in _WORDS:
+        return text
+    return _quoted(text)
 
 
 def _quoted(text: str) -> str:

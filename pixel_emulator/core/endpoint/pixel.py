@@ -91,14 +91,6 @@ def decode(call_type: CallType, query: bytes, dialect: Dialect) -> Call:
 
     With a non-empty `data` every other parameter is ignored; else the flat form (Segment 2018).
     """
-    return read(call_type, query, dialect)[0]
-
-
-def read(call_type: CallType, query: bytes, dialect: Dialect) -> tuple[Call, str]:
-    """As `decode`, and a text in which each string of the payload stands as it is.
-
-    The text is empty where there is none.
-    """
     data: bytes | None
     if _is_only_data(query):
         data, problems = query[len(_DATA) :], []
@@ -108,28 +100,33 @@ def read(call_type: CallType, query: bytes, dialect: Dialect) -> tuple[Call, str
     if not data:
         flat, conflicts = expand(parse_query(query).pairs)
         problems += [problem("flat_key_conflict", path) for path in conflicts]
-        return Call(type=call_type, form=Form.FLAT, payload=flat, problems=tuple(problems)), ""
+        return Call(type=call_type, form=Form.FLAT, payload=flat, problems=tuple(problems))
     decoded = base64_data.decode(data)
     if decoded is not None:
         found = json_object(decoded.data)
-        call = Call(
+        return Call(
             type=call_type,
             form=Form.BASE64,
             payload=found.value,
             alphabet=decoded.alphabet,
             padded=decoded.padded,
             problems=(*problems, *found.problems),
+            text=found.text,
         )
-        return call, found.text
     if dialect is Dialect.DOCUMENTED and data.lstrip().startswith(b"{"):
         # Segment's API description calls base64 optional; its 2018 source drops this.
         found = json_object(data)
         problems += [*found.problems, *([] if found.value is None else [problem("raw_json")])]
-        call = Call(type=call_type, form=Form.JSON, payload=found.value, problems=tuple(problems))
-        return call, found.text
+        return Call(
+            type=call_type,
+            form=Form.JSON,
+            payload=found.value,
+            problems=tuple(problems),
+            text=found.text,
+        )
     cause, mend = base64_data.failure(data)
     problems.append(problem("bad_request", cause=cause, mend=mend))
-    return Call(type=call_type, form=Form.BASE64, payload=None, problems=tuple(problems)), ""
+    return Call(type=call_type, form=Form.BASE64, payload=None, problems=tuple(problems))
 
 
 def encode(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from pixel_emulator.core.calls import Call, Dialect, Outcome, PixelRequest, Problem
-from pixel_emulator.core.endpoint.pixel import Route, read, request_of, route
+from pixel_emulator.core.endpoint.pixel import Route, decode, request_of, route
 from pixel_emulator.core.problems.rules import problem
 from pixel_emulator.core.problems.validation import outcome, validate
 
@@ -39,8 +39,8 @@ def judge(
     found = route(request.method, request.path)
     if found.type is None:
         return Judgement(route=found, call=None, problems=(), outcome=Outcome.UNHANDLED)
-    call, text = read(found.type, request.query, dialect)
-    problems = validate(call, request, sources, text=text)
+    call = decode(found.type, request.query, dialect)
+    problems = validate(call, request, sources)
     key = (call.payload or {}).get("writeKey")
     return Judgement(
         route=found,

@@ -78,14 +78,18 @@ def notes(call: Call, request: PixelRequest) -> Iterator[Problem]:
     payload = call.payload
     if payload is not None:
         yield from _misspelt(payload)
-        yield from _misplaced(payload)
-        yield from _event(call.type, payload)
+        if payload.get("userId") is None and payload.get("anonymousId") is None:
+            yield from _misplaced(payload)
+        if "event" in payload:
+            yield from _event(call.type, payload)
         user = payload.get("userId")
         if isinstance(user, str) and _EMAIL.fullmatch(user):
             yield problem("email_as_user_id", "userId", value=user)
-        yield from _message_id(payload.get("messageId"))
+        if message_id := payload.get("messageId"):
+            yield from _message_id(message_id)
         for field in _TIMES:
-            yield from _time(field, payload.get(field))
+            if (time := payload.get(field)) is not None:
+                yield from _time(field, time)
         yield from _shapes(payload)
         if call.form is Form.FLAT:
             yield from islice(_flat_numbers(payload), _MOST_NUMBERS)
@@ -100,8 +104,6 @@ def _misspelt(payload: Payload) -> Iterator[Problem]:
 
 
 def _misplaced(payload: Payload) -> Iterator[Problem]:
-    if payload.get("userId") is not None or payload.get("anonymousId") is not None:
-        return
     for steps in (("properties",), ("traits",), ("context",), ("context", "traits")):
         for key in _at(payload, *steps):
             if _FIELD_OF.get(_folded(key)) in ("userId", "anonymousId"):
@@ -129,7 +131,7 @@ def _event(call_type: CallType, payload: Payload) -> Iterator[Problem]:
 
 
 def _message_id(value: JSON) -> Iterator[Problem]:
-    if not isinstance(value, str) or not value or TOKEN.search(value):
+    if not isinstance(value, str) or TOKEN.search(value):
         return
     yield problem("baked_message_id", "messageId", value=value)
     if len(value) > MAX_MESSAGE_ID:
@@ -137,7 +139,7 @@ def _message_id(value: JSON) -> Iterator[Problem]:
 
 
 def _time(field: str, value: JSON) -> Iterator[Problem]:
-    if value is None or (isinstance(value, str) and TOKEN.search(value)):
+    if isinstance(value, str) and TOKEN.search(value):
         return
     if isinstance(value, str) and _is_time(value):
         if field == "timestamp":

@@ -35,19 +35,14 @@ _NAMED = (CallType.PAGE, CallType.SCREEN)
 
 
 def validate(
-    call: Call,
-    request: PixelRequest,
-    sources: Mapping[str, str] = _NO_SOURCES,
-    *,
-    text: str = "",
+    call: Call, request: PixelRequest, sources: Mapping[str, str] = _NO_SOURCES
 ) -> tuple[Problem, ...]:
     """All problems of a call, those of decoding too, worst first. Never raises.
 
     `sources` maps the known write keys to names; with any given, every other key is unknown.
-    Of a call that could not be decoded only the URL is judged. `text` is one in which each string
-    of the payload stands as it is: with it the judge is quicker.
+    Of a call that could not be decoded only the URL is judged.
     """
-    found = [*call.problems, *damage(call, request, text), *notes(call, request)]
+    found = [*call.problems, *damage(call, request), *notes(call, request)]
     if call.payload is not None:
         found += _drops(call, call.payload, sources)
     if len(found) > 1:

@@ -1,0 +1,241 @@
+"""What is proven to be ordinary is written as the whole search for keys would have it written."""
+
+import base64
+import json
+from datetime import UTC, datetime
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pixel_emulator.core import yaml_text
+from pixel_emulator.core.calls import CallType, Dialect, Form, Hit, PixelRequest
+from pixel_emulator.core.endpoint.pixel import encode
+from pixel_emulator.core.recordings.entry import entry
+from pixel_emulator.core.recordings.entry_text import entry_text
+from pixel_emulator.core.recordings.masking import mask
+from pixel_emulator.core.recordings.ordinary import ordinary
+from pixel_emulator.core.recordings.redaction import redact
+from pixel_emulator.memory import Judge
+
+KEY = "wk_test_0000000000000000000000aB"
+OTHER = "wk_test_1111111111111111111111cD"
+CHROME = (
+    ("host", "api.segment.io"),
+    ("user-agent", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Safari/537.36"),
+    ("accept", "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"),
+    ("referer", "https://mail.example.com/read?id=7"),
+    ("sec-fetch-dest", "image"),
+)
+NOW = datetime(2030, 1, 31, 9, tzinfo=UTC)
+
+
+def b64(text: str | bytes, *, url: bool = True) -> str:
+    raw = text.encode() if isinstance(text, str) else text
+    return (base64.urlsafe_b64encode(raw) if url else base64.b64encode(raw)).decode()
+
+
+def made(target: bytes | str, headers=CHROME, step="", **request) -> Hit:
+    raw = target.encode() if isinstance(target, str) else target
+    judge = Judge(Dialect.DOCUMENTED, {KEY: "shop"})
+    return judge.hit(7, PixelRequest(target=raw, headers=headers, **request), NOW, step)
+
+
+def pixel(payload, **options) -> str:
+    return encode(CallType.TRACK, payload, base="", **options)
+
+
+def track(**fields):
+    return {"writeKey": KEY, "userId": "user_1", "event": "Order Completed", **fields}
+
+
+def exactly(hit: Hit, known=()) -> str:
+    """What the whole search makes of it."""
+    return yaml_text.write([entry(redact(hit, known))])
+
+
+def raw(payload, byte=b"Z") -> str:
+    """A pixel whose JSON is not ASCII; each Z in it becomes this byte."""
+    data = json.dumps(payload, ensure_ascii=False).encode().replace(b"Z", byte)
+    return f"/v1/pixel/track?data={b64(data)}"
+
+
+ORDINARY = {
+    "as it comes": track(),
+    "with values of all kinds": track(properties={"a": [1, 2.50, None, True, {"b": "x"}], "c": {}}),
+    "with ids": track(
+        messageId="0b1ee2a4-3f5c-4d7e-8a9b-0c1d2e3f4a5b",
+        anonymousId="507f191e810c19729de860ea",
+        context={"page": {"url": "https://shop.example/a/b?utm_source=mail&utm_campaign=spring"}},
+    ),
+    "with apostrophes": track(properties={"title": "Ada's order, 'fast'"}),
+    "damaged": track(properties={"x": "{{ name }}"}),
+    "dropped": {"writeKey": KEY, "event": "Order Completed"},
+    "with a messageId": track(messageId="m1"),
+    "with a long value": track(properties={"x": "word " * 500}),
+}
+
+
+@pytest.mark.parametrize("payload", ORDINARY.values(), ids=ORDINARY)
+@pytest.mark.parametrize("padded", [False, True])
+def test_an_ordinary_call_is_known_as_one(payload, padded):
+    hit = made(pixel(payload, padded=padded))
+    assert ordinary(hit) is not None
+    assert entry_text(hit) == exactly(hit)
+
+
+@pytest.mark.parametrize("style", [{"indent": 2, "ensure_ascii": False}, {"ensure_ascii": False}])
+def test_so_is_one_in_another_style(style):
+    hit = made(f"/v1/pixel/track?data={b64(json.dumps(track(a=[1, 2], b='é 😀 x'), **style))}")
+    assert ordinary(hit) is not None
+    assert entry_text(hit) == exactly(hit)
+
+
+def test_so_is_one_whose_key_is_known():
+    hit = made(pixel(track()))
+    assert ordinary(hit, (KEY, OTHER)) is not None
+    assert entry_text(hit, known=(KEY, OTHER)) == exactly(hit, (KEY, OTHER))
+
+
+HIDDEN = {
+    "the key": KEY,
+    "in a text": f"x{KEY}x",
+    "in base64": b64(KEY),
+    "in the middle of base64": b64(f"ab{KEY}cd"),
+    "in base64, shifted": b64(f"a{KEY}")[1:],
+    "in standard base64": b64(f"??>>{KEY}", url=False),
+    "in base64 twice": b64(b64(f"writeKey={OTHER}")),
+    "in base64 three times": b64(b64(b64(f"writeKey={OTHER}"))),
+    "another one in a URL": f"https://api.segment.io/v1/pixel/track?writeKey={OTHER}",
+    "another one in a URL, escaped": f"https://x.example/?u=write%4bey%3D{OTHER}",
+    "another pixel": pixel({"writeKey": OTHER}),
+    "another pixel, escaped": quote(pixel({"writeKey": OTHER})),
+    "a snippet": f'analytics.load; {{"writeKey":"{OTHER}"}}',
+    "broken JSON": f"{{'write_key': '{OTHER}'",
+    "a script": f"https://cdn.example/analytics.js/v1/{OTHER}/analytics.min.js",
+    "a project": f"https://cdn.example/v1/projects/{OTHER}/settings",
+    "a project in base64": b64(f"https://cdn.example/v1/projects/{OTHER}/settings"),
+    "in capitals": f"WRITEKEY={OTHER}",
+    "with a letter that is an i": f"wr\u0131teKey={OTHER}",
+    "with a letter that is an s": f"/project\u017f/{OTHER}/",
+    "percent escapes": "".join(f"%{ord(each):02X}" for each in KEY),
+    "a backslash": f"writ\\u0065Key={OTHER}",
+    "a newline": f"write\nKey={OTHER}",
+    "non-ASCII in base64": b64(f"é=é&write-key={OTHER}"),
+}
+PLACES = {
+    "a value": lambda text: track(properties={"x": text}),
+    "a key": lambda text: track(properties={text: "x"}),
+    "an id": lambda text: track(userId=text),
+    "the messageId": lambda text: track(messageId=text),
+    "before the key": lambda text: {"name": text, **track()},
+    "deep": lambda text: track(context={"a": [[{"b": [text]}]]}),
+}
+
+
+@pytest.mark.parametrize("ensure_ascii", [True, False])
+@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
+@pytest.mark.parametrize("text", HIDDEN.values(), ids=HIDDEN)
+def test_what_hides_a_key_is_not_ordinary(text, place, ensure_ascii):
+    data = b64(json.dumps(place(text), ensure_ascii=ensure_ascii))
+    hit = made(f"/v1/pixel/track?data={data}")
+    assert ordinary(hit) is None
+    assert entry_text(hit) == exactly(hit)
+    assert KEY not in entry_text(hit)
+
+
+@pytest.mark.parametrize("text", HIDDEN.values(), ids=HIDDEN)
+def test_nor_is_it_in_a_header_a_step_or_the_host(text):
+    target = pixel(track())
+    if not {"\n", "\u0131", "\u017f"} & set(text):
+        hit = made(target, headers=(*CHROME, ("referer", text)))
+        assert entry_text(hit) == exactly(hit)
+    for hit in (made(target, step=text), made(target, host=text), made(target, method=text)):
+        assert entry_text(hit) == exactly(hit)
+    assert ordinary(made(target, step=f"step {KEY}")) is None
+    assert ordinary(made(target, host=f"{KEY}.example")) is None
+    assert ordinary(made(target, headers=(("referer", f"https://a.example/{KEY}"),))) is None
+    assert ordinary(made(target, headers=(("referer", f"?writeKey={OTHER}"),))) is None
+
+
+SPELLINGS = [
+    '{"writeKey":"%s","writeKey":"%s"}',
+    '{"a":{"writeKey":"%s"},"writeKey":"%s"}',
+    '{"write_key":"%s","writeKey":"%s"}',
+    '{"writeKey" : "%s","a":"%s"}',
+    '{"writeKey":\n"%s","a":"b","c":"%s"}',
+    '{"writeKey":"%s","a":["writeKey","%s"]}',
+]
+
+
+@pytest.mark.parametrize("text", SPELLINGS)
+def test_a_key_that_is_spelled_otherwise_is_not_ordinary(text):
+    hit = made(f"/v1/pixel/track?data={b64(text.replace('%s', KEY, 1).replace('%s', OTHER))}")
+    assert ordinary(hit) is None
+    assert entry_text(hit) == exactly(hit)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        pixel(track(), form=Form.FLAT),
+        pixel(track(), form=Form.JSON),
+        pixel(track(writeKey="short")),
+        pixel(track(writeKey="schlüssel_mit_umlaut")),
+        pixel({"userId": "u"}),
+        pixel(track()) + "&writeKey=x",
+        pixel(track()).replace("track", "Track/"),
+        pixel(track(properties={"x": "50% off"})),
+        "/v1/pixel/track?data="
+        + b64(json.dumps(track()))[:40]
+        + "%0A"
+        + b64(json.dumps(track()))[40:],
+        pixel(track()) + "&",
+        pixel(track())[:60] + "\r\n" + pixel(track())[60:],
+        raw(track(writeKey="schlüssel_ä")),
+        raw(track(x="Z"), b"\xff"),
+        pixel(track(x=json.loads("[" * 101 + "]" * 101))),
+        pixel(track(x=json.loads("[" * 150 + "]" * 150))),
+        "/v1/pixel/track?data=%%%",
+        "/v1/pixel/nothing",
+    ],
+)
+def test_nor_is_what_comes_in_another_way(target):
+    hit = made(target)
+    assert ordinary(hit) is None
+    assert entry_text(hit) == exactly(hit)
+
+
+def test_a_known_key_in_a_value_is_not_ordinary():
+    hit = made(pixel(track(properties={"x": f"see {OTHER}"})))
+    assert ordinary(hit) is not None
+    assert ordinary(hit, (OTHER,)) is None
+    assert entry_text(hit, known=(OTHER,)) == exactly(hit, (OTHER,))
+
+
+def test_without_masking_nothing_is_masked():
+    hit = made(pixel(track()))
+    assert entry_text(hit, masks=False) == yaml_text.write([entry(hit)])
+    assert KEY in entry_text(hit, masks=False)
+    assert mask(KEY) in entry_text(hit)
+
+
+PIECES = st.sampled_from(
+    [*HIDDEN.values(), KEY[:9], KEY[-9:], "writ", "ekey", "=", ":", "/", "a1B2"]
+)
+TEXTS = st.lists(PIECES | st.text(max_size=6), max_size=4).map("".join)
+VALUES = st.recursive(
+    TEXTS | st.none() | st.integers() | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(st.dictionaries(TEXTS, VALUES, max_size=3), st.booleans(), st.booleans())
+@settings(max_examples=400)
+def test_whatever_stands_in_a_call_it_is_written_as_the_search_has_it(extra, padded, first):
+    fields = {**extra, **track()} if first else track(properties=extra)
+    hit = made(pixel(fields, padded=padded))
+    assert entry_text(hit) == exactly(hit)
+    assert entry_text(hit, known=(OTHER,)) == exactly(hit, (OTHER,))
