@@ -1,0 +1,127 @@
+"""What was measured: figures, as they are kept and as a table."""
+
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+HEAD = ("work", "against", "ours", "theirs", "ratio", "goal")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One line of the table; `ratios` are ours by theirs, one of each run.
+
+    `goal` is what the ratio should be: `at_least`, or else at most. A line without `theirs` says
+    something about ours alone.
+    """
+
+    work: str
+    against: str = ""
+    unit: str
+    ours: float
+    theirs: float | None = None
+    ratios: tuple[float, ...] = ()
+    goal: float | None = None
+    at_least: bool = True
+
+    @property
+    def ratio(self) -> float | None:
+        """The median of the runs."""
+        return statistics.median(self.ratios) if self.ratios else None
+
+    @property
+    def met(self) -> bool:
+        """Whether the goal, if there is one, is reached."""
+        if self.goal is None or self.ratio is None:
+            return True
+        return self.ratio >= self.goal if self.at_least else self.ratio <= self.goal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What one benchmark found. `series` are lines for the plot, by name; `text` is what another
+    module printed; `remarks` are for the reader of the table."""
+
+    figures: tuple[Figure, ...] = ()
+    series: Mapping[str, Sequence[float]] | None = None
+    remarks: tuple[str, ...] = ()
+    text: str = ""
+
+
+def alternate(
+    rounds: int, sides: Mapping[str, Callable[[], float]]
+) -> dict[str, tuple[float, ...]]:
+    """Measure each side once a round, in turn, so that a busy moment of the machine meets all."""
+    found: dict[str, list[float]] = {name: [] for name in sides}
+    for _ in range(rounds):
+        for name, measure in sides.items():
+            found[name].append(measure())
+    return {name: tuple(values) for name, values in found.items()}
+
+
+def compare(ours: Sequence[float], theirs: Sequence[float], **about: Any) -> Figure:
+    """The figure of two sides that were measured in turn."""
+    return Figure(
+        ours=statistics.median(ours),
+        theirs=statistics.median(theirs),
+        ratios=tuple(mine / other for mine, other in zip(ours, theirs, strict=True)),
+        **about,
+    )
+
+
+def kept(found: Result, conditions: str) -> dict[str, Any]:
+    """A result as the data file has it: numbers of four digits, under their conditions."""
+    return {"conditions": conditions, **_short(asdict(found))}
+
+
+def markdown(data: Mapping[str, dict[str, Any]]) -> str:
+    """The table, the remarks and the conditions: what the command prints and the README holds."""
+    results = {name: result(each) for name, each in data.items()}
+    rows = [row(each) for found in results.values() for each in found.figures]
+    lines = [_line(HEAD), _line(["---"] * len(HEAD)), *map(_line, rows)] if rows else []
+    remarks = [f"- `{name}`: {each}" for name, found in results.items() for each in found.remarks]
+    lines += ["", *remarks] if remarks else []
+    for found in results.values():
+        lines += ["", *found.text.strip().splitlines()] if found.text else []
+    by_conditions: dict[str, list[str]] = {}
+    for name, each in data.items():
+        by_conditions.setdefault(each["conditions"], []).append(f"`{name}`")
+    lines += [f"\n{', '.join(names)}: {said}." for said, names in by_conditions.items()]
+    return "\n".join(lines).strip() + "\n"
+
+
+def row(figure: Figure) -> tuple[str, ...]:
+    """The cells of its line."""
+    goal = ""
+    if figure.goal is not None:
+        reached = "" if figure.met else ", missed"
+        goal = f"{'≥' if figure.at_least else '≤'} {figure.goal:g} x{reached}"
+    ratio = "" if figure.ratio is None else f"{figure.ratio:.2f} x"
+    theirs = "" if figure.theirs is None else amount(figure.theirs, figure.unit)
+    return figure.work, figure.against, amount(figure.ours, figure.unit), theirs, ratio, goal
+
+
+def amount(value: float, unit: str) -> str:
+    """A value with its unit, to about three digits."""
+    digits = 0 if value >= 100 else 1 if value >= 10 else 2
+    return f"{value:,.{digits}f}{'' if unit == '/s' else ' '}{unit}"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def result(data: Mapping[str, Any]) -> Result:
+    """A result out of the data file."""
+    figures = [Figure(**{**each, "ratios": tuple(each["ratios"])}) for each in data["figures"]]
+    said = {key: data[key] for key in ("series", "text")}
+    return Result(figures=tuple(figures), remarks=tuple(data["remarks"]), **said)
+
+
+def _short(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _short(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_short(each) for each in value]
+    return float(f"{value:.4g}") if isinstance(value, float) else value

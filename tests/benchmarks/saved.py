@@ -1,0 +1,45 @@
+"""The figures that are kept: a data file, the plot and the README's table, all from the first."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks.figures import markdown
+from tests.benchmarks.plot import svg
+
+DATA = Path(__file__).with_name("figures.json")
+PLOT = Path(__file__).with_name("figures.svg")
+README = Path(__file__).parents[2] / "README.md"
+BEGIN, END = "<!-- figures: from tests/benchmarks/figures.json -->\n", "<!-- end of figures -->\n"
+
+
+def save(name: str, found: dict[str, Any], *, order: Sequence[str]) -> None:
+    """Keep what a benchmark found, in place of what it found before; in this order of names."""
+    data = {**load(), name: found}
+    write({each: data[each] for each in order if each in data})
+
+
+def write(data: dict[str, dict[str, Any]]) -> None:
+    """Write the data file, and what is made of it."""
+    readme = put_in(README.read_text(encoding="utf-8"), data)
+    DATA.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    PLOT.write_text(svg(data), encoding="utf-8")
+    README.write_text(readme, encoding="utf-8")
+
+
+def load() -> dict[str, dict[str, Any]]:
+    """What is kept, by the name of its benchmark; nothing if nothing is."""
+    if not DATA.exists():
+        return {}
+    loaded: dict[str, dict[str, Any]] = json.loads(DATA.read_text(encoding="utf-8"))
+    return loaded
+
+
+def put_in(readme: str, data: dict[str, dict[str, Any]]) -> str:
+    """The README with this table; ValueError where the place for it is not marked."""
+    before, begin, rest = readme.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise ValueError(f"the README needs {BEGIN!r} and {END!r}")
+    return f"{before}{begin}\n{markdown(data)}\n{end}{after}"

@@ -1,0 +1,231 @@
+"""The benchmarks: each runs, in small, checks what it is answered, and says what it found."""
+
+import os
+import signal
+import subprocess
+import sys
+from functools import partial
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from itertools import islice
+from threading import Thread
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from pixel_emulator.core.calls import Dialect, Outcome
+from pixel_emulator.core.endpoint.pixel import GIF
+from pixel_emulator.core.problems.judgement import judge_url
+from tests.benchmarks import saved, servers, wrk
+from tests.benchmarks.__main__ import BENCHMARKS, known, main
+from tests.benchmarks.client import CLIENTS, HOST, Target, check, keep_alive
+from tests.benchmarks.figures import Figure, Result, alternate, compare, kept, markdown, result
+from tests.benchmarks.plan import Plan, conditions
+from tests.benchmarks.plot import svg
+from tests.benchmarks.servers import emulator, process, trivial
+from tests.benchmarks.traffic import template
+from tests.benchmarks.tunnel import check_recording
+from tests.benchmarks.visitors import visits
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.fixture
+def small(tmp_path):
+    """As little as gives a figure."""
+    return Plan(folder=tmp_path, rounds=1, seconds=0.05, warm=0.02, bound=60, most=2000)
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_each_benchmark_finds_something(name, small):
+    found = BENCHMARKS[name](small)
+    assert found.figures or name == "plain"  # with no other server installed there is no ratio
+    assert found.figures or found.remarks
+    assert all(each.ours > 0 for each in found.figures if each.unit != "MB")
+    assert result(kept(found, "here")).figures[:1] == result(kept(found, "")).figures[:1]
+    assert markdown({name: kept(found, "here")}).endswith(f"\n`{name}`: here.\n")
+
+
+def test_every_call_differs_and_is_kept():
+    requests = [each.decode() for each in islice(template(HOST).requests(999), 3)]
+    targets = [each.split(" ")[1] for each in requests]
+    calls = [judge_url(f"https://{HOST}{each}", Dialect.STRICT, None) for each in targets]
+    assert [each.outcome for each in calls] == [Outcome.DELIVERED] * 3
+    payloads = [each.call.payload for each in calls if each.call and each.call.payload]
+    assert [each["userId"] for each in payloads] == [f"usr{n:09}" for n in (999, 1000, 1001)]
+    assert [each["messageId"] for each in payloads] == [f"msg-{n:09}" for n in (999, 1000, 1001)]
+    assert [_values(each) for each in payloads] == [23] * 3
+
+
+def _values(value):
+    return sum(map(_values, value.values())) if isinstance(value, dict) else 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "good"),
+    [
+        (b"HTTP/1.1 200 OK\r\n\r\n" + GIF, True),
+        (b"HTTP/1.1 502 Bad Gateway\r\n\r\n" + GIF, False),
+        (b"HTTP/1.1 200 OK\r\n\r\n" + GIF + GIF, False),
+        (b"HTTP/1.1 200 OK\r\n\r\nfour" + GIF, False),
+        (b"HTTP/1.1 200 OK\r\n\r\n", False),
+    ],
+)
+def test_an_answer_is_200_and_the_gif(answer, good):
+    if good:
+        check(answer, GIF)
+    else:
+        with pytest.raises(RuntimeError, match="not 200 and the GIF"):
+            check(answer, GIF)
+
+
+@pytest.mark.parametrize("load", [keep_alive, visits])
+def test_a_load_makes_so_many_calls(load):
+    with trivial() as target:
+        made = load(target, first=0, calls=20)
+    assert made.answered == len(made.latencies) == 20
+    assert 0 < made.latency(0.5) <= made.latency(0.99) <= made.seconds
+
+
+def test_a_call_that_is_answered_but_not_recorded_is_noticed(tmp_path):
+    with emulator(tmp_path) as ours:
+        answered = keep_alive(ours.proxy, first=0, calls=30).answered
+        check_recording(ours, answered)
+        check_recording(ours, answered - 8, unread=8)
+        with pytest.raises(RuntimeError, match="31 calls were answered, and 30 are recorded"):
+            check_recording(ours, answered + 1)
+        with pytest.raises(RuntimeError, match="29 calls were answered, and 30 are recorded"):
+            check_recording(ours, answered - 1)
+
+
+def test_wrk_counts_what_is_answered(tmp_path):
+    assert wrk.installed(), "install the Debian package wrk"
+    with emulator(tmp_path) as ours:
+        made = wrk.wrk(ours.plain, first=0, seconds=1)
+        assert made.answered > 0
+        check_recording(ours, made.answered, unread=CLIENTS)
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:  # 501 for everything
+        Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(RuntimeError, match="errors"):
+            wrk.wrk(Target(server.server_port), first=0, seconds=1)
+        server.shutdown()
+
+
+@pytest.mark.parametrize("deaf", ["", "trap '' TERM; "])
+def test_a_process_ends_with_its_context_and_so_do_its_children(deaf, monkeypatch):
+    monkeypatch.setattr(servers, "_GOODBYE", 0.1)
+    ear, mouth = os.pipe()
+    shell = ["sh", "-c", f"{deaf}sleep 600 & echo; wait; wait"]
+    with os.fdopen(ear, "rb") as said:
+        with process(shell, stdout=mouth) as running:
+            os.close(mouth)
+            assert said.read(1) == b"\n"
+        assert said.read() == b""  # the last that could write has ended
+    assert running.returncode == (-signal.SIGKILL if deaf else -signal.SIGTERM)
+
+
+def test_a_benchmark_that_is_stopped_leaves_nothing(tmp_path):
+    command = [sys.executable, "-m", "tests.benchmarks", "growth"]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE) as running:
+        assert running.stderr
+        assert running.stderr.readline().startswith(b"growth: ")
+        assert b"calls" in running.stderr.readline()  # the emulator is up, and loaded
+        running.send_signal(signal.SIGINT)
+        assert running.wait(60) == 130
+    assert list(tmp_path.glob("pixel-benchmark-*")) == []
+    assert list(tmp_path.glob("pixel-emulator-*/*")) == []  # what a running one has there
+
+
+def test_sides_are_measured_in_turn():
+    asked = []
+
+    def measure(name):
+        asked.append(name)
+        return len(asked)
+
+    sides = {name: partial(measure, name) for name in "ab"}
+    assert alternate(2, sides) == {"a": (1, 3), "b": (2, 4)}
+    assert asked == ["a", "b", "a", "b"]
+
+
+def test_a_ratio_is_the_median_of_the_ratios_of_runs():
+    made = compare([10, 100, 30], [1, 50, 2], work="w", against="a", unit="/s", goal=10)
+    assert (made.ours, made.theirs, made.ratio) == (30, 2, 10)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "at_least", "goal"),
+    [
+        (10.0, True, "≥ 10 x"),
+        (9.99, True, "≥ 10 x, missed"),
+        (10.0, False, "≤ 10 x"),
+        (10.01, False, "≤ 10 x, missed"),
+    ],
+)
+def test_the_table_says_which_goal_is_missed(ratio, at_least, goal):
+    figure = Figure(work="w", against="a", unit="ms", ours=1, theirs=2, ratios=(ratio,),
+                    goal=10, at_least=at_least)  # fmt: skip
+    data = {"some": kept(Result(figures=(figure,)), "here")}
+    assert f"| w | a | 1.00 ms | 2.00 ms | {ratio:.2f} x | {goal} |\n" in markdown(data)
+
+
+def test_a_plot_shows_each_ratio_that_has_a_goal():
+    rows = [
+        Figure(work=f"<{goal}> & co", against="`a`", unit="/s", ours=1, theirs=1, ratios=(2.0, 3.0),
+               goal=goal)
+        for goal in (0.25, 2.2, 10, None)
+    ]  # fmt: skip
+    series = {"calls": [0, 10, 100], "mb": [1, 2, 3], "us": [0, 5, 6], "cpu": [0, 4, 5]}
+    found = Result(figures=tuple(rows), series=series)
+    picture = ET.fromstring(svg({"growth": kept(found, "here")}))
+    bars = [each.get("class") for each in picture.iter(f"{SVG}rect")]
+    assert bars == ["bar", "bar", "missed"]
+    assert len(list(picture.iter(f"{SVG}circle"))) == 4
+    heights = [float(each.attrib["y"]) for each in picture.iter(f"{SVG}text")]
+    assert 0 < min(heights) <= max(heights) < float(picture.attrib["height"])
+
+
+def test_what_is_kept_is_what_the_readme_shows():
+    data = saved.load()
+    assert data
+    assert list(data) == [name for name in known() if name in data]
+    assert saved.PLOT.read_text(encoding="utf-8") == svg(data)
+    readme = saved.README.read_text(encoding="utf-8")
+    assert saved.put_in(readme, data) == readme, "run `python -m tests.benchmarks --redraw`"
+    assert f"]({saved.PLOT.relative_to(saved.README.parent)})" in readme
+
+
+def test_a_later_figure_takes_the_place_of_an_earlier_one(tmp_path, monkeypatch):
+    for name in ("DATA", "PLOT", "README"):
+        monkeypatch.setattr(saved, name, tmp_path / name)
+    (tmp_path / "README").write_text(f"a\n{saved.BEGIN}old\n{saved.END}z\n")
+    for name, value in (("b", 1), ("a", 2), ("b", 3)):
+        found = Result(figures=(Figure(work=f"work of {name}", unit="s", ours=value),))
+        saved.save(name, kept(found, "here"), order=["a", "b"])
+    assert [each["figures"][0]["ours"] for each in saved.load().values()] == [2, 3]
+    readme = (tmp_path / "README").read_text()
+    assert readme.index("work of a") < readme.index("work of b")
+    assert "old" not in readme
+    assert readme.startswith("a\n")
+    assert readme.endswith("z\n")
+    with pytest.raises(ValueError, match="the README needs"):
+        saved.put_in("nothing", {})
+
+
+def test_the_command_lists_what_there_is(capsys):
+    assert main(["--list"]) == 0
+    out = capsys.readouterr().out
+    assert [line.split()[0] for line in out.splitlines()] == list(known())
+
+
+def test_a_name_that_is_none_is_a_mistake(capsys):
+    assert main(["tunel"]) == 2
+    assert capsys.readouterr().err == (
+        'no benchmark is called tunel (did you mean "tunnel"?); see --list\n'
+    )
+
+
+def test_the_conditions_say_what_was_measured_on(small):
+    said = conditions(small)
+    for part in ("cores", "Python 3.", "mitmproxy 12.", "medians of 1 alternating runs of 0.05 s"):
+        assert part in said
