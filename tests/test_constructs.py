@@ -10,7 +10,8 @@ import pytest
 
 from pixel_emulator.core import json_text
 from pixel_emulator.core.grammar import keys
-from pixel_emulator.core.mistakes import InputError
+from pixel_emulator.core.mistakes import InputError, SelectionError
+from pixel_emulator.core.scenarios.choosing import choose
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.documents import parse_document
 from pixel_emulator.scenario_files import load_scenarios
@@ -98,7 +99,10 @@ def calls_of(case):
 
 def offline(case, value):
     try:
-        scenarios = load_scenarios([written(case, value)])
+        scenarios = load_scenarios([written(case, value), *case.get("beside", ())])
+        scenarios = choose(scenarios, case.get("chosen", ()))
+    except SelectionError:
+        return 3
     except InputError:
         return 2
     return verify(scenarios, from_data({"calls": list(calls_of(case))})).exit_code

@@ -7,9 +7,10 @@ import pytest
 from pixel_emulator.core.matching.differences import matches
 from pixel_emulator.core.matching.variables import Variable
 from pixel_emulator.core.mistakes import InputError
+from pixel_emulator.definition_files import MAX_BYTES
 from pixel_emulator.matcher_hooks import GROUP, MatcherHooks
 from pixel_emulator.samples import folder as examples
-from pixel_emulator.scenario_files import MAX_BYTES, load_scenarios, read_files
+from pixel_emulator.scenario_files import load_scenarios, read_files
 
 PLAN = "name: p\nrules: {events: []}\n"
 
