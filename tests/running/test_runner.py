@@ -138,6 +138,43 @@ def test_what_can_no_longer_be_met_is_not_waited_for(stage):
 
 
 @needs_chromium
+@pytest.mark.parametrize("client", ["", "client: gmail\n"])
+def test_a_mail_without_a_pixel_is_told_at_once(stage, client):
+    """The wait is as long as it may be, and nobody waits for it."""
+    (stage.folder / "a.html").write_text('<p>Hello</p><img src="https://example.invalid/" hidden>')
+    text = f"{client}within: 24h\ndo: {{open: a.html}}\nexpect: [{{track: A}}]\n"
+    (result,) = stage.run(text).verdict.scenarios
+    assert result.status is Status.UNMET
+    assert "there is no pixel of api.segment.io" in result.steps[0].failure
+    assert "in a.html: nothing can come" in result.steps[0].failure
+
+
+def test_a_mail_without_a_pixel_may_be_wanted(stage):
+    (stage.folder / "a.html").write_text("<p>Hello</p>")
+    text = f"within: 24h\ndo: [{{open: a.html}}, {send('A')}]\nexpect: [{{track: A}}]\n"
+    assert stage.run(text).verdict.status is Status.MET
+    unmet = stage.run(text.replace("[{track: A}]", "[{track: B}]")).verdict
+    assert [each.failure for each in unmet.scenarios[0].steps] == [""]
+
+
+def test_whoever_may_still_send_is_waited_for(stage):
+    """A command may have left something behind, also one of a step or a scenario before."""
+    wait = "until [ -e go ]; do sleep 0.05; done"
+    later = f"({wait}; {curl('B')}) >/dev/null 2>&1 & true"
+    folder = stage.folder
+    text = f"""
+steps:
+  - do: {{run: "cd {folder} && ({later})"}}
+    expect: []
+    quiet: 0s
+  - do: [{send("A")}]
+    within: 1min
+    expect: [{{track: A}}, {{track: B}}]
+"""
+    stage.journal.subscribe(lambda _hit: (folder / "go").touch())
+    assert stage.run(text).verdict.status is Status.MET
+
+
 def test_a_mail_is_opened_beside_its_scenario(stage):
     mails = stage.folder / "mails"
     mails.mkdir()
