@@ -1,19 +1,17 @@
 """Scenarios against the evidence of a run: claims, policies, denials, plans, state, stories."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from pixel_emulator.core.calls import Evidence
 from pixel_emulator.core.matching.differences import Mismatch
 from pixel_emulator.core.plans.violations import violations
-from pixel_emulator.core.recordings.masking import mask
-from pixel_emulator.core.scenarios.expectation import Expectation, Pattern
-from pixel_emulator.core.scenarios.model import Level, Scenario, Step
+from pixel_emulator.core.scenarios.model import Level, Scenario
 from pixel_emulator.core.state.check import state_mismatches
 from pixel_emulator.core.state.identity import fold
 from pixel_emulator.core.verdicts.case import Case
 from pixel_emulator.core.verdicts.denials import denied
 from pixel_emulator.core.verdicts.findings import find
+from pixel_emulator.core.verdicts.masks import beside_masks
 from pixel_emulator.core.verdicts.results import tell
 from pixel_emulator.core.verdicts.settlement import BUDGET, settle
 from pixel_emulator.core.verdicts.slots import Layout
@@ -49,7 +47,7 @@ def verify(
     if not scenarios:
         raise ValueError("without a scenario there is no verdict")
     if evidence.masked:
-        scenarios = [with_masked_keys(each) for each in scenarios]
+        scenarios = beside_masks(scenarios, evidence.hits)
     reach = [
         len(each.steps) if steps is None else min(steps, len(each.steps)) for each in scenarios
     ]
@@ -172,24 +170,6 @@ class _Judgement:
             elif not result.met:
                 return Status.UNMET
         return status
-
-
-def with_masked_keys(scenario: Scenario) -> Scenario:
-    """The scenario as it looks beside calls whose write keys are masked."""
-
-    def pattern(each: Pattern) -> Pattern:
-        key = each.fields.get("writeKey")
-        if not isinstance(key, str):
-            return each
-        return replace(each, fields={**each.fields, "writeKey": mask(key)})
-
-    def expectation(each: Expectation) -> Expectation:
-        return replace(each, patterns=tuple(map(pattern, each.patterns)))
-
-    def step(each: Step) -> Step:
-        return replace(each, expectations=tuple(map(expectation, each.expectations)))
-
-    return replace(scenario, steps=tuple(map(step, scenario.steps)))
 
 
 def _asks(scenario: Scenario) -> bool:

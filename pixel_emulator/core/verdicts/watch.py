@@ -14,10 +14,11 @@ from pixel_emulator.core.verdicts.claims import Bounds, Group, left_over
 from pixel_emulator.core.verdicts.denials import denied
 from pixel_emulator.core.verdicts.edges import FREE, Edge
 from pixel_emulator.core.verdicts.findings import find_in
+from pixel_emulator.core.verdicts.masks import beside_masks
 from pixel_emulator.core.verdicts.settlement import BUDGET, hopes
 from pixel_emulator.core.verdicts.slots import Layout
 from pixel_emulator.core.verdicts.verdict import Status
-from pixel_emulator.core.verdicts.verify import verify, with_masked_keys
+from pixel_emulator.core.verdicts.verify import verify
 
 _FEW = 500  # calls that are searched anew with each look; of more, only now and then
 _SELDOM = 50  # searches while the number of calls grows by its own size
@@ -56,7 +57,7 @@ class Watch:
         if view is None or not view.still_holds(evidence):
             scenarios = self._given
             if evidence.masked:
-                scenarios = [with_masked_keys(each) for each in scenarios]
+                scenarios = beside_masks(scenarios, evidence.hits)
             view = self._view = _View(scenarios, self._steps, self._budget, evidence)
         return view.look(evidence)
 
