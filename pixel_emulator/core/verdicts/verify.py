@@ -10,7 +10,7 @@ from pixel_emulator.core.state.check import state_mismatches
 from pixel_emulator.core.state.identity import fold
 from pixel_emulator.core.verdicts.case import Case
 from pixel_emulator.core.verdicts.denials import denied
-from pixel_emulator.core.verdicts.findings import find
+from pixel_emulator.core.verdicts.findings import find, for_one_row
 from pixel_emulator.core.verdicts.masks import beside_masks
 from pixel_emulator.core.verdicts.results import tell
 from pixel_emulator.core.verdicts.settlement import BUDGET, settle
@@ -75,7 +75,6 @@ class _Judgement:
         self.slots = layout.slots
         self.settlement = settle(Case(scenarios, layout, evidence.hits), budget)
         homes = [{self.slots[i].home for i in found} for found in self.settlement.matched]
-        self.findings = tuple(find(scenarios, evidence.hits, homes))
         silence = not evidence.hits and not evidence.connections
         unproven = silence and not all(map(_asks, scenarios))
         self.gaps = (*evidence.gaps, SILENCE_UNPROVEN) if unproven else evidence.gaps
@@ -83,6 +82,15 @@ class _Judgement:
         self.told: dict[tuple[int, int], list[tuple[int, ExpectationResult]]] = {}
         for slot, result in zip(self.slots, told, strict=True):
             self.told.setdefault((slot.home, slot.step), []).append((slot.index, result))
+        beside = {
+            id(near.hit): slot.home
+            for slot, result in zip(self.slots, told, strict=True)
+            for near in result.nearest
+        }
+        found = find(scenarios, evidence.hits, homes)
+        self.findings = tuple(
+            for_one_row(each, scenarios, beside.get(id(each.hit))) for each in found
+        )
 
     def tried(self, home: int) -> int:
         """How many steps of a scenario were tried: none behind one that failed, but for those
