@@ -10,6 +10,7 @@ from pixel_emulator.core.state.check import state_mismatches
 from pixel_emulator.core.state.identity import fold
 from pixel_emulator.core.verdicts.case import Case
 from pixel_emulator.core.verdicts.denials import denied
+from pixel_emulator.core.verdicts.edges import LOOKS
 from pixel_emulator.core.verdicts.findings import find, for_one_row
 from pixel_emulator.core.verdicts.masks import beside_masks
 from pixel_emulator.core.verdicts.results import tell
@@ -34,6 +35,7 @@ def verify(
     *,
     steps: int | None = None,
     budget: int = BUDGET,
+    looks: int = LOOKS,
 ) -> Verdict:
     """Judge all scenarios over one pool of calls.
 
@@ -41,8 +43,9 @@ def verify(
     or is too many for one; it is unexpected to none. An expectation with `times: 0` is a ban: what
     matches it is too many for it, whatever else could claim the call. Variables get the values
     with which the least is left to be wished for. `steps` is how many steps of each scenario are
-    judged, None for all. `budget` bounds the search; where it is spent before an answer is found
-    the verdict is undecided. Raises ValueError without a scenario.
+    judged, None for all. `budget` bounds the search, and `looks` what comes before it: finding out
+    which calls match where variables are. Where one is spent before an answer is found the verdict
+    is undecided. Raises ValueError without a scenario.
     """
     if not scenarios:
         raise ValueError("without a scenario there is no verdict")
@@ -51,10 +54,10 @@ def verify(
     reach = [
         len(each.steps) if steps is None else min(steps, len(each.steps)) for each in scenarios
     ]
-    judgement = _Judgement(scenarios, evidence, reach, budget)
+    judgement = _Judgement(scenarios, evidence, reach, budget, looks)
     tried = [judgement.tried(home) for home in range(len(scenarios))]
     if tried != reach:
-        shorter = _Judgement(scenarios, evidence, tried, budget)
+        shorter = _Judgement(scenarios, evidence, tried, budget, looks)
         # What was not tried asks for nothing, but a scenario may not pass because of that.
         if all(shorter.failed(home) for home, n in enumerate(tried) if n != reach[home]):
             judgement = shorter
@@ -65,7 +68,12 @@ class _Judgement:
     """One look at the evidence, with the first `reach[n]` steps of each scenario."""
 
     def __init__(
-        self, scenarios: Sequence[Scenario], evidence: Evidence, reach: Sequence[int], budget: int
+        self,
+        scenarios: Sequence[Scenario],
+        evidence: Evidence,
+        reach: Sequence[int],
+        budget: int,
+        looks: int,
     ) -> None:
         self.scenarios = scenarios
         self.evidence = evidence
@@ -73,7 +81,7 @@ class _Judgement:
         layout = Layout(scenarios, evidence, reach)
         self.marked = layout.marked
         self.slots = layout.slots
-        self.settlement = settle(Case(scenarios, layout, evidence.hits), budget)
+        self.settlement = settle(Case(scenarios, layout, evidence.hits, looks=looks), budget)
         homes = [{self.slots[i].home for i in found} for found in self.settlement.matched]
         silence = not evidence.hits and not evidence.connections
         unproven = silence and not all(map(_asks, scenarios))

@@ -12,7 +12,7 @@ from pixel_emulator.core.scenarios.model import Level, Policy, Scenario
 from pixel_emulator.core.verdicts.case import Case
 from pixel_emulator.core.verdicts.claims import Bounds, Group, left_over
 from pixel_emulator.core.verdicts.denials import denied
-from pixel_emulator.core.verdicts.edges import FREE, Edge
+from pixel_emulator.core.verdicts.edges import FREE, LOOKS, Edge
 from pixel_emulator.core.verdicts.findings import find_in
 from pixel_emulator.core.verdicts.masks import beside_masks
 from pixel_emulator.core.verdicts.settlement import BUDGET, hopes
@@ -41,11 +41,16 @@ class Watch:
     """
 
     def __init__(
-        self, scenarios: Sequence[Scenario], *, steps: int | None = None, budget: int = BUDGET
+        self,
+        scenarios: Sequence[Scenario],
+        *,
+        steps: int | None = None,
+        budget: int = BUDGET,
+        looks: int = LOOKS,
     ) -> None:
         self._given = scenarios
         self._steps = steps
-        self._budget = budget
+        self._bounds = budget, looks
         self._view: _View | None = None
 
     def look(self, evidence: Evidence) -> Prospect:
@@ -58,7 +63,7 @@ class Watch:
             scenarios = self._given
             if evidence.masked:
                 scenarios = beside_masks(scenarios, evidence.hits)
-            view = self._view = _View(scenarios, self._steps, self._budget, evidence)
+            view = self._view = _View(scenarios, self._steps, self._bounds, evidence)
         return view.look(evidence)
 
 
@@ -69,12 +74,12 @@ class _View:
         self,
         scenarios: Sequence[Scenario],
         steps: int | None,
-        budget: int,
+        bounds: tuple[int, int],
         evidence: Evidence,
     ) -> None:
         self.scenarios = scenarios
         self.steps = steps
-        self.budget = budget
+        self.budget, looks = bounds
         self.acted = dict(evidence.acted)
         self.masked = evidence.masked
         reach = [len(each.steps) if steps is None else steps for each in scenarios]
@@ -85,7 +90,7 @@ class _View:
             if not marked and len(scenario.steps) > 1
             for step in scenario.steps
         }
-        self.case = Case(scenarios, self.layout, ())
+        self.case = Case(scenarios, self.layout, (), looks=looks)
         self.supply: Counter[int] = Counter()
         self.groups: Counter[Group] = Counter()
         self.hard = any(each.constrained for each in self.layout.slots)
@@ -148,6 +153,7 @@ class _View:
 
     def _take(self, hit: Hit) -> None:
         edges = self.case.add(hit)
+        self.hard |= bool(self.case.edges.cut)
         at = len(self.case.hits) - 1
         self.supply.update(index for index, _ in edges)
         if all(ways is FREE for _, ways in edges):
