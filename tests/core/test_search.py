@@ -278,12 +278,12 @@ def test_more_calls_than_anybody_can_look_at_are_undecided():
     """And each is looked at only so often: the whole takes no longer than a part of it."""
     wanted = tuple(
         Expectation(
-            patterns=(Pattern(type=CallType.TRACK, fields={"userId": Variable(f"x{n % 7}")}),),
+            patterns=(Pattern(type=CallType.TRACK, fields={"userId": Variable(f"x{n % 3}")}),),
             times=Times(0, None),
         )
         for n in range(20)
     )
-    hits = [hit(n, "track", {"event": "E", "userId": f"u{n % 9}"}) for n in range(1, 101)]
+    hits = [hit(n, "track", {"event": "E", "userId": f"u{n % 3}"}) for n in range(1, 101)]
     scenario = Scenario(steps=(Step(expectations=wanted),))
     assert verify([scenario], evidence(*hits), looks=1_999).status is Status.UNDECIDED
-    assert verify([scenario], evidence(*hits), looks=2_000).status is Status.UNMET
+    assert verify([scenario], evidence(*hits), looks=2_000).status is Status.MET
