@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from pixel_emulator.core.calls import Evidence
 from pixel_emulator.core.matching.differences import Mismatch
+from pixel_emulator.core.matching.variables import variables
 from pixel_emulator.core.plans.violations import violations
 from pixel_emulator.core.scenarios.model import Level, Scenario
 from pixel_emulator.core.state.check import state_mismatches
@@ -148,9 +149,16 @@ class _Judgement:
             id(each.hit) in unsure for each in self.findings if each.levels[home] is Level.FAIL
         }
         statuses = {each.status for each in steps if each.reached}
-        if False in failed or denials or state or found or Status.UNMET in statuses:
+        # Of variables whose values are undecided, nothing is wrong for certain.
+        free = Status.UNDECIDED not in statuses
+        wrong = (
+            bool(found)
+            or (bool(state) and (free or not variables(scenario.state)))
+            or any(free or not variables(each.denial.contains) for each in denials)
+        )
+        if wrong or False in failed or Status.UNMET in statuses:
             status = Status.UNMET
-        elif failed or Status.UNDECIDED in statuses:
+        elif failed or not free:
             status = Status.UNDECIDED
         else:
             status = Status.INCOMPLETE if self.gaps else Status.MET
