@@ -12,7 +12,7 @@ from pixel_emulator.core.state.identity import fold
 from pixel_emulator.core.verdicts.case import Case
 from pixel_emulator.core.verdicts.denials import denied
 from pixel_emulator.core.verdicts.edges import LOOKS
-from pixel_emulator.core.verdicts.findings import find, for_one_row
+from pixel_emulator.core.verdicts.findings import find, find_in, for_one_row
 from pixel_emulator.core.verdicts.masks import beside_masks
 from pixel_emulator.core.verdicts.results import tell
 from pixel_emulator.core.verdicts.settlement import BUDGET, settle
@@ -84,6 +84,14 @@ class _Judgement:
         self.slots = layout.slots
         self.settlement = settle(Case(scenarios, layout, evidence.hits, looks=looks), budget)
         homes = [{self.slots[i].home for i in found} for found in self.settlement.matched]
+        # A call of which it is not sure that anybody wants it may be wrong for some.
+        self.unsure = {
+            home
+            for position in self.settlement.unsure
+            for each in find_in(scenarios, evidence.hits[position], ())
+            for home, level in enumerate(each.levels)
+            if level is Level.FAIL
+        }
         silence = not evidence.hits and not evidence.connections
         unproven = silence and not all(map(_asks, scenarios))
         self.gaps = (*evidence.gaps, SILENCE_UNPROVEN) if unproven else evidence.gaps
@@ -158,7 +166,7 @@ class _Judgement:
         )
         if wrong or False in failed or Status.UNMET in statuses:
             status = Status.UNMET
-        elif failed or not free:
+        elif failed or not free or home in self.unsure:
             status = Status.UNDECIDED
         else:
             status = Status.INCOMPLETE if self.gaps else Status.MET

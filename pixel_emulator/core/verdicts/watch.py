@@ -94,7 +94,7 @@ class _View:
         self.supply: Counter[int] = Counter()
         self.groups: Counter[Group] = Counter()
         self.hard = any(each.constrained for each in self.layout.slots)
-        self.settled = self.hopeless = False
+        self.failing = self.hopeless = False
         self.searched = 0
         # These depend on the values of variables, or on what comes last.
         self.late = any(
@@ -120,6 +120,10 @@ class _View:
             self._take(hit)
         if self.hopeless:
             return Prospect.IMPOSSIBLE
+        prospect = self._of_claims(evidence, has_news=bool(new))
+        return Prospect.OPEN if self.failing and prospect is Prospect.MET else prospect
+
+    def _of_claims(self, evidence: Evidence, *, has_news: bool) -> Prospect:
         enough = all(self.supply[each.index] >= each.low for each in self.layout.slots)
         if not self.hard:
             over, lacking = left_over(self.groups, self._bounds())
@@ -128,7 +132,7 @@ class _View:
             if over or lacking or not self.late:
                 return Prospect.OPEN if over or lacking else Prospect.MET
         count = len(self.case.hits)
-        if new and count > _FEW and count < self.searched + count // _SELDOM:
+        if has_news and count > _FEW and count < self.searched + count // _SELDOM:
             return Prospect.OPEN
         self.searched = count
         return self._search(evidence, enough=enough)
@@ -162,9 +166,8 @@ class _View:
                 self.groups[tuple(in_time)] += 1
         else:
             self.hard = True
-        self.hopeless |= self._objected(hit) or (
-            not self.layout.floating and not self.case.unsure and self._fails(hit, edges)
-        )
+        self.failing |= not self.case.unsure and self._fails(hit, edges)
+        self.hopeless |= self._objected(hit) or (self.failing and not self.layout.floating)
 
     def _objected(self, hit: Hit) -> bool:
         """Whether something is wrong with the call whatever it is taken for."""
@@ -181,10 +184,11 @@ class _View:
         free = [index for index, ways in edges if ways is FREE]
         if any(slots[index].bans for index in free):
             return True
-        wanted = {slots[index].home for index in free}
-        findings = find_in(self.scenarios, hit, wanted)
         if len(free) == len(edges):
-            return any(each.level is Level.FAIL for each in findings)
+            wanted = {slots[index].home for index in free}
+            return any(each.level is Level.FAIL for each in find_in(self.scenarios, hit, wanted))
+        # Whoever wants a damaged call in the end, it fails one of them if it fails each.
         return any(
-            each.policy is Policy.DAMAGED and set(each.levels) == {Level.FAIL} for each in findings
+            each.policy is Policy.DAMAGED and set(each.levels) == {Level.FAIL}
+            for each in find_in(self.scenarios, hit, ())
         )
