@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pixel_emulator import files
-from pixel_emulator.core.calls import JSON
+from pixel_emulator.core.calls import JSON, Steps
 from pixel_emulator.core.drafts.draft import draft
 from pixel_emulator.core.mistakes import Document, InputError, Location, Mistake, likely
 from pixel_emulator.core.plans import plan
@@ -110,7 +110,7 @@ class _Loader:
             if around.mistakes:
                 return ScenarioFile(path, mistakes=around.mistakes)
             reading = self.definitions.read(document, around)
-            scenarios, mistakes = self._with_plans(path, reading.scenarios)
+            scenarios, mistakes = self._with_plans(document, reading.scenarios)
         except InputError as error:
             return ScenarioFile(path, mistakes=error.mistakes)
         return ScenarioFile(
@@ -122,17 +122,17 @@ class _Loader:
         )
 
     def _with_plans(
-        self, path: str, scenarios: Iterable[Scenario]
+        self, document: Document, scenarios: Iterable[Scenario]
     ) -> tuple[tuple[Scenario, ...], tuple[Mistake, ...]]:
         found, mistakes = [], []
         for scenario in scenarios:
             plans: dict[int, Plan] = {}
             for version, file in scenario.plan_files.items():
-                read = self._plan(Path(path).parent / file)
+                read = self._plan(Path(document.file).parent / file)
                 if isinstance(read, Plan):
                     plans[version] = read
                 else:
-                    mistakes += list(_naming(scenario, read))
+                    mistakes += list(_unread(document, scenario, read))
             found.append(replace(scenario, plans=plans))
         return tuple(found), tuple(mistakes)
 
@@ -157,10 +157,14 @@ def _literal(path: str) -> Document:
     return Document(path, parse_document(text, path).data, {})
 
 
-def _naming(scenario: Scenario, error: InputError) -> Iterator[Mistake]:
-    """The mistakes of a plan; one without a place is told with the scenario that names it."""
+def _unread(document: Document, scenario: Scenario, error: InputError) -> Iterator[Mistake]:
+    """The mistakes of a plan; one without a place is told where the plan is named: by the
+    scenario, or by the defaults of its file."""
+    listed = document.data.get("scenarios") if isinstance(document.data, dict) else None
+    items = listed if isinstance(listed, list) else []
+    every: list[Steps] = [(), *(("scenarios", n) for n, _ in enumerate(items))]
+    own = (each for each in every if document.mistake("", *each).location == scenario.location)
+    named = [(*each, "plan") for each in own]
+    place = next((each for each in named if each in document.positions), ("defaults", "plan"))
     for each in error.mistakes:
-        if each.location.line:
-            yield each
-        else:
-            yield Mistake(f"{each}", scenario.location, "plan")
+        yield each if each.location.line else document.mistake(str(each), *place)

@@ -256,3 +256,27 @@ def test_what_nobody_asks_for_is_not_looked_up(folder, monkeypatch):
     monkeypatch.setattr("importlib.metadata.entry_points", refuse)
     write(folder, main="expect: [{page: , userId: $uuid}]")
     assert load("main.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("expect: []\nplan: none.json\n", "2:1: plan"),
+        ("plan:\n  1: none.json\nexpect: []\n", "1:1: plan"),
+        (
+            "scenarios:\n- {name: a, expect: []}\n- name: b\n  expect: []\n  plan: none.json\n",
+            "5:3: scenarios[1].plan",
+        ),
+        (
+            "scenarios: [{name: a, expect: []}]\ndefaults:\n  plan: none.json\n",
+            "3:3: defaults.plan",
+        ),
+    ],
+)
+def test_a_plan_that_cannot_be_read_is_told_where_it_is_named(tmp_path, text, place):
+    (tmp_path / "s.yaml").write_text(text)
+    with pytest.raises(InputError) as refused:
+        load_scenarios([tmp_path / "s.yaml"])
+    (only,) = refused.value.mistakes
+    assert f"s.yaml:{place}: " in str(only)
+    assert "none.json: cannot read this file" in str(only)
