@@ -8,7 +8,7 @@ from tests.benchmarks.client import CLIENTS, Load, Target, keep_alive
 from tests.benchmarks.figures import Figure, Result, compare
 from tests.benchmarks.peers import Peer, doubles, nginx
 from tests.benchmarks.plan import Plan, say
-from tests.benchmarks.servers import emulator
+from tests.benchmarks.servers import cpu_seconds, emulator
 from tests.benchmarks.tunnel import check_recording
 
 _WORK = f"plain HTTP, {CLIENTS} clients that stay"
@@ -29,16 +29,19 @@ def plain(plan: Plan) -> Result:
         for each in found:
             say(f"  warming up {each.name}")
             load(targets[each.name], each.warm * plan.warm)
-        targets = {"": ours.plain, **targets}
+        targets, warmed, busy = {"": ours.plain, **targets}, answered, cpu_seconds(ours.pid)
         for _ in range(plan.rounds):
             for name, target in targets.items():
                 made = load(target, plan.seconds)
                 answered += 0 if name else made.answered
                 rates.setdefault(name, []).append(made.rate)
                 say(f"  {name or 'ours'}: {made.rate:,.0f}/s")
+        cost = (cpu_seconds(ours.pid) - busy) / (answered - warmed) * 1e6
         loads = 1 + plan.rounds
         check_recording(ours, answered, unread=loads * CLIENTS if wrk.installed() else 0)
-    remarks.append(f"Each of the {answered:,} calls that ours answered stands in its recording.")
+    remarks.append(
+        f"CPU of a call in ours: {cost:,.0f} µs. Each of the {answered:,} calls that ours answered stands in its recording."
+    )
     figures = [_figure(each, rates[""], rates[each.name]) for each in found]
     figures.sort(key=lambda figure: figure.theirs or 0)
     return Result(figures=tuple(figures), remarks=(*remarks, _client()))
