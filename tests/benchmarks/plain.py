@@ -39,9 +39,8 @@ def plain(plan: Plan) -> Result:
         cost = (cpu_seconds(ours.pid) - busy) / (answered - warmed) * 1e6
         loads = 1 + plan.rounds
         check_recording(ours, answered, unread=loads * CLIENTS if wrk.installed() else 0)
-    remarks.append(
-        f"CPU of a call in ours: {cost:,.0f} µs. Each of the {answered:,} calls that ours answered stands in its recording."
-    )
+    remarks.append(f"CPU of a call in ours: {cost:,.0f} µs.")
+    remarks.append(f"Each of the {answered:,} calls that ours answered stands in its recording.")
     figures = [_figure(each, rates[""], rates[each.name]) for each in found]
     figures.sort(key=lambda figure: figure.theirs or 0)
     return Result(figures=tuple(figures), remarks=(*remarks, _client()))
