@@ -1,5 +1,6 @@
 """Every setting, declared once; doors derive their flags and options from `settings()`."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
@@ -10,8 +11,17 @@ from pixel_emulator.core.mistakes import InputError, Mistake, likely
 type Value = str | int | bool | tuple[str, ...]
 
 
-def _setting(default: Value, text: str, *, choices: tuple[str, ...] = ()) -> Any:
-    return field(default=default, metadata={"help": text, "choices": choices})
+TOKEN_VARIABLE = "PIXEL_EMULATOR_TOKEN"  # noqa: S105 - the name of a variable
+"""Where the token of a control API stands in an environment."""
+
+# As RFC 6750 has it; a short one could be guessed by any program of this machine.
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{16,}=*")
+
+
+def _setting(
+    default: Value, text: str, *, choices: tuple[str, ...] = (), variable: str = ""
+) -> Any:
+    return field(default=default, metadata={"help": text, "choices": choices, "variable": variable})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +63,13 @@ class Settings:
     lane: bool = _setting(
         True, "Answer plain pixel requests without a mitmproxy flow; `--no-lane` makes each a flow."
     )
+    control_port: int = _setting(0, "Port of the control API of `serve`; 0 picks a free one.")
+    control_token: str = _setting(
+        "",
+        "Token of the control API, 16 characters or more; by default a random one. Also read from "
+        f"{TOKEN_VARIABLE}, which others cannot see.",
+        variable=TOKEN_VARIABLE,
+    )
 
     def __post_init__(self) -> None:
         for each in fields(self):
@@ -68,6 +85,9 @@ class Settings:
         if self.max_calls < 1:
             raise InputError(Mistake(f"max_calls: {self.max_calls} is not 1 or more"))
         self.sources()
+        if self.control_token and not _TOKEN.fullmatch(self.control_token):
+            wanted = "must be 16 or more of letters, digits and `-._~+/`"
+            raise InputError(Mistake(f"control_token: {wanted}; without one it is random"))
 
     def sources(self) -> dict[str, str]:
         """The names that the user gave to write keys: key -> name."""
@@ -81,5 +101,9 @@ class Settings:
 
 
 def settings() -> Iterator[Field[Any]]:
-    """Each setting as a dataclass field: name, type, default, `metadata["help"]`, `["choices"]`."""
+    """Each setting as a dataclass field: name, type and default.
+
+    Its `metadata` has its `help`, `choices`, and the `variable` of the environment that is read
+    where it is not given.
+    """
     return iter(fields(Settings))

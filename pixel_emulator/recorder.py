@@ -57,13 +57,13 @@ class Recorder:
         """Write hits, all at once. Raises OSError where that fails: then none of them is there."""
         entries = [entry_text(hit, masks=self._masks, known=self._known).encode() for hit in hits]
         self._write(b"".join(entries))
-        at = self._size
-        for hit, written in zip(reversed(hits), reversed(entries), strict=True):
-            at -= len(written)
+        at = self._size - sum(map(len, entries))
+        for hit, written in zip(hits, entries, strict=True):
             if (hit.seq - 1) % _BLOCK == 0:
                 self._blocks.append(at)
             if hit.step:
-                self._last.setdefault(hit.step, hit)
+                self._last[hit.step] = hit
+            at += len(written)
 
     def read(self, start: int, end: int) -> tuple[Hit, ...]:
         """The hits from number `start` to before `end`, as they were written.

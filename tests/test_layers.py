@@ -27,9 +27,9 @@ LAYERS = [
     "core.drafts.*",
     "config",
     "documents spans files gaps recorder memory storage journal ready samples http_client",
-    "matcher_hooks scenario_files",
+    "matcher_hooks scenario_files leftovers",
     "trust.*",
-    "email.* child.*",
+    "email.* child.* clients.*",
     "session sessions",
     "running.*",
     "proxy.* proxy.lane.*",
@@ -113,6 +113,7 @@ def test_no_import_goes_round_in_a_circle():
 
 
 def test_modules_are_small():
-    """Past 250 lines there is a seam."""
-    sizes = {name: len(path.read_text().splitlines()) for name, path in MODULES.items()}
+    """Past 250 lines there is a seam; but what users copy has to be one file."""
+    ours = {name: path for name, path in MODULES.items() if not name.startswith("clients.")}
+    sizes = {name: len(path.read_text().splitlines()) for name, path in ours.items()}
     assert not {name: size for name, size in sizes.items() if size > 250}

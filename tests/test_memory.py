@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,8 +13,11 @@ from pixel_emulator.core.calls import JSON, CallType, Dialect, Form, Outcome, Pa
 from pixel_emulator.core.endpoint.pixel import encode, request_of
 from pixel_emulator.core.mistakes import InputError
 from pixel_emulator.core.problems.duplicates import SeenMessages
+from pixel_emulator.core.recordings.redaction import redact
+from pixel_emulator.files import read_recording
 from pixel_emulator.journal import Journal
 from pixel_emulator.memory import Judge, Memory
+from pixel_emulator.recorder import open_recorder
 
 START = datetime(2030, 1, 31, 9, tzinfo=UTC)
 JUDGE = Judge(Dialect.DOCUMENTED, {"wk_test_000000000000": "shop"})
@@ -111,3 +115,43 @@ def test_message_ids_that_were_forgotten_are_a_gap_too():
 def test_a_memory_needs_room(number):
     with pytest.raises(InputError, match=f"max_calls: {number} is not 1 or more"):
         Settings(max_calls=number)
+
+
+def test_with_a_recording_what_has_gone_is_read_back(tmp_path):
+    """As it was written: its write keys are masked, and so are those of the others then."""
+    settings = Settings(max_calls=10, record=str(tmp_path / "calls.yaml"))
+    journal = Journal(settings, recorder=open_recorder(settings))
+    hits = [journal.record(pixel(f"Event {number}")) for number in range(600)]
+    journal.record_all([pixel("One"), pixel("Two")])
+    evidence = journal.evidence()
+    assert (len(evidence.hits), evidence.masked, evidence.gaps) == (602, True, ())
+    assert evidence.hits[:600] == tuple(map(redact, hits))
+    for since in (0, 1, 255, 256, 257, 511, 512, 590, 591):
+        assert journal.evidence(since).hits == evidence.hits[since:]
+    late = journal.evidence(592)  # all of these are here, as they came
+    assert (late.masked, late.hits[:8]) == (False, tuple(hits[592:]))
+    journal.close()
+    assert journal.evidence() == evidence
+    assert read_recording(settings.record).hits == evidence.hits
+
+
+def test_what_cannot_be_read_back_is_a_gap(tmp_path):
+    settings = Settings(max_calls=1, record=str(tmp_path / "calls.yaml"))
+    journal = Journal(settings, recorder=open_recorder(settings))
+    for number in range(3):
+        journal.record(pixel(f"Event {number}"))
+    Path(settings.record).unlink()
+    [gap] = journal.evidence().gaps
+    assert gap.startswith(f"calls #1 to #2 are not known: {settings.record}: cannot read this file")
+    assert len(journal.evidence().hits) == 1
+
+
+def test_a_file_that_holds_other_calls_by_now_is_a_gap(tmp_path):
+    settings = Settings(max_calls=1, record=str(tmp_path / "calls.yaml"))
+    journal = Journal(settings, recorder=open_recorder(settings))
+    for number in range(3):
+        journal.record(pixel(f"Event {number}"))
+    text = Path(settings.record).read_text(encoding="utf-8")
+    Path(settings.record).write_text(text.replace("seq: 2", "seq: 9"), encoding="utf-8")
+    [gap] = journal.evidence().gaps
+    assert "holds other calls now where #1 to #2 were" in gap

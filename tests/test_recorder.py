@@ -259,3 +259,24 @@ def test_a_seed_gives_the_run_the_same_id_each_time(path):
     assert head(seed="7", created=created) == head(seed="7", created=created)
     assert head(created=created).created == created
     assert len({head(seed="7").run, head(seed="8").run, head().run, head().run}) == 4
+
+
+@pytest.mark.parametrize("together", [1, 100, 257, 600])
+def test_any_of_its_calls_are_read_back(path, together):
+    recorder = Recorder(path, HEAD)
+    hits = [recorded(seq, messageId=f"m{seq}") for seq in range(1, 601)]
+    for start in range(0, 600, together):
+        recorder.append(*hits[start : start + together])
+    whole = read_recording(path).hits
+    for start, end in [
+        (1, 601),
+        (1, 2),
+        (256, 257),
+        (257, 258),
+        (100, 400),
+        (513, 601),
+        (600, 601),
+    ]:
+        assert recorder.read(start, end) == whole[start - 1 : end - 1]
+    recorder.close(END)
+    assert recorder.read(599, 601) == whole[598:]

@@ -30,6 +30,7 @@ COMMANDS = {
     "recording state": "recording",
     "plan infer": "plan",
     "plan diff": "plan",
+    "client": "client",
     "web": "tools",
     "console": "tools",
     "dump": "tools",

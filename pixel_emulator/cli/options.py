@@ -42,8 +42,12 @@ def _parameter(name: str, default: Value | None) -> inspect.Parameter:
     value = field.default if default is None else default
     kind = list[str] if isinstance(value, tuple) else type(value)
     flag = name.replace("_", "-")
-    names = f"--{flag}/--no-{flag}" if value is True else f"--{flag}"
-    option = typer.Option(names, help=field.metadata["help"])
+    option = typer.Option(
+        f"--{flag}/--no-{flag}" if value is True else f"--{flag}",
+        help=field.metadata["help"],
+        envvar=field.metadata["variable"] or None,
+        show_envvar=False,  # the help says it in words
+    )
     return inspect.Parameter(
         name,
         inspect.Parameter.KEYWORD_ONLY,

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -42,6 +43,8 @@ _AT_REST = 1.0
     "offline",
     "http2",
     "lane",
+    "control_port",
+    "control_token",
     "max_calls",
 )
 def serve(
@@ -56,6 +59,12 @@ def serve(
     json: Annotated[
         bool, typer.Option("--json", help="Print the ready line as JSON, to stdout.")
     ] = False,
+    until_eof: Annotated[
+        bool,
+        typer.Option(
+            "--until-eof", help="Stop when stdin ends, too: with the program that holds it open."
+        ),
+    ] = False,
 ) -> int:
     """Run the emulator until it is stopped, showing each call as it arrives.
 
@@ -67,6 +76,8 @@ def serve(
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
+    if until_eof:
+        threading.Thread(target=_wait_for_eof, args=(stopped,), daemon=True).start()
     with (
         handling([signal.SIGHUP], lambda *_: stopped.set()),
         emulation(settings, watched.scenarios if watched else ()) as (journal, emulator),
@@ -135,6 +146,14 @@ def env(*, settings: Settings) -> int:
     flags = " ".join(browser_flags(ready.proxy, ready.spki))
     show(f"{shell_exports({**changes.variables, **api})}# for a Chromium: {flags}")
     return 0
+
+
+def _wait_for_eof(stopped: threading.Event) -> None:
+    with suppress(OSError):  # no stdin is one that has ended
+        # Not `sys.stdin`: its lock, held at the end of the process, would be a fatal error.
+        while os.read(0, 4096):
+            pass
+    stopped.set()
 
 
 def _control(emulator: "Emulator") -> "Control":

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from starlette.datastructures import Headers
 from starlette.responses import Response
@@ -10,7 +11,7 @@ from pixel_emulator.control.asked import Asked, json_response
 from pixel_emulator.control.problems import ProblemError, wrong_body
 from pixel_emulator.control.waiting import more_than, settle
 from pixel_emulator.core import json_text
-from pixel_emulator.core.calls import JSON, Payload
+from pixel_emulator.core.calls import JSON, Evidence, Payload
 from pixel_emulator.core.mistakes import InputError, Mistake
 from pixel_emulator.core.reports.json_report import as_json
 from pixel_emulator.core.reports.junit import junit
@@ -98,15 +99,20 @@ async def _for_scenarios(asked: Asked) -> Payload:
     scenarios = await _scenarios(asked)
     within, quiet = patience(scenarios)
     watch = Watch(scenarios)
+    since = asked.number("since")
+
+    def new(evidence: Evidence) -> Evidence:
+        return replace(evidence, hits=tuple(hit for hit in evidence.hits if hit.seq > since))
+
     prospect, evidence = await settle(
-        lambda evidence: asked.in_thread(watch.look, evidence),
+        lambda evidence: asked.in_thread(lambda: watch.look(new(evidence))),
         session,
         deadline=time.monotonic() + float(asked.query.get("timeout", within)),
         quiet=float(asked.query.get("quiet", quiet)),
     )
 
     def told() -> Payload:
-        verdict = judge(scenarios, evidence)
+        verdict = judge(scenarios, new(evidence))
         return {
             "result": _RESULTS[prospect],
             "passed": verdict.exit_code == 0,
@@ -125,11 +131,19 @@ async def _scenarios(asked: Asked) -> tuple[Scenario, ...]:
     try:
         found = await asked.in_thread(load_text, asked.body, file, given=given)
     except InputError as error:
-        raise wrong_body(error) from None
+        raise wrong_body(InputError(*(_told(each, file) for each in error.mistakes))) from None
     if not found:
         only = Mistake("only defines names: there is nothing to be met")
         raise ProblemError("wrong-body", str(only), mistakes=[only])
     return found
+
+
+def _told(mistake: Mistake, file: str) -> Mistake:
+    """A mistake without anything that stands in another file: it may be any of this machine."""
+    if mistake.location.file in ("", file):
+        return mistake
+    hidden = "is wrong here; `pixel-emulator scenario check` says why, where the emulator runs"
+    return Mistake(hidden, mistake.location)
 
 
 def _given(said: str) -> dict[str, JSON]:

@@ -4,7 +4,8 @@ from importlib.metadata import version
 
 from starlette.responses import Response
 
-from pixel_emulator.control import downloads, judging, listing, opening, schemas
+from pixel_emulator.control import judging, listing, marking, opening, schemas
+from pixel_emulator.control.about import ABOUT
 from pixel_emulator.control.asked import Asked, json_response
 from pixel_emulator.control.description import describe
 from pixel_emulator.control.table import (
@@ -16,22 +17,23 @@ from pixel_emulator.control.table import (
     Body,
     Query,
     Route,
+    json_answer,
 )
 from pixel_emulator.core.calls import CallType, Outcome
-from pixel_emulator.sessions import DEFAULT
 
 _SECONDS = 600
+_HIGHEST = 10**15 - 1  # the number of a request, far from where JSON loses digits
 _GIVEN = Query(does="Values of the scenario's variables, as a JSON object.")
 _FILE = Query(
     does="The file that the scenario comes from: for messages, and to find what it uses.",
     default="scenario.yaml",
 )
-_SESSION = Query(does="The session to be led to.", default=DEFAULT)
 _PAGE = {
     "since": Query(
         does="Only what has a higher number: the `cursor` of the answer before.",
         type="integer",
         least=0,
+        most=_HIGHEST,
         default=0,
     ),
     "limit": Query(
@@ -42,15 +44,10 @@ _PAGE = {
     "userId": Query(does="Only calls of this user."),
     "outcome": Query(does="Only what would become this at Segment.", choices=tuple(Outcome)),
 }
-_PEM = Answer(status=200, does="Certificates, as PEM.", content={downloads.PEM_TYPE: schemas.TEXT})
 
 
 def _scenario(*, required: bool) -> Body:
-    return Body(does="A scenario file.", type=YAML_TYPE, schema=schemas.TEXT, required=required)
-
-
-def _json(schema: str, does: str, status: int = 200) -> Answer:
-    return Answer(status=status, does=does, content={JSON_TYPE: schemas.ref(schema)})
+    return Body(does="A scenario file.", type=YAML_TYPE, schema=schemas.DOCUMENT, required=required)
 
 
 async def openapi(_asked: Asked) -> Response:
@@ -59,13 +56,7 @@ async def openapi(_asked: Asked) -> Response:
 
 
 ROUTES = (
-    Route(
-        at="GET /health",
-        does="Whether the emulator runs.",
-        handler=downloads.health,
-        answer=_json("Health", "It does."),
-        token=False,
-    ),
+    *ABOUT,
     Route(
         at="GET /openapi.json",
         does="This description.",
@@ -74,61 +65,16 @@ ROUTES = (
         token=False,
     ),
     Route(
-        at="GET /emulator",
-        does="Where the emulator is, and what went wrong in it.",
-        handler=downloads.emulator,
-        answer=_json("Emulator", "What there is to know."),
-    ),
-    Route(
-        at="GET /ca.pem",
-        does="The CA that clients must trust.",
-        handler=downloads.ca,
-        answer=_PEM,
-        by_query=True,
-    ),
-    Route(
-        at="GET /bundle.pem",
-        does="The CA, and all that the machine of the emulator trusts.",
-        handler=downloads.bundle,
-        answer=_PEM,
-        by_query=True,
-    ),
-    Route(
-        at="GET /spki",
-        does="The hash by which a browser accepts the CA.",
-        handler=downloads.spki,
-        answer=Answer(status=200, does="Base64.", content={TEXT_TYPE: schemas.TEXT}),
-        by_query=True,
-    ),
-    Route(
-        at="GET /proxy.pac",
-        does="A proxy configuration that leads a browser's pixels to a session.",
-        handler=downloads.pac,
-        answer=Answer(status=200, does="A script.", content={downloads.PAC_TYPE: schemas.TEXT}),
-        query={"session": _SESSION},
-        problems=("unknown-session",),
-        by_query=True,
-    ),
-    Route(
-        at="GET /env",
-        does="Lines for a shell that lead its commands to a session.",
-        handler=downloads.env,
-        answer=Answer(status=200, does="Exports.", content={TEXT_TYPE: schemas.TEXT}),
-        query={"session": _SESSION},
-        problems=("unknown-session",),
-        by_query=True,
-    ),
-    Route(
         at="GET /sessions",
         does="List the open sessions.",
         handler=opening.sessions,
-        answer=_json("Sessions", "Their names."),
+        answer=json_answer("Sessions", "Their names."),
     ),
     Route(
         at="POST /sessions",
         does="Open a session, with a port of its own.",
         handler=opening.open_session,
-        answer=_json("Session", "It is open.", 201),
+        answer=json_answer("Session", "It is open.", 201),
         body=Body(
             does="What it shall be; by default it gets a name.",
             type=JSON_TYPE,
@@ -140,7 +86,7 @@ ROUTES = (
         at="GET /sessions/{session}",
         does="Where the clients of a session go.",
         handler=opening.session,
-        answer=_json("Session", "What there is to know."),
+        answer=json_answer("Session", "What there is to know."),
     ),
     Route(
         at="DELETE /sessions/{session}",
@@ -153,14 +99,14 @@ ROUTES = (
         at="GET /sessions/{session}/requests",
         does="List all that arrived, as entries of a recording.",
         handler=listing.requests,
-        answer=_json("Requests", "In order."),
+        answer=json_answer("Requests", "In order."),
         query=_PAGE,
     ),
     Route(
         at="POST /sessions/{session}/requests",
         does="Record a request as if it had arrived.",
         handler=listing.receive,
-        answer=_json("Entry", "It is recorded.", 201),
+        answer=json_answer("Entry", "It is recorded.", 201),
         body=Body(
             does="The request; only its URL is needed.",
             type=JSON_TYPE,
@@ -172,14 +118,14 @@ ROUTES = (
         at="GET /sessions/{session}/calls",
         does="List what could be read as a call, and what would become of it.",
         handler=listing.calls,
-        answer=_json("Calls", "In order."),
+        answer=json_answer("Calls", "In order."),
         query=_PAGE,
     ),
     Route(
         at="POST /sessions/{session}/wait",
         does="Wait until a scenario is met or impossible; without one, for more requests.",
         handler=judging.wait,
-        answer=_json("Waited", "How the wait ended."),
+        answer=json_answer("Waited", "How the wait ended."),
         query={
             "timeout": Query(
                 does="Seconds to wait; by default as long as the scenario says.",
@@ -197,6 +143,13 @@ ROUTES = (
                 does="Without a scenario: wait until there is a request with a higher number.",
                 type="integer",
                 least=0,
+                most=_HIGHEST,
+            ),
+            "since": Query(
+                does="With a scenario: judge only requests with a higher number.",
+                type="integer",
+                least=0,
+                default=0,
             ),
             "given": _GIVEN,
             "file": _FILE,
@@ -228,10 +181,35 @@ ROUTES = (
         answer=Answer(status=204, does="It is forgotten."),
     ),
     Route(
+        at="POST /sessions/{session}/run",
+        does="Begin a run: no earlier call makes one that comes now a duplicate.",
+        handler=marking.run,
+        answer=Answer(status=204, does="It has begun."),
+        body=Body(
+            does="The time from which calls are stamped; the time of day without one.",
+            type=JSON_TYPE,
+            schema=schemas.ref("Run"),
+        ),
+    ),
+    Route(
+        at="POST /sessions/{session}/step",
+        does="Begin a step: what comes now belongs to it; with an empty title, to none.",
+        handler=marking.step,
+        answer=Answer(status=204, does="It has begun."),
+        body=Body(does="Its title.", type=JSON_TYPE, schema=schemas.ref("Step"), required=True),
+    ),
+    Route(
+        at="POST /sessions/{session}/acted",
+        does="Note that steps have done what they do, just now.",
+        handler=marking.acted,
+        answer=Answer(status=204, does="It is noted."),
+        body=Body(does="Their titles.", type=JSON_TYPE, schema=schemas.ref("Acted"), required=True),
+    ),
+    Route(
         at="GET /sessions/{session}/recording",
         does="What has arrived, as a recording.",
         handler=listing.recording,
-        answer=Answer(status=200, does="A recording.", content={YAML_TYPE: schemas.TEXT}),
+        answer=Answer(status=200, does="A recording.", content={YAML_TYPE: schemas.DOCUMENT}),
     ),
 )
 """Every route, in the order in which the description has them."""

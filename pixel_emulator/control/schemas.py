@@ -6,7 +6,7 @@ from pixel_emulator.control.problems import PROBLEMS
 from pixel_emulator.core.calls import JSON, CallType, Dialect, Outcome, Payload
 from pixel_emulator.core.schemas.parts import BOOL, COUNT, TEXT, list_of
 
-__all__ = ["BOOL", "COMPONENTS", "COUNT", "TEXT", "ref"]
+__all__ = ["BOOL", "COMPONENTS", "COUNT", "DOCUMENT", "TEXT", "ref"]
 
 
 def ref(name: str) -> Payload:
@@ -27,9 +27,17 @@ def _map(
     }
 
 
+def _optional(schema: Payload) -> Payload:
+    """This, or null, which says no more than nothing."""
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
 def _one_of(words: Iterable[str]) -> Payload:
     return {"type": "string", "enum": [*map(str, words)]}
 
+
+DOCUMENT: Payload = {"type": "object"}
+"""What a YAML text is, once it is read."""
 
 _TEXTS = list_of(TEXT)
 _ANYTHING: Payload = {}
@@ -111,15 +119,21 @@ COMPONENTS: dict[str, JSON] = {
     "Sessions": _map({"sessions": _TEXTS}),
     "NewSession": _map(
         {
-            "name": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"},
-            "dialect": _one_of(Dialect),
-            "source": _TEXTS,
-            "keep_write_keys": BOOL,
+            "name": _optional({"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}),
+            "dialect": _optional(_one_of(Dialect)),
+            "source": _optional(list_of({"type": "string", "pattern": "^[^=]+=."})),
+            "keep_write_keys": _optional(BOOL),
         },
         ("name", "dialect", "source", "keep_write_keys"),
     ),
     "Session": _map({"name": TEXT, **_PLACE}),
-    "NewRequest": _map(_REQUEST, set(_REQUEST) - {"url"}),
+    "NewRequest": _map(
+        {**_REQUEST, "url": {"type": "string", "format": "uri"}}, set(_REQUEST) - {"url"}
+    ),
+    "Run": _map({"clock": _optional(_TIME)}, ("clock",)),
+    "Step": _map({"title": TEXT}),
+    "Acted": _map({"titles": _TEXTS}),
+    "Drained": _map({"gone": BOOL}),
     "Entry": _ENTRY,
     "Requests": _page(ref("Entry")),
     "Call": _map(_JUDGED),

@@ -13,6 +13,7 @@ import uvicorn
 
 from pixel_emulator.control.app import application
 from pixel_emulator.control.asked import Backend
+from pixel_emulator.core.mistakes import InputError, Mistake
 from pixel_emulator.proxy.emulator import Emulator
 
 _PATIENCE = 0.5
@@ -23,13 +24,14 @@ _THREADS = 8
 
 
 class Control:
-    """Serves the control API on a free port of the loopback, as a context manager.
+    """Serves the control API on a port of the loopback, as a context manager.
 
-    `token` is what clients must know. It has to be left before the emulator is.
+    `token` is what clients must know: that of the emulator's settings, or a random one. It has to
+    be left before the emulator is. Entering raises InputError where the port cannot be had.
     """
 
     def __init__(self, emulator: Emulator) -> None:
-        self.token = secrets.token_urlsafe(32)
+        self.token = emulator.settings.control_token or secrets.token_urlsafe(32)
         self.port = 0
         self._emulator = emulator
         self._running = ExitStack()
@@ -44,7 +46,7 @@ class Control:
         with ExitStack() as stack:
             threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="pixel-emulator-control")
             stack.enter_context(threads)
-            listener = stack.enter_context(on_loopback())
+            listener = stack.enter_context(on_loopback(self._emulator.settings.control_port))
             self.port = listener.getsockname()[1]
             # Whoever is led through the proxy comes from this machine, too.
             self._emulator.shut_off(self.port)
@@ -63,11 +65,23 @@ class Control:
         self._running.close()
 
 
-def on_loopback() -> socket.socket:
-    """A free port of the loopback; nobody can come to it yet."""
+def on_loopback(port: int = 0) -> socket.socket:
+    """This port of the loopback, or a free one; who comes waits until it is served.
+
+    Raises InputError where it cannot be had.
+    """
     # asyncio sends without delay (TCP_NODELAY) only where the protocol is named.
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    bound.bind(("127.0.0.1", 0))
+    # As asyncio does: else the port is taken for a minute after its last emulator.
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind(("127.0.0.1", port))
+        # Two that are bound may share a port with this option, two that listen never.
+        bound.listen()
+    except (OSError, OverflowError) as error:
+        bound.close()
+        reason = f"{port} cannot be had: {error}; take another one, or 0 for a free one"
+        raise InputError(Mistake(f"control_port: {reason}")) from None
     return bound
 
 

@@ -7,6 +7,7 @@ from typing import Protocol
 from starlette.responses import Response
 
 from pixel_emulator.control.asked import Asked
+from pixel_emulator.control.schemas import ref
 from pixel_emulator.core.calls import JSON, Payload
 
 type Value = int | float | str
@@ -69,6 +70,11 @@ class Answer:
     status: int
     does: str
     content: Mapping[str, Payload] = field(default_factory=dict)
+
+
+def json_answer(schema: str, does: str, status: int = 200) -> Answer:
+    """A success with JSON, of this schema among the components."""
+    return Answer(status=status, does=does, content={JSON_TYPE: ref(schema)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,8 +17,9 @@ from pixel_emulator.proxy.hosts import is_loopback
 from pixel_emulator.recorder import open_recorder
 
 PREFIX = "pixel_"
-# mitmproxy says the first with listen_host, listen_port and mode, and its tools show flows.
-_THEIRS = {"host", "port", "lane"}
+# mitmproxy says the first with listen_host, listen_port and mode, and its tools show flows. They
+# have no control API.
+_THEIRS = {"host", "port", "lane", "control_port", "control_token"}
 _OWN = {f"{PREFIX}{each.name}": each for each in settings() if each.name not in _THEIRS}
 _log = logging.getLogger(__name__)
 

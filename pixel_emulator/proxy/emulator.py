@@ -4,7 +4,6 @@ import asyncio
 import errno
 import re
 import socket
-import tempfile
 import warnings
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -19,6 +18,7 @@ with warnings.catch_warnings(action="ignore"):  # mitmproxy 12 imports deprecate
 from pixel_emulator.config import Settings
 from pixel_emulator.core.mistakes import InputError, Mistake
 from pixel_emulator.journal import Journal
+from pixel_emulator.leftovers import private_directory, sweep
 from pixel_emulator.proxy.addon import FailureHandler, PixelEmulator
 from pixel_emulator.proxy.authority import Authority
 from pixel_emulator.proxy.certificates import Certificates
@@ -64,8 +64,8 @@ class Emulator:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             stack.enter_context(the_only())
-            name = stack.enter_context(tempfile.TemporaryDirectory(prefix="pixel-emulator-"))
-            self.directory = Path(name)
+            sweep()
+            self.directory = stack.enter_context(private_directory())
             hosts = (*self.settings.hosts, *addressed(self.settings.host))
             self.authority = Authority.create(self.directory, hosts)
             stack.enter_context(kept_quiet())

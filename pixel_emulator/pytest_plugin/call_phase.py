@@ -23,7 +23,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 def _tell(item: pytest.Item, error: BaseException | None) -> None:
     __tracebackhide__ = True
     made = item.stash.get(MADE, None)
-    if made is None:
+    if not made:
         return
     from pixel_emulator.pytest_plugin.ending import conclude  # noqa: PLC0415 - heavy
 

@@ -25,6 +25,10 @@ class Choices:
     record: str = ""
 
 
+_COMMON = pytest.StashKey[Choices]()
+"""What holds for tests without marks."""
+
+
 def settings_of(config: pytest.Config) -> Settings:
     """The settings of the emulator. Fails the test for values that are not allowed."""
     found = {name: config.getini(f"pixel_{name}") for name in SETTINGS}
@@ -34,6 +38,9 @@ def settings_of(config: pytest.Config) -> Settings:
 
 def choices_of(config: pytest.Config, marks: Iterable[pytest.Mark]) -> Choices:
     """What holds for a test with these marks, the closest first; fails it for wrong ones."""
+    marks = tuple(marks)
+    if not marks and _COMMON in config.stash:
+        return config.stash[_COMMON]
     marked: dict[str, Any] = {}
     for mark in marks:
         _check(mark)
@@ -41,11 +48,14 @@ def choices_of(config: pytest.Config, marks: Iterable[pytest.Mark]) -> Choices:
     known = {name: config.getini(f"pixel_{name}") for name in (*_WORDS, *SETTINGS)}
     known = {name: value for name, value in {**known, **marked}.items() if value is not None}
     settings = {name: value for name, value in known.items() if name in SETTINGS}
-    return Choices(
+    chosen = Choices(
         settings=_settings({**settings, "port": 0}),
         policies=_policies({name: known[name] for name in (*POLICIES, "accept") if name in known}),
         record=known["record"] or "",
     )
+    if not marks:
+        config.stash[_COMMON] = chosen
+    return chosen
 
 
 def _check(mark: pytest.Mark) -> None:
@@ -65,7 +75,7 @@ def _settings(given: Mapping[str, Any]) -> Settings:
     try:
         return Settings(**given)
     except InputError as error:
-        pytest.fail(f"pixel_{error}", pytrace=False)
+        raise pytest.fail.Exception(f"pixel_{error}", pytrace=False) from None
 
 
 def _policies(given: Mapping[str, Any]) -> Policies:

@@ -4,9 +4,11 @@ from http.client import HTTPConnection, HTTPException
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from pixel_emulator.config import TOKEN_VARIABLE
 from pixel_emulator.core import json_text
 from pixel_emulator.core.calls import Payload
 from pixel_emulator.core.mistakes import InputError, Mistake
+from pixel_emulator.session import Session
 
 _PATIENCE = 30.0
 """Seconds that an answer may take, beyond those that it was asked to wait."""
@@ -16,8 +18,8 @@ class ControlClient:
     """Asks one control API; safe to use from any thread."""
 
     def __init__(self, url: str, token: str) -> None:
+        self.url, self.token = url, token
         self._address = urlsplit(url)
-        self._token = token
 
     def text(
         self,
@@ -29,7 +31,7 @@ class ControlClient:
     ) -> str:
         """What is answered. Raises InputError with what the API says is wrong, or if it is gone."""
         target = "/" + "/".join(quote(each, safe="") for each in path)
-        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
         connection = HTTPConnection(
             self._address.hostname or "", self._address.port, timeout=waits + _PATIENCE
         )
@@ -55,6 +57,15 @@ class ControlClient:
     def ask(self, method: str, *path: str, **more: Any) -> Any:
         """As `text`, and the answer is read as JSON."""
         return json_text.parse(self.text(method, *path, **more))
+
+
+def control_variables(url: str, token: str, session: Session) -> dict[str, str]:
+    """The variables by which a command reaches the control API, and finds its session there."""
+    return {
+        "PIXEL_EMULATOR_CONTROL": url,
+        TOKEN_VARIABLE: token,
+        "PIXEL_EMULATOR_SESSION": session.name,
+    }
 
 
 def _complaint(said: str) -> str:

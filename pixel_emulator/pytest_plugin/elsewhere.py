@@ -8,36 +8,35 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
 
 from pixel_emulator import ready
 from pixel_emulator.config import Settings
 from pixel_emulator.core.mistakes import InputError, Mistake
-from pixel_emulator.pytest_plugin.control_client import ControlClient
-from pixel_emulator.pytest_plugin.remote import RemoteSession
+from pixel_emulator.pytest_plugin.control_client import ControlClient, control_variables
+from pixel_emulator.pytest_plugin.remote import RemoteSession, Told
 from pixel_emulator.session import Session
 
 _PATIENCE = 10.0
 """Seconds that a process of ours has to end."""
 _EXPORT = re.compile(r"export (\w+)=(.*)")
+_ADVICE = (
+    "\nThe emulator runs in the process of the tests if `pixel-emulator[proxy]` is installed "
+    "there; else `pixel_emulator_command` runs it, or --pixel-url names one."
+)
 _FLAGS = ("offline", "http2")
 
 
-class RemoteHost:
+class RemoteHost(Told):
     """An emulator that is asked over its control API; see `Host`. `end` is called at the end."""
 
     def __init__(
         self, api: ControlClient, settings: Settings, end: Callable[[], None] = lambda: None
     ) -> None:
         told = api.ask("GET", "emulator")
+        super().__init__(told)
         self.settings = settings
-        self.proxy: str = told["proxy"]
-        self.url: str = told["url"]
-        self.ca, self.bundle = Path(told["ca"]), Path(told["bundle"])
-        self.spki: str = told["spki"]
-        self.hosts: tuple[str, ...] = tuple(told["hosts"])
         self._api = api
         self._end = end
         self._known = frozenset(told["strays"])
@@ -50,11 +49,13 @@ class RemoteHost:
         """The variables that lead a command to a session."""
         exports = self._api.text("GET", "env", query={"session": session.name})
         found = (_EXPORT.fullmatch(line) for line in exports.splitlines())
-        return {each[1]: "".join(shlex.split(each[2])) for each in found if each}
+        variables = {each[1]: "".join(shlex.split(each[2])) for each in found if each}
+        return {**variables, **control_variables(self._api.url, self._api.token, session)}
 
-    def drain(self, timeout: float) -> bool:  # noqa: ARG002 - nobody can ask that from outside
-        """Nothing is known of that here."""
-        return False
+    def drain(self, timeout: float) -> bool:
+        """See `Host`; clients of whoever shares the emulator are waited for, too."""
+        told = self._api.ask("POST", "drain", query={"timeout": timeout}, waits=timeout)
+        return bool(told["gone"])
 
     def strays(self) -> tuple[str, ...]:
         """What came late since we are there."""
@@ -90,7 +91,7 @@ def started(command: Sequence[str], settings: Settings) -> RemoteHost:
             process.wait(_PATIENCE)
             said.seek(0)
             words = said.read().decode(errors="replace").strip() or line.decode(errors="replace")
-            raise InputError(Mistake(f"`{shlex.join(command)}` does not serve: {words}"))
+            raise InputError(Mistake(f"`{shlex.join(command)}` does not serve: {words}{_ADVICE}"))
         api = ControlClient(told["control"], told["token"])
         return RemoteHost(api, settings, stack.pop_all().close)
 
@@ -98,7 +99,7 @@ def started(command: Sequence[str], settings: Settings) -> RemoteHost:
 def _serve(settings: Settings) -> list[str]:
     repeated = [(name, value) for name in ("hosts", "source") for value in getattr(settings, name)]
     return [
-        *("serve", "--json", "--port", "0", "--dialect", settings.dialect),
+        *("serve", "--json", "--until-eof", "--port", "0", "--dialect", settings.dialect),
         *(f"--{name}={value}" for name, value in repeated),
         *(f"--{name}" for name in _FLAGS if getattr(settings, name)),
     ]
@@ -106,14 +107,17 @@ def _serve(settings: Settings) -> list[str]:
 
 def _process(command: Sequence[str], said: IO[bytes]) -> "subprocess.Popen[bytes]":
     try:
-        # In a group of its own: Ctrl-C is for us, and we stop it when the tests are over.
+        # In a group of its own: Ctrl-C is for us, and we stop it when the tests are over. Its
+        # stdin ends with us, also if we are killed.
         return subprocess.Popen(  # noqa: S603 - it is the user's
-            command, stdout=subprocess.PIPE, stderr=said, process_group=0
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            process_group=0,
         )
     except OSError as error:
-        advice = "add `pixel-emulator[proxy]` to the environment of the tests"
-        reason = f"{command[0]}: {error.strerror}: {advice}, or set `pixel_emulator_command`"
-        raise InputError(Mistake(reason)) from None
+        raise InputError(Mistake(f"{command[0]}: {error.strerror}{_ADVICE}")) from None
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import cast
 
 from pixel_emulator.core.calls import JSON, Evidence
 from pixel_emulator.core.mistakes import InputError, Mistake
@@ -15,14 +14,14 @@ from pixel_emulator.core.verdicts.verdict import Status, Verdict
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.core.verdicts.watch import Watch
 from pixel_emulator.pytest_plugin.snapshots import Snapshot
-from pixel_emulator.running.waiting import Part, patience, settle
+from pixel_emulator.running.waiting import patience, settle
 from pixel_emulator.scenario_files import load_scenarios
 from pixel_emulator.session import Session
 
 
 @dataclass(frozen=True, slots=True)
 class Arriving:
-    """What a session gets from some moment on; for `settle` it is as a part of a journal.
+    """What a session gets from some moment on.
 
     `acted` are the steps whose action is done, with the time of its end; `claimed` are the numbers
     of calls that belong to others.
@@ -136,8 +135,7 @@ def acted(scenarios: Sequence[Scenario]) -> dict[str, datetime]:
 def wait(scenarios: Sequence[Scenario], arriving: Arriving) -> None:
     """Wait as scenarios that share these calls say."""
     within, quiet = patience(scenarios)
-    part = cast("Part", arriving)  # it has what `settle` asks for
-    settle(Watch(scenarios), part, deadline=time.monotonic() + within, quiet=quiet)
+    settle(Watch(scenarios), arriving, deadline=time.monotonic() + within, quiet=quiet)
 
 
 def judged(

@@ -28,20 +28,29 @@ def pixel_session_factory(
     """Makes further sessions for a test: `factory()`, or `factory("a name")`."""
     from pixel_emulator.pytest_plugin.making import make  # noqa: PLC0415 - heavy
 
-    made: list[Pixels] = []
-    request.node.stash[MADE] = made
+    made = request.node.stash.setdefault(MADE, [])
+    ours: list[Pixels] = []
 
     def factory(name: str = "") -> "Pixels":
-        each = make(request.node, pixel_emulator, name)
+        each = make(request.node, pixel_emulator, name, len(made))
         made.append(each)
+        ours.append(each)
         return each
 
     yield factory
-    for each in made:
+    for each in ours:
+        made.remove(each)  # a test may be run again
         each.close()
 
 
 @pytest.fixture
-def pixels(pixel_session_factory: "Callable[..., Pixels]") -> "Pixels":
+def pixels(request: pytest.FixtureRequest, pixel_emulator: "Host") -> "Iterator[Pixels]":
     """The pixel calls of this test, on a session of its own."""
-    return pixel_session_factory()
+    from pixel_emulator.pytest_plugin.making import make  # noqa: PLC0415 - heavy
+
+    made = request.node.stash.setdefault(MADE, [])
+    own = make(request.node, pixel_emulator, "", len(made))
+    made.insert(0, own)  # marks speak of this one
+    yield own
+    made.remove(own)
+    own.close()

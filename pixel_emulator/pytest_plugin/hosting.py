@@ -3,39 +3,30 @@
 import importlib.util
 import os
 import shlex
-from pathlib import Path
+from importlib.metadata import version
 from typing import Protocol
 
 import pytest
 
-from pixel_emulator.config import Settings
+from pixel_emulator.config import TOKEN_VARIABLE, Settings
 from pixel_emulator.core.mistakes import InputError
 from pixel_emulator.pytest_plugin.choices import settings_of
 from pixel_emulator.pytest_plugin.summary import ASKED
-from pixel_emulator.session import Session
+from pixel_emulator.session import Reach, Session
 
 _HOST = pytest.StashKey["Host"]()
-_ELSEWHERE = "uvx --from pixel-emulator[proxy] pixel-emulator"
-"""What runs the emulator where mitmproxy is not in the environment of the tests."""
+_PROXY = ("mitmproxy", "httptools", "starlette", "uvicorn")
+"""What comes with the extra `proxy`: with all of these the emulator runs in this process."""
 
 
-class Host(Protocol):
-    """The one emulator of a run; every test has a session on it."""
+class Host(Reach, Protocol):
+    """The one emulator of a run; every test has a session on it.
+
+    What comes to its own `proxy` and `url` belongs to no test.
+    """
 
     @property
     def settings(self) -> Settings: ...
-    @property
-    def proxy(self) -> str: ...
-    @property
-    def url(self) -> str: ...
-    @property
-    def ca(self) -> Path: ...
-    @property
-    def bundle(self) -> Path: ...
-    @property
-    def spki(self) -> str: ...
-    @property
-    def hosts(self) -> tuple[str, ...]: ...
 
     def open(self, name: str = "", settings: Settings | None = None) -> Session:
         """A session of its own for a test. Raises InputError for a name that was used before."""
@@ -62,7 +53,7 @@ def host_of(config: pytest.Config) -> Host:
         try:
             config.stash[_HOST] = host = _start(config)
         except InputError as error:
-            pytest.fail(f"pixels: {error}", pytrace=False)
+            raise pytest.fail.Exception(f"pixels: {error}", pytrace=False) from None
         config.stash[ASKED] = host.strays
         config.add_cleanup(host.close)
     return config.stash[_HOST]
@@ -72,7 +63,7 @@ def _start(config: pytest.Config) -> Host:
     settings = settings_of(config)
     command = shlex.split(config.getini("pixel_emulator_command"))
     url = config.getoption("--pixel-url")
-    if not (url or command) and importlib.util.find_spec("mitmproxy"):
+    if not (url or command) and all(map(importlib.util.find_spec, _PROXY)):
         from pixel_emulator.pytest_plugin.local import LocalHost  # noqa: PLC0415 - mitmproxy
 
         return LocalHost(settings)
@@ -80,5 +71,11 @@ def _start(config: pytest.Config) -> Host:
     from pixel_emulator.pytest_plugin.elsewhere import running_at, started  # noqa: PLC0415
 
     if url:
-        return running_at(url, os.environ.get("PIXEL_EMULATOR_TOKEN", ""), settings)
-    return started(command or shlex.split(_ELSEWHERE), settings)
+        return running_at(url, os.environ.get(TOKEN_VARIABLE, ""), settings)
+    return started(command or _by_uvx(), settings)
+
+
+def _by_uvx() -> list[str]:
+    """What runs the emulator where no command is set: the same version, by `uvx`."""
+    extra = f"pixel-emulator[proxy]=={version('pixel-emulator')}"
+    return ["uvx", "--from", extra, "pixel-emulator"]

@@ -1,9 +1,9 @@
 """Verdicts on what a test expects: at once on what is lacking, at the end on everything."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from pixel_emulator.core.calls import Evidence
+from pixel_emulator.core.calls import Evidence, Hit
 from pixel_emulator.core.mistakes import Location
 from pixel_emulator.core.reports.phrases import (
     ACCEPT,
@@ -34,16 +34,31 @@ def lacking(scenario: Scenario, evidence: Evidence) -> Verdict | None:
 
     What comes too often is left to the end: other expectations may yet claim it.
     """
-    (step,) = scenario.steps
-    relaxed = [_relaxed(each) for each in step.expectations]
-    given = {id(loose): each for loose, each in zip(relaxed, step.expectations, strict=True)}
-    wanted = replace(scenario, steps=(replace(step, expectations=tuple(relaxed)),), levels=IGNORED)
-    verdict = verify([wanted], evidence)
-    results = verdict.scenarios[0].expectations
-    if all(each.met for each in results):
+    if _plainly_there(scenario.steps[0].expectations, evidence.hits):
         return None
-    told = [replace(each, expectation=given[id(each.expectation)]) for each in results]
+    verdict = verify([replace(loosened(scenario), levels=IGNORED)], evidence)
+    met = all(each.met for each in verdict.scenarios[0].expectations)
+    return None if met else as_given(verdict, scenario)
+
+
+def as_given(verdict: Verdict, scenario: Scenario) -> Verdict:
+    """A verdict on a scenario that was loosened, with the expectations as they were given."""
+    (result,) = verdict.scenarios
+    ours, theirs = result.scenario.steps[0].expectations, scenario.steps[0].expectations
+    given = {id(loose): each for loose, each in zip(ours, theirs, strict=True)}
+    told = [replace(each, expectation=given[id(each.expectation)]) for each in result.expectations]
     return _with(verdict, told)
+
+
+def loosened(scenario: Scenario) -> Scenario:
+    """A scenario of one step that lets calls come more often than it says, but for bans.
+
+    Its levels are those of silence, or none: others may yet expect what it does not.
+    """
+    (step,) = scenario.steps
+    loose = tuple(_relaxed(each) for each in step.expectations)
+    levels = SILENT if scenario.levels == SILENT else IGNORED
+    return replace(scenario, steps=(replace(step, expectations=loose),), levels=levels)
 
 
 def as_reached(evidence: Evidence) -> Evidence:
@@ -84,6 +99,17 @@ def places(verdict: Verdict) -> Iterator[Location]:
             for each in step.expectations
             if not each.met
         )
+
+
+def _plainly_there(wanted: Iterable[Expectation], hits: Sequence[Hit]) -> bool:
+    """Whether each has its calls, and none of them may belong to another: no search is needed."""
+    taken: set[int] = set()
+    for each in wanted:
+        claims = {hit.seq for hit in hits if next(each.ways(hit), None) is not None}
+        if len(claims) < each.times.low or claims & taken or (claims and each.times.high == 0):
+            return False
+        taken |= claims
+    return True
 
 
 def _relaxed(wanted: Expectation) -> Expectation:

@@ -1,14 +1,19 @@
 """An emulator in this process, with mitmproxy in a thread of its own."""
 
 import os
-import tempfile
 from contextlib import ExitStack
 from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
 
 from pixel_emulator.config import Settings
 from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.emulator import Emulator
+from pixel_emulator.pytest_plugin.control_client import control_variables
 from pixel_emulator.session import LocalSession, Session
+
+if TYPE_CHECKING:
+    from pixel_emulator.control.server import Control
 
 
 class LocalHost:
@@ -19,38 +24,16 @@ class LocalHost:
         self._running = ExitStack()
         self._emulator = Emulator(settings, Journal(settings))
         self._running.enter_context(self._emulator)
-        name = tempfile.TemporaryDirectory(prefix="pixel-emulator-pytest-")
-        self._directory = Path(self._running.enter_context(name))
-
-    @property
-    def proxy(self) -> str:
-        """The URL of the proxy; what comes there belongs to no test."""
-        return self._emulator.proxy
-
-    @property
-    def url(self) -> str:
-        """The URL of the server behind which the paths of all sessions begin."""
-        return self._emulator.url
-
-    @property
-    def ca(self) -> Path:
-        """The CA that clients must trust, as PEM."""
-        return self._emulator.authority.ca
+        self._opening = Lock()
+        self._control: Control | None = None
+        own = self._emulator.sessions.default
+        self.proxy, self.url, self.hosts = own.proxy, own.url, own.hosts
+        self.ca, self.spki = own.ca, own.spki
 
     @property
     def bundle(self) -> Path:
-        """This CA and all that the machine trusts, as PEM."""
+        """See `Host`; it is made when it is first asked for."""
         return self._emulator.authority.bundle
-
-    @property
-    def spki(self) -> str:
-        """The hash by which Chromium accepts the CA."""
-        return self._emulator.authority.spki
-
-    @property
-    def hosts(self) -> tuple[str, ...]:
-        """The emulated hosts."""
-        return self.settings.hosts
 
     def open(self, name: str = "", settings: Settings | None = None) -> LocalSession:
         """A session of its own for a test. Raises InputError for a name that was used before."""
@@ -73,10 +56,15 @@ class LocalHost:
             os.environ,
             proxy=session.proxy,
             spki=session.spki,
-            stores=TrustStores(self._directory, session.ca),
+            stores=TrustStores(self._emulator.directory, session.ca),
             hosts=session.hosts,
         )
-        changed = {**child.variables, "PIXEL_EMULATOR_URL": session.url}
+        control = self._controlled()
+        changed = {
+            **child.variables,
+            "PIXEL_EMULATOR_URL": session.url,
+            **control_variables(control.url, control.token, session),
+        }
         # What cannot be unset is set to nothing, where it is set at all.
         return {
             name: value or ""
@@ -87,3 +75,12 @@ class LocalHost:
     def close(self) -> None:
         """Stop it."""
         self._running.close()
+
+    def _controlled(self) -> "Control":
+        """The control API, which only commands have a use for."""
+        from pixel_emulator.control.server import Control  # noqa: PLC0415 - seldom asked, and slow
+
+        with self._opening:
+            if self._control is None:
+                self._control = self._running.enter_context(Control(self._emulator))
+            return self._control

@@ -2,6 +2,9 @@
 
 import pytest
 
+from pixel_emulator.pytest_plugin.run_recording import RunRecording, target_of
+from pixel_emulator.pytest_plugin.summary import strays_of
+
 # The names, defaults and meanings are those of `config.Settings`, which is slow to import.
 SETTINGS = {
     "dialect": ("string", "Which account of the endpoint decides: documented (default) or strict."),
@@ -48,10 +51,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="Use a running emulator: `serve` on this machine, or, with PIXEL_EMULATOR_TOKEN set, "
         "the control API at this URL.",
     )
+    group.addoption(
+        "--pixel-recording",
+        metavar="FILE",
+        help="Record all calls of the run to one file, sorted by test; also with xdist.",
+    )
+    parser.addini("pixel_recording", "The same, below the root.", "string", default="")
     parser.addini(
         "pixel_emulator_command",
-        "Command that runs pixel-emulator in a process of its own; where mitmproxy is missing in "
-        "this environment: uvx --from pixel-emulator[proxy] pixel-emulator.",
+        "Command that runs pixel-emulator in a process of its own. Where the extra `proxy` is not "
+        "installed beside the tests: uvx --from pixel-emulator[proxy]==VERSION pixel-emulator.",
         "string",
         default="",
     )
@@ -79,6 +88,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make the marks known, and see who else is there."""
     for mark, text in _MARKS.items():
         config.addinivalue_line("markers", f"{mark}: {text}")
+    target = target_of(config)
+    if target and not hasattr(config, "workerinput"):
+        recording = RunRecording(target, lambda: strays_of(config))
+        config.pluginmanager.register(recording, "pixel_recording")
     if config.pluginmanager.hasplugin("playwright"):
         config.pluginmanager.import_plugin("pixel_emulator.pytest_plugin.playwright_fixtures")
 

@@ -3,10 +3,10 @@
 import os
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING, Any
 
 from pixel_emulator.core.calls import JSON, Hit, Problem
 from pixel_emulator.core.endpoint.pixel import request_of
@@ -16,6 +16,7 @@ from pixel_emulator.core.scenarios.model import WITHIN, Scenario, Step
 from pixel_emulator.core.state.identity import Graph, fold
 from pixel_emulator.core.verdicts.verdict import Status, Verdict
 from pixel_emulator.core.verdicts.verify import verify
+from pixel_emulator.pytest_plugin.awaiting import Outlook
 from pixel_emulator.pytest_plugin.choices import Choices
 from pixel_emulator.pytest_plugin.expecting import Expecting, Pool
 from pixel_emulator.pytest_plugin.judging import SILENT, as_reached, lacking, message
@@ -23,6 +24,9 @@ from pixel_emulator.pytest_plugin.keywords import expectation_of
 from pixel_emulator.pytest_plugin.places import Home
 from pixel_emulator.pytest_plugin.seen import SeenCall, seen
 from pixel_emulator.session import Session
+
+if TYPE_CHECKING:
+    from pixel_emulator.pytest_plugin.parts import Part
 
 _URL = ("http://", "https://", "/v1/")
 
@@ -47,12 +51,14 @@ class Pixels:
         environ: Callable[[Session], dict[str, str]],
         folders: tuple[Path, ...] = (),
         update: bool = False,
+        part: "Part | None" = None,
     ) -> None:
         self.session = session
         self.home = home
         self.choices = choices
         self.pool = Pool(session, folders, update=update)
         self._environ = environ
+        self._part = part
         self._lock = Lock()
         self._expected: tuple[Expectation, ...] = ()
         self._silent = False
@@ -161,25 +167,29 @@ class Pixels:
     def wait_for(self, *, timeout: float = WITHIN, **call: object) -> SeenCall:
         """Wait for a call, `timeout` seconds at most, and return the first; it claims nothing.
 
-        Raises AssertionError where none came.
+        Raises AssertionError where none came, and sooner where something came that must not: a
+        call expected with `times=0`, or any after `expect_none`.
         """
         __tracebackhide__ = True
         if "times" in call:
             raise TypeError("times: `wait_for` waits for one call; `expect` counts them")
         wanted = expectation_of(call, self.home.here())
+        outlook, looked_at = Outlook(wanted), 0
         begun = time.monotonic()
-        looked_at = 0
         while True:
-            hits = self.session.evidence().hits
-            matching = (hit for hit in hits[looked_at:] if next(wanted.ways(hit), None) is not None)
+            hits = self.session.evidence(looked_at).hits
+            matching = (hit for hit in hits if next(wanted.ways(hit), None) is not None)
             if found := seen(islice(matching, 1)):
                 return found[0]
-            looked_at = len(hits)
-            left = begun + timeout - time.monotonic()
-            if left > 0:
-                self.session.wait(looked_at, left)
-            elif verdict := self._in_vain(wanted, time.monotonic() - begun):
+            looked_at += len(hits)
+            passed = time.monotonic() - begun
+            expected = self.scenario
+            verdict = outlook.impossible(expected, self.pool.rest)
+            if verdict is None and passed >= timeout:
+                verdict = outlook.in_vain(expected, self.session.evidence(), passed)
+            if verdict:
                 raise self.failure(verdict)
+            self.session.wait(looked_at, max(0, timeout - passed))
 
     def expecting(self, file: str | os.PathLike[str], **given: JSON) -> Expecting:
         """A context in which a scenario file has to be met; its end waits as the file says.
@@ -199,10 +209,23 @@ class Pixels:
         hits = [self.session.receive(request_of(url)) for url in urls]
         return seen(hits)
 
+    def route(self, page: object) -> Any:
+        """Lead a Playwright page, or a whole context, here by `route()`: no CA and no proxy.
+
+        With the async API: `await pixels.route(page)`. Do it before the page is loaded.
+        """
+        from pixel_emulator.pytest_plugin.routing import routed  # noqa: PLC0415 - needs Playwright
+
+        self.session, diverting = routed(self.session, page)
+        self.pool.session = self.session
+        return diverting
+
     def clear(self) -> None:
         """Forget all calls, and all that was expected of them."""
         with self._lock:
             self._expected, self._silent = (), False
+            if self._part:
+                self._part.forget()
             self.session.clear()
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -217,18 +240,11 @@ class Pixels:
     def close(self) -> None:
         """End the session: late calls land nowhere."""
         self.session.close()
+        if self._part:
+            self._part.close()
 
     def _urls(self, html: str) -> list[str]:
         from pixel_emulator.email.pixels import find_pixels  # noqa: PLC0415 - few tests need it
 
         found = find_pixels(html, hosts=self.session.hosts)
         return [each.url for each in found if each.requested and not each.custom_domain]
-
-    def _in_vain(self, wanted: Expectation, seconds: float) -> Verdict | None:
-        scenario = replace(self.scenario, steps=(Step(expectations=(wanted,)),))
-        verdict = lacking(scenario, self.session.evidence())
-        if verdict is None:  # it has come in this moment
-            return None
-        (result,) = verdict.scenarios
-        steps = tuple(replace(each, seconds=seconds) for each in result.steps)
-        return replace(verdict, scenarios=(replace(result, steps=steps),))

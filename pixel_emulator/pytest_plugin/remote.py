@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Any
@@ -20,7 +22,18 @@ _GLANCE = 0.2
 """Seconds after which a subscription looks whether it is still wanted."""
 
 
-class RemoteSession:
+class Told:
+    """Where an emulator or a session is, as its control API says; see `session.Reach`."""
+
+    def __init__(self, told: Any) -> None:
+        self.proxy: str = told["proxy"]
+        self.url: str = told["url"]
+        self.ca, self.bundle = Path(told["ca"]), Path(told["bundle"])
+        self.spki: str = told["spki"]
+        self.hosts: tuple[str, ...] = tuple(told["hosts"])
+
+
+class RemoteSession(Told):
     """A session, opened when it is made. What is known of its calls is asked for piece by piece."""
 
     def __init__(self, api: ControlClient, name: str, settings: Settings) -> None:
@@ -31,12 +44,8 @@ class RemoteSession:
             **({"name": name} if name else {}),
         }
         told = api.ask("POST", "sessions", body=wanted)
+        super().__init__(told)
         self.name: str = told["name"]
-        self.proxy: str = told["proxy"]
-        self.url: str = told["url"]
-        self.ca, self.bundle = Path(told["ca"]), Path(told["bundle"])
-        self.spki: str = told["spki"]
-        self.hosts: tuple[str, ...] = tuple(told["hosts"])
         self._api = api
         self._lock = Lock()
         self._hits: tuple[Hit, ...] = ()
@@ -44,7 +53,7 @@ class RemoteSession:
         self._open = True
         self._last = Evidence(hits=())
 
-    def evidence(self) -> Evidence:
+    def evidence(self, since: int = 0) -> Evidence:
         """See `Session`. After its end: what was known then."""
         with self._lock:
             while self._open:
@@ -53,12 +62,16 @@ class RemoteSession:
                 self._cursor, self._cleared = page["cursor"], page["cleared"]
                 known = (*self._hits, *new)
                 self._hits = tuple(each for each in known if each.seq > self._cleared)
+                acted = page["acted"].items()
                 self._last = Evidence(
-                    hits=self._hits, connections=page["connections"], gaps=tuple(page["gaps"])
+                    hits=self._hits,
+                    connections=page["connections"],
+                    gaps=tuple(page["gaps"]),
+                    acted={title: datetime.fromisoformat(time) for title, time in acted},
                 )
                 if not page["more"]:
                     break
-            return self._last
+            return replace(self._last, hits=self._last.hits[since:])
 
     def wait(self, seen: int, timeout: float) -> bool:
         """See `Session`."""
@@ -105,6 +118,19 @@ class RemoteSession:
     def clear(self) -> None:
         """See `Session`."""
         self._ask("POST", "clear", text=True)
+
+    def begin_run(self, clock: datetime | None = None) -> None:
+        """See `Session`."""
+        at: dict[str, JSON] = {"clock": clock.isoformat()} if clock else {}
+        self._ask("POST", "run", text=True, body=at)
+
+    def begin_step(self, title: str) -> None:
+        """See `Session`."""
+        self._ask("POST", "step", text=True, body={"title": title})
+
+    def acted(self, *titles: str) -> None:
+        """See `Session`."""
+        self._ask("POST", "acted", text=True, body={"titles": [*titles]})
 
     def save(self, path: Path) -> None:
         """See `Session`."""

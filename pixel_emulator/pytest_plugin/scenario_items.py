@@ -17,14 +17,14 @@ from pixel_emulator.email.render import find_browser
 from pixel_emulator.pytest_plugin.ending import tell
 from pixel_emulator.pytest_plugin.hosting import Host, host_of
 from pixel_emulator.pytest_plugin.judging import message, places
-from pixel_emulator.pytest_plugin.making import show_live
+from pixel_emulator.pytest_plugin.making import part_of, show_live
 from pixel_emulator.pytest_plugin.places import Home
 from pixel_emulator.pytest_plugin.snapshots import Snapshot
 from pixel_emulator.running.access import WRITE_KEY, Access
 from pixel_emulator.running.actions import missing_files
 from pixel_emulator.running.runner import Runner
 from pixel_emulator.scenario_files import ScenarioFile, read_files
-from pixel_emulator.session import LocalSession, Session
+from pixel_emulator.session import Session
 
 _AT_REST = 2.0
 """Seconds for clients to go, as for `pixel-emulator run`."""
@@ -70,9 +70,7 @@ class ScenarioItem(pytest.Item):
             self._home.fail(InputError(*mistakes), self.scenario.location)
         host = host_of(self.config)
         session = host.open()
-        if not isinstance(session, LocalSession):  # its steps are marked in the journal itself
-            session.close()
-            pytest.fail("scenario files are run by an emulator in this process only", pytrace=False)
+        part = part_of(self, 0, session, host.settings)
         try:
             if self.config.getoption("--pixel-show"):
                 show_live(self.config, session)
@@ -80,6 +78,8 @@ class ScenarioItem(pytest.Item):
             tell(self, verdict.hits, [self.file.path])
         finally:
             session.close()
+            if part:
+                part.close()
         if verdict.status is not Status.MET:
             at = next(places(verdict), self.scenario.location)
             self._home.fail(AssertionError(message(verdict)), at)
@@ -101,9 +101,9 @@ class ScenarioItem(pytest.Item):
         line = max(1, location.line)
         return Home(path=self.path, file=location.file, name=self.name, first=line, line=line)
 
-    def _run(self, host: Host, session: LocalSession) -> Verdict:
+    def _run(self, host: Host, session: Session) -> Verdict:
         access = access_to(host, session, self.scenario)
-        runner = Runner(session.journal, access, lambda: host.drain(_AT_REST))
+        runner = Runner(session, access, lambda: host.drain(_AT_REST))
         verdict = runner.run(self.scenario).verdict
         alone = len(self.file.scenarios) == 1
         if alone and verdict.status is Status.UNMET and self.config.getoption("--pixel-update"):

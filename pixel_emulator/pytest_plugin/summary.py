@@ -40,7 +40,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(
             f"pixels: {calls} in {_counted(tests, 'test')}{''.join(others)}"
         )
-    for stray in terminalreporter.config.stash.get(_NOTED, []):
+    for stray in strays_of(terminalreporter.config):
         terminalreporter.write_line(f"pixels: {stray}")
 
 
@@ -56,9 +56,18 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node: Any) -> None:
-    """Take what a worker of xdist has noted."""
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """Take what a worker of xdist has noted; behind one that has died, put in order."""
     _note(node.config, getattr(node, "workeroutput", {}).get(STRAYS, []))
+    if error:
+        from pixel_emulator.leftovers import sweep  # noqa: PLC0415 - it seldom happens
+
+        sweep()
+
+
+def strays_of(config: pytest.Config) -> Sequence[str]:
+    """What came late, as far as it is noted."""
+    return config.stash.get(_NOTED, [])
 
 
 def _note(config: pytest.Config, strays: Sequence[str]) -> None:

@@ -11,10 +11,9 @@ from pixel_emulator.core.verdicts.merge import merge
 from pixel_emulator.core.verdicts.verdict import Status, StepResult, Verdict
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.core.verdicts.watch import Prospect, Watch
-from pixel_emulator.journal import Journal
 from pixel_emulator.running.access import Access
 from pixel_emulator.running.actions import Failure, folder_of, perform
-from pixel_emulator.running.waiting import Part, acted, quiet, settle, within
+from pixel_emulator.running.waiting import Arrivals, Part, acted, quiet, settle, within
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ class _Tried:
 
 
 class Runner:
-    """Runs scenarios against one journal, each with the calls that arrive while it runs.
+    """Runs scenarios against one journal or session, each with the calls that arrive while it runs.
 
     `drain` waits until what clients have sent so far is in the journal; False if some of them
     stay. `tell` hears the title of each step that begins. To be used from the main thread, where
@@ -57,7 +56,7 @@ class Runner:
 
     def __init__(
         self,
-        journal: Journal,
+        journal: Arrivals,
         access: Access,
         drain: Callable[[], bool],
         tell: Callable[[str], object] = lambda _title: None,

@@ -3,21 +3,39 @@
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Protocol
 
 from pixel_emulator.core.calls import Evidence
 from pixel_emulator.core.scenarios.model import QUIET, WITHIN, Scenario, Step
 from pixel_emulator.core.verdicts.watch import Prospect, Watch
-from pixel_emulator.journal import Journal
 
 _LULL = 0.1
 """Seconds without a call after which a watch that has put a search off is asked again."""
 
 
+class Arrivals(Protocol):
+    """Where calls arrive: a journal, or a session; see `Journal`."""
+
+    def evidence(self, since: int = 0) -> Evidence: ...
+    def wait(self, seen: int, timeout: float) -> bool: ...
+    def begin_run(self, clock: datetime | None = None) -> None: ...
+    def begin_step(self, title: str) -> None: ...
+    def acted(self, *titles: str) -> None: ...
+
+
+class Growing(Protocol):
+    """What arrives from some moment on; see `Part`."""
+
+    def evidence(self) -> Evidence: ...
+    def wait_for_more(self, than: Evidence, seconds: float) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What a journal holds behind its first `hits` hits and `connections` connections."""
+    """What has arrived behind the first `hits` hits and `connections` connections."""
 
-    journal: Journal
+    journal: Arrivals
     hits: int = 0
     connections: int = 0
 
@@ -31,7 +49,7 @@ class Part:
         self.journal.wait(self.hits + len(than.hits), seconds)
 
 
-def acted(journal: Journal, titles: Iterable[str], drain: Callable[[], bool]) -> float:
+def acted(journal: Arrivals, titles: Iterable[str], drain: Callable[[], bool]) -> float:
     """Note that steps have done what they do, once all is read that was sent until then.
 
     `drain` waits for clients to go, and says whether they all have: if some stay, what they send
@@ -46,7 +64,7 @@ def acted(journal: Journal, titles: Iterable[str], drain: Callable[[], bool]) ->
     return begun
 
 
-def settle(watch: Watch, part: Part, *, deadline: float, quiet: float) -> Prospect:
+def settle(watch: Watch, part: Growing, *, deadline: float, quiet: float) -> Prospect:
     """Wait until the watch knows, at most until `deadline` (of `time.monotonic`).
 
     Once it is met it is watched for another `quiet` seconds: what arrives then counts too. If that
@@ -61,7 +79,7 @@ def settle(watch: Watch, part: Part, *, deadline: float, quiet: float) -> Prospe
     return prospect
 
 
-def _look_while(prospect: Prospect, watch: Watch, part: Part, end: float) -> Prospect:
+def _look_while(prospect: Prospect, watch: Watch, part: Growing, end: float) -> Prospect:
     """Look after each call as long as the watch says the same, at most until `end`."""
     count = -1
     while True:

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -29,10 +30,11 @@ BROKEN = encode(CallType.TRACK, {"event": "x"}).removeprefix("https://api.segmen
 class Served:
     """A running `pixel-emulator serve --json`."""
 
-    def __init__(self, *arguments: str, temporary: Path) -> None:
+    def __init__(self, *arguments: str, temporary: Path, stdin: int = subprocess.DEVNULL) -> None:
         command = [sys.executable, "-m", "pixel_emulator", "serve", "--port", "0", "--json"]
         self.process = subprocess.Popen(
             [*command, *arguments],
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -95,6 +97,48 @@ def test_the_ready_line_leads_to_the_control_api(serve):
         assert (told["pid"], told["proxy"]) == (served.process.pid, served.ready["proxy"])
         page = client.get("/sessions/default/requests", headers=known).json()
         assert [each["outcome"] for each in page["entries"]] == ["delivered"]
+
+
+def test_the_control_api_has_the_port_and_the_token_that_were_chosen(serve, monkeypatch):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    token = "mine-0123456789abcdef"
+    ready = serve("--control-port", port, "--control-token", token).ready
+    assert (ready["control"], ready["token"]) == (f"http://127.0.0.1:{port}", token)
+    monkeypatch.setenv("PIXEL_EMULATOR_TOKEN", "from-the-environment-0123")
+    assert serve().ready["token"] == "from-the-environment-0123"
+    assert serve("--control-token", token).ready["token"] == token
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--control-token", "short", "control_token: must be 16 or more"),
+        ("--control-port", "65536", "control_port: 65536 cannot be had"),
+    ],
+)
+def test_a_control_api_that_cannot_be_is_a_mistake(run_cli, option, value, said):
+    code, out, err = run_cli("serve", "--port", "0", option, value)
+    assert (code, out) == (2, "")
+    assert said in err
+
+
+def test_it_ends_with_the_program_that_holds_its_stdin(tmp_path):
+    (tmp_path / "temporary").mkdir()
+    served = Served("--until-eof", temporary=tmp_path / "temporary", stdin=subprocess.PIPE)
+    served.hit()
+    out, err = served.process.communicate(timeout=30)  # closes its stdin
+    assert (served.process.returncode, out) == (0, "")
+    assert "1 call" in err
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def test_without_the_option_stdin_means_nothing(serve):
+    served = serve()
+    served.hit()
+    assert served.process.poll() is None
+    assert served.end()[0] == 0
 
 
 def test_requests_for_closed_sessions_are_told_of_at_the_end(serve):

@@ -104,6 +104,33 @@ def test_values_are_given_and_the_file_is_named(http, path):
     assert answer.json()["status"] == "met"
 
 
+@pytest.mark.parametrize("way", ["verify", "wait"])
+@pytest.mark.parametrize("key", ["use: [secret]", "plan: secret"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "PASSWORD hunter2",
+        '{"hunter2": 1}',
+        "- hunter2",
+        "a: {hunter2: b\n",
+        "rules: {events: [{name: hunter2, rules: {type: hunter2}}]}",
+    ],
+)
+def test_what_stands_in_other_files_is_told_to_nobody(http, path, tmp_path, way, key, content):
+    """It may be any file of this machine."""
+    (tmp_path / "secret").write_text(content)
+    params = {"file": str(tmp_path / "mine.yaml")}
+    answer = http.post(f"{path}/{way}", params=params, content=f"{key}\nexpect: []\n")
+    assert (answer.status_code, kind(answer)) == (422, "wrong-body")
+    assert "hunter2" not in answer.text
+    assert answer.json()["mistakes"][0]["file"] == str(tmp_path / "secret")
+
+
+def test_what_stands_in_the_scenario_itself_is_told(http, path):
+    answer = http.post(f"{path}/verify", content="expct: []\n")
+    assert 'expct: no such key here (did you mean "expect"?)' in answer.json()["detail"]
+
+
 @pytest.mark.usefixtures("connected")
 def test_what_a_scenario_uses_is_found_beside_its_file(http, path, tmp_path):
     (tmp_path / "names.yaml").write_text("define: {opened: Opened}\n")
@@ -179,6 +206,18 @@ def test_what_is_met_already_is_met(http, path):
     assert (told["result"], told["passed"], told["cursor"]) == ("met", True, 1)
     assert told["verdict"]["status"] == "met"
     assert told["report"].startswith("PASS")
+
+
+@pytest.mark.usefixtures("connected")
+def test_only_what_is_new_is_judged_after_a_cursor(http, path, arrive):
+    arrive("Later")
+    later = "expect:\n  - track: Later\n"
+    told = http.post(f"{path}/wait?timeout=0&quiet=0", content=later).json()
+    assert (told["passed"], told["cursor"]) == (False, 2)  # the first call is unexpected
+    told = http.post(f"{path}/wait?timeout=0&quiet=0&since=1", content=later).json()
+    assert (told["result"], told["passed"], told["cursor"]) == ("met", True, 2)
+    told = http.post(f"{path}/wait?timeout=0&quiet=0&since=2", content=later).json()
+    assert (told["passed"], told["cursor"]) == (False, 2)
 
 
 @pytest.mark.usefixtures("connected")

@@ -12,6 +12,7 @@ import pytest
 from pixel_emulator.config import Settings
 from pixel_emulator.control import judging
 from pixel_emulator.control.server import Control, on_loopback
+from pixel_emulator.core.mistakes import InputError
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.emulator import Emulator
@@ -83,6 +84,34 @@ def test_it_may_be_started_again():
                 tokens.add(control.token)
     assert len(tokens) == 3
     assert all(len(each) >= 32 for each in tokens)
+
+
+def test_port_and_token_may_be_chosen_and_had_again_at_once():
+    with on_loopback() as free:
+        port = free.getsockname()[1]
+    settings = Settings(port=0, control_port=port, control_token="mine-0123456789abcdef")
+    for _ in range(2):
+        with controlled(settings) as (_, control), client_of(control) as client:
+            assert (control.port, control.token) == (port, "mine-0123456789abcdef")
+            assert client.get("/emulator").status_code == 200
+
+
+@pytest.mark.parametrize("port", [None, 65536, -1])
+def test_a_port_that_cannot_be_had_is_a_mistake_of_the_user(port):
+    with on_loopback() as taken:
+        port = port or taken.getsockname()[1]
+        said = f"control_port: {port} cannot be had: .*; take another one"
+        with (
+            pytest.raises(InputError, match=said),
+            controlled(Settings(port=0, control_port=port)),
+        ):
+            pass
+
+
+@pytest.mark.parametrize("token", ["short", "with a space in it", "umlaut-äöüäöüäöüäöü", "=" * 20])
+def test_a_token_that_could_be_guessed_or_not_be_sent_is_a_mistake_of_the_user(token):
+    with pytest.raises(InputError, match="control_token: must be 16 or more"):
+        Settings(control_token=token)
 
 
 @pytest.mark.parametrize("content", ["", OPENED])

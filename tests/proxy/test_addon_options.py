@@ -29,7 +29,9 @@ def test_every_setting_is_an_option_but_those_that_mitmproxy_has():
     with context() as (_, tctx):
         declared = {name for name, _ in tctx.options.items() if name.startswith("pixel_")}
         assert declared == {
-            f"pixel_{each.name}" for each in settings() if each.name not in ("host", "port", "lane")
+            f"pixel_{each.name}"
+            for each in settings()
+            if each.name not in ("host", "port", "lane", "control_port", "control_token")
         }
         option = tctx.options._options["pixel_dialect"]
         assert option.default == Settings().dialect

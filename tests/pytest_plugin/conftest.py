@@ -2,9 +2,10 @@
 
 import sys
 
+import dirty_equals  # noqa: F401 - an inner run would import these again and again
 import pytest
 
-import pixel_emulator.proxy.emulator  # noqa: F401 - an inner run would import it again and again
+import pixel_emulator.proxy.emulator  # noqa: F401 - the same
 from tests.pytest_plugin.examples import CLIENT, PLUGIN
 
 _QUIET = ("-p", "no:cacheprovider", "-p", "no:randomly", "-o", "asyncio_mode=auto")

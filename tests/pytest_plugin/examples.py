@@ -1,6 +1,12 @@
-"""What tests of users look like: some that pass, some that fail at their end."""
+"""What tests of users look like: some that pass, some that fail at their end.
 
+`python -m tests.pytest_plugin.examples FOLDER` writes them for a pytest in another environment.
+"""
+
+import sys
+import textwrap
 from importlib.metadata import entry_points
+from pathlib import Path
 
 CLIENT = """
 from urllib.request import urlopen
@@ -78,6 +84,22 @@ EXAMPLES = {
         assert (call["event"], call.type, call.outcome) == ("A", "track", "delivered")
         assert call == pixels.wait_for(track="A")
         pixels.expect(track="A")
+    """,
+    "a wait goes on while others of the test may still be met": """
+        pixels.expect(track="Error", times=0)
+        with suppress(AssertionError): pixels.expect(track="B")
+        send(pixels, "C"), send(pixels, "C"), send_dropped(pixels)
+        Timer(0.05, send, (pixels, "B")).start()
+        Timer(0.1, send, (pixels, "A")).start()
+        pixels.wait_for(track="A")
+        pixels.expect(track="C"), pixels.expect(track="C"), pixels.expect(track="A")
+        pixels.expect(dropped=True)
+    """,
+    "what silence allows may be waited for": """
+        send(pixels, "A")
+        pixels.expect(track="A")
+        pixels.expect_none()
+        pixels.wait_for(track="A")
     """,
     "a call that came before is found at once": """
         send(pixels, "A")
@@ -169,8 +191,47 @@ FAILING = {
     "a call of a session that the test has made": """
         send(pixel_session_factory(), "A")
     """,
+    "a wait after a call that was banned has come": """
+        pixels.expect(track="Error", times=0)
+        Timer(0.05, send, (pixels, "Error")).start()
+        pixels.wait_for(track="A", timeout=300)
+    """,
+    "a wait after a silence was broken": """
+        pixels.expect_none()
+        send(pixels, "Error")
+        pixels.wait_for(track="A", timeout=300)
+    """,
     "an expectation that failed in a thread to which nobody listened": """
         thread = Thread(target=suppressed, args=(pixels.expect,), kwargs={"track": "A"})
         thread.start(), thread.join()
     """,
 }
+
+# What an environment beside an application looks like: other versions, and no mitmproxy.
+BESIDE = """
+def test_this_environment_could_not_hold_the_emulator():
+    from importlib.metadata import version
+    from importlib.util import find_spec
+    assert find_spec("mitmproxy") is None
+    assert tuple(map(int, version("pydantic").split(".")[:2])) >= (2, 12)
+"""
+
+
+def write(folder: Path) -> None:
+    """The examples as files; those that have to fail are expected to."""
+    folder.mkdir(parents=True, exist_ok=True)
+    failing = module(*FAILING.values()).replace(
+        "    def test_", "    @pytest.mark.xfail(strict=True, raises=AssertionError)\n    def test_"
+    )
+    texts = {
+        "client.py": CLIENT,
+        "test_passing.py": module(*EXAMPLES.values()),
+        "test_failing.py": failing,
+        "test_beside.py": BESIDE,
+    }
+    for name, text in texts.items():
+        (folder / name).write_text(textwrap.dedent(text))
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))

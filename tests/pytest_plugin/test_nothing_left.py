@@ -1,12 +1,15 @@
 """After a run nothing is left behind: no thread, process, file or variable, however it ends."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
 
 import pytest
 
+from pixel_emulator.core.scenarios.expectation import name_of
+from pixel_emulator.files import read_recording
 from tests.pytest_plugin.examples import PLUGIN
 
 pytest_plugins = ["pytester"]
@@ -65,7 +68,68 @@ def test_nothing_is_left_after(in_a_process, pytester, body, code):
     assert (result.ret, result.outlines[-1]) == (code, NOTHING)
 
 
+def test_nothing_is_left_after_the_first_failure_of_several(in_a_process, pytester):
+    pytester.makepyfile(test_it=TEST.format(body="assert False"), test_other=TEST.format(body=""))
+    result = pytester.run(*in_a_process, "-x", "--basetemp=basetemp")
+    result.assert_outcomes(failed=1)
+    assert result.outlines[-1] == NOTHING
+
+
+@pytest.mark.parametrize("end", ["os._exit(9)", "import ctypes; ctypes.string_at(0)"])
+def test_nothing_is_left_of_a_worker_that_dies(inner, pytester, monkeypatch, end):
+    folder = pytester.mkdir("temporary")
+    monkeypatch.setenv("TMPDIR", str(folder))
+    result = inner(
+        *("-n1", "-p", "no:faulthandler", "--basetemp=basetemp"),
+        apart=True,
+        test_it="import os\n" + TEST.format(body=end).replace("\n    ", "\n"),
+    )
+    result.assert_outcomes(failed=1)
+    assert not [each for each in folder.iterdir() if each.name.startswith("pixel")]
+
+
+def test_nothing_is_left_of_workers_after_ctrl_c(in_a_process, pytester):
+    """The calls that came before are recorded, all the same."""
+    os.mkfifo(pytester.path / "started")
+    body = "open('started', 'w').write('x'); pixels.wait_for(track='B', timeout=60)"
+    pytester.makepyfile(test_it=TEST.format(body=body))
+    with subprocess.Popen(
+        [*in_a_process, "-n1", "--basetemp=basetemp", "--pixel-recording=calls.yaml"],
+        cwd=pytester.path,
+        stdout=subprocess.PIPE,
+        text=True,
+        process_group=0,
+    ) as process:
+        assert (pytester.path / "started").read_text() == "x"
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.stdout is not None
+        lines = process.stdout.read().splitlines()
+    assert process.returncode == 2, lines
+    assert lines[-1].startswith("LEFT [] [] ")  # what execnet leaves is its own
+    assert [name_of(hit) for hit in read_recording(pytester.path / "calls.yaml").hits] == ["A"]
+
+
+@pytest.mark.parametrize(("body", "code"), ENDS.values(), ids=ENDS)
+def test_nothing_is_left_of_an_emulator_of_our_own_after(in_a_process, inner, pytester, body, code):
+    inner("--version", ini=command_that_notes_its_pid())
+    pytester.makepyfile(test_it=TEST.format(body=body))
+    result = pytester.run(*in_a_process, "--basetemp=basetemp")
+    assert (result.ret, result.outlines[-1]) == (code, NOTHING)
+    assert_it_is_gone(pytester)
+
+
+def test_nothing_is_left_of_an_emulator_of_our_own_after_ctrl_c(in_a_process, inner, pytester):
+    inner("--version", ini=command_that_notes_its_pid())
+    interrupt(in_a_process, pytester)
+    assert_it_is_gone(pytester)
+
+
 def test_nothing_is_left_after_ctrl_c_while_a_test_waits(in_a_process, pytester):
+    interrupt(in_a_process, pytester)
+
+
+def interrupt(in_a_process, pytester):
+    """Ctrl-C while a test waits."""
     body = "print('waiting', flush=True); pixels.wait_for(track='B', timeout=60)"
     pytester.makepyfile(test_it=TEST.format(body=body))
     with subprocess.Popen(
@@ -80,3 +144,14 @@ def test_nothing_is_left_after_ctrl_c_while_a_test_waits(in_a_process, pytester)
         os.killpg(process.pid, signal.SIGINT)
         *_, last = process.stdout
     assert (process.returncode, last.strip()) == (2, NOTHING)
+
+
+def command_that_notes_its_pid():
+    """The ini line of an emulator of our own."""
+    script = f'echo $$ > pid; exec {shlex.quote(sys.executable)} -m pixel_emulator "$@"'
+    return f"pixel_emulator_command = {shlex.join(['sh', '-c', script, 'sh'])}"
+
+
+def assert_it_is_gone(pytester):
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((pytester.path / "pid").read_text()), 0)

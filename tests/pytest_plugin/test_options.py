@@ -9,8 +9,9 @@ from pixel_emulator.pytest_plugin.options import PER_TEST, POLICIES, SETTINGS
 pytest_plugins = ["pytester"]
 
 UNUSED = "def test_unused(): pass"
-# The first are ours to choose, tests record to a folder, and the lane is nobody's business.
-NOT_FOR_TESTS = {"host", "port", "record", "lane"}
+# The first are ours to choose, tests record to a folder, the lane is nobody's business, and a test
+# has few calls.
+NOT_FOR_TESTS = {"host", "port", "control_port", "control_token", "record", "lane", "max_calls"}
 HEAVY = ("mitmproxy", "yaml", "rich", "typer", "re2", "jsonschema_rs", "pixel_emulator.core")
 
 
@@ -26,8 +27,10 @@ def test_the_policies_are_those_of_the_language():
 
 def test_everything_stands_in_the_help(inner):
     out = inner("--help").stdout.str()
-    wanted = [f"pixel_{name}" for name in (*SETTINGS, *POLICIES, "accept", "record", "scenarios")]
-    assert not [each for each in (*wanted, "--pixel-show", "--pixel-update") if each not in out]
+    others = ("accept", "record", "recording", "scenarios", "emulator_command")
+    wanted = [f"pixel_{name}" for name in (*SETTINGS, *POLICIES, *others)]
+    wanted += [f"--pixel-{name}" for name in ("show", "update", "url", "recording")]
+    assert not [each for each in wanted if each not in out]
 
 
 def test_the_marks_are_listed(inner):

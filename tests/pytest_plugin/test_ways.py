@@ -2,9 +2,12 @@
 
 import json
 import os
+import select
 import shlex
 import subprocess
 import sys
+from contextlib import suppress
+from importlib.metadata import version
 
 import pytest
 
@@ -69,6 +72,70 @@ def test_scenario_files_and_recordings_work_there_too(inner, pytester):
     assert (pytester.path / "recordings" / "test_it" / "test_it.yaml").exists()
 
 
+DRIP = """\
+name: drip ${n}
+let: {n: }
+cases: [{n: 1}, {n: 2}]
+steps:
+  - name: first
+    do: {send: {track: Opened, userId: u1, messageId: m1, properties: {step: $n}}}
+    expect: [{track: Opened, properties: {step: $n}}]
+  - name: second
+    do: {run: "curl -s \\"$PIXEL_EMULATOR_URL/v1/pixel/page?userId=u1&writeKey=wk_test_0000\\""}
+    expect:
+      - page:
+        userId: u1
+      - track: Closed
+    within: 10ms
+"""
+
+
+@pytest.mark.parametrize("way", ["here", "command", "url"])
+def test_scenario_files_are_run_the_same_in_all_ways(inner, pytester, served, way):
+    (pytester.path / "drip.yaml").write_text(DRIP)
+    (pytester.path / "met.yaml").write_text(DRIP.replace("      - track: Closed\n", ""))
+    arguments = [f"--pixel-url={served['url']}"] if way == "url" else []
+    ini = command(*PIXEL_EMULATOR) if way == "command" else ""
+    result = inner(*arguments, "-v", "drip.yaml", "met.yaml", ini=ini)
+    result.assert_outcomes(passed=2, failed=2)
+    result.stdout.fnmatch_lines(
+        [
+            "drip.yaml::drip 2?n=2? FAILED*",
+            "met.yaml::drip 1?n=1? PASSED*",
+            ">         - track: Closed",
+            "E *AssertionError: track: Closed: wanted 1, got 0: not sent",
+            "drip.yaml:13: AssertionError",
+            "pixels: 8 calls in 4 tests",
+        ]
+    )
+
+
+@pytest.mark.parametrize("way", ["here", "command", "url"])
+def test_commands_of_a_test_reach_the_control_api_and_their_session(inner, served, way):
+    inner(
+        *([f"--pixel-url={served['url']}"] if way == "url" else []),
+        ini=command(*PIXEL_EMULATOR) if way == "command" else "",
+        test_it="""
+            import json
+            from urllib.error import HTTPError
+            from urllib.request import Request, urlopen
+            import pytest
+            from client import send
+            def asked(env, token):
+                url = f"{env['PIXEL_EMULATOR_CONTROL']}/sessions/{env['PIXEL_EMULATOR_SESSION']}"
+                known = {"Authorization": f"Bearer {token}"}
+                return json.load(urlopen(Request(f"{url}/calls", headers=known)))["entries"]
+            def test_it(pixels):
+                send(pixels, "A")
+                env = pixels.env
+                (call,) = asked(env, env["PIXEL_EMULATOR_TOKEN"])
+                assert call["payload"]["event"] == "A"
+                with pytest.raises(HTTPError, match="401"): asked(env, "wrong")
+                pixels.expect(track="A")
+        """,
+    ).assert_outcomes(passed=1)
+
+
 def test_more_calls_than_one_answer_holds(inner):
     inner(
         ini=command(*PIXEL_EMULATOR),
@@ -114,9 +181,9 @@ def test_calls_are_shown_live(inner):
         (
             (),
             command("/no/such/command"),
-            "/no/such/command: No such file or directory: add `pixel-",
+            "/no/such/command: No such file or directory*",
         ),
-        ((), command("echo", "hello"), "`echo hello` does not serve: hello *"),
+        ((), command("echo", "hello"), "`echo hello` does not serve: hello*"),
         (("--pixel-url=http://127.0.0.1:9",), "", "no emulator serves on port 9"),
         (("--pixel-url=nonsense",), "", "--pixel-url nonsense: write it as http://127.0.0.1:8080"),
     ],
@@ -125,6 +192,75 @@ def test_an_emulator_that_is_not_there_is_an_error_that_says_so(inner, arguments
     result = inner(*arguments, ini=ini, test_it=ONE)
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines([f"*pixels: {said}*"])
+    result.stdout.no_fnmatch_line("*another exception*")
+
+
+WITHOUT = """
+    import importlib.util
+    find = importlib.util.find_spec
+    importlib.util.find_spec = lambda name, *at: None if name == "httptools" else find(name, *at)
+"""
+
+
+@pytest.mark.parametrize(
+    ("uvx", "said"),
+    [
+        (None, "pixels: uvx: No such file or directory"),
+        (
+            "echo 'No solution found' >&2; exit 1",
+            "pixels: `uvx --from 'pixel-emulator?proxy?==*` does not serve: No solution found",
+        ),
+    ],
+)
+def test_without_the_extra_and_without_uvx_one_is_told_what_to_do(
+    inner, pytester, monkeypatch, uvx, said
+):
+    folder = pytester.mkdir("bin")
+    if uvx:
+        (folder / "uvx").write_text(f"#!/bin/sh\n{uvx}\n")
+        (folder / "uvx").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    result = inner(apart=True, conftest=WITHOUT, test_it=ONE)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([said, "The emulator runs in the process of the tests if `pixel-*"])
+
+
+def test_without_the_extra_uvx_serves(inner, pytester, monkeypatch):
+    """What it gets is the same version; here the rest of the command runs without it."""
+    folder = pytester.mkdir("bin")
+    serve = shlex.join(PIXEL_EMULATOR)
+    (folder / "uvx").write_text(
+        f'#!/bin/sh\necho "$@" > asked\nshift; shift; shift; exec {serve} "$@"\n'
+    )
+    (folder / "uvx").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    inner(apart=True, conftest=WITHOUT, test_it=ONE).assert_outcomes(passed=1)
+    wanted = f"--from pixel-emulator[proxy]=={version('pixel-emulator')} pixel-emulator serve "
+    assert (pytester.path / "asked").read_text().startswith(wanted)
+
+
+def test_an_emulator_of_our_own_ends_with_a_run_that_is_killed(inner, pytester):
+    """Its stdin ends, and the temporary files are its own."""
+    folder = pytester.mkdir("temporary")
+    script = f'echo $$ > pid; export TMPDIR={folder}; exec {shlex.join(PIXEL_EMULATOR)} "$@"'
+    result = inner(
+        apart=True,
+        ini=command("sh", "-c", script, "sh"),
+        test_it="""
+            import os
+            from client import send
+            def test_it(pixels):
+                send(pixels, "A")
+                os._exit(9)
+        """,
+    )
+    assert result.ret == 9
+    pid = int((pytester.path / "pid").read_text())
+    with suppress(ProcessLookupError):
+        file = os.pidfd_open(pid)
+        select.select([file], [], [], 30)
+        os.close(file)
+    assert list(folder.iterdir()) == []
 
 
 def test_an_emulator_of_our_own_is_gone_after_the_run(inner, pytester):

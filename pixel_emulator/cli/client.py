@@ -1,0 +1,37 @@
+"""`client` prints a file that tests without this package keep beside them."""
+
+import sys
+from importlib.resources import files
+from typing import Annotated
+
+import typer
+
+from pixel_emulator.cli.terminal import show
+from pixel_emulator.core.mistakes import InputError, Mistake, likely
+
+CLIENTS = {
+    "playwright-ts": ("pixels.ts", "Playwright in TypeScript; Node 22.18 runs it as it is"),
+    "playwright-py": ("pixels.py", "Playwright in Python, sync and async"),
+}
+"""Each client: its file, and whom it is for."""
+
+
+def client(
+    name: Annotated[str | None, typer.Argument(help="Which one; see --list.")] = None,
+    *,
+    list: Annotated[bool, typer.Option("--list", help="Say which clients there are.")] = False,
+) -> int:
+    """Print a client that tests keep beside them: `client playwright-ts > pixels.ts`."""
+    if list:
+        for each, (file, users) in CLIENTS.items():
+            show(f"{each}  {file}  {users}")
+        return 0
+    known = ", ".join(CLIENTS)
+    if name is None:
+        raise InputError(Mistake(f"client: say which one; there are {known}"))
+    if name not in CLIENTS:
+        raise InputError(
+            Mistake(f'client: there is no "{name}"{likely(name, CLIENTS)}; there are {known}')
+        )
+    sys.stdout.write((files("pixel_emulator.clients") / CLIENTS[name][0]).read_text("utf-8"))
+    return 0

@@ -1,0 +1,1 @@
+"""Files that users keep beside their own tests; `pixel-emulator client NAME` prints them."""

@@ -1,0 +1,53 @@
+"""The outlook for one call that a test waits for: whether it may still come, and why it did not."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from pixel_emulator.core.calls import Evidence
+from pixel_emulator.core.scenarios.expectation import Expectation
+from pixel_emulator.core.scenarios.model import Scenario, Step
+from pixel_emulator.core.verdicts.verdict import Verdict
+from pixel_emulator.core.verdicts.verify import verify
+from pixel_emulator.core.verdicts.watch import Prospect, Watch
+from pixel_emulator.pytest_plugin.judging import SILENT, as_given, lacking, loosened
+
+
+class Outlook:
+    """Whether a test that waits for a call can still pass; it is asked again as calls arrive."""
+
+    def __init__(self, wanted: Expectation) -> None:
+        self._wanted = wanted
+        self._expected: tuple[Expectation, ...] = ()
+        self._silent = False
+        self._watch: Watch | None = None
+        self._scenario = Scenario(steps=())
+
+    def impossible(self, expected: Scenario, rest: Callable[[], Evidence]) -> Verdict | None:
+        """The verdict, once a ban or a silence is broken that was `expected`: nothing mends that.
+
+        `rest` tells the calls that no scenario file has claimed.
+        """
+        (step,) = expected.steps
+        silent = expected.levels == SILENT
+        if step.expectations is not self._expected or silent != self._silent:
+            self._expected, self._silent = step.expectations, silent
+            together = replace(step, expectations=(*step.expectations, self._wanted))
+            self._scenario = replace(expected, steps=(together,))
+            bans = any(each.times.high == 0 for each in step.expectations)
+            self._watch = Watch([loosened(self._scenario)]) if bans or silent else None
+        if self._watch is None:
+            return None
+        evidence = rest()
+        if self._watch.look(evidence) is not Prospect.IMPOSSIBLE:
+            return None
+        return as_given(verify([loosened(self._scenario)], evidence), self._scenario)
+
+    def in_vain(self, expected: Scenario, evidence: Evidence, seconds: float) -> Verdict | None:
+        """The verdict after so many seconds; None if the call has come in this moment."""
+        scenario = replace(expected, steps=(Step(expectations=(self._wanted,)),))
+        verdict = lacking(scenario, evidence)
+        if verdict is None:
+            return None
+        (result,) = verdict.scenarios
+        steps = tuple(replace(each, seconds=seconds) for each in result.steps)
+        return replace(verdict, scenarios=(replace(result, steps=steps),))

@@ -1,0 +1,100 @@
+"""The recording of one session, a part of that of the run; each worker of xdist writes its own."""
+
+import os
+from dataclasses import replace
+from datetime import UTC, datetime
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from threading import Lock
+
+from pixel_emulator.config import Settings
+from pixel_emulator.core.calls import Dialect, Hit
+from pixel_emulator.core.mistakes import InputError, Mistake
+from pixel_emulator.core.recordings.masking import hide
+from pixel_emulator.core.recordings.recording import End, Head, Redaction
+from pixel_emulator.recorder import Recorder
+from pixel_emulator.session import LocalSession, Session
+
+
+class Part:
+    """Writes down what a session gets, under the id of its test.
+
+    In this process a call is in the file before it is answered, so that a crash loses none; the
+    calls of an emulator elsewhere are written when its session is cleared or ends.
+    """
+
+    def __init__(self, path: Path, test: str, session: Session, settings: Settings) -> None:
+        self._test = test
+        self._session = session
+        self._lock = Lock()
+        self._last = self._calls = self._connections = 0
+        known = settings.sources()
+        head = Head(
+            created=datetime.now(UTC),
+            run="",
+            tool=version("pixel-emulator"),
+            dialect=Dialect(settings.dialect),
+            redaction=Redaction.NONE if settings.keep_write_keys else Redaction.WRITE_KEYS,
+            shard=hide(test, known),
+        )
+        self._recorder: Recorder | None = Recorder(path, head, known)
+        if isinstance(session, LocalSession):
+            session.subscribe(self._append)
+
+    def forget(self) -> None:
+        """The session is about to be cleared: what it has so far is kept here."""
+        self._take()
+        self._connections += self._session.evidence().connections
+
+    def close(self) -> None:
+        """Finish it, once the session is closed. A part that could not be written stays open."""
+        self._take()
+        found = self._session.evidence()
+        with self._lock:
+            recorder, self._recorder = self._recorder, None
+        if recorder is not None:
+            end = End(
+                calls=self._calls,
+                connections=self._connections + found.connections,
+                gaps=found.gaps,
+                acted=found.acted,
+            )
+            try:
+                recorder.close(end)
+            except OSError:
+                recorder.abandon()
+
+    def _take(self) -> None:
+        if not isinstance(self._session, LocalSession):
+            for hit in self._session.evidence().hits:
+                self._append(hit)
+
+    def _append(self, hit: Hit) -> None:
+        with self._lock:
+            if self._recorder is None or hit.seq <= self._last:
+                return
+            self._last = hit.seq
+            self._calls += 1
+            try:
+                self._recorder.append(replace(hit, seq=self._calls, step=hit.step or self._test))
+            except OSError:  # an open part says that calls may be missing
+                self._recorder.abandon()
+                self._recorder = None
+
+
+def begin(folder: Path, test: str, number: int, session: Session, settings: Settings) -> Part:
+    """The part for session `number` of a test; the first one replaces those of an earlier try.
+
+    Raises InputError where it cannot be written.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    name = sha256(test.encode(errors="surrogatepass")).hexdigest()[:24]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if number == 0:
+            for old in folder.glob(f"{name}.*.{worker}.yaml"):
+                old.unlink()
+    except OSError as error:
+        raise InputError(Mistake(f"the recording cannot be written: {error}")) from None
+    return Part(folder / f"{name}.{number:04}.{worker}.yaml", test, session, settings)

@@ -1,0 +1,62 @@
+"""Pages of Playwright that are led to a test by `route()`: without a CA, without a proxy."""
+
+import threading
+import time
+from collections.abc import Awaitable
+from dataclasses import replace
+from typing import Any, cast
+
+from pixel_emulator.clients.pixels import Diversion, is_async, pump
+from pixel_emulator.core.calls import Evidence
+from pixel_emulator.session import Session
+
+
+class RoutedSession:
+    """A session that a context is led to: what is lost on the way there is a gap in its evidence.
+
+    Routes of the sync API run only in the thread that made them, while Playwright is asked
+    something there: so they are given their turn before there is evidence, and while it waits.
+    """
+
+    def __init__(self, session: Session, context: Any) -> None:
+        self._session = session
+        self._context = context
+        self._diversion = Diversion(session.url, session.hosts)
+        self._thread = None if is_async(context) else threading.get_ident()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+    def divert(self) -> Awaitable[None] | None:
+        """Lead the context here; to be awaited for the async API."""
+        if is_async(self._context):
+            return self._diversion.asynchronous(self._context)
+        self._diversion.sync(self._context)
+        return None
+
+    def evidence(self) -> Evidence:
+        """See `Session`."""
+        self._give_turn(0)
+        known = self._session.evidence()
+        return replace(known, gaps=(*known.gaps, *self._diversion.lost))
+
+    def wait(self, seen: int, timeout: float) -> bool:
+        """See `Session`."""
+        end = time.monotonic() + timeout
+        while not self._session.wait(seen, 0):
+            left = end - time.monotonic()
+            if left <= 0:
+                return False
+            if not self._give_turn():
+                return self._session.wait(seen, left)
+        return True
+
+    def _give_turn(self, milliseconds: float = 10) -> bool:
+        mine = self._thread == threading.get_ident()
+        return mine and pump(self._context, milliseconds)
+
+
+def routed(session: Session, target: Any) -> tuple[Session, Awaitable[None] | None]:
+    """The session as it is once the context of `target`, a page or a context, is led there."""
+    found = RoutedSession(session, getattr(target, "context", target))
+    return cast("Session", found), found.divert()

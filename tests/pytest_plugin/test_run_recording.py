@@ -1,0 +1,230 @@
+"""One recording of a whole run: the same whoever ran which test, and honest about what is lost."""
+
+import shlex
+import sys
+
+import pytest
+
+from pixel_emulator.core.scenarios.expectation import name_of
+from pixel_emulator.files import read_recording
+from pixel_emulator.pytest_plugin.run_recording import parts_of
+
+pytest_plugins = ["pytester"]
+
+COMMAND = f"pixel_emulator_command = {shlex.quote(sys.executable)} -m pixel_emulator"
+RECORD = "--pixel-recording=calls.yaml"
+# What differs from run to run: the time, and the port in the URL of a direct request.
+CLOCK = """
+    from datetime import UTC, datetime
+    from pixel_emulator.journal import Journal
+    Journal.__init__.__kwdefaults__["now"] = lambda: datetime(2030, 1, 31, tzinfo=UTC)
+"""
+MANY = """
+    import ssl
+    from urllib.request import HTTPSHandler, ProxyHandler, build_opener
+    import pytest
+    from client import url
+    SEGMENT = "https://api.segment.io"
+    @pytest.mark.parametrize("n", range(12))
+    class TestMail:
+        def test_received(self, pixels, n):
+            pixels.receive(url(SEGMENT, "Received", properties={"n": n}))
+            pixels.expect(track="Received")
+        def test_sent(self, pixels, pixel_session_factory, n):
+            trust = HTTPSHandler(context=ssl.create_default_context(cafile=pixels.ca))
+            for each in (pixels, pixel_session_factory()):
+                opener = build_opener(ProxyHandler({"https": each.proxy}), trust)
+                opener.open(url(SEGMENT, "Sent", properties={"n": n}), timeout=10).read()
+                each.expect(track="Sent")
+"""
+ONE = """
+    from client import send
+    def test_it(pixels):
+        send(pixels, "A")
+        pixels.expect(track="A")
+"""
+CRASH = """
+    import os
+    from client import send
+    def test_a(pixels):
+        send(pixels, "A")
+        pixels.expect(track="A")
+    def test_b(pixels):
+        send(pixels, "B")
+        os._exit(9)
+    def test_c(pixels):
+        send(pixels, "C")
+        pixels.expect(track="C")
+"""
+
+
+@pytest.fixture
+def recording(pytester):
+    return pytester.path / "calls.yaml"
+
+
+def events(recording):
+    return [name_of(hit) for hit in read_recording(recording).hits]
+
+
+@pytest.mark.parametrize("worker", [("-n2",), ("-n8",), ("-n8", "--dist=loadgroup")])
+def test_workers_and_a_single_process_record_the_same_byte_for_byte(inner, recording, worker):
+    files = {"conftest": CLOCK, "test_mail": MANY}
+    inner(RECORD, apart=True, **files).assert_outcomes(passed=24)
+    alone = recording.read_bytes()
+    recording.unlink()
+    result = inner(RECORD, *worker, apart=True)
+    result.assert_outcomes(passed=24)
+    result.stdout.fnmatch_lines(["pixels: 36 calls recorded to calls.yaml"])
+    assert recording.read_bytes() == alone
+    found = read_recording(recording)
+    assert found.evidence().gaps == ()
+    assert found.evidence().connections == 24
+    assert found.head.shard is None
+    assert [hit.step for hit in found.hits] == sorted(hit.step for hit in found.hits)
+    assert found.hits[0].step == "test_mail.py::TestMail::test_received[0]"
+    assert not parts_of(recording).exists()
+
+
+def test_the_order_of_the_tests_makes_no_difference(inner, recording):
+    inner(RECORD, apart=True, conftest=CLOCK, test_mail=MANY).assert_outcomes(passed=24)
+    before = recording.read_bytes()
+    inner(RECORD, "-p", "randomly", "--randomly-seed=1", apart=True).assert_outcomes(passed=24)
+    assert recording.read_bytes() == before
+
+
+def test_a_call_more_makes_a_difference(inner, recording):
+    inner(RECORD, apart=True, conftest=CLOCK, test_mail=MANY).assert_outcomes(passed=24)
+    before = recording.read_bytes()
+    inner(RECORD, apart=True, test_mail=MANY.replace("range(12)", "range(13)"))
+    assert recording.read_bytes() != before
+
+
+@pytest.mark.parametrize("ini", ["", COMMAND], ids=["here", "elsewhere"])
+def test_what_was_cleared_away_and_what_failed_is_recorded_too(inner, recording, ini):
+    inner(
+        ini=f"{ini}\npixel_recording = calls.yaml",
+        test_it="""
+            from client import send
+            def test_a(pixels):
+                send(pixels, "Cleared")
+                pixels.clear()
+                send(pixels, "Kept")
+                pixels.expect(track="Kept")
+            def test_b(pixels): send(pixels, "Unexpected")
+        """,
+    ).assert_outcomes(passed=1, failed=1)
+    assert events(recording) == ["Cleared", "Kept", "Unexpected"]
+    found = read_recording(recording).evidence()
+    assert (found.gaps, found.connections) == ((), 3)
+
+
+def test_write_keys_are_masked_also_in_the_ids_of_tests(inner, recording):
+    result = inner(
+        RECORD,
+        test_it="""
+            import pytest
+            from client import send
+            @pytest.mark.pixel(keep_write_keys=True)
+            @pytest.mark.parametrize("key", ["wk_test_0000000000000000"])
+            def test_it(pixels, key):
+                send(pixels, "A")
+                pixels.expect(track="A")
+        """,
+    )
+    result.assert_outcomes(passed=1)
+    assert events(recording) == ["A"]
+    assert b"wk_test_00000" not in recording.read_bytes()
+
+
+def test_of_a_test_that_is_run_again_the_last_run_is_recorded(inner, recording):
+    inner(
+        *("--reruns=1", RECORD),
+        test_it="""
+            from client import send
+            runs = []
+            def test_it(pixels):
+                runs.append(1)
+                send(pixels, f"Run {len(runs)}")
+                pixels.expect(track="Run 2")
+        """,
+    )
+    assert events(recording) == ["Run 2"]
+
+
+def test_scenario_files_are_recorded_by_their_steps(inner, recording, pytester):
+    call = "{track: A, userId: u1}"
+    (pytester.path / "a.yaml").write_text(f"name: mail\ndo: {{send: {call}}}\nexpect: [{call}]\n")
+    inner(RECORD, "a.yaml").assert_outcomes(passed=1)
+    (hit,) = read_recording(recording).hits
+    assert hit.step.startswith("a.yaml ")
+    assert list(read_recording(recording).evidence().acted) == [hit.step]
+
+
+def test_a_worker_that_dies_leaves_what_it_got_and_a_gap(inner, recording):
+    result = inner(RECORD, "-n2", apart=True, test_it=CRASH)
+    result.assert_outcomes(passed=2, failed=1)
+    assert events(recording) == ["A", "B", "C"]
+    gap = "test_it.py::test_b: its recording was cut off: calls may be missing"
+    assert read_recording(recording).evidence().gaps == (gap,)
+    result.stdout.fnmatch_lines([f"pixels: calls.yaml is incomplete: {gap}"])
+    assert not parts_of(recording).exists()
+
+
+def test_a_run_that_dies_leaves_its_parts_and_the_next_one_begins_anew(inner, recording):
+    result = inner(RECORD, apart=True, test_it=CRASH)
+    assert result.ret == 9
+    assert not recording.exists()
+    found = {name for part in parts_of(recording).iterdir() for name in events(part)}
+    assert found == {"A", "B"}
+    inner(RECORD, test_it=ONE).assert_outcomes(passed=1)
+    assert events(recording) == ["A"]
+    assert not parts_of(recording).exists()
+
+
+def test_calls_that_came_too_late_are_a_gap(inner, recording):
+    inner(
+        RECORD,
+        test_it="""
+            from client import send
+            first = []
+            def test_first(pixels): first.append(pixels)
+            def test_second(pixels): send(first[0], "Late")
+        """,
+    ).assert_outcomes(passed=2)
+    (gap,) = read_recording(recording).evidence().gaps
+    assert "which was closed: not recorded" in gap
+
+
+def test_a_test_of_another_dialect_does_not_fit_and_that_is_a_gap(inner, recording):
+    strict = 'import pytest\n    pytestmark = pytest.mark.pixel(dialect="strict")'
+    inner(RECORD, test_it=f"    {strict}{ONE}").assert_outcomes(passed=1)
+    (gap,) = read_recording(recording).evidence().gaps
+    assert gap.startswith("test_it.py::test_it: its calls are left out: it is judged as `strict`")
+
+
+def test_a_run_without_calls_leaves_no_old_recording(inner, recording):
+    inner(RECORD, test_it=ONE)
+    inner(RECORD, test_it="def test_it(): pass").assert_outcomes(passed=1)
+    assert events(recording) == []
+    assert read_recording(recording).evidence().connections == 0
+
+
+def test_another_file_is_not_overwritten(inner, recording):
+    recording.write_text("my: notes\n")
+    result = inner(RECORD, apart=True, test_it=ONE)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: *calls.yaml: is no recording: it is not overwritten"])
+    assert recording.read_text() == "my: notes\n"
+
+
+def test_a_recording_that_cannot_be_written_is_an_error(inner, recording):
+    recording.mkdir()
+    result = inner(RECORD, apart=True, test_it=ONE)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: --pixel-recording: *calls.yaml*"])
+
+
+def test_nothing_is_recorded_where_tests_are_only_listed(inner, recording):
+    inner(RECORD, "--collect-only", test_it=ONE)
+    assert not recording.exists()
