@@ -36,7 +36,8 @@ def small(tmp_path):
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)
-def test_each_benchmark_finds_something(name, small):
+def test_each_benchmark_finds_something(name, small, monkeypatch):
+    monkeypatch.setattr(wrk, "installed", lambda: False)  # it measures whole seconds
     found = BENCHMARKS[name](small)
     assert found.figures or name == "plain"  # with no other server installed there is no ratio
     assert found.figures or found.remarks
