@@ -17,6 +17,7 @@ from pixel_emulator.core.mistakes import likely
 from tests.benchmarks import figures, saved
 from tests.benchmarks.ceiling import ceiling
 from tests.benchmarks.growth import growth, memory
+from tests.benchmarks.pieces import judging, recording
 from tests.benchmarks.plain import plain
 from tests.benchmarks.plan import Plan, conditions, say
 from tests.benchmarks.startup import startup
@@ -24,9 +25,20 @@ from tests.benchmarks.tunnel import connections, tunnel
 
 Benchmark = Callable[[Plan], figures.Result]
 BENCHMARKS: dict[str, Benchmark] = {
-    each.__name__: each for each in (tunnel, connections, plain, ceiling, memory, growth, startup)
+    each.__name__: each
+    for each in (
+        tunnel,
+        connections,
+        plain,
+        judging,
+        recording,
+        memory,
+        growth,
+        startup,
+        ceiling,
+    )
 }
-PRINTERS = ("judging", "recordings", "claims", "contract")
+PRINTERS = ("claims", "contract")
 """Modules that measure and print for themselves."""
 LONG = ("growth", "claims", "contract")
 """Only run where they are asked for by name."""

@@ -45,37 +45,39 @@ def svg(data: Mapping[str, Mapping[str, Any]]) -> str:
 
 def _ratios(figures: Sequence[Figure]) -> tuple[list[str], int]:
     ends = [value for each in figures for value in (*each.ratios, each.goal or 1, 1)]
-    low, high = math.floor(math.log10(min(ends))), math.ceil(math.log10(max(ends)))
+    steps = [n * 10.0**power for power in range(-6, 7) for n in (1, 2, 5)]
+    low = max(step for step in steps if step <= min(ends))
+    high = min(step for step in steps if step >= max(ends))
     bottom = _TOP + _ROW * len(figures)
+    across = _scale(math.log10(low), math.log10(high), _LEFT, WIDTH - _RIGHT)
 
-    def across(value: float) -> float:
-        share = (math.log10(value) - low) / max(high - low, 1)
-        return round(_LEFT + share * (WIDTH - _LEFT - _RIGHT), 1)
+    def at(value: float) -> float:
+        return across(math.log10(value))
 
     parts = [
-        _text(8, 22, "Calls a second: ours by theirs, journal on", "title"),
-        _text(8, 40, "bar: median; thin line: lowest to highest run; green: goal", "small"),
+        _text(8, 22, "Calls a second, ours by theirs; ours judges and records each", "title"),
+        _text(
+            8,
+            40,
+            "bar: median; thin line: lowest to highest run; green: goal; orange: missed",
+            "small",
+        ),
     ]
-    for power in range(low, high + 1):
-        for value in (n * 10**power for n in (1, 2, 5)):
-            if value <= 10**high:
-                kind = "one" if value == 1 else "grid"
-                parts.append(_stroke(across(value), _TOP - 6, across(value), bottom, kind))
-                parts.append(_text(across(value), _TOP - 12, f"{value:g} x", "small", "middle"))
+    for step in (each for each in steps if low <= each <= high):
+        parts.append(_stroke(at(step), _TOP - 6, at(step), bottom, "one" if step == 1 else "grid"))
+        parts.append(_text(at(step), _TOP - 12, f"{step:g} x", "small", "middle"))
     work = ""
     for number, each in enumerate(figures):
         top, ratio = _TOP + number * _ROW, each.ratio or 1
         work = work if each.work == "the same" else each.work
-        begin, end = sorted((across(1), across(ratio)))
+        begin, end = sorted((at(1), at(ratio)))
         kind = "bar" if each.met else "missed"
         parts += [
             _text(8, top + 15, work),
             _text(8, top + 31, f"against {each.against.replace('`', '')}", "small"),
             _bar(begin, top + 9, end - begin, kind),
-            _stroke(
-                across(min(each.ratios)), top + 18, across(max(each.ratios)), top + 18, "range"
-            ),
-            _stroke(across(each.goal or 1), top + 4, across(each.goal or 1), top + 32, "goal"),
+            _stroke(at(min(each.ratios)), top + 18, at(max(each.ratios)), top + 18, "range"),
+            _stroke(at(each.goal or 1), top + 4, at(each.goal or 1), top + 32, "goal"),
             _text(WIDTH - 8, top + 23, f"{ratio:.2f} x", "title", "end"),
         ]
     return parts, bottom + 16

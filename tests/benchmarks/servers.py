@@ -48,9 +48,13 @@ while True:
                 end = context.wrap_socket(end, server_side=True)
             poll.register(end.fileno(), select.EPOLLIN)
             ends[end.fileno()] = end
-        elif ends[number].recv(65536):
-            ends[number].sendall(answer)
         else:
+            try:
+                if ends[number].recv(65536):
+                    ends[number].sendall(answer)
+                    continue
+            except OSError:  # wrk hangs up in the middle
+                pass
             poll.unregister(number)
             ends.pop(number).close()
 """

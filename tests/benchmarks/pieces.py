@@ -1,0 +1,119 @@
+"""What the two dear parts of a call cost by themselves, in CPU: to judge it and to record it."""
+
+import json
+import time
+from base64 import urlsafe_b64decode
+from collections.abc import Callable, Iterable
+from itertools import islice
+from typing import Any
+
+import yaml
+
+from pixel_emulator.core.calls import CallType, Dialect, Form, Hit, PixelRequest
+from pixel_emulator.core.endpoint.pixel import encode, request_of
+from pixel_emulator.core.problems.judgement import judge
+from pixel_emulator.core.recordings.entry import entry
+from pixel_emulator.core.recordings.recording import Head, Redaction
+from pixel_emulator.core.recordings.redaction import redact
+from pixel_emulator.recorder import Recorder
+from tests.benchmarks.client import HOST
+from tests.benchmarks.figures import Figure, Result, alternate, compare
+from tests.benchmarks.plan import Plan
+from tests.benchmarks.traffic import HEADERS, template
+from tests.hits import START, judged
+
+_BATCH = 8
+"""So many requests may arrive together: one of each client."""
+_FORMS: dict[str, tuple[Form, dict[str, Any], float | None]] = {
+    "base64": (Form.BASE64, {}, 5),
+    "base64, damaged": (Form.BASE64, {"userId": "{{user.id}}"}, None),
+    "base64, dropped": (Form.BASE64, {"userId": ""}, None),
+    "flat": (Form.FLAT, {}, None),
+    "raw JSON": (Form.JSON, {}, None),
+}
+
+
+def judging(plan: Plan) -> Result:
+    """Decoding and judging, against `json.loads` of the decoded base64 alone."""
+    figures = []
+    for name, (form, differs, goal) in _FORMS.items():
+
+        def ours(form: Form = form, differs: dict[str, Any] = differs) -> float:
+            requests = [_request(each | differs, form) for each in _payloads(plan)]
+            return _each(requests, lambda request: judge(request, Dialect.DOCUMENTED))
+
+        def theirs(differs: dict[str, Any] = differs) -> float:
+            requests = [_request(each | differs, Form.BASE64) for each in _payloads(plan)]
+            data = [each.target.partition(b"data=")[2] for each in requests]
+            padded = [each + b"=" * (-len(each) % 4) for each in data]
+            return _each(padded, lambda each: json.loads(urlsafe_b64decode(each)))
+
+        runs = alternate(plan.rounds, {"ours": ours, "theirs": theirs})
+        about = {"work": f"to decode and judge a call, {name}", "unit": "µs", "at_least": False}
+        against = "`json.loads(urlsafe_b64decode(data))`"
+        figures.append(compare(runs["ours"], runs["theirs"], against=against, goal=goal, **about))
+    return Result(figures=tuple(figures))
+
+
+def recording(plan: Plan) -> Result:
+    """Recording into a file, against PyYAML's `CSafeDumper` without a file."""
+    masked, kept = Redaction.WRITE_KEYS, Redaction.NONE
+    return Result(
+        figures=(
+            _recorded(plan, "calls recorded in a second of CPU", masked, 1, 6),
+            _recorded(plan, f"the same, {_BATCH} at a time", masked, _BATCH, 6),
+            _recorded(plan, "the same, with `--keep-write-keys`", kept, _BATCH, None),
+        )
+    )
+
+
+def _recorded(
+    plan: Plan, work: str, redaction: Redaction, batch: int, goal: float | None
+) -> Figure:
+    def ours() -> float:
+        hits = _hits(plan)
+        head = Head(created=START, run="pieces", tool="benchmark", redaction=redaction)
+        batches = [hits[n : n + batch] for n in range(0, len(hits), batch)]
+        recorder = Recorder(plan.folder / "pieces.yaml", head)
+        return batch / _each(batches, lambda each: recorder.append(*each)) * 1e6
+
+    def theirs() -> float:
+        data = [entry(redact(hit)) for hit in _hits(plan)]
+        dump: Callable[..., str] = yaml.dump
+        return 1e6 / _each(
+            data, lambda each: dump([each], Dumper=yaml.CSafeDumper, sort_keys=False)
+        )
+
+    runs = alternate(plan.rounds, {"ours": ours, "theirs": theirs})
+    return compare(runs["ours"], runs["theirs"], work=work, against="PyYAML `CSafeDumper`",
+                   unit="/s", goal=goal)  # fmt: skip
+
+
+def _payloads(plan: Plan) -> list[dict[str, Any]]:
+    """As many other calls as the plan has time for, a multiple of a batch."""
+    count = max(1, int(60 * plan.seconds)) * _BATCH
+    payloads = []
+    for request in islice(template(HOST).requests(plan.number()), count):
+        data = request.partition(b"data=")[2].partition(b" ")[0]
+        payloads.append(json.loads(urlsafe_b64decode(data + b"=" * (-len(data) % 4))))
+    return payloads
+
+
+def _request(payload: dict[str, Any], form: Form) -> PixelRequest:
+    made = request_of(encode(CallType.TRACK, payload, form=form))
+    headers = tuple((name.lower(), value) for name, value in {"Host": HOST, **HEADERS}.items())
+    return PixelRequest(target=made.target, headers=headers, client="127.0.0.1")
+
+
+def _hits(plan: Plan) -> list[Hit]:
+    requests = [_request(each, Form.BASE64) for each in _payloads(plan)]
+    return [judged(number, request, at=number) for number, request in enumerate(requests, 1)]
+
+
+def _each[T](things: Iterable[T], work: Callable[[T], object]) -> float:
+    """The µs of CPU that the work takes on one of the things."""
+    done, start = 0, time.process_time()
+    for thing in things:
+        work(thing)
+        done += 1
+    return (time.process_time() - start) / done * 1e6
