@@ -49,6 +49,8 @@ _ADVICE = (
     (rf"['\"\]}}] *{_END}", "the value ends before this: put quotes around the whole of it"),
 )
 """What to do about a syntax error, by the parser's context and the text around the error."""
+_TOO_DEEP = "exceeded maximum nesting depth"
+"""What libyaml says from 0.2.6 on, of a thousand levels, before we see the first of them."""
 _BRACE = "; put quotes around a text that begins with a brace"
 _QUOTE = "neither anchors nor tags are read here; put quotes around a text that begins so"
 
@@ -208,4 +210,6 @@ def _syntax_mistake(error: yaml.MarkedYAMLError, text: str, file: str) -> Mistak
     advice = (words for pattern, words in _ADVICE if re.search(pattern, place, re.MULTILINE))
     advised = "".join(f" ({words})" for words in islice(advice, 1))
     message = f"not YAML{context}: {error.problem}{advised}"
+    if error.problem == _TOO_DEEP:
+        message = f"nested deeper than {MAX_NESTING} levels"
     return Mistake(message, Location(file, line + 1, column + 1))
