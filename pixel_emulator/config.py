@@ -11,6 +11,7 @@ from pixel_emulator.core.mistakes import InputError, Mistake, likely
 type Value = str | int | bool | tuple[str, ...]
 
 
+LANE_VARIABLE = "PIXEL_EMULATOR_LANE"
 TOKEN_VARIABLE = "PIXEL_EMULATOR_TOKEN"  # noqa: S105 - the name of a variable
 """Where the token of a control API stands in an environment."""
 
@@ -61,7 +62,10 @@ class Settings:
     offline: bool = _setting(False, "Refuse every host that is not emulated, and list them.")
     http2: bool = _setting(False, "Offer HTTP/2 to clients of the emulated hosts.")
     lane: bool = _setting(
-        True, "Answer plain pixel requests without a mitmproxy flow; `--no-lane` makes each a flow."
+        True,
+        "Answer plain pixel requests without a mitmproxy flow; `--no-lane`, or "
+        f"{LANE_VARIABLE}=no, makes each a flow.",
+        variable=LANE_VARIABLE,
     )
     control_port: int = _setting(0, "Port of the control API of `serve`; 0 picks a free one.")
     control_token: str = _setting(

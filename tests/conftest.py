@@ -12,6 +12,11 @@ import hypothesis
 import pytest
 
 from pixel_emulator.cli.app import main
+from pixel_emulator.config import LANE_VARIABLE, Settings
+
+if os.environ.get(LANE_VARIABLE) == "no":  # as for the commands that tests run
+    defaults: Any = Settings.__init__.__kwdefaults__
+    defaults["lane"] = False
 
 
 def pytest_addoption(parser):
