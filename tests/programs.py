@@ -7,6 +7,7 @@ PIXEL_TEST_NODE_MODULES. ChromeDriver is taken from PIXEL_TEST_CHROMEDRIVER, or 
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ def _node() -> str:
     return node if version >= (24, 0) or (22, 21) <= version < (23, 0) else ""
 
 
+SERVE = [sys.executable, "-m", "pixel_emulator", "serve", "--json", "--port", "0"]
 CHROMIUM = str(find_browser(os.environ) or "")
 NODE = _node()
 NODE_MODULES = Path(os.environ.get("PIXEL_TEST_NODE_MODULES", "/nowhere"), "node_modules")

@@ -27,7 +27,7 @@ LAYERS = [
     "core.drafts.*",
     "config",
     "documents spans files gaps recorder memory storage journal ready samples http_client",
-    "matcher_hooks scenario_files leftovers",
+    "matcher_hooks definition_files scenario_folders scenario_files leftovers",
     "trust.*",
     "email.* child.* clients.*",
     "session sessions",

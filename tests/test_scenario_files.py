@@ -7,9 +7,10 @@ import pytest
 from pixel_emulator.core.matching.differences import matches
 from pixel_emulator.core.matching.variables import Variable
 from pixel_emulator.core.mistakes import InputError
+from pixel_emulator.definition_files import MAX_BYTES
 from pixel_emulator.matcher_hooks import GROUP, MatcherHooks
 from pixel_emulator.samples import folder as examples
-from pixel_emulator.scenario_files import MAX_BYTES, load_scenarios, read_files
+from pixel_emulator.scenario_files import load_scenarios, read_files
 
 PLAN = "name: p\nrules: {events: []}\n"
 
@@ -255,3 +256,27 @@ def test_what_nobody_asks_for_is_not_looked_up(folder, monkeypatch):
     monkeypatch.setattr("importlib.metadata.entry_points", refuse)
     write(folder, main="expect: [{page: , userId: $uuid}]")
     assert load("main.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("expect: []\nplan: none.json\n", "2:1: plan"),
+        ("plan:\n  1: none.json\nexpect: []\n", "1:1: plan"),
+        (
+            "scenarios:\n- {name: a, expect: []}\n- name: b\n  expect: []\n  plan: none.json\n",
+            "5:3: scenarios[1].plan",
+        ),
+        (
+            "scenarios: [{name: a, expect: []}]\ndefaults:\n  plan: none.json\n",
+            "3:3: defaults.plan",
+        ),
+    ],
+)
+def test_a_plan_that_cannot_be_read_is_told_where_it_is_named(tmp_path, text, place):
+    (tmp_path / "s.yaml").write_text(text)
+    with pytest.raises(InputError) as refused:
+        load_scenarios([tmp_path / "s.yaml"])
+    (only,) = refused.value.mistakes
+    assert f"s.yaml:{place}: " in str(only)
+    assert "none.json: cannot read this file" in str(only)

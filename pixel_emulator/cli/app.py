@@ -11,7 +11,7 @@ import typer
 
 from pixel_emulator.cli.exit_codes import Exit
 from pixel_emulator.cli.terminal import say, show
-from pixel_emulator.core.mistakes import InputError
+from pixel_emulator.core.mistakes import InputError, SelectionError
 
 COMMANDS = {
     "demo": "demo",
@@ -94,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         for mistake in error.mistakes:
             say(f"pixel-emulator: {mistake}")
-        return Exit.MISUSED
+        return Exit.INCOMPLETE if isinstance(error, SelectionError) else Exit.MISUSED
     except OSError as error:  # above all a stdout that is full or closed
         say(f"pixel-emulator: {error}")
         return Exit.INCOMPLETE

@@ -121,8 +121,8 @@ def _pasted(text: str, settings: Settings) -> Checked | None:
 
 
 def _found_in(name: str, raw: bytes, settings: Settings) -> Iterator[Checked]:
-    from pixel_emulator.email.message import read  # noqa: PLC0415
-    from pixel_emulator.email.pixels import find_pixels  # noqa: PLC0415
+    from pixel_emulator.email.message import read  # noqa: PLC0415 - URLs need it not
+    from pixel_emulator.email.pixels import find_pixels  # noqa: PLC0415 - the same
 
     mail = read(name, raw)
     if mail.reason:

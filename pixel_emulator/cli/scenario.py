@@ -41,7 +41,7 @@ def schema(
     kind: Annotated[str, typer.Option("--kind", help="scenario or recording.")] = "scenario",
 ) -> int:
     """Print the JSON Schema of scenario files or of recordings, for an editor."""
-    from pixel_emulator.core.schemas import recording_schema, scenario_schema  # noqa: PLC0415
+    from pixel_emulator.core.schemas import recording_schema, scenario_schema  # noqa: PLC0415 - big
 
     one_of("--kind", kind, KINDS)
     made = {

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pixel_emulator.child.process import handling
+from pixel_emulator.cli.choosing import Tags
 from pixel_emulator.cli.display import Display, farewell
 from pixel_emulator.cli.exit_codes import Exit
 from pixel_emulator.cli.lets import Lets, read_lets
@@ -51,8 +52,9 @@ def serve(
     *,
     scenario: Annotated[
         list[Path] | None,
-        typer.Option("--scenario", help="A file that says what is expected; may change meanwhile."),
+        typer.Option("--scenario", help="A file or folder that says what is expected; may change."),
     ] = None,
+    tag: Tags = None,
     let: Lets = None,
     report: Reports = None,
     settings: Settings,
@@ -72,7 +74,7 @@ def serve(
     of them. Exit code: that of the verdict; 3 for a failure of the emulator.
     """
     check_reports(report, (*(scenario or ()), Path(settings.record)), asserts=bool(scenario))
-    watched = ScenarioFiles(scenario, read_lets(let)) if scenario else None
+    watched = ScenarioFiles(scenario, read_lets(let), tag or ()) if scenario else None
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
@@ -125,12 +127,12 @@ def env(*, settings: Settings) -> int:
     """Print shell exports, and browser flags, that lead clients to a running emulator."""
     ready = running(settings.port)
     with needs_mitmproxy():  # or rather its company: cryptography and certifi
-        from pixel_emulator.child.environment import (  # noqa: PLC0415
+        from pixel_emulator.child.environment import (  # noqa: PLC0415 - not always there
             browser_flags,
             child_environment,
             shell_exports,
         )
-        from pixel_emulator.trust.stores import TrustStores  # noqa: PLC0415
+        from pixel_emulator.trust.stores import TrustStores  # noqa: PLC0415 - the same
 
     ca = Path(ready.ca)
     changes = child_environment(
@@ -158,7 +160,7 @@ def _wait_for_eof(stopped: threading.Event) -> None:
 
 def _control(emulator: "Emulator") -> "Control":
     with needs_mitmproxy():  # or rather its company: Starlette and uvicorn
-        from pixel_emulator.control.server import Control  # noqa: PLC0415
+        from pixel_emulator.control.server import Control  # noqa: PLC0415 - not always there
 
     return Control(emulator)
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from pixel_emulator import files
+from pixel_emulator.cli.choosing import Tags, load_chosen
 from pixel_emulator.cli.decode import one_of
 from pixel_emulator.cli.evidence import read_evidence
 from pixel_emulator.cli.lets import Lets, read_lets
@@ -20,22 +21,28 @@ from pixel_emulator.cli.reports import (
 from pixel_emulator.cli.terminal import show
 from pixel_emulator.core.mistakes import InputError, Mistake
 from pixel_emulator.core.verdicts.verify import verify as judge
-from pixel_emulator.scenario_files import load_scenarios
 
 
 def verify(
     paths: Annotated[
         list[Path],
-        typer.Argument(metavar="SCENARIO... RECORDING...", help="Told apart by what they hold."),
+        typer.Argument(
+            metavar="SCENARIO... RECORDING...",
+            help="Told apart by what they hold; a folder is one of scenarios.",
+        ),
     ],
     *,
     scenario: Annotated[
         list[Path] | None,
-        typer.Option("--scenario", help="A scenario, or a recording that is to come again."),
+        typer.Option(
+            "--scenario",
+            help="A scenario, a folder of them, or a recording that is to come again.",
+        ),
     ] = None,
     allow_open: Annotated[
         bool, typer.Option("--allow-open", help="Accept a recording without an end.")
     ] = False,
+    tag: Tags = None,
     let: Lets = None,
     report: Reports = None,
     output: Annotated[str, typer.Option("--format", help="text, json or junit.")] = "text",
@@ -46,9 +53,9 @@ def verify(
     """
     one_of("--format", output, FORMATS)
     check_reports(report, (*paths, *(scenario or ())))
-    recordings = [path for path in paths if files.is_recording(path)]
+    recordings = [path for path in paths if not path.is_dir() and files.is_recording(path)]
     named = [*(scenario or ()), *(path for path in paths if path not in recordings)]
-    scenarios = load_scenarios(named, given=read_lets(let))
+    scenarios = load_chosen(named, tag, read_lets(let))
     if not scenarios or not recordings:
         missing = "scenario" if recordings else "recording"
         raise InputError(

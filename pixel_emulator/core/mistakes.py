@@ -43,6 +43,10 @@ class InputError(ValueError):
         self.mistakes = mistakes
 
 
+class SelectionError(InputError):
+    """A selection that is unknown or empty: nothing is judged, so doors exit with 3."""
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """What a YAML or JSON file says, and where each of its values stands.

@@ -88,16 +88,20 @@ class Emulator:
     def drain(self, timeout: float) -> bool:
         """Wait until all that clients have sent is in the journal and all have gone.
 
-        False if some are still connected after `timeout` seconds.
+        False if some are still connected after `timeout` seconds; what they sent is there, too.
         """
-        lean = self._lean
-        gone = asyncio.run_coroutine_threadsafe(lean.presence.gone(), lean.event_loop)
-        try:
-            gone.result(timeout)
-        except TimeoutError:
-            gone.cancel()
-            return False
-        return True
+        presence = self._lean.presence
+
+        async def gone() -> bool:
+            await presence.read()
+            try:
+                async with asyncio.timeout(timeout):
+                    await presence.gone()
+            except TimeoutError:
+                return False
+            return True
+
+        return asyncio.run_coroutine_threadsafe(gone(), self._lean.event_loop).result()
 
     def emulates(self, host: str) -> bool:
         """Whether this is an emulated host, perhaps with a port."""

@@ -29,8 +29,12 @@ class Presence:
         if not self._connected:
             self._gone.set()
 
-    async def gone(self) -> None:
-        """Wait until all that clients have sent is read, and all have gone."""
+    async def read(self) -> None:
+        """Wait until all that clients have sent is read."""
         for _ in range(_TURNS):
             await asyncio.sleep(0)
+
+    async def gone(self) -> None:
+        """Wait until all that clients have sent is read, and all have gone."""
+        await self.read()
         await self._gone.wait()

@@ -15,6 +15,7 @@ from pixel_emulator.core.scenarios.model import Level
 from pixel_emulator.core.verdicts.verdict import Status, Verdict
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.pytest_plugin.expecting import Arriving, acted, judged, read, wait
+from pixel_emulator.pytest_plugin.hosting import host_of
 from pixel_emulator.pytest_plugin.judging import as_reached, message, places, report
 from pixel_emulator.pytest_plugin.options import PixelWarning
 from pixel_emulator.pytest_plugin.pixel_calls import Pixels
@@ -31,6 +32,8 @@ def conclude(item: pytest.Item, made: Sequence[Pixels], failed: BaseException | 
     """
     __tracebackhide__ = True
     marked: list[Snapshot] = []
+    if any(each.connections for each in made):
+        host_of(item.config).drain(0)  # a client that refuses our CA says so as it goes
     try:
         marked += _marked(item, made[0])
         if failed is not None:

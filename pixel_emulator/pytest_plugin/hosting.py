@@ -68,7 +68,7 @@ def _start(config: pytest.Config) -> Host:
 
         return LocalHost(settings)
     # Who needs these has no mitmproxy, and the others do without them.
-    from pixel_emulator.pytest_plugin.elsewhere import running_at, started  # noqa: PLC0415
+    from pixel_emulator.pytest_plugin.elsewhere import running_at, started  # noqa: PLC0415 - rare
 
     if url:
         return running_at(url, os.environ.get(TOKEN_VARIABLE, ""), settings)

@@ -25,6 +25,8 @@ from pixel_emulator.core.scenarios.model import (
     Wait,
 )
 from pixel_emulator.email.fetch import PLAIN, fetch_images
+from pixel_emulator.email.message import read
+from pixel_emulator.email.pixels import find_pixels
 from pixel_emulator.email.render import render
 from pixel_emulator.http_client import HttpClient
 from pixel_emulator.running.access import Access
@@ -70,6 +72,28 @@ def missing_files(scenarios: Iterable[Scenario]) -> Iterator[Mistake]:
                 read(folder / action.file)
             except InputError as error:
                 yield from (Mistake(f"{each}", place, "do") for each in error.mistakes)
+
+
+def sends_alone(step: Step) -> bool:
+    """Whether a step sends calls, and all that it ever will have been sent once it has acted.
+
+    A command may leave processes behind, and who waits, or does nothing, waits for somebody else.
+    """
+    ours = (isinstance(each, Open | Send | Replay) for each in step.actions)
+    return bool(step.actions) and all(ours)
+
+
+def without_pixels(step: Step, folder: Path, access: Access) -> Failure | None:
+    """What is to be said of a step that only opens files, where there is no pixel in any."""
+    opened = [each.file for each in step.actions if isinstance(each, Open)]
+    if not opened or len(opened) < len(step.actions):
+        return None
+    for each in opened:
+        shown = read(each, files.read_bytes(folder / each)).shown
+        if any(pixel.requested for pixel in find_pixels(shown, hosts=access.hosts)):
+            return None
+    hosts = ", ".join(access.hosts)
+    return Failure(f"there is no pixel of {hosts} in {' or '.join(opened)}: nothing can come")
 
 
 def folder_of(scenario: Scenario) -> Path:

@@ -1,26 +1,32 @@
 """Scenario files that are read again when somebody has changed them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from pixel_emulator import files
 from pixel_emulator.core.calls import JSON
 from pixel_emulator.core.mistakes import InputError, Mistake
+from pixel_emulator.core.scenarios.choosing import choose
 from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.scenario_files import load_scenarios
+from pixel_emulator.scenario_folders import expand, folders_in
 
 
 class ScenarioFiles:
     """The scenarios of some files, as they were when all of these were last without a mistake.
 
-    Raises InputError where they have mistakes to begin with. Changes are found by looking at the
-    files, also at those that they name under `use` and `plan`: that works on every file system,
-    and with editors that put a new file in the place of the old one.
+    Of them, those with the `tags` of `choose`. Raises InputError where they have mistakes to begin
+    with. Changes are found by looking at the files, at the folders that were asked for, and at
+    the files that are named under `use` and `plan`: that works on every file system, and with
+    editors that put a new file in the place of the old one.
     """
 
-    def __init__(self, paths: Sequence[Path], given: Mapping[str, JSON]) -> None:
+    def __init__(
+        self, paths: Sequence[Path], given: Mapping[str, JSON], tags: Sequence[str] = ()
+    ) -> None:
         self._paths = paths
+        self._tags = tags
         self._given = given
         self._seen: dict[Path, object] = {}
         self.scenarios = self._load()
@@ -40,12 +46,14 @@ class ScenarioFiles:
     def _load(self) -> tuple[Scenario, ...]:
         # Each state is from before its file is read: what changes meanwhile is read again.
         self._seen = {path: _state(path) for path in _named(self._paths)}
-        return load_scenarios(self._paths, given=self._given)
+        return choose(load_scenarios(self._paths, given=self._given), self._tags)
 
 
-def _named(paths: Iterable[Path]) -> Iterator[Path]:
-    """The files, and those that they name, as far as they can be read."""
-    waiting, known = list(paths), set[Path]()
+def _named(paths: Sequence[Path]) -> Iterator[Path]:
+    """The files and folders, and the files that they name, as far as they can be read."""
+    known = {folder for path in paths for folder in folders_in(path)}
+    yield from known
+    waiting = [Path(each) for each in expand(paths)]
     while waiting:
         path = waiting.pop()
         if path not in known:

@@ -2,13 +2,11 @@
 
 import json
 import subprocess
-import sys
 
 import pytest
 
+from tests.programs import SERVE
 from tests.site import site as small_site
-
-SERVE = [sys.executable, "-m", "pixel_emulator", "serve", "--json", "--port", "0"]
 
 
 @pytest.fixture(scope="module")

@@ -17,8 +17,7 @@ from playwright.async_api import async_playwright
 from playwright.sync_api import sync_playwright
 
 from pixel_emulator.clients.pixels import pixels
-from tests.browsers.conftest import SERVE
-from tests.programs import CHROMIUM, needs_chromium
+from tests.programs import CHROMIUM, SERVE, needs_chromium
 
 pytestmark = needs_chromium
 

@@ -12,8 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.browsers.conftest import SERVE
-from tests.programs import CHROMIUM, NODE, NODE_MODULES, needs_chromium, needs_playwright_test
+from tests.programs import (
+    CHROMIUM,
+    NODE,
+    NODE_MODULES,
+    SERVE,
+    needs_chromium,
+    needs_playwright_test,
+)
 
 pytestmark = [needs_playwright_test, needs_chromium]
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.browsers.conftest import SERVE
 from tests.programs import (
     CHROMEDRIVER,
     CHROMIUM,
     NODE,
     NODE_MODULES,
+    SERVE,
     needs_chromedriver,
     needs_chromium,
     needs_playwright_test,

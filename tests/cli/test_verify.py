@@ -295,3 +295,39 @@ def test_a_recording_that_may_lack_calls_is_no_scenario(run_cli, record):
     golden = record("golden.yaml", "Email Opened", closed=False)
     code, _, err = run_cli("verify", "--scenario", golden, record("again.yaml", "Email Opened"))
     assert (code, "is no scenario" in " ".join(err.split())) == (2, True)
+
+
+TAGGED = "name: {0}\ntags: [{0}]\nexpect:\n  - track: {1}\n"
+
+
+@pytest.mark.parametrize(
+    ("tags", "code", "said"),
+    [
+        ((), 1, "Other"),
+        (("good",), 0, "PASS"),
+        (("!bad",), 0, "PASS"),
+        (("bad",), 1, "Other"),
+        (("god",), 3, 'no scenario has this tag (did you mean "good"?)'),
+        (("good", "!good"), 3, "no scenario is chosen"),
+    ],
+)
+def test_scenarios_are_chosen_by_tag(run_cli, record, scenario, tags, code, said):
+    scenario(TAGGED.format("good", "Email Opened"), "good.yaml")
+    folder = scenario(TAGGED.format("bad", "Other"), "bad.yaml").parent
+    options = [word for tag in tags for word in ("--tag", tag)]
+    recording = record("out.yaml", "Email Opened")
+    found, out, err = run_cli("verify", folder, recording, *options)
+    assert found == code
+    assert said in out + err
+
+
+def test_a_scenario_that_is_given_twice_does_not_compete_with_itself(run_cli, record, scenario):
+    path = scenario(OPENED)
+    assert run_cli("verify", path, path, record("out.yaml", "Email Opened"))[0] == 0
+
+
+def test_a_folder_without_scenarios_is_no_pass(run_cli, record, tmp_path):
+    recording = record("out.yaml", "Email Opened")
+    code, _, err = run_cli("verify", tmp_path, recording)
+    assert code == 2
+    assert "holds no scenario" in err

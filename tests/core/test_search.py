@@ -10,7 +10,14 @@ from pixel_emulator.core.grammar.scenario import parse
 from pixel_emulator.core.matching.variables import Variable
 from pixel_emulator.core.matching.wants import Matcher, Need
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, Times
-from pixel_emulator.core.scenarios.model import DEFAULT_LEVELS, Level, Policy, Scenario, Step
+from pixel_emulator.core.scenarios.model import (
+    DEFAULT_LEVELS,
+    Denial,
+    Level,
+    Policy,
+    Scenario,
+    Step,
+)
 from pixel_emulator.core.verdicts.verdict import Status, Story
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.documents import parse_document
@@ -272,3 +279,33 @@ def test_a_search_that_is_given_up_leaves_variables_without_a_value():
     verdict = verify([Scenario(steps=(Step(expectations=wanted),))], evidence(*hits), budget=0)
     assert verdict.status is Status.UNDECIDED
     assert 0 < len(verdict.scenarios[0].bound) < 50
+
+
+def test_more_calls_than_anybody_can_look_at_are_undecided():
+    """And each is looked at only so often: the whole takes no longer than a part of it."""
+    wanted = tuple(
+        Expectation(
+            patterns=(Pattern(type=CallType.TRACK, fields={"userId": Variable(f"x{n % 3}")}),),
+            times=Times(0, None),
+        )
+        for n in range(20)
+    )
+    hits = [hit(n, "track", {"event": "E", "userId": f"u{n % 3}"}) for n in range(1, 101)]
+    scenario = Scenario(steps=(Step(expectations=wanted),))
+    assert verify([scenario], evidence(*hits), looks=1_999).status is Status.UNDECIDED
+    assert verify([scenario], evidence(*hits), looks=2_000).status is Status.MET
+
+
+@pytest.mark.parametrize(
+    ("more", "status"),
+    [
+        ({"denials": (Denial(contains=Variable("v0")),)}, Status.UNDECIDED),
+        ({"denials": (Denial(contains="A"),)}, Status.UNMET),
+        ({"state": {"nobody": {"traits": {"a": Variable("v0")}}}}, Status.UNDECIDED),
+        ({"state": {"nobody": {"traits": {"a": 1}}}}, Status.UNMET),
+    ],
+)
+def test_values_that_are_undecided_make_nothing_wrong_for_certain(more, status):
+    wanted = Expectation(patterns=(Pattern(type=CallType.TRACK, fields={"event": Variable("v0")}),))
+    scenario = Scenario(steps=(Step(expectations=(wanted,)),), **more)
+    assert verify([scenario], evidence(*calls("A", "B")), looks=0).status is status

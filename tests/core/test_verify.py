@@ -676,3 +676,40 @@ def test_of_many_expectations_those_are_found_that_match(want, sent, count):
     verdict = judge(opened(*bans, "{track: A, times: 0..}"), track(1, "A", properties=sent))
     assert sum(bool(each.surplus) for each in verdict.scenarios[0].expectations) == count
     assert verdict.exit_code == bool(count)
+
+
+ROWS = "let: [n]\ncases: [{n: 1}, {n: 2}]\nexpect: [{track: A, properties: {n: $n}}]\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "statuses", "levels"),
+    [
+        ((1, 2), "met met", []),
+        ((1, "2"), "met unmet", ["ignore fail"]),
+        (("1", 2), "unmet met", ["fail ignore"]),
+        ((1, 2, 3), "unmet unmet", ["fail fail"]),  # it is near to nothing that is missing
+        (("1", "2"), "unmet unmet", ["fail ignore", "ignore fail"]),
+    ],
+)
+def test_a_call_that_comes_close_to_one_row_concerns_that_row_alone(sent, statuses, levels):
+    hits = [
+        hit(seq, "track", {"event": "A", "userId": "u", "properties": {"n": n}})
+        for seq, n in enumerate(sent, 1)
+    ]
+    verdict = judge(ROWS, *hits)
+    assert " ".join(each.status for each in verdict.scenarios) == statuses
+    assert [" ".join(each.levels) for each in verdict.findings] == levels
+    assert verdict.exit_code == (1 if "unmet" in statuses else 0)
+
+
+def test_a_call_that_comes_close_to_one_scenario_concerns_the_others_too():
+    text = """
+scenarios:
+  - {name: one, expect: [{track: A, properties: {n: 1}}]}
+  - {name: two, expect: [{track: B}]}
+"""
+    hits = [
+        hit(1, "track", {"event": "A", "userId": "u", "properties": {"n": "1"}}),
+        hit(2, "track", {"event": "B", "userId": "u"}),
+    ]
+    assert [each.status for each in judge(text, *hits).scenarios] == ["unmet", "unmet"]

@@ -10,6 +10,7 @@ from pixel_emulator.core.calls import CallType, Evidence
 from pixel_emulator.core.matching.variables import TextWith, Variable
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, Times
 from pixel_emulator.core.scenarios.model import DEFAULT_LEVELS, Level, Order, Policy, Scenario, Step
+from pixel_emulator.core.verdicts.settlement import BUDGET
 from pixel_emulator.core.verdicts.verdict import Status
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.core.verdicts.watch import Prospect, Watch
@@ -104,6 +105,13 @@ def _runs(draw, most=4):
     return scenarios, Evidence(hits=tuple(hits), connections=1, acted=acted)
 
 
+def _timed(scenarios):
+    """Whether times matter: while steps act, nobody knows yet from when they count."""
+    steps = [step for each in scenarios for step in each.steps]
+    wanted = [each for step in steps for each in step.expectations]
+    return any(each.within is not None for each in (*steps, *wanted))
+
+
 @given(_runs())
 @settings(max_examples=200, deadline=None)
 def test_a_run_is_met_exactly_if_some_values_and_some_claims_meet_it(run):
@@ -143,3 +151,32 @@ def test_a_watch_gives_up_only_where_nothing_that_comes_could_help(run, every):
             assert not met
         if met:
             assert prospect is Prospect.MET
+        assert met or _timed(scenarios) or prospect is not Prospect.MET
+
+
+@given(_runs(), st.integers(0, 6), st.sampled_from([0, BUDGET]))
+@settings(max_examples=200, deadline=None)
+def test_with_few_looks_the_verdict_is_the_same_or_undecided(run, looks, budget):
+    """Of the whole run and of each scenario, whatever it says beside that."""
+    scenarios, evidence = run
+    few = verify(scenarios, evidence, looks=looks, budget=budget)
+    every = verify(scenarios, evidence)
+    assert few.status in (every.status, Status.UNDECIDED)
+    for one, other in zip(few.scenarios, every.scenarios, strict=True):
+        assert Status.MET not in (one.status, other.status) or one.status in (
+            other.status,
+            Status.UNDECIDED,
+        )
+
+
+@given(_runs(), st.integers(0, 6))
+@settings(max_examples=200, deadline=None)
+def test_with_few_looks_a_watch_says_nothing_wrong(run, looks):
+    scenarios, evidence = run
+    watch = Watch(scenarios, looks=looks)
+    for count in range(len(evidence.hits) + 1):
+        seen = replace(evidence, hits=evidence.hits[:count])
+        prospect = watch.look(seen)
+        met = verify(scenarios, seen).status is Status.MET
+        assert prospect is not Prospect.IMPOSSIBLE or not met
+        assert met or _timed(scenarios) or prospect is not Prospect.MET

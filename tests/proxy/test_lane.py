@@ -231,7 +231,6 @@ NOT_PLAIN = {
     "control in the target": GET.replace(b"u1", b"\x7f"),
     "tab in the line": GET.replace(b"GET ", b"GET\t"),
     "two spaces": GET.replace(b"GET ", b"GET  "),
-    "space in the target": GET.replace(b"u1", b"a b"),
     "space before the colon": with_field(b"X : a"),
     "no colon": with_field(b"X"),
     "no name": with_field(b": a"),
@@ -253,6 +252,13 @@ NOT_PLAIN = {
     "TLS": b"\x16\x03\x01\x00\x05hello",
     "oversized": b"GET /" + b"a" * LIMIT,
 }
+
+
+def test_a_space_in_the_target_is_refused_and_the_last_that_is_read(opts):
+    client = Client(opts).says(GET.replace(b"u1", b"a b") + GET)
+    [request] = client.requests
+    assert b"userId=a b" in request.target
+    assert isinstance(client.new[-1], commands.CloseConnection)
 
 
 @pytest.mark.parametrize("said", NOT_PLAIN.values(), ids=NOT_PLAIN)

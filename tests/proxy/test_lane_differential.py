@@ -18,7 +18,7 @@ import pytest
 from mitmproxy import ctx
 
 from pixel_emulator.config import Settings
-from pixel_emulator.core.calls import Evidence
+from pixel_emulator.core.calls import Evidence, Outcome
 from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.emulator import Emulator
 from pixel_emulator.recorder import open_recorder
@@ -95,6 +95,14 @@ WANTED = {
 }
 """The differences that are wanted: why, and what the lane reads."""
 
+_ONE = b"GET /v1/pixel/track?event=Email Opened HTTP/1.1\r\nHost: api.segment.io\r\n\r\n"
+SPACED = {
+    "": (_ONE, 1),
+    "behind another one": (_ONE.replace(b"Email Opened", b"Opened") + _ONE, 2),
+}
+"""A raw space in the target: mitmproxy answers 400 and tells nobody; the lane answers the same, and
+records the call that was meant. What is said, and how many calls it is."""
+
 TARGETS = [
     "/v1/pixel/track?writeKey=wk_test_0000&userId=u1&event=Opened",
     "/v1/pixel/track?data=eyJ1c2VySWQiOiJ1MSIsImV2ZW50IjoiYSIsIndyaXRlS2V5Ijoid2tfdGVzdF8wMDAwIn0",
@@ -140,7 +148,6 @@ FRAMED = [  # mitmproxy keeps the connection behind these
     "get /v1/pixel/page HTTP/1.1\r\nHost: HOST\r\n\r\n",
 ]
 ENDING = [  # behind these it hangs up
-    "GET /v1/pixel/track?a=b c HTTP/1.1\r\nHost: HOST\r\n\r\n",
     "GET /v1/pixel/track HTTP/1.1\r\nHost: HOST\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
     "GET / HTTP/1.1\r\nHost: HOST\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
     "GET /v1/pixel/track HTTP/1.1\r\nHost : HOST\r\n\r\n",
@@ -289,6 +296,25 @@ def test_where_a_difference_is_wanted_the_lane_records_the_call(stream: Stream):
             client.sendall(part)
         assert read(client).is_pixel
         assert len(e.journal.hits) == 1
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("said", "calls"), SPACED.values(), ids=SPACED)
+def test_a_call_with_a_raw_space_is_refused_and_recorded(way: str, said: bytes, calls: int):
+    heard = []
+    for made in (WithLane, WithoutLane):
+        settings = made(port=0)
+        with Emulator(settings, Journal(settings)) as e:
+            heard.append(say(e, Stream(way, (said,))))
+            assert e.drain(TIMEOUT)
+            hits = e.journal.hits
+            assert len(hits) == (calls if settings.lane else calls - 1)
+            if settings.lane:
+                assert e.journal.gaps == ()
+                assert (hits[-1].status, hits[-1].outcome) == (400, Outcome.DROPPED)
+                assert hits[-1].problems[0].code == "bad_request"
+    statuses = [re.findall(rb"HTTP/1.1 (\d+)", each) for each in heard]
+    assert statuses[0] == statuses[1] == [b"200"] * (calls - 1) + [b"400"]
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -5,25 +5,16 @@ import signal
 import sys
 import threading
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
-from pixel_emulator.child.environment import child_environment
-from pixel_emulator.config import Settings
 from pixel_emulator.core.calls import CallType, Outcome
 from pixel_emulator.core.endpoint.pixel import encode
 from pixel_emulator.core.verdicts.verdict import Status
-from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.files import read_recording
-from pixel_emulator.journal import Journal
-from pixel_emulator.proxy.emulator import Emulator
-from pixel_emulator.recorder import open_recorder
-from pixel_emulator.running.access import Access
 from pixel_emulator.running.runner import Runner
-from pixel_emulator.scenario_files import load_scenarios
-from pixel_emulator.trust.stores import TrustStores
-from tests.programs import CHROMIUM, needs_chromium, needs_curl
+from tests.programs import needs_chromium, needs_curl
+from tests.stages import Stage
 
 CALL = {"writeKey": "wk_test_0000000000000000", "userId": "user_1"}
 
@@ -48,55 +39,6 @@ def stage(tmp_path):
     """A running emulator that records, and what runs scenarios on it."""
     with Stage(tmp_path) as running:
         yield running
-
-
-class Stage:
-    def __init__(self, folder):
-        self.folder = folder
-        self.recording = folder / "out.yaml"
-        settings = Settings(port=0, record=str(self.recording))
-        self.journal = Journal(settings, recorder=open_recorder(settings))
-        self.emulator = Emulator(settings, self.journal)
-
-    def __enter__(self):
-        emulator = self.emulator.__enter__()
-        child = child_environment(
-            os.environ,
-            proxy=emulator.proxy,
-            spki=emulator.authority.spki,
-            stores=TrustStores(emulator.directory, emulator.authority.ca),
-            hosts=emulator.settings.hosts,
-        )
-        access = Access(
-            proxy=emulator.proxy,
-            ca=emulator.authority.ca,
-            spki=emulator.authority.spki,
-            hosts=emulator.settings.hosts,
-            environ=child.over(os.environ),
-            browser=Path(CHROMIUM) if CHROMIUM else None,
-        )
-        self.runner = Runner(self.journal, access, lambda: emulator.drain(5))
-        return self
-
-    def __exit__(self, *error):
-        self.emulator.__exit__(*error)
-        self.journal.close()
-
-    def run(self, *texts, **given):
-        """Run the scenarios of these texts."""
-        self.scenarios = load_scenarios(self._files(texts), given=given)
-        return self.runner.run_all(self.scenarios)
-
-    def _files(self, texts):
-        for number, text in enumerate(texts):
-            path = self.folder / f"s{number}.yaml"
-            path.write_text(text)
-            yield path
-
-    def offline(self):
-        """The verdict on what was recorded, once the emulator has ended."""
-        self.__exit__(None, None, None)
-        return verify(self.scenarios, read_recording(self.recording).evidence())
 
 
 def events(hits):
@@ -196,6 +138,43 @@ def test_what_can_no_longer_be_met_is_not_waited_for(stage):
 
 
 @needs_chromium
+@pytest.mark.parametrize("client", ["", "client: gmail\n"])
+def test_a_mail_without_a_pixel_is_told_at_once(stage, client):
+    """The wait is as long as it may be, and nobody waits for it."""
+    (stage.folder / "a.html").write_text('<p>Hello</p><img src="https://example.invalid/" hidden>')
+    text = f"{client}within: 24h\ndo: {{open: a.html}}\nexpect: [{{track: A}}]\n"
+    (result,) = stage.run(text).verdict.scenarios
+    assert result.status is Status.UNMET
+    assert "there is no pixel of api.segment.io" in result.steps[0].failure
+    assert "in a.html: nothing can come" in result.steps[0].failure
+
+
+def test_a_mail_without_a_pixel_may_be_wanted(stage):
+    (stage.folder / "a.html").write_text("<p>Hello</p>")
+    text = f"within: 24h\ndo: [{{open: a.html}}, {send('A')}]\nexpect: [{{track: A}}]\n"
+    assert stage.run(text).verdict.status is Status.MET
+    unmet = stage.run(text.replace("[{track: A}]", "[{track: B}]")).verdict
+    assert [each.failure for each in unmet.scenarios[0].steps] == [""]
+
+
+def test_whoever_may_still_send_is_waited_for(stage):
+    """A command may have left something behind, also one of a step or a scenario before."""
+    wait = "until [ -e go ]; do sleep 0.05; done"
+    later = f"({wait}; {curl('B')}) >/dev/null 2>&1 & true"
+    folder = stage.folder
+    text = f"""
+steps:
+  - do: {{run: "cd {folder} && ({later})"}}
+    expect: []
+    quiet: 0s
+  - do: [{send("A")}]
+    within: 1min
+    expect: [{{track: A}}, {{track: B}}]
+"""
+    stage.journal.subscribe(lambda _hit: (folder / "go").touch())
+    assert stage.run(text).verdict.status is Status.MET
+
+
 def test_a_mail_is_opened_beside_its_scenario(stage):
     mails = stage.folder / "mails"
     mails.mkdir()

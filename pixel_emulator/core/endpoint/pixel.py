@@ -60,6 +60,12 @@ _TRACKING_API_PATHS = frozenset(
 _DATA = b"data="
 
 
+# Go's net/http, and with it Segment 2018, answers so before it looks at the path.
+_BAD_LINE = PixelResponse(
+    400, (("Content-Type", "text/plain"), ("Connection", "close")), b"400 Bad Request"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """Where a request ends: the call it makes, or None, and the answer it gets."""
@@ -84,6 +90,18 @@ def route(method: str, path: bytes) -> Route:
     if name in _TRACKING_API_PATHS and method in _TRACKING_API:
         return Route(None, _TRACKING_API[method])
     return Route(None, _NOT_FOUND)
+
+
+def bad_line(method: str, path: bytes) -> Route:
+    """Route a request in whose target a raw space stands: no server reads its line as HTTP."""
+    return Route(route(method, path).type, _BAD_LINE)
+
+
+def unreadable(call_type: CallType) -> Call:
+    """The call of such a request."""
+    cause = "a raw space stands in the URL, and a server answers 400 to such a request"
+    found = problem("bad_request", cause=cause, mend="Write each space as %20.")
+    return Call(type=call_type, form=Form.FLAT, payload=None, problems=(found,))
 
 
 def decode(call_type: CallType, query: bytes, dialect: Dialect) -> Call:
@@ -155,14 +173,14 @@ def encode(
 def request_of(text: str) -> PixelRequest:
     """The request that a pasted URL, or a bare `path?query`, would make; never raises.
 
-    A fragment is cut, as every client cuts it; nothing else is mended.
+    A fragment is cut and blanks are escaped, as every client does; nothing else is mended.
     """
     text = text.lstrip("\ufeff \t\r\n").rstrip("\r\n")
     try:
         raw = text.encode(errors="surrogateescape")
     except UnicodeEncodeError:
         raw = text.encode(errors="surrogatepass")
-    raw = raw.partition(b"#")[0]
+    raw = raw.partition(b"#")[0].replace(b" ", b"%20")
     match = _ORIGIN.match(raw)
     target = raw[match.end() :] if match else raw
     if not target.startswith(b"/"):

@@ -7,6 +7,7 @@ from pixel_emulator.core.matching.values import describe
 from pixel_emulator.core.mistakes import Document, Location, Mistake, likely
 from pixel_emulator.core.quoting import printable
 
+_OF_WORDS = ("tags", "use")  # lists of which one word is often written alone
 _CUT = "; in braces, put quotes around a text that holds a comma"
 
 
@@ -69,6 +70,8 @@ class Reader:
             close = next((key for key in value if key.startswith("-")), "")
             item = f"- {close.lstrip('-')}" if close else "- "
             advice = f": begin each item with a hyphen and a blank, `{item}`"
+        elif isinstance(value, str) and value and steps and steps[-1] in _OF_WORDS:
+            advice = f": write [{value}]"
         self.wrong(steps, f"must be a list, but is {shown(value)}{advice}")
 
     def text(self, steps: Steps, value: JSON) -> str:

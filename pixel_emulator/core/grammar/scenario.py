@@ -21,6 +21,7 @@ from pixel_emulator.core.grammar.step import (
 from pixel_emulator.core.grammar.variables import Place, read_cases, read_let
 from pixel_emulator.core.matching.wants import Want
 from pixel_emulator.core.mistakes import Document, InputError, Mistake
+from pixel_emulator.core.scenarios.choosing import NOT
 from pixel_emulator.core.scenarios.model import Given, Policy, Scenario, Step, Values
 
 _NOTHING: Mapping[str, JSON] = {}
@@ -164,7 +165,7 @@ class _File:
             steps=steps,
             name=plain_text(reader, *fields["name"], scope) if "name" in fields else "",
             tags=tuple(
-                plain_text(reader, *each, scope)
+                _tag(reader, *each, scope)
                 for place in added["tags"]
                 for each in reader.items(*place)
             ),
@@ -204,6 +205,15 @@ class _File:
         """Refuse variables that nothing asks for."""
         for place in self.declared.keys() - self.used:
             self.reader.wrong(place, f"`${self.declared[place]}` is declared, but used nowhere")
+
+
+def _tag(reader: Reader, steps: Steps, value: JSON, scope: Scope) -> str:
+    text = plain_text(reader, steps, value, scope)
+    if value == "":
+        reader.wrong(steps, "is empty")
+    if text.startswith(NOT):
+        reader.wrong(steps, f"begins with `{NOT}`: that chooses scenarios without a tag")
+    return text
 
 
 def _check_shape(reader: Reader, steps: Steps, own: Fields) -> None:

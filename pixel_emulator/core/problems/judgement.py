@@ -4,7 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from pixel_emulator.core.calls import Call, Dialect, Outcome, PixelRequest, Problem
-from pixel_emulator.core.endpoint.pixel import Route, decode, request_of, route
+from pixel_emulator.core.endpoint.pixel import (
+    Route,
+    bad_line,
+    decode,
+    request_of,
+    route,
+    unreadable,
+)
 from pixel_emulator.core.problems.rules import problem
 from pixel_emulator.core.problems.validation import outcome, validate
 
@@ -36,10 +43,11 @@ def judge(
 ) -> Judgement:
     """Decode and judge a request; `sources` maps write keys to names. Never raises."""
     sources = sources or {}
-    found = route(request.method, request.path)
+    is_readable = b" " not in request.target
+    found = (route if is_readable else bad_line)(request.method, request.path)
     if found.type is None:
         return Judgement(route=found, call=None, problems=(), outcome=Outcome.UNHANDLED)
-    call = decode(found.type, request.query, dialect)
+    call = decode(found.type, request.query, dialect) if is_readable else unreadable(found.type)
     problems = validate(call, request, sources)
     key = (call.payload or {}).get("writeKey")
     return Judgement(

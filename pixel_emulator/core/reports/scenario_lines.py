@@ -59,7 +59,7 @@ def scenario_lines(
         counts = [*_failing(verdict.findings, index, named=True)]
     parts = [met(result.steps), *counts, *objections(result)]
     yield from page.sentence(" · ".join(parts), 2)
-    if alone and arrived_nothing(verdict):
+    if alone and arrived_nothing(verdict) and not any(each.failure for each in result.steps):
         yield from page.sentence(NOTHING_ARRIVED, 2)
     if result.status is Status.UNDECIDED:
         yield from page.sentence(UNDECIDED, 2)

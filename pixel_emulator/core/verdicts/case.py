@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from pixel_emulator.core.calls import Hit
 from pixel_emulator.core.scenarios.model import Level, Policy, Scenario
-from pixel_emulator.core.verdicts.edges import FREE, Edge, Edges
+from pixel_emulator.core.verdicts.edges import FREE, LOOKS, Edge, Edges
 from pixel_emulator.core.verdicts.findings import find_in
 from pixel_emulator.core.verdicts.pool import Part, Pool, Row
 from pixel_emulator.core.verdicts.slots import Layout
@@ -16,10 +16,17 @@ class Case:
     `unsure` are the positions of calls that may match in more ways than were looked at.
     """
 
-    def __init__(self, scenarios: Sequence[Scenario], layout: Layout, hits: Sequence[Hit]) -> None:
+    def __init__(
+        self,
+        scenarios: Sequence[Scenario],
+        layout: Layout,
+        hits: Sequence[Hit],
+        *,
+        looks: int = LOOKS,
+    ) -> None:
         self.scenarios = scenarios
         self.layout = layout
-        self.edges = Edges(layout.slots)
+        self.edges = Edges(layout.slots, looks)
         self.pool = Pool(layout=layout, domains=self.edges.domains)
         self.hits: list[Hit] = []
         self.found: list[tuple[Edge, ...]] = []

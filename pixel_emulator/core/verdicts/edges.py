@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from pixel_emulator.core.calls import JSON, CallType, Hit, Outcome
-from pixel_emulator.core.matching.captures import bind
+from pixel_emulator.core.matching.captures import bind, variables
 from pixel_emulator.core.matching.values import identity, written
 from pixel_emulator.core.matching.wants import Needs
 from pixel_emulator.core.scenarios.expectation import Pattern, facts, name_of
@@ -18,6 +18,9 @@ _MOST_WAYS = 1_000
 # As many are looked at where this number of them was found beside the first ones.
 _FEW_WAYS = 20
 _WAYS_OF_ALL = 10_000
+
+LOOKS = 400_000
+"""Looks of slots with variables at calls that one verdict may take: some seconds."""
 
 type Variable = tuple[int, str]
 """A variable of the scenario with this index."""
@@ -55,10 +58,14 @@ class Edges:
     """The edges of the calls so far.
 
     `cut` are the slots that had more ways to match a call than are looked at, `cuts` how often.
+    After `looks` looks of slots with variables these count as matching whatever they may see:
+    then they are all in one part with what they compete with, and that part is undecided.
     """
 
-    def __init__(self, slots: Sequence[Slot]) -> None:
+    def __init__(self, slots: Sequence[Slot], looks: int = LOOKS) -> None:
         self.slots = slots
+        self._looks = looks
+        self._asking = {each.index for each in slots if any(map(_asks, each.wanted.patterns))}
         self.domains: dict[Variable, Domain] = {}
         self.cut: set[int] = set()
         self.cuts = 0
@@ -89,15 +96,23 @@ class Edges:
         return sorted({each for some in found for each in some})
 
     def _ways(self, slot: Slot, hit: Hit) -> tuple[Way, ...]:
+        if slot.index in self._asking and slot.wanted.wants_outcome(hit):
+            if self._looks <= 0:
+                self._cut(slot)
+                return FREE
+            self._looks -= 1
         most = _MOST_WAYS if self._left > 0 else _FEW_WAYS
         found = list(islice(slot.wanted.ways(hit), most + 1))
         self._left -= max(0, len(found) - 1)
         if () in found:
             return FREE
         if len(found) > most:
-            self.cut.add(slot.index)
-            self.cuts += 1
+            self._cut(slot)
         return tuple(dict.fromkeys(self._way(slot.home, each) for each in self._sound(found)))
+
+    def _cut(self, slot: Slot) -> None:
+        self.cut.add(slot.index)
+        self.cuts += 1
 
     def _sound(self, found: list[Needs]) -> Iterator[Needs]:
         """The ways that do not contradict themselves."""
@@ -111,3 +126,8 @@ class Edges:
             key = domain.add(need.value)
             way[variable, str(need.value) if need.in_text else key, need.in_text] = None
         return tuple(way)
+
+
+def _asks(pattern: Pattern) -> bool:
+    """Whether a pattern asks for a variable."""
+    return any(variables(want) for want in (pattern.fields, pattern.request))

@@ -1,6 +1,7 @@
 """The policies: which calls of a run are findings, and how badly each scenario takes them."""
 
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 
 from pixel_emulator.core.calls import Hit, Outcome, Severity
 from pixel_emulator.core.scenarios.expectation import codes, name_of
@@ -42,6 +43,22 @@ def find_in(scenarios: Sequence[Scenario], hit: Hit, wanted: Collection[int]) ->
         )
         if set(levels) != {Level.IGNORE}:
             yield Finding(policy=policy, hit=hit, levels=levels)
+
+
+def for_one_row(finding: Finding, scenarios: Sequence[Scenario], home: int | None) -> Finding:
+    """The finding about a call that comes close to what the scenario `home` misses.
+
+    Of the rows of one scenario, which share its calls, it then concerns that row alone: that the
+    call is wrong fails it already.
+    """
+    if home is None or finding.policy is not Policy.UNEXPECTED or not scenarios[home].case:
+        return finding
+    place = scenarios[home].location
+    levels = (
+        Level.IGNORE if index != home and each.location == place else level
+        for index, (each, level) in enumerate(zip(scenarios, finding.levels, strict=True))
+    )
+    return replace(finding, levels=tuple(levels))
 
 
 def _level(scenario: Scenario, policy: Policy, hit: Hit) -> Level:

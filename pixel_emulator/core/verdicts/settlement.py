@@ -48,13 +48,15 @@ def settle(case: Case, budget: int) -> Settlement:
     choice: Choice = {}
     undecided: set[int] = set()
     for part in parts:
-        answer, exact = _without_cost(case.pool, part, share)
+        cut = bool(case.edges.cut.intersection(part.slots))
+        # What is undecided anyway is only to be shown, so it gets no search of its own.
+        answer, exact = (None, False) if cut else _without_cost(case.pool, part, share)
         if answer is None:
-            search = Search(case.pool, share // _TO_EXPLAIN)
+            search = Search(case.pool, (budget if cut else share) // _TO_EXPLAIN)
             answer = search.best(part.slots, part.rows, _UNLIMITED) or Answer(0)
         claims.update(answer.claims)
         choice = {**choice, **answer.choice}
-        if (answer.cost and not exact) or case.edges.cut.intersection(part.slots):
+        if cut or (answer.cost and not exact):
             undecided.update(part.slots)
     matched: list[tuple[int, ...]] = [()] * len(case.hits)
     for position, options in rows:
@@ -75,8 +77,10 @@ def hopes(case: Case, pool: Pool, budget: int) -> bool | None:
     share = _share(case, parts, budget)
     known = not case.edges.cut
     for part in parts:
+        if case.edges.cut.intersection(part.slots):
+            continue
         answer, exact = _without_cost(pool, part, share)
-        if answer is None and exact and not case.edges.cut.intersection(part.slots):
+        if answer is None and exact:
             return False
         known &= answer is not None
     return True if known else None

@@ -1,19 +1,19 @@
 """Scenarios against the evidence of a run: claims, policies, denials, plans, state, stories."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from pixel_emulator.core.calls import Evidence
 from pixel_emulator.core.matching.differences import Mismatch
+from pixel_emulator.core.matching.variables import variables
 from pixel_emulator.core.plans.violations import violations
-from pixel_emulator.core.recordings.masking import mask
-from pixel_emulator.core.scenarios.expectation import Expectation, Pattern
-from pixel_emulator.core.scenarios.model import Level, Scenario, Step
+from pixel_emulator.core.scenarios.model import Level, Scenario
 from pixel_emulator.core.state.check import state_mismatches
 from pixel_emulator.core.state.identity import fold
 from pixel_emulator.core.verdicts.case import Case
 from pixel_emulator.core.verdicts.denials import denied
-from pixel_emulator.core.verdicts.findings import find
+from pixel_emulator.core.verdicts.edges import LOOKS
+from pixel_emulator.core.verdicts.findings import find, find_in, for_one_row
+from pixel_emulator.core.verdicts.masks import beside_masks
 from pixel_emulator.core.verdicts.results import tell
 from pixel_emulator.core.verdicts.settlement import BUDGET, settle
 from pixel_emulator.core.verdicts.slots import Layout
@@ -36,6 +36,7 @@ def verify(
     *,
     steps: int | None = None,
     budget: int = BUDGET,
+    looks: int = LOOKS,
 ) -> Verdict:
     """Judge all scenarios over one pool of calls.
 
@@ -43,20 +44,21 @@ def verify(
     or is too many for one; it is unexpected to none. An expectation with `times: 0` is a ban: what
     matches it is too many for it, whatever else could claim the call. Variables get the values
     with which the least is left to be wished for. `steps` is how many steps of each scenario are
-    judged, None for all. `budget` bounds the search; where it is spent before an answer is found
-    the verdict is undecided. Raises ValueError without a scenario.
+    judged, None for all. `budget` bounds the search, and `looks` what comes before it: finding out
+    which calls match where variables are. Where one is spent before an answer is found the verdict
+    is undecided. Raises ValueError without a scenario.
     """
     if not scenarios:
         raise ValueError("without a scenario there is no verdict")
     if evidence.masked:
-        scenarios = [with_masked_keys(each) for each in scenarios]
+        scenarios = beside_masks(scenarios, evidence.hits)
     reach = [
         len(each.steps) if steps is None else min(steps, len(each.steps)) for each in scenarios
     ]
-    judgement = _Judgement(scenarios, evidence, reach, budget)
+    judgement = _Judgement(scenarios, evidence, reach, budget, looks)
     tried = [judgement.tried(home) for home in range(len(scenarios))]
     if tried != reach:
-        shorter = _Judgement(scenarios, evidence, tried, budget)
+        shorter = _Judgement(scenarios, evidence, tried, budget, looks)
         # What was not tried asks for nothing, but a scenario may not pass because of that.
         if all(shorter.failed(home) for home, n in enumerate(tried) if n != reach[home]):
             judgement = shorter
@@ -67,7 +69,12 @@ class _Judgement:
     """One look at the evidence, with the first `reach[n]` steps of each scenario."""
 
     def __init__(
-        self, scenarios: Sequence[Scenario], evidence: Evidence, reach: Sequence[int], budget: int
+        self,
+        scenarios: Sequence[Scenario],
+        evidence: Evidence,
+        reach: Sequence[int],
+        budget: int,
+        looks: int,
     ) -> None:
         self.scenarios = scenarios
         self.evidence = evidence
@@ -75,9 +82,16 @@ class _Judgement:
         layout = Layout(scenarios, evidence, reach)
         self.marked = layout.marked
         self.slots = layout.slots
-        self.settlement = settle(Case(scenarios, layout, evidence.hits), budget)
+        self.settlement = settle(Case(scenarios, layout, evidence.hits, looks=looks), budget)
         homes = [{self.slots[i].home for i in found} for found in self.settlement.matched]
-        self.findings = tuple(find(scenarios, evidence.hits, homes))
+        # A call of which it is not sure that anybody wants it may be wrong for some.
+        self.unsure = {
+            home
+            for position in self.settlement.unsure
+            for each in find_in(scenarios, evidence.hits[position], ())
+            for home, level in enumerate(each.levels)
+            if level is Level.FAIL
+        }
         silence = not evidence.hits and not evidence.connections
         unproven = silence and not all(map(_asks, scenarios))
         self.gaps = (*evidence.gaps, SILENCE_UNPROVEN) if unproven else evidence.gaps
@@ -85,6 +99,15 @@ class _Judgement:
         self.told: dict[tuple[int, int], list[tuple[int, ExpectationResult]]] = {}
         for slot, result in zip(self.slots, told, strict=True):
             self.told.setdefault((slot.home, slot.step), []).append((slot.index, result))
+        beside = {
+            id(near.hit): slot.home
+            for slot, result in zip(self.slots, told, strict=True)
+            for near in result.nearest
+        }
+        found = find(scenarios, evidence.hits, homes)
+        self.findings = tuple(
+            for_one_row(each, scenarios, beside.get(id(each.hit))) for each in found
+        )
 
     def tried(self, home: int) -> int:
         """How many steps of a scenario were tried: none behind one that failed, but for those
@@ -134,9 +157,16 @@ class _Judgement:
             id(each.hit) in unsure for each in self.findings if each.levels[home] is Level.FAIL
         }
         statuses = {each.status for each in steps if each.reached}
-        if False in failed or denials or state or found or Status.UNMET in statuses:
+        # Of variables whose values are undecided, nothing is wrong for certain.
+        free = Status.UNDECIDED not in statuses
+        wrong = (
+            bool(found)
+            or (bool(state) and (free or not variables(scenario.state)))
+            or any(free or not variables(each.denial.contains) for each in denials)
+        )
+        if wrong or False in failed or Status.UNMET in statuses:
             status = Status.UNMET
-        elif failed or Status.UNDECIDED in statuses:
+        elif failed or not free or home in self.unsure:
             status = Status.UNDECIDED
         else:
             status = Status.INCOMPLETE if self.gaps else Status.MET
@@ -172,24 +202,6 @@ class _Judgement:
             elif not result.met:
                 return Status.UNMET
         return status
-
-
-def with_masked_keys(scenario: Scenario) -> Scenario:
-    """The scenario as it looks beside calls whose write keys are masked."""
-
-    def pattern(each: Pattern) -> Pattern:
-        key = each.fields.get("writeKey")
-        if not isinstance(key, str):
-            return each
-        return replace(each, fields={**each.fields, "writeKey": mask(key)})
-
-    def expectation(each: Expectation) -> Expectation:
-        return replace(each, patterns=tuple(map(pattern, each.patterns)))
-
-    def step(each: Step) -> Step:
-        return replace(each, expectations=tuple(map(expectation, each.expectations)))
-
-    return replace(scenario, steps=tuple(map(step, scenario.steps)))
 
 
 def _asks(scenario: Scenario) -> bool:

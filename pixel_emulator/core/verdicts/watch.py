@@ -12,12 +12,13 @@ from pixel_emulator.core.scenarios.model import Level, Policy, Scenario
 from pixel_emulator.core.verdicts.case import Case
 from pixel_emulator.core.verdicts.claims import Bounds, Group, left_over
 from pixel_emulator.core.verdicts.denials import denied
-from pixel_emulator.core.verdicts.edges import FREE, Edge
+from pixel_emulator.core.verdicts.edges import FREE, LOOKS, Edge
 from pixel_emulator.core.verdicts.findings import find_in
+from pixel_emulator.core.verdicts.masks import beside_masks
 from pixel_emulator.core.verdicts.settlement import BUDGET, hopes
 from pixel_emulator.core.verdicts.slots import Layout
 from pixel_emulator.core.verdicts.verdict import Status
-from pixel_emulator.core.verdicts.verify import verify, with_masked_keys
+from pixel_emulator.core.verdicts.verify import verify
 
 _FEW = 500  # calls that are searched anew with each look; of more, only now and then
 _SELDOM = 50  # searches while the number of calls grows by its own size
@@ -40,11 +41,16 @@ class Watch:
     """
 
     def __init__(
-        self, scenarios: Sequence[Scenario], *, steps: int | None = None, budget: int = BUDGET
+        self,
+        scenarios: Sequence[Scenario],
+        *,
+        steps: int | None = None,
+        budget: int = BUDGET,
+        looks: int = LOOKS,
     ) -> None:
         self._given = scenarios
         self._steps = steps
-        self._budget = budget
+        self._bounds = budget, looks
         self._view: _View | None = None
 
     def look(self, evidence: Evidence) -> Prospect:
@@ -56,8 +62,8 @@ class Watch:
         if view is None or not view.still_holds(evidence):
             scenarios = self._given
             if evidence.masked:
-                scenarios = [with_masked_keys(each) for each in scenarios]
-            view = self._view = _View(scenarios, self._steps, self._budget, evidence)
+                scenarios = beside_masks(scenarios, evidence.hits)
+            view = self._view = _View(scenarios, self._steps, self._bounds, evidence)
         return view.look(evidence)
 
 
@@ -68,12 +74,12 @@ class _View:
         self,
         scenarios: Sequence[Scenario],
         steps: int | None,
-        budget: int,
+        bounds: tuple[int, int],
         evidence: Evidence,
     ) -> None:
         self.scenarios = scenarios
         self.steps = steps
-        self.budget = budget
+        self.budget, looks = bounds
         self.acted = dict(evidence.acted)
         self.masked = evidence.masked
         reach = [len(each.steps) if steps is None else steps for each in scenarios]
@@ -84,11 +90,11 @@ class _View:
             if not marked and len(scenario.steps) > 1
             for step in scenario.steps
         }
-        self.case = Case(scenarios, self.layout, ())
+        self.case = Case(scenarios, self.layout, (), looks=looks)
         self.supply: Counter[int] = Counter()
         self.groups: Counter[Group] = Counter()
         self.hard = any(each.constrained for each in self.layout.slots)
-        self.settled = self.hopeless = False
+        self.failing = self.hopeless = False
         self.searched = 0
         # These depend on the values of variables, or on what comes last.
         self.late = any(
@@ -114,6 +120,10 @@ class _View:
             self._take(hit)
         if self.hopeless:
             return Prospect.IMPOSSIBLE
+        prospect = self._of_claims(evidence, has_news=bool(new))
+        return Prospect.OPEN if self.failing and prospect is Prospect.MET else prospect
+
+    def _of_claims(self, evidence: Evidence, *, has_news: bool) -> Prospect:
         enough = all(self.supply[each.index] >= each.low for each in self.layout.slots)
         if not self.hard:
             over, lacking = left_over(self.groups, self._bounds())
@@ -122,7 +132,7 @@ class _View:
             if over or lacking or not self.late:
                 return Prospect.OPEN if over or lacking else Prospect.MET
         count = len(self.case.hits)
-        if new and count > _FEW and count < self.searched + count // _SELDOM:
+        if has_news and count > _FEW and count < self.searched + count // _SELDOM:
             return Prospect.OPEN
         self.searched = count
         return self._search(evidence, enough=enough)
@@ -147,6 +157,7 @@ class _View:
 
     def _take(self, hit: Hit) -> None:
         edges = self.case.add(hit)
+        self.hard |= bool(self.case.edges.cut)
         at = len(self.case.hits) - 1
         self.supply.update(index for index, _ in edges)
         if all(ways is FREE for _, ways in edges):
@@ -155,9 +166,8 @@ class _View:
                 self.groups[tuple(in_time)] += 1
         else:
             self.hard = True
-        self.hopeless |= self._objected(hit) or (
-            not self.layout.floating and not self.case.unsure and self._fails(hit, edges)
-        )
+        self.failing |= not self.case.unsure and self._fails(hit, edges)
+        self.hopeless |= self._objected(hit) or (self.failing and not self.layout.floating)
 
     def _objected(self, hit: Hit) -> bool:
         """Whether something is wrong with the call whatever it is taken for."""
@@ -174,10 +184,11 @@ class _View:
         free = [index for index, ways in edges if ways is FREE]
         if any(slots[index].bans for index in free):
             return True
-        wanted = {slots[index].home for index in free}
-        findings = find_in(self.scenarios, hit, wanted)
         if len(free) == len(edges):
-            return any(each.level is Level.FAIL for each in findings)
+            wanted = {slots[index].home for index in free}
+            return any(each.level is Level.FAIL for each in find_in(self.scenarios, hit, wanted))
+        # Whoever wants a damaged call in the end, it fails one of them if it fails each.
         return any(
-            each.policy is Policy.DAMAGED and set(each.levels) == {Level.FAIL} for each in findings
+            each.policy is Policy.DAMAGED and set(each.levels) == {Level.FAIL}
+            for each in find_in(self.scenarios, hit, ())
         )

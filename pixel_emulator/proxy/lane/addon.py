@@ -11,8 +11,8 @@ from mitmproxy.net.tls import starts_like_tls_record
 from mitmproxy.proxy import context, layer, layers, mode_specs
 from mitmproxy.proxy.layers.tls import HTTP1_ALPNS
 
-from pixel_emulator.core.calls import PixelResponse
-from pixel_emulator.core.endpoint.pixel import route
+from pixel_emulator.core.calls import PixelRequest, PixelResponse
+from pixel_emulator.core.endpoint.pixel import bad_line, route
 from pixel_emulator.proxy.addon import PixelEmulator
 from pixel_emulator.proxy.journals import Journals
 from pixel_emulator.proxy.lane.express import board
@@ -107,10 +107,13 @@ class JournalAnswers:
         responses = [FALLBACK] * len(said)
         with safecall():  # logs an error, as it does for a hook: `FailureHandler` takes it over
             landings = [self._journals.landing(request, client) for client, request in said]
-            responses = [
-                route(each.request.method, each.request.path).response for each in landings
-            ]
+            responses = [_response(each.request) for each in landings]
             for journal, together in groupby(landings, key=attrgetter("journal")):
                 if journal:
                     journal.record_all([each.request for each in together])
         return responses
+
+
+def _response(request: PixelRequest) -> PixelResponse:
+    answer = route if b" " not in request.target else bad_line
+    return answer(request.method, request.path).response

@@ -27,6 +27,13 @@ _REQUEST_LINE = re.compile(
 )
 
 
+# With a raw space in it, to which mitmproxy answers 400 without a word to anybody.
+_SPACED_LINE = re.compile(
+    rb"(?P<method>GET|HEAD) (?P<origin>)(?P<target>/[!-~\x80-\xff]* [ -~\x80-\xff]*[!-~\x80-\xff])"
+    rb" (?P<version>HTTP/1\.[01])\r\n"
+)
+
+
 def is_plain(start: bytes) -> bool:
     """Whether what begins so is HTTP without a doubt, and perhaps for the lane."""
     return start.startswith((b"GET ", b"HEAD "))
@@ -81,12 +88,14 @@ class Reader:
                 rest = data[at:]
                 return Batch(tuple(requests), _unfinished(rest), rest)
             line = _REQUEST_LINE.match(data, at, end + 2)
+            spaced = None if line else _SPACED_LINE.match(data, at, end + 2)
+            line = line or spaced
             envelope = self._opened(line, data[line.end() : end + 2]) if line else None
             if line is None or envelope is None:
                 return Batch(tuple(requests), Next.HAND_OVER, data[at:])
             requests.append(_request(line, envelope.like))
             at = end + len(END)
-            if envelope.last:
+            if envelope.last or spaced:
                 return Batch(tuple(requests), Next.CLOSE, data[at:])
         return Batch(tuple(requests), Next.WAIT, b"")
 

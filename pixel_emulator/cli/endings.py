@@ -1,0 +1,108 @@
+"""How a run ends: what is said then, whose exit code counts, and what a signal leaves behind."""
+
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from types import FrameType
+
+from pixel_emulator.child.process import BY_SIGNAL, ENDING, ChildExit, handling
+from pixel_emulator.cli.display import farewell, hit_line
+from pixel_emulator.cli.exit_codes import Exit, after_command
+from pixel_emulator.cli.reports import Reports, for_terminal, write_reports
+from pixel_emulator.cli.terminal import say, wants_colour
+from pixel_emulator.core.scenarios.model import Scenario
+from pixel_emulator.core.verdicts.verdict import EXIT_CODES, Status, Verdict
+from pixel_emulator.core.verdicts.verify import verify
+from pixel_emulator.journal import Journal
+
+_REASONS = {
+    Status.UNMET: "a scenario is not met",
+    Status.UNDECIDED: "there are too many ways to share out the calls, so nothing is decided",
+    Status.INCOMPLETE: "the evidence is incomplete, so nothing can be said for sure",
+}
+
+
+def show_calls(journal: Journal, recorded: str) -> Status:
+    """Say what arrived where nothing is asserted."""
+    evidence = journal.evidence()
+    for hit in evidence.hits:
+        say(hit_line(hit, colour=wants_colour(sys.stderr)))
+    say(farewell(journal, recorded=recorded))
+    if not evidence.connections:
+        say("nothing reached the emulator: does the command use the proxy in its environment?")
+    return Status.INCOMPLETE if evidence.gaps else Status.MET
+
+
+def not_run(
+    end: ChildExit, scenarios: Sequence[Scenario], journal: Journal, report: Reports
+) -> int:
+    """The exit code for a command that did not start; a report must not read as a pass."""
+    if scenarios:
+        write_reports(report, _cut_short(scenarios, journal, f"nothing was run: {end.reason}"))
+    say(f"pixel-emulator: exit code {end.code}: {end.reason}")
+    return end.code
+
+
+def _cut_short(scenarios: Sequence[Scenario], journal: Journal, why: str) -> Verdict:
+    """The verdict on a run that did not come to its end."""
+    evidence = journal.evidence()
+    return verify(scenarios, replace(evidence, gaps=(*evidence.gaps, why)))
+
+
+@contextmanager
+def telling_when_cut_short(
+    scenarios: Sequence[Scenario], journal: Journal, report: Reports, recorded: str
+) -> Iterator[None]:
+    """On a signal, say and write what became of the scenarios until then."""
+    try:
+        yield
+    except SystemExit as leaving:
+        if scenarios:
+            verdict = _cut_short(scenarios, journal, f"the run was {_ended_by(leaving)}")
+            say_verdict(journal, verdict, recorded)
+            write_reports(report, verdict, recording=recorded)
+        raise
+
+
+def say_verdict(journal: Journal, verdict: Verdict, recorded: str) -> None:
+    """Say the verdict, and what is no part of it."""
+    say(for_terminal(verdict, sys.stderr, recording=recorded))
+    if late := len(journal.hits) - len(verdict.hits):
+        calls = "1 call" if late == 1 else f"{late} calls"
+        say(f"{calls} arrived when the last scenario was over: not judged (see `quiet`)")
+    if recorded:
+        say(f"recorded to {recorded}")
+    if journal.refused_hosts:
+        say(f"refused: {', '.join(journal.refused_hosts)}")
+
+
+def conclude(status: Status, end: ChildExit | None) -> int:
+    """The exit code; says whose it is. `end` is that of the command which counts, if any does."""
+    ours = Exit(EXIT_CODES[status])
+    code = after_command(ours, end.code if end else 0)
+    if code:
+        own = end if end and end.code and ours is not Exit.INCOMPLETE else None
+        say(f"pixel-emulator: exit code {code}: {own.reason if own else _REASONS[status]}")
+    return code
+
+
+@contextmanager
+def ending_cleanly() -> Iterator[None]:
+    """Leave by SystemExit on a signal, so that temporary files go and the recording ends."""
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(BY_SIGNAL + number)
+
+    with handling(ENDING, leave):
+        try:
+            yield
+        except SystemExit as leaving:
+            say(f"pixel-emulator: exit code {leaving.code}: {_ended_by(leaving)}")
+            raise
+
+
+def _ended_by(leaving: SystemExit) -> str:
+    number = int(leaving.code or 0) - BY_SIGNAL
+    return f"ended by signal {number} ({signal.strsignal(number)})"

@@ -1,0 +1,56 @@
+"""Scenarios chosen by their tags."""
+
+import pytest
+
+from pixel_emulator.core.mistakes import SelectionError
+from pixel_emulator.core.scenarios.choosing import choose
+from pixel_emulator.core.scenarios.model import Scenario
+
+ALL = [
+    Scenario(name="plain"),
+    Scenario(name="quick", tags=("fast",)),
+    Scenario(name="both", tags=("fast", "mail")),
+    Scenario(name="mail", tags=("mail",)),
+]
+
+
+@pytest.mark.parametrize(
+    ("tags", "names"),
+    [
+        ([], "plain quick both mail"),
+        (["fast"], "quick both"),
+        (["fast", "mail"], "quick both mail"),
+        (["!fast"], "plain mail"),
+        (["mail", "!fast"], "mail"),
+        (["!mail", "fast"], "quick"),
+        (["!mail", "!fast"], "plain"),
+    ],
+)
+def test_one_tag_is_enough_and_none_behind_a_mark(tags, names):
+    assert " ".join(each.name for each in choose(ALL, tags)) == names
+
+
+@pytest.mark.parametrize(
+    ("tags", "said"),
+    [
+        (["fsat"], '--tag fsat: no scenario has this tag (did you mean "fast"?)'),
+        (["!fsat"], '--tag !fsat: no scenario has this tag (did you mean "fast"?)'),
+        (["fast", "slow"], "--tag slow: no scenario has this tag; there are fast, mail"),
+        (["Fast"], '--tag Fast: no scenario has this tag (did you mean "fast"?)'),
+        ([""], "--tag : no scenario has this tag; there are fast, mail"),
+        (["fast", "!fast"], "--tag fast --tag !fast: no scenario is chosen, so nothing can be met"),
+    ],
+)
+def test_what_is_unknown_or_chooses_nothing_is_never_a_pass(tags, said):
+    with pytest.raises(SelectionError) as refused:
+        choose(ALL, tags)
+    assert str(refused.value) == said
+
+
+def test_where_no_scenario_has_a_tag_it_is_said():
+    with pytest.raises(SelectionError, match="none has any"):
+        choose(ALL[:1], ["fast"])
+
+
+def test_without_scenarios_and_tags_there_is_nothing_to_choose():
+    assert choose([], []) == ()

@@ -1,0 +1,84 @@
+"""Scenarios beside calls whose write keys are masked."""
+
+from dataclasses import replace
+
+import pytest
+
+from pixel_emulator.core.grammar.scenario import parse
+from pixel_emulator.core.recordings.masking import hide, mask
+from pixel_emulator.core.recordings.redaction import redact
+from pixel_emulator.core.verdicts.masks import beside_masks
+from pixel_emulator.core.verdicts.verdict import Status
+from pixel_emulator.core.verdicts.verify import verify
+from pixel_emulator.documents import parse_document
+from tests.hits import KEY, evidence, hit
+
+OTHER = "wk_test_11111111111111111111"
+
+
+def scenarios(text):
+    return parse(parse_document(text, "s.yaml"))
+
+
+STEPS = f"""
+name: with {KEY}
+steps:
+  - {{name: "{KEY}, first", expect: [track: A]}}
+  - {{name: second, expect: [track: B]}}
+"""
+
+
+def sent(event, title):
+    made = hit(1, "track", {"event": event, "userId": "u"})
+    return redact(replace(made, step=title))
+
+
+def test_steps_are_told_apart_by_titles_with_masks_in_them():
+    (scenario,) = scenarios(STEPS)
+    first, second = map(scenario.step_title, scenario.steps)
+    hits = [sent("A", first), sent("B", second)]
+    assert KEY not in hits[0].step
+    assert verify([scenario], evidence(*hits, masked=True)).status is Status.MET
+    swapped = [sent("B", first), sent("A", second)]
+    assert verify([scenario], evidence(*swapped, masked=True)).status is Status.UNMET
+
+
+def test_a_step_whose_title_is_masked_was_tried():
+    (scenario,) = scenarios(STEPS)
+    first, second = map(scenario.step_title, scenario.steps)
+    hits = [sent("A", first)]
+    acted = {hide(title, [KEY]): hits[0].time for title in (first, second)}
+    verdict = verify([scenario], evidence(*hits, masked=True, acted=acted))
+    assert [each.reached for each in verdict.scenarios[0].steps] == [True, True]
+    assert verdict.status is Status.UNMET
+
+
+def test_the_rows_of_cases_are_told_apart_too():
+    text = f"""
+let: [key]
+cases: [{{key: {KEY}}}, {{key: {OTHER}}}]
+steps: [{{expect: [track: A, {{any: , writeKey: $key, times: 0..}}]}}]
+"""
+    for scenario in scenarios(text):
+        title = scenario.step_title(scenario.steps[0])
+        (masked,) = beside_masks([scenario], [sent("A", title)])
+        assert (masked.case == scenario.case) is (KEY not in scenario.case)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        (KEY, mask(KEY)),
+        (f"a {KEY} b {KEY}", f"a {mask(KEY)} b {mask(KEY)}"),
+        (f"{KEY}{KEY}", mask(KEY) * 2),
+        (OTHER, OTHER),  # no call has it
+        (KEY[:-1], KEY[:-1]),
+        ("wk", "wk"),
+        ("", ""),
+    ],
+)
+def test_of_a_name_what_the_calls_have_as_a_mask_is_masked(name, shown):
+    (scenario,) = scenarios("name: x\nexpect: [track: A]\n")
+    named = replace(scenario, name=name)
+    (masked,) = beside_masks([named], [redact(hit(1, "track", {"event": "A", "userId": "u"}))])
+    assert masked.name == shown

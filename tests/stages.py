@@ -1,0 +1,68 @@
+"""A real emulator on which scenarios act, for tests."""
+
+import os
+from pathlib import Path
+
+from pixel_emulator.child.environment import child_environment
+from pixel_emulator.config import Settings
+from pixel_emulator.core.verdicts.verify import verify
+from pixel_emulator.files import read_recording
+from pixel_emulator.journal import Journal
+from pixel_emulator.proxy.emulator import Emulator
+from pixel_emulator.recorder import open_recorder
+from pixel_emulator.running.access import Access
+from pixel_emulator.running.runner import Runner
+from pixel_emulator.scenario_files import load_scenarios
+from pixel_emulator.trust.stores import TrustStores
+from tests.programs import CHROMIUM
+
+
+class Stage:
+    """An emulator that records into a folder, and what runs scenarios on it."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.recording = folder / "out.yaml"
+        settings = Settings(port=0, record=str(self.recording))
+        self.journal = Journal(settings, recorder=open_recorder(settings))
+        self.emulator = Emulator(settings, self.journal)
+
+    def __enter__(self):
+        emulator = self.emulator.__enter__()
+        child = child_environment(
+            os.environ,
+            proxy=emulator.proxy,
+            spki=emulator.authority.spki,
+            stores=TrustStores(emulator.directory, emulator.authority.ca),
+            hosts=emulator.settings.hosts,
+        )
+        access = Access(
+            proxy=emulator.proxy,
+            ca=emulator.authority.ca,
+            spki=emulator.authority.spki,
+            hosts=emulator.settings.hosts,
+            environ=child.over(os.environ),
+            browser=Path(CHROMIUM) if CHROMIUM else None,
+        )
+        self.runner = Runner(self.journal, access, lambda: emulator.drain(5))
+        return self
+
+    def __exit__(self, *error):
+        self.emulator.__exit__(*error)
+        self.journal.close()
+
+    def run(self, *texts, **given):
+        """Run the scenarios of these texts."""
+        self.scenarios = load_scenarios(self._files(texts), given=given)
+        return self.runner.run_all(self.scenarios)
+
+    def _files(self, texts):
+        for number, text in enumerate(texts):
+            path = self.folder / f"s{number}.yaml"
+            path.write_text(text)
+            yield path
+
+    def offline(self):
+        """The verdict on what was recorded, once the emulator has ended."""
+        self.__exit__(None, None, None)
+        return verify(self.scenarios, read_recording(self.recording).evidence())
