@@ -8,6 +8,8 @@ from tests.benchmarks.plan import Plan, say
 from tests.benchmarks.servers import cpu_seconds, emulator
 from tests.benchmarks.tunnel import check_recording
 
+_IDS = "What still grows beyond `--max-calls` are the messageIds seen, up to ten times as many."
+
 
 def memory(plan: Plan) -> Result:
     """The emulator's memory up to three times as many calls as it keeps (`--max-calls`)."""
@@ -20,7 +22,7 @@ def memory(plan: Plan) -> Result:
         Figure(work=f"memory that the next {2 * bound:,} take", unit="MB",
                ours=used[3 * bound] - used[bound]),
     )  # fmt: skip
-    return Result(figures=figures, series=series)
+    return Result(figures=figures, series=series, remarks=(_IDS,))
 
 
 def growth(plan: Plan) -> Result:
@@ -34,7 +36,7 @@ def growth(plan: Plan) -> Result:
     ]  # fmt: skip
     used = series["mb"][-1] - series["mb"][0]
     figures.append(Figure(work=f"memory that {plan.most:,} calls take", unit="MB", ours=used))
-    return Result(figures=tuple(figures), series=series)
+    return Result(figures=tuple(figures), series=series, remarks=(_IDS,))
 
 
 def _grow(plan: Plan, marks: list[int]) -> dict[str, list[float]]:

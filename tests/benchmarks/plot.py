@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape
 from tests.benchmarks.figures import Figure, result
 
 WIDTH = 860
-_LEFT, _RIGHT, _ROW, _TOP = 380, 100, 40, 64
+_LEFT, _RIGHT, _ROW, _TOP = 380, 100, 40, 84
 _STYLE = """
 text { font: 13px system-ui, sans-serif; fill: #1f2328 }
 .small { font-size: 11.5px; fill: #59636e }

@@ -23,8 +23,8 @@ end
 function done(summary, latency, requests)
   local e = summary.errors
   io.stderr:write(string.format(
-    '{"answered": %%d, "seconds": %%f, "bytes": %%d, "p99": %%f, "errors": %%d}',
-    summary.requests, summary.duration / 1e6, summary.bytes, latency:percentile(99) / 1e6,
+    '{"answered": %%d, "seconds": %%f, "errors": %%d}',
+    summary.requests, summary.duration / 1e6,
     e.connect + e.read + e.write + e.status + e.timeout))
 end
 """
