@@ -293,19 +293,10 @@ def test_a_huge_call_under_a_huge_schema_has_one_objection():
 
 def test_the_common_rules_see_what_segment_hands_on():
     """It fills in what a pixel need not say, and the write key ends at its edge."""
-    known = [
-        "type",
-        "userId",
-        "event",
-        "properties",
-        "context",
-        "messageId",
-        "timestamp",
-        "receivedAt",
-    ]
+    filled = ["messageId", "timestamp", "context", "receivedAt", "type"]
     common = {
-        "required": ["messageId", "timestamp", "context", "receivedAt", "type"],
-        "properties": dict.fromkeys(known, {}),
+        "required": filled,
+        "properties": {key: {} for key in (*filled, "userId", "event", "properties")},
         "additionalProperties": False,
     }
     rules = {"events": [{"name": "E", "rules": {}}], "global": common}
