@@ -309,3 +309,35 @@ def test_values_that_are_undecided_make_nothing_wrong_for_certain(more, status):
     wanted = Expectation(patterns=(Pattern(type=CallType.TRACK, fields={"event": Variable("v0")}),))
     scenario = Scenario(steps=(Step(expectations=(wanted,)),), **more)
     assert verify([scenario], evidence(*calls("A", "B")), looks=0).status is status
+
+
+class _InVain(_Endless):
+    """Looks as if it matched, and each way contradicts itself."""
+
+    __slots__ = ()
+
+    def ways(self, _):
+        return ((Need("x", number), Need("x", -1)) for number in count())
+
+
+def test_a_call_that_may_match_in_the_end_is_not_unexpected_for_certain():
+    wanted = Expectation(patterns=(Pattern(fields={"event": _InVain()}),), times=Times(0, None))
+    verdict = verify([Scenario(steps=(Step(expectations=(wanted,)),))], evidence(*calls("A")))
+    assert verdict.status is Status.UNDECIDED
+
+
+def test_what_is_undecided_for_one_scenario_is_so_for_who_expects_nothing():
+    wanted = Expectation(patterns=(Pattern(fields={"event": Variable("x")}),))
+    asking, silent = Scenario(steps=(Step(expectations=(wanted,)),)), Scenario()
+    lenient = Scenario(levels={**DEFAULT_LEVELS, Policy.UNEXPECTED: Level.IGNORE})
+    verdict = verify([asking, silent, lenient], evidence(*calls("A")), looks=0)
+    assert [each.status for each in verdict.scenarios] == ["undecided", "undecided", "met"]
+
+
+def test_undecided_goes_before_unmet():
+    asking = Expectation(patterns=(Pattern(fields={"event": Variable("x")}),))
+    missing = Expectation(patterns=(Pattern(type=CallType.PAGE),))
+    both = [Scenario(steps=(Step(expectations=(each,)),)) for each in (asking, missing)]
+    verdict = verify(both, evidence(*calls("A")), looks=0)
+    assert [each.status for each in verdict.scenarios] == ["undecided", "unmet"]
+    assert verdict.exit_code == 3

@@ -6,7 +6,11 @@ from datetime import timedelta
 import pytest
 
 from pixel_emulator.core.grammar.scenario import parse
+from pixel_emulator.core.verdicts.case import Case
 from pixel_emulator.core.verdicts.nearest import Obstacle
+from pixel_emulator.core.verdicts.search import Search
+from pixel_emulator.core.verdicts.settlement import BUDGET
+from pixel_emulator.core.verdicts.slots import Layout
 from pixel_emulator.core.verdicts.verdict import Status, Story
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.documents import parse_document
@@ -186,3 +190,22 @@ def test_where_calls_may_be_claimed_in_too_many_ways_it_is_undecided():
     scenario = parse(parse_document(text, "s.yaml"))
     verdict = verify(scenario, evidence(*calls("A " * 80)), budget=1)
     assert verdict.status is Status.UNDECIDED
+
+
+@pytest.mark.parametrize(
+    ("lines", "sent", "cost"),
+    [
+        (["track: A", "track: B"], "A B", 0),
+        (["{track: A, times: 2}", "track: B"], "A B", 1),  # an A is lacking
+        (["{track: A, times: 2}", "track: B"], "B A", 3),  # and one of the two calls is in vain
+        (["{track: A, times: 3}", "track: B"], "B A", 4),
+        (["track: A", "track: B"], "A A B", 1),
+    ],
+)
+def test_an_answer_costs_what_is_lacking_and_what_is_too_much(lines, sent, cost):
+    scenario, hits = parse(parse_document(ordered("listed", *lines), "s.yaml")), [*calls(sent)]
+    layout = Layout(scenario, evidence(*hits), [1])
+    case = Case(scenario, layout, hits)
+    parts, _ = case.parts()
+    found = [Search(case.pool, BUDGET).best(each.slots, each.rows, 99) for each in parts]
+    assert sum(each.cost for each in found) == cost

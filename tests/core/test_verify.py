@@ -713,3 +713,23 @@ scenarios:
         hit(2, "track", {"event": "B", "userId": "u"}),
     ]
     assert [each.status for each in judge(text, *hits).scenarios] == ["unmet", "unmet"]
+
+
+def test_rows_of_two_files_are_no_rows_of_one_scenario():
+    """A call that comes close to a row of the one is unexpected to the rows of the other."""
+    other = ROWS.replace("track: A", "track: B")
+    both = [*scenarios(ROWS), *parse(parse_document(other, "other.yaml"))]
+    sent = [("A", 1), ("A", "2"), ("B", 1), ("B", 2)]
+    hits = [
+        hit(seq, "track", {"event": event, "userId": "u", "properties": {"n": n}})
+        for seq, (event, n) in enumerate(sent, 1)
+    ]
+    verdict = verify(both, evidence(*hits))
+    assert [each.status for each in verdict.scenarios] == ["met", "unmet", "unmet", "unmet"]
+
+
+def test_silence_is_unproven_also_beside_a_scenario_that_asks_for_calls():
+    both = [*scenarios("expect: []\n"), *parse(parse_document(opened("track: A"), "b.yaml"))]
+    verdict = verify(both, evidence(connections=0))
+    assert [each.status for each in verdict.scenarios] == ["incomplete", "unmet"]
+    assert verdict.exit_code == 3

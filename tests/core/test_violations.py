@@ -1,5 +1,7 @@
 """What a plan objects to: types, fields and words, and what no call may do to the checker."""
 
+import json
+
 import pytest
 
 from pixel_emulator.core.calls import KEPT, Outcome
@@ -287,3 +289,19 @@ def test_a_huge_call_under_a_huge_schema_has_one_objection():
     schemas = ", ".join(f"{{minLength: {n}}}" for n in range(9, 5_009))
     call = hit(1, "identify", {"userId": "u", "traits": {"n": ["a"] * 8_000}}, form="json")
     assert len(told(call, traits(f"items: {{anyOf: [{schemas}]}}"))) == 1
+
+
+def test_the_common_rules_see_what_segment_hands_on():
+    """It fills in what a pixel need not say, and the write key ends at its edge."""
+    filled = ["messageId", "timestamp", "context", "receivedAt", "type"]
+    common = {
+        "required": filled,
+        "properties": {key: {} for key in (*filled, "userId", "event", "properties")},
+        "additionalProperties": False,
+    }
+    rules = {"events": [{"name": "E", "rules": {}}], "global": common}
+    text = json.dumps({"name": "shop", "rules": rules})
+    sent = hit(1, "track", {"event": "E", "userId": "u"})
+    assert list(violations({1: plan(text)}, sent)) == []
+    (wrong,) = violations({1: plan(text)}, hit(1, "track", {"event": "E", "userId": "u", "x": 1}))
+    assert "x" in wrong.field

@@ -115,3 +115,25 @@ def test_of_many_calls_a_look_without_new_ones_decides():
         watch.look(evidence(*hits[:count]))
     watch.look(evidence(*hits))
     assert watch.look(evidence(*hits)) is MET
+
+
+TWO = "steps:\n- {name: one, expect: [track: A]}\n- {name: two, expect: [track: B]}\n"
+
+
+def test_a_dropped_call_fails_steps_without_marks_too():
+    """It is open then, because the calls to come may have marks; met it never is."""
+    assert prospects(TWO, "A dropped B") == [OPEN, OPEN, OPEN, OPEN]
+
+
+def test_a_call_too_many_may_yet_belong_to_no_step():
+    assert prospects(TWO, "A A B")[2:] == [OPEN, OPEN]
+
+
+def test_a_damaged_call_fails_whoever_wants_it():
+    text = """
+scenarios:
+  - {name: one, let: [x], expect: [{any: , properties: {a: $x}, times: 0}]}
+  - {name: two, expect: [track: A]}
+"""
+    sent = hit(1, "track", {"event": "A", "userId": "{{ id }}", "properties": {"b": 1}})
+    assert Watch(scenarios(text)).look(evidence(sent)) is IMPOSSIBLE

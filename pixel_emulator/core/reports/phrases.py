@@ -48,8 +48,8 @@ POLICY_WORDS: Mapping[Policy, tuple[str, str]] = MappingProxyType(
 
 GAPS = "calls may be missing, so nothing can pass"
 UNDECIDED = (
-    "there are too many ways to give these calls to these expectations, and none of those tried "
-    "meets them all. Say more about each call, or use fewer variables"
+    "there are too many ways to give these calls to these expectations to know whether one meets "
+    "them all; this is one that was tried. Say more about each call, or use fewer variables"
 )
 ACCEPT = "to accept what happened (matchers you wrote are kept)"
 NOT_MET = "the scenario is not met"

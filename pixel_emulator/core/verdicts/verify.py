@@ -166,7 +166,7 @@ class _Judgement:
         )
         if wrong or False in failed or Status.UNMET in statuses:
             status = Status.UNMET
-        elif failed or not free or home in self.unsure:
+        elif not free or home in self.unsure:
             status = Status.UNDECIDED
         else:
             status = Status.INCOMPLETE if self.gaps else Status.MET
