@@ -15,7 +15,7 @@ from pixel_emulator.core.endpoint.pixel import encode
 from pixel_emulator.core.recordings.entry import entry
 from pixel_emulator.core.recordings.entry_text import entry_text
 from pixel_emulator.core.recordings.masking import mask
-from pixel_emulator.core.recordings.ordinary import ordinary
+from pixel_emulator.core.recordings.ordinary import ordinary, unmasked
 from pixel_emulator.core.recordings.redaction import redact
 from pixel_emulator.memory import Judge
 
@@ -205,6 +205,7 @@ def test_nor_is_what_comes_in_another_way(target):
     hit = made(target)
     assert ordinary(hit) is None
     assert entry_text(hit) == exactly(hit)
+    assert entry_text(hit, masks=False) == yaml_text.write([entry(hit)])
 
 
 def test_a_known_key_in_a_value_is_not_ordinary():
@@ -214,8 +215,10 @@ def test_a_known_key_in_a_value_is_not_ordinary():
     assert entry_text(hit, known=(OTHER,)) == exactly(hit, (OTHER,))
 
 
-def test_without_masking_nothing_is_masked():
-    hit = made(pixel(track()))
+@pytest.mark.parametrize("payload", ORDINARY.values(), ids=ORDINARY)
+def test_without_masking_nothing_is_masked(payload):
+    hit = made(pixel(payload))
+    assert unmasked(hit) is not None
     assert entry_text(hit, masks=False) == yaml_text.write([entry(hit)])
     assert KEY in entry_text(hit, masks=False)
     assert mask(KEY) in entry_text(hit)

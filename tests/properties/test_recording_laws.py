@@ -302,6 +302,8 @@ def test_the_redacted_url_decodes_to_the_redacted_payload(payload, random):
     assert after.call is not None
     assume(before.call.payload == payload)
     keys = sorted({key for key in keys_of(payload) if len(key) >= 8}, key=len, reverse=True)
+    # What a mask shows of one key may be another one, and is masked once more.
+    assume(not any(each in mask(key) for key in keys for each in keys))
     assert after.call.payload == masked(payload, keys)
     assert decode(after.call.type, after.request.query, Dialect.DOCUMENTED).payload == (
         after.call.payload
@@ -401,8 +403,30 @@ def test_no_key_is_left_that_stands_encoded_up_to_three_times(key, encoders, pla
     assert not any(key in each for each in all_said(after.target.decode() + after.headers[0][1]))
 
 
+def one(query: bytes) -> bytes:
+    """A query that one can read: with a raw space in it there is no payload."""
+    return query.replace(b" ", b"+")
+
+
 @pytest.mark.parametrize("redaction", Redaction)
-@given(query=st.binary(max_size=60) | st.from_regex(rb"(data|a.b)=[ -~]*", fullmatch=True))
+def test_a_call_that_no_server_reads_survives_its_recording(path, redaction):
+    target = b"/v1/pixel/track?event=Email Opened&writeKey=wk_test_0000000000&userId=u"
+    made = replace(judged(1, PixelRequest(target=target)), digest="0a" * 32)
+    recorder = Recorder(path, replace(HEAD, redaction=redaction))
+    recorder.append(made)
+    recorder.abandon()
+    recording = read_recording(path)
+    [found] = recording.hits
+    assert (made.status, made.outcome) == (found.status, found.outcome) == (400, Outcome.DROPPED)
+    assert found.call is not None
+    assert found.call.payload is None
+    assert recording.edits == ()
+
+
+@pytest.mark.parametrize("redaction", Redaction)
+@given(
+    query=(st.binary(max_size=60) | st.from_regex(rb"(data|a.b)=[ -~]*", fullmatch=True)).map(one)
+)
 @example(query=b"data={%22writeKey%22:%22wk_test_000%22}")
 def test_what_was_recorded_was_not_edited(path, redaction, query):
     request = PixelRequest(target=b"/v1/pixel/track?" + query)
@@ -415,8 +439,10 @@ def test_what_was_recorded_was_not_edited(path, redaction, query):
 
 
 @given(
-    query=st.binary(max_size=60)
-    | st.from_regex(rb"(data|writeKey|a.b|%64ata)=[ -~]*", fullmatch=True),
+    query=(
+        st.binary(max_size=60)
+        | st.from_regex(rb"(data|writeKey|a.b|%64ata)=[ -~]*", fullmatch=True)
+    ).map(one),
     header=TEXTS,
     known=st.lists(ODD_KEYS, max_size=2),
 )

@@ -22,7 +22,7 @@ from pixel_emulator.core.calls import (
     Severity,
 )
 from pixel_emulator.core.recordings.entry import entry, time_text
-from pixel_emulator.core.recordings.ordinary import ordinary
+from pixel_emulator.core.recordings.ordinary import ordinary, unmasked
 from pixel_emulator.core.recordings.redaction import redact
 
 _SEQ, _TIME, _DATA, _DIGEST = 7_000_001, datetime(7001, 1, 1, tzinfo=UTC), "7aBc1", "7d" * 32
@@ -34,7 +34,7 @@ def entry_text(hit: Hit, *, masks: bool = True, known: tuple[str, ...] = ()) -> 
 
     `known` are write keys that are masked even where nothing says that they are keys.
     """
-    said = ordinary(hit, known) if masks else None
+    said = ordinary(hit, known) if masks else unmasked(hit)
     call, request = hit.call, hit.request
     if said is None or call is None:
         return yaml_text.write([entry(redact(hit, known) if masks else hit)])

@@ -31,6 +31,8 @@ _GROUP = _without(0b100000) + _without(0b001000) + _without(0b000010)
 _LEGIBLE_BASE64 = re.compile(f"{_GROUP}[A-Za-z0-9+/_-]{_GROUP}")
 
 
+_DIGEST = 64
+"""Characters of a SHA-256."""
 _ODD = re.compile("[\u0130\u0131\u017f\u212a]")
 """Letters that a regex takes for i, s and k where case makes no difference."""
 
@@ -42,29 +44,49 @@ class Ordinary(NamedTuple):
     payload: Payload
 
 
+def unmasked(hit: Hit) -> Ordinary | None:
+    """An ordinary hit as it is; None for any other."""
+    call, data = hit.call, _only_data(hit)
+    if data is None or call is None or call.payload is None or not _is_shallow(call.text):
+        return None
+    return Ordinary(data.decode(), call.payload)
+
+
 def ordinary(hit: Hit, known: tuple[str, ...] = ()) -> Ordinary | None:
     """What `redact` makes of a hit, if it leaves all else as it is; None where that is not sure.
 
     What its problems say comes from the values of the call, and from none with a key in it.
     """
     call, request = hit.call, hit.request
-    if call is None or call.form is not Form.BASE64 or call.payload is None or call.problems:
-        return None
-    path, mark, data = request.target.partition(b"?data=")
-    if path not in _PATHS or not mark or b"%" in data or b"&" in data or b"+" in data:
+    if call is None or call.payload is None or call.alphabet is None or _only_data(hit) is None:
         return None
     key = call.payload.get("writeKey")
     if not isinstance(key, str) or len(key) < SHORTEST or not key.isascii():
         return None
     others = tuple(each for each in known if each != key and len(each) >= SHORTEST)
-    text = _masked(call.text, key, others) if call.text else None
-    if text is None or call.alphabet is None or b"\r" in data or b"\n" in data:
+    text = _masked(call.text, key, others)
+    if text is None:
         return None
     keys = (key, *others)
     if not _stays(request.headers, (request.method, request.host, hit.step), keys):
         return None
     encoded = base64_data.encode(text.encode(), call.alphabet, padded=bool(call.padded))
     return Ordinary(encoded.decode(), {**call.payload, "writeKey": mask(key)})
+
+
+def _only_data(hit: Hit) -> bytes | None:
+    """The base64 of a hit that has nothing else in its query, and every byte of it as it is."""
+    call = hit.call
+    if call is None or call.form is not Form.BASE64 or call.problems or not call.text:
+        return None
+    path, mark, data = hit.request.target.partition(b"?data=")
+    if path not in _PATHS or not mark or b"%" in data or b"&" in data or b"+" in data:
+        return None
+    return None if b"\r" in data or b"\n" in data or len(hit.digest) != _DIGEST else data
+
+
+def _is_shallow(text: str) -> bool:
+    return text.count("{") + text.count("[") <= yaml_text.MAX_NESTING
 
 
 def _masked(text: str, key: str, others: tuple[str, ...]) -> str | None:
@@ -80,7 +102,7 @@ def _masked(text: str, key: str, others: tuple[str, ...]) -> str | None:
         or "/analytics.js/" in lower
         or "%" in text
         or text.count(key) != 1
-        or text.count("{") + text.count("[") > yaml_text.MAX_NESTING
+        or not _is_shallow(text)
         or not (text.isascii() or _ODD.search(text) is None)
         or hide(text, others) != text
     ):
