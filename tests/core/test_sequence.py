@@ -203,6 +203,7 @@ def test_where_calls_may_be_claimed_in_too_many_ways_it_is_undecided():
         (["{track: A, times: 2}", "track: B"], "B A", 3),  # and one of the two calls is in vain
         (["{track: A, times: 3}", "track: B"], "B A", 4),
         (["track: A", "track: B"], "A A B", 1),
+        (["{track: A, times: 0}", "{any: , times: 0}"], "A", 2),  # each ban is broken
     ],
 )
 def test_an_answer_costs_what_is_lacking_and_what_is_too_much(lines, sent, cost):
