@@ -146,6 +146,9 @@ OBSTACLES = [
      Story.TOO_LATE, Obstacle.TIME, '30 ms after the 50 ms of "within"'),
     (["{track: A, id: opened}", "{track: B, after: opened}"], "B A", Story.OUT_OF_ORDER,
      Obstacle.ORDER, 'came before "opened" (#2)'),
+    # The last of them is named, because that is what it has to come after.
+    (["{track: A, id: opened, times: 2}", "{track: B, after: opened}"], "B A A",
+     Story.OUT_OF_ORDER, Obstacle.ORDER, 'came before "opened" (#3)'),
 ]  # fmt: skip
 
 
@@ -200,6 +203,7 @@ def test_where_calls_may_be_claimed_in_too_many_ways_it_is_undecided():
         (["{track: A, times: 2}", "track: B"], "B A", 3),  # and one of the two calls is in vain
         (["{track: A, times: 3}", "track: B"], "B A", 4),
         (["track: A", "track: B"], "A A B", 1),
+        (["{track: A, times: 0}", "{any: , times: 0}"], "A", 2),  # each ban is broken
     ],
 )
 def test_an_answer_costs_what_is_lacking_and_what_is_too_much(lines, sent, cost):
@@ -209,3 +213,10 @@ def test_an_answer_costs_what_is_lacking_and_what_is_too_much(lines, sent, cost)
     parts, _ = case.parts()
     found = [Search(case.pool, BUDGET).best(each.slots, each.rows, 99) for each in parts]
     assert sum(each.cost for each in found if each) == cost
+
+
+def test_a_second_call_that_comes_just_in_time_is_too_many_and_not_too_late():
+    text = f"expect:\n  - {{track: A, within: 1s}}\n  - {B}\n"
+    (unmet,) = [e for e in judge(text, "B@0 A@1 A@1").scenarios[0].expectations if not e.met]
+    assert unmet.story is Story.TWICE
+    assert not unmet.nearest

@@ -137,3 +137,11 @@ scenarios:
 """
     sent = hit(1, "track", {"event": "A", "userId": "{{ id }}", "properties": {"b": 1}})
     assert Watch(scenarios(text)).look(evidence(sent)) is IMPOSSIBLE
+
+
+def test_what_is_too_much_without_marks_may_belong_to_no_step_in_the_end():
+    """The first call with a mark shows that those without belong to none."""
+    text = "unexpected: ignore\n" + TWO.replace("expect", "since: start, expect")
+    found = prospects(text, "A A A/one B/two")
+    assert found[2] is OPEN
+    assert found[-1] is MET
