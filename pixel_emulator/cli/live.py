@@ -1,6 +1,7 @@
 """Verdicts on stderr while calls arrive, and scenario files that change meanwhile."""
 
 import sys
+import time
 from threading import Event
 
 from pixel_emulator.cli.terminal import say, wants_colour
@@ -11,7 +12,7 @@ from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.core.verdicts.watch import Prospect, Watch
 from pixel_emulator.journal import Journal
 from pixel_emulator.running.reloading import ScenarioFiles
-from pixel_emulator.running.waiting import Part
+from pixel_emulator.running.waiting import Part, rest
 
 _RECHECK = 0.5
 """Seconds after which the files are looked at again; calls are waited for, not looked for."""
@@ -37,9 +38,11 @@ def watch_live(watched: ScenarioFiles, journal: Journal, stopped: Event) -> None
     while not stopped.is_set():
         if watched.changed() and _reload(watched):
             watch, said = Watch(watched.scenarios), ""
+        begun = time.monotonic()
         evidence = part.evidence()
         count = len(evidence.hits)
         prospect = watch.look(evidence)
+        took = time.monotonic() - begun
         line = _line(prospect)
         if line != said:
             say(f"{line}, after {count} {'call' if count == 1 else 'calls'}")
@@ -47,6 +50,7 @@ def watch_live(watched: ScenarioFiles, journal: Journal, stopped: Event) -> None
                 say(f"  {printable(why_impossible(verify(watched.scenarios, evidence)))}")
             said = line
         part.wait_for_more(evidence, _RECHECK)
+        rest(took)
 
 
 def _reload(watched: ScenarioFiles) -> bool:

@@ -22,12 +22,15 @@ class News:
     def __init__(self, session: LocalSession) -> None:
         self._session = session
         self._arrived = asyncio.Event()
+        self._is_told = False
 
     def __enter__(self) -> Self:
         loop = asyncio.get_running_loop()
 
         def tell(_: Hit) -> None:  # inside the journal's lock: nothing may happen there but this
-            loop.call_soon_threadsafe(self._arrived.set)
+            if not self._is_told:
+                self._is_told = True
+                loop.call_soon_threadsafe(self._arrived.set)
 
         self._leave = self._session.subscribe(tell)
         return self
@@ -43,6 +46,7 @@ class News:
     def evidence(self) -> Evidence:
         """What is known now; what comes later is news."""
         self._arrived.clear()
+        self._is_told = False
         return self._session.evidence()
 
     async def wait(self, seconds: float) -> bool:
@@ -87,12 +91,16 @@ async def _look_while(
     """Look after each call as long as it says the same, at most until `end`."""
     count = -1
     while True:
+        begun = time.monotonic()
         evidence = news.evidence()
         found = await look(evidence)
         has_news, count = len(evidence.hits) != count, len(evidence.hits)
-        left = end - time.monotonic()
+        took = time.monotonic() - begun
+        left = end - begun - took
         if found is not prospect:
             return found, evidence
         if left <= 0:
             return (await look(evidence) if has_news else found), evidence
         await news.wait(min(left, _LULL) if has_news else left)
+        # As `running.waiting.rest`.
+        await asyncio.sleep(min(took, max(0.0, end - time.monotonic())))

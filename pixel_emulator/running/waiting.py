@@ -1,5 +1,6 @@
 """Waiting until scenarios are met or can no longer be, pushed by the calls as they arrive."""
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -84,15 +85,27 @@ def _look_while(prospect: Prospect, watch: Watch, part: Growing, end: float) -> 
     count = -1
     while True:
         # Outside the journal's lock: a long look delays no answer.
+        begun = time.monotonic()
         evidence = part.evidence()
         found = watch.look(evidence)
         has_news, count = len(evidence.hits) != count, len(evidence.hits)
-        left = end - time.monotonic()
+        took = time.monotonic() - begun
+        left = end - begun - took
         if found is not prospect:
             return found
         if left <= 0:
             return watch.look(evidence) if has_news else found
         part.wait_for_more(evidence, min(left, _LULL) if has_news else left)
+        rest(min(took, end - time.monotonic()))
+
+
+def rest(seconds: float) -> None:
+    """Leave the interpreter to those who answer calls: looking takes half of its time at most.
+
+    What arrives meanwhile is looked at together.
+    """
+    if seconds > 0:
+        threading.Event().wait(seconds)
 
 
 def patience(scenarios: Sequence[Scenario]) -> tuple[float, float]:
