@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pixel_emulator.core.calls import JSON, Steps
 from pixel_emulator.core.grammar.keys import GIVEN
-from pixel_emulator.core.grammar.reader import Reader, shown
+from pixel_emulator.core.grammar.reader import Reader, is_special, shown
 from pixel_emulator.core.grammar.scope import Scope, plain_map, plain_text
 from pixel_emulator.core.grammar.values import read_value
 from pixel_emulator.core.matching.moments import asks_for_now
@@ -57,7 +57,7 @@ def read_state(reader: Reader, steps: Steps, value: JSON, scope: Scope) -> Mappi
     state: dict[str, Want] = {}
     for key, profile in value.items():
         here = (*steps, key)
-        if not isinstance(profile, dict | str):
+        if not (isinstance(profile, dict) or (isinstance(profile, str) and is_special(profile))):
             example = "write `user_123: {traits: {plan: pro}}`"
             reader.wrong(here, f"a profile is a map, but this is {shown(profile)}: {example}")
         want = state[plain_text(reader, here, key, scope)] = read_value(

@@ -191,7 +191,6 @@ class Layout:
         for wanted in step.expectations:
             index, bans = len(self.slots), wanted.times.high == 0
             after = by_id.get(wanted.after) if wanted.after and tried and not bans else None
-            after = None if after == index else after
             own = _ticks(wanted.within)
             bounds = (_ticks(step.within), own if after is None else None)
             in_order = chain is not None and not bans
