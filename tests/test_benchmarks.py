@@ -51,7 +51,7 @@ def test_every_call_differs_and_is_kept():
     assert [each.outcome for each in calls] == [Outcome.DELIVERED] * 3
     payloads = [each.call.payload for each in calls if each.call and each.call.payload]
     assert [each["userId"] for each in payloads] == [f"usr{n:09}" for n in (999, 1000, 1001)]
-    assert [each["messageId"] for each in payloads] == [f"msg-{n:09}" for n in (999, 1000, 1001)]
+    assert [each["anonymousId"] for each in payloads] == [f"v-{n:09}" for n in (999, 1000, 1001)]
     assert [_values(each) for each in payloads] == [23] * 3
 
 

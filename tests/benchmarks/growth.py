@@ -8,7 +8,10 @@ from tests.benchmarks.plan import Plan, say
 from tests.benchmarks.servers import cpu_seconds, emulator
 from tests.benchmarks.tunnel import check_recording
 
-_IDS = "What still grows beyond `--max-calls` are the messageIds seen, up to ten times as many."
+_IDS = (
+    "These calls have no messageId. Those of ten times `--max-calls` calls would be kept, since "
+    "duplicates are known by them."
+)
 
 
 def memory(plan: Plan) -> Result:

@@ -38,7 +38,7 @@ def plain(plan: Plan) -> Result:
                 say(f"  {name or 'ours'}: {made.rate:,.0f}/s")
         cost = (cpu_seconds(ours.pid) - busy) / (answered - warmed) * 1e6
         check_recording(ours, answered, unread=(1 + plan.rounds) * CLIENTS)
-    remarks.append("The client is wrk; every call has its own messageId and userId.")
+    remarks.append("The client is wrk; every call has its own userId and anonymousId.")
     remarks.append(f"CPU of a call in ours: {cost:,.0f} µs.")
     remarks.append(f"Each of the {answered:,} calls that ours answered stands in its recording.")
     figures = [_figure(each, rates[""], rates[each.name]) for each in found]

@@ -1,4 +1,7 @@
-"""The calls that are sent: each another user's, with another messageId, of about 25 values."""
+"""The calls that are sent: each another user's, of about 25 values.
+
+They have no messageId, as none of the real ones in `tests/cases/pixel_urls.tsv` has.
+"""
 
 import json
 from base64 import b64encode
@@ -18,7 +21,7 @@ HEADERS = {
 
 # Base64 writes three bytes as four letters. A number of nine digits that begins where three bytes
 # begin is three entries of a table, so that a new call costs its sender next to nothing.
-_BEFORE = '{"messageId":"msg-'
+_BEFORE = '{"anonymousId":"v-'
 _BETWEEN = '","userId":"usr'
 DIGITS = tuple(b64encode(f"{number:03}".encode()).decode() for number in range(1000))
 
