@@ -34,10 +34,10 @@ class RoutedSession:
         self._diversion.sync(self._context)
         return None
 
-    def evidence(self) -> Evidence:
+    def evidence(self, since: int = 0) -> Evidence:
         """See `Session`."""
         self._give_turn(0)
-        known = self._session.evidence()
+        known = self._session.evidence(since)
         return replace(known, gaps=(*known.gaps, *self._diversion.lost))
 
     def wait(self, seen: int, timeout: float) -> bool:
