@@ -317,7 +317,7 @@ def test_an_unreadable_request_is_a_gap_of_its_session_only(emulator, by_path):
     mine, other = emulator.sessions.open("mine"), emulator.sessions.open("other")
     port, prefix = (emulator.port, "/s/mine") if by_path else (port_of(mine), "")
     with connect(port) as client:
-        client.sendall(get(f"{prefix}{PIXEL}&x=a b", "localhost"))
+        client.sendall(get(f"{prefix}{PIXEL}", "localhost", extra="X\r\n"))
         client.shutdown(socket.SHUT_WR)
         with suppress(ConnectionResetError):
             client.recv(65536)
