@@ -12,7 +12,7 @@ from pixel_emulator.core.calls import Dialect, Hit, Outcome, PixelRequest
 from pixel_emulator.core.problems.duplicates import CODE, repeated
 from pixel_emulator.core.problems.judgement import judge
 
-WHOLE = 2_000
+WHOLE = 250
 """Hits that are kept with all that is known of them: a decoded call takes four times the memory
 of its bytes."""
 
