@@ -4,6 +4,8 @@ import json
 import time
 from base64 import urlsafe_b64decode
 from collections.abc import Callable, Iterable
+from dataclasses import replace
+from hashlib import sha256
 from itertools import islice
 from typing import Any
 
@@ -107,7 +109,8 @@ def _request(payload: dict[str, Any], form: Form) -> PixelRequest:
 
 def _hits(plan: Plan) -> list[Hit]:
     requests = [_request(each, Form.BASE64) for each in _payloads(plan)]
-    return [judged(number, request, at=number) for number, request in enumerate(requests, 1)]
+    made = (judged(number, request, at=number) for number, request in enumerate(requests, 1))
+    return [replace(hit, digest=sha256(hit.request.line).hexdigest()) for hit in made]
 
 
 def _each[T](things: Iterable[T], work: Callable[[T], object]) -> float:

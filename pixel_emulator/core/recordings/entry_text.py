@@ -140,4 +140,4 @@ def _problem_form(code: str, severity: Severity, source: RuleSource) -> tuple[st
 
 @lru_cache(maxsize=256)  # those of one read have one time
 def _time(time: datetime) -> str:
-    return yaml_text.write(time_text(time)).rstrip()
+    return yaml_text.scalar(time_text(time))

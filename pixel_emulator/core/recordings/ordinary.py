@@ -9,6 +9,8 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
+import re2  # type: ignore[import-untyped] # it has no annotations
+
 from pixel_emulator.core import yaml_text
 from pixel_emulator.core.calls import CallType, Form, Hit, Payload
 from pixel_emulator.core.endpoint import base64_data
@@ -28,7 +30,7 @@ def _without(bit: int) -> str:
 # Three bytes of ASCII are four characters of base64, in which three bits are not set. A key or its
 # name is ASCII and at least eight bytes long, and so in any place there are two such groups.
 _GROUP = _without(0b100000) + _without(0b001000) + _without(0b000010)
-_LEGIBLE_BASE64 = re.compile(f"{_GROUP}[A-Za-z0-9+/_-]{_GROUP}")
+_LEGIBLE_BASE64 = re2.compile(f"{_GROUP}[A-Za-z0-9+/_-]{_GROUP}")
 
 
 _DIGEST = 64
@@ -104,7 +106,7 @@ def _masked(text: str, key: str, others: tuple[str, ...]) -> str | None:
         or text.count(key) != 1
         or not _is_shallow(text)
         or not (text.isascii() or _ODD.search(text) is None)
-        or hide(text, others) != text
+        or (others and hide(text, others) != text)
     ):
         return None
     before, _, after = text.partition(key)
