@@ -123,6 +123,9 @@ HIDDEN = {
     "a backslash": f"writ\\u0065Key={OTHER}",
     "a newline": f"write\nKey={OTHER}",
     "non-ASCII in base64": b64(f"é=é&write-key={OTHER}"),
+    "a name that is not all ASCII": b64("éwrite\u212aey=ключключключ"),
+    "the same, shifted": b64("ééwrite\u212aey=ключключключ"),
+    "the same, shifted twice": b64("€write\u212aey=ключключключ"),
 }
 PLACES = {
     "a value": lambda text: track(properties={"x": text}),

@@ -27,10 +27,12 @@ def _without(bit: int) -> str:
     return f"[{re.escape(''.join(each for each, value in _VALUES.items() if not value & bit))}]"
 
 
-# Three bytes of ASCII are four characters of base64, in which three bits are not set. A key or its
-# name is ASCII and at least eight bytes long, and so in any place there are two such groups.
+# Three bytes of ASCII are four characters of base64, in which three bits are not set. The name of
+# a key is ASCII and at least eight bytes long, and so in any place there are two such groups; but
+# for the Kelvin sign, which a regex takes for a k: these are its base64 at the three offsets.
 _GROUP = _without(0b100000) + _without(0b001000) + _without(0b000010)
-_LEGIBLE_BASE64 = re2.compile(f"{_GROUP}[A-Za-z0-9+/_-]{_GROUP}")
+_KELVIN = "4oSq|KEq[g-v]|ihK[o-r]"
+_LEGIBLE_BASE64 = re2.compile(f"{_GROUP}[A-Za-z0-9+/_-]{_GROUP}|{_KELVIN}")
 
 
 _DIGEST = 64
