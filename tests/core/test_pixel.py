@@ -172,7 +172,9 @@ def test_base64_that_segment_reads(data, payload):
         ("eyJhIjoxfQ=", "padding"),
         ("eyJhIjoxfQ===", "padding"),
         ("eyJh%09IjoxfQ", "character `\\t`"),
+        ("eyJhIjoxfSAg====", "padding"),
         ("ab-_ab+/".replace("+", "%2B"), "mixes"),
+        ("ab-_abc%2B", "mixes"),
         ("{%22a%22:1}", "not base64"),
         ("e", "impossible length"),
         (b64(b"[1]"), "of type array"),
@@ -206,6 +208,7 @@ def test_data_that_segment_drops_says_why(data, words):
         ("eyJhIjoxfQ==", Alphabet.URL, True),
         ("eyJhIjoiPz8/In0", Alphabet.STD, False),
         ("eyJhIjoifn5-fiJ9", Alphabet.URL, False),
+        ("eyJhIjoifn5%2BfiJ9", Alphabet.STD, False),
         ("eyJhIjoiPz8/IiB9Cg==", Alphabet.STD, True),
     ],
 )

@@ -110,13 +110,14 @@ def decode(call_type: CallType, query: bytes, dialect: Dialect) -> Call:
     With a non-empty `data` every other parameter is ignored; else the flat form (Segment 2018).
     """
     data: bytes | None
+    pairs: tuple[tuple[bytes, bytes], ...] = ()
     if _is_only_data(query):
         data, problems = query[len(_DATA) :], []
     else:
         parsed = parse_query(query)
-        data, problems = parsed.first(b"data"), _remarks(parsed)
+        data, problems, pairs = parsed.first(b"data"), _remarks(parsed), parsed.pairs
     if not data:
-        flat, conflicts = expand(parse_query(query).pairs)
+        flat, conflicts = expand(pairs)
         problems += [problem("flat_key_conflict", path) for path in conflicts]
         return Call(type=call_type, form=Form.FLAT, payload=flat, problems=tuple(problems))
     decoded = base64_data.decode(data)
@@ -199,7 +200,6 @@ def _is_only_data(query: bytes) -> bool:
     return (
         query.startswith(_DATA)
         and len(query) > len(_DATA)
-        and query.isascii()
         and not (b"&" in query or b"%" in query or b"+" in query or b";" in query)
     )
 
@@ -224,6 +224,8 @@ def _remarks(parsed: Query) -> list[Problem]:
         problems.append(problem("ignored_parameters", shown=", ".join(others)))
     if data == b"":
         problems.append(problem("empty_data"))
-    if not data and any(text_of(part).encode() != part for pair in parsed.pairs for part in pair):
-        problems.append(problem("invalid_utf8"))
+    if not data:
+        readable = b"&".join(part for pair in parsed.pairs for part in pair)
+        if text_of(readable).encode() != readable:
+            problems.append(problem("invalid_utf8"))
     return problems

@@ -45,7 +45,9 @@ def parse_query(query: bytes) -> Query:
             malformed.append(raw)
             continue
         key, _, value = raw.replace(b"+", b" ").partition(b"=")
-        pairs.append((unquote_to_bytes(key), unquote_to_bytes(value)))
+        if b"%" in raw:
+            key, value = unquote_to_bytes(key), unquote_to_bytes(value)
+        pairs.append((key, value))
     return Query(tuple(pairs), tuple(malformed), has_semicolon=b";" in query)
 
 
