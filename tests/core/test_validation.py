@@ -1,6 +1,8 @@
 """The judge: each code with calls that have the problem, and with near misses."""
 
 import os
+import tracemalloc
+from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -243,12 +245,19 @@ CASES: dict[str, tuple[str, list[str], list[str]]] = {
     ),
     "template_token": (
         "properties.x",
-        [*map(value, TOKENS), flat("properties.x=%7B%7Buser%7D%7D"), flat("properties.x=$%7Bx%7D")],
+        [
+            *map(value, TOKENS),
+            flat("properties.x=%7B%7Buser%7D%7D"),
+            flat("properties.x=$%7Bx%7D"),
+        ],
         [*map(value, NO_TOKENS), flat("properties.x=%25%25"), track()],
     ),
     "literal_placeholder": (
         "userId",
-        [*(track(userId=each) for each in PLACEHOLDERS), flat("x=1").replace("user_123", "NaN")],
+        [
+            *(track(userId=each) for each in (*PLACEHOLDERS, " null ", "\x1cNone\x85")),
+            flat("x=1").replace("user_123", "NaN"),
+        ],
         [
             *(track(userId=each) for each in NO_PLACEHOLDERS),
             *map(value, PLACEHOLDERS),
@@ -340,7 +349,11 @@ CASES: dict[str, tuple[str, list[str], list[str]]] = {
     "malformed_parameter": ("", [flat("properties.x=%zz")], [flat("properties.x=%25zz")]),
     "empty_data": ("", [flat("data="), flat("data=&data=e30")], [flat("date="), track()]),
     "repeated_data": ("", [track() + "&data=e30", flat("data=&data=e30")], [track()]),
-    "semicolon": ("", [flat("properties.a=1;b=2")], [flat("properties.a=1%3Bb"), flat("amp;a=1")]),
+    "semicolon": (
+        "",
+        [flat("properties.a=1;b=2"), track() + ";b=2"],
+        [flat("properties.a=1%3Bb"), flat("amp;a=1")],
+    ),
     "invalid_utf8": (
         "",
         [f"{API}/identify?data=eyJ1c2VySWQiOiL_In0", flat("properties.a=%FF")],
@@ -445,6 +458,8 @@ ELSEWHERE = [
     ("template_token", "context.a[1].b", track(context={"a": [1, {"b": "*|X|*"}]})),
     ("template_token", "", track() + "&cb=%%RANDOM%%"),
     ("template_token", "", track() + "&cb=%2A%7CRANDOM%7C%2A"),
+    ("template_token", "", track() + "&cb=[[random]]"),
+    ("template_token", "", track() + "&cb=<span+class=eloqua>"),
     ("template_token", "", f"{API}/track?data={{{{ data }}}}"),
     ("template_token", "", f"{API}/track?data=%7B%7B%20data%20%7D%7D"),
     ("template_token", "", flat("properties.x=%%name%%")),
@@ -592,6 +607,31 @@ def test_a_token_of_the_flat_form_is_reported_once():
 def test_a_token_inside_base64_does_not_hide_one_in_the_url():
     url = value("{{ x }}") + "&cb=*|RANDOM|*"
     assert found(url)[:2] == [("template_token", "properties.x"), ("template_token", "")]
+
+
+@pytest.mark.parametrize("escaped", [r"\u007b\u007b x }}", r"<\u0025 x", r"\u002a|X|*"])
+def test_a_token_that_json_escapes_is_found(escaped):
+    text = f'{{"writeKey":"{KEY}","userId":"u","event":"e","properties":{{"x":"{escaped}"}}}}'
+    url = f"{API}/track?data={urlsafe_b64encode(text.encode()).decode()}"
+    assert found(url) == [("template_token", "properties.x")]
+
+
+@pytest.mark.parametrize("blanks", [1, 100, 30_000])
+def test_a_misspelt_field_is_found_however_long(blanks):
+    url = track(**{f"anonymous{'_' * blanks}id": "a"})
+    assert found(url)[0][0] == "misspelt_field"
+
+
+def test_names_that_only_one_call_has_do_not_fill_the_memory():
+    judge(track(**{"x" * 30_000: 1}))
+    tracemalloc.start()
+    try:
+        for letter in "abcdefghij":
+            judge(track(**{letter * 30_000: 1}))
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 10 * 30_000
 
 
 def test_at_most_twenty_tokens_are_named():

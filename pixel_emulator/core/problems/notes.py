@@ -43,6 +43,7 @@ _FIELDS = dict.fromkeys(
 )
 _TIMES = ("timestamp", "sentAt", "originalTimestamp")
 _MOST_NUMBERS = 20
+_MOST_KEPT = 100  # characters of a name
 # Segment's ecommerce spec defines these as numbers (documented).
 _NUMBERS = frozenset(
     (
@@ -64,9 +65,16 @@ _EMAIL_EVENTS = (
 )
 
 
-@lru_cache(maxsize=1024)  # the same names come in every call
 def _folded(name: str) -> str:
+    # A client chooses the names, and a cache of long ones would hold much.
+    return _folded_anew(name) if len(name) > _MOST_KEPT else _folded_once(name)
+
+
+def _folded_anew(name: str) -> str:
     return re.sub(r"[\s_-]", "", name).casefold()
+
+
+_folded_once = lru_cache(maxsize=1024)(_folded_anew)  # the same names come in every call
 
 
 _FIELD_OF = {_folded(field): field for field in _FIELDS}
