@@ -26,8 +26,8 @@ class Reply:
         return self.status == 200 and self.body == GIF
 
 
-def connect(port: int) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT)
+def connect(port: int, source: str = "127.0.0.1") -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), TIMEOUT, source_address=(source, 0))
 
 
 def get(target: str, host: str, *, method: str = "GET", extra: str = "") -> bytes:

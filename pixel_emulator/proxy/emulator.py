@@ -3,7 +3,6 @@
 import asyncio
 import errno
 import re
-import socket
 import warnings
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -12,26 +11,20 @@ from types import TracebackType
 from typing import Self
 
 with warnings.catch_warnings(action="ignore"):  # mitmproxy 12 imports deprecated names of others
-    from mitmproxy import master
-    from mitmproxy.addons import block, core, next_layer, proxyserver
+    from pixel_emulator.proxy.lean_master import LeanMaster
 
 from pixel_emulator.config import Settings
 from pixel_emulator.core.mistakes import InputError, Mistake
 from pixel_emulator.journal import Journal
 from pixel_emulator.leftovers import private_directory, sweep
-from pixel_emulator.proxy.addon import FailureHandler, PixelEmulator
+from pixel_emulator.proxy.addon import FailureHandler
 from pixel_emulator.proxy.authority import Authority
-from pixel_emulator.proxy.certificates import Certificates
 from pixel_emulator.proxy.hosts import Hosts, addressed, folded
-from pixel_emulator.proxy.lane.addon import Lane
-from pixel_emulator.proxy.passing import HangUp, PassThrough
-from pixel_emulator.proxy.presence import Presence
 from pixel_emulator.proxy.process import kept_quiet, loop_in_a_thread, the_only
 from pixel_emulator.sessions import Sessions
 
 _ANY_ADDRESS = ("", "0.0.0.0", "::", "localhost")  # noqa: S104 - what was asked for is compared
 _PORT = re.compile(r":\d+$")
-_PATIENCE = 1.0  # seconds, at the end, for what is not cancelled by its client's leaving
 
 
 class Emulator:
@@ -90,18 +83,8 @@ class Emulator:
 
         False if some are still connected after `timeout` seconds; what they sent is there, too.
         """
-        presence = self._lean.presence
-
-        async def gone() -> bool:
-            await presence.read()
-            try:
-                async with asyncio.timeout(timeout):
-                    await presence.gone()
-            except TimeoutError:
-                return False
-            return True
-
-        return asyncio.run_coroutine_threadsafe(gone(), self._lean.event_loop).result()
+        draining = self._lean.presence.drain(timeout)
+        return asyncio.run_coroutine_threadsafe(draining, self.loop).result()
 
     def emulates(self, host: str) -> bool:
         """Whether this is an emulated host, perhaps with a port."""
@@ -142,92 +125,9 @@ class Emulator:
         loop = asyncio.get_running_loop()
         stack.callback(lambda: asyncio.run_coroutine_threadsafe(lean.close(), loop).result())
         try:
-            return await lean.open()
+            return await lean.open(self.settings.host, self.settings.port)
         except (OSError, OverflowError, UnicodeError) as error:  # for host, port, host
             raise InputError(_cannot_listen(self.settings, error)) from error
-
-
-class LeanMaster(master.Master):
-    """A mitmproxy with five of its 36 addons, which cost every request, and ours before them."""
-
-    def __init__(
-        self, settings: Settings, journal: Journal, directory: Path, sessions: Sessions
-    ) -> None:
-        super().__init__(None)
-        self._legacy_log_events.uninstall()  # it would take every record of this process
-        emulator = PixelEmulator(settings, journal, sessions)
-        self.locks = emulator.locks
-        self.presence = Presence()
-        self._proxyserver = proxyserver.Proxyserver()
-        self._listening: dict[int, asyncio.Server] = {}  # by port, beside the main one
-        self.addons.add(
-            emulator,
-            *([Lane(emulator, self._proxyserver)] if settings.lane else []),
-            self.presence,
-            PassThrough(emulator.locks),
-            HangUp(self._proxyserver),
-            core.Core(),
-            block.Block(),
-            self._proxyserver,
-            next_layer.NextLayer(),
-            Certificates(),
-        )
-        self.options.update(
-            confdir=str(directory),
-            connection_strategy="lazy",
-            listen_host=settings.host,
-            listen_port=settings.port,
-        )
-
-    async def open(self) -> int:
-        """What `Master.run` does until it waits; raises where it only logs."""
-        self.event_loop.set_exception_handler(self._asyncio_exception_handler)
-        self.event_loop.set_task_factory(asyncio.eager_task_factory)
-        await self._proxyserver.setup_servers()
-        for server in self._proxyserver.servers:
-            if server.last_exception:
-                raise server.last_exception
-        await self.running()
-        self._address = self._proxyserver.listen_addrs()[0]
-        self.locks.own_ports.add(self._address[1])
-        return self._address[1]
-
-    def bind(self) -> socket.socket:
-        """A free port at the same address as the main one; nobody can come to it yet."""
-        host = self._address[0]
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        # asyncio sends without delay (TCP_NODELAY) only where the protocol is named.
-        bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        try:
-            bound.bind((host, 0))
-        except OSError:
-            bound.close()
-            raise
-        return bound
-
-    async def listen(self, bound: socket.socket) -> None:
-        """Serve a port as the main one is served."""
-        port = bound.getsockname()[1]
-        (main,) = self._proxyserver.servers
-        self._listening[port] = await asyncio.start_server(main.handle_stream, sock=bound)
-        self.locks.own_ports.add(port)
-
-    def hang_up(self, port: int) -> None:
-        """Serve such a port no longer."""
-        if server := self._listening.pop(port, None):
-            server.close()
-
-    async def close(self) -> None:
-        """Stop listening and hang up, which `Master.run` forgets."""
-        for port in tuple(self._listening):
-            self.hang_up(port)
-        await self._proxyserver.servers.update([])
-        await self.done()
-        for client in self._proxyserver.connections.values():
-            if (end := client.transports.get(client.client)) and end.handler:
-                end.handler.cancel()  # as mitmproxy does with an idle client
-        if rest := asyncio.all_tasks() - {asyncio.current_task()}:
-            await asyncio.wait(rest, timeout=_PATIENCE)
 
 
 def _cannot_listen(settings: Settings, error: Exception) -> Mistake:

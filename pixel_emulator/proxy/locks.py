@@ -87,6 +87,14 @@ class Locks:
         """Whether all that a client says now means us."""
         return client.id in self._ending
 
+    def begins(self, client: connection.Client, start: bytes) -> None:
+        """Note whether a client asks us, or a proxy: that is asked in absolute form.
+
+        A flow no longer shows which form it was.
+        """
+        if _ORIGIN_FORM.match(start):
+            self._ending.add(client.id)
+
     def next_layer(self, data: layer.NextLayer) -> None:
         """Tunnel byte for byte what is not TLS, unless it is HTTP that means an emulated host."""
         client = data.context.client
@@ -96,11 +104,9 @@ class Locks:
         if len(start) < len(b"\x16\x03\x01"):
             raise exceptions.AddonHalt  # wait for more: mitmproxy would take it for raw TCP
         if data.context.server.address is None:
-            # A proxy is asked in absolute form; `request` no longer shows which form it was.
             if _METHOD.fullmatch(start):
                 raise exceptions.AddonHalt
-            if _ORIGIN_FORM.match(start):
-                self._ending.add(client.id)
+            self.begins(client, start)
             return
         if client.id in self._ending:
             return

@@ -1,6 +1,7 @@
 """Who is connected to the proxy, so that one can wait until they have been heard out."""
 
 import asyncio
+from contextlib import suppress
 
 from mitmproxy import connection
 
@@ -29,12 +30,22 @@ class Presence:
         if not self._connected:
             self._gone.set()
 
+    @property
+    def count(self) -> int:
+        """How many are connected."""
+        return len(self._connected)
+
     async def read(self) -> None:
         """Wait until all that clients have sent is read."""
         for _ in range(_TURNS):
             await asyncio.sleep(0)
 
-    async def gone(self) -> None:
-        """Wait until all that clients have sent is read, and all have gone."""
+    async def drain(self, patience: float) -> bool:
+        """Wait until all that clients have sent is read, and at most `patience` seconds more for
+        all to go. Returns whether they have."""
         await self.read()
-        await self._gone.wait()
+        if self._connected and patience > 0:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(patience):
+                    await self._gone.wait()
+        return not self._connected

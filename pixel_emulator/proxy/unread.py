@@ -72,7 +72,7 @@ def _holds_more(data: layer.NextLayer, head: http.Request | None) -> bool:
     """Whether a client sent more than the requests up to the one with this head."""
     inner = _innermost(data)
     if isinstance(inner, layer.NextLayer):
-        return bool(inner.data_client())
+        return bool(inner.data_client().strip(b"\r\n"))  # empty lines: RFC 9112, 2.2
     if isinstance(inner, LaneLayer):
         return bool(inner.unread.strip())
     if not isinstance(inner, layers.HttpLayer):

@@ -22,6 +22,7 @@ from pixel_emulator.config import Settings
 from pixel_emulator.core.calls import Hit, Outcome, PixelRequest
 from pixel_emulator.core.mistakes import InputError
 from pixel_emulator.journal import Journal
+from pixel_emulator.proxy import lean_master
 from pixel_emulator.proxy.emulator import Emulator
 from tests.wire import PIXEL, TIMEOUT, Reply, ask, connect, get, read, secured, trap, tunnel
 
@@ -541,3 +542,20 @@ def test_it_needs_no_network_at_all(tmp_path: Path):
         pytest.skip(f"no network namespace here: {error}")
     done = run_script(tmp_path, *alone)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_free_port_that_is_taken_in_the_meantime_is_not_insisted_on(monkeypatch):
+    with trap() as other:
+        monkeypatch.setattr(lean_master, "get_free_port", lambda: other.port)
+        with Emulator(SETTINGS, Journal(SETTINGS)) as e:
+            assert e.port != other.port
+            assert directly(e).is_pixel
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+def test_all_addresses_of_a_machine_have_the_same_port():
+    settings = Settings(port=0, host="")
+    with Emulator(settings, Journal(settings)) as e:
+        for address in ("127.0.0.1", "::1"):
+            with socket.create_connection((address, e.port), TIMEOUT) as client:
+                assert ask(client, get(PIXEL, "api.segment.io")).is_pixel

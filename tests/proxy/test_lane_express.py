@@ -5,21 +5,26 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from typing import cast
 
 import pytest
 from mitmproxy import ctx
+from mitmproxy.addons.proxyserver import Proxyserver
+from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 
 from pixel_emulator.config import Settings
-from pixel_emulator.core.endpoint.pixel import GIF
 from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.emulator import Emulator
+from pixel_emulator.proxy.lane.entrance import Visitor
 from pixel_emulator.proxy.lane.express import Express
+from pixel_emulator.proxy.lean_master import LeanMaster
 from tests.lanes import WithLane
 from tests.wire import PIXEL, TIMEOUT, ask, connect, get, read, secured, trap, tunnel
 
 SEGMENT = "api.segment.io"
 PLAIN = get(PIXEL, SEGMENT)
+POST = b"POST /v1/t HTTP/1.1\r\nHost: api.segment.io\r\nContent-Length: 2\r\n\r\n{}"
 LAST = get(PIXEL, SEGMENT, extra="Connection: close\r\n")
 
 
@@ -44,15 +49,31 @@ def e() -> Iterator[Emulator]:
         assert emulator.journal.failures == ()
 
 
+def handlers() -> list[ProxyConnectionHandler]:
+    """Those of mitmproxy that are at work."""
+    servers: Proxyserver = ctx.master.addons.get("proxyserver")
+    return [*servers.connections.values()]
+
+
+def transports() -> list[asyncio.Transport]:
+    """The ends of all clients that are on the way, as they are between two events of the loop."""
+    master = cast("LeanMaster", ctx.master)
+
+    async def find() -> list[asyncio.Transport]:
+        await master.presence.read()
+        assert master.entrance
+        writers = [end.writer for each in handlers() for end in each.transports.values()]
+        ends = [each.transport for each in writers if isinstance(each, asyncio.StreamWriter)]
+        ends += [each.transport for each in master.entrance.visitors]
+        ways = (Express, Visitor)
+        return [cast("asyncio.Transport", e) for e in ends if isinstance(e.get_protocol(), ways)]
+
+    return asyncio.run_coroutine_threadsafe(find(), master.event_loop).result(TIMEOUT)
+
+
 def boarded() -> int:
-    """How many clients are on the way; asked in the emulator's own loop, between two events."""
-
-    async def count() -> int:
-        handlers = ctx.master.addons.get("proxyserver").connections.values()
-        writers = [end.writer for handler in handlers for end in handler.transports.values()]
-        return sum(isinstance(each.transport.get_protocol(), Express) for each in writers if each)
-
-    return asyncio.run_coroutine_threadsafe(count(), ctx.master.event_loop).result(TIMEOUT)
+    """How many clients are on the way."""
+    return len(transports())
 
 
 @pytest.fixture(params=WAYS.values(), ids=[*WAYS])
@@ -98,7 +119,7 @@ def test_reads_may_end_anywhere(client: socket.socket, size: int):
 @pytest.mark.parametrize(
     ("said", "status"),
     [
-        (b"POST /v1/t HTTP/1.1\r\nHost: api.segment.io\r\nContent-Length: 2\r\n\r\n{}", 200),
+        (POST, 200),
         (b"PUT /v1/pixel/track HTTP/1.1\r\nHost: api.segment.io\r\nContent-Length: 0\r\n\r\n", 405),
     ],
 )
@@ -159,22 +180,50 @@ def test_where_an_http_layer_stands_above_nobody_boards(e: Emulator):
         assert ask(client, PLAIN).is_pixel
 
 
-def test_a_client_that_takes_no_answers_is_not_read_from(e: Emulator):
-    """Else the answers would fill the memory; and what it sends later is answered all the same."""
-    before, sent = len(e.journal.hits), 20_000
-    with connect(e.port) as client:
+@pytest.fixture(params=["directly", "in a tunnel", "in a tunnel with TLS"])
+def narrow(request: pytest.FixtureRequest, e: Emulator) -> Iterator[socket.socket]:
+    """A client on the way, with an end that holds hardly anything until it is taken."""
+    with WAYS[request.param](e) as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
         assert ask(client, PLAIN).is_pixel
-        sender = threading.Thread(target=client.sendall, args=(PLAIN * sent,), daemon=True)
-        sender.start()
-        assert e.journal.wait(before + 1_000, TIMEOUT)
-        heard, end = 0, GIF[-8:]
-        rest = b""
-        while heard < sent:
-            data = rest + client.recv(1 << 20)
-            heard += data.count(end)
-            rest = data[-len(end) + 1 :]
-        sender.join()
-    assert len(e.journal.hits) == before + 1 + sent
+        [end] = transports()
+        end.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2048)
+        e.loop.call_soon_threadsafe(end.set_write_buffer_limits, 0)
+        yield client
+
+
+@contextmanager
+def held(e: Emulator) -> Iterator[None]:
+    """Let the emulator see only together what clients say here."""
+    go_on = threading.Event()
+    e.loop.call_soon_threadsafe(go_on.wait)
+    yield
+    go_on.set()
+
+
+MANY = 400  # requests that are read at once, and whose answers do not fit
+
+
+def test_a_client_that_takes_no_answers_is_not_read_from(narrow: socket.socket, e: Emulator):
+    """Else the answers would fill the memory."""
+    with held(e):
+        narrow.sendall(PLAIN * MANY)
+    assert e.journal.wait(MANY, TIMEOUT)
+    [end] = transports()
+    assert not end.is_reading()
+    for _ in range(MANY):
+        assert read(narrow).is_pixel
+    assert ask(narrow, PLAIN).is_pixel
+    assert transports()[0].is_reading()
+
+
+def test_nor_is_it_when_mitmproxy_takes_it_over(narrow: socket.socket, e: Emulator):
+    with held(e):
+        narrow.sendall(PLAIN * MANY + POST)
+    for _ in range(MANY):
+        assert read(narrow).is_pixel
+    assert read(narrow).status == 200
+    assert ask(narrow, PLAIN).is_pixel
 
 
 def test_many_records_in_one_read(e: Emulator):
@@ -186,6 +235,47 @@ def test_many_records_in_one_read(e: Emulator):
         for _ in range(42):
             assert read(client).is_pixel
         assert boarded() == 1
+
+
+@pytest.mark.parametrize("host", [SEGMENT, "my-alias.invalid", "localhost:80"])
+def test_who_asks_directly_is_none_of_mitmproxy_s_business_and_counts_once(e: Emulator, host: str):
+    with connect(e.port) as client:
+        assert ask(client, get(PIXEL, host)).is_pixel
+        assert handlers() == []
+        assert ask(client, POST).status == 200
+        assert len(handlers()) == 1
+        assert e.journal.evidence().connections == 1
+    assert e.drain(TIMEOUT)
+    assert handlers() == []
+
+
+def test_of_who_has_gone_nothing_is_kept(e: Emulator):
+    session = e.sessions.open()
+    with connect(e.port) as client:
+        assert ask(client, get(f"/s/{session.name}{PIXEL}", "localhost")).is_pixel
+        assert e.sessions._named
+        assert e._lean.locks._ending
+    assert e.drain(TIMEOUT)
+    assert not e.sessions._named
+    assert not e._lean.locks._ending
+
+
+def test_who_comes_from_elsewhere_is_mitmproxy_s_from_the_beginning(e: Emulator):
+    with connect(e.port, source="127.0.0.2") as client:
+        assert ask(client, PLAIN).is_pixel
+        assert len(handlers()) == 1
+        assert e.journal.evidence().connections == 1
+
+
+def test_at_the_end_who_waits_is_hung_up_on():
+    settings = WithLane(port=0)
+    with Emulator(settings, Journal(settings)) as e:
+        spoken, silent = connect(e.port), connect(e.port)
+        assert ask(spoken, PLAIN).is_pixel
+        assert boarded() == 2
+    for client in (spoken, silent):
+        assert client.recv(1) == b""
+        client.close()
 
 
 class BrokenJournal(Journal):

@@ -43,9 +43,9 @@ def test_a_client_counts_that_only_the_kernel_knows_yet(emulator, journal):
     loop.call_soon_threadsafe(busy.wait)
     with socket.create_connection(("127.0.0.1", emulator.port)) as client:
         client.sendall(PIXEL)
-    waiting = asyncio.run_coroutine_threadsafe(emulator._lean.presence.gone(), loop)
+    waiting = asyncio.run_coroutine_threadsafe(emulator._lean.presence.drain(60), loop)
     busy.set()
-    waiting.result(60)
+    assert waiting.result(60)
     assert len(journal.hits) == 1
 
 

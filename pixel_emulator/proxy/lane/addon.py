@@ -18,6 +18,7 @@ from pixel_emulator.proxy.journals import Journals
 from pixel_emulator.proxy.lane.express import board
 from pixel_emulator.proxy.lane.layer import LaneLayer, Said, stay
 from pixel_emulator.proxy.lane.reader import Envelopes, is_plain
+from pixel_emulator.proxy.lane.turn import Turn
 from pixel_emulator.proxy.messages import FALLBACK
 
 _DNS = (53, 5353)  # mitmproxy takes what comes for these ports for DNS
@@ -29,10 +30,11 @@ class Lane:
     name = "pixel_emulator_lane"
 
     def __init__(self, emulator: PixelEmulator, servers: Proxyserver | None = None) -> None:
+        self.known: Envelopes = {}
         self._emulator = emulator
         self._answers = JournalAnswers(emulator.journals)
-        self._board = board(servers, self._answers) if servers else stay
-        self._known: Envelopes = {}
+        self.turn = Turn(self._answers)
+        self._board = board(servers, self.turn) if servers else stay
 
     def next_layer(self, data: layer.NextLayer) -> None:
         """Choose the lane exactly where mitmproxy would choose HTTP/1."""
@@ -64,7 +66,7 @@ class Lane:
             board=self._board,
             tunnel=self._tunnel,
             is_guess=is_guess,
-            known=self._known,
+            known=self.known,
         )
 
     def _tunnel(self, place: context.Context) -> layer.Layer:

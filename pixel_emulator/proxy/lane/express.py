@@ -15,8 +15,9 @@ from mitmproxy.proxy.layers import modes
 from mitmproxy.utils import asyncio_utils
 from OpenSSL import SSL
 
-from pixel_emulator.proxy.lane.layer import Answer, LaneLayer, Leave, on_the_wire
-from pixel_emulator.proxy.lane.reader import Batch, Next
+from pixel_emulator.proxy.lane.layer import LaneLayer, Leave
+from pixel_emulator.proxy.lane.reader import Next
+from pixel_emulator.proxy.lane.turn import Turn
 
 _HANDING_ON = (modes.HttpProxy, layers.ClientTLSLayer, layers.ServerTLSLayer, LaneLayer)
 _READ = 65_536
@@ -35,7 +36,7 @@ class Express(asyncio.Protocol):
         transport: asyncio.Transport,
         *,
         tls: "Cipher | None",
-        turn: "Turn",
+        turn: Turn,
     ) -> None:
         self._lane = lane
         self._handler = handler
@@ -95,39 +96,10 @@ class Express(asyncio.Protocol):
 
     def _leave(self, event: events.Event) -> None:
         self._transport.set_protocol(self._stream)
+        self._transport.resume_reading()  # the handler waits by itself until it can write
         asyncio_utils.create_task(
             self._handler.server_event(event), name="pixel_emulator lane", keep_ref=True
         )
-
-
-class Turn:
-    """Records together what all connections say in one turn of the event loop.
-
-    So with many clients a call costs a part of a write to the recording. The loop calls back
-    before it reads from any connection again.
-    """
-
-    def __init__(self, answer: Answer) -> None:
-        self._answer = answer
-        self._taken: list[tuple[Express, Batch]] = []
-
-    def take(self, way: Express, batch: Batch) -> None:
-        """Answer this at the end of the turn."""
-        if not self._taken:
-            asyncio.get_running_loop().call_soon(self._end)
-        self._taken.append((way, batch))
-
-    def _end(self) -> None:
-        taken, self._taken = self._taken, []
-        said = [(way.client, request) for way, batch in taken for request in batch.requests]
-        responses = self._answer(said)
-        done = 0
-        for way, batch in taken:
-            count = len(batch.requests)
-            if count:
-                way.send(on_the_wire(batch.requests, responses[done : done + count]))
-            done += count
-            way.go_on(batch.next)
 
 
 class Cipher:
@@ -168,9 +140,8 @@ class Cipher:
                 return out
 
 
-def board(servers: proxyserver.Proxyserver, answer: Answer) -> Callable[[LaneLayer], None]:
+def board(servers: proxyserver.Proxyserver, turn: Turn) -> Callable[[LaneLayer], None]:
     """What a lane calls when it waits for more."""
-    turn = Turn(answer)
 
     def enter(lane: LaneLayer) -> None:
         client, above = lane.context.client, lane.context.layers

@@ -5,7 +5,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
-from mitmproxy import http
+from mitmproxy import connection, http
 from mitmproxy.net.http import http1, url
 from mitmproxy.proxy import context
 
@@ -48,6 +48,14 @@ class Next(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where requests are made: what a context of mitmproxy's says of it."""
+
+    client: connection.Client
+    server: connection.Server
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """The plain requests of one read, what comes next, and the bytes that were left unread."""
 
@@ -71,7 +79,7 @@ type Envelopes = dict[Hashable, Envelope | None]
 class Reader:
     """One for each connection, since what a request means depends on where it was made."""
 
-    def __init__(self, place: context.Context, locks: Locks, known: Envelopes) -> None:
+    def __init__(self, place: Place | context.Context, locks: Locks, known: Envelopes) -> None:
         self._place = place
         self._locks = locks
         self._known = known

@@ -1,0 +1,55 @@
+"""What all connections say in one turn of the event loop is recorded together."""
+
+import asyncio
+from typing import Protocol
+
+from mitmproxy import connection
+
+from pixel_emulator.proxy.lane.layer import Answer, on_the_wire
+from pixel_emulator.proxy.lane.reader import Batch, Next
+
+
+class Way(Protocol):
+    """A connection whose plain requests are answered."""
+
+    @property
+    def client(self) -> connection.Client:
+        """Whose connection it is."""
+
+    def send(self, data: bytes) -> None:
+        """Send this to the client."""
+
+    def go_on(self, then: Next) -> None:
+        """All that was taken is answered."""
+
+
+class Turn:
+    """Records together what all connections say in one turn of the event loop.
+
+    So with many clients a call costs a part of a write to the recording. The loop calls back
+    before it reads from any connection again.
+    """
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+        self._taken: list[tuple[Way, Batch]] = []
+
+    def take(self, way: Way, batch: Batch, *, alone: bool = False) -> None:
+        """Answer this at the end of the turn, or at once if nobody else can say anything."""
+        if not self._taken and not alone:
+            asyncio.get_running_loop().call_soon(self._end)
+        self._taken.append((way, batch))
+        if alone:
+            self._end()
+
+    def _end(self) -> None:
+        taken, self._taken = self._taken, []
+        said = [(way.client, request) for way, batch in taken for request in batch.requests]
+        responses = self._answer(said)
+        done = 0
+        for way, batch in taken:
+            count = len(batch.requests)
+            if count:
+                way.send(on_the_wire(batch.requests, responses[done : done + count]))
+            done += count
+            way.go_on(batch.next)

@@ -1,0 +1,129 @@
+"""A mitmproxy that has only what an emulator needs, and its ports."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+from mitmproxy import master
+from mitmproxy.addons import block, core, next_layer, proxyserver
+from mitmproxy.net.free_port import get_free_port
+from mitmproxy.proxy import mode_servers
+
+from pixel_emulator.config import Settings
+from pixel_emulator.journal import Journal
+from pixel_emulator.proxy.addon import PixelEmulator
+from pixel_emulator.proxy.certificates import Certificates
+from pixel_emulator.proxy.lane.addon import Lane
+from pixel_emulator.proxy.lane.entrance import Entrance, Main, streams
+from pixel_emulator.proxy.passing import HangUp, PassThrough
+from pixel_emulator.proxy.presence import Presence
+from pixel_emulator.sessions import Sessions
+
+_PATIENCE = 1.0  # seconds, at the end, for what is not cancelled by its client's leaving
+
+
+class LeanMaster(master.Master):
+    """A mitmproxy with five of its 36 addons, which cost every request, and ours before them.
+
+    It listens itself: with the lane, what comes is not mitmproxy's from the first byte.
+    """
+
+    def __init__(
+        self, settings: Settings, journal: Journal, directory: Path, sessions: Sessions
+    ) -> None:
+        super().__init__(None)
+        self._legacy_log_events.uninstall()  # it would take every record of this process
+        emulator = PixelEmulator(settings, journal, sessions)
+        self.locks = emulator.locks
+        self.presence = Presence()
+        self._proxyserver = proxyserver.Proxyserver()
+        main: Main = mode_servers.ServerInstance.make("regular", self._proxyserver)
+        lane = Lane(emulator, self._proxyserver) if settings.lane else None
+        self.entrance: Entrance | None = None
+        if lane:
+            self.entrance = Entrance(lane, emulator, self.presence, self._proxyserver, main)
+        self._protocol: Callable[[], asyncio.Protocol] = self.entrance or partial(
+            streams, main.handle_stream
+        )
+        self._listening: dict[int, asyncio.Server] = {}
+        self.addons.add(
+            emulator,
+            *([lane] if lane else []),
+            self.presence,
+            PassThrough(emulator.locks),
+            HangUp(self._proxyserver),
+            core.Core(),
+            block.Block(),
+            self._proxyserver,
+            next_layer.NextLayer(),
+            Certificates(),
+        )
+        self.options.update(
+            confdir=str(directory),
+            connection_strategy="lazy",
+            listen_host=settings.host,
+            listen_port=settings.port,
+            server=False,
+        )
+
+    async def open(self, host: str, port: int) -> int:
+        """What `Master.run` does until it waits; raises OSError where nobody can listen there."""
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._asyncio_exception_handler)
+        loop.set_task_factory(asyncio.eager_task_factory)
+        server = await self._listen(host, port)
+        await self.running()
+        self._address = server.sockets[0].getsockname()
+        return self._add(server)
+
+    async def _listen(self, host: str, port: int) -> asyncio.Server:
+        loop = asyncio.get_running_loop()
+        if port == 0:  # asyncio would take another one for each address of the host
+            with suppress(OSError):
+                return await loop.create_server(self._protocol, host, get_free_port())
+        return await loop.create_server(self._protocol, host, port)
+
+    def bind(self) -> socket.socket:
+        """A free port at the same address as the main one; nobody can come to it yet."""
+        host = self._address[0]
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        # asyncio sends without delay (TCP_NODELAY) only where the protocol is named.
+        bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        try:
+            bound.bind((host, 0))
+        except OSError:
+            bound.close()
+            raise
+        return bound
+
+    async def listen(self, bound: socket.socket) -> None:
+        """Serve a port as the main one is served."""
+        loop = asyncio.get_running_loop()
+        self._add(await loop.create_server(self._protocol, sock=bound))
+
+    def hang_up(self, port: int) -> None:
+        """Serve such a port no longer."""
+        if server := self._listening.pop(port, None):
+            server.close()
+
+    async def close(self) -> None:
+        """Stop listening and hang up, which `Master.run` forgets."""
+        for port in tuple(self._listening):
+            self.hang_up(port)
+        await self.done()
+        if self.entrance:
+            self.entrance.close()
+        for client in self._proxyserver.connections.values():
+            if (end := client.transports.get(client.client)) and end.handler:
+                end.handler.cancel()  # as mitmproxy does with an idle client
+        if rest := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(rest, timeout=_PATIENCE)
+
+    def _add(self, server: asyncio.Server) -> int:
+        port: int = server.sockets[0].getsockname()[1]
+        self._listening[port] = server
+        self.locks.own_ports.add(port)
+        return port
