@@ -66,6 +66,12 @@ class Journal:
             return self._memory.outcomes.copy()
 
     @property
+    def connections(self) -> int:
+        """How many clients have connected so far."""
+        with self._changed:
+            return self._connections
+
+    @property
     def failures(self) -> tuple[str, ...]:
         """What went wrong in the emulator itself, one sentence each."""
         with self._changed:

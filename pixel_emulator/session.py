@@ -45,6 +45,10 @@ class Session(Reach, Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def connections(self) -> int:
+        """How many clients have connected since then; see `evidence`."""
+
     def evidence(self, since: int = 0) -> Evidence:
         """All that is known since the beginning, or since it was cleared.
 
@@ -168,10 +172,17 @@ class LocalSession:
         """How many hits were there when it was last cleared: the number of the last of them."""
         return self._cleared[0]
 
+    @property
+    def connections(self) -> int:
+        """See `Session`."""
+        return self.journal.connections - self._cleared[1]
+
     def evidence(self, since: int = 0) -> Evidence:
         """What is known since it was cleared; gaps stay, since nobody knows what they hide."""
         hits, connections = self._cleared
         found = self.journal.evidence(hits + since)
+        if not connections:
+            return found
         return replace(found, connections=found.connections - connections)
 
     def wait(self, seen: int, timeout: float) -> bool:

@@ -38,8 +38,8 @@ class LeanMaster(master.Master):
         self._legacy_log_events.uninstall()  # it would take every record of this process
         emulator = PixelEmulator(settings, journal, sessions)
         self.locks = emulator.locks
-        self.presence = Presence()
         self._proxyserver = proxyserver.Proxyserver()
+        self.presence = Presence(self._proxyserver)
         main: Main = mode_servers.ServerInstance.make("regular", self._proxyserver)
         lane = Lane(emulator, self._proxyserver) if settings.lane else None
         self.entrance: Entrance | None = None

@@ -4,11 +4,15 @@ import asyncio
 from contextlib import suppress
 
 from mitmproxy import connection
+from mitmproxy.addons import proxyserver
 
 _TURNS = 10
-"""Turns of the event loop from the end of a client to its connection being known here: one
-accepts what the kernel holds, one makes the transport, one begins to handle it; the rest is
-margin, since a turn with nothing to do costs microseconds."""
+"""Turns of the event loop in which mitmproxy's handlers read what the kernel holds: few are needed,
+the rest is margin."""
+
+_QUIET = 3
+"""Turns without news after which the kernel holds nothing: one accepts a connection, one makes its
+transport, which is news, one reads."""
 
 
 class Presence:
@@ -16,7 +20,10 @@ class Presence:
 
     name = "pixel_emulator_presence"
 
-    def __init__(self) -> None:
+    def __init__(self, servers: proxyserver.Proxyserver) -> None:
+        self.news = 0
+        """Grows with whatever clients do that are not mitmproxy's yet."""
+        self._servers = servers
         self._connected: set[str] = set()
         self._gone = asyncio.Event()
         self._gone.set()
@@ -37,8 +44,11 @@ class Presence:
 
     async def read(self) -> None:
         """Wait until all that clients have sent is read."""
-        for _ in range(_TURNS):
+        quiet = 0
+        while quiet < (_TURNS if self._servers.connections else _QUIET):
+            before = self.news
             await asyncio.sleep(0)
+            quiet = quiet + 1 if self.news == before else 0
 
     async def drain(self, patience: float) -> bool:
         """Wait until all that clients have sent is read, and at most `patience` seconds more for

@@ -12,6 +12,7 @@ from pixel_emulator.core.reports.call_lines import calls as call_lines
 from pixel_emulator.core.reports.layout import Layout
 from pixel_emulator.core.reports.phrases import finding
 from pixel_emulator.core.scenarios.model import Level
+from pixel_emulator.core.verdicts.plain import plainly_met
 from pixel_emulator.core.verdicts.verdict import Status, Verdict
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.pytest_plugin.expecting import Arriving, acted, judged, read, wait
@@ -51,8 +52,9 @@ def conclude(item: pytest.Item, made: Sequence[Pixels], failed: BaseException | 
         if failed is None:
             made[0].home.fail(error, made[0].home.location)
     finally:
-        tell(item, [hit for each in made for hit in each.requests], [each.file for each in marked])
-        _list(item, made)
+        hits = [hit for each in made for hit in each.requests]
+        tell(item, hits, [each.file for each in marked])
+        _list(item, hits)
 
 
 def _marked(item: pytest.Item, pixels: Pixels) -> Iterator[Snapshot]:
@@ -65,7 +67,8 @@ def _marked(item: pytest.Item, pixels: Pixels) -> Iterator[Snapshot]:
 
 
 def _verdicts(item: pytest.Item, pixels: Pixels, marked: Sequence[Snapshot]) -> Iterator[Verdict]:
-    """The verdict on all that is expected together; and on the recording, where there is one."""
+    """The verdict on all that is expected together, unless there is nothing to say; and on the
+    recording, where there is one."""
     pool, own = pixels.pool, pixels.scenario
     if marked:
         scenarios = read(marked, update=pool.update)
@@ -75,8 +78,8 @@ def _verdicts(item: pytest.Item, pixels: Pixels, marked: Sequence[Snapshot]) -> 
             wait(together, arriving)
         evidence = arriving.evidence()
         yield judged(marked, together, evidence, update=pool.update)
-    else:
-        yield verify([own], as_reached(pool.rest()))
+    elif not plainly_met(own, evidence := as_reached(pool.rest())):
+        yield verify([own], evidence)
     if pixels.choices.record:
         name = item.nodeid.partition("::")[2].replace("::", ".")
         path = recording_path(pixels.home.path, pixels.choices.record, name)
@@ -105,8 +108,7 @@ def _warn(item: pytest.Item, verdict: Verdict) -> None:
         item.warn(PixelWarning(f"{word.removeprefix('warning: ')}: {said}: {', '.join(titles)}"))
 
 
-def _list(item: pytest.Item, made: Iterable[Pixels]) -> None:
-    hits = [hit for each in made for hit in each.requests]
+def _list(item: pytest.Item, hits: Sequence[Hit]) -> None:
     if hits:
         lines = call_lines(Layout(100, colour=False), hits)
         item.add_report_section("call", "pixels seen", "\n".join(each[4:] for each in lines))

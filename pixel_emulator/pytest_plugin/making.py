@@ -1,5 +1,6 @@
 """Pixels for a test: where it stands, what its marks say; and its calls shown live."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,9 +61,9 @@ def part_of(item: pytest.Item, number: int, session: Session, settings: Settings
 def home_of(item: pytest.Item) -> Home:
     """Where a test stands."""
     file, line, _ = item.location
-    path, first = Path(item.reportinfo()[0]), (line or 0) + 1
-    named = line_of_name(path, first)
-    return Home(path=path, file=file, name=item.name, first=first, line=named)
+    path = Path(os.path.normpath(item.config.rootpath / file))  # a link in it stays one
+    first = (line or 0) + 1
+    return Home(path=path, file=file, name=item.name, first=first, line=line_of_name(path, first))
 
 
 def show_live(config: pytest.Config, session: Session) -> None:

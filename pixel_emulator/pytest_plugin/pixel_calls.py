@@ -117,7 +117,7 @@ class Pixels:
     @property
     def connections(self) -> int:
         """How many clients have connected."""
-        return self.session.evidence().connections
+        return self.session.connections
 
     @property
     def expects(self) -> bool:

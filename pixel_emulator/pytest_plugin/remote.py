@@ -53,6 +53,11 @@ class RemoteSession(Told):
         self._open = True
         self._last = Evidence(hits=())
 
+    @property
+    def connections(self) -> int:
+        """See `Session`."""
+        return self.evidence().connections
+
     def evidence(self, since: int = 0) -> Evidence:
         """See `Session`. After its end: what was known then."""
         with self._lock:

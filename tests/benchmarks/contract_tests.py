@@ -32,10 +32,19 @@ from threading import Thread
 from urllib.parse import urlsplit
 import pytest
 TARGET = "/v1/pixel/track?userId=user_1&event=Email%20Opened&writeKey=wk_test_0000"
-def ask(connection, target=TARGET):
+KEPT = {}
+def ask(url, kept=False):
+    at = urlsplit(url)
+    if kept:
+        connection = KEPT.setdefault(at.port, HTTPConnection(at.hostname, at.port))
+    else:
+        connection = HTTPConnection(at.hostname, at.port)
+    get(connection, f"{at.path}?{at.query}", kept)
+def get(connection, target=TARGET, kept=False):
     connection.request("GET", target)
     connection.getresponse().read()
-    connection.close()
+    if not kept:
+        connection.close()
 """
 NOTHING = """
 @pytest.mark.parametrize("n", range(300))
@@ -50,8 +59,7 @@ WAITS = """
 def test_wait(pixels, delays, n):
     answered = []
     def call():
-        at = urlsplit(pixels.url)
-        ask(HTTPConnection(at.hostname, at.port), at.path + TARGET)
+        ask(pixels.url + TARGET)
         answered.append(time.perf_counter())
     thread = Thread(target=call)
     thread.start()
@@ -71,18 +79,13 @@ def test_it(pixels, n):
     "direct HTTP": """
 @pytest.mark.parametrize("n", range(500))
 def test_it(pixels, n):
-    at = urlsplit(pixels.url)
-    ask(HTTPConnection(at.hostname, at.port), at.path + TARGET)
+    ask(pixels.url + TARGET)
     pixels.expect(track="Email Opened", userId="user_1")
 """,
     "direct HTTP, one connection kept": """
-KEPT = {}
 @pytest.mark.parametrize("n", range(500))
 def test_it(pixels, n):
-    at = urlsplit(pixels.url)
-    connection = KEPT.setdefault(at.port, HTTPConnection(at.hostname, at.port))
-    connection.request("GET", at.path + TARGET)
-    connection.getresponse().read()
+    ask(pixels.url + TARGET, kept=True)
     pixels.expect(track="Email Opened", userId="user_1")
 """,
     "HTTPS through the proxy": """
@@ -93,7 +96,7 @@ def test_it(pixels, trust, n):
     at = urlsplit(pixels.proxy)
     connection = HTTPSConnection(at.hostname, at.port, context=trust)
     connection.set_tunnel("api.segment.io")
-    ask(connection)
+    get(connection)
     pixels.expect(track="Email Opened", userId="user_1")
 """,
 }
@@ -112,12 +115,8 @@ def test_it(server, n):
     assert request.args["event"] == "Email Opened" and request.args["userId"] == "user_1"
     server.check()
 """
-THEIRS = SERVER.format(ask="ask(HTTPConnection(server.host, server.port))")
-THEIRS_KEPT = "KEPT = {}\n" + SERVER.format(
-    ask="""connection = KEPT.setdefault(server.port, HTTPConnection(server.host, server.port))
-    connection.request("GET", TARGET)
-    connection.getresponse().read()"""
-)
+THEIRS = SERVER.format(ask="ask(server.url_for(TARGET))")
+THEIRS_KEPT = SERVER.format(ask="ask(server.url_for(TARGET), kept=True)")
 THEIRS_SECURE = """
 import datetime
 from cryptography import x509
@@ -144,7 +143,7 @@ def httpserver_ssl_context():
 @pytest.fixture(scope="session")
 def trust(httpserver_ssl_context): return ssl.create_default_context(cafile="server.pem")
 """ + SERVER.replace("(server, n)", "(server, trust, n)").format(
-    ask="ask(HTTPSConnection(server.host, server.port, context=trust))"
+    ask="get(HTTPSConnection(server.host, server.port, context=trust))"
 )
 AGAINST = {
     "receive": THEIRS,

@@ -104,8 +104,7 @@ def _both(
 
 def check_code(reader: Reader, steps: Steps, code: str, severity: Severity) -> None:
     """Refuse a code that no problem of this severity has."""
-    codes = codes_of(severity)
-    if code and code not in codes:
+    if code and code not in (codes := codes_of(severity)):
         effect = {Severity.DROP: "drops", Severity.DAMAGE: "damages"}[severity]
         reader.wrong(steps, f"`{code}` is no problem that {effect} a call{likely(code, codes)}")
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from pixel_emulator.core.calls import JSON, Severity, Steps
+from pixel_emulator.core.calls import JSON, Payload, Severity, Steps
 from pixel_emulator.core.grammar.amounts import read_duration, read_times
 from pixel_emulator.core.grammar.call_map import (
     ELSEWHERE,
@@ -49,22 +49,33 @@ def _expectation(
     reader.check_keys(steps, item, EXPECTATION, ELSEWHERE)
     dropped = "dropped" in item
     shapes = _shapes(reader, steps, item, scope, exact=not dropped)
-    within = (*steps, "within")
-    code = item.get("dropped")
-    code = "" if code is None else plain_text(reader, (*steps, "dropped"), code, scope)
+
+    def text(key: str) -> str:
+        return plain_text(reader, (*steps, key), item[key], scope) if key in item else ""
+
+    code = text("dropped") if item.get("dropped") is not None else ""
     check_code(reader, (*steps, "dropped"), code, Severity.DROP)
     return Expectation(
         patterns=tuple(each.pattern for each in shapes),
-        times=Times(0, 0) if never else read_times(reader, (*steps, "times"), item.get("times", 1)),
+        times=_times(reader, steps, item) if not never else Times(0, 0),
         dropped=dropped,
         code=code,
-        id=plain_text(reader, (*steps, "id"), item.get("id", ""), scope),
-        after=plain_text(reader, (*steps, "after"), item.get("after", ""), scope),
-        within=read_duration(reader, within, item["within"]) if "within" in item else None,
+        id=text("id"),
+        after=text("after"),
+        within=_within(reader, steps, item),
         never=never,
-        note=plain_text(reader, (*steps, "note"), item.get("note", ""), scope),
+        note=text("note"),
         location=reader.location(steps),
     )
+
+
+def _times(reader: Reader, steps: Steps, item: Payload) -> Times:
+    return read_times(reader, (*steps, "times"), item["times"]) if "times" in item else Times()
+
+
+def _within(reader: Reader, steps: Steps, item: Payload) -> float | None:
+    here = (*steps, "within")
+    return read_duration(reader, here, item["within"]) if "within" in item else None
 
 
 def _shapes(

@@ -18,7 +18,7 @@ from mitmproxy.utils import human
 
 from pixel_emulator.proxy.addon import PixelEmulator
 from pixel_emulator.proxy.lane.addon import Lane
-from pixel_emulator.proxy.lane.reader import Next, Place, Reader
+from pixel_emulator.proxy.lane.reader import Batch, Next, Place, Reader
 from pixel_emulator.proxy.presence import Presence
 
 type Main = mode_servers.ServerInstance[mode_specs.ProxyMode]
@@ -42,7 +42,7 @@ class Entrance:
         servers: proxyserver.Proxyserver,
         main: Main,
     ) -> None:
-        self.turn = lane.turn
+        self._turn = lane.turn
         self._known = lane.known
         self._emulator = emulator
         self._presence = presence
@@ -50,11 +50,6 @@ class Entrance:
         self._main = main
         self.visitors: set[Visitor] = set()
         self._nowhere = connection.Server(address=None)  # where a direct request leads
-
-    @property
-    def has_one(self) -> bool:
-        """Whether there is no more than one client in all, and so nobody to be waited for."""
-        return self._presence.count == 1
 
     def __call__(self) -> "Visitor":
         """The protocol of a new connection."""
@@ -73,8 +68,14 @@ class Entrance:
             state=connection.ConnectionState.OPEN,
         )
         self.visitors.add(visitor)
+        self._presence.news += 1
         self._emulator.client_connected(client)
         self._presence.client_connected(client)
+
+    def take(self, visitor: "Visitor", batch: Batch) -> None:
+        """Answer requests; at once if nobody else is there, and so nobody to be waited for."""
+        self._presence.news += 1
+        self._turn.take(visitor, batch, alone=self._presence.count == 1)
 
     def reader(self, client: connection.Client, start: bytes) -> Reader:
         """What reads the requests of a client that begins so."""
@@ -134,7 +135,7 @@ class Visitor(asyncio.Protocol):
         batch = self._reader.read(data)
         self._rest = batch.rest
         if batch.requests:
-            self._entrance.turn.take(self, batch, alone=self._entrance.has_one)
+            self._entrance.take(self, batch)
         else:
             self.go_on(batch.next)
 
