@@ -1,10 +1,9 @@
 """A mitmproxy that has only what an emulator needs, and its ports."""
 
 import asyncio
+import os
 import socket
-from collections.abc import Callable
-from contextlib import suppress
-from functools import partial
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from mitmproxy import master
@@ -17,7 +16,7 @@ from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.addon import PixelEmulator
 from pixel_emulator.proxy.certificates import Certificates
 from pixel_emulator.proxy.lane.addon import Lane
-from pixel_emulator.proxy.lane.entrance import Entrance, Main, streams
+from pixel_emulator.proxy.lane.entrance import Entrance, Main
 from pixel_emulator.proxy.passing import HangUp, PassThrough
 from pixel_emulator.proxy.presence import Presence
 from pixel_emulator.sessions import Sessions
@@ -45,10 +44,8 @@ class LeanMaster(master.Master):
         self.entrance: Entrance | None = None
         if lane:
             self.entrance = Entrance(lane, emulator, self.presence, self._proxyserver, main)
-        self._protocol: Callable[[], asyncio.Protocol] = self.entrance or partial(
-            streams, main.handle_stream
-        )
-        self._listening: dict[int, asyncio.Server] = {}
+        self._main = main
+        self._listening: dict[int, ExitStack] = {}  # by port: what ends that
         self.addons.add(
             emulator,
             *([lane] if lane else []),
@@ -74,17 +71,10 @@ class LeanMaster(master.Master):
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._asyncio_exception_handler)
         loop.set_task_factory(asyncio.eager_task_factory)
-        server = await self._listen(host, port)
+        bound = await _bound(host, port)
         await self.running()
-        self._address = server.sockets[0].getsockname()
-        return self._add(server)
-
-    async def _listen(self, host: str, port: int) -> asyncio.Server:
-        loop = asyncio.get_running_loop()
-        if port == 0:  # asyncio would take another one for each address of the host
-            with suppress(OSError):
-                return await loop.create_server(self._protocol, host, get_free_port())
-        return await loop.create_server(self._protocol, host, port)
+        self._address = bound[0].getsockname()
+        return await self._serve(*bound)
 
     def bind(self) -> socket.socket:
         """A free port at the same address as the main one; nobody can come to it yet."""
@@ -101,13 +91,16 @@ class LeanMaster(master.Master):
 
     async def listen(self, bound: socket.socket) -> None:
         """Serve a port as the main one is served."""
-        loop = asyncio.get_running_loop()
-        self._add(await loop.create_server(self._protocol, sock=bound))
+        await self._serve(bound)
 
     def hang_up(self, port: int) -> None:
         """Serve such a port no longer."""
-        if server := self._listening.pop(port, None):
-            server.close()
+        if listening := self._listening.pop(port, None):
+            listening.close()
+
+    def is_quiet(self) -> bool:
+        """Whether all that was said is answered; see `Entrance`."""
+        return self.entrance is not None and self.entrance.is_quiet()
 
     async def close(self) -> None:
         """Stop listening and hang up, which `Master.run` forgets."""
@@ -122,8 +115,32 @@ class LeanMaster(master.Master):
         if rest := asyncio.all_tasks() - {asyncio.current_task()}:
             await asyncio.wait(rest, timeout=_PATIENCE)
 
-    def _add(self, server: asyncio.Server) -> int:
-        port: int = server.sockets[0].getsockname()[1]
-        self._listening[port] = server
+    async def _serve(self, *bound: socket.socket) -> int:
+        """Serve all addresses of a port, which is returned."""
+        port: int = bound[0].getsockname()[1]
+        self._listening[port] = listening = ExitStack()
+        for each in bound:
+            if self.entrance:
+                self.entrance.listen(each)
+                listening.callback(self.entrance.shut, each)
+            else:
+                server = await asyncio.start_server(self._main.handle_stream, sock=each)
+                listening.callback(server.close)
         self.locks.own_ports.add(port)
         return port
+
+
+async def _bound(host: str, port: int) -> list[socket.socket]:
+    """A socket for each address of a host, all with the same port."""
+    loop = asyncio.get_running_loop()
+
+    async def bind(port: int) -> list[socket.socket]:
+        server = await loop.create_server(asyncio.Protocol, host, port, start_serving=False)
+        ours = [socket.socket(fileno=os.dup(each.fileno())) for each in server.sockets]
+        server.close()
+        return ours
+
+    if port == 0:  # asyncio would take another one for each address
+        with suppress(OSError):
+            return await bind(get_free_port())
+    return await bind(port)

@@ -16,7 +16,6 @@ from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 from pixel_emulator.config import Settings
 from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.emulator import Emulator
-from pixel_emulator.proxy.lane.entrance import Visitor
 from pixel_emulator.proxy.lane.express import Express
 from pixel_emulator.proxy.lean_master import LeanMaster
 from tests.lanes import WithLane
@@ -55,25 +54,37 @@ def handlers() -> list[ProxyConnectionHandler]:
     return [*servers.connections.values()]
 
 
-def transports() -> list[asyncio.Transport]:
-    """The ends of all clients that are on the way, as they are between two events of the loop."""
+def in_the_loop[T](look: Callable[[LeanMaster], T]) -> T:
+    """What is to be seen in the emulator's own loop, between two events."""
     master = cast("LeanMaster", ctx.master)
 
-    async def find() -> list[asyncio.Transport]:
+    async def seen() -> T:
         await master.presence.read()
-        assert master.entrance
-        writers = [end.writer for each in handlers() for end in each.transports.values()]
-        ends = [each.transport for each in writers if isinstance(each, asyncio.StreamWriter)]
-        ends += [each.transport for each in master.entrance.visitors]
-        ways = (Express, Visitor)
-        return [cast("asyncio.Transport", e) for e in ends if isinstance(e.get_protocol(), ways)]
+        return look(master)
 
-    return asyncio.run_coroutine_threadsafe(find(), master.event_loop).result(TIMEOUT)
+    return asyncio.run_coroutine_threadsafe(seen(), master.event_loop).result(TIMEOUT)
+
+
+def express() -> list[asyncio.Transport]:
+    """The ends of those that were taken over from mitmproxy."""
+    writers = [end.writer for each in handlers() for end in each.transports.values()]
+    ends = [each.transport for each in writers if isinstance(each, asyncio.StreamWriter)]
+    return [cast("asyncio.Transport", e) for e in ends if isinstance(e.get_protocol(), Express)]
+
+
+def ends(master: LeanMaster) -> list[socket.socket]:
+    """Our ends of those that have not been mitmproxy's."""
+    return [each.end for each in master.entrance.visitors] if master.entrance else []
+
+
+def visitors() -> int:
+    """How many have not been mitmproxy's."""
+    return len(in_the_loop(ends))
 
 
 def boarded() -> int:
     """How many clients are on the way."""
-    return len(transports())
+    return visitors() + in_the_loop(lambda _: len(express()))
 
 
 @pytest.fixture(params=WAYS.values(), ids=[*WAYS])
@@ -180,18 +191,6 @@ def test_where_an_http_layer_stands_above_nobody_boards(e: Emulator):
         assert ask(client, PLAIN).is_pixel
 
 
-@pytest.fixture(params=["directly", "in a tunnel", "in a tunnel with TLS"])
-def narrow(request: pytest.FixtureRequest, e: Emulator) -> Iterator[socket.socket]:
-    """A client on the way, with an end that holds hardly anything until it is taken."""
-    with WAYS[request.param](e) as client:
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
-        assert ask(client, PLAIN).is_pixel
-        [end] = transports()
-        end.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2048)
-        e.loop.call_soon_threadsafe(end.set_write_buffer_limits, 0)
-        yield client
-
-
 @contextmanager
 def held(e: Emulator) -> Iterator[None]:
     """Let the emulator see only together what clients say here."""
@@ -204,17 +203,34 @@ def held(e: Emulator) -> Iterator[None]:
 MANY = 400  # requests that are read at once, and whose answers do not fit
 
 
+def narrowed(client: socket.socket, ours: socket.socket) -> None:
+    """Let a connection hold hardly anything until it is taken."""
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2048)
+
+
+@pytest.fixture(params=["in a tunnel", "in a tunnel with TLS"])
+def narrow(request: pytest.FixtureRequest, e: Emulator) -> Iterator[socket.socket]:
+    """A client on the way through express, on a narrow connection."""
+    with WAYS[request.param](e) as client:
+        assert ask(client, PLAIN).is_pixel
+        [end] = in_the_loop(lambda _: express())
+        narrowed(client, end.get_extra_info("socket"))
+        e.loop.call_soon_threadsafe(end.set_write_buffer_limits, 0)
+        yield client
+
+
 def test_a_client_that_takes_no_answers_is_not_read_from(narrow: socket.socket, e: Emulator):
     """Else the answers would fill the memory."""
     with held(e):
         narrow.sendall(PLAIN * MANY)
     assert e.journal.wait(MANY, TIMEOUT)
-    [end] = transports()
+    [end] = in_the_loop(lambda _: express())
     assert not end.is_reading()
     for _ in range(MANY):
         assert read(narrow).is_pixel
     assert ask(narrow, PLAIN).is_pixel
-    assert transports()[0].is_reading()
+    assert in_the_loop(lambda _: express())[0].is_reading()
 
 
 def test_nor_is_it_when_mitmproxy_takes_it_over(narrow: socket.socket, e: Emulator):
@@ -224,6 +240,31 @@ def test_nor_is_it_when_mitmproxy_takes_it_over(narrow: socket.socket, e: Emulat
         assert read(narrow).is_pixel
     assert read(narrow).status == 200
     assert ask(narrow, PLAIN).is_pixel
+
+
+@pytest.mark.parametrize("more", [b"", POST, PLAIN[:30], LAST, LAST + POST])
+def test_a_visitor_that_takes_no_answers_is_mitmproxy_s(e: Emulator, more: bytes):
+    with connect(e.port) as client:
+        assert ask(client, PLAIN).is_pixel
+        [end] = in_the_loop(ends)
+        narrowed(client, end)
+        with held(e):
+            client.sendall(PLAIN * MANY + more)
+        assert e.journal.wait(MANY, TIMEOUT)
+        assert visitors() == 0
+        assert len(handlers()) == 1
+        for _ in range(MANY):
+            assert read(client).is_pixel
+        if LAST in more:
+            assert read(client).is_pixel
+            assert client.recv(1) == b""
+        else:
+            if more == POST:
+                assert read(client).status == 200
+            assert ask(client, PLAIN[30:] if more == PLAIN[:30] else PLAIN).is_pixel
+        assert e.journal.evidence().connections == 1
+    assert e.drain(TIMEOUT)
+    assert e.journal.evidence().gaps == ()
 
 
 def test_many_records_in_one_read(e: Emulator):

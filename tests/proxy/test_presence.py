@@ -1,8 +1,11 @@
 """One can wait until every client has been heard out."""
 
 import asyncio
+import os
+import resource
 import socket
 import threading
+from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 
@@ -10,6 +13,7 @@ from pixel_emulator.config import Settings
 from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.emulator import Emulator
 
+PLAIN = b"GET /v1/pixel/page?writeKey=wk_test_0000&userId=u HTTP/1.1\r\nHost: localhost\r\n\r\n"
 PIXEL = b"GET http://api.segment.io/v1/pixel/page?writeKey=wk_test_0000&userId=u HTTP/1.1\r\n\r\n"
 
 
@@ -47,6 +51,115 @@ def test_a_client_counts_that_only_the_kernel_knows_yet(emulator, journal):
     busy.set()
     assert waiting.result(60)
     assert len(journal.hits) == 1
+
+
+@contextmanager
+def held(emulator):
+    """Keep the emulator from doing anything."""
+    go_on = threading.Event()
+    emulator.loop.call_soon_threadsafe(go_on.wait)
+    try:
+        yield
+    finally:
+        go_on.set()
+
+
+def nothing(_client):
+    pass
+
+
+def closed(client):
+    client.close()
+
+
+def half_closed(client):
+    client.shutdown(socket.SHUT_WR)
+
+
+def a_word(client):
+    client.sendall(b"G")
+
+
+def a_pixel_and_closed(client):
+    client.sendall(PLAIN)
+    client.close()
+
+
+@pytest.mark.parametrize(
+    ("then", "quiet"),
+    [
+        (nothing, True),
+        (closed, True),
+        (half_closed, True),
+        (a_word, False),
+        (a_pixel_and_closed, False),
+    ],
+)
+def test_whether_all_is_answered_is_known_without_the_loop(emulator, then, quiet):
+    with socket.create_connection(("127.0.0.1", emulator.port)) as client:
+        client.sendall(PLAIN)
+        assert client.recv(1000)
+        emulator.drain(0)
+        with held(emulator):
+            then(client)
+            assert emulator._lean.is_quiet() is quiet
+    assert emulator.drain(60)
+
+
+def test_a_client_that_only_the_kernel_knows_may_have_said_something(emulator):
+    with (
+        held(emulator),
+        socket.create_connection(("127.0.0.1", emulator.port)),
+    ):
+        assert not emulator._lean.is_quiet()
+    assert emulator.drain(60)
+
+
+def test_of_a_client_that_mitmproxy_has_nothing_is_known(emulator):
+    with socket.create_connection(("127.0.0.1", emulator.port)) as client:
+        client.sendall(b"CONNECT api.segment.io:443 HTTP/1.1\r\n\r\n")
+        assert client.recv(1000)
+        assert not emulator._lean.is_quiet()
+    assert emulator.drain(60)
+    assert emulator._lean.is_quiet()
+
+
+@pytest.mark.parametrize("request_", [PLAIN, PIXEL], ids=["directly", "through mitmproxy"])
+@pytest.mark.parametrize("others", [0, 1, 30])
+def test_what_was_said_just_now_is_waited_for(emulator, journal, others, request_):
+    address = ("127.0.0.1", emulator.port)
+    with ExitStack() as stack:
+        for _ in range(others):
+            stack.enter_context(socket.create_connection(address))
+        client = stack.enter_context(socket.create_connection(address))
+        # Else its kernel keeps what is short until the last one is acknowledged.
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for count in range(1, 300):
+            client.sendall(request_)
+            emulator.drain(0)
+            assert len(journal.hits) == count
+
+
+def test_who_comes_while_there_are_no_more_files_is_taken_in_later(emulator, journal):
+    spare = socket.socket()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (spare.fileno() + 1, hard))
+    try:
+        full = []
+        with suppress(OSError):
+            while True:
+                full.append(os.dup(0))
+        spare.connect(("127.0.0.1", emulator.port))
+        spare.sendall(PLAIN)
+        emulator.drain(0)
+        [failure] = journal.failures
+        assert "Too many open files" in failure
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for each in full:
+            os.close(each)
+    assert spare.recv(1000).startswith(b"HTTP/1.1 200")
+    spare.close()
 
 
 def test_a_client_that_stays_is_not_waited_for_longer_than_asked(emulator):

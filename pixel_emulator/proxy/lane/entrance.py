@@ -1,38 +1,41 @@
 """Stands first on every port, and calls mitmproxy only for what is not a plain request.
 
 A handler of mitmproxy's, with its stream, tasks, layers and hooks, costs several times what a
-pixel call does. So a client that asks directly, as contract tests and browsers under `route()`
-do, is answered by the protocol of its transport.
+pixel call does, and a transport of asyncio's as much as one. A client that asks directly, as
+contract tests and browsers under `route()` do, is answered on its socket.
 """
 
 import asyncio
+import errno
+import select
+import socket
 import time
-from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import cast
 
-from mitmproxy import connection, ctx
+from mitmproxy import connection
 from mitmproxy.addons import proxyserver
-from mitmproxy.proxy import commands, context, mode_servers, mode_specs, server, server_hooks
-from mitmproxy.utils import human
+from mitmproxy.proxy import mode_servers, mode_specs
 
 from pixel_emulator.proxy.addon import PixelEmulator
 from pixel_emulator.proxy.lane.addon import Lane
+from pixel_emulator.proxy.lane.leading import Handler, lead
 from pixel_emulator.proxy.lane.reader import Batch, Next, Place, Reader
 from pixel_emulator.proxy.presence import Presence
 
 type Main = mode_servers.ServerInstance[mode_specs.ProxyMode]
-type Handle = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 _HERE = ("127.0.0.1", "::1")
 """Peers that no option of mitmproxy's turns away; it decides about all others."""
 
+_READ = 65_536
+_BACKLOG = 100  # clients that the kernel keeps for us; asyncio has as many
+_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+_PAUSE = 1.0  # seconds until a client is taken in again then; asyncio waits as long
+_ASKED = 20  # clients that are asked one by one whether they have said anything
+
 
 class Entrance:
-    """Makes the protocol of each connection, and leads to mitmproxy.
-
-    `visitors` are the clients that were not led there.
-    """
+    """Takes clients in; `visitors` are those that were not led to mitmproxy."""
 
     def __init__(
         self,
@@ -42,35 +45,52 @@ class Entrance:
         servers: proxyserver.Proxyserver,
         main: Main,
     ) -> None:
+        self.visitors: set[Visitor] = set()
         self._turn = lane.turn
         self._known = lane.known
         self._emulator = emulator
         self._presence = presence
         self._servers = servers
         self._main = main
-        self.visitors: set[Visitor] = set()
         self._nowhere = connection.Server(address=None)  # where a direct request leads
+        self._listening: set[socket.socket] = set()
+        self._is_busy = False
 
-    def __call__(self) -> "Visitor":
-        """The protocol of a new connection."""
-        return Visitor(self)
+    def listen(self, bound: socket.socket) -> None:
+        """Take in who comes to this socket."""
+        bound.setblocking(False)
+        bound.listen(_BACKLOG)
+        self._listening.add(bound)
+        asyncio.get_running_loop().add_reader(bound, self._accept, bound)
 
-    def welcome(self, visitor: "Visitor", peer: tuple[str, int]) -> None:
-        """Count a client, or leave it to mitmproxy from the beginning."""
-        if peer[0] not in _HERE:
-            lead(visitor.transport, self._main.handle_stream)
-            return
-        visitor.client = client = connection.Client(
-            peername=peer,
-            sockname=visitor.transport.get_extra_info("sockname"),
-            timestamp_start=time.time(),
-            proxy_mode=self._main.mode,
-            state=connection.ConnectionState.OPEN,
-        )
-        self.visitors.add(visitor)
-        self._presence.news += 1
-        self._emulator.client_connected(client)
-        self._presence.client_connected(client)
+    def shut(self, bound: socket.socket) -> None:
+        """Take in nobody more there."""
+        self._listening.discard(bound)
+        asyncio.get_running_loop().remove_reader(bound)
+        bound.close()
+
+    def close(self) -> None:
+        """Hang up."""
+        for each in tuple(self.visitors):
+            self.gone(each)
+
+    def is_quiet(self) -> bool:
+        """Whether all that was said is answered; False says nothing.
+
+        It may be asked from any thread, which costs a hundredth of waiting for the loop's own.
+        """
+        coming = select.poll()
+        for bound in tuple(self._listening):
+            coming.register(bound, select.POLLIN)
+        if coming.poll(0) or self._is_busy:
+            return False
+        visitors = tuple(self.visitors)
+        if len(visitors) > _ASKED or self._presence.count > len(visitors):
+            return False
+        if any(each.has_said_more() for each in visitors):
+            return False
+        # Who is read from, or was led on, in the meantime has said nothing more, either.
+        return not (self._is_busy or self._turn.is_due) and visitors == tuple(self.visitors)
 
     def take(self, visitor: "Visitor", batch: Batch) -> None:
         """Answer requests; at once if nobody else is there, and so nobody to be waited for."""
@@ -82,22 +102,75 @@ class Entrance:
         self._emulator.locks.begins(client, start)
         return Reader(Place(client, self._nowhere), self._emulator.locks, self._known)
 
-    def lead_on(self, visitor: "Visitor", said: bytes) -> asyncio.Protocol:
+    def read(self, visitor: "Visitor") -> None:
+        """Hear what a client says."""
+        self._is_busy = True
+        try:
+            visitor.read()
+        finally:
+            self._is_busy = False
+
+    def lead_on(
+        self, visitor: "Visitor", said: bytes, *, unsent: bytes = b"", is_last: bool = False
+    ) -> None:
         """Have mitmproxy go on with a client, as if it had just come and had said this."""
-        self.visitors.discard(visitor)
-        return lead(visitor.transport, partial(self._handle, visitor.client), said)
+        self._forget(visitor)
+        handle = partial(self._handle, visitor.client)
+        lead(visitor.end, handle, said, unsent=unsent, is_last=is_last)
 
     def gone(self, visitor: "Visitor") -> None:
         """A client has left; nothing that it said is unread."""
-        self.visitors.discard(visitor)
+        self._forget(visitor)
+        visitor.end.close()
+        self._presence.news += 1
         self._emulator.journals.disconnected(visitor.client)
         self._emulator.locks.client_disconnected(visitor.client)
         self._presence.client_disconnected(visitor.client)
 
-    def close(self) -> None:
-        """Hang up."""
-        for each in self.visitors:
-            each.transport.close()
+    def _forget(self, visitor: "Visitor") -> None:
+        self.visitors.discard(visitor)
+        asyncio.get_running_loop().remove_reader(visitor.end)
+
+    def _accept(self, bound: socket.socket) -> None:
+        """Take in one client: the loop asks again while there are more."""
+        self._is_busy = True
+        try:
+            self._welcome(*bound.accept())
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            pass
+        except OSError as error:
+            if error.errno not in _EXHAUSTED:
+                raise
+            loop = asyncio.get_running_loop()
+            loop.call_exception_handler({"message": "no client is taken in", "exception": error})
+            loop.remove_reader(bound)
+            loop.call_later(_PAUSE, self._take_up, bound)
+        finally:
+            self._is_busy = False
+
+    def _take_up(self, bound: socket.socket) -> None:
+        if bound in self._listening:
+            asyncio.get_running_loop().add_reader(bound, self._accept, bound)
+
+    def _welcome(self, end: socket.socket, peer: tuple[str, int]) -> None:
+        end.setblocking(False)
+        if peer[0] not in _HERE:
+            lead(end, self._main.handle_stream)
+            return
+        client = connection.Client(
+            peername=peer,
+            sockname=end.getsockname(),
+            timestamp_start=time.time(),
+            proxy_mode=self._main.mode,
+            state=connection.ConnectionState.OPEN,
+        )
+        self._emulator.client_connected(client)
+        self._presence.client_connected(client)
+        self._presence.news += 1
+        visitor = Visitor(self, client, end)
+        self.visitors.add(visitor)
+        asyncio.get_running_loop().add_reader(end, self.read, visitor)
+        visitor.read()  # most clients say at once what they want
 
     async def _handle(
         self,
@@ -105,31 +178,34 @@ class Entrance:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
-        handler = _Handler(client, reader, writer)
+        handler = Handler(client, reader, writer)
         handler.layer = self._main.make_top_layer(handler.layer.context)
         with self._servers.register_connection(client.id, handler):
             await handler.handle_client()
 
 
-class Visitor(asyncio.Protocol):
-    """A client that has said nothing but whole plain requests so far."""
+class Visitor:
+    """A client that has said nothing but whole plain requests so far; `end` is our end."""
 
-    client: connection.Client
-    transport: asyncio.Transport
-
-    def __init__(self, entrance: Entrance) -> None:
+    def __init__(self, entrance: Entrance, client: connection.Client, end: socket.socket) -> None:
+        self.client = client
+        self.end = end
         self._entrance = entrance
         self._reader: Reader | None = None
         self._rest = b""
-        self._is_full = False
+        self._unsent = b""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """A client has come."""
-        self.transport = cast("asyncio.Transport", transport)
-        self._entrance.welcome(self, transport.get_extra_info("peername"))
-
-    def data_received(self, data: bytes) -> None:
+    def read(self) -> None:
         """Have what is plain answered; mitmproxy gets the rest, and all that follows."""
+        try:
+            data = self.end.recv(_READ)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._entrance.gone(self)
+            return
         if self._reader is None:
             self._reader = self._entrance.reader(self.client, data)
         batch = self._reader.read(data)
@@ -139,68 +215,30 @@ class Visitor(asyncio.Protocol):
         else:
             self.go_on(batch.next)
 
+    def has_said_more(self) -> bool:
+        """Whether anything is there to be read, other than the end; asked from any thread."""
+        try:
+            return bool(self.end.recv(1, socket.MSG_PEEK))
+        except OSError:
+            return False
+
     def send(self, data: bytes) -> None:
-        """Send this to the client."""
-        if not self.transport.is_closing():
-            self.transport.write(data)
+        """Send this to the client, as far as it takes it."""
+        try:
+            sent = self.end.send(data)
+        except (BlockingIOError, InterruptedError):
+            sent = 0
+        except OSError:  # reading tells why
+            sent = len(data)
+        self._unsent = data[sent:]
 
     def go_on(self, then: Next) -> None:
         """All that was taken is answered."""
-        if self.transport.is_closing():
-            return
-        if then is Next.CLOSE:
-            self.transport.close()
+        is_last = then is Next.CLOSE
+        if self._unsent:
+            said = b"" if is_last else self._rest
+            self._entrance.lead_on(self, said, unsent=self._unsent, is_last=is_last)
+        elif is_last:
+            self._entrance.gone(self)
         elif then is Next.HAND_OVER or self._rest:
-            stream = self._entrance.lead_on(self, self._rest)
-            if self._is_full:
-                stream.pause_writing()
-                self.transport.resume_reading()
-
-    def connection_lost(self, _exc: Exception | None) -> None:
-        """It has gone."""
-        self._entrance.gone(self)
-
-    def pause_writing(self) -> None:
-        """A client that does not take its answers is not read from."""
-        self._is_full = True
-        self.transport.pause_reading()
-
-    def resume_writing(self) -> None:
-        """It has taken them."""
-        self._is_full = False
-        self.transport.resume_reading()
-
-
-class _Handler(mode_servers.ProxyConnectionHandler):
-    """mitmproxy's own, for a client whose coming is known."""
-
-    def __init__(
-        self,
-        client: connection.Client,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-    ) -> None:
-        # Not that of the class between them, which would make another client.
-        server.ConnectionHandler.__init__(self, context.Context(client, ctx.options))
-        self.master = ctx.master
-        self.log_prefix = f"{human.format_address(client.peername)}: "
-        self.transports[client] = server.ConnectionIO(reader=reader, writer=writer)
-
-    async def handle_hook(self, hook: commands.StartHook) -> None:
-        if not isinstance(hook, server_hooks.ClientConnectedHook):
-            await super().handle_hook(hook)
-
-
-def lead(transport: asyncio.Transport, handle: Handle, said: bytes = b"") -> asyncio.Protocol:
-    """Let `handle` go on with a connection on which this was said."""
-    stream = streams(handle, said)
-    transport.set_protocol(stream)
-    stream.connection_made(transport)
-    return stream
-
-
-def streams(handle: Handle, said: bytes = b"") -> asyncio.Protocol:
-    """The protocol that `asyncio.start_server` makes for a connection."""
-    reader = asyncio.StreamReader()
-    reader.feed_data(said)
-    return asyncio.StreamReaderProtocol(reader, handle)
+            self._entrance.lead_on(self, self._rest)

@@ -34,6 +34,11 @@ class Turn:
         self._answer = answer
         self._taken: list[tuple[Way, Batch]] = []
 
+    @property
+    def is_due(self) -> bool:
+        """Whether anything is taken that is not recorded."""
+        return bool(self._taken)
+
     def take(self, way: Way, batch: Batch, *, alone: bool = False) -> None:
         """Answer this at the end of the turn, or at once if nobody else can say anything."""
         if not self._taken and not alone:
@@ -43,9 +48,10 @@ class Turn:
             self._end()
 
     def _end(self) -> None:
-        taken, self._taken = self._taken, []
+        taken = self._taken
         said = [(way.client, request) for way, batch in taken for request in batch.requests]
         responses = self._answer(said)
+        self._taken = []
         done = 0
         for way, batch in taken:
             count = len(batch.requests)
