@@ -1,5 +1,6 @@
 """Sessions: what belongs to one never lands in another, whichever way and however late it comes."""
 
+import asyncio
 import socket
 import ssl
 import subprocess
@@ -258,7 +259,8 @@ def test_of_many_closed_sessions_the_oldest_ports_are_shut(emulator, monkeypatch
     ports = [port_of(each) for each in found]
     for each in found:
         each.close()
-    assert emulator.drain(TIMEOUT)  # the loop has done what it was told before
+    told = asyncio.run_coroutine_threadsafe(asyncio.sleep(0), emulator.loop)
+    told.result(TIMEOUT)  # the loop has done what it was told before
     with pytest.raises(ConnectionRefusedError):
         connect(ports[0])
     connect(ports[2]).close()

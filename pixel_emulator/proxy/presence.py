@@ -11,8 +11,8 @@ _TURNS = 10
 the rest is margin."""
 
 _QUIET = 3
-"""Turns without news after which the kernel holds nothing: one accepts a connection, one makes its
-transport, which is news, one reads."""
+"""Turns without news after which the kernel holds nothing: one takes a client in or reads, one
+records; the last one is margin."""
 
 
 class Presence:
@@ -22,7 +22,7 @@ class Presence:
 
     def __init__(self, servers: proxyserver.Proxyserver) -> None:
         self.news = 0
-        """Grows with whatever clients do that are not mitmproxy's yet."""
+        """How many clients have come that are not mitmproxy's from the beginning."""
         self._servers = servers
         self._connected: set[str] = set()
         self._gone = asyncio.Event()

@@ -265,6 +265,7 @@ def test_a_visitor_that_takes_no_answers_is_mitmproxy_s(e: Emulator, more: bytes
         assert e.journal.evidence().connections == 1
     assert e.drain(TIMEOUT)
     assert e.journal.evidence().gaps == ()
+    assert len(e.journal.hits) == 1 + MANY + {b"": 1, POST: 2}.get(more, 1)
 
 
 def test_many_records_in_one_read(e: Emulator):

@@ -4,6 +4,7 @@ import asyncio
 import os
 import resource
 import socket
+import struct
 import threading
 from contextlib import ExitStack, contextmanager, suppress
 
@@ -122,6 +123,62 @@ def test_of_a_client_that_mitmproxy_has_nothing_is_known(emulator):
         assert not emulator._lean.is_quiet()
     assert emulator.drain(60)
     assert emulator._lean.is_quiet()
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_what_is_being_recorded_is_not_answered(emulator, journal, others):
+    recording, go_on = threading.Event(), threading.Event()
+
+    def hold(_):
+        recording.set()
+        go_on.wait()
+
+    end = journal.subscribe(hold)
+    with ExitStack() as stack:
+        address = ("127.0.0.1", emulator.port)
+        for _ in range(others):
+            stack.enter_context(socket.create_connection(address))
+        stack.enter_context(socket.create_connection(address)).sendall(PLAIN)
+        assert recording.wait(60)
+        assert not emulator._lean.is_quiet()
+        end()
+        go_on.set()
+        assert not emulator.drain(0)
+        assert emulator._lean.is_quiet()
+
+
+def test_who_is_being_taken_in_may_have_said_something(emulator, journal, monkeypatch):
+    counting, go_on = threading.Event(), threading.Event()
+
+    def count():
+        counting.set()
+        go_on.wait()
+
+    monkeypatch.setattr(journal, "connected", count)
+    with socket.create_connection(("127.0.0.1", emulator.port)):
+        assert counting.wait(60)
+        assert not emulator._lean.is_quiet()
+        go_on.set()
+    assert emulator.drain(60)
+
+
+def test_however_many_only_the_kernel_knows_they_are_heard_out(emulator, journal):
+    with ExitStack() as stack:
+        with held(emulator):
+            for _ in range(50):
+                client = socket.create_connection(("127.0.0.1", emulator.port))
+                stack.enter_context(client).sendall(PLAIN)
+        assert not emulator.drain(0)
+        assert len(journal.hits) == 50
+
+
+def test_who_resets_the_connection_has_said_what_it_said(emulator, journal):
+    with held(emulator), socket.create_connection(("127.0.0.1", emulator.port)) as client:
+        client.sendall(PLAIN)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    assert emulator.drain(60)
+    assert len(journal.hits) == 1
+    assert journal.failures == ()
 
 
 @pytest.mark.parametrize("request_", [PLAIN, PIXEL], ids=["directly", "through mitmproxy"])

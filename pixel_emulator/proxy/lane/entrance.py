@@ -94,7 +94,6 @@ class Entrance:
 
     def take(self, visitor: "Visitor", batch: Batch) -> None:
         """Answer requests; at once if nobody else is there, and so nobody to be waited for."""
-        self._presence.news += 1
         self._turn.take(visitor, batch, alone=self._presence.count == 1)
 
     def reader(self, client: connection.Client, start: bytes) -> Reader:
@@ -122,7 +121,6 @@ class Entrance:
         """A client has left; nothing that it said is unread."""
         self._forget(visitor)
         visitor.end.close()
-        self._presence.news += 1
         self._emulator.journals.disconnected(visitor.client)
         self._emulator.locks.client_disconnected(visitor.client)
         self._presence.client_disconnected(visitor.client)
