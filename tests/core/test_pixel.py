@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pixel_emulator.core import json_text
@@ -354,6 +354,7 @@ def test_the_flat_form_survives_its_url():
         ("https://api.segment.io", "https", "api.segment.io", b"/"),
         ("https://api.segment.io?x", "https", "api.segment.io", b"/?x"),
         ("\ufeff https://a.example/x?y= \r\n", "https", "a.example", b"/x?y=%20"),
+        ("https://ü.example:80/x", "https", "%C3%BC.example:80", b"/x"),
         ("localhost:8080/v1/pixel/page?x", "https", "localhost:8080", b"/v1/pixel/page?x"),
     ],
 )  # fmt: skip
@@ -362,11 +363,17 @@ def test_a_pasted_url_becomes_the_request_it_would_make(text, scheme, host, targ
     assert (request.scheme, request.host, request.target) == (scheme, host, target)
 
 
-@given(st.text())
+@given(st.text() | st.text(alphabet="0.:/?#@ %\n\x80ü\ud800\udcff"))
+@example("0.\x80/")
+@example("https://ü.example/x?\n")
+@example("https://a\n b/")
 def test_any_pasted_text_becomes_some_request(text):
     request = request_of(text)
+    again = request_of(request.url)
     assert request.target.startswith(b"/")
     assert request.url.isascii()
+    assert request.url.isprintable()
+    assert (again.scheme, again.host, again.url) == (request.scheme, request.host, request.url)
 
 
 def test_the_url_of_a_request_is_printable():

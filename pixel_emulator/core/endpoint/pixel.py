@@ -17,6 +17,7 @@ from pixel_emulator.core.calls import (
     PixelRequest,
     PixelResponse,
     Problem,
+    printable,
 )
 from pixel_emulator.core.endpoint import base64_data
 from pixel_emulator.core.endpoint.json_data import json_object
@@ -174,7 +175,9 @@ def encode(
 def request_of(text: str) -> PixelRequest:
     """The request that a pasted URL, or a bare `path?query`, would make; never raises.
 
-    A fragment is cut and blanks are escaped, as every client does; nothing else is mended.
+    A fragment is cut and blanks are escaped, as every client does; nothing else is mended. The
+    host is escaped as a whole: a client reads it so, too, before it makes it a name of DNS
+    (https://url.spec.whatwg.org/#host-parsing).
     """
     text = text.lstrip("\ufeff \t\r\n").rstrip("\r\n")
     try:
@@ -191,7 +194,7 @@ def request_of(text: str) -> PixelRequest:
     return PixelRequest(
         target=target,
         scheme=(match["scheme"] or b"https").decode().lower(),
-        host=(match["host"] or match["bare"] or b"").decode("latin-1"),
+        host=printable(match["host"] or match["bare"] or b""),
     )
 
 
