@@ -2,6 +2,7 @@
 
 import base64
 import json
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,18 @@ def test_the_tracking_api_is_answered_so_that_pages_do_not_break(method, path, s
     assert found.response.status == status
     if method == "POST" and status == 200:
         assert json.loads(found.response.body) == {"success": True}
+
+
+def test_long_paths_are_not_kept():
+    tracemalloc.start()
+    try:
+        for number in range(300):
+            assert route("GET", b"/%d/" % number + b"x" * 30_000).type is None
+            assert route(f"{number}" + "X" * 30_000, b"/v1/pixel/track").type is None
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 10 * 30_000
 
 
 # -- decoding -------------------------------------------------------------------------------

@@ -59,7 +59,7 @@ _TRACKING_API_PATHS = frozenset(
 
 
 _DATA = b"data="
-
+_MOST_KEPT = 100  # characters of a method and a path
 
 # Go's net/http, and with it Segment 2018, answers so before it looks at the path.
 _BAD_LINE = PixelResponse(
@@ -75,13 +75,18 @@ class Route:
     response: PixelResponse
 
 
-@lru_cache(maxsize=256)
 def route(method: str, path: bytes) -> Route:
     """Route a request at an emulated host; `path` is raw, without the query.
 
     The whole path is lower-cased, exactly one trailing `/` is stripped, then it must match
     exactly. Pixels answer GET and HEAD with 200 and the GIF whatever the data (Segment 2018).
     """
+    # A client chooses both, and a cache of long ones would hold much.
+    is_long = len(method) + len(path) > _MOST_KEPT
+    return _route_anew(method, path) if is_long else _route_once(method, path)
+
+
+def _route_anew(method: str, path: bytes) -> Route:
     name = text_of(unquote_to_bytes(path)).lower().removesuffix("/")
     call_type = _PIXEL_PATHS.get(name)
     if call_type is not None:
@@ -91,6 +96,9 @@ def route(method: str, path: bytes) -> Route:
     if name in _TRACKING_API_PATHS and method in _TRACKING_API:
         return Route(None, _TRACKING_API[method])
     return Route(None, _NOT_FOUND)
+
+
+_route_once = lru_cache(maxsize=256)(_route_anew)
 
 
 def bad_line(method: str, path: bytes) -> Route:
