@@ -18,8 +18,9 @@ from pixel_emulator.email.render import find_browser
 from pixel_emulator.pytest_plugin.ending import tell
 from pixel_emulator.pytest_plugin.hosting import Host, host_of
 from pixel_emulator.pytest_plugin.judging import message, places
-from pixel_emulator.pytest_plugin.making import part_of, show_live
+from pixel_emulator.pytest_plugin.making import part_of
 from pixel_emulator.pytest_plugin.places import Home
+from pixel_emulator.pytest_plugin.showing import show_live
 from pixel_emulator.pytest_plugin.snapshots import Snapshot
 from pixel_emulator.running.access import WRITE_KEY, Access
 from pixel_emulator.running.actions import missing_files
@@ -80,7 +81,7 @@ class ScenarioItem(pytest.Item):
         part = part_of(self, 0, session, host.settings)
         try:
             if self.config.getoption("--pixel-show"):
-                show_live(self.config, session)
+                show_live(self, session)
             verdict = self._run(host, session)
             tell(self, verdict.hits, [self.file.path])
         finally:
