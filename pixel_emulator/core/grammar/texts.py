@@ -125,6 +125,8 @@ def _inside(reader: Reader, steps: Steps, found: re.Match[str], names: Names) ->
         return meaning
     if isinstance(meaning, str | int | float | None):
         return written(meaning) or ""
+    if meaning is UNREAD:  # its mistake is noted
+        return found[0]
     if not isinstance(meaning, Absent):
         message = f"`{found[0]}` stands for a matcher, a map or a list: none fits into a text"
     elif f"${name}" in MATCHERS:
