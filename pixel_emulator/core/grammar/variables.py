@@ -13,7 +13,6 @@ from pixel_emulator.core.matching.differences import described, matches
 from pixel_emulator.core.matching.values import describe
 from pixel_emulator.core.matching.variables import Variable, variables
 from pixel_emulator.core.matching.wants import is_plain
-from pixel_emulator.core.mistakes import likely
 from pixel_emulator.core.quoting import shortened
 from pixel_emulator.core.scenarios.model import Values
 
@@ -111,8 +110,9 @@ def _rows(
             continue
         for name in row:
             if name not in declared:
-                advice = likely(name, declared) or f": write `let: [{name}]`"
-                reader.wrong((*here, name), f"`{name}` is not declared in `let`{advice}")
+                at = (*here, name)
+                advice = reader.likely(at, name, declared) or f": write `let: [{name}]`"
+                reader.wrong(at, f"`{name}` is not declared in `let`{advice}")
         yield here, row
 
 
