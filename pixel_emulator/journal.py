@@ -180,10 +180,14 @@ class Journal:
             self._subscribers.append(tell)
         return lambda: self._subscribers.remove(tell)
 
-    def wait(self, seen: int, timeout: float) -> bool:
-        """Wait until there are more than `seen` hits; False after `timeout` seconds."""
+    def wait(self, seen: int, timeout: float, ended: Callable[[], bool] = lambda: False) -> bool:
+        """Wait until there are more than `seen` hits; False after `timeout` seconds.
+
+        It is False, too, once this has `ended`, which is asked when the journal is closed.
+        """
         with self._changed:
-            return self._changed.wait_for(lambda: len(self._memory) > seen, timeout)
+            self._changed.wait_for(lambda: len(self._memory) > seen or ended(), timeout)
+            return len(self._memory) > seen
 
     def evidence(self, since: int = 0) -> Evidence:
         """All that is known but for the first `since` hits, and what may be missing from it.
@@ -215,6 +219,7 @@ class Journal:
                 acted=self._acted,
             )
             self._gaps.failures.extend(self._storage.close(end))
+            self._changed.notify_all()
 
     def _time(self) -> datetime:
         now = self._now()

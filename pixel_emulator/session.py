@@ -44,6 +44,8 @@ class Session(Reach, Protocol):
 
     @property
     def name(self) -> str: ...
+    @property
+    def closed(self) -> bool: ...
 
     @property
     def connections(self) -> int:
@@ -56,7 +58,8 @@ class Session(Reach, Protocol):
         """
 
     def wait(self, seen: int, timeout: float) -> bool:
-        """Wait until there are more than `seen` hits; False after `timeout` seconds.
+        """Wait until there are more than `seen` hits; False after `timeout` seconds, or once it is
+        closed.
 
         It may end sooner, once calls may be missing.
         """
@@ -126,6 +129,7 @@ class LocalSession:
         end: "Callable[[LocalSession], None]",
     ) -> None:
         self.name = name
+        self.closed = False
         self.journal = journal
         self.settings = settings
         self._place = place
@@ -187,7 +191,7 @@ class LocalSession:
 
     def wait(self, seen: int, timeout: float) -> bool:
         """See `Session`."""
-        return self.journal.wait(self.cleared + seen, timeout)
+        return self.journal.wait(self.cleared + seen, timeout, lambda: self.closed)
 
     def receive(self, request: PixelRequest) -> Hit:
         """See `Session`."""

@@ -120,6 +120,7 @@ class Sessions:
             if port:
                 self._lingering.append(port)
             late = self._lingering.popleft() if len(self._lingering) > _LINGER else 0
+        session.closed = True  # before its journal wakes those who wait
         session.journal.close()
         if late:
             self._emulator.hang_up(late)

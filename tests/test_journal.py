@@ -246,6 +246,26 @@ def test_waiting_ends_with_the_call_that_was_waited_for():
     sender.join()
 
 
+def test_waiting_ends_with_the_journal_where_that_was_the_end():
+    journal, asked, ended = Journal(Settings()), threading.Event(), threading.Event()
+    found: list[bool] = []
+
+    def is_ended():
+        asked.set()
+        return ended.is_set()
+
+    def wait():
+        found.append(journal.wait(0, threading.TIMEOUT_MAX, is_ended))
+
+    waiter = threading.Thread(target=wait, daemon=True)
+    waiter.start()
+    assert asked.wait(10)
+    ended.set()
+    journal.close()
+    waiter.join(10)
+    assert found == [False]
+
+
 def test_waiting_in_vain_ends_at_the_timeout():
     assert not Journal(Settings()).wait(0, timeout=0)
 

@@ -122,7 +122,8 @@ def action_failed():
 
 def given_up():
     """A search that was given up."""
-    return verdict(step(MET, status=Status.UNDECIDED), status=Status.UNDECIDED)
+    undecided = replace(MET, undecided=True)
+    return verdict(step(undecided, status=Status.UNDECIDED), status=Status.UNDECIDED)
 
 
 def objections():

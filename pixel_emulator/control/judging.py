@@ -97,6 +97,8 @@ async def _for_more(asked: Asked) -> Payload:
 async def _for_scenarios(asked: Asked) -> Payload:
     session = asked.session
     scenarios = await _scenarios(asked)
+    if acting := [_acts(each) for each in scenarios if each.acts]:
+        raise wrong_body(InputError(*acting))
     within, quiet = patience(scenarios)
     watch = Watch(scenarios)
     since = asked.number("since")
@@ -136,6 +138,12 @@ async def _scenarios(asked: Asked) -> tuple[Scenario, ...]:
         only = Mistake("only defines names: there is nothing to be met")
         raise ProblemError("wrong-body", str(only), mistakes=[only])
     return found
+
+
+def _acts(scenario: Scenario) -> Mistake:
+    """What is wrong with waiting for a scenario that acts: it could be met without what it does."""
+    own = f"{scenario.title} acts by itself (`do`), which is not done here"
+    return Mistake(f"{own}: `pixel-emulator run` does it", scenario.location)
 
 
 def _told(mistake: Mistake, file: str) -> Mistake:

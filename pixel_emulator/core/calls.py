@@ -154,7 +154,7 @@ class PixelRequest:
 
 
 def printable(target: bytes) -> str:
-    """A raw target as ASCII text: only spaces, controls, quotes and non-ASCII are encoded."""
+    """A raw target or host as ASCII: only spaces, controls, quotes and non-ASCII are encoded."""
     return quote_from_bytes(target, safe="!#$%&'()*+,/:;=?@[]~{}|^`\\")
 
 

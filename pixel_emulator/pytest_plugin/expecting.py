@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,10 @@ from pixel_emulator.pytest_plugin.snapshots import Snapshot
 from pixel_emulator.running.waiting import patience, settle
 from pixel_emulator.scenario_files import load_scenarios
 from pixel_emulator.session import Session
+
+
+class _ClosedError(Exception):
+    """The session was closed while its calls were waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +44,13 @@ class Arriving:
         return replace(whole, hits=tuple(hits), acted=self.acted)
 
     def wait_for_more(self, than: Evidence, seconds: float) -> None:
-        """Wait until more has arrived than this evidence holds, or `seconds`."""
+        """Wait until more has arrived than this evidence holds, or `seconds`.
+
+        Raises `_ClosedError` where nothing can come any more.
+        """
         self.session.wait(self.hits + len(self.claimed) + len(than.hits), seconds)
+        if self.session.closed:
+            raise _ClosedError
 
 
 class Pool:
@@ -135,9 +145,10 @@ def acted(scenarios: Sequence[Scenario]) -> dict[str, datetime]:
 
 
 def wait(scenarios: Sequence[Scenario], arriving: Arriving) -> None:
-    """Wait as scenarios that share these calls say."""
+    """Wait as scenarios that share these calls say, at most as long as their session is open."""
     within, quiet = patience(scenarios)
-    settle(Watch(scenarios), arriving, deadline=time.monotonic() + within, quiet=quiet)
+    with suppress(_ClosedError):
+        settle(Watch(scenarios), arriving, deadline=time.monotonic() + within, quiet=quiet)
 
 
 def judged(

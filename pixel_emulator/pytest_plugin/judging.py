@@ -26,6 +26,9 @@ IGNORED = dict.fromkeys(Policy, Level.IGNORE)
 SILENT = dict.fromkeys(Policy, Level.FAIL)
 """The levels where nothing may arrive."""
 
+CLOSED = "the session is closed, and no call can come any more"
+"""What a failure begins with then."""
+
 _WIDTH = 96  # of a report: pytest puts four characters before each line
 
 

@@ -1,4 +1,4 @@
-"""Pixels for a test: where it stands, what its marks say; and its calls shown live."""
+"""Pixels for a test: where it stands, and what its marks say."""
 
 import os
 from dataclasses import replace
@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pixel_emulator.config import Settings
-from pixel_emulator.core import explain
-from pixel_emulator.core.calls import Hit
 from pixel_emulator.core.mistakes import InputError
 from pixel_emulator.pytest_plugin.choices import choices_of, settings_of
 from pixel_emulator.pytest_plugin.hosting import Host
 from pixel_emulator.pytest_plugin.pixel_calls import Pixels
 from pixel_emulator.pytest_plugin.places import Home, line_of_name
 from pixel_emulator.pytest_plugin.run_recording import parts_of, target_of
+from pixel_emulator.pytest_plugin.showing import show_live
 from pixel_emulator.session import Session
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ def make(item: pytest.Item, host: Host, name: str, number: int) -> Pixels:
     choices = choices_of(item.config, item.iter_markers("pixel"))
     session = host.open(name, choices.settings)
     if item.config.getoption("--pixel-show"):
-        show_live(item.config, session)
+        show_live(item, session)
     return Pixels(
         session,
         home=home_of(item),
@@ -64,19 +63,3 @@ def home_of(item: pytest.Item) -> Home:
     path = Path(os.path.normpath(item.config.rootpath / file))  # a link in it stays one
     first = (line or 0) + 1
     return Home(path=path, file=file, name=item.name, first=first, line=line_of_name(path, first))
-
-
-def show_live(config: pytest.Config, session: Session) -> None:
-    """Print the calls of a session; they arrive in other threads, as live logs of pytest may."""
-    terminal = config.pluginmanager.get_plugin("terminalreporter")
-    capture = config.pluginmanager.get_plugin("capturemanager")
-    if terminal is None or capture is None:  # a worker of xdist has no terminal
-        return
-
-    def show(hit: Hit) -> None:
-        line = explain.line(hit.call, hit.request, hit.outcome, hit.problems)
-        with capture.global_and_fixture_disabled():
-            terminal.ensure_newline()
-            terminal.write_line(f"{session.name} #{hit.seq}  {line}")
-
-    session.subscribe(show)

@@ -92,6 +92,10 @@ def pytest_configure(config: pytest.Config) -> None:
     if target and not hasattr(config, "workerinput"):
         recording = RunRecording(target, lambda: strays_of(config))
         config.pluginmanager.register(recording, "pixel_recording")
+    if config.getoption("--pixel-show"):
+        from pixel_emulator.pytest_plugin.showing import Showing  # noqa: PLC0415 - heavy
+
+        config.pluginmanager.register(Showing(config), "pixel_showing")
     if config.pluginmanager.hasplugin("playwright"):
         config.pluginmanager.import_plugin("pixel_emulator.pytest_plugin.playwright_fixtures")
 

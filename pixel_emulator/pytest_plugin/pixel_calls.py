@@ -19,7 +19,7 @@ from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.pytest_plugin.awaiting import Outlook
 from pixel_emulator.pytest_plugin.choices import Choices
 from pixel_emulator.pytest_plugin.expecting import Expecting, Pool
-from pixel_emulator.pytest_plugin.judging import SILENT, as_reached, lacking, message
+from pixel_emulator.pytest_plugin.judging import CLOSED, SILENT, as_reached, lacking, message
 from pixel_emulator.pytest_plugin.keywords import expectation_of
 from pixel_emulator.pytest_plugin.places import Home
 from pixel_emulator.pytest_plugin.seen import SeenCall, seen
@@ -174,9 +174,9 @@ class Pixels:
         if "times" in call:
             raise TypeError("times: `wait_for` waits for one call; `expect` counts them")
         wanted = expectation_of(call, self.home.here())
-        outlook, looked_at = Outlook(wanted), 0
-        begun = time.monotonic()
+        outlook, looked_at, begun = Outlook(wanted), 0, time.monotonic()
         while True:
+            closed = self.session.closed  # asked first: then nothing comes behind the evidence
             hits = self.session.evidence(looked_at).hits
             matching = (hit for hit in hits if next(wanted.ways(hit), None) is not None)
             if found := seen(islice(matching, 1)):
@@ -185,7 +185,7 @@ class Pixels:
             passed = time.monotonic() - begun
             expected = self.scenario
             verdict = outlook.impossible(expected, self.pool.rest)
-            if verdict is None and passed >= timeout:
+            if verdict is None and (closed or passed >= timeout):
                 verdict = outlook.in_vain(expected, self.session.evidence(), passed)
             if verdict:
                 raise self.failure(verdict)
@@ -206,8 +206,7 @@ class Pixels:
         """
         text = url_or_html.strip()
         urls = [text] if text.startswith(_URL) and len(text.split()) == 1 else self._urls(text)
-        hits = [self.session.receive(request_of(url)) for url in urls]
-        return seen(hits)
+        return seen([self.session.receive(request_of(url)) for url in urls])
 
     def route(self, page: object) -> Any:
         """Lead a Playwright page, or a whole context, here by `route()`: no CA and no proxy.
@@ -234,7 +233,8 @@ class Pixels:
 
     def failure(self, verdict: Verdict) -> AssertionError:
         """What is raised with a verdict that is not met."""
-        self.raised = AssertionError(message(verdict, (self.home.file,)))
+        said = message(verdict, (self.home.file,))
+        self.raised = AssertionError(f"{CLOSED}: {said}" if self.session.closed else said)
         return self.raised
 
     def close(self) -> None:

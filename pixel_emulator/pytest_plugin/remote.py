@@ -58,6 +58,11 @@ class RemoteSession(Told):
         """See `Session`."""
         return self.evidence().connections
 
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed here."""
+        return not self._open
+
     def evidence(self, since: int = 0) -> Evidence:
         """See `Session`. After its end: what was known then."""
         with self._lock:
@@ -81,13 +86,18 @@ class RemoteSession(Told):
     def wait(self, seen: int, timeout: float) -> bool:
         """See `Session`."""
         end = time.monotonic() + timeout
-        while True:
+        while self._open:
             left = max(0.0, min(_POLL, end - time.monotonic()))
             query = {"cursor": self._cleared + seen, "timeout": round(left, 3)}
-            if self._ask("POST", "wait", query=query, waits=left)["result"] == "more":
-                return True
+            try:
+                if self._ask("POST", "wait", query=query, waits=left)["result"] == "more":
+                    return True
+            except InputError:
+                if self._open:
+                    raise
             if time.monotonic() >= end:
-                return False
+                break
+        return False
 
     def receive(self, request: PixelRequest) -> Hit:
         """See `Session`."""
@@ -145,8 +155,9 @@ class RemoteSession(Told):
         """See `Session`."""
         self.evidence()
         with self._lock:
-            self._open = False
-        self._api.text("DELETE", "sessions", self.name)
+            was_open, self._open = self._open, False
+        if was_open:
+            self._api.text("DELETE", "sessions", self.name)
 
     def _ask(self, method: str, what: str, *, text: bool = False, **more: Any) -> Any:
         asking = self._api.text if text else self._api.ask

@@ -45,7 +45,7 @@ class RoutedSession:
         end = time.monotonic() + timeout
         while not self._session.wait(seen, 0):
             left = end - time.monotonic()
-            if left <= 0:
+            if left <= 0 or self._session.closed:
                 return False
             if not self._give_turn():
                 return self._session.wait(seen, left)

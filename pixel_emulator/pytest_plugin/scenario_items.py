@@ -1,6 +1,7 @@
 """Scenario files as tests: one for each scenario and case, with the lines of the file."""
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,8 +18,9 @@ from pixel_emulator.email.render import find_browser
 from pixel_emulator.pytest_plugin.ending import tell
 from pixel_emulator.pytest_plugin.hosting import Host, host_of
 from pixel_emulator.pytest_plugin.judging import message, places
-from pixel_emulator.pytest_plugin.making import part_of, show_live
+from pixel_emulator.pytest_plugin.making import part_of
 from pixel_emulator.pytest_plugin.places import Home
+from pixel_emulator.pytest_plugin.showing import show_live
 from pixel_emulator.pytest_plugin.snapshots import Snapshot
 from pixel_emulator.running.access import WRITE_KEY, Access
 from pixel_emulator.running.actions import missing_files
@@ -28,6 +30,10 @@ from pixel_emulator.session import Session
 
 _AT_REST = 2.0
 """Seconds for clients to go, as for `pixel-emulator run`."""
+
+_MARK = re.compile(r"[^\W_][^:(\s]*")  # what pytest can register as the name of a mark
+_EXCUSES = ("skip", "skipif", "xfail")
+"""Marks by which a test passes without being met: no tag is one of them."""
 
 
 def collected(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -63,6 +69,8 @@ class ScenarioItem(pytest.Item):
         super().__init__(**more)  # type: ignore[arg-type] # they are pytest's own
         self.scenario = scenario
         self.file = file
+        for tag in dict.fromkeys(scenario.tags):
+            self._carry(tag)
 
     def runtest(self) -> None:
         """Do what its steps say. Raises AssertionError, on a line of the file, if it is not met."""
@@ -73,7 +81,7 @@ class ScenarioItem(pytest.Item):
         part = part_of(self, 0, session, host.settings)
         try:
             if self.config.getoption("--pixel-show"):
-                show_live(self.config, session)
+                show_live(self, session)
             verdict = self._run(host, session)
             tell(self, verdict.hits, [self.file.path])
         finally:
@@ -94,6 +102,16 @@ class ScenarioItem(pytest.Item):
     def reportinfo(self) -> tuple[Path, int, str]:
         """Its file, the line on which it begins, and its name."""
         return self.path, max(0, self.scenario.location.line - 1), self.name
+
+    def _carry(self, tag: str) -> None:
+        """Have `-k` find a tag, and `-m`, which under `strict_markers` takes what is registered."""
+        self.extra_keyword_matches.add(tag)
+        if not _MARK.fullmatch(tag) or tag in _EXCUSES:
+            return
+        line = f"{tag}: a tag of scenario files."
+        if line not in self.config.getini("markers"):
+            self.config.addinivalue_line("markers", line)
+        self.add_marker(tag)
 
     @property
     def _home(self) -> Home:

@@ -209,6 +209,18 @@ def test_what_is_met_already_is_met(http, path):
 
 
 @pytest.mark.usefixtures("connected")
+def test_what_would_have_to_act_is_not_waited_for(http, path):
+    """Judged offline, `do` says only where a step begins: `verify` reads it as the command does."""
+    acting = f"{OPENED}do: {{wait: 0s}}\nname: sends\n"
+    answer = http.post(f"{path}/wait", params={"file": "it.yaml"}, content=acting)
+    assert (answer.status_code, kind(answer)) == (422, "wrong-body")
+    [mistake] = answer.json()["mistakes"]
+    assert "sends acts by itself (`do`), which is not done here" in mistake["message"]
+    assert (mistake["file"], mistake["line"]) == ("it.yaml", 1)
+    assert http.post(f"{path}/verify", content=acting).json()["exit_code"] == 0
+
+
+@pytest.mark.usefixtures("connected")
 def test_only_what_is_new_is_judged_after_a_cursor(http, path, arrive):
     arrive("Later")
     later = "expect:\n  - track: Later\n"

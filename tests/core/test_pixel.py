@@ -2,10 +2,11 @@
 
 import base64
 import json
+import tracemalloc
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pixel_emulator.core import json_text
@@ -106,6 +107,18 @@ def test_the_tracking_api_is_answered_so_that_pages_do_not_break(method, path, s
     assert found.response.status == status
     if method == "POST" and status == 200:
         assert json.loads(found.response.body) == {"success": True}
+
+
+def test_long_paths_are_not_kept():
+    tracemalloc.start()
+    try:
+        for number in range(300):
+            assert route("GET", b"/%d/" % number + b"x" * 30_000).type is None
+            assert route(f"{number}" + "X" * 30_000, b"/v1/pixel/track").type is None
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 10 * 30_000
 
 
 # -- decoding -------------------------------------------------------------------------------
@@ -354,6 +367,7 @@ def test_the_flat_form_survives_its_url():
         ("https://api.segment.io", "https", "api.segment.io", b"/"),
         ("https://api.segment.io?x", "https", "api.segment.io", b"/?x"),
         ("\ufeff https://a.example/x?y= \r\n", "https", "a.example", b"/x?y=%20"),
+        ("https://ü.example:80/x", "https", "%C3%BC.example:80", b"/x"),
         ("localhost:8080/v1/pixel/page?x", "https", "localhost:8080", b"/v1/pixel/page?x"),
     ],
 )  # fmt: skip
@@ -362,11 +376,17 @@ def test_a_pasted_url_becomes_the_request_it_would_make(text, scheme, host, targ
     assert (request.scheme, request.host, request.target) == (scheme, host, target)
 
 
-@given(st.text())
+@given(st.text() | st.text(alphabet="0.:/?#@ %\n\x80ü\ud800\udcff"))
+@example("0.\x80/")
+@example("https://ü.example/x?\n")
+@example("https://a\n b/")
 def test_any_pasted_text_becomes_some_request(text):
     request = request_of(text)
+    again = request_of(request.url)
     assert request.target.startswith(b"/")
     assert request.url.isascii()
+    assert request.url.isprintable()
+    assert (again.scheme, again.host, again.url) == (request.scheme, request.host, request.url)
 
 
 def test_the_url_of_a_request_is_printable():

@@ -318,3 +318,31 @@ def test_values_nest_only_so_deep():
     for data in documents:
         with pytest.raises(InputError, match="nested deeper than 200 levels"):
             parse(Document("s.yaml", data, {}))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "expect: []\n" + "".join(f"expetc{n}: 1\n" for n in range(5_000)),
+        "expect: []\n" + "".join(f"expetc{n}:\n" for n in range(5_000)),
+        "expect:\n" + "  - {page: , usreId: 1}\n" * 5_000,
+        "expect:\n" + "  - {page: , userId: $unmber}\n" * 5_000,
+        "expect:\n" + "".join(f"  - {{page: , id: i{n}, after: ii{n}}}\n" for n in range(5_000)),
+    ],
+    ids=["keys", "null", "fields", "matchers", "after"],
+)
+def test_of_very_many_mistakes_only_the_first_are_guessed_at(text):
+    """Each guess takes long enough for thousands to be waited for. All mistakes are told."""
+    found = mistakes(text)
+    assert len(found) == 5_000
+    guesses = ["did you mean" in each for each in found]
+    assert all(guesses[:3])
+    assert not any(guesses[-3:])
+    assert sum(map(len, found)) < 2_000_000
+
+
+def test_guesses_are_the_same_for_every_row():
+    rows = "".join(f"  - {{a: '{n}'}}\n" for n in range(1_500))
+    wrong = "userId: $unmber, anonymousId: $unmber, messageId: $unmber"
+    found = mistakes(f"let: [a]\ncases:\n{rows}expect: [{{page: $a, {wrong}}}]\n")
+    assert len(found) == 3

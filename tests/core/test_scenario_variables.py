@@ -248,6 +248,36 @@ def test_mistakes_of_each_row_are_told_once():
     assert found == ["9:1: zzz: no such key here"]
 
 
+ANYWHERE = """\
+let: {a: , b: x, c: {$starts: u}, d: $b}
+cases: ROWS
+name: n ${a} ${b}
+tags: [$a, 't${d}']
+given: {profiles: {u1: {traits: {b: $b, c: $a}}}}
+plan: {1: '${a}.yaml'}
+do: [{open: $a}, {run: 'echo ${a}'}, {run: [echo, $a]}, {replay: $a}, {send: {track: $a}}]
+deny: [{contains: $a}]
+state: {$a: {traits: {b: $b, c: $c}, previousIds: [$a, 'x${a}']}}
+expect:
+  - {track: $a, userId: 'u${a}x${b}', request: {host: $a}}
+  - {page: $c, properties: {a: {$gt: $a, $lt: 5}, b: {$in: [$a, $b]}, c: {$near: $a, $by: $a}}}
+  - {identify: , traits: {a: {$len: $a}, b: {$starts: $a}, c: {$each: $a}, d: {$not: $c}}}
+  - {group: $a, traits: {a: {$like: $a}, b: {$contains: 'x${a}'}, c: {$has: $a}, d: {$eq: $a}}}
+"""
+
+
+@pytest.mark.parametrize("rows", ["[]", "[x]", "{a: 1}"])
+def test_without_a_row_the_other_mistakes_are_told(rows):
+    """And none that a row would mend: nobody knows what it would give."""
+    assert [each.partition(":")[0] for each in mistakes(ANYWHERE.replace("ROWS", rows))] == ["2"]
+    body = "name: ${d}\nexpct: []\nexpect: [{page: $a, x: $e}]\n"
+    text = f"let: {{a: , b: $c}}\ncases: {rows}\n{body}"
+    found = [each.split(": ")[1] for each in mistakes(text)]
+    assert found[0] == "let.b"
+    assert found[1].startswith("cases")
+    assert found[2:] == ["name", "expct", "expect[0].x"]
+
+
 def test_cases_and_values_have_their_end():
     """Half a million values, read once for each of some thousand rows, would take for ever."""
     rows = "".join(f"  - {{a: '{n}'}}\n" for n in range(2000))

@@ -9,6 +9,7 @@ from pixel_emulator.core.calls import CallType
 from pixel_emulator.core.grammar.scenario import parse
 from pixel_emulator.core.matching.variables import Variable
 from pixel_emulator.core.matching.wants import Matcher, Need
+from pixel_emulator.core.reports.text import text
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, Times
 from pixel_emulator.core.scenarios.model import (
     DEFAULT_LEVELS,
@@ -332,6 +333,15 @@ def test_what_is_undecided_for_one_scenario_is_so_for_who_expects_nothing():
     lenient = Scenario(levels={**DEFAULT_LEVELS, Policy.UNEXPECTED: Level.IGNORE})
     verdict = verify([asking, silent, lenient], evidence(*calls("A")), looks=0)
     assert [each.status for each in verdict.scenarios] == ["undecided", "undecided", "met"]
+
+
+def test_what_is_undecided_does_not_count_as_met():
+    asking = Expectation(patterns=(Pattern(type=CallType.TRACK, fields={"event": Variable("x")}),))
+    there = Expectation(patterns=(Pattern(type=CallType.PAGE),))
+    page = hit(2, "page", {"userId": "u"})
+    both = Scenario(steps=(Step(expectations=(asking, there)),))
+    told = text(verify([both], evidence(*calls("A"), page), looks=0))
+    assert "1 of 2 expectations met, 1 undecided" in told
 
 
 def test_undecided_goes_before_unmet():

@@ -209,7 +209,16 @@ def test_damage_never_crashes_and_never_goes_unnoticed_as_another_call(path, who
 PLAIN_KEYS = st.from_regex(r"[A-Za-z][A-Za-z0-9_-]{7,40}", fullmatch=True)
 ODD_KEYS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
 OUR_WORDS = " ".join(
-    [str(entry(hit(1, "track"))), *RULES, *Dialect, *Outcome, *RuleSource, *CallType, str(HEAD)]
+    [
+        str(entry(hit(1, "track"))),
+        *RULES,
+        *Dialect,
+        *Outcome,
+        *RuleSource,
+        *CallType,
+        str(HEAD),
+        "pixel_recording",
+    ]
 )
 UNUSUAL = st.sampled_from(["writeKey", "WriteKey", "write_key"])
 

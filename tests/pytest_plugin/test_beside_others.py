@@ -43,6 +43,33 @@ def test_what_came_late_in_a_worker_is_told(inner):
     result.stdout.fnmatch_lines(["pixels: 1 request for session *: not recorded"])
 
 
+def test_calls_in_workers_are_shown_once_each(inner, pytester):
+    """Those of a test that passes, of one that fails, and of a scenario file."""
+    (pytester.path / "page.yaml").write_text(
+        "do: {send: {page: C, userId: u1}}\nexpect: [page: C]\n"
+    )
+    result = inner(
+        *("-n2", "--pixel-show", "page.yaml", "test_it.py"),
+        apart=True,
+        test_it="""
+            from client import send
+            def test_passes(pixels):
+                send(pixels, "A")
+                send(pixels, "A")
+                pixels.expect(track="A", times=2)
+            def test_fails(pixels): send(pixels, "B")
+        """,
+    )
+    result.assert_outcomes(passed=2, failed=1)
+    shown = [each for each in result.outlines if each.startswith("session-")]
+    assert sorted(each.partition(" ")[2] for each in shown) == [
+        '#1  delivered  page "C"  userId=u1',
+        '#1  delivered  track "A"  userId=user_123',
+        '#1  delivered  track "B"  userId=user_123',
+        '#2  delivered  track "A"  userId=user_123',
+    ]
+
+
 def test_threads_of_one_test_may_have_a_session_each(inner):
     inner(
         test_it="""

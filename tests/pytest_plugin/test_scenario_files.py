@@ -297,6 +297,43 @@ def test_files_are_tests_where_they_are_named(inner, write, arguments, ini, test
     assert "failed" not in found
 
 
+TAGGED = DRIP.replace("step: 1", "step: $n").replace("cases", "tags: [TAGS]\ncases")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "tests"),
+    [
+        (("-m", "smoke"), 2),
+        (("-m", "not smoke"), 3),
+        (("-m", "e2e-mail and not smoke"), 2),
+        (("-k", "smoke"), 2),
+        (("-k", "team:mail or odd"), 4),
+        (("-k", "_odd"), 2),
+        (("-n1", "-m", "smoke"), 2),
+    ],
+)
+@pytest.mark.parametrize("strict", [(), ("--strict-markers",)], ids=["", "strict"])
+def test_tags_choose_as_marks_do(inner, write, arguments, tests, strict):
+    write("scenarios/a.yaml", TAGGED.replace("TAGS", "smoke, 'team:mail', smoke"))
+    write("scenarios/b.yaml", TAGGED.replace("TAGS", "e2e-mail, _odd"))
+    result = inner(
+        *arguments,
+        *strict,
+        "-Werror::pytest.PytestUnknownMarkWarning",
+        "scenarios",
+        "test_it.py",
+        apart="-n1" in arguments,
+        test_it="def test_it(): pass",
+    )
+    result.assert_outcomes(passed=tests, deselected=0 if "-n1" in arguments else 5 - tests)
+
+
+@pytest.mark.parametrize("tag", ["skip", "skipif", "xfail"])
+def test_no_tag_excuses_a_scenario(inner, write, tag):
+    write("drip.yaml", DRIP.replace("let", f"tags: [{tag}]\nlet"))
+    inner("-k", tag, "drip.yaml").assert_outcomes(passed=1, failed=1)
+
+
 def test_the_mistakes_of_a_file_are_errors_with_their_lines(inner, write):
     write("scenarios/drip.yaml", DRIP.replace("track:", "trakc:"))
     result = inner("scenarios")

@@ -136,6 +136,34 @@ def test_commands_of_a_test_reach_the_control_api_and_their_session(inner, serve
     ).assert_outcomes(passed=1)
 
 
+@pytest.mark.parametrize("way", ["here", "command", "url"])
+def test_a_wait_ends_with_its_session(inner, pytester, served, way):
+    (pytester.path / "never.yaml").write_text("within: 30s\nexpect:\n  - track: B\n")
+    inner(
+        *([f"--pixel-url={served['url']}"] if way == "url" else []),
+        ini=command(*PIXEL_EMULATOR) if way == "command" else "",
+        test_it="""
+            from concurrent.futures import ThreadPoolExecutor
+            import pytest
+            def expect(pixels):
+                with pixels.expecting("never.yaml"): pass
+            def test_it(pixel_session_factory):
+                own = pixel_session_factory()
+                with ThreadPoolExecutor(2) as pool:
+                    waiting = [
+                        pool.submit(own.wait_for, track="B", timeout=30),
+                        pool.submit(expect, own),
+                    ]
+                    own.close()
+                    for each in waiting:
+                        with pytest.raises(AssertionError) as failed: each.result(15)
+                        assert str(failed.value).startswith(
+                            "the session is closed, and no call can come any more: track: B: "
+                        )
+        """,
+    ).assert_outcomes(passed=1)
+
+
 def test_more_calls_than_one_answer_holds(inner):
     inner(
         ini=command(*PIXEL_EMULATOR),

@@ -58,10 +58,10 @@ class Answering(Journal):
         super().__init__(Settings())
         self.coming = list(events)
 
-    def wait(self, done, timeout):
+    def wait(self, done, timeout, *ended):
         if self.coming:
             self.record(call(self.coming.pop(0)))
-        return super().wait(done, timeout)
+        return super().wait(done, timeout, *ended)
 
 
 def test_it_ends_with_the_call_that_was_missing():

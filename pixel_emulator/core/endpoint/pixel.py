@@ -17,6 +17,7 @@ from pixel_emulator.core.calls import (
     PixelRequest,
     PixelResponse,
     Problem,
+    printable,
 )
 from pixel_emulator.core.endpoint import base64_data
 from pixel_emulator.core.endpoint.json_data import json_object
@@ -58,7 +59,7 @@ _TRACKING_API_PATHS = frozenset(
 
 
 _DATA = b"data="
-
+_MOST_KEPT = 100  # characters of a method and a path
 
 # Go's net/http, and with it Segment 2018, answers so before it looks at the path.
 _BAD_LINE = PixelResponse(
@@ -74,13 +75,18 @@ class Route:
     response: PixelResponse
 
 
-@lru_cache(maxsize=256)
 def route(method: str, path: bytes) -> Route:
     """Route a request at an emulated host; `path` is raw, without the query.
 
     The whole path is lower-cased, exactly one trailing `/` is stripped, then it must match
     exactly. Pixels answer GET and HEAD with 200 and the GIF whatever the data (Segment 2018).
     """
+    # A client chooses both, and a cache of long ones would hold much.
+    is_long = len(method) + len(path) > _MOST_KEPT
+    return _route_anew(method, path) if is_long else _route_once(method, path)
+
+
+def _route_anew(method: str, path: bytes) -> Route:
     name = text_of(unquote_to_bytes(path)).lower().removesuffix("/")
     call_type = _PIXEL_PATHS.get(name)
     if call_type is not None:
@@ -90,6 +96,9 @@ def route(method: str, path: bytes) -> Route:
     if name in _TRACKING_API_PATHS and method in _TRACKING_API:
         return Route(None, _TRACKING_API[method])
     return Route(None, _NOT_FOUND)
+
+
+_route_once = lru_cache(maxsize=256)(_route_anew)
 
 
 def bad_line(method: str, path: bytes) -> Route:
@@ -174,7 +183,9 @@ def encode(
 def request_of(text: str) -> PixelRequest:
     """The request that a pasted URL, or a bare `path?query`, would make; never raises.
 
-    A fragment is cut and blanks are escaped, as every client does; nothing else is mended.
+    A fragment is cut and blanks are escaped, as every client does; nothing else is mended. The
+    host is escaped as a whole: a client reads it so, too, before it makes it a name of DNS
+    (https://url.spec.whatwg.org/#host-parsing).
     """
     text = text.lstrip("\ufeff \t\r\n").rstrip("\r\n")
     try:
@@ -191,7 +202,7 @@ def request_of(text: str) -> PixelRequest:
     return PixelRequest(
         target=target,
         scheme=(match["scheme"] or b"https").decode().lower(),
-        host=(match["host"] or match["bare"] or b"").decode("latin-1"),
+        host=printable(match["host"] or match["bare"] or b""),
     )
 
 

@@ -21,7 +21,6 @@ from pixel_emulator.core.matching.differences import described
 from pixel_emulator.core.matching.moments import asks_for_now
 from pixel_emulator.core.matching.values import equal
 from pixel_emulator.core.matching.wants import Want
-from pixel_emulator.core.mistakes import likely
 from pixel_emulator.core.problems.rules import RULES
 from pixel_emulator.core.scenarios.clients import Fetch
 from pixel_emulator.core.scenarios.expectation import Pattern
@@ -106,7 +105,8 @@ def check_code(reader: Reader, steps: Steps, code: str, severity: Severity) -> N
     """Refuse a code that no problem of this severity has."""
     if code and code not in (codes := codes_of(severity)):
         effect = {Severity.DROP: "drops", Severity.DAMAGE: "damages"}[severity]
-        reader.wrong(steps, f"`{code}` is no problem that {effect} a call{likely(code, codes)}")
+        guess = reader.likely(steps, code, codes)
+        reader.wrong(steps, f"`{code}` is no problem that {effect} a call{guess}")
 
 
 def codes_of(severity: Severity) -> list[str]:
@@ -133,7 +133,7 @@ def choice(reader: Reader, steps: Steps, value: JSON, words: Iterable[str]) -> s
     words = tuple(words)
     if isinstance(value, str) and value in words:
         return value
-    guess = likely(value, words) if isinstance(value, str) else ""
+    guess = reader.likely(steps, value, words) if isinstance(value, str) else ""
     reader.wrong(steps, f"must be one of {', '.join(words)}; it is {shown(value)}{guess}")
     return ""
 

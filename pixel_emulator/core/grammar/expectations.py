@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from pixel_emulator.core.calls import JSON, Payload, Severity, Steps
 from pixel_emulator.core.grammar.amounts import read_duration, read_times
@@ -15,9 +16,9 @@ from pixel_emulator.core.grammar.call_map import (
 from pixel_emulator.core.grammar.keys import EXPECTATION, LINES, PATTERN, TIMING
 from pixel_emulator.core.grammar.reader import Reader, shown
 from pixel_emulator.core.grammar.scope import Scope, plain_text
-from pixel_emulator.core.mistakes import likely
 from pixel_emulator.core.scenarios.expectation import Expectation, Times
 
+_MOST_IDS = 50  # that one mistake lists
 SILENCE = "list the calls, or write `expect: []` for silence"
 
 
@@ -134,7 +135,7 @@ def check_ids(reader: Reader, lists: Iterable[Listed]) -> None:
             continue
         here = (*place.steps, "after")
         if place.it.after not in known:
-            guess = likely(place.it.after, known) or _ids(known)
+            guess = reader.likely(here, place.it.after, known) or _ids(known)
             reader.wrong(here, f'no call of this scenario has the id "{place.it.after}"{guess}')
             continue
         target = known[place.it.after]
@@ -156,7 +157,7 @@ class _Place:
 
 
 def _ids(known: Mapping[str, _Place]) -> str:
-    ids = ", ".join(known)
+    ids = ", ".join((*islice(known, _MOST_IDS), *(["…"] if len(known) > _MOST_IDS else [])))
     return f": its ids are {ids}" if ids else ": write `id:` beside the call that has to come first"
 
 

@@ -7,7 +7,6 @@ from pixel_emulator.core.calls import JSON, Severity, Steps
 from pixel_emulator.core.grammar.call_map import check_code
 from pixel_emulator.core.grammar.reader import Reader, shown
 from pixel_emulator.core.grammar.variables import Place
-from pixel_emulator.core.mistakes import likely
 from pixel_emulator.core.quoting import printable
 from pixel_emulator.core.scenarios.model import DEFAULT_LEVELS, Level, Policy
 
@@ -47,7 +46,7 @@ def _level(reader: Reader, policy: Policy, place: Place | None) -> Level:
         return Level(value)
     same_event = (SAME_EVENT,) if policy is Policy.UNEXPECTED else ()
     words = (*reversed(Level), *same_event)
-    guess = likely(value, words) if isinstance(value, str) else ""
+    guess = reader.likely(steps, value, words) if isinstance(value, str) else ""
     accept = ("{accept: [codes]}",) if policy is Policy.DAMAGED else ()
     allowed = ", ".join((*words, *accept))
     reader.wrong(steps, f"must be one of {allowed}; it is {shown(value)}{guess}")

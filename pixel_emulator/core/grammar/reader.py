@@ -1,5 +1,6 @@
 """What every part of a scenario file is read with: keys, items, text, mistakes."""
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 
 from pixel_emulator.core.calls import JSON, Payload, Steps
@@ -8,6 +9,9 @@ from pixel_emulator.core.mistakes import Document, Location, Mistake, likely
 from pixel_emulator.core.quoting import printable
 
 _OF_WORDS = ("tags", "use")  # lists of which one word is often written alone
+_MOST_LOOKING = 200_000
+"""Characters times words that one file may cost while likely words are looked for: some tenths of
+a second. Hundreds of mistakes come to less."""
 _CUT = "; in braces, put quotes around a text that holds a comma"
 
 
@@ -29,10 +33,21 @@ class Reader:
     def __init__(self, document: Document) -> None:
         self.document = document
         self.mistakes: list[Mistake] = []
+        self._likely: dict[tuple[Steps, str], str] = {}
+        self._looking = 0
 
     def wrong(self, steps: Steps, message: str) -> None:
         """Note a mistake at `steps`."""
         self.mistakes.append(self.document.mistake(printable(message), *steps))
+
+    def likely(self, steps: Steps, word: str, allowed: Collection[str]) -> str:
+        """As `mistakes.likely`, for a word at `steps`; empty once the file has cost too much."""
+        known = self._likely.get((steps, word))  # rows of `cases` ask again
+        if known is None:
+            self._looking += len(word) * len(allowed)
+            known = likely(word, allowed) if self._looking <= _MOST_LOOKING else ""
+            self._likely[steps, word] = known
+        return known
 
     def location(self, steps: Steps) -> Location:
         """Where the value at `steps` stands."""
@@ -50,15 +65,14 @@ class Reader:
         advice: str = "",
     ) -> None:
         """Refuse keys that are unknown."""
-        for key in data:
-            if key not in known:
-                cut = _CUT if data[key] is None and self._in_braces(steps, data, key) else advice
-                self.wrong((*steps, key), f"no such key here{likely(key, known) or cut}")
-
-    def _in_braces(self, steps: Steps, data: Payload, key: str) -> bool:
-        """Whether another key of the map stands in the same line, as only braces allow."""
-        lines = [self.location((*steps, each)).line for each in data]
-        return lines.count(self.location((*steps, key)).line) > 1
+        unknown = [key for key in data if key not in known]
+        # Only in braces may another key stand in the same line.
+        lines = Counter(self.location((*steps, key)).line for key in data) if unknown else {}
+        for key in unknown:
+            here = (*steps, key)
+            in_braces = data[key] is None and lines[self.location(here).line] > 1
+            cut = _CUT if in_braces else advice
+            self.wrong(here, f"no such key here{self.likely(here, key, known) or cut}")
 
     def items(self, steps: Steps, value: JSON) -> Iterator[tuple[Steps, JSON]]:
         """Each item of a list with its steps."""

@@ -149,10 +149,7 @@ class _File:
         lets = [each["let"] for each in (general, own) if "let" in each]
         declared = read_let(self.reader, lets, fresh)
         self.declared |= {place: name for name, (place, _) in declared.items()}
-        cases = [*read_cases(self.reader, fields.get("cases"), declared, self.given, fresh)]
-        if not cases:  # their mistake is noted
-            self.used.update(place for place, _ in declared.values())
-        for case in cases:
+        for case in read_cases(self.reader, fields.get("cases"), declared, self.given, fresh):
             scenario = self._case(fields, added, case.scope)
             self.used.update(declared[name][0] for name in case.scope.used & declared.keys())
             yield replace(scenario, case=case.label, location=self.reader.location(steps))

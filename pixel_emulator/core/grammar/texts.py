@@ -13,7 +13,6 @@ from pixel_emulator.core.matching.regexes import RegexError, matching
 from pixel_emulator.core.matching.values import ABSENT, Absent, written
 from pixel_emulator.core.matching.variables import TextWith, Variable
 from pixel_emulator.core.matching.wants import Want
-from pixel_emulator.core.mistakes import likely
 from pixel_emulator.core.quoting import printable
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -55,12 +54,12 @@ def read_dollars(reader: Reader, steps: Steps, text: str, names: Names) -> Want:
         return MATCHERS[text].matcher
     meaning = names.meaning(text[1:]) if _NAME.fullmatch(text[1:]) else ABSENT
     if isinstance(meaning, Absent):
-        reader.wrong(steps, _no_name(text, names))
+        reader.wrong(steps, _no_name(reader, steps, text, names))
         return UNREAD
     return meaning
 
 
-def _no_name(text: str, names: Names) -> str:
+def _no_name(reader: Reader, steps: Steps, text: str, names: Names) -> str:
     literal = f"for this very text, write `{printable(escaped(text))}`"
     if text in OPERATORS:
         return f"`{text}` takes something: write it as a key, as in {OPERATORS[text].want}"
@@ -68,7 +67,8 @@ def _no_name(text: str, names: Names) -> str:
         first = _FIRST.match(text)
         inside = f"a variable inside a longer text is `${{{first[1]}}}`; " if first else ""
         return f"what begins with `$` is special: {inside}{literal}"
-    guess = likely(text, [*MATCHERS, *(f"${name}" for name in names.known())])
+    allowed = [*MATCHERS, *(f"${name}" for name in names.known())]
+    guess = reader.likely(steps, text, allowed)
     return f"`{text}` is no matcher, and no variable{guess or f': declare it in `let`; {literal}'}"
 
 
@@ -125,13 +125,15 @@ def _inside(reader: Reader, steps: Steps, found: re.Match[str], names: Names) ->
         return meaning
     if isinstance(meaning, str | int | float | None):
         return written(meaning) or ""
+    if meaning is UNREAD:  # its mistake is noted
+        return found[0]
     if not isinstance(meaning, Absent):
         message = f"`{found[0]}` stands for a matcher, a map or a list: none fits into a text"
     elif f"${name}" in MATCHERS:
         message = f"the matcher `${name}` cannot stand inside a text: write a regex"
     else:
         literal = f"for this very text, write `{printable(escaped(found[0]))}`"
-        guess = likely(name, names.known()) or f": declare it in `let`; {literal}"
+        guess = reader.likely(steps, name, names.known()) or f": declare it in `let`; {literal}"
         is_name = _NAME.fullmatch(name)
         message = f"`{printable(found[0])}` is no variable{guess if is_name else f': {literal}'}"
     reader.wrong(steps, message)

@@ -11,7 +11,6 @@ from pixel_emulator.core.matching.alternatives import All
 from pixel_emulator.core.matching.kinds import MATCHERS
 from pixel_emulator.core.matching.values import describe
 from pixel_emulator.core.matching.wants import Want
-from pixel_emulator.core.mistakes import likely
 from pixel_emulator.core.quoting import printable
 
 __all__ = ["MATCHERS", "OPERATORS", "Names", "read_text", "read_value"]
@@ -82,7 +81,7 @@ def _map(reader: Reader, steps: Steps, value: Payload, names: Names) -> Want:
             operand = Operand(reader=reader, steps=here, value=value[key], beside=value, read=read)
             wants.append(OPERATORS[key].make(operand))
         else:
-            reader.wrong(here, _no_operator(key, names))
+            reader.wrong(here, _no_operator(reader, here, key, names))
     wants = [each for each in wants if each is not UNREAD]
     if len(wants) > 1:
         return All(tuple(wants))
@@ -103,9 +102,9 @@ def _key(reader: Reader, steps: Steps, key: str) -> str:
     return key.replace("$$", "$")
 
 
-def _no_operator(key: str, names: Names) -> str:
+def _no_operator(reader: Reader, steps: Steps, key: str, names: Names) -> str:
     if key in MATCHERS or key[1:] in names.known():
         return f"`{key}` takes nothing: write it as a value, not as a key"
     meant = _CALLED_ELSEWHERE.get(key.lower())
-    guess = f": write {meant}" if meant else likely(key, OPERATORS)
+    guess = f": write {meant}" if meant else reader.likely(steps, key, OPERATORS)
     return f"no such operator{guess or f'; for this very key, write `{printable(escaped(key))}`'}"

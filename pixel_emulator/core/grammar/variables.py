@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from pixel_emulator.core.calls import JSON, Payload, Steps
 from pixel_emulator.core.grammar.definitions import check_name, matcher_called
+from pixel_emulator.core.grammar.operands import UNREAD
 from pixel_emulator.core.grammar.reader import Reader, shown
 from pixel_emulator.core.grammar.scope import Scope, plain_value
 from pixel_emulator.core.grammar.values import read_value
@@ -12,7 +13,6 @@ from pixel_emulator.core.matching.differences import described, matches
 from pixel_emulator.core.matching.values import describe
 from pixel_emulator.core.matching.variables import Variable, variables
 from pixel_emulator.core.matching.wants import is_plain
-from pixel_emulator.core.mistakes import likely
 from pixel_emulator.core.quoting import shortened
 from pixel_emulator.core.scenarios.model import Values
 
@@ -71,14 +71,16 @@ def read_cases(
     outside: Values,
     fresh: Scope,
 ) -> Iterator[Case]:
-    """The scope of each row, or the only one where there are no `cases`."""
+    """The scope of each row, or the only one where there are no `cases`, or none can be read."""
     if place is None:
         yield Case("", _scope(reader, {}, declared, outside, fresh))
         return
     rows = list(_rows(reader, place, declared))
     if len(rows) * len(reader.document.positions) > MOST_WORK:
         reader.wrong(place[0], "are too many for a file of this size: split it")
-        return
+        rows = []
+    if not rows:  # their mistake is noted
+        yield Case("", _unknown(reader, declared, fresh))
     names = dict.fromkeys(name for _, row in rows for name in row)
     for name in names:
         if name in outside:
@@ -108,8 +110,9 @@ def _rows(
             continue
         for name in row:
             if name not in declared:
-                advice = likely(name, declared) or f": write `let: [{name}]`"
-                reader.wrong((*here, name), f"`{name}` is not declared in `let`{advice}")
+                at = (*here, name)
+                advice = reader.likely(at, name, declared) or f": write `let: [{name}]`"
+                reader.wrong(at, f"`{name}` is not declared in `let`{advice}")
         yield here, row
 
 
@@ -140,6 +143,16 @@ def _scope(
         elif not is_plain(want) and not matches(want, scope.given[name]):
             at, got = row[name][0] if name in row else steps, describe(scope.given[name])
             reader.wrong(at, f"`{name}` must be {described(want)}, but is given as {got}")
+    return scope
+
+
+def _unknown(reader: Reader, declared: Mapping[str, Place], fresh: Scope) -> Scope:
+    """The scope where nobody knows what rows would give: its names may stand for anything."""
+    unread = dict.fromkeys(declared, UNREAD)
+    scope = Scope(fresh.definitions, fresh.hooks, lets=unread, used=set(declared))
+    for steps, value in declared.values():
+        if value is not None:
+            read_value(reader, steps, value, scope)
     return scope
 
 

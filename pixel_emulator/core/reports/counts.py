@@ -29,13 +29,16 @@ def span(between: timedelta) -> str:
 
 
 def met(results: Iterable[StepResult]) -> str:
-    """How many expectations are met: `1 of 2 expectations met in 20.0 s`."""
+    """How many expectations are met for certain: `1 of 2 expectations met in 20.0 s`."""
     steps = tuple(results)
-    each = [expectation.met for step in steps for expectation in step.expectations]
-    words = f"{sum(each)} of {counted(len(each), 'expectation')} met"
+    each = [expectation for step in steps for expectation in step.expectations]
+    undecided = sum(expectation.undecided for expectation in each)
+    certain = sum(expectation.met and not expectation.undecided for expectation in each)
+    words = f"{certain} of {counted(len(each), 'expectation')} met"
     seconds = [step.seconds for step in steps if step.seconds is not None]
     took = f" in {span(timedelta(seconds=sum(seconds)))}" if seconds else ""
-    return (words if each else "silence expected") + took
+    open_ones = f", {undecided} undecided" if undecided else ""
+    return f"{words if each else 'silence expected'}{took}{open_ones}"
 
 
 def seen(verdict: Verdict) -> Iterator[str]:

@@ -65,6 +65,7 @@ class _Results:
                 taken_by=tuple(self.slots[index].wanted for index in takers[slot.index])
                 if lacking[slot.index] > 0 and not self.claims[slot.index]
                 else (),
+                undecided=slot.index in self.settlement.undecided,
             )
             for slot in self.slots
         ]

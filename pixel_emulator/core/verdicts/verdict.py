@@ -73,7 +73,8 @@ class ExpectationResult:
     """One expectation with the calls that it claims, those too many, and those that come close.
 
     `taken_by` are the expectations that the calls it matches went to, where it claims none. It is
-    not `reached` where its step was not tried.
+    not `reached` where its step was not tried. Where it is `undecided`, the claims are only those
+    of one attempt.
     """
 
     expectation: Expectation
@@ -82,6 +83,7 @@ class ExpectationResult:
     nearest: tuple[Nearest, ...] = ()
     taken_by: tuple[Expectation, ...] = ()
     reached: bool = True
+    undecided: bool = False
 
     @property
     def got(self) -> int:
