@@ -3,13 +3,17 @@
 from collections.abc import Mapping
 
 from pixel_emulator.core.calls import JSON, Payload
-from pixel_emulator.core.grammar.reader import escaped
-from pixel_emulator.core.grammar.scenario import parse
+from pixel_emulator.core.grammar.definitions import Definitions
+from pixel_emulator.core.grammar.expectations import read_expectation
+from pixel_emulator.core.grammar.reader import Reader, escaped
+from pixel_emulator.core.grammar.scope import Scope
 from pixel_emulator.core.matching.wants import Matcher, Want
-from pixel_emulator.core.mistakes import Document, InputError, Location
+from pixel_emulator.core.mistakes import Document, Location
 from pixel_emulator.core.scenarios.expectation import Expectation
 from pixel_emulator.pytest_plugin.values import want_of
 
+_PLACE = ("expect", 0)
+"""Where a file would have it: how deep it may nest counts from there."""
 _SPELLED = {"one_of": "one-of"}
 _NOT_HERE = {
     "id": "the order of calls is the business of a scenario file",
@@ -33,17 +37,16 @@ def expectation_of(call: Mapping[str, object], place: Location) -> Expectation:
             item[_SPELLED.get(key, key)] = _written(_line(key, value), hooks)
         except TypeError as error:
             raise TypeError(f"{key}: {error}") from None
-    data: JSON = {"expect": [item]}
-    document = Document(place.file, data, {("expect", 0): place})
-    try:
-        (scenario,) = parse(document, hooks=hooks)
-    except InputError as error:
+    # A document around it would say nothing more: ids and `after` are refused above.
+    reader = Reader(Document(place.file, {"expect": [item]}, {_PLACE: place}))
+    wanted = read_expectation(reader, _PLACE, item, Scope(Definitions({}, hooks), hooks))
+    if reader.mistakes:
         wrong = (
             f"{each.path.removeprefix('expect[0]').lstrip('.')}: {each.message}"
-            for each in error.mistakes
+            for each in reader.in_order()
         )
-        raise TypeError("\n".join(each.removeprefix(": ") for each in wrong)) from None
-    return scenario.expectations[0]
+        raise TypeError("\n".join(each.removeprefix(": ") for each in wrong))
+    return wanted
 
 
 def _line(key: str, value: object) -> Want:

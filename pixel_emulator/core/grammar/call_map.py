@@ -67,13 +67,14 @@ def read_shape(
 ) -> Shape:
     """The shape of a call map. With `exact`, fields that Segment wants to be text have to be."""
     line = line_of(reader, steps, item)
-    request = item.get("request", {})
     return Shape(
         line=line,
         type=_type(reader, steps, item, line),
         fields=_name(reader, steps, item, line, scope)
         | _fields(reader, steps, item, scope, exact=exact),
-        request=_request(reader, (*steps, "request"), request, scope),
+        request=_request(reader, (*steps, "request"), item["request"], scope)
+        if "request" in item
+        else {},
     )
 
 
@@ -104,8 +105,7 @@ def _both(
 
 def check_code(reader: Reader, steps: Steps, code: str, severity: Severity) -> None:
     """Refuse a code that no problem of this severity has."""
-    codes = codes_of(severity)
-    if code and code not in codes:
+    if code and code not in (codes := codes_of(severity)):
         effect = {Severity.DROP: "drops", Severity.DAMAGE: "damages"}[severity]
         reader.wrong(steps, f"`{code}` is no problem that {effect} a call{likely(code, codes)}")
 

@@ -26,19 +26,20 @@ def read_expect(reader: Reader, steps: Steps, value: JSON, scope: Scope) -> tupl
     if value is None:
         reader.wrong(steps, f"is empty: {SILENCE}")
         return ()
-    return tuple(_expectation(reader, *each, scope) for each in reader.items(steps, value))
+    return tuple(read_expectation(reader, *each, scope) for each in reader.items(steps, value))
 
 
 def read_never(reader: Reader, steps: Steps, value: JSON, scope: Scope) -> tuple[Expectation, ...]:
     """The calls of a list that must not come."""
     return tuple(
-        _expectation(reader, *each, scope, never=True) for each in reader.items(steps, value)
+        read_expectation(reader, *each, scope, never=True) for each in reader.items(steps, value)
     )
 
 
-def _expectation(
+def read_expectation(
     reader: Reader, steps: Steps, item: JSON, scope: Scope, *, never: bool = False
 ) -> Expectation:
+    """One item of a list; with `never`, one that must not come."""
     if not isinstance(item, dict):
         colon = "write a colon behind the type: `track: Email Opened`, `page:`"
         reader.wrong(steps, f"a call is a map; this is {shown(item)}: {colon}")
@@ -47,24 +48,31 @@ def _expectation(
         for key in TIMING.keys() & item.keys():
             reader.wrong((*steps, key), "says nothing here: what stands under `never` never comes")
     reader.check_keys(steps, item, EXPECTATION, ELSEWHERE)
+
+    def text(key: str) -> str:
+        return plain_text(reader, (*steps, key), item[key], scope) if key in item else ""
+
     dropped = "dropped" in item
     shapes = _shapes(reader, steps, item, scope, exact=not dropped)
     within = (*steps, "within")
-    code = item.get("dropped")
-    code = "" if code is None else plain_text(reader, (*steps, "dropped"), code, scope)
+    code = "" if item.get("dropped") is None else text("dropped")
     check_code(reader, (*steps, "dropped"), code, Severity.DROP)
     return Expectation(
         patterns=tuple(each.pattern for each in shapes),
-        times=Times(0, 0) if never else read_times(reader, (*steps, "times"), item.get("times", 1)),
+        times=Times(0, 0) if never else _times(reader, (*steps, "times"), item),
         dropped=dropped,
         code=code,
-        id=plain_text(reader, (*steps, "id"), item.get("id", ""), scope),
-        after=plain_text(reader, (*steps, "after"), item.get("after", ""), scope),
+        id=text("id"),
+        after=text("after"),
         within=read_duration(reader, within, item["within"]) if "within" in item else None,
         never=never,
-        note=plain_text(reader, (*steps, "note"), item.get("note", ""), scope),
+        note=text("note"),
         location=reader.location(steps),
     )
+
+
+def _times(reader: Reader, steps: Steps, item: dict[str, JSON]) -> Times:
+    return read_times(reader, steps, item["times"]) if "times" in item else Times()
 
 
 def _shapes(
