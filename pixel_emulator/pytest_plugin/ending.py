@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +17,7 @@ from pixel_emulator.core.verdicts.verdict import Status, Verdict
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.pytest_plugin.expecting import Arriving, acted, judged, read, wait
 from pixel_emulator.pytest_plugin.hosting import host_of
-from pixel_emulator.pytest_plugin.judging import as_reached, message, places, report
+from pixel_emulator.pytest_plugin.judging import as_reached, message, places, plainly_met, report
 from pixel_emulator.pytest_plugin.options import PixelWarning
 from pixel_emulator.pytest_plugin.pixel_calls import Pixels
 from pixel_emulator.pytest_plugin.snapshots import Snapshot, compared, recording_path
@@ -51,8 +52,9 @@ def conclude(item: pytest.Item, made: Sequence[Pixels], failed: BaseException | 
         if failed is None:
             made[0].home.fail(error, made[0].home.location)
     finally:
-        tell(item, [hit for each in made for hit in each.requests], [each.file for each in marked])
-        _list(item, made)
+        hits = [hit for each in made for hit in each.requests]
+        tell(item, hits, [each.file for each in marked])
+        _list(item, hits)
 
 
 def _marked(item: pytest.Item, pixels: Pixels) -> Iterator[Snapshot]:
@@ -66,20 +68,20 @@ def _marked(item: pytest.Item, pixels: Pixels) -> Iterator[Snapshot]:
 
 def _verdicts(item: pytest.Item, pixels: Pixels, marked: Sequence[Snapshot]) -> Iterator[Verdict]:
     """The verdict on all that is expected together; and on the recording, where there is one."""
-    pool, own = pixels.pool, pixels.scenario
+    pool = pixels.pool
     if marked:
         scenarios = read(marked, update=pool.update)
-        together = [*scenarios, own] if pixels.expects else [*scenarios]
+        together = [*scenarios, pixels.scenario] if pixels.expects else [*scenarios]
         arriving = Arriving(pixels.session, acted=acted(scenarios), claimed=pool.claimed)
         if together:
             wait(together, arriving)
         evidence = arriving.evidence()
         yield judged(marked, together, evidence, update=pool.update)
-    else:
-        yield verify([own], as_reached(pool.rest()))
+    elif not plainly_met(pixels.expected, evidence := pool.rest()):
+        yield verify([pixels.scenario], as_reached(evidence))
     if pixels.choices.record:
         name = item.nodeid.partition("::")[2].replace("::", ".")
-        path = recording_path(pixels.home.path, pixels.choices.record, name)
+        path = recording_path(Path(pixels.home.path), pixels.choices.record, name)
         recorded = compared(path, pixels.session, update=pool.update)
         if recorded:
             yield verify(recorded, as_reached(pixels.session.evidence()))
@@ -105,8 +107,7 @@ def _warn(item: pytest.Item, verdict: Verdict) -> None:
         item.warn(PixelWarning(f"{word.removeprefix('warning: ')}: {said}: {', '.join(titles)}"))
 
 
-def _list(item: pytest.Item, made: Iterable[Pixels]) -> None:
-    hits = [hit for each in made for hit in each.requests]
+def _list(item: pytest.Item, hits: Sequence[Hit]) -> None:
     if hits:
         lines = call_lines(Layout(100, colour=False), hits)
         item.add_report_section("call", "pixels seen", "\n".join(each[4:] for each in lines))

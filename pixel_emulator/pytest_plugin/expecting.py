@@ -55,6 +55,8 @@ class Pool:
     def rest(self) -> Evidence:
         """The evidence without the calls that are claimed."""
         whole = self.session.evidence()
+        if not self.claimed:
+            return whole
         hits = (hit for hit in whole.hits if hit.seq not in self.claimed)
         return replace(whole, hits=tuple(hits))
 

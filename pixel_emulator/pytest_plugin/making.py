@@ -1,7 +1,7 @@
 """Pixels for a test: where it stands, what its marks say; and its calls shown live."""
 
+import os
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +13,7 @@ from pixel_emulator.core.mistakes import InputError
 from pixel_emulator.pytest_plugin.choices import choices_of, settings_of
 from pixel_emulator.pytest_plugin.hosting import Host
 from pixel_emulator.pytest_plugin.pixel_calls import Pixels
-from pixel_emulator.pytest_plugin.places import Home, line_of_name
+from pixel_emulator.pytest_plugin.places import Home
 from pixel_emulator.pytest_plugin.run_recording import parts_of, target_of
 from pixel_emulator.session import Session
 
@@ -60,9 +60,9 @@ def part_of(item: pytest.Item, number: int, session: Session, settings: Settings
 def home_of(item: pytest.Item) -> Home:
     """Where a test stands."""
     file, line, _ = item.location
-    path, first = Path(item.reportinfo()[0]), (line or 0) + 1
-    named = line_of_name(path, first)
-    return Home(path=path, file=file, name=item.name, first=first, line=named)
+    # What `file` was made of; to ask `reportinfo` again would look for the file on disk.
+    path = os.path.normpath(os.path.join(item.config.rootpath, file))  # noqa: PTH118 - as text
+    return Home(path=path, file=file, name=item.name, first=(line or 0) + 1)
 
 
 def show_live(config: pytest.Config, session: Session) -> None:
