@@ -172,6 +172,8 @@ class LocalSession:
         """What is known since it was cleared; gaps stay, since nobody knows what they hide."""
         hits, connections = self._cleared
         found = self.journal.evidence(hits + since)
+        if not connections:
+            return found
         return replace(found, connections=found.connections - connections)
 
     def wait(self, seen: int, timeout: float) -> bool:
