@@ -45,13 +45,10 @@ def parse_query(query: bytes) -> Query:
             malformed.append(raw)
             continue
         key, _, value = raw.replace(b"+", b" ").partition(b"=")
-        pairs.append((_unescaped(key), _unescaped(value)))
+        if b"%" in raw:
+            key, value = unquote_to_bytes(key), unquote_to_bytes(value)
+        pairs.append((key, value))
     return Query(tuple(pairs), tuple(malformed), has_semicolon=b";" in query)
-
-
-def _unescaped(part: bytes) -> bytes:
-    # In most queries few parts have an escape, and to look for them this way takes no time.
-    return unquote_to_bytes(part) if b"%" in part else part
 
 
 def text_of(raw: bytes) -> str:
@@ -77,10 +74,11 @@ def expand(pairs: Iterable[tuple[bytes, bytes]]) -> tuple[Payload, tuple[str, ..
     payload: Payload = {}
     conflicts: list[str] = []
     for key, found in values.items():
-        parts = [part.strip(_BLANKS) for part in text_of(key).split(".")]
+        name = text_of(key)
+        parts = [part.strip(_BLANKS) for part in name.split(".")]
         if not all(parts):
             continue
-        steps = parts if len(parts) > 1 else [text_of(key)]
+        steps = parts if len(parts) > 1 else [name]
         if not _store(payload, steps, found[0] if len(found) == 1 else found):
             conflicts.append(path_text(steps))
     return payload, tuple(conflicts)

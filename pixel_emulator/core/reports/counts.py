@@ -15,7 +15,7 @@ def counted(number: int, noun: str) -> str:
 
 def clock(hit: Hit) -> str:
     """The time of day in UTC, to the millisecond: `09:00:12.418Z`."""
-    return f"{hit.time:%H:%M:%S}.{hit.time.microsecond // 1000:03}Z"
+    return f"{hit.time.time().isoformat('milliseconds')}Z"
 
 
 def span(between: timedelta) -> str:
