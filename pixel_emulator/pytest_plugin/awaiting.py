@@ -9,7 +9,7 @@ from pixel_emulator.core.scenarios.model import Scenario, Step
 from pixel_emulator.core.verdicts.verdict import Verdict
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.core.verdicts.watch import Prospect, Watch
-from pixel_emulator.pytest_plugin.judging import SILENT, as_given, lacking, loosened, plainly_there
+from pixel_emulator.pytest_plugin.judging import SILENT, as_given, lacking, loosened
 
 
 class Outlook:
@@ -44,8 +44,6 @@ class Outlook:
 
     def in_vain(self, expected: Scenario, evidence: Evidence, seconds: float) -> Verdict | None:
         """The verdict after so many seconds; None if the call has come in this moment."""
-        if plainly_there((self._wanted,), evidence.hits):
-            return None
         scenario = replace(expected, steps=(Step(expectations=(self._wanted,)),))
         verdict = lacking(scenario, evidence)
         if verdict is None:
