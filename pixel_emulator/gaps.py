@@ -35,16 +35,16 @@ class Gaps:
 
         `calls` is how many have arrived, `forgotten` of how many the messageIds are unknown now.
         """
-        return (
-            *(
-                f"{_count(calls, 'call')}, {_count(count, 'TLS handshake')} for {host} "
-                "refused by the client: it does not trust the CA of the emulator"
-                for host, count in sorted(self._refused_handshakes.items())
-            ),
-            *((_unread(self._unread),) if self._unread else ()),
-            *((_forgotten(forgotten),) if forgotten else ()),
-            *self.failures,
-        )
+        found = [
+            f"{_count(calls, 'call')}, {_count(count, 'TLS handshake')} for {host} "
+            "refused by the client: it does not trust the CA of the emulator"
+            for host, count in sorted(self._refused_handshakes.items())
+        ]
+        if self._unread:
+            found.append(_unread(self._unread))
+        if forgotten:
+            found.append(_forgotten(forgotten))
+        return (*found, *self.failures)
 
 
 def _count(number: int, noun: str) -> str:

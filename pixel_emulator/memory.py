@@ -114,6 +114,8 @@ class Snapshot(NamedTuple):
 
     def hits(self) -> tuple[Hit, ...]:
         """All of them."""
+        if not self.known:
+            return self.whole
         made = (self.judge.again(seq, each) for seq, each in enumerate(self.known, self.first))
         return (*made, *self.whole)
 

@@ -60,11 +60,14 @@ class Document:
 
     def mistake(self, message: str, *steps: str | int) -> Mistake:
         """A mistake at the value that `steps` lead to, or at the nearest one around it."""
-        known = next(
-            (steps[:n] for n in range(len(steps), 0, -1) if steps[:n] in self.positions), ()
-        )
-        location = self.positions.get(known, Location(self.file))
-        return Mistake(message, location, path_text(steps))
+        return Mistake(message, self.location(steps), path_text(steps))
+
+    def location(self, steps: Steps) -> Location:
+        """Where the value at `steps` stands, or the nearest one around it."""
+        for n in range(len(steps), -1, -1):
+            if steps[:n] in self.positions:
+                return self.positions[steps[:n]]
+        return Location(self.file)
 
 
 def likely(word: str, allowed: Iterable[str]) -> str:

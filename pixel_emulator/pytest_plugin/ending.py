@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -12,12 +13,11 @@ from pixel_emulator.core.reports.call_lines import calls as call_lines
 from pixel_emulator.core.reports.layout import Layout
 from pixel_emulator.core.reports.phrases import finding
 from pixel_emulator.core.scenarios.model import Level
-from pixel_emulator.core.verdicts.plain import plainly_met
 from pixel_emulator.core.verdicts.verdict import Status, Verdict
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.pytest_plugin.expecting import Arriving, acted, judged, read, wait
 from pixel_emulator.pytest_plugin.hosting import host_of
-from pixel_emulator.pytest_plugin.judging import as_reached, message, places, report
+from pixel_emulator.pytest_plugin.judging import as_reached, message, places, plainly_met, report
 from pixel_emulator.pytest_plugin.options import PixelWarning
 from pixel_emulator.pytest_plugin.pixel_calls import Pixels
 from pixel_emulator.pytest_plugin.snapshots import Snapshot, compared, recording_path
@@ -67,22 +67,21 @@ def _marked(item: pytest.Item, pixels: Pixels) -> Iterator[Snapshot]:
 
 
 def _verdicts(item: pytest.Item, pixels: Pixels, marked: Sequence[Snapshot]) -> Iterator[Verdict]:
-    """The verdict on all that is expected together, unless there is nothing to say; and on the
-    recording, where there is one."""
-    pool, own = pixels.pool, pixels.scenario
+    """The verdict on all that is expected together; and on the recording, where there is one."""
+    pool = pixels.pool
     if marked:
         scenarios = read(marked, update=pool.update)
-        together = [*scenarios, own] if pixels.expects else [*scenarios]
+        together = [*scenarios, pixels.scenario] if pixels.expects else [*scenarios]
         arriving = Arriving(pixels.session, acted=acted(scenarios), claimed=pool.claimed)
         if together:
             wait(together, arriving)
         evidence = arriving.evidence()
         yield judged(marked, together, evidence, update=pool.update)
-    elif not plainly_met(own, evidence := as_reached(pool.rest())):
-        yield verify([own], evidence)
+    elif not plainly_met(pixels.expected, evidence := pool.rest()):
+        yield verify([pixels.scenario], as_reached(evidence))
     if pixels.choices.record:
         name = item.nodeid.partition("::")[2].replace("::", ".")
-        path = recording_path(pixels.home.path, pixels.choices.record, name)
+        path = recording_path(Path(pixels.home.path), pixels.choices.record, name)
         recorded = compared(path, pixels.session, update=pool.update)
         if recorded:
             yield verify(recorded, as_reached(pixels.session.evidence()))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from pixel_emulator.core.calls import JSON, Payload
 from pixel_emulator.core.grammar.definitions import Definitions
-from pixel_emulator.core.grammar.expectations import read_expect
+from pixel_emulator.core.grammar.expectations import read_expectation
 from pixel_emulator.core.grammar.reader import Reader, escaped
 from pixel_emulator.core.grammar.scope import Scope
 from pixel_emulator.core.matching.wants import Matcher, Want
@@ -12,6 +12,8 @@ from pixel_emulator.core.mistakes import Document, Location
 from pixel_emulator.core.scenarios.expectation import Expectation
 from pixel_emulator.pytest_plugin.values import want_of
 
+_PLACE = ("expect", 0)
+"""Where a file would have it: how deep it may nest counts from there."""
 _SPELLED = {"one_of": "one-of"}
 _NOT_HERE = {
     "id": "the order of calls is the business of a scenario file",
@@ -35,11 +37,12 @@ def expectation_of(call: Mapping[str, object], place: Location) -> Expectation:
             item[_SPELLED.get(key, key)] = _written(_line(key, value), hooks)
         except TypeError as error:
             raise TypeError(f"{key}: {error}") from None
-    reader = Reader(Document(place.file, [item], {(0,): place}))
-    (wanted,) = read_expect(reader, (), [item], Scope(Definitions({}, hooks), hooks))
+    # A document around it would say nothing more: ids and `after` are refused above.
+    reader = Reader(Document(place.file, {"expect": [item]}, {_PLACE: place}))
+    wanted = read_expectation(reader, _PLACE, item, Scope(Definitions({}, hooks), hooks))
     if reader.mistakes:
         wrong = (
-            f"{each.path.removeprefix('[0]').lstrip('.')}: {each.message}"
+            f"{each.path.removeprefix('expect[0]').lstrip('.')}: {each.message}"
             for each in reader.in_order()
         )
         raise TypeError("\n".join(each.removeprefix(": ") for each in wrong))

@@ -2,7 +2,6 @@
 
 import os
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +11,7 @@ from pixel_emulator.core.mistakes import InputError
 from pixel_emulator.pytest_plugin.choices import choices_of, settings_of
 from pixel_emulator.pytest_plugin.hosting import Host
 from pixel_emulator.pytest_plugin.pixel_calls import Pixels
-from pixel_emulator.pytest_plugin.places import Home, line_of_name
+from pixel_emulator.pytest_plugin.places import Home
 from pixel_emulator.pytest_plugin.run_recording import parts_of, target_of
 from pixel_emulator.pytest_plugin.showing import show_live
 from pixel_emulator.session import Session
@@ -60,6 +59,6 @@ def part_of(item: pytest.Item, number: int, session: Session, settings: Settings
 def home_of(item: pytest.Item) -> Home:
     """Where a test stands."""
     file, line, _ = item.location
-    path = Path(os.path.normpath(item.config.rootpath / file))  # a link in it stays one
-    first = (line or 0) + 1
-    return Home(path=path, file=file, name=item.name, first=first, line=line_of_name(path, first))
+    # What `file` was made of; to ask `reportinfo` again would look for the file on disk.
+    path = os.path.normpath(os.path.join(item.config.rootpath, file))  # noqa: PTH118 - as text
+    return Home(path=path, file=file, name=item.name, first=(line or 0) + 1)

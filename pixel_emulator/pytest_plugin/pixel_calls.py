@@ -19,7 +19,14 @@ from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.pytest_plugin.awaiting import Outlook
 from pixel_emulator.pytest_plugin.choices import Choices
 from pixel_emulator.pytest_plugin.expecting import Expecting, Pool
-from pixel_emulator.pytest_plugin.judging import CLOSED, SILENT, as_reached, lacking, message
+from pixel_emulator.pytest_plugin.judging import (
+    CLOSED,
+    SILENT,
+    as_reached,
+    lacking,
+    message,
+    plainly_there,
+)
 from pixel_emulator.pytest_plugin.keywords import expectation_of
 from pixel_emulator.pytest_plugin.places import Home
 from pixel_emulator.pytest_plugin.seen import SeenCall, seen
@@ -120,6 +127,11 @@ class Pixels:
         return self.session.connections
 
     @property
+    def expected(self) -> tuple[Expectation, ...]:
+        """The calls that were expected so far."""
+        return self._expected
+
+    @property
     def expects(self) -> bool:
         """Whether anything was expected, be it silence."""
         return bool(self._expected) or self._silent
@@ -148,7 +160,9 @@ class Pixels:
         wanted = expectation_of(call, self.home.here())
         with self._lock:
             self._expected = (*self._expected, wanted)
-            verdict = lacking(self.scenario, self.pool.rest())
+            rest = self.pool.rest()
+            there = plainly_there(self._expected, rest.hits)
+            verdict = None if there else lacking(self.scenario, rest)
         if verdict:
             raise self.failure(verdict)
 

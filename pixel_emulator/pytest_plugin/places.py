@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cached_property
 from types import FrameType
 from typing import NoReturn
 
@@ -16,18 +16,24 @@ _HEAD = re.compile(r"\s*(async +)?def ")
 _DECORATED = 100  # lines of decorators that are looked through
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Home:
     """Where a test stands: its file, as a path and as reports show it, and its name.
 
-    `first` is its first line, perhaps that of a decorator, `line` the one that names it.
+    `first` is its first line, perhaps that of a decorator, `named` the one that names it, 0 where
+    that is to be looked for.
     """
 
-    path: Path
+    path: str
     file: str
     name: str
     first: int
-    line: int
+    named: int = 0
+
+    @cached_property
+    def line(self) -> int:
+        """The line that names it, which few tests have to know."""
+        return self.named or _line_of_name(self.path, self.first)
 
     @property
     def location(self) -> Location:
@@ -36,9 +42,10 @@ class Home:
 
     def here(self) -> Location:
         """The line of the test that is being run; that which names it in another thread."""
-        path = str(self.path)
-        lines = (each.f_lineno for each in _frames() if each.f_code.co_filename == path)
-        return Location(self.file, next(lines, self.line))
+        for each in _frames():
+            if each.f_code.co_filename == self.path:
+                return Location(self.file, each.f_lineno)
+        return self.location
 
     def fail(self, error: Exception, at: Location) -> NoReturn:
         """Raise an error as if the line `at` of the test had, or the one that names it.
@@ -46,7 +53,7 @@ class Home:
         pytest then shows the test as it does for an assertion there.
         """
         line = at.line if at.file == self.file and at.line >= self.first else self.line
-        code = compile(self._raising(line), str(self.path), "exec")
+        code = compile(self._raising(line), self.path, "exec")
         raised = code.replace(co_firstlineno=self.first, co_name=self.name)
         error = error.with_traceback(None)
         exec(raised, {"error": error})  # noqa: S102 - the code is ours, only its place is theirs
@@ -55,7 +62,7 @@ class Home:
     def _raising(self, line: int) -> ast.Module:
         """`raise error`, as if it filled this line; lines count from the first of the test."""
         (statement,) = ast.parse("raise error").body
-        text = linecache.getline(str(self.path), line).encode().rstrip()
+        text = linecache.getline(self.path, line).encode().rstrip()
         for each in ast.walk(statement):
             if isinstance(each, ast.stmt | ast.expr):
                 each.lineno = each.end_lineno = line - self.first + 1
@@ -63,11 +70,9 @@ class Home:
         return ast.Module([statement], [])
 
 
-def line_of_name(path: Path, first: int) -> int:
+def _line_of_name(path: str, first: int) -> int:
     """The line that names the function which begins in line `first`, perhaps with decorators."""
-    heads = (
-        n for n in range(first, first + _DECORATED) if _HEAD.match(linecache.getline(str(path), n))
-    )
+    heads = (n for n in range(first, first + _DECORATED) if _HEAD.match(linecache.getline(path, n)))
     return next(heads, first)
 
 

@@ -117,7 +117,7 @@ class ScenarioItem(pytest.Item):
     def _home(self) -> Home:
         location = self.scenario.location
         line = max(1, location.line)
-        return Home(path=self.path, file=location.file, name=self.name, first=line, line=line)
+        return Home(path=str(self.path), file=location.file, name=self.name, first=line, named=line)
 
     def _run(self, host: Host, session: Session) -> Verdict:
         access = access_to(host, session, self.scenario)

@@ -273,6 +273,12 @@ def test_an_undecoded_ampersand_is_reported_in_both_dialects():
         assert codes(call) == ["amp_parameter"]
 
 
+def test_an_undecoded_ampersand_is_reported_where_an_escape_is_wrong_or_hides_an_equals_sign():
+    call = strict("/v1/pixel/track?userId=u&AMP;event=%zz&amp;a%3Db=1")
+    assert codes(call) == ["malformed_parameter", "amp_parameter", "amp_parameter"]
+    assert [each.message[30:39] for each in call.problems[1:]] == ["amp;a. An", "AMP;event"]
+
+
 @pytest.mark.parametrize(
     ("text", "lone"),
     [

@@ -148,3 +148,36 @@ def test_calls_are_shown_live_on_request(inner):
     )
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(['session-* #1  delivered  track "A"*'])
+
+
+def test_a_test_outside_the_root_fails_on_its_own_lines(inner, pytester):
+    pytester.mkdir("root")
+    result = inner(
+        *("--rootdir", "root"),
+        test_mail="""
+        import pytest
+        from client import send
+
+        @pytest.mark.parametrize(
+            "name", ["Twice"]
+        )
+        def test_twice(pixels, name):
+            pixels.expect(track=name, times="0..1")
+            send(pixels, name)
+            send(pixels, name)
+
+        @pytest.mark.filterwarnings("default")
+        @pytest.mark.parametrize("name", ["Unexpected"])
+        def test_unexpected(pixels, name):
+            send(pixels, name)
+        """,
+    )
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(
+        [
+            '>       pixels.expect(track=name, times="0..1")',
+            "test_mail.py:8: AssertionError",
+            "> *def test_unexpected(pixels, name):",
+            "test_mail.py:14: AssertionError",
+        ]
+    )

@@ -352,3 +352,12 @@ def test_a_command_that_fails_fails_its_test(inner, write):
     result = inner("page.yaml")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["E *`echo no; exit 3` failed: exit code 3"])
+
+
+def test_what_stands_above_a_scenario_fails_on_the_first_line_of_it(inner, write):
+    run = "run: |\n        : '\n        def f(): pass'"
+    scenario = f"  - do:\n    - {run}\n    - send: {{track: A, userId: u1}}\n    expect: []\n"
+    write("a.yaml", f"defaults: {{never: [track: A]}}\nscenarios:\n{scenario}")
+    result = inner("a.yaml")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["> *- do:", "a.yaml:3: AssertionError"])

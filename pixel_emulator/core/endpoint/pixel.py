@@ -219,8 +219,7 @@ def _remarks(parsed: Query) -> list[Problem]:
     """What is to be said about the query itself."""
     names = [key for key, _ in parsed.pairs]
     data = parsed.first(b"data")
-    raw_pairs = [*(b"%s=%s" % pair for pair in parsed.pairs), *parsed.malformed]
-    escaped = [each for each in raw_pairs if each[:4].lower() == b"amp;"]
+    escaped = [each for each in (*names, *parsed.malformed) if each[:4].lower() == b"amp;"]
     problems = [
         problem("malformed_parameter", shown=text_of(raw.partition(b"=")[0]))
         for raw in parsed.malformed
@@ -230,8 +229,8 @@ def _remarks(parsed: Query) -> list[Problem]:
         problems.append(problem("semicolon"))
     if names.count(b"data") > 1:
         problems.append(problem("repeated_data"))
-    others = tuple(dict.fromkeys(text_of(key) for key in names if key != b"data"))
-    if data and others:
+    if data and len(names) > names.count(b"data"):
+        others = dict.fromkeys(text_of(key) for key in names if key != b"data")
         problems.append(problem("ignored_parameters", shown=", ".join(others)))
     if data == b"":
         problems.append(problem("empty_data"))

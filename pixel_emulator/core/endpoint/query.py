@@ -74,10 +74,11 @@ def expand(pairs: Iterable[tuple[bytes, bytes]]) -> tuple[Payload, tuple[str, ..
     payload: Payload = {}
     conflicts: list[str] = []
     for key, found in values.items():
-        parts = [part.strip(_BLANKS) for part in text_of(key).split(".")]
+        name = text_of(key)
+        parts = [part.strip(_BLANKS) for part in name.split(".")]
         if not all(parts):
             continue
-        steps = parts if len(parts) > 1 else [text_of(key)]
+        steps = parts if len(parts) > 1 else [name]
         if not _store(payload, steps, found[0] if len(found) == 1 else found):
             conflicts.append(path_text(steps))
     return payload, tuple(conflicts)

@@ -66,13 +66,14 @@ def read_shape(
 ) -> Shape:
     """The shape of a call map. With `exact`, fields that Segment wants to be text have to be."""
     line = line_of(reader, steps, item)
-    request = item.get("request", {})
     return Shape(
         line=line,
         type=_type(reader, steps, item, line),
         fields=_name(reader, steps, item, line, scope)
         | _fields(reader, steps, item, scope, exact=exact),
-        request=_request(reader, (*steps, "request"), request, scope),
+        request=_request(reader, (*steps, "request"), item["request"], scope)
+        if "request" in item
+        else {},
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
-from pixel_emulator.core.calls import JSON, Payload, Severity, Steps
+from pixel_emulator.core.calls import JSON, Severity, Steps
 from pixel_emulator.core.grammar.amounts import read_duration, read_times
 from pixel_emulator.core.grammar.call_map import (
     ELSEWHERE,
@@ -27,19 +27,20 @@ def read_expect(reader: Reader, steps: Steps, value: JSON, scope: Scope) -> tupl
     if value is None:
         reader.wrong(steps, f"is empty: {SILENCE}")
         return ()
-    return tuple(_expectation(reader, *each, scope) for each in reader.items(steps, value))
+    return tuple(read_expectation(reader, *each, scope) for each in reader.items(steps, value))
 
 
 def read_never(reader: Reader, steps: Steps, value: JSON, scope: Scope) -> tuple[Expectation, ...]:
     """The calls of a list that must not come."""
     return tuple(
-        _expectation(reader, *each, scope, never=True) for each in reader.items(steps, value)
+        read_expectation(reader, *each, scope, never=True) for each in reader.items(steps, value)
     )
 
 
-def _expectation(
+def read_expectation(
     reader: Reader, steps: Steps, item: JSON, scope: Scope, *, never: bool = False
 ) -> Expectation:
+    """One item of a list; with `never`, one that must not come."""
     if not isinstance(item, dict):
         colon = "write a colon behind the type: `track: Email Opened`, `page:`"
         reader.wrong(steps, f"a call is a map; this is {shown(item)}: {colon}")
@@ -48,35 +49,31 @@ def _expectation(
         for key in TIMING.keys() & item.keys():
             reader.wrong((*steps, key), "says nothing here: what stands under `never` never comes")
     reader.check_keys(steps, item, EXPECTATION, ELSEWHERE)
-    dropped = "dropped" in item
-    shapes = _shapes(reader, steps, item, scope, exact=not dropped)
 
     def text(key: str) -> str:
         return plain_text(reader, (*steps, key), item[key], scope) if key in item else ""
 
-    code = text("dropped") if item.get("dropped") is not None else ""
+    dropped = "dropped" in item
+    shapes = _shapes(reader, steps, item, scope, exact=not dropped)
+    within = (*steps, "within")
+    code = "" if item.get("dropped") is None else text("dropped")
     check_code(reader, (*steps, "dropped"), code, Severity.DROP)
     return Expectation(
         patterns=tuple(each.pattern for each in shapes),
-        times=_times(reader, steps, item) if not never else Times(0, 0),
+        times=Times(0, 0) if never else _times(reader, (*steps, "times"), item),
         dropped=dropped,
         code=code,
         id=text("id"),
         after=text("after"),
-        within=_within(reader, steps, item),
+        within=read_duration(reader, within, item["within"]) if "within" in item else None,
         never=never,
         note=text("note"),
         location=reader.location(steps),
     )
 
 
-def _times(reader: Reader, steps: Steps, item: Payload) -> Times:
-    return read_times(reader, (*steps, "times"), item["times"]) if "times" in item else Times()
-
-
-def _within(reader: Reader, steps: Steps, item: Payload) -> float | None:
-    here = (*steps, "within")
-    return read_duration(reader, here, item["within"]) if "within" in item else None
+def _times(reader: Reader, steps: Steps, item: dict[str, JSON]) -> Times:
+    return read_times(reader, steps, item["times"]) if "times" in item else Times()
 
 
 def _shapes(

@@ -51,7 +51,7 @@ class Reader:
 
     def location(self, steps: Steps) -> Location:
         """Where the value at `steps` stands."""
-        return self.document.mistake("", *steps).location
+        return self.document.location(steps)
 
     def in_order(self) -> tuple[Mistake, ...]:
         """The mistakes in the order of the file, each once: rows of `cases` repeat them."""

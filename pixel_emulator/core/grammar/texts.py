@@ -95,6 +95,8 @@ def _regex(reader: Reader, steps: Steps, text: str) -> Want:
 
 def _with_variables(reader: Reader, steps: Steps, text: str, names: Names) -> Want:
     """A text with `$$` and `${name}` resolved."""
+    if "$" not in text:
+        return text
     if found := _WHOLE.fullmatch(text):
         reader.wrong(steps, f"a whole value is written without braces: ${found[1]}")
         return UNREAD

@@ -136,8 +136,9 @@ def _url_token(request: PixelRequest) -> Iterator[Problem]:
         return
     raw = request.target.decode("latin-1")
     # A token such as %%eaddr%% is an escape too, so the raw text is searched as well.
-    found = TOKEN.search(unquote_plus(raw)) or TOKEN.search(raw)
-    if found:
+    read = unquote_plus(raw)
+    found = TOKEN.search(read) if _may_hold_token(read) else None
+    if found := found or TOKEN.search(raw):
         yield problem("template_token", shown=quoted(found[0]))
 
 

@@ -1,0 +1,93 @@
+"""What a test finds plainly met, the engine finds met, and has nothing to tell of."""
+
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+
+from pixel_emulator.core.calls import CallType, Evidence
+from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, Times
+from pixel_emulator.core.scenarios.model import Level, Policy, Scenario, Step
+from pixel_emulator.core.verdicts.verdict import Status
+from pixel_emulator.core.verdicts.verify import verify
+from pixel_emulator.pytest_plugin.judging import as_reached, lacking, plainly_met, plainly_there
+from tests.hits import KEY, hit
+
+# What becomes of a call: a token damages it, an empty id drops it.
+_CALLS = {
+    "delivered": {"userId": "user_1"},
+    "duplicate": {"userId": "user_1"},
+    "damaged": {"userId": "{{ user }}"},
+    "dropped": {"userId": ""},
+}
+_kinds = st.sampled_from(["delivered", "delivered", "delivered", *_CALLS])
+_times = st.sampled_from([Times(), Times(), Times(2, 2), Times(0, 0), Times(0, 1), Times(1, None)])
+_rarely = st.sampled_from([False, False, False, False, True])
+
+
+@st.composite
+def _runs(draw):
+    """What is wanted, and calls that more or less are that."""
+    wanted, calls = [], []
+    for name in draw(st.lists(st.sampled_from("AB"), max_size=3)):
+        fields = {"event": name, **draw(st.sampled_from([{}, {}, {"writeKey": KEY}]))}
+        types = draw(st.sampled_from([(CallType.TRACK,), (None,), (CallType.PAGE, CallType.TRACK)]))
+        wanted.append(
+            Expectation(
+                patterns=tuple(Pattern(type=each, fields=fields) for each in types),
+                times=draw(_times),
+                dropped=draw(_rarely),
+            )
+        )
+        calls += [(name, kind) for kind in draw(st.lists(_kinds, max_size=2))]
+    calls += [("C", "delivered")] * draw(_rarely)
+    hits = tuple(
+        hit(seq, "track", {"event": name, **_CALLS[kind]}, repeats=kind == "duplicate")
+        for seq, (name, kind) in enumerate(calls, 1)
+    )
+    return wanted, Evidence(
+        hits=hits,
+        connections=draw(st.integers(0, 1)),
+        gaps=("one is missing",) * draw(_rarely),
+        masked=draw(_rarely),
+    )
+
+
+_levels = st.fixed_dictionaries({policy: st.sampled_from(Level) for policy in Policy})
+
+
+@settings(max_examples=1_000)
+@given(_runs(), _levels, st.booleans())
+def test_what_is_plainly_met_is_met_under_all_policies(run, levels, same_event):
+    wanted, evidence = run
+    met = plainly_met(wanted, evidence)
+    event(f"plainly met: {met}, {len(evidence.hits)} hits")
+    if met:
+        step = Step(expectations=tuple(wanted))
+        scenario = Scenario(steps=(step,), levels=levels, same_event=same_event)
+        verdict = verify([scenario], as_reached(evidence))
+        assert verdict.status is Status.MET
+        assert not verdict.findings
+
+
+@settings(max_examples=500)
+@given(_runs())
+def test_what_is_plainly_there_is_not_lacking(run):
+    wanted, evidence = run
+    if plainly_there(wanted, evidence.hits):
+        unmasked = Evidence(hits=evidence.hits)
+        assert not lacking(Scenario(steps=(Step(expectations=tuple(wanted)),)), unmasked)
+
+
+@given(st.lists(st.sampled_from("ABC"), unique=True))
+def test_calls_that_are_wanted_one_by_one_are_plainly_met(names):
+    hits = tuple(
+        hit(seq, "track", {"event": name, "userId": "u"}) for seq, name in enumerate(names)
+    )
+    wanted = [Expectation(patterns=(Pattern(fields={"event": name}),)) for name in names]
+    assert plainly_met(wanted, Evidence(hits=hits))
+
+
+def test_a_damaged_call_is_not_plainly_met_although_it_is_wanted():
+    damaged = hit(1, "track", {"event": "A", **_CALLS["damaged"]})
+    wanted = [Expectation(patterns=(Pattern(fields={"event": "A"}),))]
+    assert plainly_there(wanted, [damaged])
+    assert not plainly_met(wanted, Evidence(hits=(damaged,)))
