@@ -44,12 +44,15 @@ def pixel_session_factory(
 
 
 @pytest.fixture
-def pixels(request: pytest.FixtureRequest, pixel_emulator: "Host") -> "Iterator[Pixels]":
+def pixels(request: pytest.FixtureRequest) -> "Iterator[Pixels]":
     """The pixel calls of this test, on a session of its own."""
+    from pixel_emulator.pytest_plugin.hosting import host_of  # noqa: PLC0415 - heavy
     from pixel_emulator.pytest_plugin.making import make  # noqa: PLC0415 - heavy
 
+    # Not by the fixture: pytest takes longer to hand that on than all that is done here.
+    host = host_of(request.config)
     made = request.node.stash.setdefault(MADE, [])
-    own = make(request.node, pixel_emulator, "", len(made))
+    own = make(request.node, host, "", len(made))
     made.insert(0, own)  # marks speak of this one
     yield own
     made.remove(own)
