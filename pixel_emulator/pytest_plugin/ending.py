@@ -13,11 +13,12 @@ from pixel_emulator.core.reports.call_lines import calls as call_lines
 from pixel_emulator.core.reports.layout import Layout
 from pixel_emulator.core.reports.phrases import finding
 from pixel_emulator.core.scenarios.model import Level
+from pixel_emulator.core.verdicts.plain import plainly_met
 from pixel_emulator.core.verdicts.verdict import Status, Verdict
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.pytest_plugin.expecting import Arriving, acted, judged, read, wait
 from pixel_emulator.pytest_plugin.hosting import host_of
-from pixel_emulator.pytest_plugin.judging import as_reached, message, places, plainly_met, report
+from pixel_emulator.pytest_plugin.judging import as_reached, message, places, report
 from pixel_emulator.pytest_plugin.options import PixelWarning
 from pixel_emulator.pytest_plugin.pixel_calls import Pixels
 from pixel_emulator.pytest_plugin.snapshots import Snapshot, compared, recording_path
@@ -67,7 +68,8 @@ def _marked(item: pytest.Item, pixels: Pixels) -> Iterator[Snapshot]:
 
 
 def _verdicts(item: pytest.Item, pixels: Pixels, marked: Sequence[Snapshot]) -> Iterator[Verdict]:
-    """The verdict on all that is expected together; and on the recording, where there is one."""
+    """The verdict on all that is expected together, unless there is nothing to say; and on the
+    recording, where there is one."""
     pool = pixels.pool
     if marked:
         scenarios = read(marked, update=pool.update)

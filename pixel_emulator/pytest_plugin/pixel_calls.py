@@ -14,19 +14,13 @@ from pixel_emulator.core.matching.values import ABSENT, Absent
 from pixel_emulator.core.scenarios.expectation import Expectation
 from pixel_emulator.core.scenarios.model import WITHIN, Scenario, Step
 from pixel_emulator.core.state.identity import Graph, fold
+from pixel_emulator.core.verdicts.plain import plain_claims
 from pixel_emulator.core.verdicts.verdict import Status, Verdict
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.pytest_plugin.awaiting import Outlook
 from pixel_emulator.pytest_plugin.choices import Choices
 from pixel_emulator.pytest_plugin.expecting import Expecting, Pool
-from pixel_emulator.pytest_plugin.judging import (
-    CLOSED,
-    SILENT,
-    as_reached,
-    lacking,
-    message,
-    plainly_there,
-)
+from pixel_emulator.pytest_plugin.judging import CLOSED, SILENT, as_reached, lacking, message
 from pixel_emulator.pytest_plugin.keywords import expectation_of
 from pixel_emulator.pytest_plugin.places import Home
 from pixel_emulator.pytest_plugin.seen import SeenCall, seen
@@ -67,7 +61,7 @@ class Pixels:
         self._environ = environ
         self._part = part
         self._lock = Lock()
-        self._expected: tuple[Expectation, ...] = ()
+        self.expected: tuple[Expectation, ...] = ()
         self._silent = False
         self.raised: AssertionError | None = None
 
@@ -127,21 +121,16 @@ class Pixels:
         return self.session.connections
 
     @property
-    def expected(self) -> tuple[Expectation, ...]:
-        """The calls that were expected so far."""
-        return self._expected
-
-    @property
     def expects(self) -> bool:
         """Whether anything was expected, be it silence."""
-        return bool(self._expected) or self._silent
+        return bool(self.expected) or self._silent
 
     @property
     def scenario(self) -> Scenario:
         """All that was expected so far, as a scenario."""
         policies = self.choices.policies
         return Scenario(
-            steps=(Step(expectations=self._expected, location=self.home.location),),
+            steps=(Step(expectations=self.expected, location=self.home.location),),
             name=self.home.name,
             levels=SILENT if self._silent else policies.levels,
             same_event=policies.same_event and not self._silent,
@@ -159,12 +148,10 @@ class Pixels:
         __tracebackhide__ = True
         wanted = expectation_of(call, self.home.here())
         with self._lock:
-            self._expected = (*self._expected, wanted)
-            rest = self.pool.rest()
-            there = plainly_there(self._expected, rest.hits)
-            verdict = None if there else lacking(self.scenario, rest)
-        if verdict:
-            raise self.failure(verdict)
+            self.expected = (*self.expected, wanted)
+            claims = plain_claims(self.expected, (rest := self.pool.rest()).hits)
+            if claims is None and (verdict := lacking(self.scenario, rest)):
+                raise self.failure(verdict)
 
     def expect_none(self, *, proven: bool = False) -> None:
         """Expect silence: nothing but what was expected before, now and up to the end.
@@ -197,8 +184,7 @@ class Pixels:
                 return found[0]
             looked_at += len(hits)
             passed = time.monotonic() - begun
-            expected = self.scenario
-            verdict = outlook.impossible(expected, self.pool.rest)
+            verdict = outlook.impossible(expected := self.scenario, self.pool.rest)
             if verdict is None and (closed or passed >= timeout):
                 verdict = outlook.in_vain(expected, self.session.evidence(), passed)
             if verdict:
@@ -236,7 +222,7 @@ class Pixels:
     def clear(self) -> None:
         """Forget all calls, and all that was expected of them."""
         with self._lock:
-            self._expected, self._silent = (), False
+            self.expected, self._silent = (), False
             if self._part:
                 self._part.forget()
             self.session.clear()

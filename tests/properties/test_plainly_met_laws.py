@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 from pixel_emulator.core.calls import CallType, Evidence
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, Times
 from pixel_emulator.core.scenarios.model import Level, Policy, Scenario, Step
+from pixel_emulator.core.verdicts.plain import plain_claims, plainly_met
 from pixel_emulator.core.verdicts.verdict import Status
 from pixel_emulator.core.verdicts.verify import verify
-from pixel_emulator.pytest_plugin.judging import as_reached, lacking, plainly_met, plainly_there
+from pixel_emulator.pytest_plugin.judging import as_reached, lacking
 from tests.hits import KEY, hit
 
 # What becomes of a call: a token damages it, an empty id drops it.
@@ -72,7 +73,7 @@ def test_what_is_plainly_met_is_met_under_all_policies(run, levels, same_event):
 @given(_runs())
 def test_what_is_plainly_there_is_not_lacking(run):
     wanted, evidence = run
-    if plainly_there(wanted, evidence.hits):
+    if plain_claims(wanted, evidence.hits) is not None:
         unmasked = Evidence(hits=evidence.hits)
         assert not lacking(Scenario(steps=(Step(expectations=tuple(wanted)),)), unmasked)
 
@@ -89,5 +90,5 @@ def test_calls_that_are_wanted_one_by_one_are_plainly_met(names):
 def test_a_damaged_call_is_not_plainly_met_although_it_is_wanted():
     damaged = hit(1, "track", {"event": "A", **_CALLS["damaged"]})
     wanted = [Expectation(patterns=(Pattern(fields={"event": "A"}),))]
-    assert plainly_there(wanted, [damaged])
+    assert plain_claims(wanted, (damaged,)) == [{1}]
     assert not plainly_met(wanted, Evidence(hits=(damaged,)))
