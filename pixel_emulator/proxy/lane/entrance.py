@@ -178,7 +178,6 @@ class Entrance:
         visitor = Visitor(client, end, self)
         self.visitors.add(visitor)
         self._selector.register(end, selectors.EVENT_READ, visitor.read)
-        visitor.read()  # most clients say at once what they want
 
     async def _handle(
         self,
