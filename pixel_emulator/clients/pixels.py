@@ -13,6 +13,7 @@ Printed by `pixel-emulator client playwright-py`.
 
 import asyncio
 import json
+import math
 import os
 import re
 import stat
@@ -142,7 +143,7 @@ class _Session:
         return self._diversion.lost
 
     def _expect(self, question: tuple[str, str], timeout: float | None, given: Call | None) -> None:
-        query = {"given": json.dumps(given or {}), "since": self._judged}
+        query = {"given": _as_json(given or {}, "given"), "since": self._judged}
         told = self._wait(question, timeout, **query)
         if not told["passed"]:
             self._failed = True
@@ -402,12 +403,75 @@ def _scenario(wanted: Wanted, frame: FrameType) -> tuple[str, str]:
     elif not any(word in wanted for word in _WHOLE):
         wanted = {"expect": [wanted]}
     # Empty lines before it, so that reports name the line of the test.
-    return "\n" * (frame.f_lineno - 1) + json.dumps(wanted), frame.f_code.co_filename
+    return "\n" * (frame.f_lineno - 1) + _as_json(wanted), frame.f_code.co_filename
 
 
 def _awaited(call: Call, frame: FrameType) -> tuple[str, str]:
     ignoring = dict.fromkeys(_POLICIES, "ignore")
     return _scenario({**ignoring, "expect": [{**call, "times": "1.."}]}, frame)
+
+
+def _as_json(value: object, path: str = "") -> str:
+    """Values of a test as JSON. Raises TypeError with the path of each that JSON cannot say."""
+    mistakes: list[str] = []
+    said = json.dumps(_plain(value, path, mistakes))
+    if mistakes:
+        raise TypeError("\n".join(mistakes))
+    return said
+
+
+def _plain(value: object, path: str, mistakes: list[str], above: tuple[object, ...] = ()) -> Any:
+    found: Any = value
+    wrong = "holds itself" if any(each is value for each in above) else ""
+    if wrong or value is None or isinstance(value, str | int):
+        pass
+    elif isinstance(value, float):
+        wrong = "" if math.isfinite(value) else f"is {value}, which JSON cannot say: use '$number'"
+    elif isinstance(value, Mapping):
+        if strange := [key for key in value if not isinstance(key, str)]:
+            wrong = f"the key {strange[0]!r} is no text, as all keys in JSON are"
+        else:
+            found = {
+                key: _plain(each, _path(path, key), mistakes, (*above, value))
+                for key, each in value.items()
+            }
+    elif isinstance(value, list | tuple):
+        found = [
+            _plain(each, f"{path}[{index}]", mistakes, (*above, value))
+            for index, each in enumerate(value)
+        ]
+    elif isinstance(value, re.Pattern) and not path.startswith("given"):
+        found = _regex(value)
+        wrong = (
+            "" if found else f"{value!r} has no like in scenario files; of flags they know i, m, s"
+        )
+    else:
+        matcher = "as '$string', '$any', '$/regex/' or {'$in': [...]}"
+        wrong = (
+            f"{value!r} is no JSON: write what is sent, or a matcher of scenario files, {matcher}"
+        )
+    if wrong:
+        mistakes.append(f"{path}: {wrong}")
+        return None
+    return found
+
+
+def _path(path: str, key: str) -> str:
+    if re.fullmatch(r"""[^\s.[\]"\\]+""", key):
+        return f"{path}.{key}" if path else key
+    return f"{path}[{json.dumps(key)}]"
+
+
+def _regex(regex: re.Pattern[Any]) -> str | None:
+    """A regex in the words of scenario files, if they have them: RE2 always reads Unicode."""
+    known = re.IGNORECASE | re.MULTILINE | re.DOTALL | re.UNICODE | re.ASCII
+    if isinstance(regex.pattern, bytes) or regex.flags & ~known:
+        return None
+    inside = "".join(
+        letter for letter, flag in (("m", re.MULTILINE), ("s", re.DOTALL)) if regex.flags & flag
+    )
+    mark = "i" if regex.flags & re.IGNORECASE else ""
+    return f"$/{f'(?{inside})' if inside else ''}{regex.pattern}/{mark}"
 
 
 def _running() -> tuple[str, str]:

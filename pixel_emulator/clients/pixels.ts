@@ -222,14 +222,13 @@ export class Pixels {
         throw because(failure, `${wanted}: cannot be read: ${(error as Error).message}`);
       }
     }
-    if (Array.isArray(wanted)) return inline({ expect: wanted }, failure);
-    return inline(WHOLE.some((word) => word in wanted) ? wanted : { expect: [wanted] }, failure);
+    return inline(Array.isArray(wanted) ? { expect: wanted } : whole(wanted), failure);
   }
 
   async #wait(text: string, options: Record<string, any>, failure: Error): Promise<any> {
     const { timeout, given, ...query } = options;
     if (timeout !== undefined) query["timeout"] = timeout / 1000;
-    if (given !== undefined) query["given"] = JSON.stringify(given);
+    if (given !== undefined) query["given"] = asJson(given, failure, "given");
     this.#mustBeWhole(failure);
     const told = await this.#ask(failure, "POST", "/wait", query, text);
     told.report = this.#relative(told.report);
@@ -324,10 +323,65 @@ function failureAt(method: Function): Error {
 }
 
 /** A scenario as text, with empty lines before it, so that reports name the line of the test. */
-function inline(scenario: Expected, failure: Error): [string, string] {
+function inline(scenario: unknown, failure: Error): [string, string] {
   const place = /\(?([^ (]+):(\d+):\d+\)?$/m.exec(failure.stack ?? "") ?? [];
   const [, file = "expect", line = "1"] = place;
-  return ["\n".repeat(Number(line) - 1) + JSON.stringify(scenario), file.replace(/^file:\/\//, "")];
+  return ["\n".repeat(Number(line) - 1) + asJson(scenario, failure), file.replace(/^file:\/\//, "")];
+}
+
+function whole(wanted: Expected): Expected {
+  const isMap = wanted !== null && typeof wanted === "object";
+  return isMap && WHOLE.some((word) => word in wanted) ? wanted : { expect: [wanted] };
+}
+
+/** Values of a test as JSON. Throws an Error for all that JSON.stringify would drop or change. */
+function asJson(value: unknown, failure: Error, path = ""): string {
+  const mistakes: string[] = [];
+  const said = JSON.stringify(plain(value, path, mistakes));
+  if (mistakes.length) throw because(failure, mistakes.join("\n"));
+  return said;
+}
+
+function plain(value: unknown, path: string, mistakes: string[], above: unknown[] = []): unknown {
+  const regex = value instanceof RegExp && !path.startsWith("given") ? asRegex(value) : undefined;
+  const wrong = above.includes(value) ? "holds itself" : objection(value, regex);
+  if (wrong) mistakes.push(`${path}: ${wrong}`);
+  if (wrong || regex) return regex;
+  if (value === null || typeof value !== "object") return value;
+  above = [...above, value];
+  if (Array.isArray(value)) {
+    return Array.from(value, (each, index) => plain(each, `${path}[${index}]`, mistakes, above));
+  }
+  const pairs = Object.entries(value).map(([key, each]) => {
+    const step = /^[^\s.[\]"\\]+$/.test(key) ? `${path ? "." : ""}${key}` : `[${JSON.stringify(key)}]`;
+    return [key, plain(each, path + step, mistakes, above)];
+  });
+  return Object.fromEntries(pairs);
+}
+
+/** What is wrong with a value, and what to write instead; an empty text for plain data. */
+function objection(value: unknown, regex: string | undefined): string {
+  if (value === undefined) return 'is undefined: leave the key out, or write "$absent" if nothing may be there';
+  if (typeof value === "function") return 'is a function: write a matcher, such as "$string" or { $in: ["a", "b"] }';
+  if (typeof value === "symbol") return "is a symbol: write a text";
+  if (typeof value === "bigint") return `is a bigint: write ${value}, or "${value}" if it is sent as text`;
+  if (typeof value === "number") return Number.isFinite(value) ? "" : `is ${value}, which JSON cannot say: write "$number"`;
+  if (value === null || typeof value !== "object" || regex || Array.isArray(value)) return "";
+  const kind = value.constructor?.name ?? "object";
+  if ("asymmetricMatch" in value) {
+    return `is a matcher of another library (${kind}): write one of scenario files, such as "$any" or { $has: "a" }; objects match as a subset`;
+  }
+  if (value instanceof RegExp) return `is ${value}, which has no like in scenario files: of its flags only i, m, s and u are known, and a variable has a value`;
+  if (value instanceof Date) return 'is a Date: write the text that is sent, or "$iso"';
+  const above = Object.getPrototypeOf(value); // an object of another realm has another Object.prototype
+  return above === null || Object.getPrototypeOf(above) === null ? "" : `is a ${kind}: write a plain object, list or text`;
+}
+
+/** A RegExp in the words of scenario files, if they have them: RE2 always reads Unicode. */
+function asRegex({ source, flags }: RegExp): string | undefined {
+  if (/[^imsu]/.test(flags)) return undefined;
+  const inside = flags.replace(/[iu]/g, "");
+  return `$/${inside && `(?${inside})`}${source}/${flags.includes("i") ? "i" : ""}`;
 }
 
 function because(failure: Error, message: string): Error {

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import os
 import re
 import subprocess
@@ -26,6 +27,8 @@ SIGNUP = HERE / "specs" / "scenarios" / "signup.yaml"
 # The last flag keeps whatever page.route() cannot see from leaving this machine.
 FLAGS = ["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
 LAUNCH: dict[str, Any] = {"executable_path": CHROMIUM, "args": FLAGS}
+ROUND: list[Any] = []
+ROUND.append(ROUND)
 NEVER = {"within": "60s", "expect": [{"track": "B"}], "never": [{"track": "Signed Up"}]}
 
 
@@ -86,6 +89,18 @@ PASSING = {
             step("calls", holds=lambda calls: calls == []),
         ],
     ),
+    "regexes": (
+        "/signup",
+        [
+            step(
+                "expect",
+                {
+                    "track": re.compile("^sign.", re.IGNORECASE | re.DOTALL),
+                    "userId": re.compile(r"_\d"),
+                },
+            )
+        ],
+    ),
     "what a policy of the page blocks": ("/forbidden", []),
     "a page without pixels": ("/empty", []),
 }
@@ -108,6 +123,27 @@ FAILING = {
     "calls that nobody expected": ("/signup", [step("wait_for", track="Signed Up")], "unexpected"),
     "a call that does not come": ("/empty", [step("wait_for", track="A", timeout=0)], "not sent"),
     "a redirect": ("/redirecting", [step("expect", {"track": "A"})], "does not see redirects"),
+    **{
+        f"a value that JSON has not: {said}": (
+            "/empty",
+            [step("expect", {"track": "A", "properties": {"the plan": ["a", value]}})],
+            rf'(?m)^expect\[0\]\.properties\["the plan"\]\[1\]\S*: .*{said}',
+        )
+        for value, said in (
+            (str.isalpha, "method.* is no JSON: write what is sent"),
+            ({1, 2}, "{1, 2} is no JSON"),
+            (math.nan, "is nan, which JSON cannot say"),
+            ({1: "a"}, "the key 1 is no text"),
+            (ROUND, "holds itself"),
+            (re.compile("a # b", re.VERBOSE), "has no like in scenario files"),
+            (re.compile(b"a"), "has no like in scenario files"),
+        )
+    },
+    "a value of a variable that is none": (
+        "/empty",
+        [step("expect", [], given={"user": re.compile("a")})],
+        r"^given\.user: .* is no JSON",
+    ),
     "a mistake": ("/empty", [step("expect", {"trak": "A"})], r"trak: .*did you mean \"track\""),
     "a file that is not there": ("/empty", [step("expect", "sgnup.yaml")], "sgnup.yaml"),
 }
@@ -192,7 +228,7 @@ def test_what_passes(run, case):
 @pytest.mark.parametrize("case", FAILING)
 def test_what_fails(run, case):
     path, steps, said = FAILING[case]
-    with pytest.raises((AssertionError, OSError, ValueError), match=said):
+    with pytest.raises((AssertionError, OSError, TypeError, ValueError), match=said):
         run(path, steps)
 
 
