@@ -16,6 +16,7 @@ import json
 import math
 import os
 import re
+import secrets
 import stat
 import sys
 import tempfile
@@ -130,7 +131,10 @@ class _Session:
             raise ValueError(f'rest="{rest}": it is "fail" or "ignore"')
         self._context, self._rest = context, rest
         self._control, self._token = _running()
-        told = self._asked("POST", "/sessions", body=json.dumps(session or {}))
+        wanted = dict(session or {})
+        if label := wanted.get("name"):
+            wanted["name"] = _unique(str(label))
+        told = self._asked("POST", "/sessions", body=_as_json(wanted, "session"))
         self.name: str = told["name"]
         self.url: str = told["url"]
         self._diversion = Diversion(self.url, told["hosts"])
@@ -364,7 +368,7 @@ def pixels(target: Any, *, rest: str = "fail", session: Call | None = None) -> P
     The emulator is that of PIXEL_EMULATOR_CONTROL and PIXEL_EMULATOR_TOKEN, or the `serve` on port
     8080 (or PIXEL_EMULATOR_PORT). At the end, calls that no `expect` has judged are an
     AssertionError, unless `rest` is "ignore". `session` is what the control API may be told of a
-    new one: `{"dialect": "strict"}`.
+    new one: `{"dialect": "strict"}`; a `name` in it is what its own name begins with.
     """
     context = getattr(target, "context", target)
     kind = AsyncPixels if is_async(context) else Pixels
@@ -472,6 +476,12 @@ def _regex(regex: re.Pattern[Any]) -> str | None:
     )
     mark = "i" if regex.flags & re.IGNORECASE else ""
     return f"$/{f'(?{inside})' if inside else ''}{regex.pattern}/{mark}"
+
+
+def _unique(label: str) -> str:
+    """A name that no session had before: two tests may have one label, and a retry has it, too."""
+    words = re.sub(r"[^\w-]+", "-", label, flags=re.ASCII)
+    return f"{words[:50]}-{secrets.token_hex(6)}"  # of 64 letters
 
 
 def _running() -> tuple[str, str]:

@@ -12,6 +12,7 @@
  * `pixel-emulator client playwright-ts`; Node 22.18 and newer also run it as it is.
  */
 import type { BrowserContext, Page, Request, Route } from "@playwright/test";
+import { randomUUID } from "node:crypto";
 import * as fs from "node:fs";
 import * as http from "node:http";
 import * as os from "node:os";
@@ -29,7 +30,7 @@ export interface PixelOptions {
   folder?: string;
   /** Whether calls that no `expect` has judged by the end of the test fail it; "fail" by default. */
   rest?: "fail" | "ignore";
-  /** What the control API may be told of a new session. */
+  /** What the control API may be told of a new session; its name begins with this `name`. */
   session?: { name?: string; dialect?: "documented" | "strict"; source?: string[] };
 }
 
@@ -97,7 +98,8 @@ export class Pixels {
 
   /** @internal */
   static async open(context: BrowserContext, options: PixelOptions, opened: Error): Promise<Pixels> {
-    const wanted = JSON.stringify(options.session ?? {});
+    const label = options.session?.name;
+    const wanted = JSON.stringify({ ...options.session, ...(label && { name: unique(label) }) });
     const told = await asked(options, "POST", "/sessions", {}, wanted).catch((error: Error) => {
       throw because(opened, error.message);
     });
@@ -388,6 +390,11 @@ function because(failure: Error, message: string): Error {
   failure.message = message.trimEnd();
   failure.stack = `Error: ${failure.message}\n${(failure.stack ?? "").replace(/^[^]*?\n(?=    at )/, "")}`;
   return failure;
+}
+
+/** A name that no session had before: two tests may have one label, and a retry has that of its test. */
+function unique(label: string): string {
+  return `${label.replace(/[^\w-]+/g, "-").slice(0, 50)}-${randomUUID().slice(0, 13)}`; // of 64 letters
 }
 
 /** The emulator that the environment names, or a `serve` of this user. */

@@ -277,6 +277,17 @@ def test_the_session_may_judge_in_another_way(browser, site):
     page.close()
 
 
+def test_the_name_of_a_session_is_a_label_which_others_may_have_too(browser):
+    names = []
+    for _ in range(2):
+        page = browser.new_page()
+        with pixels(page, session={"name": f"sign up: {'ü' * 99} {'x' * 99}"}) as s:
+            names.append(s.name)
+        page.close()
+    assert len(set(names)) == 2
+    assert all(re.fullmatch("sign-up-x+-[0-9a-f]{12}", each) for each in names)
+
+
 def test_a_slip_in_an_option_is_told(browser):
     page = browser.new_page()
     with pytest.raises(ValueError, match='rest="ignored": it is "fail" or "ignore"'):

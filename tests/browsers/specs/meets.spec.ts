@@ -123,6 +123,14 @@ test("one context has one session, until it is closed", async ({ page }) => {
   await next.expect({ track: "A" });
 });
 
+test("the name of a session is a label, which others may have, too", async ({ browser }) => {
+  const [a, b] = [await browser.newContext(), await browser.newContext()];
+  const options = { session: { name: `sign up: ${"ü".repeat(99)} ${"x".repeat(99)}` } };
+  const [first, second] = [await pixels(a, options), await pixels(b, options)];
+  expect(first.name).toMatch(/^sign-up-x+-[0-9a-f-]{13}$/);
+  expect(first.name).not.toBe(second.name);
+});
+
 test("await using closes it", async ({ page }) => {
   let name: string;
   {
