@@ -11,7 +11,7 @@
  * Needs `pixel-emulator serve` on this machine, but no CA and no proxy. Printed by
  * `pixel-emulator client playwright-ts`; Node 22.18 and newer also run it as it is.
  */
-import type { BrowserContext, Page, Request, Route } from "@playwright/test";
+import type { BrowserContext, Page, Request, Route, TestInfo } from "@playwright/test";
 import { randomUUID } from "node:crypto";
 import * as fs from "node:fs";
 import * as http from "node:http";
@@ -67,7 +67,7 @@ export async function pixels(target: Page | BrowserContext, options: PixelOption
   const known = current.get(context);
   if (known?.isOpen) return known;
   const opened = failureAt(pixels);
-  const found = await Pixels.open(context, { ...options, ...running(options, opened) }, opened);
+  const found = await Pixels.open(context, { ...options, ...emulator(options, opened) }, opened);
   current.set(context, found);
   return found;
 }
@@ -138,13 +138,15 @@ export class Pixels {
     options: { timeout?: number; given?: Record<string, unknown> } = {},
   ): Promise<void> {
     const failure = failureAt(this.expect);
-    const [text, file] = this.#scenario(wanted, failure);
-    const told = await this.#wait(text, { ...options, file, since: this.#judged }, failure);
-    if (!told.passed) {
+    try {
+      const [text, file] = this.#scenario(wanted, failure);
+      const told = await this.#wait(text, { ...options, file, since: this.#judged }, failure);
+      if (!told.passed) throw because(failure, told.report);
+      this.#judged = told.cursor;
+    } catch (error) {
       this.#failed = true;
-      throw because(failure, told.report);
+      throw error;
     }
-    this.#judged = told.cursor;
   }
 
   /** Wait for one such call, `timeout` milliseconds at most (5,000), and return it; claims nothing. */
@@ -184,7 +186,8 @@ export class Pixels {
 
   /**
    * End the session, as the end of the context does. Throws an Error with the report if calls
-   * arrived that no `expect` has judged, or if a request was lost.
+   * arrived that no `expect` has judged, or if a request was lost; to a test that has failed
+   * already it is attached.
    */
   close(): Promise<void> {
     this.#end ??= this.#close(this.#opened);
@@ -197,10 +200,12 @@ export class Pixels {
 
   async #close(failure: Error): Promise<void> {
     const wrong = await this.#judgeTheRest(failure).catch((error: Error) => error);
-    await this.#ask(failure, "DELETE", "").catch((error: Error) => {
-      if (!this.#failed && !wrong) throw error; // else it is told already
-    });
-    if (wrong) throw wrong;
+    const gone = await this.#ask(failure, "DELETE", "").catch((error: Error) => error);
+    const told = wrong ?? (this.#failed ? undefined : gone);
+    if (!(told instanceof Error)) return;
+    const test = await running();
+    if (!test || test.status === "passed") throw told;
+    await test.attach("pixels", { body: told.message, contentType: "text/plain" }); // a second error is only noise
   }
 
   async #judgeTheRest(failure: Error): Promise<void> {
@@ -397,8 +402,14 @@ function unique(label: string): string {
   return `${label.replace(/[^\w-]+/g, "-").slice(0, 50)}-${randomUUID().slice(0, 13)}`; // of 64 letters
 }
 
+/** The test that runs, where Playwright's own runner runs one. */
+async function running(): Promise<TestInfo | undefined> {
+  if (process.env["TEST_WORKER_INDEX"] === undefined) return undefined;
+  return import("@playwright/test").then(({ test }) => test.info()).catch(() => undefined);
+}
+
 /** The emulator that the environment names, or a `serve` of this user. */
-function running(options: PixelOptions, opened: Error): { control: string; token: string } {
+function emulator(options: PixelOptions, opened: Error): { control: string; token: string } {
   const control = options.control ?? process.env["PIXEL_EMULATOR_CONTROL"];
   const token = options.token ?? process.env["PIXEL_EMULATOR_TOKEN"];
   if (control && token) return { control, token };
