@@ -252,19 +252,29 @@ class Pixels(_Session):
         self._pumping(self._end, error)
 
     def expect(
-        self, wanted: Wanted, *, timeout: float | None = None, given: Call | None = None
+        self,
+        wanted: Wanted | None = None,
+        /,
+        *,
+        timeout: float | None = None,
+        given: Call | None = None,
+        **call: Any,
     ) -> None:
         """Wait until a scenario is met, at most as long as it says, or `timeout` seconds.
 
         It judges all that arrived since the `expect` before. A text names a scenario file; else
-        it is a call, a list of calls, or a whole scenario, in the words of scenario files. `given`
-        are values of variables. Raises AssertionError with the report once it cannot be met.
+        it is a call, a list of calls, or a whole scenario, in the words of scenario files; a call
+        may also be given by its fields. `given` are values of variables. Raises AssertionError
+        with the report once it cannot be met.
         """
-        self._pumping(self._expect, _scenario(wanted, _caller()), timeout, given)
+        question = _scenario(_either(wanted, call), _caller())
+        self._pumping(self._expect, question, timeout, given)
 
-    def wait_for(self, *, timeout: float | None = None, **call: Any) -> Any:
+    def wait_for(
+        self, wanted: Call | None = None, /, *, timeout: float | None = None, **call: Any
+    ) -> Any:
         """Wait for one such call, by default 5 seconds, and return it as data; claims nothing."""
-        return self._pumping(self._wait_for, _awaited(call, _caller()), timeout)
+        return self._pumping(self._wait_for, _awaited(_either(wanted, call), _caller()), timeout)
 
     def calls(self) -> list[Any]:
         """The calls that arrived so far, with what Segment would make of each."""
@@ -305,23 +315,27 @@ class AsyncPixels(_Session):
 
     async def expect(
         self,
-        wanted: Wanted,
+        wanted: Wanted | None = None,
+        /,
         *,
         timeout: float | None = None,  # noqa: ASYNC109 - the emulator keeps the time
         given: Call | None = None,
+        **call: Any,
     ) -> None:
         """See `Pixels`."""
-        question = _scenario(wanted, _caller())
+        question = _scenario(_either(wanted, call), _caller())
         await asyncio.to_thread(self._expect, question, timeout, given)
 
     async def wait_for(
         self,
+        wanted: Call | None = None,
+        /,
         *,
         timeout: float | None = None,  # noqa: ASYNC109 - as above
         **call: Any,
     ) -> Any:
         """See `Pixels`."""
-        question = _awaited(call, _caller())
+        question = _awaited(_either(wanted, call), _caller())
         return await asyncio.to_thread(self._wait_for, question, timeout)
 
     async def calls(self) -> list[Any]:
@@ -395,6 +409,13 @@ def pump(context: sync_api.BrowserContext, milliseconds: float = _GLANCE) -> boo
 def _caller() -> FrameType:
     """The frame that called the method which asks."""
     return sys._getframe(2)  # noqa: SLF001 - `inspect` would read all files of the stack
+
+
+def _either[T](wanted: T | None, call: Call) -> T | Call:
+    """What is wanted: given as it is, or as the fields of a call. Raises TypeError for both."""
+    if (wanted is None) == (not call):
+        raise TypeError('give a call as a map, {"track": "A"}, or by its fields, track="A"')
+    return call if wanted is None else wanted
 
 
 def _scenario(wanted: Wanted, frame: FrameType) -> tuple[str, str]:

@@ -53,6 +53,7 @@ def events(calls):
 PASSING = {
     "a scenario file": ("/signup", [step("expect", SIGNUP)]),
     "a call": ("/signup", [step("expect", {"track": "Signed Up", "userId": "user_1"})]),
+    "a call by its fields": ("/signup", [step("expect", track="Signed Up", userId="user_1")]),
     "what a file uses stands beside it": ("/signup", [step("expect", SIGNUP.parent / "uses.yaml")]),
     "a list, popups, frames and workers": (
         "/many",
@@ -76,6 +77,7 @@ PASSING = {
         "/signup",
         [
             step("wait_for", track="Signed Up", holds=lambda call: call["outcome"] == "delivered"),
+            step("wait_for", {"track": "Signed Up"}, holds=lambda call: call["seq"] == 1),
             step("expect", SIGNUP),
         ],
     ),
@@ -139,6 +141,12 @@ FAILING = {
             (re.compile(b"a"), "has no like in scenario files"),
         )
     },
+    "nothing": ("/empty", [step("expect")], "give a call as a map"),
+    "a call in both ways": (
+        "/empty",
+        [step("wait_for", {"track": "A"}, userId="user_1")],
+        "give a call as a map",
+    ),
     "a value of a variable that is none": (
         "/empty",
         [step("expect", [], given={"user": re.compile("a")})],
