@@ -28,7 +28,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Self, overload
 from urllib.parse import urlencode, urlsplit
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
 
 from playwright import async_api, sync_api
 
@@ -59,19 +59,27 @@ class Diversion:
 
     def sync(self, context: sync_api.BrowserContext) -> None:
         """Divert a context of the sync API: its pages, popups and workers."""
-        self._listen(context)
-        context.route(self._emulated, self._handle)
+        if not self._is_led(context):
+            self._listen(context)
+            context.route(self._emulated, self._handle)
 
     async def asynchronous(self, context: async_api.BrowserContext) -> None:
         """Divert a context of the async API."""
-        self._listen(context)
-        await context.route(self._emulated, self._handle_async)
+        if not self._is_led(context):
+            self._listen(context)
+            await context.route(self._emulated, self._handle_async)
 
     def mistake(self) -> str:
         """What is lost, or an empty text."""
         return (
             "\n  ".join(["Requests did not reach the emulator:", *self.lost]) if self.lost else ""
         )
+
+    def _is_led(self, context: Any) -> bool:
+        """Whether a context is led there already: of two routes one would take all."""
+        known = _LED.setdefault(context, {}).setdefault(self.url, self)
+        self.lost = known.lost
+        return known is not self
 
     def _listen(self, context: Any) -> None:
         context.on("request", lambda request: self._watch(request, ended=False))
@@ -123,6 +131,10 @@ class Diversion:
         self.lost.append(f"{request.method} {place}: {why}")
 
 
+_LED: WeakKeyDictionary[Any, dict[str, Diversion]] = WeakKeyDictionary()
+"""By context and URL, what leads it there."""
+
+
 class _Session:
     """A session of the emulator; its methods wait, and so run in another thread."""
 
@@ -140,11 +152,23 @@ class _Session:
         self._diversion = Diversion(self.url, told["hosts"])
         self._judged = 0
         self._failed = False
+        self._entered = 0
 
     @property
     def lost(self) -> list[str]:
         """Requests that did not reach the emulator, a sentence each."""
         return self._diversion.lost
+
+    def _enter(self) -> Diversion:
+        self._entered += 1
+        return self._diversion
+
+    def _leave(self) -> bool:
+        """Whether nobody is inside any more, so that it ends."""
+        self._entered -= 1
+        if not self._entered:
+            _OPEN.pop(self._context, None)
+        return not self._entered
 
     def _expect(self, question: tuple[str, str], timeout: float | None, given: Call | None) -> None:
         query = {"given": _as_json(given or {}, "given"), "since": self._judged}
@@ -245,11 +269,12 @@ class Pixels(_Session):
     """The pixels of a context of the sync API. Whatever cannot be trusted is an AssertionError."""
 
     def __enter__(self) -> Self:
-        self._diversion.sync(self._context)
+        self._enter().sync(self._context)
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        self._pumping(self._end, error)
+        if self._leave():
+            self._pumping(self._end, error)
 
     def expect(
         self,
@@ -307,11 +332,12 @@ class AsyncPixels(_Session):
     """As `Pixels`, for a context of the async API."""
 
     async def __aenter__(self) -> Self:
-        await self._diversion.asynchronous(self._context)
+        await self._enter().asynchronous(self._context)
         return self
 
     async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        await self._settled(self._end, error)
+        if self._leave():
+            await self._settled(self._end, error)
 
     async def expect(
         self,
@@ -362,6 +388,10 @@ class AsyncPixels(_Session):
         return await asyncio.to_thread(work, *arguments)
 
 
+_OPEN: WeakValueDictionary[Any, Pixels | AsyncPixels] = WeakValueDictionary()
+"""By context, the one whose end is still to come."""
+
+
 @overload
 def pixels(
     target: sync_api.Page | sync_api.BrowserContext,
@@ -382,11 +412,15 @@ def pixels(target: Any, *, rest: str = "fail", session: Call | None = None) -> P
     The emulator is that of PIXEL_EMULATOR_CONTROL and PIXEL_EMULATOR_TOKEN, or the `serve` on port
     8080 (or PIXEL_EMULATOR_PORT). At the end, calls that no `expect` has judged are an
     AssertionError, unless `rest` is "ignore". `session` is what the control API may be told of a
-    new one: `{"dialect": "strict"}`; a `name` in it is what its own name begins with.
+    new one: `{"dialect": "strict"}`; a `name` in it is what its own name begins with. Until they
+    end, the pixels of a context are the same.
     """
     context = getattr(target, "context", target)
-    kind = AsyncPixels if is_async(context) else Pixels
-    return kind(context, rest, session)
+    found = _OPEN.get(context)
+    if found is None:
+        kind = AsyncPixels if is_async(context) else Pixels
+        found = _OPEN[context] = kind(context, rest, session)
+    return found
 
 
 def is_async(context: object) -> bool:

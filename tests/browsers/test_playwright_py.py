@@ -17,7 +17,7 @@ import pytest
 from playwright.async_api import async_playwright
 from playwright.sync_api import sync_playwright
 
-from pixel_emulator.clients.pixels import pixels
+from pixel_emulator.clients.pixels import Diversion, pixels
 from tests.programs import CHROMIUM, SERVE, needs_chromium
 
 pytestmark = needs_chromium
@@ -264,6 +264,47 @@ def test_what_the_test_raises_is_not_hidden(browser, site):
 
     with pytest.raises(ZeroDivisionError):
         visit()
+    page.close()
+
+
+def test_one_context_has_one_session_until_it_ends(browser, site):
+    page = browser.new_page()
+    with pixels(page) as s:
+        with pixels(page.context) as same:
+            assert same is s
+            page.goto(f"{site}/signup")
+        s.expect(SIGNUP)
+    with pixels(page) as other:
+        assert other.name != s.name
+        page.goto(f"{site}/signup")
+        other.expect(SIGNUP)
+    page.close()
+
+
+def test_so_it_is_with_the_other_api(loop, async_browser, site):
+    async def visit():
+        page = await async_browser.new_page()
+        async with pixels(page) as s:
+            async with pixels(page) as same:
+                assert same is s
+                await page.goto(f"{site}/signup")
+            await s.expect(SIGNUP)
+        assert pixels(page) is not s
+        await page.close()
+
+    loop(visit())
+
+
+def test_what_is_led_there_twice_is_led_there_once(browser, site, served):
+    page = browser.new_page()
+    first, second = (Diversion(served["url"], ["api.segment.io"]) for _ in range(2))
+    for each in (first, second):
+        each.sync(page.context)
+    page.goto(f"{site}/signup")
+    assert first.mistake() == second.mistake() == ""
+    page.goto(f"{site}/redirecting")
+    assert first.lost == second.lost
+    assert len(first.lost) == 1
     page.close()
 
 
