@@ -84,7 +84,7 @@ def read_cases(
     names = dict.fromkeys(name for _, row in rows for name in row)
     for name in names:
         if name in outside:
-            reader.wrong(place[0], f"`--let {name}=…` is given, but the rows give `{name}` already")
+            reader.wrong(place[0], f"`{name}` is given a value, but the rows give it one already")
     labels: set[str] = set()
     for number, (steps, row) in enumerate(rows, 1):
         for name in names:
