@@ -41,9 +41,9 @@ class RemoteHost(Told):
         self._end = end
         self._known = frozenset(told["strays"])
 
-    def open(self, name: str = "", settings: Settings | None = None) -> RemoteSession:
+    def open(self, settings: Settings | None = None) -> RemoteSession:
         """A session of its own for a test."""
-        return RemoteSession(self._api, name, settings or self.settings)
+        return RemoteSession(self._api, settings or self.settings)
 
     def environ(self, session: Session) -> dict[str, str]:
         """The variables that lead a command to a session."""

@@ -42,7 +42,7 @@ def conclude(item: pytest.Item, made: Sequence[Pixels], failed: BaseException | 
                 _explain(item, made, marked)
             return
         for each in made:
-            for verdict in _verdicts(item, each, marked if each is made[0] else ()):
+            for verdict in _verdicts(item, each, marked, is_first=each is made[0]):
                 _warn(item, verdict)
                 if verdict.status is not Status.MET:
                     ours = (each.home.file,)
@@ -66,10 +66,15 @@ def _marked(item: pytest.Item, pixels: Pixels) -> Iterator[Snapshot]:
             yield Snapshot(pixels.pool.find(file), mark.kwargs)
 
 
-def _verdicts(item: pytest.Item, pixels: Pixels, marked: Sequence[Snapshot]) -> Iterator[Verdict]:
-    """The verdict on all that is expected together; and on the recording, where there is one."""
+def _verdicts(
+    item: pytest.Item, pixels: Pixels, marked: Sequence[Snapshot], *, is_first: bool
+) -> Iterator[Verdict]:
+    """The verdict on all that is expected together; and on the recording, where there is one.
+
+    Marks speak of the first session.
+    """
     pool = pixels.pool
-    if marked:
+    if marked and is_first:
         scenarios = read(marked, update=pool.update)
         together = [*scenarios, pixels.scenario] if pixels.expects else [*scenarios]
         arriving = Arriving(pixels.session, acted=acted(scenarios), claimed=pool.claimed)
@@ -81,7 +86,8 @@ def _verdicts(item: pytest.Item, pixels: Pixels, marked: Sequence[Snapshot]) -> 
         yield verify([pixels.scenario], as_reached(evidence))
     if pixels.choices.record:
         name = item.nodeid.partition("::")[2].replace("::", ".")
-        path = recording_path(Path(pixels.home.path), pixels.choices.record, name)
+        which = "" if is_first else pixels.label
+        path = recording_path(Path(pixels.home.path), pixels.choices.record, name, which)
         recorded = compared(path, pixels.session, update=pool.update)
         if recorded:
             yield verify(recorded, as_reached(pixels.session.evidence()))

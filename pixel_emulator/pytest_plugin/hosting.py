@@ -28,8 +28,8 @@ class Host(Reach, Protocol):
     @property
     def settings(self) -> Settings: ...
 
-    def open(self, name: str = "", settings: Settings | None = None) -> Session:
-        """A session of its own for a test. Raises InputError for a name that was used before."""
+    def open(self, settings: Settings | None = None) -> Session:
+        """A session of its own for a test."""
 
     def drain(self, timeout: float) -> bool:
         """Wait until all that clients have sent is known and all have gone; False if not."""

@@ -35,9 +35,9 @@ class LocalHost:
         """See `Host`; it is made when it is first asked for."""
         return self._emulator.authority.bundle
 
-    def open(self, name: str = "", settings: Settings | None = None) -> LocalSession:
-        """A session of its own for a test. Raises InputError for a name that was used before."""
-        return self._emulator.sessions.open(name, settings=settings)
+    def open(self, settings: Settings | None = None) -> LocalSession:
+        """A session of its own for a test."""
+        return self._emulator.sessions.open(settings=settings)
 
     def drain(self, timeout: float) -> bool:
         """Wait until all that clients have sent is known and all have gone; False if not."""

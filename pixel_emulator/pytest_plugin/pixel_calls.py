@@ -55,6 +55,7 @@ class Pixels:
         *,
         home: Home,
         choices: Choices,
+        label: str,
         environ: Callable[[Session], dict[str, str]],
         folders: tuple[Path, ...] = (),
         update: bool = False,
@@ -63,6 +64,7 @@ class Pixels:
         self.session = session
         self.home = home
         self.choices = choices
+        self.label = label
         self.pool = Pool(session, folders, update=update)
         self._environ = environ
         self._part = part

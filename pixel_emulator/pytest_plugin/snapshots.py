@@ -57,9 +57,11 @@ class Snapshot:
         return new.judged.verdict
 
 
-def recording_path(test_file: Path, folder: str, name: str) -> Path:
-    """Where the recording of a test stands, named as pytest-recording names its cassettes."""
-    return test_file.parent / folder / test_file.stem / f"{name.translate(_FORBIDDEN)}.yaml"
+def recording_path(test_file: Path, folder: str, name: str, session: str) -> Path:
+    """Where the recording of a test stands, named as pytest-recording names its cassettes; that of
+    a further `session` says which."""
+    named = f"{name}@{session}" if session else name
+    return test_file.parent / folder / test_file.stem / f"{named.translate(_FORBIDDEN)}.yaml"
 
 
 def compared(path: Path, session: Session, *, update: bool) -> tuple[Scenario, ...]:

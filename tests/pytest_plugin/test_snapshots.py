@@ -69,6 +69,30 @@ def test_a_test_that_fails_records_nothing(inner, recording):
     assert not recording.exists()
 
 
+SESSIONS = """
+    import os
+    from client import send
+    def test_two(pixels, pixel_session_factory):
+        for each in (pixels, pixel_session_factory("other"), pixel_session_factory()):
+            send(each, each.label + os.environ.get("EVENT", "A"))
+            each.expect(any="track")
+"""
+
+
+def test_each_session_of_a_test_has_a_recording_of_its_own(inner, pytester, monkeypatch):
+    inner(ini=RECORD, test_mail=SESSIONS).assert_outcomes(passed=1)
+    folder = pytester.path / "recordings" / "test_mail"
+    found = {each.name: read_recording(each).hits for each in folder.iterdir()}
+    assert {name: [name_of(hit) for hit in hits] for name, hits in found.items()} == {
+        "test_two.yaml": ["A"],
+        "test_two@other.yaml": ["otherA"],
+        "test_two@3.yaml": ["3A"],
+    }
+    inner(ini=RECORD).assert_outcomes(passed=1)
+    monkeypatch.setenv("EVENT", "B")
+    inner(ini=RECORD).assert_outcomes(failed=1)
+
+
 SCENARIO = """\
 # by hand
 expect:
