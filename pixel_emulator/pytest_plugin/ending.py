@@ -63,7 +63,7 @@ def _marked(item: pytest.Item, pixels: Pixels) -> Iterator[Snapshot]:
         if not mark.args:
             raise InputError(Mistake("the mark `pixel_scenario` names no file"))
         for file in mark.args:
-            yield Snapshot(pixels.pool.find(file), mark.kwargs)
+            yield pixels.pool.snapshot(file, mark.kwargs)
 
 
 def _verdicts(
@@ -88,7 +88,7 @@ def _verdicts(
         name = item.nodeid.partition("::")[2].replace("::", ".")
         which = "" if is_first else pixels.label
         path = recording_path(Path(pixels.home.path), pixels.choices.record, name, which)
-        recorded = compared(path, pixels.session, update=pool.update)
+        recorded = compared(path, pixels.session, pool.updating)
         if recorded:
             yield verify(recorded, as_reached(pixels.session.evidence()))
 

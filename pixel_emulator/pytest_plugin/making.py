@@ -16,11 +16,15 @@ from pixel_emulator.pytest_plugin.pixel_calls import Pixels
 from pixel_emulator.pytest_plugin.places import Home
 from pixel_emulator.pytest_plugin.run_recording import parts_of, target_of
 from pixel_emulator.pytest_plugin.showing import show_live
+from pixel_emulator.pytest_plugin.snapshots import Updating
 from pixel_emulator.session import Session
 from pixel_emulator.sessions import NAME
 
 if TYPE_CHECKING:
     from pixel_emulator.pytest_plugin.parts import Part
+
+
+_HOLDERS = pytest.StashKey[dict[str, str]]()
 
 
 def make(item: pytest.Item, host: Host, label: str, made: Sequence[Pixels]) -> Pixels:
@@ -42,9 +46,21 @@ def make(item: pytest.Item, host: Host, label: str, made: Sequence[Pixels]) -> P
         label=label,
         environ=host.environ,
         folders=(item.path.parent, item.config.rootpath),
-        update=item.config.getoption("--pixel-update"),
+        update=updating(item, is_new=not made),
         part=part_of(item, len(made), session, choices.settings),
     )
+
+
+def updating(item: pytest.Item, *, is_new: bool) -> Updating | None:
+    """What a test rewrites files with, if it shall. One that `is_new` has not held any so far, also
+    if it is run again."""
+    if not item.config.getoption("--pixel-update"):
+        return None
+    holders = item.config.stash.setdefault(_HOLDERS, {})
+    if is_new:
+        for file in [file for file, test in holders.items() if test == item.nodeid]:
+            del holders[file]
+    return Updating(item.nodeid, holders)
 
 
 def part_of(item: pytest.Item, number: int, session: Session, settings: Settings) -> "Part | None":

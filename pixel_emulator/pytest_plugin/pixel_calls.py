@@ -34,6 +34,7 @@ from pixel_emulator.session import Session
 
 if TYPE_CHECKING:
     from pixel_emulator.pytest_plugin.parts import Part
+    from pixel_emulator.pytest_plugin.snapshots import Updating
 
 _URL = ("http://", "https://", "/v1/")
 
@@ -58,14 +59,14 @@ class Pixels:
         label: str,
         environ: Callable[[Session], dict[str, str]],
         folders: tuple[Path, ...] = (),
-        update: bool = False,
+        update: "Updating | None" = None,
         part: "Part | None" = None,
     ) -> None:
         self.session = session
         self.home = home
         self.choices = choices
         self.label = label
-        self.pool = Pool(session, folders, update=update)
+        self.pool = Pool(session, folders, choices.policies, update)
         self._environ = environ
         self._part = part
         self._lock = Lock()

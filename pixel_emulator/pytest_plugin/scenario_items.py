@@ -132,7 +132,7 @@ class ScenarioItem(pytest.Item):
         """The verdict on the file as it is rewritten; where an action failed it stays."""
         if any(each.failure for each in verdict.scenarios[0].steps):
             return verdict
-        return Snapshot(self.file.path, {}).rewrite(evidence) or verdict
+        return Snapshot(self.file.path).rewrite(evidence) or verdict
 
 
 def access_to(host: Host, session: Session, scenario: Scenario) -> Access:

@@ -207,6 +207,71 @@ def test_a_test_that_fails_by_itself_is_explained_by_its_marks(inner, write):
     result.stdout.fnmatch_lines(["*test_unmet*", "*Captured pixels call*", "FAIL  welcome.yaml"])
 
 
+LENIENT = """
+    import pytest
+    from client import send, send_dropped
+    @pytest.fixture
+    def both(pixels):
+        return lambda: (send(pixels, "Email Opened"), send(pixels, "B"))
+    MARK
+    class TestIt:
+        def test_inside(self, pixels, both):
+            with pixels.expecting("welcome.yaml"): both()
+        @pytest.mark.pixel_scenario("welcome.yaml")
+        def test_mark(self, both): both()
+"""
+OPENED = "within: 50ms\nexpect:\n  - track: Email Opened\n"
+
+
+@pytest.mark.parametrize(
+    ("file", "ini", "mark", "passed"),
+    [
+        (OPENED, "", "", 0),
+        (OPENED, "ignore", "", 2),
+        (OPENED, "same-event", "", 2),
+        (OPENED, "", "ignore", 2),
+        (OPENED, "ignore", "fail", 0),
+        (f"unexpected: fail\n{OPENED}", "ignore", "ignore", 0),
+        # What a context leaves is judged with the rest of its test.
+        (f"unexpected: ignore\n{OPENED}", "fail", "fail", 1),
+        (f"damaged: ignore\n{OPENED}", "ignore", "", 2),
+        ("within: 0s\nexpect: []\n", "ignore", "ignore", 0),
+        ("within: 0s\nsteps: [{expect: []}]\n", "ignore", "ignore", 0),
+    ],
+)
+def test_policies_of_ini_file_and_marks_hold_where_a_file_says_nothing(
+    inner, write, file, ini, mark, passed
+):
+    write("welcome.yaml", file)
+    marked = f'@pytest.mark.pixel(unexpected="{mark}")' if mark else ""
+    result = inner(
+        ini=f"pixel_unexpected = {ini}" if ini else "", test_it=LENIENT.replace("MARK", marked)
+    )
+    result.assert_outcomes(passed=passed, failed=2 - passed)
+
+
+def test_damage_that_is_accepted_for_all_is_accepted_under_a_file(inner, write):
+    write("welcome.yaml", OPENED)
+    test = """
+        def test_it(pixels):
+            with pixels.expecting("welcome.yaml"):
+                pixels.receive('/v1/pixel/track?data={"userId":"u","event":"Email%20Opened",'
+                    '"writeKey":"wk_test_0000000000"}')
+    """
+    inner(test_it=test).assert_outcomes(failed=1)
+    inner(ini="pixel_accept = raw_json").assert_outcomes(passed=1)
+
+
+def test_a_file_that_is_a_test_is_judged_as_on_the_command_line(inner, write):
+    write("drip.yaml", DRIP)
+    inner("drip.yaml", ini="pixel_unexpected = ignore").assert_outcomes(passed=1, failed=1)
+    extra = DRIP.replace("step: 1", "step: $n").replace(
+        "do:\n", "do:\n  - send: {page: , userId: u}\n"
+    )
+    write("drip.yaml", extra.replace("  send: {track", "  - send: {track"))
+    inner("drip.yaml", ini="pixel_unexpected = ignore").assert_outcomes(failed=2)
+
+
 def test_a_mark_without_a_file_fails_the_test(inner):
     result = inner(
         test_it="""

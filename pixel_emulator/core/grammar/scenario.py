@@ -174,6 +174,7 @@ class _File:
             state=read_state(reader, *fields["state"], scope) if "state" in fields else None,
             plan_files=read_plan(reader, *fields["plan"], scope) if "plan" in fields else {},
             levels=policies.levels,
+            stated=frozenset(_stated(fields)),
             same_event=policies.same_event,
             accepted=policies.accepted,
         )
@@ -202,6 +203,16 @@ class _File:
         """Refuse variables that nothing asks for."""
         for place in self.declared.keys() - self.used:
             self.reader.wrong(place, f"`${self.declared[place]}` is declared, but used nowhere")
+
+
+def _stated(fields: Fields) -> Iterator[Policy]:
+    """The policies that a scenario speaks of; silence leaves none about the unexpected open."""
+    yield from (policy for policy in Policy if policy in fields)
+    steps = fields.get("steps", ((), None))[1]
+    listed = [each for each in steps if isinstance(each, dict)] if isinstance(steps, list) else []
+    wanted = [fields.get("expect", ((), None))[1], *(each.get("expect") for each in listed)]
+    if [] in wanted:
+        yield Policy.UNEXPECTED
 
 
 def _tag(reader: Reader, steps: Steps, value: JSON, scope: Scope) -> str:
