@@ -164,6 +164,32 @@ def test_a_wait_ends_with_its_session(inner, pytester, served, way):
     ).assert_outcomes(passed=1)
 
 
+@pytest.mark.parametrize("way", ["here", "command", "url"])
+def test_a_session_that_the_test_itself_closes_is_judged_all_the_same(inner, served, way):
+    result = inner(
+        *([f"--pixel-url={served['url']}"] if way == "url" else []),
+        ini=command(*PIXEL_EMULATOR) if way == "command" else "",
+        test_it="""
+            from client import send
+            def test_silent(pixels, pixel_session_factory):
+                other = pixel_session_factory("other")
+                other.expect_none()
+                for each in (other, pixels, other): each.close()
+            def test_met(pixel_session_factory):
+                other = pixel_session_factory("other")
+                send(other, "A")
+                other.close()
+                other.expect(track="A")
+            def test_unmet(pixel_session_factory):
+                other = pixel_session_factory("other")
+                send(other, "A")
+                other.close()
+        """,
+    )
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(["pixels: 2 calls in 3 tests", "FAILED test_it.py::test_unmet*"])
+
+
 def test_more_calls_than_one_answer_holds(inner):
     inner(
         ini=command(*PIXEL_EMULATOR),
