@@ -47,6 +47,11 @@ class LocalHost:
         """A sentence for each session that calls came for when it was over."""
         return self._emulator.sessions.strays()
 
+    def unclaimed(self) -> int:
+        """See `Host`."""
+        hits = self._emulator.sessions.default.evidence().hits
+        return hits[-1].seq if hits else 0
+
     def environ(self, session: Session) -> dict[str, str]:
         """The variables that lead a command to a session."""
         from pixel_emulator.child.environment import child_environment  # noqa: PLC0415 - seldom asked

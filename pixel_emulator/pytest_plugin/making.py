@@ -11,11 +11,10 @@ import pytest
 from pixel_emulator.config import Settings
 from pixel_emulator.core.mistakes import InputError, Mistake
 from pixel_emulator.pytest_plugin.choices import choices_of, settings_of
-from pixel_emulator.pytest_plugin.hosting import Host
+from pixel_emulator.pytest_plugin.hosting import Host, open_for
 from pixel_emulator.pytest_plugin.pixel_calls import Pixels
 from pixel_emulator.pytest_plugin.places import Home
 from pixel_emulator.pytest_plugin.run_recording import parts_of, target_of
-from pixel_emulator.pytest_plugin.showing import show_live
 from pixel_emulator.pytest_plugin.snapshots import Updating
 from pixel_emulator.session import Session
 from pixel_emulator.sessions import NAME
@@ -36,9 +35,7 @@ def make(item: pytest.Item, host: Host, label: str, made: Sequence[Pixels]) -> P
     __tracebackhide__ = True
     label = _label(label, [each.label for each in made])
     choices = choices_of(item.config, item.iter_markers("pixel"))
-    session = host.open(choices.settings)
-    if item.config.getoption("--pixel-show"):
-        show_live(item, session)
+    session = open_for(item, host, choices.settings, label)
     return Pixels(
         session,
         home=home_of(item, label),

@@ -16,11 +16,10 @@ from pixel_emulator.core.scenarios.model import Open, Run, Scenario
 from pixel_emulator.core.verdicts.verdict import Status, Verdict
 from pixel_emulator.email.render import find_browser
 from pixel_emulator.pytest_plugin.ending import tell
-from pixel_emulator.pytest_plugin.hosting import Host, host_of
+from pixel_emulator.pytest_plugin.hosting import Host, host_of, open_for
 from pixel_emulator.pytest_plugin.judging import message, places
 from pixel_emulator.pytest_plugin.making import part_of
 from pixel_emulator.pytest_plugin.places import Home
-from pixel_emulator.pytest_plugin.showing import show_live
 from pixel_emulator.pytest_plugin.snapshots import Snapshot
 from pixel_emulator.running.access import WRITE_KEY, Access
 from pixel_emulator.running.actions import missing_files
@@ -77,11 +76,9 @@ class ScenarioItem(pytest.Item):
         if mistakes := list(missing_files([self.scenario])):
             self._home.fail(InputError(*mistakes), self.scenario.location)
         host = host_of(self.config)
-        session = host.open()
+        session = open_for(self, host, host.settings)
         part = part_of(self, 0, session, host.settings)
         try:
-            if self.config.getoption("--pixel-show"):
-                show_live(self, session)
             verdict = self._run(host, session)
             tell(self, verdict.hits, [self.file.path])
         finally:
