@@ -14,7 +14,9 @@ SILENCE = "expect: []\n"
 DRIP = """\
 name: drip ${n}
 let: {n: }
-cases: [{n: 1}, {n: 2}]
+cases:
+  - {n: 1}
+  - {n: 2}
 do:
   send: {track: Email Opened, userId: u1, properties: {step: $n}}
 expect:
@@ -335,10 +337,47 @@ def test_files_of_a_named_folder_are_tests_one_for_each_case(inner, write):
             ">     - track: Email Opened",
             "E     AssertionError: track: Email Opened: wanted 1, got 0: sent, but different",
             "E           properties.step   want 1 (number)   got 2 (number)",
-            "scenarios/drip.yaml:7: AssertionError",
+            "E       scenarios/drip.yaml:5   the case n=2",
+            "scenarios/drip.yaml:9: AssertionError",
             "pixels: 2 calls in 2 tests",
         ]
     )
+
+
+@pytest.mark.parametrize("arguments", [(), ("-n1",)])
+def test_a_named_file_that_does_not_act_is_an_error_that_says_so(inner, write, arguments):
+    write("welcome.yaml", WELCOME.replace("$user", "u").replace("let: {user: }\n", ""))
+    write("other.yaml", "services: {}\n")
+    result = inner(*arguments, "welcome.yaml", apart=bool(arguments))
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*welcome.yaml: has no `do`, so it is no test: a test meets it*"])
+    assert "has no `do`" not in inner("other.yaml").stdout.str()
+
+
+def test_the_line_of_a_test_is_that_of_its_case(inner, write):
+    write("drip.yaml", DRIP)
+    write("conftest.py", "def pytest_itemcollected(item): print(item.location[:2])")
+    result = inner("--collect-only", "-s", "drip.yaml")
+    result.stdout.fnmatch_lines(["*('drip.yaml', 3)", "*('drip.yaml', 4)"])
+
+
+@pytest.mark.parametrize(
+    ("glob", "said"),
+    [
+        ("scenarios/*.yaml", False),
+        ("sc*/*.yaml", False),
+        ("*.yaml", False),
+        ("scenarios/drip.yaml", False),
+        ("senarios/*.yaml", True),
+        ("scenarios/*.yml", True),
+        ("/scenarios/*.yaml", True),
+    ],
+)
+def test_a_glob_that_matches_nothing_is_told(inner, write, glob, said):
+    write("scenarios/deeper/drip.yaml", DRIP)
+    write("scenarios/drip.yaml", DRIP)
+    result = inner(ini=f"pixel_scenarios = {glob}", test_it="def test_it(): pass")
+    assert (f"pixels: pixel_scenarios: no file matches {glob}" in result.outlines) is said
 
 
 @pytest.mark.parametrize(
@@ -403,7 +442,7 @@ def test_the_mistakes_of_a_file_are_errors_with_their_lines(inner, write):
     write("scenarios/drip.yaml", DRIP.replace("track:", "trakc:"))
     result = inner("scenarios")
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(['scenarios/drip.yaml:5:10: do.send.trakc: *"track"*'])
+    result.stdout.fnmatch_lines(['scenarios/drip.yaml:7:10: do.send.trakc: *"track"*'])
 
 
 def test_a_command_of_a_file_runs_with_its_calls_led_here(inner, write):

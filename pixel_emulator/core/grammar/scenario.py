@@ -152,7 +152,8 @@ class _File:
         for case in read_cases(self.reader, fields.get("cases"), declared, self.given, fresh):
             scenario = self._case(fields, added, case.scope)
             self.used.update(declared[name][0] for name in case.scope.used & declared.keys())
-            yield replace(scenario, case=case.label, location=self.reader.location(steps))
+            location, row = map(self.reader.location, (steps, case.row or steps))
+            yield replace(scenario, case=case.label, location=location, row=row)
 
     def _case(self, fields: Fields, added: Mapping[str, list[Place]], scope: Scope) -> Scenario:
         reader = self.reader

@@ -153,6 +153,7 @@ class Scenario:
     `stated` are the policies about which the file says something itself.
     `lets` are the variables without a value, each with what its value has to match. `plans` are
     tracking plans by version, `plan_files` where they are to be read from, relative to the file.
+    `row` is where its case stands, or else as `location`.
     """
 
     steps: tuple[Step, ...] = (Step(),)
@@ -170,6 +171,7 @@ class Scenario:
     same_event: bool = False
     accepted: frozenset[str] = frozenset()
     location: Location = field(default_factory=Location)
+    row: Location = field(default_factory=Location)
 
     @property
     def expectations(self) -> tuple[Expectation, ...]:
