@@ -53,7 +53,7 @@ def conclude(item: pytest.Item, made: Sequence[Pixels], failed: BaseException | 
             made[0].home.fail(error, made[0].home.location)
     finally:
         hits = [hit for each in made for hit in each.requests]
-        tell(item, hits, [each.file for each in marked])
+        tell(item, hits, dict.fromkeys(file for each in made for file in each.pool.files))
         _list(item, hits)
 
 

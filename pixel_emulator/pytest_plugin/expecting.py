@@ -54,7 +54,10 @@ class Arriving:
 
 
 class Pool:
-    """The calls of a session, and those among them that scenario files have claimed."""
+    """The calls of a session, and those among them that scenario files have claimed.
+
+    `files` are those that were asked for, in order.
+    """
 
     def __init__(
         self,
@@ -65,6 +68,7 @@ class Pool:
     ) -> None:
         self.session = session
         self.updating = updating
+        self.files: dict[str, None] = {}
         self._folders = folders
         self._policies = policies
         self.claimed: frozenset[int] = frozenset()
@@ -93,7 +97,9 @@ class Pool:
 
     def snapshot(self, file: str | os.PathLike[str], given: Mapping[str, JSON]) -> Snapshot:
         """A scenario file, looked for, under the policies of the test."""
-        return Snapshot(self._find(file), given, self._policies, self.updating)
+        found = self._find(file)
+        self.files[found] = None
+        return Snapshot(found, given, self._policies, self.updating)
 
     def _find(self, file: str | os.PathLike[str]) -> str:
         """The path of a scenario file, as reports show it."""

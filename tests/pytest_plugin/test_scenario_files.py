@@ -1,5 +1,7 @@
 """Scenario files: inside a test, by mark, and as tests of their own."""
 
+import re
+
 import pytest
 
 pytest_plugins = ["pytester"]
@@ -272,6 +274,28 @@ def test_a_file_that_is_a_test_is_judged_as_on_the_command_line(inner, write):
     )
     write("drip.yaml", extra.replace("  send: {track", "  - send: {track"))
     inner("drip.yaml", ini="pixel_unexpected = ignore").assert_outcomes(failed=2)
+
+
+def test_junit_is_told_of_every_file_that_a_test_has_to_meet(inner, write, pytester):
+    write("welcome.yaml", WELCOME)
+    write("other.yaml", WELCOME)
+    inner(
+        "--junitxml=out.xml",
+        test_it="""
+            import pytest
+            from client import send
+            @pytest.mark.pixel_scenario("other.yaml", user="user_123")
+            def test_it(pixels, pixel_session_factory):
+                for each in (pixels, pixel_session_factory()):
+                    with each.expecting("welcome.yaml", user="user_123"):
+                        send(each, "Email Opened")
+                send(pixels, "Email Opened")
+        """,
+    ).assert_outcomes(passed=1)
+    said = re.findall(
+        'name="pixel_scenario" value="(.*?)"', (pytester.path / "out.xml").read_text()
+    )
+    assert said == ["welcome.yaml", "other.yaml"]
 
 
 def test_a_mark_without_a_file_fails_the_test(inner):
