@@ -43,7 +43,7 @@ def conclude(item: pytest.Item, made: Sequence[Pixels], failed: BaseException | 
                 _explain(item, made, marked)
             return
         for each in made:
-            for verdict in _verdicts(item, each, marked if each is made[0] else ()):
+            for verdict in _verdicts(item, each, marked, is_first=each is made[0]):
                 _warn(item, verdict)
                 if verdict.status is not Status.MET:
                     ours = (each.home.file,)
@@ -54,7 +54,7 @@ def conclude(item: pytest.Item, made: Sequence[Pixels], failed: BaseException | 
             made[0].home.fail(error, made[0].home.location)
     finally:
         hits = [hit for each in made for hit in each.requests]
-        tell(item, hits, [each.file for each in marked])
+        tell(item, hits, dict.fromkeys(file for each in made for file in each.pool.files))
         _list(item, hits)
 
 
@@ -64,14 +64,18 @@ def _marked(item: pytest.Item, pixels: Pixels) -> Iterator[Snapshot]:
         if not mark.args:
             raise InputError(Mistake("the mark `pixel_scenario` names no file"))
         for file in mark.args:
-            yield Snapshot(pixels.pool.find(file), mark.kwargs)
+            yield pixels.pool.snapshot(file, mark.kwargs)
 
 
-def _verdicts(item: pytest.Item, pixels: Pixels, marked: Sequence[Snapshot]) -> Iterator[Verdict]:
-    """The verdict on all that is expected together, unless there is nothing to say; and on the
-    recording, where there is one."""
+def _verdicts(
+    item: pytest.Item, pixels: Pixels, marked: Sequence[Snapshot], *, is_first: bool
+) -> Iterator[Verdict]:
+    """The verdict on all that is expected together; and on the recording, where there is one.
+
+    Marks speak of the first session.
+    """
     pool = pixels.pool
-    if marked:
+    if marked and is_first:
         scenarios = read(marked, update=pool.update)
         together = [*scenarios, pixels.scenario] if pixels.expects else [*scenarios]
         arriving = Arriving(pixels.session, acted=acted(scenarios), claimed=pool.claimed)
@@ -83,8 +87,9 @@ def _verdicts(item: pytest.Item, pixels: Pixels, marked: Sequence[Snapshot]) -> 
         yield verify([pixels.scenario], as_reached(evidence))
     if pixels.choices.record:
         name = item.nodeid.partition("::")[2].replace("::", ".")
-        path = recording_path(Path(pixels.home.path), pixels.choices.record, name)
-        recorded = compared(path, pixels.session, update=pool.update)
+        which = "" if is_first else pixels.label
+        path = recording_path(Path(pixels.home.path), pixels.choices.record, name, which)
+        recorded = compared(path, pixels.session, pool.updating)
         if recorded:
             yield verify(recorded, as_reached(pixels.session.evidence()))
 

@@ -9,14 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pixel_emulator.core.calls import JSON, Evidence
+from pixel_emulator.core.grammar.policies import Policies
 from pixel_emulator.core.mistakes import InputError, Mistake
 from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.core.verdicts.verdict import Status, Verdict
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.core.verdicts.watch import Watch
-from pixel_emulator.pytest_plugin.snapshots import Snapshot
+from pixel_emulator.pytest_plugin.snapshots import Snapshot, Updating
 from pixel_emulator.running.waiting import patience, settle
-from pixel_emulator.scenario_files import load_scenarios
 from pixel_emulator.session import Session
 
 
@@ -54,12 +54,23 @@ class Arriving:
 
 
 class Pool:
-    """The calls of a session, and those among them that scenario files have claimed."""
+    """The calls of a session, and those among them that scenario files have claimed.
 
-    def __init__(self, session: Session, folders: Sequence[Path], *, update: bool) -> None:
+    `files` are those that were asked for, in order.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        folders: Sequence[Path],
+        policies: Policies,
+        updating: Updating | None,
+    ) -> None:
         self.session = session
-        self.update = update
+        self.updating = updating
+        self.files: dict[str, None] = {}
         self._folders = folders
+        self._policies = policies
         self.claimed: frozenset[int] = frozenset()
 
     def rest(self) -> Evidence:
@@ -79,7 +90,18 @@ class Pool:
             for hit in each.claims
         }
 
-    def find(self, file: str | os.PathLike[str]) -> str:
+    @property
+    def update(self) -> bool:
+        """Whether files are rewritten to what happened."""
+        return self.updating is not None
+
+    def snapshot(self, file: str | os.PathLike[str], given: Mapping[str, JSON]) -> Snapshot:
+        """A scenario file, looked for, under the policies of the test."""
+        found = self._find(file)
+        self.files[found] = None
+        return Snapshot(found, given, self._policies, self.updating)
+
+    def _find(self, file: str | os.PathLike[str]) -> str:
         """The path of a scenario file, as reports show it."""
         found = (folder / file for folder in self._folders if (folder / file).exists())
         return os.path.relpath(
@@ -99,7 +121,7 @@ class Expecting:
     ) -> None:
         self._pool = pool
         self._failure = failure
-        self.snapshot = Snapshot(pool.find(file), given)
+        self.snapshot = pool.snapshot(file, given)
         self._arriving = Arriving(pool.session)
 
     def __enter__(self) -> None:
@@ -130,7 +152,7 @@ def read(found: Sequence[Snapshot], *, update: bool) -> tuple[Scenario, ...]:
     scenarios: list[Scenario] = []
     for each in found:
         if not (update and each.is_missing):
-            scenarios += load_scenarios([each.file], given=each.given)
+            scenarios += each.load()
     for scenario in scenarios:
         if scenario.acts:
             both = "acts by itself (`do`): name its file on the command line of pytest"
@@ -168,6 +190,9 @@ def judged(
     alone = len(found) == 1 and not own
     if update and alone and (verdict is None or verdict.status is Status.UNMET):
         verdict = found[0].rewrite(evidence) or verdict
+    elif update and verdict and verdict.status is Status.MET:
+        for each in found:
+            each.keep()
     if verdict is None:
         missing = ", ".join(each.file for each in found)
         raise InputError(
