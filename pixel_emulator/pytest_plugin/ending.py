@@ -15,7 +15,8 @@ from pixel_emulator.core.reports.phrases import finding
 from pixel_emulator.core.scenarios.model import Level
 from pixel_emulator.core.verdicts.verdict import Status, Verdict
 from pixel_emulator.core.verdicts.verify import verify
-from pixel_emulator.pytest_plugin.expecting import Arriving, acted, judged, read, wait
+from pixel_emulator.pytest_plugin.arriving import Arriving, acted, wait
+from pixel_emulator.pytest_plugin.expecting import judged, read
 from pixel_emulator.pytest_plugin.hosting import host_of
 from pixel_emulator.pytest_plugin.judging import as_reached, message, places, plainly_met, report
 from pixel_emulator.pytest_plugin.options import PixelWarning
@@ -38,10 +39,11 @@ def conclude(item: pytest.Item, made: Sequence[Pixels], failed: BaseException | 
     try:
         marked += _marked(item, made[0])
         if failed is not None:
-            if not any(each.raised is failed for each in made):
+            if not any(each is failed for pixels in made for each in pixels.raised):
                 _explain(item, made, marked)
             return
         for each in made:
+            _left_over(each)
             for verdict in _verdicts(item, each, marked if each is made[0] else ()):
                 _warn(item, verdict)
                 if verdict.status is not Status.MET:
@@ -87,9 +89,23 @@ def _verdicts(item: pytest.Item, pixels: Pixels, marked: Sequence[Snapshot]) -> 
             yield verify(recorded, as_reached(pixels.session.evidence()))
 
 
+def _left_over(pixels: Pixels) -> None:
+    """Fail for a scenario file that was never looked at, or whose error went nowhere."""
+    __tracebackhide__ = True
+    for each in pixels.pool.contexts:
+        if not each.entered:
+            never = f"expecting {each.snapshot.file} was never entered: write `with`"
+            pixels.home.fail(AssertionError(never), each.location)
+        if each.error:
+            pixels.home.fail(AssertionError(str(each.error)), each.location)
+
+
 def _explain(item: pytest.Item, made: Sequence[Pixels], marked: Sequence[Snapshot]) -> None:
     """What the pixels have to say of a test that failed by itself."""
     for each in made:
+        for context in each.pool.contexts:
+            if context.error:
+                item.add_report_section("call", "pixels", str(context.error))
         scenarios = read(marked, update=False) if each.session is made[0].session else ()
         own = () if scenarios and not each.expects else (each.scenario,)
         verdict = verify([*scenarios, *own], as_reached(each.pool.rest()))

@@ -9,7 +9,6 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from pixel_emulator.core.calls import JSON, Hit, Problem
-from pixel_emulator.core.endpoint.pixel import request_of
 from pixel_emulator.core.matching.values import ABSENT, Absent
 from pixel_emulator.core.scenarios.expectation import Expectation
 from pixel_emulator.core.scenarios.model import WITHIN, Scenario, Step
@@ -18,7 +17,7 @@ from pixel_emulator.core.verdicts.verdict import Status, Verdict
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.pytest_plugin.awaiting import Outlook
 from pixel_emulator.pytest_plugin.choices import Choices
-from pixel_emulator.pytest_plugin.expecting import Expecting, Pool
+from pixel_emulator.pytest_plugin.expecting import Expecting
 from pixel_emulator.pytest_plugin.judging import (
     CLOSED,
     SILENT,
@@ -29,13 +28,13 @@ from pixel_emulator.pytest_plugin.judging import (
 )
 from pixel_emulator.pytest_plugin.keywords import expectation_of
 from pixel_emulator.pytest_plugin.places import Home
+from pixel_emulator.pytest_plugin.pool import Pool
+from pixel_emulator.pytest_plugin.receiving import requested
 from pixel_emulator.pytest_plugin.seen import SeenCall, seen
 from pixel_emulator.session import Session
 
 if TYPE_CHECKING:
     from pixel_emulator.pytest_plugin.parts import Part
-
-_URL = ("http://", "https://", "/v1/")
 
 
 class Pixels:
@@ -69,7 +68,7 @@ class Pixels:
         self._lock = Lock()
         self._expected: tuple[Expectation, ...] = ()
         self._silent = False
-        self.raised: AssertionError | None = None
+        self.raised: list[AssertionError] = []
 
     @property
     def proxy(self) -> str:
@@ -209,18 +208,29 @@ class Pixels:
         """A context in which a scenario file has to be met; its end waits as the file says.
 
         The file is looked for beside the test, then below the root of the run. `given` are values
-        of its variables. Leaving it raises AssertionError where the scenario is not met.
+        of its variables. Leaving it raises AssertionError where the scenario is not met; that
+        fails the test in any case, also in a thread. What other contexts that are open then, or
+        `expect`, want of the calls is not unexpected to it.
         """
-        return Expecting(self.pool, file, given, self.failure)
+        __tracebackhide__ = True
+        context = Expecting(
+            self.pool,
+            file,
+            given,
+            own=lambda: self.scenario,
+            failure=self.failure,
+            location=self.home.here(),
+        )
+        self.pool.contexts += (context,)
+        return context
 
     def receive(self, url_or_html: str) -> tuple[SeenCall, ...]:
         """Have a URL, or every pixel that a client without scripts loads from an HTML, requested.
 
         Nothing goes over the network. Returns the calls.
         """
-        text = url_or_html.strip()
-        urls = [text] if text.startswith(_URL) and len(text.split()) == 1 else self._urls(text)
-        return seen([self.session.receive(request_of(url)) for url in urls])
+        requests = requested(url_or_html, self.session.hosts)
+        return seen([self.session.receive(each) for each in requests])
 
     def route(self, page: object) -> Any:
         """Lead a Playwright page, or a whole context, here by `route()`: no CA and no proxy.
@@ -237,6 +247,7 @@ class Pixels:
         """Forget all calls, and all that was expected of them."""
         with self._lock:
             self._expected, self._silent = (), False
+            self.pool.forget()
             if self._part:
                 self._part.forget()
             self.session.clear()
@@ -248,17 +259,12 @@ class Pixels:
     def failure(self, verdict: Verdict) -> AssertionError:
         """What is raised with a verdict that is not met."""
         said = message(verdict, (self.home.file,))
-        self.raised = AssertionError(f"{CLOSED}: {said}" if self.session.closed else said)
-        return self.raised
+        error = AssertionError(f"{CLOSED}: {said}" if self.session.closed else said)
+        self.raised.append(error)
+        return error
 
     def close(self) -> None:
         """End the session: late calls land nowhere."""
         self.session.close()
         if self._part:
             self._part.close()
-
-    def _urls(self, html: str) -> list[str]:
-        from pixel_emulator.email.pixels import find_pixels  # noqa: PLC0415 - few tests need it
-
-        found = find_pixels(html, hosts=self.session.hosts)
-        return [each.url for each in found if each.requested and not each.custom_domain]

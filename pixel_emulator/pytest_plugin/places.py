@@ -52,20 +52,24 @@ class Home:
 
         pytest then shows the test as it does for an assertion there.
         """
-        line = at.line if at.file == self.file and at.line >= self.first else self.line
-        code = compile(self._raising(line), self.path, "exec")
-        raised = code.replace(co_firstlineno=self.first, co_name=self.name)
+        line = at.line if at.file == self.file else 0
+        # What stands above a test is a function that it calls, or nothing of its.
+        first = self.first if line >= self.first else _head_above(self.path, line)
+        if not first:
+            line, first = self.line, self.first
+        code = compile(self._raising(line, first), self.path, "exec")
+        raised = code.replace(co_firstlineno=first, co_name=self.name)
         error = error.with_traceback(None)
         exec(raised, {"error": error})  # noqa: S102 - the code is ours, only its place is theirs
         raise error
 
-    def _raising(self, line: int) -> ast.Module:
-        """`raise error`, as if it filled this line; lines count from the first of the test."""
+    def _raising(self, line: int, first: int) -> ast.Module:
+        """`raise error`, as if it filled this line; lines count from the first of its function."""
         (statement,) = ast.parse("raise error").body
         text = linecache.getline(self.path, line).encode().rstrip()
         for each in ast.walk(statement):
             if isinstance(each, ast.stmt | ast.expr):
-                each.lineno = each.end_lineno = line - self.first + 1
+                each.lineno = each.end_lineno = line - first + 1
                 each.col_offset, each.end_col_offset = len(text) - len(text.lstrip()), len(text)
         return ast.Module([statement], [])
 
@@ -74,6 +78,12 @@ def _line_of_name(path: str, first: int) -> int:
     """The line that names the function which begins in line `first`, perhaps with decorators."""
     heads = (n for n in range(first, first + _DECORATED) if _HEAD.match(linecache.getline(path, n)))
     return next(heads, first)
+
+
+def _head_above(path: str, line: int) -> int:
+    """The line that names the function around `line`; 0 where there is none."""
+    heads = (n for n in range(line, 0, -1) if _HEAD.match(linecache.getline(path, n)))
+    return next(heads, 0)
 
 
 def _frames() -> Iterator[FrameType]:
