@@ -18,7 +18,7 @@ from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.pytest_plugin.arriving import Arriving, acted, wait
 from pixel_emulator.pytest_plugin.expecting import judged, read
 from pixel_emulator.pytest_plugin.hosting import host_of
-from pixel_emulator.pytest_plugin.judging import as_reached, message, places, plainly_met, report
+from pixel_emulator.pytest_plugin.judging import as_reached, message, places, report
 from pixel_emulator.pytest_plugin.options import PixelWarning
 from pixel_emulator.pytest_plugin.pixel_calls import Pixels
 from pixel_emulator.pytest_plugin.snapshots import Snapshot, compared, recording_path
@@ -79,7 +79,7 @@ def _verdicts(item: pytest.Item, pixels: Pixels, marked: Sequence[Snapshot]) -> 
             wait(together, arriving)
         evidence = arriving.evidence()
         yield judged(marked, together, evidence, update=pool.update)
-    elif not plainly_met(pixels.expected, evidence := pool.rest()):
+    elif not pixels.plain.is_met(pixels.expected, evidence := pool.rest()):
         yield verify([pixels.scenario], as_reached(evidence))
     if pixels.choices.record:
         name = item.nodeid.partition("::")[2].replace("::", ".")

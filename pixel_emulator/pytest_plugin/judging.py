@@ -1,9 +1,9 @@
 """Verdicts on what a test expects: at once on what is lacking, at the end on everything."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
-from pixel_emulator.core.calls import Evidence, Hit, Outcome
+from pixel_emulator.core.calls import Evidence
 from pixel_emulator.core.mistakes import Location
 from pixel_emulator.core.reports.phrases import (
     ACCEPT,
@@ -30,28 +30,6 @@ CLOSED = "the session is closed, and no call can come any more"
 """What a failure begins with then."""
 
 _WIDTH = 96  # of a report: pytest puts four characters before each line
-
-
-def plainly_there(wanted: Iterable[Expectation], hits: Sequence[Hit]) -> bool:
-    """Whether each has its calls, and none of them may belong to another: nothing is `lacking`."""
-    return _plain_claims(wanted, hits) is not None
-
-
-def plainly_met(wanted: Sequence[Expectation], evidence: Evidence) -> bool:
-    """Whether a look shows that `verify` would find all met, and nothing to tell.
-
-    Each call is delivered and wanted by one expectation alone, so that nobody has to choose and
-    no policy speaks of it; where nothing came, nothing is wanted. Of silence no proof is asked.
-    """
-    claims = _plain_claims(wanted, evidence.hits)
-    if claims is None or evidence.gaps or evidence.masked:
-        return False
-    room = (each.times.high for each in wanted)
-    return (
-        sum(map(len, claims)) == len(evidence.hits)
-        and all(most is None or len(each) <= most for each, most in zip(claims, room, strict=True))
-        and all(hit.outcome is Outcome.DELIVERED for hit in evidence.hits)
-    )
 
 
 def lacking(scenario: Scenario, evidence: Evidence) -> Verdict | None:
@@ -122,20 +100,6 @@ def places(verdict: Verdict) -> Iterator[Location]:
             for each in step.expectations
             if not each.met
         )
-
-
-def _plain_claims(wanted: Iterable[Expectation], hits: Sequence[Hit]) -> list[set[int]] | None:
-    """The calls of each, where all have enough and none of them may belong to another: no search
-    is needed then."""
-    found: list[set[int]] = []
-    taken: set[int] = set()
-    for each in wanted:
-        claims = {hit.seq for hit in hits if next(each.ways(hit), None) is not None}
-        if len(claims) < each.times.low or claims & taken or (claims and each.times.high == 0):
-            return None
-        found.append(claims)
-        taken |= claims
-    return found
 
 
 def _relaxed(wanted: Expectation) -> Expectation:

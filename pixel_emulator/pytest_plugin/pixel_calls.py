@@ -24,10 +24,10 @@ from pixel_emulator.pytest_plugin.judging import (
     as_reached,
     lacking,
     message,
-    plainly_there,
 )
 from pixel_emulator.pytest_plugin.keywords import expectation_of
 from pixel_emulator.pytest_plugin.places import Home
+from pixel_emulator.pytest_plugin.plain import Plain
 from pixel_emulator.pytest_plugin.pool import Pool
 from pixel_emulator.pytest_plugin.receiving import requested
 from pixel_emulator.pytest_plugin.seen import SeenCall, seen
@@ -62,6 +62,7 @@ class Pixels:
         self.session = session
         self.home = home
         self.choices = choices
+        self.plain = Plain()
         self.pool = Pool(session, folders, update=update)
         self._environ = environ
         self._part = part
@@ -160,7 +161,7 @@ class Pixels:
         with self._lock:
             self._expected = (*self._expected, wanted)
             rest = self.pool.rest()
-            there = plainly_there(self._expected, rest.hits)
+            there = self.plain.is_there(self._expected, rest.hits)
             verdict = None if there else lacking(self.scenario, rest)
         if verdict:
             raise self.failure(verdict)

@@ -2,17 +2,22 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING
 
-from pixel_emulator.core.calls import Evidence
+from pixel_emulator.core.calls import Evidence, Hit
 from pixel_emulator.core.verdicts.verdict import Verdict
 from pixel_emulator.pytest_plugin.beside import claims_of, without
 from pixel_emulator.session import Session
 
 if TYPE_CHECKING:
     from pixel_emulator.pytest_plugin.expecting import Expecting
+
+
+_MANY = 10_000
+"""Hits that are not remembered: whole ones take much memory."""
 
 
 class Pool:
@@ -31,10 +36,11 @@ class Pool:
         self.company: tuple[Expecting, ...] = ()
         self._folders = folders
         self._settled: frozenset[int] = frozenset()
+        self._known: tuple[Hit, ...] = ()
 
     def rest(self) -> Evidence:
         """The evidence without the calls that are claimed."""
-        return without(self.session.evidence(), self.claimed)
+        return without(self._whole(), self.claimed)
 
     def last(self) -> int:
         """The number of the call that came last; 0 for none."""
@@ -62,6 +68,21 @@ class Pool:
         with self.lock:
             self.contexts = tuple(each for each in self.contexts if each.is_open)
             self.company = tuple(each for each in self.company if each.is_open)
+
+    def _whole(self) -> Evidence:
+        """All evidence; what a session has told is not asked for again, for it may have to judge
+        it again."""
+        with self.lock:
+            known = self._known
+            # The last one too, which shows that the session was not cleared meanwhile.
+            found = self.session.evidence(max(len(known) - 1, 0))
+            if known and [hit.seq for hit in found.hits[:1]] != [known[-1].seq]:
+                known, found = (), self.session.evidence()
+            if known and (found.gaps or found.masked):  # they speak of what was asked for
+                known, found = (), self.session.evidence()
+            hits = (*known, *found.hits[1:]) if known else found.hits
+            self._known = hits if len(hits) <= _MANY else ()
+            return replace(found, hits=hits)
 
     def find(self, file: str | os.PathLike[str]) -> str:
         """The path of a scenario file, as reports show it."""

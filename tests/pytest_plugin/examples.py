@@ -66,6 +66,13 @@ EXAMPLES = {
         pixels.expect(track="A")
         pixels.expect(track="A", userId="u1")
     """,
+    "each call is looked at once by each expectation": """
+        looks = []
+        def is_user(n): return lambda user: looks.append(n) or user == f"u{n}"
+        for n in range(20): send(pixels, "A", userId=f"u{n}")
+        for n in range(20): pixels.expect(track="A", userId=is_user(n))
+        assert len(looks) == 400
+    """,
     "times counts": """
         for n in range(3): send(pixels, "A", properties={"n": n})
         pixels.expect(track="A", times="2..4")
