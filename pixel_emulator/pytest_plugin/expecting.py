@@ -9,13 +9,14 @@ from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.core.verdicts.verdict import Status, Verdict
 from pixel_emulator.pytest_plugin.arriving import Arriving, acted, wait
 from pixel_emulator.pytest_plugin.beside import Window, demands, verify_beside, wishes, without
+from pixel_emulator.pytest_plugin.loops import in_thread
 from pixel_emulator.pytest_plugin.pool import Pool
 from pixel_emulator.pytest_plugin.snapshots import Snapshot
 from pixel_emulator.scenario_files import load_scenarios
 
 
 class Expecting:
-    """The context of `Pixels.expecting`; `scenarios` are those of the file.
+    """The context of `Pixels.expecting`, by `with` or `async with`; `scenarios` are of its file.
 
     Calls that others of the test want, contexts that are open beside this one or expectations, are
     not unexpected to it. `own` tells what the test expects by itself, as a scenario; `failure`
@@ -30,7 +31,7 @@ class Expecting:
         given: Mapping[str, JSON],
         *,
         own: Callable[[], Scenario],
-        failure: Callable[[Verdict], AssertionError],
+        failure: Callable[..., AssertionError],
         location: Location,
     ) -> None:
         self._pool = pool
@@ -57,6 +58,19 @@ class Expecting:
         if error:
             raise error
 
+    async def __aenter__(self) -> None:
+        __tracebackhide__ = True
+        self.__enter__()
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        __tracebackhide__ = True
+        try:
+            error = await in_thread(self._end) if kind is None else None
+        finally:
+            self.is_open = False
+        if error:
+            raise error
+
     def _end(self) -> AssertionError | None:
         """Wait, and judge what has arrived; the error if it is not what the file wants."""
         now = acted(self.scenarios)
@@ -67,7 +81,7 @@ class Expecting:
             verdict = self._verdict(arriving.evidence())
             self.is_open = False
         if verdict.status is not Status.MET:
-            self.error = self._failure(verdict)
+            self.error = self._failure(verdict, waited=True)
         return self.error
 
     def _verdict(self, evidence: Evidence) -> Verdict:

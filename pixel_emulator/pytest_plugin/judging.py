@@ -85,9 +85,10 @@ def report(verdict: Verdict, ours: Collection[str] = ()) -> str:
     return f"{said}  {ACCEPT}\n    run it again with --pixel-update"
 
 
-def message(verdict: Verdict, ours: Collection[str] = ()) -> str:
+def message(verdict: Verdict, ours: Collection[str] = (), hint: str = "") -> str:
     """What an assertion says that fails with this verdict."""
-    return f"{headline(verdict)}\n\n{report(verdict, ours)}"
+    first = f"{headline(verdict)}\n{hint}".rstrip()
+    return f"{first}\n\n{report(verdict, ours)}"
 
 
 def places(verdict: Verdict) -> Iterator[Location]:

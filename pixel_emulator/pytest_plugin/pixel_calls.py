@@ -24,8 +24,10 @@ from pixel_emulator.pytest_plugin.judging import (
     as_reached,
     lacking,
     message,
+    places,
 )
 from pixel_emulator.pytest_plugin.keywords import expectation_of
+from pixel_emulator.pytest_plugin.loops import BLOCKED, is_held_up
 from pixel_emulator.pytest_plugin.places import Home
 from pixel_emulator.pytest_plugin.plain import Plain
 from pixel_emulator.pytest_plugin.pool import Pool
@@ -41,7 +43,8 @@ class Pixels:
     """The pixel calls of one test. Safe to use from any thread.
 
     What is expected is judged at once, against the calls that no scenario file has claimed; at the
-    end of the test all is judged together. In an async test, `wait_for` belongs into a thread:
+    end of the test all is judged together. In an async test it is `async with` before `expecting`,
+    and `wait_for` belongs into a thread:
     `await asyncio.to_thread(pixels.wait_for, track="Email Opened")`.
     """
 
@@ -202,7 +205,7 @@ class Pixels:
             if verdict is None and (closed or passed >= timeout):
                 verdict = outlook.in_vain(expected, self.session.evidence(), passed)
             if verdict:
-                raise self.failure(verdict)
+                raise self.failure(verdict, waited=True)
             self.session.wait(looked_at, max(0, timeout - passed))
 
     def expecting(self, file: str | os.PathLike[str], **given: JSON) -> Expecting:
@@ -257,9 +260,10 @@ class Pixels:
         """Write a recording of the calls so far."""
         self.session.save(Path(path))
 
-    def failure(self, verdict: Verdict) -> AssertionError:
-        """What is raised with a verdict that is not met."""
-        said = message(verdict, (self.home.file,))
+    def failure(self, verdict: Verdict, *, waited: bool = False) -> AssertionError:
+        """What is raised with a verdict that is not met, perhaps after a wait."""
+        in_vain = waited and any(True for _ in places(verdict))
+        said = message(verdict, (self.home.file,), BLOCKED if in_vain and is_held_up() else "")
         error = AssertionError(f"{CLOSED}: {said}" if self.session.closed else said)
         self.raised.append(error)
         return error

@@ -42,7 +42,7 @@ class Home:
 
     def here(self) -> Location:
         """The line of the test that is being run; that which names it in another thread."""
-        for each in _frames():
+        for each in frames():
             if each.f_code.co_filename == self.path:
                 return Location(self.file, each.f_lineno)
         return self.location
@@ -86,7 +86,8 @@ def _head_above(path: str, line: int) -> int:
     return next(heads, 0)
 
 
-def _frames() -> Iterator[FrameType]:
+def frames() -> Iterator[FrameType]:
+    """The frames of this thread, the innermost first."""
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - `inspect` asks the same, slowly
     while frame:
         yield frame

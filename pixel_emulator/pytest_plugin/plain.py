@@ -1,4 +1,4 @@
-"""What a look shows without any search: each call is wanted by one expectation alone, or by none."""
+"""What a look shows without any search: each call is wanted by one expectation alone."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
