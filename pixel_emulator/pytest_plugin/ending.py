@@ -14,11 +14,10 @@ from pixel_emulator.core.reports.layout import Layout
 from pixel_emulator.core.reports.phrases import finding
 from pixel_emulator.core.scenarios.model import Level
 from pixel_emulator.core.verdicts.verdict import Status, Verdict
-from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.pytest_plugin.arriving import Arriving, acted, wait
 from pixel_emulator.pytest_plugin.expecting import judged, read
 from pixel_emulator.pytest_plugin.hosting import host_of
-from pixel_emulator.pytest_plugin.judging import as_reached, message, places, report
+from pixel_emulator.pytest_plugin.judging import message, places, report, verify_unproven
 from pixel_emulator.pytest_plugin.options import PixelWarning
 from pixel_emulator.pytest_plugin.pixel_calls import Pixels
 from pixel_emulator.pytest_plugin.snapshots import Snapshot, compared, recording_path
@@ -73,20 +72,20 @@ def _verdicts(item: pytest.Item, pixels: Pixels, marked: Sequence[Snapshot]) -> 
     pool = pixels.pool
     if marked:
         scenarios = read(marked, update=pool.update)
-        together = [*scenarios, pixels.scenario] if pixels.expects else [*scenarios]
+        together = [*scenarios, pixels.asked.scenario] if pixels.asked else [*scenarios]
         arriving = Arriving(pixels.session, acted=acted(scenarios), claimed=pool.claimed)
         if together:
             wait(together, arriving)
         evidence = arriving.evidence()
         yield judged(marked, together, evidence, update=pool.update)
-    elif not pixels.plain.is_met(pixels.expected, evidence := pool.rest()):
-        yield verify([pixels.scenario], as_reached(evidence))
+    elif verdict := pixels.asked.verdict():
+        yield verdict
     if pixels.choices.record:
         name = item.nodeid.partition("::")[2].replace("::", ".")
         path = recording_path(Path(pixels.home.path), pixels.choices.record, name)
         recorded = compared(path, pixels.session, update=pool.update)
         if recorded:
-            yield verify(recorded, as_reached(pixels.session.evidence()))
+            yield verify_unproven(recorded, pixels.session.evidence())
 
 
 def _left_over(pixels: Pixels) -> None:
@@ -107,8 +106,8 @@ def _explain(item: pytest.Item, made: Sequence[Pixels], marked: Sequence[Snapsho
             if context.error:
                 item.add_report_section("call", "pixels", str(context.error))
         scenarios = read(marked, update=False) if each.session is made[0].session else ()
-        own = () if scenarios and not each.expects else (each.scenario,)
-        verdict = verify([*scenarios, *own], as_reached(each.pool.rest()))
+        own = () if scenarios and not each.asked else (each.asked.scenario,)
+        verdict = verify_unproven([*scenarios, *own], each.pool.rest())
         if verdict.status is not Status.MET:
             item.add_report_section("call", "pixels", report(verdict, (each.home.file,)))
 

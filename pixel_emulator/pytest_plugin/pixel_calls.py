@@ -1,35 +1,28 @@
 """What a test works with: the calls of its own session, and what it expects of them."""
 
 import os
-import time
 from collections.abc import Callable
-from itertools import islice
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from pixel_emulator.core.calls import JSON, Hit, Problem
 from pixel_emulator.core.matching.values import ABSENT, Absent
 from pixel_emulator.core.scenarios.expectation import Expectation
-from pixel_emulator.core.scenarios.model import WITHIN, Scenario, Step
+from pixel_emulator.core.scenarios.model import WITHIN
 from pixel_emulator.core.state.identity import Graph, fold
 from pixel_emulator.core.verdicts.verdict import Status, Verdict
-from pixel_emulator.core.verdicts.verify import verify
-from pixel_emulator.pytest_plugin.awaiting import Outlook
+from pixel_emulator.pytest_plugin.asked import Asked
+from pixel_emulator.pytest_plugin.awaiting import first_call
 from pixel_emulator.pytest_plugin.choices import Choices
 from pixel_emulator.pytest_plugin.expecting import Expecting
 from pixel_emulator.pytest_plugin.judging import (
     CLOSED,
-    SILENT,
-    as_reached,
-    lacking,
     message,
     places,
 )
 from pixel_emulator.pytest_plugin.keywords import expectation_of
 from pixel_emulator.pytest_plugin.loops import BLOCKED, is_held_up
 from pixel_emulator.pytest_plugin.places import Home
-from pixel_emulator.pytest_plugin.plain import Plain
 from pixel_emulator.pytest_plugin.pool import Pool
 from pixel_emulator.pytest_plugin.receiving import requested
 from pixel_emulator.pytest_plugin.seen import SeenCall, seen
@@ -65,13 +58,10 @@ class Pixels:
         self.session = session
         self.home = home
         self.choices = choices
-        self.plain = Plain()
         self.pool = Pool(session, folders, update=update)
+        self.asked = Asked(self.pool, home, choices.policies)
         self._environ = environ
         self._part = part
-        self._lock = Lock()
-        self._expected: tuple[Expectation, ...] = ()
-        self._silent = False
         self.raised: list[AssertionError] = []
 
     @property
@@ -129,29 +119,6 @@ class Pixels:
         """How many clients have connected."""
         return self.session.connections
 
-    @property
-    def expected(self) -> tuple[Expectation, ...]:
-        """The calls that were expected so far."""
-        return self._expected
-
-    @property
-    def expects(self) -> bool:
-        """Whether anything was expected, be it silence."""
-        return bool(self._expected) or self._silent
-
-    @property
-    def scenario(self) -> Scenario:
-        """All that was expected so far, as a scenario."""
-        policies = self.choices.policies
-        return Scenario(
-            steps=(Step(expectations=self._expected, location=self.home.location),),
-            name=self.home.name,
-            levels=SILENT if self._silent else policies.levels,
-            same_event=policies.same_event and not self._silent,
-            accepted=frozenset() if self._silent else policies.accepted,
-            location=self.home.location,
-        )
-
     def expect(self, **call: object) -> None:
         """Expect a call, exactly once or as `times` says: `expect(track="Email Opened")`.
 
@@ -161,13 +128,8 @@ class Pixels:
         """
         __tracebackhide__ = True
         wanted = expectation_of(call, self.home.here())
-        with self._lock:
-            self._expected = (*self._expected, wanted)
-            rest = self.pool.rest()
-            there = self.plain.is_there(self._expected, rest.hits)
-            verdict = None if there else lacking(self.scenario, rest)
-        if verdict:
-            raise self.failure(verdict)
+        if verdict := self.asked.add(wanted):
+            raise self.failure(verdict, wanted)
 
     def expect_none(self, *, proven: bool = False) -> None:
         """Expect silence: nothing but what was expected before, now and up to the end.
@@ -175,9 +137,7 @@ class Pixels:
         With `proven`, some client has to have connected. Raises AssertionError otherwise.
         """
         __tracebackhide__ = True
-        self._silent = True
-        evidence = self.pool.rest()
-        verdict = verify([self.scenario], evidence if proven else as_reached(evidence))
+        verdict = self.asked.add_silence(proven=proven)
         if verdict.status is not Status.MET:
             raise self.failure(verdict)
 
@@ -191,22 +151,10 @@ class Pixels:
         if "times" in call:
             raise TypeError("times: `wait_for` waits for one call; `expect` counts them")
         wanted = expectation_of(call, self.home.here())
-        outlook, looked_at, begun = Outlook(wanted), 0, time.monotonic()
-        while True:
-            closed = self.session.closed  # asked first: then nothing comes behind the evidence
-            hits = self.session.evidence(looked_at).hits
-            matching = (hit for hit in hits if next(wanted.ways(hit), None) is not None)
-            if found := seen(islice(matching, 1)):
-                return found[0]
-            looked_at += len(hits)
-            passed = time.monotonic() - begun
-            expected = self.scenario
-            verdict = outlook.impossible(expected, self.pool.rest)
-            if verdict is None and (closed or passed >= timeout):
-                verdict = outlook.in_vain(expected, self.session.evidence(), passed)
-            if verdict:
-                raise self.failure(verdict, waited=True)
-            self.session.wait(looked_at, max(0, timeout - passed))
+        found = first_call(self.pool, wanted, timeout, lambda: self.asked.scenario)
+        if isinstance(found, Verdict):
+            raise self.failure(found, waited=True)
+        return found
 
     def expecting(self, file: str | os.PathLike[str], **given: JSON) -> Expecting:
         """A context in which a scenario file has to be met; its end waits as the file says.
@@ -221,7 +169,7 @@ class Pixels:
             self.pool,
             file,
             given,
-            own=lambda: self.scenario,
+            own=lambda: self.asked.scenario,
             failure=self.failure,
             location=self.home.here(),
         )
@@ -249,21 +197,26 @@ class Pixels:
 
     def clear(self) -> None:
         """Forget all calls, and all that was expected of them."""
-        with self._lock:
-            self._expected, self._silent = (), False
-            self.pool.forget()
-            if self._part:
-                self._part.forget()
-            self.session.clear()
+        self.asked.forget()
+        self.pool.forget()
+        if self._part:
+            self._part.forget()
+        self.session.clear()
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a recording of the calls so far."""
         self.session.save(Path(path))
 
-    def failure(self, verdict: Verdict, *, waited: bool = False) -> AssertionError:
-        """What is raised with a verdict that is not met, perhaps after a wait."""
+    def failure(
+        self, verdict: Verdict, first: Expectation | None = None, *, waited: bool = False
+    ) -> AssertionError:
+        """What is raised with a verdict that is not met, perhaps after a wait.
+
+        Its first line is about `first`, if that is not met.
+        """
         in_vain = waited and any(True for _ in places(verdict))
-        said = message(verdict, (self.home.file,), BLOCKED if in_vain and is_held_up() else "")
+        hint = BLOCKED if in_vain and is_held_up() else ""
+        said = message(verdict, (self.home.file,), first=first, hint=hint)
         error = AssertionError(f"{CLOSED}: {said}" if self.session.closed else said)
         self.raised.append(error)
         return error

@@ -9,8 +9,7 @@ from pixel_emulator.core.calls import CallType, Evidence
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, Times
 from pixel_emulator.core.scenarios.model import Level, Policy, Scenario, Step
 from pixel_emulator.core.verdicts.verdict import Status
-from pixel_emulator.core.verdicts.verify import verify
-from pixel_emulator.pytest_plugin.judging import as_reached, lacking
+from pixel_emulator.pytest_plugin.judging import lacking, verify_unproven
 from pixel_emulator.pytest_plugin.plain import Plain
 from tests.hits import KEY, hit
 
@@ -66,7 +65,7 @@ def test_what_is_plainly_met_is_met_under_all_policies(run, levels, same_event):
     if met:
         step = Step(expectations=tuple(wanted))
         scenario = Scenario(steps=(step,), levels=levels, same_event=same_event)
-        verdict = verify([scenario], as_reached(evidence))
+        verdict = verify_unproven([scenario], evidence)
         assert verdict.status is Status.MET
         assert not verdict.findings
 
