@@ -10,6 +10,7 @@ from pixel_emulator.core.verdicts.verdict import Status, Verdict
 from pixel_emulator.pytest_plugin.arriving import Arriving, acted, wait
 from pixel_emulator.pytest_plugin.beside import Window, demands, verify_beside, wishes, without
 from pixel_emulator.pytest_plugin.loops import in_thread
+from pixel_emulator.pytest_plugin.places import on_its_line
 from pixel_emulator.pytest_plugin.pool import Pool
 from pixel_emulator.pytest_plugin.snapshots import Snapshot
 from pixel_emulator.scenario_files import load_scenarios
@@ -49,6 +50,7 @@ class Expecting:
         self.window = Window(self._pool.last())
         self.entered = self.is_open = True
 
+    @on_its_line
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         __tracebackhide__ = True
         try:

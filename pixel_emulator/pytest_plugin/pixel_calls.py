@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from pixel_emulator.pytest_plugin.judging import (
 )
 from pixel_emulator.pytest_plugin.keywords import expectation_of
 from pixel_emulator.pytest_plugin.loops import BLOCKED, is_held_up
-from pixel_emulator.pytest_plugin.places import Home
+from pixel_emulator.pytest_plugin.places import Home, MisuseError, on_its_line
 from pixel_emulator.pytest_plugin.pool import Pool
 from pixel_emulator.pytest_plugin.receiving import requested
 from pixel_emulator.pytest_plugin.seen import SeenCall, seen
@@ -119,6 +120,7 @@ class Pixels:
         """How many clients have connected."""
         return self.session.connections
 
+    @on_its_line
     def expect(self, **call: object) -> None:
         """Expect a call, exactly once or as `times` says: `expect(track="Email Opened")`.
 
@@ -131,6 +133,7 @@ class Pixels:
         if verdict := self.asked.add(wanted):
             raise self.failure(verdict, wanted)
 
+    @on_its_line
     def expect_none(self, *, proven: bool = False) -> None:
         """Expect silence: nothing but what was expected before, now and up to the end.
 
@@ -141,6 +144,7 @@ class Pixels:
         if verdict.status is not Status.MET:
             raise self.failure(verdict)
 
+    @on_its_line
     def wait_for(self, *, timeout: float = WITHIN, **call: object) -> SeenCall:
         """Wait for a call, `timeout` seconds at most, and return the first; it claims nothing.
 
@@ -149,13 +153,16 @@ class Pixels:
         """
         __tracebackhide__ = True
         if "times" in call:
-            raise TypeError("times: `wait_for` waits for one call; `expect` counts them")
+            raise MisuseError("times: `wait_for` waits for one call; `expect` counts them")
+        if not isinstance(timeout, int | float) or not isfinite(timeout):
+            raise MisuseError(f"timeout: must be a number of seconds, but is {timeout!r}")
         wanted = expectation_of(call, self.home.here())
         found = first_call(self.pool, wanted, timeout, lambda: self.asked.scenario)
         if isinstance(found, Verdict):
             raise self.failure(found, waited=True)
         return found
 
+    @on_its_line
     def expecting(self, file: str | os.PathLike[str], **given: JSON) -> Expecting:
         """A context in which a scenario file has to be met; its end waits as the file says.
 
@@ -176,6 +183,7 @@ class Pixels:
         self.pool.contexts += (context,)
         return context
 
+    @on_its_line
     def receive(self, url_or_html: str) -> tuple[SeenCall, ...]:
         """Have a URL, or every pixel that a client without scripts loads from an HTML, requested.
 
@@ -184,6 +192,7 @@ class Pixels:
         requests = requested(url_or_html, self.session.hosts)
         return seen([self.session.receive(each) for each in requests])
 
+    @on_its_line
     def route(self, page: object) -> Any:
         """Lead a Playwright page, or a whole context, here by `route()`: no CA and no proxy.
 
@@ -203,6 +212,7 @@ class Pixels:
             self._part.forget()
         self.session.clear()
 
+    @on_its_line
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a recording of the calls so far."""
         self.session.save(Path(path))

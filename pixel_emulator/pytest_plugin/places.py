@@ -4,13 +4,18 @@ import ast
 import linecache
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, wraps
 from types import FrameType
 from typing import NoReturn
 
-from pixel_emulator.core.mistakes import Location
+from pixel_emulator.core.mistakes import InputError, Location
+
+
+class MisuseError(TypeError):
+    """What no call of ours can mean; the test sees a TypeError on its own line."""
+
 
 _HEAD = re.compile(r"\s*(async +)?def ")
 _DECORATED = 100  # lines of decorators that are looked through
@@ -72,6 +77,25 @@ class Home:
                 each.lineno = each.end_lineno = line - first + 1
                 each.col_offset, each.end_col_offset = len(text) - len(text.lstrip()), len(text)
         return ast.Module([statement], [])
+
+
+def on_its_line[**P, R](method: Callable[P, R]) -> Callable[P, R]:
+    """Have what a method raises stand on the line that called it, in every style of traceback.
+
+    Errors of ours that nobody meant keep theirs.
+    """
+
+    @wraps(method)
+    def shown(*args: P.args, **kwargs: P.kwargs) -> R:
+        __tracebackhide__ = True
+        try:
+            return method(*args, **kwargs)
+        except MisuseError as error:
+            raise TypeError(str(error)) from None
+        except (AssertionError, InputError) as error:
+            raise error.with_traceback(None) from None
+
+    return shown
 
 
 def _line_of_name(path: str, first: int) -> int:

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from pixel_emulator.clients.pixels import Diversion, is_async, pump
 from pixel_emulator.core.calls import Evidence
+from pixel_emulator.pytest_plugin.places import MisuseError
 from pixel_emulator.session import Session
 
 
@@ -57,6 +58,12 @@ class RoutedSession:
 
 
 def routed(session: Session, target: Any) -> tuple[Session, Awaitable[None] | None]:
-    """The session as it is once the context of `target`, a page or a context, is led there."""
-    found = RoutedSession(session, getattr(target, "context", target))
+    """The session as it is once the context of `target`, a page or a context, is led there.
+
+    Raises MisuseError for what is neither.
+    """
+    context = getattr(target, "context", target)
+    if not hasattr(context, "route"):
+        raise MisuseError(f"`route` takes a page or a context of Playwright, but got {target!r}")
+    found = RoutedSession(session, context)
     return cast("Session", found), found.divert()
