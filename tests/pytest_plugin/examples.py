@@ -141,6 +141,14 @@ EXAMPLES = {
         assert repr(pixels.calls[0]).startswith('<#1 delivered  track "A"')
         pixels.clear()
     """,
+    "what a test does to a call changes no evidence": """
+        send(pixels, "A", properties={"a": [1]})
+        (call,) = pixels.calls
+        call["properties"]["a"].append(2)
+        call.payload["properties"]["a"] = 5
+        assert call["properties"] == {"a": [1]} and dict(call) == call.payload
+        pixels.expect(track="A", properties={"a": [1]})
+    """,
     "the state is what Segment would know": """
         send(pixels, "A", type="identify", traits={"plan": "pro"})
         assert pixels.state.profile("user_123").as_data()["traits"] == {"plan": "pro"}
