@@ -18,8 +18,10 @@ from pixel_emulator.pytest_plugin.arriving import Arriving, acted, wait
 from pixel_emulator.pytest_plugin.expecting import judged, read
 from pixel_emulator.pytest_plugin.hosting import host_of
 from pixel_emulator.pytest_plugin.judging import message, places, report, verify_unproven
+from pixel_emulator.pytest_plugin.keywords import values_of
 from pixel_emulator.pytest_plugin.options import PixelWarning
 from pixel_emulator.pytest_plugin.pixel_calls import Pixels
+from pixel_emulator.pytest_plugin.places import MisuseError
 from pixel_emulator.pytest_plugin.snapshots import Snapshot, compared, recording_path
 from pixel_emulator.pytest_plugin.summary import CALLS, COUNTED, PREFIX
 
@@ -49,9 +51,10 @@ def conclude(item: pytest.Item, made: Sequence[Pixels], failed: BaseException | 
                     ours = (each.home.file,)
                     at = next(places(verdict), each.home.location)
                     each.home.fail(AssertionError(message(verdict, ours)), at)
-    except InputError as error:
+    except (InputError, MisuseError) as error:
         if failed is None:
-            made[0].home.fail(error, made[0].home.location)
+            said = TypeError(str(error)) if isinstance(error, MisuseError) else error
+            made[0].home.fail(said, made[0].home.location)
     finally:
         hits = [hit for each in made for hit in each.requests]
         tell(item, hits, [each.file for each in marked])
@@ -64,7 +67,7 @@ def _marked(item: pytest.Item, pixels: Pixels) -> Iterator[Snapshot]:
         if not mark.args:
             raise InputError(Mistake("the mark `pixel_scenario` names no file"))
         for file in mark.args:
-            yield Snapshot(pixels.pool.find(file), mark.kwargs)
+            yield Snapshot(pixels.pool.find(file), values_of(mark.kwargs))
 
 
 def _verdicts(item: pytest.Item, pixels: Pixels, marked: Sequence[Snapshot]) -> Iterator[Verdict]:

@@ -9,6 +9,7 @@ from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.core.verdicts.verdict import Status, Verdict
 from pixel_emulator.pytest_plugin.arriving import Arriving, acted, wait
 from pixel_emulator.pytest_plugin.beside import Window, demands, verify_beside, wishes, without
+from pixel_emulator.pytest_plugin.keywords import values_of
 from pixel_emulator.pytest_plugin.loops import in_thread
 from pixel_emulator.pytest_plugin.places import on_its_line
 from pixel_emulator.pytest_plugin.pool import Pool
@@ -22,7 +23,8 @@ class Expecting:
     Calls that others of the test want, contexts that are open beside this one or expectations, are
     not unexpected to it. `own` tells what the test expects by itself, as a scenario; `failure`
     makes the error for a verdict. `error` is what it raised at its end, `entered` whether it was
-    ever begun. Raises InputError for a file that cannot be read.
+    ever begun. Raises InputError for a file that cannot be read, and MisuseError for values of
+    variables that are none.
     """
 
     def __init__(
@@ -37,7 +39,7 @@ class Expecting:
     ) -> None:
         self._pool = pool
         self._own, self._failure = own, failure
-        self.snapshot = Snapshot(pool.find(file), given)
+        self.snapshot = Snapshot(pool.find(file), values_of(given))
         self.scenarios = read([self.snapshot], update=pool.update)
         self.location = location
         self.window = Window()

@@ -1,6 +1,7 @@
 """The keywords of `expect` and `wait_for` as an expectation: the words are the language's own."""
 
 from collections.abc import Mapping
+from typing import cast
 
 from pixel_emulator.core.calls import JSON, Payload
 from pixel_emulator.core.grammar.definitions import Definitions
@@ -53,6 +54,23 @@ def expectation_of(call: Mapping[str, object], place: Location) -> Expectation:
                 said = said.replace(f'"{written}" (string)', repr(value))
         raise MisuseError(said)
     return wanted
+
+
+def values_of(given: Mapping[str, object]) -> dict[str, JSON]:
+    """Values of the variables of a scenario file. Raises MisuseError for what is no JSON value."""
+    found: dict[str, JSON] = {}
+    for name, value in given.items():
+        hooks: dict[str, Want] = {}
+        try:
+            want = want_of(value)
+            _written(want, hooks)
+        except TypeError as error:
+            raise MisuseError(f"{name}: {error}") from None
+        if hooks:
+            matcher = "a variable has one value; a matcher belongs into the file"
+            raise MisuseError(f"{name}: {value!r} is a matcher: {matcher}")
+        found[name] = cast("JSON", want)
+    return found
 
 
 def _line(key: str, value: object) -> Want:

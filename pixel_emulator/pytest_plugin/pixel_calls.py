@@ -167,7 +167,7 @@ class Pixels:
         """A context in which a scenario file has to be met; its end waits as the file says.
 
         The file is looked for beside the test, then below the root of the run. `given` are values
-        of its variables. Leaving it raises AssertionError where the scenario is not met; that
+        of its variables, no matchers. Leaving it raises AssertionError where the scenario is not met; that
         fails the test in any case, also in a thread. What other contexts that are open then, or
         `expect`, want of the calls is not unexpected to it.
         """

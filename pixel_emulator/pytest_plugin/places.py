@@ -69,8 +69,8 @@ class Home:
         raise error
 
     def _raising(self, line: int, first: int) -> ast.Module:
-        """`raise error`, as if it filled this line; lines count from the first of its function."""
-        (statement,) = ast.parse("raise error").body
+        """The statement, as if it filled this line; lines count from the first of its function."""
+        (statement,) = ast.parse("raise error from None").body
         text = linecache.getline(self.path, line).encode().rstrip()
         for each in ast.walk(statement):
             if isinstance(each, ast.stmt | ast.expr):

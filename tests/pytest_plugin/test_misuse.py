@@ -17,6 +17,10 @@ MISUSE = {
     "pixels.expecting('no.yaml')": "*InputError: no.yaml: cannot read this file*",
     "pixels.expecting('broken.yaml')": "*InputError: broken.yaml:1:*",
     "pixels.expecting('e.yaml', user=1)": "*InputError: --let user=*no file declares `user`*",
+    "pixels.expecting('e.yaml', user=ANY)": "TypeError: user: <ANY> is a matcher: a variable has *",
+    "pixels.expecting('e.yaml', user=IsStr())": "TypeError: user: IsStr() is a matcher: *",
+    "pixels.expecting('e.yaml', user=[re.compile('x')])": "TypeError: user: * is a matcher: *",
+    "pixels.expecting('e.yaml', user=lambda user: True)": "TypeError: user: * is a matcher: *",
     "pixels.expecting('acts.yaml')": "*InputError: *acts by itself*",
     "pixels.save('no/such/folder.yaml')": "*InputError: no/such/folder.yaml: *",
     "pixels.route('x')": "TypeError: `route` takes a page or a context of Playwright, but got 'x'",
@@ -30,8 +34,13 @@ MISUSE = {
     "pixels.wait_for(track='A', timeout=0)": "AssertionError: track: A: wanted 1, got 0: not sent",
 }
 HEAD = """\
+import re
+from dirty_equals import IsStr
 from pathlib import Path
 from unittest.mock import ANY
+import pytest
+@pytest.mark.pixel_scenario("e.yaml", user=IsStr())
+def test_mark(pixels): pass
 def test_html_without_pixels(pixels): assert pixels.receive("<p>Hi</p>") == ()
 def test_text_without_pixels(pixels): assert pixels.receive("Hi you,\\nnice.") == ()
 """
@@ -44,11 +53,12 @@ def test_it_is_told_on_the_line_of_the_test(inner, pytester, style):
     (pytester.path / "acts.yaml").write_text("do: {send: {track: E}}\nexpect: []\n")
     tests = [f"def test_{n}(pixels):\n    {line}\n" for n, line in enumerate(MISUSE)]
     result = inner(f"--tb={style}", test_it=HEAD + "".join(tests))
-    result.assert_outcomes(passed=2, failed=len(MISUSE))
+    result.assert_outcomes(passed=2, failed=len(MISUSE) + 1)
     before = "*test_it.py:*: " if style == "line" else "E  *" if style != "native" else ""
     result.stdout.fnmatch_lines([f"{before}{said}" for said in MISUSE.values()])
+    result.stdout.fnmatch_lines(["*TypeError: user: IsStr() is a matcher: *"])
     # That style leaves no frame out: there it is the last one, and no deeper one.
     ours = result.stdout.str().count("pixel_emulator/pytest_plugin/places.py")
-    assert ours == (len(MISUSE) if style == "native" else 0)
+    assert ours == (len(MISUSE) + 1 if style == "native" else 0)
     for other in ("pixel_calls", "expecting", "keywords", "receiving", "routing"):
         result.stdout.no_fnmatch_line(f"*pixel_emulator/pytest_plugin/{other}.py*")
