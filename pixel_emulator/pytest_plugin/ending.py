@@ -56,7 +56,10 @@ def conclude(item: pytest.Item, made: Sequence[Pixels], failed: BaseException | 
             said = TypeError(str(error)) if isinstance(error, MisuseError) else error
             made[0].home.fail(said, made[0].home.location)
     finally:
-        hits = [hit for each in made for hit in each.requests]
+        hits: list[Hit] = []
+        for each in made:
+            hits += each.requests
+            each.judged = each.pool.last()
         tell(item, hits, [each.file for each in marked])
         _list(item, hits)
 
@@ -123,6 +126,26 @@ def _warn(item: pytest.Item, verdict: Verdict) -> None:
         titles = dict.fromkeys(explain.title(hit.call, hit.request) for hit in hits)
         word, said = finding(policy, Level.WARN, count)
         item.warn(PixelWarning(f"{word.removeprefix('warning: ')}: {said}: {', '.join(titles)}"))
+
+
+def warn_of_late(item: pytest.Item, made: Sequence[Pixels]) -> None:
+    """Warn of what came behind the end of a test, as a fixture sends it that goes: that is judged
+    by nobody."""
+    late = [
+        explain.title(hit.call, hit.request)
+        for each in made
+        if each.judged is not None
+        for hit in each.requests
+        if hit.seq > each.judged
+    ]
+    if late:
+        count = f"{len(late)} call{'s' if len(late) > 1 else ''}"
+        item.warn(
+            PixelWarning(
+                f"late: {count} after the end of {item.nodeid}, which nobody judges: "
+                f"{', '.join(dict.fromkeys(late))}"
+            )
+        )
 
 
 def _list(item: pytest.Item, hits: Sequence[Hit]) -> None:

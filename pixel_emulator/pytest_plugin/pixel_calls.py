@@ -64,6 +64,7 @@ class Pixels:
         self._environ = environ
         self._part = part
         self.raised: list[AssertionError] = []
+        self.judged: int | None = None  # the number of the last call, once the test was judged
 
     @property
     def proxy(self) -> str:
@@ -167,9 +168,9 @@ class Pixels:
         """A context in which a scenario file has to be met; its end waits as the file says.
 
         The file is looked for beside the test, then below the root of the run. `given` are values
-        of its variables, no matchers. Leaving it raises AssertionError where the scenario is not met; that
-        fails the test in any case, also in a thread. What other contexts that are open then, or
-        `expect`, want of the calls is not unexpected to it.
+        of its variables, no matchers. Leaving it raises AssertionError where the scenario is not
+        met; that fails the test in any case, also in a thread. What other contexts that are open
+        then, or `expect`, want of the calls is not unexpected to it.
         """
         __tracebackhide__ = True
         context = Expecting(

@@ -71,3 +71,19 @@ def test_sync(pixels):
     )
     result.assert_outcomes(failed=4)
     assert result.stdout.str().count("E   the wait held up the event loop of the test") == 2
+
+
+def test_a_route_that_is_not_awaited_is_a_gap(inner):
+    """No browser is needed: nothing is asked of its context."""
+    result = inner(
+        test_it="""
+            import pytest
+            from playwright.async_api import BrowserContext
+            @pytest.mark.filterwarnings("ignore:coroutine:RuntimeWarning")
+            async def test_it(pixels): pixels.route(object.__new__(BrowserContext))
+        """
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["E *calls may be missing*: a page was not led here: write `await pixels.route(page)`"]
+    )
