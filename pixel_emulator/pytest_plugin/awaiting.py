@@ -1,7 +1,9 @@
-"""The outlook for one call that a test waits for: whether it may still come, and why it did not."""
+"""The wait for one call: whether it may still come, and why it did not."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import islice
 
 from pixel_emulator.core.calls import Evidence
 from pixel_emulator.core.scenarios.expectation import Expectation
@@ -10,6 +12,32 @@ from pixel_emulator.core.verdicts.verdict import Verdict
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.core.verdicts.watch import Prospect, Watch
 from pixel_emulator.pytest_plugin.judging import SILENT, as_given, lacking, loosened
+from pixel_emulator.pytest_plugin.pool import Pool
+from pixel_emulator.pytest_plugin.seen import SeenCall, seen
+
+
+def first_call(
+    pool: Pool, wanted: Expectation, timeout: float, expected: Callable[[], Scenario]
+) -> SeenCall | Verdict:
+    """The first such call, or after `timeout` seconds the verdict; sooner where something came
+    that is not `expected`, and that nothing mends."""
+    outlook, looked_at, begun = Outlook(wanted), 0, time.monotonic()
+    while True:
+        session = pool.session
+        closed = session.closed  # asked first: then nothing comes behind the evidence
+        hits = session.evidence(looked_at).hits
+        matching = (hit for hit in hits if next(wanted.ways(hit), None) is not None)
+        if found := seen(islice(matching, 1)):
+            return found[0]
+        looked_at += len(hits)
+        passed = time.monotonic() - begun
+        scenario = expected()
+        verdict = outlook.impossible(scenario, pool.rest)
+        if verdict is None and (closed or passed >= timeout):
+            verdict = outlook.in_vain(scenario, session.evidence(), passed)
+        if verdict:
+            return verdict
+        session.wait(looked_at, max(0, timeout - passed))
 
 
 class Outlook:

@@ -30,6 +30,18 @@ def _tell(item: pytest.Item, error: BaseException | None) -> None:
     conclude(item, made, error)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
+    """Warn of calls that came when the pixels of a test were judged already."""
+    made = [*item.stash.get(MADE, ())]
+    result = yield
+    if made:
+        from pixel_emulator.pytest_plugin.ending import warn_of_late  # noqa: PLC0415 - heavy
+
+        warn_of_late(item, made)
+    return result
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
     """A test with a scenario by mark uses pixels, also if it does not say so."""
     names = getattr(item, "fixturenames", None)

@@ -13,14 +13,15 @@ from pixel_emulator.core.reports.call_lines import calls as call_lines
 from pixel_emulator.core.reports.layout import Layout
 from pixel_emulator.core.reports.phrases import finding
 from pixel_emulator.core.scenarios.model import Level
-from pixel_emulator.core.verdicts.plain import plainly_met
 from pixel_emulator.core.verdicts.verdict import Status, Verdict
-from pixel_emulator.core.verdicts.verify import verify
-from pixel_emulator.pytest_plugin.expecting import Arriving, acted, judged, read, wait
+from pixel_emulator.pytest_plugin.arriving import Arriving, acted, wait
+from pixel_emulator.pytest_plugin.expecting import judged, read
 from pixel_emulator.pytest_plugin.hosting import host_of
-from pixel_emulator.pytest_plugin.judging import as_reached, message, places, report
+from pixel_emulator.pytest_plugin.judging import message, places, report, verify_unproven
+from pixel_emulator.pytest_plugin.keywords import values_of
 from pixel_emulator.pytest_plugin.options import PixelWarning
 from pixel_emulator.pytest_plugin.pixel_calls import Pixels
+from pixel_emulator.pytest_plugin.places import MisuseError
 from pixel_emulator.pytest_plugin.snapshots import Snapshot, compared, recording_path
 from pixel_emulator.pytest_plugin.summary import CALLS, COUNTED, PREFIX
 
@@ -39,21 +40,26 @@ def conclude(item: pytest.Item, made: Sequence[Pixels], failed: BaseException | 
     try:
         marked += _marked(item, made[0])
         if failed is not None:
-            if not any(each.raised is failed for each in made):
+            if not any(each is failed for pixels in made for each in pixels.raised):
                 _explain(item, made, marked)
             return
         for each in made:
+            _left_over(each)
             for verdict in _verdicts(item, each, marked, is_first=each is made[0]):
                 _warn(item, verdict)
                 if verdict.status is not Status.MET:
                     ours = (each.home.file,)
                     at = next(places(verdict), each.home.location)
                     each.home.fail(AssertionError(message(verdict, ours)), at)
-    except InputError as error:
+    except (InputError, MisuseError) as error:
         if failed is None:
-            made[0].home.fail(error, made[0].home.location)
+            said = TypeError(str(error)) if isinstance(error, MisuseError) else error
+            made[0].home.fail(said, made[0].home.location)
     finally:
-        hits = [hit for each in made for hit in each.requests]
+        hits: list[Hit] = []
+        for each in made:
+            hits += each.requests
+            each.judged = each.pool.last()
         tell(item, hits, dict.fromkeys(file for each in made for file in each.pool.files))
         _list(item, hits)
 
@@ -64,7 +70,7 @@ def _marked(item: pytest.Item, pixels: Pixels) -> Iterator[Snapshot]:
         if not mark.args:
             raise InputError(Mistake("the mark `pixel_scenario` names no file"))
         for file in mark.args:
-            yield pixels.pool.snapshot(file, mark.kwargs)
+            yield pixels.pool.snapshot(file, values_of(mark.kwargs))
 
 
 def _verdicts(
@@ -77,29 +83,43 @@ def _verdicts(
     pool = pixels.pool
     if marked and is_first:
         scenarios = read(marked, update=pool.update)
-        together = [*scenarios, pixels.scenario] if pixels.expects else [*scenarios]
+        together = [*scenarios, pixels.asked.scenario] if pixels.asked else [*scenarios]
         arriving = Arriving(pixels.session, acted=acted(scenarios), claimed=pool.claimed)
         if together:
             wait(together, arriving)
         evidence = arriving.evidence()
         yield judged(marked, together, evidence, update=pool.update)
-    elif not plainly_met(pixels.expected, evidence := pool.rest()):
-        yield verify([pixels.scenario], as_reached(evidence))
+    elif verdict := pixels.asked.verdict():
+        yield verdict
     if pixels.choices.record:
         name = item.nodeid.partition("::")[2].replace("::", ".")
         which = "" if is_first else pixels.label
         path = recording_path(Path(pixels.home.path), pixels.choices.record, name, which)
         recorded = compared(path, pixels.session, pool.updating)
         if recorded:
-            yield verify(recorded, as_reached(pixels.session.evidence()))
+            yield verify_unproven(recorded, pixels.session.evidence())
+
+
+def _left_over(pixels: Pixels) -> None:
+    """Fail for a scenario file that was never looked at, or whose error went nowhere."""
+    __tracebackhide__ = True
+    for each in pixels.pool.contexts:
+        if not each.entered:
+            never = f"expecting {each.snapshot.file} was never entered: write `with`"
+            pixels.home.fail(AssertionError(never), each.location)
+        if each.error:
+            pixels.home.fail(AssertionError(str(each.error)), each.location)
 
 
 def _explain(item: pytest.Item, made: Sequence[Pixels], marked: Sequence[Snapshot]) -> None:
     """What the pixels have to say of a test that failed by itself."""
     for each in made:
+        for context in each.pool.contexts:
+            if context.error:
+                item.add_report_section("call", "pixels", str(context.error))
         scenarios = read(marked, update=False) if each.session is made[0].session else ()
-        own = () if scenarios and not each.expects else (each.scenario,)
-        verdict = verify([*scenarios, *own], as_reached(each.pool.rest()))
+        own = () if scenarios and not each.asked else (each.asked.scenario,)
+        verdict = verify_unproven([*scenarios, *own], each.pool.rest())
         if verdict.status is not Status.MET:
             item.add_report_section("call", "pixels", report(verdict, (each.home.file,)))
 
@@ -112,6 +132,26 @@ def _warn(item: pytest.Item, verdict: Verdict) -> None:
         titles = dict.fromkeys(explain.title(hit.call, hit.request) for hit in hits)
         word, said = finding(policy, Level.WARN, count)
         item.warn(PixelWarning(f"{word.removeprefix('warning: ')}: {said}: {', '.join(titles)}"))
+
+
+def warn_of_late(item: pytest.Item, made: Sequence[Pixels]) -> None:
+    """Warn of what came behind the end of a test, as a fixture sends it that goes: that is judged
+    by nobody."""
+    late = [
+        explain.title(hit.call, hit.request)
+        for each in made
+        if each.judged is not None
+        for hit in each.requests
+        if hit.seq > each.judged
+    ]
+    if late:
+        count = f"{len(late)} call{'s' if len(late) > 1 else ''}"
+        item.warn(
+            PixelWarning(
+                f"late: {count} after the end of {item.nodeid}, which nobody judges: "
+                f"{', '.join(dict.fromkeys(late))}"
+            )
+        )
 
 
 def _list(item: pytest.Item, hits: Sequence[Hit]) -> None:

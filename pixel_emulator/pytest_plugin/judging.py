@@ -20,6 +20,7 @@ from pixel_emulator.core.scenarios.expectation import Expectation, Times
 from pixel_emulator.core.scenarios.model import Level, Policy, Scenario
 from pixel_emulator.core.verdicts.verdict import ExpectationResult, Status, Verdict
 from pixel_emulator.core.verdicts.verify import verify
+from pixel_emulator.pytest_plugin.repeats import told_once
 
 IGNORED = dict.fromkeys(Policy, Level.IGNORE)
 """The levels of a look that asks for the expected calls only."""
@@ -62,32 +63,42 @@ def loosened(scenario: Scenario) -> Scenario:
     return replace(scenario, steps=(replace(step, expectations=loose),), levels=levels)
 
 
-def as_reached(evidence: Evidence) -> Evidence:
-    """Evidence of silence that needs no proof: as if some client had connected."""
+def verify_unproven(scenarios: Sequence[Scenario], evidence: Evidence) -> Verdict:
+    """The verdict where silence needs no proof: as if some client had connected."""
     if evidence.hits or evidence.connections:
-        return evidence
-    return replace(evidence, connections=1)
+        return verify(scenarios, evidence)
+    verdict = verify(scenarios, replace(evidence, connections=1))
+    return replace(verdict, connections=0)
 
 
-def headline(verdict: Verdict) -> str:
+def headline(verdict: Verdict, first: Expectation | None = None) -> str:
     """The verdict in one line: what is wrong first, and how much more there is."""
-    found = list(_objections(verdict))
+    found = list(_objections(verdict, first))
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
     return f"{found[0]}{more}" if found else STATUS_WORDS[verdict.status]
 
 
 def report(verdict: Verdict, ours: Collection[str] = ()) -> str:
     """The report in words. `ours` are files of tests, which nobody rewrites but their authors."""
-    said, _, commands = text(verdict, width=_WIDTH, calls=False).partition(f"  {ACCEPT}\n")
+    said, _, commands = text(told_once(verdict), width=_WIDTH, calls=False).partition(
+        f"  {ACCEPT}\n"
+    )
     others = [each for each in commands.splitlines() if each]
     if all(any(f" {file} " in each for file in ours) for each in others):
         return said.rstrip()
     return f"{said}  {ACCEPT}\n    run it again with --pixel-update"
 
 
-def message(verdict: Verdict, ours: Collection[str] = ()) -> str:
-    """What an assertion says that fails with this verdict."""
-    return f"{headline(verdict)}\n\n{report(verdict, ours)}"
+def message(
+    verdict: Verdict,
+    ours: Collection[str] = (),
+    *,
+    first: Expectation | None = None,
+    hint: str = "",
+) -> str:
+    """What an assertion says that fails with this verdict, about `first` before all others."""
+    begin = f"{headline(told_once(verdict), first)}\n{hint}".rstrip()
+    return f"{begin}\n\n{report(verdict, ours)}"
 
 
 def places(verdict: Verdict) -> Iterator[Location]:
@@ -120,10 +131,16 @@ def _with(verdict: Verdict, results: Sequence[ExpectationResult]) -> Verdict:
     return replace(verdict, scenarios=(replace(scenario, scenario=wanted, steps=(told,)),))
 
 
-def _objections(verdict: Verdict) -> Iterator[str]:
+def _is(result: ExpectationResult, wanted: Expectation | None) -> bool:
+    """Whether it is about this expectation, or one that says the same on the same line."""
+    told = result.expectation
+    return wanted is not None and (told.location, told.line) == (wanted.location, wanted.line)
+
+
+def _objections(verdict: Verdict, first: Expectation | None) -> Iterator[str]:
     findings = untold(verdict.findings, verdict.scenarios)
     for index, scenario in enumerate(verdict.scenarios):
-        for each in scenario.expectations:
+        for each in sorted(scenario.expectations, key=lambda each: not _is(each, first)):
             if each.reached and not each.met:
                 yield f"{line(each.expectation)}: {wanted_got(each)}"
         failing = [each for each in findings if each.levels[index] is Level.FAIL]

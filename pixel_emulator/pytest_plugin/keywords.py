@@ -1,6 +1,7 @@
 """The keywords of `expect` and `wait_for` as an expectation: the words are the language's own."""
 
 from collections.abc import Mapping
+from typing import cast
 
 from pixel_emulator.core.calls import JSON, Payload
 from pixel_emulator.core.grammar.definitions import Definitions
@@ -10,6 +11,7 @@ from pixel_emulator.core.grammar.scope import Scope
 from pixel_emulator.core.matching.wants import Matcher, Want
 from pixel_emulator.core.mistakes import Document, Location
 from pixel_emulator.core.scenarios.expectation import Expectation
+from pixel_emulator.pytest_plugin.places import MisuseError
 from pixel_emulator.pytest_plugin.values import want_of
 
 _PLACE = ("expect", 0)
@@ -19,24 +21,25 @@ _NOT_HERE = {
     "id": "the order of calls is the business of a scenario file",
     "after": "the order of calls is the business of a scenario file",
     "within": "give `timeout` to `wait_for`, or write a scenario file",
+    "timeout": "`expect` looks at once; `wait_for(…, timeout=…)` waits",
 }
 
 
 def expectation_of(call: Mapping[str, object], place: Location) -> Expectation:
     """The expectation that keywords mean, at its place in the test.
 
-    Text is literal, whatever it begins with. Raises TypeError for what no call can be, in the
-    words of the scenario language.
+    Text is literal, whatever it begins with. Raises MisuseError for what no call can be, in
+    the words of the scenario language.
     """
     for key in _NOT_HERE.keys() & call.keys():
-        raise TypeError(f"{key}: {_NOT_HERE[key]}")
+        raise MisuseError(f"{key}: {_NOT_HERE[key]}")
     hooks: dict[str, Want] = {}
     item: Payload = {}
     for key, value in call.items():
         try:
             item[_SPELLED.get(key, key)] = _written(_line(key, value), hooks)
         except TypeError as error:
-            raise TypeError(f"{key}: {error}") from None
+            raise MisuseError(f"{key}: {error}") from None
     # A document around it would say nothing more: ids and `after` are refused above.
     reader = Reader(Document(place.file, {"expect": [item]}, {_PLACE: place}))
     wanted = read_expectation(reader, _PLACE, item, Scope(Definitions({}, hooks), hooks))
@@ -45,8 +48,29 @@ def expectation_of(call: Mapping[str, object], place: Location) -> Expectation:
             f"{each.path.removeprefix('expect[0]').lstrip('.')}: {each.message}"
             for each in reader.in_order()
         )
-        raise TypeError("\n".join(each.removeprefix(": ") for each in wrong))
+        said = "\n".join(each.removeprefix(": ") for each in wrong)
+        for written, value in zip(item.values(), call.values(), strict=True):
+            if isinstance(written, str) and written[1:] in hooks:
+                said = said.replace(f'"{written}" (string)', repr(value))
+        raise MisuseError(said)
     return wanted
+
+
+def values_of(given: Mapping[str, object]) -> dict[str, JSON]:
+    """Values of the variables of a scenario file. Raises MisuseError for what is no JSON value."""
+    found: dict[str, JSON] = {}
+    for name, value in given.items():
+        hooks: dict[str, Want] = {}
+        try:
+            want = want_of(value)
+            _written(want, hooks)
+        except TypeError as error:
+            raise MisuseError(f"{name}: {error}") from None
+        if hooks:
+            matcher = "a variable has one value; a matcher belongs into the file"
+            raise MisuseError(f"{name}: {value!r} is a matcher: {matcher}")
+        found[name] = cast("JSON", want)
+    return found
 
 
 def _line(key: str, value: object) -> Want:

@@ -1,28 +1,31 @@
 """What a test works with: the calls of its own session, and what it expects of them."""
 
 import os
-import time
 from collections.abc import Callable
-from itertools import islice
+from math import isfinite
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from pixel_emulator.core.calls import JSON, Hit, Problem
-from pixel_emulator.core.endpoint.pixel import request_of
 from pixel_emulator.core.matching.values import ABSENT, Absent
 from pixel_emulator.core.scenarios.expectation import Expectation
-from pixel_emulator.core.scenarios.model import WITHIN, Scenario, Step
+from pixel_emulator.core.scenarios.model import WITHIN
 from pixel_emulator.core.state.identity import Graph, fold
-from pixel_emulator.core.verdicts.plain import plain_claims
 from pixel_emulator.core.verdicts.verdict import Status, Verdict
-from pixel_emulator.core.verdicts.verify import verify
-from pixel_emulator.pytest_plugin.awaiting import Outlook
+from pixel_emulator.pytest_plugin.asked import Asked
+from pixel_emulator.pytest_plugin.awaiting import first_call
 from pixel_emulator.pytest_plugin.choices import Choices
-from pixel_emulator.pytest_plugin.expecting import Expecting, Pool
-from pixel_emulator.pytest_plugin.judging import CLOSED, SILENT, as_reached, lacking, message
+from pixel_emulator.pytest_plugin.expecting import Expecting
+from pixel_emulator.pytest_plugin.judging import (
+    CLOSED,
+    message,
+    places,
+)
 from pixel_emulator.pytest_plugin.keywords import expectation_of
-from pixel_emulator.pytest_plugin.places import Home
+from pixel_emulator.pytest_plugin.loops import BLOCKED, is_held_up
+from pixel_emulator.pytest_plugin.places import Home, MisuseError, on_its_line
+from pixel_emulator.pytest_plugin.pool import Pool
+from pixel_emulator.pytest_plugin.receiving import requested
 from pixel_emulator.pytest_plugin.seen import SeenCall, seen
 from pixel_emulator.session import Session
 
@@ -30,14 +33,13 @@ if TYPE_CHECKING:
     from pixel_emulator.pytest_plugin.parts import Part
     from pixel_emulator.pytest_plugin.snapshots import Updating
 
-_URL = ("http://", "https://", "/v1/")
-
 
 class Pixels:
     """The pixel calls of one test. Safe to use from any thread.
 
     What is expected is judged at once, against the calls that no scenario file has claimed; at the
-    end of the test all is judged together. In an async test, `wait_for` belongs into a thread:
+    end of the test all is judged together. In an async test it is `async with` before `expecting`,
+    and `wait_for` belongs into a thread:
     `await asyncio.to_thread(pixels.wait_for, track="Email Opened")`.
     """
 
@@ -61,12 +63,11 @@ class Pixels:
         self.choices = choices
         self.label = label
         self.pool = Pool(session, folders, choices.policies, update)
+        self.asked = Asked(self.pool, home, choices.policies)
         self._environ = environ
         self._part = part
-        self._lock = Lock()
-        self.expected: tuple[Expectation, ...] = ()
-        self._silent = False
-        self.raised: AssertionError | None = None
+        self.raised: list[AssertionError] = []
+        self.judged: int | None = None  # the number of the last call, once the test was judged
 
     @property
     def proxy(self) -> str:
@@ -123,24 +124,7 @@ class Pixels:
         """How many clients have connected."""
         return self.session.connections
 
-    @property
-    def expects(self) -> bool:
-        """Whether anything was expected, be it silence."""
-        return bool(self.expected) or self._silent
-
-    @property
-    def scenario(self) -> Scenario:
-        """All that was expected so far, as a scenario."""
-        policies = self.choices.policies
-        return Scenario(
-            steps=(Step(expectations=self.expected, location=self.home.location),),
-            name=self.home.name,
-            levels=SILENT if self._silent else policies.levels,
-            same_event=policies.same_event and not self._silent,
-            accepted=frozenset() if self._silent else policies.accepted,
-            location=self.home.location,
-        )
-
+    @on_its_line
     def expect(self, **call: object) -> None:
         """Expect a call, exactly once or as `times` says: `expect(track="Email Opened")`.
 
@@ -150,24 +134,21 @@ class Pixels:
         """
         __tracebackhide__ = True
         wanted = expectation_of(call, self.home.here())
-        with self._lock:
-            self.expected = (*self.expected, wanted)
-            claims = plain_claims(self.expected, (rest := self.pool.rest()).hits)
-            if claims is None and (verdict := lacking(self.scenario, rest)):
-                raise self.failure(verdict)
+        if verdict := self.asked.add(wanted):
+            raise self.failure(verdict, wanted)
 
+    @on_its_line
     def expect_none(self, *, proven: bool = False) -> None:
         """Expect silence: nothing but what was expected before, now and up to the end.
 
         With `proven`, some client has to have connected. Raises AssertionError otherwise.
         """
         __tracebackhide__ = True
-        self._silent = True
-        evidence = self.pool.rest()
-        verdict = verify([self.scenario], evidence if proven else as_reached(evidence))
+        verdict = self.asked.add_silence(proven=proven)
         if verdict.status is not Status.MET:
             raise self.failure(verdict)
 
+    @on_its_line
     def wait_for(self, *, timeout: float = WITHIN, **call: object) -> SeenCall:
         """Wait for a call, `timeout` seconds at most, and return the first; it claims nothing.
 
@@ -176,41 +157,46 @@ class Pixels:
         """
         __tracebackhide__ = True
         if "times" in call:
-            raise TypeError("times: `wait_for` waits for one call; `expect` counts them")
+            raise MisuseError("times: `wait_for` waits for one call; `expect` counts them")
+        if not isinstance(timeout, int | float) or not isfinite(timeout):
+            raise MisuseError(f"timeout: must be a number of seconds, but is {timeout!r}")
         wanted = expectation_of(call, self.home.here())
-        outlook, looked_at, begun = Outlook(wanted), 0, time.monotonic()
-        while True:
-            closed = self.session.closed  # asked first: then nothing comes behind the evidence
-            hits = self.session.evidence(looked_at).hits
-            matching = (hit for hit in hits if next(wanted.ways(hit), None) is not None)
-            if found := seen(islice(matching, 1)):
-                return found[0]
-            looked_at += len(hits)
-            passed = time.monotonic() - begun
-            verdict = outlook.impossible(expected := self.scenario, self.pool.rest)
-            if verdict is None and (closed or passed >= timeout):
-                verdict = outlook.in_vain(expected, self.session.evidence(), passed)
-            if verdict:
-                raise self.failure(verdict)
-            self.session.wait(looked_at, max(0, timeout - passed))
+        found = first_call(self.pool, wanted, timeout, lambda: self.asked.scenario)
+        if isinstance(found, Verdict):
+            raise self.failure(found, waited=True)
+        return found
 
+    @on_its_line
     def expecting(self, file: str | os.PathLike[str], **given: JSON) -> Expecting:
         """A context in which a scenario file has to be met; its end waits as the file says.
 
         The file is looked for beside the test, then below the root of the run. `given` are values
-        of its variables. Leaving it raises AssertionError where the scenario is not met.
+        of its variables, no matchers. Leaving it raises AssertionError where the scenario is not
+        met; that fails the test in any case, also in a thread. What other contexts that are open
+        then, or `expect`, want of the calls is not unexpected to it.
         """
-        return Expecting(self.pool, file, given, self.failure)
+        __tracebackhide__ = True
+        context = Expecting(
+            self.pool,
+            file,
+            given,
+            own=lambda: self.asked.scenario,
+            failure=self.failure,
+            location=self.home.here(),
+        )
+        self.pool.contexts += (context,)
+        return context
 
+    @on_its_line
     def receive(self, url_or_html: str) -> tuple[SeenCall, ...]:
         """Have a URL, or every pixel that a client without scripts loads from an HTML, requested.
 
         Nothing goes over the network. Returns the calls.
         """
-        text = url_or_html.strip()
-        urls = [text] if text.startswith(_URL) and len(text.split()) == 1 else self._urls(text)
-        return seen([self.session.receive(request_of(url)) for url in urls])
+        requests = requested(url_or_html, self.session.hosts)
+        return seen([self.session.receive(each) for each in requests])
 
+    @on_its_line
     def route(self, page: object) -> Any:
         """Lead a Playwright page, or a whole context, here by `route()`: no CA and no proxy.
 
@@ -224,30 +210,33 @@ class Pixels:
 
     def clear(self) -> None:
         """Forget all calls, and all that was expected of them."""
-        with self._lock:
-            self.expected, self._silent = (), False
-            if self._part:
-                self._part.forget()
-            self.session.clear()
+        self.asked.forget()
+        self.pool.forget()
+        if self._part:
+            self._part.forget()
+        self.session.clear()
 
+    @on_its_line
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a recording of the calls so far."""
         self.session.save(Path(path))
 
-    def failure(self, verdict: Verdict) -> AssertionError:
-        """What is raised with a verdict that is not met."""
-        said = message(verdict, (self.home.file,))
-        self.raised = AssertionError(f"{CLOSED}: {said}" if self.session.closed else said)
-        return self.raised
+    def failure(
+        self, verdict: Verdict, first: Expectation | None = None, *, waited: bool = False
+    ) -> AssertionError:
+        """What is raised with a verdict that is not met, perhaps after a wait.
+
+        Its first line is about `first`, if that is not met.
+        """
+        in_vain = waited and any(True for _ in places(verdict))
+        hint = BLOCKED if in_vain and is_held_up() else ""
+        said = message(verdict, (self.home.file,), first=first, hint=hint)
+        error = AssertionError(f"{CLOSED}: {said}" if self.session.closed else said)
+        self.raised.append(error)
+        return error
 
     def close(self) -> None:
         """End the session: late calls land nowhere."""
         self.session.close()
         if self._part:
             self._part.close()
-
-    def _urls(self, html: str) -> list[str]:
-        from pixel_emulator.email.pixels import find_pixels  # noqa: PLC0415 - few tests need it
-
-        found = find_pixels(html, hosts=self.session.hosts)
-        return [each.url for each in found if each.requested and not each.custom_domain]

@@ -4,13 +4,18 @@ import ast
 import linecache
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, wraps
 from types import FrameType
 from typing import NoReturn
 
-from pixel_emulator.core.mistakes import Location
+from pixel_emulator.core.mistakes import InputError, Location
+
+
+class MisuseError(TypeError):
+    """What no call of ours can mean; the test sees a TypeError on its own line."""
+
 
 _HEAD = re.compile(r"\s*(async +)?def ")
 _DECORATED = 100  # lines of decorators that are looked through
@@ -42,7 +47,7 @@ class Home:
 
     def here(self) -> Location:
         """The line of the test that is being run; that which names it in another thread."""
-        for each in _frames():
+        for each in frames():
             if each.f_code.co_filename == self.path:
                 return Location(self.file, each.f_lineno)
         return self.location
@@ -52,22 +57,45 @@ class Home:
 
         pytest then shows the test as it does for an assertion there.
         """
-        line = at.line if at.file == self.file and at.line >= self.first else self.line
-        code = compile(self._raising(line), self.path, "exec")
-        raised = code.replace(co_firstlineno=self.first, co_name=self.name)
+        line = at.line if at.file == self.file else 0
+        # What stands above a test is a function that it calls, or nothing of its.
+        first = self.first if line >= self.first else _head_above(self.path, line)
+        if not first:
+            line, first = self.line, self.first
+        code = compile(self._raising(line, first), self.path, "exec")
+        raised = code.replace(co_firstlineno=first, co_name=self.name)
         error = error.with_traceback(None)
         exec(raised, {"error": error})  # noqa: S102 - the code is ours, only its place is theirs
         raise error
 
-    def _raising(self, line: int) -> ast.Module:
-        """`raise error`, as if it filled this line; lines count from the first of the test."""
-        (statement,) = ast.parse("raise error").body
+    def _raising(self, line: int, first: int) -> ast.Module:
+        """The statement, as if it filled this line; lines count from the first of its function."""
+        (statement,) = ast.parse("raise error from None").body
         text = linecache.getline(self.path, line).encode().rstrip()
         for each in ast.walk(statement):
             if isinstance(each, ast.stmt | ast.expr):
-                each.lineno = each.end_lineno = line - self.first + 1
+                each.lineno = each.end_lineno = line - first + 1
                 each.col_offset, each.end_col_offset = len(text) - len(text.lstrip()), len(text)
         return ast.Module([statement], [])
+
+
+def on_its_line[**P, R](method: Callable[P, R]) -> Callable[P, R]:
+    """Have what a method raises stand on the line that called it, in every style of traceback.
+
+    Errors of ours that nobody meant keep theirs.
+    """
+
+    @wraps(method)
+    def shown(*args: P.args, **kwargs: P.kwargs) -> R:
+        __tracebackhide__ = True
+        try:
+            return method(*args, **kwargs)
+        except MisuseError as error:
+            raise TypeError(str(error)) from None
+        except (AssertionError, InputError) as error:
+            raise error.with_traceback(None) from None
+
+    return shown
 
 
 def _line_of_name(path: str, first: int) -> int:
@@ -76,7 +104,14 @@ def _line_of_name(path: str, first: int) -> int:
     return next(heads, first)
 
 
-def _frames() -> Iterator[FrameType]:
+def _head_above(path: str, line: int) -> int:
+    """The line that names the function around `line`; 0 where there is none."""
+    heads = (n for n in range(line, 0, -1) if _HEAD.match(linecache.getline(path, n)))
+    return next(heads, 0)
+
+
+def frames() -> Iterator[FrameType]:
+    """The frames of this thread, the innermost first."""
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - `inspect` asks the same, slowly
     while frame:
         yield frame

@@ -8,7 +8,10 @@ from typing import Any, cast
 
 from pixel_emulator.clients.pixels import Diversion, is_async, pump
 from pixel_emulator.core.calls import Evidence
+from pixel_emulator.pytest_plugin.places import MisuseError
 from pixel_emulator.session import Session
+
+_NOT_AWAITED = "a page was not led here: write `await pixels.route(page)`"
 
 
 class RoutedSession:
@@ -22,6 +25,7 @@ class RoutedSession:
         self._session = session
         self._context = context
         self._diversion = Diversion(session.url, session.hosts)
+        self._awaited = True
         self._thread = None if is_async(context) else threading.get_ident()
 
     def __getattr__(self, name: str) -> Any:
@@ -30,7 +34,8 @@ class RoutedSession:
     def divert(self) -> Awaitable[None] | None:
         """Lead the context here; to be awaited for the async API."""
         if is_async(self._context):
-            return self._diversion.asynchronous(self._context)
+            self._awaited = False
+            return self._divert_async()
         self._diversion.sync(self._context)
         return None
 
@@ -38,7 +43,8 @@ class RoutedSession:
         """See `Session`."""
         self._give_turn(0)
         known = self._session.evidence(since)
-        return replace(known, gaps=(*known.gaps, *self._diversion.lost))
+        missing = () if self._awaited else (_NOT_AWAITED,)
+        return replace(known, gaps=(*known.gaps, *missing, *self._diversion.lost))
 
     def wait(self, seen: int, timeout: float) -> bool:
         """See `Session`."""
@@ -51,12 +57,22 @@ class RoutedSession:
                 return self._session.wait(seen, left)
         return True
 
+    async def _divert_async(self) -> None:
+        await self._diversion.asynchronous(self._context)
+        self._awaited = True
+
     def _give_turn(self, milliseconds: float = 10) -> bool:
         mine = self._thread == threading.get_ident()
         return mine and pump(self._context, milliseconds)
 
 
 def routed(session: Session, target: Any) -> tuple[Session, Awaitable[None] | None]:
-    """The session as it is once the context of `target`, a page or a context, is led there."""
-    found = RoutedSession(session, getattr(target, "context", target))
+    """The session as it is once the context of `target`, a page or a context, is led there.
+
+    Raises MisuseError for what is neither.
+    """
+    context = getattr(target, "context", target)
+    if not hasattr(context, "route"):
+        raise MisuseError(f"`route` takes a page or a context of Playwright, but got {target!r}")
+    found = RoutedSession(session, context)
     return cast("Session", found), found.divert()

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from pixel_emulator.core import explain
+from pixel_emulator.core import explain, json_text
 from pixel_emulator.core.calls import JSON, Call, CallType, Hit, Outcome, PixelRequest, Problem
 
 
@@ -12,7 +12,8 @@ from pixel_emulator.core.calls import JSON, Call, CallType, Hit, Outcome, PixelR
 class SeenCall(Mapping[str, JSON]):
     """A call that arrived: a map of its payload (empty where that could not be decoded).
 
-    `hit` is all that is known about it.
+    `hit` is all that is known about it. What is taken from the map is a copy: a test that changes
+    it changes no evidence.
     """
 
     hit: Hit
@@ -26,7 +27,7 @@ class SeenCall(Mapping[str, JSON]):
     @property
     def payload(self) -> Mapping[str, JSON]:
         """What it says."""
-        return self.call.payload or {}
+        return {key: self[key] for key in self}
 
     @property
     def outcome(self) -> Outcome:
@@ -49,13 +50,15 @@ class SeenCall(Mapping[str, JSON]):
         return self.hit.time
 
     def __getitem__(self, key: str) -> JSON:
-        return self.payload[key]
+        value = (self.call.payload or {})[key]
+        # By way of text, since `deepcopy` has no stack for what nests very deep.
+        return json_text.parse(json_text.write(value)) if isinstance(value, dict | list) else value
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.payload)
+        return iter(self.call.payload or {})
 
     def __len__(self) -> int:
-        return len(self.payload)
+        return len(self.call.payload or {})
 
     def __repr__(self) -> str:
         line = explain.line(self.call, self.hit.request, self.hit.outcome, self.hit.problems)

@@ -1,15 +1,16 @@
 """What a test finds plainly met, the engine finds met, and has nothing to tell of."""
 
+from dataclasses import replace
+
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from pixel_emulator.core.calls import CallType, Evidence
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, Times
 from pixel_emulator.core.scenarios.model import Level, Policy, Scenario, Step
-from pixel_emulator.core.verdicts.plain import plain_claims, plainly_met
 from pixel_emulator.core.verdicts.verdict import Status
-from pixel_emulator.core.verdicts.verify import verify
-from pixel_emulator.pytest_plugin.judging import as_reached, lacking
+from pixel_emulator.pytest_plugin.judging import lacking, verify_unproven
+from pixel_emulator.pytest_plugin.plain import Plain
 from tests.hits import KEY, hit
 
 # What becomes of a call: a token damages it, an empty id drops it.
@@ -59,12 +60,12 @@ _levels = st.fixed_dictionaries({policy: st.sampled_from(Level) for policy in Po
 @given(_runs(), _levels, st.booleans())
 def test_what_is_plainly_met_is_met_under_all_policies(run, levels, same_event):
     wanted, evidence = run
-    met = plainly_met(wanted, evidence)
+    met = Plain().is_met(wanted, evidence)
     event(f"plainly met: {met}, {len(evidence.hits)} hits")
     if met:
         step = Step(expectations=tuple(wanted))
         scenario = Scenario(steps=(step,), levels=levels, same_event=same_event)
-        verdict = verify([scenario], as_reached(evidence))
+        verdict = verify_unproven([scenario], evidence)
         assert verdict.status is Status.MET
         assert not verdict.findings
 
@@ -73,7 +74,7 @@ def test_what_is_plainly_met_is_met_under_all_policies(run, levels, same_event):
 @given(_runs())
 def test_what_is_plainly_there_is_not_lacking(run):
     wanted, evidence = run
-    if plain_claims(wanted, evidence.hits) is not None:
+    if Plain().is_there(wanted, evidence.hits):
         unmasked = Evidence(hits=evidence.hits)
         assert not lacking(Scenario(steps=(Step(expectations=tuple(wanted)),)), unmasked)
 
@@ -84,11 +85,24 @@ def test_calls_that_are_wanted_one_by_one_are_plainly_met(names):
         hit(seq, "track", {"event": name, "userId": "u"}) for seq, name in enumerate(names)
     )
     wanted = [Expectation(patterns=(Pattern(fields={"event": name}),)) for name in names]
-    assert plainly_met(wanted, Evidence(hits=hits))
+    assert Plain().is_met(wanted, Evidence(hits=hits))
 
 
 def test_a_damaged_call_is_not_plainly_met_although_it_is_wanted():
     damaged = hit(1, "track", {"event": "A", **_CALLS["damaged"]})
     wanted = [Expectation(patterns=(Pattern(fields={"event": "A"}),))]
-    assert plain_claims(wanted, (damaged,)) == [{1}]
-    assert not plainly_met(wanted, Evidence(hits=(damaged,)))
+    assert Plain().is_there(wanted, [damaged])
+    assert not Plain().is_met(wanted, Evidence(hits=(damaged,)))
+
+
+@settings(max_examples=500)
+@given(_runs(), st.integers(0, 6), st.integers(0, 3))
+def test_what_was_looked_at_before_changes_nothing(run, seen, known):
+    """Neither fewer calls and expectations, nor others."""
+    wanted, evidence = run
+    plain, hits = Plain(), evidence.hits
+    plain.is_there(wanted[:known], hits[:seen])
+    assert plain.is_there(wanted, hits) == Plain().is_there(wanted, hits)
+    assert plain.is_met(wanted, evidence) == Plain().is_met(wanted, evidence)
+    without_first = replace(evidence, hits=hits[1:])
+    assert plain.is_met(wanted[1:], without_first) == Plain().is_met(wanted[1:], without_first)

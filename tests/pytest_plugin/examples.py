@@ -66,6 +66,13 @@ EXAMPLES = {
         pixels.expect(track="A")
         pixels.expect(track="A", userId="u1")
     """,
+    "each call is looked at once by each expectation": """
+        looks = []
+        def is_user(n): return lambda user: looks.append(n) or user == f"u{n}"
+        for n in range(20): send(pixels, "A", userId=f"u{n}")
+        for n in range(20): pixels.expect(track="A", userId=is_user(n))
+        assert len(looks) == 400
+    """,
     "times counts": """
         for n in range(3): send(pixels, "A", properties={"n": n})
         pixels.expect(track="A", times="2..4")
@@ -133,6 +140,14 @@ EXAMPLES = {
         assert pixels.connections >= 1 and pixels.calls[0].request.header("user-agent")
         assert repr(pixels.calls[0]).startswith('<#1 delivered  track "A"')
         pixels.clear()
+    """,
+    "what a test does to a call changes no evidence": """
+        send(pixels, "A", properties={"a": [1]})
+        (call,) = pixels.calls
+        call["properties"]["a"].append(2)
+        call.payload["properties"]["a"] = 5
+        assert call["properties"] == {"a": [1]} and dict(call) == call.payload
+        pixels.expect(track="A", properties={"a": [1]})
     """,
     "the state is what Segment would know": """
         send(pixels, "A", type="identify", traits={"plan": "pro"})

@@ -1,6 +1,7 @@
 """The keywords of `expect`: the words of the scenario language."""
 
 import re
+from unittest.mock import ANY
 
 import pytest
 
@@ -68,6 +69,12 @@ def test_the_wire_can_be_expected():
         ({"track": "A", "page": "B"}, "one call cannot be both `track` and `page`"),
         ({"track": "A", "after": "x"}, "after: the order of calls is the business of a scenario"),
         ({"track": "A", "within": "5s"}, "within: give `timeout` to `wait_for`"),
+        ({"track": "A", "timeout": 2}, "timeout: `expect` looks at once; `wait_for(…, timeout=…)`"),
+        (
+            {"track": "A", "times": range(1, 3)},
+            "times: must be like 1, 0, 2..4 or 1..; it is r",
+        ),
+        ({"any": ANY, "userId": ANY}, "any: must be one of identify, track, "),
         ({"track": "A", "properties": {"a": b""}}, "properties: b'' can never arrive"),
     ],
 )

@@ -138,8 +138,9 @@ def test_commands_of_a_test_reach_the_control_api_and_their_session(inner, serve
 
 @pytest.mark.parametrize("way", ["here", "command", "url"])
 def test_a_wait_ends_with_its_session(inner, pytester, served, way):
+    """An error of a file fails the test also where it is caught."""
     (pytester.path / "never.yaml").write_text("within: 30s\nexpect:\n  - track: B\n")
-    inner(
+    result = inner(
         *([f"--pixel-url={served['url']}"] if way == "url" else []),
         ini=command(*PIXEL_EMULATOR) if way == "command" else "",
         test_it="""
@@ -161,7 +162,14 @@ def test_a_wait_ends_with_its_session(inner, pytester, served, way):
                             "the session is closed, and no call can come any more: track: B: "
                         )
         """,
-    ).assert_outcomes(passed=1)
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            ">       with pixels.expecting*",
+            "E *AssertionError: the session is closed, *",
+        ]
+    )
 
 
 @pytest.mark.parametrize("way", ["here", "command", "url"])
