@@ -56,6 +56,12 @@ interface Answer {
 
 const WHOLE = ["expect", "steps", "scenarios"]; // what makes an object a whole scenario, and no call
 const POLICIES = ["unexpected", "dropped", "damaged", "duplicates", "unhandled"];
+const REFUSED: Record<string, string> = {
+  undefined: 'is undefined: leave the key out, or write "$absent" if nothing may be there',
+  function: 'is a function: write a matcher, such as "$string" or { $in: ["a", "b"] }',
+  symbol: "is a symbol: write a text",
+  bigint: "is a bigint: write a number, or a text if it is sent as one",
+};
 const current = new WeakMap<BrowserContext, Pixels>();
 
 /**
@@ -368,20 +374,21 @@ function plain(value: unknown, path: string, mistakes: string[], above: unknown[
 
 /** What is wrong with a value, and what to write instead; an empty text for plain data. */
 function objection(value: unknown, regex: string | undefined): string {
-  if (value === undefined) return 'is undefined: leave the key out, or write "$absent" if nothing may be there';
-  if (typeof value === "function") return 'is a function: write a matcher, such as "$string" or { $in: ["a", "b"] }';
-  if (typeof value === "symbol") return "is a symbol: write a text";
-  if (typeof value === "bigint") return `is a bigint: write ${value}, or "${value}" if it is sent as text`;
-  if (typeof value === "number") return Number.isFinite(value) ? "" : `is ${value}, which JSON cannot say: write "$number"`;
+  const refused = REFUSED[typeof value];
+  if (refused) return refused;
+  if (typeof value === "number" && !Number.isFinite(value)) return `is ${value}: write "$number"`;
   if (value === null || typeof value !== "object" || regex || Array.isArray(value)) return "";
   const kind = value.constructor?.name ?? "object";
   if ("asymmetricMatch" in value) {
-    return `is a matcher of another library (${kind}): write one of scenario files, such as "$any" or { $has: "a" }; objects match as a subset`;
+    return `is a matcher of another library (${kind}): write "$any", { $has: "a" } or plain values (of maps a part)`;
   }
-  if (value instanceof RegExp) return `is ${value}, which has no like in scenario files: of its flags only i, m, s and u are known, and a variable has a value`;
+  if (value instanceof RegExp) {
+    return `is ${value}: a regex stands for no value of a variable, and may have the flags i, m, s and u`;
+  }
   if (value instanceof Date) return 'is a Date: write the text that is sent, or "$iso"';
-  const above = Object.getPrototypeOf(value); // an object of another realm has another Object.prototype
-  return above === null || Object.getPrototypeOf(above) === null ? "" : `is a ${kind}: write a plain object, list or text`;
+  const above = Object.getPrototypeOf(value); // another realm has an Object.prototype of its own
+  const isPlain = above === null || Object.getPrototypeOf(above) === null;
+  return isPlain ? "" : `is a ${kind}: write a plain object, list or text`;
 }
 
 /** A RegExp in the words of scenario files, if they have them: RE2 always reads Unicode. */

@@ -140,7 +140,7 @@ INSIDE = """
         with pixels.expecting("mail.yaml"):
             send(pixels, "Email Opened", properties={"total": 2})
 """
-QUIET = "within: 10ms\n"
+QUIET = "within: 200ms\n"
 
 
 @pytest.mark.parametrize("test", [MARKED, INSIDE])
