@@ -26,11 +26,13 @@ POLICIES = {
     "duplicates": "Calls with a messageId seen before: fail, warn (default), ignore.",
     "unhandled": "Requests that are no pixel calls: fail, warn (default), ignore.",
 }
-"""The policies of the scenario language, as they hold for what a test expects."""
+"""The policies of the scenario language, as they hold for what a test expects, and for what the
+files that it has to meet say nothing of."""
 
 _MARKS = {
     "pixel(**settings)": "policies (unexpected, dropped, damaged, duplicates, unhandled, accept), "
-    "dialect, source, keep_write_keys and record, for one test, class or module.",
+    "dialect, source, keep_write_keys and record, for one test, class or module; a scenario file "
+    "overrides policies that it states itself.",
     "pixel_scenario(file, **given)": "the calls of this test have to meet a scenario file; `given` "
     "are values of its variables.",
 }
@@ -43,7 +45,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--pixel-update",
         action="store_true",
-        help="Rewrite scenario files and recordings to what happened; matchers are kept.",
+        help="Rewrite scenario files and recordings to what happened; matchers are kept. What "
+        "another test of the run has met is not rewritten: the test fails.",
     )
     group.addoption(
         "--pixel-url",

@@ -5,7 +5,9 @@ import sys
 import dirty_equals  # noqa: F401 - an inner run would import these again and again
 import pytest
 
-import pixel_emulator.proxy.emulator  # noqa: F401 - the same
+import pixel_emulator.proxy.emulator
+import pixel_emulator.pytest_plugin.making
+import pixel_emulator.pytest_plugin.scenario_items  # noqa: F401 - the same
 from tests.pytest_plugin.examples import CLIENT, PLUGIN
 
 _QUIET = ("-p", "no:cacheprovider", "-p", "no:randomly", "-o", "asyncio_mode=auto")
