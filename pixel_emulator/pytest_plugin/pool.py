@@ -35,7 +35,6 @@ class Pool:
         self.contexts: tuple[Expecting, ...] = ()
         self.company: tuple[Expecting, ...] = ()
         self._folders = folders
-        self._settled: frozenset[int] = frozenset()
         self._known: tuple[Hit, ...] = ()
 
     def rest(self) -> Evidence:
@@ -50,18 +49,12 @@ class Pool:
         """A context begins: beside those that are open, or else for itself."""
         with self.lock:
             others = self.company if any(each.is_open for each in self.company) else ()
-            if not others:
-                self._settled = self.claimed
             self.company = (*(each for each in others if each is not context), context)
 
-    def claim(self, verdict: Verdict, *, anew: bool = False) -> None:
-        """The calls that scenarios claim are no longer there for others.
-
-        With `anew`, the verdict is on all of the company that have ended.
-        """
+    def claim(self, verdict: Verdict) -> None:
+        """The calls that scenarios claim are no longer there for others."""
         with self.lock:
-            known = self._settled if anew else self.claimed
-            self.claimed = known | claims_of(verdict.scenarios)
+            self.claimed |= claims_of(verdict.scenarios)
 
     def forget(self) -> None:
         """What is over is forgotten; what is still open goes on."""
