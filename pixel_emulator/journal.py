@@ -138,6 +138,11 @@ class Journal:
         with self._changed:
             self._acted |= dict.fromkeys(titles, _in_milliseconds(self._time()))
 
+    def now(self) -> datetime:
+        """The time that would be stamped on what arrives now."""
+        with self._changed:
+            return _in_milliseconds(self._clock or self._now() + self._ahead)
+
     def connected(self) -> None:
         """A client has connected."""
         with self._changed:

@@ -80,7 +80,7 @@ def mistakes_of(found: Iterable[ScenarioFile], given: Values = _NOTHING) -> tupl
     for name in given:
         if name not in declared:
             advice = likely(name, declared) or f": write `let: [{name}]` into one of them"
-            mistakes.append(Mistake(f"--let {name}=…: no file declares `{name}`{advice}"))
+            mistakes.append(Mistake(f"`{name}` is given a value, but no file declares it{advice}"))
     return tuple(dict.fromkeys(mistakes))
 
 

@@ -9,7 +9,7 @@ from threading import Lock
 from typing import Protocol
 
 from pixel_emulator.config import Settings
-from pixel_emulator.core.calls import PixelRequest
+from pixel_emulator.core.calls import Outcome, PixelRequest
 from pixel_emulator.core.mistakes import InputError, Mistake
 from pixel_emulator.journal import Journal
 from pixel_emulator.session import LocalSession, Place, Session
@@ -76,6 +76,7 @@ class Sessions:
         self._ports: dict[int, str] = {}  # of all sessions that ever had one: their names
         self._lingering: deque[int] = deque()
         self._named: dict[str, list[str]] = {}  # by client: the sessions that it asked for by path
+        self._past: Counter[Outcome] = Counter()  # what closed sessions got
         self._nobody = Journal(Settings())  # notes what nobody will ever ask for
         self.default = self._add(DEFAULT, journal, emulator.settings)
 
@@ -122,8 +123,19 @@ class Sessions:
             late = self._lingering.popleft() if len(self._lingering) > _LINGER else 0
         session.closed = True  # before its journal wakes those who wait
         session.journal.close()
+        with self._lock:
+            self._past += session.journal.outcomes
         if late:
             self._emulator.hang_up(late)
+
+    def opened(self) -> tuple[int, Counter[Outcome]]:
+        """How many there were beside the default one, and what arrived there, by outcome."""
+        with self._lock:
+            mine = [each for each in self._open.values() if each is not self.default]
+            count, found = len(self._names) - 1, self._past.copy()
+        for each in mine:
+            found += each.journal.outcomes
+        return count, found
 
     def strays(self) -> tuple[str, ...]:
         """One sentence for each session that requests came for when it was not open."""

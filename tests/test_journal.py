@@ -323,3 +323,14 @@ def test_time_is_taken_inside_the_lock():
     journal = Journal(Settings(), now=lambda: next(ticks))
     times = [journal.record(pixel()).time for _ in range(5)]
     assert times == sorted(times)
+
+
+def test_whoever_asks_for_the_time_starts_no_clock():
+    ticks = iter(START + timedelta(seconds=n) for n in range(10))
+    journal = Journal(Settings(), now=lambda: next(ticks))
+    assert journal.now() == START.replace(microsecond=123_000)
+    clock = datetime(2020, 2, 29, 12, tzinfo=UTC)
+    journal.begin_run(clock)
+    assert journal.now() == journal.now() == clock
+    assert journal.record(pixel()).time == clock
+    assert journal.now() == clock + timedelta(seconds=1)

@@ -161,7 +161,7 @@ def test_values_are_given_to_those_files_that_declare_them(folder):
     write(folder, one="let: [a]\nexpect: [{page: , userId: $a}]", two="expect: [{page: }]")
     assert wanted(load("one.yaml", "two.yaml", a="x")[0]) == "x"
     assert mistakes("one.yaml", "two.yaml", zzz="x") == [
-        "--let zzz=…: no file declares `zzz`: write `let: [zzz]` into one of them"
+        "`zzz` is given a value, but no file declares it: write `let: [zzz]` into one of them"
     ]
 
 

@@ -76,17 +76,27 @@ def hit_line(hit: Hit, *, colour: bool) -> str:
     return f"#{hit.seq:<3} {hit.time:%H:%M:%S}  {words}"
 
 
-def farewell(journal: Journal, *, recorded: str = "") -> str:
-    """What a run came to: counts, the recording, and whatever was refused or went wrong."""
+def farewell(
+    journal: Journal, *, recorded: str = "", sessions: tuple[int, Counter[Outcome]] | None = None
+) -> str:
+    """What a run came to: counts, the recording, and whatever was refused or went wrong.
+
+    `sessions` are how many there were beside this journal, and what they got.
+    """
     whole = recorded and not journal.failures
-    lines = [tally(journal.outcomes) + (f", recorded to {recorded}" if whole else "")]
+    counts = tally(journal.outcomes) + (f", recorded to {recorded}" if whole else "")
+    if sessions and sessions[0]:
+        count, outcomes = sessions
+        where = f" in {count} {'session' if count == 1 else 'sessions'}"
+        counts += f"; {tally(outcomes, where)}"
+    lines = [counts]
     if journal.refused_hosts:
         lines.append(f"refused: {', '.join(journal.refused_hosts)}")
     return "\n".join([*lines, *(f"incomplete: {gap}" for gap in journal.gaps)])
 
 
-def tally(outcomes: Counter[Outcome]) -> str:
+def tally(outcomes: Counter[Outcome], where: str = "") -> str:
     """How many of each outcome: `3 calls: 2 delivered, 1 dropped`."""
     calls = outcomes.total() - outcomes[Outcome.UNHANDLED]
     named = ", ".join(f"{outcomes[each]} {each}" for each in Outcome if outcomes[each])
-    return f"{calls} {'call' if calls == 1 else 'calls'}" + (f": {named}" if named else "")
+    return f"{calls} {'call' if calls == 1 else 'calls'}{where}" + (f": {named}" if named else "")

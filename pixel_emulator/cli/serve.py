@@ -112,12 +112,13 @@ def serve(
     strays = emulator.sessions.strays()
     if strays:
         say("\n".join(strays))
+    ending = farewell(journal, recorded=settings.record, sessions=emulator.sessions.opened())
     if not watched:
-        say(farewell(journal, recorded=settings.record))
+        say(ending)
         return Exit.INCOMPLETE if journal.failures else Exit.MET
     verdict = verify(watched.scenarios, journal.evidence())
     say(for_terminal(verdict, sys.stderr, recording=settings.record))
-    say(farewell(journal, recorded=settings.record))
+    say(ending)
     write_reports(report, verdict, recording=settings.record)
     return verdict.exit_code
 

@@ -13,8 +13,10 @@ Printed by `pixel-emulator client playwright-py`.
 
 import asyncio
 import json
+import math
 import os
 import re
+import secrets
 import stat
 import sys
 import tempfile
@@ -26,7 +28,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Self, overload
 from urllib.parse import urlencode, urlsplit
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
 
 from playwright import async_api, sync_api
 
@@ -57,19 +59,27 @@ class Diversion:
 
     def sync(self, context: sync_api.BrowserContext) -> None:
         """Divert a context of the sync API: its pages, popups and workers."""
-        self._listen(context)
-        context.route(self._emulated, self._handle)
+        if not self._is_led(context):
+            self._listen(context)
+            context.route(self._emulated, self._handle)
 
     async def asynchronous(self, context: async_api.BrowserContext) -> None:
         """Divert a context of the async API."""
-        self._listen(context)
-        await context.route(self._emulated, self._handle_async)
+        if not self._is_led(context):
+            self._listen(context)
+            await context.route(self._emulated, self._handle_async)
 
     def mistake(self) -> str:
         """What is lost, or an empty text."""
         return (
             "\n  ".join(["Requests did not reach the emulator:", *self.lost]) if self.lost else ""
         )
+
+    def _is_led(self, context: Any) -> bool:
+        """Whether a context is led there already: of two routes one would take all."""
+        known = _LED.setdefault(context, {}).setdefault(self.url, self)
+        self.lost = known.lost
+        return known is not self
 
     def _listen(self, context: Any) -> None:
         context.on("request", lambda request: self._watch(request, ended=False))
@@ -121,6 +131,10 @@ class Diversion:
         self.lost.append(f"{request.method} {place}: {why}")
 
 
+_LED: WeakKeyDictionary[Any, dict[str, Diversion]] = WeakKeyDictionary()
+"""By context and URL, what leads it there."""
+
+
 class _Session:
     """A session of the emulator; its methods wait, and so run in another thread."""
 
@@ -129,20 +143,35 @@ class _Session:
             raise ValueError(f'rest="{rest}": it is "fail" or "ignore"')
         self._context, self._rest = context, rest
         self._control, self._token = _running()
-        told = self._asked("POST", "/sessions", body=json.dumps(session or {}))
+        wanted = dict(session or {})
+        if label := wanted.get("name"):
+            wanted["name"] = _unique(str(label))
+        told = self._asked("POST", "/sessions", body=_as_json(wanted, "session"))
         self.name: str = told["name"]
         self.url: str = told["url"]
         self._diversion = Diversion(self.url, told["hosts"])
         self._judged = 0
         self._failed = False
+        self._entered = 0
 
     @property
     def lost(self) -> list[str]:
         """Requests that did not reach the emulator, a sentence each."""
         return self._diversion.lost
 
+    def _enter(self) -> Diversion:
+        self._entered += 1
+        return self._diversion
+
+    def _leave(self) -> bool:
+        """Whether nobody is inside any more, so that it ends."""
+        self._entered -= 1
+        if not self._entered:
+            _OPEN.pop(self._context, None)
+        return not self._entered
+
     def _expect(self, question: tuple[str, str], timeout: float | None, given: Call | None) -> None:
-        query = {"given": json.dumps(given or {}), "since": self._judged}
+        query = {"given": _as_json(given or {}, "given"), "since": self._judged}
         told = self._wait(question, timeout, **query)
         if not told["passed"]:
             self._failed = True
@@ -240,26 +269,37 @@ class Pixels(_Session):
     """The pixels of a context of the sync API. Whatever cannot be trusted is an AssertionError."""
 
     def __enter__(self) -> Self:
-        self._diversion.sync(self._context)
+        self._enter().sync(self._context)
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        self._pumping(self._end, error)
+        if self._leave():
+            self._pumping(self._end, error)
 
     def expect(
-        self, wanted: Wanted, *, timeout: float | None = None, given: Call | None = None
+        self,
+        wanted: Wanted | None = None,
+        /,
+        *,
+        timeout: float | None = None,
+        given: Call | None = None,
+        **call: Any,
     ) -> None:
         """Wait until a scenario is met, at most as long as it says, or `timeout` seconds.
 
         It judges all that arrived since the `expect` before. A text names a scenario file; else
-        it is a call, a list of calls, or a whole scenario, in the words of scenario files. `given`
-        are values of variables. Raises AssertionError with the report once it cannot be met.
+        it is a call, a list of calls, or a whole scenario, in the words of scenario files; a call
+        may also be given by its fields. `given` are values of variables. Raises AssertionError
+        with the report once it cannot be met.
         """
-        self._pumping(self._expect, _scenario(wanted, _caller()), timeout, given)
+        question = _scenario(_either(wanted, call), _caller())
+        self._pumping(self._expect, question, timeout, given)
 
-    def wait_for(self, *, timeout: float | None = None, **call: Any) -> Any:
+    def wait_for(
+        self, wanted: Call | None = None, /, *, timeout: float | None = None, **call: Any
+    ) -> Any:
         """Wait for one such call, by default 5 seconds, and return it as data; claims nothing."""
-        return self._pumping(self._wait_for, _awaited(call, _caller()), timeout)
+        return self._pumping(self._wait_for, _awaited(_either(wanted, call), _caller()), timeout)
 
     def calls(self) -> list[Any]:
         """The calls that arrived so far, with what Segment would make of each."""
@@ -292,31 +332,36 @@ class AsyncPixels(_Session):
     """As `Pixels`, for a context of the async API."""
 
     async def __aenter__(self) -> Self:
-        await self._diversion.asynchronous(self._context)
+        await self._enter().asynchronous(self._context)
         return self
 
     async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        await self._settled(self._end, error)
+        if self._leave():
+            await self._settled(self._end, error)
 
     async def expect(
         self,
-        wanted: Wanted,
+        wanted: Wanted | None = None,
+        /,
         *,
         timeout: float | None = None,  # noqa: ASYNC109 - the emulator keeps the time
         given: Call | None = None,
+        **call: Any,
     ) -> None:
         """See `Pixels`."""
-        question = _scenario(wanted, _caller())
+        question = _scenario(_either(wanted, call), _caller())
         await asyncio.to_thread(self._expect, question, timeout, given)
 
     async def wait_for(
         self,
+        wanted: Call | None = None,
+        /,
         *,
         timeout: float | None = None,  # noqa: ASYNC109 - as above
         **call: Any,
     ) -> Any:
         """See `Pixels`."""
-        question = _awaited(call, _caller())
+        question = _awaited(_either(wanted, call), _caller())
         return await asyncio.to_thread(self._wait_for, question, timeout)
 
     async def calls(self) -> list[Any]:
@@ -343,6 +388,10 @@ class AsyncPixels(_Session):
         return await asyncio.to_thread(work, *arguments)
 
 
+_OPEN: WeakValueDictionary[Any, Pixels | AsyncPixels] = WeakValueDictionary()
+"""By context, the one whose end is still to come."""
+
+
 @overload
 def pixels(
     target: sync_api.Page | sync_api.BrowserContext,
@@ -363,11 +412,15 @@ def pixels(target: Any, *, rest: str = "fail", session: Call | None = None) -> P
     The emulator is that of PIXEL_EMULATOR_CONTROL and PIXEL_EMULATOR_TOKEN, or the `serve` on port
     8080 (or PIXEL_EMULATOR_PORT). At the end, calls that no `expect` has judged are an
     AssertionError, unless `rest` is "ignore". `session` is what the control API may be told of a
-    new one: `{"dialect": "strict"}`.
+    new one: `{"dialect": "strict"}`; a `name` in it is what its own name begins with. Until they
+    end, the pixels of a context are the same.
     """
     context = getattr(target, "context", target)
-    kind = AsyncPixels if is_async(context) else Pixels
-    return kind(context, rest, session)
+    found = _OPEN.get(context)
+    if found is None:
+        kind = AsyncPixels if is_async(context) else Pixels
+        found = _OPEN[context] = kind(context, rest, session)
+    return found
 
 
 def is_async(context: object) -> bool:
@@ -392,6 +445,13 @@ def _caller() -> FrameType:
     return sys._getframe(2)  # noqa: SLF001 - `inspect` would read all files of the stack
 
 
+def _either[T](wanted: T | None, call: Call) -> T | Call:
+    """What is wanted: given as it is, or as the fields of a call. Raises TypeError for both."""
+    if (wanted is None) == (not call):
+        raise TypeError('give a call as a map, {"track": "A"}, or by its fields, track="A"')
+    return call if wanted is None else wanted
+
+
 def _scenario(wanted: Wanted, frame: FrameType) -> tuple[str, str]:
     """The text of a scenario, and the name of its file."""
     if isinstance(wanted, str | os.PathLike):
@@ -402,12 +462,81 @@ def _scenario(wanted: Wanted, frame: FrameType) -> tuple[str, str]:
     elif not any(word in wanted for word in _WHOLE):
         wanted = {"expect": [wanted]}
     # Empty lines before it, so that reports name the line of the test.
-    return "\n" * (frame.f_lineno - 1) + json.dumps(wanted), frame.f_code.co_filename
+    return "\n" * (frame.f_lineno - 1) + _as_json(wanted), frame.f_code.co_filename
 
 
 def _awaited(call: Call, frame: FrameType) -> tuple[str, str]:
     ignoring = dict.fromkeys(_POLICIES, "ignore")
     return _scenario({**ignoring, "expect": [{**call, "times": "1.."}]}, frame)
+
+
+def _as_json(value: object, path: str = "") -> str:
+    """Values of a test as JSON. Raises TypeError with the path of each that JSON cannot say."""
+    mistakes: list[str] = []
+    said = json.dumps(_plain(value, path, mistakes))
+    if mistakes:
+        raise TypeError("\n".join(mistakes))
+    return said
+
+
+def _plain(value: object, path: str, mistakes: list[str], above: tuple[object, ...] = ()) -> Any:
+    found: Any = value
+    wrong = "holds itself" if any(each is value for each in above) else ""
+    if wrong or value is None or isinstance(value, str | int):
+        pass
+    elif isinstance(value, float):
+        wrong = "" if math.isfinite(value) else f"is {value}, which JSON cannot say: use '$number'"
+    elif isinstance(value, Mapping):
+        if strange := [key for key in value if not isinstance(key, str)]:
+            wrong = f"the key {strange[0]!r} is no text, as all keys in JSON are"
+        else:
+            found = {
+                key: _plain(each, _path(path, key), mistakes, (*above, value))
+                for key, each in value.items()
+            }
+    elif isinstance(value, list | tuple):
+        found = [
+            _plain(each, f"{path}[{index}]", mistakes, (*above, value))
+            for index, each in enumerate(value)
+        ]
+    elif isinstance(value, re.Pattern) and not path.startswith("given"):
+        found = _regex(value)
+        wrong = (
+            "" if found else f"{value!r} has no like in scenario files; of flags they know i, m, s"
+        )
+    else:
+        matcher = "as '$string', '$any', '$/regex/' or {'$in': [...]}"
+        wrong = (
+            f"{value!r} is no JSON: write what is sent, or a matcher of scenario files, {matcher}"
+        )
+    if wrong:
+        mistakes.append(f"{path}: {wrong}")
+        return None
+    return found
+
+
+def _path(path: str, key: str) -> str:
+    if re.fullmatch(r"""[^\s.[\]"\\]+""", key):
+        return f"{path}.{key}" if path else key
+    return f"{path}[{json.dumps(key)}]"
+
+
+def _regex(regex: re.Pattern[Any]) -> str | None:
+    """A regex in the words of scenario files, if they have them: RE2 always reads Unicode."""
+    known = re.IGNORECASE | re.MULTILINE | re.DOTALL | re.UNICODE | re.ASCII
+    if isinstance(regex.pattern, bytes) or regex.flags & ~known:
+        return None
+    inside = "".join(
+        letter for letter, flag in (("m", re.MULTILINE), ("s", re.DOTALL)) if regex.flags & flag
+    )
+    mark = "i" if regex.flags & re.IGNORECASE else ""
+    return f"$/{f'(?{inside})' if inside else ''}{regex.pattern}/{mark}"
+
+
+def _unique(label: str) -> str:
+    """A name that no session had before: two tests may have one label, and a retry has it, too."""
+    words = re.sub(r"[^\w-]+", "-", label, flags=re.ASCII)
+    return f"{words[:50]}-{secrets.token_hex(6)}"  # of 64 letters
 
 
 def _running() -> tuple[str, str]:

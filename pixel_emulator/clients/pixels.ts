@@ -11,7 +11,8 @@
  * Needs `pixel-emulator serve` on this machine, but no CA and no proxy. Printed by
  * `pixel-emulator client playwright-ts`; Node 22.18 and newer also run it as it is.
  */
-import type { BrowserContext, Page, Request, Route } from "@playwright/test";
+import type { BrowserContext, Page, Request, Route, TestInfo } from "@playwright/test";
+import { randomUUID } from "node:crypto";
 import * as fs from "node:fs";
 import * as http from "node:http";
 import * as os from "node:os";
@@ -29,7 +30,7 @@ export interface PixelOptions {
   folder?: string;
   /** Whether calls that no `expect` has judged by the end of the test fail it; "fail" by default. */
   rest?: "fail" | "ignore";
-  /** What the control API may be told of a new session. */
+  /** What the control API may be told of a new session; its name begins with this `name`. */
   session?: { name?: string; dialect?: "documented" | "strict"; source?: string[] };
 }
 
@@ -55,6 +56,12 @@ interface Answer {
 
 const WHOLE = ["expect", "steps", "scenarios"]; // what makes an object a whole scenario, and no call
 const POLICIES = ["unexpected", "dropped", "damaged", "duplicates", "unhandled"];
+const REFUSED: Record<string, string> = {
+  undefined: 'is undefined: leave the key out, or write "$absent" if nothing may be there',
+  function: 'is a function: write a matcher, such as "$string" or { $in: ["a", "b"] }',
+  symbol: "is a symbol: write a text",
+  bigint: "is a bigint: write a number, or a text if it is sent as one",
+};
 const current = new WeakMap<BrowserContext, Pixels>();
 
 /**
@@ -66,7 +73,7 @@ export async function pixels(target: Page | BrowserContext, options: PixelOption
   const known = current.get(context);
   if (known?.isOpen) return known;
   const opened = failureAt(pixels);
-  const found = await Pixels.open(context, { ...options, ...running(options, opened) }, opened);
+  const found = await Pixels.open(context, { ...options, ...emulator(options, opened) }, opened);
   current.set(context, found);
   return found;
 }
@@ -97,7 +104,8 @@ export class Pixels {
 
   /** @internal */
   static async open(context: BrowserContext, options: PixelOptions, opened: Error): Promise<Pixels> {
-    const wanted = JSON.stringify(options.session ?? {});
+    const label = options.session?.name;
+    const wanted = JSON.stringify({ ...options.session, ...(label && { name: unique(label) }) });
     const told = await asked(options, "POST", "/sessions", {}, wanted).catch((error: Error) => {
       throw because(opened, error.message);
     });
@@ -136,13 +144,15 @@ export class Pixels {
     options: { timeout?: number; given?: Record<string, unknown> } = {},
   ): Promise<void> {
     const failure = failureAt(this.expect);
-    const [text, file] = this.#scenario(wanted, failure);
-    const told = await this.#wait(text, { ...options, file, since: this.#judged }, failure);
-    if (!told.passed) {
+    try {
+      const [text, file] = this.#scenario(wanted, failure);
+      const told = await this.#wait(text, { ...options, file, since: this.#judged }, failure);
+      if (!told.passed) throw because(failure, told.report);
+      this.#judged = told.cursor;
+    } catch (error) {
       this.#failed = true;
-      throw because(failure, told.report);
+      throw error;
     }
-    this.#judged = told.cursor;
   }
 
   /** Wait for one such call, `timeout` milliseconds at most (5,000), and return it; claims nothing. */
@@ -182,7 +192,8 @@ export class Pixels {
 
   /**
    * End the session, as the end of the context does. Throws an Error with the report if calls
-   * arrived that no `expect` has judged, or if a request was lost.
+   * arrived that no `expect` has judged, or if a request was lost; to a test that has failed
+   * already it is attached.
    */
   close(): Promise<void> {
     this.#end ??= this.#close(this.#opened);
@@ -195,10 +206,12 @@ export class Pixels {
 
   async #close(failure: Error): Promise<void> {
     const wrong = await this.#judgeTheRest(failure).catch((error: Error) => error);
-    await this.#ask(failure, "DELETE", "").catch((error: Error) => {
-      if (!this.#failed && !wrong) throw error; // else it is told already
-    });
-    if (wrong) throw wrong;
+    const gone = await this.#ask(failure, "DELETE", "").catch((error: Error) => error);
+    const told = wrong ?? (this.#failed ? undefined : gone);
+    if (!(told instanceof Error)) return;
+    const test = await running();
+    if (!test || test.status === "passed") throw told;
+    await test.attach("pixels", { body: told.message, contentType: "text/plain" }); // a second error is only noise
   }
 
   async #judgeTheRest(failure: Error): Promise<void> {
@@ -222,14 +235,13 @@ export class Pixels {
         throw because(failure, `${wanted}: cannot be read: ${(error as Error).message}`);
       }
     }
-    if (Array.isArray(wanted)) return inline({ expect: wanted }, failure);
-    return inline(WHOLE.some((word) => word in wanted) ? wanted : { expect: [wanted] }, failure);
+    return inline(Array.isArray(wanted) ? { expect: wanted } : whole(wanted), failure);
   }
 
   async #wait(text: string, options: Record<string, any>, failure: Error): Promise<any> {
     const { timeout, given, ...query } = options;
     if (timeout !== undefined) query["timeout"] = timeout / 1000;
-    if (given !== undefined) query["given"] = JSON.stringify(given);
+    if (given !== undefined) query["given"] = asJson(given, failure, "given");
     this.#mustBeWhole(failure);
     const told = await this.#ask(failure, "POST", "/wait", query, text);
     told.report = this.#relative(told.report);
@@ -324,10 +336,66 @@ function failureAt(method: Function): Error {
 }
 
 /** A scenario as text, with empty lines before it, so that reports name the line of the test. */
-function inline(scenario: Expected, failure: Error): [string, string] {
+function inline(scenario: unknown, failure: Error): [string, string] {
   const place = /\(?([^ (]+):(\d+):\d+\)?$/m.exec(failure.stack ?? "") ?? [];
   const [, file = "expect", line = "1"] = place;
-  return ["\n".repeat(Number(line) - 1) + JSON.stringify(scenario), file.replace(/^file:\/\//, "")];
+  return ["\n".repeat(Number(line) - 1) + asJson(scenario, failure), file.replace(/^file:\/\//, "")];
+}
+
+function whole(wanted: Expected): Expected {
+  const isMap = wanted !== null && typeof wanted === "object";
+  return isMap && WHOLE.some((word) => word in wanted) ? wanted : { expect: [wanted] };
+}
+
+/** Values of a test as JSON. Throws an Error for all that JSON.stringify would drop or change. */
+function asJson(value: unknown, failure: Error, path = ""): string {
+  const mistakes: string[] = [];
+  const said = JSON.stringify(plain(value, path, mistakes));
+  if (mistakes.length) throw because(failure, mistakes.join("\n"));
+  return said;
+}
+
+function plain(value: unknown, path: string, mistakes: string[], above: unknown[] = []): unknown {
+  const regex = value instanceof RegExp && !path.startsWith("given") ? asRegex(value) : undefined;
+  const wrong = above.includes(value) ? "holds itself" : objection(value, regex);
+  if (wrong) mistakes.push(`${path}: ${wrong}`);
+  if (wrong || regex) return regex;
+  if (value === null || typeof value !== "object") return value;
+  above = [...above, value];
+  if (Array.isArray(value)) {
+    return Array.from(value, (each, index) => plain(each, `${path}[${index}]`, mistakes, above));
+  }
+  const pairs = Object.entries(value).map(([key, each]) => {
+    const step = /^[^\s.[\]"\\]+$/.test(key) ? `${path ? "." : ""}${key}` : `[${JSON.stringify(key)}]`;
+    return [key, plain(each, path + step, mistakes, above)];
+  });
+  return Object.fromEntries(pairs);
+}
+
+/** What is wrong with a value, and what to write instead; an empty text for plain data. */
+function objection(value: unknown, regex: string | undefined): string {
+  const refused = REFUSED[typeof value];
+  if (refused) return refused;
+  if (typeof value === "number" && !Number.isFinite(value)) return `is ${value}: write "$number"`;
+  if (value === null || typeof value !== "object" || regex || Array.isArray(value)) return "";
+  const kind = value.constructor?.name ?? "object";
+  if ("asymmetricMatch" in value) {
+    return `is a matcher of another library (${kind}): write "$any", { $has: "a" } or plain values (of maps a part)`;
+  }
+  if (value instanceof RegExp) {
+    return `is ${value}: a regex stands for no value of a variable, and may have the flags i, m, s and u`;
+  }
+  if (value instanceof Date) return 'is a Date: write the text that is sent, or "$iso"';
+  const above = Object.getPrototypeOf(value); // another realm has an Object.prototype of its own
+  const isPlain = above === null || Object.getPrototypeOf(above) === null;
+  return isPlain ? "" : `is a ${kind}: write a plain object, list or text`;
+}
+
+/** A RegExp in the words of scenario files, if they have them: RE2 always reads Unicode. */
+function asRegex({ source, flags }: RegExp): string | undefined {
+  if (/[^imsu]/.test(flags)) return undefined;
+  const inside = flags.replace(/[iu]/g, "");
+  return `$/${inside && `(?${inside})`}${source}/${flags.includes("i") ? "i" : ""}`;
 }
 
 function because(failure: Error, message: string): Error {
@@ -336,8 +404,19 @@ function because(failure: Error, message: string): Error {
   return failure;
 }
 
+/** A name that no session had before: two tests may have one label, and a retry has that of its test. */
+function unique(label: string): string {
+  return `${label.replace(/[^\w-]+/g, "-").slice(0, 50)}-${randomUUID().slice(0, 13)}`; // of 64 letters
+}
+
+/** The test that runs, where Playwright's own runner runs one. */
+async function running(): Promise<TestInfo | undefined> {
+  if (process.env["TEST_WORKER_INDEX"] === undefined) return undefined;
+  return import("@playwright/test").then(({ test }) => test.info()).catch(() => undefined);
+}
+
 /** The emulator that the environment names, or a `serve` of this user. */
-function running(options: PixelOptions, opened: Error): { control: string; token: string } {
+function emulator(options: PixelOptions, opened: Error): { control: string; token: string } {
   const control = options.control ?? process.env["PIXEL_EMULATOR_CONTROL"];
   const token = options.token ?? process.env["PIXEL_EMULATOR_TOKEN"];
   if (control && token) return { control, token };

@@ -1,6 +1,7 @@
 """A request to the control API as its handler sees it: everything read, nothing wrong with it."""
 
 import asyncio
+import json
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
@@ -11,8 +12,12 @@ from starlette.responses import Response
 from pixel_emulator.control.problems import ProblemError
 from pixel_emulator.core import json_text
 from pixel_emulator.core.calls import JSON
+from pixel_emulator.core.mistakes import Document, InputError, Location, Mistake
+from pixel_emulator.documents import parse_document
 from pixel_emulator.proxy.emulator import Emulator
 from pixel_emulator.session import LocalSession
+
+_BODY = "body"  # as the file of a mistake
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,16 @@ class Asked:
             raise ProblemError("unknown-session", f'"{name}" is closed, or was never opened.')
         return session
 
+    def document(self) -> Document:
+        """The body as data. Raises InputError with its mistakes."""
+        try:
+            return parse_document(self.body, _BODY)
+        except InputError:
+            # All JSON is YAML, too, but who says that it is JSON is told of that.
+            if "json" in self.request.headers.get("content-type", ""):
+                _must_be_json(self.body)
+            raise
+
     def number(self, name: str) -> int:
         """A whole number of the query."""
         return int(self.query[name])
@@ -80,6 +95,14 @@ class Asked:
             for each in (doing, *ends):
                 each.cancel()
             await asyncio.gather(doing, *ends, return_exceptions=True)
+
+
+def _must_be_json(text: str) -> None:
+    try:
+        json_text.parse(text)
+    except json.JSONDecodeError as error:
+        place = Location(_BODY, error.lineno, error.colno)
+        raise InputError(Mistake(f"not JSON: {error.msg}", place)) from None
 
 
 def json_response(

@@ -14,11 +14,7 @@ from pixel_emulator.core.calls import Hit, Payload
 from pixel_emulator.core.mistakes import InputError
 from pixel_emulator.core.recordings.entry import entry, read_request, time_text
 from pixel_emulator.core.recordings.fields import Field
-from pixel_emulator.documents import parse_document
 from pixel_emulator.proxy.messages import headers_of
-
-BODY = "body"
-"""What a body is called in mistakes."""
 
 
 async def requests(asked: Asked) -> Response:
@@ -36,7 +32,7 @@ async def receive(asked: Asked) -> Response:
     session = asked.session
 
     def record() -> Payload:
-        document = parse_document(asked.body, BODY)
+        document = asked.document()
         field = Field(document, (), document.data)
         known = ("method", "url", "http", "client", "headers")
         if unknown := [each for each in field.map() if each not in known]:

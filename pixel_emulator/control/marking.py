@@ -9,7 +9,6 @@ from pixel_emulator.control.asked import Asked, json_response
 from pixel_emulator.control.problems import wrong_body
 from pixel_emulator.core.mistakes import InputError
 from pixel_emulator.core.recordings.fields import Field
-from pixel_emulator.documents import parse_document
 
 
 async def run(asked: Asked) -> Response:
@@ -41,7 +40,7 @@ async def drain(asked: Asked) -> Response:
 def _read[T](asked: Asked, key: str, read: Callable[[Field], T]) -> T:
     """The only key that a body may have. Raises ProblemError with its mistakes."""
     try:
-        document = parse_document(asked.body, "body")
+        document = asked.document()
         field = Field(document, (), {} if document.data is None else document.data)
         unknown = [
             document.mistake(f"is unknown; allowed is {key}", each)

@@ -11,9 +11,8 @@ from pixel_emulator.config import Settings
 from pixel_emulator.control.asked import Asked, json_response
 from pixel_emulator.control.problems import ProblemError, wrong_body
 from pixel_emulator.core.calls import Dialect, Payload
-from pixel_emulator.core.mistakes import InputError, likely
+from pixel_emulator.core.mistakes import Document, InputError, likely
 from pixel_emulator.core.recordings.fields import Field
-from pixel_emulator.documents import parse_document
 from pixel_emulator.session import LocalSession
 from pixel_emulator.sessions import DEFAULT, NAME
 
@@ -27,7 +26,7 @@ async def sessions(asked: Asked) -> Response:
 async def open_session(asked: Asked) -> Response:
     """Open a session, with its own port."""
     try:
-        name, settings = _read(asked.body, asked.emulator.settings)
+        name, settings = _read(asked.document(), asked.emulator.settings)
     except InputError as error:
         raise wrong_body(error) from None
     try:
@@ -65,9 +64,8 @@ def _told(session: LocalSession) -> Payload:
     }
 
 
-def _read(body: str, settings: Settings) -> tuple[str, Settings]:
+def _read(document: Document, settings: Settings) -> tuple[str, Settings]:
     """The name and the settings that a body asks for. Raises InputError with its mistakes."""
-    document = parse_document(body, "body")
     field = Field(document, (), {} if document.data is None else document.data)
     allowed = ", ".join(_FIELDS)
     mistakes = [

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import select
 import socket
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -42,7 +43,7 @@ class LeanMaster(master.Master):
         main: Main = mode_servers.ServerInstance.make("regular", self._proxyserver)
         lane = Lane(emulator, self._proxyserver) if settings.lane else None
         self.entrance: Entrance | None = None
-        if lane:
+        if lane and hasattr(select, "poll"):  # Windows: its loop watches no sockets
             self.entrance = Entrance(lane, emulator, self.presence, self._proxyserver, main)
         self._main = main
         self._listening: dict[int, ExitStack] = {}  # by port: what ends that

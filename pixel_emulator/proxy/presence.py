@@ -11,8 +11,8 @@ _TURNS = 10
 the rest is margin."""
 
 _QUIET = 3
-"""Turns without news after which the kernel holds nothing: one takes a client in or reads, one
-records; the last one is margin."""
+"""Turns without news after which the kernel holds nothing: one takes a client in, which is news,
+one reads and records; the last one is margin."""
 
 
 class Presence:

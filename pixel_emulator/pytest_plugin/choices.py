@@ -1,5 +1,6 @@
 """What was chosen for one test: by its marks, or else in the ini file."""
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,14 @@ from pixel_emulator.core.mistakes import Document, InputError, likely
 from pixel_emulator.pytest_plugin.options import PER_TEST, POLICIES, SETTINGS
 
 _WORDS = (*POLICIES, "accept", *PER_TEST, "record")
+_KINDS: dict[str, tuple[tuple[type, ...], str]] = {
+    "accept": ((list, tuple, set, frozenset), '["raw_json"]'),
+    "dialect": ((str,), '"strict"'),
+    "source": ((list, tuple), '["app=KEY"]'),
+    "keep_write_keys": ((bool,), "True"),
+    "record": ((str, os.PathLike), '"recordings"'),
+}
+"""What a mark may say of these, with an example; of policies the language says it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +40,7 @@ _COMMON = pytest.StashKey[Choices]()
 
 def settings_of(config: pytest.Config) -> Settings:
     """The settings of the emulator. Fails the test for values that are not allowed."""
-    found = {name: config.getini(f"pixel_{name}") for name in SETTINGS}
+    found = {name: _ini(config, name) for name in SETTINGS}
     given = {name: value for name, value in found.items() if value is not None}
     return _settings({**given, "port": 0})
 
@@ -45,13 +54,13 @@ def choices_of(config: pytest.Config, marks: Iterable[pytest.Mark]) -> Choices:
     for mark in marks:
         _check(mark)
         marked = {**mark.kwargs, **marked}
-    known = {name: config.getini(f"pixel_{name}") for name in (*_WORDS, *SETTINGS)}
+    known = {name: _ini(config, name) for name in (*_WORDS, *SETTINGS)}
     known = {name: value for name, value in {**known, **marked}.items() if value is not None}
     settings = {name: value for name, value in known.items() if name in SETTINGS}
     chosen = Choices(
         settings=_settings({**settings, "port": 0}),
         policies=_policies({name: known[name] for name in (*POLICIES, "accept") if name in known}),
-        record=known["record"] or "",
+        record=os.fspath(known["record"]),
     )
     if not marks:
         config.stash[_COMMON] = chosen
@@ -69,6 +78,18 @@ def _check(mark: pytest.Mark) -> None:
         else:
             reason = likely(name, _WORDS) or f"; it takes {', '.join(_WORDS)}"
         pytest.fail(f"the mark `pixel` takes no `{name}`{reason}", pytrace=False)
+    for name, value in mark.kwargs.items():
+        kinds, example = _KINDS.get(name, ((object,), ""))
+        if not isinstance(value, kinds):
+            wrong = f"cannot be {value!r}; write it as {name}={example}"
+            pytest.fail(f"the mark `pixel`: {name} {wrong}", pytrace=False)
+
+
+def _ini(config: pytest.Config, name: str) -> Any:
+    try:
+        return config.getini(f"pixel_{name}")
+    except (ValueError, pytest.UsageError):  # older ones of pytest raise the first
+        raise pytest.fail.Exception(f"pixel_{name}: must be true or false", pytrace=False) from None
 
 
 def _settings(given: Mapping[str, Any]) -> Settings:
@@ -80,10 +101,12 @@ def _settings(given: Mapping[str, Any]) -> Settings:
 
 def _policies(given: Mapping[str, Any]) -> Policies:
     said: dict[str, JSON] = {name: value for name, value in given.items() if name != "accept"}
-    if given.get("accept"):
-        said.setdefault("damaged", {"accept": list(given["accept"])})
+    if given.get("accept") and said.get("damaged", "fail") == "fail":
+        said["damaged"] = {"accept": list(given["accept"])}
     reader = Reader(Document("", said, {}))
     policies = read_policies(reader, {name: ((name,), value) for name, value in said.items()})
     if reader.mistakes:
-        pytest.fail("\n".join(f"pixel_{each}" for each in reader.in_order()), pytrace=False)
+        lines = (f"pixel_{each}" for each in reader.in_order())
+        named = (each.replace("pixel_damaged.accept", "pixel_accept", 1) for each in lines)
+        pytest.fail("\n".join(named), pytrace=False)
     return policies

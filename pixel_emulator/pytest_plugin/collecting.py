@@ -1,14 +1,17 @@
 """Which files of a run are scenarios to be run as tests."""
 
 import re
+from collections.abc import Iterator
 from fnmatch import fnmatch
-from pathlib import Path
+from itertools import takewhile
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
 
 _SUFFIXES = (".yaml", ".yml")
 _ACTS = re.compile(rb"""\bdo["']?[ \t]*:""")
+_WILD = re.compile(r"[*?[]")
 _NAMED = "pixel_named"
 
 
@@ -18,9 +21,10 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     Files count that `pixel_scenarios` matches, that are named on the command line, or that stand
     right in a folder which is named there: `pytest scenarios/`.
     """
-    if file_path.suffix not in _SUFFIXES or not _is_named(parent.config, file_path):
+    config = parent.config
+    if file_path.suffix not in _SUFFIXES or not _is_chosen(config, file_path):
         return None
-    if not _ACTS.search(file_path.read_bytes()):
+    if not is_named(config, file_path) and not _ACTS.search(file_path.read_bytes()):
         return None
     from pixel_emulator.pytest_plugin.scenario_items import collected  # noqa: PLC0415 - heavy
 
@@ -33,7 +37,22 @@ def pytest_configure_node(node: Any) -> None:
     node.workerinput[_NAMED] = _named(node.config)
 
 
-def _is_named(config: pytest.Config, path: Path) -> bool:
+def is_named(config: pytest.Config, path: Path) -> bool:
+    """Whether the command line names this very file."""
+    return str(path) in _named(config)
+
+
+def unmatched(config: pytest.Config) -> Iterator[str]:
+    """The globs of `pixel_scenarios` that match no file at all."""
+    root = config.rootpath
+    for each in config.getini("pixel_scenarios"):
+        plain = takewhile(lambda part: not _WILD.search(part), PurePosixPath(each).parent.parts)
+        known = (path.relative_to(root).as_posix() for path in root.joinpath(*plain).rglob("*"))
+        if not any(fnmatch(path, each) for path in known):
+            yield each
+
+
+def _is_chosen(config: pytest.Config, path: Path) -> bool:
     globs = config.getini("pixel_scenarios")
     if globs and path.is_relative_to(config.rootpath):
         relative = path.relative_to(config.rootpath).as_posix()

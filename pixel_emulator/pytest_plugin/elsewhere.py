@@ -17,6 +17,7 @@ from pixel_emulator.core.mistakes import InputError, Mistake
 from pixel_emulator.pytest_plugin.control_client import ControlClient, control_variables
 from pixel_emulator.pytest_plugin.remote import RemoteSession, Told
 from pixel_emulator.session import Session
+from pixel_emulator.sessions import DEFAULT
 
 _PATIENCE = 10.0
 """Seconds that a process of ours has to end."""
@@ -29,10 +30,10 @@ _FLAGS = ("offline", "http2")
 
 
 class RemoteHost(Told):
-    """An emulator that is asked over its control API; see `Host`. `end` is called at the end."""
+    """An emulator that is asked over its control API; see `Host`. `end` stops one that is ours."""
 
     def __init__(
-        self, api: ControlClient, settings: Settings, end: Callable[[], None] = lambda: None
+        self, api: ControlClient, settings: Settings, end: Callable[[], None] | None = None
     ) -> None:
         told = api.ask("GET", "emulator")
         super().__init__(told)
@@ -41,9 +42,9 @@ class RemoteHost(Told):
         self._end = end
         self._known = frozenset(told["strays"])
 
-    def open(self, name: str = "", settings: Settings | None = None) -> RemoteSession:
+    def open(self, settings: Settings | None = None) -> RemoteSession:
         """A session of its own for a test."""
-        return RemoteSession(self._api, name, settings or self.settings)
+        return RemoteSession(self._api, settings or self.settings)
 
     def environ(self, session: Session) -> dict[str, str]:
         """The variables that lead a command to a session."""
@@ -62,9 +63,19 @@ class RemoteHost(Told):
         told = self._api.ask("GET", "emulator")["strays"]
         return tuple(each for each in told if each not in self._known)
 
+    def unclaimed(self) -> int:
+        """See `Host`."""
+        cursor, more = 0, self._end is not None
+        while more:
+            query = {"since": cursor}
+            page = self._api.ask("GET", "sessions", DEFAULT, "requests", query=query)
+            cursor, more = page["cursor"], page["more"]
+        return cursor
+
     def close(self) -> None:
         """Stop it, if it is ours."""
-        self._end()
+        if self._end:
+            self._end()
 
 
 def running_at(url: str, token: str, settings: Settings) -> RemoteHost:

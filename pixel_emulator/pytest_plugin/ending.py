@@ -45,7 +45,7 @@ def conclude(item: pytest.Item, made: Sequence[Pixels], failed: BaseException | 
             return
         for each in made:
             _left_over(each)
-            for verdict in _verdicts(item, each, marked if each is made[0] else ()):
+            for verdict in _verdicts(item, each, marked, is_first=each is made[0]):
                 _warn(item, verdict)
                 if verdict.status is not Status.MET:
                     ours = (each.home.file,)
@@ -60,7 +60,7 @@ def conclude(item: pytest.Item, made: Sequence[Pixels], failed: BaseException | 
         for each in made:
             hits += each.requests
             each.judged = each.pool.last()
-        tell(item, hits, [each.file for each in marked])
+        tell(item, hits, dict.fromkeys(file for each in made for file in each.pool.files))
         _list(item, hits)
 
 
@@ -70,13 +70,18 @@ def _marked(item: pytest.Item, pixels: Pixels) -> Iterator[Snapshot]:
         if not mark.args:
             raise InputError(Mistake("the mark `pixel_scenario` names no file"))
         for file in mark.args:
-            yield Snapshot(pixels.pool.find(file), values_of(mark.kwargs))
+            yield pixels.pool.snapshot(file, values_of(mark.kwargs))
 
 
-def _verdicts(item: pytest.Item, pixels: Pixels, marked: Sequence[Snapshot]) -> Iterator[Verdict]:
-    """The verdict on all that is expected together; and on the recording, where there is one."""
+def _verdicts(
+    item: pytest.Item, pixels: Pixels, marked: Sequence[Snapshot], *, is_first: bool
+) -> Iterator[Verdict]:
+    """The verdict on all that is expected together; and on the recording, where there is one.
+
+    Marks speak of the first session.
+    """
     pool = pixels.pool
-    if marked:
+    if marked and is_first:
         scenarios = read(marked, update=pool.update)
         together = [*scenarios, pixels.asked.scenario] if pixels.asked else [*scenarios]
         arriving = Arriving(pixels.session, acted=acted(scenarios), claimed=pool.claimed)
@@ -88,8 +93,9 @@ def _verdicts(item: pytest.Item, pixels: Pixels, marked: Sequence[Snapshot]) -> 
         yield verdict
     if pixels.choices.record:
         name = item.nodeid.partition("::")[2].replace("::", ".")
-        path = recording_path(Path(pixels.home.path), pixels.choices.record, name)
-        recorded = compared(path, pixels.session, update=pool.update)
+        which = "" if is_first else pixels.label
+        path = recording_path(Path(pixels.home.path), pixels.choices.record, name, which)
+        recorded = compared(path, pixels.session, pool.updating)
         if recorded:
             yield verify_unproven(recorded, pixels.session.evidence())
 

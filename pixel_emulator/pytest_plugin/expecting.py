@@ -14,7 +14,6 @@ from pixel_emulator.pytest_plugin.loops import in_thread
 from pixel_emulator.pytest_plugin.places import on_its_line
 from pixel_emulator.pytest_plugin.pool import Pool
 from pixel_emulator.pytest_plugin.snapshots import Snapshot
-from pixel_emulator.scenario_files import load_scenarios
 
 
 class Expecting:
@@ -39,7 +38,7 @@ class Expecting:
     ) -> None:
         self._pool = pool
         self._own, self._failure = own, failure
-        self.snapshot = Snapshot(pool.find(file), values_of(given))
+        self.snapshot = pool.snapshot(file, values_of(given))
         self.scenarios = read([self.snapshot], update=pool.update)
         self.location = location
         self.window = Window()
@@ -134,7 +133,7 @@ def read(found: Sequence[Snapshot], *, update: bool) -> tuple[Scenario, ...]:
     scenarios: list[Scenario] = []
     for each in found:
         if not (update and each.is_missing):
-            scenarios += load_scenarios([each.file], given=each.given)
+            scenarios += each.load()
     for scenario in scenarios:
         if scenario.acts:
             both = "acts by itself (`do`): name its file on the command line of pytest"
@@ -161,6 +160,9 @@ def judged(
     alone = len(found) == 1 and not own
     if update and alone and (verdict is None or verdict.status is Status.UNMET):
         verdict = found[0].rewrite(without(evidence, taken)) or verdict
+    elif update and verdict and verdict.status is Status.MET:
+        for each in found:
+            each.keep()
     if verdict is None:
         missing = ", ".join(each.file for each in found)
         raise InputError(

@@ -25,14 +25,18 @@ def pixel_emulator(request: pytest.FixtureRequest) -> "Host":
 def pixel_session_factory(
     request: pytest.FixtureRequest, pixel_emulator: "Host"
 ) -> "Iterator[Callable[..., Pixels]]":
-    """Makes further sessions for a test: `factory()`, or `factory("a name")`."""
+    """Makes further sessions for a test: `factory()`, or `factory("label")`.
+
+    A label names a session in reports and recordings; a test may use each one once.
+    """
     from pixel_emulator.pytest_plugin.making import make  # noqa: PLC0415 - heavy
 
     made = request.node.stash.setdefault(MADE, [])
     ours: list[Pixels] = []
 
-    def factory(name: str = "") -> "Pixels":
-        each = make(request.node, pixel_emulator, name, len(made))
+    def factory(label: str = "") -> "Pixels":
+        __tracebackhide__ = True
+        each = make(request.node, pixel_emulator, label, made)
         made.append(each)
         ours.append(each)
         return each
@@ -44,12 +48,15 @@ def pixel_session_factory(
 
 
 @pytest.fixture
-def pixels(request: pytest.FixtureRequest, pixel_emulator: "Host") -> "Iterator[Pixels]":
+def pixels(request: pytest.FixtureRequest) -> "Iterator[Pixels]":
     """The pixel calls of this test, on a session of its own."""
+    from pixel_emulator.pytest_plugin.hosting import host_of  # noqa: PLC0415 - heavy
     from pixel_emulator.pytest_plugin.making import make  # noqa: PLC0415 - heavy
 
+    # Not by the fixture: pytest takes longer to hand that on than all that is done here.
+    host = host_of(request.config)
     made = request.node.stash.setdefault(MADE, [])
-    own = make(request.node, pixel_emulator, "", len(made))
+    own = make(request.node, host, "", made)
     made.insert(0, own)  # marks speak of this one
     yield own
     made.remove(own)

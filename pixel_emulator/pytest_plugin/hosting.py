@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import shlex
 from importlib.metadata import version
 from typing import Protocol
@@ -15,6 +16,9 @@ from pixel_emulator.pytest_plugin.summary import ASKED
 from pixel_emulator.session import Reach, Session
 
 _HOST = pytest.StashKey["Host"]()
+_TITLES = pytest.StashKey[dict[str, str]]()
+"""What the sessions of this run are for, by their names on the emulator."""
+_SESSION = re.compile(r'session "([^"]+)"')
 _PROXY = ("mitmproxy", "httptools", "starlette", "uvicorn")
 """What comes with the extra `proxy`: with all of these the emulator runs in this process."""
 
@@ -28,8 +32,8 @@ class Host(Reach, Protocol):
     @property
     def settings(self) -> Settings: ...
 
-    def open(self, name: str = "", settings: Settings | None = None) -> Session:
-        """A session of its own for a test. Raises InputError for a name that was used before."""
+    def open(self, settings: Settings | None = None) -> Session:
+        """A session of its own for a test."""
 
     def drain(self, timeout: float) -> bool:
         """Wait until all that clients have sent is known and all have gone; False if not."""
@@ -39,6 +43,9 @@ class Host(Reach, Protocol):
 
     def strays(self) -> tuple[str, ...]:
         """A sentence for each session that calls came for when it was over."""
+
+    def unclaimed(self) -> int:
+        """How many requests came to itself, if it is ours: they belong to no test."""
 
     def close(self) -> None:
         """Leave it, and stop it if it is ours."""
@@ -54,9 +61,36 @@ def host_of(config: pytest.Config) -> Host:
             config.stash[_HOST] = host = _start(config)
         except InputError as error:
             raise pytest.fail.Exception(f"pixels: {error}", pytrace=False) from None
-        config.stash[ASKED] = host.strays
+        config.stash[ASKED] = lambda: _late(config.stash, host)
         config.add_cleanup(host.close)
     return config.stash[_HOST]
+
+
+def open_for(item: pytest.Item, host: Host, settings: Settings, label: str = "") -> Session:
+    """A session for a test; its calls are shown live where that is wanted."""
+    session = host.open(settings)
+    title = f"{item.nodeid} ({label})" if label else item.nodeid
+    item.config.stash.setdefault(_TITLES, {})[session.name] = title
+    if item.config.getoption("--pixel-show"):
+        from pixel_emulator.pytest_plugin.showing import show_live  # noqa: PLC0415 - seldom asked
+
+        show_live(item, session, title)
+    return session
+
+
+def _late(stash: pytest.Stash, host: Host) -> tuple[str, ...]:
+    """What came for no test, or too late, with the names of the tests."""
+    titles = stash.get(_TITLES, {})
+
+    def named(found: re.Match[str]) -> str:
+        title = titles.get(found[1])
+        return f"a session of {title}" if title else found[0]
+
+    strays = [_SESSION.sub(named, each) for each in host.strays()]
+    if count := host.unclaimed():
+        came, belong = ("requests", "belong") if count > 1 else ("request", "belongs")
+        strays.append(f"{count} {came} came to the emulator itself and {belong} to no test")
+    return tuple(strays)
 
 
 def _start(config: pytest.Config) -> Host:

@@ -35,9 +35,9 @@ class LocalHost:
         """See `Host`; it is made when it is first asked for."""
         return self._emulator.authority.bundle
 
-    def open(self, name: str = "", settings: Settings | None = None) -> LocalSession:
-        """A session of its own for a test. Raises InputError for a name that was used before."""
-        return self._emulator.sessions.open(name, settings=settings)
+    def open(self, settings: Settings | None = None) -> LocalSession:
+        """A session of its own for a test."""
+        return self._emulator.sessions.open(settings=settings)
 
     def drain(self, timeout: float) -> bool:
         """Wait until all that clients have sent is known and all have gone; False if not."""
@@ -46,6 +46,11 @@ class LocalHost:
     def strays(self) -> tuple[str, ...]:
         """A sentence for each session that calls came for when it was over."""
         return self._emulator.sessions.strays()
+
+    def unclaimed(self) -> int:
+        """See `Host`."""
+        hits = self._emulator.sessions.default.evidence().hits
+        return hits[-1].seq if hits else 0
 
     def environ(self, session: Session) -> dict[str, str]:
         """The variables that lead a command to a session."""

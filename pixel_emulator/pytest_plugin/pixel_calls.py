@@ -31,6 +31,7 @@ from pixel_emulator.session import Session
 
 if TYPE_CHECKING:
     from pixel_emulator.pytest_plugin.parts import Part
+    from pixel_emulator.pytest_plugin.snapshots import Updating
 
 
 class Pixels:
@@ -51,15 +52,17 @@ class Pixels:
         *,
         home: Home,
         choices: Choices,
+        label: str,
         environ: Callable[[Session], dict[str, str]],
         folders: tuple[Path, ...] = (),
-        update: bool = False,
+        update: "Updating | None" = None,
         part: "Part | None" = None,
     ) -> None:
         self.session = session
         self.home = home
         self.choices = choices
-        self.pool = Pool(session, folders, update=update)
+        self.label = label
+        self.pool = Pool(session, folders, choices.policies, update)
         self.asked = Asked(self.pool, home, choices.policies)
         self._environ = environ
         self._part = part

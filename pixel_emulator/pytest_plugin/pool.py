@@ -1,15 +1,17 @@
 """The calls of one session, as scenario files and expectations of a test share them out."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING
 
-from pixel_emulator.core.calls import Evidence, Hit
+from pixel_emulator.core.calls import JSON, Evidence, Hit
+from pixel_emulator.core.grammar.policies import Policies
 from pixel_emulator.core.verdicts.verdict import Verdict
 from pixel_emulator.pytest_plugin.beside import claims_of, without
+from pixel_emulator.pytest_plugin.snapshots import Snapshot, Updating
 from pixel_emulator.session import Session
 
 if TYPE_CHECKING:
@@ -23,18 +25,27 @@ _MANY = 10_000
 class Pool:
     """The calls of a session, and those among them that scenario files have claimed.
 
+    `files` are those that were asked for, in order.
     `contexts` are those of `Pixels.expecting`, in the order in which they were asked for. Those
     that were open at the same time, or beside the same other, are one `company`.
     """
 
-    def __init__(self, session: Session, folders: Sequence[Path], *, update: bool) -> None:
+    def __init__(
+        self,
+        session: Session,
+        folders: Sequence[Path],
+        policies: Policies,
+        updating: Updating | None,
+    ) -> None:
         self.session = session
-        self.update = update
+        self.updating = updating
+        self.files: dict[str, None] = {}
         self.lock = RLock()
         self.claimed: frozenset[int] = frozenset()
         self.contexts: tuple[Expecting, ...] = ()
         self.company: tuple[Expecting, ...] = ()
         self._folders = folders
+        self._policies = policies
         self._known: tuple[Hit, ...] = ()
 
     def rest(self) -> Evidence:
@@ -77,7 +88,18 @@ class Pool:
             self._known = hits if len(hits) <= _MANY else ()
             return replace(found, hits=hits)
 
-    def find(self, file: str | os.PathLike[str]) -> str:
+    @property
+    def update(self) -> bool:
+        """Whether files are rewritten to what happened."""
+        return self.updating is not None
+
+    def snapshot(self, file: str | os.PathLike[str], given: Mapping[str, JSON]) -> Snapshot:
+        """A scenario file, looked for, under the policies of the test."""
+        found = self._find(file)
+        self.files[found] = None
+        return Snapshot(found, given, self._policies, self.updating)
+
+    def _find(self, file: str | os.PathLike[str]) -> str:
         """The path of a scenario file, as reports show it."""
         found = (folder / file for folder in self._folders if (folder / file).exists())
         return os.path.relpath(

@@ -36,12 +36,11 @@ class Told:
 class RemoteSession(Told):
     """A session, opened when it is made. What is known of its calls is asked for piece by piece."""
 
-    def __init__(self, api: ControlClient, name: str, settings: Settings) -> None:
+    def __init__(self, api: ControlClient, settings: Settings) -> None:
         wanted = {
             "dialect": settings.dialect,
             "source": [*settings.source],
             "keep_write_keys": settings.keep_write_keys,
-            **({"name": name} if name else {}),
         }
         told = api.ask("POST", "sessions", body=wanted)
         super().__init__(told)

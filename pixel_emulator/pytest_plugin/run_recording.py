@@ -42,10 +42,14 @@ class RunRecording:
             return
         from pixel_emulator import files  # noqa: PLC0415 - heavy
         from pixel_emulator.core.mistakes import InputError  # noqa: PLC0415 - the same
+        from pixel_emulator.core.recordings.masking import hide  # noqa: PLC0415 - the same
         from pixel_emulator.pytest_plugin.merging import merge  # noqa: PLC0415 - the same
 
         folder, shown = parts_of(self._target), os.path.relpath(self._target)
-        merged = merge(folder, self._settings, self._strays())
+        sources = self._settings.sources()
+        # They name tests, and those may have been given a write key.
+        strays = [hide(each, sources) for each in self._strays()]
+        merged = merge(folder, self._settings, strays)
         try:
             files.write_text(self._target, merged.text)
         except InputError as error:

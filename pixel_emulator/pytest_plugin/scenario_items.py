@@ -15,12 +15,12 @@ from pixel_emulator.core.mistakes import InputError
 from pixel_emulator.core.scenarios.model import Open, Run, Scenario
 from pixel_emulator.core.verdicts.verdict import Status, Verdict
 from pixel_emulator.email.render import find_browser
+from pixel_emulator.pytest_plugin.collecting import is_named
 from pixel_emulator.pytest_plugin.ending import tell
-from pixel_emulator.pytest_plugin.hosting import Host, host_of
+from pixel_emulator.pytest_plugin.hosting import Host, host_of, open_for
 from pixel_emulator.pytest_plugin.judging import message, places
 from pixel_emulator.pytest_plugin.making import part_of
 from pixel_emulator.pytest_plugin.places import Home
-from pixel_emulator.pytest_plugin.showing import show_live
 from pixel_emulator.pytest_plugin.snapshots import Snapshot
 from pixel_emulator.running.access import WRITE_KEY, Access
 from pixel_emulator.running.actions import missing_files
@@ -51,15 +51,23 @@ class ScenarioCollector(pytest.File):
     """A scenario file."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        """Its scenarios that act by themselves. Raises CollectError with all its mistakes."""
+        """Its scenarios that act by themselves.
+
+        Raises CollectError with all its mistakes, and where it is named and none acts.
+        """
+        acts = False
         (found,) = read_files([os.path.relpath(self.path)])
         if found.mistakes:
             raise self.CollectError("\n".join(map(str, found.mistakes)))
         for each in found.scenarios:
             if each.acts:
+                acts = True
                 name = each.name or self.path.stem
                 label = f"{name}[{each.case}]" if each.case else name
                 yield ScenarioItem.from_parent(self, name=label, scenario=each, file=found)
+        if not acts and is_named(self.config, self.path):
+            instead = "a test meets it by `pixels.expecting`, or by the mark `pixel_scenario`"
+            raise self.CollectError(f"{found.path}: has no `do`, so it is no test: {instead}")
 
 
 class ScenarioItem(pytest.Item):
@@ -77,11 +85,9 @@ class ScenarioItem(pytest.Item):
         if mistakes := list(missing_files([self.scenario])):
             self._home.fail(InputError(*mistakes), self.scenario.location)
         host = host_of(self.config)
-        session = host.open()
+        session = open_for(self, host, host.settings)
         part = part_of(self, 0, session, host.settings)
         try:
-            if self.config.getoption("--pixel-show"):
-                show_live(self, session)
             verdict = self._run(host, session)
             tell(self, verdict.hits, [self.file.path])
         finally:
@@ -90,7 +96,7 @@ class ScenarioItem(pytest.Item):
                 part.close()
         if verdict.status is not Status.MET:
             at = next(places(verdict), self.scenario.location)
-            self._home.fail(AssertionError(message(verdict)), at)
+            self._home.fail(AssertionError(f"{message(verdict)}{self._row}"), at)
 
     def repr_failure(self, excinfo: ExceptionInfo[BaseException]) -> str | TerminalRepr:  # type: ignore[override] # its `style` is never given
         """A failure on its line of the file; everything else with its whole traceback."""
@@ -100,8 +106,8 @@ class ScenarioItem(pytest.Item):
         return super().repr_failure(excinfo)
 
     def reportinfo(self) -> tuple[Path, int, str]:
-        """Its file, the line on which it begins, and its name."""
-        return self.path, max(0, self.scenario.location.line - 1), self.name
+        """Its file, the line on which it begins, or its case, and its name."""
+        return self.path, max(0, self.scenario.row.line - 1), self.name
 
     def _carry(self, tag: str) -> None:
         """Have `-k` find a tag, and `-m`, which under `strict_markers` takes what is registered."""
@@ -112,6 +118,13 @@ class ScenarioItem(pytest.Item):
         if line not in self.config.getini("markers"):
             self.config.addinivalue_line("markers", line)
         self.add_marker(tag)
+
+    @property
+    def _row(self) -> str:
+        """Where its case stands, for a failure on a line that all cases share."""
+        row = self.scenario.row
+        where = f"{row.file}:{row.line}"
+        return f"\n\n  {where}   the case {self.scenario.case}" if self.scenario.case else ""
 
     @property
     def _home(self) -> Home:
@@ -132,7 +145,7 @@ class ScenarioItem(pytest.Item):
         """The verdict on the file as it is rewritten; where an action failed it stays."""
         if any(each.failure for each in verdict.scenarios[0].steps):
             return verdict
-        return Snapshot(self.file.path, {}).rewrite(evidence) or verdict
+        return Snapshot(self.file.path).rewrite(evidence) or verdict
 
 
 def access_to(host: Host, session: Session, scenario: Scenario) -> Access:

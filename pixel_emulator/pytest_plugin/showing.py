@@ -38,20 +38,19 @@ class Showing:
         if not lines or self._config.pluginmanager.get_plugin("terminalreporter") is None:
             return
         terminal = self._config.get_terminal_writer()
-        if terminal.width_of_current_line:  # the dots of tests
-            terminal.line()
+        _begin_line(self._config)
         for line in lines:
             terminal.line(line)
 
 
-def show_live(item: pytest.Item, session: Session) -> None:
+def show_live(item: pytest.Item, session: Session, title: str) -> None:
     """Print the calls of a session; they arrive in other threads, as live logs of pytest may."""
     is_worker = hasattr(item.config, "workerinput")  # its terminal leads nowhere
     say = item.stash.setdefault(_WAITING, deque()).append if is_worker else _printer(item.config)
 
     def show(hit: Hit) -> None:
         line = explain.line(hit.call, hit.request, hit.outcome, hit.problems)
-        say(f"{session.name} #{hit.seq}  {line}")
+        say(f"{title} #{hit.seq}  {line}")
 
     session.subscribe(show)
 
@@ -65,6 +64,14 @@ def _printer(config: pytest.Config) -> Callable[[str], None]:
             return
         with capture.global_and_fixture_disabled():
             terminal.ensure_newline()
+            _begin_line(config)
             terminal.write_line(line)
 
     return print_line
+
+
+def _begin_line(config: pytest.Config) -> None:
+    """Leave the line in which the letters of tests stand, with `-q` too."""
+    terminal = config.get_terminal_writer()
+    if terminal.width_of_current_line:
+        terminal.line()

@@ -1,8 +1,8 @@
 """Files that hold what happened: scenarios that `--pixel-update` rewrites, and recordings."""
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pixel_emulator import files
@@ -10,12 +10,14 @@ from pixel_emulator.core.calls import JSON, Evidence
 from pixel_emulator.core.drafts.draft import draft
 from pixel_emulator.core.drafts.judged import Judged
 from pixel_emulator.core.drafts.update import update
+from pixel_emulator.core.grammar.policies import Policies, with_defaults
 from pixel_emulator.core.grammar.scenario import parse
 from pixel_emulator.core.mistakes import Document, InputError, Mistake
 from pixel_emulator.core.scenarios.model import Scenario
-from pixel_emulator.core.verdicts.verdict import Verdict
+from pixel_emulator.core.verdicts.verdict import Status, Verdict
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.documents import parse_document
+from pixel_emulator.pytest_plugin.judging import as_reached
 from pixel_emulator.scenario_files import load_scenarios, load_text
 from pixel_emulator.session import Session
 from pixel_emulator.spans import read_source
@@ -23,31 +25,81 @@ from pixel_emulator.spans import read_source
 _FORBIDDEN = str.maketrans(dict.fromkeys("<>?%*:|\"'/\\", "-"))
 
 
+_NO = ("", "0", "false", "no", "off")
+
+
+@dataclass(frozen=True, slots=True)
+class Updating:
+    """A test in a run that rewrites files.
+
+    `holders` are all tests of the run, by the files that they have met or written: what one of them
+    holds no other one changes, and it does so itself only once.
+    """
+
+    test: str
+    holders: dict[str, str]
+
+    def hold(self, file: str | Path) -> None:
+        """The file is now as this test wants it."""
+        self.holders.setdefault(os.path.realpath(file), self.test)
+
+    def check(self, file: str | Path) -> None:
+        """Raises InputError where the file is not to be changed."""
+        if holder := self.holders.get(os.path.realpath(file)):
+            both = f"{holder} has met it in this run, and {self.test} sent something else"
+            why = f"{both}: they cannot share one file"
+            raise InputError(Mistake(f"{os.path.relpath(file)} is not rewritten: {why}"))
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A scenario file with the values of its variables."""
+    """A scenario file with the values of its variables.
+
+    `policies` hold where the file says nothing itself.
+    """
 
     file: str
-    given: Mapping[str, JSON]
+    given: Mapping[str, JSON] = field(default_factory=dict)
+    policies: Policies | None = None
+    updating: Updating | None = None
 
     @property
     def is_missing(self) -> bool:
         """Whether there is no such file."""
         return not Path(self.file).exists()
 
+    def load(self) -> tuple[Scenario, ...]:
+        """Its scenarios. Raises InputError for mistakes in it, and where it is missing."""
+        if self.is_missing:
+            raise InputError(Mistake(f"there is no scenario {self.file}: --pixel-update drafts it"))
+        return self._under_policies(load_scenarios([self.file], given=self.given))
+
+    def keep(self) -> None:
+        """The test has met it: no other one changes it in this run."""
+        if self.updating:
+            self.updating.hold(self.file)
+
     def rewrite(self, evidence: Evidence) -> Verdict | None:
         """Rewrite the file to what happened, or draft it; the verdict on it as it is then.
 
-        None where nothing is accepted, because calls may be missing. Raises InputError.
+        None where nothing is accepted, because calls may be missing. Raises InputError, also where
+        another test holds the file.
         """
         if evidence.gaps:
             return None
+        if self.updating:
+            self.updating.check(self.file)
+        verdict = self._rewritten(evidence)
+        self.keep()
+        return verdict
+
+    def _rewritten(self, evidence: Evidence) -> Verdict:
         if self.is_missing:
             files.write_new(self.file, draft(evidence.hits, name=Path(self.file).stem))
-            return verify(load_scenarios([self.file], given=self.given), evidence)
+            return verify(self.load(), evidence)
 
         def judge(text: str) -> Judged:
-            scenarios = load_text(text, self.file, given=self.given)
+            scenarios = self._under_policies(load_text(text, self.file, given=self.given))
             return Judged(read_source(text, self.file), verify(scenarios, evidence))
 
         old = files.read_text(self.file)
@@ -56,25 +108,51 @@ class Snapshot:
             files.overwrite(self.file, new.text)
         return new.judged.verdict
 
+    def _under_policies(self, scenarios: Iterable[Scenario]) -> tuple[Scenario, ...]:
+        if self.policies is None:
+            return tuple(scenarios)
+        return tuple(with_defaults(each, self.policies) for each in scenarios)
 
-def recording_path(test_file: Path, folder: str, name: str) -> Path:
-    """Where the recording of a test stands, named as pytest-recording names its cassettes."""
-    return test_file.parent / folder / test_file.stem / f"{name.translate(_FORBIDDEN)}.yaml"
+
+def recording_path(test_file: Path, folder: str, name: str, session: str) -> Path:
+    """Where the recording of a test stands, named as pytest-recording names its cassettes; that of
+    a further `session` says which."""
+    named = f"{name}@{session}" if session else name
+    return test_file.parent / folder / test_file.stem / f"{named.translate(_FORBIDDEN)}.yaml"
 
 
-def compared(path: Path, session: Session, *, update: bool) -> tuple[Scenario, ...]:
-    """The recording of a test as a scenario; a missing one is written, and so with `update`.
+def compared(path: Path, session: Session, updating: Updating | None) -> tuple[Scenario, ...]:
+    """The recording of a test as a scenario; a missing one is written.
 
-    Raises InputError where it is missing in CI, or cannot be read or written.
+    One that is not met is rewritten where that is asked for. Raises InputError where it is missing
+    in CI, is held by another test, or cannot be read or written.
     """
     shown = os.path.relpath(path)
-    if not path.exists() and os.environ.get("CI") and not update:
+    if not path.exists() and os.environ.get("CI", "").lower() not in _NO and not updating:
         how = "run the test with --pixel-update, and commit the file"
         raise InputError(Mistake(f"there is no recording {shown}: {how}"))
-    if update or not path.exists():
+    if path.exists() and not updating:
+        return _as_scenario(path)
+    if not path.exists() or not _says(path, session.evidence()):
+        if updating:
+            updating.check(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         session.save(path)
-        return ()
+    if updating:
+        updating.hold(path)
+    return ()
+
+
+def _as_scenario(path: Path) -> tuple[Scenario, ...]:
+    shown = os.path.relpath(path)
     text = draft(files.read_recording(path).hits, name="as recorded")
     # The lines of the draft are those of no file.
     return parse(Document(shown, parse_document(text, shown).data, {}))
+
+
+def _says(path: Path, evidence: Evidence) -> bool:
+    """Whether a recording is met: it stays then, with its times and ports."""
+    try:
+        return verify(_as_scenario(path), as_reached(evidence)).status is Status.MET
+    except InputError:
+        return False

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from pixel_emulator.pytest_plugin.collecting import unmatched
+
 PREFIX = "pixel_"
 CALLS = f"{PREFIX}calls"
 """The property of a test's report that says how many calls it had."""
@@ -24,8 +26,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Count what the reports of all tests tell, also those of xdist's workers."""
     counts: Counter[str] = Counter()
     tests = 0
-    for each in _reports(terminalreporter):
-        told = [(name, value) for name, value in each.user_properties if name.startswith(PREFIX)]
+    for report in _reports(terminalreporter):
+        told = [(name, value) for name, value in report.user_properties if name.startswith(PREFIX)]
         if CALLS in dict(told):
             tests += 1
             wanted = (CALLS, *(f"{PREFIX}{outcome}" for outcome in COUNTED))
@@ -40,6 +42,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(
             f"pixels: {calls} in {_counted(tests, 'test')}{''.join(others)}"
         )
+    for each in unmatched(terminalreporter.config):
+        terminalreporter.write_line(f"pixels: pixel_scenarios: no file matches {each}")
     for stray in strays_of(terminalreporter.config):
         terminalreporter.write_line(f"pixels: {stray}")
 

@@ -1,5 +1,10 @@
-"""Values of Python code as wants: literals, regexes, dirty-equals, ANY, classes, functions."""
+"""Values of Python code as wants: literals, regexes, dirty-equals, ANY, classes, functions.
 
+What can be called is called with what arrived, also where it can be compared: only dirty-equals
+compares instead. So methods, builtins and dataclasses with `__call__` are functions here.
+"""
+
+import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,6 +22,7 @@ type Objection = Callable[[JSON], str | None]
 _DEEPEST = 200  # levels, as in a file; a container that holds itself has no end
 _KINDS = {str: "$string", int: "$int", float: "$number", bool: "$bool", list: "$list", dict: "$map"}
 _FOREIGN = frozenset({"datetime", "decimal", "uuid", "pathlib"})
+_HINTS = frozenset({"typing", "types"})
 _BINARY = (bytes, bytearray, memoryview, set, frozenset, complex)
 
 
@@ -62,7 +68,13 @@ def want_of(value: object, levels: int = _DEEPEST) -> Want:
 
 def _is_plain(value: object) -> bool:
     """Whether a container compares as those of Python do: those of dirty-equals do not."""
-    return not type(value).__module__.startswith("dirty_equals")
+    return not _is_of(value, "dirty_equals", "DirtyEquals")
+
+
+def _is_of(value: object, package: str, name: str) -> bool:
+    """Whether it is of a class that nobody has to have installed, or of one derived from it."""
+    known = ((each.__module__.partition(".")[0], each.__name__) for each in type(value).__mro__)
+    return (package, name) in known
 
 
 def _matcher(value: object) -> Matcher:
@@ -79,10 +91,14 @@ def _matcher(value: object) -> Matcher:
         raise TypeError(
             f"{value!r} can never arrive: JSON knows no {kind}; give what it is sent as"
         )
-    if type(value).__eq__ is not object.__eq__:
-        return PythonMatcher(Described(repr(value), ""), _equal_to(value))
-    if callable(value):
+    if any(_is_of(value, package, "NonCallableMock") for package in ("unittest", "mock")):
+        raise TypeError(f"{value!r} would match whatever arrives: write ANY if that is meant")
+    if inspect.iscoroutinefunction(value):
+        raise TypeError(f"{_name(value)} is async: what it says would not be waited for")
+    if callable(value) and _is_plain(value) and type(value).__module__ not in _HINTS:
         return _function(cast("Callable[[JSON], object]", value))
+    if type(value).__eq__ is not object.__eq__ and type(value).__module__ not in _HINTS:
+        return PythonMatcher(Described(repr(value), ""), _equal_to(value))
     raise TypeError(f"{value!r} can never be equal to what arrives")
 
 
@@ -126,7 +142,8 @@ def _function(holds: Callable[[JSON], object]) -> Matcher:
 
 def _name(function: object) -> str:
     code = getattr(function, "__code__", None)
-    name = getattr(function, "__qualname__", repr(function)).rpartition(".")[2]
+    qualified = getattr(function, "__qualname__", "")
+    name = qualified.rpartition(".")[2] or repr(function)
     return f"the lambda in line {code.co_firstlineno}" if name == "<lambda>" and code else name
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import os
 import re
 import subprocess
@@ -16,7 +17,7 @@ import pytest
 from playwright.async_api import async_playwright
 from playwright.sync_api import sync_playwright
 
-from pixel_emulator.clients.pixels import pixels
+from pixel_emulator.clients.pixels import Diversion, pixels
 from tests.programs import CHROMIUM, SERVE, needs_chromium
 
 pytestmark = needs_chromium
@@ -26,6 +27,8 @@ SIGNUP = HERE / "specs" / "scenarios" / "signup.yaml"
 # The last flag keeps whatever page.route() cannot see from leaving this machine.
 FLAGS = ["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
 LAUNCH: dict[str, Any] = {"executable_path": CHROMIUM, "args": FLAGS}
+ROUND: list[Any] = []
+ROUND.append(ROUND)
 NEVER = {"within": "60s", "expect": [{"track": "B"}], "never": [{"track": "Signed Up"}]}
 
 
@@ -50,6 +53,7 @@ def events(calls):
 PASSING = {
     "a scenario file": ("/signup", [step("expect", SIGNUP)]),
     "a call": ("/signup", [step("expect", {"track": "Signed Up", "userId": "user_1"})]),
+    "a call by its fields": ("/signup", [step("expect", track="Signed Up", userId="user_1")]),
     "what a file uses stands beside it": ("/signup", [step("expect", SIGNUP.parent / "uses.yaml")]),
     "a list, popups, frames and workers": (
         "/many",
@@ -73,6 +77,7 @@ PASSING = {
         "/signup",
         [
             step("wait_for", track="Signed Up", holds=lambda call: call["outcome"] == "delivered"),
+            step("wait_for", {"track": "Signed Up"}, holds=lambda call: call["seq"] == 1),
             step("expect", SIGNUP),
         ],
     ),
@@ -84,6 +89,18 @@ PASSING = {
             step("requests", holds=lambda entries: len(entries) == 3),
             step("clear"),
             step("calls", holds=lambda calls: calls == []),
+        ],
+    ),
+    "regexes": (
+        "/signup",
+        [
+            step(
+                "expect",
+                {
+                    "track": re.compile("^sign.", re.IGNORECASE | re.DOTALL),
+                    "userId": re.compile(r"_\d"),
+                },
+            )
         ],
     ),
     "what a policy of the page blocks": ("/forbidden", []),
@@ -108,6 +125,33 @@ FAILING = {
     "calls that nobody expected": ("/signup", [step("wait_for", track="Signed Up")], "unexpected"),
     "a call that does not come": ("/empty", [step("wait_for", track="A", timeout=0)], "not sent"),
     "a redirect": ("/redirecting", [step("expect", {"track": "A"})], "does not see redirects"),
+    **{
+        f"a value that JSON has not: {said}": (
+            "/empty",
+            [step("expect", {"track": "A", "properties": {"the plan": ["a", value]}})],
+            rf'(?m)^expect\[0\]\.properties\["the plan"\]\[1\]\S*: .*{said}',
+        )
+        for value, said in (
+            (str.isalpha, "method.* is no JSON: write what is sent"),
+            ({1, 2}, "{1, 2} is no JSON"),
+            (math.nan, "is nan, which JSON cannot say"),
+            ({1: "a"}, "the key 1 is no text"),
+            (ROUND, "holds itself"),
+            (re.compile("a # b", re.VERBOSE), "has no like in scenario files"),
+            (re.compile(b"a"), "has no like in scenario files"),
+        )
+    },
+    "nothing": ("/empty", [step("expect")], "give a call as a map"),
+    "a call in both ways": (
+        "/empty",
+        [step("wait_for", {"track": "A"}, userId="user_1")],
+        "give a call as a map",
+    ),
+    "a value of a variable that is none": (
+        "/empty",
+        [step("expect", [], given={"user": re.compile("a")})],
+        r"^given\.user: .* is no JSON",
+    ),
     "a mistake": ("/empty", [step("expect", {"trak": "A"})], r"trak: .*did you mean \"track\""),
     "a file that is not there": ("/empty", [step("expect", "sgnup.yaml")], "sgnup.yaml"),
 }
@@ -192,7 +236,7 @@ def test_what_passes(run, case):
 @pytest.mark.parametrize("case", FAILING)
 def test_what_fails(run, case):
     path, steps, said = FAILING[case]
-    with pytest.raises((AssertionError, OSError, ValueError), match=said):
+    with pytest.raises((AssertionError, OSError, TypeError, ValueError), match=said):
         run(path, steps)
 
 
@@ -223,6 +267,47 @@ def test_what_the_test_raises_is_not_hidden(browser, site):
     page.close()
 
 
+def test_one_context_has_one_session_until_it_ends(browser, site):
+    page = browser.new_page()
+    with pixels(page) as s:
+        with pixels(page.context) as same:
+            assert same is s
+            page.goto(f"{site}/signup")
+        s.expect(SIGNUP)
+    with pixels(page) as other:
+        assert other.name != s.name
+        page.goto(f"{site}/signup")
+        other.expect(SIGNUP)
+    page.close()
+
+
+def test_so_it_is_with_the_other_api(loop, async_browser, site):
+    async def visit():
+        page = await async_browser.new_page()
+        async with pixels(page) as s:
+            async with pixels(page) as same:
+                assert same is s
+                await page.goto(f"{site}/signup")
+            await s.expect(SIGNUP)
+        assert pixels(page) is not s
+        await page.close()
+
+    loop(visit())
+
+
+def test_what_is_led_there_twice_is_led_there_once(browser, site, served):
+    page = browser.new_page()
+    first, second = (Diversion(served["url"], ["api.segment.io"]) for _ in range(2))
+    for each in (first, second):
+        each.sync(page.context)
+    page.goto(f"{site}/signup")
+    assert first.mistake() == second.mistake() == ""
+    page.goto(f"{site}/redirecting")
+    assert first.lost == second.lost
+    assert len(first.lost) == 1
+    page.close()
+
+
 def test_a_recording_is_saved(browser, site, tmp_path):
     page = browser.new_page()
     with pixels(page) as s:
@@ -239,6 +324,17 @@ def test_the_session_may_judge_in_another_way(browser, site):
         page.goto(f"{site}/signup")
         s.expect({"dropped": "unknown_source"})
     page.close()
+
+
+def test_the_name_of_a_session_is_a_label_which_others_may_have_too(browser):
+    names = []
+    for _ in range(2):
+        page = browser.new_page()
+        with pixels(page, session={"name": f"sign up: {'ü' * 99} {'x' * 99}"}) as s:
+            names.append(s.name)
+        page.close()
+    assert len(set(names)) == 2
+    assert all(re.fullmatch("sign-up-x+-[0-9a-f]{12}", each) for each in names)
 
 
 def test_a_slip_in_an_option_is_told(browser):

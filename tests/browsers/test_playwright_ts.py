@@ -25,6 +25,7 @@ pytestmark = [needs_playwright_test, needs_chromium]
 
 SPECS = Path(__file__).parent / "specs"
 GOLDEN = Path(__file__).parents[1] / "cases" / "playwright" / "fails.txt"
+SIGNUP = "scenarios/signup.yaml"
 PLAYWRIGHT = "node_modules/@playwright/test/cli.js"
 # Only these are fit for another machine: colours and CI change what the runner prints.
 KEPT = ("PATH", "HOME", "TMPDIR", "SYSTEMROOT")
@@ -103,16 +104,17 @@ def test_what_fails(failed, name):
 
 
 @pytest.mark.parametrize(
-    ("script", "path", "code", "said"),
+    ("script", "arguments", "code", "said"),
     [
-        ("plain.ts", "/signup", 0, "met"),
-        ("plain.ts", "/empty", 1, "track: Signed Up   wanted 1, got 0"),
-        ("forgetful.ts", "/empty", 0, "closed"),
-        ("forgetful.ts", "/signup", 1, "1 call that no expectation matches"),
+        ("plain.ts", ["/signup", SIGNUP], 0, "met"),
+        ("plain.ts", ["/empty", SIGNUP], 1, "track: Signed Up   wanted 1, got 0"),
+        ("plain.ts", ["/signup", "scenarios/mistaken.yaml"], 1, "trak: no such key here"),
+        ("forgetful.ts", ["/empty"], 0, "closed"),
+        ("forgetful.ts", ["/signup"], 1, "1 call that no expectation matches"),
     ],
 )
-def test_node_runs_it_as_it_is(project, environ, script, path, code, said):
-    done = ran(project, environ, script, path)
+def test_node_runs_it_as_it_is(project, environ, script, arguments, code, said):
+    done = ran(project, environ, script, *arguments)
     assert done.returncode == code
     assert said in done.stdout + done.stderr
 

@@ -351,7 +351,7 @@ def test_a_run_that_is_terminated_while_it_waits_ends_cleanly(temporary, tmp_pat
         while process.poll() is None:  # the first signal may still find the command
             process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(timeout=1)
+                process.wait(timeout=10)
     assert process.returncode == 143
     assert list(temporary.iterdir()) == []
 

@@ -67,7 +67,10 @@ def test_values_may_be_given(folder, capsys):
 def test_a_value_that_no_file_declares_is_a_mistake(folder, capsys):
     write(folder, one="let: {mail: x}\ndo: {open: $mail}\nexpect: []")
     assert check("one.yaml", "--let", "mial=a.eml") == 2
-    assert '--let mial=…: no file declares `mial` (did you mean "mail"?)' in capsys.readouterr().err
+    assert (
+        '`mial` is given a value, but no file declares it (did you mean "mail"?)'
+        in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize(

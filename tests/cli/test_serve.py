@@ -192,6 +192,24 @@ def test_one_port_is_a_proxy_and_a_server_in_the_clear_and_with_tls(serve):
     assert "4 calls: 4 delivered" in served.end()[2]
 
 
+def test_the_last_line_counts_the_calls_of_all_sessions(serve):
+    served = serve()
+    api = httpx.Client(
+        base_url=served.ready["control"],
+        headers={"authorization": f"Bearer {served.ready['token']}"},
+        trust_env=False,
+    )
+    with api:
+        first, second = (api.post("/sessions").json() for _ in range(2))
+        served.hit()
+        served.hit(f"/s/{first['name']}{TARGET}")
+        served.hit(f"/s/{first['name']}{BROKEN}")
+        served.hit(f"/s/{second['name']}{TARGET}")
+        api.delete(f"/sessions/{first['name']}")
+    *_, last = served.end()[2].splitlines()
+    assert last == "1 call: 1 delivered; 3 calls in 2 sessions: 2 delivered, 1 dropped"
+
+
 @pytest.mark.parametrize("calls", [0, 1, 3])
 def test_killed_at_any_moment_it_leaves_every_answered_call(serve, tmp_path, run_cli, calls):
     recording = tmp_path / "out.yaml"

@@ -194,7 +194,8 @@ def test_a_mistake_in_the_query_is_told(http, path, query, name):
 def test_a_value_that_nobody_declares_is_a_mistake(http, path):
     answer = http.post(f"{path}/verify", params={"given": '{"user": "u"}'}, content=OPENED)
     assert kind(answer) == "wrong-body"
-    assert "`user`" in answer.json()["detail"]
+    detail = answer.json()["detail"]
+    assert detail.startswith("`user` is given a value, but no file declares it")
 
 
 # -- wait -----------------------------------------------------------------------------------
@@ -259,6 +260,50 @@ def test_it_ends_when_the_time_is_over(http, path):
 def test_the_scenario_says_how_long(http, path):
     told = http.post(f"{path}/wait", content=f"within: 50ms\n{TWICE}").json()
     assert told["result"] == "timeout"
+
+
+@pytest.fixture
+def arrive_at(http, path, arrive):
+    """Let a call arrive at a time of day."""
+
+    def arrive_at(time, event):
+        assert http.post(f"{path}/run", json={"clock": f"2030-01-31T{time}Z"}).status_code == 204
+        arrive(event)
+
+    return arrive_at
+
+
+ARROW = "\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}"
+TITLE = f"scenario.yaml {ARROW} soon {ARROW} 1"
+SOON = "name: soon\nwithin: 1s\nexpect:\n  - track: Early\n  - track: Late\n"
+
+
+@pytest.mark.usefixtures("connected")
+def test_within_counts_from_the_wait(http, path, arrive_at):
+    arrive_at("12:00:00", "Early")
+    arrive_at("12:01:00", "Late")
+    told = http.post(f"{path}/wait?since=1", content=SOON).json()
+    assert (told["result"], told["passed"]) == ("met", True), told["report"]
+
+
+@pytest.mark.usefixtures("connected")
+def test_within_counts_from_where_a_runner_says_that_it_has_acted(http, path, arrive_at):
+    arrive_at("12:00:00", "Early")
+    http.post(f"{path}/acted", json={"titles": [TITLE]})
+    arrive_at("12:01:00", "Late")
+    told = http.post(f"{path}/wait?since=1&timeout=0", content=SOON).json()
+    assert (told["result"], told["passed"]) == ("impossible", False)
+    assert "too late" in told["report"]
+
+
+@pytest.mark.usefixtures("connected")
+def test_no_wait_is_met_with_a_verdict_that_is_not(http, path, arrive_at):
+    """A step among several counts from its first call, whenever the wait begins."""
+    arrive_at("12:00:00", "Early")
+    arrive_at("12:01:00", "Late")
+    steps = "steps:\n  - within: 1s\n    expect: [{track: Early}, {track: Late}]\n  - expect: []\n"
+    told = http.post(f"{path}/wait?since=1&timeout=0&quiet=0", content=steps).json()
+    assert (told["result"], told["verdict"]["status"]) == ("timeout", "unmet")
 
 
 def test_met_without_proof_is_not_passed(http, path):

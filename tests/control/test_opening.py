@@ -103,6 +103,19 @@ def test_a_wrong_body_opens_nothing(http, body, wrong):
     assert http.get("/sessions").json() == before
 
 
+@pytest.mark.parametrize("what", ["", "/default/requests", "/default/step"])
+def test_what_is_sent_as_json_and_is_none_is_told_so(http, what):
+    headers = {"content-type": "application/json; charset=utf-8"}
+    for sent, said in ((headers, "not JSON: "), ({}, "not YAML")):
+        answer = http.post(
+            f"/sessions{what}", content='{"name": "a",\n "dialect" "x"}', headers=sent
+        )
+        assert (answer.status_code, kind(answer)) == (422, "wrong-body")
+        [mistake] = answer.json()["mistakes"]
+        assert mistake["message"].startswith(said)
+        assert (mistake["file"], mistake["line"]) == ("body", 2)
+
+
 def test_all_mistakes_are_told_at_once(http):
     answer = http.post("/sessions", content='{"name": "a b",\n"dialect": "x",\n"y": 1}')
     places = {(each["path"], each["line"]) for each in answer.json()["mistakes"]}

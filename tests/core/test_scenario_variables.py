@@ -233,7 +233,7 @@ def test_variables_that_cannot_be_are_refused(text, message):
 
 def test_a_row_and_the_outside_do_not_both_give_a_value():
     assert any(
-        "2:1: cases: `--let n=…` is given, but the rows give `n` already" in each
+        "2:1: cases: `n` is given a value, but the rows give it one already" in each
         for each in mistakes(CASES, n=3)
     )
 

@@ -40,7 +40,7 @@ def test_what_came_late_in_a_worker_is_told(inner):
         """,
     )
     result.assert_outcomes(passed=2)
-    result.stdout.fnmatch_lines(["pixels: 1 request for session *: not recorded"])
+    result.stdout.fnmatch_lines(["pixels: 1 request for a session of test_it.py::test_first*"])
 
 
 def test_calls_in_workers_are_shown_once_each(inner, pytester):
@@ -61,12 +61,12 @@ def test_calls_in_workers_are_shown_once_each(inner, pytester):
         """,
     )
     result.assert_outcomes(passed=2, failed=1)
-    shown = [each for each in result.outlines if each.startswith("session-")]
-    assert sorted(each.partition(" ")[2] for each in shown) == [
-        '#1  delivered  page "C"  userId=u1',
-        '#1  delivered  track "A"  userId=user_123',
-        '#1  delivered  track "B"  userId=user_123',
-        '#2  delivered  track "A"  userId=user_123',
+    shown = [each for each in result.outlines if "::" in each and "  delivered  " in each]
+    assert sorted(shown) == [
+        'page.yaml::page #1  delivered  page "C"  userId=u1',
+        'test_it.py::test_fails #1  delivered  track "B"  userId=user_123',
+        'test_it.py::test_passes #1  delivered  track "A"  userId=user_123',
+        'test_it.py::test_passes #2  delivered  track "A"  userId=user_123',
     ]
 
 

@@ -59,13 +59,16 @@ def test_nothing_of_the_plugin_shows_where_no_test_uses_it(inner):
         ("pixel_dialect = lax", 'pixel_dialect: "lax" is not documented or strict'),
         ("pixel_source = x", 'pixel_source: "x" is not NAME=KEY'),
         ("pixel_unexpected = never", "pixel_unexpected: must be one of fail, warn, ignore,"),
-        ("pixel_accept = raw_jsn", "pixel_damaged.accept[0]: `raw_jsn` is no problem that damages"),
+        ("pixel_accept = raw_jsn", "pixel_accept[0]: `raw_jsn` is no problem that damages a call"),
+        ("pixel_offline = maybe", "pixel_offline: must be true or false"),
+        ("pixel_keep_write_keys = maybe", "pixel_keep_write_keys: must be true or false"),
     ],
 )
 def test_a_wrong_setting_is_an_error_that_says_what_is_allowed(inner, ini, said):
     result = inner(ini=ini, test_it="def test_it(pixels): pass")
     result.assert_outcomes(errors=1)
     assert said in result.stdout.str()
+    result.stdout.no_fnmatch_line("*choices.py*")
 
 
 @pytest.mark.parametrize(
@@ -75,6 +78,11 @@ def test_a_wrong_setting_is_an_error_that_says_what_is_allowed(inner, ini, said)
         ("hosts=[]", "takes no `hosts`: all tests share one emulator; write `pixel_hosts` into"),
         ("'ignore'", "the mark `pixel` takes names: pixel(unexpected='ignore')"),
         ("dropped='no'", "pixel_dropped: must be one of fail, warn, ignore"),
+        ("record=True", 'record cannot be True; write it as record="recordings"'),
+        ("record=None", 'record cannot be None; write it as record="recordings"'),
+        ("accept='raw_json'", """accept cannot be 'raw_json'; write it as accept=["raw_json"]"""),
+        ("source='a=b'", """source cannot be 'a=b'; write it as source=["app=KEY"]"""),
+        ("dialect=3", 'dialect cannot be 3; write it as dialect="strict"'),
     ],
 )
 def test_a_wrong_mark_is_an_error_that_says_what_is_allowed(inner, mark, said):
@@ -82,6 +90,21 @@ def test_a_wrong_mark_is_an_error_that_says_what_is_allowed(inner, mark, said):
     result = inner(test_it=test)
     result.assert_outcomes(errors=1)
     assert said in result.stdout.str()
+    result.stdout.no_fnmatch_line("*choices.py*")
+
+
+def test_what_one_mark_accepts_counts_where_damage_fails_anyway(inner):
+    inner(
+        ini="pixel_damaged = fail",
+        test_it="""
+            import pytest
+            @pytest.mark.pixel(accept=["raw_json"])
+            def test_it(pixels):
+                pixels.receive('/v1/pixel/track?data={"userId":"u","event":"A",'
+                    '"writeKey":"wk_test_0000000000"}')
+                pixels.expect(track="A")
+        """,
+    ).assert_outcomes(passed=1)
 
 
 def test_policies_come_from_the_ini_file_and_the_closest_mark(inner):

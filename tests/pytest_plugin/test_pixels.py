@@ -103,7 +103,22 @@ def test_a_late_call_of_one_test_lands_in_no_other(inner):
         """
     )
     result.assert_outcomes(passed=2)
-    result.stdout.fnmatch_lines(["pixels: 1 request for session *, which was closed: not recorded"])
+    closed = "test_it.py::test_first, which was closed: not recorded"
+    result.stdout.fnmatch_lines([f"pixels: 1 request for a session of {closed}"])
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_what_belongs_to_no_test_is_counted(inner, number):
+    result = inner(
+        test_it=f"""
+            from client import send
+            def test_it(pixel_emulator):
+                for n in range({number}): send(pixel_emulator, "BAD")
+        """
+    )
+    result.assert_outcomes(passed=1)
+    said = ["1 request came*belongs", "2 requests came*belong"][number - 1]
+    result.stdout.fnmatch_lines([f"pixels: {said} to no test"])
 
 
 def test_the_last_lines_count_calls_and_what_is_wrong_with_them(inner):
@@ -147,7 +162,23 @@ def test_calls_are_shown_live_on_request(inner):
         """,
     )
     result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(['session-* #1  delivered  track "A"*'])
+    result.stdout.fnmatch_lines(['test_it.py::test_it #1  delivered  track "A"*'])
+
+
+def test_calls_are_shown_with_the_label_of_their_session_on_lines_of_their_own(inner):
+    result = inner(
+        *("--pixel-show", "-q"),
+        test_it="""
+            from client import send
+            def test_it(pixels): pass
+            def test_two(pixel_session_factory):
+                other = pixel_session_factory("other")
+                send(other, "A")
+                other.expect(track="A")
+        """,
+    )
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(['test_it.py::test_two (other) #1  delivered  track "A"*'])
 
 
 def test_a_test_outside_the_root_fails_on_its_own_lines(inner, pytester):

@@ -193,7 +193,27 @@ def test_calls_that_came_too_late_are_a_gap(inner, recording):
         """,
     ).assert_outcomes(passed=2)
     (gap,) = read_recording(recording).evidence().gaps
-    assert "which was closed: not recorded" in gap
+    assert (
+        gap == "1 request for a session of test_it.py::test_first, which was closed: not recorded"
+    )
+
+
+def test_no_write_key_stands_in_a_gap(inner, recording):
+    key = "wk_live_0000000000000000"
+    inner(
+        RECORD,
+        ini=f"pixel_source = app={key}",
+        test_it=f"""
+            import pytest
+            from client import send
+            first = []
+            @pytest.mark.parametrize("key", ["{key}"])
+            def test_first(pixels, key): first.append(pixels)
+            def test_second(pixels): send(first[0], "Late")
+        """,
+    ).assert_outcomes(passed=2)
+    assert b"for a session of" in recording.read_bytes()
+    assert key.encode() not in recording.read_bytes()
 
 
 def test_a_test_of_another_dialect_does_not_fit_and_that_is_a_gap(inner, recording):

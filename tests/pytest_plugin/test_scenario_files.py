@@ -1,5 +1,7 @@
 """Scenario files: inside a test, by mark, and as tests of their own."""
 
+import re
+
 import pytest
 
 pytest_plugins = ["pytester"]
@@ -14,7 +16,9 @@ SILENCE = "expect: []\n"
 DRIP = """\
 name: drip ${n}
 let: {n: }
-cases: [{n: 1}, {n: 2}]
+cases:
+  - {n: 1}
+  - {n: 2}
 do:
   send: {track: Email Opened, userId: u1, properties: {step: $n}}
 expect:
@@ -207,6 +211,93 @@ def test_a_test_that_fails_by_itself_is_explained_by_its_marks(inner, write):
     result.stdout.fnmatch_lines(["*test_unmet*", "*Captured pixels call*", "FAIL  welcome.yaml"])
 
 
+LENIENT = """
+    import pytest
+    from client import send, send_dropped
+    @pytest.fixture
+    def both(pixels):
+        return lambda: (send(pixels, "Email Opened"), send(pixels, "B"))
+    MARK
+    class TestIt:
+        def test_inside(self, pixels, both):
+            with pixels.expecting("welcome.yaml"): both()
+        @pytest.mark.pixel_scenario("welcome.yaml")
+        def test_mark(self, both): both()
+"""
+OPENED = "within: 50ms\nexpect:\n  - track: Email Opened\n"
+
+
+@pytest.mark.parametrize(
+    ("file", "ini", "mark", "passed"),
+    [
+        (OPENED, "", "", 0),
+        (OPENED, "ignore", "", 2),
+        (OPENED, "same-event", "", 2),
+        (OPENED, "", "ignore", 2),
+        (OPENED, "ignore", "fail", 0),
+        (f"unexpected: fail\n{OPENED}", "ignore", "ignore", 0),
+        # What a context leaves is judged with the rest of its test.
+        (f"unexpected: ignore\n{OPENED}", "fail", "fail", 1),
+        (f"damaged: ignore\n{OPENED}", "ignore", "", 2),
+        ("within: 0s\nexpect: []\n", "ignore", "ignore", 0),
+        ("within: 0s\nsteps: [{expect: []}]\n", "ignore", "ignore", 0),
+    ],
+)
+def test_policies_of_ini_file_and_marks_hold_where_a_file_says_nothing(
+    inner, write, file, ini, mark, passed
+):
+    write("welcome.yaml", file)
+    marked = f'@pytest.mark.pixel(unexpected="{mark}")' if mark else ""
+    result = inner(
+        ini=f"pixel_unexpected = {ini}" if ini else "", test_it=LENIENT.replace("MARK", marked)
+    )
+    result.assert_outcomes(passed=passed, failed=2 - passed)
+
+
+def test_damage_that_is_accepted_for_all_is_accepted_under_a_file(inner, write):
+    write("welcome.yaml", OPENED)
+    test = """
+        def test_it(pixels):
+            with pixels.expecting("welcome.yaml"):
+                pixels.receive('/v1/pixel/track?data={"userId":"u","event":"Email%20Opened",'
+                    '"writeKey":"wk_test_0000000000"}')
+    """
+    inner(test_it=test).assert_outcomes(failed=1)
+    inner(ini="pixel_accept = raw_json").assert_outcomes(passed=1)
+
+
+def test_a_file_that_is_a_test_is_judged_as_on_the_command_line(inner, write):
+    write("drip.yaml", DRIP)
+    inner("drip.yaml", ini="pixel_unexpected = ignore").assert_outcomes(passed=1, failed=1)
+    extra = DRIP.replace("step: 1", "step: $n").replace(
+        "do:\n", "do:\n  - send: {page: , userId: u}\n"
+    )
+    write("drip.yaml", extra.replace("  send: {track", "  - send: {track"))
+    inner("drip.yaml", ini="pixel_unexpected = ignore").assert_outcomes(failed=2)
+
+
+def test_junit_is_told_of_every_file_that_a_test_has_to_meet(inner, write, pytester):
+    write("welcome.yaml", WELCOME)
+    write("other.yaml", WELCOME)
+    inner(
+        "--junitxml=out.xml",
+        test_it="""
+            import pytest
+            from client import send
+            @pytest.mark.pixel_scenario("other.yaml", user="user_123")
+            def test_it(pixels, pixel_session_factory):
+                for each in (pixels, pixel_session_factory()):
+                    with each.expecting("welcome.yaml", user="user_123"):
+                        send(each, "Email Opened")
+                send(pixels, "Email Opened")
+        """,
+    ).assert_outcomes(passed=1)
+    said = re.findall(
+        'name="pixel_scenario" value="(.*?)"', (pytester.path / "out.xml").read_text()
+    )
+    assert said == ["welcome.yaml", "other.yaml"]
+
+
 def test_a_mark_without_a_file_fails_the_test(inner):
     result = inner(
         test_it="""
@@ -270,10 +361,47 @@ def test_files_of_a_named_folder_are_tests_one_for_each_case(inner, write):
             ">     - track: Email Opened",
             "E     AssertionError: track: Email Opened: wanted 1, got 0: sent, but different",
             "E           properties.step   want 1 (number)   got 2 (number)",
-            "scenarios/drip.yaml:7: AssertionError",
+            "E       scenarios/drip.yaml:5   the case n=2",
+            "scenarios/drip.yaml:9: AssertionError",
             "pixels: 2 calls in 2 tests",
         ]
     )
+
+
+@pytest.mark.parametrize("arguments", [(), ("-n1",)])
+def test_a_named_file_that_does_not_act_is_an_error_that_says_so(inner, write, arguments):
+    write("welcome.yaml", WELCOME.replace("$user", "u").replace("let: {user: }\n", ""))
+    write("other.yaml", "services: {}\n")
+    result = inner(*arguments, "welcome.yaml", apart=bool(arguments))
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*welcome.yaml: has no `do`, so it is no test: a test meets it*"])
+    assert "has no `do`" not in inner("other.yaml").stdout.str()
+
+
+def test_the_line_of_a_test_is_that_of_its_case(inner, write):
+    write("drip.yaml", DRIP)
+    write("conftest.py", "def pytest_itemcollected(item): print(item.location[:2])")
+    result = inner("--collect-only", "-s", "drip.yaml")
+    result.stdout.fnmatch_lines(["*('drip.yaml', 3)", "*('drip.yaml', 4)"])
+
+
+@pytest.mark.parametrize(
+    ("glob", "said"),
+    [
+        ("scenarios/*.yaml", False),
+        ("sc*/*.yaml", False),
+        ("*.yaml", False),
+        ("scenarios/drip.yaml", False),
+        ("senarios/*.yaml", True),
+        ("scenarios/*.yml", True),
+        ("/scenarios/*.yaml", True),
+    ],
+)
+def test_a_glob_that_matches_nothing_is_told(inner, write, glob, said):
+    write("scenarios/deeper/drip.yaml", DRIP)
+    write("scenarios/drip.yaml", DRIP)
+    result = inner(ini=f"pixel_scenarios = {glob}", test_it="def test_it(): pass")
+    assert (f"pixels: pixel_scenarios: no file matches {glob}" in result.outlines) is said
 
 
 @pytest.mark.parametrize(
@@ -338,7 +466,7 @@ def test_the_mistakes_of_a_file_are_errors_with_their_lines(inner, write):
     write("scenarios/drip.yaml", DRIP.replace("track:", "trakc:"))
     result = inner("scenarios")
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(['scenarios/drip.yaml:5:10: do.send.trakc: *"track"*'])
+    result.stdout.fnmatch_lines(['scenarios/drip.yaml:7:10: do.send.trakc: *"track"*'])
 
 
 def test_a_command_of_a_file_runs_with_its_calls_led_here(inner, write):

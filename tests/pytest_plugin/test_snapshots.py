@@ -64,9 +64,61 @@ def test_in_ci_a_missing_recording_fails_and_is_not_written(inner, recording, mo
     assert not recording.exists()
 
 
+@pytest.mark.parametrize("no", ["", "0", "false", "False"])
+def test_a_variable_that_says_no_is_no_ci(inner, recording, monkeypatch, no):
+    monkeypatch.setenv("CI", no)
+    inner(ini=RECORD, test_mail=TEST).assert_outcomes(passed=1)
+    assert recording.exists()
+
+
+def test_a_recording_of_the_same_calls_is_not_rewritten(inner, recording):
+    inner(ini=RECORD, test_mail=TEST)
+    before = recording.read_bytes()
+    inner("--pixel-update", ini=RECORD).assert_outcomes(passed=1)
+    assert recording.read_bytes() == before
+
+
+def test_two_tests_with_one_recording_are_refused_when_it_is_rewritten(inner):
+    shared = """
+        import pytest
+        from client import send
+        @pytest.mark.parametrize("n", ["a?b", "a*b"])
+        def test_it(pixels, n):
+            send(pixels, n)
+            pixels.expect(any="track")
+    """
+    result = inner("--pixel-update", ini=RECORD, test_mail=shared)
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["E *recordings/test_mail/test_it?a-b?.yaml is not rewritten: *"])
+
+
 def test_a_test_that_fails_records_nothing(inner, recording):
     inner(ini=RECORD, test_mail=TEST.replace('any="track"', 'any="page"')).assert_outcomes(failed=1)
     assert not recording.exists()
+
+
+SESSIONS = """
+    import os
+    from client import send
+    def test_two(pixels, pixel_session_factory):
+        for each in (pixels, pixel_session_factory("other"), pixel_session_factory()):
+            send(each, each.label + os.environ.get("EVENT", "A"))
+            each.expect(any="track")
+"""
+
+
+def test_each_session_of_a_test_has_a_recording_of_its_own(inner, pytester, monkeypatch):
+    inner(ini=RECORD, test_mail=SESSIONS).assert_outcomes(passed=1)
+    folder = pytester.path / "recordings" / "test_mail"
+    found = {each.name: read_recording(each).hits for each in folder.iterdir()}
+    assert {name: [name_of(hit) for hit in hits] for name, hits in found.items()} == {
+        "test_two.yaml": ["A"],
+        "test_two@other.yaml": ["otherA"],
+        "test_two@3.yaml": ["3A"],
+    }
+    inner(ini=RECORD).assert_outcomes(passed=1)
+    monkeypatch.setenv("EVENT", "B")
+    inner(ini=RECORD).assert_outcomes(failed=1)
 
 
 SCENARIO = """\
@@ -88,7 +140,7 @@ INSIDE = """
         with pixels.expecting("mail.yaml"):
             send(pixels, "Email Opened", properties={"total": 2})
 """
-QUIET = "within: 10ms\n"
+QUIET = "within: 200ms\n"
 
 
 @pytest.mark.parametrize("test", [MARKED, INSIDE])
@@ -105,10 +157,53 @@ def test_a_scenario_is_rewritten_to_what_happened_and_keeps_its_matchers(inner, 
 def test_a_missing_scenario_is_drafted_on_request_only(inner, pytester, test):
     result = inner(test_mail=test)
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["E *mail.yaml: cannot read this file: No such file or directory"])
+    said = "E *there is no scenario mail.yaml: --pixel-update drafts it"
+    result.stdout.fnmatch_lines([said])
     inner("--pixel-update").assert_outcomes(passed=1)
     assert "- track: Email Opened" in (pytester.path / "mail.yaml").read_text()
     inner().assert_outcomes(passed=1)
+
+
+SHARED = """
+    import pytest
+    from client import send
+    @pytest.mark.parametrize("event", ["A", "B"])
+    @pytest.mark.pixel_scenario("mail.yaml")
+    def test_mail(pixels, event): send(pixels, event)
+"""
+
+
+@pytest.mark.parametrize("before", [None, "A", "C"])
+def test_tests_that_rewrite_one_file_differently_are_refused(inner, pytester, before):
+    path = pytester.path / "mail.yaml"
+    if before:
+        path.write_text(f"{QUIET}expect:\n  - track: {before}\n    userId: user_123\n")
+    result = inner("--pixel-update", test_mail=SHARED)
+    result.assert_outcomes(passed=1, failed=1)
+    both = "test_mail.py::test_mail?A? has met it in this run, and test_mail.py::test_mail?B? sent*"
+    result.stdout.fnmatch_lines([f"E *mail.yaml is not rewritten: {both}"])
+    assert "track: A" in path.read_text()
+
+
+def test_a_test_rewrites_a_file_once_and_again_when_it_is_run_again(inner, pytester):
+    result = inner(
+        "--pixel-update",
+        "--reruns=1",
+        test_mail="""
+            from client import send
+            runs = []
+            def test_mail(pixels):
+                runs.append(1)
+                with pixels.expecting("mail.yaml"): send(pixels, f"A{len(runs)}")
+                assert len(runs) > 1
+            def test_twice(pixels):
+                for event in "AB":
+                    with pixels.expecting("twice.yaml"): send(pixels, event)
+        """,
+    )
+    assert result.parseoutcomes() == {"passed": 1, "failed": 1, "rerun": 2}
+    assert "track: A2" in (pytester.path / "mail.yaml").read_text()
+    result.stdout.fnmatch_lines(["E *twice.yaml is not rewritten: *"])
 
 
 def test_a_scenario_that_is_a_test_is_rewritten_too(inner, pytester):

@@ -3,10 +3,12 @@
 import datetime as dt
 import re
 import uuid
-from unittest.mock import ANY
+from dataclasses import dataclass
+from functools import partial
+from unittest.mock import ANY, AsyncMock, MagicMock, Mock, NonCallableMock, sentinel
 
 import pytest
-from dirty_equals import IsDict, IsPartialDict, IsPositive, IsStr
+from dirty_equals import DirtyEquals, IsDict, IsPartialDict, IsPositive, IsStr
 
 from pixel_emulator.core.calls import Payload
 from pixel_emulator.core.matching.differences import matches, mismatches
@@ -18,8 +20,43 @@ def is_even(value):
     return value % 2 == 0
 
 
+def is_in(values, value):
+    return value in values
+
+
 def with_reason(value):
     return True if value == "pro" else f"{value} is no plan"
+
+
+class Plans:
+    known = ("pro",)
+
+    def holds(self, value):
+        return value in self.known
+
+    @classmethod
+    def has(cls, value):
+        return value in cls.known
+
+
+@dataclass
+class Near:
+    to: float
+
+    def __call__(self, value):
+        return abs(value - self.to) < 1
+
+
+class Even(DirtyEquals[int]):
+    def equals(self, other):
+        return other % 2 == 0
+
+    def __call__(self, _value):
+        return False
+
+
+async def waits(value):
+    return value == 1
 
 
 def asserts(value):
@@ -54,6 +91,15 @@ MATCHING = [
     (lambda value: re.match("a", value), "ab", "ba"),
     (with_reason, "pro", "free"),
     (lambda value: value["a"] == 1, {"a": 1}, {}),
+    (Plans().holds, "pro", "free"),
+    (Plans.has, "pro", "free"),
+    (re.compile("H.").fullmatch, "Hi", "Hi you"),
+    ({"Hi"}.__contains__, "Hi", "Ho"),
+    (len, "Hi", ""),
+    (str.isdigit, "1", "a"),
+    (partial(is_in, "ab"), "a", "c"),
+    (Near(1.5), 2, 3),
+    (Even(), 2, 3),
 ]
 
 
@@ -67,7 +113,8 @@ def test_a_value_matches_what_it_means(wanted, yes, no):
     "wanted",
     [
         *(b"a", {1}, 1j, dt.date(2030, 1, 1), uuid.UUID(int=1)),
-        *(object(), {1: "a"}, complex, re.compile(b"b")),
+        *(object(), {1: "a"}, complex, re.compile(b"b"), list[int], int | None, waits),
+        *(Mock(), MagicMock(), NonCallableMock(), AsyncMock(), sentinel.some),
     ],
 )
 def test_what_can_never_arrive_is_refused(wanted):
@@ -94,6 +141,8 @@ def _mismatch(wanted, got):
         (re.compile("^Hi"), 1, "matching /^Hi/"),
         (is_even, 1, "what is_even accepts"),
         (int, "1", "any whole number"),
+        (Near(1.5), 3, "what Near(to=1.5) accepts"),
+        (re.compile("H").fullmatch, "a", "what fullmatch accepts"),
     ],
 )
 def test_a_mismatch_says_what_was_wanted(wanted, got, words):

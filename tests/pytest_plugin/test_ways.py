@@ -172,6 +172,32 @@ def test_a_wait_ends_with_its_session(inner, pytester, served, way):
     )
 
 
+@pytest.mark.parametrize("way", ["here", "command", "url"])
+def test_a_session_that_the_test_itself_closes_is_judged_all_the_same(inner, served, way):
+    result = inner(
+        *([f"--pixel-url={served['url']}"] if way == "url" else []),
+        ini=command(*PIXEL_EMULATOR) if way == "command" else "",
+        test_it="""
+            from client import send
+            def test_silent(pixels, pixel_session_factory):
+                other = pixel_session_factory("other")
+                other.expect_none()
+                for each in (other, pixels, other): each.close()
+            def test_met(pixel_session_factory):
+                other = pixel_session_factory("other")
+                send(other, "A")
+                other.close()
+                other.expect(track="A")
+            def test_unmet(pixel_session_factory):
+                other = pixel_session_factory("other")
+                send(other, "A")
+                other.close()
+        """,
+    )
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(["pixels: 2 calls in 3 tests", "FAILED test_it.py::test_unmet*"])
+
+
 def test_more_calls_than_one_answer_holds(inner):
     inner(
         ini=command(*PIXEL_EMULATOR),
@@ -208,7 +234,27 @@ def test_calls_are_shown_live(inner):
             def test_other(pixels): pixels.wait_for(any=None, timeout=1)
         """,
     )
-    result.stdout.fnmatch_lines(['session-* #1  delivered  track "A"*'])
+    result.stdout.fnmatch_lines(['test_it.py::test_it #1  delivered  track "A"*'])
+
+
+@pytest.mark.parametrize("way", ["here", "command", "url"])
+def test_what_belongs_to_no_test_is_told_of_an_emulator_of_our_own(inner, served, way):
+    result = inner(
+        *([f"--pixel-url={served['url']}"] if way == "url" else []),
+        ini=command(*PIXEL_EMULATOR) if way == "command" else "",
+        test_it="""
+            from client import send
+            first = []
+            def test_first(pixels, pixel_emulator):
+                first.append(pixels)
+                for n in range(3): send(pixel_emulator, "A")
+            def test_second(pixels): send(first[0], "Late")
+        """,
+    )
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["pixels: 1 request for a session of test_it.py::test_first, *"])
+    nobodys = "pixels: 3 requests came to the emulator itself and belong to no test"
+    assert (nobodys in result.outlines) is (way != "url")
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,14 @@
 """The policies: what a scenario says about the calls of a whole run."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pixel_emulator.core.calls import JSON, Severity, Steps
 from pixel_emulator.core.grammar.call_map import check_code
 from pixel_emulator.core.grammar.reader import Reader, shown
 from pixel_emulator.core.grammar.variables import Place
 from pixel_emulator.core.quoting import printable
-from pixel_emulator.core.scenarios.model import DEFAULT_LEVELS, Level, Policy
+from pixel_emulator.core.scenarios.model import DEFAULT_LEVELS, Level, Policy, Scenario
 
 SAME_EVENT = "same-event"
 LENIENT = (Level.WARN.value, Level.IGNORE.value, SAME_EVENT)
@@ -31,6 +31,17 @@ def read_policies(reader: Reader, fields: Mapping[str, Place]) -> Policies:
         levels={policy: _level(reader, policy, fields.get(policy)) for policy in Policy},
         same_event=fields.get(Policy.UNEXPECTED, ((), None))[1] == SAME_EVENT,
         accepted=frozenset(_accepted(reader, *damaged)),
+    )
+
+
+def with_defaults(scenario: Scenario, policies: Policies) -> Scenario:
+    """A scenario as it is where these policies hold for what it does not speak of."""
+    own = scenario.stated
+    return replace(
+        scenario,
+        levels={each: (scenario if each in own else policies).levels[each] for each in Policy},
+        same_event=(scenario if Policy.UNEXPECTED in own else policies).same_event,
+        accepted=(scenario if Policy.DAMAGED in own else policies).accepted,
     )
 
 

@@ -152,7 +152,8 @@ class _File:
         for case in read_cases(self.reader, fields.get("cases"), declared, self.given, fresh):
             scenario = self._case(fields, added, case.scope)
             self.used.update(declared[name][0] for name in case.scope.used & declared.keys())
-            yield replace(scenario, case=case.label, location=self.reader.location(steps))
+            location, row = map(self.reader.location, (steps, case.row or steps))
+            yield replace(scenario, case=case.label, location=location, row=row)
 
     def _case(self, fields: Fields, added: Mapping[str, list[Place]], scope: Scope) -> Scenario:
         reader = self.reader
@@ -174,6 +175,7 @@ class _File:
             state=read_state(reader, *fields["state"], scope) if "state" in fields else None,
             plan_files=read_plan(reader, *fields["plan"], scope) if "plan" in fields else {},
             levels=policies.levels,
+            stated=frozenset(_stated(fields)),
             same_event=policies.same_event,
             accepted=policies.accepted,
         )
@@ -202,6 +204,16 @@ class _File:
         """Refuse variables that nothing asks for."""
         for place in self.declared.keys() - self.used:
             self.reader.wrong(place, f"`${self.declared[place]}` is declared, but used nowhere")
+
+
+def _stated(fields: Fields) -> Iterator[Policy]:
+    """The policies that a scenario speaks of; silence leaves none about the unexpected open."""
+    yield from (policy for policy in Policy if policy in fields)
+    steps = fields.get("steps", ((), None))[1]
+    listed = [each for each in steps if isinstance(each, dict)] if isinstance(steps, list) else []
+    wanted = [fields.get("expect", ((), None))[1], *(each.get("expect") for each in listed)]
+    if [] in wanted:
+        yield Policy.UNEXPECTED
 
 
 def _tag(reader: Reader, steps: Steps, value: JSON, scope: Scope) -> str:

@@ -25,10 +25,11 @@ MOST_WORK = 5_000_000
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One row: its label, empty for a scenario without `cases`, and its names."""
+    """One row: its label, empty for a scenario without `cases`, its names, and where it stands."""
 
     label: str
     scope: Scope
+    row: Steps = ()
 
 
 def read_let(reader: Reader, places: Iterable[Place], scope: Scope) -> dict[str, Place]:
@@ -84,7 +85,7 @@ def read_cases(
     names = dict.fromkeys(name for _, row in rows for name in row)
     for name in names:
         if name in outside:
-            reader.wrong(place[0], f"`--let {name}=…` is given, but the rows give `{name}` already")
+            reader.wrong(place[0], f"`{name}` is given a value, but the rows give it one already")
     labels: set[str] = set()
     for number, (steps, row) in enumerate(rows, 1):
         for name in names:
@@ -95,7 +96,7 @@ def read_cases(
         label = _label({name: scope.given.get(name) for name in row})
         label = f"{label} #{number}" if label in labels else label
         labels.add(label)
-        yield Case(label, scope)
+        yield Case(label, scope, steps)
 
 
 def _rows(

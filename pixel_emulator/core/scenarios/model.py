@@ -150,8 +150,10 @@ class Scenario:
     A scenario without `steps` has one step without a name. `case` tells the rows of one scenario
     from each other. `same_event` narrows `unexpected` to calls of a type and name that an
     expectation mentions. `accepted` holds the damage codes that no longer count as damage.
+    `stated` are the policies about which the file says something itself.
     `lets` are the variables without a value, each with what its value has to match. `plans` are
     tracking plans by version, `plan_files` where they are to be read from, relative to the file.
+    `row` is where its case stands, or else as `location`.
     """
 
     steps: tuple[Step, ...] = (Step(),)
@@ -165,9 +167,11 @@ class Scenario:
     plan_files: Mapping[int, str] = field(default_factory=dict)
     plans: Mapping[int, Plan] = field(default_factory=dict)
     levels: Mapping[Policy, Level] = DEFAULT_LEVELS
+    stated: frozenset[Policy] = frozenset()
     same_event: bool = False
     accepted: frozenset[str] = frozenset()
     location: Location = field(default_factory=Location)
+    row: Location = field(default_factory=Location)
 
     @property
     def expectations(self) -> tuple[Expectation, ...]:

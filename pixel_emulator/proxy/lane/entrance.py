@@ -8,8 +8,10 @@ contract tests and browsers under `route()` do, is answered on its socket.
 import asyncio
 import errno
 import select
+import selectors
 import socket
 import time
+from contextlib import suppress
 from functools import partial
 
 from mitmproxy import connection
@@ -19,7 +21,8 @@ from mitmproxy.proxy import mode_servers, mode_specs
 from pixel_emulator.proxy.addon import PixelEmulator
 from pixel_emulator.proxy.lane.addon import Lane
 from pixel_emulator.proxy.lane.leading import Handler, lead
-from pixel_emulator.proxy.lane.reader import Batch, Next, Place, Reader
+from pixel_emulator.proxy.lane.reader import Batch, Place, Reader
+from pixel_emulator.proxy.lane.visitor import Visitor
 from pixel_emulator.proxy.presence import Presence
 
 type Main = mode_servers.ServerInstance[mode_specs.ProxyMode]
@@ -27,7 +30,6 @@ type Main = mode_servers.ServerInstance[mode_specs.ProxyMode]
 _HERE = ("127.0.0.1", "::1")
 """Peers that no option of mitmproxy's turns away; it decides about all others."""
 
-_READ = 65_536
 _BACKLOG = 100  # clients that the kernel keeps for us; asyncio has as many
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 _PAUSE = 1.0  # seconds until a client is taken in again then; asyncio waits as long
@@ -54,6 +56,8 @@ class Entrance:
         self._main = main
         self._nowhere = connection.Server(address=None)  # where a direct request leads
         self._listening: set[socket.socket] = set()
+        # One file to the loop, whoever says something: a turn is what is said at the same time.
+        self._selector = selectors.DefaultSelector()
         self._is_busy = False
 
     def listen(self, bound: socket.socket) -> None:
@@ -61,18 +65,21 @@ class Entrance:
         bound.setblocking(False)
         bound.listen(_BACKLOG)
         self._listening.add(bound)
-        asyncio.get_running_loop().add_reader(bound, self._accept, bound)
+        self._take_up(bound)
+        asyncio.get_running_loop().add_reader(self._selector, self._hear)  # again says the same
 
     def shut(self, bound: socket.socket) -> None:
         """Take in nobody more there."""
         self._listening.discard(bound)
-        asyncio.get_running_loop().remove_reader(bound)
+        self._let_be(bound)
         bound.close()
 
     def close(self) -> None:
         """Hang up."""
         for each in tuple(self.visitors):
             self.gone(each)
+        asyncio.get_running_loop().remove_reader(self._selector)
+        self._selector.close()
 
     def is_quiet(self) -> bool:
         """Whether all that was said is answered; False says nothing.
@@ -92,32 +99,24 @@ class Entrance:
         # Who is read from, or was led on, in the meantime has said nothing more, either.
         return not (self._is_busy or self._turn.is_due) and visitors == tuple(self.visitors)
 
-    def take(self, visitor: "Visitor", batch: Batch) -> None:
-        """Answer requests; at once if nobody else is there, and so nobody to be waited for."""
-        self._turn.take(visitor, batch, alone=self._presence.count == 1)
+    def take(self, visitor: Visitor, batch: Batch) -> None:
+        """Answer requests together with those of others."""
+        self._turn.take(visitor, batch)
 
     def reader(self, client: connection.Client, start: bytes) -> Reader:
         """What reads the requests of a client that begins so."""
         self._emulator.locks.begins(client, start)
         return Reader(Place(client, self._nowhere), self._emulator.locks, self._known)
 
-    def read(self, visitor: "Visitor") -> None:
-        """Hear what a client says."""
-        self._is_busy = True
-        try:
-            visitor.read()
-        finally:
-            self._is_busy = False
-
     def lead_on(
-        self, visitor: "Visitor", said: bytes, *, unsent: bytes = b"", is_last: bool = False
+        self, visitor: Visitor, said: bytes, *, unsent: bytes = b"", is_last: bool = False
     ) -> None:
         """Have mitmproxy go on with a client, as if it had just come and had said this."""
         self._forget(visitor)
         handle = partial(self._handle, visitor.client)
         lead(visitor.end, handle, said, unsent=unsent, is_last=is_last)
 
-    def gone(self, visitor: "Visitor") -> None:
+    def gone(self, visitor: Visitor) -> None:
         """A client has left; nothing that it said is unread."""
         self._forget(visitor)
         visitor.end.close()
@@ -125,13 +124,22 @@ class Entrance:
         self._emulator.locks.client_disconnected(visitor.client)
         self._presence.client_disconnected(visitor.client)
 
-    def _forget(self, visitor: "Visitor") -> None:
+    def _hear(self) -> None:
+        """Hear out whoever has something to say now."""
+        self._is_busy = True
+        try:
+            for key, _ in self._selector.select(0):
+                key.data()
+        finally:
+            self._turn.end()
+            self._is_busy = False
+
+    def _forget(self, visitor: Visitor) -> None:
         self.visitors.discard(visitor)
-        asyncio.get_running_loop().remove_reader(visitor.end)
+        self._let_be(visitor.end)
 
     def _accept(self, bound: socket.socket) -> None:
         """Take in one client: the loop asks again while there are more."""
-        self._is_busy = True
         try:
             self._welcome(*bound.accept())
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
@@ -141,14 +149,16 @@ class Entrance:
                 raise
             loop = asyncio.get_running_loop()
             loop.call_exception_handler({"message": "no client is taken in", "exception": error})
-            loop.remove_reader(bound)
+            self._let_be(bound)
             loop.call_later(_PAUSE, self._take_up, bound)
-        finally:
-            self._is_busy = False
 
     def _take_up(self, bound: socket.socket) -> None:
         if bound in self._listening:
-            asyncio.get_running_loop().add_reader(bound, self._accept, bound)
+            self._selector.register(bound, selectors.EVENT_READ, partial(self._accept, bound))
+
+    def _let_be(self, end: socket.socket) -> None:
+        with suppress(KeyError):
+            self._selector.unregister(end)
 
     def _welcome(self, end: socket.socket, peer: tuple[str, int]) -> None:
         end.setblocking(False)
@@ -165,10 +175,9 @@ class Entrance:
         self._emulator.client_connected(client)
         self._presence.client_connected(client)
         self._presence.news += 1
-        visitor = Visitor(self, client, end)
+        visitor = Visitor(client, end, self)
         self.visitors.add(visitor)
-        asyncio.get_running_loop().add_reader(end, self.read, visitor)
-        visitor.read()  # most clients say at once what they want
+        self._selector.register(end, selectors.EVENT_READ, visitor.read)
 
     async def _handle(
         self,
@@ -180,63 +189,3 @@ class Entrance:
         handler.layer = self._main.make_top_layer(handler.layer.context)
         with self._servers.register_connection(client.id, handler):
             await handler.handle_client()
-
-
-class Visitor:
-    """A client that has said nothing but whole plain requests so far; `end` is our end."""
-
-    def __init__(self, entrance: Entrance, client: connection.Client, end: socket.socket) -> None:
-        self.client = client
-        self.end = end
-        self._entrance = entrance
-        self._reader: Reader | None = None
-        self._rest = b""
-        self._unsent = b""
-
-    def read(self) -> None:
-        """Have what is plain answered; mitmproxy gets the rest, and all that follows."""
-        try:
-            data = self.end.recv(_READ)
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError:
-            data = b""
-        if not data:
-            self._entrance.gone(self)
-            return
-        if self._reader is None:
-            self._reader = self._entrance.reader(self.client, data)
-        batch = self._reader.read(data)
-        self._rest = batch.rest
-        if batch.requests:
-            self._entrance.take(self, batch)
-        else:
-            self.go_on(batch.next)
-
-    def has_said_more(self) -> bool:
-        """Whether anything is there to be read, other than the end; asked from any thread."""
-        try:
-            return bool(self.end.recv(1, socket.MSG_PEEK))
-        except OSError:
-            return False
-
-    def send(self, data: bytes) -> None:
-        """Send this to the client, as far as it takes it."""
-        try:
-            sent = self.end.send(data)
-        except (BlockingIOError, InterruptedError):
-            sent = 0
-        except OSError:  # reading tells why
-            sent = len(data)
-        self._unsent = data[sent:]
-
-    def go_on(self, then: Next) -> None:
-        """All that was taken is answered."""
-        is_last = then is Next.CLOSE
-        if self._unsent:
-            said = b"" if is_last else self._rest
-            self._entrance.lead_on(self, said, unsent=self._unsent, is_last=is_last)
-        elif is_last:
-            self._entrance.gone(self)
-        elif then is Next.HAND_OVER or self._rest:
-            self._entrance.lead_on(self, self._rest)

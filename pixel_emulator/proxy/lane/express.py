@@ -61,6 +61,7 @@ class Express(asyncio.Protocol):
                 return
         if data:
             self._turn.take(self, self._lane.take(data))
+            self._turn.end_soon()
         else:
             self.send(b"")
 

@@ -33,22 +33,29 @@ class Turn:
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
         self._taken: list[tuple[Way, Batch]] = []
+        self._is_ending = False
 
     @property
     def is_due(self) -> bool:
         """Whether anything is taken that is not recorded."""
         return bool(self._taken)
 
-    def take(self, way: Way, batch: Batch, *, alone: bool = False) -> None:
-        """Answer this at the end of the turn, or at once if nobody else can say anything."""
-        if not self._taken and not alone:
-            asyncio.get_running_loop().call_soon(self._end)
+    def take(self, way: Way, batch: Batch) -> None:
+        """Answer this when the turn is ended, which the caller does."""
         self._taken.append((way, batch))
-        if alone:
-            self._end()
 
-    def _end(self) -> None:
+    def end_soon(self) -> None:
+        """End it when the loop has read from all connections that it knows something of."""
+        if not self._is_ending:
+            self._is_ending = True
+            asyncio.get_running_loop().call_soon(self.end)
+
+    def end(self) -> None:
+        """Record all that was taken, and answer it."""
+        self._is_ending = False
         taken = self._taken
+        if not taken:  # somebody has ended it before
+            return
         said = [(way.client, request) for way, batch in taken for request in batch.requests]
         responses = self._answer(said)
         self._taken = []

@@ -1,5 +1,5 @@
 // What has to fail, and how that reads: the output is a golden file.
-import { test } from "@playwright/test";
+import { expect, test } from "@playwright/test";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { pixels } from "./pixels";
@@ -46,7 +46,7 @@ test("a call that Segment would drop", async ({ page }) => {
 
 test("waiting for a call that does not come", async ({ page }) => {
   const s = await pixels(page);
-  await page.setContent("<p>nothing");
+  await page.setContent(img("Signed In"));
   await s.waitFor({ track: "Signed Up" }, { timeout: 50 });
 });
 
@@ -93,6 +93,7 @@ test("a file with a mistake", async ({ page }) => {
 
 test("an inline call with a mistake", async ({ page }) => {
   const s = await pixels(page);
+  await page.setContent(img("Signed In"));
   await s.expect({ trak: "Signed Up" });
 });
 
@@ -103,4 +104,10 @@ test("a wrong token", async ({ page }) => {
 test("no emulator anywhere", async ({ page }) => {
   delete process.env["PIXEL_EMULATOR_CONTROL"];
   await pixels(page, { port: 1 });
+});
+
+test("what the test itself finds wrong", async ({ page }) => {
+  await pixels(page);
+  await page.setContent(img("Signed In"));
+  expect(await page.locator("img").count()).toBe(2);
 });

@@ -123,6 +123,14 @@ test("one context has one session, until it is closed", async ({ page }) => {
   await next.expect({ track: "A" });
 });
 
+test("the name of a session is a label, which others may have, too", async ({ browser }) => {
+  const [a, b] = [await browser.newContext(), await browser.newContext()];
+  const options = { session: { name: `sign up: ${"ü".repeat(99)} ${"x".repeat(99)}` } };
+  const [first, second] = [await pixels(a, options), await pixels(b, options)];
+  expect(first.name).toMatch(/^sign-up-x+-[0-9a-f-]{13}$/);
+  expect(first.name).not.toBe(second.name);
+});
+
 test("await using closes it", async ({ page }) => {
   let name: string;
   {
@@ -150,4 +158,47 @@ test("a test may look at the calls by itself", async ({ page }) => {
   const s = await pixels(page, { rest: "ignore", session: { source: ["web=another_key"] } });
   await body(page, img("A"));
   await s.waitFor({ dropped: "unknown_source" });
+});
+
+test("a regex is one of scenario files", async ({ page }) => {
+  const s = await pixels(page);
+  await body(page, img("Signed Up", { properties: { plan: "Pro\nplus", path: "/a/b" } }));
+  const properties = { plan: /^pro.PLUS$/is, path: /\/a\//u };
+  await s.expect({ track: /^Sign/, properties: { ...properties, path: { $not: /free/m }, coupon: "$absent" } });
+});
+
+test("what JSON cannot say is refused with its path", async ({ page }) => {
+  const s = await pixels(page, { rest: "ignore" });
+  await body(page, img("Signed Up", { properties: { plan: "pro" } }));
+  class Price {
+    value = 5;
+  }
+  const round: Record<string, unknown> = {};
+  round["again"] = [round, round];
+  const refused: [unknown, string][] = [
+    [undefined, "is undefined: leave the key out"],
+    [(plan: string) => plan === "free", "is a function"],
+    [Symbol("free"), "is a symbol"],
+    [NaN, "is NaN"],
+    [-Infinity, "is -Infinity"],
+    [5n, "is a bigint: write a number"],
+    [new Map([["a", 1]]), "is a Map"],
+    [new Date(0), "is a Date"],
+    [new Price(), "is a Price"],
+    [expect.objectContaining({ plan: "free" }), "is a matcher of another library (ObjectContaining)"],
+    [/pro/g, "is /pro/g: a regex stands for"],
+  ];
+  for (const [plan, said] of refused) {
+    const told = `expect[0].properties["the plan"][1]: ${said}`;
+    await expect(s.expect({ track: "Signed Up", properties: { "the plan": ["a", plan] } })).rejects.toThrow(told);
+    await expect(s.waitFor({ track: "Signed Up", userId: plan })).rejects.toThrow(`expect[0].userId: ${said}`);
+    await expect(s.expect([], { given: { plan } })).rejects.toThrow(`given.plan: ${said}`);
+  }
+  await expect(s.expect({ page: "Signup", userId: undefined, name: NaN })).rejects.toThrow(
+    /^expect\[0\]\.userId: .*\nexpect\[0\]\.name: /,
+  );
+  await expect(s.expect([], { given: { plan: /pro/ } })).rejects.toThrow("given.plan: is /pro/");
+  await expect(s.expect({ track: "A", properties: round })).rejects.toThrow("properties.again[0]: holds itself");
+  const plain = Object.assign(Object.create(null), { plan: "pro" });
+  await s.expect({ track: "Signed Up", properties: plain });
 });

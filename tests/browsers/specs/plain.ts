@@ -1,4 +1,4 @@
-// Playwright as a library, without a test runner: `node plain.ts PATH`, with Node 22.18 and newer.
+// Playwright as a library, without a test runner: `node plain.ts PATH SCENARIO`, with Node 22.18 and newer.
 import { chromium } from "@playwright/test";
 import { pixels } from "./pixels.ts";
 
@@ -8,7 +8,7 @@ const page = await browser.newPage();
 const s = await pixels(page);
 try {
   await page.goto(process.env["SITE"]! + process.argv[2]);
-  await s.expect("scenarios/signup.yaml");
+  await s.expect(process.argv[3]!);
   console.log("met");
 } finally {
   await s.close();
