@@ -5,11 +5,11 @@ from threading import Lock
 from pixel_emulator.core.grammar.policies import Policies
 from pixel_emulator.core.scenarios.expectation import Expectation
 from pixel_emulator.core.scenarios.model import Scenario, Step
+from pixel_emulator.core.verdicts.plain import Plain
 from pixel_emulator.core.verdicts.verdict import Verdict
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.pytest_plugin.judging import SILENT, lacking, verify_unproven
 from pixel_emulator.pytest_plugin.places import Home
-from pixel_emulator.pytest_plugin.plain import Plain
 from pixel_emulator.pytest_plugin.pool import Pool
 
 

@@ -111,7 +111,7 @@ class Expecting:
         shared, _ = verify_beside(together, rest, whole.evidence())
         if shared.status is not Status.MET:
             return shared
-        self._pool.claim(shared, anew=True)
+        self._pool.claim(shared)
         return verdict
 
     def _beside(self, but: "Sequence[Expecting]" = ()) -> tuple[Scenario, ...]:

@@ -63,12 +63,17 @@ def loosened(scenario: Scenario) -> Scenario:
     return replace(scenario, steps=(replace(step, expectations=loose),), levels=levels)
 
 
-def verify_unproven(scenarios: Sequence[Scenario], evidence: Evidence) -> Verdict:
-    """The verdict where silence needs no proof: as if some client had connected."""
+def as_reached(evidence: Evidence) -> Evidence:
+    """Evidence of silence that needs no proof: as if some client had connected."""
     if evidence.hits or evidence.connections:
-        return verify(scenarios, evidence)
-    verdict = verify(scenarios, replace(evidence, connections=1))
-    return replace(verdict, connections=0)
+        return evidence
+    return replace(evidence, connections=1)
+
+
+def verify_unproven(scenarios: Sequence[Scenario], evidence: Evidence) -> Verdict:
+    """The verdict where silence needs no proof."""
+    verdict = verify(scenarios, as_reached(evidence))
+    return replace(verdict, connections=evidence.connections)
 
 
 def headline(verdict: Verdict, first: Expectation | None = None) -> str:

@@ -25,9 +25,9 @@ _MANY = 10_000
 class Pool:
     """The calls of a session, and those among them that scenario files have claimed.
 
+    `files` are those that were asked for, in order.
     `contexts` are those of `Pixels.expecting`, in the order in which they were asked for. Those
-    that were open at the same time, or beside the same other, are one `company`. `files` are those
-    that were asked for, in order.
+    that were open at the same time, or beside the same other, are one `company`.
     """
 
     def __init__(
@@ -40,19 +40,13 @@ class Pool:
         self.session = session
         self.updating = updating
         self.files: dict[str, None] = {}
-        self._policies = policies
         self.lock = RLock()
         self.claimed: frozenset[int] = frozenset()
         self.contexts: tuple[Expecting, ...] = ()
         self.company: tuple[Expecting, ...] = ()
         self._folders = folders
-        self._settled: frozenset[int] = frozenset()
+        self._policies = policies
         self._known: tuple[Hit, ...] = ()
-
-    @property
-    def update(self) -> bool:
-        """Whether files are rewritten to what happened."""
-        return self.updating is not None
 
     def rest(self) -> Evidence:
         """The evidence without the calls that are claimed."""
@@ -66,18 +60,12 @@ class Pool:
         """A context begins: beside those that are open, or else for itself."""
         with self.lock:
             others = self.company if any(each.is_open for each in self.company) else ()
-            if not others:
-                self._settled = self.claimed
             self.company = (*(each for each in others if each is not context), context)
 
-    def claim(self, verdict: Verdict, *, anew: bool = False) -> None:
-        """The calls that scenarios claim are no longer there for others.
-
-        With `anew`, the verdict is on all of the company that have ended.
-        """
+    def claim(self, verdict: Verdict) -> None:
+        """The calls that scenarios claim are no longer there for others."""
         with self.lock:
-            known = self._settled if anew else self.claimed
-            self.claimed = known | claims_of(verdict.scenarios)
+            self.claimed |= claims_of(verdict.scenarios)
 
     def forget(self) -> None:
         """What is over is forgotten; what is still open goes on."""
@@ -99,6 +87,11 @@ class Pool:
             hits = (*known, *found.hits[1:]) if known else found.hits
             self._known = hits if len(hits) <= _MANY else ()
             return replace(found, hits=hits)
+
+    @property
+    def update(self) -> bool:
+        """Whether files are rewritten to what happened."""
+        return self.updating is not None
 
     def snapshot(self, file: str | os.PathLike[str], given: Mapping[str, JSON]) -> Snapshot:
         """A scenario file, looked for, under the policies of the test."""

@@ -17,7 +17,7 @@ from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.core.verdicts.verdict import Status, Verdict
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.documents import parse_document
-from pixel_emulator.pytest_plugin.judging import verify_unproven
+from pixel_emulator.pytest_plugin.judging import as_reached
 from pixel_emulator.scenario_files import load_scenarios, load_text
 from pixel_emulator.session import Session
 from pixel_emulator.spans import read_source
@@ -153,6 +153,6 @@ def _as_scenario(path: Path) -> tuple[Scenario, ...]:
 def _says(path: Path, evidence: Evidence) -> bool:
     """Whether a recording is met: it stays then, with its times and ports."""
     try:
-        return verify_unproven(_as_scenario(path), evidence).status is Status.MET
+        return verify(_as_scenario(path), as_reached(evidence)).status is Status.MET
     except InputError:
         return False

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from pixel_emulator.core.calls import CallType, Evidence
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, Times
 from pixel_emulator.core.scenarios.model import Level, Policy, Scenario, Step
+from pixel_emulator.core.verdicts.plain import Plain
 from pixel_emulator.core.verdicts.verdict import Status
 from pixel_emulator.pytest_plugin.judging import lacking, verify_unproven
-from pixel_emulator.pytest_plugin.plain import Plain
 from tests.hits import KEY, hit
 
 # What becomes of a call: a token damages it, an empty id drops it.
