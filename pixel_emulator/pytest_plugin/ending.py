@@ -58,8 +58,9 @@ def conclude(item: pytest.Item, made: Sequence[Pixels], failed: BaseException | 
     finally:
         hits: list[Hit] = []
         for each in made:
-            hits += each.requests
-            each.judged = each.pool.last()
+            found = each.requests
+            hits += found
+            each.judged = found[-1].seq if found else 0
         tell(item, hits, dict.fromkeys(file for each in made for file in each.pool.files))
         _list(item, hits)
 
