@@ -141,7 +141,7 @@ def test_a_test_that_is_run_again_begins_anew(inner, pytester):
 
 def test_a_test_that_runs_out_of_time_fails_with_what_was_seen(inner):
     result = inner(
-        "--timeout=0.5",
+        "--timeout=2",
         test_it="""
             from client import send
             def test_it(pixels):
