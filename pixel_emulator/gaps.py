@@ -8,6 +8,7 @@ class Gaps:
 
     def __init__(self) -> None:
         self.failures: list[str] = []
+        self._interruptions: list[str] = []
         self._unread = 0
         self._refused_handshakes: Counter[str] = Counter()
         self._reached: set[str] = set()
@@ -25,6 +26,11 @@ class Gaps:
         """A request for `host` arrived: the client has accepted our CA after all."""
         self._reached.add(host)
         self._refused_handshakes.pop(host, None)
+
+    def interrupted(self, reason: str) -> None:
+        """The run was stopped before its end; `reason` is a sentence without its full stop."""
+        if reason not in self._interruptions:
+            self._interruptions.append(reason)
 
     def unread(self) -> None:
         """A request could not be read."""
@@ -44,7 +50,7 @@ class Gaps:
             found.append(_unread(self._unread))
         if forgotten:
             found.append(_forgotten(forgotten))
-        return (*found, *self.failures)
+        return (*found, *self._interruptions, *self.failures)
 
 
 def _count(number: int, noun: str) -> str:

@@ -179,6 +179,15 @@ class Journal:
             self._gaps.failures.append(message)
             self._changed.notify_all()
 
+    def interrupted(self, reason: str) -> None:
+        """Note that the run was stopped before its end: calls may be missing because of that.
+
+        `reason` is a sentence without its full stop; it stands among the gaps, once.
+        """
+        with self._changed:
+            self._gaps.interrupted(reason)
+            self._changed.notify_all()
+
     def subscribe(self, tell: Callable[[Hit], None]) -> Callable[[], None]:
         """Call `tell` with each new hit, in order, before it is answered; returns the way out."""
         with self._changed:

@@ -334,3 +334,14 @@ def test_whoever_asks_for_the_time_starts_no_clock():
     assert journal.now() == journal.now() == clock
     assert journal.record(pixel()).time == clock
     assert journal.now() == clock + timedelta(seconds=1)
+
+
+def test_a_run_that_was_stopped_is_a_gap_told_once():
+    recorder = Lines()
+    journal = Journal(Settings(), recorder=recorder)
+    journal.interrupted("pytest stopped after the first failure (`-x`)")
+    journal.interrupted("pytest stopped after the first failure (`-x`)")
+    assert journal.gaps == ("pytest stopped after the first failure (`-x`)",)
+    assert journal.failures == ()
+    journal.close()
+    assert recorder.end == End(calls=0, connections=0, gaps=journal.gaps)

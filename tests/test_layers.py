@@ -113,7 +113,7 @@ def test_no_import_goes_round_in_a_circle():
 
 
 def test_modules_are_small():
-    """Past 250 lines there is a seam; but what users copy has to be one file."""
+    """Past 400 lines there is a seam; but what users copy has to be one file."""
     ours = {name: path for name, path in MODULES.items() if not name.startswith("clients.")}
     sizes = {name: len(path.read_text().splitlines()) for name, path in ours.items()}
-    assert not {name: size for name, size in sizes.items() if size > 250}
+    assert not {name: size for name, size in sizes.items() if size > 400}
