@@ -53,7 +53,9 @@ def decode(
     for url in _inputs(urls or ["-"]):
         if output == "text" and not url.strip():
             continue
-        judgement = judge_url(url, Dialect(settings.dialect), settings.sources())
+        judgement = judge_url(
+            url, Dialect(settings.dialect), settings.sources(), hosts=settings.hosts
+        )
         lost = lost or judgement.outcome in LOST
         if output == "json":
             sys.stdout.write(json_text.write(as_json(url, judgement)) + "\n")

@@ -275,3 +275,11 @@ def test_a_slip_of_the_pen_is_told_what_was_meant(run_cli, arguments, meant):
     code, _, err = run_cli(*arguments)
     assert code == 2
     assert meant in err
+
+
+def test_a_misspelt_host_is_damage(run_cli):
+    url = "https://api.segmnet.io/v1/pixel/page?writeKey=wk_test_0000&userId=u"
+    code, out, _ = run_cli("decode", "--check", url)
+    assert code == 1
+    assert "misspelt_host" in out
+    assert run_cli("decode", "--check", url.replace("segmnet", "segment"))[0] == 0

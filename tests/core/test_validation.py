@@ -432,8 +432,14 @@ CASES: dict[str, tuple[str, list[str], list[str]]] = {
         ],
     ),
 }
-# The journal finds the one, `judge_url` the other: no request has them by itself.
-OF_THE_JOURNAL = {"duplicate_message_id", "fragment"}
+# The journal finds the first, `judge_url` the others: no request has them by itself.
+OF_THE_JOURNAL = {
+    "duplicate_message_id",
+    "fragment",
+    "folded_url",
+    "invalid_host",
+    "misspelt_host",
+}
 
 FIRING = [(code, path, url) for code, (path, urls, _) in CASES.items() for url in urls]
 SILENT = [(code, url) for code, (_, _, urls) in CASES.items() for url in urls]
@@ -459,6 +465,7 @@ ELSEWHERE = [
     ("template_token", "", track() + "&cb=%%RANDOM%%"),
     ("template_token", "", track() + "&cb=%2A%7CRANDOM%7C%2A"),
     ("template_token", "", track() + "&cb=[[random]]"),
+    ("template_token", "userId", track(userId="#{user.id}")),
     ("template_token", "", track() + "&cb=<span+class=eloqua>"),
     ("template_token", "", f"{API}/track?data={{{{ data }}}}"),
     ("template_token", "", f"{API}/track?data=%7B%7B%20data%20%7D%7D"),
@@ -673,7 +680,9 @@ def test_no_message_tells_the_write_key(url):
 def example(code: str) -> Problem:
     """The first example's problem with this code."""
     if code in OF_THE_JOURNAL:
-        return problem(code, "messageId")
+        if code == "misspelt_host":
+            return problem(code, value="api.segmnet.io", meant="api.segment.io")
+        return problem(code, "messageId", value="my shop" if code == "invalid_host" else None)
     _, urls, _ = CASES[code]
     return next(each for each in judge(urls[0]) if each.code == code)
 

@@ -51,9 +51,14 @@ def encode(data: bytes, alphabet: Alphabet, *, padded: bool) -> bytes:
     return text if padded else text.rstrip(b"=")
 
 
-def failure(value: bytes) -> tuple[str, str]:
-    """Why `decode` gave None: the cause, and how to mend it."""
-    if b" " in value.strip(b" ") or b" " in value:
+def failure(value: bytes, query: bytes) -> tuple[str, str]:
+    """Return why `decode` gave None for this value of the raw `query`, and how to mend it."""
+    if b" " in value and b"+" not in query:
+        return (
+            "`data` holds a space where base64 has none",
+            "The value was wrapped or cut on its way; send it in one piece.",
+        )
+    if b" " in value:
         return (
             "`data` holds a space where base64 has none: a raw `+` in a query means a space",
             "Use the URL-safe alphabet (`-` and `_`), or write each `+` as `%2B`.",

@@ -152,7 +152,7 @@ def decode(call_type: CallType, query: bytes, dialect: Dialect) -> Call:
             problems=tuple(problems),
             text=found.text,
         )
-    cause, mend = base64_data.failure(data)
+    cause, mend = base64_data.failure(data, query)
     problems.append(problem("bad_request", cause=cause, mend=mend))
     return Call(type=call_type, form=Form.BASE64, payload=None, problems=tuple(problems))
 

@@ -25,6 +25,7 @@ TOKEN = re.compile(
     | %7[Bb]%7[Bb] [\w%.$-]{0,80}             # the same, percent-encoded once too often
     | \{% [^{}]+ %\}                          # Liquid, Jinja
     | \$\{ \s* [A-Za-z_] [^{}]* \}            # JavaScript, FreeMarker
+    | \#\{ \s* [A-Za-z_@] [^{}]* \}           # Ruby, Pug
     | \*\| [A-Za-z] [^|*]* \|\*               # Mailchimp
     | %% (?<!\d%%) (?: = [^%]+ = | [A-Za-z_] [\w. -]* ) %%     # Marketing Cloud, not `50%% off`
     | %recipient [\w.]* %                     # Mailgun
@@ -118,7 +119,13 @@ def _tokens(payload: Payload) -> Iterator[tuple[str, str]]:
 def _may_hold_token(text: str) -> bool:
     """Whether it has something that one of the alternatives of `TOKEN` begins with."""
     return (
-        "{{" in text or "%" in text or "${" in text or "*|" in text or "<" in text or "[[" in text
+        "{{" in text
+        or "%" in text
+        or "${" in text
+        or "#{" in text
+        or "*|" in text
+        or "<" in text
+        or "[[" in text
     )
 
 

@@ -1,6 +1,6 @@
 """The verdict on one request: its route, its call, its problems, its outcome."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from pixel_emulator.core.calls import Call, Dialect, Outcome, PixelRequest, Problem
@@ -12,8 +12,8 @@ from pixel_emulator.core.endpoint.pixel import (
     route,
     unreadable,
 )
-from pixel_emulator.core.problems.rules import problem
-from pixel_emulator.core.problems.validation import outcome, validate
+from pixel_emulator.core.problems.url_text import url_text_problems
+from pixel_emulator.core.problems.validation import outcome, validate, worst_first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,12 +30,29 @@ class Judgement:
     source: str | None = None
 
 
-def judge_url(url: str, dialect: Dialect, sources: Mapping[str, str] | None = None) -> Judgement:
-    """Judge the request that a pasted URL would make, and say what never leaves the client."""
-    judgement = judge(request_of(url), dialect, sources)
-    if "#" not in url:
+def judge_url(
+    url: str,
+    dialect: Dialect,
+    sources: Mapping[str, str] | None = None,
+    *,
+    hosts: Iterable[str] = (),
+    text: str = "",
+) -> Judgement:
+    """Judge the request that a URL makes, and report what the request itself does not show.
+
+    `text` is the URL as its document has it, by default `url`. A host that one edit turns into
+    one of `hosts` is misspelt.
+    """
+    request = request_of(url)
+    judgement = judge(request, dialect, sources)
+    unseen = tuple(url_text_problems(text or url, request, hosts))
+    if not unseen:
         return judgement
-    return replace(judgement, problems=(*judgement.problems, problem("fragment")))
+    problems = worst_first((*judgement.problems, *unseen))
+    kept = judgement.call is not None
+    return replace(
+        judgement, problems=problems, outcome=outcome(problems) if kept else judgement.outcome
+    )
 
 
 def judge(

@@ -45,9 +45,12 @@ def validate(
     found = [*call.problems, *damage(call, request), *notes(call, request)]
     if call.payload is not None:
         found += _drops(call, call.payload, sources)
-    if len(found) > 1:
-        found.sort(key=lambda each: _WORST_FIRST[each.severity])
-    return tuple(found)
+    return worst_first(found)
+
+
+def worst_first(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Return the problems sorted by severity, those of one severity in their order."""
+    return tuple(sorted(problems, key=lambda each: _WORST_FIRST[each.severity]))
 
 
 def outcome(problems: Iterable[Problem]) -> Outcome:

@@ -106,6 +106,20 @@ _DAMAGED_INFERRED: Texts = {
         "An `&` was escaped as `&amp;` once too often, so Segment reads a field of the wrong name; "
         "escape it exactly once, and only in HTML.",
     ),
+    "misspelt_host": Words(
+        "The host {value} is probably meant to be {meant}",
+        "The call goes to somebody else or to nobody, and Segment never sees it; correct the host.",
+    ),
+    "invalid_host": Words(
+        "{value} is no name that a host can have",
+        "No client can look it up, so nothing is requested and Segment never sees the call; "
+        "correct the host.",
+    ),
+    "folded_url": Words(
+        "A line break and a blank stand in the URL",
+        "A client drops the break but sends the blank, so Segment reads another text; relays cut "
+        "lines over 998 characters so: send the mail as quoted-printable or base64.",
+    ),
 }
 
 WORDS: Mapping[tuple[Severity, RuleSource], Texts] = {
