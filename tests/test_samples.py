@@ -15,9 +15,9 @@ from pixel_emulator.core.endpoint.pixel import request_of
 from pixel_emulator.core.grammar.scenario import parse
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.email.fetch import fetch_images
-from pixel_emulator.email.message import read
 from pixel_emulator.email.pixels import find_pixels
 from pixel_emulator.email.render import RenderResult, find_browser, render
+from pixel_emulator.email.source import read
 from pixel_emulator.files import read_document
 from pixel_emulator.journal import Journal
 from pixel_emulator.samples import Sample, folder, samples
@@ -27,7 +27,8 @@ SETTINGS = Settings(port=0, offline=True)
 
 
 def pixels(sample: Sample):
-    html = read(sample.mail.name, sample.mail.read_bytes()).shown
+    (mail,) = read(sample.mail.name, sample.mail.read_bytes())
+    html = mail.shown
     return find_pixels(html, hosts=SETTINGS.hosts)
 
 

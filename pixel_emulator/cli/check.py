@@ -5,11 +5,11 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pixel_emulator import files
 from pixel_emulator.cli.decode import LOST, as_json
 from pixel_emulator.cli.exit_codes import Exit
 from pixel_emulator.cli.options import takes_settings
@@ -23,21 +23,61 @@ from pixel_emulator.core.problems.judgement import Judgement, judge_url
 from pixel_emulator.core.quoting import shortened
 
 if TYPE_CHECKING:
-    from pixel_emulator.email.message import HtmlPart
+    from pixel_emulator.email.message import HtmlPart, Mail
     from pixel_emulator.email.pixels import FoundPixel
 
 # A tag, a comment or a doctype, but no URL in angle brackets.
 _MARKUP = re.compile(r"\ufeff?\s*<(?:[!?]|[a-z][\w-]*(?::[a-z][\w-]*)?(?:\s|/?>))", re.IGNORECASE)
 
 
+_WRONG_HOST = frozenset({"invalid_host", "misspelt_host"})
+
+
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """One pixel: its URL, what a person should know about the place it stands in, its verdict."""
+    """One pixel: its URL, what a person should know about the place it stands in, its verdict.
+
+    `requested` is False if no client asks for the URL because of this place; `by_outlook` is True
+    if Outlook for Windows alone does.
+    """
 
     url: str
     place: str
     remarks: tuple[str, ...]
     judgement: Judgement
+    requested: bool = True
+    by_outlook: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """What was found in one input, or in one mail of an mbox.
+
+    `reason` is a sentence if it could not be read as a whole; `hints` are sentences on what is
+    there and is no pixel.
+    """
+
+    name: str
+    found: tuple[Checked, ...]
+    reason: str = ""
+    hints: tuple[str, ...] = ()
+
+    @property
+    def exit(self) -> Exit:
+        """The exit code that it has by itself."""
+        if self.reason or not any(each.requested for each in self.found):
+            return Exit.INCOMPLETE
+        lost = any(each.judgement.outcome in LOST for each in self.found)
+        return Exit.UNMET if lost else Exit.MET
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """The hints, and a sentence if pixels were found that no client requests."""
+        if not self.found or any(each.requested for each in self.found):
+            return self.hints
+        outlook = any(each.by_outlook for each in self.found)
+        who = "only Outlook for Windows" if outlook else "no client"
+        return (*self.hints, f"{who} requests a pixel of {self.name}")
 
 
 @takes_settings("dialect", "source", "hosts")
@@ -46,7 +86,7 @@ def check(
         list[str],
         typer.Argument(
             metavar="FILE|URL|-...",
-            help="A pixel URL, an HTML file or a mail (.eml); - reads any of them from stdin.",
+            help="A pixel URL, an HTML file, a mail (.eml) or an mbox; - reads any from stdin.",
         ),
     ],
     *,
@@ -55,59 +95,64 @@ def check(
 ) -> int:
     """Find pixels in files and URLs, and say what Segment would make of each.
 
-    Exit code 1 if one would be dropped or damaged or is no pixel call, 3 if there is none at all.
+    Exit code 1 if one would be dropped or damaged or is no pixel call, 3 if there is none at all,
+    or none that a client requests, or if something could not be read; an mbox counts mail by mail.
     """
     colour = wants_colour(sys.stdout)
     exits = []
     for text in inputs:
-        found = list(_check(text, settings))
-        if json:
-            for each in found:
-                found_at: dict[str, JSON] = {"place": each.place, "remarks": list(each.remarks)}
-                verdict = {"input": text, **found_at, **as_json(each.url, each.judgement)}
-                sys.stdout.write(json_text.write(verdict) + "\n")
-            if not found:
-                say(_none_in(text))
-        else:
-            show(_text(text, found, colour=colour))
-        lost = any(each.judgement.outcome in LOST for each in found)
-        exits.append(Exit.UNMET if lost else Exit.MET if found else Exit.INCOMPLETE)
+        for searched in _check(text, settings):
+            if searched.reason:
+                say(f"{searched.name}: {searched.reason}")
+            if json:
+                _write_json(text, searched)
+            else:
+                show(_text(searched, colour=colour))
+            exits.append(searched.exit)
     return max(exits)
 
 
-def _check(text: str, settings: Settings) -> Iterator[Checked]:
+def _write_json(text: str, searched: Searched) -> None:
+    for each in searched.found:
+        found_at: dict[str, JSON] = {"place": each.place, "remarks": list(each.remarks)}
+        verdict = {"input": text, **found_at, **as_json(each.url, each.judgement)}
+        sys.stdout.write(json_text.write(verdict) + "\n")
+    if not searched.found:
+        say(_none_in(searched))
+    for remark in searched.remarks:
+        say(f"{searched.name}: {remark}")
+
+
+def _check(text: str, settings: Settings) -> Iterator[Searched]:
     if text == "-":
-        yield from _from_stdin(sys.stdin.buffer.read(), settings)
+        yield from _from_stdin(sys.stdin.buffer.read(files.MAX_BYTES + 1), settings)
     elif os.path.exists(text):  # noqa: PTH110 - Path.exists raises for long names in Python 3.12
-        yield from _found_in(text, _read(text), settings)
+        yield from _found_in(text, files.read_bytes(text), settings)
     elif _MARKUP.match(text):
         yield from _found_in(".html", text.encode(errors="replace"), settings)
     elif pixel := _pasted(text, settings):
-        yield pixel
+        yield Searched("", (pixel,))
     else:
         why = "No such file or directory; a pixel URL begins with https://"
         raise InputError(Mistake(f"{shortened(text)}: {why}"))
 
 
-def _from_stdin(raw: bytes, settings: Settings) -> Iterator[Checked]:
-    from pixel_emulator.email.message import is_mail  # noqa: PLC0415 - files and URLs need not both
+def _from_stdin(raw: bytes, settings: Settings) -> Iterator[Searched]:
+    from pixel_emulator.email.source import is_mail, other_format  # noqa: PLC0415 - URLs need not
 
     found = list(_found_in("-", raw, settings))
-    if found or is_mail("-", raw) or _MARKUP.match(raw[:200].decode(errors="replace")):
+    is_document = is_mail("-", raw) or _MARKUP.match(raw[:200].decode(errors="replace"))
+    if is_document or any(each.found for each in found):
         yield from found
         return
     lines = [line.decode(errors="surrogateescape") for line in raw.split(b"\n") if line.strip()]
     pixels = [_pasted(line, settings) for line in lines]
-    yield from filter(None, pixels)
-    if any(pixels) and (without := pixels.count(None)):
+    if not any(pixels):
+        yield from found
+        return
+    if (without := pixels.count(None)) and not other_format(raw):
         say(f"-: no pixel URL in {without} of {len(lines)} lines")
-
-
-def _read(name: str) -> bytes:
-    try:
-        return Path(name).read_bytes()
-    except OSError as error:
-        raise InputError(Mistake(f"{shortened(name)}: {error.strerror}")) from None
+    yield Searched("", tuple(filter(None, pixels)))
 
 
 def _pasted(text: str, settings: Settings) -> Checked | None:
@@ -120,52 +165,80 @@ def _pasted(text: str, settings: Settings) -> Checked | None:
     return Checked(url.url, "", remarks, _judge(url.url, settings))
 
 
-def _found_in(name: str, raw: bytes, settings: Settings) -> Iterator[Checked]:
-    from pixel_emulator.email.message import read  # noqa: PLC0415 - URLs need it not
+def _found_in(name: str, raw: bytes, settings: Settings) -> Iterator[Searched]:
+    from pixel_emulator.email.source import read  # noqa: PLC0415 - URLs need it not
+
+    shown = "this HTML" if name == ".html" else shortened(name)
+    for mail in read(name, raw):
+        yield _found_in_mail(f"{shown}, {mail.title}" if mail.title else shown, mail, settings)
+
+
+def _found_in_mail(name: str, mail: "Mail", settings: Settings) -> Searched:
+    from pixel_emulator.email.limits import LimitError  # noqa: PLC0415 - URLs need it not
     from pixel_emulator.email.pixels import find_pixels  # noqa: PLC0415 - the same
+    from pixel_emulator.email.unrequested import find_unrequested  # noqa: PLC0415 - the same
 
-    mail = read(name, raw)
-    if mail.reason:
-        say(f"{shortened(name)}: {mail.reason}")
+    found: list[Checked] = []
+    hints: dict[str, None] = {}
+    reason = mail.reason
     for part in mail.parts:
-        for pixel in find_pixels(part.html, hosts=settings.hosts):
-            line = f"line {pixel.line}{' of its HTML' if part.in_mail else ''}, "
-            yield Checked(
-                pixel.url,
-                shortened(f"{line if pixel.line else ''}{pixel.where}"),
-                tuple(map(shortened, _remarks(part, pixel))),
-                _judge(pixel.url, settings),
-            )
+        try:
+            pixels = find_pixels(part.html, hosts=settings.hosts, charset=part.url_charset)
+            others = find_unrequested(part.html, hosts=settings.hosts)
+        except LimitError as error:
+            reason = reason or f"It cannot be read: {error}."
+            continue
+        found += [_checked(mail, part, pixel, settings) for pixel in pixels]
+        hints |= dict.fromkeys(shortened(each.sentence) for each in others)
+    return Searched(name, tuple(found), reason, tuple(hints))
 
 
-def _remarks(part: "HtmlPart", pixel: "FoundPixel") -> Iterator[str]:
+def _checked(mail: "Mail", part: "HtmlPart", pixel: "FoundPixel", settings: Settings) -> Checked:
+    line = f"line {pixel.line}{' of its HTML' if part.in_mail else ''}" if pixel.line else ""
+    only_amp = part.is_amp and pixel.element.startswith("amp-") and not pixel.within
+    judgement = _judge(pixel.url, settings, pixel.raw)
+    remarks = list(_remarks(part, pixel, only_amp=only_amp))
+    if pixel.custom_domain and not any(each.code in _WRONG_HOST for each in judgement.problems):
+        remarks.append("at a custom domain; check it is one of your own")
+    return Checked(
+        pixel.url,
+        ", ".join(filter(None, (mail.title, line, shortened(pixel.where)))),
+        tuple(map(shortened, remarks)),
+        judgement,
+        requested=pixel.loads or only_amp,
+        by_outlook=pixel.outlook_only,
+    )
+
+
+def _remarks(part: "HtmlPart", pixel: "FoundPixel", *, only_amp: bool) -> Iterator[str]:
     yield from part.notes
     if part.forwarded:
         yield "stands in a forwarded mail"
     if part.attached:
         yield "stands in an attachment"
-    if pixel.custom_domain:
-        yield "at a custom domain; check it is one of your own"
     if pixel.repeated:
         yield "the same URL stands further up: loaded once"
     if pixel.within:
         yield f"in a {pixel.within}"
-    if part.is_amp and pixel.element.startswith("amp-") and not pixel.within:
+    if only_amp:
         yield "only mail clients with AMP load it"
-    elif not (pixel.requested or pixel.repeated):
+    elif pixel.outlook_only:
+        yield "only Outlook for Windows loads it here"
+    elif not pixel.loads:
         yield "no browser loads it here"
 
 
-def _judge(url: str, settings: Settings) -> Judgement:
-    return judge_url(url, Dialect(settings.dialect), settings.sources())
+def _judge(url: str, settings: Settings, text: str = "") -> Judgement:
+    dialect = Dialect(settings.dialect)
+    return judge_url(url, dialect, settings.sources(), hosts=settings.hosts, text=text)
 
 
-def _text(name: str, found: list[Checked], *, colour: bool) -> str:
-    if not found:
-        return _none_in(name)
-    in_file = any(each.place for each in found)
-    lines = [f"{_source(name)}: {_count(len(found))}"] if in_file else []
-    for each in found:
+def _text(searched: Searched, *, colour: bool) -> str:
+    in_file = any(each.place for each in searched.found)
+    lines = [f"{searched.name}: {_count(len(searched.found))}"] if in_file else []
+    if not searched.found:
+        lines = [_none_in(searched)]
+    for each in searched.found:
         call, problems = each.judgement.call, each.judgement.problems
         word = explain.outcome_word(each.judgement.outcome, colour=colour)
         lines.append(f"{word} {explain.title(call, request_of(each.url))}")
@@ -177,16 +250,12 @@ def _text(name: str, found: list[Checked], *, colour: bool) -> str:
         found_lines = explain.problem_lines(problems, width=width() - 4, colour=colour)
         lines += [f"    {text}" for text in found_lines]
         lines.append("")
-    return "\n".join(lines).rstrip("\n")
+    return "\n".join([*lines, *searched.remarks]).rstrip("\n")
 
 
 def _count(pixels: int) -> str:
     return "1 pixel" if pixels == 1 else f"{pixels} pixels"
 
 
-def _none_in(name: str) -> str:
-    return f"no pixel found in {_source(name)}"
-
-
-def _source(name: str) -> str:
-    return "this HTML" if _MARKUP.match(name) else shortened(name)
+def _none_in(searched: Searched) -> str:
+    return f"no pixel found in {searched.name}"

@@ -4,9 +4,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pixel_emulator.core.scenarios.clients import Ask, Fetch
-from pixel_emulator.email.message import read
+from pixel_emulator.email.limits import LimitError
+from pixel_emulator.email.message import Mail
 from pixel_emulator.email.pixels import find_pixels
-from pixel_emulator.email.render import RenderResult
+from pixel_emulator.email.render import RenderResult, where
+from pixel_emulator.email.source import read
 from pixel_emulator.http_client import HttpClient
 
 BUILT_IN = "built-in fetch of the images"
@@ -28,28 +30,37 @@ def fetch_images(
 ) -> RenderResult:
     """Ask through `proxy` for each pixel at `hosts` that stands in an `<img src>` of the file.
 
-    `asks` are the requests with which a client gets one image; all images are asked for in the
-    first way before the second begins. For machines without a browser, and for models of mail
-    clients: what CSS, `srcset` or frames name is left out, and so are custom domains, which are
-    not emulated. `timeout` is in seconds, for each of the images.
+    `asks` are the requests with which a client gets one image; all images of a mail are asked for
+    in the first way before the second begins. An mbox is opened mail by mail. For machines without
+    a browser, and for models of mail clients: what CSS, `srcset` or frames name is left out, and so
+    are custom domains, which are not emulated. `timeout` is in seconds, for each of the images.
     """
     try:
-        content = read(file.name, file.read_bytes())
+        mails = read(file.name, file.read_bytes())
+        pages = [_images(mail, tuple(hosts)) for mail in mails]
     except OSError as error:
         return RenderResult(f"{file} cannot be read: {error}")
-    if not content.parts:
-        return RenderResult(f"{file}: {content.reason}")
-    errors = []
-    urls = [
-        pixel.url
-        for pixel in find_pixels(content.shown, hosts=hosts)
-        if pixel.requested and pixel.where in _IMAGES and not pixel.custom_domain
-    ]
+    except LimitError as error:
+        return RenderResult(f"{file} cannot be read: {error}")
+    errors = [f"{where(file, mail)}: {mail.reason}" for mail in mails if mail.reason]
     with HttpClient(proxy=proxy, ca=ca, timeout=timeout) as client:
-        for ask in asks:
-            for url in urls:
-                try:
-                    client.ask(url, ask.headers, method=ask.method)
-                except OSError as error:
-                    errors.append(f"{file}: {url[:80]} could not be fetched: {error}")
+        for urls in pages:
+            for ask in asks:
+                for url in urls:
+                    try:
+                        client.ask(url, ask.headers, method=ask.method)
+                    except OSError as error:
+                        errors.append(f"{file}: {url[:80]} could not be fetched: {error}")
     return RenderResult("; ".join(errors))
+
+
+def _images(mail: Mail, hosts: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the URLs of the pixels in images, each once: a client loads a URL once a mail."""
+    found = find_pixels(mail.shown, hosts=hosts, charset=mail.url_charset)
+    return tuple(
+        dict.fromkeys(
+            pixel.url
+            for pixel in found
+            if pixel.loads and pixel.where in _IMAGES and not pixel.custom_domain
+        )
+    )

@@ -1,31 +1,49 @@
-"""The HTML that a mail (.eml) or an HTML file holds, decoded as a mail client would."""
+"""The HTML of one mail, decoded as a mail client would."""
 
 import base64
 import codecs
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from email import message_from_bytes
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from email import policy
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
+from email.headerregistry import ContentTransferEncodingHeader, HeaderRegistry
+from email.message import Message
+from email.parser import BytesParser
 
-from pixel_emulator.core.quoting import shortened
-
-if TYPE_CHECKING:
-    from email.message import Message
+from pixel_emulator.core.quoting import quoted, shortened
+from pixel_emulator.email.limits import LIMITS, LimitError, Limits
 
 _HTML_TYPES = ("text/html", "application/xhtml+xml", "text/x-amp-html")
-_HTML_SUFFIXES = (".html", ".htm", ".xhtml")
-# Header lines with their folded rest, perhaps behind the "From " line of an mbox.
-_HEADERS = re.compile(
-    rb"(?:\xef\xbb\xbf)?\s*+(?:From [^\n]*+\n)?"
-    rb"((?:[A-Za-z][A-Za-z0-9-]*+:[^\n]*+\n?(?:[ \t][^\n]*+\n?)*+)++)"
+# What may hold HTML that is not read here: encrypted or signed as a whole, or packed.
+_SEALED_TYPES = frozenset(
+    {
+        *("application/pkcs7-mime", "application/x-pkcs7-mime", "application/pgp-encrypted"),
+        *("application/ms-tnef", "application/vnd.ms-tnef"),
+        *("message/external-body", "message/partial"),
+    }
 )
-# A text may well begin with `Note: …`, but hardly with one of these.
-_KNOWN_HEADER = re.compile(
-    rb"^(?:From|To|Subject|Date|Received|Return-Path|MIME-Version|Content-Type|Message-ID"
-    rb"|Delivered-To|Reply-To|X-[A-Za-z0-9-]+):",
-    re.IGNORECASE | re.MULTILINE,
+# RFC 2045, section 6.1, and the name that Python and older mailers have for uuencode.
+_ENCODINGS = frozenset(
+    {
+        *("7bit", "8bit", "binary", "quoted-printable", "base64"),
+        *("x-uuencode", "uuencode", "uue", "x-uue"),
+    }
 )
+_ENCODING_HEADER = "content-transfer-encoding"
+_LONGEST_ENCODING = 200  # characters that are parsed of a header with comments
+# cpython looks through the parameters of these again and again.
+_DESCRIPTIONS = re.compile(
+    rb"(?:\A|[\r\n])content-(?:type|disposition):[^\r\n]*+(?:(?:\r\n?|\n)[ \t][^\r\n]*+)*+",
+    re.IGNORECASE,
+)
+_CONTAINERS = re.compile(
+    rb"(?:\A|[\r\n])content-type:[ \t\r\n]*+(?:multipart|message)/", re.IGNORECASE
+)
+_DEEPEST = 100  # multiparts within each other; cpython's parser gives up somewhat later
+_SUBJECT = 200  # characters
+_NO_NEWLINES = str.maketrans("\r\n", "  ")
 
 _META_CHARSET = re.compile(rb"<meta[^>]*?\bcharset\s*=\s*[\"']?\s*([\w:.-]+)", re.IGNORECASE)
 _META_WITHIN = 1024  # https://html.spec.whatwg.org/#concept-encoding-confidence: bytes looked at
@@ -57,110 +75,215 @@ class HtmlPart:
         """Whether only mail clients with AMP show it."""
         return self.content_type == "text/x-amp-html"
 
+    @property
+    def url_charset(self) -> str:
+        """The charset that a browser encodes the queries of URLs in.
+
+        For an HTML file it is the file's own (https://url.spec.whatwg.org/#query-state); the HTML
+        of a mail is shown inside a page of the mail client, in UTF-8.
+        """
+        return "utf-8" if self.in_mail else self.charset
+
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """The HTML of a mail; without any, `reason` is a sentence that says why."""
+    """The HTML of a mail, or of an HTML file.
+
+    `reason` is a sentence that says why there is none, or which part could not be read; it is
+    empty if all was read. `is_text` means that there is none because the mail is plain text.
+    `number` counts the mails of an mbox from 1; it is 0 for any other file.
+    """
 
     parts: tuple[HtmlPart, ...]
     reason: str = ""
+    is_text: bool = False
+    number: int = 0
+    subject: str = ""
 
     @property
     def shown(self) -> str:
         """The HTML that opening the mail shows: its own parts, in order, without AMP."""
-        return "\n".join(
-            part.html for part in self.parts if not (part.forwarded or part.attached or part.is_amp)
-        )
+        return "\n".join(part.html for part in self.shown_parts)
+
+    @property
+    def shown_parts(self) -> tuple[HtmlPart, ...]:
+        """The parts that opening the mail shows: neither attached, nor forwarded, nor AMP."""
+        hidden = (part.forwarded or part.attached or part.is_amp for part in self.parts)
+        return tuple(part for part, hide in zip(self.parts, hidden, strict=True) if not hide)
+
+    @property
+    def url_charset(self) -> str:
+        """The charset of `shown`, in which a browser encodes the queries of URLs."""
+        return next((part.url_charset for part in self.shown_parts), "utf-8")
+
+    @property
+    def title(self) -> str:
+        """Its number and subject: `mail 2 "Hello"`; empty if it is no mail of an mbox."""
+        subject = f" {quoted(self.subject)}" if self.subject else ""
+        return f"mail {self.number}{subject}" if self.number else ""
 
 
-def read(name: str, raw: bytes) -> Mail:
-    """The HTML in the content of a file called `name`: a mail, or HTML itself. Never raises."""
-    if is_mail(name, raw):
-        mail = read_mail(raw)
-        if mail.parts or (_is_named_mail(name) and _HEADERS.match(raw)):
-            return mail
-    return Mail((_html_part(raw),))
-
-
-def is_mail(name: str, raw: bytes) -> bool:
-    """Whether a file is a mail: called `.eml`, or begun with headers of one and not called HTML."""
-    if _is_named_mail(name) or name.lower().endswith(_HTML_SUFFIXES):
-        return _is_named_mail(name)
-    headers = _HEADERS.match(raw)
-    return headers is not None and _KNOWN_HEADER.search(headers[1]) is not None
-
-
-def _is_named_mail(name: str) -> bool:
-    return name.lower().endswith(".eml")
-
-
-def read_mail(raw: bytes) -> Mail:
-    """The HTML parts of a mail, also of mails attached to it; never raises."""
+def read_mail(raw: bytes, limits: Limits = LIMITS) -> Mail:
+    """Return the HTML parts of a mail, also of mails attached to it; never raises."""
     start = raw.removeprefix(codecs.BOM_UTF8).lstrip(b"\r\n")
+    subject = ""
     try:
-        # The policy compat32, as it leaves headers alone that nobody asks for.
-        found = list(_walk(message_from_bytes(start)))
+        root = _Parser(limits).parse(start)
+        subject = _subject(root)
+        found = list(_walk(root, _Parser(limits)))
     except RecursionError:
         return Mail((), "The mail cannot be read: its parts are nested too deeply.")
+    except LimitError as error:
+        return Mail((), f"The mail cannot be read: {error}.", subject=subject)
     except (TypeError, ValueError) as error:  # cpython's own, on broken headers
         why = shortened(str(error))
-        return Mail((), f"The mail cannot be read: its MIME structure is broken ({why}).")
+        return Mail(
+            (), f"The mail cannot be read: its MIME structure is broken ({why}).", subject=subject
+        )
+    return replace(_mail(found), subject=subject)
+
+
+def _mail(found: list[tuple[Message, bool]]) -> Mail:
+    html = [(part, forwarded) for part, forwarded in found if _type(part) in _HTML_TYPES]
+    unknown = next((name for part, _ in html if (name := _unknown_encoding(part))), "")
     parts = tuple(
         _html_part(_body(part), part=part, forwarded=forwarded)
-        for part, forwarded in found
-        if part.get_content_type() in _HTML_TYPES
+        for part, forwarded in html
+        if not _unknown_encoding(part)
     )
+    if unknown:
+        known = "7bit, 8bit, binary, quoted-printable and base64"
+        name = shortened(unknown)
+        return Mail(
+            parts,
+            f'An HTML part cannot be read: its transfer encoding "{name}" is none of {known}.',
+        )
+    types = sorted({_type(part) for part, _ in found})
+    if sealed := _SEALED_TYPES.intersection(types):
+        name = shortened(", ".join(sorted(sealed)))
+        return Mail(parts, f"The mail cannot be read as a whole: it holds {name}.")
     if parts:
         return Mail(parts)
-    types = shortened(", ".join(sorted({part.get_content_type() for part, _ in found})))
-    return Mail((), f"The mail has no HTML part (only {types}), and only HTML can hold a pixel.")
+    reason = f"The mail has no HTML part (only {shortened(', '.join(types))})"
+    return Mail((), f"{reason}, and only HTML can hold a pixel.", is_text=True)
 
 
-def _walk(root: "Message") -> "Iterator[tuple[Message, bool]]":
-    """Each part that holds no others, in order, and whether it stands inside an attached mail."""
+class _Parser:
+    """Parses a mail and the mails attached to it, within limits they have in common."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._parts = 0
+
+    def parse(self, raw: bytes) -> Message:
+        """Parse one mail. Raises LimitError, and what cpython raises on broken headers."""
+        limits = self._limits
+        if len(raw) > limits.mail_bytes:
+            raise LimitError(f"it has more than {limits.mail_bytes:,} bytes")
+        for each in _DESCRIPTIONS.finditer(raw):
+            if len(each[0]) > limits.header_bytes:
+                raise LimitError(f"one of its headers has more than {limits.header_bytes:,} bytes")
+        depth = min(sum(1 for _ in _CONTAINERS.finditer(raw)), _DEEPEST)
+        lines = raw.count(b"\n") + raw.count(b"\r")
+        if lines * depth > limits.line_visits:
+            raise LimitError(f"it has {lines:,} lines in {depth} or more multiparts")
+        # The policy compat32, as it leaves headers alone that nobody asks for.
+        return BytesParser(self._part, policy=policy.compat32).parsebytes(raw)
+
+    def _part(self, policy: "policy.Compat32" = policy.compat32) -> Message:
+        self._parts += 1
+        if self._parts > self._limits.parts:
+            raise LimitError(f"it has more than {self._limits.parts:,} parts")
+        return Message(policy)
+
+
+def _walk(root: Message, parser: _Parser) -> Iterator[tuple[Message, bool]]:
+    """Yield each part that holds no others, in order, and whether an attached mail holds it."""
     waiting = [(root, False)]
     while waiting:
         part, forwarded = waiting.pop()
         if attached := _encoded_mail(part):
-            waiting.append((message_from_bytes(attached), True))
+            waiting.append((parser.parse(attached), True))
             continue
         if not part.is_multipart():
             yield part, forwarded
             continue
         forwarded = forwarded or part.get_content_maintype() == "message"
-        children = [child for child in part.get_payload() if not isinstance(child, str)]
+        children = [child for child in part.get_payload() if isinstance(child, Message)]
         waiting.extend((child, forwarded) for child in reversed(children))
 
 
-def _encoded_mail(part: "Message") -> bytes:
-    """The attached mail that cpython's parser leaves in its encoding; empty if this is none."""
+def _encoded_mail(part: Message) -> bytes:
+    """Return the attached mail that cpython's parser leaves in its encoding; else no bytes."""
     if part.is_multipart():
-        encoding = str(part.get("content-transfer-encoding", "")).strip().lower()
-        if part.get_content_type() != "message/rfc822" or encoding != "base64":
+        if _type(part) != "message/rfc822" or _encoding(part) != "base64":
             return b""
         text = part.get_payload(0)
-        body = "" if isinstance(text, str) else text.get_payload()
+        body = text.get_payload() if isinstance(text, Message) else ""
         try:
             return base64.b64decode(body) if isinstance(body, str) else b""
         except ValueError:  # not base64 after all: a mail that stands there as it is
             return b""
-    named = part.get_content_type() == "application/octet-stream" and _is_named_mail(_name(part))
+    named = _type(part) == "application/octet-stream" and is_mail_name(_name(part))
     return _body(part) if named else b""
 
 
-def _name(part: "Message") -> str:
+def is_mail_name(name: str) -> bool:
+    """Return True for the name of a file that holds one mail: `*.eml`."""
+    return name.lower().endswith(".eml")
+
+
+def _type(part: Message) -> str:
+    return part.get_content_type()
+
+
+def _subject(root: Message) -> str:
+    written = str(root.get("subject", ""))[:_SUBJECT].translate(_NO_NEWLINES)
+    try:
+        return str(make_header(decode_header(written))).strip()
+    except (HeaderParseError, LookupError, ValueError):  # no encoded words after all
+        return written.strip()
+
+
+def _encoding(part: Message) -> str:
+    """Return the transfer encoding without comments, blanks and capitals (RFC 2045, 5 and 6).
+
+    It is `7bit` if none is named, and the whole header if that begins with no name.
+    """
+    written = str(part.get(_ENCODING_HEADER, ""))[:_LONGEST_ENCODING].translate(_NO_NEWLINES)
+    header = HeaderRegistry()(_ENCODING_HEADER, written)
+    encoding = header.cte.lower() if isinstance(header, ContentTransferEncodingHeader) else ""
+    # cpython means by 7bit that it has found no name.
+    return encoding if encoding != "7bit" or "7bit" in written.lower() else written or encoding
+
+
+def _unknown_encoding(part: Message) -> str:
+    """Return the transfer encoding of a part if nothing decodes it, else an empty text."""
+    encoding = _encoding(part)
+    return "" if encoding in _ENCODINGS else encoding
+
+
+def _name(part: Message) -> str:
     try:
         return part.get_filename() or ""
     except (TypeError, ValueError):  # cpython's own, on broken parameters (RFC 2231)
         return ""
 
 
-def _body(part: "Message") -> bytes:
+def _body(part: Message) -> bytes:
+    if encoding := _encoding(part):
+        del part[_ENCODING_HEADER]  # cpython decodes only the bare name
+        part[_ENCODING_HEADER] = encoding
     body = part.get_payload(decode=True)
     return body if isinstance(body, bytes) else b""
 
 
-def _html_part(raw: bytes, *, part: "Message | None" = None, forwarded: bool = False) -> HtmlPart:
+def html_part(raw: bytes) -> HtmlPart:
+    """Return the HTML of a file, decoded as a browser decodes it."""
+    return _html_part(raw)
+
+
+def _html_part(raw: bytes, *, part: Message | None = None, forwarded: bool = False) -> HtmlPart:
     declared = _declared_charset(part) if part else ""
     html, charset, notes = _text(raw, declared)
     return HtmlPart(
@@ -174,7 +297,7 @@ def _html_part(raw: bytes, *, part: "Message | None" = None, forwarded: bool = F
     )
 
 
-def _declared_charset(part: "Message") -> str:
+def _declared_charset(part: Message) -> str:
     try:
         return (part.get_content_charset() or "").lower()
     except (TypeError, ValueError):  # cpython's own, on broken parameters (RFC 2231)

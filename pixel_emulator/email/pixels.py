@@ -2,33 +2,20 @@
 
 import re
 from bisect import bisect
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from selectolax.lexbor import LexborHTMLParser, LexborNode
+from selectolax.lexbor import LexborNode
 
+from pixel_emulator.email.html_tree import HtmlTree, is_never_shown
+from pixel_emulator.email.limits import LIMITS, LimitError, Limits
 from pixel_emulator.email.urls import browser_url
 
-_MAX_DEPTH = 4
-"""How deep documents are followed into each other: comments, templates, `srcdoc`."""
-
-_MAX_NESTING = 20_000
-"""How deep block elements nest before they are read as plain spans."""
-
-_PIXEL_PATH = "/v1/pixel/"
+PIXEL_PATH = "/v1/pixel/"
+_MOST_PIXELS = 10_000
+_MOST_MISSED = 1_000
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-_CONDITION = re.compile(r"\s*(\[if [^\]]*\])>", re.IGNORECASE)
-
-# At each of these lexbor looks for an open <p> or its like through all that is open around it,
-# which takes the square of the nesting. The first ones nest nothing without an end tag.
-_BLOCK = re.compile(
-    r"""(?P<mark></?) (?: hr|p|li|d[dt]
-          | (?P<name> address|article|aside|blockquote|button|center|details|dialog|dir|div|dl
-              |fieldset|figcaption|figure|footer|form|h[1-6]|header|hgroup|listing|main|menu|nav|ol
-              |pre|search|section|summary|ul) ) (?=[\s/>])""",
-    re.IGNORECASE | re.VERBOSE,
-)
+_OUTLOOK = re.compile(r"(?<![!])\b(?:mso|vml)\b", re.IGNORECASE)
 
 _LOADED_ANYWHERE = frozenset({"src", "background"})
 _LOADED_BY = frozenset(
@@ -55,7 +42,6 @@ _CSS = re.compile(
 _CSS_ESCAPE = re.compile(r"\\(?:([0-9a-f]{1,6})[ \t\n]?|\n|(.))", re.IGNORECASE)
 _SRCSET_URL = re.compile(r"[^\s,]\S*+")
 
-_NEVER_LOADED_IN = ("comment", "conditional comment", "template")
 _NEVER_LOADED_BY = re.compile(r"script|bgsound|.*[:-].*")  # scripts, custom elements, VML
 
 
@@ -80,9 +66,20 @@ class FoundPixel:
     repeated: bool = False
 
     @property
+    def loads(self) -> bool:
+        """True if a mail client, a browser without scripts, loads what stands at this place."""
+        return _loads(self.element, self.within)
+
+    @property
     def requested(self) -> bool:
-        """Whether a mail client, a browser without scripts, would ask for it."""
-        return not self.repeated and _loads(self.element, self.within)
+        """True if a client asks for the URL because of this place, and of none further up."""
+        return not self.repeated and self.loads
+
+    @property
+    def outlook_only(self) -> bool:
+        """True if only Outlook for Windows, which reads such comments, asks for the URL."""
+        condition = self.within.partition("[if ")[2]
+        return bool(_OUTLOOK.search(condition)) and "!" not in condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,28 +90,52 @@ class _Mention:
     raw: str
 
 
-def find_pixels(html: str, *, hosts: Iterable[str]) -> tuple[FoundPixel, ...]:
-    """Every pixel that the HTML text names, in document order; never raises.
+class LineFinder:
+    """Finds the lines of texts that are looked up in the order in which they stand."""
+
+    def __init__(self, html: str) -> None:
+        self._html = html
+        self._newlines = [match.start() for match in re.finditer("\n", html)]
+        self._position = 0
+        self._missed = 0
+
+    def line(self, raw: str) -> int:
+        """Return the line, from 1, where the value of an attribute stands; 0 means unknown."""
+        if self._missed > _MOST_MISSED:  # each looks through the whole text
+            return 0
+        # Up to the first `&` an attribute looks the same in the source, however it is escaped.
+        at = self._html.find(raw.partition("&")[0], self._position)
+        if at < 0:
+            self._missed += 1
+            return 0
+        self._position = at + 1
+        return bisect(self._newlines, at) + 1
+
+
+def find_pixels(
+    html: str, *, hosts: Iterable[str], charset: str = "utf-8", limits: Limits = LIMITS
+) -> tuple[FoundPixel, ...]:
+    """Return every pixel that the HTML text names, in document order.
 
     A pixel is a URL at one of `hosts`, whatever its path, or at any other host with a path like
-    `/v1/pixel/…` (a custom domain). Links (`<a href>`) are not pixels.
+    `/v1/pixel/…` (a custom domain). Links (`<a href>`) are not pixels. Queries are encoded in
+    `charset`, that of the document. Raises LimitError for a text that passes the limits.
     """
-    text = _LONE_SURROGATE.sub("\ufffd", html).replace("\r\n", "\n").replace("\r", "\n")
+    text = browser_text(html)
     emulated = {_folded(host) for host in hosts}
     loaded: set[str] = set()
-    pixels = []
-    position = 0
-    newlines = [match.start() for match in re.finditer("\n", text)]
-    for mention in _mentions(text):
-        url = browser_url(mention.raw)
+    pixels: list[FoundPixel] = []
+    lines = LineFinder(text)
+    for mention in _mentions(text, limits):
+        # An inner document has a charset of its own, UTF-8.
+        url = browser_url(mention.raw, "utf-8" if "srcdoc" in mention.within else charset)
         if url is None:
             continue
         custom = _folded(url.host.partition(":")[0]) not in emulated
-        if custom and not url.path.lower().startswith(_PIXEL_PATH):
+        if custom and not url.path.lower().startswith(PIXEL_PATH):
             continue
-        # Up to the first `&` an attribute looks the same in the source, however it is escaped.
-        at = text.find(mention.raw.partition("&")[0], position)
-        position = max(at + 1, position)
+        if len(pixels) == _MOST_PIXELS:
+            raise LimitError(f"its HTML names more than {_MOST_PIXELS:,} pixels")
         address = str(url)
         loads = _loads(mention.element, mention.within)
         pixels.append(
@@ -124,7 +145,7 @@ def find_pixels(html: str, *, hosts: Iterable[str]) -> tuple[FoundPixel, ...]:
                 element=mention.element,
                 where=mention.where,
                 within=mention.within,
-                line=bisect(newlines, at) + 1 if at >= 0 else 0,
+                line=lines.line(mention.raw),
                 custom_domain=custom,
                 repeated=loads and address in loaded,
             )
@@ -134,76 +155,29 @@ def find_pixels(html: str, *, hosts: Iterable[str]) -> tuple[FoundPixel, ...]:
     return tuple(pixels)
 
 
+def browser_text(html: str) -> str:
+    """Return the text as a browser reads it before it looks for tags."""
+    return _LONE_SURROGATE.sub("\ufffd", html).replace("\r\n", "\n").replace("\r", "\n")
+
+
 def _folded(host: str) -> str:
     return host.casefold().removesuffix(".")
 
 
 def _loads(element: str, within: str) -> bool:
-    return not (within.startswith(_NEVER_LOADED_IN) or _NEVER_LOADED_BY.fullmatch(element))
+    return not (is_never_shown(within) or _NEVER_LOADED_BY.fullmatch(element))
 
 
-def _mentions(html: str, within: str = "", depth: int = 0) -> Iterator[_Mention]:
-    for node, in_noscript in _walk(LexborHTMLParser(_flattened(html))):
-        inner, enclosure = _document_inside(node)
-        if inner and depth < _MAX_DEPTH:
-            never = within.startswith(_NEVER_LOADED_IN)
-            yield from _mentions(inner, within if never else enclosure, depth + 1)
+def _mentions(html: str, limits: Limits) -> Iterator[_Mention]:
+    for node, within in HtmlTree(html, limits).nodes():
         if node.is_element_node:
-            place = within or ("noscript" if in_noscript else "")
             element = (node.tag or "").lower()
-            for where, raw in _urls(node, element):
-                yield _Mention(element, where, place, raw)
+            for where, raw in loaded_urls(node, element):
+                yield _Mention(element, where, within, raw)
 
 
-def _flattened(html: str) -> str:
-    """The text, with spans for block elements if these nest beyond all measure."""
-    nesting = 0
-    opened: Counter[str] = Counter()
-    for match in _BLOCK.finditer(html):
-        name = (match["name"] or "").lower()
-        step = 1 if match["mark"] == "<" else -1
-        if name and opened[name] + step >= 0:
-            opened[name] += step
-            nesting += step
-        if nesting > _MAX_NESTING:
-            return _BLOCK.sub(r"\g<mark>span", html)
-    return html
-
-
-def _walk(tree: LexborHTMLParser) -> Iterator[tuple[LexborNode, bool]]:
-    """Each node in document order, and whether it stands in a <noscript>."""
-    # Not `traverse` and `noscript *`: their time grows with the square of the nesting, and the
-    # first leaves out the comments before <html>.
-    node = tree.root and tree.root.parent
-    noscript = None
-    while node is not None:
-        if noscript is None and node.tag == "noscript":
-            noscript = node.mem_id
-        yield node, noscript is not None
-        following = node.first_child
-        while following is None and node is not None:
-            if node.mem_id == noscript:
-                noscript = None
-            following = node.next
-            node = node.parent
-        node = following
-
-
-def _document_inside(node: LexborNode) -> tuple[str, str]:
-    """The HTML text that a node holds out of the tree, and what encloses it there."""
-    if node.is_comment_node:
-        text = node.comment_content or ""
-        condition = _CONDITION.match(text)
-        return text, f"conditional comment {condition[1]}" if condition else "comment"
-    if node.tag == "template":
-        return "".join(part.html or "" for part in node.template_fragments()), "template"
-    if node.tag == "iframe":
-        return node.attributes.get("srcdoc") or "", "iframe srcdoc"
-    return "", ""
-
-
-def _urls(node: LexborNode, element: str) -> Iterator[tuple[str, str]]:
-    """What an element makes a browser load: where that stands, and the URL's text."""
+def loaded_urls(node: LexborNode, element: str) -> Iterator[tuple[str, str]]:
+    """Yield what an element makes a browser load: where that stands, and the URL's text."""
     attributes = node.attributes
     for name, value in attributes.items():
         if not value:

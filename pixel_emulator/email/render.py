@@ -7,10 +7,12 @@ import subprocess
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from pixel_emulator.core.mistakes import InputError, Mistake
-from pixel_emulator.email.message import is_mail, read
+from pixel_emulator.email.message import Mail
+from pixel_emulator.email.source import is_mail, other_format, read
 
 BROWSER_VARIABLE = "PIXEL_EMULATOR_BROWSER"
 
@@ -74,15 +76,43 @@ def render(
 ) -> RenderResult:
     """Open an HTML file or a mail (.eml) in a Chromium that reaches the network through `proxy`.
 
-    `spki` is the base64 SHA-256 of the CA's public key, `timeout` is in seconds. Returns when
-    every image has loaded or failed; does not raise for what goes wrong.
+    An mbox is opened mail by mail. `spki` is the base64 SHA-256 of the CA's public key, `timeout`
+    is in seconds, for each mail. Returns when every image has loaded or failed; does not raise for
+    what goes wrong.
     """
+    try:
+        raw = file.read_bytes()
+    except OSError as reason:
+        return RenderResult(f"{file} cannot be rendered: {reason}")
+    show = partial(_open_page, file=file, browser=browser, proxy=proxy, spki=spki, timeout=timeout)
+    if not is_mail(file.name, raw) and not other_format(raw):
+        return show(file.absolute())
+    mails = read(file.name, raw)
+    errors = [
+        f"{where(file, mail)} cannot be rendered: {mail.reason}" for mail in mails if mail.reason
+    ]
+    for mail in mails:
+        if mail.shown_parts:
+            with tempfile.TemporaryDirectory(prefix="pixel-emulator-") as name:
+                page = Path(name) / "mail.html"
+                # Its mark outdoes any <meta charset>, and leaves the doctype first.
+                page.write_text(mail.shown, "utf-8-sig", "replace")
+                errors.append(show(page).error)
+    return RenderResult("; ".join(filter(None, errors)))
+
+
+def where(file: Path, mail: Mail) -> str:
+    """Return the place of a mail for a message: its file and, in an mbox, number and subject."""
+    return f"{file}, {mail.title}" if mail.title else str(file)
+
+
+def _open_page(
+    mail: Path, *, file: Path, browser: Path, proxy: str, spki: str, timeout: float
+) -> RenderResult:
     with tempfile.TemporaryDirectory(prefix="pixel-emulator-", ignore_cleanup_errors=True) as name:
         directory = Path(name)
-        try:
-            page = _page(file, directory)
-        except (OSError, ValueError) as reason:
-            return RenderResult(f"{file} cannot be rendered: {reason}")
+        page = directory / "page.html"
+        page.write_text(_FRAME.format(mail.as_uri()))
         screenshot = directory / "screenshot.png"
         command = [
             str(browser),
@@ -98,21 +128,6 @@ def render(
         if not failure and not screenshot.exists():
             failure = f"it ended without showing the mail ({_last_line(directory / 'stderr')})"
     return RenderResult(failure and f"{file}: {browser.name} failed: {failure}")
-
-
-def _page(file: Path, directory: Path) -> Path:
-    raw = file.read_bytes()
-    mail = file.absolute()
-    if is_mail(file.name, raw):
-        content = read(file.name, raw)
-        if not content.parts:
-            raise ValueError(content.reason)
-        mail = directory / "mail.html"
-        # Its mark outdoes any <meta charset>, and leaves the doctype where it has to be: first.
-        mail.write_text(content.shown, "utf-8-sig", "replace")
-    page = directory / "page.html"
-    page.write_text(_FRAME.format(mail.as_uri()))
-    return page
 
 
 def _run(command: list[str], log: Path, timeout: float) -> str:

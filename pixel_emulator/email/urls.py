@@ -1,5 +1,6 @@
 """A URL as it stands in HTML or on a clipboard, and as a browser would request it."""
 
+import codecs
 import re
 from dataclasses import dataclass
 from string import printable
@@ -57,11 +58,12 @@ class Pasted:
     from_html: bool
 
 
-def browser_url(text: str) -> BrowserUrl | None:
-    """The URL in an attribute as a browser requests it (https://url.spec.whatwg.org/).
+def browser_url(text: str, charset: str = "utf-8") -> BrowserUrl | None:
+    """Return the URL in an attribute as a browser requests it (https://url.spec.whatwg.org/).
 
-    Tabs and newlines vanish, spaces and non-ASCII are percent-encoded, the fragment and any
-    user name stay behind, `//host` gets https. None for what is no absolute http(s) URL.
+    Tabs and newlines vanish, spaces and non-ASCII are percent-encoded, the query in `charset`, the
+    fragment and any user name stay behind, `//host` gets https. None for what is no absolute
+    http(s) URL.
     """
     text = text.strip(_C0_OR_SPACE).translate(_TAB_OR_NEWLINE).partition("#")[0]
     start = _START.match(text)
@@ -76,8 +78,31 @@ def browser_url(text: str) -> BrowserUrl | None:
         host = f"{host}:{port}"
     path, mark, query = text[authority.end() :].partition("?")
     path = quote(path.replace("\\", "/") or "/", safe=_PATH_SAFE, errors="replace")
-    query = quote(query, safe=_QUERY_SAFE, errors="replace")
+    query = quote(_encoded(query, charset), safe=_QUERY_SAFE)
     return BrowserUrl(scheme, host, path, query if mark else None)
+
+
+def _encoded(query: str, charset: str) -> bytes:
+    """Return the query in the charset of its document; UTF-16 documents use UTF-8."""
+    if query.isascii() or charset.startswith(("utf-16", "utf-8")):
+        return query.encode(errors="replace")
+    try:
+        return query.encode(charset, _AS_REFERENCE)
+    except (LookupError, ValueError):  # a charset that only reads
+        return query.encode(errors="replace")
+
+
+def _reference(error: UnicodeError) -> tuple[str, int]:
+    """Write what a charset lacks as an escaped character reference, as browsers do."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end]
+    return "".join(f"%26%23{ord(each)}%3B" for each in text), error.end
+
+
+# https://url.spec.whatwg.org/#string-percent-encode-after-encoding
+_AS_REFERENCE = "pixel_emulator.reference"
+codecs.register_error(_AS_REFERENCE, _reference)
 
 
 def pasted(text: str) -> Pasted | None:

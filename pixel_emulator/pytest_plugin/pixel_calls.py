@@ -188,12 +188,14 @@ class Pixels:
         return context
 
     @on_its_line
-    def receive(self, url_or_html: str) -> tuple[SeenCall, ...]:
-        """Have a URL, or every pixel that a client without scripts loads from an HTML, requested.
+    def receive(self, mail_or_url: object) -> tuple[SeenCall, ...]:
+        """Request a URL, or every pixel that a mail client without scripts loads, and return them.
 
-        Nothing goes over the network. Returns the calls.
+        A mail is HTML or its source as text or bytes, a message object of the standard library, of
+        Django or of Flask-Mail, or the path of a file. Nothing goes over the network. Raises
+        TypeError for anything else, and for a mail that cannot be read as a whole.
         """
-        requests = requested(url_or_html, self.session.hosts)
+        requests = requested(mail_or_url, self.session.hosts)
         return seen([self.session.receive(each) for each in requests])
 
     @on_its_line

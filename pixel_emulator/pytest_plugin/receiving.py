@@ -1,35 +1,111 @@
-"""What a rendered template asks for, without any network."""
+"""What a rendered template or a mail asks for, without any network."""
 
+import os
 import re
+from email.message import Message
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pixel_emulator.core.calls import PixelRequest
 from pixel_emulator.core.endpoint.pixel import request_of
+from pixel_emulator.core.mistakes import InputError
+from pixel_emulator.files import read_bytes
 from pixel_emulator.pytest_plugin.places import MisuseError
 
+if TYPE_CHECKING:
+    from pixel_emulator.email.message import Mail
+
 _URL = ("http://", "https://", "/v1/")
-_PATH = re.compile(r"\S*|.*\.(html?|eml|mjml|txt)", re.IGNORECASE)
+_PATH = re.compile(r"\S*|.*\.(html?|eml|mbox|mjml|txt)", re.IGNORECASE)
+_LONGEST_PATH = 4_096  # characters; longer ones name no file on any system
+_TAKES = "`receive` takes a URL, HTML, or a mail (text, bytes, a message object, a path)"
 
 
-def requested(url_or_html: object, hosts: tuple[str, ...]) -> list[PixelRequest]:
-    """The request for a URL, or those of every pixel that a client without scripts loads.
+def requested(given: object, hosts: tuple[str, ...]) -> list[PixelRequest]:
+    """Return the request for a URL, or those of every pixel that a client without scripts loads.
 
-    Raises MisuseError for what is no text, and for a text that cannot be meant.
+    `given` is a URL, HTML or the source of a mail as text; HTML, a mail or an mbox in bytes; a
+    message of the standard library, of Django or of Flask-Mail; or the path of a file. Raises
+    MisuseError for anything else, and for what cannot be read as a whole.
     """
-    if not isinstance(url_or_html, str):
-        raise MisuseError(f"`receive` takes a URL or HTML as text, but got {_shown(url_or_html)}")
-    text = url_or_html.strip()
-    if text.startswith(_URL) and len(text.split()) == 1:
-        return [request_of(text)]
-    if not text:
-        raise MisuseError("`receive` takes a URL or HTML, but the text is empty: was it rendered?")
-    if "<" not in text and _PATH.fullmatch(text):
-        raise MisuseError(
-            f"`receive` takes a URL or HTML, but got {_shown(text)}: of a file, give what it holds"
-        )
-    from pixel_emulator.email.pixels import find_pixels  # noqa: PLC0415 - few tests need it
+    words = _words(given)
+    if len(words) == 1 and words[0].startswith(_URL):
+        return [request_of(words[0])]
+    if words and all(each.startswith(_URL) for each in words):
+        raise MisuseError(f"`receive` takes one URL at a time, but got {len(words)}")
+    return [request_of(url) for mail in _mails(given) for url in _urls(mail, hosts)]
 
-    found = find_pixels(text, hosts=hosts)
-    return [request_of(each.url) for each in found if each.requested and not each.custom_domain]
+
+def _words(given: object) -> list[str]:
+    """Return the words of a text, or of its bytes, if it may be a URL; else none."""
+    if isinstance(given, bytes | bytearray):
+        given = bytes(given).decode(errors="replace")
+    return given.split() if isinstance(given, str) and "<" not in given else []
+
+
+def _mails(given: object) -> "tuple[Mail, ...]":
+    from pixel_emulator.email.source import read, read_text  # noqa: PLC0415 - few tests need it
+
+    if isinstance(given, str | bytes | bytearray) and not given.strip():
+        raise MisuseError(f"{_TAKES}, but the text is empty: was it rendered?")
+    if isinstance(given, str):
+        text = given.strip()
+        if "<" not in text and len(text) <= _LONGEST_PATH and _PATH.fullmatch(text):
+            return _of_file(Path(text), given)
+        return read_text(text)
+    if isinstance(given, bytes | bytearray | memoryview):
+        return read("", bytes(given))
+    if isinstance(given, os.PathLike):
+        return _of_file(Path(os.fsdecode(given)), given)
+    return read(".eml", _source(given))
+
+
+def _of_file(path: Path, given: object) -> "tuple[Mail, ...]":
+    from pixel_emulator.email.source import read  # noqa: PLC0415 - few tests need it
+
+    try:
+        return read(path.name, read_bytes(path))
+    except InputError as error:
+        raise MisuseError(f"{_TAKES}, but got {_shown(given)}: {error}") from None
+
+
+def _source(message: object) -> bytes:
+    """Return the source of a message object.
+
+    The standard library and Flask-Mail have `as_bytes`; Django has `message`, which makes one of
+    the standard library. Raises MisuseError for any other object, and for one that makes none.
+    """
+    if isinstance(message, type):
+        raise MisuseError(f"{_TAKES}, but got {_shown(message)}")
+    as_bytes, make = (getattr(message, each, None) for each in ("as_bytes", "message"))
+    try:
+        if not callable(as_bytes) and callable(make) and isinstance(made := make(), Message):
+            as_bytes = made.as_bytes
+        source = as_bytes() if callable(as_bytes) else None
+    except Exception as error:
+        why = f"{type(error).__name__}: {error}"
+        raise MisuseError(f"`receive` cannot read {_shown(message)}: {why}") from error
+    if not isinstance(source, bytes):
+        raise MisuseError(f"{_TAKES}, but got {_shown(message)}")
+    return source
+
+
+def _urls(mail: "Mail", hosts: tuple[str, ...]) -> list[str]:
+    from pixel_emulator.email.limits import LimitError  # noqa: PLC0415 - few tests need it
+    from pixel_emulator.email.pixels import find_pixels  # noqa: PLC0415 - the same
+    from pixel_emulator.email.unrequested import find_unrequested  # noqa: PLC0415 - the same
+
+    where = f"{mail.title}: " if mail.title else ""
+    if mail.reason and not mail.is_text:
+        raise MisuseError(f"`receive` cannot read this: {where}{mail.reason}")
+    try:
+        found = find_pixels(mail.shown, hosts=hosts, charset=mail.url_charset)
+        others = find_unrequested(mail.shown, hosts=hosts) if mail.shown else ()
+    except LimitError as error:
+        raise MisuseError(f"`receive` cannot read this: {where}{error}") from None
+    if undecoded := next((each for each in others if each.undecoded), None):
+        raise MisuseError(f"`receive` cannot read this: {where}{undecoded.sentence}")
+    return [each.url for each in found if each.requested and not each.custom_domain]
 
 
 def _shown(value: object) -> str:

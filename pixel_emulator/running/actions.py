@@ -25,9 +25,10 @@ from pixel_emulator.core.scenarios.model import (
     Wait,
 )
 from pixel_emulator.email.fetch import PLAIN, fetch_images
-from pixel_emulator.email.message import read
+from pixel_emulator.email.limits import LimitError
 from pixel_emulator.email.pixels import find_pixels
 from pixel_emulator.email.render import render
+from pixel_emulator.email.source import read
 from pixel_emulator.http_client import HttpClient
 from pixel_emulator.running.access import Access
 
@@ -84,14 +85,18 @@ def sends_alone(step: Step) -> bool:
 
 
 def without_pixels(step: Step, folder: Path, access: Access) -> Failure | None:
-    """What is to be said of a step that only opens files, where there is no pixel in any."""
+    """Return a failure if a step only opens files and no mail in them has a pixel."""
     opened = [each.file for each in step.actions if isinstance(each, Open)]
     if not opened or len(opened) < len(step.actions):
         return None
     for each in opened:
-        shown = read(each, files.read_bytes(folder / each)).shown
-        if any(pixel.requested for pixel in find_pixels(shown, hosts=access.hosts)):
-            return None
+        for mail in read(each, files.read_bytes(folder / each)):
+            try:
+                found = find_pixels(mail.shown, hosts=access.hosts)
+            except LimitError as error:
+                return Failure(f"{each} cannot be read: {error}")
+            if any(pixel.requested for pixel in found):
+                return None
     hosts = ", ".join(access.hosts)
     return Failure(f"there is no pixel of {hosts} in {' or '.join(opened)}: nothing can come")
 

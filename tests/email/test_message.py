@@ -8,9 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pixel_emulator.email.message import is_mail, read, read_mail
+from pixel_emulator.email import source
+from pixel_emulator.email.message import Mail, read_mail
+from pixel_emulator.email.source import is_mail
 
 HTML = '<p>Grüße — <img src="https://api.segment.io/v1/pixel/track?a=1&amp;b=2"></p>\n'
+
+
+def read(name: str, raw: bytes) -> Mail:
+    (found,) = source.read(name, raw)
+    return found
 
 
 def mail(html: str = HTML, *, cte: str = "quoted-printable") -> EmailMessage:
@@ -296,5 +303,7 @@ PIECES = st.sampled_from(
 def test_no_bytes_are_too_odd(raw):
     found = read_mail(raw)
     assert bool(found.parts) != bool(found.reason)
-    assert read("a.html", raw).parts
+    assert all(each.parts or each.reason for each in source.read("a.html", raw))
+    assert all(each.parts or each.reason for each in source.read("a.mbox", raw))
+    assert all(each.parts or each.reason for each in source.read_text(raw.decode("latin-1")))
     is_mail("", raw)

@@ -1,0 +1,138 @@
+"""What a file or a text holds: HTML, a mail, or a mailbox with several. One reader for all.
+
+`check`, the action `open` and `pixels.receive` read mails and HTML through this module.
+"""
+
+import codecs
+import json
+import re
+from dataclasses import replace
+
+from pixel_emulator.email.limits import LIMITS, Limits
+from pixel_emulator.email.mbox import begins_mbox, split_mbox
+from pixel_emulator.email.message import HtmlPart, Mail, html_part, is_mail_name, read_mail
+
+_HTML_SUFFIXES = (".html", ".htm", ".xhtml")
+_MBOX_SUFFIXES = (".mbox", ".mbx")
+# Header lines with their folded rest, perhaps behind the "From " line of an mbox.
+_HEADERS = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*+(?:From [^\n]*+\n)?"
+    rb"((?:[A-Za-z][A-Za-z0-9-]*+:[^\n]*+\n?(?:[ \t][^\n]*+\n?)*+)++)"
+)
+# A text may well begin with `Note: …`, but hardly with one of these.
+_KNOWN_HEADER = re.compile(
+    rb"^(?:From|To|Subject|Date|Received|Return-Path|MIME-Version|Content-Type|Message-ID"
+    rb"|Delivered-To|Reply-To|X-[A-Za-z0-9-]+):",
+    re.IGNORECASE | re.MULTILINE,
+)
+_OTHER_FORMATS = {
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "an Outlook message (.msg); save the mail as .eml",
+    b"PK\x03\x04": "a ZIP archive; give the mail or the HTML in it",
+    b"\x1f\x8b": "a gzip file; give what it holds, unpacked",
+    b"%PDF-": "a PDF, which holds no HTML; give the mail or the HTML that it was made from",
+    b"!BDN": "an Outlook data file (.pst); save the mail as .eml",
+}
+# Apple Mail: the length of the mail stands before it, and an XML property list behind it.
+_EMLX = re.compile(rb"(\d{1,12})[ \t]*\r?\n(?=[A-Za-z][A-Za-z0-9-]*+:)")
+_START = 1024  # bytes that are looked at to tell binary from text
+
+
+def read(name: str, raw: bytes, limits: Limits = LIMITS) -> tuple[Mail, ...]:
+    """Return the HTML in the content of a file called `name`; never raises.
+
+    There is one Mail for each mail of an mbox, and exactly one for every other file.
+    """
+    if len(raw) > limits.file_bytes:
+        return (Mail((), f"It cannot be read: it has more than {limits.file_bytes:,} bytes."),)
+    if reason := other_format(raw):
+        return (Mail((), reason),)
+    if not is_mail(name, raw):
+        return (Mail((html_part(raw),)),)
+    start = raw.removeprefix(codecs.BOM_UTF8).lstrip()
+    if _is_mbox_name(name) or begins_mbox(start):
+        return _mbox(start, limits)
+    if emlx := _EMLX.match(start):
+        start = start[emlx.end() : emlx.end() + int(emlx[1])]
+    mail = read_mail(start, limits)
+    if mail.parts or (_is_named_mail(name) and _HEADERS.match(start)) or not mail.is_text:
+        return (mail,)
+    return (Mail((html_part(raw),)),)
+
+
+def read_text(text: str, limits: Limits = LIMITS) -> tuple[Mail, ...]:
+    """Return the HTML in a text: the source of a mail or an mbox, or HTML; never raises."""
+    try:
+        raw = text.encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        raw = text.encode(errors="replace")
+    if is_mail("", raw) or other_format(raw):
+        mails = read("", raw, limits)
+        if any(mail.reason or any(part.in_mail for part in mail.parts) for mail in mails):
+            return mails
+    return (Mail((HtmlPart(html=text, charset="utf-8"),)),)
+
+
+def is_mail(name: str, raw: bytes) -> bool:
+    """Return True if a file is a mail or an mbox.
+
+    It is one if it is called so, or if it begins with headers of one and is not called HTML.
+    """
+    if _is_named_mail(name) or name.lower().endswith(_HTML_SUFFIXES):
+        return _is_named_mail(name)
+    emlx = _EMLX.match(raw)
+    headers = _HEADERS.match(raw, emlx.end() if emlx else 0)
+    return headers is not None and _KNOWN_HEADER.search(headers[1]) is not None
+
+
+def other_format(raw: bytes) -> str:
+    """Return a sentence that names a format that is not read, or an empty text."""
+    for magic, what in _OTHER_FORMATS.items():
+        if raw.startswith(magic):
+            return f"This is {what}."
+    start = raw[:_START]
+    if b"\0" in start and not start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "This is a binary file, neither HTML nor a mail."
+    if _is_json(raw):
+        return (
+            "This is JSON, neither HTML nor a mail; give the HTML, or the source of the mail, that "
+            "stands in it (`jq -r .html`)."
+        )
+    return ""
+
+
+def _is_json(raw: bytes) -> bool:
+    text = raw.removeprefix(codecs.BOM_UTF8).strip()
+    if not text.startswith((b"{", b"[")) or not text.endswith((b"}", b"]")):
+        return False
+    try:
+        json.loads(text)
+    except RecursionError:
+        return True
+    except ValueError:
+        first = text.partition(b"\n")[0].strip()
+        return first != text and _is_json(first)  # one object a line
+    return True
+
+
+def _mbox(raw: bytes, limits: Limits) -> tuple[Mail, ...]:
+    found = split_mbox(raw)
+    if len(found) > limits.mails:
+        return (Mail((), f"It cannot be read: it holds more than {limits.mails:,} mails."),)
+    mails = (_mail_of_mbox(each, limits) for each in found)
+    if len(found) == 1:
+        return tuple(mails)
+    return tuple(replace(mail, number=number) for number, mail in enumerate(mails, 1))
+
+
+def _mail_of_mbox(raw: bytes, limits: Limits) -> Mail:
+    if _HEADERS.match(raw) is None:
+        return Mail((), "The mail cannot be read: it does not begin with headers.")
+    return read_mail(raw, limits)
+
+
+def _is_mbox_name(name: str) -> bool:
+    return name.lower().endswith(_MBOX_SUFFIXES)
+
+
+def _is_named_mail(name: str) -> bool:
+    return is_mail_name(name) or _is_mbox_name(name)

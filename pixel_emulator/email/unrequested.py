@@ -1,0 +1,179 @@
+"""Places that name a pixel although no client requests it there, and why not."""
+
+import binascii
+import quopri
+import re
+from base64 import b64decode
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from selectolax.lexbor import LexborNode
+
+from pixel_emulator.core.problems.damage import TOKEN
+from pixel_emulator.core.quoting import shortened
+from pixel_emulator.email.html_tree import HtmlTree, is_never_shown
+from pixel_emulator.email.limits import LIMITS, Limits
+from pixel_emulator.email.pixels import (
+    PIXEL_PATH,
+    LineFinder,
+    browser_text,
+    find_pixels,
+    loaded_urls,
+)
+from pixel_emulator.email.urls import browser_url
+
+_MOST = 20  # places that are named for one text
+# `https%3A%2F%2F…`: the URL was escaped as if it were a part of another one.
+_ESCAPED = re.compile(r"https?%3a", re.IGNORECASE)
+_NO_SCHEME = re.compile(r"/|[\w.-]+(?::\d+)?/")
+_SCHEME = re.compile(r"([A-Za-z][\w+.-]*):")
+_CURLY = tuple("\u201c\u201d\u201e\u201f\u2018\u2019\xab\xbb")
+_SOFT_BREAK = re.compile(r"=[ \t]*\n")
+_BASE64 = re.compile(r"\s*(?:[A-Za-z0-9+/]{60,76}\r?\n)+[A-Za-z0-9+/]*={0,2}\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Unrequested:
+    """A place that names a pixel and makes no client request it.
+
+    `line` counts from 1; 0 means unknown. `why` says why no client requests a pixel there.
+    `is_token` means that a template token stands in place of a URL; `undecoded`, that the text
+    still has an encoding that a mail client would take off, so that it may hide other pixels.
+    """
+
+    line: int
+    why: str
+    undecoded: bool = False
+    is_token: bool = False
+
+    @property
+    def sentence(self) -> str:
+        """The place and the reason, for a person."""
+        where = f"line {self.line}" if self.line else "the text"
+        if self.is_token:
+            return f"{where} names no pixel, because {self.why}"
+        return f"{where} names {PIXEL_PATH}, but no client requests it, because {self.why}"
+
+
+def find_unrequested(
+    html: str, *, hosts: Iterable[str], limits: Limits = LIMITS
+) -> tuple[Unrequested, ...]:
+    """Return the places that `find_pixels` passes over, as far as they name a pixel's path.
+
+    Raises LimitError for a text that passes the limits.
+    """
+    text = browser_text(html)
+    hosts = tuple(hosts)
+    known = {pixel.raw for pixel in find_pixels(text, hosts=hosts, limits=limits)}
+    lines = LineFinder(text)
+    found: dict[Unrequested, None] = {}
+    for node, within in HtmlTree(text, limits).nodes():
+        if is_never_shown(within):
+            continue
+        for raw, why, undecoded in _places(node):
+            is_token = not _names_pixel(raw)
+            if raw not in known and not (is_token and known):
+                found.setdefault(Unrequested(lines.line(raw), why, undecoded, is_token))
+            if len(found) >= _MOST:
+                return tuple(found)
+    if not any(each.undecoded for each in found) and not known:
+        found |= dict.fromkeys(_undecoded(text, hosts, limits))
+    return tuple(found)
+
+
+def _places(node: LexborNode) -> Iterator[tuple[str, str, bool]]:
+    """Yield the text of each place in a node that names a pixel, and why nothing requests it."""
+    if node.is_text_node:
+        text = node.text_content or ""
+        if _names_pixel(text):
+            yield text.strip(), _of_text(node), False
+        return
+    if not node.is_element_node:
+        return
+    element = (node.tag or "").lower()
+    loaded = dict(loaded_urls(node, element))
+    for where, raw in loaded.items():
+        if _names_pixel(raw):
+            yield raw, *_of_url(raw)
+        elif where == "img src" and (token := TOKEN.match(raw.strip())):
+            shown = shortened(token[0])
+            yield raw, f"`src` is the template token {shown}, which nothing replaced", False
+    for name, value in node.attributes.items():
+        if value and f"{element} {name}" not in loaded and _names_pixel(value):
+            if name in {"srcdoc", "style", "srcset", "imagesrcset"}:
+                continue
+            if element in {"a", "area"} and name == "href":
+                yield value, "it is a link, which is requested only if somebody clicks it", False
+            else:
+                yield value, f"no client loads the `{name}` of <{shortened(element)}>", False
+
+
+def _names_pixel(text: str) -> bool:
+    return PIXEL_PATH in _SOFT_BREAK.sub("", text).lower().replace("%2f", "/").replace("\\/", "/")
+
+
+def _of_text(node: LexborNode) -> str:
+    around = (node.parent.tag or "").lower() if node.parent else ""
+    if around == "script":
+        return "it stands in a script, and mail clients run none"
+    if around in {"style", "textarea", "xmp", "title"}:
+        return f"it stands in the text of a <{around}>"
+    if re.search(r"<\s*(?:img|image|table|td|div)\b", node.text_content or "", re.IGNORECASE):
+        return "its tag is escaped (`&lt;`), which makes it text"
+    return "it stands in the text, not in a tag"
+
+
+def _of_url(raw: str) -> tuple[str, bool]:
+    """Return why a browser requests no pixel for the text of a URL, and if it is undecoded."""
+    text = raw.strip()
+    if text.startswith("3D"):
+        return "it is quoted-printable that nobody decoded (`=3D` stands for `=`)", True
+    if text.startswith(('\\"', "\\'", "\\u0022")):
+        return "its quotes are escaped by backslashes, as in JSON or in a string of a program", True
+    if _ESCAPED.match(text):
+        return "the whole URL is percent-encoded", True
+    if text.startswith(_CURLY):
+        return "curly quotes stand around it, which are no quotes to HTML", False
+    if (url := browser_url(text)) is not None:
+        if _names_pixel(text.partition("#")[2]):
+            return (
+                f"it stands behind the `#` of a URL of {shortened(url.host)}: Gmail's image proxy "
+                "keeps the original there"
+            ), False
+        return f"it is part of a URL of {shortened(url.host)}", False
+    if _NO_SCHEME.match(text):
+        return "its URL has no scheme, so it is a path of the page: write https://", False
+    if scheme := _SCHEME.match(text):
+        return f"`{shortened(scheme[1])}:` is neither http: nor https:", False
+    return "its text is no URL with a scheme", False
+
+
+def _undecoded(text: str, hosts: tuple[str, ...], limits: Limits) -> Iterator[Unrequested]:
+    """Yield what hides all pixels of a text: an encoding that a mail client would take off."""
+    readings = (
+        ("=3D" in text, _from_quoted_printable, "quoted-printable"),
+        ("\\" in text, _from_string, "a string with backslashes, as in JSON,"),
+        (_BASE64.fullmatch(text) is not None, _from_base64, "base64"),
+    )
+    for applies, decode, name in readings:
+        if applies and any(
+            each.requested for each in find_pixels(decode(text), hosts=hosts, limits=limits)
+        ):
+            line = text.count("\n", 0, max(text.lower().find(PIXEL_PATH), 0)) + 1
+            yield Unrequested(line, f"the text is {name} that nobody decoded", undecoded=True)
+            return
+
+
+def _from_quoted_printable(text: str) -> str:
+    return quopri.decodestring(text.encode(errors="replace")).decode(errors="replace")
+
+
+def _from_string(text: str) -> str:
+    return re.sub(r"\\(.)", lambda match: {"n": "\n", "t": "\t"}.get(match[1], match[1]), text)
+
+
+def _from_base64(text: str) -> str:
+    try:
+        return b64decode(text).decode(errors="replace")
+    except (binascii.Error, ValueError):
+        return ""
