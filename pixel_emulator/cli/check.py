@@ -142,7 +142,8 @@ def _from_stdin(raw: bytes, settings: Settings) -> Iterator[Searched]:
 
     found = list(_found_in("-", raw, settings))
     is_document = is_mail("-", raw) or _MARKUP.match(raw[:200].decode(errors="replace"))
-    if is_document or any(each.found for each in found):
+    is_json_of_html = bool(other_format(raw)) and b"<" in raw
+    if is_document or is_json_of_html or any(each.found for each in found):
         yield from found
         return
     lines = [line.decode(errors="surrogateescape") for line in raw.split(b"\n") if line.strip()]

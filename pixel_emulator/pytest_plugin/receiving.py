@@ -83,7 +83,7 @@ def _source(message: object) -> bytes:
             as_bytes = made.as_bytes
         source = as_bytes() if callable(as_bytes) else None
     except Exception as error:
-        why = f"{type(error).__name__}: {error}"
+        why = f"{type(error).__name__}: {str(error).partition('\n')[0]}"
         raise MisuseError(f"`receive` cannot read {_shown(message)}: {why}") from error
     if not isinstance(source, bytes):
         raise MisuseError(f"{_TAKES}, but got {_shown(message)}")

@@ -12,6 +12,7 @@ GOOD = encode(
 )
 DAMAGED = encode(CallType.PAGE, {"writeKey": "wk_test_0000", "userId": "{{ user.id }}"})
 DROPPED = encode(CallType.TRACK, {"writeKey": "wk_test_0000", "event": "Email Opened"})
+FLAT = "https://api.segment.io/v1/pixel/page?writeKey=wk_test_0000&userId=u_1"
 MAIL = b"""From: a@example.com
 Subject: hello
 MIME-Version: 1.0
@@ -226,3 +227,140 @@ def test_what_is_searched_never_commands_the_terminal(run_cli, tmp_path, content
 
 def test_a_name_never_commands_the_terminal(run_cli):
     assert "\x1b" not in run_cli("check", "a\x1b[2J")[2]
+
+
+# -- mailboxes, and what no client requests ----------------------------------------------------
+
+FROM = b"From a@example.com Mon Nov 30 16:06:24 2026\n"
+TEXT = b"From: a@example.com\nSubject: plain\nContent-Type: text/plain\n\nhello\n"
+
+
+@pytest.mark.parametrize(
+    ("mails", "code", "said"),
+    [
+        ([MAIL, MAIL], 0, 'mail 2 "hello": 1 pixel'),
+        ([MAIL, MAIL.replace(b"api.segment", b"api.segmnet")], 1, "misspelt_host"),
+        ([MAIL, TEXT], 3, 'mail 2 "plain": The mail has no HTML part'),
+        ([MAIL, b"<p>\n", MAIL], 3, "mail 2: The mail cannot be read"),
+    ],
+)
+def test_an_mbox_is_checked_mail_by_mail(run_cli, tmp_path, mails, code, said):
+    path = tmp_path / "a.mbox"
+    path.write_bytes(b"\n".join(FROM + each for each in mails))
+    for arguments, stdin in ([path], b""), (["-"], path.read_bytes()):
+        found, out, err = run_cli("check", *arguments, stdin=stdin)
+        assert found == code
+        assert said in out + err
+    _, out, _ = run_cli("check", "--json", path)
+    places = [json.loads(line)["place"] for line in out.splitlines()]
+    assert places[0] == 'mail 1 "hello", line 1 of its HTML, img src'
+
+
+IN_VAIN = {
+    "a comment": (f"<!-- <img src='{GOOD}'> -->", "no client requests a pixel"),
+    "a template": (f"<template><img src='{GOOD}'></template>", "no client requests a pixel"),
+    "a script": (f"<script src='{GOOD}'></script>", "no client requests a pixel"),
+    "VML": (f"<v:fill src='{GOOD}' />", "no client requests a pixel"),
+    "an AMP element in HTML": (f"<amp-img src='{GOOD}'></amp-img>", "no client requests a pixel"),
+    "Outlook": (
+        f"<!--[if mso]><img src='{GOOD}'><![endif]-->",
+        "only Outlook for Windows requests a pixel",
+    ),
+    "a wrong call, too": (f"<!-- <img src='{DROPPED}'> -->", "no client requests a pixel"),
+}
+
+
+@pytest.mark.parametrize(("html", "said"), IN_VAIN.values(), ids=IN_VAIN)
+def test_a_pixel_that_no_client_requests_is_no_pass(run_cli, tmp_path, html, said):
+    path = tmp_path / "a.html"
+    path.write_text(html)
+    code, out, _ = run_cli("check", path)
+    assert code == 3
+    assert said in out
+    code, out, err = run_cli("check", "--json", path)
+    assert code == 3
+    assert said in err
+    assert len(out.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        f"<noscript><img src='{GOOD}'></noscript>",
+        f"<!-- <img src='{GOOD}'> --><img src='{GOOD}'>",
+        f"<img src='{GOOD}'><!--[if mso]><img src='{GOOD}'><![endif]-->",
+        f"<table background='{GOOD}'></table><img src='{GOOD}'>",
+    ],
+)
+def test_a_pixel_that_one_client_requests_is_one(run_cli, html):
+    assert run_cli("check", html)[0] == 0
+
+
+def test_an_amp_part_is_requested_by_clients_with_amp(run_cli, tmp_path):
+    path = tmp_path / "a.eml"
+    path.write_text(f"Content-Type: text/x-amp-html\n\n<amp-img src='{GOOD}'></amp-img>")
+    assert run_cli("check", path)[0] == 0
+
+
+def test_a_place_that_names_a_pixel_in_vain_is_told(run_cli, tmp_path):
+    path = tmp_path / "a.html"
+    path.write_text("<p>\n<img src='api.segment.io/v1/pixel/track?x'>")
+    code, out, _ = run_cli("check", path)
+    assert code == 3
+    assert "line 2 names /v1/pixel/, but no client requests it, because its URL has no sch" in out
+    path.write_text(f"<img src='{GOOD}'><img src='api.segment.io/v1/pixel/track?x'>")
+    code, out, _ = run_cli("check", path)
+    assert code == 0
+    assert "line 1 names /v1/pixel/" in out
+    assert "line 1 names /v1/pixel/" in run_cli("check", "--json", path)[2]
+
+
+@pytest.mark.parametrize(
+    ("html", "note"),
+    [
+        (f"<img src='{FLAT}&properties.n=#1'>", "fragment"),
+        (f"<img src='{FLAT}&properties.n=#{{n}}'>", "template_token"),
+        (f"<img src='{FLAT}&properties.n=News\n  letter'>", "folded_url"),
+        (f"<img src='{FLAT.replace('api.segment.io', 'apisegment.io')}'>", "misspelt_host"),
+        (f"<img src='{FLAT.replace('api.segment.io', 'a..example.com')}'>", "invalid_host"),
+        (f"<style>p {{background: url({FLAT}#1)}}</style>", "fragment"),
+    ],
+)
+def test_an_attribute_is_judged_as_the_same_text_pasted(run_cli, html, note):
+    code, out, _ = run_cli("check", "--json", html)
+    assert note in [each["code"] for each in json.loads(out)["problems"]]
+    assert code == (0 if note == "fragment" else 1)
+
+
+def test_a_misspelt_host_is_no_custom_domain(run_cli):
+    html = f"<img src='{GOOD.replace('segment', 'segmnet')}'>"
+    assert "custom domain" not in run_cli("check", html)[1]
+    code, _, _ = run_cli("check", html, "--hosts", "api.segmnet.io")
+    assert code == 0
+
+
+def test_the_query_of_an_html_file_is_in_its_charset(run_cli, tmp_path):
+    path = tmp_path / "a.html"
+    path.write_bytes(f"<meta charset=latin1><img src='{FLAT}&name=ü'>".encode("latin-1"))
+    code, out, _ = run_cli("check", "--json", path)
+    assert [each["code"] for each in json.loads(out)["problems"]] == ["invalid_utf8"]
+    assert code == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (json.dumps([{"html": f"<img src='{GOOD}'>"}]).encode(), "This is JSON"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 99, "Outlook message"),
+        (b"<x>" * 2_001, "nests more than 2,000 elements"),
+        (b"From: a\nContent-Type: text/html; x=" + b"a" * 9_000 + b"\n\n<p>", "headers has more"),
+    ],
+)
+def test_what_cannot_be_read_is_said_and_no_pass(run_cli, tmp_path, content, said):
+    path = tmp_path / "a.bin"
+    path.write_bytes(content)
+    for arguments, stdin in ([path], b""), (["-"], content):
+        code, out, err = run_cli("check", *arguments, stdin=stdin)
+        assert code == 3
+        assert said in err
+        assert "no pixel found" in out

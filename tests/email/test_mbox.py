@@ -1,0 +1,80 @@
+"""Mailboxes with several mails in one file."""
+
+import mailbox
+from email.message import EmailMessage
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pixel_emulator.email.mbox import begins_mbox, split_mbox
+
+FROM = b"From MAILER-DAEMON Mon Nov 30 16:06:24 2026\n"
+A, B = b"Subject: a\n\nx\n", b"Subject: b\n\ny\n"
+
+SPLIT = {
+    "one": (FROM + A, [A]),
+    "two": (FROM + A + b"\n" + FROM + B, [A + b"\n", B]),
+    "no empty line between": (FROM + A + FROM + B, [A, B]),
+    "line ends of DOS": (
+        (FROM + A + b"\n" + FROM + B).replace(b"\n", b"\r\n"),
+        [(A + b"\n").replace(b"\n", b"\r\n"), B.replace(b"\n", b"\r\n")],
+    ),
+    "Thunderbird's separator": (
+        b"From - Mon Nov 30 16:06:24 2026\n" + A + b"\nFrom - Tue Dec 01 09:00:00 2026\n" + B,
+        [A + b"\n", B],
+    ),
+    "a zone in the separator": (
+        b"From 17@xxx Mon Nov 30 16:06:24 +0000 2026\n" + A,
+        [A],
+    ),
+    "no time, but a header": (b"From a@example.com\n" + A + b"\nFrom b\n" + B, [A + b"\n", B]),
+    "a sentence is no separator": (
+        FROM + b"Subject: a\n\n\nFrom here on: see Monday\n",
+        [b"Subject: a\n\n\nFrom here on: see Monday\n"],
+    ),
+    "quoted": (FROM + b"Subject: a\n\n>From x\n>>From y\n> From z\n", [
+        b"Subject: a\n\nFrom x\n>From y\n> From z\n"
+    ]),
+    "no separator at all": (A, [A]),
+    "something before the first": (A + b"\n" + FROM + B, [A + b"\n", B]),
+    "an empty mail between": (FROM + A + FROM + FROM + B, [A, b"", B]),
+    "an empty file": (b"", [b""]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("raw", "mails"), SPLIT.values(), ids=SPLIT)
+def test_an_mbox_is_split(raw, mails):
+    assert split_mbox(raw) == mails
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [(FROM + A, True), (b"From a\n" + A, True), (A, False), (b"From a to b\n<p>", False)],
+)
+def test_what_begins_an_mbox(raw, expected):
+    assert begins_mbox(raw) is expected
+
+
+LINES = st.sampled_from(["text", "", "From me", ">From me", ">>From me", "<p>", "Note: this"])
+
+
+@given(st.lists(st.lists(LINES), min_size=1, max_size=4))
+def test_what_python_writes_is_read_back(tmp_path_factory, bodies):
+    """Python quotes `From ` as mboxo does, so one `>` of those that were there is lost."""
+    path = tmp_path_factory.mktemp("box") / "a.mbox"
+    box = mailbox.mbox(path)
+    for number, lines in enumerate(bodies):
+        message = EmailMessage()
+        message["Subject"] = str(number)
+        message.set_content("\n".join(lines))
+        box.add(message)
+    box.close()
+    found = split_mbox(path.read_bytes())
+    assert [each.split(b"\n")[0] for each in found] == [
+        f"Subject: {n}".encode() for n in range(len(bodies))
+    ]
+    for each, lines in zip(found, bodies, strict=True):
+        body = each.partition(b"\n\n")[2].decode().rstrip("\n")
+        quoted = [line.removeprefix(">") if ">From" in line else line for line in lines]
+        assert body == "\n".join(quoted).rstrip("\n")
