@@ -85,7 +85,7 @@ def _places(node: LexborNode) -> Iterator[tuple[str, str, bool]]:
     """Yield the text of each place in a node that names a pixel, and why nothing requests it."""
     if node.is_text_node:
         text = node.text_content or ""
-        if _names_pixel(text):
+        if _names_pixel(text) and not _is_style_with_pixel(node.parent):
             yield text.strip(), _of_text(node), False
         return
     if not node.is_element_node:
@@ -106,6 +106,12 @@ def _places(node: LexborNode) -> Iterator[tuple[str, str, bool]]:
                 yield value, "it is a link, which is requested only if somebody clicks it", False
             else:
                 yield value, f"no client loads the `{name}` of <{shortened(element)}>", False
+
+
+def _is_style_with_pixel(node: LexborNode | None) -> bool:
+    if node is None or node.tag != "style":
+        return False
+    return any(_names_pixel(raw) for _, raw in loaded_urls(node, "style"))
 
 
 def _names_pixel(text: str) -> bool:

@@ -235,3 +235,57 @@ def test_a_headless_shell_comes_before_a_full_browser(tmp_path):
 def test_a_browser_that_the_user_names_must_exist(tmp_path):
     with pytest.raises(InputError, match=r'PIXEL_EMULATOR_BROWSER: "nothing"'):
         find_browser({"PATH": str(tmp_path), "PIXEL_EMULATOR_BROWSER": "nothing"})
+
+
+# -- several mails in one file -----------------------------------------------------------------
+
+FROM = b"From a@example.com Mon Nov 30 16:06:24 2026\n"
+HOW = pytest.mark.parametrize("how", [rendered, fetched])
+
+
+@HOW
+def test_every_mail_of_an_mbox_is_opened(how, tmp_path, emulator, browser):
+    file = tmp_path / "a.mbox"
+    file.write_bytes(
+        b"\n".join(FROM + mail(f"<p>Hi</p><img src='{TRACK}{each}'>") for each in ("one", "two"))
+    )
+    assert how(file, emulator, browser) == RenderResult()
+    assert sorted(events(emulator)) == ["one", "two"]
+
+
+@HOW
+def test_a_mail_of_an_mbox_that_cannot_be_read_is_named(how, tmp_path, emulator, browser):
+    file = tmp_path / "a.mbox"
+    file.write_bytes(FROM + mail(f"<img src='{TRACK}one'>") + b"\n" + FROM + b"<p>two\n")
+    assert f"{file}, mail 2" in how(file, emulator, browser).error
+
+
+@HOW
+def test_the_charset_of_an_html_file_is_that_of_its_queries(how, tmp_path, emulator, browser):
+    file = tmp_path / "a.html"
+    file.write_bytes(f"<meta charset=latin1><img src='{TRACK}Gr\xfc\xdfe'>".encode("latin-1"))
+    assert how(file, emulator, browser) == RenderResult()
+    (hit,) = emulator.journal.hits
+    assert hit.request.target.endswith(b"event=Gr%FC%DFe")
+
+
+@HOW
+@pytest.mark.parametrize("content", [b'{"html": "<p>"}', b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0"])
+def test_another_format_is_refused(how, content, tmp_path, emulator, browser):
+    file = tmp_path / "a.html"
+    file.write_bytes(content)
+    assert "This is " in how(file, emulator, browser).error
+
+
+def test_an_image_counts_also_if_a_background_further_up_has_its_url(tmp_path, emulator):
+    """A background is not fetched here, so it does not make the image a repetition."""
+    file = tmp_path / "a.html"
+    file.write_text(f"<table background='{TRACK}one'></table>{f"<img src='{TRACK}one'>" * 2}")
+    assert fetched(file, emulator) == RenderResult()
+    assert events(emulator) == ["one"]
+
+
+def test_what_passes_a_limit_is_not_fetched(tmp_path, emulator):
+    file = tmp_path / "a.html"
+    file.write_text("<x>" * 2_001)
+    assert "nests more than 2,000" in fetched(file, emulator).error

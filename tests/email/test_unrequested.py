@@ -62,6 +62,7 @@ SOUND = {
     "a template": f"<template>{TRACK}</template>",
     "another URL": "<img src='https://example.com/a.gif'><a href='/v1/pixels'>",
     "a style with a pixel": f"<p style='background: url({TRACK})'>",
+    "a style sheet": f"<style>p {{background: url({TRACK})}}</style>",
     "a set of sources": f"<img srcset='{TRACK} 2x'>",
     "a token beside a pixel": f"<img src='{{{{ logo }}}}'>{IMG}",
     "an equals sign": "a=3D",

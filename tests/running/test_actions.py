@@ -19,7 +19,7 @@ from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.emulator import Emulator
 from pixel_emulator.recorder import open_recorder
 from pixel_emulator.running.access import WRITE_KEY, Access
-from pixel_emulator.running.actions import missing_files, perform
+from pixel_emulator.running.actions import missing_files, perform, without_pixels
 from pixel_emulator.trust.stores import TrustStores
 from tests.programs import CHROMIUM, needs_chromium, needs_curl
 
@@ -299,3 +299,20 @@ def test_files_that_are_missing_are_found_before_anything_runs(mail, actions, mi
     found = list(missing_files([scenario(*actions, file=str(mail.parent / "s.yaml"))]))
     assert len(found) == len(missing)
     assert all(name in str(each) for name, each in zip(missing, found, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ([b"<p>", b"PIXEL"], ""),
+        ([b"<p>", b"<p>"], "there is no pixel of"),
+        ([b"<p>", b"<x>" * 2_001], "nests more than 2,000"),
+    ],
+)
+def test_a_pixel_in_any_mail_of_an_mbox_is_one(access, mail, tmp_path, content, said):
+    head = b"From a@example.com Mon Nov 30 16:06:24 2026\nContent-Type: text/html\n\n"
+    box = b"".join(head + each + b"\n" for each in content)
+    (tmp_path / "a.mbox").write_bytes(box.replace(b"PIXEL", mail.read_bytes()))
+    found = without_pixels(step(Open("a.mbox")), tmp_path, access())
+    assert (found is not None) is bool(said)
+    assert said in (found.sentence if found else "")
