@@ -227,6 +227,39 @@ def test_without_masking_nothing_is_masked(payload):
     assert mask(KEY) in entry_text(hit)
 
 
+PLACEHOLDERS = [
+    "7d" * 32,
+    "7000001",
+    "7001-01-01T00:00:00.000Z",
+    "7aBc1",
+    '"7": 7',
+    " []",
+    "P-7",
+    "7",
+]
+
+
+@pytest.mark.parametrize("text", PLACEHOLDERS)
+@pytest.mark.parametrize("masks", [True, False])
+def test_what_a_client_chooses_cannot_be_taken_for_a_place_to_fill(text, masks):
+    for request in (
+        {"headers": (("user-agent", text), ("referer", f"https://a.example/{text}"))},
+        {"method": text},
+        {"host": f"{text}.example"},
+        {"client": text},
+        {"http_version": text},
+        {"step": text},
+    ):
+        hit = made(pixel(track()), **request)
+        expected = exactly(hit) if masks else yaml_text.write([entry(hit)])
+        assert entry_text(hit, masks=masks) == expected
+
+
+def test_an_empty_payload_is_written_as_the_search_has_it():
+    hit = made(pixel({}))
+    assert entry_text(hit, masks=False) == yaml_text.write([entry(hit)])
+
+
 PIECES = st.sampled_from(
     [*HIDDEN.values(), KEY[:9], KEY[-9:], "writ", "ekey", "=", ":", "/", "a1B2"]
 )

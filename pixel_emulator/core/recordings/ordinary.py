@@ -51,7 +51,7 @@ class Ordinary(NamedTuple):
 def unmasked(hit: Hit) -> Ordinary | None:
     """An ordinary hit as it is; None for any other."""
     call, data = hit.call, _only_data(hit)
-    if data is None or call is None or call.payload is None or not _is_shallow(call.text):
+    if data is None or call is None or not call.payload or not _is_shallow(call.text):
         return None
     return Ordinary(data.decode(), call.payload)
 
