@@ -231,7 +231,7 @@ WHOLE: dict[str, Any] = {
 
 
 @pytest.fixture
-def whole_file(tmp_path) -> Path:
+def whole_file(tmp_path):
     numbers = [json_text.parse(each) for each in NUMBERS if math.isfinite(float(each))]
     file = tmp_path / "value.yaml"
     file.write_text(yaml_text.write(WHOLE | {"numbers": numbers}), encoding="utf-8")
