@@ -26,7 +26,7 @@ LAYERS = [
     "core.verdicts.*",
     "core.reports.*",
     "core.drafts.*",
-    "config",
+    "config output",
     "documents spans files gaps recorder memory storage journal ready samples http_client",
     "matcher_hooks definition_files scenario_folders scenario_files leftovers",
     "trust.*",

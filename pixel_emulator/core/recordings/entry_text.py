@@ -23,7 +23,8 @@ from pixel_emulator.core.calls import (
     Severity,
 )
 from pixel_emulator.core.recordings.entry import entry, request_entry, time_text
-from pixel_emulator.core.recordings.ordinary import ordinary, unmasked
+from pixel_emulator.core.recordings.known_keys import KnownKeys
+from pixel_emulator.core.recordings.ordinary import Ordinary, ordinary, unmasked
 from pixel_emulator.core.recordings.redaction import redact
 
 _DATA = "7"
@@ -36,9 +37,23 @@ def entry_text(hit: Hit, *, masks: bool = True, known: tuple[str, ...] = ()) -> 
     `known` are write keys that are masked even where nothing says that they are keys.
     """
     said = ordinary(hit, known) if masks else unmasked(hit)
-    call, request = hit.call, hit.request
-    if said is None or call is None:
+    if said is None or hit.call is None:
         return yaml_text.write([entry(redact(hit, known) if masks else hit)])
+    return _filled_in(hit, hit.call, said)
+
+
+def next_entry(hit: Hit, known: KnownKeys, *, masks: bool = True) -> str:
+    """Return the next entry of a run, and remember its keys for those that follow."""
+    said = ordinary(hit, known.keys) if masks else None
+    if said is not None and hit.call and hit.call.payload:
+        known.add((str(hit.call.payload["writeKey"]),))
+        return _filled_in(hit, hit.call, said)
+    known.learn(hit)
+    return entry_text(hit, masks=masks, known=known.keys)
+
+
+def _filled_in(hit: Hit, call: Call, said: Ordinary) -> str:
+    request = hit.request
     form = _form(
         _Kind(call.type, call.alphabet, call.padded, hit.outcome, hit.source, hit.step, hit.status),
         request.method,
