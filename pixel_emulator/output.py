@@ -8,9 +8,10 @@ this process has shown: calls, command line, scenarios. What asserts sees the tr
 from collections.abc import Iterable
 from threading import Lock
 
+from pixel_emulator.core.endpoint.pixel import request_of
 from pixel_emulator.core.recordings.known_keys import KnownKeys
-from pixel_emulator.core.recordings.text_redaction import redact_text
-from pixel_emulator.core.recordings.write_keys import Found
+from pixel_emulator.core.recordings.text_redaction import named_keys, redact_text
+from pixel_emulator.core.recordings.write_keys import found_in
 
 _shown = KnownKeys()
 _lock = Lock()
@@ -24,9 +25,12 @@ def run_keys(given: Iterable[str] = ()) -> KnownKeys:
 def learn_from(*texts: str) -> None:
     """Remember the write keys that a user's own texts hold: arguments, scenarios, URLs."""
     for text in texts:
-        found = Found()
-        found.search_words((text,))
-        _add(found.keys)
+        _add(named_keys(text))
+
+
+def learn_from_url(url: str) -> None:
+    """Remember the write keys of a pixel URL, in whatever disguise."""
+    _add(found_in(request_of(url)).keys)
 
 
 def redacted(text: str) -> str:

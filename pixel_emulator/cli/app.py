@@ -4,14 +4,17 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from importlib import import_module
+from io import StringIO
 from traceback import format_exc
 from typing import Annotated, Any
 
+import click
 import typer
 
 from pixel_emulator.cli.exit_codes import Exit
 from pixel_emulator.cli.terminal import say, show
 from pixel_emulator.core.mistakes import InputError, SelectionError
+from pixel_emulator.output import learn_from
 
 COMMANDS = {
     "demo": "demo",
@@ -89,8 +92,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # One module instead of all: `decode` has to start fast.
     asked = next((name for n in (1, 2) if (name := " ".join(given[:n])) in COMMANDS), None)
     known = [asked] if asked else COMMANDS
+    learn_from(*given)
     try:
-        application(known)(given, prog_name="pixel-emulator")
+        code = application(known)(given, prog_name="pixel-emulator", standalone_mode=False)
+    except click.ClickException as error:
+        said = StringIO()
+        error.show(said)
+        say(said.getvalue().rstrip("\n"))
+        return error.exit_code
+    except click.Abort:
+        say("Aborted.")
+        return Exit.UNMET
     except InputError as error:
         for mistake in error.mistakes:
             say(f"pixel-emulator: {mistake}")
@@ -103,7 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception:  # noqa: BLE001 - a failure of ours must not read as "unmet", which is 1
         say(f"pixel-emulator: a failure of the emulator itself\n{format_exc()}")
         return Exit.INCOMPLETE
-    return 0
+    return code if isinstance(code, int) else 0
 
 
 def _program(

@@ -21,6 +21,7 @@ from pixel_emulator.core.endpoint.pixel import request_of
 from pixel_emulator.core.mistakes import InputError, Mistake
 from pixel_emulator.core.problems.judgement import Judgement, judge_url
 from pixel_emulator.core.quoting import shortened
+from pixel_emulator.output import learn_from_url
 
 if TYPE_CHECKING:
     from pixel_emulator.email.message import HtmlPart
@@ -40,7 +41,7 @@ class Checked:
     judgement: Judgement
 
 
-@takes_settings("dialect", "source", "hosts")
+@takes_settings("dialect", "source", "hosts", "keep_write_keys")
 def check(
     inputs: Annotated[
         list[str],
@@ -55,7 +56,8 @@ def check(
 ) -> int:
     """Find pixels in files and URLs, and say what Segment would make of each.
 
-    Exit code 1 if one would be dropped or damaged or is no pixel call, 3 if there is none at all.
+    Write keys are masked, unless you say --keep-write-keys. Exit code 1 if one would be dropped or
+    damaged or is no pixel call, 3 if there is none at all.
     """
     colour = wants_colour(sys.stdout)
     exits = []
@@ -65,11 +67,12 @@ def check(
             for each in found:
                 found_at: dict[str, JSON] = {"place": each.place, "remarks": list(each.remarks)}
                 verdict = {"input": text, **found_at, **as_json(each.url, each.judgement)}
-                sys.stdout.write(json_text.write(verdict) + "\n")
+                show(json_text.write(verdict), keep_write_keys=settings.keep_write_keys)
             if not found:
                 say(_none_in(text))
         else:
-            show(_text(text, found, colour=colour))
+            said = _text(text, found, colour=colour)
+            show(said, keep_write_keys=settings.keep_write_keys)
         lost = any(each.judgement.outcome in LOST for each in found)
         exits.append(Exit.UNMET if lost else Exit.MET if found else Exit.INCOMPLETE)
     return max(exits)
@@ -157,6 +160,7 @@ def _remarks(part: "HtmlPart", pixel: "FoundPixel") -> Iterator[str]:
 
 
 def _judge(url: str, settings: Settings) -> Judgement:
+    learn_from_url(url)
     return judge_url(url, Dialect(settings.dialect), settings.sources())
 
 

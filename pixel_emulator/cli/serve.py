@@ -160,7 +160,8 @@ def env(
         say(f"pixel-emulator: {warning}")
     api = {"PIXEL_EMULATOR_CONTROL": ready.control, "PIXEL_EMULATOR_TOKEN": ready.token}
     flags = " ".join(browser_flags(ready.proxy, ready.spki))
-    show(f"{shell_exports({**changes.variables, **api})}# for a Chromium: {flags}")
+    exports = shell_exports({**changes.variables, **api})
+    show(f"{exports}# for a Chromium: {flags}", keep_write_keys=True)  # for a shell to read
     return 0
 
 

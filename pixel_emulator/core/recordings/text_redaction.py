@@ -11,7 +11,7 @@ from functools import lru_cache
 from pixel_emulator.core.recordings.masking import hide, is_mask, mask
 from pixel_emulator.core.recordings.readings import holds, readings, withhold
 from pixel_emulator.core.recordings.redaction import longest_first
-from pixel_emulator.core.recordings.write_keys import keys_in_text
+from pixel_emulator.core.recordings.write_keys import keys_in_words
 
 _CUT = "…"
 _LEAST = 4
@@ -28,10 +28,7 @@ def redact_text(text: str, known: tuple[str, ...] = ()) -> str:
 
     Masks stay as they are, so that what is redacted twice is as if redacted once.
     """
-    named = {each for each in keys_in_text(text) if not (each.startswith(_NO_KEY) or is_mask(each))}
-    for run in dict.fromkeys(_ENCODED.findall(text)):
-        named.update(_keys_encoded_in(run))
-    keys = longest_first({*known, *named})
+    keys = longest_first({*known, *named_keys(text)})
     if not keys:
         return text
     text = hide(text, keys)
@@ -43,15 +40,18 @@ def redact_text(text: str, known: tuple[str, ...] = ()) -> str:
     return _hide_encoded(text, keys)
 
 
+def named_keys(text: str) -> set[str]:
+    """Return the write keys that a text names itself, also where it is encoded; no masks."""
+    found = set(keys_in_words(text))
+    for run in dict.fromkeys(_ENCODED.findall(text)):
+        found.update(_named_in_encoded(run))
+    return {each for each in found if not (each.startswith(_NO_KEY) or is_mask(each))}
+
+
 @lru_cache(maxsize=256)
-def _keys_encoded_in(run: str) -> tuple[str, ...]:
+def _named_in_encoded(run: str) -> tuple[str, ...]:
     _, *others = readings(run)
-    return tuple(
-        key
-        for each in others
-        for key in keys_in_text(each)
-        if not (key.startswith(_NO_KEY) or is_mask(key))
-    )
+    return tuple(key for each in others for key in keys_in_words(each))
 
 
 def _hide_encoded(text: str, keys: tuple[str, ...]) -> str:

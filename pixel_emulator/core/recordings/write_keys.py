@@ -44,6 +44,9 @@ _IN_BROKEN_JSON = re.compile(
 _LIST = re.compile(
     rf"{_NAME_TEXT}{_SUFFIX}{_QUOTES}*\s*[:=]\s*[\[({{]([^\])}}]{{0,4000}})", re.IGNORECASE
 )
+_FOLDER = re.compile(
+    r"(?<!/v1)/projects/(?![^/?#&\s\"'\\<>]+/settings)", re.IGNORECASE
+)  # one of this machine
 _ITEM = re.compile(r"[^\s\\\"'`,;:&=>{}\[\]()]+")
 _BASIC = re.compile(r"\bbasic\s+([A-Za-z0-9+/_-]{8,})", re.IGNORECASE)
 _USER = re.compile(r"//([^/\s:@\"'<>\\]{8,}):?[^/\s@\"'<>\\]*@[\w.-]*segment", re.IGNORECASE)
@@ -192,6 +195,14 @@ def keys_in_text(text: str) -> Iterator[str]:
                 yield user.data.partition(b":")[0].decode()
     if "segment" in lower:
         yield from _USER.findall(text)
+
+
+def keys_in_words(text: str) -> Iterator[str]:
+    """Yield the write keys in words of this program, or of its user, as `keys_in_text` does.
+
+    Of folders named `projects` in them, only Segment's are followed by a key.
+    """
+    yield from keys_in_text(_FOLDER.sub("/", text))
 
 
 def text_of_wire(wire: str) -> str:
