@@ -8,7 +8,6 @@ from io import StringIO
 from traceback import format_exc
 from typing import Annotated, Any
 
-import click
 import typer
 
 from pixel_emulator.cli.exit_codes import Exit
@@ -46,6 +45,11 @@ GROUPS = {
     "recording": "Recordings: show their calls, and what these mean to Segment.",
     "plan": "Tracking plans: draft one, compare two.",
 }
+
+# Some versions of Typer bring Click, and some a copy of it: it is found where it is used.
+_CLICK_ERROR: type[Exception] = next(
+    each for each in typer.BadParameter.__mro__ if Exception in each.__bases__
+)
 
 _TOOL: dict[str, Any] = {"ignore_unknown_options": True, "help_option_names": []}
 _CONTEXTS: dict[str, dict[str, Any]] = {
@@ -95,12 +99,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     learn_from(*given)
     try:
         code = application(known)(given, prog_name="pixel-emulator", standalone_mode=False)
-    except click.ClickException as error:
-        said = StringIO()
-        error.show(said)
-        say(said.getvalue().rstrip("\n"))
-        return error.exit_code
-    except click.Abort:
+    except _CLICK_ERROR as error:
+        return _misused(error)
+    except typer.Abort:
         say("Aborted.")
         return Exit.UNMET
     except InputError as error:
@@ -116,6 +117,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(f"pixel-emulator: a failure of the emulator itself\n{format_exc()}")
         return Exit.INCOMPLETE
     return code if isinstance(code, int) else 0
+
+
+def _misused(error: Any) -> int:
+    """Say what Click says of arguments that are wrong; returns its exit code."""
+    said = StringIO()
+    error.show(said)
+    say(said.getvalue().rstrip("\n"))
+    code: int = error.exit_code
+    return code
 
 
 def _program(

@@ -42,7 +42,7 @@ _IN_BROKEN_JSON = re.compile(
     re.IGNORECASE,
 )
 _LIST = re.compile(
-    rf"{_NAME_TEXT}{_SUFFIX}{_QUOTES}*\s*[:=]\s*[\[({{]([^\])}}]{{0,4000}})", re.IGNORECASE
+    rf"{_NAME_TEXT}{_SUFFIX}{_QUOTES}*\s*[:=]\s*[\[({{](?!{{)([^\])}}]{{0,4000}})", re.IGNORECASE
 )
 _FOLDER = re.compile(
     r"(?<!/v1)/projects/(?![^/?#&\s\"'\\<>]+/settings)", re.IGNORECASE
