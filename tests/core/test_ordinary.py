@@ -117,6 +117,17 @@ HIDDEN = {
     "a project": f"https://cdn.example/v1/projects/{OTHER}/settings",
     "a project in base64": b64(f"https://cdn.example/v1/projects/{OTHER}/settings"),
     "in capitals": f"WRITEKEY={OTHER}",
+    "the snippet": f"analytics.load('{OTHER}')",
+    "the snippet, spelled otherwise": f"window.analytics ['load'] (`{OTHER}`)",
+    "the snippet in base64": b64(f"analytics.load('{OTHER}')"),
+    "a client": f"new  Analytics('{OTHER}')",
+    "credentials": f"Authorization: Basic {b64(OTHER + ':')}",
+    "a user": f"https://{OTHER}:@api.segment.io/v1/track",
+    "a prefix and a suffix": f"segmentWriteKeyProd: {OTHER}",
+    "a list": f"writeKeys=[{OTHER}]",
+    "brackets": f"writeKey[]={OTHER}",
+    "a dot": f"write.key={OTHER}",
+    "XML": f"<write-key>{OTHER}</write-key>",
     "with a letter that is an i": f"wr\u0131teKey={OTHER}",
     "with a letter that is an s": f"/project\u017f/{OTHER}/",
     "percent escapes": "".join(f"%{ord(each):02X}" for each in KEY),
@@ -169,6 +180,10 @@ SPELLINGS = [
     '{"writeKey" : "%s","a":"%s"}',
     '{"writeKey":\n"%s","a":"b","c":"%s"}',
     '{"writeKey":"%s","a":["writeKey","%s"]}',
+    '{"writeKey":"%s","write":{"key":"%s"}}',
+    '{"writeKey":"%s","a":{"segment_write_key":"%s"}}',
+    '{"writeKey":"%s","writeKeys":["b","%s"]}',
+    '{"writeKey":"%s","Write Keys":{"eu":{"prod":"%s"}}}',
 ]
 
 

@@ -32,14 +32,13 @@ def _without(bit: int) -> str:
 # for the Kelvin sign, which a regex takes for a k: these are its base64 at the three offsets.
 _GROUP = _without(0b100000) + _without(0b001000) + _without(0b000010)
 _KELVIN = "4oSq|KEq[g-v]|ihK[o-r]"
-_LEGIBLE_BASE64 = re2.compile(f"{_GROUP}[A-Za-z0-9+/_-]{_GROUP}|{_KELVIN}")
-
-
+_LEGIBLE_BASE64 = f"{_GROUP}[A-Za-z0-9+/_-]{_GROUP}|{_KELVIN}"
 # What may show a key, beside a name, in a text without escapes (see `write_keys`).
-_SIGNS = re2.compile(
-    r"(?i)/projects/|/analytics\.js/|load['\"\]]*\s*\(|new\s+analytics|basic\s+[A-Za-z0-9+/_-]{8}"
+_SIGNS = (
+    r"/projects/|/analytics\.js/|load['\"\]]*\s*\(|new\s+analytics|basic\s+[a-z0-9+/_-]{8}"
     r"|@[\w.-]*segment"
 )
+_SUSPICIOUS = re2.compile(f"{_LEGIBLE_BASE64}|(?i:{_SIGNS})")
 _DIGEST = 64
 """Characters of a SHA-256."""
 _ODD = re.compile("[\u0130\u0131\u017f\u212a]")
@@ -120,7 +119,6 @@ def _may_hold_more(text: str, key: str, others: tuple[str, ...]) -> bool:
     lower = text.lower()
     if (
         lower.count("write") != 1
-        or _SIGNS.search(lower)
         or "%" in text
         or text.count(key) != 1
         or not _is_shallow(text)
@@ -130,7 +128,7 @@ def _may_hold_more(text: str, key: str, others: tuple[str, ...]) -> bool:
     before, _, after = text.partition(key)
     if not (after.startswith('"') and before.endswith(('"writeKey":"', '"writeKey": "'))):
         return True
-    if _LEGIBLE_BASE64.search(f'{before}"{after}'):
+    if _SUSPICIOUS.search(f'{before}"{after}'):
         return True
     # No ASCII of eight characters stands in base64 here, so a known key can only stand as it is.
     return any(

@@ -66,11 +66,13 @@ def _hide_cut(text: str, key: str) -> str:
     masked, shown = mask(key), len(key) // 3
     at = text.find(_CUT)
     while at >= 0:
-        for size in range(len(key) - 1, max(shown, _LEAST - 1), -1):
+        sizes = range(len(key) - 1, max(shown, _LEAST - 1), -1)
+        for size in sizes if text[max(0, at - _LEAST) : at] in key else ():
             if text.endswith(key[:size], 0, at):
                 text = text[: at - size] + masked[:size] + text[at:]
                 break
-        for size in range(len(key) - 1, _LEAST - 1, -1):
+        sizes = range(len(key) - 1, _LEAST - 1, -1)
+        for size in sizes if text[at + 1 : at + 1 + _LEAST] in key else ():
             if text.startswith(key[-size:], at + 1):
                 text = text[: at + 1] + masked[-size:] + text[at + 1 + size :]
                 break

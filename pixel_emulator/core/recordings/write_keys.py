@@ -22,8 +22,13 @@ _JSON_TOKEN = re.compile(r'"((?:[^"\\]++|\\.)*+)"(\s*:)?|[\[\]{}]', re.DOTALL)
 # name: `segmentWriteKey`, `WRITE_KEY_PROD`, `x-write-key`, `writeKeys[0]`. But not `writeKeyboard`.
 _NAME_TEXT = r"write(?:[\s._-]|%20|\+)?keys?(?!(?-i:[a-z]))"
 _NAME = re.compile(_NAME_TEXT, re.IGNORECASE)
-# The same at once for a text without escapes; a bracket behind the name needs the long way.
-_PLAIN_MEMBER = re.compile(rf'"[^"]*{_NAME_TEXT}[^"]*"\s*:\s*(?:"([^"]*)"|[\[{{])', re.IGNORECASE)
+_NO_NAME = re.compile(r"[=&?/]")  # in what is a whole query, or a URL
+# The same at once for a text without escapes; a bracket behind the name needs the long way. What
+# the name is followed by is looked at first, so that no name is read twice.
+_PLAIN_MEMBER = re.compile(
+    rf'"(?=[^"=&?/]*+"\s*+:\s*+["\[{{])[^"]*?{_NAME_TEXT}[^"]*+"\s*:\s*(?:"([^"]*)"|[\[{{])',
+    re.IGNORECASE,
+)
 _NESTED = re.compile(r'write"\s*:\s*\{', re.IGNORECASE)  # {"write": {"key": …}}
 _QUOTES = r"(?:[\\\"'`@]|&(?:quot|apos|#0*3[49]|#x0*2[27]);|%2[27])"
 _SUFFIX = r"[\w.-]{0,40}(?:(?:\[|%5B)[^\[\]%=]{0,20}(?:\]|%5D)){0,3}"
@@ -49,12 +54,14 @@ _FOLDER = re.compile(
 )  # one of this machine
 _ITEM = re.compile(r"[^\s\\\"'`,;:&=>{}\[\]()]+")
 _BASIC = re.compile(r"\bbasic\s+([A-Za-z0-9+/_-]{8,})", re.IGNORECASE)
-_USER = re.compile(r"//([^/\s:@\"'<>\\]{8,}):?[^/\s@\"'<>\\]*@[\w.-]*segment", re.IGNORECASE)
+_USER = re.compile(
+    r"//([^/\s:@\"'<>\\]{8,}+):?[^/\s@\"'<>\\]*+@[\w.-]{0,250}segment", re.IGNORECASE
+)
 
 
 def is_write_key(name: str) -> bool:
     """Return True if a value of this name is a write key."""
-    return _NAME.search(name) is not None
+    return _NAME.search(name) is not None and not _NO_NAME.search(name)
 
 
 def strings(text: str) -> Iterator[tuple[int, int]]:
