@@ -7,6 +7,7 @@ from typing import Any
 
 from pixel_emulator.core.calls import Dialect
 from pixel_emulator.core.mistakes import InputError, Mistake, likely
+from pixel_emulator.core.quoting import masked
 
 type Value = str | int | bool | tuple[str, ...]
 
@@ -48,7 +49,9 @@ class Settings:
     )
     record: str = _setting("", "File that the calls are recorded to, as YAML.")
     keep_write_keys: bool = _setting(
-        False, "Store write keys in the recording as they are; by default they are masked."
+        False,
+        "Store write keys in the recording as they are, or print them so where calls are only "
+        "explained; by default they are masked.",
     )
     max_calls: int = _setting(
         100_000,
@@ -99,7 +102,7 @@ class Settings:
         for item in self.source:
             name, equals, key = item.partition("=")
             if not (name and equals and key):
-                raise InputError(Mistake(f'source: "{item}" is not NAME=KEY'))
+                raise InputError(Mistake(f"source: {masked(item)} is not NAME=KEY"))
             named[key] = name
         return named
 

@@ -17,6 +17,7 @@ from pixel_emulator.core.matching.wants import Want
 from pixel_emulator.core.mistakes import Document, InputError, Location, Mistake
 from pixel_emulator.core.scenarios.model import Values
 from pixel_emulator.documents import parse_document
+from pixel_emulator.output import learn_from
 
 MAX_BYTES = 16 * 1024 * 1024
 """Bytes of a file that is read for its scenarios: ten thousands of expectations."""
@@ -97,6 +98,7 @@ def read_limited(path: str) -> Document:
     """A document that is not too large to look into. Raises InputError as `files` does."""
     text = files.read_text(path)
     check_size(text, path)
+    learn_from(text)
     return parse_document(text, path)
 
 

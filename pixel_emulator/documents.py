@@ -13,6 +13,7 @@ import yaml
 from pixel_emulator.core import json_text
 from pixel_emulator.core.calls import JSON, Steps
 from pixel_emulator.core.mistakes import Document, InputError, Location, Mistake
+from pixel_emulator.core.surrogates import decode_surrogates
 
 MAX_NESTING = 200
 """Levels of maps and lists that a file may have."""
@@ -139,7 +140,7 @@ class _Builder:
                 raise self._error("a second document begins; one is allowed", event)
 
     def _begin_member(self, top: _Open, event: yaml.ScalarEvent) -> None:
-        key, location = _joined(event.value), self._location(event)
+        key, location = text_value(event.value), self._location(event)
         if key in top.lines:
             raise self._error(f'"{key}" stands here twice, first in line {top.lines[key]}', event)
         top.key = key
@@ -185,17 +186,21 @@ class _Builder:
 def _scalar(event: yaml.ScalarEvent) -> JSON:
     text = event.value
     if not event.implicit[0]:
-        return _joined(text)
+        return text_value(text)
     if not text:
         return None
-    return json_text.parse(text) if _JSON_SCALAR.fullmatch(text) else _joined(text)
+    return json_text.parse(text) if _JSON_SCALAR.fullmatch(text) else text_value(text)
 
 
-def _joined(text: str) -> str:
-    """The text with its surrogate pairs, which JSON writes as two escapes, as one character."""
-    return _SURROGATE_PAIR.sub(
+def text_value(text: str) -> str:
+    """Return the text of a scalar: surrogate pairs, which JSON writes as two escapes, joined, and
+    lone surrogates that `yaml_text` has encoded restored."""
+    if text.isascii():
+        return text
+    joined = _SURROGATE_PAIR.sub(
         lambda pair: pair[0].encode("utf-16", "surrogatepass").decode("utf-16"), text
     )
+    return decode_surrogates(joined)
 
 
 def _syntax_mistake(error: yaml.MarkedYAMLError, text: str, file: str) -> Mistake:

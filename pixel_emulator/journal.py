@@ -13,6 +13,7 @@ from pixel_emulator.core.recordings.recording import End
 from pixel_emulator.core.recordings.redaction import redact
 from pixel_emulator.gaps import Gaps
 from pixel_emulator.memory import Judge, Memory
+from pixel_emulator.output import run_keys
 from pixel_emulator.storage import Recorder, Storage
 
 _IDS_A_CALL = 10
@@ -40,6 +41,7 @@ class Journal:
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._storage = Storage(recorder)
+        self._keys = None if recorder else run_keys(settings.sources())  # or else it learns them
         self._now = now
         self._ahead = timedelta()
         self._clock: datetime | None = None
@@ -110,6 +112,9 @@ class Journal:
                 for seq, request in enumerate(requests, first)
             ]
             hits = [self._seen.judge(hit) for hit in made]
+            if self._keys:
+                for hit in hits:
+                    self._keys.learn(hit)
             self._gaps.failures.extend(self._storage.write(hits))
             self._memory.add(hits)
             self._changed.notify_all()

@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from pixel_emulator.core.mistakes import InputError
+from pixel_emulator.ready import remove_dead
+
 _PREFIX = "pixel-emulator-"
 _LOCK = "lock"
 
@@ -29,7 +32,9 @@ def private_directory() -> Iterator[Path]:
 
 
 def sweep() -> None:
-    """Remove the directories whose processes were killed; those of others stay."""
+    """Remove the directories, and the tokens, whose processes were killed; those of others stay."""
+    with suppress(InputError, OSError):  # a folder of somebody else's in its place
+        remove_dead()
     for directory in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         with suppress(OSError):
             found = directory.lstat()  # others may write there, too: no links

@@ -1,13 +1,15 @@
 """What a running emulator says of itself: printed by `serve`, read again by `env`."""
 
+import fcntl
 import json
 import os
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import IO
 
 from pixel_emulator.core.mistakes import InputError, Mistake
 
@@ -39,37 +41,88 @@ class Ready:
 
 @contextmanager
 def published(ready: Ready) -> Iterator[None]:
-    """Let `env` find this emulator by its port, as long as the context lasts."""
-    path = _folder(create=True) / f"{ready.port}.json"
-    path.write_text(json.dumps(asdict(ready)), encoding="utf-8")
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
-        with suppress(OSError):  # others may still serve
-            path.parent.rmdir()
+    """Let `env` find this emulator by its port, as long as the context lasts.
+
+    The file holds a token: only its owner may read it, and a lock on it says that the emulator
+    lives, however its process ends.
+    """
+    folder = _folder(create=True)
+    remove_dead()
+    path, new = folder / f"{ready.port}.json", folder / f".{ready.port}.{os.getpid()}.new"
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        json.dump(asdict(ready), file)
+        file.flush()
+        new.rename(path)  # nobody sees it without its lock
+        try:
+            yield
+        finally:
+            if _is_same(path, file):
+                path.unlink(missing_ok=True)
+            with suppress(OSError):  # others may still serve
+                folder.rmdir()
 
 
-def running(port: int) -> Ready:
-    """The emulator of this user that serves on `port`; raises InputError if there is none."""
+def running(port: int | None = None) -> Ready:
+    """Return the emulator of this user that serves on `port`, or without one the only that serves.
+
+    Raises InputError if there is none, or without a `port` several.
+    """
     path = _folder() / f"{port}.json"
-    try:
-        said = json.loads(path.read_text(encoding="utf-8"))
-        ready = Ready(**{**said, "hosts": tuple(said["hosts"])})
-        os.kill(ready.pid, 0)
-    except FileNotFoundError:
-        others = sorted(each.stem for each in _folder().glob("*.json"))
-        hint = f"; there is one on {', '.join(others)}" if others else ""
+    was_there = path.exists()
+    found = living()
+    if port is None and len(found) == 1:
+        return found[0]
+    for each in found:
+        if each.port == port:
+            return each
+    if was_there:
+        raise InputError(Mistake(f"the emulator on port {port} has died; start it again"))
+    if port is None and found:
         raise InputError(
-            Mistake(
-                f"no emulator serves on port {port}{hint}: start one with "
-                f"`pixel-emulator serve --port {port}`"
-            )
-        ) from None
-    except ProcessLookupError:
-        path.unlink(missing_ok=True)
-        raise InputError(Mistake(f"the emulator on port {port} has died; start it again")) from None
-    return ready
+            Mistake(f"several emulators serve, {listed(found)}: say which one with --port")
+        )
+    where, start = ("", "") if port is None else (f" on port {port}", f" --port {port}")
+    hint = f"; there is {listed(found)}" if found else ""
+    raise InputError(
+        Mistake(f"no emulator serves{where}{hint}: start one with `pixel-emulator serve{start}`")
+    )
+
+
+def living() -> list[Ready]:
+    """Return the emulators of this user that serve now, by port; what dead ones left is removed."""
+    remove_dead()
+    found = []
+    for path in _folder().glob("*.json"):
+        with suppress(OSError, ValueError, TypeError, KeyError):  # gone by now, or not written so
+            said = json.loads(path.read_text(encoding="utf-8"))
+            found.append(Ready(**{**said, "hosts": tuple(said["hosts"])}))
+    return sorted(found, key=lambda each: each.port)
+
+
+def listed(emulators: Iterable[Ready]) -> str:
+    """Return emulators in words: `one on port 8080 (process 17)`, and so on."""
+    return ", ".join(f"one on port {each.port} (process {each.pid})" for each in emulators)
+
+
+def remove_dead() -> None:
+    """Remove the files, and with them the tokens, of emulators that have died."""
+    folder = _folder()
+    for path in (*folder.glob("*.json"), *folder.glob(".*.new")):
+        with suppress(OSError), path.open("rb") as file:
+            # A shared lock: two that look at once must not take each other for an emulator.
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            if _is_same(path, file):
+                path.unlink()
+
+
+def _is_same(path: Path, file: IO[str] | IO[bytes]) -> bool:
+    """Return True if the path still names this open file."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except OSError:
+        return False
 
 
 def _folder(*, create: bool = False) -> Path:

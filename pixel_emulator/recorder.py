@@ -15,12 +15,13 @@ from pixel_emulator.core import yaml_text
 from pixel_emulator.core.calls import Dialect, Hit
 from pixel_emulator.core.mistakes import InputError, Location, Mistake
 from pixel_emulator.core.recordings import recording
-from pixel_emulator.core.recordings.entry_text import entry_text
+from pixel_emulator.core.recordings.entry_text import next_entry
 from pixel_emulator.core.recordings.masking import hide
 from pixel_emulator.core.recordings.recording import End, Head, Redaction
 from pixel_emulator.core.recordings.redaction import redact
 from pixel_emulator.core.schemas.parts import schema_line
 from pixel_emulator.files import FIRST_KEY, cannot, read_entries
+from pixel_emulator.output import run_keys
 
 _BLOCK = 256
 """Entries that are read back together, so that not every place in the file is remembered."""
@@ -38,7 +39,7 @@ class Recorder:
 
     def __init__(self, path: str | os.PathLike[str], head: Head, known: Iterable[str] = ()) -> None:
         self._masks = head.redaction is Redaction.WRITE_KEYS
-        self._known = tuple(known)
+        self._known = run_keys(known)
         self._file = _open_new(path)
         self._path = path
         self._blocks: list[int] = []  # where each block of entries begins, in bytes
@@ -55,7 +56,7 @@ class Recorder:
 
     def append(self, *hits: Hit) -> None:
         """Write hits, all at once. Raises OSError where that fails: then none of them is there."""
-        entries = [entry_text(hit, masks=self._masks, known=self._known).encode() for hit in hits]
+        entries = [next_entry(hit, self._known, masks=self._masks).encode() for hit in hits]
         self._write(b"".join(entries))
         at = self._size - sum(map(len, entries))
         for hit, written in zip(hits, entries, strict=True):
@@ -84,7 +85,7 @@ class Recorder:
 
         Raises OSError where the end cannot be written; the file is closed all the same.
         """
-        known = self._known if self._masks else ()
+        known = self._known.keys if self._masks else ()
         stored = {
             title: redact(hit, known).step if self._masks else title
             for title, hit in self._last.items()

@@ -19,6 +19,7 @@ from pixel_emulator.core.scenarios.model import Scenario, Values
 from pixel_emulator.definition_files import DefinitionFiles, check_size, read_limited, real_path
 from pixel_emulator.documents import parse_document
 from pixel_emulator.matcher_hooks import MatcherHooks
+from pixel_emulator.output import learn_from
 from pixel_emulator.scenario_folders import ENDINGS, expand, is_folder
 
 _NOTHING: Mapping[str, JSON] = {}
@@ -58,6 +59,7 @@ def load_text(text: str, path: str, *, given: Values = _NOTHING) -> tuple[Scenar
 
     Raises InputError with its mistakes, and those of the files that it names.
     """
+    learn_from(text)
     found = _Loader(DefinitionFiles(given, MatcherHooks())).read(parse_document(text, path))
     if mistakes := mistakes_of([found], given):
         raise InputError(*mistakes)

@@ -7,7 +7,7 @@ import yaml
 
 from pixel_emulator.core.calls import Steps
 from pixel_emulator.core.drafts.source import Shape, Source, Span
-from pixel_emulator.documents import parse_document
+from pixel_emulator.documents import parse_document, text_value
 
 
 def read_source(text: str, file: str) -> Source:
@@ -47,7 +47,11 @@ class _Spans:
         top = self.open[-1] if self.open else None
         match event:
             case yaml.ScalarEvent() if top and top.is_map and top.key is None:
-                top.key = (event.value, _index(event.start_mark), _index(event.end_mark))
+                top.key = (
+                    text_value(event.value),
+                    _index(event.start_mark),
+                    _index(event.end_mark),
+                )
             case yaml.ScalarEvent():
                 begin, end = _index(event.start_mark), _index(event.end_mark)
                 # A block text ends where the next token begins.

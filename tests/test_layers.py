@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "pixel_emulator"
 # A module may import from the modules of the lines above its own, and from its own line.
 LAYERS = [
     "core.calls",
+    "core.surrogates",
     "core.deep_json core.json_text core.yaml_text core.mistakes core.quoting core.paint",
     "core.explain",
     "core.problems.words core.problems.note_wording core.problems.wording core.problems.rules",
@@ -25,7 +26,7 @@ LAYERS = [
     "core.verdicts.*",
     "core.reports.*",
     "core.drafts.*",
-    "config",
+    "config output",
     "documents spans files gaps recorder memory storage journal ready samples http_client",
     "matcher_hooks definition_files scenario_folders scenario_files leftovers",
     "trust.*",

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from importlib import import_module
+from io import StringIO
 from traceback import format_exc
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ import typer
 from pixel_emulator.cli.exit_codes import Exit
 from pixel_emulator.cli.terminal import say, show
 from pixel_emulator.core.mistakes import InputError, SelectionError
+from pixel_emulator.output import learn_from
 
 COMMANDS = {
     "demo": "demo",
@@ -43,6 +45,11 @@ GROUPS = {
     "recording": "Recordings: show their calls, and what these mean to Segment.",
     "plan": "Tracking plans: draft one, compare two.",
 }
+
+# Some versions of Typer bring Click, and some a copy of it: it is found where it is used.
+_CLICK_ERROR: type[Exception] = next(
+    each for each in typer.BadParameter.__mro__ if Exception in each.__bases__
+)
 
 _TOOL: dict[str, Any] = {"ignore_unknown_options": True, "help_option_names": []}
 _CONTEXTS: dict[str, dict[str, Any]] = {
@@ -89,8 +96,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # One module instead of all: `decode` has to start fast.
     asked = next((name for n in (1, 2) if (name := " ".join(given[:n])) in COMMANDS), None)
     known = [asked] if asked else COMMANDS
+    learn_from(*given)
     try:
-        application(known)(given, prog_name="pixel-emulator")
+        code = application(known)(given, prog_name="pixel-emulator", standalone_mode=False)
+    except _CLICK_ERROR as error:
+        return _misused(error)
+    except typer.Abort:
+        say("Aborted.")
+        return Exit.UNMET
     except InputError as error:
         for mistake in error.mistakes:
             say(f"pixel-emulator: {mistake}")
@@ -103,7 +116,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception:  # noqa: BLE001 - a failure of ours must not read as "unmet", which is 1
         say(f"pixel-emulator: a failure of the emulator itself\n{format_exc()}")
         return Exit.INCOMPLETE
-    return 0
+    return code if isinstance(code, int) else 0
+
+
+def _misused(error: Any) -> int:
+    """Say what Click says of arguments that are wrong; returns its exit code."""
+    said = StringIO()
+    error.show(said)
+    say(said.getvalue().rstrip("\n"))
+    code: int = error.exit_code
+    return code
 
 
 def _program(

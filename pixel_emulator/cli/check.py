@@ -21,6 +21,7 @@ from pixel_emulator.core.endpoint.pixel import request_of
 from pixel_emulator.core.mistakes import InputError, Mistake
 from pixel_emulator.core.problems.judgement import Judgement, judge_url
 from pixel_emulator.core.quoting import shortened
+from pixel_emulator.output import learn_from_url
 
 if TYPE_CHECKING:
     from pixel_emulator.email.message import HtmlPart, Mail
@@ -80,7 +81,7 @@ class Searched:
         return (*self.hints, f"{who} requests a pixel of {self.name}")
 
 
-@takes_settings("dialect", "source", "hosts")
+@takes_settings("dialect", "source", "hosts", "keep_write_keys")
 def check(
     inputs: Annotated[
         list[str],
@@ -95,8 +96,9 @@ def check(
 ) -> int:
     """Find pixels in files and URLs, and say what Segment would make of each.
 
-    Exit code 1 if one would be dropped or damaged or is no pixel call, 3 if there is none at all,
-    or none that a client requests, or if something could not be read; an mbox counts mail by mail.
+    Write keys are masked, unless you say --keep-write-keys. Exit code 1 if one would be dropped or
+    damaged or is no pixel call, 3 if there is none at all, or none that a client requests, or if
+    something could not be read; an mbox counts mail by mail.
     """
     colour = wants_colour(sys.stdout)
     exits = []
@@ -105,18 +107,19 @@ def check(
             if searched.reason:
                 say(f"{searched.name}: {searched.reason}")
             if json:
-                _write_json(text, searched)
+                _write_json(text, searched, keep_write_keys=settings.keep_write_keys)
             else:
-                show(_text(searched, colour=colour))
+                found = _text(searched, colour=colour)
+                show(found, keep_write_keys=settings.keep_write_keys)
             exits.append(searched.exit)
     return max(exits)
 
 
-def _write_json(text: str, searched: Searched) -> None:
+def _write_json(text: str, searched: Searched, *, keep_write_keys: bool) -> None:
     for each in searched.found:
         found_at: dict[str, JSON] = {"place": each.place, "remarks": list(each.remarks)}
         verdict = {"input": text, **found_at, **as_json(each.url, each.judgement)}
-        sys.stdout.write(json_text.write(verdict) + "\n")
+        show(json_text.write(verdict), keep_write_keys=keep_write_keys)
     if not searched.found:
         say(_none_in(searched))
     for remark in searched.remarks:
@@ -230,6 +233,7 @@ def _remarks(part: "HtmlPart", pixel: "FoundPixel", *, only_amp: bool) -> Iterat
 
 
 def _judge(url: str, settings: Settings, text: str = "") -> Judgement:
+    learn_from_url(url)
     dialect = Dialect(settings.dialect)
     return judge_url(url, dialect, settings.sources(), hosts=settings.hosts, text=text)
 

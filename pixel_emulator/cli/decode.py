@@ -23,6 +23,7 @@ from pixel_emulator.core.endpoint.pixel import encode as encode_url
 from pixel_emulator.core.endpoint.pixel import request_of
 from pixel_emulator.core.mistakes import InputError, Mistake, likely
 from pixel_emulator.core.problems.judgement import Judgement, judge_url
+from pixel_emulator.output import learn_from_url
 
 LOST = frozenset({Outcome.DROPPED, Outcome.DAMAGED, Outcome.UNHANDLED})
 """The outcomes that make `check` and `decode --check` fail."""
@@ -31,7 +32,7 @@ FORMATS = ("text", "json")
 _OBJECTS = {"property": "properties", "trait": "traits"}
 
 
-@takes_settings("dialect", "source")
+@takes_settings("dialect", "source", "keep_write_keys")
 def decode(
     urls: Annotated[
         list[str] | None, typer.Argument(help="Pixel URLs, or bare path?query; - reads stdin.")
@@ -45,22 +46,27 @@ def decode(
         bool, typer.Option("--check", help="Exit 1 if one is dropped, damaged or no pixel call.")
     ] = False,
 ) -> int:
-    """Explain pixel URLs: what they say, and what Segment would make of them."""
+    """Explain pixel URLs: what they say, and what Segment would make of them.
+
+    Write keys are masked, unless you say --keep-write-keys.
+    """
     one_of("--format", output, FORMATS)
     if not urls and sys.stdin.isatty():
         say("Reading pixel URLs from the terminal, one a line; end with Ctrl-D.")
-    lost = False
+    lost, keeps = False, settings.keep_write_keys
     for url in _inputs(urls or ["-"]):
         if output == "text" and not url.strip():
             continue
+        learn_from_url(url)
         judgement = judge_url(
             url, Dialect(settings.dialect), settings.sources(), hosts=settings.hosts
         )
         lost = lost or judgement.outcome in LOST
         if output == "json":
-            sys.stdout.write(json_text.write(as_json(url, judgement)) + "\n")
+            show(json_text.write(as_json(url, judgement)), keep_write_keys=keeps, flush=False)
         else:
-            show(as_text(url, judgement, width=width(), colour=wants_colour(sys.stdout)))
+            text = as_text(url, judgement, width=width(), colour=wants_colour(sys.stdout))
+            show(text, keep_write_keys=keeps)
     return int(check and lost)
 
 
@@ -148,7 +154,9 @@ def encode(
     except ValueError as error:
         raise InputError(Mistake(str(error))) from None
     escaped = url.replace("&", "&amp;")
-    show(f'<img src="{escaped}" width="1" height="1" alt="">' if html else url)
+    show(
+        f'<img src="{escaped}" width="1" height="1" alt="">' if html else url, keep_write_keys=True
+    )
     judgement = judge_url(url, Dialect.DOCUMENTED)
     for text in explain.problem_lines(judgement.problems, width=width()):
         say(text)

@@ -9,8 +9,9 @@ from pixel_emulator import files
 from pixel_emulator.core.calls import Evidence
 from pixel_emulator.core.mistakes import InputError, Location, Mistake
 from pixel_emulator.core.problems.duplicates import SeenMessages
-from pixel_emulator.core.recordings.recording import Recording
+from pixel_emulator.core.recordings.recording import Recording, Redaction
 from pixel_emulator.core.recordings.redaction import redact
+from pixel_emulator.output import run_keys
 
 
 def read_evidence(paths: Sequence[Path], *, allow_open: bool = False) -> Evidence:
@@ -18,9 +19,22 @@ def read_evidence(paths: Sequence[Path], *, allow_open: bool = False) -> Evidenc
 
     Raises InputError for what is no recording, and where two of them hold the same run.
     """
-    found = [files.read_recording(path) for path in paths]
+    found = [read(path) for path in paths]
     refuse_repeats(found)
     return union([each.evidence(allow_open=allow_open) for each in found])
+
+
+def read(path: Path) -> Recording:
+    """Read a recording; if its write keys are not masked, they are in what is printed of it.
+
+    Raises InputError as `files.read_recording` does.
+    """
+    found = files.read_recording(path)
+    if found.head.redaction is Redaction.NONE:
+        keys = run_keys()
+        for hit in found.hits:
+            keys.learn(hit)
+    return found
 
 
 def union(evidences: Sequence[Evidence]) -> Evidence:

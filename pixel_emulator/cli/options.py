@@ -6,9 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
-from pixel_emulator.config import Settings, Value, settings
+from pixel_emulator.config import Settings, Value
+from pixel_emulator.config import settings as all_settings
+from pixel_emulator.output import run_keys
 
-_FIELDS = {each.name: each for each in settings()}
+_FIELDS = {each.name: each for each in all_settings()}
 
 
 def takes_settings(
@@ -26,7 +28,9 @@ def takes_settings(
 
         def run(*arguments: object, **options: Any) -> int:
             chosen = {each.name: options.pop(each.name) for each in added}
-            return command(*arguments, settings=Settings(**chosen), **options)
+            settings = Settings(**chosen)
+            run_keys(settings.sources())
+            return command(*arguments, settings=settings, **options)
 
         parameters = sorted([*own, *added], key=lambda each: each.kind)
         run.__name__, run.__doc__ = command.__name__, command.__doc__

@@ -1,6 +1,5 @@
 """`plan infer` and `plan diff`: tracking plans, drafted and compared."""
 
-import sys
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -78,7 +77,7 @@ def diff(
     found = list(changes.changes(before, after))
     broken = list(changes.broken(before, after, evidence.hits))
     if output == "json":
-        sys.stdout.write(json_text.write(_as_json(found, broken, evidence), indent=2) + "\n")
+        show(json_text.write(_as_json(found, broken, evidence), indent=2))
     else:
         lines = [*_change_lines(found), *(_broken_lines(broken, evidence) if against else ())]
         show("\n".join(lines))

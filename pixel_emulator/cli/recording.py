@@ -8,10 +8,12 @@ import typer
 
 from pixel_emulator import files
 from pixel_emulator.cli.decode import FORMATS, one_of
-from pixel_emulator.cli.evidence import read_evidence
+from pixel_emulator.cli.evidence import read, read_evidence
 from pixel_emulator.cli.exit_codes import Exit
+from pixel_emulator.cli.options import takes_settings
 from pixel_emulator.cli.terminal import say, wants_colour, width
 from pixel_emulator.cli.terminal import show as show_text
+from pixel_emulator.config import Settings
 from pixel_emulator.core import explain, json_text, yaml_text
 from pixel_emulator.core.calls import JSON, Evidence, Hit, Payload
 from pixel_emulator.core.mistakes import InputError, Location, Mistake
@@ -27,6 +29,7 @@ Recordings = Annotated[
 AllowOpen = Annotated[bool, typer.Option("--allow-open", help="Accept a recording without an end.")]
 
 
+@takes_settings("keep_write_keys")
 def show(
     recording: Annotated[Path, typer.Argument(metavar="RECORDING")],
     numbers: Annotated[
@@ -36,10 +39,11 @@ def show(
     output: Annotated[str, typer.Option("--format", help="text, or json: an object a line.")] = (
         "text"
     ),
+    settings: Settings,
 ) -> int:
     """Explain the calls of a recording as `decode` does, each with its whole URL."""
     one_of("--format", output, FORMATS)
-    found = files.read_recording(recording)
+    found = read(recording)
     hits = {hit.seq: hit for hit in found.hits}
     unknown = [number for number in numbers or () if number not in hits]
     if unknown:
@@ -47,9 +51,10 @@ def show(
         raise InputError(Mistake(message if hits else "has no calls", Location(str(recording))))
     for number in numbers or hits:
         if output == "json":
-            sys.stdout.write(json_text.write(entry(hits[number])) + "\n")
+            text = json_text.write(entry(hits[number]))
         else:
-            show_text(as_text(hits[number], width=width(), colour=wants_colour(sys.stdout)))
+            text = as_text(hits[number], width=width(), colour=wants_colour(sys.stdout))
+        show_text(text, keep_write_keys=settings.keep_write_keys)
     say_gaps(found.evidence(allow_open=True))
     return Exit.MET
 

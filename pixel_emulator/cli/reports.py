@@ -13,6 +13,7 @@ from pixel_emulator.core.mistakes import InputError, Mistake
 from pixel_emulator.core.reports.json_report import as_json
 from pixel_emulator.core.reports.text import text
 from pixel_emulator.core.verdicts.verdict import Verdict
+from pixel_emulator.output import redacted
 
 
 def _text(verdict: Verdict, recording: str) -> str:
@@ -71,7 +72,8 @@ def write_reports(reports: Iterable[Path] | None, verdict: Verdict, *, recording
     Raises InputError where a file cannot be written.
     """
     for report in reports or ():
-        files.write_text(report, FORMATS[_BY_SUFFIX[report.suffix]](verdict, recording))
+        made = FORMATS[_BY_SUFFIX[report.suffix]](verdict, recording)
+        files.write_text(report, redacted(made))
 
 
 def for_terminal(verdict: Verdict, stream: TextIO | None, *, recording: str = "") -> str:

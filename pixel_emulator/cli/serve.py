@@ -22,7 +22,7 @@ from pixel_emulator.cli.session import emulation, needs_mitmproxy
 from pixel_emulator.cli.terminal import say, show
 from pixel_emulator.config import Settings
 from pixel_emulator.core.verdicts.verify import verify
-from pixel_emulator.ready import Ready, published, running
+from pixel_emulator.ready import Ready, listed, living, published, running
 from pixel_emulator.running.reloading import ScenarioFiles
 
 if TYPE_CHECKING:
@@ -123,10 +123,23 @@ def serve(
     return verdict.exit_code
 
 
-@takes_settings("port")
-def env(*, settings: Settings) -> int:
-    """Print shell exports, and browser flags, that lead clients to a running emulator."""
-    ready = running(settings.port)
+def env(
+    *,
+    port: Annotated[
+        int | None,
+        typer.Option("--port", help="Port of the emulator; needless where only one serves."),
+    ] = None,
+) -> int:
+    """Print shell exports, and browser flags, that lead clients to a running emulator.
+
+    Where several serve, those beside the one on `--port` are listed on stderr.
+    """
+    ready = running(port)
+    others = [each for each in living() if each.port != ready.port]
+    if others:
+        say(
+            f"pixel-emulator: taken is the one on port {ready.port}; also serving: {listed(others)}"
+        )
     with needs_mitmproxy():  # or rather its company: cryptography and certifi
         from pixel_emulator.child.environment import (  # noqa: PLC0415 - not always there
             browser_flags,
@@ -147,7 +160,8 @@ def env(*, settings: Settings) -> int:
         say(f"pixel-emulator: {warning}")
     api = {"PIXEL_EMULATOR_CONTROL": ready.control, "PIXEL_EMULATOR_TOKEN": ready.token}
     flags = " ".join(browser_flags(ready.proxy, ready.spki))
-    show(f"{shell_exports({**changes.variables, **api})}# for a Chromium: {flags}")
+    exports = shell_exports({**changes.variables, **api})
+    show(f"{exports}# for a Chromium: {flags}", keep_write_keys=True)  # for a shell to read
     return 0
 
 

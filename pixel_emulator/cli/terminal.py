@@ -1,10 +1,15 @@
-"""Where words go: results to stdout, messages for people to stderr, colour only on a terminal."""
+"""Where words go: results to stdout, messages for people to stderr, colour only on a terminal.
+
+Write keys are masked in all of them.
+"""
 
 import os
 import shutil
 import sys
 from contextlib import suppress
 from typing import TextIO
+
+from pixel_emulator.output import redacted
 
 WIDEST = 110  # longer lines are hard to read
 
@@ -28,11 +33,14 @@ def say(text: str) -> None:
     """Print a message for people to stderr; one that nobody can read changes nothing."""
     with suppress(OSError):
         # In one piece: what another thread says stays behind it, on a line of its own.
-        print(f"{text}\n", end="", file=sys.stderr, flush=True)  # noqa: T201 - copes with a closed stderr
+        print(f"{redacted(text)}\n", end="", file=sys.stderr, flush=True)  # noqa: T201 - copes with a closed stderr
 
 
-def show(text: str) -> None:
+def show(text: str, *, keep_write_keys: bool = False, flush: bool = True) -> None:
     """Print a result to stdout, whatever characters it holds."""
+    if not keep_write_keys:
+        text = redacted(text)
     encoding = sys.stdout.encoding or "utf-8"
     sys.stdout.write(f"{text}\n".encode(encoding, "backslashreplace").decode(encoding))
-    sys.stdout.flush()
+    if flush:
+        sys.stdout.flush()

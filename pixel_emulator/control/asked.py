@@ -14,6 +14,7 @@ from pixel_emulator.core import json_text
 from pixel_emulator.core.calls import JSON
 from pixel_emulator.core.mistakes import Document, InputError, Location, Mistake
 from pixel_emulator.documents import parse_document
+from pixel_emulator.output import redacted
 from pixel_emulator.proxy.emulator import Emulator
 from pixel_emulator.session import LocalSession
 
@@ -106,8 +107,14 @@ def _must_be_json(text: str) -> None:
 
 
 def json_response(
-    data: JSON, status: int = 200, headers: Mapping[str, str] | None = None
+    data: JSON,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    *,
+    keep_write_keys: bool = False,
 ) -> Response:
-    """Data as JSON, with all its digits, however deep it nests."""
+    """Data as JSON, with all its digits, however deep it nests; its write keys are masked."""
     text = json_text.write(data)
+    if not keep_write_keys:
+        text = redacted(text)
     return Response(text, status, dict(headers or {}), media_type="application/json")

@@ -16,15 +16,18 @@ from pixel_emulator.core.recordings.entry import entry, read_request, time_text
 from pixel_emulator.core.recordings.fields import Field
 from pixel_emulator.proxy.messages import headers_of
 
+WRITE_KEYS = (MASKED, WHOLE) = ("masked", "whole")
+"""How write keys are given; what asserts elsewhere needs to see them whole."""
+
 
 async def requests(asked: Asked) -> Response:
     """All that arrived, as entries of a recording."""
-    return json_response(await asked.in_thread(_page, asked, entry))
+    return _as_asked(asked, await asked.in_thread(_page, asked, entry))
 
 
 async def calls(asked: Asked) -> Response:
     """What could be read as a call, and what would become of it."""
-    return json_response(await asked.in_thread(_page, asked, _call))
+    return _as_asked(asked, await asked.in_thread(_page, asked, _call))
 
 
 async def receive(asked: Asked) -> Response:
@@ -45,7 +48,7 @@ async def receive(asked: Asked) -> Response:
         return entry(session.receive(replace(request, headers=headers)))
 
     try:
-        return json_response(await asked.in_thread(record), 201)
+        return _as_asked(asked, await asked.in_thread(record), 201)
     except InputError as error:
         raise wrong_body(error) from None
 
@@ -69,6 +72,11 @@ async def recording(asked: Asked) -> Response:
     text = await asked.in_thread(saved)
     name = f'attachment; filename="{session.name}.yaml"'
     return Response(text, headers={"content-disposition": name}, media_type="application/yaml")
+
+
+def _as_asked(asked: Asked, data: Payload, status: int = 200) -> Response:
+    keep = asked.query["write_keys"] == WHOLE
+    return json_response(data, status, keep_write_keys=keep)
 
 
 def _page(asked: Asked, shape: Callable[[Hit], Payload | None]) -> Payload:

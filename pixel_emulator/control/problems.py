@@ -8,6 +8,7 @@ from starlette.responses import Response
 from pixel_emulator.core import json_text
 from pixel_emulator.core.calls import Payload
 from pixel_emulator.core.mistakes import InputError, Mistake
+from pixel_emulator.output import redacted
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -70,7 +71,7 @@ class ProblemError(Exception):
         }
         if self.mistakes:
             document["mistakes"] = [_mistake(each) for each in self.mistakes]
-        text = json_text.write(document)
+        text = redacted(json_text.write(document))
         return Response(text, kind.status, dict(self.headers), media_type=MEDIA_TYPE)
 
 

@@ -28,7 +28,15 @@ _FILE = Query(
     does="The file that the scenario comes from: for messages, and to find what it uses.",
     default="scenario.yaml",
 )
+_WRITE_KEYS = {
+    "write_keys": Query(
+        does="How write keys are given: `whole` is for a client that asserts them.",
+        choices=listing.WRITE_KEYS,
+        default=listing.MASKED,
+    )
+}
 _PAGE = {
+    **_WRITE_KEYS,
     "since": Query(
         does="Only what has a higher number: the `cursor` of the answer before.",
         type="integer",
@@ -107,6 +115,7 @@ ROUTES = (
         does="Record a request as if it had arrived.",
         handler=listing.receive,
         answer=json_answer("Entry", "It is recorded.", 201),
+        query=_WRITE_KEYS,
         body=Body(
             does="The request; only its URL is needed.",
             type=JSON_TYPE,

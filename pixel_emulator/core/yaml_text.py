@@ -7,6 +7,7 @@ from functools import lru_cache
 from pixel_emulator.core import json_text
 from pixel_emulator.core.calls import JSON
 from pixel_emulator.core.json_text import Number
+from pixel_emulator.core.surrogates import encode_surrogates
 
 MAX_NESTING = 100
 """Levels that a value may have: loaders recurse, and PyYAML's crashes on some ten thousand."""
@@ -14,10 +15,12 @@ MAX_NESTING = 100
 _MOST_LEVELS = MAX_NESTING + 10
 """Levels of a whole document: such a value may stand in one that has some of its own."""
 
-# A list of what is harmless, not of what is not; only words need exceptions (YAML 1.1's booleans
-# and nulls). A colon or a blank is harmless only where text follows.
+# A list of what is harmless, not of what is not; only words need exceptions: YAML 1.1's booleans
+# and nulls, and `e400`, which npm's `yaml` takes for a float. A colon or a blank is harmless only
+# where text follows.
 _HARMLESS = r"[A-Za-z0-9_./@+%&=?~!*()';$-]*+"
 _PLAIN = re.compile(
+    r"(?![Ee][+-]?[0-9]+\Z)"
     rf"[A-Za-z]{_HARMLESS}(?:(?::(?=[A-Za-z0-9/])| (?=[A-Za-z0-9_(/])){_HARMLESS})*+"
 )
 _WORDS = frozenset(
@@ -27,7 +30,7 @@ _LONGEST_WORD = 5
 # What YAML does not allow in a text, and what a reader would not see.
 _ESCAPED = re.compile(
     '["\\\\\x00-\x1f\x7f-\xa0\xad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff'
-    "\ufff0-\uffff]"
+    "\ufff0-\uffff\U0010d800-\U0010dfff\U0010fffd]"
 )
 _SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _LONGEST_NAME = 100  # of those that are kept: their number times this is what they may take
@@ -38,6 +41,7 @@ _LONGEST_INTEGER = 4_000  # Python refuses to read longer ones (sys.int_info)
 def write(value: JSON, indent: int = 0) -> str:
     """The value as YAML text, indented by `indent` blanks, with a newline at its end.
 
+    Lone surrogates are written as `core.surrogates` says; `documents` reads them back.
     Raises ValueError for a value that nests deeper than `shallow` leaves it, and then some.
     """
     margin = "\n" + " " * indent
@@ -116,7 +120,12 @@ def _quoted(text: str) -> str:
 
 
 def _escape(match: re.Match[str]) -> str:
-    return _SHORT.get(match[0]) or f"\\u{ord(match[0]):04X}"
+    return _SHORT.get(match[0]) or "".join(map(_code, encode_surrogates(match[0])))
+
+
+def _code(character: str) -> str:
+    number = ord(character)
+    return f"\\u{number:04X}" if number < 0x1_0000 else f"\\U{number:08X}"
 
 
 def _number(number: float) -> str:

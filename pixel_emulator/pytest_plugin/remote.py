@@ -14,10 +14,13 @@ from pixel_emulator.core.calls import JSON, Evidence, Hit, PixelRequest
 from pixel_emulator.core.mistakes import Document, InputError
 from pixel_emulator.core.recordings.entry import read_hit
 from pixel_emulator.core.recordings.fields import Field
+from pixel_emulator.output import run_keys
 from pixel_emulator.pytest_plugin.control_client import ControlClient
 
 _POLL = 600.0
 """Seconds that the API lets one wait for."""
+_WHOLE: dict[str, object] = {"write_keys": "whole"}
+"""What asserts has to see them; this process masks them where it prints them."""
 _GLANCE = 0.2
 """Seconds after which a subscription looks whether it is still wanted."""
 
@@ -49,6 +52,7 @@ class RemoteSession(Told):
         self._lock = Lock()
         self._hits: tuple[Hit, ...] = ()
         self._cursor = self._cleared = 0
+        self._keys = run_keys(settings.sources())
         self._open = True
         self._last = Evidence(hits=())
 
@@ -66,8 +70,10 @@ class RemoteSession(Told):
         """See `Session`. After its end: what was known then."""
         with self._lock:
             while self._open:
-                page = self._ask("GET", "requests", query={"since": self._cursor})
+                page = self._ask("GET", "requests", query={"since": self._cursor, **_WHOLE})
                 new = tuple(map(_hit, page["entries"]))
+                for hit in new:
+                    self._keys.learn(hit)
                 self._cursor, self._cleared = page["cursor"], page["cleared"]
                 known = (*self._hits, *new)
                 self._hits = tuple(each for each in known if each.seq > self._cleared)
@@ -107,7 +113,7 @@ class RemoteSession(Told):
             "client": request.client,
             "headers": {**dict(request.headers)},
         }
-        return _hit(self._ask("POST", "requests", body=body))
+        return _hit(self._ask("POST", "requests", query=_WHOLE, body=body))
 
     def subscribe(self, tell: Callable[[Hit], None]) -> Callable[[], None]:
         """See `Session`; it is told from a thread of its own, soon after."""

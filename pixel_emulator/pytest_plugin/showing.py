@@ -7,6 +7,7 @@ import pytest
 
 from pixel_emulator.core import explain
 from pixel_emulator.core.calls import Hit
+from pixel_emulator.output import redacted
 from pixel_emulator.session import Session
 
 _SENT = "pixel_shown"
@@ -50,7 +51,7 @@ def show_live(item: pytest.Item, session: Session, title: str) -> None:
 
     def show(hit: Hit) -> None:
         line = explain.line(hit.call, hit.request, hit.outcome, hit.problems)
-        say(f"{title} #{hit.seq}  {line}")
+        say(redacted(f"{title} #{hit.seq}  {line}"))
 
     session.subscribe(show)
 

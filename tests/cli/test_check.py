@@ -98,7 +98,7 @@ COPIED = {
 @pytest.mark.parametrize("text", COPIED.values(), ids=COPIED)
 def test_a_url_is_found_in_what_it_was_copied_with(run_cli, text):
     for arguments, stdin in ([text], b""), (["-"], text.encode()):
-        code, out, err = run_cli("check", "--json", *arguments, stdin=stdin)
+        code, out, err = run_cli("check", "--json", "--keep-write-keys", *arguments, stdin=stdin)
         assert (code, err) == (0, "")
         assert [json.loads(line)["url"] for line in out.splitlines()] == [GOOD]
 

@@ -24,7 +24,9 @@ DROPPED = encode(CallType.TRACK, {"writeKey": "wk_test_0000", "event": "Email Op
 def test_json_has_all_fields_and_keeps_digits(run_cli):
     url = encode(CallType.TRACK, {"writeKey": "wk_test_0000", "userId": "u", "event": "é",
                            "properties": {"n": 12345678901234567890}})  # fmt: skip
-    code, out, err = run_cli("decode", "--format", "json", url.replace("eyJ", "%65yJ", 1))
+    code, out, err = run_cli(
+        *("decode", "--keep-write-keys", "--format", "json", url.replace("eyJ", "%65yJ", 1))
+    )
     assert (code, err) == (0, "")
     assert out.isascii()
     assert '"n": 12345678901234567890' in out
@@ -105,7 +107,7 @@ def test_text_for_a_person(run_cli):
         == """\
 damaged    page
   base64, URL-safe alphabet, unpadded
-    writeKey: wk_test_0000
+    writeKey: wk_t__-****-
     userId: "{{ user.id }}"
   damage  template_token  userId  (inferred)
           userId still holds the template token "{{ user.id }}". Nothing replaced it, so Segment
@@ -114,6 +116,50 @@ damaged    page
 
 """
     )
+
+
+@pytest.mark.parametrize("command", [("decode",), ("decode", "--format", "json"), ("check",)])
+def test_write_keys_are_masked_unless_they_are_to_be_kept(run_cli, command):
+    for given, stdin in ((GOOD, b""), ("-", GOOD.encode())):
+        out = run_cli(*command, given, stdin=stdin)[1]
+        assert "wk_t__-****-" in out
+        assert "wk_test_0000" not in out
+        assert GOOD not in out
+        kept = run_cli(*command, "--keep-write-keys", given, stdin=stdin)[1]
+        assert "wk_test_0000" in kept
+        assert "wk_t__-****-" not in kept
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("decode", "--nosuch", GOOD),
+        ("decode", f"--format=?writeKey={'wk_test_0000'}", "x"),
+        (
+            "check",
+            GOOD.replace("https://api.segment.io/v1/pixel", "no-such-file")
+            + "&writeKey=wk_test_0000",
+        ),
+        ("serve", "--source", "wk_test_0000"),
+        ("run", "--dialect", "writeKey=wk_test_0000", "--", "true"),
+        ("scenario", "check", "/v1/projects/wk_test_0000/settings"),
+    ],
+)
+def test_no_message_about_arguments_shows_a_key(run_cli, arguments):
+    code, out, err = run_cli(*arguments)
+    assert code == 2
+    assert err
+    assert "wk_test_0000" not in out + err
+
+
+def test_a_message_about_a_scenario_shows_no_key(run_cli, tmp_path):
+    key = "Zq7wKleak9XyTb3RmVn0PdHs5JfGc2Lu"
+    file = tmp_path / "s.yaml"
+    file.write_text(f"expect:\n  - track: E\n    writeKey: {key}\n    {key}: 1\n")
+    code, out, err = run_cli("scenario", "check", file)
+    assert (code, out) == (2, "")
+    assert "line" in err or "s.yaml:4" in err
+    assert key[12:] not in err
 
 
 def test_values_from_the_wire_never_command_the_terminal(run_cli):
@@ -157,7 +203,7 @@ def test_encode_is_the_inverse_of_decode(run_cli):
         "--trait", "plan=pro", "--padded",
     )  # fmt: skip
     assert (code, err) == (0, "")
-    out = run_cli("decode", "--format", "json", url.strip())[1]
+    out = run_cli("decode", "--format", "json", "--keep-write-keys", url.strip())[1]
     assert '"total": 1.10' in out
     assert json.loads(out)["payload"] == {
         "writeKey": "wk_test_0000",

@@ -17,7 +17,8 @@ from pixel_emulator.core.calls import CallType
 from pixel_emulator.core.endpoint.pixel import encode
 from pixel_emulator.core.mistakes import InputError
 from pixel_emulator.files import read_recording
-from pixel_emulator.ready import running
+from pixel_emulator.leftovers import sweep
+from pixel_emulator.ready import living, running
 from tests.programs import needs_curl
 from tests.wire import ask, connect, get, read, secured, tunnel
 
@@ -310,6 +311,46 @@ def test_a_folder_of_somebody_else_is_not_believed(tmp_path, monkeypatch):
     folder.chmod(0o777)
     with pytest.raises(InputError, match="not a private folder"):
         running(8080)
+
+
+def test_what_holds_a_token_is_readable_by_its_owner_only(serve, tmp_path):
+    served = serve()
+    found = [path for path in (tmp_path / "temporary").rglob("*") if path.is_file()]
+    holding = [
+        path for path in found if served.ready["token"] in path.read_text("utf-8", "replace")
+    ]
+    assert [path.name for path in holding] == [f"{served.port}.json"]
+    assert {path.stat().st_mode & 0o777 for path in holding} == {0o600}
+    assert {path.parent.stat().st_mode & 0o777 for path in holding} == {0o700}
+
+
+def test_env_finds_the_only_emulator_and_tells_several_apart(serve, tmp_path, monkeypatch, run_cli):
+    first, second, dead = serve(), serve(), serve()
+    dead.end(signal.SIGKILL)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    code, out, err = run_cli("env", "--port", first.port)
+    assert (code, f"PIXEL_EMULATOR_CONTROL={first.ready['control']}" in out) == (0, True)
+    assert f"taken is the one on port {first.port}; also serving: one on port {second.port}" in err
+    assert str(dead.port) not in err
+    code, out, err = run_cli("env")
+    assert (code, out) == (2, "")
+    assert all(str(each.port) in err and str(each.process.pid) in err for each in (first, second))
+    first.end()
+    code, out, err = run_cli("env")
+    assert (code, err) == (0, "")
+    assert f"PIXEL_EMULATOR_CONTROL={second.ready['control']}" in out
+
+
+@pytest.mark.parametrize("look", [sweep, living])
+def test_the_tokens_of_dead_emulators_are_removed(serve, tmp_path, monkeypatch, look):
+    dead, served = serve(), serve()
+    dead.end(signal.SIGKILL)
+    folder = tmp_path / "temporary" / f"pixel-emulator-{os.getuid()}"
+    assert len([*folder.iterdir()]) == 2
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    look()
+    assert [path.name for path in folder.iterdir()] == [f"{served.port}.json"]
+    assert [each.port for each in living()] == [served.port]
 
 
 def test_a_dead_emulator_is_forgotten(tmp_path, monkeypatch, serve):

@@ -12,6 +12,8 @@ from pixel_emulator.core.endpoint.pixel import encode
 from pixel_emulator.core.mistakes import Document
 from pixel_emulator.core.recordings.entry import read_hit
 from pixel_emulator.core.recordings.fields import Field
+from pixel_emulator.core.recordings.masking import mask
+from pixel_emulator.core.recordings.redaction import redact
 from pixel_emulator.files import read_recording
 from tests.control_client import PIXEL, SEGMENT, kind
 
@@ -94,15 +96,45 @@ def test_a_cursor_goes_on_where_the_page_ended(http, filled):
 
 
 def test_a_call_says_what_would_become_of_it(http, filled):
-    [call] = http.get(f"{filled}/calls?outcome=dropped").json()["entries"]
-    assert call["payload"] == {"writeKey": KEY, "event": "Opened"}
-    assert [each["code"] for each in call["problems"]] == ["no_user_anon_id"]
+    for query, key in (
+        ("", mask(KEY)),
+        ("&write_keys=masked", mask(KEY)),
+        ("&write_keys=whole", KEY),
+    ):
+        [call] = http.get(f"{filled}/calls?outcome=dropped{query}").json()["entries"]
+        assert call["payload"] == {"writeKey": key, "event": "Opened"}
+        assert [each["code"] for each in call["problems"]] == ["no_user_anon_id"]
 
 
 def test_an_entry_is_one_of_a_recording(emulator, http, session, filled):
-    entries = http.get(f"{filled}/requests").json()["entries"]
-    hits = tuple(read_hit(Field(Document("api", {}, {}), (), each)) for each in entries)
-    assert hits == emulator.sessions.get(session["name"]).evidence().hits
+    hits = emulator.sessions.get(session["name"]).evidence().hits
+    for query, expected in (("?write_keys=whole", hits), ("", tuple(map(redact, hits)))):
+        answer = http.get(f"{filled}/requests{query}")
+        entries = answer.json()["entries"]
+        found = tuple(read_hit(Field(Document("api", {}, {}), (), each)) for each in entries)
+        assert found == expected
+    assert KEY not in answer.text
+
+
+def test_no_answer_shows_a_key_that_nobody_asked_for(http, session):
+    key = "Zq7wKleak9XyTb3RmVn0PdHs5JfGc2Lu"
+    path = f"/sessions/{session['name']}"
+    url = f"https://api.segment.io/v1/projects/{key}/settings"
+    scenario = f"expect: [{{track: E, writeKey: {key}}}, {{page: {key}}}]\n"
+    yaml = {"content-type": "application/yaml"}
+    for answer in (
+        http.post(f"{path}/requests", json={"url": url}),
+        http.get(f"{path}/requests"),
+        http.get(f"{path}/recording"),
+        http.post(f"{path}/wait?timeout=0.01", content=scenario, headers=yaml),
+        http.post(f"{path}/wait", content=scenario.replace("track", key), headers=yaml),
+        http.post(f"{path}/requests", json={"url": f"writeKey={key}", "x": 1}),
+        http.get(f"{path}/requests?writeKey={key}&type={key}"),
+        http.get(f"/v1/projects/{key}/settings"),
+    ):
+        assert key not in answer.text, answer.text
+    whole = http.post(f"{path}/requests?write_keys=whole", json={"url": url})
+    assert whole.json()["request"]["url"] == url
 
 
 WRONG_QUERIES = {

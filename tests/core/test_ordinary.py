@@ -117,6 +117,17 @@ HIDDEN = {
     "a project": f"https://cdn.example/v1/projects/{OTHER}/settings",
     "a project in base64": b64(f"https://cdn.example/v1/projects/{OTHER}/settings"),
     "in capitals": f"WRITEKEY={OTHER}",
+    "the snippet": f"analytics.load('{OTHER}')",
+    "the snippet, spelled otherwise": f"window.analytics ['load'] (`{OTHER}`)",
+    "the snippet in base64": b64(f"analytics.load('{OTHER}')"),
+    "a client": f"new  Analytics('{OTHER}')",
+    "credentials": f"Authorization: Basic {b64(OTHER + ':')}",
+    "a user": f"https://{OTHER}:@api.segment.io/v1/track",
+    "a prefix and a suffix": f"segmentWriteKeyProd: {OTHER}",
+    "a list": f"writeKeys=[{OTHER}]",
+    "brackets": f"writeKey[]={OTHER}",
+    "a dot": f"write.key={OTHER}",
+    "XML": f"<write-key>{OTHER}</write-key>",
     "with a letter that is an i": f"wr\u0131teKey={OTHER}",
     "with a letter that is an s": f"/project\u017f/{OTHER}/",
     "percent escapes": "".join(f"%{ord(each):02X}" for each in KEY),
@@ -169,6 +180,10 @@ SPELLINGS = [
     '{"writeKey" : "%s","a":"%s"}',
     '{"writeKey":\n"%s","a":"b","c":"%s"}',
     '{"writeKey":"%s","a":["writeKey","%s"]}',
+    '{"writeKey":"%s","write":{"key":"%s"}}',
+    '{"writeKey":"%s","a":{"segment_write_key":"%s"}}',
+    '{"writeKey":"%s","writeKeys":["b","%s"]}',
+    '{"writeKey":"%s","Write Keys":{"eu":{"prod":"%s"}}}',
 ]
 
 
@@ -225,6 +240,39 @@ def test_without_masking_nothing_is_masked(payload):
     assert entry_text(hit, masks=False) == yaml_text.write([entry(hit)])
     assert KEY in entry_text(hit, masks=False)
     assert mask(KEY) in entry_text(hit)
+
+
+PLACEHOLDERS = [
+    "7d" * 32,
+    "7000001",
+    "7001-01-01T00:00:00.000Z",
+    "7aBc1",
+    '"7": 7',
+    " []",
+    "P-7",
+    "7",
+]
+
+
+@pytest.mark.parametrize("text", PLACEHOLDERS)
+@pytest.mark.parametrize("masks", [True, False])
+def test_what_a_client_chooses_cannot_be_taken_for_a_place_to_fill(text, masks):
+    for request in (
+        {"headers": (("user-agent", text), ("referer", f"https://a.example/{text}"))},
+        {"method": text},
+        {"host": f"{text}.example"},
+        {"client": text},
+        {"http_version": text},
+        {"step": text},
+    ):
+        hit = made(pixel(track()), **request)
+        expected = exactly(hit) if masks else yaml_text.write([entry(hit)])
+        assert entry_text(hit, masks=masks) == expected
+
+
+def test_an_empty_payload_is_written_as_the_search_has_it():
+    hit = made(pixel({}))
+    assert entry_text(hit, masks=False) == yaml_text.write([entry(hit)])
 
 
 PIECES = st.sampled_from(

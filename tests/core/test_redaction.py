@@ -57,6 +57,18 @@ def said(hit):
         ('{"writeKey":"%s","%s":1}', {"writeKey": MASK, MASK: 1}),
         ('{"a":"%s"}', {"a": KEY}),
         ('{"writeKey":5,"a":"%s"}', {"writeKey": 5, "a": KEY}),
+        (
+            '{"segmentWriteKey":"%s","WRITE_KEY_EU":"%s"}',
+            {"segmentWriteKey": MASK, "WRITE_KEY_EU": MASK},
+        ),
+        ('{"write":{"key":"%s"},"a":"%s"}', {"write": {"key": MASK}, "a": MASK}),
+        (
+            '{"writeKeys":["%s"],"b":[{"write key":"%s"}]}',
+            {"writeKeys": [MASK], "b": [{"write key": MASK}]},
+        ),
+        ('{"a":"analytics.load(\'%s\')","b":"%s"}', {"a": f"analytics.load('{MASK}')", "b": MASK}),
+        ('{"a":"analytics.load(\\"%s\\")"}', {"a": f'analytics.load("{MASK}")'}),
+        ('{"writeKeyboard":"%s"}', {"writeKeyboard": KEY}),
         ('{"writeKey":null,"a":{"writeKey":[]}}', {"writeKey": None, "a": {"writeKey": []}}),
     ],
 )
@@ -88,6 +100,17 @@ def test_short_keys_are_masked_where_they_are_keys_only():
         (f"a=1&amp;writeKey={KEY}", f"a=1&amp;writeKey={MASK}"),
         (f"writeKey={KEY}&x={KEY}1&{KEY}=2", f"writeKey={MASK}&x={MASK}1&{MASK}=2"),
         (f"writeKey={KEY}%zz", f"writeKey={mask(KEY + '%zz')}%"),
+        (
+            f"writeKey[]={KEY}&writeKey%5B0%5D={OTHER}",
+            f"writeKey[]={MASK}&writeKey%5B0%5D={mask(OTHER)}",
+        ),
+        (f"userId%3Du%26writeKey%3D{KEY}", f"userId%3Du%26writeKey%3D{MASK}"),
+        (f"userId%3Du%26writeKey%3D{KEY}%26a=b", f"userId%3Du%26writeKey%3D{MASK}%26a=b"),
+        (
+            f"write.key={KEY}&segmentWriteKey={OTHER}",
+            f"write.key={MASK}&segmentWriteKey={mask(OTHER)}",
+        ),
+        ("writeKeyboard=mechanical-2024", "writeKeyboard=mechanical-2024"),
         ("event=a%2fb&&=&writeKey", "event=a%2fb&&=&writeKey"),
     ],
 )

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from pixel_emulator.core import json_text, yaml_text
 from pixel_emulator.core.calls import JSON
 from pixel_emulator.core.json_text import Number
+from pixel_emulator.core.surrogates import decode_surrogates, encode_surrogates
 from pixel_emulator.documents import load
 
 RISKY: list[Any] = [
@@ -29,8 +30,11 @@ RISKY: list[Any] = [
     *("\0", "\x07", "\x1b[31m", "\x7f", "\x85", "\xa0", "\xad", "\u2028", "\u2029", "\u202e"),
     *("\ufeff", "\ufffe", "\uffff", "\ufffd", "\ufdd0", "é", "日本", "😀", "\U0001fffe"),
     *("None", "https://example.com/?a=b#c", "{{ token }}", "a, b", "a,b"),
+    *("e400", "E5", "e-4", "e+4", "e0"),
 ]
 LONE_SURROGATES = ["\ud800", "a\udfffb", "\udc00\ud800", "\ud83d 😀"]
+# What stands for a lone surrogate in a file, and the mark before one that stands for itself.
+PRIVATE = ["\U0010d83d", "\U0010fffd", "\U0010fffd\U0010d83d", "\ud83d\U0010fffd", "\U0010fffda"]
 PLAIN = [
     *("Email Opened", "user_123", "a@example.com", "track", "sha256:0a", "GET", "HTTP/1.1"),
     *("https://api.segment.io/v1/pixel/track?data=eyJ3%3D", "Mozilla/5.0 (X11; Linux x86_64)"),
@@ -75,6 +79,15 @@ def ours(text):
     return load(text, "x.yaml")
 
 
+def stored(value):
+    """The value as loaders of other people see it: its lone surrogates are encoded."""
+    if isinstance(value, dict):
+        return {encode_surrogates(key): stored(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [stored(each) for each in value]
+    return encode_surrogates(value) if isinstance(value, str) else value
+
+
 def typed(value):
     """The value with its types, so that 1, 1.0 and true are three things."""
     if isinstance(value, dict):
@@ -84,7 +97,8 @@ def typed(value):
     return (type(value).__name__.replace("Number", "float"), value)
 
 
-ALL_LOADERS = [ours, pyyaml, libyaml, ruamel_yaml]
+OTHER_LOADERS = [pyyaml, libyaml, ruamel_yaml]
+ALL_LOADERS = [ours, *OTHER_LOADERS]
 
 
 @pytest.mark.parametrize("loader", ALL_LOADERS)
@@ -93,12 +107,31 @@ def test_risky_texts_stay_texts_as_values_items_and_keys(loader):
     assert loader(yaml_text.write(value)) == value
 
 
-@pytest.mark.parametrize("loader", [ours, pyyaml, ruamel_yaml])
-def test_lone_surrogates_survive_where_the_loader_can_read_them(loader):
-    value: JSON = {text: text for text in LONE_SURROGATES}
-    text = yaml_text.write(value)
-    text.encode()
-    assert loader(text) == value
+@pytest.mark.parametrize("text", [*LONE_SURROGATES, *PRIVATE])
+def test_lone_surrogates_survive_in_every_loader(text):
+    value: JSON = {text: text}
+    written = yaml_text.write(value)
+    assert written.isascii() or "😀" in written
+    assert ours(written) == value
+    for loader in OTHER_LOADERS:
+        assert loader(written) == stored(value)
+    assert decode_surrogates(encode_surrogates(text)) == text
+
+
+@pytest.mark.parametrize("text", ["", "a", "é 😀", "\ufffd", "\ue000", "\U0010d7ff", "\U0010e000"])
+def test_texts_without_lone_surrogates_are_stored_as_they_are(text):
+    assert encode_surrogates(text) == decode_surrogates(text) == text
+
+
+@given(TEXTS | st.text(st.sampled_from("a\ud83d\udc00\U0010d83d\U0010dc00\U0010fffd")))
+def test_encoded_surrogates_decode_to_the_same_text(text):
+    encoded = encode_surrogates(text)
+    encoded.encode()
+    assert decode_surrogates(encoded) == text
+
+
+def test_what_older_versions_wrote_is_still_read():
+    assert ours('a: "Hi \\uD83D"\n') == {"a": "Hi \ud83d"}
 
 
 @pytest.mark.parametrize("loader", ALL_LOADERS)
@@ -178,8 +211,9 @@ def test_no_document_nests_deeper_than_loaders_can_bear():
 @given(VALUES)
 def test_what_is_written_is_read_by_every_loader(value):
     text = yaml_text.write(value)
-    for loader in (ours, pyyaml, ruamel_yaml):
-        assert typed(loader(text)) == typed(value)
+    assert typed(ours(text)) == typed(value)
+    for loader in OTHER_LOADERS:
+        assert typed(loader(text)) == typed(stored(value))
 
 
 @given(VALUES)
@@ -187,26 +221,55 @@ def test_an_indented_value_is_the_same_value(value):
     assert typed(ours(yaml_text.write(value, 4))) == typed(value)
 
 
-def test_the_javascript_loader_reads_the_same(tmp_path):
-    """npm's `yaml`, as YAML 1.2 and as 1.1."""
-    modules = os.environ.get("PIXEL_TEST_NODE_MODULES")
-    node = shutil.which("node")
-    if node is None or not modules or not Path(modules, "node_modules", "yaml").is_dir():
-        pytest.skip("needs node, and npm's package yaml in $PIXEL_TEST_NODE_MODULES/node_modules")
-    value: dict[str, Any] = {
-        "texts": [*RISKY, *LONE_SURROGATES, *PLAIN],
-        "keys": {text: text for text in RISKY},
-        "numbers": [number for number in map(float, NUMBERS) if math.isfinite(number)],
-        "deep": {"a": [[], {}, [[{"b": None}]]]},
-    }
+WHOLE: dict[str, Any] = {
+    "texts": [*RISKY, *LONE_SURROGATES, *PRIVATE, *PLAIN],
+    "keys": {text: text for text in [*RISKY, *LONE_SURROGATES, *PRIVATE]},
+    "numbers": [number for number in map(float, NUMBERS) if math.isfinite(number)],
+    "deep": {"a": [[], {}, [[{"b": None}]]]},
+}
+"""A value that programs of other languages read."""
+
+
+@pytest.fixture
+def whole_file(tmp_path):
     numbers = [json_text.parse(each) for each in NUMBERS if math.isfinite(float(each))]
     file = tmp_path / "value.yaml"
-    file.write_text(yaml_text.write(value | {"numbers": numbers}), encoding="utf-8")
+    file.write_text(yaml_text.write(WHOLE | {"numbers": numbers}), encoding="utf-8")
+    return file
+
+
+JAVASCRIPT = {
+    "yaml": "['1.2', '1.1'].map(version => require('yaml').parse(text, {version}))",
+    "js-yaml": "[require('js-yaml').load(text)]",
+}
+
+
+@pytest.mark.parametrize("package", JAVASCRIPT)
+def test_loaders_of_javascript_read_the_same(package, whole_file):
+    """npm's `yaml`, as YAML 1.2 and as 1.1, and `js-yaml`."""
+    modules = os.environ.get("PIXEL_TEST_NODE_MODULES")
+    node = shutil.which("node")
+    if node is None or not modules or not Path(modules, "node_modules", package).is_dir():
+        pytest.skip(f"needs node, and {package} in $PIXEL_TEST_NODE_MODULES/node_modules")
     script = (
-        "const yaml = require('yaml'), text = require('fs').readFileSync(process.argv[1], 'utf8');"
-        "console.log(JSON.stringify(['1.2', '1.1'].map(version => yaml.parse(text, {version}))))"
+        "const text = require('fs').readFileSync(process.argv[1], 'utf8');"
+        f"console.log(JSON.stringify({JAVASCRIPT[package]}))"
     )
     printed = subprocess.run(
-        [node, "-e", script, file], cwd=modules, capture_output=True, text=True, check=True
+        [node, "-e", script, whole_file], cwd=modules, capture_output=True, text=True, check=True
     ).stdout
-    assert json.loads(printed, parse_int=float) == [value, value]
+    found = json.loads(printed, parse_int=float)
+    assert found
+    assert all(each == stored(WHOLE) for each in found)
+
+
+@pytest.mark.skipif(shutil.which("ruby") is None, reason="needs ruby")
+def test_psych_of_ruby_reads_the_same(whole_file):
+    """Ruby has one integer type, and JSON as it writes it no exponents beyond a float's."""
+    script = (
+        'require "yaml"; require "json"; puts JSON.generate(YAML.safe_load(File.read(ARGV[0])))'
+    )
+    printed = subprocess.run(
+        ["ruby", "-Eutf-8", "-e", script, whole_file], capture_output=True, text=True, check=True
+    ).stdout
+    assert json.loads(printed, parse_int=float) == stored(WHOLE)

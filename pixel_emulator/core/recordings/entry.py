@@ -32,7 +32,7 @@ _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?*]*)(.*)", re.DOTALL)
 
 def entry(hit: Hit) -> Payload:
     """A hit as plain data; the digest comes last, so that a torn entry lacks it."""
-    call, request = hit.call, hit.request
+    call = hit.call
     data: Payload = {"seq": hit.seq, "time": time_text(hit.time)}
     if hit.step:
         data["step"] = hit.step
@@ -47,7 +47,15 @@ def entry(hit: Hit) -> Payload:
     data["problems"] = [each.as_data() for each in hit.problems]
     if hit.source is not None:
         data["source"] = hit.source
-    data["request"] = {
+    data["request"] = request_entry(hit)
+    data["digest"] = f"sha256:{hit.digest}"
+    return data
+
+
+def request_entry(hit: Hit) -> Payload:
+    """Return the request of a hit, and the status of its answer, as they stand in its entry."""
+    request = hit.request
+    return {
         "method": request.method,
         "url": request.url,
         "http": request.http_version,
@@ -55,8 +63,6 @@ def entry(hit: Hit) -> Payload:
         "headers": _stored(request.headers),
         "status": hit.status,
     }
-    data["digest"] = f"sha256:{hit.digest}"
-    return data
 
 
 def read_hit(data: Field) -> Hit:

@@ -16,17 +16,19 @@ from pixel_emulator.core.calls import (
     Form,
     Hit,
     Outcome,
+    Payload,
     PixelRequest,
     Problem,
     RuleSource,
     Severity,
 )
-from pixel_emulator.core.recordings.entry import entry, time_text
-from pixel_emulator.core.recordings.ordinary import ordinary, unmasked
+from pixel_emulator.core.recordings.entry import entry, request_entry, time_text
+from pixel_emulator.core.recordings.known_keys import KnownKeys
+from pixel_emulator.core.recordings.ordinary import Ordinary, ordinary, unmasked
 from pixel_emulator.core.recordings.redaction import redact
 
-_SEQ, _TIME, _DATA, _DIGEST = 7_000_001, datetime(7001, 1, 1, tzinfo=UTC), "7aBc1", "7d" * 32
-"""What stands in a form where the values of a call are filled in."""
+_DATA = "7"
+"""Data of a form; it stands at the end of the URL, behind all that a client has chosen."""
 
 
 def entry_text(hit: Hit, *, masks: bool = True, known: tuple[str, ...] = ()) -> str:
@@ -35,9 +37,23 @@ def entry_text(hit: Hit, *, masks: bool = True, known: tuple[str, ...] = ()) -> 
     `known` are write keys that are masked even where nothing says that they are keys.
     """
     said = ordinary(hit, known) if masks else unmasked(hit)
-    call, request = hit.call, hit.request
-    if said is None or call is None:
+    if said is None or hit.call is None:
         return yaml_text.write([entry(redact(hit, known) if masks else hit)])
+    return _filled_in(hit, hit.call, said)
+
+
+def next_entry(hit: Hit, known: KnownKeys, *, masks: bool = True) -> str:
+    """Return the next entry of a run, and remember its keys for those that follow."""
+    said = ordinary(hit, known.keys) if masks else None
+    if said is not None and hit.call and hit.call.payload:
+        known.add((str(hit.call.payload["writeKey"]),))
+        return _filled_in(hit, hit.call, said)
+    known.learn(hit)
+    return entry_text(hit, masks=masks, known=known.keys)
+
+
+def _filled_in(hit: Hit, call: Call, said: Ordinary) -> str:
+    request = hit.request
     form = _form(
         _Kind(call.type, call.alphabet, call.padded, hit.outcome, hit.source, hit.step, hit.status),
         request.method,
@@ -99,29 +115,47 @@ def _form(  # noqa: PLR0917 - a cache is quicker without names
         headers=headers,
         client=client,
     )
-    call = Call(
-        type=kind.type,
-        form=Form.BASE64,
-        payload={"7": 7},
-        alphabet=kind.alphabet,
-        padded=kind.padded,
-    )
     hit = Hit(
-        seq=_SEQ,
-        time=_TIME,
+        seq=1,
+        time=datetime.min.replace(tzinfo=UTC),
         request=request,
         status=kind.status,
-        call=call,
+        call=Call(
+            type=kind.type,
+            form=Form.BASE64,
+            payload={},
+            alphabet=kind.alphabet,
+            padded=kind.padded,
+        ),
         outcome=kind.outcome,
         source=kind.source,
-        digest=_DIGEST,
         step=kind.step,
     )
-    rest, pieces = yaml_text.write([entry(hit)]), []
-    for value in (str(_SEQ), _time(_TIME), '    "7": 7\n', " []", _DATA, _DIGEST):
-        piece, _, rest = rest.partition(value)
-        pieces.append(piece)
-    return _Form._make((*pieces, rest))
+    # Each piece is written by itself: nothing is searched for in text that clients have a part in.
+    data, wire = entry(hit), request_entry(hit)
+    url = yaml_text.scalar(request.url).removesuffix('"')
+    quote = yaml_text.scalar(request.url)[len(url) :]
+    return _Form(
+        seq="- seq: ",
+        time="\n  time: ",
+        payload=f"\n{_between(data, 'time', 'payload', 2)}  payload:\n",
+        problems="  problems:",
+        url=(
+            f"\n{_between(data, 'problems', 'request', 2)}  request:\n"
+            f"{_between(wire, '', 'url', 4)}    url: {url.removesuffix(_DATA)}"
+        ),
+        digest=f"{quote}\n{_between(wire, 'url', '', 4)}  digest: sha256:",
+        end="\n",
+    )
+
+
+def _between(data: Payload, after: str, before: str, indent: int) -> str:
+    """Return the members of a map between two of its keys, as lines; no key is either end."""
+    keys = [*data]
+    start = keys.index(after) + 1 if after else 0
+    end = keys.index(before) if before else len(keys)
+    found = {key: data[key] for key in keys[start:end]}
+    return yaml_text.write(found, indent) if found else ""
 
 
 def _problem(problem: Problem) -> str:
@@ -132,10 +166,10 @@ def _problem(problem: Problem) -> str:
 
 @lru_cache(maxsize=256)
 def _problem_form(code: str, severity: Severity, source: RuleSource) -> tuple[str, str, str]:
-    data = Problem(code, severity, "P-7", "M-7", source).as_data()
-    start, _, rest = yaml_text.write([data], 4).rstrip().partition("P-7")
-    between, _, end = rest.partition("M-7")
-    return f"\n{start}", between, end
+    data = Problem(code, severity, "", "", source).as_data()
+    start = _between(data, "", "path", 6)
+    end = _between(data, "message", "", 6).removesuffix("\n")
+    return f"\n    - {start[6:]}      path: ", "\n      message: ", f"\n{end}"
 
 
 @lru_cache(maxsize=256)  # those of one read have one time

@@ -6,6 +6,8 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import sha256
+from html import escape
+from urllib.parse import quote
 
 SHORTEST = 8
 """Keys with fewer characters are masked only where they stand as keys: they are common words."""
@@ -34,6 +36,12 @@ def mask(key: str) -> str:
     return masked
 
 
+def is_mask(text: str) -> bool:
+    """Return True if a text is what `mask` gives for some key of `SHORTEST` characters or more."""
+    hidden = text[len(text) // 3 :]
+    return len(text) >= SHORTEST and not hidden.strip(_SYMBOLS)
+
+
 def hide(text: str, keys: Iterable[str]) -> str:
     """The text with every occurrence of the keys masked, also as JSON and inside base64."""
     for key in keys:
@@ -51,15 +59,16 @@ def hide(text: str, keys: Iterable[str]) -> str:
 
 @lru_cache(maxsize=1_024)
 def _shapes(key: str) -> tuple[tuple[str, ...], tuple[tuple[str, int], ...]]:
-    """How a key may stand in a text: as it is and as JSON; and the base64 characters that it alone
-    decides, with 0, 1 or 2 bytes before it in their group."""
+    """How a key may stand in a text: as it is, as JSON, in a URL and in XML; and the base64
+    characters that it alone decides, with 0, 1 or 2 bytes before it in their group."""
     raw = key.encode(errors="surrogatepass")
     encoded = []
     for before in range(3):
         end = (before + len(raw)) * 8 // 6
         core = b64encode(bytes(before) + raw)[_first_own(before) : end]
         encoded += [(each.decode(), before) for each in {core, core.translate(_TO_URL)}]
-    return tuple({key, json.dumps(key)[1:-1]}), tuple(encoded)
+    spellings = {key, json.dumps(key)[1:-1], quote(raw, safe=""), escape(key)}
+    return tuple(sorted(spellings, key=len, reverse=True)), tuple(encoded)
 
 
 def _first_own(before: int) -> int:

@@ -32,13 +32,21 @@ def _without(bit: int) -> str:
 # for the Kelvin sign, which a regex takes for a k: these are its base64 at the three offsets.
 _GROUP = _without(0b100000) + _without(0b001000) + _without(0b000010)
 _KELVIN = "4oSq|KEq[g-v]|ihK[o-r]"
-_LEGIBLE_BASE64 = re2.compile(f"{_GROUP}[A-Za-z0-9+/_-]{_GROUP}|{_KELVIN}")
-
-
+_LEGIBLE_BASE64 = f"{_GROUP}[A-Za-z0-9+/_-]{_GROUP}|{_KELVIN}"
+# What may show a key, beside a name, in a text without escapes (see `write_keys`).
+_SIGNS = (
+    r"/projects/|/analytics\.js/|load['\"\]]*\s*\(|new\s+analytics|basic\s+[a-z0-9+/_-]{8}"
+    r"|@[\w.-]*segment"
+)
+_SUSPICIOUS = re2.compile(f"{_LEGIBLE_BASE64}|(?i:{_SIGNS})")
 _DIGEST = 64
 """Characters of a SHA-256."""
 _ODD = re.compile("[\u0130\u0131\u017f\u212a]")
 """Letters that a regex takes for i, s and k where case makes no difference."""
+
+
+_UNESCAPED = re.compile(r"[A-Za-z0-9_.~-]+")
+"""A key that is spelled alike everywhere."""
 
 
 class Ordinary(NamedTuple):
@@ -51,7 +59,7 @@ class Ordinary(NamedTuple):
 def unmasked(hit: Hit) -> Ordinary | None:
     """An ordinary hit as it is; None for any other."""
     call, data = hit.call, _only_data(hit)
-    if data is None or call is None or call.payload is None or not _is_shallow(call.text):
+    if data is None or call is None or not call.payload or not _is_shallow(call.text):
         return None
     return Ordinary(data.decode(), call.payload)
 
@@ -61,6 +69,17 @@ def ordinary(hit: Hit, known: tuple[str, ...] = ()) -> Ordinary | None:
 
     What its problems say comes from the values of the call, and from none with a key in it.
     """
+    call, key = hit.call, only_key(hit, known)
+    if key is None or call is None or call.payload is None or call.alphabet is None:
+        return None
+    text = call.text.replace(key, mask(key))
+    encoded = base64_data.encode(text.encode(), call.alphabet, padded=bool(call.padded))
+    return Ordinary(encoded.decode(), {**call.payload, "writeKey": mask(key)})
+
+
+def only_key(hit: Hit, known: tuple[str, ...] = ()) -> str | None:
+    """Return the write key of a hit that holds no other key, none of the `known` ones either, and
+    this one only in its place; None if that is not sure."""
     call, request = hit.call, hit.request
     if call is None or call.payload is None or call.alphabet is None or _only_data(hit) is None:
         return None
@@ -68,14 +87,12 @@ def ordinary(hit: Hit, known: tuple[str, ...] = ()) -> Ordinary | None:
     if not isinstance(key, str) or len(key) < SHORTEST or not key.isascii():
         return None
     others = tuple(each for each in known if each != key and len(each) >= SHORTEST)
-    text = _masked(call.text, key, others)
-    if text is None:
+    if _may_hold_more(call.text, key, others):
         return None
-    keys = (key, *others)
-    if not _stays(request.headers, (request.method, request.host, hit.step), keys):
+    # The search for the known ones is part of what is remembered.
+    if not _stays(request.headers, (request.method, request.host, hit.step), (key, *others)):
         return None
-    encoded = base64_data.encode(text.encode(), call.alphabet, padded=bool(call.padded))
-    return Ordinary(encoded.decode(), {**call.payload, "writeKey": mask(key)})
+    return key
 
 
 def _only_data(hit: Hit) -> bytes | None:
@@ -93,36 +110,35 @@ def _is_shallow(text: str) -> bool:
     return text.count("{") + text.count("[") <= yaml_text.MAX_NESTING
 
 
-def _masked(text: str, key: str, others: tuple[str, ...]) -> str | None:
-    """The JSON text with its key masked; None if there may be something else in it to mask.
+def _may_hold_more(text: str, key: str, others: tuple[str, ...]) -> bool:
+    """Whether there may be something in a JSON text to mask, beside its key.
 
-    There are no escapes in it. Keys that nothing but their name tells have `write` in it; other
-    texts that hold one are addresses of Segment's, or base64.
+    There are no escapes in it. Names of keys have `write` in them; other texts that hold one are
+    addresses of Segment's, code that is given one, credentials, or base64.
     """
     lower = text.lower()
     if (
         lower.count("write") != 1
-        or "/projects/" in lower
-        or "/analytics.js/" in lower
         or "%" in text
         or text.count(key) != 1
         or not _is_shallow(text)
         or not (text.isascii() or _ODD.search(text) is None)
-        or (others and hide(text, others) != text)
     ):
-        return None
+        return True
     before, _, after = text.partition(key)
     if not (after.startswith('"') and before.endswith(('"writeKey":"', '"writeKey": "'))):
-        return None
-    if _LEGIBLE_BASE64.search(f'{before}"{after}'):
-        return None
-    return f"{before}{mask(key)}{after}"
+        return True
+    if _SUSPICIOUS.search(f'{before}"{after}'):
+        return True
+    # No ASCII of eight characters stands in base64 here, so a known key can only stand as it is.
+    return any(
+        each in text if _UNESCAPED.fullmatch(each) else hide(text, (each,)) != text
+        for each in others
+    )
 
 
 @lru_cache(maxsize=256)  # a client repeats its headers
 def _stays(
     headers: tuple[tuple[str, str], ...], words: tuple[str, ...], keys: tuple[str, ...]
 ) -> bool:
-    return stays((value for _, value in headers), keys) and all(
-        hide(each, keys) == each for each in words
-    )
+    return stays(headers, words, keys)

@@ -49,9 +49,9 @@ def withhold(text: str, keys: Iterable[str]) -> str:
     """
     keys = tuple(keys)
     for run in _RUNS:
-        if not _holds(text, keys):
+        if not holds(text, keys):
             break
-        text = run.sub(lambda match: _stars(match[0]) if _holds(match[0], keys) else match[0], text)
+        text = run.sub(lambda match: _stars(match[0]) if holds(match[0], keys) else match[0], text)
     return text
 
 
@@ -80,7 +80,8 @@ def _text(raw: bytes) -> str:
         return b" ".join(_LEGIBLE.findall(raw)).decode()
 
 
-def _holds(text: str, keys: tuple[str, ...]) -> bool:
+def holds(text: str, keys: tuple[str, ...]) -> bool:
+    """Return True if a key stands in the text, also encoded."""
     return any(key in each for each in readings(text) for key in keys)
 
 

@@ -19,6 +19,7 @@ from pixel_emulator.core.recordings.readings import withhold
 from pixel_emulator.core.recordings.spelling import JSON_STRING, PERCENT
 from pixel_emulator.core.recordings.write_keys import (
     Found,
+    found_in,
     is_write_key,
     key_strings,
     open_data,
@@ -35,22 +36,19 @@ _EXCERPT = re.compile(r"[\w+/=%-]{9,}", re.ASCII)
 def redact(hit: Hit, known: Iterable[str] = ()) -> Hit:
     """The hit with every write key masked, wherever it stands.
 
-    Write keys are the strings under `writeKey` in the payload or the query, and the `known` ones.
+    Write keys are the strings under a name like `writeKey` in the payload, the query or any text,
+    those in the addresses that Segment's libraries load, and the `known` ones.
     `data` that cannot be read is withheld but for its first characters, its length and its
     SHA-256; of what holds a key that is encoded twice, all but the first characters are stars.
     The payload becomes what the redacted target says.
     """
     target = hit.request.target.decode("latin-1")
     headers = [(name, _header_to_wire(value)) for name, value in hit.request.headers]
-    found = Found(set(known))
-    for address in (target, *(value for _, value in headers)):
-        found.search(address)
-    keys = sorted(
-        (key for key in found.keys if len(key) >= SHORTEST), key=lambda key: (-len(key), key)
-    )
+    found = found_in(hit.request)
+    keys = longest_first({*found.keys, *known})
     call = hit.call
     redaction = _Redaction(
-        tuple(keys),
+        keys,
         frozenset(found.objects),
         raw_json=call is None or call.form is Form.JSON,
         has_encoded=any(key in text for text in found.encoded for key in keys),
@@ -59,10 +57,10 @@ def redact(hit: Hit, known: Iterable[str] = ()) -> Hit:
     request = replace(
         hit.request,
         target=masked.encode("latin-1"),
-        method=hide(hit.request.method, keys),
-        host=hide(hit.request.host, keys),
+        method=redaction.word(hit.request.method),
+        host=redaction.word(hit.request.host),
         headers=tuple(
-            (name, _wire_to_header(redaction.address(value, withhold=False)))
+            (redaction.word(name), _wire_to_header(redaction.address(value, withhold=False)))
             for name, value in headers
         ),
     )
@@ -72,20 +70,30 @@ def redact(hit: Hit, known: Iterable[str] = ()) -> Hit:
         call = replace(call, payload=payload, text="")
     if call is not None and call.problems:
         call = replace(call, problems=redaction.problems(call.problems, target, masked))
-    step = hide(hit.step, keys)
+    step = redaction.word(hit.step)
     return replace(hit, request=request, call=call, problems=problems, step=step)
 
 
-def stays(texts: Iterable[str], keys: tuple[str, ...]) -> bool:
-    """Whether `redact` leaves these header values as they are, with these keys and no others."""
-    wires = [_header_to_wire(each) for each in texts]
+def longest_first(keys: Iterable[str]) -> tuple[str, ...]:
+    """Return the keys that are long enough to be masked wherever they stand, in a fixed order."""
+    return tuple(
+        sorted((key for key in keys if len(key) >= SHORTEST), key=lambda key: (-len(key), key))
+    )
+
+
+def stays(headers: Iterable[tuple[str, str]], words: Iterable[str], keys: tuple[str, ...]) -> bool:
+    """Whether `redact` leaves headers and `words` as they are, with these keys and no others."""
+    headers, words = tuple(headers), tuple(words)
     found = Found(set(keys))
-    for each in wires:
-        found.search(each)
+    found.search_words((f"{name}: {value}" for name, value in headers))
+    found.search_words(words)
     has_encoded = any(key in text for text in found.encoded for key in keys)
     redaction = _Redaction(keys, frozenset(found.objects), raw_json=False, has_encoded=has_encoded)
-    return found.keys == set(keys) and all(
-        redaction.address(each, withhold=False) == each for each in wires
+    wires = [_header_to_wire(value) for _, value in headers]
+    return (
+        found.keys == set(keys)
+        and all(redaction.address(each, withhold=False) == each for each in wires)
+        and all(redaction.word(each) == each for each in (*words, *(name for name, _ in headers)))
     )
 
 
@@ -104,6 +112,10 @@ class _Redaction:
         path, mark, query = address.partition("?")
         pairs = (self._pair(pair, withhold=withhold) for pair in query.split("&"))
         return PERCENT.change(path, self._hide_wire) + mark + "&".join(pairs)
+
+    def word(self, text: str) -> str:
+        """A method, a host, the name of a header or of a step."""
+        return self._hide(text)
 
     def problems(
         self, problems: tuple[Problem, ...], before: str, after: str

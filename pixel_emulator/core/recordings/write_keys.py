@@ -4,11 +4,13 @@ Texts of the wire are Latin-1 here: a character is a byte.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import islice
 
 from pixel_emulator.core import json_text
+from pixel_emulator.core.calls import PixelRequest
 from pixel_emulator.core.endpoint import base64_data
 from pixel_emulator.core.endpoint.base64_data import Decoded
 from pixel_emulator.core.endpoint.json_data import MAX_DATA
@@ -16,28 +18,50 @@ from pixel_emulator.core.recordings.readings import readings
 from pixel_emulator.core.recordings.spelling import JSON_STRING, PERCENT
 
 _JSON_TOKEN = re.compile(r'"((?:[^"\\]++|\\.)*+)"(\s*:)?|[\[\]{}]', re.DOTALL)
-# The same at once for a text without escapes; a bracket behind the name needs the long way.
+# A key is a key in every case and with any separator, and whatever stands before or behind its
+# name: `segmentWriteKey`, `WRITE_KEY_PROD`, `x-write-key`, `writeKeys[0]`. But not `writeKeyboard`.
+_NAME_TEXT = r"write(?:[\s._-]|%20|\+)?keys?(?!(?-i:[a-z]))"
+_NAME = re.compile(_NAME_TEXT, re.IGNORECASE)
+_NO_NAME = re.compile(r"[=&?/]")  # in what is a whole query, or a URL
+# The same at once for a text without escapes; a bracket behind the name needs the long way. What
+# the name is followed by is looked at first, so that no name is read twice.
 _PLAIN_MEMBER = re.compile(
-    r'"(?:[^"]*[.;])?\s*write[ _-]?key\s*"\s*:\s*(?:"([^"]*)"|[\[{])', re.IGNORECASE
+    rf'"(?=[^"=&?/]*+"\s*+:\s*+["\[{{])[^"]*?{_NAME_TEXT}[^"]*+"\s*:\s*(?:"([^"]*)"|[\[{{])',
+    re.IGNORECASE,
 )
-# Also misspelt, behind `&amp;`, or as the last part of a flat key: a key is a key.
-_NAME = re.compile(r"(?:\A|[.;])\s*write[ _-]?key\s*\Z", re.IGNORECASE)
-# In a URL inside a text, and in the addresses that analytics.js loads (documented by Segment).
+_NESTED = re.compile(r'write"\s*:\s*\{', re.IGNORECASE)  # {"write": {"key": …}}
+_QUOTES = r"(?:[\\\"'`@]|&(?:quot|apos|#0*3[49]|#x0*2[27]);|%2[27])"
+_SUFFIX = r"[\w.-]{0,40}(?:(?:\[|%5B)[^\[\]%=]{0,20}(?:\]|%5D)){0,3}"
+# In a URL inside a text, in the addresses that analytics.js loads (documented by Segment), and
+# where its snippet, or a client in Node, is given one.
 _IN_URL = re.compile(
-    r"write[_-]?key(?:=|%3D)([^&;#%\s\"'\\<>]+)"
-    r"|/(?:projects|analytics\.js/v1)/+([^/?#&\s\"'\\<>]+)",
+    rf"{_NAME_TEXT}{_SUFFIX}(?:=|%3D)([^&;#%\s\"'\\<>=]+)"
+    r"|/(?:projects|analytics\.js/v1)/+([^/?#&\s\"'\\<>]+)"
+    r"|(?:analytics\w{0,40}\s*(?:\.\s*load\b|\[\\?[\"']load\\?[\"']\])|\bnew\s+analytics\w{0,40})"
+    rf"\s*\(\s*{_QUOTES}+([^\s\"'`\\&;%,()<>]+)",
     re.IGNORECASE,
 )
 _IN_BROKEN_JSON = re.compile(
-    r"write[_-]?key[\\\"']*\s*[:=][\s\\\"']*([^\s\\\"',}]+)", re.IGNORECASE
+    rf"{_NAME_TEXT}{_SUFFIX}{_QUOTES}*\s*(?:[:=]>?|&gt;|>)\s*{_QUOTES}*"
+    r"([^\s\\\"'`,;&}<>=\[{(]+)",
+    re.IGNORECASE,
 )
-# A JSON text in which strings may be other than they look, or hold JSON themselves.
-_ESCAPES = re.compile(r"[\\%']")
+_LIST = re.compile(
+    rf"{_NAME_TEXT}{_SUFFIX}{_QUOTES}*\s*[:=]\s*[\[({{](?!{{)([^\])}}]{{0,4000}})", re.IGNORECASE
+)
+_FOLDER = re.compile(
+    r"(?<!/v1)/projects/(?![^/?#&\s\"'\\<>]+/settings)", re.IGNORECASE
+)  # one of this machine
+_ITEM = re.compile(r"[^\s\\\"'`,;:&=>{}\[\]()]+")
+_BASIC = re.compile(r"\bbasic\s+([A-Za-z0-9+/_-]{8,})", re.IGNORECASE)
+_USER = re.compile(
+    r"//([^/\s:@\"'<>\\]{8,}+):?[^/\s@\"'<>\\]*+@[\w.-]{0,250}segment", re.IGNORECASE
+)
 
 
 def is_write_key(name: str) -> bool:
-    """Whether a value of this name is a write key."""
-    return _NAME.search(name) is not None
+    """Return True if a value of this name is a write key."""
+    return _NAME.search(name) is not None and not _NO_NAME.search(name)
 
 
 def strings(text: str) -> Iterator[tuple[int, int]]:
@@ -47,7 +71,7 @@ def strings(text: str) -> Iterator[tuple[int, int]]:
 
 def key_strings(text: str) -> list[tuple[int, int]]:
     """The start and end of each string in a JSON text that stands under a write key's name."""
-    if "\\" not in text:
+    if "\\" not in text and not _NESTED.search(text):
         members = list(_PLAIN_MEMBER.finditer(text))
         if all(each[1] is not None for each in members):
             return [each.span(1) for each in members]
@@ -55,19 +79,20 @@ def key_strings(text: str) -> list[tuple[int, int]]:
 
 
 def _key_strings(text: str) -> Iterator[tuple[int, int]]:
-    enclosing = [False]
-    belongs = False
+    enclosing = [(False, "")]  # of each open bracket: all in it are keys, and its name
+    belongs, name = False, ""
     for token in _JSON_TOKEN.finditer(text):
         if token[2] is not None:
-            belongs = is_write_key(JSON_STRING.text(token[1]))
+            name = JSON_STRING.text(token[1])
+            belongs = is_write_key(name) or is_write_key(f"{enclosing[-1][1]}.{name}")
         elif token[1] is not None:
-            if belongs or enclosing[-1]:
+            if belongs or enclosing[-1][0]:
                 yield token.span(1)
         elif token[0] in "[{":
-            enclosing.append(belongs or enclosing[-1])
-            belongs = False
+            enclosing.append((belongs or enclosing[-1][0], name))
+            belongs, name = False, ""
         else:
-            belongs = False
+            belongs, name = False, ""
             if len(enclosing) > 1:
                 enclosing.pop()
 
@@ -97,18 +122,29 @@ class Found:
     objects: set[str] = field(default_factory=set)
     encoded: list[str] = field(default_factory=list)
 
+    def search_request(self, request: PixelRequest) -> None:
+        """Look for keys in all of a request: target, headers with their names, method and host."""
+        self.search(request.target.decode("latin-1"))
+        self.search_words((f"{name}: {value}" for name, value in request.headers))
+        self.search_words((request.method, request.host))
+
+    def search_words(self, texts: Iterable[str]) -> None:
+        """Look for keys in texts of a request, as they are in a `PixelRequest`."""
+        for each in texts:
+            self.search(each.encode(errors="surrogatepass").decode("latin-1"))
+
     def search(self, address: str) -> None:
         """Look for keys in a URL, or in a text that may hold one, as Latin-1 characters."""
         path, _, query = address.partition("?")
         self._search_text(text_of_wire(PERCENT.text(path)))
         for pair in query.split("&") if query else ():
-            name, _, value = map(PERCENT.text, pair.partition("="))
+            name, equals, value = map(PERCENT.text, pair.partition("="))
             if name == "data" and value:
                 self._search_data(value)
                 continue
             if is_write_key(name):
                 self.keys.add(text_of_wire(value))
-            self._search_text(text_of_wire(f"{name}={value}"))
+            self._search_text(text_of_wire(f"{name}{equals}{value}"))
 
     def _search_data(self, value: str) -> None:
         text, _ = open_data(value)
@@ -117,20 +153,25 @@ class Found:
             return
         self.objects.add(text)
         self.keys.update(_members(text), _in_urls(text))
-        if _ESCAPES.search(text):
-            for start, end in strings(text):
-                self._search_text(JSON_STRING.text(text[start:end]))
-        else:
-            self._search_encoded(text)
+        for start, end in strings(text):
+            self._search_text(JSON_STRING.text(text[start:end]))
 
     def _search_text(self, text: str) -> None:
-        self.keys.update(_in_text(text))
+        self.keys.update(keys_in_text(text))
         self._search_encoded(text)
 
     def _search_encoded(self, text: str) -> None:
         for each in islice(readings(text), 1, None):
             self.encoded.append(each)
-            self.keys.update(_in_text(each))
+            self.keys.update(keys_in_text(each))
+
+
+@lru_cache(maxsize=64)  # who learns the keys of a request masks them next, and clients repeat it
+def found_in(request: PixelRequest) -> Found:
+    """Return what is found in a request; it is shared, so nobody may add to it."""
+    found = Found()
+    found.search_request(request)
+    return found
 
 
 def _members(text: str) -> Iterator[str]:
@@ -138,15 +179,37 @@ def _members(text: str) -> Iterator[str]:
 
 
 def _in_urls(text: str) -> Iterator[str]:
-    return (match[1] or match[2] for match in _IN_URL.finditer(text))
+    return (match[1] or match[2] or match[3] for match in _IN_URL.finditer(text))
 
 
-def _in_text(text: str) -> Iterator[str]:
+def keys_in_text(text: str) -> Iterator[str]:
+    """Yield the write keys in a text that are known by what stands around them.
+
+    The text is read as a URL, as JSON and as any source code that may hold a key; what is encoded
+    in it is not looked into (see `readings`).
+    """
     lower = text.lower()
-    if any(word in lower for word in ("write", "/projects/", "/analytics.js/")):
+    if any(word in lower for word in ("write", "/projects/", "analytics")):
         yield from _in_urls(text)
         yield from _members(text)
         yield from _IN_BROKEN_JSON.findall(text)
+        for each in _LIST.findall(text):
+            yield from _ITEM.findall(each)
+    if "basic" in lower:
+        for each in _BASIC.findall(text):
+            user = base64_data.decode(each.encode())
+            if user and user.data.isascii() and b":" in user.data:
+                yield user.data.partition(b":")[0].decode()
+    if "segment" in lower:
+        yield from _USER.findall(text)
+
+
+def keys_in_words(text: str) -> Iterator[str]:
+    """Yield the write keys in words of this program, or of its user, as `keys_in_text` does.
+
+    Of folders named `projects` in them, only Segment's are followed by a key.
+    """
+    yield from keys_in_text(_FOLDER.sub("/", text))
 
 
 def text_of_wire(wire: str) -> str:

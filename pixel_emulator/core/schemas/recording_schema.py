@@ -26,7 +26,9 @@ _WORDS = {
     "redaction": "What was made unreadable.",
     "calls": "What arrived, one entry a request.",
     "end": "What the run counted; without it the recording is open.",
-    "payload": "What the call said; text where it nests deep; null where nobody could decode it.",
+    "payload": "What the call said; text where it nests deep; null where nobody could decode it. "
+    "Here and in all texts a lone surrogate U+D800 to U+DFFF stands as U+10D800 to U+10DFFF; such "
+    "a character of its own, and U+10FFFD, has U+10FFFD before it.",
     "outcome": "What would become of the call at Segment.",
     "source": "The name of the write key.",
     "step": "The step of a scenario that was running.",

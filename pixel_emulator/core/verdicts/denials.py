@@ -43,8 +43,9 @@ def _in_hit(denial: Denial, hit: Hit, bound: Bindings) -> Iterator[Denied]:
         for piece in _pieces(value):
             if _holds(contains, piece, bound):
                 excerpt = piece if isinstance(piece, str) else describe(piece).text
-                shown = hide(excerpt[:_EXCERPT], [key] if isinstance(key, str) and key else [])
-                yield Denied(denial=denial, hit=hit, path=path, value=shown)
+                shown = hide(excerpt, [key] if isinstance(key, str) and key else [])
+                more = "…" if len(shown) > _EXCERPT else ""  # it may have cut a key
+                yield Denied(denial=denial, hit=hit, path=path, value=shown[:_EXCERPT] + more)
                 break
 
 
