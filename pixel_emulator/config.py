@@ -62,7 +62,9 @@ class Settings:
         "127.0.0.1", "Address to listen on; anything but loopback is an open proxy."
     )
     port: int = _setting(8080, "Port to listen on; 0 picks a free one.")
-    offline: bool = _setting(False, "Refuse every host that is not emulated, and list them.")
+    offline: bool = _setting(
+        False, "Refuse every host that is not emulated, but this machine, and list them."
+    )
     http2: bool = _setting(False, "Offer HTTP/2 to clients of the emulated hosts.")
     lane: bool = _setting(
         True,

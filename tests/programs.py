@@ -52,3 +52,7 @@ needs_chromedriver = pytest.mark.skipif(
     reason="needs ChromeDriver (Debian package chromium-driver, or its file in "
     "PIXEL_TEST_CHROMEDRIVER)",
 )
+needs_namespaces = pytest.mark.skipif(
+    not (shutil.which("unshare") and shutil.which("ip")),
+    reason="needs unshare and ip (Debian packages util-linux and iproute2)",
+)

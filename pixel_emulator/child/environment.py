@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from pixel_emulator.child.config_files import config_files
 from pixel_emulator.trust import java as java_trust
-from pixel_emulator.trust.stores import STANDARD, TrustStores
+from pixel_emulator.trust.stores import STANDARD, TrustStores, unreadable
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
 # A client that prefers these would not reach us, and a socks or ftp client could not use us.
@@ -29,6 +30,8 @@ _REPLACING: dict[str, tuple[str, ...]] = {
     "GIT_SSL_CAINFO": (),
     "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": (),
     "CARGO_HTTP_CAINFO": ("SSL_CERT_FILE",),
+    "PERL_LWP_SSL_CA_FILE": ("HTTPS_CA_FILE", "PERL_LWP_SSL_CA_PATH", "HTTPS_CA_DIR"),
+    "SYSTEM_CERTIFICATE_PATH": (),  # Haskell's tls
 }
 # These add to the trust store of their clients.
 _ADDING = ("NODE_EXTRA_CA_CERTS", "DENO_CERT")
@@ -62,14 +65,22 @@ def child_environment(
     """
     emulated = tuple(hosts)
     theirs = {name: _trusted(environ, name) for name in (*_REPLACING, *_ADDING)}
-    bundles = {places: _bundle(stores, places) for places in theirs.values()}
+    bundles = {places: stores.pem_or_standard(places) for places in theirs.values()}
+    files = config_files(
+        environ,
+        proxy=proxy,
+        stores=stores,
+        exceptions=lambda entries: _exceptions({"NO_PROXY": entries}, "NO_PROXY", emulated),
+    )
     keystore, java_warning = _keystore(stores, environ)
     variables: dict[str, str | None] = {
         **dict.fromkeys(_PROXIES, proxy),
         **dict.fromkeys(_REMOVED),
         **{name: _exceptions(environ, name, emulated) for name in _EXCEPTIONS},
         "NODE_USE_ENV_PROXY": "1",
+        "PERL_LWP_ENV_PROXY": "1",
         **{name: str(bundles[places][0]) for name, places in theirs.items()},
+        **files.variables,
         "JAVA_TOOL_OPTIONS": _java_options(environ, proxy, keystore),
         "PIXEL_EMULATOR_URL": proxy,
         "PIXEL_EMULATOR_PROXY": proxy,
@@ -80,6 +91,7 @@ def child_environment(
     warnings = [
         *_about_proxies(environ, emulated),
         *(warning for _, warning in bundles.values()),
+        *files.warnings,
         java_warning,
     ]
     return ChildEnvironment(variables, tuple(dict.fromkeys(filter(None, warnings))))
@@ -145,23 +157,12 @@ def _trusted(environ: Mapping[str, str], variable: str) -> tuple[str, ...]:
     return (STANDARD,) if variable in _REPLACING else ()
 
 
-def _bundle(stores: TrustStores, places: tuple[str, ...]) -> tuple[Path, str]:
-    try:
-        return stores.pem(places), ""
-    except OSError as error:
-        return stores.pem((STANDARD,)), _unreadable(error.filename, error)
-
-
 def _keystore(stores: TrustStores, environ: Mapping[str, str]) -> tuple[Path, str]:
     theirs = java_trust.current(environ)
     try:
         return stores.java(theirs), ""
     except (OSError, ValueError) as error:
-        return stores.java(None), _unreadable(theirs.path if theirs else "", error)
-
-
-def _unreadable(path: object, error: Exception) -> str:
-    return f"{path}: {error}; the command gets the standard trust store in its place"
+        return stores.java(None), unreadable(theirs.path if theirs else "", error)
 
 
 def _java_options(environ: Mapping[str, str], proxy: str, keystore: Path) -> str:

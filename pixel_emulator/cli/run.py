@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pixel_emulator.child.process import ChildExit, run_child
+from pixel_emulator.child.proxy_support import silence_hint
 from pixel_emulator.cli.actors import check_who_acts
 from pixel_emulator.cli.choosing import Tags, load_chosen
 from pixel_emulator.cli.endings import (
@@ -100,8 +101,11 @@ def run(
         elif scenarios:
             verdict = verify(scenarios, journal.evidence())
         else:
-            return conclude(show_calls(journal, settings.record), end)
+            status = show_calls(journal, settings.record)
+            _explain_silence(journal, scenarios, command, access)
+            return conclude(status, end)
         say_verdict(journal, verdict, settings.record)
+        _explain_silence(journal, scenarios, command, access)
         write_reports(report, verdict, recording=settings.record)
         return conclude(verdict.status, end)
 
@@ -138,6 +142,19 @@ def _environ(settings: Settings, emulator: "Emulator") -> dict[str, str]:
     for warning in child.warnings:
         say(f"pixel-emulator: {warning}")
     return child.over(os.environ)
+
+
+def _explain_silence(
+    journal: Journal, scenarios: Sequence[Scenario], command: list[str] | None, access: Access
+) -> None:
+    """Say which clients of what was run read no proxy variable, if nothing reached us."""
+    actions = [each for s in scenarios for step in s.steps for each in step.actions]
+    ran = [each.command for each in actions if isinstance(each, Run)]
+    commands = [(each,) if isinstance(each, str) else each for each in ran]
+    if command:
+        commands.append(tuple(command))
+    if commands and not journal.evidence().connections:
+        say(silence_hint(commands, access.environ))
 
 
 def _settle(scenarios: Sequence[Scenario], journal: Journal, emulator: "Emulator") -> None:

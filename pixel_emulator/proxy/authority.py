@@ -13,6 +13,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from pixel_emulator.core.mistakes import InputError, Mistake
@@ -21,8 +22,16 @@ from pixel_emulator.trust.stores import STANDARD, TrustStores
 
 VALID_FOR = timedelta(days=30)
 _CLOCK_SKEW = timedelta(days=2)  # for clients whose clock is slow, as mitmproxy does for leaves
-_NAME = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
-_LOOPBACK = ("localhost", "127.0.0.1", "127.0.0.0/8", "::1/128")
+# Firefox and rustls call a certificate malformed if its CA permits a name with a hyphen at the end
+# of a label, or with a number as its last label: that would be an IPv4 address.
+_LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
+_NAME = re.compile(rf"(?=.{{1,253}}\Z)({_LABEL}\.)*(?!(\d+|0x[0-9a-f]*)\Z){_LABEL}")
+_LOOPBACK = (
+    x509.DNSName("localhost"),
+    x509.IPAddress(ipaddress.ip_network("127.0.0.0/8")),
+    x509.IPAddress(ipaddress.ip_network("::1/128")),
+)
+_ORGANISATION = "pixel_emulator"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +76,7 @@ class Authority:
 def _certificate(key: ec.EllipticCurvePrivateKey, hosts: Iterable[str]) -> x509.Certificate:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "pixel_emulator test CA")])
     start = datetime.now(UTC) - _CLOCK_SKEW
-    permitted = [tree for host in dict.fromkeys((*hosts, *_LOOPBACK)) for tree in _subtrees(host)]
+    permitted = list(dict.fromkeys((*map(_subtree, hosts), *_LOOPBACK)))
     usage = dict.fromkeys(
         (
             "digital_signature",
@@ -100,18 +109,55 @@ def _certificate(key: ec.EllipticCurvePrivateKey, hosts: Iterable[str]) -> x509.
     return builder.sign(key, hashes.SHA256())
 
 
-def _subtrees(host: str) -> list[x509.GeneralName]:
+def leaf_certificate(
+    ca: x509.Certificate, key: CertificateIssuerPrivateKeyTypes, names: Iterable[str]
+) -> x509.Certificate:
+    """Return a server certificate for host names and addresses, signed by `ca` with its `key`.
+
+    It has the key and the validity of its CA, so that one hash lets a browser accept all, and no
+    client sees it outlive the CA. It has no common name: OpenSSL checks a common name like
+    `127.0.0.1` against the DNS names that the CA permits, and no CA can permit that one without
+    being malformed for Firefox and rustls. Names that no certificate can hold are left out.
+    """
+    general = dict.fromkeys(filter(None, map(_general_name, names)))
+    identifier = ca.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    extensions: tuple[tuple[x509.ExtensionType, bool], ...] = (
+        (x509.SubjectAlternativeName(general), False),
+        (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False),
+        (x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), False),
+    )
+    builder = x509.CertificateBuilder(
+        issuer_name=ca.subject,
+        subject_name=x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, _ORGANISATION)]),
+        public_key=ca.public_key(),
+        serial_number=x509.random_serial_number(),
+        not_valid_before=ca.not_valid_before_utc,
+        not_valid_after=ca.not_valid_after_utc,
+    )
+    for extension, critical in extensions:
+        builder = builder.add_extension(extension, critical=critical)
+    return builder.sign(key, hashes.SHA256())
+
+
+def _general_name(text: str) -> x509.DNSName | x509.IPAddress | None:
+    """Return a host as a certificate names it, or None if no certificate can hold it."""
+    name = folded(text)
     try:
-        subtree = x509.IPAddress(ipaddress.ip_network(host))
+        address = ipaddress.ip_address(name)
     except ValueError:
-        name = folded(host)
-        if not _NAME.fullmatch(name):  # an empty one would even permit every name
-            raise InputError(
-                Mistake(f'hosts: "{host}" is no host name; write it like api.segment.io')
-            ) from None
-        return [x509.DNSName(name)]
-    # OpenSSL takes the common name of a leaf for an IPv4 address for a DNS name.
-    return [subtree, x509.DNSName(host)] if _NAME.fullmatch(host) else [subtree]
+        return x509.DNSName(name) if _NAME.fullmatch(name) else None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return x509.IPAddress(mapped or address)
+
+
+def _subtree(host: str) -> x509.GeneralName:
+    """Return what permits a CA to sign for a host; raises InputError if it is none."""
+    name = _general_name(host)
+    if name is None:  # an empty one would even permit every name
+        raise InputError(Mistake(f'hosts: "{host}" is no host name; write it like api.segment.io'))
+    if isinstance(name, x509.DNSName):
+        return name
+    return x509.IPAddress(ipaddress.ip_network(name.value))
 
 
 def _write(path: Path, content: bytes) -> None:

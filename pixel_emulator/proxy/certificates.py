@@ -1,11 +1,13 @@
 """TLS towards clients, as mitmproxy sets it up, with all that is alike made once."""
 
-from mitmproxy import ctx, tls
+from mitmproxy import certs, ctx, tls
 from mitmproxy.addons import tlsconfig
 from mitmproxy.net import tls as net_tls
 from mitmproxy.proxy import context
 from mitmproxy.proxy.layers import modes
 from OpenSSL import SSL
+
+from pixel_emulator.proxy.authority import leaf_certificate
 
 _MOST = 256
 """Names that a context is kept for, as many as mitmproxy keeps."""
@@ -48,6 +50,22 @@ class Certificates(tlsconfig.TlsConfig):
             )
         )
         tls_start.ssl_conn.set_accept_state()
+
+    def get_cert(self, conn_context: context.Context) -> certs.CertStoreEntry:
+        """Return a certificate of our own making for the names that a client may have meant.
+
+        mitmproxy's has a common name, which keeps an IPv4 address from being permitted by a CA
+        that Firefox and rustls can read, and is valid for a year, longer than our CA.
+        """
+        client, server, store = conn_context.client, conn_context.server, self.certstore
+        names = [client.sni or client.sockname[0], *(server.address or ())[:1]]
+        leaf = leaf_certificate(store.default_ca.to_cryptography(), store.default_privatekey, names)
+        return certs.CertStoreEntry(
+            certs.Cert(leaf),
+            store.default_privatekey,
+            store.default_chain_file,
+            store.default_chain_certs,
+        )
 
     def _context(self, place: context.Context) -> SSL.Context:
         entry = self.get_cert(place)

@@ -62,6 +62,20 @@ def is_loopback(host: str) -> bool:
     return address.is_loopback
 
 
+def stays_here(host: str) -> bool:
+    """Return True if a connection to a name or an address cannot leave this machine.
+
+    `is_loopback` is for refusing and takes more: an IPv6 address with a loopback address inside
+    goes to a gateway (NAT64, 6to4) unless it is an IPv4-mapped one.
+    """
+    try:
+        address = ipaddress.ip_address(folded(host))
+    except ValueError:
+        return is_loopback(host)
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback
+
+
 def leads_here(host: str) -> bool:
     """Whether dialling the host ends on this machine: as the loopback, so do 0.0.0.0 and ::."""
     address = _address(host)

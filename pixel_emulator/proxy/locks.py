@@ -10,11 +10,13 @@ from pixel_emulator.config import Settings
 from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.hosts import (
     Hosts,
+    addressed,
     addresses,
     folded,
     is_loopback,
     is_off_limits,
     leads_here,
+    stays_here,
 )
 from pixel_emulator.proxy.journals import Alone, Journals
 
@@ -143,6 +145,10 @@ class Locks:
             server.error = "pixel_emulator emulates this host: nothing is ever sent to it"
         else:
             server.error = earlier or await self._refusal(host, port, client)
+            if self._settings.offline and not addressed(host):
+                # Many resolvers do not know `localhost.` and names below it, and none may lead
+                # them elsewhere now.
+                server.address = ("localhost", port)
 
     def client_disconnected(self, client: connection.Client) -> None:
         """Forget a client."""
@@ -150,16 +156,28 @@ class Locks:
 
     async def _refusal(self, host: str, port: int, client: connection.Client) -> str | None:
         """Why nobody is led to an other host, in one sentence; None if it is allowed."""
-        if self._settings.offline:
-            reason: str | None = "it is not emulated, and --offline refuses all other hosts"
-        else:
+        meant: tuple[str, ...] = ()
+        if not self._settings.offline or self._may_reach_loopback(host, client):
             meant = (*await addresses(host), host)  # resolving may fail now, and not later
+        reason: str | None
+        if self._settings.offline and not (meant and all(map(stays_here, meant))):
+            reason = "it is not emulated, and --offline refuses all other hosts"
+        else:
             reasons = (self._objection(each, port, client) for each in meant)
             reason = next(filter(None, reasons), None)
         if reason is None:
             return None
         self._journals.of(client).refused(folded(host))
         return f"pixel_emulator refuses to connect to {host}: {reason}."
+
+    def _may_reach_loopback(self, host: str, client: connection.Client) -> bool:
+        """Return True if --offline lets a client reach this host, given that it is the loopback.
+
+        Nobody but this machine may ask then, and no upstream proxy may stand there. Names that
+        merely resolve to the loopback are left out: they may resolve to something else next time.
+        """
+        ours = is_loopback(self._settings.host)
+        return ours and stays_here(host) and isinstance(client.proxy_mode, mode_specs.RegularMode)
 
     def _objection(self, address: str, port: int, client: connection.Client) -> str | None:
         if is_off_limits(address):

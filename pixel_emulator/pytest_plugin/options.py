@@ -11,7 +11,7 @@ SETTINGS = {
     "hosts": ("linelist", "Hosts that are emulated, one in a line; Segment's by default."),
     "source": ("linelist", "NAME=KEY, one in a line: gives a write key a name."),
     "keep_write_keys": ("bool", "Store write keys in recordings as they are."),
-    "offline": ("bool", "Refuse every host that is not emulated."),
+    "offline": ("bool", "Refuse every host that is not emulated, but this machine."),
     "http2": ("bool", "Offer HTTP/2 to clients of the emulated hosts."),
 }
 """Settings of the emulator that stand in the ini file: their type there, and their meaning."""

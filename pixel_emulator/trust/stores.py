@@ -39,7 +39,14 @@ class TrustStores:
 
         Raises OSError where one of them cannot be read.
         """
-        return self._write(b"\n".join([*self._certificates(theirs), b""]), "bundle", ".pem")
+        return self.write(b"\n".join([*self._certificates(theirs), b""]), "bundle", ".pem")
+
+    def pem_or_standard(self, theirs: Iterable[str]) -> tuple[Path, str]:
+        """Return such a bundle, and a warning; of `STANDARD` if one of theirs cannot be read."""
+        try:
+            return self.pem(theirs), ""
+        except OSError as error:
+            return self.pem((STANDARD,)), unreadable(error.filename, error)
 
     def java(self, theirs: java_trust.Keystore | None) -> Path:
         """A PKCS12 trust store without a password: `theirs`, or else `STANDARD`, and ours.
@@ -50,18 +57,28 @@ class TrustStores:
             certificates = [*java_trust.read(theirs), *self._certificates(())]
         else:
             certificates = self._certificates((STANDARD,))
-        return self._write(java_trust.write(certificates), "java", ".p12")
+        return self.write(java_trust.write(certificates), "java", ".p12")
 
     def _certificates(self, theirs: Iterable[str]) -> list[bytes]:
         found = [certificate for path in theirs for certificate in certificates(path)]
         return list(dict.fromkeys([*found, *certificates(str(self.ca))]))
 
-    def _write(self, content: bytes, kind: str, suffix: str) -> Path:
+    def write(self, content: bytes, kind: str, suffix: str) -> Path:
+        """Return a file with this content and a name of its own, which its owner alone can read.
+
+        A `suffix` with a slash puts it into a folder of its own.
+        """
         path = self.directory / f"{kind}-{hashlib.sha256(content).hexdigest()[:12]}{suffix}"
+        path.parent.mkdir(mode=0o700, exist_ok=True)
         if not path.exists():
             with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
                 file.write(content)
         return path
+
+
+def unreadable(path: object, error: Exception) -> str:
+    """Return the warning about a trust store of the user's that could not be read."""
+    return f"{path}: {error}; the command gets the standard trust store in its place"
 
 
 def certificates(path: str) -> list[bytes]:

@@ -2,9 +2,10 @@
 
 import base64
 import hashlib
+import ssl
 import stat
 from datetime import timedelta
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import pytest
@@ -14,14 +15,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from pixel_emulator.config import Settings
 from pixel_emulator.core.mistakes import InputError
-from pixel_emulator.proxy.authority import Authority
+from pixel_emulator.journal import Journal
+from pixel_emulator.proxy.authority import Authority, leaf_certificate
+from pixel_emulator.proxy.emulator import Emulator
 
 HOSTS = Settings().hosts
-LOOPBACK = {
-    "localhost",
-    "127.0.0.1",
-    *map(ip_network, ("127.0.0.1/32", "127.0.0.0/8", "::1/128")),
-}
+LOOPBACK = {"localhost", *map(ip_network, ("127.0.0.0/8", "::1/128"))}
 
 
 def certificate(authority: Authority) -> x509.Certificate:
@@ -47,8 +46,9 @@ def test_it_may_sign_for_the_hosts_and_the_loopback_only(tmp_path: Path):
         ("api.sub.example.com", {"api.sub.example.com"}),
         ("API.Example.COM.", {"api.example.com"}),
         ("api.bücher.example", {"api.xn--bcher-kva.example"}),
-        # OpenSSL takes it for a DNS name, too, where it is a common name.
-        ("192.0.2.7", {ip_network("192.0.2.7/32"), "192.0.2.7"}),
+        ("192.0.2.7", {ip_network("192.0.2.7/32")}),
+        ("127.0.0.1", {ip_network("127.0.0.1/32")}),
+        ("pixels_1.example", {"pixels_1.example"}),
         ("fd00::7", {ip_network("fd00::7/128")}),
         ("localhost", {"localhost"}),
     ],
@@ -57,10 +57,73 @@ def test_a_host_of_the_user_is_among_them(tmp_path: Path, host: str, subtrees: s
     assert permitted((host,), tmp_path) == subtrees | LOOPBACK
 
 
-@pytest.mark.parametrize("host", ["", "*.example.com", "https://api.segment.io", "a b", "x:443"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "",
+        "*.example.com",
+        "https://api.segment.io",
+        "a b",
+        "x:443",
+        "10.0.0.0/8",
+        # The CA of each of these would be malformed for Firefox and rustls.
+        "127.1",
+        "10.0.0.256",
+        "example.0x7f",
+        "-pixels.example",
+        "pixels-.example",
+        "a..b",
+        ".".join(["a" * 63] * 4),
+    ],
+)
 def test_what_is_no_host_name_is_refused(tmp_path: Path, host: str):
     with pytest.raises(InputError, match=r"is no host name; write it like api\.segment\.io"):
         Authority.create(tmp_path, (host,))
+
+
+def leaf(authority: Authority, *names: str) -> x509.Certificate:
+    data = (authority.ca.parent / "mitmproxy-ca.pem").read_bytes()
+    key = serialization.load_pem_private_key(data, None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    return leaf_certificate(certificate(authority), key, names)
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (("api.segment.io",), [x509.DNSName("api.segment.io")]),
+        (("API.Segment.IO.", "api.segment.io"), [x509.DNSName("api.segment.io")]),
+        (("127.0.0.1",), [x509.IPAddress(ip_address("127.0.0.1"))]),
+        (("::ffff:127.0.0.1",), [x509.IPAddress(ip_address("127.0.0.1"))]),
+        (("localhost", "::1"), [x509.DNSName("localhost"), x509.IPAddress(ip_address("::1"))]),
+        (("127.0.0.1", "127.1"), [x509.IPAddress(ip_address("127.0.0.1"))]),
+    ],
+)
+def test_a_leaf_names_its_hosts_and_has_no_common_name(
+    tmp_path: Path, names: tuple[str, ...], expected: list[x509.GeneralName]
+):
+    """OpenSSL compares a common name like 127.0.0.1 with the DNS names that a CA permits."""
+    made = leaf(Authority.create(tmp_path, HOSTS), *names)
+    found = made.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    assert list(found.value) == expected
+    assert made.subject.get_attributes_for_oid(x509.oid.NameOID.COMMON_NAME) == []
+
+
+def test_a_leaf_is_valid_exactly_as_long_as_its_ca(tmp_path: Path):
+    authority = Authority.create(tmp_path, HOSTS)
+    ca, made = certificate(authority), leaf(authority, "api.segment.io")
+    assert made.not_valid_before_utc == ca.not_valid_before_utc
+    assert made.not_valid_after_utc == ca.not_valid_after_utc
+
+
+def test_the_leaf_that_a_client_sees_is_such_a_leaf():
+    settings = Settings(port=0)
+    with Emulator(settings, Journal(settings)) as e:
+        seen = ssl.get_server_certificate(("127.0.0.1", e.port), ca_certs=str(e.authority.ca))
+        ca = certificate(e.authority)
+    made = x509.load_pem_x509_certificate(seen.encode())
+    assert made.not_valid_after_utc == ca.not_valid_after_utc
+    assert made.subject.get_attributes_for_oid(x509.oid.NameOID.COMMON_NAME) == []
 
 
 def test_it_is_a_ca_for_leaves_only_and_for_servers_only(tmp_path: Path):

@@ -3,12 +3,14 @@
 import asyncio
 import ssl
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import pytest
 from mitmproxy import connection, ctx, http
-from mitmproxy.proxy import server_hooks
+from mitmproxy.proxy import mode_specs, server_hooks
 from mitmproxy.test import tflow
 
 from pixel_emulator.config import Settings
@@ -216,19 +218,108 @@ def test_credentials_of_the_machine_are_never_reached(emulator: Emulator, host: 
     assert emulator.journal.refused_hosts == (host.strip("[]"),)
 
 
-def test_offline_every_other_host_is_refused_and_listed(target: Trap):
-    settings = replace(SETTINGS, offline=True)
+OFFLINE = replace(SETTINGS, offline=True)
+LOOPBACK = ["127.0.0.1", "localhost", "LOCALHOST.", "app.localhost"]
+MAPPED = "[::ffff:127.0.0.1]"
+ELSEWHERE = [
+    "192.0.2.1",
+    "other.example",
+    "localhost.example",
+    "0.0.0.0",
+    "127.1",  # a resolver has the last word on what such a text means
+    "2130706433",
+    "[64:ff9b::7f00:1]",  # a gateway translates these two, wherever it stands
+    "[2002:7f00:1::1]",
+    "[::127.0.0.1]",
+    "[fe80::1]",
+]
+
+
+def offline_statuses(settings: Settings, host: str, port: int) -> tuple[int, int]:
+    """The statuses of a CONNECT and of a plain request; what a trap at the port answers is 200."""
     with Emulator(settings, Journal(settings)) as e:
         with connect(e.port) as client:
-            reply = ask(client, f"CONNECT localhost:{target.port} HTTP/1.1\r\n\r\n".encode())
-            assert (reply.status, b"--offline" in reply.body) == (502, True)
+            tunnelled = ask(client, f"CONNECT {host}:{port} HTTP/1.1\r\n\r\n".encode()).status
         with connect(e.port) as client:
-            reply = ask(client, get(f"http://127.0.0.1:{target.port}/", "other.example"))
-            assert (reply.status, b"--offline" in reply.body) == (502, True)
+            client.sendall(get(f"http://{host}:{port}/", "page.example"))
+            plain = read(client).status
         with connect(e.port) as client:
             assert ask(client, get(f"http://api.segment.io{PIXEL}", "api.segment.io")).is_pixel
+    assert e.journal.refused_hosts == (() if plain == 200 else (host.strip("[]"),))
+    return tunnelled, plain
+
+
+@pytest.mark.parametrize("host", [*LOOPBACK, MAPPED])
+def test_offline_a_page_on_this_machine_is_reached(host: str):
+    """Playwright and Chromium ask a proxy for the page under test, too."""
+    with page() as port:
+        assert offline_statuses(OFFLINE, host, port) == (200, 200)
+
+
+@pytest.mark.parametrize("host", ELSEWHERE)
+def test_offline_every_other_host_is_refused_and_listed(target: Trap, host: str):
+    assert offline_statuses(OFFLINE, host, target.port) == (502, 502)
     assert target.connections() == 0
-    assert e.journal.refused_hosts == ("127.0.0.1", "localhost")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_offline_nothing_is_reached_while_others_can_ask(target: Trap, host: str):
+    settings = replace(OFFLINE, host="0.0.0.0")
+    assert offline_statuses(settings, host, target.port) == (502, 502)
+    assert target.connections() == 0
+
+
+@pytest.mark.parametrize("name", ["localhost", "app.localhost"])
+def test_offline_a_name_that_leads_elsewhere_is_refused(
+    target: Trap, monkeypatch: pytest.MonkeyPatch, name: str
+):
+    async def elsewhere(_host: str) -> list[str]:
+        return ["127.0.0.1", "192.0.2.1"]
+
+    monkeypatch.setattr("pixel_emulator.proxy.locks.addresses", elsewhere)
+    assert offline_statuses(OFFLINE, name, target.port) == (502, 502)
+    assert target.connections() == 0
+
+
+@pytest.mark.parametrize("mode", ["upstream:http://127.0.0.1:3128", "reverse:http://127.0.0.1:1"])
+def test_offline_no_proxy_behind_ours_is_reached(mode: str):
+    data = hook_data("127.0.0.1")
+    data.client.proxy_mode = mode_specs.ProxyMode.parse(mode)
+    asyncio.run(Locks(OFFLINE, Journal(OFFLINE)).server_connect(data))
+    assert "--offline refuses all other hosts" in (data.server.error or "")
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+def test_offline_an_emulated_host_on_this_machine_is_never_reached(target: Trap, host: str):
+    settings = replace(OFFLINE, hosts=(host,))
+    with Emulator(settings, Journal(settings)) as e:
+        assert knock(e, f"{host}:{target.port}") == 200
+    assert target.connections() == 0
+
+
+@contextmanager
+def page() -> Iterator[int]:
+    """A server on 127.0.0.1 that answers everything with an empty page; its port."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Page) as server:
+        thread = Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+class _Page(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Stay silent."""
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.1", "0.0.0.0", "2130706433"])

@@ -54,7 +54,9 @@ UNDECIDED = (
 ACCEPT = "to accept what happened (matchers you wrote are kept)"
 NOT_MET = "the scenario is not met"
 STATE = "the profiles at the end are not as wanted"
-NOTHING_ARRIVED = "nothing reached the emulator: does the client use its proxy?"
+NOTHING_ARRIVED = (
+    "nothing reached the emulator: does the client use its proxy? Not all do (docs/clients.md)"
+)
 
 _CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")  # ECMA-48, 5.4
 

@@ -26,7 +26,8 @@ from pixel_emulator.core.verdicts.verdict import (
 )
 
 SILENCE_UNPROVEN = (
-    "nothing reached the emulator, so silence is not proven: does the client use its proxy?"
+    "nothing reached the emulator, so silence is not proven: does the client use its proxy? "
+    "Not all do (docs/clients.md)"
 )
 
 
