@@ -26,7 +26,7 @@ LAYERS = [
     "core.reports.*",
     "core.drafts.*",
     "config",
-    "documents spans files gaps recorder memory storage journal ready samples http_client",
+    "documents spans files gaps recording_file recorder memory storage journal ready samples http_client",
     "matcher_hooks definition_files scenario_folders scenario_files leftovers",
     "trust.*",
     "email.* child.* clients.*",

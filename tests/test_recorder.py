@@ -95,7 +95,7 @@ def test_write_keys_are_masked_unless_the_head_says_otherwise(tmp_path):
         assert read_recording(file).evidence().masked is (redaction is Redaction.WRITE_KEYS)
 
 
-def test_a_new_file_is_its_owner_s(path):
+def test_zz(path):
     Recorder(path, HEAD)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
