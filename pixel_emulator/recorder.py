@@ -94,7 +94,10 @@ class Recorder:
         try:
             changes = tuple(self._file.changes())
             end = replace(end, acted=acted, gaps=(*end.gaps, *changes))
-            self._file.write(yaml_text.write(recording.ending(end)).encode())
+            # Put back first: with an end the new one would read as one that replaces the other.
+            self.put_back = self._file.put_back()
+            if not self.put_back:
+                self._file.write(yaml_text.write(recording.ending(end)).encode())
         finally:
             self.abandon()
         if changes:
@@ -102,7 +105,8 @@ class Recorder:
 
     def abandon(self) -> None:
         """Close the file without an end, so that it reads as open; a closed one stays as it is."""
-        self.put_back |= self._file.close()
+        self.put_back |= self._file.put_back()
+        self._file.close()
 
 
 def open_recorder(

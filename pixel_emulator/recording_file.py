@@ -32,7 +32,7 @@ class RecordingFile:
     The lock belongs to the open file, so it ends with the process, however that ends. The file
     holds `head` (if the disk has room for it) as soon as it is there. Only a recording or an empty
     file is written over. An earlier recording is renamed to `NAME.previous` and stays there until
-    `commit`; `close` puts it back if that was not called. Pipes and devices are written as they
+    `commit`, or until `put_back`. Pipes and devices are written as they
     are. Raises InputError if the file is locked, cannot be written, or is no recording.
     """
 
@@ -46,10 +46,10 @@ class RecordingFile:
         try:
             self._open()
         except InputError:
-            self._release()
+            self.close()
             raise
         except (OSError, ValueError) as error:
-            self._release()
+            self.close()
             raise cannot("write", path, error) from None
 
     @property
@@ -99,25 +99,35 @@ class RecordingFile:
         if self._earlier is not None and not self._has_earlier():
             yield f"{self._shown_previous}, the recording from before, is gone or another file now"
 
-    def close(self) -> bool:
-        """Close the file; a second call does nothing.
+    def put_back(self) -> bool:
+        """Give the earlier recording its name again, unless `commit` came before.
 
-        Returns True if there was an earlier recording and it is back under its name.
+        Returns True if it has its name now. False if there is none, or if another program has given
+        the name to a file of its own.
         """
-        back = self._file != -1 and self._put_back()
-        self._release()
-        return back
+        if self._file == -1 or not self._has_earlier():
+            return False
+        with suppress(FileNotFoundError):
+            if not os.path.samestat(self._real.stat(), os.fstat(self._file)):
+                return False
+        try:
+            self._previous.rename(self._real)
+        except OSError:
+            return False
+        self._earlier = None
+        return True
 
-    def __del__(self) -> None:
-        """Close the file as the end of the process does."""
-        self._release()
-
-    def _release(self) -> None:
+    def close(self) -> None:
+        """Close the file; a second call does nothing."""
         file, self._file = self._file, -1  # its number may soon be that of another file
         if file != -1:
             with suppress(OSError):  # else a fork of this process holds the lock, too
                 fcntl.flock(file, fcntl.LOCK_UN)
             os.close(file)
+
+    def __del__(self) -> None:
+        """Close the file as the end of the process does."""
+        self.close()
 
     def _is_regular(self) -> bool:
         return stat.S_ISREG(os.fstat(self._file).st_mode)
@@ -129,19 +139,6 @@ class RecordingFile:
         except OSError:
             return False
         return self._earlier is not None and os.path.samestat(found, self._earlier)
-
-    def _put_back(self) -> bool:
-        """Undo the renaming of the earlier recording, unless another file has its name now."""
-        if not self._has_earlier():
-            return False
-        with suppress(FileNotFoundError):
-            if not os.path.samestat(self._real.stat(), os.fstat(self._file)):
-                return False
-        try:
-            self._previous.rename(self._real)
-        except OSError:
-            return False
-        return True
 
     @property
     def _shown_previous(self) -> str:
