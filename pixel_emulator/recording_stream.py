@@ -151,29 +151,29 @@ class RecordingStream:
 
     def _raise_with_place(self, text: str) -> None:
         """Raise InputError for an entry as if the whole file had been read."""
-        lines = self._line - self._entries - 2
-        before = "calls:\n" + "-\n" * self._entries + "\n" * lines
+        lines = self._line - 1 - self._top.count(b"\n") - self._entries
+        before = self._top.decode("utf-8-sig") + "-\n" * self._entries + "\n" * lines
         document = parse_document(before + text, self._name)
         (*_, entry) = Field(document, (), document.data)["calls"].items()
         read_hit(entry)
 
     def _read_end(self, data: bytes) -> None:
         try:
-            root = self._root_with(data)
+            self._read_whole_end(data)
         except InputError:
             whole_lines = data[: data.rfind(b"\n") + 1]
             if whole_lines == data:
                 raise
+            self._read_whole_end(whole_lines)
             self.torn = True
-            root = self._root_with(whole_lines)
+
+    def _read_whole_end(self, data: bytes) -> None:
+        lines = self._line - 1 - self._top.count(b"\n")  # so that every line stands where it does
+        text = self._top.decode("utf-8-sig") + "\n" * lines + self._text(data)
+        root = self._root(text)
         self.end = recording.read_end(root)
         if "end" in root.map() and (self.end is None or data[-1:] not in (b"\n", b"}")):
             self.end, self.torn = None, True  # its last number may have had more digits
-
-    def _root_with(self, end: bytes) -> Field:
-        """The recording without its entries, with every line where it stands."""
-        before = self._line - 1 - self._top.count(b"\n")
-        return self._root(self._top.decode("utf-8-sig") + "\n" * before + self._text(end))
 
     def _root(self, text: str) -> Field:
         """The whole recording but for its entries. Raises InputError with its place in the file."""
