@@ -100,7 +100,7 @@ def run(
                     cut_short = ran.stopped
             if cut_short:
                 journal.interrupted(cut_short)
-        only_cut_short = journal.gaps == (cut_short,)
+        only_cut_short = bool(command) and journal.gaps == (cut_short,)
         if not command:
             verdict, end = _with_gaps(ran.verdict, journal, told=cut_short), ran.failed
         elif scenarios:
