@@ -172,16 +172,19 @@ def test_a_command_that_did_not_start_leaves_a_gap(runs, tmp_path, run_cli):
 
 
 SEND = "{send: {track: Email Opened, userId: u}}"
-SECOND = "{do: {send: {track: Secret, userId: u}}}"
+FIRST = f"{{do: {SEND}, expect: [{{track: Email Opened}}]}}"
+FAILING = f"{{do: [{SEND}, {{run: exit 7}}], expect: [{{track: Email Opened}}]}}"
+UNMET = f"{{do: {SEND}, expect: [{{track: Other}}], within: 0s}}"
+SECOND = "{do: {send: {track: Secret, userId: u}}, expect: [{track: Secret}]}"
 
 
 @pytest.mark.parametrize(
     ("steps", "code", "gap"),
     [
-        (f"[{{do: {SEND}}}, {SECOND}]", 1, ""),
-        (f"[{{do: [{SEND}, {{run: exit 7}}]}}, {SECOND}]", 7, "at its step 1 of 2"),
-        (f"[{{do: {SEND}, expect: [{{track: Other}}], within: 0s}}, {SECOND}]", 1, "step 1 of 2"),
-        (f"[{{do: {SEND}}}, {{do: {{run: exit 7}}}}]", 7, "at its step 2 of 2"),
+        (f"[{FIRST}, {SECOND}]", 0, ""),
+        (f"[{FAILING}, {SECOND}]", 7, "at its step 1 of 2"),
+        (f"[{UNMET}, {SECOND}]", 1, "at its step 1 of 2"),
+        (f"[{FIRST}, {FAILING}]", 7, "at its step 2 of 2"),
     ],
     ids=["whole", "a command failed", "a step failed", "the last command failed"],
 )
