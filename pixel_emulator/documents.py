@@ -5,7 +5,7 @@ one in C takes the process with it on some 30,000 nested brackets.
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 import yaml
@@ -85,6 +85,14 @@ def location_in(text: str, offset: int, file: str) -> Location:
     """Where the character at `offset` stands."""
     before = text[:offset]
     return Location(file, before.count("\n") + 1, offset - before.rfind("\n"))
+
+
+def not_utf8(error: UnicodeDecodeError, file: str, line: int = 1) -> InputError:
+    """The mistake of bytes that are no UTF-8 and begin at this line."""
+    before = error.object[: error.start].decode(errors="replace")
+    place = location_in(before, len(before), file)
+    message = f"byte 0x{error.object[error.start]:02X} is not UTF-8: save the file as UTF-8"
+    return InputError(Mistake(message, replace(place, line=place.line + line - 1)))
 
 
 @dataclass(slots=True)

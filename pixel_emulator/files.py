@@ -13,10 +13,11 @@ from pixel_emulator.core.recordings import recording
 from pixel_emulator.core.recordings.entry import read_hit
 from pixel_emulator.core.recordings.fields import Field
 from pixel_emulator.core.recordings.recording import Recording
-from pixel_emulator.documents import load, location_in, parse_document
+from pixel_emulator.documents import load, not_utf8, parse_document
+from pixel_emulator.recording_stream import RecordingStream
 
 MAX_BYTES = 256 * 1024 * 1024
-"""Bytes that a file may have: some hundred thousand recorded calls."""
+"""Bytes that a file may have which is read as a whole."""
 
 FIRST_KEY = b"pixel_recording:"
 """What a recording begins with, but for comments of people."""
@@ -52,9 +53,24 @@ def read_document(path: str | os.PathLike[str]) -> Document:
 def read_recording(path: str | os.PathLike[str]) -> Recording:
     """A recording; where its last part is cut off, the complete entries before it.
 
-    Raises InputError for everything else that is wrong with it.
+    Raises InputError for everything else that is wrong with it. One that stands as a recorder
+    writes it may have any size; any other (JSON, for one) is bounded as by `read_bytes`.
     """
-    data, file = read_bytes(path), str(path)
+    file = str(path)
+    try:
+        with Path(path).open("rb") as opened:
+            if opened.seekable() and RecordingStream.is_streamed(opened):
+                stream = RecordingStream(opened, file)
+                hits = tuple(stream.hits())
+                return stream.recording(hits)
+    except InputError:
+        raise
+    except (OSError, ValueError) as error:
+        raise cannot("read", path, error) from None
+    return _read_as_a_whole(read_bytes(path), file)
+
+
+def _read_as_a_whole(data: bytes, file: str) -> Recording:
     if not data:
         message = "is empty: it is no recording, or its run was killed as it began"
         raise InputError(Mistake(message, Location(file)))
@@ -135,21 +151,22 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 
 def is_recording(path: str | os.PathLike[str]) -> bool:
-    """Whether a file says of itself that it is a recording. Raises InputError as `read_bytes`."""
-    return _SAYS_SO.search(read_bytes(path)[:_START]) is not None
+    """Whether a file says of itself that it is a recording.
+
+    Raises InputError where it cannot be read.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            return _SAYS_SO.search(file.read(_START)) is not None
+    except (OSError, ValueError) as error:
+        raise cannot("read", path, error) from None
 
 
 def _text(data: bytes, file: str) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        before = data[: error.start].decode(errors="replace")
-        raise InputError(
-            Mistake(
-                f"byte 0x{data[error.start]:02X} is not UTF-8: save the file as UTF-8",
-                location_in(before, len(before), file),
-            )
-        ) from None
+        raise not_utf8(error, file) from None
 
 
 def cannot(do: str, path: str | os.PathLike[str], error: OSError | ValueError) -> InputError:

@@ -86,6 +86,18 @@ class Journal:
             return self._sentences()
 
     @property
+    def recorded(self) -> bool:
+        """True if the recording holds what arrived, and all of it."""
+        with self._changed:
+            return self._storage.keeps and not (self._storage.put_back or self._gaps.failures)
+
+    @property
+    def put_back(self) -> bool:
+        """True once an earlier recording is back in the file, because no call arrived."""
+        with self._changed:
+            return self._storage.put_back
+
+    @property
     def refused_hosts(self) -> tuple[str, ...]:
         """The hosts to which connections were refused, sorted."""
         with self._changed:

@@ -1,14 +1,10 @@
 """Writing a recording, call by call: nothing that was written is ever lost."""
 
-import errno
 import os
-import stat
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
-from pathlib import Path
 
 from pixel_emulator.config import Settings
 from pixel_emulator.core import yaml_text
@@ -19,35 +15,32 @@ from pixel_emulator.core.recordings.entry_text import next_entry
 from pixel_emulator.core.recordings.masking import hide
 from pixel_emulator.core.recordings.recording import End, Head, Redaction
 from pixel_emulator.core.recordings.redaction import redact
-from pixel_emulator.core.schemas.parts import schema_line
-from pixel_emulator.files import FIRST_KEY, cannot, read_entries
+from pixel_emulator.files import read_entries
 from pixel_emulator.output import run_keys
+from pixel_emulator.recording_file import HEADING, RecordingFile
+from pixel_emulator.storage import RecordingChangedError
 
 _BLOCK = 256
 """Entries that are read back together, so that not every place in the file is remembered."""
-
-_HEADING = f"{schema_line('recording')}\n"
 
 
 class Recorder:
     """A recording that is being written: complete and loadable after every call.
 
     An entry is handed to the operating system with one write; killing the process loses none.
-    Only a recording or an empty file is overwritten. `known` are write keys that are masked even
-    where nothing says that they are keys. Raises InputError where the file cannot be opened.
+    The first one replaces an earlier recording (see `RecordingFile`). `known` are write keys that
+    are masked even where nothing says that they are keys. Raises InputError where the file cannot
+    be opened, or another recorder writes it.
     """
 
     def __init__(self, path: str | os.PathLike[str], head: Head, known: Iterable[str] = ()) -> None:
         self._masks = head.redaction is Redaction.WRITE_KEYS
         self._known = run_keys(known)
-        self._file = _open_new(path)
-        self._path = path
+        text = f"{HEADING}{yaml_text.write(recording.opening(head))}calls:\n"
+        self._file = RecordingFile(path, text.encode())
         self._blocks: list[int] = []  # where each block of entries begins, in bytes
         self._last: dict[str, Hit] = {}  # of each step, by its title
-        self._size = 0
-        self._unwritten = f"{_HEADING}{yaml_text.write(recording.opening(head))}calls:\n".encode()
-        with suppress(OSError):  # a full disk: the first call, or the end, will say so
-            self._write(b"")
+        self.put_back = False
 
     @property
     def masks(self) -> bool:
@@ -57,14 +50,20 @@ class Recorder:
     def append(self, *hits: Hit) -> None:
         """Write hits, all at once. Raises OSError where that fails: then none of them is there."""
         entries = [next_entry(hit, self._known, masks=self._masks).encode() for hit in hits]
-        self._write(b"".join(entries))
-        at = self._size - sum(map(len, entries))
+        self._file.write(b"".join(entries))
+        at = self._file.size - sum(map(len, entries))
         for hit, written in zip(hits, entries, strict=True):
             if (hit.seq - 1) % _BLOCK == 0:
                 self._blocks.append(at)
             if hit.step:
                 self._last[hit.step] = hit
             at += len(written)
+        if hits:
+            self.commit()
+
+    def commit(self) -> None:
+        """Let this recording replace an earlier one, even if it has no calls."""
+        self._file.commit()
 
     def read(self, start: int, end: int) -> tuple[Hit, ...]:
         """The hits from number `start` to before `end`, as they were written.
@@ -72,18 +71,20 @@ class Recorder:
         Raises InputError where the file cannot be read, or is another one by now.
         """
         first, last = (start - 1) // _BLOCK, -(-(end - 1) // _BLOCK)
-        stop = self._blocks[last] if last < len(self._blocks) else self._size
-        hits = read_entries(self._path, self._blocks[first], stop)
+        stop = self._blocks[last] if last < len(self._blocks) else self._file.size
+        hits = read_entries(self._file.real, self._blocks[first], stop)
         found = hits[start - 1 - first * _BLOCK :][: end - start]
         if [hit.seq for hit in found] != [*range(start, end)]:
             message = f"holds other calls now where #{start} to #{end - 1} were"
-            raise InputError(Mistake(message, Location(str(self._path))))
+            raise InputError(Mistake(message, Location(str(self._file.path))))
         return found
 
     def close(self, end: End) -> None:
         """Write the end and close the file; the titles of its steps read as those of the hits.
 
-        Raises OSError where the end cannot be written; the file is closed all the same.
+        If nothing was written before, an earlier recording is put back instead; `put_back` is True
+        then. Raises OSError where the end cannot be written, RecordingChangedError where the file
+        is not as it was left (its end says so, too); the file is closed all the same.
         """
         known = self._known.keys if self._masks else ()
         stored = {
@@ -92,27 +93,21 @@ class Recorder:
         }
         acted = {stored.get(title) or hide(title, known): time for title, time in end.acted.items()}
         try:
-            self._write(yaml_text.write(recording.ending(replace(end, acted=acted))).encode())
+            changes = tuple(self._file.changes())
+            end = replace(end, acted=acted, gaps=(*end.gaps, *changes))
+            # Put back first: with an end the new one would read as one that replaces the other.
+            self.put_back = self._file.put_back()
+            if not self.put_back:
+                self._file.write(yaml_text.write(recording.ending(end)).encode())
         finally:
             self.abandon()
+        if changes:
+            raise RecordingChangedError(*changes)
 
     def abandon(self) -> None:
         """Close the file without an end, so that it reads as open; a closed one stays as it is."""
-        file, self._file = self._file, -1  # its number may soon be that of another file
-        if file != -1:
-            os.close(file)
-
-    def _write(self, text: bytes) -> None:
-        rest = memoryview(self._unwritten + text)
-        size = self._size + len(rest)
-        try:
-            while rest:
-                rest = rest[os.write(self._file, rest) :]
-        except OSError:
-            if stat.S_ISREG(os.fstat(self._file).st_mode):
-                os.ftruncate(self._file, self._size)
-            raise
-        self._size, self._unwritten = size, b""
+        self.put_back |= self._file.put_back()
+        self._file.close()
 
 
 def open_recorder(
@@ -136,30 +131,3 @@ def open_recorder(
         redaction=Redaction.NONE if settings.keep_write_keys else Redaction.WRITE_KEYS,
     )
     return Recorder(settings.record, head, settings.sources())
-
-
-def _open_new(path: str | os.PathLike[str]) -> int:
-    """Open a file for a new recording; a new file is readable by its owner only."""
-    # Without O_NONBLOCK opening a pipe waits for its reader, perhaps for ever.
-    flags = os.O_APPEND | os.O_CREAT | os.O_WRONLY | os.O_NONBLOCK
-    regular = Path(path).is_file()
-    if regular and (start := _start(path)) and not start.startswith(FIRST_KEY):
-        message = "exists and is no recording: it is not overwritten; choose another file"
-        raise InputError(Mistake(message, Location(str(path))))
-    try:
-        file = os.open(path, flags | os.O_TRUNC if regular else flags, 0o600)
-        os.set_blocking(file, True)
-    except (OSError, ValueError) as error:
-        if isinstance(error, OSError) and error.errno == errno.ENXIO:
-            message = "is a pipe that nobody reads: start its reader first"
-            raise InputError(Mistake(message, Location(str(path)))) from None
-        raise cannot("write", path, error) from None
-    return file
-
-
-def _start(path: str | os.PathLike[str]) -> bytes:
-    try:
-        with Path(path).open("rb") as file:
-            return file.read(len(_HEADING) + len(FIRST_KEY)).removeprefix(_HEADING.encode())
-    except OSError as error:
-        raise cannot("read", path, error) from None

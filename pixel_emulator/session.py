@@ -227,6 +227,7 @@ class LocalSession:
             raise InputError(Mistake("a recording needs a file"))
         try:
             recorder.append(*(replace(hit, seq=seq) for seq, hit in enumerate(found.hits, 1)))
+            recorder.commit()
             recorder.close(
                 End(
                     calls=len(found.hits),

@@ -7,12 +7,21 @@ from pixel_emulator.core.calls import Hit
 from pixel_emulator.core.recordings.recording import End
 
 
+class RecordingChangedError(OSError):
+    """Another program has deleted, moved, replaced or changed the recording; each argument is a
+    sentence about it."""
+
+
 class Recorder(Protocol):
     """What a journal writes to; `append` and `close` raise OSError where that fails."""
 
     @property
     def masks(self) -> bool:
         """Whether write keys are masked in what is written."""
+
+    @property
+    def put_back(self) -> bool:
+        """True once an earlier recording is back in the file, because no call arrived."""
 
     def append(self, *hits: Hit) -> None:
         """Hand hits to the operating system, all with one write."""
@@ -24,7 +33,10 @@ class Recorder(Protocol):
         """
 
     def close(self, end: End) -> None:
-        """Write the end of the recording and close it."""
+        """Write the end of the recording and close it.
+
+        Raises RecordingChangedError if the file is not as it was left.
+        """
 
     def abandon(self) -> None:
         """Close the recording without an end."""
@@ -46,6 +58,11 @@ class Storage:
     def masks(self) -> bool:
         """Whether what is read has its write keys masked."""
         return self._recorder is not None and self._recorder.masks
+
+    @property
+    def put_back(self) -> bool:
+        """True once an earlier recording is back in the file, because no call arrived."""
+        return self._recorder is not None and self._recorder.put_back
 
     def write(self, hits: list[Hit]) -> Iterator[str]:
         """Write hits down; after a failure nothing more: a hole would be seen by nobody."""
@@ -70,5 +87,7 @@ class Storage:
         self._open = False
         try:
             self._recorder.close(end)
+        except RecordingChangedError as changed:
+            yield from map(str, changed.args)
         except OSError as error:
             yield f"the end of the recording could not be written: {error}"

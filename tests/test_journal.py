@@ -31,6 +31,7 @@ class Lines:
         self.end = None
 
     masks = True
+    put_back = False
 
     def read(self, start, end):
         return tuple(map(redact, self.seen[start - 1 : end - 1]))

@@ -83,8 +83,7 @@ def farewell(
 
     `sessions` are how many there were beside this journal, and what they got.
     """
-    whole = recorded and not journal.failures
-    counts = tally(journal.outcomes) + (f", recorded to {recorded}" if whole else "")
+    counts = ", ".join(filter(None, (tally(journal.outcomes), destination(journal, recorded))))
     if sessions and sessions[0]:
         count, outcomes = sessions
         where = f" in {count} {'session' if count == 1 else 'sessions'}"
@@ -93,6 +92,13 @@ def farewell(
     if journal.refused_hosts:
         lines.append(f"refused: {', '.join(journal.refused_hosts)}")
     return "\n".join([*lines, *(f"incomplete: {gap}" for gap in journal.gaps)])
+
+
+def destination(journal: Journal, recorded: str) -> str:
+    """Where the calls stand, once the journal is closed; empty if they stand in no file."""
+    if journal.put_back:
+        return f"nothing recorded: {recorded} still holds the earlier recording"
+    return f"recorded to {recorded}" if recorded and journal.recorded else ""
 
 
 def tally(outcomes: Counter[Outcome], where: str = "") -> str:

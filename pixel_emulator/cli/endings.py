@@ -4,11 +4,10 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from types import FrameType
 
 from pixel_emulator.child.process import BY_SIGNAL, ENDING, ChildExit, handling
-from pixel_emulator.cli.display import farewell, hit_line
+from pixel_emulator.cli.display import destination, farewell, hit_line
 from pixel_emulator.cli.exit_codes import Exit, after_command
 from pixel_emulator.cli.reports import Reports, for_terminal, write_reports
 from pixel_emulator.cli.terminal import say, wants_colour
@@ -39,16 +38,11 @@ def not_run(
     end: ChildExit, scenarios: Sequence[Scenario], journal: Journal, report: Reports
 ) -> int:
     """The exit code for a command that did not start; a report must not read as a pass."""
+    journal.interrupted(f"nothing was run: {end.reason}")
     if scenarios:
-        write_reports(report, _cut_short(scenarios, journal, f"nothing was run: {end.reason}"))
+        write_reports(report, verify(scenarios, journal.evidence()))
     say(f"pixel-emulator: exit code {end.code}: {end.reason}")
     return end.code
-
-
-def _cut_short(scenarios: Sequence[Scenario], journal: Journal, why: str) -> Verdict:
-    """The verdict on a run that did not come to its end."""
-    evidence = journal.evidence()
-    return verify(scenarios, replace(evidence, gaps=(*evidence.gaps, why)))
 
 
 @contextmanager
@@ -60,7 +54,8 @@ def telling_when_cut_short(
         yield
     except SystemExit as leaving:
         if scenarios:
-            verdict = _cut_short(scenarios, journal, f"the run was {_ended_by(leaving)}")
+            journal.interrupted(stopped_by(leaving))
+            verdict = verify(scenarios, journal.evidence())
             say_verdict(journal, verdict, recorded)
             write_reports(report, verdict, recording=recorded)
         raise
@@ -72,15 +67,36 @@ def say_verdict(journal: Journal, verdict: Verdict, recorded: str) -> None:
     if late := len(journal.hits) - len(verdict.hits):
         calls = "1 call" if late == 1 else f"{late} calls"
         say(f"{calls} arrived when the last scenario was over: not judged (see `quiet`)")
-    if recorded:
-        say(f"recorded to {recorded}")
+    if where := destination(journal, recorded):
+        say(where)
     if journal.refused_hosts:
         say(f"refused: {', '.join(journal.refused_hosts)}")
 
 
-def conclude(status: Status, end: ChildExit | None) -> int:
-    """The exit code; says whose it is. `end` is that of the command which counts, if any does."""
+def why_cut_short(end: ChildExit) -> str:
+    """Why a command may not have done all that it does; empty if it came to its own end.
+
+    A command that fails has ended by itself. One that ended by a signal has not, nor has one that
+    was sent a signal to end; shells report a signal as an exit code above 128.
+    """
+    if end.signal is not None:
+        return end.reason
+    if end.asked is not None:
+        return f"the command was told to end by {_signal(end.asked)}"
+    if end.code - BY_SIGNAL in signal.valid_signals():
+        return f"the command ended with exit code {end.code}: {_signal(end.code - BY_SIGNAL)}"
+    return ""
+
+
+def conclude(status: Status, end: ChildExit | None, *, cut_short: bool = False) -> int:
+    """The exit code; says whose it is. `end` is that of the command which counts, if any does.
+
+    `cut_short` says that the evidence is incomplete only because the command was: its own code
+    says so better.
+    """
     ours = Exit(EXIT_CODES[status])
+    if cut_short and end and end.code:
+        ours = Exit.UNMET
     code = after_command(ours, end.code if end else 0)
     if code:
         own = end if end and end.code and ours is not Exit.INCOMPLETE else None
@@ -103,6 +119,18 @@ def ending_cleanly() -> Iterator[None]:
             raise
 
 
+def stopped_by(error: BaseException) -> str:
+    """Why a run was cut short by this exception, as a sentence without its full stop."""
+    if isinstance(error, SystemExit):
+        return f"the run was {_ended_by(error)}"
+    if isinstance(error, KeyboardInterrupt):
+        return f"the run was ended by {_signal(signal.SIGINT)}"
+    return f"the run was stopped by an error: {' '.join(str(error).split())}"
+
+
 def _ended_by(leaving: SystemExit) -> str:
-    number = int(leaving.code or 0) - BY_SIGNAL
-    return f"ended by signal {number} ({signal.strsignal(number)})"
+    return f"ended by {_signal(int(leaving.code or 0) - BY_SIGNAL)}"
+
+
+def _signal(number: int) -> str:
+    return f"signal {number} ({signal.strsignal(number)})"

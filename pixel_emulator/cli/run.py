@@ -20,6 +20,7 @@ from pixel_emulator.cli.endings import (
     say_verdict,
     show_calls,
     telling_when_cut_short,
+    why_cut_short,
 )
 from pixel_emulator.cli.lets import Lets, read_lets
 from pixel_emulator.cli.options import takes_settings
@@ -93,21 +94,26 @@ def run(
                     if not end.started:
                         return not_run(end, scenarios, journal, report)
                     _settle(scenarios, journal, emulator)
+                    cut_short = why_cut_short(end)
                 else:
                     runner = Runner(journal, access, lambda: emulator.drain(_AT_REST), _tell_step)
                     ran = runner.run_all(scenarios)
+                    cut_short = ran.stopped
+            if cut_short:
+                journal.interrupted(cut_short)
+        only_cut_short = bool(command) and journal.gaps == (cut_short,)
         if not command:
-            verdict, end = _with_gaps(ran.verdict, journal), ran.failed
+            verdict, end = _with_gaps(ran.verdict, journal, told=cut_short), ran.failed
         elif scenarios:
             verdict = verify(scenarios, journal.evidence())
         else:
             status = show_calls(journal, settings.record)
             _explain_silence(journal, scenarios, command, access)
-            return conclude(status, end)
+            return conclude(status, end, cut_short=only_cut_short)
         say_verdict(journal, verdict, settings.record)
         _explain_silence(journal, scenarios, command, access)
         write_reports(report, verdict, recording=settings.record)
-        return conclude(verdict.status, end)
+        return conclude(verdict.status, end, cut_short=only_cut_short)
 
 
 def _access(
@@ -172,7 +178,7 @@ def _tell_step(title: str) -> None:
         say(f"running  {printable(title)}")
 
 
-def _with_gaps(verdict: Verdict, journal: Journal) -> Verdict:
-    """The verdict with all that went wrong up to the very end."""
-    gaps = dict.fromkeys((*verdict.gaps, *journal.evidence().gaps))
-    return replace(verdict, gaps=tuple(gaps))
+def _with_gaps(verdict: Verdict, journal: Journal, *, told: str) -> Verdict:
+    """The verdict with all that went wrong up to the very end, but for what it has `told`."""
+    gaps = dict.fromkeys((*verdict.gaps, *journal.gaps))
+    return replace(verdict, gaps=tuple(gap for gap in gaps if gap != told))

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from pixel_emulator.cli.endings import stopped_by
 from pixel_emulator.config import Settings
 from pixel_emulator.core.mistakes import InputError, Mistake
 from pixel_emulator.core.scenarios.model import Scenario
@@ -35,6 +36,8 @@ def emulation(
 ) -> "Iterator[tuple[Journal, Emulator]]":
     """A running emulator; at the end it is stopped and its recording is finished.
 
+    An exception out of the body, or a signal, cuts the run short: the recording says so.
+
     The first `clock` that is given in the scenarios holds from the beginning, also in the head of
     the recording, and with a `seed` its run has the same id each time. Raises InputError where
     the recording cannot be written, the port is taken, or mitmproxy is not installed.
@@ -51,5 +54,8 @@ def emulation(
     try:
         with Emulator(settings, journal) as emulator:
             yield journal, emulator
+    except BaseException as error:
+        journal.interrupted(stopped_by(error))
+        raise
     finally:
         journal.close()

@@ -79,7 +79,7 @@ class ConfiguredEmulator:
             recorder = open_recorder(self.settings)
         except InputError as error:
             _log.error(str(error))
-            return
+            raise SystemExit(2) from None  # a mistake of the user, also before mitmproxy's check
         self._emulate(self.settings, Journal(self.settings, recorder=recorder))
         self._failures = FailureHandler(self.journal)
         self._failures.install()
@@ -94,6 +94,8 @@ class ConfiguredEmulator:
         for each in self.addons:
             each.done()  # mitmproxy would do so only after us
         self.journal.close()
+        if self.journal.put_back:
+            _log.info("nothing recorded: %s is the earlier recording", self.settings.record)
         self._tell()
 
     def _tell(self) -> None:

@@ -18,10 +18,14 @@ from pixel_emulator.running.waiting import Arrivals, Part, acted, quiet, settle,
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What a run came to; `failed` is how the first command ended that failed, if one did."""
+    """What a run came to; `failed` is how the first command ended that failed, if one did.
+
+    `stopped` says where the first scenario was that did not come to its end; empty if all did.
+    """
 
     verdict: Verdict
     failed: ChildExit | None = None
+    stopped: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +75,11 @@ class Runner:
     def run_all(self, scenarios: Sequence[Scenario]) -> Ran:
         """Run scenarios one after the other, whatever becomes of each."""
         ran = [self.run(each) for each in scenarios]
-        failed = (each.failed for each in ran)
-        return Ran(merge([each.verdict for each in ran]), next(filter(None, failed), None))
+        return Ran(
+            merge([each.verdict for each in ran]),
+            next((each.failed for each in ran if each.failed), None),
+            next((each.stopped for each in ran if each.stopped), ""),
+        )
 
     def run(self, scenario: Scenario) -> Ran:
         """Run the steps of a scenario up to the first that fails, and judge them."""
@@ -90,7 +97,11 @@ class Runner:
             connections=self._part.connections + evidence.connections,
         )
         verdict = _with_live(verify([scenario], evidence, steps=len(tried)), tried)
-        return Ran(verdict, next((each.failure.command for each in tried if each.failure), None))
+        failure, stopped = (tried[-1].failure if tried else None), ""
+        if failure or len(tried) < len(scenario.steps):
+            where = f"step {len(tried)} of {len(scenario.steps)}"  # no title: it may hold a key
+            stopped = f"a scenario stopped at its {where}, which failed: the rest was not done"
+        return Ran(verdict, failure.command if failure else None, stopped)
 
     def _try(self, scenario: Scenario, number: int) -> _Tried:
         step = scenario.steps[number - 1]

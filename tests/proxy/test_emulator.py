@@ -268,6 +268,7 @@ class ObservingRecorder:
         self.readable: list[bool] = []
 
     masks = False
+    put_back = False
 
     def abandon(self) -> None:
         raise AssertionError("nothing failed")

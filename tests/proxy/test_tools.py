@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from pixel_emulator.cli.tools import ADDON
+from pixel_emulator.config import Settings
 from pixel_emulator.files import read_recording
 from pixel_emulator.proxy.tools import TOOLS
+from pixel_emulator.recorder import open_recorder
 from tests.wire import PIXEL, ask, connect, get, secured, trap, tunnel
 
 ROOT = Path(__file__).parents[2]
@@ -64,7 +66,7 @@ def running(home: Path, *command: str, code: int = 0) -> Iterator[tuple[int, lis
     assert process.returncode == code, "".join(lines)
 
 
-def refused(home: Path, *command: str) -> str:
+def refused(home: Path, *command: str, code: int = 1) -> str:
     """What a tool says when it does not start."""
     done = subprocess.run(
         [*command, "-p", "0"],
@@ -75,7 +77,7 @@ def refused(home: Path, *command: str) -> str:
         timeout=60,
         check=False,
     )
-    assert done.returncode == 1
+    assert done.returncode == code
     return done.stdout + done.stderr
 
 
@@ -110,9 +112,21 @@ def test_a_mistake_in_an_option_ends_the_start(
     tmp_path: Path, command: list[str], option: str, message: str
 ):
     options = (word for each in option.split() for word in ("--set", each))
-    said = refused(tmp_path, *command, *options)
+    code = 2 if option.startswith("pixel_record=/") else 1  # 1 is mitmproxy's own
+    said = refused(tmp_path, *command, *options, code=code)
     assert message in said
     assert "Traceback" not in said
+
+
+@BOTH
+def test_a_recording_that_another_emulator_writes_is_refused(tmp_path: Path, command: list[str]):
+    record = ("--set", f"pixel_record={tmp_path / 'calls.yaml'}")
+    first = open_recorder(Settings(record=str(tmp_path / "calls.yaml")))
+    assert first is not None
+    said = refused(tmp_path, *command, *record, code=2)
+    assert f"calls.yaml: is being recorded to by process {os.getpid()}" in " ".join(said.split())
+    assert "Traceback" not in said
+    first.abandon()
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")

@@ -8,7 +8,7 @@ from enum import StrEnum
 from itertools import pairwise
 
 from pixel_emulator.core import yaml_text
-from pixel_emulator.core.calls import JSON, Dialect, Evidence, Hit, Payload
+from pixel_emulator.core.calls import JSON, CallType, Dialect, Evidence, Hit, Payload
 from pixel_emulator.core.endpoint.pixel import decode
 from pixel_emulator.core.json_text import kind
 from pixel_emulator.core.mistakes import Document
@@ -126,20 +126,29 @@ def parse(document: Document, *, torn: bool = False) -> Recording:
     root = Field(document, (), document.data)
     _check_version(root)
     entries = list(root["calls"].items())
-    end = root["end"] if "end" in root.map() else None
-    if end is None and entries and not _is_whole(entries[-1].value):
+    if "end" not in root.map() and entries and not is_whole(entries[-1].value):
         entries, torn = entries[:-1], True
-    if end is not None and (end.value is None or "connections" not in end.map()):
-        end, torn = None, True
-    head, hits = _head(root), tuple(map(read_hit, entries))
+    head, hits, end = _head(root), tuple(map(read_hit, entries)), read_end(root)
     return Recording(
         file=document.file,
         head=head,
         hits=hits,
-        end=None if end is None else _end(end),
-        torn=torn,
+        end=end,
+        torn=torn or (end is None and "end" in root.map()),
         edits=tuple(_edits(entries, hits, head.dialect)),
     )
+
+
+def read_head(root: Field) -> Head:
+    """The head of a recording. Raises InputError for anything else, and for a newer version."""
+    _check_version(root)
+    return _head(root)
+
+
+def read_end(root: Field) -> End | None:
+    """The end of a recording; None if it has none, or one that is cut off."""
+    end = root["end"]
+    return None if end.value is None or "connections" not in end.map() else _end(end)
 
 
 def _check_version(root: Field) -> None:
@@ -174,18 +183,27 @@ def _described(data: JSON) -> str:
 
 def _edits(entries: Iterable[Field], hits: Iterable[Hit], dialect: Dialect) -> Iterator[str]:
     for number, (entry, hit) in enumerate(zip(entries, hits, strict=True), 1):
-        if not _is_whole(entry.value):
-            yield f"entry {number}: its digest is not `sha256:` and 64 hexadecimal digits"
-        if hit.call is None:
-            continue
-        said = decode(hit.call.type, hit.request.query, dialect).payload
-        payload = None if hit.status == _NOT_READ else said
-        # What nests deep is compared as text: comparing values recurses.
-        if yaml_text.shallow(payload) != entry["payload"].value:
-            yield f"entry {number}: its payload is not what its URL says"
+        yield from edits(number, entry, hit, dialect)
 
 
-def _is_whole(data: JSON) -> bool:
+def edits(number: int, entry: Field, hit: Hit, dialect: Dialect) -> Iterator[str]:
+    """Yield a sentence for each value of an entry that nobody could have recorded so."""
+    if not is_whole(entry.value):
+        yield f"entry {number}: its digest is not `sha256:` and 64 hexadecimal digits"
+    if hit.call is None:
+        return
+    payload = payload_of(hit.call.type, hit.request.query, hit.status, dialect)
+    # What nests deep is compared as text: comparing values recurses.
+    if yaml_text.shallow(payload) != entry["payload"].value:
+        yield f"entry {number}: its payload is not what its URL says"
+
+
+def payload_of(call_type: CallType, query: bytes, status: int, dialect: Dialect) -> Payload | None:
+    """The payload that a recorded call must have, by its URL and the status of its answer."""
+    return None if status == _NOT_READ else decode(call_type, query, dialect).payload
+
+
+def is_whole(data: JSON) -> bool:
     digest = data.get("digest") if isinstance(data, dict) else None
     return isinstance(digest, str) and _DIGEST.fullmatch(digest) is not None
 

@@ -1,0 +1,317 @@
+"""A recording on disk while it is written: locked, the earlier one kept until a call arrives."""
+
+import errno
+import fcntl
+import mmap
+import os
+import re
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from pixel_emulator.core.mistakes import InputError, Location, Mistake
+from pixel_emulator.core.schemas.parts import schema_line
+from pixel_emulator.files import FIRST_KEY, cannot
+
+HEADING = f"{schema_line('recording')}\n"
+"""First line of a recording that this program writes."""
+
+_START = 4096
+"""Bytes of a file in which a recording without calls ends."""
+
+_NEW_FILE = 0o666  # less the umask, as for any file
+_NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
+_NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS}
+_ATTEMPTS = 100
+
+
+class RecordingFile:
+    """The file of one recording, which no other recorder can write at the same time.
+
+    The lock belongs to the open file, so it ends with the process, however that ends. The file
+    holds `head` (if the disk has room for it) as soon as it is there. Only a recording or an empty
+    file is written over. An earlier recording is renamed to `NAME.previous` and stays there until
+    `commit`, or until `put_back`. Pipes and devices are written as they
+    are. Raises InputError if the file is locked, cannot be written, or is no recording.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], head: bytes) -> None:
+        self.path = path
+        self.size = 0
+        self._unwritten = head
+        self._file = -1
+        self._earlier: os.stat_result | None = None
+        self._absolute = os.path.abspath(path)  # noqa: PTH100 - links stay: they may be retargeted
+        try:
+            self._open()
+        except InputError:
+            self.close()
+            raise
+        except (OSError, ValueError) as error:
+            self.close()
+            raise cannot("write", path, error) from None
+
+    @property
+    def real(self) -> Path:
+        """The file behind the links in its name, as an absolute path."""
+        return self._real
+
+    def write(self, data: bytes) -> None:
+        """Append `data`, all of it or nothing. Raises OSError if that fails."""
+        rest = memoryview(self._unwritten + data)
+        size = self.size + len(rest)
+        try:
+            while rest:
+                rest = rest[os.write(self._file, rest) :]
+        except OSError:
+            if self._is_regular():
+                os.ftruncate(self._file, self.size)
+            raise
+        self.size, self._unwritten = size, b""
+
+    def commit(self) -> None:
+        """Remove the earlier recording: what the file holds now replaces it."""
+        if self._earlier is not None:
+            with suppress(OSError):  # the calls are safe; the next recorder says what is left
+                if self._has_earlier():
+                    self._previous.unlink()
+            self._earlier = None
+
+    def changes(self) -> Iterator[str]:
+        """Yield a sentence for each thing that another program has done to the file: deleted,
+        moved, replaced or changed it, or the earlier recording."""
+        if not self._is_regular():
+            return
+        while_written = "while calls were recorded to it"
+        try:
+            found = os.stat(self._absolute)  # noqa: PTH116 - a str: it may be no valid path
+        except OSError:
+            yield f"{self.path} is gone: it was deleted or moved {while_written}"
+        else:
+            if not os.path.samestat(found, os.fstat(self._file)):
+                yield f"{self.path} is another file now: it was replaced {while_written}"
+            elif found.st_size != self.size:
+                yield (
+                    f"{self.path} has {found.st_size:,} bytes where {self.size:,} were written: "
+                    f"it was cut off, or something else was written to it, {while_written}"
+                )
+        if self._earlier is not None and not self._has_earlier():
+            yield f"{self._shown_previous}, the recording from before, is gone or another file now"
+
+    def put_back(self) -> bool:
+        """Give the earlier recording its name again, unless `commit` came before.
+
+        Returns True if it has its name now. False if there is none, or if another program has given
+        the name to a file of its own.
+        """
+        if self._file == -1 or not self._has_earlier():
+            return False
+        with suppress(FileNotFoundError):
+            if not os.path.samestat(self._real.stat(), os.fstat(self._file)):
+                return False
+        try:
+            self._previous.rename(self._real)
+        except OSError:
+            return False
+        self._earlier = None
+        return True
+
+    def close(self) -> None:
+        """Close the file; a second call does nothing."""
+        file, self._file = self._file, -1  # its number may soon be that of another file
+        if file != -1:
+            with suppress(OSError):  # else a fork of this process holds the lock, too
+                fcntl.flock(file, fcntl.LOCK_UN)
+            os.close(file)
+
+    def __del__(self) -> None:
+        """Close the file as the end of the process does."""
+        self.close()
+
+    def _is_regular(self) -> bool:
+        return stat.S_ISREG(os.fstat(self._file).st_mode)
+
+    def _has_earlier(self) -> bool:
+        """Return True if `NAME.previous` is the recording that was renamed to it."""
+        try:
+            found = self._previous.lstat()
+        except OSError:
+            return False
+        return self._earlier is not None and os.path.samestat(found, self._earlier)
+
+    @property
+    def _shown_previous(self) -> str:
+        name = self.path if self._absolute == str(self._real) else self._real
+        return f"{name}.previous"
+
+    def _open(self) -> None:
+        self._file = _opened(self.path)
+        self._real = Path(os.path.realpath(self.path))
+        self._previous = self._real.with_name(f"{self._real.name}.previous")
+        start = _start(self.path) if self._is_regular() else b""
+        if start and not _is_recording(start):
+            message = "exists and is no recording: it is not overwritten; choose another file"
+            raise InputError(Mistake(message, Location(str(self.path))))
+        if start:
+            self._replace(is_unused=len(start) < _START and start.endswith(b"\ncalls:\n"))
+            return
+        with suppress(OSError):  # a full disk: the first call, or the end, will say so
+            self.write(b"")
+
+    def _replace(self, *, is_unused: bool) -> None:
+        """Put a new file in place of a recording, and keep that one as `NAME.previous`.
+
+        One that `is_unused` (its run was killed before the first call) holds nothing: what that run
+        has kept is kept on. At each moment the name stands for a recording.
+        """
+        new = self._real.with_name(f".{self._real.name}.new")  # ours: we hold the lock of the name
+        new.unlink(missing_ok=True)
+        file = os.open(new, os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_WRONLY, _NEW_FILE)
+        old, self._file = self._file, file
+        try:
+            _lock(file)
+            os.fchmod(file, stat.S_IMODE(os.fstat(old).st_mode))
+            self.write(b"")
+            if is_unused:
+                self._earlier = self._leftover()
+            else:
+                self._keep()
+            new.replace(self._real)
+        except BaseException:
+            new.unlink(missing_ok=True)
+            raise
+        finally:
+            os.close(old)
+
+    def _keep(self) -> None:
+        """Keep the recording as `NAME.previous`, too. Raises InputError if that is not possible.
+
+        A run that was killed may have left one; any other file of this name is not touched.
+        """
+        there, old = self._leftover(), self._real.stat()
+        is_ours = there is not None and (os.path.samestat(there, old) or not _has_end(self._real))
+        if os.path.lexists(self._previous) and not is_ours:
+            message = (
+                f"exists already: the recording that {self.path} holds would be kept there until "
+                "a call arrives; move one of the two away"
+            )
+            raise InputError(Mistake(message, Location(self._shown_previous)))
+        try:
+            _link_over(self._real, self._previous)
+        except OSError as error:
+            message = (
+                f"holds a recording, and this one cannot be kept as {self._shown_previous} until "
+                f"a call arrives ({error.strerror}): choose another file, or empty this one first"
+            )
+            raise InputError(Mistake(message, Location(str(self.path)))) from None
+        self._earlier = old
+
+    def _leftover(self) -> os.stat_result | None:
+        """The file `NAME.previous`, if there is one and it is a recording."""
+        try:
+            found = self._previous.lstat()
+        except FileNotFoundError:
+            return None
+        is_ours = stat.S_ISREG(found.st_mode) and _is_recording(_start(self._previous))
+        return found if is_ours else None
+
+
+def _opened(path: str | os.PathLike[str]) -> int:
+    """Open the file at `path` for appending, and lock it if it is a regular one.
+
+    Raises OSError, or InputError if another recorder has the lock.
+    """
+    # Without O_NONBLOCK opening a pipe waits for its reader, perhaps for ever.
+    flags = os.O_APPEND | os.O_CREAT | os.O_WRONLY | os.O_NONBLOCK
+    for _ in range(_ATTEMPTS):
+        try:
+            file = os.open(path, flags, _NEW_FILE)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            message = "is a pipe that nobody reads: start its reader first"
+            raise InputError(Mistake(message, Location(str(path)))) from None
+        try:
+            os.set_blocking(file, True)
+            if not stat.S_ISREG(os.fstat(file).st_mode) or _locked(file, path):
+                return file
+        except BaseException:
+            os.close(file)
+            raise
+        os.close(file)
+    raise InputError(Mistake("is replaced again and again", Location(str(path))))
+
+
+def _locked(file: int, path: str | os.PathLike[str]) -> bool:
+    """Lock an open file; False if `path` stands for a newer one by now.
+
+    Raises InputError if another recorder has the lock.
+    """
+    if not _lock(file):
+        raise InputError(Mistake(_in_use(file), Location(str(path))))
+    try:
+        return os.path.samestat(os.fstat(file), os.stat(os.path.realpath(path)))  # noqa: PTH116
+    except FileNotFoundError:
+        return False
+
+
+def _lock(file: int) -> bool:
+    """Lock an open file; False if another open file has the lock.
+
+    A file system without locks (some network ones) locks nothing.
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+    return True
+
+
+def _in_use(file: int) -> str:
+    """What is wrong with a file that another recorder has locked; Linux says who that is."""
+    found = os.fstat(file)
+    place = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
+    who = "another emulator"
+    with suppress(OSError):
+        locks = Path("/proc/locks").read_text(encoding="ascii", errors="replace")
+        if match := re.search(rf"FLOCK +ADVISORY +WRITE +(\d+) +{place} ", locks):
+            who = "this process" if match[1] == str(os.getpid()) else f"process {match[1]}"
+    return f"is being recorded to by {who}: end that first, or choose another file"
+
+
+def _is_recording(start: bytes) -> bool:
+    return start.removeprefix(HEADING.encode()).startswith(FIRST_KEY)
+
+
+def _start(path: str | os.PathLike[str]) -> bytes:
+    """The first bytes of a file. Raises InputError if it cannot be read."""
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(_START)
+    except OSError as error:
+        raise cannot("read", path, error) from None
+
+
+def _has_end(path: Path) -> bool:
+    """Return True unless the run of a recording was killed: an entry stands on no first column."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        return data.rfind(b"\nend:") != -1
+
+
+def _link_over(old: Path, new: Path) -> None:
+    """Give a file a second name, which stands for it from one moment to the next."""
+    step = old.with_name(f".{old.name}.old")
+    step.unlink(missing_ok=True)
+    try:
+        os.link(old, step)
+    except OSError as error:
+        if error.errno not in _NO_HARD_LINKS:
+            raise
+        old.replace(new)
+        return
+    step.replace(new)
+    step.unlink(missing_ok=True)  # still there where both are names of one file already

@@ -1,0 +1,191 @@
+"""A recording read entry by entry, so that its text is never in memory as a whole."""
+
+import re
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from pixel_emulator.core.calls import CallType, Hit, Payload
+from pixel_emulator.core.mistakes import Document, InputError, Location, Mistake
+from pixel_emulator.core.recordings import recording
+from pixel_emulator.core.recordings.entry import read_hit
+from pixel_emulator.core.recordings.fast_reading import FastReading
+from pixel_emulator.core.recordings.fields import Field
+from pixel_emulator.core.recordings.recording import End, Recording
+from pixel_emulator.documents import load, not_utf8, parse_document
+
+MAX_PART = 64 * 1024 * 1024
+"""Bytes that one entry may have, or what stands behind the last one."""
+
+_BLOCK = 1024 * 1024
+_CALLS = b"calls:\n"
+_HEAD = 64 * 1024
+_NEXT = re.compile(rb"\n(?=[^ #\n])")
+"""Where an entry ends: at a line that is not indented, of the next entry or of the end."""
+
+
+class RecordingStream:
+    """A recording whose entries stand as a recorder writes them: each begins with `- `.
+
+    Its `hits` are read once, from the first to the last; `end`, `torn` and `edits` are known
+    behind them. Creating one and reading raise InputError, as `recording.parse` does;
+    `is_streamed` has to be asked before.
+    """
+
+    def __init__(self, file: BinaryIO, name: str) -> None:
+        self.end: End | None = None
+        self.torn = False
+        self.edits: list[str] = []
+        self._file = file
+        self._name = name
+        start = file.read(_HEAD)
+        length = start.index(b"\n" + _CALLS) + 1 + len(_CALLS)
+        self._rest = start[length:]
+        self._top = start[:length]
+        self._line = 1
+        text = self._text(self._top)
+        self.head = recording.read_head(self._root(text))
+        self._entries = 0
+        self._line = text.count("\n") + 1  # of the next entry
+        self._fast = FastReading(self._payload_of)
+
+    @staticmethod
+    def is_streamed(file: BinaryIO) -> bool:
+        """Return True if a file stands as a recorder writes it; JSON, for one, does not.
+
+        The file must be able to go back to its start.
+        """
+        start = file.read(_HEAD)
+        file.seek(0)
+        _, calls, entries = start.partition(b"\n" + _CALLS)
+        return bool(calls) and entries[:1] not in (b" ", b"#", b"\n", b"\r")
+
+    def hits(self) -> Iterator[Hit]:
+        """Read the entries."""
+        behind = b""
+        for entry, follower in self._parts():
+            if not entry.startswith(b"-"):
+                behind = entry
+                break
+            hit = self._hit(entry, is_last=not follower)
+            if hit is not None:
+                yield hit
+            self._entries += 1
+            self._line += entry.count(b"\n")
+        if behind:
+            self._read_end(behind)
+
+    def recording(self, hits: tuple[Hit, ...]) -> Recording:
+        """The recording, once its hits are read."""
+        return Recording(
+            file=self._name,
+            head=self.head,
+            hits=hits,
+            end=self.end,
+            torn=self.torn,
+            edits=tuple(self.edits),
+        )
+
+    def _parts(self) -> Iterator[tuple[bytes, bytes]]:
+        """Each entry, and what stands behind the last one as a whole; with the start of the next
+        part, which is empty for the last."""
+        data, position = self._rest, 0
+        while True:
+            match = _NEXT.search(data, position)
+            if match and data[position : position + 1] == b"-":
+                yield data[position : match.end()], data[match.end() : match.end() + 1]
+                position = match.end()
+                continue
+            more = self._file.read(_BLOCK)
+            data, position = data[position:] + more, 0
+            if len(data) > MAX_PART:
+                raise InputError(
+                    Mistake(
+                        f"has an entry, or an end, of more than {MAX_PART:,} bytes",
+                        Location(self._name, self._line),
+                    )
+                )
+            if not more:
+                if data:
+                    yield data, b""
+                return
+
+    def _hit(self, data: bytes, *, is_last: bool) -> Hit | None:
+        """The hit of an entry; None for one that was cut off."""
+        try:
+            return self._hit_of(data, is_last=is_last)
+        except InputError:
+            whole_lines = data[: data.rfind(b"\n") + 1]
+            if not is_last or whole_lines == data:
+                raise
+        self.torn = True
+        return self._hit_of(whole_lines, is_last=True) if whole_lines else None
+
+    def _hit_of(self, data: bytes, *, is_last: bool) -> Hit | None:
+        text = self._text(data)
+        if hit := self._fast.read(text):
+            return hit
+        entry = self._entry(text)
+        if is_last and not recording.is_whole(entry.value):
+            self.torn = True
+            return None
+        try:
+            hit = read_hit(entry)
+        except InputError:
+            self._raise_with_place(text)
+            raise
+        found = tuple(recording.edits(self._entries + 1, entry, hit, self.head.dialect))
+        self.edits += found
+        if not found:
+            self._fast.seen(text, hit)
+        return hit
+
+    def _entry(self, text: str) -> Field:
+        """The entry of a text. Raises InputError with its place in the file."""
+        try:
+            data = load(f"calls:\n{text}", self._name)
+        except InputError:
+            self._raise_with_place(text)
+            raise
+        (entry,) = Field(Document(self._name, data, {}), (), data)["calls"].items()
+        return entry
+
+    def _raise_with_place(self, text: str) -> None:
+        """Raise InputError for an entry as if the whole file had been read."""
+        lines = self._line - 1 - self._top.count(b"\n") - self._entries
+        before = self._top.decode("utf-8-sig") + "-\n" * self._entries + "\n" * lines
+        document = parse_document(before + text, self._name)
+        (*_, entry) = Field(document, (), document.data)["calls"].items()
+        read_hit(entry)
+
+    def _read_end(self, data: bytes) -> None:
+        try:
+            self._read_whole_end(data)
+        except InputError:
+            whole_lines = data[: data.rfind(b"\n") + 1]
+            if whole_lines == data:
+                raise
+            self._read_whole_end(whole_lines)
+            self.torn = True
+
+    def _read_whole_end(self, data: bytes) -> None:
+        lines = self._line - 1 - self._top.count(b"\n")  # so that every line stands where it does
+        text = self._top.decode("utf-8-sig") + "\n" * lines + self._text(data)
+        root = self._root(text)
+        self.end = recording.read_end(root)
+        if "end" in root.map() and (self.end is None or data[-1:] not in (b"\n", b"}")):
+            self.end, self.torn = None, True  # its last number may have had more digits
+
+    def _root(self, text: str) -> Field:
+        """The whole recording but for its entries. Raises InputError with its place in the file."""
+        document = parse_document(text, self._name)
+        return Field(document, (), document.data)
+
+    def _text(self, data: bytes) -> str:
+        """The text of a part that begins at the line that is read. Raises InputError."""
+        try:
+            return data.decode("utf-8-sig" if data is self._top else "utf-8")
+        except UnicodeDecodeError as error:
+            raise not_utf8(error, self._name, self._line) from None
+
+    def _payload_of(self, call_type: CallType, query: bytes, status: int) -> Payload | None:
+        return recording.payload_of(call_type, query, status, self.head.dialect)
