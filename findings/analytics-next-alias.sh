@@ -7,8 +7,8 @@
 #           userId `u1`; `new` is in no field of the call.
 # Matters:  an alias ties two ids together for good. A contract test that only counts alias
 #           calls, or looks at previousId alone, passes while the wrong pair is tied.
-# Source:   `core/events`: `alias` sets userId from its argument, `normalize` then lays
-#           the stored user's id over it.
+# Source:   `core/events`: `addIdentity` writes the stored user's id over `userId` in every
+#           call, alias included.
 set -euo pipefail
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT

@@ -7,8 +7,8 @@
 #           tracks, then both identifies; all three tracks carry userId u2.
 # Matters:  a page that calls the SDK before it has loaded books events on the wrong
 #           user, and no assertion on order can hold.
-# Source:   `core/buffer`: the queue is a record of lists by method name; `userId` is
-#           filled in when the call is normalised, after all identifies were applied.
+# Source:   `core/buffer`: the queue is a map from method to calls; `core/events`,
+#           `addIdentity`: `userId` is filled in late, after all identifies were applied.
 set -euo pipefail
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
