@@ -8,7 +8,8 @@
 #           `_failureText` tells. haralyzer counts two GET requests, the server saw one.
 # Matters:  whoever counts entries to prove that pixels fired, or imports the HAR as a
 #           recording, counts what an ad blocker or `route.abort()` kept from the server.
-# Source:   the tests of Playwright expect -1 for aborted requests; HAR 1.2 has no such value.
+# Source:   Playwright's HAR tracer starts every entry with status -1 and fills it in when
+#           a response arrives; HAR 1.2 has no such value.
 set -euo pipefail
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT

@@ -68,7 +68,7 @@ TEXT
 "$tmp/venv/bin/python" "$tmp/run.py" "$tmp/run.mjs" >"$tmp/seen"
 
 echo 'versions: requests 2.34.2, aiohttp 3.14.5, httpx 0.28.1, urllib3 2.8.0, axios 1.21.1, got 14.6.6, ky 1.14.3'
-echo 'guess:    nine times `data` and the extra parameter'
+echo 'guess:    nine times data and the extra parameter'
 echo 'seen, in the order requests, aiohttp, httpx, httpx {}, urllib3, axios, got, got {}, ky:'
 cat "$tmp/seen"
 diff "$tmp/expected" "$tmp/seen"

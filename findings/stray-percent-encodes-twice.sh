@@ -54,7 +54,7 @@ TEXT
 "$tmp/venv/bin/python" "$tmp/run.py" >"$tmp/seen"
 
 echo 'versions: requests 2.34.2, urllib3 2.8.0, aiohttp 3.14.5, httpx 0.28.1'
-echo 'guess:    `event=Email%20Opened` from each'
+echo 'guess:    event=Email%20Opened from each'
 echo 'seen:'
 cat "$tmp/seen"
 diff "$tmp/expected" "$tmp/seen"
