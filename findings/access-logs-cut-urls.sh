@@ -19,8 +19,7 @@ apt-get download -qq -o APT::Sandbox::User=root \
   'haproxy=2.6.12-*' liblua5.3-0 libopentracing-c-wrapper0 libopentracing1 \
   'varnish=7.1.1-*' 'libvarnishapi3=7.1.1-*' libjemalloc2
 for package in *.deb; do dpkg -x "$package" root; done
-export LD_LIBRARY_PATH=root/usr/lib/x86_64-linux-gnu:root/usr/lib/x86_64-linux-gnu/varnish
-LD_LIBRARY_PATH=$(printf '%s' "$LD_LIBRARY_PATH" | sed "s|root/|$tmp/root/|g")
+export LD_LIBRARY_PATH=$tmp/root/usr/lib/x86_64-linux-gnu:$tmp/root/usr/lib/x86_64-linux-gnu/varnish
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 send() { curl --silent --output answer --retry 30 --retry-connrefused --retry-delay 1 "http://127.0.0.1:$1"; }
 flat_form() { printf '/v1/pixel/track?userId=u1&text=%s&event=Opened' "$(printf 'x%.0s' $(seq "$1"))"; }

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # A pixel in `<noscript>` becomes visible source text in nh3, and a live image in xss and sanitize-html.
 #
-# Versions: PyPI nh3 0.3.8; npm dompurify 3.5.0 with jsdom 29.1.1, xss 1.0.17, sanitize-html 2.17.5. Seen on 2026-11-30.
+# Versions: PyPI nh3 0.3.8; npm dompurify 3.5.0 with jsdom 29.1.1, xss 1.0.17, sanitize-html 2.17.5.
+#           Seen on 2026-11-30.
 # Guess:    what stands in a tag that is not allowed goes with it, or stays inside it.
 # Seen:     nh3 shows the reader `<img src="https://…">` as text. xss shows the tags of
 #           noscript as text and keeps the image, sanitize-html drops the tags and keeps the
