@@ -26,6 +26,7 @@ LAYERS = [
     "core.reports.*",
     "core.drafts.*",
     "config",
+    "tls_alerts",
     "documents spans files gaps recorder memory storage journal ready samples http_client",
     "matcher_hooks definition_files scenario_folders scenario_files leftovers",
     "trust.*",
