@@ -1,6 +1,44 @@
 """What a run may have missed: clients that refuse our CA, unread requests, failures of ours."""
 
 from collections import Counter
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+from pixel_emulator.tls_alerts import refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """What a ClientHello says of its client; `number` counts the connections of an emulator.
+
+    Clients of the same program have the same `fingerprint`. Those that `retry` are browsers: they
+    try again where they were told that a certificate may be accepted.
+    """
+
+    fingerprint: Hashable = ""
+    retries: bool = False
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A TLS handshake that came to nothing: the client's alert, or OpenSSL's reason of a failure.
+
+    With neither the client dropped it, or the connection before its first request.
+    """
+
+    host: str
+    greeting: Greeting
+    alert: str = ""
+    failure: str = ""
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nobody said what is wrong, if anything is."""
+        return not (self.alert or self.failure)
+
+    def __str__(self) -> str:
+        return f"for {self.host} {refusal(self.alert, self.failure)}"
 
 
 class Gaps:
@@ -10,58 +48,87 @@ class Gaps:
         self.failures: list[str] = []
         self._interruptions: list[str] = []
         self._unread = 0
-        self._refused_handshakes: Counter[str] = Counter()
-        self._reached: set[str] = set()
+        self._too_large = 0
+        self._refusals: dict[tuple[str, Hashable, str, str], _Counted] = {}
+        self._reached: set[tuple[str, Hashable]] = set()
 
-    def handshake_refused(self, host: str, *, abandoned: bool) -> None:
-        """A client broke off its TLS handshake for `host`.
+    def handshake_refused(self, refused: Refusal) -> bool:
+        """Note a handshake that came to nothing; returns whether it is a gap, for now.
 
-        `abandoned` means without an alert: browsers drop spare connections that way, so it
-        counts only as long as no request has reached the host.
+        Browsers drop spare connections without an alert, so such a one is none if the same client
+        gets a request through to the host, before or after. With an alert it is one unless a
+        browser gets a request through on a later connection.
         """
-        if not (abandoned and host in self._reached):
-            self._refused_handshakes[host] += 1
+        host, greeting = refused.host, refused.greeting
+        if refused.is_silent and (host, greeting.fingerprint) in self._reached:
+            return False
+        key = (host, greeting.fingerprint, refused.alert, refused.failure)
+        counted = self._refusals.setdefault(key, _Counted(refused))
+        counted.number += 1
+        counted.last = refused
+        return True
 
-    def reached(self, host: str) -> None:
-        """A request for `host` arrived: the client has accepted our CA after all."""
-        self._reached.add(host)
-        self._refused_handshakes.pop(host, None)
+    def reached(self, host: str, greeting: Greeting) -> None:
+        """A request for `host` arrived from a client that has accepted our CA after all."""
+        self._reached.add((host, greeting.fingerprint))
+        for key, counted in tuple(self._refusals.items()):
+            if key[:2] == (host, greeting.fingerprint) and counted.is_forgiven_by(greeting):
+                del self._refusals[key]
 
     def interrupted(self, reason: str) -> None:
         """The run was stopped before its end; `reason` is a sentence without its full stop."""
         if reason not in self._interruptions:
             self._interruptions.append(reason)
 
-    def unread(self) -> None:
+    def unread(self, *, too_large: bool = False) -> None:
         """A request could not be read."""
-        self._unread += 1
+        if too_large:
+            self._too_large += 1
+        else:
+            self._unread += 1
 
     def sentences(self, calls: int, *, forgotten: int = 0) -> tuple[str, ...]:
         """One sentence for each reason.
 
         `calls` is how many have arrived, `forgotten` of how many the messageIds are unknown now.
         """
+        refused: Counter[str] = Counter()
+        for each in self._refusals.values():
+            refused[str(each.last)] += each.number
         found = [
-            f"{_count(calls, 'call')}, {_count(count, 'TLS handshake')} for {host} "
-            "refused by the client: it does not trust the CA of the emulator"
-            for host, count in sorted(self._refused_handshakes.items())
+            f"{_count(calls, 'call')}, {_count(number, 'TLS handshake')} {words}"
+            for words, number in sorted(refused.items())
         ]
         if self._unread:
-            found.append(_unread(self._unread))
+            found.append(_unread(self._unread, "could not be read (answered 400, or cut off)"))
+        if self._too_large:
+            found.append(_unread(self._too_large, "had too large a head (answered 431)"))
         if forgotten:
             found.append(_forgotten(forgotten))
         return (*found, *self._interruptions, *self.failures)
+
+
+@dataclass(slots=True)
+class _Counted:
+    """Refusals that are alike, and the last one of them."""
+
+    last: Refusal
+    number: int = 0
+
+    def is_forgiven_by(self, greeting: Greeting) -> bool:
+        if self.last.is_silent:
+            return True
+        is_later = greeting.number > self.last.greeting.number
+        return bool(self.last.alert) and greeting.retries and is_later
 
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _unread(number: int) -> str:
+def _unread(number: int, why: str) -> str:
     calls = "its call is" if number == 1 else "their calls are"
-    return (
-        f"{_count(number, 'request')} could not be read (answered 400, or cut off): {calls} unknown"
-    )
+    return f"{_count(number, 'request')} {why}: {calls} unknown"
 
 
 def _forgotten(number: int) -> str:

@@ -11,7 +11,7 @@ from pixel_emulator.core.mistakes import InputError
 from pixel_emulator.core.problems.duplicates import SeenMessages
 from pixel_emulator.core.recordings.recording import End
 from pixel_emulator.core.recordings.redaction import redact
-from pixel_emulator.gaps import Gaps
+from pixel_emulator.gaps import Gaps, Greeting, Refusal
 from pixel_emulator.memory import Judge, Memory
 from pixel_emulator.output import run_keys
 from pixel_emulator.storage import Recorder, Storage
@@ -52,6 +52,7 @@ class Journal:
         self._memory = Memory(settings.max_calls, self._judge)
         self._seen = SeenMessages(settings.max_calls * _IDS_A_CALL)
         self._subscribers: list[Callable[[Hit], None]] = []
+        self._refusal_subscribers: list[Callable[[Refusal], None]] = []
         self._connections = 0
         self._refused_hosts: Counter[str] = Counter()
         self._gaps = Gaps()
@@ -166,23 +167,23 @@ class Journal:
             self._connections += 1
             self._changed.notify_all()
 
-    def handshake_refused(self, host: str, *, abandoned: bool = False) -> None:
-        """A client broke off its TLS handshake for `host`; see `Gaps.handshake_refused`."""
+    def handshake_refused(self, refused: Refusal) -> None:
+        """A client broke off its TLS handshake; see `Gaps.handshake_refused`."""
         with self._changed:
-            self._gaps.handshake_refused(host, abandoned=abandoned)
+            is_gap = self._gaps.handshake_refused(refused)
             self._changed.notify_all()
+            for tell in self._refusal_subscribers if is_gap else ():
+                tell(refused)
 
-    def reached(self, host: str) -> None:
-        """A request for `host` arrived: the client has accepted our CA after all."""
+    def reached(self, host: str, greeting: Greeting) -> None:
+        """A request for `host` arrived: its client has accepted our CA after all."""
         with self._changed:
-            self._gaps.reached(host)
+            self._gaps.reached(host, greeting)
 
-    def unread(self, host: str = "") -> None:
-        """A request could not be read; `host` if it came through TLS, and so our CA is accepted."""
+    def unread(self, *, too_large: bool = False) -> None:
+        """A request could not be read; `too_large` says why."""
         with self._changed:
-            self._gaps.unread()
-            if host:
-                self._gaps.reached(host)
+            self._gaps.unread(too_large=too_large)
             self._changed.notify_all()
 
     def refused(self, host: str) -> None:
@@ -210,6 +211,11 @@ class Journal:
         with self._changed:
             self._subscribers.append(tell)
         return lambda: self._subscribers.remove(tell)
+
+    def subscribe_refusals(self, tell: Callable[[Refusal], None]) -> None:
+        """Call `tell` with each TLS handshake that a client refuses, as soon as it does."""
+        with self._changed:
+            self._refusal_subscribers.append(tell)
 
     def wait(self, seen: int, timeout: float, ended: Callable[[], bool] = lambda: False) -> bool:
         """Wait until there are more than `seen` hits; False after `timeout` seconds.

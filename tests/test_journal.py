@@ -1,6 +1,7 @@
 """The journal: recorded before answered, waited for without polling, honest about gaps."""
 
 import threading
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from pixel_emulator.core.endpoint.pixel import encode, request_of
 from pixel_emulator.core.mistakes import InputError
 from pixel_emulator.core.recordings.recording import End
 from pixel_emulator.core.recordings.redaction import redact
+from pixel_emulator.gaps import Greeting, Refusal
 from pixel_emulator.journal import Journal
 
 START = datetime(2030, 1, 31, 9, 0, 0, 123_999, tzinfo=UTC)
@@ -180,27 +182,87 @@ def test_an_end_that_cannot_be_written_is_a_failure():
     assert len(journal.failures) == 1
 
 
+HOST = "api.segment.io"
+CURL, WGET = Greeting("curl", number=1), Greeting("wget", number=1)
+BROWSER, LATER = (
+    Greeting("browser", retries=True, number=1),
+    Greeting("browser", retries=True, number=2),
+)
+DISTRUST = "refused by the client with the alert unknown_ca: it does not trust the CA"
+LEFT = "refused by the client without an alert or a request"
+
+
+@dataclass(frozen=True)
+class Reached:
+    """A client got a request through."""
+
+    greeting: Greeting
+    host: str = HOST
+
+
+def refused(greeting: Greeting, host: str = HOST) -> Refusal:
+    return Refusal(host, greeting, alert="unknown_ca")
+
+
+def dropped(greeting: Greeting, host: str = HOST) -> Refusal:
+    return Refusal(host, greeting)
+
+
+def failed(greeting: Greeting) -> Refusal:
+    return Refusal(HOST, greeting, failure="no shared cipher")
+
+
 @pytest.mark.parametrize(
-    ("story", "gap"),
+    ("story", "gaps"),
     [
-        ("refused refused", "0 calls, 2 TLS handshakes for api.segment.io refused by the client"),
-        ("abandoned", "0 calls, 1 TLS handshake for api.segment.io refused by the client"),
-        ("refused reached", None),
-        ("refused reached abandoned", None),
-        ("reached refused", "0 calls, 1 TLS handshake for api.segment.io refused by the client"),
-        ("", None),
+        ([], []),
+        ([refused(CURL)] * 2, [f"0 calls, 2 TLS handshakes for {HOST} {DISTRUST}"]),
+        ([dropped(CURL)], [f"0 calls, 1 TLS handshake for {HOST} {LEFT}"]),
+        # An alert stays, whoever comes before or after; but for a browser that tries again.
+        ([refused(CURL), Reached(CURL)], [DISTRUST]),
+        ([Reached(CURL), refused(CURL)], [DISTRUST]),
+        ([refused(CURL), Reached(WGET)], [DISTRUST]),
+        ([refused(BROWSER), Reached(LATER)], []),
+        ([refused(BROWSER), Reached(BROWSER)], [DISTRUST]),
+        ([Reached(BROWSER), refused(LATER)], [DISTRUST]),
+        ([refused(LATER), Reached(BROWSER)], [DISTRUST]),
+        ([refused(BROWSER), Reached(LATER, "other.example")], [DISTRUST]),
+        ([refused(BROWSER), refused(LATER), Reached(LATER)], ["2 TLS handshakes"]),
+        # Without one the same client has to get through, before or after.
+        ([dropped(WGET), Reached(WGET)], []),
+        ([Reached(WGET), dropped(WGET)], []),
+        ([Reached(WGET), dropped(WGET, "other.example")], [f"for other.example {LEFT}"]),
+        ([dropped(WGET), Reached(CURL)], [LEFT]),
+        ([Reached(CURL), dropped(WGET)], [LEFT]),
+        ([Reached(BROWSER), dropped(LATER), dropped(WGET)], [f"1 TLS handshake for {HOST} {LEFT}"]),
+        ([refused(CURL), dropped(CURL), Reached(CURL)], [DISTRUST]),
+        # No agreement is no decision of the client.
+        ([failed(BROWSER), Reached(LATER)], ["failed, as OpenSSL says: no shared cipher"]),
+        ([dropped(CURL), dropped(WGET), refused(CURL)], [DISTRUST, f"2 TLS handshakes for {HOST}"]),
     ],
 )
-def test_a_client_that_refuses_our_ca_is_a_gap_until_it_comes_through(story, gap):
+def test_a_client_that_refuses_our_ca_is_a_gap_until_it_comes_through(story, gaps):
     journal = Journal(Settings())
-    for event in story.split():
-        if event == "reached":
-            journal.reached("api.segment.io")
+    for event in story:
+        if isinstance(event, Reached):
+            journal.reached(event.host, event.greeting)
         else:
-            journal.handshake_refused("api.segment.io", abandoned=event == "abandoned")
-    gaps = journal.evidence().gaps
-    assert len(gaps) == (gap is not None)
-    assert not gap or gaps[0].startswith(gap)
+            journal.handshake_refused(event)
+    found = journal.evidence().gaps
+    assert len(found) == len(gaps)
+    for sentence, words in zip(found, gaps, strict=True):
+        assert words in sentence
+
+
+def test_who_asks_is_told_at_once_of_each_refusal_that_is_a_gap():
+    journal = Journal(Settings())
+    told: list[Refusal] = []
+    journal.subscribe_refusals(told.append)
+    journal.handshake_refused(dropped(WGET))
+    journal.reached(HOST, WGET)
+    journal.handshake_refused(dropped(WGET))
+    journal.handshake_refused(refused(WGET))
+    assert told == [dropped(WGET), refused(WGET)]
 
 
 @pytest.mark.parametrize(
@@ -221,12 +283,11 @@ def test_requests_that_could_not_be_read_are_a_gap(number, gaps):
     assert journal.evidence().gaps == gaps
 
 
-def test_an_unread_request_through_tls_shows_that_our_ca_is_trusted():
+def test_a_head_that_is_too_large_is_a_gap_of_its_own():
     journal = Journal(Settings())
-    journal.handshake_refused("api.segment.io", abandoned=True)
-    journal.unread("api.segment.io")
+    journal.unread(too_large=True)
     [gap] = journal.evidence().gaps
-    assert gap.startswith("1 request could not be read")
+    assert gap == "1 request had too large a head (answered 431): its call is unknown"
 
 
 def test_waiting_ends_with_the_call_that_was_waited_for():

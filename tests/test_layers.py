@@ -26,7 +26,7 @@ LAYERS = [
     "core.verdicts.*",
     "core.reports.*",
     "core.drafts.*",
-    "config output",
+    "config output tls_alerts",
     "documents spans recording_stream files",
     "gaps recording_file recorder memory storage journal ready samples http_client",
     "matcher_hooks definition_files scenario_folders scenario_files leftovers",

@@ -8,6 +8,9 @@ from typing import Self
 from pixel_emulator.cli.terminal import say, wants_colour
 from pixel_emulator.core import explain
 from pixel_emulator.core.calls import Hit, Outcome
+from pixel_emulator.core.paint import paint
+from pixel_emulator.core.quoting import printable
+from pixel_emulator.gaps import Refusal
 from pixel_emulator.journal import Journal
 
 _AT_ONCE = 50
@@ -24,7 +27,7 @@ class Display:
 
     def __init__(self) -> None:
         self._colour = wants_colour(sys.stderr)
-        self._waiting: deque[Hit] = deque()
+        self._waiting: deque[Hit | Refusal] = deque()
         self._more: Counter[Outcome] = Counter()
         self._lock = threading.Lock()
         self._has_news = threading.Event()
@@ -50,6 +53,16 @@ class Display:
         if not self._has_news.is_set():
             self._has_news.set()
 
+    def show_refusal(self, refused: Refusal) -> None:
+        """Show soon that a client refused a TLS handshake; returns at once.
+
+        Of many at once some are not shown: they are counted at the end.
+        """
+        with self._lock:
+            if len(self._waiting) < _AT_ONCE:
+                self._waiting.append(refused)
+        self._has_news.set()
+
     def _run(self) -> None:
         while not self._ends.is_set():
             self._has_news.wait()
@@ -60,14 +73,20 @@ class Display:
 
     def _show_waiting(self) -> None:
         with self._lock:
-            hits, more = tuple(self._waiting), self._more
+            waiting, more = tuple(self._waiting), self._more
             self._waiting.clear()
             self._more = Counter()
-        lines = [hit_line(hit, colour=self._colour) for hit in hits]
+        lines = [self._line(each) for each in waiting]
         if more:
             lines.append(f"      and {tally(more)}")
         if lines:
             say("\n".join(lines))
+
+    def _line(self, shown: Hit | Refusal) -> str:
+        if isinstance(shown, Hit):
+            return hit_line(shown, colour=self._colour)
+        style = "warn" if shown.is_silent else "bad"
+        return paint(printable(f"TLS handshake {shown}"), style, colour=self._colour)
 
 
 def hit_line(hit: Hit, *, colour: bool) -> str:

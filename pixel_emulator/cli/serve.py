@@ -87,6 +87,7 @@ def serve(
         Display() as display,
     ):
         journal.subscribe(display.show)
+        journal.subscribe_refusals(display.show_refusal)
         ready = Ready(
             proxy=emulator.proxy,
             url=emulator.url,

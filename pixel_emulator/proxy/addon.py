@@ -3,15 +3,17 @@
 import logging
 from datetime import UTC, datetime
 
-from mitmproxy import connection, http, tls
+from mitmproxy import connection, http
 
 from pixel_emulator.config import Settings
 from pixel_emulator.core.calls import Hit, Outcome
-from pixel_emulator.core.endpoint.pixel import route
 from pixel_emulator.journal import Journal
+from pixel_emulator.proxy.answers import JournalAnswers
+from pixel_emulator.proxy.handshakes import Handshakes
+from pixel_emulator.proxy.http1 import Http1
 from pixel_emulator.proxy.journals import Alone, Journals
 from pixel_emulator.proxy.locks import Locks
-from pixel_emulator.proxy.messages import FALLBACK, answer, request_of, storable
+from pixel_emulator.proxy.messages import FALLBACK, answer, request_of, response_to, storable
 from pixel_emulator.proxy.unread import Unread
 from pixel_emulator.sessions import Sessions
 
@@ -28,7 +30,6 @@ _MARKERS = {
     Outcome.DROPPED: ":x:",
     Outcome.UNHANDLED: ":grey_question:",
 }
-_ABANDONED = "The client disconnected during the handshake"  # so mitmproxy words it
 
 
 class PixelEmulator:
@@ -42,44 +43,27 @@ class PixelEmulator:
         self.journal = journal
         self.journals = sessions or Alone(journal)
         self.locks = Locks(settings, journal, self.journals)
-        self._unread = Unread(self.locks, self.journals)
+        self.answer = JournalAnswers(self.journals)
+        self.handshakes = Handshakes(self.locks, self.journals)
+        self.http1 = Http1(self.locks, self.answer, self.handshakes.heard)
+        self._unread = Unread(self.locks, self.journals, self.handshakes.heard)
         # mitmproxy calls the hooks of these, too; the locks may keep some from those behind them.
-        self.addons = [self._unread, self.locks]
+        self.addons = [self._unread, self.locks, self.handshakes]
         self._ended = False
-        self._silent: dict[str, str] = {}  # clients after their handshake, before any request
 
     def client_connected(self, client: connection.Client) -> None:
         self.journals.of(client).connected()
-
-    def tls_failed_client(self, data: tls.TlsData) -> None:
-        host = self.locks.tls_host_of(data.context)
-        if host and data.ssl_conn:
-            abandoned = (data.conn.error or "").startswith(_ABANDONED)
-            self._refused(data.context.client, host, abandoned=abandoned)
-        elif host and not self._ended:  # it was no TLS that we could read
-            self.journals.of(data.context.client).unread()
-
-    def tls_established_client(self, data: tls.TlsData) -> None:
-        if host := self.locks.tls_host_of(data.context):
-            self._silent[data.context.client.id] = host
-
-    def client_disconnected(self, client: connection.Client) -> None:
-        """Node and others finish the handshake before they refuse the certificate."""
-        if host := self._silent.pop(client.id, None):
-            self._refused(client, host, abandoned=True)
 
     def done(self) -> None:
         """From now on it is us who hang up."""
         if not self._ended:
             self._ended = True
             self._unread.end()
-
-    def http_connect(self, flow: http.HTTPFlow) -> None:
-        self.heard(flow.client_conn)
+            self.handshakes.end()
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         """A request of ours is read to its end; mitmproxy would stream a large one upstream."""
-        self.heard(flow.client_conn)
+        self.handshakes.heard(flow.client_conn)
         if self.locks.host_of(flow):
             flow.request.stream = False
 
@@ -97,19 +81,10 @@ class PixelEmulator:
         landing = self.journals.landing(request_of(flow, host), flow.client_conn)
         journal, request = landing.journal, landing.request
         if answering:
-            flow.response = answer(route(request.method, request.path).response, request.method)
+            flow.response = answer(response_to(request), request.method)
         made = None if flow.live else datetime.fromtimestamp(flow.request.timestamp_start, UTC)
         if journal:
             annotate(flow, journal.record(request, made))
-
-    def heard(self, client: connection.Client) -> None:
-        """A client has said what it wants: it accepts our CA, if it came through TLS."""
-        if host := self._silent.pop(client.id, None):
-            self.journals.of(client).reached(host)
-
-    def _refused(self, client: connection.Client, host: str, *, abandoned: bool) -> None:
-        if not self._ended:
-            self.journals.of(client).handshake_refused(host, abandoned=abandoned)
 
 
 class FailureHandler(logging.Handler):

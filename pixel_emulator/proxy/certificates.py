@@ -8,6 +8,7 @@ from mitmproxy.proxy.layers import modes
 from OpenSSL import SSL
 
 from pixel_emulator.proxy.authority import leaf_certificate
+from pixel_emulator.proxy.client_tls import ClientTls
 
 _MOST = 256
 """Names that a context is kept for, as many as mitmproxy keeps."""
@@ -41,7 +42,7 @@ class Certificates(tlsconfig.TlsConfig):
         above = tls_start.context.layers
         # No HTTP/2 for a CONNECT: mitmproxy does not support it.
         is_https_proxy = len(above) == 2 and isinstance(above[0], modes.HttpProxy)
-        tls_start.ssl_conn = SSL.Connection(made)
+        tls_start.ssl_conn = ClientTls(made)
         tls_start.ssl_conn.set_app_data(
             tlsconfig.AppData(
                 client_alpn=b"http/1.1" if is_https_proxy else client.alpn,

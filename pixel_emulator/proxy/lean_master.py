@@ -5,6 +5,7 @@ import os
 import select
 import socket
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 
 from mitmproxy import master
@@ -16,8 +17,9 @@ from pixel_emulator.config import Settings
 from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.addon import PixelEmulator
 from pixel_emulator.proxy.certificates import Certificates
+from pixel_emulator.proxy.client_stream import ClientStream, Main, handle
 from pixel_emulator.proxy.lane.addon import Lane
-from pixel_emulator.proxy.lane.entrance import Entrance, Main
+from pixel_emulator.proxy.lane.entrance import Entrance
 from pixel_emulator.proxy.passing import HangUp, PassThrough
 from pixel_emulator.proxy.presence import Presence
 from pixel_emulator.sessions import Sessions
@@ -26,7 +28,7 @@ _PATIENCE = 1.0  # seconds, at the end, for what is not cancelled by its client'
 
 
 class LeanMaster(master.Master):
-    """A mitmproxy with five of its 36 addons, which cost every request, and ours before them.
+    """A mitmproxy with five of its 36 addons, which cost every request, and ours around them.
 
     It listens itself: with the lane, what comes is not mitmproxy's from the first byte.
     """
@@ -45,7 +47,7 @@ class LeanMaster(master.Master):
         self.entrance: Entrance | None = None
         if lane and hasattr(select, "poll"):  # Windows: its loop watches no sockets
             self.entrance = Entrance(lane, emulator, self.presence, self._proxyserver, main)
-        self._main = main
+        self._handle = partial(handle, main=main, servers=self._proxyserver)
         self._listening: dict[int, ExitStack] = {}  # by port: what ends that
         self.addons.add(
             emulator,
@@ -57,6 +59,7 @@ class LeanMaster(master.Master):
             block.Block(),
             self._proxyserver,
             next_layer.NextLayer(),
+            emulator.http1,
             Certificates(),
         )
         self.options.update(
@@ -125,10 +128,14 @@ class LeanMaster(master.Master):
                 self.entrance.listen(each)
                 listening.callback(self.entrance.shut, each)
             else:
-                server = await asyncio.start_server(self._main.handle_stream, sock=each)
+                loop = asyncio.get_running_loop()
+                server = await loop.create_server(self._stream, sock=each)
                 listening.callback(server.close)
         self.locks.own_ports.add(port)
         return port
+
+    def _stream(self) -> ClientStream:
+        return ClientStream(asyncio.StreamReader(), self._handle)
 
 
 async def _bound(host: str, port: int) -> list[socket.socket]:

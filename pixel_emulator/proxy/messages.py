@@ -9,7 +9,7 @@ from mitmproxy.net.http import status_codes
 from mitmproxy.net.http.url import hostport
 
 from pixel_emulator.core.calls import PixelRequest, PixelResponse
-from pixel_emulator.core.endpoint.pixel import GIF
+from pixel_emulator.core.endpoint.pixel import GIF, bad_line, route
 from pixel_emulator.proxy.hosts import folded
 
 FALLBACK = PixelResponse(200, (("Content-Type", "image/gif"),), GIF)
@@ -44,6 +44,12 @@ def headers_of(fields: Iterable[tuple[bytes, bytes]]) -> tuple[tuple[str, str], 
 @lru_cache(maxsize=1024)  # clients repeat themselves, and the journal keeps every request
 def _header(name: bytes, value: bytes) -> tuple[str, str]:
     return name.decode("latin-1").lower(), value.decode("latin-1")
+
+
+def response_to(request: PixelRequest) -> PixelResponse:
+    """The answer of the core to a request."""
+    found = route if b" " not in request.target else bad_line
+    return found(request.method, request.path).response
 
 
 def answer(response: PixelResponse, method: str = "GET") -> http.Response:

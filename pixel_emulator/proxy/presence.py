@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import suppress
 
-from mitmproxy import connection
+from mitmproxy import connection, http
 from mitmproxy.addons import proxyserver
 
 _TURNS = 10
@@ -22,7 +22,8 @@ class Presence:
 
     def __init__(self, servers: proxyserver.Proxyserver) -> None:
         self.news = 0
-        """How many clients have come that are not mitmproxy's from the beginning."""
+        """How often something has happened after which more is to be waited for: a client has come
+        that is not mitmproxy's from the beginning, or a flow has got on."""
         self._servers = servers
         self._connected: set[str] = set()
         self._gone = asyncio.Event()
@@ -36,6 +37,12 @@ class Presence:
         self._connected.discard(client.id)
         if not self._connected:
             self._gone.set()
+
+    def requestheaders(self, _flow: http.HTTPFlow) -> None:
+        self.news += 1
+
+    def request(self, _flow: http.HTTPFlow) -> None:
+        self.news += 1
 
     @property
     def count(self) -> int:

@@ -1,9 +1,13 @@
 """Counts what clients sent us and nobody could read as a request: calls may be lost in it."""
 
+from collections.abc import Callable, Iterator
+
 from mitmproxy import connection, http
 from mitmproxy.proxy import layer, layers
 from mitmproxy.proxy.layers.http._http1 import Http1Server
 
+from pixel_emulator.proxy.client_tls import ClientTls
+from pixel_emulator.proxy.http1 import PixelHttp1Server
 from pixel_emulator.proxy.journals import Journals
 from pixel_emulator.proxy.lane.layer import LaneLayer
 from pixel_emulator.proxy.locks import Locks
@@ -18,9 +22,12 @@ class Unread:
 
     name = "pixel_emulator_unread"
 
-    def __init__(self, locks: Locks, journals: Journals) -> None:
+    def __init__(
+        self, locks: Locks, journals: Journals, heard: Callable[[connection.Client], None]
+    ) -> None:
         self._locks = locks
         self._journals = journals
+        self._heard = heard
         self._layers: dict[str, layer.NextLayer] = {}  # the innermost one of each client
         self._heads: dict[str, http.Request] = {}  # the last one of each client that had a hook
         self._begun: dict[str, http.HTTPFlow] = {}  # of ours, until their end is read
@@ -46,26 +53,36 @@ class Unread:
 
     def error(self, flow: http.HTTPFlow) -> None:
         if self._begun.pop(flow.id, None):
-            self._count(flow.client_conn, self._locks.host_of(flow))
+            self._count(flow.client_conn)
 
     def client_disconnected(self, client: connection.Client) -> None:
         head, data = self._heads.pop(client.id, None), self._layers.pop(client.id, None)
         host = self._locks.tls_host_of(data.context) if data else None
-        if data and host and _holds_more(data, head):
-            self._count(client, host)
-        self._journals.disconnected(client)
+        if data and host and (_holds_more(data, head) or _is_damaged(data)):
+            server = _server(data)
+            self._count(client, too_large=bool(server and server.is_too_large))
 
     def end(self) -> None:
         """Count what is unread now; from here on it is us who hang up."""
         for flow in self._begun.values():
-            self._count(flow.client_conn, self._locks.host_of(flow))
+            self._count(flow.client_conn)
         self._begun.clear()
         for data in tuple(self._layers.values()):
             self.client_disconnected(data.context.client)
 
-    def _count(self, client: connection.Client, host: str | None) -> None:
-        journal = self._journals.of(client)
-        journal.unread(host or "" if client.tls_established else "")
+    def _count(self, client: connection.Client, *, too_large: bool = False) -> None:
+        """Count one; through TLS it shows that its client accepts our CA."""
+        self._heard(client)
+        self._journals.of(client).unread(too_large=too_large)
+
+
+def _server(data: layer.NextLayer) -> PixelHttp1Server | None:
+    """What reads HTTP/1 from a client."""
+    inner = _innermost(data)
+    if not isinstance(inner, layers.HttpLayer):
+        return None
+    server = inner.connections.get(data.context.client)
+    return server if isinstance(server, PixelHttp1Server) else None
 
 
 def _holds_more(data: layer.NextLayer, head: http.Request | None) -> bool:
@@ -80,16 +97,32 @@ def _holds_more(data: layer.NextLayer, head: http.Request | None) -> bool:
     server = inner.connections.get(data.context.client)
     if not isinstance(server, Http1Server):
         return False
+    if isinstance(server, PixelHttp1Server) and server.is_too_large:
+        return server.request is None  # else it was a flow, which had an error
     if bytes(server.buf).strip():
         return True
     if server.request is None:
-        return server.state == server.done  # the answer was 400
+        is_known = isinstance(server, PixelHttp1Server) and server.is_refused
+        return server.state == server.done and not is_known  # the answer was 400
     return server.request is not head
 
 
-def _innermost(inner: layer.Layer) -> layer.Layer:
+def _is_damaged(data: layer.NextLayer) -> bool:
+    """Whether a client sent more TLS records than could be decrypted."""
+    above_and_below = {*data.context.layers, *_chain(data)}
+    secured = [each for each in above_and_below if isinstance(each, layers.ClientTLSLayer)]
+    return any(isinstance(each.tls, ClientTls) and each.tls.has_unread for each in secured)
+
+
+def _innermost(outer: layer.Layer) -> layer.Layer:
     """The layer that what a client says ends up in."""
+    return [*_chain(outer)][-1]
+
+
+def _chain(inner: layer.Layer) -> Iterator[layer.Layer]:
+    """The layers that what a client says goes through, from this one on."""
     while True:
+        yield inner
         if isinstance(inner, layer.NextLayer) and inner.layer is not None:
             inner = inner.layer
         elif isinstance(inner, layers.ClientTLSLayer | layers.ServerTLSLayer):
@@ -97,4 +130,4 @@ def _innermost(inner: layer.Layer) -> layer.Layer:
         elif isinstance(inner, LaneLayer) and inner.child is not None:
             inner = inner.child
         else:
-            return inner
+            return

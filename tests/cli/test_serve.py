@@ -250,6 +250,10 @@ def test_a_client_that_refuses_the_ca_is_named(serve, tmp_path):
     client = tunnel(served.port, "api.segment.io:443")
     with client, pytest.raises(ssl.SSLCertVerificationError):
         ssl.create_default_context().wrap_socket(client, server_hostname="api.segment.io")
+    assert served.process.stderr
+    told = "TLS handshake for api.segment.io refused by the client with the alert unknown_ca: it "
+    while not (line := served.process.stderr.readline()).startswith(told):  # as it happens
+        assert line
     err = served.end()[2]
     assert "0 calls, 1 TLS handshake for api.segment.io refused by the client" in err
     assert read_recording(tmp_path / "out.yaml").evidence().gaps

@@ -21,6 +21,7 @@ import pytest
 from pixel_emulator.config import Settings
 from pixel_emulator.core.calls import Hit, Outcome, PixelRequest
 from pixel_emulator.core.mistakes import InputError
+from pixel_emulator.gaps import Refusal
 from pixel_emulator.journal import Journal
 from pixel_emulator.proxy import lean_master
 from pixel_emulator.proxy.emulator import Emulator
@@ -321,11 +322,11 @@ class NotingJournal(Journal):
 
     def __init__(self) -> None:
         super().__init__(SETTINGS)
-        self.refusals: SimpleQueue[tuple[str, bool]] = SimpleQueue()
+        self.refusals: SimpleQueue[tuple[str, str]] = SimpleQueue()
 
-    def handshake_refused(self, host: str, *, abandoned: bool = False) -> None:
-        super().handshake_refused(host, abandoned=abandoned)
-        self.refusals.put((host, abandoned))
+    def handshake_refused(self, refused: Refusal) -> None:
+        super().handshake_refused(refused)
+        self.refusals.put((refused.host, refused.alert))
 
 
 @pytest.fixture
@@ -347,15 +348,16 @@ def refuse(e: Emulator) -> None:
 
 def test_a_client_that_refuses_our_ca_is_a_gap(noting: Emulator, journal: NotingJournal):
     refuse(noting)
-    assert journal.refusals.get(timeout=TIMEOUT) == ("api.segment.io", False)
+    assert journal.refusals.get(timeout=TIMEOUT) == ("api.segment.io", "unknown_ca")
     assert len(journal.evidence().gaps) == 1
 
 
-def test_a_refused_handshake_and_then_a_request_is_no_gap(noting: Emulator, journal: NotingJournal):
+def test_so_it_is_where_another_client_comes_through(noting: Emulator, journal: NotingJournal):
     refuse(noting)
     journal.refusals.get(timeout=TIMEOUT)
     assert through_https(noting).is_pixel
-    assert journal.evidence().gaps == ()
+    [gap] = journal.evidence().gaps
+    assert "refused by the client with the alert unknown_ca: it does not trust the CA" in gap
 
 
 def test_a_request_without_tls_says_nothing_about_trust(noting: Emulator, journal: NotingJournal):
@@ -375,7 +377,7 @@ def test_a_client_that_leaves_amid_the_handshake_is_a_gap(noting: Emulator, jour
     with tunnel(noting.port, "api.segment.io:443") as client:
         client.sendall(outgoing.read())
         client.recv(1)
-    assert journal.refusals.get(timeout=TIMEOUT) == ("api.segment.io", True)
+    assert journal.refusals.get(timeout=TIMEOUT) == ("api.segment.io", "")
     assert len(journal.evidence().gaps) == 1
 
 
@@ -384,7 +386,7 @@ def test_a_client_that_hangs_up_after_the_handshake_is_a_gap(
 ):
     """Node looks at the certificate only when the handshake is over."""
     secured(tunnel(noting.port, "api.segment.io:443"), noting.authority.ca).close()
-    assert journal.refusals.get(timeout=TIMEOUT) == ("api.segment.io", True)
+    assert journal.refusals.get(timeout=TIMEOUT) == ("api.segment.io", "")
     assert len(journal.evidence().gaps) == 1
 
 
@@ -393,7 +395,7 @@ def test_a_spare_connection_of_a_client_that_trusts_us_is_no_gap(
 ):
     assert through_https(noting).is_pixel
     secured(tunnel(noting.port, "api.segment.io:443"), noting.authority.ca).close()
-    assert journal.refusals.get(timeout=TIMEOUT) == ("api.segment.io", True)
+    assert journal.refusals.get(timeout=TIMEOUT) == ("api.segment.io", "")
     assert journal.evidence().gaps == ()
 
 
@@ -403,7 +405,7 @@ def test_a_client_of_the_https_proxy_that_wants_other_hosts_only_is_no_gap(
     with secured(connect(noting.port), noting.authority.ca, "localhost") as client:
         assert ask(client, b"CONNECT 169.254.0.1:443 HTTP/1.1\r\n\r\n").status == 502
     refuse(noting)  # and so the first client's end has been seen, too
-    assert journal.refusals.get(timeout=TIMEOUT) == ("api.segment.io", False)
+    assert journal.refusals.get(timeout=TIMEOUT) == ("api.segment.io", "unknown_ca")
 
 
 def test_when_the_emulator_hangs_up_no_client_has_refused_it(journal: NotingJournal):

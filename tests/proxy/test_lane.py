@@ -15,9 +15,10 @@ from pixel_emulator.core.calls import PixelRequest, PixelResponse
 from pixel_emulator.core.endpoint.pixel import GIF, route
 from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.addon import PixelEmulator
+from pixel_emulator.proxy.answers import JournalAnswers, Said, on_the_wire
 from pixel_emulator.proxy.journals import Alone
-from pixel_emulator.proxy.lane.addon import JournalAnswers, Lane
-from pixel_emulator.proxy.lane.layer import LaneLayer, Said, on_the_wire
+from pixel_emulator.proxy.lane.addon import Lane
+from pixel_emulator.proxy.lane.layer import LaneLayer
 from pixel_emulator.proxy.lane.reader import LIMIT
 from pixel_emulator.proxy.locks import Locks
 from tests.wire import PIXEL
@@ -66,7 +67,10 @@ class Client:
         self.batches: list[Sequence[PixelRequest]] = []
         self.commands: list[commands.Command] = []
         self.lane = LaneLayer(
-            self.context, locks=self.locks, answer=self.answer, heard=self.heard.append
+            self.context,
+            locks=self.locks,
+            answer=self.answer,
+            heard=lambda client, _agent: self.heard.append(client),
         )
         self.happens(events.Start())
 

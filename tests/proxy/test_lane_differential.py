@@ -6,10 +6,7 @@
 import os
 import random
 import re
-import socket
-import ssl
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,11 +16,13 @@ from mitmproxy import ctx
 
 from pixel_emulator.config import Settings
 from pixel_emulator.core.calls import Evidence, Outcome
+from pixel_emulator.core.endpoint.pixel import GIF
 from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.emulator import Emulator
 from pixel_emulator.recorder import open_recorder
+from tests.ends import PLAIN_ENDS, TLS_ENDS, End, Talk, half_closes, waits
 from tests.lanes import WithLane, WithoutLane
-from tests.wire import PIXEL, TIMEOUT, ask, connect, get, read, secured, tunnel
+from tests.wire import PIXEL, TIMEOUT, connect, get, tunnel
 
 STREAMS = int(os.environ.get("PIXEL_TEST_STREAMS", "300"))
 SEED = int(os.environ.get("PIXEL_TEST_SEED", "0"))
@@ -33,45 +32,44 @@ SEGMENT = "api.segment.io"
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """What a client says on one connection, read by read, until the server hangs up.
-
-    A client that is `torn` hangs up itself.
-    """
+    """What a client says on one connection, read by read, and how it ends: the last part is said
+    together with the end."""
 
     way: str
     parts: tuple[bytes, ...]
-    torn: bool = False
+    end: End = waits
 
 
-def directly(e: Emulator) -> socket.socket:
-    return connect(e.port)
+def directly(e: Emulator) -> Talk:
+    return Talk(connect(e.port))
 
 
-def directly_with_tls(e: Emulator) -> socket.socket:
-    return secured(connect(e.port), e.authority.ca)
+def directly_with_tls(e: Emulator) -> Talk:
+    return directly(e).secure(e.authority.ca)
 
 
-def in_a_tunnel(e: Emulator) -> socket.socket:
-    return tunnel(e.port, f"{SEGMENT}:80")
+def in_a_tunnel(e: Emulator) -> Talk:
+    return Talk(tunnel(e.port, f"{SEGMENT}:80"))
 
 
-def in_a_tunnel_to_an_address(e: Emulator) -> socket.socket:
-    return tunnel(e.port, "127.0.0.1:1")
+def in_a_tunnel_to_an_address(e: Emulator) -> Talk:
+    return Talk(tunnel(e.port, "127.0.0.1:1"))
 
 
-def in_a_tunnel_with_tls(e: Emulator) -> socket.socket:
-    return secured(tunnel(e.port, f"{SEGMENT}:443"), e.authority.ca)
+def in_a_tunnel_with_tls(e: Emulator) -> Talk:
+    return Talk(tunnel(e.port, f"{SEGMENT}:443")).secure(e.authority.ca)
 
 
-def in_a_tunnel_with_tls_and_alpn(e: Emulator) -> socket.socket:
-    return secured(tunnel(e.port, f"{SEGMENT}:443"), e.authority.ca, alpn=("h2", "http/1.1"))
+def in_a_tunnel_with_tls_and_alpn(e: Emulator) -> Talk:
+    made = Talk(tunnel(e.port, f"{SEGMENT}:443"))
+    return made.secure(e.authority.ca, alpn=("h2", "http/1.1"))
 
 
-def through_an_https_proxy(e: Emulator) -> socket.socket:
-    return secured(connect(e.port), e.authority.ca, "localhost")
+def through_an_https_proxy(e: Emulator) -> Talk:
+    return directly(e).secure(e.authority.ca, "localhost")
 
 
-WAYS: dict[str, Callable[[Emulator], socket.socket]] = {
+WAYS: dict[str, Callable[[Emulator], Talk]] = {
     each.__name__: each
     for each in (
         directly,
@@ -86,22 +84,41 @@ WAYS: dict[str, Callable[[Emulator], socket.socket]] = {
 GUESSED = ("in_a_tunnel", "in_a_tunnel_to_an_address", "in_a_tunnel_with_tls")
 """Ways on which mitmproxy guesses from the first read what is spoken."""
 
-WANTED = {
-    "a tunnel without ALPN whose first read ends before the line does: "
-    "mitmproxy takes that for raw TCP, and the call is lost": Stream(
-        "in_a_tunnel_with_tls",
-        (b"GET /v1/pixel/track?last ", b"HTTP/1.1\r\nHost: api.segment.io\r\n\r\n"),
-    ),
+POST = b"POST /v1/t HTTP/1.1\r\nHost: api.segment.io\r\nContent-Length: 2\r\n\r\n{}"
+
+CUT_LINE = Stream(
+    "in_a_tunnel_with_tls",
+    (b"GET /v1/pixel/track?last ", b"HTTP/1.1\r\nHost: api.segment.io\r\n\r\n"),
+    half_closes,
+)
+"""A tunnel without ALPN whose first read ends before the line: for mitmproxy that is raw TCP."""
+
+
+def _ends_while_another_host_is_asked(stream: Stream) -> bool:
+    is_led_on = stream.way == "in_a_tunnel_to_an_address" and stream.end is not waits
+    return is_led_on and re.search(rb"\nHost: \S+\r\nHost: ", b"".join(stream.parts)) is not None
+
+
+UNCOMPARED = {
+    "mitmproxy gives up a request to another host when it learns that its client has ended, which "
+    "may be before or after that host could not be reached": _ends_while_another_host_is_asked,
 }
-"""The differences that are wanted: why, and what the lane reads."""
+"""Streams of which the answers may differ, and why; their calls may not."""
 
 _ONE = b"GET /v1/pixel/track?event=Email Opened HTTP/1.1\r\nHost: api.segment.io\r\n\r\n"
+_OTHER = _ONE.replace(b"Email Opened", b"Opened")
 SPACED = {
     "": (_ONE, 1),
-    "behind another one": (_ONE.replace(b"Email Opened", b"Opened") + _ONE, 2),
+    "in absolute form": (_ONE.replace(b"/v1", b"http://api.segment.io/v1"), 1),
+    "beside other bytes": (
+        _ONE.replace(b"/v1", b"HTTP://api.segment.io/v1").replace(b"E", b"\xff"),
+        1,
+    ),
+    "behind another one": (_OTHER + _ONE, 2),
+    "behind one that is a flow": (POST + _ONE, 2),
 }
-"""A raw space in the target: mitmproxy answers 400 and tells nobody; the lane answers the same, and
-records the call that was meant. What is said, and how many calls it is."""
+"""A raw space in the target: mitmproxy answers 400 and tells nobody. What is said, and the
+number of calls in it."""
 
 TARGETS = [
     "/v1/pixel/track?writeKey=wk_test_0000&userId=u1&event=Opened",
@@ -179,11 +196,12 @@ def streams() -> list[Stream]:
 def _stream(dice: random.Random) -> Stream:
     way = dice.choice(list(WAYS))
     host = dice.choice(HOSTS)
-    torn = dice.random() < 0.15
-    if torn:  # nothing before it: a client that leaves does not wait for answers
-        said = dice.choice(TORN)
+    said = "".join(_request(dice) for _ in range(dice.randrange(5)))
+    end: End = waits
+    if dice.random() < 0.5:
+        end = dice.choice(TLS_ENDS if "tls" in way or "https" in way else PLAIN_ENDS)
+        said += dice.choice(["", "", "", LAST, *TORN, *ENDING])
     else:
-        said = "".join(_request(dice) for _ in range(dice.randrange(5)))
         said += dice.choice(ENDING) if dice.random() < 0.3 else LAST
     data = said.replace("HOST", host).encode("latin-1")
     head = re.match(rb"(?s).*?\n\r?\n", data)
@@ -191,7 +209,7 @@ def _stream(dice: random.Random) -> Stream:
     places = range(first, len(data) + 1)
     cuts = sorted(dice.sample(places, min(dice.randrange(4), len(places))))
     parts = [data[a:b] for a, b in zip([0, *cuts], [*cuts, len(data)], strict=True)]
-    return Stream(way, tuple(filter(None, parts)), torn)
+    return Stream(way, tuple(filter(None, parts)), end)
 
 
 def _request(dice: random.Random) -> str:
@@ -209,21 +227,12 @@ def _request(dice: random.Random) -> str:
 
 
 def say(e: Emulator, stream: Stream) -> bytes:
-    """Say it; all that comes back until the end."""
-    client = WAYS[stream.way](e)
-    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    heard = b""
-    with client, suppress(ConnectionError):
-        for part in stream.parts:
-            client.sendall(part)
-        if stream.torn:
-            if isinstance(client, ssl.SSLSocket):
-                return heard
-            with suppress(OSError):  # it may have hung up already
-                client.shutdown(socket.SHUT_WR)
-        while data := client.recv(65536):
-            heard += data
-    return heard
+    """Say it, and end; all that was heard, where somebody listened."""
+    talk = WAYS[stream.way](e)
+    *parts, last = stream.parts or (b"",)
+    for part in parts:
+        talk.say(part)
+    return stream.end(e, talk, last)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,9 +252,7 @@ def run(settings: Settings, file: Path) -> Ran:
         answers = []
         for stream in streams():
             answers.append(say(e, stream))
-            if stream.torn:
-                assert e.drain(TIMEOUT)
-        assert e.drain(TIMEOUT)
+            assert e.drain(TIMEOUT)
         evidence = journal.evidence()
     journal.close()
     return Ran(answers, evidence, file.read_text())
@@ -259,7 +266,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ran, Ran]:
 
 def test_the_answers_are_the_same_byte_for_byte(both: tuple[Ran, Ran]):
     for stream, lane, flow in zip(streams(), both[0].answers, both[1].answers, strict=True):
-        assert lane == flow, stream
+        assert lane == flow or any(may_differ(stream) for may_differ in UNCOMPARED.values()), stream
 
 
 def test_so_are_the_hits(both: tuple[Ran, Ran]):
@@ -285,36 +292,39 @@ def test_there_is_something_to_compare(both: tuple[Ran, Ran]):
     statuses = {each[:3] for each in answers.split(b"HTTP/1.1 ")[1:]}
     assert {b"200", b"404", b"405", b"400", b"100", b"204"} <= statuses
     assert len(both[0].evidence.hits) > STREAMS
+    assert {each.end for each in streams()} == {waits, *TLS_ENDS}
+    uncompared = [each for each in streams() if any(test(each) for test in UNCOMPARED.values())]
+    assert len(uncompared) < STREAMS / 20
 
 
-@pytest.mark.parametrize("stream", WANTED.values(), ids=WANTED)
-def test_where_a_difference_is_wanted_the_lane_records_the_call(stream: Stream):
-    settings = WithLane(port=0)
-    with Emulator(settings, Journal(settings)) as e, WAYS[stream.way](e) as client:
-        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        for part in stream.parts:
-            client.sendall(part)
-        assert read(client).is_pixel
+@pytest.mark.parametrize("made", [WithLane, WithoutLane])
+@pytest.mark.parametrize("way", ["in_a_tunnel", "in_a_tunnel_with_tls"])
+def test_a_line_that_comes_in_two_reads_is_read(made: Callable[..., Settings], way: str):
+    settings = made(port=0)
+    with Emulator(settings, Journal(settings)) as e:
+        assert say(e, replace(CUT_LINE, way=way)).endswith(GIF)
         assert len(e.journal.hits) == 1
+        assert e.journal.gaps == ()
 
 
+@pytest.mark.parametrize("made", [WithLane, WithoutLane])
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(("said", "calls"), SPACED.values(), ids=SPACED)
-def test_a_call_with_a_raw_space_is_refused_and_recorded(way: str, said: bytes, calls: int):
-    heard = []
-    for made in (WithLane, WithoutLane):
-        settings = made(port=0)
-        with Emulator(settings, Journal(settings)) as e:
-            heard.append(say(e, Stream(way, (said,))))
-            assert e.drain(TIMEOUT)
-            hits = e.journal.hits
-            assert len(hits) == (calls if settings.lane else calls - 1)
-            if settings.lane:
-                assert e.journal.gaps == ()
-                assert (hits[-1].status, hits[-1].outcome) == (400, Outcome.DROPPED)
-                assert hits[-1].problems[0].code == "bad_request"
-    statuses = [re.findall(rb"HTTP/1.1 (\d+)", each) for each in heard]
-    assert statuses[0] == statuses[1] == [b"200"] * (calls - 1) + [b"400"]
+def test_a_call_with_a_raw_space_is_refused_and_recorded(
+    made: Callable[..., Settings], way: str, said: bytes, calls: int
+):
+    if way == "in_a_tunnel_to_an_address" and b" http://" in said.lower()[:11]:
+        way = "in_a_tunnel"  # there an absolute form means the other host, with a space or without
+    settings = made(port=0)
+    with Emulator(settings, Journal(settings)) as e:
+        heard = say(e, Stream(way, (said,)))
+        assert e.drain(TIMEOUT)
+        hits = e.journal.hits
+        assert len(hits) == calls
+        assert e.journal.gaps == ()
+        assert (hits[-1].status, hits[-1].outcome) == (400, Outcome.DROPPED)
+        assert hits[-1].problems[0].code == "bad_request"
+    assert re.findall(rb"HTTP/1.1 (\d+)", heard) == [b"200"] * (calls - 1) + [b"400"]
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -322,10 +332,11 @@ def test_with_the_lane_no_pixel_is_a_flow(way: str, monkeypatch: pytest.MonkeyPa
     settings = WithLane(port=0)
     with Emulator(settings, Journal(settings)) as e:
         monkeypatch.setattr(ctx.master.addons.get("pixel_emulator"), "request", None)
-        with WAYS[way](e) as client:
-            assert ask(client, get(PIXEL, SEGMENT)).is_pixel
-            assert (
-                ask(client, get(f"http://{SEGMENT}{PIXEL}", SEGMENT, method="HEAD")).status == 200
-            )
+        talk = WAYS[way](e)
+        talk.say(get(PIXEL, SEGMENT))
+        assert talk.hear().endswith(GIF)
+        talk.say(get(f"http://{SEGMENT}{PIXEL}", SEGMENT, method="HEAD"))
+        assert talk.hear().startswith(b"HTTP/1.1 200 ")
+        talk.close()
     assert len(e.journal.hits) == 2
     assert e.journal.failures == ()

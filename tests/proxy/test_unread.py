@@ -106,7 +106,7 @@ def test_inside_tls_it_says_nothing_about_trust(emulator: Emulator, words: bytes
     assert gaps(emulator) == ONE
 
 
-@pytest.mark.parametrize("words", [TORN_HEAD, TORN_BODY, get(f"{TARGET} b", SEGMENT)])
+@pytest.mark.parametrize("words", [TORN_HEAD, TORN_BODY, get(f"{TARGET}\tb", SEGMENT)])
 def test_a_request_that_was_read_does_not_hide_a_later_one(emulator: Emulator, words: bytes):
     client = connect(emulator.port)
     assert ask(client, get(TARGET, SEGMENT)).is_pixel

@@ -1,25 +1,18 @@
 """The addon that puts the lane where mitmproxy would put its HttpLayer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
-from itertools import groupby
-from operator import attrgetter
 
-from mitmproxy.addonmanager import safecall
 from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.net.tls import starts_like_tls_record
 from mitmproxy.proxy import context, layer, layers, mode_specs
 from mitmproxy.proxy.layers.tls import HTTP1_ALPNS
 
-from pixel_emulator.core.calls import PixelRequest, PixelResponse
-from pixel_emulator.core.endpoint.pixel import bad_line, route
 from pixel_emulator.proxy.addon import PixelEmulator
-from pixel_emulator.proxy.journals import Journals
 from pixel_emulator.proxy.lane.express import board
-from pixel_emulator.proxy.lane.layer import LaneLayer, Said, stay
+from pixel_emulator.proxy.lane.layer import LaneLayer, stay
 from pixel_emulator.proxy.lane.reader import Envelopes, is_plain
 from pixel_emulator.proxy.lane.turn import Turn
-from pixel_emulator.proxy.messages import FALLBACK
 
 _DNS = (53, 5353)  # mitmproxy takes what comes for these ports for DNS
 
@@ -32,8 +25,7 @@ class Lane:
     def __init__(self, emulator: PixelEmulator, servers: Proxyserver | None = None) -> None:
         self.known: Envelopes = {}
         self._emulator = emulator
-        self._answers = JournalAnswers(emulator.journals)
-        self.turn = Turn(self._answers)
+        self.turn = Turn(emulator.answer)
         self._board = board(servers, self.turn) if servers else stay
 
     def next_layer(self, data: layer.NextLayer) -> None:
@@ -61,9 +53,10 @@ class Lane:
         return LaneLayer(
             place,
             locks=self._emulator.locks,
-            answer=self._answers,
-            heard=self._emulator.heard,
+            answer=self._emulator.answer,
+            heard=self._emulator.handshakes.heard,
             board=self._board,
+            http=self._emulator.http1.layer,
             tunnel=self._tunnel,
             is_guess=is_guess,
             known=self.known,
@@ -97,25 +90,3 @@ class Tunnel(layer.NextLayer):
         self.handle_event = self._handle_event = self.layer.handle_event  # type: ignore[method-assign]
         for event in self.events:
             yield from self.layer.handle_event(event)
-
-
-class JournalAnswers:
-    """Records requests together; whatever fails is logged, and answered."""
-
-    def __init__(self, journals: Journals) -> None:
-        self._journals = journals
-
-    def __call__(self, said: Sequence[Said]) -> list[PixelResponse]:
-        responses = [FALLBACK] * len(said)
-        with safecall():  # logs an error, as it does for a hook: `FailureHandler` takes it over
-            landings = [self._journals.landing(request, client) for client, request in said]
-            responses = [_response(each.request) for each in landings]
-            for journal, together in groupby(landings, key=attrgetter("journal")):
-                if journal:
-                    journal.record_all([each.request for each in together])
-        return responses
-
-
-def _response(request: PixelRequest) -> PixelResponse:
-    answer = route if b" " not in request.target else bad_line
-    return answer(request.method, request.path).response

@@ -15,11 +15,12 @@ _LINE = re.compile(rb"CONNECT (?P<authority>[!-~]+) HTTP/1\.[01]\r\n")
 
 @dataclass(frozen=True, slots=True)
 class Connect:
-    """Where a tunnel shall lead, and what the client has already said into it."""
+    """Where a tunnel shall lead, what the client has already said into it, and its User-Agent."""
 
     host: str
     port: int
     said: bytes
+    agent: str = ""
 
     @classmethod
     def read(cls, data: bytes) -> "Connect | None":
@@ -27,11 +28,14 @@ class Connect:
         head, _, said = data.partition(END)
         head += b"\r\n"
         line = _LINE.match(head)
-        if line is None or Fields.read(head[line.end() :]) is None:
+        fields = Fields.read(head[line.end() :]) if line else None
+        if line is None or fields is None:
             return None
         try:
             host, port = url.parse_authority(line["authority"], check=True)
         except ValueError:
             return None
         # Some clients send empty lines behind a CONNECT, which mitmproxy drops, too.
-        return cls(host, port, said.lstrip(b"\r\n")) if port else None
+        # And mitmproxy joins the values of fields that are repeated.
+        agent = b", ".join(fields.values(b"user-agent")).decode("utf-8", "surrogateescape")
+        return cls(host, port, said.lstrip(b"\r\n"), agent) if port else None

@@ -16,16 +16,14 @@ from functools import partial
 
 from mitmproxy import connection
 from mitmproxy.addons import proxyserver
-from mitmproxy.proxy import mode_servers, mode_specs
 
 from pixel_emulator.proxy.addon import PixelEmulator
+from pixel_emulator.proxy.client_stream import Main, handle
 from pixel_emulator.proxy.lane.addon import Lane
-from pixel_emulator.proxy.lane.leading import Handler, lead
+from pixel_emulator.proxy.lane.leading import lead
 from pixel_emulator.proxy.lane.reader import Batch, Place, Reader
 from pixel_emulator.proxy.lane.visitor import Visitor
 from pixel_emulator.proxy.presence import Presence
-
-type Main = mode_servers.ServerInstance[mode_specs.ProxyMode]
 
 _HERE = ("127.0.0.1", "::1")
 """Peers that no option of mitmproxy's turns away; it decides about all others."""
@@ -52,8 +50,8 @@ class Entrance:
         self._known = lane.known
         self._emulator = emulator
         self._presence = presence
-        self._servers = servers
         self._main = main
+        self._handle = partial(handle, main=main, servers=servers)
         self._nowhere = connection.Server(address=None)  # where a direct request leads
         self._listening: set[socket.socket] = set()
         # One file to the loop, whoever says something: a turn is what is said at the same time.
@@ -113,11 +111,15 @@ class Entrance:
     ) -> None:
         """Have mitmproxy go on with a client, as if it had just come and had said this."""
         self._forget(visitor)
-        handle = partial(self._handle, visitor.client)
-        lead(visitor.end, handle, said, unsent=unsent, is_last=is_last)
+        led = partial(self._handle, client=visitor.client)
+        lead(visitor.end, led, said, unsent=unsent, is_last=is_last)
+
+    def left_unread(self, visitor: Visitor) -> None:
+        """It said more than it will be answered."""
+        self._emulator.journals.of(visitor.client).unread()
 
     def gone(self, visitor: Visitor) -> None:
-        """A client has left; nothing that it said is unread."""
+        """A client has left; nothing that it said is unknown."""
         self._forget(visitor)
         visitor.end.close()
         self._emulator.journals.disconnected(visitor.client)
@@ -163,7 +165,7 @@ class Entrance:
     def _welcome(self, end: socket.socket, peer: tuple[str, int]) -> None:
         end.setblocking(False)
         if peer[0] not in _HERE:
-            lead(end, self._main.handle_stream)
+            lead(end, self._handle)
             return
         client = connection.Client(
             peername=peer,
@@ -178,14 +180,3 @@ class Entrance:
         visitor = Visitor(client, end, self)
         self.visitors.add(visitor)
         self._selector.register(end, selectors.EVENT_READ, visitor.read)
-
-    async def _handle(
-        self,
-        client: connection.Client,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-    ) -> None:
-        handler = Handler(client, reader, writer)
-        handler.layer = self._main.make_top_layer(handler.layer.context)
-        with self._servers.register_connection(client.id, handler):
-            await handler.handle_client()

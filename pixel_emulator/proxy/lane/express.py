@@ -15,6 +15,7 @@ from mitmproxy.proxy.layers import modes
 from mitmproxy.utils import asyncio_utils
 from OpenSSL import SSL
 
+from pixel_emulator.proxy.client_stream import left_in
 from pixel_emulator.proxy.lane.layer import LaneLayer, Leave
 from pixel_emulator.proxy.lane.reader import Next
 from pixel_emulator.proxy.lane.turn import Turn
@@ -44,6 +45,7 @@ class Express(asyncio.Protocol):
         self._transport = transport
         self._tls = tls
         self._turn = turn
+        self._is_over = False  # the client's side of TLS, with what was said last
 
     @property
     def client(self) -> connection.Client:
@@ -54,14 +56,12 @@ class Express(asyncio.Protocol):
         """Have what is plain answered; with the first thing that is not, leave for good."""
         self._handler.timeout_watchdog.register_activity()
         if self._tls is not None:
-            try:
-                data = self._tls.decrypt(data)
-            except SSL.Error:  # the layer that mitmproxy has for it meets the same, and knows it
-                self._leave(events.DataReceived(self.client, b""))
-                return
+            data, self._is_over = self._tls.decrypt(data)
         if data:
             self._turn.take(self, self._lane.take(data))
             self._turn.end_soon()
+        elif self._is_over:
+            self._leave(Next.WAIT)
         else:
             self.send(b"")
 
@@ -74,15 +74,17 @@ class Express(asyncio.Protocol):
 
     def go_on(self, then: Next) -> None:
         """All that was taken is answered."""
-        if then is not Next.WAIT and not self._transport.is_closing():
-            self._leave(Leave(then))
+        if then is not Next.WAIT or self._is_over:
+            self._leave(then)
 
     def eof_received(self) -> bool | None:
         """The handler sees it."""
         return self._stream.eof_received()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """So does it this."""
+        """So does it this, when all that was said is read."""
+        if exc and (left := left_in(self._transport)):
+            self.data_received(left)
         self._stream.connection_lost(exc)
 
     def pause_writing(self) -> None:
@@ -95,12 +97,18 @@ class Express(asyncio.Protocol):
         self._transport.resume_reading()
         self._stream.resume_writing()
 
-    def _leave(self, event: events.Event) -> None:
-        self._transport.set_protocol(self._stream)
-        self._transport.resume_reading()  # the handler waits by itself until it can write
-        asyncio_utils.create_task(
-            self._handler.server_event(event), name="pixel_emulator lane", keep_ref=True
-        )
+    def _leave(self, then: Next) -> None:
+        told: list[events.Event] = [] if then is Next.WAIT else [Leave(then)]
+        if self._is_over:  # the layer that mitmproxy has for TLS meets the same, and knows it
+            told.append(events.DataReceived(self.client, b""))
+        if not self._transport.is_closing():
+            self._transport.set_protocol(self._stream)
+            self._transport.resume_reading()  # the handler waits by itself until it can write
+        asyncio_utils.create_task(self._tell(told), name="pixel_emulator lane", keep_ref=True)
+
+    async def _tell(self, told: list[events.Event]) -> None:
+        for each in told:
+            await self._handler.server_event(each)
 
 
 class Cipher:
@@ -109,21 +117,22 @@ class Cipher:
     def __init__(self, tls: SSL.Connection) -> None:
         self._tls = tls
 
-    def decrypt(self, data: bytes) -> bytes:
-        """What the client said. Raises SSL.Error where it said good-bye, or something wrong."""
+    def decrypt(self, data: bytes) -> tuple[bytes, bool]:
+        """What the client said, and whether that was all: a good-bye, or something wrong."""
         tls = self._tls
         tls.bio_write(data)
-        try:
-            plain: bytes = tls.recv(_READ)
-        except SSL.WantReadError:
-            return b""
-        if len(data) == _RECORD + int.from_bytes(data[3:5]) and len(plain) + _RECORD < len(data):
-            return plain  # it was one record, and has been read to its end
+        plain = b""
         while True:
             try:
                 plain += tls.recv(_READ)
             except SSL.WantReadError:
-                return plain
+                return plain, False
+            except SSL.Error:
+                return plain, True
+            if len(data) == _RECORD + int.from_bytes(data[3:5]) and len(plain) + _RECORD < len(
+                data
+            ):
+                return plain, False  # it was one record, and has been read to its end
 
     def encrypt(self, data: bytes) -> bytes:
         """What goes to the client, also where it asked for a new key instead of anything else."""

@@ -1,23 +1,16 @@
 """The layer that stands where mitmproxy's HttpLayer would, until somebody needs that one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 
 from mitmproxy import connection
-from mitmproxy.net.http import http1
 from mitmproxy.proxy import commands, context, events, layer, layers
 from mitmproxy.proxy.layers.http import HTTPMode
 
-from pixel_emulator.core.calls import PixelRequest, PixelResponse
-from pixel_emulator.proxy import messages
+from pixel_emulator.proxy.answers import Answer, on_the_wire
 from pixel_emulator.proxy.lane.connecting import ESTABLISHED, Connect
 from pixel_emulator.proxy.lane.reader import Batch, Envelopes, Next, Reader, is_plain
 from pixel_emulator.proxy.locks import Locks
-
-type Said = tuple[connection.Client, PixelRequest]
-type Answer = Callable[[Sequence[Said]], Sequence[PixelResponse]]
-"""Records requests together, and returns an answer for each."""
 
 
 @dataclass
@@ -45,8 +38,9 @@ class LaneLayer(layer.Layer):
         *,
         locks: Locks,
         answer: Answer,
-        heard: Callable[[connection.Client], None],
+        heard: Callable[[connection.Client, str], None],
         board: "Callable[[LaneLayer], None]" = stay,
+        http: Callable[[context.Context, HTTPMode], layer.Layer] = layers.HttpLayer,
         tunnel: Callable[[context.Context], layer.Layer] = layer.NextLayer,
         is_guess: bool = False,
         known: Envelopes | None = None,
@@ -59,6 +53,7 @@ class LaneLayer(layer.Layer):
         self._answer = answer
         self._heard = heard
         self._board = board
+        self._http = http
         self._tunnel = tunnel
         self._is_guess = is_guess  # until the first plain request
         self._reader = Reader(place, locks, {} if known is None else known)
@@ -86,7 +81,7 @@ class LaneLayer(layer.Layer):
         self.unread = batch.rest
         if batch.requests:
             self._is_guess = False
-            self._heard(self.context.client)
+            self._heard(self.context.client, "")
         return batch
 
     def _read(self, data: bytes) -> layer.CommandGenerator[None]:
@@ -112,7 +107,7 @@ class LaneLayer(layer.Layer):
 
     def _open_tunnel(self, asked: Connect) -> layer.CommandGenerator[None]:
         client = self.context.client
-        self._heard(client)
+        self._heard(client, asked.agent)
         self.context.server.address = (asked.host, asked.port)
         yield commands.SendData(client, ESTABLISHED)
         yield from self._become(self._tunnel(self.context), asked.said)
@@ -124,10 +119,10 @@ class LaneLayer(layer.Layer):
 
     def _theirs(self) -> layer.Layer:
         if self.context.server.address is None:
-            return layers.HttpLayer(self.context, HTTPMode.regular)
+            return self._http(self.context, HTTPMode.regular)
         if self._is_guess and not self.context.client.alpn and not is_plain(self.unread):
             return layer.NextLayer(self.context)
-        return layers.HttpLayer(self.context, HTTPMode.transparent)
+        return self._http(self.context, HTTPMode.transparent)
 
     def _become(self, child: layer.Layer, said: bytes) -> layer.CommandGenerator[None]:
         self.child, self.unread = child, b""
@@ -135,14 +130,3 @@ class LaneLayer(layer.Layer):
         yield from child.handle_event(events.Start())
         if said:
             yield from child.handle_event(events.DataReceived(self.context.client, said))
-
-
-def on_the_wire(requests: Sequence[PixelRequest], responses: Sequence[PixelResponse]) -> bytes:
-    """The bytes of the answers to requests, as the addon's way through mitmproxy writes them."""
-    pairs = zip(requests, responses, strict=True)
-    return b"".join([_bytes(response, request.method) for request, response in pairs])
-
-
-@lru_cache(maxsize=64)
-def _bytes(response: PixelResponse, method: str) -> bytes:
-    return bytes(http1.assemble_response(messages.answer(response, method)))

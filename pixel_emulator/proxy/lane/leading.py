@@ -5,9 +5,9 @@ import socket
 from collections.abc import Awaitable, Callable
 from typing import cast
 
-from mitmproxy import connection, ctx
-from mitmproxy.proxy import commands, context, mode_servers, server, server_hooks
-from mitmproxy.utils import asyncio_utils, human
+from mitmproxy.utils import asyncio_utils
+
+from pixel_emulator.proxy.client_stream import ClientStream
 
 type Handle = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -35,7 +35,7 @@ class _Led(asyncio.Protocol):
     def __init__(self, handle: Handle, said: bytes, unsent: bytes, *, is_last: bool) -> None:
         reader = asyncio.StreamReader()
         reader.feed_data(said)
-        self._stream = asyncio.StreamReaderProtocol(reader, handle)
+        self._stream = ClientStream(reader, handle)
         self._unsent = unsent
         self._is_last = is_last
 
@@ -47,24 +47,3 @@ class _Led(asyncio.Protocol):
         self._stream.connection_made(transport)
         if self._is_last:
             transport.close()  # once that is sent
-
-
-class Handler(mode_servers.ProxyConnectionHandler):
-    """mitmproxy's own, for a client whose coming is known."""
-
-    def __init__(
-        self,
-        client: connection.Client,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-    ) -> None:
-        # Not that of the class between them, which would make another client.
-        server.ConnectionHandler.__init__(self, context.Context(client, ctx.options))
-        self.master = ctx.master
-        self.log_prefix = f"{human.format_address(client.peername)}: "
-        self.transports[client] = server.ConnectionIO(reader=reader, writer=writer)
-
-    async def handle_hook(self, hook: commands.StartHook) -> None:
-        """Call a hook of the addons."""
-        if not isinstance(hook, server_hooks.ClientConnectedHook):
-            await super().handle_hook(hook)

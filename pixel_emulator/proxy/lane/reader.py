@@ -29,8 +29,8 @@ _REQUEST_LINE = re.compile(
 
 # With a raw space in it, to which mitmproxy answers 400 without a word to anybody.
 _SPACED_LINE = re.compile(
-    rb"(?P<method>GET|HEAD) (?P<origin>)(?P<target>/[!-~\x80-\xff]* [ -~\x80-\xff]*[!-~\x80-\xff])"
-    rb" (?P<version>HTTP/1\.[01])\r\n"
+    rb"(?P<method>GET|HEAD) (?P<origin>(?:(?i:https?)://[!\"$-.0->@-~]+)?)"
+    rb"(?P<target>/[!-~\x80-\xff]* [ -~\x80-\xff]*[!-~\x80-\xff]) (?P<version>HTTP/1\.[01])\r\n"
 )
 
 
@@ -98,7 +98,7 @@ class Reader:
             line = _REQUEST_LINE.match(data, at, end + 2)
             spaced = None if line else _SPACED_LINE.match(data, at, end + 2)
             line = line or spaced
-            envelope = self._opened(line, data[line.end() : end + 2]) if line else None
+            envelope = self._envelope(line, data[line.end() : end + 2]) if line else None
             if line is None or envelope is None:
                 return Batch(tuple(requests), Next.HAND_OVER, data[at:])
             requests.append(_request(line, envelope.like))
@@ -107,10 +107,24 @@ class Reader:
                 return Batch(tuple(requests), Next.CLOSE, data[at:])
         return Batch(tuple(requests), Next.WAIT, b"")
 
+    def read_spaced(self, data: bytes) -> tuple[PixelRequest | None, bytes]:
+        """Return the request that `data` begins with, if it is complete and would be plain but for
+        a raw space in its target, and the bytes behind it."""
+        end = data.find(END)
+        line = _SPACED_LINE.match(data, 0, end + 2) if end >= 0 else None
+        envelope = self._opened(line, data[line.end() : end + 2]) if line else None
+        if line is None or envelope is None:
+            return None, data
+        return _request(line, envelope.like), data[end + len(END) :]
+
+    def _envelope(self, line: re.Match[bytes], block: bytes) -> Envelope | None:
+        is_absolute, target = bool(line["origin"]), line["target"]
+        if is_absolute and not target.isascii() and b" " not in target:
+            return None  # mitmproxy decodes an absolute target as UTF-8, and may fail
+        return self._opened(line, block)
+
     def _opened(self, line: re.Match[bytes], block: bytes) -> Envelope | None:
         origin = line["origin"]
-        if origin and not line["target"].isascii():
-            return None  # mitmproxy decodes an absolute target as UTF-8, and may fail
         key = (origin, line["version"], block)
         if key != self._last[0]:
             self._last = key, self._open(*key)

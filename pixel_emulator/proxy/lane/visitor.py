@@ -24,6 +24,9 @@ class Host(Protocol):
     ) -> None:
         """Have mitmproxy go on with it."""
 
+    def left_unread(self, visitor: "Visitor") -> None:
+        """What it said behind its last request is not answered."""
+
     def gone(self, visitor: "Visitor") -> None:
         """It has left."""
 
@@ -79,6 +82,8 @@ class Visitor:
     def go_on(self, then: Next) -> None:
         """All that was taken is answered."""
         is_last = then is Next.CLOSE
+        if is_last and self._rest.strip():
+            self._host.left_unread(self)
         if self._unsent:
             said = b"" if is_last else self._rest
             self._host.lead_on(self, said, unsent=self._unsent, is_last=is_last)

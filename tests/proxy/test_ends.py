@@ -1,0 +1,83 @@
+"""However a connection ends: each request before the end is recorded, half a one is a gap."""
+
+from collections.abc import Callable
+
+import pytest
+
+from pixel_emulator.config import Settings
+from pixel_emulator.journal import Journal
+from pixel_emulator.proxy.emulator import Emulator
+from tests.ends import LOSING, PLAIN_ENDS, TLS_ENDS, End, Talk
+from tests.lanes import WithLane, WithoutLane
+from tests.wire import PIXEL, TIMEOUT, connect, get, tunnel
+
+SEGMENT = "api.segment.io"
+ONE = get(PIXEL, SEGMENT)
+POST = b"POST /v1/t HTTP/1.1\r\nHost: api.segment.io\r\nContent-Length: 2\r\n\r\n{}"
+LAST = get(PIXEL, SEGMENT, extra="Connection: close\r\n")
+HALF, HALF_A_BODY = ONE[:30], POST[:-1]
+
+
+def in_tls(client: Callable[[Emulator], Talk]) -> Callable[[Emulator], Talk]:
+    return lambda e: client(e).secure(e.authority.ca)
+
+
+def directly(e: Emulator) -> Talk:
+    return Talk(connect(e.port))
+
+
+def in_a_tunnel(e: Emulator) -> Talk:
+    return Talk(tunnel(e.port, f"{SEGMENT}:443"))
+
+
+WAYS = {
+    "directly": directly,
+    "in a tunnel": in_a_tunnel,
+    "directly with TLS": in_tls(directly),
+    "in a tunnel with TLS": in_tls(in_a_tunnel),
+}
+WAYS_AND_ENDS = [
+    pytest.param(way, end, id=f"{name}, {end.__name__}")
+    for name, way in WAYS.items()
+    for end in (TLS_ENDS if "TLS" in name else PLAIN_ENDS)
+]
+SAID = {  # with what nobody can read, and how many calls are in it
+    "nothing": (b"", 0, False),
+    "one": (ONE, 1, False),
+    "a flow": (POST, 1, False),
+    "two": (ONE * 2, 2, False),
+    "one and a flow": (ONE + POST, 2, False),
+    "a flow and one": (POST + ONE, 2, False),
+    "half a one": (HALF, 0, True),
+    "one and a half": (ONE + HALF, 1, True),
+    "half a flow": (HALF_A_BODY, 0, True),
+    "one behind the last": (LAST + ONE, 1, True),
+}
+
+
+@pytest.mark.parametrize("made", [WithLane, WithoutLane])
+@pytest.mark.parametrize("before", [0, 1])
+@pytest.mark.parametrize(("way", "end"), WAYS_AND_ENDS)
+def test_each_request_before_the_end_is_recorded_and_half_a_one_is_a_gap(
+    way: Callable[[Emulator], Talk], end: End, before: int, made: Callable[..., Settings]
+):
+    """`before` is how many were answered already: behind one it is on the fast way."""
+    settings = made(port=0)
+    with Emulator(settings, Journal(settings)) as e:
+        for said, calls, is_cut in SAID.values():
+            start, known = len(e.journal.hits), len(e.journal.gaps)
+            unread = int(e.journal.gaps[0].split()[0]) if known else 0
+            talk = way(e)
+            for _ in range(before):
+                talk.say(ONE)
+                heard = b""
+                while b"GIF89a" not in heard:
+                    heard += talk.hear()
+            end(e, talk, said)
+            assert e.drain(TIMEOUT)
+            assert len(e.journal.hits) == start + before + calls
+            told = [each for each in e.journal.gaps if "could not be read" in each]
+            # Half a head and a record that is lost are one, but the flow of half a body is its own.
+            lost = is_cut + (end in LOSING) if said == HALF_A_BODY else is_cut or end in LOSING
+            assert (int(told[0].split()[0]) if told else 0) == unread + lost
+        assert e.journal.failures == ()

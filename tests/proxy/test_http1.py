@@ -1,0 +1,113 @@
+"""What never ends is refused: in bounded memory, on every way in, and told."""
+
+import resource
+import socket
+from collections.abc import Callable
+
+import pytest
+
+from pixel_emulator.config import Settings
+from pixel_emulator.journal import Journal
+from pixel_emulator.proxy.emulator import Emulator
+from pixel_emulator.proxy.http1 import LARGEST_HEAD
+from tests.ends import Talk
+from tests.lanes import WithLane, WithoutLane
+from tests.wire import PIXEL, TIMEOUT, connect, get, tunnel
+
+SEGMENT = "api.segment.io"
+HEAD = f"GET {PIXEL} HTTP/1.1\r\nHost: {SEGMENT}\r\n".encode()
+TOO_LARGE = "1 request had too large a head (answered 431): its call is unknown"
+CUT_OFF = "1 request could not be read (answered 400, or cut off): its call is unknown"
+MIB = bytes(b"x" * 1_048_576)
+
+
+def directly(e: Emulator) -> Talk:
+    return Talk(connect(e.port))
+
+
+def directly_with_tls(e: Emulator) -> Talk:
+    return directly(e).secure(e.authority.ca)
+
+
+def in_a_tunnel(e: Emulator) -> Talk:
+    return Talk(tunnel(e.port, f"{SEGMENT}:80"))
+
+
+def in_a_tunnel_with_tls(e: Emulator) -> Talk:
+    return Talk(tunnel(e.port, f"{SEGMENT}:443")).secure(e.authority.ca)
+
+
+WAYS = (directly, directly_with_tls, in_a_tunnel, in_a_tunnel_with_tls)
+ENDLESS = {
+    "a header": HEAD + b"X: ",
+    "headers": HEAD + b"X: y\r\n" * 1000 + b"Y: ",
+    "a target": b"GET /v1/pixel/track?event=",
+    "a target in absolute form": f"GET http://{SEGMENT}/v1/pixel/track?event=".encode(),
+    "a CONNECT": f"CONNECT {SEGMENT}:443 HTTP/1.1\r\nX: ".encode(),
+    "a header of a POST": f"POST /v1/t HTTP/1.1\r\nHost: {SEGMENT}\r\nX: ".encode(),
+    "behind another one": get(PIXEL, SEGMENT) + HEAD + b"X: ",
+}
+MADE = pytest.mark.parametrize("made", [WithLane, WithoutLane])
+
+
+def insist(talk: Talk, start: bytes, mebibytes: int) -> bytes:
+    """Say the start, and then so many MiB of one word; what is heard at the end."""
+    talk.say(start)
+    for _ in range(mebibytes):
+        talk.say(MIB)
+    talk.shut()
+    return talk.hear_all()
+
+
+@MADE
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("start", ENDLESS.values(), ids=ENDLESS)
+def test_a_head_without_an_end_is_answered_431_and_told(
+    made: Callable[..., Settings], way: Callable[[Emulator], Talk], start: bytes
+):
+    settings = made(port=0)
+    with Emulator(settings, Journal(settings)) as e:
+        heard = insist(way(e), start, 3)
+        assert b"HTTP/1.1 431 Request Header Fields Too Large\r\n" in heard
+        assert b"more than 1,048,576 bytes came" in heard
+        assert e.drain(TIMEOUT)
+        assert e.journal.gaps == (TOO_LARGE,)
+        assert len(e.journal.hits) == start.startswith(get(PIXEL, SEGMENT))
+        assert e.journal.failures == ()
+
+
+@MADE
+def test_so_is_the_frame_of_a_body(made: Callable[..., Settings]):
+    settings = made(port=0)
+    chunked = f"POST /v1/t HTTP/1.1\r\nHost: {SEGMENT}\r\nTransfer-Encoding: chunked\r\n\r\n1;"
+    with Emulator(settings, Journal(settings)) as e:
+        assert b"HTTP/1.1 413 " in insist(directly(e), chunked.encode(), 3)
+        assert e.drain(TIMEOUT)
+        assert e.journal.gaps == (CUT_OFF,)
+
+
+@MADE
+def test_a_large_head_that_ends_is_read(made: Callable[..., Settings]):
+    settings = made(port=0)
+    with Emulator(settings, Journal(settings)) as e:
+        talk = directly(e)
+        talk.say(HEAD + b"X: " + b"x" * (LARGEST_HEAD - 1000) + b"\r\n\r\n")
+        talk.shut()
+        assert talk.hear_all().startswith(b"HTTP/1.1 200 OK\r\n")
+        assert e.drain(TIMEOUT)
+        assert len(e.journal.hits) == 1
+        assert e.journal.gaps == ()
+
+
+@MADE
+@pytest.mark.parametrize("way", WAYS)
+def test_memory_stays_within_bounds(made: Callable[..., Settings], way: Callable[[Emulator], Talk]):
+    """200 MB; `ru_maxrss` never shrinks, and is in KiB (Linux)."""
+    settings = made(port=0)
+    with Emulator(settings, Journal(settings)) as e:
+        talk = way(e)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        assert b"HTTP/1.1 431 " in insist(talk, HEAD + b"X: ", 200)
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 40 * 1024
+        with socket.create_connection(("127.0.0.1", e.port)):
+            assert e.journal.gaps == (TOO_LARGE,) or not e.drain(0)
