@@ -13,7 +13,7 @@ from pixel_emulator.cli.exit_codes import Exit, after_command
 from pixel_emulator.cli.reports import Reports, for_terminal, write_reports
 from pixel_emulator.cli.terminal import say, wants_colour
 from pixel_emulator.core.scenarios.model import Scenario
-from pixel_emulator.core.verdicts.verdict import EXIT_CODES, Status, Verdict
+from pixel_emulator.core.verdicts.verdict import EXIT_CODES, FailedCommand, Status, Verdict
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.journal import Journal
 
@@ -35,12 +35,22 @@ def show_calls(journal: Journal, recorded: str) -> Status:
     return Status.INCOMPLETE if evidence.gaps else Status.MET
 
 
+def failed_command(end: ChildExit | None) -> FailedCommand | None:
+    """The command for a verdict, if it failed."""
+    if end is None or not end.code:
+        return None
+    own = end.started and end.signal is None
+    sentence = f"the command ended with exit code {end.code}" if own else end.reason
+    return FailedCommand(end.code, sentence, end.started)
+
+
 def not_run(
     end: ChildExit, scenarios: Sequence[Scenario], journal: Journal, report: Reports
 ) -> int:
     """The exit code for a command that did not start; a report must not read as a pass."""
     if scenarios:
-        write_reports(report, _cut_short(scenarios, journal, f"nothing was run: {end.reason}"))
+        verdict = _cut_short(scenarios, journal, f"nothing was run: {end.reason}")
+        write_reports(report, replace(verdict, command=failed_command(end)))
     say(f"pixel-emulator: exit code {end.code}: {end.reason}")
     return end.code
 

@@ -15,6 +15,7 @@ from pixel_emulator.cli.choosing import Tags, load_chosen
 from pixel_emulator.cli.endings import (
     conclude,
     ending_cleanly,
+    failed_command,
     not_run,
     say_verdict,
     show_calls,
@@ -101,6 +102,7 @@ def run(
             verdict = verify(scenarios, journal.evidence())
         else:
             return conclude(show_calls(journal, settings.record), end)
+        verdict = replace(verdict, command=failed_command(end))
         say_verdict(journal, verdict, settings.record)
         write_reports(report, verdict, recording=settings.record)
         return conclude(verdict.status, end)

@@ -3,9 +3,10 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from pixel_emulator.child.process import ChildExit
+from pixel_emulator.core import times
 from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.core.verdicts.merge import merge
 from pixel_emulator.core.verdicts.verdict import Status, StepResult, Verdict
@@ -131,4 +132,4 @@ def _with_live(verdict: Verdict, tried: Sequence[_Tried]) -> Verdict:
 
 
 def _time(clock: str) -> datetime | None:
-    return datetime.fromisoformat(clock).astimezone(UTC) if clock else None
+    return times.clock(clock) if clock else None

@@ -2,16 +2,19 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 
 from pixel_emulator.core.calls import JSON, Payload, Steps
 from pixel_emulator.core.matching.values import describe
 from pixel_emulator.core.mistakes import Document, Location, Mistake, likely
-from pixel_emulator.core.quoting import printable
+from pixel_emulator.core.quoting import cut, printable
 
 _OF_WORDS = ("tags", "use")  # lists of which one word is often written alone
 _MOST_LOOKING = 200_000
 """Characters times words that one file may cost while likely words are looked for: some tenths of
 a second. Hundreds of mistakes come to less."""
+_LONGEST = 200
+"""Characters of a value that a sentence shows: more is cut in its middle."""
 _CUT = "; in braces, put quotes around a text that holds a comma"
 
 
@@ -24,7 +27,10 @@ def shown(value: JSON) -> str:
     """A value inside a sentence: a scalar with its type, a container by its type."""
     if isinstance(value, dict | list):
         return f"a {describe(value).type}"
-    return "empty" if value is None else str(describe(value))
+    if value is None:
+        return "empty"
+    found = describe(value)
+    return str(replace(found, text=cut(found.text, _LONGEST)))
 
 
 class Reader:

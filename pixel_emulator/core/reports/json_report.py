@@ -42,6 +42,7 @@ def as_json(verdict: Verdict) -> Payload:
     sentences of the text report about it. Every place is a `file`, `line` and `column`, 0 where it
     is unknown. Write keys are masked.
 
+    - command: exit_code and says of the command that failed, or null
     - scenarios: title, name, case, tags, place, status, says, bound (name: value, call, path),
       steps, denied, state, violations
     - steps: name, status, reached, seconds, failure, output, expectations
@@ -57,6 +58,7 @@ def as_json(verdict: Verdict) -> Payload:
     return {
         "status": verdict.status.value,
         "exit_code": verdict.exit_code,
+        "command": _command(verdict),
         "gaps": [*verdict.gaps],
         "connections": verdict.connections,
         "scenarios": [_scenario(each) for each in verdict.scenarios],
@@ -66,6 +68,11 @@ def as_json(verdict: Verdict) -> Payload:
         ],
         "calls": [_call(each) for each in verdict.hits],
     }
+
+
+def _command(verdict: Verdict) -> JSON:
+    failed = verdict.command
+    return {"exit_code": failed.code, "says": failed.sentence} if failed else None
 
 
 def _place(location: Location) -> Payload:

@@ -52,6 +52,7 @@ UNDECIDED = (
     "them all; this is one that was tried. Say more about each call, or use fewer variables"
 )
 ACCEPT = "to accept what happened (matchers you wrote are kept)"
+COMMAND = "the command"
 NOT_MET = "the scenario is not met"
 STATE = "the profiles at the end are not as wanted"
 NOTHING_ARRIVED = "nothing reached the emulator: does the client use its proxy?"
@@ -153,6 +154,14 @@ def printed(lines: int, most: int) -> str:
 def arrived_nothing(verdict: Verdict) -> bool:
     """Whether not even a connection reached the emulator, and nothing else explains that."""
     return not (verdict.hits or verdict.connections or verdict.gaps)
+
+
+def failed_command(verdict: Verdict) -> str:
+    """How the command failed, in a sentence; empty if it did not, or if a step says it already."""
+    steps = (step for result in verdict.scenarios for step in result.steps)
+    if verdict.command is None or any(step.failure for step in steps):
+        return ""
+    return verdict.command.sentence
 
 
 def denial(denied: Denial) -> str:

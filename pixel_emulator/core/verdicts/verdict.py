@@ -21,7 +21,13 @@ class Status(StrEnum):
     INCOMPLETE = "incomplete"
 
 
-EXIT_CODES = {Status.MET: 0, Status.UNMET: 1, Status.UNDECIDED: 3, Status.INCOMPLETE: 3}
+_INCOMPLETE = 3
+EXIT_CODES = {
+    Status.MET: 0,
+    Status.UNMET: 1,
+    Status.UNDECIDED: _INCOMPLETE,
+    Status.INCOMPLETE: _INCOMPLETE,
+}
 
 
 class Story(StrEnum):
@@ -190,11 +196,24 @@ class ScenarioResult:
         return tuple(each for step in self.steps for each in step.expectations)
 
 
+@dataclass(frozen=True, slots=True)
+class FailedCommand:
+    """How the command of a run failed: its exit code, as a shell gives it, and a sentence.
+
+    `started` is False where it could not be run at all.
+    """
+
+    code: int
+    sentence: str
+    started: bool = True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """All that is to be said about a run.
 
     `gaps` are sentences about what the evidence may lack; with any of them nothing is met.
+    `command` is the command whose calls these are, if it failed.
     """
 
     scenarios: tuple[ScenarioResult, ...]
@@ -202,6 +221,7 @@ class Verdict:
     hits: tuple[Hit, ...]
     connections: int
     gaps: tuple[str, ...] = ()
+    command: FailedCommand | None = None
 
     @property
     def status(self) -> Status:
@@ -214,5 +234,11 @@ class Verdict:
 
     @property
     def exit_code(self) -> int:
-        """0 met, 1 unmet, 3 incomplete or undecided."""
-        return EXIT_CODES[self.status]
+        """3 incomplete or undecided, else the code of a command that failed, 1 unmet, 0 met.
+
+        Of a command that could not be run, its code.
+        """
+        own = EXIT_CODES[self.status]
+        if self.command is None or (self.command.started and own == _INCOMPLETE):
+            return own
+        return self.command.code
