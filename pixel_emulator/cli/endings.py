@@ -12,10 +12,12 @@ from pixel_emulator.cli.display import farewell, hit_line
 from pixel_emulator.cli.exit_codes import Exit, after_command
 from pixel_emulator.cli.reports import Reports, for_terminal, write_reports
 from pixel_emulator.cli.terminal import say, wants_colour
+from pixel_emulator.core.calls import total
 from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.core.verdicts.verdict import EXIT_CODES, FailedCommand, Status, Verdict
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.journal import Journal
+from pixel_emulator.running.waiting import Growing
 
 _REASONS = {
     Status.UNMET: "a scenario is not met",
@@ -44,33 +46,35 @@ def failed_command(end: ChildExit | None) -> FailedCommand | None:
     return FailedCommand(end.code, sentence, end.started)
 
 
-def not_run(
-    end: ChildExit, scenarios: Sequence[Scenario], journal: Journal, report: Reports
-) -> int:
+def not_run(end: ChildExit, scenarios: Sequence[Scenario], window: Growing, report: Reports) -> int:
     """The exit code for a command that did not start; a report must not read as a pass."""
     if scenarios:
-        verdict = _cut_short(scenarios, journal, f"nothing was run: {end.reason}")
+        verdict = _cut_short(scenarios, window, f"nothing was run: {end.reason}")
         write_reports(report, replace(verdict, command=failed_command(end)))
     say(f"pixel-emulator: exit code {end.code}: {end.reason}")
     return end.code
 
 
-def _cut_short(scenarios: Sequence[Scenario], journal: Journal, why: str) -> Verdict:
+def _cut_short(scenarios: Sequence[Scenario], window: Growing, why: str) -> Verdict:
     """The verdict on a run that did not come to its end."""
-    evidence = journal.evidence()
+    evidence = window.evidence()
     return verify(scenarios, replace(evidence, gaps=(*evidence.gaps, why)))
 
 
 @contextmanager
 def telling_when_cut_short(
-    scenarios: Sequence[Scenario], journal: Journal, report: Reports, recorded: str
+    scenarios: Sequence[Scenario],
+    journal: Journal,
+    window: Growing,
+    report: Reports,
+    recorded: str,
 ) -> Iterator[None]:
     """On a signal, say and write what became of the scenarios until then."""
     try:
         yield
     except SystemExit as leaving:
         if scenarios:
-            verdict = _cut_short(scenarios, journal, f"the run was {_ended_by(leaving)}")
+            verdict = _cut_short(scenarios, window, f"the run was {_ended_by(leaving)}")
             say_verdict(journal, verdict, recorded)
             write_reports(report, verdict, recording=recorded)
         raise
@@ -79,7 +83,7 @@ def telling_when_cut_short(
 def say_verdict(journal: Journal, verdict: Verdict, recorded: str) -> None:
     """Say the verdict, and what is no part of it."""
     say(for_terminal(verdict, sys.stderr, recording=recorded))
-    if late := len(journal.hits) - len(verdict.hits):
+    if late := journal.outcomes.total() - total(verdict.hits):
         calls = "1 call" if late == 1 else f"{late} calls"
         say(f"{calls} arrived when the last scenario was over: not judged (see `quiet`)")
     if recorded:

@@ -12,7 +12,8 @@ from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.core.verdicts.watch import Prospect, Watch
 from pixel_emulator.journal import Journal
 from pixel_emulator.running.reloading import ScenarioFiles
-from pixel_emulator.running.waiting import Part, rest
+from pixel_emulator.running.waiting import rest
+from pixel_emulator.running.window import Window
 
 _RECHECK = 0.5
 """Seconds after which the files are looked at again; calls are waited for, not looked for."""
@@ -25,22 +26,22 @@ _WORDS = {
 }
 
 
-def watch_live(watched: ScenarioFiles, journal: Journal, stopped: Event) -> None:
+def watch_live(watched: ScenarioFiles, journal: Journal, stopped: Event) -> Window:
     """Say what becomes of the scenarios whenever that changes, until `stopped` is set.
 
     All calls so far count, also for scenarios that were read later. To be called from the main
-    thread, where signals are handled.
+    thread, where signals are handled. Returns the calls for the scenarios as they are then.
     """
     for each in watched.scenarios:
         if each.acts:
             say(f"{each.title}: what its `do` says is not done here; only its calls are expected")
-    part, watch, said = Part(journal), Watch(watched.scenarios), ""
+    window, watch, said = Window(journal, watched.scenarios), Watch(watched.scenarios), ""
     while not stopped.is_set():
         if watched.changed() and _reload(watched):
-            watch, said = Watch(watched.scenarios), ""
+            window, watch, said = Window(journal, watched.scenarios), Watch(watched.scenarios), ""
         begun = time.monotonic()
-        evidence = part.evidence()
-        count = len(evidence.hits)
+        evidence = window.evidence()
+        count = evidence.total
         prospect = watch.look(evidence)
         took = time.monotonic() - begun
         line = _line(prospect)
@@ -49,8 +50,9 @@ def watch_live(watched: ScenarioFiles, journal: Journal, stopped: Event) -> None
             if prospect is Prospect.IMPOSSIBLE:
                 say(f"  {printable(why_impossible(verify(watched.scenarios, evidence)))}")
             said = line
-        part.wait_for_more(evidence, _RECHECK)
+        window.wait_for_more(evidence, _RECHECK)
         rest(took)
+    return window
 
 
 def _reload(watched: ScenarioFiles) -> bool:

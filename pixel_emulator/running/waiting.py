@@ -88,7 +88,7 @@ def _look_while(prospect: Prospect, watch: Watch, part: Growing, end: float) -> 
         begun = time.monotonic()
         evidence = part.evidence()
         found = watch.look(evidence)
-        has_news, count = len(evidence.hits) != count, len(evidence.hits)
+        has_news, count = evidence.total != count, evidence.total
         took = time.monotonic() - begun
         left = end - begun - took
         if found is not prospect:

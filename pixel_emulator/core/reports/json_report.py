@@ -53,7 +53,8 @@ def as_json(verdict: Verdict) -> Payload:
     - denied: call, path, value, place, says; violations: call, type, field, description
     - findings: policy, level, call, fails (titles of scenarios), expect_it (YAML)
     - accept: file and lines of what `scenario update` can rewrite
-    - calls: seq, time, title, step, outcome, problems
+    - calls: seq, time, title, step, outcome, problems, and how many calls `alike` are not listed: a
+      run that is watched lists the first few hundred of those that are alike for its scenarios
     """
     return {
         "status": verdict.status.value,
@@ -201,4 +202,5 @@ def _call(hit: Hit) -> JSON:
         "step": hit.step,
         "outcome": hit.outcome.value,
         "problems": [each.as_data() for each in hit.problems],
+        "alike": hit.alike,
     }

@@ -1,12 +1,11 @@
 """Sentences that all reports share."""
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from pixel_emulator.core import explain
-from pixel_emulator.core.calls import path_text
+from pixel_emulator.core.calls import path_text, total
 from pixel_emulator.core.matching.differences import described
 from pixel_emulator.core.mistakes import Location
 from pixel_emulator.core.reports.counts import counted, span
@@ -187,8 +186,8 @@ def expect_it(calls: int) -> str:
 
 def violated(result: ScenarioResult) -> str:
     """`2 violations of the tracking plan in 1 call`."""
-    calls = len({hit.seq for hit, _ in result.violations})
-    found = counted(len(result.violations), "violation")
+    calls = total({hit.seq: hit for hit, _ in result.violations}.values())
+    found = counted(total(hit for hit, _ in result.violations), "violation")
     return f"{found} of the tracking plan, in {counted(calls, 'call')}"
 
 
@@ -224,7 +223,8 @@ def objections_of_run(
         yield "state", STATE
     if result.violations:
         yield "plan", violated(result)
-    for policy, count in Counter(each.policy for each in findings).items():
+    for policy in dict.fromkeys(each.policy for each in findings):
+        count = total(each.hit for each in findings if each.policy is policy)
         word, meaning = finding(policy, Level.FAIL, count)
         hit = next(each.hit for each in findings if each.policy is policy)
         yield word, f"{meaning}: #{hit.seq} {explain.title(hit.call, hit.request)}"

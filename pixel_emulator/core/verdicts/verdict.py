@@ -78,9 +78,10 @@ class Surplus:
 class ExpectationResult:
     """One expectation with the calls that it claims, those too many, and those that come close.
 
-    `taken_by` are the expectations that the calls it matches went to, where it claims none. It is
-    not `reached` where its step was not tried. Where it is `undecided`, the claims are only those
-    of one attempt.
+    `more_claims` and `too_many` count calls that are not among them: a call in a run that is
+    watched may stand for others (`Hit.alike`). `taken_by` are the expectations that the calls it
+    matches went to, where it claims none. It is not `reached` where its step was not tried. Where
+    it is `undecided`, the claims are only those of one attempt.
     """
 
     expectation: Expectation
@@ -90,17 +91,23 @@ class ExpectationResult:
     taken_by: tuple[Expectation, ...] = ()
     reached: bool = True
     undecided: bool = False
+    more_claims: int = 0
+    too_many: int = 0
 
     @property
     def got(self) -> int:
         """How many calls matched."""
-        return len(self.claims) + len(self.surplus)
+        return self._claimed + len(self.surplus) + self.too_many
+
+    @property
+    def _claimed(self) -> int:
+        return len(self.claims) + self.more_claims
 
     @property
     def met(self) -> bool:
         """Whether the number of calls is in the wanted range, and all came as they should."""
-        enough = self.reached and len(self.claims) >= self.expectation.times.low
-        return enough and not (self.surplus or self.nearest)
+        enough = self.reached and self._claimed >= self.expectation.times.low
+        return enough and not (self.surplus or self.too_many or self.nearest)
 
     @property
     def story(self) -> Story:
@@ -114,8 +121,9 @@ class ExpectationResult:
         obstructed = (_OBSTACLES[each.obstacle] for each in self.nearest if not each.mismatches)
         if story := next(filter(None, obstructed), None):
             return story
-        if self.surplus:
-            return Story.TWICE if all(each.twin for each in self.surplus) else Story.TOO_MANY
+        if self.surplus or self.too_many:
+            repeated = not self.too_many and all(each.twin for each in self.surplus)
+            return Story.TWICE if repeated else Story.TOO_MANY
         if not self.nearest:
             if self.claims:
                 return Story.TOO_FEW
