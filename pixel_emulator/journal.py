@@ -203,14 +203,15 @@ class Journal:
             self._changed.wait_for(lambda: len(self._memory) > seen or ended(), timeout)
             return len(self._memory) > seen
 
-    def evidence(self, since: int = 0) -> Evidence:
+    def evidence(self, since: int = 0, most: int | None = None) -> Evidence:
         """All that is known but for the first `since` hits, and what may be missing from it.
 
+        With `most` no more hits than that, of those that memory holds: the first ones.
         Hits that memory had no room for are read back from the recording; where that fails, or
         there is none, it is a gap.
         """
         with self._changed:
-            found, gaps = self._memory.since(since), self._sentences(since)
+            found, gaps = self._memory.since(since, most), self._sentences(since)
             connections, acted = self._connections, dict(self._acted)
         hits, masked = found.hits(), False
         if found.evicted > since and self._storage.keeps:

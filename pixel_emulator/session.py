@@ -51,10 +51,10 @@ class Session(Reach, Protocol):
     def connections(self) -> int:
         """How many clients have connected since then; see `evidence`."""
 
-    def evidence(self, since: int = 0) -> Evidence:
+    def evidence(self, since: int = 0, most: int | None = None) -> Evidence:
         """All that is known since the beginning, or since it was cleared.
 
-        The first `since` hits are left out.
+        The first `since` hits are left out; see `Journal.evidence` for `most`.
         """
 
     def wait(self, seen: int, timeout: float) -> bool:
@@ -181,10 +181,10 @@ class LocalSession:
         """See `Session`."""
         return self.journal.connections - self._cleared[1]
 
-    def evidence(self, since: int = 0) -> Evidence:
+    def evidence(self, since: int = 0, most: int | None = None) -> Evidence:
         """What is known since it was cleared; gaps stay, since nobody knows what they hide."""
         hits, connections = self._cleared
-        found = self.journal.evidence(hits + since)
+        found = self.journal.evidence(hits + since, most)
         if not connections:
             return found
         return replace(found, connections=found.connections - connections)

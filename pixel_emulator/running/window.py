@@ -15,6 +15,10 @@ _PAUSE = 0.25
 """Seconds after which a window is looked at again if nothing arrives."""
 
 
+_AT_ONCE = 200
+"""Calls that are made whole at the same time."""
+
+
 class Window:
     """What arrives behind the first `hits` hits and `connections` connections of a journal.
 
@@ -42,15 +46,18 @@ class Window:
             thinning = self._thinning
             if thinning is None:
                 return self._whole.evidence()
-            before = self._whole.hits + self._seen
-            found = self._whole.journal.evidence(before)
-            first = found.hits[0].seq if found.hits else before + 1
-            if found.masked or first != before + 1:
-                self._thinning = None
-                return self._whole.evidence()
-            for hit in found.hits:
-                thinning.add(hit)
-            self._seen += len(found.hits)
+            while True:
+                before = self._whole.hits + self._seen
+                found = self._whole.journal.evidence(before, _AT_ONCE)
+                first = found.hits[0].seq if found.hits else before + 1
+                if found.masked or first != before + 1:
+                    self._thinning = None
+                    return self._whole.evidence()
+                for hit in found.hits:
+                    thinning.add(hit)
+                self._seen += len(found.hits)
+                if len(found.hits) < _AT_ONCE:
+                    break
             connections = found.connections - self._whole.connections
             return replace(found, hits=thinning.hits(), connections=connections)
 
