@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "pixel_emulator"
 # A module may import from the modules of the lines above its own, and from its own line.
 LAYERS = [
     "core.calls",
-    "core.deep_json core.json_text core.yaml_text core.mistakes core.quoting core.paint",
+    "core.deep_json core.json_text core.yaml_text core.mistakes core.quoting core.paint core.times",
     "core.explain",
     "core.problems.words core.problems.note_wording core.problems.wording core.problems.rules",
     "core.endpoint.*",

@@ -12,7 +12,10 @@ def utc(text: str) -> datetime:
     Raises ValueError for other text, without an offset, and where UTC would be in another year
     than 1 to 9999.
     """
-    time = datetime.fromisoformat(text)
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError("it is no ISO 8601 date and time") from None
     if time.tzinfo is None:
         raise ValueError("it has no offset from UTC")
     try:
