@@ -139,6 +139,6 @@ def test_no_report_is_green_where_the_command_failed(tmp_path, command, code, sa
     assert data["command"]["exit_code"] == code
     assert said in " ".join((tmp_path / "r.txt").read_text().split())
     root = ET.fromstring((tmp_path / "r.xml").read_text())
-    bad = [each for each in root.iter("testcase") if each.find("failure") is not None]
-    assert said in "".join(each.find("failure").get("message") for each in bad)
-    assert int(root.get("failures")) == len(bad)
+    bad = [found for each in root.iter("testcase") for found in each.findall("failure")]
+    assert said in "".join(each.attrib["message"] for each in bad)
+    assert int(root.attrib["failures"]) == len(bad)

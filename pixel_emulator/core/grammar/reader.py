@@ -15,6 +15,7 @@ _MOST_LOOKING = 200_000
 a second. Hundreds of mistakes come to less."""
 _LONGEST = 200
 """Characters of a value that a sentence shows: more is cut in its middle."""
+_LONGEST_SENTENCE = 700
 _CUT = "; in braces, put quotes around a text that holds a comma"
 
 
@@ -44,7 +45,9 @@ class Reader:
 
     def wrong(self, steps: Steps, message: str) -> None:
         """Note a mistake at `steps`."""
-        self.mistakes.append(self.document.mistake(printable(message), *steps))
+        self.mistakes.append(
+            self.document.mistake(printable(cut(message, _LONGEST_SENTENCE)), *steps)
+        )
 
     def likely(self, steps: Steps, word: str, allowed: Collection[str]) -> str:
         """As `mistakes.likely`, for a word at `steps`; empty once the file has cost too much."""
