@@ -64,6 +64,12 @@ class Session(Reach, Protocol):
         It may end sooner, once calls may be missing.
         """
 
+    def follow(self, looked_at: Callable[[], float]) -> Callable[[], None]:
+        """See `Journal`; an emulator elsewhere waits for nobody."""
+
+    def looked(self) -> None:
+        """See `Journal`."""
+
     def receive(self, request: PixelRequest) -> Hit:
         """Record a request as if it had arrived."""
 
@@ -192,6 +198,15 @@ class LocalSession:
     def wait(self, seen: int, timeout: float) -> bool:
         """See `Session`."""
         return self.journal.wait(self.cleared + seen, timeout, lambda: self.closed)
+
+    def follow(self, looked_at: Callable[[], float]) -> Callable[[], None]:
+        """See `Journal`."""
+        cleared = self.cleared
+        return self.journal.follow(lambda: looked_at() + cleared)
+
+    def looked(self) -> None:
+        """See `Journal`."""
+        self.journal.looked()
 
     def receive(self, request: PixelRequest) -> Hit:
         """See `Session`."""

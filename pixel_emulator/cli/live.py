@@ -13,7 +13,7 @@ from pixel_emulator.core.verdicts.watch import Prospect, Watch
 from pixel_emulator.journal import Journal
 from pixel_emulator.running.reloading import ScenarioFiles
 from pixel_emulator.running.waiting import rest
-from pixel_emulator.running.window import Window
+from pixel_emulator.running.window import MOST, Window
 
 _RECHECK = 0.5
 """Seconds after which the files are looked at again; calls are waited for, not looked for."""
@@ -35,12 +35,20 @@ def watch_live(watched: ScenarioFiles, journal: Journal, stopped: Event) -> Wind
     for each in watched.scenarios:
         if each.acts:
             say(f"{each.title}: what its `do` says is not done here; only its calls are expected")
-    window, watch, said = Window(journal, watched.scenarios), Watch(watched.scenarios), ""
+    window = Window(journal, watched.scenarios)
+    with window.awaited():
+        _watch(watched, window, stopped)
+    return window
+
+
+def _watch(watched: ScenarioFiles, window: Window, stopped: Event) -> None:
+    watch, said = Watch(watched.scenarios), ""
     while not stopped.is_set():
         if watched.changed() and _reload(watched):
-            window, watch, said = Window(journal, watched.scenarios), Watch(watched.scenarios), ""
+            window.restart(watched.scenarios)
+            watch, said = Watch(watched.scenarios), ""
         begun = time.monotonic()
-        evidence = window.evidence()
+        evidence = window.evidence(MOST)
         count = evidence.total
         prospect = watch.look(evidence)
         took = time.monotonic() - begun
@@ -52,7 +60,6 @@ def watch_live(watched: ScenarioFiles, journal: Journal, stopped: Event) -> Wind
             said = line
         window.wait_for_more(evidence, _RECHECK)
         rest(took)
-    return window
 
 
 def _reload(watched: ScenarioFiles) -> bool:

@@ -82,6 +82,13 @@ class RemoteSession(Told):
                     break
             return replace(self._last, hits=self._last.hits[since:][:most])
 
+    def follow(self, looked_at: Callable[[], float]) -> Callable[[], None]:  # noqa: ARG002 - see there
+        """See `Session`: the emulator waits for nobody here."""
+        return self.looked
+
+    def looked(self) -> None:
+        """See `Session`."""
+
     def wait(self, seen: int, timeout: float) -> bool:
         """See `Session`."""
         end = time.monotonic() + timeout

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from math import inf
 
 from pixel_emulator.core.calls import Evidence
 from pixel_emulator.core.scenarios.model import Scenario
@@ -14,6 +15,9 @@ from pixel_emulator.running.waiting import Arrivals, Part, rest
 _PAUSE = 0.25
 """Seconds after which a window is looked at again if nothing arrives."""
 
+
+MOST = 2_000
+"""Calls that are looked at before what they come to is told."""
 
 _AT_ONCE = 200
 """Calls that are made whole at the same time."""
@@ -40,9 +44,10 @@ class Window:
         self._thinning: Thinning | None = Thinning(scenarios)
         self._seen = 0
 
-    def evidence(self) -> Evidence:
-        """Return what is known of this window so far."""
+    def evidence(self, most: int | None = None) -> Evidence:
+        """Return what is known of this window so far, with at most so many more calls."""
         with self._lock:
+            last = None if most is None else self._seen + most
             thinning = self._thinning
             if thinning is None:
                 return self._whole.evidence()
@@ -52,14 +57,21 @@ class Window:
                 first = found.hits[0].seq if found.hits else before + 1
                 if found.masked or first != before + 1:
                     self._thinning = None
+                    self._whole.journal.looked()
                     return self._whole.evidence()
                 for hit in found.hits:
                     thinning.add(hit)
                 self._seen += len(found.hits)
-                if len(found.hits) < _AT_ONCE:
+                self._whole.journal.looked()
+                if len(found.hits) < _AT_ONCE or (last is not None and self._seen >= last):
                     break
             connections = found.connections - self._whole.connections
             return replace(found, hits=thinning.hits(), connections=connections)
+
+    def restart(self, scenarios: Sequence[Scenario]) -> None:
+        """Look at all calls again, for other scenarios."""
+        with self._lock:
+            self._thinning, self._seen = Thinning(scenarios), 0
 
     def wait_for_more(self, than: Evidence, seconds: float) -> None:
         """Wait until more has arrived than this evidence holds, at most so many seconds."""
@@ -75,13 +87,26 @@ class Window:
         )
 
     @contextmanager
+    def awaited(self) -> Iterator[None]:
+        """Have calls wait where so many arrive that they are not looked at in time."""
+        leave = self._whole.journal.follow(self._looked_at)
+        try:
+            yield
+        finally:
+            leave()
+
+    def _looked_at(self) -> float:
+        return inf if self._thinning is None else self._whole.hits + self._seen
+
+    @contextmanager
     def followed(self) -> Iterator[None]:
         """Look at the calls from a thread of its own as they arrive, until the context ends."""
         ended = threading.Event()
         thread = threading.Thread(target=self._follow, args=(ended,), daemon=True)
         thread.start()
         try:
-            yield
+            with self.awaited():
+                yield
         finally:
             ended.set()
             thread.join()
@@ -89,7 +114,7 @@ class Window:
     def _follow(self, ended: threading.Event) -> None:
         while not ended.is_set() and self._thinning is not None:
             begun = time.monotonic()
-            evidence = self.evidence()
+            evidence = self.evidence(MOST)
             took = time.monotonic() - begun
             self.wait_for_more(evidence, _PAUSE)
             rest(took)

@@ -81,6 +81,34 @@ def test_calls_that_nobody_looked_at_in_time_are_read_from_the_recording(tmp_pat
     assert verify(MANY, evidence).status is Status.MET
 
 
+def test_calls_wait_for_a_follower_that_is_far_behind():
+    """So none is gone before it was looked at, however fast they come."""
+    journal = Journal(Settings(max_calls=ROOM))
+    window = Window(journal, MANY)
+    with window.followed():
+        for _ in range(500):
+            journal.record_all([pixel(), pixel()])
+    evidence = window.evidence()
+    assert (evidence.total, evidence.gaps) == (1_000, ())
+
+
+def test_nobody_waits_for_a_follower_for_ever(monkeypatch):
+    monkeypatch.setattr("pixel_emulator.journal._PATIENCE", 0.01)
+    journal = Journal(Settings(max_calls=ROOM))
+    journal.follow(lambda: 0)
+    for _ in range(ROOM):
+        journal.record(pixel())
+    assert journal.evidence().total == ROOM
+
+
+def test_a_window_that_starts_again_looks_at_all_calls():
+    journal = Journal(Settings())
+    window = Window(journal, MANY)
+    filled(journal, window, 400)
+    window.restart(parse(parse_document("expect: []", "s.yaml")))
+    assert window.evidence().total == 400
+
+
 def test_a_window_behind_another_has_only_later_calls():
     journal = Journal(Settings())
     journal.connected()
