@@ -40,7 +40,8 @@ LAYERS = [
 # No clock, file, socket, thread or log.
 PURE = {
     "abc", "re2", "jsonschema_rs",
-    "base64", "binascii", "bisect", "collections", "copy", "dataclasses", "datetime", "decimal", "difflib",
+    "base64", "binascii", "bisect", "collections", "copy", "dataclasses", "datetime", "decimal",
+    "difflib",
     "enum", "functools", "hashlib", "heapq", "html", "itertools", "json", "math", "operator", "re",
     "shlex", "string", "sys", "textwrap", "types", "typing", "urllib.parse", "xml.etree",
 }  # fmt: skip
