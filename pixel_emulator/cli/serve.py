@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -111,13 +112,15 @@ def serve(
     strays = emulator.sessions.strays()
     if strays:
         say("\n".join(strays))
-    ending = farewell(journal, recorded=settings.record, sessions=emulator.sessions.opened())
+    ending = partial(
+        farewell, journal, recorded=settings.record, sessions=emulator.sessions.opened()
+    )
     if watched is None or window is None:
-        say(ending)
+        say(ending())
         return Exit.INCOMPLETE if journal.failures else Exit.MET
     verdict = verify(watched.scenarios, window.evidence())
     say(for_terminal(verdict, sys.stderr, recording=settings.record))
-    say(ending)
+    say(ending(gaps=verdict.gaps))
     write_reports(report, verdict, recording=settings.record)
     return verdict.exit_code
 
