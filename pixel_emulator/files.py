@@ -12,6 +12,7 @@ from pixel_emulator.core.mistakes import Document, InputError, Location, Mistake
 from pixel_emulator.core.recordings import recording
 from pixel_emulator.core.recordings.entry import read_hit
 from pixel_emulator.core.recordings.fields import Field
+from pixel_emulator.core.recordings.foreign_files import described
 from pixel_emulator.core.recordings.recording import Recording
 from pixel_emulator.documents import load, not_utf8, parse_document
 from pixel_emulator.recording_stream import RecordingStream
@@ -38,8 +39,13 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
-    """The text of a file, with its newlines as they are. Raises InputError as `read_document`."""
-    return _text(read_bytes(path), str(path))
+    """The text of a file, with its newlines as they are.
+
+    Raises InputError as `read_document`, and for what `foreign_files` knows.
+    """
+    data = read_bytes(path)
+    _refuse_foreign(data, str(path))
+    return _text(data, str(path))
 
 
 def read_document(path: str | os.PathLike[str]) -> Document:
@@ -71,6 +77,7 @@ def read_recording(path: str | os.PathLike[str]) -> Recording:
 
 
 def _read_as_a_whole(data: bytes, file: str) -> Recording:
+    _refuse_foreign(data, file)
     if not data:
         message = "is empty: it is no recording, or its run was killed as it began"
         raise InputError(Mistake(message, Location(file)))
@@ -160,6 +167,12 @@ def is_recording(path: str | os.PathLike[str]) -> bool:
             return _SAYS_SO.search(file.read(_START)) is not None
     except (OSError, ValueError) as error:
         raise cannot("read", path, error) from None
+
+
+def _refuse_foreign(data: bytes, file: str) -> None:
+    """Raise InputError for a file that is known to be neither a recording nor a scenario."""
+    if what := described(data, file):
+        raise InputError(Mistake(what, Location(file)))
 
 
 def _text(data: bytes, file: str) -> str:

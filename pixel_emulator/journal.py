@@ -3,6 +3,7 @@
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from pixel_emulator.config import Settings
@@ -18,6 +19,13 @@ from pixel_emulator.storage import Recorder, Storage
 
 _IDS_A_CALL = 10
 """How many messageIds are known for each call that memory has room for."""
+
+
+_AHEAD = 10_000
+"""Calls that may arrive before whoever follows has looked at them: later ones have to wait."""
+
+_PATIENCE = 10.0
+"""Seconds that a call waits for whoever follows; then nobody waits for them any more."""
 
 
 def utc_now() -> datetime:
@@ -56,6 +64,8 @@ class Journal:
         self._connections = 0
         self._refused_hosts: Counter[str] = Counter()
         self._gaps = Gaps()
+        self._ahead_of_all = min(settings.max_calls // 2, _AHEAD)
+        self._followers: list[Callable[[], float]] = []
 
     @property
     def hits(self) -> tuple[Hit, ...]:
@@ -119,6 +129,8 @@ class Journal:
         Nothing is recorded where this raises.
         """
         with self._changed:
+            if self._followers and not self._changed.wait_for(self._is_followed, _PATIENCE):
+                self._followers.clear()
             time, first = _in_milliseconds(time or self._time()), len(self._memory) + 1
             made = [
                 self._judge.hit(seq, request, time, self._step)
@@ -217,6 +229,30 @@ class Journal:
         with self._changed:
             self._refusal_subscribers.append(tell)
 
+    def follow(self, looked_at: Callable[[], float]) -> Callable[[], None]:
+        """Have calls wait for a follower who is far behind; returns the way out.
+
+        `looked_at` says how many hits it has looked at. It calls `looked` whenever that has grown.
+        """
+        with self._changed:
+            self._followers.append(looked_at)
+
+        def leave() -> None:
+            with self._changed, suppress(ValueError):
+                self._followers.remove(looked_at)
+                self._changed.notify_all()
+
+        return leave
+
+    def looked(self) -> None:
+        """A follower has looked at more."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def _is_followed(self) -> bool:
+        count = len(self._memory) - self._ahead_of_all
+        return all(looked_at() >= count for looked_at in self._followers)
+
     def wait(self, seen: int, timeout: float, ended: Callable[[], bool] = lambda: False) -> bool:
         """Wait until there are more than `seen` hits; False after `timeout` seconds.
 
@@ -226,14 +262,15 @@ class Journal:
             self._changed.wait_for(lambda: len(self._memory) > seen or ended(), timeout)
             return len(self._memory) > seen
 
-    def evidence(self, since: int = 0) -> Evidence:
+    def evidence(self, since: int = 0, most: int | None = None) -> Evidence:
         """All that is known but for the first `since` hits, and what may be missing from it.
 
+        With `most` no more hits than that, of those that memory holds: the first ones.
         Hits that memory had no room for are read back from the recording; where that fails, or
         there is none, it is a gap.
         """
         with self._changed:
-            found, gaps = self._memory.since(since), self._sentences(since)
+            found, gaps = self._memory.since(since, most), self._sentences(since)
             connections, acted = self._connections, dict(self._acted)
         hits, masked = found.hits(), False
         if found.evicted > since and self._storage.keeps:

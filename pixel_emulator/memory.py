@@ -86,15 +86,17 @@ class Memory:
             (known or whole).popleft()
             self.evicted += 1
 
-    def since(self, count: int) -> "Snapshot":
-        """The hits behind the first `count`, as far as they are here."""
+    def since(self, count: int, most: int | None = None) -> "Snapshot":
+        """The hits behind the first `count`, as far as they are here, `most` of them."""
         start = max(count - self.evicted, 0)
         whole = max(start - len(self._known), 0)
+        stop = None if most is None else start + most
+        whole_stop = None if stop is None else max(stop - len(self._known), 0)
         return Snapshot(
             evicted=self.evicted,
             first=self.evicted + start + 1,
-            known=tuple(islice(self._known, start, None)),
-            whole=tuple(islice(self._whole, whole, None)),
+            known=tuple(islice(self._known, start, stop)),
+            whole=tuple(islice(self._whole, whole, whole_stop)),
             judge=self._judge,
         )
 

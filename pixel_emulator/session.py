@@ -51,10 +51,10 @@ class Session(Reach, Protocol):
     def connections(self) -> int:
         """How many clients have connected since then; see `evidence`."""
 
-    def evidence(self, since: int = 0) -> Evidence:
+    def evidence(self, since: int = 0, most: int | None = None) -> Evidence:
         """All that is known since the beginning, or since it was cleared.
 
-        The first `since` hits are left out.
+        The first `since` hits are left out; see `Journal.evidence` for `most`.
         """
 
     def wait(self, seen: int, timeout: float) -> bool:
@@ -63,6 +63,12 @@ class Session(Reach, Protocol):
 
         It may end sooner, once calls may be missing.
         """
+
+    def follow(self, looked_at: Callable[[], float]) -> Callable[[], None]:
+        """See `Journal`; an emulator elsewhere waits for nobody."""
+
+    def looked(self) -> None:
+        """See `Journal`."""
 
     def receive(self, request: PixelRequest) -> Hit:
         """Record a request as if it had arrived."""
@@ -181,10 +187,10 @@ class LocalSession:
         """See `Session`."""
         return self.journal.connections - self._cleared[1]
 
-    def evidence(self, since: int = 0) -> Evidence:
+    def evidence(self, since: int = 0, most: int | None = None) -> Evidence:
         """What is known since it was cleared; gaps stay, since nobody knows what they hide."""
         hits, connections = self._cleared
-        found = self.journal.evidence(hits + since)
+        found = self.journal.evidence(hits + since, most)
         if not connections:
             return found
         return replace(found, connections=found.connections - connections)
@@ -192,6 +198,15 @@ class LocalSession:
     def wait(self, seen: int, timeout: float) -> bool:
         """See `Session`."""
         return self.journal.wait(self.cleared + seen, timeout, lambda: self.closed)
+
+    def follow(self, looked_at: Callable[[], float]) -> Callable[[], None]:
+        """See `Journal`."""
+        cleared = self.cleared
+        return self.journal.follow(lambda: looked_at() + cleared)
+
+    def looked(self) -> None:
+        """See `Journal`."""
+        self.journal.looked()
 
     def receive(self, request: PixelRequest) -> Hit:
         """See `Session`."""

@@ -32,7 +32,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 @pytest.fixture
 def small(tmp_path):
     """As little as gives a figure."""
-    return Plan(folder=tmp_path, rounds=1, seconds=0.05, warm=0.02, bound=60, most=2000)
+    return Plan(folder=tmp_path, rounds=1, seconds=0.05, warm=0.02, bound=60, most=2000, live=200)
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "pixel_emulator"
 LAYERS = [
     "core.calls",
     "core.surrogates",
-    "core.deep_json core.json_text core.yaml_text core.mistakes core.quoting core.paint",
+    "core.deep_json core.json_text core.yaml_text core.mistakes core.quoting core.paint core.times",
     "core.explain",
     "core.problems.words core.problems.note_wording core.problems.wording core.problems.rules",
     "core.endpoint.*",
@@ -42,7 +42,8 @@ LAYERS = [
 # No clock, file, socket, thread or log.
 PURE = {
     "abc", "re2", "jsonschema_rs",
-    "base64", "binascii", "bisect", "collections", "dataclasses", "datetime", "decimal", "difflib",
+    "base64", "binascii", "bisect", "collections", "copy", "dataclasses", "datetime", "decimal",
+    "difflib",
     "enum", "functools", "hashlib", "heapq", "html", "itertools", "json", "math", "operator", "re",
     "shlex", "string", "sys", "textwrap", "types", "typing", "urllib.parse", "xml.etree",
 }  # fmt: skip

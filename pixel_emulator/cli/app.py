@@ -13,6 +13,7 @@ import typer
 from pixel_emulator.cli.exit_codes import Exit
 from pixel_emulator.cli.terminal import say, show
 from pixel_emulator.core.mistakes import InputError, SelectionError
+from pixel_emulator.core.quoting import cut
 from pixel_emulator.output import learn_from
 
 COMMANDS = {
@@ -87,6 +88,10 @@ def application(names: Iterable[str] = COMMANDS) -> typer.Typer:
     return app
 
 
+_LONGEST = 4_000
+"""Characters of one mistake that are shown."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code.
 
@@ -106,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return Exit.UNMET
     except InputError as error:
         for mistake in error.mistakes:
-            say(f"pixel-emulator: {mistake}")
+            say(f"pixel-emulator: {cut(str(mistake), _LONGEST)}")
         return Exit.INCOMPLETE if isinstance(error, SelectionError) else Exit.MISUSED
     except OSError as error:  # above all a stdout that is full or closed
         say(f"pixel-emulator: {error}")

@@ -18,9 +18,10 @@ from pixel_emulator.config import Settings
 from pixel_emulator.core import explain, json_text
 from pixel_emulator.core.calls import JSON, Dialect
 from pixel_emulator.core.endpoint.pixel import request_of
-from pixel_emulator.core.mistakes import InputError, Mistake
+from pixel_emulator.core.mistakes import InputError, Location, Mistake
 from pixel_emulator.core.problems.judgement import Judgement, judge_url
 from pixel_emulator.core.quoting import shortened
+from pixel_emulator.core.recordings.foreign_files import traffic
 from pixel_emulator.output import learn_from_url
 
 if TYPE_CHECKING:
@@ -130,7 +131,10 @@ def _check(text: str, settings: Settings) -> Iterator[Searched]:
     if text == "-":
         yield from _from_stdin(sys.stdin.buffer.read(files.MAX_BYTES + 1), settings)
     elif os.path.exists(text):  # noqa: PTH110 - Path.exists raises for long names in Python 3.12
-        yield from _found_in(text, files.read_bytes(text), settings)
+        raw = files.read_bytes(text)
+        if what := traffic(raw, text):
+            raise InputError(Mistake(what, Location(text)))
+        yield from _found_in(text, raw, settings)
     elif _MARKUP.match(text):
         yield from _found_in(".html", text.encode(errors="replace"), settings)
     elif pixel := _pasted(text, settings):

@@ -3,6 +3,7 @@
 import sys
 import threading
 from collections import Counter, deque
+from collections.abc import Sequence
 from typing import Self
 
 from pixel_emulator.cli.terminal import say, wants_colour
@@ -96,11 +97,16 @@ def hit_line(hit: Hit, *, colour: bool) -> str:
 
 
 def farewell(
-    journal: Journal, *, recorded: str = "", sessions: tuple[int, Counter[Outcome]] | None = None
+    journal: Journal,
+    *,
+    recorded: str = "",
+    sessions: tuple[int, Counter[Outcome]] | None = None,
+    gaps: Sequence[str] | None = None,
 ) -> str:
     """What a run came to: counts, the recording, and whatever was refused or went wrong.
 
-    `sessions` are how many there were beside this journal, and what they got.
+    `sessions` are how many there were beside this journal, and what they got. `gaps` are those of
+    the verdict, where there is one.
     """
     counts = ", ".join(filter(None, (tally(journal.outcomes), destination(journal, recorded))))
     if sessions and sessions[0]:
@@ -110,7 +116,9 @@ def farewell(
     lines = [counts]
     if journal.refused_hosts:
         lines.append(f"refused: {', '.join(journal.refused_hosts)}")
-    return "\n".join([*lines, *(f"incomplete: {gap}" for gap in journal.gaps)])
+    return "\n".join(
+        [*lines, *(f"incomplete: {gap}" for gap in (journal.gaps if gaps is None else gaps))]
+    )
 
 
 def destination(journal: Journal, recorded: str) -> str:

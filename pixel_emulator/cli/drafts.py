@@ -15,12 +15,14 @@ from pixel_emulator.core.calls import Evidence
 from pixel_emulator.core.drafts.draft import draft
 from pixel_emulator.core.drafts.judged import Judged
 from pixel_emulator.core.drafts.update import update as rewrite
-from pixel_emulator.core.mistakes import InputError, Mistake
+from pixel_emulator.core.mistakes import InputError, Location, Mistake
+from pixel_emulator.core.quoting import shortened
 from pixel_emulator.core.verdicts.verdict import Status
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.scenario_files import load_text
 from pixel_emulator.spans import read_source
 
+_NO_CALLS = "holds no calls, so no scenario can be drafted of it"
 _ALLOW_OPEN = typer.Option("--allow-open", help="Accept a recording without an end.")
 
 
@@ -35,9 +37,14 @@ def new(
     """Draft a scenario that a recording meets: every call of it, read literally.
 
     Several recordings count as one run. What changes from run to run is left out, and the write
-    key too. Exit code: 0 drafted, 2 a mistake in a file, 3 calls may be missing in the draft.
+    key too. Exit code: 0 drafted, 1 nothing to draft: no calls, 2 a mistake in a file, 3 calls may
+    be missing in the draft.
     """
     evidence = read_evidence(recordings)
+    if not any(hit.call for hit in evidence.hits):
+        for each in recordings:
+            say(f"pixel-emulator: {Mistake(_NO_CALLS, Location(str(each)))}")
+        return _say_gaps(evidence, "the draft would lack calls") or Exit.UNMET
     text = draft(evidence.hits, name=name or recordings[0].stem)
     if output is None:
         show(text.rstrip("\n"))
@@ -107,9 +114,15 @@ def _say_gaps(evidence: Evidence, so: str) -> Exit:
 
 def _lines(text: str) -> frozenset[int]:
     words = [each.strip() for each in text.split(",")] if text else []
-    wrong = [each for each in words if not (each.isascii() and each.isdigit() and int(each))]
+    wrong = [
+        each
+        for each in words
+        if not (each.isascii() and each.isdigit() and len(each) < 10 and int(each))
+    ]
     if wrong:
-        raise InputError(Mistake(f'--only takes line numbers, such as 35,38; not "{wrong[0]}"'))
+        raise InputError(
+            Mistake(f'--only takes line numbers, such as 35,38; not "{shortened(wrong[0])}"')
+        )
     return frozenset(map(int, words))
 
 

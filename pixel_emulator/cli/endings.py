@@ -4,6 +4,7 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from types import FrameType
 
 from pixel_emulator.child.process import BY_SIGNAL, ENDING, ChildExit, handling
@@ -11,10 +12,12 @@ from pixel_emulator.cli.display import destination, farewell, hit_line
 from pixel_emulator.cli.exit_codes import Exit, after_command
 from pixel_emulator.cli.reports import Reports, for_terminal, write_reports
 from pixel_emulator.cli.terminal import say, wants_colour
+from pixel_emulator.core.calls import total
 from pixel_emulator.core.scenarios.model import Scenario
-from pixel_emulator.core.verdicts.verdict import EXIT_CODES, Status, Verdict
+from pixel_emulator.core.verdicts.verdict import EXIT_CODES, FailedCommand, Status, Verdict
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.journal import Journal
+from pixel_emulator.running.waiting import Growing
 
 _REASONS = {
     Status.UNMET: "a scenario is not met",
@@ -34,20 +37,38 @@ def show_calls(journal: Journal, recorded: str) -> Status:
     return Status.INCOMPLETE if evidence.gaps else Status.MET
 
 
+def failed_command(end: ChildExit | None) -> FailedCommand | None:
+    """The command for a verdict, if it failed."""
+    if end is None or not end.code:
+        return None
+    own = end.started and end.signal is None
+    sentence = f"the command ended with exit code {end.code}" if own else end.reason
+    return FailedCommand(end.code, sentence, end.started)
+
+
 def not_run(
-    end: ChildExit, scenarios: Sequence[Scenario], journal: Journal, report: Reports
+    end: ChildExit,
+    scenarios: Sequence[Scenario],
+    journal: Journal,
+    window: Growing,
+    report: Reports,
 ) -> int:
     """The exit code for a command that did not start; a report must not read as a pass."""
     journal.interrupted(f"nothing was run: {end.reason}")
     if scenarios:
-        write_reports(report, verify(scenarios, journal.evidence()))
+        verdict = verify(scenarios, window.evidence())
+        write_reports(report, replace(verdict, command=failed_command(end)))
     say(f"pixel-emulator: exit code {end.code}: {end.reason}")
     return end.code
 
 
 @contextmanager
 def telling_when_cut_short(
-    scenarios: Sequence[Scenario], journal: Journal, report: Reports, recorded: str
+    scenarios: Sequence[Scenario],
+    journal: Journal,
+    window: Growing,
+    report: Reports,
+    recorded: str,
 ) -> Iterator[None]:
     """On a signal, say and write what became of the scenarios until then."""
     try:
@@ -55,7 +76,7 @@ def telling_when_cut_short(
     except SystemExit as leaving:
         if scenarios:
             journal.interrupted(stopped_by(leaving))
-            verdict = verify(scenarios, journal.evidence())
+            verdict = verify(scenarios, window.evidence())
             say_verdict(journal, verdict, recorded)
             write_reports(report, verdict, recording=recorded)
         raise
@@ -64,7 +85,7 @@ def telling_when_cut_short(
 def say_verdict(journal: Journal, verdict: Verdict, recorded: str) -> None:
     """Say the verdict, and what is no part of it."""
     say(for_terminal(verdict, sys.stderr, recording=recorded))
-    if late := len(journal.hits) - len(verdict.hits):
+    if late := journal.outcomes.total() - total(verdict.hits):
         calls = "1 call" if late == 1 else f"{late} calls"
         say(f"{calls} arrived when the last scenario was over: not judged (see `quiet`)")
     if where := destination(journal, recorded):

@@ -12,7 +12,8 @@ from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.core.verdicts.watch import Prospect, Watch
 from pixel_emulator.journal import Journal
 from pixel_emulator.running.reloading import ScenarioFiles
-from pixel_emulator.running.waiting import Part, rest
+from pixel_emulator.running.waiting import rest
+from pixel_emulator.running.window import MOST, Window
 
 _RECHECK = 0.5
 """Seconds after which the files are looked at again; calls are waited for, not looked for."""
@@ -25,22 +26,30 @@ _WORDS = {
 }
 
 
-def watch_live(watched: ScenarioFiles, journal: Journal, stopped: Event) -> None:
+def watch_live(watched: ScenarioFiles, journal: Journal, stopped: Event) -> Window:
     """Say what becomes of the scenarios whenever that changes, until `stopped` is set.
 
     All calls so far count, also for scenarios that were read later. To be called from the main
-    thread, where signals are handled.
+    thread, where signals are handled. Returns the calls for the scenarios as they are then.
     """
     for each in watched.scenarios:
         if each.acts:
             say(f"{each.title}: what its `do` says is not done here; only its calls are expected")
-    part, watch, said = Part(journal), Watch(watched.scenarios), ""
+    window = Window(journal, watched.scenarios)
+    with window.awaited():
+        _watch(watched, window, stopped)
+    return window
+
+
+def _watch(watched: ScenarioFiles, window: Window, stopped: Event) -> None:
+    watch, said = Watch(watched.scenarios), ""
     while not stopped.is_set():
         if watched.changed() and _reload(watched):
+            window.restart(watched.scenarios)
             watch, said = Watch(watched.scenarios), ""
         begun = time.monotonic()
-        evidence = part.evidence()
-        count = len(evidence.hits)
+        evidence = window.evidence(MOST)
+        count = evidence.total
         prospect = watch.look(evidence)
         took = time.monotonic() - begun
         line = _line(prospect)
@@ -49,7 +58,7 @@ def watch_live(watched: ScenarioFiles, journal: Journal, stopped: Event) -> None
             if prospect is Prospect.IMPOSSIBLE:
                 say(f"  {printable(why_impossible(verify(watched.scenarios, evidence)))}")
             said = line
-        part.wait_for_more(evidence, _RECHECK)
+        window.wait_for_more(evidence, _RECHECK)
         rest(took)
 
 

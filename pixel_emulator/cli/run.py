@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +17,7 @@ from pixel_emulator.cli.choosing import Tags, load_chosen
 from pixel_emulator.cli.endings import (
     conclude,
     ending_cleanly,
+    failed_command,
     not_run,
     say_verdict,
     show_calls,
@@ -37,7 +39,8 @@ from pixel_emulator.email.render import find_browser
 from pixel_emulator.journal import Journal
 from pixel_emulator.running.access import WRITE_KEY, Access
 from pixel_emulator.running.runner import Runner
-from pixel_emulator.running.waiting import Part, acted, patience, settle
+from pixel_emulator.running.waiting import Growing, Part, acted, patience, settle
+from pixel_emulator.running.window import Window
 
 if TYPE_CHECKING:
     from pixel_emulator.proxy.emulator import Emulator
@@ -88,12 +91,14 @@ def run(
     with ending_cleanly():
         with emulation(settings, scenarios) as (journal, emulator):
             access = _access(scenarios, settings, emulator, runs=bool(command))
-            with telling_when_cut_short(scenarios, journal, report, settings.record):
+            window = Window(journal, scenarios) if scenarios else Part(journal)
+            with telling_when_cut_short(scenarios, journal, window, report, settings.record):
                 if command:
-                    end = run_child(command, access.environ)
+                    with window.followed() if isinstance(window, Window) else nullcontext():
+                        end = run_child(command, access.environ)
                     if not end.started:
-                        return not_run(end, scenarios, journal, report)
-                    _settle(scenarios, journal, emulator)
+                        return not_run(end, scenarios, journal, window, report)
+                    _settle(scenarios, journal, window, emulator)
                     cut_short = why_cut_short(end)
                 else:
                     runner = Runner(journal, access, lambda: emulator.drain(_AT_REST), _tell_step)
@@ -105,11 +110,12 @@ def run(
         if not command:
             verdict, end = _with_gaps(ran.verdict, journal, told=cut_short), ran.failed
         elif scenarios:
-            verdict = verify(scenarios, journal.evidence())
+            verdict = verify(scenarios, window.evidence())
         else:
             status = show_calls(journal, settings.record)
             _explain_silence(journal, scenarios, command, access)
             return conclude(status, end, cut_short=only_cut_short)
+        verdict = replace(verdict, command=failed_command(end))
         say_verdict(journal, verdict, settings.record)
         _explain_silence(journal, scenarios, command, access)
         write_reports(report, verdict, recording=settings.record)
@@ -163,13 +169,15 @@ def _explain_silence(
         say(silence_hint(commands, access.environ))
 
 
-def _settle(scenarios: Sequence[Scenario], journal: Journal, emulator: "Emulator") -> None:
+def _settle(
+    scenarios: Sequence[Scenario], journal: Journal, window: Growing, emulator: "Emulator"
+) -> None:
     """Read what the command has sent before its end; then wait as the scenarios say."""
     titles = [each.step_title(*each.steps) for each in scenarios if len(each.steps) == 1]
     begun = acted(journal, titles, lambda: emulator.drain(_AT_REST))
     if scenarios:
         within, quiet = patience(scenarios)
-        settle(Watch(scenarios), Part(journal), deadline=begun + within, quiet=quiet)
+        settle(Watch(scenarios), window, deadline=begun + within, quiet=quiet)
 
 
 def _tell_step(title: str) -> None:

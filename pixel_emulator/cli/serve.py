@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -106,20 +107,21 @@ def serve(
                 sys.stdout.flush()
             else:
                 say(_greeting(ready, settings))
-            if watched:
-                watch_live(watched, journal, stopped)
+            window = watch_live(watched, journal, stopped) if watched else None
             stopped.wait()
             emulator.drain(_AT_REST)
     strays = emulator.sessions.strays()
     if strays:
         say("\n".join(strays))
-    ending = farewell(journal, recorded=settings.record, sessions=emulator.sessions.opened())
-    if not watched:
-        say(ending)
+    ending = partial(
+        farewell, journal, recorded=settings.record, sessions=emulator.sessions.opened()
+    )
+    if watched is None or window is None:
+        say(ending())
         return Exit.INCOMPLETE if journal.failures else Exit.MET
-    verdict = verify(watched.scenarios, journal.evidence())
+    verdict = verify(watched.scenarios, window.evidence())
     say(for_terminal(verdict, sys.stderr, recording=settings.record))
-    say(ending)
+    say(ending(gaps=verdict.gaps))
     write_reports(report, verdict, recording=settings.record)
     return verdict.exit_code
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pixel_emulator.cli.endings import stopped_by
 from pixel_emulator.config import Settings
 from pixel_emulator.core.mistakes import InputError, Mistake
 from pixel_emulator.core.scenarios.model import Scenario
+from pixel_emulator.core.times import clock
 from pixel_emulator.journal import Journal
 from pixel_emulator.recorder import open_recorder
 
@@ -43,7 +43,7 @@ def emulation(
     the recording cannot be written, the port is taken, or mitmproxy is not installed.
     """
     clocks = [each.given.clock for each in scenarios if each.given.clock]
-    created = datetime.fromisoformat(clocks[0]).astimezone(UTC) if clocks else None
+    created = clock(clocks[0]) if clocks else None
     seeds = [str(each.given.seed) for each in scenarios if each.given.seed is not None]
     with needs_mitmproxy():
         from pixel_emulator.proxy.emulator import Emulator  # noqa: PLC0415 - it takes half a second

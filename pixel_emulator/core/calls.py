@@ -200,7 +200,8 @@ class Hit:
     is `unhandled`). `problems` holds those of decoding and of validation. `source` is the name
     that the user gave to the write key. `digest` is the SHA-256 of the original request line,
     in hexadecimal: proof of what was sent where the line itself is masked. `step` is the title of
-    the scenario's step that was running, empty where none was.
+    the scenario's step that was running, empty where none was. `alike` counts further hits that
+    this one stands for in the evidence of a live run; see `core.verdicts.thinning`.
     """
 
     seq: int
@@ -213,6 +214,7 @@ class Hit:
     source: str | None = None
     digest: str = ""
     step: str = ""
+    alike: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,6 +233,16 @@ class Evidence:
     gaps: tuple[str, ...] = ()
     masked: bool = False
     acted: Mapping[str, datetime] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        """How many hits there are, those that others stand for included."""
+        return total(self.hits)
+
+
+def total(hits: Iterable[Hit]) -> int:
+    """How many hits these are, those that they stand for included."""
+    return sum(1 + hit.alike for hit in hits)
 
 
 def path_text(steps: Iterable[str | int]) -> str:

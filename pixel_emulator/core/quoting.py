@@ -13,7 +13,7 @@ _HUGE = 10**LONGEST  # Python refuses to write integers of some thousand digits
 def quoted(value: JSON) -> str:
     """A scalar as JSON with its kind, cut in its middle; an object or an array by its kind."""
     if isinstance(value, str):
-        return f'"{printable(_cut(value, LONGEST), quotes=True)}"' if value else "an empty string"
+        return f'"{printable(cut(value, LONGEST), quotes=True)}"' if value else "an empty string"
     if isinstance(value, dict):
         return "an object"
     if isinstance(value, list):
@@ -22,7 +22,7 @@ def quoted(value: JSON) -> str:
         return json.dumps(value)
     if isinstance(value, int) and abs(value) >= _HUGE:
         return "a huge number"
-    return f"the number {_cut(repr(value), LONGEST)}"
+    return f"the number {cut(repr(value), LONGEST)}"
 
 
 def masked(key: str) -> str:
@@ -32,7 +32,7 @@ def masked(key: str) -> str:
 
 def shortened(text: str) -> str:
     """Words of ours with something of the wire in them: printable, and cut where endless."""
-    return printable(_cut(text, 5 * LONGEST))
+    return printable(cut(text, 5 * LONGEST))
 
 
 def printable(text: str, *, quotes: bool = False) -> str:
@@ -45,6 +45,7 @@ def printable(text: str, *, quotes: bool = False) -> str:
     )
 
 
-def _cut(text: str, longest: int) -> str:
+def cut(text: str, longest: int) -> str:
+    """The text with an ellipsis in its middle, if it is longer than that."""
     half = longest // 2
     return text if len(text) <= longest else f"{text[:half]}…{text[-half:]}"

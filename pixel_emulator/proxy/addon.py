@@ -30,6 +30,10 @@ _MARKERS = {
     Outcome.DROPPED: ":x:",
     Outcome.UNHANDLED: ":grey_question:",
 }
+_ABORTED = (
+    "a request for {} was aborted before it had an answer: it is left out, and whether Segment got "
+    "it is unknown"
+)
 
 
 class PixelEmulator:
@@ -70,10 +74,14 @@ class PixelEmulator:
     def request(self, flow: http.HTTPFlow) -> None:
         """Answer, then record: the bytes leave only when this hook has returned.
 
-        A flow that was loaded from a file has its answer already, and is recorded only.
+        A flow that was loaded from a file has its answer already, and is recorded only; one that
+        was aborted before its answer is no call, but a gap.
         """
         host = self.locks.host_of(flow)
-        if host is None or flow.error:
+        if host is None or (flow.live and flow.error):
+            return
+        if not flow.live and not _was_answered(flow):
+            self.journals.of(flow.client_conn).interrupted(_ABORTED.format(host))
             return
         answering = flow.live and flow.response is None
         if answering:
@@ -85,6 +93,11 @@ class PixelEmulator:
         made = None if flow.live else datetime.fromtimestamp(flow.request.timestamp_start, UTC)
         if journal:
             annotate(flow, journal.record(request, made))
+
+
+def _was_answered(flow: http.HTTPFlow) -> bool:
+    """Whether a flow from a file has an answer; browsers write one with status -1 or 0 if not."""
+    return flow.response is not None and flow.response.status_code > 0
 
 
 class FailureHandler(logging.Handler):

@@ -66,7 +66,7 @@ class RemoteSession(Told):
         """Whether it was closed here."""
         return not self._open
 
-    def evidence(self, since: int = 0) -> Evidence:
+    def evidence(self, since: int = 0, most: int | None = None) -> Evidence:
         """See `Session`. After its end: what was known then."""
         with self._lock:
             while self._open:
@@ -86,7 +86,14 @@ class RemoteSession(Told):
                 )
                 if not page["more"]:
                     break
-            return replace(self._last, hits=self._last.hits[since:])
+            return replace(self._last, hits=self._last.hits[since:][:most])
+
+    def follow(self, looked_at: Callable[[], float]) -> Callable[[], None]:  # noqa: ARG002 - see there
+        """See `Session`: the emulator waits for nobody here."""
+        return self.looked
+
+    def looked(self) -> None:
+        """See `Session`."""
 
     def wait(self, seen: int, timeout: float) -> bool:
         """See `Session`."""

@@ -13,7 +13,7 @@ from typing import cast
 from pixel_emulator.core import json_text
 from pixel_emulator.core.calls import JSON
 from pixel_emulator.core.matching.kinds import MATCHERS
-from pixel_emulator.core.matching.values import ABSENT, Absent, Described, Value
+from pixel_emulator.core.matching.values import ABSENT, HUGE, Absent, Described, Value
 from pixel_emulator.core.matching.wants import Bindings, Matcher, Want
 
 type Objection = Callable[[JSON], str | None]
@@ -55,6 +55,8 @@ def want_of(value: object, levels: int = _DEEPEST) -> Want:
     """What a value of Python wants. Raises TypeError for one that no JSON value can be."""
     if not levels:
         raise TypeError(f"nested deeper than {_DEEPEST} levels")
+    if isinstance(value, int) and abs(value) >= HUGE:
+        raise TypeError("an integer of thousands of digits can never arrive as one")
     if value is None or isinstance(value, str | bool | int | float | Matcher):
         return value
     if isinstance(value, list | tuple) and _is_plain(value):

@@ -3,9 +3,11 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from pixel_emulator.child.process import ChildExit
+from pixel_emulator.core import times
+from pixel_emulator.core.calls import Evidence
 from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.core.verdicts.merge import merge
 from pixel_emulator.core.verdicts.verdict import Status, StepResult, Verdict
@@ -13,7 +15,8 @@ from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.core.verdicts.watch import Prospect, Watch
 from pixel_emulator.running.access import Access
 from pixel_emulator.running.actions import Failure, folder_of, perform, sends_alone, without_pixels
-from pixel_emulator.running.waiting import Arrivals, Part, acted, quiet, settle, within
+from pixel_emulator.running.waiting import Arrivals, acted, quiet, settle, within
+from pixel_emulator.running.window import Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ class Runner:
         self._access = access
         self._drain = drain
         self._tell = tell
-        self._part = Part(journal)
+        self._window = Window(journal, ())
         self._alone = True  # whether only what we did ourselves, and saw the end of, has sent calls
 
     def run_all(self, scenarios: Sequence[Scenario]) -> Ran:
@@ -85,17 +88,14 @@ class Runner:
         """Run the steps of a scenario up to the first that fails, and judge them."""
         self._journal.begin_run(_time(scenario.given.clock))
         tried: list[_Tried] = []
+        self._window = self._window.after(Evidence(hits=()), [scenario])
         for number in range(1, len(scenario.steps) + 1):
             tried.append(self._try(scenario, number))
             if not tried[-1].passed:
                 break
-        evidence = self._part.evidence()
+        evidence = self._window.evidence()
         self._journal.begin_step("")
-        self._part = replace(
-            self._part,
-            hits=self._part.hits + len(evidence.hits),
-            connections=self._part.connections + evidence.connections,
-        )
+        self._window = self._window.after(evidence, ())
         verdict = _with_live(verify([scenario], evidence, steps=len(tried)), tried)
         failure, stopped = (tried[-1].failure if tried else None), ""
         if failure or len(tried) < len(scenario.steps):
@@ -109,7 +109,8 @@ class Runner:
         started = time.monotonic()
         self._tell(title)
         self._journal.begin_step(title)
-        failure = perform(step, folder_of(scenario), self._access)
+        with self._window.followed():
+            failure = perform(step, folder_of(scenario), self._access)
         all_gone = False
 
         def drain() -> bool:
@@ -121,7 +122,7 @@ class Runner:
         self._alone &= sends_alone(step)
         met = failure is None and Prospect.MET is settle(
             Watch([scenario], steps=number),
-            self._part,
+            self._window,
             # Where nobody is left who could send a call, no wait brings the one that is missing.
             deadline=begun if self._alone and all_gone else begun + within(step),
             quiet=quiet(step),
@@ -142,4 +143,4 @@ def _with_live(verdict: Verdict, tried: Sequence[_Tried]) -> Verdict:
 
 
 def _time(clock: str) -> datetime | None:
-    return datetime.fromisoformat(clock).astimezone(UTC) if clock else None
+    return times.clock(clock) if clock else None

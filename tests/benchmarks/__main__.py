@@ -20,6 +20,7 @@ from tests.benchmarks.growth import growth, memory
 from tests.benchmarks.pieces import judging, recording
 from tests.benchmarks.plain import plain
 from tests.benchmarks.plan import Plan, conditions, say
+from tests.benchmarks.scenarios import scenarios
 from tests.benchmarks.startup import startup
 from tests.benchmarks.tunnel import connections, tunnel
 
@@ -34,13 +35,14 @@ BENCHMARKS: dict[str, Benchmark] = {
         recording,
         memory,
         growth,
+        scenarios,
         startup,
         ceiling,
     )
 }
 PRINTERS = ("claims", "contract")
 """Modules that measure and print for themselves."""
-LONG = ("growth", "claims", "contract")
+LONG = ("growth", "scenarios", "claims", "contract")
 """Only run where they are asked for by name."""
 _FAILURES = (RuntimeError, OSError, subprocess.SubprocessError)
 """What a server or a client that does not do its work raises."""

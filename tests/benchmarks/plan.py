@@ -22,7 +22,7 @@ class Plan:
     """How often each side is measured and for how many seconds; `folder` is for what they write.
 
     `warm` scales how long servers are loaded before they are measured, `bound` is the emulator's
-    `--max-calls`, and `most` what `growth` goes up to.
+    `--max-calls`, `most` what `growth` goes up to, and `live` the calls under a live scenario.
     """
 
     folder: Path
@@ -31,6 +31,7 @@ class Plan:
     warm: float = 1
     bound: int = Settings().max_calls
     most: int = 1_000_000
+    live: int = 300_000
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(0, _APART))
 
     def number(self) -> int:

@@ -89,7 +89,7 @@ class Emulator:
 @contextmanager
 def emulator(folder: Path, *arguments: str, record: bool = True) -> Iterator[Emulator]:
     """`pixel-emulator serve`, recording to a file in this folder."""
-    file = folder / f"calls{''.join(arguments)}.yaml" if record else None
+    file = folder / f"calls{''.join(arguments).replace('/', '_')}.yaml" if record else None
     recording = ["--record", str(file)] if file else []
     command = [*PROGRAM, "serve", "--port", "0", "--json", *recording, *arguments]
     with process(command, stdout=subprocess.PIPE) as running:

@@ -58,6 +58,10 @@ def test_clients_are_heard_out(http, emulator):
     [
         ("run", {"clock": "tomorrow"}, "clock: must be a time like"),
         ("run", {"clock": "2030-01-31T12:00:00"}, "clock: must be a time like"),
+        ("run", {"clock": "0001-01-01T00:00:00+14:00"}, "outside of the years 1 to 9999"),
+        ("run", {"clock": "9999-12-31T23:59:59-14:00"}, "outside of the years 1 to 9999"),
+        ("run", {"clock": "9999-01-01T00:00:00Z"}, "the last year in which a clock may begin"),
+        ("run", {"clock": "9" * 100_000}, "clock: must be a time like"),
         ("run", {"clok": TIME}, "clok: is unknown; allowed is clock"),
         ("step", {}, "title: must be text, but is missing"),
         ("step", {"title": 1}, "title: must be text"),

@@ -134,6 +134,8 @@ def test_bytes_that_no_url_holds_are_read_back_percent_encoded():
         ({"seq": True}, "seq", "must be a whole number, but is of type boolean"),
         ({"time": "2030-01-31"}, "time", "must be a time like"),
         ({"time": None}, "time", "is missing"),
+        ({"time": "0001-01-01T00:00:00+14:00"}, "time", "outside of the years 1 to 9999"),
+        ({"time": "9999-12-31T23:59:59-14:00"}, "time", "outside of the years 1 to 9999"),
         ({"outcome": "delivred"}, "outcome", 'did you mean "delivered"?'),
         ({"type": 1}, "type", "must be text"),
         ({"payload": []}, "payload", "must be a map, but is of type array"),

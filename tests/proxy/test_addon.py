@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 from mitmproxy import http
+from mitmproxy.flow import Error
 from mitmproxy.io import FlowReader, FlowWriter
 from mitmproxy.test import taddons, tflow, tutils
 
@@ -127,11 +128,21 @@ def test_a_flow_from_a_file_is_recorded_and_keeps_its_answer(emulator: PixelEmul
     assert hit.time == datetime.fromtimestamp(flow.request.timestamp_start, UTC)
 
 
-def test_a_flow_from_a_file_is_not_answered_where_nobody_did(emulator: PixelEmulator):
-    flow = flow_of(live=False)
-    flow.response = None
-    assert cycle(emulator, flow).response is None
-    assert len(emulator.journal.hits) == 1
+@pytest.mark.parametrize("status", [None, -1, 0])
+@pytest.mark.parametrize("error", [None, Error("net::ERR_ABORTED")])
+def test_a_flow_from_a_file_that_has_no_answer_is_a_gap(emulator: PixelEmulator, status, error):
+    """Browsers write requests that were blocked or given up into a HAR with status -1 or 0."""
+    made = flow_of(live=False)
+    made.error = error
+    made.response = None
+    if status is not None:
+        made.response = tutils.tresp()
+        made.response.data.status_code = status
+    before = made.response
+    assert cycle(emulator, made).response is before
+    evidence = emulator.journal.evidence()
+    assert evidence.hits == ()
+    assert "was aborted before it had an answer" in evidence.gaps[0]
 
 
 def test_the_answer_of_another_addon_stands_and_the_call_is_recorded(emulator: PixelEmulator):

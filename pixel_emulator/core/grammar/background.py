@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
 
 from pixel_emulator.core.calls import JSON, Steps
 from pixel_emulator.core.grammar.keys import GIVEN
@@ -13,6 +12,7 @@ from pixel_emulator.core.matching.moments import asks_for_now
 from pixel_emulator.core.matching.wants import Want
 from pixel_emulator.core.scenarios.model import Given
 from pixel_emulator.core.state.profile import profile_mistakes
+from pixel_emulator.core.times import clock
 
 _VERSION = re.compile(r"[1-9]\d{0,8}")
 
@@ -41,11 +41,11 @@ def read_given(reader: Reader, steps: Steps, value: JSON, scope: Scope) -> Given
 def _time(reader: Reader, steps: Steps, value: JSON, scope: Scope) -> str:
     text = plain_text(reader, steps, value, scope)
     try:
-        aware = datetime.fromisoformat(text).tzinfo is not None
-    except ValueError:
-        aware = False
-    if not aware and isinstance(value, str):
-        reader.wrong(steps, f"must be like 2030-01-31T12:00:00Z; it is {shown(value)}")
+        clock(text)
+    except ValueError as error:
+        if isinstance(value, str):
+            words = f"must be like 2030-01-31T12:00:00Z; it is {shown(value)}: {error}"
+            reader.wrong(steps, words)
     return text
 
 

@@ -2,16 +2,20 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 
 from pixel_emulator.core.calls import JSON, Payload, Steps
 from pixel_emulator.core.matching.values import describe
 from pixel_emulator.core.mistakes import Document, Location, Mistake, likely
-from pixel_emulator.core.quoting import printable
+from pixel_emulator.core.quoting import cut, printable
 
 _OF_WORDS = ("tags", "use")  # lists of which one word is often written alone
 _MOST_LOOKING = 200_000
 """Characters times words that one file may cost while likely words are looked for: some tenths of
 a second. Hundreds of mistakes come to less."""
+_LONGEST = 200
+"""Characters of a value that a sentence shows: more is cut in its middle."""
+_LONGEST_SENTENCE = 700
 _CUT = "; in braces, put quotes around a text that holds a comma"
 
 
@@ -24,7 +28,10 @@ def shown(value: JSON) -> str:
     """A value inside a sentence: a scalar with its type, a container by its type."""
     if isinstance(value, dict | list):
         return f"a {describe(value).type}"
-    return "empty" if value is None else str(describe(value))
+    if value is None:
+        return "empty"
+    found = describe(value)
+    return str(replace(found, text=cut(found.text, _LONGEST)))
 
 
 class Reader:
@@ -38,7 +45,9 @@ class Reader:
 
     def wrong(self, steps: Steps, message: str) -> None:
         """Note a mistake at `steps`."""
-        self.mistakes.append(self.document.mistake(printable(message), *steps))
+        self.mistakes.append(
+            self.document.mistake(printable(cut(message, _LONGEST_SENTENCE)), *steps)
+        )
 
     def likely(self, steps: Steps, word: str, allowed: Collection[str]) -> str:
         """As `mistakes.likely`, for a word at `steps`; empty once the file has cost too much."""

@@ -22,6 +22,9 @@ ABSENT: Final = Absent.ABSENT
 
 type Value = JSON | Absent
 
+HUGE = 10**4_000
+"""Python refuses to write integers of somewhat more digits (sys.int_info)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Described:
@@ -40,6 +43,8 @@ def describe(value: Value) -> Described:
         return Described("absent", "")
     if isinstance(value, str):
         return Described(f'"{printable(value, quotes=True)}"', "string")
+    if isinstance(value, int) and abs(value) >= HUGE:
+        return Described("a huge number", "")
     return Described(json_text.write(value), _kind(value))
 
 

@@ -92,7 +92,12 @@ class Inlining:
         way: Steps = ()
         for part in reference.split("/")[1:]:
             key = part.replace("~1", "/").replace("~0", "~")
-            index = isinstance(target, list) and key.isdecimal() and int(key) < len(target)
+            index = (
+                isinstance(target, list)
+                and key.isdecimal()
+                and len(key) < 10
+                and int(key) < len(target)
+            )
             way = (*way, int(key) if index else key)
             target = (
                 target[int(key)] if isinstance(target, list) and index else as_map(target).get(key)

@@ -1,6 +1,6 @@
 """Typed reading of plain data: each field knows its place and says what is wrong there."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -8,6 +8,9 @@ from enum import StrEnum
 from pixel_emulator.core.calls import JSON, Payload, Steps
 from pixel_emulator.core.json_text import kind
 from pixel_emulator.core.mistakes import Document, InputError, likely
+from pixel_emulator.core.times import clock, utc
+
+_TIME = "a time like 2026-01-31T12:00:00.000Z"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +61,20 @@ class Field:
         raise self.error(f'"{word}" is none of {words}{likely(word, allowed)}')
 
     def time(self) -> datetime:
-        """The value as a time with its zone."""
+        """The value as a time with its offset, in UTC."""
+        return self._time(utc)
+
+    def clock(self) -> datetime:
+        """The value as the time at which a clock begins, in UTC."""
+        return self._time(clock)
+
+    def _time(self, read: Callable[[str], datetime]) -> datetime:
         try:
-            time = datetime.fromisoformat(self.text())
-        except ValueError:
-            time = None
-        if time is not None and time.tzinfo is not None:
-            return time
-        raise self.wrong("a time like 2026-01-31T12:00:00.000Z")
+            return read(self.text())
+        except InputError:
+            raise self.wrong(_TIME) from None
+        except ValueError as error:
+            raise self.wrong(f"{_TIME} ({error})") from None
 
     def wrong(self, wanted: str) -> InputError:
         """The error for a value that is not what is `wanted`."""

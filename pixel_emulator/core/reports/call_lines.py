@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from hashlib import sha256
 
 from pixel_emulator.core import explain
-from pixel_emulator.core.calls import Hit, Outcome, Problem, Severity
+from pixel_emulator.core.calls import Hit, Outcome, Problem, Severity, total
 from pixel_emulator.core.quoting import printable
 from pixel_emulator.core.recordings.redaction import redact
 from pixel_emulator.core.reports.beside import cut
@@ -18,10 +18,11 @@ _QUERY = (18, 8)  # characters of a query that are shown: those of its begin, an
 _LONGEST = 120  # characters of a URL
 
 
-def calls(page: Layout, hits: Sequence[Hit]) -> Iterator[str]:
-    """Each call in a line, and how many more there are."""
-    yield from (f"    {call(page, hit)}" for hit in hits[:MOST])
-    yield from more(len(hits))
+def calls(page: Layout, hits: Sequence[Hit], count: int | None = None) -> Iterator[str]:
+    """Each call in a line, and how many more there are of `count`, or of these."""
+    listed = hits[:MOST]
+    yield from (f"    {call(page, hit)}" for hit in listed)
+    yield from more(total(hits) if count is None else count, len(listed))
 
 
 def call(page: Layout, hit: Hit, *, details: bool = True) -> str:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
-from pixel_emulator.core.calls import Hit, Outcome
+from pixel_emulator.core.calls import Hit, Outcome, total
 from pixel_emulator.core.verdicts.verdict import ScenarioResult, Status, StepResult, Verdict
 
 
@@ -43,7 +43,9 @@ def met(results: Iterable[StepResult]) -> str:
 
 def seen(verdict: Verdict) -> Iterator[str]:
     """What arrived: `5 calls seen`, `0 dropped`."""
-    calls = Counter(hit.outcome for hit in verdict.hits)
+    calls: Counter[Outcome] = Counter()
+    for hit in verdict.hits:
+        calls[hit.outcome] += 1 + hit.alike
     unhandled = calls.pop(Outcome.UNHANDLED, 0)
     yield f"{counted(calls.total(), 'call')} seen"
     if not verdict.hits:
@@ -59,9 +61,9 @@ def seen(verdict: Verdict) -> Iterator[str]:
 def objections(result: ScenarioResult) -> Iterator[str]:
     """What a scenario objects to in the whole run, counted: `2 denied`."""
     counts = (
-        (len(result.denied), "denied"),
+        (total(each.hit for each in result.denied), "denied"),
         (len(result.state), "state difference"),
-        (len(result.violations), "plan violation"),
+        (total(hit for hit, _ in result.violations), "plan violation"),
     )
     for count, noun in counts:
         if count:

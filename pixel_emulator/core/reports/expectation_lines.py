@@ -26,7 +26,7 @@ def unmet(page: Layout, scenario: ScenarioResult, result: ExpectationResult) -> 
         yield from page.sentence(wanted.note)
     if not result.nearest and result.story is not Story.TWICE:
         hits = [*result.claims, *(each.hit for each in result.surplus)]
-        yield from calls(page, sorted(hits, key=lambda hit: hit.seq))
+        yield from calls(page, sorted(hits, key=lambda hit: hit.seq), result.got)
     for words in others:
         yield from page.sentence(words)
     for near in result.nearest:

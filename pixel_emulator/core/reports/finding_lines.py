@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import islice, product
 
-from pixel_emulator.core.calls import Hit
+from pixel_emulator.core.calls import Hit, total
 from pixel_emulator.core.quoting import printable
 from pixel_emulator.core.reports.call_lines import call, calls, reason_lines
 from pixel_emulator.core.reports.layout import MOST, Layout, more
@@ -20,7 +20,7 @@ def finding_lines(page: Layout, findings: Sequence[Finding]) -> Iterator[str]:
         hits = [each.hit for each in findings if (each.level, each.policy) == (level, policy)]
         if not hits:
             continue
-        word, meaning = finding(policy, level, len(hits))
+        word, meaning = finding(policy, level, total(hits))
         style = "bad" if level is Level.FAIL else "warn"
         yield from page.said(f"  {page.paint(word, style)}", "   ", meaning)
         if policy is Policy.UNEXPECTED:
@@ -29,7 +29,7 @@ def finding_lines(page: Layout, findings: Sequence[Finding]) -> Iterator[str]:
             for hit in hits[:MOST]:
                 yield f"    {call(page, hit, details=False)}"
                 yield from reason_lines(page, hit)
-            yield from more(len(hits))
+            yield from more(total(hits), len(hits[:MOST]))
         yield ""
 
 
@@ -44,3 +44,5 @@ def _unexpected(page: Layout, hits: Sequence[Hit]) -> Iterator[str]:
             yield f"      {page.paint(expect_it(len(same)), 'dim')}"
             yield from (f"        {printable(line)}" for line in wanted.splitlines())
     yield from more(len(alike))
+    if counted_only := total(hits) - len(hits):
+        yield f"    … and {counted_only} more calls like these"

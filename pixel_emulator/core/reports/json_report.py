@@ -42,6 +42,7 @@ def as_json(verdict: Verdict) -> Payload:
     sentences of the text report about it. Every place is a `file`, `line` and `column`, 0 where it
     is unknown. Write keys are masked.
 
+    - command: exit_code and says of the command that failed, or null
     - scenarios: title, name, case, tags, place, status, says, bound (name: value, call, path),
       steps, denied, state, violations
     - steps: name, status, reached, seconds, failure, output, expectations
@@ -52,11 +53,13 @@ def as_json(verdict: Verdict) -> Payload:
     - denied: call, path, value, place, says; violations: call, type, field, description
     - findings: policy, level, call, fails (titles of scenarios), expect_it (YAML)
     - accept: file and lines of what `scenario update` can rewrite
-    - calls: seq, time, title, step, outcome, problems
+    - calls: seq, time, title, step, outcome, problems, and how many calls `alike` are not listed: a
+      run that is watched lists the first few hundred of those that are alike for its scenarios
     """
     return {
         "status": verdict.status.value,
         "exit_code": verdict.exit_code,
+        "command": _command(verdict),
         "gaps": [*verdict.gaps],
         "connections": verdict.connections,
         "scenarios": [_scenario(each) for each in verdict.scenarios],
@@ -66,6 +69,11 @@ def as_json(verdict: Verdict) -> Payload:
         ],
         "calls": [_call(each) for each in verdict.hits],
     }
+
+
+def _command(verdict: Verdict) -> JSON:
+    failed = verdict.command
+    return {"exit_code": failed.code, "says": failed.sentence} if failed else None
 
 
 def _place(location: Location) -> Payload:
@@ -194,4 +202,5 @@ def _call(hit: Hit) -> JSON:
         "step": hit.step,
         "outcome": hit.outcome.value,
         "problems": [each.as_data() for each in hit.problems],
+        "alike": hit.alike,
     }

@@ -12,9 +12,11 @@ from pixel_emulator.core.reports.layout import Layout
 from pixel_emulator.core.reports.objection_lines import objection_lines
 from pixel_emulator.core.reports.origins import origins
 from pixel_emulator.core.reports.phrases import (
+    COMMAND,
     GAPS,
     NOT_MET,
     UNDECIDED,
+    failed_command,
     has_named_steps,
     objections_of_run,
     objections_of_steps,
@@ -80,11 +82,13 @@ def junit(verdict: Verdict) -> str:
 
     A scenario is one testcase; with named steps, each of them is one, and `the whole run` is one
     for what belongs to none. Unmet is a failure, undecided or incomplete an error, a step that was
-    not tried is skipped. A character that XML forbids becomes U+FFFD.
+    not tried is skipped. A command that failed is a testsuite of its own. A character that XML
+    forbids becomes U+FFFD.
     """
     root = ET.Element("testsuites", name="pixel-emulator")
     suites = [(each, [*_cases(verdict, index)]) for index, each in enumerate(verdict.scenarios)]
-    _count(root, [case for _, cases in suites for case in cases])
+    command = [*_command(verdict)]
+    _count(root, [*command, *(case for _, cases in suites for case in cases)])
     for result, cases in suites:
         suite = _add(root, "testsuite", name=result.scenario.title)
         _count(suite, cases)
@@ -92,8 +96,20 @@ def junit(verdict: Verdict) -> str:
         _add_properties(suite, result)
         for each in cases:
             _add_case(suite, result.scenario.location.file, each)
+    if command:
+        suite = _add(root, "testsuite", name=COMMAND)
+        _count(suite, command)
+        suite.set("skipped", "0")
+        for each in command:
+            _add_case(suite, COMMAND, each)
     ET.indent(root)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
+
+
+def _command(verdict: Verdict) -> Iterator[_Case]:
+    """A testcase for the command, if it failed."""
+    if failed := failed_command(verdict):
+        yield _Case(name=COMMAND, line=0, objections=[("command failed", failed)], lines=[failed])
 
 
 def _cases(verdict: Verdict, index: int) -> Iterator[_Case]:

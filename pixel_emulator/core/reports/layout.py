@@ -48,7 +48,7 @@ class Layout:
             yield f"    {self.paint(line, style)}"
 
 
-def more(listed: int) -> Iterator[str]:
+def more(count: int, listed: int = MOST) -> Iterator[str]:
     """How many items of so many are not listed, if any."""
-    if listed > MOST:
-        yield f"    … and {listed - MOST} more"
+    if count > listed:
+        yield f"    … and {count - listed} more"

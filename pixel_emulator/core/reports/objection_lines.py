@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from pixel_emulator.core.calls import Hit
+from pixel_emulator.core.calls import Hit, total
 from pixel_emulator.core.quoting import printable
 from pixel_emulator.core.reports.beside import mismatch_lines
 from pixel_emulator.core.reports.call_lines import named
@@ -49,4 +49,5 @@ def _told(page: Layout, found: Iterable[tuple[Hit, tuple[str, ...]]]) -> Iterato
             indent = 6 + sum(widths[:-1]) + 3 * (len(row) - 1)
             start = f"      {'   '.join(cells[:-1])}   "
             yield from page.sentence(row[-1], indent, first=printable(start))
-    yield from more(len(by_hit))
+    hits = [hit for hit, _ in by_hit.values()]
+    yield from more(total(hits), len(hits[:MOST]))

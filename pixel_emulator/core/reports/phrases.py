@@ -1,12 +1,11 @@
 """Sentences that all reports share."""
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from pixel_emulator.core import explain
-from pixel_emulator.core.calls import path_text
+from pixel_emulator.core.calls import path_text, total
 from pixel_emulator.core.matching.differences import described
 from pixel_emulator.core.mistakes import Location
 from pixel_emulator.core.reports.counts import counted, span
@@ -52,6 +51,7 @@ UNDECIDED = (
     "them all; this is one that was tried. Say more about each call, or use fewer variables"
 )
 ACCEPT = "to accept what happened (matchers you wrote are kept)"
+COMMAND = "the command"
 NOT_MET = "the scenario is not met"
 STATE = "the profiles at the end are not as wanted"
 NOTHING_ARRIVED = (
@@ -157,6 +157,14 @@ def arrived_nothing(verdict: Verdict) -> bool:
     return not (verdict.hits or verdict.connections or verdict.gaps)
 
 
+def failed_command(verdict: Verdict) -> str:
+    """How the command failed, in a sentence; empty if it did not, or if a step says it already."""
+    steps = (step for result in verdict.scenarios for step in result.steps)
+    if verdict.command is None or any(step.failure for step in steps):
+        return ""
+    return verdict.command.sentence
+
+
 def denial(denied: Denial) -> str:
     """What must not be sent: `no request may contain "X1" in properties: privacy`."""
     where = f" in {path_text(denied.path)}" if denied.path else ""
@@ -180,8 +188,8 @@ def expect_it(calls: int) -> str:
 
 def violated(result: ScenarioResult) -> str:
     """`2 violations of the tracking plan in 1 call`."""
-    calls = len({hit.seq for hit, _ in result.violations})
-    found = counted(len(result.violations), "violation")
+    calls = total({hit.seq: hit for hit, _ in result.violations}.values())
+    found = counted(total(hit for hit, _ in result.violations), "violation")
     return f"{found} of the tracking plan, in {counted(calls, 'call')}"
 
 
@@ -217,7 +225,8 @@ def objections_of_run(
         yield "state", STATE
     if result.violations:
         yield "plan", violated(result)
-    for policy, count in Counter(each.policy for each in findings).items():
+    for policy in dict.fromkeys(each.policy for each in findings):
+        count = total(each.hit for each in findings if each.policy is policy)
         word, meaning = finding(policy, Level.FAIL, count)
         hit = next(each.hit for each in findings if each.policy is policy)
         yield word, f"{meaning}: #{hit.seq} {explain.title(hit.call, hit.request)}"

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import takewhile
 
+from pixel_emulator.core.calls import Hit, total
 from pixel_emulator.core.mistakes import Location
 from pixel_emulator.core.quoting import printable
 from pixel_emulator.core.reports.beside import cut
@@ -71,13 +72,14 @@ def scenario_lines(
 
 def _failing(findings: Iterable[Finding], index: int, *, named: bool = False) -> Iterator[str]:
     """The findings that fail the scenario of that index, counted: `2 unexpected (#3, #7)`."""
-    found: dict[str, list[int]] = defaultdict(list)
+    found: dict[str, list[Hit]] = defaultdict(list)
     for each in findings:
         if each.levels[index] is Level.FAIL:
-            found[POLICY_WORDS[each.policy][0]].append(each.hit.seq)
+            found[POLICY_WORDS[each.policy][0]].append(each.hit)
     for word, calls in found.items():
-        names = [f"#{seq}" for seq in calls[:_NAMED]] + ["…"] * (len(calls) > _NAMED)
-        yield f"{len(calls)} {word}" + (f" ({', '.join(names)})" if named else "")
+        count = total(calls)
+        names = [f"#{hit.seq}" for hit in calls[:_NAMED]] + ["…"] * (count > _NAMED)
+        yield f"{count} {word}" + (f" ({', '.join(names)})" if named else "")
 
 
 def step_lines(page: Layout, result: ScenarioResult, step: StepResult) -> Iterator[str]:

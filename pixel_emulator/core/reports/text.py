@@ -8,7 +8,14 @@ from pixel_emulator.core.reports.call_lines import calls as call_lines
 from pixel_emulator.core.reports.counts import scenarios_met
 from pixel_emulator.core.reports.finding_lines import finding_lines
 from pixel_emulator.core.reports.layout import Layout
-from pixel_emulator.core.reports.phrases import ACCEPT, GAPS, STATUS_WORDS, untold
+from pixel_emulator.core.reports.phrases import (
+    ACCEPT,
+    COMMAND,
+    GAPS,
+    STATUS_WORDS,
+    failed_command,
+    untold,
+)
 from pixel_emulator.core.reports.scenario_lines import head, scenario_lines
 from pixel_emulator.core.verdicts.verdict import Status, Verdict
 
@@ -35,6 +42,10 @@ def _lines(page: Layout, verdict: Verdict, *, calls: bool) -> Iterator[str]:
         yield head(page, STATUS_WORDS[Status.INCOMPLETE], GAPS)
         for gap in verdict.gaps:
             yield from page.sentence(gap, first="  - ")
+        yield ""
+    if failed := failed_command(verdict):
+        yield head(page, STATUS_WORDS[Status.UNMET], COMMAND)
+        yield from page.sentence(failed, 2)
         yield ""
     findings = untold(verdict.findings, verdict.scenarios)
     for index in range(len(verdict.scenarios)):

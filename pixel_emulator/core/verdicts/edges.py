@@ -80,11 +80,16 @@ class Edges:
         """The slots that match a call, in order."""
         return tuple(
             (index, ways)
-            for index in self._possible(hit)
+            for index in self.possible(hit)
             if self.slots[index].may_see(hit) and (ways := self._ways(self.slots[index], hit))
         )
 
-    def _possible(self, hit: Hit) -> list[int]:
+    def asks(self, index: int) -> bool:
+        """Whether a slot asks for a variable."""
+        return index in self._asking
+
+    def possible(self, hit: Hit) -> list[int]:
+        """The slots that may match a call, as far as its type, its name and one value decide."""
         if hit.call is None:
             return []
         dropped, type = hit.outcome is Outcome.DROPPED, hit.call.type

@@ -20,6 +20,7 @@ def merge(verdicts: Sequence[Verdict]) -> Verdict:
         findings=tuple(_findings(verdicts)),
         hits=tuple(hit for verdict in verdicts for hit in verdict.hits),
         connections=sum(each.connections for each in verdicts),
+        command=next((each.command for each in verdicts if each.command), None),
         gaps=tuple(dict.fromkeys(gap for verdict in verdicts for gap in verdict.gaps)),
     )
 

@@ -65,6 +65,8 @@ class _Results:
                 taken_by=tuple(self.slots[index].wanted for index in takers[slot.index])
                 if lacking[slot.index] > 0 and not self.claims[slot.index]
                 else (),
+                more_claims=self.settlement.more_claims.get(slot.index, 0),
+                too_many=self.settlement.too_many.get(slot.index, 0),
                 undecided=slot.index in self.settlement.undecided,
             )
             for slot in self.slots

@@ -1,6 +1,7 @@
 """Who claims what in a run: each part by itself, and what could not be decided."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from pixel_emulator.core.matching.wants import Bindings
 from pixel_emulator.core.verdicts.case import Case
@@ -20,6 +21,8 @@ _UNLIMITED = 1 << 62
 class Settlement:
     """The claims of a run; `matched` are the slots that match each call under the chosen values.
 
+    `more_claims` and `too_many` count, by slot, the calls that others stand for.
+
     `undecided` are the slots for which the budget was spent before an answer was found, `unsure`
     the positions of calls that they may match.
     """
@@ -30,6 +33,8 @@ class Settlement:
     matched: tuple[tuple[int, ...], ...]
     undecided: frozenset[int]
     unsure: frozenset[int]
+    more_claims: Mapping[int, int]
+    too_many: Mapping[int, int]
 
     def bound(self, home: int) -> Bindings:
         """The values of the variables of one scenario."""
@@ -42,6 +47,7 @@ class Settlement:
 
 def settle(case: Case, budget: int) -> Settlement:
     """The claims that leave the least to be wished for."""
+    case, more_claims, too_many = case.with_alike()
     parts, rows = case.parts()
     share = _share(case, parts, budget)
     claims: dict[int, int] = {}
@@ -68,11 +74,17 @@ def settle(case: Case, budget: int) -> Settlement:
         matched=tuple(matched),
         undecided=frozenset(undecided),
         unsure=frozenset(case.unsure) | {at for at, each in rows if undecided & each.keys()},
+        more_claims=more_claims,
+        too_many=too_many,
     )
 
 
 def hopes(case: Case, pool: Pool, budget: int) -> bool | None:
     """Whether each part can be settled without cost; None if the budget was spent before."""
+    case, _, too_many = case.with_alike()
+    if too_many:
+        return False
+    pool = replace(pool, layout=case.layout)
     parts, _ = case.parts()
     share = _share(case, parts, budget)
     known = not case.edges.cut

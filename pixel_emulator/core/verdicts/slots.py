@@ -82,6 +82,11 @@ def goes_before(one: Slot, other: Slot) -> bool:
     return phases and one.step < other.step
 
 
+def home_of_alike(slots: Sequence[Slot], matched: Sequence[int]) -> int:
+    """The slot of those that match which takes what a call stands for: one without a limit."""
+    return next((index for index in matched if slots[index].high is None), matched[0])
+
+
 @dataclass(slots=True)
 class Chain:
     """A list of slots in order; in a strict one no other kept call comes in between.

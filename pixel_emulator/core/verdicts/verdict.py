@@ -21,7 +21,13 @@ class Status(StrEnum):
     INCOMPLETE = "incomplete"
 
 
-EXIT_CODES = {Status.MET: 0, Status.UNMET: 1, Status.UNDECIDED: 3, Status.INCOMPLETE: 3}
+_INCOMPLETE = 3
+EXIT_CODES = {
+    Status.MET: 0,
+    Status.UNMET: 1,
+    Status.UNDECIDED: _INCOMPLETE,
+    Status.INCOMPLETE: _INCOMPLETE,
+}
 
 
 class Story(StrEnum):
@@ -72,9 +78,10 @@ class Surplus:
 class ExpectationResult:
     """One expectation with the calls that it claims, those too many, and those that come close.
 
-    `taken_by` are the expectations that the calls it matches went to, where it claims none. It is
-    not `reached` where its step was not tried. Where it is `undecided`, the claims are only those
-    of one attempt.
+    `more_claims` and `too_many` count calls that are not among them: a call in a run that is
+    watched may stand for others (`Hit.alike`). `taken_by` are the expectations that the calls it
+    matches went to, where it claims none. It is not `reached` where its step was not tried. Where
+    it is `undecided`, the claims are only those of one attempt.
     """
 
     expectation: Expectation
@@ -84,17 +91,23 @@ class ExpectationResult:
     taken_by: tuple[Expectation, ...] = ()
     reached: bool = True
     undecided: bool = False
+    more_claims: int = 0
+    too_many: int = 0
 
     @property
     def got(self) -> int:
         """How many calls matched."""
-        return len(self.claims) + len(self.surplus)
+        return self._claimed + len(self.surplus) + self.too_many
+
+    @property
+    def _claimed(self) -> int:
+        return len(self.claims) + self.more_claims
 
     @property
     def met(self) -> bool:
         """Whether the number of calls is in the wanted range, and all came as they should."""
-        enough = self.reached and len(self.claims) >= self.expectation.times.low
-        return enough and not (self.surplus or self.nearest)
+        enough = self.reached and self._claimed >= self.expectation.times.low
+        return enough and not (self.surplus or self.too_many or self.nearest)
 
     @property
     def story(self) -> Story:
@@ -108,8 +121,9 @@ class ExpectationResult:
         obstructed = (_OBSTACLES[each.obstacle] for each in self.nearest if not each.mismatches)
         if story := next(filter(None, obstructed), None):
             return story
-        if self.surplus:
-            return Story.TWICE if all(each.twin for each in self.surplus) else Story.TOO_MANY
+        if self.surplus or self.too_many:
+            repeated = not self.too_many and all(each.twin for each in self.surplus)
+            return Story.TWICE if repeated else Story.TOO_MANY
         if not self.nearest:
             if self.claims:
                 return Story.TOO_FEW
@@ -190,11 +204,24 @@ class ScenarioResult:
         return tuple(each for step in self.steps for each in step.expectations)
 
 
+@dataclass(frozen=True, slots=True)
+class FailedCommand:
+    """How the command of a run failed: its exit code, as a shell gives it, and a sentence.
+
+    `started` is False where it could not be run at all.
+    """
+
+    code: int
+    sentence: str
+    started: bool = True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """All that is to be said about a run.
 
     `gaps` are sentences about what the evidence may lack; with any of them nothing is met.
+    `command` is the command whose calls these are, if it failed.
     """
 
     scenarios: tuple[ScenarioResult, ...]
@@ -202,6 +229,7 @@ class Verdict:
     hits: tuple[Hit, ...]
     connections: int
     gaps: tuple[str, ...] = ()
+    command: FailedCommand | None = None
 
     @property
     def status(self) -> Status:
@@ -214,5 +242,11 @@ class Verdict:
 
     @property
     def exit_code(self) -> int:
-        """0 met, 1 unmet, 3 incomplete or undecided."""
-        return EXIT_CODES[self.status]
+        """3 incomplete or undecided, else the code of a command that failed, 1 unmet, 0 met.
+
+        Of a command that could not be run, its code.
+        """
+        own = EXIT_CODES[self.status]
+        if self.command is None or (self.command.started and own == _INCOMPLETE):
+            return own
+        return self.command.code

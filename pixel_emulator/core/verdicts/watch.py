@@ -91,6 +91,8 @@ class _View:
             for step in scenario.steps
         }
         self.case = Case(scenarios, self.layout, (), looks=looks)
+        self.places: list[tuple[tuple[int, ...], Group | None]] = []
+        self.counted: dict[int, int] = {}
         self.supply: Counter[int] = Counter()
         self.groups: Counter[Group] = Counter()
         self.hard = any(each.constrained for each in self.layout.slots)
@@ -108,7 +110,7 @@ class _View:
         new = evidence.hits[known:]
         return (
             len(evidence.hits) >= known > 0
-            and evidence.hits[known - 1] is self.case.hits[-1]
+            and evidence.hits[known - 1].request is self.case.hits[-1].request
             and (self.acted, self.masked) == (evidence.acted, evidence.masked)
             and not any(hit.step in self.unmarked for hit in new)
         )
@@ -118,10 +120,27 @@ class _View:
         new = evidence.hits[len(self.case.hits) :]
         for hit in new:
             self._take(hit)
+        has_news = self._count(evidence.hits) or bool(new)
         if self.hopeless:
             return Prospect.IMPOSSIBLE
-        prospect = self._of_claims(evidence, has_news=bool(new))
+        prospect = self._of_claims(evidence, has_news=has_news)
         return Prospect.OPEN if self.failing and prospect is Prospect.MET else prospect
+
+    def _count(self, hits: Sequence[Hit]) -> bool:
+        """Count what the calls stand for by now; whether it is more than before."""
+        has_news = False
+        for position, hit in enumerate(hits):
+            known = self.counted.get(position, 0)
+            if hit.alike != known:
+                has_news = True
+                self.counted[position] = hit.alike
+                self.case.hits[position] = hit
+                slots, group = self.places[position]
+                for index in slots:
+                    self.supply[index] += hit.alike - known
+                if group is not None:
+                    self.groups[group] += hit.alike - known
+        return has_news
 
     def _of_claims(self, evidence: Evidence, *, has_news: bool) -> Prospect:
         enough = all(self.supply[each.index] >= each.low for each in self.layout.slots)
@@ -149,7 +168,7 @@ class _View:
         return Prospect.UNDECIDED if hope is None or met is None else Prospect.OPEN
 
     def _bounds(self) -> list[Bounds]:
-        most = len(self.case.hits)
+        most = len(self.case.hits) + sum(self.counted.values())
         return [
             (each.low, max(most, each.low) if each.high is None else each.high)
             for each in self.layout.slots
@@ -160,12 +179,14 @@ class _View:
         self.hard |= bool(self.case.edges.cut)
         at = len(self.case.hits) - 1
         self.supply.update(index for index, _ in edges)
+        group: Group | None = None
         if all(ways is FREE for _, ways in edges):
-            in_time = (index for index, _ in edges if self.case.pool.may_claim(at, index))
             if edges:
-                self.groups[tuple(in_time)] += 1
+                group = tuple(i for i, _ in edges if self.case.pool.may_claim(at, i))
+                self.groups[group] += 1
         else:
             self.hard = True
+        self.places.append((tuple(index for index, _ in edges), group))
         self.failing |= not self.case.unsure and self._fails(hit, edges)
         self.hopeless |= self._objected(hit) or (self.failing and not self.layout.floating)
 

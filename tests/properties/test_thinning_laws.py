@@ -1,0 +1,141 @@
+"""A run of which few calls are kept has the verdict of the whole run, to the last number."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pixel_emulator.core.calls import total
+from pixel_emulator.core.grammar.scenario import parse
+from pixel_emulator.core.verdicts.thinning import Thinning
+from pixel_emulator.core.verdicts.verify import verify
+from pixel_emulator.core.verdicts.watch import Watch
+from pixel_emulator.documents import parse_document
+from tests.hits import evidence, hit
+
+_EVENTS = ("A", "B", "C")
+_ITEMS = st.sampled_from([
+    "track: A", "track: B", "any: ", "track: A, properties: {a: 1}", "dropped: ",
+    "track: A, properties: {a: $x}", "track: B, within: 1s",
+])  # fmt: skip
+_TIMES = st.sampled_from(["0", "1", "2", "5", "8", "0..", "1..", "3..", "7..", "0..4", "2..6"])
+_LEVELS = st.sampled_from(["fail", "warn", "ignore"])
+
+
+@st.composite
+def _scenarios(draw):
+    """The text of a file with one or two scenarios."""
+    texts = []
+    for name in ("one", "two")[: draw(st.integers(1, 2))]:
+        items = draw(st.lists(st.tuples(_ITEMS, _TIMES), min_size=1, max_size=3))
+        lines = [f"  - name: {name}"]
+        lines += [f"    {each}: {draw(_LEVELS)}" for each in ("unexpected", "dropped", "damaged")]
+        if any("$x" in item for item, _ in items):
+            lines.append("    let: [x]")
+        if draw(st.integers(0, 3)) == 0:
+            lines.append("    never: [track: C]")
+        if draw(st.integers(0, 3)) == 0:
+            lines.append("    deny: [{contains: secret}]")
+        if draw(st.integers(0, 5)) == 0:
+            lines.append(f"    order: {draw(st.sampled_from(['listed', 'strict']))}")
+        lines.append("    expect:")
+        lines += [f"    - {{{item}, times: {times}}}" for item, times in items]
+        texts.append("\n".join(lines))
+    return "scenarios:\n" + "\n".join(texts)
+
+
+_CALLS = st.lists(
+    st.tuples(st.sampled_from(_EVENTS), st.sampled_from([1, 2, "secret"]), st.booleans()),
+    max_size=24,
+)  # fmt: skip
+
+
+def _hits(calls):
+    for seq, (event, value, damaged) in enumerate(calls, 1):
+        user = "{{ id }}" if damaged and value == 2 else "" if damaged and value == 1 else "u"
+        said = {"event": event, "properties": {"a": value}, "userId": user}
+        yield hit(seq, "track", said, at=10 * seq)
+
+
+def _numbers(*verdicts):
+    """How many calls each expectation got; None where some of these stand beside another one.
+
+    Which do is only told, and of fewer calls fewer are there to be told.
+    """
+    results = [[each.expectations for each in verdict.scenarios] for verdict in verdicts]
+    if any(result.nearest for each in results for found in each for result in found):
+        return [None] * len(verdicts)
+    return [[[(one.got, one.met) for one in found] for found in each] for each in results]
+
+
+def _said(verdict):
+    """What a verdict comes to, with each number in it."""
+    return (
+        verdict.status,
+        total(verdict.hits),
+        [
+            (
+                each.status,
+                total(found.hit for found in each.denied),
+            )
+            for each in verdict.scenarios
+        ],
+        {
+            (each.policy, each.levels): total(
+                other.hit
+                for other in verdict.findings
+                if (other.policy, other.levels) == (each.policy, each.levels)
+            )
+            for each in verdict.findings
+        },
+    )
+
+
+@given(_scenarios(), _CALLS, st.integers(1, 3))
+@settings(max_examples=300, deadline=None)
+def test_the_verdict_is_that_of_the_whole_run(text, calls, kept):
+    scenarios = parse(parse_document(text, "s.yaml"))
+    thinning, hits = Thinning(scenarios, kept=kept), tuple(_hits(calls))
+    watch, whole = Watch(scenarios), Watch(scenarios)
+    for count, each in enumerate(hits, 1):
+        thinning.add(each)
+        thinned = evidence(*thinning.hits())
+        assert thinned.total == count
+        assert watch.look(thinned) is whole.look(evidence(*hits[:count]))
+    ours = verify(scenarios, evidence(*thinning.hits()))
+    theirs = verify(scenarios, evidence(*hits))
+    assert _said(ours) == _said(theirs)
+    our_numbers, their_numbers = _numbers(ours, theirs)
+    assert our_numbers == their_numbers
+
+
+MANY = 2_000
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("expect: [{track: A, times: 1..}]", 10),
+        ("expect: [{track: A, times: 100..}]", 10),
+        ("expect: [{track: A, times: 2000}]", 10),
+        ("expect: [{track: A, times: 3}]", 10),
+        ("expect: []", 10),
+        ("unexpected: ignore\nexpect: [track: B]", 10),
+        ("never: [track: A]", 10),
+        ("expect: [{track: A, times: 1..}]\ndeny: [{contains: secret}]", 10),
+        ("expect: [{track: A, times: 1..}, {any: , times: 0..}]", 10),
+        ("expect: [{track: A, times: 0..50}, {any: , times: 0..}]", 50),
+        # Here it matters which calls they are.
+        ("let: [x]\nexpect: [{track: A, properties: {a: $x}, times: 1..}]", MANY),
+        ("order: strict\nexpect: [{track: A, times: 1..}]", MANY),
+        ("within: 5s\nexpect: [{track: A, times: 1..}]", MANY),
+        ("expect: [{track: A, times: 1..}]\nstate: {u: {events: {A: 2000}}}", MANY),
+    ],
+)
+def test_so_many_calls_are_kept_of_many_that_are_alike(text, kept):
+    thinning = Thinning(parse(parse_document(text, "s.yaml")), kept=10)
+    [one] = _hits([("A", 1, False)])
+    for seq in range(1, MANY + 1):
+        thinning.add(replace(one, seq=seq))
+    assert (len(thinning.hits()), total(thinning.hits())) == (kept, MANY)
