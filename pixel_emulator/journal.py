@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
+from pixel_emulator.clock import utc_now, wait_until
 from pixel_emulator.config import Settings
 from pixel_emulator.core.calls import Dialect, Evidence, Hit, Outcome, PixelRequest
 from pixel_emulator.core.mistakes import InputError
@@ -17,11 +18,6 @@ from pixel_emulator.storage import Recorder, Storage
 
 _IDS_A_CALL = 10
 """How many messageIds are known for each call that memory has room for."""
-
-
-def utc_now() -> datetime:
-    """The time of day, aware and in UTC."""
-    return datetime.now(UTC)
 
 
 class Journal:
@@ -141,7 +137,7 @@ class Journal:
     def now(self) -> datetime:
         """The time that would be stamped on what arrives now."""
         with self._changed:
-            return _in_milliseconds(self._clock or self._now() + self._ahead)
+            return _in_milliseconds(self._clock or _later(self._now(), self._ahead))
 
     def connected(self) -> None:
         """A client has connected."""
@@ -200,7 +196,7 @@ class Journal:
         It is False, too, once this has `ended`, which is asked when the journal is closed.
         """
         with self._changed:
-            self._changed.wait_for(lambda: len(self._memory) > seen or ended(), timeout)
+            wait_until(self._changed, lambda: len(self._memory) > seen or ended(), timeout)
             return len(self._memory) > seen
 
     def evidence(self, since: int = 0) -> Evidence:
@@ -240,7 +236,7 @@ class Journal:
         if self._clock is not None:
             self._ahead = self._clock - now
             self._clock = None
-        return now + self._ahead
+        return _later(now, self._ahead)
 
     def _sentences(self, since: int = 0) -> tuple[str, ...]:
         count, evicted = len(self._memory), self._memory.evicted
@@ -248,6 +244,15 @@ class Journal:
         if evicted <= since or self._storage.keeps:
             return gaps
         return (*gaps, _unknown(since, evicted, "only a recording keeps more than `max_calls`"))
+
+
+def _later(time: datetime, by: timedelta) -> datetime:
+    """Return `time` moved, at most to an end of the calendar: a given clock may stand there."""
+    try:
+        return time + by
+    except OverflowError:
+        ends = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+        return ends[by > timedelta()]
 
 
 def _unknown(since: int, evicted: int, why: str) -> str:

@@ -6,10 +6,11 @@ import stat
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
+from pixel_emulator.clock import utc_now
 from pixel_emulator.config import Settings
 from pixel_emulator.core import yaml_text
 from pixel_emulator.core.calls import Dialect, Hit
@@ -128,7 +129,7 @@ def open_recorder(
     from importlib.metadata import version  # noqa: PLC0415 - slow, and readers do without it
 
     head = Head(
-        created=created or datetime.now(UTC),
+        created=created or utc_now(),
         run=sha256(seed.encode()).hexdigest()[:16] if seed else os.urandom(8).hex(),
         tool=version("pixel-emulator"),
         dialect=Dialect(settings.dialect),

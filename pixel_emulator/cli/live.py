@@ -1,10 +1,10 @@
 """Verdicts on stderr while calls arrive, and scenario files that change meanwhile."""
 
 import sys
-import time
 from threading import Event
 
 from pixel_emulator.cli.terminal import say, wants_colour
+from pixel_emulator.clock import monotonic
 from pixel_emulator.core.paint import paint
 from pixel_emulator.core.quoting import printable
 from pixel_emulator.core.reports.impossible import why_impossible
@@ -38,11 +38,11 @@ def watch_live(watched: ScenarioFiles, journal: Journal, stopped: Event) -> None
     while not stopped.is_set():
         if watched.changed() and _reload(watched):
             watch, said = Watch(watched.scenarios), ""
-        begun = time.monotonic()
+        begun = monotonic()
         evidence = part.evidence()
         count = len(evidence.hits)
         prospect = watch.look(evidence)
-        took = time.monotonic() - begun
+        took = monotonic() - begun
         line = _line(prospect)
         if line != said:
             say(f"{line}, after {count} {'call' if count == 1 else 'calls'}")

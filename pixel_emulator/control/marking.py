@@ -1,7 +1,7 @@
 """Routes by which a runner elsewhere marks its steps, and hears its clients out."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 
 from starlette.responses import Response
 
@@ -55,7 +55,7 @@ def _read[T](asked: Asked, key: str, read: Callable[[Field], T]) -> T:
 
 
 def _clock(field: Field) -> datetime | None:
-    return None if field.value is None else field.time().astimezone(UTC)
+    return None if field.value is None else field.time()
 
 
 def _texts(field: Field) -> list[str]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pixel_emulator.clock import has_ended
 from pixel_emulator.core.mistakes import InputError, Mistake
 from pixel_emulator.email.message import is_mail, read
 
@@ -129,11 +130,11 @@ def _run(command: list[str], log: Path, timeout: float) -> str:
         except OSError as error:
             return str(error)
         try:
-            code = process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            return f"it did not end within {timeout:g} seconds"
+            if not has_ended(process, timeout):
+                return f"it did not end within {timeout:g} seconds"
         finally:
             _kill(process)
+        code = process.returncode
     return f"exit code {code} ({_last_line(log)})" if code else ""
 
 

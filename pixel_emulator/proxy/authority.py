@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from cryptography import x509
@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from pixel_emulator.clock import utc_now
 from pixel_emulator.core.mistakes import InputError, Mistake
 from pixel_emulator.proxy.hosts import folded
 from pixel_emulator.trust.stores import STANDARD, TrustStores
@@ -66,7 +67,7 @@ class Authority:
 
 def _certificate(key: ec.EllipticCurvePrivateKey, hosts: Iterable[str]) -> x509.Certificate:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "pixel_emulator test CA")])
-    start = datetime.now(UTC) - _CLOCK_SKEW
+    start = utc_now() - _CLOCK_SKEW
     permitted = [tree for host in dict.fromkeys((*hosts, *_LOOPBACK)) for tree in _subtrees(host)]
     usage = dict.fromkeys(
         (

@@ -12,6 +12,7 @@ from typing import IO, Any
 from urllib.parse import urlsplit
 
 from pixel_emulator import ready
+from pixel_emulator.clock import has_ended
 from pixel_emulator.config import Settings
 from pixel_emulator.core.mistakes import InputError, Mistake
 from pixel_emulator.pytest_plugin.control_client import ControlClient, control_variables
@@ -99,7 +100,8 @@ def started(command: Sequence[str], settings: Settings) -> RemoteHost:
         line = process.stdout.readline() if process.stdout else b""
         told = _read(line)
         if told is None:
-            process.wait(_PATIENCE)
+            if not has_ended(process, _PATIENCE):
+                process.kill()
             said.seek(0)
             words = said.read().decode(errors="replace").strip() or line.decode(errors="replace")
             raise InputError(Mistake(f"`{shlex.join(command)}` does not serve: {words}{_ADVICE}"))
@@ -133,11 +135,11 @@ def _process(command: Sequence[str], said: IO[bytes]) -> "subprocess.Popen[bytes
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
     process.send_signal(signal.SIGTERM)
-    try:
-        process.communicate(timeout=_PATIENCE)
-    except subprocess.TimeoutExpired:
+    if process.stdin:
+        process.stdin.close()
+    if not has_ended(process, _PATIENCE):
         process.kill()
-        process.communicate()
+    process.communicate()
 
 
 def _read(line: bytes) -> Any:

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 
 from pixel_emulator import files
+from pixel_emulator.clock import utc_now
 from pixel_emulator.config import Settings
 from pixel_emulator.core import yaml_text
 from pixel_emulator.core.calls import Dialect, Hit
@@ -57,7 +58,7 @@ def merge(folder: Path, settings: Settings, strays: Iterable[str]) -> Merged:
         acted=total.acted,
     )
     head = Head(
-        created=min((hit.time for hit in hits), default=datetime.now(UTC)),
+        created=min((hit.time for hit in hits), default=utc_now()),
         run=sha256(calls.encode()).hexdigest()[:16],
         tool=version("pixel-emulator"),
         dialect=dialect,

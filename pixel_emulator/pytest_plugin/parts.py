@@ -2,12 +2,12 @@
 
 import os
 from dataclasses import replace
-from datetime import UTC, datetime
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from threading import Lock
 
+from pixel_emulator.clock import utc_now
 from pixel_emulator.config import Settings
 from pixel_emulator.core.calls import Dialect, Hit
 from pixel_emulator.core.mistakes import InputError, Mistake
@@ -31,7 +31,7 @@ class Part:
         self._last = self._calls = self._connections = 0
         known = settings.sources()
         head = Head(
-            created=datetime.now(UTC),
+            created=utc_now(),
             run="",
             tool=version("pixel-emulator"),
             dialect=Dialect(settings.dialect),

@@ -1,6 +1,5 @@
 """A session on an emulator in another process, over its control API; see `session.Session`."""
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -9,6 +8,7 @@ from threading import Event, Lock, Thread
 from typing import Any
 
 from pixel_emulator import files
+from pixel_emulator.clock import monotonic
 from pixel_emulator.config import Settings
 from pixel_emulator.core.calls import JSON, Evidence, Hit, PixelRequest
 from pixel_emulator.core.mistakes import Document, InputError
@@ -84,9 +84,9 @@ class RemoteSession(Told):
 
     def wait(self, seen: int, timeout: float) -> bool:
         """See `Session`."""
-        end = time.monotonic() + timeout
+        end = monotonic() + timeout
         while self._open:
-            left = max(0.0, min(_POLL, end - time.monotonic()))
+            left = max(0.0, min(_POLL, end - monotonic()))
             query = {"cursor": self._cleared + seen, "timeout": round(left, 3)}
             try:
                 if self._ask("POST", "wait", query=query, waits=left)["result"] == "more":
@@ -94,7 +94,7 @@ class RemoteSession(Told):
             except InputError:
                 if self._open:
                     raise
-            if time.monotonic() >= end:
+            if monotonic() >= end:
                 break
         return False
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 from pixel_emulator.core.calls import JSON, Steps
 from pixel_emulator.core.grammar.keys import GIVEN
@@ -41,8 +41,9 @@ def read_given(reader: Reader, steps: Steps, value: JSON, scope: Scope) -> Given
 def _time(reader: Reader, steps: Steps, value: JSON, scope: Scope) -> str:
     text = plain_text(reader, steps, value, scope)
     try:
-        aware = datetime.fromisoformat(text).tzinfo is not None
-    except ValueError:
+        time = datetime.fromisoformat(text)
+        aware = time.tzinfo is not None and time.astimezone(UTC).tzinfo is not None
+    except (ValueError, OverflowError):  # the second at either end of the calendar
         aware = False
     if not aware and isinstance(value, str):
         reader.wrong(steps, f"must be like 2030-01-31T12:00:00Z; it is {shown(value)}")

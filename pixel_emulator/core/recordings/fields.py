@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from pixel_emulator.core.calls import JSON, Payload, Steps
@@ -58,13 +58,13 @@ class Field:
         raise self.error(f'"{word}" is none of {words}{likely(word, allowed)}')
 
     def time(self) -> datetime:
-        """The value as a time with its zone."""
+        """The value as an aware time, in UTC."""
         try:
             time = datetime.fromisoformat(self.text())
-        except ValueError:
-            time = None
-        if time is not None and time.tzinfo is not None:
-            return time
+            if time.tzinfo is not None:
+                return time.astimezone(UTC)
+        except (ValueError, OverflowError):  # the second at either end of the calendar
+            pass
         raise self.wrong("a time like 2026-01-31T12:00:00.000Z")
 
     def wrong(self, wanted: str) -> InputError:

@@ -10,7 +10,6 @@ import errno
 import select
 import selectors
 import socket
-import time
 from contextlib import suppress
 from functools import partial
 
@@ -18,6 +17,7 @@ from mitmproxy import connection
 from mitmproxy.addons import proxyserver
 from mitmproxy.proxy import mode_servers, mode_specs
 
+from pixel_emulator.clock import seconds
 from pixel_emulator.proxy.addon import PixelEmulator
 from pixel_emulator.proxy.lane.addon import Lane
 from pixel_emulator.proxy.lane.leading import Handler, lead
@@ -168,7 +168,7 @@ class Entrance:
         client = connection.Client(
             peername=peer,
             sockname=end.getsockname(),
-            timestamp_start=time.time(),
+            timestamp_start=seconds(),
             proxy_mode=self._main.mode,
             state=connection.ConnectionState.OPEN,
         )
