@@ -25,7 +25,7 @@ LAYERS = [
     "core.verdicts.*",
     "core.reports.*",
     "core.drafts.*",
-    "config",
+    "config clock",
     "documents spans files gaps recorder memory storage journal ready samples http_client",
     "matcher_hooks definition_files scenario_folders scenario_files leftovers",
     "trust.*",
