@@ -114,29 +114,34 @@ class Place(Protocol):
 class LocalSession:
     """A session in this process; see `Session`. Its port is opened when it is first asked for.
 
-    `listen` opens the port and returns its URL, `end` is told that the session is closed.
+    Until it joins an emulator it has no name, and only `receive` brings it calls.
     """
 
-    def __init__(
+    def __init__(self, journal: Journal, settings: Settings) -> None:
+        self.name = ""
+        self.closed = False
+        self.journal = journal
+        self.settings = settings
+        self._proxy = ""
+        self._opening = Lock()
+        self._cleared = (0, 0)  # hits and connections that were there then
+
+    def join(
         self,
         name: str,
-        journal: Journal,
-        settings: Settings,
         *,
         place: Place,
         url: Callable[[], str],
         listen: "Callable[[LocalSession], str]",
         end: "Callable[[LocalSession], None]",
     ) -> None:
+        """Join the emulator `place` under a name.
+
+        `listen` opens the port of the session and returns its URL, `end` closes it.
+        """
         self.name = name
-        self.closed = False
-        self.journal = journal
-        self.settings = settings
         self._place = place
         self._url, self._listen, self._end = url, listen, end
-        self._proxy = ""
-        self._opening = Lock()
-        self._cleared = (0, 0)  # hits and connections that were there then
 
     @property
     def proxy(self) -> str:
@@ -169,7 +174,7 @@ class LocalSession:
     @property
     def hosts(self) -> tuple[str, ...]:
         """The emulated hosts."""
-        return self._place.settings.hosts
+        return self._place.settings.hosts if self.name else self.settings.hosts
 
     @property
     def cleared(self) -> int:
@@ -242,4 +247,8 @@ class LocalSession:
 
     def close(self) -> None:
         """See `Session`. The default one stays open as long as its emulator."""
-        self._end(self)
+        if self.name:
+            self._end(self)
+        else:
+            self.closed = True
+            self.journal.close()

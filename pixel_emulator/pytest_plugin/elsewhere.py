@@ -17,7 +17,7 @@ from pixel_emulator.config import Settings
 from pixel_emulator.core.mistakes import InputError, Mistake
 from pixel_emulator.pytest_plugin.control_client import ControlClient, control_variables
 from pixel_emulator.pytest_plugin.remote import RemoteSession, Told
-from pixel_emulator.session import Session
+from pixel_emulator.session import LocalSession, Session
 from pixel_emulator.sessions import DEFAULT
 
 _PATIENCE = 10.0
@@ -43,9 +43,14 @@ class RemoteHost(Told):
         self._end = end
         self._known = frozenset(told["strays"])
 
-    def open(self, settings: Settings | None = None) -> RemoteSession:
-        """A session of its own for a test."""
-        return RemoteSession(self._api, settings or self.settings)
+    def take_over(self, session: LocalSession) -> RemoteSession:
+        """See `Host`; what the session has received is received again, by the emulator."""
+        taken = RemoteSession(self._api, session.settings)
+        for hit in session.journal.hits:
+            taken.receive(hit.request)
+            if hit.seq == session.cleared:
+                taken.clear()
+        return taken
 
     def environ(self, session: Session) -> dict[str, str]:
         """The variables that lead a command to a session."""
