@@ -52,9 +52,13 @@ def read_document(path: str | os.PathLike[str]) -> Document:
 def read_recording(path: str | os.PathLike[str]) -> Recording:
     """A recording; where its last part is cut off, the complete entries before it.
 
-    Raises InputError for everything else that is wrong with it.
+    Of a run of pytest that has not put its parts together, what they hold. Raises InputError for
+    everything else that is wrong with it.
     """
-    data, file = read_bytes(path), str(path)
+    from pixel_emulator.recording_parts import rescue  # noqa: PLC0415 - it reads recordings
+
+    rescued = rescue(Path(path))
+    data, file = read_bytes(path) if rescued is None else rescued.encode(), str(path)
     if not data:
         message = "is empty: it is no recording, or its run was killed as it began"
         raise InputError(Mistake(message, Location(file)))
@@ -136,7 +140,8 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 def is_recording(path: str | os.PathLike[str]) -> bool:
     """Whether a file says of itself that it is a recording. Raises InputError as `read_bytes`."""
-    return _SAYS_SO.search(read_bytes(path)[:_START]) is not None
+    is_unfinished = Path(path).with_name(f".{Path(path).name}.parts").is_dir()
+    return is_unfinished or _SAYS_SO.search(read_bytes(path)[:_START]) is not None
 
 
 def _text(data: bytes, file: str) -> str:

@@ -15,8 +15,9 @@ from pixel_emulator.pytest_plugin.deferred_session import DeferredSession
 from pixel_emulator.pytest_plugin.hosting import EmulatorHandle, open_for
 from pixel_emulator.pytest_plugin.pixel_calls import Pixels
 from pixel_emulator.pytest_plugin.places import Home
-from pixel_emulator.pytest_plugin.run_recording import parts_of, target_of
+from pixel_emulator.pytest_plugin.run_recording import target_of
 from pixel_emulator.pytest_plugin.snapshots import Updating
+from pixel_emulator.recording_parts import parts_of
 from pixel_emulator.sessions import NAME
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The parts of a run, as its tests have written them, made one recording: sorted by test."""
+"""The parts of a run of pytest, one a session of a test, and the recording that they make."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -38,8 +38,13 @@ class _Sum:
     acted: dict[str, datetime] = field(default_factory=dict)
 
 
-def merge(folder: Path, settings: Settings, strays: Iterable[str]) -> Merged:
-    """All parts in a folder as one recording. `strays` are calls that came for closed sessions.
+def parts_of(target: Path) -> Path:
+    """Return the folder of the parts of a recording. It is there as long as the run lasts."""
+    return target.with_name(f".{target.name}.parts")
+
+
+def merge(folder: Path, settings: Settings, more_gaps: Iterable[str]) -> Merged:
+    """All parts in a folder as one recording. `more_gaps` are reasons why others may be missing.
 
     The order is that of the tests' ids, so who ran which test, and when, makes no difference: with
     the same calls at the same times the text is the same. The id of the run is made of its calls.
@@ -48,7 +53,7 @@ def merge(folder: Path, settings: Settings, strays: Iterable[str]) -> Merged:
     dialect = Dialect(settings.dialect)
     for name, found in _parts(folder, total.gaps):
         _add(total, name, found, dialect)
-    total.gaps += sorted(strays)
+    total.gaps += more_gaps
     hits = [replace(hit, seq=number) for number, hit in enumerate(total.hits, 1)]
     calls = yaml_text.write([entry(hit) for hit in hits]) if hits else ""
     end = End(
@@ -69,6 +74,25 @@ def merge(folder: Path, settings: Settings, strays: Iterable[str]) -> Merged:
         f"{calls}{yaml_text.write(recording.ending(end))}"
     )
     return Merged(text, len(hits), end.gaps)
+
+
+def rescue(target: Path) -> str | None:
+    """Return the recording of a run of pytest that has not put its parts together, or None.
+
+    Its end says that calls may be missing.
+    """
+    folder = parts_of(target)
+    if not folder.is_dir():
+        return None
+    gaps: list[str] = []
+    parts = [part for _, part in _parts(folder, gaps)]
+    known = f"{len(parts)} {'part' if len(parts) == 1 else 'parts'} of it in {folder}"
+    why = f"its run of pytest is not over, or was killed ({known}): calls may be missing"
+    head = parts[0].head if parts else Head(created=utc_now(), run="", tool="")
+    settings = Settings(
+        dialect=head.dialect, keep_write_keys=head.redaction is Redaction.NONE, port=0
+    )
+    return merge(folder, settings, [why]).text
 
 
 def _parts(folder: Path, gaps: list[str]) -> Iterator[tuple[str, Recording]]:
