@@ -18,7 +18,7 @@ from pixel_emulator.core.mistakes import InputError, Location, Mistake
 from pixel_emulator.core.recordings import recording
 from pixel_emulator.core.recordings.entry_text import entry_text
 from pixel_emulator.core.recordings.masking import hide
-from pixel_emulator.core.recordings.recording import End, Head, Redaction
+from pixel_emulator.core.recordings.recording import Clock, End, Head, Redaction
 from pixel_emulator.core.recordings.redaction import redact
 from pixel_emulator.core.schemas.parts import schema_line
 from pixel_emulator.files import FIRST_KEY, cannot, read_entries
@@ -116,7 +116,11 @@ class Recorder:
 
 
 def open_recorder(
-    settings: Settings, *, created: datetime | None = None, seed: str = ""
+    settings: Settings,
+    *,
+    created: datetime | None = None,
+    seed: str = "",
+    clock: Clock = Clock.REAL,
 ) -> Recorder | None:
     """The recorder that the settings ask for, or None.
 
@@ -134,6 +138,7 @@ def open_recorder(
         tool=version("pixel-emulator"),
         dialect=Dialect(settings.dialect),
         redaction=Redaction.NONE if settings.keep_write_keys else Redaction.WRITE_KEYS,
+        clock=clock,
     )
     return Recorder(settings.record, head, settings.sources())
 

@@ -15,7 +15,7 @@ from pixel_emulator.core.calls import Dialect, Hit
 from pixel_emulator.core.mistakes import InputError
 from pixel_emulator.core.recordings import recording
 from pixel_emulator.core.recordings.entry import entry
-from pixel_emulator.core.recordings.recording import End, Head, Recording, Redaction
+from pixel_emulator.core.recordings.recording import Clock, End, Head, Recording, Redaction
 from pixel_emulator.core.schemas.parts import schema_line
 
 
@@ -36,6 +36,7 @@ class _Sum:
     gaps: list[str] = field(default_factory=list)
     connections: int = 0
     acted: dict[str, datetime] = field(default_factory=dict)
+    clocks: set[Clock] = field(default_factory=set)
 
 
 def parts_of(target: Path) -> Path:
@@ -68,6 +69,7 @@ def merge(folder: Path, settings: Settings, more_gaps: Iterable[str]) -> Merged:
         tool=version("pixel-emulator"),
         dialect=dialect,
         redaction=Redaction.NONE if settings.keep_write_keys else Redaction.WRITE_KEYS,
+        clock=next(iter(total.clocks), Clock.REAL) if len(total.clocks) < 2 else Clock.MIXED,
     )
     text = (
         f"{schema_line('recording')}\n{yaml_text.write(recording.opening(head))}calls:\n"
@@ -116,6 +118,8 @@ def _add(total: _Sum, name: str, part: Recording, dialect: Dialect) -> None:
         total.gaps.append(f"{name}: its calls are left out: {why}")
         return
     total.hits += part.hits
+    if part.hits:
+        total.clocks.add(part.head.clock)
     if part.end is None:
         total.gaps.append(f"{name}: its recording was cut off: calls may be missing")
         return

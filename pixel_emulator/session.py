@@ -10,7 +10,7 @@ from typing import Protocol
 from pixel_emulator.config import Settings
 from pixel_emulator.core.calls import Evidence, Hit, PixelRequest
 from pixel_emulator.core.mistakes import InputError, Mistake
-from pixel_emulator.core.recordings.recording import End
+from pixel_emulator.core.recordings.recording import Clock, End
 from pixel_emulator.journal import Journal
 from pixel_emulator.recorder import open_recorder
 
@@ -85,6 +85,9 @@ class Session(Reach, Protocol):
     def acted(self, *titles: str) -> None:
         """These steps have done what they do, just now."""
 
+    def now(self) -> datetime:
+        """Return the time that would be stamped on what arrives now."""
+
     def close(self) -> None:
         """End it: what still comes for it is a stray, and lands nowhere."""
 
@@ -117,7 +120,9 @@ class LocalSession:
     Until it joins an emulator it has no name, and only `receive` brings it calls.
     """
 
-    def __init__(self, journal: Journal, settings: Settings) -> None:
+    def __init__(self, journal: Journal, settings: Settings, clock: Clock = Clock.REAL) -> None:
+        self.clock = clock
+        """Which clock the journal has."""
         self.name = ""
         self.closed = False
         self.journal = journal
@@ -224,9 +229,13 @@ class LocalSession:
         """See `Session`."""
         self.journal.acted(*titles)
 
+    def now(self) -> datetime:
+        """See `Session`."""
+        return self.journal.now()
+
     def save(self, path: Path) -> None:
         """See `Session`; the calls are numbered from 1."""
-        recorder = open_recorder(replace(self.settings, record=str(path)))
+        recorder = open_recorder(replace(self.settings, record=str(path)), clock=self.clock)
         found = self.evidence()
         if recorder is None:  # for an empty path
             raise InputError(Mistake("a recording needs a file"))

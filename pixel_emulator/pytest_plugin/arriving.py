@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
-from pixel_emulator.clock import monotonic, utc_now
+from pixel_emulator.clock import monotonic
 from pixel_emulator.core.calls import Evidence
 from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.core.verdicts.watch import Watch
@@ -59,10 +59,10 @@ def nobody() -> tuple[Scenario, ...]:
     return ()
 
 
-def acted(scenarios: Sequence[Scenario]) -> dict[str, datetime]:
-    """The steps of scenarios that have only one, as done just now."""
+def acted(scenarios: Sequence[Scenario], session: Session) -> dict[str, datetime]:
+    """Return the steps of scenarios that have only one, as done just now by the session's clock."""
     single = (each for each in scenarios if len(each.steps) == 1)
-    return {each.step_title(*each.steps): utc_now() for each in single}
+    return {each.step_title(*each.steps): session.now() for each in single}
 
 
 def wait(

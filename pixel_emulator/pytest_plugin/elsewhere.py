@@ -15,6 +15,7 @@ from pixel_emulator import ready
 from pixel_emulator.clock import has_ended
 from pixel_emulator.config import Settings
 from pixel_emulator.core.mistakes import InputError, Mistake
+from pixel_emulator.core.recordings.recording import Clock
 from pixel_emulator.pytest_plugin.control_client import ControlClient, control_variables
 from pixel_emulator.pytest_plugin.remote import RemoteSession, Told
 from pixel_emulator.session import LocalSession, Session
@@ -45,6 +46,9 @@ class RemoteHost(Told):
 
     def take_over(self, session: LocalSession) -> RemoteSession:
         """See `Host`; what the session has received is received again, by the emulator."""
+        if session.clock is not Clock.REAL:
+            why = "an emulator in another process cannot see the clock of the tests"
+            raise InputError(Mistake(f"pixel_clock: {session.clock}: {why}"))
         taken = RemoteSession(self._api, session.settings)
         for hit in session.journal.hits:
             taken.receive(hit.request)

@@ -12,8 +12,10 @@ from typing import Protocol
 
 import pytest
 
+from pixel_emulator.clock import faked_now, utc_now
 from pixel_emulator.config import TOKEN_VARIABLE, Settings
 from pixel_emulator.core.mistakes import InputError
+from pixel_emulator.core.recordings.recording import Clock
 from pixel_emulator.journal import Journal
 from pixel_emulator.pytest_plugin.choices import settings_of
 from pixel_emulator.pytest_plugin.deferred_session import DeferredSession
@@ -108,7 +110,7 @@ class EmulatorHandle:
         """See `Reach`."""
         return self.running().hosts if self._host else self.settings.hosts
 
-    def open(self, settings: Settings, title: str) -> DeferredSession:
+    def open(self, settings: Settings, title: str, clock: Clock = Clock.REAL) -> DeferredSession:
         """Return a new session for a test; `title` says whose it is."""
 
         def take_over(session: LocalSession) -> Session:
@@ -116,7 +118,8 @@ class EmulatorHandle:
             self.titles[taken.name] = title
             return taken
 
-        return DeferredSession(LocalSession(Journal(settings), settings), take_over)
+        journal = Journal(settings, now=utc_now if clock is Clock.REAL else faked_now)
+        return DeferredSession(LocalSession(journal, settings, clock), take_over)
 
     def environ(self, session: DeferredSession) -> dict[str, str]:
         """Return the variables that lead a command to a session, to be added to the others."""
@@ -165,11 +168,15 @@ def host_of(config: pytest.Config) -> EmulatorHandle:
 
 
 def open_for(
-    item: pytest.Item, host: EmulatorHandle, settings: Settings, label: str = ""
+    item: pytest.Item,
+    host: EmulatorHandle,
+    settings: Settings,
+    label: str = "",
+    clock: Clock = Clock.REAL,
 ) -> DeferredSession:
     """Return a new session for a test; its calls are shown live where that is wanted."""
     title = f"{item.nodeid} ({label})" if label else item.nodeid
-    session = host.open(settings, title)
+    session = host.open(settings, title, clock)
     if item.config.getoption("--pixel-url"):
         session.reachable()  # whoever looks at that emulator sees the session
     if item.config.getoption("--pixel-show"):

@@ -36,7 +36,7 @@ def make(item: pytest.Item, host: EmulatorHandle, label: str, made: Sequence[Pix
     __tracebackhide__ = True
     label = _label(label, [each.label for each in made])
     choices = choices_of(item.config, item.iter_markers("pixel"))
-    session = open_for(item, host, choices.settings, label)
+    session = open_for(item, host, choices.settings, label, choices.clock)
     return Pixels(
         session,
         home=home_of(item, label),

@@ -37,6 +37,7 @@ class Part:
             dialect=Dialect(settings.dialect),
             redaction=Redaction.NONE if settings.keep_write_keys else Redaction.WRITE_KEYS,
             shard=hide(test, known),
+            clock=session.first.clock,
         )
         self._recorder: Recorder | None = Recorder(path, head, known)
         session.first.subscribe(self._append)

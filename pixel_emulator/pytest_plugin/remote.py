@@ -8,7 +8,7 @@ from threading import Event, Lock, Thread
 from typing import Any
 
 from pixel_emulator import files
-from pixel_emulator.clock import monotonic
+from pixel_emulator.clock import monotonic, utc_now
 from pixel_emulator.config import Settings
 from pixel_emulator.core.calls import JSON, Evidence, Hit, PixelRequest
 from pixel_emulator.core.mistakes import Document, InputError
@@ -145,6 +145,10 @@ class RemoteSession(Told):
     def acted(self, *titles: str) -> None:
         """See `Session`."""
         self._ask("POST", "acted", text=True, body={"titles": [*titles]})
+
+    def now(self) -> datetime:
+        """See `Session`; the clock of the other process is taken for the real one."""
+        return utc_now()
 
     def save(self, path: Path) -> None:
         """See `Session`."""
