@@ -8,9 +8,11 @@ not follow it, so the clocks here are read where neither library reaches.
 """
 
 import ctypes
+import datetime as dt
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -68,6 +70,22 @@ monotonic = _steady()
 
 seconds = _of_day()
 """Seconds since 1970, of the real time of day."""
+
+
+@contextmanager
+def real_datetime() -> Iterator[None]:
+    """Have `datetime.datetime` be the real class meanwhile.
+
+    cryptography looks it up once, and from then on takes no times that are not instances of what it
+    has found: under freezegun that is a class of freezegun's, for as long as the process lives.
+    """
+    found = dt.datetime
+    real = next(each for each in found.__mro__ if each.__module__ == "datetime")
+    vars(dt)["datetime"] = real
+    try:
+        yield
+    finally:
+        vars(dt)["datetime"] = found
 
 
 def utc_now() -> datetime:

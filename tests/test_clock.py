@@ -110,6 +110,22 @@ def test_a_clock_that_is_first_imported_under_a_fake_is_real(freeze):
     assert before.timestamp() <= float(done.stdout) <= datetime.now(UTC).timestamp()
 
 
+def test_a_ca_that_is_made_under_freezegun_does_not_spoil_later_ones(tmp_path):
+    """In a process of its own: cryptography looks up the class of times once."""
+    code = f"""
+import datetime
+from pathlib import Path
+import freezegun
+from pixel_emulator.proxy.authority import Authority
+with freezegun.freeze_time("2024-02-29"):
+    faked = datetime.datetime
+    Authority.create(Path({str(tmp_path)!r}), [])
+    assert datetime.datetime is faked
+Authority.create(Path({str(tmp_path)!r}), [])
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
 @pytest.mark.parametrize("when", WHEN)
 def test_a_journal_waits_and_stamps_by_the_real_clock(library, when):
     journal, before = Journal(Settings()), datetime.now(UTC)

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from pixel_emulator.clock import utc_now
+from pixel_emulator.clock import real_datetime, utc_now
 from pixel_emulator.core.mistakes import InputError, Mistake
 from pixel_emulator.proxy.hosts import folded
 from pixel_emulator.trust.stores import STANDARD, TrustStores
@@ -49,7 +49,10 @@ class Authority:
         Raises OSError where `directory` cannot be written, InputError for what is no host.
         """
         key = ec.generate_private_key(ec.SECP256R1())
-        certificate = _certificate(key, hosts).public_bytes(serialization.Encoding.PEM)
+        with real_datetime():
+            made = _certificate(key, hosts)
+            _ = made.not_valid_after_utc  # this looks the class up, too
+        certificate = made.public_bytes(serialization.Encoding.PEM)
         private = key.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,

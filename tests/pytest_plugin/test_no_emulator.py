@@ -36,7 +36,7 @@ SENDS = """
         subprocess.run([sys.executable, "-c", CODE, target], env=env, check=True)
         pixels.expect(track="A")
 """
-SOCKETS = ("-p", "pytest_socket", "--disable-socket")
+SOCKETS = ("--disable-socket",)
 ALLOWED = "*`pixels.receive` needs no socket; *run pytest with `--allow-hosts=127.0.0.1`*"
 
 
@@ -56,7 +56,7 @@ def test_who_needs_a_socket_is_told_how_to_get_one(inner, ini):
 
 
 def test_an_emulator_elsewhere_that_may_not_be_reached_is_told(inner):
-    result = inner("-p", "pytest_socket", "--allow-hosts=192.0.2.1", ini=COMMAND, test_it=SENDS)
+    result = inner("--allow-hosts=192.0.2.1", ini=COMMAND, test_it=SENDS)
     result.assert_outcomes(failed=2)
     result.stdout.fnmatch_lines([ALLOWED])
 
