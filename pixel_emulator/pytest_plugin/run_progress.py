@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import pytest
 
-_PHASES = ("setup", "call", "teardown")
 _SHOWN = 200
 """Characters of a reason that are told."""
 
@@ -37,8 +36,8 @@ class RunProgress:
         self._ended.add(nodeid)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note a test whose worker has died: xdist says no more of it."""
-        if str(report.when) not in _PHASES:
+        """Note what xdist says no more of: the failure it stops at, a test whose worker died."""
+        if report.when not in ("setup", "teardown") or report.failed:
             self._ended.add(report.nodeid)
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
