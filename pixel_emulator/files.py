@@ -59,10 +59,15 @@ def read_document(path: str | os.PathLike[str]) -> Document:
 def read_recording(path: str | os.PathLike[str]) -> Recording:
     """A recording; where its last part is cut off, the complete entries before it.
 
-    Raises InputError for everything else that is wrong with it. One that stands as a recorder
+    Of a run of pytest that has not put its parts together, what they hold. Raises InputError for
+    everything else that is wrong with it. One that stands as a recorder
     writes it may have any size; any other (JSON, for one) is bounded as by `read_bytes`.
     """
+    from pixel_emulator.recording_parts import rescue  # noqa: PLC0415 - it reads recordings
+
     file = str(path)
+    if (rescued := rescue(Path(path))) is not None:
+        return _read_as_a_whole(rescued.encode(), file)
     try:
         with Path(path).open("rb") as opened:
             if opened.seekable() and RecordingStream.is_streamed(opened):
@@ -162,6 +167,8 @@ def is_recording(path: str | os.PathLike[str]) -> bool:
 
     Raises InputError where it cannot be read.
     """
+    if Path(path).with_name(f".{Path(path).name}.parts").is_dir():  # of an unfinished run
+        return True
     try:
         with Path(path).open("rb") as file:
             return _SAYS_SO.search(file.read(_START)) is not None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
+from pixel_emulator.clock import utc_now, wait_until
 from pixel_emulator.config import Settings
 from pixel_emulator.core.calls import Dialect, Evidence, Hit, Outcome, PixelRequest
 from pixel_emulator.core.mistakes import InputError
@@ -26,11 +27,6 @@ _AHEAD = 10_000
 
 _PATIENCE = 10.0
 """Seconds that a call waits for whoever follows; then nobody waits for them any more."""
-
-
-def utc_now() -> datetime:
-    """The time of day, aware and in UTC."""
-    return datetime.now(UTC)
 
 
 class Journal:
@@ -129,7 +125,7 @@ class Journal:
         Nothing is recorded where this raises.
         """
         with self._changed:
-            if self._followers and not self._changed.wait_for(self._is_followed, _PATIENCE):
+            if self._followers and not wait_until(self._changed, self._is_followed, _PATIENCE):
                 self._followers.clear()
             time, first = _in_milliseconds(time or self._time()), len(self._memory) + 1
             made = [
@@ -171,7 +167,7 @@ class Journal:
     def now(self) -> datetime:
         """The time that would be stamped on what arrives now."""
         with self._changed:
-            return _in_milliseconds(self._clock or self._now() + self._ahead)
+            return _in_milliseconds(self._clock or _later(self._now(), self._ahead))
 
     def connected(self) -> None:
         """A client has connected."""
@@ -259,7 +255,7 @@ class Journal:
         It is False, too, once this has `ended`, which is asked when the journal is closed.
         """
         with self._changed:
-            self._changed.wait_for(lambda: len(self._memory) > seen or ended(), timeout)
+            wait_until(self._changed, lambda: len(self._memory) > seen or ended(), timeout)
             return len(self._memory) > seen
 
     def evidence(self, since: int = 0, most: int | None = None) -> Evidence:
@@ -300,7 +296,7 @@ class Journal:
         if self._clock is not None:
             self._ahead = self._clock - now
             self._clock = None
-        return now + self._ahead
+        return _later(now, self._ahead)
 
     def _sentences(self, since: int = 0) -> tuple[str, ...]:
         count, evicted = len(self._memory), self._memory.evicted
@@ -308,6 +304,15 @@ class Journal:
         if evicted <= since or self._storage.keeps:
             return gaps
         return (*gaps, _unknown(since, evicted, "only a recording keeps more than `max_calls`"))
+
+
+def _later(time: datetime, by: timedelta) -> datetime:
+    """Return `time` moved, at most to an end of the calendar: a given clock may stand there."""
+    try:
+        return time + by
+    except OverflowError:
+        ends = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+        return ends[by > timedelta()]
 
 
 def _unknown(since: int, evicted: int, why: str) -> str:

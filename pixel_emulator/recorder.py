@@ -3,9 +3,10 @@
 import os
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import sha256
 
+from pixel_emulator.clock import utc_now
 from pixel_emulator.config import Settings
 from pixel_emulator.core import yaml_text
 from pixel_emulator.core.calls import Dialect, Hit
@@ -13,7 +14,7 @@ from pixel_emulator.core.mistakes import InputError, Location, Mistake
 from pixel_emulator.core.recordings import recording
 from pixel_emulator.core.recordings.entry_text import next_entry
 from pixel_emulator.core.recordings.masking import hide
-from pixel_emulator.core.recordings.recording import End, Head, Redaction
+from pixel_emulator.core.recordings.recording import Clock, End, Head, Redaction
 from pixel_emulator.core.recordings.redaction import redact
 from pixel_emulator.files import read_entries
 from pixel_emulator.output import run_keys
@@ -111,7 +112,11 @@ class Recorder:
 
 
 def open_recorder(
-    settings: Settings, *, created: datetime | None = None, seed: str = ""
+    settings: Settings,
+    *,
+    created: datetime | None = None,
+    seed: str = "",
+    clock: Clock = Clock.REAL,
 ) -> Recorder | None:
     """The recorder that the settings ask for, or None.
 
@@ -124,10 +129,11 @@ def open_recorder(
     from importlib.metadata import version  # noqa: PLC0415 - slow, and readers do without it
 
     head = Head(
-        created=created or datetime.now(UTC),
+        created=created or utc_now(),
         run=sha256(seed.encode()).hexdigest()[:16] if seed else os.urandom(8).hex(),
         tool=version("pixel-emulator"),
         dialect=Dialect(settings.dialect),
         redaction=Redaction.NONE if settings.keep_write_keys else Redaction.WRITE_KEYS,
+        clock=clock,
     )
     return Recorder(settings.record, head, settings.sources())

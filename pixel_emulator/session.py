@@ -10,7 +10,7 @@ from typing import Protocol
 from pixel_emulator.config import Settings
 from pixel_emulator.core.calls import Evidence, Hit, PixelRequest
 from pixel_emulator.core.mistakes import InputError, Mistake
-from pixel_emulator.core.recordings.recording import End
+from pixel_emulator.core.recordings.recording import Clock, End
 from pixel_emulator.journal import Journal
 from pixel_emulator.recorder import open_recorder
 
@@ -91,6 +91,9 @@ class Session(Reach, Protocol):
     def acted(self, *titles: str) -> None:
         """These steps have done what they do, just now."""
 
+    def now(self) -> datetime:
+        """Return the time that would be stamped on what arrives now."""
+
     def close(self) -> None:
         """End it: what still comes for it is a stray, and lands nowhere."""
 
@@ -120,29 +123,36 @@ class Place(Protocol):
 class LocalSession:
     """A session in this process; see `Session`. Its port is opened when it is first asked for.
 
-    `listen` opens the port and returns its URL, `end` is told that the session is closed.
+    Until it joins an emulator it has no name, and only `receive` brings it calls.
     """
 
-    def __init__(
+    def __init__(self, journal: Journal, settings: Settings, clock: Clock = Clock.REAL) -> None:
+        self.clock = clock
+        """Which clock the journal has."""
+        self.name = ""
+        self.closed = False
+        self.journal = journal
+        self.settings = settings
+        self._proxy = ""
+        self._opening = Lock()
+        self._cleared = (0, 0)  # hits and connections that were there then
+
+    def join(
         self,
         name: str,
-        journal: Journal,
-        settings: Settings,
         *,
         place: Place,
         url: Callable[[], str],
         listen: "Callable[[LocalSession], str]",
         end: "Callable[[LocalSession], None]",
     ) -> None:
+        """Join the emulator `place` under a name.
+
+        `listen` opens the port of the session and returns its URL, `end` closes it.
+        """
         self.name = name
-        self.closed = False
-        self.journal = journal
-        self.settings = settings
         self._place = place
         self._url, self._listen, self._end = url, listen, end
-        self._proxy = ""
-        self._opening = Lock()
-        self._cleared = (0, 0)  # hits and connections that were there then
 
     @property
     def proxy(self) -> str:
@@ -175,7 +185,7 @@ class LocalSession:
     @property
     def hosts(self) -> tuple[str, ...]:
         """The emulated hosts."""
-        return self._place.settings.hosts
+        return self._place.settings.hosts if self.name else self.settings.hosts
 
     @property
     def cleared(self) -> int:
@@ -234,9 +244,13 @@ class LocalSession:
         """See `Session`."""
         self.journal.acted(*titles)
 
+    def now(self) -> datetime:
+        """See `Session`."""
+        return self.journal.now()
+
     def save(self, path: Path) -> None:
         """See `Session`; the calls are numbered from 1."""
-        recorder = open_recorder(replace(self.settings, record=str(path)))
+        recorder = open_recorder(replace(self.settings, record=str(path)), clock=self.clock)
         found = self.evidence()
         if recorder is None:  # for an empty path
             raise InputError(Mistake("a recording needs a file"))
@@ -258,4 +272,8 @@ class LocalSession:
 
     def close(self) -> None:
         """See `Session`. The default one stays open as long as its emulator."""
-        self._end(self)
+        if self.name:
+            self._end(self)
+        else:
+            self.closed = True
+            self.journal.close()

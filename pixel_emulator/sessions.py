@@ -78,7 +78,7 @@ class Sessions:
         self._named: dict[str, list[str]] = {}  # by client: the sessions that it asked for by path
         self._past: Counter[Outcome] = Counter()  # what closed sessions got
         self._nobody = Journal(Settings())  # notes what nobody will ever ask for
-        self.default = self._add(DEFAULT, journal, emulator.settings)
+        self.default = self._add(DEFAULT, LocalSession(journal, emulator.settings))
 
     def open(
         self,
@@ -93,7 +93,7 @@ class Sessions:
         `keep_write_keys`. Raises InputError for a name that is none, or that was used before.
         """
         settings = settings or self._emulator.settings
-        journal = Journal(settings, recorder=recorder)
+        session = LocalSession(Journal(settings, recorder=recorder), settings)
         with self._lock:
             if name and not NAME.fullmatch(name):
                 allowed = "1 to 64 letters, digits, `-` or `_`"
@@ -101,7 +101,12 @@ class Sessions:
             if name in self._names:
                 why = "a late call for the other one could land here; take another name"
                 raise InputError(Mistake(f'there is, or was, a session "{name}" already: {why}'))
-            return self._add(name or self._fresh(), journal, settings)
+            return self._add(name or self._fresh(), session)
+
+    def adopt(self, session: LocalSession) -> None:
+        """Have a session join that has no emulator yet; it keeps what it has received."""
+        with self._lock:
+            self._add(self._fresh(), session)
 
     def get(self, name: str) -> LocalSession | None:
         """The session of this name, if it is open."""
@@ -198,19 +203,18 @@ class Sessions:
             if name != self._ports.get(client.sockname[1], DEFAULT):  # there it has counted
                 session.journal.connected()
 
-    def _add(self, name: str, journal: Journal, settings: Settings) -> LocalSession:
+    def _add(self, name: str, session: LocalSession) -> LocalSession:
         emulator, is_main = self._emulator, name == DEFAULT
         self._names.add(name)
-        self._open[name] = LocalSession(
+        self._open[name] = session
+        session.join(
             name,
-            journal,
-            settings,
             place=emulator,
             url=lambda: emulator.url if is_main else f"{emulator.url}/s/{name}",
             listen=lambda each: emulator.proxy if is_main else self._listen(each),
             end=self.close,
         )
-        return self._open[name]
+        return session
 
     def _fresh(self) -> str:
         number = len(self._names)

@@ -1,10 +1,10 @@
 """Verdicts on stderr while calls arrive, and scenario files that change meanwhile."""
 
 import sys
-import time
 from threading import Event
 
 from pixel_emulator.cli.terminal import say, wants_colour
+from pixel_emulator.clock import monotonic
 from pixel_emulator.core.paint import paint
 from pixel_emulator.core.quoting import printable
 from pixel_emulator.core.reports.impossible import why_impossible
@@ -47,11 +47,11 @@ def _watch(watched: ScenarioFiles, window: Window, stopped: Event) -> None:
         if watched.changed() and _reload(watched):
             window.restart(watched.scenarios)
             watch, said = Watch(watched.scenarios), ""
-        begun = time.monotonic()
+        begun = monotonic()
         evidence = window.evidence(MOST)
         count = evidence.total
         prospect = watch.look(evidence)
-        took = time.monotonic() - begun
+        took = monotonic() - begun
         line = _line(prospect)
         if line != said:
             say(f"{line}, after {count} {'call' if count == 1 else 'calls'}")

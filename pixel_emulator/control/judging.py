@@ -1,12 +1,12 @@
 """Routes that judge what has arrived by a scenario, at once or when it is decided."""
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
+from pixel_emulator.clock import monotonic
 from pixel_emulator.control.asked import Asked, json_response
 from pixel_emulator.control.problems import ProblemError, wrong_body
 from pixel_emulator.control.waiting import more_than, settle
@@ -113,7 +113,7 @@ async def _for_scenarios(asked: Asked) -> Payload:
     prospect, evidence = await settle(
         lambda evidence: asked.in_thread(lambda: watch.look(new(evidence))),
         session,
-        deadline=time.monotonic() + float(asked.query.get("timeout", within)),
+        deadline=monotonic() + float(asked.query.get("timeout", within)),
         quiet=float(asked.query.get("quiet", quiet)),
     )
 

@@ -1,11 +1,11 @@
 """Waiting for calls in the emulator's own loop, without holding it up."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Self
 
+from pixel_emulator.clock import monotonic
 from pixel_emulator.core.calls import Evidence, Hit
 from pixel_emulator.core.verdicts.watch import Prospect
 from pixel_emulator.session import LocalSession
@@ -60,13 +60,13 @@ class News:
 
 async def more_than(session: LocalSession, cursor: int, seconds: float) -> int | None:
     """Wait until the number of the last hit is above `cursor`; returns it, or None."""
-    end = time.monotonic() + seconds
+    end = monotonic() + seconds
     with News(session) as news:
         while True:
             last = session.cleared + len(news.evidence().hits)
             if last > cursor:
                 return last
-            if not await news.wait(end - time.monotonic()):
+            if not await news.wait(end - monotonic()):
                 return None
 
 
@@ -79,7 +79,7 @@ async def settle(
             prospect, evidence = await _look_while(Prospect.OPEN, look, news, deadline)
             if prospect is not Prospect.MET:
                 return prospect, evidence
-            silent_at = time.monotonic() + quiet
+            silent_at = monotonic() + quiet
             prospect, evidence = await _look_while(Prospect.MET, look, news, silent_at)
             if prospect is not Prospect.OPEN:
                 return prospect, evidence
@@ -91,11 +91,11 @@ async def _look_while(
     """Look after each call as long as it says the same, at most until `end`."""
     count = -1
     while True:
-        begun = time.monotonic()
+        begun = monotonic()
         evidence = news.evidence()
         found = await look(evidence)
         has_news, count = len(evidence.hits) != count, len(evidence.hits)
-        took = time.monotonic() - begun
+        took = monotonic() - begun
         left = end - begun - took
         if found is not prospect:
             return found, evidence
@@ -103,4 +103,4 @@ async def _look_while(
             return (await look(evidence) if has_news else found), evidence
         await news.wait(min(left, _LULL) if has_news else left)
         # As `running.waiting.rest`.
-        await asyncio.sleep(min(took, max(0.0, end - time.monotonic())))
+        await asyncio.sleep(min(took, max(0.0, end - monotonic())))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from pixel_emulator.clock import has_ended
 from pixel_emulator.core.mistakes import InputError, Mistake
 from pixel_emulator.email.message import Mail
 from pixel_emulator.email.source import is_mail, other_format, read
@@ -144,11 +145,11 @@ def _run(command: list[str], log: Path, timeout: float) -> str:
         except OSError as error:
             return str(error)
         try:
-            code = process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            return f"it did not end within {timeout:g} seconds"
+            if not has_ended(process, timeout):
+                return f"it did not end within {timeout:g} seconds"
         finally:
             _kill(process)
+        code = process.returncode
     return f"exit code {code} ({_last_line(log)})" if code else ""
 
 

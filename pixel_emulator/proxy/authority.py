@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from cryptography import x509
@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from pixel_emulator.clock import real_datetime, utc_now
 from pixel_emulator.core.mistakes import InputError, Mistake
 from pixel_emulator.proxy.hosts import folded
 from pixel_emulator.trust.stores import STANDARD, TrustStores
@@ -57,7 +58,10 @@ class Authority:
         Raises OSError where `directory` cannot be written, InputError for what is no host.
         """
         key = ec.generate_private_key(ec.SECP256R1())
-        certificate = _certificate(key, hosts).public_bytes(serialization.Encoding.PEM)
+        with real_datetime():
+            made = _certificate(key, hosts)
+            _ = made.not_valid_after_utc  # this looks the class up, too
+        certificate = made.public_bytes(serialization.Encoding.PEM)
         private = key.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
@@ -75,7 +79,7 @@ class Authority:
 
 def _certificate(key: ec.EllipticCurvePrivateKey, hosts: Iterable[str]) -> x509.Certificate:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "pixel_emulator test CA")])
-    start = datetime.now(UTC) - _CLOCK_SKEW
+    start = utc_now() - _CLOCK_SKEW
     permitted = list(dict.fromkeys((*map(_subtree, hosts), *_LOOPBACK)))
     usage = dict.fromkeys(
         (

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import time
 from contextlib import suppress
 
 from mitmproxy import connection, ctx
@@ -94,7 +93,7 @@ async def handle(
     made = client or connection.Client(
         peername=writer.get_extra_info("peername"),
         sockname=writer.get_extra_info("sockname"),
-        timestamp_start=time.time(),
+        timestamp_start=seconds(),
         proxy_mode=main.mode,
         state=connection.ConnectionState.OPEN,
     )

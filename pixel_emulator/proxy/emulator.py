@@ -20,7 +20,7 @@ from pixel_emulator.leftovers import private_directory, sweep
 from pixel_emulator.proxy.addon import FailureHandler
 from pixel_emulator.proxy.authority import Authority
 from pixel_emulator.proxy.hosts import Hosts, addressed, folded
-from pixel_emulator.proxy.process import kept_quiet, loop_in_a_thread, the_only
+from pixel_emulator.proxy.process import kept_quiet, loop_in_a_thread, real_clock, the_only
 from pixel_emulator.sessions import Sessions
 
 _ANY_ADDRESS = ("", "0.0.0.0", "::", "localhost")  # noqa: S104 - what was asked for is compared
@@ -62,6 +62,7 @@ class Emulator:
             hosts = (*self.settings.hosts, *addressed(self.settings.host))
             self.authority = Authority.create(self.directory, hosts)
             stack.enter_context(kept_quiet())
+            stack.enter_context(real_clock())
             self.loop = stack.enter_context(loop_in_a_thread())
             self.port = asyncio.run_coroutine_threadsafe(self._open(stack), self.loop).result()
             handler = FailureHandler(self.sessions)

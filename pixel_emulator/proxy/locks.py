@@ -1,11 +1,11 @@
 """The locks: what keeps every byte from the emulated hosts, and leaves other hosts alone."""
 
 import re
-import time
 
 from mitmproxy import connection, exceptions, http, tls
 from mitmproxy.proxy import context, layer, layers, mode_specs, server_hooks
 
+from pixel_emulator.clock import seconds
 from pixel_emulator.config import Settings
 from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.hosts import (
@@ -72,7 +72,7 @@ class Locks:
         ):
             flow.response = http.Response.make(502, f"{refusal}\n", {"content-type": "text/plain"})
             return
-        now = time.time()
+        now = seconds()
         flow.response = http.Response(
             b"HTTP/1.1", 200, b"Connection established", http.Headers(), b"", None, now, now
         )

@@ -1,6 +1,5 @@
 """mitmproxy's messages as core values, and the core's answers as mitmproxy's messages."""
 
-import time
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -8,6 +7,7 @@ from mitmproxy import http
 from mitmproxy.net.http import status_codes
 from mitmproxy.net.http.url import hostport
 
+from pixel_emulator.clock import seconds
 from pixel_emulator.core.calls import PixelRequest, PixelResponse
 from pixel_emulator.core.endpoint.pixel import GIF, bad_line, route
 from pixel_emulator.proxy.hosts import folded
@@ -57,7 +57,7 @@ def answer(response: PixelResponse, method: str = "GET") -> http.Response:
     headers = [(name.encode(), value.encode()) for name, value in response.headers]
     if response.status != 204:  # RFC 9110, 8.6
         headers.append((b"Content-Length", b"%d" % len(response.body)))
-    now = time.time()
+    now = seconds()
     return http.Response(
         b"HTTP/1.1",
         response.status,

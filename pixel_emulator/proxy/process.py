@@ -4,8 +4,15 @@ import asyncio
 import logging
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, timedelta
+from types import ModuleType, SimpleNamespace
 
+from mitmproxy import certs
+from mitmproxy.proxy import server
+from mitmproxy.proxy.layers.http import _http2
+
+from pixel_emulator.clock import monotonic, seconds, utc_now
 from pixel_emulator.proxy.addon import MITMPROXY
 
 # mitmproxy keeps its options and addons in globals: a second master would take over the first.
@@ -39,9 +46,35 @@ def kept_quiet() -> Iterator[None]:
 
 
 @contextmanager
+def real_clock() -> Iterator[None]:
+    """Have mitmproxy date certificates and count deadlines by the real clock, whatever a test
+    patches."""
+    now = SimpleNamespace(now=lambda _zone=UTC: utc_now())
+    time = SimpleNamespace(time=seconds)  # these two ask it for nothing else
+    clocks: tuple[tuple[ModuleType, str, object], ...] = (
+        (server, "time", time),
+        (_http2, "time", time),
+        (certs, "datetime", SimpleNamespace(datetime=now, UTC=UTC, timedelta=timedelta)),
+    )
+    with ExitStack() as patched:
+        for module, name, clock in clocks:
+            patched.callback(setattr, module, name, vars(module)[name])
+            setattr(module, name, clock)
+        yield
+
+
+class RealTimeLoop(asyncio.SelectorEventLoop):
+    """An event loop whose timers run by the real clock, whatever a test patches."""
+
+    def time(self) -> float:
+        """Return the seconds of `clock.monotonic`."""
+        return monotonic()
+
+
+@contextmanager
 def loop_in_a_thread() -> Iterator[asyncio.AbstractEventLoop]:
     """An event loop that runs in a thread of its own."""
-    runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
+    runner = asyncio.Runner(loop_factory=RealTimeLoop)
     loop = runner.get_loop()
 
     def live() -> None:

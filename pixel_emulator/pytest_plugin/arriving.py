@@ -1,11 +1,11 @@
 """What a session gets from some moment on, and the wait until that is what scenarios want."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 
+from pixel_emulator.clock import monotonic
 from pixel_emulator.core.calls import Evidence
 from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.core.verdicts.watch import Watch
@@ -59,10 +59,10 @@ def nobody() -> tuple[Scenario, ...]:
     return ()
 
 
-def acted(scenarios: Sequence[Scenario]) -> dict[str, datetime]:
-    """The steps of scenarios that have only one, as done just now."""
+def acted(scenarios: Sequence[Scenario], session: Session) -> dict[str, datetime]:
+    """Return the steps of scenarios that have only one, as done just now by the session's clock."""
     single = (each for each in scenarios if len(each.steps) == 1)
-    return {each.step_title(*each.steps): datetime.now(UTC) for each in single}
+    return {each.step_title(*each.steps): session.now() for each in single}
 
 
 def wait(
@@ -75,7 +75,7 @@ def wait(
     `beside` tells who else may want them; it is asked again, since others may come meanwhile.
     """
     within, quiet = patience(scenarios)
-    deadline = time.monotonic() + within
+    deadline = monotonic() + within
     known: tuple[Scenario, ...] | None = None
     with suppress(_ClosedError):
         while known != (known := beside()):

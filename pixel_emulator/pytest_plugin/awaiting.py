@@ -1,10 +1,10 @@
 """The wait for one call: whether it may still come, and why it did not."""
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice
 
+from pixel_emulator.clock import monotonic
 from pixel_emulator.core.calls import Evidence
 from pixel_emulator.core.scenarios.expectation import Expectation
 from pixel_emulator.core.scenarios.model import Scenario, Step
@@ -21,7 +21,7 @@ def first_call(
 ) -> SeenCall | Verdict:
     """The first such call, or after `timeout` seconds the verdict; sooner where something came
     that is not `expected`, and that nothing mends."""
-    outlook, looked_at, begun = Outlook(wanted), 0, time.monotonic()
+    outlook, looked_at, begun = Outlook(wanted), 0, monotonic()
     while True:
         session = pool.session
         closed = session.closed  # asked first: then nothing comes behind the evidence
@@ -30,7 +30,7 @@ def first_call(
         if found := seen(islice(matching, 1)):
             return found[0]
         looked_at += len(hits)
-        passed = time.monotonic() - begun
+        passed = monotonic() - begun
         scenario = expected()
         verdict = outlook.impossible(scenario, pool.rest)
         if verdict is None and (closed or passed >= timeout):

@@ -12,15 +12,17 @@ from pixel_emulator.core.calls import JSON
 from pixel_emulator.core.grammar.policies import Policies, read_policies
 from pixel_emulator.core.grammar.reader import Reader
 from pixel_emulator.core.mistakes import Document, InputError, likely
+from pixel_emulator.core.recordings.recording import Clock
 from pixel_emulator.pytest_plugin.options import PER_TEST, POLICIES, SETTINGS
 
-_WORDS = (*POLICIES, "accept", *PER_TEST, "record")
+_WORDS = (*POLICIES, "accept", *PER_TEST, "record", "clock")
 _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "accept": ((list, tuple, set, frozenset), '["raw_json"]'),
     "dialect": ((str,), '"strict"'),
     "source": ((list, tuple), '["app=KEY"]'),
     "keep_write_keys": ((bool,), "True"),
     "record": ((str, os.PathLike), '"recordings"'),
+    "clock": ((str,), '"test"'),
 }
 """What a mark may say of these, with an example; of policies the language says it."""
 
@@ -32,6 +34,7 @@ class Choices:
     settings: Settings
     policies: Policies
     record: str = ""
+    clock: Clock = Clock.REAL
 
 
 _COMMON = pytest.StashKey[Choices]()
@@ -61,6 +64,7 @@ def choices_of(config: pytest.Config, marks: Iterable[pytest.Mark]) -> Choices:
         settings=_settings({**settings, "port": 0}),
         policies=_policies({name: known[name] for name in (*POLICIES, "accept") if name in known}),
         record=os.fspath(known["record"]),
+        clock=_clock(known["clock"]),
     )
     if not marks:
         config.stash[_COMMON] = chosen
@@ -90,6 +94,13 @@ def _ini(config: pytest.Config, name: str) -> Any:
         return config.getini(f"pixel_{name}")
     except (ValueError, pytest.UsageError):  # older ones of pytest raise the first
         raise pytest.fail.Exception(f"pixel_{name}: must be true or false", pytrace=False) from None
+
+
+def _clock(name: str) -> Clock:
+    if name in (Clock.REAL, Clock.TEST):
+        return Clock(name)
+    wrong = f'"{name}" is not real or test{likely(name, [*Clock])}'
+    raise pytest.fail.Exception(f"pixel_clock: {wrong}", pytrace=False)
 
 
 def _settings(given: Mapping[str, Any]) -> Settings:

@@ -8,6 +8,7 @@ from pixel_emulator.config import TOKEN_VARIABLE
 from pixel_emulator.core import json_text
 from pixel_emulator.core.calls import Payload
 from pixel_emulator.core.mistakes import InputError, Mistake
+from pixel_emulator.pytest_plugin.patched_process import advice_for
 from pixel_emulator.session import Session
 
 _PATIENCE = 30.0
@@ -45,6 +46,8 @@ class ControlClient:
             )
             answer = connection.getresponse()
             said, status = answer.read().decode(), answer.status
+        except RuntimeError as error:  # of pytest-socket
+            raise InputError(Mistake(f"{self._address.geturl()}: {advice_for(error)}")) from None
         except (OSError, HTTPException) as error:
             gone = f"the emulator at {self._address.geturl()} does not answer: {error}"
             raise InputError(Mistake(gone)) from None

@@ -12,11 +12,13 @@ from typing import IO, Any
 from urllib.parse import urlsplit
 
 from pixel_emulator import ready
+from pixel_emulator.clock import has_ended
 from pixel_emulator.config import Settings
 from pixel_emulator.core.mistakes import InputError, Mistake
+from pixel_emulator.core.recordings.recording import Clock
 from pixel_emulator.pytest_plugin.control_client import ControlClient, control_variables
 from pixel_emulator.pytest_plugin.remote import RemoteSession, Told
-from pixel_emulator.session import Session
+from pixel_emulator.session import LocalSession, Session
 from pixel_emulator.sessions import DEFAULT
 
 _PATIENCE = 10.0
@@ -42,9 +44,17 @@ class RemoteHost(Told):
         self._end = end
         self._known = frozenset(told["strays"])
 
-    def open(self, settings: Settings | None = None) -> RemoteSession:
-        """A session of its own for a test."""
-        return RemoteSession(self._api, settings or self.settings)
+    def take_over(self, session: LocalSession) -> RemoteSession:
+        """See `Host`; what the session has received is received again, by the emulator."""
+        if session.clock is not Clock.REAL:
+            why = "an emulator in another process cannot see the clock of the tests"
+            raise InputError(Mistake(f"pixel_clock: {session.clock}: {why}"))
+        taken = RemoteSession(self._api, session.settings)
+        for hit in session.journal.hits:
+            taken.receive(hit.request)
+            if hit.seq == session.cleared:
+                taken.clear()
+        return taken
 
     def environ(self, session: Session) -> dict[str, str]:
         """The variables that lead a command to a session."""
@@ -99,7 +109,8 @@ def started(command: Sequence[str], settings: Settings) -> RemoteHost:
         line = process.stdout.readline() if process.stdout else b""
         told = _read(line)
         if told is None:
-            process.wait(_PATIENCE)
+            if not has_ended(process, _PATIENCE):
+                process.kill()
             said.seek(0)
             words = said.read().decode(errors="replace").strip() or line.decode(errors="replace")
             raise InputError(Mistake(f"`{shlex.join(command)}` does not serve: {words}{_ADVICE}"))
@@ -133,11 +144,11 @@ def _process(command: Sequence[str], said: IO[bytes]) -> "subprocess.Popen[bytes
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
     process.send_signal(signal.SIGTERM)
-    try:
-        process.communicate(timeout=_PATIENCE)
-    except subprocess.TimeoutExpired:
+    if process.stdin:
+        process.stdin.close()
+    if not has_ended(process, _PATIENCE):
         process.kill()
-        process.communicate()
+    process.communicate()
 
 
 def _read(line: bytes) -> Any:

@@ -85,7 +85,9 @@ def _verdicts(
     if marked and is_first:
         scenarios = read(marked, update=pool.update)
         together = [*scenarios, pixels.asked.scenario] if pixels.asked else [*scenarios]
-        arriving = Arriving(pixels.session, acted=acted(scenarios), claimed=pool.claimed)
+        arriving = Arriving(
+            pixels.session, acted=acted(scenarios, pixels.session), claimed=pool.claimed
+        )
         if together:
             wait(together, arriving)
         evidence = arriving.evidence()

@@ -76,7 +76,7 @@ class Expecting:
 
     def _end(self) -> AssertionError | None:
         """Wait, and judge what has arrived; the error if it is not what the file wants."""
-        now = acted(self.scenarios)
+        now = acted(self.scenarios, self._pool.session)
         arriving = Arriving(self._pool.session, self.window.after, acted=now)
         if self.scenarios:
             wait(self.scenarios, arriving, self._beside)

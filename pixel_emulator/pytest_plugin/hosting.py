@@ -1,39 +1,42 @@
-"""The emulator of a run of pytest, started when a test first asks for it: here, or elsewhere."""
+"""The emulator of a run of pytest, started when a test first needs it: here, or elsewhere."""
 
 import importlib.util
 import os
 import re
 import shlex
+from collections.abc import Callable
 from importlib.metadata import version
+from pathlib import Path
+from threading import RLock
 from typing import Protocol
 
 import pytest
 
+from pixel_emulator.clock import faked_now, utc_now
 from pixel_emulator.config import TOKEN_VARIABLE, Settings
 from pixel_emulator.core.mistakes import InputError
+from pixel_emulator.core.recordings.recording import Clock
+from pixel_emulator.journal import Journal
 from pixel_emulator.pytest_plugin.choices import settings_of
+from pixel_emulator.pytest_plugin.deferred_session import DeferredSession
+from pixel_emulator.pytest_plugin.patched_process import check_sockets, check_threads
 from pixel_emulator.pytest_plugin.summary import ASKED
-from pixel_emulator.session import Reach, Session
+from pixel_emulator.session import LocalSession, Reach, Session
 
-_HOST = pytest.StashKey["Host"]()
-_TITLES = pytest.StashKey[dict[str, str]]()
-"""What the sessions of this run are for, by their names on the emulator."""
+_HOST = pytest.StashKey["EmulatorHandle"]()
 _SESSION = re.compile(r'session "([^"]+)"')
 _PROXY = ("mitmproxy", "httptools", "starlette", "uvicorn")
 """What comes with the extra `proxy`: with all of these the emulator runs in this process."""
 
 
 class Host(Reach, Protocol):
-    """The one emulator of a run; every test has a session on it.
-
-    What comes to its own `proxy` and `url` belongs to no test.
-    """
+    """A running emulator. What comes to its own `proxy` and `url` belongs to no test."""
 
     @property
     def settings(self) -> Settings: ...
 
-    def open(self, settings: Settings | None = None) -> Session:
-        """A session of its own for a test."""
+    def take_over(self, session: LocalSession) -> Session:
+        """Let clients reach a session that so far was on no emulator. Returns what it is here."""
 
     def drain(self, timeout: float) -> bool:
         """Wait until all that clients have sent is known and all have gone; False if not."""
@@ -51,26 +54,131 @@ class Host(Reach, Protocol):
         """Leave it, and stop it if it is ours."""
 
 
-def host_of(config: pytest.Config) -> Host:
-    """The emulator of this run, started now if it was not; it stops at the end of the run.
+class EmulatorHandle:
+    """The one emulator of a run, started when a test first asks for what only an emulator has.
 
-    Fails the test where there is none to be had.
+    Asking for it fails the test if none can be started, or if this test may open no sockets. What
+    comes to its own `proxy` and `url` belongs to no test.
     """
-    if _HOST not in config.stash:
+
+    def __init__(self, settings: Settings, start: Callable[[], Host]) -> None:
+        self.settings = settings
+        self.titles: dict[str, str] = {}
+        """What the sessions of this run are for, by their names on the emulator."""
+        self._start = start
+        self._lock = RLock()
+        self._host: Host | None = None
+
+    def running(self) -> Host:
+        """Return the emulator, started if it was not. Fails the test if that is impossible."""
         try:
-            config.stash[_HOST] = host = _start(config)
+            check_sockets()
+            with self._lock:
+                if self._host is None:
+                    self._host = self._start()
+                return self._host
         except InputError as error:
             raise pytest.fail.Exception(f"pixels: {error}", pytrace=False) from None
-        config.stash[ASKED] = lambda: _late(config.stash, host)
+
+    @property
+    def proxy(self) -> str:
+        """See `Reach`."""
+        return self.running().proxy
+
+    @property
+    def url(self) -> str:
+        """See `Reach`."""
+        return self.running().url
+
+    @property
+    def ca(self) -> Path:
+        """See `Reach`."""
+        return self.running().ca
+
+    @property
+    def bundle(self) -> Path:
+        """See `Reach`."""
+        return self.running().bundle
+
+    @property
+    def spki(self) -> str:
+        """See `Reach`."""
+        return self.running().spki
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """See `Reach`."""
+        return self.running().hosts if self._host else self.settings.hosts
+
+    def open(self, settings: Settings, title: str, clock: Clock = Clock.REAL) -> DeferredSession:
+        """Return a new session for a test; `title` says whose it is."""
+
+        def take_over(session: LocalSession) -> Session:
+            taken = self.running().take_over(session)
+            self.titles[taken.name] = title
+            return taken
+
+        journal = Journal(settings, now=utc_now if clock is Clock.REAL else faked_now)
+        return DeferredSession(LocalSession(journal, settings, clock), take_over)
+
+    def environ(self, session: DeferredSession) -> dict[str, str]:
+        """Return the variables that lead a command to a session, to be added to the others."""
+        return self.running().environ(session.reachable())
+
+    def drain(self, timeout: float) -> bool:
+        """Wait until all that clients have sent is known and all have gone; False if not."""
+        return self._host.drain(timeout) if self._host else True
+
+    def late(self) -> tuple[str, ...]:
+        """Return what came for no test, or too late, with the names of the tests."""
+        if self._host is None:
+            return ()
+
+        def named(found: re.Match[str]) -> str:
+            title = self.titles.get(found[1])
+            return f"a session of {title}" if title else found[0]
+
+        strays = [_SESSION.sub(named, each) for each in self._host.strays()]
+        if count := self._host.unclaimed():
+            came, belong = ("requests", "belong") if count > 1 else ("request", "belongs")
+            strays.append(f"{count} {came} came to the emulator itself and {belong} to no test")
+        return tuple(strays)
+
+    def close(self) -> None:
+        """Stop the emulator, if it is ours and was started."""
+        if self._host:
+            self._host.close()
+
+
+def host_of(config: pytest.Config) -> EmulatorHandle:
+    """Return the emulator of this run, which stops at the end of the run.
+
+    A running one that the command line names is connected to at once. Fails the test for settings
+    that are not allowed, and where that one cannot be reached.
+    """
+    if _HOST not in config.stash:
+        settings = settings_of(config)
+        host = EmulatorHandle(settings, lambda: _start(config, settings))
+        if config.getoption("--pixel-url"):
+            host.running()
+        config.stash[_HOST] = host
+        config.stash[ASKED] = host.late
         config.add_cleanup(host.close)
     return config.stash[_HOST]
 
 
-def open_for(item: pytest.Item, host: Host, settings: Settings, label: str = "") -> Session:
-    """A session for a test; its calls are shown live where that is wanted."""
-    session = host.open(settings)
+def open_for(
+    item: pytest.Item,
+    host: EmulatorHandle,
+    settings: Settings,
+    label: str = "",
+    clock: Clock = Clock.REAL,
+) -> DeferredSession:
+    """Return a new session for a test; its calls are shown live where that is wanted."""
     title = f"{item.nodeid} ({label})" if label else item.nodeid
-    item.config.stash.setdefault(_TITLES, {})[session.name] = title
+    session = host.open(settings, title, clock)
+    if item.config.getoption("--pixel-url"):
+        session.reachable()  # whoever looks at that emulator sees the session
     if item.config.getoption("--pixel-show"):
         from pixel_emulator.pytest_plugin.showing import show_live  # noqa: PLC0415 - seldom asked
 
@@ -78,26 +186,11 @@ def open_for(item: pytest.Item, host: Host, settings: Settings, label: str = "")
     return session
 
 
-def _late(stash: pytest.Stash, host: Host) -> tuple[str, ...]:
-    """What came for no test, or too late, with the names of the tests."""
-    titles = stash.get(_TITLES, {})
-
-    def named(found: re.Match[str]) -> str:
-        title = titles.get(found[1])
-        return f"a session of {title}" if title else found[0]
-
-    strays = [_SESSION.sub(named, each) for each in host.strays()]
-    if count := host.unclaimed():
-        came, belong = ("requests", "belong") if count > 1 else ("request", "belongs")
-        strays.append(f"{count} {came} came to the emulator itself and {belong} to no test")
-    return tuple(strays)
-
-
-def _start(config: pytest.Config) -> Host:
-    settings = settings_of(config)
+def _start(config: pytest.Config, settings: Settings) -> Host:
     command = shlex.split(config.getini("pixel_emulator_command"))
     url = config.getoption("--pixel-url")
     if not (url or command) and all(map(importlib.util.find_spec, _PROXY)):
+        check_threads()
         from pixel_emulator.pytest_plugin.local import LocalHost  # noqa: PLC0415 - mitmproxy
 
         return LocalHost(settings)

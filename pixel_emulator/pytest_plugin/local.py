@@ -35,9 +35,10 @@ class LocalHost:
         """See `Host`; it is made when it is first asked for."""
         return self._emulator.authority.bundle
 
-    def open(self, settings: Settings | None = None) -> LocalSession:
-        """A session of its own for a test."""
-        return self._emulator.sessions.open(settings=settings)
+    def take_over(self, session: LocalSession) -> LocalSession:
+        """See `Host`; it is the same session."""
+        self._emulator.sessions.adopt(session)
+        return session
 
     def drain(self, timeout: float) -> bool:
         """Wait until all that clients have sent is known and all have gone; False if not."""

@@ -11,12 +11,13 @@ import pytest
 from pixel_emulator.config import Settings
 from pixel_emulator.core.mistakes import InputError, Mistake
 from pixel_emulator.pytest_plugin.choices import choices_of, settings_of
-from pixel_emulator.pytest_plugin.hosting import Host, open_for
+from pixel_emulator.pytest_plugin.deferred_session import DeferredSession
+from pixel_emulator.pytest_plugin.hosting import EmulatorHandle, open_for
 from pixel_emulator.pytest_plugin.pixel_calls import Pixels
 from pixel_emulator.pytest_plugin.places import Home
-from pixel_emulator.pytest_plugin.run_recording import parts_of, target_of
+from pixel_emulator.pytest_plugin.run_recording import target_of
 from pixel_emulator.pytest_plugin.snapshots import Updating
-from pixel_emulator.session import Session
+from pixel_emulator.recording_parts import parts_of
 from pixel_emulator.sessions import NAME
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 _HOLDERS = pytest.StashKey[dict[str, str]]()
 
 
-def make(item: pytest.Item, host: Host, label: str, made: Sequence[Pixels]) -> Pixels:
+def make(item: pytest.Item, host: EmulatorHandle, label: str, made: Sequence[Pixels]) -> Pixels:
     """Open one more session for a test that has `made` these; its label tells them apart.
 
     Fails the test for marks that say what is not allowed. Raises InputError for a label that is no
@@ -35,13 +36,13 @@ def make(item: pytest.Item, host: Host, label: str, made: Sequence[Pixels]) -> P
     __tracebackhide__ = True
     label = _label(label, [each.label for each in made])
     choices = choices_of(item.config, item.iter_markers("pixel"))
-    session = open_for(item, host, choices.settings, label)
+    session = open_for(item, host, choices.settings, label, choices.clock)
     return Pixels(
         session,
         home=home_of(item, label),
         choices=choices,
         label=label,
-        environ=host.environ,
+        environ=lambda: host.environ(session),
         folders=(item.path.parent, item.config.rootpath),
         update=updating(item, is_new=not made),
         part=part_of(item, len(made), session, choices.settings),
@@ -60,7 +61,9 @@ def updating(item: pytest.Item, *, is_new: bool) -> Updating | None:
     return Updating(item.nodeid, holders)
 
 
-def part_of(item: pytest.Item, number: int, session: Session, settings: Settings) -> "Part | None":
+def part_of(
+    item: pytest.Item, number: int, session: DeferredSession, settings: Settings
+) -> "Part | None":
     """Where the calls of a session are written down, in a run that is recorded.
 
     Fails the test where that is not possible.

@@ -31,8 +31,8 @@ files that it has to meet say nothing of."""
 
 _MARKS = {
     "pixel(**settings)": "policies (unexpected, dropped, damaged, duplicates, unhandled, accept), "
-    "dialect, source, keep_write_keys and record, for one test, class or module; a scenario file "
-    "overrides policies that it states itself.",
+    "dialect, source, keep_write_keys, record and clock, for one test, class or module; a scenario "
+    "file overrides policies that it states itself.",
     "pixel_scenario(file, **given)": "the calls of this test have to meet a scenario file; `given` "
     "are values of its variables.",
 }
@@ -71,6 +71,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         parser.addini(f"pixel_{name}", text, kind, default=None)  # type: ignore[arg-type] # literals
     for name, text in POLICIES.items():
         parser.addini(f"pixel_{name}", text, "string", default=None)
+    parser.addini(
+        "pixel_clock",
+        "The clock that stamps calls: real (default), or test, the one that tests see under "
+        "freezegun and time-machine; recordings say which. All waits are by the real one.",
+        "string",
+        default="real",
+    )
     parser.addini("pixel_accept", "Codes of damage that is accepted, one in a line.", "linelist")
     parser.addini(
         "pixel_record",

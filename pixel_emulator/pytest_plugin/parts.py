@@ -2,19 +2,19 @@
 
 import os
 from dataclasses import replace
-from datetime import UTC, datetime
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from threading import Lock
 
+from pixel_emulator.clock import utc_now
 from pixel_emulator.config import Settings
 from pixel_emulator.core.calls import Dialect, Hit
 from pixel_emulator.core.mistakes import InputError, Mistake
 from pixel_emulator.core.recordings.masking import hide
 from pixel_emulator.core.recordings.recording import End, Head, Redaction
+from pixel_emulator.pytest_plugin.deferred_session import DeferredSession
 from pixel_emulator.recorder import Recorder
-from pixel_emulator.session import LocalSession, Session
 
 
 class Part:
@@ -24,23 +24,23 @@ class Part:
     calls of an emulator elsewhere are written when its session is cleared or ends.
     """
 
-    def __init__(self, path: Path, test: str, session: Session, settings: Settings) -> None:
+    def __init__(self, path: Path, test: str, session: DeferredSession, settings: Settings) -> None:
         self._test = test
         self._session = session
         self._lock = Lock()
         self._last = self._calls = self._connections = 0
         known = settings.sources()
         head = Head(
-            created=datetime.now(UTC),
+            created=utc_now(),
             run="",
             tool=version("pixel-emulator"),
             dialect=Dialect(settings.dialect),
             redaction=Redaction.NONE if settings.keep_write_keys else Redaction.WRITE_KEYS,
             shard=hide(test, known),
+            clock=session.first.clock,
         )
         self._recorder: Recorder | None = Recorder(path, head, known)
-        if isinstance(session, LocalSession):
-            session.subscribe(self._append)
+        session.first.subscribe(self._append)
 
     def forget(self) -> None:
         """The session is about to be cleared: what it has so far is kept here."""
@@ -66,7 +66,7 @@ class Part:
                 recorder.abandon()
 
     def _take(self) -> None:
-        if not isinstance(self._session, LocalSession):
+        if not self._session.is_local:
             for hit in self._session.evidence().hits:
                 self._append(hit)
 
@@ -83,7 +83,9 @@ class Part:
                 self._recorder = None
 
 
-def begin(folder: Path, test: str, number: int, session: Session, settings: Settings) -> Part:
+def begin(
+    folder: Path, test: str, number: int, session: DeferredSession, settings: Settings
+) -> Part:
     """The part for session `number` of a test; the first one replaces those of an earlier try.
 
     Raises InputError where it cannot be written.

@@ -53,7 +53,7 @@ class Pixels:
         home: Home,
         choices: Choices,
         label: str,
-        environ: Callable[[Session], dict[str, str]],
+        environ: Callable[[], dict[str, str]],
         folders: tuple[Path, ...] = (),
         update: "Updating | None" = None,
         part: "Part | None" = None,
@@ -97,7 +97,7 @@ class Pixels:
     @property
     def env(self) -> dict[str, str]:
         """The variables that lead a command here: `subprocess.run(…, env=os.environ | env)`."""
-        return self._environ(self.session)
+        return self._environ()
 
     @property
     def requests(self) -> tuple[Hit, ...]:

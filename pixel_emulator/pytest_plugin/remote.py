@@ -1,6 +1,5 @@
 """A session on an emulator in another process, over its control API; see `session.Session`."""
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -9,6 +8,7 @@ from threading import Event, Lock, Thread
 from typing import Any
 
 from pixel_emulator import files
+from pixel_emulator.clock import monotonic, utc_now
 from pixel_emulator.config import Settings
 from pixel_emulator.core.calls import JSON, Evidence, Hit, PixelRequest
 from pixel_emulator.core.mistakes import Document, InputError
@@ -97,9 +97,9 @@ class RemoteSession(Told):
 
     def wait(self, seen: int, timeout: float) -> bool:
         """See `Session`."""
-        end = time.monotonic() + timeout
+        end = monotonic() + timeout
         while self._open:
-            left = max(0.0, min(_POLL, end - time.monotonic()))
+            left = max(0.0, min(_POLL, end - monotonic()))
             query = {"cursor": self._cleared + seen, "timeout": round(left, 3)}
             try:
                 if self._ask("POST", "wait", query=query, waits=left)["result"] == "more":
@@ -107,7 +107,7 @@ class RemoteSession(Told):
             except InputError:
                 if self._open:
                     raise
-            if time.monotonic() >= end:
+            if monotonic() >= end:
                 break
         return False
 
@@ -158,6 +158,10 @@ class RemoteSession(Told):
     def acted(self, *titles: str) -> None:
         """See `Session`."""
         self._ask("POST", "acted", text=True, body={"titles": [*titles]})
+
+    def now(self) -> datetime:
+        """See `Session`; the clock of the other process is taken for the real one."""
+        return utc_now()
 
     def save(self, path: Path) -> None:
         """See `Session`."""

@@ -1,12 +1,12 @@
 """Pages of Playwright that are led to a test by `route()`: without a CA, without a proxy."""
 
 import threading
-import time
 from collections.abc import Awaitable
 from dataclasses import replace
 from typing import Any, cast
 
 from pixel_emulator.clients.pixels import Diversion, is_async, pump
+from pixel_emulator.clock import monotonic
 from pixel_emulator.core.calls import Evidence
 from pixel_emulator.pytest_plugin.places import MisuseError
 from pixel_emulator.session import Session
@@ -48,9 +48,9 @@ class RoutedSession:
 
     def wait(self, seen: int, timeout: float) -> bool:
         """See `Session`."""
-        end = time.monotonic() + timeout
+        end = monotonic() + timeout
         while not self._session.wait(seen, 0):
-            left = end - time.monotonic()
+            left = end - monotonic()
             if left <= 0 or self._session.closed:
                 return False
             if not self._give_turn():

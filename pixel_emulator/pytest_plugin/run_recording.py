@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from pixel_emulator.pytest_plugin.run_progress import RunProgress
+
 _TARGET = "pixel_recording"
 
 
@@ -17,51 +19,66 @@ class RunRecording:
     def __init__(self, target: Path, strays: Callable[[], Sequence[str]]) -> None:
         self._target = target
         self._strays = strays
-        self._said: tuple[str, ...] = ()
+        self._said: list[str] = []
+        self._progress = RunProgress()
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """Make room. Raises UsageError where the file is something else than a recording."""
+        """Make room; what an earlier run that was killed has left is kept beside the file.
+
+        Raises UsageError if the file is something else than a recording.
+        """
+        if session.config.option.collectonly:
+            return
+        session.config.pluginmanager.register(self._progress, "pixel_run_progress")
         from pixel_emulator import files  # noqa: PLC0415 - heavy
         from pixel_emulator.core.mistakes import InputError  # noqa: PLC0415 - the same
         from pixel_emulator.pytest_plugin.choices import settings_of  # noqa: PLC0415 - the same
+        from pixel_emulator.recording_parts import parts_of, rescue  # noqa: PLC0415 - the same
 
         try:
             self._settings = settings_of(session.config)
             exists = self._target.exists() and self._target.stat().st_size
             if exists and not files.is_recording(self._target):
                 raise pytest.UsageError(f"{self._target}: is no recording: it is not overwritten")
-            shutil.rmtree(parts_of(self._target), ignore_errors=True)  # of a run that was killed
             self._target.parent.mkdir(parents=True, exist_ok=True)
+            if (killed := rescue(self._target)) is not None:
+                previous = self._target.with_name(f"{self._target.name}.previous")
+                files.write_text(previous, killed)
+                calls = _counted(len(files.read_recording(previous).hits))
+                where = os.path.relpath(previous)
+                self._said.append(f"an earlier run was killed: its {calls} stand in {where}")
+            folder = parts_of(self._target)
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()  # if this run is killed, it tells who reads the recording
         except (InputError, OSError, pytest.fail.Exception) as error:
             raise pytest.UsageError(f"--pixel-recording: {error}") from None
 
     @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Merge the parts, once the workers have gone."""
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Merge the parts, once the workers have gone; say so if the run was cut short."""
         if session.config.option.collectonly:
             return
         from pixel_emulator import files  # noqa: PLC0415 - heavy
         from pixel_emulator.core.mistakes import InputError  # noqa: PLC0415 - the same
         from pixel_emulator.core.recordings.masking import hide  # noqa: PLC0415 - the same
-        from pixel_emulator.pytest_plugin.merging import merge  # noqa: PLC0415 - the same
+        from pixel_emulator.recording_parts import merge, parts_of  # noqa: PLC0415 - the same
 
         folder, shown = parts_of(self._target), os.path.relpath(self._target)
         sources = self._settings.sources()
         # They name tests, and those may have been given a write key.
         strays = [hide(each, sources) for each in self._strays()]
-        merged = merge(folder, self._settings, strays)
+        merged = merge(
+            folder, self._settings, [*sorted(strays), *self._progress.gaps(session, exitstatus)]
+        )
         try:
             files.write_text(self._target, merged.text)
         except InputError as error:
-            self._said = (f"{error}; its parts are in {folder}",)
+            self._said.append(f"{error}; its parts are in {folder}")
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
             return
         shutil.rmtree(folder, ignore_errors=True)
-        calls = f"{merged.calls} call{'' if merged.calls == 1 else 's'}"
-        self._said = (
-            f"{calls} recorded to {shown}",
-            *(f"{shown} is incomplete: {gap}" for gap in merged.gaps),
-        )
+        self._said.append(f"{_counted(merged.calls)} recorded to {shown}")
+        self._said += (f"{shown} is incomplete: {gap}" for gap in merged.gaps)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say where it is, and what may be missing."""
@@ -85,6 +102,5 @@ def target_of(config: pytest.Config) -> Path | None:
     return config.rootpath / named if named else None
 
 
-def parts_of(target: Path) -> Path:
-    """The folder of the parts, as long as the run lasts."""
-    return target.with_name(f".{target.name}.parts")
+def _counted(calls: int) -> str:
+    return f"{calls} call{'' if calls == 1 else 's'}"

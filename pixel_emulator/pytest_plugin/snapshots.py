@@ -1,8 +1,11 @@
 """Files that hold what happened: scenarios that `--pixel-update` rewrites, and recordings."""
 
 import os
+import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 from pixel_emulator import files
@@ -22,8 +25,13 @@ from pixel_emulator.scenario_files import load_scenarios, load_text
 from pixel_emulator.session import Session
 from pixel_emulator.spans import read_source
 
-_FORBIDDEN = str.maketrans(dict.fromkeys("<>?%*:|\"'/\\", "-"))
-
+_FORBIDDEN = re.compile(r"[<>?%*:|\"'/\\\x00-\x1f\x7f\ud800-\udfff]")
+_RESERVED = re.compile(
+    r"(con|prn|aux|nul|(com|lpt)[0-9\u00b9\u00b2\u00b3]) *(\.|\Z)", re.IGNORECASE
+)
+"""What Windows takes for a device, whatever its suffix (Naming Files, Paths, and Namespaces)."""
+_MOST_BYTES = 200
+"""Bytes of a name, out of 255: other names are made of it by what is put before or behind."""
 
 _NO = ("", "0", "false", "no", "off")
 
@@ -115,10 +123,42 @@ class Snapshot:
 
 
 def recording_path(test_file: Path, folder: str, name: str, session: str) -> Path:
-    """Where the recording of a test stands, named as pytest-recording names its cassettes; that of
-    a further `session` says which."""
+    """Return where the recording of a test stands, named as pytest-recording names its cassettes;
+    that of a further `session` says which.
+
+    Two tests of a file never share one, on any file system: a name with more than plain characters
+    gets a digest of the whole name.
+    """
     named = f"{name}@{session}" if session else name
-    return test_file.parent / folder / test_file.stem / f"{named.translate(_FORBIDDEN)}.yaml"
+    place = test_file.parent / folder / test_file.stem
+    kept = _FORBIDDEN.sub("-", named)
+    plain = f"{kept}.yaml"
+    if kept == named and (_is_simple(named) or _is_listed(place, plain)):
+        return place / plain
+    digest = sha256(named.encode(errors="surrogatepass")).hexdigest()[:12]
+    short = kept.encode()[:_MOST_BYTES].decode(errors="ignore")
+    before = "_" if _RESERVED.match(short) else ""
+    return place / f"{before}{short}-{digest}.yaml"
+
+
+def _is_simple(name: str) -> bool:
+    """Return True if no other name can stand for the same file, however files are named.
+
+    File systems may ignore case and the composition of characters. Names of functions and classes
+    differ in more than their case; what stands in brackets, the id of parameters, may not.
+    """
+    parameters = name.partition("[")[2]
+    return (
+        parameters == parameters.casefold()
+        and name == unicodedata.normalize("NFC", name)
+        and len(name.encode()) <= _MOST_BYTES
+        and not _RESERVED.match(name)
+    )
+
+
+def _is_listed(folder: Path, name: str) -> bool:
+    """Return True if a folder has a file spelled so: written before names had digests."""
+    return folder.is_dir() and name in (each.name for each in folder.iterdir())
 
 
 def compared(path: Path, session: Session, updating: Updating | None) -> tuple[Scenario, ...]:

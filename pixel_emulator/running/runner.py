@@ -1,11 +1,11 @@
 """Scenarios that act by themselves: each step does what it says, then waits for its calls."""
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pixel_emulator.child.process import ChildExit
+from pixel_emulator.clock import monotonic
 from pixel_emulator.core import times
 from pixel_emulator.core.calls import Evidence
 from pixel_emulator.core.scenarios.model import Scenario
@@ -106,7 +106,7 @@ class Runner:
     def _try(self, scenario: Scenario, number: int) -> _Tried:
         step = scenario.steps[number - 1]
         title = scenario.step_title(step)
-        started = time.monotonic()
+        started = monotonic()
         self._tell(title)
         self._journal.begin_step(title)
         with self._window.followed():
@@ -129,7 +129,7 @@ class Runner:
         )
         if not met and failure is None:
             failure = without_pixels(step, folder_of(scenario), self._access)
-        return _Tried(met, time.monotonic() - started, failure)
+        return _Tried(met, monotonic() - started, failure)
 
 
 def _with_live(verdict: Verdict, tried: Sequence[_Tried]) -> Verdict:

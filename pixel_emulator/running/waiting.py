@@ -1,12 +1,12 @@
 """Waiting until scenarios are met or can no longer be, pushed by the calls as they arrive."""
 
 import threading
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
+from pixel_emulator.clock import monotonic
 from pixel_emulator.core.calls import Evidence
 from pixel_emulator.core.scenarios.model import QUIET, WITHIN, Scenario, Step
 from pixel_emulator.core.verdicts.watch import Prospect, Watch
@@ -56,19 +56,19 @@ def acted(journal: Arrivals, titles: Iterable[str], drain: Callable[[], bool]) -
     """Note that steps have done what they do, once all is read that was sent until then.
 
     `drain` waits for clients to go, and says whether they all have: if some stay, what they send
-    now is no part of it. Returns the time (of `time.monotonic`) from which `within` counts.
+    now is no part of it. Returns the time (of `clock.monotonic`) from which `within` counts.
     """
     named = tuple(titles)
     journal.acted(*named)
-    begun = time.monotonic()
+    begun = monotonic()
     if drain():
         journal.acted(*named)
-        begun = time.monotonic()
+        begun = monotonic()
     return begun
 
 
 def settle(watch: Watch, part: Growing, *, deadline: float, quiet: float) -> Prospect:
-    """Wait until the watch knows, at most until `deadline` (of `time.monotonic`).
+    """Wait until the watch knows, at most until `deadline` (of `clock.monotonic`).
 
     Once it is met it is watched for another `quiet` seconds: what arrives then counts too. If that
     opens it again, the wait goes on. What is impossible, or undecided, is so at once.
@@ -78,7 +78,7 @@ def settle(watch: Watch, part: Growing, *, deadline: float, quiet: float) -> Pro
         prospect = _look_while(Prospect.OPEN, watch, part, deadline)
         if prospect is not Prospect.MET:
             return prospect
-        prospect = _look_while(Prospect.MET, watch, part, time.monotonic() + quiet)
+        prospect = _look_while(Prospect.MET, watch, part, monotonic() + quiet)
     return prospect
 
 
@@ -87,18 +87,18 @@ def _look_while(prospect: Prospect, watch: Watch, part: Growing, end: float) -> 
     count = -1
     while True:
         # Outside the journal's lock: a long look delays no answer.
-        begun = time.monotonic()
+        begun = monotonic()
         evidence = part.evidence()
         found = watch.look(evidence)
         has_news, count = evidence.total != count, evidence.total
-        took = time.monotonic() - begun
+        took = monotonic() - begun
         left = end - begun - took
         if found is not prospect:
             return found
         if left <= 0:
             return watch.look(evidence) if has_news else found
         part.wait_for_more(evidence, min(left, _LULL) if has_news else left)
-        rest(min(took, end - time.monotonic()))
+        rest(min(took, end - monotonic()))
 
 
 def rest(seconds: float) -> None:

@@ -1,12 +1,12 @@
 """The calls that arrive from some moment on, thinned out for the scenarios that they are for."""
 
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from math import inf
 
+from pixel_emulator.clock import monotonic
 from pixel_emulator.core.calls import Evidence
 from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.core.verdicts.thinning import Thinning
@@ -113,8 +113,8 @@ class Window:
 
     def _follow(self, ended: threading.Event) -> None:
         while not ended.is_set() and self._thinning is not None:
-            begun = time.monotonic()
+            begun = monotonic()
             evidence = self.evidence(MOST)
-            took = time.monotonic() - begun
+            took = monotonic() - begun
             self.wait_for_more(evidence, _PAUSE)
             rest(took)

@@ -23,8 +23,10 @@ QUIET = ("-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:playwrig
 START = """
 from pixel_emulator.config import Settings
 from pixel_emulator.pytest_plugin.local import LocalHost
+from pixel_emulator.journal import Journal
+from pixel_emulator.session import LocalSession
 host = LocalHost(Settings(port=0))
-host.open()
+host.take_over(LocalSession(Journal(host.settings), host.settings))
 host.close()
 """
 

@@ -27,7 +27,7 @@ def test_the_policies_are_those_of_the_language():
 
 def test_everything_stands_in_the_help(inner):
     out = inner("--help").stdout.str()
-    others = ("accept", "record", "recording", "scenarios", "emulator_command")
+    others = ("accept", "record", "recording", "scenarios", "emulator_command", "clock")
     wanted = [f"pixel_{name}" for name in (*SETTINGS, *POLICIES, *others)]
     wanted += [f"--pixel-{name}" for name in ("show", "update", "url", "recording")]
     assert not [each for each in wanted if each not in out]

@@ -1,13 +1,16 @@
 """One recording of a whole run: the same whoever ran which test, and honest about what is lost."""
 
+import re
 import shlex
 import sys
+from fnmatch import fnmatch
 
 import pytest
 
+from pixel_emulator.cli.app import main
 from pixel_emulator.core.scenarios.expectation import name_of
 from pixel_emulator.files import read_recording
-from pixel_emulator.pytest_plugin.run_recording import parts_of
+from pixel_emulator.recording_parts import parts_of
 
 pytest_plugins = ["pytester"]
 
@@ -171,14 +174,151 @@ def test_a_worker_that_dies_leaves_what_it_got_and_a_gap(inner, recording):
     assert not parts_of(recording).exists()
 
 
-def test_a_run_that_dies_leaves_its_parts_and_the_next_one_begins_anew(inner, recording):
-    result = inner(RECORD, apart=True, test_it=CRASH)
-    assert result.ret == 9
-    assert not recording.exists()
-    found = {name for part in parts_of(recording).iterdir() for name in events(part)}
-    assert found == {"A", "B"}
-    inner(RECORD, test_it=ONE).assert_outcomes(passed=1)
+OLD = """
+    from client import send
+    def test_old(pixels):
+        send(pixels, "Old")
+        pixels.expect(track="Old")
+"""
+NEVER = "expect: [{track: A, times: 0..}]\nnever: [{track: Secret}]\nunexpected: ignore\n"
+
+
+@pytest.fixture
+def command(capsys):
+    """Run a command of ours; what it says, and its exit code."""
+
+    def run(*arguments):
+        capsys.readouterr()
+        code = main([*map(str, arguments)])
+        return code, " ".join("".join(capsys.readouterr()).split())
+
+    return run
+
+
+@pytest.fixture
+def verify(command, recording, pytester):
+    """Verify the recording by a scenario that only a gap can fail."""
+    scenario = pytester.path / "never.yaml"
+
+    def run():
+        scenario.write_text(NEVER)
+        return command("verify", scenario, recording)
+
+    return run
+
+
+@pytest.mark.parametrize("has_old", [False, True])
+def test_a_run_that_dies_is_found_by_the_next_command(
+    inner, recording, pytester, verify, command, has_old
+):
+    """Also where the recording of an earlier run, which passes, stands in its place."""
+    if has_old:
+        inner(RECORD, test_it=OLD).assert_outcomes(passed=1)
+        assert verify()[0] == 0
+    assert inner(RECORD, apart=True, test_it=CRASH).ret == 9
+    assert recording.exists() is has_old
+    assert events(recording) == ["A", "B"]
+    code, said = verify()
+    assert code == 3
+    assert "its run of pytest is not over, or was killed (2 parts of it in" in " ".join(
+        said.split()
+    )
+    assert 'track "A"' in command("recording", "show", recording)[1]
+    result = inner(RECORD, test_it=ONE)
+    result.assert_outcomes(passed=1)
+    said = "pixels: an earlier run was killed: its 2 calls stand in calls.yaml.previous"
+    result.stdout.fnmatch_lines([said])
+    assert events(pytester.path / "calls.yaml.previous") == ["A", "B"]
     assert events(recording) == ["A"]
+    assert not parts_of(recording).exists()
+    assert verify()[0] == 0
+
+
+def test_a_run_that_dies_before_its_first_call_is_found_too(inner, verify):
+    inner(RECORD, test_it=OLD).assert_outcomes(passed=1)
+    assert inner(RECORD, apart=True, test_it="import os\ndef test_a(): os._exit(9)").ret == 9
+    assert verify()[0] == 3
+
+
+FIVE = """
+    import pytest
+    from client import url
+    @pytest.mark.parametrize("n", range(5))
+    def test_it(pixels, n, request):
+        pixels.receive(url("https://api.segment.io", "A"))
+        pixels.expect(track="A")
+        {third}
+"""
+STOPS = {
+    "-x": ("raise RuntimeError", ["-x"], "stopping after 1 failures"),
+    "--maxfail": ("assert n != 2 and n != 1", ["--maxfail=2"], "stopping after 2 failures"),
+    "Ctrl-C": ("raise KeyboardInterrupt", [], "KeyboardInterrupt"),
+    "pytest.exit": ("pytest.exit('enough')", [], "*enough"),
+    "another plugin": ("request.session.shouldstop = 'no more'", [], "no more"),
+}
+
+
+@pytest.mark.parametrize("workers", [[], ["-n1"]], ids=["alone", "xdist"])
+@pytest.mark.parametrize("name", STOPS)
+def test_a_run_that_is_cut_short_is_a_gap(inner, recording, verify, name, workers):
+    third, how, reason = STOPS[name]
+    if workers and name in ("Ctrl-C", "pytest.exit", "another plugin"):
+        third = third.replace("session.shouldstop", "config.unknown.shouldstop")
+        how = [*how, "-x"]  # a worker that is stopped so is one failure to the others
+    code = FIVE.format(third=f"if n >= 2: {third}" if "assert" not in third else third)
+    inner(RECORD, *how, *workers, apart=name == "Ctrl-C", test_it=code)
+    gaps = read_recording(recording).evidence().gaps
+    stopped = [gap for gap in gaps if gap.startswith("the run was stopped")]
+    assert len(stopped) == 1
+    assert re.search(r"[1-4] of 5 selected tests did not run to their end\Z", stopped[0])
+    if not workers:
+        assert fnmatch(stopped[0], f"the run was stopped ({reason}): *")
+    code, said = verify()
+    assert code == 3
+    assert "the run was stopped" in said
+
+
+@pytest.mark.parametrize(
+    ("how", "code"),
+    [
+        ([], FIVE.format(third="")),
+        (["-k", "it and not 3"], FIVE.format(third="")),
+        (["--deselect", "test_it.py::test_it[0]"], FIVE.format(third="")),
+        (["-x"], FIVE.format(third="if n == 4: pytest.fail()")),
+        (["-x", "-n1"], FIVE.format(third="if n == 4: pytest.fail()")),
+        (["-x"], FIVE.format(third="if n == 1: pytest.skip()")),
+        (["-n2"], FIVE.format(third="")),
+    ],
+    ids=["whole", "-k", "deselected", "last", "last-xdist", "skipped", "xdist"],
+)
+def test_a_run_of_all_that_was_selected_is_whole(inner, recording, how, code):
+    inner(RECORD, *how, test_it=code)
+    assert read_recording(recording).evidence().gaps == ()
+
+
+@pytest.mark.parametrize("workers", [[], ["-n1"]], ids=["alone", "xdist"])
+@pytest.mark.parametrize(
+    "more", [[], ["--continue-on-collection-errors"]], ids=["stops", "goes on"]
+)
+def test_a_file_that_cannot_be_collected_is_a_gap(inner, recording, verify, more, workers):
+    inner(RECORD, *more, *workers, test_it=ONE, test_broken="import nowhere")
+    gap = "the run is incomplete: 1 file could not be collected"
+    assert gap in read_recording(recording).evidence().gaps
+    assert verify()[0] == 3
+
+
+def test_an_internal_error_is_a_gap(inner, recording):
+    hook = "def pytest_runtest_logfinish(nodeid):\n    raise RuntimeError('of a plugin')"
+    inner(RECORD, apart=True, test_it=ONE, conftest=hook)
+    (gap,) = read_recording(recording).evidence().gaps
+    assert gap.startswith("the run was stopped (an internal error: RuntimeError: of a plugin): ")
+
+
+def test_a_look_at_what_there_is_leaves_a_recording_alone(inner, recording):
+    inner(RECORD, test_it=ONE).assert_outcomes(passed=1)
+    before = recording.read_bytes()
+    inner(RECORD, "--collect-only", test_it=ONE)
+    assert recording.read_bytes() == before
     assert not parts_of(recording).exists()
 
 

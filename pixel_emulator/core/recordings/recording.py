@@ -31,6 +31,14 @@ class Redaction(StrEnum):
     NONE = "none"
 
 
+class Clock(StrEnum):
+    """Where the times of calls are from: the real clock, or that of tests, which may be fake."""
+
+    REAL = "real"
+    TEST = "test"
+    MIXED = "mixed"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
     """Where a recording comes from: `run` and `shard` tell runs and their parts from each other,
@@ -42,6 +50,7 @@ class Head:
     dialect: Dialect = Dialect.DOCUMENTED
     redaction: Redaction = Redaction.WRITE_KEYS
     shard: str | None = None
+    clock: Clock = Clock.REAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +111,7 @@ def opening(head: Head) -> Payload:
         "tool": head.tool,
         "dialect": head.dialect.value,
         "redaction": head.redaction.value,
+        **({} if head.clock is Clock.REAL else {"clock": head.clock.value}),
     }
 
 
@@ -216,6 +226,7 @@ def _head(root: Field) -> Head:
         dialect=root["dialect"].choice(Dialect),
         redaction=root["redaction"].choice(Redaction),
         shard=None if root["shard"].value is None else root["shard"].text(),
+        clock=Clock.REAL if root["clock"].value is None else root["clock"].choice(Clock),
     )
 
 

@@ -12,7 +12,7 @@ from pixel_emulator.core.calls import (
     RuleSource,
     Severity,
 )
-from pixel_emulator.core.recordings.recording import VERSION, Redaction
+from pixel_emulator.core.recordings.recording import VERSION, Clock, Redaction
 from pixel_emulator.core.schemas.parts import COUNT, DRAFT, TEXT, list_of, map_of, one_of
 
 _TIME: Payload = {"type": "string", "format": "date-time"}
@@ -24,6 +24,7 @@ _WORDS = {
     "tool": "The version that wrote it.",
     "dialect": "Which account of the endpoint decided.",
     "redaction": "What was made unreadable.",
+    "clock": "Which clock the times are from; the real one where this is missing.",
     "calls": "What arrived, one entry a request.",
     "end": "What the run counted; without it the recording is open.",
     "payload": "What the call said; text where it nests deep; null where nobody could decode it. "
@@ -48,6 +49,7 @@ def recording_schema() -> Payload:
         "tool": TEXT,
         "dialect": one_of(map(str, Dialect)),
         "redaction": one_of(map(str, Redaction)),
+        "clock": one_of(map(str, Clock)),
         "calls": {"type": ["array", "null"], "items": _entry()},
         "end": {"anyOf": [{"type": "null"}, _end()]},
     }

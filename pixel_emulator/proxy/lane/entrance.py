@@ -10,13 +10,13 @@ import errno
 import select
 import selectors
 import socket
-import time
 from contextlib import suppress
 from functools import partial
 
 from mitmproxy import connection
 from mitmproxy.addons import proxyserver
 
+from pixel_emulator.clock import seconds
 from pixel_emulator.proxy.addon import PixelEmulator
 from pixel_emulator.proxy.client_stream import Main, handle
 from pixel_emulator.proxy.lane.addon import Lane
@@ -170,7 +170,7 @@ class Entrance:
         client = connection.Client(
             peername=peer,
             sockname=end.getsockname(),
-            timestamp_start=time.time(),
+            timestamp_start=seconds(),
             proxy_mode=self._main.mode,
             state=connection.ConnectionState.OPEN,
         )

@@ -1,20 +1,21 @@
-"""The parts of a run, as its tests have written them, made one recording: sorted by test."""
+"""The parts of a run of pytest, one a session of a test, and the recording that they make."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 
 from pixel_emulator import files
+from pixel_emulator.clock import utc_now
 from pixel_emulator.config import Settings
 from pixel_emulator.core import yaml_text
 from pixel_emulator.core.calls import Dialect, Hit
 from pixel_emulator.core.mistakes import InputError
 from pixel_emulator.core.recordings import recording
 from pixel_emulator.core.recordings.entry import entry
-from pixel_emulator.core.recordings.recording import End, Head, Recording, Redaction
+from pixel_emulator.core.recordings.recording import Clock, End, Head, Recording, Redaction
 from pixel_emulator.core.schemas.parts import schema_line
 
 
@@ -35,10 +36,16 @@ class _Sum:
     gaps: list[str] = field(default_factory=list)
     connections: int = 0
     acted: dict[str, datetime] = field(default_factory=dict)
+    clocks: set[Clock] = field(default_factory=set)
 
 
-def merge(folder: Path, settings: Settings, strays: Iterable[str]) -> Merged:
-    """All parts in a folder as one recording. `strays` are calls that came for closed sessions.
+def parts_of(target: Path) -> Path:
+    """Return the folder of the parts of a recording. It is there as long as the run lasts."""
+    return target.with_name(f".{target.name}.parts")
+
+
+def merge(folder: Path, settings: Settings, more_gaps: Iterable[str]) -> Merged:
+    """All parts in a folder as one recording. `more_gaps` are reasons why others may be missing.
 
     The order is that of the tests' ids, so who ran which test, and when, makes no difference: with
     the same calls at the same times the text is the same. The id of the run is made of its calls.
@@ -47,7 +54,7 @@ def merge(folder: Path, settings: Settings, strays: Iterable[str]) -> Merged:
     dialect = Dialect(settings.dialect)
     for name, found in _parts(folder, total.gaps):
         _add(total, name, found, dialect)
-    total.gaps += sorted(strays)
+    total.gaps += more_gaps
     hits = [replace(hit, seq=number) for number, hit in enumerate(total.hits, 1)]
     calls = yaml_text.write([entry(hit) for hit in hits]) if hits else ""
     end = End(
@@ -57,17 +64,37 @@ def merge(folder: Path, settings: Settings, strays: Iterable[str]) -> Merged:
         acted=total.acted,
     )
     head = Head(
-        created=min((hit.time for hit in hits), default=datetime.now(UTC)),
+        created=min((hit.time for hit in hits), default=utc_now()),
         run=sha256(calls.encode()).hexdigest()[:16],
         tool=version("pixel-emulator"),
         dialect=dialect,
         redaction=Redaction.NONE if settings.keep_write_keys else Redaction.WRITE_KEYS,
+        clock=next(iter(total.clocks), Clock.REAL) if len(total.clocks) < 2 else Clock.MIXED,
     )
     text = (
         f"{schema_line('recording')}\n{yaml_text.write(recording.opening(head))}calls:\n"
         f"{calls}{yaml_text.write(recording.ending(end))}"
     )
     return Merged(text, len(hits), end.gaps)
+
+
+def rescue(target: Path) -> str | None:
+    """Return the recording of a run of pytest that has not put its parts together, or None.
+
+    Its end says that calls may be missing.
+    """
+    folder = parts_of(target)
+    if not folder.is_dir():
+        return None
+    gaps: list[str] = []
+    parts = [part for _, part in _parts(folder, gaps)]
+    known = f"{len(parts)} {'part' if len(parts) == 1 else 'parts'} of it in {folder}"
+    why = f"its run of pytest is not over, or was killed ({known}): calls may be missing"
+    head = parts[0].head if parts else Head(created=utc_now(), run="", tool="")
+    settings = Settings(
+        dialect=head.dialect, keep_write_keys=head.redaction is Redaction.NONE, port=0
+    )
+    return merge(folder, settings, [why]).text
 
 
 def _parts(folder: Path, gaps: list[str]) -> Iterator[tuple[str, Recording]]:
@@ -91,6 +118,8 @@ def _add(total: _Sum, name: str, part: Recording, dialect: Dialect) -> None:
         total.gaps.append(f"{name}: its calls are left out: {why}")
         return
     total.hits += part.hits
+    if part.hits:
+        total.clocks.add(part.head.clock)
     if part.end is None:
         total.gaps.append(f"{name}: its recording was cut off: calls may be missing")
         return
