@@ -10,6 +10,8 @@ from mitmproxy.proxy import commands, context, mode_servers, server, server_hook
 from mitmproxy.proxy.mode_specs import ProxyMode
 from mitmproxy.utils import human
 
+from pixel_emulator.clock import seconds
+
 type Main = mode_servers.ServerInstance[ProxyMode]
 
 _READ = 65_536
