@@ -9,7 +9,7 @@ from types import FrameType
 
 from pixel_emulator.child.process import BY_SIGNAL, ENDING, ChildExit, handling
 from pixel_emulator.cli.display import destination, farewell, hit_line
-from pixel_emulator.cli.exit_codes import Exit, after_command
+from pixel_emulator.cli.exit_codes import Exit
 from pixel_emulator.cli.reports import Reports, for_terminal, write_reports
 from pixel_emulator.cli.terminal import say, wants_colour
 from pixel_emulator.core.calls import total
@@ -43,7 +43,7 @@ def failed_command(end: ChildExit | None) -> FailedCommand | None:
         return None
     own = end.started and end.signal is None
     sentence = f"the command ended with exit code {end.code}" if own else end.reason
-    return FailedCommand(end.code, sentence, end.started)
+    return FailedCommand(end.code, sentence)
 
 
 def not_run(
@@ -57,7 +57,7 @@ def not_run(
     journal.interrupted(f"nothing was run: {end.reason}")
     if scenarios:
         verdict = verify(scenarios, window.evidence())
-        write_reports(report, replace(verdict, command=failed_command(end)))
+        write_reports(report, replace(verdict, command=failed_command(end), final_code=end.code))
     say(f"pixel-emulator: exit code {end.code}: {end.reason}")
     return end.code
 
@@ -76,7 +76,9 @@ def telling_when_cut_short(
     except SystemExit as leaving:
         if scenarios:
             journal.interrupted(stopped_by(leaving))
-            verdict = verify(scenarios, window.evidence())
+            verdict = replace(
+                verify(scenarios, window.evidence()), final_code=int(leaving.code or 0)
+            )
             say_verdict(journal, verdict, recorded)
             write_reports(report, verdict, recording=recorded)
         raise
@@ -109,18 +111,14 @@ def why_cut_short(end: ChildExit) -> str:
     return ""
 
 
-def conclude(status: Status, end: ChildExit | None, *, cut_short: bool = False) -> int:
-    """The exit code; says whose it is. `end` is that of the command which counts, if any does.
+def conclude(code: int, status: Status, end: ChildExit | None) -> int:
+    """Say whose exit code `code` is, and return it.
 
-    `cut_short` says that the evidence is incomplete only because the command was: its own code
-    says so better.
+    `end` is that of the command which counts, if any does.
     """
-    ours = Exit(EXIT_CODES[status])
-    if cut_short and end and end.code:
-        ours = Exit.UNMET
-    code = after_command(ours, end.code if end else 0)
     if code:
-        own = end if end and end.code and ours is not Exit.INCOMPLETE else None
+        is_ours = code == EXIT_CODES[status] == Exit.INCOMPLETE
+        own = end if end and end.code and not is_ours else None
         say(f"pixel-emulator: exit code {code}: {own.reason if own else _REASONS[status]}")
     return code
 

@@ -1,4 +1,4 @@
-"""The exit codes, and whose counts when there are several."""
+"""The exit codes of our own."""
 
 from enum import IntEnum
 
@@ -10,8 +10,3 @@ class Exit(IntEnum):
     UNMET = 1
     MISUSED = 2
     INCOMPLETE = 3
-
-
-def after_command(verdict: Exit, command: int) -> int:
-    """The code of a run: incomplete evidence counts most, then the command's own, then ours."""
-    return verdict if verdict is Exit.INCOMPLETE else command or verdict

@@ -32,7 +32,7 @@ from pixel_emulator.cli.terminal import say
 from pixel_emulator.config import Settings
 from pixel_emulator.core.quoting import printable
 from pixel_emulator.core.scenarios.model import Open, Run, Scenario
-from pixel_emulator.core.verdicts.verdict import Verdict
+from pixel_emulator.core.verdicts.verdict import Verdict, exit_code
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.core.verdicts.watch import Watch
 from pixel_emulator.email.render import find_browser
@@ -87,7 +87,7 @@ def run(
     check_reports(report, (*(scenario or ()), Path(settings.record)), asserts=bool(scenario))
     scenarios = load_chosen(scenario or (), tag, read_lets(let))
     check_who_acts(scenarios, command)
-    end: ChildExit | None
+    end: ChildExit | None = None
     with ending_cleanly():
         with emulation(settings, scenarios) as (journal, emulator):
             access = _access(scenarios, settings, emulator, runs=bool(command))
@@ -106,7 +106,9 @@ def run(
                     cut_short = ran.stopped
             if cut_short:
                 journal.interrupted(cut_short)
+        # Where the evidence is incomplete only because the command was killed, its code says so.
         only_cut_short = bool(command) and journal.gaps == (cut_short,)
+        final_code = (end.code or None) if end and only_cut_short else None
         if not command:
             verdict, end = _with_gaps(ran.verdict, journal, told=cut_short), ran.failed
         elif scenarios:
@@ -114,12 +116,13 @@ def run(
         else:
             status = show_calls(journal, settings.record)
             _explain_silence(journal, scenarios, command, access)
-            return conclude(status, end, cut_short=only_cut_short)
-        verdict = replace(verdict, command=failed_command(end))
+            code = final_code or exit_code(status, end.code if end else 0)
+            return conclude(code, status, end)
+        verdict = replace(verdict, command=failed_command(end), final_code=final_code)
         say_verdict(journal, verdict, settings.record)
         _explain_silence(journal, scenarios, command, access)
         write_reports(report, verdict, recording=settings.record)
-        return conclude(verdict.status, end, cut_short=only_cut_short)
+        return conclude(verdict.exit_code, verdict.status, end)
 
 
 def _access(

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from pixel_emulator.cli.exit_codes import Exit, after_command
 from pixel_emulator.core.calls import CallType, Outcome
 from pixel_emulator.core.endpoint.pixel import encode
+from pixel_emulator.core.verdicts.verdict import Status, exit_code
 from pixel_emulator.files import read_recording
 from tests.programs import CHROMIUM, needs_chromium, needs_curl
 
@@ -77,19 +77,20 @@ def runs(tmp_path: Path, temporary: Path) -> Runner:
 @pytest.mark.parametrize(
     ("verdict", "command", "expected"),
     [
-        (Exit.MET, 0, 0),
-        (Exit.MET, 7, 7),
-        (Exit.UNMET, 0, 1),
-        (Exit.UNMET, 7, 7),
-        (Exit.INCOMPLETE, 0, 3),
-        (Exit.INCOMPLETE, 7, 3),
-        (Exit.INCOMPLETE, 137, 3),
+        (Status.MET, 0, 0),
+        (Status.MET, 7, 7),
+        (Status.UNMET, 0, 1),
+        (Status.UNMET, 7, 7),
+        (Status.UNDECIDED, 7, 3),
+        (Status.INCOMPLETE, 0, 3),
+        (Status.INCOMPLETE, 7, 3),
+        (Status.INCOMPLETE, 137, 3),
     ],
 )
 def test_incomplete_evidence_counts_most_then_the_command_then_the_verdict(
     verdict, command, expected
 ):
-    assert after_command(verdict, command) == expected
+    assert exit_code(verdict, command) == expected
 
 
 @needs_curl
@@ -531,7 +532,7 @@ def test_what_is_known_at_a_signal_is_said_and_written(temporary, tmp_path):
         "  - {name: hanging, do: {run: echo > go; exec sleep 600}, expect: [{track: Closed}]}\n"
     )
     with subprocess.Popen(
-        program("--scenario", "scenario.yaml", "--report", "out.xml"),
+        program("--scenario", "scenario.yaml", "--report", "out.xml", "--report", "out.json"),
         cwd=tmp_path,
         env=os.environ | {"TMPDIR": str(temporary)},
         stderr=subprocess.PIPE,
@@ -545,6 +546,7 @@ def test_what_is_known_at_a_signal_is_said_and_written(temporary, tmp_path):
     assert "PASS  opening" in messages
     assert messages.endswith("exit code 143: ended by signal 15 (Terminated)\n")
     assert "the run was ended by signal 15 (Terminated)" in (tmp_path / "out.xml").read_text()
+    assert json.loads((tmp_path / "out.json").read_text())["exit_code"] == 143
 
 
 def test_killed_in_a_step_it_leaves_the_marked_calls(temporary, tmp_path, run_cli):

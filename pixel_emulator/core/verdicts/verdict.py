@@ -30,6 +30,13 @@ EXIT_CODES = {
 }
 
 
+def exit_code(status: Status, command: int = 0) -> int:
+    """Return the exit code of a run: 3 incomplete or undecided, else that of a command that
+    failed, else 1 unmet or 0 met."""
+    own = EXIT_CODES[status]
+    return own if own == _INCOMPLETE else command or own
+
+
 class Story(StrEnum):
     """What happened to one expectation."""
 
@@ -206,14 +213,10 @@ class ScenarioResult:
 
 @dataclass(frozen=True, slots=True)
 class FailedCommand:
-    """How the command of a run failed: its exit code, as a shell gives it, and a sentence.
-
-    `started` is False where it could not be run at all.
-    """
+    """How the command of a run failed: its exit code, as a shell gives it, and a sentence."""
 
     code: int
     sentence: str
-    started: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,7 +224,9 @@ class Verdict:
     """All that is to be said about a run.
 
     `gaps` are sentences about what the evidence may lack; with any of them nothing is met.
-    `command` is the command whose calls these are, if it failed.
+    `command` is the command whose calls these are, if it failed. `final_code` is the exit code
+    that goes before all others: of a command that could not be run or was killed, or of the signal
+    that ended the run.
     """
 
     scenarios: tuple[ScenarioResult, ...]
@@ -230,6 +235,7 @@ class Verdict:
     connections: int
     gaps: tuple[str, ...] = ()
     command: FailedCommand | None = None
+    final_code: int | None = None
 
     @property
     def status(self) -> Status:
@@ -242,11 +248,7 @@ class Verdict:
 
     @property
     def exit_code(self) -> int:
-        """3 incomplete or undecided, else the code of a command that failed, 1 unmet, 0 met.
-
-        Of a command that could not be run, its code.
-        """
-        own = EXIT_CODES[self.status]
-        if self.command is None or (self.command.started and own == _INCOMPLETE):
-            return own
-        return self.command.code
+        """The code with which the process ends: `final_code`, or else that of `exit_code`."""
+        if self.final_code is not None:
+            return self.final_code
+        return exit_code(self.status, self.command.code if self.command else 0)
