@@ -21,8 +21,9 @@ from pixel_emulator.core.calls import (
 )
 from pixel_emulator.core.endpoint.pixel import encode as encode_url
 from pixel_emulator.core.endpoint.pixel import request_of
-from pixel_emulator.core.mistakes import InputError, Mistake, likely
+from pixel_emulator.core.mistakes import InputError, Location, Mistake, likely
 from pixel_emulator.core.problems.judgement import Judgement, judge_url
+from pixel_emulator.core.recordings.foreign_files import no_url
 from pixel_emulator.output import learn_from_url
 
 LOST = frozenset({Outcome.DROPPED, Outcome.DAMAGED, Outcome.UNHANDLED})
@@ -48,13 +49,14 @@ def decode(
 ) -> int:
     """Explain pixel URLs: what they say, and what Segment would make of them.
 
-    Write keys are masked, unless you say --keep-write-keys.
+    Write keys are masked, unless you say --keep-write-keys. What is no URL ends it with exit code
+    2.
     """
     one_of("--format", output, FORMATS)
     if not urls and sys.stdin.isatty():
         say("Reading pixel URLs from the terminal, one a line; end with Ctrl-D.")
     lost, keeps = False, settings.keep_write_keys
-    for url in _inputs(urls or ["-"]):
+    for url in _checked(_inputs(urls or ["-"])):
         if output == "text" and not url.strip():
             continue
         learn_from_url(url)
@@ -70,13 +72,30 @@ def decode(
     return int(check and lost)
 
 
-def _inputs(urls: Iterable[str]) -> Iterator[str]:
+def _inputs(urls: Iterable[str]) -> Iterator[tuple[str, Location]]:
     for url in urls:
         if url != "-":
-            yield url
+            yield url, Location("URL")
             continue
-        for line in sys.stdin.buffer:
-            yield line.decode(errors="surrogateescape").rstrip("\r\n")
+        for number, line in enumerate(sys.stdin.buffer, 1):
+            text = line.decode(errors="surrogateescape").rstrip("\r\n")
+            yield text, Location("<stdin>", number)
+
+
+def _checked(inputs: Iterable[tuple[str, Location]]) -> Iterator[str]:
+    """Yield the URLs. Raises InputError for the first that is none, such as a line of a log."""
+    head: list[str] = []  # comments: the columns of a log stand in its head
+    first = Location()
+    for text, location in inputs:
+        first = first if head else location
+        if text.startswith("#"):
+            head.append(text)
+            continue
+        if wrong := no_url("\n".join(head) or text):
+            raise InputError(Mistake(wrong, first))
+        yield text
+    if wrong := no_url("\n".join(head)):
+        raise InputError(Mistake(wrong, first))
 
 
 def as_json(url: str, judgement: Judgement) -> dict[str, JSON]:

@@ -94,6 +94,53 @@ def test_check_makes_the_exit_code_tell(run_cli, url, code):
     assert run_cli("decode", url)[0] == 0
 
 
+W3C = "#Version: 1.0\n#Fields: cs-method cs-uri-stem cs-uri-query\nGET /v1/pixel/page x=1\n"
+AWK = """awk '!/^#/ {print $2 "?" $3}' FILE"""
+GREP = "grep -o '/v1/pixel/[^\" ]*' FILE | pixel-emulator decode --check -"
+
+
+@pytest.mark.parametrize("options", [(), ("--check",), ("--format", "json")])
+@pytest.mark.parametrize(
+    ("lines", "place", "hint"),
+    [
+        ('192.0.2.1 - - [31/Jan/2030] "GET /v1/pixel/page?x HTTP/1.1" 200 42\n', ":1", GREP),
+        (f'{GOOD}\n2030-01-31 GET "/v1/pixel/page?x"\n', ":2", GREP),
+        (W3C, ":1", AWK),
+        (f"{GOOD}\n{W3C}", ":2", AWK),
+        ("# my URLs\n" + GOOD, ":1", GREP),
+        (f"{GOOD}\n# the end", ":2", GREP),
+        (f"GET {GOOD}\n", ":1", GREP),
+        (f'"{GOOD}"\n', ":1", GREP),
+        (f'{{"uri": "{GOOD}"}}\n', ":1", "jq -r"),
+        (f'<img src="{GOOD}">\n', ":1", GREP),
+    ],
+)
+def test_a_line_that_is_no_url_is_told(run_cli, options, lines, place, hint):
+    code, _, err = run_cli("decode", *options, "-", stdin=lines.encode())
+    assert code == 2
+    assert f"<stdin>{place}: is no URL" in err
+    assert hint in err
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(f" {GOOD}", f"{GOOD} ", f"{GOOD}\t\r", f"\ufeff{GOOD}", GOOD.replace("https:", "")),
+        *(GOOD.replace("https://", ""), GOOD.partition(".io")[2], GOOD.partition(".io/")[2]),
+    ],
+)
+def test_blanks_around_a_url_are_no_part_of_it(run_cli, line):
+    code, out, err = run_cli("decode", "--check", "-", stdin=f"{line}\n".encode())
+    assert (code, err) == (0, "")
+    assert out.startswith("delivered  track")
+
+
+def test_an_argument_that_is_no_url_is_told(run_cli):
+    code, _, err = run_cli("decode", f"GET {GOOD}")
+    assert code == 2
+    assert "URL: is no URL" in err
+
+
 def test_the_strict_dialect_drops_raw_json(run_cli):
     url = '/v1/pixel/track?data={"writeKey":"wk_test_0000","userId":"u","event":"e"}'
     for dialect, outcome in (("documented", "damaged"), ("strict", "dropped")):

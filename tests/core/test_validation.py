@@ -323,6 +323,21 @@ CASES: dict[str, tuple[str, list[str], list[str]]] = {
         [flat("&".join(f"properties.{n}=" for n in range(10_001)))],
         [flat("&".join(f"properties.{n}=" for n in range(10_000)))],
     ),
+    "double_encoded": (
+        "properties.x",
+        [
+            *map(value, ("Spring%20sale", "jane%40example.com", "Gr%c3%bc%C3%9Fe", "%20", "a%2Cb")),
+            flat("properties.x=Article%2520Read"),
+        ],
+        [
+            *map(value, ("50% off", "100%", "5%ab", "%%20", "a b%20c", "%E4", "%2", "%zz")),
+            *map(value, ("/docs/a%20b", "https://x.example/a%20b", "?q=a%20b")),
+            *map(value, ("*|%20|*", "%recipient.face%", "%%FACE%%")),
+            flat("properties.x=Article%20Read"),
+            flat("properties.x=50%25+off"),
+            track(writeKey="wk%20x"),
+        ],
+    ),
     "email_as_user_id": (
         "userId",
         [track(userId="jane@example.com"), track(userId="j.d+x@mail.example.co.uk")],
@@ -487,6 +502,9 @@ ELSEWHERE = [
         "context.traits.userID",
         track(userId=ABSENT, context={"traits": {"userID": "u"}}),
     ),
+    ("double_encoded", "event", track(event="Email%20Opened")),
+    ("double_encoded", "userId", flat("x=1").replace("user_123", "user%25201")),
+    ("double_encoded", "properties.tags[1]", track(properties={"tags": ["a", "b%20c"]})),
     (
         "email_properties",
         "properties.email",

@@ -183,11 +183,12 @@ def encode(
 def request_of(text: str) -> PixelRequest:
     """The request that a pasted URL, or a bare `path?query`, would make; never raises.
 
-    A fragment is cut and blanks are escaped, as every client does; nothing else is mended. The
+    Blanks and line breaks around it go, a fragment is cut and blanks inside are escaped, as every
+    client does (https://url.spec.whatwg.org/#concept-basic-url-parser); nothing else is mended. The
     host is escaped as a whole: a client reads it so, too, before it makes it a name of DNS
     (https://url.spec.whatwg.org/#host-parsing).
     """
-    text = text.lstrip("\ufeff \t\r\n").rstrip("\r\n")
+    text = text.lstrip("\ufeff").strip(" \t\r\n")
     try:
         raw = text.encode(errors="surrogateescape")
     except UnicodeEncodeError:

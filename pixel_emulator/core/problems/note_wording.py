@@ -85,6 +85,11 @@ NOTED_INFERRED: Texts = {
         "The URL has a `#`",
         "A client keeps what stands behind it for itself, so Segment never sees it; write %23.",
     ),
+    "double_encoded": Words(
+        "{path} is {value}, which is percent-encoded once too often",
+        "Segment decodes a query once and JSON not at all, and keeps the escapes as text; encode "
+        "the value once in a query, and not at all before base64.",
+    ),
     "context_not_object": Words(
         "context is {value}",
         "Segment calls it an object but lists no code for anything else; send names with values.",

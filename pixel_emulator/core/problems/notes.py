@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from functools import lru_cache
 from itertools import islice
+from urllib.parse import unquote
 
 from pixel_emulator.core.calls import (
     JSON,
@@ -43,6 +44,7 @@ _FIELDS = dict.fromkeys(
 )
 _TIMES = ("timestamp", "sentAt", "originalTimestamp")
 _MOST_NUMBERS = 20
+_MOST_ENCODED = 20
 _MOST_KEPT = 100  # characters of a name
 # Segment's ecommerce spec defines these as numbers (documented).
 _NUMBERS = frozenset(
@@ -57,6 +59,9 @@ _EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@.]+")
 _DATA = re.compile(
     r"\d{5}|#\d|\bhttps?://|\w@\w|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-|\b(?:19|20)\d\d-\d\d-\d\d"
 )
+# What `encodeURIComponent` and its like make: all but these characters escaped. A path or a URL,
+# in which escapes are rightly kept, holds others.
+_ESCAPED = re.compile(r"[\w.!~*'()-]*+(?:%[0-9A-Fa-f]{2}[\w.!~*'()-]*+)++", re.ASCII)
 _LOOPBACK = re.compile(r"(?:localhost|127\.[\d.]+|\[::1\])(?::\d+)?", re.IGNORECASE)
 # https://segment.com/docs/connections/spec/email/ (documented)
 _EMAIL_EVENTS = (
@@ -101,6 +106,12 @@ def notes(call: Call, request: PixelRequest) -> Iterator[Problem]:
         yield from _shapes(payload)
         if call.form is Form.FLAT:
             yield from islice(_flat_numbers(payload), _MOST_NUMBERS)
+        if (
+            "%" in call.text
+            if call.text
+            else b"%25" in request.target or call.form is not Form.FLAT
+        ):
+            yield from islice(_double_encoded(payload), _MOST_ENCODED)
     yield from _url(request)
 
 
@@ -189,6 +200,28 @@ def _flat_numbers(payload: Payload) -> Iterator[Problem]:
     for key, value in _at(payload, "properties").items():
         if _folded(key) in _NUMBERS and isinstance(value, str) and _NUMBER.fullmatch(value):
             yield problem("flat_numbers", path_text(["properties", key]), value=value)
+
+
+def _double_encoded(payload: Payload) -> Iterator[Problem]:
+    places: list[tuple[tuple[str | int, ...], JSON]] = [((), payload)]
+    for steps, value in places:  # grows while it is walked: breadth first, no recursion
+        if isinstance(value, dict):
+            places.extend(((*steps, key), each) for key, each in value.items() if key != "writeKey")
+        elif isinstance(value, list):
+            places.extend(((*steps, index), each) for index, each in enumerate(value))
+        elif isinstance(value, str) and "%" in value and _is_escaped(value):
+            yield problem("double_encoded", path_text(steps), value=value)
+
+
+def _is_escaped(text: str) -> bool:
+    """Return True if the whole text is percent-encoded UTF-8, and no template token."""
+    if not _ESCAPED.fullmatch(text) or TOKEN.search(text):
+        return False
+    try:
+        unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _url(request: PixelRequest) -> Iterator[Problem]:

@@ -11,6 +11,8 @@ _MARK = b"\xef\xbb\xbf"  # of UTF-8
 _MAKES = "makes one of it"
 _JUDGES = "judges its pixels"
 
+_ADDRESS = re.compile(r"(?:https?:)?//|/", re.IGNORECASE)
+_NO_ADDRESS = re.compile(r"[\s\"'<>{}#]")  # before a query, where no address has one of these
 _HAR = re.compile(rb'\s*\{\s*"log"\s*:\s*\{')
 _FLOWS = re.compile(rb"\d{1,12}:\d{1,3}:[a-z_]{1,40};")
 _VERDICT = re.compile(rb'\s*\{\s*"status"\s*:\s*"(?:met|unmet|undecided|incomplete)"')
@@ -68,6 +70,21 @@ def traffic(data: bytes, file: str) -> str:
     if fields := _FIELDS.search(begin):
         return _with_fields(fields[1].decode(errors="replace").split(), name)
     return ""
+
+
+def no_url(lines: str) -> str:
+    """Return what is wrong with lines that are read as a pixel URL; empty where they may be one.
+
+    `lines` are one line, or the comments at the head of a log. It is the end of a sentence, and
+    says how to take the URLs out of the file.
+    """
+    text = lines.removeprefix("\ufeff").strip()
+    head = text.partition("?")[0]
+    if not text or _ADDRESS.match(text) or not _NO_ADDRESS.search(head):
+        return ""
+    if known := traffic(f"{text}\n".encode(errors="replace"), "FILE"):
+        return f"is no URL; the input {known}"
+    return f"is no URL: give a URL a line, such as those of `{_GREP} FILE | {_DECODE}`"
 
 
 def _is_mail(begin: bytes) -> bool:
