@@ -136,3 +136,16 @@ def test_ten_thousand_levels_are_no_recursion():
 )
 def test_leaves_are_scalars_and_empty_containers(value, count):
     assert leaves(value) == count
+
+
+@pytest.mark.parametrize("wanted", ["$string", "$one-of", "$/a+/i", "${name}"])
+@pytest.mark.parametrize("got", ["y", 1, None])
+def test_a_text_like_a_matcher_is_told_to_be_a_text(wanted, got):
+    [(_, _, _, hint)] = said({"a": wanted}, {"a": got})
+    assert hint.startswith("wanted is this very text")
+
+
+@pytest.mark.parametrize("wanted", ["$5", "$ a", "US$string", "$String Cheese", "$"])
+def test_a_sum_of_money_is_no_matcher(wanted):
+    [(_, _, _, hint)] = said({"a": wanted}, {"a": "y"})
+    assert hint == ""

@@ -1,5 +1,7 @@
 """How a difference comes about, where the two values tell it."""
 
+import re
+
 from pixel_emulator.core import json_text
 from pixel_emulator.core.calls import JSON
 from pixel_emulator.core.matching.values import ABSENT, Absent, Value, equal
@@ -10,6 +12,11 @@ _TEXT_HINTS = (
     (str.casefold, "they differ only in upper and lower case"),
     (lambda text: "".join(text.split()).casefold(), "they differ only in spaces and case"),
 )
+_LIKE_A_MATCHER = re.compile(r"\$(?:[a-z]+(?:-[a-z]+)*|/.*/i?|\{[A-Za-z_]\w*\})")
+_LITERAL = (
+    "wanted is this very text; as a matcher write it with one `$` in a scenario file, and in "
+    "Python as a type such as `str`, a regex or a function"
+)
 _FLAT = "flat-form values are always strings"
 _UNQUOTED = "the sender does not quote it"
 
@@ -18,6 +25,8 @@ def hint(want: Want | Absent, got: Value, *, flat: bool) -> str:
     """How the difference comes about; empty where that is not known."""
     if isinstance(want, Matcher):
         return want.reason(got) or ("" if want.denies else _type_hint(want, got, flat=flat))
+    if isinstance(want, str) and _LIKE_A_MATCHER.fullmatch(want):
+        return _LITERAL
     if isinstance(want, str) and isinstance(got, str):
         alike = (words for fold, words in _TEXT_HINTS if fold(want) == fold(got))
         return next(alike, "")
