@@ -35,8 +35,8 @@ _KELVIN = "4oSq|KEq[g-v]|ihK[o-r]"
 _LEGIBLE_BASE64 = f"{_GROUP}[A-Za-z0-9+/_-]{_GROUP}|{_KELVIN}"
 # What may show a key, beside a name, in a text without escapes (see `write_keys`).
 _SIGNS = (
-    r"/projects/|/analytics\.js/|load['\"\]]*\s*\(|new\s+analytics|basic\s+[a-z0-9+/_-]{8}"
-    r"|@[\w.-]*segment"
+    r"/projects/|/analytics\.js/|(?:load|new|builder|init|initialize)['\"\]]*\s*\(|new\s+analytics"
+    r"|basic\s+[a-z0-9+/_-]{8}|@[\w.-]*segment"
 )
 _SUSPICIOUS = re2.compile(f"{_LEGIBLE_BASE64}|(?i:{_SIGNS})")
 _DIGEST = 64

@@ -1,4 +1,4 @@
-"""What a text says to one who looks through percent escapes, base64 and JSON escapes."""
+"""What a text says to one who looks through percent, JSON and mail escapes, and base64."""
 
 import re
 from base64 import b64decode
@@ -11,6 +11,7 @@ _DEPTH = 3
 _BASE64 = re.compile(r"[A-Za-z0-9+/_\r\n-]{16,65536}")
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 _LEGIBLE = re.compile(rb"[\t\r\n -~]{8,}")  # in what else would be noise
+_SOFT_BREAK = re.compile(r"=(?:\r?\n|(?:\\r)?\\n)")
 _SHOWN = 8
 # What is withheld where it holds a key: as little as will do.
 _RUNS = tuple(
@@ -34,6 +35,7 @@ def readings(text: str, depth: int = _DEPTH) -> Iterator[str]:
     if not depth:
         return
     plain = _unescaped(text) if "%" in text or "\\" in text else text
+    plain = unfolded(plain)
     if plain != text:
         yield from readings(plain, depth - 1)
         return
@@ -53,6 +55,17 @@ def withhold(text: str, keys: Iterable[str]) -> str:
             break
         text = run.sub(lambda match: _stars(match[0]) if holds(match[0], keys) else match[0], text)
     return text
+
+
+def unfolded(text: str) -> str:
+    """Return a text in quoted-printable without its soft line breaks (RFC 2045, section 6.7).
+
+    They may be escaped as in JSON. Any other text is returned as it is.
+    """
+    if "=\n" not in text and "=\r" not in text and "=\\" not in text:
+        return text
+    joined, breaks = _SOFT_BREAK.subn("", text)
+    return joined.replace("=3D", "=") if breaks else text
 
 
 def _unescaped(text: str) -> str:

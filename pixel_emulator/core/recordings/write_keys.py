@@ -14,13 +14,15 @@ from pixel_emulator.core.calls import PixelRequest
 from pixel_emulator.core.endpoint import base64_data
 from pixel_emulator.core.endpoint.base64_data import Decoded
 from pixel_emulator.core.endpoint.json_data import MAX_DATA
-from pixel_emulator.core.recordings.readings import readings
+from pixel_emulator.core.recordings.readings import readings, unfolded
 from pixel_emulator.core.recordings.spelling import JSON_STRING, PERCENT
 
 _JSON_TOKEN = re.compile(r'"((?:[^"\\]++|\\.)*+)"(\s*:)?|[\[\]{}]', re.DOTALL)
 # A key is a key in every case and with any separator, and whatever stands before or behind its
 # name: `segmentWriteKey`, `WRITE_KEY_PROD`, `x-write-key`, `writeKeys[0]`. But not `writeKeyboard`.
-_NAME_TEXT = r"write(?:[\s._-]|%20|\+)?keys?(?!(?-i:[a-z]))"
+_NAME_TEXT = (
+    r"write(?:[\s._\x00-\x1f\x7f-\xad\u200b-\u200f\ufeff-]|%20|\+){0,2}keys?(?!(?-i:[a-z]))"
+)
 _NAME = re.compile(_NAME_TEXT, re.IGNORECASE)
 _NO_NAME = re.compile(r"[=&?/]")  # in what is a whole query, or a URL
 # The same at once for a text without escapes; a bracket behind the name needs the long way. What
@@ -33,17 +35,25 @@ _NESTED = re.compile(r'write"\s*:\s*\{', re.IGNORECASE)  # {"write": {"key": …
 _QUOTES = r"(?:[\\\"'`@]|&(?:quot|apos|#0*3[49]|#x0*2[27]);|%2[27])"
 _SUFFIX = r"[\w.-]{0,40}(?:(?:\[|%5B)[^\[\]%=]{0,20}(?:\]|%5D)){0,3}"
 # In a URL inside a text, in the addresses that analytics.js loads (documented by Segment), and
-# where its snippet, or a client in Node, is given one.
+# where its snippet, or a client in another language, is given one.
 _IN_URL = re.compile(
     rf"{_NAME_TEXT}{_SUFFIX}(?:=|%3D)([^&;#%\s\"'\\<>=]+)"
     r"|/(?:projects|analytics\.js/v1)/+([^/?#&\s\"'\\<>]+)"
-    r"|(?:analytics\w{0,40}\s*(?:\.\s*load\b|\[\\?[\"']load\\?[\"']\])|\bnew\s+analytics\w{0,40})"
-    rf"\s*\(\s*{_QUOTES}+([^\s\"'`\\&;%,()<>]+)",
+    r"|(?:analytics\w{0,40}\s*(?:\.\s*(?:load|new|builder|init(?:ialize)?)\b"
+    r"|\[\\?[\"']load\\?[\"']\])|\bnew\s+analytics\w{0,40})"
+    rf"\s*\(\s*(?:\w{{1,20}}\s*,\s*)?{_QUOTES}+([^\s\"'`\\&;%,()<>]+)",
     re.IGNORECASE,
 )
 _IN_BROKEN_JSON = re.compile(
     rf"{_NAME_TEXT}{_SUFFIX}{_QUOTES}*\s*(?:[:=]>?|&gt;|>)\s*{_QUOTES}*"
     r"([^\s\\\"'`,;&}<>=\[{(]+)",
+    re.IGNORECASE,
+)
+# What looks like a key behind the name of one: `writeKey/…`, `write key is …`, `["writeKey", …]`,
+# `{"name": "writeKey", "value": …}`, `s:8:"writeKey";s:32:…`.
+_BEHIND_NAME = re.compile(
+    rf"{_NAME_TEXT}(?:[^A-Za-z0-9]{{1,8}}(?:is|value|s|\d{{1,3}})){{0,3}}[^A-Za-z0-9]{{1,8}}(?<!%)"
+    r"((?=[A-Za-z_]*\d)[A-Za-z0-9_]{20,64})(?![A-Za-z0-9_-])",
     re.IGNORECASE,
 )
 _LIST = re.compile(
@@ -152,7 +162,8 @@ class Found:
             self._search_text(text)
             return
         self.objects.add(text)
-        self.keys.update(_members(text), _in_urls(text))
+        whole = unfolded(text)
+        self.keys.update(_members(text), _in_urls(whole), _BEHIND_NAME.findall(whole))
         for start, end in strings(text):
             self._search_text(JSON_STRING.text(text[start:end]))
 
@@ -188,11 +199,13 @@ def keys_in_text(text: str) -> Iterator[str]:
     The text is read as a URL, as JSON and as any source code that may hold a key; what is encoded
     in it is not looked into (see `readings`).
     """
+    text = unfolded(text)
     lower = text.lower()
     if any(word in lower for word in ("write", "/projects/", "analytics")):
         yield from _in_urls(text)
         yield from _members(text)
         yield from _IN_BROKEN_JSON.findall(text)
+        yield from _BEHIND_NAME.findall(text)
         for each in _LIST.findall(text):
             yield from _ITEM.findall(each)
     if "basic" in lower:
