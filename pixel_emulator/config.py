@@ -7,7 +7,8 @@ from typing import Any
 
 from pixel_emulator.core.calls import Dialect
 from pixel_emulator.core.mistakes import InputError, Mistake, likely
-from pixel_emulator.core.quoting import masked
+from pixel_emulator.core.quoting import masked, quoted
+from pixel_emulator.core.recordings.known_keys import LONGEST, is_distinctive
 
 type Value = str | int | bool | tuple[str, ...]
 
@@ -104,7 +105,8 @@ class Settings:
         for item in self.source:
             name, equals, key = item.partition("=")
             if not (name and equals and key):
-                raise InputError(Mistake(f"source: {masked(item)} is not NAME=KEY"))
+                shown = masked(item) if is_distinctive(item[:LONGEST]) else quoted(item)
+                raise InputError(Mistake(f"source: {shown} is not NAME=KEY"))
             named[key] = name
         return named
 

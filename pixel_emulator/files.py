@@ -59,14 +59,16 @@ def read_document(path: str | os.PathLike[str]) -> Document:
 def read_recording(path: str | os.PathLike[str]) -> Recording:
     """A recording; where its last part is cut off, the complete entries before it.
 
-    Of a run of pytest that has not put its parts together, what they hold. Raises InputError for
-    everything else that is wrong with it. One that stands as a recorder
+    Of a run of pytest that was killed, what its parts hold. Raises InputError for everything else
+    that is wrong with it, and while a run of pytest writes it. One that stands as a recorder
     writes it may have any size; any other (JSON, for one) is bounded as by `read_bytes`.
     """
-    from pixel_emulator.recording_parts import rescue  # noqa: PLC0415 - it reads recordings
+    from pixel_emulator.recording_parts import (  # noqa: PLC0415 - it reads recordings
+        read_unfinished,
+    )
 
     file = str(path)
-    if (rescued := rescue(Path(path))) is not None:
+    if (rescued := read_unfinished(Path(path))) is not None:
         return _read_as_a_whole(rescued.encode(), file)
     try:
         with Path(path).open("rb") as opened:

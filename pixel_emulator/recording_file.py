@@ -1,10 +1,8 @@
 """A recording on disk while it is written: locked, the earlier one kept until a call arrives."""
 
 import errno
-import fcntl
 import mmap
 import os
-import re
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,6 +10,7 @@ from pathlib import Path
 
 from pixel_emulator.core.mistakes import InputError, Location, Mistake
 from pixel_emulator.core.schemas.parts import schema_line
+from pixel_emulator.file_lock import close_locked, holder, lock
 from pixel_emulator.files import FIRST_KEY, cannot
 
 HEADING = f"{schema_line('recording')}\n"
@@ -21,7 +20,6 @@ _START = 4096
 """Bytes of a file in which a recording without calls ends."""
 
 _NEW_FILE = 0o666  # less the umask, as for any file
-_NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS}
 _ATTEMPTS = 100
 
@@ -121,9 +119,7 @@ class RecordingFile:
         """Close the file; a second call does nothing."""
         file, self._file = self._file, -1  # its number may soon be that of another file
         if file != -1:
-            with suppress(OSError):  # else a fork of this process holds the lock, too
-                fcntl.flock(file, fcntl.LOCK_UN)
-            os.close(file)
+            close_locked(file)
 
     def __del__(self) -> None:
         """Close the file as the end of the process does."""
@@ -146,7 +142,7 @@ class RecordingFile:
         return f"{name}.previous"
 
     def _open(self) -> None:
-        self._file = _opened(self.path)
+        self._file = open_locked(self.path)
         self._real = Path(os.path.realpath(self.path))
         self._previous = self._real.with_name(f"{self._real.name}.previous")
         start = _start(self.path) if self._is_regular() else b""
@@ -170,7 +166,7 @@ class RecordingFile:
         file = os.open(new, os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_WRONLY, _NEW_FILE)
         old, self._file = self._file, file
         try:
-            _lock(file)
+            lock(file)
             os.fchmod(file, stat.S_IMODE(os.fstat(old).st_mode))
             self.write(b"")
             if is_unused:
@@ -217,10 +213,11 @@ class RecordingFile:
         return found if is_ours else None
 
 
-def _opened(path: str | os.PathLike[str]) -> int:
+def open_locked(path: str | os.PathLike[str]) -> int:
     """Open the file at `path` for appending, and lock it if it is a regular one.
 
-    Raises OSError, or InputError if another recorder has the lock.
+    Returns its descriptor; `file_lock.close_locked` closes it. Raises OSError, or InputError if
+    another recorder has the lock.
     """
     # Without O_NONBLOCK opening a pipe waits for its reader, perhaps for ever.
     flags = os.O_APPEND | os.O_CREAT | os.O_WRONLY | os.O_NONBLOCK
@@ -248,39 +245,13 @@ def _locked(file: int, path: str | os.PathLike[str]) -> bool:
 
     Raises InputError if another recorder has the lock.
     """
-    if not _lock(file):
-        raise InputError(Mistake(_in_use(file), Location(str(path))))
+    if not lock(file):
+        message = f"is being recorded to by {holder(file)}: end that first, or choose another file"
+        raise InputError(Mistake(message, Location(str(path))))
     try:
         return os.path.samestat(os.fstat(file), os.stat(os.path.realpath(path)))  # noqa: PTH116
     except FileNotFoundError:
         return False
-
-
-def _lock(file: int) -> bool:
-    """Lock an open file; False if another open file has the lock.
-
-    A file system without locks (some network ones) locks nothing.
-    """
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as error:
-        if error.errno not in _NO_LOCKS:
-            raise
-    return True
-
-
-def _in_use(file: int) -> str:
-    """What is wrong with a file that another recorder has locked; Linux says who that is."""
-    found = os.fstat(file)
-    place = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
-    who = "another emulator"
-    with suppress(OSError):
-        locks = Path("/proc/locks").read_text(encoding="ascii", errors="replace")
-        if match := re.search(rf"FLOCK +ADVISORY +WRITE +(\d+) +{place} ", locks):
-            who = "this process" if match[1] == str(os.getpid()) else f"process {match[1]}"
-    return f"is being recorded to by {who}: end that first, or choose another file"
 
 
 def _is_recording(start: bytes) -> bool:

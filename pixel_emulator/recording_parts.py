@@ -1,5 +1,11 @@
-"""The parts of a run of pytest, one a session of a test, and the recording that they make."""
+"""The parts of a run of pytest, one a session of a test, and the recording that they make.
 
+A list of the parts stands beside them, so that one which is deleted meanwhile is missed. While the
+run lasts, its process holds the lock of the recording.
+"""
+
+import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -12,11 +18,15 @@ from pixel_emulator.clock import utc_now
 from pixel_emulator.config import Settings
 from pixel_emulator.core import yaml_text
 from pixel_emulator.core.calls import Dialect, Hit
-from pixel_emulator.core.mistakes import InputError
+from pixel_emulator.core.mistakes import InputError, Location, Mistake
 from pixel_emulator.core.recordings import recording
 from pixel_emulator.core.recordings.entry import entry
 from pixel_emulator.core.recordings.recording import Clock, End, Head, Recording, Redaction
 from pixel_emulator.core.schemas.parts import schema_line
+from pixel_emulator.file_lock import holder_of
+
+_LIST = "parts.txt"
+"""Name of the file that lists the parts: `+NAME` for one that begins, `-NAME` for one removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +54,46 @@ def parts_of(target: Path) -> Path:
     return target.with_name(f".{target.name}.parts")
 
 
+def make_folder(folder: Path) -> None:
+    """Make the folder of the parts, empty; whatever it held is removed. Raises OSError."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    (folder / _LIST).touch()
+
+
+def add_part(folder: Path, name: str) -> None:
+    """Note that a part of this name begins. Raises OSError, also where the folder is gone."""
+    _note_part(folder, f"+{name}")
+
+
+def remove_part(folder: Path, name: str) -> None:
+    """Delete the part of this name, of an earlier try of a test. Raises OSError."""
+    (folder / name).unlink(missing_ok=True)
+    _note_part(folder, f"-{name}")
+
+
+def _note_part(folder: Path, line: str) -> None:
+    file = os.open(folder / _LIST, os.O_WRONLY | os.O_APPEND)  # never made anew
+    try:
+        os.write(file, f"{line}\n".encode())  # at once: other workers write there, too
+    finally:
+        os.close(file)
+
+
+def _deleted(folder: Path) -> Iterator[str]:
+    """Yield a sentence if parts, or all of them, are gone."""
+    try:
+        lines = (folder / _LIST).read_text("ascii").splitlines()
+    except OSError:
+        yield f"the folder of its parts, {folder.name}, was deleted meanwhile: calls are missing"
+        return
+    begun = {line[1:]: line[0] == "+" for line in lines}  # the last line of a name counts
+    names = [name for name, is_there in begun.items() if is_there]
+    if gone := sum(not (folder / name).exists() for name in names):
+        were = "was" if gone == 1 else "were"
+        yield f"{gone} of its {len(names)} parts {were} deleted meanwhile: calls are missing"
+
+
 def merge(folder: Path, settings: Settings, more_gaps: Iterable[str]) -> Merged:
     """All parts in a folder as one recording. `more_gaps` are reasons why others may be missing.
 
@@ -54,6 +104,7 @@ def merge(folder: Path, settings: Settings, more_gaps: Iterable[str]) -> Merged:
     dialect = Dialect(settings.dialect)
     for name, found in _parts(folder, total.gaps):
         _add(total, name, found, dialect)
+    total.gaps += _deleted(folder)
     total.gaps += more_gaps
     hits = [replace(hit, seq=number) for number, hit in enumerate(total.hits, 1)]
     calls = yaml_text.write([entry(hit) for hit in hits]) if hits else ""
@@ -76,6 +127,16 @@ def merge(folder: Path, settings: Settings, more_gaps: Iterable[str]) -> Merged:
         f"{calls}{yaml_text.write(recording.ending(end))}"
     )
     return Merged(text, len(hits), end.gaps)
+
+
+def read_unfinished(target: Path) -> str | None:
+    """Return what `rescue` does. Raises InputError if the run is still alive."""
+    if not parts_of(target).is_dir():
+        return None
+    if (who := holder_of(target)) is not None:
+        message = f"is being written by {who}, a run of pytest: read it when that has ended"
+        raise InputError(Mistake(message, Location(str(target))))
+    return rescue(target)
 
 
 def rescue(target: Path) -> str | None:

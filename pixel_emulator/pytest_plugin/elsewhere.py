@@ -114,8 +114,10 @@ def started(command: Sequence[str], settings: Settings) -> RemoteHost:
             said.seek(0)
             words = said.read().decode(errors="replace").strip() or line.decode(errors="replace")
             raise InputError(Mistake(f"`{shlex.join(command)}` does not serve: {words}{_ADVICE}"))
-        api = ControlClient(told["control"], told["token"])
-        return RemoteHost(api, settings, stack.pop_all().close)
+        end = ExitStack()
+        host = RemoteHost(ControlClient(told["control"], told["token"]), settings, end.close)
+        end.enter_context(stack.pop_all())  # only now: it is stopped here if it cannot be reached
+        return host
 
 
 def _serve(settings: Settings) -> list[str]:
@@ -143,12 +145,12 @@ def _process(command: Sequence[str], said: IO[bytes]) -> "subprocess.Popen[bytes
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
-    process.send_signal(signal.SIGTERM)
-    if process.stdin:
-        process.stdin.close()
-    if not has_ended(process, _PATIENCE):
-        process.kill()
-    process.communicate()
+    with process:  # its pipes are closed at the end
+        process.send_signal(signal.SIGTERM)
+        if process.stdin:
+            process.stdin.close()
+        if not has_ended(process, _PATIENCE):
+            process.kill()
 
 
 def _read(line: bytes) -> Any:

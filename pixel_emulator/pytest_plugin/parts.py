@@ -10,11 +10,12 @@ from threading import Lock
 from pixel_emulator.clock import utc_now
 from pixel_emulator.config import Settings
 from pixel_emulator.core.calls import Dialect, Hit
-from pixel_emulator.core.mistakes import InputError, Mistake
+from pixel_emulator.core.mistakes import InputError, Location, Mistake
 from pixel_emulator.core.recordings.masking import hide
 from pixel_emulator.core.recordings.recording import End, Head, Redaction
 from pixel_emulator.pytest_plugin.deferred_session import DeferredSession
 from pixel_emulator.recorder import Recorder
+from pixel_emulator.recording_parts import add_part, remove_part
 
 
 class Part:
@@ -92,11 +93,15 @@ def begin(
     """
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     name = sha256(test.encode(errors="surrogatepass")).hexdigest()[:24]
+    path = folder / f"{name}.{number:04}.{worker}.yaml"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         if number == 0:
             for old in folder.glob(f"{name}.*.{worker}.yaml"):
-                old.unlink()
+                remove_part(folder, old.name)
+        add_part(folder, path.name)
+    except FileNotFoundError:
+        message = "is gone: it was deleted, or is on another machine; nothing is recorded"
+        raise InputError(Mistake(message, Location(str(folder)))) from None
     except OSError as error:
         raise InputError(Mistake(f"the recording cannot be written: {error}")) from None
-    return Part(folder / f"{name}.{number:04}.{worker}.yaml", test, session, settings)
+    return Part(path, test, session, settings)

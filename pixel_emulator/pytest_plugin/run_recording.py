@@ -11,6 +11,10 @@ import pytest
 from pixel_emulator.pytest_plugin.run_progress import RunProgress
 
 _TARGET = "pixel_recording"
+_START = 4096
+"""Bytes of a recording in which its head ends."""
+_NO_CALLS = b"\ncalls:\nend:"
+"""What a recording without calls has, as it is written here."""
 
 
 class RunRecording:
@@ -18,6 +22,7 @@ class RunRecording:
 
     def __init__(self, target: Path, strays: Callable[[], Sequence[str]]) -> None:
         self._target = target
+        self._previous = target.with_name(f"{target.name}.previous")
         self._strays = strays
         self._said: list[str] = []
         self._progress = RunProgress()
@@ -25,31 +30,37 @@ class RunRecording:
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Make room; what an earlier run that was killed has left is kept beside the file.
 
-        Raises UsageError if the file is something else than a recording.
+        Raises UsageError if the file is something else than a recording, or if another run, or an
+        emulator, is recording to it.
         """
         if session.config.option.collectonly:
             return
         session.config.pluginmanager.register(self._progress, "pixel_run_progress")
         from pixel_emulator import files  # noqa: PLC0415 - heavy
         from pixel_emulator.core.mistakes import InputError  # noqa: PLC0415 - the same
+        from pixel_emulator.file_lock import close_locked  # noqa: PLC0415 - the same
         from pixel_emulator.pytest_plugin.choices import settings_of  # noqa: PLC0415 - the same
-        from pixel_emulator.recording_parts import parts_of, rescue  # noqa: PLC0415 - the same
+        from pixel_emulator.recording_file import open_locked  # noqa: PLC0415 - the same
+        from pixel_emulator.recording_parts import (  # noqa: PLC0415 - the same
+            make_folder,
+            parts_of,
+            rescue,
+        )
 
         try:
             self._settings = settings_of(session.config)
-            exists = self._target.exists() and self._target.stat().st_size
-            if exists and not files.is_recording(self._target):
-                raise pytest.UsageError(f"{self._target}: is no recording: it is not overwritten")
             self._target.parent.mkdir(parents=True, exist_ok=True)
+            locked = open_locked(self._target)
+            session.config.add_cleanup(lambda: close_locked(locked))
+            self._state = _state(os.fstat(locked))
+            if self._target.stat().st_size and not files.is_recording(self._target):
+                raise pytest.UsageError(f"{self._target}: is no recording: it is not overwritten")
             if (killed := rescue(self._target)) is not None:
-                previous = self._target.with_name(f"{self._target.name}.previous")
-                files.write_text(previous, killed)
-                calls = _counted(len(files.read_recording(previous).hits))
-                where = os.path.relpath(previous)
+                files.write_text(self._previous, killed)
+                calls = _counted(len(files.read_recording(self._previous).hits))
+                where = os.path.relpath(self._previous)
                 self._said.append(f"an earlier run was killed: its {calls} stand in {where}")
-            folder = parts_of(self._target)
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir()  # if this run is killed, it tells who reads the recording
+            make_folder(parts_of(self._target))  # if this run is killed, it tells who reads it
         except (InputError, OSError, pytest.fail.Exception) as error:
             raise pytest.UsageError(f"--pixel-recording: {error}") from None
 
@@ -71,14 +82,38 @@ class RunRecording:
             folder, self._settings, [*sorted(strays), *self._progress.gaps(session, exitstatus)]
         )
         try:
+            self._check_unchanged()
+            if not merged.calls:
+                self._keep_earlier()
             files.write_text(self._target, merged.text)
-        except InputError as error:
+        except (InputError, OSError) as error:
             self._said.append(f"{error}; its parts are in {folder}")
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
             return
         shutil.rmtree(folder, ignore_errors=True)
         self._said.append(f"{_counted(merged.calls)} recorded to {shown}")
         self._said += (f"{shown} is incomplete: {gap}" for gap in merged.gaps)
+
+    def _keep_earlier(self) -> None:
+        """Copy the recording of an earlier run to `NAME.previous`, as this one has no calls.
+
+        Raises OSError if that is not possible.
+        """
+        if not self._target.exists():
+            return
+        with self._target.open("rb") as file:
+            start = file.read(_START)
+        if start and _NO_CALLS not in start:
+            shutil.copyfile(self._target, self._previous)
+            where = os.path.relpath(self._previous)
+            self._said.append(f"no call came: the recording from before stands in {where}")
+
+    def _check_unchanged(self) -> None:
+        """Raise FileExistsError if the file is another one, or holds something else, by now."""
+        if self._target.exists() and _state(self._target.stat()) != self._state:
+            shown = os.path.relpath(self._target)
+            message = f"{shown}: was changed while calls were recorded: it is not overwritten"
+            raise FileExistsError(message)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say where it is, and what may be missing."""
@@ -100,6 +135,10 @@ def target_of(config: pytest.Config) -> Path | None:
         return Path(os.path.abspath(given))  # noqa: PTH100 - links stay as the user has named them
     named = config.getini(_TARGET)
     return config.rootpath / named if named else None
+
+
+def _state(found: os.stat_result) -> tuple[int, int, int, int]:
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _counted(calls: int) -> str:

@@ -71,6 +71,12 @@ def test_mitmproxy_says_where_we_listen(listen_host: str, mode: list[str], host:
     [
         ("pixel_dialect", "stric", 'pixel_dialect: "stric" is not documented or strict'),
         ("pixel_source", ["key"], 'pixel_source: "key" is not NAME=KEY'),
+        ("pixel_source", [""], "pixel_source: an empty string is not NAME=KEY"),
+        ("pixel_source", ["production"], 'pixel_source: "production" is not NAME=KEY'),
+        ("pixel_source", ["wk_test_00"], 'pixel_source: "wk_…" is not NAME=KEY'),
+        ("pixel_source", ["=wk_test_00"], 'pixel_source: "=wk…" is not NAME=KEY'),
+        ("pixel_source", ["k" * 20], 'pixel_source: "kkkk…" is not NAME=KEY'),
+        ("pixel_source", ["k" * 999], 'pixel_source: "kkkk…" is not NAME=KEY'),
     ],
 )
 def test_a_value_that_is_not_allowed_is_refused(option: str, value: object, message: str):

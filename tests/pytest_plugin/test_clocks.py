@@ -95,6 +95,47 @@ def test_what_a_test_fakes_is_its_own_affair(inner, pytester, library, ini):
     inner(ini=ini, apart=True, test_it=code).assert_outcomes(passed=5)
 
 
+EARLY = {
+    "module": ("", "from freezegun import freeze_time\nfreeze_time('2099-01-01').start()\n"),
+    "session": (
+        """
+        import pytest, freezegun
+        @pytest.fixture(scope="session", autouse=True)
+        def frozen():
+            with freezegun.freeze_time("2099-01-01"):
+                yield
+        """,
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize("where", EARLY)
+def test_a_clock_that_is_frozen_before_the_emulator_starts_breaks_nothing(inner, where):
+    conftest, head = EARLY[where]
+    code = (
+        head
+        + """
+import ssl
+from urllib.request import HTTPSHandler, ProxyHandler, build_opener
+import pytest
+from client import url
+
+def test_https(pixels):
+    trust = HTTPSHandler(context=ssl.create_default_context(cafile=str(pixels.ca)))
+    opener = build_opener(ProxyHandler({"https": pixels.proxy}), trust)
+    opener.open(url("https://api.segment.io", "A"), timeout=30).read()
+    pixels.expect(track="A")
+    assert pixels.calls[0].time.year != 2099
+
+def test_wait(pixels):
+    with pytest.raises(AssertionError, match="track: A"):
+        pixels.wait_for(track="A", timeout=0.1)
+"""
+    )
+    inner(apart=True, conftest=conftest, test_it=code).assert_outcomes(passed=2)
+
+
 @pytest.mark.parametrize("sends", [False, True], ids=["received", "sent"])
 @pytest.mark.parametrize("library", FAKES)
 def test_the_times_of_calls_follow_where_that_is_asked_for(inner, pytester, library, sends):

@@ -1,8 +1,10 @@
 """One recording of a whole run: the same whoever ran which test, and honest about what is lost."""
 
+import os
 import re
 import shlex
 import sys
+from contextlib import closing
 from fnmatch import fnmatch
 
 import pytest
@@ -10,7 +12,9 @@ import pytest
 from pixel_emulator.cli.app import main
 from pixel_emulator.core.scenarios.expectation import name_of
 from pixel_emulator.files import read_recording
+from pixel_emulator.recording_file import RecordingFile
 from pixel_emulator.recording_parts import parts_of
+from tests.pytest_plugin.examples import PLUGIN
 
 pytest_plugins = ["pytester"]
 
@@ -19,8 +23,8 @@ RECORD = "--pixel-recording=calls.yaml"
 # What differs from run to run: the time, and the port in the URL of a direct request.
 CLOCK = """
     from datetime import UTC, datetime
-    from pixel_emulator.journal import Journal
-    Journal.__init__.__kwdefaults__["now"] = lambda: datetime(2030, 1, 31, tzinfo=UTC)
+    from pixel_emulator.pytest_plugin import hosting
+    hosting.utc_now = lambda: datetime(2030, 1, 31, tzinfo=UTC)
 """
 MANY = """
     import ssl
@@ -216,7 +220,7 @@ def test_a_run_that_dies_is_found_by_the_next_command(
         inner(RECORD, test_it=OLD).assert_outcomes(passed=1)
         assert verify()[0] == 0
     assert inner(RECORD, apart=True, test_it=CRASH).ret == 9
-    assert recording.exists() is has_old
+    assert bool(recording.read_bytes()) is has_old
     assert events(recording) == ["A", "B"]
     code, said = verify()
     assert code == 3
@@ -238,6 +242,162 @@ def test_a_run_that_dies_before_its_first_call_is_found_too(inner, verify):
     inner(RECORD, test_it=OLD).assert_outcomes(passed=1)
     assert inner(RECORD, apart=True, test_it="import os\ndef test_a(): os._exit(9)").ret == 9
     assert verify()[0] == 3
+
+
+BESIDE = """
+    import subprocess, sys
+    import pytest
+    from client import send
+    COMMANDS = {{
+        "pytest": ["pytest", *{plugin}, "{record}", "other.py"],
+        "verify": ["pixel_emulator", "verify", "never.yaml", "calls.yaml"],
+        "serve": ["pixel_emulator", "serve", "--port=0", "--record=calls.yaml", "--until-eof"],
+    }}
+    @pytest.mark.parametrize("name", COMMANDS)
+    def test_it(pixels, name):
+        send(pixels, "A")
+        pixels.expect(track="A")
+        command = [sys.executable, "-m", *COMMANDS[name]]
+        done = subprocess.run(
+            command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60
+        )
+        with open(f"{{name}}.txt", "w") as file:
+            print(done.returncode, done.stdout, done.stderr, file=file)
+"""
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("workers", [[], ["-n1"]], ids=["alone", "xdist"])
+@pytest.mark.parametrize("has_old", [False, True])
+def test_a_recording_belongs_to_one_run_while_that_is_alive(
+    inner, recording, pytester, has_old, workers
+):
+    if has_old:
+        inner(RECORD, test_it=OLD).assert_outcomes(passed=1)
+    pytester.makepyfile(other="def test_other(pixels): pass")
+    (pytester.path / "never.yaml").write_text(NEVER)
+    code = BESIDE.format(plugin=PLUGIN, record=RECORD)
+    inner(RECORD, *workers, apart=True, test_it=code).assert_outcomes(passed=3)
+    wanted = {
+        "pytest": r"4 .*calls\.yaml: is being recorded to by process \d+: end that first",
+        "serve": r"2 .*calls\.yaml: is being recorded to by process \d+: end that first",
+        "verify": r"2 .*calls\.yaml: is being written by process \d+, a run of pytest: read",
+    }
+    for name, said in wanted.items():
+        found = " ".join((pytester.path / f"{name}.txt").read_text().split())
+        assert re.match(said, found), found
+    assert events(recording) == ["A", "A", "A"]
+    assert read_recording(recording).evidence().gaps == ()
+
+
+def test_a_run_is_refused_while_an_emulator_records_to_its_file(inner, recording):
+    with closing(RecordingFile(recording, b"pixel_recording: 1\n")):
+        result = inner(RECORD, apart=True, test_it=ONE)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: *is being recorded to by process {os.getpid()}: end *"])
+    assert recording.read_text() == "pixel_recording: 1\n"
+    assert not parts_of(recording).exists()
+
+
+DELETES = """
+    import pathlib, shutil
+    from client import send
+    def test_a(pixels):
+        send(pixels, "A")
+        pixels.expect(track="A")
+    def test_b(pixels):
+        send(pixels, "B")
+        pixels.expect(track="B")
+        folder = pathlib.Path(".calls.yaml.parts")
+        {delete}
+    def test_c(pixels):
+        send(pixels, "C")
+        pixels.expect(track="C")
+"""
+GONE = {
+    "all": (
+        "shutil.rmtree(folder)",
+        [],
+        "the folder of its parts, .calls.yaml.parts, was deleted meanwhile: calls are missing",
+    ),
+    "moved": (
+        "folder.rename('elsewhere')",
+        [],
+        "the folder of its parts, .calls.yaml.parts, was deleted meanwhile: calls are missing",
+    ),
+    "made anew": (
+        "shutil.rmtree(folder); folder.mkdir()",
+        [],
+        "the folder of its parts, .calls.yaml.parts, was deleted meanwhile: calls are missing",
+    ),
+    "each part": (
+        "[each.unlink() for each in folder.glob('*.yaml')]",
+        ["C"],
+        "2 of its 3 parts were deleted meanwhile: calls are missing",
+    ),
+    "one part": (
+        "min(folder.glob('*.yaml'), key=lambda each: each.stat().st_mtime_ns).unlink()",
+        ["B", "C"],
+        "1 of its 3 parts was deleted meanwhile: calls are missing",
+    ),
+}
+
+
+@pytest.mark.parametrize("workers", [[], ["-n1"]], ids=["alone", "xdist"])
+@pytest.mark.parametrize("name", GONE)
+def test_parts_that_are_deleted_meanwhile_are_a_gap(inner, recording, verify, name, workers):
+    delete, left, gap = GONE[name]
+    result = inner(RECORD, *workers, apart=True, test_it=DELETES.format(delete=delete))
+    assert events(recording) == left
+    assert read_recording(recording).evidence().gaps == (gap,)
+    result.stdout.fnmatch_lines([f"pixels: calls.yaml is incomplete: {gap}"])
+    if not left:  # a test whose calls would be lost fails
+        result.assert_outcomes(passed=2, errors=1)
+        result.stdout.fnmatch_lines(["*.calls.yaml.parts: is gone: it was deleted, or is on*"])
+    assert verify()[0] == 3
+
+
+CHANGES = """
+    import pathlib
+    from client import send
+    def test_it(pixels):
+        send(pixels, "A")
+        pixels.expect(track="A")
+        path = pathlib.Path("calls.yaml")
+        {change}
+"""
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["path.write_text('my: notes')", "path.unlink(); path.write_text('my: notes')"],
+    ids=["written", "replaced"],
+)
+def test_a_file_that_was_changed_meanwhile_is_not_overwritten(inner, recording, change):
+    result = inner(RECORD, apart=True, test_it=CHANGES.format(change=change))
+    assert result.ret == pytest.ExitCode.INTERNAL_ERROR
+    said = "pixels: calls.yaml: was changed while calls were recorded: it is not overwritten; its*"
+    result.stdout.fnmatch_lines([said])
+    assert recording.read_text() == "my: notes"
+    assert events(recording) == ["A"]  # of the parts, which are still there
+
+
+def test_a_file_that_was_deleted_meanwhile_is_written_all_the_same(inner, recording):
+    inner(RECORD, test_it=CHANGES.format(change="path.unlink()")).assert_outcomes(passed=1)
+    assert events(recording) == ["A"]
+    assert read_recording(recording).evidence().gaps == ()
+
+
+@pytest.mark.parametrize("wrong", [["nowhere.py"], ["-k", "nothing"], []])
+def test_a_run_without_calls_costs_no_good_recording(inner, recording, pytester, wrong):
+    inner(RECORD, test_it=ONE).assert_outcomes(passed=1)
+    before = recording.read_bytes()
+    for _ in range(2):
+        result = inner(RECORD, *wrong, apart=True, test_it="def test_it(): pass")
+        assert events(recording) == []
+        assert (pytester.path / "calls.yaml.previous").read_bytes() == before
+    inner(RECORD, *wrong, test_it="def test_it(): pass")
+    result.stdout.no_fnmatch_line("*no call came*")  # what there was before had none either
 
 
 FIVE = """
