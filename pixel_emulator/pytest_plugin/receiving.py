@@ -92,20 +92,18 @@ def _source(message: object) -> bytes:
 
 def _urls(mail: "Mail", hosts: tuple[str, ...]) -> list[str]:
     from pixel_emulator.email.limits import LimitError  # noqa: PLC0415 - few tests need it
-    from pixel_emulator.email.pixels import find_pixels  # noqa: PLC0415 - the same
-    from pixel_emulator.email.unrequested import find_unrequested  # noqa: PLC0415 - the same
+    from pixel_emulator.email.unrequested import search_html  # noqa: PLC0415 - the same
 
     where = f"{mail.title}: " if mail.title else ""
     if mail.reason and not mail.is_text:
         raise MisuseError(f"`receive` cannot read this: {where}{mail.reason}")
     try:
-        found = find_pixels(mail.shown, hosts=hosts, charset=mail.url_charset)
-        others = find_unrequested(mail.shown, hosts=hosts) if mail.shown else ()
+        search = search_html(mail.shown, hosts=hosts, charset=mail.url_charset)
     except LimitError as error:
         raise MisuseError(f"`receive` cannot read this: {where}{error}") from None
-    if undecoded := next((each for each in others if each.undecoded), None):
+    if undecoded := next((each for each in search.unrequested if each.undecoded), None):
         raise MisuseError(f"`receive` cannot read this: {where}{undecoded.sentence}")
-    return [each.url for each in found if each.requested and not each.custom_domain]
+    return [each.url for each in search.pixels if each.requested and not each.custom_domain]
 
 
 def _shown(value: object) -> str:
