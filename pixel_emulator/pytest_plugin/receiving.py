@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _URL = ("http://", "https://", "/v1/")
 _PATH = re.compile(r"\S*|.*\.(html?|eml|mbox|mjml|txt)", re.IGNORECASE)
 _LONGEST_PATH = 4_096  # characters; longer ones name no file on any system
+_EMPTY = "the text is empty: was it rendered?"
 _TAKES = "`receive` takes a URL, HTML, or a mail (text, bytes, a message object, a path)"
 
 
@@ -47,7 +48,7 @@ def _mails(given: object) -> "tuple[Mail, ...]":
     from pixel_emulator.email.source import read, read_text  # noqa: PLC0415 - few tests need it
 
     if isinstance(given, str | bytes | bytearray) and not given.strip():
-        raise MisuseError(f"{_TAKES}, but the text is empty: was it rendered?")
+        raise MisuseError(f"{_TAKES}, but {_EMPTY}")
     if isinstance(given, str):
         text = given.strip()
         if "<" not in text and len(text) <= _LONGEST_PATH and _PATH.fullmatch(text):
@@ -57,7 +58,10 @@ def _mails(given: object) -> "tuple[Mail, ...]":
         return read("", bytes(given))
     if isinstance(given, os.PathLike):
         return _of_file(Path(os.fsdecode(given)), given)
-    return read(".eml", _source(given))
+    source = _source(given)
+    if not source.strip():
+        raise MisuseError(f"{_TAKES}, but {_EMPTY}")
+    return read(".eml", source)
 
 
 def _of_file(path: Path, given: object) -> "tuple[Mail, ...]":
