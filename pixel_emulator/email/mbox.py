@@ -9,7 +9,7 @@ _SEPARATOR = re.compile(
     rb"""(?: \A | (?<=\n) )  From \ (?:
            [^\n]* \b (?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) ,? \ [^\n]* \d\d:\d\d [^\n]* (?: \n | \Z )
          | (?: (?<=\A From\ ) | (?<=\n\n From\ ) | (?<=\n\r\n From\ ) ) [^\n]* \n
-             (?= [A-Za-z][\w.-]*+: )
+             (?= [A-Za-z][\w.-]*+: (?!//) )
        )""",
     re.VERBOSE,
 )

@@ -41,6 +41,10 @@ SPLIT = {
         FROM + b"Subject: a\n\n\nFrom here on: see Monday\n",
         [b"Subject: a\n\n\nFrom here on: see Monday\n"],
     ),
+    "nor is one with a URL": (
+        FROM + b"Subject: a\n\n\nFrom here on\nhttps://a.example.com\n",
+        [b"Subject: a\n\n\nFrom here on\nhttps://a.example.com\n"],
+    ),
     "quoted": (FROM + b"Subject: a\n\n>From x\n>>From y\n> From z\n", [
         b"Subject: a\n\nFrom x\n>From y\n> From z\n"
     ]),
