@@ -280,7 +280,7 @@ def _unknown_encoding(part: Message) -> str:
 def _doubts(part: Message) -> str:
     """Return why clients may read a part in different ways; it is empty if they do not."""
     for header in ("Content-Type", "Content-Transfer-Encoding"):
-        if len(set(part.get_all(header, ()))) > 1:
+        if len({str(each) for each in part.get_all(header, ())}) > 1:
             return f"one of its parts has two different {header} headers"
     if _type(part) in _HTML_TYPES and _encoding(part) == "base64":
         body = part.get_payload()

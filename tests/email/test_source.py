@@ -85,6 +85,11 @@ NAMED_AGAIN = {
     "a comment behind": (b"text/html", b"text/html (HTML)", ""),
     "two kinds": (b"Content-Type:", b"Content-Type: text/plain\nContent-Type:", "two different"),
     "the same twice": (b"Content-Type:", b"Content-Type: text/html\nContent-Type:", ""),
+    "bytes that are no text": (
+        b"Content-Type:",
+        b"Content-Type:\x80\nContent-Type:",
+        "two different",
+    ),
     "two encodings": (
         b"Content-Transfer",
         b"Content-Transfer-Encoding: 8bit\nContent-Transfer",
