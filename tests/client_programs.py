@@ -99,8 +99,17 @@ def _go(fields: str) -> list[str]:
     return _source(".go", _GO % fields, "env", *caches, "go", "run")
 
 
-def _java(code: str) -> list[str]:
-    return _source(".java", _JAVA % code, "java")
+def _java(code: str, *options: str) -> list[str]:
+    return _source(".java", _JAVA % code, "java", *options)
+
+
+_OPEN_STREAM = "new java.net.URL(url).openStream().readAllBytes();"
+_CACERTS = str(
+    Path(shutil.which("java") or "/nowhere/bin/java")
+    .resolve()
+    .parents[1]
+    .joinpath("lib/security/cacerts")
+)
 
 
 _PERL = "perl -MLWP::UserAgent -e 'LWP::UserAgent->new(%s)->get($ENV{PIXEL_URL})'"
@@ -161,7 +170,10 @@ PROGRAMS: dict[str, list[str]] = {
     "Perl: LWP env_proxy => 0": _sh(_PERL % "env_proxy => 0"),
     "Go: http.DefaultTransport": _go(""),
     "Go: a transport of its own": _go("Transport: &http.Transport{}"),
-    "Java: HttpURLConnection": _java("new java.net.URL(url).openStream().readAllBytes();"),
+    "Java: HttpURLConnection": _java(_OPEN_STREAM),
+    "Java: -Djavax.net.ssl.trustStore on its command line": _java(
+        _OPEN_STREAM, f"-Djavax.net.ssl.trustStore={_CACERTS}"
+    ),
     "Java: HttpClient": _java(
         "java.net.http.HttpClient.newHttpClient().send(java.net.http.HttpRequest.newBuilder("
         "java.net.URI.create(url)).build(), "

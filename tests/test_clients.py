@@ -17,7 +17,8 @@ from pixel_emulator.core.calls import CallType, Hit, Outcome
 from pixel_emulator.core.endpoint.pixel import encode
 from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.emulator import Emulator
-from pixel_emulator.trust.stores import TrustStores
+from pixel_emulator.trust import java as java_trust
+from pixel_emulator.trust.stores import TrustStores, certificates
 from tests.certificates import make_authority
 from tests.programs import (
     CHROMIUM,
@@ -158,6 +159,19 @@ def test_node(journal, environ, client):
 def test_java(journal, environ, client, tmp_path):
     ran(["java", java_source(tmp_path, JAVA[client]), pixel(client)], environ())
     assert events(journal, client) == [(client, Outcome.DELIVERED)]
+
+
+@needs_java
+@pytest.mark.parametrize("variable", ["JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS"])
+def test_java_with_a_trust_store_of_its_own(journal, environ, variable, tmp_path):
+    theirs_only = certificates(str(make_authority(tmp_path / "theirs.pem")))
+    (tmp_path / "theirs.p12").write_bytes(java_trust.write(theirs_only))
+    theirs = f"-Djavax.net.ssl.trustStore={tmp_path / 'theirs.p12'}"
+    ran(
+        ["java", java_source(tmp_path, next(iter(JAVA.values()))), pixel(variable)],
+        environ(**{variable: theirs}),
+    )
+    assert events(journal, variable) == [(variable, Outcome.DELIVERED)]
 
 
 @needs_chromium

@@ -81,7 +81,7 @@ def child_environment(
         "PERL_LWP_ENV_PROXY": "1",
         **{name: str(bundles[places][0]) for name, places in theirs.items()},
         **files.variables,
-        "JAVA_TOOL_OPTIONS": _java_options(environ, proxy, keystore),
+        **_java_options(environ, proxy, keystore),
         "PIXEL_EMULATOR_URL": proxy,
         "PIXEL_EMULATOR_PROXY": proxy,
         "PIXEL_EMULATOR_CA": str(stores.ca),
@@ -165,8 +165,11 @@ def _keystore(stores: TrustStores, environ: Mapping[str, str]) -> tuple[Path, st
         return stores.java(None), unreadable(theirs.path if theirs else "", error)
 
 
-def _java_options(environ: Mapping[str, str], proxy: str, keystore: Path) -> str:
-    """The user's options, then ours: of two equal ones the JVM takes the last."""
+def _java_options(environ: Mapping[str, str], proxy: str, keystore: Path) -> dict[str, str]:
+    """The user's options, then ours: of two equal ones the JVM takes the last.
+
+    What the launcher of a JDK reads comes behind what the JVM reads, so ours stand there, too.
+    """
     address = urlsplit(proxy)
     ours = (
         *(
@@ -179,4 +182,6 @@ def _java_options(environ: Mapping[str, str], proxy: str, keystore: Path) -> str
         "-Djavax.net.ssl.trustStoreType=PKCS12",
         "-Djavax.net.ssl.trustStorePassword=",
     )
-    return " ".join([environ.get("JAVA_TOOL_OPTIONS", ""), *ours]).strip()
+    theirs = {"JAVA_TOOL_OPTIONS": ""}
+    theirs |= {name: environ[name] for name in java_trust.OPTIONS if name in environ}
+    return {name: " ".join([value, *ours]).strip() for name, value in theirs.items()}

@@ -97,6 +97,6 @@ def _node(path: str, environ: Mapping[str, str]) -> str:
             "proxy variable"
         )
     return (
-        f"Node {version} reads no proxy variable, as 22.21 and 24 do: its fetch, https and http2, "
+        f"Node {version} reads no proxy variable, unlike 22.21 and 24: its fetch, https and http2, "
         "and got, undici, node-fetch, ky and superagent go out directly"
     )

@@ -16,6 +16,9 @@ _JKS = b"\xfe\xed\xfe\xed"
 # In the order of the JSSE reference guide; the last is that of a JDK 8.
 _OF_A_JDK = ("lib/security/jssecacerts", "lib/security/cacerts", "jre/lib/security/cacerts")
 
+OPTIONS = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS")
+"""Variables with options: the first is read by every JVM, the second by `java`, and it wins."""
+
 
 @dataclass(frozen=True, slots=True)
 class Keystore:
@@ -27,7 +30,8 @@ class Keystore:
 
 def current(environ: Mapping[str, str]) -> Keystore | None:
     """What a JVM trusts under these variables; None where no JDK can be found."""
-    pairs = (option.partition("=") for option in _split(environ.get("JAVA_TOOL_OPTIONS", "")))
+    given = (option for name in OPTIONS for option in _split(environ.get(name, "")))
+    pairs = (option.partition("=") for option in given)
     options = {name: value for name, _, value in pairs}
     if path := options.get("-Djavax.net.ssl.trustStore"):
         return Keystore(Path(path), options.get("-Djavax.net.ssl.trustStorePassword", ""))

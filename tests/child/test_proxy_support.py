@@ -8,7 +8,7 @@ import pytest
 
 from pixel_emulator.child.proxy_support import silence_hint
 
-OLD, NEW = "reads no proxy variable, as 22.21 and 24 do", "superagent and whatever makes an agent"
+OLD, NEW = "reads no proxy variable, unlike 22.21 and 24", "superagent and whatever makes an agent"
 
 
 def program(path: Path, text: str) -> str:

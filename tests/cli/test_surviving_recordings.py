@@ -147,7 +147,11 @@ def verified(run_cli, folder):
         ("kill -TERM $$", 143, "the command was ended by signal 15 (Terminated)"),
         ("sh -c 'kill -9 $$'; exit $?", 137, "exit code 137: signal 9 (Killed)"),
         ("kill -INT $PPID; sleep 60", 130, "the command was ended by signal 2 (Interrupt)"),
-        ("trap 'exit 0' TERM; kill $PPID; sleep 60 & wait", 3, "was told to end by signal 15"),
+        (
+            "trap 'kill $!; exit 0' TERM; kill $PPID; sleep 60 & wait",
+            3,
+            "was told to end by signal 15",
+        ),
     ],
 )
 def test_a_command_that_was_cut_short_leaves_a_gap(runs, tmp_path, run_cli, end, code, gap):

@@ -81,9 +81,10 @@ def test_a_jks_with_a_private_key_is_an_error(tmp_path):
         java_trust.read(Keystore(tmp_path / "store"))
 
 
-def test_the_store_that_the_options_name_is_theirs():
+@pytest.mark.parametrize("name", ["JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS"])
+def test_the_store_that_the_options_name_is_theirs(name):
     options = "-Xmx1g '-Djavax.net.ssl.trustStore=/a b/c' -Djavax.net.ssl.trustStorePassword=p"
-    found = java_trust.current({"JAVA_TOOL_OPTIONS": options})
+    found = java_trust.current({"JAVA_TOOL_OPTIONS": "-Xmx1g", name: options})
     assert found
     assert (str(found.path), found.password) == ("/a b/c", "p")
 
