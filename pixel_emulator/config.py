@@ -57,7 +57,9 @@ class Settings:
     max_calls: int = _setting(
         100_000,
         "How many calls are kept in memory. Earlier ones are read from the recording; without one "
-        "the evidence is incomplete from there on.",
+        "the evidence is incomplete from there on. A live scenario keeps some of its own beside "
+        "these: few of those that are alike, but each where `state`, `order: strict`, several "
+        "steps, times or variables tell them apart.",
     )
     host: str = _setting(
         "127.0.0.1", "Address to listen on; anything but loopback is an open proxy."

@@ -43,7 +43,7 @@ LAYERS = [
 PURE = {
     "abc", "re2", "jsonschema_rs",
     "base64", "binascii", "bisect", "collections", "copy", "dataclasses", "datetime", "decimal",
-    "difflib",
+    "difflib", "encodings.idna",
     "enum", "functools", "hashlib", "heapq", "html", "itertools", "json", "math", "operator", "re",
     "shlex", "string", "sys", "textwrap", "types", "typing", "urllib.parse", "xml.etree",
 }  # fmt: skip

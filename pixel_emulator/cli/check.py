@@ -183,21 +183,19 @@ def _found_in(name: str, raw: bytes, settings: Settings) -> Iterator[Searched]:
 
 def _found_in_mail(name: str, mail: "Mail", settings: Settings) -> Searched:
     from pixel_emulator.email.limits import LimitError  # noqa: PLC0415 - URLs need it not
-    from pixel_emulator.email.pixels import find_pixels  # noqa: PLC0415 - the same
-    from pixel_emulator.email.unrequested import find_unrequested  # noqa: PLC0415 - the same
+    from pixel_emulator.email.unrequested import search_html  # noqa: PLC0415 - the same
 
     found: list[Checked] = []
     hints: dict[str, None] = {}
     reason = mail.reason
     for part in mail.parts:
         try:
-            pixels = find_pixels(part.html, hosts=settings.hosts, charset=part.url_charset)
-            others = find_unrequested(part.html, hosts=settings.hosts)
+            search = search_html(part.html, hosts=settings.hosts, charset=part.url_charset)
         except LimitError as error:
             reason = reason or f"It cannot be read: {error}."
             continue
-        found += [_checked(mail, part, pixel, settings) for pixel in pixels]
-        hints |= dict.fromkeys(shortened(each.sentence) for each in others)
+        found += [_checked(mail, part, pixel, settings) for pixel in search.pixels]
+        hints |= dict.fromkeys(shortened(each.sentence) for each in search.unrequested)
     return Searched(name, tuple(found), reason, tuple(hints))
 
 

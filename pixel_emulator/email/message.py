@@ -1,6 +1,5 @@
 """The HTML of one mail, decoded as a mail client would."""
 
-import base64
 import codecs
 import re
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from email.message import Message
 from email.parser import BytesParser
 
 from pixel_emulator.core.quoting import quoted, shortened
+from pixel_emulator.email.encodings import from_base64, from_quoted_printable, is_base64
 from pixel_emulator.email.limits import LIMITS, LimitError, Limits
 
 _HTML_TYPES = ("text/html", "application/xhtml+xml", "text/x-amp-html")
@@ -31,6 +31,7 @@ _ENCODINGS = frozenset(
         *("x-uuencode", "uuencode", "uue", "x-uue"),
     }
 )
+_DECODERS = {"quoted-printable": from_quoted_printable, "base64": from_base64}
 _ENCODING_HEADER = "content-transfer-encoding"
 _LONGEST_ENCODING = 200  # characters that are parsed of a header with comments
 # cpython looks through the parameters of these again and again.
@@ -42,6 +43,11 @@ _CONTAINERS = re.compile(
     rb"(?:\A|[\r\n])content-type:[ \t\r\n]*+(?:multipart|message)/", re.IGNORECASE
 )
 _DEEPEST = 100  # multiparts within each other; cpython's parser gives up somewhat later
+_COMMENTS = re.compile(r"\A(?:\s*+\([^()]*+\))++")
+# Blanks before the colon, which RFC 5322 (4.5) has readers accept.
+_BLANK_BEFORE_COLON = re.compile(
+    rb"(?im)^(content-(?:type|transfer-encoding|disposition))[ \t]++(?=:)"
+)
 _SUBJECT = 200  # characters
 _NO_NEWLINES = str.maketrans("\r\n", "  ")
 
@@ -146,6 +152,7 @@ def read_mail(raw: bytes, limits: Limits = LIMITS) -> Mail:
 def _mail(found: list[tuple[Message, bool]]) -> Mail:
     html = [(part, forwarded) for part, forwarded in found if _type(part) in _HTML_TYPES]
     unknown = next((name for part, _ in html if (name := _unknown_encoding(part))), "")
+    doubts = next((why for part, _ in found if (why := _doubts(part))), "")
     parts = tuple(
         _html_part(_body(part), part=part, forwarded=forwarded)
         for part, forwarded in html
@@ -158,12 +165,16 @@ def _mail(found: list[tuple[Message, bool]]) -> Mail:
             parts,
             f'An HTML part cannot be read: its transfer encoding "{name}" is none of {known}.',
         )
+    if doubts:
+        return Mail(parts, f"The mail cannot be read for certain: {doubts}.")
     types = sorted({_type(part) for part, _ in found})
     if sealed := _SEALED_TYPES.intersection(types):
         name = shortened(", ".join(sorted(sealed)))
         return Mail(parts, f"The mail cannot be read as a whole: it holds {name}.")
     if parts:
         return Mail(parts)
+    if empty := next((name for name in types if name.startswith(("multipart/", "message/"))), ""):
+        return Mail((), f"The mail cannot be read: its {shortened(empty)} holds no part.")
     reason = f"The mail has no HTML part (only {shortened(', '.join(types))})"
     return Mail((), f"{reason}, and only HTML can hold a pixel.", is_text=True)
 
@@ -188,7 +199,9 @@ class _Parser:
         if lines * depth > limits.line_visits:
             raise LimitError(f"it has {lines:,} lines in {depth} or more multiparts")
         # The policy compat32, as it leaves headers alone that nobody asks for.
-        return BytesParser(self._part, policy=policy.compat32).parsebytes(raw)
+        return BytesParser(self._part, policy=policy.compat32).parsebytes(
+            _BLANK_BEFORE_COLON.sub(rb"\1", raw)
+        )
 
     def _part(self, policy: "policy.Compat32" = policy.compat32) -> Message:
         self._parts += 1
@@ -205,7 +218,7 @@ def _walk(root: Message, parser: _Parser) -> Iterator[tuple[Message, bool]]:
         if attached := _encoded_mail(part):
             waiting.append((parser.parse(attached), True))
             continue
-        if not part.is_multipart():
+        if not part.is_multipart() or _type(part) in _SEALED_TYPES:
             yield part, forwarded
             continue
         forwarded = forwarded or part.get_content_maintype() == "message"
@@ -216,14 +229,14 @@ def _walk(root: Message, parser: _Parser) -> Iterator[tuple[Message, bool]]:
 def _encoded_mail(part: Message) -> bytes:
     """Return the attached mail that cpython's parser leaves in its encoding; else no bytes."""
     if part.is_multipart():
-        if _type(part) != "message/rfc822" or _encoding(part) != "base64":
+        decode = _DECODERS.get(_encoding(part)) if _type(part) == "message/rfc822" else None
+        inner = part.get_payload(0)
+        if decode is None or not isinstance(inner, Message):
             return b""
-        text = part.get_payload(0)
-        body = text.get_payload() if isinstance(text, Message) else ""
-        try:
-            return base64.b64decode(body) if isinstance(body, str) else b""
-        except ValueError:  # not base64 after all: a mail that stands there as it is
-            return b""
+        source = inner.as_bytes().lstrip()
+        if decode is from_base64 and not is_base64(source):
+            return b""  # a mail that stands there as it is
+        return decode(source)
     named = _type(part) == "application/octet-stream" and is_mail_name(_name(part))
     return _body(part) if named else b""
 
@@ -234,7 +247,8 @@ def is_mail_name(name: str) -> bool:
 
 
 def _type(part: Message) -> str:
-    return part.get_content_type()
+    # Without a comment, and what stands behind a missing semicolon: `text/html charset=utf-8`.
+    return (_COMMENTS.sub("", part.get_content_type()).split() or [""])[0]
 
 
 def _subject(root: Message) -> str:
@@ -263,6 +277,18 @@ def _unknown_encoding(part: Message) -> str:
     return "" if encoding in _ENCODINGS else encoding
 
 
+def _doubts(part: Message) -> str:
+    """Return why clients may read a part in different ways; it is empty if they do not."""
+    for header in ("Content-Type", "Content-Transfer-Encoding"):
+        if len({str(each) for each in part.get_all(header, ())}) > 1:
+            return f"one of its parts has two different {header} headers"
+    if _type(part) in _HTML_TYPES and _encoding(part) == "base64":
+        body = part.get_payload()
+        if isinstance(body, str) and not is_base64(body.encode(errors="replace")):
+            return "an HTML part that is said to be base64 is none"
+    return ""
+
+
 def _name(part: Message) -> str:
     try:
         return part.get_filename() or ""
@@ -271,11 +297,15 @@ def _name(part: Message) -> str:
 
 
 def _body(part: Message) -> bytes:
-    if encoding := _encoding(part):
+    encoding = _encoding(part)
+    decode = _DECODERS.get(encoding)
+    if encoding:
         del part[_ENCODING_HEADER]  # cpython decodes only the bare name
-        part[_ENCODING_HEADER] = encoding
+        part[_ENCODING_HEADER] = "8bit" if decode else encoding
     body = part.get_payload(decode=True)
-    return body if isinstance(body, bytes) else b""
+    if not isinstance(body, bytes):
+        return b""
+    return decode(body) if decode else body
 
 
 def html_part(raw: bytes) -> HtmlPart:
@@ -288,7 +318,7 @@ def _html_part(raw: bytes, *, part: Message | None = None, forwarded: bool = Fal
     html, charset, notes = _text(raw, declared)
     return HtmlPart(
         html=html,
-        content_type=part.get_content_type() if part else "text/html",
+        content_type=_type(part) if part else "text/html",
         charset=charset,
         forwarded=forwarded,
         attached=part is not None and part.get_content_disposition() == "attachment",

@@ -9,7 +9,7 @@ from selectolax.lexbor import LexborNode
 
 from pixel_emulator.email.html_tree import HtmlTree, is_never_shown
 from pixel_emulator.email.limits import LIMITS, LimitError, Limits
-from pixel_emulator.email.urls import browser_url
+from pixel_emulator.email.urls import BrowserUrl, absolute, browser_url
 
 PIXEL_PATH = "/v1/pixel/"
 _MOST_PIXELS = 10_000
@@ -33,7 +33,7 @@ _LOADED_RELS = frozenset({"stylesheet", "preload", "prefetch", "icon"})
 # A comment and a string come first, so that nothing inside them counts.
 _CSS = re.compile(
     r"""/\*.*?(?:\*/|\Z)
-      | (?:url\(|@import) \s*+
+      | (?:url\(|image-set\(|@import) \s*+
         (?: "(?P<double>(?:[^"\\\n]|\\.)*+)" | '(?P<single>(?:[^'\\\n]|\\.)*+)' )
       | url\( \s*+ (?P<bare>(?:[^\s"'()\\]|\\[\da-f]{1,6}[ \t\n]?|\\.)*+) \s*+ \)
       | "(?:[^"\\\n]|\\.)*+" | '(?:[^'\\\n]|\\.)*+'""",
@@ -82,14 +82,6 @@ class FoundPixel:
         return bool(_OUTLOOK.search(condition)) and "!" not in condition
 
 
-@dataclass(frozen=True, slots=True)
-class _Mention:
-    element: str
-    where: str
-    within: str
-    raw: str
-
-
 class LineFinder:
     """Finds the lines of texts that are looked up in the order in which they stand."""
 
@@ -122,37 +114,55 @@ def find_pixels(
     `charset`, that of the document. Raises LimitError for a text that passes the limits.
     """
     text = browser_text(html)
-    emulated = {_folded(host) for host in hosts}
-    loaded: set[str] = set()
-    pixels: list[FoundPixel] = []
-    lines = LineFinder(text)
-    for mention in _mentions(text, limits):
-        # An inner document has a charset of its own, UTF-8.
-        url = browser_url(mention.raw, "utf-8" if "srcdoc" in mention.within else charset)
-        if url is None:
-            continue
-        custom = _folded(url.host.partition(":")[0]) not in emulated
-        if custom and not url.path.lower().startswith(PIXEL_PATH):
-            continue
-        if len(pixels) == _MOST_PIXELS:
-            raise LimitError(f"its HTML names more than {_MOST_PIXELS:,} pixels")
-        address = str(url)
-        loads = _loads(mention.element, mention.within)
-        pixels.append(
-            FoundPixel(
-                url=address,
-                raw=mention.raw,
-                element=mention.element,
-                where=mention.where,
-                within=mention.within,
-                line=lines.line(mention.raw),
-                custom_domain=custom,
-                repeated=loads and address in loaded,
+    collector = PixelCollector(text, hosts, charset)
+    for node, within in HtmlTree(text, limits).nodes():
+        collector.add(node, loaded_urls(node), within)
+    return tuple(collector.pixels)
+
+
+class PixelCollector:
+    """Takes the elements of an HTML text in document order, and keeps the pixels in them."""
+
+    def __init__(self, text: str, hosts: Iterable[str], charset: str) -> None:
+        self._emulated = {_folded(host) for host in hosts}
+        self._charset = charset
+        self._lines = LineFinder(text)
+        self._loaded: set[str] = set()
+        self._base: BrowserUrl | None = None
+        self.pixels: list[FoundPixel] = []
+
+    def add(self, node: LexborNode, urls: Iterable[tuple[str, str]], within: str) -> None:
+        """Take the `loaded_urls` of a node. Raises LimitError for too many pixels."""
+        element = (node.tag or "").lower()
+        if element == "base" and self._base is None and not is_never_shown(within):
+            self._base = browser_url(node.attributes.get("href") or "")
+        for where, raw in urls:
+            # An inner document has a charset of its own, UTF-8.
+            charset = "utf-8" if "srcdoc" in within else self._charset
+            url = browser_url(absolute(raw, self._base) if self._base else raw, charset)
+            if url is None:
+                continue
+            custom = _folded(url.host.partition(":")[0]) not in self._emulated
+            if custom and not url.path.lower().startswith(PIXEL_PATH):
+                continue
+            if len(self.pixels) == _MOST_PIXELS:
+                raise LimitError(f"its HTML names more than {_MOST_PIXELS:,} pixels")
+            address = str(url)
+            loads = _loads(element, within)
+            self.pixels.append(
+                FoundPixel(
+                    url=address,
+                    raw=raw,
+                    element=element,
+                    where=where,
+                    within=within,
+                    line=self._lines.line(raw),
+                    custom_domain=custom,
+                    repeated=loads and address in self._loaded,
+                )
             )
-        )
-        if loads:
-            loaded.add(address)
-    return tuple(pixels)
+            if loads:
+                self._loaded.add(address)
 
 
 def browser_text(html: str) -> str:
@@ -168,16 +178,11 @@ def _loads(element: str, within: str) -> bool:
     return not (is_never_shown(within) or _NEVER_LOADED_BY.fullmatch(element))
 
 
-def _mentions(html: str, limits: Limits) -> Iterator[_Mention]:
-    for node, within in HtmlTree(html, limits).nodes():
-        if node.is_element_node:
-            element = (node.tag or "").lower()
-            for where, raw in loaded_urls(node, element):
-                yield _Mention(element, where, within, raw)
-
-
-def loaded_urls(node: LexborNode, element: str) -> Iterator[tuple[str, str]]:
-    """Yield what an element makes a browser load: where that stands, and the URL's text."""
+def loaded_urls(node: LexborNode) -> Iterator[tuple[str, str]]:
+    """Yield what a node makes a browser load: where that stands, and the URL's text."""
+    if not node.is_element_node:
+        return
+    element = (node.tag or "").lower()
     attributes = node.attributes
     for name, value in attributes.items():
         if not value:

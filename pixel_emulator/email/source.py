@@ -17,12 +17,12 @@ _MBOX_SUFFIXES = (".mbox", ".mbx")
 # Header lines with their folded rest, perhaps behind the "From " line of an mbox.
 _HEADERS = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*+(?:From [^\n]*+\n)?"
-    rb"((?:[A-Za-z][A-Za-z0-9-]*+:[^\n]*+\n?(?:[ \t][^\n]*+\n?)*+)++)"
+    rb"((?:[A-Za-z][\w.-]*+[ \t]*+:[^\n]*+\n?(?:[ \t][^\n]*+\n?)*+)++)"
 )
 # A text may well begin with `Note: …`, but hardly with one of these.
 _KNOWN_HEADER = re.compile(
     rb"^(?:From|To|Subject|Date|Received|Return-Path|MIME-Version|Content-Type|Message-ID"
-    rb"|Delivered-To|Reply-To|X-[A-Za-z0-9-]+):",
+    rb"|Delivered-To|Reply-To|X-[A-Za-z0-9-]+)[ \t]*:",
     re.IGNORECASE | re.MULTILINE,
 )
 _OTHER_FORMATS = {
@@ -30,6 +30,10 @@ _OTHER_FORMATS = {
     b"PK\x03\x04": "a ZIP archive; give the mail or the HTML in it",
     b"\x1f\x8b": "a gzip file; give what it holds, unpacked",
     b"%PDF-": "a PDF, which holds no HTML; give the mail or the HTML that it was made from",
+    b'x\x9f>"': "winmail.dat of Outlook (TNEF); save the mail as .eml in another client",
+    b"{\\rtf": "RTF; give the HTML, or the source of the mail",
+    b"\1\1\1\1\n": "a mailbox of the kind MMDF; convert it to mbox",
+    b"BABYL OPTIONS:": "a mailbox of the kind Babyl; convert it to mbox",
     b"!BDN": "an Outlook data file (.pst); save the mail as .eml",
 }
 # Apple Mail: the length of the mail stands before it, and an XML property list behind it.
@@ -46,9 +50,10 @@ def read(name: str, raw: bytes, limits: Limits = LIMITS) -> tuple[Mail, ...]:
         return (Mail((), f"It cannot be read: it has more than {limits.file_bytes:,} bytes."),)
     if reason := other_format(raw):
         return (Mail((), reason),)
-    if not is_mail(name, raw):
+    source = _with_newlines(raw)
+    if not is_mail(name, source):
         return (Mail((html_part(raw),)),)
-    start = raw.removeprefix(codecs.BOM_UTF8).lstrip()
+    start = source.removeprefix(codecs.BOM_UTF8).lstrip()
     if _is_mbox_name(name) or begins_mbox(start):
         return _mbox(start, limits)
     if emlx := _EMLX.match(start):
@@ -65,11 +70,16 @@ def read_text(text: str, limits: Limits = LIMITS) -> tuple[Mail, ...]:
         raw = text.encode(errors="surrogateescape")
     except UnicodeEncodeError:
         raw = text.encode(errors="replace")
-    if is_mail("", raw) or other_format(raw):
+    if is_mail("", _with_newlines(raw)) or other_format(raw):
         mails = read("", raw, limits)
         if any(mail.reason or any(part.in_mail for part in mail.parts) for mail in mails):
             return mails
     return (Mail((HtmlPart(html=text, charset="utf-8"),)),)
+
+
+def _with_newlines(raw: bytes) -> bytes:
+    """Return the source of a mail whose lines end as those of an old Mac in the usual way."""
+    return raw if b"\n" in raw else raw.replace(b"\r", b"\n")
 
 
 def is_mail(name: str, raw: bytes) -> bool:

@@ -6,6 +6,7 @@ import re
 from base64 import b64decode
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from selectolax.lexbor import LexborNode
 
@@ -15,7 +16,9 @@ from pixel_emulator.email.html_tree import HtmlTree, is_never_shown
 from pixel_emulator.email.limits import LIMITS, Limits
 from pixel_emulator.email.pixels import (
     PIXEL_PATH,
+    FoundPixel,
     LineFinder,
+    PixelCollector,
     browser_text,
     find_pixels,
     loaded_urls,
@@ -23,6 +26,7 @@ from pixel_emulator.email.pixels import (
 from pixel_emulator.email.urls import browser_url
 
 _MOST = 20  # places that are named for one text
+_MOST_KEPT = 10_000  # places that are looked at for it
 # `https%3A%2F%2F…`: the URL was escaped as if it were a part of another one.
 _ESCAPED = re.compile(r"https?%3a", re.IGNORECASE)
 _NO_SCHEME = re.compile(r"/|[\w.-]+(?::\d+)?/")
@@ -55,34 +59,50 @@ class Unrequested:
         return f"{where} names {PIXEL_PATH}, but no client requests it, because {self.why}"
 
 
-def find_unrequested(
-    html: str, *, hosts: Iterable[str], limits: Limits = LIMITS
-) -> tuple[Unrequested, ...]:
-    """Return the places that `find_pixels` passes over, as far as they name a pixel's path.
+@dataclass(frozen=True, slots=True)
+class HtmlSearch:
+    """What one look at an HTML text finds: its pixels, and places that only name one."""
 
-    Raises LimitError for a text that passes the limits.
+    pixels: tuple[FoundPixel, ...]
+    unrequested: tuple[Unrequested, ...]
+
+
+def search_html(
+    html: str, *, hosts: Iterable[str], charset: str = "utf-8", limits: Limits = LIMITS
+) -> HtmlSearch:
+    """Return the pixels as `find_pixels` does, and the places that name the path of a pixel beside.
+
+    The text is parsed once. Raises LimitError for a text that passes the limits.
     """
     text = browser_text(html)
     hosts = tuple(hosts)
-    known = {pixel.raw for pixel in find_pixels(text, hosts=hosts, limits=limits)}
+    collector = PixelCollector(text, hosts, charset)
     lines = LineFinder(text)
-    found: dict[Unrequested, None] = {}
+    found: dict[str, Unrequested] = {}
     for node, within in HtmlTree(text, limits).nodes():
+        urls = tuple(loaded_urls(node))
+        collector.add(node, urls, within)
         if is_never_shown(within):
             continue
-        for raw, why, undecoded in _places(node):
-            is_token = not _names_pixel(raw)
-            if raw not in known and not (is_token and known):
-                found.setdefault(Unrequested(lines.line(raw), why, undecoded, is_token))
-            if len(found) >= _MOST:
-                return tuple(found)
-    if not any(each.undecoded for each in found) and not known:
-        found |= dict.fromkeys(_undecoded(text, hosts, limits))
-    return tuple(found)
+        for raw, why, undecoded in _places(node, urls):
+            if raw not in found and len(found) < _MOST_KEPT:
+                found[raw] = Unrequested(lines.line(raw), why, undecoded, not _names_pixel(raw))
+    known = {pixel.raw for pixel in collector.pixels}
+    places = dict.fromkeys(
+        place for raw, place in found.items() if raw not in known and not (place.is_token and known)
+    )
+    if not known and not any(each.undecoded for each in places):
+        places |= dict.fromkeys(_undecoded(text, hosts, limits))
+    if not known and not places and _names_pixel(text):
+        places[_broken(text)] = None
+    return HtmlSearch(tuple(collector.pixels), tuple(islice(places, _MOST)))
 
 
-def _places(node: LexborNode) -> Iterator[tuple[str, str, bool]]:
-    """Yield the text of each place in a node that names a pixel, and why nothing requests it."""
+def _places(node: LexborNode, urls: tuple[tuple[str, str], ...]) -> Iterator[tuple[str, str, bool]]:
+    """Yield the text of each place in a node that names a pixel, and why nothing requests it.
+
+    `urls` are the `loaded_urls` of the node.
+    """
     if node.is_text_node:
         text = node.text_content or ""
         if _names_pixel(text) and not _is_style_with_pixel(node.parent):
@@ -91,8 +111,8 @@ def _places(node: LexborNode) -> Iterator[tuple[str, str, bool]]:
     if not node.is_element_node:
         return
     element = (node.tag or "").lower()
-    loaded = dict(loaded_urls(node, element))
-    for where, raw in loaded.items():
+    loaded = {where for where, _ in urls}
+    for where, raw in urls:
         if _names_pixel(raw):
             yield raw, *_of_url(raw)
         elif where == "img src" and (token := TOKEN.match(raw.strip())):
@@ -111,7 +131,7 @@ def _places(node: LexborNode) -> Iterator[tuple[str, str, bool]]:
 def _is_style_with_pixel(node: LexborNode | None) -> bool:
     if node is None or node.tag != "style":
         return False
-    return any(_names_pixel(raw) for _, raw in loaded_urls(node, "style"))
+    return any(_names_pixel(raw) for _, raw in loaded_urls(node))
 
 
 def _names_pixel(text: str) -> bool:
@@ -165,9 +185,22 @@ def _undecoded(text: str, hosts: tuple[str, ...], limits: Limits) -> Iterator[Un
         if applies and any(
             each.requested for each in find_pixels(decode(text), hosts=hosts, limits=limits)
         ):
-            line = text.count("\n", 0, max(text.lower().find(PIXEL_PATH), 0)) + 1
-            yield Unrequested(line, f"the text is {name} that nobody decoded", undecoded=True)
+            why = f"the text is {name} that nobody decoded"
+            yield Unrequested(_line_of_path(text), why, undecoded=True)
             return
+
+
+def _broken(text: str) -> Unrequested:
+    """Return the place of a path that no attribute, style or text of the parsed HTML holds."""
+    why = (
+        "it stands in a comment or template, in a tag or quote left open, or in an attribute "
+        "written twice"
+    )
+    return Unrequested(_line_of_path(text), why)
+
+
+def _line_of_path(text: str) -> int:
+    return text.count("\n", 0, max(text.lower().find(PIXEL_PATH), 0)) + 1
 
 
 def _from_quoted_printable(text: str) -> str:

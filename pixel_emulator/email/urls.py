@@ -8,6 +8,8 @@ from urllib.parse import quote, unquote
 
 from selectolax.lexbor import LexborHTMLParser
 
+from pixel_emulator.core.problems.host_names import mapped
+
 _C0_OR_SPACE = "".join(map(chr, range(0x21)))
 _TAB_OR_NEWLINE = str.maketrans("", "", "\t\n\r")
 _START = re.compile(r"(https?):[/\\]*+|[/\\]{2,}+", re.IGNORECASE)
@@ -15,6 +17,7 @@ _AUTHORITY = re.compile(r"[^/\\?]*+")
 # The percent-encode sets of https://url.spec.whatwg.org/#percent-encoded-bytes, turned round.
 _PATH_SAFE = "".join(set(printable.strip()) - set('"#<>?^`{}'))
 _QUERY_SAFE = "".join(set(printable.strip()) - set("\"#<>'"))
+_ANY_SCHEME = re.compile(r"[A-Za-z][\w+.-]*:")
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 _REFERENCE = re.compile(r"&(?:amp|quot|apos|lt|gt|#\d+|#x[\da-f]+);", re.IGNORECASE)
@@ -71,7 +74,7 @@ def browser_url(text: str, charset: str = "utf-8") -> BrowserUrl | None:
     if not (start and authority):
         return None
     scheme = (start[1] or "https").lower()
-    host, _, port = unquote(authority[0].rpartition("@")[2]).lower().partition(":")
+    host, _, port = mapped(unquote(authority[0].rpartition("@")[2])).lower().partition(":")
     if not host:
         return None
     if port and port != _DEFAULT_PORTS[scheme]:
@@ -80,6 +83,15 @@ def browser_url(text: str, charset: str = "utf-8") -> BrowserUrl | None:
     path = quote(path.replace("\\", "/") or "/", safe=_PATH_SAFE, errors="replace")
     query = quote(_encoded(query, charset), safe=_QUERY_SAFE)
     return BrowserUrl(scheme, host, path, query if mark else None)
+
+
+def absolute(text: str, base: BrowserUrl) -> str:
+    """Return the URL that an attribute without a scheme names in a document with this base."""
+    text = text.strip(_C0_OR_SPACE)
+    if _ANY_SCHEME.match(text) or _START.match(text):
+        return text
+    folder = "" if text.startswith(("/", "\\")) else f"{base.path.rpartition('/')[0]}/"
+    return f"{base.scheme}://{base.host}{folder}{text}"
 
 
 def _encoded(query: str, charset: str) -> bytes:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _URL = ("http://", "https://", "/v1/")
 _PATH = re.compile(r"\S*|.*\.(html?|eml|mbox|mjml|txt)", re.IGNORECASE)
 _LONGEST_PATH = 4_096  # characters; longer ones name no file on any system
+_EMPTY = "the text is empty: was it rendered?"
 _TAKES = "`receive` takes a URL, HTML, or a mail (text, bytes, a message object, a path)"
 
 
@@ -47,7 +48,7 @@ def _mails(given: object) -> "tuple[Mail, ...]":
     from pixel_emulator.email.source import read, read_text  # noqa: PLC0415 - few tests need it
 
     if isinstance(given, str | bytes | bytearray) and not given.strip():
-        raise MisuseError(f"{_TAKES}, but the text is empty: was it rendered?")
+        raise MisuseError(f"{_TAKES}, but {_EMPTY}")
     if isinstance(given, str):
         text = given.strip()
         if "<" not in text and len(text) <= _LONGEST_PATH and _PATH.fullmatch(text):
@@ -57,7 +58,10 @@ def _mails(given: object) -> "tuple[Mail, ...]":
         return read("", bytes(given))
     if isinstance(given, os.PathLike):
         return _of_file(Path(os.fsdecode(given)), given)
-    return read(".eml", _source(given))
+    source = _source(given)
+    if not source.strip():
+        raise MisuseError(f"{_TAKES}, but {_EMPTY}")
+    return read(".eml", source)
 
 
 def _of_file(path: Path, given: object) -> "tuple[Mail, ...]":
@@ -92,20 +96,18 @@ def _source(message: object) -> bytes:
 
 def _urls(mail: "Mail", hosts: tuple[str, ...]) -> list[str]:
     from pixel_emulator.email.limits import LimitError  # noqa: PLC0415 - few tests need it
-    from pixel_emulator.email.pixels import find_pixels  # noqa: PLC0415 - the same
-    from pixel_emulator.email.unrequested import find_unrequested  # noqa: PLC0415 - the same
+    from pixel_emulator.email.unrequested import search_html  # noqa: PLC0415 - the same
 
     where = f"{mail.title}: " if mail.title else ""
     if mail.reason and not mail.is_text:
         raise MisuseError(f"`receive` cannot read this: {where}{mail.reason}")
     try:
-        found = find_pixels(mail.shown, hosts=hosts, charset=mail.url_charset)
-        others = find_unrequested(mail.shown, hosts=hosts) if mail.shown else ()
+        search = search_html(mail.shown, hosts=hosts, charset=mail.url_charset)
     except LimitError as error:
         raise MisuseError(f"`receive` cannot read this: {where}{error}") from None
-    if undecoded := next((each for each in others if each.undecoded), None):
+    if undecoded := next((each for each in search.unrequested if each.undecoded), None):
         raise MisuseError(f"`receive` cannot read this: {where}{undecoded.sentence}")
-    return [each.url for each in found if each.requested and not each.custom_domain]
+    return [each.url for each in search.pixels if each.requested and not each.custom_domain]
 
 
 def _shown(value: object) -> str:

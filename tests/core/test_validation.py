@@ -117,6 +117,17 @@ TOKENS = [
     "[%user%]",
     "%recipient.id%",
     "<span class=eloquaemail>EmailAddress1</span>",
+    "*|NAME|Friend|*",
+    "*|A|B|C|*",
+    "%%!message_id%%",
+    "%FIRSTNAME%",
+    "%DATE%",
+    "Hi %CONTACT-1%!",
+    "%AB_1% %CD%",
+    "[firstname,fallback=]",
+    "[first name, fallback=you there]",
+    "{!Contact.Id}",
+    "{! $User.Id}",
 ]
 NO_TOKENS = [
     "%%",
@@ -146,10 +157,29 @@ NO_TOKENS = [
     "100%25",
     "%7B%22a%22%3A1%7D",
     "<span class=mail>",
+    "%C3%BCBER%20UNS",
+    "%E2%82%ACUSD%20",
+    "100%OFF% today",
+    "%Y%M%D",
+    "%shoes%",
+    "%%",
+    "[a, fallback]",
+    "[1,fallback=]",
+    "{!}",
+    "{! important }!",
+    "*|x| bold *",
 ]
 CONSTANTS = ["anonymous", "Anonymous", "aaaa", "AAAA", "-1", "0", "0000", "-", NIL]
 NO_CONSTANTS = ["aaa", "aaab", "1111", "-2", "10", "anonymous1", "abc123", UUID, "annnna"]
-PLACEHOLDERS = ["undefined", "null", "None", "NaN", "[object Object]", "YOUR_WRITE_KEY"]
+PLACEHOLDERS = [
+    "undefined",
+    "null",
+    "None",
+    "NaN",
+    "[object Object]",
+    "YOUR_WRITE_KEY",
+    "<no value>",
+]
 NO_PLACEHOLDERS = ["undefined_1", "Nancy", "nullable", "none of it", "your write keyboard"]
 INVALID_TIMES: list[JSON] = [
     "2030-01-31",

@@ -12,6 +12,14 @@ from pixel_emulator.email.mbox import begins_mbox, split_mbox
 FROM = b"From MAILER-DAEMON Mon Nov 30 16:06:24 2026\n"
 A, B = b"Subject: a\n\nx\n", b"Subject: b\n\ny\n"
 
+
+def told(length: int = 0, newline: bytes = b"\n") -> bytes:
+    """Return a mail that tells the length of its body; a separator stands in it, unquoted."""
+    body = b"x\n\nFrom M Mon Nov 30 16:06:24 2026\n<p>\n".replace(b"\n", newline)
+    head = b"Subject: a\nContent-Length: %d\nX: y\n\n" % (length or len(body))
+    return head.replace(b"\n", newline) + body
+
+
 SPLIT = {
     "one": (FROM + A, [A]),
     "two": (FROM + A + b"\n" + FROM + B, [A + b"\n", B]),
@@ -33,9 +41,30 @@ SPLIT = {
         FROM + b"Subject: a\n\n\nFrom here on: see Monday\n",
         [b"Subject: a\n\n\nFrom here on: see Monday\n"],
     ),
+    "nor is one with a URL": (
+        FROM + b"Subject: a\n\n\nFrom here on\nhttps://a.example.com\n",
+        [b"Subject: a\n\n\nFrom here on\nhttps://a.example.com\n"],
+    ),
     "quoted": (FROM + b"Subject: a\n\n>From x\n>>From y\n> From z\n", [
         b"Subject: a\n\nFrom x\n>From y\n> From z\n"
     ]),
+    "a header with an underscore": (FROM + b"X_Y: 1\n" + A + b"\nFrom b\nX_Y: 2\n" + B, [
+        b"X_Y: 1\n" + A + b"\n", b"X_Y: 2\n" + B
+    ]),
+    "a body with its length": (FROM + told() + b"\n" + FROM + B, [told() + b"\n", B]),
+    "a body with its length, the last one": (FROM + told(), [told()]),
+    "a body with its length and line ends of DOS": (
+        FROM + told(newline=b"\r\n") + FROM + B,
+        [told(newline=b"\r\n"), B],
+    ),
+    "a length that is wrong": (
+        FROM + told(9) + FROM + B,
+        [told(9).partition(b"From")[0], b"<p>\n", B],
+    ),
+    "a length beyond the end": (
+        FROM + told(5_000) + FROM + B,
+        [told(5_000).partition(b"From")[0], b"<p>\n", B],
+    ),
     "no separator at all": (A, [A]),
     "something before the first": (A + b"\n" + FROM + B, [A + b"\n", B]),
     "an empty mail between": (FROM + A + FROM + FROM + B, [A, b"", B]),

@@ -92,6 +92,33 @@ URLS = {
     "host in the query": (f'<img src="https://example.com/?u={TRACK}">', []),
     "a longer host": ('<img src="https://api.segment.io.example.com/x">', []),
     "relative": ('<img src="/v1/pixel/track"><img src="api.segment.io/v1/pixel/track">', []),
+    "relative to a base": (
+        '<base href="https://api.segment.io/v1/x?y"><img src="/v1/pixel/page"><img src=" pixel/a">',
+        [PAGE, "https://api.segment.io/v1/pixel/a"],
+    ),
+    "the first base counts, for what has no scheme": (
+        (
+            f'<base><base href="https://api.segment.io"><base href="https://x.example">'
+            f'<img src="cid:a">'
+            f'<img src="v1/pixel/page"><img src="//x.example/v1"><img src="{TRACK}">'
+        ),
+        [PAGE, TRACK],
+    ),
+    "a base that nobody sees": (
+        '<!-- <base href="https://api.segment.io"> --><img src="/v1/pixel/page">',
+        [],
+    ),
+    "image-set": (
+        (
+            f"<style>p {{background: -webkit-image-set('{TRACK}' 1x)}}</style>"
+            f"<p style='background: image-set(url({PAGE}) 2x)'>"
+        ),
+        [TRACK, PAGE],
+    ),
+    "picture in capitals": (
+        f'<PICTURE><SOURCE SRCSET="{TRACK} 2x"><IMG SRC="{PAGE}"></PICTURE>',
+        [TRACK, PAGE],
+    ),
     "quoted-printable that nobody decoded": (f'<img src=3D"{TRACK}">', []),
     "link": (f'<a href="{TRACK}">{TRACK}</a>', []),
     "form, base, area": (f'<base href="{TRACK}"><form action="{TRACK}"><area href="{TRACK}">', []),

@@ -77,6 +77,83 @@ def test_an_attached_mail_in_base64_with_a_comment_is_opened():
     assert [(part.html.strip(), part.forwarded) for part in found.parts] == [(HTML, True)]
 
 
+NAMED_AGAIN = {
+    "a blank before the colon": (b"Content-Type:", b"Content-Type :", ""),
+    "the encoding, too": (b"Content-Transfer-Encoding:", b"Content-Transfer-Encoding\t:", ""),
+    "no semicolon": (b"text/html", b"text/html charset=utf-8", ""),
+    "a comment first": (b"text/html", b"(HTML) (x) text/html", ""),
+    "a comment behind": (b"text/html", b"text/html (HTML)", ""),
+    "two kinds": (b"Content-Type:", b"Content-Type: text/plain\nContent-Type:", "two different"),
+    "the same twice": (b"Content-Type:", b"Content-Type: text/html\nContent-Type:", ""),
+    "bytes that are no text": (
+        b"Content-Type:",
+        b"Content-Type:\x80\nContent-Type:",
+        "two different",
+    ),
+    "two encodings": (
+        b"Content-Transfer",
+        b"Content-Transfer-Encoding: 8bit\nContent-Transfer",
+        "two different Content-Transfer-Encoding headers",
+    ),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "reason"), NAMED_AGAIN.values(), ids=NAMED_AGAIN)
+def test_odd_headers_are_read_as_clients_read_them_or_refused(old, new, reason):
+    raw = mail(encoding="quoted-printable")
+    assert old in raw
+    (found,) = read("a.eml", raw.replace(old, new))
+    assert reason in found.reason
+    assert bool(found.reason) is bool(reason)
+    assert not found.is_text
+    if not reason:
+        assert htmls([found]) == [[HTML]]
+
+
+def test_html_that_is_said_to_be_base64_is_refused():
+    (found,) = read("a.eml", mail().replace(b"\n\n", b"\nContent-Transfer-Encoding: base64\n\n", 1))
+    assert "said to be base64" in found.reason
+
+
+NO_PART = [
+    b"From: a\nContent-Type: multipart/alternative\n\n--b\nContent-Type: text/html\n\n<p>",
+    b"From: a\nContent-Type: multipart/mixed; boundary=c\n\n--b\nContent-Type: text/html\n\n<p>",
+    b"From: a\nContent-Type: (x) multipart/mixed; boundary=b\n\n--b\nContent-Type: text/html\n\n",
+    b"From: a\nContent-Type: message/partial; id=a; number=1; total=2\n\n" + mail(),
+    b"From: a\nContent-Type: message/external-body; access-type=URL\n\nContent-Type: text/html\n\n",
+]
+
+
+@pytest.mark.parametrize("raw", NO_PART)
+def test_parts_that_nobody_can_find_are_not_plain_text(raw):
+    (found,) = read("a.eml", raw)
+    assert "cannot be read" in found.reason
+    assert not found.is_text
+
+
+@pytest.mark.parametrize("encoding", ["quoted-printable", "base64", "7bit"])
+def test_an_attached_mail_may_be_encoded_as_a_whole(encoding):
+    inner = mail("<p>ü" + HTML, encoding="8bit")
+    encode = {"quoted-printable": quopri.encodestring, "base64": base64.encodebytes}
+    body = encode.get(encoding, bytes)(inner)
+    outer = f"From: a\nContent-Type: message/rfc822\nContent-Transfer-Encoding: {encoding}\n\n"
+    (found,) = read("a.eml", outer.encode() + body)
+    assert [(part.html.strip(), part.forwarded) for part in found.parts] == [("<p>ü" + HTML, True)]
+
+
+@pytest.mark.parametrize("encoding", ["quoted-printable", "base64", "7bit"])
+@pytest.mark.parametrize("newline", [b"\n", b"\r\n", b"\r"])
+@pytest.mark.parametrize("name", ["a.eml", "a.mbox", "1701.M1P2.host:2,S", "-"])
+def test_lines_may_end_in_any_way(name, newline, encoding):
+    raw = mail(encoding=encoding).replace(b"\n", newline)
+    assert htmls(read(name, raw)) == [[HTML]]
+    assert htmls(read_text(raw.decode())) == [[HTML]]
+    box = FROM + mail(encoding=encoding) + b"\n" + FROM + mail(encoding=encoding)
+    box = box.replace(b"\n", newline)
+    assert htmls(read_text(box.decode())) == [[HTML]] * 2
+    assert htmls(read(name, box)) == [[HTML]] * 2
+
+
 # -- mailboxes -----------------------------------------------------------------------------------
 
 NAMES = pytest.mark.parametrize("name", ["a.mbox", "a.MBX", "a.eml", "inbox", "-"])
@@ -142,6 +219,10 @@ OTHERS = {
     "an archive": (b"PK\x03\x04abc", "ZIP"),
     "gzip": (gzip.compress(mail()), "gzip"),
     "a PDF": (b"%PDF-1.7\n", "PDF"),
+    "winmail.dat": (b'x\x9f>"\1\1\1', "TNEF"),
+    "RTF": (b"{\\rtf1 <img>}", "RTF"),
+    "a mailbox of MMDF": (b"\1\1\1\1\n" + mail() + b"\1\1\1\1\n", "MMDF"),
+    "a mailbox of Emacs": (b"BABYL OPTIONS:\nVersion: 5\n\x1f\n" + mail(), "Babyl"),
     "something binary": (b"ab\0\1\2" * 9, "binary"),
     "JSON": (json.dumps([{"html": HTML}]).encode(), "JSON"),
     "JSON with a mark and blanks": (b"\xef\xbb\xbf\n {} \n", "JSON"),

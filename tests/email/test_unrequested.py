@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pixel_emulator.email import html_tree
+from pixel_emulator.email.html_guard import check_html
 from pixel_emulator.email.limits import LimitError, Limits
-from pixel_emulator.email.unrequested import Unrequested, find_unrequested
+from pixel_emulator.email.unrequested import Unrequested, search_html
 
 HOSTS = ("api.segment.io",)
 TRACK = "https://api.segment.io/v1/pixel/track?userId=u&event=Opened"
@@ -41,13 +43,17 @@ WHY = {
     "a script": (f"<script>new Image().src = '{TRACK}'</script>", "stands in a script", False),
     "a comment of CSS": (f"<style>/* {TRACK} */</style>", "the text of a <style>", False),
     "a text area": (f"<textarea>{IMG}</textarea>", "the text of a <textarea>", False),
+    "a template": (f"<template>{TRACK}</template>", "in a comment or template", False),
+    "a quote left open": (f'<img src="{TRACK}>', "quote left open", False),
+    "a tag left open": (f"<p>x<img src='{TRACK}'", "in a tag", False),
+    "a second attribute": (f"<img src='x.png' src='{TRACK}'>", "written twice", False),
     "a token": ("<img src='{{ pixelUrl }}'>", "token {{ pixelUrl }}", False),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(("html", "why", "undecoded"), WHY.values(), ids=WHY)
 def test_a_place_is_named_with_its_reason(html, why, undecoded):
-    (found,) = find_unrequested(html, hosts=HOSTS)
+    (found,) = search_html(html, hosts=HOSTS).unrequested
     assert why in found.sentence
     assert found.undecoded is undecoded
     assert found.line in (0, 1)
@@ -59,7 +65,6 @@ SOUND = {
     "a pixel twice": IMG * 2,
     "a pixel with a fragment": f"<img src='{TRACK}#x'>",
     "a comment": f"<!-- {IMG} {TRACK} -->",
-    "a template": f"<template>{TRACK}</template>",
     "another URL": "<img src='https://example.com/a.gif'><a href='/v1/pixels'>",
     "a style with a pixel": f"<p style='background: url({TRACK})'>",
     "a style sheet": f"<style>p {{background: url({TRACK})}}</style>",
@@ -71,26 +76,40 @@ SOUND = {
 
 @pytest.mark.parametrize("html", SOUND.values(), ids=SOUND)
 def test_nothing_is_said_of(html):
-    assert find_unrequested(html, hosts=HOSTS) == ()
+    assert search_html(html, hosts=HOSTS).unrequested == ()
 
 
 def test_lines_and_sentences():
     html = "<p>\n<img src='/v1/pixel/track'>\n\n<a href='/v1/pixel/page'>"
-    assert [each.line for each in find_unrequested(html, hosts=HOSTS)] == [2, 4]
+    assert [each.line for each in search_html(html, hosts=HOSTS).unrequested] == [2, 4]
     assert Unrequested(2, "y").sentence == (
         "line 2 names /v1/pixel/, but no client requests it, because y"
     )
     assert Unrequested(0, "y", is_token=True).sentence == "the text names no pixel, because y"
 
 
+def test_a_text_is_parsed_once(monkeypatch):
+    parsed = []
+
+    def check(html, limits):
+        parsed.append(html)
+        check_html(html, limits)
+
+    monkeypatch.setattr(html_tree, "check_html", check)
+    html = f"{IMG}<a href='/v1/pixel/page'>x</a><p>=3D"
+    found = search_html(html, hosts=HOSTS)
+    assert (len(found.pixels), len(found.unrequested)) == (1, 1)
+    assert parsed == [html]
+
+
 def test_few_places_are_named_of_many():
     html = "".join(f"<a href='/v1/pixel/track?{n}'>\n" for n in range(99))
-    assert len(find_unrequested(html, hosts=HOSTS)) == 20
+    assert len(search_html(html, hosts=HOSTS).unrequested) == 20
 
 
 def test_what_passes_a_limit_is_refused():
     with pytest.raises(LimitError):
-        find_unrequested("<p>" * 9, hosts=HOSTS, limits=Limits(elements=8))
+        search_html("<p>" * 9, hosts=HOSTS, limits=Limits(elements=8))
 
 
 FRAGMENTS = st.sampled_from(
@@ -101,5 +120,5 @@ FRAGMENTS = st.sampled_from(
 @settings(max_examples=200)
 @given(st.text() | st.lists(FRAGMENTS).map("".join))
 def test_no_text_is_too_odd(html):
-    for each in find_unrequested(html, hosts=HOSTS):
+    for each in search_html(html, hosts=HOSTS).unrequested:
         assert each.line <= html.count("\n") + 1

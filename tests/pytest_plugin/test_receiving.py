@@ -159,6 +159,7 @@ BODY = quopri.encodestring(HTML.encode())
 UNREADABLE = {
     "nothing": ("", "the text is empty"),
     "no bytes": (b" \n", "the text is empty"),
+    "an empty message": (EmailMessage(), "the text is empty"),
     "None": (None, "but got None"),
     "a list": ([HTML], "but got \\["),
     "a class": (EmailMessage, "but got <class"),

@@ -26,8 +26,13 @@ TOKEN = re.compile(
     | \{% [^{}]+ %\}                          # Liquid, Jinja
     | \$\{ \s* [A-Za-z_] [^{}]* \}            # JavaScript, FreeMarker
     | \#\{ \s* [A-Za-z_@] [^{}]* \}           # Ruby, Pug
-    | \*\| [A-Za-z] [^|*]* \|\*               # Mailchimp
-    | %% (?<!\d%%) (?: = [^%]+ = | [A-Za-z_] [\w. -]* ) %%     # Marketing Cloud, not `50%% off`
+    | \*\| [A-Za-z] [^*]* (?<=\|) \*          # Mailchimp, also `*|NAME|Friend|*`
+    | %% (?<!\d%%) (?: = [^%]+ = | !? [A-Za-z_] [\w. -]* ) %%
+                                            # Marketing Cloud, Bronto; not `50%% off`
+    | % (?<![\d%]%) [A-Z] [A-Z0-9_-]{1,60} % (?![0-9A-Fa-f]{2})
+                                            # ActiveCampaign; not an escaped `%C3%BCBER%20`
+    | \[ [A-Za-z] [\w\ .-]{0,60} , \s{0,9} fallback= [^][]{0,200} \]      # Campaign Monitor
+    | \{! \s{0,9} [A-Za-z_$] [\w.$]{0,80} \}  # Salesforce
     | %recipient [\w.]* %                     # Mailgun
     | <% [^%]+ %>                             # ERB, EJS
     | (?: <% | &lt;% | %3[Cc]% ) (?: [=-] [^%]* | \s* [A-Za-z_] | \Z )  # the same, cut or escaped
@@ -46,7 +51,10 @@ character, so `re` skips most texts without trying any.
 _MOST_TOKENS = 20  # places named for one call: 32 KB hold thousands
 _IDS = ("userId", "anonymousId", "groupId", "previousId")
 _PLACEHOLDERS = frozenset(
-    ("undefined", "null", "NULL", "nil", "(null)", "None", "NaN", "nan", "[object Object]")
+    (
+        *("undefined", "null", "NULL", "nil", "(null)", "None", "NaN", "nan", "[object Object]"),
+        *("<no value>", "<nil>"),  # Go
+    )
 )
 _YOUR_KEY = re.compile(r"<?(?:YOUR_[A-Z_]+|(?i:(?:your|segment)?[ _-]?write[ _-]?key))>?")
 # Segment's suggested blocked values (documented): zeroes and dashes, -1, anonymous; our
@@ -126,6 +134,8 @@ def _may_hold_token(text: str) -> bool:
         or "*|" in text
         or "<" in text
         or "[[" in text
+        or "{!" in text
+        or "fallback=" in text
     )
 
 

@@ -6,6 +6,7 @@ from urllib.parse import unquote
 
 from pixel_emulator.core.calls import PixelRequest, Problem
 from pixel_emulator.core.problems.damage import TOKEN
+from pixel_emulator.core.problems.host_names import is_misspelt, mapped
 from pixel_emulator.core.problems.rules import problem
 from pixel_emulator.core.quoting import quoted
 
@@ -42,14 +43,14 @@ def _host(written: str, hosts: tuple[str, ...]) -> Iterator[Problem]:
         return
     if token := TOKEN.search(whole):
         yield problem("template_token", shown=quoted(token[0]))
-    elif meant := next((each for each in hosts if _is_misspelt(host, each)), None):
+    elif meant := next((each for each in hosts if is_misspelt(host, each)), None):
         yield problem("misspelt_host", value=host, meant=meant)
     elif not _can_exist(host):
         yield problem("invalid_host", value=host)
 
 
 def _folded(host: str) -> str:
-    return host.casefold().removesuffix(".")
+    return mapped(host).casefold().removesuffix(".")
 
 
 def _can_exist(host: str) -> bool:
@@ -62,22 +63,3 @@ def _can_exist(host: str) -> bool:
         and all(1 <= len(each) <= _LONGEST_LABEL for each in labels)
         and len(host) <= _LONGEST_NAME
     )
-
-
-def _is_misspelt(host: str, meant: str) -> bool:
-    """Return True if one edit turns one name into the other.
-
-    An edit inserts, removes or replaces a character, or swaps two neighbours. Names that differ
-    in digits alone, as `eu1` and `eu2`, belong to different machines.
-    """
-    if abs(len(host) - len(meant)) > 1 or host == meant:
-        return False
-    start = next((n for n, (a, b) in enumerate(zip(host, meant, strict=False)) if a != b), None)
-    if start is None:
-        start = min(len(host), len(meant))
-    rest, wanted = host[start:], meant[start:]
-    while rest and wanted and rest[-1] == wanted[-1]:
-        rest, wanted = rest[:-1], wanted[:-1]
-    if len(rest) == len(wanted) == 2:
-        return rest == wanted[::-1]
-    return max(len(rest), len(wanted)) == 1 and not (rest + wanted).isdecimal()
