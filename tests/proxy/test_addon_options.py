@@ -70,7 +70,7 @@ def test_mitmproxy_says_where_we_listen(listen_host: str, mode: list[str], host:
     ("option", "value", "message"),
     [
         ("pixel_dialect", "stric", 'pixel_dialect: "stric" is not documented or strict'),
-        ("pixel_source", ["key"], 'pixel_source: "key" is not NAME=KEY'),
+        ("pixel_source", ["key"], 'pixel_source: "k…" is not NAME=KEY'),
     ],
 )
 def test_a_value_that_is_not_allowed_is_refused(option: str, value: object, message: str):

@@ -111,7 +111,7 @@ SPACED = {
     "": (_ONE, 1),
     "in absolute form": (_ONE.replace(b"/v1", b"http://api.segment.io/v1"), 1),
     "beside other bytes": (
-        _ONE.replace(b"/v1", b"HTTP://api.segment.io/v1").replace(b"E", b"\xff"),
+        _ONE.replace(b"/v1", b"HTTP://api.segment.io/v1").replace(b"Email", b"\xffmail"),
         1,
     ),
     "behind another one": (_OTHER + _ONE, 2),

@@ -279,6 +279,21 @@ def test_many_records_in_one_read(e: Emulator):
         assert boarded() == 1
 
 
+@pytest.mark.parametrize("way", ["in a tunnel", "in a tunnel with TLS"])
+def test_what_came_before_it_is_on_the_way_keeps_its_order(e: Emulator, way: str):
+    """More than mitmproxy's handler reads at once: what is left over is not the lane's yet."""
+    count = 1500
+    with WAYS[way](e) as client:
+        with held(e):
+            client.sendall(b"".join(get(f"{PIXEL}{n}", SEGMENT) for n in range(count)))
+        for _ in range(count):
+            assert read(client).is_pixel
+    assert e.drain(TIMEOUT)
+    events = [(hit.call.payload or {})["event"] for hit in e.journal.hits if hit.call]
+    assert events == [f"Opened{n}" for n in range(count)]
+    assert e.journal.gaps == ()
+
+
 @pytest.mark.parametrize("host", [SEGMENT, "my-alias.invalid", "localhost:80"])
 def test_who_asks_directly_is_none_of_mitmproxy_s_business_and_counts_once(e: Emulator, host: str):
     with connect(e.port) as client:
