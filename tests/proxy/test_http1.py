@@ -77,11 +77,12 @@ def test_a_head_without_an_end_is_answered_431_and_told(
 
 
 @MADE
-def test_so_is_the_frame_of_a_body(made: Callable[..., Settings]):
+@pytest.mark.parametrize("way", WAYS)
+def test_so_is_the_frame_of_a_body(made: Callable[..., Settings], way: Callable[[Emulator], Talk]):
     settings = made(port=0)
     chunked = f"POST /v1/t HTTP/1.1\r\nHost: {SEGMENT}\r\nTransfer-Encoding: chunked\r\n\r\n1;"
     with Emulator(settings, Journal(settings)) as e:
-        assert b"HTTP/1.1 413 " in insist(directly(e), chunked.encode(), 3)
+        assert b"HTTP/1.1 413 " in insist(way(e), chunked.encode(), 3)
         assert e.drain(TIMEOUT)
         assert e.journal.gaps == (CUT_OFF,)
 
