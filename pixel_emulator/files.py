@@ -15,27 +15,13 @@ from pixel_emulator.core.recordings.fields import Field
 from pixel_emulator.core.recordings.foreign_files import described
 from pixel_emulator.core.recordings.recording import Recording
 from pixel_emulator.documents import load, not_utf8, parse_document
+from pixel_emulator.file_bytes import cannot, read_bytes
 from pixel_emulator.recording_stream import RecordingStream
-
-MAX_BYTES = 256 * 1024 * 1024
-"""Bytes that a file may have which is read as a whole."""
 
 FIRST_KEY = b"pixel_recording:"
 """What a recording begins with, but for comments of people."""
 _START = 4096  # comments may stand before the first key
 _SAYS_SO = re.compile(rb"""^[\s{]*["']?pixel_recording["']?\s*:""", re.MULTILINE)
-
-
-def read_bytes(path: str | os.PathLike[str]) -> bytes:
-    """What a file holds. Raises InputError where it cannot be read, or is too large."""
-    try:
-        with Path(path).open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        raise cannot("read", path, error) from None
-    if len(data) > MAX_BYTES:
-        raise InputError(Mistake(f"is larger than {MAX_BYTES:,} bytes", Location(str(path))))
-    return data
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
@@ -189,9 +175,3 @@ def _text(data: bytes, file: str) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise not_utf8(error, file) from None
-
-
-def cannot(do: str, path: str | os.PathLike[str], error: OSError | ValueError) -> InputError:
-    """The mistake of a user who named a file that we cannot `do` something with."""
-    reason = error.strerror if isinstance(error, OSError) else error
-    return InputError(Mistake(f"cannot {do} this file: {reason}", Location(str(path))))

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from pixel_emulator.core.mistakes import InputError, Location, Mistake
 from pixel_emulator.core.schemas.parts import schema_line
+from pixel_emulator.file_bytes import cannot
 from pixel_emulator.file_lock import close_locked, holder, lock
-from pixel_emulator.files import FIRST_KEY, cannot
+from pixel_emulator.files import FIRST_KEY
 
 HEADING = f"{schema_line('recording')}\n"
 """First line of a recording that this program writes."""

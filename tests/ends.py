@@ -7,6 +7,7 @@ import struct
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import cast
 
 from pixel_emulator.proxy.emulator import Emulator
 from tests.wire import TIMEOUT
@@ -105,6 +106,23 @@ class Talk:
             else:
                 self.send(self._out.read())
                 return done
+
+
+class _Inside:
+    """What a connection carries through TLS, as a socket."""
+
+    def __init__(self, outer: Talk) -> None:
+        self.sendall, self.shutdown = outer.say, lambda _how: outer.shut()
+        self.recv = lambda _size: outer.hear()
+        self.setsockopt = outer._client.setsockopt
+        self.close = outer.close
+
+
+def inside(outer: Talk, authority: str) -> Talk:
+    """A connection through a tunnel that a proxy opens on this one."""
+    outer.say(f"CONNECT {authority} HTTP/1.1\r\n\r\n".encode())
+    assert outer.hear().startswith(b"HTTP/1.1 200 ")
+    return Talk(cast("socket.socket", _Inside(outer)))
 
 
 type End = Callable[[Emulator, Talk, bytes], bytes]

@@ -8,6 +8,7 @@ import pytest
 from pixel_emulator import files
 from pixel_emulator.core.mistakes import InputError
 from pixel_emulator.core.recordings.recording import End, Head
+from pixel_emulator.file_bytes import read_bytes
 from pixel_emulator.files import read_document, read_recording
 from pixel_emulator.recorder import Recorder
 from tests.hits import hit
@@ -85,7 +86,7 @@ def test_what_is_no_recording_is_said(path, content, expected):
     assert expected in message(read_recording, path)
 
 
-@pytest.mark.parametrize("read", [read_recording, read_document, files.read_bytes])
+@pytest.mark.parametrize("read", [read_recording, read_document, read_bytes])
 def test_a_file_that_cannot_be_read_is_named(tmp_path, read):
     for name, reason in (("missing", "No such file"), (".", "Is a directory"), ("a\0b", "null")):
         found = message(read, tmp_path / name)
@@ -94,7 +95,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, read):
 
 
 def test_a_file_without_an_end_is_not_read_for_ever():
-    assert "is larger than" in message(files.read_bytes, "/dev/zero")
+    assert "is larger than" in message(read_bytes, "/dev/zero")
 
 
 def test_a_document_has_positions_and_may_have_a_byte_order_mark(path):

@@ -27,7 +27,7 @@ LAYERS = [
     "core.reports.*",
     "core.drafts.*",
     "config output tls_alerts clock file_lock",
-    "documents spans recording_stream files recording_parts",
+    "documents spans recording_stream file_bytes files recording_parts",
     "gaps recording_file recorder memory storage journal ready samples",
     "matcher_hooks definition_files scenario_folders scenario_files leftovers http_client",
     "trust.*",

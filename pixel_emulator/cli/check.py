@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixel_emulator import files
 from pixel_emulator.cli.decode import LOST, as_json
 from pixel_emulator.cli.exit_codes import Exit
 from pixel_emulator.cli.options import takes_settings
@@ -22,6 +21,7 @@ from pixel_emulator.core.mistakes import InputError, Location, Mistake
 from pixel_emulator.core.problems.judgement import Judgement, judge_url
 from pixel_emulator.core.quoting import shortened
 from pixel_emulator.core.recordings.foreign_files import traffic
+from pixel_emulator.file_bytes import MAX_BYTES, read_bytes
 from pixel_emulator.output import learn_from_url
 
 if TYPE_CHECKING:
@@ -129,9 +129,9 @@ def _write_json(text: str, searched: Searched, *, keep_write_keys: bool) -> None
 
 def _check(text: str, settings: Settings) -> Iterator[Searched]:
     if text == "-":
-        yield from _from_stdin(sys.stdin.buffer.read(files.MAX_BYTES + 1), settings)
+        yield from _from_stdin(sys.stdin.buffer.read(MAX_BYTES + 1), settings)
     elif os.path.exists(text):  # noqa: PTH110 - Path.exists raises for long names in Python 3.12
-        raw = files.read_bytes(text)
+        raw = read_bytes(text)
         if what := traffic(raw, text):
             raise InputError(Mistake(what, Location(text)))
         yield from _found_in(text, raw, settings)

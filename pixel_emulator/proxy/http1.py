@@ -153,10 +153,10 @@ class PixelHttp1Server(Http1Server):
         is_head = self.state == self.read_headers
         self.is_too_large = True
         self._keep(b"")
-        if is_head:
-            yield commands.SendData(self.conn, make_error_response(431, _TOO_LARGE))
-            yield commands.CloseTcpConnection(self.conn, half_close=True)
-        else:
+        answer = make_error_response(431 if is_head else 413, _TOO_LARGE)
+        yield commands.SendData(self.conn, answer)
+        yield commands.CloseTcpConnection(self.conn, half_close=True)
+        if not is_head:
             error = RequestProtocolError(self.stream_id, _TOO_LARGE, ErrorCode.REQUEST_TOO_LARGE)
             yield ReceiveHttp(error)
 

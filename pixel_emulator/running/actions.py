@@ -29,6 +29,7 @@ from pixel_emulator.email.limits import LimitError
 from pixel_emulator.email.pixels import find_pixels
 from pixel_emulator.email.render import render
 from pixel_emulator.email.source import read
+from pixel_emulator.file_bytes import read_bytes
 from pixel_emulator.http_client import HttpClient
 from pixel_emulator.running.access import Access
 
@@ -68,7 +69,7 @@ def missing_files(scenarios: Iterable[Scenario]) -> Iterator[Mistake]:
         if isinstance(action, Run):
             return
         if isinstance(action, Open | Replay):
-            read = files.read_bytes if isinstance(action, Open) else files.read_recording
+            read = read_bytes if isinstance(action, Open) else files.read_recording
             try:
                 read(folder / action.file)
             except InputError as error:
@@ -90,7 +91,7 @@ def without_pixels(step: Step, folder: Path, access: Access) -> Failure | None:
     if not opened or len(opened) < len(step.actions):
         return None
     for each in opened:
-        for mail in read(each, files.read_bytes(folder / each)):
+        for mail in read(each, read_bytes(folder / each)):
             try:
                 found = find_pixels(mail.shown, hosts=access.hosts)
             except LimitError as error:

@@ -44,6 +44,7 @@ class Load:
     ca: Path
     enough: int
     kill: Callable[[], None]
+    number: int
     answered: list[str] = field(default_factory=list)
     ends: dict[str, int] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -51,7 +52,7 @@ class Load:
 
     def run(self, number: int) -> None:
         """One client, connection after connection."""
-        dice, made = random.Random(f"{SEED} {number}"), 0
+        dice, made = random.Random(f"{SEED} {self.number} {number}"), 0
         while not self.killed:
             with suppress(ConnectionError, ssl.SSLError, AssertionError, ValueError):  # killed
                 asked = [f"{number}-{made + each}" for each in range(dice.randrange(1, 5))]
@@ -105,7 +106,8 @@ def test_no_answered_call_is_lost(number: int, tmp_path: Path):
     ) as served:
         assert served.stdout
         ready = json.loads(served.stdout.readline())
-        load = Load(ready["port"], Path(ready["ca"]), dice.randrange(1, 60), served.kill)
+        enough = dice.randrange(1, 60)
+        load = Load(ready["port"], Path(ready["ca"]), enough, served.kill, number)
         clients = [threading.Thread(target=load.run, args=(each,)) for each in range(CLIENTS)]
         for each in clients:
             each.start()

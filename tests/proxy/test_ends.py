@@ -7,7 +7,7 @@ import pytest
 from pixel_emulator.config import Settings
 from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.emulator import Emulator
-from tests.ends import LOSING, PLAIN_ENDS, TLS_ENDS, End, Talk
+from tests.ends import LOSING, PLAIN_ENDS, TLS_ENDS, End, Talk, inside
 from tests.lanes import WithLane, WithoutLane
 from tests.wire import PIXEL, TIMEOUT, connect, get, tunnel
 
@@ -15,6 +15,7 @@ SEGMENT = "api.segment.io"
 ONE = get(PIXEL, SEGMENT)
 POST = b"POST /v1/t HTTP/1.1\r\nHost: api.segment.io\r\nContent-Length: 2\r\n\r\n{}"
 LAST = get(PIXEL, SEGMENT, extra="Connection: close\r\n")
+OLD = ONE.replace(b"HTTP/1.1", b"HTTP/1.0")
 HALF, HALF_A_BODY = ONE[:30], POST[:-1]
 
 
@@ -30,16 +31,22 @@ def in_a_tunnel(e: Emulator) -> Talk:
     return Talk(tunnel(e.port, f"{SEGMENT}:443"))
 
 
+def in_a_tunnel_of_an_https_proxy(e: Emulator) -> Talk:
+    return inside(directly(e).secure(e.authority.ca, "localhost"), f"{SEGMENT}:443")
+
+
 WAYS = {
     "directly": directly,
     "in a tunnel": in_a_tunnel,
     "directly with TLS": in_tls(directly),
     "in a tunnel with TLS": in_tls(in_a_tunnel),
+    "in a tunnel of an HTTPS proxy": in_a_tunnel_of_an_https_proxy,
+    "in a tunnel of an HTTPS proxy with TLS": in_tls(in_a_tunnel_of_an_https_proxy),
 }
 WAYS_AND_ENDS = [
     pytest.param(way, end, id=f"{name}, {end.__name__}")
     for name, way in WAYS.items()
-    for end in (TLS_ENDS if "TLS" in name else PLAIN_ENDS)
+    for end in (TLS_ENDS if "with TLS" in name else PLAIN_ENDS)
 ]
 SAID = {  # with what nobody can read, and how many calls are in it
     "nothing": (b"", 0, False),
@@ -52,6 +59,9 @@ SAID = {  # with what nobody can read, and how many calls are in it
     "one and a half": (ONE + HALF, 1, True),
     "half a flow": (HALF_A_BODY, 0, True),
     "one behind the last": (LAST + ONE, 1, True),
+    "an old one": (OLD, 1, False),
+    "one and an old one": (ONE + OLD, 2, False),
+    "one behind an old one": (OLD + ONE, 1, True),
 }
 
 

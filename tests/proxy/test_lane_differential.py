@@ -20,7 +20,15 @@ from pixel_emulator.core.endpoint.pixel import GIF
 from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.emulator import Emulator
 from pixel_emulator.recorder import open_recorder
-from tests.ends import PLAIN_ENDS, TLS_ENDS, End, Talk, half_closes, waits
+from tests.ends import (
+    PLAIN_ENDS,
+    TLS_ENDS,
+    End,
+    Talk,
+    damages_a_record,
+    half_closes,
+    waits,
+)
 from tests.lanes import WithLane, WithoutLane
 from tests.wire import PIXEL, TIMEOUT, connect, get, tunnel
 
@@ -105,13 +113,26 @@ UNCOMPARED = {
 }
 """Streams of which the answers may differ, and why; their calls may not."""
 
+
+def _damages_a_record_behind_others(stream: Stream) -> bool:
+    return stream.end is damages_a_record and len(stream.parts) > 1
+
+
+CUT_SHORT = {
+    "nothing can be said through TLS that has met a damaged record, so what was read together with "
+    "it is recorded without an answer; how much that is, the kernel decides": (
+        _damages_a_record_behind_others
+    ),
+}
+"""Streams of which one may get fewer of the answers that the other gets, and why."""
+
 _ONE = b"GET /v1/pixel/track?event=Email Opened HTTP/1.1\r\nHost: api.segment.io\r\n\r\n"
 _OTHER = _ONE.replace(b"Email Opened", b"Opened")
 SPACED = {
     "": (_ONE, 1),
     "in absolute form": (_ONE.replace(b"/v1", b"http://api.segment.io/v1"), 1),
     "beside other bytes": (
-        _ONE.replace(b"/v1", b"HTTP://api.segment.io/v1").replace(b"E", b"\xff"),
+        _ONE.replace(b"/v1", b"HTTP://api.segment.io/v1").replace(b"Email", b"\xffmail"),
         1,
     ),
     "behind another one": (_OTHER + _ONE, 2),
@@ -266,7 +287,11 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ran, Ran]:
 
 def test_the_answers_are_the_same_byte_for_byte(both: tuple[Ran, Ran]):
     for stream, lane, flow in zip(streams(), both[0].answers, both[1].answers, strict=True):
-        assert lane == flow or any(may_differ(stream) for may_differ in UNCOMPARED.values()), stream
+        if lane != flow and any(may_lack(stream) for may_lack in CUT_SHORT.values()):
+            assert lane.startswith(flow) or flow.startswith(lane), stream
+        else:
+            may_differ = any(listed(stream) for listed in UNCOMPARED.values())
+            assert lane == flow or may_differ, stream
 
 
 def test_so_are_the_hits(both: tuple[Ran, Ran]):

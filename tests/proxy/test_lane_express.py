@@ -268,6 +268,24 @@ def test_a_visitor_that_takes_no_answers_is_mitmproxy_s(e: Emulator, more: bytes
     assert len(e.journal.hits) == 1 + MANY + {b"": 1, POST: 2}.get(more, 1)
 
 
+@pytest.mark.parametrize("more", [b"", POST, PLAIN[:30]])
+@pytest.mark.parametrize("when", ["before it is read", "behind the first answers"])
+def test_who_goes_without_its_answers_has_asked_all_the_same(
+    narrow: socket.socket, e: Emulator, more: bytes, when: str
+):
+    """A close with answers that nobody has read is a reset."""
+    with held(e):
+        narrow.sendall(PLAIN * MANY + more)
+        if when == "before it is read":
+            narrow.close()
+    if when != "before it is read":
+        assert e.journal.wait(MANY, TIMEOUT)
+        narrow.close()
+    assert e.drain(TIMEOUT)
+    assert len(e.journal.hits) == 1 + MANY + (more == POST)
+    assert len(e.journal.gaps) == (more == PLAIN[:30])
+
+
 def test_many_records_in_one_read(e: Emulator):
     """TLS in pieces: one write of the client is many records, and the other way round."""
     with through_tls(e) as client:
@@ -277,6 +295,21 @@ def test_many_records_in_one_read(e: Emulator):
         for _ in range(42):
             assert read(client).is_pixel
         assert boarded() == 1
+
+
+@pytest.mark.parametrize("way", ["in a tunnel", "in a tunnel with TLS"])
+def test_what_came_before_it_is_on_the_way_keeps_its_order(e: Emulator, way: str):
+    """More than mitmproxy's handler reads at once: what is left over is not the lane's yet."""
+    count = 1500
+    with WAYS[way](e) as client:
+        with held(e):
+            client.sendall(b"".join(get(f"{PIXEL}{n}", SEGMENT) for n in range(count)))
+        for _ in range(count):
+            assert read(client).is_pixel
+    assert e.drain(TIMEOUT)
+    events = [(hit.call.payload or {})["event"] for hit in e.journal.hits if hit.call]
+    assert events == [f"Opened{n}" for n in range(count)]
+    assert e.journal.gaps == ()
 
 
 @pytest.mark.parametrize("host", [SEGMENT, "my-alias.invalid", "localhost:80"])

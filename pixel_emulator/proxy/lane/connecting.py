@@ -25,9 +25,9 @@ class Connect:
     @classmethod
     def read(cls, data: bytes) -> "Connect | None":
         """The CONNECT that `data` begins with; None if there is none, or a body belongs to it."""
-        head, _, said = data.partition(END)
+        head, end, said = data.partition(END)
         head += b"\r\n"
-        line = _LINE.match(head)
+        line = _LINE.match(head) if end else None
         fields = Fields.read(head[line.end() :]) if line else None
         if line is None or fields is None:
             return None

@@ -5,6 +5,7 @@ client says goes from its transport straight to the lane's layer, and the answer
 """
 
 import asyncio
+import sys
 from collections.abc import Callable
 from typing import cast
 
@@ -179,7 +180,7 @@ def _is_empty(reader: asyncio.StreamReader) -> bool:
     """Whether all was read that had arrived, and the end had not."""
     if reader.at_eof():
         return False
-    reading = reader.read(_READ)
+    reading = reader.read(sys.maxsize)  # all: what is given back comes behind what is left there
     try:
         reading.send(None)
     except StopIteration as found:
