@@ -1,4 +1,4 @@
-"""The bytes of a file, read within a limit; it imports no reader of YAML, so that `check` is quick."""
+"""The bytes of a file, read within a limit; without a reader of YAML, so that `check` is quick."""
 
 import os
 from pathlib import Path
