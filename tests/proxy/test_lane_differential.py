@@ -114,8 +114,12 @@ UNCOMPARED = {
 """Streams of which the answers may differ, and why; their calls may not."""
 
 
-def _damages_a_record_behind_others(stream: Stream) -> bool:
+def _damages_a_record_behind_others(stream: Stream, _missing: bytes) -> bool:
     return stream.end is damages_a_record and len(stream.parts) > 1
+
+
+def _half_closes_behind_what_is_refused(stream: Stream, missing: bytes) -> bool:
+    return stream.end is half_closes and missing.startswith(b"HTTP/1.1 400 ")
 
 
 CUT_SHORT = {
@@ -123,8 +127,19 @@ CUT_SHORT = {
     "it is recorded without an answer; how much that is, the kernel decides": (
         _damages_a_record_behind_others
     ),
+    "mitmproxy refuses a request whose frame is ambiguous (both Content-Length and "
+    "Transfer-Encoding) with 400, unless it has read the end of its client before": (
+        _half_closes_behind_what_is_refused
+    ),
 }
 """Streams of which one may get fewer of the answers that the other gets, and why."""
+
+
+def _missing(lane: bytes, flow: bytes) -> bytes:
+    """Return what one of two got behind all that both got; empty if they differ elsewhere."""
+    short, long = sorted((lane, flow), key=len)
+    return long[len(short) :] if long.startswith(short) else b""
+
 
 _ONE = b"GET /v1/pixel/track?event=Email Opened HTTP/1.1\r\nHost: api.segment.io\r\n\r\n"
 _OTHER = _ONE.replace(b"Email Opened", b"Opened")
@@ -287,11 +302,10 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ran, Ran]:
 
 def test_the_answers_are_the_same_byte_for_byte(both: tuple[Ran, Ran]):
     for stream, lane, flow in zip(streams(), both[0].answers, both[1].answers, strict=True):
-        if lane != flow and any(may_lack(stream) for may_lack in CUT_SHORT.values()):
-            assert lane.startswith(flow) or flow.startswith(lane), stream
-        else:
-            may_differ = any(listed(stream) for listed in UNCOMPARED.values())
-            assert lane == flow or may_differ, stream
+        if lane != flow and not any(listed(stream) for listed in UNCOMPARED.values()):
+            missing = _missing(lane, flow)
+            assert missing, stream
+            assert any(may_lack(stream, missing) for may_lack in CUT_SHORT.values()), stream
 
 
 def test_so_are_the_hits(both: tuple[Ran, Ran]):
