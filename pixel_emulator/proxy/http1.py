@@ -112,9 +112,9 @@ class PixelHttp1Server(Http1Server):
 
     def read_headers(self, event: events.ConnectionEvent) -> layer.CommandGenerator[None]:
         """Read a head, if it is complete."""
-        if isinstance(event, events.DataReceived) and (
-            refused := self._http1.refuse_spaced(self.context, bytes(self.buf))
-        ):
+        # Only with a new line: a copy at each byte of a long one would cost its length squared.
+        ends_a_line = isinstance(event, events.DataReceived) and b"\n" in (event.data or b"\n")
+        if ends_a_line and (refused := self._http1.refuse_spaced(self.context, bytes(self.buf))):
             answer, rest = refused
             self.is_refused = True
             self._keep(rest)

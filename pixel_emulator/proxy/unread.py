@@ -58,9 +58,13 @@ class Unread:
     def client_disconnected(self, client: connection.Client) -> None:
         head, data = self._heads.pop(client.id, None), self._layers.pop(client.id, None)
         host = self._locks.tls_host_of(data.context) if data else None
-        if data and host and (_holds_more(data, head) or _is_damaged(data)):
-            server = _server(data)
-            self._count(client, too_large=bool(server and server.is_too_large))
+        if not data or not host:
+            return
+        server = _server(data)
+        too_large = bool(server and server.is_too_large)
+        # What follows a head or frame that is too large passes unread anyway.
+        if _holds_more(data, head) or (_is_damaged(data) and not too_large):
+            self._count(client, too_large=too_large)
 
     def end(self) -> None:
         """Count what is unread now; from here on it is us who hang up."""
