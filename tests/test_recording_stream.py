@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixel_emulator import files
+from pixel_emulator import file_bytes, files
 from pixel_emulator.core.mistakes import InputError
 from pixel_emulator.core.recordings import fast_reading, recording
 from pixel_emulator.core.recordings.recording import End, Head
@@ -135,7 +135,7 @@ def test_what_was_edited_is_read_as_yaml_reads_it(path, old, new, number):
 
 def test_a_recording_may_be_larger_than_a_file_that_is_read_as_a_whole(path, monkeypatch):
     text = write(path, {"event": "E", "userId": "u"})
-    monkeypatch.setattr(files, "MAX_BYTES", 100)
+    monkeypatch.setattr(file_bytes, "MAX_BYTES", 100)
     assert len(read_recording(path).hits) == 1
     assert files.is_recording(path)
     path.write_text(text.replace("calls:\n- ", "calls:\n - ").replace("\n  ", "\n   "))
