@@ -8,7 +8,7 @@ from pixel_emulator.core.calls import CallType, Hit, Payload
 from pixel_emulator.core.mistakes import Document, InputError, Location, Mistake
 from pixel_emulator.core.recordings import recording
 from pixel_emulator.core.recordings.entry import read_hit
-from pixel_emulator.core.recordings.fast_reading import FastReading
+from pixel_emulator.core.recordings.entry_reader import FastReading
 from pixel_emulator.core.recordings.fields import Field
 from pixel_emulator.core.recordings.recording import End, Recording
 from pixel_emulator.documents import load, not_utf8, parse_document

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import cast
 
 from pixel_emulator.proxy.emulator import Emulator
-from tests.wire import TIMEOUT
+from tests.wire import TIMEOUT, connect, tunnel
+
+SEGMENT = "api.segment.io"
 
 LOST = b"GET /v1/pixel/track?event=lost HTTP/1.1\r\nHost: api.segment.io\r\n\r\n"
 _DAMAGED = b"\x17\x03\x03\x00\x20" + b"\x00" * 32
@@ -214,3 +216,19 @@ TLS_ENDS: tuple[End, ...] = (
 )
 LOSING = (damages_a_record, tears_a_record)
 """Behind the last bytes these say something more that nobody can read."""
+
+
+def directly(e: Emulator) -> Talk:
+    return Talk(connect(e.port))
+
+
+def directly_with_tls(e: Emulator) -> Talk:
+    return directly(e).secure(e.authority.ca)
+
+
+def in_a_tunnel(e: Emulator) -> Talk:
+    return Talk(tunnel(e.port, f"{SEGMENT}:80"))
+
+
+def in_a_tunnel_with_tls(e: Emulator) -> Talk:
+    return Talk(tunnel(e.port, f"{SEGMENT}:443")).secure(e.authority.ca)

@@ -9,7 +9,7 @@ from math import inf
 from pixel_emulator.clock import monotonic
 from pixel_emulator.core.calls import Evidence
 from pixel_emulator.core.scenarios.model import Scenario
-from pixel_emulator.core.verdicts.thinning import Thinning
+from pixel_emulator.core.verdicts.call_groups import CallGroups
 from pixel_emulator.running.waiting import Arrivals, Part, rest
 
 _PAUSE = 0.25
@@ -41,37 +41,37 @@ class Window:
     ) -> None:
         self._whole = Part(journal, hits, connections)
         self._lock = threading.Lock()
-        self._thinning: Thinning | None = Thinning(scenarios)
+        self._call_groups: CallGroups | None = CallGroups(scenarios)
         self._seen = 0
 
     def evidence(self, most: int | None = None) -> Evidence:
         """Return what is known of this window so far, with at most so many more calls."""
         with self._lock:
             last = None if most is None else self._seen + most
-            thinning = self._thinning
-            if thinning is None:
+            call_groups = self._call_groups
+            if call_groups is None:
                 return self._whole.evidence()
             while True:
                 before = self._whole.hits + self._seen
                 found = self._whole.journal.evidence(before, _AT_ONCE)
                 first = found.hits[0].seq if found.hits else before + 1
                 if found.masked or first != before + 1:
-                    self._thinning = None
+                    self._call_groups = None
                     self._whole.journal.looked()
                     return self._whole.evidence()
                 for hit in found.hits:
-                    thinning.add(hit)
+                    call_groups.add(hit)
                 self._seen += len(found.hits)
                 self._whole.journal.looked()
                 if len(found.hits) < _AT_ONCE or (last is not None and self._seen >= last):
                     break
             connections = found.connections - self._whole.connections
-            return replace(found, hits=thinning.hits(), connections=connections)
+            return replace(found, hits=call_groups.hits(), connections=connections)
 
     def restart(self, scenarios: Sequence[Scenario]) -> None:
         """Look at all calls again, for other scenarios."""
         with self._lock:
-            self._thinning, self._seen = Thinning(scenarios), 0
+            self._call_groups, self._seen = CallGroups(scenarios), 0
 
     def wait_for_more(self, than: Evidence, seconds: float) -> None:
         """Wait until more has arrived than this evidence holds, at most so many seconds."""
@@ -96,7 +96,7 @@ class Window:
             leave()
 
     def _looked_at(self) -> float:
-        return inf if self._thinning is None else self._whole.hits + self._seen
+        return inf if self._call_groups is None else self._whole.hits + self._seen
 
     @contextmanager
     def followed(self) -> Iterator[None]:
@@ -112,7 +112,7 @@ class Window:
             thread.join()
 
     def _follow(self, ended: threading.Event) -> None:
-        while not ended.is_set() and self._thinning is not None:
+        while not ended.is_set() and self._call_groups is not None:
             begun = monotonic()
             evidence = self.evidence(MOST)
             took = monotonic() - begun

@@ -10,7 +10,7 @@ from pixel_emulator.core.grammar.scenario import parse
 from pixel_emulator.core.reports.json_report import as_json
 from pixel_emulator.core.reports.junit import junit
 from pixel_emulator.core.reports.text import text
-from pixel_emulator.core.verdicts.thinning import Thinning
+from pixel_emulator.core.verdicts.call_groups import CallGroups
 from pixel_emulator.core.verdicts.verdict import FailedCommand, Status
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.documents import parse_document
@@ -22,11 +22,11 @@ MANY, KEPT = 100, 25
 def verdict(wanted, event="A", **fields):
     """The verdict on so many calls that are alike, of which some are kept."""
     scenarios = parse(parse_document(wanted, "s.yaml"))
-    thinning = Thinning(scenarios, kept=KEPT)
+    call_groups = CallGroups(scenarios, kept=KEPT)
     one = hit(1, "track", {"event": event, "userId": "u", **fields})
     for seq in range(1, MANY + 1):
-        thinning.add(replace(one, seq=seq))
-    return verify(scenarios, evidence(*thinning.hits()))
+        call_groups.add(replace(one, seq=seq))
+    return verify(scenarios, evidence(*call_groups.hits()))
 
 
 @pytest.mark.parametrize(

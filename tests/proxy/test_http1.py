@@ -10,31 +10,21 @@ from pixel_emulator.config import Settings
 from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.emulator import Emulator
 from pixel_emulator.proxy.http1 import LARGEST_HEAD
-from tests.ends import Talk
+from tests.ends import (
+    SEGMENT,
+    Talk,
+    directly,
+    directly_with_tls,
+    in_a_tunnel,
+    in_a_tunnel_with_tls,
+)
 from tests.lanes import WithLane, WithoutLane
-from tests.wire import PIXEL, TIMEOUT, connect, get, tunnel
+from tests.wire import PIXEL, TIMEOUT, get
 
-SEGMENT = "api.segment.io"
 HEAD = f"GET {PIXEL} HTTP/1.1\r\nHost: {SEGMENT}\r\n".encode()
 TOO_LARGE = "1 request had too large a head (answered 431): its call is unknown"
 CUT_OFF = "1 request could not be read (answered 400, or cut off): its call is unknown"
 MIB = bytes(b"x" * 1_048_576)
-
-
-def directly(e: Emulator) -> Talk:
-    return Talk(connect(e.port))
-
-
-def directly_with_tls(e: Emulator) -> Talk:
-    return directly(e).secure(e.authority.ca)
-
-
-def in_a_tunnel(e: Emulator) -> Talk:
-    return Talk(tunnel(e.port, f"{SEGMENT}:80"))
-
-
-def in_a_tunnel_with_tls(e: Emulator) -> Talk:
-    return Talk(tunnel(e.port, f"{SEGMENT}:443")).secure(e.authority.ca)
 
 
 WAYS = (directly, directly_with_tls, in_a_tunnel, in_a_tunnel_with_tls)

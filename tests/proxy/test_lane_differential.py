@@ -22,20 +22,24 @@ from pixel_emulator.proxy.emulator import Emulator
 from pixel_emulator.recorder import open_recorder
 from tests.ends import (
     PLAIN_ENDS,
+    SEGMENT,
     TLS_ENDS,
     End,
     Talk,
     damages_a_record,
+    directly,
+    directly_with_tls,
     half_closes,
+    in_a_tunnel,
+    in_a_tunnel_with_tls,
     waits,
 )
 from tests.lanes import WithLane, WithoutLane
-from tests.wire import PIXEL, TIMEOUT, connect, get, tunnel
+from tests.wire import PIXEL, TIMEOUT, get, tunnel
 
 STREAMS = int(os.environ.get("PIXEL_TEST_STREAMS", "300"))
 SEED = int(os.environ.get("PIXEL_TEST_SEED", "0"))
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-SEGMENT = "api.segment.io"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,24 +52,8 @@ class Stream:
     end: End = waits
 
 
-def directly(e: Emulator) -> Talk:
-    return Talk(connect(e.port))
-
-
-def directly_with_tls(e: Emulator) -> Talk:
-    return directly(e).secure(e.authority.ca)
-
-
-def in_a_tunnel(e: Emulator) -> Talk:
-    return Talk(tunnel(e.port, f"{SEGMENT}:80"))
-
-
 def in_a_tunnel_to_an_address(e: Emulator) -> Talk:
     return Talk(tunnel(e.port, "127.0.0.1:1"))
-
-
-def in_a_tunnel_with_tls(e: Emulator) -> Talk:
-    return Talk(tunnel(e.port, f"{SEGMENT}:443")).secure(e.authority.ca)
 
 
 def in_a_tunnel_with_tls_and_alpn(e: Emulator) -> Talk:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pixel_emulator.core.calls import total
 from pixel_emulator.core.grammar.scenario import parse
-from pixel_emulator.core.verdicts.thinning import Thinning
+from pixel_emulator.core.verdicts.call_groups import CallGroups
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.core.verdicts.watch import Watch
 from pixel_emulator.documents import parse_document
@@ -96,14 +96,14 @@ def _said(verdict):
 @settings(max_examples=300, deadline=None)
 def test_the_verdict_is_that_of_the_whole_run(text, calls, kept):
     scenarios = parse(parse_document(text, "s.yaml"))
-    thinning, hits = Thinning(scenarios, kept=kept), tuple(_hits(calls))
+    call_groups, hits = CallGroups(scenarios, kept=kept), tuple(_hits(calls))
     watch, whole = Watch(scenarios), Watch(scenarios)
     for count, each in enumerate(hits, 1):
-        thinning.add(each)
-        thinned = evidence(*thinning.hits())
+        call_groups.add(each)
+        thinned = evidence(*call_groups.hits())
         assert thinned.total == count
         assert watch.look(thinned) is whole.look(evidence(*hits[:count]))
-    ours = verify(scenarios, evidence(*thinning.hits()))
+    ours = verify(scenarios, evidence(*call_groups.hits()))
     theirs = verify(scenarios, evidence(*hits))
     assert _said(ours) == _said(theirs)
     our_numbers, their_numbers = _numbers(ours, theirs)
@@ -134,8 +134,8 @@ MANY = 2_000
     ],
 )
 def test_so_many_calls_are_kept_of_many_that_are_alike(text, kept):
-    thinning = Thinning(parse(parse_document(text, "s.yaml")), kept=10)
+    call_groups = CallGroups(parse(parse_document(text, "s.yaml")), kept=10)
     [one] = _hits([("A", 1, False)])
     for seq in range(1, MANY + 1):
-        thinning.add(replace(one, seq=seq))
-    assert (len(thinning.hits()), total(thinning.hits())) == (kept, MANY)
+        call_groups.add(replace(one, seq=seq))
+    assert (len(call_groups.hits()), total(call_groups.hits())) == (kept, MANY)

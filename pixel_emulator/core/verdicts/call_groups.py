@@ -32,7 +32,7 @@ class _Kind:
     alike: int = 0
 
 
-class Thinning:
+class CallGroups:
     """The calls of a run, thinned out as they come."""
 
     def __init__(self, scenarios: Sequence[Scenario], *, kept: int = KEPT) -> None:
