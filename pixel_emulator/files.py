@@ -49,9 +49,7 @@ def read_recording(path: str | os.PathLike[str]) -> Recording:
     that is wrong with it, and while a run of pytest writes it. One that stands as a recorder
     writes it may have any size; any other (JSON, for one) is bounded as by `read_bytes`.
     """
-    from pixel_emulator.recording_parts import (  # noqa: PLC0415 - it reads recordings
-        read_unfinished,
-    )
+    from pixel_emulator.recording_parts import read_unfinished
 
     file = str(path)
     if (rescued := read_unfinished(Path(path))) is not None:

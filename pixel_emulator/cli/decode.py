@@ -10,15 +10,7 @@ from pixel_emulator.cli.options import takes_settings
 from pixel_emulator.cli.terminal import say, show, wants_colour, width
 from pixel_emulator.config import Settings
 from pixel_emulator.core import explain, json_text
-from pixel_emulator.core.calls import (
-    JSON,
-    Alphabet,
-    CallType,
-    Dialect,
-    Form,
-    Outcome,
-    Payload,
-)
+from pixel_emulator.core.calls import JSON, Alphabet, CallType, Dialect, Form, Outcome, Payload
 from pixel_emulator.core.endpoint.pixel import encode as encode_url
 from pixel_emulator.core.endpoint.pixel import request_of
 from pixel_emulator.core.mistakes import InputError, Location, Mistake, likely

@@ -11,13 +11,7 @@ from pixel_emulator import files
 from pixel_emulator.cli.decode import FORMATS, one_of
 from pixel_emulator.cli.evidence import read_evidence
 from pixel_emulator.cli.exit_codes import Exit
-from pixel_emulator.cli.recording import (
-    STATE_FORMATS,
-    AllowOpen,
-    Recordings,
-    plain_text,
-    say_gaps,
-)
+from pixel_emulator.cli.recording import STATE_FORMATS, AllowOpen, Recordings, plain_text, say_gaps
 from pixel_emulator.cli.terminal import show
 from pixel_emulator.core import explain, json_text
 from pixel_emulator.core.calls import Evidence, Payload

@@ -144,11 +144,7 @@ def env(
             f"pixel-emulator: taken is the one on port {ready.port}; also serving: {listed(others)}"
         )
     with needs_mitmproxy():  # or rather its company: cryptography and certifi
-        from pixel_emulator.child.environment import (  # noqa: PLC0415 - not always there
-            browser_flags,
-            child_environment,
-            shell_exports,
-        )
+        from pixel_emulator.child.environment import browser_flags, child_environment, shell_exports
         from pixel_emulator.trust.stores import TrustStores  # noqa: PLC0415 - the same
 
     ca = Path(ready.ca)

@@ -10,13 +10,13 @@ from pixel_emulator.core.verdicts.verdict import Verdict
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.pytest_plugin.judging import SILENT, lacking, verify_unproven
 from pixel_emulator.pytest_plugin.places import Home
-from pixel_emulator.pytest_plugin.pool import Pool
+from pixel_emulator.pytest_plugin.pool import SharedCalls
 
 
 class Asked:
     """The expectations of a test, of the calls of `pool` that no scenario file has claimed."""
 
-    def __init__(self, pool: Pool, home: Home, policies: Policies) -> None:
+    def __init__(self, pool: SharedCalls, home: Home, policies: Policies) -> None:
         self._pool, self._home, self._policies = pool, home, policies
         self._lock = Lock()
         self._plain = Plain()

@@ -12,16 +12,16 @@ from pixel_emulator.core.verdicts.verdict import Verdict
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.core.verdicts.watch import Prospect, Watch
 from pixel_emulator.pytest_plugin.judging import SILENT, as_given, lacking, loosened
-from pixel_emulator.pytest_plugin.pool import Pool
+from pixel_emulator.pytest_plugin.pool import SharedCalls
 from pixel_emulator.pytest_plugin.seen import SeenCall, seen
 
 
 def first_call(
-    pool: Pool, wanted: Expectation, timeout: float, expected: Callable[[], Scenario]
+    pool: SharedCalls, wanted: Expectation, timeout: float, expected: Callable[[], Scenario]
 ) -> SeenCall | Verdict:
     """The first such call, or after `timeout` seconds the verdict; sooner where something came
     that is not `expected`, and that nothing mends."""
-    outlook, looked_at, begun = Outlook(wanted), 0, monotonic()
+    outlook, looked_at, begun = CallWait(wanted), 0, monotonic()
     while True:
         session = pool.session
         closed = session.closed  # asked first: then nothing comes behind the evidence
@@ -40,7 +40,7 @@ def first_call(
         session.wait(looked_at, max(0, timeout - passed))
 
 
-class Outlook:
+class CallWait:
     """Whether a test that waits for a call can still pass; it is asked again as calls arrive."""
 
     def __init__(self, wanted: Expectation) -> None:

@@ -31,7 +31,7 @@ _ADVICE = (
 _FLAGS = ("offline", "http2")
 
 
-class RemoteHost(Told):
+class RemoteEmulator(Told):
     """An emulator that is asked over its control API; see `Host`. `end` stops one that is ours."""
 
     def __init__(
@@ -88,19 +88,19 @@ class RemoteHost(Told):
             self._end()
 
 
-def running_at(url: str, token: str, settings: Settings) -> RemoteHost:
+def running_at(url: str, token: str, settings: Settings) -> RemoteEmulator:
     """A running emulator: that of the control API at `url`, or without a token that of this user
     whose port the URL names. Raises InputError where there is none."""
     if token:
-        return RemoteHost(ControlClient(url, token), settings)
+        return RemoteEmulator(ControlClient(url, token), settings)
     port = urlsplit(url).port if "//" in url else None
     if port is None:
         raise InputError(Mistake(f"--pixel-url {url}: write it as http://127.0.0.1:8080"))
     found = ready.running(port)
-    return RemoteHost(ControlClient(found.control, found.token), settings)
+    return RemoteEmulator(ControlClient(found.control, found.token), settings)
 
 
-def started(command: Sequence[str], settings: Settings) -> RemoteHost:
+def started(command: Sequence[str], settings: Settings) -> RemoteEmulator:
     """An emulator that `command` runs for us. Raises InputError where it does not."""
     with ExitStack() as stack:
         said = stack.enter_context(tempfile.TemporaryFile())
@@ -115,7 +115,7 @@ def started(command: Sequence[str], settings: Settings) -> RemoteHost:
             words = said.read().decode(errors="replace").strip() or line.decode(errors="replace")
             raise InputError(Mistake(f"`{shlex.join(command)}` does not serve: {words}{_ADVICE}"))
         end = ExitStack()
-        host = RemoteHost(ControlClient(told["control"], told["token"]), settings, end.close)
+        host = RemoteEmulator(ControlClient(told["control"], told["token"]), settings, end.close)
         end.enter_context(stack.pop_all())  # only now: it is stopped here if it cannot be reached
         return host
 

@@ -12,7 +12,7 @@ from pixel_emulator.pytest_plugin.beside import Window, demands, verify_beside, 
 from pixel_emulator.pytest_plugin.keywords import values_of
 from pixel_emulator.pytest_plugin.loops import in_thread
 from pixel_emulator.pytest_plugin.places import on_its_line
-from pixel_emulator.pytest_plugin.pool import Pool
+from pixel_emulator.pytest_plugin.pool import SharedCalls
 from pixel_emulator.pytest_plugin.snapshots import Snapshot
 
 
@@ -28,7 +28,7 @@ class Expecting:
 
     def __init__(
         self,
-        pool: Pool,
+        pool: SharedCalls,
         file: str | os.PathLike[str],
         given: Mapping[str, JSON],
         *,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from pixel_emulator.pytest_plugin.hosting import EmulatorHandle
+    from pixel_emulator.pytest_plugin.hosting import LazyEmulator
     from pixel_emulator.pytest_plugin.pixel_calls import Pixels
 
 MADE = pytest.StashKey["list[Pixels]"]()
@@ -14,7 +14,7 @@ MADE = pytest.StashKey["list[Pixels]"]()
 
 
 @pytest.fixture(scope="session")
-def pixel_emulator(request: pytest.FixtureRequest) -> "EmulatorHandle":
+def pixel_emulator(request: pytest.FixtureRequest) -> "LazyEmulator":
     """The emulator of this run."""
     from pixel_emulator.pytest_plugin.hosting import host_of  # noqa: PLC0415 - heavy
 
@@ -23,7 +23,7 @@ def pixel_emulator(request: pytest.FixtureRequest) -> "EmulatorHandle":
 
 @pytest.fixture
 def pixel_session_factory(
-    request: pytest.FixtureRequest, pixel_emulator: "EmulatorHandle"
+    request: pytest.FixtureRequest, pixel_emulator: "LazyEmulator"
 ) -> "Iterator[Callable[..., Pixels]]":
     """Makes further sessions for a test: `factory()`, or `factory("label")`.
 

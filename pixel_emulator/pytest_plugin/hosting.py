@@ -23,13 +23,13 @@ from pixel_emulator.pytest_plugin.patched_process import check_sockets, check_th
 from pixel_emulator.pytest_plugin.summary import ASKED
 from pixel_emulator.session import LocalSession, Reach, Session
 
-_HOST = pytest.StashKey["EmulatorHandle"]()
+_HOST = pytest.StashKey["LazyEmulator"]()
 _SESSION = re.compile(r'session "([^"]+)"')
 _PROXY = ("mitmproxy", "httptools", "starlette", "uvicorn")
 """What comes with the extra `proxy`: with all of these the emulator runs in this process."""
 
 
-class Host(Reach, Protocol):
+class EmulatorHandle(Reach, Protocol):
     """A running emulator. What comes to its own `proxy` and `url` belongs to no test."""
 
     @property
@@ -54,22 +54,22 @@ class Host(Reach, Protocol):
         """Leave it, and stop it if it is ours."""
 
 
-class EmulatorHandle:
+class LazyEmulator:
     """The one emulator of a run, started when a test first asks for what only an emulator has.
 
     Asking for it fails the test if none can be started, or if this test may open no sockets. What
     comes to its own `proxy` and `url` belongs to no test.
     """
 
-    def __init__(self, settings: Settings, start: Callable[[], Host]) -> None:
+    def __init__(self, settings: Settings, start: Callable[[], EmulatorHandle]) -> None:
         self.settings = settings
         self.titles: dict[str, str] = {}
         """What the sessions of this run are for, by their names on the emulator."""
         self._start = start
         self._lock = RLock()
-        self._host: Host | None = None
+        self._host: EmulatorHandle | None = None
 
-    def running(self) -> Host:
+    def running(self) -> EmulatorHandle:
         """Return the emulator, started if it was not. Fails the test if that is impossible."""
         try:
             check_sockets()
@@ -150,7 +150,7 @@ class EmulatorHandle:
             self._host.close()
 
 
-def host_of(config: pytest.Config) -> EmulatorHandle:
+def host_of(config: pytest.Config) -> LazyEmulator:
     """Return the emulator of this run, which stops at the end of the run.
 
     A running one that the command line names is connected to at once. Fails the test for settings
@@ -158,7 +158,7 @@ def host_of(config: pytest.Config) -> EmulatorHandle:
     """
     if _HOST not in config.stash:
         settings = settings_of(config)
-        host = EmulatorHandle(settings, lambda: _start(config, settings))
+        host = LazyEmulator(settings, lambda: _start(config, settings))
         if config.getoption("--pixel-url"):
             host.running()
         config.stash[_HOST] = host
@@ -169,7 +169,7 @@ def host_of(config: pytest.Config) -> EmulatorHandle:
 
 def open_for(
     item: pytest.Item,
-    host: EmulatorHandle,
+    host: LazyEmulator,
     settings: Settings,
     label: str = "",
     clock: Clock = Clock.REAL,
@@ -186,14 +186,14 @@ def open_for(
     return session
 
 
-def _start(config: pytest.Config, settings: Settings) -> Host:
+def _start(config: pytest.Config, settings: Settings) -> EmulatorHandle:
     command = shlex.split(config.getini("pixel_emulator_command"))
     url = config.getoption("--pixel-url")
     if not (url or command) and all(map(importlib.util.find_spec, _PROXY)):
         check_threads()
-        from pixel_emulator.pytest_plugin.local import LocalHost  # noqa: PLC0415 - mitmproxy
+        from pixel_emulator.pytest_plugin.local import LocalEmulator  # noqa: PLC0415 - mitmproxy
 
-        return LocalHost(settings)
+        return LocalEmulator(settings)
     # Who needs these has no mitmproxy, and the others do without them.
     from pixel_emulator.pytest_plugin.elsewhere import running_at, started  # noqa: PLC0415 - rare
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pixel_emulator.control.server import Control
 
 
-class LocalHost:
+class LocalEmulator:
     """The only emulator of this process; see `Host`."""
 
     def __init__(self, settings: Settings) -> None:

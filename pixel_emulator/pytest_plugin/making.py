@@ -12,7 +12,7 @@ from pixel_emulator.config import Settings
 from pixel_emulator.core.mistakes import InputError, Mistake
 from pixel_emulator.pytest_plugin.choices import choices_of, settings_of
 from pixel_emulator.pytest_plugin.deferred_session import DeferredSession
-from pixel_emulator.pytest_plugin.hosting import EmulatorHandle, open_for
+from pixel_emulator.pytest_plugin.hosting import LazyEmulator, open_for
 from pixel_emulator.pytest_plugin.pixel_calls import Pixels
 from pixel_emulator.pytest_plugin.places import Home
 from pixel_emulator.pytest_plugin.run_recording import target_of
@@ -21,13 +21,13 @@ from pixel_emulator.recording_parts import parts_of
 from pixel_emulator.sessions import NAME
 
 if TYPE_CHECKING:
-    from pixel_emulator.pytest_plugin.parts import Part
+    from pixel_emulator.pytest_plugin.parts import SessionRecording
 
 
 _HOLDERS = pytest.StashKey[dict[str, str]]()
 
 
-def make(item: pytest.Item, host: EmulatorHandle, label: str, made: Sequence[Pixels]) -> Pixels:
+def make(item: pytest.Item, host: LazyEmulator, label: str, made: Sequence[Pixels]) -> Pixels:
     """Open one more session for a test that has `made` these; its label tells them apart.
 
     Fails the test for marks that say what is not allowed. Raises InputError for a label that is no
@@ -63,7 +63,7 @@ def updating(item: pytest.Item, *, is_new: bool) -> Updating | None:
 
 def part_of(
     item: pytest.Item, number: int, session: DeferredSession, settings: Settings
-) -> "Part | None":
+) -> "SessionRecording | None":
     """Where the calls of a session are written down, in a run that is recorded.
 
     Fails the test where that is not possible.

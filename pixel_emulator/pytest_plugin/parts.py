@@ -18,7 +18,7 @@ from pixel_emulator.recorder import Recorder
 from pixel_emulator.recording_parts import add_part, remove_part
 
 
-class Part:
+class SessionRecording:
     """Writes down what a session gets, under the id of its test.
 
     In this process a call is in the file before it is answered, so that a crash loses none; the
@@ -86,7 +86,7 @@ class Part:
 
 def begin(
     folder: Path, test: str, number: int, session: DeferredSession, settings: Settings
-) -> Part:
+) -> SessionRecording:
     """The part for session `number` of a test; the first one replaces those of an earlier try.
 
     Raises InputError where it cannot be written.
@@ -104,4 +104,4 @@ def begin(
         raise InputError(Mistake(message, Location(str(folder)))) from None
     except OSError as error:
         raise InputError(Mistake(f"the recording cannot be written: {error}")) from None
-    return Part(path, test, session, settings)
+    return SessionRecording(path, test, session, settings)

@@ -16,21 +16,17 @@ from pixel_emulator.pytest_plugin.asked import Asked
 from pixel_emulator.pytest_plugin.awaiting import first_call
 from pixel_emulator.pytest_plugin.choices import Choices
 from pixel_emulator.pytest_plugin.expecting import Expecting
-from pixel_emulator.pytest_plugin.judging import (
-    CLOSED,
-    message,
-    places,
-)
+from pixel_emulator.pytest_plugin.judging import CLOSED, message, places
 from pixel_emulator.pytest_plugin.keywords import expectation_of
 from pixel_emulator.pytest_plugin.loops import BLOCKED, is_held_up
 from pixel_emulator.pytest_plugin.places import Home, MisuseError, on_its_line
-from pixel_emulator.pytest_plugin.pool import Pool
+from pixel_emulator.pytest_plugin.pool import SharedCalls
 from pixel_emulator.pytest_plugin.receiving import requested
 from pixel_emulator.pytest_plugin.seen import SeenCall, seen
 from pixel_emulator.session import Session
 
 if TYPE_CHECKING:
-    from pixel_emulator.pytest_plugin.parts import Part
+    from pixel_emulator.pytest_plugin.parts import SessionRecording
     from pixel_emulator.pytest_plugin.snapshots import Updating
 
 
@@ -56,13 +52,13 @@ class Pixels:
         environ: Callable[[], dict[str, str]],
         folders: tuple[Path, ...] = (),
         update: "Updating | None" = None,
-        part: "Part | None" = None,
+        part: "SessionRecording | None" = None,
     ) -> None:
         self.session = session
         self.home = home
         self.choices = choices
         self.label = label
-        self.pool = Pool(session, folders, choices.policies, update)
+        self.pool = SharedCalls(session, folders, choices.policies, update)
         self.asked = Asked(self.pool, home, choices.policies)
         self._environ = environ
         self._part = part

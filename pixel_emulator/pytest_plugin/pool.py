@@ -22,7 +22,7 @@ _MANY = 10_000
 """Hits that are not remembered: whole ones take much memory."""
 
 
-class Pool:
+class SharedCalls:
     """The calls of a session, and those among them that scenario files have claimed.
 
     `files` are those that were asked for, in order.

@@ -41,11 +41,7 @@ class RunRecording:
         from pixel_emulator.file_lock import close_locked  # noqa: PLC0415 - the same
         from pixel_emulator.pytest_plugin.choices import settings_of  # noqa: PLC0415 - the same
         from pixel_emulator.recording_file import open_locked  # noqa: PLC0415 - the same
-        from pixel_emulator.recording_parts import (  # noqa: PLC0415 - the same
-            make_folder,
-            parts_of,
-            rescue,
-        )
+        from pixel_emulator.recording_parts import make_folder, parts_of, rescue
 
         try:
             self._settings = settings_of(session.config)

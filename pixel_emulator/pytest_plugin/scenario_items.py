@@ -18,7 +18,7 @@ from pixel_emulator.email.render import find_browser
 from pixel_emulator.pytest_plugin.collecting import is_named
 from pixel_emulator.pytest_plugin.deferred_session import DeferredSession
 from pixel_emulator.pytest_plugin.ending import tell
-from pixel_emulator.pytest_plugin.hosting import EmulatorHandle, host_of, open_for
+from pixel_emulator.pytest_plugin.hosting import LazyEmulator, host_of, open_for
 from pixel_emulator.pytest_plugin.judging import message, places
 from pixel_emulator.pytest_plugin.making import part_of
 from pixel_emulator.pytest_plugin.places import Home
@@ -132,7 +132,7 @@ class ScenarioItem(pytest.Item):
         line = max(1, location.line)
         return Home(path=str(self.path), file=location.file, name=self.name, first=line, named=line)
 
-    def _run(self, host: EmulatorHandle, session: DeferredSession) -> Verdict:
+    def _run(self, host: LazyEmulator, session: DeferredSession) -> Verdict:
         access = access_to(host, session, self.scenario)
         runner = Runner(session, access, lambda: host.drain(_AT_REST))
         verdict = runner.run(self.scenario).verdict
@@ -148,7 +148,7 @@ class ScenarioItem(pytest.Item):
         return Snapshot(self.file.path).rewrite(evidence) or verdict
 
 
-def access_to(host: EmulatorHandle, session: DeferredSession, scenario: Scenario) -> Access:
+def access_to(host: LazyEmulator, session: DeferredSession, scenario: Scenario) -> Access:
     """How the actions of a scenario reach a session."""
     actions = {type(action) for step in scenario.steps for action in step.actions}
     return Access(

@@ -6,13 +6,7 @@ from itertools import islice
 
 from pixel_emulator.core.calls import JSON, Severity, Steps
 from pixel_emulator.core.grammar.amounts import read_duration, read_times
-from pixel_emulator.core.grammar.call_map import (
-    ELSEWHERE,
-    Shape,
-    check_code,
-    merged,
-    read_shape,
-)
+from pixel_emulator.core.grammar.call_map import ELSEWHERE, Shape, check_code, merged, read_shape
 from pixel_emulator.core.grammar.keys import EXPECTATION, LINES, PATTERN, TIMING
 from pixel_emulator.core.grammar.reader import Reader, shown
 from pixel_emulator.core.grammar.scope import Scope, plain_text

@@ -12,12 +12,7 @@ from pixel_emulator.core.grammar.keys import DEFAULTS, FILE, SCENARIO
 from pixel_emulator.core.grammar.policies import LENIENT, read_policies
 from pixel_emulator.core.grammar.reader import Reader, shown
 from pixel_emulator.core.grammar.scope import Scope, plain_text
-from pixel_emulator.core.grammar.step import (
-    Fields,
-    fields_of,
-    read_step,
-    read_steps,
-)
+from pixel_emulator.core.grammar.step import Fields, fields_of, read_step, read_steps
 from pixel_emulator.core.grammar.variables import Place, read_cases, read_let
 from pixel_emulator.core.matching.wants import Want
 from pixel_emulator.core.mistakes import Document, InputError, Mistake

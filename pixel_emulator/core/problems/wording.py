@@ -3,11 +3,7 @@
 from collections.abc import Mapping
 
 from pixel_emulator.core.calls import RuleSource, Severity
-from pixel_emulator.core.problems.note_wording import (
-    NOTED_2018,
-    NOTED_DOCUMENTED,
-    NOTED_INFERRED,
-)
+from pixel_emulator.core.problems.note_wording import NOTED_2018, NOTED_DOCUMENTED, NOTED_INFERRED
 from pixel_emulator.core.problems.words import Texts, Words
 
 # Delivery Overview lists these codes; https://segment.com/docs/connections/delivery-overview/
