@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
-from pixel_emulator.core.calls import Dialect
-from pixel_emulator.core.mistakes import InputError, Mistake, likely
-from pixel_emulator.core.quoting import masked, quoted
+from pixel_emulator.core.errors import InputError, InputIssue, did_you_mean
+from pixel_emulator.core.model import Dialect
 from pixel_emulator.core.recordings.known_keys import LONGEST, is_distinctive
+from pixel_emulator.core.text.display import masked, quoted
 
 type Value = str | int | bool | tuple[str, ...]
 
@@ -92,14 +92,16 @@ class Settings:
             if choices and value not in choices:
                 allowed = " or ".join(choices)
                 raise InputError(
-                    Mistake(f'{each.name}: "{value}" is not {allowed}{likely(value, choices)}')
+                    InputIssue(
+                        f'{each.name}: "{value}" is not {allowed}{did_you_mean(value, choices)}'
+                    )
                 )
         if self.max_calls < 1:
-            raise InputError(Mistake(f"max_calls: {self.max_calls} is not 1 or more"))
+            raise InputError(InputIssue(f"max_calls: {self.max_calls} is not 1 or more"))
         self.sources()
         if self.control_token and not _TOKEN.fullmatch(self.control_token):
             wanted = "must be 16 or more of letters, digits and `-._~+/`"
-            raise InputError(Mistake(f"control_token: {wanted}; without one it is random"))
+            raise InputError(InputIssue(f"control_token: {wanted}; without one it is random"))
 
     def sources(self) -> dict[str, str]:
         """The names that the user gave to write keys: key -> name."""
@@ -108,7 +110,7 @@ class Settings:
             name, equals, key = item.partition("=")
             if not (name and equals and key):
                 shown = masked(item) if is_distinctive(item[:LONGEST]) else quoted(item)
-                raise InputError(Mistake(f"source: {shown} is not NAME=KEY"))
+                raise InputError(InputIssue(f"source: {shown} is not NAME=KEY"))
             named[key] = name
         return named
 

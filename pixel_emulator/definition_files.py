@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pixel_emulator import files
-from pixel_emulator.core.calls import Steps
+from pixel_emulator.core.errors import Document, InputError, InputIssue, Location
 from pixel_emulator.core.grammar.definitions import Definition, read_use
 from pixel_emulator.core.grammar.reader import Reader
 from pixel_emulator.core.grammar.scenario import Reading, read
 from pixel_emulator.core.matching.wants import Want
-from pixel_emulator.core.mistakes import Document, InputError, Location, Mistake
+from pixel_emulator.core.model import JsonPath
 from pixel_emulator.core.scenarios.model import Values
 from pixel_emulator.documents import parse_document
 from pixel_emulator.output import learn_from
@@ -30,7 +30,7 @@ class Used:
     """What a file gives to those that use it."""
 
     definitions: Mapping[str, Definition] = field(default_factory=dict)
-    mistakes: tuple[Mistake, ...] = ()
+    mistakes: tuple[InputIssue, ...] = ()
 
 
 @dataclass(slots=True)
@@ -53,7 +53,7 @@ class DefinitionFiles:
         here = Path(document.file)
         trail = (*trail, real_path(here))
         definitions: dict[str, Definition] = {}
-        mistakes: list[Mistake] = []
+        mistakes: list[InputIssue] = []
         for steps, file in read_use(reader, document.data):
             path = here.parent / file
             if real_path(path) in trail:
@@ -69,7 +69,7 @@ class DefinitionFiles:
                         reader.wrong(steps, f"`{name}` is defined twice, in {both}")
         return Used(definitions, (*reader.in_order(), *mistakes))
 
-    def _use(self, reader: Reader, steps: Steps, path: Path, trail: tuple[Path, ...]) -> Used:
+    def _use(self, reader: Reader, steps: JsonPath, path: Path, trail: tuple[Path, ...]) -> Used:
         real = real_path(path)
         if real not in self.used:
             try:
@@ -105,7 +105,7 @@ def read_limited(path: str) -> Document:
 def check_size(text: str, path: str) -> None:
     """Raise InputError for a text that is too large to look into."""
     if len(text) > MAX_BYTES:
-        raise InputError(Mistake(f"is larger than {MAX_BYTES:,} bytes", Location(path)))
+        raise InputError(InputIssue(f"is larger than {MAX_BYTES:,} bytes", Location(path)))
 
 
 def real_path(path: Path) -> Path:

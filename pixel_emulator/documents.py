@@ -10,10 +10,10 @@ from itertools import islice
 
 import yaml
 
-from pixel_emulator.core import json_text
-from pixel_emulator.core.calls import JSON, Steps
-from pixel_emulator.core.mistakes import Document, InputError, Location, Mistake
-from pixel_emulator.core.surrogates import decode_surrogates
+from pixel_emulator.core.errors import Document, InputError, InputIssue, Location
+from pixel_emulator.core.model import JSON, JsonPath
+from pixel_emulator.core.text import json_codec
+from pixel_emulator.core.text.json_codec import decode_surrogates
 
 MAX_NESTING = 200
 """Levels of maps and lists that a file may have."""
@@ -60,19 +60,19 @@ def parse_document(text: str, file: str) -> Document:
     """The value of a YAML or JSON text; `file` is its name in messages.
 
     Only JSON's scalars are resolved, every other plain scalar is text; keys are text. Numbers are
-    int or `json_text.Number`. Raises InputError for what is not YAML, for repeated keys, anchors,
+    int or `json_codec.Number`. Raises InputError for what is not YAML, for repeated keys, anchors,
     aliases, tags, several documents, and values nested deeper than `MAX_NESTING`.
     """
-    positions: dict[Steps, Location] = {}
+    positions: dict[JsonPath, Location] = {}
     return Document(file, load(text, file, positions), positions)
 
 
-def load(text: str, file: str, positions: dict[Steps, Location] | None = None) -> JSON:
+def load(text: str, file: str, positions: dict[JsonPath, Location] | None = None) -> JSON:
     """As `parse_document`; positions are noted only where a dict for them is given."""
     strange = _NOT_YAML.search(text)
     if strange:
         raise InputError(
-            Mistake(
+            InputIssue(
                 f"U+{ord(strange[0]):04X} may not stand in YAML: write it as an escape in double "
                 "quotes",
                 location_in(text, strange.start(), file),
@@ -92,7 +92,7 @@ def not_utf8(error: UnicodeDecodeError, file: str, line: int = 1) -> InputError:
     before = error.object[: error.start].decode(errors="replace")
     place = location_in(before, len(before), file)
     message = f"byte 0x{error.object[error.start]:02X} is not UTF-8: save the file as UTF-8"
-    return InputError(Mistake(message, replace(place, line=place.line + line - 1)))
+    return InputError(InputIssue(message, replace(place, line=place.line + line - 1)))
 
 
 @dataclass(slots=True)
@@ -100,7 +100,7 @@ class _Open:
     """A container that is being read; `key` is that of the member whose value comes next."""
 
     value: dict[str, JSON] | list[JSON]
-    steps: Steps = ()
+    steps: JsonPath = ()
     key: str | None = None
     lines: dict[str, int] = field(default_factory=dict)
 
@@ -108,7 +108,7 @@ class _Open:
 class _Builder:
     """One reading of one text: the containers that are open, and where everything stands."""
 
-    def __init__(self, file: str, positions: dict[Steps, Location] | None) -> None:
+    def __init__(self, file: str, positions: dict[JsonPath, Location] | None) -> None:
         self.file = file
         self.positions = positions
         self.root: list[JSON] = []
@@ -156,11 +156,11 @@ class _Builder:
         if self.positions is not None:
             self.positions[*top.steps, key] = location
 
-    def _put(self, value: JSON, event: yaml.Event) -> Steps:
+    def _put(self, value: JSON, event: yaml.Event) -> JsonPath:
         """Put a value where it belongs; returns the way to it."""
         if not self.open:
             self.root.append(value)
-            steps: Steps = ()
+            steps: JsonPath = ()
         else:
             top = self.open[-1]
             if isinstance(top.value, dict):
@@ -184,7 +184,7 @@ class _Builder:
             raise self._error(f"`{tag}` is a tag: {_QUOTE}", event)
 
     def _error(self, message: str, event: yaml.Event) -> InputError:
-        return InputError(Mistake(message, self._location(event)))
+        return InputError(InputIssue(message, self._location(event)))
 
     def _location(self, event: yaml.Event) -> Location:
         mark = event.start_mark
@@ -197,7 +197,7 @@ def _scalar(event: yaml.ScalarEvent) -> JSON:
         return text_value(text)
     if not text:
         return None
-    return json_text.parse(text) if _JSON_SCALAR.fullmatch(text) else text_value(text)
+    return json_codec.parse(text) if _JSON_SCALAR.fullmatch(text) else text_value(text)
 
 
 def text_value(text: str) -> str:
@@ -211,7 +211,7 @@ def text_value(text: str) -> str:
     return decode_surrogates(joined)
 
 
-def _syntax_mistake(error: yaml.MarkedYAMLError, text: str, file: str) -> Mistake:
+def _syntax_mistake(error: yaml.MarkedYAMLError, text: str, file: str) -> InputIssue:
     mark, begin = error.problem_mark, error.context_mark
     line, column = (mark.line, mark.column) if mark else (0, 0)
     first = begin.line if begin else line
@@ -225,4 +225,4 @@ def _syntax_mistake(error: yaml.MarkedYAMLError, text: str, file: str) -> Mistak
     message = f"not YAML{context}: {error.problem}{advised}"
     if error.problem == _TOO_DEEP:
         message = f"nested deeper than {MAX_NESTING} levels"
-    return Mistake(message, Location(file, line + 1, column + 1))
+    return InputIssue(message, Location(file, line + 1, column + 1))

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from pixel_emulator.core.mistakes import InputError, Location, Mistake
+from pixel_emulator.core.errors import InputError, InputIssue, Location
 
 MAX_BYTES = 256 * 1024 * 1024
 """Bytes that a file may have which is read as a whole."""
@@ -17,11 +17,11 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
     except (OSError, ValueError) as error:
         raise cannot("read", path, error) from None
     if len(data) > MAX_BYTES:
-        raise InputError(Mistake(f"is larger than {MAX_BYTES:,} bytes", Location(str(path))))
+        raise InputError(InputIssue(f"is larger than {MAX_BYTES:,} bytes", Location(str(path))))
     return data
 
 
 def cannot(do: str, path: str | os.PathLike[str], error: OSError | ValueError) -> InputError:
     """The mistake of a user who named a file that we cannot `do` something with."""
     reason = error.strerror if isinstance(error, OSError) else error
-    return InputError(Mistake(f"cannot {do} this file: {reason}", Location(str(path))))
+    return InputError(InputIssue(f"cannot {do} this file: {reason}", Location(str(path))))

@@ -7,8 +7,8 @@ import stat
 from dataclasses import replace
 from pathlib import Path
 
-from pixel_emulator.core.calls import Hit
-from pixel_emulator.core.mistakes import Document, InputError, Location, Mistake
+from pixel_emulator.core.errors import Document, InputError, InputIssue, Location
+from pixel_emulator.core.model import Hit
 from pixel_emulator.core.recordings import recording
 from pixel_emulator.core.recordings.entry import read_hit
 from pixel_emulator.core.recordings.fields import Field
@@ -71,7 +71,7 @@ def _read_as_a_whole(data: bytes, file: str) -> Recording:
     _refuse_foreign(data, file)
     if not data:
         message = "is empty: it is no recording, or its run was killed as it began"
-        raise InputError(Mistake(message, Location(file)))
+        raise InputError(InputIssue(message, Location(file)))
     try:
         found = _recording(data, file)
     except InputError:
@@ -135,7 +135,7 @@ def write_new(path: str | os.PathLike[str], text: str) -> None:
             file.write(text)
     except FileExistsError:
         message = "exists already; `scenario update` rewrites a scenario"
-        raise InputError(Mistake(message, Location(str(path)))) from None
+        raise InputError(InputIssue(message, Location(str(path)))) from None
     except OSError as error:
         raise cannot("write", path, error) from None
 
@@ -165,7 +165,7 @@ def is_recording(path: str | os.PathLike[str]) -> bool:
 def _refuse_foreign(data: bytes, file: str) -> None:
     """Raise InputError for a file that is known to be neither a recording nor a scenario."""
     if what := described(data, file):
-        raise InputError(Mistake(what, Location(file)))
+        raise InputError(InputIssue(what, Location(file)))
 
 
 def _text(data: bytes, file: str) -> str:

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 from pixel_emulator.clock import utc_now, wait_until
 from pixel_emulator.config import Settings
-from pixel_emulator.core.calls import Dialect, Evidence, Hit, Outcome, PixelRequest
-from pixel_emulator.core.mistakes import InputError
+from pixel_emulator.core.errors import InputError
+from pixel_emulator.core.model import Dialect, Evidence, Hit, Outcome, PixelRequest
 from pixel_emulator.core.problems.duplicates import SeenMessages
 from pixel_emulator.core.recordings.recording import End
 from pixel_emulator.core.recordings.redaction import redact

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.core.matching.checks import Named
 from pixel_emulator.core.matching.wants import Want
-from pixel_emulator.core.mistakes import InputError, Mistake
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoints
@@ -27,9 +27,9 @@ class MatcherHooks(Mapping[str, Want]):
         try:
             function = point.load()
         except Exception as error:  # noqa: BLE001 - foreign code: importing it may raise anything
-            raise InputError(Mistake(f"{where} cannot be loaded: {error}")) from None
+            raise InputError(InputIssue(f"{where} cannot be loaded: {error}")) from None
         if not callable(function):
-            raise InputError(Mistake(f"{where} is no function"))
+            raise InputError(InputIssue(f"{where} is no function"))
         return Named(name, function)
 
     def __iter__(self) -> Iterator[str]:

@@ -8,7 +8,7 @@ from hashlib import sha256
 from itertools import islice
 from typing import NamedTuple
 
-from pixel_emulator.core.calls import Dialect, Hit, Outcome, PixelRequest
+from pixel_emulator.core.model import Dialect, Hit, Outcome, PixelRequest
 from pixel_emulator.core.problems.duplicates import CODE, repeated
 from pixel_emulator.core.problems.judgement import judge
 

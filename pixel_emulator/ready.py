@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
-from pixel_emulator.core.mistakes import InputError, Mistake
+from pixel_emulator.core.errors import InputError, InputIssue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,15 +78,15 @@ def running(port: int | None = None) -> Ready:
         if each.port == port:
             return each
     if was_there:
-        raise InputError(Mistake(f"the emulator on port {port} has died; start it again"))
+        raise InputError(InputIssue(f"the emulator on port {port} has died; start it again"))
     if port is None and found:
         raise InputError(
-            Mistake(f"several emulators serve, {listed(found)}: say which one with --port")
+            InputIssue(f"several emulators serve, {listed(found)}: say which one with --port")
         )
     where, start = ("", "") if port is None else (f" on port {port}", f" --port {port}")
     hint = f"; there is {listed(found)}" if found else ""
     raise InputError(
-        Mistake(f"no emulator serves{where}{hint}: start one with `pixel-emulator serve{start}`")
+        InputIssue(f"no emulator serves{where}{hint}: start one with `pixel-emulator serve{start}`")
     )
 
 
@@ -134,5 +134,5 @@ def _folder(*, create: bool = False) -> Path:
         found = folder.lstat()
         private = stat.S_ISDIR(found.st_mode) and not found.st_mode & 0o077
         if found.st_uid != os.getuid() or not private:
-            raise InputError(Mistake(f"{folder} is not a private folder of yours; remove it"))
+            raise InputError(InputIssue(f"{folder} is not a private folder of yours; remove it"))
     return folder

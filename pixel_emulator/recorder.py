@@ -8,14 +8,14 @@ from hashlib import sha256
 
 from pixel_emulator.clock import utc_now
 from pixel_emulator.config import Settings
-from pixel_emulator.core import yaml_text
-from pixel_emulator.core.calls import Dialect, Hit
-from pixel_emulator.core.mistakes import InputError, Location, Mistake
+from pixel_emulator.core.errors import InputError, InputIssue, Location
+from pixel_emulator.core.model import Dialect, Hit
 from pixel_emulator.core.recordings import recording
 from pixel_emulator.core.recordings.entry_text import next_entry
 from pixel_emulator.core.recordings.masking import hide
 from pixel_emulator.core.recordings.recording import Clock, End, Head, Redaction
 from pixel_emulator.core.recordings.redaction import redact
+from pixel_emulator.core.text import yaml_writer
 from pixel_emulator.files import read_entries
 from pixel_emulator.output import run_keys
 from pixel_emulator.recording_file import HEADING, RecordingFile
@@ -37,7 +37,7 @@ class Recorder:
     def __init__(self, path: str | os.PathLike[str], head: Head, known: Iterable[str] = ()) -> None:
         self._masks = head.redaction is Redaction.WRITE_KEYS
         self._known = run_keys(known)
-        text = f"{HEADING}{yaml_text.write(recording.opening(head))}calls:\n"
+        text = f"{HEADING}{yaml_writer.write(recording.opening(head))}calls:\n"
         self._file = RecordingFile(path, text.encode())
         self._blocks: list[int] = []  # where each block of entries begins, in bytes
         self._last: dict[str, Hit] = {}  # of each step, by its title
@@ -77,7 +77,7 @@ class Recorder:
         found = hits[start - 1 - first * _BLOCK :][: end - start]
         if [hit.seq for hit in found] != [*range(start, end)]:
             message = f"holds other calls now where #{start} to #{end - 1} were"
-            raise InputError(Mistake(message, Location(str(self._file.path))))
+            raise InputError(InputIssue(message, Location(str(self._file.path))))
         return found
 
     def close(self, end: End) -> None:
@@ -99,7 +99,7 @@ class Recorder:
             # Put back first: with an end the new one would read as one that replaces the other.
             self.put_back = self._file.put_back()
             if not self.put_back:
-                self._file.write(yaml_text.write(recording.ending(end)).encode())
+                self._file.write(yaml_writer.write(recording.ending(end)).encode())
         finally:
             self.abandon()
         if changes:

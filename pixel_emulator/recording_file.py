@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from pixel_emulator.core.mistakes import InputError, Location, Mistake
+from pixel_emulator.core.errors import InputError, InputIssue, Location
 from pixel_emulator.core.schemas.parts import schema_line
 from pixel_emulator.file_bytes import cannot
 from pixel_emulator.file_lock import close_locked, holder, lock
@@ -149,7 +149,7 @@ class RecordingFile:
         start = _start(self.path) if self._is_regular() else b""
         if start and not _is_recording(start):
             message = "exists and is no recording: it is not overwritten; choose another file"
-            raise InputError(Mistake(message, Location(str(self.path))))
+            raise InputError(InputIssue(message, Location(str(self.path))))
         if start:
             self._replace(is_unused=len(start) < _START and start.endswith(b"\ncalls:\n"))
             return
@@ -193,7 +193,7 @@ class RecordingFile:
                 f"exists already: the recording that {self.path} holds would be kept there until "
                 "a call arrives; move one of the two away"
             )
-            raise InputError(Mistake(message, Location(self._shown_previous)))
+            raise InputError(InputIssue(message, Location(self._shown_previous)))
         try:
             _link_over(self._real, self._previous)
         except OSError as error:
@@ -201,7 +201,7 @@ class RecordingFile:
                 f"holds a recording, and this one cannot be kept as {self._shown_previous} until "
                 f"a call arrives ({error.strerror}): choose another file, or empty this one first"
             )
-            raise InputError(Mistake(message, Location(str(self.path)))) from None
+            raise InputError(InputIssue(message, Location(str(self.path)))) from None
         self._earlier = old
 
     def _leftover(self) -> os.stat_result | None:
@@ -229,7 +229,7 @@ def open_locked(path: str | os.PathLike[str]) -> int:
             if error.errno != errno.ENXIO:
                 raise
             message = "is a pipe that nobody reads: start its reader first"
-            raise InputError(Mistake(message, Location(str(path)))) from None
+            raise InputError(InputIssue(message, Location(str(path)))) from None
         try:
             os.set_blocking(file, True)
             if not stat.S_ISREG(os.fstat(file).st_mode) or _locked(file, path):
@@ -238,7 +238,7 @@ def open_locked(path: str | os.PathLike[str]) -> int:
             os.close(file)
             raise
         os.close(file)
-    raise InputError(Mistake("is replaced again and again", Location(str(path))))
+    raise InputError(InputIssue("is replaced again and again", Location(str(path))))
 
 
 def _locked(file: int, path: str | os.PathLike[str]) -> bool:
@@ -248,7 +248,7 @@ def _locked(file: int, path: str | os.PathLike[str]) -> bool:
     """
     if not lock(file):
         message = f"is being recorded to by {holder(file)}: end that first, or choose another file"
-        raise InputError(Mistake(message, Location(str(path))))
+        raise InputError(InputIssue(message, Location(str(path))))
     try:
         return os.path.samestat(os.fstat(file), os.stat(os.path.realpath(path)))  # noqa: PTH116
     except FileNotFoundError:

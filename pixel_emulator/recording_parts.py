@@ -16,13 +16,13 @@ from pathlib import Path
 from pixel_emulator import files
 from pixel_emulator.clock import utc_now
 from pixel_emulator.config import Settings
-from pixel_emulator.core import yaml_text
-from pixel_emulator.core.calls import Dialect, Hit
-from pixel_emulator.core.mistakes import InputError, Location, Mistake
+from pixel_emulator.core.errors import InputError, InputIssue, Location
+from pixel_emulator.core.model import Dialect, Hit
 from pixel_emulator.core.recordings import recording
 from pixel_emulator.core.recordings.entry import entry
 from pixel_emulator.core.recordings.recording import Clock, End, Head, Recording, Redaction
 from pixel_emulator.core.schemas.parts import schema_line
+from pixel_emulator.core.text import yaml_writer
 from pixel_emulator.file_lock import holder_of
 
 _LIST = "parts.txt"
@@ -107,7 +107,7 @@ def merge(folder: Path, settings: Settings, more_gaps: Iterable[str]) -> Merged:
     total.gaps += _deleted(folder)
     total.gaps += more_gaps
     hits = [replace(hit, seq=number) for number, hit in enumerate(total.hits, 1)]
-    calls = yaml_text.write([entry(hit) for hit in hits]) if hits else ""
+    calls = yaml_writer.write([entry(hit) for hit in hits]) if hits else ""
     end = End(
         calls=len(hits),
         connections=total.connections,
@@ -123,8 +123,8 @@ def merge(folder: Path, settings: Settings, more_gaps: Iterable[str]) -> Merged:
         clock=next(iter(total.clocks), Clock.REAL) if len(total.clocks) < 2 else Clock.MIXED,
     )
     text = (
-        f"{schema_line('recording')}\n{yaml_text.write(recording.opening(head))}calls:\n"
-        f"{calls}{yaml_text.write(recording.ending(end))}"
+        f"{schema_line('recording')}\n{yaml_writer.write(recording.opening(head))}calls:\n"
+        f"{calls}{yaml_writer.write(recording.ending(end))}"
     )
     return Merged(text, len(hits), end.gaps)
 
@@ -135,7 +135,7 @@ def read_unfinished(target: Path) -> str | None:
         return None
     if (who := holder_of(target)) is not None:
         message = f"is being written by {who}, a run of pytest: read it when that has ended"
-        raise InputError(Mistake(message, Location(str(target))))
+        raise InputError(InputIssue(message, Location(str(target))))
     return rescue(target)
 
 

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from pixel_emulator.core.calls import CallType, Hit, Payload
-from pixel_emulator.core.mistakes import Document, InputError, Location, Mistake
+from pixel_emulator.core.errors import Document, InputError, InputIssue, Location
+from pixel_emulator.core.model import CallType, Hit, Payload
 from pixel_emulator.core.recordings import recording
 from pixel_emulator.core.recordings.entry import read_hit
 from pixel_emulator.core.recordings.entry_reader import FastReading
@@ -99,7 +99,7 @@ class RecordingStream:
             data, position = data[position:] + more, 0
             if len(data) > MAX_PART:
                 raise InputError(
-                    Mistake(
+                    InputIssue(
                         f"has an entry, or an end, of more than {MAX_PART:,} bytes",
                         Location(self._name, self._line),
                     )

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pixel_emulator import files
-from pixel_emulator.core.calls import JSON, Steps
 from pixel_emulator.core.drafts.draft import draft
-from pixel_emulator.core.mistakes import Document, InputError, Location, Mistake, likely
+from pixel_emulator.core.errors import Document, InputError, InputIssue, Location, did_you_mean
+from pixel_emulator.core.model import JSON, JsonPath
 from pixel_emulator.core.plans import plan
 from pixel_emulator.core.plans.plan import Plan
 from pixel_emulator.core.scenarios.model import Scenario, Values
@@ -33,7 +33,7 @@ class ScenarioFile:
     scenarios: tuple[Scenario, ...] = ()
     definitions: int = 0
     declared: frozenset[str] = frozenset()
-    mistakes: tuple[Mistake, ...] = ()
+    mistakes: tuple[InputIssue, ...] = ()
 
 
 def load_scenarios(
@@ -48,7 +48,7 @@ def load_scenarios(
     for each in found:
         if not each.scenarios and not each.mistakes:
             message = "only defines names for files that `use` it: there is nothing to be met"
-            mistakes.append(Mistake(message, Location(each.path)))
+            mistakes.append(InputIssue(message, Location(each.path)))
     if mistakes:
         raise InputError(*mistakes)
     return tuple(scenario for each in found for scenario in each.scenarios)
@@ -74,15 +74,17 @@ def read_files(
     return tuple(map(loader.load, expand(paths)))
 
 
-def mistakes_of(found: Iterable[ScenarioFile], given: Values = _NOTHING) -> tuple[Mistake, ...]:
+def mistakes_of(found: Iterable[ScenarioFile], given: Values = _NOTHING) -> tuple[InputIssue, ...]:
     """The mistakes of all files, each once; a given value that no file declares is one too."""
     found = tuple(found)
     mistakes = [mistake for each in found for mistake in each.mistakes]
     declared = {name for each in found for name in each.declared}
     for name in given:
         if name not in declared:
-            advice = likely(name, declared) or f": write `let: [{name}]` into one of them"
-            mistakes.append(Mistake(f"`{name}` is given a value, but no file declares it{advice}"))
+            advice = did_you_mean(name, declared) or f": write `let: [{name}]` into one of them"
+            mistakes.append(
+                InputIssue(f"`{name}` is given a value, but no file declares it{advice}")
+            )
     return tuple(dict.fromkeys(mistakes))
 
 
@@ -98,7 +100,7 @@ class _Loader:
         if is_folder(path):
             ends = " or ".join(ENDINGS)
             message = f"holds no scenario: no file in it that ends with {ends} is one"
-            return ScenarioFile(path, mistakes=(Mistake(message, Location(path)),))
+            return ScenarioFile(path, mistakes=(InputIssue(message, Location(path)),))
         try:
             return self.read(_literal(path) if files.is_recording(path) else read_limited(path))
         except InputError as error:
@@ -125,7 +127,7 @@ class _Loader:
 
     def _with_plans(
         self, document: Document, scenarios: Iterable[Scenario]
-    ) -> tuple[tuple[Scenario, ...], tuple[Mistake, ...]]:
+    ) -> tuple[tuple[Scenario, ...], tuple[InputIssue, ...]]:
         found, mistakes = [], []
         for scenario in scenarios:
             plans: dict[int, Plan] = {}
@@ -153,18 +155,18 @@ def _literal(path: str) -> Document:
     evidence = files.read_recording(path).evidence()
     if evidence.gaps:
         message = f"is no scenario, because not all that was sent is in it: {evidence.gaps[0]}"
-        raise InputError(Mistake(message, Location(path)))
+        raise InputError(InputIssue(message, Location(path)))
     text = draft(evidence.hits)
     check_size(text, path)
     return Document(path, parse_document(text, path).data, {})
 
 
-def _unread(document: Document, scenario: Scenario, error: InputError) -> Iterator[Mistake]:
+def _unread(document: Document, scenario: Scenario, error: InputError) -> Iterator[InputIssue]:
     """The mistakes of a plan; one without a place is told where the plan is named: by the
     scenario, or by the defaults of its file."""
     listed = document.data.get("scenarios") if isinstance(document.data, dict) else None
     items = listed if isinstance(listed, list) else []
-    every: list[Steps] = [(), *(("scenarios", n) for n, _ in enumerate(items))]
+    every: list[JsonPath] = [(), *(("scenarios", n) for n, _ in enumerate(items))]
     own = (each for each in every if document.mistake("", *each).location == scenario.location)
     named = [(*each, "plan") for each in own]
     place = next((each for each in named if each in document.positions), ("defaults", "plan"))

@@ -8,8 +8,8 @@ from threading import Lock
 from typing import Protocol
 
 from pixel_emulator.config import Settings
-from pixel_emulator.core.calls import Evidence, Hit, PixelRequest
-from pixel_emulator.core.mistakes import InputError, Mistake
+from pixel_emulator.core.errors import InputError, InputIssue
+from pixel_emulator.core.model import Evidence, Hit, PixelRequest
 from pixel_emulator.core.recordings.recording import Clock, End
 from pixel_emulator.journal import Journal
 from pixel_emulator.recorder import open_recorder
@@ -253,7 +253,7 @@ class LocalSession:
         recorder = open_recorder(replace(self.settings, record=str(path)), clock=self.clock)
         found = self.evidence()
         if recorder is None:  # for an empty path
-            raise InputError(Mistake("a recording needs a file"))
+            raise InputError(InputIssue("a recording needs a file"))
         try:
             recorder.append(*(replace(hit, seq=seq) for seq, hit in enumerate(found.hits, 1)))
             recorder.commit()
@@ -266,7 +266,7 @@ class LocalSession:
                 )
             )
         except OSError as error:
-            raise InputError(Mistake(f"{path}: cannot be written: {error}")) from None
+            raise InputError(InputIssue(f"{path}: cannot be written: {error}")) from None
         finally:
             recorder.abandon()
 

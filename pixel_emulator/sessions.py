@@ -9,8 +9,8 @@ from threading import Lock
 from typing import Protocol
 
 from pixel_emulator.config import Settings
-from pixel_emulator.core.calls import Outcome, PixelRequest
-from pixel_emulator.core.mistakes import InputError, Mistake
+from pixel_emulator.core.errors import InputError, InputIssue
+from pixel_emulator.core.model import Outcome, PixelRequest
 from pixel_emulator.journal import Journal
 from pixel_emulator.session import LocalSession, Place, Session
 from pixel_emulator.storage import Recorder
@@ -97,10 +97,10 @@ class Sessions:
         with self._lock:
             if name and not NAME.fullmatch(name):
                 allowed = "1 to 64 letters, digits, `-` or `_`"
-                raise InputError(Mistake(f'the name of a session is {allowed}, not "{name}"'))
+                raise InputError(InputIssue(f'the name of a session is {allowed}, not "{name}"'))
             if name in self._names:
                 why = "a late call for the other one could land here; take another name"
-                raise InputError(Mistake(f'there is, or was, a session "{name}" already: {why}'))
+                raise InputError(InputIssue(f'there is, or was, a session "{name}" already: {why}'))
             return self._add(name or self._fresh(), session)
 
     def adopt(self, session: LocalSession) -> None:
@@ -225,7 +225,7 @@ class Sessions:
     def _listen(self, session: LocalSession) -> str:
         # Without our lock: the loop that has to open the port may be waiting for it.
         if session.name not in self._open:
-            raise InputError(Mistake(f'session "{session.name}" is closed: it has no port'))
+            raise InputError(InputIssue(f'session "{session.name}" is closed: it has no port'))
         return self._emulator.listen(partial(self._take, session.name))
 
     def _take(self, name: str, port: int) -> bool:

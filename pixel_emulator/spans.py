@@ -5,8 +5,8 @@ from typing import Any
 
 import yaml
 
-from pixel_emulator.core.calls import Steps
 from pixel_emulator.core.drafts.source import Shape, Source, Span
+from pixel_emulator.core.model import JsonPath
 from pixel_emulator.documents import parse_document, text_value
 
 
@@ -28,7 +28,7 @@ def _index(mark: Any) -> int:
 class _Open:
     """A container that is being read: its own span so far, and the key of its next member."""
 
-    steps: Steps
+    steps: JsonPath
     span: Span
     is_map: bool
     count: int = 0
@@ -40,7 +40,7 @@ class _Spans:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.found: dict[Steps, Span] = {}
+        self.found: dict[JsonPath, Span] = {}
         self.open: list[_Open] = []
 
     def take(self, event: yaml.Event) -> None:
@@ -69,9 +69,9 @@ class _Spans:
                     done.steps, done.span, _index(event.end_mark) if flow else done.span.end
                 )
 
-    def _begin(self, event: yaml.NodeEvent, shape: Shape) -> tuple[Steps, Span]:
+    def _begin(self, event: yaml.NodeEvent, shape: Shape) -> tuple[JsonPath, Span]:
         start = begin = key_end = _index(event.start_mark)
-        steps: Steps = ()
+        steps: JsonPath = ()
         in_flow = False
         if self.open:
             top = self.open[-1]
@@ -94,7 +94,7 @@ class _Spans:
         )
         return steps, span
 
-    def _close(self, steps: Steps, span: Span, end: int) -> None:
+    def _close(self, steps: JsonPath, span: Span, end: int) -> None:
         span.end = end
         self.found[steps] = span
         if self.open:

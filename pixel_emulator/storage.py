@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Protocol
 
-from pixel_emulator.core.calls import Hit
+from pixel_emulator.core.model import Hit
 from pixel_emulator.core.recordings.recording import End
 
 

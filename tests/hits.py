@@ -3,8 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from pixel_emulator.core.calls import CallType, Dialect, Evidence, Form, Hit, Outcome, PixelRequest
 from pixel_emulator.core.endpoint.pixel import encode, request_of
+from pixel_emulator.core.model import CallType, Dialect, Evidence, Form, Hit, Outcome, PixelRequest
 from pixel_emulator.core.problems.judgement import judge
 from pixel_emulator.core.problems.rules import problem
 

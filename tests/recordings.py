@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 from pixel_emulator.config import Settings
-from pixel_emulator.core.calls import CallType, Form
 from pixel_emulator.core.endpoint.pixel import encode, request_of
+from pixel_emulator.core.model import CallType, Form
 from pixel_emulator.journal import Journal
 from pixel_emulator.recorder import open_recorder
 from tests.hits import KEY

@@ -12,8 +12,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from pixel_emulator.core.calls import Dialect, Outcome
 from pixel_emulator.core.endpoint.pixel import GIF
+from pixel_emulator.core.model import Dialect, Outcome
 from pixel_emulator.core.problems.judgement import judge_url
 from tests.benchmarks import saved, servers, wrk
 from tests.benchmarks.__main__ import BENCHMARKS, known, main

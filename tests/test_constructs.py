@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from pixel_emulator.core import json_text
+from pixel_emulator.core.errors import InputError, SelectionError
 from pixel_emulator.core.grammar import keys
-from pixel_emulator.core.mistakes import InputError, SelectionError
 from pixel_emulator.core.scenarios.choosing import choose
+from pixel_emulator.core.text import json_codec
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.documents import parse_document
 from pixel_emulator.scenario_files import load_scenarios
@@ -71,13 +71,13 @@ def filled(data, value):
 
 def scenario_of(case, value):
     """The scenario with this value, as the text of a file."""
-    return json_text.write(filled(case["scenario"], value))
+    return json_codec.write(filled(case["scenario"], value))
 
 
 def write_files(folder, case):
     """Write what the scenario names."""
     for name, data in case.get("files", {}).items():
-        (folder / name).write_text(data if isinstance(data, str) else json_text.write(data))
+        (folder / name).write_text(data if isinstance(data, str) else json_codec.write(data))
     for name, events in case.get("recordings", {}).items():
         write_recording(folder / name, *(("track", {"event": each}) for each in events))
 

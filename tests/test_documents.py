@@ -2,8 +2,8 @@
 
 import pytest
 
-from pixel_emulator.core.json_text import Number
-from pixel_emulator.core.mistakes import InputError
+from pixel_emulator.core.errors import InputError
+from pixel_emulator.core.text.json_codec import Number
 from pixel_emulator.documents import parse_document
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pixel_emulator.core.calls import KEPT, CallType, Payload
 from pixel_emulator.core.endpoint.pixel import encode
+from pixel_emulator.core.model import KEPT, CallType, Payload
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.files import read_recording
 from pixel_emulator.samples import folder, samples

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from pixel_emulator import files
-from pixel_emulator.core.mistakes import InputError
+from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.recordings.recording import End, Head
 from pixel_emulator.file_bytes import read_bytes
 from pixel_emulator.files import read_document, read_recording

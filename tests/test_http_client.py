@@ -3,8 +3,8 @@
 import pytest
 
 from pixel_emulator.config import Settings
-from pixel_emulator.core.calls import CallType, Outcome
 from pixel_emulator.core.endpoint.pixel import encode
+from pixel_emulator.core.model import CallType, Outcome
 from pixel_emulator.http_client import HttpClient
 from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.emulator import Emulator

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from pixel_emulator.config import Settings
-from pixel_emulator.core.calls import CallType, Dialect, Hit, Outcome
 from pixel_emulator.core.endpoint.pixel import encode, request_of
-from pixel_emulator.core.mistakes import InputError
+from pixel_emulator.core.errors import InputError
+from pixel_emulator.core.model import CallType, Dialect, Hit, Outcome
 from pixel_emulator.core.recordings.recording import End
 from pixel_emulator.core.recordings.redaction import redact
 from pixel_emulator.gaps import Greeting, Refusal

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pixel_emulator.config import Settings
-from pixel_emulator.core.calls import JSON, CallType, Dialect, Form, Outcome, Payload, PixelRequest
 from pixel_emulator.core.endpoint.pixel import encode, request_of
-from pixel_emulator.core.mistakes import InputError
+from pixel_emulator.core.errors import InputError
+from pixel_emulator.core.model import JSON, CallType, Dialect, Form, Outcome, Payload, PixelRequest
 from pixel_emulator.core.problems.duplicates import SeenMessages
 from pixel_emulator.core.recordings.redaction import redact
 from pixel_emulator.files import read_recording

@@ -14,7 +14,7 @@ import ruamel.yaml
 import yaml
 
 from pixel_emulator.config import Settings
-from pixel_emulator.core.mistakes import InputError
+from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.recordings.masking import mask
 from pixel_emulator.core.recordings.recording import End, Head, Redaction
 from pixel_emulator.files import read_recording

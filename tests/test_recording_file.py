@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pixel_emulator.core.mistakes import InputError
+from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.recordings.recording import End, Head
 from pixel_emulator.files import read_recording
 from pixel_emulator.recorder import Recorder

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pixel_emulator import file_bytes, files
-from pixel_emulator.core.mistakes import InputError
+from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.recordings import entry_reader, recording
 from pixel_emulator.core.recordings.recording import End, Head
 from pixel_emulator.documents import parse_document

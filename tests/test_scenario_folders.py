@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from pixel_emulator.core.mistakes import InputError
+from pixel_emulator.core.errors import InputError
 from pixel_emulator.running.reloading import ScenarioFiles
 from pixel_emulator.samples import folder
 from pixel_emulator.scenario_files import load_scenarios, read_files

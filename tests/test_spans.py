@@ -3,9 +3,9 @@
 import pytest
 from hypothesis import given
 
-from pixel_emulator.core import yaml_text
 from pixel_emulator.core.drafts.source import Edit, apply, moved
-from pixel_emulator.core.mistakes import InputError
+from pixel_emulator.core.errors import InputError
+from pixel_emulator.core.text import yaml_writer
 from pixel_emulator.documents import load
 from pixel_emulator.spans import read_source
 from tests.core.test_yaml_text import VALUES
@@ -69,7 +69,7 @@ def test_a_block_ends_with_its_last_value_and_not_with_the_comment_behind_it():
 
 @given(VALUES)
 def test_every_value_has_a_place_and_what_stands_there_says_it(value):
-    source = read_source(yaml_text.write(value), "s.yaml")
+    source = read_source(yaml_writer.write(value), "s.yaml")
     assert source.spans.keys() == {(), *source.document.positions}
     for steps, span in source.spans.items():
         text = source.text[span.start : span.end]

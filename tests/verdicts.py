@@ -6,11 +6,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pixel_emulator.core.calls import CallType
+from pixel_emulator.core.errors import Location
 from pixel_emulator.core.grammar.scenario import parse
 from pixel_emulator.core.matching.differences import Mismatch, mismatches
 from pixel_emulator.core.matching.values import describe
-from pixel_emulator.core.mistakes import Location
+from pixel_emulator.core.model import CallType
 from pixel_emulator.core.plans.violations import Violation
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern
 from pixel_emulator.core.scenarios.model import Denial, Run, Scenario, Step

@@ -12,8 +12,8 @@ import typer
 
 from pixel_emulator.cli.exit_codes import Exit
 from pixel_emulator.cli.terminal import say, show
-from pixel_emulator.core.mistakes import InputError, SelectionError
-from pixel_emulator.core.quoting import cut
+from pixel_emulator.core.errors import InputError, SelectionError
+from pixel_emulator.core.text.display import cut
 from pixel_emulator.output import learn_from
 
 COMMANDS = {

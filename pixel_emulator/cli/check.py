@@ -14,13 +14,14 @@ from pixel_emulator.cli.exit_codes import Exit
 from pixel_emulator.cli.options import takes_settings
 from pixel_emulator.cli.terminal import say, show, wants_colour, width
 from pixel_emulator.config import Settings
-from pixel_emulator.core import explain, json_text
-from pixel_emulator.core.calls import JSON, Dialect
+from pixel_emulator.core import call_text
 from pixel_emulator.core.endpoint.pixel import request_of
-from pixel_emulator.core.mistakes import InputError, Location, Mistake
+from pixel_emulator.core.errors import InputError, InputIssue, Location
+from pixel_emulator.core.model import JSON, Dialect
 from pixel_emulator.core.problems.judgement import Judgement, judge_url
-from pixel_emulator.core.quoting import shortened
 from pixel_emulator.core.recordings.foreign_files import traffic
+from pixel_emulator.core.text import json_codec
+from pixel_emulator.core.text.display import shortened
 from pixel_emulator.file_bytes import MAX_BYTES, read_bytes
 from pixel_emulator.output import learn_from_url
 
@@ -120,7 +121,7 @@ def _write_json(text: str, searched: Searched, *, keep_write_keys: bool) -> None
     for each in searched.found:
         found_at: dict[str, JSON] = {"place": each.place, "remarks": list(each.remarks)}
         verdict = {"input": text, **found_at, **as_json(each.url, each.judgement)}
-        show(json_text.write(verdict), keep_write_keys=keep_write_keys)
+        show(json_codec.write(verdict), keep_write_keys=keep_write_keys)
     if not searched.found:
         say(_none_in(searched))
     for remark in searched.remarks:
@@ -133,7 +134,7 @@ def _check(text: str, settings: Settings) -> Iterator[Searched]:
     elif os.path.exists(text):  # noqa: PTH110 - Path.exists raises for long names in Python 3.12
         raw = read_bytes(text)
         if what := traffic(raw, text):
-            raise InputError(Mistake(what, Location(text)))
+            raise InputError(InputIssue(what, Location(text)))
         yield from _found_in(text, raw, settings)
     elif _MARKUP.match(text):
         yield from _found_in(".html", text.encode(errors="replace"), settings)
@@ -141,7 +142,7 @@ def _check(text: str, settings: Settings) -> Iterator[Searched]:
         yield Searched("", (pixel,))
     else:
         why = "No such file or directory; a pixel URL begins with https://"
-        raise InputError(Mistake(f"{shortened(text)}: {why}"))
+        raise InputError(InputIssue(f"{shortened(text)}: {why}"))
 
 
 def _from_stdin(raw: bytes, settings: Settings) -> Iterator[Searched]:
@@ -247,14 +248,16 @@ def _text(searched: Searched, *, colour: bool) -> str:
         lines = [_none_in(searched)]
     for each in searched.found:
         call, problems = each.judgement.call, each.judgement.problems
-        word = explain.outcome_word(each.judgement.outcome, colour=colour)
-        lines.append(f"{word} {explain.title(call, request_of(each.url))}")
-        facts = [each.place, explain.written_as(call) if call else "", *each.remarks]
+        word = call_text.outcome_word(each.judgement.outcome, colour=colour)
+        lines.append(f"{word} {call_text.title(call, request_of(each.url))}")
+        facts = [each.place, call_text.written_as(call) if call else "", *each.remarks]
         lines += [f"    {fact}" for fact in facts if fact]
         if call is None:
             lines.append("    Segment answers 404: the path is none of the six pixel calls")
-        lines += [f"    {text}" for text in explain.payload_text(call).splitlines()] if call else []
-        found_lines = explain.problem_lines(problems, width=width() - 4, colour=colour)
+        lines += (
+            [f"    {text}" for text in call_text.payload_text(call).splitlines()] if call else []
+        )
+        found_lines = call_text.problem_lines(problems, width=width() - 4, colour=colour)
         lines += [f"    {text}" for text in found_lines]
         lines.append("")
     return "\n".join([*lines, *searched.remarks]).rstrip("\n")

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pixel_emulator.cli.terminal import show
-from pixel_emulator.core.mistakes import InputError, Mistake, likely
+from pixel_emulator.core.errors import InputError, InputIssue, did_you_mean
 
 CLIENTS = {
     "playwright-ts": ("pixels.ts", "Playwright in TypeScript; Node 22.18 runs it as it is"),
@@ -28,10 +28,12 @@ def client(
         return 0
     known = ", ".join(CLIENTS)
     if name is None:
-        raise InputError(Mistake(f"client: say which one; there are {known}"))
+        raise InputError(InputIssue(f"client: say which one; there are {known}"))
     if name not in CLIENTS:
         raise InputError(
-            Mistake(f'client: there is no "{name}"{likely(name, CLIENTS)}; there are {known}')
+            InputIssue(
+                f'client: there is no "{name}"{did_you_mean(name, CLIENTS)}; there are {known}'
+            )
         )
     sys.stdout.write((files("pixel_emulator.clients") / CLIENTS[name][0]).read_text("utf-8"))
     return 0

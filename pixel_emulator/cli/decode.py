@@ -9,13 +9,14 @@ import typer
 from pixel_emulator.cli.options import takes_settings
 from pixel_emulator.cli.terminal import say, show, wants_colour, width
 from pixel_emulator.config import Settings
-from pixel_emulator.core import explain, json_text
-from pixel_emulator.core.calls import JSON, Alphabet, CallType, Dialect, Form, Outcome, Payload
+from pixel_emulator.core import call_text
 from pixel_emulator.core.endpoint.pixel import encode as encode_url
 from pixel_emulator.core.endpoint.pixel import request_of
-from pixel_emulator.core.mistakes import InputError, Location, Mistake, likely
+from pixel_emulator.core.errors import InputError, InputIssue, Location, did_you_mean
+from pixel_emulator.core.model import JSON, Alphabet, CallType, Dialect, Form, Outcome, Payload
 from pixel_emulator.core.problems.judgement import Judgement, judge_url
 from pixel_emulator.core.recordings.foreign_files import no_url
+from pixel_emulator.core.text import json_codec
 from pixel_emulator.output import learn_from_url
 
 LOST = frozenset({Outcome.DROPPED, Outcome.DAMAGED, Outcome.UNHANDLED})
@@ -57,7 +58,7 @@ def decode(
         )
         lost = lost or judgement.outcome in LOST
         if output == "json":
-            show(json_text.write(as_json(url, judgement)), keep_write_keys=keeps, flush=False)
+            show(json_codec.write(as_json(url, judgement)), keep_write_keys=keeps, flush=False)
         else:
             text = as_text(url, judgement, width=width(), colour=wants_colour(sys.stdout))
             show(text, keep_write_keys=keeps)
@@ -84,10 +85,10 @@ def _checked(inputs: Iterable[tuple[str, Location]]) -> Iterator[str]:
             head.append(text)
             continue
         if wrong := no_url("\n".join(head) or text):
-            raise InputError(Mistake(wrong, first))
+            raise InputError(InputIssue(wrong, first))
         yield text
     if wrong := no_url("\n".join(head)):
-        raise InputError(Mistake(wrong, first))
+        raise InputError(InputIssue(wrong, first))
 
 
 def as_json(url: str, judgement: Judgement) -> dict[str, JSON]:
@@ -108,15 +109,15 @@ def as_json(url: str, judgement: Judgement) -> dict[str, JSON]:
 def as_text(url: str, judgement: Judgement, *, width: int, colour: bool) -> str:
     """One decoded URL for a person."""
     request, call = request_of(url), judgement.call
-    word = explain.outcome_word(judgement.outcome, colour=colour)
-    lines = [f"{word} {explain.title(call, request)}"]
+    word = call_text.outcome_word(judgement.outcome, colour=colour)
+    lines = [f"{word} {call_text.title(call, request)}"]
     if call is None:
         status = judgement.route.response.status
         lines.append(f"  Segment answers {status} here: the path is none of the six pixel calls.")
     else:
-        lines.append(f"  {explain.written_as(call)}")
-        lines += [f"    {text}" for text in explain.payload_text(call).splitlines()]
-    found = explain.problem_lines(judgement.problems, width=width - 2, colour=colour)
+        lines.append(f"  {call_text.written_as(call)}")
+        lines += [f"    {text}" for text in call_text.payload_text(call).splitlines()]
+    found = call_text.problem_lines(judgement.problems, width=width - 2, colour=colour)
     return "\n".join([*lines, *(f"  {text}" for text in found), ""])
 
 
@@ -163,13 +164,13 @@ def encode(
     except InputError:
         raise
     except ValueError as error:
-        raise InputError(Mistake(str(error))) from None
+        raise InputError(InputIssue(str(error))) from None
     escaped = url.replace("&", "&amp;")
     show(
         f'<img src="{escaped}" width="1" height="1" alt="">' if html else url, keep_write_keys=True
     )
     judgement = judge_url(url, Dialect.DOCUMENTED)
-    for text in explain.problem_lines(judgement.problems, width=width()):
+    for text in call_text.problem_lines(judgement.problems, width=width()):
         say(text)
     return 0
 
@@ -179,7 +180,9 @@ def one_of(name: str, value: str, allowed: Iterable[str]) -> str:
     names = [str(each) for each in allowed]
     if value not in names:
         raise InputError(
-            Mistake(f'{name}: "{value}" is not one of {", ".join(names)}{likely(value, names)}')
+            InputIssue(
+                f'{name}: "{value}" is not one of {", ".join(names)}{did_you_mean(value, names)}'
+            )
         )
     return value
 
@@ -187,8 +190,8 @@ def one_of(name: str, value: str, allowed: Iterable[str]) -> str:
 def _pair(option: str, pair: str) -> tuple[str, JSON]:
     key, equals, text = pair.partition("=")
     if not (key and equals):
-        raise InputError(Mistake(f'--{option}: "{pair}" is not KEY=VALUE'))
+        raise InputError(InputIssue(f'--{option}: "{pair}" is not KEY=VALUE'))
     try:
-        return key, json_text.parse(text)
+        return key, json_codec.parse(text)
     except ValueError:
         return key, text

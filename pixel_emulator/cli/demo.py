@@ -12,10 +12,10 @@ from pixel_emulator.cli.options import takes_settings
 from pixel_emulator.cli.session import emulation
 from pixel_emulator.cli.terminal import show, wants_colour, width
 from pixel_emulator.config import Settings
-from pixel_emulator.core import explain
-from pixel_emulator.core.calls import Hit, Severity
-from pixel_emulator.core.paint import paint
+from pixel_emulator.core import call_text
+from pixel_emulator.core.model import Hit, Severity
 from pixel_emulator.core.reports.text import text as report_text
+from pixel_emulator.core.text.display import paint
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.email.fetch import BUILT_IN, fetch_images
 from pixel_emulator.email.render import RenderResult, find_browser, render
@@ -84,9 +84,9 @@ def _lines(hits: tuple[Hit, ...]) -> list[str]:
     colour = wants_colour(sys.stdout)
     lines = []
     for hit in hits:
-        line = explain.line(hit.call, hit.request, hit.outcome, hit.problems, colour=colour)
+        line = call_text.line(hit.call, hit.request, hit.outcome, hit.problems, colour=colour)
         lines.append(f"  {line}")
         grave = [each for each in hit.problems if each.severity is not Severity.NOTE]
-        found = explain.problem_lines(grave, width=width() - 4, colour=colour)
+        found = call_text.problem_lines(grave, width=width() - 4, colour=colour)
         lines += [f"    {text}" for text in found]
     return lines or ["  no call"]

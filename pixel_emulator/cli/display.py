@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from typing import Self
 
 from pixel_emulator.cli.terminal import say, wants_colour
-from pixel_emulator.core import explain
-from pixel_emulator.core.calls import Hit, Outcome
-from pixel_emulator.core.paint import paint
-from pixel_emulator.core.quoting import printable
+from pixel_emulator.core import call_text
+from pixel_emulator.core.model import Hit, Outcome
+from pixel_emulator.core.text.display import paint, printable
 from pixel_emulator.gaps import Refusal
 from pixel_emulator.journal import Journal
 
@@ -92,7 +91,7 @@ class Display:
 
 def hit_line(hit: Hit, *, colour: bool) -> str:
     """One hit in one line: its number, its time, its outcome, what it is."""
-    words = explain.line(hit.call, hit.request, hit.outcome, hit.problems, colour=colour)
+    words = call_text.line(hit.call, hit.request, hit.outcome, hit.problems, colour=colour)
     return f"#{hit.seq:<3} {hit.time:%H:%M:%S}  {words}"
 
 

@@ -11,12 +11,12 @@ from pixel_emulator.cli.evidence import read_evidence
 from pixel_emulator.cli.exit_codes import Exit
 from pixel_emulator.cli.lets import Lets, read_lets
 from pixel_emulator.cli.terminal import say, show
-from pixel_emulator.core.calls import Evidence
 from pixel_emulator.core.drafts.draft import draft
 from pixel_emulator.core.drafts.judged import Judged
 from pixel_emulator.core.drafts.update import update as rewrite
-from pixel_emulator.core.mistakes import InputError, Location, Mistake
-from pixel_emulator.core.quoting import shortened
+from pixel_emulator.core.errors import InputError, InputIssue, Location
+from pixel_emulator.core.model import Evidence
+from pixel_emulator.core.text.display import shortened
 from pixel_emulator.core.verdicts.verdict import Status
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.scenario_files import load_text
@@ -43,7 +43,7 @@ def new(
     evidence = read_evidence(recordings)
     if not any(hit.call for hit in evidence.hits):
         for each in recordings:
-            say(f"pixel-emulator: {Mistake(_NO_CALLS, Location(str(each)))}")
+            say(f"pixel-emulator: {InputIssue(_NO_CALLS, Location(str(each)))}")
         return _say_gaps(evidence, "the draft would lack calls") or Exit.UNMET
     text = draft(evidence.hits, name=name or recordings[0].stem)
     if output is None:
@@ -77,7 +77,7 @@ def update(
     if not recording:
         message = "what happened? make a recording, and give it with --recording"
         how = f"pixel-emulator run --record calls.yaml --scenario {scenario} -- COMMAND"
-        raise InputError(Mistake(f"{message}: {how}"))
+        raise InputError(InputIssue(f"{message}: {how}"))
     evidence = read_evidence(recording, allow_open=allow_open)
     if gaps := _say_gaps(evidence, "nothing is accepted while calls may be missing"):
         return gaps
@@ -121,7 +121,7 @@ def _lines(text: str) -> frozenset[int]:
     ]
     if wrong:
         raise InputError(
-            Mistake(f'--only takes line numbers, such as 35,38; not "{shortened(wrong[0])}"')
+            InputIssue(f'--only takes line numbers, such as 35,38; not "{shortened(wrong[0])}"')
         )
     return frozenset(map(int, words))
 

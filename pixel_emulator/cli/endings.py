@@ -12,7 +12,7 @@ from pixel_emulator.cli.display import destination, farewell, hit_line
 from pixel_emulator.cli.exit_codes import Exit
 from pixel_emulator.cli.reports import Reports, for_terminal, write_reports
 from pixel_emulator.cli.terminal import say, wants_colour
-from pixel_emulator.core.calls import total
+from pixel_emulator.core.model import total
 from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.core.verdicts.verdict import EXIT_CODES, FailedCommand, Status, Verdict
 from pixel_emulator.core.verdicts.verify import verify

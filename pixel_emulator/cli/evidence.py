@@ -6,8 +6,8 @@ from heapq import merge
 from pathlib import Path
 
 from pixel_emulator import files
-from pixel_emulator.core.calls import Evidence
-from pixel_emulator.core.mistakes import InputError, Location, Mistake
+from pixel_emulator.core.errors import InputError, InputIssue, Location
+from pixel_emulator.core.model import Evidence
 from pixel_emulator.core.problems.duplicates import SeenMessages
 from pixel_emulator.core.recordings.recording import Recording, Redaction
 from pixel_emulator.core.recordings.redaction import redact
@@ -71,4 +71,4 @@ def refuse_repeats(recordings: Sequence[Recording]) -> None:
         first = first_of.setdefault((each.head.run, each.head.shard), each)
         if first is not each:
             message = f"holds the same run as {first.file}: its calls would count twice"
-            raise InputError(Mistake(message, Location(each.file)))
+            raise InputError(InputIssue(message, Location(each.file)))

@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from pixel_emulator.core import json_text
-from pixel_emulator.core.calls import JSON
+from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.core.grammar.definitions import NAME
-from pixel_emulator.core.mistakes import InputError, Mistake
+from pixel_emulator.core.model import JSON
+from pixel_emulator.core.text import json_codec
 
 Lets = Annotated[
     list[str] | None,
@@ -27,9 +27,9 @@ def read_lets(texts: Iterable[str] | None) -> dict[str, JSON]:
     for text in texts or ():
         name, equals, value = text.partition("=")
         if not equals or not NAME.fullmatch(name):
-            mistakes.append(Mistake(f"--let {text}: write it as name=value"))
+            mistakes.append(InputIssue(f"--let {text}: write it as name=value"))
         elif name in given:
-            mistakes.append(Mistake(f"--let {text}: `{name}` is given twice"))
+            mistakes.append(InputIssue(f"--let {text}: `{name}` is given twice"))
         else:
             given[name] = _scalar(value)
     if mistakes:
@@ -39,7 +39,7 @@ def read_lets(texts: Iterable[str] | None) -> dict[str, JSON]:
 
 def _scalar(text: str) -> JSON:
     try:
-        value = json_text.parse(text)
+        value = json_codec.parse(text)
     except ValueError:
         return text
     return text if isinstance(value, dict | list | str) else value

@@ -5,9 +5,8 @@ from threading import Event
 
 from pixel_emulator.cli.terminal import say, wants_colour
 from pixel_emulator.clock import monotonic
-from pixel_emulator.core.paint import paint
-from pixel_emulator.core.quoting import printable
 from pixel_emulator.core.reports.impossible import why_impossible
+from pixel_emulator.core.text.display import paint, printable
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.core.verdicts.watch import Prospect, Watch
 from pixel_emulator.journal import Journal

@@ -13,13 +13,14 @@ from pixel_emulator.cli.evidence import read_evidence
 from pixel_emulator.cli.exit_codes import Exit
 from pixel_emulator.cli.recording import STATE_FORMATS, AllowOpen, Recordings, plain_text, say_gaps
 from pixel_emulator.cli.terminal import show
-from pixel_emulator.core import explain, json_text
-from pixel_emulator.core.calls import Evidence, Payload
-from pixel_emulator.core.mistakes import InputError, Location, Mistake
+from pixel_emulator.core import call_text
+from pixel_emulator.core.errors import InputError, InputIssue, Location
+from pixel_emulator.core.model import Evidence, Payload
 from pixel_emulator.core.plans import changes
 from pixel_emulator.core.plans.changes import Broken, Change
 from pixel_emulator.core.plans.infer import infer as draft
 from pixel_emulator.core.plans.plan import parse
+from pixel_emulator.core.text import json_codec
 
 _MOST = 50  # broken calls that a person reads
 
@@ -45,7 +46,7 @@ def infer(
     rules = plan["rules"]
     if rules == {"events": []}:
         message = "no track, identify or group call in it is kept: there is nothing to plan"
-        raise InputError(Mistake(message, Location(str(recordings[0]))))
+        raise InputError(InputIssue(message, Location(str(recordings[0]))))
     show(f"{_HEAD if output == 'yaml' else ''}{plain_text(plan, output)}")
     return say_gaps(evidence)
 
@@ -71,7 +72,7 @@ def diff(
     found = list(changes.changes(before, after))
     broken = list(changes.broken(before, after, evidence.hits))
     if output == "json":
-        show(json_text.write(_as_json(found, broken, evidence), indent=2))
+        show(json_codec.write(_as_json(found, broken, evidence), indent=2))
     else:
         lines = [*_change_lines(found), *(_broken_lines(broken, evidence) if against else ())]
         show("\n".join(lines))
@@ -91,7 +92,7 @@ def _broken_lines(broken: Sequence[Broken], evidence: Evidence) -> Iterator[str]
     yield f"\n{calls} {'breaks' if len(broken) == 1 else 'break'}{':' if broken else ''}"
     for each in broken[:_MOST]:
         hit = each.hit
-        yield f"  #{hit.seq}  {explain.line(hit.call, hit.request, hit.outcome, ())}"
+        yield f"  #{hit.seq}  {call_text.line(hit.call, hit.request, hit.outcome, ())}"
         yield from (f"      {about.type}: {about.description}" for about in each.violations)
     if len(broken) > _MOST:
         yield f"  and {len(broken) - _MOST} more"
@@ -105,7 +106,7 @@ def _as_json(found: Sequence[Change], broken: Sequence[Broken], evidence: Eviden
         "broken": [
             {
                 "seq": each.hit.seq,
-                "call": explain.title(each.hit.call, each.hit.request),
+                "call": call_text.title(each.hit.call, each.hit.request),
                 "violations": [
                     {"type": about.type, "field": about.field, "description": about.description}
                     for about in each.violations

@@ -14,12 +14,13 @@ from pixel_emulator.cli.options import takes_settings
 from pixel_emulator.cli.terminal import say, wants_colour, width
 from pixel_emulator.cli.terminal import show as show_text
 from pixel_emulator.config import Settings
-from pixel_emulator.core import explain, json_text, yaml_text
-from pixel_emulator.core.calls import JSON, Evidence, Hit, Payload
-from pixel_emulator.core.mistakes import InputError, Location, Mistake
+from pixel_emulator.core import call_text
+from pixel_emulator.core.errors import InputError, InputIssue, Location
+from pixel_emulator.core.model import JSON, Evidence, Hit, Payload
 from pixel_emulator.core.recordings.entry import entry, time_text
 from pixel_emulator.core.state.identity import fold
 from pixel_emulator.core.state.profile import profile_mistakes
+from pixel_emulator.core.text import json_codec, yaml_writer
 
 STATE_FORMATS = ("yaml", "json")
 
@@ -48,10 +49,10 @@ def show(
     unknown = [number for number in numbers or () if number not in hits]
     if unknown:
         message = f"has no call {unknown[0]}; its calls are 1 to {max(hits, default=0)}"
-        raise InputError(Mistake(message if hits else "has no calls", Location(str(recording))))
+        raise InputError(InputIssue(message if hits else "has no calls", Location(str(recording))))
     for number in numbers or hits:
         if output == "json":
-            text = json_text.write(entry(hits[number]))
+            text = json_codec.write(entry(hits[number]))
         else:
             text = as_text(hits[number], width=width(), colour=wants_colour(sys.stdout))
         show_text(text, keep_write_keys=settings.keep_write_keys)
@@ -62,17 +63,17 @@ def show(
 def as_text(hit: Hit, *, width: int, colour: bool) -> str:
     """One recorded call for a person."""
     request, call = hit.request, hit.call
-    word = explain.outcome_word(hit.outcome, colour=colour)
+    word = call_text.outcome_word(hit.outcome, colour=colour)
     client = f"  from {request.client}" if request.client else ""
     lines = [
-        f"#{hit.seq}  {word} {explain.title(call, request)}",
+        f"#{hit.seq}  {word} {call_text.title(call, request)}",
         f"  {time_text(hit.time)}{client}",
         f"  {request.method} {request.url}",
     ]
     if call is not None:
-        lines.append(f"  {explain.written_as(call)}")
-        lines += [f"    {text}" for text in explain.payload_text(call).splitlines()]
-    found = explain.problem_lines(hit.problems, width=width - 2, colour=colour)
+        lines.append(f"  {call_text.written_as(call)}")
+        lines += [f"    {text}" for text in call_text.payload_text(call).splitlines()]
+    found = call_text.problem_lines(hit.problems, width=width - 2, colour=colour)
     return "\n".join([*lines, *(f"  {text}" for text in found), ""])
 
 
@@ -101,8 +102,8 @@ def state(
 def plain_text(data: Payload, output: str) -> str:
     """Data as YAML, in which what nests too deep stands as JSON text, or as JSON."""
     if output == "json":
-        return json_text.write(data, indent=2)
-    return yaml_text.write(_shallow(data, 4)).rstrip("\n")
+        return json_codec.write(data, indent=2)
+    return yaml_writer.write(_shallow(data, 4)).rstrip("\n")
 
 
 def say_gaps(evidence: Evidence) -> Exit:
@@ -122,8 +123,8 @@ def _profiles(path: Path) -> Payload:
 
 def _shallow(value: JSON, levels: int) -> JSON:
     """The value with what nests too deep for YAML as text, `levels` further down."""
-    if not yaml_text.nests_too_deep(value):
+    if not yaml_writer.nests_too_deep(value):
         return value
     if levels and isinstance(value, dict):
         return {key: _shallow(member, levels - 1) for key, member in value.items()}
-    return json_text.write(value)
+    return json_codec.write(value)

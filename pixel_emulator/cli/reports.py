@@ -8,10 +8,10 @@ import typer
 
 from pixel_emulator import files
 from pixel_emulator.cli.terminal import wants_colour, width
-from pixel_emulator.core import json_text
-from pixel_emulator.core.mistakes import InputError, Mistake
+from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.core.reports.json_report import as_json
 from pixel_emulator.core.reports.text import text
+from pixel_emulator.core.text import json_codec
 from pixel_emulator.core.verdicts.verdict import Verdict
 from pixel_emulator.output import redacted
 
@@ -21,7 +21,7 @@ def _text(verdict: Verdict, recording: str) -> str:
 
 
 def _json(verdict: Verdict, _recording: str) -> str:
-    return json_text.write(as_json(verdict), indent=2) + "\n"
+    return json_codec.write(as_json(verdict), indent=2) + "\n"
 
 
 def _junit(verdict: Verdict, _recording: str) -> str:
@@ -53,15 +53,17 @@ def check_reports(
     taken = {each.resolve() for each in others}
     mistakes = []
     if reports and not asserts:
-        mistakes.append(Mistake("--report writes a verdict, and so it needs a --scenario"))
+        mistakes.append(InputIssue("--report writes a verdict, and so it needs a --scenario"))
     for report in reports or ():
         if report.suffix not in _BY_SUFFIX:
             allowed = ", ".join(f"`{each}`" for each in _BY_SUFFIX)
-            mistakes.append(Mistake(f"--report {report}: its name must end with one of {allowed}"))
+            mistakes.append(
+                InputIssue(f"--report {report}: its name must end with one of {allowed}")
+            )
         elif not report.parent.is_dir() or report.is_dir():
-            mistakes.append(Mistake(f"--report {report}: no file can be written there"))
+            mistakes.append(InputIssue(f"--report {report}: no file can be written there"))
         elif report.resolve() in taken:
-            mistakes.append(Mistake(f"--report {report}: this is one of the files to be read"))
+            mistakes.append(InputIssue(f"--report {report}: this is one of the files to be read"))
     if mistakes:
         raise InputError(*mistakes)
 

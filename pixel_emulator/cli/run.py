@@ -30,8 +30,8 @@ from pixel_emulator.cli.reports import Reports, check_reports, write_reports
 from pixel_emulator.cli.session import emulation
 from pixel_emulator.cli.terminal import say
 from pixel_emulator.config import Settings
-from pixel_emulator.core.quoting import printable
 from pixel_emulator.core.scenarios.model import Open, Run, Scenario
+from pixel_emulator.core.text.display import printable
 from pixel_emulator.core.verdicts.verdict import Verdict, exit_code
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.core.verdicts.watch import Watch

@@ -9,9 +9,9 @@ import typer
 from pixel_emulator.cli.decode import one_of
 from pixel_emulator.cli.lets import Lets, read_lets
 from pixel_emulator.cli.terminal import show
-from pixel_emulator.core import json_text
-from pixel_emulator.core.mistakes import InputError
+from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.scenarios.model import Scenario
+from pixel_emulator.core.text import json_codec
 from pixel_emulator.scenario_files import ScenarioFile, mistakes_of, read_files
 
 KINDS = ("scenario", "recording")
@@ -48,7 +48,7 @@ def schema(
         "scenario": scenario_schema.scenario_schema,
         "recording": recording_schema.recording_schema,
     }
-    sys.stdout.write(json_text.write(made[kind](), indent=2) + "\n")
+    sys.stdout.write(json_codec.write(made[kind](), indent=2) + "\n")
     return 0
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pixel_emulator.cli.endings import stopped_by
 from pixel_emulator.config import Settings
-from pixel_emulator.core.mistakes import InputError, Mistake
+from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.core.times import clock
 from pixel_emulator.journal import Journal
@@ -23,7 +23,7 @@ def needs_mitmproxy() -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         raise InputError(
-            Mistake(
+            InputIssue(
                 f"this command needs mitmproxy, and {error.name} is not installed: "
                 "type `uv tool install 'pixel-emulator[proxy]'`"
             )

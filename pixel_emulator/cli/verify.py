@@ -13,7 +13,7 @@ from pixel_emulator.cli.evidence import read_evidence
 from pixel_emulator.cli.lets import Lets, read_lets
 from pixel_emulator.cli.reports import FORMATS, Reports, check_reports, for_terminal, write_reports
 from pixel_emulator.cli.terminal import show
-from pixel_emulator.core.mistakes import InputError, Mistake
+from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.core.verdicts.verify import verify as judge
 
 
@@ -53,7 +53,7 @@ def verify(
     if not scenarios or not recordings:
         missing = "scenario" if recordings else "recording"
         raise InputError(
-            Mistake(f"verify needs at least one scenario and one recording: no {missing}")
+            InputIssue(f"verify needs at least one scenario and one recording: no {missing}")
         )
     verdict = judge(scenarios, read_evidence(recordings, allow_open=allow_open))
     source = str(recordings[0]) if len(recordings) == 1 else ""  # several are counted anew

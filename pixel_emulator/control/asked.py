@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pixel_emulator.control.problems import ProblemError
-from pixel_emulator.core import json_text
-from pixel_emulator.core.calls import JSON
-from pixel_emulator.core.mistakes import Document, InputError, Location, Mistake
+from pixel_emulator.core.errors import Document, InputError, InputIssue, Location
+from pixel_emulator.core.model import JSON
+from pixel_emulator.core.text import json_codec
 from pixel_emulator.documents import parse_document
 from pixel_emulator.output import redacted
 from pixel_emulator.proxy.emulator import Emulator
@@ -100,10 +100,10 @@ class Asked:
 
 def _must_be_json(text: str) -> None:
     try:
-        json_text.parse(text)
+        json_codec.parse(text)
     except json.JSONDecodeError as error:
         place = Location(_BODY, error.lineno, error.colno)
-        raise InputError(Mistake(f"not JSON: {error.msg}", place)) from None
+        raise InputError(InputIssue(f"not JSON: {error.msg}", place)) from None
 
 
 def json_response(
@@ -114,7 +114,7 @@ def json_response(
     keep_write_keys: bool = False,
 ) -> Response:
     """Data as JSON, with all its digits, however deep it nests; its write keys are masked."""
-    text = json_text.write(data)
+    text = json_codec.write(data)
     if not keep_write_keys:
         text = redacted(text)
     return Response(text, status, dict(headers or {}), media_type="application/json")

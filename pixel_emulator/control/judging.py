@@ -10,13 +10,13 @@ from pixel_emulator.clock import monotonic
 from pixel_emulator.control.asked import Asked, json_response
 from pixel_emulator.control.problems import ProblemError, wrong_body
 from pixel_emulator.control.waiting import more_than, settle
-from pixel_emulator.core import json_text
-from pixel_emulator.core.calls import JSON, Evidence, Payload
-from pixel_emulator.core.mistakes import InputError, Mistake
+from pixel_emulator.core.errors import InputError, InputIssue
+from pixel_emulator.core.model import JSON, Evidence, Payload
 from pixel_emulator.core.reports.json_report import as_json
 from pixel_emulator.core.reports.junit import junit
 from pixel_emulator.core.reports.text import text
 from pixel_emulator.core.scenarios.model import Scenario
+from pixel_emulator.core.text import json_codec
 from pixel_emulator.core.verdicts.verdict import Status, Verdict
 from pixel_emulator.core.verdicts.verify import verify as judge
 from pixel_emulator.core.verdicts.watch import Prospect, Watch
@@ -27,7 +27,7 @@ PATIENCE = 30.0
 """Seconds that are waited for more hits where the query does not say."""
 
 REPORTS: dict[str, Callable[[Verdict], str]] = {
-    "application/json": lambda verdict: json_text.write(as_json(verdict)),
+    "application/json": lambda verdict: json_codec.write(as_json(verdict)),
     "text/plain": text,
     "application/xml": junit,
 }
@@ -84,7 +84,7 @@ def accepted(headers: Headers, types: Sequence[str]) -> str:
 
 async def _for_more(asked: Asked) -> Payload:
     if "cursor" not in asked.query:
-        wrong = Mistake("is needed where no scenario is sent", path="cursor")
+        wrong = InputIssue("is needed where no scenario is sent", path="cursor")
         raise ProblemError("wrong-query", str(wrong), mistakes=[wrong])
     cursor = asked.number("cursor")
     seconds = float(asked.query.get("timeout", PATIENCE))
@@ -139,7 +139,7 @@ async def _scenarios(asked: Asked) -> tuple[Scenario, ...]:
     except InputError as error:
         raise wrong_body(InputError(*(_told(each, file) for each in error.mistakes))) from None
     if not found:
-        only = Mistake("only defines names: there is nothing to be met")
+        only = InputIssue("only defines names: there is nothing to be met")
         raise ProblemError("wrong-body", str(only), mistakes=[only])
     return found
 
@@ -157,30 +157,30 @@ def _result(prospect: Prospect, status: Status) -> str:
     return "timeout" if late else _RESULTS[prospect]
 
 
-def _acts(scenario: Scenario) -> Mistake:
+def _acts(scenario: Scenario) -> InputIssue:
     """What is wrong with waiting for a scenario that acts: it could be met without what it does."""
     own = f"{scenario.title} acts by itself (`do`), which is not done here"
-    return Mistake(f"{own}: `pixel-emulator run` does it", scenario.location)
+    return InputIssue(f"{own}: `pixel-emulator run` does it", scenario.location)
 
 
-def _told(mistake: Mistake, file: str) -> Mistake:
+def _told(mistake: InputIssue, file: str) -> InputIssue:
     """A mistake without anything that stands in another file: it may be any of this machine."""
     if mistake.location.file in ("", file):
         return mistake
     hidden = "is wrong here; `pixel-emulator scenario check` says why, where the emulator runs"
-    return Mistake(hidden, mistake.location)
+    return InputIssue(hidden, mistake.location)
 
 
 def _given(said: str) -> dict[str, JSON]:
     try:
-        given = json_text.parse(said) if said else {}
+        given = json_codec.parse(said) if said else {}
     except ValueError as error:
         wrong = f"is not JSON: {error}"
     else:
         if isinstance(given, dict):
             return given
         wrong = 'must be a JSON object, such as {"user": "user_1"}'
-    mistake = Mistake(wrong, path="given")
+    mistake = InputIssue(wrong, path="given")
     raise ProblemError("wrong-query", str(mistake), mistakes=[mistake])
 
 

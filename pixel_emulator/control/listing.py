@@ -9,11 +9,11 @@ from starlette.responses import Response
 
 from pixel_emulator.control.asked import Asked, json_response
 from pixel_emulator.control.problems import wrong_body
-from pixel_emulator.core import yaml_text
-from pixel_emulator.core.calls import Hit, Payload
-from pixel_emulator.core.mistakes import InputError
+from pixel_emulator.core.errors import InputError
+from pixel_emulator.core.model import Hit, Payload
 from pixel_emulator.core.recordings.entry import entry, read_request, time_text
 from pixel_emulator.core.recordings.fields import Field
+from pixel_emulator.core.text import yaml_writer
 from pixel_emulator.proxy.messages import headers_of
 
 WRITE_KEYS = (MASKED, WHOLE) = ("masked", "whole")
@@ -117,7 +117,7 @@ def _call(hit: Hit) -> Payload | None:
         "time": time_text(hit.time),
         "type": hit.call.type.value,
         "outcome": hit.outcome.value,
-        "payload": yaml_text.shallow(hit.call.payload),
+        "payload": yaml_writer.shallow(hit.call.payload),
         "problems": [each.as_data() for each in hit.problems],
         "source": hit.source,
     }

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from pixel_emulator.control.asked import Asked, json_response
 from pixel_emulator.control.problems import wrong_body
-from pixel_emulator.core.mistakes import InputError
+from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.recordings.fields import Field
 
 

@@ -10,8 +10,8 @@ from starlette.responses import Response
 from pixel_emulator.config import Settings
 from pixel_emulator.control.asked import Asked, json_response
 from pixel_emulator.control.problems import ProblemError, wrong_body
-from pixel_emulator.core.calls import Dialect, Payload
-from pixel_emulator.core.mistakes import Document, InputError, likely
+from pixel_emulator.core.errors import Document, InputError, did_you_mean
+from pixel_emulator.core.model import Dialect, Payload
 from pixel_emulator.core.recordings.fields import Field
 from pixel_emulator.session import LocalSession
 from pixel_emulator.sessions import DEFAULT, NAME
@@ -69,7 +69,7 @@ def _read(document: Document, settings: Settings) -> tuple[str, Settings]:
     field = Field(document, (), {} if document.data is None else document.data)
     allowed = ", ".join(_FIELDS)
     mistakes = [
-        document.mistake(f"is unknown{likely(key, _FIELDS)}; allowed are {allowed}", key)
+        document.mistake(f"is unknown{did_you_mean(key, _FIELDS)}; allowed are {allowed}", key)
         for key in field.map()
         if key not in _FIELDS
     ]

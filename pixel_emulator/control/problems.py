@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from pixel_emulator.core import json_text
-from pixel_emulator.core.calls import Payload
-from pixel_emulator.core.mistakes import InputError, Mistake
+from pixel_emulator.core.errors import InputError, InputIssue
+from pixel_emulator.core.model import Payload
+from pixel_emulator.core.text import json_codec
 from pixel_emulator.output import redacted
 
 MEDIA_TYPE = "application/problem+json"
@@ -51,7 +51,7 @@ class ProblemError(Exception):
         kind: str,
         detail: str,
         *,
-        mistakes: Iterable[Mistake] = (),
+        mistakes: Iterable[InputIssue] = (),
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
@@ -71,7 +71,7 @@ class ProblemError(Exception):
         }
         if self.mistakes:
             document["mistakes"] = [_mistake(each) for each in self.mistakes]
-        text = redacted(json_text.write(document))
+        text = redacted(json_codec.write(document))
         return Response(text, kind.status, dict(self.headers), media_type=MEDIA_TYPE)
 
 
@@ -80,7 +80,7 @@ def wrong_body(error: InputError) -> ProblemError:
     return ProblemError("wrong-body", str(error), mistakes=error.mistakes)
 
 
-def _mistake(mistake: Mistake) -> Payload:
+def _mistake(mistake: InputIssue) -> Payload:
     place = mistake.location
     return {
         "message": mistake.message,

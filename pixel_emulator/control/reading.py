@@ -6,7 +6,7 @@ from starlette.requests import Request
 
 from pixel_emulator.control.problems import ProblemError
 from pixel_emulator.control.table import Query, Value
-from pixel_emulator.core.mistakes import Location, Mistake, likely
+from pixel_emulator.core.errors import InputIssue, Location, did_you_mean
 
 MAX_BODY = 1024 * 1024
 """Bytes of a body."""
@@ -19,7 +19,7 @@ def read_query(request: Request, known: Mapping[str, Query], *, by_query: bool) 
     given = request.query_params
     allowed = {*known, TOKEN} if by_query else {*known}
     mistakes = [
-        Mistake(f"is unknown{likely(name, known)}", path=name)
+        InputIssue(f"is unknown{did_you_mean(name, known)}", path=name)
         for name in given
         if name not in allowed
     ]
@@ -27,10 +27,10 @@ def read_query(request: Request, known: Mapping[str, Query], *, by_query: bool) 
     for name, query in known.items():
         texts = given.getlist(name)
         if len(texts) > 1:
-            mistakes.append(Mistake("is given more than once", path=name))
+            mistakes.append(InputIssue("is given more than once", path=name))
         elif texts:
             found = list(_wrong(query, texts[0]))
-            mistakes += [Mistake(each, path=name) for each in found]
+            mistakes += [InputIssue(each, path=name) for each in found]
             values[name] = texts[0] if found else _value(query, texts[0])
         elif query.default is not None:
             values[name] = query.default
@@ -56,7 +56,7 @@ async def read_body(request: Request, file: str = "") -> str:
         before = data[: error.start].decode(errors="replace")
         line = before.count("\n") + 1
         column = len(before) - before.rfind("\n")
-        mistake = Mistake(
+        mistake = InputIssue(
             f"byte 0x{data[error.start]:02X} is not UTF-8", Location(file, line, column)
         )
         raise ProblemError("wrong-body", str(mistake), mistakes=[mistake]) from None
@@ -74,7 +74,7 @@ def _wrong(query: Query, text: str) -> Iterator[str]:
         return
     if query.choices and value not in query.choices:
         allowed = ", ".join(query.choices)
-        yield f'"{text}" is none of {allowed}{likely(text, query.choices)}'
+        yield f'"{text}" is none of {allowed}{did_you_mean(text, query.choices)}'
     if not isinstance(value, str):
         low, high = query.least, query.most
         # Written so that NaN is out of range, too.

@@ -19,7 +19,7 @@ from pixel_emulator.control.table import (
     Route,
     json_answer,
 )
-from pixel_emulator.core.calls import CallType, Outcome
+from pixel_emulator.core.model import CallType, Outcome
 
 _SECONDS = 600
 _HIGHEST = 10**15 - 1  # the number of a request, far from where JSON loses digits

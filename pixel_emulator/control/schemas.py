@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from pixel_emulator.control.problems import PROBLEMS
-from pixel_emulator.core.calls import JSON, CallType, Dialect, Outcome, Payload
+from pixel_emulator.core.model import JSON, CallType, Dialect, Outcome, Payload
 from pixel_emulator.core.schemas.parts import BOOL, COUNT, TEXT, list_of
 
 __all__ = ["BOOL", "COMPONENTS", "COUNT", "DOCUMENT", "TEXT", "ref"]

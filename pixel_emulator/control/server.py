@@ -13,7 +13,7 @@ import uvicorn
 
 from pixel_emulator.control.app import application
 from pixel_emulator.control.asked import Backend
-from pixel_emulator.core.mistakes import InputError, Mistake
+from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.proxy.emulator import Emulator
 
 _PATIENCE = 0.5
@@ -81,7 +81,7 @@ def on_loopback(port: int = 0) -> socket.socket:
     except (OSError, OverflowError) as error:
         bound.close()
         reason = f"{port} cannot be had: {error}; take another one, or 0 for a free one"
-        raise InputError(Mistake(f"control_port: {reason}")) from None
+        raise InputError(InputIssue(f"control_port: {reason}")) from None
     return bound
 
 

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from pixel_emulator.control.asked import Asked
 from pixel_emulator.control.schemas import ref
-from pixel_emulator.core.calls import JSON, Payload
+from pixel_emulator.core.model import JSON, Payload
 
 type Value = int | float | str
 

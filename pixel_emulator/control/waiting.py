@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from pixel_emulator.clock import monotonic
-from pixel_emulator.core.calls import Evidence, Hit
+from pixel_emulator.core.model import Evidence, Hit
 from pixel_emulator.core.verdicts.watch import Prospect
 from pixel_emulator.session import LocalSession
 

@@ -11,7 +11,7 @@ from email.headerregistry import ContentTransferEncodingHeader, HeaderRegistry
 from email.message import Message
 from email.parser import BytesParser
 
-from pixel_emulator.core.quoting import quoted, shortened
+from pixel_emulator.core.text.display import quoted, shortened
 from pixel_emulator.email.encodings import from_base64, from_quoted_printable, is_base64
 from pixel_emulator.email.limits import LIMITS, LimitError, Limits
 

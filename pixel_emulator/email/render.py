@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from pixel_emulator.clock import has_ended
-from pixel_emulator.core.mistakes import InputError, Mistake
+from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.email.message import Mail
 from pixel_emulator.email.source import is_mail, other_format, read
 
@@ -66,7 +66,9 @@ def find_browser(environ: Mapping[str, str]) -> Path | None:
     if wanted := environ.get(BROWSER_VARIABLE):
         if found := shutil.which(wanted, path=path):
             return Path(found)
-        raise InputError(Mistake(f'{BROWSER_VARIABLE}: "{wanted}" is no program that can be run'))
+        raise InputError(
+            InputIssue(f'{BROWSER_VARIABLE}: "{wanted}" is no program that can be run')
+        )
     return next(
         (Path(found) for each in _BROWSERS if (found := shutil.which(each, path=path))), None
     )

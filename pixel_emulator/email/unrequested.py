@@ -11,7 +11,7 @@ from itertools import islice
 from selectolax.lexbor import LexborNode
 
 from pixel_emulator.core.problems.damage import TOKEN
-from pixel_emulator.core.quoting import shortened
+from pixel_emulator.core.text.display import shortened
 from pixel_emulator.email.html_tree import HtmlTree, is_never_shown
 from pixel_emulator.email.limits import LIMITS, Limits
 from pixel_emulator.email.pixels import (

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from mitmproxy import connection, http
 
 from pixel_emulator.config import Settings
-from pixel_emulator.core.calls import Hit, Outcome
+from pixel_emulator.core.model import Hit, Outcome
 from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.answers import JournalAnswers
 from pixel_emulator.proxy.handshakes import Handshakes

@@ -9,7 +9,7 @@ from mitmproxy import addonmanager, contentviews, ctx, exceptions, http, options
 from mitmproxy.proxy import mode_specs
 
 from pixel_emulator.config import Settings, settings
-from pixel_emulator.core.mistakes import InputError, likely
+from pixel_emulator.core.errors import InputError, did_you_mean
 from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.addon import FailureHandler, PixelEmulator
 from pixel_emulator.proxy.content_view import SegmentPixel
@@ -116,7 +116,7 @@ def report(given: optmanager.OptManager) -> None:
         if not name.startswith(PREFIX):
             continue
         if name not in _OWN:
-            _log.error("unknown option %s%s", name, likely(name, _OWN))
+            _log.error("unknown option %s%s", name, did_you_mean(name, _OWN))
         elif strings := getattr(value, "val", None):  # from the command line, not from a file
             try:
                 given._parse_setval(given._options[name], strings)  # noqa: SLF001 - none is public

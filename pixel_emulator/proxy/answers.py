@@ -9,7 +9,7 @@ from mitmproxy import connection
 from mitmproxy.addonmanager import safecall
 from mitmproxy.net.http import http1
 
-from pixel_emulator.core.calls import PixelRequest, PixelResponse
+from pixel_emulator.core.model import PixelRequest, PixelResponse
 from pixel_emulator.proxy.journals import Journals
 from pixel_emulator.proxy.messages import FALLBACK, answer, response_to
 

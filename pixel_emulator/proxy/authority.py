@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPri
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from pixel_emulator.clock import real_datetime, utc_now
-from pixel_emulator.core.mistakes import InputError, Mistake
+from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.proxy.hosts import folded
 from pixel_emulator.trust.stores import STANDARD, TrustStores
 
@@ -158,7 +158,9 @@ def _subtree(host: str) -> x509.GeneralName:
     """Return what permits a CA to sign for a host; raises InputError if it is none."""
     name = _general_name(host)
     if name is None:  # an empty one would even permit every name
-        raise InputError(Mistake(f'hosts: "{host}" is no host name; write it like api.segment.io'))
+        raise InputError(
+            InputIssue(f'hosts: "{host}" is no host name; write it like api.segment.io')
+        )
     if isinstance(name, x509.DNSName):
         return name
     return x509.IPAddress(ipaddress.ip_network(name.value))

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from mitmproxy import contentviews, http
 
 from pixel_emulator.config import Settings
-from pixel_emulator.core.calls import Dialect, Payload
 from pixel_emulator.core.endpoint.pixel import route
+from pixel_emulator.core.model import Dialect, Payload
 from pixel_emulator.core.problems.judgement import judge
-from pixel_emulator.core.yaml_text import shallow, write
+from pixel_emulator.core.text.yaml_writer import shallow, write
 from pixel_emulator.proxy.hosts import folded
 from pixel_emulator.proxy.messages import request_of
 

@@ -14,7 +14,7 @@ with warnings.catch_warnings(action="ignore"):  # mitmproxy 12 imports deprecate
     from pixel_emulator.proxy.lean_master import LeanMaster
 
 from pixel_emulator.config import Settings
-from pixel_emulator.core.mistakes import InputError, Mistake
+from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.journal import Journal
 from pixel_emulator.leftovers import private_directory, sweep
 from pixel_emulator.proxy.addon import FailureHandler
@@ -106,7 +106,7 @@ class Emulator:
             port: int = own.getsockname()[1]
             asyncio.run_coroutine_threadsafe(self._lean.listen(own), self.loop).result()
         except OSError as error:
-            raise InputError(Mistake(f"a session gets no port: {error}")) from error
+            raise InputError(InputIssue(f"a session gets no port: {error}")) from error
         return self._url(port)
 
     def hang_up(self, port: int) -> None:
@@ -134,8 +134,8 @@ class Emulator:
             raise InputError(_cannot_listen(self.settings, error)) from error
 
 
-def _cannot_listen(settings: Settings, error: Exception) -> Mistake:
+def _cannot_listen(settings: Settings, error: Exception) -> InputIssue:
     if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-        return Mistake(f"port: {settings.port} is in use; take another one, or 0 for a free one")
+        return InputIssue(f"port: {settings.port} is in use; take another one, or 0 for a free one")
     reason = error.__cause__ or error
-    return Mistake(f"cannot listen on {settings.host}, port {settings.port}: {reason}")
+    return InputIssue(f"cannot listen on {settings.host}, port {settings.port}: {reason}")

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from mitmproxy import connection
 
-from pixel_emulator.core.calls import PixelRequest
+from pixel_emulator.core.model import PixelRequest
 from pixel_emulator.journal import Journal
 from pixel_emulator.sessions import Landing
 

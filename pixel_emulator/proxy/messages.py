@@ -8,8 +8,8 @@ from mitmproxy.net.http import status_codes
 from mitmproxy.net.http.url import hostport
 
 from pixel_emulator.clock import seconds
-from pixel_emulator.core.calls import PixelRequest, PixelResponse
 from pixel_emulator.core.endpoint.pixel import GIF, bad_line, route
+from pixel_emulator.core.model import PixelRequest, PixelResponse
 from pixel_emulator.proxy.hosts import folded
 
 FALLBACK = PixelResponse(200, (("Content-Type", "image/gif"),), GIF)

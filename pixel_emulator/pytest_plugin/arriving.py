@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from pixel_emulator.clock import monotonic
-from pixel_emulator.core.calls import Evidence
+from pixel_emulator.core.model import Evidence
 from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.core.verdicts.watch import Watch
 from pixel_emulator.running.waiting import patience, settle

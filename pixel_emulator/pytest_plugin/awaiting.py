@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import islice
 
 from pixel_emulator.clock import monotonic
-from pixel_emulator.core.calls import Evidence
+from pixel_emulator.core.model import Evidence
 from pixel_emulator.core.scenarios.expectation import Expectation
 from pixel_emulator.core.scenarios.model import Scenario, Step
 from pixel_emulator.core.verdicts.verdict import Verdict

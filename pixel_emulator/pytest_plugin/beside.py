@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from pixel_emulator.core.calls import Evidence, Hit
 from pixel_emulator.core.matching.wants import Needs
+from pixel_emulator.core.model import Evidence, Hit
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, Times
 from pixel_emulator.core.scenarios.model import Level, Scenario, Step
 from pixel_emulator.core.verdicts.verdict import ScenarioResult, Verdict

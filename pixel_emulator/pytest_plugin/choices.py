@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from pixel_emulator.config import Settings
-from pixel_emulator.core.calls import JSON
+from pixel_emulator.core.errors import Document, InputError, did_you_mean
 from pixel_emulator.core.grammar.policies import Policies, read_policies
 from pixel_emulator.core.grammar.reader import Reader
-from pixel_emulator.core.mistakes import Document, InputError, likely
+from pixel_emulator.core.model import JSON
 from pixel_emulator.core.recordings.recording import Clock
 from pixel_emulator.pytest_plugin.options import PER_TEST, POLICIES, SETTINGS
 
@@ -80,7 +80,7 @@ def _check(mark: pytest.Mark) -> None:
         if name in SETTINGS:
             reason = f": all tests share one emulator; write `pixel_{name}` into the ini file"
         else:
-            reason = likely(name, _WORDS) or f"; it takes {', '.join(_WORDS)}"
+            reason = did_you_mean(name, _WORDS) or f"; it takes {', '.join(_WORDS)}"
         pytest.fail(f"the mark `pixel` takes no `{name}`{reason}", pytrace=False)
     for name, value in mark.kwargs.items():
         kinds, example = _KINDS.get(name, ((object,), ""))
@@ -99,7 +99,7 @@ def _ini(config: pytest.Config, name: str) -> Any:
 def _clock(name: str) -> Clock:
     if name in (Clock.REAL, Clock.TEST):
         return Clock(name)
-    wrong = f'"{name}" is not real or test{likely(name, [*Clock])}'
+    wrong = f'"{name}" is not real or test{did_you_mean(name, [*Clock])}'
     raise pytest.fail.Exception(f"pixel_clock: {wrong}", pytrace=False)
 
 

@@ -5,9 +5,9 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from pixel_emulator.config import TOKEN_VARIABLE
-from pixel_emulator.core import json_text
-from pixel_emulator.core.calls import Payload
-from pixel_emulator.core.mistakes import InputError, Mistake
+from pixel_emulator.core.errors import InputError, InputIssue
+from pixel_emulator.core.model import Payload
+from pixel_emulator.core.text import json_codec
 from pixel_emulator.pytest_plugin.patched_process import advice_for
 from pixel_emulator.session import Session
 
@@ -41,25 +41,25 @@ class ControlClient:
             connection.request(
                 method,
                 f"{target}?{urlencode(query)}" if query else target,
-                None if body is None else json_text.write(body).encode(errors="surrogatepass"),
+                None if body is None else json_codec.write(body).encode(errors="surrogatepass"),
                 headers,
             )
             answer = connection.getresponse()
             said, status = answer.read().decode(), answer.status
         except RuntimeError as error:  # of pytest-socket
-            raise InputError(Mistake(f"{self._address.geturl()}: {advice_for(error)}")) from None
+            raise InputError(InputIssue(f"{self._address.geturl()}: {advice_for(error)}")) from None
         except (OSError, HTTPException) as error:
             gone = f"the emulator at {self._address.geturl()} does not answer: {error}"
-            raise InputError(Mistake(gone)) from None
+            raise InputError(InputIssue(gone)) from None
         finally:
             connection.close()
         if status >= 400:
-            raise InputError(Mistake(_complaint(said)))
+            raise InputError(InputIssue(_complaint(said)))
         return said
 
     def ask(self, method: str, *path: str, **more: Any) -> Any:
         """As `text`, and the answer is read as JSON."""
-        return json_text.parse(self.text(method, *path, **more))
+        return json_codec.parse(self.text(method, *path, **more))
 
 
 def control_variables(url: str, token: str, session: Session) -> dict[str, str]:
@@ -73,7 +73,7 @@ def control_variables(url: str, token: str, session: Session) -> dict[str, str]:
 
 def _complaint(said: str) -> str:
     try:
-        problem = json_text.parse(said)
+        problem = json_codec.parse(said)
     except ValueError:
         problem = None
     if not isinstance(problem, dict):

@@ -6,7 +6,7 @@ from threading import RLock
 from typing import Any
 
 from pixel_emulator.clock import monotonic
-from pixel_emulator.core.calls import Hit, PixelRequest
+from pixel_emulator.core.model import Hit, PixelRequest
 from pixel_emulator.session import LocalSession, Session
 
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from pixel_emulator import ready
 from pixel_emulator.clock import has_ended
 from pixel_emulator.config import Settings
-from pixel_emulator.core.mistakes import InputError, Mistake
+from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.core.recordings.recording import Clock
 from pixel_emulator.pytest_plugin.control_client import ControlClient, control_variables
 from pixel_emulator.pytest_plugin.remote import RemoteSession, Told
@@ -48,7 +48,7 @@ class RemoteEmulator(Told):
         """See `Host`; what the session has received is received again, by the emulator."""
         if session.clock is not Clock.REAL:
             why = "an emulator in another process cannot see the clock of the tests"
-            raise InputError(Mistake(f"pixel_clock: {session.clock}: {why}"))
+            raise InputError(InputIssue(f"pixel_clock: {session.clock}: {why}"))
         taken = RemoteSession(self._api, session.settings)
         for hit in session.journal.hits:
             taken.receive(hit.request)
@@ -95,7 +95,7 @@ def running_at(url: str, token: str, settings: Settings) -> RemoteEmulator:
         return RemoteEmulator(ControlClient(url, token), settings)
     port = urlsplit(url).port if "//" in url else None
     if port is None:
-        raise InputError(Mistake(f"--pixel-url {url}: write it as http://127.0.0.1:8080"))
+        raise InputError(InputIssue(f"--pixel-url {url}: write it as http://127.0.0.1:8080"))
     found = ready.running(port)
     return RemoteEmulator(ControlClient(found.control, found.token), settings)
 
@@ -113,7 +113,9 @@ def started(command: Sequence[str], settings: Settings) -> RemoteEmulator:
                 process.kill()
             said.seek(0)
             words = said.read().decode(errors="replace").strip() or line.decode(errors="replace")
-            raise InputError(Mistake(f"`{shlex.join(command)}` does not serve: {words}{_ADVICE}"))
+            raise InputError(
+                InputIssue(f"`{shlex.join(command)}` does not serve: {words}{_ADVICE}")
+            )
         end = ExitStack()
         host = RemoteEmulator(ControlClient(told["control"], told["token"]), settings, end.close)
         end.enter_context(stack.pop_all())  # only now: it is stopped here if it cannot be reached
@@ -141,7 +143,7 @@ def _process(command: Sequence[str], said: IO[bytes]) -> "subprocess.Popen[bytes
             process_group=0,
         )
     except OSError as error:
-        raise InputError(Mistake(f"{command[0]}: {error.strerror}{_ADVICE}")) from None
+        raise InputError(InputIssue(f"{command[0]}: {error.strerror}{_ADVICE}")) from None
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:

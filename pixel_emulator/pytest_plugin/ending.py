@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pixel_emulator.core import explain
-from pixel_emulator.core.calls import Hit, Outcome
-from pixel_emulator.core.mistakes import InputError, Mistake
+from pixel_emulator.core import call_text
+from pixel_emulator.core.errors import InputError, InputIssue
+from pixel_emulator.core.model import Hit, Outcome
 from pixel_emulator.core.reports.call_lines import calls as call_lines
 from pixel_emulator.core.reports.layout import Layout
 from pixel_emulator.core.reports.phrases import finding
@@ -69,7 +69,7 @@ def _marked(item: pytest.Item, pixels: Pixels) -> Iterator[Snapshot]:
     """The scenario files that the marks of a test name, the outermost first."""
     for mark in reversed([*item.iter_markers("pixel_scenario")]):
         if not mark.args:
-            raise InputError(Mistake("the mark `pixel_scenario` names no file"))
+            raise InputError(InputIssue("the mark `pixel_scenario` names no file"))
         for file in mark.args:
             yield pixels.pool.snapshot(file, values_of(mark.kwargs))
 
@@ -132,7 +132,7 @@ def _warn(item: pytest.Item, verdict: Verdict) -> None:
     found = [each for each in verdict.findings if each.level is Level.WARN]
     for policy, count in Counter(each.policy for each in found).items():
         hits = [each.hit for each in found if each.policy is policy]
-        titles = dict.fromkeys(explain.title(hit.call, hit.request) for hit in hits)
+        titles = dict.fromkeys(call_text.title(hit.call, hit.request) for hit in hits)
         word, said = finding(policy, Level.WARN, count)
         item.warn(PixelWarning(f"{word.removeprefix('warning: ')}: {said}: {', '.join(titles)}"))
 
@@ -141,7 +141,7 @@ def warn_of_late(item: pytest.Item, made: Sequence[Pixels]) -> None:
     """Warn of what came behind the end of a test, as a fixture sends it that goes: that is judged
     by nobody."""
     late = [
-        explain.title(hit.call, hit.request)
+        call_text.title(hit.call, hit.request)
         for each in made
         if each.judged is not None
         for hit in each.requests
@@ -171,7 +171,7 @@ def tell(item: pytest.Item, hits: Sequence[Hit], scenarios: Iterable[str]) -> No
     told += [(f"{PREFIX}{each}", count) for each, count in counts.items() if each in COUNTED]
     told += [(f"{PREFIX}scenario", each) for each in scenarios]
     told += [
-        (f"{PREFIX}call", explain.line(hit.call, hit.request, hit.outcome, hit.problems))
+        (f"{PREFIX}call", call_text.line(hit.call, hit.request, hit.outcome, hit.problems))
         for hit in calls[:_MOST]
     ]
     # A test that is run again tells of its last run.

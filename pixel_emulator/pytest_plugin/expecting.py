@@ -3,8 +3,8 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 
-from pixel_emulator.core.calls import JSON, Evidence
-from pixel_emulator.core.mistakes import InputError, Location, Mistake
+from pixel_emulator.core.errors import InputError, InputIssue, Location
+from pixel_emulator.core.model import JSON, Evidence
 from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.core.verdicts.verdict import Status, Verdict
 from pixel_emulator.pytest_plugin.arriving import Arriving, acted, wait
@@ -137,7 +137,7 @@ def read(found: Sequence[Snapshot], *, update: bool) -> tuple[Scenario, ...]:
     for scenario in scenarios:
         if scenario.acts:
             both = "acts by itself (`do`): name its file on the command line of pytest"
-            raise InputError(Mistake(f"{scenario.title} {both}", scenario.location))
+            raise InputError(InputIssue(f"{scenario.title} {both}", scenario.location))
     return tuple(scenarios)
 
 
@@ -166,6 +166,6 @@ def judged(
     if verdict is None:
         missing = ", ".join(each.file for each in found)
         raise InputError(
-            Mistake(f"{missing} is not drafted: calls may be missing, or others claim them")
+            InputIssue(f"{missing} is not drafted: calls may be missing, or others claim them")
         )
     return verdict

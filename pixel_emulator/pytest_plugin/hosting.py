@@ -14,7 +14,7 @@ import pytest
 
 from pixel_emulator.clock import faked_now, utc_now
 from pixel_emulator.config import TOKEN_VARIABLE, Settings
-from pixel_emulator.core.mistakes import InputError
+from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.recordings.recording import Clock
 from pixel_emulator.journal import Journal
 from pixel_emulator.pytest_plugin.choices import settings_of

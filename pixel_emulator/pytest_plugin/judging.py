@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
-from pixel_emulator.core.calls import Evidence
-from pixel_emulator.core.mistakes import Location
+from pixel_emulator.core.errors import Location
+from pixel_emulator.core.model import Evidence
 from pixel_emulator.core.reports.phrases import (
     ACCEPT,
     GAPS,

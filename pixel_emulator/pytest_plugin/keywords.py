@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import cast
 
-from pixel_emulator.core.calls import JSON, Payload
+from pixel_emulator.core.errors import Document, Location
 from pixel_emulator.core.grammar.definitions import Definitions
 from pixel_emulator.core.grammar.expectations import read_expectation
 from pixel_emulator.core.grammar.reader import Reader, escaped
 from pixel_emulator.core.grammar.scope import Scope
 from pixel_emulator.core.matching.wants import Matcher, Want
-from pixel_emulator.core.mistakes import Document, Location
+from pixel_emulator.core.model import JSON, Payload
 from pixel_emulator.core.scenarios.expectation import Expectation
 from pixel_emulator.pytest_plugin.places import MisuseError
 from pixel_emulator.pytest_plugin.values import want_of

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pixel_emulator.config import Settings
-from pixel_emulator.core.mistakes import InputError, Mistake
+from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.pytest_plugin.choices import choices_of, settings_of
 from pixel_emulator.pytest_plugin.deferred_session import DeferredSession
 from pixel_emulator.pytest_plugin.hosting import LazyEmulator, open_for
@@ -100,7 +100,7 @@ def _label(wanted: str, taken: Collection[str]) -> str:
         return next(each for each in numbers if each not in taken) if taken else ""
     if not NAME.fullmatch(wanted):
         allowed = "1 to 64 letters, digits, `-` or `_`"
-        raise InputError(Mistake(f'the label of a session is {allowed}, not "{wanted}"'))
+        raise InputError(InputIssue(f'the label of a session is {allowed}, not "{wanted}"'))
     if wanted in taken:
-        raise InputError(Mistake(f'this test has a session "{wanted}" already'))
+        raise InputError(InputIssue(f'this test has a session "{wanted}" already'))
     return wanted

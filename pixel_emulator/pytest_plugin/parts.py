@@ -9,8 +9,8 @@ from threading import Lock
 
 from pixel_emulator.clock import utc_now
 from pixel_emulator.config import Settings
-from pixel_emulator.core.calls import Dialect, Hit
-from pixel_emulator.core.mistakes import InputError, Location, Mistake
+from pixel_emulator.core.errors import InputError, InputIssue, Location
+from pixel_emulator.core.model import Dialect, Hit
 from pixel_emulator.core.recordings.masking import hide
 from pixel_emulator.core.recordings.recording import End, Head, Redaction
 from pixel_emulator.pytest_plugin.deferred_session import DeferredSession
@@ -101,7 +101,7 @@ def begin(
         add_part(folder, path.name)
     except FileNotFoundError:
         message = "is gone: it was deleted, or is on another machine; nothing is recorded"
-        raise InputError(Mistake(message, Location(str(folder)))) from None
+        raise InputError(InputIssue(message, Location(str(folder)))) from None
     except OSError as error:
-        raise InputError(Mistake(f"the recording cannot be written: {error}")) from None
+        raise InputError(InputIssue(f"the recording cannot be written: {error}")) from None
     return SessionRecording(path, test, session, settings)

@@ -4,7 +4,7 @@ import socket
 import sys
 import warnings
 
-from pixel_emulator.core.mistakes import InputError, Mistake
+from pixel_emulator.core.errors import InputError, InputIssue
 
 _ALLOWED = (
     "`pixels.receive` needs no socket; for clients that connect, run pytest with "
@@ -24,7 +24,9 @@ def check_sockets() -> None:
     except OSError:
         pass  # whoever opens the next one hears what is wrong
     except Exception as error:  # noqa: BLE001 - each plugin has an error of its own
-        raise InputError(Mistake(f"no sockets may be opened here ({error}): {_ALLOWED}")) from None
+        raise InputError(
+            InputIssue(f"no sockets may be opened here ({error}): {_ALLOWED}")
+        ) from None
 
 
 def check_threads() -> None:
@@ -37,7 +39,7 @@ def check_threads() -> None:
     }
     for library in (name for name, is_patched in patched.items() if is_patched):
         why = f"{library} has patched this process, and no emulator can run in it"
-        raise InputError(Mistake(f"{why}: {_ELSEWHERE}"))
+        raise InputError(InputIssue(f"{why}: {_ELSEWHERE}"))
 
 
 def advice_for(error: RuntimeError) -> str:

@@ -6,8 +6,8 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pixel_emulator.core.calls import JSON, Hit, Problem
 from pixel_emulator.core.matching.values import ABSENT, Absent
+from pixel_emulator.core.model import JSON, Hit, Problem
 from pixel_emulator.core.scenarios.expectation import Expectation
 from pixel_emulator.core.scenarios.model import WITHIN
 from pixel_emulator.core.state.identity import Graph, fold

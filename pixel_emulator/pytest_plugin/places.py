@@ -10,7 +10,7 @@ from functools import cached_property, wraps
 from types import FrameType
 from typing import NoReturn
 
-from pixel_emulator.core.mistakes import InputError, Location
+from pixel_emulator.core.errors import InputError, Location
 
 
 class MisuseError(TypeError):

@@ -6,9 +6,9 @@ from email.message import Message
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pixel_emulator.core.calls import PixelRequest
 from pixel_emulator.core.endpoint.pixel import request_of
-from pixel_emulator.core.mistakes import InputError
+from pixel_emulator.core.errors import InputError
+from pixel_emulator.core.model import PixelRequest
 from pixel_emulator.file_bytes import read_bytes
 from pixel_emulator.pytest_plugin.places import MisuseError
 

@@ -10,8 +10,8 @@ from typing import Any
 from pixel_emulator import files
 from pixel_emulator.clock import monotonic, utc_now
 from pixel_emulator.config import Settings
-from pixel_emulator.core.calls import JSON, Evidence, Hit, PixelRequest
-from pixel_emulator.core.mistakes import Document, InputError
+from pixel_emulator.core.errors import Document, InputError
+from pixel_emulator.core.model import JSON, Evidence, Hit, PixelRequest
 from pixel_emulator.core.recordings.entry import read_hit
 from pixel_emulator.core.recordings.fields import Field
 from pixel_emulator.output import run_keys

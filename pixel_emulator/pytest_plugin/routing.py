@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from pixel_emulator.clients.pixels import Diversion, is_async, pump
 from pixel_emulator.clock import monotonic
-from pixel_emulator.core.calls import Evidence
+from pixel_emulator.core.model import Evidence
 from pixel_emulator.pytest_plugin.places import MisuseError
 from pixel_emulator.session import Session
 

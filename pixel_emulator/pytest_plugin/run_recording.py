@@ -37,7 +37,7 @@ class RunRecording:
             return
         session.config.pluginmanager.register(self._progress, "pixel_run_progress")
         from pixel_emulator import files  # noqa: PLC0415 - heavy
-        from pixel_emulator.core.mistakes import InputError  # noqa: PLC0415 - the same
+        from pixel_emulator.core.errors import InputError  # noqa: PLC0415 - the same
         from pixel_emulator.file_lock import close_locked  # noqa: PLC0415 - the same
         from pixel_emulator.pytest_plugin.choices import settings_of  # noqa: PLC0415 - the same
         from pixel_emulator.recording_file import open_locked  # noqa: PLC0415 - the same
@@ -66,7 +66,7 @@ class RunRecording:
         if session.config.option.collectonly:
             return
         from pixel_emulator import files  # noqa: PLC0415 - heavy
-        from pixel_emulator.core.mistakes import InputError  # noqa: PLC0415 - the same
+        from pixel_emulator.core.errors import InputError  # noqa: PLC0415 - the same
         from pixel_emulator.core.recordings.masking import hide  # noqa: PLC0415 - the same
         from pixel_emulator.recording_parts import merge, parts_of  # noqa: PLC0415 - the same
 

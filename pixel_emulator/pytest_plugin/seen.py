@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from pixel_emulator.core import explain, json_text
-from pixel_emulator.core.calls import JSON, Call, CallType, Hit, Outcome, PixelRequest, Problem
+from pixel_emulator.core import call_text
+from pixel_emulator.core.model import JSON, Call, CallType, Hit, Outcome, PixelRequest, Problem
+from pixel_emulator.core.text import json_codec
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -52,7 +53,9 @@ class SeenCall(Mapping[str, JSON]):
     def __getitem__(self, key: str) -> JSON:
         value = (self.call.payload or {})[key]
         # By way of text, since `deepcopy` has no stack for what nests very deep.
-        return json_text.parse(json_text.write(value)) if isinstance(value, dict | list) else value
+        return (
+            json_codec.parse(json_codec.write(value)) if isinstance(value, dict | list) else value
+        )
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.call.payload or {})
@@ -61,7 +64,7 @@ class SeenCall(Mapping[str, JSON]):
         return len(self.call.payload or {})
 
     def __repr__(self) -> str:
-        line = explain.line(self.call, self.hit.request, self.hit.outcome, self.hit.problems)
+        line = call_text.line(self.call, self.hit.request, self.hit.outcome, self.hit.problems)
         return f"<#{self.hit.seq} {line}>"
 
 

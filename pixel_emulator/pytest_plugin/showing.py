@@ -5,8 +5,8 @@ from collections.abc import Callable, Generator
 
 import pytest
 
-from pixel_emulator.core import explain
-from pixel_emulator.core.calls import Hit
+from pixel_emulator.core import call_text
+from pixel_emulator.core.model import Hit
 from pixel_emulator.output import redacted
 from pixel_emulator.session import Session
 
@@ -50,7 +50,7 @@ def show_live(item: pytest.Item, session: Session, title: str) -> None:
     say = item.stash.setdefault(_WAITING, deque()).append if is_worker else _printer(item.config)
 
     def show(hit: Hit) -> None:
-        line = explain.line(hit.call, hit.request, hit.outcome, hit.problems)
+        line = call_text.line(hit.call, hit.request, hit.outcome, hit.problems)
         say(redacted(f"{title} #{hit.seq}  {line}"))
 
     session.subscribe(show)

@@ -9,13 +9,13 @@ from hashlib import sha256
 from pathlib import Path
 
 from pixel_emulator import files
-from pixel_emulator.core.calls import JSON, Evidence
 from pixel_emulator.core.drafts.draft import draft
 from pixel_emulator.core.drafts.judged import Judged
 from pixel_emulator.core.drafts.update import update
+from pixel_emulator.core.errors import Document, InputError, InputIssue
 from pixel_emulator.core.grammar.policies import Policies, with_defaults
 from pixel_emulator.core.grammar.scenario import parse
-from pixel_emulator.core.mistakes import Document, InputError, Mistake
+from pixel_emulator.core.model import JSON, Evidence
 from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.core.verdicts.verdict import Status, Verdict
 from pixel_emulator.core.verdicts.verify import verify
@@ -56,7 +56,7 @@ class Updating:
         if holder := self.holders.get(os.path.realpath(file)):
             both = f"{holder} has met it in this run, and {self.test} sent something else"
             why = f"{both}: they cannot share one file"
-            raise InputError(Mistake(f"{os.path.relpath(file)} is not rewritten: {why}"))
+            raise InputError(InputIssue(f"{os.path.relpath(file)} is not rewritten: {why}"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,9 @@ class Snapshot:
     def load(self) -> tuple[Scenario, ...]:
         """Its scenarios. Raises InputError for mistakes in it, and where it is missing."""
         if self.is_missing:
-            raise InputError(Mistake(f"there is no scenario {self.file}: --pixel-update drafts it"))
+            raise InputError(
+                InputIssue(f"there is no scenario {self.file}: --pixel-update drafts it")
+            )
         return self._under_policies(load_scenarios([self.file], given=self.given))
 
     def keep(self) -> None:
@@ -170,7 +172,7 @@ def compared(path: Path, session: Session, updating: Updating | None) -> tuple[S
     shown = os.path.relpath(path)
     if not path.exists() and os.environ.get("CI", "").lower() not in _NO and not updating:
         how = "run the test with --pixel-update, and commit the file"
-        raise InputError(Mistake(f"there is no recording {shown}: {how}"))
+        raise InputError(InputIssue(f"there is no recording {shown}: {how}"))
     if path.exists() and not updating:
         return _as_scenario(path)
     if not path.exists() or not _says(path, session.evidence()):

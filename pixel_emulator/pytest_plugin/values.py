@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from pixel_emulator.core import json_text
-from pixel_emulator.core.calls import JSON
 from pixel_emulator.core.matching.kinds import MATCHERS
 from pixel_emulator.core.matching.values import ABSENT, HUGE, Absent, Described, Value
 from pixel_emulator.core.matching.wants import Bindings, Matcher, Want
+from pixel_emulator.core.model import JSON
+from pixel_emulator.core.text import json_codec
 
 type Objection = Callable[[JSON], str | None]
 """Why a value does not match, or None where it does."""
@@ -151,4 +151,4 @@ def _name(function: object) -> str:
 
 def _own(got: JSON) -> JSON:
     """A copy of a container: what foreign code does to it changes no evidence."""
-    return json_text.parse(json_text.write(got)) if isinstance(got, dict | list) else got
+    return json_codec.parse(json_codec.write(got)) if isinstance(got, dict | list) else got

@@ -12,7 +12,7 @@ from typing import IO
 from pixel_emulator import files
 from pixel_emulator.child.process import ChildExit, run_child
 from pixel_emulator.core.endpoint.pixel import encode
-from pixel_emulator.core.mistakes import InputError, Mistake
+from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.core.scenarios.clients import CLIENTS, Ask
 from pixel_emulator.core.scenarios.model import (
     Action,
@@ -56,7 +56,7 @@ def perform(step: Step, folder: Path, access: Access) -> Failure | None:
     return next(filter(None, done), None)
 
 
-def missing_files(scenarios: Iterable[Scenario]) -> Iterator[Mistake]:
+def missing_files(scenarios: Iterable[Scenario]) -> Iterator[InputIssue]:
     """The files that actions name and that cannot be read; none from the first command on, which
     may well write them."""
     actions = (
@@ -73,7 +73,7 @@ def missing_files(scenarios: Iterable[Scenario]) -> Iterator[Mistake]:
             try:
                 read(folder / action.file)
             except InputError as error:
-                yield from (Mistake(f"{each}", place, "do") for each in error.mistakes)
+                yield from (InputIssue(f"{each}", place, "do") for each in error.mistakes)
 
 
 def sends_alone(step: Step) -> bool:

@@ -5,8 +5,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from pixel_emulator import files
-from pixel_emulator.core.calls import JSON
-from pixel_emulator.core.mistakes import InputError, Mistake
+from pixel_emulator.core.errors import InputError, InputIssue
+from pixel_emulator.core.model import JSON
 from pixel_emulator.core.scenarios.choosing import choose
 from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.scenario_files import load_scenarios
@@ -35,7 +35,7 @@ class ScenarioFiles:
         """Whether a file is not as it was when it was read."""
         return any(_state(path) != state for path, state in self._seen.items())
 
-    def reload(self) -> tuple[Mistake, ...]:
+    def reload(self) -> tuple[InputIssue, ...]:
         """Read the files again; returns their mistakes, with which the old scenarios stay."""
         try:
             self.scenarios = self._load()

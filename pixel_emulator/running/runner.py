@@ -7,7 +7,7 @@ from datetime import datetime
 from pixel_emulator.child.process import ChildExit
 from pixel_emulator.clock import monotonic
 from pixel_emulator.core import times
-from pixel_emulator.core.calls import Evidence
+from pixel_emulator.core.model import Evidence
 from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.core.verdicts.merge import merge
 from pixel_emulator.core.verdicts.verdict import Status, StepResult, Verdict

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from pixel_emulator.clock import monotonic
-from pixel_emulator.core.calls import Evidence
+from pixel_emulator.core.model import Evidence
 from pixel_emulator.core.scenarios.model import QUIET, WITHIN, Scenario, Step
 from pixel_emulator.core.verdicts.watch import Prospect, Watch
 

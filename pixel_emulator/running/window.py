@@ -7,7 +7,7 @@ from dataclasses import replace
 from math import inf
 
 from pixel_emulator.clock import monotonic
-from pixel_emulator.core.calls import Evidence
+from pixel_emulator.core.model import Evidence
 from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.core.verdicts.call_groups import CallGroups
 from pixel_emulator.running.waiting import Arrivals, Part, rest

@@ -13,7 +13,7 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
-from pixel_emulator.core.mistakes import likely
+from pixel_emulator.core.errors import did_you_mean
 from tests.benchmarks import figures, saved
 from tests.benchmarks.ceiling import ceiling
 from tests.benchmarks.growth import growth, memory
@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{name:12} {_about(benchmark)}{' (by name only)' * (name in LONG)}")
         return 0
     if unknown := [name for name in asked.names if name not in there]:
-        say(f"no benchmark is called {unknown[0]}{likely(unknown[0], there)}; see --list")
+        say(f"no benchmark is called {unknown[0]}{did_you_mean(unknown[0], there)}; see --list")
         return 2
     if asked.redraw:
         saved.write(saved.load())

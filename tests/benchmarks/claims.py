@@ -8,14 +8,14 @@ from typing import Any
 
 import yaml
 
-from pixel_emulator.core.calls import CallType, Evidence, Hit
 from pixel_emulator.core.matching.variables import Variable
+from pixel_emulator.core.model import CallType, Evidence, Hit
 from pixel_emulator.core.recordings.entry import entry
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, Times
 from pixel_emulator.core.scenarios.model import Order, Scenario, Step
+from pixel_emulator.core.text.yaml_writer import write
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.core.verdicts.watch import Watch
-from pixel_emulator.core.yaml_text import write
 from tests.hits import hit
 
 EVENTS = 100

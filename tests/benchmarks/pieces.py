@@ -11,8 +11,8 @@ from typing import Any
 
 import yaml
 
-from pixel_emulator.core.calls import CallType, Dialect, Form, Hit, PixelRequest
 from pixel_emulator.core.endpoint.pixel import encode, request_of
+from pixel_emulator.core.model import CallType, Dialect, Form, Hit, PixelRequest
 from pixel_emulator.core.problems.judgement import judge
 from pixel_emulator.core.recordings.entry import entry
 from pixel_emulator.core.recordings.recording import Head, Redaction

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pixel_emulator.core.calls import CallType
 from pixel_emulator.core.endpoint.pixel import encode
+from pixel_emulator.core.model import CallType
 
 GOOD = encode(
     CallType.TRACK, {"writeKey": "wk_test_0000", "userId": "u_1", "event": "Email Opened"}

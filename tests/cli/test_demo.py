@@ -2,7 +2,7 @@
 
 import pytest
 
-from pixel_emulator.core.calls import Outcome
+from pixel_emulator.core.model import Outcome
 from pixel_emulator.files import read_recording
 from tests.programs import needs_chromium
 

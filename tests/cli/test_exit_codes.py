@@ -9,8 +9,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from pixel_emulator.core.calls import CallType
 from pixel_emulator.core.endpoint.pixel import encode
+from pixel_emulator.core.model import CallType
 from tests.hits import KEY
 
 README = Path(__file__).parents[2] / "README.md"

@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 import pytest
 
-from pixel_emulator.core.calls import CallType
 from pixel_emulator.core.endpoint.pixel import encode
+from pixel_emulator.core.model import CallType
 from pixel_emulator.core.recordings.masking import mask
 from tests.programs import needs_curl
 

@@ -6,7 +6,7 @@ import pytest
 
 from pixel_emulator.cli.app import main
 from pixel_emulator.cli.lets import read_lets
-from pixel_emulator.core.mistakes import InputError
+from pixel_emulator.core.errors import InputError
 
 
 @pytest.fixture

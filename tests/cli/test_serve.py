@@ -13,9 +13,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from pixel_emulator.core.calls import CallType
 from pixel_emulator.core.endpoint.pixel import encode
-from pixel_emulator.core.mistakes import InputError
+from pixel_emulator.core.errors import InputError
+from pixel_emulator.core.model import CallType
 from pixel_emulator.files import read_recording
 from pixel_emulator.leftovers import sweep
 from pixel_emulator.ready import living, running

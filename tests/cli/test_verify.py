@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pixel_emulator.config import Settings
-from pixel_emulator.core.calls import CallType
 from pixel_emulator.core.endpoint.pixel import encode, request_of
+from pixel_emulator.core.model import CallType
 from pixel_emulator.journal import Journal
 from pixel_emulator.recorder import open_recorder
 

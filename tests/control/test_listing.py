@@ -7,9 +7,9 @@ from contextlib import suppress
 import httpx
 import pytest
 
-from pixel_emulator.core.calls import CallType, Form, Outcome
 from pixel_emulator.core.endpoint.pixel import encode
-from pixel_emulator.core.mistakes import Document
+from pixel_emulator.core.errors import Document
+from pixel_emulator.core.model import CallType, Form, Outcome
 from pixel_emulator.core.recordings.entry import read_hit
 from pixel_emulator.core.recordings.fields import Field
 from pixel_emulator.core.recordings.masking import mask

@@ -12,7 +12,7 @@ import pytest
 from pixel_emulator.config import Settings
 from pixel_emulator.control import judging
 from pixel_emulator.control.server import Control, on_loopback
-from pixel_emulator.core.mistakes import InputError
+from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.emulator import Emulator

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pixel_emulator.core.mistakes import SelectionError
+from pixel_emulator.core.errors import SelectionError
 from pixel_emulator.core.scenarios.choosing import choose
 from pixel_emulator.core.scenarios.model import Scenario
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pixel_emulator.core.calls import PixelRequest
+from pixel_emulator.core.model import PixelRequest
 from pixel_emulator.core.scenarios.clients import CLIENTS, Ask, Fetch
 from pixel_emulator.core.scenarios.fetchers import FETCHERS, fetched_by
 

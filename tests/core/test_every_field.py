@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from pixel_emulator.core.calls import Payload
 from pixel_emulator.core.grammar import keys
 from pixel_emulator.core.grammar.scenario import parse
+from pixel_emulator.core.model import Payload
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.documents import parse_document
 from tests.hits import evidence, hit

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixel_emulator.core import json_text
-from pixel_emulator.core.deep_json import parse_deep
-from pixel_emulator.core.json_text import Number
+from pixel_emulator.core.text import json_codec
+from pixel_emulator.core.text.json_codec import Number, parse_deep
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False).map(str),
@@ -23,14 +22,14 @@ JSON_VALUES = st.recursive(
     ["1.10", "-0", "1e21", "1E+2", "12345678901234567890", "0.1", "-1.5e-9", "1" * 5_000],
 )
 def test_numbers_keep_their_digits(text):
-    assert json_text.write(json_text.parse(f"[{text}]")) == f"[{text}]"
+    assert json_codec.write(json_codec.parse(f"[{text}]")) == f"[{text}]"
 
 
 def test_a_number_is_a_float_with_a_memory():
     number = Number("49.90")
     assert number == 49.9
     assert repr(number) == "49.90"
-    assert isinstance(json_text.parse("7"), int)
+    assert isinstance(json_codec.parse("7"), int)
 
 
 @pytest.mark.parametrize(
@@ -42,14 +41,16 @@ def test_a_number_is_a_float_with_a_memory():
 )  # fmt: skip
 def test_what_is_not_json_is_a_value_error(text):
     with pytest.raises(ValueError):
-        json_text.parse(text)
+        json_codec.parse(text)
 
 
 def test_a_deep_value_is_read_and_written_in_a_thread_too():
     """Threads have smaller stacks; neither way may overflow one."""
     text = '{"a": ' * 4_500 + "[" * 4_500 + "]" * 4_500 + "}" * 4_500
     written: list[str] = []
-    thread = threading.Thread(target=lambda: written.append(json_text.write(json_text.parse(text))))
+    thread = threading.Thread(
+        target=lambda: written.append(json_codec.write(json_codec.parse(text)))
+    )
     thread.start()
     thread.join()
     assert written == [text]
@@ -61,11 +62,11 @@ def test_ten_thousand_levels_are_read_and_one_more_is_not(levels, opening, closi
     """Go's encoding/json counts like this, whatever the interpreter's stack allows."""
     inner = "{}" if closing == "}" else "[]"
     text = opening * (levels - 1) + inner + closing * (levels - 1)
-    written = json_text.write(json_text.parse(text), separators=(",", ":"))
+    written = json_codec.write(json_codec.parse(text), separators=(",", ":"))
     assert written == text
-    if levels == json_text.MAX_NESTING:
+    if levels == json_codec.MAX_NESTING:
         with pytest.raises(ValueError, match="nested deeper than 10,000 levels"):
-            json_text.parse(opening + text + closing)
+            json_codec.parse(opening + text + closing)
 
 
 @given(JSON_VALUES, st.integers(0, 200), st.sampled_from('{}[],:" 1\\x'))
@@ -93,7 +94,7 @@ def test_the_deep_reader_agrees_with_the_json_module(value, place, change):
     ],
 )
 def test_repeated_keys_are_noted_and_the_last_wins(text, repeated):
-    value, noted = json_text.parse_noting_repeats(text)
+    value, noted = json_codec.parse_noting_repeats(text)
     assert noted == repeated
     assert json.dumps(value) == json.dumps(json.loads(text))
 
@@ -103,7 +104,7 @@ def test_repeated_keys_are_noted_and_the_last_wins(text, repeated):
     [("1", 0), ("[]", 1), ('{"a[{": [{}]}', 3), ('["\\"[["]', 1), ("[[],[[]]]", 3)],
 )
 def test_depth_counts_brackets_outside_strings(text, levels):
-    assert json_text.depth(text) == levels
+    assert json_codec.depth(text) == levels
 
 
 @pytest.mark.parametrize(
@@ -114,23 +115,25 @@ def test_depth_counts_brackets_outside_strings(text, levels):
     ],
 )  # fmt: skip
 def test_kinds_are_the_json_types(value, name):
-    assert json_text.kind(value) == name
+    assert json_codec.kind(value) == name
 
 
 @given(JSON_VALUES)
 def test_write_is_json_and_parse_its_inverse(value):
     for text in (
-        json_text.write(value),
-        json_text.write(value, indent=2),
-        json_text.write(value, separators=(",", ":")),
+        json_codec.write(value),
+        json_codec.write(value, indent=2),
+        json_codec.write(value, separators=(",", ":")),
     ):
         assert text.isascii()
         assert json.loads(text) == value
-        assert json_text.parse(text) == value
+        assert json_codec.parse(text) == value
 
 
 def test_the_layouts_are_those_of_the_json_module():
-    value = json_text.parse('{"a": [1, {}, [], {"b": null}], "c": "ü"}')
-    assert json_text.write(value) == json.dumps(value)
-    assert json_text.write(value, indent=2) == json.dumps(value, indent=2)
-    assert json_text.write(value, separators=(",", ":")) == json.dumps(value, separators=(",", ":"))
+    value = json_codec.parse('{"a": [1, {}, [], {"b": null}], "c": "ü"}')
+    assert json_codec.write(value) == json.dumps(value)
+    assert json_codec.write(value, indent=2) == json.dumps(value, indent=2)
+    assert json_codec.write(value, separators=(",", ":")) == json.dumps(
+        value, separators=(",", ":")
+    )

@@ -2,8 +2,8 @@
 
 import pytest
 
-from pixel_emulator.core.calls import CallType, PixelRequest
 from pixel_emulator.core.endpoint.pixel import encode
+from pixel_emulator.core.model import CallType, PixelRequest
 from pixel_emulator.core.recordings.entry_text import next_entry
 from pixel_emulator.core.recordings.known_keys import MOST, KnownKeys, is_distinctive
 from pixel_emulator.core.recordings.masking import mask

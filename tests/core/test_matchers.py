@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from pixel_emulator.core.errors import Document
 from pixel_emulator.core.grammar.operators import OPERATORS
 from pixel_emulator.core.grammar.reader import Reader
 from pixel_emulator.core.grammar.values import read_value
-from pixel_emulator.core.json_text import Number
 from pixel_emulator.core.matching.alternatives import All, In, Not, One
 from pixel_emulator.core.matching.captures import bind, unify
 from pixel_emulator.core.matching.checks import Named, compares, near
@@ -20,7 +20,7 @@ from pixel_emulator.core.matching.regexes import RegexError, matching
 from pixel_emulator.core.matching.values import ABSENT, identity
 from pixel_emulator.core.matching.variables import TextWith, Variable, variables
 from pixel_emulator.core.matching.wants import Need, Want, is_plain
-from pixel_emulator.core.mistakes import Document
+from pixel_emulator.core.text.json_codec import Number
 from pixel_emulator.documents import parse_document
 
 X, Y, Z = Variable("x"), Variable("y"), Variable("z")

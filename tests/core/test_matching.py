@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from pixel_emulator.core.calls import JSON
-from pixel_emulator.core.json_text import Number, parse
 from pixel_emulator.core.matching.differences import leaves, matches, mismatches
 from pixel_emulator.core.matching.values import ABSENT, describe
+from pixel_emulator.core.model import JSON
+from pixel_emulator.core.text.json_codec import Number, parse
 
 # An expected value, then actual values that match it, then some that do not.
 CASES: list[tuple[JSON, list[Any], list[Any]]] = [

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pixel_emulator.core import yaml_text
-from pixel_emulator.core.calls import CallType, Dialect, Form, Hit, PixelRequest
 from pixel_emulator.core.endpoint.pixel import encode
+from pixel_emulator.core.model import CallType, Dialect, Form, Hit, PixelRequest
 from pixel_emulator.core.recordings.entry import entry
 from pixel_emulator.core.recordings.entry_text import entry_text
 from pixel_emulator.core.recordings.masking import mask
 from pixel_emulator.core.recordings.ordinary import ordinary, unmasked
 from pixel_emulator.core.recordings.redaction import redact
+from pixel_emulator.core.text import yaml_writer
 from pixel_emulator.memory import Judge
 
 KEY = "wk_test_0000000000000000000000aB"
@@ -52,7 +52,7 @@ def track(**fields):
 
 def exactly(hit: Hit, known=()) -> str:
     """What the whole search makes of it."""
-    return yaml_text.write([entry(redact(hit, known))])
+    return yaml_writer.write([entry(redact(hit, known))])
 
 
 def raw(payload, byte=b"Z") -> str:
@@ -223,7 +223,7 @@ def test_nor_is_what_comes_in_another_way(target):
     hit = made(target)
     assert ordinary(hit) is None
     assert entry_text(hit) == exactly(hit)
-    assert entry_text(hit, masks=False) == yaml_text.write([entry(hit)])
+    assert entry_text(hit, masks=False) == yaml_writer.write([entry(hit)])
 
 
 def test_a_known_key_in_a_value_is_not_ordinary():
@@ -237,7 +237,7 @@ def test_a_known_key_in_a_value_is_not_ordinary():
 def test_without_masking_nothing_is_masked(payload):
     hit = made(pixel(payload))
     assert unmasked(hit) is not None
-    assert entry_text(hit, masks=False) == yaml_text.write([entry(hit)])
+    assert entry_text(hit, masks=False) == yaml_writer.write([entry(hit)])
     assert KEY in entry_text(hit, masks=False)
     assert mask(KEY) in entry_text(hit)
 
@@ -266,13 +266,13 @@ def test_what_a_client_chooses_cannot_be_taken_for_a_place_to_fill(text, masks):
         {"step": text},
     ):
         hit = made(pixel(track()), **request)
-        expected = exactly(hit) if masks else yaml_text.write([entry(hit)])
+        expected = exactly(hit) if masks else yaml_writer.write([entry(hit)])
         assert entry_text(hit, masks=masks) == expected
 
 
 def test_an_empty_payload_is_written_as_the_search_has_it():
     hit = made(pixel({}))
-    assert entry_text(hit, masks=False) == yaml_text.write([entry(hit)])
+    assert entry_text(hit, masks=False) == yaml_writer.write([entry(hit)])
 
 
 PIECES = st.sampled_from(

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pixel_emulator.core import json_text
-from pixel_emulator.core.calls import Alphabet, CallType, Dialect, Form, Payload, PixelRequest
 from pixel_emulator.core.endpoint.pixel import GIF, decode, encode, request_of, route
+from pixel_emulator.core.model import Alphabet, CallType, Dialect, Form, Payload, PixelRequest
+from pixel_emulator.core.text import json_codec
 
 CASES = Path(__file__).parents[1] / "cases"
 VECTORS = [
@@ -137,7 +137,7 @@ def test_the_strict_dialect_decodes_as_segments_2018_source_does(vector):
         assert call.payload is None
         assert "bad_request" in codes(call)
         return
-    payload = json.loads(json_text.write(call.payload))
+    payload = json.loads(json_codec.write(call.payload))
     payload.pop("receivedAt", None)
     vector["body"].pop("receivedAt", None)
     assert payload == vector["body"]
@@ -330,7 +330,7 @@ def test_deep_data_is_read(levels):
     """Segment's edge keeps top-level values as raw JSON, so depth alone drops nothing."""
     data = b'{"a":' + b"[" * levels + b"]" * levels + b"}"
     payload = strict(f"/v1/pixel/track?data={b64(data)}").payload
-    assert json_text.depth(json_text.write(payload)) == levels + 1
+    assert json_codec.depth(json_codec.write(payload)) == levels + 1
 
 
 # -- encoding -------------------------------------------------------------------------------

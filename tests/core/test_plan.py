@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from pixel_emulator.core.mistakes import InputError
+from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.plans.plan import Plan, parse
 from pixel_emulator.core.plans.planned import unplanned, within
 from pixel_emulator.core.plans.rules import RuleType

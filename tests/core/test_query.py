@@ -2,8 +2,8 @@
 
 import pytest
 
-from pixel_emulator.core.calls import Payload
 from pixel_emulator.core.endpoint.query import expand, flatten, parse_query, text_of
+from pixel_emulator.core.model import Payload
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,9 @@
 
 import pytest
 
-from pixel_emulator.core.calls import JSON
-from pixel_emulator.core.json_text import Number
-from pixel_emulator.core.quoting import masked, printable, quoted, shortened
+from pixel_emulator.core.model import JSON
+from pixel_emulator.core.text.display import masked, printable, quoted, shortened
+from pixel_emulator.core.text.json_codec import Number
 
 QUOTED: list[tuple[JSON, str]] = [
     ("user_123", '"user_123"'),

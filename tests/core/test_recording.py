@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from pixel_emulator.core.calls import Call, CallType, Dialect, Form, Outcome, PixelRequest
 from pixel_emulator.core.endpoint.pixel import decode
-from pixel_emulator.core.mistakes import Document, InputError
+from pixel_emulator.core.errors import Document, InputError
+from pixel_emulator.core.model import Call, CallType, Dialect, Form, Outcome, PixelRequest
 from pixel_emulator.core.recordings import recording
 from pixel_emulator.core.recordings.entry import entry, read_hit
 from pixel_emulator.core.recordings.fields import Field

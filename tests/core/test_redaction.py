@@ -9,9 +9,9 @@ from urllib.parse import quote, unquote
 
 import pytest
 
-from pixel_emulator.core.calls import Form, PixelRequest, Problem, RuleSource, Severity
 from pixel_emulator.core.endpoint.json_data import MAX_DATA
 from pixel_emulator.core.endpoint.pixel import request_of
+from pixel_emulator.core.model import Form, PixelRequest, Problem, RuleSource, Severity
 from pixel_emulator.core.recordings.masking import mask
 from pixel_emulator.core.recordings.readings import readings
 from pixel_emulator.core.recordings.redaction import redact

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pixel_emulator.core.calls import KEPT, CallType, PixelRequest
+from pixel_emulator.core.model import KEPT, CallType, PixelRequest
 from pixel_emulator.core.recordings.redaction import redact
 from pixel_emulator.core.reports.call_lines import url
 from pixel_emulator.core.reports.counts import span

@@ -4,7 +4,7 @@ import string
 
 import pytest
 
-from pixel_emulator.core.calls import RuleSource, Severity
+from pixel_emulator.core.model import RuleSource, Severity
 from pixel_emulator.core.problems.rules import RULES, problem
 
 # https://segment.com/docs/connections/delivery-overview/

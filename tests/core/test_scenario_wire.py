@@ -2,9 +2,9 @@
 
 import pytest
 
-from pixel_emulator.core.calls import PixelRequest
 from pixel_emulator.core.grammar.call_map import REQUEST_WORDS
 from pixel_emulator.core.grammar.keys import REQUEST
+from pixel_emulator.core.model import PixelRequest
 from pixel_emulator.core.scenarios.clients import CLIENTS, Fetch
 from pixel_emulator.core.scenarios.fetchers import FETCHERS, fetched_by
 from pixel_emulator.core.scenarios.wire_facts import wire_facts

@@ -7,18 +7,18 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from pixel_emulator.core import json_text, yaml_text
-from pixel_emulator.core.calls import Payload
+from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.grammar import keys as grammar
 from pixel_emulator.core.grammar.scenario import parse
 from pixel_emulator.core.grammar.values import MATCHERS, OPERATORS
-from pixel_emulator.core.mistakes import InputError
+from pixel_emulator.core.model import Payload
 from pixel_emulator.core.recordings import recording
 from pixel_emulator.core.recordings.entry import entry
 from pixel_emulator.core.recordings.recording import End, Head
 from pixel_emulator.core.schemas.parts import DRAFT
 from pixel_emulator.core.schemas.recording_schema import recording_schema
 from pixel_emulator.core.schemas.scenario_schema import scenario_schema
+from pixel_emulator.core.text import json_codec, yaml_writer
 from pixel_emulator.documents import parse_document
 from pixel_emulator.files import read_document
 from pixel_emulator.samples import folder
@@ -35,7 +35,7 @@ FILES = [
 
 
 def objections(validator, data):
-    plain = json.loads(json_text.write(data))  # numbers without their digits
+    plain = json.loads(json_codec.write(data))  # numbers without their digits
     return [f"{each.instance_path}: {each.message}" for each in validator.iter_errors(plain)]
 
 
@@ -218,7 +218,7 @@ def recorded(*hits, **end):
         "calls": [entry(each) for each in hits],
         **(recording.ending(End(calls=len(hits), connections=1, **end)) if end else {}),
     }
-    return parse_document(yaml_text.write(data), "r.yaml")
+    return parse_document(yaml_writer.write(data), "r.yaml")
 
 
 RECORDINGS = [

@@ -5,10 +5,10 @@ from itertools import combinations, count
 
 import pytest
 
-from pixel_emulator.core.calls import CallType
 from pixel_emulator.core.grammar.scenario import parse
 from pixel_emulator.core.matching.variables import Variable
 from pixel_emulator.core.matching.wants import Matcher, Need
+from pixel_emulator.core.model import CallType
 from pixel_emulator.core.reports.text import text
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, Times
 from pixel_emulator.core.scenarios.model import (

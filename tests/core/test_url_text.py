@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixel_emulator.core.calls import Dialect, Outcome
+from pixel_emulator.core.model import Dialect, Outcome
 from pixel_emulator.core.problems.judgement import judge_url
 
 HOSTS = ("api.segment.io", "events.eu1.segmentapis.com", "eu1.api.segmentapis.com")

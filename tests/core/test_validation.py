@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from pixel_emulator.core.calls import JSON, CallType, Dialect, Outcome, Problem, Severity
 from pixel_emulator.core.endpoint.pixel import decode, encode, request_of
+from pixel_emulator.core.model import JSON, CallType, Dialect, Outcome, Problem, Severity
 from pixel_emulator.core.problems import judgement
 from pixel_emulator.core.problems.rules import RULES, problem
 from pixel_emulator.core.problems.validation import outcome, validate

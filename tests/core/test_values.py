@@ -2,7 +2,7 @@
 
 import pytest
 
-from pixel_emulator.core.calls import Steps
+from pixel_emulator.core.errors import Document
 from pixel_emulator.core.grammar.operands import UNREAD
 from pixel_emulator.core.grammar.operators import OPERATORS
 from pixel_emulator.core.grammar.reader import Reader, escaped
@@ -12,7 +12,7 @@ from pixel_emulator.core.matching.kinds import MATCHERS
 from pixel_emulator.core.matching.values import ABSENT
 from pixel_emulator.core.matching.variables import TextWith, Variable
 from pixel_emulator.core.matching.wants import is_plain
-from pixel_emulator.core.mistakes import Document
+from pixel_emulator.core.model import JsonPath
 from pixel_emulator.documents import parse_document
 
 VISITOR = Variable("visitor")
@@ -243,7 +243,7 @@ def test_operators_nest_so_deep_and_no_deeper():
 
 
 def test_what_is_deeper_than_a_file_may_be_is_a_mistake():
-    steps: Steps = ("a",) * 201
+    steps: JsonPath = ("a",) * 201
     reader = Reader(Document("s.yaml", None, {}))
     read_value(reader, steps, "x", Names())
     assert "nested deeper than 200 levels" in str(reader.mistakes[0])

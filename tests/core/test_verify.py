@@ -5,9 +5,9 @@ from itertools import permutations
 
 import pytest
 
-from pixel_emulator.core.calls import JSON, Evidence, PixelRequest
+from pixel_emulator.core.errors import Document
 from pixel_emulator.core.grammar.scenario import parse
-from pixel_emulator.core.mistakes import Document
+from pixel_emulator.core.model import JSON, Evidence, PixelRequest
 from pixel_emulator.core.plans.plan import parse as parse_plan
 from pixel_emulator.core.recordings.masking import mask
 from pixel_emulator.core.scenarios.model import Level, Policy

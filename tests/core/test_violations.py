@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from pixel_emulator.core.calls import KEPT, Outcome
-from pixel_emulator.core.json_text import Number
+from pixel_emulator.core.model import KEPT, Outcome
 from pixel_emulator.core.plans.plan import parse
 from pixel_emulator.core.plans.violations import MOST, violations
+from pixel_emulator.core.text.json_codec import Number
 from pixel_emulator.documents import parse_document
 from tests.hits import hit
 

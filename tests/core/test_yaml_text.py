@@ -14,10 +14,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixel_emulator.core import json_text, yaml_text
-from pixel_emulator.core.calls import JSON
-from pixel_emulator.core.json_text import Number
-from pixel_emulator.core.surrogates import decode_surrogates, encode_surrogates
+from pixel_emulator.core.model import JSON
+from pixel_emulator.core.text import json_codec, yaml_writer
+from pixel_emulator.core.text.json_codec import Number, decode_surrogates, encode_surrogates
 from pixel_emulator.documents import load
 
 RISKY: list[Any] = [
@@ -104,13 +103,13 @@ ALL_LOADERS = [ours, *OTHER_LOADERS]
 @pytest.mark.parametrize("loader", ALL_LOADERS)
 def test_risky_texts_stay_texts_as_values_items_and_keys(loader):
     value: JSON = {"values": RISKY, "keys": {text: text for text in RISKY}}
-    assert loader(yaml_text.write(value)) == value
+    assert loader(yaml_writer.write(value)) == value
 
 
 @pytest.mark.parametrize("text", [*LONE_SURROGATES, *PRIVATE])
 def test_lone_surrogates_survive_in_every_loader(text):
     value: JSON = {text: text}
-    written = yaml_text.write(value)
+    written = yaml_writer.write(value)
     assert written.isascii() or "😀" in written
     assert ours(written) == value
     for loader in OTHER_LOADERS:
@@ -137,8 +136,8 @@ def test_what_older_versions_wrote_is_still_read():
 @pytest.mark.parametrize("loader", ALL_LOADERS)
 @pytest.mark.parametrize("digits", NUMBERS)
 def test_numbers_have_the_same_value_everywhere(loader, digits):
-    number = json_text.parse(digits)
-    found = loader(yaml_text.write([number]))[0]
+    number = json_codec.parse(digits)
+    found = loader(yaml_writer.write([number]))[0]
     assert isinstance(found, int | float)
     assert found == number
 
@@ -155,24 +154,24 @@ def test_numbers_have_the_same_value_everywhere(loader, digits):
     ],
 )
 def test_digits_are_kept_and_spelled_for_every_loader(digits, spelling):
-    assert yaml_text.write(json_text.parse(digits)) == f"{spelling}\n"
+    assert yaml_writer.write(json_codec.parse(digits)) == f"{spelling}\n"
 
 
 @pytest.mark.parametrize("text", PLAIN)
 def test_plain_words_stay_plain(text):
-    assert yaml_text.write(text) == f"{text}\n"
+    assert yaml_writer.write(text) == f"{text}\n"
 
 
 @pytest.mark.parametrize("text", [*RISKY, *LONE_SURROGATES])
 def test_everything_else_is_quoted_in_one_printable_line(text):
-    written = yaml_text.write(text).removesuffix("\n")
+    written = yaml_writer.write(text).removesuffix("\n")
     assert written.startswith('"')
     assert all(each.isprintable() or each in "\ufdd0\U0001fffe" for each in written)
 
 
 def test_the_style_is_block_with_empty_containers_inline():
     value: JSON = {"a": {"b": [1, {"c": None, "d": []}, [True, [{}]]]}, "e": {}}
-    assert yaml_text.write(value, 2) == (
+    assert yaml_writer.write(value, 2) == (
         "  a:\n"
         "    b:\n"
         "      - 1\n"
@@ -187,7 +186,7 @@ def test_the_style_is_block_with_empty_containers_inline():
 @pytest.mark.parametrize("loader", ALL_LOADERS)
 def test_keys_longer_than_yaml_allows_are_read_back(loader):
     value: JSON = [{"k" * 5_000: {"\n" * 600: [1]}, "x": 2}]
-    assert loader(yaml_text.write(value)) == value
+    assert loader(yaml_writer.write(value)) == value
 
 
 @pytest.mark.parametrize(("levels", "fits"), [(100, True), (101, False)])
@@ -195,9 +194,9 @@ def test_a_value_has_at_most_100_levels(levels, fits):
     value: JSON = None
     for _ in range(levels):
         value = [value]
-    assert yaml_text.nests_too_deep(value) is not fits
+    assert yaml_writer.nests_too_deep(value) is not fits
     value = {"in an entry": [value]}
-    assert all(loader(yaml_text.write(value)) == value for loader in ALL_LOADERS)
+    assert all(loader(yaml_writer.write(value)) == value for loader in ALL_LOADERS)
 
 
 def test_no_document_nests_deeper_than_loaders_can_bear():
@@ -205,12 +204,12 @@ def test_no_document_nests_deeper_than_loaders_can_bear():
     for _ in range(111):
         value = [value]
     with pytest.raises(ValueError, match="deeper than 110"):
-        yaml_text.write(value)
+        yaml_writer.write(value)
 
 
 @given(VALUES)
 def test_what_is_written_is_read_by_every_loader(value):
-    text = yaml_text.write(value)
+    text = yaml_writer.write(value)
     assert typed(ours(text)) == typed(value)
     for loader in OTHER_LOADERS:
         assert typed(loader(text)) == typed(stored(value))
@@ -218,7 +217,7 @@ def test_what_is_written_is_read_by_every_loader(value):
 
 @given(VALUES)
 def test_an_indented_value_is_the_same_value(value):
-    assert typed(ours(yaml_text.write(value, 4))) == typed(value)
+    assert typed(ours(yaml_writer.write(value, 4))) == typed(value)
 
 
 WHOLE: dict[str, Any] = {
@@ -232,9 +231,9 @@ WHOLE: dict[str, Any] = {
 
 @pytest.fixture
 def whole_file(tmp_path):
-    numbers = [json_text.parse(each) for each in NUMBERS if math.isfinite(float(each))]
+    numbers = [json_codec.parse(each) for each in NUMBERS if math.isfinite(float(each))]
     file = tmp_path / "value.yaml"
-    file.write_text(yaml_text.write(WHOLE | {"numbers": numbers}), encoding="utf-8")
+    file.write_text(yaml_writer.write(WHOLE | {"numbers": numbers}), encoding="utf-8")
     return file
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pixel_emulator.config import Settings
-from pixel_emulator.core.mistakes import InputError
+from pixel_emulator.core.errors import InputError
 from pixel_emulator.email.fetch import fetch_images
 from pixel_emulator.email.render import RenderResult, find_browser, render
 from pixel_emulator.journal import Journal

@@ -7,10 +7,10 @@ from dataclasses import replace
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pixel_emulator.core.calls import JSON, CallType, Form, Outcome, PixelRequest
 from pixel_emulator.core.drafts.draft import draft
 from pixel_emulator.core.grammar.scenario import parse
-from pixel_emulator.core.json_text import Number
+from pixel_emulator.core.model import JSON, CallType, Form, Outcome, PixelRequest
+from pixel_emulator.core.text.json_codec import Number
 from pixel_emulator.core.verdicts.verdict import Status
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.documents import parse_document

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pixel_emulator.core.calls import KEPT, Call, CallType, Form, Outcome
+from pixel_emulator.core.model import KEPT, Call, CallType, Form, Outcome
 from pixel_emulator.core.state.identity import fold
 from pixel_emulator.core.state.profile import profile_mistakes
 from tests.hits import hit

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pixel_emulator.core.json_text import Number, parse
 from pixel_emulator.core.matching.alternatives import All, In, Not, One
 from pixel_emulator.core.matching.captures import bind, unify
 from pixel_emulator.core.matching.checks import Named, compares, differs, equals, near, starts
@@ -19,6 +18,7 @@ from pixel_emulator.core.matching.regexes import like, matching
 from pixel_emulator.core.matching.values import ABSENT, identity
 from pixel_emulator.core.matching.variables import TextWith, Variable, variables
 from pixel_emulator.core.matching.wants import Need
+from pixel_emulator.core.text.json_codec import Number, parse
 
 _keys = st.sampled_from(["a", "b", "$a"])
 _numbers = st.one_of(

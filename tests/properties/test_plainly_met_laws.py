@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from pixel_emulator.core.calls import CallType, Evidence
+from pixel_emulator.core.model import CallType, Evidence
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, Times
 from pixel_emulator.core.scenarios.model import Level, Policy, Scenario, Step
 from pixel_emulator.core.verdicts.plain import Plain

@@ -6,13 +6,13 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pixel_emulator.core import json_text, yaml_text
-from pixel_emulator.core.calls import Call, CallType, Form, Outcome
-from pixel_emulator.core.mistakes import InputError
+from pixel_emulator.core.errors import InputError
+from pixel_emulator.core.model import Call, CallType, Form, Outcome
 from pixel_emulator.core.plans.changes import broken, changes
 from pixel_emulator.core.plans.infer import infer
 from pixel_emulator.core.plans.plan import parse
 from pixel_emulator.core.plans.violations import violations
+from pixel_emulator.core.text import json_codec, yaml_writer
 from pixel_emulator.documents import parse_document
 from tests.hits import hit
 from tests.properties.test_recording_laws import PAYLOADS, TEXTS, VALUES
@@ -45,7 +45,7 @@ def _read(data, write):
 @given(st.lists(_hits(), max_size=5))
 @settings(max_examples=200)
 def test_a_drafted_plan_takes_its_own_calls(hits):
-    for write in (yaml_text.write, json_text.write):
+    for write in (yaml_writer.write, json_codec.write):
         plan = _read(infer(hits), write)
         assert [list(violations({1: plan}, each)) for each in hits] == [[]] * len(hits)
 
@@ -53,7 +53,7 @@ def test_a_drafted_plan_takes_its_own_calls(hits):
 @given(st.lists(_hits(), max_size=3), st.lists(_hits(), max_size=3))
 @settings(max_examples=100)
 def test_a_plan_does_not_differ_from_itself(hits, others):
-    plan = _read(infer(hits), yaml_text.write)
+    plan = _read(infer(hits), yaml_writer.write)
     assert list(changes(plan, plan)) == []
     assert list(broken(plan, plan, others)) == []
 
@@ -62,7 +62,7 @@ def test_a_plan_does_not_differ_from_itself(hits, others):
 @settings(max_examples=150)
 def test_any_document_is_a_plan_or_a_mistake(data):
     with suppress(InputError):
-        parse(parse_document(json_text.write(data), "plan.yaml"))
+        parse(parse_document(json_codec.write(data), "plan.yaml"))
 
 
 SCHEMAS = st.dictionaries(
@@ -76,7 +76,7 @@ SCHEMAS = st.dictionaries(
 @given(SCHEMAS, st.lists(_hits(), max_size=2))
 @settings(max_examples=200)
 def test_any_schema_is_one_or_a_mistake(schema, hits):
-    text = json_text.write({"rules": {"global": schema, "identify": schema}})
+    text = json_codec.write({"rules": {"global": schema, "identify": schema}})
     with suppress(InputError):
         plan = parse(parse_document(text, "plan.yaml"))
         for each in hits:

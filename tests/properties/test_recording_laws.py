@@ -12,7 +12,9 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from pixel_emulator.core.calls import (
+from pixel_emulator.core.endpoint.pixel import decode
+from pixel_emulator.core.errors import InputError
+from pixel_emulator.core.model import (
     Alphabet,
     Call,
     CallType,
@@ -25,14 +27,12 @@ from pixel_emulator.core.calls import (
     RuleSource,
     Severity,
 )
-from pixel_emulator.core.endpoint.pixel import decode
-from pixel_emulator.core.json_text import Number
-from pixel_emulator.core.mistakes import InputError
 from pixel_emulator.core.problems.rules import RULES
 from pixel_emulator.core.recordings.entry import entry
 from pixel_emulator.core.recordings.masking import hide, mask
 from pixel_emulator.core.recordings.recording import End, Head, Redaction
 from pixel_emulator.core.recordings.redaction import redact
+from pixel_emulator.core.text.json_codec import Number
 from pixel_emulator.files import read_recording
 from pixel_emulator.recorder import Recorder
 from tests.hits import hit, judged

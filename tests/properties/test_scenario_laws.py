@@ -8,14 +8,14 @@ import jsonschema_rs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pixel_emulator.core import json_text
-from pixel_emulator.core.calls import path_text
+from pixel_emulator.core.errors import Document, InputError
 from pixel_emulator.core.grammar import keys as grammar
 from pixel_emulator.core.grammar.denials import parse_path
 from pixel_emulator.core.grammar.scenario import parse
 from pixel_emulator.core.grammar.values import MATCHERS, OPERATORS
-from pixel_emulator.core.mistakes import Document, InputError
+from pixel_emulator.core.model import path_text
 from pixel_emulator.core.schemas.scenario_schema import scenario_schema
+from pixel_emulator.core.text import json_codec
 from pixel_emulator.documents import parse_document
 
 SCHEMA = jsonschema_rs.Draft7Validator(scenario_schema())
@@ -40,7 +40,7 @@ scalars = st.one_of(
     st.none(),
     st.booleans(),
     st.integers(-2, 10**20),
-    st.sampled_from([0.5, json_text.Number("1e400"), json_text.Number("1.50")]),
+    st.sampled_from([0.5, json_codec.Number("1e400"), json_codec.Number("1.50")]),
     st.sampled_from([*TEXTS, *MATCHERS]),
     st.text(max_size=5),
 )
@@ -153,7 +153,7 @@ simple = st.fixed_dictionaries(
 def test_the_schema_accepts_whatever_the_loader_accepts(data):
     if read(data) is not None:
         # As a float, 1e400 would be an infinity, which the validator takes for null.
-        plain = json.loads(json_text.write(data), parse_float=Decimal)
+        plain = json.loads(json_codec.write(data), parse_float=Decimal)
         assert SCHEMA.is_valid(plain), [str(each) for each in SCHEMA.iter_errors(plain)]
 
 

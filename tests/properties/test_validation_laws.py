@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pixel_emulator.core.calls import (
+from pixel_emulator.core.model import (
     JSON,
     Call,
     CallType,
@@ -18,9 +18,9 @@ from pixel_emulator.core.calls import (
     PixelRequest,
     Severity,
 )
-from pixel_emulator.core.json_text import Number
 from pixel_emulator.core.problems.rules import RULES
 from pixel_emulator.core.problems.validation import outcome, validate
+from pixel_emulator.core.text.json_codec import Number
 
 KEY = "wk_test_000000000000000"
 REQUEST = PixelRequest(target=b"/v1/pixel/track?data=e30")

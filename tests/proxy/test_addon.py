@@ -13,8 +13,8 @@ from mitmproxy.io import FlowReader, FlowWriter
 from mitmproxy.test import taddons, tflow, tutils
 
 from pixel_emulator.config import Settings
-from pixel_emulator.core.calls import Outcome
 from pixel_emulator.core.endpoint.pixel import GIF
+from pixel_emulator.core.model import Outcome
 from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.addon import MITMPROXY, FailureHandler, PixelEmulator
 from tests.wire import PIXEL

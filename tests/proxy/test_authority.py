@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from pixel_emulator.config import Settings
-from pixel_emulator.core.mistakes import InputError
+from pixel_emulator.core.errors import InputError
 from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.authority import Authority, leaf_certificate
 from pixel_emulator.proxy.emulator import Emulator

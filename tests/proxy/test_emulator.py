@@ -19,8 +19,8 @@ import certifi
 import pytest
 
 from pixel_emulator.config import Settings
-from pixel_emulator.core.calls import Hit, Outcome, PixelRequest
-from pixel_emulator.core.mistakes import InputError
+from pixel_emulator.core.errors import InputError
+from pixel_emulator.core.model import Hit, Outcome, PixelRequest
 from pixel_emulator.gaps import Refusal
 from pixel_emulator.journal import Journal
 from pixel_emulator.proxy import lean_master

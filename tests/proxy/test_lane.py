@@ -11,8 +11,8 @@ from mitmproxy.proxy.layers.http import HTTPMode
 from mitmproxy.test import taddons, tflow
 
 from pixel_emulator.config import Settings
-from pixel_emulator.core.calls import PixelRequest, PixelResponse
 from pixel_emulator.core.endpoint.pixel import GIF, route
+from pixel_emulator.core.model import PixelRequest, PixelResponse
 from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.addon import PixelEmulator
 from pixel_emulator.proxy.answers import JournalAnswers, Said, on_the_wire

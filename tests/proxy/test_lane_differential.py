@@ -15,8 +15,8 @@ import pytest
 from mitmproxy import ctx
 
 from pixel_emulator.config import Settings
-from pixel_emulator.core.calls import Evidence, Outcome
 from pixel_emulator.core.endpoint.pixel import GIF
+from pixel_emulator.core.model import Evidence, Outcome
 from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.emulator import Emulator
 from pixel_emulator.recorder import open_recorder

@@ -14,7 +14,7 @@ from mitmproxy.proxy.layers.http import HTTPMode, validate_request
 from mitmproxy.test import tflow
 
 from pixel_emulator.config import Settings
-from pixel_emulator.core.calls import PixelRequest
+from pixel_emulator.core.model import PixelRequest
 from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.lane.connecting import Connect
 from pixel_emulator.proxy.lane.reader import Batch, Next, Reader

@@ -10,7 +10,7 @@ from pathlib import Path
 
 CLIENT = """
 from urllib.request import urlopen
-from pixel_emulator.core.calls import CallType
+from pixel_emulator.core.model import CallType
 from pixel_emulator.core.endpoint.pixel import encode
 
 KEY = "wk_test_0000000000000000"

@@ -5,8 +5,8 @@ from unittest.mock import ANY
 
 import pytest
 
-from pixel_emulator.core.calls import CallType
-from pixel_emulator.core.mistakes import Location
+from pixel_emulator.core.errors import Location
+from pixel_emulator.core.model import CallType
 from pixel_emulator.core.scenarios.expectation import Times
 from pixel_emulator.pytest_plugin.keywords import expectation_of
 

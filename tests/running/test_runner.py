@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pixel_emulator.core.calls import CallType, Outcome
 from pixel_emulator.core.endpoint.pixel import encode
+from pixel_emulator.core.model import CallType, Outcome
 from pixel_emulator.core.verdicts.verdict import Status
 from pixel_emulator.files import read_recording
 from pixel_emulator.running.runner import Runner

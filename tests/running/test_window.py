@@ -5,9 +5,9 @@ import threading
 import pytest
 
 from pixel_emulator.config import Settings
-from pixel_emulator.core.calls import CallType
 from pixel_emulator.core.endpoint.pixel import encode, request_of
 from pixel_emulator.core.grammar.scenario import parse
+from pixel_emulator.core.model import CallType
 from pixel_emulator.core.verdicts.call_groups import KEPT
 from pixel_emulator.core.verdicts.verdict import Status
 from pixel_emulator.core.verdicts.verify import verify

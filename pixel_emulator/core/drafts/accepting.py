@@ -3,35 +3,35 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 
-from pixel_emulator.core import json_text
-from pixel_emulator.core.calls import JSON, Hit, Payload, Severity, Steps
 from pixel_emulator.core.drafts import edits, layout
 from pixel_emulator.core.drafts.judged import Judged
 from pixel_emulator.core.drafts.literal import brief
 from pixel_emulator.core.drafts.source import Edit
-from pixel_emulator.core.mistakes import Location, Mistake
-from pixel_emulator.core.quoting import quoted
+from pixel_emulator.core.errors import InputIssue, Location
+from pixel_emulator.core.model import JSON, Hit, JsonPath, Payload, Severity
 from pixel_emulator.core.scenarios.expectation import call_line, codes
 from pixel_emulator.core.scenarios.model import Level, Policy, Scenario
+from pixel_emulator.core.text import json_codec
+from pixel_emulator.core.text.display import quoted
 from pixel_emulator.core.verdicts.verdict import ScenarioResult, StepResult
 
 _BODY = ("expect", "steps")
 
 
-def accept(judged: Judged) -> Iterator[Edit | Mistake]:
+def accept(judged: Judged) -> Iterator[Edit | InputIssue]:
     """What makes the scenarios expect each call that a policy fails them for.
 
     A call that comes close to an unmet line is left to it. A policy on duplicates and on what is
     no pixel call is kept, with a word on it.
     """
-    found: dict[Steps, dict[str, list[Payload]]] = defaultdict(lambda: defaultdict(list))
+    found: dict[JsonPath, dict[str, list[Payload]]] = defaultdict(lambda: defaultdict(list))
     marks = {hit.step for hit in judged.verdict.hits}
     for hit in _unexpected(judged):
         steps, item = _list_for(judged, hit, marks), brief(hit)
         if not item or steps is None:
             yield _refusal(judged, hit)
         else:
-            found[steps][json_text.write(item)].append(item)
+            found[steps][json_codec.write(item)].append(item)
     for steps, groups in found.items():
         items = [_repeated(items[0], len(items)) for items in groups.values()]
         yield from edits.append(judged.source, steps, items)
@@ -68,12 +68,12 @@ def _failing(judged: Judged, policy: Policy, scenario: Scenario | None = None) -
             yield each.hit
 
 
-def _refusal(judged: Judged, hit: Hit) -> Mistake:
+def _refusal(judged: Judged, hit: Hit) -> InputIssue:
     line = call_line(hit.call.type, hit.call.payload or {}) if hit.call else "a request"
     cases = any(each.scenario.case for each in judged.verdict.scenarios)
     why = "each of the cases would want it" if cases else "no list of this file is right for it"
     message = f"call #{hit.seq}, {quoted(line)}, is not added: {why}"
-    return Mistake(message, Location(judged.source.document.file))
+    return InputIssue(message, Location(judged.source.document.file))
 
 
 def _repeated(item: Payload, count: int) -> Payload:
@@ -82,12 +82,12 @@ def _repeated(item: Payload, count: int) -> Payload:
     return {first[0]: first[1], **times, **dict(rest)}
 
 
-def _list_for(judged: Judged, hit: Hit, marks: Collection[str]) -> Steps | None:
+def _list_for(judged: Judged, hit: Hit, marks: Collection[str]) -> JsonPath | None:
     """The list that a call belongs to: of its step, or of the step that came last before it.
 
     Where calls carry the marks of a scenario's steps, no step of it can see any other.
     """
-    best: Steps | None = None
+    best: JsonPath | None = None
     for result in judged.verdict.scenarios:
         titles = [result.scenario.step_title(each) for each in result.scenario.steps]
         blind = len(titles) > 1 and any(title in marks for title in titles)
@@ -105,7 +105,7 @@ def _list_for(judged: Judged, hit: Hit, marks: Collection[str]) -> Steps | None:
 
 def _list_of(
     judged: Judged, scenario: ScenarioResult, number: int, step: StepResult
-) -> Steps | None:
+) -> JsonPath | None:
     """Where the expectations of a step stand in this file."""
     for each in step.expectations:
         found = judged.source.steps_at(each.expectation.location)
@@ -118,7 +118,7 @@ def _list_of(
     return next((each for each in places if each in judged.source.spans), None)
 
 
-def _damage(judged: Judged, rows: Sequence[Scenario]) -> Iterator[Edit | Mistake]:
+def _damage(judged: Judged, rows: Sequence[Scenario]) -> Iterator[Edit | InputIssue]:
     """What makes a scenario, that is all of its cases, accept the damage for which it fails."""
     hits = [hit for row in rows for hit in _failing(judged, Policy.DAMAGED, row)]
     if not hits:
@@ -129,7 +129,7 @@ def _damage(judged: Judged, rows: Sequence[Scenario]) -> Iterator[Edit | Mistake
     data = judged.source.value(home) if home is not None else None
     key = Policy.DAMAGED.value
     if home is None or not isinstance(data, dict) or not found:
-        yield Mistake("the damage of its calls has no name to be accepted by", rows[0].location)
+        yield InputIssue("the damage of its calls has no name to be accepted by", rows[0].location)
     elif isinstance(data.get(key), dict):
         yield from edits.replace(judged.source, (*home, key, "accept"), accepted)
     elif key in data:
@@ -140,7 +140,7 @@ def _damage(judged: Judged, rows: Sequence[Scenario]) -> Iterator[Edit | Mistake
         yield edits.add_before(judged.source, (*home, body), key, text)
 
 
-def _kept_policies(judged: Judged) -> Iterator[Mistake]:
+def _kept_policies(judged: Judged) -> Iterator[InputIssue]:
     for scenario in judged.verdict.scenarios:
         home = judged.source.steps_at(scenario.scenario.location) or ()
         for policy in (Policy.DUPLICATES, Policy.UNHANDLED):

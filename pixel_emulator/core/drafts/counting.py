@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from pixel_emulator.core.calls import Steps
 from pixel_emulator.core.drafts import edits
 from pixel_emulator.core.drafts.judged import Judged, Line, instead, misplaced
 from pixel_emulator.core.drafts.source import Edit
+from pixel_emulator.core.errors import InputIssue
 from pixel_emulator.core.grammar.keys import LINES
-from pixel_emulator.core.mistakes import Mistake
+from pixel_emulator.core.model import JsonPath
 from pixel_emulator.core.scenarios.expectation import Times
 from pixel_emulator.core.verdicts.verdict import ExpectationResult
 
@@ -17,10 +17,10 @@ from pixel_emulator.core.verdicts.verdict import ExpectationResult
 class Removal:
     """An expectation to be taken out of its list."""
 
-    steps: Steps
+    steps: JsonPath
 
 
-def count(judged: Judged, line: Line) -> Iterator[Edit | Removal | Mistake]:
+def count(judged: Judged, line: Line) -> Iterator[Edit | Removal | InputIssue]:
     """What makes an unmet expectation want as many calls as came.
 
     A ban (`times: 0`, `never`) is kept, and so is what came at the wrong time: each with a word.
@@ -34,7 +34,7 @@ def count(judged: Judged, line: Line) -> Iterator[Edit | Removal | Mistake]:
 
 def _changes(
     judged: Judged, line: Line, result: ExpectationResult
-) -> Iterator[Edit | Removal | Mistake]:
+) -> Iterator[Edit | Removal | InputIssue]:
     times, got = line.expectation.times, result.got
     near = misplaced(result)
     if result.met or instead(result):
@@ -62,7 +62,7 @@ def _extended(times: Times, got: int) -> Times:
     return replace(times, low=got) if got < times.low else replace(times, high=got)
 
 
-def _times(judged: Judged, steps: Steps, times: Times) -> Iterator[Edit]:
+def _times(judged: Judged, steps: JsonPath, times: Times) -> Iterator[Edit]:
     item = judged.source.value(steps)
     if isinstance(item, dict) and "times" in item:
         yield from edits.write(judged.source, (*steps, "times"), str(times))

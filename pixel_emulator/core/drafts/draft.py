@@ -5,16 +5,17 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from pixel_emulator.core import explain, json_text
-from pixel_emulator.core.calls import JSON, Hit, Outcome, Payload, Severity
+from pixel_emulator.core import call_text
 from pixel_emulator.core.drafts import layout
 from pixel_emulator.core.drafts.literal import literal
 from pixel_emulator.core.grammar.reader import escaped
+from pixel_emulator.core.model import JSON, Hit, Outcome, Payload, Severity
 from pixel_emulator.core.problems.rules import RULES
-from pixel_emulator.core.quoting import shortened
 from pixel_emulator.core.recordings.masking import SHORTEST
 from pixel_emulator.core.scenarios.expectation import codes
 from pixel_emulator.core.schemas.parts import schema_line
+from pixel_emulator.core.text import json_codec
+from pixel_emulator.core.text.display import shortened
 
 _DAMAGES = {rule.code for rule in RULES.values() if rule.severity is Severity.DAMAGE}
 _ARROW = " \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} "
@@ -85,7 +86,7 @@ def _expected(hits: Iterable[Hit], keys: Collection[str]) -> list[_Expected]:
         read = literal(hit, keys)
         if read is None or hit.outcome in (Outcome.DUPLICATE, Outcome.UNHANDLED):
             continue
-        each = found.setdefault(json_text.write(read.item), _Expected(read.item))
+        each = found.setdefault(json_codec.write(read.item), _Expected(read.item))
         each.count += 1
         each.omitted |= dict.fromkeys(read.omitted)
         if hit.outcome is Outcome.DAMAGED:
@@ -132,11 +133,11 @@ def _remarks(hits: Sequence[Hit]) -> Iterator[str]:
     """What arrived and is not expected, in comments."""
     repeated = [hit for hit in hits if hit.outcome is Outcome.DUPLICATE]
     if repeated:
-        titles = [explain.title(hit.call, hit.request) for hit in repeated]
+        titles = [call_text.title(hit.call, hit.request) for hit in repeated]
         yield from _listed("# duplicates, of which Segment keeps only the first: ", titles)
     strange = [hit for hit in hits if hit.outcome is Outcome.UNHANDLED]
     if strange:
-        titles = [explain.title(hit.call, hit.request) for hit in strange]
+        titles = [call_text.title(hit.call, hit.request) for hit in strange]
         yield from _listed("# requests that are no pixels: ", titles)
 
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Collection, Iterator, Sequence
 
-from pixel_emulator.core.calls import JSON, Payload, Steps
 from pixel_emulator.core.drafts import layout
 from pixel_emulator.core.drafts.source import Edit, Shape, Source, Span
+from pixel_emulator.core.model import JSON, JsonPath, Payload
 
 
-def replace(source: Source, steps: Steps, value: JSON) -> Iterator[Edit]:
+def replace(source: Source, steps: JsonPath, value: JSON) -> Iterator[Edit]:
     """Write another value in the place of one; a quoted text stays quoted as it is."""
     span = source.spans[steps]
     if isinstance(value, dict | list):
@@ -23,7 +23,7 @@ def replace(source: Source, steps: Steps, value: JSON) -> Iterator[Edit]:
     yield from write(source, steps, line)
 
 
-def write(source: Source, steps: Steps, text: str) -> Iterator[Edit]:
+def write(source: Source, steps: JsonPath, text: str) -> Iterator[Edit]:
     """Write what is YAML already in the place of a value."""
     span = source.spans[steps]
     if span.start == span.end:
@@ -37,7 +37,7 @@ def write(source: Source, steps: Steps, text: str) -> Iterator[Edit]:
         yield Edit(span.start, span.end, text)
 
 
-def add_behind(source: Source, steps: Steps, key: str, text: str) -> Edit:
+def add_behind(source: Source, steps: JsonPath, key: str, text: str) -> Edit:
     """Add a member behind the one at `steps`; `text` is its value, on one line."""
     span, around = source.spans[steps], source.spans[steps[:-1]]
     end = max(span.end, source.colon(span))
@@ -48,14 +48,14 @@ def add_behind(source: Source, steps: Steps, key: str, text: str) -> Edit:
     return Edit(line_end, line_end, f"{source.newline}{' ' * around.column}{key}: {text}")
 
 
-def add_before(source: Source, steps: Steps, key: str, text: str) -> Edit:
+def add_before(source: Source, steps: JsonPath, key: str, text: str) -> Edit:
     """Add a member before the one at `steps`; `text` is its value, on one line."""
     span, around = source.spans[steps], source.spans[steps[:-1]]
     gap = ", " if around.shape is Shape.FLOW else source.newline + " " * around.column
     return Edit(span.begin, span.begin, f"{key}: {text}{gap}")
 
 
-def remove(source: Source, steps: Steps, indexes: Collection[int]) -> Iterator[Edit]:
+def remove(source: Source, steps: JsonPath, indexes: Collection[int]) -> Iterator[Edit]:
     """Take items out of the list at `steps`; one that loses all becomes `[]`."""
     span = source.spans[steps]
     items = [source.spans[*steps, index] for index in range(_length(source, steps))]
@@ -73,7 +73,7 @@ def remove(source: Source, steps: Steps, indexes: Collection[int]) -> Iterator[E
         yield Edit(colon, colon, " []")
 
 
-def append(source: Source, steps: Steps, items: Sequence[Payload]) -> Iterator[Edit]:
+def append(source: Source, steps: JsonPath, items: Sequence[Payload]) -> Iterator[Edit]:
     """Add calls at the end of the list at `steps`."""
     span, length = source.spans[steps], _length(source, steps)
     if span.shape is Shape.FLOW and (length or span.in_flow):
@@ -90,7 +90,7 @@ def append(source: Source, steps: Steps, items: Sequence[Payload]) -> Iterator[E
     yield Edit(end, end, _below(source, margin, lines))
 
 
-def _length(source: Source, steps: Steps) -> int:
+def _length(source: Source, steps: JsonPath) -> int:
     value = source.value(steps)
     return len(value) if isinstance(value, list) else 0
 

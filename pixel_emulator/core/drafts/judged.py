@@ -4,10 +4,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from pixel_emulator.core.calls import Hit, Outcome, Steps
 from pixel_emulator.core.drafts.source import Source
+from pixel_emulator.core.errors import InputError, InputIssue, Location
 from pixel_emulator.core.matching.wants import Bindings
-from pixel_emulator.core.mistakes import InputError, Location, Mistake
+from pixel_emulator.core.model import Hit, JsonPath, Outcome
 from pixel_emulator.core.scenarios.expectation import Expectation
 from pixel_emulator.core.verdicts.nearest import Nearest, Obstacle
 from pixel_emulator.core.verdicts.verdict import ExpectationResult, Verdict
@@ -22,7 +22,7 @@ class Line:
     """
 
     expectation: Expectation
-    steps: Steps | None
+    steps: JsonPath | None
     results: tuple[tuple[ExpectationResult, Bindings], ...]
 
     @property
@@ -63,7 +63,9 @@ class Judged:
                 begin_of |= dict.fromkeys(self.source.lines_of(each.steps), begin)
         known = ", ".join(map(str, sorted({*begin_of.values()}))) or "nowhere"
         wrong = [
-            Mistake(f"no expectation stands here; they begin at line {known}", Location(file, line))
+            InputIssue(
+                f"no expectation stands here; they begin at line {known}", Location(file, line)
+            )
             for line in sorted(lines)
             if line not in begin_of
         ]
@@ -71,10 +73,10 @@ class Judged:
             raise InputError(*wrong)
         return frozenset(begin_of[line] for line in lines)
 
-    def mistake(self, line: Line, message: str, *path: str | int) -> Mistake:
+    def mistake(self, line: Line, message: str, *path: str | int) -> InputIssue:
         """What is wrong with a line, or with the value to which `path` leads from it."""
         if line.steps is None:
-            return Mistake(message, line.expectation.location)
+            return InputIssue(message, line.expectation.location)
         return self.source.document.mistake(message, *line.steps, *path)
 
 

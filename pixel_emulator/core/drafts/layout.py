@@ -1,7 +1,7 @@
 """Values as the source of a scenario: on one line where they fit, in a block where they do not."""
 
-from pixel_emulator.core import yaml_text
-from pixel_emulator.core.calls import JSON, Payload
+from pixel_emulator.core.model import JSON, Payload
+from pixel_emulator.core.text import yaml_writer
 
 WIDTH = 92
 """Columns of a line, unless a single text needs more."""
@@ -9,7 +9,7 @@ WIDTH = 92
 
 def scalar(value: JSON) -> str:
     """A scalar, or an empty container, as YAML."""
-    return yaml_text.write(value).rstrip("\n")
+    return yaml_writer.write(value).rstrip("\n")
 
 
 def flow(value: JSON) -> str:

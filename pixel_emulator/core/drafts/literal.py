@@ -3,18 +3,18 @@
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from pixel_emulator.core.calls import (
+from pixel_emulator.core.grammar.reader import escaped, is_special
+from pixel_emulator.core.matching.values import ABSENT, Absent
+from pixel_emulator.core.model import (
     JSON,
     NAMED_BY,
     Hit,
+    JsonPath,
     Outcome,
     Payload,
     Severity,
-    Steps,
     path_text,
 )
-from pixel_emulator.core.grammar.reader import escaped, is_special
-from pixel_emulator.core.matching.values import ABSENT, Absent
 from pixel_emulator.core.problems.rules import RULES
 from pixel_emulator.core.scenarios.expectation import codes
 
@@ -74,7 +74,7 @@ def written(value: JSON) -> JSON | Absent:
     return _Reading(()).value((), value)
 
 
-def fits(path: Steps, value: JSON) -> bool:
+def fits(path: JsonPath, value: JSON) -> bool:
     """Whether a scenario may hold such a value there: text in some fields, a map in others."""
     kinds = {**dict.fromkeys(_TEXTS, str), **dict.fromkeys(_MAPS, dict)}
     return len(path) != 1 or isinstance(value, kinds.get(str(path[0]), object))
@@ -129,7 +129,7 @@ class _Reading:
                 if read and not isinstance(read, Absent):
                     yield key, read
 
-    def value(self, steps: Steps, value: JSON) -> JSON | Absent:
+    def value(self, steps: JsonPath, value: JSON) -> JSON | Absent:
         """The value with its texts escaped; ABSENT for a text with a key in it, and for what
         nobody can read."""
         if isinstance(value, str) and self._holds_key(value):
@@ -146,7 +146,7 @@ class _Reading:
     def _holds_key(self, text: str) -> bool:
         return any(key in text for key in self.keys)
 
-    def _list(self, steps: Steps, value: list[JSON]) -> JSON | Absent:
+    def _list(self, steps: JsonPath, value: list[JSON]) -> JSON | Absent:
         known = len(self.omitted)
         items = [self.value((*steps, index), each) for index, each in enumerate(value)]
         present: list[JSON] = [each for each in items if not isinstance(each, Absent)]
@@ -156,7 +156,7 @@ class _Reading:
             self.omitted[known:] = [path_text(steps)]
         return ABSENT
 
-    def _map(self, steps: Steps, value: Payload) -> JSON:
+    def _map(self, steps: JsonPath, value: Payload) -> JSON:
         read: Payload = {}
         for key, each in value.items():
             here = (*steps, key)

@@ -4,31 +4,31 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from pixel_emulator.core.calls import NAMED_BY, Hit, Severity, Steps, path_text
 from pixel_emulator.core.drafts import edits
 from pixel_emulator.core.drafts.judged import Judged, Line, instead
 from pixel_emulator.core.drafts.literal import fits, is_literal, written
 from pixel_emulator.core.drafts.source import Edit, Source
+from pixel_emulator.core.errors import InputIssue
 from pixel_emulator.core.matching.differences import differences
 from pixel_emulator.core.matching.values import ABSENT, Absent, Value, describe
 from pixel_emulator.core.matching.wants import Bindings, Want
-from pixel_emulator.core.mistakes import Mistake
-from pixel_emulator.core.quoting import shortened
+from pixel_emulator.core.model import NAMED_BY, Hit, JsonPath, Severity, path_text
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, codes, facts
 from pixel_emulator.core.scenarios.wire_facts import wire_facts
+from pixel_emulator.core.text.display import shortened
 from pixel_emulator.core.verdicts.verdict import ExpectationResult
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)")
 # Fields that change from run to run, each with what its values usually are.
 _TIMES = ("timestamp", "sentAt", "originalTimestamp", "receivedAt")
-_VARYING: Mapping[Steps, tuple[re.Pattern[str], str]] = {
+_VARYING: Mapping[JsonPath, tuple[re.Pattern[str], str]] = {
     ("messageId",): (_UUID, "$uuid"),
     **{(each,): (_ISO, "$iso") for each in _TIMES},
 }
 
 
-def rewrite(judged: Judged, line: Line) -> Iterator[Edit | Mistake]:
+def rewrite(judged: Judged, line: Line) -> Iterator[Edit | InputIssue]:
     """What makes an unmet expectation match the call that was sent instead, if one was.
 
     Matchers, and what stands in another place, are kept: each with a word on it.
@@ -42,7 +42,7 @@ def rewrite(judged: Judged, line: Line) -> Iterator[Edit | Mistake]:
 
 def _changes(
     judged: Judged, line: Line, result: ExpectationResult, bound: Bindings
-) -> Iterator[Edit | Mistake]:
+) -> Iterator[Edit | InputIssue]:
     hit = instead(result)
     if hit is None:
         return
@@ -60,15 +60,15 @@ def _changes(
                 yield from _change(judged, line, place, (*prefix, *path), _at(got, path))
 
 
-def _code(judged: Judged, steps: Steps, wanted: Expectation, hit: Hit) -> Iterator[Edit]:
+def _code(judged: Judged, steps: JsonPath, wanted: Expectation, hit: Hit) -> Iterator[Edit]:
     reasons = codes(hit, Severity.DROP)
     if wanted.code and reasons and wanted.code not in reasons:
         yield from edits.write(judged.source, (*steps, "dropped"), reasons[0])
 
 
 def _change(
-    judged: Judged, line: Line, place: "_Place", path: Steps, sent: Value
-) -> Iterator[Edit | Mistake]:
+    judged: Judged, line: Line, place: "_Place", path: JsonPath, sent: Value
+) -> Iterator[Edit | InputIssue]:
     """Write what was sent in the place of one value, if that is a literal one."""
     found = place.of(path)
     sent_there = "nothing" if isinstance(sent, Absent) else shortened(str(describe(sent)))
@@ -98,10 +98,10 @@ class _Place:
     """Where the values of one expectation stand."""
 
     source: Source
-    steps: Steps
+    steps: JsonPath
     pattern: Pattern
 
-    def of(self, path: Steps) -> Steps | None:
+    def of(self, path: JsonPath) -> JsonPath | None:
         """The way to what the file says about a field; None where it does not say it here.
 
         It leads to a matcher where the field is inside one.
@@ -123,16 +123,16 @@ class _Place:
         return here
 
 
-def _different(want: Want, got: Value, bound: Bindings) -> list[Steps]:
+def _different(want: Want, got: Value, bound: Bindings) -> list[JsonPath]:
     """The paths that differ; a list of another length differs as a whole."""
-    paths: dict[Steps, None] = {}
+    paths: dict[JsonPath, None] = {}
     for steps, wanted, sent in differences(want, got, bound):
         longer = isinstance(steps[-1], int) and (wanted is ABSENT or sent is ABSENT)
         paths[steps[:-1] if longer else steps] = None
     return [each for each in paths if not any(each[:n] in paths for n in range(len(each)))]
 
 
-def _at(value: Value, path: Steps) -> Value:
+def _at(value: Value, path: JsonPath) -> Value:
     for step in path:
         if isinstance(value, dict) and isinstance(step, str):
             value = value.get(step, ABSENT)
@@ -143,7 +143,7 @@ def _at(value: Value, path: Steps) -> Value:
     return value
 
 
-def _matcher(path: Steps, sent: Value) -> str:
+def _matcher(path: JsonPath, sent: Value) -> str:
     """What says that nothing was sent, or what fits a field that changes every time."""
     if isinstance(sent, Absent):
         return "$absent"

@@ -7,8 +7,8 @@ from enum import Enum, auto
 from functools import cached_property
 from typing import Any
 
-from pixel_emulator.core.calls import JSON, Steps
-from pixel_emulator.core.mistakes import Document, Location
+from pixel_emulator.core.errors import Document, Location
+from pixel_emulator.core.model import JSON, JsonPath
 
 _COLON = re.compile(r"\s*:")
 
@@ -53,7 +53,7 @@ class Source:
 
     text: str
     document: Document
-    spans: Mapping[Steps, Span] = field(repr=False)
+    spans: Mapping[JsonPath, Span] = field(repr=False)
 
     @cached_property
     def newline(self) -> str:
@@ -61,17 +61,17 @@ class Source:
         return "\r\n" if "\r\n" in self.text else "\n"
 
     @cached_property
-    def _places(self) -> Mapping[Location, Steps]:
-        places: dict[Location, Steps] = {}
+    def _places(self) -> Mapping[Location, JsonPath]:
+        places: dict[Location, JsonPath] = {}
         for steps in sorted(self.document.positions, key=len):
             places.setdefault(self.document.positions[steps], steps)
         return places
 
-    def steps_at(self, location: Location) -> Steps | None:
+    def steps_at(self, location: Location) -> JsonPath | None:
         """The way to the value, the outermost one, that stands there; None in another file."""
         return self._places.get(location)
 
-    def value(self, steps: Steps) -> JSON:
+    def value(self, steps: JsonPath) -> JSON:
         """What the file says there, as it is written: `steps` is one of `spans`."""
         value: Any = self.document.data
         for step in steps:
@@ -79,7 +79,7 @@ class Source:
         found: JSON = value
         return found
 
-    def lines_of(self, steps: Steps) -> range:
+    def lines_of(self, steps: JsonPath) -> range:
         """The numbers of the lines on which the value stands."""
         span = self.spans[steps]
         first = self.text.count("\n", 0, span.begin) + 1

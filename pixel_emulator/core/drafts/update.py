@@ -4,18 +4,18 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from pixel_emulator.core.calls import Steps
 from pixel_emulator.core.drafts import edits
 from pixel_emulator.core.drafts.accepting import accept
 from pixel_emulator.core.drafts.counting import Removal, count
 from pixel_emulator.core.drafts.judged import Judged
 from pixel_emulator.core.drafts.rewriting import rewrite
 from pixel_emulator.core.drafts.source import Edit, apply, moved
-from pixel_emulator.core.mistakes import InputError, Location, Mistake
+from pixel_emulator.core.errors import InputError, InputIssue, Location
+from pixel_emulator.core.model import JsonPath
 from pixel_emulator.core.verdicts.verdict import Status
 
 _ROUNDS = 5  # values, counts, removals, new calls, and a look at the result
-type _Change = Edit | Mistake
+type _Change = Edit | InputIssue
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Update:
 
     text: str
     judged: Judged
-    kept: tuple[Mistake, ...]
+    kept: tuple[InputIssue, ...]
 
 
 def update(text: str, judge: Callable[[str], Judged], only: Collection[int] = ()) -> Update:
@@ -37,13 +37,13 @@ def update(text: str, judge: Callable[[str], Judged], only: Collection[int] = ()
     """
     judged = judge(text)
     left = judged.begins(only) if only else None
-    kept: list[Mistake] = []
+    kept: list[InputIssue] = []
     for _ in range(_ROUNDS):
         changes: list[Edit] = []
         kept = []
         for phase in _phases(judged, left):
             changes = [each for each in phase if isinstance(each, Edit)]
-            kept += [each for each in phase if isinstance(each, Mistake)]
+            kept += [each for each in phase if isinstance(each, InputIssue)]
             if changes:
                 break
         if not changes:
@@ -76,8 +76,8 @@ def _phases(judged: Judged, only: Collection[int] | None) -> Iterator[Sequence[_
         yield list(_beyond_calls(judged))
 
 
-def _removed(judged: Judged, items: Sequence[Steps]) -> list[Edit]:
-    lists: dict[Steps, list[int]] = defaultdict(list)
+def _removed(judged: Judged, items: Sequence[JsonPath]) -> list[Edit]:
+    lists: dict[JsonPath, list[int]] = defaultdict(list)
     for *around, index in items:
         lists[tuple(around)].append(int(index))
     return [
@@ -87,7 +87,7 @@ def _removed(judged: Judged, items: Sequence[Steps]) -> list[Edit]:
     ]
 
 
-def _beyond_calls(judged: Judged) -> Iterator[Mistake]:
+def _beyond_calls(judged: Judged) -> Iterator[InputIssue]:
     """What no change of an expectation mends."""
     for scenario in judged.verdict.scenarios:
         for denied in scenario.denied:
@@ -102,7 +102,7 @@ def _beyond_calls(judged: Judged) -> Iterator[Mistake]:
             yield judged.source.document.mistake(message, *home, "plan")
 
 
-def _mistake_at(judged: Judged, message: str, location: Location) -> Mistake:
+def _mistake_at(judged: Judged, message: str, location: Location) -> InputIssue:
     steps = judged.source.steps_at(location)
     document = judged.source.document
-    return Mistake(message, location) if steps is None else document.mistake(message, *steps)
+    return InputIssue(message, location) if steps is None else document.mistake(message, *steps)

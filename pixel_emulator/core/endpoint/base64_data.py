@@ -6,7 +6,7 @@ from binascii import Error as Base64Error
 from binascii import a2b_base64
 from dataclasses import dataclass
 
-from pixel_emulator.core.calls import Alphabet
+from pixel_emulator.core.model import Alphabet
 
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 

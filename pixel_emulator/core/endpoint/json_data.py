@@ -3,11 +3,11 @@
 import re
 from typing import NamedTuple
 
-from pixel_emulator.core import json_text
-from pixel_emulator.core.calls import Payload, Problem
 from pixel_emulator.core.endpoint.base64_data import TELLTALES
 from pixel_emulator.core.endpoint.query import text_of
+from pixel_emulator.core.model import Payload, Problem
 from pixel_emulator.core.problems.rules import problem
+from pixel_emulator.core.text import json_codec
 
 MAX_DATA = 32_768
 """Decoded bytes of `data` that are kept at most (Segment 2018; 32 KB per call, documented)."""
@@ -34,7 +34,7 @@ def json_object(data: bytes) -> Read:
         return _unread(cause, "Send less in one call.")
     text = text_of(data)
     try:
-        value, repeated = json_text.parse_noting_repeats(text)
+        value, repeated = json_codec.parse_noting_repeats(text)
     except ValueError as error:
         cause, mend = f"the decoded data is not JSON ({error})", "Send exactly one JSON object."
         for start, meaning, hint in TELLTALES:
@@ -42,7 +42,7 @@ def json_object(data: bytes) -> Read:
                 cause, mend = f"the decoded data is not JSON: {meaning}", hint
         return _unread(cause, mend)
     if not isinstance(value, dict):
-        cause = f"the decoded JSON is of type {json_text.kind(value)}, not object"
+        cause = f"the decoded JSON is of type {json_codec.kind(value)}, not object"
         return _unread(cause, "Send exactly one JSON object.")
     problems = []
     if repeated is not None:

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
-from pixel_emulator.core import json_text
-from pixel_emulator.core.calls import (
+from pixel_emulator.core.endpoint import base64_data
+from pixel_emulator.core.endpoint.json_data import json_object
+from pixel_emulator.core.endpoint.query import Query, expand, flatten, parse_query, text_of
+from pixel_emulator.core.model import (
     Alphabet,
     Call,
     CallType,
@@ -19,10 +21,8 @@ from pixel_emulator.core.calls import (
     Problem,
     printable,
 )
-from pixel_emulator.core.endpoint import base64_data
-from pixel_emulator.core.endpoint.json_data import json_object
-from pixel_emulator.core.endpoint.query import Query, expand, flatten, parse_query, text_of
 from pixel_emulator.core.problems.rules import problem
+from pixel_emulator.core.text import json_codec
 
 GIF = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 """The transparent GIF that Segment answers, byte for byte (Segment 2018)."""
@@ -173,7 +173,7 @@ def encode(
     if form is Form.FLAT:
         query = flatten(payload)
     else:
-        data = json_text.write(payload, separators=(",", ":")).encode()
+        data = json_codec.write(payload, separators=(",", ":")).encode()
         if form is Form.BASE64:
             data = base64_data.encode(data, alphabet, padded=padded)
         query = f"data={quote_from_bytes(data, safe='=')}"

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import quote, unquote_to_bytes
 
-from pixel_emulator.core.calls import JSON, Payload, path_text
+from pixel_emulator.core.model import JSON, Payload, path_text
 
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _ESCAPED_BYTES = re.compile("[\udc80-\udcff]")

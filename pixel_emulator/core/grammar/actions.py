@@ -2,21 +2,21 @@
 
 from collections.abc import Callable
 
-from pixel_emulator.core.calls import JSON, NAMED_BY, CallType, Steps
 from pixel_emulator.core.grammar.amounts import read_duration
 from pixel_emulator.core.grammar.call_map import ELSEWHERE
 from pixel_emulator.core.grammar.keys import ACTIONS, CALL_TYPES, FIELDS
 from pixel_emulator.core.grammar.reader import Reader, shown
 from pixel_emulator.core.grammar.scope import Scope, plain_text, plain_value
+from pixel_emulator.core.model import JSON, NAMED_BY, CallType, JsonPath
 from pixel_emulator.core.scenarios.model import Action, Open, Replay, Run, Send, Wait
 
 SENT = (*CALL_TYPES, *(each for each in FIELDS if each != "source"))
 """The keys of a call that is sent."""
 
 
-def read_do(reader: Reader, steps: Steps, value: JSON, scope: Scope) -> tuple[Action, ...]:
+def read_do(reader: Reader, steps: JsonPath, value: JSON, scope: Scope) -> tuple[Action, ...]:
     """The actions of a step."""
-    places: list[tuple[Steps, JSON]]
+    places: list[tuple[JsonPath, JSON]]
     if isinstance(value, dict):
         places = [(steps, value)]
     elif isinstance(value, list):
@@ -29,7 +29,7 @@ def read_do(reader: Reader, steps: Steps, value: JSON, scope: Scope) -> tuple[Ac
     return tuple(each for place in places if (each := _action(reader, *place, scope)))
 
 
-def _action(reader: Reader, steps: Steps, item: JSON, scope: Scope) -> Action | None:
+def _action(reader: Reader, steps: JsonPath, item: JSON, scope: Scope) -> Action | None:
     if not isinstance(item, dict):
         reader.wrong(steps, f"an action is a map like `open: mail.html`; this is {shown(item)}")
         return None
@@ -45,7 +45,7 @@ def _action(reader: Reader, steps: Steps, item: JSON, scope: Scope) -> Action | 
     return _READ[found[0]](reader, (*steps, found[0]), item[found[0]], scope)
 
 
-def _run(reader: Reader, steps: Steps, value: JSON, scope: Scope) -> Action | None:
+def _run(reader: Reader, steps: JsonPath, value: JSON, scope: Scope) -> Action | None:
     if isinstance(value, list):
         words = tuple(plain_text(reader, *each, scope) for each in reader.items(steps, value))
         if not words:
@@ -54,14 +54,14 @@ def _run(reader: Reader, steps: Steps, value: JSON, scope: Scope) -> Action | No
     return Run(_filled(reader, steps, value, scope))
 
 
-def _filled(reader: Reader, steps: Steps, value: JSON, scope: Scope) -> str:
+def _filled(reader: Reader, steps: JsonPath, value: JSON, scope: Scope) -> str:
     text = plain_text(reader, steps, value, scope)
     if isinstance(value, str) and not value.strip():
         reader.wrong(steps, "is empty")
     return text
 
 
-def _send(reader: Reader, steps: Steps, value: JSON, scope: Scope) -> Action | None:
+def _send(reader: Reader, steps: JsonPath, value: JSON, scope: Scope) -> Action | None:
     if not isinstance(value, dict):
         reader.wrong(steps, f"a call is a map like `track: Email Opened`; this is {shown(value)}")
         return None
@@ -83,12 +83,12 @@ def _send(reader: Reader, steps: Steps, value: JSON, scope: Scope) -> Action | N
     return Send(type, payload)
 
 
-def _wait(reader: Reader, steps: Steps, value: JSON, _scope: Scope) -> Action | None:
+def _wait(reader: Reader, steps: JsonPath, value: JSON, _scope: Scope) -> Action | None:
     seconds = read_duration(reader, steps, value)
     return None if seconds is None else Wait(seconds)
 
 
-_READ: dict[str, Callable[[Reader, Steps, JSON, Scope], Action | None]] = {
+_READ: dict[str, Callable[[Reader, JsonPath, JSON, Scope], Action | None]] = {
     "run": _run,
     "open": lambda *place: Open(_filled(*place)),
     "send": _send,

@@ -2,9 +2,9 @@
 
 import re
 
-from pixel_emulator.core.calls import JSON, Steps
 from pixel_emulator.core.grammar.reader import Reader, shown
 from pixel_emulator.core.matching.values import describe
+from pixel_emulator.core.model import JSON, JsonPath
 from pixel_emulator.core.scenarios.expectation import Times
 
 TIMES = r"\d{1,9}(\.\.(\d{1,9})?)?"
@@ -29,7 +29,7 @@ _UNITS = {
 }
 
 
-def read_times(reader: Reader, steps: Steps, value: JSON) -> Times:
+def read_times(reader: Reader, steps: JsonPath, value: JSON) -> Times:
     """How often, from `1`, `0`, `2..4` or `1..`."""
     text = value if isinstance(value, str) else describe(value).text
     found = _TIMES.fullmatch(text)
@@ -56,7 +56,7 @@ def _range(text: str) -> str:
     return f": write {ranges.get(found[1], at_most)}"
 
 
-def read_duration(reader: Reader, steps: Steps, value: JSON) -> float | None:
+def read_duration(reader: Reader, steps: JsonPath, value: JSON) -> float | None:
     """The seconds of `200ms`, `5s`, `2min` or `1h`; None where it is none of these."""
     text = value if isinstance(value, str) else describe(value).text
     found = _DURATION.fullmatch(text)

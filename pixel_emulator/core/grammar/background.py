@@ -3,13 +3,13 @@
 import re
 from collections.abc import Mapping
 
-from pixel_emulator.core.calls import JSON, Steps
 from pixel_emulator.core.grammar.keys import GIVEN
 from pixel_emulator.core.grammar.reader import Reader, is_special, shown
 from pixel_emulator.core.grammar.scope import Scope, plain_map, plain_text
 from pixel_emulator.core.grammar.values import read_value
 from pixel_emulator.core.matching.moments import asks_for_now
 from pixel_emulator.core.matching.wants import Want
+from pixel_emulator.core.model import JSON, JsonPath
 from pixel_emulator.core.scenarios.model import Given
 from pixel_emulator.core.state.profile import profile_mistakes
 from pixel_emulator.core.times import clock
@@ -17,7 +17,7 @@ from pixel_emulator.core.times import clock
 _VERSION = re.compile(r"[1-9]\d{0,8}")
 
 
-def read_given(reader: Reader, steps: Steps, value: JSON, scope: Scope) -> Given:
+def read_given(reader: Reader, steps: JsonPath, value: JSON, scope: Scope) -> Given:
     """What holds before the scenario begins."""
     if not isinstance(value, dict):
         reader.wrong(steps, f"must be a map, but is {shown(value)}")
@@ -38,7 +38,7 @@ def read_given(reader: Reader, steps: Steps, value: JSON, scope: Scope) -> Given
     )
 
 
-def _time(reader: Reader, steps: Steps, value: JSON, scope: Scope) -> str:
+def _time(reader: Reader, steps: JsonPath, value: JSON, scope: Scope) -> str:
     text = plain_text(reader, steps, value, scope)
     try:
         clock(text)
@@ -49,7 +49,7 @@ def _time(reader: Reader, steps: Steps, value: JSON, scope: Scope) -> str:
     return text
 
 
-def read_state(reader: Reader, steps: Steps, value: JSON, scope: Scope) -> Mapping[str, Want]:
+def read_state(reader: Reader, steps: JsonPath, value: JSON, scope: Scope) -> Mapping[str, Want]:
     """The profiles that are wanted at the end, by one of their ids."""
     if not isinstance(value, dict):
         reader.wrong(steps, f"must be a map of ids to profiles, but is {shown(value)}")
@@ -68,7 +68,7 @@ def read_state(reader: Reader, steps: Steps, value: JSON, scope: Scope) -> Mappi
     return state
 
 
-def read_plan(reader: Reader, steps: Steps, value: JSON, scope: Scope) -> Mapping[int, str]:
+def read_plan(reader: Reader, steps: JsonPath, value: JSON, scope: Scope) -> Mapping[int, str]:
     """The files of tracking plans by version; a plan without a version is the first."""
     if not isinstance(value, dict):
         return {1: plain_text(reader, steps, value, scope)}

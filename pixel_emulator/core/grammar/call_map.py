@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from pixel_emulator.core.calls import JSON, NAMED_BY, CallType, Payload, Severity, Steps
 from pixel_emulator.core.grammar.keys import (
     ALPHABETS,
     CALL_TYPES,
@@ -21,6 +20,7 @@ from pixel_emulator.core.matching.differences import described
 from pixel_emulator.core.matching.moments import asks_for_now
 from pixel_emulator.core.matching.values import equal
 from pixel_emulator.core.matching.wants import Want
+from pixel_emulator.core.model import JSON, NAMED_BY, CallType, JsonPath, Payload, Severity
 from pixel_emulator.core.problems.rules import RULES
 from pixel_emulator.core.scenarios.clients import Fetch
 from pixel_emulator.core.scenarios.expectation import Pattern
@@ -53,7 +53,7 @@ class Shape:
         return Pattern(type=self.type, fields=self.fields, request=self.request, timed=timed)
 
 
-def line_of(reader: Reader, steps: Steps, item: Payload) -> str:
+def line_of(reader: Reader, steps: JsonPath, item: Payload) -> str:
     """The key of the call line; empty where there is none."""
     lines = [key for key in item if key in LINES]
     if len(lines) > 1:
@@ -62,7 +62,7 @@ def line_of(reader: Reader, steps: Steps, item: Payload) -> str:
 
 
 def read_shape(
-    reader: Reader, steps: Steps, item: Payload, scope: Scope, *, exact: bool = True
+    reader: Reader, steps: JsonPath, item: Payload, scope: Scope, *, exact: bool = True
 ) -> Shape:
     """The shape of a call map. With `exact`, fields that Segment wants to be text have to be."""
     line = line_of(reader, steps, item)
@@ -77,7 +77,7 @@ def read_shape(
     )
 
 
-def merged(reader: Reader, steps: Steps, shared: Shape, variant: Shape) -> Shape:
+def merged(reader: Reader, steps: JsonPath, shared: Shape, variant: Shape) -> Shape:
     """The shape of an item of `one-of`, which stands at `steps`, with what stands beside it."""
     if shared.line and variant.line:
         reader.wrong(steps, f"`{shared.line}:` stands beside `one-of` already")
@@ -90,7 +90,7 @@ def merged(reader: Reader, steps: Steps, shared: Shape, variant: Shape) -> Shape
 
 
 def _both(
-    reader: Reader, steps: Steps, shared: Mapping[str, Want], variant: Mapping[str, Want]
+    reader: Reader, steps: JsonPath, shared: Mapping[str, Want], variant: Mapping[str, Want]
 ) -> dict[str, Want]:
     both = {**shared, **variant}
     for key in shared.keys() & variant.keys():
@@ -102,7 +102,7 @@ def _both(
     return both
 
 
-def check_code(reader: Reader, steps: Steps, code: str, severity: Severity) -> None:
+def check_code(reader: Reader, steps: JsonPath, code: str, severity: Severity) -> None:
     """Refuse a code that no problem of this severity has."""
     if code and code not in (codes := codes_of(severity)):
         effect = {Severity.DROP: "drops", Severity.DAMAGE: "damages"}[severity]
@@ -115,7 +115,7 @@ def codes_of(severity: Severity) -> list[str]:
     return [rule.code for rule in RULES.values() if rule.severity is severity]
 
 
-def _type(reader: Reader, steps: Steps, item: Payload, line: str) -> CallType | None:
+def _type(reader: Reader, steps: JsonPath, item: Payload, line: str) -> CallType | None:
     said = line in CALL_TYPES or item.get("any") is not None
     if said and "type" in item:
         reader.wrong((*steps, "type"), f"`{line}:` already says the type")
@@ -129,7 +129,7 @@ def _type(reader: Reader, steps: Steps, item: Payload, line: str) -> CallType | 
     return CallType(word) if word else None
 
 
-def choice(reader: Reader, steps: Steps, value: JSON, words: Iterable[str]) -> str:
+def choice(reader: Reader, steps: JsonPath, value: JSON, words: Iterable[str]) -> str:
     """One of the words; empty where it is none of them."""
     words = tuple(words)
     if isinstance(value, str) and value in words:
@@ -139,7 +139,9 @@ def choice(reader: Reader, steps: Steps, value: JSON, words: Iterable[str]) -> s
     return ""
 
 
-def _name(reader: Reader, steps: Steps, item: Payload, line: str, scope: Scope) -> dict[str, Want]:
+def _name(
+    reader: Reader, steps: JsonPath, item: Payload, line: str, scope: Scope
+) -> dict[str, Want]:
     """What stands behind the type: `track: <event>` is the field `event`."""
     value = item.get(line)
     if line not in CALL_TYPES or value is None:
@@ -156,7 +158,7 @@ def _name(reader: Reader, steps: Steps, item: Payload, line: str, scope: Scope) 
 
 
 def _fields(
-    reader: Reader, steps: Steps, item: Payload, scope: Scope, *, exact: bool
+    reader: Reader, steps: JsonPath, item: Payload, scope: Scope, *, exact: bool
 ) -> dict[str, Want]:
     fields: dict[str, Want] = {}
     for key, value in item.items():
@@ -177,7 +179,7 @@ def _may_be_map(value: JSON) -> bool:
     return isinstance(value, dict) or (isinstance(value, str) and is_special(value))
 
 
-def _request(reader: Reader, steps: Steps, value: JSON, scope: Scope) -> dict[str, Want]:
+def _request(reader: Reader, steps: JsonPath, value: JSON, scope: Scope) -> dict[str, Want]:
     if not isinstance(value, dict):
         reader.wrong(
             steps, f"must be a map, but is {shown(value)}: write `request: {{form: flat}}`"

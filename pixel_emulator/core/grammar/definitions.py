@@ -6,9 +6,9 @@ from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
-from pixel_emulator.core.calls import JSON, Payload, Steps
 from pixel_emulator.core.grammar.reader import Reader, shown
 from pixel_emulator.core.grammar.values import MATCHERS, OPERATORS
+from pixel_emulator.core.model import JSON, JsonPath, Payload
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 """What a variable or a definition may be called."""
@@ -26,7 +26,7 @@ class Definition:
     """The value that stands under a name, and where."""
 
     reader: Reader
-    steps: Steps
+    steps: JsonPath
     value: JSON
 
     @property
@@ -132,7 +132,7 @@ def _names(value: JSON) -> Iterator[str]:
             yield from filter(None, _INSIDE.findall(each))
 
 
-def read_use(reader: Reader, data: Payload) -> Iterator[tuple[Steps, str]]:
+def read_use(reader: Reader, data: Payload) -> Iterator[tuple[JsonPath, str]]:
     """The files that a document names in `use`, each with its place."""
     value = data.get("use", [])
     if isinstance(value, str):
@@ -146,7 +146,7 @@ def read_use(reader: Reader, data: Payload) -> Iterator[tuple[Steps, str]]:
 
 
 def read_define(
-    reader: Reader, steps: Steps, value: JSON, hooks: Container[str]
+    reader: Reader, steps: JsonPath, value: JSON, hooks: Container[str]
 ) -> dict[str, Definition]:
     """The definitions under `define`; `hooks` are the names of registered matchers."""
     if not isinstance(value, dict):
@@ -166,7 +166,7 @@ def matcher_called(name: str, hooks: Container[str]) -> str:
     return "a matcher of a plugin" if name in hooks else ""
 
 
-def check_name(reader: Reader, steps: Steps, name: str) -> None:
+def check_name(reader: Reader, steps: JsonPath, name: str) -> None:
     """Refuse a name that no `$name` could refer to."""
     if NAME.fullmatch(name):
         return

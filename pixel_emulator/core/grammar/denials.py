@@ -2,11 +2,11 @@
 
 import re
 
-from pixel_emulator.core.calls import JSON, Steps
 from pixel_emulator.core.grammar.keys import DENIAL
 from pixel_emulator.core.grammar.reader import Reader, shown
 from pixel_emulator.core.grammar.scope import Scope, plain_text
 from pixel_emulator.core.grammar.values import read_value
+from pixel_emulator.core.model import JSON, JsonPath
 from pixel_emulator.core.scenarios.model import Denial
 
 EVERYTHING = "everything"
@@ -18,12 +18,12 @@ _STEP = re.compile(
 _INSTEAD = "write a path like properties.products[0].sku"
 
 
-def read_deny(reader: Reader, steps: Steps, value: JSON, scope: Scope) -> tuple[Denial, ...]:
+def read_deny(reader: Reader, steps: JsonPath, value: JSON, scope: Scope) -> tuple[Denial, ...]:
     """The denials of a list."""
     return tuple(_denial(reader, *each, scope) for each in reader.items(steps, value))
 
 
-def _denial(reader: Reader, steps: Steps, item: JSON, scope: Scope) -> Denial:
+def _denial(reader: Reader, steps: JsonPath, item: JSON, scope: Scope) -> Denial:
     if not isinstance(item, dict):
         reader.wrong(steps, f"must be a map: write `- contains: …`; this is {shown(item)}")
         return Denial(contains="")
@@ -46,7 +46,7 @@ def _denial(reader: Reader, steps: Steps, item: JSON, scope: Scope) -> Denial:
     )
 
 
-def _path(reader: Reader, steps: Steps, value: JSON, scope: Scope) -> Steps:
+def _path(reader: Reader, steps: JsonPath, value: JSON, scope: Scope) -> JsonPath:
     """The path; empty for everything, and where there is none."""
     text = plain_text(reader, steps, value, scope)
     path = () if text == EVERYTHING else parse_path(text)
@@ -55,7 +55,7 @@ def _path(reader: Reader, steps: Steps, value: JSON, scope: Scope) -> Steps:
     return path
 
 
-def parse_path(text: str) -> Steps:
+def parse_path(text: str) -> JsonPath:
     """The inverse of `path_text`; empty where the text is no path."""
     path: list[str | int] = []
     end = 0

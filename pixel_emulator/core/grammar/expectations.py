@@ -4,19 +4,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
-from pixel_emulator.core.calls import JSON, Severity, Steps
 from pixel_emulator.core.grammar.amounts import read_duration, read_times
 from pixel_emulator.core.grammar.call_map import ELSEWHERE, Shape, check_code, merged, read_shape
 from pixel_emulator.core.grammar.keys import EXPECTATION, LINES, PATTERN, TIMING
 from pixel_emulator.core.grammar.reader import Reader, shown
 from pixel_emulator.core.grammar.scope import Scope, plain_text
+from pixel_emulator.core.model import JSON, JsonPath, Severity
 from pixel_emulator.core.scenarios.expectation import Expectation, Times
 
 _MOST_IDS = 50  # that one mistake lists
 SILENCE = "list the calls, or write `expect: []` for silence"
 
 
-def read_expect(reader: Reader, steps: Steps, value: JSON, scope: Scope) -> tuple[Expectation, ...]:
+def read_expect(
+    reader: Reader, steps: JsonPath, value: JSON, scope: Scope
+) -> tuple[Expectation, ...]:
     """The expectations of a list."""
     if value is None:
         reader.wrong(steps, f"is empty: {SILENCE}")
@@ -24,7 +26,9 @@ def read_expect(reader: Reader, steps: Steps, value: JSON, scope: Scope) -> tupl
     return tuple(read_expectation(reader, *each, scope) for each in reader.items(steps, value))
 
 
-def read_never(reader: Reader, steps: Steps, value: JSON, scope: Scope) -> tuple[Expectation, ...]:
+def read_never(
+    reader: Reader, steps: JsonPath, value: JSON, scope: Scope
+) -> tuple[Expectation, ...]:
     """The calls of a list that must not come."""
     return tuple(
         read_expectation(reader, *each, scope, never=True) for each in reader.items(steps, value)
@@ -32,7 +36,7 @@ def read_never(reader: Reader, steps: Steps, value: JSON, scope: Scope) -> tuple
 
 
 def read_expectation(
-    reader: Reader, steps: Steps, item: JSON, scope: Scope, *, never: bool = False
+    reader: Reader, steps: JsonPath, item: JSON, scope: Scope, *, never: bool = False
 ) -> Expectation:
     """One item of a list; with `never`, one that must not come."""
     if not isinstance(item, dict):
@@ -66,12 +70,12 @@ def read_expectation(
     )
 
 
-def _times(reader: Reader, steps: Steps, item: dict[str, JSON]) -> Times:
+def _times(reader: Reader, steps: JsonPath, item: dict[str, JSON]) -> Times:
     return read_times(reader, steps, item["times"]) if "times" in item else Times()
 
 
 def _shapes(
-    reader: Reader, steps: Steps, item: dict[str, JSON], scope: Scope, *, exact: bool
+    reader: Reader, steps: JsonPath, item: dict[str, JSON], scope: Scope, *, exact: bool
 ) -> list[Shape]:
     shared = read_shape(reader, steps, item, scope, exact=exact)
     if "one-of" not in item:
@@ -103,7 +107,7 @@ def _shapes(
 class Listed:
     """The expectations of one step, and where their list stands."""
 
-    steps: Steps
+    steps: JsonPath
     expectations: tuple[Expectation, ...]
     since_start: bool = False
 
@@ -142,7 +146,7 @@ def check_ids(reader: Reader, lists: Iterable[Listed]) -> None:
 @dataclass(frozen=True, slots=True)
 class _Place:
     step: int
-    steps: Steps
+    steps: JsonPath
     it: Expectation
     since_start: bool
 

@@ -3,7 +3,7 @@
 The loader refuses every other key, and the JSON Schema shows these sentences in an editor.
 """
 
-from pixel_emulator.core.calls import Alphabet, CallType, Form
+from pixel_emulator.core.model import Alphabet, CallType, Form
 
 FILE = {
     "use": "Files whose definitions may be used here, relative to this one.",

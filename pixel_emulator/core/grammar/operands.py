@@ -4,13 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import cast
 
-from pixel_emulator.core.calls import JSON, Payload, Steps
 from pixel_emulator.core.grammar.reader import Reader, shown
 from pixel_emulator.core.matching.captures import variables
 from pixel_emulator.core.matching.checks import Check
 from pixel_emulator.core.matching.differences import described
 from pixel_emulator.core.matching.values import Described
 from pixel_emulator.core.matching.wants import Want, is_plain
+from pixel_emulator.core.model import JSON, JsonPath, Payload
 
 UNREAD: Want = Check(Described("unreadable", ""), lambda _: False)
 """What stands for a value that could not be read; its mistake is noted. It matches nothing."""
@@ -27,10 +27,10 @@ class Operand:
     """
 
     reader: Reader
-    steps: Steps
+    steps: JsonPath
     value: JSON
     beside: Payload
-    read: Callable[[Steps, JSON], Want]
+    read: Callable[[JsonPath, JSON], Want]
 
     def wrong(self, message: str) -> None:
         """Note a mistake at the operand."""

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from pixel_emulator.core.calls import JSON, Severity, Steps
 from pixel_emulator.core.grammar.call_map import check_code
 from pixel_emulator.core.grammar.reader import Reader, shown
 from pixel_emulator.core.grammar.variables import Place
-from pixel_emulator.core.quoting import printable
+from pixel_emulator.core.model import JSON, JsonPath, Severity
 from pixel_emulator.core.scenarios.model import DEFAULT_LEVELS, Level, Policy, Scenario
+from pixel_emulator.core.text.display import printable
 
 SAME_EVENT = "same-event"
 LENIENT = (Level.WARN.value, Level.IGNORE.value, SAME_EVENT)
@@ -64,7 +64,7 @@ def _level(reader: Reader, policy: Policy, place: Place | None) -> Level:
     return Level.FAIL
 
 
-def _accepted(reader: Reader, steps: Steps, damaged: JSON) -> Iterator[str]:
+def _accepted(reader: Reader, steps: JsonPath, damaged: JSON) -> Iterator[str]:
     if not isinstance(damaged, dict):
         return
     reader.check_keys(steps, damaged, ("accept",))

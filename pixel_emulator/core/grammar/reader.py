@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
-from pixel_emulator.core.calls import JSON, Payload, Steps
+from pixel_emulator.core.errors import Document, InputIssue, Location, did_you_mean
 from pixel_emulator.core.matching.values import describe
-from pixel_emulator.core.mistakes import Document, Location, Mistake, likely
-from pixel_emulator.core.quoting import cut, printable
+from pixel_emulator.core.model import JSON, JsonPath, Payload
+from pixel_emulator.core.text.display import cut, printable
 
 _OF_WORDS = ("tags", "use")  # lists of which one word is often written alone
 _MOST_LOOKING = 200_000
@@ -39,36 +39,36 @@ class Reader:
 
     def __init__(self, document: Document) -> None:
         self.document = document
-        self.mistakes: list[Mistake] = []
-        self._likely: dict[tuple[Steps, str], str] = {}
+        self.mistakes: list[InputIssue] = []
+        self._likely: dict[tuple[JsonPath, str], str] = {}
         self._looking = 0
 
-    def wrong(self, steps: Steps, message: str) -> None:
+    def wrong(self, steps: JsonPath, message: str) -> None:
         """Note a mistake at `steps`."""
         self.mistakes.append(
             self.document.mistake(printable(cut(message, _LONGEST_SENTENCE)), *steps)
         )
 
-    def likely(self, steps: Steps, word: str, allowed: Collection[str]) -> str:
-        """As `mistakes.likely`, for a word at `steps`; empty once the file has cost too much."""
+    def likely(self, steps: JsonPath, word: str, allowed: Collection[str]) -> str:
+        """As `mistakes.did_you_mean`, for a word at `steps`; empty once the file has cost too much."""
         known = self._likely.get((steps, word))  # rows of `cases` ask again
         if known is None:
             self._looking += len(word) * len(allowed)
-            known = likely(word, allowed) if self._looking <= _MOST_LOOKING else ""
+            known = did_you_mean(word, allowed) if self._looking <= _MOST_LOOKING else ""
             self._likely[steps, word] = known
         return known
 
-    def location(self, steps: Steps) -> Location:
+    def location(self, steps: JsonPath) -> Location:
         """Where the value at `steps` stands."""
         return self.document.location(steps)
 
-    def in_order(self) -> tuple[Mistake, ...]:
+    def in_order(self) -> tuple[InputIssue, ...]:
         """The mistakes in the order of the file, each once: rows of `cases` repeat them."""
         return tuple(dict.fromkeys(sorted(self.mistakes, key=_place)))
 
     def check_keys(
         self,
-        steps: Steps,
+        steps: JsonPath,
         data: Payload,
         known: Collection[str],
         advice: str = "",
@@ -83,7 +83,7 @@ class Reader:
             cut = _CUT if in_braces else advice
             self.wrong(here, f"no such key here{self.likely(here, key, known) or cut}")
 
-    def items(self, steps: Steps, value: JSON) -> Iterator[tuple[Steps, JSON]]:
+    def items(self, steps: JsonPath, value: JSON) -> Iterator[tuple[JsonPath, JSON]]:
         """Each item of a list with its steps."""
         if isinstance(value, list):
             yield from (((*steps, index), item) for index, item in enumerate(value))
@@ -97,7 +97,7 @@ class Reader:
             advice = f": write [{value}]"
         self.wrong(steps, f"must be a list, but is {shown(value)}{advice}")
 
-    def text(self, steps: Steps, value: JSON) -> str:
+    def text(self, steps: JsonPath, value: JSON) -> str:
         """A text, read literally."""
         if isinstance(value, str):
             return value
@@ -113,5 +113,5 @@ def is_special(text: str) -> bool:
     return pieces[0].startswith("$") or any("${" in piece for piece in pieces)
 
 
-def _place(mistake: Mistake) -> tuple[int, int]:
+def _place(mistake: InputIssue) -> tuple[int, int]:
     return mistake.location.line, mistake.location.column

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from pixel_emulator.core.calls import JSON, Payload, Steps
+from pixel_emulator.core.errors import Document, InputError, InputIssue
 from pixel_emulator.core.grammar.background import read_given, read_plan, read_state
 from pixel_emulator.core.grammar.definitions import Definition, Definitions, read_define, read_use
 from pixel_emulator.core.grammar.denials import read_deny
@@ -15,7 +15,7 @@ from pixel_emulator.core.grammar.scope import Scope, plain_text
 from pixel_emulator.core.grammar.step import Fields, fields_of, read_step, read_steps
 from pixel_emulator.core.grammar.variables import Place, read_cases, read_let
 from pixel_emulator.core.matching.wants import Want
-from pixel_emulator.core.mistakes import Document, InputError, Mistake
+from pixel_emulator.core.model import JSON, JsonPath, Payload
 from pixel_emulator.core.scenarios.choosing import NOT
 from pixel_emulator.core.scenarios.model import Given, Policy, Scenario, Step, Values
 
@@ -52,7 +52,7 @@ class Reading:
     scenarios: tuple[Scenario, ...] = ()
     definitions: Mapping[str, Definition] = field(default_factory=dict)
     declared: frozenset[str] = frozenset()
-    mistakes: tuple[Mistake, ...] = ()
+    mistakes: tuple[InputIssue, ...] = ()
 
 
 def read(
@@ -98,8 +98,8 @@ class _File:
     given: Values
     definitions: Definitions
     hooks: Mapping[str, Want]
-    declared: dict[Steps, str] = field(default_factory=dict)
-    used: set[Steps] = field(default_factory=set)
+    declared: dict[JsonPath, str] = field(default_factory=dict)
+    used: set[JsonPath] = field(default_factory=set)
 
     def scenarios(self, data: Payload) -> Iterator[Scenario]:
         """The scenarios of the file."""
@@ -122,7 +122,7 @@ class _File:
         self.reader.check_keys(("defaults",), defaults, DEFAULTS)
         if data["scenarios"] == []:
             self.reader.wrong(("scenarios",), "is empty: no scenario would be run")
-        titles: dict[str, Steps] = {}
+        titles: dict[str, JsonPath] = {}
         for steps, item in self.reader.items(("scenarios",), data["scenarios"]):
             if not isinstance(item, dict):
                 self.reader.wrong(steps, _no_scenario(item) or "")
@@ -135,7 +135,7 @@ class _File:
                     self.reader.wrong((*steps, "name"), said if scenario.name else unnamed)
                 yield scenario
 
-    def _scenario(self, steps: Steps, item: Payload, defaults: Payload) -> Iterator[Scenario]:
+    def _scenario(self, steps: JsonPath, item: Payload, defaults: Payload) -> Iterator[Scenario]:
         own, general = fields_of(steps, item), fields_of(("defaults",), defaults)
         fields = {**general, **own}
         added = {key: [each[key] for each in (general, own) if key in each] for key in _ADDED}
@@ -211,7 +211,7 @@ def _stated(fields: Fields) -> Iterator[Policy]:
         yield Policy.UNEXPECTED
 
 
-def _tag(reader: Reader, steps: Steps, value: JSON, scope: Scope) -> str:
+def _tag(reader: Reader, steps: JsonPath, value: JSON, scope: Scope) -> str:
     text = plain_text(reader, steps, value, scope)
     if value == "":
         reader.wrong(steps, "is empty")
@@ -220,7 +220,7 @@ def _tag(reader: Reader, steps: Steps, value: JSON, scope: Scope) -> str:
     return text
 
 
-def _check_shape(reader: Reader, steps: Steps, own: Fields) -> None:
+def _check_shape(reader: Reader, steps: JsonPath, own: Fields) -> None:
     """Refuse a scenario that asserts nothing, or says in two places what it expects."""
     if not own.keys() & {"expect", "steps", "never", "deny", "state", "plan"}:
         reader.wrong(steps, f"`expect` is missing: {SILENCE}")

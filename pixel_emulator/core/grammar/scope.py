@@ -3,7 +3,6 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from pixel_emulator.core.calls import JSON, Payload, Steps
 from pixel_emulator.core.grammar.definitions import Definitions
 from pixel_emulator.core.grammar.operands import UNREAD
 from pixel_emulator.core.grammar.reader import Reader, shown
@@ -11,6 +10,7 @@ from pixel_emulator.core.grammar.values import read_text, read_value
 from pixel_emulator.core.matching.values import ABSENT, Absent, written
 from pixel_emulator.core.matching.variables import variables
 from pixel_emulator.core.matching.wants import Want, is_plain
+from pixel_emulator.core.model import JSON, JsonPath, Payload
 
 _DEEPEST = 200  # levels; `read_value` refuses what nests deeper
 
@@ -56,7 +56,7 @@ class Scope:
         return self._compiled[name]
 
 
-def plain_text(reader: Reader, steps: Steps, value: JSON, scope: Scope) -> str:
+def plain_text(reader: Reader, steps: JsonPath, value: JSON, scope: Scope) -> str:
     """A text that is known before any call comes: it may hold variables that have a value."""
     want = read_text(reader, steps, value, scope)
     if isinstance(want, str):
@@ -67,7 +67,7 @@ def plain_text(reader: Reader, steps: Steps, value: JSON, scope: Scope) -> str:
     return ""
 
 
-def plain_value(reader: Reader, steps: Steps, value: JSON, scope: Scope) -> JSON:
+def plain_value(reader: Reader, steps: JsonPath, value: JSON, scope: Scope) -> JSON:
     """A value that is known before any call comes, down to its last text."""
     inner = value if len(steps) < _DEEPEST else None
     if isinstance(inner, dict) and not any(_is_operator(key) for key in inner):
@@ -86,7 +86,7 @@ def plain_value(reader: Reader, steps: Steps, value: JSON, scope: Scope) -> JSON
     return None
 
 
-def plain_map(reader: Reader, steps: Steps, value: JSON, scope: Scope) -> Payload:
+def plain_map(reader: Reader, steps: JsonPath, value: JSON, scope: Scope) -> Payload:
     """A map that is known before any call comes."""
     found = plain_value(reader, steps, value, scope)
     if isinstance(found, dict):
@@ -99,7 +99,7 @@ def _is_operator(key: str) -> bool:
     return key.startswith("$") and not key.startswith("$$")
 
 
-def _refuse(reader: Reader, steps: Steps, want: Want) -> None:
+def _refuse(reader: Reader, steps: JsonPath, want: Want) -> None:
     if want is UNREAD:
         return
     unknown = sorted(variables(want))

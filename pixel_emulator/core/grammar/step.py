@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from pixel_emulator.core.calls import JSON, Steps
 from pixel_emulator.core.grammar.actions import read_do
 from pixel_emulator.core.grammar.amounts import read_duration
 from pixel_emulator.core.grammar.call_map import choice
@@ -12,6 +11,7 @@ from pixel_emulator.core.grammar.keys import STEP
 from pixel_emulator.core.grammar.reader import Reader, shown
 from pixel_emulator.core.grammar.scope import Scope, plain_text
 from pixel_emulator.core.grammar.variables import Place
+from pixel_emulator.core.model import JSON, JsonPath
 from pixel_emulator.core.scenarios.clients import CLIENTS
 from pixel_emulator.core.scenarios.model import Order, Step
 
@@ -21,13 +21,13 @@ type Fields = Mapping[str, Place]
 ORDERS = tuple(map(str, Order))
 
 
-def fields_of(steps: Steps, item: Mapping[str, JSON]) -> dict[str, Place]:
+def fields_of(steps: JsonPath, item: Mapping[str, JSON]) -> dict[str, Place]:
     """The keys of a map with their places."""
     return {key: ((*steps, key), value) for key, value in item.items()}
 
 
 def read_steps(
-    reader: Reader, steps: Steps, value: JSON, around: Fields, scope: Scope
+    reader: Reader, steps: JsonPath, value: JSON, around: Fields, scope: Scope
 ) -> list[Step]:
     """The steps of a list; `around` is what the scenario says for all of them."""
     found = []
@@ -76,6 +76,6 @@ def read_step(reader: Reader, fields: Fields, scope: Scope) -> Step:
     )
 
 
-def _client(reader: Reader, steps: Steps, value: JSON, scope: Scope) -> str:
+def _client(reader: Reader, steps: JsonPath, value: JSON, scope: Scope) -> str:
     name = plain_text(reader, steps, value, scope)
     return choice(reader, steps, name, CLIENTS) if name else ""

@@ -4,7 +4,6 @@ import re
 from collections.abc import Collection
 from typing import Protocol
 
-from pixel_emulator.core.calls import Steps
 from pixel_emulator.core.grammar.operands import UNREAD
 from pixel_emulator.core.grammar.operators import OPERATORS
 from pixel_emulator.core.grammar.reader import Reader, escaped
@@ -13,7 +12,8 @@ from pixel_emulator.core.matching.regexes import RegexError, matching
 from pixel_emulator.core.matching.values import ABSENT, Absent, written
 from pixel_emulator.core.matching.variables import TextWith, Variable
 from pixel_emulator.core.matching.wants import Want
-from pixel_emulator.core.quoting import printable
+from pixel_emulator.core.model import JsonPath
+from pixel_emulator.core.text.display import printable
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _FIRST = re.compile(rf"\$({_NAME.pattern})")
@@ -45,7 +45,7 @@ class Names(Protocol):
         """All names that stand for something."""
 
 
-def read_dollars(reader: Reader, steps: Steps, text: str, names: Names) -> Want:
+def read_dollars(reader: Reader, steps: JsonPath, text: str, names: Names) -> Want:
     if not text.startswith("$") or text.startswith(("$$", "${")):
         return _with_variables(reader, steps, text, names)
     if text.startswith("$/"):
@@ -59,7 +59,7 @@ def read_dollars(reader: Reader, steps: Steps, text: str, names: Names) -> Want:
     return meaning
 
 
-def _no_name(reader: Reader, steps: Steps, text: str, names: Names) -> str:
+def _no_name(reader: Reader, steps: JsonPath, text: str, names: Names) -> str:
     literal = f"for this very text, write `{printable(escaped(text))}`"
     if text in OPERATORS:
         return f"`{text}` takes something: write it as a key, as in {OPERATORS[text].want}"
@@ -72,7 +72,7 @@ def _no_name(reader: Reader, steps: Steps, text: str, names: Names) -> str:
     return f"`{text}` is no matcher, and no variable{guess or f': declare it in `let`; {literal}'}"
 
 
-def _regex(reader: Reader, steps: Steps, text: str) -> Want:
+def _regex(reader: Reader, steps: JsonPath, text: str) -> Want:
     pattern, slash, flags = text[2:].rpartition("/")
     literal = f"for this very text, write `{printable(escaped(text))}`"
     if "\b" in text:
@@ -93,7 +93,7 @@ def _regex(reader: Reader, steps: Steps, text: str) -> Want:
     return UNREAD
 
 
-def _with_variables(reader: Reader, steps: Steps, text: str, names: Names) -> Want:
+def _with_variables(reader: Reader, steps: JsonPath, text: str, names: Names) -> Want:
     """A text with `$$` and `${name}` resolved."""
     if "$" not in text:
         return text
@@ -119,7 +119,7 @@ def _with_variables(reader: Reader, steps: Steps, text: str, names: Names) -> Wa
     return done if variable is None else TextWith(before, variable, done)
 
 
-def _inside(reader: Reader, steps: Steps, found: re.Match[str], names: Names) -> str | Variable:
+def _inside(reader: Reader, steps: JsonPath, found: re.Match[str], names: Names) -> str | Variable:
     """What `${name}` stands for: a text, or a variable without a value."""
     name = found[1] or ""
     meaning = names.meaning(name) if _NAME.fullmatch(name) else ABSENT

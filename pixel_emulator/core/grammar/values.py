@@ -2,7 +2,6 @@
 
 from functools import partial
 
-from pixel_emulator.core.calls import JSON, Payload, Steps
 from pixel_emulator.core.grammar.operands import UNREAD, Operand
 from pixel_emulator.core.grammar.operators import OPERATORS
 from pixel_emulator.core.grammar.reader import Reader, escaped, shown
@@ -11,7 +10,8 @@ from pixel_emulator.core.matching.alternatives import All
 from pixel_emulator.core.matching.kinds import MATCHERS
 from pixel_emulator.core.matching.values import describe
 from pixel_emulator.core.matching.wants import Want
-from pixel_emulator.core.quoting import printable
+from pixel_emulator.core.model import JSON, JsonPath, Payload
+from pixel_emulator.core.text.display import printable
 
 __all__ = ["MATCHERS", "OPERATORS", "Names", "read_text", "read_value"]
 
@@ -32,7 +32,7 @@ _CALLED_ELSEWHERE = {
 }
 
 
-def read_value(reader: Reader, steps: Steps, value: JSON, names: Names) -> Want:
+def read_value(reader: Reader, steps: JsonPath, value: JSON, names: Names) -> Want:
     """What a value wants; what is wrong with it is noted in the reader."""
     if len(steps) > _DEEPEST:
         reader.wrong(steps, f"nested deeper than {_DEEPEST} levels")
@@ -48,7 +48,7 @@ def read_value(reader: Reader, steps: Steps, value: JSON, names: Names) -> Want:
     return value
 
 
-def read_text(reader: Reader, steps: Steps, value: JSON, names: Names) -> Want:
+def read_text(reader: Reader, steps: JsonPath, value: JSON, names: Names) -> Want:
     """As `read_value`, where only text may stand, or what stands for it."""
     if isinstance(value, str):
         return read_dollars(reader, steps, value, names)
@@ -60,7 +60,7 @@ def read_text(reader: Reader, steps: Steps, value: JSON, names: Names) -> Want:
     return UNREAD
 
 
-def _map(reader: Reader, steps: Steps, value: Payload, names: Names) -> Want:
+def _map(reader: Reader, steps: JsonPath, value: Payload, names: Names) -> Want:
     read = partial(_read_at, reader, names)
     operators = [key for key in value if _is_special_key(key)]
     plain = [key for key in value if key not in operators]
@@ -88,7 +88,7 @@ def _map(reader: Reader, steps: Steps, value: Payload, names: Names) -> Want:
     return wants[0] if wants else UNREAD
 
 
-def _read_at(reader: Reader, names: Names, steps: Steps, value: JSON) -> Want:
+def _read_at(reader: Reader, names: Names, steps: JsonPath, value: JSON) -> Want:
     return read_value(reader, steps, value, names)
 
 
@@ -96,13 +96,13 @@ def _is_special_key(key: str) -> bool:
     return key.startswith("$") and not key.startswith("$$")
 
 
-def _key(reader: Reader, steps: Steps, key: str) -> str:
+def _key(reader: Reader, steps: JsonPath, key: str) -> str:
     if IN_TEXT.search(key.replace("$$", "")):
         reader.wrong(steps, f"a key holds no variables; for this very key, write `{escaped(key)}`")
     return key.replace("$$", "$")
 
 
-def _no_operator(reader: Reader, steps: Steps, key: str, names: Names) -> str:
+def _no_operator(reader: Reader, steps: JsonPath, key: str, names: Names) -> str:
     if key in MATCHERS or key[1:] in names.known():
         return f"`{key}` takes nothing: write it as a value, not as a key"
     meant = _CALLED_ELSEWHERE.get(key.lower())

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from pixel_emulator.core.calls import JSON, Payload, Steps
 from pixel_emulator.core.grammar.definitions import check_name, matcher_called
 from pixel_emulator.core.grammar.operands import UNREAD
 from pixel_emulator.core.grammar.reader import Reader, shown
@@ -13,10 +12,11 @@ from pixel_emulator.core.matching.differences import described, matches
 from pixel_emulator.core.matching.values import describe
 from pixel_emulator.core.matching.variables import Variable, variables
 from pixel_emulator.core.matching.wants import is_plain
-from pixel_emulator.core.quoting import shortened
+from pixel_emulator.core.model import JSON, JsonPath, Payload
 from pixel_emulator.core.scenarios.model import Values
+from pixel_emulator.core.text.display import shortened
 
-type Place = tuple[Steps, JSON]
+type Place = tuple[JsonPath, JSON]
 """A value and where it stands."""
 
 MOST_WORK = 5_000_000
@@ -29,7 +29,7 @@ class Case:
 
     label: str
     scope: Scope
-    row: Steps = ()
+    row: JsonPath = ()
 
 
 def read_let(reader: Reader, places: Iterable[Place], scope: Scope) -> dict[str, Place]:
@@ -44,7 +44,7 @@ def read_let(reader: Reader, places: Iterable[Place], scope: Scope) -> dict[str,
     return declared
 
 
-def _entries(reader: Reader, steps: Steps, value: JSON) -> Iterator[tuple[Steps, str, JSON]]:
+def _entries(reader: Reader, steps: JsonPath, value: JSON) -> Iterator[tuple[JsonPath, str, JSON]]:
     if isinstance(value, dict):
         yield from (((*steps, name), name, each) for name, each in value.items())
         return
@@ -101,7 +101,7 @@ def read_cases(
 
 def _rows(
     reader: Reader, place: Place, declared: Mapping[str, Place]
-) -> Iterator[tuple[Steps, Payload]]:
+) -> Iterator[tuple[JsonPath, Payload]]:
     steps, value = place
     if value == []:
         reader.wrong(steps, "is empty: no row would be run")

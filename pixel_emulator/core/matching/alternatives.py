@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import ClassVar
 
-from pixel_emulator.core.calls import Steps
 from pixel_emulator.core.matching.captures import distinct, together, unify
 from pixel_emulator.core.matching.differences import described, differences_at, matches
 from pixel_emulator.core.matching.values import Described, Value
 from pixel_emulator.core.matching.wants import Bindings, Difference, Matcher, Needs, Want
+from pixel_emulator.core.model import JsonPath
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class All(Matcher):
     def matches(self, got: Value, bound: Bindings) -> bool:
         return all(matches(want, got, bound) for want in self.wants)
 
-    def differences(self, steps: Steps, got: Value, bound: Bindings) -> Iterator[Difference]:
+    def differences(self, steps: JsonPath, got: Value, bound: Bindings) -> Iterator[Difference]:
         whole = False
         for want in self.wants:
             for each in differences_at(steps, want, got, bound):
@@ -90,7 +90,7 @@ class One(Matcher):
         found = self._matching(got)
         return len(found) == 1 and (not bound or matches(found[0], got, bound))
 
-    def differences(self, steps: Steps, got: Value, bound: Bindings) -> Iterator[Difference]:
+    def differences(self, steps: JsonPath, got: Value, bound: Bindings) -> Iterator[Difference]:
         found = self._matching(got)
         if len(found) == 1:
             yield from differences_at(steps, found[0], got, bound)

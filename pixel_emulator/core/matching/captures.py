@@ -3,12 +3,12 @@
 from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import count, islice
 
-from pixel_emulator.core import json_text
-from pixel_emulator.core.calls import JSON
 from pixel_emulator.core.matching.differences import Spot, plain_parts_match
 from pixel_emulator.core.matching.values import Value, identity, written
 from pixel_emulator.core.matching.variables import variables
 from pixel_emulator.core.matching.wants import Bindings, Need, Needs, Want
+from pixel_emulator.core.model import JSON
+from pixel_emulator.core.text import json_codec
 
 __all__ = ["bind", "distinct", "search", "together", "unify", "variables"]
 
@@ -138,7 +138,7 @@ def bind(needs: Collection[Need]) -> Bindings | None:
         if value is not each.value:
             if identity(value) != identity(each.value):
                 return None
-            known[each.name] = min(value, each.value, key=json_text.write)
+            known[each.name] = min(value, each.value, key=json_codec.write)
     for each in needs:
         if each.name in texts and not each.in_text and written(each.value) != texts[each.name]:
             return None

@@ -7,7 +7,6 @@ from decimal import Context, Decimal
 from operator import ge, gt, le, lt
 from typing import override
 
-from pixel_emulator.core.calls import JSON
 from pixel_emulator.core.matching.formats import iso_time
 from pixel_emulator.core.matching.values import (
     ABSENT,
@@ -19,6 +18,7 @@ from pixel_emulator.core.matching.values import (
     written,
 )
 from pixel_emulator.core.matching.wants import Bindings, Matcher
+from pixel_emulator.core.model import JSON
 
 type Hook = Callable[[JSON], str | None]
 """A matcher of the user's own: the reason why a value does not match, or None."""

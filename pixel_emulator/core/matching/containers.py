@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from itertools import chain, zip_longest
 from typing import ClassVar
 
-from pixel_emulator.core.calls import JSON, Steps
 from pixel_emulator.core.matching.alternatives import listed
 from pixel_emulator.core.matching.captures import (
     Replayed,
@@ -19,6 +18,7 @@ from pixel_emulator.core.matching.differences import described, differences_at, 
 from pixel_emulator.core.matching.pairing import pair_up
 from pixel_emulator.core.matching.values import ABSENT, Described, Value, identity
 from pixel_emulator.core.matching.wants import Bindings, Difference, Matcher, Needs, Want
+from pixel_emulator.core.model import JSON, JsonPath
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Only(Matcher):
     def matches(self, got: Value, bound: Bindings) -> bool:
         return self._has_keys_of(got) and matches(self.members, got, bound)
 
-    def differences(self, steps: Steps, got: Value, bound: Bindings) -> Iterator[Difference]:
+    def differences(self, steps: JsonPath, got: Value, bound: Bindings) -> Iterator[Difference]:
         if not isinstance(got, dict):
             yield steps, self, got
             return
@@ -98,7 +98,7 @@ class Each(Matcher):
     def matches(self, got: Value, bound: Bindings) -> bool:
         return isinstance(got, list) and all(matches(self.want, item, bound) for item in got)
 
-    def differences(self, steps: Steps, got: Value, bound: Bindings) -> Iterator[Difference]:
+    def differences(self, steps: JsonPath, got: Value, bound: Bindings) -> Iterator[Difference]:
         if not isinstance(got, list):
             yield steps, self, got
             return
@@ -152,7 +152,7 @@ class AnyOrder(Matcher):
             return False
         return len(pair_up(self._fitting(got, bound))) == len(got)
 
-    def differences(self, steps: Steps, got: Value, bound: Bindings) -> Iterator[Difference]:
+    def differences(self, steps: JsonPath, got: Value, bound: Bindings) -> Iterator[Difference]:
         if not isinstance(got, list):
             yield steps, self, got
             return

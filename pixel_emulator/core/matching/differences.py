@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import cast
 
-from pixel_emulator.core.calls import Steps, path_text
 from pixel_emulator.core.matching.hints import hint
 from pixel_emulator.core.matching.values import ABSENT, Absent, Described, Value, describe, equal
 from pixel_emulator.core.matching.wants import (
@@ -16,6 +15,7 @@ from pixel_emulator.core.matching.wants import (
     Want,
     is_plain,
 )
+from pixel_emulator.core.model import JsonPath, path_text
 
 _DEEPEST = 20  # levels of a want that a description shows
 
@@ -99,7 +99,7 @@ def differences(want: Want, got: Value, bound: Bindings = UNBOUND) -> Iterator[D
 
 
 def differences_at(
-    steps: Steps, want: Want | Absent, got: Value, bound: Bindings
+    steps: JsonPath, want: Want | Absent, got: Value, bound: Bindings
 ) -> Iterator[Difference]:
     """As `differences`, for values that stand at `steps`."""
     stack: list[Difference] = [(steps, want, got)]

@@ -2,10 +2,10 @@
 
 import re
 
-from pixel_emulator.core import json_text
-from pixel_emulator.core.calls import JSON
 from pixel_emulator.core.matching.values import ABSENT, Absent, Value, equal
 from pixel_emulator.core.matching.wants import UNBOUND, Matcher, Want
+from pixel_emulator.core.model import JSON
+from pixel_emulator.core.text import json_codec
 
 _TEXT_HINTS = (
     (str.strip, "they differ only in spaces around the text"),
@@ -47,17 +47,17 @@ def _type_hint(want: Matcher, got: Value, *, flat: bool) -> str:
             return ""
         return _FLAT if flat else _quotes(read)
     if isinstance(got, int | float) and not isinstance(got, bool):
-        return _UNQUOTED if want.matches(json_text.write(got), UNBOUND) else ""
+        return _UNQUOTED if want.matches(json_codec.write(got), UNBOUND) else ""
     return ""
 
 
 def _quotes(value: JSON) -> str:
-    return f"the sender quotes the {json_text.kind(value)}"
+    return f"the sender quotes the {json_codec.kind(value)}"
 
 
 def _read(text: str) -> Value:
     """What a text would be without its quotes; absent where that is no JSON."""
     try:
-        return json_text.parse(text)
+        return json_codec.parse(text)
     except ValueError:
         return ABSENT

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from types import MappingProxyType
 
-from pixel_emulator.core import json_text
 from pixel_emulator.core.matching.checks import Check
 from pixel_emulator.core.matching.formats import is_email, is_url, is_uuid, iso_time
 from pixel_emulator.core.matching.moments import Now
 from pixel_emulator.core.matching.values import ABSENT, Described, Value, number
 from pixel_emulator.core.matching.wants import Matcher
+from pixel_emulator.core.text import json_codec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +51,7 @@ def _is_numeric(got: Value) -> bool:
     if not isinstance(got, str):
         return _is_number(got)
     try:
-        return got == got.strip() and _is_number(json_text.parse(got))
+        return got == got.strip() and _is_number(json_codec.parse(got))
     except ValueError:
         return False
 

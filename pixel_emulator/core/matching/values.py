@@ -6,9 +6,9 @@ from decimal import Decimal, InvalidOperation
 from enum import Enum
 from typing import Final
 
-from pixel_emulator.core import json_text
-from pixel_emulator.core.calls import JSON
-from pixel_emulator.core.quoting import printable
+from pixel_emulator.core.model import JSON
+from pixel_emulator.core.text import json_codec
+from pixel_emulator.core.text.display import printable
 
 
 class Absent(Enum):
@@ -45,7 +45,7 @@ def describe(value: Value) -> Described:
         return Described(f'"{printable(value, quotes=True)}"', "string")
     if isinstance(value, int) and abs(value) >= HUGE:
         return Described("a huge number", "")
-    return Described(json_text.write(value), _kind(value))
+    return Described(json_codec.write(value), _kind(value))
 
 
 def equal(want: object, got: object) -> bool:
@@ -82,7 +82,7 @@ def written(value: JSON) -> str | None:
     """A scalar as it stands inside a text: a string as it is, else JSON; None for a container."""
     if isinstance(value, dict | list):
         return None
-    return value if isinstance(value, str) else json_text.write(value)
+    return value if isinstance(value, str) else json_codec.write(value)
 
 
 def number(value: object) -> Decimal | str | None:
@@ -99,5 +99,5 @@ _KINDS = {"object": "map", "array": "list", "boolean": "bool", "null": ""}
 
 
 def _kind(value: JSON) -> str:
-    kind = json_text.kind(value)
+    kind = json_codec.kind(value)
     return _KINDS.get(kind, kind)

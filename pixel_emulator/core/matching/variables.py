@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pixel_emulator.core import json_text
-from pixel_emulator.core.calls import Steps
 from pixel_emulator.core.matching.differences import described, differences_at, matches
 from pixel_emulator.core.matching.values import ABSENT, Described, Value, identity, written
 from pixel_emulator.core.matching.wants import (
@@ -17,7 +15,9 @@ from pixel_emulator.core.matching.wants import (
     Want,
     inside,
 )
-from pixel_emulator.core.quoting import printable
+from pixel_emulator.core.model import JsonPath
+from pixel_emulator.core.text import json_codec
+from pixel_emulator.core.text.display import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Variable(Matcher):
             return identity(bound[self.name]) == identity(got)
         return got is not ABSENT and (self.type is None or matches(self.type, got))
 
-    def differences(self, steps: Steps, got: Value, bound: Bindings) -> Iterator[Difference]:
+    def differences(self, steps: JsonPath, got: Value, bound: Bindings) -> Iterator[Difference]:
         if self.matches(got, bound):
             return
         if self.name in bound:
@@ -76,7 +76,7 @@ class TextWith(Matcher):
             return isinstance(got, str) and got == self._whole(bound)
         return self._middle(got) is not None
 
-    def differences(self, steps: Steps, got: Value, bound: Bindings) -> Iterator[Difference]:
+    def differences(self, steps: JsonPath, got: Value, bound: Bindings) -> Iterator[Difference]:
         if not self.matches(got, bound):
             yield steps, self._whole(bound) or self, got
 
@@ -105,7 +105,7 @@ class TextWith(Matcher):
         if wanted is None or matches(wanted, text):
             return True
         try:
-            value = json_text.parse(text)
+            value = json_codec.parse(text)
         except ValueError:
             return False
         return written(value) == text and matches(wanted, value)

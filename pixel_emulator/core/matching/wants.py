@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from pixel_emulator.core.calls import JSON, Steps
 from pixel_emulator.core.matching.values import Absent, Described, Value
+from pixel_emulator.core.model import JSON, JsonPath
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ type Needs = tuple[Need, ...]
 type Bindings = Mapping[str, JSON]
 """The values of variables."""
 
-type Difference = tuple[Steps, Want | Absent, Value]
+type Difference = tuple[JsonPath, Want | Absent, Value]
 """Where two values differ, what was wanted there, and what was found."""
 
 UNBOUND: Bindings = {}
@@ -61,7 +61,7 @@ class Matcher(ABC):
         if self.matches(got, UNBOUND):
             yield ()
 
-    def differences(self, steps: Steps, got: Value, bound: Bindings) -> Iterator[Difference]:
+    def differences(self, steps: JsonPath, got: Value, bound: Bindings) -> Iterator[Difference]:
         """Where the value at `steps` differs; none if it matches."""
         if not self.matches(got, bound):
             yield steps, self, got

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from pixel_emulator.core import json_text
-from pixel_emulator.core.calls import JSON, Hit, Payload
+from pixel_emulator.core.model import JSON, Hit, Payload
 from pixel_emulator.core.plans.plan import Plan
 from pixel_emulator.core.plans.rules import Rule, RuleType
 from pixel_emulator.core.plans.violations import violations
 from pixel_emulator.core.plans.wording import Violation, field_of
-from pixel_emulator.core.quoting import quoted, shortened
+from pixel_emulator.core.text import json_codec
+from pixel_emulator.core.text.display import quoted, shortened
 
 _ELSEWHERE = ("properties", "items", "required", "$schema")  # told of the fields within, or nothing
 _WORDS = ("description", "title", "labels", "examples", "default", "eventMetadata")
@@ -106,7 +106,7 @@ def _fields(schema: Payload) -> Iterator[tuple[str, _Facts]]:
     while stack:
         field, schema, facts = stack.pop()
         said = {
-            key: shortened(json_text.write(value))
+            key: shortened(json_codec.write(value))
             for key, value in schema.items()
             if key not in (*_ELSEWHERE, *_WORDS)
         }

@@ -3,12 +3,12 @@
 from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
 
-from pixel_emulator.core.calls import JSON, KEPT, Call, CallType, Hit, Payload
+from pixel_emulator.core.model import JSON, KEPT, Call, CallType, Hit, Payload
 from pixel_emulator.core.plans.guesses import are_data, format_of, values_of
 from pixel_emulator.core.plans.plain import Plain, plain
 from pixel_emulator.core.plans.schema import DRAFT_7
 from pixel_emulator.core.plans.violations import event_version
-from pixel_emulator.core.yaml_text import nests_too_deep
+from pixel_emulator.core.text.yaml_writer import nests_too_deep
 
 DEEPEST = 10
 """Levels of maps and lists that a draft describes; what is below them is open."""

@@ -3,8 +3,8 @@
 import re
 from decimal import ROUND_DOWN, Context, Decimal
 
-from pixel_emulator.core.calls import JSON
-from pixel_emulator.core.json_text import Number
+from pixel_emulator.core.model import JSON
+from pixel_emulator.core.text.json_codec import Number
 
 type Plain = bool | int | float | Decimal | str | list[Plain] | dict[str, Plain] | None
 """A value of which the validator knows each type."""

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from pixel_emulator.core.mistakes import Document, InputError
+from pixel_emulator.core.errors import Document, InputError
 from pixel_emulator.core.plans.rules import Rule, RulesReading, RuleType
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from pixel_emulator.core.calls import JSON, Payload, Steps
+from pixel_emulator.core.model import JSON, JsonPath, Payload
 from pixel_emulator.core.plans.plain import Plain, text
 
 _ALONGSIDE = ("allOf", "anyOf", "oneOf", "if", "then", "else")
@@ -24,13 +24,13 @@ def within(schemas: Iterable[Payload], key: str) -> list[Payload]:
     return _members(schemas).named.get(key, [])
 
 
-def unplanned(value: Plain, schemas: Sequence[Payload]) -> Iterator[Steps]:
+def unplanned(value: Plain, schemas: Sequence[Payload]) -> Iterator[JsonPath]:
     """The way to each key, at any depth of the value, that the schemas do not name.
 
     A map of which they name no key at all is open, and so is one with `patternProperties`, or with
     `additionalProperties` that are not `false`.
     """
-    stack: list[tuple[Steps, Plain, Sequence[Payload]]] = [((), value, schemas)]
+    stack: list[tuple[JsonPath, Plain, Sequence[Payload]]] = [((), value, schemas)]
     while stack:
         steps, value, schemas = stack.pop()
         if isinstance(value, list):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from pixel_emulator.core.calls import JSON, Payload, Steps
+from pixel_emulator.core.model import JSON, JsonPath, Payload
 
 MAX_NESTING = 200
 """Levels of schemas within each other that one rule may have, its references written out."""
@@ -21,12 +21,12 @@ _NAMING = ("$id", "$schema", "definitions", "id")  # no longer needed without re
 class SchemaError(ValueError):
     """What is wrong with a schema: the way to each mistake, and a sentence."""
 
-    def __init__(self, *mistakes: tuple[Steps, str]) -> None:
+    def __init__(self, *mistakes: tuple[JsonPath, str]) -> None:
         super().__init__("; ".join(words for _, words in mistakes))
         self.mistakes = mistakes
 
 
-def subschemas(schema: Payload) -> Iterator[tuple[Steps, Payload]]:
+def subschemas(schema: Payload) -> Iterator[tuple[JsonPath, Payload]]:
     """The schemas directly within a schema, with the way to each; `true` and `false` are none."""
     for key in _ONE:
         if isinstance(schema.get(key), dict):
@@ -49,7 +49,9 @@ class Inlining:
         self.root = root
         self.count = 0
 
-    def inlined(self, schema: Payload, steps: Steps, trail: tuple[str, ...], level: int) -> Payload:
+    def inlined(
+        self, schema: Payload, steps: JsonPath, trail: tuple[str, ...], level: int
+    ) -> Payload:
         """The schema at `steps` without references; `trail` are those that led to it."""
         self.count += 1
         if self.count > MAX_SCHEMAS:
@@ -78,18 +80,20 @@ class Inlining:
                 whole[key] = self._value(value, here, trail, level)
         return whole
 
-    def _value(self, value: JSON, steps: Steps, trail: tuple[str, ...], level: int) -> JSON:
+    def _value(self, value: JSON, steps: JsonPath, trail: tuple[str, ...], level: int) -> JSON:
         """A value where a schema may stand; `true`, `false` and lists of names stay."""
         return self.inlined(value, steps, trail, level + 1) if isinstance(value, dict) else value
 
-    def _target(self, reference: str, at: Steps, trail: tuple[str, ...]) -> tuple[Steps, Payload]:
+    def _target(
+        self, reference: str, at: JsonPath, trail: tuple[str, ...]
+    ) -> tuple[JsonPath, Payload]:
         if reference in trail:
             raise SchemaError((at, f"{reference} leads back to itself: write out the levels"))
         if reference != "#" and not reference.startswith("#/"):
             message = f"{reference} is never fetched: a $ref leads into its own schema, as #/…"
             raise SchemaError((at, message))
         target: JSON = self.root
-        way: Steps = ()
+        way: JsonPath = ()
         for part in reference.split("/")[1:]:
             key = part.replace("~1", "/").replace("~0", "~")
             index = (

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeGuard
 
-from pixel_emulator.core.calls import JSON, Payload, Steps
-from pixel_emulator.core.json_text import kind
-from pixel_emulator.core.mistakes import likely
+from pixel_emulator.core.errors import did_you_mean
+from pixel_emulator.core.model import JSON, JsonPath, Payload
 from pixel_emulator.core.plans.references import SchemaError
 from pixel_emulator.core.plans.schema import Schema, compiled
+from pixel_emulator.core.text.json_codec import kind
 
 
 class RuleType(StrEnum):
@@ -54,14 +54,14 @@ class RulesReading:
     """
 
     def __init__(self, data: JSON) -> None:
-        self.rules: list[tuple[Steps, Rule]] = []
-        self.mistakes: list[tuple[Steps, str]] = []
+        self.rules: list[tuple[JsonPath, Rule]] = []
+        self.mistakes: list[tuple[JsonPath, str]] = []
         self.closed = False
         self._read(data)
 
     def _read(self, data: JSON) -> None:
         root = data if isinstance(data, dict) else {}
-        steps: Steps = ()
+        steps: JsonPath = ()
         inner = root.get("data")  # as the Public API answers
         if isinstance(inner, dict) and "rules" not in root:
             root, steps = inner, ("data",)
@@ -74,13 +74,13 @@ class RulesReading:
                 self._rule(each, (*steps, "rules", index))
             self.closed = any(rule.type is RuleType.TRACK for _, rule in self.rules)
         else:
-            typo = "".join(likely(key, ("rules",)) for key in root if key != "rules")
+            typo = "".join(did_you_mean(key, ("rules",)) for key in root if key != "rules")
             self._wrong(
                 (*steps, "rules") if "rules" in root else steps,
                 f"is no tracking plan{typo}: it needs `rules`, a map with `events`, or a list",
             )
 
-    def _sections(self, rules: Payload, steps: Steps) -> None:
+    def _sections(self, rules: Payload, steps: JsonPath) -> None:
         """The Config API's shape."""
         known = ("events", *_SECTIONS, *_TRAIT_LISTS)
         for key, value in rules.items():
@@ -95,9 +95,11 @@ class RulesReading:
             elif key == "events":
                 self._wrong(here, f"must be a list of events, but is {_article(value)}")
             elif key not in known:
-                self._wrong(here, f'"{key}" is none of {", ".join(known)}{likely(key, known)}')
+                self._wrong(
+                    here, f'"{key}" is none of {", ".join(known)}{did_you_mean(key, known)}'
+                )
 
-    def _event(self, data: JSON, steps: Steps) -> None:
+    def _event(self, data: JSON, steps: JsonPath) -> None:
         if not self._is_map(data, steps, _EVENT_KEYS):
             return
         name = self._name(data, "name", steps)
@@ -107,14 +109,14 @@ class RulesReading:
             version = self._version(data, steps)
             self._add((*steps, "rules"), RuleType.TRACK, name, version, data["rules"])
 
-    def _rule(self, data: JSON, steps: Steps) -> None:
+    def _rule(self, data: JSON, steps: JsonPath) -> None:
         """A rule in the Public API's shape."""
         if not self._is_map(data, steps, _RULE_KEYS):
             return
         word = data.get("type")
         names = [each.upper() for each in RuleType]
         if not isinstance(word, str) or word not in names:
-            typo = likely(word, names) if isinstance(word, str) else ""
+            typo = did_you_mean(word, names) if isinstance(word, str) else ""
             found = f'"{word}"' if isinstance(word, str) else _article(word)
             self._wrong((*steps, "type"), f"{found} is none of {', '.join(names)}{typo}")
             return
@@ -127,25 +129,25 @@ class RulesReading:
         if name or not named:
             self._add((*steps, "jsonSchema"), type, name, self._version(data, steps), schema)
 
-    def _is_map(self, data: JSON, steps: Steps, keys: Collection[str]) -> TypeGuard[Payload]:
+    def _is_map(self, data: JSON, steps: JsonPath, keys: Collection[str]) -> TypeGuard[Payload]:
         """Whether it is a map; a key that looks like one of `keys` misspelt is a mistake. Others
         are what the APIs say besides."""
         if not isinstance(data, dict):
             self._wrong(steps, f"must be a map, but is {_article(data)}")
             return False
         for key in (key for key in data if key not in keys):
-            if typo := likely(key, keys):
+            if typo := did_you_mean(key, keys):
                 self._wrong((*steps, key), f'"{key}" is not known{typo}')
         return True
 
-    def _name(self, data: Payload, key: str, steps: Steps) -> str:
+    def _name(self, data: Payload, key: str, steps: JsonPath) -> str:
         name = data.get(key)
         if isinstance(name, str) and name:
             return name
         self._wrong((*steps, key), f"must be the name, but is {_article(name)}")
         return ""
 
-    def _version(self, data: Payload, steps: Steps) -> int:
+    def _version(self, data: Payload, steps: JsonPath) -> int:
         version = data.get("version", 1)
         if isinstance(version, float) and version.is_integer():  # the Public API says 1.0 too
             version = int(version)
@@ -154,7 +156,7 @@ class RulesReading:
         self._wrong((*steps, "version"), "must be a whole number from 1 on")
         return 1
 
-    def _add(self, steps: Steps, type: RuleType, name: str, version: int, schema: JSON) -> None:
+    def _add(self, steps: JsonPath, type: RuleType, name: str, version: int, schema: JSON) -> None:
         if not isinstance(schema, dict):
             self._wrong(steps, f"must be a JSON Schema, a map, but is {_article(schema)}")
             return
@@ -165,7 +167,7 @@ class RulesReading:
         else:
             self.rules.append((steps, rule))
 
-    def _wrong(self, steps: Steps, words: str) -> None:
+    def _wrong(self, steps: JsonPath, words: str) -> None:
         self.mistakes.append((steps, words))
 
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pixel_emulator.core.calls import JSON, Payload, Steps
-from pixel_emulator.core.mistakes import likely
+from pixel_emulator.core.errors import did_you_mean
+from pixel_emulator.core.model import JSON, JsonPath, Payload
 from pixel_emulator.core.plans.plain import Plain, plain
 from pixel_emulator.core.plans.references import Inlining, SchemaError, as_map, subschemas
 
@@ -74,21 +74,21 @@ def compiled(data: Payload) -> Schema:
     return Schema(whole, inlining.count, validator)
 
 
-def _draft(data: Payload) -> Iterator[tuple[Steps, str]]:
+def _draft(data: Payload) -> Iterator[tuple[JsonPath, str]]:
     draft = data.get("$schema", DRAFT_7)
     url = draft.rstrip("#").replace("https:", "http:") if isinstance(draft, str) else ""
     if url not in _DRAFTS:
         yield ("$schema",), f"must be {DRAFT_7}: Segment's plans are in that draft"
 
 
-def _against_draft(data: Plain) -> Iterator[tuple[Steps, str]]:
+def _against_draft(data: Plain) -> Iterator[tuple[JsonPath, str]]:
     from jsonschema_rs import Draft7Validator  # noqa: PLC0415 - slow, and rarely asked for
 
     draft = Draft7Validator({"$ref": DRAFT_7}, offline=True)
     for error in draft.iter_errors(data):
         steps, value = tuple(error.instance_path), error.instance
         # `items` and `dependencies` hold a schema or a list: what is wrong stands further in.
-        parts: list[tuple[Steps, Plain]] = [((), value)]
+        parts: list[tuple[JsonPath, Plain]] = [((), value)]
         if isinstance(value, list):
             parts = [((index,), each) for index, each in enumerate(value)]
         inner = [
@@ -100,10 +100,10 @@ def _against_draft(data: Plain) -> Iterator[tuple[Steps, str]]:
         yield from inner or [(steps, _draft_words(steps, error))]
 
 
-def _draft_words(steps: Steps, error: "ValidationError") -> str:
+def _draft_words(steps: JsonPath, error: "ValidationError") -> str:
     if "type" in steps[-2:] and error.kind.name == "anyOf":
         found = error.instance
-        typo = likely(found, _TYPES) if isinstance(found, str) else ""
+        typo = did_you_mean(found, _TYPES) if isinstance(found, str) else ""
         return f"must be one of {', '.join(_TYPES)}, or a list of them{typo}"
     if error.kind.name == "format":
         return _NO_REGEX
@@ -116,13 +116,13 @@ _NO_REGEX = (
 )
 
 
-def _regexes(data: Payload) -> Iterator[tuple[Steps, str]]:
+def _regexes(data: Payload) -> Iterator[tuple[JsonPath, str]]:
     """Each regex that does not compile, so that the mistake has its place."""
     from jsonschema_rs import Draft7Validator, RegexOptions  # noqa: PLC0415 - slow, and rarely asked
 
     options = RegexOptions(size_limit=MAX_REGEX)
     for steps, schema in _everywhere(data):
-        found: list[tuple[Steps, JSON]] = [((*steps, "pattern"), schema.get("pattern"))]
+        found: list[tuple[JsonPath, JSON]] = [((*steps, "pattern"), schema.get("pattern"))]
         names = as_map(schema.get("patternProperties"))
         found += [((*steps, "patternProperties", name), name) for name in names]
         for where, regex in found:
@@ -133,9 +133,9 @@ def _regexes(data: Payload) -> Iterator[tuple[Steps, str]]:
                     yield where, _NO_REGEX
 
 
-def _everywhere(data: Payload) -> Iterator[tuple[Steps, Payload]]:
+def _everywhere(data: Payload) -> Iterator[tuple[JsonPath, Payload]]:
     """The schema and all schemas within it, also those that only references lead to."""
-    stack: list[tuple[Steps, Payload]] = [((), data)]
+    stack: list[tuple[JsonPath, Payload]] = [((), data)]
     while stack:
         steps, schema = stack.pop()
         yield steps, schema

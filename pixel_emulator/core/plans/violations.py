@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Mapping
 from itertools import islice
 
-from pixel_emulator.core import yaml_text
-from pixel_emulator.core.calls import JSON, KEPT, NAMED_BY, Call, CallType, Form, Hit, Payload
+from pixel_emulator.core.model import JSON, KEPT, NAMED_BY, Call, CallType, Form, Hit, Payload
 from pixel_emulator.core.plans.plain import Plain, plain
 from pixel_emulator.core.plans.plan import Plan
 from pixel_emulator.core.plans.planned import unplanned, within
@@ -17,6 +16,7 @@ from pixel_emulator.core.plans.wording import (
     worded,
 )
 from pixel_emulator.core.recordings.entry import time_text
+from pixel_emulator.core.text import yaml_writer
 
 __all__ = ["MOST", "Violation", "event_version", "violations"]
 
@@ -67,8 +67,8 @@ def _found(plan: Plan, hit: Hit, call: Call) -> Iterator[Violation]:
     rules = [each for each in (rule, plan.rule(RuleType.COMMON)) if each is not None]
     if not rules:
         return
-    if yaml_text.nests_too_deep(event):
-        yield too_deep(yaml_text.MAX_NESTING)
+    if yaml_writer.nests_too_deep(event):
+        yield too_deep(yaml_writer.MAX_NESTING)
         return
     instance = plain(event)
     flat = call.form is Form.FLAT

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, cast
 
-from pixel_emulator.core.calls import JSON, Steps, path_text
-from pixel_emulator.core.json_text import Number, kind
-from pixel_emulator.core.mistakes import likely
-from pixel_emulator.core.quoting import quoted, shortened
+from pixel_emulator.core.errors import did_you_mean
+from pixel_emulator.core.model import JSON, JsonPath, path_text
+from pixel_emulator.core.text.display import quoted, shortened
+from pixel_emulator.core.text.json_codec import Number, kind
 
 if TYPE_CHECKING:
     from jsonschema_rs import ValidationError
@@ -35,11 +35,11 @@ class Violation:
 
 def unplanned_event(name: str, events: tuple[str, ...]) -> Violation:
     """A track call that no rule is for: names are compared exactly."""
-    words = f"{quoted(name)} is not in the tracking plan{likely(name, events)}"
+    words = f"{quoted(name)} is not in the tracking plan{did_you_mean(name, events)}"
     return Violation("Unplanned Event", "event", words)
 
 
-def unplanned_key(steps: Steps) -> Violation:
+def unplanned_key(steps: JsonPath) -> Violation:
     """A key that no rule names, or that one forbids (`additionalProperties: false`)."""
     field = field_of(steps)
     type = UNPLANNED.get(str(steps[0]), "Unplanned Property")
@@ -126,6 +126,6 @@ def _shown(value: object) -> str:
     return quoted(cast(JSON, value))
 
 
-def field_of(steps: Steps) -> str:
+def field_of(steps: JsonPath) -> str:
     """The field at `steps`, as a violation names it."""
     return shortened(path_text(steps)) or "(root)"

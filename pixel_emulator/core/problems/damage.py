@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from urllib.parse import unquote_plus
 
-from pixel_emulator.core.calls import (
+from pixel_emulator.core.model import (
     JSON,
     Call,
     CallType,
@@ -16,7 +16,7 @@ from pixel_emulator.core.calls import (
     path_text,
 )
 from pixel_emulator.core.problems.rules import problem
-from pixel_emulator.core.quoting import masked, quoted
+from pixel_emulator.core.text.display import masked, quoted
 
 TOKEN = re.compile(
     r"""

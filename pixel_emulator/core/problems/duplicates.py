@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from pixel_emulator.core.calls import KEPT, Hit, Outcome
+from pixel_emulator.core.model import KEPT, Hit, Outcome
 from pixel_emulator.core.problems.rules import problem
 
 CODE = "duplicate_message_id"

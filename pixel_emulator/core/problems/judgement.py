@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from pixel_emulator.core.calls import Call, Dialect, Outcome, PixelRequest, Problem
 from pixel_emulator.core.endpoint.pixel import (
     Route,
     bad_line,
@@ -12,6 +11,7 @@ from pixel_emulator.core.endpoint.pixel import (
     route,
     unreadable,
 )
+from pixel_emulator.core.model import Call, Dialect, Outcome, PixelRequest, Problem
 from pixel_emulator.core.problems.url_text import url_text_problems
 from pixel_emulator.core.problems.validation import outcome, validate, worst_first
 

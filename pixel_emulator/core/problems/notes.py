@@ -7,7 +7,7 @@ from functools import lru_cache
 from itertools import islice
 from urllib.parse import unquote
 
-from pixel_emulator.core.calls import (
+from pixel_emulator.core.model import (
     JSON,
     Call,
     CallType,

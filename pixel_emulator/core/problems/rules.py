@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from pixel_emulator.core.calls import JSON, Problem, RuleSource, Severity
+from pixel_emulator.core.model import JSON, Problem, RuleSource, Severity
 from pixel_emulator.core.problems.wording import WORDS
-from pixel_emulator.core.quoting import quoted, shortened
+from pixel_emulator.core.text.display import quoted, shortened
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

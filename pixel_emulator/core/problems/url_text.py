@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterable, Iterator
 from urllib.parse import unquote
 
-from pixel_emulator.core.calls import PixelRequest, Problem
+from pixel_emulator.core.model import PixelRequest, Problem
 from pixel_emulator.core.problems.damage import TOKEN
 from pixel_emulator.core.problems.host_names import is_misspelt, mapped
 from pixel_emulator.core.problems.rules import problem
-from pixel_emulator.core.quoting import quoted
+from pixel_emulator.core.text.display import quoted
 
 # https://url.spec.whatwg.org/#forbidden-domain-code-point; a URL with one of these in its host
 # has no host, so nothing is requested.

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
-from pixel_emulator.core.calls import (
+from pixel_emulator.core.model import (
     JSON,
     Call,
     CallType,
@@ -17,7 +17,7 @@ from pixel_emulator.core.calls import (
 from pixel_emulator.core.problems.damage import damage
 from pixel_emulator.core.problems.notes import notes
 from pixel_emulator.core.problems.rules import problem
-from pixel_emulator.core.quoting import masked, quoted
+from pixel_emulator.core.text.display import masked, quoted
 
 _NO_SOURCES: Mapping[str, str] = MappingProxyType({})
 _WORST_FIRST = {severity: rank for rank, severity in enumerate(Severity)}

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from pixel_emulator.core.calls import RuleSource, Severity
+from pixel_emulator.core.model import RuleSource, Severity
 from pixel_emulator.core.problems.note_wording import NOTED_2018, NOTED_DOCUMENTED, NOTED_INFERRED
 from pixel_emulator.core.problems.words import Texts, Words
 

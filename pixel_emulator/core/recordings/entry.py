@@ -3,8 +3,7 @@
 import re
 from datetime import UTC, datetime
 
-from pixel_emulator.core import json_text, yaml_text
-from pixel_emulator.core.calls import (
+from pixel_emulator.core.model import (
     Alphabet,
     Call,
     CallType,
@@ -18,6 +17,7 @@ from pixel_emulator.core.calls import (
     Severity,
 )
 from pixel_emulator.core.recordings.fields import Field
+from pixel_emulator.core.text import json_codec, yaml_writer
 
 STORED_HEADERS = frozenset(
     {
@@ -43,7 +43,7 @@ def entry(hit: Hit) -> Payload:
         data["form"] = call.form.value
         if call.alphabet is not None:
             data |= {"alphabet": call.alphabet.value, "padded": call.padded}
-        data["payload"] = yaml_text.shallow(call.payload)
+        data["payload"] = yaml_writer.shallow(call.payload)
     data["problems"] = [each.as_data() for each in hit.problems]
     if hit.source is not None:
         data["source"] = hit.source
@@ -105,7 +105,7 @@ def _call(data: Field) -> Call:
     payload = data["payload"]
     if isinstance(payload.value, str):
         try:
-            payload = Field(payload.document, payload.steps, json_text.parse(payload.value))
+            payload = Field(payload.document, payload.steps, json_codec.parse(payload.value))
         except ValueError as error:
             raise payload.error(f"is not JSON: {error}") from None
     return Call(

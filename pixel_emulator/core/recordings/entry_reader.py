@@ -10,8 +10,7 @@ import sys
 from collections.abc import Callable
 from datetime import datetime
 
-from pixel_emulator.core import yaml_text
-from pixel_emulator.core.calls import (
+from pixel_emulator.core.model import (
     Call,
     CallType,
     Hit,
@@ -21,6 +20,7 @@ from pixel_emulator.core.calls import (
     RuleSource,
     Severity,
 )
+from pixel_emulator.core.text import yaml_writer
 
 _MOST_KINDS = 1_000
 
@@ -125,7 +125,7 @@ def _kind(match: re.Match[str]) -> tuple[str | None, ...]:
 
 def _is_text_of(payload: Payload, text: str | None) -> bool:
     try:
-        return yaml_text.write(payload, 4) == text
+        return yaml_writer.write(payload, 4) == text
     except ValueError:  # it nests too deep
         return False
 
@@ -159,4 +159,4 @@ def _value(text: str) -> str | None:
             value = json.loads(text)  # of the escapes in YAML a recorder writes those of JSON
         except ValueError:
             return None
-    return value if yaml_text.scalar(value) == text else None
+    return value if yaml_writer.scalar(value) == text else None

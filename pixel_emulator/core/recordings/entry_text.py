@@ -1,4 +1,4 @@
-"""An entry of a recording as text: what `yaml_text` makes of `entry`, quickly for ordinary calls.
+"""An entry of a recording as text: what `yaml_writer` makes of `entry`, quickly for ordinary calls.
 
 Most of an entry is the same for all calls of one kind that a client sends. So its text is made
 once, as a form; what differs is filled in.
@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import NamedTuple
 
-from pixel_emulator.core import yaml_text
-from pixel_emulator.core.calls import (
+from pixel_emulator.core.model import (
     Alphabet,
     Call,
     CallType,
@@ -26,6 +25,7 @@ from pixel_emulator.core.recordings.entry import entry, request_entry, time_text
 from pixel_emulator.core.recordings.known_keys import KnownKeys
 from pixel_emulator.core.recordings.ordinary import Ordinary, ordinary, unmasked
 from pixel_emulator.core.recordings.redaction import redact
+from pixel_emulator.core.text import yaml_writer
 
 _DATA = "7"
 """Data of a form; it stands at the end of the URL, behind all that a client has chosen."""
@@ -38,7 +38,7 @@ def entry_text(hit: Hit, *, masks: bool = True, known: tuple[str, ...] = ()) -> 
     """
     said = ordinary(hit, known) if masks else unmasked(hit)
     if said is None or hit.call is None:
-        return yaml_text.write([entry(redact(hit, known) if masks else hit)])
+        return yaml_writer.write([entry(redact(hit, known) if masks else hit)])
     return _filled_in(hit, hit.call, said)
 
 
@@ -66,7 +66,7 @@ def _filled_in(hit: Hit, call: Call, said: Ordinary) -> str:
     problems = "".join(map(_problem, hit.problems))
     return (
         f"{form.seq}{hit.seq}{form.time}{_time(hit.time)}{form.payload}"
-        f"{yaml_text.write(said.payload, 4)}{form.problems}"
+        f"{yaml_writer.write(said.payload, 4)}{form.problems}"
         f"{problems or ' []'}"
         f"{form.url}{said.data}{form.digest}{hit.digest}{form.end}"
     )
@@ -133,8 +133,8 @@ def _form(  # noqa: PLR0917 - a cache is quicker without names
     )
     # Each piece is written by itself: nothing is searched for in text that clients have a part in.
     data, wire = entry(hit), request_entry(hit)
-    url = yaml_text.scalar(request.url).removesuffix('"')
-    quote = yaml_text.scalar(request.url)[len(url) :]
+    url = yaml_writer.scalar(request.url).removesuffix('"')
+    quote = yaml_writer.scalar(request.url)[len(url) :]
     return _Form(
         seq="- seq: ",
         time="\n  time: ",
@@ -155,12 +155,12 @@ def _between(data: Payload, after: str, before: str, indent: int) -> str:
     start = keys.index(after) + 1 if after else 0
     end = keys.index(before) if before else len(keys)
     found = {key: data[key] for key in keys[start:end]}
-    return yaml_text.write(found, indent) if found else ""
+    return yaml_writer.write(found, indent) if found else ""
 
 
 def _problem(problem: Problem) -> str:
     start, between, end = _problem_form(problem.code, problem.severity, problem.source)
-    path, message = map(yaml_text.scalar, (problem.path, problem.message))
+    path, message = map(yaml_writer.scalar, (problem.path, problem.message))
     return f"{start}{path}{between}{message}{end}"
 
 
@@ -174,4 +174,4 @@ def _problem_form(code: str, severity: Severity, source: RuleSource) -> tuple[st
 
 @lru_cache(maxsize=256)  # those of one read have one time
 def _time(time: datetime) -> str:
-    return yaml_text.scalar(time_text(time))
+    return yaml_writer.scalar(time_text(time))

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from pixel_emulator.core.calls import JSON, Payload, Steps
-from pixel_emulator.core.json_text import kind
-from pixel_emulator.core.mistakes import Document, InputError, likely
+from pixel_emulator.core.errors import Document, InputError, did_you_mean
+from pixel_emulator.core.model import JSON, JsonPath, Payload
+from pixel_emulator.core.text.json_codec import kind
 from pixel_emulator.core.times import clock, utc
 
 _TIME = "a time like 2026-01-31T12:00:00.000Z"
@@ -19,7 +19,7 @@ class Field:
     a missing value is None."""
 
     document: Document
-    steps: Steps
+    steps: JsonPath
     value: JSON
 
     def __getitem__(self, key: str) -> "Field":
@@ -58,7 +58,7 @@ class Field:
         if word in allowed:
             return allowed(word)
         words = ", ".join(allowed)
-        raise self.error(f'"{word}" is none of {words}{likely(word, allowed)}')
+        raise self.error(f'"{word}" is none of {words}{did_you_mean(word, allowed)}')
 
     def time(self) -> datetime:
         """The value as a time with its offset, in UTC."""

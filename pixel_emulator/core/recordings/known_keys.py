@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable
 
-from pixel_emulator.core.calls import Hit
+from pixel_emulator.core.model import Hit
 from pixel_emulator.core.recordings.masking import SHORTEST, is_mask
 from pixel_emulator.core.recordings.ordinary import only_key
 from pixel_emulator.core.recordings.write_keys import found_in

@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 import re2  # type: ignore[import-untyped] # it has no annotations
 
-from pixel_emulator.core import yaml_text
-from pixel_emulator.core.calls import CallType, Form, Hit, Payload
 from pixel_emulator.core.endpoint import base64_data
+from pixel_emulator.core.model import CallType, Form, Hit, Payload
 from pixel_emulator.core.recordings.masking import SHORTEST, hide, mask
 from pixel_emulator.core.recordings.redaction import stays
+from pixel_emulator.core.text import yaml_writer
 
 _PATHS = frozenset(f"/v1/pixel/{each}".encode() for each in CallType)
 _STANDARD = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -107,7 +107,7 @@ def _only_data(hit: Hit) -> bytes | None:
 
 
 def _is_shallow(text: str) -> bool:
-    return text.count("{") + text.count("[") <= yaml_text.MAX_NESTING
+    return text.count("{") + text.count("[") <= yaml_writer.MAX_NESTING
 
 
 def _may_hold_more(text: str, key: str, others: tuple[str, ...]) -> bool:

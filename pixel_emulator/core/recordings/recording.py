@@ -7,13 +7,13 @@ from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
 
-from pixel_emulator.core import yaml_text
-from pixel_emulator.core.calls import JSON, CallType, Dialect, Evidence, Hit, Payload
 from pixel_emulator.core.endpoint.pixel import decode
-from pixel_emulator.core.json_text import kind
-from pixel_emulator.core.mistakes import Document
+from pixel_emulator.core.errors import Document
+from pixel_emulator.core.model import JSON, CallType, Dialect, Evidence, Hit, Payload
 from pixel_emulator.core.recordings.entry import read_hit, time_text
 from pixel_emulator.core.recordings.fields import Field
+from pixel_emulator.core.text import yaml_writer
+from pixel_emulator.core.text.json_codec import kind
 
 VERSION = 1
 """The format that is written, and the newest that is read."""
@@ -204,7 +204,7 @@ def edits(number: int, entry: Field, hit: Hit, dialect: Dialect) -> Iterator[str
         return
     payload = payload_of(hit.call.type, hit.request.query, hit.status, dialect)
     # What nests deep is compared as text: comparing values recurses.
-    if yaml_text.shallow(payload) != entry["payload"].value:
+    if yaml_writer.shallow(payload) != entry["payload"].value:
         yield f"entry {number}: its payload is not what its URL says"
 
 

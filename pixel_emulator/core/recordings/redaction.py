@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import islice
 
-from pixel_emulator.core.calls import Dialect, Form, Hit, Problem
 from pixel_emulator.core.endpoint import base64_data
 from pixel_emulator.core.endpoint.pixel import decode
 from pixel_emulator.core.endpoint.query import parse_query
+from pixel_emulator.core.model import Dialect, Form, Hit, Problem
 from pixel_emulator.core.recordings.masking import SHORTEST, hide, mask
 from pixel_emulator.core.recordings.readings import withhold
 from pixel_emulator.core.recordings.spelling import JSON_STRING, PERCENT

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
 
-from pixel_emulator.core import json_text
-from pixel_emulator.core.calls import PixelRequest
 from pixel_emulator.core.endpoint import base64_data
 from pixel_emulator.core.endpoint.base64_data import Decoded
 from pixel_emulator.core.endpoint.json_data import MAX_DATA
+from pixel_emulator.core.model import PixelRequest
 from pixel_emulator.core.recordings.readings import readings, unfolded
 from pixel_emulator.core.recordings.spelling import JSON_STRING, PERCENT
+from pixel_emulator.core.text import json_codec
 
 _JSON_TOKEN = re.compile(r'"((?:[^"\\]++|\\.)*+)"(\s*:)?|[\[\]{}]', re.DOTALL)
 # A key is a key in every case and with any separator, and whatever stands before or behind its
@@ -118,7 +118,7 @@ def _is_json_object(text: str) -> bool:
     if len(text.encode(errors="surrogateescape")) > MAX_DATA:
         return False
     try:
-        return isinstance(json_text.parse(text), dict)
+        return isinstance(json_codec.parse(text), dict)
     except ValueError:
         return False
 

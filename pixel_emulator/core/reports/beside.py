@@ -6,8 +6,8 @@ from itertools import takewhile
 
 from pixel_emulator.core.matching.differences import Mismatch
 from pixel_emulator.core.matching.values import Described
-from pixel_emulator.core.quoting import printable
 from pixel_emulator.core.reports.layout import Layout
+from pixel_emulator.core.text.display import printable
 
 _FRAME = len("   want    got ")
 _BELOW = len("  want ")

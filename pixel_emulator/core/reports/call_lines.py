@@ -4,13 +4,13 @@ import shlex
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
 
-from pixel_emulator.core import explain
-from pixel_emulator.core.calls import Hit, Outcome, Problem, Severity, total
-from pixel_emulator.core.quoting import printable
+from pixel_emulator.core import call_text
+from pixel_emulator.core.model import Hit, Outcome, Problem, Severity, total
 from pixel_emulator.core.recordings.redaction import redact
 from pixel_emulator.core.reports.beside import cut
 from pixel_emulator.core.reports.counts import clock
 from pixel_emulator.core.reports.layout import MOST, Layout, more
+from pixel_emulator.core.text.display import printable
 
 _REASONS = {Outcome.DROPPED: Severity.DROP, Outcome.DAMAGED: Severity.DAMAGE}
 _SHORTEST = 60  # characters of a call that are shown even if the line gets too long
@@ -29,18 +29,18 @@ def call(page: Layout, hit: Hit, *, details: bool = True) -> str:
     """A call in a line; where it is too long, its names are cut and not its codes."""
     problems = dict.fromkeys(each.code for each in hit.problems) if details else ()
     codes = f"  {', '.join(problems)}" if problems else ""
-    plain = explain.line(hit.call, hit.request, hit.outcome, ())
-    word = explain.outcome_word(hit.outcome, colour=False)
+    plain = call_text.line(hit.call, hit.request, hit.outcome, ())
+    word = call_text.outcome_word(hit.outcome, colour=False)
     head = f"#{hit.seq}  {clock(hit)}  "
     room = page.width - len(f"    {head}{word} {codes}")
     said = cut(plain.removeprefix(f"{word} "), max(_SHORTEST, room))
-    coloured = explain.outcome_word(hit.outcome, colour=page.colour)
+    coloured = call_text.outcome_word(hit.outcome, colour=page.colour)
     return f"{head}{coloured} {said}{page.paint(codes, 'dim')}"
 
 
 def named(hit: Hit) -> str:
     """A call by its number, time and title, where its outcome is no news."""
-    return f"#{hit.seq}  {clock(hit)}  {explain.title(hit.call, hit.request)}"
+    return f"#{hit.seq}  {clock(hit)}  {call_text.title(hit.call, hit.request)}"
 
 
 def reasons(hit: Hit) -> tuple[Problem, ...]:
@@ -56,7 +56,7 @@ def reasons(hit: Hit) -> tuple[Problem, ...]:
 
 def reason_lines(page: Layout, hit: Hit) -> Iterator[str]:
     """The reasons as lines below the call."""
-    for line in explain.problem_lines(reasons(hit), width=page.width - 6, colour=page.colour):
+    for line in call_text.problem_lines(reasons(hit), width=page.width - 6, colour=page.colour):
         yield f"      {line}"
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
-from pixel_emulator.core.calls import Hit, Outcome, total
+from pixel_emulator.core.model import Hit, Outcome, total
 from pixel_emulator.core.verdicts.verdict import ScenarioResult, Status, StepResult, Verdict
 
 

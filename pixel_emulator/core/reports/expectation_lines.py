@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 
-from pixel_emulator.core.calls import Outcome
 from pixel_emulator.core.matching.differences import Mismatch
-from pixel_emulator.core.quoting import printable
+from pixel_emulator.core.model import Outcome
 from pixel_emulator.core.reports.beside import mismatch_lines
 from pixel_emulator.core.reports.call_lines import calls, named, raw_lines, reason_lines
 from pixel_emulator.core.reports.layout import MOST, Layout
 from pixel_emulator.core.reports.origins import hinted
 from pixel_emulator.core.reports.phrases import agreement, line, obstacle, place, remarks
+from pixel_emulator.core.text.display import printable
 from pixel_emulator.core.verdicts.nearest import Nearest
 from pixel_emulator.core.verdicts.verdict import ExpectationResult, ScenarioResult, Story
 

@@ -4,13 +4,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import islice, product
 
-from pixel_emulator.core.calls import Hit, total
-from pixel_emulator.core.quoting import printable
+from pixel_emulator.core.model import Hit, total
 from pixel_emulator.core.reports.call_lines import call, calls, reason_lines
 from pixel_emulator.core.reports.layout import MOST, Layout, more
 from pixel_emulator.core.reports.phrases import expect_it, finding
 from pixel_emulator.core.reports.suggestion import suggestion
 from pixel_emulator.core.scenarios.model import Level, Policy
+from pixel_emulator.core.text.display import printable
 from pixel_emulator.core.verdicts.verdict import Finding
 
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from pixel_emulator.core import explain
-from pixel_emulator.core.calls import JSON, Hit, Payload
+from pixel_emulator.core import call_text
+from pixel_emulator.core.errors import Location
 from pixel_emulator.core.matching.differences import Mismatch
-from pixel_emulator.core.mistakes import Location
+from pixel_emulator.core.model import JSON, Hit, Payload
 from pixel_emulator.core.reports.acceptance import acceptable
 from pixel_emulator.core.reports.call_lines import url
 from pixel_emulator.core.reports.origins import hinted, origins
@@ -198,7 +198,7 @@ def _call(hit: Hit) -> JSON:
     return {
         "seq": hit.seq,
         "time": hit.time.isoformat(timespec="milliseconds"),
-        "title": explain.title(hit.call, hit.request),
+        "title": call_text.title(hit.call, hit.request),
         "step": hit.step,
         "outcome": hit.outcome.value,
         "problems": [each.as_data() for each in hit.problems],

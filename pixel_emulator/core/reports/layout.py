@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from textwrap import wrap
 
-from pixel_emulator.core.paint import paint
-from pixel_emulator.core.quoting import printable
+from pixel_emulator.core.text.display import paint, printable
 
 MOST = 20
 """Items that are listed in one place; the JSON report has them all."""

@@ -3,12 +3,12 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from pixel_emulator.core.calls import Hit, total
-from pixel_emulator.core.quoting import printable
+from pixel_emulator.core.model import Hit, total
 from pixel_emulator.core.reports.beside import mismatch_lines
 from pixel_emulator.core.reports.call_lines import named
 from pixel_emulator.core.reports.layout import MOST, Layout, more
 from pixel_emulator.core.reports.phrases import STATE, denial, place, violated
+from pixel_emulator.core.text.display import printable
 from pixel_emulator.core.verdicts.verdict import ScenarioResult
 
 

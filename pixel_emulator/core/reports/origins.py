@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 
-from pixel_emulator.core.calls import JSON, Hit, Steps, path_text
 from pixel_emulator.core.matching.differences import Mismatch
 from pixel_emulator.core.matching.values import ABSENT, Value, describe
 from pixel_emulator.core.matching.variables import variables
 from pixel_emulator.core.matching.wants import Want
+from pixel_emulator.core.model import JSON, Hit, JsonPath, path_text
 from pixel_emulator.core.recordings.masking import mask
 from pixel_emulator.core.scenarios.expectation import Expectation, facts
 from pixel_emulator.core.scenarios.wire_facts import wire_facts
@@ -70,9 +70,9 @@ def hinted(
     return tuple(map(told, mismatches))
 
 
-def _spots(wanted: Expectation) -> Iterator[tuple[Steps, frozenset[str]]]:
+def _spots(wanted: Expectation) -> Iterator[tuple[JsonPath, frozenset[str]]]:
     """Where variables stand in what is wanted, with their names."""
-    stack: list[tuple[Steps, Want]] = []
+    stack: list[tuple[JsonPath, Want]] = []
     for pattern in wanted.patterns:
         stack += [((), pattern.fields), (("request",), pattern.request)]
     while stack:
@@ -85,7 +85,7 @@ def _spots(wanted: Expectation) -> Iterator[tuple[Steps, frozenset[str]]]:
             yield steps, names
 
 
-def _holding(result: ExpectationResult, steps: Steps) -> Iterator[tuple[Hit, bool]]:
+def _holding(result: ExpectationResult, steps: JsonPath) -> Iterator[tuple[Hit, bool]]:
     """The first claim that has something there, or else a call that comes close to one."""
     calls = chain(
         ((hit, True) for hit in result.claims), ((near.hit, False) for near in result.nearest)
@@ -93,7 +93,7 @@ def _holding(result: ExpectationResult, steps: Steps) -> Iterator[tuple[Hit, boo
     return islice((each for each in calls if _at(each[0], steps) is not ABSENT), 1)
 
 
-def _at(hit: Hit, steps: Steps) -> Value:
+def _at(hit: Hit, steps: JsonPath) -> Value:
     """What stands in the hit where an expectation has `steps`."""
     value: Value = {"request": wire_facts(hit)} if steps[0] == "request" else facts(hit)
     for step in steps:

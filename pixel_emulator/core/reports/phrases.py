@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
-from pixel_emulator.core import explain
-from pixel_emulator.core.calls import path_text, total
+from pixel_emulator.core import call_text
+from pixel_emulator.core.errors import Location
 from pixel_emulator.core.matching.differences import described
-from pixel_emulator.core.mistakes import Location
+from pixel_emulator.core.model import path_text, total
 from pixel_emulator.core.reports.counts import counted, span
 from pixel_emulator.core.scenarios.expectation import Expectation
 from pixel_emulator.core.scenarios.model import Denial, Level, Policy
@@ -229,4 +229,4 @@ def objections_of_run(
         count = total(each.hit for each in findings if each.policy is policy)
         word, meaning = finding(policy, Level.FAIL, count)
         hit = next(each.hit for each in findings if each.policy is policy)
-        yield word, f"{meaning}: #{hit.seq} {explain.title(hit.call, hit.request)}"
+        yield word, f"{meaning}: #{hit.seq} {call_text.title(hit.call, hit.request)}"

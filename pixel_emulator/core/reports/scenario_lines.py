@@ -4,9 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import takewhile
 
-from pixel_emulator.core.calls import Hit, total
-from pixel_emulator.core.mistakes import Location
-from pixel_emulator.core.quoting import printable
+from pixel_emulator.core.errors import Location
+from pixel_emulator.core.model import Hit, total
 from pixel_emulator.core.reports.beside import cut
 from pixel_emulator.core.reports.counts import met, objections, seen
 from pixel_emulator.core.reports.expectation_lines import unmet
@@ -25,6 +24,7 @@ from pixel_emulator.core.reports.phrases import (
     without_colours,
 )
 from pixel_emulator.core.scenarios.model import Level, Policy
+from pixel_emulator.core.text.display import printable
 from pixel_emulator.core.verdicts.verdict import (
     ExpectationResult,
     Finding,

@@ -1,8 +1,8 @@
 """The YAML that would expect a call, to be copied into a scenario."""
 
-from pixel_emulator.core import yaml_text
-from pixel_emulator.core.calls import JSON, NAMED_BY, Hit, Payload
 from pixel_emulator.core.grammar.reader import escaped
+from pixel_emulator.core.model import JSON, NAMED_BY, Hit, Payload
+from pixel_emulator.core.text import yaml_writer
 
 _IDS = ("userId", "anonymousId", "previousId", "groupId")
 _LONGEST = 200  # characters: what is copied must not be cut, and a report is not a data dump
@@ -24,7 +24,7 @@ def suggestion(hit: Hit, times: int = 1) -> str:
             item[key] = _written(value)
     if times > 1:
         item["times"] = times
-    lines = yaml_text.write([item]).splitlines()
+    lines = yaml_writer.write([item]).splitlines()
     if item[hit.call.type] is None:
         lines[0] = f"- {hit.call.type}:"
     return "" if any(len(line) > _LONGEST for line in lines) else "\n".join(lines)

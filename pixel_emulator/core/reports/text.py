@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from pixel_emulator.core.quoting import printable
 from pixel_emulator.core.reports.acceptance import commands
 from pixel_emulator.core.reports.call_lines import calls as call_lines
 from pixel_emulator.core.reports.counts import scenarios_met
@@ -17,6 +16,7 @@ from pixel_emulator.core.reports.phrases import (
     untold,
 )
 from pixel_emulator.core.reports.scenario_lines import head, scenario_lines
+from pixel_emulator.core.text.display import printable
 from pixel_emulator.core.verdicts.verdict import Status, Verdict
 
 

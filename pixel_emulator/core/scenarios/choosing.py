@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from pixel_emulator.core.mistakes import Mistake, SelectionError, likely
+from pixel_emulator.core.errors import InputIssue, SelectionError, did_you_mean
 from pixel_emulator.core.scenarios.model import Scenario
 
 NOT = "!"
@@ -27,14 +27,14 @@ def choose(scenarios: Sequence[Scenario], tags: Sequence[str]) -> tuple[Scenario
     )
     if scenarios and not chosen:
         said = " ".join(f"--tag {each}" for each in tags)
-        raise SelectionError(Mistake(f"{said}: no scenario is chosen, so nothing can be met"))
+        raise SelectionError(InputIssue(f"{said}: no scenario is chosen, so nothing can be met"))
     return chosen
 
 
-def _unknown(tags: Sequence[str], known: set[str]) -> Iterator[Mistake]:
+def _unknown(tags: Sequence[str], known: set[str]) -> Iterator[InputIssue]:
     for each in tags:
         tag = each.removeprefix(NOT)
         if tag not in known:
             there = f"there are {', '.join(sorted(known))}" if known else "none has any"
-            advice = likely(tag, known) or f"; {there}"
-            yield Mistake(f"--tag {each}: no scenario has this tag{advice}")
+            advice = did_you_mean(tag, known) or f"; {there}"
+            yield InputIssue(f"--tag {each}: no scenario has this tag{advice}")

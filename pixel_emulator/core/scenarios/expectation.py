@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from pixel_emulator.core.calls import KEPT, NAMED_BY, CallType, Hit, Outcome, Payload, Severity
+from pixel_emulator.core.errors import Location
 from pixel_emulator.core.matching.captures import unify
 from pixel_emulator.core.matching.differences import described
 from pixel_emulator.core.matching.moments import as_of
 from pixel_emulator.core.matching.values import describe
 from pixel_emulator.core.matching.wants import Needs, Want
-from pixel_emulator.core.mistakes import Location
+from pixel_emulator.core.model import KEPT, NAMED_BY, CallType, Hit, Outcome, Payload, Severity
 from pixel_emulator.core.scenarios.wire_facts import wire_facts
 
 

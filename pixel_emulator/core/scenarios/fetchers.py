@@ -5,7 +5,7 @@ The user agents are those that pixel servers see. Several programs of one maker 
 
 import re
 
-from pixel_emulator.core.calls import PixelRequest
+from pixel_emulator.core.model import PixelRequest
 from pixel_emulator.core.scenarios.clients import Fetch
 
 _FETCHERS = tuple(

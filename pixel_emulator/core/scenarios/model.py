@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
-from pixel_emulator.core.calls import JSON, CallType, Payload, Steps
+from pixel_emulator.core.errors import Location
 from pixel_emulator.core.matching.wants import Want
-from pixel_emulator.core.mistakes import Location
+from pixel_emulator.core.model import JSON, CallType, JsonPath, Payload
 from pixel_emulator.core.plans.plan import Plan
 from pixel_emulator.core.scenarios.expectation import Expectation
 
@@ -124,8 +124,8 @@ class Denial:
     but for the paths under `excepted`."""
 
     contains: Want
-    path: Steps | None = None
-    excepted: tuple[Steps, ...] = ()
+    path: JsonPath | None = None
+    excepted: tuple[JsonPath, ...] = ()
     because: str = ""
     location: Location = field(default_factory=Location)
 

@@ -1,6 +1,6 @@
 """The wire of a request in the words of `request:`: host, path, form, who fetched it, and how."""
 
-from pixel_emulator.core.calls import Hit, Payload
+from pixel_emulator.core.model import Hit, Payload
 from pixel_emulator.core.scenarios.fetchers import fetched_by
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from pixel_emulator.core.calls import JSON, Payload
+from pixel_emulator.core.model import JSON, Payload
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
 """The draft that editors know best: yaml-language-server reads it without asking."""

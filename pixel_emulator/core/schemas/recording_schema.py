@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from pixel_emulator.core.calls import (
+from pixel_emulator.core.model import (
     Alphabet,
     CallType,
     Dialect,

@@ -1,6 +1,5 @@
 """The JSON Schema of a scenario file, made from the tables of its loader."""
 
-from pixel_emulator.core.calls import JSON, Payload, Severity
 from pixel_emulator.core.grammar import keys
 from pixel_emulator.core.grammar.actions import SENT
 from pixel_emulator.core.grammar.amounts import DURATION, TIMES
@@ -9,6 +8,7 @@ from pixel_emulator.core.grammar.definitions import NAME
 from pixel_emulator.core.grammar.policies import SAME_EVENT
 from pixel_emulator.core.grammar.step import ORDERS
 from pixel_emulator.core.grammar.values import MATCHERS, OPERATORS
+from pixel_emulator.core.model import JSON, Payload, Severity
 from pixel_emulator.core.scenarios.clients import CLIENTS
 from pixel_emulator.core.scenarios.model import Level, Policy
 from pixel_emulator.core.schemas.parts import (

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 
-from pixel_emulator.core.calls import path_text
+from pixel_emulator.core.errors import did_you_mean
 from pixel_emulator.core.matching.differences import Mismatch, matches, mismatches
 from pixel_emulator.core.matching.values import ABSENT, Described
 from pixel_emulator.core.matching.wants import Bindings, Want
-from pixel_emulator.core.mistakes import likely
+from pixel_emulator.core.model import path_text
 from pixel_emulator.core.state.identity import Graph
 
 
@@ -27,7 +27,7 @@ def _of(id: str, want: Want, graph: Graph, bound: Bindings) -> tuple[Mismatch, .
         return mismatches({"state": {id: want}}, {"state": {id: profile.as_data()}}, bound=bound)
     if matches(want, ABSENT):
         return ()
-    hint = likely(id, graph.ids).strip(" ()") if graph.ids else "no kept call has an id"
+    hint = did_you_mean(id, graph.ids).strip(" ()") if graph.ids else "no kept call has an id"
     absent = Described("absent", "")
     return (
         Mismatch(

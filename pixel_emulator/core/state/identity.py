@@ -21,7 +21,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from pixel_emulator.core.calls import KEPT, Call, CallType, Hit, Payload
+from pixel_emulator.core.model import KEPT, Call, CallType, Hit, Payload
 from pixel_emulator.core.state.ids import Ids, Person
 from pixel_emulator.core.state.profile import Profile
 

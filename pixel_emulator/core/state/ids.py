@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from pixel_emulator.core.calls import JSON
+from pixel_emulator.core.model import JSON
 
 
 @dataclass(slots=True, eq=False)

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from pixel_emulator.core.calls import JSON, Payload, Steps
-from pixel_emulator.core.mistakes import likely
+from pixel_emulator.core.errors import did_you_mean
+from pixel_emulator.core.model import JSON, JsonPath, Payload
 
 FIELDS = ("traits", "anonymousIds", "previousIds", "groups", "events")
 """The keys of a profile's data, in their order."""
@@ -42,7 +42,7 @@ class Profile:
         return tuple(dict.fromkeys((self.id, *self.anonymous_ids, *self.previous_ids)))
 
 
-def profile_mistakes(data: JSON) -> Iterator[tuple[Steps, str]]:
+def profile_mistakes(data: JSON) -> Iterator[tuple[JsonPath, str]]:
     """What is wrong with `given.profiles`: the way to each mistake, and a sentence.
 
     The shape is that of `Graph.as_data`; every key of a profile may be left out.
@@ -61,7 +61,7 @@ def profile_mistakes(data: JSON) -> Iterator[tuple[Steps, str]]:
             if key in FIELDS:
                 yield from (((id, key, *steps), words) for steps, words in _field(key, value))
             else:
-                known = f"{', '.join(FIELDS)}{likely(key, FIELDS)}"
+                known = f"{', '.join(FIELDS)}{did_you_mean(key, FIELDS)}"
                 yield (id, key), f'"{key}" is none of {known}'
         for steps, each in _ids(id, profile):
             owner = owners.setdefault(each, id)
@@ -69,7 +69,7 @@ def profile_mistakes(data: JSON) -> Iterator[tuple[Steps, str]]:
                 yield (id, *steps), f'"{each}" belongs to the profile "{owner}" already'
 
 
-def _field(key: str, value: JSON) -> Iterator[tuple[Steps, str]]:
+def _field(key: str, value: JSON) -> Iterator[tuple[JsonPath, str]]:
     if key in ("anonymousIds", "previousIds"):
         if not isinstance(value, list):
             yield (), "must be a list of ids"
@@ -88,7 +88,7 @@ def _field(key: str, value: JSON) -> Iterator[tuple[Steps, str]]:
             yield (name,), "must be a whole number: how often the event was sent"
 
 
-def _ids(id: str, profile: Payload) -> Iterator[tuple[Steps, str]]:
+def _ids(id: str, profile: Payload) -> Iterator[tuple[JsonPath, str]]:
     yield (), id
     for key in ("anonymousIds", "previousIds"):
         value = profile.get(key)

@@ -9,8 +9,8 @@ which call is claimed (variables, order, times, several steps), each call is kep
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
-from pixel_emulator.core.calls import Evidence, Hit
 from pixel_emulator.core.matching.variables import variables
+from pixel_emulator.core.model import Evidence, Hit
 from pixel_emulator.core.plans.violations import violations
 from pixel_emulator.core.scenarios.model import Order, Scenario
 from pixel_emulator.core.verdicts.denials import denied

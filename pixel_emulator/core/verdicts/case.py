@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
 
-from pixel_emulator.core.calls import Hit
+from pixel_emulator.core.model import Hit
 from pixel_emulator.core.scenarios.model import Level, Policy, Scenario
 from pixel_emulator.core.verdicts.edges import FREE, LOOKS, Edge, Edges
 from pixel_emulator.core.verdicts.findings import find_in

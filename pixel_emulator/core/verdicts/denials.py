@@ -5,12 +5,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from urllib.parse import unquote_plus
 
-from pixel_emulator.core.calls import JSON, Hit, Payload, Steps, path_text
 from pixel_emulator.core.matching.differences import differences
 from pixel_emulator.core.matching.moments import as_of
 from pixel_emulator.core.matching.values import describe
 from pixel_emulator.core.matching.variables import variables
 from pixel_emulator.core.matching.wants import Bindings, Want
+from pixel_emulator.core.model import JSON, Hit, JsonPath, Payload, path_text
 from pixel_emulator.core.recordings.masking import hide
 from pixel_emulator.core.scenarios.model import Denial
 from pixel_emulator.core.verdicts.verdict import Denied
@@ -51,7 +51,7 @@ def _in_hit(denial: Denial, hit: Hit, bound: Bindings) -> Iterator[Denied]:
 
 def _values(denial: Denial, payload: Payload, hit: Hit) -> Iterator[tuple[str, JSON]]:
     excepted: list[str] = []
-    stack: list[tuple[Steps, JSON]] = [((), payload)]
+    stack: list[tuple[JsonPath, JSON]] = [((), payload)]
     while stack:
         steps, value = stack.pop()
         if any(steps[: len(each)] == each for each in denial.excepted):

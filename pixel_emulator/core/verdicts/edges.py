@@ -5,10 +5,10 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from pixel_emulator.core.calls import JSON, CallType, Hit, Outcome
 from pixel_emulator.core.matching.captures import bind, variables
 from pixel_emulator.core.matching.values import identity, written
 from pixel_emulator.core.matching.wants import Needs
+from pixel_emulator.core.model import JSON, CallType, Hit, Outcome
 from pixel_emulator.core.scenarios.expectation import Pattern, facts, name_of
 from pixel_emulator.core.verdicts.lookup import Lookup
 from pixel_emulator.core.verdicts.slots import Slot

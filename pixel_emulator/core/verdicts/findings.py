@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
-from pixel_emulator.core.calls import Hit, Outcome, Severity
+from pixel_emulator.core.model import Hit, Outcome, Severity
 from pixel_emulator.core.scenarios.expectation import codes, name_of
 from pixel_emulator.core.scenarios.model import Level, Policy, Scenario
 from pixel_emulator.core.verdicts.verdict import Finding

@@ -3,9 +3,9 @@
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 
-from pixel_emulator.core.calls import Payload
 from pixel_emulator.core.matching.values import ABSENT, Value, identity
 from pixel_emulator.core.matching.wants import Want
+from pixel_emulator.core.model import Payload
 from pixel_emulator.core.scenarios.expectation import Pattern
 
 _MANY = 20

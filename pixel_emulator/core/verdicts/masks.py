@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from pixel_emulator.core.calls import Hit
+from pixel_emulator.core.model import Hit
 from pixel_emulator.core.recordings.masking import SHORTEST, mask
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern
 from pixel_emulator.core.scenarios.model import Scenario, Step

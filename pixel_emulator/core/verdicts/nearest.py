@@ -9,7 +9,6 @@ from heapq import merge, nsmallest
 from itertools import islice
 from typing import cast
 
-from pixel_emulator.core.calls import CallType, Form, Hit, Payload, Steps
 from pixel_emulator.core.matching.captures import bind
 from pixel_emulator.core.matching.differences import (
     Mismatch,
@@ -20,6 +19,7 @@ from pixel_emulator.core.matching.differences import (
 )
 from pixel_emulator.core.matching.values import ABSENT, Value, describe
 from pixel_emulator.core.matching.wants import Bindings, Matcher, Need, Needs, Want
+from pixel_emulator.core.model import CallType, Form, Hit, JsonPath, Payload
 from pixel_emulator.core.recordings.masking import mask
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, facts, name_of
 from pixel_emulator.core.scenarios.wire_facts import wire_facts
@@ -185,8 +185,8 @@ def _unmatched(pattern: Pattern, hit: Hit, bound: Bindings) -> int:
 def _wrong(want: dict[str, Want], got: Payload, bound: Bindings) -> int:
     """How many leaves of a want differ; all that differs in a list is no more than the list has,
     and what is too much there counts, too."""
-    counts: dict[Steps, int] = defaultdict(int)
-    most: dict[Steps, int] = {}
+    counts: dict[JsonPath, int] = defaultdict(int)
+    most: dict[JsonPath, int] = {}
     for steps, wanted, _ in differences(want, got, bound):
         depth, whole = 0, cast("Want", want)
         while isinstance(whole, dict) and depth < len(steps):

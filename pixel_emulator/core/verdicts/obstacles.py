@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from pixel_emulator.core.calls import Hit
+from pixel_emulator.core.model import Hit
 from pixel_emulator.core.verdicts.nearest import Obstacle
 from pixel_emulator.core.verdicts.slots import Layout, Slot, Timing, goes_before
 

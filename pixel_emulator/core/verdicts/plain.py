@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from pixel_emulator.core.calls import CallType, Evidence, Hit, Outcome
+from pixel_emulator.core.model import CallType, Evidence, Hit, Outcome
 from pixel_emulator.core.scenarios.expectation import Expectation, name_of
 
 type _Line = tuple[CallType, str] | None

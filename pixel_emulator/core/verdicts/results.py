@@ -4,11 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from pixel_emulator.core import json_text
-from pixel_emulator.core.calls import Hit, path_text
 from pixel_emulator.core.matching.differences import differences
 from pixel_emulator.core.matching.wants import Bindings
+from pixel_emulator.core.model import Hit, path_text
 from pixel_emulator.core.scenarios.expectation import facts
+from pixel_emulator.core.text import json_codec
 from pixel_emulator.core.verdicts.nearest import Nearest, Obstacle, compare, nearest
 from pixel_emulator.core.verdicts.obstacles import Obstacles
 from pixel_emulator.core.verdicts.settlement import Settlement
@@ -166,7 +166,7 @@ def _fingerprint(hit: Hit) -> str:
     if hit.call is None or hit.call.payload is None:
         return hit.request.url
     said = {key: value for key, value in hit.call.payload.items() if key not in _VARYING}
-    return f"{hit.call.type} {json_text.write(said)}"
+    return f"{hit.call.type} {json_codec.write(said)}"
 
 
 def _differing(one: Hit, other: Hit) -> tuple[str, ...]:

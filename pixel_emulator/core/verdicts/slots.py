@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from pixel_emulator.core.calls import KEPT, Evidence, Hit
+from pixel_emulator.core.model import KEPT, Evidence, Hit
 from pixel_emulator.core.scenarios.expectation import Expectation
 from pixel_emulator.core.scenarios.model import Order, Scenario, Step
 

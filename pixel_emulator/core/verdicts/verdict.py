@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from pixel_emulator.core.calls import KEPT, Hit, Outcome
 from pixel_emulator.core.matching.differences import Mismatch
 from pixel_emulator.core.matching.wants import Bindings
+from pixel_emulator.core.model import KEPT, Hit, Outcome
 from pixel_emulator.core.plans.violations import Violation
 from pixel_emulator.core.scenarios.expectation import Expectation
 from pixel_emulator.core.scenarios.model import Denial, Level, Policy, Scenario, Step

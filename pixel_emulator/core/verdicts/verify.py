@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from pixel_emulator.core.calls import Evidence
 from pixel_emulator.core.matching.differences import Mismatch
 from pixel_emulator.core.matching.variables import variables
+from pixel_emulator.core.model import Evidence
 from pixel_emulator.core.plans.violations import violations
 from pixel_emulator.core.scenarios.model import Level, Scenario
 from pixel_emulator.core.state.check import state_mismatches

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
 
-from pixel_emulator.core.calls import Evidence, Hit
 from pixel_emulator.core.matching.variables import variables
+from pixel_emulator.core.model import Evidence, Hit
 from pixel_emulator.core.plans.violations import violations
 from pixel_emulator.core.scenarios.model import Level, Policy, Scenario
 from pixel_emulator.core.verdicts.case import Case

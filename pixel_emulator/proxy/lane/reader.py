@@ -9,7 +9,7 @@ from mitmproxy import connection, http
 from mitmproxy.net.http import http1, url
 from mitmproxy.proxy import context
 
-from pixel_emulator.core.calls import PixelRequest
+from pixel_emulator.core.model import PixelRequest
 from pixel_emulator.proxy.lane.fields import Fields
 from pixel_emulator.proxy.locks import Locks
 from pixel_emulator.proxy.messages import headers_of, request_of

@@ -8,7 +8,7 @@ from urllib.parse import quote_from_bytes
 
 type JSON = bool | int | float | str | list[JSON] | dict[str, JSON] | None
 type Payload = dict[str, JSON]
-type Steps = tuple[str | int, ...]
+type JsonPath = tuple[str | int, ...]
 """The way from the root of a document to a value: keys and list indexes."""
 
 

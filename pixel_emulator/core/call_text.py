@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from textwrap import wrap
 
-from pixel_emulator.core import yaml_text
-from pixel_emulator.core.calls import NAMED_BY, Call, Form, Outcome, PixelRequest, Problem, Severity
-from pixel_emulator.core.paint import paint
-from pixel_emulator.core.quoting import quoted, shortened
+from pixel_emulator.core.model import NAMED_BY, Call, Form, Outcome, PixelRequest, Problem, Severity
+from pixel_emulator.core.text import yaml_writer
+from pixel_emulator.core.text.display import paint, quoted, shortened
 
 _OUTCOME_STYLES = {
     Outcome.DELIVERED: "good",
@@ -64,8 +63,8 @@ def payload_text(call: Call) -> str:
     """The payload as YAML (as JSON where it nests too deep for that); empty where undecoded."""
     if not call.payload:
         return ""
-    shown = yaml_text.shallow(call.payload)
-    return shown if isinstance(shown, str) else yaml_text.write(shown)
+    shown = yaml_writer.shallow(call.payload)
+    return shown if isinstance(shown, str) else yaml_writer.write(shown)
 
 
 def problem_lines(

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from pixel_emulator.core.calls import JSON, Steps, path_text
+from pixel_emulator.core.model import JSON, JsonPath, path_text
 
 _LONGEST = 100  # characters of a word whose likeness is looked for
 
@@ -22,7 +22,7 @@ class Location:
 
 
 @dataclass(frozen=True, slots=True)
-class Mistake:
+class InputIssue:
     """One mistake in one sentence; `path` is the way to it inside the document."""
 
     message: str
@@ -38,7 +38,7 @@ class Mistake:
 class InputError(ValueError):
     """Everything that is wrong with one input, all at once; doors print it and exit with 2."""
 
-    def __init__(self, *mistakes: Mistake) -> None:
+    def __init__(self, *mistakes: InputIssue) -> None:
         super().__init__("\n".join(map(str, mistakes)))
         self.mistakes = mistakes
 
@@ -56,13 +56,13 @@ class Document:
 
     file: str
     data: JSON
-    positions: Mapping[Steps, Location]
+    positions: Mapping[JsonPath, Location]
 
-    def mistake(self, message: str, *steps: str | int) -> Mistake:
+    def mistake(self, message: str, *steps: str | int) -> InputIssue:
         """A mistake at the value that `steps` lead to, or at the nearest one around it."""
-        return Mistake(message, self.location(steps), path_text(steps))
+        return InputIssue(message, self.location(steps), path_text(steps))
 
-    def location(self, steps: Steps) -> Location:
+    def location(self, steps: JsonPath) -> Location:
         """Where the value at `steps` stands, or the nearest one around it."""
         for n in range(len(steps), -1, -1):
             if steps[:n] in self.positions:
@@ -70,7 +70,7 @@ class Document:
         return Location(self.file)
 
 
-def likely(word: str, allowed: Iterable[str]) -> str:
+def did_you_mean(word: str, allowed: Iterable[str]) -> str:
     """` (did you mean "x"?)` for the nearest of `allowed`, else an empty text."""
     from difflib import get_close_matches  # noqa: PLC0415 - slow to import, and mistakes are rare
 

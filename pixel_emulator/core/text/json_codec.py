@@ -2,11 +2,88 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Never, Self
 
-from pixel_emulator.core.calls import JSON
-from pixel_emulator.core.deep_json import parse_deep
+from pixel_emulator.core.model import JSON
+
+_BLANKS = re.compile(r"[ \t\n\r]*")
+_CLOSERS = {"{": "}", "[": "]"}
+
+
+@dataclass(slots=True)
+class _Open:
+    """A container that is being read; a list has no keys."""
+
+    closer: str
+    keys: list[str] = field(default_factory=list)
+    values: list[JSON] = field(default_factory=list)
+
+
+def parse_deep(text: str, decoder: json.JSONDecoder) -> JSON:
+    """What `decoder.decode(text)` gives, however deep it nests.
+
+    Raises ValueError for what is not JSON, and whatever the decoder's `object_pairs_hook` raises.
+    """
+    hook: Callable[[list[tuple[str, JSON]]], JSON] | None = decoder.object_pairs_hook
+    stack: list[_Open] = []
+    at = _after_blanks(text, 0)
+    while True:
+        if stack and stack[-1].closer == "}":
+            at = _read_key(text, at, decoder, stack[-1].keys)
+        closer = _CLOSERS.get(text[at : at + 1])
+        if closer:
+            at = _after_blanks(text, at + 1)
+            if text[at : at + 1] != closer:
+                stack.append(_Open(closer))
+                continue
+            value: JSON = {} if closer == "}" else []
+            at += 1
+        else:
+            value, at = _deep_scalar(text, at, decoder)
+        while True:  # a value has ended, and with it perhaps the containers around it
+            at = _after_blanks(text, at)
+            if not stack:
+                if at < len(text):
+                    raise ValueError(f"extra data at character {at}")
+                return value
+            inner = stack[-1]
+            inner.values.append(value)
+            mark, at = text[at : at + 1], _after_blanks(text, at + 1)
+            if mark == ",":
+                break
+            if mark != inner.closer:
+                raise ValueError(f"no comma and no {inner.closer} before character {at}")
+            stack.pop()
+            value = inner.values
+            if inner.closer == "}":
+                pairs = list(zip(inner.keys, inner.values, strict=True))
+                value = hook(pairs) if hook else dict(pairs)
+
+
+def _after_blanks(text: str, at: int) -> int:
+    found = _BLANKS.match(text, at)
+    return found.end() if found else at
+
+
+def _read_key(text: str, at: int, decoder: json.JSONDecoder, keys: list[str]) -> int:
+    """Take the key at `at`; returns where its value begins."""
+    key, at = _deep_scalar(text, at, decoder)
+    at = _after_blanks(text, at)
+    if not isinstance(key, str) or text[at : at + 1] != ":":
+        raise ValueError(f"no key and colon before character {at}")
+    keys.append(key)
+    return _after_blanks(text, at + 1)
+
+
+def _deep_scalar(text: str, at: int, decoder: json.JSONDecoder) -> tuple[JSON, int]:
+    try:
+        found: tuple[JSON, int] = decoder.scan_once(text, at)  # type: ignore[attr-defined] # stubs
+    except StopIteration:
+        raise ValueError(f"no value at character {at}") from None
+    return found
+
 
 MAX_NESTING = 10_000
 """Go's encoding/json refuses deeper values ("exceeded max depth"), and so does Segment's edge."""
@@ -167,3 +244,28 @@ def _pieces(root: JSON, indent: int | None, comma: str, colon: str) -> Iterator[
         else:
             yield _scalar(value)
             first = False
+
+
+_OFFSET = 0x10_0000
+_MARK = "\U0010fffd"
+_UNPORTABLE = re.compile("[\ud800-\udfff\U0010d800-\U0010dfff\U0010fffd]")
+_ENCODED = re.compile("\U0010fffd([\U0010d800-\U0010dfff\U0010fffd])|[\U0010d800-\U0010dfff]")
+
+
+def encode_surrogates(text: str) -> str:
+    """Return the text without lone surrogates; `decode_surrogates` gives it back."""
+    return _UNPORTABLE.sub(_encode, text)
+
+
+def decode_surrogates(text: str) -> str:
+    """Return the text that `encode_surrogates` was given."""
+    return _ENCODED.sub(_decode, text)
+
+
+def _encode(match: re.Match[str]) -> str:
+    character = match[0]
+    return chr(ord(character) + _OFFSET) if character < "\ue000" else f"{_MARK}{character}"
+
+
+def _decode(match: re.Match[str]) -> str:
+    return match[1] or chr(ord(match[0]) - _OFFSET)

@@ -2,7 +2,7 @@
 
 import json
 
-from pixel_emulator.core.calls import JSON
+from pixel_emulator.core.model import JSON
 
 LONGEST = 60
 """Characters of a value that are shown: enough to recognise it, too few to fill the sentence."""
@@ -49,3 +49,11 @@ def cut(text: str, longest: int) -> str:
     """The text with an ellipsis in its middle, if it is longer than that."""
     half = longest // 2
     return text if len(text) <= longest else f"{text[:half]}…{text[-half:]}"
+
+
+_CODES = {"good": "32", "bad": "31", "warn": "33", "note": "36", "dim": "2", "bold": "1"}
+
+
+def paint(text: str, style: str, *, colour: bool) -> str:
+    """The text in one of the styles good, bad, warn, note, dim, bold; plain without `colour`."""
+    return f"\x1b[{_CODES[style]}m{text}\x1b[0m" if colour and text else text

@@ -4,10 +4,9 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
-from pixel_emulator.core import json_text
-from pixel_emulator.core.calls import JSON
-from pixel_emulator.core.json_text import Number
-from pixel_emulator.core.surrogates import encode_surrogates
+from pixel_emulator.core.model import JSON
+from pixel_emulator.core.text import json_codec
+from pixel_emulator.core.text.json_codec import Number, encode_surrogates
 
 MAX_NESTING = 100
 """Levels that a value may have: loaders recurse, and PyYAML's crashes on some ten thousand."""
@@ -65,7 +64,7 @@ def nests_too_deep(value: JSON) -> bool:
 
 def shallow(value: JSON) -> JSON:
     """The value, or its JSON text where it nests too deep for YAML."""
-    return json_text.write(value) if nests_too_deep(value) else value
+    return json_codec.write(value) if nests_too_deep(value) else value
 
 
 def _block(value: JSON, margin: str, levels: int) -> str:
