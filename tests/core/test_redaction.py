@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote
 
 import pytest
 
-from pixel_emulator.core.endpoint.json_data import MAX_DATA
+from pixel_emulator.core.endpoint.data_parameter import MAX_DATA
 from pixel_emulator.core.endpoint.pixel import request_of
 from pixel_emulator.core.model import Form, PixelRequest, Problem, RuleSource, Severity
 from pixel_emulator.core.recordings.masking import mask

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
-from pixel_emulator.core.endpoint import base64_data
-from pixel_emulator.core.endpoint.json_data import json_object
+from pixel_emulator.core.endpoint import data_parameter
+from pixel_emulator.core.endpoint.data_parameter import json_object
 from pixel_emulator.core.endpoint.query import Query, expand, flatten, parse_query, text_of
 from pixel_emulator.core.model import (
     Alphabet,
@@ -129,7 +129,7 @@ def decode(call_type: CallType, query: bytes, dialect: Dialect) -> Call:
         flat, conflicts = expand(pairs)
         problems += [problem("flat_key_conflict", path) for path in conflicts]
         return Call(type=call_type, form=Form.FLAT, payload=flat, problems=tuple(problems))
-    decoded = base64_data.decode(data)
+    decoded = data_parameter.decode(data)
     if decoded is not None:
         found = json_object(decoded.data)
         return Call(
@@ -152,7 +152,7 @@ def decode(call_type: CallType, query: bytes, dialect: Dialect) -> Call:
             problems=tuple(problems),
             text=found.text,
         )
-    cause, mend = base64_data.failure(data, query)
+    cause, mend = data_parameter.failure(data, query)
     problems.append(problem("bad_request", cause=cause, mend=mend))
     return Call(type=call_type, form=Form.BASE64, payload=None, problems=tuple(problems))
 
@@ -175,7 +175,7 @@ def encode(
     else:
         data = json_codec.write(payload, separators=(",", ":")).encode()
         if form is Form.BASE64:
-            data = base64_data.encode(data, alphabet, padded=padded)
+            data = data_parameter.encode(data, alphabet, padded=padded)
         query = f"data={quote_from_bytes(data, safe='=')}"
     return f"{base}/v1/pixel/{call_type}?{query}"
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import re2  # type: ignore[import-untyped] # it has no annotations
 
-from pixel_emulator.core.endpoint import base64_data
+from pixel_emulator.core.endpoint import data_parameter
 from pixel_emulator.core.model import CallType, Form, Hit, Payload
 from pixel_emulator.core.recordings.masking import SHORTEST, hide, mask
 from pixel_emulator.core.recordings.redaction import stays
@@ -73,7 +73,7 @@ def ordinary(hit: Hit, known: tuple[str, ...] = ()) -> Ordinary | None:
     if key is None or call is None or call.payload is None or call.alphabet is None:
         return None
     text = call.text.replace(key, mask(key))
-    encoded = base64_data.encode(text.encode(), call.alphabet, padded=bool(call.padded))
+    encoded = data_parameter.encode(text.encode(), call.alphabet, padded=bool(call.padded))
     return Ordinary(encoded.decode(), {**call.payload, "writeKey": mask(key)})
 
 

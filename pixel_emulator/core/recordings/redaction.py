@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import islice
 
-from pixel_emulator.core.endpoint import base64_data
+from pixel_emulator.core.endpoint import data_parameter
 from pixel_emulator.core.endpoint.pixel import decode
 from pixel_emulator.core.endpoint.query import parse_query
 from pixel_emulator.core.model import Dialect, Form, Hit, Problem
@@ -159,7 +159,7 @@ class _Redaction:
         data = self._hide_json(text).encode(errors="surrogateescape")
         if decoded is None:
             return data.decode("latin-1")
-        data = base64_data.encode(data, decoded.alphabet, padded=decoded.padded)
+        data = data_parameter.encode(data, decoded.alphabet, padded=decoded.padded)
         return _broken_as(value, data.decode())
 
     def _hide_json(self, text: str) -> str:

@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
 
-from pixel_emulator.core.endpoint import base64_data
-from pixel_emulator.core.endpoint.base64_data import Decoded
-from pixel_emulator.core.endpoint.json_data import MAX_DATA
+from pixel_emulator.core.endpoint import data_parameter
+from pixel_emulator.core.endpoint.data_parameter import MAX_DATA, Decoded
 from pixel_emulator.core.model import PixelRequest
 from pixel_emulator.core.recordings.readings import readings, unfolded
 from pixel_emulator.core.recordings.spelling import JSON_STRING, PERCENT
@@ -110,7 +109,7 @@ def _key_strings(text: str) -> Iterator[tuple[int, int]]:
 def open_data(value: str) -> tuple[str, Decoded | None]:
     """The text that a `data` value holds, and how it stood in base64 (None: it did not)."""
     raw = value.encode("latin-1")
-    decoded = base64_data.decode(raw)
+    decoded = data_parameter.decode(raw)
     return (decoded.data if decoded else raw).decode(errors="surrogateescape"), decoded
 
 
@@ -210,7 +209,7 @@ def keys_in_text(text: str) -> Iterator[str]:
             yield from _ITEM.findall(each)
     if "basic" in lower:
         for each in _BASIC.findall(text):
-            user = base64_data.decode(each.encode())
+            user = data_parameter.decode(each.encode())
             if user and user.data.isascii() and b":" in user.data:
                 yield user.data.partition(b":")[0].decode()
     if "segment" in lower:
