@@ -10,7 +10,7 @@ from pixel_emulator.clock import utc_now, wait_until
 from pixel_emulator.config import Settings
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import Dialect, Evidence, Hit, Outcome, PixelRequest
-from pixel_emulator.core.problems.duplicates import SeenMessages
+from pixel_emulator.core.problems.classify import MessageIds
 from pixel_emulator.core.recordings.recording import End
 from pixel_emulator.core.recordings.redaction import redact
 from pixel_emulator.gaps import Gaps, Greeting, Refusal
@@ -54,7 +54,7 @@ class Journal:
         self._changed = threading.Condition()
         self._judge = Judge(Dialect(settings.dialect), settings.sources())
         self._memory = Memory(settings.max_calls, self._judge)
-        self._seen = SeenMessages(settings.max_calls * _IDS_A_CALL)
+        self._seen = MessageIds(settings.max_calls * _IDS_A_CALL)
         self._subscribers: list[Callable[[Hit], None]] = []
         self._refusal_subscribers: list[Callable[[Refusal], None]] = []
         self._connections = 0

@@ -9,8 +9,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from pixel_emulator.core.model import Dialect, Hit, Outcome, PixelRequest
-from pixel_emulator.core.problems.duplicates import CODE, repeated
-from pixel_emulator.core.problems.judgement import judge
+from pixel_emulator.core.problems.classify import CODE, classify, repeated
 
 WHOLE = 250
 """Hits that are kept with all that is known of them: a decoded call takes four times the memory
@@ -35,7 +34,7 @@ class Judge:
 
     def hit(self, seq: int, request: PixelRequest, time: datetime, step: str) -> Hit:
         """A hit taken by itself: no earlier one makes it a duplicate."""
-        found = judge(request, self.dialect, self.sources)
+        found = classify(request, self.dialect, self.sources)
         return Hit(
             seq=seq,
             time=time,

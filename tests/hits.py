@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 from pixel_emulator.core.endpoint.pixel import encode, request_of
 from pixel_emulator.core.model import CallType, Dialect, Evidence, Form, Hit, Outcome, PixelRequest
-from pixel_emulator.core.problems.judgement import judge
-from pixel_emulator.core.problems.rules import problem
+from pixel_emulator.core.problems.catalog import problem
+from pixel_emulator.core.problems.classify import classify
 
 KEY = "wk_test_00000000000000000000"
 _OURS = ("at", "type", "form", "step")
@@ -22,7 +22,7 @@ def hit(seq, type, payload=None, *, at=0, form="base64", repeats=False, sources=
 
 def judged(seq, request, *, at=0, repeats=False, sources=None):
     """The hit of a request."""
-    found = judge(request, Dialect.DOCUMENTED, sources or {})
+    found = classify(request, Dialect.DOCUMENTED, sources or {})
     outcome, problems = found.outcome, found.problems
     if repeats:
         message_id = ((found.call and found.call.payload) or {}).get("messageId")

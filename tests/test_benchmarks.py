@@ -14,7 +14,7 @@ import pytest
 
 from pixel_emulator.core.endpoint.pixel import GIF
 from pixel_emulator.core.model import Dialect, Outcome
-from pixel_emulator.core.problems.judgement import judge_url
+from pixel_emulator.core.problems.classify import judge_url
 from tests.benchmarks import saved, servers, wrk
 from tests.benchmarks.__main__ import BENCHMARKS, known, main
 from tests.benchmarks.client import HOST, Target, check, keep_alive

@@ -12,7 +12,7 @@ from pixel_emulator.config import settings
 from pixel_emulator.core.endpoint.pixel import request_of
 from pixel_emulator.core.grammar.operators import OPERATORS, Operator
 from pixel_emulator.core.matching.kinds import MATCHERS, Kind
-from pixel_emulator.core.problems.rules import RULES
+from pixel_emulator.core.problems.catalog import RULES
 from pixel_emulator.scenario_files import load_text, mistakes_of, read_files
 
 ROOT = Path(__file__).parents[1]

@@ -12,7 +12,7 @@ from pixel_emulator.config import Settings
 from pixel_emulator.core.endpoint.pixel import encode, request_of
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import JSON, CallType, Dialect, Form, Outcome, Payload, PixelRequest
-from pixel_emulator.core.problems.duplicates import SeenMessages
+from pixel_emulator.core.problems.classify import MessageIds
 from pixel_emulator.core.recordings.redaction import redact
 from pixel_emulator.files import read_recording
 from pixel_emulator.journal import Journal
@@ -45,7 +45,7 @@ REQUESTS = [
 
 def filled(requests=REQUESTS, *, limit=1_000, whole=2):
     """A memory with these, and the hits that were put into it."""
-    memory, seen = Memory(limit, JUDGE, whole=whole), SeenMessages()
+    memory, seen = Memory(limit, JUDGE, whole=whole), MessageIds()
     hits = [
         seen.judge(JUDGE.hit(seq, request, START + timedelta(seconds=seq), f"step {seq % 3}"))
         for seq, request in enumerate(requests, 1)

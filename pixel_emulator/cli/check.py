@@ -18,7 +18,7 @@ from pixel_emulator.core import call_text
 from pixel_emulator.core.endpoint.pixel import request_of
 from pixel_emulator.core.errors import InputError, InputIssue, Location
 from pixel_emulator.core.model import JSON, Dialect
-from pixel_emulator.core.problems.judgement import Judgement, judge_url
+from pixel_emulator.core.problems.classify import Classification, judge_url
 from pixel_emulator.core.recordings.foreign_files import traffic
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.core.text.display import shortened
@@ -47,7 +47,7 @@ class Checked:
     url: str
     place: str
     remarks: tuple[str, ...]
-    judgement: Judgement
+    judgement: Classification
     requested: bool = True
     by_outlook: bool = False
 
@@ -235,7 +235,7 @@ def _remarks(part: "HtmlPart", pixel: "FoundPixel", *, only_amp: bool) -> Iterat
         yield "no browser loads it here"
 
 
-def _judge(url: str, settings: Settings, text: str = "") -> Judgement:
+def _judge(url: str, settings: Settings, text: str = "") -> Classification:
     learn_from_url(url)
     dialect = Dialect(settings.dialect)
     return judge_url(url, dialect, settings.sources(), hosts=settings.hosts, text=text)

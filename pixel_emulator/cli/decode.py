@@ -14,7 +14,7 @@ from pixel_emulator.core.endpoint.pixel import encode as encode_url
 from pixel_emulator.core.endpoint.pixel import request_of
 from pixel_emulator.core.errors import InputError, InputIssue, Location, did_you_mean
 from pixel_emulator.core.model import JSON, Alphabet, CallType, Dialect, Form, Outcome, Payload
-from pixel_emulator.core.problems.judgement import Judgement, judge_url
+from pixel_emulator.core.problems.classify import Classification, judge_url
 from pixel_emulator.core.recordings.foreign_files import no_url
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.output import learn_from_url
@@ -91,7 +91,7 @@ def _checked(inputs: Iterable[tuple[str, Location]]) -> Iterator[str]:
         raise InputError(InputIssue(wrong, first))
 
 
-def as_json(url: str, judgement: Judgement) -> dict[str, JSON]:
+def as_json(url: str, judgement: Classification) -> dict[str, JSON]:
     """One decoded URL as plain data."""
     call = judgement.call
     return {
@@ -106,7 +106,7 @@ def as_json(url: str, judgement: Judgement) -> dict[str, JSON]:
     }
 
 
-def as_text(url: str, judgement: Judgement, *, width: int, colour: bool) -> str:
+def as_text(url: str, judgement: Classification, *, width: int, colour: bool) -> str:
     """One decoded URL for a person."""
     request, call = request_of(url), judgement.call
     word = call_text.outcome_word(judgement.outcome, colour=colour)

@@ -8,7 +8,7 @@ from pathlib import Path
 from pixel_emulator import files
 from pixel_emulator.core.errors import InputError, InputIssue, Location
 from pixel_emulator.core.model import Evidence
-from pixel_emulator.core.problems.duplicates import SeenMessages
+from pixel_emulator.core.problems.classify import MessageIds
 from pixel_emulator.core.recordings.recording import Recording, Redaction
 from pixel_emulator.core.recordings.redaction import redact
 from pixel_emulator.output import run_keys
@@ -52,7 +52,7 @@ def union(evidences: Sequence[Evidence]) -> Evidence:
     ]
     # Not sorted: with `given.clock` the times of one recording may well go back.
     hits = list(merge(*parts, key=lambda hit: hit.time))
-    seen = SeenMessages()
+    seen = MessageIds()
     for index, hit in enumerate(hits):
         hits[index] = seen.judge(replace(hit, seq=index + 1))
     return Evidence(

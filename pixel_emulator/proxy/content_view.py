@@ -7,7 +7,7 @@ from mitmproxy import contentviews, http
 from pixel_emulator.config import Settings
 from pixel_emulator.core.endpoint.pixel import route
 from pixel_emulator.core.model import Dialect, Payload
-from pixel_emulator.core.problems.judgement import judge
+from pixel_emulator.core.problems.classify import classify
 from pixel_emulator.core.text.yaml_writer import shallow, write
 from pixel_emulator.proxy.hosts import folded
 from pixel_emulator.proxy.messages import request_of
@@ -29,7 +29,7 @@ class SegmentPixel(contentviews.Contentview):
             raise ValueError("not a pixel request")
         settings = self._settings()
         request = request_of(flow, folded(flow.request.pretty_host))
-        judgement = judge(request, Dialect(settings.dialect), settings.sources())
+        judgement = classify(request, Dialect(settings.dialect), settings.sources())
         call = judgement.call
         shown: Payload = {
             "type": call.type.value if call else None,

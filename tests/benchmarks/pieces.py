@@ -13,7 +13,7 @@ import yaml
 
 from pixel_emulator.core.endpoint.pixel import encode, request_of
 from pixel_emulator.core.model import CallType, Dialect, Form, Hit, PixelRequest
-from pixel_emulator.core.problems.judgement import judge
+from pixel_emulator.core.problems.classify import classify
 from pixel_emulator.core.recordings.entry import entry
 from pixel_emulator.core.recordings.recording import Head, Redaction
 from pixel_emulator.core.recordings.redaction import redact
@@ -42,7 +42,7 @@ def judging(plan: Plan) -> Result:
 
         def ours(form: Form = form, differs: dict[str, Any] = differs) -> float:
             requests = [_request(each | differs, form) for each in _payloads(plan)]
-            return _each(requests, lambda request: judge(request, Dialect.DOCUMENTED))
+            return _each(requests, lambda request: classify(request, Dialect.DOCUMENTED))
 
         def theirs(differs: dict[str, Any] = differs) -> float:
             requests = [_request(each | differs, Form.BASE64) for each in _payloads(plan)]

@@ -5,7 +5,7 @@ import string
 import pytest
 
 from pixel_emulator.core.model import RuleSource, Severity
-from pixel_emulator.core.problems.rules import RULES, problem
+from pixel_emulator.core.problems.catalog import RULES, problem
 
 # https://segment.com/docs/connections/delivery-overview/
 SEGMENTS_OWN = {

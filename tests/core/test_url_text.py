@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pixel_emulator.core.model import Dialect, Outcome
-from pixel_emulator.core.problems.judgement import judge_url
+from pixel_emulator.core.problems.classify import judge_url
 
 HOSTS = ("api.segment.io", "events.eu1.segmentapis.com", "eu1.api.segmentapis.com")
 SOUND = "/v1/pixel/track?writeKey=wk_test_0000&userId=u_1&event=Opened"

@@ -12,9 +12,9 @@ import pytest
 
 from pixel_emulator.core.endpoint.pixel import decode, encode, request_of
 from pixel_emulator.core.model import JSON, CallType, Dialect, Outcome, Problem, Severity
-from pixel_emulator.core.problems import judgement
-from pixel_emulator.core.problems.rules import RULES, problem
-from pixel_emulator.core.problems.validation import outcome, validate
+from pixel_emulator.core.problems import classify
+from pixel_emulator.core.problems.catalog import RULES, problem
+from pixel_emulator.core.problems.drops import outcome, validate
 
 CASES_FOLDER = Path(__file__).parents[1] / "cases"
 MESSAGES = CASES_FOLDER / "messages.txt"
@@ -76,7 +76,7 @@ def judge(url: str, sources: Mapping[str, str] | None = None) -> tuple[Problem, 
     request = request_of(url)
     call_type = CallType(request.path.decode().rpartition("/")[2])
     decoded = decode(call_type, request.query, Dialect.DOCUMENTED)
-    problems = judgement.judge(request, Dialect.DOCUMENTED, sources).problems
+    problems = classify.classify(request, Dialect.DOCUMENTED, sources).problems
     assert problems == validate(replace(decoded, text=""), request, sources or {})
     return problems
 

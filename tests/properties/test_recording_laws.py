@@ -27,7 +27,7 @@ from pixel_emulator.core.model import (
     RuleSource,
     Severity,
 )
-from pixel_emulator.core.problems.rules import RULES
+from pixel_emulator.core.problems.catalog import RULES
 from pixel_emulator.core.recordings.entry import entry
 from pixel_emulator.core.recordings.masking import hide, mask
 from pixel_emulator.core.recordings.recording import End, Head, Redaction

@@ -18,8 +18,8 @@ from pixel_emulator.core.model import (
     PixelRequest,
     Severity,
 )
-from pixel_emulator.core.problems.rules import RULES
-from pixel_emulator.core.problems.validation import outcome, validate
+from pixel_emulator.core.problems.catalog import RULES
+from pixel_emulator.core.problems.drops import outcome, validate
 from pixel_emulator.core.text.json_codec import Number
 
 KEY = "wk_test_000000000000000"

@@ -15,7 +15,7 @@ from pixel_emulator.core.model import (
     Severity,
     path_text,
 )
-from pixel_emulator.core.problems.rules import RULES
+from pixel_emulator.core.problems.catalog import RULES
 from pixel_emulator.core.scenarios.expectation import codes
 
 LONGEST = 500

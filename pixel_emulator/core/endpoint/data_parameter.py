@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from pixel_emulator.core.endpoint.query import text_of
 from pixel_emulator.core.model import Alphabet, Payload, Problem
-from pixel_emulator.core.problems.rules import problem
+from pixel_emulator.core.problems.catalog import problem
 from pixel_emulator.core.text import json_codec
 
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")

@@ -21,7 +21,7 @@ from pixel_emulator.core.model import (
     Problem,
     printable,
 )
-from pixel_emulator.core.problems.rules import problem
+from pixel_emulator.core.problems.catalog import problem
 from pixel_emulator.core.text import json_codec
 
 GIF = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")

@@ -21,7 +21,7 @@ from pixel_emulator.core.matching.moments import asks_for_now
 from pixel_emulator.core.matching.values import equal
 from pixel_emulator.core.matching.wants import Want
 from pixel_emulator.core.model import JSON, NAMED_BY, CallType, JsonPath, Payload, Severity
-from pixel_emulator.core.problems.rules import RULES
+from pixel_emulator.core.problems.catalog import RULES
 from pixel_emulator.core.scenarios.clients import Fetch
 from pixel_emulator.core.scenarios.expectation import Pattern
 from pixel_emulator.core.scenarios.fetchers import FETCHERS

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from urllib.parse import unquote_plus
+from urllib.parse import unquote, unquote_plus
 
 from pixel_emulator.core.model import (
     JSON,
@@ -15,7 +15,8 @@ from pixel_emulator.core.model import (
     Problem,
     path_text,
 )
-from pixel_emulator.core.problems.rules import problem
+from pixel_emulator.core.problems.catalog import problem
+from pixel_emulator.core.problems.host_names import is_misspelt, mapped
 from pixel_emulator.core.text.display import masked, quoted
 
 TOKEN = re.compile(
@@ -170,3 +171,58 @@ def _literals(call_type: CallType, payload: Payload) -> Iterator[Problem]:
             yield problem("literal_placeholder", field, shown=shown)
         elif field in _IDS and _CONSTANT.fullmatch(value):
             yield problem("constant_id", field, value=value)
+
+
+# https://url.spec.whatwg.org/#forbidden-domain-code-point; a URL with one of these in its host
+# has no host, so nothing is requested.
+_FORBIDDEN = re.compile(r"[\x00-\x20\x7f#%/:<>?@\[\\\]^|]")
+_PORT = re.compile(r":\d*\Z")
+_LONGEST_LABEL = 63  # octets; RFC 1035, section 2.3.4
+_LONGEST_NAME = 253
+_FOLD = re.compile(r"[\r\n][ \t]")
+
+
+def url_text_problems(
+    text: str, request: PixelRequest, hosts: Iterable[str] = ()
+) -> Iterator[Problem]:
+    """Yield the problems of a URL as it is written in `text`.
+
+    `request` is what a client makes of it; `hosts` are the hosts that are emulated.
+    """
+    yield from _host(request.host, tuple(map(_folded, hosts)))
+    if _FOLD.search(text.strip()):
+        yield problem("folded_url")
+    _, mark, fragment = text.partition("#")
+    if mark:
+        if token := TOKEN.match(f"#{fragment}"):
+            yield problem("template_token", shown=quoted(token[0]))
+        yield problem("fragment")
+
+
+def _host(written: str, hosts: tuple[str, ...]) -> Iterator[Problem]:
+    whole = unquote(written).rpartition("@")[2]
+    host = _folded(_PORT.sub("", whole))
+    if host in hosts or host.startswith("["):  # an IPv6 address
+        return
+    if token := TOKEN.search(whole):
+        yield problem("template_token", shown=quoted(token[0]))
+    elif meant := next((each for each in hosts if is_misspelt(host, each)), None):
+        yield problem("misspelt_host", value=host, meant=meant)
+    elif not _can_exist(host):
+        yield problem("invalid_host", value=host)
+
+
+def _folded(host: str) -> str:
+    return mapped(host).casefold().removesuffix(".")
+
+
+def _can_exist(host: str) -> bool:
+    """Return True if a client can look the host up; an empty one is that of a bare path."""
+    if not host:
+        return True
+    labels = host.split(".")
+    return (
+        not _FORBIDDEN.search(host)
+        and all(1 <= len(each) <= _LONGEST_LABEL for each in labels)
+        and len(host) <= _LONGEST_NAME
+    )

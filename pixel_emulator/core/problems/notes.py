@@ -17,8 +17,8 @@ from pixel_emulator.core.model import (
     Problem,
     path_text,
 )
+from pixel_emulator.core.problems.catalog import problem
 from pixel_emulator.core.problems.damage import TOKEN
-from pixel_emulator.core.problems.rules import problem
 
 MAX_URL = 2_000
 """Characters of a URL that every mail client and proxy is said to pass on."""

@@ -14,9 +14,9 @@ from pixel_emulator.core.model import (
     Problem,
     Severity,
 )
+from pixel_emulator.core.problems.catalog import problem
 from pixel_emulator.core.problems.damage import damage
 from pixel_emulator.core.problems.notes import notes
-from pixel_emulator.core.problems.rules import problem
 from pixel_emulator.core.text.display import masked, quoted
 
 _NO_SOURCES: Mapping[str, str] = MappingProxyType({})
