@@ -7,7 +7,7 @@ from typing import Any
 
 from pixel_emulator.core.errors import InputError, InputIssue, did_you_mean
 from pixel_emulator.core.model import Dialect
-from pixel_emulator.core.recordings.known_keys import LONGEST, is_distinctive
+from pixel_emulator.core.redaction.known_keys import LONGEST, is_distinctive
 from pixel_emulator.core.text.display import masked, quoted
 
 type Value = str | int | bool | tuple[str, ...]

@@ -11,9 +11,9 @@ from pixel_emulator.core.errors import Document, InputError, InputIssue, Locatio
 from pixel_emulator.core.model import Hit
 from pixel_emulator.core.recordings import recording
 from pixel_emulator.core.recordings.entry import read_hit
-from pixel_emulator.core.recordings.fields import Field
 from pixel_emulator.core.recordings.foreign_files import described
 from pixel_emulator.core.recordings.recording import Recording
+from pixel_emulator.core.recordings.typed_reader import Node
 from pixel_emulator.documents import load, not_utf8, parse_document
 from pixel_emulator.file_bytes import cannot, read_bytes
 from pixel_emulator.recording_stream import RecordingStream
@@ -98,7 +98,7 @@ def read_entries(path: str | os.PathLike[str], start: int, end: int) -> tuple[Hi
         raise cannot("read", path, error) from None
     text = f"calls:\n{_text(data, str(path))}"
     document = Document(str(path), load(text, str(path)), {})
-    return tuple(map(read_hit, Field(document, (), document.data)["calls"].items()))
+    return tuple(map(read_hit, Node(document, (), document.data)["calls"].items()))
 
 
 def _recording(data: bytes, file: str, *, torn: bool = False) -> Recording:

@@ -12,7 +12,7 @@ from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import Dialect, Evidence, Hit, Outcome, PixelRequest
 from pixel_emulator.core.problems.classify import MessageIds
 from pixel_emulator.core.recordings.recording import End
-from pixel_emulator.core.recordings.redaction import redact
+from pixel_emulator.core.redaction.redact import redact
 from pixel_emulator.gaps import Gaps, Greeting, Refusal
 from pixel_emulator.memory import Judge, Memory
 from pixel_emulator.output import run_keys

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from threading import Lock
 
 from pixel_emulator.core.endpoint.pixel import request_of
-from pixel_emulator.core.recordings.known_keys import KnownKeys
-from pixel_emulator.core.recordings.text_redaction import named_keys, redact_text
-from pixel_emulator.core.recordings.write_keys import found_in
+from pixel_emulator.core.redaction.key_finder import found_in
+from pixel_emulator.core.redaction.known_keys import KnownKeys
+from pixel_emulator.core.redaction.redact import named_keys, redact_text
 
 _shown = KnownKeys()
 _lock = Lock()

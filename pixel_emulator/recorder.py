@@ -11,10 +11,10 @@ from pixel_emulator.config import Settings
 from pixel_emulator.core.errors import InputError, InputIssue, Location
 from pixel_emulator.core.model import Dialect, Hit
 from pixel_emulator.core.recordings import recording
-from pixel_emulator.core.recordings.entry_text import next_entry
-from pixel_emulator.core.recordings.masking import hide
+from pixel_emulator.core.recordings.fast_entry import next_entry
 from pixel_emulator.core.recordings.recording import Clock, End, Head, Redaction
-from pixel_emulator.core.recordings.redaction import redact
+from pixel_emulator.core.redaction.masking import hide
+from pixel_emulator.core.redaction.redact import redact
 from pixel_emulator.core.text import yaml_writer
 from pixel_emulator.files import read_entries
 from pixel_emulator.output import run_keys

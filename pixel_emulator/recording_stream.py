@@ -7,10 +7,9 @@ from typing import BinaryIO
 from pixel_emulator.core.errors import Document, InputError, InputIssue, Location
 from pixel_emulator.core.model import CallType, Hit, Payload
 from pixel_emulator.core.recordings import recording
-from pixel_emulator.core.recordings.entry import read_hit
-from pixel_emulator.core.recordings.entry_reader import FastReading
-from pixel_emulator.core.recordings.fields import Field
+from pixel_emulator.core.recordings.entry import FastReading, read_hit
 from pixel_emulator.core.recordings.recording import End, Recording
+from pixel_emulator.core.recordings.typed_reader import Node
 from pixel_emulator.documents import load, not_utf8, parse_document
 
 MAX_PART = 64 * 1024 * 1024
@@ -139,14 +138,14 @@ class RecordingStream:
             self._fast.seen(text, hit)
         return hit
 
-    def _entry(self, text: str) -> Field:
+    def _entry(self, text: str) -> Node:
         """The entry of a text. Raises InputError with its place in the file."""
         try:
             data = load(f"calls:\n{text}", self._name)
         except InputError:
             self._raise_with_place(text)
             raise
-        (entry,) = Field(Document(self._name, data, {}), (), data)["calls"].items()
+        (entry,) = Node(Document(self._name, data, {}), (), data)["calls"].items()
         return entry
 
     def _raise_with_place(self, text: str) -> None:
@@ -154,7 +153,7 @@ class RecordingStream:
         lines = self._line - 1 - self._top.count(b"\n") - self._entries
         before = self._top.decode("utf-8-sig") + "-\n" * self._entries + "\n" * lines
         document = parse_document(before + text, self._name)
-        (*_, entry) = Field(document, (), document.data)["calls"].items()
+        (*_, entry) = Node(document, (), document.data)["calls"].items()
         read_hit(entry)
 
     def _read_end(self, data: bytes) -> None:
@@ -175,10 +174,10 @@ class RecordingStream:
         if "end" in root.map() and (self.end is None or data[-1:] not in (b"\n", b"}")):
             self.end, self.torn = None, True  # its last number may have had more digits
 
-    def _root(self, text: str) -> Field:
+    def _root(self, text: str) -> Node:
         """The whole recording but for its entries. Raises InputError with its place in the file."""
         document = parse_document(text, self._name)
-        return Field(document, (), document.data)
+        return Node(document, (), document.data)
 
     def _text(self, data: bytes) -> str:
         """The text of a part that begins at the line that is read. Raises InputError."""

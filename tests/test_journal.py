@@ -12,7 +12,7 @@ from pixel_emulator.core.endpoint.pixel import encode, request_of
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import CallType, Dialect, Hit, Outcome
 from pixel_emulator.core.recordings.recording import End
-from pixel_emulator.core.recordings.redaction import redact
+from pixel_emulator.core.redaction.redact import redact
 from pixel_emulator.gaps import Greeting, Refusal
 from pixel_emulator.journal import Journal
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pixel_emulator import file_bytes, files
 from pixel_emulator.core.errors import InputError
-from pixel_emulator.core.recordings import entry_reader, recording
+from pixel_emulator.core.recordings import entry, recording
 from pixel_emulator.core.recordings.recording import End, Head
 from pixel_emulator.documents import parse_document
 from pixel_emulator.files import read_recording
@@ -69,13 +69,13 @@ def test_it_is_read_as_yaml_reads_it(path, payloads):
 def test_only_the_first_entry_of_a_kind_is_read_as_yaml(path, monkeypatch):
     """Else 300,000 calls take minutes."""
     write(path, *({"userId": f"u{n}", "event": "E", "messageId": f"m{n}"} for n in range(50)))
-    read_as_yaml, seen = entry_reader.FastReading.seen, []
+    read_as_yaml, seen = entry.FastReading.seen, []
 
     def counted(self, text, hit):
         seen.append(text)
         read_as_yaml(self, text, hit)
 
-    monkeypatch.setattr(entry_reader.FastReading, "seen", counted)
+    monkeypatch.setattr(entry.FastReading, "seen", counted)
     assert len(read_recording(path).hits) == 50
     assert len(seen) == 1
 

@@ -10,7 +10,7 @@ from pixel_emulator.core.errors import InputError, InputIssue, Location
 from pixel_emulator.core.model import Evidence
 from pixel_emulator.core.problems.classify import MessageIds
 from pixel_emulator.core.recordings.recording import Recording, Redaction
-from pixel_emulator.core.recordings.redaction import redact
+from pixel_emulator.core.redaction.redact import redact
 from pixel_emulator.output import run_keys
 
 

@@ -12,7 +12,7 @@ from pixel_emulator.control.problems import wrong_body
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import Hit, Payload
 from pixel_emulator.core.recordings.entry import entry, read_request, time_text
-from pixel_emulator.core.recordings.fields import Field
+from pixel_emulator.core.recordings.typed_reader import Node
 from pixel_emulator.core.text import yaml_writer
 from pixel_emulator.proxy.messages import headers_of
 
@@ -36,7 +36,7 @@ async def receive(asked: Asked) -> Response:
 
     def record() -> Payload:
         document = asked.document()
-        field = Field(document, (), document.data)
+        field = Node(document, (), document.data)
         known = ("method", "url", "http", "client", "headers")
         if unknown := [each for each in field.map() if each not in known]:
             allowed = ", ".join(known)

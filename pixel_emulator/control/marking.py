@@ -8,7 +8,7 @@ from starlette.responses import Response
 from pixel_emulator.control.asked import Asked, json_response
 from pixel_emulator.control.problems import wrong_body
 from pixel_emulator.core.errors import InputError
-from pixel_emulator.core.recordings.fields import Field
+from pixel_emulator.core.recordings.typed_reader import Node
 
 
 async def run(asked: Asked) -> Response:
@@ -37,11 +37,11 @@ async def drain(asked: Asked) -> Response:
     return json_response({"gone": await asked.in_thread(asked.emulator.drain, seconds)})
 
 
-def _read[T](asked: Asked, key: str, read: Callable[[Field], T]) -> T:
+def _read[T](asked: Asked, key: str, read: Callable[[Node], T]) -> T:
     """The only key that a body may have. Raises ProblemError with its mistakes."""
     try:
         document = asked.document()
-        field = Field(document, (), {} if document.data is None else document.data)
+        field = Node(document, (), {} if document.data is None else document.data)
         unknown = [
             document.mistake(f"is unknown; allowed is {key}", each)
             for each in field.map()
@@ -54,11 +54,11 @@ def _read[T](asked: Asked, key: str, read: Callable[[Field], T]) -> T:
     raise wrong_body(InputError(*unknown))
 
 
-def _clock(field: Field) -> datetime | None:
+def _clock(field: Node) -> datetime | None:
     return None if field.value is None else field.clock()
 
 
-def _texts(field: Field) -> list[str]:
+def _texts(field: Node) -> list[str]:
     if field.value is None:
         raise field.wrong("a list")
     return [each.text() for each in field.items()]

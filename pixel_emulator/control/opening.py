@@ -12,7 +12,7 @@ from pixel_emulator.control.asked import Asked, json_response
 from pixel_emulator.control.problems import ProblemError, wrong_body
 from pixel_emulator.core.errors import Document, InputError, did_you_mean
 from pixel_emulator.core.model import Dialect, Payload
-from pixel_emulator.core.recordings.fields import Field
+from pixel_emulator.core.recordings.typed_reader import Node
 from pixel_emulator.session import LocalSession
 from pixel_emulator.sessions import DEFAULT, NAME
 
@@ -66,7 +66,7 @@ def _told(session: LocalSession) -> Payload:
 
 def _read(document: Document, settings: Settings) -> tuple[str, Settings]:
     """The name and the settings that a body asks for. Raises InputError with its mistakes."""
-    field = Field(document, (), {} if document.data is None else document.data)
+    field = Node(document, (), {} if document.data is None else document.data)
     allowed = ", ".join(_FIELDS)
     mistakes = [
         document.mistake(f"is unknown{did_you_mean(key, _FIELDS)}; allowed are {allowed}", key)
@@ -86,13 +86,13 @@ def _read(document: Document, settings: Settings) -> tuple[str, Settings]:
     return name, replace(settings, record="", **values)
 
 
-def _name(field: Field) -> str:
+def _name(field: Node) -> str:
     if not NAME.fullmatch(field.text()):
         raise field.wrong("1 to 64 letters, digits, `-` or `_`")
     return field.text()
 
 
-def _sources(field: Field) -> tuple[str, ...]:
+def _sources(field: Node) -> tuple[str, ...]:
     named = tuple(each.text() for each in field.items())
     try:
         return Settings(source=named).source
@@ -100,13 +100,13 @@ def _sources(field: Field) -> tuple[str, ...]:
         raise field.error(error.mistakes[0].message) from None
 
 
-def _truth(field: Field) -> bool:
+def _truth(field: Node) -> bool:
     if isinstance(field.value, bool):
         return field.value
     raise field.wrong("true or false")
 
 
-_FIELDS: dict[str, Callable[[Field], Any]] = {
+_FIELDS: dict[str, Callable[[Node], Any]] = {
     "name": _name,
     "dialect": lambda field: field.choice(Dialect).value,
     "source": _sources,

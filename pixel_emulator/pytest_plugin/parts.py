@@ -11,8 +11,8 @@ from pixel_emulator.clock import utc_now
 from pixel_emulator.config import Settings
 from pixel_emulator.core.errors import InputError, InputIssue, Location
 from pixel_emulator.core.model import Dialect, Hit
-from pixel_emulator.core.recordings.masking import hide
 from pixel_emulator.core.recordings.recording import End, Head, Redaction
+from pixel_emulator.core.redaction.masking import hide
 from pixel_emulator.pytest_plugin.deferred_session import DeferredSession
 from pixel_emulator.recorder import Recorder
 from pixel_emulator.recording_parts import add_part, remove_part

@@ -13,7 +13,7 @@ from pixel_emulator.config import Settings
 from pixel_emulator.core.errors import Document, InputError
 from pixel_emulator.core.model import JSON, Evidence, Hit, PixelRequest
 from pixel_emulator.core.recordings.entry import read_hit
-from pixel_emulator.core.recordings.fields import Field
+from pixel_emulator.core.recordings.typed_reader import Node
 from pixel_emulator.output import run_keys
 from pixel_emulator.pytest_plugin.control_client import ControlClient
 
@@ -181,4 +181,4 @@ class RemoteSession(Told):
 
 
 def _hit(entry: JSON) -> Hit:
-    return read_hit(Field(Document("the emulator's answer", entry, {}), (), entry))
+    return read_hit(Node(Document("the emulator's answer", entry, {}), (), entry))

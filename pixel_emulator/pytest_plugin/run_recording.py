@@ -67,7 +67,7 @@ class RunRecording:
             return
         from pixel_emulator import files  # noqa: PLC0415 - heavy
         from pixel_emulator.core.errors import InputError  # noqa: PLC0415 - the same
-        from pixel_emulator.core.recordings.masking import hide  # noqa: PLC0415 - the same
+        from pixel_emulator.core.redaction.masking import hide  # noqa: PLC0415 - the same
         from pixel_emulator.recording_parts import merge, parts_of  # noqa: PLC0415 - the same
 
         folder, shown = parts_of(self._target), os.path.relpath(self._target)

@@ -16,7 +16,7 @@ from pixel_emulator.core.model import CallType, Dialect, Form, Hit, PixelRequest
 from pixel_emulator.core.problems.classify import classify
 from pixel_emulator.core.recordings.entry import entry
 from pixel_emulator.core.recordings.recording import Head, Redaction
-from pixel_emulator.core.recordings.redaction import redact
+from pixel_emulator.core.redaction.redact import redact
 from pixel_emulator.recorder import Recorder
 from tests.benchmarks.client import HOST
 from tests.benchmarks.figures import Figure, Result, alternate, compare

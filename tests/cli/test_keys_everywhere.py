@@ -12,7 +12,7 @@ import pytest
 
 from pixel_emulator.core.endpoint.pixel import encode
 from pixel_emulator.core.model import CallType
-from pixel_emulator.core.recordings.masking import mask
+from pixel_emulator.core.redaction.masking import mask
 from tests.programs import needs_curl
 
 OWN = "wk_test_0000000000000000000000aB"

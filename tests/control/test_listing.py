@@ -11,9 +11,9 @@ from pixel_emulator.core.endpoint.pixel import encode
 from pixel_emulator.core.errors import Document
 from pixel_emulator.core.model import CallType, Form, Outcome
 from pixel_emulator.core.recordings.entry import read_hit
-from pixel_emulator.core.recordings.fields import Field
-from pixel_emulator.core.recordings.masking import mask
-from pixel_emulator.core.recordings.redaction import redact
+from pixel_emulator.core.recordings.typed_reader import Node
+from pixel_emulator.core.redaction.masking import mask
+from pixel_emulator.core.redaction.redact import redact
 from pixel_emulator.files import read_recording
 from tests.control_client import PIXEL, SEGMENT, kind
 
@@ -111,7 +111,7 @@ def test_an_entry_is_one_of_a_recording(emulator, http, session, filled):
     for query, expected in (("?write_keys=whole", hits), ("", tuple(map(redact, hits)))):
         answer = http.get(f"{filled}/requests{query}")
         entries = answer.json()["entries"]
-        found = tuple(read_hit(Field(Document("api", {}, {}), (), each)) for each in entries)
+        found = tuple(read_hit(Node(Document("api", {}, {}), (), each)) for each in entries)
         assert found == expected
     assert KEY not in answer.text
 

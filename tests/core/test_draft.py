@@ -8,7 +8,7 @@ import pytest
 from pixel_emulator.core.drafts.draft import draft
 from pixel_emulator.core.grammar.scenario import parse
 from pixel_emulator.core.model import Outcome, PixelRequest
-from pixel_emulator.core.recordings.redaction import redact
+from pixel_emulator.core.redaction.redact import redact
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.documents import parse_document
 from tests.hits import KEY, evidence, hit, judged

@@ -4,9 +4,9 @@ import pytest
 
 from pixel_emulator.core.endpoint.pixel import encode
 from pixel_emulator.core.model import CallType, PixelRequest
-from pixel_emulator.core.recordings.entry_text import next_entry
-from pixel_emulator.core.recordings.known_keys import MOST, KnownKeys, is_distinctive
-from pixel_emulator.core.recordings.masking import mask
+from pixel_emulator.core.recordings.fast_entry import next_entry
+from pixel_emulator.core.redaction.known_keys import MOST, KnownKeys, is_distinctive
+from pixel_emulator.core.redaction.masking import mask
 from tests.hits import judged
 
 KEY = "Zq7wKleak9XyTb3RmVn0PdHs5JfGc2Lu"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pixel_emulator.core.recordings.masking import hide, mask
+from pixel_emulator.core.redaction.masking import hide, mask
 
 KEY = "wk_test_0000000000000000000000aB"
 KEYS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=200)

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from pixel_emulator.core.grammar.scenario import parse
-from pixel_emulator.core.recordings.masking import hide, mask
-from pixel_emulator.core.recordings.redaction import redact
+from pixel_emulator.core.redaction.masking import hide, mask
+from pixel_emulator.core.redaction.redact import redact
 from pixel_emulator.core.verdicts.masks import beside_masks
 from pixel_emulator.core.verdicts.verdict import Status
 from pixel_emulator.core.verdicts.verify import verify

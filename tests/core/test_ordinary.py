@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from pixel_emulator.core.endpoint.pixel import encode
 from pixel_emulator.core.model import CallType, Dialect, Form, Hit, PixelRequest
 from pixel_emulator.core.recordings.entry import entry
-from pixel_emulator.core.recordings.entry_text import entry_text
-from pixel_emulator.core.recordings.masking import mask
-from pixel_emulator.core.recordings.ordinary import ordinary, unmasked
-from pixel_emulator.core.recordings.redaction import redact
+from pixel_emulator.core.recordings.fast_entry import entry_text
+from pixel_emulator.core.redaction.fast_redaction import ordinary, unmasked
+from pixel_emulator.core.redaction.masking import mask
+from pixel_emulator.core.redaction.redact import redact
 from pixel_emulator.core.text import yaml_writer
 from pixel_emulator.memory import Judge
 

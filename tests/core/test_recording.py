@@ -11,9 +11,9 @@ from pixel_emulator.core.errors import Document, InputError
 from pixel_emulator.core.model import Call, CallType, Dialect, Form, Outcome, PixelRequest
 from pixel_emulator.core.recordings import recording
 from pixel_emulator.core.recordings.entry import entry, read_hit
-from pixel_emulator.core.recordings.fields import Field
 from pixel_emulator.core.recordings.recording import End, Head, Redaction
-from pixel_emulator.core.recordings.redaction import redact
+from pixel_emulator.core.recordings.typed_reader import Node
+from pixel_emulator.core.redaction.redact import redact
 from pixel_emulator.documents import parse_document
 from tests.hits import hit
 
@@ -28,7 +28,7 @@ DIGEST = "0a" * 32
 
 
 def hit_of(data):
-    return read_hit(Field(Document("", data, {}), (), data))
+    return read_hit(Node(Document("", data, {}), (), data))
 
 
 def recorded(seq=1, **changes):

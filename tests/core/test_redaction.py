@@ -12,9 +12,9 @@ import pytest
 from pixel_emulator.core.endpoint.data_parameter import MAX_DATA
 from pixel_emulator.core.endpoint.pixel import request_of
 from pixel_emulator.core.model import Form, PixelRequest, Problem, RuleSource, Severity
-from pixel_emulator.core.recordings.masking import mask
-from pixel_emulator.core.recordings.readings import readings
-from pixel_emulator.core.recordings.redaction import redact
+from pixel_emulator.core.redaction.masking import mask
+from pixel_emulator.core.redaction.nested_encodings import readings
+from pixel_emulator.core.redaction.redact import redact
 from tests.hits import judged
 
 KEY = "wk_test_0000000000000000000000aB"

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixel_emulator.core.model import KEPT, CallType, PixelRequest
-from pixel_emulator.core.recordings.redaction import redact
+from pixel_emulator.core.redaction.redact import redact
 from pixel_emulator.core.reports.call_lines import url
 from pixel_emulator.core.reports.counts import span
 from pixel_emulator.core.reports.suggestion import suggestion

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from pixel_emulator.core.grammar.scenario import parse
-from pixel_emulator.core.recordings.masking import mask
+from pixel_emulator.core.redaction.masking import mask
 from pixel_emulator.core.verdicts.watch import Prospect, Watch
 from pixel_emulator.documents import parse_document
 from tests.hits import KEY, START, evidence, hit

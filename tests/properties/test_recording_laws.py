@@ -29,9 +29,9 @@ from pixel_emulator.core.model import (
 )
 from pixel_emulator.core.problems.catalog import RULES
 from pixel_emulator.core.recordings.entry import entry
-from pixel_emulator.core.recordings.masking import hide, mask
 from pixel_emulator.core.recordings.recording import End, Head, Redaction
-from pixel_emulator.core.recordings.redaction import redact
+from pixel_emulator.core.redaction.masking import hide, mask
+from pixel_emulator.core.redaction.redact import redact
 from pixel_emulator.core.text.json_codec import Number
 from pixel_emulator.files import read_recording
 from pixel_emulator.recorder import Recorder

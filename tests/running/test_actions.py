@@ -12,7 +12,7 @@ from pixel_emulator.config import Settings
 from pixel_emulator.core.endpoint.pixel import encode, request_of
 from pixel_emulator.core.errors import Location
 from pixel_emulator.core.model import CallType, Outcome, PixelRequest
-from pixel_emulator.core.recordings.masking import mask
+from pixel_emulator.core.redaction.masking import mask
 from pixel_emulator.core.scenarios.clients import CLIENTS
 from pixel_emulator.core.scenarios.model import Open, Replay, Run, Scenario, Send, Step, Wait
 from pixel_emulator.journal import Journal

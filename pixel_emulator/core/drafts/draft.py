@@ -11,7 +11,7 @@ from pixel_emulator.core.drafts.literal import literal
 from pixel_emulator.core.grammar.reader import escaped
 from pixel_emulator.core.model import JSON, Hit, Outcome, Payload, Severity
 from pixel_emulator.core.problems.catalog import RULES
-from pixel_emulator.core.recordings.masking import SHORTEST
+from pixel_emulator.core.redaction.masking import SHORTEST
 from pixel_emulator.core.scenarios.expectation import codes
 from pixel_emulator.core.schemas.parts import schema_line
 from pixel_emulator.core.text import json_codec

@@ -11,7 +11,7 @@ from pixel_emulator.core.endpoint.pixel import decode
 from pixel_emulator.core.errors import Document
 from pixel_emulator.core.model import JSON, CallType, Dialect, Evidence, Hit, Payload
 from pixel_emulator.core.recordings.entry import read_hit, time_text
-from pixel_emulator.core.recordings.fields import Field
+from pixel_emulator.core.recordings.typed_reader import Node
 from pixel_emulator.core.text import yaml_writer
 from pixel_emulator.core.text.json_codec import kind
 
@@ -133,7 +133,7 @@ def parse(document: Document, *, torn: bool = False) -> Recording:
     A last entry without its digest, and an `end` without its last line, are cut off too. Raises
     InputError for what is no recording, one of a newer version, and wrong values.
     """
-    root = Field(document, (), document.data)
+    root = Node(document, (), document.data)
     _check_version(root)
     entries = list(root["calls"].items())
     if "end" not in root.map() and entries and not is_whole(entries[-1].value):
@@ -149,19 +149,19 @@ def parse(document: Document, *, torn: bool = False) -> Recording:
     )
 
 
-def read_head(root: Field) -> Head:
+def read_head(root: Node) -> Head:
     """The head of a recording. Raises InputError for anything else, and for a newer version."""
     _check_version(root)
     return _head(root)
 
 
-def read_end(root: Field) -> End | None:
+def read_end(root: Node) -> End | None:
     """The end of a recording; None if it has none, or one that is cut off."""
     end = root["end"]
     return None if end.value is None or "connections" not in end.map() else _end(end)
 
 
-def _check_version(root: Field) -> None:
+def _check_version(root: Node) -> None:
     data = root.value
     if not isinstance(data, dict) or "pixel_recording" not in data:
         found = "is empty" if data is None else f"is {_described(data)}"
@@ -191,12 +191,12 @@ def _described(data: JSON) -> str:
     return found or f"something else: its first key is `{next(iter(data), '')}`"
 
 
-def _edits(entries: Iterable[Field], hits: Iterable[Hit], dialect: Dialect) -> Iterator[str]:
+def _edits(entries: Iterable[Node], hits: Iterable[Hit], dialect: Dialect) -> Iterator[str]:
     for number, (entry, hit) in enumerate(zip(entries, hits, strict=True), 1):
         yield from edits(number, entry, hit, dialect)
 
 
-def edits(number: int, entry: Field, hit: Hit, dialect: Dialect) -> Iterator[str]:
+def edits(number: int, entry: Node, hit: Hit, dialect: Dialect) -> Iterator[str]:
     """Yield a sentence for each value of an entry that nobody could have recorded so."""
     if not is_whole(entry.value):
         yield f"entry {number}: its digest is not `sha256:` and 64 hexadecimal digits"
@@ -218,7 +218,7 @@ def is_whole(data: JSON) -> bool:
     return isinstance(digest, str) and _DIGEST.fullmatch(digest) is not None
 
 
-def _head(root: Field) -> Head:
+def _head(root: Node) -> Head:
     return Head(
         created=root["created"].time(),
         run=root["run"].text(""),
@@ -230,7 +230,7 @@ def _head(root: Field) -> Head:
     )
 
 
-def _end(end: Field) -> End:
+def _end(end: Node) -> End:
     return End(
         calls=end["calls"].number(),
         connections=end["connections"].number(),

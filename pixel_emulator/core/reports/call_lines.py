@@ -6,7 +6,7 @@ from hashlib import sha256
 
 from pixel_emulator.core import call_text
 from pixel_emulator.core.model import Hit, Outcome, Problem, Severity, total
-from pixel_emulator.core.recordings.redaction import redact
+from pixel_emulator.core.redaction.redact import redact
 from pixel_emulator.core.reports.beside import cut
 from pixel_emulator.core.reports.counts import clock
 from pixel_emulator.core.reports.layout import MOST, Layout, more

@@ -10,7 +10,7 @@ from pixel_emulator.core.matching.values import ABSENT, Value, describe
 from pixel_emulator.core.matching.variables import variables
 from pixel_emulator.core.matching.wants import Want
 from pixel_emulator.core.model import JSON, Hit, JsonPath, path_text
-from pixel_emulator.core.recordings.masking import mask
+from pixel_emulator.core.redaction.masking import mask
 from pixel_emulator.core.scenarios.expectation import Expectation, facts
 from pixel_emulator.core.scenarios.wire_facts import wire_facts
 from pixel_emulator.core.verdicts.verdict import ExpectationResult, ScenarioResult

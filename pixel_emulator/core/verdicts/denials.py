@@ -11,7 +11,7 @@ from pixel_emulator.core.matching.values import describe
 from pixel_emulator.core.matching.variables import variables
 from pixel_emulator.core.matching.wants import Bindings, Want
 from pixel_emulator.core.model import JSON, Hit, JsonPath, Payload, path_text
-from pixel_emulator.core.recordings.masking import hide
+from pixel_emulator.core.redaction.masking import hide
 from pixel_emulator.core.scenarios.model import Denial
 from pixel_emulator.core.verdicts.verdict import Denied
 

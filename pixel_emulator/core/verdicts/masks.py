@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from pixel_emulator.core.model import Hit
-from pixel_emulator.core.recordings.masking import SHORTEST, mask
+from pixel_emulator.core.redaction.masking import SHORTEST, mask
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern
 from pixel_emulator.core.scenarios.model import Scenario, Step
 

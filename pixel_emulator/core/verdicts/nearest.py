@@ -20,7 +20,7 @@ from pixel_emulator.core.matching.differences import (
 from pixel_emulator.core.matching.values import ABSENT, Value, describe
 from pixel_emulator.core.matching.wants import Bindings, Matcher, Need, Needs, Want
 from pixel_emulator.core.model import CallType, Form, Hit, JsonPath, Payload
-from pixel_emulator.core.recordings.masking import mask
+from pixel_emulator.core.redaction.masking import mask
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, facts, name_of
 from pixel_emulator.core.scenarios.wire_facts import wire_facts
 from pixel_emulator.core.verdicts.claims import pair

@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Iterable
 
 from pixel_emulator.core.model import Hit
-from pixel_emulator.core.recordings.masking import SHORTEST, is_mask
-from pixel_emulator.core.recordings.ordinary import only_key
-from pixel_emulator.core.recordings.write_keys import found_in
+from pixel_emulator.core.redaction.fast_redaction import only_key
+from pixel_emulator.core.redaction.key_finder import found_in
+from pixel_emulator.core.redaction.masking import SHORTEST, is_mask
 
 MOST = 100
 """Keys that are remembered; of more, those that were seen last."""

@@ -14,7 +14,7 @@ _TIME = "a time like 2026-01-31T12:00:00.000Z"
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class Node:
     """One value of a document. Each method raises InputError where the value is of another kind;
     a missing value is None."""
 
@@ -22,8 +22,8 @@ class Field:
     steps: JsonPath
     value: JSON
 
-    def __getitem__(self, key: str) -> "Field":
-        return Field(self.document, (*self.steps, key), self.map().get(key))
+    def __getitem__(self, key: str) -> "Node":
+        return Node(self.document, (*self.steps, key), self.map().get(key))
 
     def map(self) -> Payload:
         """The value as a map."""
@@ -31,12 +31,12 @@ class Field:
             return self.value
         raise self.wrong("a map")
 
-    def items(self) -> Iterator["Field"]:
+    def items(self) -> Iterator["Node"]:
         """The items of a list; none where it is missing."""
         if not isinstance(self.value, list | None):
             raise self.wrong("a list")
         for index, item in enumerate(self.value or []):
-            yield Field(self.document, (*self.steps, index), item)
+            yield Node(self.document, (*self.steps, index), item)
 
     def text(self, default: str | None = None) -> str:
         """The value as text, or `default` where it is missing."""

@@ -13,8 +13,8 @@ import re2  # type: ignore[import-untyped] # it has no annotations
 
 from pixel_emulator.core.endpoint import data_parameter
 from pixel_emulator.core.model import CallType, Form, Hit, Payload
-from pixel_emulator.core.recordings.masking import SHORTEST, hide, mask
-from pixel_emulator.core.recordings.redaction import stays
+from pixel_emulator.core.redaction.masking import SHORTEST, hide, mask
+from pixel_emulator.core.redaction.redact import stays
 from pixel_emulator.core.text import yaml_writer
 
 _PATHS = frozenset(f"/v1/pixel/{each}".encode() for each in CallType)
@@ -49,22 +49,22 @@ _UNESCAPED = re.compile(r"[A-Za-z0-9_.~-]+")
 """A key that is spelled alike everywhere."""
 
 
-class Ordinary(NamedTuple):
+class PlainCall(NamedTuple):
     """What a redacted hit says otherwise than the hit: its data, and its payload."""
 
     data: str
     payload: Payload
 
 
-def unmasked(hit: Hit) -> Ordinary | None:
+def unmasked(hit: Hit) -> PlainCall | None:
     """An ordinary hit as it is; None for any other."""
     call, data = hit.call, _only_data(hit)
     if data is None or call is None or not call.payload or not _is_shallow(call.text):
         return None
-    return Ordinary(data.decode(), call.payload)
+    return PlainCall(data.decode(), call.payload)
 
 
-def ordinary(hit: Hit, known: tuple[str, ...] = ()) -> Ordinary | None:
+def ordinary(hit: Hit, known: tuple[str, ...] = ()) -> PlainCall | None:
     """What `redact` makes of a hit, if it leaves all else as it is; None where that is not sure.
 
     What its problems say comes from the values of the call, and from none with a key in it.
@@ -74,7 +74,7 @@ def ordinary(hit: Hit, known: tuple[str, ...] = ()) -> Ordinary | None:
         return None
     text = call.text.replace(key, mask(key))
     encoded = data_parameter.encode(text.encode(), call.alphabet, padded=bool(call.padded))
-    return Ordinary(encoded.decode(), {**call.payload, "writeKey": mask(key)})
+    return PlainCall(encoded.decode(), {**call.payload, "writeKey": mask(key)})
 
 
 def only_key(hit: Hit, known: tuple[str, ...] = ()) -> str | None:

@@ -12,8 +12,7 @@ from itertools import islice
 from pixel_emulator.core.endpoint import data_parameter
 from pixel_emulator.core.endpoint.data_parameter import MAX_DATA, Decoded
 from pixel_emulator.core.model import PixelRequest
-from pixel_emulator.core.recordings.readings import readings, unfolded
-from pixel_emulator.core.recordings.spelling import JSON_STRING, PERCENT
+from pixel_emulator.core.redaction.nested_encodings import JSON_STRING, PERCENT, readings, unfolded
 from pixel_emulator.core.text import json_codec
 
 _JSON_TOKEN = re.compile(r'"((?:[^"\\]++|\\.)*+)"(\s*:)?|[\[\]{}]', re.DOTALL)
@@ -123,7 +122,7 @@ def _is_json_object(text: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundKeys:
     """The write keys of some addresses, the texts that stand in them encoded, and those of their
     `data` that Segment's edge would read."""
 
@@ -177,9 +176,9 @@ class Found:
 
 
 @lru_cache(maxsize=64)  # who learns the keys of a request masks them next, and clients repeat it
-def found_in(request: PixelRequest) -> Found:
+def found_in(request: PixelRequest) -> FoundKeys:
     """Return what is found in a request; it is shared, so nobody may add to it."""
-    found = Found()
+    found = FoundKeys()
     found.search_request(request)
     return found
 

@@ -5,8 +5,10 @@ base64 alphabet, its padding and line breaks. So a redacted URL decodes to the r
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from hashlib import sha256
 from itertools import islice
 
@@ -14,18 +16,24 @@ from pixel_emulator.core.endpoint import data_parameter
 from pixel_emulator.core.endpoint.pixel import decode
 from pixel_emulator.core.endpoint.query import parse_query
 from pixel_emulator.core.model import Dialect, Form, Hit, Problem
-from pixel_emulator.core.recordings.masking import SHORTEST, hide, mask
-from pixel_emulator.core.recordings.readings import withhold
-from pixel_emulator.core.recordings.spelling import JSON_STRING, PERCENT
-from pixel_emulator.core.recordings.write_keys import (
-    Found,
+from pixel_emulator.core.redaction.key_finder import (
+    FoundKeys,
     found_in,
     is_write_key,
     key_strings,
+    keys_in_words,
     open_data,
     strings,
     text_of_wire,
     wire_of_text,
+)
+from pixel_emulator.core.redaction.masking import SHORTEST, hide, is_mask, mask
+from pixel_emulator.core.redaction.nested_encodings import (
+    JSON_STRING,
+    PERCENT,
+    holds,
+    readings,
+    withhold,
 )
 
 _FIRST_CHARACTERS = re.compile(r"(?:%[0-9A-Fa-f]{2}|.){0,8}", re.DOTALL)
@@ -84,7 +92,7 @@ def longest_first(keys: Iterable[str]) -> tuple[str, ...]:
 def stays(headers: Iterable[tuple[str, str]], words: Iterable[str], keys: tuple[str, ...]) -> bool:
     """Whether `redact` leaves headers and `words` as they are, with these keys and no others."""
     headers, words = tuple(headers), tuple(words)
-    found = Found(set(keys))
+    found = FoundKeys(set(keys))
     found.search_words((f"{name}: {value}" for name, value in headers))
     found.search_words(words)
     has_encoded = any(key in text for text in found.encoded for key in keys)
@@ -226,3 +234,92 @@ def _header_to_wire(value: str) -> str:
 
 def _wire_to_header(wire: str) -> str:
     return wire.encode("latin-1").decode(errors="surrogatepass")
+
+
+_CUT = "…"
+_LEAST = 4
+"""Characters of a key that are masked where the rest of it is cut off."""
+
+_ENCODED = re.compile(r"[A-Za-z0-9+/_%\\=-]{16,}")
+_BREAK = re.compile(r"\n[ \t>|]*")
+_NO_KEY = ("$", "{", "<", "*", "%")
+"""What matchers, template tokens and placeholders begin with."""
+
+
+def redact_text(text: str, known: tuple[str, ...] = ()) -> str:
+    """Return the text with the `known` write keys masked, and those that it names itself.
+
+    Masks stay as they are, so that what is redacted twice is as if redacted once.
+    """
+    keys = longest_first({*known, *named_keys(text)})
+    if not keys:
+        return text
+    text = hide(text, keys)
+    if _CUT in text:
+        for key in keys:
+            text = _hide_cut(text, key)
+    if "\n" in text:
+        text = _hide_wrapped(text, keys)
+    return _hide_encoded(text, keys)
+
+
+def named_keys(text: str) -> set[str]:
+    """Return the write keys that a text names itself, also where it is encoded; no masks."""
+    found = set(keys_in_words(text))
+    for run in dict.fromkeys(_ENCODED.findall(text)):
+        found.update(_named_in_encoded(run))
+    return {each for each in found if not (each.startswith(_NO_KEY) or is_mask(each))}
+
+
+@lru_cache(maxsize=256)
+def _named_in_encoded(run: str) -> tuple[str, ...]:
+    _, *others = readings(run)
+    return tuple(key for each in others for key in keys_in_words(each))
+
+
+def _hide_encoded(text: str, keys: tuple[str, ...]) -> str:
+    for run in dict.fromkeys(_ENCODED.findall(text)):
+        if holds(run, keys):
+            text = text.replace(run, withhold(run, keys))
+    return text
+
+
+def _hide_cut(text: str, key: str) -> str:
+    """Mask the beginning of a key before an ellipsis, and its end behind one."""
+    masked, shown = mask(key), len(key) // 3
+    at = text.find(_CUT)
+    while at >= 0:
+        sizes = range(len(key) - 1, max(shown, _LEAST - 1), -1)
+        for size in sizes if text[max(0, at - _LEAST) : at] in key else ():
+            if text.endswith(key[:size], 0, at):
+                text = text[: at - size] + masked[:size] + text[at:]
+                break
+        sizes = range(len(key) - 1, _LEAST - 1, -1)
+        for size in sizes if text[at + 1 : at + 1 + _LEAST] in key else ():
+            if text.startswith(key[-size:], at + 1):
+                text = text[: at + 1] + masked[-size:] + text[at + 1 + size :]
+                break
+        at = text.find(_CUT, at + 1)
+    return text
+
+
+def _hide_wrapped(text: str, keys: tuple[str, ...]) -> str:
+    """Mask keys that go on in the next line."""
+    joined = _BREAK.sub("", text)
+    if not any(key in joined for key in keys):
+        return text
+    # Where each piece between two breaks begins, in the joined text and in the other one.
+    joined_at, text_at, gone = [0], [0], 0
+    for match in _BREAK.finditer(text):
+        gone += len(match[0])
+        joined_at.append(match.end() - gone)
+        text_at.append(match.end())
+    characters = list(text)
+    for key in keys:
+        at = joined.find(key)
+        while at >= 0:
+            for index, character in enumerate(mask(key), at):
+                piece = bisect_right(joined_at, index) - 1
+                characters[text_at[piece] + index - joined_at[piece]] = character
+            at = joined.find(key, at + len(key))
+    return "".join(characters)

@@ -22,9 +22,9 @@ from pixel_emulator.core.model import (
     Severity,
 )
 from pixel_emulator.core.recordings.entry import entry, request_entry, time_text
-from pixel_emulator.core.recordings.known_keys import KnownKeys
-from pixel_emulator.core.recordings.ordinary import Ordinary, ordinary, unmasked
-from pixel_emulator.core.recordings.redaction import redact
+from pixel_emulator.core.redaction.fast_redaction import PlainCall, ordinary, unmasked
+from pixel_emulator.core.redaction.known_keys import KnownKeys
+from pixel_emulator.core.redaction.redact import redact
 from pixel_emulator.core.text import yaml_writer
 
 _DATA = "7"
@@ -52,7 +52,7 @@ def next_entry(hit: Hit, known: KnownKeys, *, masks: bool = True) -> str:
     return entry_text(hit, masks=masks, known=known.keys)
 
 
-def _filled_in(hit: Hit, call: Call, said: Ordinary) -> str:
+def _filled_in(hit: Hit, call: Call, said: PlainCall) -> str:
     request = hit.request
     form = _form(
         _Kind(call.type, call.alphabet, call.padded, hit.outcome, hit.source, hit.step, hit.status),

@@ -1,0 +1,1 @@
+"""Write keys: found, and masked in everything that is written."""
