@@ -13,7 +13,7 @@ from pixel_emulator.core.errors import Document, InputError, InputIssue, Locatio
 from pixel_emulator.core.grammar.definitions import Definition, read_use
 from pixel_emulator.core.grammar.reader import Reader
 from pixel_emulator.core.grammar.scenario import Reading, read
-from pixel_emulator.core.matching.wants import Want
+from pixel_emulator.core.matching.expected import Expected
 from pixel_emulator.core.model import JsonPath
 from pixel_emulator.core.scenarios.model import Values
 from pixel_emulator.documents import parse_document
@@ -38,7 +38,7 @@ class DefinitionFiles:
     """The files that one loading takes definitions from; each is read once."""
 
     given: Values
-    hooks: Mapping[str, Want]
+    hooks: Mapping[str, Expected]
     used: dict[Path, Used] = field(default_factory=dict)
 
     def read(self, document: Document, around: Used) -> Reading:

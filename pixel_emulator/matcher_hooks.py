@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pixel_emulator.core.errors import InputError, InputIssue
-from pixel_emulator.core.matching.checks import Named
-from pixel_emulator.core.matching.wants import Want
+from pixel_emulator.core.matching.expected import Expected
+from pixel_emulator.core.matching.predicates import Named
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoints
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 GROUP = "pixel_emulator.matchers"
 
 
-class MatcherHooks(Mapping[str, Want]):
+class MatcherHooks(Mapping[str, Expected]):
     """The registered matchers by name; one is imported when a scenario asks for it."""
 
-    def __getitem__(self, name: str) -> Want:
+    def __getitem__(self, name: str) -> Expected:
         """The matcher. Raises KeyError, and InputError where it cannot be imported."""
         point = self._points[name]
         where = f"the matcher `${name}` ({point.value})"

@@ -4,7 +4,7 @@ from datetime import timedelta
 from itertools import combinations_with_replacement, product
 from typing import Any
 
-from pixel_emulator.core.matching.values import identity, written
+from pixel_emulator.core.matching.expected import identity, written
 from pixel_emulator.core.model import KEPT
 from pixel_emulator.core.scenarios.model import Level, Order
 from pixel_emulator.core.verdicts.findings import find_in

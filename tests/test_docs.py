@@ -11,7 +11,7 @@ from pixel_emulator.cli.app import COMMANDS, application
 from pixel_emulator.config import settings
 from pixel_emulator.core.endpoint.pixel import request_of
 from pixel_emulator.core.grammar.operators import OPERATORS, Operator
-from pixel_emulator.core.matching.kinds import MATCHERS, Kind
+from pixel_emulator.core.matching.type_matchers import MATCHERS, TypeMatcher
 from pixel_emulator.core.problems.catalog import RULES
 from pixel_emulator.scenario_files import load_text, mistakes_of, read_files
 
@@ -88,7 +88,7 @@ def codes():
 
 
 def matchers():
-    known: list[Kind | Operator] = [*MATCHERS.values(), *OPERATORS.values()]
+    known: list[TypeMatcher | Operator] = [*MATCHERS.values(), *OPERATORS.values()]
     rows = [(f"`{each.want}`", each.means, f"`{each.yes}`", f"`{each.no}`") for each in known]
     return table(("write", "matches", "yes", "no"), [*rows, *OTHERS])
 

@@ -5,8 +5,8 @@ from importlib.metadata import EntryPoint, EntryPoints
 import pytest
 
 from pixel_emulator.core.errors import InputError
-from pixel_emulator.core.matching.differences import matches
-from pixel_emulator.core.matching.variables import Variable
+from pixel_emulator.core.matching.diff import matches
+from pixel_emulator.core.matching.unification import Variable
 from pixel_emulator.definition_files import MAX_BYTES
 from pixel_emulator.matcher_hooks import GROUP, MatcherHooks
 from pixel_emulator.samples import folder as examples

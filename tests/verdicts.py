@@ -8,8 +8,8 @@ from typing import Any
 
 from pixel_emulator.core.errors import Location
 from pixel_emulator.core.grammar.scenario import parse
-from pixel_emulator.core.matching.differences import Mismatch, mismatches
-from pixel_emulator.core.matching.values import describe
+from pixel_emulator.core.matching.diff import Mismatch, mismatches
+from pixel_emulator.core.matching.expected import describe
 from pixel_emulator.core.model import CallType
 from pixel_emulator.core.plans.violations import Violation
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from pixel_emulator.core.matching.wants import Needs
+from pixel_emulator.core.matching.expected import Constraints
 from pixel_emulator.core.model import Evidence, Hit
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, Times
 from pixel_emulator.core.scenarios.model import Level, Scenario, Step
@@ -30,7 +30,7 @@ class _Windowed(Pattern):
 
     window: Window = Window()
 
-    def ways(self, hit: Hit) -> Iterator[Needs]:
+    def ways(self, hit: Hit) -> Iterator[Constraints]:
         return Pattern.ways(self, hit) if self.window.holds(hit) else iter(())
 
 

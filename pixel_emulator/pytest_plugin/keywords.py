@@ -8,7 +8,7 @@ from pixel_emulator.core.grammar.definitions import Definitions
 from pixel_emulator.core.grammar.expectations import read_expectation
 from pixel_emulator.core.grammar.reader import Reader, escaped
 from pixel_emulator.core.grammar.scope import Scope
-from pixel_emulator.core.matching.wants import Matcher, Want
+from pixel_emulator.core.matching.expected import Expected, Matcher
 from pixel_emulator.core.model import JSON, Payload
 from pixel_emulator.core.scenarios.expectation import Expectation
 from pixel_emulator.pytest_plugin.places import MisuseError
@@ -33,7 +33,7 @@ def expectation_of(call: Mapping[str, object], place: Location) -> Expectation:
     """
     for key in _NOT_HERE.keys() & call.keys():
         raise MisuseError(f"{key}: {_NOT_HERE[key]}")
-    hooks: dict[str, Want] = {}
+    hooks: dict[str, Expected] = {}
     item: Payload = {}
     for key, value in call.items():
         try:
@@ -60,7 +60,7 @@ def values_of(given: Mapping[str, object]) -> dict[str, JSON]:
     """Values of the variables of a scenario file. Raises MisuseError for what is no JSON value."""
     found: dict[str, JSON] = {}
     for name, value in given.items():
-        hooks: dict[str, Want] = {}
+        hooks: dict[str, Expected] = {}
         try:
             want = want_of(value)
             _written(want, hooks)
@@ -73,12 +73,12 @@ def values_of(given: Mapping[str, object]) -> dict[str, JSON]:
     return found
 
 
-def _line(key: str, value: object) -> Want:
+def _line(key: str, value: object) -> Expected:
     """A value as a want; `dropped=True` means for whatever reason."""
     return None if key == "dropped" and value is True else want_of(value)
 
 
-def _written(want: Want, hooks: dict[str, Want]) -> JSON:
+def _written(want: Expected, hooks: dict[str, Expected]) -> JSON:
     """A want as a file would have it; matchers become names, which `hooks` resolve."""
     if isinstance(want, Matcher):
         name = f"python_{len(hooks)}"

@@ -6,7 +6,7 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pixel_emulator.core.matching.values import ABSENT, Absent
+from pixel_emulator.core.matching.expected import ABSENT, Absent
 from pixel_emulator.core.model import JSON, Hit, Problem
 from pixel_emulator.core.scenarios.expectation import Expectation
 from pixel_emulator.core.scenarios.model import WITHIN

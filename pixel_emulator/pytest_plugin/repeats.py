@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
 
-from pixel_emulator.core.matching.wants import Matcher, Want
+from pixel_emulator.core.matching.expected import Expected, Matcher
 from pixel_emulator.core.verdicts.verdict import ExpectationResult, StepResult, Verdict
 
 
@@ -48,7 +48,7 @@ def _words(result: ExpectationResult) -> Hashable:
     return wanted.location, wanted.dropped, wanted.code, wanted.times, patterns
 
 
-def _key(want: Want) -> Hashable:
+def _key(want: Expected) -> Hashable:
     if isinstance(want, Matcher):
         return want.describe().text
     if isinstance(want, dict):

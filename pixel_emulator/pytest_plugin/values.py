@@ -10,9 +10,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from pixel_emulator.core.matching.kinds import MATCHERS
-from pixel_emulator.core.matching.values import ABSENT, HUGE, Absent, Described, Value
-from pixel_emulator.core.matching.wants import Bindings, Matcher, Want
+from pixel_emulator.core.matching.expected import (
+    ABSENT,
+    HUGE,
+    Absent,
+    Bindings,
+    Described,
+    Expected,
+    Matcher,
+    Value,
+)
+from pixel_emulator.core.matching.type_matchers import MATCHERS
 from pixel_emulator.core.model import JSON
 from pixel_emulator.core.text import json_codec
 
@@ -51,7 +59,7 @@ class PythonMatcher(Matcher):
             return f"it raised {type(error).__name__}: {error}"
 
 
-def want_of(value: object, levels: int = _DEEPEST) -> Want:
+def want_of(value: object, levels: int = _DEEPEST) -> Expected:
     """What a value of Python wants. Raises TypeError for one that no JSON value can be."""
     if not levels:
         raise TypeError(f"nested deeper than {_DEEPEST} levels")

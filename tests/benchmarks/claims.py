@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from pixel_emulator.core.matching.variables import Variable
+from pixel_emulator.core.matching.unification import Variable
 from pixel_emulator.core.model import CallType, Evidence, Hit
 from pixel_emulator.core.recordings.entry import entry
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, Times

@@ -9,17 +9,14 @@ from pixel_emulator.core.errors import Document
 from pixel_emulator.core.grammar.operators import OPERATORS
 from pixel_emulator.core.grammar.reader import Reader
 from pixel_emulator.core.grammar.values import read_value
-from pixel_emulator.core.matching.alternatives import All, In, Not, One
-from pixel_emulator.core.matching.captures import bind, unify
-from pixel_emulator.core.matching.checks import Named, compares, near
+from pixel_emulator.core.matching.combinators import All, In, Not, One
 from pixel_emulator.core.matching.containers import AnyOrder, Each, Has, Only
-from pixel_emulator.core.matching.differences import described, leaves, matches, mismatches
-from pixel_emulator.core.matching.kinds import MATCHERS
+from pixel_emulator.core.matching.diff import described, leaves, matches, mismatches
+from pixel_emulator.core.matching.expected import ABSENT, Binding, Expected, identity, is_plain
 from pixel_emulator.core.matching.pairing import pair_up
-from pixel_emulator.core.matching.regexes import RegexError, matching
-from pixel_emulator.core.matching.values import ABSENT, identity
-from pixel_emulator.core.matching.variables import TextWith, Variable, variables
-from pixel_emulator.core.matching.wants import Need, Want, is_plain
+from pixel_emulator.core.matching.predicates import Named, RegexError, compares, matching, near
+from pixel_emulator.core.matching.type_matchers import MATCHERS
+from pixel_emulator.core.matching.unification import TextWith, Variable, bind, unify, variables
 from pixel_emulator.core.text.json_codec import Number
 from pixel_emulator.documents import parse_document
 
@@ -259,18 +256,18 @@ def test_ways_are_found_as_they_are_asked_for():
 
 NEEDS = [
     ([], {}),
-    ([Need("x", 1)], {"x": 1}),
-    ([Need("x", 1), Need("x", 2)], None),
-    ([Need("x", 1), Need("y", 2)], {"x": 1, "y": 2}),
-    ([Need("x", "1"), Need("x", 1)], None),
-    ([Need("x", "1", in_text=True), Need("x", 1)], {"x": 1}),
-    ([Need("x", "1", in_text=True), Need("x", "1")], {"x": "1"}),
-    ([Need("x", "true", in_text=True), Need("x", True)], {"x": True}),
-    ([Need("x", "1", in_text=True)], {"x": "1"}),
-    ([Need("x", "1", in_text=True), Need("x", "2", in_text=True)], None),
-    ([Need("x", "1.0", in_text=True), Need("x", 1)], None),
-    ([Need("x", "1", in_text=True), Need("x", 1), Need("x", Number("1.0"))], None),
-    ([Need("x", "[1]", in_text=True), Need("x", [1])], None),
+    ([Binding("x", 1)], {"x": 1}),
+    ([Binding("x", 1), Binding("x", 2)], None),
+    ([Binding("x", 1), Binding("y", 2)], {"x": 1, "y": 2}),
+    ([Binding("x", "1"), Binding("x", 1)], None),
+    ([Binding("x", "1", in_text=True), Binding("x", 1)], {"x": 1}),
+    ([Binding("x", "1", in_text=True), Binding("x", "1")], {"x": "1"}),
+    ([Binding("x", "true", in_text=True), Binding("x", True)], {"x": True}),
+    ([Binding("x", "1", in_text=True)], {"x": "1"}),
+    ([Binding("x", "1", in_text=True), Binding("x", "2", in_text=True)], None),
+    ([Binding("x", "1.0", in_text=True), Binding("x", 1)], None),
+    ([Binding("x", "1", in_text=True), Binding("x", 1), Binding("x", Number("1.0"))], None),
+    ([Binding("x", "[1]", in_text=True), Binding("x", [1])], None),
 ]
 
 
@@ -282,7 +279,7 @@ def test_needs_bind_or_contradict_in_any_order(needs, bound):
 
 
 def test_the_order_of_needs_does_not_decide_how_a_number_is_written():
-    needs = [Need("x", Number("1.0")), Need("x", 1)]
+    needs = [Binding("x", Number("1.0")), Binding("x", 1)]
     assert repr(bind(needs)) == repr(bind(needs[::-1]))
 
 
@@ -408,7 +405,7 @@ def test_leaves_of_matchers(text, count):
 
 
 def test_a_want_knows_its_variables_and_whether_it_is_plain():
-    tangled: Want = {"a": [All((X, INT)), TextWith("", Y, "!")], "b": Has({"k": Z})}
+    tangled: Expected = {"a": [All((X, INT)), TextWith("", Y, "!")], "b": Has({"k": Z})}
     assert variables(tangled) == {"x", "y", "z"}
     assert not is_plain(tangled)
     assert is_plain({"a": [1, None, "x"]})

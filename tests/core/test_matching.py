@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from pixel_emulator.core.matching.differences import leaves, matches, mismatches
-from pixel_emulator.core.matching.values import ABSENT, describe
+from pixel_emulator.core.matching.diff import leaves, matches, mismatches
+from pixel_emulator.core.matching.expected import ABSENT, describe
 from pixel_emulator.core.model import JSON
 from pixel_emulator.core.text.json_codec import Number, parse
 

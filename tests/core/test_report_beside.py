@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixel_emulator.core.matching.differences import Mismatch, mismatches
-from pixel_emulator.core.matching.values import describe
+from pixel_emulator.core.matching.diff import Mismatch, mismatches
+from pixel_emulator.core.matching.expected import describe
 from pixel_emulator.core.reports.beside import cut, mismatch_lines
 from pixel_emulator.core.reports.layout import Layout
 

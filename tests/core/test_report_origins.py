@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from pixel_emulator.core.matching.differences import mismatches
-from pixel_emulator.core.matching.variables import TextWith, Variable
+from pixel_emulator.core.matching.diff import mismatches
+from pixel_emulator.core.matching.unification import TextWith, Variable
 from pixel_emulator.core.reports.origins import hinted, origins
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern
 from pixel_emulator.core.scenarios.model import Scenario

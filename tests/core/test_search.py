@@ -6,8 +6,8 @@ from itertools import combinations, count
 import pytest
 
 from pixel_emulator.core.grammar.scenario import parse
-from pixel_emulator.core.matching.variables import Variable
-from pixel_emulator.core.matching.wants import Matcher, Need
+from pixel_emulator.core.matching.expected import Binding, Matcher
+from pixel_emulator.core.matching.unification import Variable
 from pixel_emulator.core.model import CallType
 from pixel_emulator.core.reports.text import text
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, Times
@@ -255,7 +255,7 @@ class _Endless(Matcher):
     __slots__ = ()
 
     def ways(self, _):
-        return ((Need("x", number),) for number in count())
+        return ((Binding("x", number),) for number in count())
 
     def matches(self, *_):
         return True
@@ -318,7 +318,7 @@ class _InVain(_Endless):
     __slots__ = ()
 
     def ways(self, _):
-        return ((Need("x", number), Need("x", -1)) for number in count())
+        return ((Binding("x", number), Binding("x", -1)) for number in count())
 
 
 def test_a_call_that_may_match_in_the_end_is_not_unexpected_for_certain():

@@ -2,10 +2,10 @@
 
 import pytest
 
-from pixel_emulator.core.matching.differences import Mismatch
-from pixel_emulator.core.matching.kinds import MATCHERS
-from pixel_emulator.core.matching.values import Described
-from pixel_emulator.core.matching.variables import Variable
+from pixel_emulator.core.matching.diff import Mismatch
+from pixel_emulator.core.matching.expected import Described
+from pixel_emulator.core.matching.type_matchers import MATCHERS
+from pixel_emulator.core.matching.unification import Variable
 from pixel_emulator.core.state.check import state_mismatches
 from pixel_emulator.core.state.identity import fold
 from tests.hits import hit

@@ -7,11 +7,10 @@ from pixel_emulator.core.grammar.operands import UNREAD
 from pixel_emulator.core.grammar.operators import OPERATORS
 from pixel_emulator.core.grammar.reader import Reader, escaped
 from pixel_emulator.core.grammar.values import read_text, read_value
-from pixel_emulator.core.matching.differences import matches
-from pixel_emulator.core.matching.kinds import MATCHERS
-from pixel_emulator.core.matching.values import ABSENT
-from pixel_emulator.core.matching.variables import TextWith, Variable
-from pixel_emulator.core.matching.wants import is_plain
+from pixel_emulator.core.matching.diff import matches
+from pixel_emulator.core.matching.expected import ABSENT, is_plain
+from pixel_emulator.core.matching.type_matchers import MATCHERS
+from pixel_emulator.core.matching.unification import TextWith, Variable
 from pixel_emulator.core.model import JsonPath
 from pixel_emulator.documents import parse_document
 

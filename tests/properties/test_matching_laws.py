@@ -8,16 +8,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pixel_emulator.core.matching.alternatives import All, In, Not, One
-from pixel_emulator.core.matching.captures import bind, unify
-from pixel_emulator.core.matching.checks import Named, compares, differs, equals, near, starts
+from pixel_emulator.core.matching.combinators import All, In, Not, One
 from pixel_emulator.core.matching.containers import AnyOrder, Each, Has, Len, Only
-from pixel_emulator.core.matching.differences import described, leaves, matches, mismatches
-from pixel_emulator.core.matching.kinds import MATCHERS
-from pixel_emulator.core.matching.regexes import like, matching
-from pixel_emulator.core.matching.values import ABSENT, identity
-from pixel_emulator.core.matching.variables import TextWith, Variable, variables
-from pixel_emulator.core.matching.wants import Need
+from pixel_emulator.core.matching.diff import described, leaves, matches, mismatches
+from pixel_emulator.core.matching.expected import ABSENT, Binding, identity
+from pixel_emulator.core.matching.predicates import (
+    Named,
+    compares,
+    differs,
+    equals,
+    like,
+    matching,
+    near,
+    starts,
+)
+from pixel_emulator.core.matching.type_matchers import MATCHERS
+from pixel_emulator.core.matching.unification import TextWith, Variable, bind, unify, variables
 from pixel_emulator.core.text.json_codec import Number, parse
 
 _keys = st.sampled_from(["a", "b", "$a"])
@@ -237,5 +243,5 @@ def test_matchers_nest_without_recursion_errors_or_repeated_work(wrap, deeper):
     assert list(unify(want, got)) == [()]
     assert mismatches(want, got) == ()
     assert mismatches(want, got, bound={"x": 1}) == ()
-    assert list(unify([want, Variable("x")], [got, 1])) == [(Need("x", 1),)]
+    assert list(unify([want, Variable("x")], [got, 1])) == [(Binding("x", 1),)]
     assert described(want).text

@@ -6,7 +6,7 @@ from datetime import timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pixel_emulator.core.matching.variables import TextWith, Variable
+from pixel_emulator.core.matching.unification import TextWith, Variable
 from pixel_emulator.core.model import CallType, Evidence
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, Times
 from pixel_emulator.core.scenarios.model import DEFAULT_LEVELS, Level, Order, Policy, Scenario, Step

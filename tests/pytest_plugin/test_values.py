@@ -10,8 +10,8 @@ from unittest.mock import ANY, AsyncMock, MagicMock, Mock, NonCallableMock, sent
 import pytest
 from dirty_equals import DirtyEquals, IsDict, IsPartialDict, IsPositive, IsStr
 
-from pixel_emulator.core.matching.differences import matches, mismatches
-from pixel_emulator.core.matching.values import ABSENT
+from pixel_emulator.core.matching.diff import matches, mismatches
+from pixel_emulator.core.matching.expected import ABSENT
 from pixel_emulator.core.model import Payload
 from pixel_emulator.pytest_plugin.values import want_of
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pixel_emulator.core.drafts.source import Source
 from pixel_emulator.core.errors import InputError, InputIssue, Location
-from pixel_emulator.core.matching.wants import Bindings
+from pixel_emulator.core.matching.expected import Bindings
 from pixel_emulator.core.model import Hit, JsonPath, Outcome
 from pixel_emulator.core.scenarios.expectation import Expectation
 from pixel_emulator.core.verdicts.nearest import Nearest, Obstacle

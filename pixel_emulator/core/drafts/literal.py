@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pixel_emulator.core.grammar.reader import escaped, is_special
-from pixel_emulator.core.matching.values import ABSENT, Absent
+from pixel_emulator.core.matching.expected import ABSENT, Absent
 from pixel_emulator.core.model import (
     JSON,
     NAMED_BY,

@@ -9,9 +9,15 @@ from pixel_emulator.core.drafts.judged import Judged, Line, instead
 from pixel_emulator.core.drafts.literal import fits, is_literal, written
 from pixel_emulator.core.drafts.source import Edit, Source
 from pixel_emulator.core.errors import InputIssue
-from pixel_emulator.core.matching.differences import differences
-from pixel_emulator.core.matching.values import ABSENT, Absent, Value, describe
-from pixel_emulator.core.matching.wants import Bindings, Want
+from pixel_emulator.core.matching.diff import differences
+from pixel_emulator.core.matching.expected import (
+    ABSENT,
+    Absent,
+    Bindings,
+    Expected,
+    Value,
+    describe,
+)
 from pixel_emulator.core.model import NAMED_BY, Hit, JsonPath, Severity, path_text
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, codes, facts
 from pixel_emulator.core.scenarios.wire_facts import wire_facts
@@ -123,7 +129,7 @@ class _Place:
         return here
 
 
-def _different(want: Want, got: Value, bound: Bindings) -> list[JsonPath]:
+def _different(want: Expected, got: Value, bound: Bindings) -> list[JsonPath]:
     """The paths that differ; a list of another length differs as a whole."""
     paths: dict[JsonPath, None] = {}
     for steps, wanted, sent in differences(want, got, bound):

@@ -3,7 +3,7 @@
 import re
 
 from pixel_emulator.core.grammar.reader import Reader, shown
-from pixel_emulator.core.matching.values import describe
+from pixel_emulator.core.matching.expected import describe
 from pixel_emulator.core.model import JSON, JsonPath
 from pixel_emulator.core.scenarios.expectation import Times
 

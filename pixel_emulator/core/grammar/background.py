@@ -7,8 +7,8 @@ from pixel_emulator.core.grammar.keys import GIVEN
 from pixel_emulator.core.grammar.reader import Reader, is_special, shown
 from pixel_emulator.core.grammar.scope import Scope, plain_map, plain_text
 from pixel_emulator.core.grammar.values import read_value
-from pixel_emulator.core.matching.moments import asks_for_now
-from pixel_emulator.core.matching.wants import Want
+from pixel_emulator.core.matching.expected import Expected
+from pixel_emulator.core.matching.predicates import asks_for_now
 from pixel_emulator.core.model import JSON, JsonPath
 from pixel_emulator.core.scenarios.model import Given
 from pixel_emulator.core.state.profile import profile_mistakes
@@ -49,12 +49,14 @@ def _time(reader: Reader, steps: JsonPath, value: JSON, scope: Scope) -> str:
     return text
 
 
-def read_state(reader: Reader, steps: JsonPath, value: JSON, scope: Scope) -> Mapping[str, Want]:
+def read_state(
+    reader: Reader, steps: JsonPath, value: JSON, scope: Scope
+) -> Mapping[str, Expected]:
     """The profiles that are wanted at the end, by one of their ids."""
     if not isinstance(value, dict):
         reader.wrong(steps, f"must be a map of ids to profiles, but is {shown(value)}")
         return {}
-    state: dict[str, Want] = {}
+    state: dict[str, Expected] = {}
     for key, profile in value.items():
         here = (*steps, key)
         if not (isinstance(profile, dict) or (isinstance(profile, str) and is_special(profile))):

@@ -16,10 +16,9 @@ from pixel_emulator.core.grammar.keys import (
 from pixel_emulator.core.grammar.reader import Reader, is_special, shown
 from pixel_emulator.core.grammar.scope import Scope
 from pixel_emulator.core.grammar.values import read_text, read_value
-from pixel_emulator.core.matching.differences import described
-from pixel_emulator.core.matching.moments import asks_for_now
-from pixel_emulator.core.matching.values import equal
-from pixel_emulator.core.matching.wants import Want
+from pixel_emulator.core.matching.diff import described
+from pixel_emulator.core.matching.expected import Expected, equal
+from pixel_emulator.core.matching.predicates import asks_for_now
 from pixel_emulator.core.model import JSON, NAMED_BY, CallType, JsonPath, Payload, Severity
 from pixel_emulator.core.problems.catalog import RULES
 from pixel_emulator.core.scenarios.clients import Fetch
@@ -43,8 +42,8 @@ class Shape:
 
     line: str = ""
     type: CallType | None = None
-    fields: Mapping[str, Want] = field(default_factory=dict)
-    request: Mapping[str, Want] = field(default_factory=dict)
+    fields: Mapping[str, Expected] = field(default_factory=dict)
+    request: Mapping[str, Expected] = field(default_factory=dict)
 
     @property
     def pattern(self) -> Pattern:
@@ -90,8 +89,8 @@ def merged(reader: Reader, steps: JsonPath, shared: Shape, variant: Shape) -> Sh
 
 
 def _both(
-    reader: Reader, steps: JsonPath, shared: Mapping[str, Want], variant: Mapping[str, Want]
-) -> dict[str, Want]:
+    reader: Reader, steps: JsonPath, shared: Mapping[str, Expected], variant: Mapping[str, Expected]
+) -> dict[str, Expected]:
     both = {**shared, **variant}
     for key in shared.keys() & variant.keys():
         here, first, second = (*steps, key), shared[key], variant[key]
@@ -141,7 +140,7 @@ def choice(reader: Reader, steps: JsonPath, value: JSON, words: Iterable[str]) -
 
 def _name(
     reader: Reader, steps: JsonPath, item: Payload, line: str, scope: Scope
-) -> dict[str, Want]:
+) -> dict[str, Expected]:
     """What stands behind the type: `track: <event>` is the field `event`."""
     value = item.get(line)
     if line not in CALL_TYPES or value is None:
@@ -159,8 +158,8 @@ def _name(
 
 def _fields(
     reader: Reader, steps: JsonPath, item: Payload, scope: Scope, *, exact: bool
-) -> dict[str, Want]:
-    fields: dict[str, Want] = {}
+) -> dict[str, Expected]:
+    fields: dict[str, Expected] = {}
     for key, value in item.items():
         here = (*steps, key)
         if key not in FIELDS:
@@ -179,14 +178,14 @@ def _may_be_map(value: JSON) -> bool:
     return isinstance(value, dict) or (isinstance(value, str) and is_special(value))
 
 
-def _request(reader: Reader, steps: JsonPath, value: JSON, scope: Scope) -> dict[str, Want]:
+def _request(reader: Reader, steps: JsonPath, value: JSON, scope: Scope) -> dict[str, Expected]:
     if not isinstance(value, dict):
         reader.wrong(
             steps, f"must be a map, but is {shown(value)}: write `request: {{form: flat}}`"
         )
         return {}
     reader.check_keys(steps, value, REQUEST)
-    wanted: dict[str, Want] = {}
+    wanted: dict[str, Expected] = {}
     for key, each in value.items():
         here = (*steps, key)
         words = REQUEST_WORDS.get(key)

@@ -5,14 +5,13 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from pixel_emulator.core.grammar.reader import Reader, shown
-from pixel_emulator.core.matching.captures import variables
-from pixel_emulator.core.matching.checks import Check
-from pixel_emulator.core.matching.differences import described
-from pixel_emulator.core.matching.values import Described
-from pixel_emulator.core.matching.wants import Want, is_plain
+from pixel_emulator.core.matching.diff import described
+from pixel_emulator.core.matching.expected import Described, Expected, is_plain
+from pixel_emulator.core.matching.predicates import Predicate
+from pixel_emulator.core.matching.unification import variables
 from pixel_emulator.core.model import JSON, JsonPath, Payload
 
-UNREAD: Want = Check(Described("unreadable", ""), lambda _: False)
+UNREAD: Expected = Predicate(Described("unreadable", ""), lambda _: False)
 """What stands for a value that could not be read; its mistake is noted. It matches nothing."""
 
 
@@ -30,24 +29,24 @@ class Operand:
     steps: JsonPath
     value: JSON
     beside: Payload
-    read: Callable[[JsonPath, JSON], Want]
+    read: Callable[[JsonPath, JSON], Expected]
 
     def wrong(self, message: str) -> None:
         """Note a mistake at the operand."""
         self.reader.wrong(self.steps, message)
 
-    def want(self) -> Want:
+    def want(self) -> Expected:
         """Any want."""
         return self.read(self.steps, self.value)
 
-    def without_variables(self) -> Want:
+    def without_variables(self) -> Expected:
         """A want in which no variable is without a value."""
         want = self.want()
         for name in sorted(variables(want)):
             self.wrong(f"`${name}` {_NO_VALUE}: nothing could be told to differ from it")
         return want
 
-    def wants(self) -> tuple[Want, ...]:
+    def wants(self) -> tuple[Expected, ...]:
         """A list of wants, at least one."""
         want = self.want()
         if isinstance(want, list) and want:
@@ -56,7 +55,7 @@ class Operand:
             self.wrong(f"takes a list, but gets {self._gets(want) if want else 'an empty one'}")
         return ()
 
-    def members(self) -> dict[str, Want]:
+    def members(self) -> dict[str, Expected]:
         """A map of wants by keys."""
         want = self.want()
         if isinstance(want, dict):
@@ -65,7 +64,7 @@ class Operand:
             self.wrong(f"takes a map of keys, but gets {self._gets(want)}")
         return {}
 
-    def plain(self, takes: str, make: Callable[[JSON], Want | None]) -> Want:
+    def plain(self, takes: str, make: Callable[[JSON], Expected | None]) -> Expected:
         """What `make` makes of a value without matchers; it may refuse it with None."""
         want = self.want()
         if want is UNREAD:
@@ -75,7 +74,7 @@ class Operand:
             self.wrong(f"takes {takes}, but gets {self._gets(want)}")
         return UNREAD if made is None else made
 
-    def text(self, make: Callable[[str], Want]) -> Want:
+    def text(self, make: Callable[[str], Expected]) -> Expected:
         """What `make` makes of a text that is not empty."""
         return self.plain(
             "a text that is not empty",
@@ -86,14 +85,14 @@ class Operand:
         """The operand of another operator of the same map."""
         return replace(self, steps=(*self.steps[:-1], key), value=self.beside[key])
 
-    def length(self) -> Want:
+    def length(self) -> Expected:
         """A number of characters, items or keys, or a matcher for it."""
         want = self.want()
         if is_plain(want) and (isinstance(want, bool) or not isinstance(want, int) or want < 0):
             self.wrong(f"takes a whole number, or a matcher for it, but gets {self._gets(want)}")
         return want
 
-    def _gets(self, want: Want) -> str:
+    def _gets(self, want: Expected) -> str:
         names = sorted(variables(want))
         if names:
             return f"`${names[0]}`: it {_NO_VALUE}"

@@ -6,19 +6,19 @@ from functools import partial
 from types import MappingProxyType
 
 from pixel_emulator.core.grammar.operands import UNREAD, Operand
-from pixel_emulator.core.matching.alternatives import All, In, Not, One
-from pixel_emulator.core.matching.checks import (
+from pixel_emulator.core.matching.combinators import All, In, Not, One
+from pixel_emulator.core.matching.containers import AnyOrder, Each, Has, Len, Only
+from pixel_emulator.core.matching.expected import Expected
+from pixel_emulator.core.matching.predicates import (
     compares,
     contains,
     differs,
     ends,
     equals,
+    like,
     near,
     starts,
 )
-from pixel_emulator.core.matching.containers import AnyOrder, Each, Has, Len, Only
-from pixel_emulator.core.matching.regexes import like
-from pixel_emulator.core.matching.wants import Want
 
 _MEASURE = "a number or an ISO time"
 _NUMBER = "a number"
@@ -40,14 +40,14 @@ class Operator:
     want: str
     yes: str
     no: str
-    make: Callable[[Operand], Want]
+    make: Callable[[Operand], Expected]
 
 
-def _compares(sign: str) -> Callable[[Operand], Want]:
+def _compares(sign: str) -> Callable[[Operand], Expected]:
     return lambda it: it.plain(_MEASURE, partial(compares, sign))
 
 
-def _near(it: Operand) -> Want:
+def _near(it: Operand) -> Expected:
     if "$by" not in it.beside:
         it.wrong("by how much may it differ? write `$by` beside it: {$near: 51, $by: 0.5}")
         return UNREAD
@@ -59,7 +59,7 @@ def _near(it: Operand) -> Want:
     )
 
 
-def _by(it: Operand) -> Want:
+def _by(it: Operand) -> Expected:
     if "$near" not in it.beside:
         it.wrong("stands beside `$near`, and says by how much a number may differ from it")
     return UNREAD

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from pixel_emulator.core.errors import Document, InputIssue, Location, did_you_mean
-from pixel_emulator.core.matching.values import describe
+from pixel_emulator.core.matching.expected import describe
 from pixel_emulator.core.model import JSON, JsonPath, Payload
 from pixel_emulator.core.text.display import cut, printable
 

@@ -14,14 +14,14 @@ from pixel_emulator.core.grammar.reader import Reader, shown
 from pixel_emulator.core.grammar.scope import Scope, plain_text
 from pixel_emulator.core.grammar.step import Fields, fields_of, read_step, read_steps
 from pixel_emulator.core.grammar.variables import Place, read_cases, read_let
-from pixel_emulator.core.matching.wants import Want
+from pixel_emulator.core.matching.expected import Expected
 from pixel_emulator.core.model import JSON, JsonPath, Payload
 from pixel_emulator.core.scenarios.choosing import NOT
 from pixel_emulator.core.scenarios.model import Given, Policy, Scenario, Step, Values
 
 _NOTHING: Mapping[str, JSON] = {}
 _NO_DEFINITIONS: Mapping[str, Definition] = {}
-_NO_HOOKS: Mapping[str, Want] = {}
+_NO_HOOKS: Mapping[str, Expected] = {}
 _ADDED = ("tags", "never", "deny")
 """Lists to which `defaults` add; elsewhere what the scenario says itself counts."""
 
@@ -31,7 +31,7 @@ def parse(
     *,
     given: Values = _NOTHING,
     definitions: Mapping[str, Definition] = _NO_DEFINITIONS,
-    hooks: Mapping[str, Want] = _NO_HOOKS,
+    hooks: Mapping[str, Expected] = _NO_HOOKS,
 ) -> tuple[Scenario, ...]:
     """The scenarios of a document, one for each row of `cases`; none if it only defines names.
 
@@ -60,7 +60,7 @@ def read(
     *,
     given: Values = _NOTHING,
     definitions: Mapping[str, Definition] = _NO_DEFINITIONS,
-    hooks: Mapping[str, Want] = _NO_HOOKS,
+    hooks: Mapping[str, Expected] = _NO_HOOKS,
 ) -> Reading:
     """As `parse`, but mistakes are returned."""
     reader = Reader(document)
@@ -97,7 +97,7 @@ class _File:
     reader: Reader
     given: Values
     definitions: Definitions
-    hooks: Mapping[str, Want]
+    hooks: Mapping[str, Expected]
     declared: dict[JsonPath, str] = field(default_factory=dict)
     used: set[JsonPath] = field(default_factory=set)
 

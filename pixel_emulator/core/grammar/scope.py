@@ -7,9 +7,8 @@ from pixel_emulator.core.grammar.definitions import Definitions
 from pixel_emulator.core.grammar.operands import UNREAD
 from pixel_emulator.core.grammar.reader import Reader, shown
 from pixel_emulator.core.grammar.values import read_text, read_value
-from pixel_emulator.core.matching.values import ABSENT, Absent, written
-from pixel_emulator.core.matching.variables import variables
-from pixel_emulator.core.matching.wants import Want, is_plain
+from pixel_emulator.core.matching.expected import ABSENT, Absent, Expected, is_plain, written
+from pixel_emulator.core.matching.unification import variables
 from pixel_emulator.core.model import JSON, JsonPath, Payload
 
 _DEEPEST = 200  # levels; `read_value` refuses what nests deeper
@@ -24,13 +23,13 @@ class Scope:
     """
 
     definitions: Definitions
-    hooks: Mapping[str, Want] = field(default_factory=dict)
+    hooks: Mapping[str, Expected] = field(default_factory=dict)
     given: dict[str, JSON] = field(default_factory=dict)
-    lets: dict[str, Want] = field(default_factory=dict)
+    lets: dict[str, Expected] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
-    _compiled: dict[str, Want] = field(default_factory=dict)
+    _compiled: dict[str, Expected] = field(default_factory=dict)
 
-    def meaning(self, name: str) -> Want | Absent:
+    def meaning(self, name: str) -> Expected | Absent:
         """What `$name` stands for, or ABSENT."""
         self.used.add(name)
         if name in self.given:
@@ -47,7 +46,7 @@ class Scope:
         """All names that stand for something."""
         return {*self.given, *self.lets, *self.definitions.found, *self.hooks}
 
-    def _definition(self, name: str) -> Want:
+    def _definition(self, name: str) -> Expected:
         if name in self.definitions.broken:  # its mistake is noted
             return UNREAD
         if name not in self._compiled:
@@ -99,7 +98,7 @@ def _is_operator(key: str) -> bool:
     return key.startswith("$") and not key.startswith("$$")
 
 
-def _refuse(reader: Reader, steps: JsonPath, want: Want) -> None:
+def _refuse(reader: Reader, steps: JsonPath, want: Expected) -> None:
     if want is UNREAD:
         return
     unknown = sorted(variables(want))

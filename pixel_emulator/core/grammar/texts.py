@@ -7,11 +7,10 @@ from typing import Protocol
 from pixel_emulator.core.grammar.operands import UNREAD
 from pixel_emulator.core.grammar.operators import OPERATORS
 from pixel_emulator.core.grammar.reader import Reader, escaped
-from pixel_emulator.core.matching.kinds import MATCHERS
-from pixel_emulator.core.matching.regexes import RegexError, matching
-from pixel_emulator.core.matching.values import ABSENT, Absent, written
-from pixel_emulator.core.matching.variables import TextWith, Variable
-from pixel_emulator.core.matching.wants import Want
+from pixel_emulator.core.matching.expected import ABSENT, Absent, Expected, written
+from pixel_emulator.core.matching.predicates import RegexError, matching
+from pixel_emulator.core.matching.type_matchers import MATCHERS
+from pixel_emulator.core.matching.unification import TextWith, Variable
 from pixel_emulator.core.model import JsonPath
 from pixel_emulator.core.text.display import printable
 
@@ -38,14 +37,14 @@ _ADVICE = (
 class Names(Protocol):
     """The names of a scenario: definitions, given values, variables, registered matchers."""
 
-    def meaning(self, name: str) -> Want | Absent:
+    def meaning(self, name: str) -> Expected | Absent:
         """What `$name` stands for, ABSENT if nothing."""
 
     def known(self) -> Collection[str]:
         """All names that stand for something."""
 
 
-def read_dollars(reader: Reader, steps: JsonPath, text: str, names: Names) -> Want:
+def read_dollars(reader: Reader, steps: JsonPath, text: str, names: Names) -> Expected:
     if not text.startswith("$") or text.startswith(("$$", "${")):
         return _with_variables(reader, steps, text, names)
     if text.startswith("$/"):
@@ -72,7 +71,7 @@ def _no_name(reader: Reader, steps: JsonPath, text: str, names: Names) -> str:
     return f"`{text}` is no matcher, and no variable{guess or f': declare it in `let`; {literal}'}"
 
 
-def _regex(reader: Reader, steps: JsonPath, text: str) -> Want:
+def _regex(reader: Reader, steps: JsonPath, text: str) -> Expected:
     pattern, slash, flags = text[2:].rpartition("/")
     literal = f"for this very text, write `{printable(escaped(text))}`"
     if "\b" in text:
@@ -93,7 +92,7 @@ def _regex(reader: Reader, steps: JsonPath, text: str) -> Want:
     return UNREAD
 
 
-def _with_variables(reader: Reader, steps: JsonPath, text: str, names: Names) -> Want:
+def _with_variables(reader: Reader, steps: JsonPath, text: str, names: Names) -> Expected:
     """A text with `$$` and `${name}` resolved."""
     if "$" not in text:
         return text

@@ -6,10 +6,9 @@ from pixel_emulator.core.grammar.operands import UNREAD, Operand
 from pixel_emulator.core.grammar.operators import OPERATORS
 from pixel_emulator.core.grammar.reader import Reader, escaped, shown
 from pixel_emulator.core.grammar.texts import IN_TEXT, Names, read_dollars
-from pixel_emulator.core.matching.alternatives import All
-from pixel_emulator.core.matching.kinds import MATCHERS
-from pixel_emulator.core.matching.values import describe
-from pixel_emulator.core.matching.wants import Want
+from pixel_emulator.core.matching.combinators import All
+from pixel_emulator.core.matching.expected import Expected, describe
+from pixel_emulator.core.matching.type_matchers import MATCHERS
 from pixel_emulator.core.model import JSON, JsonPath, Payload
 from pixel_emulator.core.text.display import printable
 
@@ -32,7 +31,7 @@ _CALLED_ELSEWHERE = {
 }
 
 
-def read_value(reader: Reader, steps: JsonPath, value: JSON, names: Names) -> Want:
+def read_value(reader: Reader, steps: JsonPath, value: JSON, names: Names) -> Expected:
     """What a value wants; what is wrong with it is noted in the reader."""
     if len(steps) > _DEEPEST:
         reader.wrong(steps, f"nested deeper than {_DEEPEST} levels")
@@ -48,7 +47,7 @@ def read_value(reader: Reader, steps: JsonPath, value: JSON, names: Names) -> Wa
     return value
 
 
-def read_text(reader: Reader, steps: JsonPath, value: JSON, names: Names) -> Want:
+def read_text(reader: Reader, steps: JsonPath, value: JSON, names: Names) -> Expected:
     """As `read_value`, where only text may stand, or what stands for it."""
     if isinstance(value, str):
         return read_dollars(reader, steps, value, names)
@@ -60,7 +59,7 @@ def read_text(reader: Reader, steps: JsonPath, value: JSON, names: Names) -> Wan
     return UNREAD
 
 
-def _map(reader: Reader, steps: JsonPath, value: Payload, names: Names) -> Want:
+def _map(reader: Reader, steps: JsonPath, value: Payload, names: Names) -> Expected:
     read = partial(_read_at, reader, names)
     operators = [key for key in value if _is_special_key(key)]
     plain = [key for key in value if key not in operators]
@@ -88,7 +87,7 @@ def _map(reader: Reader, steps: JsonPath, value: Payload, names: Names) -> Want:
     return wants[0] if wants else UNREAD
 
 
-def _read_at(reader: Reader, names: Names, steps: JsonPath, value: JSON) -> Want:
+def _read_at(reader: Reader, names: Names, steps: JsonPath, value: JSON) -> Expected:
     return read_value(reader, steps, value, names)
 
 

@@ -8,10 +8,9 @@ from pixel_emulator.core.grammar.operands import UNREAD
 from pixel_emulator.core.grammar.reader import Reader, shown
 from pixel_emulator.core.grammar.scope import Scope, plain_value
 from pixel_emulator.core.grammar.values import read_value
-from pixel_emulator.core.matching.differences import described, matches
-from pixel_emulator.core.matching.values import describe
-from pixel_emulator.core.matching.variables import Variable, variables
-from pixel_emulator.core.matching.wants import is_plain
+from pixel_emulator.core.matching.diff import described, matches
+from pixel_emulator.core.matching.expected import describe, is_plain
+from pixel_emulator.core.matching.unification import Variable, variables
 from pixel_emulator.core.model import JSON, JsonPath, Payload
 from pixel_emulator.core.scenarios.model import Values
 from pixel_emulator.core.text.display import shortened

@@ -5,19 +5,28 @@ from dataclasses import dataclass
 from itertools import chain, zip_longest
 from typing import ClassVar
 
-from pixel_emulator.core.matching.alternatives import listed
-from pixel_emulator.core.matching.captures import (
-    Replayed,
+from pixel_emulator.core.matching.combinators import listed
+from pixel_emulator.core.matching.diff import described, differences_at, matches
+from pixel_emulator.core.matching.expected import (
+    ABSENT,
+    Bindings,
+    Constraints,
+    Described,
+    Difference,
+    Expected,
+    Matcher,
+    Value,
+    identity,
+)
+from pixel_emulator.core.matching.pairing import pair_up
+from pixel_emulator.core.matching.unification import (
+    Cached,
     distinct,
     search,
     together,
     unify,
     variables,
 )
-from pixel_emulator.core.matching.differences import described, differences_at, matches
-from pixel_emulator.core.matching.pairing import pair_up
-from pixel_emulator.core.matching.values import ABSENT, Described, Value, identity
-from pixel_emulator.core.matching.wants import Bindings, Difference, Matcher, Needs, Want
 from pixel_emulator.core.model import JSON, JsonPath
 
 
@@ -27,13 +36,13 @@ class Only(Matcher):
 
     split: ClassVar[bool] = True
 
-    members: dict[str, Want]
+    members: dict[str, Expected]
 
     @property
-    def parts(self) -> tuple[Want, ...]:
+    def parts(self) -> tuple[Expected, ...]:
         return (self.members,)
 
-    def ways(self, got: Value) -> Iterator[Needs]:
+    def ways(self, got: Value) -> Iterator[Constraints]:
         if self._has_keys_of(got):
             yield from unify(self.members, got)
 
@@ -59,13 +68,13 @@ class Only(Matcher):
 class Len(Matcher):
     """`$len`: a text, list or map of this length, in characters, items or keys."""
 
-    want: Want
+    want: Expected
 
     @property
-    def parts(self) -> tuple[Want, ...]:
+    def parts(self) -> tuple[Expected, ...]:
         return (self.want,)
 
-    def ways(self, got: Value) -> Iterator[Needs]:
+    def ways(self, got: Value) -> Iterator[Constraints]:
         return unify(self.want, len(got)) if isinstance(got, str | list | dict) else iter(())
 
     def matches(self, got: Value, bound: Bindings) -> bool:
@@ -84,13 +93,13 @@ class Each(Matcher):
 
     split: ClassVar[bool] = True
 
-    want: Want
+    want: Expected
 
     @property
-    def parts(self) -> tuple[Want, ...]:
+    def parts(self) -> tuple[Expected, ...]:
         return (self.want,)
 
-    def ways(self, got: Value) -> Iterator[Needs]:
+    def ways(self, got: Value) -> Iterator[Constraints]:
         if isinstance(got, list):
             return together((self.want, item) for item in got)
         return iter(())
@@ -113,13 +122,13 @@ class Each(Matcher):
 class Has(Matcher):
     """`$has`: a list of which at least one item matches."""
 
-    want: Want
+    want: Expected
 
     @property
-    def parts(self) -> tuple[Want, ...]:
+    def parts(self) -> tuple[Expected, ...]:
         return (self.want,)
 
-    def ways(self, got: Value) -> Iterator[Needs]:
+    def ways(self, got: Value) -> Iterator[Constraints]:
         items = got if isinstance(got, list) else []
         return distinct(chain.from_iterable(unify(self.want, item) for item in items))
 
@@ -136,13 +145,13 @@ class AnyOrder(Matcher):
 
     split: ClassVar[bool] = True
 
-    wants: tuple[Want, ...]
+    wants: tuple[Expected, ...]
 
     @property
-    def parts(self) -> tuple[Want, ...]:
+    def parts(self) -> tuple[Expected, ...]:
         return self.wants
 
-    def ways(self, got: Value) -> Iterator[Needs]:
+    def ways(self, got: Value) -> Iterator[Constraints]:
         if not isinstance(got, list) or len(got) != len(self.wants):
             return iter(())
         return distinct(_Arrangements(self.wants, got).ways())
@@ -182,16 +191,16 @@ class AnyOrder(Matcher):
 class _Arrangements:
     """The ways to give each want an item of its own."""
 
-    def __init__(self, wants: Sequence[Want], items: list[JSON]) -> None:
+    def __init__(self, wants: Sequence[Expected], items: list[JSON]) -> None:
         self.identities = [identity(each) for each in items]
-        self.ways_of = [[Replayed(unify(want, item)) for item in items] for want in wants]
+        self.ways_of = [[Cached(unify(want, item)) for item in items] for want in wants]
         self.fitting = [
             [index for index, ways in enumerate(each) if ways.first is not None]
             for each in self.ways_of
         ]
         self.asking = [index for index, want in enumerate(wants) if variables(want)]
 
-    def ways(self) -> Iterator[Needs]:
+    def ways(self) -> Iterator[Constraints]:
         """What each of them needs. Only the wants with variables make a difference."""
         if not self._can_go_on(0, frozenset()):
             return iter(())
@@ -199,7 +208,9 @@ class _Arrangements:
             return iter(((),))
         return search(frozenset[int](), self._choices, len(self.asking))
 
-    def _choices(self, taken: frozenset[int], level: int) -> Iterator[tuple[frozenset[int], Needs]]:
+    def _choices(
+        self, taken: frozenset[int], level: int
+    ) -> Iterator[tuple[frozenset[int], Constraints]]:
         want = self.asking[level]
         tried = set()
         for item in self.fitting[want]:

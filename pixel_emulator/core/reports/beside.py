@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import takewhile
 
-from pixel_emulator.core.matching.differences import Mismatch
-from pixel_emulator.core.matching.values import Described
+from pixel_emulator.core.matching.diff import Mismatch
+from pixel_emulator.core.matching.expected import Described
 from pixel_emulator.core.reports.layout import Layout
 from pixel_emulator.core.text.display import printable
 

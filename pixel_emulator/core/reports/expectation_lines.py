@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from pixel_emulator.core.matching.differences import Mismatch
+from pixel_emulator.core.matching.diff import Mismatch
 from pixel_emulator.core.model import Outcome
 from pixel_emulator.core.reports.beside import mismatch_lines
 from pixel_emulator.core.reports.call_lines import calls, named, raw_lines, reason_lines

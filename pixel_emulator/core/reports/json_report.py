@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from pixel_emulator.core import call_text
 from pixel_emulator.core.errors import Location
-from pixel_emulator.core.matching.differences import Mismatch
+from pixel_emulator.core.matching.diff import Mismatch
 from pixel_emulator.core.model import JSON, Hit, Payload
 from pixel_emulator.core.reports.acceptance import acceptable
 from pixel_emulator.core.reports.call_lines import url

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
-from pixel_emulator.core.matching.values import describe
+from pixel_emulator.core.matching.expected import describe
 from pixel_emulator.core.reports.finding_lines import finding_lines
 from pixel_emulator.core.reports.layout import Layout
 from pixel_emulator.core.reports.objection_lines import objection_lines

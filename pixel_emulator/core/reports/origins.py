@@ -5,10 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 
-from pixel_emulator.core.matching.differences import Mismatch
-from pixel_emulator.core.matching.values import ABSENT, Value, describe
-from pixel_emulator.core.matching.variables import variables
-from pixel_emulator.core.matching.wants import Want
+from pixel_emulator.core.matching.diff import Mismatch
+from pixel_emulator.core.matching.expected import ABSENT, Expected, Value, describe
+from pixel_emulator.core.matching.unification import variables
 from pixel_emulator.core.model import JSON, Hit, JsonPath, path_text
 from pixel_emulator.core.redaction.masking import mask
 from pixel_emulator.core.scenarios.expectation import Expectation, facts
@@ -72,7 +71,7 @@ def hinted(
 
 def _spots(wanted: Expectation) -> Iterator[tuple[JsonPath, frozenset[str]]]:
     """Where variables stand in what is wanted, with their names."""
-    stack: list[tuple[JsonPath, Want]] = []
+    stack: list[tuple[JsonPath, Expected]] = []
     for pattern in wanted.patterns:
         stack += [((), pattern.fields), (("request",), pattern.request)]
     while stack:

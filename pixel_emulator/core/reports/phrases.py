@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from pixel_emulator.core import call_text
 from pixel_emulator.core.errors import Location
-from pixel_emulator.core.matching.differences import described
+from pixel_emulator.core.matching.diff import described
 from pixel_emulator.core.model import path_text, total
 from pixel_emulator.core.reports.counts import counted, span
 from pixel_emulator.core.scenarios.expectation import Expectation

@@ -4,11 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from pixel_emulator.core.errors import Location
-from pixel_emulator.core.matching.captures import unify
-from pixel_emulator.core.matching.differences import described
-from pixel_emulator.core.matching.moments import as_of
-from pixel_emulator.core.matching.values import describe
-from pixel_emulator.core.matching.wants import Needs, Want
+from pixel_emulator.core.matching.diff import described
+from pixel_emulator.core.matching.expected import Constraints, Expected, describe
+from pixel_emulator.core.matching.predicates import as_of
+from pixel_emulator.core.matching.unification import unify
 from pixel_emulator.core.model import KEPT, NAMED_BY, CallType, Hit, Outcome, Payload, Severity
 from pixel_emulator.core.scenarios.wire_facts import wire_facts
 
@@ -60,8 +59,8 @@ class Pattern:
     """
 
     type: CallType | None = None
-    fields: Mapping[str, Want] = field(default_factory=dict)
-    request: Mapping[str, Want] = field(default_factory=dict)
+    fields: Mapping[str, Expected] = field(default_factory=dict)
+    request: Mapping[str, Expected] = field(default_factory=dict)
     timed: bool = False
 
     @property
@@ -87,7 +86,7 @@ class Pattern:
         fields, request = as_of(self.fields, hit.time), as_of(self.request, hit.time)
         return replace(self, fields=fields, request=request, timed=False)
 
-    def ways(self, hit: Hit) -> Iterator[Needs]:
+    def ways(self, hit: Hit) -> Iterator[Constraints]:
         """Each way in which the hit matches, as what it needs of the variables."""
         if hit.call is None or self.type not in (None, hit.call.type):
             return
@@ -136,7 +135,7 @@ class Expectation:
             return hit.outcome in KEPT
         return hit.outcome is Outcome.DROPPED and self.code in ("", *codes(hit, Severity.DROP))
 
-    def ways(self, hit: Hit) -> Iterator[Needs]:
+    def ways(self, hit: Hit) -> Iterator[Constraints]:
         """Each way in which this expectation may claim the hit; none if it may not."""
         if self.wants_outcome(hit):
             for pattern in self.patterns:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from pixel_emulator.core.errors import Location
-from pixel_emulator.core.matching.wants import Want
+from pixel_emulator.core.matching.expected import Expected
 from pixel_emulator.core.model import JSON, CallType, JsonPath, Payload
 from pixel_emulator.core.plans.plan import Plan
 from pixel_emulator.core.scenarios.expectation import Expectation
@@ -123,7 +123,7 @@ class Denial:
     """What no request may hold: `contains` at `path` (None: everything, also keys, URL, referer),
     but for the paths under `excepted`."""
 
-    contains: Want
+    contains: Expected
     path: JsonPath | None = None
     excepted: tuple[JsonPath, ...] = ()
     because: str = ""
@@ -160,10 +160,10 @@ class Scenario:
     name: str = ""
     case: str = ""
     tags: tuple[str, ...] = ()
-    lets: Mapping[str, Want] = field(default_factory=dict)
+    lets: Mapping[str, Expected] = field(default_factory=dict)
     given: Given = field(default_factory=Given)
     denials: tuple[Denial, ...] = ()
-    state: Mapping[str, Want] | None = None
+    state: Mapping[str, Expected] | None = None
     plan_files: Mapping[int, str] = field(default_factory=dict)
     plans: Mapping[int, Plan] = field(default_factory=dict)
     levels: Mapping[Policy, Level] = DEFAULT_LEVELS

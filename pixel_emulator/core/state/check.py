@@ -3,15 +3,14 @@
 from collections.abc import Mapping
 
 from pixel_emulator.core.errors import did_you_mean
-from pixel_emulator.core.matching.differences import Mismatch, matches, mismatches
-from pixel_emulator.core.matching.values import ABSENT, Described
-from pixel_emulator.core.matching.wants import Bindings, Want
+from pixel_emulator.core.matching.diff import Mismatch, matches, mismatches
+from pixel_emulator.core.matching.expected import ABSENT, Bindings, Described, Expected
 from pixel_emulator.core.model import path_text
 from pixel_emulator.core.state.identity import Graph
 
 
 def state_mismatches(
-    wanted: Mapping[str, Want], graph: Graph, bound: Bindings
+    wanted: Mapping[str, Expected], graph: Graph, bound: Bindings
 ) -> tuple[Mismatch, ...]:
     """Every difference from the wanted profiles, at paths like `state.user_123.traits.plan`.
 
@@ -21,7 +20,7 @@ def state_mismatches(
     return tuple(each for id, want in wanted.items() for each in _of(id, want, graph, bound))
 
 
-def _of(id: str, want: Want, graph: Graph, bound: Bindings) -> tuple[Mismatch, ...]:
+def _of(id: str, want: Expected, graph: Graph, bound: Bindings) -> tuple[Mismatch, ...]:
     profile = graph.profile(id)
     if profile is not None:
         return mismatches({"state": {id: want}}, {"state": {id: profile.as_data()}}, bound=bound)

@@ -9,7 +9,7 @@ which call is claimed (variables, order, times, several steps), each call is kep
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
-from pixel_emulator.core.matching.variables import variables
+from pixel_emulator.core.matching.unification import variables
 from pixel_emulator.core.model import Evidence, Hit
 from pixel_emulator.core.plans.violations import violations
 from pixel_emulator.core.scenarios.model import Order, Scenario

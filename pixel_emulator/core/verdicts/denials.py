@@ -5,11 +5,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from urllib.parse import unquote_plus
 
-from pixel_emulator.core.matching.differences import differences
-from pixel_emulator.core.matching.moments import as_of
-from pixel_emulator.core.matching.values import describe
-from pixel_emulator.core.matching.variables import variables
-from pixel_emulator.core.matching.wants import Bindings, Want
+from pixel_emulator.core.matching.diff import differences
+from pixel_emulator.core.matching.expected import Bindings, Expected, describe
+from pixel_emulator.core.matching.predicates import as_of
+from pixel_emulator.core.matching.unification import variables
 from pixel_emulator.core.model import JSON, Hit, JsonPath, Payload, path_text
 from pixel_emulator.core.redaction.masking import hide
 from pixel_emulator.core.scenarios.model import Denial
@@ -93,7 +92,7 @@ def _pieces(value: JSON) -> Iterator[JSON]:
     yield value
 
 
-def _holds(contains: Want, piece: JSON, bound: Bindings) -> bool:
+def _holds(contains: Expected, piece: JSON, bound: Bindings) -> bool:
     if isinstance(contains, str):
         return isinstance(piece, str) and contains in piece
     return next(differences(contains, piece, bound), None) is None

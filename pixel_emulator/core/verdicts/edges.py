@@ -5,9 +5,8 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from pixel_emulator.core.matching.captures import bind, variables
-from pixel_emulator.core.matching.values import identity, written
-from pixel_emulator.core.matching.wants import Needs
+from pixel_emulator.core.matching.expected import Constraints, identity, written
+from pixel_emulator.core.matching.unification import bind, variables
 from pixel_emulator.core.model import JSON, CallType, Hit, Outcome
 from pixel_emulator.core.scenarios.expectation import Pattern, facts, name_of
 from pixel_emulator.core.verdicts.lookup import Lookup
@@ -119,11 +118,11 @@ class Edges:
         self.cut.add(slot.index)
         self.cuts += 1
 
-    def _sound(self, found: list[Needs]) -> Iterator[Needs]:
+    def _sound(self, found: list[Constraints]) -> Iterator[Constraints]:
         """The ways that do not contradict themselves."""
         return (needs for needs in found if bind(needs) is not None)
 
-    def _way(self, home: int, needs: Needs) -> Way:
+    def _way(self, home: int, needs: Constraints) -> Way:
         way: dict[tuple[Variable, Hashable, bool], None] = {}
         for need in needs:
             variable = (home, need.name)

@@ -3,8 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 
-from pixel_emulator.core.matching.values import ABSENT, Value, identity
-from pixel_emulator.core.matching.wants import Want
+from pixel_emulator.core.matching.expected import ABSENT, Expected, Value, identity
 from pixel_emulator.core.model import Payload
 from pixel_emulator.core.scenarios.expectation import Pattern
 
@@ -53,7 +52,7 @@ def _telling(patterns: Sequence[tuple[int, Pattern]]) -> _Path:
     return best if len(values.get(best, ())) > 1 else ()
 
 
-def _scalars(fields: Mapping[str, Want]) -> Iterator[tuple[_Path, Value]]:
+def _scalars(fields: Mapping[str, Expected]) -> Iterator[tuple[_Path, Value]]:
     """The plain scalars of a pattern, those of the fields and of the maps in them."""
     for key, want in fields.items():
         inner = want.items() if isinstance(want, dict) else ()

@@ -9,16 +9,18 @@ from heapq import merge, nsmallest
 from itertools import islice
 from typing import cast
 
-from pixel_emulator.core.matching.captures import bind
-from pixel_emulator.core.matching.differences import (
-    Mismatch,
-    described,
-    differences,
-    leaves,
-    mismatches,
+from pixel_emulator.core.matching.diff import Mismatch, described, differences, leaves, mismatches
+from pixel_emulator.core.matching.expected import (
+    ABSENT,
+    Binding,
+    Bindings,
+    Constraints,
+    Expected,
+    Matcher,
+    Value,
+    describe,
 )
-from pixel_emulator.core.matching.values import ABSENT, Value, describe
-from pixel_emulator.core.matching.wants import Bindings, Matcher, Need, Needs, Want
+from pixel_emulator.core.matching.unification import bind
 from pixel_emulator.core.model import CallType, Form, Hit, JsonPath, Payload
 from pixel_emulator.core.redaction.masking import mask
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, facts, name_of
@@ -182,13 +184,13 @@ def _unmatched(pattern: Pattern, hit: Hit, bound: Bindings) -> int:
     return wrong
 
 
-def _wrong(want: dict[str, Want], got: Payload, bound: Bindings) -> int:
+def _wrong(want: dict[str, Expected], got: Payload, bound: Bindings) -> int:
     """How many leaves of a want differ; all that differs in a list is no more than the list has,
     and what is too much there counts, too."""
     counts: dict[JsonPath, int] = defaultdict(int)
     most: dict[JsonPath, int] = {}
     for steps, wanted, _ in differences(want, got, bound):
-        depth, whole = 0, cast("Want", want)
+        depth, whole = 0, cast("Expected", want)
         while isinstance(whole, dict) and depth < len(steps):
             whole = whole[str(steps[depth])]
             depth += 1
@@ -199,8 +201,8 @@ def _wrong(want: dict[str, Want], got: Payload, bound: Bindings) -> int:
 
 def _bound_by(pattern: Pattern, hit: Hit, bound: Bindings) -> Bindings:
     """The variables with their values; one that has none takes the first that it meets."""
-    needs: Needs = tuple(Need(name, value) for name, value in bound.items())
-    stack: list[tuple[Want, Value]] = [
+    needs: Constraints = tuple(Binding(name, value) for name, value in bound.items())
+    stack: list[tuple[Expected, Value]] = [
         (dict(pattern.request), wire_facts(hit)),
         (dict(pattern.fields), facts(hit)),
     ]
@@ -226,7 +228,7 @@ def _same_name(pattern: Pattern, hit: Hit) -> bool:
     return names.quick_ratio() > _SIMILAR and names.ratio() > _SIMILAR
 
 
-def _masked(mismatch: Mismatch, wanted: Mapping[str, Want], found: Payload) -> Mismatch:
+def _masked(mismatch: Mismatch, wanted: Mapping[str, Expected], found: Payload) -> Mismatch:
     """A mismatch of write keys that a report may show."""
     want, got = wanted["writeKey"], found.get("writeKey", ABSENT)
     return replace(

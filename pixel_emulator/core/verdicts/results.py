@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from pixel_emulator.core.matching.differences import differences
-from pixel_emulator.core.matching.wants import Bindings
+from pixel_emulator.core.matching.diff import differences
+from pixel_emulator.core.matching.expected import Bindings
 from pixel_emulator.core.model import Hit, path_text
 from pixel_emulator.core.scenarios.expectation import facts
 from pixel_emulator.core.text import json_codec

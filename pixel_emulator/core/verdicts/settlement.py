@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from pixel_emulator.core.matching.wants import Bindings
+from pixel_emulator.core.matching.expected import Bindings
 from pixel_emulator.core.verdicts.case import Case
 from pixel_emulator.core.verdicts.pool import Answer, Choice, Claims, Part, Pool, Ways
 from pixel_emulator.core.verdicts.search import Search

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from pixel_emulator.core.matching.differences import Mismatch
-from pixel_emulator.core.matching.wants import Bindings
+from pixel_emulator.core.matching.diff import Mismatch
+from pixel_emulator.core.matching.expected import Bindings
 from pixel_emulator.core.model import KEPT, Hit, Outcome
 from pixel_emulator.core.plans.violations import Violation
 from pixel_emulator.core.scenarios.expectation import Expectation

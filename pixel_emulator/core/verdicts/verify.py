@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from pixel_emulator.core.matching.differences import Mismatch
-from pixel_emulator.core.matching.variables import variables
+from pixel_emulator.core.matching.diff import Mismatch
+from pixel_emulator.core.matching.unification import variables
 from pixel_emulator.core.model import Evidence
 from pixel_emulator.core.plans.violations import violations
 from pixel_emulator.core.scenarios.model import Level, Scenario

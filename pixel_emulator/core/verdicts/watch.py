@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
 
-from pixel_emulator.core.matching.variables import variables
+from pixel_emulator.core.matching.unification import variables
 from pixel_emulator.core.model import Evidence, Hit
 from pixel_emulator.core.plans.violations import violations
 from pixel_emulator.core.scenarios.model import Level, Policy, Scenario

@@ -1,21 +1,83 @@
 """One wanted value against one actual value: the paths that differ, with both types."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import cast
 
-from pixel_emulator.core.matching.hints import hint
-from pixel_emulator.core.matching.values import ABSENT, Absent, Described, Value, describe, equal
-from pixel_emulator.core.matching.wants import (
+from pixel_emulator.core.matching.expected import (
+    ABSENT,
     UNBOUND,
+    Absent,
     Bindings,
+    Described,
     Difference,
+    Expected,
     Matcher,
-    Want,
+    Value,
+    describe,
+    equal,
     is_plain,
 )
-from pixel_emulator.core.model import JsonPath, path_text
+from pixel_emulator.core.model import JSON, JsonPath, path_text
+from pixel_emulator.core.text import json_codec
+
+_TEXT_HINTS = (
+    (str.strip, "they differ only in spaces around the text"),
+    (str.casefold, "they differ only in upper and lower case"),
+    (lambda text: "".join(text.split()).casefold(), "they differ only in spaces and case"),
+)
+_LIKE_A_MATCHER = re.compile(r"\$(?:[a-z]+(?:-[a-z]+)*|/.*/i?|\{[A-Za-z_]\w*\})")
+_LITERAL = (
+    "wanted is this very text; as a matcher write it with one `$` in a scenario file, and in "
+    "Python as a type such as `str`, a regex or a function"
+)
+_FLAT = "flat-form values are always strings"
+_UNQUOTED = "the sender does not quote it"
+
+
+def hint(want: Expected | Absent, got: Value, *, flat: bool) -> str:
+    """How the difference comes about; empty where that is not known."""
+    if isinstance(want, Matcher):
+        return want.reason(got) or ("" if want.denies else _type_hint(want, got, flat=flat))
+    if isinstance(want, str) and _LIKE_A_MATCHER.fullmatch(want):
+        return _LITERAL
+    if isinstance(want, str) and isinstance(got, str):
+        alike = (words for fold, words in _TEXT_HINTS if fold(want) == fold(got))
+        return next(alike, "")
+    if isinstance(got, str) and flat and want is not ABSENT:
+        return _FLAT
+    if isinstance(want, str) and isinstance(got, int | float | None):
+        return _UNQUOTED if equal(_read(want), got) else ""
+    if isinstance(got, str) and isinstance(want, int | float | None):
+        return _quotes(want) if equal(_read(got), want) else ""
+    return ""
+
+
+def _type_hint(want: Matcher, got: Value, *, flat: bool) -> str:
+    """What is said where the value would match if it were quoted, or were not."""
+    if isinstance(got, str):
+        read = _read(got)
+        if isinstance(read, Absent | str) or not want.matches(read, UNBOUND):
+            return ""
+        return _FLAT if flat else _quotes(read)
+    if isinstance(got, int | float) and not isinstance(got, bool):
+        return _UNQUOTED if want.matches(json_codec.write(got), UNBOUND) else ""
+    return ""
+
+
+def _quotes(value: JSON) -> str:
+    return f"the sender quotes the {json_codec.kind(value)}"
+
+
+def _read(text: str) -> Value:
+    """What a text would be without its quotes; absent where that is no JSON."""
+    try:
+        return json_codec.parse(text)
+    except ValueError:
+        return ABSENT
+
 
 _DEEPEST = 20  # levels of a want that a description shows
 
@@ -33,7 +95,7 @@ class Mismatch:
     hint: str = ""
 
 
-def matches(want: Want | Absent, got: Value, bound: Bindings = UNBOUND) -> bool:
+def matches(want: Expected | Absent, got: Value, bound: Bindings = UNBOUND) -> bool:
     """Whether nothing differs; a variable that is not bound may be anything."""
     spots: list[Spot] = []
     return plain_parts_match(want, got, spots) and all(
@@ -41,7 +103,7 @@ def matches(want: Want | Absent, got: Value, bound: Bindings = UNBOUND) -> bool:
     )
 
 
-def plain_parts_match(want: Want | Absent, got: Value, spots: list[Spot]) -> bool:
+def plain_parts_match(want: Expected | Absent, got: Value, spots: list[Spot]) -> bool:
     """Whether all that is no matcher matches; the matchers are added to `spots`.
 
     Every call of a run meets every expectation here, so texts are compared where they are found.
@@ -71,7 +133,7 @@ def plain_parts_match(want: Want | Absent, got: Value, spots: list[Spot]) -> boo
 
 
 def mismatches(
-    want: Want, got: Value, *, flat: bool = False, bound: Bindings = UNBOUND
+    want: Expected, got: Value, *, flat: bool = False, bound: Bindings = UNBOUND
 ) -> tuple[Mismatch, ...]:
     """Every difference in words, in the order of the wanted value; empty for a match.
 
@@ -89,7 +151,7 @@ def mismatches(
     )
 
 
-def differences(want: Want, got: Value, bound: Bindings = UNBOUND) -> Iterator[Difference]:
+def differences(want: Expected, got: Value, bound: Bindings = UNBOUND) -> Iterator[Difference]:
     """Where the values differ: maps match as a subset, lists item by item, scalars with type.
 
     Numbers are equal by value, to the last digit. Neither recursion nor change: payloads may
@@ -99,7 +161,7 @@ def differences(want: Want, got: Value, bound: Bindings = UNBOUND) -> Iterator[D
 
 
 def differences_at(
-    steps: JsonPath, want: Want | Absent, got: Value, bound: Bindings
+    steps: JsonPath, want: Expected | Absent, got: Value, bound: Bindings
 ) -> Iterator[Difference]:
     """As `differences`, for values that stand at `steps`."""
     stack: list[Difference] = [(steps, want, got)]
@@ -119,7 +181,7 @@ def differences_at(
             yield steps, want, got
 
 
-def described(want: Want | Absent) -> Described:
+def described(want: Expected | Absent) -> Described:
     """A want in the words of the scenario language."""
     if isinstance(want, Matcher):
         return want.describe()
@@ -128,7 +190,7 @@ def described(want: Want | Absent) -> Described:
     return Described(_text(want, _DEEPEST), "map" if isinstance(want, dict) else "list")
 
 
-def _text(want: Want | Absent, levels: int) -> str:
+def _text(want: Expected | Absent, levels: int) -> str:
     """A want with matchers inside, as JSON would have it."""
     if isinstance(want, dict) and levels:
         members = (f"{_text(key, 0)}: {_text(each, levels - 1)}" for key, each in want.items())
@@ -138,10 +200,10 @@ def _text(want: Want | Absent, levels: int) -> str:
     return "…" if isinstance(want, dict | list) and want else described(want).text
 
 
-def leaves(want: Want | Absent) -> int:
+def leaves(want: Expected | Absent) -> int:
     """How many scalars and empty containers a want holds; an absent one holds none."""
     count = 0
-    stack: list[Want | Absent] = [want]
+    stack: list[Expected | Absent] = [want]
     while stack:
         each = stack.pop()
         if isinstance(each, dict) and each:

@@ -5,10 +5,17 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import ClassVar
 
-from pixel_emulator.core.matching.captures import distinct, together, unify
-from pixel_emulator.core.matching.differences import described, differences_at, matches
-from pixel_emulator.core.matching.values import Described, Value
-from pixel_emulator.core.matching.wants import Bindings, Difference, Matcher, Needs, Want
+from pixel_emulator.core.matching.diff import described, differences_at, matches
+from pixel_emulator.core.matching.expected import (
+    Bindings,
+    Constraints,
+    Described,
+    Difference,
+    Expected,
+    Matcher,
+    Value,
+)
+from pixel_emulator.core.matching.unification import distinct, together, unify
 from pixel_emulator.core.model import JsonPath
 
 
@@ -18,13 +25,13 @@ class All(Matcher):
 
     split: ClassVar[bool] = True
 
-    wants: tuple[Want, ...]
+    wants: tuple[Expected, ...]
 
     @property
-    def parts(self) -> tuple[Want, ...]:
+    def parts(self) -> tuple[Expected, ...]:
         return self.wants
 
-    def ways(self, got: Value) -> Iterator[Needs]:
+    def ways(self, got: Value) -> Iterator[Constraints]:
         return together((want, got) for want in self.wants)
 
     def matches(self, got: Value, bound: Bindings) -> bool:
@@ -56,13 +63,13 @@ class All(Matcher):
 class In(Matcher):
     """`$in`: a value that at least one of the wants matches."""
 
-    wants: tuple[Want, ...]
+    wants: tuple[Expected, ...]
 
     @property
-    def parts(self) -> tuple[Want, ...]:
+    def parts(self) -> tuple[Expected, ...]:
         return self.wants
 
-    def ways(self, got: Value) -> Iterator[Needs]:
+    def ways(self, got: Value) -> Iterator[Constraints]:
         return distinct(chain.from_iterable(unify(want, got) for want in self.wants))
 
     def matches(self, got: Value, bound: Bindings) -> bool:
@@ -76,13 +83,13 @@ class In(Matcher):
 class One(Matcher):
     """`$one`: a value that one of the wants matches, and no other, whatever the variables are."""
 
-    wants: tuple[Want, ...]
+    wants: tuple[Expected, ...]
 
     @property
-    def parts(self) -> tuple[Want, ...]:
+    def parts(self) -> tuple[Expected, ...]:
         return self.wants
 
-    def ways(self, got: Value) -> Iterator[Needs]:
+    def ways(self, got: Value) -> Iterator[Constraints]:
         found = self._matching(got)
         return unify(found[0], got) if len(found) == 1 else iter(())
 
@@ -104,7 +111,7 @@ class One(Matcher):
         number = len(self._matching(got))
         return f"{number} of them match" if number > 1 else ""
 
-    def _matching(self, got: Value) -> list[Want]:
+    def _matching(self, got: Value) -> list[Expected]:
         return [want for want in self.wants if matches(want, got)]
 
 
@@ -117,10 +124,10 @@ class Not(Matcher):
 
     denies: ClassVar[bool] = True
 
-    want: Want
+    want: Expected
 
     @property
-    def parts(self) -> tuple[Want, ...]:
+    def parts(self) -> tuple[Expected, ...]:
         return (self.want,)
 
     def matches(self, got: Value, bound: Bindings) -> bool:
@@ -130,6 +137,6 @@ class Not(Matcher):
         return Described(f"not {described(self.want).text}", "")
 
 
-def listed(wants: tuple[Want, ...]) -> str:
+def listed(wants: tuple[Expected, ...]) -> str:
     """The wants in a row: `"a", "b"`."""
     return ", ".join(described(want).text for want in wants)

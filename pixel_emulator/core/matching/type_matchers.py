@@ -5,16 +5,20 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from types import MappingProxyType
 
-from pixel_emulator.core.matching.checks import Check
-from pixel_emulator.core.matching.formats import is_email, is_url, is_uuid, iso_time
-from pixel_emulator.core.matching.moments import Now
-from pixel_emulator.core.matching.values import ABSENT, Described, Value, number
-from pixel_emulator.core.matching.wants import Matcher
+from pixel_emulator.core.matching.expected import ABSENT, Described, Matcher, Value, number
+from pixel_emulator.core.matching.predicates import (
+    Now,
+    Predicate,
+    is_email,
+    is_url,
+    is_uuid,
+    iso_time,
+)
 from pixel_emulator.core.text import json_codec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class TypeMatcher:
     """A matcher without an operand: what it means, and an example that matches or does not.
 
     `want`, `yes` and `no` are YAML.
@@ -27,9 +31,9 @@ class Kind:
     matcher: Matcher
 
 
-def _kind(holds: Callable[[Value], bool], words: str, means: str, yes: str, no: str) -> Kind:
-    matcher = Check(Described(words, ""), holds)
-    return Kind(means=means, want="", yes=yes, no=no, matcher=matcher)
+def _kind(holds: Callable[[Value], bool], words: str, means: str, yes: str, no: str) -> TypeMatcher:
+    matcher = Predicate(Described(words, ""), holds)
+    return TypeMatcher(means=means, want="", yes=yes, no=no, matcher=matcher)
 
 
 def _text(holds: Callable[[str], object]) -> Callable[[Value], bool]:
@@ -115,7 +119,7 @@ _KINDS = {
         yes='"2030-01-31"',
         no='"31.01.2030"',
     ),
-    "now": Kind(
+    "now": TypeMatcher(
         means="the time of the call, give or take a minute: an ISO 8601 date and time with an "
         "offset",
         want="",
@@ -127,22 +131,22 @@ _KINDS = {
         _is_empty, "null or an empty value", 'null, "", [] or {}; it has to be there', '""', "0"
     ),
 }
-_ABSENT = Kind(
+_ABSENT = TypeMatcher(
     means="nothing: the key is not there",
     want="{coupon: $absent}",
     yes="{}",
     no="{coupon: null}",
-    matcher=Check(Described("absent", ""), lambda got: got is ABSENT),
+    matcher=Predicate(Described("absent", ""), lambda got: got is ABSENT),
 )
-_PRESENT = Kind(
+_PRESENT = TypeMatcher(
     means="anything: the key is there, be it with null",
     want="{coupon: $present}",
     yes="{coupon: null}",
     no="{}",
-    matcher=Check(Described("present", ""), lambda got: got is not ABSENT),
+    matcher=Predicate(Described("present", ""), lambda got: got is not ABSENT),
 )
 
-MATCHERS: Mapping[str, Kind] = MappingProxyType(
+MATCHERS: Mapping[str, TypeMatcher] = MappingProxyType(
     {f"${name}": replace(kind, want=f"${name}") for name, kind in _KINDS.items()}
     | {"$absent": _ABSENT, "$present": _PRESENT}
 )

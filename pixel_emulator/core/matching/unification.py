@@ -1,0 +1,264 @@
+"""Captures: what a match needs of the variables, and whether several matches go together."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import count, islice
+
+from pixel_emulator.core.matching.diff import (
+    Spot,
+    described,
+    differences_at,
+    matches,
+    plain_parts_match,
+)
+from pixel_emulator.core.matching.expected import (
+    ABSENT,
+    UNBOUND,
+    Binding,
+    Bindings,
+    Constraints,
+    Described,
+    Difference,
+    Expected,
+    Matcher,
+    Value,
+    identity,
+    inside,
+    written,
+)
+from pixel_emulator.core.model import JSON, JsonPath
+from pixel_emulator.core.text import json_codec
+from pixel_emulator.core.text.display import printable
+
+__all__ = ["bind", "distinct", "search", "together", "unify", "variables"]
+
+
+@dataclass(frozen=True, slots=True)
+class Variable(Matcher):
+    """`$name`: any value that is there and that its type matches; bound, its own value again.
+
+    `type` is None for a variable that may be anything. A value that was bound is wanted exactly:
+    a map without further keys.
+    """
+
+    name: str
+    type: Expected | None = None
+
+    def ways(self, got: Value) -> Iterator[Constraints]:
+        if got is not ABSENT and self.matches(got, UNBOUND):
+            yield (Binding(self.name, got),)
+
+    def matches(self, got: Value, bound: Bindings) -> bool:
+        if self.name in bound:
+            return identity(bound[self.name]) == identity(got)
+        return got is not ABSENT and (self.type is None or matches(self.type, got))
+
+    def differences(self, steps: JsonPath, got: Value, bound: Bindings) -> Iterator[Difference]:
+        if self.matches(got, bound):
+            return
+        if self.name in bound:
+            yield steps, bound[self.name], got
+        elif self.type is None or got is ABSENT:
+            yield steps, self, got
+        else:
+            yield from differences_at(steps, self.type, got, bound)
+
+    def describe(self) -> Described:
+        return Described(f"${self.name}", "" if self.type is None else str(described(self.type)))
+
+
+@dataclass(frozen=True, slots=True)
+class TextWith(Matcher):
+    """A text with `${name}` in it, between `before` and `after`."""
+
+    before: str
+    variable: Variable
+    after: str
+
+    @property
+    def parts(self) -> tuple[Expected, ...]:
+        return (self.variable,)
+
+    def ways(self, got: Value) -> Iterator[Constraints]:
+        middle = self._middle(got)
+        if middle is not None:
+            yield (Binding(self.variable.name, middle, in_text=True),)
+
+    def matches(self, got: Value, bound: Bindings) -> bool:
+        if self.variable.name in bound:
+            return isinstance(got, str) and got == self._whole(bound)
+        return self._middle(got) is not None
+
+    def differences(self, steps: JsonPath, got: Value, bound: Bindings) -> Iterator[Difference]:
+        if not self.matches(got, bound):
+            yield steps, self._whole(bound) or self, got
+
+    def describe(self) -> Described:
+        text = f"{self.before}${{{self.variable.name}}}{self.after}"
+        return Described(f'"{printable(text, quotes=True)}"', "string")
+
+    def _whole(self, bound: Bindings) -> str | None:
+        """The text with the value of the variable in it; None where it has none that fits in."""
+        value = bound.get(self.variable.name, [])
+        text = written(value)
+        return None if text is None else f"{self.before}{text}{self.after}"
+
+    def _middle(self, got: Value) -> str | None:
+        """What stands where the variable is; None where the text around it differs."""
+        if not isinstance(got, str) or len(got) < len(self.before) + len(self.after):
+            return None
+        if not (got.startswith(self.before) and got.endswith(self.after)):
+            return None
+        middle = got[len(self.before) : len(got) - len(self.after)]
+        return middle if self._fits(middle) else None
+
+    def _fits(self, text: str) -> bool:
+        """Whether the variable may have this value, or the one that is written so."""
+        wanted = self.variable.type
+        if wanted is None or matches(wanted, text):
+            return True
+        try:
+            value = json_codec.parse(text)
+        except ValueError:
+            return False
+        return written(value) == text and matches(wanted, value)
+
+
+def variables(want: Expected) -> frozenset[str]:
+    """The names of the variables in a want."""
+    return frozenset(each.name for each in inside(want) if isinstance(each, Variable))
+
+
+_PATIENCE = 10
+"""Steps in vain after which a search gives a sign of life."""
+_IN_VAIN: Constraints = (Binding("", 0), Binding("", 1))
+"""The sign of life: a way that contradicts itself. It is handed on at once."""
+
+
+def unify(want: Expected, got: Value) -> Iterator[Constraints]:
+    """Each way in which the value matches, as what it needs of the variables; none if it does not.
+
+    A want without variables has at most one way, which needs nothing. Ways are found as they are
+    asked for. A search that goes on in vain yields, now and then, a way that contradicts itself
+    (`bind` gives None), so that whoever counts the ways may stop.
+    """
+    return together(((want, got),))
+
+
+def together(pairs: Iterable[tuple[Expected, Value]]) -> Iterator[Constraints]:
+    """Each way in which all of the pairs match."""
+    spots: list[Spot] = []
+    if not all(plain_parts_match(want, got, spots) for want, got in pairs):
+        return iter(())
+    return _joined(spots) if spots else iter(((),))
+
+
+def _joined(spots: list[Spot]) -> Iterator[Constraints]:
+    asking: list[Cached] = []
+    for matcher, got in spots:
+        ways = Cached(matcher.ways(got))
+        if ways.first is None:
+            return
+        if ways.first:
+            asking.append(ways)
+    if not asking:
+        yield ()
+        return
+
+    def branches(state: None, level: int) -> Iterator[tuple[None, Constraints]]:
+        return ((state, way) for way in asking[level])
+
+    yield from search(None, branches, len(asking))
+
+
+class Cached:
+    """Ways that may be gone through again; each is found once, when it is asked for.
+
+    A matcher inside a matcher inside a matcher would else be asked twice, four times, eight times.
+    """
+
+    def __init__(self, ways: Iterator[Constraints]) -> None:
+        self._found: list[Constraints] = []
+        self._ways = ways
+
+    def __iter__(self) -> Iterator[Constraints]:
+        for index in count():
+            if index == len(self._found):
+                self._found.extend(islice(self._ways, 1))
+            if index == len(self._found):
+                return
+            yield self._found[index]
+
+    @property
+    def first(self) -> Constraints | None:
+        """The first way, if there is one."""
+        return next(iter(self), None)
+
+
+def search[State](
+    start: State, branches: Callable[[State, int], Iterator[tuple[State, Constraints]]], depth: int
+) -> Iterator[Constraints]:
+    """Each way through `depth` levels on which no need contradicts another.
+
+    `branches` gives what may be chosen in a state at a level: the state behind it, and its needs.
+    """
+    in_vain = 0
+    trail: list[tuple[Constraints, Iterator[tuple[State, Constraints]]]] = [
+        ((), branches(start, 0))
+    ]
+    while trail:
+        needs, choices = trail[-1]
+        choice = next(choices, None)
+        if choice is None:
+            trail.pop()
+            continue
+        state, more = choice
+        needs += more
+        if more is _IN_VAIN:
+            yield _IN_VAIN
+        elif bind(needs) is None:
+            in_vain += 1
+            if in_vain % _PATIENCE == 0:
+                yield _IN_VAIN
+        elif len(trail) < depth:
+            trail.append((needs, branches(state, len(trail))))
+        else:
+            yield needs
+
+
+def distinct(ways: Iterable[Constraints]) -> Iterator[Constraints]:
+    """Each way once; none behind the one that needs nothing, because that one always goes."""
+    seen = set()
+    repeated = 0
+    for needs in ways:
+        key = frozenset((each.name, each.in_text, identity(each.value)) for each in needs)
+        if needs is _IN_VAIN or key not in seen:
+            seen.add(key)
+            yield needs
+        else:
+            repeated += 1
+            if repeated % _PATIENCE == 0:
+                yield _IN_VAIN
+        if not needs:
+            return
+
+
+def bind(needs: Collection[Binding]) -> Bindings | None:
+    """The value of each variable, or None where two needs contradict each other.
+
+    A variable has one value, and inside a text it stands as that value is written. One that is
+    only known from texts is a string. The order of the needs does not matter.
+    """
+    exact: dict[str, JSON] = {}
+    texts: dict[str, JSON] = {}
+    for each in needs:
+        known = texts if each.in_text else exact
+        value = known.setdefault(each.name, each.value)
+        if value is not each.value:
+            if identity(value) != identity(each.value):
+                return None
+            known[each.name] = min(value, each.value, key=json_codec.write)
+    for each in needs:
+        if each.name in texts and not each.in_text and written(each.value) != texts[each.name]:
+            return None
+    return texts | exact
