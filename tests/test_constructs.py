@@ -10,7 +10,7 @@ import pytest
 
 from pixel_emulator.core.errors import InputError, SelectionError
 from pixel_emulator.core.grammar import keys
-from pixel_emulator.core.scenarios.choosing import choose
+from pixel_emulator.core.scenarios.model import choose
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.documents import parse_document

@@ -13,7 +13,7 @@ from pixel_emulator.core.matching.expected import describe
 from pixel_emulator.core.model import CallType
 from pixel_emulator.core.plans.violations import Violation
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern
-from pixel_emulator.core.scenarios.model import Denial, Run, Scenario, Step
+from pixel_emulator.core.scenarios.model import Forbidden, Run, Scenario, Step
 from pixel_emulator.core.verdicts.nearest import Nearest
 from pixel_emulator.core.verdicts.settlement import BUDGET
 from pixel_emulator.core.verdicts.verdict import (
@@ -128,12 +128,14 @@ def given_up():
 
 def objections():
     """All that is said about a whole run, and nothing about any expectation."""
-    mail = Denial(
+    mail = Forbidden(
         contains="jane@example.com",
         because="privacy",
         location=Location("checkout.yaml", 40, 5),
     )
-    inside = Denial(contains="X1", path=("properties",), location=Location("checkout.yaml", 41, 5))
+    inside = Forbidden(
+        contains="X1", path=("properties",), location=Location("checkout.yaml", 41, 5)
+    )
     where = "properties.products[0].description"
     return verdict(
         step(MET),
@@ -169,7 +171,7 @@ def shouted(verdict, words):
         replace(each, step=replace(each.step, name=f"{words}{n}"), failure=words, output=words)
         for n, each in enumerate(result.steps)
     )
-    denial = Denial(contains=words, path=(words,), because=words, location=Location(words, 2, 1))
+    denial = Forbidden(contains=words, path=(words,), because=words, location=Location(words, 2, 1))
     loud = replace(
         result,
         scenario=replace(scenario, steps=tuple(each.step for each in steps)),

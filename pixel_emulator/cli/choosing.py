@@ -7,8 +7,7 @@ from typing import Annotated
 import typer
 
 from pixel_emulator.core.model import JSON
-from pixel_emulator.core.scenarios.choosing import choose
-from pixel_emulator.core.scenarios.model import Scenario
+from pixel_emulator.core.scenarios.model import Scenario, choose
 from pixel_emulator.scenario_files import load_scenarios
 
 Tags = Annotated[

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from pixel_emulator.core.scenarios.clients import Ask, Fetch
+from pixel_emulator.core.scenarios.mail_clients import Ask, Fetch
 from pixel_emulator.email.limits import LimitError
 from pixel_emulator.email.message import Mail
 from pixel_emulator.email.pixels import find_pixels

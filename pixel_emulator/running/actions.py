@@ -13,7 +13,7 @@ from pixel_emulator import files
 from pixel_emulator.child.process import ChildExit, run_child
 from pixel_emulator.core.endpoint.pixel import encode
 from pixel_emulator.core.errors import InputError, InputIssue
-from pixel_emulator.core.scenarios.clients import CLIENTS, Ask
+from pixel_emulator.core.scenarios.mail_clients import CLIENTS, Ask
 from pixel_emulator.core.scenarios.model import (
     Action,
     Open,

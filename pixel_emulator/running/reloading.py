@@ -7,8 +7,7 @@ from pathlib import Path
 from pixel_emulator import files
 from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.core.model import JSON
-from pixel_emulator.core.scenarios.choosing import choose
-from pixel_emulator.core.scenarios.model import Scenario
+from pixel_emulator.core.scenarios.model import Scenario, choose
 from pixel_emulator.scenario_files import load_scenarios
 from pixel_emulator.scenario_folders import expand, folders_in
 

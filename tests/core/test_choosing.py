@@ -3,8 +3,7 @@
 import pytest
 
 from pixel_emulator.core.errors import SelectionError
-from pixel_emulator.core.scenarios.choosing import choose
-from pixel_emulator.core.scenarios.model import Scenario
+from pixel_emulator.core.scenarios.model import Scenario, choose
 
 ALL = [
     Scenario(name="plain"),

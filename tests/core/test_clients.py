@@ -3,8 +3,7 @@
 import pytest
 
 from pixel_emulator.core.model import PixelRequest
-from pixel_emulator.core.scenarios.clients import CLIENTS, Ask, Fetch
-from pixel_emulator.core.scenarios.fetchers import FETCHERS, fetched_by
+from pixel_emulator.core.scenarios.mail_clients import CLIENTS, FETCHERS, Ask, Fetch, fetched_by
 
 ASKS = [(name, ask) for name, asks in CLIENTS.items() for ask in asks]
 

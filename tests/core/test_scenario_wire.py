@@ -5,9 +5,13 @@ import pytest
 from pixel_emulator.core.grammar.call_map import REQUEST_WORDS
 from pixel_emulator.core.grammar.keys import REQUEST
 from pixel_emulator.core.model import PixelRequest
-from pixel_emulator.core.scenarios.clients import CLIENTS, Fetch
-from pixel_emulator.core.scenarios.fetchers import FETCHERS, fetched_by
-from pixel_emulator.core.scenarios.wire_facts import wire_facts
+from pixel_emulator.core.scenarios.mail_clients import (
+    CLIENTS,
+    FETCHERS,
+    Fetch,
+    fetched_by,
+    wire_facts,
+)
 from tests.hits import hit, judged
 
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "

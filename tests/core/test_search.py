@@ -13,7 +13,7 @@ from pixel_emulator.core.reports.text import text
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, Times
 from pixel_emulator.core.scenarios.model import (
     DEFAULT_LEVELS,
-    Denial,
+    Forbidden,
     Level,
     Policy,
     Scenario,
@@ -300,8 +300,8 @@ def test_more_calls_than_anybody_can_look_at_are_undecided():
 @pytest.mark.parametrize(
     ("more", "status"),
     [
-        ({"denials": (Denial(contains=Variable("v0")),)}, Status.UNDECIDED),
-        ({"denials": (Denial(contains="A"),)}, Status.UNMET),
+        ({"denials": (Forbidden(contains=Variable("v0")),)}, Status.UNDECIDED),
+        ({"denials": (Forbidden(contains="A"),)}, Status.UNMET),
         ({"state": {"nobody": {"traits": {"a": Variable("v0")}}}}, Status.UNDECIDED),
         ({"state": {"nobody": {"traits": {"a": 1}}}}, Status.UNMET),
     ],

@@ -13,7 +13,7 @@ from pixel_emulator.core.endpoint.pixel import encode, request_of
 from pixel_emulator.core.errors import Location
 from pixel_emulator.core.model import CallType, Outcome, PixelRequest
 from pixel_emulator.core.redaction.masking import mask
-from pixel_emulator.core.scenarios.clients import CLIENTS
+from pixel_emulator.core.scenarios.mail_clients import CLIENTS
 from pixel_emulator.core.scenarios.model import Open, Replay, Run, Scenario, Send, Step, Wait
 from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.emulator import Emulator

@@ -20,7 +20,7 @@ from pixel_emulator.core.matching.expected import (
 )
 from pixel_emulator.core.model import NAMED_BY, Hit, JsonPath, Severity, path_text
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, codes, facts
-from pixel_emulator.core.scenarios.wire_facts import wire_facts
+from pixel_emulator.core.scenarios.mail_clients import wire_facts
 from pixel_emulator.core.text.display import shortened
 from pixel_emulator.core.verdicts.verdict import ExpectationResult
 

@@ -21,9 +21,8 @@ from pixel_emulator.core.matching.expected import Expected, equal
 from pixel_emulator.core.matching.predicates import asks_for_now
 from pixel_emulator.core.model import JSON, NAMED_BY, CallType, JsonPath, Payload, Severity
 from pixel_emulator.core.problems.catalog import RULES
-from pixel_emulator.core.scenarios.clients import Fetch
 from pixel_emulator.core.scenarios.expectation import Pattern
-from pixel_emulator.core.scenarios.fetchers import FETCHERS
+from pixel_emulator.core.scenarios.mail_clients import FETCHERS, Fetch
 
 REQUEST_WORDS = {
     "form": FORMS,

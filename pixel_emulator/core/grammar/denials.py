@@ -7,7 +7,7 @@ from pixel_emulator.core.grammar.reader import Reader, shown
 from pixel_emulator.core.grammar.scope import Scope, plain_text
 from pixel_emulator.core.grammar.values import read_value
 from pixel_emulator.core.model import JSON, JsonPath
-from pixel_emulator.core.scenarios.model import Denial
+from pixel_emulator.core.scenarios.model import Forbidden
 
 EVERYTHING = "everything"
 """What `in` says for no path at all."""
@@ -18,15 +18,15 @@ _STEP = re.compile(
 _INSTEAD = "write a path like properties.products[0].sku"
 
 
-def read_deny(reader: Reader, steps: JsonPath, value: JSON, scope: Scope) -> tuple[Denial, ...]:
+def read_deny(reader: Reader, steps: JsonPath, value: JSON, scope: Scope) -> tuple[Forbidden, ...]:
     """The denials of a list."""
     return tuple(_denial(reader, *each, scope) for each in reader.items(steps, value))
 
 
-def _denial(reader: Reader, steps: JsonPath, item: JSON, scope: Scope) -> Denial:
+def _denial(reader: Reader, steps: JsonPath, item: JSON, scope: Scope) -> Forbidden:
     if not isinstance(item, dict):
         reader.wrong(steps, f"must be a map: write `- contains: …`; this is {shown(item)}")
-        return Denial(contains="")
+        return Forbidden(contains="")
     reader.check_keys(steps, item, DENIAL)
     contains = item.get("contains")
     if contains in (None, ""):
@@ -35,7 +35,7 @@ def _denial(reader: Reader, steps: JsonPath, item: JSON, scope: Scope) -> Denial
     if isinstance(excepted, str):
         reader.wrong((*steps, "except"), f"must be a list: write [{excepted}]")
         excepted = []
-    return Denial(
+    return Forbidden(
         contains=read_value(reader, (*steps, "contains"), contains, scope),
         path=_path(reader, (*steps, "in"), item.get("in", EVERYTHING), scope) or None,
         excepted=tuple(

@@ -16,8 +16,7 @@ from pixel_emulator.core.grammar.step import Fields, fields_of, read_step, read_
 from pixel_emulator.core.grammar.variables import Place, read_cases, read_let
 from pixel_emulator.core.matching.expected import Expected
 from pixel_emulator.core.model import JSON, JsonPath, Payload
-from pixel_emulator.core.scenarios.choosing import NOT
-from pixel_emulator.core.scenarios.model import Given, Policy, Scenario, Step, Values
+from pixel_emulator.core.scenarios.model import NOT, Given, Policy, Scenario, Step, Values
 
 _NOTHING: Mapping[str, JSON] = {}
 _NO_DEFINITIONS: Mapping[str, Definition] = {}

@@ -12,7 +12,7 @@ from pixel_emulator.core.grammar.reader import Reader, shown
 from pixel_emulator.core.grammar.scope import Scope, plain_text
 from pixel_emulator.core.grammar.variables import Place
 from pixel_emulator.core.model import JSON, JsonPath
-from pixel_emulator.core.scenarios.clients import CLIENTS
+from pixel_emulator.core.scenarios.mail_clients import CLIENTS
 from pixel_emulator.core.scenarios.model import Order, Step
 
 type Fields = Mapping[str, Place]

@@ -11,7 +11,7 @@ from pixel_emulator.core.matching.unification import variables
 from pixel_emulator.core.model import JSON, Hit, JsonPath, path_text
 from pixel_emulator.core.redaction.masking import mask
 from pixel_emulator.core.scenarios.expectation import Expectation, facts
-from pixel_emulator.core.scenarios.wire_facts import wire_facts
+from pixel_emulator.core.scenarios.mail_clients import wire_facts
 from pixel_emulator.core.verdicts.verdict import ExpectationResult, ScenarioResult
 
 

@@ -10,7 +10,7 @@ from pixel_emulator.core.matching.diff import described
 from pixel_emulator.core.model import path_text, total
 from pixel_emulator.core.reports.counts import counted, span
 from pixel_emulator.core.scenarios.expectation import Expectation
-from pixel_emulator.core.scenarios.model import Denial, Level, Policy
+from pixel_emulator.core.scenarios.model import Forbidden, Level, Policy
 from pixel_emulator.core.verdicts.nearest import Nearest
 from pixel_emulator.core.verdicts.verdict import (
     ExpectationResult,
@@ -165,7 +165,7 @@ def failed_command(verdict: Verdict) -> str:
     return verdict.command.sentence
 
 
-def denial(denied: Denial) -> str:
+def denial(denied: Forbidden) -> str:
     """What must not be sent: `no request may contain "X1" in properties: privacy`."""
     where = f" in {path_text(denied.path)}" if denied.path else ""
     because = f": {denied.because}" if denied.because else ""

@@ -9,7 +9,7 @@ from pixel_emulator.core.matching.expected import Constraints, Expected, describ
 from pixel_emulator.core.matching.predicates import as_of
 from pixel_emulator.core.matching.unification import unify
 from pixel_emulator.core.model import KEPT, NAMED_BY, CallType, Hit, Outcome, Payload, Severity
-from pixel_emulator.core.scenarios.wire_facts import wire_facts
+from pixel_emulator.core.scenarios.mail_clients import wire_facts
 
 
 def call_line(type: CallType, payload: Payload) -> str:

@@ -1,11 +1,11 @@
 """The nouns of a scenario file: scenarios, steps, what they do, and what they forbid."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
-from pixel_emulator.core.errors import Location
+from pixel_emulator.core.errors import InputIssue, Location, SelectionError, did_you_mean
 from pixel_emulator.core.matching.expected import Expected
 from pixel_emulator.core.model import JSON, CallType, JsonPath, Payload
 from pixel_emulator.core.plans.plan import Plan
@@ -119,7 +119,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Denial:
+class Forbidden:
     """What no request may hold: `contains` at `path` (None: everything, also keys, URL, referer),
     but for the paths under `excepted`."""
 
@@ -162,7 +162,7 @@ class Scenario:
     tags: tuple[str, ...] = ()
     lets: Mapping[str, Expected] = field(default_factory=dict)
     given: Given = field(default_factory=Given)
-    denials: tuple[Denial, ...] = ()
+    denials: tuple[Forbidden, ...] = ()
     state: Mapping[str, Expected] | None = None
     plan_files: Mapping[int, str] = field(default_factory=dict)
     plans: Mapping[int, Plan] = field(default_factory=dict)
@@ -206,3 +206,38 @@ class Scenario:
 
 type Values = Mapping[str, JSON]
 """Values of variables, given from outside."""
+
+
+NOT = "!"
+"""What a tag begins with whose scenarios are left out."""
+
+
+def choose(scenarios: Sequence[Scenario], tags: Sequence[str]) -> tuple[Scenario, ...]:
+    """The scenarios that have at least one of these tags, and none of those behind a `!`.
+
+    Without any tag to have, all but those left out. Raises SelectionError for a tag that no
+    scenario has, and where no scenario is chosen.
+    """
+    wanted = {each for each in tags if not each.startswith(NOT)}
+    unwanted = {each.removeprefix(NOT) for each in tags if each.startswith(NOT)}
+    known = {tag for each in scenarios for tag in each.tags}
+    if mistakes := tuple(_unknown(tags, known)):
+        raise SelectionError(*mistakes)
+    chosen = tuple(
+        each
+        for each in scenarios
+        if not unwanted.intersection(each.tags) and (not wanted or wanted.intersection(each.tags))
+    )
+    if scenarios and not chosen:
+        said = " ".join(f"--tag {each}" for each in tags)
+        raise SelectionError(InputIssue(f"{said}: no scenario is chosen, so nothing can be met"))
+    return chosen
+
+
+def _unknown(tags: Sequence[str], known: set[str]) -> Iterator[InputIssue]:
+    for each in tags:
+        tag = each.removeprefix(NOT)
+        if tag not in known:
+            there = f"there are {', '.join(sorted(known))}" if known else "none has any"
+            advice = did_you_mean(tag, known) or f"; {there}"
+            yield InputIssue(f"--tag {each}: no scenario has this tag{advice}")

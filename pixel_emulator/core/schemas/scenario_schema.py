@@ -9,7 +9,7 @@ from pixel_emulator.core.grammar.policies import SAME_EVENT
 from pixel_emulator.core.grammar.step import ORDERS
 from pixel_emulator.core.grammar.values import MATCHERS, OPERATORS
 from pixel_emulator.core.model import JSON, Payload, Severity
-from pixel_emulator.core.scenarios.clients import CLIENTS
+from pixel_emulator.core.scenarios.mail_clients import CLIENTS
 from pixel_emulator.core.scenarios.model import Level, Policy
 from pixel_emulator.core.schemas.parts import (
     DRAFT,

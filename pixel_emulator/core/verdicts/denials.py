@@ -11,7 +11,7 @@ from pixel_emulator.core.matching.predicates import as_of
 from pixel_emulator.core.matching.unification import variables
 from pixel_emulator.core.model import JSON, Hit, JsonPath, Payload, path_text
 from pixel_emulator.core.redaction.masking import hide
-from pixel_emulator.core.scenarios.model import Denial
+from pixel_emulator.core.scenarios.model import Forbidden
 from pixel_emulator.core.verdicts.verdict import Denied
 
 _MOST = 10  # places in one request
@@ -21,7 +21,7 @@ _BETWEEN_WORDS = re.compile(r"[\s\"'<>()\[\]{},;:=&?/#|\\]+")
 _AROUND_WORDS = ".!*_~-"
 
 
-def denied(denials: Sequence[Denial], hits: Iterable[Hit], bound: Bindings) -> Iterator[Denied]:
+def denied(denials: Sequence[Forbidden], hits: Iterable[Hit], bound: Bindings) -> Iterator[Denied]:
     """Each place at which a request holds what is denied, the first few of each request.
 
     A plain text is denied wherever it stands inside a text; any other want is compared with every
@@ -34,7 +34,7 @@ def denied(denials: Sequence[Denial], hits: Iterable[Hit], bound: Bindings) -> I
             yield from islice(_in_hit(denial, hit, bound), _MOST)
 
 
-def _in_hit(denial: Denial, hit: Hit, bound: Bindings) -> Iterator[Denied]:
+def _in_hit(denial: Forbidden, hit: Hit, bound: Bindings) -> Iterator[Denied]:
     payload: Payload = (hit.call and hit.call.payload) or {}
     key = payload.get("writeKey")
     contains = as_of(denial.contains, hit.time)
@@ -48,7 +48,7 @@ def _in_hit(denial: Denial, hit: Hit, bound: Bindings) -> Iterator[Denied]:
                 break
 
 
-def _values(denial: Denial, payload: Payload, hit: Hit) -> Iterator[tuple[str, JSON]]:
+def _values(denial: Forbidden, payload: Payload, hit: Hit) -> Iterator[tuple[str, JSON]]:
     excepted: list[str] = []
     stack: list[tuple[JsonPath, JSON]] = [((), payload)]
     while stack:

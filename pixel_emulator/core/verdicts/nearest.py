@@ -24,7 +24,7 @@ from pixel_emulator.core.matching.unification import bind
 from pixel_emulator.core.model import CallType, Form, Hit, JsonPath, Payload
 from pixel_emulator.core.redaction.masking import mask
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, facts, name_of
-from pixel_emulator.core.scenarios.wire_facts import wire_facts
+from pixel_emulator.core.scenarios.mail_clients import wire_facts
 from pixel_emulator.core.verdicts.claims import pair
 
 # Bounds of the search, for each expectation: calls that are looked at, and that compete.

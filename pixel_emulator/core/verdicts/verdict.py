@@ -8,7 +8,7 @@ from pixel_emulator.core.matching.expected import Bindings
 from pixel_emulator.core.model import KEPT, Hit, Outcome
 from pixel_emulator.core.plans.violations import Violation
 from pixel_emulator.core.scenarios.expectation import Expectation
-from pixel_emulator.core.scenarios.model import Denial, Level, Policy, Scenario, Step
+from pixel_emulator.core.scenarios.model import Forbidden, Level, Policy, Scenario, Step
 from pixel_emulator.core.verdicts.nearest import Nearest, Obstacle
 
 
@@ -165,7 +165,7 @@ class Finding:
 class Denied:
     """A request that holds what a scenario denies; `path` says where, `value` is an excerpt."""
 
-    denial: Denial
+    denial: Forbidden
     hit: Hit
     path: str
     value: str
