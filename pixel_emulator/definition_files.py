@@ -10,11 +10,11 @@ from pathlib import Path
 
 from pixel_emulator import files
 from pixel_emulator.core.errors import Document, InputError, InputIssue, Location
-from pixel_emulator.core.grammar.definitions import Definition, read_use
-from pixel_emulator.core.grammar.reader import Reader
-from pixel_emulator.core.grammar.scenario import Reading, read
 from pixel_emulator.core.matching.expected import Expected
 from pixel_emulator.core.model import JsonPath
+from pixel_emulator.core.parser.context import ParseContext
+from pixel_emulator.core.parser.definitions import Definition, read_use
+from pixel_emulator.core.parser.document import ParsedDocument, read
 from pixel_emulator.core.scenarios.model import Values
 from pixel_emulator.documents import parse_document
 from pixel_emulator.output import learn_from
@@ -41,7 +41,7 @@ class DefinitionFiles:
     hooks: Mapping[str, Expected]
     used: dict[Path, Used] = field(default_factory=dict)
 
-    def read(self, document: Document, around: Used) -> Reading:
+    def read(self, document: Document, around: Used) -> ParsedDocument:
         """What a document says, with the definitions around it."""
         return read(document, given=self.given, definitions=around.definitions, hooks=self.hooks)
 
@@ -49,7 +49,7 @@ class DefinitionFiles:
         """What a document takes in by `use`; `trail` are the files that led to it."""
         if not isinstance(document.data, dict):
             return Used()
-        reader = Reader(document)
+        reader = ParseContext(document)
         here = Path(document.file)
         trail = (*trail, real_path(here))
         definitions: dict[str, Definition] = {}
@@ -69,7 +69,9 @@ class DefinitionFiles:
                         reader.wrong(steps, f"`{name}` is defined twice, in {both}")
         return Used(definitions, (*reader.in_order(), *mistakes))
 
-    def _use(self, reader: Reader, steps: JsonPath, path: Path, trail: tuple[Path, ...]) -> Used:
+    def _use(
+        self, reader: ParseContext, steps: JsonPath, path: Path, trail: tuple[Path, ...]
+    ) -> Used:
         real = real_path(path)
         if real not in self.used:
             try:
@@ -83,7 +85,7 @@ class DefinitionFiles:
 
     def _used(self, document: Document, trail: tuple[Path, ...]) -> Used:
         around = self.around(document, trail)
-        reader = Reader(document)
+        reader = ParseContext(document)
         if isinstance(document.data, dict):
             for key in document.data.keys() - {"define", "use"}:
                 only = "a file that others use holds `define` and `use`, nothing that runs"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pixel_emulator.core.errors import InputError, SelectionError
-from pixel_emulator.core.grammar import keys
+from pixel_emulator.core.parser import vocabulary
 from pixel_emulator.core.scenarios.model import choose
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.core.verdicts.verify import verify
@@ -34,17 +34,23 @@ LIVE = read("live.yaml")
 NAMES = [each["construct"].split(":")[0] for each in (*OFFLINE, *LIVE)]
 
 SECTIONS = {
-    "file": keys.FILE,
-    "scenario": keys.SCENARIO,
-    "step": keys.STEP,
-    "line": keys.LINES,
+    "file": vocabulary.FILE,
+    "scenario": vocabulary.SCENARIO,
+    "step": vocabulary.STEP,
+    "line": vocabulary.LINES,
     # tests/core/test_every_field.py has the fields of a call and the facts of its request.
-    "pattern": [key for key in keys.PATTERN if key not in {*keys.LINES, *keys.FIELDS}],
-    "timing": keys.TIMING,
-    "expectation": [key for key in keys.EXPECTATION if key not in {*keys.PATTERN, *keys.TIMING}],
-    "action": keys.ACTIONS,
-    "given": keys.GIVEN,
-    "denial": keys.DENIAL,
+    "pattern": [
+        key for key in vocabulary.PATTERN if key not in {*vocabulary.LINES, *vocabulary.FIELDS}
+    ],
+    "timing": vocabulary.TIMING,
+    "expectation": [
+        key
+        for key in vocabulary.EXPECTATION
+        if key not in {*vocabulary.PATTERN, *vocabulary.TIMING}
+    ],
+    "action": vocabulary.ACTIONS,
+    "given": vocabulary.GIVEN,
+    "denial": vocabulary.DENIAL,
 }
 
 

@@ -10,8 +10,8 @@ import typer
 from pixel_emulator.cli.app import COMMANDS, application
 from pixel_emulator.config import settings
 from pixel_emulator.core.endpoint.pixel import request_of
-from pixel_emulator.core.grammar.operators import OPERATORS, Operator
 from pixel_emulator.core.matching.type_matchers import MATCHERS, TypeMatcher
+from pixel_emulator.core.parser.operators import OPERATORS, Operator
 from pixel_emulator.core.problems.catalog import RULES
 from pixel_emulator.scenario_files import load_text, mistakes_of, read_files
 

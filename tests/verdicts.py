@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from pixel_emulator.core.errors import Location
-from pixel_emulator.core.grammar.scenario import parse
 from pixel_emulator.core.matching.diff import Mismatch, mismatches
 from pixel_emulator.core.matching.expected import describe
 from pixel_emulator.core.model import CallType
+from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.plans.violations import Violation
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern
 from pixel_emulator.core.scenarios.model import Forbidden, Run, Scenario, Step

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from pixel_emulator.core.errors import InputError, InputIssue
-from pixel_emulator.core.grammar.definitions import NAME
 from pixel_emulator.core.model import JSON
+from pixel_emulator.core.parser.definitions import NAME
 from pixel_emulator.core.text import json_codec
 
 Lets = Annotated[

@@ -2,7 +2,7 @@
 
 from threading import Lock
 
-from pixel_emulator.core.grammar.policies import Policies
+from pixel_emulator.core.parser.expectations import Policies
 from pixel_emulator.core.scenarios.expectation import Expectation
 from pixel_emulator.core.scenarios.model import Scenario, Step
 from pixel_emulator.core.verdicts.plain import Plain

@@ -9,9 +9,9 @@ import pytest
 
 from pixel_emulator.config import Settings
 from pixel_emulator.core.errors import Document, InputError, did_you_mean
-from pixel_emulator.core.grammar.policies import Policies, read_policies
-from pixel_emulator.core.grammar.reader import Reader
 from pixel_emulator.core.model import JSON
+from pixel_emulator.core.parser.context import ParseContext
+from pixel_emulator.core.parser.expectations import Policies, read_policies
 from pixel_emulator.core.recordings.recording import Clock
 from pixel_emulator.pytest_plugin.options import PER_TEST, POLICIES, SETTINGS
 
@@ -114,7 +114,7 @@ def _policies(given: Mapping[str, Any]) -> Policies:
     said: dict[str, JSON] = {name: value for name, value in given.items() if name != "accept"}
     if given.get("accept") and said.get("damaged", "fail") == "fail":
         said["damaged"] = {"accept": list(given["accept"])}
-    reader = Reader(Document("", said, {}))
+    reader = ParseContext(Document("", said, {}))
     policies = read_policies(reader, {name: ((name,), value) for name, value in said.items()})
     if reader.mistakes:
         lines = (f"pixel_{each}" for each in reader.in_order())

@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from typing import cast
 
 from pixel_emulator.core.errors import Document, Location
-from pixel_emulator.core.grammar.definitions import Definitions
-from pixel_emulator.core.grammar.expectations import read_expectation
-from pixel_emulator.core.grammar.reader import Reader, escaped
-from pixel_emulator.core.grammar.scope import Scope
 from pixel_emulator.core.matching.expected import Expected, Matcher
 from pixel_emulator.core.model import JSON, Payload
+from pixel_emulator.core.parser.context import ParseContext, escaped
+from pixel_emulator.core.parser.definitions import Definitions, Scope
+from pixel_emulator.core.parser.expectations import read_expectation
 from pixel_emulator.core.scenarios.expectation import Expectation
 from pixel_emulator.pytest_plugin.places import MisuseError
 from pixel_emulator.pytest_plugin.values import want_of
@@ -41,7 +40,7 @@ def expectation_of(call: Mapping[str, object], place: Location) -> Expectation:
         except TypeError as error:
             raise MisuseError(f"{key}: {error}") from None
     # A document around it would say nothing more: ids and `after` are refused above.
-    reader = Reader(Document(place.file, {"expect": [item]}, {_PLACE: place}))
+    reader = ParseContext(Document(place.file, {"expect": [item]}, {_PLACE: place}))
     wanted = read_expectation(reader, _PLACE, item, Scope(Definitions({}, hooks), hooks))
     if reader.mistakes:
         wrong = (

@@ -7,8 +7,8 @@ from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING
 
-from pixel_emulator.core.grammar.policies import Policies
 from pixel_emulator.core.model import JSON, Evidence, Hit
+from pixel_emulator.core.parser.expectations import Policies
 from pixel_emulator.core.verdicts.verdict import Verdict
 from pixel_emulator.pytest_plugin.beside import claims_of, without
 from pixel_emulator.pytest_plugin.snapshots import Snapshot, Updating

@@ -13,9 +13,9 @@ from pixel_emulator.core.drafts.draft import draft
 from pixel_emulator.core.drafts.judged import Judged
 from pixel_emulator.core.drafts.update import update
 from pixel_emulator.core.errors import Document, InputError, InputIssue
-from pixel_emulator.core.grammar.policies import Policies, with_defaults
-from pixel_emulator.core.grammar.scenario import parse
 from pixel_emulator.core.model import JSON, Evidence
+from pixel_emulator.core.parser.document import parse
+from pixel_emulator.core.parser.expectations import Policies, with_defaults
 from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.core.verdicts.verdict import Status, Verdict
 from pixel_emulator.core.verdicts.verify import verify

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from pixel_emulator.core.grammar.scenario import parse
 from pixel_emulator.core.model import PixelRequest
+from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.documents import parse_document
 from tests.hits import KEY, evidence, hit, judged

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from pixel_emulator.core.grammar import keys
-from pixel_emulator.core.grammar.scenario import parse
 from pixel_emulator.core.model import Payload
+from pixel_emulator.core.parser import vocabulary
+from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.documents import parse_document
 from tests.hits import evidence, hit
@@ -60,8 +60,8 @@ FIELDS = sorted({*SAID, "source"} - {"event"})
 
 
 def test_no_field_is_left_out():
-    assert {*FIELDS, "event", "writeKey"} >= {*keys.FIELDS}
-    assert {*FACTS} == {*keys.REQUEST}
+    assert {*FIELDS, "event", "writeKey"} >= {*vocabulary.FIELDS}
+    assert {*FACTS} == {*vocabulary.REQUEST}
 
 
 @pytest.mark.parametrize("field", FIELDS)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from pixel_emulator.core.grammar.scenario import parse
+from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.redaction.masking import hide, mask
 from pixel_emulator.core.redaction.redact import redact
 from pixel_emulator.core.verdicts.masks import beside_masks

@@ -6,9 +6,6 @@ from typing import Any
 import pytest
 
 from pixel_emulator.core.errors import Document
-from pixel_emulator.core.grammar.operators import OPERATORS
-from pixel_emulator.core.grammar.reader import Reader
-from pixel_emulator.core.grammar.values import read_value
 from pixel_emulator.core.matching.combinators import All, In, Not, One
 from pixel_emulator.core.matching.containers import AnyOrder, Each, Has, Only
 from pixel_emulator.core.matching.diff import described, leaves, matches, mismatches
@@ -17,6 +14,9 @@ from pixel_emulator.core.matching.pairing import pair_up
 from pixel_emulator.core.matching.predicates import Named, RegexError, compares, matching, near
 from pixel_emulator.core.matching.type_matchers import MATCHERS
 from pixel_emulator.core.matching.unification import TextWith, Variable, bind, unify, variables
+from pixel_emulator.core.parser.context import ParseContext
+from pixel_emulator.core.parser.operators import OPERATORS
+from pixel_emulator.core.parser.values import read_value
 from pixel_emulator.core.text.json_codec import Number
 from pixel_emulator.documents import parse_document
 
@@ -44,7 +44,7 @@ def data(text):
 
 
 def want(text):
-    reader = Reader(parse_document(text, "s.yaml"))
+    reader = ParseContext(parse_document(text, "s.yaml"))
     found = read_value(reader, (), reader.document.data, Names())
     assert reader.mistakes == []
     return found
@@ -466,5 +466,5 @@ def test_comparisons_refuse_what_has_no_order():
 
 
 def test_an_empty_document_has_a_reader():
-    reader = Reader(Document("s.yaml", None, {}))
+    reader = ParseContext(Document("s.yaml", None, {}))
     assert read_value(reader, (), None, Names()) is None

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pixel_emulator.core.grammar.scenario import parse
+from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.scenarios.model import Level
 from pixel_emulator.core.verdicts.merge import merge
 from pixel_emulator.core.verdicts.verdict import Status

@@ -8,8 +8,8 @@ import pytest
 import xmlschema
 
 from pixel_emulator.core.errors import Location
-from pixel_emulator.core.grammar.scenario import parse
 from pixel_emulator.core.model import PixelRequest
+from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.reports.junit import junit
 from pixel_emulator.core.verdicts.verdict import Status
 from pixel_emulator.core.verdicts.verify import verify

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from pixel_emulator.core.errors import Document, InputError, Location
-from pixel_emulator.core.grammar.reader import escaped
-from pixel_emulator.core.grammar.scenario import parse
 from pixel_emulator.core.model import JSON, CallType
+from pixel_emulator.core.parser.context import escaped
+from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.scenarios.expectation import Times
 from pixel_emulator.core.scenarios.model import DEFAULT_LEVELS, Level, Policy
 from pixel_emulator.documents import parse_document

@@ -3,10 +3,10 @@
 import pytest
 
 from pixel_emulator.core.errors import InputError
-from pixel_emulator.core.grammar.call_map import REQUEST_WORDS
-from pixel_emulator.core.grammar.keys import REQUEST
-from pixel_emulator.core.grammar.scenario import parse
 from pixel_emulator.core.model import CallType
+from pixel_emulator.core.parser.call_pattern import REQUEST_WORDS
+from pixel_emulator.core.parser.document import parse
+from pixel_emulator.core.parser.vocabulary import REQUEST
 from pixel_emulator.core.scenarios.expectation import Times
 from pixel_emulator.documents import parse_document
 

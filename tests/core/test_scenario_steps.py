@@ -3,9 +3,9 @@
 import pytest
 
 from pixel_emulator.core.errors import InputError, Location
-from pixel_emulator.core.grammar.denials import parse_path
-from pixel_emulator.core.grammar.scenario import parse
 from pixel_emulator.core.model import CallType, path_text
+from pixel_emulator.core.parser.document import parse
+from pixel_emulator.core.parser.expectations import parse_path
 from pixel_emulator.core.scenarios.model import (
     Given,
     Level,

@@ -3,11 +3,11 @@
 import pytest
 
 from pixel_emulator.core.errors import InputError
-from pixel_emulator.core.grammar.definitions import DEEPEST, MOST_VALUES
-from pixel_emulator.core.grammar.scenario import parse
 from pixel_emulator.core.matching.diff import described
 from pixel_emulator.core.matching.unification import Variable, variables
 from pixel_emulator.core.model import CallType
+from pixel_emulator.core.parser.definitions import DEEPEST, MOST_VALUES
+from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.scenarios.model import Open, Run, Send
 from pixel_emulator.documents import parse_document
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from pixel_emulator.core.grammar.call_map import REQUEST_WORDS
-from pixel_emulator.core.grammar.keys import REQUEST
 from pixel_emulator.core.model import PixelRequest
+from pixel_emulator.core.parser.call_pattern import REQUEST_WORDS
+from pixel_emulator.core.parser.vocabulary import REQUEST
 from pixel_emulator.core.scenarios.mail_clients import (
     CLIENTS,
     FETCHERS,

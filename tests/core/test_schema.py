@@ -8,10 +8,10 @@ import jsonschema_rs
 import pytest
 
 from pixel_emulator.core.errors import InputError
-from pixel_emulator.core.grammar import keys as grammar
-from pixel_emulator.core.grammar.scenario import parse
-from pixel_emulator.core.grammar.values import MATCHERS, OPERATORS
 from pixel_emulator.core.model import Payload
+from pixel_emulator.core.parser import vocabulary as grammar
+from pixel_emulator.core.parser.document import parse
+from pixel_emulator.core.parser.values import MATCHERS, OPERATORS
 from pixel_emulator.core.recordings import recording
 from pixel_emulator.core.recordings.entry import entry
 from pixel_emulator.core.recordings.recording import End, Head

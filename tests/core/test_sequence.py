@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from pixel_emulator.core.grammar.scenario import parse
+from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.verdicts.case import Case
 from pixel_emulator.core.verdicts.nearest import Obstacle
 from pixel_emulator.core.verdicts.search import Search

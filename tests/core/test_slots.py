@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from pixel_emulator.core.grammar.scenario import parse
+from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.verdicts.verdict import Status, Story
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.documents import parse_document

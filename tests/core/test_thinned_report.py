@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from pixel_emulator.core.grammar.scenario import parse
 from pixel_emulator.core.model import total
+from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.reports.json_report import as_json
 from pixel_emulator.core.reports.junit import junit
 from pixel_emulator.core.reports.text import text

@@ -12,7 +12,7 @@ import pytest
 from pixel_emulator.core.drafts.judged import Judged
 from pixel_emulator.core.drafts.update import update
 from pixel_emulator.core.errors import InputError
-from pixel_emulator.core.grammar.scenario import parse
+from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.verdicts.verdict import Status
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.documents import parse_document

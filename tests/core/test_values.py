@@ -3,15 +3,14 @@
 import pytest
 
 from pixel_emulator.core.errors import Document
-from pixel_emulator.core.grammar.operands import UNREAD
-from pixel_emulator.core.grammar.operators import OPERATORS
-from pixel_emulator.core.grammar.reader import Reader, escaped
-from pixel_emulator.core.grammar.values import read_text, read_value
 from pixel_emulator.core.matching.diff import matches
 from pixel_emulator.core.matching.expected import ABSENT, is_plain
 from pixel_emulator.core.matching.type_matchers import MATCHERS
 from pixel_emulator.core.matching.unification import TextWith, Variable
 from pixel_emulator.core.model import JsonPath
+from pixel_emulator.core.parser.context import ParseContext, escaped
+from pixel_emulator.core.parser.operators import OPERATORS, UNREAD
+from pixel_emulator.core.parser.values import read_text, read_value
 from pixel_emulator.documents import parse_document
 
 VISITOR = Variable("visitor")
@@ -38,7 +37,7 @@ class Names:
 
 def read(text, reading=read_value):
     """What a YAML text wants, and the mistakes in it."""
-    reader = Reader(parse_document(text, "s.yaml"))
+    reader = ParseContext(parse_document(text, "s.yaml"))
     found = reading(reader, (), reader.document.data, Names())
     return found, [str(each) for each in reader.mistakes]
 
@@ -243,7 +242,7 @@ def test_operators_nest_so_deep_and_no_deeper():
 
 def test_what_is_deeper_than_a_file_may_be_is_a_mistake():
     steps: JsonPath = ("a",) * 201
-    reader = Reader(Document("s.yaml", None, {}))
+    reader = ParseContext(Document("s.yaml", None, {}))
     read_value(reader, steps, "x", Names())
     assert "nested deeper than 200 levels" in str(reader.mistakes[0])
 
@@ -252,7 +251,7 @@ def test_what_is_deeper_than_a_file_may_be_is_a_mistake():
     "text", ["$x", "$$", "a$${b}", "${x}", "$/a/", "cost $5", "a$$b", "$", "$$$"]
 )
 def test_an_escaped_text_wants_itself(text):
-    reader = Reader(Document("s.yaml", None, {}))
+    reader = ParseContext(Document("s.yaml", None, {}))
     assert read_value(reader, (), escaped(text), Names()) == text
     assert reader.mistakes == []
 

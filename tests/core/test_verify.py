@@ -6,8 +6,8 @@ from itertools import permutations
 import pytest
 
 from pixel_emulator.core.errors import Document
-from pixel_emulator.core.grammar.scenario import parse
 from pixel_emulator.core.model import JSON, Evidence, PixelRequest
+from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.plans.plan import parse as parse_plan
 from pixel_emulator.core.redaction.masking import mask
 from pixel_emulator.core.scenarios.model import Level, Policy

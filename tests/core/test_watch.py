@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from pixel_emulator.core.grammar.scenario import parse
+from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.redaction.masking import mask
 from pixel_emulator.core.verdicts.watch import Prospect, Watch
 from pixel_emulator.documents import parse_document

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pixel_emulator.core.grammar.scenario import parse
 from pixel_emulator.core.model import total
+from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.verdicts.call_groups import CallGroups
 from pixel_emulator.core.verdicts.verify import verify
 from pixel_emulator.core.verdicts.watch import Watch

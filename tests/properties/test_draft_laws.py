@@ -8,8 +8,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pixel_emulator.core.drafts.draft import draft
-from pixel_emulator.core.grammar.scenario import parse
 from pixel_emulator.core.model import JSON, CallType, Form, Outcome, PixelRequest
+from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.text.json_codec import Number
 from pixel_emulator.core.verdicts.verdict import Status
 from pixel_emulator.core.verdicts.verify import verify

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixel_emulator.core.errors import Document, InputError
-from pixel_emulator.core.grammar import keys as grammar
-from pixel_emulator.core.grammar.denials import parse_path
-from pixel_emulator.core.grammar.scenario import parse
-from pixel_emulator.core.grammar.values import MATCHERS, OPERATORS
 from pixel_emulator.core.model import path_text
+from pixel_emulator.core.parser import vocabulary as grammar
+from pixel_emulator.core.parser.document import parse
+from pixel_emulator.core.parser.expectations import parse_path
+from pixel_emulator.core.parser.values import MATCHERS, OPERATORS
 from pixel_emulator.core.schemas.scenario_schema import scenario_schema
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.documents import parse_document

@@ -8,8 +8,8 @@ import pytest
 
 from pixel_emulator.config import Settings
 from pixel_emulator.core.endpoint.pixel import encode, request_of
-from pixel_emulator.core.grammar.scenario import parse
 from pixel_emulator.core.model import CallType
+from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.scenarios.model import QUIET, WITHIN, Step
 from pixel_emulator.core.verdicts.watch import Prospect, Watch
 from pixel_emulator.documents import parse_document

@@ -6,8 +6,8 @@ import pytest
 
 from pixel_emulator.config import Settings
 from pixel_emulator.core.endpoint.pixel import encode, request_of
-from pixel_emulator.core.grammar.scenario import parse
 from pixel_emulator.core.model import CallType
+from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.verdicts.call_groups import KEPT
 from pixel_emulator.core.verdicts.verdict import Status
 from pixel_emulator.core.verdicts.verify import verify

@@ -7,8 +7,8 @@ from pixel_emulator.core.drafts import edits
 from pixel_emulator.core.drafts.judged import Judged, Line, instead, misplaced
 from pixel_emulator.core.drafts.source import Edit
 from pixel_emulator.core.errors import InputIssue
-from pixel_emulator.core.grammar.keys import LINES
 from pixel_emulator.core.model import JsonPath
+from pixel_emulator.core.parser.vocabulary import LINES
 from pixel_emulator.core.scenarios.expectation import Times
 from pixel_emulator.core.verdicts.verdict import ExpectationResult
 

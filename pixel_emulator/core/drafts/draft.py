@@ -8,8 +8,8 @@ from itertools import groupby
 from pixel_emulator.core import call_text
 from pixel_emulator.core.drafts import layout
 from pixel_emulator.core.drafts.literal import literal
-from pixel_emulator.core.grammar.reader import escaped
 from pixel_emulator.core.model import JSON, Hit, Outcome, Payload, Severity
+from pixel_emulator.core.parser.context import escaped
 from pixel_emulator.core.problems.catalog import RULES
 from pixel_emulator.core.redaction.masking import SHORTEST
 from pixel_emulator.core.scenarios.expectation import codes

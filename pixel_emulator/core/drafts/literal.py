@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from pixel_emulator.core.grammar.reader import escaped, is_special
 from pixel_emulator.core.matching.expected import ABSENT, Absent
 from pixel_emulator.core.model import (
     JSON,
@@ -15,6 +14,7 @@ from pixel_emulator.core.model import (
     Severity,
     path_text,
 )
+from pixel_emulator.core.parser.context import escaped, is_special
 from pixel_emulator.core.problems.catalog import RULES
 from pixel_emulator.core.scenarios.expectation import codes
 

@@ -1,7 +1,7 @@
 """The YAML that would expect a call, to be copied into a scenario."""
 
-from pixel_emulator.core.grammar.reader import escaped
 from pixel_emulator.core.model import JSON, NAMED_BY, Hit, Payload
+from pixel_emulator.core.parser.context import escaped
 from pixel_emulator.core.text import yaml_writer
 
 _IDS = ("userId", "anonymousId", "previousId", "groupId")

@@ -1,14 +1,12 @@
 """The JSON Schema of a scenario file, made from the tables of its loader."""
 
-from pixel_emulator.core.grammar import keys
-from pixel_emulator.core.grammar.actions import SENT
-from pixel_emulator.core.grammar.amounts import DURATION, TIMES
-from pixel_emulator.core.grammar.call_map import REQUEST_WORDS, codes_of
-from pixel_emulator.core.grammar.definitions import NAME
-from pixel_emulator.core.grammar.policies import SAME_EVENT
-from pixel_emulator.core.grammar.step import ORDERS
-from pixel_emulator.core.grammar.values import MATCHERS, OPERATORS
 from pixel_emulator.core.model import JSON, Payload, Severity
+from pixel_emulator.core.parser import vocabulary
+from pixel_emulator.core.parser.call_pattern import REQUEST_WORDS, codes_of
+from pixel_emulator.core.parser.definitions import NAME
+from pixel_emulator.core.parser.expectations import SAME_EVENT
+from pixel_emulator.core.parser.step import ORDERS, SENT
+from pixel_emulator.core.parser.values import DURATION, MATCHERS, OPERATORS, TIMES
 from pixel_emulator.core.scenarios.mail_clients import CLIENTS
 from pixel_emulator.core.scenarios.model import Level, Policy
 from pixel_emulator.core.schemas.parts import (
@@ -43,10 +41,12 @@ def scenario_schema() -> Payload:
     file = {
         "use": list_of({**TEXT, "minLength": 1}),
         "define": _named(_VALUE),
-        "defaults": map_of({key: scenario[key] for key in keys.DEFAULTS}, keys.DEFAULTS),
-        "scenarios": list_of(_whole(map_of(scenario, keys.SCENARIO)), at_least=1),
+        "defaults": map_of(
+            {key: scenario[key] for key in vocabulary.DEFAULTS}, vocabulary.DEFAULTS
+        ),
+        "scenarios": list_of(_whole(map_of(scenario, vocabulary.SCENARIO)), at_least=1),
     }
-    root = map_of({**file, **scenario}, {**keys.FILE, **keys.SCENARIO})
+    root = map_of({**file, **scenario}, {**vocabulary.FILE, **vocabulary.SCENARIO})
     return {
         "$schema": DRAFT,
         "title": "pixel-emulator scenario",
@@ -54,7 +54,7 @@ def scenario_schema() -> Payload:
         **_asserts("scenarios", "define", "use"),
         "dependencies": {
             **_apart(),
-            "scenarios": {"propertyNames": one_of(keys.FILE)},
+            "scenarios": {"propertyNames": one_of(vocabulary.FILE)},
             "defaults": ["scenarios"],
         },
         "definitions": {
@@ -64,7 +64,7 @@ def scenario_schema() -> Payload:
             "variant": _variant(shape),
             "expectation": _expectation(shape, _timing()),
             "banned": _expectation(shape, {}),
-            "step": map_of(_step(), keys.STEP, required=["expect"]),
+            "step": map_of(_step(), vocabulary.STEP, required=["expect"]),
             "action": _action(),
         },
     }
@@ -122,9 +122,9 @@ def _operators() -> Payload:
 
 def _shape() -> dict[str, Payload]:
     return {
-        **dict.fromkeys((*keys.CALL_TYPES, *keys.FIELDS), _VALUE),
-        "any": one_of([*keys.CALL_TYPES, None]),
-        "type": one_of([*keys.CALL_TYPES, None]),
+        **dict.fromkeys((*vocabulary.CALL_TYPES, *vocabulary.FIELDS), _VALUE),
+        "any": one_of([*vocabulary.CALL_TYPES, None]),
+        "type": one_of([*vocabulary.CALL_TYPES, None]),
         "dropped": any_of(one_of([*codes_of(Severity.DROP), None]), _FILLED),
         "request": ref("request"),
         "note": TEXT,
@@ -133,25 +133,25 @@ def _shape() -> dict[str, Payload]:
 
 def _request() -> Payload:
     words = {key: any_of(one_of(each), _SPECIAL, _OPERATORS) for key, each in REQUEST_WORDS.items()}
-    free = dict.fromkeys(keys.REQUEST, _VALUE)
-    return map_of({**free, "padded": _PADDED, **words}, keys.REQUEST)
+    free = dict.fromkeys(vocabulary.REQUEST, _VALUE)
+    return map_of({**free, "padded": _PADDED, **words}, vocabulary.REQUEST)
 
 
 def _variant(shape: dict[str, Payload]) -> Payload:
     """One shape of several; it may leave to them all what kind of call they are."""
     lines = {key: words for key, words in shape.items() if key != "dropped"}
-    return map_of(lines, keys.PATTERN)
+    return map_of(lines, vocabulary.PATTERN)
 
 
 def _exact() -> Payload:
     """What holds of a call that Segment keeps: it refuses other types of these fields."""
-    texts = (*keys.CALL_TYPES, *keys.TEXT_FIELDS)
+    texts = (*vocabulary.CALL_TYPES, *vocabulary.TEXT_FIELDS)
     return {
         "if": {"not": _with("dropped")},
         "then": {
             "properties": {
                 **dict.fromkeys(texts, _MATCHED_TEXT),
-                **dict.fromkeys(keys.MAP_FIELDS, _MATCHED_MAP),
+                **dict.fromkeys(vocabulary.MAP_FIELDS, _MATCHED_MAP),
             }
         },
     }
@@ -160,9 +160,9 @@ def _exact() -> Payload:
 def _expectation(shape: dict[str, Payload], more: dict[str, Payload]) -> Payload:
     """A call, or several shapes of one."""
     call = map_of(
-        {**shape, **more, "one-of": list_of(ref("variant"), at_least=1)}, keys.EXPECTATION
+        {**shape, **more, "one-of": list_of(ref("variant"), at_least=1)}, vocabulary.EXPECTATION
     )
-    lines: list[JSON] = [*map(_with, keys.LINES)]
+    lines: list[JSON] = [*map(_with, vocabulary.LINES)]
     return {**call, **any_of(_with("one-of"), {"oneOf": lines}), **_exact()}
 
 
@@ -188,8 +188,8 @@ def _step() -> dict[str, Payload]:
 def _action() -> Payload:
     command: Payload = any_of({**TEXT, "minLength": 1}, list_of(TEXT, at_least=1))
     file: Payload = {**TEXT, "minLength": 1}
-    lines: list[JSON] = [*map(_with, keys.CALL_TYPES)]
-    call = map_of(dict.fromkeys(SENT, _VALUE), keys.PATTERN)
+    lines: list[JSON] = [*map(_with, vocabulary.CALL_TYPES)]
+    call = map_of(dict.fromkeys(SENT, _VALUE), vocabulary.PATTERN)
     shapes = {
         "run": command,
         "open": file,
@@ -197,12 +197,12 @@ def _action() -> Payload:
         "replay": file,
         "wait": _DURATION,
     }
-    return {**map_of(shapes, keys.ACTIONS), "minProperties": 1, "maxProperties": 1}
+    return {**map_of(shapes, vocabulary.ACTIONS), "minProperties": 1, "maxProperties": 1}
 
 
 def _scenario() -> dict[str, Payload]:
     lets = any_of(list_of({**TEXT, "pattern": _NAME}), _named(_VALUE))
-    step = {key: shape for key, shape in _step().items() if key in keys.SCENARIO}
+    step = {key: shape for key, shape in _step().items() if key in vocabulary.SCENARIO}
     return {
         **step,
         "tags": list_of(TEXT),
@@ -210,7 +210,7 @@ def _scenario() -> dict[str, Payload]:
         "cases": list_of({"type": "object", "minProperties": 1}, at_least=1),
         "given": map_of(
             {"profiles": {"type": "object"}, "clock": TEXT, "seed": {"type": "integer"}},
-            keys.GIVEN,
+            vocabulary.GIVEN,
         ),
         "steps": list_of(ref("step"), at_least=1),
         "deny": list_of(_denial()),
@@ -243,4 +243,4 @@ def _denial() -> Payload:
         "except": list_of(TEXT),
         "because": TEXT,
     }
-    return map_of(shapes, keys.DENIAL, required=["contains"])
+    return map_of(shapes, vocabulary.DENIAL, required=["contains"])

@@ -4,18 +4,37 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from pixel_emulator.core.errors import Document, InputError, InputIssue
-from pixel_emulator.core.grammar.background import read_given, read_plan, read_state
-from pixel_emulator.core.grammar.definitions import Definition, Definitions, read_define, read_use
-from pixel_emulator.core.grammar.denials import read_deny
-from pixel_emulator.core.grammar.expectations import SILENCE, Listed, check_ids, read_never
-from pixel_emulator.core.grammar.keys import DEFAULTS, FILE, SCENARIO
-from pixel_emulator.core.grammar.policies import LENIENT, read_policies
-from pixel_emulator.core.grammar.reader import Reader, shown
-from pixel_emulator.core.grammar.scope import Scope, plain_text
-from pixel_emulator.core.grammar.step import Fields, fields_of, read_step, read_steps
-from pixel_emulator.core.grammar.variables import Place, read_cases, read_let
 from pixel_emulator.core.matching.expected import Expected
 from pixel_emulator.core.model import JSON, JsonPath, Payload
+from pixel_emulator.core.parser.context import ParseContext, shown
+from pixel_emulator.core.parser.definitions import (
+    Definition,
+    Definitions,
+    Scope,
+    plain_text,
+    read_define,
+    read_use,
+)
+from pixel_emulator.core.parser.expectations import (
+    LENIENT,
+    SILENCE,
+    Listed,
+    check_ids,
+    read_deny,
+    read_never,
+    read_policies,
+)
+from pixel_emulator.core.parser.step import (
+    Fields,
+    fields_of,
+    read_given,
+    read_plan,
+    read_state,
+    read_step,
+    read_steps,
+)
+from pixel_emulator.core.parser.variables import ValueAt, read_cases, read_let
+from pixel_emulator.core.parser.vocabulary import DEFAULTS, FILE, SCENARIO
 from pixel_emulator.core.scenarios.model import NOT, Given, Policy, Scenario, Step, Values
 
 _NOTHING: Mapping[str, JSON] = {}
@@ -44,7 +63,7 @@ def parse(
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ParsedDocument:
     """What a document says: its scenarios, the names that it defines, the variables that it
     declares, and its mistakes, together with those of the definitions that it uses."""
 
@@ -60,13 +79,13 @@ def read(
     given: Values = _NOTHING,
     definitions: Mapping[str, Definition] = _NO_DEFINITIONS,
     hooks: Mapping[str, Expected] = _NO_HOOKS,
-) -> Reading:
+) -> ParsedDocument:
     """As `parse`, but mistakes are returned."""
-    reader = Reader(document)
+    reader = ParseContext(document)
     file = _File(reader, given, Definitions({}), hooks)
     if (problem := _no_scenario(document.data)) or not isinstance(document.data, dict):
         reader.wrong((), problem)
-        return Reading(mistakes=reader.in_order())
+        return ParsedDocument(mistakes=reader.in_order())
     own = read_define(reader, ("define",), document.data.get("define", {}), hooks)
     list(read_use(reader, document.data))
     for name in own.keys() & definitions.keys():
@@ -77,7 +96,7 @@ def read(
     file.check_use()
     others = dict.fromkeys(each.reader for each in definitions.values())
     mistakes = (*reader.in_order(), *(each for other in others for each in other.in_order()))
-    return Reading(scenarios, own, frozenset(file.declared.values()), mistakes)
+    return ParsedDocument(scenarios, own, frozenset(file.declared.values()), mistakes)
 
 
 def _no_scenario(data: JSON) -> str:
@@ -93,7 +112,7 @@ class _File:
     """One reading of one file; `declared` are its variables by their place, `used` those places
     whose variables are asked for somewhere."""
 
-    reader: Reader
+    reader: ParseContext
     given: Values
     definitions: Definitions
     hooks: Mapping[str, Expected]
@@ -149,7 +168,7 @@ class _File:
             location, row = map(self.reader.location, (steps, case.row or steps))
             yield replace(scenario, case=case.label, location=location, row=row)
 
-    def _case(self, fields: Fields, added: Mapping[str, list[Place]], scope: Scope) -> Scenario:
+    def _case(self, fields: Fields, added: Mapping[str, list[ValueAt]], scope: Scope) -> Scenario:
         reader = self.reader
         steps = self._steps(fields, added["never"], scope)
         policies = read_policies(reader, fields)
@@ -174,7 +193,7 @@ class _File:
             accepted=policies.accepted,
         )
 
-    def _steps(self, fields: Fields, nevers: list[Place], scope: Scope) -> tuple[Step, ...]:
+    def _steps(self, fields: Fields, nevers: list[ValueAt], scope: Scope) -> tuple[Step, ...]:
         reader = self.reader
         never = tuple(each for place in nevers for each in read_never(reader, *place, scope))
         if "steps" not in fields:
@@ -210,7 +229,7 @@ def _stated(fields: Fields) -> Iterator[Policy]:
         yield Policy.UNEXPECTED
 
 
-def _tag(reader: Reader, steps: JsonPath, value: JSON, scope: Scope) -> str:
+def _tag(reader: ParseContext, steps: JsonPath, value: JSON, scope: Scope) -> str:
     text = plain_text(reader, steps, value, scope)
     if value == "":
         reader.wrong(steps, "is empty")
@@ -219,7 +238,7 @@ def _tag(reader: Reader, steps: JsonPath, value: JSON, scope: Scope) -> str:
     return text
 
 
-def _check_shape(reader: Reader, steps: JsonPath, own: Fields) -> None:
+def _check_shape(reader: ParseContext, steps: JsonPath, own: Fields) -> None:
     """Refuse a scenario that asserts nothing, or says in two places what it expects."""
     if not own.keys() & {"expect", "steps", "never", "deny", "state", "plan"}:
         reader.wrong(steps, f"`expect` is missing: {SILENCE}")

@@ -3,19 +3,18 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from pixel_emulator.core.grammar.definitions import check_name, matcher_called
-from pixel_emulator.core.grammar.operands import UNREAD
-from pixel_emulator.core.grammar.reader import Reader, shown
-from pixel_emulator.core.grammar.scope import Scope, plain_value
-from pixel_emulator.core.grammar.values import read_value
 from pixel_emulator.core.matching.diff import described, matches
 from pixel_emulator.core.matching.expected import describe, is_plain
 from pixel_emulator.core.matching.unification import Variable, variables
 from pixel_emulator.core.model import JSON, JsonPath, Payload
+from pixel_emulator.core.parser.context import ParseContext, shown
+from pixel_emulator.core.parser.definitions import Scope, check_name, matcher_called, plain_value
+from pixel_emulator.core.parser.operators import UNREAD
+from pixel_emulator.core.parser.values import read_value
 from pixel_emulator.core.scenarios.model import Values
 from pixel_emulator.core.text.display import shortened
 
-type Place = tuple[JsonPath, JSON]
+type ValueAt = tuple[JsonPath, JSON]
 """A value and where it stands."""
 
 MOST_WORK = 5_000_000
@@ -23,7 +22,7 @@ MOST_WORK = 5_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class CaseRow:
     """One row: its label, empty for a scenario without `cases`, its names, and where it stands."""
 
     label: str
@@ -31,9 +30,9 @@ class Case:
     row: JsonPath = ()
 
 
-def read_let(reader: Reader, places: Iterable[Place], scope: Scope) -> dict[str, Place]:
+def read_let(reader: ParseContext, places: Iterable[ValueAt], scope: Scope) -> dict[str, ValueAt]:
     """The declared names, each with the value that stands behind it (null for none)."""
-    declared: dict[str, Place] = {}
+    declared: dict[str, ValueAt] = {}
     for steps, value in places:
         for place, name, each in _entries(reader, steps, value):
             check_name(reader, place, name)
@@ -43,7 +42,9 @@ def read_let(reader: Reader, places: Iterable[Place], scope: Scope) -> dict[str,
     return declared
 
 
-def _entries(reader: Reader, steps: JsonPath, value: JSON) -> Iterator[tuple[JsonPath, str, JSON]]:
+def _entries(
+    reader: ParseContext, steps: JsonPath, value: JSON
+) -> Iterator[tuple[JsonPath, str, JSON]]:
     if isinstance(value, dict):
         yield from (((*steps, name), name, each) for name, each in value.items())
         return
@@ -65,22 +66,22 @@ def _taken(name: str, scope: Scope) -> str:
 
 
 def read_cases(
-    reader: Reader,
-    place: Place | None,
-    declared: Mapping[str, Place],
+    reader: ParseContext,
+    place: ValueAt | None,
+    declared: Mapping[str, ValueAt],
     outside: Values,
     fresh: Scope,
-) -> Iterator[Case]:
+) -> Iterator[CaseRow]:
     """The scope of each row, or the only one where there are no `cases`, or none can be read."""
     if place is None:
-        yield Case("", _scope(reader, {}, declared, outside, fresh))
+        yield CaseRow("", _scope(reader, {}, declared, outside, fresh))
         return
     rows = list(_rows(reader, place, declared))
     if len(rows) * len(reader.document.positions) > MOST_WORK:
         reader.wrong(place[0], "are too many for a file of this size: split it")
         rows = []
     if not rows:  # their mistake is noted
-        yield Case("", _unknown(reader, declared, fresh))
+        yield CaseRow("", _unknown(reader, declared, fresh))
     names = dict.fromkeys(name for _, row in rows for name in row)
     for name in names:
         if name in outside:
@@ -95,11 +96,11 @@ def read_cases(
         label = _label({name: scope.given.get(name) for name in row})
         label = f"{label} #{number}" if label in labels else label
         labels.add(label)
-        yield Case(label, scope, steps)
+        yield CaseRow(label, scope, steps)
 
 
 def _rows(
-    reader: Reader, place: Place, declared: Mapping[str, Place]
+    reader: ParseContext, place: ValueAt, declared: Mapping[str, ValueAt]
 ) -> Iterator[tuple[JsonPath, Payload]]:
     steps, value = place
     if value == []:
@@ -117,9 +118,9 @@ def _rows(
 
 
 def _scope(
-    reader: Reader,
-    row: Mapping[str, Place],
-    declared: Mapping[str, Place],
+    reader: ParseContext,
+    row: Mapping[str, ValueAt],
+    declared: Mapping[str, ValueAt],
     outside: Values,
     fresh: Scope,
 ) -> Scope:
@@ -146,7 +147,7 @@ def _scope(
     return scope
 
 
-def _unknown(reader: Reader, declared: Mapping[str, Place], fresh: Scope) -> Scope:
+def _unknown(reader: ParseContext, declared: Mapping[str, ValueAt], fresh: Scope) -> Scope:
     """The scope where nobody knows what rows would give: its names may stand for anything."""
     unread = dict.fromkeys(declared, UNREAD)
     scope = Scope(fresh.definitions, fresh.hooks, lets=unread, used=set(declared))

@@ -2,13 +2,16 @@
 
 import re
 from collections import Counter
-from collections.abc import Container, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Container, Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import islice
 
-from pixel_emulator.core.grammar.reader import Reader, shown
-from pixel_emulator.core.grammar.values import MATCHERS, OPERATORS
+from pixel_emulator.core.matching.expected import ABSENT, Absent, Expected, is_plain, written
+from pixel_emulator.core.matching.unification import variables
 from pixel_emulator.core.model import JSON, JsonPath, Payload
+from pixel_emulator.core.parser.context import ParseContext, shown
+from pixel_emulator.core.parser.operators import UNREAD
+from pixel_emulator.core.parser.values import MATCHERS, OPERATORS, read_text, read_value
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 """What a variable or a definition may be called."""
@@ -25,7 +28,7 @@ _INSIDE = re.compile(r"\$\$|\$\{([^}]*)\}")
 class Definition:
     """The value that stands under a name, and where."""
 
-    reader: Reader
+    reader: ParseContext
     steps: JsonPath
     value: JSON
 
@@ -132,7 +135,7 @@ def _names(value: JSON) -> Iterator[str]:
             yield from filter(None, _INSIDE.findall(each))
 
 
-def read_use(reader: Reader, data: Payload) -> Iterator[tuple[JsonPath, str]]:
+def read_use(reader: ParseContext, data: Payload) -> Iterator[tuple[JsonPath, str]]:
     """The files that a document names in `use`, each with its place."""
     value = data.get("use", [])
     if isinstance(value, str):
@@ -146,7 +149,7 @@ def read_use(reader: Reader, data: Payload) -> Iterator[tuple[JsonPath, str]]:
 
 
 def read_define(
-    reader: Reader, steps: JsonPath, value: JSON, hooks: Container[str]
+    reader: ParseContext, steps: JsonPath, value: JSON, hooks: Container[str]
 ) -> dict[str, Definition]:
     """The definitions under `define`; `hooks` are the names of registered matchers."""
     if not isinstance(value, dict):
@@ -166,10 +169,110 @@ def matcher_called(name: str, hooks: Container[str]) -> str:
     return "a matcher of a plugin" if name in hooks else ""
 
 
-def check_name(reader: Reader, steps: JsonPath, name: str) -> None:
+def check_name(reader: ParseContext, steps: JsonPath, name: str) -> None:
     """Refuse a name that no `$name` could refer to."""
     if NAME.fullmatch(name):
         return
     bare = name.removeprefix("$")
     advice = f": write it without `$`, {bare}" if NAME.fullmatch(bare) else ""
     reader.wrong(steps, f"a name has letters, digits and `_`, and begins with no digit{advice}")
+
+
+_DEEPEST = 200  # levels; `read_value` refuses what nests deeper
+
+
+@dataclass(slots=True)
+class Scope:
+    """The names of one scenario, in one of its cases.
+
+    `given` are the variables that have a value, `lets` those that do not, `hooks` the matchers
+    that Python registered. `used` are the names that were asked for.
+    """
+
+    definitions: Definitions
+    hooks: Mapping[str, Expected] = field(default_factory=dict)
+    given: dict[str, JSON] = field(default_factory=dict)
+    lets: dict[str, Expected] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
+    _compiled: dict[str, Expected] = field(default_factory=dict)
+
+    def meaning(self, name: str) -> Expected | Absent:
+        """What `$name` stands for, or ABSENT."""
+        self.used.add(name)
+        if name in self.given:
+            return self.given[name]
+        if name in self.lets:
+            return self.lets[name]
+        if name in self.definitions.found:
+            return self._definition(name)
+        if name in self.hooks:
+            return self.hooks[name]
+        return ABSENT
+
+    def known(self) -> Collection[str]:
+        """All names that stand for something."""
+        return {*self.given, *self.lets, *self.definitions.found, *self.hooks}
+
+    def _definition(self, name: str) -> Expected:
+        if name in self.definitions.broken:  # its mistake is noted
+            return UNREAD
+        if name not in self._compiled:
+            found = self.definitions.found[name]
+            self._compiled[name] = read_value(found.reader, found.steps, found.value, self)
+        return self._compiled[name]
+
+
+def plain_text(reader: ParseContext, steps: JsonPath, value: JSON, scope: Scope) -> str:
+    """A text that is known before any call comes: it may hold variables that have a value."""
+    want = read_text(reader, steps, value, scope)
+    if isinstance(want, str):
+        return want
+    if isinstance(want, int | float) and (number := written(want)) is not None:
+        return number
+    _refuse(reader, steps, want)
+    return ""
+
+
+def plain_value(reader: ParseContext, steps: JsonPath, value: JSON, scope: Scope) -> JSON:
+    """A value that is known before any call comes, down to its last text."""
+    inner = value if len(steps) < _DEEPEST else None
+    if isinstance(inner, dict) and not any(_is_operator(key) for key in inner):
+        return {
+            key.replace("$$", "$"): plain_value(reader, (*steps, key), each, scope)
+            for key, each in inner.items()
+        }
+    if isinstance(inner, list):
+        return [
+            plain_value(reader, (*steps, index), each, scope) for index, each in enumerate(inner)
+        ]
+    want = read_value(reader, steps, value, scope)
+    if is_plain(want):
+        return want  # type: ignore[return-value] # plain: no matcher in it
+    _refuse(reader, steps, want)
+    return None
+
+
+def plain_map(reader: ParseContext, steps: JsonPath, value: JSON, scope: Scope) -> Payload:
+    """A map that is known before any call comes."""
+    found = plain_value(reader, steps, value, scope)
+    if isinstance(found, dict):
+        return found
+    reader.wrong(steps, f"must be a map, but is {shown(value)}")
+    return {}
+
+
+def _is_operator(key: str) -> bool:
+    return key.startswith("$") and not key.startswith("$$")
+
+
+def _refuse(reader: ParseContext, steps: JsonPath, want: Expected) -> None:
+    if want is UNREAD:
+        return
+    unknown = sorted(variables(want))
+    if unknown:
+        name = unknown[0]
+        give = f"`let: {{{name}: …}}`, a row of `cases`, or `--let {name}=…`"
+        message = f"`${name}` has no value before the calls come; give it one by {give}"
+    else:
+        message = "must be a plain value: no call is there yet that a matcher could look at"
+    reader.wrong(steps, message)

@@ -3,7 +3,14 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from pixel_emulator.core.grammar.keys import (
+from pixel_emulator.core.matching.diff import described
+from pixel_emulator.core.matching.expected import Expected, equal
+from pixel_emulator.core.matching.predicates import asks_for_now
+from pixel_emulator.core.model import JSON, NAMED_BY, CallType, JsonPath, Payload, Severity
+from pixel_emulator.core.parser.context import ParseContext, is_special, shown
+from pixel_emulator.core.parser.definitions import Scope
+from pixel_emulator.core.parser.values import read_text, read_value
+from pixel_emulator.core.parser.vocabulary import (
     ALPHABETS,
     CALL_TYPES,
     FIELDS,
@@ -13,13 +20,6 @@ from pixel_emulator.core.grammar.keys import (
     REQUEST,
     TEXT_FIELDS,
 )
-from pixel_emulator.core.grammar.reader import Reader, is_special, shown
-from pixel_emulator.core.grammar.scope import Scope
-from pixel_emulator.core.grammar.values import read_text, read_value
-from pixel_emulator.core.matching.diff import described
-from pixel_emulator.core.matching.expected import Expected, equal
-from pixel_emulator.core.matching.predicates import asks_for_now
-from pixel_emulator.core.model import JSON, NAMED_BY, CallType, JsonPath, Payload, Severity
 from pixel_emulator.core.problems.catalog import RULES
 from pixel_emulator.core.scenarios.expectation import Pattern
 from pixel_emulator.core.scenarios.mail_clients import FETCHERS, Fetch
@@ -36,7 +36,7 @@ ELSEWHERE = "; what a sender adds of its own stands under `properties` or `trait
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class PatternShape:
     """What a call map says of a call; `line` is the key of its call line, empty for none."""
 
     line: str = ""
@@ -51,7 +51,7 @@ class Shape:
         return Pattern(type=self.type, fields=self.fields, request=self.request, timed=timed)
 
 
-def line_of(reader: Reader, steps: JsonPath, item: Payload) -> str:
+def line_of(reader: ParseContext, steps: JsonPath, item: Payload) -> str:
     """The key of the call line; empty where there is none."""
     lines = [key for key in item if key in LINES]
     if len(lines) > 1:
@@ -60,11 +60,11 @@ def line_of(reader: Reader, steps: JsonPath, item: Payload) -> str:
 
 
 def read_shape(
-    reader: Reader, steps: JsonPath, item: Payload, scope: Scope, *, exact: bool = True
-) -> Shape:
+    reader: ParseContext, steps: JsonPath, item: Payload, scope: Scope, *, exact: bool = True
+) -> PatternShape:
     """The shape of a call map. With `exact`, fields that Segment wants to be text have to be."""
     line = line_of(reader, steps, item)
-    return Shape(
+    return PatternShape(
         line=line,
         type=_type(reader, steps, item, line),
         fields=_name(reader, steps, item, line, scope)
@@ -75,11 +75,13 @@ def read_shape(
     )
 
 
-def merged(reader: Reader, steps: JsonPath, shared: Shape, variant: Shape) -> Shape:
+def merged(
+    reader: ParseContext, steps: JsonPath, shared: PatternShape, variant: PatternShape
+) -> PatternShape:
     """The shape of an item of `one-of`, which stands at `steps`, with what stands beside it."""
     if shared.line and variant.line:
         reader.wrong(steps, f"`{shared.line}:` stands beside `one-of` already")
-    return Shape(
+    return PatternShape(
         line=variant.line or shared.line,
         type=variant.type or shared.type,
         fields=_both(reader, steps, shared.fields, variant.fields),
@@ -88,7 +90,10 @@ def merged(reader: Reader, steps: JsonPath, shared: Shape, variant: Shape) -> Sh
 
 
 def _both(
-    reader: Reader, steps: JsonPath, shared: Mapping[str, Expected], variant: Mapping[str, Expected]
+    reader: ParseContext,
+    steps: JsonPath,
+    shared: Mapping[str, Expected],
+    variant: Mapping[str, Expected],
 ) -> dict[str, Expected]:
     both = {**shared, **variant}
     for key in shared.keys() & variant.keys():
@@ -100,7 +105,7 @@ def _both(
     return both
 
 
-def check_code(reader: Reader, steps: JsonPath, code: str, severity: Severity) -> None:
+def check_code(reader: ParseContext, steps: JsonPath, code: str, severity: Severity) -> None:
     """Refuse a code that no problem of this severity has."""
     if code and code not in (codes := codes_of(severity)):
         effect = {Severity.DROP: "drops", Severity.DAMAGE: "damages"}[severity]
@@ -113,7 +118,7 @@ def codes_of(severity: Severity) -> list[str]:
     return [rule.code for rule in RULES.values() if rule.severity is severity]
 
 
-def _type(reader: Reader, steps: JsonPath, item: Payload, line: str) -> CallType | None:
+def _type(reader: ParseContext, steps: JsonPath, item: Payload, line: str) -> CallType | None:
     said = line in CALL_TYPES or item.get("any") is not None
     if said and "type" in item:
         reader.wrong((*steps, "type"), f"`{line}:` already says the type")
@@ -127,7 +132,7 @@ def _type(reader: Reader, steps: JsonPath, item: Payload, line: str) -> CallType
     return CallType(word) if word else None
 
 
-def choice(reader: Reader, steps: JsonPath, value: JSON, words: Iterable[str]) -> str:
+def choice(reader: ParseContext, steps: JsonPath, value: JSON, words: Iterable[str]) -> str:
     """One of the words; empty where it is none of them."""
     words = tuple(words)
     if isinstance(value, str) and value in words:
@@ -138,7 +143,7 @@ def choice(reader: Reader, steps: JsonPath, value: JSON, words: Iterable[str]) -
 
 
 def _name(
-    reader: Reader, steps: JsonPath, item: Payload, line: str, scope: Scope
+    reader: ParseContext, steps: JsonPath, item: Payload, line: str, scope: Scope
 ) -> dict[str, Expected]:
     """What stands behind the type: `track: <event>` is the field `event`."""
     value = item.get(line)
@@ -156,7 +161,7 @@ def _name(
 
 
 def _fields(
-    reader: Reader, steps: JsonPath, item: Payload, scope: Scope, *, exact: bool
+    reader: ParseContext, steps: JsonPath, item: Payload, scope: Scope, *, exact: bool
 ) -> dict[str, Expected]:
     fields: dict[str, Expected] = {}
     for key, value in item.items():
@@ -177,7 +182,9 @@ def _may_be_map(value: JSON) -> bool:
     return isinstance(value, dict) or (isinstance(value, str) and is_special(value))
 
 
-def _request(reader: Reader, steps: JsonPath, value: JSON, scope: Scope) -> dict[str, Expected]:
+def _request(
+    reader: ParseContext, steps: JsonPath, value: JSON, scope: Scope
+) -> dict[str, Expected]:
     if not isinstance(value, dict):
         reader.wrong(
             steps, f"must be a map, but is {shown(value)}: write `request: {{form: flat}}`"

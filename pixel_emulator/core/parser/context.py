@@ -34,7 +34,7 @@ def shown(value: JSON) -> str:
     return str(replace(found, text=cut(found.text, _LONGEST)))
 
 
-class Reader:
+class ParseContext:
     """One reading of one document; `mistakes` grows on the way."""
 
     def __init__(self, document: Document) -> None:

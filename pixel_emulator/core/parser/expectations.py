@@ -1,0 +1,310 @@
+"""The items of `expect` and `never`, and what they say of each other."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from pixel_emulator.core.model import JSON, JsonPath, Severity
+from pixel_emulator.core.parser.call_pattern import (
+    ELSEWHERE,
+    PatternShape,
+    check_code,
+    merged,
+    read_shape,
+)
+from pixel_emulator.core.parser.context import ParseContext, shown
+from pixel_emulator.core.parser.definitions import Scope, plain_text
+from pixel_emulator.core.parser.values import read_duration, read_times, read_value
+from pixel_emulator.core.parser.variables import ValueAt
+from pixel_emulator.core.parser.vocabulary import DENIAL, EXPECTATION, LINES, PATTERN, TIMING
+from pixel_emulator.core.scenarios.expectation import Expectation, Times
+from pixel_emulator.core.scenarios.model import DEFAULT_LEVELS, Forbidden, Level, Policy, Scenario
+from pixel_emulator.core.text.display import printable
+
+_MOST_IDS = 50  # that one mistake lists
+SILENCE = "list the calls, or write `expect: []` for silence"
+
+
+def read_expect(
+    reader: ParseContext, steps: JsonPath, value: JSON, scope: Scope
+) -> tuple[Expectation, ...]:
+    """The expectations of a list."""
+    if value is None:
+        reader.wrong(steps, f"is empty: {SILENCE}")
+        return ()
+    return tuple(read_expectation(reader, *each, scope) for each in reader.items(steps, value))
+
+
+def read_never(
+    reader: ParseContext, steps: JsonPath, value: JSON, scope: Scope
+) -> tuple[Expectation, ...]:
+    """The calls of a list that must not come."""
+    return tuple(
+        read_expectation(reader, *each, scope, never=True) for each in reader.items(steps, value)
+    )
+
+
+def read_expectation(
+    reader: ParseContext, steps: JsonPath, item: JSON, scope: Scope, *, never: bool = False
+) -> Expectation:
+    """One item of a list; with `never`, one that must not come."""
+    if not isinstance(item, dict):
+        colon = "write a colon behind the type: `track: Email Opened`, `page:`"
+        reader.wrong(steps, f"a call is a map; this is {shown(item)}: {colon}")
+        return Expectation()
+    if never:
+        for key in TIMING.keys() & item.keys():
+            reader.wrong((*steps, key), "says nothing here: what stands under `never` never comes")
+    reader.check_keys(steps, item, EXPECTATION, ELSEWHERE)
+
+    def text(key: str) -> str:
+        return plain_text(reader, (*steps, key), item[key], scope) if key in item else ""
+
+    dropped = "dropped" in item
+    shapes = _shapes(reader, steps, item, scope, exact=not dropped)
+    within = (*steps, "within")
+    code = "" if item.get("dropped") is None else text("dropped")
+    check_code(reader, (*steps, "dropped"), code, Severity.DROP)
+    return Expectation(
+        patterns=tuple(each.pattern for each in shapes),
+        times=Times(0, 0) if never else _times(reader, (*steps, "times"), item),
+        dropped=dropped,
+        code=code,
+        id=text("id"),
+        after=text("after"),
+        within=read_duration(reader, within, item["within"]) if "within" in item else None,
+        never=never,
+        note=text("note"),
+        location=reader.location(steps),
+    )
+
+
+def _times(reader: ParseContext, steps: JsonPath, item: dict[str, JSON]) -> Times:
+    return read_times(reader, steps, item["times"]) if "times" in item else Times()
+
+
+def _shapes(
+    reader: ParseContext, steps: JsonPath, item: dict[str, JSON], scope: Scope, *, exact: bool
+) -> list[PatternShape]:
+    shared = read_shape(reader, steps, item, scope, exact=exact)
+    if "one-of" not in item:
+        if not shared.line and item.keys() <= EXPECTATION.keys():
+            reader.wrong(steps, f"which call? give one of {', '.join(LINES)}")
+        return [shared]
+    here = (*steps, "one-of")
+    shapes = []
+    for place, variant in reader.items(here, item["one-of"]):
+        if not isinstance(variant, dict):
+            reader.wrong(place, f"a shape is a map; this is {shown(variant)}")
+            continue
+        for key in (*TIMING, "dropped"):
+            if key in variant:
+                reader.wrong((*place, key), "belongs beside `one-of`, not into it")
+        reader.check_keys(place, variant, EXPECTATION, ELSEWHERE)
+        if "one-of" in variant:
+            reader.wrong((*place, "one-of"), "stands inside another: list its shapes there")
+        shape = read_shape(reader, place, variant, scope, exact=exact)
+        if not shape.line and not shared.line and variant.keys() <= PATTERN.keys():
+            reader.wrong(place, f"which call? give one of {', '.join(LINES)}")
+        shapes.append(merged(reader, place, shared, shape))
+    if item["one-of"] == []:
+        reader.wrong(here, "is empty: list the shapes that a call may have")
+    return shapes
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The expectations of one step, and where their list stands."""
+
+    steps: JsonPath
+    expectations: tuple[Expectation, ...]
+    since_start: bool = False
+
+
+def check_ids(reader: ParseContext, lists: Iterable[Listed]) -> None:
+    """Refuse ids that are given twice, and `after` that leads nowhere, forward or in a circle."""
+    known: dict[str, _Place] = {}
+    places = [
+        _Place(number, (*each.steps, index), expectation, each.since_start)
+        for number, each in enumerate(lists)
+        for index, expectation in enumerate(each.expectations)
+    ]
+    for place in places:
+        if place.it.id and (first := known.setdefault(place.it.id, place)) is not place:
+            taken = f'the id "{place.it.id}" is taken already, by {first.it.location}'
+            reader.wrong((*place.steps, "id"), taken)
+    in_circle: set[str] = set()
+    for place in places:
+        if not place.it.after:
+            continue
+        here = (*place.steps, "after")
+        if place.it.after not in known:
+            guess = reader.likely(here, place.it.after, known) or _ids(known)
+            reader.wrong(here, f'no call of this scenario has the id "{place.it.after}"{guess}')
+            continue
+        target = known[place.it.after]
+        if target.step > place.step and not target.since_start:
+            reader.wrong(here, f'"{place.it.after}" is the id of a call of a later step')
+        elif place.it.id and place.it.id not in in_circle:
+            way = _way(place.it.id, known)
+            if way[-1] == place.it.id:
+                in_circle.update(way)
+                reader.wrong(here, f"goes round in a circle: {' after '.join(way)}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    step: int
+    steps: JsonPath
+    it: Expectation
+    since_start: bool
+
+
+def _ids(known: Mapping[str, _Place]) -> str:
+    ids = ", ".join((*islice(known, _MOST_IDS), *(["…"] if len(known) > _MOST_IDS else [])))
+    return f": its ids are {ids}" if ids else ": write `id:` beside the call that has to come first"
+
+
+def _way(first: str, known: Mapping[str, _Place]) -> list[str]:
+    """The ids that follow from `after`, up to the end or to one that was there before."""
+    way = [first]
+    while (after := known[way[-1]].it.after) in known:
+        way.append(after)
+        if after in way[:-1]:
+            break
+    return way
+
+
+EVERYTHING = "everything"
+"""What `in` says for no path at all."""
+
+_STEP = re.compile(
+    r'\.?(?P<word>[^ ."\\\[\]\n\r\t]+)|\[(?P<index>\d{1,9})\]|\["(?P<key>(?:[^"\\]|\\.)*)"\]'
+)
+_INSTEAD = "write a path like properties.products[0].sku"
+
+
+def read_deny(
+    reader: ParseContext, steps: JsonPath, value: JSON, scope: Scope
+) -> tuple[Forbidden, ...]:
+    """The denials of a list."""
+    return tuple(_denial(reader, *each, scope) for each in reader.items(steps, value))
+
+
+def _denial(reader: ParseContext, steps: JsonPath, item: JSON, scope: Scope) -> Forbidden:
+    if not isinstance(item, dict):
+        reader.wrong(steps, f"must be a map: write `- contains: …`; this is {shown(item)}")
+        return Forbidden(contains="")
+    reader.check_keys(steps, item, DENIAL)
+    contains = item.get("contains")
+    if contains in (None, ""):
+        reader.wrong((*steps, "contains"), "is missing: what may no request hold?")
+    excepted = item.get("except", [])
+    if isinstance(excepted, str):
+        reader.wrong((*steps, "except"), f"must be a list: write [{excepted}]")
+        excepted = []
+    return Forbidden(
+        contains=read_value(reader, (*steps, "contains"), contains, scope),
+        path=_path(reader, (*steps, "in"), item.get("in", EVERYTHING), scope) or None,
+        excepted=tuple(
+            _path(reader, *each, scope) for each in reader.items((*steps, "except"), excepted)
+        ),
+        because=plain_text(reader, (*steps, "because"), item.get("because", ""), scope),
+        location=reader.location(steps),
+    )
+
+
+def _path(reader: ParseContext, steps: JsonPath, value: JSON, scope: Scope) -> JsonPath:
+    """The path; empty for everything, and where there is none."""
+    text = plain_text(reader, steps, value, scope)
+    path = () if text == EVERYTHING else parse_path(text)
+    if not path and (value == "" or text not in ("", EVERYTHING)):
+        reader.wrong(steps, f'"{text}" is no path: {_INSTEAD}')
+    return path
+
+
+def parse_path(text: str) -> JsonPath:
+    """The inverse of `path_text`; empty where the text is no path."""
+    path: list[str | int] = []
+    end = 0
+    while end < len(text):
+        found = _STEP.match(text, end)
+        if found is None or (found["word"] and bool(path) != text.startswith(".", end)):
+            return ()
+        if found["index"]:
+            path.append(int(found["index"]))
+        elif found["word"]:
+            path.append(found["word"])
+        else:
+            path.append(re.sub(r"\\(.)", r"\1", found["key"]))
+        end = found.end()
+    return tuple(path)
+
+
+SAME_EVENT = "same-event"
+LENIENT = (Level.WARN.value, Level.IGNORE.value, SAME_EVENT)
+"""What `unexpected` may say that lets a call through."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """The levels, whether `unexpected` is narrowed, and the accepted damage codes."""
+
+    levels: Mapping[Policy, Level]
+    same_event: bool
+    accepted: frozenset[str]
+
+
+def read_policies(reader: ParseContext, fields: Mapping[str, ValueAt]) -> Policies:
+    """The policies of a scenario; `fields` has its keys, each with its place."""
+    damaged = fields.get(Policy.DAMAGED, ((), None))
+    return Policies(
+        levels={policy: _level(reader, policy, fields.get(policy)) for policy in Policy},
+        same_event=fields.get(Policy.UNEXPECTED, ((), None))[1] == SAME_EVENT,
+        accepted=frozenset(_accepted(reader, *damaged)),
+    )
+
+
+def with_defaults(scenario: Scenario, policies: Policies) -> Scenario:
+    """A scenario as it is where these policies hold for what it does not speak of."""
+    own = scenario.stated
+    return replace(
+        scenario,
+        levels={each: (scenario if each in own else policies).levels[each] for each in Policy},
+        same_event=(scenario if Policy.UNEXPECTED in own else policies).same_event,
+        accepted=(scenario if Policy.DAMAGED in own else policies).accepted,
+    )
+
+
+def _level(reader: ParseContext, policy: Policy, place: ValueAt | None) -> Level:
+    if place is None:
+        return DEFAULT_LEVELS[policy]
+    steps, value = place
+    if policy is Policy.UNEXPECTED and value == SAME_EVENT:
+        return Level.FAIL
+    if policy is Policy.DAMAGED and isinstance(value, dict):
+        return Level.FAIL
+    if isinstance(value, str) and value in tuple(Level):
+        return Level(value)
+    same_event = (SAME_EVENT,) if policy is Policy.UNEXPECTED else ()
+    words = (*reversed(Level), *same_event)
+    guess = reader.likely(steps, value, words) if isinstance(value, str) else ""
+    accept = ("{accept: [codes]}",) if policy is Policy.DAMAGED else ()
+    allowed = ", ".join((*words, *accept))
+    reader.wrong(steps, f"must be one of {allowed}; it is {shown(value)}{guess}")
+    return Level.FAIL
+
+
+def _accepted(reader: ParseContext, steps: JsonPath, damaged: JSON) -> Iterator[str]:
+    if not isinstance(damaged, dict):
+        return
+    reader.check_keys(steps, damaged, ("accept",))
+    steps, codes = (*steps, "accept"), damaged.get("accept")
+    if isinstance(codes, str):
+        reader.wrong(steps, f"must be a list: write [{printable(codes)}]")
+        return
+    for place, item in reader.items(steps, codes):
+        code = reader.text(place, item)
+        check_code(reader, place, code, Severity.DAMAGE)
+        yield code

@@ -1,0 +1,256 @@
+"""One step of a scenario, or the whole of one that has no steps."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from pixel_emulator.core.matching.expected import Expected
+from pixel_emulator.core.matching.predicates import asks_for_now
+from pixel_emulator.core.model import JSON, NAMED_BY, CallType, JsonPath
+from pixel_emulator.core.parser.call_pattern import ELSEWHERE, choice
+from pixel_emulator.core.parser.context import ParseContext, is_special, shown
+from pixel_emulator.core.parser.definitions import Scope, plain_map, plain_text, plain_value
+from pixel_emulator.core.parser.expectations import SILENCE, read_expect, read_never
+from pixel_emulator.core.parser.values import read_duration, read_value
+from pixel_emulator.core.parser.variables import ValueAt
+from pixel_emulator.core.parser.vocabulary import ACTIONS, CALL_TYPES, FIELDS, GIVEN, STEP
+from pixel_emulator.core.scenarios.mail_clients import CLIENTS
+from pixel_emulator.core.scenarios.model import (
+    Action,
+    Given,
+    Open,
+    Order,
+    Replay,
+    Run,
+    Send,
+    Step,
+    Wait,
+)
+from pixel_emulator.core.state.profile import profile_mistakes
+from pixel_emulator.core.times import clock
+
+SENT = (*CALL_TYPES, *(each for each in FIELDS if each != "source"))
+"""The keys of a call that is sent."""
+
+
+def read_do(reader: ParseContext, steps: JsonPath, value: JSON, scope: Scope) -> tuple[Action, ...]:
+    """The actions of a step."""
+    places: list[tuple[JsonPath, JSON]]
+    if isinstance(value, dict):
+        places = [(steps, value)]
+    elif isinstance(value, list):
+        places = list(reader.items(steps, value))
+    else:
+        reader.wrong(
+            steps, f"must be a map, but is {shown(value)}: write `do: {{open: mail.html}}`"
+        )
+        return ()
+    return tuple(each for place in places if (each := _action(reader, *place, scope)))
+
+
+def _action(reader: ParseContext, steps: JsonPath, item: JSON, scope: Scope) -> Action | None:
+    if not isinstance(item, dict):
+        reader.wrong(steps, f"an action is a map like `open: mail.html`; this is {shown(item)}")
+        return None
+    reader.check_keys(steps, item, ACTIONS)
+    found = [key for key in item if key in ACTIONS]
+    if len(found) > 1:
+        both = f"one action cannot be both `{found[0]}` and `{found[1]}`"
+        reader.wrong(steps, f"{both}: write a list, `- {found[0]}: …`")
+    if not item:
+        reader.wrong(steps, f"which action? give one of {', '.join(ACTIONS)}")
+    if not found:
+        return None
+    return _READ[found[0]](reader, (*steps, found[0]), item[found[0]], scope)
+
+
+def _run(reader: ParseContext, steps: JsonPath, value: JSON, scope: Scope) -> Action | None:
+    if isinstance(value, list):
+        words = tuple(plain_text(reader, *each, scope) for each in reader.items(steps, value))
+        if not words:
+            reader.wrong(steps, "is empty: which command?")
+        return Run(words)
+    return Run(_filled(reader, steps, value, scope))
+
+
+def _filled(reader: ParseContext, steps: JsonPath, value: JSON, scope: Scope) -> str:
+    text = plain_text(reader, steps, value, scope)
+    if isinstance(value, str) and not value.strip():
+        reader.wrong(steps, "is empty")
+    return text
+
+
+def _send(reader: ParseContext, steps: JsonPath, value: JSON, scope: Scope) -> Action | None:
+    if not isinstance(value, dict):
+        reader.wrong(steps, f"a call is a map like `track: Email Opened`; this is {shown(value)}")
+        return None
+    reader.check_keys(steps, value, SENT, ELSEWHERE)
+    lines = [key for key in value if key in CALL_TYPES]
+    if len(lines) != 1:
+        which = f"which call? give one of {', '.join(CALL_TYPES)}"
+        both = f"one call cannot be both {' and '.join(f'`{each}`' for each in lines[:2])}"
+        reader.wrong(steps, both if lines else which)
+        return None
+    type = CallType(lines[0])
+    payload = {
+        key: plain_value(reader, (*steps, key), each, scope)
+        for key, each in value.items()
+        if key in FIELDS
+    }
+    if value[type] is not None:
+        payload[NAMED_BY[type]] = plain_text(reader, (*steps, type.value), value[type], scope)
+    return Send(type, payload)
+
+
+def _wait(reader: ParseContext, steps: JsonPath, value: JSON, _scope: Scope) -> Action | None:
+    seconds = read_duration(reader, steps, value)
+    return None if seconds is None else Wait(seconds)
+
+
+_READ: dict[str, Callable[[ParseContext, JsonPath, JSON, Scope], Action | None]] = {
+    "run": _run,
+    "open": lambda *place: Open(_filled(*place)),
+    "send": _send,
+    "replay": lambda *place: Replay(_filled(*place)),
+    "wait": _wait,
+}
+
+
+type Fields = Mapping[str, ValueAt]
+"""The keys of a map, each with its value and where it stands."""
+
+ORDERS = tuple(map(str, Order))
+
+
+def fields_of(steps: JsonPath, item: Mapping[str, JSON]) -> dict[str, ValueAt]:
+    """The keys of a map with their places."""
+    return {key: ((*steps, key), value) for key, value in item.items()}
+
+
+def read_steps(
+    reader: ParseContext, steps: JsonPath, value: JSON, around: Fields, scope: Scope
+) -> list[Step]:
+    """The steps of a list; `around` is what the scenario says for all of them."""
+    found = []
+    titles: dict[str, int] = {}
+    if value == []:
+        reader.wrong(steps, "is empty: write `expect:`, or at least one step")
+    shared = {key: around[key] for key in ("client", "order", "within", "quiet") if key in around}
+    for number, (here, item) in enumerate(reader.items(steps, value), 1):
+        if not isinstance(item, dict):
+            reader.wrong(here, f"a step is a map with `expect:` in it; this is {shown(item)}")
+            continue
+        reader.check_keys(here, item, STEP)
+        if "expect" not in item:
+            reader.wrong(here, f"`expect` is missing: {SILENCE}")
+        step = read_step(reader, {**shared, **fields_of(here, item)}, scope)
+        title = step.name or str(number)
+        if titles.setdefault(title, number) != number:
+            reader.wrong((*here, "name"), f'step {titles[title]} is called "{title}" already')
+        found.append(replace(step, location=reader.location(here)))
+    return found
+
+
+def read_step(reader: ParseContext, fields: Fields, scope: Scope) -> Step:
+    """A step, without its place; a scenario without `steps` is one."""
+
+    def text(key: str) -> str:
+        return plain_text(reader, *fields[key], scope) if key in fields else ""
+
+    def seconds(key: str) -> float | None:
+        return read_duration(reader, *fields[key]) if key in fields else None
+
+    expected = read_expect(reader, *fields["expect"], scope) if "expect" in fields else ()
+    never = read_never(reader, *fields["never"], scope) if "never" in fields else ()
+    order = choice(reader, *fields["order"], ORDERS) if "order" in fields else ""
+    if "since" in fields:
+        choice(reader, *fields["since"], ("start",))
+    return Step(
+        expectations=(*expected, *never),
+        name=text("name"),
+        actions=read_do(reader, *fields["do"], scope) if "do" in fields else (),
+        client=_client(reader, *fields["client"], scope) if "client" in fields else "",
+        order=Order(order) if order else Order.ANY,
+        within=seconds("within"),
+        quiet=seconds("quiet"),
+        since_start="since" in fields,
+    )
+
+
+def _client(reader: ParseContext, steps: JsonPath, value: JSON, scope: Scope) -> str:
+    name = plain_text(reader, steps, value, scope)
+    return choice(reader, steps, name, CLIENTS) if name else ""
+
+
+_VERSION = re.compile(r"[1-9]\d{0,8}")
+
+
+def read_given(reader: ParseContext, steps: JsonPath, value: JSON, scope: Scope) -> Given:
+    """What holds before the scenario begins."""
+    if not isinstance(value, dict):
+        reader.wrong(steps, f"must be a map, but is {shown(value)}")
+        return Given()
+    if "faults" in value:
+        reader.wrong((*steps, "faults"), "faults are not supported by this version")
+    reader.check_keys(steps, value, (*GIVEN, "faults"))
+    seed = value.get("seed")
+    if "seed" in value and (not isinstance(seed, int) or isinstance(seed, bool)):
+        reader.wrong((*steps, "seed"), f"must be a whole number; it is {shown(seed)}")
+    profiles = plain_map(reader, (*steps, "profiles"), value.get("profiles", {}), scope)
+    for way, words in profile_mistakes(profiles):
+        reader.wrong((*steps, "profiles", *way), words)
+    return Given(
+        profiles=profiles,
+        clock=_time(reader, (*steps, "clock"), value["clock"], scope) if "clock" in value else "",
+        seed=seed if isinstance(seed, int) else None,
+    )
+
+
+def _time(reader: ParseContext, steps: JsonPath, value: JSON, scope: Scope) -> str:
+    text = plain_text(reader, steps, value, scope)
+    try:
+        clock(text)
+    except ValueError as error:
+        if isinstance(value, str):
+            words = f"must be like 2030-01-31T12:00:00Z; it is {shown(value)}: {error}"
+            reader.wrong(steps, words)
+    return text
+
+
+def read_state(
+    reader: ParseContext, steps: JsonPath, value: JSON, scope: Scope
+) -> Mapping[str, Expected]:
+    """The profiles that are wanted at the end, by one of their ids."""
+    if not isinstance(value, dict):
+        reader.wrong(steps, f"must be a map of ids to profiles, but is {shown(value)}")
+        return {}
+    state: dict[str, Expected] = {}
+    for key, profile in value.items():
+        here = (*steps, key)
+        if not (isinstance(profile, dict) or (isinstance(profile, str) and is_special(profile))):
+            example = "write `user_123: {traits: {plan: pro}}`"
+            reader.wrong(here, f"a profile is a map, but this is {shown(profile)}: {example}")
+        want = state[plain_text(reader, here, key, scope)] = read_value(
+            reader, here, profile, scope
+        )
+        if asks_for_now(want):
+            reader.wrong(here, "`$now` is the time of a call, and a profile is none: write $iso")
+    return state
+
+
+def read_plan(
+    reader: ParseContext, steps: JsonPath, value: JSON, scope: Scope
+) -> Mapping[int, str]:
+    """The files of tracking plans by version; a plan without a version is the first."""
+    if not isinstance(value, dict):
+        return {1: plain_text(reader, steps, value, scope)}
+    files: dict[int, str] = {}
+    if not value:
+        reader.wrong(steps, "is empty: name a file, or one for each version")
+    for version, file in value.items():
+        here = (*steps, version)
+        if _VERSION.fullmatch(version):
+            files[int(version)] = plain_text(reader, here, file, scope)
+        else:
+            reader.wrong(here, "is no version: write a whole number, as `{1: plans/v1.json}`")
+    return files

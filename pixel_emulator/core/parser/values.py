@@ -1,0 +1,314 @@
+"""A value of a scenario file to what it wants: matchers, operators, regexes, variables."""
+
+import re
+from collections.abc import Collection
+from functools import partial
+from typing import Protocol
+
+from pixel_emulator.core.matching.combinators import All
+from pixel_emulator.core.matching.expected import ABSENT, Absent, Expected, describe, written
+from pixel_emulator.core.matching.predicates import RegexError, matching
+from pixel_emulator.core.matching.type_matchers import MATCHERS
+from pixel_emulator.core.matching.unification import TextWith, Variable
+from pixel_emulator.core.model import JSON, JsonPath, Payload
+from pixel_emulator.core.parser.context import ParseContext, escaped, shown
+from pixel_emulator.core.parser.operators import OPERATORS, UNREAD, Operand
+from pixel_emulator.core.scenarios.expectation import Times
+from pixel_emulator.core.text.display import printable
+
+__all__ = ["MATCHERS", "Names", "OPERATORS", "read_text", "read_value"]
+
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_FIRST = re.compile(rf"\$({_NAME.pattern})")
+IN_TEXT = re.compile(r"\$\{([^{}]*)\}|\$\{")
+_IN_TEXT_OR_ESCAPED = re.compile(rf"\$\$|{IN_TEXT.pattern}")
+_WHOLE = re.compile(rf"\$\{{({_NAME.pattern})\}}")
+_FLAGS = ("", "i")
+_CUT = "if ` #`, or a comma or bracket in braces, cut it off, put quotes around the whole regex"
+_TWO = "have no value yet, so nobody could tell where one ends: one text holds one of them"
+_ADVICE = (
+    ("invalid perl operator: (?=", "RE2 has no lookahead; use {$all: […]}"),
+    ("invalid perl operator: (?!", "RE2 has no lookahead; use {$all: [{$not: …}, …]}"),
+    ("invalid perl operator: (?<", "RE2 has no lookbehind"),
+    ("invalid named capture: (?<", "RE2 has no lookbehind"),
+    (r"invalid escape sequence: \Z", r"write \z"),
+    ("invalid escape sequence: \\", "RE2 has no back-reference, and no such escape"),
+    ("invalid repetition size", "at most 1000 repetitions, all in all"),
+    ("missing )", r"write \( for the character itself"),
+)
+
+
+class Names(Protocol):
+    """The names of a scenario: definitions, given values, variables, registered matchers."""
+
+    def meaning(self, name: str) -> Expected | Absent:
+        """What `$name` stands for, ABSENT if nothing."""
+
+    def known(self) -> Collection[str]:
+        """All names that stand for something."""
+
+
+def read_dollars(reader: ParseContext, steps: JsonPath, text: str, names: Names) -> Expected:
+    if not text.startswith("$") or text.startswith(("$$", "${")):
+        return _with_variables(reader, steps, text, names)
+    if text.startswith("$/"):
+        return _regex(reader, steps, text)
+    if text in MATCHERS:
+        return MATCHERS[text].matcher
+    meaning = names.meaning(text[1:]) if _NAME.fullmatch(text[1:]) else ABSENT
+    if isinstance(meaning, Absent):
+        reader.wrong(steps, _no_name(reader, steps, text, names))
+        return UNREAD
+    return meaning
+
+
+def _no_name(reader: ParseContext, steps: JsonPath, text: str, names: Names) -> str:
+    literal = f"for this very text, write `{printable(escaped(text))}`"
+    if text in OPERATORS:
+        return f"`{text}` takes something: write it as a key, as in {OPERATORS[text].want}"
+    if not _NAME.fullmatch(text[1:]):
+        first = _FIRST.match(text)
+        inside = f"a variable inside a longer text is `${{{first[1]}}}`; " if first else ""
+        return f"what begins with `$` is special: {inside}{literal}"
+    allowed = [*MATCHERS, *(f"${name}" for name in names.known())]
+    guess = reader.likely(steps, text, allowed)
+    return f"`{text}` is no matcher, and no variable{guess or f': declare it in `let`; {literal}'}"
+
+
+def _regex(reader: ParseContext, steps: JsonPath, text: str) -> Expected:
+    pattern, slash, flags = text[2:].rpartition("/")
+    literal = f"for this very text, write `{printable(escaped(text))}`"
+    if "\b" in text:
+        reader.wrong(steps, "holds U+0008, which `\\b` is in double quotes: use single quotes")
+    elif not slash:
+        reader.wrong(steps, f"the regex has no end: {_CUT}; {literal}")
+    elif flags not in _FLAGS:
+        known = "the only flag is `i`, for upper and lower case alike"
+        reader.wrong(steps, f"`{printable(flags)}` is no flag: {known}; {_CUT}")
+    elif not pattern:
+        reader.wrong(steps, "an empty regex is found in every text: write $string")
+    else:
+        try:
+            return matching(pattern, ignore_case=flags == "i")
+        except RegexError as error:
+            advice = next((f": {words}" for sign, words in _ADVICE if sign in str(error)), "")
+            reader.wrong(steps, f"RE2 refuses this regex, {error}{advice}")
+    return UNREAD
+
+
+def _with_variables(reader: ParseContext, steps: JsonPath, text: str, names: Names) -> Expected:
+    """A text with `$$` and `${name}` resolved."""
+    if "$" not in text:
+        return text
+    if found := _WHOLE.fullmatch(text):
+        reader.wrong(steps, f"a whole value is written without braces: ${found[1]}")
+        return UNREAD
+    before, variable = "", None
+    done, end = "", 0
+    for each in _IN_TEXT_OR_ESCAPED.finditer(text):
+        done += text[end : each.start()]
+        end = each.end()
+        if each[0] == "$$":
+            done += "$"
+            continue
+        meaning = _inside(reader, steps, each, names)
+        if isinstance(meaning, str):
+            done += meaning
+        elif variable is None:
+            before, variable, done = done, meaning, ""
+        else:
+            reader.wrong(steps, f"${variable.name} and ${meaning.name} {_TWO}")
+    done += text[end:]
+    return done if variable is None else TextWith(before, variable, done)
+
+
+def _inside(
+    reader: ParseContext, steps: JsonPath, found: re.Match[str], names: Names
+) -> str | Variable:
+    """What `${name}` stands for: a text, or a variable without a value."""
+    name = found[1] or ""
+    meaning = names.meaning(name) if _NAME.fullmatch(name) else ABSENT
+    if isinstance(meaning, Variable):
+        return meaning
+    if isinstance(meaning, str | int | float | None):
+        return written(meaning) or ""
+    if meaning is UNREAD:  # its mistake is noted
+        return found[0]
+    if not isinstance(meaning, Absent):
+        message = f"`{found[0]}` stands for a matcher, a map or a list: none fits into a text"
+    elif f"${name}" in MATCHERS:
+        message = f"the matcher `${name}` cannot stand inside a text: write a regex"
+    else:
+        literal = f"for this very text, write `{printable(escaped(found[0]))}`"
+        guess = reader.likely(steps, name, names.known()) or f": declare it in `let`; {literal}"
+        is_name = _NAME.fullmatch(name)
+        message = f"`{printable(found[0])}` is no variable{guess if is_name else f': {literal}'}"
+    reader.wrong(steps, message)
+    return ""
+
+
+_DEEPEST = 200  # levels: the bound of every file that is read, so recursion below it is safe
+_MOST_OPERATORS = 40  # inside one another; each takes several frames of the stack
+_CALLED_ELSEWHERE = {
+    "$and": "$all",
+    "$or": "$in",
+    "$nin": "{$not: {$in: …}}",
+    "$regex": "$/…/",
+    "$matches": "$/…/",
+    "$exists": "$present or $absent",
+    "$size": "$len",
+    "$length": "$len",
+    "$prefix": "$starts",
+    "$suffix": "$ends",
+    "$type": "$string, $number, $bool, $list or $map",
+}
+
+
+def read_value(reader: ParseContext, steps: JsonPath, value: JSON, names: Names) -> Expected:
+    """What a value wants; what is wrong with it is noted in the reader."""
+    if len(steps) > _DEEPEST:
+        reader.wrong(steps, f"nested deeper than {_DEEPEST} levels")
+        return UNREAD
+    if isinstance(value, str):
+        return read_dollars(reader, steps, value, names)
+    if isinstance(value, list):
+        return [
+            read_value(reader, (*steps, index), each, names) for index, each in enumerate(value)
+        ]
+    if isinstance(value, dict):
+        return _map(reader, steps, value, names)
+    return value
+
+
+def read_text(reader: ParseContext, steps: JsonPath, value: JSON, names: Names) -> Expected:
+    """As `read_value`, where only text may stand, or what stands for it."""
+    if isinstance(value, str):
+        return read_dollars(reader, steps, value, names)
+    if isinstance(value, dict) and any(map(_is_special_key, value)):
+        return _map(reader, steps, value, names)
+    scalar = not isinstance(value, dict | list | None)
+    advice = f': quote it, "{describe(value).text}"' if scalar else ""
+    reader.wrong(steps, f"must be text, but is {shown(value)}{advice}")
+    return UNREAD
+
+
+def _map(reader: ParseContext, steps: JsonPath, value: Payload, names: Names) -> Expected:
+    read = partial(_read_at, reader, names)
+    operators = [key for key in value if _is_special_key(key)]
+    plain = [key for key in value if key not in operators]
+    if not operators:
+        return {_key(reader, (*steps, key), key): read((*steps, key), value[key]) for key in plain}
+    if plain:
+        beside = f"no key like `{printable(plain[0])}` stands beside it"
+        reader.wrong((*steps, operators[0]), f"speaks of the whole value: {beside}")
+        for key in plain:
+            read((*steps, key), value[key])
+    if sum(isinstance(each, str) and _is_special_key(each) for each in steps) >= _MOST_OPERATORS:
+        reader.wrong(steps, f"more than {_MOST_OPERATORS} operators inside one another")
+        return UNREAD
+    wants = []
+    for key in operators:
+        here = (*steps, key)
+        if key in OPERATORS:
+            operand = Operand(reader=reader, steps=here, value=value[key], beside=value, read=read)
+            wants.append(OPERATORS[key].make(operand))
+        else:
+            reader.wrong(here, _no_operator(reader, here, key, names))
+    wants = [each for each in wants if each is not UNREAD]
+    if len(wants) > 1:
+        return All(tuple(wants))
+    return wants[0] if wants else UNREAD
+
+
+def _read_at(reader: ParseContext, names: Names, steps: JsonPath, value: JSON) -> Expected:
+    return read_value(reader, steps, value, names)
+
+
+def _is_special_key(key: str) -> bool:
+    return key.startswith("$") and not key.startswith("$$")
+
+
+def _key(reader: ParseContext, steps: JsonPath, key: str) -> str:
+    if IN_TEXT.search(key.replace("$$", "")):
+        reader.wrong(steps, f"a key holds no variables; for this very key, write `{escaped(key)}`")
+    return key.replace("$$", "$")
+
+
+def _no_operator(reader: ParseContext, steps: JsonPath, key: str, names: Names) -> str:
+    if key in MATCHERS or key[1:] in names.known():
+        return f"`{key}` takes nothing: write it as a value, not as a key"
+    meant = _CALLED_ELSEWHERE.get(key.lower())
+    guess = f": write {meant}" if meant else reader.likely(steps, key, OPERATORS)
+    return f"no such operator{guess or f'; for this very key, write `{printable(escaped(key))}`'}"
+
+
+TIMES = r"\d{1,9}(\.\.(\d{1,9})?)?"
+"""A number of calls, or a range of it, as a regex."""
+DURATION = r"\d{1,9}(\.\d{1,9})?(ms|s|min|h)"
+"""A duration, as a regex."""
+
+LONGEST = 24 * 3600.0
+"""Seconds that a duration may have."""
+
+_TIMES = re.compile(r"(\d{1,9})(\.\.(\d{1,9})?)?")
+_COMPARISON = re.compile(r"([<>]=?|\.\.) *(\d{1,8})")
+_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|min|h)")
+_NEARLY = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) *([a-zA-Z]*)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
+_UNITS = {
+    **{unit: unit for unit in _SECONDS},
+    **dict.fromkeys(("", "sec", "secs", "second", "seconds"), "s"),
+    **dict.fromkeys(("m", "mins", "minute", "minutes"), "min"),
+    **dict.fromkeys(("msec", "millis", "milliseconds"), "ms"),
+    **dict.fromkeys(("hr", "hrs", "hour", "hours"), "h"),
+}
+
+
+def read_times(reader: ParseContext, steps: JsonPath, value: JSON) -> Times:
+    """How often, from `1`, `0`, `2..4` or `1..`."""
+    text = value if isinstance(value, str) else describe(value).text
+    found = _TIMES.fullmatch(text)
+    if not found:
+        reader.wrong(steps, f"must be like 1, 0, 2..4 or 1..; it is {shown(value)}{_range(text)}")
+        return Times()
+    low = int(found[1])
+    high = None if found[2] == ".." else int(found[3] or low)
+    if high is not None and high < low:
+        reader.wrong(steps, f"ends before it begins: write {high}..{low}")
+    return Times(low, high)
+
+
+def _range(text: str) -> str:
+    """How the language writes a comparison or half a range: `>=2` is `2..`, `..3` is `0..3`."""
+    if not text:
+        return ": YAML reads `>2` as the begin of a text; write `3..` for more than 2"
+    found = _COMPARISON.fullmatch(text)
+    if not found:
+        return ""
+    n = int(found[2])
+    at_most = f"0..{n}"
+    ranges = {">=": f"{n}..", ">": f"{n + 1}..", "<": f"0..{max(n - 1, 0)}"}
+    return f": write {ranges.get(found[1], at_most)}"
+
+
+def read_duration(reader: ParseContext, steps: JsonPath, value: JSON) -> float | None:
+    """The seconds of `200ms`, `5s`, `2min` or `1h`; None where it is none of these."""
+    text = value if isinstance(value, str) else describe(value).text
+    found = _DURATION.fullmatch(text)
+    if not found:
+        reader.wrong(
+            steps, f"must be like 200ms, 5s or 2min; it is {shown(value)}{_duration(text)}"
+        )
+        return None
+    seconds = float(found[1]) * _SECONDS[found[2]]
+    if seconds > LONGEST:
+        reader.wrong(steps, f"is longer than a day: {text}")
+    return seconds
+
+
+def _duration(text: str) -> str:
+    """How the language writes a duration: `5` and `5 sec` are `5s`."""
+    found = _NEARLY.fullmatch(text)
+    unit = _UNITS.get(found[2].lower()) if found else None
+    return f": write {found[1]}{unit}" if found and unit else ""
