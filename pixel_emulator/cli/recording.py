@@ -17,9 +17,9 @@ from pixel_emulator.config import Settings
 from pixel_emulator.core import call_text
 from pixel_emulator.core.errors import InputError, InputIssue, Location
 from pixel_emulator.core.model import JSON, Evidence, Hit, Payload
+from pixel_emulator.core.profiles.identity import fold
+from pixel_emulator.core.profiles.profile import profile_mistakes
 from pixel_emulator.core.recordings.entry import entry, time_text
-from pixel_emulator.core.state.identity import fold
-from pixel_emulator.core.state.profile import profile_mistakes
 from pixel_emulator.core.text import json_codec, yaml_writer
 
 STATE_FORMATS = ("yaml", "json")

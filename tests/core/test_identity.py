@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from pixel_emulator.core.state.identity import fold
-from pixel_emulator.core.state.profile import FIELDS, profile_mistakes
+from pixel_emulator.core.profiles.identity import fold
+from pixel_emulator.core.profiles.profile import FIELDS, profile_mistakes
 from tests.hits import hit
 
 

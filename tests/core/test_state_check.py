@@ -6,8 +6,7 @@ from pixel_emulator.core.matching.diff import Mismatch
 from pixel_emulator.core.matching.expected import Described
 from pixel_emulator.core.matching.type_matchers import MATCHERS
 from pixel_emulator.core.matching.unification import Variable
-from pixel_emulator.core.state.check import state_mismatches
-from pixel_emulator.core.state.identity import fold
+from pixel_emulator.core.profiles.identity import fold, state_mismatches
 from tests.hits import hit
 
 GRAPH = fold(

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixel_emulator.core.model import KEPT, Call, CallType, Form, Outcome
-from pixel_emulator.core.state.identity import fold
-from pixel_emulator.core.state.profile import profile_mistakes
+from pixel_emulator.core.profiles.identity import fold
+from pixel_emulator.core.profiles.profile import profile_mistakes
 from tests.hits import hit
 from tests.properties.test_recording_laws import PAYLOADS, VALUES
 

@@ -14,6 +14,7 @@ from pixel_emulator.core.parser.expectations import SILENCE, read_expect, read_n
 from pixel_emulator.core.parser.values import read_duration, read_value
 from pixel_emulator.core.parser.variables import ValueAt
 from pixel_emulator.core.parser.vocabulary import ACTIONS, CALL_TYPES, FIELDS, GIVEN, STEP
+from pixel_emulator.core.profiles.profile import profile_mistakes
 from pixel_emulator.core.scenarios.mail_clients import CLIENTS
 from pixel_emulator.core.scenarios.model import (
     Action,
@@ -26,7 +27,6 @@ from pixel_emulator.core.scenarios.model import (
     Step,
     Wait,
 )
-from pixel_emulator.core.state.profile import profile_mistakes
 from pixel_emulator.core.times import clock
 
 SENT = (*CALL_TYPES, *(each for each in FIELDS if each != "source"))

@@ -6,9 +6,8 @@ from pixel_emulator.core.matching.diff import Mismatch
 from pixel_emulator.core.matching.unification import variables
 from pixel_emulator.core.model import Evidence
 from pixel_emulator.core.plans.violations import violations
+from pixel_emulator.core.profiles.identity import fold, state_mismatches
 from pixel_emulator.core.scenarios.model import Level, Scenario
-from pixel_emulator.core.state.check import state_mismatches
-from pixel_emulator.core.state.identity import fold
 from pixel_emulator.core.verdicts.case import Case
 from pixel_emulator.core.verdicts.denials import denied
 from pixel_emulator.core.verdicts.edges import LOOKS

@@ -17,13 +17,104 @@ Sources: Segment's "Spec: Identify", "Spec: Group", "Spec: Alias", "Spec: Track"
 Resolution" (Unify).
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from pixel_emulator.core.model import KEPT, Call, CallType, Hit, Payload
-from pixel_emulator.core.state.ids import Ids, Person
-from pixel_emulator.core.state.profile import Profile
+from pixel_emulator.core.errors import did_you_mean
+from pixel_emulator.core.matching.diff import Mismatch, matches, mismatches
+from pixel_emulator.core.matching.expected import ABSENT, Bindings, Described, Expected
+from pixel_emulator.core.model import JSON, KEPT, Call, CallType, Hit, Payload, path_text
+from pixel_emulator.core.profiles.profile import Profile
+
+
+@dataclass(slots=True, eq=False)
+class Node:
+    """One set of ids with all that was said under them, as long as `within` is None.
+
+    `id` is the name of the set, `identified` says that it is a userId. A trait stands with the
+    number of the call that set it, so that the later one wins whoever is merged into whom.
+    """
+
+    id: str
+    identified: bool = False
+    traits: dict[str, tuple[int, JSON]] = field(default_factory=dict)
+    groups: dict[str, None] = field(default_factory=dict)
+    events: Counter[str] = field(default_factory=Counter)
+    within: "Node | None" = None
+
+    @property
+    def weight(self) -> int:
+        """How much there is to move when it is merged."""
+        return len(self.traits) + len(self.groups) + len(self.events)
+
+
+class IdGraph:
+    """All ids that were seen; `anonymous` are those that were sent as anonymousId."""
+
+    def __init__(self) -> None:
+        self.anonymous: set[str] = set()
+        self._people: dict[str, Node] = {}
+        self._writes = 0
+
+    def user(self, id: str) -> Node:
+        """Whom a userId belongs to; it names a set that had no userId."""
+        person = self.known(id)
+        if not person.identified:
+            person.id, person.identified = id, True
+        return person
+
+    def visitor(self, id: str) -> Node:
+        """Whom an anonymousId belongs to."""
+        self.anonymous.add(id)
+        return self.known(id)
+
+    def known(self, id: str) -> Node:
+        """Whom an id of an unknown kind belongs to."""
+        person = self._people.get(id)
+        if person is None:
+            person = self._people[id] = Node(id)
+        return self.root(person)
+
+    def root(self, person: Node) -> Node:
+        """The set that a person is within by now."""
+        top = person
+        while top.within is not None:
+            top = top.within
+        while person.within is not None:  # the way is shorter next time
+            person.within, person = top, person.within
+        return top
+
+    def merge(self, person: Node, other: Node) -> Node:
+        """Put the other into the person, whose name stays if it is a userId. What is merged
+        already stays as it is. Unify's FAQ: "a single profile, with the latest state of all
+        traits, events, and identifiers"."""
+        person, other = self.root(person), self.root(other)
+        if person is other:
+            return person
+        named = person if person.identified or not other.identified else other
+        id, identified = named.id, named.identified
+        small, large = sorted((person, other), key=lambda each: each.weight)
+        for key, write in small.traits.items():
+            large.traits[key] = max(large.traits.get(key, write), write, key=lambda each: each[0])
+        large.groups |= small.groups
+        large.events.update(small.events)
+        large.id, large.identified = id, identified
+        small.within = large
+        return large
+
+    def set_traits(self, person: Node, traits: Mapping[str, JSON]) -> None:
+        """Set traits key by key."""
+        self._writes += 1
+        person.traits.update({key: (self._writes, value) for key, value in traits.items()})
+
+    def people(self) -> Iterable[tuple[Node, list[str]]]:
+        """Each set with its ids, in the order in which these were first seen."""
+        ids: dict[Node, list[str]] = {}
+        for id, person in self._people.items():
+            ids.setdefault(self.root(person), []).append(id)
+        return ids.items()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +162,7 @@ class _Fold:
     """One reading of calls, in their order."""
 
     def __init__(self) -> None:
-        self.ids = Ids()
+        self.ids = IdGraph()
         self.groups: dict[str, Payload] = {}
 
     def take(self, call: Call) -> None:
@@ -94,7 +185,7 @@ class _Fold:
                 if isinstance(event := payload.get("event"), str):
                     person.events[event] += 1
 
-    def _sender(self, payload: Payload) -> Person | None:
+    def _sender(self, payload: Payload) -> Node | None:
         """Whose call it is: the user's, or else the visitor's."""
         user_id, anonymous_id = _id(payload, "userId"), _id(payload, "anonymousId")
         visitor = self.ids.visitor(anonymous_id) if anonymous_id else None
@@ -107,7 +198,7 @@ class _Fold:
             self.ids.merge(user, visitor)
         return self.ids.root(user)
 
-    def _group(self, person: Person, payload: Payload) -> None:
+    def _group(self, person: Node, payload: Payload) -> None:
         """ "Spec: Group": it puts the user into a group, which nothing undoes ("Segment doesn't
         have a native solution for removing users from a group"), and sets the group's traits."""
         if group := _id(payload, "groupId"):
@@ -134,7 +225,7 @@ class _Fold:
         by_id = {id: each for each in profiles for id in each.ids}
         return Graph(profiles, MappingProxyType(by_id))
 
-    def _profile(self, person: Person, ids: list[str]) -> Profile:
+    def _profile(self, person: Node, ids: list[str]) -> Profile:
         anonymous = self.ids.anonymous
         return Profile(
             id=person.id,
@@ -157,3 +248,32 @@ def _map(value: object) -> Payload:
 
 def _texts(value: object) -> list[str]:
     return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
+
+
+def state_mismatches(
+    wanted: Mapping[str, Expected], graph: Graph, bound: Bindings
+) -> tuple[Mismatch, ...]:
+    """Every difference from the wanted profiles, at paths like `state.user_123.traits.plan`.
+
+    A profile is wanted by any of its ids; what is wanted is a subset of its data (`Graph.as_data`),
+    or `$absent` for an id that nobody may have. `bound` holds the values of variables.
+    """
+    return tuple(each for id, want in wanted.items() for each in _of(id, want, graph, bound))
+
+
+def _of(id: str, want: Expected, graph: Graph, bound: Bindings) -> tuple[Mismatch, ...]:
+    profile = graph.profile(id)
+    if profile is not None:
+        return mismatches({"state": {id: want}}, {"state": {id: profile.as_data()}}, bound=bound)
+    if matches(want, ABSENT):
+        return ()
+    hint = did_you_mean(id, graph.ids).strip(" ()") if graph.ids else "no kept call has an id"
+    absent = Described("absent", "")
+    return (
+        Mismatch(
+            path=path_text(("state", id)),
+            expected=Described("a profile", ""),
+            actual=absent,
+            hint=hint,
+        ),
+    )
