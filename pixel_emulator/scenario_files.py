@@ -13,9 +13,9 @@ from pixel_emulator import files
 from pixel_emulator.core.drafts.draft import draft
 from pixel_emulator.core.errors import Document, InputError, InputIssue, Location, did_you_mean
 from pixel_emulator.core.model import JSON, JsonPath
-from pixel_emulator.core.plans import plan
-from pixel_emulator.core.plans.plan import Plan
 from pixel_emulator.core.scenarios.model import Scenario, Values
+from pixel_emulator.core.tracking_plan import plan
+from pixel_emulator.core.tracking_plan.plan import Plan
 from pixel_emulator.definition_files import DefinitionFiles, check_size, read_limited, real_path
 from pixel_emulator.documents import parse_document
 from pixel_emulator.matcher_hooks import MatcherHooks

@@ -11,9 +11,9 @@ from pixel_emulator.core.matching.diff import Mismatch, mismatches
 from pixel_emulator.core.matching.expected import describe
 from pixel_emulator.core.model import CallType
 from pixel_emulator.core.parser.document import parse
-from pixel_emulator.core.plans.violations import Violation
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern
 from pixel_emulator.core.scenarios.model import Forbidden, Run, Scenario, Step
+from pixel_emulator.core.tracking_plan.violations import Violation
 from pixel_emulator.core.verdicts.nearest import Nearest
 from pixel_emulator.core.verdicts.settlement import BUDGET
 from pixel_emulator.core.verdicts.verdict import (

@@ -16,11 +16,11 @@ from pixel_emulator.cli.terminal import show
 from pixel_emulator.core import call_text
 from pixel_emulator.core.errors import InputError, InputIssue, Location
 from pixel_emulator.core.model import Evidence, Payload
-from pixel_emulator.core.plans import changes
-from pixel_emulator.core.plans.changes import Broken, Change
-from pixel_emulator.core.plans.infer import infer as draft
-from pixel_emulator.core.plans.plan import parse
 from pixel_emulator.core.text import json_codec
+from pixel_emulator.core.tracking_plan import plan_diff
+from pixel_emulator.core.tracking_plan.infer import infer as draft
+from pixel_emulator.core.tracking_plan.plan import parse
+from pixel_emulator.core.tracking_plan.plan_diff import Broken, Change
 
 _MOST = 50  # broken calls that a person reads
 
@@ -69,8 +69,8 @@ def diff(
     one_of("--format", output, FORMATS)
     before, after = (parse(files.read_document(path)) for path in (old, new))
     evidence = read_evidence(against, allow_open=allow_open) if against else Evidence(hits=())
-    found = list(changes.changes(before, after))
-    broken = list(changes.broken(before, after, evidence.hits))
+    found = list(plan_diff.changes(before, after))
+    broken = list(plan_diff.broken(before, after, evidence.hits))
     if output == "json":
         show(json_codec.write(_as_json(found, broken, evidence), indent=2))
     else:

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from pixel_emulator.core.plans.plan import parse
-from pixel_emulator.core.plans.violations import violations
+from pixel_emulator.core.tracking_plan.plan import parse
+from pixel_emulator.core.tracking_plan.violations import violations
 from pixel_emulator.documents import parse_document
 from pixel_emulator.files import read_recording
 from tests.hits import KEY

@@ -2,8 +2,8 @@
 
 import pytest
 
-from pixel_emulator.core.plans.changes import broken, changes
-from pixel_emulator.core.plans.plan import parse
+from pixel_emulator.core.tracking_plan.plan import parse
+from pixel_emulator.core.tracking_plan.plan_diff import broken, changes
 from pixel_emulator.documents import parse_document
 from tests.hits import hit
 

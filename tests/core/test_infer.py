@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from pixel_emulator.core.plans.infer import infer
 from pixel_emulator.core.text.json_codec import Number
+from pixel_emulator.core.tracking_plan.infer import infer
 from tests.hits import KEY, hit
 
 

@@ -5,9 +5,8 @@ import json
 import pytest
 
 from pixel_emulator.core.errors import InputError
-from pixel_emulator.core.plans.plan import Plan, parse
-from pixel_emulator.core.plans.planned import unplanned, within
-from pixel_emulator.core.plans.rules import RuleType
+from pixel_emulator.core.tracking_plan.plan import Plan, RuleType, parse
+from pixel_emulator.core.tracking_plan.violations import unplanned, within
 from pixel_emulator.documents import parse_document
 
 SCHEMA = {

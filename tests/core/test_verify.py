@@ -8,9 +8,9 @@ import pytest
 from pixel_emulator.core.errors import Document
 from pixel_emulator.core.model import JSON, Evidence, PixelRequest
 from pixel_emulator.core.parser.document import parse
-from pixel_emulator.core.plans.plan import parse as parse_plan
 from pixel_emulator.core.redaction.masking import mask
 from pixel_emulator.core.scenarios.model import Level, Policy
+from pixel_emulator.core.tracking_plan.plan import parse as parse_plan
 from pixel_emulator.core.verdicts.verdict import Status, Story
 from pixel_emulator.core.verdicts.verify import SILENCE_UNPROVEN, verify
 from pixel_emulator.documents import parse_document

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from pixel_emulator.core.model import KEPT, Outcome
-from pixel_emulator.core.plans.plan import parse
-from pixel_emulator.core.plans.violations import MOST, violations
 from pixel_emulator.core.text.json_codec import Number
+from pixel_emulator.core.tracking_plan.plan import parse
+from pixel_emulator.core.tracking_plan.violations import MOST, violations
 from pixel_emulator.documents import parse_document
 from tests.hits import hit
 

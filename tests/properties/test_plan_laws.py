@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import Call, CallType, Form, Outcome
-from pixel_emulator.core.plans.changes import broken, changes
-from pixel_emulator.core.plans.infer import infer
-from pixel_emulator.core.plans.plan import parse
-from pixel_emulator.core.plans.violations import violations
 from pixel_emulator.core.text import json_codec, yaml_writer
+from pixel_emulator.core.tracking_plan.infer import infer
+from pixel_emulator.core.tracking_plan.plan import parse
+from pixel_emulator.core.tracking_plan.plan_diff import broken, changes
+from pixel_emulator.core.tracking_plan.violations import violations
 from pixel_emulator.documents import parse_document
 from tests.hits import hit
 from tests.properties.test_recording_laws import PAYLOADS, TEXTS, VALUES

@@ -8,8 +8,8 @@ from types import MappingProxyType
 from pixel_emulator.core.errors import InputIssue, Location, SelectionError, did_you_mean
 from pixel_emulator.core.matching.expected import Expected
 from pixel_emulator.core.model import JSON, CallType, JsonPath, Payload
-from pixel_emulator.core.plans.plan import Plan
 from pixel_emulator.core.scenarios.expectation import Expectation
+from pixel_emulator.core.tracking_plan.plan import Plan
 
 _ARROW = "\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}"
 

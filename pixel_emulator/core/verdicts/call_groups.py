@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 from pixel_emulator.core.matching.unification import variables
 from pixel_emulator.core.model import Evidence, Hit
-from pixel_emulator.core.plans.violations import violations
 from pixel_emulator.core.scenarios.model import Order, Scenario
+from pixel_emulator.core.tracking_plan.violations import violations
 from pixel_emulator.core.verdicts.denials import denied
 from pixel_emulator.core.verdicts.edges import Edges
 from pixel_emulator.core.verdicts.findings import find_in

@@ -6,9 +6,9 @@ from enum import StrEnum
 from pixel_emulator.core.matching.diff import Mismatch
 from pixel_emulator.core.matching.expected import Bindings
 from pixel_emulator.core.model import KEPT, Hit, Outcome
-from pixel_emulator.core.plans.violations import Violation
 from pixel_emulator.core.scenarios.expectation import Expectation
 from pixel_emulator.core.scenarios.model import Forbidden, Level, Policy, Scenario, Step
+from pixel_emulator.core.tracking_plan.violations import Violation
 from pixel_emulator.core.verdicts.nearest import Nearest, Obstacle
 
 

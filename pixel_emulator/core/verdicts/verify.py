@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pixel_emulator.core.matching.diff import Mismatch
 from pixel_emulator.core.matching.unification import variables
 from pixel_emulator.core.model import Evidence
-from pixel_emulator.core.plans.violations import violations
 from pixel_emulator.core.profiles.identity import fold, state_mismatches
 from pixel_emulator.core.scenarios.model import Level, Scenario
+from pixel_emulator.core.tracking_plan.violations import violations
 from pixel_emulator.core.verdicts.case import Case
 from pixel_emulator.core.verdicts.denials import denied
 from pixel_emulator.core.verdicts.edges import LOOKS

@@ -7,8 +7,8 @@ from enum import StrEnum
 
 from pixel_emulator.core.matching.unification import variables
 from pixel_emulator.core.model import Evidence, Hit
-from pixel_emulator.core.plans.violations import violations
 from pixel_emulator.core.scenarios.model import Level, Policy, Scenario
+from pixel_emulator.core.tracking_plan.violations import violations
 from pixel_emulator.core.verdicts.case import Case
 from pixel_emulator.core.verdicts.claims import Bounds, Group, left_over
 from pixel_emulator.core.verdicts.denials import denied

@@ -4,12 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from pixel_emulator.core.model import JSON, Hit, Payload
-from pixel_emulator.core.plans.plan import Plan
-from pixel_emulator.core.plans.rules import Rule, RuleType
-from pixel_emulator.core.plans.violations import violations
-from pixel_emulator.core.plans.wording import Violation, field_of
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.core.text.display import quoted, shortened
+from pixel_emulator.core.tracking_plan.plan import Plan, Rule, RuleType
+from pixel_emulator.core.tracking_plan.violations import Violation, field_of, violations
 
 _ELSEWHERE = ("properties", "items", "required", "$schema")  # told of the fields within, or nothing
 _WORDS = ("description", "title", "labels", "examples", "default", "eventMetadata")
