@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from pixel_emulator.core.errors import InputError, InputIssue, Location
-from pixel_emulator.core.schemas.parts import schema_line
+from pixel_emulator.core.schemas.recording_schema import schema_line
 from pixel_emulator.file_bytes import cannot
 from pixel_emulator.file_lock import close_locked, holder, lock
 from pixel_emulator.files import FIRST_KEY

@@ -21,7 +21,7 @@ from pixel_emulator.core.model import Dialect, Hit
 from pixel_emulator.core.recordings import recording
 from pixel_emulator.core.recordings.entry import entry
 from pixel_emulator.core.recordings.recording import Clock, End, Head, Recording, Redaction
-from pixel_emulator.core.schemas.parts import schema_line
+from pixel_emulator.core.schemas.recording_schema import schema_line
 from pixel_emulator.core.text import yaml_writer
 from pixel_emulator.file_lock import holder_of
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from pixel_emulator.control.problems import PROBLEMS
 from pixel_emulator.core.model import JSON, CallType, Dialect, Outcome, Payload
-from pixel_emulator.core.schemas.parts import BOOL, COUNT, TEXT, list_of
+from pixel_emulator.core.schemas.recording_schema import BOOL, COUNT, TEXT, list_of
 
 __all__ = ["BOOL", "COMPONENTS", "COUNT", "DOCUMENT", "TEXT", "ref"]
 

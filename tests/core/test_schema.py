@@ -15,8 +15,7 @@ from pixel_emulator.core.parser.values import MATCHERS, OPERATORS
 from pixel_emulator.core.recordings import recording
 from pixel_emulator.core.recordings.entry import entry
 from pixel_emulator.core.recordings.recording import End, Head
-from pixel_emulator.core.schemas.parts import DRAFT
-from pixel_emulator.core.schemas.recording_schema import recording_schema
+from pixel_emulator.core.schemas.recording_schema import DRAFT, recording_schema
 from pixel_emulator.core.schemas.scenario_schema import scenario_schema
 from pixel_emulator.core.text import json_codec, yaml_writer
 from pixel_emulator.documents import parse_document

@@ -13,7 +13,7 @@ from pixel_emulator.core.parser.context import escaped
 from pixel_emulator.core.problems.catalog import RULES
 from pixel_emulator.core.redaction.masking import SHORTEST
 from pixel_emulator.core.scenarios.expectation import codes
-from pixel_emulator.core.schemas.parts import schema_line
+from pixel_emulator.core.schemas.recording_schema import schema_line
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.core.text.display import shortened
 

@@ -9,7 +9,7 @@ from pixel_emulator.core.parser.step import ORDERS, SENT
 from pixel_emulator.core.parser.values import DURATION, MATCHERS, OPERATORS, TIMES
 from pixel_emulator.core.scenarios.mail_clients import CLIENTS
 from pixel_emulator.core.scenarios.model import Level, Policy
-from pixel_emulator.core.schemas.parts import (
+from pixel_emulator.core.schemas.recording_schema import (
     DRAFT,
     TEXT,
     any_of,
