@@ -7,7 +7,7 @@ from typing import Any
 from pixel_emulator.core.matching.expected import identity, written
 from pixel_emulator.core.model import KEPT
 from pixel_emulator.core.scenarios.model import Level, Order
-from pixel_emulator.core.verdicts.findings import find_in
+from pixel_emulator.core.verification.policies import find_in
 
 NOTHING = object()
 """A value that no call offers."""

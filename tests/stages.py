@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pixel_emulator.child.environment import child_environment
 from pixel_emulator.config import Settings
-from pixel_emulator.core.verdicts.verify import verify
+from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.files import read_recording
 from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.emulator import Emulator

@@ -12,7 +12,7 @@ from pixel_emulator.core.errors import InputError, SelectionError
 from pixel_emulator.core.parser import vocabulary
 from pixel_emulator.core.scenarios.model import choose
 from pixel_emulator.core.text import json_codec
-from pixel_emulator.core.verdicts.verify import verify
+from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.documents import parse_document
 from pixel_emulator.scenario_files import load_scenarios
 from tests.hits import from_data

@@ -10,7 +10,7 @@ import pytest
 
 from pixel_emulator.core.endpoint.pixel import encode
 from pixel_emulator.core.model import KEPT, CallType, Payload
-from pixel_emulator.core.verdicts.verify import verify
+from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.files import read_recording
 from pixel_emulator.samples import folder, samples
 from pixel_emulator.scenario_files import load_scenarios

@@ -13,7 +13,7 @@ from pixel_emulator.config import Settings
 from pixel_emulator.core.endpoint.pixel import request_of
 from pixel_emulator.core.model import Alphabet, Form, Outcome
 from pixel_emulator.core.parser.document import parse
-from pixel_emulator.core.verdicts.verify import verify
+from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.email.fetch import fetch_images
 from pixel_emulator.email.pixels import find_pixels
 from pixel_emulator.email.render import RenderResult, find_browser, render

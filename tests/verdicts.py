@@ -14,17 +14,17 @@ from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern
 from pixel_emulator.core.scenarios.model import Forbidden, Run, Scenario, Step
 from pixel_emulator.core.tracking_plan.violations import Violation
-from pixel_emulator.core.verdicts.nearest import Nearest
-from pixel_emulator.core.verdicts.settlement import BUDGET
-from pixel_emulator.core.verdicts.verdict import (
-    Denied,
+from pixel_emulator.core.verification.closest_call import ClosestCall
+from pixel_emulator.core.verification.solve import BUDGET
+from pixel_emulator.core.verification.verdict import (
     ExpectationResult,
+    ForbiddenValue,
     ScenarioResult,
     Status,
     StepResult,
     Verdict,
 )
-from pixel_emulator.core.verdicts.verify import verify
+from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.documents import parse_document
 from pixel_emulator.scenario_files import load_scenarios
 from tests.hits import evidence, from_data, hit
@@ -68,7 +68,7 @@ NOT_SENT = ExpectationResult(expectation=expectation("Order Refunded", 31), clai
 def different(wanted, found):
     """The result of an expectation that one call comes close to."""
     wrong = mismatches(wanted.patterns[0].fields, found.call.payload)
-    near = Nearest(hit=found, mismatches=wrong, matched=1, fields=1 + len(wrong))
+    near = ClosestCall(hit=found, mismatches=wrong, matched=1, fields=1 + len(wrong))
     return ExpectationResult(expectation=wanted, claims=(), nearest=(near,))
 
 
@@ -140,10 +140,14 @@ def objections():
     return verdict(
         step(MET),
         denied=(
-            Denied(denial=mail, hit=OPENED, path="properties.email", value='"jane@example.com"'),
-            Denied(denial=mail, hit=OPENED, path="URL", value='"…?mail=jane@example.com&x=1"'),
-            Denied(denial=inside, hit=COMPLETED, path="properties.coupon", value='"X1"'),
-            Denied(denial=mail, hit=COMPLETED, path="referer", value='"jane@example.com"'),
+            ForbiddenValue(
+                denial=mail, hit=OPENED, path="properties.email", value='"jane@example.com"'
+            ),
+            ForbiddenValue(
+                denial=mail, hit=OPENED, path="URL", value='"…?mail=jane@example.com&x=1"'
+            ),
+            ForbiddenValue(denial=inside, hit=COMPLETED, path="properties.coupon", value='"X1"'),
+            ForbiddenValue(denial=mail, hit=COMPLETED, path="referer", value='"jane@example.com"'),
         ),
         state=mismatches(
             {"user_123": {"traits": {"plan": "pro", "seats": 3}}},
@@ -177,7 +181,7 @@ def shouted(verdict, words):
         scenario=replace(scenario, steps=tuple(each.step for each in steps)),
         steps=steps,
         bound={words: words},
-        denied=(Denied(denial=denial, hit=OPENED, path=words, value=words),),
+        denied=(ForbiddenValue(denial=denial, hit=OPENED, path=words, value=words),),
         state=(wrong,),
         violations=((OPENED, Violation(words, words, words)),),
     )

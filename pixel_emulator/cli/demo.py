@@ -16,7 +16,7 @@ from pixel_emulator.core import call_text
 from pixel_emulator.core.model import Hit, Severity
 from pixel_emulator.core.reports.text import text as report_text
 from pixel_emulator.core.text.display import paint
-from pixel_emulator.core.verdicts.verify import verify
+from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.email.fetch import BUILT_IN, fetch_images
 from pixel_emulator.email.render import RenderResult, find_browser, render
 from pixel_emulator.samples import Sample, samples

@@ -17,8 +17,8 @@ from pixel_emulator.core.drafts.update import update as rewrite
 from pixel_emulator.core.errors import InputError, InputIssue, Location
 from pixel_emulator.core.model import Evidence
 from pixel_emulator.core.text.display import shortened
-from pixel_emulator.core.verdicts.verdict import Status
-from pixel_emulator.core.verdicts.verify import verify
+from pixel_emulator.core.verification.verdict import Status
+from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.scenario_files import load_text
 from pixel_emulator.spans import read_source
 

@@ -14,8 +14,8 @@ from pixel_emulator.cli.reports import Reports, for_terminal, write_reports
 from pixel_emulator.cli.terminal import say, wants_colour
 from pixel_emulator.core.model import total
 from pixel_emulator.core.scenarios.model import Scenario
-from pixel_emulator.core.verdicts.verdict import EXIT_CODES, FailedCommand, Status, Verdict
-from pixel_emulator.core.verdicts.verify import verify
+from pixel_emulator.core.verification.verdict import EXIT_CODES, FailedCommand, Status, Verdict
+from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.journal import Journal
 from pixel_emulator.running.waiting import Growing
 

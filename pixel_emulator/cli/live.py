@@ -7,8 +7,8 @@ from pixel_emulator.cli.terminal import say, wants_colour
 from pixel_emulator.clock import monotonic
 from pixel_emulator.core.reports.impossible import why_impossible
 from pixel_emulator.core.text.display import paint, printable
-from pixel_emulator.core.verdicts.verify import verify
-from pixel_emulator.core.verdicts.watch import Prospect, Watch
+from pixel_emulator.core.verification.live import LiveVerdict, Outlook
+from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.journal import Journal
 from pixel_emulator.running.reloading import ScenarioFiles
 from pixel_emulator.running.waiting import rest
@@ -18,10 +18,10 @@ _RECHECK = 0.5
 """Seconds after which the files are looked at again; calls are waited for, not looked for."""
 
 _WORDS = {
-    Prospect.MET: ("met", "good"),
-    Prospect.OPEN: ("not yet met", "note"),
-    Prospect.IMPOSSIBLE: ("can no longer be met", "bad"),
-    Prospect.UNDECIDED: ("undecided", "warn"),
+    Outlook.MET: ("met", "good"),
+    Outlook.OPEN: ("not yet met", "note"),
+    Outlook.IMPOSSIBLE: ("can no longer be met", "bad"),
+    Outlook.UNDECIDED: ("undecided", "warn"),
 }
 
 
@@ -41,11 +41,11 @@ def watch_live(watched: ScenarioFiles, journal: Journal, stopped: Event) -> Wind
 
 
 def _watch(watched: ScenarioFiles, window: Window, stopped: Event) -> None:
-    watch, said = Watch(watched.scenarios), ""
+    watch, said = LiveVerdict(watched.scenarios), ""
     while not stopped.is_set():
         if watched.changed() and _reload(watched):
             window.restart(watched.scenarios)
-            watch, said = Watch(watched.scenarios), ""
+            watch, said = LiveVerdict(watched.scenarios), ""
         begun = monotonic()
         evidence = window.evidence(MOST)
         count = evidence.total
@@ -54,7 +54,7 @@ def _watch(watched: ScenarioFiles, window: Window, stopped: Event) -> None:
         line = _line(prospect)
         if line != said:
             say(f"{line}, after {count} {'call' if count == 1 else 'calls'}")
-            if prospect is Prospect.IMPOSSIBLE:
+            if prospect is Outlook.IMPOSSIBLE:
                 say(f"  {printable(why_impossible(verify(watched.scenarios, evidence)))}")
             said = line
         window.wait_for_more(evidence, _RECHECK)
@@ -69,6 +69,6 @@ def _reload(watched: ScenarioFiles) -> bool:
     return not mistakes
 
 
-def _line(prospect: Prospect) -> str:
+def _line(prospect: Outlook) -> str:
     words, style = _WORDS[prospect]
     return f"scenarios: {paint(words, style, colour=wants_colour(sys.stderr))}"

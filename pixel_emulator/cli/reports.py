@@ -12,7 +12,7 @@ from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.core.reports.json_report import as_json
 from pixel_emulator.core.reports.text import text
 from pixel_emulator.core.text import json_codec
-from pixel_emulator.core.verdicts.verdict import Verdict
+from pixel_emulator.core.verification.verdict import Verdict
 from pixel_emulator.output import redacted
 
 

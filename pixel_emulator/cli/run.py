@@ -32,9 +32,9 @@ from pixel_emulator.cli.terminal import say
 from pixel_emulator.config import Settings
 from pixel_emulator.core.scenarios.model import Open, Run, Scenario
 from pixel_emulator.core.text.display import printable
-from pixel_emulator.core.verdicts.verdict import Verdict, exit_code
-from pixel_emulator.core.verdicts.verify import verify
-from pixel_emulator.core.verdicts.watch import Watch
+from pixel_emulator.core.verification.live import LiveVerdict
+from pixel_emulator.core.verification.verdict import Verdict, exit_code
+from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.email.render import find_browser
 from pixel_emulator.journal import Journal
 from pixel_emulator.running.access import WRITE_KEY, Access
@@ -180,7 +180,7 @@ def _settle(
     begun = acted(journal, titles, lambda: emulator.drain(_AT_REST))
     if scenarios:
         within, quiet = patience(scenarios)
-        settle(Watch(scenarios), window, deadline=begun + within, quiet=quiet)
+        settle(LiveVerdict(scenarios), window, deadline=begun + within, quiet=quiet)
 
 
 def _tell_step(title: str) -> None:

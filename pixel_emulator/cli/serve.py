@@ -22,7 +22,7 @@ from pixel_emulator.cli.reports import Reports, check_reports, for_terminal, wri
 from pixel_emulator.cli.session import emulation, needs_mitmproxy
 from pixel_emulator.cli.terminal import say, show
 from pixel_emulator.config import Settings
-from pixel_emulator.core.verdicts.verify import verify
+from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.ready import Ready, listed, living, published, running
 from pixel_emulator.running.reloading import ScenarioFiles
 

@@ -14,7 +14,7 @@ from pixel_emulator.cli.lets import Lets, read_lets
 from pixel_emulator.cli.reports import FORMATS, Reports, check_reports, for_terminal, write_reports
 from pixel_emulator.cli.terminal import show
 from pixel_emulator.core.errors import InputError, InputIssue
-from pixel_emulator.core.verdicts.verify import verify as judge
+from pixel_emulator.core.verification.verify import verify as judge
 
 
 def verify(

@@ -17,9 +17,9 @@ from pixel_emulator.core.reports.junit import junit
 from pixel_emulator.core.reports.text import text
 from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.core.text import json_codec
-from pixel_emulator.core.verdicts.verdict import Status, Verdict
-from pixel_emulator.core.verdicts.verify import verify as judge
-from pixel_emulator.core.verdicts.watch import Prospect, Watch
+from pixel_emulator.core.verification.live import LiveVerdict, Outlook
+from pixel_emulator.core.verification.verdict import Status, Verdict
+from pixel_emulator.core.verification.verify import verify as judge
 from pixel_emulator.running.waiting import patience
 from pixel_emulator.scenario_files import load_text
 
@@ -34,10 +34,10 @@ REPORTS: dict[str, Callable[[Verdict], str]] = {
 """How a verdict is told, by what the client accepts; the first is told to those that take all."""
 
 _RESULTS = {
-    Prospect.MET: "met",
-    Prospect.OPEN: "timeout",
-    Prospect.IMPOSSIBLE: "impossible",
-    Prospect.UNDECIDED: "undecided",
+    Outlook.MET: "met",
+    Outlook.OPEN: "timeout",
+    Outlook.IMPOSSIBLE: "impossible",
+    Outlook.UNDECIDED: "undecided",
 }
 
 
@@ -100,7 +100,7 @@ async def _for_scenarios(asked: Asked) -> Payload:
     if acting := [_acts(each) for each in scenarios if each.acts]:
         raise wrong_body(InputError(*acting))
     within, quiet = patience(scenarios)
-    watch = Watch(scenarios)
+    watch = LiveVerdict(scenarios)
     since = asked.number("since")
 
     # `within` counts from here, as in a test: what was done before had no scenario to obey.
@@ -149,11 +149,11 @@ def _titles(scenarios: Sequence[Scenario]) -> Iterator[str]:
     return (each.step_title(*each.steps) for each in scenarios if len(each.steps) == 1)
 
 
-def _result(prospect: Prospect, status: Status) -> str:
+def _result(prospect: Outlook, status: Status) -> str:
     if status is Status.MET:
         return "met"
     # A step among several counts `within` from its first call, which only the verdict knows.
-    late = prospect is Prospect.MET and status is Status.UNMET
+    late = prospect is Outlook.MET and status is Status.UNMET
     return "timeout" if late else _RESULTS[prospect]
 
 

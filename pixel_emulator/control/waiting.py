@@ -7,10 +7,10 @@ from typing import Self
 
 from pixel_emulator.clock import monotonic
 from pixel_emulator.core.model import Evidence, Hit
-from pixel_emulator.core.verdicts.watch import Prospect
+from pixel_emulator.core.verification.live import Outlook
 from pixel_emulator.session import LocalSession
 
-type Look = Callable[[Evidence], Awaitable[Prospect]]
+type Look = Callable[[Evidence], Awaitable[Outlook]]
 
 _LULL = 0.1
 """Seconds without a call after which a watch that has put a search off is asked again."""
@@ -72,22 +72,22 @@ async def more_than(session: LocalSession, cursor: int, seconds: float) -> int |
 
 async def settle(
     look: Look, session: LocalSession, *, deadline: float, quiet: float
-) -> tuple[Prospect, Evidence]:
+) -> tuple[Outlook, Evidence]:
     """As `running.waiting.settle`; returns the evidence that was looked at last, too."""
     with News(session) as news:
         while True:
-            prospect, evidence = await _look_while(Prospect.OPEN, look, news, deadline)
-            if prospect is not Prospect.MET:
+            prospect, evidence = await _look_while(Outlook.OPEN, look, news, deadline)
+            if prospect is not Outlook.MET:
                 return prospect, evidence
             silent_at = monotonic() + quiet
-            prospect, evidence = await _look_while(Prospect.MET, look, news, silent_at)
-            if prospect is not Prospect.OPEN:
+            prospect, evidence = await _look_while(Outlook.MET, look, news, silent_at)
+            if prospect is not Outlook.OPEN:
                 return prospect, evidence
 
 
 async def _look_while(
-    prospect: Prospect, look: Look, news: News, end: float
-) -> tuple[Prospect, Evidence]:
+    prospect: Outlook, look: Look, news: News, end: float
+) -> tuple[Outlook, Evidence]:
     """Look after each call as long as it says the same, at most until `end`."""
     count = -1
     while True:

@@ -8,7 +8,7 @@ from datetime import datetime
 from pixel_emulator.clock import monotonic
 from pixel_emulator.core.model import Evidence
 from pixel_emulator.core.scenarios.model import Scenario
-from pixel_emulator.core.verdicts.watch import Watch
+from pixel_emulator.core.verification.live import LiveVerdict
 from pixel_emulator.running.waiting import patience, settle
 from pixel_emulator.session import Session
 
@@ -79,4 +79,4 @@ def wait(
     known: tuple[Scenario, ...] | None = None
     with suppress(_ClosedError):
         while known != (known := beside()):
-            settle(Watch([*scenarios, *known]), arriving, deadline=deadline, quiet=quiet)
+            settle(LiveVerdict([*scenarios, *known]), arriving, deadline=deadline, quiet=quiet)

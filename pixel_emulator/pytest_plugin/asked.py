@@ -5,9 +5,9 @@ from threading import Lock
 from pixel_emulator.core.parser.expectations import Policies
 from pixel_emulator.core.scenarios.expectation import Expectation
 from pixel_emulator.core.scenarios.model import Scenario, Step
-from pixel_emulator.core.verdicts.plain import Plain
-from pixel_emulator.core.verdicts.verdict import Verdict
-from pixel_emulator.core.verdicts.verify import verify
+from pixel_emulator.core.verification.quick_check import QuickCheck
+from pixel_emulator.core.verification.verdict import Verdict
+from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.pytest_plugin.judging import SILENT, lacking, verify_unproven
 from pixel_emulator.pytest_plugin.places import Home
 from pixel_emulator.pytest_plugin.pool import SharedCalls
@@ -19,7 +19,7 @@ class Asked:
     def __init__(self, pool: SharedCalls, home: Home, policies: Policies) -> None:
         self._pool, self._home, self._policies = pool, home, policies
         self._lock = Lock()
-        self._plain = Plain()
+        self._plain = QuickCheck()
         self._expected: tuple[Expectation, ...] = ()
         self._silent = False
 

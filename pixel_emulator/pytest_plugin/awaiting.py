@@ -8,9 +8,9 @@ from pixel_emulator.clock import monotonic
 from pixel_emulator.core.model import Evidence
 from pixel_emulator.core.scenarios.expectation import Expectation
 from pixel_emulator.core.scenarios.model import Scenario, Step
-from pixel_emulator.core.verdicts.verdict import Verdict
-from pixel_emulator.core.verdicts.verify import verify
-from pixel_emulator.core.verdicts.watch import Prospect, Watch
+from pixel_emulator.core.verification.live import LiveVerdict, Outlook
+from pixel_emulator.core.verification.verdict import Verdict
+from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.pytest_plugin.judging import SILENT, as_given, lacking, loosened
 from pixel_emulator.pytest_plugin.pool import SharedCalls
 from pixel_emulator.pytest_plugin.seen import SeenCall, seen
@@ -47,7 +47,7 @@ class CallWait:
         self._wanted = wanted
         self._expected: tuple[Expectation, ...] = ()
         self._silent = False
-        self._watch: Watch | None = None
+        self._watch: LiveVerdict | None = None
         self._scenario = Scenario(steps=())
 
     def impossible(self, expected: Scenario, rest: Callable[[], Evidence]) -> Verdict | None:
@@ -62,11 +62,11 @@ class CallWait:
             together = replace(step, expectations=(*step.expectations, self._wanted))
             self._scenario = replace(expected, steps=(together,))
             bans = any(each.times.high == 0 for each in step.expectations)
-            self._watch = Watch([loosened(self._scenario)]) if bans or silent else None
+            self._watch = LiveVerdict([loosened(self._scenario)]) if bans or silent else None
         if self._watch is None:
             return None
         evidence = rest()
-        if self._watch.look(evidence) is not Prospect.IMPOSSIBLE:
+        if self._watch.look(evidence) is not Outlook.IMPOSSIBLE:
             return None
         return as_given(verify([loosened(self._scenario)], evidence), self._scenario)
 

@@ -7,8 +7,8 @@ from pixel_emulator.core.matching.expected import Constraints
 from pixel_emulator.core.model import Evidence, Hit
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, Times
 from pixel_emulator.core.scenarios.model import Level, Scenario, Step
-from pixel_emulator.core.verdicts.verdict import ScenarioResult, Verdict
-from pixel_emulator.core.verdicts.verify import verify
+from pixel_emulator.core.verification.verdict import ScenarioResult, Verdict
+from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.pytest_plugin.judging import IGNORED
 
 

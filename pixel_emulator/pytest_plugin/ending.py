@@ -13,7 +13,7 @@ from pixel_emulator.core.reports.call_lines import calls as call_lines
 from pixel_emulator.core.reports.layout import Layout
 from pixel_emulator.core.reports.phrases import finding
 from pixel_emulator.core.scenarios.model import Level
-from pixel_emulator.core.verdicts.verdict import Status, Verdict
+from pixel_emulator.core.verification.verdict import Status, Verdict
 from pixel_emulator.pytest_plugin.arriving import Arriving, acted, wait
 from pixel_emulator.pytest_plugin.expecting import judged, read
 from pixel_emulator.pytest_plugin.hosting import host_of

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pixel_emulator.core.errors import InputError, InputIssue, Location
 from pixel_emulator.core.model import JSON, Evidence
 from pixel_emulator.core.scenarios.model import Scenario
-from pixel_emulator.core.verdicts.verdict import Status, Verdict
+from pixel_emulator.core.verification.verdict import Status, Verdict
 from pixel_emulator.pytest_plugin.arriving import Arriving, acted, wait
 from pixel_emulator.pytest_plugin.beside import Window, demands, verify_beside, wishes, without
 from pixel_emulator.pytest_plugin.keywords import values_of

@@ -18,8 +18,8 @@ from pixel_emulator.core.reports.phrases import (
 from pixel_emulator.core.reports.text import text
 from pixel_emulator.core.scenarios.expectation import Expectation, Times
 from pixel_emulator.core.scenarios.model import Level, Policy, Scenario
-from pixel_emulator.core.verdicts.verdict import ExpectationResult, Status, Verdict
-from pixel_emulator.core.verdicts.verify import verify
+from pixel_emulator.core.verification.verdict import ExpectationResult, Status, Verdict
+from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.pytest_plugin.repeats import told_once
 
 IGNORED = dict.fromkeys(Policy, Level.IGNORE)

@@ -11,7 +11,7 @@ from pixel_emulator.core.model import JSON, Hit, Problem
 from pixel_emulator.core.profiles.identity import Graph, fold
 from pixel_emulator.core.scenarios.expectation import Expectation
 from pixel_emulator.core.scenarios.model import WITHIN
-from pixel_emulator.core.verdicts.verdict import Status, Verdict
+from pixel_emulator.core.verification.verdict import Status, Verdict
 from pixel_emulator.pytest_plugin.asked import Asked
 from pixel_emulator.pytest_plugin.awaiting import first_call
 from pixel_emulator.pytest_plugin.choices import Choices

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pixel_emulator.core.model import JSON, Evidence, Hit
 from pixel_emulator.core.parser.expectations import Policies
-from pixel_emulator.core.verdicts.verdict import Verdict
+from pixel_emulator.core.verification.verdict import Verdict
 from pixel_emulator.pytest_plugin.beside import claims_of, without
 from pixel_emulator.pytest_plugin.snapshots import Snapshot, Updating
 from pixel_emulator.session import Session

@@ -5,7 +5,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import replace
 
 from pixel_emulator.core.matching.expected import Expected, Matcher
-from pixel_emulator.core.verdicts.verdict import ExpectationResult, StepResult, Verdict
+from pixel_emulator.core.verification.verdict import ExpectationResult, StepResult, Verdict
 
 
 def told_once(verdict: Verdict) -> Verdict:

@@ -13,7 +13,7 @@ from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import Evidence
 from pixel_emulator.core.parser.vocabulary import SCENARIO
 from pixel_emulator.core.scenarios.model import Open, Run, Scenario
-from pixel_emulator.core.verdicts.verdict import Status, Verdict
+from pixel_emulator.core.verification.verdict import Status, Verdict
 from pixel_emulator.email.render import find_browser
 from pixel_emulator.pytest_plugin.collecting import is_named
 from pixel_emulator.pytest_plugin.deferred_session import DeferredSession

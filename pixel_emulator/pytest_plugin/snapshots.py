@@ -17,8 +17,8 @@ from pixel_emulator.core.model import JSON, Evidence
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.parser.expectations import Policies, with_defaults
 from pixel_emulator.core.scenarios.model import Scenario
-from pixel_emulator.core.verdicts.verdict import Status, Verdict
-from pixel_emulator.core.verdicts.verify import verify
+from pixel_emulator.core.verification.verdict import Status, Verdict
+from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.documents import parse_document
 from pixel_emulator.pytest_plugin.judging import as_reached
 from pixel_emulator.scenario_files import load_scenarios, load_text

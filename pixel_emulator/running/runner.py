@@ -9,10 +9,9 @@ from pixel_emulator.clock import monotonic
 from pixel_emulator.core import times
 from pixel_emulator.core.model import Evidence
 from pixel_emulator.core.scenarios.model import Scenario
-from pixel_emulator.core.verdicts.merge import merge
-from pixel_emulator.core.verdicts.verdict import Status, StepResult, Verdict
-from pixel_emulator.core.verdicts.verify import verify
-from pixel_emulator.core.verdicts.watch import Prospect, Watch
+from pixel_emulator.core.verification.live import LiveVerdict, Outlook
+from pixel_emulator.core.verification.verdict import Status, StepResult, Verdict
+from pixel_emulator.core.verification.verify import merge, verify
 from pixel_emulator.running.access import Access
 from pixel_emulator.running.actions import Failure, folder_of, perform, sends_alone, without_pixels
 from pixel_emulator.running.waiting import Arrivals, acted, quiet, settle, within
@@ -120,8 +119,8 @@ class Runner:
 
         begun = acted(self._journal, [title], drain)
         self._alone &= sends_alone(step)
-        met = failure is None and Prospect.MET is settle(
-            Watch([scenario], steps=number),
+        met = failure is None and Outlook.MET is settle(
+            LiveVerdict([scenario], steps=number),
             self._window,
             # Where nobody is left who could send a call, no wait brings the one that is missing.
             deadline=begun if self._alone and all_gone else begun + within(step),

@@ -9,7 +9,7 @@ from typing import Protocol
 from pixel_emulator.clock import monotonic
 from pixel_emulator.core.model import Evidence
 from pixel_emulator.core.scenarios.model import QUIET, WITHIN, Scenario, Step
-from pixel_emulator.core.verdicts.watch import Prospect, Watch
+from pixel_emulator.core.verification.live import LiveVerdict, Outlook
 
 _LULL = 0.1
 """Seconds without a call after which a watch that has put a search off is asked again."""
@@ -67,22 +67,22 @@ def acted(journal: Arrivals, titles: Iterable[str], drain: Callable[[], bool]) -
     return begun
 
 
-def settle(watch: Watch, part: Growing, *, deadline: float, quiet: float) -> Prospect:
+def settle(watch: LiveVerdict, part: Growing, *, deadline: float, quiet: float) -> Outlook:
     """Wait until the watch knows, at most until `deadline` (of `clock.monotonic`).
 
     Once it is met it is watched for another `quiet` seconds: what arrives then counts too. If that
     opens it again, the wait goes on. What is impossible, or undecided, is so at once.
     """
-    prospect = Prospect.OPEN
-    while prospect is Prospect.OPEN:
-        prospect = _look_while(Prospect.OPEN, watch, part, deadline)
-        if prospect is not Prospect.MET:
+    prospect = Outlook.OPEN
+    while prospect is Outlook.OPEN:
+        prospect = _look_while(Outlook.OPEN, watch, part, deadline)
+        if prospect is not Outlook.MET:
             return prospect
-        prospect = _look_while(Prospect.MET, watch, part, monotonic() + quiet)
+        prospect = _look_while(Outlook.MET, watch, part, monotonic() + quiet)
     return prospect
 
 
-def _look_while(prospect: Prospect, watch: Watch, part: Growing, end: float) -> Prospect:
+def _look_while(prospect: Outlook, watch: LiveVerdict, part: Growing, end: float) -> Outlook:
     """Look after each call as long as the watch says the same, at most until `end`."""
     count = -1
     while True:

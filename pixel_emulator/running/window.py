@@ -9,7 +9,7 @@ from math import inf
 from pixel_emulator.clock import monotonic
 from pixel_emulator.core.model import Evidence
 from pixel_emulator.core.scenarios.model import Scenario
-from pixel_emulator.core.verdicts.call_groups import CallGroups
+from pixel_emulator.core.verification.components import CallGroups
 from pixel_emulator.running.waiting import Arrivals, Part, rest
 
 _PAUSE = 0.25

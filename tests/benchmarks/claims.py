@@ -14,8 +14,8 @@ from pixel_emulator.core.recordings.entry import entry
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, Times
 from pixel_emulator.core.scenarios.model import Order, Scenario, Step
 from pixel_emulator.core.text.yaml_writer import write
-from pixel_emulator.core.verdicts.verify import verify
-from pixel_emulator.core.verdicts.watch import Watch
+from pixel_emulator.core.verification.live import LiveVerdict
+from pixel_emulator.core.verification.verify import verify
 from tests.hits import hit
 
 EVENTS = 100
@@ -82,7 +82,7 @@ def judged(scenario: Scenario, hits: list[Hit]) -> float:
 
 def watched(hits: list[Hit]) -> float:
     """How long it takes to look at the run after each call."""
-    watch = Watch([scenario({"anonymousId": Variable}, Order.LISTED)])
+    watch = LiveVerdict([scenario({"anonymousId": Variable}, Order.LISTED)])
     start = time.perf_counter()
     for count in range(1, len(hits) + 1):
         watch.look(Evidence(hits=tuple(hits[:count]), connections=1))

@@ -14,7 +14,7 @@ import pytest
 
 from pixel_emulator.core.endpoint.pixel import encode
 from pixel_emulator.core.model import CallType, Outcome
-from pixel_emulator.core.verdicts.verdict import Status, exit_code
+from pixel_emulator.core.verification.verdict import Status, exit_code
 from pixel_emulator.files import read_recording
 from tests.programs import CHROMIUM, needs_chromium, needs_curl
 

@@ -13,7 +13,7 @@ from pixel_emulator.config import Settings
 from pixel_emulator.control import judging
 from pixel_emulator.control.server import Control, on_loopback
 from pixel_emulator.core.errors import InputError
-from pixel_emulator.core.verdicts.verify import verify
+from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.emulator import Emulator
 from tests.control_client import PIXEL, SEGMENT, client_of, controlled, kind

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pixel_emulator.core.verdicts.claims import claim, pair
+from pixel_emulator.core.matching.bipartite import b_matching, min_cost_pairs
 
 # What each call matches, the bounds of each expectation, and who claims each call.
 CLAIMS = [
@@ -20,7 +20,7 @@ CLAIMS = [
 
 @pytest.mark.parametrize(("candidates", "bounds", "claims"), CLAIMS)
 def test_calls_are_claimed_in_order_and_moved_where_that_makes_room(candidates, bounds, claims):
-    assert claim(candidates, bounds) == claims
+    assert b_matching(candidates, bounds) == claims
 
 
 # For each row the columns that it may have with their costs, and the best pairs.
@@ -39,7 +39,7 @@ PAIRS = [
 
 @pytest.mark.parametrize(("costs", "pairs"), PAIRS)
 def test_most_rows_get_a_column_at_the_least_total_cost(costs, pairs):
-    found = pair(costs)
+    found = min_cost_pairs(costs)
     assert [each is None for each in found] == [each is None for each in pairs]
     assert _total(costs, found) == _total(costs, pairs)
 

@@ -7,7 +7,7 @@ import pytest
 from pixel_emulator.core.model import Payload
 from pixel_emulator.core.parser import vocabulary
 from pixel_emulator.core.parser.document import parse
-from pixel_emulator.core.verdicts.verify import verify
+from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.documents import parse_document
 from tests.hits import evidence, hit
 

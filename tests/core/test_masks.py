@@ -7,9 +7,9 @@ import pytest
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.redaction.masking import hide, mask
 from pixel_emulator.core.redaction.redact import redact
-from pixel_emulator.core.verdicts.masks import beside_masks
-from pixel_emulator.core.verdicts.verdict import Status
-from pixel_emulator.core.verdicts.verify import verify
+from pixel_emulator.core.scenarios.model import beside_masks
+from pixel_emulator.core.verification.verdict import Status
+from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.documents import parse_document
 from tests.hits import KEY, evidence, hit
 

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from pixel_emulator.core.errors import Document
+from pixel_emulator.core.matching.bipartite import pair_up
 from pixel_emulator.core.matching.combinators import All, In, Not, One
 from pixel_emulator.core.matching.containers import AnyOrder, Each, Has, Only
 from pixel_emulator.core.matching.diff import described, leaves, matches, mismatches
 from pixel_emulator.core.matching.expected import ABSENT, Binding, Expected, identity, is_plain
-from pixel_emulator.core.matching.pairing import pair_up
 from pixel_emulator.core.matching.predicates import Named, RegexError, compares, matching, near
 from pixel_emulator.core.matching.type_matchers import MATCHERS
 from pixel_emulator.core.matching.unification import TextWith, Variable, bind, unify, variables

@@ -4,9 +4,8 @@ import pytest
 
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.scenarios.model import Level
-from pixel_emulator.core.verdicts.merge import merge
-from pixel_emulator.core.verdicts.verdict import Status
-from pixel_emulator.core.verdicts.verify import verify
+from pixel_emulator.core.verification.verdict import Status
+from pixel_emulator.core.verification.verify import merge, verify
 from pixel_emulator.documents import parse_document
 from tests.hits import evidence, hit
 

@@ -21,7 +21,7 @@ from pixel_emulator.core.reports.suggestion import suggestion
 from pixel_emulator.core.reports.text import text
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern
 from pixel_emulator.core.scenarios.model import Scenario, Step
-from pixel_emulator.core.verdicts.verify import verify
+from pixel_emulator.core.verification.verify import verify
 from tests.hits import KEY, evidence, hit, judged
 from tests.verdicts import CASES, MADE_BY_HAND, objections, shouted, verdict_of, verdict_on
 

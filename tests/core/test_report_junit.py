@@ -11,8 +11,8 @@ from pixel_emulator.core.errors import Location
 from pixel_emulator.core.model import PixelRequest
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.reports.junit import junit
-from pixel_emulator.core.verdicts.verdict import Status
-from pixel_emulator.core.verdicts.verify import verify
+from pixel_emulator.core.verification.verdict import Status
+from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.documents import parse_document
 from tests.hits import evidence, hit, judged
 from tests.verdicts import (

@@ -9,8 +9,8 @@ from pixel_emulator.core.matching.unification import TextWith, Variable
 from pixel_emulator.core.reports.origins import hinted, origins
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern
 from pixel_emulator.core.scenarios.model import Scenario
-from pixel_emulator.core.verdicts.nearest import Nearest
-from pixel_emulator.core.verdicts.verdict import (
+from pixel_emulator.core.verification.closest_call import ClosestCall
+from pixel_emulator.core.verification.verdict import (
     ExpectationResult,
     ScenarioResult,
     Status,
@@ -72,7 +72,7 @@ def test_the_earliest_call_that_holds_the_value_is_told_and_rather_a_whole_value
 
 def test_a_call_that_only_comes_close_is_told_where_it_gave_the_value():
     wanted = expectation("A", 2, properties={"list": [{"id": ORDER}], "order_id": ORDER})
-    near = Nearest(hit=opened(5, order_id="FC-1", list=[]), mismatches=(), matched=1, fields=2)
+    near = ClosestCall(hit=opened(5, order_id="FC-1", list=[]), mismatches=(), matched=1, fields=2)
     unmet = ExpectationResult(expectation=wanted, claims=(), nearest=(near,))
     step = StepResult(step=Scenario().steps[0], expectations=(unmet,))
     for value, seq in (("FC-1", 5), ("FC-2", 0)):

@@ -19,8 +19,8 @@ from pixel_emulator.core.scenarios.model import (
     Scenario,
     Step,
 )
-from pixel_emulator.core.verdicts.verdict import Status, Story
-from pixel_emulator.core.verdicts.verify import verify
+from pixel_emulator.core.verification.verdict import Status, Story
+from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.documents import parse_document
 from tests.hits import evidence, hit
 

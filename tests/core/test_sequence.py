@@ -6,13 +6,13 @@ from datetime import timedelta
 import pytest
 
 from pixel_emulator.core.parser.document import parse
-from pixel_emulator.core.verdicts.case import Case
-from pixel_emulator.core.verdicts.nearest import Obstacle
-from pixel_emulator.core.verdicts.search import Search
-from pixel_emulator.core.verdicts.settlement import BUDGET
-from pixel_emulator.core.verdicts.slots import Layout
-from pixel_emulator.core.verdicts.verdict import Status, Story
-from pixel_emulator.core.verdicts.verify import verify
+from pixel_emulator.core.verification.branch_and_bound import Search
+from pixel_emulator.core.verification.closest_call import NotCountedReason
+from pixel_emulator.core.verification.components import MatchGraph
+from pixel_emulator.core.verification.demands import DemandPlan
+from pixel_emulator.core.verification.solve import BUDGET
+from pixel_emulator.core.verification.verdict import Status, Story
+from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.documents import parse_document
 from tests.hits import START, evidence, hit
 
@@ -140,15 +140,15 @@ def test_within_of_a_scenario_bounds_all_its_expectations(within, code):
 
 # The lines, what comes, and the story of the first that is unmet with what was in the way.
 OBSTACLES = [
-    (["{track: A, within: 1s}", B], "B@0 A@3.3", Story.TOO_LATE, Obstacle.TIME,
+    (["{track: A, within: 1s}", B], "B@0 A@3.3", Story.TOO_LATE, NotCountedReason.TIME,
      '2.3 s after the 1.0 s of "within"'),
     (["{track: A, id: opened}", "{track: B, after: opened, within: 50ms}"], "A@0 B@0.08",
-     Story.TOO_LATE, Obstacle.TIME, '30 ms after the 50 ms of "within"'),
+     Story.TOO_LATE, NotCountedReason.TIME, '30 ms after the 50 ms of "within"'),
     (["{track: A, id: opened}", "{track: B, after: opened}"], "B A", Story.OUT_OF_ORDER,
-     Obstacle.ORDER, 'came before "opened" (#2)'),
+     NotCountedReason.ORDER, 'came before "opened" (#2)'),
     # The last of them is named, because that is what it has to come after.
     (["{track: A, id: opened, times: 2}", "{track: B, after: opened}"], "B A A",
-     Story.OUT_OF_ORDER, Obstacle.ORDER, 'came before "opened" (#3)'),
+     Story.OUT_OF_ORDER, NotCountedReason.ORDER, 'came before "opened" (#3)'),
 ]  # fmt: skip
 
 
@@ -208,8 +208,8 @@ def test_where_calls_may_be_claimed_in_too_many_ways_it_is_undecided():
 )
 def test_an_answer_costs_what_is_lacking_and_what_is_too_much(lines, sent, cost):
     scenario, hits = parse(parse_document(ordered("listed", *lines), "s.yaml")), [*calls(sent)]
-    layout = Layout(scenario, evidence(*hits), [1])
-    case = Case(scenario, layout, hits)
+    layout = DemandPlan(scenario, evidence(*hits), [1])
+    case = MatchGraph(scenario, layout, hits)
     parts, _ = case.parts()
     found = [Search(case.pool, BUDGET).best(each.slots, each.rows, 99) for each in parts]
     assert sum(each.cost if each else 99 for each in found) == cost

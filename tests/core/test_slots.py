@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from pixel_emulator.core.parser.document import parse
-from pixel_emulator.core.verdicts.verdict import Status, Story
-from pixel_emulator.core.verdicts.verify import verify
+from pixel_emulator.core.verification.verdict import Status, Story
+from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.documents import parse_document
 from tests.hits import START, evidence, hit
 

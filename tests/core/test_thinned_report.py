@@ -10,9 +10,9 @@ from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.reports.json_report import as_json
 from pixel_emulator.core.reports.junit import junit
 from pixel_emulator.core.reports.text import text
-from pixel_emulator.core.verdicts.call_groups import CallGroups
-from pixel_emulator.core.verdicts.verdict import FailedCommand, Status
-from pixel_emulator.core.verdicts.verify import verify
+from pixel_emulator.core.verification.components import CallGroups
+from pixel_emulator.core.verification.verdict import FailedCommand, Status
+from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.documents import parse_document
 from tests.hits import evidence, hit
 

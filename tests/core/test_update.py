@@ -13,8 +13,8 @@ from pixel_emulator.core.drafts.judged import Judged
 from pixel_emulator.core.drafts.update import update
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.parser.document import parse
-from pixel_emulator.core.verdicts.verdict import Status
-from pixel_emulator.core.verdicts.verify import verify
+from pixel_emulator.core.verification.verdict import Status
+from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.documents import parse_document
 from pixel_emulator.spans import read_source
 from tests.hits import evidence, from_data, hit

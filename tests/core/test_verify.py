@@ -11,8 +11,8 @@ from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.redaction.masking import mask
 from pixel_emulator.core.scenarios.model import Level, Policy
 from pixel_emulator.core.tracking_plan.plan import parse as parse_plan
-from pixel_emulator.core.verdicts.verdict import Status, Story
-from pixel_emulator.core.verdicts.verify import SILENCE_UNPROVEN, verify
+from pixel_emulator.core.verification.verdict import Status, Story
+from pixel_emulator.core.verification.verify import SILENCE_UNPROVEN, verify
 from pixel_emulator.documents import parse_document
 from tests.hits import KEY, evidence, hit, judged
 

@@ -6,13 +6,13 @@ import pytest
 
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.redaction.masking import mask
-from pixel_emulator.core.verdicts.watch import Prospect, Watch
+from pixel_emulator.core.verification.live import LiveVerdict, Outlook
 from pixel_emulator.documents import parse_document
 from tests.hits import KEY, START, evidence, hit
 
 OF_STEP = "s.yaml \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} "
 
-MET, OPEN, IMPOSSIBLE = Prospect.MET, Prospect.OPEN, Prospect.IMPOSSIBLE
+MET, OPEN, IMPOSSIBLE = Outlook.MET, Outlook.OPEN, Outlook.IMPOSSIBLE
 
 
 def scenarios(text):
@@ -32,7 +32,7 @@ def calls(said):
 
 
 def prospects(text, sent, **more):
-    watch, hits = Watch(scenarios(text), **more), list(calls(sent))
+    watch, hits = LiveVerdict(scenarios(text), **more), list(calls(sent))
     return [watch.look(evidence(*hits[:count])) for count in range(len(hits) + 1)]
 
 
@@ -89,7 +89,7 @@ def test_steps_that_have_no_calls_yet_may_get_marks(sent):
 
 
 def test_a_call_that_is_late_once_the_step_has_acted_makes_it_impossible():
-    watch = Watch(scenarios("within: 50ms\nexpect: [track: A, track: B]"))
+    watch = LiveVerdict(scenarios("within: 50ms\nexpect: [track: A, track: B]"))
     hits = tuple(calls("A B"))
     assert watch.look(evidence(*hits)) is MET  # nothing is late while it acts
     acted = {f"{OF_STEP}1": START}
@@ -97,20 +97,20 @@ def test_a_call_that_is_late_once_the_step_has_acted_makes_it_impossible():
 
 
 def test_masked_write_keys_are_compared_through_their_mask():
-    watch = Watch(scenarios(f"expect: [{{track: A, writeKey: {KEY}}}]"))
+    watch = LiveVerdict(scenarios(f"expect: [{{track: A, writeKey: {KEY}}}]"))
     sent = hit(1, "track", {"event": "A", "userId": "u", "writeKey": mask(KEY)})
     assert watch.look(evidence(sent, masked=True)) is MET
 
 
 def test_other_evidence_is_looked_at_anew():
-    watch = Watch(scenarios("expect: [track: A]"))
+    watch = LiveVerdict(scenarios("expect: [track: A]"))
     assert watch.look(evidence(*calls("B"))) is IMPOSSIBLE
     assert watch.look(evidence(*calls("A"))) is MET
 
 
 def test_of_many_calls_a_look_without_new_ones_decides():
     text = "let: [x]\nunexpected: ignore\nexpect: [{track: A, properties: {a: $x}, times: 1..}]"
-    watch, hits = Watch(scenarios(text)), tuple(calls("A=1 " * 600))
+    watch, hits = LiveVerdict(scenarios(text)), tuple(calls("A=1 " * 600))
     for count in range(501, 600, 7):
         watch.look(evidence(*hits[:count]))
     watch.look(evidence(*hits))
@@ -136,7 +136,7 @@ scenarios:
   - {name: two, expect: [track: A]}
 """
     sent = hit(1, "track", {"event": "A", "userId": "{{ id }}", "properties": {"b": 1}})
-    assert Watch(scenarios(text)).look(evidence(sent)) is IMPOSSIBLE
+    assert LiveVerdict(scenarios(text)).look(evidence(sent)) is IMPOSSIBLE
 
 
 def test_what_is_too_much_without_marks_may_belong_to_no_step_in_the_end():

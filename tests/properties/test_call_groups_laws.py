@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from pixel_emulator.core.model import total
 from pixel_emulator.core.parser.document import parse
-from pixel_emulator.core.verdicts.call_groups import CallGroups
-from pixel_emulator.core.verdicts.verify import verify
-from pixel_emulator.core.verdicts.watch import Watch
+from pixel_emulator.core.verification.components import CallGroups
+from pixel_emulator.core.verification.live import LiveVerdict
+from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.documents import parse_document
 from tests.hits import evidence, hit
 
@@ -97,7 +97,7 @@ def _said(verdict):
 def test_the_verdict_is_that_of_the_whole_run(text, calls, kept):
     scenarios = parse(parse_document(text, "s.yaml"))
     call_groups, hits = CallGroups(scenarios, kept=kept), tuple(_hits(calls))
-    watch, whole = Watch(scenarios), Watch(scenarios)
+    watch, whole = LiveVerdict(scenarios), LiveVerdict(scenarios)
     for count, each in enumerate(hits, 1):
         call_groups.add(each)
         thinned = evidence(*call_groups.hits())

@@ -5,12 +5,12 @@ from itertools import product
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pixel_emulator.core.matching.bipartite import b_matching, min_cost_pairs
 from pixel_emulator.core.model import CallType, Evidence
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, Times
 from pixel_emulator.core.scenarios.model import DEFAULT_LEVELS, Level, Policy, Scenario, Step
-from pixel_emulator.core.verdicts.claims import claim, pair
-from pixel_emulator.core.verdicts.verdict import Status
-from pixel_emulator.core.verdicts.verify import verify
+from pixel_emulator.core.verification.verdict import Status
+from pixel_emulator.core.verification.verify import verify
 from tests.hits import hit
 
 _bounds = st.tuples(st.integers(0, 3), st.integers(0, 3)).map(lambda ends: tuple(sorted(ends)))
@@ -44,7 +44,7 @@ def _claimed(claims):
 def test_claims_are_allowed(tangle):
     """A call goes only to an expectation that it matches and that has room."""
     candidates, bounds = tangle
-    assert tuple(claim(candidates, bounds)) in set(_every_way(candidates, bounds))
+    assert tuple(b_matching(candidates, bounds)) in set(_every_way(candidates, bounds))
 
 
 @given(_tangles())
@@ -52,7 +52,7 @@ def test_claims_are_allowed(tangle):
 def test_no_other_claims_are_better(tangle):
     """No assignment fills more of the least numbers, and none claims more calls."""
     candidates, bounds = tangle
-    claims = claim(candidates, bounds)
+    claims = b_matching(candidates, bounds)
     ways = list(_every_way(candidates, bounds))
     assert _filled(claims, bounds) == max(_filled(way, bounds) for way in ways)
     assert _claimed(claims) == max(map(_claimed, ways))
@@ -69,7 +69,7 @@ def test_a_verdict_is_met_exactly_if_some_assignment_meets_it(tangle):
         return counts and all(w is not None for w, m in zip(way, candidates, strict=True) if m)
 
     exists = any(map(meets, _every_way(candidates, bounds)))
-    assert meets(claim(candidates, bounds)) == exists
+    assert meets(b_matching(candidates, bounds)) == exists
 
 
 _EVENTS = "ABC"
@@ -136,7 +136,7 @@ def test_pairs_are_the_cheapest_of_the_most(costs):
         taken = [c for c in way if c is not None]
         return len(taken) == len(set(taken))
 
-    found = pair(costs)
+    found = min_cost_pairs(costs)
     assert allowed(found)
     ways = product(*((*row, None) for row in costs))
     assert worth(found) == min(worth(way) for way in ways if allowed(way))

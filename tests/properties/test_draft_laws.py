@@ -11,8 +11,8 @@ from pixel_emulator.core.drafts.draft import draft
 from pixel_emulator.core.model import JSON, CallType, Form, Outcome, PixelRequest
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.text.json_codec import Number
-from pixel_emulator.core.verdicts.verdict import Status
-from pixel_emulator.core.verdicts.verify import verify
+from pixel_emulator.core.verification.verdict import Status
+from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.documents import parse_document
 from tests.core.test_update import updated
 from tests.hits import evidence, hit, judged

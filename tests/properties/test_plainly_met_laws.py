@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from pixel_emulator.core.model import CallType, Evidence
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, Times
 from pixel_emulator.core.scenarios.model import Level, Policy, Scenario, Step
-from pixel_emulator.core.verdicts.plain import Plain
-from pixel_emulator.core.verdicts.verdict import Status
+from pixel_emulator.core.verification.quick_check import QuickCheck
+from pixel_emulator.core.verification.verdict import Status
 from pixel_emulator.pytest_plugin.judging import lacking, verify_unproven
 from tests.hits import KEY, hit
 
@@ -60,7 +60,7 @@ _levels = st.fixed_dictionaries({policy: st.sampled_from(Level) for policy in Po
 @given(_runs(), _levels, st.booleans())
 def test_what_is_plainly_met_is_met_under_all_policies(run, levels, same_event):
     wanted, evidence = run
-    met = Plain().is_met(wanted, evidence)
+    met = QuickCheck().is_met(wanted, evidence)
     event(f"plainly met: {met}, {len(evidence.hits)} hits")
     if met:
         step = Step(expectations=tuple(wanted))
@@ -74,7 +74,7 @@ def test_what_is_plainly_met_is_met_under_all_policies(run, levels, same_event):
 @given(_runs())
 def test_what_is_plainly_there_is_not_lacking(run):
     wanted, evidence = run
-    if Plain().is_there(wanted, evidence.hits):
+    if QuickCheck().is_there(wanted, evidence.hits):
         unmasked = Evidence(hits=evidence.hits)
         assert not lacking(Scenario(steps=(Step(expectations=tuple(wanted)),)), unmasked)
 
@@ -85,14 +85,14 @@ def test_calls_that_are_wanted_one_by_one_are_plainly_met(names):
         hit(seq, "track", {"event": name, "userId": "u"}) for seq, name in enumerate(names)
     )
     wanted = [Expectation(patterns=(Pattern(fields={"event": name}),)) for name in names]
-    assert Plain().is_met(wanted, Evidence(hits=hits))
+    assert QuickCheck().is_met(wanted, Evidence(hits=hits))
 
 
 def test_a_damaged_call_is_not_plainly_met_although_it_is_wanted():
     damaged = hit(1, "track", {"event": "A", **_CALLS["damaged"]})
     wanted = [Expectation(patterns=(Pattern(fields={"event": "A"}),))]
-    assert Plain().is_there(wanted, [damaged])
-    assert not Plain().is_met(wanted, Evidence(hits=(damaged,)))
+    assert QuickCheck().is_there(wanted, [damaged])
+    assert not QuickCheck().is_met(wanted, Evidence(hits=(damaged,)))
 
 
 @settings(max_examples=500)
@@ -100,9 +100,9 @@ def test_a_damaged_call_is_not_plainly_met_although_it_is_wanted():
 def test_what_was_looked_at_before_changes_nothing(run, seen, known):
     """Neither fewer calls and expectations, nor others."""
     wanted, evidence = run
-    plain, hits = Plain(), evidence.hits
+    plain, hits = QuickCheck(), evidence.hits
     plain.is_there(wanted[:known], hits[:seen])
-    assert plain.is_there(wanted, hits) == Plain().is_there(wanted, hits)
-    assert plain.is_met(wanted, evidence) == Plain().is_met(wanted, evidence)
+    assert plain.is_there(wanted, hits) == QuickCheck().is_there(wanted, hits)
+    assert plain.is_met(wanted, evidence) == QuickCheck().is_met(wanted, evidence)
     without_first = replace(evidence, hits=hits[1:])
-    assert plain.is_met(wanted[1:], without_first) == Plain().is_met(wanted[1:], without_first)
+    assert plain.is_met(wanted[1:], without_first) == QuickCheck().is_met(wanted[1:], without_first)

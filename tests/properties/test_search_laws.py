@@ -10,10 +10,10 @@ from pixel_emulator.core.matching.unification import TextWith, Variable
 from pixel_emulator.core.model import CallType, Evidence
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, Times
 from pixel_emulator.core.scenarios.model import DEFAULT_LEVELS, Level, Order, Policy, Scenario, Step
-from pixel_emulator.core.verdicts.settlement import BUDGET
-from pixel_emulator.core.verdicts.verdict import Status
-from pixel_emulator.core.verdicts.verify import verify
-from pixel_emulator.core.verdicts.watch import Prospect, Watch
+from pixel_emulator.core.verification.live import LiveVerdict, Outlook
+from pixel_emulator.core.verification.solve import BUDGET
+from pixel_emulator.core.verification.verdict import Status
+from pixel_emulator.core.verification.verify import verify
 from tests.hits import START, hit
 from tests.oracle import Oracle
 
@@ -137,7 +137,7 @@ def test_what_a_verdict_shows_is_allowed_and_the_least_that_is_wrong(run):
 def test_a_watch_gives_up_only_where_nothing_that_comes_could_help(run, every):
     """And says `met` exactly where a verdict does."""
     scenarios, evidence = run
-    watch = Watch(scenarios)
+    watch = LiveVerdict(scenarios)
     impossible = False
     for count in range(len(evidence.hits) + 1):
         if not every and count % 2:
@@ -146,12 +146,12 @@ def test_a_watch_gives_up_only_where_nothing_that_comes_could_help(run, every):
         prospect = watch.look(seen)
         met = verify(scenarios, seen).status is Status.MET
         assert not (impossible and met)
-        if prospect is Prospect.IMPOSSIBLE:
+        if prospect is Outlook.IMPOSSIBLE:
             impossible = True
             assert not met
         if met:
-            assert prospect is Prospect.MET
-        assert met or _timed(scenarios) or prospect is not Prospect.MET
+            assert prospect is Outlook.MET
+        assert met or _timed(scenarios) or prospect is not Outlook.MET
 
 
 @given(_runs(), st.integers(0, 6), st.sampled_from([0, BUDGET]))
@@ -173,10 +173,10 @@ def test_with_few_looks_the_verdict_is_the_same_or_undecided(run, looks, budget)
 @settings(max_examples=200, deadline=None)
 def test_with_few_looks_a_watch_says_nothing_wrong(run, looks):
     scenarios, evidence = run
-    watch = Watch(scenarios, looks=looks)
+    watch = LiveVerdict(scenarios, looks=looks)
     for count in range(len(evidence.hits) + 1):
         seen = replace(evidence, hits=evidence.hits[:count])
         prospect = watch.look(seen)
         met = verify(scenarios, seen).status is Status.MET
-        assert prospect is not Prospect.IMPOSSIBLE or not met
-        assert met or _timed(scenarios) or prospect is not Prospect.MET
+        assert prospect is not Outlook.IMPOSSIBLE or not met
+        assert met or _timed(scenarios) or prospect is not Outlook.MET

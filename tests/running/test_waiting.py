@@ -11,7 +11,7 @@ from pixel_emulator.core.endpoint.pixel import encode, request_of
 from pixel_emulator.core.model import CallType
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.scenarios.model import QUIET, WITHIN, Step
-from pixel_emulator.core.verdicts.watch import Prospect, Watch
+from pixel_emulator.core.verification.live import LiveVerdict, Outlook
 from pixel_emulator.documents import parse_document
 from pixel_emulator.journal import Journal
 from pixel_emulator.running.waiting import Part, acted, patience, quiet, settle, within
@@ -38,7 +38,7 @@ def journal():
 def settled(text, journal, *, within=LONG, quiet=0.0, part=None):
     """What a wait comes to; fails where it does not end by itself."""
     found = []
-    watch = Watch(scenarios(text))
+    watch = LiveVerdict(scenarios(text))
 
     def wait():
         deadline = time.monotonic() + within
@@ -65,12 +65,12 @@ class Answering(Journal):
 
 
 def test_it_ends_with_the_call_that_was_missing():
-    assert settled(OPENED, Answering("Email Opened")) is Prospect.MET
+    assert settled(OPENED, Answering("Email Opened")) is Outlook.MET
 
 
 def test_what_is_there_already_is_not_waited_for(journal):
     journal.record(call())
-    assert settled(OPENED, journal) is Prospect.MET
+    assert settled(OPENED, journal) is Outlook.MET
 
 
 @pytest.mark.parametrize(
@@ -87,27 +87,27 @@ def test_what_can_no_longer_be_met_ends_the_wait_at_once(text, events, before):
     journal = Answering(*([] if before else events))
     for event in events if before else ():
         journal.record(call(event))
-    assert settled(text, journal, quiet=LONG) is Prospect.IMPOSSIBLE
+    assert settled(text, journal, quiet=LONG) is Outlook.IMPOSSIBLE
 
 
 def test_what_does_not_come_is_open_at_the_deadline(journal):
-    assert settled(OPENED, journal, within=0.0) is Prospect.OPEN
+    assert settled(OPENED, journal, within=0.0) is Outlook.OPEN
 
 
 def test_in_the_silence_a_call_that_breaks_it_is_caught():
     """Met with the first call; the second comes while nothing more may come."""
     assert settled(OPENED, Answering("Email Opened", "Email Opened"), quiet=LONG) is (
-        Prospect.IMPOSSIBLE
+        Outlook.IMPOSSIBLE
     )
 
 
 def test_in_the_silence_a_call_that_fits_does_no_harm():
     text = "expect:\n  - {track: Email Opened, times: 1..}\n"
-    assert settled(text, Answering(*["Email Opened"] * 3), quiet=0.3) is Prospect.MET
+    assert settled(text, Answering(*["Email Opened"] * 3), quiet=0.3) is Outlook.MET
 
 
 def test_a_wait_for_silence_ends_when_there_was_some(journal):
-    assert settled("expect: []\n", journal, quiet=0.01) is Prospect.MET
+    assert settled("expect: []\n", journal, quiet=0.01) is Outlook.MET
 
 
 def test_a_part_holds_what_came_behind_its_begin(journal):
@@ -118,7 +118,7 @@ def test_a_part_holds_what_came_behind_its_begin(journal):
     journal.connected()
     hit = journal.record(call())
     assert (part.evidence().hits, part.evidence().connections) == ((hit,), 1)
-    assert settled(OPENED, journal, part=part) is Prospect.MET
+    assert settled(OPENED, journal, part=part) is Outlook.MET
 
 
 def test_many_calls_are_looked_at_to_their_end():
@@ -131,7 +131,7 @@ def test_many_calls_are_looked_at_to_their_end():
     journal = Answering(*["Email Opened"] * 30, "Email Closed")
     for _ in range(670):
         journal.record(call())
-    assert settled(text, journal) is Prospect.MET
+    assert settled(text, journal) is Outlook.MET
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ from pixel_emulator.config import Settings
 from pixel_emulator.core.endpoint.pixel import encode, request_of
 from pixel_emulator.core.model import CallType
 from pixel_emulator.core.parser.document import parse
-from pixel_emulator.core.verdicts.call_groups import KEPT
-from pixel_emulator.core.verdicts.verdict import Status
-from pixel_emulator.core.verdicts.verify import verify
+from pixel_emulator.core.verification.components import KEPT
+from pixel_emulator.core.verification.verdict import Status
+from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.documents import parse_document
 from pixel_emulator.journal import Journal
 from pixel_emulator.recorder import open_recorder

@@ -13,7 +13,7 @@ from pixel_emulator.core.scenarios.expectation import call_line, codes
 from pixel_emulator.core.scenarios.model import Level, Policy, Scenario
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.core.text.display import quoted
-from pixel_emulator.core.verdicts.verdict import ScenarioResult, StepResult
+from pixel_emulator.core.verification.verdict import ScenarioResult, StepResult
 
 _BODY = ("expect", "steps")
 

@@ -10,7 +10,7 @@ from pixel_emulator.core.errors import InputIssue
 from pixel_emulator.core.model import JsonPath
 from pixel_emulator.core.parser.vocabulary import LINES
 from pixel_emulator.core.scenarios.expectation import Times
-from pixel_emulator.core.verdicts.verdict import ExpectationResult
+from pixel_emulator.core.verification.verdict import ExpectationResult
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from pixel_emulator.core.errors import InputError, InputIssue, Location
 from pixel_emulator.core.matching.expected import Bindings
 from pixel_emulator.core.model import Hit, JsonPath, Outcome
 from pixel_emulator.core.scenarios.expectation import Expectation
-from pixel_emulator.core.verdicts.nearest import Nearest, Obstacle
-from pixel_emulator.core.verdicts.verdict import ExpectationResult, Verdict
+from pixel_emulator.core.verification.closest_call import ClosestCall, NotCountedReason
+from pixel_emulator.core.verification.verdict import ExpectationResult, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +83,19 @@ class Judged:
 def instead(result: ExpectationResult) -> Hit | None:
     """The call that was sent instead of the one that is wanted, and differs only in its fields."""
     near = next(iter(result.nearest), None)
-    if near is None or result.got or near.obstacle in (Obstacle.TIME, Obstacle.ORDER):
+    if (
+        near is None
+        or result.got
+        or near.obstacle in (NotCountedReason.TIME, NotCountedReason.ORDER)
+    ):
         return None
     kept = near.hit.outcome in (Outcome.DELIVERED, Outcome.DAMAGED)
     dropped = near.hit.outcome is Outcome.DROPPED
     return near.hit if (dropped if result.expectation.dropped else kept) else None
 
 
-def misplaced(result: ExpectationResult) -> Nearest | None:
+def misplaced(result: ExpectationResult) -> ClosestCall | None:
     """A call that is right but for when it came."""
-    late = (Obstacle.TIME, Obstacle.ORDER)
+    late = (NotCountedReason.TIME, NotCountedReason.ORDER)
     right = (near for near in result.nearest if near.obstacle in late and not near.mismatches)
     return next(right, None)

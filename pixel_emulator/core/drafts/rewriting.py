@@ -22,7 +22,7 @@ from pixel_emulator.core.model import NAMED_BY, Hit, JsonPath, Severity, path_te
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, codes, facts
 from pixel_emulator.core.scenarios.mail_clients import wire_facts
 from pixel_emulator.core.text.display import shortened
-from pixel_emulator.core.verdicts.verdict import ExpectationResult
+from pixel_emulator.core.verification.verdict import ExpectationResult
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)")

@@ -12,7 +12,7 @@ from pixel_emulator.core.drafts.rewriting import rewrite
 from pixel_emulator.core.drafts.source import Edit, apply, moved
 from pixel_emulator.core.errors import InputError, InputIssue, Location
 from pixel_emulator.core.model import JsonPath
-from pixel_emulator.core.verdicts.verdict import Status
+from pixel_emulator.core.verification.verdict import Status
 
 _ROUNDS = 5  # values, counts, removals, new calls, and a look at the result
 type _Change = Edit | InputIssue

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import chain, zip_longest
 from typing import ClassVar
 
+from pixel_emulator.core.matching.bipartite import pair_up
 from pixel_emulator.core.matching.combinators import listed
 from pixel_emulator.core.matching.diff import described, differences_at, matches
 from pixel_emulator.core.matching.expected import (
@@ -18,7 +19,6 @@ from pixel_emulator.core.matching.expected import (
     Value,
     identity,
 )
-from pixel_emulator.core.matching.pairing import pair_up
 from pixel_emulator.core.matching.unification import (
     Cached,
     distinct,

@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Iterator
 
-from pixel_emulator.core.verdicts.verdict import Status, Verdict
+from pixel_emulator.core.verification.verdict import Status, Verdict
 
 
 def acceptable(verdict: Verdict) -> dict[str, list[int]]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
 from pixel_emulator.core.model import Hit, Outcome, total
-from pixel_emulator.core.verdicts.verdict import ScenarioResult, Status, StepResult, Verdict
+from pixel_emulator.core.verification.verdict import ScenarioResult, Status, StepResult, Verdict
 
 
 def counted(number: int, noun: str) -> str:

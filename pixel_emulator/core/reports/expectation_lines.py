@@ -10,8 +10,8 @@ from pixel_emulator.core.reports.layout import MOST, Layout
 from pixel_emulator.core.reports.origins import hinted
 from pixel_emulator.core.reports.phrases import agreement, line, obstacle, place, remarks
 from pixel_emulator.core.text.display import printable
-from pixel_emulator.core.verdicts.nearest import Nearest
-from pixel_emulator.core.verdicts.verdict import ExpectationResult, ScenarioResult, Story
+from pixel_emulator.core.verification.closest_call import ClosestCall
+from pixel_emulator.core.verification.verdict import ExpectationResult, ScenarioResult, Story
 
 
 def unmet(page: Layout, scenario: ScenarioResult, result: ExpectationResult) -> Iterator[str]:
@@ -33,7 +33,7 @@ def unmet(page: Layout, scenario: ScenarioResult, result: ExpectationResult) -> 
         yield from _nearest(page, near, hinted(scenario, wanted, near.mismatches))
 
 
-def _nearest(page: Layout, near: Nearest, mismatches: Sequence[Mismatch]) -> Iterator[str]:
+def _nearest(page: Layout, near: ClosestCall, mismatches: Sequence[Mismatch]) -> Iterator[str]:
     hit = near.hit
     found = page.paint("nearest call", "note")
     yield f"    {found}  {named(hit)}   {agreement(near)}"

@@ -11,10 +11,10 @@ from pixel_emulator.core.reports.phrases import expect_it, finding
 from pixel_emulator.core.reports.suggestion import suggestion
 from pixel_emulator.core.scenarios.model import Level, Policy
 from pixel_emulator.core.text.display import printable
-from pixel_emulator.core.verdicts.verdict import Finding
+from pixel_emulator.core.verification.verdict import PolicyHit
 
 
-def finding_lines(page: Layout, findings: Sequence[Finding]) -> Iterator[str]:
+def finding_lines(page: Layout, findings: Sequence[PolicyHit]) -> Iterator[str]:
     """What fails before what warns; each policy with its calls."""
     for level, policy in product((Level.FAIL, Level.WARN), Policy):
         hits = [each.hit for each in findings if (each.level, each.policy) == (level, policy)]

@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from pixel_emulator.core.reports.phrases import objections_of_run, objections_of_steps, untold
 from pixel_emulator.core.scenarios.model import Level
-from pixel_emulator.core.verdicts.verdict import Story, Verdict
+from pixel_emulator.core.verification.verdict import Story, Verdict
 
 _HOPE: Mapping[str, int] = MappingProxyType(
     {

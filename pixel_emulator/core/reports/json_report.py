@@ -20,15 +20,15 @@ from pixel_emulator.core.reports.phrases import (
 from pixel_emulator.core.reports.suggestion import suggestion
 from pixel_emulator.core.scenarios.expectation import Expectation
 from pixel_emulator.core.scenarios.model import Level, Policy
-from pixel_emulator.core.verdicts.nearest import Nearest
-from pixel_emulator.core.verdicts.verdict import (
-    Denied,
+from pixel_emulator.core.verification.closest_call import ClosestCall
+from pixel_emulator.core.verification.verdict import (
     ExpectationResult,
-    Finding,
+    ExtraCall,
+    ForbiddenValue,
+    PolicyHit,
     ScenarioResult,
     Status,
     StepResult,
-    Surplus,
     Verdict,
 )
 
@@ -140,12 +140,12 @@ def _expectation(scenario: ScenarioResult, result: ExpectationResult) -> JSON:
     }
 
 
-def _surplus(surplus: Surplus) -> JSON:
+def _surplus(surplus: ExtraCall) -> JSON:
     twin = surplus.twin.seq if surplus.twin else None
     return {"call": surplus.hit.seq, "repeats": twin, "differs": [*surplus.differs]}
 
 
-def _nearest(scenario: ScenarioResult, wanted: Expectation, near: Nearest) -> JSON:
+def _nearest(scenario: ScenarioResult, wanted: Expectation, near: ClosestCall) -> JSON:
     return {
         "call": near.hit.seq,
         "url": url(near.hit),
@@ -170,7 +170,7 @@ def _mismatches(mismatches: Iterable[Mismatch]) -> JSON:
     ]
 
 
-def _denied(denied: Denied) -> JSON:
+def _denied(denied: ForbiddenValue) -> JSON:
     return {
         "call": denied.hit.seq,
         "path": denied.path,
@@ -180,7 +180,7 @@ def _denied(denied: Denied) -> JSON:
     }
 
 
-def _finding(verdict: Verdict, finding: Finding) -> JSON:
+def _finding(verdict: Verdict, finding: PolicyHit) -> JSON:
     return {
         "policy": finding.policy.value,
         "level": finding.level.value,

@@ -26,7 +26,13 @@ from pixel_emulator.core.reports.phrases import (
 )
 from pixel_emulator.core.reports.scenario_lines import step_lines
 from pixel_emulator.core.scenarios.model import Level, Scenario
-from pixel_emulator.core.verdicts.verdict import ScenarioResult, Status, StepResult, Story, Verdict
+from pixel_emulator.core.verification.verdict import (
+    ScenarioResult,
+    Status,
+    StepResult,
+    Story,
+    Verdict,
+)
 
 _ARROW = " \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} "
 _WHOLE = "the whole run"

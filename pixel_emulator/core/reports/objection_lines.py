@@ -9,7 +9,7 @@ from pixel_emulator.core.reports.call_lines import named
 from pixel_emulator.core.reports.layout import MOST, Layout, more
 from pixel_emulator.core.reports.phrases import STATE, denial, place, violated
 from pixel_emulator.core.text.display import printable
-from pixel_emulator.core.verdicts.verdict import ScenarioResult
+from pixel_emulator.core.verification.verdict import ScenarioResult
 
 
 def objection_lines(page: Layout, result: ScenarioResult) -> Iterator[str]:

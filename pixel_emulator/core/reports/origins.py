@@ -12,7 +12,7 @@ from pixel_emulator.core.model import JSON, Hit, JsonPath, path_text
 from pixel_emulator.core.redaction.masking import mask
 from pixel_emulator.core.scenarios.expectation import Expectation, facts
 from pixel_emulator.core.scenarios.mail_clients import wire_facts
-from pixel_emulator.core.verdicts.verdict import ExpectationResult, ScenarioResult
+from pixel_emulator.core.verification.verdict import ExpectationResult, ScenarioResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,15 +11,15 @@ from pixel_emulator.core.model import path_text, total
 from pixel_emulator.core.reports.counts import counted, span
 from pixel_emulator.core.scenarios.expectation import Expectation
 from pixel_emulator.core.scenarios.model import Forbidden, Level, Policy
-from pixel_emulator.core.verdicts.nearest import Nearest
-from pixel_emulator.core.verdicts.verdict import (
+from pixel_emulator.core.verification.closest_call import ClosestCall
+from pixel_emulator.core.verification.verdict import (
     ExpectationResult,
-    Finding,
+    ExtraCall,
+    PolicyHit,
     ScenarioResult,
     Status,
     StepResult,
     Story,
-    Surplus,
     Verdict,
 )
 
@@ -61,7 +61,7 @@ NOTHING_ARRIVED = (
 _CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")  # ECMA-48, 5.4
 
 
-def repeat(surplus: Surplus) -> str:
+def repeat(surplus: ExtraCall) -> str:
     """How a call repeats its twin: `#3 and #5 differ only in messageId, 38 ms apart`."""
     hit, twin = surplus.hit, surplus.twin or surplus.hit
     alike = f"differ only in {' and '.join(surplus.differs)}" if surplus.differs else "say the same"
@@ -103,14 +103,14 @@ def _taker(taker: Expectation, file: str) -> str:
     return f"line {at.line}" if at.file == file else f"{at.file}:{at.line}"
 
 
-def agreement(near: Nearest) -> str:
+def agreement(near: ClosestCall) -> str:
     """How much of what is wanted a call has: `9 of 11 fields match`."""
     if near.matched == near.fields:
         return "every field matches"
     return f"{near.matched} of {counted(near.fields, 'field')} match"
 
 
-def obstacle(near: Nearest) -> str:
+def obstacle(near: ClosestCall) -> str:
     """What else keeps the call from counting: `too late: 2.3 s after …`; empty if nothing does."""
     return f"{near.obstacle}: {near.detail}" if near.detail else ""
 
@@ -193,7 +193,7 @@ def violated(result: ScenarioResult) -> str:
     return f"{found} of the tracking plan, in {counted(calls, 'call')}"
 
 
-def untold(findings: Iterable[Finding], results: Iterable[ScenarioResult]) -> list[Finding]:
+def untold(findings: Iterable[PolicyHit], results: Iterable[ScenarioResult]) -> list[PolicyHit]:
     """The findings whose calls stand beside no expectation of these; damage is another story."""
     beside = {
         id(near.hit) for result in results for each in result.expectations for near in each.nearest
@@ -216,7 +216,7 @@ def objections_of_steps(steps: Iterable[StepResult]) -> Iterator[tuple[str, str]
 
 
 def objections_of_run(
-    result: ScenarioResult, findings: Sequence[Finding]
+    result: ScenarioResult, findings: Sequence[PolicyHit]
 ) -> Iterator[tuple[str, str]]:
     """What is wrong in the whole run; `findings` are those that fail the scenario."""
     for rule in {id(each.denial): each.denial for each in result.denied}.values():

@@ -25,9 +25,9 @@ from pixel_emulator.core.reports.phrases import (
 )
 from pixel_emulator.core.scenarios.model import Level, Policy
 from pixel_emulator.core.text.display import printable
-from pixel_emulator.core.verdicts.verdict import (
+from pixel_emulator.core.verification.verdict import (
     ExpectationResult,
-    Finding,
+    PolicyHit,
     ScenarioResult,
     Status,
     StepResult,
@@ -47,7 +47,7 @@ def head(page: Layout, word: str, title: str) -> str:
 
 
 def scenario_lines(
-    page: Layout, verdict: Verdict, index: int, told_below: Sequence[Finding]
+    page: Layout, verdict: Verdict, index: int, told_below: Sequence[PolicyHit]
 ) -> Iterator[str]:
     """One scenario of the verdict; `told_below` are the findings that the report comes to yet."""
     result = verdict.scenarios[index]
@@ -70,7 +70,7 @@ def scenario_lines(
     yield from objection_lines(page, result)
 
 
-def _failing(findings: Iterable[Finding], index: int, *, named: bool = False) -> Iterator[str]:
+def _failing(findings: Iterable[PolicyHit], index: int, *, named: bool = False) -> Iterator[str]:
     """The findings that fail the scenario of that index, counted: `2 unexpected (#3, #7)`."""
     found: dict[str, list[Hit]] = defaultdict(list)
     for each in findings:

@@ -17,7 +17,7 @@ from pixel_emulator.core.reports.phrases import (
 )
 from pixel_emulator.core.reports.scenario_lines import head, scenario_lines
 from pixel_emulator.core.text.display import printable
-from pixel_emulator.core.verdicts.verdict import Status, Verdict
+from pixel_emulator.core.verification.verdict import Status, Verdict
 
 
 def text(

@@ -10,7 +10,7 @@ type _Line = tuple[CallType, str] | None
 """The type and the name that a call must have to be looked at; None for any."""
 
 
-class Plain:
+class QuickCheck:
     """The calls that each expectation matches. Both only grow, and no pair is looked at twice:
     else a test with a hundred expectations would take seconds."""
 

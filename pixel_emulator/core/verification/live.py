@@ -5,26 +5,24 @@ from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
 
+from pixel_emulator.core.matching.bipartite import Bounds, Group, deficit
 from pixel_emulator.core.matching.unification import variables
 from pixel_emulator.core.model import Evidence, Hit
-from pixel_emulator.core.scenarios.model import Level, Policy, Scenario
+from pixel_emulator.core.scenarios.model import Level, Policy, Scenario, beside_masks
 from pixel_emulator.core.tracking_plan.violations import violations
-from pixel_emulator.core.verdicts.case import Case
-from pixel_emulator.core.verdicts.claims import Bounds, Group, left_over
-from pixel_emulator.core.verdicts.denials import denied
-from pixel_emulator.core.verdicts.edges import FREE, LOOKS, Edge
-from pixel_emulator.core.verdicts.findings import find_in
-from pixel_emulator.core.verdicts.masks import beside_masks
-from pixel_emulator.core.verdicts.settlement import BUDGET, hopes
-from pixel_emulator.core.verdicts.slots import Layout
-from pixel_emulator.core.verdicts.verdict import Status
-from pixel_emulator.core.verdicts.verify import verify
+from pixel_emulator.core.verification.candidates import ALWAYS, MATCH_BUDGET, Candidate
+from pixel_emulator.core.verification.components import MatchGraph
+from pixel_emulator.core.verification.demands import DemandPlan
+from pixel_emulator.core.verification.policies import denied, find_in
+from pixel_emulator.core.verification.solve import BUDGET, can_still_be_met
+from pixel_emulator.core.verification.verdict import Status
+from pixel_emulator.core.verification.verify import verify
 
 _FEW = 500  # calls that are searched anew with each look; of more, only now and then
 _SELDOM = 50  # searches while the number of calls grows by its own size
 
 
-class Prospect(StrEnum):
+class Outlook(StrEnum):
     """What may become of scenarios while more calls come."""
 
     MET = "met"
@@ -33,7 +31,7 @@ class Prospect(StrEnum):
     UNDECIDED = "undecided"
 
 
-class Watch:
+class LiveVerdict:
     """Looks at evidence that grows: a look costs about as much as what is new in it.
 
     A search over many calls is not made again with each of them. Until enough are new the
@@ -46,14 +44,14 @@ class Watch:
         *,
         steps: int | None = None,
         budget: int = BUDGET,
-        looks: int = LOOKS,
+        looks: int = MATCH_BUDGET,
     ) -> None:
         self._given = scenarios
         self._steps = steps
         self._bounds = budget, looks
         self._view: _View | None = None
 
-    def look(self, evidence: Evidence) -> Prospect:
+    def look(self, evidence: Evidence) -> Outlook:
         """What may become of the scenarios; the hits are those of the last look, and more.
 
         `impossible` holds for whatever may come. Gaps in the evidence are not looked at.
@@ -83,14 +81,14 @@ class _View:
         self.acted = dict(evidence.acted)
         self.masked = evidence.masked
         reach = [len(each.steps) if steps is None else steps for each in scenarios]
-        self.layout = Layout(scenarios, evidence, reach, live=True)
+        self.layout = DemandPlan(scenarios, evidence, reach, live=True)
         self.unmarked = {
             scenario.step_title(step)
             for scenario, marked in zip(scenarios, self.layout.marked, strict=True)
             if not marked and len(scenario.steps) > 1
             for step in scenario.steps
         }
-        self.case = Case(scenarios, self.layout, (), looks=looks)
+        self.case = MatchGraph(scenarios, self.layout, (), looks=looks)
         self.places: list[tuple[tuple[int, ...], Group | None]] = []
         self.counted: dict[int, int] = {}
         self.supply: Counter[int] = Counter()
@@ -115,16 +113,16 @@ class _View:
             and not any(hit.step in self.unmarked for hit in new)
         )
 
-    def look(self, evidence: Evidence) -> Prospect:
+    def look(self, evidence: Evidence) -> Outlook:
         """What may become of it now."""
         new = evidence.hits[len(self.case.hits) :]
         for hit in new:
             self._take(hit)
         has_news = self._count(evidence.hits) or bool(new)
         if self.hopeless:
-            return Prospect.IMPOSSIBLE
+            return Outlook.IMPOSSIBLE
         prospect = self._of_claims(evidence, has_news=has_news)
-        return Prospect.OPEN if self.failing and prospect is Prospect.MET else prospect
+        return Outlook.OPEN if self.failing and prospect is Outlook.MET else prospect
 
     def _count(self, hits: Sequence[Hit]) -> bool:
         """Count what the calls stand for by now; whether it is more than before."""
@@ -142,30 +140,30 @@ class _View:
                     self.groups[group] += hit.alike - known
         return has_news
 
-    def _of_claims(self, evidence: Evidence, *, has_news: bool) -> Prospect:
+    def _of_claims(self, evidence: Evidence, *, has_news: bool) -> Outlook:
         enough = all(self.supply[each.index] >= each.low for each in self.layout.slots)
         if not self.hard:
-            over, lacking = left_over(self.groups, self._bounds())
+            over, lacking = deficit(self.groups, self._bounds())
             if over and not self.layout.floating:
-                return Prospect.IMPOSSIBLE
+                return Outlook.IMPOSSIBLE
             if over or lacking or not self.late:
-                return Prospect.OPEN if over or lacking else Prospect.MET
+                return Outlook.OPEN if over or lacking else Outlook.MET
         count = len(self.case.hits)
         if has_news and count > _FEW and count < self.searched + count // _SELDOM:
-            return Prospect.OPEN
+            return Outlook.OPEN
         self.searched = count
         return self._search(evidence, enough=enough)
 
-    def _search(self, evidence: Evidence, *, enough: bool) -> Prospect:
-        met = hopes(self.case, self.case.pool, self.budget) if enough else False
+    def _search(self, evidence: Evidence, *, enough: bool) -> Outlook:
+        met = can_still_be_met(self.case, self.case.pool, self.budget) if enough else False
         if met:
             verdict = verify(self.scenarios, evidence, steps=self.steps) if self.late else None
             unmet = verdict and any(each.status is Status.UNMET for each in verdict.scenarios)
-            return Prospect.OPEN if unmet else Prospect.MET
-        hope = hopes(self.case, replace(self.case.pool, live=True), self.budget)
+            return Outlook.OPEN if unmet else Outlook.MET
+        hope = can_still_be_met(self.case, replace(self.case.pool, live=True), self.budget)
         if hope is False:
-            return Prospect.OPEN if self.layout.floating else Prospect.IMPOSSIBLE
-        return Prospect.UNDECIDED if hope is None or met is None else Prospect.OPEN
+            return Outlook.OPEN if self.layout.floating else Outlook.IMPOSSIBLE
+        return Outlook.UNDECIDED if hope is None or met is None else Outlook.OPEN
 
     def _bounds(self) -> list[Bounds]:
         most = len(self.case.hits) + sum(self.counted.values())
@@ -180,7 +178,7 @@ class _View:
         at = len(self.case.hits) - 1
         self.supply.update(index for index, _ in edges)
         group: Group | None = None
-        if all(ways is FREE for _, ways in edges):
+        if all(ways is ALWAYS for _, ways in edges):
             if edges:
                 group = tuple(i for i, _ in edges if self.case.pool.may_claim(at, i))
                 self.groups[group] += 1
@@ -199,14 +197,14 @@ class _View:
             for each in self.scenarios
         )
 
-    def _fails(self, hit: Hit, edges: tuple[Edge, ...]) -> bool:
+    def _fails(self, hit: Hit, edges: tuple[Candidate, ...]) -> bool:
         """Whether the call fails a scenario whatever the values of variables are."""
         slots = self.layout.slots
-        free = [index for index, ways in edges if ways is FREE]
-        if any(slots[index].bans for index in free):
+        free = [index for index, ways in edges if ways is ALWAYS]
+        if any(slots[index].forbids for index in free):
             return True
         if len(free) == len(edges):
-            wanted = {slots[index].home for index in free}
+            wanted = {slots[index].scenario_index for index in free}
             return any(each.level is Level.FAIL for each in find_in(self.scenarios, hit, wanted))
         # Whoever wants a damaged call in the end, it fails one of them if it fails each.
         return any(

@@ -1,14 +1,131 @@
 """The search for the values of variables, and for the claims under them, at the least cost."""
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import partial
 
-from pixel_emulator.core.verdicts.claims import claim
-from pixel_emulator.core.verdicts.course import Course
-from pixel_emulator.core.verdicts.edges import FREE, Variable
-from pixel_emulator.core.verdicts.pool import Answer, Choice, Needed, Options, Part, Pool, Row, Ways
-from pixel_emulator.core.verdicts.ranking import rank
-from pixel_emulator.core.verdicts.sequence import cheapest, replay
+from pixel_emulator.core.matching.bipartite import b_matching
+from pixel_emulator.core.verification.candidates import ALWAYS, Variable
+from pixel_emulator.core.verification.components import (
+    Answer,
+    CallNode,
+    Candidates,
+    Choice,
+    Component,
+    Needed,
+    ProblemInstance,
+    Ways,
+)
+from pixel_emulator.core.verification.ordering import OrderAutomaton, beam_search, replay
+
+type Ranked = list[tuple[int, Hashable | None]]
+"""Values with the least that each costs, the cheapest first; None for a value of no call."""
+
+
+class _Tally:
+    """What the rows say about the values of one variable.
+
+    `unmatched` counts what calls cost if no value matches them, `matched` what a value saves.
+    `needing` counts the rows of a slot that need the variable, `supply` those that a value
+    matches, `sure` those that only this slot can claim; `banned` the bans that a value breaks.
+    """
+
+    def __init__(self) -> None:
+        self.unmatched = 0
+        self.matched: Counter[Hashable] = Counter()
+        self.banned: Counter[Hashable] = Counter()
+        self.needing: Counter[int] = Counter()
+        self.supply: dict[int, Counter[Hashable]] = defaultdict(Counter)
+        self.sure: dict[int, Counter[Hashable]] = defaultdict(Counter)
+        self.values: dict[Hashable, None] = {}
+
+
+def rank(pool: ProblemInstance, part: Component) -> Mapping[Variable, Ranked]:
+    """For each variable of a part its values, each with a lower bound of the whole cost."""
+    tallies: dict[Variable, _Tally] = defaultdict(_Tally)
+    supply: Counter[int] = Counter()
+    sure: Counter[int] = Counter()
+    for options, alone, count in pool.groups(part.rows):
+        for index in options:
+            supply[index] += count
+        if len(options) == 1 and None in options.values():
+            sure[next(iter(options))] += count
+        _count(tallies, pool, options, alone=alone, rows=count)
+    return {
+        variable: _ranked(pool, part, tallies[variable], supply, sure)
+        for variable in sorted(tallies)
+    }
+
+
+def _count(
+    tallies: dict[Variable, _Tally],
+    pool: ProblemInstance,
+    options: Candidates,
+    *,
+    alone: int,
+    rows: int,
+) -> None:
+    """Count so many rows with the same options."""
+    fitting: dict[Variable, dict[Hashable, None]] = defaultdict(dict)
+    needed_by: Counter[Variable] = Counter()
+    for index, ways in options.items():
+        here: dict[Variable, dict[Hashable, None]] = defaultdict(dict)
+        in_ways: Counter[Variable] = Counter()
+        decided: dict[Variable, dict[Hashable, None]] = defaultdict(dict)
+        for way in ways or ():
+            for variable, values in way.items():
+                in_ways[variable] += 1
+                here[variable].update(dict.fromkeys(values))
+                if len(way) == 1:
+                    decided[variable].update(dict.fromkeys(values))
+        for variable, found in here.items():
+            fitting[variable].update(found)
+            if in_ways[variable] == len(ways or ()):
+                needed_by[variable] += 1
+                tallies[variable].needing[index] += rows
+                _add(tallies[variable].supply[index], found, rows)
+        for variable, found in decided.items():
+            if pool.slots[index].forbids:
+                _add(tallies[variable].banned, found, rows)
+            elif len(options) == 1:
+                _add(tallies[variable].sure[index], found, rows)
+    for variable, found in fitting.items():
+        tallies[variable].values.update(found)
+        if alone and needed_by[variable] == len(options):
+            tallies[variable].unmatched += alone * rows
+            _add(tallies[variable].matched, found, alone * rows)
+
+
+def _add(counts: Counter[Hashable], values: Iterable[Hashable], number: int) -> None:
+    for each in values:
+        counts[each] += number
+
+
+def _ranked(
+    pool: ProblemInstance, part: Component, tally: _Tally, supply: Counter[int], sure: Counter[int]
+) -> Ranked:
+    lacking, least = {}, tally.unmatched
+    for index in part.slots:
+        lacking[index] = max(0, pool.low(index) - supply[index] + tally.needing[index])
+        least += lacking[index] + _excess(pool, index, sure[index])
+    costs: dict[Hashable | None, int] = dict.fromkeys(tally.values, least)
+    for value in tally.values:
+        costs[value] += tally.banned[value] - tally.matched[value]
+    for index, counts in tally.supply.items():
+        for value, count in counts.items():
+            costs[value] -= min(lacking[index], count)
+    for index, counts in tally.sure.items():
+        before = _excess(pool, index, sure[index])
+        for value, count in counts.items():
+            costs[value] += _excess(pool, index, sure[index] + count) - before
+    costs[None] = least
+    return sorted(((cost, value) for value, cost in costs.items()), key=lambda each: each[0])
+
+
+def _excess(pool: ProblemInstance, index: int, calls: int) -> int:
+    high = pool.slots[index].high
+    return 0 if high is None or high == 0 else max(0, calls - high)
+
 
 # Variables that are bound one after the other; past this the others stay without a value.
 _DEEPEST = 60
@@ -25,18 +142,18 @@ class Search:
     best one, nor None mean that there is none.
     """
 
-    def __init__(self, pool: Pool, budget: int) -> None:
+    def __init__(self, pool: ProblemInstance, budget: int) -> None:
         self.pool = pool
         self.left = budget
         self.end = -max(budget // 2, _TO_THE_END)
         self.exact = True
 
-    def best(self, slots: Iterable[int], rows: Sequence[Row], limit: int) -> Answer | None:
+    def best(self, slots: Iterable[int], rows: Sequence[CallNode], limit: int) -> Answer | None:
         """The cheapest answer of at most this cost; of equal ones, earlier calls claim first."""
         return self._parts(slots, rows, limit, depth=0)
 
     def _parts(
-        self, slots: Iterable[int], rows: Sequence[Row], limit: int, *, depth: int
+        self, slots: Iterable[int], rows: Sequence[CallNode], limit: int, *, depth: int
     ) -> Answer | None:
         parts = self.pool.split(slots, rows)
         floors = [self._floor(each) for each in parts]
@@ -54,17 +171,17 @@ class Search:
             choice |= found.choice
         return Answer(cost, claims, choice)
 
-    def _floor(self, part: Part) -> int:
+    def _floor(self, part: Component) -> int:
         """What a part lacks even if each call may be claimed by all of its slots."""
         supply = dict.fromkeys(part.slots, 0)
         for options, _, count in self.pool.groups(part.rows):
-            self.left -= sum(1 + len(way) for ways in options.values() for way in ways or FREE)
+            self.left -= sum(1 + len(way) for ways in options.values() for way in ways or ALWAYS)
             for index in options:
                 supply[index] += count
         self.left -= len(part.rows)
         return sum(max(0, self.pool.low(index) - count) for index, count in supply.items())
 
-    def _part(self, part: Part, limit: int, depth: int) -> Answer | None:
+    def _part(self, part: Component, limit: int, depth: int) -> Answer | None:
         ranked = rank(self.pool, part)
         if not ranked:
             return self._settle(part, limit)
@@ -96,7 +213,7 @@ class Search:
                 break
         return best
 
-    def _bound(self, part: Part, choice: Choice, limit: int, depth: int) -> Answer | None:
+    def _bound(self, part: Component, choice: Choice, limit: int, depth: int) -> Answer | None:
         rows, cost = part.rows, 0
         for variable, value in choice.items():
             rows, alone = self._narrowed(rows, partial(_narrow, variable=variable, value=value))
@@ -106,7 +223,7 @@ class Search:
             return None
         return Answer(found.cost + cost, found.claims, {**found.choice, **choice})
 
-    def _unbound(self, part: Part, choice: Choice, limit: int, depth: int) -> Answer | None:
+    def _unbound(self, part: Component, choice: Choice, limit: int, depth: int) -> Answer | None:
         """As `_bound`, where no variable gets a value: in one go, as there may be hundreds."""
         rows, cost = self._narrowed(part.rows, _free)
         found = self._parts(part.slots, rows, limit - cost, depth=depth + 1)
@@ -115,12 +232,12 @@ class Search:
         return Answer(found.cost + cost, found.claims, {**found.choice, **choice})
 
     def _narrowed(
-        self, rows: Sequence[Row], narrow: Callable[[Options], Options]
-    ) -> tuple[tuple[Row, ...], int]:
+        self, rows: Sequence[CallNode], narrow: Callable[[Candidates], Candidates]
+    ) -> tuple[tuple[CallNode, ...], int]:
         """The rows that are left when their options are narrowed, and what the others cost."""
-        left: list[Row] = []
+        left: list[CallNode] = []
         cost = 0
-        narrowed: dict[int, Options] = {}
+        narrowed: dict[int, Candidates] = {}
         for position, options in rows:
             if id(options) not in narrowed:
                 narrowed[id(options)] = narrow(options)
@@ -130,16 +247,16 @@ class Search:
                 cost += self.pool.alone.get(position, 0)
         return tuple(left), cost
 
-    def _settle(self, part: Part, limit: int) -> Answer | None:
+    def _settle(self, part: Component, limit: int) -> Answer | None:
         """The claims of slots that match whatever the variables are."""
         slots = self.pool.slots
         cost = 0
         candidates: list[tuple[int, tuple[int, ...]]] = []
         for position, options in part.rows:
             failed = self.pool.wanted.get(position, ())
-            cost += any(slots[index].home in failed for index in options)
-            if bans := sum(slots[index].bans for index in options):
-                cost += bans
+            cost += any(slots[index].scenario_index in failed for index in options)
+            if forbids := sum(slots[index].forbids for index in options):
+                cost += forbids
                 continue
             found = tuple(index for index in options if self.pool.may_claim(position, index))
             if found:
@@ -150,7 +267,7 @@ class Search:
         return None if answer is None else Answer(answer.cost + cost, answer.claims)
 
     def _claimed(
-        self, part: Part, candidates: list[tuple[int, tuple[int, ...]]], limit: int
+        self, part: Component, candidates: list[tuple[int, tuple[int, ...]]], limit: int
     ) -> Answer | None:
         answer = self._flow(part, candidates)
         constrained = any(self.pool.slots[index].constrained for index in part.slots)
@@ -158,24 +275,26 @@ class Search:
             return None
         if not constrained:
             return answer
-        course = Course(self.pool, part.slots, candidates)
+        course = OrderAutomaton(self.pool, part.slots, candidates)
         if replay(course, answer.claims) == answer.cost:
             return answer
         steps = 1 + sum(1 + len(found) for _, found in candidates)
         width = max(_NARROWEST, self.left // steps)
-        found, exact, steps = cheapest(course, limit, width)
+        found, exact, steps = beam_search(course, limit, width)
         self.left -= steps
         self.exact &= exact
         return found
 
-    def _flow(self, part: Part, candidates: list[tuple[int, tuple[int, ...]]]) -> Answer:
+    def _flow(self, part: Component, candidates: list[tuple[int, tuple[int, ...]]]) -> Answer:
         """The best claims if neither order nor time between them mattered."""
         local = {index: n for n, index in enumerate(part.slots)}
         bounds = []
         for index in part.slots:
             low, high = self.pool.low(index), self.pool.slots[index].high
             bounds.append((low, max(len(candidates), low) if high is None else high))
-        takers = claim([tuple(local[each] for each in found) for _, found in candidates], bounds)
+        takers = b_matching(
+            [tuple(local[each] for each in found) for _, found in candidates], bounds
+        )
         claims = {
             position: part.slots[taker]
             for (position, _), taker in zip(candidates, takers, strict=True)
@@ -189,7 +308,7 @@ class Search:
         return Answer(len(candidates) - len(claims) + lacking, claims)
 
 
-def _narrow(options: Options, variable: Variable, value: Hashable | None) -> Options:
+def _narrow(options: Candidates, variable: Variable, value: Hashable | None) -> Candidates:
     """What is left of the options of a call when the variable has this value."""
     if not any(variable in way for ways in options.values() for way in ways or ()):
         return options
@@ -211,6 +330,6 @@ def _narrow(options: Options, variable: Variable, value: Hashable | None) -> Opt
     return left
 
 
-def _free(options: Options) -> Options:
+def _free(options: Candidates) -> Candidates:
     """The options that need no variable."""
     return {index: ways for index, ways in options.items() if ways is None}

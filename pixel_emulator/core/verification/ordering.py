@@ -2,11 +2,11 @@
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pixel_emulator.core.verdicts.pool import Pool
-from pixel_emulator.core.verdicts.slots import Chain, Slot, goes_before
+from pixel_emulator.core.verification.components import Answer, ProblemInstance
+from pixel_emulator.core.verification.demands import Demand, OrderedList, precedes
 
 type State = int
 """Small numbers, packed: counts of claims, what is closed, and positions of claims."""
@@ -29,7 +29,7 @@ class _Field:
         return state & ~self.mask | value << self.shift
 
 
-class Course:
+class OrderAutomaton:
     """The slots of a part as a machine that takes its calls in order.
 
     A slot is closed once it may claim no more: a later one of its list or phase has claimed, or
@@ -37,7 +37,7 @@ class Course:
     lacking for good; live, only that costs something.
     """
 
-    def __init__(self, pool: Pool, slots: Iterable[int], candidates: Candidates) -> None:
+    def __init__(self, pool: ProblemInstance, slots: Iterable[int], candidates: Candidates) -> None:
         self.pool = pool
         self.candidates = candidates
         self.slots = [pool.slots[index] for index in slots]
@@ -63,16 +63,16 @@ class Course:
         waited_for = {slot.after for slot in self.slots if slot.gap is not None}
         self.last = {index: self._field(end) for index in waited_for if index is not None}
         timed = {
-            (slot.home, slot.phase)
+            (slot.scenario_index, slot.phase)
             for slot in self.slots
             if slot.timing.span is not None or slot.alone.span is not None
         }
         self.first = {phase: self._field(end) for phase in sorted(timed, key=str)}
-        chains = {slot.chain for slot in self.slots if slot.chain is not None}
+        ordered_lists = {slot.ordered_list for slot in self.slots if slot.ordered_list is not None}
         self.strict = {
-            index: (chain, self._field(1).mask)
-            for index in sorted(chains)
-            if (chain := self.pool.layout.chains[index]).strict
+            index: (ordered_list, self._field(1).mask)
+            for index in sorted(ordered_lists)
+            if (ordered_list := self.pool.layout.ordered_lists[index]).strict
         }
 
     def _field(self, most: int) -> _Field:
@@ -91,16 +91,22 @@ class Course:
         self.breaks: list[tuple[list[int], list[int]]] = []
         before = -1
         for position, _ in self.candidates:
-            between = [i for i, (chain, _) in self.strict.items() if chain.broken(before, position)]
-            here = [i for i, (chain, _) in self.strict.items() if _holds(chain, position)]
+            between = [
+                i
+                for i, (ordered_list, _) in self.strict.items()
+                if ordered_list.broken(before, position)
+            ]
+            here = [
+                i for i, (ordered_list, _) in self.strict.items() if _holds(ordered_list, position)
+            ]
             self.breaks.append((between, here))
             before = position
 
-    def _closed_by(self, slot: Slot) -> Iterator[int]:
+    def _closed_by(self, slot: Demand) -> Iterator[int]:
         return (
             other.index
             for other in self.slots
-            if slot.after == other.index or goes_before(other, slot)
+            if slot.after == other.index or precedes(other, slot)
         )
 
     @property
@@ -135,7 +141,7 @@ class Course:
             state, more = claimed
             cost += more
         for index in here:
-            if choice is None or self.pool.slots[choice].chain != index:
+            if choice is None or self.pool.slots[choice].ordered_list != index:
                 state, more = self._break(state, index)
                 cost += more
         if number in self.ends:
@@ -143,7 +149,7 @@ class Course:
             cost += more
         return state, cost
 
-    def _claim(self, state: State, position: int, slot: Slot) -> tuple[State, int] | None:
+    def _claim(self, state: State, position: int, slot: Demand) -> tuple[State, int] | None:
         count = self.counts[slot.index].get(state)
         if state & self.closed[slot.index] or count == self.full[slot.index]:
             return None
@@ -153,14 +159,14 @@ class Course:
             state = self.counts[slot.index].put(state, count + 1)
         if slot.index in self.last:
             state = self.last[slot.index].put(state, position + 1)
-        first = self.first.get((slot.home, slot.phase))
+        first = self.first.get((slot.scenario_index, slot.phase))
         if first and not first.get(state):
             state = first.put(state, position + 1)
-        if slot.chain in self.strict:
-            state |= self.strict[slot.chain][1]
+        if slot.ordered_list in self.strict:
+            state |= self.strict[slot.ordered_list][1]
         return self._close(state, self.closes[slot.index])
 
-    def _in_time(self, state: State, position: int, slot: Slot) -> bool:
+    def _in_time(self, state: State, position: int, slot: Demand) -> bool:
         times = self.pool.times
         timings = [slot.timing]
         if slot.gap is not None and slot.after is not None:
@@ -172,17 +178,19 @@ class Course:
         for timing in timings:
             if timing.limit is not None and times[position] > timing.limit:
                 return False
-            first = timing.span is not None and self.first[slot.home, slot.phase].get(state)
+            first = timing.span is not None and self.first[slot.scenario_index, slot.phase].get(
+                state
+            )
             if first and times[position] - times[first - 1] > (timing.span or 0):
                 return False
         return True
 
-    def _break(self, state: State, chain: int) -> tuple[State, int]:
+    def _break(self, state: State, ordered_list: int) -> tuple[State, int]:
         """A foreign call comes: once a strict list has begun, that is its end."""
-        running = self.strict[chain][1]
+        running = self.strict[ordered_list][1]
         if not state & running:
             return state, 0
-        return self._close(state & ~running, self.strict[chain][0].slots)
+        return self._close(state & ~running, self.strict[ordered_list][0].slots)
 
     def _close(self, state: State, indexes: Iterable[int]) -> tuple[State, int]:
         lacking = 0
@@ -196,13 +204,78 @@ class Course:
         """What the calls behind the last of them close."""
         after = self.candidates[-1][0] if self.candidates else -1
         cost = 0
-        for index, (chain, _) in self.strict.items():
-            if chain.broken(after, len(self.pool.times)):
+        for index, (ordered_list, _) in self.strict.items():
+            if ordered_list.broken(after, len(self.pool.times)):
                 state, more = self._break(state, index)
                 cost += more
         return cost
 
 
-def _holds(chain: Chain, position: int) -> bool:
-    at = bisect_left(chain.kept, position)
-    return at < len(chain.kept) and chain.kept[at] == position
+def _holds(ordered_list: OrderedList, position: int) -> bool:
+    at = bisect_left(ordered_list.kept, position)
+    return at < len(ordered_list.kept) and ordered_list.kept[at] == position
+
+
+type _Layer = dict[State, tuple[int, State, int | None]]
+"""The states behind a call: the cost so far, the state before, and who claimed the call."""
+
+
+def replay(course: OrderAutomaton, claims: Mapping[int, int]) -> int | None:
+    """What these claims cost, or None where they are not allowed."""
+    state, total = course.begin(), course.floor
+    for number, (position, _) in enumerate(course.candidates):
+        following = course.advance(state, number, claims.get(position))
+        if following is None:
+            return None
+        state, cost = following
+        total += cost
+    return total + course.end(state)
+
+
+def beam_search(course: OrderAutomaton, limit: int, width: int) -> tuple[Answer | None, bool, int]:
+    """The cheapest answer up to a limit; whether no state was left out to keep at most
+    `width` of them at a time; and the number of steps that were taken."""
+    layers: list[_Layer] = []
+    states: dict[State, int] = {course.begin(): course.floor} if course.floor <= limit else {}
+    exact, steps = True, 0
+    for number, (_, found) in enumerate(course.candidates):
+        layer: _Layer = {}
+        choices = _choices(course, found)
+        for state, so_far in states.items():
+            for choice in choices:
+                steps += 1
+                following = course.advance(state, number, choice)
+                if following is None or so_far + following[1] > limit:
+                    continue
+                total = so_far + following[1]
+                if following[0] not in layer or total < layer[following[0]][0]:
+                    layer[following[0]] = (total, state, choice)
+        if len(layer) > width:
+            exact = False
+            kept = sorted(layer.items(), key=lambda item: item[1][0])[:width]
+            layer = dict(kept)
+        layers.append(layer)
+        states = {state: each[0] for state, each in layer.items()}
+    totals = {state: cost + course.end(state) for state, cost in states.items()}
+    state = min(totals, key=totals.__getitem__, default=0)
+    if not totals or totals[state] > limit:
+        return None, exact, steps
+    return Answer(totals[state], _trace(course, state, layers)), exact, steps
+
+
+def _choices(course: OrderAutomaton, found: Sequence[int]) -> list[int | None]:
+    """Who may claim a call, or nobody; of two answers alike, the first of these wins.
+
+    So where one slot waits for another, it is the one that waits that came too early.
+    """
+    waiting = [index for index in found if course.pool.slots[index].after is not None]
+    return [*(index for index in found if index not in waiting), None, *waiting]
+
+
+def _trace(course: OrderAutomaton, state: State, layers: Sequence[_Layer]) -> dict[int, int]:
+    claims = {}
+    for (position, _), layer in zip(reversed(course.candidates), reversed(layers), strict=True):
+        _, state, choice = layer[state]
+        if choice is not None:
+            claims[position] = choice
+    return dict(sorted(claims.items()))

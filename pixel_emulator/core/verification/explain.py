@@ -9,18 +9,23 @@ from pixel_emulator.core.matching.expected import Bindings
 from pixel_emulator.core.model import Hit, path_text
 from pixel_emulator.core.scenarios.expectation import facts
 from pixel_emulator.core.text import json_codec
-from pixel_emulator.core.verdicts.nearest import Nearest, Obstacle, compare, nearest
-from pixel_emulator.core.verdicts.obstacles import Obstacles
-from pixel_emulator.core.verdicts.settlement import Settlement
-from pixel_emulator.core.verdicts.slots import Slot
-from pixel_emulator.core.verdicts.verdict import ExpectationResult, Surplus
+from pixel_emulator.core.verification.closest_call import (
+    ClosestCall,
+    NotCountedReason,
+    NotCountedReasons,
+    compare,
+    nearest,
+)
+from pixel_emulator.core.verification.demands import Demand
+from pixel_emulator.core.verification.solve import Assignment
+from pixel_emulator.core.verification.verdict import ExpectationResult, ExtraCall
 
 _VARYING = {"messageId", "timestamp", "sentAt", "originalTimestamp", "receivedAt"}
 _SHOWN = 3  # calls in the way of one expectation that are explained; the others are too many
 
 
 def tell(
-    settlement: Settlement, hits: Sequence[Hit], *, masked: bool = False
+    settlement: Assignment, hits: Sequence[Hit], *, masked: bool = False
 ) -> list[ExpectationResult]:
     """The results of all slots; `masked` says that the write keys stand masked in the hits."""
     return _Results(settlement, hits, masked=masked).tell()
@@ -29,7 +34,7 @@ def tell(
 class _Results:
     """What is known of the slots of one settlement."""
 
-    def __init__(self, settlement: Settlement, hits: Sequence[Hit], *, masked: bool) -> None:
+    def __init__(self, settlement: Assignment, hits: Sequence[Hit], *, masked: bool) -> None:
         self.slots = settlement.pool.slots
         self.settlement = settlement
         self.hits = hits
@@ -37,11 +42,13 @@ class _Results:
         self.claims: dict[int, list[int]] = defaultdict(list)
         for position, index in sorted(settlement.claims.items()):
             self.claims[index].append(position)
-        self.obstacles = Obstacles(settlement.pool.layout, hits, self.claims)
-        homes = {slot.home for slot in self.slots}
-        self.bound: dict[int, Bindings] = {home: settlement.bound(home) for home in homes}
-        self.surplus: dict[int, list[Surplus]] = defaultdict(list)
-        self.nearest: dict[int, list[Nearest]] = defaultdict(list)
+        self.obstacles = NotCountedReasons(settlement.pool.layout, hits, self.claims)
+        homes = {slot.scenario_index for slot in self.slots}
+        self.bound: dict[int, Bindings] = {
+            scenario_index: settlement.bound(scenario_index) for scenario_index in homes
+        }
+        self.surplus: dict[int, list[ExtraCall]] = defaultdict(list)
+        self.nearest: dict[int, list[ClosestCall]] = defaultdict(list)
 
     def tell(self) -> list[ExpectationResult]:
         """One result for each slot."""
@@ -53,7 +60,7 @@ class _Results:
         pool = [*idle, *(each.hit for _, each in too_many if each.twin is None)]
         told = self._come_close(lacking, pool)
         for index, each in too_many:
-            if (self.slots[index].home, id(each.hit)) not in told:
+            if (self.slots[index].scenario_index, id(each.hit)) not in told:
                 self.surplus[index].append(each)
         takers = self._takers()
         return [
@@ -72,7 +79,7 @@ class _Results:
             for slot in self.slots
         ]
 
-    def _lacking(self, slot: Slot) -> int:
+    def _lacking(self, slot: Demand) -> int:
         return max(0, slot.low - len(self.claims[slot.index]) - len(self.nearest[slot.index]))
 
     def _sort(self) -> tuple[list[Hit], list[int]]:
@@ -83,7 +90,7 @@ class _Results:
             banned = self._banned(matched)
             if banned:
                 for index in banned:
-                    self.surplus[index].append(Surplus(self.hits[position]))
+                    self.surplus[index].append(ExtraCall(self.hits[position]))
             elif matched and position not in self.settlement.claims:
                 over.append(position)
             elif not matched and self.hits[position].call:
@@ -91,7 +98,7 @@ class _Results:
         return idle, over
 
     def _banned(self, matched: Sequence[int]) -> list[int]:
-        return [index for index in matched if self.slots[index].bans]
+        return [index for index in matched if self.slots[index].forbids]
 
     def _explain(self, over: Sequence[int]) -> list[int]:
         """Put calls that came too late or out of order beside what they were meant for."""
@@ -105,28 +112,31 @@ class _Results:
                 (each for each in obstructed if self._lacking(each[0])), obstructed[0]
             )
             near = compare(
-                slot.wanted, self.hits[position], self.bound[slot.home], masked=self.masked
+                slot.wanted,
+                self.hits[position],
+                self.bound[slot.scenario_index],
+                masked=self.masked,
             )
             self.nearest[slot.index].append(replace(near, obstacle=obstacle, detail=detail))
         return left
 
-    def _obstructed(self, position: int) -> Iterator[tuple[Slot, Obstacle, str]]:
+    def _obstructed(self, position: int) -> Iterator[tuple[Demand, NotCountedReason, str]]:
         for index in self.settlement.matched[position]:
             slot, room = self.slots[index], self.slots[index].high
             used = len(self.claims[index]) + len(self.nearest[index])
             if len(self.nearest[index]) < _SHOWN and (room is None or used < room):
                 obstacle, detail = self.obstacles.of(slot, position)
-                if obstacle is not Obstacle.NONE:
+                if obstacle is not NotCountedReason.NONE:
                     yield slot, obstacle, detail
 
     def _come_close(self, lacking: Mapping[int, int], pool: Sequence[Hit]) -> set[tuple[int, int]]:
         """Find the nearest calls; returns which of them are told, for which scenario."""
-        missing = [(s.wanted, lacking[s.index], self.bound[s.home]) for s in self.slots]
+        missing = [(s.wanted, lacking[s.index], self.bound[s.scenario_index]) for s in self.slots]
         told = set()
         positions = {id(hit): position for position, hit in enumerate(self.hits)}
         for slot, found in zip(self.slots, nearest(missing, pool, masked=self.masked), strict=True):
             for near in found:
-                told.add((slot.home, id(near.hit)))
+                told.add((slot.scenario_index, id(near.hit)))
                 obstacle, detail = self.obstacles.of(slot, positions[id(near.hit)])
                 self.nearest[slot.index].append(replace(near, obstacle=obstacle, detail=detail))
         return told
@@ -141,7 +151,7 @@ class _Results:
                 takers[index] |= dict.fromkeys(others)
         return takers
 
-    def _surplus(self, over: Sequence[int]) -> Iterator[tuple[int, Surplus]]:
+    def _surplus(self, over: Sequence[int]) -> Iterator[tuple[int, ExtraCall]]:
         """Each call too many, with the slot that it is laid to."""
         claimed: dict[tuple[int, str], Hit] = {}
         for index in {each for position in over for each in self.settlement.matched[position]}:
@@ -154,11 +164,11 @@ class _Results:
             owner = next((index for index in matched if (index, said) in claimed), None)
             if owner is not None:
                 twin = claimed[owner, said]
-                yield owner, Surplus(hit, twin, _differing(hit, twin))
+                yield owner, ExtraCall(hit, twin, _differing(hit, twin))
             else:
                 first = self.claims[matched[0]][:1]
                 differs = _differing(hit, self.hits[first[0]]) if first else ()
-                yield matched[0], Surplus(hit, None, differs)
+                yield matched[0], ExtraCall(hit, None, differs)
 
 
 def _fingerprint(hit: Hit) -> str:

@@ -35,18 +35,18 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Slot:
+class Demand:
     """An expectation as the search sees it.
 
-    `home` and `step` say where it stands. It may claim the calls whose mark is in `sees`, None
+    `scenario_index` and `step` say where it stands. It may claim the calls whose mark is in `sees`, None
     for all. `after` is the slot whose last claim comes before all claims of this one, at most
-    `gap` microseconds before; if there is none, `alone` holds instead. `chain` is the list in
+    `gap` microseconds before; if there is none, `alone` holds instead. `ordered_list` is the list in
     whose order it claims. `phase` is its step where the steps have no marks: all claims of a
     phase come before those of later phases.
     """
 
     index: int
-    home: int
+    scenario_index: int
     step: int
     wanted: Expectation
     low: int
@@ -56,39 +56,43 @@ class Slot:
     after: int | None
     gap: int | None
     alone: Timing
-    chain: int | None
+    ordered_list: int | None
     phase: int | None
 
     @property
-    def bans(self) -> bool:
+    def forbids(self) -> bool:
         """Whether what matches it is always too many."""
         return self.high == 0
 
     @property
     def constrained(self) -> bool:
         """Whether it matters which calls it claims, not only how many."""
-        return not (self.chain is None and self.after is None and self.phase is None)
+        return not (self.ordered_list is None and self.after is None and self.phase is None)
 
     def may_see(self, hit: Hit) -> bool:
         """Whether the call belongs to its step."""
         return self.sees is None or hit.step in self.sees
 
 
-def goes_before(one: Slot, other: Slot) -> bool:
+def precedes(one: Demand, other: Demand) -> bool:
     """Whether all claims of the one come before those of the other, by their list or phase."""
-    if one.chain is not None and one.chain == other.chain:
+    if one.ordered_list is not None and one.ordered_list == other.ordered_list:
         return one.index < other.index
-    phases = one.phase is not None and other.phase is not None and one.home == other.home
+    phases = (
+        one.phase is not None
+        and other.phase is not None
+        and one.scenario_index == other.scenario_index
+    )
     return phases and one.step < other.step
 
 
-def home_of_alike(slots: Sequence[Slot], matched: Sequence[int]) -> int:
+def home_of_alike(slots: Sequence[Demand], matched: Sequence[int]) -> int:
     """The slot of those that match which takes what a call stands for: one without a limit."""
     return next((index for index in matched if slots[index].high is None), matched[0])
 
 
 @dataclass(slots=True)
-class Chain:
+class OrderedList:
     """A list of slots in order; in a strict one no other kept call comes in between.
 
     `kept` are the positions of the kept calls that its step sees, where it is strict.
@@ -109,7 +113,7 @@ class Chain:
         return bisect_right(self.kept, after) < bisect_left(self.kept, before)
 
 
-class Layout:
+class DemandPlan:
     """The slots of the first `reach[n]` steps of each scenario, and the lists that order them.
 
     Later steps with `since: start` have slots too, which want nothing yet: they may need what
@@ -125,27 +129,27 @@ class Layout:
         *,
         live: bool = False,
     ) -> None:
-        self.slots: list[Slot] = []
-        self.chains: list[Chain] = []
+        self.slots: list[Demand] = []
+        self.ordered_lists: list[OrderedList] = []
         self.floating = False
         self.marked: list[bool] = []
         self._live = live
         self._acted = evidence.acted
         self._calls = [each for each in evidence.hits if each.call]
         self._origin = evidence.hits[0].time if evidence.hits else None
-        for home, (scenario, steps) in enumerate(zip(scenarios, reach, strict=True)):
-            self._add(home, scenario, steps)
+        for scenario_index, (scenario, steps) in enumerate(zip(scenarios, reach, strict=True)):
+            self._add(scenario_index, scenario, steps)
 
     def note(self, position: int, hit: Hit) -> None:
         """Note the next call."""
-        for chain in self.chains:
-            chain.add(position, hit)
+        for ordered_list in self.ordered_lists:
+            ordered_list.add(position, hit)
 
     def ticks(self, time: datetime) -> int:
         """Microseconds since the first request."""
         return (time - self._origin) // _TICK if self._origin else 0
 
-    def _add(self, home: int, scenario: Scenario, reach: int) -> None:
+    def _add(self, scenario_index: int, scenario: Scenario, reach: int) -> None:
         titles = [scenario.step_title(each) for each in scenario.steps]
         several = len(titles) > 1
         marked = several and any(hit.step in titles for hit in self._calls if hit.step)
@@ -167,7 +171,7 @@ class Layout:
             self._add_step(
                 step,
                 by_id,
-                home=home,
+                scenario_index=scenario_index,
                 number=number,
                 title=titles[number],
                 sees=sees if marked else None,
@@ -180,42 +184,42 @@ class Layout:
         step: Step,
         by_id: Mapping[str, int],
         *,
-        home: int,
+        scenario_index: int,
         number: int,
         title: str,
         sees: frozenset[str] | None,
         phase: int | None,
         tried: bool,
     ) -> None:
-        chain = None
+        ordered_list = None
         if tried and step.order is not Order.ANY:
-            chain = len(self.chains)
-            self.chains.append(Chain(step.order is Order.STRICT, sees))
+            ordered_list = len(self.ordered_lists)
+            self.ordered_lists.append(OrderedList(step.order is Order.STRICT, sees))
         begin = self._begin(title, sees)
         moving = bool(phase) and title not in self._acted
         for wanted in step.expectations:
-            index, bans = len(self.slots), wanted.times.high == 0
-            after = by_id.get(wanted.after) if wanted.after and tried and not bans else None
+            index, forbids = len(self.slots), wanted.times.high == 0
+            after = by_id.get(wanted.after) if wanted.after and tried and not forbids else None
             own = _ticks(wanted.within)
             bounds = (_ticks(step.within), own if after is None else None)
-            in_order = chain is not None and not bans
-            if chain is not None and in_order:
-                self.chains[chain].slots.append(index)
+            in_order = ordered_list is not None and not forbids
+            if ordered_list is not None and in_order:
+                self.ordered_lists[ordered_list].slots.append(index)
             self.slots.append(
-                Slot(
+                Demand(
                     index=index,
-                    home=home,
+                    scenario_index=scenario_index,
                     step=number,
                     wanted=wanted,
                     low=wanted.times.low if tried else 0,
-                    high=None if bans and not tried else wanted.times.high,
-                    sees=sees if tried or not bans else frozenset(),
+                    high=None if forbids and not tried else wanted.times.high,
+                    sees=sees if tried or not forbids else frozenset(),
                     timing=_timing(begin, *bounds, moving=moving) if tried else Timing(),
                     after=after,
                     gap=None if after is None else own,
                     alone=_timing(begin, own, moving=moving) if after is not None else Timing(),
-                    chain=chain if in_order else None,
-                    phase=phase if tried and not bans else None,
+                    ordered_list=ordered_list if in_order else None,
+                    phase=phase if tried and not forbids else None,
                 )
             )
 

@@ -1,7 +1,8 @@
-"""What a scenario denies, looked for in all of a request: payload, URL and referer."""
+"""The policies: which calls of a run are findings, and how badly each scenario takes them."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from urllib.parse import unquote_plus
 
@@ -9,10 +10,83 @@ from pixel_emulator.core.matching.diff import differences
 from pixel_emulator.core.matching.expected import Bindings, Expected, describe
 from pixel_emulator.core.matching.predicates import as_of
 from pixel_emulator.core.matching.unification import variables
-from pixel_emulator.core.model import JSON, Hit, JsonPath, Payload, path_text
+from pixel_emulator.core.model import JSON, Hit, JsonPath, Outcome, Payload, Severity, path_text
 from pixel_emulator.core.redaction.masking import hide
-from pixel_emulator.core.scenarios.model import Forbidden
-from pixel_emulator.core.verdicts.verdict import Denied
+from pixel_emulator.core.scenarios.expectation import codes, name_of
+from pixel_emulator.core.scenarios.model import Forbidden, Level, Policy, Scenario
+from pixel_emulator.core.verification.verdict import ForbiddenValue, PolicyHit
+
+_POLICIES = {
+    Outcome.DELIVERED: (Policy.UNEXPECTED,),
+    Outcome.DAMAGED: (Policy.UNEXPECTED, Policy.DAMAGED),
+    Outcome.DUPLICATE: (Policy.DUPLICATES,),
+    Outcome.DROPPED: (Policy.DROPPED,),
+    Outcome.UNHANDLED: (Policy.UNHANDLED,),
+}
+
+
+def find(
+    scenarios: Sequence[Scenario], hits: Sequence[Hit], wanted_by: Sequence[Collection[int]]
+) -> Iterator[PolicyHit]:
+    """Each finding once, in the order of the hits.
+
+    `wanted_by` holds, for each hit, the indexes of the scenarios that have an expectation of it.
+    """
+    for hit, wanted in zip(hits, wanted_by, strict=True):
+        yield from find_in(scenarios, hit, wanted)
+
+
+def find_in(
+    scenarios: Sequence[Scenario], hit: Hit, wanted: Collection[int]
+) -> Iterator[PolicyHit]:
+    """The findings about one hit.
+
+    A damaged call concerns the scenarios that want it, or all where there are none.
+    """
+    for policy in _POLICIES[hit.outcome]:
+        if wanted and policy in (Policy.UNEXPECTED, Policy.DROPPED):
+            continue
+        elsewhere = policy is Policy.DAMAGED and wanted
+        levels = tuple(
+            Level.IGNORE if elsewhere and index not in wanted else _level(each, policy, hit)
+            for index, each in enumerate(scenarios)
+        )
+        if set(levels) != {Level.IGNORE}:
+            yield PolicyHit(policy=policy, hit=hit, levels=levels)
+
+
+def for_one_row(
+    finding: PolicyHit, scenarios: Sequence[Scenario], scenario_index: int | None
+) -> PolicyHit:
+    """The finding about a call that comes close to what the scenario `scenario_index` misses.
+
+    Of the rows of one scenario, which share its calls, it then concerns that row alone: that the
+    call is wrong fails it already.
+    """
+    if (
+        scenario_index is None
+        or finding.policy is not Policy.UNEXPECTED
+        or not scenarios[scenario_index].case
+    ):
+        return finding
+    place = scenarios[scenario_index].location
+    levels = (
+        Level.IGNORE if index != scenario_index and each.location == place else level
+        for index, (each, level) in enumerate(zip(scenarios, finding.levels, strict=True))
+    )
+    return replace(finding, levels=tuple(levels))
+
+
+def _level(scenario: Scenario, policy: Policy, hit: Hit) -> Level:
+    if policy is Policy.UNEXPECTED and scenario.same_event and hit.call:
+        mentioned = scenario.mentions(hit.call.type, name_of(hit))
+        return Level.FAIL if mentioned else Level.IGNORE
+    if policy is Policy.DAMAGED:
+        damage = set(codes(hit, Severity.DAMAGE))
+        if damage and damage <= scenario.accepted:
+            return Level.IGNORE
+    return scenario.levels[policy]
+
 
 _MOST = 10  # places in one request
 _EXCERPT = 120  # characters
@@ -21,7 +95,9 @@ _BETWEEN_WORDS = re.compile(r"[\s\"'<>()\[\]{},;:=&?/#|\\]+")
 _AROUND_WORDS = ".!*_~-"
 
 
-def denied(denials: Sequence[Forbidden], hits: Iterable[Hit], bound: Bindings) -> Iterator[Denied]:
+def denied(
+    denials: Sequence[Forbidden], hits: Iterable[Hit], bound: Bindings
+) -> Iterator[ForbiddenValue]:
     """Each place at which a request holds what is denied, the first few of each request.
 
     A plain text is denied wherever it stands inside a text; any other want is compared with every
@@ -34,7 +110,7 @@ def denied(denials: Sequence[Forbidden], hits: Iterable[Hit], bound: Bindings) -
             yield from islice(_in_hit(denial, hit, bound), _MOST)
 
 
-def _in_hit(denial: Forbidden, hit: Hit, bound: Bindings) -> Iterator[Denied]:
+def _in_hit(denial: Forbidden, hit: Hit, bound: Bindings) -> Iterator[ForbiddenValue]:
     payload: Payload = (hit.call and hit.call.payload) or {}
     key = payload.get("writeKey")
     contains = as_of(denial.contains, hit.time)
@@ -44,7 +120,9 @@ def _in_hit(denial: Forbidden, hit: Hit, bound: Bindings) -> Iterator[Denied]:
                 excerpt = piece if isinstance(piece, str) else describe(piece).text
                 shown = hide(excerpt, [key] if isinstance(key, str) and key else [])
                 more = "…" if len(shown) > _EXCERPT else ""  # it may have cut a key
-                yield Denied(denial=denial, hit=hit, path=path, value=shown[:_EXCERPT] + more)
+                yield ForbiddenValue(
+                    denial=denial, hit=hit, path=path, value=shown[:_EXCERPT] + more
+                )
                 break
 
 

@@ -1,9 +1,48 @@
-"""Two assignments: calls to the expectations that claim them, unmet expectations to calls."""
+"""Pairs: each of some wants with an item of its own, as many as can be."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from heapq import heappop, heappush
 from itertools import pairwise
+
+
+def pair_up(fitting: Sequence[Collection[int]]) -> dict[int, int]:
+    """An item for each want, no item twice; a want without one has no entry.
+
+    `fitting` lists for each want the items that match it. Augmenting paths (Berge 1957).
+    """
+    items: dict[int, int] = {}
+    wants: dict[int, int] = {}
+    for start in range(len(fitting)):
+        came_from: dict[int, int] = {}
+        item: int | None = _free_item(start, fitting, wants, came_from)
+        while item is not None:
+            want = came_from[item]
+            wants[item] = want
+            before = items.get(want)
+            items[want] = item
+            item = before
+    return items
+
+
+def _free_item(
+    start: int,
+    fitting: Sequence[Collection[int]],
+    wants: dict[int, int],
+    came_from: dict[int, int],
+) -> int | None:
+    """The nearest item without a want; `came_from` tells the way to it."""
+    queue = [start]
+    for want in queue:
+        for item in fitting[want]:
+            if item in came_from:
+                continue
+            came_from[item] = want
+            if item not in wants:
+                return item
+            queue.append(wants[item])
+    return None
+
 
 type Bounds = tuple[int, int]
 """The least and the greatest number of claims of an expectation."""
@@ -13,7 +52,7 @@ type Group = tuple[int, ...]
 """The expectations that calls match: calls with the same ones are interchangeable."""
 
 
-def claim(candidates: Sequence[Group], bounds: Sequence[Bounds]) -> list[int | None]:
+def b_matching(candidates: Sequence[Group], bounds: Sequence[Bounds]) -> list[int | None]:
     """Which expectation claims each call; None where none may, or none has room.
 
     `candidates` lists for each call the expectations that it matches. As many lower bounds are
@@ -33,7 +72,7 @@ def claim(candidates: Sequence[Group], bounds: Sequence[Bounds]) -> list[int | N
     return claims
 
 
-def left_over(groups: Mapping[Group, int], bounds: Sequence[Bounds]) -> tuple[int, int]:
+def deficit(groups: Mapping[Group, int], bounds: Sequence[Bounds]) -> tuple[int, int]:
     """How many calls of so large groups find no room, and how many claims are lacking, at best."""
     flow = _filled(groups, bounds)
     lacking = (max(0, low - n) for (low, _), n in zip(bounds, flow.counts, strict=True))
@@ -47,7 +86,7 @@ def _filled(groups: Mapping[Group, int], bounds: Sequence[Bounds]) -> "_Flow":
     return flow
 
 
-def pair(costs: Sequence[Mapping[int, int]]) -> list[int | None]:
+def min_cost_pairs(costs: Sequence[Mapping[int, int]]) -> list[int | None]:
     """The column for each row, each column once: most pairs first, then the least total cost.
 
     `costs` lists for each row its possible columns (0 and up) with costs of 0 and up; a row

@@ -1,16 +1,77 @@
 """Which slots match which calls, and what each way to match needs of the variables."""
 
-from collections import defaultdict
-from collections.abc import Hashable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from pixel_emulator.core.matching.expected import Constraints, identity, written
+from pixel_emulator.core.matching.expected import (
+    ABSENT,
+    Constraints,
+    Expected,
+    Value,
+    identity,
+    written,
+)
 from pixel_emulator.core.matching.unification import bind, variables
-from pixel_emulator.core.model import JSON, CallType, Hit, Outcome
+from pixel_emulator.core.model import JSON, CallType, Hit, Outcome, Payload
 from pixel_emulator.core.scenarios.expectation import Pattern, facts, name_of
-from pixel_emulator.core.verdicts.lookup import Lookup
-from pixel_emulator.core.verdicts.slots import Slot
+from pixel_emulator.core.verification.demands import Demand
+
+_MANY = 20
+"""Patterns that are worth an index."""
+
+type _Path = tuple[str, ...]
+
+
+class CandidateIndex:
+    """The slots of some patterns, by what stands at the path at which these differ the most.
+
+    Without it, a recording of 10,000 calls read as a scenario would take 100 million comparisons.
+    """
+
+    def __init__(self, patterns: Sequence[tuple[int, Pattern]]) -> None:
+        self._path = _telling(patterns) if len(patterns) >= _MANY else ()
+        self._others: list[int] = []
+        self._by_value: dict[Hashable, list[int]] = defaultdict(list)
+        for slot, pattern in patterns:
+            value = dict(_scalars(pattern.fields)).get(self._path, ABSENT)
+            found = self._others if value is ABSENT else self._by_value[identity(value)]
+            if found[-1:] != [slot]:
+                found.append(slot)
+
+    def of(self, said: Payload) -> list[int]:
+        """The slots that a call which says this may match, as far as that value decides."""
+        if not self._path:
+            return self._others
+        value: Value = said
+        for key in self._path:
+            value = value.get(key, ABSENT) if isinstance(value, dict) else ABSENT
+        here = [] if isinstance(value, dict | list) else self._by_value.get(identity(value), [])
+        return [*self._others, *here]
+
+
+def _telling(patterns: Sequence[tuple[int, Pattern]]) -> _Path:
+    """The path at which the patterns have the most values; empty if they have the same."""
+    values: dict[_Path, set[Hashable]] = defaultdict(set)
+    uses: Counter[_Path] = Counter()
+    for _, pattern in patterns:
+        for path, value in _scalars(pattern.fields):
+            values[path].add(identity(value))
+            uses[path] += 1
+    best = max(values, key=lambda path: (len(values[path]), uses[path]), default=())
+    return best if len(values.get(best, ())) > 1 else ()
+
+
+def _scalars(fields: Mapping[str, Expected]) -> Iterator[tuple[_Path, Value]]:
+    """The plain scalars of a pattern, those of the fields and of the maps in them."""
+    for key, want in fields.items():
+        inner = want.items() if isinstance(want, dict) else ()
+        pairs = [((key,), want), *(((key, each), value) for each, value in inner)]
+        for path, value in pairs:
+            if value is None or isinstance(value, str | int | float):
+                yield path, value
+
 
 # Ways of one slot to match one call that are looked at: those of `$any-order` are factorial.
 _MOST_WAYS = 1_000
@@ -18,21 +79,21 @@ _MOST_WAYS = 1_000
 _FEW_WAYS = 20
 _WAYS_OF_ALL = 10_000
 
-LOOKS = 400_000
+MATCH_BUDGET = 400_000
 """Looks of slots with variables at calls that one verdict may take: some seconds."""
 
 type Variable = tuple[int, str]
 """A variable of the scenario with this index."""
 
-type Way = tuple[tuple[Variable, Hashable, bool], ...]
+type Solution = tuple[tuple[Variable, Hashable, bool], ...]
 """What one way needs: that each variable has a value of this identity, or else is this text."""
 
-type Edge = tuple[int, tuple[Way, ...]]
+type Candidate = tuple[int, tuple[Solution, ...]]
 """A slot that matches, with each distinct way; the way `()` needs nothing."""
 
 type _Line = tuple[bool, CallType | None, str | None]
 
-FREE: tuple[Way, ...] = ((),)
+ALWAYS: tuple[Solution, ...] = ((),)
 """The ways of a slot that matches whatever the variables are."""
 
 
@@ -53,7 +114,7 @@ class Domain:
         return key
 
 
-class Edges:
+class CandidateFinder:
     """The edges of the calls so far.
 
     `cut` are the slots that had more ways to match a call than are looked at, `cuts` how often.
@@ -61,7 +122,7 @@ class Edges:
     then they are all in one part with what they compete with, and that part is undecided.
     """
 
-    def __init__(self, slots: Sequence[Slot], looks: int = LOOKS) -> None:
+    def __init__(self, slots: Sequence[Demand], looks: int = MATCH_BUDGET) -> None:
         self.slots = slots
         self._looks = looks
         self._asking = {each.index for each in slots if any(map(_asks, each.wanted.patterns))}
@@ -73,9 +134,9 @@ class Edges:
         for slot in slots:
             for each in slot.wanted.patterns:
                 lines[slot.wanted.dropped, each.type, each.name].append((slot.index, each))
-        self._by_line = {line: Lookup(patterns) for line, patterns in lines.items()}
+        self._by_line = {line: CandidateIndex(patterns) for line, patterns in lines.items()}
 
-    def of(self, hit: Hit) -> tuple[Edge, ...]:
+    def of(self, hit: Hit) -> tuple[Candidate, ...]:
         """The slots that match a call, in order."""
         return tuple(
             (index, ways)
@@ -99,22 +160,24 @@ class Edges:
         found = [self._by_line[line].of(said) for line in lines if line in self._by_line]
         return sorted({each for some in found for each in some})
 
-    def _ways(self, slot: Slot, hit: Hit) -> tuple[Way, ...]:
+    def _ways(self, slot: Demand, hit: Hit) -> tuple[Solution, ...]:
         if slot.index in self._asking and slot.wanted.wants_outcome(hit):
             if self._looks <= 0:
                 self._cut(slot)
-                return FREE
+                return ALWAYS
             self._looks -= 1
         most = _MOST_WAYS if self._left > 0 else _FEW_WAYS
         found = list(islice(slot.wanted.ways(hit), most + 1))
         self._left -= max(0, len(found) - 1)
         if () in found:
-            return FREE
+            return ALWAYS
         if len(found) > most:
             self._cut(slot)
-        return tuple(dict.fromkeys(self._way(slot.home, each) for each in self._sound(found)))
+        return tuple(
+            dict.fromkeys(self._way(slot.scenario_index, each) for each in self._sound(found))
+        )
 
-    def _cut(self, slot: Slot) -> None:
+    def _cut(self, slot: Demand) -> None:
         self.cut.add(slot.index)
         self.cuts += 1
 
@@ -122,10 +185,10 @@ class Edges:
         """The ways that do not contradict themselves."""
         return (needs for needs in found if bind(needs) is not None)
 
-    def _way(self, home: int, needs: Constraints) -> Way:
+    def _way(self, scenario_index: int, needs: Constraints) -> Solution:
         way: dict[tuple[Variable, Hashable, bool], None] = {}
         for need in needs:
-            variable = (home, need.name)
+            variable = (scenario_index, need.name)
             domain = self.domains.setdefault(variable, Domain({}, {}))
             key = domain.add(need.value)
             way[variable, str(need.value) if need.in_text else key, need.in_text] = None

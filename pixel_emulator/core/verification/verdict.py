@@ -9,7 +9,7 @@ from pixel_emulator.core.model import KEPT, Hit, Outcome
 from pixel_emulator.core.scenarios.expectation import Expectation
 from pixel_emulator.core.scenarios.model import Forbidden, Level, Policy, Scenario, Step
 from pixel_emulator.core.tracking_plan.violations import Violation
-from pixel_emulator.core.verdicts.nearest import Nearest, Obstacle
+from pixel_emulator.core.verification.closest_call import ClosestCall, NotCountedReason
 
 
 class Status(StrEnum):
@@ -59,17 +59,17 @@ class Story(StrEnum):
 
 _STORIES = {Outcome.DROPPED: Story.DROPPED, Outcome.DUPLICATE: Story.REPEATED}
 _OBSTACLES = {
-    Obstacle.NONE: None,
-    Obstacle.OUTCOME: None,
-    Obstacle.TIME: Story.TOO_LATE,
-    Obstacle.ORDER: Story.OUT_OF_ORDER,
+    NotCountedReason.NONE: None,
+    NotCountedReason.OUTCOME: None,
+    NotCountedReason.TIME: Story.TOO_LATE,
+    NotCountedReason.ORDER: Story.OUT_OF_ORDER,
 }
 _IDS = {"userId", "anonymousId", "previousId", "groupId"}
 """The fields that say whose call it is."""
 
 
 @dataclass(frozen=True, slots=True)
-class Surplus:
+class ExtraCall:
     """A call that an expectation matches and has no room for.
 
     `twin` is the claimed call that it repeats, but for fields that change with every sending.
@@ -93,8 +93,8 @@ class ExpectationResult:
 
     expectation: Expectation
     claims: tuple[Hit, ...]
-    surplus: tuple[Surplus, ...] = ()
-    nearest: tuple[Nearest, ...] = ()
+    surplus: tuple[ExtraCall, ...] = ()
+    nearest: tuple[ClosestCall, ...] = ()
     taken_by: tuple[Expectation, ...] = ()
     reached: bool = True
     undecided: bool = False
@@ -137,7 +137,7 @@ class ExpectationResult:
             return Story.TAKEN if self.taken_by else Story.NOT_SENT
         return self._of_nearest(self.nearest[0])
 
-    def _of_nearest(self, near: Nearest) -> Story:
+    def _of_nearest(self, near: ClosestCall) -> Story:
         outcome = near.hit.outcome
         if self.expectation.dropped:
             return Story.DIFFERENT if outcome is Outcome.DROPPED else Story.KEPT
@@ -148,7 +148,7 @@ class ExpectationResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class PolicyHit:
     """A call that a policy speaks of; `levels` are those of the scenarios, in their order."""
 
     policy: Policy
@@ -162,7 +162,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Denied:
+class ForbiddenValue:
     """A request that holds what a scenario denies; `path` says where, `value` is an excerpt."""
 
     denial: Forbidden
@@ -201,7 +201,7 @@ class ScenarioResult:
     steps: tuple[StepResult, ...]
     status: Status
     bound: Bindings = field(default_factory=dict)
-    denied: tuple[Denied, ...] = ()
+    denied: tuple[ForbiddenValue, ...] = ()
     state: tuple[Mismatch, ...] = ()
     violations: tuple[tuple[Hit, Violation], ...] = ()
 
@@ -230,7 +230,7 @@ class Verdict:
     """
 
     scenarios: tuple[ScenarioResult, ...]
-    findings: tuple[Finding, ...]
+    findings: tuple[PolicyHit, ...]
     hits: tuple[Hit, ...]
     connections: int
     gaps: tuple[str, ...] = ()

@@ -1,23 +1,23 @@
 """Scenarios against the evidence of a run: claims, policies, denials, plans, state, stories."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from pixel_emulator.core.matching.diff import Mismatch
 from pixel_emulator.core.matching.unification import variables
 from pixel_emulator.core.model import Evidence
 from pixel_emulator.core.profiles.identity import fold, state_mismatches
-from pixel_emulator.core.scenarios.model import Level, Scenario
+from pixel_emulator.core.scenarios.model import Level, Scenario, beside_masks
 from pixel_emulator.core.tracking_plan.violations import violations
-from pixel_emulator.core.verdicts.case import Case
-from pixel_emulator.core.verdicts.denials import denied
-from pixel_emulator.core.verdicts.edges import LOOKS
-from pixel_emulator.core.verdicts.findings import find, find_in, for_one_row
-from pixel_emulator.core.verdicts.masks import beside_masks
-from pixel_emulator.core.verdicts.results import tell
-from pixel_emulator.core.verdicts.settlement import BUDGET, settle
-from pixel_emulator.core.verdicts.slots import Layout
-from pixel_emulator.core.verdicts.verdict import (
+from pixel_emulator.core.verification.candidates import MATCH_BUDGET
+from pixel_emulator.core.verification.components import MatchGraph
+from pixel_emulator.core.verification.demands import DemandPlan
+from pixel_emulator.core.verification.explain import tell
+from pixel_emulator.core.verification.policies import denied, find, find_in, for_one_row
+from pixel_emulator.core.verification.solve import BUDGET, solve
+from pixel_emulator.core.verification.verdict import (
     ExpectationResult,
+    PolicyHit,
     ScenarioResult,
     Status,
     StepResult,
@@ -36,7 +36,7 @@ def verify(
     *,
     steps: int | None = None,
     budget: int = BUDGET,
-    looks: int = LOOKS,
+    looks: int = MATCH_BUDGET,
 ) -> Verdict:
     """Judge all scenarios over one pool of calls.
 
@@ -55,17 +55,21 @@ def verify(
     reach = [
         len(each.steps) if steps is None else min(steps, len(each.steps)) for each in scenarios
     ]
-    judgement = _Judgement(scenarios, evidence, reach, budget, looks)
-    tried = [judgement.tried(home) for home in range(len(scenarios))]
+    judgement = _Verification(scenarios, evidence, reach, budget, looks)
+    tried = [judgement.tried(scenario_index) for scenario_index in range(len(scenarios))]
     if tried != reach:
-        shorter = _Judgement(scenarios, evidence, tried, budget, looks)
+        shorter = _Verification(scenarios, evidence, tried, budget, looks)
         # What was not tried asks for nothing, but a scenario may not pass because of that.
-        if all(shorter.failed(home) for home, n in enumerate(tried) if n != reach[home]):
+        if all(
+            shorter.failed(scenario_index)
+            for scenario_index, n in enumerate(tried)
+            if n != reach[scenario_index]
+        ):
             judgement = shorter
     return judgement.verdict()
 
 
-class _Judgement:
+class _Verification:
     """One look at the evidence, with the first `reach[n]` steps of each scenario."""
 
     def __init__(
@@ -79,17 +83,17 @@ class _Judgement:
         self.scenarios = scenarios
         self.evidence = evidence
         self.reach = reach
-        layout = Layout(scenarios, evidence, reach)
+        layout = DemandPlan(scenarios, evidence, reach)
         self.marked = layout.marked
         self.slots = layout.slots
-        self.settlement = settle(Case(scenarios, layout, evidence.hits, looks=looks), budget)
-        homes = [{self.slots[i].home for i in found} for found in self.settlement.matched]
+        self.settlement = solve(MatchGraph(scenarios, layout, evidence.hits, looks=looks), budget)
+        homes = [{self.slots[i].scenario_index for i in found} for found in self.settlement.matched]
         # A call of which it is not sure that anybody wants it may be wrong for some.
         self.unsure = {
-            home
+            scenario_index
             for position in self.settlement.unsure
             for each in find_in(scenarios, evidence.hits[position], ())
-            for home, level in enumerate(each.levels)
+            for scenario_index, level in enumerate(each.levels)
             if level is Level.FAIL
         }
         silence = not evidence.hits and not evidence.connections
@@ -98,9 +102,9 @@ class _Judgement:
         told = tell(self.settlement, evidence.hits, masked=evidence.masked)
         self.told: dict[tuple[int, int], list[tuple[int, ExpectationResult]]] = {}
         for slot, result in zip(self.slots, told, strict=True):
-            self.told.setdefault((slot.home, slot.step), []).append((slot.index, result))
+            self.told.setdefault((slot.scenario_index, slot.step), []).append((slot.index, result))
         beside = {
-            id(near.hit): slot.home
+            id(near.hit): slot.scenario_index
             for slot, result in zip(self.slots, told, strict=True)
             for near in result.nearest
         }
@@ -109,39 +113,43 @@ class _Judgement:
             for_one_row(each, scenarios, beside.get(id(each.hit))) for each in found
         )
 
-    def tried(self, home: int) -> int:
+    def tried(self, scenario_index: int) -> int:
         """How many steps of a scenario were tried: none behind one that failed, but for those
         that the evidence knows of."""
-        scenario, reach = self.scenarios[home], self.reach[home]
+        scenario, reach = self.scenarios[scenario_index], self.reach[scenario_index]
         titles = [scenario.step_title(each) for each in scenario.steps]
-        if not self.marked[home] and not self.evidence.acted.keys() & set(titles):
+        if not self.marked[scenario_index] and not self.evidence.acted.keys() & set(titles):
             return reach
         known = {hit.step for hit in self.evidence.hits} | self.evidence.acted.keys()
         last = max(number for number, title in enumerate(titles) if title in known)
-        failed = (n for n in range(reach) if self._status(home, n) is Status.UNMET)
+        failed = (n for n in range(reach) if self._status(scenario_index, n) is Status.UNMET)
         return min(reach, max(last, next(failed, reach)) + 1)
 
-    def failed(self, home: int) -> bool:
+    def failed(self, scenario_index: int) -> bool:
         """Whether a step of a scenario failed."""
-        statuses = (self._status(home, number) for number in range(self.reach[home]))
+        statuses = (
+            self._status(scenario_index, number) for number in range(self.reach[scenario_index])
+        )
         return Status.UNMET in statuses
 
     def verdict(self) -> Verdict:
         """All that is to be said."""
         evidence = self.evidence
         return Verdict(
-            scenarios=tuple(self._scenario(home) for home in range(len(self.scenarios))),
+            scenarios=tuple(
+                self._scenario(scenario_index) for scenario_index in range(len(self.scenarios))
+            ),
             findings=self.findings,
             hits=evidence.hits,
             connections=evidence.connections,
             gaps=self.gaps,
         )
 
-    def _scenario(self, home: int) -> ScenarioResult:
-        scenario, hits = self.scenarios[home], self.evidence.hits
-        bound = self.settlement.bound(home)
-        whole = self.reach[home] >= len(scenario.steps)
-        steps = tuple(self._step(home, number) for number in range(len(scenario.steps)))
+    def _scenario(self, scenario_index: int) -> ScenarioResult:
+        scenario, hits = self.scenarios[scenario_index], self.evidence.hits
+        bound = self.settlement.bound(scenario_index)
+        whole = self.reach[scenario_index] >= len(scenario.steps)
+        steps = tuple(self._step(scenario_index, number) for number in range(len(scenario.steps)))
         denials = tuple(denied(scenario.denials, hits, bound))
         state: tuple[Mismatch, ...] = ()
         if scenario.state is not None and whole:
@@ -154,7 +162,9 @@ class _Judgement:
         )
         unsure = {id(hits[position]) for position in self.settlement.unsure}
         failed = {
-            id(each.hit) in unsure for each in self.findings if each.levels[home] is Level.FAIL
+            id(each.hit) in unsure
+            for each in self.findings
+            if each.levels[scenario_index] is Level.FAIL
         }
         statuses = {each.status for each in steps if each.reached}
         # Of variables whose values are undecided, nothing is wrong for certain.
@@ -166,7 +176,7 @@ class _Judgement:
         )
         if wrong or False in failed or Status.UNMET in statuses:
             status = Status.UNMET
-        elif not free or home in self.unsure:
+        elif not free or scenario_index in self.unsure:
             status = Status.UNDECIDED
         else:
             status = Status.INCOMPLETE if self.gaps else Status.MET
@@ -180,9 +190,9 @@ class _Judgement:
             violations=found,
         )
 
-    def _step(self, home: int, number: int) -> StepResult:
-        step = self.scenarios[home].steps[number]
-        if number >= self.reach[home]:
+    def _step(self, scenario_index: int, number: int) -> StepResult:
+        step = self.scenarios[scenario_index].steps[number]
+        if number >= self.reach[scenario_index]:
             untold = (
                 ExpectationResult(expectation=each, claims=(), reached=False)
                 for each in step.expectations
@@ -190,13 +200,13 @@ class _Judgement:
             return StepResult(
                 step=step, expectations=tuple(untold), status=Status.UNMET, reached=False
             )
-        told = tuple(result for _, result in self.told.get((home, number), ()))
-        return StepResult(step=step, expectations=told, status=self._status(home, number))
+        told = tuple(result for _, result in self.told.get((scenario_index, number), ()))
+        return StepResult(step=step, expectations=told, status=self._status(scenario_index, number))
 
-    def _status(self, home: int, number: int) -> Status:
+    def _status(self, scenario_index: int, number: int) -> Status:
         """What the claims of a step come to."""
         status = Status.MET
-        for index, result in self.told.get((home, number), ()):
+        for index, result in self.told.get((scenario_index, number), ()):
             if index in self.settlement.undecided:
                 status = Status.UNDECIDED
             elif not result.met:
@@ -207,3 +217,32 @@ class _Judgement:
 def _asks(scenario: Scenario) -> bool:
     """Whether it wants any call at all, so that silence fails it."""
     return any(each.times.low for each in scenario.expectations)
+
+
+def merge(verdicts: Sequence[Verdict]) -> Verdict:
+    """One verdict that says what all of them say.
+
+    Each is on calls of its own; a finding of one concerns the scenarios of the others not, so
+    theirs ignore it. A gap that several name is named once. Raises ValueError without a verdict.
+    """
+    if not verdicts:
+        raise ValueError("without a verdict there is none of them all")
+    return Verdict(
+        scenarios=tuple(each for verdict in verdicts for each in verdict.scenarios),
+        findings=tuple(_findings(verdicts)),
+        hits=tuple(hit for verdict in verdicts for hit in verdict.hits),
+        connections=sum(each.connections for each in verdicts),
+        command=next((each.command for each in verdicts if each.command), None),
+        gaps=tuple(dict.fromkeys(gap for verdict in verdicts for gap in verdict.gaps)),
+    )
+
+
+def _findings(verdicts: Sequence[Verdict]) -> Iterator[PolicyHit]:
+    total = sum(len(each.scenarios) for each in verdicts)
+    before = 0
+    for verdict in verdicts:
+        for each in verdict.findings:
+            after = total - before - len(each.levels)
+            levels = (*[Level.IGNORE] * before, *each.levels, *[Level.IGNORE] * after)
+            yield replace(each, levels=levels)
+        before += len(verdict.scenarios)

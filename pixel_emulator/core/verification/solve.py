@@ -4,9 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from pixel_emulator.core.matching.expected import Bindings
-from pixel_emulator.core.verdicts.case import Case
-from pixel_emulator.core.verdicts.pool import Answer, Choice, Claims, Part, Pool, Ways
-from pixel_emulator.core.verdicts.search import Search
+from pixel_emulator.core.verification.branch_and_bound import Search
+from pixel_emulator.core.verification.components import (
+    Answer,
+    Choice,
+    Claims,
+    Component,
+    MatchGraph,
+    ProblemInstance,
+    Ways,
+)
 
 BUDGET = 200_000
 """Looks at an edge that the searches of one verdict may take, beside some for each edge."""
@@ -18,7 +25,7 @@ _UNLIMITED = 1 << 62
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settlement:
+class Assignment:
     """The claims of a run; `matched` are the slots that match each call under the chosen values.
 
     `more_claims` and `too_many` count, by slot, the calls that others stand for.
@@ -27,7 +34,7 @@ class Settlement:
     the positions of calls that they may match.
     """
 
-    pool: Pool
+    pool: ProblemInstance
     claims: Claims
     choice: Choice
     matched: tuple[tuple[int, ...], ...]
@@ -36,16 +43,16 @@ class Settlement:
     more_claims: Mapping[int, int]
     too_many: Mapping[int, int]
 
-    def bound(self, home: int) -> Bindings:
+    def bound(self, scenario_index: int) -> Bindings:
         """The values of the variables of one scenario."""
         return {
             variable[1]: self.pool.domains[variable].values[key]
             for variable, key in self.choice.items()
-            if variable[0] == home and key is not None
+            if variable[0] == scenario_index and key is not None
         }
 
 
-def settle(case: Case, budget: int) -> Settlement:
+def solve(case: MatchGraph, budget: int) -> Assignment:
     """The claims that leave the least to be wished for."""
     case, more_claims, too_many = case.with_alike()
     parts, rows = case.parts()
@@ -67,7 +74,7 @@ def settle(case: Case, budget: int) -> Settlement:
     matched: list[tuple[int, ...]] = [()] * len(case.hits)
     for position, options in rows:
         matched[position] = tuple(i for i, ways in options.items() if _holds(ways, choice))
-    return Settlement(
+    return Assignment(
         pool=case.pool,
         claims=claims,
         choice=choice,
@@ -79,7 +86,7 @@ def settle(case: Case, budget: int) -> Settlement:
     )
 
 
-def hopes(case: Case, pool: Pool, budget: int) -> bool | None:
+def can_still_be_met(case: MatchGraph, pool: ProblemInstance, budget: int) -> bool | None:
     """Whether each part can be settled without cost; None if the budget was spent before."""
     case, _, too_many = case.with_alike()
     if too_many:
@@ -98,20 +105,22 @@ def hopes(case: Case, pool: Pool, budget: int) -> bool | None:
     return True if known else None
 
 
-def is_hard(pool: Pool, part: Part) -> bool:
+def is_hard(pool: ProblemInstance, part: Component) -> bool:
     """Whether a part needs a search: numbers of claims alone do not settle it."""
     return any(pool.slots[index].constrained for index in part.slots) or any(
         ways is not None for _, options in part.rows for ways in options.values()
     )
 
 
-def _share(case: Case, parts: list[Part], budget: int) -> int:
+def _share(case: MatchGraph, parts: list[Component], budget: int) -> int:
     """How many looks each search may take."""
     looks = budget + min(_LOOKS * sum(map(len, case.found)), _MOST_LOOKS)
     return looks // max(1, sum(is_hard(case.pool, part) for part in parts))
 
 
-def _without_cost(pool: Pool, part: Part, budget: int) -> tuple[Answer | None, bool]:
+def _without_cost(
+    pool: ProblemInstance, part: Component, budget: int
+) -> tuple[Answer | None, bool]:
     """An answer without cost, if there is one, and whether None means that there is none."""
     search = Search(pool, budget)
     answer = search.best(part.slots, part.rows, 0)

@@ -9,6 +9,7 @@ from heapq import merge, nsmallest
 from itertools import islice
 from typing import cast
 
+from pixel_emulator.core.matching.bipartite import min_cost_pairs
 from pixel_emulator.core.matching.diff import Mismatch, described, differences, leaves, mismatches
 from pixel_emulator.core.matching.expected import (
     ABSENT,
@@ -25,7 +26,7 @@ from pixel_emulator.core.model import CallType, Form, Hit, JsonPath, Payload
 from pixel_emulator.core.redaction.masking import mask
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, facts, name_of
 from pixel_emulator.core.scenarios.mail_clients import wire_facts
-from pixel_emulator.core.verdicts.claims import pair
+from pixel_emulator.core.verification.demands import Demand, DemandPlan, Timing, precedes
 
 # Bounds of the search, for each expectation: calls that are looked at, and that compete.
 _LOOKED_AT = 1_000
@@ -38,7 +39,7 @@ _LONGEST = 200  # characters of a name that are compared: difflib takes quadrati
 _WITH_NAMES = (CallType.TRACK, CallType.PAGE, CallType.SCREEN)
 
 
-class Obstacle(StrEnum):
+class NotCountedReason(StrEnum):
     """What keeps a call from counting, besides its fields."""
 
     NONE = ""
@@ -48,7 +49,7 @@ class Obstacle(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Nearest:
+class ClosestCall:
     """A call that comes close to an expectation; `matched` of the `fields` it wants agree.
 
     `obstacle` says what keeps a call from counting although its fields may all match, `detail`
@@ -59,7 +60,7 @@ class Nearest:
     mismatches: tuple[Mismatch, ...]
     matched: int
     fields: int
-    obstacle: Obstacle = Obstacle.NONE
+    obstacle: NotCountedReason = NotCountedReason.NONE
     detail: str = ""
 
 
@@ -69,7 +70,7 @@ type Wanting = tuple[Expectation, int, Bindings]
 
 def nearest(
     missing: Sequence[Wanting], pool: Sequence[Hit], *, masked: bool = False
-) -> list[tuple[Nearest, ...]]:
+) -> list[tuple[ClosestCall, ...]]:
     """For each expectation that lacks calls, the hits of the pool that come closest.
 
     The best assignment in total, so that no hit stands beside two expectations. Write keys are
@@ -84,7 +85,7 @@ def nearest(
         dict(_costs(each, lines.like(each, looks), pool, bound)) if count > 0 else {}
         for each, count, bound in missing
     ]
-    pairs = zip(slots, pair([costs[index] for index in slots]), strict=True)
+    pairs = zip(slots, min_cost_pairs([costs[index] for index in slots]), strict=True)
     found: list[list[int]] = [[] for _ in missing]
     for index, position in pairs:
         if position is not None:
@@ -100,7 +101,7 @@ def nearest(
 
 def compare(
     expectation: Expectation, hit: Hit, bound: Bindings, *, masked: bool = False
-) -> Nearest:
+) -> ClosestCall:
     """How close a hit comes to the closest pattern of an expectation."""
     patterns = (each.of(hit) for each in expectation.patterns)
     pattern = min(patterns, key=lambda each: _unmatched(each, hit, bound) / _size(each))
@@ -115,7 +116,7 @@ def compare(
         wire: Payload = {"request": wire_facts(hit)}
         differing += mismatches({"request": dict(pattern.request)}, wire, bound=bound)
     fields = _size(pattern)
-    return Nearest(
+    return ClosestCall(
         hit=hit,
         mismatches=tuple(differing),
         matched=fields - _unmatched(pattern, hit, bound),
@@ -236,3 +237,100 @@ def _masked(mismatch: Mismatch, wanted: Mapping[str, Expected], found: Payload) 
         expected=described(mask(want) if isinstance(want, str) else want),
         actual=describe(mask(got) if isinstance(got, str) else got),
     )
+
+
+_SECOND = 1_000_000
+
+
+class NotCountedReasons:
+    """What keeps calls from slots, given the claims of a run: positions in order, by slot."""
+
+    def __init__(
+        self, layout: DemandPlan, hits: Sequence[Hit], claims: Mapping[int, Sequence[int]]
+    ) -> None:
+        self.layout = layout
+        self.hits = hits
+        self.claims = claims
+
+    def of(self, slot: Demand, position: int) -> tuple[NotCountedReason, str]:
+        """The first obstacle that is found, and a phrase about it."""
+        hit = self.hits[position]
+        if not slot.wanted.wants_outcome(hit):
+            return NotCountedReason.OUTCOME, ""
+        if not slot.may_see(hit):
+            return (
+                NotCountedReason.ORDER,
+                f'came in "{hit.step}"' if hit.step else "came before any step",
+            )
+        if order := next(self._order(slot, position), ""):
+            return NotCountedReason.ORDER, order
+        late = next(self._late(slot, self.layout.ticks(hit.time)), "")
+        return (NotCountedReason.TIME, late) if late else (NotCountedReason.NONE, "")
+
+    def _order(self, slot: Demand, position: int) -> Iterator[str]:
+        if slot.after is not None:
+            yield from self._before(slot.after, position)
+        for other in self.layout.slots:
+            if other.after == slot.index:
+                yield from (
+                    f"{words}, which waits for it" for words in self._behind(other, position)
+                )
+            elif precedes(slot, other):
+                yield from self._behind(other, position)
+            elif precedes(other, slot):
+                yield from self._before(other.index, position)
+        ordered_list = (
+            None if slot.ordered_list is None else self.layout.ordered_lists[slot.ordered_list]
+        )
+        if (
+            ordered_list
+            and ordered_list.strict
+            and any(self.claims.get(index) for index in ordered_list.slots)
+        ):
+            yield "other calls came in between"
+
+    def _before(self, index: int, position: int) -> Iterator[str]:
+        """That the call came before the last claim of a slot that goes first."""
+        claims = self.claims.get(index, ())
+        if claims and position < claims[-1]:
+            yield f"came before {self._named(index)} (#{self.hits[claims[-1]].seq})"
+
+    def _behind(self, slot: Demand, position: int) -> Iterator[str]:
+        """That the call came after the first claim of a slot that goes last."""
+        claims = self.claims.get(slot.index, ())
+        if claims and position > claims[0]:
+            yield f"came after {self._named(slot.index)} (#{self.hits[claims[0]].seq})"
+
+    def _named(self, index: int) -> str:
+        wanted = self.layout.slots[index].wanted
+        return f'"{wanted.id or wanted.line}"'
+
+    def _late(self, slot: Demand, time: int) -> Iterator[str]:
+        timings = [slot.timing]
+        if slot.after is not None and slot.gap is not None:
+            last = self._time(self.claims.get(slot.after, ())[-1:])
+            timings.append(slot.alone if last is None else Timing(slot.gap, last))
+        for timing in timings:
+            begin = self._begin(slot) if timing.begin is None else timing.begin
+            if timing.within is not None and begin is not None:
+                late = time - begin - timing.within
+                if late > 0:
+                    yield f'{_length(late)} after the {_length(timing.within)} of "within"'
+
+    def _begin(self, slot: Demand) -> int | None:
+        """When the first claim of the slot's step came."""
+        firsts = [
+            self.claims[other.index][0]
+            for other in self.layout.slots
+            if (other.scenario_index, other.phase) == (slot.scenario_index, slot.phase)
+            and self.claims.get(other.index)
+        ]
+        return self._time([min(firsts)] if firsts else [])
+
+    def _time(self, positions: Sequence[int]) -> int | None:
+        return self.layout.ticks(self.hits[positions[0]].time) if positions else None
+
+
+def _length(ticks: int) -> str:
+    seconds = ticks / _SECOND
+    return f"{seconds * 1_000:.0f} ms" if seconds < 0.1 else f"{seconds:.1f} s"
