@@ -14,7 +14,7 @@ from pixel_emulator.cli.terminal import show, wants_colour, width
 from pixel_emulator.config import Settings
 from pixel_emulator.core import call_text
 from pixel_emulator.core.model import Hit, Severity
-from pixel_emulator.core.reports.text import text as report_text
+from pixel_emulator.core.report.text_report import text as report_text
 from pixel_emulator.core.text.display import paint
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.email.fetch import BUILT_IN, fetch_images

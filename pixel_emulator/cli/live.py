@@ -5,7 +5,7 @@ from threading import Event
 
 from pixel_emulator.cli.terminal import say, wants_colour
 from pixel_emulator.clock import monotonic
-from pixel_emulator.core.reports.impossible import why_impossible
+from pixel_emulator.core.report.wording import why_impossible
 from pixel_emulator.core.text.display import paint, printable
 from pixel_emulator.core.verification.live import LiveVerdict, Outlook
 from pixel_emulator.core.verification.verify import verify

@@ -9,8 +9,8 @@ import typer
 from pixel_emulator import files
 from pixel_emulator.cli.terminal import wants_colour, width
 from pixel_emulator.core.errors import InputError, InputIssue
-from pixel_emulator.core.reports.json_report import as_json
-from pixel_emulator.core.reports.text import text
+from pixel_emulator.core.report.json_report import as_json
+from pixel_emulator.core.report.text_report import text
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.core.verification.verdict import Verdict
 from pixel_emulator.output import redacted
@@ -25,7 +25,7 @@ def _json(verdict: Verdict, _recording: str) -> str:
 
 
 def _junit(verdict: Verdict, _recording: str) -> str:
-    from pixel_emulator.core.reports.junit import junit  # noqa: PLC0415 - XML is slow to import
+    from pixel_emulator.core.report.junit import junit  # noqa: PLC0415 - XML is slow to import
 
     return junit(verdict)
 

@@ -12,9 +12,9 @@ from pixel_emulator.control.problems import ProblemError, wrong_body
 from pixel_emulator.control.waiting import more_than, settle
 from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.core.model import JSON, Evidence, Payload
-from pixel_emulator.core.reports.json_report import as_json
-from pixel_emulator.core.reports.junit import junit
-from pixel_emulator.core.reports.text import text
+from pixel_emulator.core.report.json_report import as_json
+from pixel_emulator.core.report.junit import junit
+from pixel_emulator.core.report.text_report import text
 from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.core.verification.live import LiveVerdict, Outlook

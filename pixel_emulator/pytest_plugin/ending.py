@@ -9,9 +9,9 @@ import pytest
 from pixel_emulator.core import call_text
 from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.core.model import Hit, Outcome
-from pixel_emulator.core.reports.call_lines import calls as call_lines
-from pixel_emulator.core.reports.layout import Layout
-from pixel_emulator.core.reports.phrases import finding
+from pixel_emulator.core.report.page import Page
+from pixel_emulator.core.report.side_by_side import calls as call_lines
+from pixel_emulator.core.report.wording import finding
 from pixel_emulator.core.scenarios.model import Level
 from pixel_emulator.core.verification.verdict import Status, Verdict
 from pixel_emulator.pytest_plugin.arriving import Arriving, acted, wait
@@ -159,7 +159,7 @@ def warn_of_late(item: pytest.Item, made: Sequence[Pixels]) -> None:
 
 def _list(item: pytest.Item, hits: Sequence[Hit]) -> None:
     if hits:
-        lines = call_lines(Layout(100, colour=False), hits)
+        lines = call_lines(Page(100, colour=False), hits)
         item.add_report_section("call", "pixels seen", "\n".join(each[4:] for each in lines))
 
 

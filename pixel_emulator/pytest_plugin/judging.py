@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from pixel_emulator.core.errors import Location
 from pixel_emulator.core.model import Evidence
-from pixel_emulator.core.reports.phrases import (
+from pixel_emulator.core.report.text_report import text
+from pixel_emulator.core.report.wording import (
     ACCEPT,
     GAPS,
     STATUS_WORDS,
@@ -15,7 +16,6 @@ from pixel_emulator.core.reports.phrases import (
     untold,
     wanted_got,
 )
-from pixel_emulator.core.reports.text import text
 from pixel_emulator.core.scenarios.expectation import Expectation, Times
 from pixel_emulator.core.scenarios.model import Level, Policy, Scenario
 from pixel_emulator.core.verification.verdict import ExpectationResult, Status, Verdict

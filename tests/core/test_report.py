@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from pixel_emulator.core.model import KEPT, CallType, PixelRequest
 from pixel_emulator.core.redaction.redact import redact
-from pixel_emulator.core.reports.call_lines import url
-from pixel_emulator.core.reports.counts import span
-from pixel_emulator.core.reports.suggestion import suggestion
-from pixel_emulator.core.reports.text import text
+from pixel_emulator.core.report.page import span
+from pixel_emulator.core.report.side_by_side import url
+from pixel_emulator.core.report.snippets import suggestion
+from pixel_emulator.core.report.text_report import text
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern
 from pixel_emulator.core.scenarios.model import Scenario, Step
 from pixel_emulator.core.verification.verify import verify

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from pixel_emulator.core.matching.diff import Mismatch, mismatches
 from pixel_emulator.core.matching.expected import describe
-from pixel_emulator.core.reports.beside import cut, mismatch_lines
-from pixel_emulator.core.reports.layout import Layout
+from pixel_emulator.core.report.page import Page
+from pixel_emulator.core.report.side_by_side import cut, mismatch_lines
 
 
 def lines(want, got, width=100, **more):
-    return list(mismatch_lines(Layout(width), mismatches(want, got, **more), 0))
+    return list(mismatch_lines(Page(width), mismatches(want, got, **more), 0))
 
 
 def test_short_values_stand_side_by_side_in_columns():
@@ -89,4 +89,4 @@ def test_a_cut_text_fits_and_keeps_both_ends(text, room):
 
 def test_a_path_from_the_wire_is_printable():
     each = Mismatch(path="\x1b[31m", expected=describe(1), actual=describe(2))
-    assert next(mismatch_lines(Layout(), [each])).strip().startswith("\\u001b[31m")
+    assert next(mismatch_lines(Page(), [each])).strip().startswith("\\u001b[31m")

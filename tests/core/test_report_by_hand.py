@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pixel_emulator.core.reports.junit import junit
-from pixel_emulator.core.reports.text import text
+from pixel_emulator.core.report.junit import junit
+from pixel_emulator.core.report.text_report import text
 from tests.verdicts import MADE_BY_HAND
 
 GOLDEN = Path(__file__).parents[1] / "cases" / "reports"

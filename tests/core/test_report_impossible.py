@@ -2,7 +2,7 @@
 
 import pytest
 
-from pixel_emulator.core.reports.impossible import why_impossible
+from pixel_emulator.core.report.wording import why_impossible
 from tests.verdicts import track, verdict_on
 
 TWO = "expect: [{track: A}, {track: B}]"

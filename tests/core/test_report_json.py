@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from pixel_emulator.core.reports.json_report import as_json
+from pixel_emulator.core.report.json_report import as_json
 from pixel_emulator.core.text.json_codec import write
 from tests.hits import KEY, hit
 from tests.verdicts import (

@@ -10,7 +10,7 @@ import xmlschema
 from pixel_emulator.core.errors import Location
 from pixel_emulator.core.model import PixelRequest
 from pixel_emulator.core.parser.document import parse
-from pixel_emulator.core.reports.junit import junit
+from pixel_emulator.core.report.junit import junit
 from pixel_emulator.core.verification.verdict import Status
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.documents import parse_document

@@ -6,7 +6,7 @@ import pytest
 
 from pixel_emulator.core.matching.diff import mismatches
 from pixel_emulator.core.matching.unification import TextWith, Variable
-from pixel_emulator.core.reports.origins import hinted, origins
+from pixel_emulator.core.report.wording import hinted, origins
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern
 from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.core.verification.closest_call import ClosestCall

@@ -9,7 +9,7 @@ from pixel_emulator.core.matching.expected import Binding, Matcher
 from pixel_emulator.core.matching.unification import Variable
 from pixel_emulator.core.model import CallType
 from pixel_emulator.core.parser.document import parse
-from pixel_emulator.core.reports.text import text
+from pixel_emulator.core.report.text_report import text
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, Times
 from pixel_emulator.core.scenarios.model import (
     DEFAULT_LEVELS,

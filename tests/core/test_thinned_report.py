@@ -7,9 +7,9 @@ import pytest
 
 from pixel_emulator.core.model import total
 from pixel_emulator.core.parser.document import parse
-from pixel_emulator.core.reports.json_report import as_json
-from pixel_emulator.core.reports.junit import junit
-from pixel_emulator.core.reports.text import text
+from pixel_emulator.core.report.json_report import as_json
+from pixel_emulator.core.report.junit import junit
+from pixel_emulator.core.report.text_report import text
 from pixel_emulator.core.verification.components import CallGroups
 from pixel_emulator.core.verification.verdict import FailedCommand, Status
 from pixel_emulator.core.verification.verify import verify

@@ -1,15 +1,22 @@
 """Sentences that all reports share."""
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, islice
 from types import MappingProxyType
 
 from pixel_emulator.core import call_text
 from pixel_emulator.core.errors import Location
-from pixel_emulator.core.matching.diff import described
-from pixel_emulator.core.model import path_text, total
-from pixel_emulator.core.reports.counts import counted, span
-from pixel_emulator.core.scenarios.expectation import Expectation
+from pixel_emulator.core.matching.diff import Mismatch, described
+from pixel_emulator.core.matching.expected import ABSENT, Expected, Value, describe
+from pixel_emulator.core.matching.unification import variables
+from pixel_emulator.core.model import JSON, Hit, JsonPath, path_text, total
+from pixel_emulator.core.redaction.masking import mask
+from pixel_emulator.core.report.page import counted, span
+from pixel_emulator.core.scenarios.expectation import Expectation, facts
+from pixel_emulator.core.scenarios.mail_clients import wire_facts
 from pixel_emulator.core.scenarios.model import Forbidden, Level, Policy
 from pixel_emulator.core.verification.closest_call import ClosestCall
 from pixel_emulator.core.verification.verdict import (
@@ -230,3 +237,121 @@ def objections_of_run(
         word, meaning = finding(policy, Level.FAIL, count)
         hit = next(each.hit for each in findings if each.policy is policy)
         yield word, f"{meaning}: #{hit.seq} {call_text.title(hit.call, hit.request)}"
+
+
+_HOPE: Mapping[str, int] = MappingProxyType(
+    {
+        Story.DIFFERENT: 1,
+        Story.DROPPED: 1,
+        Story.REPEATED: 1,
+        Story.KEPT: 1,
+        Story.NOT_SENT: 2,
+        Story.TOO_FEW: 2,
+        Story.TAKEN: 2,
+        "state": 2,
+    }
+)
+"""Objections that a further call may mend, each with how likely that is."""
+
+
+def why_impossible(verdict: Verdict) -> str:
+    """The objection that is the least likely to be mended by a further call; empty without any."""
+    found = min(_objections(verdict), key=lambda each: _HOPE.get(each[0], 0), default=("", ""))
+    return found[1]
+
+
+def _objections(verdict: Verdict) -> Iterator[tuple[str, str]]:
+    for index, result in enumerate(verdict.scenarios):
+        failing = [each for each in verdict.findings if each.levels[index] is Level.FAIL]
+        yield from objections_of_steps(result.steps)
+        yield from objections_of_run(result, untold(failing, [result]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VariableSource:
+    """A variable with its value, and where that stands: at `path` of call `seq`, 0 if nowhere."""
+
+    name: str
+    value: JSON
+    seq: int = 0
+    path: str = ""
+
+    def __str__(self) -> str:
+        """`order = "FC-1", as properties.order_id of #1`."""
+        where = f", as {self.path} of #{self.seq}" if self.seq else ""
+        return f"{self.name} = {describe(self.value).text}{where}"
+
+
+def origins(result: ScenarioResult) -> dict[str, VariableSource]:
+    """The variables that have a value, each with the earliest call that holds it.
+
+    A write key is shown masked.
+    """
+    found = {}
+    for name, value in result.bound.items():
+        places = (
+            (not whole, hit.seq, path_text(steps))
+            for each in result.expectations
+            for steps, names in _spots(each.expectation)
+            if name in names
+            for hit, claimed in _holding(each, steps)
+            if (whole := describe(_at(hit, steps)) == describe(value)) or claimed
+        )
+        _, seq, path = min(places, default=(True, 0, ""))
+        shown = mask(value) if path == "writeKey" and isinstance(value, str) else value
+        found[name] = VariableSource(name=name, value=shown, seq=seq, path=path)
+    return found
+
+
+def hinted(
+    result: ScenarioResult, wanted: Expectation, mismatches: Sequence[Mismatch]
+) -> tuple[Mismatch, ...]:
+    """Mismatches of one of its expectations; where variables are wanted, with their origins."""
+    if not result.bound:
+        return tuple(mismatches)
+    known = origins(result)
+    wanted_at: dict[str, set[str]] = defaultdict(set)
+    for steps, names in _spots(wanted):
+        wanted_at[path_text(steps)] |= names & known.keys()
+
+    def told(each: Mismatch) -> Mismatch:
+        hints = (each.hint, *(str(known[name]) for name in sorted(wanted_at[each.path])))
+        return replace(each, hint="; ".join(filter(None, hints)))
+
+    return tuple(map(told, mismatches))
+
+
+def _spots(wanted: Expectation) -> Iterator[tuple[JsonPath, frozenset[str]]]:
+    """Where variables stand in what is wanted, with their names."""
+    stack: list[tuple[JsonPath, Expected]] = []
+    for pattern in wanted.patterns:
+        stack += [((), pattern.fields), (("request",), pattern.request)]
+    while stack:
+        steps, want = stack.pop()
+        if isinstance(want, dict):
+            stack.extend(((*steps, key), each) for key, each in want.items())
+        elif isinstance(want, list | tuple):
+            stack.extend(((*steps, index), each) for index, each in enumerate(want))
+        elif names := variables(want):
+            yield steps, names
+
+
+def _holding(result: ExpectationResult, steps: JsonPath) -> Iterator[tuple[Hit, bool]]:
+    """The first claim that has something there, or else a call that comes close to one."""
+    calls = chain(
+        ((hit, True) for hit in result.claims), ((near.hit, False) for near in result.nearest)
+    )
+    return islice((each for each in calls if _at(each[0], steps) is not ABSENT), 1)
+
+
+def _at(hit: Hit, steps: JsonPath) -> Value:
+    """What stands in the hit where an expectation has `steps`."""
+    value: Value = {"request": wire_facts(hit)} if steps[0] == "request" else facts(hit)
+    for step in steps:
+        if isinstance(value, dict) and isinstance(step, str):
+            value = value.get(step, ABSENT)
+        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+            value = value[step]
+        else:
+            return ABSENT
+    return value

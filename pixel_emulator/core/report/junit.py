@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
 from pixel_emulator.core.matching.expected import describe
-from pixel_emulator.core.reports.finding_lines import finding_lines
-from pixel_emulator.core.reports.layout import Layout
-from pixel_emulator.core.reports.objection_lines import objection_lines
-from pixel_emulator.core.reports.origins import origins
-from pixel_emulator.core.reports.phrases import (
+from pixel_emulator.core.report.page import Page
+from pixel_emulator.core.report.text_report import finding_lines, objection_lines, step_lines
+from pixel_emulator.core.report.wording import (
     COMMAND,
     GAPS,
     NOT_MET,
@@ -20,11 +18,11 @@ from pixel_emulator.core.reports.phrases import (
     has_named_steps,
     objections_of_run,
     objections_of_steps,
+    origins,
     step_name,
     untold,
     without_colours,
 )
-from pixel_emulator.core.reports.scenario_lines import step_lines
 from pixel_emulator.core.scenarios.model import Level, Scenario
 from pixel_emulator.core.verification.verdict import (
     ScenarioResult,
@@ -139,7 +137,7 @@ def _case(
     whole: bool = False,
 ) -> _Case:
     """A testcase for some steps, and for what the scenario says of the whole run if `whole`."""
-    result, page = verdict.scenarios[index], Layout()
+    result, page = verdict.scenarios[index], Page()
     objections = [*objections_of_steps(steps)]
     lines = [f"  - {gap}" for gap in verdict.gaps]
     lines += [line for step in steps for line in step_lines(page, result, step)]

@@ -6,18 +6,18 @@ from pixel_emulator.core import call_text
 from pixel_emulator.core.errors import Location
 from pixel_emulator.core.matching.diff import Mismatch
 from pixel_emulator.core.model import JSON, Hit, Payload
-from pixel_emulator.core.reports.acceptance import acceptable
-from pixel_emulator.core.reports.call_lines import url
-from pixel_emulator.core.reports.origins import hinted, origins
-from pixel_emulator.core.reports.phrases import (
+from pixel_emulator.core.report.side_by_side import url
+from pixel_emulator.core.report.snippets import acceptable, suggestion
+from pixel_emulator.core.report.wording import (
     UNDECIDED,
     denial,
+    hinted,
     line,
     obstacle,
+    origins,
     remarks,
     step_name,
 )
-from pixel_emulator.core.reports.suggestion import suggestion
 from pixel_emulator.core.scenarios.expectation import Expectation
 from pixel_emulator.core.scenarios.model import Level, Policy
 from pixel_emulator.core.verification.closest_call import ClosestCall
