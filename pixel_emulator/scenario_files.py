@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pixel_emulator import files
-from pixel_emulator.core.drafts.draft import draft
 from pixel_emulator.core.errors import Document, InputError, InputIssue, Location, did_you_mean
 from pixel_emulator.core.model import JSON, JsonPath
+from pixel_emulator.core.scenario_edit.generate import draft
 from pixel_emulator.core.scenarios.model import Scenario, Values
 from pixel_emulator.core.tracking_plan import plan
 from pixel_emulator.core.tracking_plan.plan import Plan

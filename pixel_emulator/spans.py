@@ -5,8 +5,8 @@ from typing import Any
 
 import yaml
 
-from pixel_emulator.core.drafts.source import Shape, Source, Span
 from pixel_emulator.core.model import JsonPath
+from pixel_emulator.core.scenario_edit.source import Source, Span, ValueStyle
 from pixel_emulator.documents import parse_document, text_value
 
 
@@ -56,26 +56,26 @@ class _Spans:
                 begin, end = _index(event.start_mark), _index(event.end_mark)
                 # A block text ends where the next token begins.
                 end = begin + len(self.text[begin:end].rstrip())
-                self._close(*self._begin(event, Shape.SCALAR), end)
+                self._close(*self._begin(event, ValueStyle.SCALAR), end)
             case yaml.CollectionStartEvent():
-                shape = Shape.FLOW if event.flow_style else Shape.BLOCK
+                shape = ValueStyle.FLOW if event.flow_style else ValueStyle.BLOCK
                 steps, span = self._begin(event, shape)
                 self.open.append(_Open(steps, span, isinstance(event, yaml.MappingStartEvent)))
             case yaml.CollectionEndEvent():
                 done = self.open.pop()
-                flow = done.span.shape is Shape.FLOW
+                flow = done.span.shape is ValueStyle.FLOW
                 # A block ends where the next token begins: its last value's end is the true one.
                 self._close(
                     done.steps, done.span, _index(event.end_mark) if flow else done.span.end
                 )
 
-    def _begin(self, event: yaml.NodeEvent, shape: Shape) -> tuple[JsonPath, Span]:
+    def _begin(self, event: yaml.NodeEvent, shape: ValueStyle) -> tuple[JsonPath, Span]:
         start = begin = key_end = _index(event.start_mark)
         steps: JsonPath = ()
         in_flow = False
         if self.open:
             top = self.open[-1]
-            in_flow = top.span.in_flow or top.span.shape is Shape.FLOW
+            in_flow = top.span.in_flow or top.span.shape is ValueStyle.FLOW
             if top.key is not None:
                 name, begin, key_end = top.key
                 steps = (*top.steps, name)

@@ -3,8 +3,8 @@
 import pytest
 from hypothesis import given
 
-from pixel_emulator.core.drafts.source import Edit, apply, moved
 from pixel_emulator.core.errors import InputError
+from pixel_emulator.core.scenario_edit.source import Edit, apply, moved
 from pixel_emulator.core.text import yaml_writer
 from pixel_emulator.documents import load
 from pixel_emulator.spans import read_source

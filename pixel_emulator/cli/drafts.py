@@ -11,11 +11,11 @@ from pixel_emulator.cli.evidence import read_evidence
 from pixel_emulator.cli.exit_codes import Exit
 from pixel_emulator.cli.lets import Lets, read_lets
 from pixel_emulator.cli.terminal import say, show
-from pixel_emulator.core.drafts.draft import draft
-from pixel_emulator.core.drafts.judged import Judged
-from pixel_emulator.core.drafts.update import update as rewrite
 from pixel_emulator.core.errors import InputError, InputIssue, Location
 from pixel_emulator.core.model import Evidence
+from pixel_emulator.core.scenario_edit.generate import draft
+from pixel_emulator.core.scenario_edit.update import update as rewrite
+from pixel_emulator.core.scenario_edit.verified_source import VerifiedSource
 from pixel_emulator.core.text.display import shortened
 from pixel_emulator.core.verification.verdict import Status
 from pixel_emulator.core.verification.verify import verify
@@ -83,9 +83,9 @@ def update(
         return gaps
     old, given = files.read_text(scenario), read_lets(let)
 
-    def judge(text: str) -> Judged:
+    def judge(text: str) -> VerifiedSource:
         scenarios = load_text(text, str(scenario), given=given)
-        return Judged(read_source(text, str(scenario)), verify(scenarios, evidence))
+        return VerifiedSource(read_source(text, str(scenario)), verify(scenarios, evidence))
 
     found = rewrite(old, judge, _lines(only))
     changed = found.text != old

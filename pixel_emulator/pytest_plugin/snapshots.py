@@ -9,13 +9,13 @@ from hashlib import sha256
 from pathlib import Path
 
 from pixel_emulator import files
-from pixel_emulator.core.drafts.draft import draft
-from pixel_emulator.core.drafts.judged import Judged
-from pixel_emulator.core.drafts.update import update
 from pixel_emulator.core.errors import Document, InputError, InputIssue
 from pixel_emulator.core.model import JSON, Evidence
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.parser.expectations import Policies, with_defaults
+from pixel_emulator.core.scenario_edit.generate import draft
+from pixel_emulator.core.scenario_edit.update import update
+from pixel_emulator.core.scenario_edit.verified_source import VerifiedSource
 from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.core.verification.verdict import Status, Verdict
 from pixel_emulator.core.verification.verify import verify
@@ -108,9 +108,9 @@ class Snapshot:
             files.write_new(self.file, draft(evidence.hits, name=Path(self.file).stem))
             return verify(self.load(), evidence)
 
-        def judge(text: str) -> Judged:
+        def judge(text: str) -> VerifiedSource:
             scenarios = self._under_policies(load_text(text, self.file, given=self.given))
-            return Judged(read_source(text, self.file), verify(scenarios, evidence))
+            return VerifiedSource(read_source(text, self.file), verify(scenarios, evidence))
 
         old = files.read_text(self.file)
         new = update(old, judge)

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from pixel_emulator.core.drafts.draft import draft
 from pixel_emulator.core.model import Outcome, PixelRequest
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.redaction.redact import redact
+from pixel_emulator.core.scenario_edit.generate import draft
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.documents import parse_document
 from tests.hits import KEY, evidence, hit, judged

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from pixel_emulator.core.drafts.judged import Judged
-from pixel_emulator.core.drafts.update import update
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.parser.document import parse
+from pixel_emulator.core.scenario_edit.update import update
+from pixel_emulator.core.scenario_edit.verified_source import VerifiedSource
 from pixel_emulator.core.verification.verdict import Status
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.documents import parse_document
@@ -27,7 +27,7 @@ def updated(text, happened, only=()):
 
     def judge(text):
         source = read_source(text, "scenario.yaml")
-        return Judged(source, verify(parse(source.document), happened))
+        return VerifiedSource(source, verify(parse(source.document), happened))
 
     return update(text, judge, only)
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pixel_emulator.core.drafts.draft import draft
 from pixel_emulator.core.model import JSON, CallType, Form, Outcome, PixelRequest
 from pixel_emulator.core.parser.document import parse
+from pixel_emulator.core.scenario_edit.generate import draft
 from pixel_emulator.core.text.json_codec import Number
 from pixel_emulator.core.verification.verdict import Status
 from pixel_emulator.core.verification.verify import verify

@@ -4,10 +4,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from pixel_emulator.core.drafts.source import Source
 from pixel_emulator.core.errors import InputError, InputIssue, Location
 from pixel_emulator.core.matching.expected import Bindings
 from pixel_emulator.core.model import Hit, JsonPath, Outcome
+from pixel_emulator.core.scenario_edit.source import Source
 from pixel_emulator.core.scenarios.expectation import Expectation
 from pixel_emulator.core.verification.closest_call import ClosestCall, NotCountedReason
 from pixel_emulator.core.verification.verdict import ExpectationResult, Verdict
@@ -32,7 +32,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class VerifiedSource:
     """A source, and the verdict on what it says."""
 
     source: Source

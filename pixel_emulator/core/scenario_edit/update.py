@@ -4,14 +4,13 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from pixel_emulator.core.drafts import edits
-from pixel_emulator.core.drafts.accepting import accept
-from pixel_emulator.core.drafts.counting import Removal, count
-from pixel_emulator.core.drafts.judged import Judged
-from pixel_emulator.core.drafts.rewriting import rewrite
-from pixel_emulator.core.drafts.source import Edit, apply, moved
 from pixel_emulator.core.errors import InputError, InputIssue, Location
 from pixel_emulator.core.model import JsonPath
+from pixel_emulator.core.scenario_edit import source
+from pixel_emulator.core.scenario_edit.add_calls import accept
+from pixel_emulator.core.scenario_edit.fix_values import Removal, count, rewrite
+from pixel_emulator.core.scenario_edit.source import Edit, apply, moved
+from pixel_emulator.core.scenario_edit.verified_source import VerifiedSource
 from pixel_emulator.core.verification.verdict import Status
 
 _ROUNDS = 5  # values, counts, removals, new calls, and a look at the result
@@ -23,11 +22,11 @@ class Update:
     """A rewritten text, the verdict on it, and what stays as it was although it does not hold."""
 
     text: str
-    judged: Judged
+    judged: VerifiedSource
     kept: tuple[InputIssue, ...]
 
 
-def update(text: str, judge: Callable[[str], Judged], only: Collection[int] = ()) -> Update:
+def update(text: str, judge: Callable[[str], VerifiedSource], only: Collection[int] = ()) -> Update:
     """Rewrite a scenario file to what happened.
 
     `judge` reads a text and gives the verdict on it. Literal values become what was sent, `times`
@@ -59,7 +58,7 @@ def update(text: str, judge: Callable[[str], Judged], only: Collection[int] = ()
     return Update(text, judged, tuple(dict.fromkeys(kept)))
 
 
-def _phases(judged: Judged, only: Collection[int] | None) -> Iterator[Sequence[_Change]]:
+def _phases(judged: VerifiedSource, only: Collection[int] | None) -> Iterator[Sequence[_Change]]:
     """The kinds of changes, one after the other: only the first that changes anything is made.
 
     `only` holds the lines that may change and are still there; with None, all may.
@@ -76,18 +75,18 @@ def _phases(judged: Judged, only: Collection[int] | None) -> Iterator[Sequence[_
         yield list(_beyond_calls(judged))
 
 
-def _removed(judged: Judged, items: Sequence[JsonPath]) -> list[Edit]:
+def _removed(judged: VerifiedSource, items: Sequence[JsonPath]) -> list[Edit]:
     lists: dict[JsonPath, list[int]] = defaultdict(list)
     for *around, index in items:
         lists[tuple(around)].append(int(index))
     return [
         edit
         for steps, indexes in lists.items()
-        for edit in edits.remove(judged.source, steps, indexes)
+        for edit in source.remove(judged.source, steps, indexes)
     ]
 
 
-def _beyond_calls(judged: Judged) -> Iterator[InputIssue]:
+def _beyond_calls(judged: VerifiedSource) -> Iterator[InputIssue]:
     """What no change of an expectation mends."""
     for scenario in judged.verdict.scenarios:
         for denied in scenario.denied:
@@ -102,7 +101,7 @@ def _beyond_calls(judged: Judged) -> Iterator[InputIssue]:
             yield judged.source.document.mistake(message, *home, "plan")
 
 
-def _mistake_at(judged: Judged, message: str, location: Location) -> InputIssue:
+def _mistake_at(judged: VerifiedSource, message: str, location: Location) -> InputIssue:
     steps = judged.source.steps_at(location)
     document = judged.source.document
     return InputIssue(message, location) if steps is None else document.mistake(message, *steps)

@@ -2,12 +2,8 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from pixel_emulator.core.drafts import edits
-from pixel_emulator.core.drafts.judged import Judged, Line, instead
-from pixel_emulator.core.drafts.literal import fits, is_literal, written
-from pixel_emulator.core.drafts.source import Edit, Source
 from pixel_emulator.core.errors import InputIssue
 from pixel_emulator.core.matching.diff import differences
 from pixel_emulator.core.matching.expected import (
@@ -19,7 +15,17 @@ from pixel_emulator.core.matching.expected import (
     describe,
 )
 from pixel_emulator.core.model import NAMED_BY, Hit, JsonPath, Severity, path_text
-from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, codes, facts
+from pixel_emulator.core.parser.vocabulary import LINES
+from pixel_emulator.core.scenario_edit import source
+from pixel_emulator.core.scenario_edit.generate import fits, is_literal, written
+from pixel_emulator.core.scenario_edit.source import Edit, Source
+from pixel_emulator.core.scenario_edit.verified_source import (
+    Line,
+    VerifiedSource,
+    instead,
+    misplaced,
+)
+from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, Times, codes, facts
 from pixel_emulator.core.scenarios.mail_clients import wire_facts
 from pixel_emulator.core.text.display import shortened
 from pixel_emulator.core.verification.verdict import ExpectationResult
@@ -34,7 +40,7 @@ _VARYING: Mapping[JsonPath, tuple[re.Pattern[str], str]] = {
 }
 
 
-def rewrite(judged: Judged, line: Line) -> Iterator[Edit | InputIssue]:
+def rewrite(judged: VerifiedSource, line: Line) -> Iterator[Edit | InputIssue]:
     """What makes an unmet expectation match the call that was sent instead, if one was.
 
     Matchers, and what stands in another place, are kept: each with a word on it.
@@ -47,7 +53,7 @@ def rewrite(judged: Judged, line: Line) -> Iterator[Edit | InputIssue]:
 
 
 def _changes(
-    judged: Judged, line: Line, result: ExpectationResult, bound: Bindings
+    judged: VerifiedSource, line: Line, result: ExpectationResult, bound: Bindings
 ) -> Iterator[Edit | InputIssue]:
     hit = instead(result)
     if hit is None:
@@ -66,14 +72,14 @@ def _changes(
                 yield from _change(judged, line, place, (*prefix, *path), _at(got, path))
 
 
-def _code(judged: Judged, steps: JsonPath, wanted: Expectation, hit: Hit) -> Iterator[Edit]:
+def _code(judged: VerifiedSource, steps: JsonPath, wanted: Expectation, hit: Hit) -> Iterator[Edit]:
     reasons = codes(hit, Severity.DROP)
     if wanted.code and reasons and wanted.code not in reasons:
-        yield from edits.write(judged.source, (*steps, "dropped"), reasons[0])
+        yield from source.write(judged.source, (*steps, "dropped"), reasons[0])
 
 
 def _change(
-    judged: Judged, line: Line, place: "_Place", path: JsonPath, sent: Value
+    judged: VerifiedSource, line: Line, place: "_Place", path: JsonPath, sent: Value
 ) -> Iterator[Edit | InputIssue]:
     """Write what was sent in the place of one value, if that is a literal one."""
     found = place.of(path)
@@ -89,14 +95,14 @@ def _change(
         kept = f"is kept, because it is no literal value; {sent_there} was sent{where}"
         yield judged.mistake(line, kept, *inside)
     elif matcher := _matcher(path, sent):
-        yield from edits.write(judged.source, found, matcher)
+        yield from source.write(judged.source, found, matcher)
     elif isinstance(value := ABSENT if isinstance(sent, Absent) else written(sent), Absent):
         yield judged.mistake(line, "is kept, because what was sent is too long to read", *path)
     elif not fits(path, value):
         kept = f"is kept, because no scenario may hold {sent_there} there"
         yield judged.mistake(line, kept, *path)
     else:
-        yield from edits.replace(judged.source, found, value)
+        yield from source.replace(judged.source, found, value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,3 +163,67 @@ def _matcher(path: JsonPath, sent: Value) -> str:
         return ""
     usual, matcher = _VARYING[path]
     return matcher if usual.fullmatch(sent) else "$string"
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """An expectation to be taken out of its list."""
+
+    steps: JsonPath
+
+
+def count(judged: VerifiedSource, line: Line) -> Iterator[Edit | Removal | InputIssue]:
+    """What makes an unmet expectation want as many calls as came.
+
+    A ban (`times: 0`, `never`) is kept, and so is what came at the wrong time: each with a word.
+    """
+    changes = [list(_times_changes(judged, line, result)) for result, _ in line.results]
+    if any(each != changes[0] for each in changes):
+        yield judged.mistake(line, "is kept, because the cases of this scenario differ in it")
+    else:
+        yield from changes[0]
+
+
+def _times_changes(
+    judged: VerifiedSource, line: Line, result: ExpectationResult
+) -> Iterator[Edit | Removal | InputIssue]:
+    times, got = line.expectation.times, result.got
+    near = misplaced(result)
+    if result.met or instead(result):
+        return
+    if line.steps is None:
+        yield judged.mistake(line, "is kept, because it stands in another file")
+    elif times.high == 0:
+        came = "1 call" if got == 1 else f"{got} calls"
+        yield judged.mistake(line, f"is kept, because it is a ban; {came} came")
+    elif near or (got >= times.low and (times.high is None or got <= times.high)):
+        detail = f": {near.detail}" if near and near.detail else ""
+        yield judged.mistake(line, f"is kept, because when calls come is not rewritten{detail}")
+    elif got:
+        yield from _times(judged, line.steps, _extended(times, got))
+    elif line.expectation.id and _is_awaited(judged, line):
+        yield judged.mistake(line, "is kept, because `after` names it; no such call came", "id")
+    else:
+        yield Removal(line.steps)
+
+
+def _extended(times: Times, got: int) -> Times:
+    """The range with its nearer end moved; an exact number becomes another."""
+    if times.low == times.high:
+        return Times(got, got)
+    return replace(times, low=got) if got < times.low else replace(times, high=got)
+
+
+def _times(judged: VerifiedSource, steps: JsonPath, times: Times) -> Iterator[Edit]:
+    item = judged.source.value(steps)
+    if isinstance(item, dict) and "times" in item:
+        yield from source.write(judged.source, (*steps, "times"), str(times))
+    elif isinstance(item, dict):
+        line = next((key for key in item if key in LINES), next(iter(item)))
+        yield source.add_behind(judged.source, (*steps, line), "times", str(times))
+
+
+def _is_awaited(judged: VerifiedSource, line: Line) -> bool:
+    name = line.expectation.id
+    scenarios = (each.scenario for each in judged.verdict.scenarios)
+    return any(each.after == name for scenario in scenarios for each in scenario.expectations)

@@ -3,12 +3,12 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 
-from pixel_emulator.core.drafts import edits, layout
-from pixel_emulator.core.drafts.judged import Judged
-from pixel_emulator.core.drafts.literal import brief
-from pixel_emulator.core.drafts.source import Edit
 from pixel_emulator.core.errors import InputIssue, Location
 from pixel_emulator.core.model import JSON, Hit, JsonPath, Payload, Severity
+from pixel_emulator.core.scenario_edit import source
+from pixel_emulator.core.scenario_edit.generate import brief
+from pixel_emulator.core.scenario_edit.source import Edit
+from pixel_emulator.core.scenario_edit.verified_source import VerifiedSource
 from pixel_emulator.core.scenarios.expectation import call_line, codes
 from pixel_emulator.core.scenarios.model import Level, Policy, Scenario
 from pixel_emulator.core.text import json_codec
@@ -18,7 +18,7 @@ from pixel_emulator.core.verification.verdict import ScenarioResult, StepResult
 _BODY = ("expect", "steps")
 
 
-def accept(judged: Judged) -> Iterator[Edit | InputIssue]:
+def accept(judged: VerifiedSource) -> Iterator[Edit | InputIssue]:
     """What makes the scenarios expect each call that a policy fails them for.
 
     A call that comes close to an unmet line is left to it. A policy on duplicates and on what is
@@ -34,7 +34,7 @@ def accept(judged: Judged) -> Iterator[Edit | InputIssue]:
             found[steps][json_codec.write(item)].append(item)
     for steps, groups in found.items():
         items = [_repeated(items[0], len(items)) for items in groups.values()]
-        yield from edits.append(judged.source, steps, items)
+        yield from source.append(judged.source, steps, items)
     rows: dict[Location, list[Scenario]] = defaultdict(list)
     for scenario in judged.verdict.scenarios:
         rows[scenario.scenario.location].append(scenario.scenario)
@@ -43,7 +43,7 @@ def accept(judged: Judged) -> Iterator[Edit | InputIssue]:
     yield from _kept_policies(judged)
 
 
-def _unexpected(judged: Judged) -> Iterator[Hit]:
+def _unexpected(judged: VerifiedSource) -> Iterator[Hit]:
     """The calls that a policy fails for, without those that come close to an unmet line."""
     beside = {
         near.hit.seq
@@ -55,7 +55,9 @@ def _unexpected(judged: Judged) -> Iterator[Hit]:
         yield from (hit for hit in _failing(judged, policy) if hit.seq not in beside)
 
 
-def _failing(judged: Judged, policy: Policy, scenario: Scenario | None = None) -> Iterator[Hit]:
+def _failing(
+    judged: VerifiedSource, policy: Policy, scenario: Scenario | None = None
+) -> Iterator[Hit]:
     """The hits that a policy fails a scenario for, or any."""
     scenarios = [each.scenario for each in judged.verdict.scenarios]
     for each in judged.verdict.findings:
@@ -68,7 +70,7 @@ def _failing(judged: Judged, policy: Policy, scenario: Scenario | None = None) -
             yield each.hit
 
 
-def _refusal(judged: Judged, hit: Hit) -> InputIssue:
+def _refusal(judged: VerifiedSource, hit: Hit) -> InputIssue:
     line = call_line(hit.call.type, hit.call.payload or {}) if hit.call else "a request"
     cases = any(each.scenario.case for each in judged.verdict.scenarios)
     why = "each of the cases would want it" if cases else "no list of this file is right for it"
@@ -82,7 +84,7 @@ def _repeated(item: Payload, count: int) -> Payload:
     return {first[0]: first[1], **times, **dict(rest)}
 
 
-def _list_for(judged: Judged, hit: Hit, marks: Collection[str]) -> JsonPath | None:
+def _list_for(judged: VerifiedSource, hit: Hit, marks: Collection[str]) -> JsonPath | None:
     """The list that a call belongs to: of its step, or of the step that came last before it.
 
     Where calls carry the marks of a scenario's steps, no step of it can see any other.
@@ -104,7 +106,7 @@ def _list_for(judged: Judged, hit: Hit, marks: Collection[str]) -> JsonPath | No
 
 
 def _list_of(
-    judged: Judged, scenario: ScenarioResult, number: int, step: StepResult
+    judged: VerifiedSource, scenario: ScenarioResult, number: int, step: StepResult
 ) -> JsonPath | None:
     """Where the expectations of a step stand in this file."""
     for each in step.expectations:
@@ -118,7 +120,7 @@ def _list_of(
     return next((each for each in places if each in judged.source.spans), None)
 
 
-def _damage(judged: Judged, rows: Sequence[Scenario]) -> Iterator[Edit | InputIssue]:
+def _damage(judged: VerifiedSource, rows: Sequence[Scenario]) -> Iterator[Edit | InputIssue]:
     """What makes a scenario, that is all of its cases, accept the damage for which it fails."""
     hits = [hit for row in rows for hit in _failing(judged, Policy.DAMAGED, row)]
     if not hits:
@@ -131,16 +133,16 @@ def _damage(judged: Judged, rows: Sequence[Scenario]) -> Iterator[Edit | InputIs
     if home is None or not isinstance(data, dict) or not found:
         yield InputIssue("the damage of its calls has no name to be accepted by", rows[0].location)
     elif isinstance(data.get(key), dict):
-        yield from edits.replace(judged.source, (*home, key, "accept"), accepted)
+        yield from source.replace(judged.source, (*home, key, "accept"), accepted)
     elif key in data:
-        yield from edits.replace(judged.source, (*home, key), {"accept": accepted})
+        yield from source.replace(judged.source, (*home, key), {"accept": accepted})
     else:
         body = next(each for each in data if each in _BODY)
-        text = layout.flow({"accept": accepted})
-        yield edits.add_before(judged.source, (*home, body), key, text)
+        text = source.flow({"accept": accepted})
+        yield source.add_before(judged.source, (*home, body), key, text)
 
 
-def _kept_policies(judged: Judged) -> Iterator[InputIssue]:
+def _kept_policies(judged: VerifiedSource) -> Iterator[InputIssue]:
     for scenario in judged.verdict.scenarios:
         home = judged.source.steps_at(scenario.scenario.location) or ()
         for policy in (Policy.DUPLICATES, Policy.UNHANDLED):
