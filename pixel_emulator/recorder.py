@@ -16,9 +16,9 @@ from pixel_emulator.core.recordings.recording import Clock, End, Head, Redaction
 from pixel_emulator.core.redaction.masking import hide
 from pixel_emulator.core.redaction.redact import redact
 from pixel_emulator.core.text import yaml_writer
-from pixel_emulator.files import read_entries
+from pixel_emulator.files.read_write import read_entries
+from pixel_emulator.files.recording_file import HEADING, RecordingFile
 from pixel_emulator.output import run_keys
-from pixel_emulator.recording_file import HEADING, RecordingFile
 from pixel_emulator.storage import RecordingChangedError
 
 _BLOCK = 256

@@ -15,7 +15,7 @@ import mitmproxy.addons
 import mitmproxy.master  # noqa: F401 - imported once, for all processes
 
 from pixel_emulator.cli.app import main
-from pixel_emulator.files import read_recording
+from pixel_emulator.files.read_write import read_recording
 from tests.client_programs import PROGRAMS, prepare
 from tests.site import url
 

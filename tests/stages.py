@@ -6,13 +6,13 @@ from pathlib import Path
 from pixel_emulator.child.environment import child_environment
 from pixel_emulator.config import Settings
 from pixel_emulator.core.verification.verify import verify
-from pixel_emulator.files import read_recording
+from pixel_emulator.files.read_write import read_recording
+from pixel_emulator.files.scenario_loader import load_scenarios
 from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.emulator import Emulator
 from pixel_emulator.recorder import open_recorder
 from pixel_emulator.running.access import Access
 from pixel_emulator.running.runner import Runner
-from pixel_emulator.scenario_files import load_scenarios
 from pixel_emulator.trust.stores import TrustStores
 from tests.programs import CHROMIUM
 

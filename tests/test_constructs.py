@@ -13,8 +13,8 @@ from pixel_emulator.core.parser import vocabulary
 from pixel_emulator.core.scenarios.model import choose
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.core.verification.verify import verify
-from pixel_emulator.documents import parse_document
-from pixel_emulator.scenario_files import load_scenarios
+from pixel_emulator.files.scenario_loader import load_scenarios
+from pixel_emulator.files.yaml_loader import parse_document
 from tests.hits import from_data
 from tests.programs import needs_curl
 from tests.recordings import write_recording

@@ -4,7 +4,7 @@ import pytest
 
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.text.json_codec import Number
-from pixel_emulator.documents import parse_document
+from pixel_emulator.files.yaml_loader import parse_document
 
 
 def read(text):

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pixel_emulator import files
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.recordings.recording import End, Head
-from pixel_emulator.file_bytes import read_bytes
-from pixel_emulator.files import read_document, read_recording
+from pixel_emulator.files import read_write
+from pixel_emulator.files.file_io import read_bytes
+from pixel_emulator.files.read_write import read_document, read_recording
 from pixel_emulator.recorder import Recorder
 from tests.hits import hit
 
@@ -114,7 +114,7 @@ def test_a_number_at_the_very_end_may_have_lost_digits(path, whole):
 @pytest.mark.parametrize(("cut", "is_one"), [(b"", True), (b"pixel_", False)])
 def test_a_recording_says_that_it_is_one(path, whole, cut, is_one):
     path.write_bytes(whole.replace(cut, b"", 1))
-    assert files.is_recording(path) is is_one
+    assert read_write.is_recording(path) is is_one
 
 
 def test_a_payload_that_was_edited_makes_the_evidence_incomplete(path, whole):

@@ -14,7 +14,7 @@ from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import JSON, CallType, Dialect, Form, Outcome, Payload, PixelRequest
 from pixel_emulator.core.problems.classify import MessageIds
 from pixel_emulator.core.redaction.redact import redact
-from pixel_emulator.files import read_recording
+from pixel_emulator.files.read_write import read_recording
 from pixel_emulator.journal import Journal
 from pixel_emulator.memory import Judge, Memory
 from pixel_emulator.recorder import open_recorder

@@ -17,7 +17,7 @@ from pixel_emulator.config import Settings
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.recordings.recording import End, Head, Redaction
 from pixel_emulator.core.redaction.masking import mask
-from pixel_emulator.files import read_recording
+from pixel_emulator.files.read_write import read_recording
 from pixel_emulator.recorder import Recorder, open_recorder
 from tests.hits import KEY, hit
 

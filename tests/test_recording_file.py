@@ -12,7 +12,7 @@ import pytest
 
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.recordings.recording import End, Head
-from pixel_emulator.files import read_recording
+from pixel_emulator.files.read_write import read_recording
 from pixel_emulator.recorder import Recorder
 from pixel_emulator.storage import RecordingChangedError
 from tests.test_recorder import recorded

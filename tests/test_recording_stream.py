@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixel_emulator import file_bytes, files
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.recordings import entry, recording
 from pixel_emulator.core.recordings.recording import End, Head
-from pixel_emulator.documents import parse_document
-from pixel_emulator.files import read_recording
+from pixel_emulator.files import file_io, read_write
+from pixel_emulator.files.read_write import read_recording
+from pixel_emulator.files.recording_stream import RecordingStream
+from pixel_emulator.files.yaml_loader import parse_document
 from pixel_emulator.recorder import Recorder
-from pixel_emulator.recording_stream import RecordingStream
 from tests.hits import hit
 
 HEAD = Head(created=datetime(2030, 1, 31, 9, tzinfo=UTC), run="r1", tool="0.1.0")
@@ -135,9 +135,9 @@ def test_what_was_edited_is_read_as_yaml_reads_it(path, old, new, number):
 
 def test_a_recording_may_be_larger_than_a_file_that_is_read_as_a_whole(path, monkeypatch):
     text = write(path, {"event": "E", "userId": "u"})
-    monkeypatch.setattr(file_bytes, "MAX_BYTES", 100)
+    monkeypatch.setattr(file_io, "MAX_BYTES", 100)
     assert len(read_recording(path).hits) == 1
-    assert files.is_recording(path)
+    assert read_write.is_recording(path)
     path.write_text(text.replace("calls:\n- ", "calls:\n - ").replace("\n  ", "\n   "))
     with pytest.raises(InputError, match="is larger than 100 bytes"):
         read_recording(path)

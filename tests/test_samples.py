@@ -18,7 +18,7 @@ from pixel_emulator.email.fetch import fetch_images
 from pixel_emulator.email.pixels import find_pixels
 from pixel_emulator.email.render import RenderResult, find_browser, render
 from pixel_emulator.email.source import read
-from pixel_emulator.files import read_document
+from pixel_emulator.files.read_write import read_document
 from pixel_emulator.journal import Journal
 from pixel_emulator.samples import Sample, folder, samples
 

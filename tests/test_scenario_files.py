@@ -7,10 +7,9 @@ import pytest
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.matching.diff import matches
 from pixel_emulator.core.matching.unification import Variable
-from pixel_emulator.definition_files import MAX_BYTES
-from pixel_emulator.matcher_hooks import GROUP, MatcherHooks
+from pixel_emulator.files.includes import MAX_BYTES
+from pixel_emulator.files.scenario_loader import GROUP, MatcherHooks, load_scenarios, read_files
 from pixel_emulator.samples import folder as examples
-from pixel_emulator.scenario_files import load_scenarios, read_files
 
 PLAN = "name: p\nrules: {events: []}\n"
 

@@ -5,10 +5,9 @@ import os
 import pytest
 
 from pixel_emulator.core.errors import InputError
+from pixel_emulator.files.scenario_loader import expand, load_scenarios, read_files
 from pixel_emulator.running.reloading import ScenarioFiles
 from pixel_emulator.samples import folder
-from pixel_emulator.scenario_files import load_scenarios, read_files
-from pixel_emulator.scenario_folders import expand
 from tests.recordings import write_recording
 
 A = "expect: [{track: A}]\n"

@@ -16,7 +16,7 @@ from pixel_emulator.config import Settings
 from pixel_emulator.core.endpoint.pixel import request_of
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import Hit, Outcome
-from pixel_emulator.files import read_recording
+from pixel_emulator.files.read_write import read_recording
 from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.emulator import Emulator
 from pixel_emulator.recorder import open_recorder

@@ -6,8 +6,8 @@ from hypothesis import given
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.scenario_edit.source import Edit, apply, moved
 from pixel_emulator.core.text import yaml_writer
-from pixel_emulator.documents import load
-from pixel_emulator.spans import read_source
+from pixel_emulator.files.yaml_loader import load
+from pixel_emulator.files.yaml_spans import read_source
 from tests.core.test_yaml_text import VALUES
 
 TEXT = """\

@@ -25,8 +25,8 @@ from pixel_emulator.core.verification.verdict import (
     Verdict,
 )
 from pixel_emulator.core.verification.verify import verify
-from pixel_emulator.documents import parse_document
-from pixel_emulator.scenario_files import load_scenarios
+from pixel_emulator.files.scenario_loader import load_scenarios
+from pixel_emulator.files.yaml_loader import parse_document
 from tests.hits import evidence, from_data, hit
 
 CASES = sorted((Path(__file__).parent / "cases" / "verify").iterdir())

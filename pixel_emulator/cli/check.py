@@ -22,7 +22,7 @@ from pixel_emulator.core.problems.classify import Classification, judge_url
 from pixel_emulator.core.recordings.foreign_files import traffic
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.core.text.display import shortened
-from pixel_emulator.file_bytes import MAX_BYTES, read_bytes
+from pixel_emulator.files.file_io import MAX_BYTES, read_bytes
 from pixel_emulator.output import learn_from_url
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import typer
 
 from pixel_emulator.core.model import JSON
 from pixel_emulator.core.scenarios.model import Scenario, choose
-from pixel_emulator.scenario_files import load_scenarios
+from pixel_emulator.files.scenario_loader import load_scenarios
 
 Tags = Annotated[
     list[str] | None,

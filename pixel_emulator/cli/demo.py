@@ -19,8 +19,8 @@ from pixel_emulator.core.text.display import paint
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.email.fetch import BUILT_IN, fetch_images
 from pixel_emulator.email.render import RenderResult, find_browser, render
+from pixel_emulator.files.scenario_loader import load_scenarios
 from pixel_emulator.samples import Sample, samples
-from pixel_emulator.scenario_files import load_scenarios
 
 if TYPE_CHECKING:
     from pixel_emulator.proxy.emulator import Emulator

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from pixel_emulator import files
 from pixel_emulator.cli.evidence import read_evidence
 from pixel_emulator.cli.exit_codes import Exit
 from pixel_emulator.cli.lets import Lets, read_lets
@@ -19,8 +18,9 @@ from pixel_emulator.core.scenario_edit.verified_source import VerifiedSource
 from pixel_emulator.core.text.display import shortened
 from pixel_emulator.core.verification.verdict import Status
 from pixel_emulator.core.verification.verify import verify
-from pixel_emulator.scenario_files import load_text
-from pixel_emulator.spans import read_source
+from pixel_emulator.files import read_write
+from pixel_emulator.files.scenario_loader import load_text
+from pixel_emulator.files.yaml_spans import read_source
 
 _NO_CALLS = "holds no calls, so no scenario can be drafted of it"
 _ALLOW_OPEN = typer.Option("--allow-open", help="Accept a recording without an end.")
@@ -49,7 +49,7 @@ def new(
     if output is None:
         show(text.rstrip("\n"))
     else:
-        files.write_new(output, text)
+        read_write.write_new(output, text)
     return _say_gaps(evidence, "the draft may lack calls")
 
 
@@ -81,7 +81,7 @@ def update(
     evidence = read_evidence(recording, allow_open=allow_open)
     if gaps := _say_gaps(evidence, "nothing is accepted while calls may be missing"):
         return gaps
-    old, given = files.read_text(scenario), read_lets(let)
+    old, given = read_write.read_text(scenario), read_lets(let)
 
     def judge(text: str) -> VerifiedSource:
         scenarios = load_text(text, str(scenario), given=given)
@@ -92,7 +92,7 @@ def update(
     if changed:
         show(_diff(str(scenario), old, found.text))
         if not check:
-            files.overwrite(scenario, found.text)
+            read_write.overwrite(scenario, found.text)
     elif found.judged.verdict.status is Status.MET:
         say(f"{scenario}: nothing changes, it is met")
     for mistake in found.kept:
@@ -128,9 +128,9 @@ def _lines(text: str) -> frozenset[int]:
 
 def _diff(file: str, old: str, new: str) -> str:
     """A unified diff, as git and patch read it."""
-    files = old.splitlines(keepends=True), new.splitlines(keepends=True)
+    read_write = old.splitlines(keepends=True), new.splitlines(keepends=True)
     lines = (
         line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
-        for line in unified_diff(*files, f"a/{file}", f"b/{file}")
+        for line in unified_diff(*read_write, f"a/{file}", f"b/{file}")
     )
     return "".join(lines).rstrip("\n")

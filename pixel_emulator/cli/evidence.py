@@ -5,12 +5,12 @@ from dataclasses import replace
 from heapq import merge
 from pathlib import Path
 
-from pixel_emulator import files
 from pixel_emulator.core.errors import InputError, InputIssue, Location
 from pixel_emulator.core.model import Evidence
 from pixel_emulator.core.problems.classify import MessageIds
 from pixel_emulator.core.recordings.recording import Recording, Redaction
 from pixel_emulator.core.redaction.redact import redact
+from pixel_emulator.files import read_write
 from pixel_emulator.output import run_keys
 
 
@@ -27,9 +27,9 @@ def read_evidence(paths: Sequence[Path], *, allow_open: bool = False) -> Evidenc
 def read(path: Path) -> Recording:
     """Read a recording; if its write keys are not masked, they are in what is printed of it.
 
-    Raises InputError as `files.read_recording` does.
+    Raises InputError as `read_write.read_recording` does.
     """
-    found = files.read_recording(path)
+    found = read_write.read_recording(path)
     if found.head.redaction is Redaction.NONE:
         keys = run_keys()
         for hit in found.hits:

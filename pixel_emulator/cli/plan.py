@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from pixel_emulator import files
 from pixel_emulator.cli.decode import FORMATS, one_of
 from pixel_emulator.cli.evidence import read_evidence
 from pixel_emulator.cli.exit_codes import Exit
@@ -21,6 +20,7 @@ from pixel_emulator.core.tracking_plan import plan_diff
 from pixel_emulator.core.tracking_plan.infer import infer as draft
 from pixel_emulator.core.tracking_plan.plan import parse
 from pixel_emulator.core.tracking_plan.plan_diff import Broken, Change
+from pixel_emulator.files import read_write
 
 _MOST = 50  # broken calls that a person reads
 
@@ -67,7 +67,7 @@ def diff(
     Exit code: 0 none, 1 some, 2 a mistake in a file, 3 calls may be missing.
     """
     one_of("--format", output, FORMATS)
-    before, after = (parse(files.read_document(path)) for path in (old, new))
+    before, after = (parse(read_write.read_document(path)) for path in (old, new))
     evidence = read_evidence(against, allow_open=allow_open) if against else Evidence(hits=())
     found = list(plan_diff.changes(before, after))
     broken = list(plan_diff.broken(before, after, evidence.hits))

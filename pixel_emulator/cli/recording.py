@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from pixel_emulator import files
 from pixel_emulator.cli.decode import FORMATS, one_of
 from pixel_emulator.cli.evidence import read, read_evidence
 from pixel_emulator.cli.exit_codes import Exit
@@ -21,6 +20,7 @@ from pixel_emulator.core.profiles.identity import fold
 from pixel_emulator.core.profiles.profile import profile_mistakes
 from pixel_emulator.core.recordings.entry import entry, time_text
 from pixel_emulator.core.text import json_codec, yaml_writer
+from pixel_emulator.files import read_write
 
 STATE_FORMATS = ("yaml", "json")
 
@@ -114,7 +114,7 @@ def say_gaps(evidence: Evidence) -> Exit:
 
 
 def _profiles(path: Path) -> Payload:
-    document = files.read_document(path)
+    document = read_write.read_document(path)
     mistakes = [document.mistake(words, *steps) for steps, words in profile_mistakes(document.data)]
     if mistakes or not isinstance(document.data, dict):
         raise InputError(*mistakes)

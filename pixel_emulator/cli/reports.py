@@ -6,13 +6,13 @@ from typing import Annotated, TextIO
 
 import typer
 
-from pixel_emulator import files
 from pixel_emulator.cli.terminal import wants_colour, width
 from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.core.report.json_report import as_json
 from pixel_emulator.core.report.text_report import text
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.core.verification.verdict import Verdict
+from pixel_emulator.files import read_write
 from pixel_emulator.output import redacted
 
 
@@ -75,7 +75,7 @@ def write_reports(reports: Iterable[Path] | None, verdict: Verdict, *, recording
     """
     for report in reports or ():
         made = FORMATS[_BY_SUFFIX[report.suffix]](verdict, recording)
-        files.write_text(report, redacted(made))
+        read_write.write_text(report, redacted(made))
 
 
 def for_terminal(verdict: Verdict, stream: TextIO | None, *, recording: str = "") -> str:

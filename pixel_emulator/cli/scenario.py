@@ -12,7 +12,7 @@ from pixel_emulator.cli.terminal import show
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.core.text import json_codec
-from pixel_emulator.scenario_files import ScenarioFile, mistakes_of, read_files
+from pixel_emulator.files.scenario_loader import ScenarioFile, mistakes_of, read_files
 
 KINDS = ("scenario", "recording")
 

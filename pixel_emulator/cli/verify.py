@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from pixel_emulator import files
 from pixel_emulator.cli.choosing import Tags, load_chosen
 from pixel_emulator.cli.decode import one_of
 from pixel_emulator.cli.evidence import read_evidence
@@ -15,6 +14,7 @@ from pixel_emulator.cli.reports import FORMATS, Reports, check_reports, for_term
 from pixel_emulator.cli.terminal import show
 from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.core.verification.verify import verify as judge
+from pixel_emulator.files import read_write
 
 
 def verify(
@@ -47,7 +47,7 @@ def verify(
     """
     one_of("--format", output, FORMATS)
     check_reports(report, (*paths, *(scenario or ())))
-    recordings = [path for path in paths if not path.is_dir() and files.is_recording(path)]
+    recordings = [path for path in paths if not path.is_dir() and read_write.is_recording(path)]
     named = [*(scenario or ()), *(path for path in paths if path not in recordings)]
     scenarios = load_chosen(named, tag, read_lets(let))
     if not scenarios or not recordings:

@@ -13,7 +13,7 @@ from pixel_emulator.control.problems import ProblemError
 from pixel_emulator.core.errors import Document, InputError, InputIssue, Location
 from pixel_emulator.core.model import JSON
 from pixel_emulator.core.text import json_codec
-from pixel_emulator.documents import parse_document
+from pixel_emulator.files.yaml_loader import parse_document
 from pixel_emulator.output import redacted
 from pixel_emulator.proxy.emulator import Emulator
 from pixel_emulator.session import LocalSession

@@ -20,8 +20,8 @@ from pixel_emulator.core.text import json_codec
 from pixel_emulator.core.verification.live import LiveVerdict, Outlook
 from pixel_emulator.core.verification.verdict import Status, Verdict
 from pixel_emulator.core.verification.verify import verify as judge
+from pixel_emulator.files.scenario_loader import load_text
 from pixel_emulator.running.waiting import patience
-from pixel_emulator.scenario_files import load_text
 
 PATIENCE = 30.0
 """Seconds that are waited for more hits where the query does not say."""

@@ -10,6 +10,7 @@ import pytest
 
 from pixel_emulator.config import Settings
 from pixel_emulator.core.errors import InputError, InputIssue
+from pixel_emulator.files.recording_parts import parts_of
 from pixel_emulator.pytest_plugin.choices import choices_of, settings_of
 from pixel_emulator.pytest_plugin.deferred_session import DeferredSession
 from pixel_emulator.pytest_plugin.hosting import LazyEmulator, open_for
@@ -17,7 +18,6 @@ from pixel_emulator.pytest_plugin.pixel_calls import Pixels
 from pixel_emulator.pytest_plugin.places import Home
 from pixel_emulator.pytest_plugin.run_recording import target_of
 from pixel_emulator.pytest_plugin.snapshots import Updating
-from pixel_emulator.recording_parts import parts_of
 from pixel_emulator.sessions import NAME
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from pixel_emulator.core.errors import InputError, InputIssue, Location
 from pixel_emulator.core.model import Dialect, Hit
 from pixel_emulator.core.recordings.recording import End, Head, Redaction
 from pixel_emulator.core.redaction.masking import hide
+from pixel_emulator.files.recording_parts import add_part, remove_part
 from pixel_emulator.pytest_plugin.deferred_session import DeferredSession
 from pixel_emulator.recorder import Recorder
-from pixel_emulator.recording_parts import add_part, remove_part
 
 
 class SessionRecording:

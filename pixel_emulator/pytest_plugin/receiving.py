@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pixel_emulator.core.endpoint.pixel import request_of
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import PixelRequest
-from pixel_emulator.file_bytes import read_bytes
+from pixel_emulator.files.file_io import read_bytes
 from pixel_emulator.pytest_plugin.places import MisuseError
 
 if TYPE_CHECKING:

@@ -36,12 +36,12 @@ class RunRecording:
         if session.config.option.collectonly:
             return
         session.config.pluginmanager.register(self._progress, "pixel_run_progress")
-        from pixel_emulator import files  # noqa: PLC0415 - heavy
         from pixel_emulator.core.errors import InputError  # noqa: PLC0415 - the same
-        from pixel_emulator.file_lock import close_locked  # noqa: PLC0415 - the same
+        from pixel_emulator.files import read_write  # noqa: PLC0415 - heavy
+        from pixel_emulator.files.file_io import close_locked  # noqa: PLC0415 - the same
+        from pixel_emulator.files.recording_file import open_locked  # noqa: PLC0415 - the same
+        from pixel_emulator.files.recording_parts import make_folder, parts_of, rescue
         from pixel_emulator.pytest_plugin.choices import settings_of  # noqa: PLC0415 - the same
-        from pixel_emulator.recording_file import open_locked  # noqa: PLC0415 - the same
-        from pixel_emulator.recording_parts import make_folder, parts_of, rescue
 
         try:
             self._settings = settings_of(session.config)
@@ -49,11 +49,11 @@ class RunRecording:
             locked = open_locked(self._target)
             session.config.add_cleanup(lambda: close_locked(locked))
             self._state = _state(os.fstat(locked))
-            if self._target.stat().st_size and not files.is_recording(self._target):
+            if self._target.stat().st_size and not read_write.is_recording(self._target):
                 raise pytest.UsageError(f"{self._target}: is no recording: it is not overwritten")
             if (killed := rescue(self._target)) is not None:
-                files.write_text(self._previous, killed)
-                calls = _counted(len(files.read_recording(self._previous).hits))
+                read_write.write_text(self._previous, killed)
+                calls = _counted(len(read_write.read_recording(self._previous).hits))
                 where = os.path.relpath(self._previous)
                 self._said.append(f"an earlier run was killed: its {calls} stand in {where}")
             make_folder(parts_of(self._target))  # if this run is killed, it tells who reads it
@@ -65,10 +65,10 @@ class RunRecording:
         """Merge the parts, once the workers have gone; say so if the run was cut short."""
         if session.config.option.collectonly:
             return
-        from pixel_emulator import files  # noqa: PLC0415 - heavy
         from pixel_emulator.core.errors import InputError  # noqa: PLC0415 - the same
         from pixel_emulator.core.redaction.masking import hide  # noqa: PLC0415 - the same
-        from pixel_emulator.recording_parts import merge, parts_of  # noqa: PLC0415 - the same
+        from pixel_emulator.files import read_write  # noqa: PLC0415 - heavy
+        from pixel_emulator.files.recording_parts import merge, parts_of  # noqa: PLC0415 - the same
 
         folder, shown = parts_of(self._target), os.path.relpath(self._target)
         sources = self._settings.sources()
@@ -81,7 +81,7 @@ class RunRecording:
             self._check_unchanged()
             if not merged.calls:
                 self._keep_earlier()
-            files.write_text(self._target, merged.text)
+            read_write.write_text(self._target, merged.text)
         except (InputError, OSError) as error:
             self._said.append(f"{error}; its parts are in {folder}")
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR

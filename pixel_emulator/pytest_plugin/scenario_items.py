@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from _pytest._code.code import ExceptionInfo, TerminalRepr
 
-from pixel_emulator import files
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import Evidence
 from pixel_emulator.core.parser.vocabulary import SCENARIO
 from pixel_emulator.core.scenarios.model import Open, Run, Scenario
 from pixel_emulator.core.verification.verdict import Status, Verdict
 from pixel_emulator.email.render import find_browser
+from pixel_emulator.files import read_write
+from pixel_emulator.files.scenario_loader import ScenarioFile, read_files
 from pixel_emulator.pytest_plugin.collecting import is_named
 from pixel_emulator.pytest_plugin.deferred_session import DeferredSession
 from pixel_emulator.pytest_plugin.ending import tell
@@ -26,7 +27,6 @@ from pixel_emulator.pytest_plugin.snapshots import Snapshot
 from pixel_emulator.running.access import WRITE_KEY, Access
 from pixel_emulator.running.actions import missing_files
 from pixel_emulator.running.runner import Runner
-from pixel_emulator.scenario_files import ScenarioFile, read_files
 
 _AT_REST = 2.0
 """Seconds for clients to go, as for `pixel-emulator run`."""
@@ -39,7 +39,7 @@ _EXCUSES = ("skip", "skipif", "xfail")
 def collected(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """The collector of a file, if it is one of scenarios."""
     try:
-        data = files.read_document(path).data
+        data = read_write.read_document(path).data
     except InputError:
         data = None if str(path) not in parent.config.args else {"scenarios": None}
     if not isinstance(data, dict) or not data.keys() & {*SCENARIO, "scenarios"}:

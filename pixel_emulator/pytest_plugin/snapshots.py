@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from pixel_emulator import files
 from pixel_emulator.core.errors import Document, InputError, InputIssue
 from pixel_emulator.core.model import JSON, Evidence
 from pixel_emulator.core.parser.document import parse
@@ -19,11 +18,12 @@ from pixel_emulator.core.scenario_edit.verified_source import VerifiedSource
 from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.core.verification.verdict import Status, Verdict
 from pixel_emulator.core.verification.verify import verify
-from pixel_emulator.documents import parse_document
+from pixel_emulator.files import read_write
+from pixel_emulator.files.scenario_loader import load_scenarios, load_text
+from pixel_emulator.files.yaml_loader import parse_document
+from pixel_emulator.files.yaml_spans import read_source
 from pixel_emulator.pytest_plugin.judging import as_reached
-from pixel_emulator.scenario_files import load_scenarios, load_text
 from pixel_emulator.session import Session
-from pixel_emulator.spans import read_source
 
 _FORBIDDEN = re.compile(r"[<>?%*:|\"'/\\\x00-\x1f\x7f\ud800-\udfff]")
 _RESERVED = re.compile(
@@ -105,17 +105,17 @@ class Snapshot:
 
     def _rewritten(self, evidence: Evidence) -> Verdict:
         if self.is_missing:
-            files.write_new(self.file, draft(evidence.hits, name=Path(self.file).stem))
+            read_write.write_new(self.file, draft(evidence.hits, name=Path(self.file).stem))
             return verify(self.load(), evidence)
 
         def judge(text: str) -> VerifiedSource:
             scenarios = self._under_policies(load_text(text, self.file, given=self.given))
             return VerifiedSource(read_source(text, self.file), verify(scenarios, evidence))
 
-        old = files.read_text(self.file)
+        old = read_write.read_text(self.file)
         new = update(old, judge)
         if new.text != old:
-            files.overwrite(self.file, new.text)
+            read_write.overwrite(self.file, new.text)
         return new.judged.verdict
 
     def _under_policies(self, scenarios: Iterable[Scenario]) -> tuple[Scenario, ...]:
@@ -187,7 +187,7 @@ def compared(path: Path, session: Session, updating: Updating | None) -> tuple[S
 
 def _as_scenario(path: Path) -> tuple[Scenario, ...]:
     shown = os.path.relpath(path)
-    text = draft(files.read_recording(path).hits, name="as recorded")
+    text = draft(read_write.read_recording(path).hits, name="as recorded")
     # The lines of the draft are those of no file.
     return parse(Document(shown, parse_document(text, shown).data, {}))
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
-from pixel_emulator import files
 from pixel_emulator.child.process import ChildExit, run_child
 from pixel_emulator.core.endpoint.pixel import encode
 from pixel_emulator.core.errors import InputError, InputIssue
@@ -29,7 +28,8 @@ from pixel_emulator.email.limits import LimitError
 from pixel_emulator.email.pixels import find_pixels
 from pixel_emulator.email.render import render
 from pixel_emulator.email.source import read
-from pixel_emulator.file_bytes import read_bytes
+from pixel_emulator.files import read_write
+from pixel_emulator.files.file_io import read_bytes
 from pixel_emulator.http_client import HttpClient
 from pixel_emulator.running.access import Access
 
@@ -69,7 +69,7 @@ def missing_files(scenarios: Iterable[Scenario]) -> Iterator[InputIssue]:
         if isinstance(action, Run):
             return
         if isinstance(action, Open | Replay):
-            read = read_bytes if isinstance(action, Open) else files.read_recording
+            read = read_bytes if isinstance(action, Open) else read_write.read_recording
             try:
                 read(folder / action.file)
             except InputError as error:
@@ -171,7 +171,7 @@ def _send(call: Send, asks: Iterable[Ask], access: Access) -> Failure | None:
 
 def _replay(file: Path, access: Access) -> Failure | None:
     try:
-        hits = [each for each in files.read_recording(file).hits if each.call]
+        hits = [each for each in read_write.read_recording(file).hits if each.call]
     except InputError as error:
         return Failure(str(error))
     with HttpClient(proxy=access.proxy, ca=access.ca) as client:

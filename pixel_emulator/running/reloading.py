@@ -4,12 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from pixel_emulator import files
 from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.core.model import JSON
 from pixel_emulator.core.scenarios.model import Scenario, choose
-from pixel_emulator.scenario_files import load_scenarios
-from pixel_emulator.scenario_folders import expand, folders_in
+from pixel_emulator.files import read_write
+from pixel_emulator.files.scenario_loader import expand, folders_in, load_scenarios
 
 
 class ScenarioFiles:
@@ -59,7 +58,7 @@ def _named(paths: Sequence[Path]) -> Iterator[Path]:
             known.add(path)
             yield path
             with suppress(InputError):
-                names = _names(files.read_document(path).data)
+                names = _names(read_write.read_document(path).data)
                 waiting += [path.parent / each for each in names if isinstance(each, str)]
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from pixel_emulator.core.model import Outcome
-from pixel_emulator.files import read_recording
+from pixel_emulator.files.read_write import read_recording
 from tests.programs import needs_chromium
 
 OUTCOMES = {Outcome.DELIVERED: 4, Outcome.DAMAGED: 1, Outcome.DROPPED: 2}

@@ -9,7 +9,7 @@ from pixel_emulator.core.endpoint.pixel import encode, request_of
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import CallType
 from pixel_emulator.core.schemas.recording_schema import schema_line
-from pixel_emulator.files import overwrite, write_new
+from pixel_emulator.files.read_write import overwrite, write_new
 from pixel_emulator.journal import Journal
 from pixel_emulator.recorder import open_recorder
 

@@ -18,7 +18,7 @@ from typing import cast
 
 import pytest
 
-from pixel_emulator.files import read_recording
+from pixel_emulator.files.read_write import read_recording
 from pixel_emulator.proxy.emulator import Emulator
 from tests.ends import PLAIN_ENDS, TLS_ENDS, End, Talk, half_closes, says_good_bye, times_out
 from tests.programs import SERVE

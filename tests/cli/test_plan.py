@@ -6,8 +6,8 @@ import pytest
 
 from pixel_emulator.core.tracking_plan.plan import parse
 from pixel_emulator.core.tracking_plan.violations import violations
-from pixel_emulator.documents import parse_document
-from pixel_emulator.files import read_recording
+from pixel_emulator.files.read_write import read_recording
+from pixel_emulator.files.yaml_loader import parse_document
 from tests.hits import KEY
 from tests.recordings import write_recording
 

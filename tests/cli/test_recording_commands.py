@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pixel_emulator.documents import parse_document
+from pixel_emulator.files.yaml_loader import parse_document
 from tests.hits import KEY
 from tests.recordings import write_recording
 

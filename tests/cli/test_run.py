@@ -15,7 +15,7 @@ import pytest
 from pixel_emulator.core.endpoint.pixel import encode
 from pixel_emulator.core.model import CallType, Outcome
 from pixel_emulator.core.verification.verdict import Status, exit_code
-from pixel_emulator.files import read_recording
+from pixel_emulator.files.read_write import read_recording
 from tests.programs import CHROMIUM, needs_chromium, needs_curl
 
 GOOD = {"writeKey": "wk_test_0000000000000000", "userId": "user_1", "event": "Email Opened"}

@@ -16,7 +16,7 @@ import pytest
 from pixel_emulator.core.endpoint.pixel import encode
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import CallType
-from pixel_emulator.files import read_recording
+from pixel_emulator.files.read_write import read_recording
 from pixel_emulator.leftovers import sweep
 from pixel_emulator.ready import living, running
 from tests.programs import needs_curl

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from pixel_emulator.files import read_recording
+from pixel_emulator.files.read_write import read_recording
 from tests.cli.test_run import GOOD, get, program, python, runs, temporary
 from tests.programs import SERVE, needs_curl
 from tests.recordings import write_recording

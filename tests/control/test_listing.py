@@ -14,7 +14,7 @@ from pixel_emulator.core.recordings.entry import read_hit
 from pixel_emulator.core.recordings.typed_reader import Node
 from pixel_emulator.core.redaction.masking import mask
 from pixel_emulator.core.redaction.redact import redact
-from pixel_emulator.files import read_recording
+from pixel_emulator.files.read_write import read_recording
 from tests.control_client import PIXEL, SEGMENT, kind
 
 KEY = "wk_test_0000"

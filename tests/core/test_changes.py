@@ -4,7 +4,7 @@ import pytest
 
 from pixel_emulator.core.tracking_plan.plan import parse
 from pixel_emulator.core.tracking_plan.plan_diff import broken, changes
-from pixel_emulator.documents import parse_document
+from pixel_emulator.files.yaml_loader import parse_document
 from tests.hits import hit
 
 

@@ -7,7 +7,7 @@ import pytest
 from pixel_emulator.core.model import PixelRequest
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.verification.verify import verify
-from pixel_emulator.documents import parse_document
+from pixel_emulator.files.yaml_loader import parse_document
 from tests.hits import KEY, evidence, hit, judged
 
 MAIL = "ada@example.com"

@@ -10,7 +10,7 @@ from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.redaction.redact import redact
 from pixel_emulator.core.scenario_edit.generate import draft
 from pixel_emulator.core.verification.verify import verify
-from pixel_emulator.documents import parse_document
+from pixel_emulator.files.yaml_loader import parse_document
 from tests.hits import KEY, evidence, hit, judged
 
 ARROW = "\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}"

@@ -8,7 +8,7 @@ from pixel_emulator.core.model import Payload
 from pixel_emulator.core.parser import vocabulary
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.verification.verify import verify
-from pixel_emulator.documents import parse_document
+from pixel_emulator.files.yaml_loader import parse_document
 from tests.hits import evidence, hit
 
 TIME = "2030-01-31T09:00:12Z"

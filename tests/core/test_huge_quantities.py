@@ -5,7 +5,7 @@ import pytest
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.matching.expected import describe
 from pixel_emulator.core.parser.document import parse
-from pixel_emulator.documents import parse_document
+from pixel_emulator.files.yaml_loader import parse_document
 
 DIGITS = "9" * 100_000
 SPELLINGS = {

@@ -10,7 +10,7 @@ from pixel_emulator.core.redaction.redact import redact
 from pixel_emulator.core.scenarios.model import beside_masks
 from pixel_emulator.core.verification.verdict import Status
 from pixel_emulator.core.verification.verify import verify
-from pixel_emulator.documents import parse_document
+from pixel_emulator.files.yaml_loader import parse_document
 from tests.hits import KEY, evidence, hit
 
 OTHER = "wk_test_11111111111111111111"

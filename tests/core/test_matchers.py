@@ -18,7 +18,7 @@ from pixel_emulator.core.parser.context import ParseContext
 from pixel_emulator.core.parser.operators import OPERATORS
 from pixel_emulator.core.parser.values import read_value
 from pixel_emulator.core.text.json_codec import Number
-from pixel_emulator.documents import parse_document
+from pixel_emulator.files.yaml_loader import parse_document
 
 X, Y, Z = Variable("x"), Variable("y"), Variable("z")
 INT = MATCHERS["$int"].matcher

@@ -6,7 +6,7 @@ from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.scenarios.model import Level
 from pixel_emulator.core.verification.verdict import Status
 from pixel_emulator.core.verification.verify import merge, verify
-from pixel_emulator.documents import parse_document
+from pixel_emulator.files.yaml_loader import parse_document
 from tests.hits import evidence, hit
 
 OPENED = "expect:\n  - track: Email Opened\n"

@@ -7,7 +7,7 @@ import pytest
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.tracking_plan.plan import Plan, RuleType, parse
 from pixel_emulator.core.tracking_plan.violations import unplanned, within
-from pixel_emulator.documents import parse_document
+from pixel_emulator.files.yaml_loader import parse_document
 
 SCHEMA = {
     "$schema": "http://json-schema.org/draft-07/schema#",

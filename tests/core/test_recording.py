@@ -14,7 +14,7 @@ from pixel_emulator.core.recordings.entry import entry, read_hit
 from pixel_emulator.core.recordings.recording import End, Head, Redaction
 from pixel_emulator.core.recordings.typed_reader import Node
 from pixel_emulator.core.redaction.redact import redact
-from pixel_emulator.documents import parse_document
+from pixel_emulator.files.yaml_loader import parse_document
 from tests.hits import hit
 
 HEAD = Head(

@@ -13,7 +13,7 @@ from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.report.junit import junit
 from pixel_emulator.core.verification.verdict import Status
 from pixel_emulator.core.verification.verify import verify
-from pixel_emulator.documents import parse_document
+from pixel_emulator.files.yaml_loader import parse_document
 from tests.hits import evidence, hit, judged
 from tests.verdicts import (
     CASES,

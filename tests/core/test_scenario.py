@@ -11,7 +11,7 @@ from pixel_emulator.core.parser.context import escaped
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.scenarios.expectation import Times
 from pixel_emulator.core.scenarios.model import DEFAULT_LEVELS, Level, Policy
-from pixel_emulator.documents import parse_document
+from pixel_emulator.files.yaml_loader import parse_document
 
 
 def scenario(text):

@@ -8,7 +8,7 @@ from pixel_emulator.core.parser.call_pattern import REQUEST_WORDS
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.parser.vocabulary import REQUEST
 from pixel_emulator.core.scenarios.expectation import Times
-from pixel_emulator.documents import parse_document
+from pixel_emulator.files.yaml_loader import parse_document
 
 
 def scenario(text):

@@ -17,7 +17,7 @@ from pixel_emulator.core.scenarios.model import (
     Send,
     Wait,
 )
-from pixel_emulator.documents import parse_document
+from pixel_emulator.files.yaml_loader import parse_document
 
 FULL = """\
 name: two steps

@@ -9,7 +9,7 @@ from pixel_emulator.core.model import CallType
 from pixel_emulator.core.parser.definitions import DEEPEST, MOST_VALUES
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.scenarios.model import Open, Run, Send
-from pixel_emulator.documents import parse_document
+from pixel_emulator.files.yaml_loader import parse_document
 
 
 def scenarios(text, **given):

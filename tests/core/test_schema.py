@@ -18,8 +18,8 @@ from pixel_emulator.core.recordings.recording import End, Head
 from pixel_emulator.core.schemas.recording_schema import DRAFT, recording_schema
 from pixel_emulator.core.schemas.scenario_schema import scenario_schema
 from pixel_emulator.core.text import json_codec, yaml_writer
-from pixel_emulator.documents import parse_document
-from pixel_emulator.files import read_document
+from pixel_emulator.files.read_write import read_document
+from pixel_emulator.files.yaml_loader import parse_document
 from pixel_emulator.samples import folder
 from tests.hits import START, hit
 

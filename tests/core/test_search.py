@@ -21,7 +21,7 @@ from pixel_emulator.core.scenarios.model import (
 )
 from pixel_emulator.core.verification.verdict import Status, Story
 from pixel_emulator.core.verification.verify import verify
-from pixel_emulator.documents import parse_document
+from pixel_emulator.files.yaml_loader import parse_document
 from tests.hits import evidence, hit
 
 

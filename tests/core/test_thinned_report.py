@@ -13,7 +13,7 @@ from pixel_emulator.core.report.text_report import text
 from pixel_emulator.core.verification.components import CallGroups
 from pixel_emulator.core.verification.verdict import FailedCommand, Status
 from pixel_emulator.core.verification.verify import verify
-from pixel_emulator.documents import parse_document
+from pixel_emulator.files.yaml_loader import parse_document
 from tests.hits import evidence, hit
 
 MANY, KEPT = 100, 25

@@ -15,8 +15,8 @@ from pixel_emulator.core.scenario_edit.update import update
 from pixel_emulator.core.scenario_edit.verified_source import VerifiedSource
 from pixel_emulator.core.verification.verdict import Status
 from pixel_emulator.core.verification.verify import verify
-from pixel_emulator.documents import parse_document
-from pixel_emulator.spans import read_source
+from pixel_emulator.files.yaml_loader import parse_document
+from pixel_emulator.files.yaml_spans import read_source
 from tests.hits import evidence, from_data, hit
 
 CASES = sorted((Path(__file__).parents[1] / "cases" / "update").iterdir())

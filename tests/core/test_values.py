@@ -11,7 +11,7 @@ from pixel_emulator.core.model import JsonPath
 from pixel_emulator.core.parser.context import ParseContext, escaped
 from pixel_emulator.core.parser.operators import OPERATORS, UNREAD
 from pixel_emulator.core.parser.values import read_text, read_value
-from pixel_emulator.documents import parse_document
+from pixel_emulator.files.yaml_loader import parse_document
 
 VISITOR = Variable("visitor")
 MEANINGS = {

@@ -13,7 +13,7 @@ from pixel_emulator.core.scenarios.model import Level, Policy
 from pixel_emulator.core.tracking_plan.plan import parse as parse_plan
 from pixel_emulator.core.verification.verdict import Status, Story
 from pixel_emulator.core.verification.verify import SILENCE_UNPROVEN, verify
-from pixel_emulator.documents import parse_document
+from pixel_emulator.files.yaml_loader import parse_document
 from tests.hits import KEY, evidence, hit, judged
 
 OPENED = {"event": "Email Opened", "userId": "user_123"}

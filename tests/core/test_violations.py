@@ -8,7 +8,7 @@ from pixel_emulator.core.model import KEPT, Outcome
 from pixel_emulator.core.text.json_codec import Number
 from pixel_emulator.core.tracking_plan.plan import parse
 from pixel_emulator.core.tracking_plan.violations import MOST, violations
-from pixel_emulator.documents import parse_document
+from pixel_emulator.files.yaml_loader import parse_document
 from tests.hits import hit
 
 PLAN = """\

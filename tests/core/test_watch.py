@@ -7,7 +7,7 @@ import pytest
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.redaction.masking import mask
 from pixel_emulator.core.verification.live import LiveVerdict, Outlook
-from pixel_emulator.documents import parse_document
+from pixel_emulator.files.yaml_loader import parse_document
 from tests.hits import KEY, START, evidence, hit
 
 OF_STEP = "s.yaml \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} "

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pixel_emulator.core.model import JSON
 from pixel_emulator.core.text import json_codec, yaml_writer
 from pixel_emulator.core.text.json_codec import Number, decode_surrogates, encode_surrogates
-from pixel_emulator.documents import load
+from pixel_emulator.files.yaml_loader import load
 
 RISKY: list[Any] = [
     *("no", "No", "NO", "yes", "on", "Off", "y", "N", "true", "TRUE", "null", "Null", "~", ""),

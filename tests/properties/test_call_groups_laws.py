@@ -11,7 +11,7 @@ from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.verification.components import CallGroups
 from pixel_emulator.core.verification.live import LiveVerdict
 from pixel_emulator.core.verification.verify import verify
-from pixel_emulator.documents import parse_document
+from pixel_emulator.files.yaml_loader import parse_document
 from tests.hits import evidence, hit
 
 _EVENTS = ("A", "B", "C")

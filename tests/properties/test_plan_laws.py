@@ -13,7 +13,7 @@ from pixel_emulator.core.tracking_plan.infer import infer
 from pixel_emulator.core.tracking_plan.plan import parse
 from pixel_emulator.core.tracking_plan.plan_diff import broken, changes
 from pixel_emulator.core.tracking_plan.violations import violations
-from pixel_emulator.documents import parse_document
+from pixel_emulator.files.yaml_loader import parse_document
 from tests.hits import hit
 from tests.properties.test_recording_laws import PAYLOADS, TEXTS, VALUES
 

@@ -33,7 +33,7 @@ from pixel_emulator.core.recordings.recording import End, Head, Redaction
 from pixel_emulator.core.redaction.masking import hide, mask
 from pixel_emulator.core.redaction.redact import redact
 from pixel_emulator.core.text.json_codec import Number
-from pixel_emulator.files import read_recording
+from pixel_emulator.files.read_write import read_recording
 from pixel_emulator.recorder import Recorder
 from tests.hits import hit, judged
 

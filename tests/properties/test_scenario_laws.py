@@ -16,7 +16,7 @@ from pixel_emulator.core.parser.expectations import parse_path
 from pixel_emulator.core.parser.values import MATCHERS, OPERATORS
 from pixel_emulator.core.schemas.scenario_schema import scenario_schema
 from pixel_emulator.core.text import json_codec
-from pixel_emulator.documents import parse_document
+from pixel_emulator.files.yaml_loader import parse_document
 
 SCHEMA = jsonschema_rs.Draft7Validator(scenario_schema())
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pixel_emulator.config import Settings
-from pixel_emulator.files import read_recording
+from pixel_emulator.files.read_write import read_recording
 from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.emulator import Emulator
 from pixel_emulator.recorder import open_recorder

@@ -13,7 +13,7 @@ import pytest
 
 from pixel_emulator.cli.tools import ADDON
 from pixel_emulator.config import Settings
-from pixel_emulator.files import read_recording
+from pixel_emulator.files.read_write import read_recording
 from pixel_emulator.proxy.tools import TOOLS
 from pixel_emulator.recorder import open_recorder
 from tests.wire import PIXEL, ask, connect, get, secured, trap, tunnel

@@ -39,7 +39,7 @@ _HEAD = """
     import pytest
     from dirty_equals import IsStr
     from client import send, send_dropped, url
-    from pixel_emulator.files import read_recording
+    from pixel_emulator.files.read_write import read_recording
     SEGMENT = "https://api.segment.io"
     def suppressed(function, **arguments):
         with suppress(AssertionError): function(**arguments)

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from pixel_emulator.core.recordings.recording import Clock
-from pixel_emulator.files import read_recording
+from pixel_emulator.files.read_write import read_recording
 
 pytest_plugins = ["pytester"]
 

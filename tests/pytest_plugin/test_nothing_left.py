@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from pixel_emulator.core.scenarios.expectation import name_of
-from pixel_emulator.files import read_recording
+from pixel_emulator.files.read_write import read_recording
 from tests.pytest_plugin.examples import PLUGIN
 
 pytest_plugins = ["pytester"]

@@ -11,9 +11,9 @@ import pytest
 
 from pixel_emulator.cli.app import main
 from pixel_emulator.core.scenarios.expectation import name_of
-from pixel_emulator.files import read_recording
-from pixel_emulator.recording_file import RecordingFile
-from pixel_emulator.recording_parts import parts_of
+from pixel_emulator.files.read_write import read_recording
+from pixel_emulator.files.recording_file import RecordingFile
+from pixel_emulator.files.recording_parts import parts_of
 from tests.pytest_plugin.examples import PLUGIN
 
 pytest_plugins = ["pytester"]

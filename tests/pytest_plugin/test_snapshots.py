@@ -3,7 +3,7 @@
 import pytest
 
 from pixel_emulator.core.scenarios.expectation import name_of
-from pixel_emulator.files import read_recording
+from pixel_emulator.files.read_write import read_recording
 
 pytest_plugins = ["pytester"]
 

@@ -12,7 +12,7 @@ from pixel_emulator.core.model import CallType
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.scenarios.model import QUIET, WITHIN, Step
 from pixel_emulator.core.verification.live import LiveVerdict, Outlook
-from pixel_emulator.documents import parse_document
+from pixel_emulator.files.yaml_loader import parse_document
 from pixel_emulator.journal import Journal
 from pixel_emulator.running.waiting import Part, acted, patience, quiet, settle, within
 

@@ -11,7 +11,7 @@ from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.verification.components import KEPT
 from pixel_emulator.core.verification.verdict import Status
 from pixel_emulator.core.verification.verify import verify
-from pixel_emulator.documents import parse_document
+from pixel_emulator.files.yaml_loader import parse_document
 from pixel_emulator.journal import Journal
 from pixel_emulator.recorder import open_recorder
 from pixel_emulator.running.window import Window

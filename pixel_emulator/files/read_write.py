@@ -14,9 +14,9 @@ from pixel_emulator.core.recordings.entry import read_hit
 from pixel_emulator.core.recordings.foreign_files import described
 from pixel_emulator.core.recordings.recording import Recording
 from pixel_emulator.core.recordings.typed_reader import Node
-from pixel_emulator.documents import load, not_utf8, parse_document
-from pixel_emulator.file_bytes import cannot, read_bytes
-from pixel_emulator.recording_stream import RecordingStream
+from pixel_emulator.files.file_io import cannot, read_bytes
+from pixel_emulator.files.recording_stream import RecordingStream
+from pixel_emulator.files.yaml_loader import load, not_utf8, parse_document
 
 FIRST_KEY = b"pixel_recording:"
 """What a recording begins with, but for comments of people."""
@@ -49,7 +49,7 @@ def read_recording(path: str | os.PathLike[str]) -> Recording:
     that is wrong with it, and while a run of pytest writes it. One that stands as a recorder
     writes it may have any size; any other (JSON, for one) is bounded as by `read_bytes`.
     """
-    from pixel_emulator.recording_parts import read_unfinished
+    from pixel_emulator.files.recording_parts import read_unfinished
 
     file = str(path)
     if (rescued := read_unfinished(Path(path))) is not None:

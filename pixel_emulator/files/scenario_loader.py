@@ -7,20 +7,126 @@ what was sent has to be sent again.
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pixel_emulator import files
 from pixel_emulator.core.errors import Document, InputError, InputIssue, Location, did_you_mean
+from pixel_emulator.core.matching.expected import Expected
+from pixel_emulator.core.matching.predicates import Named
 from pixel_emulator.core.model import JSON, JsonPath
 from pixel_emulator.core.scenario_edit.generate import draft
 from pixel_emulator.core.scenarios.model import Scenario, Values
 from pixel_emulator.core.tracking_plan import plan
 from pixel_emulator.core.tracking_plan.plan import Plan
-from pixel_emulator.definition_files import DefinitionFiles, check_size, read_limited, real_path
-from pixel_emulator.documents import parse_document
-from pixel_emulator.matcher_hooks import MatcherHooks
+from pixel_emulator.files import read_write
+from pixel_emulator.files.includes import DefinitionFiles, check_size, read_limited, real_path
+from pixel_emulator.files.yaml_loader import parse_document
 from pixel_emulator.output import learn_from
-from pixel_emulator.scenario_folders import ENDINGS, expand, is_folder
+
+ENDINGS = (".yaml", ".yml")
+
+_DEFINING = frozenset(("define", "use"))
+_PLANNING = frozenset(("rules", "data"))  # a tracking plan has one of these, a scenario neither
+
+
+def expand(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
+    """The files, with those of a folder in its place, each once.
+
+    A folder without scenario files stands for itself, so that somebody says so.
+    """
+    found: dict[str, str] = {}
+    for path in [os.fspath(each) for each in paths]:
+        inside = list(map(str, _scenarios_in(Path(path)))) if is_folder(path) else []
+        for each in inside or [path]:
+            found.setdefault(_real(each), each)
+    return list(found.values())
+
+
+def folders_in(path: Path) -> Iterator[Path]:
+    """The folder and those below it, as far as they are looked at; none for a file."""
+    return (folder for folder, _ in _walk(path))
+
+
+def _walk(path: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Each folder with the names of its files, in the order of their names."""
+    for folder, below, names in os.walk(path):
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        yield Path(folder), sorted(name for name in names if not name.startswith("."))
+
+
+def _scenarios_in(path: Path) -> Iterator[Path]:
+    for folder, names in _walk(path):
+        for each in (folder / name for name in names if name.endswith(ENDINGS)):
+            if each.is_file() and _may_be_one(each):
+                yield each
+
+
+def _may_be_one(path: Path) -> bool:
+    """Whether nothing says that it is something else; a file with mistakes may be one."""
+    try:
+        if read_write.is_recording(path):
+            return False
+        data = read_limited(str(path)).data
+    except InputError:
+        return True
+    if not isinstance(data, dict):
+        return True
+    return not (data.keys() and data.keys() <= _DEFINING) and not data.keys() & _PLANNING
+
+
+def is_folder(path: str) -> bool:
+    """Whether there is a folder of this name."""
+    try:
+        return Path(path).is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def _real(path: str) -> str:
+    """The path without links, or as it is where it cannot be followed: reading it will say why."""
+    try:
+        return os.path.realpath(path)
+    except (OSError, ValueError):
+        return path
+
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoints
+
+GROUP = "pixel_emulator.matchers"
+
+
+class MatcherHooks(Mapping[str, Expected]):
+    """The registered matchers by name; one is imported when a scenario asks for it."""
+
+    def __getitem__(self, name: str) -> Expected:
+        """The matcher. Raises KeyError, and InputError where it cannot be imported."""
+        point = self._points[name]
+        where = f"the matcher `${name}` ({point.value})"
+        try:
+            function = point.load()
+        except Exception as error:  # noqa: BLE001 - foreign code: importing it may raise anything
+            raise InputError(InputIssue(f"{where} cannot be loaded: {error}")) from None
+        if not callable(function):
+            raise InputError(InputIssue(f"{where} is no function"))
+        return Named(name, function)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._points.names)
+
+    def __len__(self) -> int:
+        return len(self._points)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._points.names
+
+    @cached_property
+    def _points(self) -> "EntryPoints":
+        from importlib.metadata import entry_points  # noqa: PLC0415 - slow, and rarely needed
+
+        return entry_points(group=GROUP)
+
 
 _NOTHING: Mapping[str, JSON] = {}
 
@@ -102,7 +208,9 @@ class _Loader:
             message = f"holds no scenario: no file in it that ends with {ends} is one"
             return ScenarioFile(path, mistakes=(InputIssue(message, Location(path)),))
         try:
-            return self.read(_literal(path) if files.is_recording(path) else read_limited(path))
+            return self.read(
+                _literal(path) if read_write.is_recording(path) else read_limited(path)
+            )
         except InputError as error:
             return ScenarioFile(path, mistakes=error.mistakes)
 
@@ -152,7 +260,7 @@ class _Loader:
 
 def _literal(path: str) -> Document:
     """A recording as a scenario. Nothing of it stands in a line of the file."""
-    evidence = files.read_recording(path).evidence()
+    evidence = read_write.read_recording(path).evidence()
     if evidence.gaps:
         message = f"is no scenario, because not all that was sent is in it: {evidence.gaps[0]}"
         raise InputError(InputIssue(message, Location(path)))

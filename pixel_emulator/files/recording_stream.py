@@ -10,7 +10,7 @@ from pixel_emulator.core.recordings import recording
 from pixel_emulator.core.recordings.entry import FastReading, read_hit
 from pixel_emulator.core.recordings.recording import End, Recording
 from pixel_emulator.core.recordings.typed_reader import Node
-from pixel_emulator.documents import load, not_utf8, parse_document
+from pixel_emulator.files.yaml_loader import load, not_utf8, parse_document
 
 MAX_PART = 64 * 1024 * 1024
 """Bytes that one entry may have, or what stands behind the last one."""

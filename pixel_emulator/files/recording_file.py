@@ -10,9 +10,8 @@ from pathlib import Path
 
 from pixel_emulator.core.errors import InputError, InputIssue, Location
 from pixel_emulator.core.schemas.recording_schema import schema_line
-from pixel_emulator.file_bytes import cannot
-from pixel_emulator.file_lock import close_locked, holder, lock
-from pixel_emulator.files import FIRST_KEY
+from pixel_emulator.files.file_io import cannot, close_locked, holder, lock
+from pixel_emulator.files.read_write import FIRST_KEY
 
 HEADING = f"{schema_line('recording')}\n"
 """First line of a recording that this program writes."""

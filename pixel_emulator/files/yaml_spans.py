@@ -7,7 +7,7 @@ import yaml
 
 from pixel_emulator.core.model import JsonPath
 from pixel_emulator.core.scenario_edit.source import Source, Span, ValueStyle
-from pixel_emulator.documents import parse_document, text_value
+from pixel_emulator.files.yaml_loader import parse_document, text_value
 
 
 def read_source(text: str, file: str) -> Source:

@@ -13,7 +13,6 @@ from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 
-from pixel_emulator import files
 from pixel_emulator.clock import utc_now
 from pixel_emulator.config import Settings
 from pixel_emulator.core.errors import InputError, InputIssue, Location
@@ -23,7 +22,8 @@ from pixel_emulator.core.recordings.entry import entry
 from pixel_emulator.core.recordings.recording import Clock, End, Head, Recording, Redaction
 from pixel_emulator.core.schemas.recording_schema import schema_line
 from pixel_emulator.core.text import yaml_writer
-from pixel_emulator.file_lock import holder_of
+from pixel_emulator.files import read_write
+from pixel_emulator.files.file_io import holder_of
 
 _LIST = "parts.txt"
 """Name of the file that lists the parts: `+NAME` for one that begins, `-NAME` for one removed."""
@@ -163,7 +163,7 @@ def _parts(folder: Path, gaps: list[str]) -> Iterator[tuple[str, Recording]]:
     found = []
     for path in folder.glob("*.yaml"):
         try:
-            part = files.read_recording(path)
+            part = read_write.read_recording(path)
         except InputError as error:
             gaps.append(f"a part of the recording cannot be read: {error.mistakes[0].message}")
         else:

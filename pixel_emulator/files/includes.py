@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pixel_emulator import files
 from pixel_emulator.core.errors import Document, InputError, InputIssue, Location
 from pixel_emulator.core.matching.expected import Expected
 from pixel_emulator.core.model import JsonPath
@@ -16,7 +15,8 @@ from pixel_emulator.core.parser.context import ParseContext
 from pixel_emulator.core.parser.definitions import Definition, read_use
 from pixel_emulator.core.parser.document import ParsedDocument, read
 from pixel_emulator.core.scenarios.model import Values
-from pixel_emulator.documents import parse_document
+from pixel_emulator.files import read_write
+from pixel_emulator.files.yaml_loader import parse_document
 from pixel_emulator.output import learn_from
 
 MAX_BYTES = 16 * 1024 * 1024
@@ -97,8 +97,8 @@ class DefinitionFiles:
 
 
 def read_limited(path: str) -> Document:
-    """A document that is not too large to look into. Raises InputError as `files` does."""
-    text = files.read_text(path)
+    """A document that is not too large to look into. Raises InputError as `read_write` does."""
+    text = read_write.read_text(path)
     check_size(text, path)
     learn_from(text)
     return parse_document(text, path)

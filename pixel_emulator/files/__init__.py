@@ -1,0 +1,1 @@
+"""Files on disk: recordings, scenarios and what they include."""
