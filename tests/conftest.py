@@ -12,7 +12,7 @@ import hypothesis
 import pytest
 
 from pixel_emulator.cli.app import main
-from pixel_emulator.config import LANE_VARIABLE, Settings
+from pixel_emulator.runtime.settings import LANE_VARIABLE, Settings
 
 if os.environ.get(LANE_VARIABLE) == "no":  # as for the commands that tests run
     defaults: Any = Settings.__init__.__kwdefaults__

@@ -11,12 +11,12 @@ from typing import Any
 import httpx
 import jsonschema_rs
 
-from pixel_emulator.config import Settings
 from pixel_emulator.control.description import describe
 from pixel_emulator.control.routes import ROUTES
 from pixel_emulator.control.server import Control
-from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.emulator import Emulator
+from pixel_emulator.runtime.journal import Journal
+from pixel_emulator.runtime.settings import Settings
 
 DOCUMENT: Any = describe(ROUTES, version("pixel-emulator"))
 PIXEL = "/v1/pixel/track?writeKey=wk_test_0000&userId=u1&event=Opened"

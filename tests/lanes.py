@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from pixel_emulator.config import Settings
+from pixel_emulator.runtime.settings import Settings
 
 WithLane = partial(Settings, lane=True)
 """Plain requests are answered by the lane."""

@@ -2,11 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
-from pixel_emulator.config import Settings
 from pixel_emulator.core.endpoint.pixel import encode, request_of
 from pixel_emulator.core.model import CallType, Form
-from pixel_emulator.journal import Journal
-from pixel_emulator.recorder import open_recorder
+from pixel_emulator.runtime.journal import Journal
+from pixel_emulator.runtime.recording_writer import open_recording
+from pixel_emulator.runtime.settings import Settings
 from tests.hits import KEY
 
 START = datetime(2030, 1, 31, 9, 0, tzinfo=UTC)
@@ -18,7 +18,7 @@ def write_recording(path, *calls, closed=True, form="base64"):
     ticks = iter(range(10_000))
     journal = Journal(
         settings,
-        recorder=open_recorder(settings),
+        recorder=open_recording(settings),
         now=lambda: START + timedelta(seconds=next(ticks)),
     )
     journal.connected()

@@ -4,15 +4,15 @@ import os
 from pathlib import Path
 
 from pixel_emulator.child.environment import child_environment
-from pixel_emulator.config import Settings
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.files.read_write import read_recording
 from pixel_emulator.files.scenario_loader import load_scenarios
-from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.emulator import Emulator
-from pixel_emulator.recorder import open_recorder
 from pixel_emulator.running.access import Access
 from pixel_emulator.running.runner import Runner
+from pixel_emulator.runtime.journal import Journal
+from pixel_emulator.runtime.recording_writer import open_recording
+from pixel_emulator.runtime.settings import Settings
 from pixel_emulator.trust.stores import TrustStores
 from tests.programs import CHROMIUM
 
@@ -24,7 +24,7 @@ class Stage:
         self.folder = folder
         self.recording = folder / "out.yaml"
         settings = Settings(port=0, record=str(self.recording))
-        self.journal = Journal(settings, recorder=open_recorder(settings))
+        self.journal = Journal(settings, recorder=open_recording(settings))
         self.emulator = Emulator(settings, self.journal)
 
     def __enter__(self):

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from pixel_emulator.child.environment import browser_flags, child_environment
-from pixel_emulator.config import Settings
 from pixel_emulator.core.endpoint.pixel import encode
 from pixel_emulator.core.model import CallType, Hit, Outcome
-from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.emulator import Emulator
+from pixel_emulator.runtime.journal import Journal
+from pixel_emulator.runtime.settings import Settings
 from pixel_emulator.trust import java as java_trust
 from pixel_emulator.trust.stores import TrustStores, certificates
 from tests.certificates import make_authority

@@ -13,11 +13,11 @@ import freezegun
 import pytest
 import time_machine
 
-from pixel_emulator import clock
-from pixel_emulator.config import Settings
 from pixel_emulator.core.endpoint.pixel import request_of
-from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.process import RealTimeLoop, real_clock
+from pixel_emulator.runtime import clock
+from pixel_emulator.runtime.journal import Journal
+from pixel_emulator.runtime.settings import Settings
 
 PACKAGE = Path(clock.__file__).parent
 READS = {

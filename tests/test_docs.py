@@ -8,12 +8,12 @@ import pytest
 import typer
 
 from pixel_emulator.cli.app import COMMANDS, application
-from pixel_emulator.config import settings
 from pixel_emulator.core.endpoint.pixel import request_of
 from pixel_emulator.core.matching.type_matchers import MATCHERS, TypeMatcher
 from pixel_emulator.core.parser.operators import OPERATORS, Operator
 from pixel_emulator.core.problems.catalog import RULES
 from pixel_emulator.files.scenario_loader import load_text, mistakes_of, read_files
+from pixel_emulator.runtime.settings import settings
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ from pixel_emulator.core.recordings.recording import End, Head
 from pixel_emulator.files import read_write
 from pixel_emulator.files.file_io import read_bytes
 from pixel_emulator.files.read_write import read_document, read_recording
-from pixel_emulator.recorder import Recorder
+from pixel_emulator.runtime.recording_writer import RecordingWriter
 from tests.hits import hit
 
 HEAD = Head(created=datetime(2030, 1, 31, 9, tzinfo=UTC), run="r1", tool="0.1.0")
@@ -43,7 +43,7 @@ def path(tmp_path):
 
 @pytest.fixture
 def whole(path):
-    recorder = Recorder(path, HEAD)
+    recorder = RecordingWriter(path, HEAD)
     recorder.append(recorded(1))
     recorder.append(recorded(2, name="Grüße 😀 \ud800"))
     recorder.close(END)

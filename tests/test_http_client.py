@@ -2,12 +2,12 @@
 
 import pytest
 
-from pixel_emulator.config import Settings
 from pixel_emulator.core.endpoint.pixel import encode
 from pixel_emulator.core.model import CallType, Outcome
 from pixel_emulator.http_client import HttpClient
-from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.emulator import Emulator
+from pixel_emulator.runtime.journal import Journal
+from pixel_emulator.runtime.settings import Settings
 
 PIXEL = encode(
     CallType.TRACK, {"writeKey": "wk_test_0000000000000000", "userId": "u", "event": "E"}

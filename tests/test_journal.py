@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from pixel_emulator.config import Settings
 from pixel_emulator.core.endpoint.pixel import encode, request_of
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import CallType, Dialect, Hit, Outcome
 from pixel_emulator.core.recordings.recording import End
 from pixel_emulator.core.redaction.redact import redact
-from pixel_emulator.gaps import Greeting, Refusal
-from pixel_emulator.journal import Journal
+from pixel_emulator.runtime.gaps import Greeting, Refusal
+from pixel_emulator.runtime.journal import Journal
+from pixel_emulator.runtime.settings import Settings
 
 START = datetime(2030, 1, 31, 9, 0, 0, 123_999, tzinfo=UTC)
 

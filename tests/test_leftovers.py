@@ -5,11 +5,11 @@ import sys
 
 import pytest
 
-from pixel_emulator.leftovers import private_directory, sweep
+from pixel_emulator.runtime.server_info import private_directory, sweep
 
 KILLED = """
 import os
-from pixel_emulator.leftovers import private_directory
+from pixel_emulator.runtime.server_info import private_directory
 with private_directory() as directory:
     (directory / "ca.pem").write_text("secret")
     print(directory, flush=True)

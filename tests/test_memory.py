@@ -8,19 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixel_emulator.config import Settings
 from pixel_emulator.core.endpoint.pixel import encode, request_of
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import JSON, CallType, Dialect, Form, Outcome, Payload, PixelRequest
 from pixel_emulator.core.problems.classify import MessageIds
 from pixel_emulator.core.redaction.redact import redact
 from pixel_emulator.files.read_write import read_recording
-from pixel_emulator.journal import Journal
-from pixel_emulator.memory import Judge, Memory
-from pixel_emulator.recorder import open_recorder
+from pixel_emulator.runtime.history import Classifier, History
+from pixel_emulator.runtime.journal import Journal
+from pixel_emulator.runtime.recording_writer import open_recording
+from pixel_emulator.runtime.settings import Settings
 
 START = datetime(2030, 1, 31, 9, tzinfo=UTC)
-JUDGE = Judge(Dialect.DOCUMENTED, {"wk_test_000000000000": "shop"})
+JUDGE = Classifier(Dialect.DOCUMENTED, {"wk_test_000000000000": "shop"})
 
 
 def pixel(event: JSON = "Email Opened", form: Form = Form.BASE64, **fields: JSON):
@@ -45,7 +45,7 @@ REQUESTS = [
 
 def filled(requests=REQUESTS, *, limit=1_000, whole=2):
     """A memory with these, and the hits that were put into it."""
-    memory, seen = Memory(limit, JUDGE, whole=whole), MessageIds()
+    memory, seen = History(limit, JUDGE, whole=whole), MessageIds()
     hits = [
         seen.judge(JUDGE.hit(seq, request, START + timedelta(seconds=seq), f"step {seq % 3}"))
         for seq, request in enumerate(requests, 1)
@@ -120,7 +120,7 @@ def test_a_memory_needs_room(number):
 def test_with_a_recording_what_has_gone_is_read_back(tmp_path):
     """As it was written: its write keys are masked, and so are those of the others then."""
     settings = Settings(max_calls=10, record=str(tmp_path / "calls.yaml"))
-    journal = Journal(settings, recorder=open_recorder(settings))
+    journal = Journal(settings, recorder=open_recording(settings))
     hits = [journal.record(pixel(f"Event {number}")) for number in range(600)]
     journal.record_all([pixel("One"), pixel("Two")])
     evidence = journal.evidence()
@@ -137,7 +137,7 @@ def test_with_a_recording_what_has_gone_is_read_back(tmp_path):
 
 def test_what_cannot_be_read_back_is_a_gap(tmp_path):
     settings = Settings(max_calls=1, record=str(tmp_path / "calls.yaml"))
-    journal = Journal(settings, recorder=open_recorder(settings))
+    journal = Journal(settings, recorder=open_recording(settings))
     for number in range(3):
         journal.record(pixel(f"Event {number}"))
     Path(settings.record).unlink()
@@ -148,7 +148,7 @@ def test_what_cannot_be_read_back_is_a_gap(tmp_path):
 
 def test_a_file_that_holds_other_calls_by_now_is_a_gap(tmp_path):
     settings = Settings(max_calls=1, record=str(tmp_path / "calls.yaml"))
-    journal = Journal(settings, recorder=open_recorder(settings))
+    journal = Journal(settings, recorder=open_recording(settings))
     for number in range(3):
         journal.record(pixel(f"Event {number}"))
     text = Path(settings.record).read_text(encoding="utf-8")

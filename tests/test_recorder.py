@@ -13,12 +13,12 @@ import pytest
 import ruamel.yaml
 import yaml
 
-from pixel_emulator.config import Settings
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.recordings.recording import End, Head, Redaction
 from pixel_emulator.core.redaction.masking import mask
 from pixel_emulator.files.read_write import read_recording
-from pixel_emulator.recorder import Recorder, open_recorder
+from pixel_emulator.runtime.recording_writer import RecordingWriter, open_recording
+from pixel_emulator.runtime.settings import Settings
 from tests.hits import KEY, hit
 
 HEAD = Head(created=datetime(2030, 1, 31, 9, tzinfo=UTC), run="r1", tool="0.1.0")
@@ -50,7 +50,7 @@ def path(tmp_path):
 
 
 def test_the_file_is_a_loadable_recording_from_the_start_and_after_every_call(path):
-    recorder = Recorder(path, HEAD)
+    recorder = RecordingWriter(path, HEAD)
     for count in range(3):
         for load in (yaml.safe_load, ruamel.yaml.YAML(typ="safe", pure=True).load):
             assert len(load(path.read_text())["calls"] or []) == count
@@ -62,7 +62,7 @@ def test_the_file_is_a_loadable_recording_from_the_start_and_after_every_call(pa
 
 
 def test_an_entry_is_block_style_and_begins_with_its_number(path):
-    recorder = Recorder(path, HEAD)
+    recorder = RecordingWriter(path, HEAD)
     recorder.append(recorded(1))
     recorder.close(END)
     lines = path.read_text().splitlines()
@@ -89,7 +89,7 @@ def test_an_entry_is_block_style_and_begins_with_its_number(path):
 def test_write_keys_are_masked_unless_the_head_says_otherwise(tmp_path):
     for redaction, key in ((Redaction.WRITE_KEYS, mask(KEY)), (Redaction.NONE, KEY)):
         file = tmp_path / redaction
-        Recorder(file, replace(HEAD, redaction=redaction)).append(recorded(1))
+        RecordingWriter(file, replace(HEAD, redaction=redaction)).append(recorded(1))
         assert payload(file)["writeKey"] == key
         assert read_recording(file).evidence().masked is (redaction is Redaction.WRITE_KEYS)
 
@@ -97,27 +97,31 @@ def test_write_keys_are_masked_unless_the_head_says_otherwise(tmp_path):
 def test_a_recording_and_an_empty_file_are_overwritten(path):
     path.touch()
     for _ in range(2):
-        Recorder(path, HEAD).append(recorded(1))
+        RecordingWriter(path, HEAD).append(recorded(1))
         assert len(read_recording(path).hits) == 1
 
 
 def test_any_other_file_is_kept(path):
     path.write_text("name: my scenario\n")
-    assert "out.yaml: exists and is no recording" in message(Recorder, path, HEAD)
+    assert "out.yaml: exists and is no recording" in message(RecordingWriter, path, HEAD)
     assert path.read_text() == "name: my scenario\n"
 
 
 @pytest.mark.parametrize("name", ["missing/out.yaml", ".", "a\0b"])
 def test_a_path_that_cannot_be_written_is_named(tmp_path, name):
-    assert f"{tmp_path / name}: cannot write this file" in message(Recorder, tmp_path / name, HEAD)
+    assert f"{tmp_path / name}: cannot write this file" in message(
+        RecordingWriter, tmp_path / name, HEAD
+    )
 
 
 def test_a_file_that_cannot_be_told_from_others_is_kept():
-    assert "/proc/self/mem: cannot read this file" in message(Recorder, "/proc/self/mem", HEAD)
+    assert "/proc/self/mem: cannot read this file" in message(
+        RecordingWriter, "/proc/self/mem", HEAD
+    )
 
 
 def test_nothing_is_written_after_the_end(path):
-    recorder = Recorder(path, HEAD)
+    recorder = RecordingWriter(path, HEAD)
     recorder.close(END)
     with path.with_name("other").open("w"), pytest.raises(OSError, match="Bad file descriptor"):
         recorder.append(recorded(1))
@@ -125,7 +129,7 @@ def test_nothing_is_written_after_the_end(path):
 
 
 def test_a_full_disk_is_an_error_at_every_call_and_at_the_end():
-    recorder = Recorder("/dev/full", HEAD)
+    recorder = RecordingWriter("/dev/full", HEAD)
     for _ in range(2):
         with pytest.raises(OSError, match="No space left"):
             recorder.append(recorded(1))
@@ -137,7 +141,7 @@ def test_a_disk_that_fills_up_leaves_the_entries_that_fitted(path):
     script = (
         "import resource, sys\n"
         "from tests.test_recorder import HEAD, recorded\n"
-        "from pixel_emulator.recorder import Recorder\n"
+        "from pixel_emulator.runtime.recording_writer import Recorder\n"
         "recorder = Recorder(sys.argv[1], HEAD)\n"
         "recorder.append(recorded(1))\n"
         "_, hard = resource.getrlimit(resource.RLIMIT_FSIZE)\n"
@@ -159,7 +163,7 @@ def test_killing_the_process_loses_nothing_that_was_written(path):
     script = (
         "import os, signal, sys\n"
         "from tests.test_recorder import HEAD, recorded\n"
-        "from pixel_emulator.recorder import Recorder\n"
+        "from pixel_emulator.runtime.recording_writer import Recorder\n"
         "recorder = Recorder(sys.argv[1], HEAD)\n"
         "for seq in range(1, 101): recorder.append(recorded(seq))\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -179,7 +183,7 @@ def pipe(tmp_path):
 def test_a_recording_may_go_into_a_pipe_and_waits_for_its_reader(pipe):
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     os.set_blocking(reader, True)
-    recorder = Recorder(pipe, HEAD)
+    recorder = RecordingWriter(pipe, HEAD)
     read: list[bytes] = []
     with os.fdopen(reader, "rb") as file:
         thread = threading.Thread(target=lambda: read.append(file.read()))
@@ -191,7 +195,7 @@ def test_a_recording_may_go_into_a_pipe_and_waits_for_its_reader(pipe):
 
 
 def test_a_pipe_that_nobody_reads_is_refused_at_once(pipe):
-    assert f"{pipe}: is a pipe that nobody reads" in message(Recorder, pipe, HEAD)
+    assert f"{pipe}: is a pipe that nobody reads" in message(RecordingWriter, pipe, HEAD)
 
 
 def open_files():
@@ -200,7 +204,7 @@ def open_files():
 
 def test_an_abandoned_recorder_closes_its_file_and_writes_no_end(path):
     before = open_files()
-    recorder = Recorder(path, HEAD)
+    recorder = RecordingWriter(path, HEAD)
     recorder.append(recorded(1))
     for _ in range(2):
         recorder.abandon()
@@ -210,9 +214,9 @@ def test_an_abandoned_recorder_closes_its_file_and_writes_no_end(path):
 
 
 def test_the_settings_say_what_is_recorded(path):
-    assert open_recorder(Settings()) is None
+    assert open_recording(Settings()) is None
     settings = Settings(record=str(path), dialect="strict", source=(f"mail={KEY}",))
-    recorder = open_recorder(settings)
+    recorder = open_recording(settings)
     assert recorder is not None
     recorder.append(recorded(1, event=f"{KEY}!"))
     head = read_recording(path).head
@@ -220,14 +224,14 @@ def test_the_settings_say_what_is_recorded(path):
     assert len(head.run) == 16
     assert payload(path)["event"] == f"{mask(KEY)}!"
     recorder.abandon()
-    open_recorder(Settings(record=str(path), keep_write_keys=True))
+    open_recording(Settings(record=str(path), keep_write_keys=True))
     assert read_recording(path).head.redaction is Redaction.NONE
 
 
 def test_the_steps_at_the_end_read_as_those_of_the_calls(path):
     """The title of a step may hold a write key, as the value of a case."""
     title, other = f"mail.yaml [key={KEY}]", "mail.yaml"
-    recorder = Recorder(path, HEAD)
+    recorder = RecordingWriter(path, HEAD)
     recorder.append(replace(recorded(1), step=title))
     recorder.append(replace(recorded(2), step=other))
     time = datetime(2030, 1, 31, 9, tzinfo=UTC)
@@ -239,7 +243,7 @@ def test_the_steps_at_the_end_read_as_those_of_the_calls(path):
 
 
 def test_the_title_of_a_step_without_calls_holds_no_known_key_either(path):
-    recorder = Recorder(path, HEAD, known=[KEY])
+    recorder = RecordingWriter(path, HEAD, known=[KEY])
     time = datetime(2030, 1, 31, 9, tzinfo=UTC)
     recorder.close(replace(END, acted={f"mail.yaml [key={KEY}]": time}))
     assert list(read_recording(path).evidence().acted) == [f"mail.yaml [key={mask(KEY)}]"]
@@ -247,7 +251,7 @@ def test_the_title_of_a_step_without_calls_holds_no_known_key_either(path):
 
 def test_a_seed_gives_the_run_the_same_id_each_time(path):
     def head(**given):
-        open_recorder(Settings(record=str(path)), **given)
+        open_recording(Settings(record=str(path)), **given)
         return read_recording(path).head
 
     created = datetime(2031, 1, 31, tzinfo=UTC)
@@ -258,7 +262,7 @@ def test_a_seed_gives_the_run_the_same_id_each_time(path):
 
 @pytest.mark.parametrize("together", [1, 100, 257, 600])
 def test_any_of_its_calls_are_read_back(path, together):
-    recorder = Recorder(path, HEAD)
+    recorder = RecordingWriter(path, HEAD)
     hits = [recorded(seq, messageId=f"m{seq}") for seq in range(1, 601)]
     for start in range(0, 600, together):
         recorder.append(*hits[start : start + together])

@@ -13,8 +13,7 @@ import pytest
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.recordings.recording import End, Head
 from pixel_emulator.files.read_write import read_recording
-from pixel_emulator.recorder import Recorder
-from pixel_emulator.storage import RecordingChangedError
+from pixel_emulator.runtime.recording_writer import RecordingChangedError, RecordingWriter
 from tests.test_recorder import recorded
 
 HEAD = Head(created=datetime(2030, 1, 31, 9, tzinfo=UTC), run="r2", tool="0.1.0")
@@ -29,7 +28,7 @@ def message(call, *arguments):
 
 def write(path, *, calls=1, end=True, run="r1"):
     """Write a recording; returns its bytes."""
-    recorder = Recorder(path, Head(created=HEAD.created, run=run, tool="0.1.0"))
+    recorder = RecordingWriter(path, Head(created=HEAD.created, run=run, tool="0.1.0"))
     recorder.append(*(recorded(seq) for seq in range(1, calls + 1)))
     if end:
         recorder.close(End(calls=calls, connections=1))
@@ -53,21 +52,21 @@ def previous(tmp_path):
 @pytest.mark.parametrize("name", ["out.yaml", "./out.yaml", "symbolic", "hard"])
 def test_a_second_recorder_of_the_same_file_is_refused(path, name, monkeypatch):
     monkeypatch.chdir(path.parent)
-    first = Recorder(path, HEAD)
+    first = RecordingWriter(path, HEAD)
     path.with_name("symbolic").symlink_to("out.yaml")
     path.with_name("hard").hardlink_to(path)
-    said = message(Recorder, name, HEAD)
+    said = message(RecordingWriter, name, HEAD)
     assert said.startswith(f"{name}: is being recorded to by this process: ")
     first.append(recorded(1))
     first.close(ONE)
     assert len(read_recording(path).hits) == 1
-    Recorder(name, HEAD).close(NONE)  # and then it may
+    RecordingWriter(name, HEAD).close(NONE)  # and then it may
 
 
 HOLDS = (
     "import sys\n"
     "from tests.test_recording_file import HEAD\n"
-    "from pixel_emulator.recorder import Recorder\n"
+    "from pixel_emulator.runtime.recording_writer import Recorder\n"
     "recorder = Recorder(sys.argv[1], HEAD)\n"
     "print('open', flush=True)\n"
     "sys.stdin.read()\n"
@@ -83,7 +82,7 @@ def test_the_lock_of_a_process_ends_with_it(path, ends):
         assert process.stdout
         assert process.stdin
         process.stdout.readline()
-        said = message(Recorder, path, HEAD)
+        said = message(RecordingWriter, path, HEAD)
         assert "is being recorded to by " in said
         if sys.platform == "linux":
             assert f"process {process.pid}:" in said
@@ -96,21 +95,21 @@ def test_the_lock_of_a_process_ends_with_it(path, ends):
 
 
 def test_a_fork_does_not_keep_the_lock(path):
-    recorder = Recorder(path, HEAD)
+    recorder = RecordingWriter(path, HEAD)
     with subprocess.Popen(  # it has a copy of the descriptor
         ["sleep", "600"],
         pass_fds=[recorder._file._file],
     ) as process:
         recorder.close(NONE)
-        Recorder(path, HEAD).close(NONE)
+        RecordingWriter(path, HEAD).close(NONE)
         process.kill()
 
 
 def test_a_recorder_that_was_refused_leaves_everything_as_it_was(path):
     before = write(path)
-    first = Recorder(path, HEAD)
+    first = RecordingWriter(path, HEAD)
     names = sorted(each.name for each in path.parent.iterdir())
-    message(Recorder, path, HEAD)
+    message(RecordingWriter, path, HEAD)
     assert sorted(each.name for each in path.parent.iterdir()) == names
     first.close(NONE)
     assert path.read_bytes() == before
@@ -121,7 +120,7 @@ def test_a_recorder_that_was_refused_leaves_everything_as_it_was(path):
 
 def test_a_recording_stays_as_previous_until_a_call_arrives(path, previous):
     before = write(path)
-    recorder = Recorder(path, HEAD)
+    recorder = RecordingWriter(path, HEAD)
     assert previous.read_bytes() == before
     found = read_recording(path)
     assert (found.head.run, found.hits, found.end) == ("r2", (), None)
@@ -137,7 +136,7 @@ def test_a_recording_stays_as_previous_until_a_call_arrives(path, previous):
 @pytest.mark.parametrize("calls", [0, 2], ids=["without calls", "with calls"])
 def test_without_a_call_it_is_put_back(path, ends, calls):
     before = write(path, calls=calls)
-    recorder = Recorder(path, HEAD)
+    recorder = RecordingWriter(path, HEAD)
     recorder.append()
     if ends == "close":
         recorder.close(NONE)
@@ -152,7 +151,7 @@ def test_without_a_call_it_is_put_back(path, ends, calls):
 def test_without_a_recording_from_before_an_empty_one_is_left(path, content):
     if content is not None:
         path.write_bytes(content)
-    recorder = Recorder(path, HEAD)
+    recorder = RecordingWriter(path, HEAD)
     recorder.close(NONE)
     assert not recorder.put_back
     assert read_recording(path).end == NONE
@@ -161,7 +160,7 @@ def test_without_a_recording_from_before_an_empty_one_is_left(path, content):
 
 def test_an_empty_recording_may_be_made_to_replace_one(path):
     write(path)
-    recorder = Recorder(path, HEAD)
+    recorder = RecordingWriter(path, HEAD)
     recorder.commit()
     recorder.close(NONE)
     assert read_recording(path).head.run == "r2"
@@ -174,7 +173,7 @@ def test_a_link_stays_a_link(path, tmp_path):
     target = tmp_path / "real" / "calls.yaml"
     before = write(target)
     path.symlink_to(target)
-    recorder = Recorder(path, HEAD)
+    recorder = RecordingWriter(path, HEAD)
     assert (tmp_path / "real" / "calls.yaml.previous").read_bytes() == before
     recorder.append(recorded(1))
     recorder.close(ONE)
@@ -185,11 +184,11 @@ def test_a_link_stays_a_link(path, tmp_path):
 
 def test_what_a_killed_run_has_kept_is_kept_on(path, previous):
     before = write(path)
-    Recorder(path, HEAD)  # ends here as if it was killed
+    RecordingWriter(path, HEAD)  # ends here as if it was killed
     assert previous.read_bytes() == before
-    Recorder(path, HEAD)
+    RecordingWriter(path, HEAD)
     assert previous.read_bytes() == before
-    Recorder(path, HEAD).close(NONE)
+    RecordingWriter(path, HEAD).close(NONE)
     assert path.read_bytes() == before
     assert not previous.exists()
 
@@ -197,7 +196,7 @@ def test_what_a_killed_run_has_kept_is_kept_on(path, previous):
 def test_what_was_killed_with_calls_in_it_is_kept_too(path, previous):
     before = write(path, end=False)
     previous.write_bytes(before)  # killed before it could remove this
-    recorder = Recorder(path, HEAD)
+    recorder = RecordingWriter(path, HEAD)
     assert previous.read_bytes() == before
     recorder.close(NONE)
     assert path.read_bytes() == before
@@ -213,7 +212,7 @@ def test_a_file_of_the_name_that_is_not_ours_is_not_touched(path, previous, cont
         previous.symlink_to("other.yaml")
     else:
         previous.write_bytes(content if isinstance(content, bytes) else other)
-    assert f"{path}.previous: exists already" in message(Recorder, path, HEAD)
+    assert f"{path}.previous: exists already" in message(RecordingWriter, path, HEAD)
     assert path.read_bytes() == before
     assert path.with_name("other.yaml").read_bytes() == other
     assert content == "a folder" or previous.read_bytes() in (content, other)
@@ -223,9 +222,9 @@ def test_a_file_of_the_name_that_is_not_ours_is_not_touched(path, previous, cont
 def test_a_file_that_was_deleted_is_not_brought_back_by_a_later_run(path, previous):
     """Somebody removed it so that an old recording cannot pass for a new one."""
     write(path)
-    Recorder(path, HEAD)
+    RecordingWriter(path, HEAD)
     path.unlink()
-    Recorder(path, HEAD).close(NONE)
+    RecordingWriter(path, HEAD).close(NONE)
     assert read_recording(path).head.run == "r2"
     assert previous.exists()
 
@@ -233,7 +232,7 @@ def test_a_file_that_was_deleted_is_not_brought_back_by_a_later_run(path, previo
 def test_a_name_that_leaves_no_room_for_the_other_is_refused(tmp_path):
     path = tmp_path / ("a" * 248)
     before = write(path)
-    assert "File name too long" in message(Recorder, path, HEAD)
+    assert "File name too long" in message(RecordingWriter, path, HEAD)
     assert path.read_bytes() == before
     assert [each.name for each in tmp_path.iterdir()] == [path.name]
 
@@ -353,7 +352,7 @@ def test_what_others_do_to_the_file_is_said_at_the_end(path, change, said, earli
     path = path.parent / "folder" / "out.yaml"
     path.parent.mkdir()
     before = write(path, calls=2) if earlier else b""
-    recorder = Recorder(path, HEAD)
+    recorder = RecordingWriter(path, HEAD)
     if calls:
         recorder.append(recorded(1))
     kept = path.with_name("out.yaml.previous")
@@ -372,7 +371,7 @@ def test_what_others_do_to_the_file_is_said_at_the_end(path, change, said, earli
 
 
 def test_a_file_that_nobody_has_touched_is_said_to_be_so(path):
-    recorder = Recorder(path, HEAD)
+    recorder = RecordingWriter(path, HEAD)
     assert list(recorder._file.changes()) == []
     recorder.append(recorded(1))
     assert list(recorder._file.changes()) == []
@@ -386,7 +385,7 @@ def test_a_file_that_nobody_has_touched_is_said_to_be_so(path):
 def test_a_new_file_follows_the_umask(path, umask, mode):
     before = os.umask(umask)
     try:
-        Recorder(path, HEAD).close(NONE)
+        RecordingWriter(path, HEAD).close(NONE)
     finally:
         os.umask(before)
     assert stat.S_IMODE(path.stat().st_mode) == mode
@@ -402,7 +401,7 @@ def test_a_file_that_was_there_keeps_its_permissions(path):
 def test_the_path_is_that_of_the_beginning(path, monkeypatch, tmp_path):
     """A test may change its folder."""
     monkeypatch.chdir(tmp_path)
-    recorder = Recorder(Path("out.yaml"), HEAD)
+    recorder = RecordingWriter(Path("out.yaml"), HEAD)
     recorder.append(*(recorded(seq) for seq in range(1, 300)))
     (tmp_path / "other").mkdir()
     monkeypatch.chdir("other")

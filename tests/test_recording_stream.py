@@ -15,7 +15,7 @@ from pixel_emulator.files import file_io, read_write
 from pixel_emulator.files.read_write import read_recording
 from pixel_emulator.files.recording_stream import RecordingStream
 from pixel_emulator.files.yaml_loader import parse_document
-from pixel_emulator.recorder import Recorder
+from pixel_emulator.runtime.recording_writer import RecordingWriter
 from tests.hits import hit
 
 HEAD = Head(created=datetime(2030, 1, 31, 9, tzinfo=UTC), run="r1", tool="0.1.0")
@@ -24,7 +24,7 @@ DIGEST = "0a" * 32
 
 def write(path, *payloads):
     path.unlink(missing_ok=True)
-    recorder = Recorder(path, HEAD)
+    recorder = RecordingWriter(path, HEAD)
     for seq, payload in enumerate(payloads, 1):
         recorder.append(replace(hit(seq, "track", payload), digest=DIGEST))
     recorder.close(End(calls=len(payloads), connections=1))

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from pixel_emulator import samples as module
-from pixel_emulator.config import Settings
 from pixel_emulator.core.endpoint.pixel import request_of
 from pixel_emulator.core.model import Alphabet, Form, Outcome
 from pixel_emulator.core.parser.document import parse
@@ -19,7 +18,8 @@ from pixel_emulator.email.pixels import find_pixels
 from pixel_emulator.email.render import RenderResult, find_browser, render
 from pixel_emulator.email.source import read
 from pixel_emulator.files.read_write import read_document
-from pixel_emulator.journal import Journal
+from pixel_emulator.runtime.journal import Journal
+from pixel_emulator.runtime.settings import Settings
 from pixel_emulator.samples import Sample, folder, samples
 
 SAMPLES = {each.name: each for each in samples()}

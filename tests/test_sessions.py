@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from pixel_emulator.config import Settings
 from pixel_emulator.core.endpoint.pixel import request_of
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import Hit, Outcome
 from pixel_emulator.files.read_write import read_recording
-from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.emulator import Emulator
-from pixel_emulator.recorder import open_recorder
-from pixel_emulator.session import LocalSession
+from pixel_emulator.runtime.journal import Journal
+from pixel_emulator.runtime.recording_writer import open_recording
+from pixel_emulator.runtime.session import LocalSession
+from pixel_emulator.runtime.settings import Settings
 from tests.lanes import WithLane, WithoutLane
 from tests.programs import needs_curl
 from tests.wire import PIXEL, TIMEOUT, Reply, ask, connect, get, secured, tunnel
@@ -244,7 +244,7 @@ def test_a_session_without_a_name_gets_one_that_is_free(emulator):
 
 
 def test_a_port_is_never_used_again(emulator, monkeypatch):
-    monkeypatch.setattr("pixel_emulator.sessions._LINGER", 0)
+    monkeypatch.setattr("pixel_emulator.runtime.sessions._LINGER", 0)
     ports = []
     for _ in range(50):
         session = emulator.sessions.open()
@@ -254,7 +254,7 @@ def test_a_port_is_never_used_again(emulator, monkeypatch):
 
 
 def test_of_many_closed_sessions_the_oldest_ports_are_shut(emulator, monkeypatch):
-    monkeypatch.setattr("pixel_emulator.sessions._LINGER", 1)
+    monkeypatch.setattr("pixel_emulator.runtime.sessions._LINGER", 1)
     found = [emulator.sessions.open() for _ in range(3)]
     ports = [port_of(each) for each in found]
     for each in found:
@@ -424,7 +424,7 @@ def test_save_says_where_it_cannot(emulator, path):
 
 def test_a_session_may_record_as_it_goes_and_clear_loses_nothing(emulator, tmp_path: Path):
     settings = Settings(record=str(tmp_path / "out.yaml"))
-    session = emulator.sessions.open(recorder=open_recorder(settings))
+    session = emulator.sessions.open(recorder=open_recording(settings))
     over_http(emulator, session)
     session.clear()
     over_http(emulator, session)

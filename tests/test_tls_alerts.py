@@ -2,7 +2,7 @@
 
 import pytest
 
-from pixel_emulator.tls_alerts import alert_in, reasons_of, refusal
+from pixel_emulator.runtime.gaps import alert_in, reasons_of, refusal
 
 
 @pytest.mark.parametrize(

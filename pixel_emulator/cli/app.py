@@ -14,7 +14,7 @@ from pixel_emulator.cli.exit_codes import Exit
 from pixel_emulator.cli.terminal import say, show
 from pixel_emulator.core.errors import InputError, SelectionError
 from pixel_emulator.core.text.display import cut
-from pixel_emulator.output import learn_from
+from pixel_emulator.runtime.output import learn_from
 
 COMMANDS = {
     "demo": "demo",

@@ -13,7 +13,6 @@ from pixel_emulator.cli.decode import LOST, as_json
 from pixel_emulator.cli.exit_codes import Exit
 from pixel_emulator.cli.options import takes_settings
 from pixel_emulator.cli.terminal import say, show, wants_colour, width
-from pixel_emulator.config import Settings
 from pixel_emulator.core import call_text
 from pixel_emulator.core.endpoint.pixel import request_of
 from pixel_emulator.core.errors import InputError, InputIssue, Location
@@ -23,7 +22,8 @@ from pixel_emulator.core.recordings.foreign_files import traffic
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.core.text.display import shortened
 from pixel_emulator.files.file_io import MAX_BYTES, read_bytes
-from pixel_emulator.output import learn_from_url
+from pixel_emulator.runtime.output import learn_from_url
+from pixel_emulator.runtime.settings import Settings
 
 if TYPE_CHECKING:
     from pixel_emulator.email.message import HtmlPart, Mail

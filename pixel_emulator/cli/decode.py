@@ -8,7 +8,6 @@ import typer
 
 from pixel_emulator.cli.options import takes_settings
 from pixel_emulator.cli.terminal import say, show, wants_colour, width
-from pixel_emulator.config import Settings
 from pixel_emulator.core import call_text
 from pixel_emulator.core.endpoint.pixel import encode as encode_url
 from pixel_emulator.core.endpoint.pixel import request_of
@@ -17,7 +16,8 @@ from pixel_emulator.core.model import JSON, Alphabet, CallType, Dialect, Form, O
 from pixel_emulator.core.problems.classify import Classification, judge_url
 from pixel_emulator.core.recordings.foreign_files import no_url
 from pixel_emulator.core.text import json_codec
-from pixel_emulator.output import learn_from_url
+from pixel_emulator.runtime.output import learn_from_url
+from pixel_emulator.runtime.settings import Settings
 
 LOST = frozenset({Outcome.DROPPED, Outcome.DAMAGED, Outcome.UNHANDLED})
 """The outcomes that make `check` and `decode --check` fail."""

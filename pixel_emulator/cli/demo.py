@@ -11,7 +11,6 @@ from pixel_emulator.cli.display import farewell
 from pixel_emulator.cli.options import takes_settings
 from pixel_emulator.cli.session import emulation
 from pixel_emulator.cli.terminal import show, wants_colour, width
-from pixel_emulator.config import Settings
 from pixel_emulator.core import call_text
 from pixel_emulator.core.model import Hit, Severity
 from pixel_emulator.core.report.text_report import text as report_text
@@ -20,6 +19,7 @@ from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.email.fetch import BUILT_IN, fetch_images
 from pixel_emulator.email.render import RenderResult, find_browser, render
 from pixel_emulator.files.scenario_loader import load_scenarios
+from pixel_emulator.runtime.settings import Settings
 from pixel_emulator.samples import Sample, samples
 
 if TYPE_CHECKING:

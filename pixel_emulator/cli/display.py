@@ -10,8 +10,8 @@ from pixel_emulator.cli.terminal import say, wants_colour
 from pixel_emulator.core import call_text
 from pixel_emulator.core.model import Hit, Outcome
 from pixel_emulator.core.text.display import paint, printable
-from pixel_emulator.gaps import Refusal
-from pixel_emulator.journal import Journal
+from pixel_emulator.runtime.gaps import Refusal
+from pixel_emulator.runtime.journal import Journal
 
 _AT_ONCE = 50
 """Lines that are shown in one go: nobody reads more, and to make them costs the lane its time."""

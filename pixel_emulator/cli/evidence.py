@@ -11,7 +11,7 @@ from pixel_emulator.core.problems.classify import MessageIds
 from pixel_emulator.core.recordings.recording import Recording, Redaction
 from pixel_emulator.core.redaction.redact import redact
 from pixel_emulator.files import read_write
-from pixel_emulator.output import run_keys
+from pixel_emulator.runtime.output import run_keys
 
 
 def read_evidence(paths: Sequence[Path], *, allow_open: bool = False) -> Evidence:

@@ -4,15 +4,15 @@ import sys
 from threading import Event
 
 from pixel_emulator.cli.terminal import say, wants_colour
-from pixel_emulator.clock import monotonic
 from pixel_emulator.core.report.wording import why_impossible
 from pixel_emulator.core.text.display import paint, printable
 from pixel_emulator.core.verification.live import LiveVerdict, Outlook
 from pixel_emulator.core.verification.verify import verify
-from pixel_emulator.journal import Journal
 from pixel_emulator.running.reloading import ScenarioFiles
 from pixel_emulator.running.waiting import rest
 from pixel_emulator.running.window import MOST, Window
+from pixel_emulator.runtime.clock import monotonic
+from pixel_emulator.runtime.journal import Journal
 
 _RECHECK = 0.5
 """Seconds after which the files are looked at again; calls are waited for, not looked for."""

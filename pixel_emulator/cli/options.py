@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from pixel_emulator.config import Settings, Value
-from pixel_emulator.config import settings as all_settings
-from pixel_emulator.output import run_keys
+from pixel_emulator.runtime.output import run_keys
+from pixel_emulator.runtime.settings import Settings, Value
+from pixel_emulator.runtime.settings import settings as all_settings
 
 _FIELDS = {each.name: each for each in all_settings()}
 

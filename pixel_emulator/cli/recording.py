@@ -12,7 +12,6 @@ from pixel_emulator.cli.exit_codes import Exit
 from pixel_emulator.cli.options import takes_settings
 from pixel_emulator.cli.terminal import say, wants_colour, width
 from pixel_emulator.cli.terminal import show as show_text
-from pixel_emulator.config import Settings
 from pixel_emulator.core import call_text
 from pixel_emulator.core.errors import InputError, InputIssue, Location
 from pixel_emulator.core.model import JSON, Evidence, Hit, Payload
@@ -21,6 +20,7 @@ from pixel_emulator.core.profiles.profile import profile_mistakes
 from pixel_emulator.core.recordings.entry import entry, time_text
 from pixel_emulator.core.text import json_codec, yaml_writer
 from pixel_emulator.files import read_write
+from pixel_emulator.runtime.settings import Settings
 
 STATE_FORMATS = ("yaml", "json")
 

@@ -13,7 +13,7 @@ from pixel_emulator.core.report.text_report import text
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.core.verification.verdict import Verdict
 from pixel_emulator.files import read_write
-from pixel_emulator.output import redacted
+from pixel_emulator.runtime.output import redacted
 
 
 def _text(verdict: Verdict, recording: str) -> str:

@@ -29,18 +29,18 @@ from pixel_emulator.cli.options import takes_settings
 from pixel_emulator.cli.reports import Reports, check_reports, write_reports
 from pixel_emulator.cli.session import emulation
 from pixel_emulator.cli.terminal import say
-from pixel_emulator.config import Settings
 from pixel_emulator.core.scenarios.model import Open, Run, Scenario
 from pixel_emulator.core.text.display import printable
 from pixel_emulator.core.verification.live import LiveVerdict
 from pixel_emulator.core.verification.verdict import Verdict, exit_code
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.email.render import find_browser
-from pixel_emulator.journal import Journal
 from pixel_emulator.running.access import WRITE_KEY, Access
 from pixel_emulator.running.runner import Runner
 from pixel_emulator.running.waiting import Growing, Part, acted, patience, settle
 from pixel_emulator.running.window import Window
+from pixel_emulator.runtime.journal import Journal
+from pixel_emulator.runtime.settings import Settings
 
 if TYPE_CHECKING:
     from pixel_emulator.proxy.emulator import Emulator

@@ -21,10 +21,10 @@ from pixel_emulator.cli.options import takes_settings
 from pixel_emulator.cli.reports import Reports, check_reports, for_terminal, write_reports
 from pixel_emulator.cli.session import emulation, needs_mitmproxy
 from pixel_emulator.cli.terminal import say, show
-from pixel_emulator.config import Settings
 from pixel_emulator.core.verification.verify import verify
-from pixel_emulator.ready import Ready, listed, living, published, running
 from pixel_emulator.running.reloading import ScenarioFiles
+from pixel_emulator.runtime.server_info import ServerInfo, listed, living, published, running
+from pixel_emulator.runtime.settings import Settings
 
 if TYPE_CHECKING:
     from pixel_emulator.control.server import Control
@@ -89,7 +89,7 @@ def serve(
     ):
         journal.subscribe(display.show)
         journal.subscribe_refusals(display.show_refusal)
-        ready = Ready(
+        ready = ServerInfo(
             proxy=emulator.proxy,
             url=emulator.url,
             port=emulator.port,
@@ -179,7 +179,7 @@ def _control(emulator: "Emulator") -> "Control":
     return Control(emulator)
 
 
-def _greeting(ready: Ready, settings: Settings) -> str:
+def _greeting(ready: ServerInfo, settings: Settings) -> str:
     recording = f"Recording to {settings.record}. " if settings.record else ""
     return (
         f"The emulator listens on {ready.url}, as a proxy and as a server.\n"

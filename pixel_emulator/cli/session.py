@@ -5,12 +5,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pixel_emulator.cli.endings import stopped_by
-from pixel_emulator.config import Settings
 from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.core.times import clock
-from pixel_emulator.journal import Journal
-from pixel_emulator.recorder import open_recorder
+from pixel_emulator.runtime.journal import Journal
+from pixel_emulator.runtime.recording_writer import open_recording
+from pixel_emulator.runtime.settings import Settings
 
 if TYPE_CHECKING:
     from pixel_emulator.proxy.emulator import Emulator
@@ -48,7 +48,7 @@ def emulation(
     with needs_mitmproxy():
         from pixel_emulator.proxy.emulator import Emulator  # noqa: PLC0415 - it takes half a second
     journal = Journal(
-        settings, recorder=open_recorder(settings, created=created, seed=" ".join(seeds))
+        settings, recorder=open_recording(settings, created=created, seed=" ".join(seeds))
     )
     journal.begin_run(created)
     try:

@@ -9,7 +9,7 @@ import sys
 from contextlib import suppress
 from typing import TextIO
 
-from pixel_emulator.output import redacted
+from pixel_emulator.runtime.output import redacted
 
 WIDEST = 110  # longer lines are hard to read
 

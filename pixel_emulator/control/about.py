@@ -2,7 +2,7 @@
 
 from pixel_emulator.control import downloads, marking, schemas
 from pixel_emulator.control.table import TEXT_TYPE, Answer, Query, Route, json_answer
-from pixel_emulator.sessions import DEFAULT
+from pixel_emulator.runtime.sessions import DEFAULT
 
 _SHORT = 10  # seconds of a wait that nothing ends, not even the end of the emulator
 _SESSION = Query(does="The session to be led to.", default=DEFAULT)

@@ -14,9 +14,9 @@ from pixel_emulator.core.errors import Document, InputError, InputIssue, Locatio
 from pixel_emulator.core.model import JSON
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.files.yaml_loader import parse_document
-from pixel_emulator.output import redacted
 from pixel_emulator.proxy.emulator import Emulator
-from pixel_emulator.session import LocalSession
+from pixel_emulator.runtime.output import redacted
+from pixel_emulator.runtime.session import LocalSession
 
 _BODY = "body"  # as the file of a mistake
 

@@ -10,7 +10,7 @@ from pixel_emulator.child.environment import child_environment, shell_exports
 from pixel_emulator.control.asked import Asked, json_response
 from pixel_emulator.control.problems import ProblemError
 from pixel_emulator.core.model import Payload
-from pixel_emulator.session import LocalSession
+from pixel_emulator.runtime.session import LocalSession
 from pixel_emulator.trust.stores import TrustStores
 
 PEM_TYPE = "application/x-pem-file"

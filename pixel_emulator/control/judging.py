@@ -6,7 +6,6 @@ from dataclasses import replace
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
-from pixel_emulator.clock import monotonic
 from pixel_emulator.control.asked import Asked, json_response
 from pixel_emulator.control.problems import ProblemError, wrong_body
 from pixel_emulator.control.waiting import more_than, settle
@@ -22,6 +21,7 @@ from pixel_emulator.core.verification.verdict import Status, Verdict
 from pixel_emulator.core.verification.verify import verify as judge
 from pixel_emulator.files.scenario_loader import load_text
 from pixel_emulator.running.waiting import patience
+from pixel_emulator.runtime.clock import monotonic
 
 PATIENCE = 30.0
 """Seconds that are waited for more hits where the query does not say."""

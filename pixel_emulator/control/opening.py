@@ -7,14 +7,14 @@ from typing import Any
 
 from starlette.responses import Response
 
-from pixel_emulator.config import Settings
 from pixel_emulator.control.asked import Asked, json_response
 from pixel_emulator.control.problems import ProblemError, wrong_body
 from pixel_emulator.core.errors import Document, InputError, did_you_mean
 from pixel_emulator.core.model import Dialect, Payload
 from pixel_emulator.core.recordings.typed_reader import Node
-from pixel_emulator.session import LocalSession
-from pixel_emulator.sessions import DEFAULT, NAME
+from pixel_emulator.runtime.session import LocalSession
+from pixel_emulator.runtime.sessions import DEFAULT, NAME
+from pixel_emulator.runtime.settings import Settings
 
 
 async def sessions(asked: Asked) -> Response:

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.core.model import Payload
 from pixel_emulator.core.text import json_codec
-from pixel_emulator.output import redacted
+from pixel_emulator.runtime.output import redacted
 
 MEDIA_TYPE = "application/problem+json"
 

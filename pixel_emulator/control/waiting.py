@@ -5,10 +5,10 @@ from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Self
 
-from pixel_emulator.clock import monotonic
 from pixel_emulator.core.model import Evidence, Hit
 from pixel_emulator.core.verification.live import Outlook
-from pixel_emulator.session import LocalSession
+from pixel_emulator.runtime.clock import monotonic
+from pixel_emulator.runtime.session import LocalSession
 
 type Look = Callable[[Evidence], Awaitable[Outlook]]
 

@@ -17,7 +17,7 @@ from pixel_emulator.core.parser.document import ParsedDocument, read
 from pixel_emulator.core.scenarios.model import Values
 from pixel_emulator.files import read_write
 from pixel_emulator.files.yaml_loader import parse_document
-from pixel_emulator.output import learn_from
+from pixel_emulator.runtime.output import learn_from
 
 MAX_BYTES = 16 * 1024 * 1024
 """Bytes of a file that is read for its scenarios: ten thousands of expectations."""

@@ -13,8 +13,6 @@ from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 
-from pixel_emulator.clock import utc_now
-from pixel_emulator.config import Settings
 from pixel_emulator.core.errors import InputError, InputIssue, Location
 from pixel_emulator.core.model import Dialect, Hit
 from pixel_emulator.core.recordings import recording
@@ -24,6 +22,8 @@ from pixel_emulator.core.schemas.recording_schema import schema_line
 from pixel_emulator.core.text import yaml_writer
 from pixel_emulator.files import read_write
 from pixel_emulator.files.file_io import holder_of
+from pixel_emulator.runtime.clock import utc_now
+from pixel_emulator.runtime.settings import Settings
 
 _LIST = "parts.txt"
 """Name of the file that lists the parts: `+NAME` for one that begins, `-NAME` for one removed."""

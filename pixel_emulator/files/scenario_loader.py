@@ -22,7 +22,7 @@ from pixel_emulator.core.tracking_plan.plan import Plan
 from pixel_emulator.files import read_write
 from pixel_emulator.files.includes import DefinitionFiles, check_size, read_limited, real_path
 from pixel_emulator.files.yaml_loader import parse_document
-from pixel_emulator.output import learn_from
+from pixel_emulator.runtime.output import learn_from
 
 ENDINGS = (".yaml", ".yml")
 

@@ -5,9 +5,7 @@ from datetime import UTC, datetime
 
 from mitmproxy import connection, http
 
-from pixel_emulator.config import Settings
 from pixel_emulator.core.model import Hit, Outcome
-from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.answers import JournalAnswers
 from pixel_emulator.proxy.handshakes import Handshakes
 from pixel_emulator.proxy.http1 import Http1
@@ -15,7 +13,9 @@ from pixel_emulator.proxy.journals import Alone, Journals
 from pixel_emulator.proxy.locks import Locks
 from pixel_emulator.proxy.messages import FALLBACK, answer, request_of, response_to, storable
 from pixel_emulator.proxy.unread import Unread
-from pixel_emulator.sessions import Sessions
+from pixel_emulator.runtime.journal import Journal
+from pixel_emulator.runtime.sessions import Sessions
+from pixel_emulator.runtime.settings import Settings
 
 MITMPROXY = logging.getLogger("mitmproxy")
 """The logger of all that mitmproxy logs."""

@@ -8,13 +8,13 @@ from typing import Any
 from mitmproxy import addonmanager, contentviews, ctx, exceptions, http, options, optmanager
 from mitmproxy.proxy import mode_specs
 
-from pixel_emulator.config import Settings, settings
 from pixel_emulator.core.errors import InputError, did_you_mean
-from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.addon import FailureHandler, PixelEmulator
 from pixel_emulator.proxy.content_view import SegmentPixel
 from pixel_emulator.proxy.hosts import is_loopback
-from pixel_emulator.recorder import open_recorder
+from pixel_emulator.runtime.journal import Journal
+from pixel_emulator.runtime.recording_writer import open_recording
+from pixel_emulator.runtime.settings import Settings, settings
 
 PREFIX = "pixel_"
 # mitmproxy says the first with listen_host, listen_port and mode, and its tools show flows. They
@@ -76,7 +76,7 @@ class ConfiguredEmulator:
         """Begin the recording."""
         self._running = True
         try:
-            recorder = open_recorder(self.settings)
+            recorder = open_recording(self.settings)
         except InputError as error:
             _log.error(str(error))
             raise SystemExit(2) from None  # a mistake of the user, also before mitmproxy's check

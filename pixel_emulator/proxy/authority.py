@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from pixel_emulator.clock import real_datetime, utc_now
 from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.proxy.hosts import folded
+from pixel_emulator.runtime.clock import real_datetime, utc_now
 from pixel_emulator.trust.stores import STANDARD, TrustStores
 
 VALID_FOR = timedelta(days=30)

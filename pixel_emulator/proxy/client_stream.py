@@ -10,7 +10,7 @@ from mitmproxy.proxy import commands, context, mode_servers, server, server_hook
 from mitmproxy.proxy.mode_specs import ProxyMode
 from mitmproxy.utils import human
 
-from pixel_emulator.clock import seconds
+from pixel_emulator.runtime.clock import seconds
 
 type Main = mode_servers.ServerInstance[ProxyMode]
 

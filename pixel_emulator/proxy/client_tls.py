@@ -4,7 +4,7 @@ from typing import Any
 
 from OpenSSL import SSL
 
-from pixel_emulator.tls_alerts import alert_in
+from pixel_emulator.runtime.gaps import alert_in
 
 _HEADER = 5
 """Bytes of the header of a TLS record, the last two of which say how long its content is."""

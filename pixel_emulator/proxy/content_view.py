@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 from mitmproxy import contentviews, http
 
-from pixel_emulator.config import Settings
 from pixel_emulator.core.endpoint.pixel import route
 from pixel_emulator.core.model import Dialect, Payload
 from pixel_emulator.core.problems.classify import classify
 from pixel_emulator.core.text.yaml_writer import shallow, write
 from pixel_emulator.proxy.hosts import folded
 from pixel_emulator.proxy.messages import request_of
+from pixel_emulator.runtime.settings import Settings
 
 
 class SegmentPixel(contentviews.Contentview):

@@ -13,15 +13,15 @@ from typing import Self
 with warnings.catch_warnings(action="ignore"):  # mitmproxy 12 imports deprecated names of others
     from pixel_emulator.proxy.lean_master import LeanMaster
 
-from pixel_emulator.config import Settings
 from pixel_emulator.core.errors import InputError, InputIssue
-from pixel_emulator.journal import Journal
-from pixel_emulator.leftovers import private_directory, sweep
 from pixel_emulator.proxy.addon import FailureHandler
 from pixel_emulator.proxy.authority import Authority
 from pixel_emulator.proxy.hosts import Hosts, addressed, folded
 from pixel_emulator.proxy.process import kept_quiet, loop_in_a_thread, real_clock, the_only
-from pixel_emulator.sessions import Sessions
+from pixel_emulator.runtime.journal import Journal
+from pixel_emulator.runtime.server_info import private_directory, sweep
+from pixel_emulator.runtime.sessions import Sessions
+from pixel_emulator.runtime.settings import Settings
 
 _ANY_ADDRESS = ("", "0.0.0.0", "::", "localhost")  # noqa: S104 - what was asked for is compared
 _PORT = re.compile(r":\d+$")

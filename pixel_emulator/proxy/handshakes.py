@@ -4,11 +4,10 @@ from itertools import count
 
 from mitmproxy import connection, http, tls
 
-from pixel_emulator.gaps import Greeting, Refusal
 from pixel_emulator.proxy.client_tls import ClientTls
 from pixel_emulator.proxy.journals import Journals
 from pixel_emulator.proxy.locks import Locks
-from pixel_emulator.tls_alerts import alert_in
+from pixel_emulator.runtime.gaps import Greeting, Refusal, alert_in
 
 _DROPPED = "The client disconnected during the handshake"  # so mitmproxy words it
 

@@ -6,8 +6,8 @@ from typing import Protocol
 from mitmproxy import connection
 
 from pixel_emulator.core.model import PixelRequest
-from pixel_emulator.journal import Journal
-from pixel_emulator.sessions import Landing
+from pixel_emulator.runtime.journal import Journal
+from pixel_emulator.runtime.sessions import RoutedRequest
 
 
 class Journals(Protocol):
@@ -16,7 +16,7 @@ class Journals(Protocol):
     def of(self, client: connection.Client) -> Journal:
         """The journal for what a client does without a request."""
 
-    def landing(self, request: PixelRequest, client: connection.Client) -> Landing:
+    def landing(self, request: PixelRequest, client: connection.Client) -> RoutedRequest:
         """Where a request belongs."""
 
     def said(self, client: connection.Client, start: bytes) -> None:
@@ -36,9 +36,9 @@ class Alone:
         """This one."""
         return self.journal
 
-    def landing(self, request: PixelRequest, _client: connection.Client) -> Landing:
+    def landing(self, request: PixelRequest, _client: connection.Client) -> RoutedRequest:
         """In this one, as it is."""
-        return Landing(self.journal, request)
+        return RoutedRequest(self.journal, request)
 
     def said(self, _client: connection.Client, _start: bytes) -> None:
         """It makes no difference."""

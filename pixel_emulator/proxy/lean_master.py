@@ -13,8 +13,6 @@ from mitmproxy.addons import block, core, next_layer, proxyserver
 from mitmproxy.net.free_port import get_free_port
 from mitmproxy.proxy import mode_servers
 
-from pixel_emulator.config import Settings
-from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.addon import PixelEmulator
 from pixel_emulator.proxy.certificates import Certificates
 from pixel_emulator.proxy.client_stream import ClientStream, Main, handle
@@ -22,7 +20,9 @@ from pixel_emulator.proxy.lane.addon import Lane
 from pixel_emulator.proxy.lane.entrance import Entrance
 from pixel_emulator.proxy.passing import HangUp, PassThrough
 from pixel_emulator.proxy.presence import Presence
-from pixel_emulator.sessions import Sessions
+from pixel_emulator.runtime.journal import Journal
+from pixel_emulator.runtime.sessions import Sessions
+from pixel_emulator.runtime.settings import Settings
 
 _PATIENCE = 1.0  # seconds, at the end, for what is not cancelled by its client's leaving
 

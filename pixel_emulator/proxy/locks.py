@@ -5,9 +5,6 @@ import re
 from mitmproxy import connection, exceptions, http, tls
 from mitmproxy.proxy import context, layer, layers, mode_specs, server_hooks
 
-from pixel_emulator.clock import seconds
-from pixel_emulator.config import Settings
-from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.hosts import (
     Hosts,
     addressed,
@@ -19,6 +16,9 @@ from pixel_emulator.proxy.hosts import (
     stays_here,
 )
 from pixel_emulator.proxy.journals import Alone, Journals
+from pixel_emulator.runtime.clock import seconds
+from pixel_emulator.runtime.journal import Journal
+from pixel_emulator.runtime.settings import Settings
 
 # The modes in which clients know of the proxy, and may also speak to it directly.
 _EXPLICIT = (mode_specs.RegularMode, mode_specs.UpstreamMode)

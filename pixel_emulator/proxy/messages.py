@@ -7,10 +7,10 @@ from mitmproxy import http
 from mitmproxy.net.http import status_codes
 from mitmproxy.net.http.url import hostport
 
-from pixel_emulator.clock import seconds
 from pixel_emulator.core.endpoint.pixel import GIF, bad_line, route
 from pixel_emulator.core.model import PixelRequest, PixelResponse
 from pixel_emulator.proxy.hosts import folded
+from pixel_emulator.runtime.clock import seconds
 
 FALLBACK = PixelResponse(200, (("Content-Type", "image/gif"),), GIF)
 """The answer where something of ours fails."""

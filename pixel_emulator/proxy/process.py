@@ -12,8 +12,8 @@ from mitmproxy import certs
 from mitmproxy.proxy import server
 from mitmproxy.proxy.layers.http import _http2
 
-from pixel_emulator.clock import monotonic, seconds, utc_now
 from pixel_emulator.proxy.addon import MITMPROXY
+from pixel_emulator.runtime.clock import monotonic, seconds, utc_now
 
 # mitmproxy keeps its options and addons in globals: a second master would take over the first.
 _THE_ONLY = threading.Lock()

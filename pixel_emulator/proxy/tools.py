@@ -12,11 +12,11 @@ from typing import ClassVar
 from mitmproxy import master, options
 from mitmproxy.tools import cmdline, main
 
-from pixel_emulator.config import Settings
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.proxy.addon_options import ConfiguredEmulator, report
 from pixel_emulator.proxy.authority import Authority
 from pixel_emulator.proxy.hosts import addressed
+from pixel_emulator.runtime.settings import Settings
 
 _log = logging.getLogger(__name__)
 

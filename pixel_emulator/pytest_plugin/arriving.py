@@ -5,12 +5,12 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
-from pixel_emulator.clock import monotonic
 from pixel_emulator.core.model import Evidence
 from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.core.verification.live import LiveVerdict
 from pixel_emulator.running.waiting import patience, settle
-from pixel_emulator.session import Session
+from pixel_emulator.runtime.clock import monotonic
+from pixel_emulator.runtime.session import Session
 
 
 class _ClosedError(Exception):

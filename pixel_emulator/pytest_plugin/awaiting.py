@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice
 
-from pixel_emulator.clock import monotonic
 from pixel_emulator.core.model import Evidence
 from pixel_emulator.core.scenarios.expectation import Expectation
 from pixel_emulator.core.scenarios.model import Scenario, Step
@@ -14,6 +13,7 @@ from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.pytest_plugin.judging import SILENT, as_given, lacking, loosened
 from pixel_emulator.pytest_plugin.pool import SharedCalls
 from pixel_emulator.pytest_plugin.seen import SeenCall, seen
+from pixel_emulator.runtime.clock import monotonic
 
 
 def first_call(

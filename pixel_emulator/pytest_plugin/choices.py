@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from pixel_emulator.config import Settings
 from pixel_emulator.core.errors import Document, InputError, did_you_mean
 from pixel_emulator.core.model import JSON
 from pixel_emulator.core.parser.context import ParseContext
 from pixel_emulator.core.parser.expectations import Policies, read_policies
 from pixel_emulator.core.recordings.recording import Clock
 from pixel_emulator.pytest_plugin.options import PER_TEST, POLICIES, SETTINGS
+from pixel_emulator.runtime.settings import Settings
 
 _WORDS = (*POLICIES, "accept", *PER_TEST, "record", "clock")
 _KINDS: dict[str, tuple[tuple[type, ...], str]] = {

@@ -4,12 +4,12 @@ from http.client import HTTPConnection, HTTPException
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from pixel_emulator.config import TOKEN_VARIABLE
 from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.core.model import Payload
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.pytest_plugin.patched_process import advice_for
-from pixel_emulator.session import Session
+from pixel_emulator.runtime.session import Session
+from pixel_emulator.runtime.settings import TOKEN_VARIABLE
 
 _PATIENCE = 30.0
 """Seconds that an answer may take, beyond those that it was asked to wait."""

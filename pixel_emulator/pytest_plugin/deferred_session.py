@@ -5,9 +5,9 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from pixel_emulator.clock import monotonic
 from pixel_emulator.core.model import Hit, PixelRequest
-from pixel_emulator.session import LocalSession, Session
+from pixel_emulator.runtime.clock import monotonic
+from pixel_emulator.runtime.session import LocalSession, Session
 
 
 class DeferredSession:

@@ -11,15 +11,15 @@ from contextlib import ExitStack
 from typing import IO, Any
 from urllib.parse import urlsplit
 
-from pixel_emulator import ready
-from pixel_emulator.clock import has_ended
-from pixel_emulator.config import Settings
 from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.core.recordings.recording import Clock
 from pixel_emulator.pytest_plugin.control_client import ControlClient, control_variables
 from pixel_emulator.pytest_plugin.remote import RemoteSession, Told
-from pixel_emulator.session import LocalSession, Session
-from pixel_emulator.sessions import DEFAULT
+from pixel_emulator.runtime import server_info
+from pixel_emulator.runtime.clock import has_ended
+from pixel_emulator.runtime.session import LocalSession, Session
+from pixel_emulator.runtime.sessions import DEFAULT
+from pixel_emulator.runtime.settings import Settings
 
 _PATIENCE = 10.0
 """Seconds that a process of ours has to end."""
@@ -96,7 +96,7 @@ def running_at(url: str, token: str, settings: Settings) -> RemoteEmulator:
     port = urlsplit(url).port if "//" in url else None
     if port is None:
         raise InputError(InputIssue(f"--pixel-url {url}: write it as http://127.0.0.1:8080"))
-    found = ready.running(port)
+    found = server_info.running(port)
     return RemoteEmulator(ControlClient(found.control, found.token), settings)
 
 

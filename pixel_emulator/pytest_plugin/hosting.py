@@ -12,16 +12,16 @@ from typing import Protocol
 
 import pytest
 
-from pixel_emulator.clock import faked_now, utc_now
-from pixel_emulator.config import TOKEN_VARIABLE, Settings
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.recordings.recording import Clock
-from pixel_emulator.journal import Journal
 from pixel_emulator.pytest_plugin.choices import settings_of
 from pixel_emulator.pytest_plugin.deferred_session import DeferredSession
 from pixel_emulator.pytest_plugin.patched_process import check_sockets, check_threads
 from pixel_emulator.pytest_plugin.summary import ASKED
-from pixel_emulator.session import LocalSession, Reach, Session
+from pixel_emulator.runtime.clock import faked_now, utc_now
+from pixel_emulator.runtime.journal import Journal
+from pixel_emulator.runtime.session import Endpoint, LocalSession, Session
+from pixel_emulator.runtime.settings import TOKEN_VARIABLE, Settings
 
 _HOST = pytest.StashKey["LazyEmulator"]()
 _SESSION = re.compile(r'session "([^"]+)"')
@@ -29,7 +29,7 @@ _PROXY = ("mitmproxy", "httptools", "starlette", "uvicorn")
 """What comes with the extra `proxy`: with all of these the emulator runs in this process."""
 
 
-class EmulatorHandle(Reach, Protocol):
+class EmulatorHandle(Endpoint, Protocol):
     """A running emulator. What comes to its own `proxy` and `url` belongs to no test."""
 
     @property
@@ -82,32 +82,32 @@ class LazyEmulator:
 
     @property
     def proxy(self) -> str:
-        """See `Reach`."""
+        """See `Endpoint`."""
         return self.running().proxy
 
     @property
     def url(self) -> str:
-        """See `Reach`."""
+        """See `Endpoint`."""
         return self.running().url
 
     @property
     def ca(self) -> Path:
-        """See `Reach`."""
+        """See `Endpoint`."""
         return self.running().ca
 
     @property
     def bundle(self) -> Path:
-        """See `Reach`."""
+        """See `Endpoint`."""
         return self.running().bundle
 
     @property
     def spki(self) -> str:
-        """See `Reach`."""
+        """See `Endpoint`."""
         return self.running().spki
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """See `Reach`."""
+        """See `Endpoint`."""
         return self.running().hosts if self._host else self.settings.hosts
 
     def open(self, settings: Settings, title: str, clock: Clock = Clock.REAL) -> DeferredSession:

@@ -6,11 +6,11 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from pixel_emulator.config import Settings
-from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.emulator import Emulator
 from pixel_emulator.pytest_plugin.control_client import control_variables
-from pixel_emulator.session import LocalSession, Session
+from pixel_emulator.runtime.journal import Journal
+from pixel_emulator.runtime.session import LocalSession, Session
+from pixel_emulator.runtime.settings import Settings
 
 if TYPE_CHECKING:
     from pixel_emulator.control.server import Control

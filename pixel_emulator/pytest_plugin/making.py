@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pixel_emulator.config import Settings
 from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.files.recording_parts import parts_of
 from pixel_emulator.pytest_plugin.choices import choices_of, settings_of
@@ -18,7 +17,8 @@ from pixel_emulator.pytest_plugin.pixel_calls import Pixels
 from pixel_emulator.pytest_plugin.places import Home
 from pixel_emulator.pytest_plugin.run_recording import target_of
 from pixel_emulator.pytest_plugin.snapshots import Updating
-from pixel_emulator.sessions import NAME
+from pixel_emulator.runtime.sessions import NAME
+from pixel_emulator.runtime.settings import Settings
 
 if TYPE_CHECKING:
     from pixel_emulator.pytest_plugin.parts import SessionRecording

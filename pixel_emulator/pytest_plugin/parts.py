@@ -7,15 +7,15 @@ from importlib.metadata import version
 from pathlib import Path
 from threading import Lock
 
-from pixel_emulator.clock import utc_now
-from pixel_emulator.config import Settings
 from pixel_emulator.core.errors import InputError, InputIssue, Location
 from pixel_emulator.core.model import Dialect, Hit
 from pixel_emulator.core.recordings.recording import End, Head, Redaction
 from pixel_emulator.core.redaction.masking import hide
 from pixel_emulator.files.recording_parts import add_part, remove_part
 from pixel_emulator.pytest_plugin.deferred_session import DeferredSession
-from pixel_emulator.recorder import Recorder
+from pixel_emulator.runtime.clock import utc_now
+from pixel_emulator.runtime.recording_writer import RecordingWriter
+from pixel_emulator.runtime.settings import Settings
 
 
 class SessionRecording:
@@ -40,7 +40,7 @@ class SessionRecording:
             shard=hide(test, known),
             clock=session.first.clock,
         )
-        self._recorder: Recorder | None = Recorder(path, head, known)
+        self._recorder: RecordingWriter | None = RecordingWriter(path, head, known)
         session.first.subscribe(self._append)
 
     def forget(self) -> None:

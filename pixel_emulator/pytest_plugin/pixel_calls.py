@@ -23,7 +23,7 @@ from pixel_emulator.pytest_plugin.places import Home, MisuseError, on_its_line
 from pixel_emulator.pytest_plugin.pool import SharedCalls
 from pixel_emulator.pytest_plugin.receiving import requested
 from pixel_emulator.pytest_plugin.seen import SeenCall, seen
-from pixel_emulator.session import Session
+from pixel_emulator.runtime.session import Session
 
 if TYPE_CHECKING:
     from pixel_emulator.pytest_plugin.parts import SessionRecording

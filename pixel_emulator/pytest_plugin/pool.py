@@ -12,7 +12,7 @@ from pixel_emulator.core.parser.expectations import Policies
 from pixel_emulator.core.verification.verdict import Verdict
 from pixel_emulator.pytest_plugin.beside import claims_of, without
 from pixel_emulator.pytest_plugin.snapshots import Snapshot, Updating
-from pixel_emulator.session import Session
+from pixel_emulator.runtime.session import Session
 
 if TYPE_CHECKING:
     from pixel_emulator.pytest_plugin.expecting import Expecting

@@ -7,15 +7,15 @@ from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Any
 
-from pixel_emulator.clock import monotonic, utc_now
-from pixel_emulator.config import Settings
 from pixel_emulator.core.errors import Document, InputError
 from pixel_emulator.core.model import JSON, Evidence, Hit, PixelRequest
 from pixel_emulator.core.recordings.entry import read_hit
 from pixel_emulator.core.recordings.typed_reader import Node
 from pixel_emulator.files import read_write
-from pixel_emulator.output import run_keys
 from pixel_emulator.pytest_plugin.control_client import ControlClient
+from pixel_emulator.runtime.clock import monotonic, utc_now
+from pixel_emulator.runtime.output import run_keys
+from pixel_emulator.runtime.settings import Settings
 
 _POLL = 600.0
 """Seconds that the API lets one wait for."""

@@ -12,7 +12,7 @@ from _pytest._code.code import TerminalRepr
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Mask the keys in a failure, its sections and the properties of its test."""
     report = yield
-    if "pixel_emulator.output" not in sys.modules:  # nothing was shown to us
+    if "pixel_emulator.runtime.output" not in sys.modules:  # nothing was shown to us
         return report
     report.user_properties = _redacted(report.user_properties)
     if report.longrepr is not None:
@@ -24,7 +24,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 def _redacted(value: Any) -> Any:
     """Return the value with its texts redacted; representations of pytest are changed in place."""
     if isinstance(value, str):
-        from pixel_emulator.output import redacted  # noqa: PLC0415 - heavy
+        from pixel_emulator.runtime.output import redacted  # noqa: PLC0415 - heavy
 
         return redacted(value)
     if isinstance(value, list):

@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Any, cast
 
 from pixel_emulator.clients.pixels import Diversion, is_async, pump
-from pixel_emulator.clock import monotonic
 from pixel_emulator.core.model import Evidence
 from pixel_emulator.pytest_plugin.places import MisuseError
-from pixel_emulator.session import Session
+from pixel_emulator.runtime.clock import monotonic
+from pixel_emulator.runtime.session import Session
 
 _NOT_AWAITED = "a page was not led here: write `await pixels.route(page)`"
 

@@ -7,8 +7,8 @@ import pytest
 
 from pixel_emulator.core import call_text
 from pixel_emulator.core.model import Hit
-from pixel_emulator.output import redacted
-from pixel_emulator.session import Session
+from pixel_emulator.runtime.output import redacted
+from pixel_emulator.runtime.session import Session
 
 _SENT = "pixel_shown"
 """The attribute of a report in which a worker sends its lines."""

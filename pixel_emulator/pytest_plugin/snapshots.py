@@ -23,7 +23,7 @@ from pixel_emulator.files.scenario_loader import load_scenarios, load_text
 from pixel_emulator.files.yaml_loader import parse_document
 from pixel_emulator.files.yaml_spans import read_source
 from pixel_emulator.pytest_plugin.judging import as_reached
-from pixel_emulator.session import Session
+from pixel_emulator.runtime.session import Session
 
 _FORBIDDEN = re.compile(r"[<>?%*:|\"'/\\\x00-\x1f\x7f\ud800-\udfff]")
 _RESERVED = re.compile(

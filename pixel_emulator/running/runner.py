@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pixel_emulator.child.process import ChildExit
-from pixel_emulator.clock import monotonic
 from pixel_emulator.core import times
 from pixel_emulator.core.model import Evidence
 from pixel_emulator.core.scenarios.model import Scenario
@@ -16,6 +15,7 @@ from pixel_emulator.running.access import Access
 from pixel_emulator.running.actions import Failure, folder_of, perform, sends_alone, without_pixels
 from pixel_emulator.running.waiting import Arrivals, acted, quiet, settle, within
 from pixel_emulator.running.window import Window
+from pixel_emulator.runtime.clock import monotonic
 
 
 @dataclass(frozen=True, slots=True)

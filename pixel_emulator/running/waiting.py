@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
-from pixel_emulator.clock import monotonic
 from pixel_emulator.core.model import Evidence
 from pixel_emulator.core.scenarios.model import QUIET, WITHIN, Scenario, Step
 from pixel_emulator.core.verification.live import LiveVerdict, Outlook
+from pixel_emulator.runtime.clock import monotonic
 
 _LULL = 0.1
 """Seconds without a call after which a watch that has put a search off is asked again."""

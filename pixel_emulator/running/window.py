@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from math import inf
 
-from pixel_emulator.clock import monotonic
 from pixel_emulator.core.model import Evidence
 from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.core.verification.components import CallGroups
 from pixel_emulator.running.waiting import Arrivals, Part, rest
+from pixel_emulator.runtime.clock import monotonic
 
 _PAUSE = 0.25
 """Seconds after which a window is looked at again if nothing arrives."""

@@ -21,10 +21,10 @@ ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "PYTHON
 QUIET = ("-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:playwright")
 
 START = """
-from pixel_emulator.config import Settings
+from pixel_emulator.runtime.settings import Settings
 from pixel_emulator.pytest_plugin.local import LocalHost
-from pixel_emulator.journal import Journal
-from pixel_emulator.session import LocalSession
+from pixel_emulator.runtime.journal import Journal
+from pixel_emulator.runtime.session import LocalSession
 host = LocalHost(Settings(port=0))
 host.take_over(LocalSession(Journal(host.settings), host.settings))
 host.close()

@@ -17,7 +17,7 @@ from pixel_emulator.core.problems.classify import classify
 from pixel_emulator.core.recordings.entry import entry
 from pixel_emulator.core.recordings.recording import Head, Redaction
 from pixel_emulator.core.redaction.redact import redact
-from pixel_emulator.recorder import Recorder
+from pixel_emulator.runtime.recording_writer import RecordingWriter
 from tests.benchmarks.client import HOST
 from tests.benchmarks.figures import Figure, Result, alternate, compare
 from tests.benchmarks.plan import Plan
@@ -76,7 +76,7 @@ def _recorded(
         hits = _hits(plan)
         head = Head(created=START, run="pieces", tool="benchmark", redaction=redaction)
         batches = [hits[n : n + batch] for n in range(0, len(hits), batch)]
-        recorder = Recorder(plan.folder / "pieces.yaml", head)
+        recorder = RecordingWriter(plan.folder / "pieces.yaml", head)
         return batch / _each(batches, lambda each: recorder.append(*each)) * 1e6
 
     def theirs() -> float:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from pixel_emulator.config import Settings
+from pixel_emulator.runtime.settings import Settings
 
 _APART = 1_000_000
 """The calls of two loads differ, as long as none makes more; `growth` makes its own numbers."""

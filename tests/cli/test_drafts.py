@@ -4,14 +4,14 @@ import stat
 
 import pytest
 
-from pixel_emulator.config import Settings
 from pixel_emulator.core.endpoint.pixel import encode, request_of
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import CallType
 from pixel_emulator.core.schemas.recording_schema import schema_line
 from pixel_emulator.files.read_write import overwrite, write_new
-from pixel_emulator.journal import Journal
-from pixel_emulator.recorder import open_recorder
+from pixel_emulator.runtime.journal import Journal
+from pixel_emulator.runtime.recording_writer import open_recording
+from pixel_emulator.runtime.settings import Settings
 
 KEY = "wk_test_0000000000000000"
 OPENED = """\
@@ -30,7 +30,7 @@ def record(tmp_path):
 
     def make(*calls, name="calls.yaml", closed=True):
         settings = Settings(record=str(tmp_path / name))
-        journal = Journal(settings, recorder=open_recorder(settings))
+        journal = Journal(settings, recorder=open_recording(settings))
         journal.connected()
         for event, n in calls:
             payload = {"writeKey": KEY, "userId": "u", "event": event, "properties": {"n": n}}

@@ -17,8 +17,7 @@ from pixel_emulator.core.endpoint.pixel import encode
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import CallType
 from pixel_emulator.files.read_write import read_recording
-from pixel_emulator.leftovers import sweep
-from pixel_emulator.ready import living, running
+from pixel_emulator.runtime.server_info import living, running, sweep
 from tests.programs import needs_curl
 from tests.wire import ask, connect, get, read, secured, tunnel
 

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pixel_emulator.config import Settings
 from pixel_emulator.core.endpoint.pixel import encode, request_of
 from pixel_emulator.core.model import CallType
-from pixel_emulator.journal import Journal
-from pixel_emulator.recorder import open_recorder
+from pixel_emulator.runtime.journal import Journal
+from pixel_emulator.runtime.recording_writer import open_recording
+from pixel_emulator.runtime.settings import Settings
 
 KEY = "wk_test_0000000000000000"
 START = datetime(2030, 1, 31, 9, 0, tzinfo=UTC)
@@ -26,7 +26,7 @@ def record(tmp_path):
         ticks = iter(range(100))
         journal = Journal(
             chosen := Settings(record=str(tmp_path / name), **settings),
-            recorder=open_recorder(chosen),
+            recorder=open_recording(chosen),
             now=lambda: START + timedelta(minutes=minute, seconds=next(ticks)),
         )
         for _ in range(connections):

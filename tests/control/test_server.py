@@ -9,13 +9,13 @@ from contextlib import suppress
 import httpx
 import pytest
 
-from pixel_emulator.config import Settings
 from pixel_emulator.control import judging
 from pixel_emulator.control.server import Control, on_loopback
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.verification.verify import verify
-from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.emulator import Emulator
+from pixel_emulator.runtime.journal import Journal
+from pixel_emulator.runtime.settings import Settings
 from tests.control_client import PIXEL, SEGMENT, client_of, controlled, kind
 from tests.wire import TIMEOUT, ask, connect, get
 

@@ -17,7 +17,7 @@ from pixel_emulator.core.redaction.fast_redaction import ordinary, unmasked
 from pixel_emulator.core.redaction.masking import mask
 from pixel_emulator.core.redaction.redact import redact
 from pixel_emulator.core.text import yaml_writer
-from pixel_emulator.memory import Judge
+from pixel_emulator.runtime.history import Classifier
 
 KEY = "wk_test_0000000000000000000000aB"
 OTHER = "wk_test_1111111111111111111111cD"
@@ -38,7 +38,7 @@ def b64(text: str | bytes, *, url: bool = True) -> str:
 
 def made(target: bytes | str, headers=CHROME, step="", **request) -> Hit:
     raw = target.encode() if isinstance(target, str) else target
-    judge = Judge(Dialect.DOCUMENTED, {KEY: "shop"})
+    judge = Classifier(Dialect.DOCUMENTED, {KEY: "shop"})
     return judge.hit(7, PixelRequest(target=raw, headers=headers, **request), NOW, step)
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from pixel_emulator.config import Settings
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.email.fetch import fetch_images
 from pixel_emulator.email.render import RenderResult, find_browser, render
-from pixel_emulator.journal import Journal
+from pixel_emulator.runtime.journal import Journal
+from pixel_emulator.runtime.settings import Settings
 
 TRACK = "https://api.segment.io/v1/pixel/track?writeKey=wk_test_0000&userId=u&event="
 

@@ -34,7 +34,7 @@ from pixel_emulator.core.redaction.masking import hide, mask
 from pixel_emulator.core.redaction.redact import redact
 from pixel_emulator.core.text.json_codec import Number
 from pixel_emulator.files.read_write import read_recording
-from pixel_emulator.recorder import Recorder
+from pixel_emulator.runtime.recording_writer import RecordingWriter
 from tests.hits import hit, judged
 
 HEAD = Head(
@@ -121,7 +121,7 @@ ENDS = st.builds(
 @given(hits=st.lists(HITS, max_size=3), end=ENDS)
 def test_a_recording_survives_its_file(path, hits, end):
     path.unlink(missing_ok=True)  # one without calls does not replace one
-    recorder = Recorder(path, HEAD)
+    recorder = RecordingWriter(path, HEAD)
     for each in hits:
         recorder.append(each)
     recorder.close(end)
@@ -146,7 +146,7 @@ SURROGATE = replace(hit(1, "page", {"name": "\ud800"}), digest="3d" * 32)
 
 
 def written(path, hits):
-    recorder = Recorder(path, HEAD)
+    recorder = RecordingWriter(path, HEAD)
     for each in hits:
         recorder.append(each)
     acted = {STEP: datetime(2030, 1, 31, 9, tzinfo=UTC)}
@@ -338,7 +338,7 @@ def test_no_write_key_is_left_decoded_or_not(path, payload, random, extra):
     request = PixelRequest(
         target=f"/v1/pixel/track?{query}".encode(), headers=(("referer", referer),)
     )
-    recorder = Recorder(path, replace(HEAD, redaction=Redaction.WRITE_KEYS))
+    recorder = RecordingWriter(path, replace(HEAD, redaction=Redaction.WRITE_KEYS))
     recorder.append(replace(judged(1, request), digest="0a" * 32))
     recorder.close(End(calls=1, connections=1))
     text = path.read_text(encoding="utf-8")
@@ -422,7 +422,7 @@ def one(query: bytes) -> bytes:
 def test_a_call_that_no_server_reads_survives_its_recording(path, redaction):
     target = b"/v1/pixel/track?event=Email Opened&writeKey=wk_test_0000000000&userId=u"
     made = replace(judged(1, PixelRequest(target=target)), digest="0a" * 32)
-    recorder = Recorder(path, replace(HEAD, redaction=redaction))
+    recorder = RecordingWriter(path, replace(HEAD, redaction=redaction))
     recorder.append(made)
     recorder.abandon()
     recording = read_recording(path)
@@ -442,7 +442,7 @@ def test_what_was_recorded_was_not_edited(path, redaction, query):
     request = PixelRequest(target=b"/v1/pixel/track?" + query)
     for dialect in Dialect:
         made = replace(judged(1, request), call=decode(CallType.TRACK, query, dialect))
-        recorder = Recorder(path, replace(HEAD, redaction=redaction, dialect=dialect))
+        recorder = RecordingWriter(path, replace(HEAD, redaction=redaction, dialect=dialect))
         recorder.append(replace(made, digest="0a" * 32))
         recorder.abandon()
         assert read_recording(path).edits == ()

@@ -12,11 +12,11 @@ from mitmproxy.flow import Error
 from mitmproxy.io import FlowReader, FlowWriter
 from mitmproxy.test import taddons, tflow, tutils
 
-from pixel_emulator.config import Settings
 from pixel_emulator.core.endpoint.pixel import GIF
 from pixel_emulator.core.model import Outcome
-from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.addon import MITMPROXY, FailureHandler, PixelEmulator
+from pixel_emulator.runtime.journal import Journal
+from pixel_emulator.runtime.settings import Settings
 from tests.wire import PIXEL
 
 SETTINGS = Settings()

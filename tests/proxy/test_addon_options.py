@@ -10,9 +10,9 @@ from mitmproxy import exceptions
 from mitmproxy.addons import proxyserver
 from mitmproxy.test import taddons
 
-from pixel_emulator.config import Settings, settings
 from pixel_emulator.proxy.addon import MITMPROXY
 from pixel_emulator.proxy.addon_options import ConfiguredEmulator
+from pixel_emulator.runtime.settings import Settings, settings
 from tests.proxy.test_addon import flow_of
 
 LISTENING = re.compile(r"proxy listening at 127\.0\.0\.1:(\d+)")

@@ -13,11 +13,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from pixel_emulator.config import Settings
 from pixel_emulator.core.errors import InputError
-from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.authority import Authority, leaf_certificate
 from pixel_emulator.proxy.emulator import Emulator
+from pixel_emulator.runtime.journal import Journal
+from pixel_emulator.runtime.settings import Settings
 
 HOSTS = Settings().hosts
 LOOPBACK = {"localhost", *map(ip_network, ("127.0.0.0/8", "::1/128"))}

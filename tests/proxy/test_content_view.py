@@ -5,8 +5,8 @@ import yaml
 from mitmproxy import contentviews, http
 from mitmproxy.test import taddons, tflow, tutils
 
-from pixel_emulator.config import Settings
 from pixel_emulator.proxy.content_view import SegmentPixel
+from pixel_emulator.runtime.settings import Settings
 from tests.wire import PIXEL
 
 RAW_JSON = '/v1/pixel/track?data={"writeKey":"k","userId":"u","event":"e","value":1.10}'

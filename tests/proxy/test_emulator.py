@@ -18,13 +18,13 @@ from queue import SimpleQueue
 import certifi
 import pytest
 
-from pixel_emulator.config import Settings
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import Hit, Outcome, PixelRequest
-from pixel_emulator.gaps import Refusal
-from pixel_emulator.journal import Journal
 from pixel_emulator.proxy import lean_master
 from pixel_emulator.proxy.emulator import Emulator
+from pixel_emulator.runtime.gaps import Refusal
+from pixel_emulator.runtime.journal import Journal
+from pixel_emulator.runtime.settings import Settings
 from tests.wire import PIXEL, TIMEOUT, Reply, ask, connect, get, read, secured, trap, tunnel
 
 SETTINGS = Settings(port=0)
@@ -506,8 +506,8 @@ def test_the_url_is_one_that_clients_reach(host: str, url: str):
 
 SCRIPT = """
 import sys
-from pixel_emulator.config import Settings
-from pixel_emulator.journal import Journal
+from pixel_emulator.runtime.settings import Settings
+from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.proxy.emulator import Emulator
 from tests.wire import PIXEL, ask, get, secured, tunnel
 

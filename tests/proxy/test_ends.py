@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from pixel_emulator.config import Settings
-from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.emulator import Emulator
+from pixel_emulator.runtime.journal import Journal
+from pixel_emulator.runtime.settings import Settings
 from tests.ends import LOSING, PLAIN_ENDS, TLS_ENDS, End, Talk, inside
 from tests.lanes import WithLane, WithoutLane
 from tests.wire import PIXEL, TIMEOUT, connect, get, tunnel

@@ -12,11 +12,11 @@ import certifi
 import pytest
 from mitmproxy.proxy.layers.tls import parse_client_hello
 
-from pixel_emulator.config import Settings
-from pixel_emulator.gaps import Greeting, Refusal
-from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.emulator import Emulator
 from pixel_emulator.proxy.handshakes import greeting
+from pixel_emulator.runtime.gaps import Greeting, Refusal
+from pixel_emulator.runtime.journal import Journal
+from pixel_emulator.runtime.settings import Settings
 from tests.lanes import WithLane, WithoutLane
 from tests.programs import CHROMIUM, needs_chromium
 from tests.wire import PIXEL, TIMEOUT, ask, connect, get, secured, tunnel

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pixel_emulator.config import Settings
-from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.emulator import Emulator
 from pixel_emulator.proxy.http1 import LARGEST_HEAD
+from pixel_emulator.runtime.journal import Journal
+from pixel_emulator.runtime.settings import Settings
 from tests.ends import (
     SEGMENT,
     Talk,

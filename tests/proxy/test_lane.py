@@ -10,10 +10,8 @@ from mitmproxy.proxy.layers import modes
 from mitmproxy.proxy.layers.http import HTTPMode
 from mitmproxy.test import taddons, tflow
 
-from pixel_emulator.config import Settings
 from pixel_emulator.core.endpoint.pixel import GIF, route
 from pixel_emulator.core.model import PixelRequest, PixelResponse
-from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.addon import PixelEmulator
 from pixel_emulator.proxy.answers import JournalAnswers, Said, on_the_wire
 from pixel_emulator.proxy.journals import Alone
@@ -21,6 +19,8 @@ from pixel_emulator.proxy.lane.addon import Lane
 from pixel_emulator.proxy.lane.layer import LaneLayer
 from pixel_emulator.proxy.lane.reader import LIMIT
 from pixel_emulator.proxy.locks import Locks
+from pixel_emulator.runtime.journal import Journal
+from pixel_emulator.runtime.settings import Settings
 from tests.wire import PIXEL
 
 SETTINGS = Settings()

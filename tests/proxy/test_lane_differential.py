@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 from mitmproxy import ctx
 
-from pixel_emulator.config import Settings
 from pixel_emulator.core.endpoint.pixel import GIF
 from pixel_emulator.core.model import Evidence, Outcome
-from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.emulator import Emulator
-from pixel_emulator.recorder import open_recorder
+from pixel_emulator.runtime.journal import Journal
+from pixel_emulator.runtime.recording_writer import open_recording
+from pixel_emulator.runtime.settings import Settings
 from tests.ends import (
     PLAIN_ENDS,
     SEGMENT,
@@ -270,7 +270,7 @@ class Ran:
 
 def run(settings: Settings, file: Path) -> Ran:
     settings = replace(settings, port=0, record=str(file))
-    recorder = open_recorder(settings, created=MOMENT, seed="same")
+    recorder = open_recording(settings, created=MOMENT, seed="same")
     journal = Journal(settings, recorder=recorder, now=lambda: MOMENT)
     with Emulator(settings, journal) as e:
         answers = []

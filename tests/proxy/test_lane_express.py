@@ -13,11 +13,11 @@ from mitmproxy import ctx
 from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 
-from pixel_emulator.config import Settings
-from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.emulator import Emulator
 from pixel_emulator.proxy.lane.express import Express
 from pixel_emulator.proxy.lean_master import LeanMaster
+from pixel_emulator.runtime.journal import Journal
+from pixel_emulator.runtime.settings import Settings
 from tests.lanes import WithLane
 from tests.wire import PIXEL, TIMEOUT, ask, connect, get, read, secured, trap, tunnel
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 from mitmproxy import ctx, http
 
-from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.emulator import Emulator
+from pixel_emulator.runtime.journal import Journal
 from tests.lanes import WithLane
 from tests.wire import PIXEL, Trap, ask, connect, get, read, secured, trap, tunnel
 

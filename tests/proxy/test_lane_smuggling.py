@@ -13,13 +13,13 @@ from mitmproxy.proxy import context
 from mitmproxy.proxy.layers.http import HTTPMode, validate_request
 from mitmproxy.test import tflow
 
-from pixel_emulator.config import Settings
 from pixel_emulator.core.model import PixelRequest
-from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.lane.connecting import Connect
 from pixel_emulator.proxy.lane.reader import Batch, Next, Reader
 from pixel_emulator.proxy.locks import Locks
 from pixel_emulator.proxy.messages import headers_of
+from pixel_emulator.runtime.journal import Journal
+from pixel_emulator.runtime.settings import Settings
 
 SETTINGS = Settings()
 SMUGGLED = b"GET /v1/pixel/track?smuggled HTTP/1.1\r\nHost: api.segment.io\r\n\r\n"

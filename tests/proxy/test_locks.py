@@ -13,10 +13,10 @@ from mitmproxy import connection, ctx, http
 from mitmproxy.proxy import mode_specs, server_hooks
 from mitmproxy.test import tflow
 
-from pixel_emulator.config import Settings
-from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.emulator import Emulator
 from pixel_emulator.proxy.locks import Locks
+from pixel_emulator.runtime.journal import Journal
+from pixel_emulator.runtime.settings import Settings
 from tests.lanes import WithoutLane
 from tests.wire import PIXEL, Trap, ask, connect, get, read, secured, trap, tunnel
 

@@ -10,9 +10,9 @@ from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 
-from pixel_emulator.config import Settings
-from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.emulator import Emulator
+from pixel_emulator.runtime.journal import Journal
+from pixel_emulator.runtime.settings import Settings
 
 PLAIN = b"GET /v1/pixel/page?writeKey=wk_test_0000&userId=u HTTP/1.1\r\nHost: localhost\r\n\r\n"
 PIXEL = b"GET http://api.segment.io/v1/pixel/page?writeKey=wk_test_0000&userId=u HTTP/1.1\r\n\r\n"

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from pixel_emulator.cli.tools import ADDON
-from pixel_emulator.config import Settings
 from pixel_emulator.files.read_write import read_recording
 from pixel_emulator.proxy.tools import TOOLS
-from pixel_emulator.recorder import open_recorder
+from pixel_emulator.runtime.recording_writer import open_recording
+from pixel_emulator.runtime.settings import Settings
 from tests.wire import PIXEL, ask, connect, get, secured, trap, tunnel
 
 ROOT = Path(__file__).parents[2]
@@ -121,7 +121,7 @@ def test_a_mistake_in_an_option_ends_the_start(
 @BOTH
 def test_a_recording_that_another_emulator_writes_is_refused(tmp_path: Path, command: list[str]):
     record = ("--set", f"pixel_record={tmp_path / 'calls.yaml'}")
-    first = open_recorder(Settings(record=str(tmp_path / "calls.yaml")))
+    first = open_recording(Settings(record=str(tmp_path / "calls.yaml")))
     assert first is not None
     said = refused(tmp_path, *command, *record, code=2)
     assert f"calls.yaml: is being recorded to by process {os.getpid()}" in " ".join(said.split())

@@ -7,9 +7,9 @@ from contextlib import suppress
 
 import pytest
 
-from pixel_emulator.config import Settings
-from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.emulator import Emulator
+from pixel_emulator.runtime.journal import Journal
+from pixel_emulator.runtime.settings import Settings
 from tests.wire import PIXEL, TIMEOUT, ask, connect, get, secured, trap, tunnel
 
 SETTINGS = Settings(port=0)

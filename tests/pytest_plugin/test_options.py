@@ -2,9 +2,9 @@
 
 import pytest
 
-from pixel_emulator.config import settings
 from pixel_emulator.core.scenarios.model import Policy
 from pixel_emulator.pytest_plugin.options import PER_TEST, POLICIES, SETTINGS
+from pixel_emulator.runtime.settings import settings
 
 pytest_plugins = ["pytester"]
 

@@ -8,18 +8,18 @@ from pathlib import Path
 import pytest
 
 from pixel_emulator.child.environment import child_environment
-from pixel_emulator.config import Settings
 from pixel_emulator.core.endpoint.pixel import encode, request_of
 from pixel_emulator.core.errors import Location
 from pixel_emulator.core.model import CallType, Outcome, PixelRequest
 from pixel_emulator.core.redaction.masking import mask
 from pixel_emulator.core.scenarios.mail_clients import CLIENTS
 from pixel_emulator.core.scenarios.model import Open, Replay, Run, Scenario, Send, Step, Wait
-from pixel_emulator.journal import Journal
 from pixel_emulator.proxy.emulator import Emulator
-from pixel_emulator.recorder import open_recorder
 from pixel_emulator.running.access import WRITE_KEY, Access
 from pixel_emulator.running.actions import missing_files, perform, without_pixels
+from pixel_emulator.runtime.journal import Journal
+from pixel_emulator.runtime.recording_writer import open_recording
+from pixel_emulator.runtime.settings import Settings
 from pixel_emulator.trust.stores import TrustStores
 from tests.programs import CHROMIUM, needs_chromium, needs_curl
 
@@ -219,7 +219,7 @@ def test_a_call_that_nobody_takes_is_a_failure(access):
 def record(path, **settings):
     """A recording of HEADs by Yahoo, and of one request that is no pixel call."""
     chosen = Settings(record=str(path), **settings)
-    recorder = open_recorder(chosen)
+    recorder = open_recording(chosen)
     journal = Journal(chosen, recorder=recorder)
     headers = (("user-agent", CLIENTS["yahoo"][0].headers[0][1]), ("cookie", "secret"))
     for _ in range(3):

@@ -6,15 +6,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pixel_emulator.config import Settings
 from pixel_emulator.core.endpoint.pixel import encode, request_of
 from pixel_emulator.core.model import CallType
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.scenarios.model import QUIET, WITHIN, Step
 from pixel_emulator.core.verification.live import LiveVerdict, Outlook
 from pixel_emulator.files.yaml_loader import parse_document
-from pixel_emulator.journal import Journal
 from pixel_emulator.running.waiting import Part, acted, patience, quiet, settle, within
+from pixel_emulator.runtime.journal import Journal
+from pixel_emulator.runtime.settings import Settings
 
 OPENED = "expect:\n  - track: Email Opened\n"
 LONG = 3_600.0

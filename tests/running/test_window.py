@@ -4,7 +4,6 @@ import threading
 
 import pytest
 
-from pixel_emulator.config import Settings
 from pixel_emulator.core.endpoint.pixel import encode, request_of
 from pixel_emulator.core.model import CallType
 from pixel_emulator.core.parser.document import parse
@@ -12,9 +11,10 @@ from pixel_emulator.core.verification.components import KEPT
 from pixel_emulator.core.verification.verdict import Status
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.files.yaml_loader import parse_document
-from pixel_emulator.journal import Journal
-from pixel_emulator.recorder import open_recorder
 from pixel_emulator.running.window import Window
+from pixel_emulator.runtime.journal import Journal
+from pixel_emulator.runtime.recording_writer import open_recording
+from pixel_emulator.runtime.settings import Settings
 from tests.hits import KEY
 
 MANY = parse(parse_document("expect: [{track: A, times: 1..}]\nnever: [track: B]", "s.yaml"))
@@ -36,7 +36,7 @@ def filled(journal, window, count, event="A"):
 @pytest.mark.parametrize("records", [False, True])
 def test_what_is_held_does_not_grow_with_the_calls(tmp_path, records):
     settings = Settings(max_calls=ROOM, record=str(tmp_path / "c.yaml") if records else "")
-    journal = Journal(settings, recorder=open_recorder(settings))
+    journal = Journal(settings, recorder=open_recording(settings))
     window = Window(journal, MANY)
     held = []
     for count in (1_000, 2_000):
@@ -72,7 +72,7 @@ def test_calls_that_nobody_looked_at_in_time_are_a_gap():
 
 def test_calls_that_nobody_looked_at_in_time_are_read_from_the_recording(tmp_path):
     settings = Settings(max_calls=ROOM, record=str(tmp_path / "c.yaml"))
-    journal = Journal(settings, recorder=open_recorder(settings))
+    journal = Journal(settings, recorder=open_recording(settings))
     window = Window(journal, MANY)
     filled(journal, window, 1_000)
     journal.record_all([pixel() for _ in range(3 * ROOM)])
@@ -93,7 +93,7 @@ def test_calls_wait_for_a_follower_that_is_far_behind():
 
 
 def test_nobody_waits_for_a_follower_for_ever(monkeypatch):
-    monkeypatch.setattr("pixel_emulator.journal._PATIENCE", 0.01)
+    monkeypatch.setattr("pixel_emulator.runtime.journal._PATIENCE", 0.01)
     journal = Journal(Settings(max_calls=ROOM))
     journal.follow(lambda: 0)
     for _ in range(ROOM):

@@ -16,7 +16,6 @@ from functools import partial
 from mitmproxy import connection
 from mitmproxy.addons import proxyserver
 
-from pixel_emulator.clock import seconds
 from pixel_emulator.proxy.addon import PixelEmulator
 from pixel_emulator.proxy.client_stream import Main, handle
 from pixel_emulator.proxy.lane.addon import Lane
@@ -24,6 +23,7 @@ from pixel_emulator.proxy.lane.leading import lead
 from pixel_emulator.proxy.lane.reader import Batch, Place, Reader
 from pixel_emulator.proxy.lane.visitor import Visitor
 from pixel_emulator.proxy.presence import Presence
+from pixel_emulator.runtime.clock import seconds
 
 _HERE = ("127.0.0.1", "::1")
 """Peers that no option of mitmproxy's turns away; it decides about all others."""

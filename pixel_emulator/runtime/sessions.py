@@ -8,14 +8,14 @@ from functools import partial
 from threading import Lock
 from typing import Protocol
 
-from pixel_emulator.config import Settings
 from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.core.model import Outcome, PixelRequest
-from pixel_emulator.journal import Journal
-from pixel_emulator.session import LocalSession, Place, Session
-from pixel_emulator.storage import Recorder
+from pixel_emulator.runtime.journal import Journal
+from pixel_emulator.runtime.recording_writer import RecordingSink
+from pixel_emulator.runtime.session import EmulatorInfo, LocalSession, Session
+from pixel_emulator.runtime.settings import Settings
 
-__all__ = ["DEFAULT", "Client", "Emulating", "Session", "Sessions"]
+__all__ = ["DEFAULT", "Client", "EmulatorPort", "Session", "Sessions"]
 
 DEFAULT = "default"
 """The name of the session that gets what comes to the main port without a path of a session."""
@@ -35,7 +35,7 @@ class Client(Protocol):
     sockname: tuple[str, int]
 
 
-class Emulating(Place, Protocol):
+class EmulatorPort(EmulatorInfo, Protocol):
     """The emulator that sessions live on."""
 
     @property
@@ -53,7 +53,7 @@ class Emulating(Place, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Landing:
+class RoutedRequest:
     """Where a request belongs, as that session shall see it; without a journal it is a stray."""
 
     journal: Journal | None
@@ -67,7 +67,7 @@ class Sessions:
     as always, and counted.
     """
 
-    def __init__(self, emulator: Emulating, journal: Journal) -> None:
+    def __init__(self, emulator: EmulatorPort, journal: Journal) -> None:
         self._emulator = emulator
         self._lock = Lock()
         self._strays: Counter[str] = Counter()
@@ -85,7 +85,7 @@ class Sessions:
         name: str = "",
         *,
         settings: Settings | None = None,
-        recorder: Recorder | None = None,
+        recorder: RecordingSink | None = None,
     ) -> LocalSession:
         """Open a session; without a name it gets one.
 
@@ -175,7 +175,7 @@ class Sessions:
         session = self._open.get(name)
         return session.journal if session else self._nobody
 
-    def landing(self, request: PixelRequest, client: Client) -> Landing:
+    def landing(self, request: PixelRequest, client: Client) -> RoutedRequest:
         """Where a request belongs: to the session in its path, else to that of its port.
 
         Only a direct request has such a path. At an emulated host the same path is a wrong one.
@@ -192,7 +192,7 @@ class Sessions:
         if session is None:
             with self._lock:
                 self._strays[name] += 1
-        return Landing(session.journal if session else None, request)
+        return RoutedRequest(session.journal if session else None, request)
 
     def _note(self, client: Client, name: str) -> None:
         """The first time that a client asks for a session it counts as a connection to it."""

@@ -1,13 +1,12 @@
 """Writing a recording, call by call: nothing that was written is ever lost."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
+from typing import Protocol
 
-from pixel_emulator.clock import utc_now
-from pixel_emulator.config import Settings
 from pixel_emulator.core.errors import InputError, InputIssue, Location
 from pixel_emulator.core.model import Dialect, Hit
 from pixel_emulator.core.recordings import recording
@@ -18,14 +17,102 @@ from pixel_emulator.core.redaction.redact import redact
 from pixel_emulator.core.text import yaml_writer
 from pixel_emulator.files.read_write import read_entries
 from pixel_emulator.files.recording_file import HEADING, RecordingFile
-from pixel_emulator.output import run_keys
-from pixel_emulator.storage import RecordingChangedError
+from pixel_emulator.runtime.clock import utc_now
+from pixel_emulator.runtime.output import run_keys
+from pixel_emulator.runtime.settings import Settings
+
+
+class RecordingChangedError(OSError):
+    """Another program has deleted, moved, replaced or changed the recording; each argument is a
+    sentence about it."""
+
+
+class RecordingSink(Protocol):
+    """What a journal writes to; `append` and `close` raise OSError where that fails."""
+
+    @property
+    def masks(self) -> bool:
+        """Whether write keys are masked in what is written."""
+
+    @property
+    def put_back(self) -> bool:
+        """True once an earlier recording is back in the file, because no call arrived."""
+
+    def append(self, *hits: Hit) -> None:
+        """Hand hits to the operating system, all with one write."""
+
+    def read(self, start: int, end: int) -> tuple[Hit, ...]:
+        """The hits from number `start` to before `end`, as they were written.
+
+        Raises InputError where they cannot be read.
+        """
+
+    def close(self, end: End) -> None:
+        """Write the end of the recording and close it.
+
+        Raises RecordingChangedError if the file is not as it was left.
+        """
+
+    def abandon(self) -> None:
+        """Close the recording without an end."""
+
+
+class SinkGuard:
+    """A recorder, or none. What fails is returned as sentences; a journal guards it."""
+
+    def __init__(self, recorder: RecordingSink | None) -> None:
+        self._recorder = recorder
+        self._open = recorder is not None
+
+    @property
+    def keeps(self) -> bool:
+        """Whether what was written can be read."""
+        return self._recorder is not None
+
+    @property
+    def masks(self) -> bool:
+        """Whether what is read has its write keys masked."""
+        return self._recorder is not None and self._recorder.masks
+
+    @property
+    def put_back(self) -> bool:
+        """True once an earlier recording is back in the file, because no call arrived."""
+        return self._recorder is not None and self._recorder.put_back
+
+    def write(self, hits: list[Hit]) -> Iterator[str]:
+        """Write hits down; after a failure nothing more: a hole would be seen by nobody."""
+        if self._recorder is None or not self._open:
+            return
+        try:
+            self._recorder.append(*hits)
+        except OSError as error:
+            self._recorder.abandon()
+            self._open = False
+            for hit in hits:
+                yield f"call #{hit.seq} could not be recorded: {error}"
+
+    def read(self, start: int, end: int) -> tuple[Hit, ...]:
+        """The hits from number `start` to before `end`. Raises InputError."""
+        return self._recorder.read(start, end) if self._recorder else ()
+
+    def close(self, end: End) -> Iterator[str]:
+        """End the recording, if it is open."""
+        if self._recorder is None or not self._open:
+            return
+        self._open = False
+        try:
+            self._recorder.close(end)
+        except RecordingChangedError as changed:
+            yield from map(str, changed.args)
+        except OSError as error:
+            yield f"the end of the recording could not be written: {error}"
+
 
 _BLOCK = 256
 """Entries that are read back together, so that not every place in the file is remembered."""
 
 
-class Recorder:
+class RecordingWriter:
     """A recording that is being written: complete and loadable after every call.
 
     An entry is handed to the operating system with one write; killing the process loses none.
@@ -111,13 +198,13 @@ class Recorder:
         self._file.close()
 
 
-def open_recorder(
+def open_recording(
     settings: Settings,
     *,
     created: datetime | None = None,
     seed: str = "",
     clock: Clock = Clock.REAL,
-) -> Recorder | None:
+) -> RecordingWriter | None:
     """The recorder that the settings ask for, or None.
 
     `created` (aware) stands in its head, the time of day without it. With a `seed` the id of the
@@ -136,4 +223,4 @@ def open_recorder(
         redaction=Redaction.NONE if settings.keep_write_keys else Redaction.WRITE_KEYS,
         clock=clock,
     )
-    return Recorder(settings.record, head, settings.sources())
+    return RecordingWriter(settings.record, head, settings.sources())

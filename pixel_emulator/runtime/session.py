@@ -7,15 +7,15 @@ from pathlib import Path
 from threading import Lock
 from typing import Protocol
 
-from pixel_emulator.config import Settings
 from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.core.model import Evidence, Hit, PixelRequest
 from pixel_emulator.core.recordings.recording import Clock, End
-from pixel_emulator.journal import Journal
-from pixel_emulator.recorder import open_recorder
+from pixel_emulator.runtime.journal import Journal
+from pixel_emulator.runtime.recording_writer import open_recording
+from pixel_emulator.runtime.settings import Settings
 
 
-class Reach(Protocol):
+class Endpoint(Protocol):
     """Where clients go, and what they must trust.
 
     `proxy` and `url` are URLs: of a proxy, and of a server for direct requests. `ca` and `bundle`
@@ -36,7 +36,7 @@ class Reach(Protocol):
     def hosts(self) -> tuple[str, ...]: ...
 
 
-class Session(Reach, Protocol):
+class Session(Endpoint, Protocol):
     """What a test has of its own: where its clients go, and what came of it.
 
     Its `proxy` is on a port that only this session has. All methods may be called from any thread.
@@ -98,7 +98,7 @@ class Session(Reach, Protocol):
         """End it: what still comes for it is a stray, and lands nowhere."""
 
 
-class Trust(Protocol):
+class CertificateFiles(Protocol):
     """A certificate authority; see `proxy.authority`."""
 
     @property
@@ -109,13 +109,13 @@ class Trust(Protocol):
     def spki(self) -> str: ...
 
 
-class Place(Protocol):
+class EmulatorInfo(Protocol):
     """The emulator that sessions live on."""
 
     @property
     def settings(self) -> Settings: ...
     @property
-    def authority(self) -> Trust: ...
+    def authority(self) -> CertificateFiles: ...
     @property
     def url(self) -> str: ...
 
@@ -141,7 +141,7 @@ class LocalSession:
         self,
         name: str,
         *,
-        place: Place,
+        place: EmulatorInfo,
         url: Callable[[], str],
         listen: "Callable[[LocalSession], str]",
         end: "Callable[[LocalSession], None]",
@@ -250,7 +250,7 @@ class LocalSession:
 
     def save(self, path: Path) -> None:
         """See `Session`; the calls are numbered from 1."""
-        recorder = open_recorder(replace(self.settings, record=str(path)), clock=self.clock)
+        recorder = open_recording(replace(self.settings, record=str(path)), clock=self.clock)
         found = self.evidence()
         if recorder is None:  # for an empty path
             raise InputError(InputIssue("a recording needs a file"))

@@ -6,17 +6,17 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
-from pixel_emulator.clock import utc_now, wait_until
-from pixel_emulator.config import Settings
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import Dialect, Evidence, Hit, Outcome, PixelRequest
 from pixel_emulator.core.problems.classify import MessageIds
 from pixel_emulator.core.recordings.recording import End
 from pixel_emulator.core.redaction.redact import redact
-from pixel_emulator.gaps import Gaps, Greeting, Refusal
-from pixel_emulator.memory import Judge, Memory
-from pixel_emulator.output import run_keys
-from pixel_emulator.storage import Recorder, Storage
+from pixel_emulator.runtime.clock import utc_now, wait_until
+from pixel_emulator.runtime.gaps import Gaps, Greeting, Refusal
+from pixel_emulator.runtime.history import Classifier, History
+from pixel_emulator.runtime.output import run_keys
+from pixel_emulator.runtime.recording_writer import RecordingSink, SinkGuard
+from pixel_emulator.runtime.settings import Settings
 
 _IDS_A_CALL = 10
 """How many messageIds are known for each call that memory has room for."""
@@ -41,10 +41,10 @@ class Journal:
         self,
         settings: Settings,
         *,
-        recorder: Recorder | None = None,
+        recorder: RecordingSink | None = None,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
-        self._storage = Storage(recorder)
+        self._storage = SinkGuard(recorder)
         self._keys = None if recorder else run_keys(settings.sources())  # or else it learns them
         self._now = now
         self._ahead = timedelta()
@@ -52,8 +52,8 @@ class Journal:
         self._step = ""
         self._acted: dict[str, datetime] = {}
         self._changed = threading.Condition()
-        self._judge = Judge(Dialect(settings.dialect), settings.sources())
-        self._memory = Memory(settings.max_calls, self._judge)
+        self._judge = Classifier(Dialect(settings.dialect), settings.sources())
+        self._memory = History(settings.max_calls, self._judge)
         self._seen = MessageIds(settings.max_calls * _IDS_A_CALL)
         self._subscribers: list[Callable[[Hit], None]] = []
         self._refusal_subscribers: list[Callable[[Refusal], None]] = []

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shutil
 import stat
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -15,7 +16,7 @@ from pixel_emulator.core.errors import InputError, InputIssue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ready:
+class ServerInfo:
     """Where an emulator listens and what its clients must trust.
 
     `ca` and `bundle` are paths of PEM files, `spki` is the base64 SHA-256 of the CA's key, and
@@ -40,7 +41,7 @@ class Ready:
 
 
 @contextmanager
-def published(ready: Ready) -> Iterator[None]:
+def published(ready: ServerInfo) -> Iterator[None]:
     """Let `env` find this emulator by its port, as long as the context lasts.
 
     The file holds a token: only its owner may read it, and a lock on it says that the emulator
@@ -64,7 +65,7 @@ def published(ready: Ready) -> Iterator[None]:
                 folder.rmdir()
 
 
-def running(port: int | None = None) -> Ready:
+def running(port: int | None = None) -> ServerInfo:
     """Return the emulator of this user that serves on `port`, or without one the only that serves.
 
     Raises InputError if there is none, or without a `port` several.
@@ -90,18 +91,18 @@ def running(port: int | None = None) -> Ready:
     )
 
 
-def living() -> list[Ready]:
+def living() -> list[ServerInfo]:
     """Return the emulators of this user that serve now, by port; what dead ones left is removed."""
     remove_dead()
     found = []
     for path in _folder().glob("*.json"):
         with suppress(OSError, ValueError, TypeError, KeyError):  # gone by now, or not written so
             said = json.loads(path.read_text(encoding="utf-8"))
-            found.append(Ready(**{**said, "hosts": tuple(said["hosts"])}))
+            found.append(ServerInfo(**{**said, "hosts": tuple(said["hosts"])}))
     return sorted(found, key=lambda each: each.port)
 
 
-def listed(emulators: Iterable[Ready]) -> str:
+def listed(emulators: Iterable[ServerInfo]) -> str:
     """Return emulators in words: `one on port 8080 (process 17)`, and so on."""
     return ", ".join(f"one on port {each.port} (process {each.pid})" for each in emulators)
 
@@ -136,3 +137,35 @@ def _folder(*, create: bool = False) -> Path:
         if found.st_uid != os.getuid() or not private:
             raise InputError(InputIssue(f"{folder} is not a private folder of yours; remove it"))
     return folder
+
+
+_PREFIX = "pixel-emulator-"
+_LOCK = "lock"
+
+
+@contextmanager
+def private_directory() -> Iterator[Path]:
+    """A new temporary directory for this user only, removed at the end.
+
+    A lock in it is held by this process, however it ends: that is how `sweep` knows.
+    """
+    with tempfile.TemporaryDirectory(prefix=_PREFIX) as name:
+        directory = Path(name)
+        new = directory / f"{_LOCK}.new"
+        with new.open("xb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            new.rename(directory / _LOCK)  # nobody sees it without being locked
+            yield directory
+
+
+def sweep() -> None:
+    """Remove the directories, and the tokens, whose processes were killed; those of others stay."""
+    with suppress(InputError, OSError):  # a folder of somebody else's in its place
+        remove_dead()
+    for directory in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with suppress(OSError):
+            found = directory.lstat()  # others may write there, too: no links
+            if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid():
+                with (directory / _LOCK).open("rb") as file:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(directory, ignore_errors=True)

@@ -16,7 +16,7 @@ WHOLE = 250
 of its bytes."""
 
 
-class Known(NamedTuple):
+class CompactHit(NamedTuple):
     """What an older hit cannot do without: the rest is decoded and judged again."""
 
     request: PixelRequest
@@ -26,7 +26,7 @@ class Known(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
+class Classifier:
     """Makes hits of requests; `sources` maps write keys to names."""
 
     dialect: Dialect
@@ -48,24 +48,24 @@ class Judge:
             step=step,
         )
 
-    def again(self, seq: int, known: Known) -> Hit:
+    def again(self, seq: int, known: CompactHit) -> Hit:
         """The hit of this number, as it was."""
         hit = self.hit(seq, known.request, known.time, known.step)
         return repeated(hit) if known.is_duplicate else hit
 
 
-class Memory:
+class History:
     """At most `limit` hits, in order, the last ones `whole`; a journal guards it with its lock.
 
     `evicted` says how many of the first ones are no longer here, `outcomes` counts all.
     """
 
-    def __init__(self, limit: int, judge: Judge, *, whole: int = WHOLE) -> None:
+    def __init__(self, limit: int, judge: Classifier, *, whole: int = WHOLE) -> None:
         self._limit = limit
         self._judge = judge
         self._most_whole = whole
         self._whole: deque[Hit] = deque()
-        self._known: deque[Known] = deque()
+        self._known: deque[CompactHit] = deque()
         self.evicted = 0
         self.outcomes: Counter[Outcome] = Counter()
 
@@ -109,9 +109,9 @@ class Snapshot(NamedTuple):
 
     evicted: int
     first: int
-    known: tuple[Known, ...]
+    known: tuple[CompactHit, ...]
     whole: tuple[Hit, ...]
-    judge: Judge
+    judge: Classifier
 
     def hits(self) -> tuple[Hit, ...]:
         """All of them."""
@@ -121,6 +121,6 @@ class Snapshot(NamedTuple):
         return (*made, *self.whole)
 
 
-def _known(hit: Hit) -> Known:
+def _known(hit: Hit) -> CompactHit:
     is_duplicate = any(each.code == CODE for each in hit.problems)
-    return Known(hit.request, hit.time, hit.step, is_duplicate)
+    return CompactHit(hit.request, hit.time, hit.step, is_duplicate)

@@ -1,0 +1,1 @@
+"""State of one run: journal, sessions, recording, settings."""
