@@ -8,8 +8,8 @@ from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.files.read_write import read_recording
 from pixel_emulator.files.scenario_loader import load_scenarios
 from pixel_emulator.proxy.emulator import Emulator
-from pixel_emulator.running.access import Access
-from pixel_emulator.running.runner import Runner
+from pixel_emulator.runner.actions import ActionContext
+from pixel_emulator.runner.runner import Runner
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.recording_writer import open_recording
 from pixel_emulator.runtime.settings import Settings
@@ -36,7 +36,7 @@ class Stage:
             stores=TrustStores(emulator.directory, emulator.authority.ca),
             hosts=emulator.settings.hosts,
         )
-        access = Access(
+        access = ActionContext(
             proxy=emulator.proxy,
             ca=emulator.authority.ca,
             spki=emulator.authority.spki,

@@ -6,7 +6,7 @@ import pytest
 
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.files.scenario_loader import expand, load_scenarios, read_files
-from pixel_emulator.running.reloading import ScenarioFiles
+from pixel_emulator.runner.file_watch import ScenarioFiles
 from pixel_emulator.samples import folder
 from tests.recordings import write_recording
 

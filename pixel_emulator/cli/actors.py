@@ -7,7 +7,7 @@ from pathlib import Path
 from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.core.text.display import quoted
-from pixel_emulator.running.actions import missing_files
+from pixel_emulator.runner.actions import missing_files
 
 _SCENARIOS = (".yaml", ".yml", ".json")
 

@@ -16,7 +16,7 @@ from pixel_emulator.core.model import total
 from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.core.verification.verdict import EXIT_CODES, FailedCommand, Status, Verdict
 from pixel_emulator.core.verification.verify import verify
-from pixel_emulator.running.waiting import Growing
+from pixel_emulator.runner.waiting import Growing
 from pixel_emulator.runtime.journal import Journal
 
 _REASONS = {

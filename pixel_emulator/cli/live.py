@@ -8,9 +8,8 @@ from pixel_emulator.core.report.wording import why_impossible
 from pixel_emulator.core.text.display import paint, printable
 from pixel_emulator.core.verification.live import LiveVerdict, Outlook
 from pixel_emulator.core.verification.verify import verify
-from pixel_emulator.running.reloading import ScenarioFiles
-from pixel_emulator.running.waiting import rest
-from pixel_emulator.running.window import MOST, Window
+from pixel_emulator.runner.file_watch import ScenarioFiles
+from pixel_emulator.runner.waiting import MOST, Window, rest
 from pixel_emulator.runtime.clock import monotonic
 from pixel_emulator.runtime.journal import Journal
 

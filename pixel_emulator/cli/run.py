@@ -35,10 +35,9 @@ from pixel_emulator.core.verification.live import LiveVerdict
 from pixel_emulator.core.verification.verdict import Verdict, exit_code
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.email.render import find_browser
-from pixel_emulator.running.access import WRITE_KEY, Access
-from pixel_emulator.running.runner import Runner
-from pixel_emulator.running.waiting import Growing, Part, acted, patience, settle
-from pixel_emulator.running.window import Window
+from pixel_emulator.runner.actions import WRITE_KEY, ActionContext
+from pixel_emulator.runner.runner import Runner
+from pixel_emulator.runner.waiting import Growing, JournalTail, Window, acted, patience, settle
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.settings import Settings
 
@@ -91,7 +90,7 @@ def run(
     with ending_cleanly():
         with emulation(settings, scenarios) as (journal, emulator):
             access = _access(scenarios, settings, emulator, runs=bool(command))
-            window = Window(journal, scenarios) if scenarios else Part(journal)
+            window = Window(journal, scenarios) if scenarios else JournalTail(journal)
             with telling_when_cut_short(scenarios, journal, window, report, settings.record):
                 if command:
                     with window.followed() if isinstance(window, Window) else nullcontext():
@@ -127,12 +126,12 @@ def run(
 
 def _access(
     scenarios: Sequence[Scenario], settings: Settings, emulator: "Emulator", *, runs: bool
-) -> Access:
+) -> ActionContext:
     """How commands and actions reach the emulator."""
     actions = [each for s in scenarios for step in s.steps for each in step.actions]
     runs = runs or any(isinstance(each, Run) for each in actions)
     opens = any(isinstance(each, Open) for each in actions)
-    return Access(
+    return ActionContext(
         proxy=emulator.proxy,
         ca=emulator.authority.ca,
         spki=emulator.authority.spki,
@@ -160,7 +159,10 @@ def _environ(settings: Settings, emulator: "Emulator") -> dict[str, str]:
 
 
 def _explain_silence(
-    journal: Journal, scenarios: Sequence[Scenario], command: list[str] | None, access: Access
+    journal: Journal,
+    scenarios: Sequence[Scenario],
+    command: list[str] | None,
+    access: ActionContext,
 ) -> None:
     """Say which clients of what was run read no proxy variable, if nothing reached us."""
     actions = [each for s in scenarios for step in s.steps for each in step.actions]

@@ -22,7 +22,7 @@ from pixel_emulator.cli.reports import Reports, check_reports, for_terminal, wri
 from pixel_emulator.cli.session import emulation, needs_mitmproxy
 from pixel_emulator.cli.terminal import say, show
 from pixel_emulator.core.verification.verify import verify
-from pixel_emulator.running.reloading import ScenarioFiles
+from pixel_emulator.runner.file_watch import ScenarioFiles
 from pixel_emulator.runtime.server_info import ServerInfo, listed, living, published, running
 from pixel_emulator.runtime.settings import Settings
 

@@ -20,7 +20,7 @@ from pixel_emulator.core.verification.live import LiveVerdict, Outlook
 from pixel_emulator.core.verification.verdict import Status, Verdict
 from pixel_emulator.core.verification.verify import verify as judge
 from pixel_emulator.files.scenario_loader import load_text
-from pixel_emulator.running.waiting import patience
+from pixel_emulator.runner.waiting import patience
 from pixel_emulator.runtime.clock import monotonic
 
 PATIENCE = 30.0

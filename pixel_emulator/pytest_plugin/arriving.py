@@ -8,7 +8,7 @@ from datetime import datetime
 from pixel_emulator.core.model import Evidence
 from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.core.verification.live import LiveVerdict
-from pixel_emulator.running.waiting import patience, settle
+from pixel_emulator.runner.waiting import patience, settle
 from pixel_emulator.runtime.clock import monotonic
 from pixel_emulator.runtime.session import Session
 

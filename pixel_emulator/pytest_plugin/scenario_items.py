@@ -24,9 +24,8 @@ from pixel_emulator.pytest_plugin.judging import message, places
 from pixel_emulator.pytest_plugin.making import part_of
 from pixel_emulator.pytest_plugin.places import Home
 from pixel_emulator.pytest_plugin.snapshots import Snapshot
-from pixel_emulator.running.access import WRITE_KEY, Access
-from pixel_emulator.running.actions import missing_files
-from pixel_emulator.running.runner import Runner
+from pixel_emulator.runner.actions import WRITE_KEY, ActionContext, missing_files
+from pixel_emulator.runner.runner import Runner
 
 _AT_REST = 2.0
 """Seconds for clients to go, as for `pixel-emulator run`."""
@@ -148,10 +147,10 @@ class ScenarioItem(pytest.Item):
         return Snapshot(self.file.path).rewrite(evidence) or verdict
 
 
-def access_to(host: LazyEmulator, session: DeferredSession, scenario: Scenario) -> Access:
+def access_to(host: LazyEmulator, session: DeferredSession, scenario: Scenario) -> ActionContext:
     """How the actions of a scenario reach a session."""
     actions = {type(action) for step in scenario.steps for action in step.actions}
-    return Access(
+    return ActionContext(
         proxy=session.proxy,
         ca=session.ca,
         spki=session.spki,

@@ -15,8 +15,13 @@ from pixel_emulator.core.redaction.masking import mask
 from pixel_emulator.core.scenarios.mail_clients import CLIENTS
 from pixel_emulator.core.scenarios.model import Open, Replay, Run, Scenario, Send, Step, Wait
 from pixel_emulator.proxy.emulator import Emulator
-from pixel_emulator.running.access import WRITE_KEY, Access
-from pixel_emulator.running.actions import missing_files, perform, without_pixels
+from pixel_emulator.runner.actions import (
+    WRITE_KEY,
+    ActionContext,
+    missing_files,
+    perform,
+    without_pixels,
+)
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.recording_writer import open_recording
 from pixel_emulator.runtime.settings import Settings
@@ -55,7 +60,7 @@ def access(emulator):
             "hosts": emulator.settings.hosts,
             "environ": environ,
         }
-        return Access(**(known | parts))
+        return ActionContext(**(known | parts))
 
     return make
 

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from pixel_emulator.core.errors import InputError
-from pixel_emulator.running.reloading import ScenarioFiles
+from pixel_emulator.runner.file_watch import ScenarioFiles
 from pixel_emulator.samples import folder
 
 OPENED = "expect: [{track: A}]\n"

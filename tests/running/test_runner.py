@@ -12,7 +12,7 @@ from pixel_emulator.core.endpoint.pixel import encode
 from pixel_emulator.core.model import CallType, Outcome
 from pixel_emulator.core.verification.verdict import Status
 from pixel_emulator.files.read_write import read_recording
-from pixel_emulator.running.runner import Runner
+from pixel_emulator.runner.runner import Runner
 from tests.programs import needs_chromium, needs_curl
 from tests.stages import Stage
 

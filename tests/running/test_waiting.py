@@ -12,7 +12,7 @@ from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.scenarios.model import QUIET, WITHIN, Step
 from pixel_emulator.core.verification.live import LiveVerdict, Outlook
 from pixel_emulator.files.yaml_loader import parse_document
-from pixel_emulator.running.waiting import Part, acted, patience, quiet, settle, within
+from pixel_emulator.runner.waiting import JournalTail, acted, patience, quiet, settle, within
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.settings import Settings
 
@@ -42,7 +42,7 @@ def settled(text, journal, *, within=LONG, quiet=0.0, part=None):
 
     def wait():
         deadline = time.monotonic() + within
-        found.append(settle(watch, part or Part(journal), deadline=deadline, quiet=quiet))
+        found.append(settle(watch, part or JournalTail(journal), deadline=deadline, quiet=quiet))
 
     thread = threading.Thread(target=wait, daemon=True)
     thread.start()
@@ -113,7 +113,7 @@ def test_a_wait_for_silence_ends_when_there_was_some(journal):
 def test_a_part_holds_what_came_behind_its_begin(journal):
     journal.connected()
     journal.record(call("Something Else"))
-    part = Part(journal, hits=1, connections=1)
+    part = JournalTail(journal, hits=1, connections=1)
     assert (part.evidence().hits, part.evidence().connections) == ((), 0)
     journal.connected()
     hit = journal.record(call())

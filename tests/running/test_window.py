@@ -11,7 +11,7 @@ from pixel_emulator.core.verification.components import KEPT
 from pixel_emulator.core.verification.verdict import Status
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.files.yaml_loader import parse_document
-from pixel_emulator.running.window import Window
+from pixel_emulator.runner.waiting import Window
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.recording_writer import open_recording
 from pixel_emulator.runtime.settings import Settings

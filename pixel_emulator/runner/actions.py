@@ -1,11 +1,12 @@
 """What a step does: run a command, open a mail, send a call, replay a recording, wait."""
 
+import re
 import shlex
 import signal
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
@@ -31,7 +32,35 @@ from pixel_emulator.email.source import read
 from pixel_emulator.files import read_write
 from pixel_emulator.files.file_io import read_bytes
 from pixel_emulator.http_client import HttpClient
-from pixel_emulator.running.access import Access
+
+_HOST = re.compile(r"([^:@\s]+?)\.?(?::\d+)?")
+
+WRITE_KEY = "wk_pixel_emulator"
+"""The write key of a call that is sent without one, where no source was named."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionContext:
+    """How actions reach the emulator.
+
+    `proxy` is its URL, `ca` the PEM file and `spki` the hash of its key that its clients trust,
+    and `hosts` are emulated. `environ` is that of commands; `write_key` goes into calls that have
+    none. `browser` opens mails; without one their images are fetched.
+    """
+
+    proxy: str
+    ca: Path
+    spki: str
+    hosts: tuple[str, ...]
+    environ: Mapping[str, str] = field(default_factory=dict)
+    write_key: str = WRITE_KEY
+    browser: Path | None = None
+
+    def emulates(self, host: str) -> bool:
+        """Whether a request for this host, perhaps with a port, ends at the emulator."""
+        found = _HOST.fullmatch(host)
+        return found is not None and found[1].lower() in map(str.lower, self.hosts)
+
 
 _SHOWN = 16 * 1024
 """Bytes that are kept of what a failing command printed: the last ones."""
@@ -46,7 +75,7 @@ class Failure:
     command: ChildExit | None = None
 
 
-def perform(step: Step, folder: Path, access: Access) -> Failure | None:
+def perform(step: Step, folder: Path, access: ActionContext) -> Failure | None:
     """Do what a step does, one action after the other; returns the first failure.
 
     Files are relative to `folder`; commands run in the current directory, from the main thread. A
@@ -85,7 +114,7 @@ def sends_alone(step: Step) -> bool:
     return bool(step.actions) and all(ours)
 
 
-def without_pixels(step: Step, folder: Path, access: Access) -> Failure | None:
+def without_pixels(step: Step, folder: Path, access: ActionContext) -> Failure | None:
     """Return a failure if a step only opens files and no mail in them has a pixel."""
     opened = [each.file for each in step.actions if isinstance(each, Open)]
     if not opened or len(opened) < len(step.actions):
@@ -107,7 +136,7 @@ def folder_of(scenario: Scenario) -> Path:
     return Path(scenario.location.file).parent
 
 
-def _perform(action: Action, client: str, folder: Path, access: Access) -> Failure | None:
+def _perform(action: Action, client: str, folder: Path, access: ActionContext) -> Failure | None:
     match action:
         case Run():
             return _run(action.command, access)
@@ -122,7 +151,7 @@ def _perform(action: Action, client: str, folder: Path, access: Access) -> Failu
             return None
 
 
-def _run(command: str | Sequence[str], access: Access) -> Failure | None:
+def _run(command: str | Sequence[str], access: ActionContext) -> Failure | None:
     text = command if isinstance(command, str) else shlex.join(command)
     words = ("/bin/sh", "-c", command) if isinstance(command, str) else command
     with tempfile.TemporaryFile() as output:
@@ -147,7 +176,7 @@ def _asks(client: str) -> tuple[Ask, ...]:
     return CLIENTS[client] if client else PLAIN
 
 
-def _open(file: Path, client: str, access: Access) -> Failure | None:
+def _open(file: Path, client: str, access: ActionContext) -> Failure | None:
     if access.browser and not client:
         opened = render(file, browser=access.browser, proxy=access.proxy, spki=access.spki)
     else:
@@ -157,7 +186,7 @@ def _open(file: Path, client: str, access: Access) -> Failure | None:
     return Failure(opened.error) if opened.error else None
 
 
-def _send(call: Send, asks: Iterable[Ask], access: Access) -> Failure | None:
+def _send(call: Send, asks: Iterable[Ask], access: ActionContext) -> Failure | None:
     payload = {"writeKey": access.write_key, **call.payload}
     url = encode(call.type, payload, base=f"https://{access.hosts[0]}")
     try:
@@ -169,7 +198,7 @@ def _send(call: Send, asks: Iterable[Ask], access: Access) -> Failure | None:
     return None
 
 
-def _replay(file: Path, access: Access) -> Failure | None:
+def _replay(file: Path, access: ActionContext) -> Failure | None:
     try:
         hits = [each for each in read_write.read_recording(file).hits if each.call]
     except InputError as error:

@@ -11,10 +11,15 @@ from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.core.verification.live import LiveVerdict, Outlook
 from pixel_emulator.core.verification.verdict import Status, StepResult, Verdict
 from pixel_emulator.core.verification.verify import merge, verify
-from pixel_emulator.running.access import Access
-from pixel_emulator.running.actions import Failure, folder_of, perform, sends_alone, without_pixels
-from pixel_emulator.running.waiting import Arrivals, acted, quiet, settle, within
-from pixel_emulator.running.window import Window
+from pixel_emulator.runner.actions import (
+    ActionContext,
+    Failure,
+    folder_of,
+    perform,
+    sends_alone,
+    without_pixels,
+)
+from pixel_emulator.runner.waiting import CallSource, Window, acted, quiet, settle, within
 from pixel_emulator.runtime.clock import monotonic
 
 
@@ -62,8 +67,8 @@ class Runner:
 
     def __init__(
         self,
-        journal: Arrivals,
-        access: Access,
+        journal: CallSource,
+        access: ActionContext,
         drain: Callable[[], bool],
         tell: Callable[[str], object] = lambda _title: None,
     ) -> None:

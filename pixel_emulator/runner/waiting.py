@@ -1,13 +1,16 @@
 """Waiting until scenarios are met or can no longer be, pushed by the calls as they arrive."""
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from math import inf
 from typing import Protocol
 
 from pixel_emulator.core.model import Evidence
 from pixel_emulator.core.scenarios.model import QUIET, WITHIN, Scenario, Step
+from pixel_emulator.core.verification.components import CallGroups
 from pixel_emulator.core.verification.live import LiveVerdict, Outlook
 from pixel_emulator.runtime.clock import monotonic
 
@@ -15,7 +18,7 @@ _LULL = 0.1
 """Seconds without a call after which a watch that has put a search off is asked again."""
 
 
-class Arrivals(Protocol):
+class CallSource(Protocol):
     """Where calls arrive: a journal, or a session; see `Journal`."""
 
     def evidence(self, since: int = 0, most: int | None = None) -> Evidence: ...
@@ -28,17 +31,17 @@ class Arrivals(Protocol):
 
 
 class Growing(Protocol):
-    """What arrives from some moment on; see `Part`."""
+    """What arrives from some moment on; see `JournalTail`."""
 
     def evidence(self) -> Evidence: ...
     def wait_for_more(self, than: Evidence, seconds: float) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class JournalTail:
     """What has arrived behind the first `hits` hits and `connections` connections."""
 
-    journal: Arrivals
+    journal: CallSource
     hits: int = 0
     connections: int = 0
 
@@ -52,7 +55,7 @@ class Part:
         self.journal.wait(self.hits + len(than.hits), seconds)
 
 
-def acted(journal: Arrivals, titles: Iterable[str], drain: Callable[[], bool]) -> float:
+def acted(journal: CallSource, titles: Iterable[str], drain: Callable[[], bool]) -> float:
     """Note that steps have done what they do, once all is read that was sent until then.
 
     `drain` waits for clients to go, and says whether they all have: if some stay, what they send
@@ -126,3 +129,111 @@ def within(step: Step) -> float:
 def quiet(step: Step) -> float:
     """Seconds of silence that a step wants once it is met."""
     return QUIET if step.quiet is None else step.quiet
+
+
+_PAUSE = 0.25
+"""Seconds after which a window is looked at again if nothing arrives."""
+
+
+MOST = 2_000
+"""Calls that are looked at before what they come to is told."""
+
+_AT_ONCE = 200
+"""Calls that are made whole at the same time."""
+
+
+class Window:
+    """What arrives behind the first `hits` hits and `connections` connections of a journal.
+
+    Each call is looked at once, soon after it has arrived, so that memory holds few of many that
+    are alike. Where calls were gone before they were looked at, all are taken as the journal still
+    knows them. Safe to use from any thread.
+    """
+
+    def __init__(
+        self,
+        journal: CallSource,
+        scenarios: Sequence[Scenario],
+        *,
+        hits: int = 0,
+        connections: int = 0,
+    ) -> None:
+        self._whole = JournalTail(journal, hits, connections)
+        self._lock = threading.Lock()
+        self._call_groups: CallGroups | None = CallGroups(scenarios)
+        self._seen = 0
+
+    def evidence(self, most: int | None = None) -> Evidence:
+        """Return what is known of this window so far, with at most so many more calls."""
+        with self._lock:
+            last = None if most is None else self._seen + most
+            call_groups = self._call_groups
+            if call_groups is None:
+                return self._whole.evidence()
+            while True:
+                before = self._whole.hits + self._seen
+                found = self._whole.journal.evidence(before, _AT_ONCE)
+                first = found.hits[0].seq if found.hits else before + 1
+                if found.masked or first != before + 1:
+                    self._call_groups = None
+                    self._whole.journal.looked()
+                    return self._whole.evidence()
+                for hit in found.hits:
+                    call_groups.add(hit)
+                self._seen += len(found.hits)
+                self._whole.journal.looked()
+                if len(found.hits) < _AT_ONCE or (last is not None and self._seen >= last):
+                    break
+            connections = found.connections - self._whole.connections
+            return replace(found, hits=call_groups.hits(), connections=connections)
+
+    def restart(self, scenarios: Sequence[Scenario]) -> None:
+        """Look at all calls again, for other scenarios."""
+        with self._lock:
+            self._call_groups, self._seen = CallGroups(scenarios), 0
+
+    def wait_for_more(self, than: Evidence, seconds: float) -> None:
+        """Wait until more has arrived than this evidence holds, at most so many seconds."""
+        self._whole.journal.wait(self._whole.hits + than.total, seconds)
+
+    def after(self, evidence: Evidence, scenarios: Sequence[Scenario]) -> "Window":
+        """Return the window behind this evidence, for other scenarios."""
+        return Window(
+            self._whole.journal,
+            scenarios,
+            hits=self._whole.hits + evidence.total,
+            connections=self._whole.connections + evidence.connections,
+        )
+
+    @contextmanager
+    def awaited(self) -> Iterator[None]:
+        """Have calls wait where so many arrive that they are not looked at in time."""
+        leave = self._whole.journal.follow(self._looked_at)
+        try:
+            yield
+        finally:
+            leave()
+
+    def _looked_at(self) -> float:
+        return inf if self._call_groups is None else self._whole.hits + self._seen
+
+    @contextmanager
+    def followed(self) -> Iterator[None]:
+        """Look at the calls from a thread of its own as they arrive, until the context ends."""
+        ended = threading.Event()
+        thread = threading.Thread(target=self._follow, args=(ended,), daemon=True)
+        thread.start()
+        try:
+            with self.awaited():
+                yield
+        finally:
+            ended.set()
+            thread.join()
+
+    def _follow(self, ended: threading.Event) -> None:
+        while not ended.is_set() and self._call_groups is not None:
+            begun = monotonic()
+            evidence = self.evidence(MOST)
+            took = monotonic() - begun
+            self.wait_for_more(evidence, _PAUSE)
+            rest(took)
