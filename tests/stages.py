@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from pixel_emulator.child.environment import child_environment
+from pixel_emulator.command.environment import command_environment
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.files.read_write import read_recording
 from pixel_emulator.files.scenario_loader import load_scenarios
@@ -29,7 +29,7 @@ class Stage:
 
     def __enter__(self):
         emulator = self.emulator.__enter__()
-        child = child_environment(
+        child = command_environment(
             os.environ,
             proxy=emulator.proxy,
             spki=emulator.authority.spki,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pixel_emulator.child.environment import browser_flags, child_environment
+from pixel_emulator.command.environment import browser_flags, command_environment
 from pixel_emulator.core.endpoint.pixel import encode
 from pixel_emulator.core.model import CallType, Hit, Outcome
 from pixel_emulator.proxy.emulator import Emulator
@@ -89,7 +89,7 @@ def environ(emulator: Emulator) -> Callable[..., dict[str, str]]:
 
     def make(**before: str) -> dict[str, str]:
         mine = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ} | before
-        child = child_environment(
+        child = command_environment(
             mine,
             proxy=emulator.proxy,
             spki=emulator.authority.spki,

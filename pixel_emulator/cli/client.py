@@ -35,5 +35,5 @@ def client(
                 f'client: there is no "{name}"{did_you_mean(name, CLIENTS)}; there are {known}'
             )
         )
-    sys.stdout.write((files("pixel_emulator.clients") / CLIENTS[name][0]).read_text("utf-8"))
+    sys.stdout.write((files("pixel_emulator.snippets") / CLIENTS[name][0]).read_text("utf-8"))
     return 0

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from types import FrameType
 
-from pixel_emulator.child.process import BY_SIGNAL, ENDING, ChildExit, handling
 from pixel_emulator.cli.display import destination, farewell, hit_line
 from pixel_emulator.cli.exit_codes import Exit
 from pixel_emulator.cli.reports import Reports, for_terminal, write_reports
 from pixel_emulator.cli.terminal import say, wants_colour
+from pixel_emulator.command.process import BY_SIGNAL, ENDING, CommandExit, handling
 from pixel_emulator.core.model import total
 from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.core.verification.verdict import EXIT_CODES, FailedCommand, Status, Verdict
@@ -37,7 +37,7 @@ def show_calls(journal: Journal, recorded: str) -> Status:
     return Status.INCOMPLETE if evidence.gaps else Status.MET
 
 
-def failed_command(end: ChildExit | None) -> FailedCommand | None:
+def failed_command(end: CommandExit | None) -> FailedCommand | None:
     """The command for a verdict, if it failed."""
     if end is None or not end.code:
         return None
@@ -47,7 +47,7 @@ def failed_command(end: ChildExit | None) -> FailedCommand | None:
 
 
 def not_run(
-    end: ChildExit,
+    end: CommandExit,
     scenarios: Sequence[Scenario],
     journal: Journal,
     window: Growing,
@@ -96,7 +96,7 @@ def say_verdict(journal: Journal, verdict: Verdict, recorded: str) -> None:
         say(f"refused: {', '.join(journal.refused_hosts)}")
 
 
-def why_cut_short(end: ChildExit) -> str:
+def why_cut_short(end: CommandExit) -> str:
     """Why a command may not have done all that it does; empty if it came to its own end.
 
     A command that fails has ended by itself. One that ended by a signal has not, nor has one that
@@ -111,7 +111,7 @@ def why_cut_short(end: ChildExit) -> str:
     return ""
 
 
-def conclude(code: int, status: Status, end: ChildExit | None) -> int:
+def conclude(code: int, status: Status, end: CommandExit | None) -> int:
     """Say whose exit code `code` is, and return it.
 
     `end` is that of the command which counts, if any does.

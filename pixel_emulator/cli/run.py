@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixel_emulator.child.process import ChildExit, run_child
-from pixel_emulator.child.proxy_support import silence_hint
 from pixel_emulator.cli.actors import check_who_acts
 from pixel_emulator.cli.choosing import Tags, load_chosen
 from pixel_emulator.cli.endings import (
@@ -29,6 +27,8 @@ from pixel_emulator.cli.options import takes_settings
 from pixel_emulator.cli.reports import Reports, check_reports, write_reports
 from pixel_emulator.cli.session import emulation
 from pixel_emulator.cli.terminal import say
+from pixel_emulator.command.environment import silence_hint
+from pixel_emulator.command.process import CommandExit, run_command
 from pixel_emulator.core.scenarios.model import Open, Run, Scenario
 from pixel_emulator.core.text.display import printable
 from pixel_emulator.core.verification.live import LiveVerdict
@@ -86,7 +86,7 @@ def run(
     check_reports(report, (*(scenario or ()), Path(settings.record)), asserts=bool(scenario))
     scenarios = load_chosen(scenario or (), tag, read_lets(let))
     check_who_acts(scenarios, command)
-    end: ChildExit | None = None
+    end: CommandExit | None = None
     with ending_cleanly():
         with emulation(settings, scenarios) as (journal, emulator):
             access = _access(scenarios, settings, emulator, runs=bool(command))
@@ -94,7 +94,7 @@ def run(
             with telling_when_cut_short(scenarios, journal, window, report, settings.record):
                 if command:
                     with window.followed() if isinstance(window, Window) else nullcontext():
-                        end = run_child(command, access.environ)
+                        end = run_command(command, access.environ)
                     if not end.started:
                         return not_run(end, scenarios, journal, window, report)
                     _settle(scenarios, journal, window, emulator)
@@ -143,10 +143,10 @@ def _access(
 
 
 def _environ(settings: Settings, emulator: "Emulator") -> dict[str, str]:
-    from pixel_emulator.child.environment import child_environment  # noqa: PLC0415 - not always there
+    from pixel_emulator.command.environment import command_environment  # noqa: PLC0415 - not always there
     from pixel_emulator.trust.stores import TrustStores  # noqa: PLC0415 - the extra `proxy` has it
 
-    child = child_environment(
+    child = command_environment(
         os.environ,
         proxy=emulator.proxy,
         spki=emulator.authority.spki,

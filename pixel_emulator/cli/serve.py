@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixel_emulator.child.process import handling
 from pixel_emulator.cli.choosing import Tags
 from pixel_emulator.cli.display import Display, farewell
 from pixel_emulator.cli.exit_codes import Exit
@@ -21,6 +20,7 @@ from pixel_emulator.cli.options import takes_settings
 from pixel_emulator.cli.reports import Reports, check_reports, for_terminal, write_reports
 from pixel_emulator.cli.session import emulation, needs_mitmproxy
 from pixel_emulator.cli.terminal import say, show
+from pixel_emulator.command.process import handling
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.runner.file_watch import ScenarioFiles
 from pixel_emulator.runtime.server_info import ServerInfo, listed, living, published, running
@@ -144,11 +144,15 @@ def env(
             f"pixel-emulator: taken is the one on port {ready.port}; also serving: {listed(others)}"
         )
     with needs_mitmproxy():  # or rather its company: cryptography and certifi
-        from pixel_emulator.child.environment import browser_flags, child_environment, shell_exports
+        from pixel_emulator.command.environment import (
+            browser_flags,
+            command_environment,
+            shell_exports,
+        )
         from pixel_emulator.trust.stores import TrustStores  # noqa: PLC0415 - the same
 
     ca = Path(ready.ca)
-    changes = child_environment(
+    changes = command_environment(
         os.environ,
         proxy=ready.proxy,
         spki=ready.spki,

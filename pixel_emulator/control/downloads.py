@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 from starlette.responses import PlainTextResponse, Response
 
-from pixel_emulator.child.environment import child_environment, shell_exports
+from pixel_emulator.command.environment import command_environment, shell_exports
 from pixel_emulator.control.asked import Asked, json_response
 from pixel_emulator.control.problems import ProblemError
 from pixel_emulator.core.model import Payload
@@ -86,7 +86,7 @@ async def env(asked: Asked) -> Response:
 
     def exports() -> str:
         # A copy of this process's variables would tell about it, and belongs to nobody else.
-        changes = child_environment(
+        changes = command_environment(
             {},
             proxy=session.proxy,
             spki=session.spki,

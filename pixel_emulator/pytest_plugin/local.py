@@ -55,10 +55,10 @@ class LocalEmulator:
 
     def environ(self, session: Session) -> dict[str, str]:
         """The variables that lead a command to a session."""
-        from pixel_emulator.child.environment import child_environment  # noqa: PLC0415 - seldom asked
+        from pixel_emulator.command.environment import command_environment  # noqa: PLC0415 - seldom asked
         from pixel_emulator.trust.stores import TrustStores  # noqa: PLC0415 - the same
 
-        child = child_environment(
+        child = command_environment(
             os.environ,
             proxy=session.proxy,
             spki=session.spki,

@@ -5,11 +5,11 @@ from collections.abc import Awaitable
 from dataclasses import replace
 from typing import Any, cast
 
-from pixel_emulator.clients.pixels import Diversion, is_async, pump
 from pixel_emulator.core.model import Evidence
 from pixel_emulator.pytest_plugin.places import MisuseError
 from pixel_emulator.runtime.clock import monotonic
 from pixel_emulator.runtime.session import Session
+from pixel_emulator.snippets.pixels import Diversion, is_async, pump
 
 _NOT_AWAITED = "a page was not led here: write `await pixels.route(page)`"
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
-from pixel_emulator.child.process import ChildExit, run_child
+from pixel_emulator.command.process import CommandExit, run_command
 from pixel_emulator.core.endpoint.pixel import encode
 from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.core.scenarios.mail_clients import CLIENTS, Ask
@@ -72,7 +72,7 @@ class Failure:
 
     sentence: str
     output: str = ""
-    command: ChildExit | None = None
+    command: CommandExit | None = None
 
 
 def perform(step: Step, folder: Path, access: ActionContext) -> Failure | None:
@@ -155,7 +155,7 @@ def _run(command: str | Sequence[str], access: ActionContext) -> Failure | None:
     text = command if isinstance(command, str) else shlex.join(command)
     words = ("/bin/sh", "-c", command) if isinstance(command, str) else command
     with tempfile.TemporaryFile() as output:
-        end = run_child(words, access.environ, output=output)
+        end = run_command(words, access.environ, output=output)
         if end.asked is not None:
             signal.raise_signal(end.asked)  # it was meant for us, and the command has heard of it
         if not end.code:

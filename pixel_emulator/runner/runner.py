@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from pixel_emulator.child.process import ChildExit
+from pixel_emulator.command.process import CommandExit
 from pixel_emulator.core import times
 from pixel_emulator.core.model import Evidence
 from pixel_emulator.core.scenarios.model import Scenario
@@ -31,7 +31,7 @@ class Ran:
     """
 
     verdict: Verdict
-    failed: ChildExit | None = None
+    failed: CommandExit | None = None
     stopped: str = ""
 
 

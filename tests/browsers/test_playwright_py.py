@@ -17,7 +17,7 @@ import pytest
 from playwright.async_api import async_playwright
 from playwright.sync_api import sync_playwright
 
-from pixel_emulator.clients.pixels import Diversion, pixels
+from pixel_emulator.snippets.pixels import Diversion, pixels
 from tests.programs import CHROMIUM, SERVE, needs_chromium
 
 pytestmark = needs_chromium

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pixel_emulator.child.environment import child_environment
+from pixel_emulator.command.environment import command_environment
 from pixel_emulator.trust.stores import TrustStores, certificates
 from tests.certificates import make_authority
 
@@ -31,7 +31,7 @@ def made(tmp_path, home):
     def make(**environ):
         given = {"HOME": str(home), "PATH": "/nowhere", **environ}
         hosts = ("api.segment.io",)
-        return child_environment(given, proxy=PROXY, spki="S", stores=stores, hosts=hosts)
+        return command_environment(given, proxy=PROXY, spki="S", stores=stores, hosts=hosts)
 
     return make
 

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from pixel_emulator.child.environment import browser_flags, child_environment, shell_exports
+from pixel_emulator.command.environment import browser_flags, command_environment, shell_exports
 from pixel_emulator.trust.stores import TrustStores, certificates
 from tests.certificates import make_authority
 
@@ -22,7 +22,7 @@ def made(tmp_path):
     def make(environ, hosts=HOSTS):
         # No JDK of this machine, so that JAVA_HOME alone decides.
         environ = {"PATH": "/nowhere", **environ}
-        return child_environment(environ, proxy=PROXY, spki="SPKI=", stores=stores, hosts=hosts)
+        return command_environment(environ, proxy=PROXY, spki="SPKI=", stores=stores, hosts=hosts)
 
     return make
 

@@ -8,12 +8,12 @@ import sys
 
 import pytest
 
-from pixel_emulator.child.process import run_child
+from pixel_emulator.command.process import run_command
 
 # Runs the rest of its command line through run_child and ends with the code that it got.
 WRAPPER = """
 import os, sys
-from pixel_emulator.child.process import run_child
+from pixel_emulator.command.process import run_child
 end = run_child(sys.argv[1:], os.environ)
 print(end.code, end.signal, flush=True)
 """
@@ -51,28 +51,28 @@ def wrapper(*command: str) -> list[str]:
     ],
 )
 def test_the_end_of_the_command_is_told_as_a_shell_would(code, expected):
-    end = run_child(python(code), os.environ)
+    end = run_command(python(code), os.environ)
     assert (end.code, end.signal) == expected
 
 
 def test_a_command_that_does_not_exist_gives_127():
-    end = run_child(["no-such-command-at-all"], os.environ)
+    end = run_command(["no-such-command-at-all"], os.environ)
     assert (end.code, end.reason) == (127, "no-such-command-at-all: command not found")
 
 
 def test_a_command_that_may_not_be_executed_gives_126(tmp_path):
     (tmp_path / "plain.txt").write_text("text")
-    end = run_child([str(tmp_path / "plain.txt")], os.environ)
+    end = run_command([str(tmp_path / "plain.txt")], os.environ)
     assert (end.code, end.reason) == (126, f"{tmp_path}/plain.txt: Permission denied")
 
 
 def test_the_command_is_looked_up_in_the_path_it_will_have(tmp_path):
     (tmp_path / "only-here").symlink_to("/bin/true")
-    assert run_child(["only-here"], {"PATH": str(tmp_path)}).code == 0
+    assert run_command(["only-here"], {"PATH": str(tmp_path)}).code == 0
 
 
 def test_the_command_gets_the_environment_and_nothing_else():
-    end = run_child(python("import os; raise SystemExit(int(os.environ['CODE']))"), {"CODE": "9"})
+    end = run_command(python("import os; raise SystemExit(int(os.environ['CODE']))"), {"CODE": "9"})
     assert end.code == 9
 
 
@@ -118,7 +118,7 @@ def test_ctrl_c_in_a_terminal_reaches_the_command_once():
 
 def test_our_own_handlers_are_back_afterwards():
     before = signal.getsignal(signal.SIGINT)
-    run_child(python("pass"), os.environ)
+    run_command(python("pass"), os.environ)
     assert signal.getsignal(signal.SIGINT) is before
 
 
@@ -140,7 +140,7 @@ def _until(fd: int, text: bytes) -> bytes:
 
 def test_what_a_command_prints_goes_to_the_output_in_its_order(tmp_path):
     with (tmp_path / "output").open("w+b") as output:
-        run_child(["sh", "-c", "echo out; echo err >&2; cat"], os.environ, output=output)
+        run_command(["sh", "-c", "echo out; echo err >&2; cat"], os.environ, output=output)
     assert (tmp_path / "output").read_text() == "out\nerr\n"
 
 
@@ -158,10 +158,10 @@ def test_a_signal_reaches_all_processes_and_is_told(tmp_path, name, asked):
     (tmp_path / "child.py").write_text(script)
     shell = f"trap '' {name[3:]}; {sys.executable} {tmp_path / 'child.py'}; exit $?"
     with (tmp_path / "output").open("w+b") as output:
-        end = run_child(["sh", "-c", shell], os.environ, output=output)
+        end = run_command(["sh", "-c", shell], os.environ, output=output)
     assert end.code == 5
     assert end.asked == (number if asked else None)
 
 
 def test_a_signal_that_did_not_come_is_not_told():
-    assert run_child(python("pass"), os.environ).asked is None
+    assert run_command(python("pass"), os.environ).asked is None

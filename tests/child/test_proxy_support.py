@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pixel_emulator.child.proxy_support import silence_hint
+from pixel_emulator.command.environment import silence_hint
 
 OLD, NEW = "reads no proxy variable, unlike 22.21 and 24", "superagent and whatever makes an agent"
 

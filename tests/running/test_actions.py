@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pixel_emulator.child.environment import child_environment
+from pixel_emulator.command.environment import command_environment
 from pixel_emulator.core.endpoint.pixel import encode, request_of
 from pixel_emulator.core.errors import Location
 from pixel_emulator.core.model import CallType, Outcome, PixelRequest
@@ -43,7 +43,7 @@ def emulator():
 @pytest.fixture
 def access(emulator):
     """Makes what actions know; keywords replace parts of it."""
-    child = child_environment(
+    child = command_environment(
         os.environ,
         proxy=emulator.proxy,
         spki=emulator.authority.spki,

@@ -3,12 +3,14 @@
 import os
 import re
 import shlex
-from collections.abc import Iterable, Mapping
+import shutil
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pixel_emulator.child.config_files import config_files
+from pixel_emulator.command.config_files import config_files
 from pixel_emulator.trust import java as java_trust
 from pixel_emulator.trust.stores import STANDARD, TrustStores, unreadable
 
@@ -38,7 +40,7 @@ _ADDING = ("NODE_EXTRA_CA_CERTS", "DENO_CERT")
 
 
 @dataclass(frozen=True, slots=True)
-class ChildEnvironment:
+class CommandEnvironment:
     """What to change in an environment: values to set, None to unset; and what to tell the user."""
 
     variables: dict[str, str | None]
@@ -50,14 +52,14 @@ class ChildEnvironment:
         return {name: value for name, value in merged.items() if value is not None}
 
 
-def child_environment(
+def command_environment(
     environ: Mapping[str, str],
     *,
     proxy: str,
     spki: str,
     stores: TrustStores,
     hosts: Iterable[str],
-) -> ChildEnvironment:
+) -> CommandEnvironment:
     """What a command needs in its environment for its pixels to come here.
 
     `proxy` is the emulator's URL, `spki` the hash that browsers take, `hosts` are emulated.
@@ -94,7 +96,7 @@ def child_environment(
         *files.warnings,
         java_warning,
     ]
-    return ChildEnvironment(variables, tuple(dict.fromkeys(filter(None, warnings))))
+    return CommandEnvironment(variables, tuple(dict.fromkeys(filter(None, warnings))))
 
 
 def shell_exports(variables: Mapping[str, str | None]) -> str:
@@ -185,3 +187,99 @@ def _java_options(environ: Mapping[str, str], proxy: str, keystore: Path) -> dic
     theirs = {"JAVA_TOOL_OPTIONS": ""}
     theirs |= {name: environ[name] for name in java_trust.OPTIONS if name in environ}
     return {name: " ".join([value, *ours]).strip() for name, value in theirs.items()}
+
+
+PAGE = "docs/clients.md"
+_TIMEOUT = 5.0
+"""Seconds after which a runtime that does not say its version is left alone."""
+
+_HEAD = 64 * 1024
+_GO_BINARY = b"\xff Go buildinf:"
+_MOST_OF_A_BINARY = 64 * 1024 * 1024
+
+_PYTHON = (
+    "Python's http.client, urllib3, tornado, aiohttp without trust_env=True, and requests and "
+    "httpx with trust_env=False read no proxy variable"
+)
+_GO = "a Go transport of its own reads no proxy variable without Proxy: http.ProxyFromEnvironment"
+_FACTS: dict[str, str] = {
+    "python": _PYTHON,
+    "pypy": _PYTHON,
+    "go": _GO,
+    "php": "PHP's streams, such as file_get_contents, read no proxy variable; its curl does",
+    "perl": "Perl's LWP with env_proxy => 0 reads no proxy variable",
+    "tclsh": "Tcl's http reads no proxy variable",
+    "bun": "superagent reads no proxy variable in Bun",
+}
+_WORD = re.compile(r"[^\s;&|()<>'\"`]+")
+
+
+def silence_hint(commands: Iterable[tuple[str, ...]], environ: Mapping[str, str]) -> str:
+    """Return why nothing may have reached the emulator, given what was run; one sentence.
+
+    Each command is its words; a word that holds a whole shell command is looked into, too. A
+    script counts as what its first line names. `environ` is that of the commands.
+    """
+    found = (fact for each in commands for word in each for fact in _facts(word, environ))
+    facts = "; ".join(dict.fromkeys(found))
+    return f"{facts} ({PAGE})" if facts else f"not every client reads its variables ({PAGE})"
+
+
+def _facts(text: str, environ: Mapping[str, str]) -> Iterator[str]:
+    for word in _WORD.findall(text):
+        program = shutil.which(word, path=environ.get("PATH", ""))
+        if program is None:
+            continue
+        names = [(Path(program).name, program)]
+        names += [(Path(each).name, each) for each in _interpreter(program)]
+        for name, path in names:
+            if name in {"node", "nodejs"}:
+                yield _node(path, environ)
+            elif fact := _FACTS.get(name.rstrip("0123456789.t")):
+                yield fact
+        if _is_go(program):
+            yield _GO
+
+
+def _interpreter(program: str) -> list[str]:
+    """Return the words of the first line of a script; none if it is no script."""
+    head = _read(program, _HEAD)
+    return head.splitlines()[0][2:].decode(errors="replace").split() if head[:2] == b"#!" else []
+
+
+def _is_go(program: str) -> bool:
+    return _read(program, 4) == b"\x7fELF" and _GO_BINARY in _read(program, _MOST_OF_A_BINARY)
+
+
+def _read(path: str, size: int) -> bytes:
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(size)
+    except OSError:
+        return b""
+
+
+def _node(path: str, environ: Mapping[str, str]) -> str:
+    try:
+        ran = subprocess.run(  # noqa: S603 - what the user ran
+            [path, "--version"],
+            env=dict(environ),
+            check=True,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT,
+        )
+        version = ran.stdout.strip().removeprefix("v")
+        numbers = tuple(map(int, version.split(".")[:2]))
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return "Node reads proxy variables from 22.21 and 24 on only"
+    if numbers >= (24, 0) or (22, 21) <= numbers < (23, 0):
+        return (
+            f"in Node {version} http2, superagent and whatever makes an agent of its own read no "
+            "proxy variable"
+        )
+    return (
+        f"Node {version} reads no proxy variable, unlike 22.21 and 24: its fetch, https and http2, "
+        "and got, undici, node-fetch, ky and superagent go out directly"
+    )

@@ -21,7 +21,7 @@ _FROM_KEYBOARD = {signal.SIGINT, signal.SIGQUIT}
 
 
 @dataclass(frozen=True, slots=True)
-class ChildExit:
+class CommandExit:
     """How a command ended: the code for our own exit, the signal it died of, and in words.
 
     `asked` is the last signal with which we were asked to end while it ran.
@@ -34,9 +34,9 @@ class ChildExit:
     asked: int | None = None
 
 
-def run_child(
+def run_command(
     command: Sequence[str], environ: Mapping[str, str], *, output: IO[bytes] | None = None
-) -> ChildExit:
+) -> CommandExit:
     """Run a command in our place in the terminal, wait for its end, and pass signals on to it.
 
     With `output`, what it prints goes there, it has nothing to read and no terminal, and signals
@@ -54,16 +54,16 @@ def run_child(
                 start_new_session=output is not None,
             )
         except FileNotFoundError:
-            return ChildExit(NOT_FOUND, f"{command[0]}: command not found", started=False)
+            return CommandExit(NOT_FOUND, f"{command[0]}: command not found", started=False)
         except OSError as error:
-            return ChildExit(NOT_EXECUTABLE, f"{command[0]}: {error.strerror}", started=False)
+            return CommandExit(NOT_EXECUTABLE, f"{command[0]}: {error.strerror}", started=False)
         forwarding.begin(process)
         code = process.wait()
     if code >= 0:
-        return ChildExit(code, "it is the command's own", asked=forwarding.asked)
+        return CommandExit(code, "it is the command's own", asked=forwarding.asked)
     name = signal.strsignal(-code)
     reason = f"the command was ended by signal {-code} ({name})"
-    return ChildExit(BY_SIGNAL - code, reason, -code, asked=forwarding.asked)
+    return CommandExit(BY_SIGNAL - code, reason, -code, asked=forwarding.asked)
 
 
 @contextmanager
