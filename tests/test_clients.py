@@ -17,7 +17,7 @@ from pixel_emulator.core.model import CallType, Hit, Outcome
 from pixel_emulator.proxy.emulator import Emulator
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.settings import Settings
-from pixel_emulator.trust import java as java_trust
+from pixel_emulator.trust import stores as java_trust
 from pixel_emulator.trust.stores import TrustStores, certificates
 from tests.certificates import make_authority
 from tests.programs import (

@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from pixel_emulator.command.config_files import config_files
-from pixel_emulator.trust import java as java_trust
+from pixel_emulator.trust import stores as java_trust
 from pixel_emulator.trust.stores import STANDARD, TrustStores, unreadable
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pixel_emulator.trust import java as java_trust
-from pixel_emulator.trust.java import Keystore
-from pixel_emulator.trust.stores import TrustStores, certificates
+from pixel_emulator.trust import stores as java_trust
+from pixel_emulator.trust.stores import Keystore, TrustStores, certificates
 from tests.certificates import make_authority
 from tests.programs import needs_java
 
