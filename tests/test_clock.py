@@ -14,7 +14,7 @@ import pytest
 import time_machine
 
 from pixel_emulator.core.endpoint.pixel import request_of
-from pixel_emulator.proxy.process import RealTimeLoop, real_clock
+from pixel_emulator.proxy.process_globals import RealTimeLoop, real_clock
 from pixel_emulator.runtime import clock
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.settings import Settings
@@ -116,7 +116,7 @@ def test_a_ca_that_is_made_under_freezegun_does_not_spoil_later_ones(tmp_path):
 import datetime
 from pathlib import Path
 import freezegun
-from pixel_emulator.proxy.authority import Authority
+from pixel_emulator.proxy.ca import Authority
 with freezegun.freeze_time("2024-02-29"):
     faked = datetime.datetime
     Authority.create(Path({str(tmp_path)!r}), [])

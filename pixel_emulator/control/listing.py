@@ -14,7 +14,7 @@ from pixel_emulator.core.model import Hit, Payload
 from pixel_emulator.core.recordings.entry import entry, read_request, time_text
 from pixel_emulator.core.recordings.typed_reader import Node
 from pixel_emulator.core.text import yaml_writer
-from pixel_emulator.proxy.messages import headers_of
+from pixel_emulator.proxy.convert import headers_of
 
 WRITE_KEYS = (MASKED, WHOLE) = ("masked", "whole")
 """How write keys are given; what asserts elsewhere needs to see them whole."""

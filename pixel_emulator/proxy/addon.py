@@ -1,18 +1,29 @@
 """The door to mitmproxy: flows become requests for the journal, and answers of the core flows."""
 
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
 
-from mitmproxy import connection, http
+from mitmproxy import connection, contentviews, http
 
-from pixel_emulator.core.model import Hit, Outcome
-from pixel_emulator.proxy.answers import JournalAnswers
+from pixel_emulator.core.endpoint.pixel import route
+from pixel_emulator.core.model import Dialect, Hit, Outcome, Payload
+from pixel_emulator.core.problems.classify import classify
+from pixel_emulator.core.text.yaml_writer import shallow, write
+from pixel_emulator.proxy.convert import (
+    FALLBACK,
+    JournalAnswers,
+    answer,
+    request_of,
+    response_to,
+    storable,
+)
+from pixel_emulator.proxy.egress_guard import EgressGuard
 from pixel_emulator.proxy.handshakes import Handshakes
+from pixel_emulator.proxy.hosts import folded
 from pixel_emulator.proxy.http1 import Http1
-from pixel_emulator.proxy.journals import Alone, Journals
-from pixel_emulator.proxy.locks import Locks
-from pixel_emulator.proxy.messages import FALLBACK, answer, request_of, response_to, storable
-from pixel_emulator.proxy.unread import Unread
+from pixel_emulator.proxy.journal_routing import JournalRouting, SingleJournal
+from pixel_emulator.proxy.unparsed import UnparsedBytes
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.sessions import Sessions
 from pixel_emulator.runtime.settings import Settings
@@ -42,15 +53,15 @@ class PixelEmulator:
     name = "pixel_emulator"
 
     def __init__(
-        self, settings: Settings, journal: Journal, sessions: Journals | None = None
+        self, settings: Settings, journal: Journal, sessions: JournalRouting | None = None
     ) -> None:
         self.journal = journal
-        self.journals = sessions or Alone(journal)
-        self.locks = Locks(settings, journal, self.journals)
+        self.journals = sessions or SingleJournal(journal)
+        self.locks = EgressGuard(settings, journal, self.journals)
         self.answer = JournalAnswers(self.journals)
         self.handshakes = Handshakes(self.locks, self.journals)
         self.http1 = Http1(self.locks, self.answer, self.handshakes.heard)
-        self._unread = Unread(self.locks, self.journals, self.handshakes.heard)
+        self._unread = UnparsedBytes(self.locks, self.journals, self.handshakes.heard)
         # mitmproxy calls the hooks of these, too; the locks may keep some from those behind them.
         self.addons = [self._unread, self.locks, self.handshakes]
         self._ended = False
@@ -149,3 +160,43 @@ def annotate(flow: http.HTTPFlow, hit: Hit) -> None:
 
 def _short(value: str) -> str:
     return storable(value if len(value) <= _SHORT else f"{value[:_SHORT]}…")
+
+
+class SegmentPixel(contentviews.Contentview):
+    """Shows a pixel call as YAML, beside its request and beside the GIF."""
+
+    name = "Segment Pixel"
+    syntax_highlight = "yaml"
+
+    def __init__(self, settings: Callable[[], Settings]) -> None:
+        self._settings = settings
+
+    def prettify(self, _data: bytes, metadata: contentviews.Metadata) -> str:
+        """Judge the flow's request by itself; raises ValueError where there is none."""
+        flow = _pixel_flow(metadata)
+        if flow is None:
+            raise ValueError("not a pixel request")
+        settings = self._settings()
+        request = request_of(flow, folded(flow.request.pretty_host))
+        judgement = classify(request, Dialect(settings.dialect), settings.sources())
+        call = judgement.call
+        shown: Payload = {
+            "type": call.type.value if call else None,
+            "outcome": judgement.outcome.value,
+            "form": call.form.value if call else None,
+            "problems": [each.as_data() for each in judgement.problems],
+            "payload": shallow(call.payload) if call else None,
+        }
+        return write(shown)
+
+    def render_priority(self, _data: bytes, metadata: contentviews.Metadata) -> float:
+        """Above all of mitmproxy's own views for pixel calls, else never."""
+        return 2 if _pixel_flow(metadata) else -1
+
+
+def _pixel_flow(metadata: contentviews.Metadata) -> http.HTTPFlow | None:
+    flow = metadata.flow
+    if not isinstance(flow, http.HTTPFlow):
+        return None
+    path = flow.request.data.path.partition(b"?")[0]
+    return flow if route(flow.request.method, path).type else None

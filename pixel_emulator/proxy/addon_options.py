@@ -9,8 +9,7 @@ from mitmproxy import addonmanager, contentviews, ctx, exceptions, http, options
 from mitmproxy.proxy import mode_specs
 
 from pixel_emulator.core.errors import InputError, did_you_mean
-from pixel_emulator.proxy.addon import FailureHandler, PixelEmulator
-from pixel_emulator.proxy.content_view import SegmentPixel
+from pixel_emulator.proxy.addon import FailureHandler, PixelEmulator, SegmentPixel
 from pixel_emulator.proxy.hosts import is_loopback
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.recording_writer import open_recording

@@ -11,13 +11,13 @@ from types import TracebackType
 from typing import Self
 
 with warnings.catch_warnings(action="ignore"):  # mitmproxy 12 imports deprecated names of others
-    from pixel_emulator.proxy.lean_master import LeanMaster
+    from pixel_emulator.proxy.master import LeanMaster
 
 from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.proxy.addon import FailureHandler
-from pixel_emulator.proxy.authority import Authority
+from pixel_emulator.proxy.ca import CertificateAuthority
 from pixel_emulator.proxy.hosts import Hosts, addressed, folded
-from pixel_emulator.proxy.process import kept_quiet, loop_in_a_thread, real_clock, the_only
+from pixel_emulator.proxy.process_globals import kept_quiet, loop_in_a_thread, real_clock, the_only
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.server_info import private_directory, sweep
 from pixel_emulator.runtime.sessions import Sessions
@@ -36,7 +36,7 @@ class Emulator:
     """
 
     directory: Path
-    authority: Authority
+    authority: CertificateAuthority
     loop: asyncio.AbstractEventLoop
 
     def __init__(self, settings: Settings, journal: Journal) -> None:
@@ -60,7 +60,7 @@ class Emulator:
             sweep()
             self.directory = stack.enter_context(private_directory())
             hosts = (*self.settings.hosts, *addressed(self.settings.host))
-            self.authority = Authority.create(self.directory, hosts)
+            self.authority = CertificateAuthority.create(self.directory, hosts)
             stack.enter_context(kept_quiet())
             stack.enter_context(real_clock())
             self.loop = stack.enter_context(loop_in_a_thread())

@@ -4,9 +4,9 @@ from itertools import count
 
 from mitmproxy import connection, http, tls
 
-from pixel_emulator.proxy.client_tls import ClientTls
-from pixel_emulator.proxy.journals import Journals
-from pixel_emulator.proxy.locks import Locks
+from pixel_emulator.proxy.connections import ClientTls
+from pixel_emulator.proxy.egress_guard import EgressGuard
+from pixel_emulator.proxy.journal_routing import JournalRouting
 from pixel_emulator.runtime.gaps import Greeting, Refusal, alert_in
 
 _DROPPED = "The client disconnected during the handshake"  # so mitmproxy words it
@@ -32,7 +32,7 @@ class Handshakes:
 
     name = "pixel_emulator_handshakes"
 
-    def __init__(self, locks: Locks, journals: Journals) -> None:
+    def __init__(self, locks: EgressGuard, journals: JournalRouting) -> None:
         self._locks = locks
         self._journals = journals
         self._numbers = count(1)

@@ -12,9 +12,9 @@ from mitmproxy.proxy.layers.http._base import HttpEvent, ReceiveHttp
 from mitmproxy.proxy.layers.http._events import ErrorCode, RequestProtocolError
 from mitmproxy.proxy.layers.http._http1 import Http1Server, make_error_response
 
-from pixel_emulator.proxy.answers import Answer, on_the_wire
+from pixel_emulator.proxy.convert import Answer, on_the_wire
+from pixel_emulator.proxy.egress_guard import EgressGuard
 from pixel_emulator.proxy.lane.reader import Envelopes, Reader
-from pixel_emulator.proxy.locks import Locks
 
 LARGEST_HEAD = 1_048_576
 """Bytes of a head, or of the frame of a body, that is not complete; mitmproxy has no limit.
@@ -36,7 +36,7 @@ class Http1:
     name = "pixel_emulator_http1"
 
     def __init__(
-        self, locks: Locks, answer: Answer, heard: Callable[[connection.Client], None]
+        self, locks: EgressGuard, answer: Answer, heard: Callable[[connection.Client], None]
     ) -> None:
         self.locks = locks
         self._answer = answer
@@ -59,7 +59,7 @@ class Http1:
 
     def _is_request(self, data: layer.NextLayer) -> bool:
         start: bytes = data.data_client()
-        return self.locks.ends_here(data.context.client) and bool(_REQUEST.match(start))
+        return self.locks.terminates_here(data.context.client) and bool(_REQUEST.match(start))
 
     def layer(self, place: context.Context, mode: HTTPMode) -> layers.HttpLayer:
         """Return the HTTP layer for a place that a client has come to."""

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from pixel_emulator.core.errors import InputError
-from pixel_emulator.proxy.authority import Authority, leaf_certificate
+from pixel_emulator.proxy.ca import CertificateAuthority, leaf_certificate
 from pixel_emulator.proxy.emulator import Emulator
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.settings import Settings
@@ -23,14 +23,14 @@ HOSTS = Settings().hosts
 LOOPBACK = {"localhost", *map(ip_network, ("127.0.0.0/8", "::1/128"))}
 
 
-def certificate(authority: Authority) -> x509.Certificate:
+def certificate(authority: CertificateAuthority) -> x509.Certificate:
     return x509.load_pem_x509_certificate(authority.ca.read_bytes())
 
 
 def permitted(hosts: tuple[str, ...], directory: Path) -> set[object]:
-    found = certificate(Authority.create(directory, hosts)).extensions.get_extension_for_class(
-        x509.NameConstraints
-    )
+    found = certificate(
+        CertificateAuthority.create(directory, hosts)
+    ).extensions.get_extension_for_class(x509.NameConstraints)
     assert found.critical
     assert found.value.excluded_subtrees is None
     return {each.value for each in found.value.permitted_subtrees or ()}
@@ -78,10 +78,10 @@ def test_a_host_of_the_user_is_among_them(tmp_path: Path, host: str, subtrees: s
 )
 def test_what_is_no_host_name_is_refused(tmp_path: Path, host: str):
     with pytest.raises(InputError, match=r"is no host name; write it like api\.segment\.io"):
-        Authority.create(tmp_path, (host,))
+        CertificateAuthority.create(tmp_path, (host,))
 
 
-def leaf(authority: Authority, *names: str) -> x509.Certificate:
+def leaf(authority: CertificateAuthority, *names: str) -> x509.Certificate:
     data = (authority.ca.parent / "mitmproxy-ca.pem").read_bytes()
     key = serialization.load_pem_private_key(data, None)
     assert isinstance(key, ec.EllipticCurvePrivateKey)
@@ -103,14 +103,14 @@ def test_a_leaf_names_its_hosts_and_has_no_common_name(
     tmp_path: Path, names: tuple[str, ...], expected: list[x509.GeneralName]
 ):
     """OpenSSL compares a common name like 127.0.0.1 with the DNS names that a CA permits."""
-    made = leaf(Authority.create(tmp_path, HOSTS), *names)
+    made = leaf(CertificateAuthority.create(tmp_path, HOSTS), *names)
     found = made.extensions.get_extension_for_class(x509.SubjectAlternativeName)
     assert list(found.value) == expected
     assert made.subject.get_attributes_for_oid(x509.oid.NameOID.COMMON_NAME) == []
 
 
 def test_a_leaf_is_valid_exactly_as_long_as_its_ca(tmp_path: Path):
-    authority = Authority.create(tmp_path, HOSTS)
+    authority = CertificateAuthority.create(tmp_path, HOSTS)
     ca, made = certificate(authority), leaf(authority, "api.segment.io")
     assert made.not_valid_before_utc == ca.not_valid_before_utc
     assert made.not_valid_after_utc == ca.not_valid_after_utc
@@ -127,7 +127,7 @@ def test_the_leaf_that_a_client_sees_is_such_a_leaf():
 
 
 def test_it_is_a_ca_for_leaves_only_and_for_servers_only(tmp_path: Path):
-    extensions = certificate(Authority.create(tmp_path, HOSTS)).extensions
+    extensions = certificate(CertificateAuthority.create(tmp_path, HOSTS)).extensions
     basic = extensions.get_extension_for_class(x509.BasicConstraints)
     usage = extensions.get_extension_for_class(x509.KeyUsage)
     purposes = extensions.get_extension_for_class(x509.ExtendedKeyUsage)
@@ -141,7 +141,7 @@ def test_it_is_a_ca_for_leaves_only_and_for_servers_only(tmp_path: Path):
 
 
 def test_it_is_valid_for_30_days_and_signs_with_p_256(tmp_path: Path):
-    found = certificate(Authority.create(tmp_path, HOSTS))
+    found = certificate(CertificateAuthority.create(tmp_path, HOSTS))
     assert found.not_valid_after_utc - found.not_valid_before_utc == timedelta(days=30)
     key = found.public_key()
     assert isinstance(key, ec.EllipticCurvePublicKey)
@@ -152,25 +152,25 @@ def test_every_file_is_its_owner_s_alone_and_an_older_one_is_replaced(tmp_path: 
     older = tmp_path / "mitmproxy-ca.pem"
     older.write_text("older")
     older.chmod(0o644)
-    Authority.create(tmp_path, HOSTS)
+    CertificateAuthority.create(tmp_path, HOSTS)
     modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in tmp_path.iterdir()}
     assert modes == dict.fromkeys(("ca.pem", "mitmproxy-ca.pem", "mitmproxy-ca-cert.pem"), 0o600)
 
 
 def test_the_key_stands_in_mitmproxy_s_file_only(tmp_path: Path):
-    authority = Authority.create(tmp_path, HOSTS)
+    authority = CertificateAuthority.create(tmp_path, HOSTS)
     assert b"PRIVATE" not in authority.ca.read_bytes()
     assert b"PRIVATE" not in (tmp_path / "mitmproxy-ca-cert.pem").read_bytes()
     assert b"PRIVATE" in (tmp_path / "mitmproxy-ca.pem").read_bytes()
 
 
 def test_two_runs_share_nothing(tmp_path: Path):
-    first, second = (Authority.create(tmp_path, HOSTS).spki for _ in range(2))
+    first, second = (CertificateAuthority.create(tmp_path, HOSTS).spki for _ in range(2))
     assert first != second
 
 
 def test_spki_is_the_hash_that_browsers_take(tmp_path: Path):
-    authority = Authority.create(tmp_path, HOSTS)
+    authority = CertificateAuthority.create(tmp_path, HOSTS)
     der = (
         certificate(authority)
         .public_key()
@@ -180,7 +180,7 @@ def test_spki_is_the_hash_that_browsers_take(tmp_path: Path):
 
 
 def test_the_bundle_holds_our_ca_and_those_of_the_machine(tmp_path: Path):
-    authority = Authority.create(tmp_path, HOSTS)
+    authority = CertificateAuthority.create(tmp_path, HOSTS)
     bundle = authority.bundle.read_bytes()
     assert authority.ca.read_bytes().strip() in bundle
     assert bundle.count(b"BEGIN CERTIFICATE") > 1

@@ -20,7 +20,7 @@ import pytest
 
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import Hit, Outcome, PixelRequest
-from pixel_emulator.proxy import lean_master
+from pixel_emulator.proxy import master
 from pixel_emulator.proxy.emulator import Emulator
 from pixel_emulator.runtime.gaps import Refusal
 from pixel_emulator.runtime.journal import Journal
@@ -549,7 +549,7 @@ def test_it_needs_no_network_at_all(tmp_path: Path):
 
 def test_a_free_port_that_is_taken_in_the_meantime_is_not_insisted_on(monkeypatch):
     with trap() as other:
-        monkeypatch.setattr(lean_master, "get_free_port", lambda: other.port)
+        monkeypatch.setattr(master, "get_free_port", lambda: other.port)
         with Emulator(SETTINGS, Journal(SETTINGS)) as e:
             assert e.port != other.port
             assert directly(e).is_pixel

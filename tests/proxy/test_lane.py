@@ -13,12 +13,12 @@ from mitmproxy.test import taddons, tflow
 from pixel_emulator.core.endpoint.pixel import GIF, route
 from pixel_emulator.core.model import PixelRequest, PixelResponse
 from pixel_emulator.proxy.addon import PixelEmulator
-from pixel_emulator.proxy.answers import JournalAnswers, Said, on_the_wire
-from pixel_emulator.proxy.journals import Alone
+from pixel_emulator.proxy.convert import JournalAnswers, Said, on_the_wire
+from pixel_emulator.proxy.egress_guard import EgressGuard
+from pixel_emulator.proxy.journal_routing import SingleJournal
 from pixel_emulator.proxy.lane.addon import Lane
 from pixel_emulator.proxy.lane.layer import LaneLayer
 from pixel_emulator.proxy.lane.reader import LIMIT
-from pixel_emulator.proxy.locks import Locks
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.settings import Settings
 from tests.wire import PIXEL
@@ -62,7 +62,7 @@ class Client:
         self.connection.sockname = ("127.0.0.1", 8080)
         self.context = context.Context(self.connection, opts)
         self.context.server.address = address
-        self.locks = Locks(SETTINGS, Journal(SETTINGS))
+        self.locks = EgressGuard(SETTINGS, Journal(SETTINGS))
         self.heard: list[connection.Client] = []
         self.batches: list[Sequence[PixelRequest]] = []
         self.commands: list[commands.Command] = []
@@ -394,7 +394,7 @@ def test_any_other_tunnel_is_mitmproxy_s(opts, said):
 
 
 def test_after_a_tunnel_all_a_client_says_means_us_and_after_another_it_does_not():
-    locks, client = Locks(SETTINGS, Journal(SETTINGS)), tflow.tclient_conn()
+    locks, client = EgressGuard(SETTINGS, Journal(SETTINGS)), tflow.tclient_conn()
     flow = tflow.tflow()
     flow.client_conn = client
     for host, expected in (("api.segment.io", "address"), ("other.example", None)):
@@ -471,7 +471,7 @@ class HalfBrokenJournal(Journal):
 
 def test_whatever_fails_all_requests_are_answered_and_those_of_other_reads_recorded(caplog):
     journal = HalfBrokenJournal(SETTINGS)
-    answers, client = JournalAnswers(Alone(journal)), tflow.tclient_conn()
+    answers, client = JournalAnswers(SingleJournal(journal)), tflow.tclient_conn()
     for methods in (["GET"], ["GET", "HEAD"], ["GET", "GET"]):
         said = [(client, PixelRequest(target=PATH, method=each)) for each in methods]
         assert [each.body for each in answers(said)] == [GIF] * len(methods)

@@ -15,7 +15,7 @@ from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 
 from pixel_emulator.proxy.emulator import Emulator
 from pixel_emulator.proxy.lane.express import Express
-from pixel_emulator.proxy.lean_master import LeanMaster
+from pixel_emulator.proxy.master import LeanMaster
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.settings import Settings
 from tests.lanes import WithLane

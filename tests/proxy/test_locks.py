@@ -13,8 +13,8 @@ from mitmproxy import connection, ctx, http
 from mitmproxy.proxy import mode_specs, server_hooks
 from mitmproxy.test import tflow
 
+from pixel_emulator.proxy.egress_guard import EgressGuard
 from pixel_emulator.proxy.emulator import Emulator
-from pixel_emulator.proxy.locks import Locks
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.settings import Settings
 from tests.lanes import WithoutLane
@@ -276,7 +276,7 @@ def test_offline_a_name_that_leads_elsewhere_is_refused(
     async def elsewhere(_host: str) -> list[str]:
         return ["127.0.0.1", "192.0.2.1"]
 
-    monkeypatch.setattr("pixel_emulator.proxy.locks.addresses", elsewhere)
+    monkeypatch.setattr("pixel_emulator.proxy.egress_guard.addresses", elsewhere)
     assert offline_statuses(OFFLINE, name, target.port) == (502, 502)
     assert target.connections() == 0
 
@@ -285,7 +285,7 @@ def test_offline_a_name_that_leads_elsewhere_is_refused(
 def test_offline_no_proxy_behind_ours_is_reached(mode: str):
     data = hook_data("127.0.0.1")
     data.client.proxy_mode = mode_specs.ProxyMode.parse(mode)
-    asyncio.run(Locks(OFFLINE, Journal(OFFLINE)).server_connect(data))
+    asyncio.run(EgressGuard(OFFLINE, Journal(OFFLINE)).server_connect(data))
     assert "--offline refuses all other hosts" in (data.server.error or "")
 
 
@@ -364,14 +364,14 @@ def hook_data(
 def test_server_connect_knows_an_emulated_host_by_any_name(
     data: server_hooks.ServerConnectionHookData,
 ):
-    asyncio.run(Locks(SETTINGS, Journal(SETTINGS)).server_connect(data))
+    asyncio.run(EgressGuard(SETTINGS, Journal(SETTINGS)).server_connect(data))
     assert data.server.error == "pixel_emulator emulates this host: nothing is ever sent to it"
 
 
 def test_another_addon_s_refusal_stands():
     data = hook_data("127.0.0.1")
     data.server.error = "refused by another addon"
-    asyncio.run(Locks(SETTINGS, Journal(SETTINGS)).server_connect(data))
+    asyncio.run(EgressGuard(SETTINGS, Journal(SETTINGS)).server_connect(data))
     assert data.server.error == "refused by another addon"
 
 
@@ -379,8 +379,8 @@ def test_a_check_that_fails_refuses(monkeypatch: pytest.MonkeyPatch):
     def broken(_host: str) -> bool:
         raise RuntimeError("broken check")
 
-    monkeypatch.setattr("pixel_emulator.proxy.locks.is_off_limits", broken)
+    monkeypatch.setattr("pixel_emulator.proxy.egress_guard.is_off_limits", broken)
     data = hook_data("127.0.0.1")
     with pytest.raises(RuntimeError):
-        asyncio.run(Locks(SETTINGS, Journal(SETTINGS)).server_connect(data))
+        asyncio.run(EgressGuard(SETTINGS, Journal(SETTINGS)).server_connect(data))
     assert data.server.error == "pixel_emulator could not check this connection"

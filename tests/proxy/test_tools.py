@@ -13,7 +13,7 @@ import pytest
 
 from pixel_emulator.cli.tools import ADDON
 from pixel_emulator.files.read_write import read_recording
-from pixel_emulator.proxy.tools import TOOLS
+from pixel_emulator.proxy.mitm_tools import TOOLS
 from pixel_emulator.runtime.recording_writer import open_recording
 from pixel_emulator.runtime.settings import Settings
 from tests.wire import PIXEL, ask, connect, get, secured, trap, tunnel
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 OURS = [
     sys.executable,
     "-c",
-    "from sys import *; from pixel_emulator.proxy.tools import run; exit(run(argv[1], argv[2:]))",
+    "from sys import *; from pixel_emulator.proxy.mitm_tools import run; exit(run(argv[1], argv[2:]))",
 ]
 SCRIPT = [
     str(Path(sys.executable).with_name("mitmdump")),

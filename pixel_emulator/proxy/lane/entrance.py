@@ -17,12 +17,11 @@ from mitmproxy import connection
 from mitmproxy.addons import proxyserver
 
 from pixel_emulator.proxy.addon import PixelEmulator
-from pixel_emulator.proxy.client_stream import Main, handle
+from pixel_emulator.proxy.connections import Connections, Main, handle
 from pixel_emulator.proxy.lane.addon import Lane
 from pixel_emulator.proxy.lane.leading import lead
 from pixel_emulator.proxy.lane.reader import Batch, Place, Reader
 from pixel_emulator.proxy.lane.visitor import Visitor
-from pixel_emulator.proxy.presence import Presence
 from pixel_emulator.runtime.clock import seconds
 
 _HERE = ("127.0.0.1", "::1")
@@ -41,7 +40,7 @@ class Entrance:
         self,
         lane: Lane,
         emulator: PixelEmulator,
-        presence: Presence,
+        presence: Connections,
         servers: proxyserver.Proxyserver,
         main: Main,
     ) -> None:
@@ -103,7 +102,7 @@ class Entrance:
 
     def reader(self, client: connection.Client, start: bytes) -> Reader:
         """What reads the requests of a client that begins so."""
-        self._emulator.locks.begins(client, start)
+        self._emulator.locks.saw_first_bytes(client, start)
         return Reader(Place(client, self._nowhere), self._emulator.locks, self._known)
 
     def lead_on(

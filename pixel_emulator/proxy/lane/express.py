@@ -16,7 +16,7 @@ from mitmproxy.proxy.layers import modes
 from mitmproxy.utils import asyncio_utils
 from OpenSSL import SSL
 
-from pixel_emulator.proxy.client_stream import left_in
+from pixel_emulator.proxy.connections import left_in
 from pixel_emulator.proxy.lane.layer import LaneLayer, Leave
 from pixel_emulator.proxy.lane.reader import Next
 from pixel_emulator.proxy.lane.turn import Turn

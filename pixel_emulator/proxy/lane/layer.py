@@ -7,10 +7,10 @@ from mitmproxy import connection
 from mitmproxy.proxy import commands, context, events, layer, layers
 from mitmproxy.proxy.layers.http import HTTPMode
 
-from pixel_emulator.proxy.answers import Answer, on_the_wire
+from pixel_emulator.proxy.convert import Answer, on_the_wire
+from pixel_emulator.proxy.egress_guard import EgressGuard
 from pixel_emulator.proxy.lane.connecting import ESTABLISHED, Connect
 from pixel_emulator.proxy.lane.reader import Batch, Envelopes, Next, Reader, is_plain
-from pixel_emulator.proxy.locks import Locks
 
 
 @dataclass
@@ -36,7 +36,7 @@ class LaneLayer(layer.Layer):
         self,
         place: context.Context,
         *,
-        locks: Locks,
+        locks: EgressGuard,
         answer: Answer,
         heard: Callable[[connection.Client, str], None],
         board: "Callable[[LaneLayer], None]" = stay,

@@ -7,7 +7,7 @@ from typing import cast
 
 from mitmproxy.utils import asyncio_utils
 
-from pixel_emulator.proxy.client_stream import ClientStream
+from pixel_emulator.proxy.connections import ClientStream
 
 type Handle = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

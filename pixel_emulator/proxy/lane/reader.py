@@ -10,9 +10,9 @@ from mitmproxy.net.http import http1, url
 from mitmproxy.proxy import context
 
 from pixel_emulator.core.model import PixelRequest
+from pixel_emulator.proxy.convert import headers_of, request_of
+from pixel_emulator.proxy.egress_guard import EgressGuard
 from pixel_emulator.proxy.lane.fields import Fields
-from pixel_emulator.proxy.locks import Locks
-from pixel_emulator.proxy.messages import headers_of, request_of
 
 LIMIT = 65_536
 """Bytes of an unfinished head that are waited for."""
@@ -79,7 +79,9 @@ type Envelopes = dict[Hashable, Envelope | None]
 class Reader:
     """One for each connection, since what a request means depends on where it was made."""
 
-    def __init__(self, place: Place | context.Context, locks: Locks, known: Envelopes) -> None:
+    def __init__(
+        self, place: Place | context.Context, locks: EgressGuard, known: Envelopes
+    ) -> None:
         self._place = place
         self._locks = locks
         self._known = known
@@ -133,9 +135,9 @@ class Reader:
     def _open(self, origin: bytes, version: bytes, block: bytes) -> Envelope | None:
         client, server = self._place.client, self._place.server
         # All that `_read` goes by; `own_ports` never shrinks.
-        ends_here, ports = self._locks.ends_here(client), len(self._locks.own_ports)
+        terminates_here, ports = self._locks.terminates_here(client), len(self._locks.own_ports)
         peer = client.peername[0] if client.peername else ""
-        ends = (peer, client.sockname, client.sni, client.tls, ends_here, ports)
+        ends = (peer, client.sockname, client.sni, client.tls, terminates_here, ports)
         key = (origin, version, block, ends, server.address, server.tls)
         if key not in self._known:
             if len(self._known) >= _MOST:

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from mitmproxy import connection
 
-from pixel_emulator.proxy.answers import Answer, on_the_wire
+from pixel_emulator.proxy.convert import Answer, on_the_wire
 from pixel_emulator.proxy.lane.reader import Batch, Next
 
 

@@ -6,14 +6,14 @@ from mitmproxy import connection, http
 from mitmproxy.proxy import layer, layers
 from mitmproxy.proxy.layers.http._http1 import Http1Server
 
-from pixel_emulator.proxy.client_tls import ClientTls
+from pixel_emulator.proxy.connections import ClientTls
+from pixel_emulator.proxy.egress_guard import EgressGuard
 from pixel_emulator.proxy.http1 import PixelHttp1Server
-from pixel_emulator.proxy.journals import Journals
+from pixel_emulator.proxy.journal_routing import JournalRouting
 from pixel_emulator.proxy.lane.layer import LaneLayer
-from pixel_emulator.proxy.locks import Locks
 
 
-class Unread:
+class UnparsedBytes:
     """An addon that follows each request from its first byte to `request`.
 
     mitmproxy shows no hook a head that it cannot parse or that never ends, so what its layers
@@ -23,7 +23,10 @@ class Unread:
     name = "pixel_emulator_unread"
 
     def __init__(
-        self, locks: Locks, journals: Journals, heard: Callable[[connection.Client], None]
+        self,
+        locks: EgressGuard,
+        journals: JournalRouting,
+        heard: Callable[[connection.Client], None],
     ) -> None:
         self._locks = locks
         self._journals = journals

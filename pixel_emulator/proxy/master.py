@@ -14,12 +14,11 @@ from mitmproxy.net.free_port import get_free_port
 from mitmproxy.proxy import mode_servers
 
 from pixel_emulator.proxy.addon import PixelEmulator
-from pixel_emulator.proxy.certificates import Certificates
-from pixel_emulator.proxy.client_stream import ClientStream, Main, handle
+from pixel_emulator.proxy.ca import TlsContexts
+from pixel_emulator.proxy.connections import ClientStream, Connections, Main, handle
+from pixel_emulator.proxy.egress_guard import HangUp, PassThrough
 from pixel_emulator.proxy.lane.addon import Lane
 from pixel_emulator.proxy.lane.entrance import Entrance
-from pixel_emulator.proxy.passing import HangUp, PassThrough
-from pixel_emulator.proxy.presence import Presence
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.sessions import Sessions
 from pixel_emulator.runtime.settings import Settings
@@ -41,7 +40,7 @@ class LeanMaster(master.Master):
         emulator = PixelEmulator(settings, journal, sessions)
         self.locks = emulator.locks
         self._proxyserver = proxyserver.Proxyserver()
-        self.presence = Presence(self._proxyserver)
+        self.presence = Connections(self._proxyserver)
         main: Main = mode_servers.ServerInstance.make("regular", self._proxyserver)
         lane = Lane(emulator, self._proxyserver) if settings.lane else None
         self.entrance: Entrance | None = None
@@ -60,7 +59,7 @@ class LeanMaster(master.Master):
             self._proxyserver,
             next_layer.NextLayer(),
             emulator.http1,
-            Certificates(),
+            TlsContexts(),
         )
         self.options.update(
             confdir=str(directory),

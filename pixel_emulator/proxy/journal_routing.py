@@ -10,7 +10,7 @@ from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.sessions import RoutedRequest
 
 
-class Journals(Protocol):
+class JournalRouting(Protocol):
     """See `sessions.Sessions`."""
 
     def of(self, client: connection.Client) -> Journal:
@@ -27,7 +27,7 @@ class Journals(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Alone:
+class SingleJournal:
     """The only journal."""
 
     journal: Journal

@@ -3,6 +3,7 @@
 import re
 
 from mitmproxy import connection, exceptions, http, tls
+from mitmproxy.addons import proxyserver
 from mitmproxy.proxy import context, layer, layers, mode_specs, server_hooks
 
 from pixel_emulator.proxy.hosts import (
@@ -15,7 +16,7 @@ from pixel_emulator.proxy.hosts import (
     leads_here,
     stays_here,
 )
-from pixel_emulator.proxy.journals import Alone, Journals
+from pixel_emulator.proxy.journal_routing import JournalRouting, SingleJournal
 from pixel_emulator.runtime.clock import seconds
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.settings import Settings
@@ -28,7 +29,7 @@ _REQUEST_LINE = re.compile(rb"[A-Z]+ [/*]")
 _HOST_HEADER = re.compile(rb"\nhost:[ \t]*([^\s:]*)", re.IGNORECASE)
 
 
-class Locks:
+class EgressGuard:
     """The hooks that come before a request.
 
     Every CONNECT is answered here, so that mitmproxy's `eager` strategy opens nothing before the
@@ -39,13 +40,13 @@ class Locks:
     name = "pixel_emulator_locks"
 
     def __init__(
-        self, settings: Settings, journal: Journal, journals: Journals | None = None
+        self, settings: Settings, journal: Journal, journals: JournalRouting | None = None
     ) -> None:
         self.own_ports: set[int] = set()  # those of sessions, beside the one a client came to
         self.closed_ports: set[int] = set()  # of this machine, and nobody is led there
         self._hosts = Hosts.of(settings.hosts)
         self._settings = settings
-        self._journals = journals or Alone(journal)
+        self._journals = journals or SingleJournal(journal)
         self._ending: set[str] = set()  # the ids of clients whose requests all mean us
 
     def host_of(self, flow: http.HTTPFlow) -> str | None:
@@ -85,11 +86,11 @@ class Locks:
             self._ending.add(client.id)
         return ours
 
-    def ends_here(self, client: connection.Client) -> bool:
+    def terminates_here(self, client: connection.Client) -> bool:
         """Whether all that a client says now means us."""
         return client.id in self._ending
 
-    def begins(self, client: connection.Client, start: bytes) -> None:
+    def saw_first_bytes(self, client: connection.Client, start: bytes) -> None:
         """Note whether a client asks us, or a proxy: that is asked in absolute form.
 
         A flow no longer shows which form it was.
@@ -108,7 +109,7 @@ class Locks:
         if data.context.server.address is None:
             if _METHOD.fullmatch(start):
                 raise exceptions.AddonHalt
-            self.begins(client, start)
+            self.saw_first_bytes(client, start)
             return
         if client.id in self._ending:
             return
@@ -195,3 +196,35 @@ class Locks:
         explicit = isinstance(client.proxy_mode, _EXPLICIT)
         ours = port == client.sockname[1] or port in self.own_ports
         return folded(host) if own and explicit and ours else None
+
+
+class PassThrough:
+    """Hands on what other hosts say as it comes: nothing is kept, and nothing waits for its end."""
+
+    name = "pixel_emulator_pass_through"
+
+    def __init__(self, locks: EgressGuard) -> None:
+        self._locks = locks
+
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        if not self._locks.host_of(flow):
+            flow.request.stream = True
+
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        if flow.response and flow.response.status_code != 101 and not self._locks.host_of(flow):
+            flow.response.stream = True
+
+
+class HangUp:
+    """Closes what mitmproxy leaves open where a client and its server end in the same moment."""
+
+    name = "pixel_emulator_hang_up"
+
+    def __init__(self, servers: proxyserver.Proxyserver) -> None:
+        self._servers = servers
+
+    def client_disconnected(self, client: connection.Client) -> None:
+        handler = self._servers.connections.get(client.id)
+        for end in handler.transports.values() if handler else ():
+            if end.writer:
+                end.writer.close()

@@ -14,7 +14,7 @@ from mitmproxy.tools import cmdline, main
 
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.proxy.addon_options import ConfiguredEmulator, report
-from pixel_emulator.proxy.authority import Authority
+from pixel_emulator.proxy.ca import CertificateAuthority
 from pixel_emulator.proxy.hosts import addressed
 from pixel_emulator.runtime.settings import Settings
 
@@ -67,7 +67,9 @@ class _WithEmulator(master.Master):
 
     def __init__(self, opts: options.Options) -> None:
         super().__init__(opts)
-        Authority.create(self.directory, Settings().hosts)  # else mitmproxy makes one of its own
+        CertificateAuthority.create(
+            self.directory, Settings().hosts
+        )  # else mitmproxy makes one of its own
         # In front of all: another addon's answer must not come before the record of the call.
         self.configured = ConfiguredEmulator()
         self.addons.chain.insert(0, self.addons.register(self.configured))
@@ -83,7 +85,9 @@ class _WithEmulator(master.Master):
         """Make the CA anew, now that the hosts are known; TlsConfig reads it when it runs."""
         try:
             chosen = self.configured.settings
-            authority = Authority.create(self.directory, (*chosen.hosts, *addressed(chosen.host)))
+            authority = CertificateAuthority.create(
+                self.directory, (*chosen.hosts, *addressed(chosen.host))
+            )
         except InputError as error:
             _log.error(str(error))
             return
