@@ -14,7 +14,7 @@ from mitmproxy.proxy.layers.http._http1 import Http1Server, make_error_response
 
 from pixel_emulator.proxy.convert import Answer, on_the_wire
 from pixel_emulator.proxy.egress_guard import EgressGuard
-from pixel_emulator.proxy.lane.reader import Envelopes, Reader
+from pixel_emulator.proxy.fast_path.request_reader import HeadTemplates, RequestReader
 
 LARGEST_HEAD = 1_048_576
 """Bytes of a head, or of the frame of a body, that is not complete; mitmproxy has no limit.
@@ -41,7 +41,7 @@ class Http1:
         self.locks = locks
         self._answer = answer
         self._heard = heard
-        self._known: Envelopes = {}
+        self._known: HeadTemplates = {}
 
     def next_layer(self, data: layer.NextLayer) -> None:
         """Equip the HTTP layer that was chosen, if it was one."""
@@ -73,7 +73,7 @@ class Http1:
 
         Returns the answer, and the bytes behind the request.
         """
-        request, rest = Reader(place, self.locks, self._known).read_spaced(data)
+        request, rest = RequestReader(place, self.locks, self._known).read_spaced(data)
         if request is None:
             return None
         self._heard(place.client)

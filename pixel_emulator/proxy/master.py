@@ -17,8 +17,8 @@ from pixel_emulator.proxy.addon import PixelEmulator
 from pixel_emulator.proxy.ca import TlsContexts
 from pixel_emulator.proxy.connections import ClientStream, Connections, Main, handle
 from pixel_emulator.proxy.egress_guard import HangUp, PassThrough
-from pixel_emulator.proxy.lane.addon import Lane
-from pixel_emulator.proxy.lane.entrance import Entrance
+from pixel_emulator.proxy.fast_path.acceptor import Acceptor
+from pixel_emulator.proxy.fast_path.select import FastPath
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.sessions import Sessions
 from pixel_emulator.runtime.settings import Settings
@@ -42,10 +42,10 @@ class LeanMaster(master.Master):
         self._proxyserver = proxyserver.Proxyserver()
         self.presence = Connections(self._proxyserver)
         main: Main = mode_servers.ServerInstance.make("regular", self._proxyserver)
-        lane = Lane(emulator, self._proxyserver) if settings.lane else None
-        self.entrance: Entrance | None = None
+        lane = FastPath(emulator, self._proxyserver) if settings.lane else None
+        self.entrance: Acceptor | None = None
         if lane and hasattr(select, "poll"):  # Windows: its loop watches no sockets
-            self.entrance = Entrance(lane, emulator, self.presence, self._proxyserver, main)
+            self.entrance = Acceptor(lane, emulator, self.presence, self._proxyserver, main)
         self._handle = partial(handle, main=main, servers=self._proxyserver)
         self._listening: dict[int, ExitStack] = {}  # by port: what ends that
         self.addons.add(
@@ -102,7 +102,7 @@ class LeanMaster(master.Master):
             listening.close()
 
     def is_quiet(self) -> bool:
-        """Whether all that was said is answered; see `Entrance`."""
+        """Whether all that was said is answered; see `Acceptor`."""
         return self.entrance is not None and self.entrance.is_quiet()
 
     async def close(self) -> None:

@@ -8,9 +8,9 @@ from mitmproxy.proxy.layers.http._http1 import Http1Server
 
 from pixel_emulator.proxy.connections import ClientTls
 from pixel_emulator.proxy.egress_guard import EgressGuard
+from pixel_emulator.proxy.fast_path.layer import FastPathLayer
 from pixel_emulator.proxy.http1 import PixelHttp1Server
 from pixel_emulator.proxy.journal_routing import JournalRouting
-from pixel_emulator.proxy.lane.layer import LaneLayer
 
 
 class UnparsedBytes:
@@ -97,7 +97,7 @@ def _holds_more(data: layer.NextLayer, head: http.Request | None) -> bool:
     inner = _innermost(data)
     if isinstance(inner, layer.NextLayer):
         return bool(inner.data_client().strip(b"\r\n"))  # empty lines: RFC 9112, 2.2
-    if isinstance(inner, LaneLayer):
+    if isinstance(inner, FastPathLayer):
         return bool(inner.unread.strip())
     if not isinstance(inner, layers.HttpLayer):
         return isinstance(inner, layers.TCPLayer)  # TLS layers have hooks of their own
@@ -134,7 +134,7 @@ def _chain(inner: layer.Layer) -> Iterator[layer.Layer]:
             inner = inner.layer
         elif isinstance(inner, layers.ClientTLSLayer | layers.ServerTLSLayer):
             inner = inner.child_layer
-        elif isinstance(inner, LaneLayer) and inner.child is not None:
+        elif isinstance(inner, FastPathLayer) and inner.child is not None:
             inner = inner.child
         else:
             return

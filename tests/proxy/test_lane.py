@@ -15,10 +15,10 @@ from pixel_emulator.core.model import PixelRequest, PixelResponse
 from pixel_emulator.proxy.addon import PixelEmulator
 from pixel_emulator.proxy.convert import JournalAnswers, Said, on_the_wire
 from pixel_emulator.proxy.egress_guard import EgressGuard
+from pixel_emulator.proxy.fast_path.layer import FastPathLayer
+from pixel_emulator.proxy.fast_path.request_reader import LIMIT
+from pixel_emulator.proxy.fast_path.select import FastPath
 from pixel_emulator.proxy.journal_routing import SingleJournal
-from pixel_emulator.proxy.lane.addon import Lane
-from pixel_emulator.proxy.lane.layer import LaneLayer
-from pixel_emulator.proxy.lane.reader import LIMIT
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.settings import Settings
 from tests.wire import PIXEL
@@ -66,7 +66,7 @@ class Client:
         self.heard: list[connection.Client] = []
         self.batches: list[Sequence[PixelRequest]] = []
         self.commands: list[commands.Command] = []
-        self.lane = LaneLayer(
+        self.lane = FastPathLayer(
             self.context,
             locks=self.locks,
             answer=self.answer,
@@ -420,7 +420,7 @@ def test_after_a_tunnel_all_a_client_says_means_us_and_after_another_it_does_not
 def test_in_a_tunnel_the_lane_stands_only_where_mitmproxy_would_choose_http1(
     opts, alpn, start, chosen
 ):
-    assert isinstance(choose(opts, SEGMENT, alpn, start), LaneLayer) is chosen
+    assert isinstance(choose(opts, SEGMENT, alpn, start), FastPathLayer) is chosen
 
 
 def test_a_tunnel_for_dns_is_mitmproxy_s(opts):
@@ -428,10 +428,10 @@ def test_a_tunnel_for_dns_is_mitmproxy_s(opts):
 
 
 def test_directly_the_lane_stands_behind_the_handshake(opts):
-    assert isinstance(choose(opts, None, None, b"GET "), LaneLayer)
+    assert isinstance(choose(opts, None, None, b"GET "), FastPathLayer)
     secure = choose(opts, None, None, b"\x16\x03\x01")
     assert isinstance(secure, layers.ClientTLSLayer)
-    assert isinstance(secure.child_layer, LaneLayer)
+    assert isinstance(secure.child_layer, FastPathLayer)
     assert secure.context.layers[1:] == [secure, secure.child_layer]
 
 
@@ -448,7 +448,7 @@ def choose(opts, address, alpn, start, *, mode="regular") -> layer.Layer | None:
     place.server.address = address
     data = layer.NextLayer(place)
     data.events.append(events.DataReceived(client, start))
-    Lane(PixelEmulator(SETTINGS, Journal(SETTINGS))).next_layer(data)
+    FastPath(PixelEmulator(SETTINGS, Journal(SETTINGS))).next_layer(data)
     return data.layer
 
 
@@ -456,7 +456,7 @@ def test_another_choice_stands(opts):
     client = tflow.tclient_conn()
     data = layer.NextLayer(context.Context(client, opts))
     data.layer = theirs = layers.TCPLayer(data.context)
-    Lane(PixelEmulator(SETTINGS, Journal(SETTINGS))).next_layer(data)
+    FastPath(PixelEmulator(SETTINGS, Journal(SETTINGS))).next_layer(data)
     assert data.layer is theirs
 
 

@@ -14,7 +14,7 @@ from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 
 from pixel_emulator.proxy.emulator import Emulator
-from pixel_emulator.proxy.lane.express import Express
+from pixel_emulator.proxy.fast_path.protocol_swap import PlainProtocol
 from pixel_emulator.proxy.master import LeanMaster
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.settings import Settings
@@ -69,7 +69,9 @@ def express() -> list[asyncio.Transport]:
     """The ends of those that were taken over from mitmproxy."""
     writers = [end.writer for each in handlers() for end in each.transports.values()]
     ends = [each.transport for each in writers if isinstance(each, asyncio.StreamWriter)]
-    return [cast("asyncio.Transport", e) for e in ends if isinstance(e.get_protocol(), Express)]
+    return [
+        cast("asyncio.Transport", e) for e in ends if isinstance(e.get_protocol(), PlainProtocol)
+    ]
 
 
 def ends(master: LeanMaster) -> list[socket.socket]:

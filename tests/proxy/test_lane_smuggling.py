@@ -16,8 +16,7 @@ from mitmproxy.test import tflow
 from pixel_emulator.core.model import PixelRequest
 from pixel_emulator.proxy.convert import headers_of
 from pixel_emulator.proxy.egress_guard import EgressGuard
-from pixel_emulator.proxy.lane.connecting import Connect
-from pixel_emulator.proxy.lane.reader import Batch, Next, Reader
+from pixel_emulator.proxy.fast_path.request_reader import Batch, Connect, Next, RequestReader
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.settings import Settings
 
@@ -28,7 +27,7 @@ SMUGGLED = b"GET /v1/pixel/track?smuggled HTTP/1.1\r\nHost: api.segment.io\r\n\r
 def lane_reads(data: bytes) -> Batch:
     place = context.Context(tflow.tclient_conn(), options.Options())
     place.server.address = ("api.segment.io", 443)
-    return Reader(place, EgressGuard(SETTINGS, Journal(SETTINGS)), {}).read(data)
+    return RequestReader(place, EgressGuard(SETTINGS, Journal(SETTINGS)), {}).read(data)
 
 
 def mitmproxy_reads(data: bytes) -> tuple[list[http.Request], bytes]:

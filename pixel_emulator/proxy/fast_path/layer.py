@@ -9,22 +9,29 @@ from mitmproxy.proxy.layers.http import HTTPMode
 
 from pixel_emulator.proxy.convert import Answer, on_the_wire
 from pixel_emulator.proxy.egress_guard import EgressGuard
-from pixel_emulator.proxy.lane.connecting import ESTABLISHED, Connect
-from pixel_emulator.proxy.lane.reader import Batch, Envelopes, Next, Reader, is_plain
+from pixel_emulator.proxy.fast_path.request_reader import (
+    ESTABLISHED,
+    Batch,
+    Connect,
+    HeadTemplates,
+    Next,
+    RequestReader,
+    is_plain,
+)
 
 
 @dataclass
-class Leave(events.Event):
+class Resume(events.Event):
     """What a lane was told without mitmproxy's knowing has come to an end."""
 
     then: Next
 
 
-def stay(_lane: "LaneLayer") -> None:
+def stay(_lane: "FastPathLayer") -> None:
     """Where there is nothing to board."""
 
 
-class LaneLayer(layer.Layer):
+class FastPathLayer(layer.Layer):
     """Answers plain requests to emulated hosts, and a CONNECT to one.
 
     Everything else goes to an HttpLayer of mitmproxy's, from the first byte of its head to the
@@ -39,11 +46,11 @@ class LaneLayer(layer.Layer):
         locks: EgressGuard,
         answer: Answer,
         heard: Callable[[connection.Client, str], None],
-        board: "Callable[[LaneLayer], None]" = stay,
+        board: "Callable[[FastPathLayer], None]" = stay,
         http: Callable[[context.Context, HTTPMode], layer.Layer] = layers.HttpLayer,
         tunnel: Callable[[context.Context], layer.Layer] = layer.NextLayer,
         is_guess: bool = False,
-        known: Envelopes | None = None,
+        known: HeadTemplates | None = None,
     ) -> None:
         super().__init__(place)
         self.unread = b""
@@ -56,7 +63,7 @@ class LaneLayer(layer.Layer):
         self._http = http
         self._tunnel = tunnel
         self._is_guess = is_guess  # until the first plain request
-        self._reader = Reader(place, locks, {} if known is None else known)
+        self._reader = RequestReader(place, locks, {} if known is None else known)
 
     def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
         client = self.context.client
@@ -67,7 +74,7 @@ class LaneLayer(layer.Layer):
                 yield from self._hand_over()
         elif isinstance(event, events.DataReceived) and event.connection is client:
             yield from self._read(event.data)
-        elif isinstance(event, Leave):
+        elif isinstance(event, Resume):
             yield from self._go_on(event.then)
         elif isinstance(event, events.ConnectionClosed) and event.connection is client:
             yield commands.CloseConnection(client)

@@ -12,7 +12,7 @@ from pixel_emulator.proxy.connections import ClientStream
 type Handle = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
-def lead(
+def hand_over(
     end: socket.socket,
     handle: Handle,
     said: bytes = b"",
@@ -24,12 +24,12 @@ def lead(
 
     The client has said this, and is still to be sent what is `unsent`; with `is_last` that is all.
     """
-    led = _Led(handle, said, unsent, is_last=is_last)
+    led = _HandedOver(handle, said, unsent, is_last=is_last)
     leading = asyncio.get_running_loop().connect_accepted_socket(lambda: led, end)
     asyncio_utils.create_task(leading, name="pixel_emulator entrance", keep_ref=True)
 
 
-class _Led(asyncio.Protocol):
+class _HandedOver(asyncio.Protocol):
     """Stands in for the stream until there is a transport."""
 
     def __init__(self, handle: Handle, said: bytes, unsent: bytes, *, is_last: bool) -> None:

@@ -6,10 +6,10 @@ from typing import Protocol
 from mitmproxy import connection
 
 from pixel_emulator.proxy.convert import Answer, on_the_wire
-from pixel_emulator.proxy.lane.reader import Batch, Next
+from pixel_emulator.proxy.fast_path.request_reader import Batch, Next
 
 
-class Way(Protocol):
+class Connection(Protocol):
     """A connection whose plain requests are answered."""
 
     @property
@@ -23,7 +23,7 @@ class Way(Protocol):
         """All that was taken is answered."""
 
 
-class Turn:
+class WriteBatch:
     """Records together what all connections say in one turn of the event loop.
 
     So with many clients a call costs a part of a write to the recording. The loop calls back
@@ -32,7 +32,7 @@ class Turn:
 
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
-        self._taken: list[tuple[Way, Batch]] = []
+        self._taken: list[tuple[Connection, Batch]] = []
         self._is_ending = False
 
     @property
@@ -40,7 +40,7 @@ class Turn:
         """Whether anything is taken that is not recorded."""
         return bool(self._taken)
 
-    def take(self, way: Way, batch: Batch) -> None:
+    def take(self, way: Connection, batch: Batch) -> None:
         """Answer this when the turn is ended, which the caller does."""
         self._taken.append((way, batch))
 

@@ -5,40 +5,47 @@ from typing import Protocol
 
 from mitmproxy import connection
 
-from pixel_emulator.proxy.lane.reader import Batch, Next, Reader
+from pixel_emulator.proxy.fast_path.request_reader import Batch, Next, RequestReader
 
 _READ = 65_536
 
 
-class Host(Protocol):
+class ConnectionOwner(Protocol):
     """Who has taken a visitor in; see `Entrance`."""
 
-    def reader(self, client: connection.Client, start: bytes) -> Reader:
+    def reader(self, client: connection.Client, start: bytes) -> RequestReader:
         """What reads the requests of a client that begins so."""
 
-    def take(self, visitor: "Visitor", batch: Batch) -> None:
+    def take(self, visitor: "DirectConnection", batch: Batch) -> None:
         """Answer requests."""
 
-    def lead_on(
-        self, visitor: "Visitor", said: bytes, *, unsent: bytes = b"", is_last: bool = False
+    def hand_over(
+        self,
+        visitor: "DirectConnection",
+        said: bytes,
+        *,
+        unsent: bytes = b"",
+        is_last: bool = False,
     ) -> None:
         """Have mitmproxy go on with it."""
 
-    def left_unread(self, visitor: "Visitor") -> None:
+    def left_unread(self, visitor: "DirectConnection") -> None:
         """What it said behind its last request is not answered."""
 
-    def gone(self, visitor: "Visitor") -> None:
+    def gone(self, visitor: "DirectConnection") -> None:
         """It has left."""
 
 
-class Visitor:
+class DirectConnection:
     """A client that has said nothing but whole plain requests so far; `end` is our end."""
 
-    def __init__(self, client: connection.Client, end: socket.socket, host: Host) -> None:
+    def __init__(
+        self, client: connection.Client, end: socket.socket, host: ConnectionOwner
+    ) -> None:
         self.client = client
         self.end = end
         self._host = host
-        self._reader: Reader | None = None
+        self._reader: RequestReader | None = None
         self._rest = b""
         self._unsent = b""
 
@@ -86,8 +93,8 @@ class Visitor:
             self._host.left_unread(self)
         if self._unsent:
             said = b"" if is_last else self._rest
-            self._host.lead_on(self, said, unsent=self._unsent, is_last=is_last)
+            self._host.hand_over(self, said, unsent=self._unsent, is_last=is_last)
         elif is_last:
             self._host.gone(self)
         elif then is Next.HAND_OVER or self._rest:
-            self._host.lead_on(self, self._rest)
+            self._host.hand_over(self, self._rest)

@@ -13,7 +13,7 @@ _NOT_PLAIN = frozenset({b"content-length", b"transfer-encoding", b"expect", b"up
 """Fields that announce a body, or ask for more than one answer."""
 
 
-class Fields:
+class HeaderBlock:
     """The fields of one head, in wire order, with all values by lower-case name."""
 
     def __init__(self, pairs: Pairs) -> None:

@@ -12,7 +12,7 @@ from mitmproxy.proxy import context
 from pixel_emulator.core.model import PixelRequest
 from pixel_emulator.proxy.convert import headers_of, request_of
 from pixel_emulator.proxy.egress_guard import EgressGuard
-from pixel_emulator.proxy.lane.fields import Fields
+from pixel_emulator.proxy.fast_path.header_block import HeaderBlock
 
 LIMIT = 65_536
 """Bytes of an unfinished head that are waited for."""
@@ -48,7 +48,7 @@ class Next(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ConnectionContext:
     """Where requests are made: what a context of mitmproxy's says of it."""
 
     client: connection.Client
@@ -65,28 +65,28 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class Envelope:
+class HeadTemplate:
     """All that a head says beside its method and target; clients repeat it."""
 
     like: PixelRequest
     last: bool
 
 
-type Envelopes = dict[Hashable, Envelope | None]
+type HeadTemplates = dict[Hashable, HeadTemplate | None]
 """What was read before, on any connection."""
 
 
-class Reader:
+class RequestReader:
     """One for each connection, since what a request means depends on where it was made."""
 
     def __init__(
-        self, place: Place | context.Context, locks: EgressGuard, known: Envelopes
+        self, place: ConnectionContext | context.Context, locks: EgressGuard, known: HeadTemplates
     ) -> None:
         self._place = place
         self._locks = locks
         self._known = known
         # Clients repeat themselves, so the last one is kept.
-        self._last: tuple[tuple[bytes, ...], Envelope | None] = ((), None)
+        self._last: tuple[tuple[bytes, ...], HeadTemplate | None] = ((), None)
 
     def read(self, data: bytes) -> Batch:
         """Read as many plain requests to emulated hosts as `data` begins with."""
@@ -119,20 +119,20 @@ class Reader:
             return None, data
         return _request(line, envelope.like), data[end + len(END) :]
 
-    def _envelope(self, line: re.Match[bytes], block: bytes) -> Envelope | None:
+    def _envelope(self, line: re.Match[bytes], block: bytes) -> HeadTemplate | None:
         is_absolute, target = bool(line["origin"]), line["target"]
         if is_absolute and not target.isascii() and b" " not in target:
             return None  # mitmproxy decodes an absolute target as UTF-8, and may fail
         return self._opened(line, block)
 
-    def _opened(self, line: re.Match[bytes], block: bytes) -> Envelope | None:
+    def _opened(self, line: re.Match[bytes], block: bytes) -> HeadTemplate | None:
         origin = line["origin"]
         key = (origin, line["version"], block)
         if key != self._last[0]:
             self._last = key, self._open(*key)
         return self._last[1]
 
-    def _open(self, origin: bytes, version: bytes, block: bytes) -> Envelope | None:
+    def _open(self, origin: bytes, version: bytes, block: bytes) -> HeadTemplate | None:
         client, server = self._place.client, self._place.server
         # All that `_read` goes by; `own_ports` never shrinks.
         terminates_here, ports = self._locks.terminates_here(client), len(self._locks.own_ports)
@@ -145,15 +145,15 @@ class Reader:
             self._known[key] = self._read(origin, version, block)
         return self._known[key]
 
-    def _read(self, origin: bytes, version: bytes, block: bytes) -> Envelope | None:
-        fields = Fields.read(block)
+    def _read(self, origin: bytes, version: bytes, block: bytes) -> HeadTemplate | None:
+        fields = HeaderBlock.read(block)
         if fields is None or len(fields.values(b"host")) != 1:
             return None
         meant = self._mean(origin, version, *fields.values(b"host"))
         if meant is None:
             return None
         like = replace(meant, headers=headers_of(fields.pairs))
-        return Envelope(like, fields.ends_connection(meant.http_version))
+        return HeadTemplate(like, fields.ends_connection(meant.http_version))
 
     def _mean(self, origin: bytes, version: bytes, header: bytes) -> PixelRequest | None:
         """A request with nothing but this Host header; None if it means no emulated host."""
@@ -199,3 +199,36 @@ def _unfinished(rest: bytes) -> Next:
     has_bare_newline = rest.count(b"\n") != rest.count(b"\r\n")
     plain = rest.startswith((b"G", b"H", b"C")) and not has_bare_newline and len(rest) <= LIMIT
     return Next.WAIT if plain else Next.HAND_OVER
+
+
+ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
+
+_LINE = re.compile(rb"CONNECT (?P<authority>[!-~]+) HTTP/1\.[01]\r\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """Where a tunnel shall lead, what the client has already said into it, and its User-Agent."""
+
+    host: str
+    port: int
+    said: bytes
+    agent: str = ""
+
+    @classmethod
+    def read(cls, data: bytes) -> "Connect | None":
+        """The CONNECT that `data` begins with; None if there is none, or a body belongs to it."""
+        head, end, said = data.partition(END)
+        head += b"\r\n"
+        line = _LINE.match(head) if end else None
+        fields = HeaderBlock.read(head[line.end() :]) if line else None
+        if line is None or fields is None:
+            return None
+        try:
+            host, port = url.parse_authority(line["authority"], check=True)
+        except ValueError:
+            return None
+        # Some clients send empty lines behind a CONNECT, which mitmproxy drops, too.
+        # And mitmproxy joins the values of fields that are repeated.
+        agent = b", ".join(fields.values(b"user-agent")).decode("utf-8", "surrogateescape")
+        return cls(host, port, said.lstrip(b"\r\n"), agent) if port else None

@@ -17,28 +17,28 @@ from mitmproxy.utils import asyncio_utils
 from OpenSSL import SSL
 
 from pixel_emulator.proxy.connections import left_in
-from pixel_emulator.proxy.lane.layer import LaneLayer, Leave
-from pixel_emulator.proxy.lane.reader import Next
-from pixel_emulator.proxy.lane.turn import Turn
+from pixel_emulator.proxy.fast_path.layer import FastPathLayer, Resume
+from pixel_emulator.proxy.fast_path.request_reader import Next
+from pixel_emulator.proxy.fast_path.write_batch import WriteBatch
 
-_HANDING_ON = (modes.HttpProxy, layers.ClientTLSLayer, layers.ServerTLSLayer, LaneLayer)
+_HANDING_ON = (modes.HttpProxy, layers.ClientTLSLayer, layers.ServerTLSLayer, FastPathLayer)
 _READ = 65_536
 _RECORD = 5
 """Bytes of the header of a TLS record, the last two of which say how long its content is."""
 
 
-class Express(asyncio.Protocol):
+class PlainProtocol(asyncio.Protocol):
     """Stands in for the stream that a mitmproxy handler reads from."""
 
     def __init__(
         self,
-        lane: LaneLayer,
+        lane: FastPathLayer,
         handler: server.ConnectionHandler,
         stream: asyncio.Protocol,
         transport: asyncio.Transport,
         *,
-        tls: "Cipher | None",
-        turn: Turn,
+        tls: "TlsPipe | None",
+        turn: WriteBatch,
     ) -> None:
         self._lane = lane
         self._handler = handler
@@ -99,7 +99,7 @@ class Express(asyncio.Protocol):
         self._stream.resume_writing()
 
     def _leave(self, then: Next) -> None:
-        told: list[events.Event] = [] if then is Next.WAIT else [Leave(then)]
+        told: list[events.Event] = [] if then is Next.WAIT else [Resume(then)]
         if self._is_over:  # the layer that mitmproxy has for TLS meets the same, and knows it
             told.append(events.DataReceived(self.client, b""))
         if not self._transport.is_closing():
@@ -112,7 +112,7 @@ class Express(asyncio.Protocol):
             await self._handler.server_event(each)
 
 
-class Cipher:
+class TlsPipe:
     """The TLS of one connection, with no more calls than one record each way needs."""
 
     def __init__(self, tls: SSL.Connection) -> None:
@@ -151,15 +151,15 @@ class Cipher:
                 return out
 
 
-def board(servers: proxyserver.Proxyserver, turn: Turn) -> Callable[[LaneLayer], None]:
+def install(servers: proxyserver.Proxyserver, turn: WriteBatch) -> Callable[[FastPathLayer], None]:
     """What a lane calls when it waits for more."""
 
-    def enter(lane: LaneLayer) -> None:
+    def enter(lane: FastPathLayer) -> None:
         client, above = lane.context.client, lane.context.layers
         handler = servers.connections.get(client.id)
         end = handler.transports.get(client) if handler else None
         secure = [each for each in above if isinstance(each, layers.ClientTLSLayer)]
-        # An HttpLayer, which has opened a tunnel to no emulated name, hands no `Leave` on.
+        # An HttpLayer, which has opened a tunnel to no emulated name, hands no `Resume` on.
         hands_on = all(isinstance(each, _HANDING_ON) for each in above)
         if handler is None or end is None or len(secure) > 1 or not hands_on:
             return
@@ -170,8 +170,8 @@ def board(servers: proxyserver.Proxyserver, turn: Turn) -> Callable[[LaneLayer],
             return
         transport = cast("asyncio.Transport", writer.transport)
         stream = cast("asyncio.Protocol", transport.get_protocol())
-        tls = Cipher(secure[0].tls) if secure else None
-        transport.set_protocol(Express(lane, handler, stream, transport, tls=tls, turn=turn))
+        tls = TlsPipe(secure[0].tls) if secure else None
+        transport.set_protocol(PlainProtocol(lane, handler, stream, transport, tls=tls, turn=turn))
 
     return enter
 

@@ -9,24 +9,24 @@ from mitmproxy.proxy import context, layer, layers, mode_specs
 from mitmproxy.proxy.layers.tls import HTTP1_ALPNS
 
 from pixel_emulator.proxy.addon import PixelEmulator
-from pixel_emulator.proxy.lane.express import board
-from pixel_emulator.proxy.lane.layer import LaneLayer, stay
-from pixel_emulator.proxy.lane.reader import Envelopes, is_plain
-from pixel_emulator.proxy.lane.turn import Turn
+from pixel_emulator.proxy.fast_path.layer import FastPathLayer, stay
+from pixel_emulator.proxy.fast_path.protocol_swap import install
+from pixel_emulator.proxy.fast_path.request_reader import HeadTemplates, is_plain
+from pixel_emulator.proxy.fast_path.write_batch import WriteBatch
 
 _DNS = (53, 5353)  # mitmproxy takes what comes for these ports for DNS
 
 
-class Lane:
+class FastPath:
     """Has to stand behind the emulator, whose locks decide first, and before NextLayer."""
 
     name = "pixel_emulator_lane"
 
     def __init__(self, emulator: PixelEmulator, servers: Proxyserver | None = None) -> None:
-        self.known: Envelopes = {}
+        self.known: HeadTemplates = {}
         self._emulator = emulator
-        self.turn = Turn(emulator.answer)
-        self._board = board(servers, self.turn) if servers else stay
+        self.turn = WriteBatch(emulator.answer)
+        self._board = install(servers, self.turn) if servers else stay
 
     def next_layer(self, data: layer.NextLayer) -> None:
         """Choose the lane exactly where mitmproxy would choose HTTP/1."""
@@ -49,8 +49,8 @@ class Lane:
         secure.child_layer = self._lane(place)
         return secure
 
-    def _lane(self, place: context.Context, *, is_guess: bool = False) -> LaneLayer:
-        return LaneLayer(
+    def _lane(self, place: context.Context, *, is_guess: bool = False) -> FastPathLayer:
+        return FastPathLayer(
             place,
             locks=self._emulator.locks,
             answer=self._emulator.answer,

@@ -18,10 +18,10 @@ from mitmproxy.addons import proxyserver
 
 from pixel_emulator.proxy.addon import PixelEmulator
 from pixel_emulator.proxy.connections import Connections, Main, handle
-from pixel_emulator.proxy.lane.addon import Lane
-from pixel_emulator.proxy.lane.leading import lead
-from pixel_emulator.proxy.lane.reader import Batch, Place, Reader
-from pixel_emulator.proxy.lane.visitor import Visitor
+from pixel_emulator.proxy.fast_path.direct_connection import DirectConnection
+from pixel_emulator.proxy.fast_path.handover import hand_over
+from pixel_emulator.proxy.fast_path.request_reader import Batch, ConnectionContext, RequestReader
+from pixel_emulator.proxy.fast_path.select import FastPath
 from pixel_emulator.runtime.clock import seconds
 
 _HERE = ("127.0.0.1", "::1")
@@ -33,18 +33,18 @@ _PAUSE = 1.0  # seconds until a client is taken in again then; asyncio waits as 
 _ASKED = 20  # clients that are asked one by one whether they have said anything
 
 
-class Entrance:
+class Acceptor:
     """Takes clients in; `visitors` are those that were not led to mitmproxy."""
 
     def __init__(
         self,
-        lane: Lane,
+        lane: FastPath,
         emulator: PixelEmulator,
         presence: Connections,
         servers: proxyserver.Proxyserver,
         main: Main,
     ) -> None:
-        self.visitors: set[Visitor] = set()
+        self.visitors: set[DirectConnection] = set()
         self._turn = lane.turn
         self._known = lane.known
         self._emulator = emulator
@@ -62,13 +62,13 @@ class Entrance:
         bound.setblocking(False)
         bound.listen(_BACKLOG)
         self._listening.add(bound)
-        self._take_up(bound)
+        self._watch(bound)
         asyncio.get_running_loop().add_reader(self._selector, self._hear)  # again says the same
 
     def shut(self, bound: socket.socket) -> None:
         """Take in nobody more there."""
         self._listening.discard(bound)
-        self._let_be(bound)
+        self._unwatch(bound)
         bound.close()
 
     def close(self) -> None:
@@ -96,28 +96,30 @@ class Entrance:
         # Who is read from, or was led on, in the meantime has said nothing more, either.
         return not (self._is_busy or self._turn.is_due) and visitors == tuple(self.visitors)
 
-    def take(self, visitor: Visitor, batch: Batch) -> None:
+    def take(self, visitor: DirectConnection, batch: Batch) -> None:
         """Answer requests together with those of others."""
         self._turn.take(visitor, batch)
 
-    def reader(self, client: connection.Client, start: bytes) -> Reader:
+    def reader(self, client: connection.Client, start: bytes) -> RequestReader:
         """What reads the requests of a client that begins so."""
         self._emulator.locks.saw_first_bytes(client, start)
-        return Reader(Place(client, self._nowhere), self._emulator.locks, self._known)
+        return RequestReader(
+            ConnectionContext(client, self._nowhere), self._emulator.locks, self._known
+        )
 
-    def lead_on(
-        self, visitor: Visitor, said: bytes, *, unsent: bytes = b"", is_last: bool = False
+    def hand_over(
+        self, visitor: DirectConnection, said: bytes, *, unsent: bytes = b"", is_last: bool = False
     ) -> None:
         """Have mitmproxy go on with a client, as if it had just come and had said this."""
         self._forget(visitor)
         led = partial(self._handle, client=visitor.client)
-        lead(visitor.end, led, said, unsent=unsent, is_last=is_last)
+        hand_over(visitor.end, led, said, unsent=unsent, is_last=is_last)
 
-    def left_unread(self, visitor: Visitor) -> None:
+    def left_unread(self, visitor: DirectConnection) -> None:
         """It said more than it will be answered."""
         self._emulator.journals.of(visitor.client).unread()
 
-    def gone(self, visitor: Visitor) -> None:
+    def gone(self, visitor: DirectConnection) -> None:
         """A client has left; nothing that it said is unknown."""
         self._forget(visitor)
         visitor.end.close()
@@ -135,14 +137,14 @@ class Entrance:
             self._turn.end()
             self._is_busy = False
 
-    def _forget(self, visitor: Visitor) -> None:
+    def _forget(self, visitor: DirectConnection) -> None:
         self.visitors.discard(visitor)
-        self._let_be(visitor.end)
+        self._unwatch(visitor.end)
 
     def _accept(self, bound: socket.socket) -> None:
         """Take in one client: the loop asks again while there are more."""
         try:
-            self._welcome(*bound.accept())
+            self._accepted(*bound.accept())
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
             pass
         except OSError as error:
@@ -150,21 +152,21 @@ class Entrance:
                 raise
             loop = asyncio.get_running_loop()
             loop.call_exception_handler({"message": "no client is taken in", "exception": error})
-            self._let_be(bound)
-            loop.call_later(_PAUSE, self._take_up, bound)
+            self._unwatch(bound)
+            loop.call_later(_PAUSE, self._watch, bound)
 
-    def _take_up(self, bound: socket.socket) -> None:
+    def _watch(self, bound: socket.socket) -> None:
         if bound in self._listening:
             self._selector.register(bound, selectors.EVENT_READ, partial(self._accept, bound))
 
-    def _let_be(self, end: socket.socket) -> None:
+    def _unwatch(self, end: socket.socket) -> None:
         with suppress(KeyError):
             self._selector.unregister(end)
 
-    def _welcome(self, end: socket.socket, peer: tuple[str, int]) -> None:
+    def _accepted(self, end: socket.socket, peer: tuple[str, int]) -> None:
         end.setblocking(False)
         if peer[0] not in _HERE:
-            lead(end, self._handle)
+            hand_over(end, self._handle)
             return
         client = connection.Client(
             peername=peer,
@@ -176,6 +178,6 @@ class Entrance:
         self._emulator.client_connected(client)
         self._presence.client_connected(client)
         self._presence.news += 1
-        visitor = Visitor(client, end, self)
+        visitor = DirectConnection(client, end, self)
         self.visitors.add(visitor)
         self._selector.register(end, selectors.EVENT_READ, visitor.read)
