@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import jsonschema_rs
 
-from pixel_emulator.control.description import describe
+from pixel_emulator.control.openapi import describe
 from pixel_emulator.control.routes import ROUTES
 from pixel_emulator.control.server import Control
 from pixel_emulator.proxy.emulator import Emulator

@@ -4,11 +4,11 @@ from importlib.metadata import version
 
 from starlette.responses import Response
 
-from pixel_emulator.control import judging, listing, marking, opening, schemas
-from pixel_emulator.control.about import ABOUT
-from pixel_emulator.control.asked import Asked, json_response
-from pixel_emulator.control.description import describe
-from pixel_emulator.control.table import (
+from pixel_emulator.control import request_handlers, schemas, session_handlers, verify_handlers
+from pixel_emulator.control.context import RequestContext, json_response
+from pixel_emulator.control.meta_handlers import ABOUT
+from pixel_emulator.control.openapi import describe
+from pixel_emulator.control.route import (
     JSON_TYPE,
     TEXT_TYPE,
     XML_TYPE,
@@ -31,8 +31,8 @@ _FILE = Query(
 _WRITE_KEYS = {
     "write_keys": Query(
         does="How write keys are given: `whole` is for a client that asserts them.",
-        choices=listing.WRITE_KEYS,
-        default=listing.MASKED,
+        choices=request_handlers.WRITE_KEYS,
+        default=request_handlers.MASKED,
     )
 }
 _PAGE = {
@@ -58,7 +58,7 @@ def _scenario(*, required: bool) -> Body:
     return Body(does="A scenario file.", type=YAML_TYPE, schema=schemas.DOCUMENT, required=required)
 
 
-async def openapi(_asked: Asked) -> Response:
+async def openapi(_asked: RequestContext) -> Response:
     """This table as an OpenAPI document."""
     return json_response(describe(ROUTES, version("pixel-emulator")))
 
@@ -75,13 +75,13 @@ ROUTES = (
     Route(
         at="GET /sessions",
         does="List the open sessions.",
-        handler=opening.sessions,
+        handler=session_handlers.sessions,
         answer=json_answer("Sessions", "Their names."),
     ),
     Route(
         at="POST /sessions",
         does="Open a session, with a port of its own.",
-        handler=opening.open_session,
+        handler=session_handlers.open_session,
         answer=json_answer("Session", "It is open.", 201),
         body=Body(
             does="What it shall be; by default it gets a name.",
@@ -93,27 +93,27 @@ ROUTES = (
     Route(
         at="GET /sessions/{session}",
         does="Where the clients of a session go.",
-        handler=opening.session,
+        handler=session_handlers.session,
         answer=json_answer("Session", "What there is to know."),
     ),
     Route(
         at="DELETE /sessions/{session}",
         does="Close a session: what still comes for it lands nowhere.",
-        handler=opening.close_session,
+        handler=session_handlers.close_session,
         answer=Answer(status=204, does="It is closed."),
         problems=("default-stays",),
     ),
     Route(
         at="GET /sessions/{session}/requests",
         does="List all that arrived, as entries of a recording.",
-        handler=listing.requests,
+        handler=request_handlers.requests,
         answer=json_answer("Requests", "In order."),
         query=_PAGE,
     ),
     Route(
         at="POST /sessions/{session}/requests",
         does="Record a request as if it had arrived.",
-        handler=listing.receive,
+        handler=request_handlers.receive,
         answer=json_answer("Entry", "It is recorded.", 201),
         query=_WRITE_KEYS,
         body=Body(
@@ -126,14 +126,14 @@ ROUTES = (
     Route(
         at="GET /sessions/{session}/calls",
         does="List what could be read as a call, and what would become of it.",
-        handler=listing.calls,
+        handler=request_handlers.calls,
         answer=json_answer("Calls", "In order."),
         query=_PAGE,
     ),
     Route(
         at="POST /sessions/{session}/wait",
         does="Wait until a scenario is met or impossible; without one, for more requests.",
-        handler=judging.wait,
+        handler=verify_handlers.wait,
         answer=json_answer("Waited", "How the wait ended."),
         query={
             "timeout": Query(
@@ -169,7 +169,7 @@ ROUTES = (
     Route(
         at="POST /sessions/{session}/verify",
         does="Judge what has arrived so far by a scenario.",
-        handler=judging.verify,
+        handler=verify_handlers.verify,
         answer=Answer(
             status=200,
             does="The verdict, met or not.",
@@ -186,13 +186,13 @@ ROUTES = (
     Route(
         at="POST /sessions/{session}/clear",
         does="Forget all that has arrived; what comes now is a run of its own.",
-        handler=listing.clear,
+        handler=request_handlers.clear,
         answer=Answer(status=204, does="It is forgotten."),
     ),
     Route(
         at="POST /sessions/{session}/run",
         does="Begin a run: no earlier call makes one that comes now a duplicate.",
-        handler=marking.run,
+        handler=request_handlers.run,
         answer=Answer(status=204, does="It has begun."),
         body=Body(
             does="The time from which calls are stamped; the time of day without one.",
@@ -203,21 +203,21 @@ ROUTES = (
     Route(
         at="POST /sessions/{session}/step",
         does="Begin a step: what comes now belongs to it; with an empty title, to none.",
-        handler=marking.step,
+        handler=request_handlers.step,
         answer=Answer(status=204, does="It has begun."),
         body=Body(does="Its title.", type=JSON_TYPE, schema=schemas.ref("Step"), required=True),
     ),
     Route(
         at="POST /sessions/{session}/acted",
         does="Note that steps have done what they do, just now.",
-        handler=marking.acted,
+        handler=request_handlers.acted,
         answer=Answer(status=204, does="It is noted."),
         body=Body(does="Their titles.", type=JSON_TYPE, schema=schemas.ref("Acted"), required=True),
     ),
     Route(
         at="GET /sessions/{session}/recording",
         does="What has arrived, as a recording.",
-        handler=listing.recording,
+        handler=request_handlers.recording,
         answer=Answer(status=200, does="A recording.", content={YAML_TYPE: schemas.DOCUMENT}),
     ),
 )

@@ -12,7 +12,7 @@ from typing import Self
 import uvicorn
 
 from pixel_emulator.control.app import application
-from pixel_emulator.control.asked import Backend
+from pixel_emulator.control.context import AppState
 from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.proxy.emulator import Emulator
 
@@ -50,7 +50,7 @@ class Control:
             self.port = listener.getsockname()[1]
             # Whoever is led through the proxy comes from this machine, too.
             self._emulator.shut_off(self.port)
-            serving = _Serving(Backend(self._emulator, threads), listener, self.token)
+            serving = _Serving(AppState(self._emulator, threads), listener, self.token)
             asyncio.run_coroutine_threadsafe(serving.start(), loop).result()
             stack.callback(lambda: asyncio.run_coroutine_threadsafe(serving.stop(), loop).result())
             self._running = stack.pop_all()
@@ -88,7 +88,7 @@ def on_loopback(port: int = 0) -> socket.socket:
 class _Serving:
     """What happens inside the loop."""
 
-    def __init__(self, backend: Backend, listener: socket.socket, token: str) -> None:
+    def __init__(self, backend: AppState, listener: socket.socket, token: str) -> None:
         self._backend = backend
         self._listener = listener
         port = listener.getsockname()[1]

@@ -9,7 +9,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 import httpx
 import pytest
 
-from pixel_emulator.control.judging import accepted
+from pixel_emulator.control.verify_handlers import accepted
 from pixel_emulator.core.endpoint.pixel import request_of
 from tests.control_client import PIXEL, SEGMENT, client_of, kind
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 import httpx
 import pytest
 
-from pixel_emulator.control import judging
+from pixel_emulator.control import verify_handlers
 from pixel_emulator.control.server import Control, on_loopback
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.verification.verify import verify
@@ -169,7 +169,7 @@ def test_a_long_search_holds_up_nobody(monkeypatch):
         assert enough.wait(TIMEOUT)
         return verify(*arguments, **options)
 
-    monkeypatch.setattr(judging, "judge", long)
+    monkeypatch.setattr(verify_handlers, "judge", long)
     with (
         controlled() as (emulator, control),
         ThreadPoolExecutor(1) as pool,
@@ -189,7 +189,7 @@ def test_a_failure_of_ours_is_told_and_is_not_the_end(monkeypatch):
         raise RuntimeError("out of order")
 
     with controlled() as (emulator, control), client_of(control) as client:
-        monkeypatch.setattr(judging, "judge", broken)
+        monkeypatch.setattr(verify_handlers, "judge", broken)
         answer = client.post("/sessions/default/verify", content=OPENED)
         assert (answer.status_code, kind(answer)) == (500, "failed")
         assert "out of order" in answer.json()["detail"]

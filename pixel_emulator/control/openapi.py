@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from pixel_emulator.control.problems import MEDIA_TYPE, PROBLEMS
+from pixel_emulator.control.route import Query, Route
 from pixel_emulator.control.schemas import COMPONENTS, ref
-from pixel_emulator.control.table import Query, Route
 from pixel_emulator.core.model import JSON, Payload
 
 _ALWAYS = ("wrong-query", "cross-site", "wrong-host", "failed")

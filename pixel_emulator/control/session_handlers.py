@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from pixel_emulator.control.asked import Asked, json_response
+from pixel_emulator.control.context import RequestContext, json_response
 from pixel_emulator.control.problems import ProblemError, wrong_body
 from pixel_emulator.core.errors import Document, InputError, did_you_mean
 from pixel_emulator.core.model import Dialect, Payload
@@ -17,13 +17,13 @@ from pixel_emulator.runtime.sessions import DEFAULT, NAME
 from pixel_emulator.runtime.settings import Settings
 
 
-async def sessions(asked: Asked) -> Response:
+async def sessions(asked: RequestContext) -> Response:
     """The open sessions."""
     found = asked.emulator.sessions.all()
     return json_response({"sessions": [each.name for each in found]})
 
 
-async def open_session(asked: Asked) -> Response:
+async def open_session(asked: RequestContext) -> Response:
     """Open a session, with its own port."""
     try:
         name, settings = _read(asked.document(), asked.emulator.settings)
@@ -37,12 +37,12 @@ async def open_session(asked: Asked) -> Response:
     return json_response(told, 201, {"location": f"/sessions/{session.name}"})
 
 
-async def session(asked: Asked) -> Response:
+async def session(asked: RequestContext) -> Response:
     """Where the clients of a session go."""
     return json_response(await asked.in_thread(_told, asked.session))
 
 
-async def close_session(asked: Asked) -> Response:
+async def close_session(asked: RequestContext) -> Response:
     """Close a session; who waits for it is told."""
     session = asked.session
     if session.name == DEFAULT:

@@ -3,11 +3,12 @@
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from starlette.responses import Response
 
-from pixel_emulator.control.asked import Asked, json_response
+from pixel_emulator.control.context import RequestContext, json_response
 from pixel_emulator.control.problems import wrong_body
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import Hit, Payload
@@ -20,17 +21,17 @@ WRITE_KEYS = (MASKED, WHOLE) = ("masked", "whole")
 """How write keys are given; what asserts elsewhere needs to see them whole."""
 
 
-async def requests(asked: Asked) -> Response:
+async def requests(asked: RequestContext) -> Response:
     """All that arrived, as entries of a recording."""
     return _as_asked(asked, await asked.in_thread(_page, asked, entry))
 
 
-async def calls(asked: Asked) -> Response:
+async def calls(asked: RequestContext) -> Response:
     """What could be read as a call, and what would become of it."""
     return _as_asked(asked, await asked.in_thread(_page, asked, _call))
 
 
-async def receive(asked: Asked) -> Response:
+async def receive(asked: RequestContext) -> Response:
     """Record a request as if it had arrived."""
     session = asked.session
 
@@ -53,13 +54,13 @@ async def receive(asked: Asked) -> Response:
         raise wrong_body(error) from None
 
 
-async def clear(asked: Asked) -> Response:
+async def clear(asked: RequestContext) -> Response:
     """Forget all that has arrived."""
     asked.session.clear()
     return Response(status_code=204)
 
 
-async def recording(asked: Asked) -> Response:
+async def recording(asked: RequestContext) -> Response:
     """What has arrived, as a recording."""
     session = asked.session
 
@@ -74,12 +75,12 @@ async def recording(asked: Asked) -> Response:
     return Response(text, headers={"content-disposition": name}, media_type="application/yaml")
 
 
-def _as_asked(asked: Asked, data: Payload, status: int = 200) -> Response:
+def _as_asked(asked: RequestContext, data: Payload, status: int = 200) -> Response:
     keep = asked.query["write_keys"] == WHOLE
     return json_response(data, status, keep_write_keys=keep)
 
 
-def _page(asked: Asked, shape: Callable[[Hit], Payload | None]) -> Payload:
+def _page(asked: RequestContext, shape: Callable[[Hit], Payload | None]) -> Payload:
     session, query = asked.session, asked.query
     # Cleared first: a clear between the two then only makes the cursor too small.
     cleared, evidence = session.cleared, session.evidence()
@@ -121,3 +122,56 @@ def _call(hit: Hit) -> Payload | None:
         "problems": [each.as_data() for each in hit.problems],
         "source": hit.source,
     }
+
+
+async def run(asked: RequestContext) -> Response:
+    """Begin a run: no earlier call makes one that comes now a duplicate."""
+    clock = _read(asked, "clock", _clock)
+    asked.session.begin_run(clock)
+    return Response(status_code=204)
+
+
+async def step(asked: RequestContext) -> Response:
+    """Begin a step: what comes now belongs to it."""
+    asked.session.begin_step(_read(asked, "title", lambda field: field.text()))
+    return Response(status_code=204)
+
+
+async def acted(asked: RequestContext) -> Response:
+    """Note that steps have done what they do."""
+    titles = _read(asked, "titles", _texts)
+    asked.session.acted(*titles)
+    return Response(status_code=204)
+
+
+async def drain(asked: RequestContext) -> Response:
+    """Wait until what clients have sent is known and all have gone."""
+    seconds = float(asked.query["timeout"])
+    return json_response({"gone": await asked.in_thread(asked.emulator.drain, seconds)})
+
+
+def _read[T](asked: RequestContext, key: str, read: Callable[[Node], T]) -> T:
+    """The only key that a body may have. Raises ProblemError with its mistakes."""
+    try:
+        document = asked.document()
+        field = Node(document, (), {} if document.data is None else document.data)
+        unknown = [
+            document.mistake(f"is unknown; allowed is {key}", each)
+            for each in field.map()
+            if each != key
+        ]
+        if not unknown:
+            return read(field[key])
+    except InputError as error:
+        raise wrong_body(error) from None
+    raise wrong_body(InputError(*unknown))
+
+
+def _clock(field: Node) -> datetime | None:
+    return None if field.value is None else field.clock()
+
+
+def _texts(field: Node) -> list[str]:
+    if field.value is None:
+        raise field.wrong("a list")
+    return [each.text() for each in field.items()]

@@ -16,7 +16,7 @@ _LULL = 0.1
 """Seconds without a call after which a watch that has put a search off is asked again."""
 
 
-class News:
+class CallNotifications:
     """Hears of each new hit of a session, as a context manager; to be used in a loop."""
 
     def __init__(self, session: LocalSession) -> None:
@@ -61,7 +61,7 @@ class News:
 async def more_than(session: LocalSession, cursor: int, seconds: float) -> int | None:
     """Wait until the number of the last hit is above `cursor`; returns it, or None."""
     end = monotonic() + seconds
-    with News(session) as news:
+    with CallNotifications(session) as news:
         while True:
             last = session.cleared + len(news.evidence().hits)
             if last > cursor:
@@ -74,7 +74,7 @@ async def settle(
     look: Look, session: LocalSession, *, deadline: float, quiet: float
 ) -> tuple[Outlook, Evidence]:
     """As `running.waiting.settle`; returns the evidence that was looked at last, too."""
-    with News(session) as news:
+    with CallNotifications(session) as news:
         while True:
             prospect, evidence = await _look_while(Outlook.OPEN, look, news, deadline)
             if prospect is not Outlook.MET:
@@ -86,7 +86,7 @@ async def settle(
 
 
 async def _look_while(
-    prospect: Outlook, look: Look, news: News, end: float
+    prospect: Outlook, look: Look, news: CallNotifications, end: float
 ) -> tuple[Outlook, Evidence]:
     """Look after each call as long as it says the same, at most until `end`."""
     count = -1

@@ -6,9 +6,9 @@ from dataclasses import replace
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
-from pixel_emulator.control.asked import Asked, json_response
+from pixel_emulator.control.context import RequestContext, json_response
+from pixel_emulator.control.notifications import more_than, settle
 from pixel_emulator.control.problems import ProblemError, wrong_body
-from pixel_emulator.control.waiting import more_than, settle
 from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.core.model import JSON, Evidence, Payload
 from pixel_emulator.core.report.json_report import as_json
@@ -41,7 +41,7 @@ _RESULTS = {
 }
 
 
-async def verify(asked: Asked) -> Response:
+async def verify(asked: RequestContext) -> Response:
     """Judge what has arrived so far."""
     session = asked.session
     type = accepted(asked.request.headers, list(REPORTS))
@@ -53,7 +53,7 @@ async def verify(asked: Asked) -> Response:
     return Response(await asked.in_thread(report), media_type=type)
 
 
-async def wait(asked: Asked) -> Response:
+async def wait(asked: RequestContext) -> Response:
     """Wait until a scenario is decided; without one, until there are more hits."""
     session = asked.session
     waiting = _for_scenarios if asked.body.strip() else _for_more
@@ -82,7 +82,7 @@ def accepted(headers: Headers, types: Sequence[str]) -> str:
     return best
 
 
-async def _for_more(asked: Asked) -> Payload:
+async def _for_more(asked: RequestContext) -> Payload:
     if "cursor" not in asked.query:
         wrong = InputIssue("is needed where no scenario is sent", path="cursor")
         raise ProblemError("wrong-query", str(wrong), mistakes=[wrong])
@@ -94,7 +94,7 @@ async def _for_more(asked: Asked) -> Payload:
     return {"result": "more", "cursor": last}
 
 
-async def _for_scenarios(asked: Asked) -> Payload:
+async def _for_scenarios(asked: RequestContext) -> Payload:
     session = asked.session
     scenarios = await _scenarios(asked)
     if acting := [_acts(each) for each in scenarios if each.acts]:
@@ -130,7 +130,7 @@ async def _for_scenarios(asked: Asked) -> Payload:
     return await asked.in_thread(told)
 
 
-async def _scenarios(asked: Asked) -> tuple[Scenario, ...]:
+async def _scenarios(asked: RequestContext) -> tuple[Scenario, ...]:
     """The scenarios of the body. Raises ProblemError with all their mistakes."""
     given = _given(str(asked.query.get("given", "")))
     file = str(asked.query["file"])

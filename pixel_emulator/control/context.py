@@ -22,7 +22,7 @@ _BODY = "body"  # as the file of a mistake
 
 
 @dataclass(frozen=True, slots=True)
-class Backend:
+class AppState:
     """What all requests share. `threads` do what takes long; `stopping` is set at the end, and
     `ended` has an event for each session that somebody waits for."""
 
@@ -33,10 +33,10 @@ class Backend:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class RequestContext:
     """One request: its backend, its query with all values read, its body as text."""
 
-    backend: Backend
+    backend: AppState
     request: Request
     query: Mapping[str, int | float | str]
     body: str
