@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from pixel_emulator.cli.demo import folder, samples
 from pixel_emulator.core.endpoint.pixel import encode
 from pixel_emulator.core.model import KEPT, CallType, Payload
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.files.read_write import read_recording
 from pixel_emulator.files.scenario_loader import load_scenarios
-from pixel_emulator.samples import folder, samples
 from tests.programs import needs_curl
 
 FILES = {path.stem: path for path in sorted(folder().glob("*.yaml"))}

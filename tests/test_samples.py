@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pixel_emulator import samples as module
+from pixel_emulator.cli import demo as module
+from pixel_emulator.cli.demo import Sample, folder, samples
 from pixel_emulator.core.endpoint.pixel import request_of
 from pixel_emulator.core.model import Alphabet, Form, Outcome
 from pixel_emulator.core.parser.document import parse
@@ -20,7 +21,6 @@ from pixel_emulator.email.source import read
 from pixel_emulator.files.read_write import read_document
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.settings import Settings
-from pixel_emulator.samples import Sample, folder, samples
 
 SAMPLES = {each.name: each for each in samples()}
 SETTINGS = Settings(port=0, offline=True)
@@ -147,7 +147,7 @@ def test_an_installed_package_finds_its_own_folder(tmp_path):
     shutil.copytree(folder(), package / "scenarios")
     (package / "__init__.py").touch()
     shutil.copy(module.__file__, package / "samples.py")
-    script = "from pixel_emulator.samples import *; print(folder(), len(samples()))"
+    script = "from pixel_emulator.cli.demo import *; print(folder(), len(samples()))"
     run = subprocess.run(
         [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
     )

@@ -4,12 +4,12 @@ from importlib.metadata import EntryPoint, EntryPoints
 
 import pytest
 
+from pixel_emulator.cli.demo import folder as examples
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.matching.diff import matches
 from pixel_emulator.core.matching.unification import Variable
 from pixel_emulator.files.includes import MAX_BYTES
 from pixel_emulator.files.scenario_loader import GROUP, MatcherHooks, load_scenarios, read_files
-from pixel_emulator.samples import folder as examples
 
 PLAN = "name: p\nrules: {events: []}\n"
 

@@ -4,10 +4,10 @@ import os
 
 import pytest
 
+from pixel_emulator.cli.demo import folder
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.files.scenario_loader import expand, load_scenarios, read_files
 from pixel_emulator.runner.file_watch import ScenarioFiles
-from pixel_emulator.samples import folder
 from tests.recordings import write_recording
 
 A = "expect: [{track: A}]\n"

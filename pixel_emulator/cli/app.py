@@ -10,8 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pixel_emulator.cli.exit_codes import Exit
-from pixel_emulator.cli.terminal import say, show
+from pixel_emulator.cli.terminal import Exit, say, show
 from pixel_emulator.core.errors import InputError, SelectionError
 from pixel_emulator.core.text.display import cut
 from pixel_emulator.runtime.output import learn_from
@@ -27,17 +26,17 @@ COMMANDS = {
     "encode": "decode",
     "scenario check": "scenario",
     "scenario schema": "scenario",
-    "scenario new": "drafts",
-    "scenario update": "drafts",
+    "scenario new": "scenario",
+    "scenario update": "scenario",
     "recording show": "recording",
     "recording state": "recording",
     "plan infer": "plan",
     "plan diff": "plan",
-    "client": "client",
-    "web": "tools",
-    "console": "tools",
-    "dump": "tools",
-    "addon-path": "tools",
+    "client": "snippet",
+    "web": "mitm_commands",
+    "console": "mitm_commands",
+    "dump": "mitm_commands",
+    "addon-path": "mitm_commands",
 }
 """Each command, by group and name, and the module of this package that holds it."""
 

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pixel_emulator.cli.decode import LOST, as_json
-from pixel_emulator.cli.exit_codes import Exit
 from pixel_emulator.cli.options import takes_settings
-from pixel_emulator.cli.terminal import say, show, wants_colour, width
+from pixel_emulator.cli.terminal import Exit, say, show, wants_colour, width
 from pixel_emulator.core import call_text
 from pixel_emulator.core.endpoint.pixel import request_of
 from pixel_emulator.core.errors import InputError, InputIssue, Location

@@ -3,13 +3,13 @@
 import os
 import sys
 import tempfile
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pixel_emulator.cli.display import farewell
+from pixel_emulator.cli.emulator_run import emulation
 from pixel_emulator.cli.options import takes_settings
-from pixel_emulator.cli.session import emulation
 from pixel_emulator.cli.terminal import show, wants_colour, width
 from pixel_emulator.core import call_text
 from pixel_emulator.core.model import Hit, Severity
@@ -20,7 +20,36 @@ from pixel_emulator.email.fetch import BUILT_IN, fetch_images
 from pixel_emulator.email.render import RenderResult, find_browser, render
 from pixel_emulator.files.scenario_loader import load_scenarios
 from pixel_emulator.runtime.settings import Settings
-from pixel_emulator.samples import Sample, samples
+
+_MAILS = (".html", ".eml")
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A mail and the scenario that tells what its pixels send; they share `name` as their stem."""
+
+    name: str
+    mail: Path
+    scenario: Path
+
+
+def folder() -> Path:
+    """Where the samples are: inside the installed package, or at the top of a clone.
+
+    The path is relative where they stand below the current directory.
+    """
+    package = Path(__file__).parent
+    packed = package / "scenarios"  # the wheel puts them there
+    found = packed if packed.is_dir() else package.parent / "scenarios"
+    return found.relative_to(Path.cwd()) if found.is_relative_to(Path.cwd()) else found
+
+
+def samples() -> tuple[Sample, ...]:
+    """Each mail that has a scenario of its name; from Z to A, so that `broken` comes last."""
+    scenarios = sorted(folder().glob("*.yaml"), reverse=True)
+    pairs = ((each, each.with_suffix(suffix)) for each in scenarios for suffix in _MAILS)
+    return tuple(Sample(mail.stem, mail, each) for each, mail in pairs if mail.is_file())
+
 
 if TYPE_CHECKING:
     from pixel_emulator.proxy.emulator import Emulator

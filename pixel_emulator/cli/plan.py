@@ -8,10 +8,9 @@ from typing import Annotated
 import typer
 
 from pixel_emulator.cli.decode import FORMATS, one_of
-from pixel_emulator.cli.evidence import read_evidence
-from pixel_emulator.cli.exit_codes import Exit
+from pixel_emulator.cli.inputs import read_evidence
 from pixel_emulator.cli.recording import STATE_FORMATS, AllowOpen, Recordings, plain_text, say_gaps
-from pixel_emulator.cli.terminal import show
+from pixel_emulator.cli.terminal import Exit, show
 from pixel_emulator.core import call_text
 from pixel_emulator.core.errors import InputError, InputIssue, Location
 from pixel_emulator.core.model import Evidence, Payload

@@ -7,10 +7,9 @@ from typing import Annotated
 import typer
 
 from pixel_emulator.cli.decode import FORMATS, one_of
-from pixel_emulator.cli.evidence import read, read_evidence
-from pixel_emulator.cli.exit_codes import Exit
+from pixel_emulator.cli.inputs import read, read_evidence
 from pixel_emulator.cli.options import takes_settings
-from pixel_emulator.cli.terminal import say, wants_colour, width
+from pixel_emulator.cli.terminal import Exit, say, wants_colour, width
 from pixel_emulator.cli.terminal import show as show_text
 from pixel_emulator.core import call_text
 from pixel_emulator.core.errors import InputError, InputIssue, Location

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixel_emulator.cli.actors import check_who_acts
-from pixel_emulator.cli.choosing import Tags, load_chosen
-from pixel_emulator.cli.endings import (
+from pixel_emulator.cli.emulator_run import check_who_acts, emulation
+from pixel_emulator.cli.inputs import Lets, Tags, load_chosen, read_lets
+from pixel_emulator.cli.options import takes_settings
+from pixel_emulator.cli.outcome import (
     conclude,
     ending_cleanly,
     failed_command,
@@ -22,10 +23,7 @@ from pixel_emulator.cli.endings import (
     telling_when_cut_short,
     why_cut_short,
 )
-from pixel_emulator.cli.lets import Lets, read_lets
-from pixel_emulator.cli.options import takes_settings
 from pixel_emulator.cli.reports import Reports, check_reports, write_reports
-from pixel_emulator.cli.session import emulation
 from pixel_emulator.cli.terminal import say
 from pixel_emulator.command.environment import silence_hint
 from pixel_emulator.command.process import CommandExit, run_command

@@ -11,15 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixel_emulator.cli.choosing import Tags
-from pixel_emulator.cli.display import Display, farewell
-from pixel_emulator.cli.exit_codes import Exit
-from pixel_emulator.cli.lets import Lets, read_lets
-from pixel_emulator.cli.live import watch_live
+from pixel_emulator.cli.display import Display, farewell, watch_live
+from pixel_emulator.cli.emulator_run import emulation, needs_mitmproxy
+from pixel_emulator.cli.inputs import Lets, Tags, read_lets
 from pixel_emulator.cli.options import takes_settings
 from pixel_emulator.cli.reports import Reports, check_reports, for_terminal, write_reports
-from pixel_emulator.cli.session import emulation, needs_mitmproxy
-from pixel_emulator.cli.terminal import say, show
+from pixel_emulator.cli.terminal import Exit, say, show
 from pixel_emulator.command.process import handling
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.runner.file_watch import ScenarioFiles

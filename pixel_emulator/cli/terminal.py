@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from contextlib import suppress
+from enum import IntEnum
 from typing import TextIO
 
 from pixel_emulator.runtime.output import redacted
@@ -44,3 +45,12 @@ def show(text: str, *, keep_write_keys: bool = False, flush: bool = True) -> Non
     sys.stdout.write(f"{text}\n".encode(encoding, "backslashreplace").decode(encoding))
     if flush:
         sys.stdout.flush()
+
+
+class Exit(IntEnum):
+    """What an exit code of our own means."""
+
+    MET = 0
+    UNMET = 1
+    MISUSED = 2
+    INCOMPLETE = 3

@@ -6,10 +6,8 @@ from typing import Annotated
 
 import typer
 
-from pixel_emulator.cli.choosing import Tags, load_chosen
 from pixel_emulator.cli.decode import one_of
-from pixel_emulator.cli.evidence import read_evidence
-from pixel_emulator.cli.lets import Lets, read_lets
+from pixel_emulator.cli.inputs import Lets, Tags, load_chosen, read_evidence, read_lets
 from pixel_emulator.cli.reports import FORMATS, Reports, check_reports, for_terminal, write_reports
 from pixel_emulator.cli.terminal import show
 from pixel_emulator.core.errors import InputError, InputIssue

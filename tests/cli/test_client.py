@@ -2,7 +2,7 @@
 
 import pytest
 
-from pixel_emulator.cli.client import CLIENTS
+from pixel_emulator.cli.snippet import CLIENTS
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from pixel_emulator.cli.app import main
-from pixel_emulator.cli.lets import read_lets
+from pixel_emulator.cli.inputs import read_lets
 from pixel_emulator.core.errors import InputError
 
 

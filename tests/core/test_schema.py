@@ -7,6 +7,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
+from pixel_emulator.cli.demo import folder
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import Payload
 from pixel_emulator.core.parser import vocabulary as grammar
@@ -20,7 +21,6 @@ from pixel_emulator.core.schemas.scenario_schema import scenario_schema
 from pixel_emulator.core.text import json_codec, yaml_writer
 from pixel_emulator.files.read_write import read_document
 from pixel_emulator.files.yaml_loader import parse_document
-from pixel_emulator.samples import folder
 from tests.hits import START, hit
 
 SCENARIO = jsonschema_rs.Draft7Validator(scenario_schema())

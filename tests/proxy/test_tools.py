@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pixel_emulator.cli.tools import ADDON
+from pixel_emulator.cli.mitm_commands import ADDON
 from pixel_emulator.files.read_write import read_recording
 from pixel_emulator.proxy.mitm_tools import TOOLS
 from pixel_emulator.runtime.recording_writer import open_recording

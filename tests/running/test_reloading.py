@@ -4,9 +4,9 @@ import os
 
 import pytest
 
+from pixel_emulator.cli.demo import folder
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.runner.file_watch import ScenarioFiles
-from pixel_emulator.samples import folder
 
 OPENED = "expect: [{track: A}]\n"
 

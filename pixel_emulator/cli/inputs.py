@@ -1,17 +1,80 @@
-"""The evidence of recordings, as that of one run."""
+"""The scenarios that a command is about: `--scenario`, `--tag` and `--let`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from heapq import merge
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from pixel_emulator.core.errors import InputError, InputIssue, Location
-from pixel_emulator.core.model import Evidence
+from pixel_emulator.core.model import JSON, Evidence
+from pixel_emulator.core.parser.definitions import NAME
 from pixel_emulator.core.problems.classify import MessageIds
 from pixel_emulator.core.recordings.recording import Recording, Redaction
 from pixel_emulator.core.redaction.redact import redact
+from pixel_emulator.core.scenarios.model import Scenario, choose
+from pixel_emulator.core.text import json_codec
 from pixel_emulator.files import read_write
+from pixel_emulator.files.scenario_loader import load_scenarios
 from pixel_emulator.runtime.output import run_keys
+
+Tags = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tag",
+        metavar="TAG",
+        help="Only scenarios with this tag; of several tags one is enough. '!TAG' leaves out.",
+    ),
+]
+"""The option, as the annotation of a command's parameter."""
+
+
+def load_chosen(
+    paths: Sequence[Path], tags: Sequence[str] | None, given: Mapping[str, JSON]
+) -> tuple[Scenario, ...]:
+    """The scenarios of files and folders, as far as they are chosen.
+
+    Raises InputError for the mistakes of all files, chosen or not, and SelectionError where
+    nothing is chosen.
+    """
+    return choose(load_scenarios(paths, given=given), tags or ())
+
+
+Lets = Annotated[
+    list[str] | None,
+    typer.Option("--let", metavar="NAME=VALUE", help="A value of a scenario's variable."),
+]
+"""The option, as the annotation of a command's parameter."""
+
+
+def read_lets(texts: Iterable[str] | None) -> dict[str, JSON]:
+    """The values by name. JSON's scalars are resolved, everything else is text.
+
+    Raises InputError for what is no `name=value`, and for a name that is given twice.
+    """
+    given: dict[str, JSON] = {}
+    mistakes = []
+    for text in texts or ():
+        name, equals, value = text.partition("=")
+        if not equals or not NAME.fullmatch(name):
+            mistakes.append(InputIssue(f"--let {text}: write it as name=value"))
+        elif name in given:
+            mistakes.append(InputIssue(f"--let {text}: `{name}` is given twice"))
+        else:
+            given[name] = _scalar(value)
+    if mistakes:
+        raise InputError(*mistakes)
+    return given
+
+
+def _scalar(text: str) -> JSON:
+    try:
+        value = json_codec.parse(text)
+    except ValueError:
+        return text
+    return text if isinstance(value, dict | list | str) else value
 
 
 def read_evidence(paths: Sequence[Path], *, allow_open: bool = False) -> Evidence:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 import pixel_emulator
-from pixel_emulator.cli.session import needs_mitmproxy
+from pixel_emulator.cli.emulator_run import needs_mitmproxy
 from pixel_emulator.cli.terminal import show
 
 ADDON = Path(pixel_emulator.__file__).parent / "proxy/mitmproxy_script/pixel_emulator_addon.py"

@@ -8,9 +8,8 @@ from dataclasses import replace
 from types import FrameType
 
 from pixel_emulator.cli.display import destination, farewell, hit_line
-from pixel_emulator.cli.exit_codes import Exit
 from pixel_emulator.cli.reports import Reports, for_terminal, write_reports
-from pixel_emulator.cli.terminal import say, wants_colour
+from pixel_emulator.cli.terminal import Exit, say, wants_colour
 from pixel_emulator.command.process import BY_SIGNAL, ENDING, CommandExit, handling
 from pixel_emulator.core.model import total
 from pixel_emulator.core.scenarios.model import Scenario
