@@ -137,7 +137,7 @@ def _program(
 ) -> None:
     """Segment tracking pixels, as a test double: intercept, decode, judge, record, assert."""
     if version:
-        from importlib.metadata import version as version_of  # noqa: PLC0415 - slow to import
+        from importlib.metadata import version as version_of
 
         show(version_of("pixel-emulator"))
         raise typer.Exit

@@ -145,7 +145,7 @@ def _check(text: str, settings: Settings) -> Iterator[Searched]:
 
 
 def _from_stdin(raw: bytes, settings: Settings) -> Iterator[Searched]:
-    from pixel_emulator.email.source import is_mail, other_format  # noqa: PLC0415 - URLs need not
+    from pixel_emulator.email.source import is_mail, other_format
 
     found = list(_found_in("-", raw, settings))
     is_document = is_mail("-", raw) or _MARKUP.match(raw[:200].decode(errors="replace"))
@@ -164,7 +164,7 @@ def _from_stdin(raw: bytes, settings: Settings) -> Iterator[Searched]:
 
 
 def _pasted(text: str, settings: Settings) -> Checked | None:
-    from pixel_emulator.email.urls import pasted  # noqa: PLC0415 - files and URLs need not both
+    from pixel_emulator.email.urls import pasted
 
     url = pasted(text)
     if url is None:
@@ -174,7 +174,7 @@ def _pasted(text: str, settings: Settings) -> Checked | None:
 
 
 def _found_in(name: str, raw: bytes, settings: Settings) -> Iterator[Searched]:
-    from pixel_emulator.email.source import read  # noqa: PLC0415 - URLs need it not
+    from pixel_emulator.email.source import read
 
     shown = "this HTML" if name == ".html" else shortened(name)
     for mail in read(name, raw):
@@ -182,8 +182,8 @@ def _found_in(name: str, raw: bytes, settings: Settings) -> Iterator[Searched]:
 
 
 def _found_in_mail(name: str, mail: "Mail", settings: Settings) -> Searched:
-    from pixel_emulator.email.limits import LimitError  # noqa: PLC0415 - URLs need it not
-    from pixel_emulator.email.unrequested import search_html  # noqa: PLC0415 - the same
+    from pixel_emulator.email.limits import LimitError
+    from pixel_emulator.email.unrequested import search_html
 
     found: list[Checked] = []
     hints: dict[str, None] = {}

@@ -38,7 +38,7 @@ def folder() -> Path:
 
     The path is relative where they stand below the current directory.
     """
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]
     packed = package / "scenarios"  # the wheel puts them there
     found = packed if packed.is_dir() else package.parent / "scenarios"
     return found.relative_to(Path.cwd()) if found.is_relative_to(Path.cwd()) else found

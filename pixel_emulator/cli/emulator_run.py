@@ -50,7 +50,7 @@ def emulation(
     created = clock(clocks[0]) if clocks else None
     seeds = [str(each.given.seed) for each in scenarios if each.given.seed is not None]
     with needs_mitmproxy():
-        from pixel_emulator.proxy.emulator import Emulator  # noqa: PLC0415 - it takes half a second
+        from pixel_emulator.proxy.emulator import Emulator
     journal = Journal(
         settings, recorder=open_recording(settings, created=created, seed=" ".join(seeds))
     )

@@ -38,5 +38,5 @@ def addon_path() -> int:
 
 def _run(tool: str, arguments: list[str] | None) -> int:
     with needs_mitmproxy():
-        from pixel_emulator.proxy import mitm_tools  # noqa: PLC0415 - half a second, and not always there
+        from pixel_emulator.proxy import mitm_tools
     return mitm_tools.run(tool, arguments or [])

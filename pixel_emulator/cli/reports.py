@@ -25,7 +25,7 @@ def _json(verdict: Verdict, _recording: str) -> str:
 
 
 def _junit(verdict: Verdict, _recording: str) -> str:
-    from pixel_emulator.core.report.junit import junit  # noqa: PLC0415 - XML is slow to import
+    from pixel_emulator.core.report.junit import junit
 
     return junit(verdict)
 

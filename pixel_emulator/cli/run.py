@@ -141,8 +141,8 @@ def _access(
 
 
 def _environ(settings: Settings, emulator: "Emulator") -> dict[str, str]:
-    from pixel_emulator.command.environment import command_environment  # noqa: PLC0415 - not always there
-    from pixel_emulator.trust.stores import TrustStores  # noqa: PLC0415 - the extra `proxy` has it
+    from pixel_emulator.command.environment import command_environment
+    from pixel_emulator.trust.stores import TrustStores
 
     child = command_environment(
         os.environ,

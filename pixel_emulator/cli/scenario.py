@@ -51,7 +51,7 @@ def schema(
     kind: Annotated[str, typer.Option("--kind", help="scenario or recording.")] = "scenario",
 ) -> int:
     """Print the JSON Schema of scenario files or of recordings, for an editor."""
-    from pixel_emulator.core.schemas import recording_schema, scenario_schema  # noqa: PLC0415 - big
+    from pixel_emulator.core.schemas import recording_schema, scenario_schema
 
     one_of("--kind", kind, KINDS)
     made = {

@@ -146,7 +146,7 @@ def env(
             command_environment,
             shell_exports,
         )
-        from pixel_emulator.trust.stores import TrustStores  # noqa: PLC0415 - the same
+        from pixel_emulator.trust.stores import TrustStores
 
     ca = Path(ready.ca)
     changes = command_environment(
@@ -175,7 +175,7 @@ def _wait_for_eof(stopped: threading.Event) -> None:
 
 def _control(emulator: "Emulator") -> "Control":
     with needs_mitmproxy():  # or rather its company: Starlette and uvicorn
-        from pixel_emulator.control.server import Control  # noqa: PLC0415 - not always there
+        from pixel_emulator.control.server import Control
 
     return Control(emulator)
 

@@ -72,7 +72,7 @@ class Document:
 
 def did_you_mean(word: str, allowed: Iterable[str]) -> str:
     """` (did you mean "x"?)` for the nearest of `allowed`, else an empty text."""
-    from difflib import get_close_matches  # noqa: PLC0415 - slow to import, and mistakes are rare
+    from difflib import get_close_matches
 
     if len(word) > _LONGEST:  # difflib takes quadratic time
         return ""

@@ -123,7 +123,7 @@ class MatcherHooks(Mapping[str, Expected]):
 
     @cached_property
     def _points(self) -> "EntryPoints":
-        from importlib.metadata import entry_points  # noqa: PLC0415 - slow, and rarely needed
+        from importlib.metadata import entry_points
 
         return entry_points(group=GROUP)
 

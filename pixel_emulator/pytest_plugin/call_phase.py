@@ -25,7 +25,7 @@ def _tell(item: pytest.Item, error: BaseException | None) -> None:
     made = item.stash.get(MADE, None)
     if not made:
         return
-    from pixel_emulator.pytest_plugin.ending import conclude  # noqa: PLC0415 - heavy
+    from pixel_emulator.pytest_plugin.ending import conclude
 
     try:
         conclude(item, made, error)
@@ -44,7 +44,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object
     made = [*item.stash.get(MADE, ())]
     result = yield
     if made:
-        from pixel_emulator.pytest_plugin.ending import warn_of_late  # noqa: PLC0415 - heavy
+        from pixel_emulator.pytest_plugin.ending import warn_of_late
 
         warn_of_late(item, made)
     return result

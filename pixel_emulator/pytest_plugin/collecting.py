@@ -26,7 +26,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
         return None
     if not is_named(config, file_path) and not _ACTS.search(file_path.read_bytes()):
         return None
-    from pixel_emulator.pytest_plugin.scenario_items import collected  # noqa: PLC0415 - heavy
+    from pixel_emulator.pytest_plugin.scenario_items import collected
 
     return collected(file_path, parent)
 

@@ -16,7 +16,7 @@ MADE = pytest.StashKey["list[Pixels]"]()
 @pytest.fixture(scope="session")
 def pixel_emulator(request: pytest.FixtureRequest) -> "LazyEmulator":
     """The emulator of this run."""
-    from pixel_emulator.pytest_plugin.hosting import host_of  # noqa: PLC0415 - heavy
+    from pixel_emulator.pytest_plugin.hosting import host_of
 
     return host_of(request.config)
 
@@ -29,7 +29,7 @@ def pixel_session_factory(
 
     A label names a session in reports and recordings; a test may use each one once.
     """
-    from pixel_emulator.pytest_plugin.making import make  # noqa: PLC0415 - heavy
+    from pixel_emulator.pytest_plugin.making import make
 
     made = request.node.stash.setdefault(MADE, [])
     ours: list[Pixels] = []
@@ -50,8 +50,8 @@ def pixel_session_factory(
 @pytest.fixture
 def pixels(request: pytest.FixtureRequest) -> "Iterator[Pixels]":
     """The pixel calls of this test, on a session of its own."""
-    from pixel_emulator.pytest_plugin.hosting import host_of  # noqa: PLC0415 - heavy
-    from pixel_emulator.pytest_plugin.making import make  # noqa: PLC0415 - heavy
+    from pixel_emulator.pytest_plugin.hosting import host_of
+    from pixel_emulator.pytest_plugin.making import make
 
     # Not by the fixture: pytest takes longer to hand that on than all that is done here.
     host = host_of(request.config)

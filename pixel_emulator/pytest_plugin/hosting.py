@@ -180,7 +180,7 @@ def open_for(
     if item.config.getoption("--pixel-url"):
         session.reachable()  # whoever looks at that emulator sees the session
     if item.config.getoption("--pixel-show"):
-        from pixel_emulator.pytest_plugin.showing import show_live  # noqa: PLC0415 - seldom asked
+        from pixel_emulator.pytest_plugin.showing import show_live
 
         show_live(item, session, title)
     return session
@@ -191,11 +191,11 @@ def _start(config: pytest.Config, settings: Settings) -> EmulatorHandle:
     url = config.getoption("--pixel-url")
     if not (url or command) and all(map(importlib.util.find_spec, _PROXY)):
         check_threads()
-        from pixel_emulator.pytest_plugin.local import LocalEmulator  # noqa: PLC0415 - mitmproxy
+        from pixel_emulator.pytest_plugin.local import LocalEmulator
 
         return LocalEmulator(settings)
     # Who needs these has no mitmproxy, and the others do without them.
-    from pixel_emulator.pytest_plugin.elsewhere import running_at, started  # noqa: PLC0415 - rare
+    from pixel_emulator.pytest_plugin.elsewhere import running_at, started
 
     if url:
         return running_at(url, os.environ.get(TOKEN_VARIABLE, ""), settings)

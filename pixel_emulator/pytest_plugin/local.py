@@ -55,8 +55,8 @@ class LocalEmulator:
 
     def environ(self, session: Session) -> dict[str, str]:
         """The variables that lead a command to a session."""
-        from pixel_emulator.command.environment import command_environment  # noqa: PLC0415 - seldom asked
-        from pixel_emulator.trust.stores import TrustStores  # noqa: PLC0415 - the same
+        from pixel_emulator.command.environment import command_environment
+        from pixel_emulator.trust.stores import TrustStores
 
         child = command_environment(
             os.environ,
@@ -84,7 +84,7 @@ class LocalEmulator:
 
     def _controlled(self) -> "Control":
         """The control API, which only commands have a use for."""
-        from pixel_emulator.control.server import Control  # noqa: PLC0415 - seldom asked, and slow
+        from pixel_emulator.control.server import Control
 
         with self._opening:
             if self._control is None:

@@ -71,7 +71,7 @@ def part_of(
     target = target_of(item.config)
     if target is None:
         return None
-    from pixel_emulator.pytest_plugin.parts import begin  # noqa: PLC0415 - few runs need it
+    from pixel_emulator.pytest_plugin.parts import begin
 
     try:
         # Which keys are masked is the business of the whole run.

@@ -103,7 +103,7 @@ def pytest_configure(config: pytest.Config) -> None:
         recording = RunRecording(target, lambda: strays_of(config))
         config.pluginmanager.register(recording, "pixel_recording")
     if config.getoption("--pixel-show"):
-        from pixel_emulator.pytest_plugin.showing import Showing  # noqa: PLC0415 - heavy
+        from pixel_emulator.pytest_plugin.showing import Showing
 
         config.pluginmanager.register(Showing(config), "pixel_showing")
     if config.pluginmanager.hasplugin("playwright"):

@@ -200,7 +200,7 @@ class Pixels:
 
         With the async API: `await pixels.route(page)`. Do it before the page is loaded.
         """
-        from pixel_emulator.pytest_plugin.routing import routed  # noqa: PLC0415 - needs Playwright
+        from pixel_emulator.pytest_plugin.routing import routed
 
         self.session, diverting = routed(self.session, page)
         self.pool.session = self.session

@@ -45,7 +45,7 @@ def _words(given: object) -> list[str]:
 
 
 def _mails(given: object) -> "tuple[Mail, ...]":
-    from pixel_emulator.email.source import read, read_text  # noqa: PLC0415 - few tests need it
+    from pixel_emulator.email.source import read, read_text
 
     if isinstance(given, str | bytes | bytearray) and not given.strip():
         raise MisuseError(f"{_TAKES}, but {_EMPTY}")
@@ -65,7 +65,7 @@ def _mails(given: object) -> "tuple[Mail, ...]":
 
 
 def _of_file(path: Path, given: object) -> "tuple[Mail, ...]":
-    from pixel_emulator.email.source import read  # noqa: PLC0415 - few tests need it
+    from pixel_emulator.email.source import read
 
     try:
         return read(path.name, read_bytes(path))
@@ -95,8 +95,8 @@ def _source(message: object) -> bytes:
 
 
 def _urls(mail: "Mail", hosts: tuple[str, ...]) -> list[str]:
-    from pixel_emulator.email.limits import LimitError  # noqa: PLC0415 - few tests need it
-    from pixel_emulator.email.unrequested import search_html  # noqa: PLC0415 - the same
+    from pixel_emulator.email.limits import LimitError
+    from pixel_emulator.email.unrequested import search_html
 
     where = f"{mail.title}: " if mail.title else ""
     if mail.reason and not mail.is_text:

@@ -24,7 +24,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 def _redacted(value: Any) -> Any:
     """Return the value with its texts redacted; representations of pytest are changed in place."""
     if isinstance(value, str):
-        from pixel_emulator.runtime.output import redacted  # noqa: PLC0415 - heavy
+        from pixel_emulator.runtime.output import redacted
 
         return redacted(value)
     if isinstance(value, list):

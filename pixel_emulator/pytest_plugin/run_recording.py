@@ -36,12 +36,12 @@ class RunRecording:
         if session.config.option.collectonly:
             return
         session.config.pluginmanager.register(self._progress, "pixel_run_progress")
-        from pixel_emulator.core.errors import InputError  # noqa: PLC0415 - the same
-        from pixel_emulator.files import read_write  # noqa: PLC0415 - heavy
-        from pixel_emulator.files.file_io import close_locked  # noqa: PLC0415 - the same
-        from pixel_emulator.files.recording_file import open_locked  # noqa: PLC0415 - the same
+        from pixel_emulator.core.errors import InputError
+        from pixel_emulator.files import read_write
+        from pixel_emulator.files.file_io import close_locked
+        from pixel_emulator.files.recording_file import open_locked
         from pixel_emulator.files.recording_parts import make_folder, parts_of, rescue
-        from pixel_emulator.pytest_plugin.choices import settings_of  # noqa: PLC0415 - the same
+        from pixel_emulator.pytest_plugin.choices import settings_of
 
         try:
             self._settings = settings_of(session.config)
@@ -65,10 +65,10 @@ class RunRecording:
         """Merge the parts, once the workers have gone; say so if the run was cut short."""
         if session.config.option.collectonly:
             return
-        from pixel_emulator.core.errors import InputError  # noqa: PLC0415 - the same
-        from pixel_emulator.core.redaction.masking import hide  # noqa: PLC0415 - the same
-        from pixel_emulator.files import read_write  # noqa: PLC0415 - heavy
-        from pixel_emulator.files.recording_parts import merge, parts_of  # noqa: PLC0415 - the same
+        from pixel_emulator.core.errors import InputError
+        from pixel_emulator.core.redaction.masking import hide
+        from pixel_emulator.files import read_write
+        from pixel_emulator.files.recording_parts import merge, parts_of
 
         folder, shown = parts_of(self._target), os.path.relpath(self._target)
         sources = self._settings.sources()

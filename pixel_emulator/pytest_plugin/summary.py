@@ -64,7 +64,7 @@ def pytest_testnodedown(node: Any, error: object) -> None:
     """Take what a worker of xdist has noted; behind one that has died, put in order."""
     _note(node.config, getattr(node, "workeroutput", {}).get(STRAYS, []))
     if error:
-        from pixel_emulator.runtime.server_info import sweep  # noqa: PLC0415 - it seldom happens
+        from pixel_emulator.runtime.server_info import sweep
 
         sweep()
 

@@ -213,7 +213,7 @@ def open_recording(
     """
     if not settings.record:
         return None
-    from importlib.metadata import version  # noqa: PLC0415 - slow, and readers do without it
+    from importlib.metadata import version
 
     head = Head(
         created=created or utc_now(),

@@ -10,11 +10,11 @@ import pytest
 
 from pixel_emulator.command.process import run_command
 
-# Runs the rest of its command line through run_child and ends with the code that it got.
+# Runs the rest of its command line through run_command and ends with the code that it got.
 WRAPPER = """
 import os, sys
-from pixel_emulator.command.process import run_child
-end = run_child(sys.argv[1:], os.environ)
+from pixel_emulator.command.process import run_command
+end = run_command(sys.argv[1:], os.environ)
 print(end.code, end.signal, flush=True)
 """
 # Says that it is ready, and then which signals it gets; SIGTERM ends it with 5.

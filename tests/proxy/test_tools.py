@@ -19,11 +19,8 @@ from pixel_emulator.runtime.settings import Settings
 from tests.wire import PIXEL, ask, connect, get, secured, trap, tunnel
 
 ROOT = Path(__file__).parents[2]
-OURS = [
-    sys.executable,
-    "-c",
-    "from sys import *; from pixel_emulator.proxy.mitm_tools import run; exit(run(argv[1], argv[2:]))",
-]
+_RUN = "from sys import *; from pixel_emulator.proxy.mitm_tools import run"
+OURS = [sys.executable, "-c", f"{_RUN}; exit(run(argv[1], argv[2:]))"]
 SCRIPT = [
     str(Path(sys.executable).with_name("mitmdump")),
     "-s",

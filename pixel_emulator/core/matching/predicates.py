@@ -8,7 +8,7 @@ from decimal import Context, Decimal
 from operator import ge, gt, le, lt
 from typing import Any, cast, override
 
-import re2
+import re2  # type: ignore[import-untyped] # it has no annotations
 
 from pixel_emulator.core.matching.expected import (
     ABSENT,

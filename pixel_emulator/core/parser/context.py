@@ -50,7 +50,7 @@ class ParseContext:
         )
 
     def likely(self, steps: JsonPath, word: str, allowed: Collection[str]) -> str:
-        """As `mistakes.did_you_mean`, for a word at `steps`; empty once the file has cost too much."""
+        """Return `errors.did_you_mean` for a word at `steps`; empty past the budget."""
         known = self._likely.get((steps, word))  # rows of `cases` ask again
         if known is None:
             self._looking += len(word) * len(allowed)

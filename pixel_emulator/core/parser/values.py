@@ -16,7 +16,7 @@ from pixel_emulator.core.parser.operators import OPERATORS, UNREAD, Operand
 from pixel_emulator.core.scenarios.expectation import Times
 from pixel_emulator.core.text.display import printable
 
-__all__ = ["MATCHERS", "Names", "OPERATORS", "read_text", "read_value"]
+__all__ = ["MATCHERS", "OPERATORS", "Names", "read_text", "read_value"]
 
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

@@ -207,9 +207,9 @@ def _failing(findings: Iterable[PolicyHit], index: int, *, named: bool = False) 
     for each in findings:
         if each.levels[index] is Level.FAIL:
             found[POLICY_WORDS[each.policy][0]].append(each.hit)
-    for word, calls in found.items():
-        count = total(calls)
-        names = [f"#{hit.seq}" for hit in calls[:_NAMED]] + ["…"] * (count > _NAMED)
+    for word, hits in found.items():
+        count = total(hits)
+        names = [f"#{hit.seq}" for hit in hits[:_NAMED]] + ["…"] * (count > _NAMED)
         yield f"{count} {word}" + (f" ({', '.join(names)})" if named else "")
 
 
@@ -251,8 +251,8 @@ def _output(page: Page, output: str) -> Iterator[str]:
     """The last lines of what a command printed."""
     lines = without_colours(output).rstrip().splitlines()
     yield from page.sentence(printed(len(lines), MOST))
-    for line in lines[-MOST:]:
-        yield f"      {cut(printable(line.expandtabs()), max(20, page.width - 6))}".rstrip()
+    for printed_line in lines[-MOST:]:
+        yield f"      {cut(printable(printed_line.expandtabs()), max(20, page.width - 6))}".rstrip()
 
 
 def text(

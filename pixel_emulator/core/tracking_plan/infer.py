@@ -43,7 +43,7 @@ def format_of(texts: Collection[str]) -> str:
 
     A text is asked more than the format asks, so that what has it here has it for the validator.
     """
-    from jsonschema_rs import Draft7Validator  # noqa: PLC0415 - slow, and rarely asked for
+    from jsonschema_rs import Draft7Validator
 
     for name, regex in _FORMATS.items():
         if all(regex.fullmatch(each) for each in texts):

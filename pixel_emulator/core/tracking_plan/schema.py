@@ -196,7 +196,7 @@ class Schema:
         if self.size * _size(instance) <= MAX_ERRORS:
             yield from self.validator.iter_errors(instance)
             return
-        from jsonschema_rs import ValidationError  # noqa: PLC0415 - slow, and rarely asked for
+        from jsonschema_rs import ValidationError
 
         try:
             self.validator.validate(instance)
@@ -214,7 +214,7 @@ def compiled(data: Payload) -> Schema:
         raise SchemaError(*mistakes)
     inlining = Inlining(data)
     whole = inlining.inlined(data, (), (), 0)
-    from jsonschema_rs import Draft7Validator, RegexOptions  # noqa: PLC0415 - slow, and rarely asked
+    from jsonschema_rs import Draft7Validator, RegexOptions
 
     try:
         validator = Draft7Validator(
@@ -236,7 +236,7 @@ def _draft(data: Payload) -> Iterator[tuple[JsonPath, str]]:
 
 
 def _against_draft(data: Plain) -> Iterator[tuple[JsonPath, str]]:
-    from jsonschema_rs import Draft7Validator  # noqa: PLC0415 - slow, and rarely asked for
+    from jsonschema_rs import Draft7Validator
 
     draft = Draft7Validator({"$ref": DRAFT_7}, offline=True)
     for error in draft.iter_errors(data):
@@ -272,7 +272,7 @@ _NO_REGEX = (
 
 def _regexes(data: Payload) -> Iterator[tuple[JsonPath, str]]:
     """Each regex that does not compile, so that the mistake has its place."""
-    from jsonschema_rs import Draft7Validator, RegexOptions  # noqa: PLC0415 - slow, and rarely asked
+    from jsonschema_rs import Draft7Validator, RegexOptions
 
     options = RegexOptions(size_limit=MAX_REGEX)
     for steps, schema in _everywhere(data):

@@ -38,10 +38,10 @@ class Timing:
 class Demand:
     """An expectation as the search sees it.
 
-    `scenario_index` and `step` say where it stands. It may claim the calls whose mark is in `sees`, None
-    for all. `after` is the slot whose last claim comes before all claims of this one, at most
-    `gap` microseconds before; if there is none, `alone` holds instead. `ordered_list` is the list in
-    whose order it claims. `phase` is its step where the steps have no marks: all claims of a
+    `scenario_index` and `step` say where it stands. It may claim the calls whose mark is in `sees`,
+    None for all. `after` is the slot whose last claim comes before all claims of this one, at most
+    `gap` microseconds before; if there is none, `alone` holds instead. `ordered_list` is the list
+    in whose order it claims. `phase` is its step where the steps have no marks: all claims of a
     phase come before those of later phases.
     """
 
