@@ -95,9 +95,9 @@ class IdGraph:
             return person
         named = person if person.identified or not other.identified else other
         id, identified = named.id, named.identified
-        small, large = sorted((person, other), key=lambda each: each.weight)
+        small, large = sorted((person, other), key=lambda node: node.weight)
         for key, write in small.traits.items():
-            large.traits[key] = max(large.traits.get(key, write), write, key=lambda each: each[0])
+            large.traits[key] = max(large.traits.get(key, write), write, key=lambda entry: entry[0])
         large.groups |= small.groups
         large.events.update(small.events)
         large.id, large.identified = id, identified
@@ -118,7 +118,7 @@ class IdGraph:
 
 
 @dataclass(frozen=True, slots=True)
-class Graph:
+class Profiles:
     """The profiles at the end of a run, in the order in which their first id was seen."""
 
     profiles: tuple[Profile, ...]
@@ -140,10 +140,10 @@ class Graph:
         The id is the userId, or the first anonymousId of somebody whom nobody has identified.
         `previousIds` are the ids that alias merged in. Names are sorted, ids stand as they came.
         """
-        return {each.id: each.as_data() for each in self.profiles}
+        return {profile.id: profile.as_data() for profile in self.profiles}
 
 
-def fold(hits: Iterable[Hit], given: Payload) -> Graph:
+def fold(hits: Iterable[Hit], given: Payload) -> Profiles:
     """The profiles after these hits, in their order; `given` are those before (`as_data`'s shape).
 
     Only calls that Segment keeps count: dropped ones, duplicates and other requests change
@@ -209,10 +209,10 @@ class _Fold:
         """A profile from before; one whose id is one of its anonymousIds is a visitor's."""
         anonymous, previous = _texts(data.get("anonymousIds")), _texts(data.get("previousIds"))
         person = self.ids.visitor(id) if id in anonymous else self.ids.user(id)
-        for each in anonymous:
-            person = self.ids.merge(person, self.ids.visitor(each))
-        for each in previous:
-            person = self.ids.merge(person, self.ids.known(each))
+        for anonymous_id in anonymous:
+            person = self.ids.merge(person, self.ids.visitor(anonymous_id))
+        for previous_id in previous:
+            person = self.ids.merge(person, self.ids.known(previous_id))
         self.ids.set_traits(person, _map(data.get("traits")))
         for group, traits in _map(data.get("groups")).items():
             person.groups[group] = None
@@ -220,18 +220,20 @@ class _Fold:
         for event, count in _map(data.get("events")).items():
             person.events[event] += count if type(count) is int else 0
 
-    def graph(self) -> Graph:
-        profiles = tuple(self._profile(*each) for each in self.ids.people())
-        by_id = {id: each for each in profiles for id in each.ids}
-        return Graph(profiles, MappingProxyType(by_id))
+    def graph(self) -> Profiles:
+        profiles = tuple(self._profile(*entry) for entry in self.ids.people())
+        by_id = {id: profile for profile in profiles for id in profile.ids}
+        return Profiles(profiles, MappingProxyType(by_id))
 
     def _profile(self, person: Node, ids: list[str]) -> Profile:
         anonymous = self.ids.anonymous
         return Profile(
             id=person.id,
             traits={key: value for key, (_, value) in sorted(person.traits.items())},
-            anonymous_ids=tuple(each for each in ids if each in anonymous),
-            previous_ids=tuple(each for each in ids if each not in anonymous and each != person.id),
+            anonymous_ids=tuple(known_id for known_id in ids if known_id in anonymous),
+            previous_ids=tuple(
+                known_id for known_id in ids if known_id not in anonymous and known_id != person.id
+            ),
             groups={group: self.groups[group] for group in sorted(person.groups)},
             events=dict(sorted(person.events.items())),
         )
@@ -247,21 +249,23 @@ def _map(value: object) -> Payload:
 
 
 def _texts(value: object) -> list[str]:
-    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
 
 def state_mismatches(
-    wanted: Mapping[str, Expected], graph: Graph, bound: Bindings
+    wanted: Mapping[str, Expected], graph: Profiles, bound: Bindings
 ) -> tuple[Mismatch, ...]:
     """Every difference from the wanted profiles, at paths like `state.user_123.traits.plan`.
 
-    A profile is wanted by any of its ids; what is wanted is a subset of its data (`Graph.as_data`),
+    A profile is wanted by any of its ids; what is wanted is a subset of its data (`Profiles.as_data`),
     or `$absent` for an id that nobody may have. `bound` holds the values of variables.
     """
-    return tuple(each for id, want in wanted.items() for each in _of(id, want, graph, bound))
+    return tuple(
+        mismatch for id, want in wanted.items() for mismatch in _of(id, want, graph, bound)
+    )
 
 
-def _of(id: str, want: Expected, graph: Graph, bound: Bindings) -> tuple[Mismatch, ...]:
+def _of(id: str, want: Expected, graph: Profiles, bound: Bindings) -> tuple[Mismatch, ...]:
     profile = graph.profile(id)
     if profile is not None:
         return mismatches({"state": {id: want}}, {"state": {id: profile.as_data()}}, bound=bound)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pixel_emulator.core.errors import did_you_mean
 from pixel_emulator.core.model import JSON, JsonPath, Payload
 
-FIELDS = ("traits", "anonymousIds", "previousIds", "groups", "events")
+PROFILE_KEYS = ("traits", "anonymousIds", "previousIds", "groups", "events")
 """The keys of a profile's data, in their order."""
 
 
@@ -42,7 +42,7 @@ class Profile:
         return tuple(dict.fromkeys((self.id, *self.anonymous_ids, *self.previous_ids)))
 
 
-def profile_mistakes(data: JSON) -> Iterator[tuple[JsonPath, str]]:
+def profile_issues(data: JSON) -> Iterator[tuple[JsonPath, str]]:
     """What is wrong with `given.profiles`: the way to each mistake, and a sentence.
 
     The shape is that of `Graph.as_data`; every key of a profile may be left out.
@@ -55,18 +55,18 @@ def profile_mistakes(data: JSON) -> Iterator[tuple[JsonPath, str]]:
         if not id:
             yield (id,), "an id must not be empty"
         if not isinstance(profile, dict):
-            yield (id,), f"must be a map with some of {', '.join(FIELDS)}"
+            yield (id,), f"must be a map with some of {', '.join(PROFILE_KEYS)}"
             continue
         for key, value in profile.items():
-            if key in FIELDS:
+            if key in PROFILE_KEYS:
                 yield from (((id, key, *steps), words) for steps, words in _field(key, value))
             else:
-                known = f"{', '.join(FIELDS)}{did_you_mean(key, FIELDS)}"
+                known = f"{', '.join(PROFILE_KEYS)}{did_you_mean(key, PROFILE_KEYS)}"
                 yield (id, key), f'"{key}" is none of {known}'
-        for steps, each in _ids(id, profile):
-            owner = owners.setdefault(each, id)
+        for steps, any_id in _ids(id, profile):
+            owner = owners.setdefault(any_id, id)
             if owner != id:
-                yield (id, *steps), f'"{each}" belongs to the profile "{owner}" already'
+                yield (id, *steps), f'"{any_id}" belongs to the profile "{owner}" already'
 
 
 def _field(key: str, value: JSON) -> Iterator[tuple[JsonPath, str]]:
@@ -74,17 +74,17 @@ def _field(key: str, value: JSON) -> Iterator[tuple[JsonPath, str]]:
         if not isinstance(value, list):
             yield (), "must be a list of ids"
             return
-        for index, each in enumerate(value):
-            if not isinstance(each, str) or not each:
+        for index, item in enumerate(value):
+            if not isinstance(item, str) or not item:
                 yield (index,), "an id must be text, and not empty"
         return
     if not isinstance(value, dict):
         yield (), "must be a map"
         return
-    for name, each in value.items():
-        if key == "groups" and not isinstance(each, dict):
+    for name, member in value.items():
+        if key == "groups" and not isinstance(member, dict):
             yield (name,), "must be a map: the traits of the group"
-        if key == "events" and (type(each) is not int or each < 0):
+        if key == "events" and (type(member) is not int or member < 0):
             yield (name,), "must be a whole number: how often the event was sent"
 
 
@@ -92,6 +92,6 @@ def _ids(id: str, profile: Payload) -> Iterator[tuple[JsonPath, str]]:
     yield (), id
     for key in ("anonymousIds", "previousIds"):
         value = profile.get(key)
-        for index, each in enumerate(value if isinstance(value, list) else ()):
-            if isinstance(each, str):
-                yield (key, index), each
+        for index, item in enumerate(value if isinstance(value, list) else ()):
+            if isinstance(item, str):
+                yield (key, index), item

@@ -7,16 +7,16 @@ from decimal import Decimal
 
 from pixel_emulator.core.model import JSON, KEPT, Call, CallType, Hit, Payload
 from pixel_emulator.core.text.yaml_writer import nests_too_deep
-from pixel_emulator.core.tracking_plan.schema import DRAFT_7, Plain, plain
+from pixel_emulator.core.tracking_plan.schema import DRAFT_7, SchemaValue, schema_value
 from pixel_emulator.core.tracking_plan.violations import event_version
 
-LONGEST_KEY = 100
+MAX_KEY_LENGTH = 100
 """Characters of a key that somebody has chosen as a name."""
-MOST_KEYS = 100
+MAX_KEYS = 100
 """Keys of a map that somebody has chosen as names."""
-MOST_VALUES = 8
+MAX_VALUES = 8
 """Values of a list of allowed ones."""
-FEWEST_CALLS = 10
+MIN_CALLS = 10
 """Texts that must have been seen before they are taken for all there are."""
 
 _FORMATS = {
@@ -28,13 +28,13 @@ _FORMATS = {
     "uri": re.compile(r"https?://[!-~]+"),
 }
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
-_PERSONAL = {
+_PERSONAL_WORDS = {
     *("address", "city", "code", "company", "country", "email", "guid", "hash", "id", "key"),
     *("mail", "name", "phone", "street", "subject", "title", "token", "uid", "uri", "url"),
     *("user", "username", "uuid"),
 }
 """Words in a key of which the values say who somebody is, or are free text."""
-_PLAIN_VALUE = re.compile(r"[A-Za-z][A-Za-z _-]{0,23}", re.ASCII)
+_ORDINARY_VALUE = re.compile(r"[A-Za-z][A-Za-z _-]{0,23}", re.ASCII)
 _DATA_KEY = re.compile(r"\d{5}|@|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}|[0-9a-fA-F]{16}|://")
 
 
@@ -46,36 +46,36 @@ def format_of(texts: Collection[str]) -> str:
     from jsonschema_rs import Draft7Validator
 
     for name, regex in _FORMATS.items():
-        if all(regex.fullmatch(each) for each in texts):
+        if all(regex.fullmatch(text) for text in texts):
             valid = Draft7Validator({"format": name}, validate_formats=True).is_valid
             return name if all(map(valid, texts)) else ""
     return ""
 
 
-def values_of(key: str, texts: Sequence[str], secrets: Collection[str]) -> list[str]:
+def allowed_values(key: str, texts: Sequence[str], secrets: Collection[str]) -> list[str]:
     """The texts as a list of allowed ones, sorted, where they are few, plain and often sent.
 
     Empty where others may come, and where they may be ids, names or `secrets`.
     """
     counts = Counter(texts)
     safe = (
-        len(texts) >= FEWEST_CALLS
-        and len(counts) <= MOST_VALUES
+        len(texts) >= MIN_CALLS
+        and len(counts) <= MAX_VALUES
         and min(counts.values()) > 1
-        and not {word.lower().removesuffix("s") for word in _WORD.findall(key)} & _PERSONAL
-        and all(_PLAIN_VALUE.fullmatch(each) and each not in secrets for each in counts)
+        and not {word.lower().removesuffix("s") for word in _WORD.findall(key)} & _PERSONAL_WORDS
+        and all(_ORDINARY_VALUE.fullmatch(text) and text not in secrets for text in counts)
     )
     return sorted(counts) if safe else []
 
 
-def are_data(keys: Collection[str], secrets: Collection[str]) -> bool:
+def are_data_keys(keys: Collection[str], secrets: Collection[str]) -> bool:
     """Whether the keys of a map are data (ids, addresses), or too many to be names."""
-    return len(keys) > MOST_KEYS or any(
-        len(each) > LONGEST_KEY or _DATA_KEY.search(each) or each in secrets for each in keys
+    return len(keys) > MAX_KEYS or any(
+        len(key) > MAX_KEY_LENGTH or _DATA_KEY.search(key) or key in secrets for key in keys
     )
 
 
-DEEPEST = 10
+MAX_DEPTH = 10
 """Levels of maps and lists that a draft describes; what is below them is open."""
 
 _TYPES = ("string", "integer", "number", "boolean", "object", "array", "null")
@@ -89,62 +89,62 @@ def infer(hits: Iterable[Hit], *, name: str = "") -> Payload:
     tracking plans). Neither a write key nor the value of an id is in it.
     """
     calls = [hit.call for hit in hits if hit.call is not None and hit.outcome in KEPT]
-    drafting = _Drafting({key for each in calls if (key := _text(each, "writeKey"))})
-    events: dict[tuple[str, int], list[Plain]] = {}
-    traits: dict[CallType, list[Plain]] = {}
+    builder = _PlanBuilder({key for call in calls if (key := _text(call, "writeKey"))})
+    events: dict[tuple[str, int], list[SchemaValue]] = {}
+    traits: dict[CallType, list[SchemaValue]] = {}
     for call in calls:
         if call.type is CallType.TRACK and (event := _text(call, "event")):
-            found = events.setdefault((event, event_version(call) or 1), [])
-            found.append(_part(call, "properties"))
+            parts = events.setdefault((event, event_version(call) or 1), [])
+            parts.append(_part(call, "properties"))
         elif call.type in (CallType.IDENTIFY, CallType.GROUP):
             traits.setdefault(call.type, []).append(_part(call, "traits"))
     rules: Payload = {
         "events": [
-            {"name": event, "version": version, "rules": drafting.rule("properties", parts)}
-            for (event, version), parts in sorted(events.items(), key=lambda each: each[0])
+            {"name": event, "version": version, "rules": builder.rule("properties", parts)}
+            for (event, version), parts in sorted(events.items(), key=lambda entry: entry[0])
         ]
     }
     for type in (CallType.IDENTIFY, CallType.GROUP):
         if type in traits:
-            rules[type.value] = drafting.rule("traits", traits[type])
+            rules[type.value] = builder.rule("traits", traits[type])
     return {"name": name, "rules": rules} if name else {"rules": rules}
 
 
-class _Drafting:
+class _PlanBuilder:
     """One draft: `secrets` are the write keys of the calls."""
 
     def __init__(self, secrets: Collection[str]) -> None:
         self.secrets = secrets
         self.requires = True
 
-    def rule(self, part: str, values: Sequence[Plain]) -> Payload:
+    def rule(self, key: str, values: Sequence[SchemaValue]) -> Payload:
         """The schema of calls that hold these values at `part`; None stands for nothing there."""
-        present = [each for each in values if isinstance(each, dict)]
-        self.requires = part == "properties"
+        present = [value for value in values if isinstance(value, dict)]
+        self.requires = key == "properties"
         rule: Payload = {
             "$schema": DRAFT_7,
             "type": "object",
-            "properties": {part: self._schema(part, present, 0) if present else {"type": "object"}},
+            "properties": {key: self._schema(key, present, 0) if present else {"type": "object"}},
         }
         if self.requires and len(present) == len(values):
-            rule["required"] = [part]
+            rule["required"] = [key]
         return rule
 
-    def _schema(self, key: str, values: Sequence[Plain], level: int) -> Payload:
+    def _schema(self, key: str, values: Sequence[SchemaValue], level: int) -> Payload:
         """What all the values of a key have in common; an empty schema where that says nothing."""
-        types = {_type(each) for each in values} - {"null"}
-        if level > DEEPEST or not types:
+        types = {_type(value) for value in values} - {"null"}
+        if level > MAX_DEPTH or not types:
             return {}
         if "number" in types:
             types.discard("integer")
-        if any(each is None for each in values):
+        if any(value is None for value in values):
             types.add("null")
-        named: list[JSON] = [each for each in _TYPES if each in types]
+        named: list[JSON] = [name for name in _TYPES if name in types]
         return {
             "type": named if len(named) > 1 else named[0],
-            **self._texts(key, [each for each in values if isinstance(each, str)], types),
-            **self._members([each for each in values if isinstance(each, dict)], level),
-            **self._items(key, [each for each in values if isinstance(each, list)], level),
+            **self._texts(key, [value for value in values if isinstance(value, str)], types),
+            **self._members([value for value in values if isinstance(value, dict)], level),
+            **self._items(key, [value for value in values if isinstance(value, list)], level),
         }
 
     def _texts(self, key: str, texts: list[str], types: Collection[str]) -> Payload:
@@ -152,30 +152,33 @@ class _Drafting:
             return {}
         if name := format_of(set(texts)):
             return {"format": name}
-        allowed = values_of(key, texts, self.secrets) if len(types) == 1 else []
+        allowed = allowed_values(key, texts, self.secrets) if len(types) == 1 else []
         return {"enum": [*allowed]} if allowed else {}
 
-    def _members(self, maps: Sequence[dict[str, Plain]], level: int) -> Payload:
-        found: dict[str, list[Plain]] = {}
-        for each in maps:
-            for key, value in each.items():
-                found.setdefault(key, []).append(value)
-        if not found or level == DEEPEST or are_data(found, self.secrets):
+    def _members(self, maps: Sequence[dict[str, SchemaValue]], level: int) -> Payload:
+        values_by_key: dict[str, list[SchemaValue]] = {}
+        for mapping in maps:
+            for key, value in mapping.items():
+                values_by_key.setdefault(key, []).append(value)
+        if not values_by_key or level == MAX_DEPTH or are_data_keys(values_by_key, self.secrets):
             return {}
         members: Payload = {
             "properties": {
-                key: self._schema(key, values, level + 1) for key, values in sorted(found.items())
+                key: self._schema(key, values, level + 1)
+                for key, values in sorted(values_by_key.items())
             }
         }
-        required: list[JSON] = [key for key in sorted(found) if len(found[key]) == len(maps)]
+        required: list[JSON] = [
+            key for key in sorted(values_by_key) if len(values_by_key[key]) == len(maps)
+        ]
         return {**members, "required": required} if self.requires and required else members
 
-    def _items(self, key: str, lists: Sequence[list[Plain]], level: int) -> Payload:
-        items = [item for each in lists for item in each]
+    def _items(self, key: str, lists: Sequence[list[SchemaValue]], level: int) -> Payload:
+        items = [item for items in lists for item in items]
         return {"items": schema} if (schema := self._schema(key, items, level + 1)) else {}
 
 
-def _type(value: Plain) -> str:
+def _type(value: SchemaValue) -> str:
     """The narrowest type of JSON Schema; 1.0 is a number here, because it was written as one."""
     match value:
         case bool():
@@ -198,7 +201,7 @@ def _text(call: Call, key: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _part(call: Call, key: str) -> Plain:
+def _part(call: Call, key: str) -> SchemaValue:
     """A part of a call; one that nests too deep to be checked is left out."""
     value = (call.payload or {}).get(key)
-    return None if nests_too_deep(value) else plain(value)
+    return None if nests_too_deep(value) else schema_value(value)
