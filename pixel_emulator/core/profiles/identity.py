@@ -281,7 +281,7 @@ def _profile_mismatches(
 ) -> tuple[Mismatch, ...]:
     profile = profiles.profile(id)
     if profile is not None:
-        actual = {"state": {id: profile.as_data()}}
+        actual: JSON = {"state": {id: profile.as_data()}}
         return mismatches({"state": {id: expected}}, actual, bound=bound)
     if matches(expected, ABSENT):
         return ()

@@ -1,4 +1,4 @@
-"""A tracking plan drafted from calls: one that these calls keep."""
+"""Infer a tracking plan from calls: one that none of these calls violates."""
 
 import re
 from collections import Counter
@@ -11,13 +11,13 @@ from pixel_emulator.core.tracking_plan.schema import DRAFT_7, SchemaValue, schem
 from pixel_emulator.core.tracking_plan.violations import event_version
 
 MAX_KEY_LENGTH = 100
-"""Characters of a key that somebody has chosen as a name."""
+"""Characters of a key that still counts as a name."""
 MAX_KEYS = 100
-"""Keys of a map that somebody has chosen as names."""
+"""Keys of a map that still count as names."""
 MAX_VALUES = 8
-"""Values of a list of allowed ones."""
+"""Values in an `enum`."""
 MIN_CALLS = 10
-"""Texts that must have been seen before they are taken for all there are."""
+"""Values that must have been seen before they are taken for all possible ones."""
 
 _FORMATS = {
     "date-time": re.compile(
@@ -33,15 +33,16 @@ _PERSONAL_WORDS = {
     *("mail", "name", "phone", "street", "subject", "title", "token", "uid", "uri", "url"),
     *("user", "username", "uuid"),
 }
-"""Words in a key of which the values say who somebody is, or are free text."""
+"""Words in keys whose values identify a person or are free text."""
 _ORDINARY_VALUE = re.compile(r"[A-Za-z][A-Za-z _-]{0,23}", re.ASCII)
 _DATA_KEY = re.compile(r"\d{5}|@|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}|[0-9a-fA-F]{16}|://")
 
 
 def format_of(texts: Collection[str]) -> str:
-    """The JSON Schema format that all the texts have; empty where there is none.
+    """Return the JSON Schema format that all the texts have, or an empty string.
 
-    A text is asked more than the format asks, so that what has it here has it for the validator.
+    The regexes are stricter than the formats, so that texts accepted here are valid to any
+    validator.
     """
     from jsonschema_rs import Draft7Validator
 
@@ -53,9 +54,9 @@ def format_of(texts: Collection[str]) -> str:
 
 
 def allowed_values(key: str, texts: Sequence[str], secrets: Collection[str]) -> list[str]:
-    """The texts as a list of allowed ones, sorted, where they are few, plain and often sent.
+    """Return the values of an `enum`, sorted, if the texts are few, ordinary and often sent.
 
-    Empty where others may come, and where they may be ids, names or `secrets`.
+    Return an empty list if other values are likely, or if these may be ids, names or `secrets`.
     """
     counts = Counter(texts)
     safe = (
@@ -69,24 +70,24 @@ def allowed_values(key: str, texts: Sequence[str], secrets: Collection[str]) -> 
 
 
 def are_data_keys(keys: Collection[str], secrets: Collection[str]) -> bool:
-    """Whether the keys of a map are data (ids, addresses), or too many to be names."""
+    """Return True if the keys of a map are data (ids, addresses), or too many to be names."""
     return len(keys) > MAX_KEYS or any(
         len(key) > MAX_KEY_LENGTH or _DATA_KEY.search(key) or key in secrets for key in keys
     )
 
 
 MAX_DEPTH = 10
-"""Levels of maps and lists that a draft describes; what is below them is open."""
+"""Levels of maps and lists that the plan describes; below them anything is allowed."""
 
 _TYPES = ("string", "integer", "number", "boolean", "object", "array", "null")
 
 
 def infer(hits: Iterable[Hit], *, name: str = "") -> Payload:
-    """A tracking plan in the shape of Segment's Config API, which `plan.parse` reads.
+    """Return a tracking plan in the shape of Segment's Config API, which `plan.parse` reads.
 
-    Only calls that Segment keeps count. What stands in every call of an event is required; traits
-    never are, because identify and group "pass only new or changed traits" (Segment's page on
-    tracking plans). Neither a write key nor the value of an id is in it.
+    Only calls that Segment keeps count. Fields present in every call of an event are required;
+    traits never are, because identify and group "pass only new or changed traits" (Segment's page
+    on tracking plans). The plan holds neither write keys nor values of ids.
     """
     calls = [hit.call for hit in hits if hit.call is not None and hit.outcome in KEPT]
     builder = _PlanBuilder({key for call in calls if (key := _text(call, "writeKey"))})
@@ -111,14 +112,14 @@ def infer(hits: Iterable[Hit], *, name: str = "") -> Payload:
 
 
 class _PlanBuilder:
-    """One draft: `secrets` are the write keys of the calls."""
+    """Builds the rules of one plan; `secrets` are the write keys of the calls."""
 
     def __init__(self, secrets: Collection[str]) -> None:
         self.secrets = secrets
         self.requires = True
 
     def rule(self, key: str, values: Sequence[SchemaValue]) -> Payload:
-        """The schema of calls that hold these values at `part`; None stands for nothing there."""
+        """Return the schema of calls with these values at a key; None stands for no value."""
         present = [value for value in values if isinstance(value, dict)]
         self.requires = key == "properties"
         rule: Payload = {
@@ -131,7 +132,7 @@ class _PlanBuilder:
         return rule
 
     def _schema(self, key: str, values: Sequence[SchemaValue], level: int) -> Payload:
-        """What all the values of a key have in common; an empty schema where that says nothing."""
+        """Return a schema that all values of a key fulfil; empty if it would allow anything."""
         types = {_type(value) for value in values} - {"null"}
         if level > MAX_DEPTH or not types:
             return {}
@@ -179,7 +180,7 @@ class _PlanBuilder:
 
 
 def _type(value: SchemaValue) -> str:
-    """The narrowest type of JSON Schema; 1.0 is a number here, because it was written as one."""
+    """Return the narrowest type in JSON Schema; 1.0 is a number, because it is written as one."""
     match value:
         case bool():
             return "boolean"
@@ -202,6 +203,6 @@ def _text(call: Call, key: str) -> str:
 
 
 def _part(call: Call, key: str) -> SchemaValue:
-    """A part of a call; one that nests too deep to be checked is left out."""
+    """Return a part of a call, or None if it is missing or nests too deep to be checked."""
     value = (call.payload or {}).get(key)
     return None if nests_too_deep(value) else schema_value(value)

@@ -10,7 +10,7 @@ Two shapes are read, both Segment's own, as YAML or JSON:
   as the API answers it, and with the properties unwrapped, as Typewriter stores it.
 
 Each schema describes a whole call: `{properties: {properties: {…}, traits: {…}, context: {…}}}`.
-What the APIs say besides is not read.
+Other fields of the APIs are ignored.
 """
 
 from collections.abc import Collection, Mapping
@@ -26,7 +26,7 @@ from pixel_emulator.core.tracking_plan.schema import Schema, SchemaError, compil
 
 
 class RuleType(StrEnum):
-    """What a rule speaks of: calls of one type, or all calls."""
+    """The calls that a rule applies to: those of one type, or all."""
 
     TRACK = "track"
     IDENTIFY = "identify"
@@ -37,7 +37,7 @@ class RuleType(StrEnum):
 
 
 NAMED_TYPES = (RuleType.TRACK, RuleType.PAGE, RuleType.SCREEN)
-"""The types of which each name has a rule; a page or screen rule without one is for all."""
+"""Types with one rule for each name; a page or screen rule without a name applies to all."""
 
 _SECTIONS = {
     "global": RuleType.COMMON,
@@ -52,7 +52,7 @@ _RULE_KEYS = ("type", "key", "jsonSchema", "version", "description", "labels")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One rule; `name` is that of the event, the page or the screen, or empty."""
+    """One rule; `name` is the name of the event, page or screen, or empty."""
 
     type: RuleType
     schema: Schema
@@ -61,9 +61,9 @@ class Rule:
 
 
 class RulesParser:
-    """One reading of one plan: the rules with the way to each, and the mistakes.
+    """Parser of one plan: collects the rules and the issues, with the path to each.
 
-    `closed` says that a track call which no rule names is unplanned.
+    `closed` is True if a track call that no rule names is unplanned.
     """
 
     def __init__(self, data: JSON) -> None:
@@ -94,7 +94,7 @@ class RulesParser:
             )
 
     def _read_sections(self, rules: Payload, at: JsonPath) -> None:
-        """The Config API's shape."""
+        """Read the rules of a plan in the Config API's shape."""
         keys = ("events", *_SECTIONS, *_TRAIT_LISTS)
         for key, value in rules.items():
             key_at = (*at, key)
@@ -125,17 +125,17 @@ class RulesParser:
             self._add_rule((*at, "rules"), RuleType.TRACK, name, version, data["rules"])
 
     def _read_rule(self, data: JSON, at: JsonPath) -> None:
-        """A rule in the Public API's shape."""
+        """Read one rule in the Public API's shape."""
         if not self._is_map(data, at, _RULE_KEYS):
             return
-        word = data.get("type")
+        type_name = data.get("type")
         names = [type.upper() for type in RuleType]
-        if not isinstance(word, str) or word not in names:
-            typo = did_you_mean(word, names) if isinstance(word, str) else ""
-            shown = f'"{word}"' if isinstance(word, str) else _article(word)
+        if not isinstance(type_name, str) or type_name not in names:
+            typo = did_you_mean(type_name, names) if isinstance(type_name, str) else ""
+            shown = f'"{type_name}"' if isinstance(type_name, str) else _article(type_name)
             self._add_issue((*at, "type"), f"{shown} is none of {', '.join(names)}{typo}")
             return
-        type = RuleType(word.lower())
+        type = RuleType(type_name.lower())
         named = type is RuleType.TRACK or (type in NAMED_TYPES and data.get("key"))
         name = self._name(data, "key", at) if named else ""
         schema = data.get("jsonSchema")
@@ -145,8 +145,10 @@ class RulesParser:
             self._add_rule((*at, "jsonSchema"), type, name, self._version(data, at), schema)
 
     def _is_map(self, data: JSON, at: JsonPath, keys: Collection[str]) -> TypeGuard[Payload]:
-        """Whether it is a map; a key that looks like one of `keys` misspelt is a mistake. Others
-        are what the APIs say besides."""
+        """Return True if the data is a map, and add an issue for each misspelt key.
+
+        A key counts as misspelt if it resembles one of `keys`; other fields of the APIs do not.
+        """
         if not isinstance(data, dict):
             self._add_issue(at, f"must be a map, but is {_article(data)}")
             return False
@@ -164,7 +166,7 @@ class RulesParser:
 
     def _version(self, data: Payload, at: JsonPath) -> int:
         version = data.get("version", 1)
-        if isinstance(version, float) and version.is_integer():  # the Public API says 1.0 too
+        if isinstance(version, float) and version.is_integer():  # the Public API writes 1.0, too
             version = int(version)
         if isinstance(version, int) and not isinstance(version, bool) and version > 0:
             return version
@@ -194,7 +196,7 @@ def _article(value: JSON) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A tracking plan. `closed` says that a track call which no rule names is unplanned."""
+    """A tracking plan. `closed` is True if a track call that no rule names is unplanned."""
 
     file: str
     rules: tuple[Rule, ...] = ()
@@ -209,10 +211,10 @@ class Plan:
         return tuple(name for type, name in self._versions if type is RuleType.TRACK)
 
     def rule(self, type: RuleType, name: str = "", version: int | None = None) -> Rule | None:
-        """The rule of that type, name and version, if the plan has any of the type and name.
+        """Return the rule of a type, name and version, or None if no version of it exists.
 
-        Without a version, and for one that the plan does not have, it is the oldest: so Segment's
-        page on event versioning says.
+        Without a version, or with one that the plan does not have, it is the oldest version, as
+        Segment's page on event versioning says.
         """
         versions = self._versions.get((type, name))
         if versions is None:
@@ -221,11 +223,11 @@ class Plan:
 
 
 def parse(document: Document) -> Plan:
-    """The plan of a document. Raises InputError with all of its mistakes."""
-    reading = RulesParser(document.data)
-    issues = list(reading.issues)
+    """Return the plan in a document. Raises InputError with all of its issues."""
+    parser = RulesParser(document.data)
+    issues = list(parser.issues)
     versions: dict[tuple[RuleType, str], dict[int, Rule]] = {}
-    for at, rule in reading.rules:
+    for at, rule in parser.rules:
         rules_by_version = versions.setdefault((rule.type, rule.name), {})
         if rule.version in rules_by_version:
             what = f'for "{rule.name}"' if rule.name else f"of type {rule.type}"
@@ -233,5 +235,5 @@ def parse(document: Document) -> Plan:
         rules_by_version[rule.version] = rule
     if issues:
         raise InputError(*(document.mistake(message, *at) for at, message in issues))
-    rules = tuple(rule for _, rule in reading.rules)
-    return Plan(document.file, rules, reading.closed, MappingProxyType(versions))
+    rules = tuple(rule for _, rule in parser.rules)
+    return Plan(document.file, rules, parser.closed, MappingProxyType(versions))

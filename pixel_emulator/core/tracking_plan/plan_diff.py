@@ -1,4 +1,4 @@
-"""What a new version of a tracking plan changes, and which calls it breaks."""
+"""Differences between two versions of a tracking plan, and the calls that the new one breaks."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,17 +14,17 @@ _STRUCTURAL = (
     "items",
     "required",
     "$schema",
-)  # told of the fields within, or nothing
+)  # reported for the fields within, or not at all
 _ANNOTATIONS = ("description", "title", "labels", "examples", "default", "eventMetadata")
 
 type _Facts = dict[str, str]
-"""What a schema says of one field: a keyword and its value."""
+"""Keywords that a schema has for one field, and their values."""
 type _Versions = Mapping[int, Rule]
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change: the rule it is in, the field (empty for the rule as a whole), and words."""
+    """One change: its rule, its field (empty for the rule as a whole), and a description."""
 
     rule: str
     field: str
@@ -33,16 +33,16 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class BrokenCall:
-    """A call, and all that the new plan objects to in it and the old one does not."""
+    """A call, and its violations of the new plan that are none of the old one."""
 
     hit: Hit
     violations: tuple[Violation, ...]
 
 
 def changes(old: Plan, new: Plan) -> Iterator[Change]:
-    """What changed: the rules that are gone, then those of the new plan, in its order.
+    """Yield the changes: first rules that are gone, then those of the new plan, in its order.
 
-    A version that the old plan does not have is compared with the newest one that it has.
+    A version that the old plan does not have is compared with the newest one in the old plan.
     """
     before, after = _by_name(old), _by_name(new)
     for title in before:
@@ -59,7 +59,7 @@ def changes(old: Plan, new: Plan) -> Iterator[Change]:
 
 
 def broken_calls(old: Plan, new: Plan, hits: Iterable[Hit]) -> Iterator[BrokenCall]:
-    """The calls that keep to the new plan less than to the old one."""
+    """Yield the calls with violations of the new plan that are none of the old one."""
     for hit in hits:
         old_violations = {*violations({1: old}, hit)}
         new_violations = tuple(
@@ -70,7 +70,7 @@ def broken_calls(old: Plan, new: Plan, hits: Iterable[Hit]) -> Iterator[BrokenCa
 
 
 def _by_name(plan: Plan) -> dict[str, dict[int, Rule]]:
-    """The rules of each event, or of each other kind of call, by version."""
+    """Return the rules by version, for each event and each other kind of call."""
     rules: dict[str, dict[int, Rule]] = {}
     for rule in plan.rules:
         type = "all calls" if rule.type is RuleType.COMMON else rule.type.value
@@ -93,7 +93,7 @@ def _rule_changes(title: str, before: _Versions, after: _Versions) -> Iterator[C
 
 
 def _schema_changes(old: Rule, new: Rule) -> Iterator[tuple[str, str]]:
-    """Each field that differs, and how."""
+    """Yield each field that differs, and how."""
     before, after = dict(_fields(old.schema.data)), dict(_fields(new.schema.data))
     for field, facts in before.items():
         if field not in after:
@@ -106,7 +106,7 @@ def _schema_changes(old: Rule, new: Rule) -> Iterator[tuple[str, str]]:
 
 
 def _fields(schema: Payload) -> Iterator[tuple[str, _Facts]]:
-    """Each field that a schema names, in its order, and what is said of it; `[]` are the items."""
+    """Yield each field that a schema names, in its order, with its facts; `[]` are the items."""
     stack: list[tuple[str, Payload, _Facts]] = [("", schema, {})]
     while stack:
         field, schema, facts = stack.pop()

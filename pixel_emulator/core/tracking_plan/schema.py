@@ -1,4 +1,4 @@
-"""The JSON Schemas of a tracking plan: checked, freed of references, compiled once."""
+"""The JSON Schemas of a tracking plan: checked, references inlined, compiled once."""
 
 import re
 from collections.abc import Iterator
@@ -11,21 +11,21 @@ from pixel_emulator.core.model import JSON, JsonPath, Payload
 from pixel_emulator.core.text.json_codec import Number
 
 MAX_NESTING = 200
-"""Levels of schemas within each other that one rule may have, its references written out."""
+"""Nesting levels of schemas that one rule may have once its references are inlined."""
 MAX_SCHEMAS = 10_000
-"""Schemas that one rule may have, its references written out."""
+"""Schemas that one rule may have once its references are inlined."""
 
-# Where schemas stand in a schema: as the value, as a list, and as a map of names.
+# Keywords whose value is a schema, a list of schemas, or a map of schemas by name.
 _ONE = ("additionalItems", "additionalProperties", "contains", "else", "if", "items", "not",
         "propertyNames", "then")  # fmt: skip
 _LISTS = ("allOf", "anyOf", "items", "oneOf")
 _MAPS = ("dependencies", "patternProperties", "properties")
 _HOLDERS = {*_ONE, *_LISTS, *_MAPS}
-_RESOLVED = ("$id", "$schema", "definitions", "id")  # no longer needed without references
+_RESOLVED = ("$id", "$schema", "definitions", "id")  # useless once references are inlined
 
 
 class SchemaError(ValueError):
-    """What is wrong with a schema: the way to each mistake, and a sentence."""
+    """An invalid schema; `issues` holds the path to each issue, and a sentence."""
 
     def __init__(self, *issues: tuple[JsonPath, str]) -> None:
         super().__init__("; ".join(message for _, message in issues))
@@ -33,7 +33,7 @@ class SchemaError(ValueError):
 
 
 def subschemas(schema: Payload) -> Iterator[tuple[JsonPath, Payload]]:
-    """The schemas directly within a schema, with the way to each; `true` and `false` are none."""
+    """Yield the schemas directly within a schema and the path to each; not `true` and `false`."""
     for key in _ONE:
         if isinstance(schema.get(key), dict):
             yield (key,), as_map(schema[key])
@@ -49,7 +49,10 @@ def subschemas(schema: Payload) -> Iterator[tuple[JsonPath, Payload]]:
 
 
 class RefInliner:
-    """One writing out of all references: the work of a validator is bounded by what comes out."""
+    """Replaces references by their targets; the size of the result bounds a validator's work.
+
+    `count` is the number of schemas in the result so far.
+    """
 
     def __init__(self, root: Payload) -> None:
         self.root = root
@@ -58,7 +61,10 @@ class RefInliner:
     def inline(
         self, schema: Payload, at: JsonPath, visited: tuple[str, ...], level: int
     ) -> Payload:
-        """The schema at `steps` without references; `trail` are those that led to it."""
+        """Return the schema at a path without references; `visited` are those that led to it.
+
+        Raises SchemaError if the result is too large or too deep, or if a reference is circular.
+        """
         self.count += 1
         if self.count > MAX_SCHEMAS:
             message = f"comes to more than {MAX_SCHEMAS:,} schemas, its references written out"
@@ -66,7 +72,7 @@ class RefInliner:
         if level > MAX_NESTING:
             raise SchemaError((at, f"nests deeper than {MAX_NESTING} levels"))
         reference = schema.get("$ref")
-        if isinstance(reference, str):  # in draft-07 what stands beside it does not count
+        if isinstance(reference, str):  # draft-07 ignores all keywords beside it
             target_at, target = self._target(reference, (*at, "$ref"), visited)
             return self.inline(target, target_at, (*visited, reference), level + 1)
         result = {key: value for key, value in schema.items() if key not in _RESOLVED}
@@ -87,7 +93,7 @@ class RefInliner:
         return result
 
     def _value(self, value: JSON, at: JsonPath, visited: tuple[str, ...], level: int) -> JSON:
-        """A value where a schema may stand; `true`, `false` and lists of names stay."""
+        """Return a subschema inlined; `true`, `false` and lists of names are returned unchanged."""
         return self.inline(value, at, visited, level + 1) if isinstance(value, dict) else value
 
     def _target(
@@ -118,26 +124,26 @@ class RefInliner:
 
 
 def as_map(value: JSON) -> Payload:
-    """The value, if it is a map, else an empty one."""
+    """Return the value if it is a map, else an empty map."""
     return value if isinstance(value, dict) else {}
 
 
 type SchemaValue = (
     bool | int | float | Decimal | str | list[SchemaValue] | dict[str, SchemaValue] | None
 )
-"""A value of which the validator knows each type."""
+"""A value made only of types that the validator accepts."""
 
-# The validator fails on integers of more digits than Python's limit, and reads them as valid.
-# An exponent out of range becomes the nearest one in it, instead of an infinity.
+# The validator takes integers with more digits than Python's limit as valid, whatever the schema.
+# An exponent out of range becomes the nearest one in range, not an infinity.
 _NUMBERS = Context(prec=1_000, Emax=99_999, Emin=-99_999, rounding=ROUND_DOWN, traps=[])
 _LARGEST_INT = 2**63
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def schema_value(value: JSON) -> SchemaValue:
-    """The value with numbers of 1,000 digits and lone surrogates replaced by U+FFFD.
+    """Return the value with numbers cut to 1,000 digits and lone surrogates replaced by U+FFFD.
 
-    Raises RecursionError for a value of some hundred levels: look before.
+    Raises RecursionError if the value has some hundred levels; callers check the depth first.
     """
     if isinstance(value, dict):
         return {utf8_text(key): schema_value(member) for key, member in value.items()}
@@ -153,7 +159,7 @@ def schema_value(value: JSON) -> SchemaValue:
 
 
 def utf8_text(value: str) -> str:
-    """The text as UTF-8 can hold it, and as Segment's edge reads it."""
+    """Return the text with lone surrogates replaced by U+FFFD, as Segment's edge reads it."""
     return _SURROGATE.sub("\ufffd", value)
 
 
@@ -161,7 +167,7 @@ def _decimal(number: Number) -> Decimal:
     exact = _NUMBERS.create_decimal(number.text)
     if not exact.is_nan():
         return exact
-    # An exponent of some twenty digits: too large for a float, or too small.
+    # An exponent of some twenty digits is too large for a float, or too small.
     return Decimal("9E+99999" if number > 0 else "-9E+99999") if number else Decimal(0)
 
 
@@ -169,29 +175,28 @@ if TYPE_CHECKING:
     from jsonschema_rs import ValidationError, Validator
 
 MAX_ERRORS = 200_000
-"""Errors that a validator may make of one call: schemas times values."""
+"""Most errors that the validator may produce for one call: schemas times values."""
 MAX_REGEX = 4_000_000
-"""Bytes of a compiled regex: Segment's engine is linear, and so is ours, but in size times text."""
+"""Bytes of a compiled regex. The engine is linear, as Segment's is, but in size times text."""
 
 DRAFT_7 = "http://json-schema.org/draft-07/schema#"
-# Segment's plans say draft-07; those of before 2019 say draft-04, and use none of its own words.
+# Segment's plans name draft-07. Those from before 2019 name draft-04, but use nothing only it has.
 _DRAFTS = tuple(f"http://json-schema.org/draft-0{n}/schema" for n in (7, 6, 4))
 _TYPES = ("array", "boolean", "integer", "null", "number", "object", "string")
 
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """One schema without references, and what validates against it; `size` is how many schemas
-    it holds."""
+    """One schema without references, with its validator; `size` is the number of schemas in it."""
 
     data: Payload
     size: int
     validator: "Validator" = field(compare=False, repr=False)
 
     def errors(self, instance: SchemaValue) -> Iterator["ValidationError"]:
-        """What the schema objects to; of a huge value under a huge schema only the first thing.
+        """Yield the validation errors; only the first one if value and schema are both huge.
 
-        The validator makes all errors at once, some ten microseconds each.
+        The validator produces all errors at once, in some ten microseconds each.
         """
         if self.validator.is_valid(instance):
             return
@@ -207,9 +212,9 @@ class Schema:
 
 
 def compile_schema(data: Payload) -> Schema:
-    """The schema, ready to validate. Raises SchemaError.
+    """Return the schema, ready to validate. Raises SchemaError if it is invalid.
 
-    Nothing is ever fetched: a `$ref` leads into the same schema. No regex backtracks.
+    Nothing is fetched: a `$ref` must lead into the same schema. No regex backtracks.
     """
     issues = [*_dialect_issues(data), *_schema_issues(schema_value(data))] or list(
         _regex_issues(data)
@@ -245,7 +250,7 @@ def _schema_issues(data: SchemaValue) -> Iterator[tuple[JsonPath, str]]:
     draft = Draft7Validator({"$ref": DRAFT_7}, offline=True)
     for error in draft.iter_errors(data):
         at, value = tuple(error.instance_path), error.instance
-        # `items` and `dependencies` hold a schema or a list: what is wrong stands further in.
+        # `items` and `dependencies` take a schema or a list (anyOf): report the issues inside.
         parts: list[tuple[JsonPath, SchemaValue]] = [((), value)]
         if isinstance(value, list):
             parts = [((index,), item) for index, item in enumerate(value)]
@@ -275,7 +280,7 @@ _NO_REGEX = (
 
 
 def _regex_issues(data: Payload) -> Iterator[tuple[JsonPath, str]]:
-    """Each regex that does not compile, so that the mistake has its place."""
+    """Yield the path to each regex that does not compile, and a sentence."""
     from jsonschema_rs import Draft7Validator, RegexOptions
 
     options = RegexOptions(size_limit=MAX_REGEX)
@@ -292,7 +297,7 @@ def _regex_issues(data: Payload) -> Iterator[tuple[JsonPath, str]]:
 
 
 def _all_schemas(data: Payload) -> Iterator[tuple[JsonPath, Payload]]:
-    """The schema and all schemas within it, also those that only references lead to."""
+    """Yield the schema and all schemas within it, with their paths, `definitions` included."""
     stack: list[tuple[JsonPath, Payload]] = [((), data)]
     while stack:
         at, schema = stack.pop()
@@ -303,7 +308,7 @@ def _all_schemas(data: Payload) -> Iterator[tuple[JsonPath, Payload]]:
 
 
 def _count_values(value: SchemaValue) -> int:
-    """How many values a value holds."""
+    """Return the number of values in a value, itself included."""
     stack, count = [value], 0
     while stack:
         item = stack.pop()

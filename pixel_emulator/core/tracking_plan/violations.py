@@ -1,4 +1,4 @@
-"""What a tracking plan objects to in a call, in the shape of Segment's own violations."""
+"""Violations of a tracking plan by a call, in the shape of Segment's own violations."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
     from jsonschema_rs import ValidationError
 
 UNPLANNED_TYPES = {"properties": "Unplanned Property", "traits": "Unplanned Trait"}
-"""The type of a violation by the part of the call that a key stands in."""
-_MAX_LISTED = 10  # values that a description lists
+"""Type of the violation for an unplanned key, by the part of the call that the key is in."""
+_MAX_LISTED = 10  # values listed in a description
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One objection: its kind, the field it is about, and a sentence."""
+    """One violation: its type, the field it is about, and a sentence."""
 
     type: str
     field: str
@@ -47,20 +47,21 @@ class Violation:
 
 
 def unplanned_event(name: str, events: tuple[str, ...]) -> Violation:
-    """A track call that no rule is for: names are compared exactly."""
+    """Return the violation of a track call without a rule. Names are compared exactly."""
     description = f"{quoted(name)} is not in the tracking plan{did_you_mean(name, events)}"
     return Violation("Unplanned Event", "event", description)
 
 
 def unplanned_key(at: JsonPath) -> Violation:
-    """A key that no rule names, or that one forbids (`additionalProperties: false`)."""
+    """Return the violation for a key that no rule names, or that one forbids
+    (`additionalProperties: false`)."""
     field = field_of(at)
     type = UNPLANNED_TYPES.get(str(at[0]), "Unplanned Property")
     return Violation(type, field, f"{field} is not in the tracking plan")
 
 
 def too_deep(levels: int) -> Violation:
-    """A call that nobody can check."""
+    """Return the violation of a call that nests too deep to be checked."""
     description = (
         f"Nests deeper than {levels} levels, so it is not checked against the tracking plan"
     )
@@ -68,7 +69,7 @@ def too_deep(levels: int) -> Violation:
 
 
 def violations_of_error(error: "ValidationError", *, flat: bool) -> Iterator[Violation]:
-    """What a schema objects to; `flat` says that the call came in the flat form."""
+    """Yield the violations of one validation error; `flat` is True for a call in the flat form."""
     at, keyword, detail = tuple(error.instance_path), error.kind.name, error.kind.value
     if keyword == "additionalProperties":
         yield from (unplanned_key((*at, key)) for key in detail)
@@ -89,7 +90,7 @@ def violations_of_error(error: "ValidationError", *, flat: bool) -> Iterator[Vio
 
 
 _FLAT_HINT = "; flat-form values are always strings"
-_TYPE_SENSITIVE = ("type", "enum", "const", "anyOf", "oneOf")  # a text may fail these for being one
+_TYPE_SENSITIVE = ("type", "enum", "const", "anyOf", "oneOf")  # may fail only because of the type
 _MESSAGES = {
     "additionalItems": "must have at most {} items",
     "anyOf": "must fit one schema or more (anyOf)",
@@ -115,11 +116,11 @@ _MESSAGES = {
     "propertyNames": "has a key that is not allowed (propertyNames)",
     "uniqueItems": "must have no item twice",
 }
-"""What a schema asks for, by its keyword; the braces are for what it says there."""
+"""Message for each keyword of a schema; the braces stand for the keyword's value."""
 
 
 def _type(value: object) -> str:
-    """The type as JSON Schema names it: 1.0 is an integer."""
+    """Return the name of a value's type in JSON Schema, where 1.0 is an integer."""
     if isinstance(value, Decimal | float):
         return "integer" if value == value.__trunc__() else "number"
     if isinstance(value, int) and not isinstance(value, bool):
@@ -135,24 +136,27 @@ def _listed(value: object) -> str:
 
 
 def _shown(value: object) -> str:
-    """A value inside a sentence, short and safe for a terminal."""
+    """Return a value for use in a sentence: short and safe for a terminal."""
     if isinstance(value, Decimal | float | int) and not isinstance(value, bool):
         return quoted(Number(str(value))).removeprefix("the number ")
     return quoted(cast(JSON, value))
 
 
 def field_of(at: JsonPath) -> str:
-    """The field at `steps`, as a violation names it."""
+    """Return the name of the field at a path, as violations give it."""
     return shortened(path_text(at)) or "(root)"
 
 
 _ALONGSIDE = ("allOf", "anyOf", "oneOf", "if", "then", "else")
-"""Where a schema holds others that speak of the same value."""
+"""Keywords with subschemas that apply to the same value."""
 
 
 @dataclass(slots=True)
 class _MemberSchemas:
-    """What several schemas say together of a map's members: those they name, and all others."""
+    """Schemas of a map's members, collected from several schemas: by name, and for all others.
+
+    `open` is True if one of the schemas allows keys that it does not name.
+    """
 
     named: dict[str, list[Payload]] = field(default_factory=dict)
     others: list[Payload] = field(default_factory=list)
@@ -160,15 +164,15 @@ class _MemberSchemas:
 
 
 def member_schemas(schemas: Iterable[Payload], key: str) -> list[Payload]:
-    """The schemas of one member."""
+    """Return the schemas of one member."""
     return _collect_members(schemas).named.get(key, [])
 
 
 def unplanned_paths(value: SchemaValue, schemas: Sequence[Payload]) -> Iterator[JsonPath]:
-    """The way to each key, at any depth of the value, that the schemas do not name.
+    """Yield the path to each key, at any depth of the value, that the schemas do not name.
 
-    A map of which they name no key at all is open, and so is one with `patternProperties`, or with
-    `additionalProperties` that are not `false`.
+    A map of which the schemas name no key is open: none of its keys is unplanned. So is a map with
+    `patternProperties`, or with `additionalProperties` other than `false`.
     """
     stack: list[tuple[JsonPath, SchemaValue, Sequence[Payload]]] = [((), value, schemas)]
     while stack:
@@ -205,7 +209,7 @@ def _collect_members(schemas: Iterable[Payload]) -> _MemberSchemas:
 
 
 def _applicable_schemas(schemas: Iterable[Payload]) -> Iterator[Payload]:
-    """The schemas, and those within them that speak of the same value."""
+    """Yield the schemas and those of their subschemas that apply to the same value."""
     stack = list(schemas)
     while stack:
         schema = stack.pop()
@@ -214,13 +218,13 @@ def _applicable_schemas(schemas: Iterable[Payload]) -> Iterator[Payload]:
 
 
 def _schemas(value: JSON) -> list[Payload]:
-    """A schema, or a list of some; `true` and `false` say nothing of keys."""
+    """Return a schema or a list of schemas as a list; `true` and `false` name no keys."""
     items = value if isinstance(value, list) else [value]
     return [item for item in items if isinstance(item, dict)]
 
 
 MAX_VIOLATIONS = 100
-"""Violations of one call that are told: a list of ten thousand wrong items says nothing more."""
+"""Violations reported of one call: all of ten thousand wrong items would tell nothing more."""
 
 _DATA = {
     CallType.TRACK: "properties",
@@ -229,14 +233,14 @@ _DATA = {
     CallType.IDENTIFY: "traits",
     CallType.GROUP: "traits",
 }
-"""The part of a call whose keys are planned."""
+"""The part of a call whose keys a tracking plan names."""
 
 
 def violations(plans: Mapping[int, Plan], hit: Hit) -> Iterator[Violation]:
-    """What the plan of the hit's version objects to, each thing once; at most `MAX_VIOLATIONS`.
+    """Yield the violations of the plan of the hit's version, each once; at most `MAX_VIOLATIONS`.
 
     A hit without a version, or with one for which there is no plan, is checked against the oldest,
-    as Segment does. Nothing is said of a call that Segment does not keep.
+    as Segment does. A call that Segment does not keep has no violations.
     """
     if plans and hit.call is not None and hit.outcome in KEPT:
         version = event_version(hit.call)
@@ -245,8 +249,11 @@ def violations(plans: Mapping[int, Plan], hit: Hit) -> Iterator[Violation]:
 
 
 def event_version(call: Call) -> int | None:
-    """`context.protocols.event_version`, where it is one: "must pass as an integer" (Segment's page
-    on event versioning). The flat form knows only texts, so there it is digits."""
+    """Return `context.protocols.event_version`, or None if that is no positive integer.
+
+    It "must pass as an integer" (Segment's page on event versioning). In the flat form all values
+    are strings, so there digits count.
+    """
     value: JSON = call.payload
     for key in ("context", "protocols", "event_version"):
         value = value.get(key) if isinstance(value, dict) else None
@@ -279,7 +286,7 @@ def _check(plan: Plan, hit: Hit, call: Call) -> Iterator[Violation]:
 
 
 def _rule_of(plan: Plan, call: Call, name: str) -> Rule | None:
-    """The rule of the call's own type: that of its name, or that for all names."""
+    """Return the rule of the call's type: the one of its name, or else the one for all names."""
     if call.type not in RuleType:
         return None
     type, version = RuleType(call.type), event_version(call)
@@ -295,8 +302,11 @@ def _unplanned_keys(instance: SchemaValue, part: str, rules: list[Rule]) -> Iter
 
 
 def _pipeline_event(hit: Hit, call: Call) -> Payload:
-    """The call as its plan sees it: Segment's pipeline fills in what a pixel need not say, so that
-    a common rule may require it. The write key is for the edge only."""
+    """Return the call as Segment's pipeline passes it to the tracking plan.
+
+    The pipeline fills in what a pixel may leave out, so that a common rule may require it, and
+    removes the write key, which only the edge uses.
+    """
     filled: Payload = {
         "messageId": "",
         "timestamp": time_text(hit.time),
