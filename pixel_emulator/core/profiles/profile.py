@@ -59,14 +59,14 @@ def profile_mistakes(data: JSON) -> Iterator[tuple[JsonPath, str]]:
             continue
         for key, value in profile.items():
             if key in FIELDS:
-                yield from (((id, key, *steps), words) for steps, words in _field(key, value))
+                yield from (((id, key, *at), words) for at, words in _field(key, value))
             else:
                 known = f"{', '.join(FIELDS)}{did_you_mean(key, FIELDS)}"
                 yield (id, key), f'"{key}" is none of {known}'
-        for steps, each in _ids(id, profile):
+        for at, each in _ids(id, profile):
             owner = owners.setdefault(each, id)
             if owner != id:
-                yield (id, *steps), f'"{each}" belongs to the profile "{owner}" already'
+                yield (id, *at), f'"{each}" belongs to the profile "{owner}" already'
 
 
 def _field(key: str, value: JSON) -> Iterator[tuple[JsonPath, str]]:

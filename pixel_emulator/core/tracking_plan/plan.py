@@ -74,30 +74,30 @@ class RulesReading:
 
     def _read(self, data: JSON) -> None:
         root = data if isinstance(data, dict) else {}
-        steps: JsonPath = ()
+        at: JsonPath = ()
         inner = root.get("data")  # as the Public API answers
         if isinstance(inner, dict) and "rules" not in root:
-            root, steps = inner, ("data",)
+            root, at = inner, ("data",)
         rules = root.get("rules")
         if isinstance(rules, dict):
             self.closed = "events" in rules
-            self._sections(rules, (*steps, "rules"))
+            self._sections(rules, (*at, "rules"))
         elif isinstance(rules, list):
             for index, each in enumerate(rules):
-                self._rule(each, (*steps, "rules", index))
+                self._rule(each, (*at, "rules", index))
             self.closed = any(rule.type is RuleType.TRACK for _, rule in self.rules)
         else:
             typo = "".join(did_you_mean(key, ("rules",)) for key in root if key != "rules")
             self._wrong(
-                (*steps, "rules") if "rules" in root else steps,
+                (*at, "rules") if "rules" in root else at,
                 f"is no tracking plan{typo}: it needs `rules`, a map with `events`, or a list",
             )
 
-    def _sections(self, rules: Payload, steps: JsonPath) -> None:
+    def _sections(self, rules: Payload, at: JsonPath) -> None:
         """The Config API's shape."""
         known = ("events", *_SECTIONS, *_TRAIT_LISTS)
         for key, value in rules.items():
-            here = (*steps, key)
+            here = (*at, key)
             if key in _SECTIONS:
                 self._add(here, _SECTIONS[key], "", 1, value)
             elif key in _TRAIT_LISTS and value:
@@ -112,76 +112,76 @@ class RulesReading:
                     here, f'"{key}" is none of {", ".join(known)}{did_you_mean(key, known)}'
                 )
 
-    def _event(self, data: JSON, steps: JsonPath) -> None:
-        if not self._is_map(data, steps, _EVENT_KEYS):
+    def _event(self, data: JSON, at: JsonPath) -> None:
+        if not self._is_map(data, at, _EVENT_KEYS):
             return
-        name = self._name(data, "name", steps)
+        name = self._name(data, "name", at)
         if "rules" not in data:
-            self._wrong(steps, "has no `rules`: the schema of the event")
+            self._wrong(at, "has no `rules`: the schema of the event")
         elif name:
-            version = self._version(data, steps)
-            self._add((*steps, "rules"), RuleType.TRACK, name, version, data["rules"])
+            version = self._version(data, at)
+            self._add((*at, "rules"), RuleType.TRACK, name, version, data["rules"])
 
-    def _rule(self, data: JSON, steps: JsonPath) -> None:
+    def _rule(self, data: JSON, at: JsonPath) -> None:
         """A rule in the Public API's shape."""
-        if not self._is_map(data, steps, _RULE_KEYS):
+        if not self._is_map(data, at, _RULE_KEYS):
             return
         word = data.get("type")
         names = [each.upper() for each in RuleType]
         if not isinstance(word, str) or word not in names:
             typo = did_you_mean(word, names) if isinstance(word, str) else ""
             found = f'"{word}"' if isinstance(word, str) else _article(word)
-            self._wrong((*steps, "type"), f"{found} is none of {', '.join(names)}{typo}")
+            self._wrong((*at, "type"), f"{found} is none of {', '.join(names)}{typo}")
             return
         type = RuleType(word.lower())
         named = type is RuleType.TRACK or (type in NAMED and data.get("key"))
-        name = self._name(data, "key", steps) if named else ""
+        name = self._name(data, "key", at) if named else ""
         schema = data.get("jsonSchema")
         if isinstance(schema, dict) and "eventMetadata" in schema:  # Typewriter unwrapped it
             schema = {"type": "object", "properties": {"properties": schema}}
         if name or not named:
-            self._add((*steps, "jsonSchema"), type, name, self._version(data, steps), schema)
+            self._add((*at, "jsonSchema"), type, name, self._version(data, at), schema)
 
-    def _is_map(self, data: JSON, steps: JsonPath, keys: Collection[str]) -> TypeGuard[Payload]:
+    def _is_map(self, data: JSON, at: JsonPath, keys: Collection[str]) -> TypeGuard[Payload]:
         """Whether it is a map; a key that looks like one of `keys` misspelt is a mistake. Others
         are what the APIs say besides."""
         if not isinstance(data, dict):
-            self._wrong(steps, f"must be a map, but is {_article(data)}")
+            self._wrong(at, f"must be a map, but is {_article(data)}")
             return False
         for key in (key for key in data if key not in keys):
             if typo := did_you_mean(key, keys):
-                self._wrong((*steps, key), f'"{key}" is not known{typo}')
+                self._wrong((*at, key), f'"{key}" is not known{typo}')
         return True
 
-    def _name(self, data: Payload, key: str, steps: JsonPath) -> str:
+    def _name(self, data: Payload, key: str, at: JsonPath) -> str:
         name = data.get(key)
         if isinstance(name, str) and name:
             return name
-        self._wrong((*steps, key), f"must be the name, but is {_article(name)}")
+        self._wrong((*at, key), f"must be the name, but is {_article(name)}")
         return ""
 
-    def _version(self, data: Payload, steps: JsonPath) -> int:
+    def _version(self, data: Payload, at: JsonPath) -> int:
         version = data.get("version", 1)
         if isinstance(version, float) and version.is_integer():  # the Public API says 1.0 too
             version = int(version)
         if isinstance(version, int) and not isinstance(version, bool) and version > 0:
             return version
-        self._wrong((*steps, "version"), "must be a whole number from 1 on")
+        self._wrong((*at, "version"), "must be a whole number from 1 on")
         return 1
 
-    def _add(self, steps: JsonPath, type: RuleType, name: str, version: int, schema: JSON) -> None:
+    def _add(self, at: JsonPath, type: RuleType, name: str, version: int, schema: JSON) -> None:
         if not isinstance(schema, dict):
-            self._wrong(steps, f"must be a JSON Schema, a map, but is {_article(schema)}")
+            self._wrong(at, f"must be a JSON Schema, a map, but is {_article(schema)}")
             return
         try:
             rule = Rule(type=type, name=name, version=version, schema=compiled(schema))
         except SchemaError as error:
-            self.mistakes += [((*steps, *way), words) for way, words in error.mistakes]
+            self.mistakes += [((*at, *way), words) for way, words in error.mistakes]
         else:
-            self.rules.append((steps, rule))
+            self.rules.append((at, rule))
 
-    def _wrong(self, steps: JsonPath, words: str) -> None:
-        self.mistakes.append((steps, words))
+    def _wrong(self, at: JsonPath, words: str) -> None:
+        self.mistakes.append((at, words))
 
 
 def _article(value: JSON) -> str:
@@ -221,13 +221,13 @@ def parse(document: Document) -> Plan:
     reading = RulesReading(document.data)
     mistakes = list(reading.mistakes)
     versions: dict[tuple[RuleType, str], dict[int, Rule]] = {}
-    for steps, rule in reading.rules:
+    for at, rule in reading.rules:
         known = versions.setdefault((rule.type, rule.name), {})
         if rule.version in known:
             what = f'for "{rule.name}"' if rule.name else f"of type {rule.type}"
-            mistakes.append((steps, f"is a second rule {what} with version {rule.version}"))
+            mistakes.append((at, f"is a second rule {what} with version {rule.version}"))
         known[rule.version] = rule
     if mistakes:
-        raise InputError(*(document.mistake(words, *steps) for steps, words in mistakes))
+        raise InputError(*(document.mistake(words, *at) for at, words in mistakes))
     rules = tuple(rule for _, rule in reading.rules)
     return Plan(document.file, rules, reading.closed, MappingProxyType(versions))

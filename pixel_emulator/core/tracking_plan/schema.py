@@ -55,23 +55,21 @@ class Inlining:
         self.root = root
         self.count = 0
 
-    def inlined(
-        self, schema: Payload, steps: JsonPath, trail: tuple[str, ...], level: int
-    ) -> Payload:
-        """The schema at `steps` without references; `trail` are those that led to it."""
+    def inlined(self, schema: Payload, at: JsonPath, trail: tuple[str, ...], level: int) -> Payload:
+        """The schema at `at` without references; `trail` are those that led to it."""
         self.count += 1
         if self.count > MAX_SCHEMAS:
             message = f"comes to more than {MAX_SCHEMAS:,} schemas, its references written out"
             raise SchemaError(((), message))
         if level > MAX_NESTING:
-            raise SchemaError((steps, f"nests deeper than {MAX_NESTING} levels"))
+            raise SchemaError((at, f"nests deeper than {MAX_NESTING} levels"))
         reference = schema.get("$ref")
         if isinstance(reference, str):  # in draft-07 what stands beside it does not count
-            way, target = self._target(reference, (*steps, "$ref"), trail)
+            way, target = self._target(reference, (*at, "$ref"), trail)
             return self.inlined(target, way, (*trail, reference), level + 1)
         whole = {key: value for key, value in schema.items() if key not in _NAMING}
         for key in [key for key in whole if key in _HOLDERS]:
-            value, here = whole[key], (*steps, key)
+            value, here = whole[key], (*at, key)
             if isinstance(value, dict) and key in _MAPS:
                 whole[key] = {
                     name: self._value(each, (*here, name), trail, level)
@@ -86,9 +84,9 @@ class Inlining:
                 whole[key] = self._value(value, here, trail, level)
         return whole
 
-    def _value(self, value: JSON, steps: JsonPath, trail: tuple[str, ...], level: int) -> JSON:
+    def _value(self, value: JSON, at: JsonPath, trail: tuple[str, ...], level: int) -> JSON:
         """A value where a schema may stand; `true`, `false` and lists of names stay."""
-        return self.inlined(value, steps, trail, level + 1) if isinstance(value, dict) else value
+        return self.inlined(value, at, trail, level + 1) if isinstance(value, dict) else value
 
     def _target(
         self, reference: str, at: JsonPath, trail: tuple[str, ...]
@@ -240,22 +238,22 @@ def _against_draft(data: Plain) -> Iterator[tuple[JsonPath, str]]:
 
     draft = Draft7Validator({"$ref": DRAFT_7}, offline=True)
     for error in draft.iter_errors(data):
-        steps, value = tuple(error.instance_path), error.instance
+        at, value = tuple(error.instance_path), error.instance
         # `items` and `dependencies` hold a schema or a list: what is wrong stands further in.
         parts: list[tuple[JsonPath, Plain]] = [((), value)]
         if isinstance(value, list):
             parts = [((index,), each) for index, each in enumerate(value)]
         inner = [
-            ((*steps, *here, *way), words)
+            ((*at, *here, *way), words)
             for here, each in parts
             if error.kind.name == "anyOf" and isinstance(each, dict)
             for way, words in _against_draft(each)
         ]
-        yield from inner or [(steps, _draft_words(steps, error))]
+        yield from inner or [(at, _draft_words(at, error))]
 
 
-def _draft_words(steps: JsonPath, error: "ValidationError") -> str:
-    if "type" in steps[-2:] and error.kind.name == "anyOf":
+def _draft_words(at: JsonPath, error: "ValidationError") -> str:
+    if "type" in at[-2:] and error.kind.name == "anyOf":
         found = error.instance
         typo = did_you_mean(found, _TYPES) if isinstance(found, str) else ""
         return f"must be one of {', '.join(_TYPES)}, or a list of them{typo}"
@@ -275,10 +273,10 @@ def _regexes(data: Payload) -> Iterator[tuple[JsonPath, str]]:
     from jsonschema_rs import Draft7Validator, RegexOptions
 
     options = RegexOptions(size_limit=MAX_REGEX)
-    for steps, schema in _everywhere(data):
-        found: list[tuple[JsonPath, JSON]] = [((*steps, "pattern"), schema.get("pattern"))]
+    for at, schema in _everywhere(data):
+        found: list[tuple[JsonPath, JSON]] = [((*at, "pattern"), schema.get("pattern"))]
         names = as_map(schema.get("patternProperties"))
-        found += [((*steps, "patternProperties", name), name) for name in names]
+        found += [((*at, "patternProperties", name), name) for name in names]
         for where, regex in found:
             if isinstance(regex, str):
                 try:
@@ -291,11 +289,11 @@ def _everywhere(data: Payload) -> Iterator[tuple[JsonPath, Payload]]:
     """The schema and all schemas within it, also those that only references lead to."""
     stack: list[tuple[JsonPath, Payload]] = [((), data)]
     while stack:
-        steps, schema = stack.pop()
-        yield steps, schema
+        at, schema = stack.pop()
+        yield at, schema
         named = [(("definitions", name), as_map(each))
                  for name, each in as_map(schema.get("definitions")).items()]  # fmt: skip
-        stack += [((*steps, *way), each) for way, each in (*subschemas(schema), *named)]
+        stack += [((*at, *way), each) for way, each in (*subschemas(schema), *named)]
 
 
 def _size(value: Plain) -> int:

@@ -52,10 +52,10 @@ def unplanned_event(name: str, events: tuple[str, ...]) -> Violation:
     return Violation("Unplanned Event", "event", words)
 
 
-def unplanned_key(steps: JsonPath) -> Violation:
+def unplanned_key(at: JsonPath) -> Violation:
     """A key that no rule names, or that one forbids (`additionalProperties: false`)."""
-    field = field_of(steps)
-    type = UNPLANNED.get(str(steps[0]), "Unplanned Property")
+    field = field_of(at)
+    type = UNPLANNED.get(str(at[0]), "Unplanned Property")
     return Violation(type, field, f"{field} is not in the tracking plan")
 
 
@@ -67,15 +67,15 @@ def too_deep(levels: int) -> Violation:
 
 def worded(error: "ValidationError", *, flat: bool) -> Iterator[Violation]:
     """What a schema objects to; `flat` says that the call came in the flat form."""
-    steps, keyword, found = tuple(error.instance_path), error.kind.name, error.kind.value
+    at, keyword, found = tuple(error.instance_path), error.kind.name, error.kind.value
     if keyword == "additionalProperties":
-        yield from (unplanned_key((*steps, key)) for key in found)
+        yield from (unplanned_key((*at, key)) for key in found)
         return
     if keyword == "required":
-        field = field_of((*steps, found))
+        field = field_of((*at, found))
         yield Violation("Required", field, f"{field} is required")
         return
-    field, given = field_of(steps), error.instance
+    field, given = field_of(at), error.instance
     hint = _FLAT if flat and isinstance(given, str) and keyword in _TYPED else ""
     if keyword == "type":
         words = f"Invalid type. Expected: {', '.join(found)}, given: {_type(given)}{hint}"
@@ -139,9 +139,9 @@ def _shown(value: object) -> str:
     return quoted(cast(JSON, value))
 
 
-def field_of(steps: JsonPath) -> str:
-    """The field at `steps`, as a violation names it."""
-    return shortened(path_text(steps)) or "(root)"
+def field_of(at: JsonPath) -> str:
+    """The field at `at`, as a violation names it."""
+    return shortened(path_text(at)) or "(root)"
 
 
 _ALONGSIDE = ("allOf", "anyOf", "oneOf", "if", "then", "else")
@@ -170,17 +170,17 @@ def unplanned(value: Plain, schemas: Sequence[Payload]) -> Iterator[JsonPath]:
     """
     stack: list[tuple[JsonPath, Plain, Sequence[Payload]]] = [((), value, schemas)]
     while stack:
-        steps, value, schemas = stack.pop()
+        at, value, schemas = stack.pop()
         if isinstance(value, list):
             items = [each for schema in _all(schemas) for each in _schemas(schema.get("items"))]
-            stack += reversed([((*steps, index), each, items) for index, each in enumerate(value)])
+            stack += reversed([((*at, index), each, items) for index, each in enumerate(value)])
         elif isinstance(value, dict):
             members = _members(schemas)
             closed = members.named and not members.open
-            yield from ((*steps, key) for key in value if closed and key not in members.named)
+            yield from ((*at, key) for key in value if closed and key not in members.named)
             stack += reversed(
                 [
-                    ((*steps, key), each, members.named.get(key, members.others))
+                    ((*at, key), each, members.named.get(key, members.others))
                     for key, each in value.items()
                 ]
             )
@@ -284,8 +284,8 @@ def _rule(plan: Plan, call: Call, name: str) -> Rule | None:
 def _unplanned(instance: Plain, part: str, rules: list[Rule]) -> Iterator[Violation]:
     value = instance.get(part) if isinstance(instance, dict) else None
     schemas = within((each.schema.data for each in rules), part)
-    for steps in unplanned(value, schemas):
-        yield unplanned_key((part, *steps))
+    for at in unplanned(value, schemas):
+        yield unplanned_key((part, *at))
 
 
 def _delivered(hit: Hit, call: Call) -> Payload:
