@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from pixel_emulator.core.errors import Location
 from pixel_emulator.core.model import Evidence
-from pixel_emulator.core.report.text_report import text
+from pixel_emulator.core.report.formats import TEXT, ReportOptions
 from pixel_emulator.core.report.wording import (
     ACCEPT,
     GAPS,
@@ -30,7 +30,8 @@ SILENT = dict.fromkeys(Policy, Level.FAIL)
 CLOSED = "the session is closed, and no call can come any more"
 """What a failure begins with then."""
 
-_WIDTH = 96  # of a report: pytest puts four characters before each line
+# Pytest puts four characters before each line.
+_OPTIONS = ReportOptions(width=96, list_calls=False)
 
 
 def lacking(scenario: Scenario, evidence: Evidence) -> Verdict | None:
@@ -85,9 +86,7 @@ def headline(verdict: Verdict, first: Expectation | None = None) -> str:
 
 def report(verdict: Verdict, ours: Collection[str] = ()) -> str:
     """The report in words. `ours` are files of tests, which nobody rewrites but their authors."""
-    said, _, commands = text(told_once(verdict), width=_WIDTH, calls=False).partition(
-        f"  {ACCEPT}\n"
-    )
+    said, _, commands = TEXT.render(told_once(verdict), _OPTIONS).partition(f"  {ACCEPT}\n")
     others = [each for each in commands.splitlines() if each]
     if all(any(f" {file} " in each for file in ours) for each in others):
         return said.rstrip()
