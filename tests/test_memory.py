@@ -43,11 +43,17 @@ REQUESTS = [
 ]
 
 
+def _time(seq):
+    return START + timedelta(seconds=seq)
+
+
 def filled(requests=REQUESTS, *, limit=1_000, whole=2):
     """A memory with these, and the hits that were put into it."""
     memory, seen = History(limit, JUDGE, whole=whole), MessageIds()
     hits = [
-        seen.judge(JUDGE.hit(seq, request, START + timedelta(seconds=seq), f"step {seq % 3}"))
+        seen.judge(
+            JUDGE.classify(seq, request, START + timedelta(seconds=seq), f"step {seq % 3}").hit
+        )
         for seq, request in enumerate(requests, 1)
     ]
     for hit in hits:

@@ -15,7 +15,7 @@ from pixel_emulator.core.model import total
 from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.core.verification.verdict import EXIT_CODES, FailedCommand, Status, Verdict
 from pixel_emulator.core.verification.verify import verify
-from pixel_emulator.runner.waiting import Growing
+from pixel_emulator.runner.waiting import GrowingEvidence
 from pixel_emulator.runtime.journal import Journal
 
 _REASONS = {
@@ -49,7 +49,7 @@ def not_run(
     end: CommandExit,
     scenarios: Sequence[Scenario],
     journal: Journal,
-    window: Growing,
+    window: GrowingEvidence,
     report: Reports,
 ) -> int:
     """The exit code for a command that did not start; a report must not read as a pass."""
@@ -65,7 +65,7 @@ def not_run(
 def telling_when_cut_short(
     scenarios: Sequence[Scenario],
     journal: Journal,
-    window: Growing,
+    window: GrowingEvidence,
     report: Reports,
     recorded: str,
 ) -> Iterator[None]:

@@ -114,7 +114,7 @@ def say_gaps(evidence: Evidence) -> Exit:
 
 def _profiles(path: Path) -> Payload:
     document = read_write.read_document(path)
-    mistakes = [document.mistake(words, *steps) for steps, words in profile_issues(document.data)]
+    mistakes = [document.mistake(words, *at) for at, words in profile_issues(document.data)]
     if mistakes or not isinstance(document.data, dict):
         raise InputError(*mistakes)
     return document.data

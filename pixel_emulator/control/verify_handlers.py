@@ -7,7 +7,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from pixel_emulator.control.context import RequestContext, json_response
-from pixel_emulator.control.notifications import more_than, settle
+from pixel_emulator.control.notifications import more_than, wait_until_decided
 from pixel_emulator.control.problems import ProblemError, wrong_body
 from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.core.model import JSON, Evidence, Payload
@@ -109,7 +109,7 @@ async def _for_scenarios(asked: RequestContext) -> Payload:
         hits = tuple(hit for hit in evidence.hits if hit.seq > since)
         return replace(evidence, hits=hits, acted={**begun, **evidence.acted})
 
-    prospect, evidence = await settle(
+    prospect, evidence = await wait_until_decided(
         lambda evidence: asked.in_thread(lambda: watch.look(new(evidence))),
         session,
         deadline=monotonic() + float(asked.query.get("timeout", within)),

@@ -8,7 +8,7 @@ from datetime import datetime
 from pixel_emulator.core.model import Evidence
 from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.core.verification.live import LiveVerdict
-from pixel_emulator.runner.waiting import patience, settle
+from pixel_emulator.runner.waiting import patience, wait_until_decided
 from pixel_emulator.runtime.clock import monotonic
 from pixel_emulator.runtime.session import Session
 
@@ -79,4 +79,6 @@ def wait(
     known: tuple[Scenario, ...] | None = None
     with suppress(_ClosedError):
         while known != (known := beside()):
-            settle(LiveVerdict([*scenarios, *known]), arriving, deadline=deadline, quiet=quiet)
+            wait_until_decided(
+                LiveVerdict([*scenarios, *known]), arriving, deadline=deadline, quiet=quiet
+            )

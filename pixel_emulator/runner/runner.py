@@ -19,7 +19,14 @@ from pixel_emulator.runner.actions import (
     sends_alone,
     without_pixels,
 )
-from pixel_emulator.runner.waiting import CallSource, Window, acted, quiet, settle, within
+from pixel_emulator.runner.waiting import (
+    CallSource,
+    Window,
+    acted,
+    quiet,
+    wait_until_decided,
+    within,
+)
 from pixel_emulator.runtime.clock import monotonic
 
 
@@ -124,7 +131,7 @@ class Runner:
 
         begun = acted(self._journal, [title], drain)
         self._alone &= sends_alone(step)
-        met = failure is None and Outlook.MET is settle(
+        met = failure is None and Outlook.MET is wait_until_decided(
             LiveVerdict([scenario], steps=number),
             self._window,
             # Where nobody is left who could send a call, no wait brings the one that is missing.

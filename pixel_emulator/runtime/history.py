@@ -8,7 +8,7 @@ from hashlib import sha256
 from itertools import islice
 from typing import NamedTuple
 
-from pixel_emulator.core.model import Dialect, Hit, Outcome, PixelRequest
+from pixel_emulator.core.model import Dialect, Hit, Outcome, PixelRequest, PixelResponse
 from pixel_emulator.core.problems.classify import CODE, classify, repeated
 
 WHOLE = 250
@@ -25,6 +25,13 @@ class CompactHit(NamedTuple):
     is_duplicate: bool
 
 
+class RecordedRequest(NamedTuple):
+    """A recorded request and the response that its client gets."""
+
+    hit: Hit
+    response: PixelResponse
+
+
 @dataclass(frozen=True, slots=True)
 class Classifier:
     """Makes hits of requests; `sources` maps write keys to names."""
@@ -32,10 +39,12 @@ class Classifier:
     dialect: Dialect
     sources: Mapping[str, str]
 
-    def hit(self, seq: int, request: PixelRequest, time: datetime, step: str) -> Hit:
-        """A hit taken by itself: no earlier one makes it a duplicate."""
+    def classify(
+        self, seq: int, request: PixelRequest, time: datetime, step: str
+    ) -> RecordedRequest:
+        """Return the hit and the response of a request. No earlier hit makes it a duplicate."""
         found = classify(request, self.dialect, self.sources)
-        return Hit(
+        hit = Hit(
             seq=seq,
             time=time,
             request=request,
@@ -47,10 +56,11 @@ class Classifier:
             digest=sha256(request.line).hexdigest(),
             step=step,
         )
+        return RecordedRequest(hit, found.route.response)
 
     def again(self, seq: int, known: CompactHit) -> Hit:
         """The hit of this number, as it was."""
-        hit = self.hit(seq, known.request, known.time, known.step)
+        hit = self.classify(seq, known.request, known.time, known.step).hit
         return repeated(hit) if known.is_duplicate else hit
 
 

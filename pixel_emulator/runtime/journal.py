@@ -13,7 +13,7 @@ from pixel_emulator.core.recordings.recording import End
 from pixel_emulator.core.redaction.redact import redact
 from pixel_emulator.runtime.clock import utc_now, wait_until
 from pixel_emulator.runtime.gaps import Gaps, Greeting, Refusal
-from pixel_emulator.runtime.history import Classifier, History
+from pixel_emulator.runtime.history import Classifier, History, RecordedRequest
 from pixel_emulator.runtime.output import run_keys
 from pixel_emulator.runtime.recording_writer import RecordingSink, SinkGuard
 from pixel_emulator.runtime.settings import Settings
@@ -115,24 +115,24 @@ class Journal:
 
         `time` (aware, in UTC) is when an old request was made; without it, it is made now.
         """
-        return self.record_all((request,), time)[0]
+        return self.record_all((request,), time)[0].hit
 
     def record_all(
         self, requests: Sequence[PixelRequest], time: datetime | None = None
-    ) -> list[Hit]:
-        """The same for requests that arrived together: they have one time and are written at once.
+    ) -> list[RecordedRequest]:
+        """Record requests that arrived together: they get one time and are written at once.
 
-        Nothing is recorded where this raises.
+        Return each hit with the response for its client. If this raises, nothing is recorded.
         """
         with self._changed:
             if self._followers and not wait_until(self._changed, self._is_followed, _PATIENCE):
                 self._followers.clear()
             time, first = _in_milliseconds(time or self._time()), len(self._memory) + 1
-            made = [
-                self._judge.hit(seq, request, time, self._step)
+            classified = [
+                self._judge.classify(seq, request, time, self._step)
                 for seq, request in enumerate(requests, first)
             ]
-            hits = [self._seen.judge(hit) for hit in made]
+            hits = [self._seen.judge(hit) for hit, _ in classified]
             if self._keys:
                 for hit in hits:
                     self._keys.learn(hit)
@@ -142,7 +142,10 @@ class Journal:
             for tell in tuple(self._subscribers):
                 for hit in hits:
                     tell(hit)
-        return hits
+        return [
+            RecordedRequest(hit, response)
+            for hit, (_, response) in zip(hits, classified, strict=True)
+        ]
 
     def begin_run(self, clock: datetime | None = None) -> None:
         """What arrives from now on is a run of its own: no earlier call makes it a duplicate.

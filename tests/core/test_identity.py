@@ -228,8 +228,8 @@ def test_given_profiles_are_there_before_the_first_call():
     ],
 )
 def test_mistakes_in_given_profiles(data, path, words):
-    [(steps, message)] = profile_issues(data)
-    assert steps == path
+    [(at, message)] = profile_issues(data)
+    assert at == path
     assert words in message
 
 

@@ -23,6 +23,7 @@ from pixel_emulator.core.model import Hit, Outcome, PixelRequest
 from pixel_emulator.proxy import master
 from pixel_emulator.proxy.emulator import Emulator
 from pixel_emulator.runtime.gaps import Refusal
+from pixel_emulator.runtime.history import RecordedRequest
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.settings import Settings
 from tests.wire import PIXEL, TIMEOUT, Reply, ask, connect, get, read, secured, trap, tunnel
@@ -302,7 +303,7 @@ class BrokenJournal(Journal):
 
     def record_all(
         self, requests: Sequence[PixelRequest], time: datetime | None = None
-    ) -> list[Hit]:
+    ) -> list[RecordedRequest]:
         raise RuntimeError(f"no room for {requests[0]!r:.20} at {time}")
 
 
@@ -507,6 +508,7 @@ def test_the_url_is_one_that_clients_reach(host: str, url: str):
 SCRIPT = """
 import sys
 from pixel_emulator.runtime.settings import Settings
+from pixel_emulator.runtime.history import RecordedRequest
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.proxy.emulator import Emulator
 from tests.wire import PIXEL, ask, get, secured, tunnel

@@ -12,7 +12,14 @@ from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.scenarios.model import QUIET, WITHIN, Step
 from pixel_emulator.core.verification.live import LiveVerdict, Outlook
 from pixel_emulator.files.yaml_loader import parse_document
-from pixel_emulator.runner.waiting import JournalTail, acted, patience, quiet, settle, within
+from pixel_emulator.runner.waiting import (
+    JournalTail,
+    acted,
+    patience,
+    quiet,
+    wait_until_decided,
+    within,
+)
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.settings import Settings
 
@@ -42,7 +49,9 @@ def settled(text, journal, *, within=LONG, quiet=0.0, part=None):
 
     def wait():
         deadline = time.monotonic() + within
-        found.append(settle(watch, part or JournalTail(journal), deadline=deadline, quiet=quiet))
+        found.append(
+            wait_until_decided(watch, part or JournalTail(journal), deadline=deadline, quiet=quiet)
+        )
 
     thread = threading.Thread(target=wait, daemon=True)
     thread.start()

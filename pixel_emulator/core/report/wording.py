@@ -290,12 +290,12 @@ def origins(result: ScenarioResult) -> dict[str, VariableSource]:
     found = {}
     for name, value in result.bound.items():
         places = (
-            (not whole, hit.seq, path_text(steps))
+            (not whole, hit.seq, path_text(at))
             for each in result.expectations
-            for steps, names in _spots(each.expectation)
+            for at, names in _spots(each.expectation)
             if name in names
-            for hit, claimed in _holding(each, steps)
-            if (whole := describe(_at(hit, steps)) == describe(value)) or claimed
+            for hit, claimed in _holding(each, at)
+            if (whole := describe(_at(hit, at)) == describe(value)) or claimed
         )
         _, seq, path = min(places, default=(True, 0, ""))
         shown = mask(value) if path == "writeKey" and isinstance(value, str) else value
@@ -311,8 +311,8 @@ def hinted(
         return tuple(mismatches)
     known = origins(result)
     wanted_at: dict[str, set[str]] = defaultdict(set)
-    for steps, names in _spots(wanted):
-        wanted_at[path_text(steps)] |= names & known.keys()
+    for at, names in _spots(wanted):
+        wanted_at[path_text(at)] |= names & known.keys()
 
     def told(each: Mismatch) -> Mismatch:
         hints = (each.hint, *(str(known[name]) for name in sorted(wanted_at[each.path])))
@@ -327,31 +327,31 @@ def _spots(wanted: Expectation) -> Iterator[tuple[JsonPath, frozenset[str]]]:
     for pattern in wanted.patterns:
         stack += [((), pattern.fields), (("request",), pattern.request)]
     while stack:
-        steps, want = stack.pop()
+        at, want = stack.pop()
         if isinstance(want, dict):
-            stack.extend(((*steps, key), each) for key, each in want.items())
+            stack.extend(((*at, key), each) for key, each in want.items())
         elif isinstance(want, list | tuple):
-            stack.extend(((*steps, index), each) for index, each in enumerate(want))
+            stack.extend(((*at, index), each) for index, each in enumerate(want))
         elif names := variables(want):
-            yield steps, names
+            yield at, names
 
 
-def _holding(result: ExpectationResult, steps: JsonPath) -> Iterator[tuple[Hit, bool]]:
+def _holding(result: ExpectationResult, at: JsonPath) -> Iterator[tuple[Hit, bool]]:
     """The first claim that has something there, or else a call that comes close to one."""
     calls = chain(
         ((hit, True) for hit in result.claims), ((near.hit, False) for near in result.nearest)
     )
-    return islice((each for each in calls if _at(each[0], steps) is not ABSENT), 1)
+    return islice((each for each in calls if _at(each[0], at) is not ABSENT), 1)
 
 
-def _at(hit: Hit, steps: JsonPath) -> Value:
-    """What stands in the hit where an expectation has `steps`."""
-    value: Value = {"request": wire_facts(hit)} if steps[0] == "request" else facts(hit)
-    for step in steps:
-        if isinstance(value, dict) and isinstance(step, str):
-            value = value.get(step, ABSENT)
-        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
-            value = value[step]
+def _at(hit: Hit, at: JsonPath) -> Value:
+    """What stands in the hit where an expectation has `at`."""
+    value: Value = {"request": wire_facts(hit)} if at[0] == "request" else facts(hit)
+    for key in at:
+        if isinstance(value, dict) and isinstance(key, str):
+            value = value.get(key, ABSENT)
+        elif isinstance(value, list) and isinstance(key, int) and key < len(value):
+            value = value[key]
         else:
             return ABSENT
     return value
