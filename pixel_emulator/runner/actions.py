@@ -125,7 +125,7 @@ def without_pixels(step: Step, folder: Path, access: ActionContext) -> Failure |
                 found = find_pixels(mail.shown, hosts=access.hosts)
             except LimitError as error:
                 return Failure(f"{each} cannot be read: {error}")
-            if any(pixel.requested for pixel in found):
+            if any(pixel.is_requested for pixel in found):
                 return None
     hosts = ", ".join(access.hosts)
     return Failure(f"there is no pixel of {hosts} in {' or '.join(opened)}: nothing can come")
@@ -156,8 +156,8 @@ def _run(command: str | Sequence[str], access: ActionContext) -> Failure | None:
     words = ("/bin/sh", "-c", command) if isinstance(command, str) else command
     with tempfile.TemporaryFile() as output:
         end = run_command(words, access.environ, output=output)
-        if end.asked is not None:
-            signal.raise_signal(end.asked)  # it was meant for us, and the command has heard of it
+        if end.ending_signal is not None:
+            signal.raise_signal(end.ending_signal)  # sent to end us; the command received it, too
         if not end.code:
             return None
         how = end.reason if end.signal or not end.started else f"exit code {end.code}"
@@ -181,7 +181,7 @@ def _open(file: Path, client: str, access: ActionContext) -> Failure | None:
         opened = render(file, browser=access.browser, proxy=access.proxy, spki=access.spki)
     else:
         opened = fetch_images(
-            file, hosts=access.hosts, proxy=access.proxy, ca=access.ca, asks=_asks(client)
+            file, hosts=access.hosts, proxy=access.proxy, ca=access.ca, requests=_asks(client)
         )
     return Failure(opened.error) if opened.error else None
 
@@ -192,7 +192,7 @@ def _send(call: Send, asks: Iterable[Ask], access: ActionContext) -> Failure | N
     try:
         with HttpClient(proxy=access.proxy, ca=access.ca) as client:
             for ask in asks:
-                client.ask(url, ask.headers, method=ask.method)
+                client.request(url, ask.headers, method=ask.method)
     except OSError as error:
         return Failure(f"{call.type} could not be sent: {error}")
     return None
@@ -209,7 +209,7 @@ def _replay(file: Path, access: ActionContext) -> Failure | None:
             if not access.emulates(request.host):  # it would leave for Segment itself
                 return Failure(f"{file}: {request.host} is not emulated now: see --hosts")
             try:
-                client.ask(request.url, request.headers, method=request.method)
+                client.request(request.url, request.headers, method=request.method)
             except OSError as error:
                 return Failure(f"call {hit.seq} of {file} could not be sent again: {error}")
     return None
