@@ -10,7 +10,7 @@ from typing import Self
 from pixel_emulator.cli.terminal import say, wants_colour
 from pixel_emulator.core import call_text
 from pixel_emulator.core.model import Hit, Outcome
-from pixel_emulator.core.report.wording import why_impossible
+from pixel_emulator.core.report.wording import impossible_reason
 from pixel_emulator.core.text.display import paint, printable
 from pixel_emulator.core.verification.live import LiveVerdict, Outlook
 from pixel_emulator.core.verification.verify import verify
@@ -182,7 +182,7 @@ def _watch(watched: ScenarioFiles, window: Window, stopped: Event) -> None:
         if line != said:
             say(f"{line}, after {count} {'call' if count == 1 else 'calls'}")
             if prospect is Outlook.IMPOSSIBLE:
-                say(f"  {printable(why_impossible(verify(watched.scenarios, evidence)))}")
+                say(f"  {printable(impossible_reason(verify(watched.scenarios, evidence)))}")
             said = line
         window.wait_for_more(evidence, _RECHECK)
         rest(took)

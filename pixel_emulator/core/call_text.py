@@ -15,7 +15,7 @@ _OUTCOME_STYLES = {
     Outcome.UNHANDLED: "warn",
 }
 _SEVERITY_STYLES = {Severity.DROP: "bad", Severity.DAMAGE: "bad", Severity.NOTE: "note"}
-_ALPHABETS = {"url": "URL-safe alphabet", "std": "standard alphabet"}
+_ALPHABET_NAMES = {"url": "URL-safe alphabet", "std": "standard alphabet"}
 
 
 def title(call: Call | None, request: PixelRequest) -> str:
@@ -52,11 +52,11 @@ def line(
     return f"{outcome_word(outcome, colour=colour)} {'  '.join(filter(None, parts))}"
 
 
-def written_as(call: Call) -> str:
+def encoding_text(call: Call) -> str:
     """How the data stood in the URL."""
     if call.form is not Form.BASE64 or call.alphabet is None:
         return {Form.BASE64: "base64 that does not decode"}.get(call.form, f"{call.form} form")
-    return f"base64, {_ALPHABETS[call.alphabet]}, {'padded' if call.padded else 'unpadded'}"
+    return f"base64, {_ALPHABET_NAMES[call.alphabet]}, {'padded' if call.padded else 'unpadded'}"
 
 
 def payload_text(call: Call) -> str:

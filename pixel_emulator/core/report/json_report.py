@@ -6,17 +6,17 @@ from pixel_emulator.core import call_text
 from pixel_emulator.core.errors import Location
 from pixel_emulator.core.matching.diff import Mismatch
 from pixel_emulator.core.model import JSON, Hit, Payload
-from pixel_emulator.core.report.side_by_side import url
-from pixel_emulator.core.report.snippets import acceptable, suggestion
+from pixel_emulator.core.report.side_by_side import masked_url
+from pixel_emulator.core.report.snippets import expectation_snippet, updatable_lines
 from pixel_emulator.core.report.wording import (
     UNDECIDED,
-    denial,
-    hinted,
-    line,
-    obstacle,
-    origins,
-    remarks,
+    details,
+    expectation_line,
+    forbidden_text,
+    not_counted_text,
     step_name,
+    variable_sources,
+    with_variable_sources,
 )
 from pixel_emulator.core.scenarios.expectation import Expectation
 from pixel_emulator.core.scenarios.model import Level, Policy
@@ -39,7 +39,7 @@ def as_json(verdict: Verdict) -> Payload:
     Calls are named by their number `seq`; `calls` has what is known of each. Statuses are `met`,
     `unmet`, `undecided`, `incomplete`. Each scenario has at least one step, each step its
     expectations; a `story` is one of few (`core.verdicts.verdict.Story`), and `says` are the
-    sentences of the text report about it. Every place is a `file`, `line` and `column`, 0 where it
+    sentences of the text report about it. Every place is a `file`, `expectation_line` and `column`, 0 where it
     is unknown. Write keys are masked.
 
     - command: exit_code and says of the command that failed, or null
@@ -63,9 +63,9 @@ def as_json(verdict: Verdict) -> Payload:
         "gaps": [*verdict.gaps],
         "connections": verdict.connections,
         "scenarios": [_scenario(each) for each in verdict.scenarios],
-        "findings": [_finding(verdict, each) for each in verdict.findings],
+        "findings": [_policy_hit(verdict, each) for each in verdict.findings],
         "accept": [
-            {"file": file, "lines": [*lines]} for file, lines in acceptable(verdict).items()
+            {"file": file, "lines": [*lines]} for file, lines in updatable_lines(verdict).items()
         ],
         "calls": [_call(each) for each in verdict.hits],
     }
@@ -76,7 +76,7 @@ def _command(verdict: Verdict) -> JSON:
     return {"exit_code": failed.code, "says": failed.sentence} if failed else None
 
 
-def _place(location: Location) -> Payload:
+def _location(location: Location) -> Payload:
     return {"file": location.file, "line": location.line, "column": location.column}
 
 
@@ -87,15 +87,15 @@ def _scenario(result: ScenarioResult) -> JSON:
         "name": scenario.name,
         "case": scenario.case,
         "tags": [*scenario.tags],
-        **_place(scenario.location),
+        **_location(scenario.location),
         "status": result.status.value,
         "says": [UNDECIDED] if result.status is Status.UNDECIDED else [],
         "bound": {
             each.name: {"value": each.value, "call": each.seq or None, "path": each.path}
-            for each in origins(result).values()
+            for each in variable_sources(result).values()
         },
         "steps": [_step(result, each) for each in result.steps],
-        "denied": [_denied(each) for each in result.denied],
+        "denied": [_forbidden_value(each) for each in result.denied],
         "state": _mismatches(result.state),
         "violations": [
             {
@@ -124,35 +124,35 @@ def _step(result: ScenarioResult, step: StepResult) -> JSON:
 def _expectation(scenario: ScenarioResult, result: ExpectationResult) -> JSON:
     wanted = result.expectation
     return {
-        "call": line(wanted),
+        "call": expectation_line(wanted),
         "id": wanted.id,
         "note": wanted.note,
-        **_place(wanted.location),
+        **_location(wanted.location),
         "wanted": str(wanted.times),
         "got": result.got,
         "met": result.met,
         "story": result.story.value,
-        "says": [] if result.met else [*remarks(result)],
+        "says": [] if result.met else [*details(result)],
         "claims": [hit.seq for hit in result.claims],
-        "surplus": [_surplus(each) for each in result.surplus],
-        "nearest": [_nearest(scenario, wanted, each) for each in result.nearest],
-        "taken_by": [_place(each.location) for each in result.taken_by],
+        "surplus": [_extra_call(each) for each in result.surplus],
+        "nearest": [_closest_call(scenario, wanted, each) for each in result.nearest],
+        "taken_by": [_location(each.location) for each in result.taken_by],
     }
 
 
-def _surplus(surplus: ExtraCall) -> JSON:
+def _extra_call(surplus: ExtraCall) -> JSON:
     twin = surplus.twin.seq if surplus.twin else None
     return {"call": surplus.hit.seq, "repeats": twin, "differs": [*surplus.differs]}
 
 
-def _nearest(scenario: ScenarioResult, wanted: Expectation, near: ClosestCall) -> JSON:
+def _closest_call(scenario: ScenarioResult, wanted: Expectation, near: ClosestCall) -> JSON:
     return {
         "call": near.hit.seq,
-        "url": url(near.hit),
+        "url": masked_url(near.hit),
         "matched": near.matched,
         "fields": near.fields,
-        "obstacle": obstacle(near),
-        "mismatches": _mismatches(hinted(scenario, wanted, near.mismatches)),
+        "obstacle": not_counted_text(near),
+        "mismatches": _mismatches(with_variable_sources(scenario, wanted, near.mismatches)),
     }
 
 
@@ -170,17 +170,17 @@ def _mismatches(mismatches: Iterable[Mismatch]) -> JSON:
     ]
 
 
-def _denied(denied: ForbiddenValue) -> JSON:
+def _forbidden_value(denied: ForbiddenValue) -> JSON:
     return {
         "call": denied.hit.seq,
         "path": denied.path,
         "value": denied.value,
-        **_place(denied.denial.location),
-        "says": denial(denied.denial),
+        **_location(denied.denial.location),
+        "says": forbidden_text(denied.denial),
     }
 
 
-def _finding(verdict: Verdict, finding: PolicyHit) -> JSON:
+def _policy_hit(verdict: Verdict, finding: PolicyHit) -> JSON:
     return {
         "policy": finding.policy.value,
         "level": finding.level.value,
@@ -190,7 +190,9 @@ def _finding(verdict: Verdict, finding: PolicyHit) -> JSON:
             for result, level in zip(verdict.scenarios, finding.levels, strict=True)
             if level is Level.FAIL
         ],
-        "expect_it": suggestion(finding.hit) if finding.policy is Policy.UNEXPECTED else "",
+        "expect_it": expectation_snippet(finding.hit)
+        if finding.policy is Policy.UNEXPECTED
+        else "",
     }
 
 

@@ -8,20 +8,20 @@ from xml.etree import ElementTree as ET
 
 from pixel_emulator.core.matching.expected import describe
 from pixel_emulator.core.report.page import Page
-from pixel_emulator.core.report.text_report import finding_lines, objection_lines, step_lines
+from pixel_emulator.core.report.text_report import policy_lines, run_failure_lines, step_lines
 from pixel_emulator.core.report.wording import (
     COMMAND,
     GAPS,
     NOT_MET,
     UNDECIDED,
-    failed_command,
+    command_failure,
     has_named_steps,
-    objections_of_run,
-    objections_of_steps,
-    origins,
+    run_failures,
+    step_failures,
     step_name,
-    untold,
-    without_colours,
+    unexplained,
+    variable_sources,
+    without_ansi_codes,
 )
 from pixel_emulator.core.scenarios.model import Level, Scenario
 from pixel_emulator.core.verification.verdict import (
@@ -33,7 +33,7 @@ from pixel_emulator.core.verification.verdict import (
 )
 
 _ARROW = " \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} "
-_WHOLE = "the whole run"
+_WHOLE_RUN = "the whole run"
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, 2.2
 
 
@@ -85,7 +85,7 @@ def junit(verdict: Verdict) -> str:
     """
     root = ET.Element("testsuites", name="pixel-emulator")
     suites = [(each, [*_cases(verdict, index)]) for index, each in enumerate(verdict.scenarios)]
-    command = [*_command(verdict)]
+    command = [*_command_cases(verdict)]
     _count(root, [*command, *(case for _, cases in suites for case in cases)])
     for result, cases in suites:
         suite = _add(root, "testsuite", name=result.scenario.title)
@@ -104,9 +104,9 @@ def junit(verdict: Verdict) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
 
 
-def _command(verdict: Verdict) -> Iterator[_Case]:
+def _command_cases(verdict: Verdict) -> Iterator[_Case]:
     """A testcase for the command, if it failed."""
-    if failed := failed_command(verdict):
+    if failed := command_failure(verdict):
         yield _Case(name=COMMAND, line=0, objections=[("command failed", failed)], lines=[failed])
 
 
@@ -119,7 +119,7 @@ def _cases(verdict: Verdict, index: int) -> Iterator[_Case]:
     for step in result.steps:
         title = f"{name}{_ARROW}{step_name(result, step)}"
         yield _case(verdict, index, title, step.step.location.line, steps=[step])
-    yield _case(verdict, index, f"{name}{_ARROW}{_WHOLE}", line, whole=True)
+    yield _case(verdict, index, f"{name}{_ARROW}{_WHOLE_RUN}", line, whole=True)
 
 
 def _name(scenario: Scenario) -> str:
@@ -138,17 +138,15 @@ def _case(
 ) -> _Case:
     """A testcase for some steps, and for what the scenario says of the whole run if `whole`."""
     result, page = verdict.scenarios[index], Page()
-    objections = [*objections_of_steps(steps)]
+    objections = [*step_failures(steps)]
     lines = [f"  - {gap}" for gap in verdict.gaps]
     lines += [line for step in steps for line in step_lines(page, result, step)]
     if whole:
         failing = [each for each in verdict.findings if each.levels[index] is Level.FAIL]
-        findings = untold(failing, [result])
-        objections += objections_of_run(result, findings)
-        lines += [*objection_lines(page, result), *finding_lines(page, findings)]
-        if result.status is Status.UNMET and not (
-            objections or [*objections_of_steps(result.steps)]
-        ):
+        findings = unexplained(failing, [result])
+        objections += run_failures(result, findings)
+        lines += [*run_failure_lines(page, result), *policy_lines(page, findings)]
+        if result.status is Status.UNMET and not (objections or [*step_failures(result.steps)]):
             objections.append((Status.UNMET, NOT_MET))
     return _Case(
         name=name,
@@ -156,13 +154,13 @@ def _case(
         steps=steps,
         skipped=not all(each.reached for each in steps),
         undecided=result.status is Status.UNDECIDED,
-        incomplete=_incomplete(verdict, result),
+        incomplete=_incomplete_reason(verdict, result),
         objections=objections,
         lines=lines,
     )
 
 
-def _incomplete(verdict: Verdict, result: ScenarioResult) -> str:
+def _incomplete_reason(verdict: Verdict, result: ScenarioResult) -> str:
     if not verdict.gaps:
         return GAPS if result.status is Status.INCOMPLETE else ""
     first, *others = verdict.gaps
@@ -172,26 +170,26 @@ def _incomplete(verdict: Verdict, result: ScenarioResult) -> str:
 def _add_case(suite: ET.Element, file: str, case: _Case) -> None:
     where = {"file": file, "line": str(case.line)} if case.line else {}
     element = _add(
-        suite, "testcase", name=case.name, classname=_class(file), time=_time([case]), **where
+        suite, "testcase", name=case.name, classname=_class_name(file), time=_time([case]), **where
     )
     if case.outcome:
         type, message = case.objection
         why = _add(element, case.outcome, message=message)
         if not case.skipped:
             why.set("type", type)
-            why.text = _clean("\n".join(["", *case.lines]))
-    if output := "".join(without_colours(each.output) for each in case.steps):
-        _add(element, "system-out").text = _clean(output)
+            why.text = _xml_text("\n".join(["", *case.lines]))
+    if output := "".join(without_ansi_codes(each.output) for each in case.steps):
+        _add(element, "system-out").text = _xml_text(output)
 
 
-def _class(file: str) -> str:
+def _class_name(file: str) -> str:
     """A file as Java would name it: `scenarios.checkout`."""
     stem = re.sub(r"\.\w+$", "", file.strip("./\\"))
     return re.sub(r"[/\\]+", ".", stem) or "scenarios"
 
 
 def _add_properties(suite: ET.Element, result: ScenarioResult) -> None:
-    values = [(each.name, describe(each.value).text) for each in origins(result).values()]
+    values = [(each.name, describe(each.value).text) for each in variable_sources(result).values()]
     properties = [*(("tag", each) for each in result.scenario.tags), *values]
     if properties:
         around = _add(suite, "properties")
@@ -212,8 +210,8 @@ def _time(cases: Sequence[_Case]) -> str:
 
 
 def _add(parent: ET.Element, tag: str, /, **attributes: str) -> ET.Element:
-    return ET.SubElement(parent, tag, {key: _clean(each) for key, each in attributes.items()})
+    return ET.SubElement(parent, tag, {key: _xml_text(each) for key, each in attributes.items()})
 
 
-def _clean(text: str) -> str:
+def _xml_text(text: str) -> str:
     return _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -11,11 +11,11 @@ from pixel_emulator.core.model import Hit, Outcome, total
 from pixel_emulator.core.text.display import paint, printable
 from pixel_emulator.core.verification.verdict import ScenarioResult, Status, StepResult, Verdict
 
-MOST = 20
+MAX_ITEMS = 20
 """Items that are listed in one place; the JSON report has them all."""
 
-_NARROWEST = 20  # characters of a line that is indented far
-_COLOURS = re.compile(r"\x1b\[\d+m")
+_MIN_TEXT_WIDTH = 20  # characters of a line that is indented far
+_ANSI_STYLE = re.compile(r"\x1b\[\d+m")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +36,14 @@ class Page:
     def sentence(self, words: str, indent: int = 4, *, first: str = "") -> list[str]:
         """Words of any origin, wrapped; the first line may begin with something else."""
         margin = " " * indent
-        width = max(self.width, indent + _NARROWEST)
+        width = max(self.width, indent + _MIN_TEXT_WIDTH)
         return wrap(
             printable(words), width, initial_indent=first or margin, subsequent_indent=margin
         )
 
     def said(self, head: str, gap: str, words: str, style: str = "") -> Iterator[str]:
         """Words behind their head, or below it where its line has no room for them."""
-        if len(_COLOURS.sub("", head) + gap + words) <= self.width:
+        if len(_ANSI_STYLE.sub("", head) + gap + words) <= self.width:
             yield f"{head}{gap}{self.paint(words, style)}"
             return
         yield head
@@ -51,7 +51,7 @@ class Page:
             yield f"    {self.paint(line, style)}"
 
 
-def more(count: int, listed: int = MOST) -> Iterator[str]:
+def more_line(count: int, listed: int = MAX_ITEMS) -> Iterator[str]:
     """How many items of so many are not listed, if any."""
     if count > listed:
         yield f"    … and {count - listed} more"
@@ -62,12 +62,12 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def clock(hit: Hit) -> str:
+def time_of_day(hit: Hit) -> str:
     """The time of day in UTC, to the millisecond: `09:00:12.418Z`."""
     return f"{hit.time.time().isoformat('milliseconds')}Z"
 
 
-def span(between: timedelta) -> str:
+def duration_text(between: timedelta) -> str:
     """A length of time as people say it: `38 ms`, `1.2 s`, `3 min`."""
     milliseconds = abs(between) // timedelta(milliseconds=1)
     if milliseconds < 1_000:
@@ -77,7 +77,7 @@ def span(between: timedelta) -> str:
     return f"{milliseconds // 60_000} min"
 
 
-def met(results: Iterable[StepResult]) -> str:
+def met_counts(results: Iterable[StepResult]) -> str:
     """How many expectations are met for certain: `1 of 2 expectations met in 20.0 s`."""
     steps = tuple(results)
     each = [expectation for step in steps for expectation in step.expectations]
@@ -85,12 +85,12 @@ def met(results: Iterable[StepResult]) -> str:
     certain = sum(expectation.met and not expectation.undecided for expectation in each)
     words = f"{certain} of {counted(len(each), 'expectation')} met"
     seconds = [step.seconds for step in steps if step.seconds is not None]
-    took = f" in {span(timedelta(seconds=sum(seconds)))}" if seconds else ""
+    took = f" in {duration_text(timedelta(seconds=sum(seconds)))}" if seconds else ""
     open_ones = f", {undecided} undecided" if undecided else ""
     return f"{words if each else 'silence expected'}{took}{open_ones}"
 
 
-def seen(verdict: Verdict) -> Iterator[str]:
+def call_counts(verdict: Verdict) -> Iterator[str]:
     """What arrived: `5 calls seen`, `0 dropped`."""
     calls: Counter[Outcome] = Counter()
     for hit in verdict.hits:
@@ -107,7 +107,7 @@ def seen(verdict: Verdict) -> Iterator[str]:
         yield f"{unhandled} unhandled"
 
 
-def objections(result: ScenarioResult) -> Iterator[str]:
+def run_failure_counts(result: ScenarioResult) -> Iterator[str]:
     """What a scenario objects to in the whole run, counted: `2 denied`."""
     counts = (
         (total(each.hit for each in result.denied), "denied"),
@@ -119,8 +119,8 @@ def objections(result: ScenarioResult) -> Iterator[str]:
             yield f"{count} denied" if noun == "denied" else counted(count, noun)
 
 
-def scenarios_met(verdict: Verdict) -> str:
+def total_counts(verdict: Verdict) -> str:
     """`1 of 2 scenarios met · 4 calls seen · 0 dropped`."""
     passed = sum(each.status is Status.MET for each in verdict.scenarios)
-    met = f"{passed} of {counted(len(verdict.scenarios), 'scenario')} met"
-    return " · ".join([met, *seen(verdict)])
+    met_counts = f"{passed} of {counted(len(verdict.scenarios), 'scenario')} met"
+    return " · ".join([met_counts, *call_counts(verdict)])

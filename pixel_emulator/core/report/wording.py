@@ -14,7 +14,7 @@ from pixel_emulator.core.matching.expected import ABSENT, Expected, Value, descr
 from pixel_emulator.core.matching.unification import variables
 from pixel_emulator.core.model import JSON, Hit, JsonPath, path_text, total
 from pixel_emulator.core.redaction.masking import mask
-from pixel_emulator.core.report.page import counted, span
+from pixel_emulator.core.report.page import counted, duration_text
 from pixel_emulator.core.scenarios.expectation import Expectation, facts
 from pixel_emulator.core.scenarios.mail_clients import wire_facts
 from pixel_emulator.core.scenarios.model import Forbidden, Level, Policy
@@ -68,24 +68,24 @@ NOTHING_ARRIVED = (
 _CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")  # ECMA-48, 5.4
 
 
-def repeat(surplus: ExtraCall) -> str:
+def repeat_text(surplus: ExtraCall) -> str:
     """How a call repeats its twin: `#3 and #5 differ only in messageId, 38 ms apart`."""
     hit, twin = surplus.hit, surplus.twin or surplus.hit
     alike = f"differ only in {' and '.join(surplus.differs)}" if surplus.differs else "say the same"
-    return f"#{twin.seq} and #{hit.seq} {alike}, {span(hit.time - twin.time)} apart"
+    return f"#{twin.seq} and #{hit.seq} {alike}, {duration_text(hit.time - twin.time)} apart"
 
 
-def place(location: Location) -> str:
+def location_text(location: Location) -> str:
     """Where a file says something: `checkout.yaml:38`; empty where that is unknown."""
     return f"{location.file}:{location.line}" if location.line else ""
 
 
-def line(wanted: Expectation) -> str:
+def expectation_line(wanted: Expectation) -> str:
     """The expectation as its file has it: `track: A`, `never track: A`."""
     return f"never {wanted.line}" if wanted.never else wanted.line
 
 
-def story(result: ExpectationResult) -> str:
+def story_text(result: ExpectationResult) -> str:
     """What happened to an expectation; `its calls went to line 2` where another has them."""
     wanted = result.expectation
     if result.story is Story.DIFFERENT and wanted.dropped and not result.nearest[0].mismatches:
@@ -93,16 +93,16 @@ def story(result: ExpectationResult) -> str:
     if result.story is not Story.TAKEN:
         return result.story
     file = wanted.location.file
-    places = dict.fromkeys(_taker(each, file) for each in result.taken_by)
+    places = dict.fromkeys(_relative_place(each, file) for each in result.taken_by)
     return f"its calls went to {' and '.join(places)}"
 
 
 def wanted_got(result: ExpectationResult) -> str:
     """`wanted 1, got 0: not sent`."""
-    return f"wanted {result.expectation.times}, got {result.got}: {story(result)}"
+    return f"wanted {result.expectation.times}, got {result.got}: {story_text(result)}"
 
 
-def _taker(taker: Expectation, file: str) -> str:
+def _relative_place(taker: Expectation, file: str) -> str:
     """Where an expectation stands, seen from a file; one from no file is shown itself."""
     at = taker.location
     if not at.line:
@@ -110,26 +110,26 @@ def _taker(taker: Expectation, file: str) -> str:
     return f"line {at.line}" if at.file == file else f"{at.file}:{at.line}"
 
 
-def agreement(near: ClosestCall) -> str:
+def score(near: ClosestCall) -> str:
     """How much of what is wanted a call has: `9 of 11 fields match`."""
     if near.matched == near.fields:
         return "every field matches"
     return f"{near.matched} of {counted(near.fields, 'field')} match"
 
 
-def obstacle(near: ClosestCall) -> str:
+def not_counted_text(near: ClosestCall) -> str:
     """What else keeps the call from counting: `too late: 2.3 s after …`; empty if nothing does."""
     return f"{near.obstacle}: {near.detail}" if near.detail else ""
 
 
-def remarks(result: ExpectationResult, most: int | None = None) -> Iterator[str]:
+def details(result: ExpectationResult, most: int | None = None) -> Iterator[str]:
     """What is to be said of an unmet expectation besides its calls; of long lists, `most` items."""
     yield wanted_got(result)
     number = len(result.expectation.patterns)
     if number > 1 and result.nearest:
         yield f"any of {number} will do; compared with the one that comes closest"
     if result.story is Story.TWICE:
-        yield from (repeat(each) for each in result.surplus[:most])
+        yield from (repeat_text(each) for each in result.surplus[:most])
     elif paths := list(dict.fromkeys(path for each in result.surplus for path in each.differs)):
         yield f"they differ in {', '.join(paths[:most])}"
     if result.story is Story.TOO_MANY:
@@ -147,24 +147,24 @@ def step_name(result: ScenarioResult, step: StepResult) -> str:
     return step.step.name or f"step {number}"
 
 
-def without_colours(output: str) -> str:
+def without_ansi_codes(output: str) -> str:
     """What a command printed, without its control sequences."""
     return _CONTROL.sub("", output)
 
 
-def printed(lines: int, most: int) -> str:
+def output_heading(lines: int, most: int) -> str:
     """What stands above the output of a command; empty if there is none."""
     if lines > most:
         return f"the last {most} of {lines} lines that it printed:"
     return "it printed:" if lines else ""
 
 
-def arrived_nothing(verdict: Verdict) -> bool:
+def has_nothing_arrived(verdict: Verdict) -> bool:
     """Whether not even a connection reached the emulator, and nothing else explains that."""
     return not (verdict.hits or verdict.connections or verdict.gaps)
 
 
-def failed_command(verdict: Verdict) -> str:
+def command_failure(verdict: Verdict) -> str:
     """How the command failed, in a sentence; empty if it did not, or if a step says it already."""
     steps = (step for result in verdict.scenarios for step in result.steps)
     if verdict.command is None or any(step.failure for step in steps):
@@ -172,7 +172,7 @@ def failed_command(verdict: Verdict) -> str:
     return verdict.command.sentence
 
 
-def denial(denied: Forbidden) -> str:
+def forbidden_text(denied: Forbidden) -> str:
     """What must not be sent: `no request may contain "X1" in properties: privacy`."""
     where = f" in {path_text(denied.path)}" if denied.path else ""
     because = f": {denied.because}" if denied.because else ""
@@ -180,7 +180,7 @@ def denial(denied: Forbidden) -> str:
     return f"no request may contain {what}{where}{because}"
 
 
-def finding(policy: Policy, level: Level, calls: int) -> tuple[str, str]:
+def policy_text(policy: Policy, level: Level, calls: int) -> tuple[str, str]:
     """What a finding is called, and what it says of so many calls."""
     word, meaning = POLICY_WORDS[policy]
     noun = "request" if policy is Policy.UNHANDLED else "call"
@@ -188,19 +188,21 @@ def finding(policy: Policy, level: Level, calls: int) -> tuple[str, str]:
     return f"{warning}{word}", f"{counted(calls, noun)} {meaning}"
 
 
-def expect_it(calls: int) -> str:
+def snippet_heading(calls: int) -> str:
     """What stands above the YAML that would expect so many calls."""
     return f"to expect {'it' if calls == 1 else 'them'}, add"
 
 
-def violated(result: ScenarioResult) -> str:
+def violations_text(result: ScenarioResult) -> str:
     """`2 violations of the tracking plan in 1 call`."""
     calls = total({hit.seq: hit for hit, _ in result.violations}.values())
     found = counted(total(hit for hit, _ in result.violations), "violation")
     return f"{found} of the tracking plan, in {counted(calls, 'call')}"
 
 
-def untold(findings: Iterable[PolicyHit], results: Iterable[ScenarioResult]) -> list[PolicyHit]:
+def unexplained(
+    findings: Iterable[PolicyHit], results: Iterable[ScenarioResult]
+) -> list[PolicyHit]:
     """The findings whose calls stand beside no expectation of these; damage is another story."""
     beside = {
         id(near.hit) for result in results for each in result.expectations for near in each.nearest
@@ -210,7 +212,7 @@ def untold(findings: Iterable[PolicyHit], results: Iterable[ScenarioResult]) -> 
     ]
 
 
-def objections_of_steps(steps: Iterable[StepResult]) -> Iterator[tuple[str, str]]:
+def step_failures(steps: Iterable[StepResult]) -> Iterator[tuple[str, str]]:
     """What is wrong in the steps: what kind of thing each is, and a sentence."""
     for step in steps:
         if step.failure:
@@ -218,28 +220,28 @@ def objections_of_steps(steps: Iterable[StepResult]) -> Iterator[tuple[str, str]
         for each in step.expectations if step.reached else ():
             if not each.met:
                 wanted = each.expectation
-                said = f"{place(wanted.location)} {line(wanted)}: {wanted_got(each)}"
+                said = f"{location_text(wanted.location)} {expectation_line(wanted)}: {wanted_got(each)}"
                 yield each.story, said.lstrip()
 
 
-def objections_of_run(
+def run_failures(
     result: ScenarioResult, findings: Sequence[PolicyHit]
 ) -> Iterator[tuple[str, str]]:
     """What is wrong in the whole run; `findings` are those that fail the scenario."""
     for rule in {id(each.denial): each.denial for each in result.denied}.values():
-        yield "denied", f"{place(rule.location)} {denial(rule)}".lstrip()
+        yield "denied", f"{location_text(rule.location)} {forbidden_text(rule)}".lstrip()
     if result.state:
         yield "state", STATE
     if result.violations:
-        yield "plan", violated(result)
+        yield "plan", violations_text(result)
     for policy in dict.fromkeys(each.policy for each in findings):
         count = total(each.hit for each in findings if each.policy is policy)
-        word, meaning = finding(policy, Level.FAIL, count)
+        word, meaning = policy_text(policy, Level.FAIL, count)
         hit = next(each.hit for each in findings if each.policy is policy)
         yield word, f"{meaning}: #{hit.seq} {call_text.title(hit.call, hit.request)}"
 
 
-_HOPE: Mapping[str, int] = MappingProxyType(
+_MENDABILITY: Mapping[str, int] = MappingProxyType(
     {
         Story.DIFFERENT: 1,
         Story.DROPPED: 1,
@@ -254,17 +256,17 @@ _HOPE: Mapping[str, int] = MappingProxyType(
 """Objections that a further call may mend, each with how likely that is."""
 
 
-def why_impossible(verdict: Verdict) -> str:
+def impossible_reason(verdict: Verdict) -> str:
     """The objection that is the least likely to be mended by a further call; empty without any."""
-    found = min(_objections(verdict), key=lambda each: _HOPE.get(each[0], 0), default=("", ""))
+    found = min(_failures(verdict), key=lambda each: _MENDABILITY.get(each[0], 0), default=("", ""))
     return found[1]
 
 
-def _objections(verdict: Verdict) -> Iterator[tuple[str, str]]:
+def _failures(verdict: Verdict) -> Iterator[tuple[str, str]]:
     for index, result in enumerate(verdict.scenarios):
         failing = [each for each in verdict.findings if each.levels[index] is Level.FAIL]
-        yield from objections_of_steps(result.steps)
-        yield from objections_of_run(result, untold(failing, [result]))
+        yield from step_failures(result.steps)
+        yield from run_failures(result, unexplained(failing, [result]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,7 +284,7 @@ class VariableSource:
         return f"{self.name} = {describe(self.value).text}{where}"
 
 
-def origins(result: ScenarioResult) -> dict[str, VariableSource]:
+def variable_sources(result: ScenarioResult) -> dict[str, VariableSource]:
     """The variables that have a value, each with the earliest call that holds it.
 
     A write key is shown masked.
@@ -292,9 +294,9 @@ def origins(result: ScenarioResult) -> dict[str, VariableSource]:
         places = (
             (not whole, hit.seq, path_text(steps))
             for each in result.expectations
-            for steps, names in _spots(each.expectation)
+            for steps, names in _variable_paths(each.expectation)
             if name in names
-            for hit, claimed in _holding(each, steps)
+            for hit, claimed in _first_holder(each, steps)
             if (whole := describe(_at(hit, steps)) == describe(value)) or claimed
         )
         _, seq, path = min(places, default=(True, 0, ""))
@@ -303,15 +305,15 @@ def origins(result: ScenarioResult) -> dict[str, VariableSource]:
     return found
 
 
-def hinted(
+def with_variable_sources(
     result: ScenarioResult, wanted: Expectation, mismatches: Sequence[Mismatch]
 ) -> tuple[Mismatch, ...]:
     """Mismatches of one of its expectations; where variables are wanted, with their origins."""
     if not result.bound:
         return tuple(mismatches)
-    known = origins(result)
+    known = variable_sources(result)
     wanted_at: dict[str, set[str]] = defaultdict(set)
-    for steps, names in _spots(wanted):
+    for steps, names in _variable_paths(wanted):
         wanted_at[path_text(steps)] |= names & known.keys()
 
     def told(each: Mismatch) -> Mismatch:
@@ -321,7 +323,7 @@ def hinted(
     return tuple(map(told, mismatches))
 
 
-def _spots(wanted: Expectation) -> Iterator[tuple[JsonPath, frozenset[str]]]:
+def _variable_paths(wanted: Expectation) -> Iterator[tuple[JsonPath, frozenset[str]]]:
     """Where variables stand in what is wanted, with their names."""
     stack: list[tuple[JsonPath, Expected]] = []
     for pattern in wanted.patterns:
@@ -336,7 +338,7 @@ def _spots(wanted: Expectation) -> Iterator[tuple[JsonPath, frozenset[str]]]:
             yield steps, names
 
 
-def _holding(result: ExpectationResult, steps: JsonPath) -> Iterator[tuple[Hit, bool]]:
+def _first_holder(result: ExpectationResult, steps: JsonPath) -> Iterator[tuple[Hit, bool]]:
     """The first claim that has something there, or else a call that comes close to one."""
     calls = chain(
         ((hit, True) for hit in result.claims), ((near.hit, False) for near in result.nearest)

@@ -14,7 +14,7 @@ from pixel_emulator.core.verification.verdict import ExpectationResult, Verdict
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ExpectationInFile:
     """One expectation of the file; it has several results where a file has `cases`.
 
     `steps` lead to it, and are None where it stands in another file. Each result comes with the
@@ -38,7 +38,7 @@ class VerifiedSource:
     source: Source
     verdict: Verdict
 
-    def lines(self, only: Collection[int] | None = None) -> Iterator[Line]:
+    def lines(self, only: Collection[int] | None = None) -> Iterator[ExpectationInFile]:
         """The expectations that were tried; all, or those that begin on one of these lines."""
         results: dict[Location, list[tuple[ExpectationResult, Bindings]]] = defaultdict(list)
         for scenario in self.verdict.scenarios:
@@ -48,7 +48,7 @@ class VerifiedSource:
         for place, found in results.items():
             steps = self.source.steps_at(place)
             if only is None or (steps and place.line in only):
-                yield Line(found[0][0].expectation, steps, tuple(found))
+                yield ExpectationInFile(found[0][0].expectation, steps, tuple(found))
 
     def begins(self, lines: Collection[int]) -> frozenset[int]:
         """The lines on which the expectations begin that stand on these lines.
@@ -73,14 +73,14 @@ class VerifiedSource:
             raise InputError(*wrong)
         return frozenset(begin_of[line] for line in lines)
 
-    def mistake(self, line: Line, message: str, *path: str | int) -> InputIssue:
+    def mistake(self, line: ExpectationInFile, message: str, *path: str | int) -> InputIssue:
         """What is wrong with a line, or with the value to which `path` leads from it."""
         if line.steps is None:
             return InputIssue(message, line.expectation.location)
         return self.source.document.mistake(message, *line.steps, *path)
 
 
-def instead(result: ExpectationResult) -> Hit | None:
+def sent_instead(result: ExpectationResult) -> Hit | None:
     """The call that was sent instead of the one that is wanted, and differs only in its fields."""
     near = next(iter(result.nearest), None)
     if (
@@ -94,7 +94,7 @@ def instead(result: ExpectationResult) -> Hit | None:
     return near.hit if (dropped if result.expectation.dropped else kept) else None
 
 
-def misplaced(result: ExpectationResult) -> ClosestCall | None:
+def mistimed_call(result: ExpectationResult) -> ClosestCall | None:
     """A call that is right but for when it came."""
     late = (NotCountedReason.TIME, NotCountedReason.ORDER)
     right = (near for near in result.nearest if near.obstacle in late and not near.mismatches)
