@@ -1,4 +1,4 @@
-"""A verdict as plain data, for programs; nothing is cut."""
+"""A verdict as plain data, for programs. Lists are complete, unlike in the text report."""
 
 from collections.abc import Iterable
 
@@ -34,13 +34,13 @@ from pixel_emulator.core.verification.verdict import (
 
 
 def as_json(verdict: Verdict) -> Payload:
-    """The whole verdict: all that the text says, under keys that stay.
+    """Return the whole verdict, with everything in the text report, under stable keys.
 
-    Calls are named by their number `seq`; `calls` has what is known of each. Statuses are `met`,
-    `unmet`, `undecided`, `incomplete`. Each scenario has at least one step, each step its
-    expectations; a `story` is one of few (`core.verdicts.verdict.Story`), and `says` are the
-    sentences of the text report about it. Every place is a `file`, `expectation_line` and `column`, 0 where it
-    is unknown. Write keys are masked.
+    Calls are referred to by their number `seq`; `calls` describes each of them. Statuses are
+    `met`, `unmet`, `undecided`, `incomplete`. Each scenario has at least one step, each step its
+    expectations; `story` is a value of `core.verification.verdict.Story`, and `says` are the
+    sentences of the text report. Every place is a `file`, `line` and `column`, 0 if unknown.
+    Write keys are masked.
 
     - command: exit_code and says of the command that failed, or null
     - scenarios: title, name, case, tags, place, status, says, bound (name: value, call, path),
@@ -53,8 +53,8 @@ def as_json(verdict: Verdict) -> Payload:
     - denied: call, path, value, place, says; violations: call, type, field, description
     - findings: policy, level, call, fails (titles of scenarios), expect_it (YAML)
     - accept: file and lines of what `scenario update` can rewrite
-    - calls: seq, time, title, step, outcome, problems, and how many calls `alike` are not listed: a
-      run that is watched lists the first few hundred of those that are alike for its scenarios
+    - calls: seq, time, title, step, outcome, problems, and the number of calls `alike` that are not
+      listed: a live run lists the first few hundred of those that its scenarios cannot tell apart
     """
     return {
         "status": verdict.status.value,
@@ -62,12 +62,12 @@ def as_json(verdict: Verdict) -> Payload:
         "command": _command(verdict),
         "gaps": [*verdict.gaps],
         "connections": verdict.connections,
-        "scenarios": [_scenario(each) for each in verdict.scenarios],
-        "findings": [_policy_hit(verdict, each) for each in verdict.findings],
+        "scenarios": [_scenario(result) for result in verdict.scenarios],
+        "findings": [_policy_hit(verdict, finding) for finding in verdict.findings],
         "accept": [
             {"file": file, "lines": [*lines]} for file, lines in updatable_lines(verdict).items()
         ],
-        "calls": [_call(each) for each in verdict.hits],
+        "calls": [_call(hit) for hit in verdict.hits],
     }
 
 
@@ -91,20 +91,20 @@ def _scenario(result: ScenarioResult) -> JSON:
         "status": result.status.value,
         "says": [UNDECIDED] if result.status is Status.UNDECIDED else [],
         "bound": {
-            each.name: {"value": each.value, "call": each.seq or None, "path": each.path}
-            for each in variable_sources(result).values()
+            source.name: {"value": source.value, "call": source.seq or None, "path": source.path}
+            for source in variable_sources(result).values()
         },
-        "steps": [_step(result, each) for each in result.steps],
-        "denied": [_forbidden_value(each) for each in result.denied],
+        "steps": [_step(result, step) for step in result.steps],
+        "denied": [_forbidden_value(denied) for denied in result.denied],
         "state": _mismatches(result.state),
         "violations": [
             {
                 "call": hit.seq,
-                "type": each.type,
-                "field": each.field,
-                "description": each.description,
+                "type": violation.type,
+                "field": violation.field,
+                "description": violation.description,
             }
-            for hit, each in result.violations
+            for hit, violation in result.violations
         ],
     }
 
@@ -117,7 +117,7 @@ def _step(result: ScenarioResult, step: StepResult) -> JSON:
         "seconds": step.seconds,
         "failure": step.failure,
         "output": step.output,
-        "expectations": [_expectation(result, each) for each in step.expectations],
+        "expectations": [_expectation(result, expected) for expected in step.expectations],
     }
 
 
@@ -134,49 +134,49 @@ def _expectation(scenario: ScenarioResult, result: ExpectationResult) -> JSON:
         "story": result.story.value,
         "says": [] if result.met else [*details(result)],
         "claims": [hit.seq for hit in result.claims],
-        "surplus": [_extra_call(each) for each in result.surplus],
-        "nearest": [_closest_call(scenario, wanted, each) for each in result.nearest],
-        "taken_by": [_location(each.location) for each in result.taken_by],
+        "surplus": [_extra_call(extra) for extra in result.surplus],
+        "nearest": [_closest_call(scenario, wanted, near) for near in result.nearest],
+        "taken_by": [_location(taker.location) for taker in result.taken_by],
     }
 
 
-def _extra_call(surplus: ExtraCall) -> JSON:
-    twin = surplus.twin.seq if surplus.twin else None
-    return {"call": surplus.hit.seq, "repeats": twin, "differs": [*surplus.differs]}
+def _extra_call(extra: ExtraCall) -> JSON:
+    twin = extra.twin.seq if extra.twin else None
+    return {"call": extra.hit.seq, "repeats": twin, "differs": [*extra.differs]}
 
 
-def _closest_call(scenario: ScenarioResult, wanted: Expectation, near: ClosestCall) -> JSON:
+def _closest_call(scenario: ScenarioResult, wanted: Expectation, closest: ClosestCall) -> JSON:
     return {
-        "call": near.hit.seq,
-        "url": masked_url(near.hit),
-        "matched": near.matched,
-        "fields": near.fields,
-        "obstacle": not_counted_text(near),
-        "mismatches": _mismatches(with_variable_sources(scenario, wanted, near.mismatches)),
+        "call": closest.hit.seq,
+        "url": masked_url(closest.hit),
+        "matched": closest.matched,
+        "fields": closest.fields,
+        "obstacle": not_counted_text(closest),
+        "mismatches": _mismatches(with_variable_sources(scenario, wanted, closest.mismatches)),
     }
 
 
 def _mismatches(mismatches: Iterable[Mismatch]) -> JSON:
     return [
         {
-            "path": each.path,
-            "expected": each.expected.text,
-            "expected_type": each.expected.type,
-            "actual": each.actual.text,
-            "actual_type": each.actual.type,
-            "hint": each.hint,
+            "path": mismatch.path,
+            "expected": mismatch.expected.text,
+            "expected_type": mismatch.expected.type,
+            "actual": mismatch.actual.text,
+            "actual_type": mismatch.actual.type,
+            "hint": mismatch.hint,
         }
-        for each in mismatches
+        for mismatch in mismatches
     ]
 
 
-def _forbidden_value(denied: ForbiddenValue) -> JSON:
+def _forbidden_value(forbidden: ForbiddenValue) -> JSON:
     return {
-        "call": denied.hit.seq,
-        "path": denied.path,
-        "value": denied.value,
-        **_location(denied.denial.location),
-        "says": forbidden_text(denied.denial),
+        "call": forbidden.hit.seq,
+        "path": forbidden.path,
+        "value": forbidden.value,
+        **_location(forbidden.denial.location),
+        "says": forbidden_text(forbidden.denial),
     }
 
 
@@ -203,6 +203,6 @@ def _call(hit: Hit) -> JSON:
         "title": call_text.title(hit.call, hit.request),
         "step": hit.step,
         "outcome": hit.outcome.value,
-        "problems": [each.as_data() for each in hit.problems],
+        "problems": [problem.as_data() for problem in hit.problems],
         "alike": hit.alike,
     }

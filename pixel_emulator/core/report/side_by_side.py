@@ -1,4 +1,4 @@
-"""Wanted and got, side by side or one below the other, cut but for what differs."""
+"""Expected and actual values side by side or one below the other, and calls in one line."""
 
 import shlex
 from collections.abc import Iterator, Sequence
@@ -21,15 +21,15 @@ _LONG_TEXT = 16  # characters of a text in which a difference is not seen at onc
 
 
 def mismatch_lines(page: Page, mismatches: Sequence[Mismatch], indent: int = 6) -> Iterator[str]:
-    """Each differing path with both values and their types, and its hint if there is one."""
+    """Yield each differing path with both values, their types, and a hint if there is one."""
     width = page.width - indent
-    paths = [printable(each.path) for each in mismatches]
+    paths = [printable(mismatch.path) for mismatch in mismatches]
     path_width = max(map(len, paths), default=0)
     room = width - path_width - _FRAME
-    wants = [len(str(each.expected)) for each in mismatches]
+    wants = [len(str(mismatch.expected)) for mismatch in mismatches]
     want_width = max((want for want in wants if want <= room // 2), default=0)
-    for path, each in zip(paths, mismatches, strict=True):
-        want, got = each.expected, each.actual
+    for path, mismatch in zip(paths, mismatches, strict=True):
+        want, got = mismatch.expected, mismatch.actual
         if len(str(want)) + len(str(got)) <= room:
             wanted = str(want).ljust(min(want_width, room - len(str(got))))
             lines = [f"{path:<{path_width}}   want {wanted}   got {got}"]
@@ -38,7 +38,7 @@ def mismatch_lines(page: Page, mismatches: Sequence[Mismatch], indent: int = 6) 
             want, got = _cut_both(want, got, width - _VALUE_INDENT)
             lines = [path, f"  want {want}", f"  got  {got}"]
             hint_at = _VALUE_INDENT
-        hint = printable(each.hint)
+        hint = printable(mismatch.hint)
         if not hint:
             lines += _caret_line(want, got, len(lines[-1]) - len(str(got)))
         elif len(lines[-1]) + 3 + len(hint) <= width:
@@ -49,95 +49,97 @@ def mismatch_lines(page: Page, mismatches: Sequence[Mismatch], indent: int = 6) 
 
 
 def cut_middle(text: str, room: int) -> str:
-    """The text with an ellipsis in its middle, if it is longer than `room`."""
+    """Return the text in at most `room` characters, with an ellipsis in its middle if it is
+    longer."""
     half = max(0, room - 1) // 2
     return text if len(text) <= room else f"{text[: room - 1 - half]}…{text[len(text) - half :]}"
 
 
 def _cut_both(want: Described, got: Described, width: int) -> tuple[Described, Described]:
-    """Both values, cut to the width; of what they begin with alike as much as of what follows."""
+    """Return both values cut to the width, each with the end of the common prefix and what
+    follows."""
     room = max(
-        _MIN_VALUE_WIDTH, width - max(len(str(each)) - len(each.text) for each in (want, got))
+        _MIN_VALUE_WIDTH, width - max(len(str(value)) - len(value.text) for value in (want, got))
     )
     if max(len(want.text), len(got.text)) <= room:
         return want, got
     alike = _common_prefix_length(want.text, got.text)
     front = cut_middle(want.text[:alike], room // 2)
     want, got = (
-        replace(each, text=front + cut_middle(each.text[alike:], room - len(front)))
-        for each in (want, got)
+        replace(value, text=front + cut_middle(value.text[alike:], room - len(front)))
+        for value in (want, got)
     )
     return want, got
 
 
 def _common_prefix_length(one: str, other: str) -> int:
-    """How many characters two texts begin with alike."""
+    """Return the number of characters that two texts have in common at their start."""
     pairs = zip(one, other, strict=False)
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _caret_line(want: Described, got: Described, at: int) -> Iterator[str]:
-    """A line that points at the first difference of two long texts; `at` is where they begin."""
+    """Yield a line that points at the first difference of two long texts, which start at column
+    `at`."""
     if want.type == got.type == "string" and min(len(want.text), len(got.text)) >= _LONG_TEXT:
-        alike = _common_prefix_length(want.text, got.text)
-        if (
-            alike >= _LONG_TEXT // 2 and want.text[:alike].replace("…", "").isascii()
-        ):  # others are wide
-            yield f"{'':<{at + alike}}^"
+        prefix = _common_prefix_length(want.text, got.text)
+        is_narrow = want.text[:prefix].replace("…", "").isascii()  # others may be two columns wide
+        if prefix >= _LONG_TEXT // 2 and is_narrow:
+            yield f"{'':<{at + prefix}}^"
 
 
 _DECISIVE = {Outcome.DROPPED: Severity.DROP, Outcome.DAMAGED: Severity.DAMAGE}
 _MIN_CALL_WIDTH = 60  # characters of a call that are shown even if the line gets too long
-_QUERY_ENDS = (18, 8)  # characters of a query that are shown: those of its begin, and of its end
+_QUERY_ENDS = (18, 8)  # characters of a query that are shown: at its start and at its end
 _MAX_URL = 120  # characters of a URL
 
 
 def call_lines(page: Page, hits: Sequence[Hit], count: int | None = None) -> Iterator[str]:
-    """Each call in a line, and how many more there are of `count`, or of these."""
+    """Yield each call in a line, then how many of `count` (by default: of these) are not listed."""
     listed = hits[:MAX_ITEMS]
     yield from (f"    {call_line(page, hit)}" for hit in listed)
     yield from more_line(total(hits) if count is None else count, len(listed))
 
 
 def call_line(page: Page, hit: Hit, *, details: bool = True) -> str:
-    """A call in a line; where it is too long, its names are cut and not its codes."""
-    problems = dict.fromkeys(each.code for each in hit.problems) if details else ()
+    """Return a call in one line. If it is too long, its names are cut, and its problem codes are
+    not."""
+    problems = dict.fromkeys(problem.code for problem in hit.problems) if details else ()
     codes = f"  {', '.join(problems)}" if problems else ""
     plain = call_text.line(hit.call, hit.request, hit.outcome, ())
     word = call_text.outcome_word(hit.outcome, colour=False)
     head = f"#{hit.seq}  {time_of_day(hit)}  "
     room = page.width - len(f"    {head}{word} {codes}")
-    said = cut_middle(plain.removeprefix(f"{word} "), max(_MIN_CALL_WIDTH, room))
+    names = cut_middle(plain.removeprefix(f"{word} "), max(_MIN_CALL_WIDTH, room))
     coloured = call_text.outcome_word(hit.outcome, colour=page.colour)
-    return f"{head}{coloured} {said}{page.paint(codes, 'dim')}"
+    return f"{head}{coloured} {names}{page.paint(codes, 'dim')}"
 
 
 def call_name(hit: Hit) -> str:
-    """A call by its number, time and title, where its outcome is no news."""
+    """Return a call by its number, time and title, without its outcome."""
     return f"#{hit.seq}  {time_of_day(hit)}  {call_text.title(hit.call, hit.request)}"
 
 
 def decisive_problems(hit: Hit) -> tuple[Problem, ...]:
-    """Why Segment drops the call, keeps it wrong, or takes it for another."""
+    """Return the problems that explain the outcome: dropped, damaged or duplicate."""
     repeated = hit.outcome is Outcome.DUPLICATE
     return tuple(
-        each
-        for each in hit.problems
-        if each.severity is _DECISIVE.get(hit.outcome)
-        or (repeated and each.code == "duplicate_message_id")
+        problem
+        for problem in hit.problems
+        if problem.severity is _DECISIVE.get(hit.outcome)
+        or (repeated and problem.code == "duplicate_message_id")
     )
 
 
 def reason_lines(page: Page, hit: Hit) -> Iterator[str]:
-    """The reasons as lines below the call."""
-    for line in call_text.problem_lines(
-        decisive_problems(hit), width=page.width - 6, colour=page.colour
-    ):
+    """Yield the decisive problems as lines below the call."""
+    problems = decisive_problems(hit)
+    for line in call_text.problem_lines(problems, width=page.width - 6, colour=page.colour):
         yield f"      {line}"
 
 
 def request_lines(page: Page, hit: Hit) -> Iterator[str]:
-    """The request, its query cut, and how to see the whole."""
+    """Yield the request with its query cut, and the command that shows all of it."""
     address = masked_url(hit)
     shown = len(address.partition("?")[0]) + _QUERY_ENDS[0]
     if len(address) > shown + _QUERY_ENDS[1] + 1:
@@ -156,10 +158,10 @@ def request_lines(page: Page, hit: Hit) -> Iterator[str]:
 
 
 def masked_url(hit: Hit) -> str:
-    """The URL of a request as a report may show it: without its write keys."""
+    """Return the URL of a request without its write keys."""
     return (hit if _is_masked(hit) else redact(hit)).request.url
 
 
 def _is_masked(hit: Hit) -> bool:
-    """Whether its line is no longer the one that its digest was made of."""
+    """Return True if the request line is not the one that the digest was made of."""
     return bool(hit.digest) and sha256(hit.request.line).hexdigest() != hit.digest

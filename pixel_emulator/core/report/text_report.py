@@ -1,4 +1,4 @@
-"""A verdict as text for people: every failure once, the same bytes every time."""
+"""A verdict as text for people. The same verdict gives the same bytes every time."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -68,22 +68,22 @@ from pixel_emulator.core.verification.verdict import (
 
 
 def unmet_lines(page: Page, scenario: ScenarioResult, result: ExpectationResult) -> Iterator[str]:
-    """Where it stands, what is wanted of it, what happened, and what was sent instead."""
+    """Yield place, counts and result of an unmet expectation, then the calls that came closest."""
     wanted = result.expectation
     first, *others = details(result, MAX_ITEMS)
-    heading, _, story = printable(first).partition(": ")
+    counts, _, result_text = printable(first).partition(": ")
     name = page.paint(printable(expectation_line(wanted)), "bold")
     start = "   ".join(
-        filter(None, (printable(location_text(wanted.location)), name, f"{heading}:"))
+        filter(None, (printable(location_text(wanted.location)), name, f"{counts}:"))
     )
-    yield from page.said(f"  {start}", " ", story, "bad")
+    yield from page.labelled(f"  {start}", " ", result_text, "bad")
     if wanted.note:
         yield from page.sentence(wanted.note)
     if not result.nearest and result.story is not Story.TWICE:
-        hits = [*result.claims, *(each.hit for each in result.surplus)]
+        hits = [*result.claims, *(extra.hit for extra in result.surplus)]
         yield from call_lines(page, sorted(hits, key=lambda hit: hit.seq), result.got)
-    for words in others:
-        yield from page.sentence(words)
+    for sentence in others:
+        yield from page.sentence(sentence)
     for near in result.nearest:
         yield from _nearest_lines(
             page, near, with_variable_sources(scenario, wanted, near.mismatches)
@@ -92,10 +92,10 @@ def unmet_lines(page: Page, scenario: ScenarioResult, result: ExpectationResult)
 
 def _nearest_lines(page: Page, near: ClosestCall, mismatches: Sequence[Mismatch]) -> Iterator[str]:
     hit = near.hit
-    found = page.paint("nearest call", "note")
-    yield f"    {found}  {call_name(hit)}   {score(near)}"
-    if words := not_counted_text(near):
-        yield from page.sentence(words, 6)
+    label = page.paint("nearest call", "note")
+    yield f"    {label}  {call_name(hit)}   {score(near)}"
+    if reason := not_counted_text(near):
+        yield from page.sentence(reason, 6)
     yield from mismatch_lines(page, mismatches)
     if hit.outcome is not Outcome.DAMAGED:
         yield from reason_lines(page, hit)
@@ -103,14 +103,14 @@ def _nearest_lines(page: Page, near: ClosestCall, mismatches: Sequence[Mismatch]
 
 
 def policy_lines(page: Page, findings: Sequence[PolicyHit]) -> Iterator[str]:
-    """What fails before what warns; each policy with its calls."""
+    """Yield each policy that fails or warns, with its calls; failures go before warnings."""
     for level, policy in product((Level.FAIL, Level.WARN), Policy):
-        hits = [each.hit for each in findings if (each.level, each.policy) == (level, policy)]
+        hits = [item.hit for item in findings if (item.level, item.policy) == (level, policy)]
         if not hits:
             continue
         word, meaning = policy_text(policy, level, total(hits))
         style = "bad" if level is Level.FAIL else "warn"
-        yield from page.said(f"  {page.paint(word, style)}", "   ", meaning)
+        yield from page.labelled(f"  {page.paint(word, style)}", "   ", meaning)
         if policy is Policy.UNEXPECTED:
             yield from _unexpected_lines(page, hits)
         else:
@@ -122,32 +122,32 @@ def policy_lines(page: Page, findings: Sequence[PolicyHit]) -> Iterator[str]:
 
 
 def _unexpected_lines(page: Page, hits: Sequence[Hit]) -> Iterator[str]:
-    """The calls, and below those that are alike the YAML that would expect them."""
-    alike: dict[str, list[Hit]] = defaultdict(list)
+    """Yield the calls, and below those with the same snippet the YAML that would expect them."""
+    by_snippet: dict[str, list[Hit]] = defaultdict(list)
     for hit in hits:
-        alike[expectation_snippet(hit)].append(hit)
-    for same in islice(alike.values(), MAX_ITEMS):
+        by_snippet[expectation_snippet(hit)].append(hit)
+    for same in islice(by_snippet.values(), MAX_ITEMS):
         yield from call_lines(page, same)
-        if wanted := expectation_snippet(same[0], len(same)):
+        if snippet := expectation_snippet(same[0], len(same)):
             yield f"      {page.paint(snippet_heading(len(same)), 'dim')}"
-            yield from (
-                f"        {printable(expectation_line)}" for expectation_line in wanted.splitlines()
-            )
-    yield from more_line(len(alike))
-    if counted_only := total(hits) - len(hits):
-        yield f"    … and {counted_only} more calls like these"
+            for line in snippet.splitlines():
+                yield f"        {printable(line)}"
+    yield from more_line(len(by_snippet))
+    if unlisted := total(hits) - len(hits):
+        yield f"    … and {unlisted} more calls like these"
 
 
 def run_failure_lines(page: Page, result: ScenarioResult) -> Iterator[str]:
-    """Each objection below what it rests on, with the requests that it is about."""
-    denied = defaultdict(list)
-    for each in result.denied:
-        denied[id(each.denial)].append(each)
-    for same in denied.values():
+    """Yield the failures of a scenario in the whole run, each with the requests that it is
+    about."""
+    by_rule = defaultdict(list)
+    for denied in result.denied:
+        by_rule[id(denied.denial)].append(denied)
+    for same in by_rule.values():
         rule = same[0].denial
         where = filter(None, (printable(location_text(rule.location)), page.paint("denied", "bad")))
-        yield from page.said(f"  {'   '.join(where)}", "   ", printable(forbidden_text(rule)))
-        yield from _lines_by_call(page, ((each.hit, (each.path, each.value)) for each in same))
+        yield from page.labelled(f"  {'   '.join(where)}", "   ", printable(forbidden_text(rule)))
+        yield from _lines_by_call(page, ((item.hit, (item.path, item.value)) for item in same))
         yield ""
     if result.state:
         yield f"  {page.paint('state', 'bad')}   {STATE}"
@@ -155,18 +155,19 @@ def run_failure_lines(page: Page, result: ScenarioResult) -> Iterator[str]:
         yield ""
     if result.violations:
         yield f"  {page.paint('plan', 'bad')}   {violations_text(result)}"
-        found = (
-            (hit, (each.field, each.type, each.description)) for hit, each in result.violations
+        rows = (
+            (hit, (violation.field, violation.type, violation.description))
+            for hit, violation in result.violations
         )
-        yield from _lines_by_call(page, found)
+        yield from _lines_by_call(page, rows)
         yield ""
 
 
-def _lines_by_call(page: Page, found: Iterable[tuple[Hit, tuple[str, ...]]]) -> Iterator[str]:
-    """Each request, and below it what was found in it, in columns."""
+def _lines_by_call(page: Page, items: Iterable[tuple[Hit, tuple[str, ...]]]) -> Iterator[str]:
+    """Yield each request, and below it its rows in columns."""
     by_hit: dict[int, tuple[Hit, list[tuple[str, ...]]]] = {}
-    for hit, parts in found:
-        by_hit.setdefault(id(hit), (hit, []))[1].append(parts)
+    for hit, row in items:
+        by_hit.setdefault(id(hit), (hit, []))[1].append(row)
     for hit, rows in list(by_hit.values())[:MAX_ITEMS]:
         yield f"    {call_name(hit)}"
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -181,30 +182,31 @@ def _lines_by_call(page: Page, found: Iterable[tuple[Hit, tuple[str, ...]]]) -> 
 
 type _ForbiddenKey = tuple[Location, tuple[int, ...]]
 
-_MAX_NUMBERS = 3  # calls of a finding that are named in the head of a scenario
+_MAX_NUMBERS = 3  # calls of a policy that the heading of a scenario lists by number
 _STYLES = {"PASS": "good", "FAIL": "bad", "SKIP": "dim"}
 
 
 def heading(page: Page, word: str, title: str) -> str:
-    """`FAIL  checkout.yaml`."""
+    """Return `FAIL  checkout.yaml`."""
     return f"{page.paint(word, _STYLES.get(word, 'warn'))}  {page.paint(printable(title), 'bold')}"
 
 
 def scenario_lines(
-    page: Page, verdict: Verdict, index: int, told_below: Sequence[PolicyHit]
+    page: Page, verdict: Verdict, index: int, listed_below: Sequence[PolicyHit]
 ) -> Iterator[str]:
-    """One scenario of the verdict; `told_below` are the findings that the report comes to yet."""
+    """Yield the report on one scenario; `listed_below` are the policy hits that follow all
+    scenarios."""
     result = verdict.scenarios[index]
-    alone = len(verdict.scenarios) == 1
+    is_only = len(verdict.scenarios) == 1
     yield heading(page, STATUS_WORDS[result.status], result.scenario.title)
-    if alone:
-        unexpected = [each for each in told_below if each.policy is Policy.UNEXPECTED]
+    if is_only:
+        unexpected = [finding for finding in listed_below if finding.policy is Policy.UNEXPECTED]
         counts = [*call_counts(verdict), *_failing_counts(unexpected, index)]
     else:
         counts = [*_failing_counts(verdict.findings, index, named=True)]
     parts = [met_counts(result.steps), *counts, *run_failure_counts(result)]
     yield from page.sentence(" · ".join(parts), 2)
-    if alone and has_nothing_arrived(verdict) and not any(each.failure for each in result.steps):
+    if is_only and has_nothing_arrived(verdict) and not any(step.failure for step in result.steps):
         yield from page.sentence(NOTHING_ARRIVED, 2)
     if result.status is Status.UNDECIDED:
         yield from page.sentence(UNDECIDED, 2)
@@ -217,57 +219,61 @@ def scenario_lines(
 def _failing_counts(
     findings: Iterable[PolicyHit], index: int, *, named: bool = False
 ) -> Iterator[str]:
-    """The findings that fail the scenario of that index, counted: `2 unexpected (#3, #7)`."""
-    found: dict[str, list[Hit]] = defaultdict(list)
-    for each in findings:
-        if each.levels[index] is Level.FAIL:
-            found[POLICY_WORDS[each.policy][0]].append(each.hit)
-    for word, hits in found.items():
+    """Yield the counts of policy hits that fail a scenario: `2 unexpected (#3, #7)`."""
+    by_word: dict[str, list[Hit]] = defaultdict(list)
+    for finding in findings:
+        if finding.levels[index] is Level.FAIL:
+            by_word[POLICY_WORDS[finding.policy][0]].append(finding.hit)
+    for word, hits in by_word.items():
         count = total(hits)
         names = [f"#{hit.seq}" for hit in hits[:_MAX_NUMBERS]] + ["…"] * (count > _MAX_NUMBERS)
         yield f"{count} {word}" + (f" ({', '.join(names)})" if named else "")
 
 
 def step_lines(page: Page, result: ScenarioResult, step: StepResult) -> Iterator[str]:
-    """A step: its head where steps have names, an action that failed, what is unmet."""
+    """Yield the report on a step: its heading if steps have names, a failed action, what is
+    unmet."""
     stepwise = has_named_steps(result)
     if stepwise:
         word = STATUS_WORDS[step.status] if step.reached else "SKIP"
-        said = met_counts([step]) if step.reached else Story.NOT_REACHED
-        yield f"  {heading(page, word, step_name(result, step))}   {said}"
+        counts = met_counts([step]) if step.reached else Story.NOT_REACHED
+        yield f"  {heading(page, word, step_name(result, step))}   {counts}"
     if step.failure:
         failure = page.sentence(step.failure, 4 if stepwise else 2)
-        yield from (page.paint(each, "bad") for each in failure)
+        yield from (page.paint(line, "bad") for line in failure)
         yield from _output_lines(page, step.output)
-    unmets = [each for each in step.expectations if step.reached and not each.met]
-    told = _reported_before(result, step)
+    unmet = [expected for expected in step.expectations if step.reached and not expected.met]
+    reported = _reported_before(result, step)
     if stepwise or step.failure:
         yield ""
-    for each in unmets:
-        if _forbidden_key(each) in told:
-            yield f"  {printable(location_text(each.expectation.location))}   as above"
+    for expected in unmet:
+        if _forbidden_key(expected) in reported:
+            yield f"  {printable(location_text(expected.expectation.location))}   as above"
         else:
-            yield from unmet_lines(page, result, each)
+            yield from unmet_lines(page, result, expected)
         yield ""
 
 
 def _reported_before(result: ScenarioResult, step: StepResult) -> set[_ForbiddenKey]:
-    """The bans of a whole scenario that steps before this one have told of."""
-    before = takewhile(lambda each: each is not step, result.steps)
-    return {_forbidden_key(each) for other in before for each in other.expectations if each.surplus}
+    """Return the failures of scenario-wide `never` rules that steps before this one have
+    reported."""
+    before = takewhile(lambda other: other is not step, result.steps)
+    expectations = (expected for other in before for expected in other.expectations)
+    return {_forbidden_key(expected) for expected in expectations if expected.surplus}
 
 
 def _forbidden_key(result: ExpectationResult) -> _ForbiddenKey:
-    """What makes two results of one `never` the same: its place, and its calls."""
-    return result.expectation.location, tuple(each.hit.seq for each in result.surplus)
+    """Return the place and the calls of a `never`: equal for the same failure in several steps."""
+    return result.expectation.location, tuple(extra.hit.seq for extra in result.surplus)
 
 
 def _output_lines(page: Page, output: str) -> Iterator[str]:
-    """The last lines of what a command printed."""
+    """Yield the last lines that a command printed."""
     lines = without_ansi_codes(output).rstrip().splitlines()
     yield from page.sentence(output_heading(len(lines), MAX_ITEMS))
-    for printed_line in lines[-MAX_ITEMS:]:
-        yield f"      {cut_middle(printable(printed_line.expandtabs()), max(20, page.width - 6))}".rstrip()
+    for line in lines[-MAX_ITEMS:]:
+        shown = cut_middle(printable(line.expandtabs()), max(20, page.width - 6))
+        yield f"      {shown}".rstrip()
 
 
 def text(
@@ -278,10 +284,10 @@ def text(
     calls: bool = True,
     recording: str = "",
 ) -> str:
-    """The report in lines of about `width` characters, with ANSI colours if `colour`.
+    """Return the report in lines of about `width` characters, with ANSI colours if `colour`.
 
-    `call_lines` lists the calls seen under a report without failures. `recording` is the file that
-    holds the calls under their numbers, where there is one.
+    `calls` lists the calls seen under a report without failures. `recording` is the file that holds
+    the calls under their numbers, or "".
     """
     page = Page(width, colour=colour, recording=recording)
     return "\n".join(_lines(page, verdict, calls=calls)).rstrip() + "\n"
@@ -293,9 +299,9 @@ def _lines(page: Page, verdict: Verdict, *, calls: bool) -> Iterator[str]:
         for gap in verdict.gaps:
             yield from page.sentence(gap, first="  - ")
         yield ""
-    if failed := command_failure(verdict):
+    if failure := command_failure(verdict):
         yield heading(page, STATUS_WORDS[Status.UNMET], COMMAND)
-        yield from page.sentence(failed, 2)
+        yield from page.sentence(failure, 2)
         yield ""
     findings = unexplained(verdict.findings, verdict.scenarios)
     for index in range(len(verdict.scenarios)):
@@ -305,15 +311,15 @@ def _lines(page: Page, verdict: Verdict, *, calls: bool) -> Iterator[str]:
         yield ""
     yield from policy_lines(page, findings)
     yield from _update_lines(page, verdict)
-    told = {Status.UNMET, Status.UNDECIDED} & {each.status for each in verdict.scenarios}
-    if verdict.hits and not told and calls:
+    failing = {Status.UNMET, Status.UNDECIDED} & {result.status for result in verdict.scenarios}
+    if verdict.hits and not failing and calls:
         yield "  calls seen"
         yield from call_lines(page, verdict.hits)
 
 
 def _update_lines(page: Page, verdict: Verdict) -> Iterator[str]:
-    found = list(update_commands(verdict, page.recording))
-    if found:
+    commands = list(update_commands(verdict, page.recording))
+    if commands:
         yield f"  {page.paint(ACCEPT, 'note')}"
-        yield from (f"    {printable(each)}" for each in found)
+        yield from (f"    {printable(command)}" for command in commands)
         yield ""
