@@ -17,7 +17,7 @@ from pixel_emulator.cli.inputs import Lets, Tags, read_lets
 from pixel_emulator.cli.options import takes_settings
 from pixel_emulator.cli.reports import Reports, check_reports, for_terminal, write_reports
 from pixel_emulator.cli.terminal import Exit, say, show
-from pixel_emulator.command.process import handling
+from pixel_emulator.command.process import signal_handlers
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.runner.file_watch import ScenarioFiles
 from pixel_emulator.runtime.server_info import (
@@ -85,7 +85,7 @@ def serve(
     if until_eof:
         threading.Thread(target=_wait_for_eof, args=(stopped,), daemon=True).start()
     with (
-        handling([signal.SIGHUP], lambda *_: stopped.set()),
+        signal_handlers([signal.SIGHUP], lambda *_: stopped.set()),
         emulation(settings, watched.scenarios if watched else ()) as (journal, emulator),
         _control(emulator) as control,
         Display() as display,

@@ -24,7 +24,7 @@ from pixel_emulator.core.scenarios.model import (
     Step,
     Wait,
 )
-from pixel_emulator.email.fetch import PLAIN, fetch_images
+from pixel_emulator.email.fetch import DEFAULT_REQUESTS, fetch_images
 from pixel_emulator.email.limits import LimitError
 from pixel_emulator.email.pixels import find_pixels
 from pixel_emulator.email.render import render
@@ -173,7 +173,7 @@ def _tail(output: IO[bytes]) -> str:
 
 
 def _asks(client: str) -> tuple[Ask, ...]:
-    return CLIENTS[client] if client else PLAIN
+    return CLIENTS[client] if client else DEFAULT_REQUESTS
 
 
 def _open(file: Path, client: str, access: ActionContext) -> Failure | None:
