@@ -15,7 +15,7 @@ from pixel_emulator.core.text.display import paint, printable
 from pixel_emulator.core.verification.live import LiveVerdict, Outlook
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.runner.file_watch import ScenarioFiles
-from pixel_emulator.runner.waiting import MOST, Window, rest
+from pixel_emulator.runner.waiting import MOST, Window, back_off
 from pixel_emulator.runtime.clock import monotonic
 from pixel_emulator.runtime.gaps import Refusal
 from pixel_emulator.runtime.journal import Journal
@@ -185,7 +185,7 @@ def _watch(watched: ScenarioFiles, window: Window, stopped: Event) -> None:
                 say(f"  {printable(impossible_reason(verify(watched.scenarios, evidence)))}")
             said = line
         window.wait_for_more(evidence, _RECHECK)
-        rest(took)
+        back_off(took)
 
 
 def _reload(watched: ScenarioFiles) -> bool:

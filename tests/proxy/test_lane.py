@@ -13,12 +13,12 @@ from mitmproxy.test import taddons, tflow
 from pixel_emulator.core.endpoint.pixel import GIF, route
 from pixel_emulator.core.model import PixelRequest, PixelResponse
 from pixel_emulator.proxy.addon import PixelEmulator
-from pixel_emulator.proxy.convert import JournalAnswers, Said, on_the_wire
+from pixel_emulator.proxy.convert import on_the_wire
 from pixel_emulator.proxy.egress_guard import EgressGuard
 from pixel_emulator.proxy.fast_path.layer import FastPathLayer
 from pixel_emulator.proxy.fast_path.request_reader import LIMIT
 from pixel_emulator.proxy.fast_path.select import FastPath
-from pixel_emulator.proxy.journal_routing import SingleJournal
+from pixel_emulator.proxy.journal_routing import ClientRequest, JournalResponder, SingleJournal
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.settings import Settings
 from tests.wire import PIXEL
@@ -69,12 +69,12 @@ class Client:
         self.lane = FastPathLayer(
             self.context,
             locks=self.locks,
-            answer=self.answer,
+            respond=self.respond,
             heard=lambda client, _agent: self.heard.append(client),
         )
         self.happens(events.Start())
 
-    def answer(self, said: Sequence[Said]) -> list[PixelResponse]:
+    def respond(self, said: Sequence[ClientRequest]) -> list[PixelResponse]:
         assert all(client is self.connection for client, _ in said)
         requests = [request for _, request in said]
         self.batches.append(requests)
@@ -471,10 +471,10 @@ class HalfBrokenJournal(Journal):
 
 def test_whatever_fails_all_requests_are_answered_and_those_of_other_reads_recorded(caplog):
     journal = HalfBrokenJournal(SETTINGS)
-    answers, client = JournalAnswers(SingleJournal(journal)), tflow.tclient_conn()
+    respond, client = JournalResponder(SingleJournal(journal)), tflow.tclient_conn()
     for methods in (["GET"], ["GET", "HEAD"], ["GET", "GET"]):
         said = [(client, PixelRequest(target=PATH, method=each)) for each in methods]
-        assert [each.body for each in answers(said)] == [GIF] * len(methods)
+        assert [each.body for each in respond(said)] == [GIF] * len(methods)
     assert len(journal.hits) == 3
     assert "Addon error: no room" in caplog.text
 

@@ -49,13 +49,13 @@ class Only(Matcher):
     def matches(self, got: Value, bound: Bindings) -> bool:
         return self._has_keys_of(got) and matches(self.members, got, bound)
 
-    def differences(self, steps: JsonPath, got: Value, bound: Bindings) -> Iterator[Difference]:
+    def differences(self, at: JsonPath, got: Value, bound: Bindings) -> Iterator[Difference]:
         if not isinstance(got, dict):
-            yield steps, self, got
+            yield at, self, got
             return
-        yield from differences_at(steps, self.members, got, bound)
+        yield from differences_at(at, self.members, got, bound)
         further = (key for key in got if key not in self.members)
-        yield from (((*steps, key), ABSENT, got[key]) for key in further)
+        yield from (((*at, key), ABSENT, got[key]) for key in further)
 
     def describe(self) -> Described:
         return Described(f"only {described(self.members).text}", "map")
@@ -107,12 +107,12 @@ class Each(Matcher):
     def matches(self, got: Value, bound: Bindings) -> bool:
         return isinstance(got, list) and all(matches(self.want, item, bound) for item in got)
 
-    def differences(self, steps: JsonPath, got: Value, bound: Bindings) -> Iterator[Difference]:
+    def differences(self, at: JsonPath, got: Value, bound: Bindings) -> Iterator[Difference]:
         if not isinstance(got, list):
-            yield steps, self, got
+            yield at, self, got
             return
         for index, item in enumerate(got):
-            yield from differences_at((*steps, index), self.want, item, bound)
+            yield from differences_at((*at, index), self.want, item, bound)
 
     def describe(self) -> Described:
         return Described(f"each item {described(self.want).text}", "list")
@@ -161,9 +161,9 @@ class AnyOrder(Matcher):
             return False
         return len(pair_up(self._fitting(got, bound))) == len(got)
 
-    def differences(self, steps: JsonPath, got: Value, bound: Bindings) -> Iterator[Difference]:
+    def differences(self, at: JsonPath, got: Value, bound: Bindings) -> Iterator[Difference]:
         if not isinstance(got, list):
-            yield steps, self, got
+            yield at, self, got
             return
         items = pair_up(self._fitting(got, bound))
         taken = set(items.values())
@@ -172,10 +172,10 @@ class AnyOrder(Matcher):
         beyond = len(got)
         for want, index in zip_longest(lacking, spare, fillvalue=ABSENT):
             if index is ABSENT:
-                yield (*steps, beyond), want, ABSENT
+                yield (*at, beyond), want, ABSENT
                 beyond += 1
             else:
-                yield from differences_at((*steps, index), want, got[index], bound)
+                yield from differences_at((*at, index), want, got[index], bound)
 
     def describe(self) -> Described:
         return Described(f"in any order {listed(self.wants)}", "list")

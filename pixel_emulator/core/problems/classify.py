@@ -5,10 +5,9 @@ from dataclasses import dataclass, replace
 
 from pixel_emulator.core.endpoint.pixel import (
     Route,
-    bad_line,
     decode,
     request_of,
-    route,
+    route_of,
     unreadable,
 )
 from pixel_emulator.core.model import KEPT, Call, Dialect, Hit, Outcome, PixelRequest, Problem
@@ -61,10 +60,10 @@ def classify(
 ) -> Classification:
     """Decode and judge a request; `sources` maps write keys to names. Never raises."""
     sources = sources or {}
-    is_readable = b" " not in request.target
-    found = (route if is_readable else bad_line)(request.method, request.path)
+    found = route_of(request)
     if found.type is None:
         return Classification(route=found, call=None, problems=(), outcome=Outcome.UNHANDLED)
+    is_readable = b" " not in request.target
     call = decode(found.type, request.query, dialect) if is_readable else unreadable(found.type)
     problems = validate(call, request, sources)
     key = (call.payload or {}).get("writeKey")

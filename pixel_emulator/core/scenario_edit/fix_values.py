@@ -13,6 +13,7 @@ from pixel_emulator.core.matching.expected import (
     Expected,
     Value,
     describe,
+    value_at,
 )
 from pixel_emulator.core.model import NAMED_BY, Hit, JsonPath, Severity, path_text
 from pixel_emulator.core.parser.vocabulary import LINES
@@ -58,26 +59,26 @@ def _value_changes(
     hit = sent_instead(result)
     if hit is None:
         return
-    if line.steps is None:
+    if line.at is None:
         yield judged.mistake(line, "is kept, because it stands in another file")
     elif len(result.expectation.patterns) > 1:
         yield judged.mistake(line, "is kept: no alternative of `one-of` matches what was sent")
     else:
-        yield from _fix_dropped_code(judged, line.steps, result.expectation, hit)
+        yield from _fix_dropped_code(judged, line.at, result.expectation, hit)
         pattern = result.expectation.patterns[0].of(hit)
         sides = (((), pattern.fields, facts(hit)), (("request",), pattern.request, wire_facts(hit)))
         for prefix, want, got in sides:
             for path in _differing_paths(want, got, bound):
-                place = _PatternInFile(judged.source, line.steps, pattern)
-                yield from _fix_value(judged, line, place, (*prefix, *path), _at(got, path))
+                place = _PatternInFile(judged.source, line.at, pattern)
+                yield from _fix_value(judged, line, place, (*prefix, *path), value_at(got, path))
 
 
 def _fix_dropped_code(
-    judged: VerifiedSource, steps: JsonPath, wanted: Expectation, hit: Hit
+    judged: VerifiedSource, at: JsonPath, wanted: Expectation, hit: Hit
 ) -> Iterator[Edit]:
     reasons = codes(hit, Severity.DROP)
     if wanted.code and reasons and wanted.code not in reasons:
-        yield from source.write(judged.source, (*steps, "dropped"), reasons[0])
+        yield from source.write(judged.source, (*at, "dropped"), reasons[0])
 
 
 def _fix_value(
@@ -96,7 +97,7 @@ def _fix_value(
         kept = f"is kept, because it comes from a definition; {sent_there} was sent"
         yield judged.mistake(line, kept, *path)
     elif not is_literal(judged.source.value(found)):
-        inside = found[len(place.steps) :]
+        inside = found[len(place.at) :]
         where = f" at {path_text(path)}" if len(inside) < len(path) else ""
         kept = f"is kept, because it is no literal value; {sent_there} was sent{where}"
         yield judged.mistake(line, kept, *inside)
@@ -116,7 +117,7 @@ class _PatternInFile:
     """Where the values of one expectation stand."""
 
     source: Source
-    steps: JsonPath
+    at: JsonPath
     pattern: Pattern
 
     def of(self, path: JsonPath) -> JsonPath | None:
@@ -124,7 +125,7 @@ class _PatternInFile:
 
         It leads to a matcher where the field is inside one.
         """
-        here, value = self.steps, self.source.value(self.steps)
+        here, value = self.at, self.source.value(self.at)
         type = self.pattern.type
         if type and path == (NAMED_BY[type],) and isinstance(value, dict) and value.get(type):
             path = (type.value,)
@@ -144,21 +145,10 @@ class _PatternInFile:
 def _differing_paths(want: Expected, got: Value, bound: Bindings) -> list[JsonPath]:
     """The paths that differ; a list of another length differs as a whole."""
     paths: dict[JsonPath, None] = {}
-    for steps, wanted, sent in differences(want, got, bound):
-        longer = isinstance(steps[-1], int) and (wanted is ABSENT or sent is ABSENT)
-        paths[steps[:-1] if longer else steps] = None
+    for at, wanted, sent in differences(want, got, bound):
+        longer = isinstance(at[-1], int) and (wanted is ABSENT or sent is ABSENT)
+        paths[at[:-1] if longer else at] = None
     return [each for each in paths if not any(each[:n] in paths for n in range(len(each)))]
-
-
-def _at(value: Value, path: JsonPath) -> Value:
-    for step in path:
-        if isinstance(value, dict) and isinstance(step, str):
-            value = value.get(step, ABSENT)
-        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
-            value = value[step]
-        else:
-            return ABSENT
-    return value
 
 
 def _matcher(path: JsonPath, sent: Value) -> str:
@@ -175,7 +165,7 @@ def _matcher(path: JsonPath, sent: Value) -> str:
 class Removal:
     """An expectation to be taken out of its list."""
 
-    steps: JsonPath
+    at: JsonPath
 
 
 def fix_times(
@@ -199,7 +189,7 @@ def _times_changes(
     near = mistimed_call(result)
     if result.met or sent_instead(result):
         return
-    if line.steps is None:
+    if line.at is None:
         yield judged.mistake(line, "is kept, because it stands in another file")
     elif times.high == 0:
         came = "1 call" if got == 1 else f"{got} calls"
@@ -208,11 +198,11 @@ def _times_changes(
         detail = f": {near.detail}" if near and near.detail else ""
         yield judged.mistake(line, f"is kept, because when calls come is not rewritten{detail}")
     elif got:
-        yield from _write_times(judged, line.steps, _extended(times, got))
+        yield from _write_times(judged, line.at, _extended(times, got))
     elif line.expectation.id and _is_awaited(judged, line):
         yield judged.mistake(line, "is kept, because `after` names it; no such call came", "id")
     else:
-        yield Removal(line.steps)
+        yield Removal(line.at)
 
 
 def _extended(times: Times, got: int) -> Times:
@@ -222,13 +212,13 @@ def _extended(times: Times, got: int) -> Times:
     return replace(times, low=got) if got < times.low else replace(times, high=got)
 
 
-def _write_times(judged: VerifiedSource, steps: JsonPath, times: Times) -> Iterator[Edit]:
-    item = judged.source.value(steps)
+def _write_times(judged: VerifiedSource, at: JsonPath, times: Times) -> Iterator[Edit]:
+    item = judged.source.value(at)
     if isinstance(item, dict) and "times" in item:
-        yield from source.write(judged.source, (*steps, "times"), str(times))
+        yield from source.write(judged.source, (*at, "times"), str(times))
     elif isinstance(item, dict):
         line = next((key for key in item if key in LINES), next(iter(item)))
-        yield source.add_after(judged.source, (*steps, line), "times", str(times))
+        yield source.add_after(judged.source, (*at, line), "times", str(times))
 
 
 def _is_awaited(judged: VerifiedSource, line: ExpectationInFile) -> bool:

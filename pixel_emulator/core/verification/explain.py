@@ -181,5 +181,5 @@ def _fingerprint(hit: Hit) -> str:
 
 def _differing(one: Hit, other: Hit) -> tuple[str, ...]:
     both = (facts(one), facts(other)), (facts(other), facts(one))
-    paths = (path_text(steps) for pair in both for steps, _, _ in differences(*pair))
+    paths = (path_text(at) for pair in both for at, _, _ in differences(*pair))
     return tuple(dict.fromkeys(paths))

@@ -130,22 +130,22 @@ def _values(denial: Forbidden, payload: Payload, hit: Hit) -> Iterator[tuple[str
     excepted: list[str] = []
     stack: list[tuple[JsonPath, JSON]] = [((), payload)]
     while stack:
-        steps, value = stack.pop()
-        if any(steps[: len(each)] == each for each in denial.excepted):
+        at, value = stack.pop()
+        if any(at[: len(each)] == each for each in denial.excepted):
             excepted += [value] if isinstance(value, str) and value else []
             continue
-        if denial.path is not None and steps[: len(denial.path)] != denial.path:
-            if denial.path[: len(steps)] != steps:
+        if denial.path is not None and at[: len(denial.path)] != denial.path:
+            if denial.path[: len(at)] != at:
                 continue
-        elif steps:
-            yield path_text(steps), value
+        elif at:
+            yield path_text(at), value
         if isinstance(value, dict):
-            inside = denial.path is None or len(steps) >= len(denial.path)
+            inside = denial.path is None or len(at) >= len(denial.path)
             if inside:
-                yield from ((path_text((*steps, key)), key) for key in value)
-            stack.extend(((*steps, key), each) for key, each in reversed(value.items()))
+                yield from ((path_text((*at, key)), key) for key in value)
+            stack.extend(((*at, key), each) for key, each in reversed(value.items()))
         elif isinstance(value, list):
-            stack.extend(((*steps, n), each) for n, each in reversed(list(enumerate(value))))
+            stack.extend(((*at, n), each) for n, each in reversed(list(enumerate(value))))
     if denial.path is None:
         yield from _around(hit, excepted)
 

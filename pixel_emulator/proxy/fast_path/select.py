@@ -25,7 +25,7 @@ class FastPath:
     def __init__(self, emulator: PixelEmulator, servers: Proxyserver | None = None) -> None:
         self.known: HeadTemplates = {}
         self._emulator = emulator
-        self.turn = WriteBatch(emulator.answer)
+        self.turn = WriteBatch(emulator.respond)
         self._board = install(servers, self.turn) if servers else stay
 
     def next_layer(self, data: layer.NextLayer) -> None:
@@ -53,7 +53,7 @@ class FastPath:
         return FastPathLayer(
             place,
             locks=self._emulator.locks,
-            answer=self._emulator.answer,
+            respond=self._emulator.respond,
             heard=self._emulator.handshakes.heard,
             board=self._board,
             http=self._emulator.http1.layer,
