@@ -15,14 +15,14 @@ from pixel_emulator.runner.actions import (
     ActionContext,
     Failure,
     folder_of,
+    no_pixels_failure,
     perform,
-    sends_alone,
-    without_pixels,
+    sends_only_by_itself,
 )
 from pixel_emulator.runner.waiting import (
     CallSource,
     Window,
-    acted,
+    mark_done,
     quiet,
     wait_until_decided,
     within,
@@ -129,8 +129,8 @@ class Runner:
             all_gone = self._drain()
             return all_gone
 
-        begun = acted(self._journal, [title], drain)
-        self._alone &= sends_alone(step)
+        begun = mark_done(self._journal, [title], drain)
+        self._alone &= sends_only_by_itself(step)
         met = failure is None and Outlook.MET is wait_until_decided(
             LiveVerdict([scenario], step_count=number),
             self._window,
@@ -139,7 +139,7 @@ class Runner:
             quiet=quiet(step),
         )
         if not met and failure is None:
-            failure = without_pixels(step, folder_of(scenario), self._access)
+            failure = no_pixels_failure(step, folder_of(scenario), self._access)
         return _Tried(met, monotonic() - started, failure)
 
 

@@ -14,7 +14,7 @@ from pixel_emulator.core.parser.expectations import SILENCE, read_expect, read_n
 from pixel_emulator.core.parser.values import read_duration, read_value
 from pixel_emulator.core.parser.variables import ValueAt
 from pixel_emulator.core.parser.vocabulary import ACTIONS, CALL_TYPES, FIELDS, GIVEN, STEP
-from pixel_emulator.core.profiles.profile import profile_mistakes
+from pixel_emulator.core.profiles.profile import profile_issues
 from pixel_emulator.core.scenarios.mail_clients import CLIENTS
 from pixel_emulator.core.scenarios.model import (
     Action,
@@ -195,7 +195,7 @@ def read_given(reader: ParseContext, at: JsonPath, value: JSON, scope: Scope) ->
     if "seed" in value and (not isinstance(seed, int) or isinstance(seed, bool)):
         reader.wrong((*at, "seed"), f"must be a whole number; it is {shown(seed)}")
     profiles = plain_map(reader, (*at, "profiles"), value.get("profiles", {}), scope)
-    for way, words in profile_mistakes(profiles):
+    for way, words in profile_issues(profiles):
         reader.wrong((*at, "profiles", *way), words)
     return Given(
         profiles=profiles,
