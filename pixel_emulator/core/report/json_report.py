@@ -38,9 +38,9 @@ def as_json(verdict: Verdict) -> Payload:
 
     Calls are named by their number `seq`; `calls` has what is known of each. Statuses are `met`,
     `unmet`, `undecided`, `incomplete`. Each scenario has at least one step, each step its
-    expectations; a `story` is one of few (`core.verification.verdict.Explanation`), and `says` are the
-    sentences of the text report about it. Every place is a `file`, `line` and `column`, 0 where it
-    is unknown. Write keys are masked.
+    expectations; a `story` is one of few (`core.verification.verdict.Explanation`), and `says` are
+    the sentences of the text report about it. Every place is a `file`, `line` and `column`, 0 where
+    it is unknown. Write keys are masked.
 
     - command: exit_code and says of the command that failed, or null
     - scenarios: title, name, case, tags, place, status, says, bound (name: value, call, path),
