@@ -110,7 +110,7 @@ async def _for_scenarios(asked: RequestContext) -> Payload:
         return replace(evidence, hits=hits, acted={**begun, **evidence.acted})
 
     prospect, evidence = await wait_until_decided(
-        lambda evidence: asked.in_thread(lambda: watch.look(new(evidence))),
+        lambda evidence: asked.in_thread(lambda: watch.update(new(evidence))),
         session,
         deadline=monotonic() + float(asked.query.get("timeout", within)),
         quiet=float(asked.query.get("quiet", quiet)),

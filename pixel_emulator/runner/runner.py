@@ -107,7 +107,7 @@ class Runner:
         evidence = self._window.evidence()
         self._journal.begin_step("")
         self._window = self._window.after(evidence, ())
-        verdict = _with_live(verify([scenario], evidence, steps=len(tried)), tried)
+        verdict = _with_live(verify([scenario], evidence, step_count=len(tried)), tried)
         failure, stopped = (tried[-1].failure if tried else None), ""
         if failure or len(tried) < len(scenario.steps):
             where = f"step {len(tried)} of {len(scenario.steps)}"  # no title: it may hold a key
@@ -132,7 +132,7 @@ class Runner:
         begun = mark_done(self._journal, [title], drain)
         self._alone &= sends_only_by_itself(step)
         met = failure is None and Outlook.MET is wait_until_decided(
-            LiveVerdict([scenario], steps=number),
+            LiveVerdict([scenario], step_count=number),
             self._window,
             # Where nobody is left who could send a call, no wait brings the one that is missing.
             deadline=begun if self._alone and all_gone else begun + within(step),

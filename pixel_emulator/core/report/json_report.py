@@ -38,7 +38,7 @@ def as_json(verdict: Verdict) -> Payload:
 
     Calls are referred to by their number `seq`; `calls` describes each of them. Statuses are
     `met`, `unmet`, `undecided`, `incomplete`. Each scenario has at least one step, each step its
-    expectations; `story` is a value of `core.verification.verdict.Story`, and `says` are the
+    expectations; `story` is a value of `core.verification.verdict.Explanation`, and `says` are the
     sentences of the text report. Every place is a `file`, `line` and `column`, 0 if unknown.
     Write keys are masked.
 
@@ -63,7 +63,7 @@ def as_json(verdict: Verdict) -> Payload:
         "gaps": [*verdict.gaps],
         "connections": verdict.connections,
         "scenarios": [_scenario(result) for result in verdict.scenarios],
-        "findings": [_policy_hit(verdict, finding) for finding in verdict.findings],
+        "findings": [_policy_hit(verdict, policy_hit) for policy_hit in verdict.policy_hits],
         "accept": [
             {"file": file, "lines": [*lines]} for file, lines in updatable_lines(verdict).items()
         ],
@@ -95,7 +95,7 @@ def _scenario(result: ScenarioResult) -> JSON:
             for source in variable_sources(result).values()
         },
         "steps": [_step(result, step) for step in result.steps],
-        "denied": [_forbidden_value(denied) for denied in result.denied],
+        "denied": [_forbidden_value(denied) for denied in result.forbidden_values],
         "state": _mismatches(result.state),
         "violations": [
             {
@@ -131,11 +131,11 @@ def _expectation(scenario: ScenarioResult, result: ExpectationResult) -> JSON:
         "wanted": str(wanted.times),
         "got": result.got,
         "met": result.met,
-        "story": result.story.value,
+        "story": result.explanation.value,
         "says": [] if result.met else [*details(result)],
         "claims": [hit.seq for hit in result.claims],
-        "surplus": [_extra_call(extra) for extra in result.surplus],
-        "nearest": [_closest_call(scenario, wanted, near) for near in result.nearest],
+        "surplus": [_extra_call(extra) for extra in result.extra_calls],
+        "nearest": [_closest_call(scenario, wanted, near) for near in result.closest_calls],
         "taken_by": [_location(taker.location) for taker in result.taken_by],
     }
 
@@ -175,8 +175,8 @@ def _forbidden_value(forbidden: ForbiddenValue) -> JSON:
         "call": forbidden.hit.seq,
         "path": forbidden.path,
         "value": forbidden.value,
-        **_location(forbidden.denial.location),
-        "says": forbidden_text(forbidden.denial),
+        **_location(forbidden.forbidden.location),
+        "says": forbidden_text(forbidden.forbidden),
     }
 
 

@@ -25,10 +25,10 @@ from pixel_emulator.core.report.wording import (
 )
 from pixel_emulator.core.scenarios.model import Level, Scenario
 from pixel_emulator.core.verification.verdict import (
+    Explanation,
     ScenarioResult,
     Status,
     StepResult,
-    Story,
     Verdict,
 )
 
@@ -67,7 +67,7 @@ class _Case:
     def failure(self) -> tuple[str, str]:
         """Type and message of the first failure; the message counts the others."""
         if self.skipped:
-            return "skipped", Story.NOT_REACHED
+            return "skipped", Explanation.NOT_REACHED
         if self.undecided:
             return Status.UNDECIDED, UNDECIDED
         if not self.failures:
@@ -143,10 +143,10 @@ def _case(
     lines = [f"  - {gap}" for gap in verdict.gaps]
     lines += [line for step in steps for line in step_lines(page, result, step)]
     if whole:
-        failing = [finding for finding in verdict.findings if finding.levels[index] is Level.FAIL]
-        findings = unexplained(failing, [result])
-        failures += run_failures(result, findings)
-        lines += [*run_failure_lines(page, result), *policy_lines(page, findings)]
+        failing = [item for item in verdict.policy_hits if item.levels[index] is Level.FAIL]
+        policy_hits = unexplained(failing, [result])
+        failures += run_failures(result, policy_hits)
+        lines += [*run_failure_lines(page, result), *policy_lines(page, policy_hits)]
         if result.status is Status.UNMET and not (failures or [*step_failures(result.steps)]):
             failures.append((Status.UNMET, NOT_MET))
     return _Case(

@@ -113,7 +113,7 @@ def call_counts(verdict: Verdict) -> Iterator[str]:
 def run_failure_counts(result: ScenarioResult) -> Iterator[str]:
     """Yield the counts of a scenario's failures in the whole run: `2 denied`."""
     counts = (
-        (total(denied.hit for denied in result.denied), "denied"),
+        (total(denied.hit for denied in result.forbidden_values), "denied"),
         (len(result.state), "state difference"),
         (total(hit for hit, _ in result.violations), "plan violation"),
     )

@@ -58,11 +58,11 @@ from pixel_emulator.core.text.display import printable
 from pixel_emulator.core.verification.closest_call import ClosestCall
 from pixel_emulator.core.verification.verdict import (
     ExpectationResult,
+    Explanation,
     PolicyHit,
     ScenarioResult,
     Status,
     StepResult,
-    Story,
     Verdict,
 )
 
@@ -79,12 +79,12 @@ def unmet_lines(page: Page, scenario: ScenarioResult, result: ExpectationResult)
     yield from page.labelled(f"  {start}", " ", result_text, "bad")
     if wanted.note:
         yield from page.sentence(wanted.note)
-    if not result.nearest and result.story is not Story.TWICE:
-        hits = [*result.claims, *(extra.hit for extra in result.surplus)]
+    if not result.closest_calls and result.explanation is not Explanation.TWICE:
+        hits = [*result.claims, *(extra.hit for extra in result.extra_calls)]
         yield from call_lines(page, sorted(hits, key=lambda hit: hit.seq), result.got)
     for sentence in others:
         yield from page.sentence(sentence)
-    for near in result.nearest:
+    for near in result.closest_calls:
         yield from _nearest_lines(
             page, near, with_variable_sources(scenario, wanted, near.mismatches)
         )
@@ -102,10 +102,14 @@ def _nearest_lines(page: Page, near: ClosestCall, mismatches: Sequence[Mismatch]
     yield from request_lines(page, hit)
 
 
-def policy_lines(page: Page, findings: Sequence[PolicyHit]) -> Iterator[str]:
+def policy_lines(page: Page, policy_hits: Sequence[PolicyHit]) -> Iterator[str]:
     """Yield each policy that fails or warns, with its calls; failures go before warnings."""
     for level, policy in product((Level.FAIL, Level.WARN), Policy):
-        hits = [item.hit for item in findings if (item.level, item.policy) == (level, policy)]
+        hits = [
+            policy_hit.hit
+            for policy_hit in policy_hits
+            if (policy_hit.level, policy_hit.policy) == (level, policy)
+        ]
         if not hits:
             continue
         word, meaning = policy_text(policy, level, total(hits))
@@ -141,13 +145,15 @@ def run_failure_lines(page: Page, result: ScenarioResult) -> Iterator[str]:
     """Yield the failures of a scenario in the whole run, each with the requests that it is
     about."""
     by_rule = defaultdict(list)
-    for denied in result.denied:
-        by_rule[id(denied.denial)].append(denied)
+    for denied in result.forbidden_values:
+        by_rule[id(denied.forbidden)].append(denied)
     for same in by_rule.values():
-        rule = same[0].denial
+        rule = same[0].forbidden
         where = filter(None, (printable(location_text(rule.location)), page.paint("denied", "bad")))
         yield from page.labelled(f"  {'   '.join(where)}", "   ", printable(forbidden_text(rule)))
-        yield from _lines_by_call(page, ((item.hit, (item.path, item.value)) for item in same))
+        yield from _lines_by_call(
+            page, ((forbidden.hit, (forbidden.path, forbidden.value)) for forbidden in same)
+        )
         yield ""
     if result.state:
         yield f"  {page.paint('state', 'bad')}   {STATE}"
@@ -200,10 +206,12 @@ def scenario_lines(
     is_only = len(verdict.scenarios) == 1
     yield heading(page, STATUS_WORDS[result.status], result.scenario.title)
     if is_only:
-        unexpected = [finding for finding in listed_below if finding.policy is Policy.UNEXPECTED]
+        unexpected = [
+            policy_hit for policy_hit in listed_below if policy_hit.policy is Policy.UNEXPECTED
+        ]
         counts = [*call_counts(verdict), *_failing_counts(unexpected, index)]
     else:
-        counts = [*_failing_counts(verdict.findings, index, named=True)]
+        counts = [*_failing_counts(verdict.policy_hits, index, named=True)]
     parts = [met_counts(result.steps), *counts, *run_failure_counts(result)]
     yield from page.sentence(" · ".join(parts), 2)
     if is_only and has_nothing_arrived(verdict) and not any(step.failure for step in result.steps):
@@ -217,13 +225,13 @@ def scenario_lines(
 
 
 def _failing_counts(
-    findings: Iterable[PolicyHit], index: int, *, named: bool = False
+    policy_hits: Iterable[PolicyHit], index: int, *, named: bool = False
 ) -> Iterator[str]:
     """Yield the counts of policy hits that fail a scenario: `2 unexpected (#3, #7)`."""
     by_word: dict[str, list[Hit]] = defaultdict(list)
-    for finding in findings:
-        if finding.levels[index] is Level.FAIL:
-            by_word[POLICY_WORDS[finding.policy][0]].append(finding.hit)
+    for policy_hit in policy_hits:
+        if policy_hit.levels[index] is Level.FAIL:
+            by_word[POLICY_WORDS[policy_hit.policy][0]].append(policy_hit.hit)
     for word, hits in by_word.items():
         count = total(hits)
         names = [f"#{hit.seq}" for hit in hits[:_MAX_NUMBERS]] + ["…"] * (count > _MAX_NUMBERS)
@@ -236,7 +244,7 @@ def step_lines(page: Page, result: ScenarioResult, step: StepResult) -> Iterator
     stepwise = has_named_steps(result)
     if stepwise:
         word = STATUS_WORDS[step.status] if step.reached else "SKIP"
-        counts = met_counts([step]) if step.reached else Story.NOT_REACHED
+        counts = met_counts([step]) if step.reached else Explanation.NOT_REACHED
         yield f"  {heading(page, word, step_name(result, step))}   {counts}"
     if step.failure:
         failure = page.sentence(step.failure, 4 if stepwise else 2)
@@ -259,12 +267,12 @@ def _reported_before(result: ScenarioResult, step: StepResult) -> set[_Forbidden
     reported."""
     before = takewhile(lambda other: other is not step, result.steps)
     expectations = (expected for other in before for expected in other.expectations)
-    return {_forbidden_key(expected) for expected in expectations if expected.surplus}
+    return {_forbidden_key(expected) for expected in expectations if expected.extra_calls}
 
 
 def _forbidden_key(result: ExpectationResult) -> _ForbiddenKey:
     """Return the place and the calls of a `never`: equal for the same failure in several steps."""
-    return result.expectation.location, tuple(extra.hit.seq for extra in result.surplus)
+    return result.expectation.location, tuple(extra.hit.seq for extra in result.extra_calls)
 
 
 def _output_lines(page: Page, output: str) -> Iterator[str]:
@@ -303,13 +311,13 @@ def _lines(page: Page, verdict: Verdict, *, calls: bool) -> Iterator[str]:
         yield heading(page, STATUS_WORDS[Status.UNMET], COMMAND)
         yield from page.sentence(failure, 2)
         yield ""
-    findings = unexplained(verdict.findings, verdict.scenarios)
+    policy_hits = unexplained(verdict.policy_hits, verdict.scenarios)
     for index in range(len(verdict.scenarios)):
-        yield from scenario_lines(page, verdict, index, findings)
+        yield from scenario_lines(page, verdict, index, policy_hits)
     if len(verdict.scenarios) > 1:
         yield heading(page, STATUS_WORDS[verdict.status], total_counts(verdict))
         yield ""
-    yield from policy_lines(page, findings)
+    yield from policy_lines(page, policy_hits)
     yield from _update_lines(page, verdict)
     failing = {Status.UNMET, Status.UNDECIDED} & {result.status for result in verdict.scenarios}
     if verdict.hits and not failing and calls:

@@ -21,12 +21,12 @@ from pixel_emulator.core.scenarios.model import Forbidden, Level, Policy
 from pixel_emulator.core.verification.closest_call import ClosestCall
 from pixel_emulator.core.verification.verdict import (
     ExpectationResult,
+    Explanation,
     ExtraCall,
     PolicyHit,
     ScenarioResult,
     Status,
     StepResult,
-    Story,
     Verdict,
 )
 
@@ -91,10 +91,14 @@ def story_text(result: ExpectationResult) -> str:
     If other expectations claimed its calls, it names their lines: `its calls went to line 2`.
     """
     wanted = result.expectation
-    if result.story is Story.DIFFERENT and wanted.dropped and not result.nearest[0].mismatches:
+    if (
+        result.explanation is Explanation.DIFFERENT
+        and wanted.dropped
+        and not result.closest_calls[0].mismatches
+    ):
         return "sent, but Segment would drop it for another reason"
-    if result.story is not Story.TAKEN:
-        return result.story
+    if result.explanation is not Explanation.TAKEN:
+        return result.explanation
     file = wanted.location.file
     places = dict.fromkeys(_relative_place(each, file) for each in result.taken_by)
     return f"its calls went to {' and '.join(places)}"
@@ -123,7 +127,7 @@ def score(near: ClosestCall) -> str:
 
 def not_counted_text(near: ClosestCall) -> str:
     """Return why a call does not count apart from its fields (`too late: 2.3 s after …`), or ""."""
-    return f"{near.obstacle}: {near.detail}" if near.detail else ""
+    return f"{near.not_counted}: {near.detail}" if near.detail else ""
 
 
 def details(result: ExpectationResult, most: int | None = None) -> Iterator[str]:
@@ -133,15 +137,15 @@ def details(result: ExpectationResult, most: int | None = None) -> Iterator[str]
     """
     yield wanted_got(result)
     alternatives = len(result.expectation.patterns)
-    if alternatives > 1 and result.nearest:
+    if alternatives > 1 and result.closest_calls:
         yield f"any of {alternatives} will do; compared with the one that comes closest"
-    if result.story is Story.TWICE:
-        yield from (repeat_text(extra) for extra in result.surplus[:most])
+    if result.explanation is Explanation.TWICE:
+        yield from (repeat_text(extra) for extra in result.extra_calls[:most])
     elif paths := list(
-        dict.fromkeys(path for surplus in result.surplus for path in surplus.differs)
+        dict.fromkeys(path for surplus in result.extra_calls for path in surplus.differs)
     ):
         yield f"they differ in {', '.join(paths[:most])}"
-    if result.story is Story.TOO_MANY:
+    if result.explanation is Explanation.TOO_MANY:
         yield f"if these are right, write `times: {result.got}`"
 
 
@@ -213,7 +217,7 @@ def violations_text(result: ScenarioResult) -> str:
 
 
 def unexplained(
-    findings: Iterable[PolicyHit], results: Iterable[ScenarioResult]
+    policy_hits: Iterable[PolicyHit], results: Iterable[ScenarioResult]
 ) -> list[PolicyHit]:
     """Return the policy hits whose calls are not shown as the nearest call of an expectation.
 
@@ -223,12 +227,12 @@ def unexplained(
         id(near.hit)
         for result in results
         for expected in result.expectations
-        for near in expected.nearest
+        for near in expected.closest_calls
     }
     return [
-        finding
-        for finding in findings
-        if finding.policy is Policy.DAMAGED or id(finding.hit) not in nearest
+        policy_hit
+        for policy_hit in policy_hits
+        if policy_hit.policy is Policy.DAMAGED or id(policy_hit.hit) not in nearest
     ]
 
 
@@ -241,38 +245,40 @@ def step_failures(steps: Iterable[StepResult]) -> Iterator[tuple[str, str]]:
             if not expected.met:
                 wanted = expected.expectation
                 name = f"{location_text(wanted.location)} {expectation_line(wanted)}".lstrip()
-                yield expected.story, f"{name}: {wanted_got(expected)}"
+                yield expected.explanation, f"{name}: {wanted_got(expected)}"
 
 
 def run_failures(
-    result: ScenarioResult, findings: Sequence[PolicyHit]
+    result: ScenarioResult, policy_hits: Sequence[PolicyHit]
 ) -> Iterator[tuple[str, str]]:
     """Yield the kind of each failure of the whole run, and a sentence on it.
 
-    `findings` are the policy hits that fail the scenario.
+    `policy_hits` are those that fail the scenario.
     """
-    for rule in {id(forbidden.denial): forbidden.denial for forbidden in result.denied}.values():
+    for rule in {
+        id(forbidden.forbidden): forbidden.forbidden for forbidden in result.forbidden_values
+    }.values():
         yield "denied", f"{location_text(rule.location)} {forbidden_text(rule)}".lstrip()
     if result.state:
         yield "state", STATE
     if result.violations:
         yield "plan", violations_text(result)
-    for policy in dict.fromkeys(finding.policy for finding in findings):
-        count = total(finding.hit for finding in findings if finding.policy is policy)
+    for policy in dict.fromkeys(item.policy for item in policy_hits):
+        count = total(item.hit for item in policy_hits if item.policy is policy)
         word, meaning = policy_text(policy, Level.FAIL, count)
-        hit = next(finding.hit for finding in findings if finding.policy is policy)
+        hit = next(policy_hit.hit for policy_hit in policy_hits if policy_hit.policy is policy)
         yield word, f"{meaning}: #{hit.seq} {call_text.title(hit.call, hit.request)}"
 
 
 _MENDABILITY: Mapping[str, int] = MappingProxyType(
     {
-        Story.DIFFERENT: 1,
-        Story.DROPPED: 1,
-        Story.REPEATED: 1,
-        Story.KEPT: 1,
-        Story.NOT_SENT: 2,
-        Story.TOO_FEW: 2,
-        Story.TAKEN: 2,
+        Explanation.DIFFERENT: 1,
+        Explanation.DROPPED: 1,
+        Explanation.REPEATED: 1,
+        Explanation.KEPT: 1,
+        Explanation.NOT_SENT: 2,
+        Explanation.TOO_FEW: 2,
+        Explanation.TAKEN: 2,
         "state": 2,
     }
 )
@@ -288,7 +294,7 @@ def impossible_reason(verdict: Verdict) -> str:
 
 def _failures(verdict: Verdict) -> Iterator[tuple[str, str]]:
     for index, result in enumerate(verdict.scenarios):
-        failing = [finding for finding in verdict.findings if finding.levels[index] is Level.FAIL]
+        failing = [item for item in verdict.policy_hits if item.levels[index] is Level.FAIL]
         yield from step_failures(result.steps)
         yield from run_failures(result, unexplained(failing, [result]))
 
@@ -318,7 +324,7 @@ def variable_sources(result: ScenarioResult) -> dict[str, VariableSource]:
     masked.
     """
     sources = {}
-    for name, value in result.bound.items():
+    for name, value in result.bindings.items():
         places = (
             (not whole, hit.seq, path_text(at))
             for expected in result.expectations
@@ -340,7 +346,7 @@ def with_variable_sources(
 
     `wanted` is one of the expectations of `result`.
     """
-    if not result.bound:
+    if not result.bindings:
         return tuple(mismatches)
     sources = variable_sources(result)
     names_at: dict[str, set[str]] = defaultdict(set)
@@ -376,7 +382,7 @@ def _first_holder(result: ExpectationResult, at: JsonPath) -> Iterator[tuple[Hit
     If no claimed call has one, yield the first nearest call that has, with False.
     """
     calls = chain(
-        ((hit, True) for hit in result.claims), ((near.hit, False) for near in result.nearest)
+        ((hit, True) for hit in result.claims), ((near.hit, False) for near in result.closest_calls)
     )
     return islice((call for call in calls if _hit_value(call[0], at) is not ABSENT), 1)
 

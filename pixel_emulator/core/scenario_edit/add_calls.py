@@ -49,7 +49,7 @@ def _unexpected_hits(judged: VerifiedSource) -> Iterator[Hit]:
         near.hit.seq
         for scenario in judged.verdict.scenarios
         for each in scenario.expectations
-        for near in each.nearest
+        for near in each.closest_calls
     }
     for policy in (Policy.UNEXPECTED, Policy.DROPPED):
         yield from (hit for hit in _failing_hits(judged, policy) if hit.seq not in beside)
@@ -60,7 +60,7 @@ def _failing_hits(
 ) -> Iterator[Hit]:
     """The hits that a policy fails a scenario for, or any."""
     scenarios = [each.scenario for each in judged.verdict.scenarios]
-    for each in judged.verdict.findings:
+    for each in judged.verdict.policy_hits:
         levels = [
             level
             for level, home in zip(each.levels, scenarios, strict=True)

@@ -44,7 +44,7 @@ class VerifiedSource:
         for scenario in self.verdict.scenarios:
             for step in scenario.steps:
                 for each in step.expectations:
-                    results[each.expectation.location].append((each, scenario.bound))
+                    results[each.expectation.location].append((each, scenario.bindings))
         for place, found in results.items():
             at = self.source.path_at(place)
             if only is None or (at and place.line in only):
@@ -82,11 +82,11 @@ class VerifiedSource:
 
 def sent_instead(result: ExpectationResult) -> Hit | None:
     """The call that was sent instead of the one that is wanted, and differs only in its fields."""
-    near = next(iter(result.nearest), None)
+    near = next(iter(result.closest_calls), None)
     if (
         near is None
         or result.got
-        or near.obstacle in (NotCountedReason.TIME, NotCountedReason.ORDER)
+        or near.not_counted in (NotCountedReason.TIME, NotCountedReason.ORDER)
     ):
         return None
     kept = near.hit.outcome in (Outcome.DELIVERED, Outcome.DAMAGED)
@@ -97,5 +97,7 @@ def sent_instead(result: ExpectationResult) -> Hit | None:
 def mistimed_call(result: ExpectationResult) -> ClosestCall | None:
     """A call that is right but for when it came."""
     late = (NotCountedReason.TIME, NotCountedReason.ORDER)
-    right = (near for near in result.nearest if near.obstacle in late and not near.mismatches)
+    right = (
+        near for near in result.closest_calls if near.not_counted in late and not near.mismatches
+    )
     return next(right, None)
