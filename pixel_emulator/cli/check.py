@@ -164,9 +164,9 @@ def _from_stdin(raw: bytes, settings: Settings) -> Iterator[Searched]:
 
 
 def _pasted(text: str, settings: Settings) -> Checked | None:
-    from pixel_emulator.email.urls import pasted
+    from pixel_emulator.email.urls import pasted_url
 
-    url = pasted(text)
+    url = pasted_url(text)
     if url is None:
         return None
     remarks = ("copied from HTML source: read with & for &amp;",) if url.from_html else ()

@@ -176,7 +176,7 @@ def _watch(watched: ScenarioFiles, window: Window, stopped: Event) -> None:
         begun = monotonic()
         evidence = window.evidence(MOST)
         count = evidence.total
-        prospect = watch.look(evidence)
+        prospect = watch.update(evidence)
         took = monotonic() - begun
         line = _line(prospect)
         if line != said:

@@ -10,7 +10,7 @@ from types import FrameType
 from pixel_emulator.cli.display import destination, farewell, hit_line
 from pixel_emulator.cli.reports import Reports, for_terminal, write_reports
 from pixel_emulator.cli.terminal import Exit, say, wants_colour
-from pixel_emulator.command.process import BY_SIGNAL, ENDING, CommandExit, handling
+from pixel_emulator.command.process import BY_SIGNAL, ENDING_SIGNALS, CommandExit, signal_handlers
 from pixel_emulator.core.model import total
 from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.core.verification.verdict import EXIT_CODES, FailedCommand, Status, Verdict
@@ -129,7 +129,7 @@ def ending_cleanly() -> Iterator[None]:
     def leave(number: int, _frame: FrameType | None) -> None:
         raise SystemExit(BY_SIGNAL + number)
 
-    with handling(ENDING, leave):
+    with signal_handlers(ENDING_SIGNALS, leave):
         try:
             yield
         except SystemExit as leaving:

@@ -73,11 +73,11 @@ def config_files(
     HOME in `environ` it is not known what the user's wget files say, so none is written for them.
     """
     wgets = _WGETS if environ.get("HOME") else ()
-    made = [*(_wget(each, environ, proxy, stores, exceptions) for each in wgets)]
+    made = [*(_wget(wget, environ, proxy, stores, exceptions) for wget in wgets)]
     made.append(_php(environ, stores))
     return ConfigFiles(
-        {name: value for each in made for name, value in each.variables.items()},
-        tuple(warning for each in made for warning in each.warnings),
+        {name: value for files in made for name, value in files.variables.items()},
+        tuple(warning for files in made for warning in files.warnings),
     )
 
 

@@ -13,7 +13,9 @@ from pixel_emulator.http_client import HttpClient
 
 BUILT_IN = "built-in fetch of the images"
 
-PLAIN = (Ask(Fetch.OPEN, (("User-Agent", f"pixel-emulator ({BUILT_IN})"), ("Accept", "image/*"))),)
+DEFAULT_REQUESTS = (
+    Ask(Fetch.OPEN, (("User-Agent", f"pixel-emulator ({BUILT_IN})"), ("Accept", "image/*"))),
+)
 """How an image is asked for where no mail client is named."""
 
 _IMAGES = frozenset({"img src", "input src"})
@@ -25,7 +27,7 @@ def fetch_images(
     hosts: Iterable[str],
     proxy: str,
     ca: Path,
-    asks: Sequence[Ask] = PLAIN,
+    asks: Sequence[Ask] = DEFAULT_REQUESTS,
     timeout: float = 30.0,
 ) -> RenderResult:
     """Ask through `proxy` for each pixel at `hosts` that stands in an `<img src>` of the file.

@@ -191,8 +191,8 @@ class _Parser:
         limits = self._limits
         if len(raw) > limits.mail_bytes:
             raise LimitError(f"it has more than {limits.mail_bytes:,} bytes")
-        for each in _DESCRIPTIONS.finditer(raw):
-            if len(each[0]) > limits.header_bytes:
+        for header in _DESCRIPTIONS.finditer(raw):
+            if len(header[0]) > limits.header_bytes:
                 raise LimitError(f"one of its headers has more than {limits.header_bytes:,} bytes")
         depth = min(sum(1 for _ in _CONTAINERS.finditer(raw)), _DEEPEST)
         lines = raw.count(b"\n") + raw.count(b"\r")
@@ -280,7 +280,7 @@ def _unknown_encoding(part: Message) -> str:
 def _doubts(part: Message) -> str:
     """Return why clients may read a part in different ways; it is empty if they do not."""
     for header in ("Content-Type", "Content-Transfer-Encoding"):
-        if len({str(each) for each in part.get_all(header, ())}) > 1:
+        if len({str(value) for value in part.get_all(header, ())}) > 1:
             return f"one of its parts has two different {header} headers"
     if _type(part) in _HTML_TYPES and _encoding(part) == "base64":
         body = part.get_payload()

@@ -70,7 +70,7 @@ def find_browser(environ: Mapping[str, str]) -> Path | None:
             InputIssue(f'{BROWSER_VARIABLE}: "{wanted}" is no program that can be run')
         )
     return next(
-        (Path(found) for each in _BROWSERS if (found := shutil.which(each, path=path))), None
+        (Path(found) for browser in _BROWSERS if (found := shutil.which(browser, path=path))), None
     )
 
 

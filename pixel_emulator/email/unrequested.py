@@ -91,7 +91,7 @@ def search_html(
     places = dict.fromkeys(
         place for raw, place in found.items() if raw not in known and not (place.is_token and known)
     )
-    if not known and not any(each.undecoded for each in places):
+    if not known and not any(place.undecoded for place in places):
         places |= dict.fromkeys(_undecoded(text, hosts, limits))
     if not known and not places and _names_pixel(text):
         places[_broken(text)] = None
@@ -183,7 +183,7 @@ def _undecoded(text: str, hosts: tuple[str, ...], limits: Limits) -> Iterator[Un
     )
     for applies, decode, name in readings:
         if applies and any(
-            each.requested for each in find_pixels(decode(text), hosts=hosts, limits=limits)
+            pixel.requested for pixel in find_pixels(decode(text), hosts=hosts, limits=limits)
         ):
             why = f"the text is {name} that nobody decoded"
             yield Unrequested(_line_of_path(text), why, undecoded=True)

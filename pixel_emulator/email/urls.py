@@ -53,7 +53,7 @@ class BrowserUrl:
 
 
 @dataclass(frozen=True, slots=True)
-class Pasted:
+class PastedUrl:
     """A pasted URL, ready for decoding; `from_html` says that it held `&amp;` and the like,
     which were read as HTML means them."""
 
@@ -109,7 +109,7 @@ def _reference(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     text = error.object[error.start : error.end]
-    return "".join(f"%26%23{ord(each)}%3B" for each in text), error.end
+    return "".join(f"%26%23{ord(character)}%3B" for character in text), error.end
 
 
 # https://url.spec.whatwg.org/#string-percent-encode-after-encoding
@@ -117,7 +117,7 @@ _AS_REFERENCE = "pixel_emulator.reference"
 codecs.register_error(_AS_REFERENCE, _reference)
 
 
-def pasted(text: str) -> Pasted | None:
+def pasted_url(text: str) -> PastedUrl | None:
     """The URL, or bare `path?query`, in what somebody pasted, freed of line breaks; or None.
 
     What a URL is copied with is left behind: quotes, `src=`, `curl`, Markdown, CSS's `url()`.
@@ -128,8 +128,8 @@ def pasted(text: str) -> Pasted | None:
     if _NO_SCHEME.match(url):
         url = f"//{url}"
     if not _REFERENCE.search(url):
-        return Pasted(url, from_html=False)
-    return Pasted(_attribute_text(url), from_html=True)
+        return PastedUrl(url, from_html=False)
+    return PastedUrl(_attribute_text(url), from_html=True)
 
 
 def _url_inside(text: str) -> str:
@@ -142,7 +142,7 @@ def _url_inside(text: str) -> str:
     else:
         return ""
     before = text[max(0, start - 2) : start]
-    end = next((_ENDS[each] for each in (before, before[-1:]) if each in _ENDS), _END_OF_A_WORD)
+    end = next((_ENDS[mark] for mark in (before, before[-1:]) if mark in _ENDS), _END_OF_A_WORD)
     return re.split(end, text[start:], maxsplit=1)[0]
 
 

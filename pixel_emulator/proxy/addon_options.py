@@ -79,7 +79,7 @@ class ConfiguredEmulator:
         except InputError as error:
             _log.error(str(error))
             raise SystemExit(2) from None  # a mistake of the user, also before mitmproxy's check
-        self._emulate(self.settings, Journal(self.settings, recorder=recorder))
+        self._emulate(self.settings, Journal(self.settings, sink=recorder))
         self._failures = FailureHandler(self.journal)
         self._failures.install()
 

@@ -96,7 +96,7 @@ class LeanMaster(master.Master):
         """Serve a port as the main one is served."""
         await self._serve(bound)
 
-    def hang_up(self, port: int) -> None:
+    def stop_listening(self, port: int) -> None:
         """Serve such a port no longer."""
         if listening := self._listening.pop(port, None):
             listening.close()
@@ -108,7 +108,7 @@ class LeanMaster(master.Master):
     async def close(self) -> None:
         """Stop listening and hang up, which `Master.run` forgets."""
         for port in tuple(self._listening):
-            self.hang_up(port)
+            self.stop_listening(port)
         await self.done()
         if self.entrance:
             self.entrance.close()

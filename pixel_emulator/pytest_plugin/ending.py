@@ -129,7 +129,7 @@ def _explain(item: pytest.Item, made: Sequence[Pixels], marked: Sequence[Snapsho
 
 def _warn(item: pytest.Item, verdict: Verdict) -> None:
     """What a policy only warns of, as warnings of pytest."""
-    found = [each for each in verdict.findings if each.level is Level.WARN]
+    found = [each for each in verdict.policy_hits if each.level is Level.WARN]
     for policy, count in Counter(each.policy for each in found).items():
         hits = [each.hit for each in found if each.policy is policy]
         titles = dict.fromkeys(call_text.title(hit.call, hit.request) for hit in hits)

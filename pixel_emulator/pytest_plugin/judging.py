@@ -142,7 +142,7 @@ def _is(result: ExpectationResult, wanted: Expectation | None) -> bool:
 
 
 def _objections(verdict: Verdict, first: Expectation | None) -> Iterator[str]:
-    findings = untold(verdict.findings, verdict.scenarios)
+    findings = untold(verdict.policy_hits, verdict.scenarios)
     for index, scenario in enumerate(verdict.scenarios):
         for each in sorted(scenario.expectations, key=lambda each: not _is(each, first)):
             if each.reached and not each.met:

@@ -24,7 +24,7 @@ from pixel_emulator.core.scenarios.model import (
     Step,
     Wait,
 )
-from pixel_emulator.email.fetch import PLAIN, fetch_images
+from pixel_emulator.email.fetch import DEFAULT_REQUESTS, fetch_images
 from pixel_emulator.email.limits import LimitError
 from pixel_emulator.email.pixels import find_pixels
 from pixel_emulator.email.render import render
@@ -105,7 +105,7 @@ def missing_files(scenarios: Iterable[Scenario]) -> Iterator[InputIssue]:
                 yield from (InputIssue(f"{each}", place, "do") for each in error.mistakes)
 
 
-def sends_alone(step: Step) -> bool:
+def sends_only_by_itself(step: Step) -> bool:
     """Whether a step sends calls, and all that it ever will have been sent once it has acted.
 
     A command may leave processes behind, and who waits, or does nothing, waits for somebody else.
@@ -114,7 +114,7 @@ def sends_alone(step: Step) -> bool:
     return bool(step.actions) and all(ours)
 
 
-def without_pixels(step: Step, folder: Path, access: ActionContext) -> Failure | None:
+def no_pixels_failure(step: Step, folder: Path, access: ActionContext) -> Failure | None:
     """Return a failure if a step only opens files and no mail in them has a pixel."""
     opened = [each.file for each in step.actions if isinstance(each, Open)]
     if not opened or len(opened) < len(step.actions):
@@ -173,7 +173,7 @@ def _tail(output: IO[bytes]) -> str:
 
 
 def _asks(client: str) -> tuple[Ask, ...]:
-    return CLIENTS[client] if client else PLAIN
+    return CLIENTS[client] if client else DEFAULT_REQUESTS
 
 
 def _open(file: Path, client: str, access: ActionContext) -> Failure | None:

@@ -29,7 +29,7 @@ def scenario(bound, *claims):
         for line, (fields, found) in enumerate(claims, 2)
     )
     step = StepResult(step=Scenario().steps[0], expectations=results)
-    return ScenarioResult(scenario=Scenario(), steps=(step,), status=Status.UNMET, bound=bound)
+    return ScenarioResult(scenario=Scenario(), steps=(step,), status=Status.UNMET, bindings=bound)
 
 
 def opened(seq, **properties):
@@ -73,12 +73,12 @@ def test_the_earliest_call_that_holds_the_value_is_told_and_rather_a_whole_value
 def test_a_call_that_only_comes_close_is_told_where_it_gave_the_value():
     wanted = expectation("A", 2, properties={"list": [{"id": ORDER}], "order_id": ORDER})
     near = ClosestCall(hit=opened(5, order_id="FC-1", list=[]), mismatches=(), matched=1, fields=2)
-    unmet = ExpectationResult(expectation=wanted, claims=(), nearest=(near,))
+    unmet = ExpectationResult(expectation=wanted, claims=(), closest_calls=(near,))
     step = StepResult(step=Scenario().steps[0], expectations=(unmet,))
     for value, seq in (("FC-1", 5), ("FC-2", 0)):
         bound = {"order": value}
         result = ScenarioResult(
-            scenario=Scenario(), steps=(step,), status=Status.UNMET, bound=bound
+            scenario=Scenario(), steps=(step,), status=Status.UNMET, bindings=bound
         )
         assert origins(result)["order"].seq == seq
 
@@ -88,7 +88,7 @@ def test_a_variable_of_the_wire_is_told_by_its_path():
     claimed = ExpectationResult(expectation=wanted, claims=(opened(1),))
     step = StepResult(step=Scenario().steps[0], expectations=(claimed,))
     host = {"order": "api.segment.io"}
-    result = ScenarioResult(scenario=Scenario(), steps=(step,), status=Status.UNMET, bound=host)
+    result = ScenarioResult(scenario=Scenario(), steps=(step,), status=Status.UNMET, bindings=host)
     assert origins(result)["order"].path == "request.host"
 
 

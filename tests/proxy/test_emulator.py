@@ -289,7 +289,7 @@ class ObservingRecorder:
 def test_the_answer_leaves_only_when_the_call_is_recorded():
     recorder = ObservingRecorder()
     with (
-        Emulator(SETTINGS, Journal(SETTINGS, recorder=recorder)) as e,
+        Emulator(SETTINGS, Journal(SETTINGS, sink=recorder)) as e,
         connect(e.port) as recorder.client,
     ):
         # From the second one on, the fast path has the connection to itself.

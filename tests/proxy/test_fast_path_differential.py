@@ -271,7 +271,7 @@ class Ran:
 def run(settings: Settings, file: Path) -> Ran:
     settings = replace(settings, port=0, record=str(file))
     recorder = open_recording(settings, created=MOMENT, seed="same")
-    journal = Journal(settings, recorder=recorder, now=lambda: MOMENT)
+    journal = Journal(settings, sink=recorder, now=lambda: MOMENT)
     with Emulator(settings, journal) as e:
         answers = []
         for stream in streams():

@@ -56,7 +56,7 @@ def test_while_calls_wait_the_journal_can_be_asked_and_they_are_not_answered(
     """What a follower needs is free, and an answer still means that its call is written."""
     file = tmp_path / "calls.yaml"
     settings = made(port=0, max_calls=ROOM, record=str(file))
-    journal = Journal(settings, recorder=open_recording(settings))
+    journal = Journal(settings, sink=open_recording(settings))
     with Emulator(settings, journal) as e, connect(e.port) as client:
         seen, is_full, is_behind = 0, threading.Event(), threading.Event()
 
@@ -78,7 +78,7 @@ def test_while_calls_wait_the_journal_can_be_asked_and_they_are_not_answered(
             client.recv(1)
         client.settimeout(TIMEOUT)
         seen = ROOM
-        journal.looked()
+        journal.notify_progress()
         assert read(client).is_pixel
         assert len(read_recording(file).hits) == MOST + 1
         leave()

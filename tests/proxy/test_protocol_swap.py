@@ -330,10 +330,10 @@ def test_of_who_has_gone_nothing_is_kept(e: Emulator):
     session = e.sessions.open()
     with connect(e.port) as client:
         assert ask(client, get(f"/s/{session.name}{PIXEL}", "localhost")).is_pixel
-        assert e.sessions._named
+        assert e.sessions._named_sessions
         assert e._lean.locks._ending
     assert e.drain(TIMEOUT)
-    assert not e.sessions._named
+    assert not e.sessions._named_sessions
     assert not e._lean.locks._ending
 
 

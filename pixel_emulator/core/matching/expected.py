@@ -156,10 +156,10 @@ class Matcher(ABC):
         if self.matches(got, UNBOUND):
             yield ()
 
-    def differences(self, steps: JsonPath, got: Value, bound: Bindings) -> Iterator[Difference]:
-        """Where the value at `steps` differs; none if it matches."""
+    def differences(self, at: JsonPath, got: Value, bound: Bindings) -> Iterator[Difference]:
+        """Where the value at `at` differs; none if it matches."""
         if not self.matches(got, bound):
-            yield steps, self, got
+            yield at, self, got
 
     def reason(self, got: Value) -> str:  # noqa: ARG002 - those that know a reason need the value
         """Why the value does not match, where more is known than what is wanted."""

@@ -38,9 +38,9 @@ def as_json(verdict: Verdict) -> Payload:
 
     Calls are named by their number `seq`; `calls` has what is known of each. Statuses are `met`,
     `unmet`, `undecided`, `incomplete`. Each scenario has at least one step, each step its
-    expectations; a `story` is one of few (`core.verdicts.verdict.Story`), and `says` are the
-    sentences of the text report about it. Every place is a `file`, `line` and `column`, 0 where it
-    is unknown. Write keys are masked.
+    expectations; a `story` is one of few (`core.verification.verdict.Explanation`), and `says` are
+    the sentences of the text report about it. Every place is a `file`, `line` and `column`, 0 where
+    it is unknown. Write keys are masked.
 
     - command: exit_code and says of the command that failed, or null
     - scenarios: title, name, case, tags, place, status, says, bound (name: value, call, path),
@@ -63,7 +63,7 @@ def as_json(verdict: Verdict) -> Payload:
         "gaps": [*verdict.gaps],
         "connections": verdict.connections,
         "scenarios": [_scenario(each) for each in verdict.scenarios],
-        "findings": [_finding(verdict, each) for each in verdict.findings],
+        "findings": [_finding(verdict, each) for each in verdict.policy_hits],
         "accept": [
             {"file": file, "lines": [*lines]} for file, lines in acceptable(verdict).items()
         ],
@@ -95,7 +95,7 @@ def _scenario(result: ScenarioResult) -> JSON:
             for each in origins(result).values()
         },
         "steps": [_step(result, each) for each in result.steps],
-        "denied": [_denied(each) for each in result.denied],
+        "denied": [_denied(each) for each in result.forbidden_values],
         "state": _mismatches(result.state),
         "violations": [
             {
@@ -131,11 +131,11 @@ def _expectation(scenario: ScenarioResult, result: ExpectationResult) -> JSON:
         "wanted": str(wanted.times),
         "got": result.got,
         "met": result.met,
-        "story": result.story.value,
+        "story": result.explanation.value,
         "says": [] if result.met else [*remarks(result)],
         "claims": [hit.seq for hit in result.claims],
-        "surplus": [_surplus(each) for each in result.surplus],
-        "nearest": [_nearest(scenario, wanted, each) for each in result.nearest],
+        "surplus": [_surplus(each) for each in result.extra_calls],
+        "nearest": [_nearest(scenario, wanted, each) for each in result.closest_calls],
         "taken_by": [_place(each.location) for each in result.taken_by],
     }
 
@@ -175,8 +175,8 @@ def _denied(denied: ForbiddenValue) -> JSON:
         "call": denied.hit.seq,
         "path": denied.path,
         "value": denied.value,
-        **_place(denied.denial.location),
-        "says": denial(denied.denial),
+        **_place(denied.forbidden.location),
+        "says": denial(denied.forbidden),
     }
 
 

@@ -25,10 +25,10 @@ from pixel_emulator.core.report.wording import (
 )
 from pixel_emulator.core.scenarios.model import Level, Scenario
 from pixel_emulator.core.verification.verdict import (
+    Explanation,
     ScenarioResult,
     Status,
     StepResult,
-    Story,
     Verdict,
 )
 
@@ -66,7 +66,7 @@ class _Case:
     def objection(self) -> tuple[str, str]:
         """What is wrong with it first, and how much else there is."""
         if self.skipped:
-            return "skipped", Story.NOT_REACHED
+            return "skipped", Explanation.NOT_REACHED
         if self.undecided:
             return Status.UNDECIDED, UNDECIDED
         if not self.objections:
@@ -142,7 +142,7 @@ def _case(
     lines = [f"  - {gap}" for gap in verdict.gaps]
     lines += [line for step in steps for line in step_lines(page, result, step)]
     if whole:
-        failing = [each for each in verdict.findings if each.levels[index] is Level.FAIL]
+        failing = [each for each in verdict.policy_hits if each.levels[index] is Level.FAIL]
         findings = untold(failing, [result])
         objections += objections_of_run(result, findings)
         lines += [*objection_lines(page, result), *finding_lines(page, findings)]

@@ -51,11 +51,11 @@ from pixel_emulator.core.text.display import printable
 from pixel_emulator.core.verification.closest_call import ClosestCall
 from pixel_emulator.core.verification.verdict import (
     ExpectationResult,
+    Explanation,
     PolicyHit,
     ScenarioResult,
     Status,
     StepResult,
-    Story,
     Verdict,
 )
 
@@ -70,12 +70,12 @@ def unmet(page: Page, scenario: ScenarioResult, result: ExpectationResult) -> It
     yield from page.said(f"  {start}", " ", story, "bad")
     if wanted.note:
         yield from page.sentence(wanted.note)
-    if not result.nearest and result.story is not Story.TWICE:
-        hits = [*result.claims, *(each.hit for each in result.surplus)]
+    if not result.closest_calls and result.explanation is not Explanation.TWICE:
+        hits = [*result.claims, *(each.hit for each in result.extra_calls)]
         yield from calls(page, sorted(hits, key=lambda hit: hit.seq), result.got)
     for words in others:
         yield from page.sentence(words)
-    for near in result.nearest:
+    for near in result.closest_calls:
         yield from _nearest(page, near, hinted(scenario, wanted, near.mismatches))
 
 
@@ -128,10 +128,10 @@ def _unexpected(page: Page, hits: Sequence[Hit]) -> Iterator[str]:
 def objection_lines(page: Page, result: ScenarioResult) -> Iterator[str]:
     """Each objection below what it rests on, with the requests that it is about."""
     denied = defaultdict(list)
-    for each in result.denied:
-        denied[id(each.denial)].append(each)
+    for each in result.forbidden_values:
+        denied[id(each.forbidden)].append(each)
     for same in denied.values():
-        rule = same[0].denial
+        rule = same[0].forbidden
         where = filter(None, (printable(place(rule.location)), page.paint("denied", "bad")))
         yield from page.said(f"  {'   '.join(where)}", "   ", printable(denial(rule)))
         yield from _told(page, ((each.hit, (each.path, each.value)) for each in same))
@@ -188,7 +188,7 @@ def scenario_lines(
         unexpected = [each for each in told_below if each.policy is Policy.UNEXPECTED]
         counts = [*seen(verdict), *_failing(unexpected, index)]
     else:
-        counts = [*_failing(verdict.findings, index, named=True)]
+        counts = [*_failing(verdict.policy_hits, index, named=True)]
     parts = [met(result.steps), *counts, *objections(result)]
     yield from page.sentence(" · ".join(parts), 2)
     if alone and arrived_nothing(verdict) and not any(each.failure for each in result.steps):
@@ -218,7 +218,7 @@ def step_lines(page: Page, result: ScenarioResult, step: StepResult) -> Iterator
     stepwise = has_named_steps(result)
     if stepwise:
         word = STATUS_WORDS[step.status] if step.reached else "SKIP"
-        said = met([step]) if step.reached else Story.NOT_REACHED
+        said = met([step]) if step.reached else Explanation.NOT_REACHED
         yield f"  {head(page, word, step_name(result, step))}   {said}"
     if step.failure:
         failure = page.sentence(step.failure, 4 if stepwise else 2)
@@ -239,12 +239,12 @@ def step_lines(page: Page, result: ScenarioResult, step: StepResult) -> Iterator
 def _told_before(result: ScenarioResult, step: StepResult) -> set[_Ban]:
     """The bans of a whole scenario that steps before this one have told of."""
     before = takewhile(lambda each: each is not step, result.steps)
-    return {_ban(each) for other in before for each in other.expectations if each.surplus}
+    return {_ban(each) for other in before for each in other.expectations if each.extra_calls}
 
 
 def _ban(result: ExpectationResult) -> _Ban:
     """What makes two results of one `never` the same: its place, and its calls."""
-    return result.expectation.location, tuple(each.hit.seq for each in result.surplus)
+    return result.expectation.location, tuple(each.hit.seq for each in result.extra_calls)
 
 
 def _output(page: Page, output: str) -> Iterator[str]:
@@ -282,7 +282,7 @@ def _lines(page: Page, verdict: Verdict, *, calls: bool) -> Iterator[str]:
         yield head(page, STATUS_WORDS[Status.UNMET], COMMAND)
         yield from page.sentence(failed, 2)
         yield ""
-    findings = untold(verdict.findings, verdict.scenarios)
+    findings = untold(verdict.policy_hits, verdict.scenarios)
     for index in range(len(verdict.scenarios)):
         yield from scenario_lines(page, verdict, index, findings)
     if len(verdict.scenarios) > 1:

@@ -21,12 +21,12 @@ from pixel_emulator.core.scenarios.model import Forbidden, Level, Policy
 from pixel_emulator.core.verification.closest_call import ClosestCall
 from pixel_emulator.core.verification.verdict import (
     ExpectationResult,
+    Explanation,
     ExtraCall,
     PolicyHit,
     ScenarioResult,
     Status,
     StepResult,
-    Story,
     Verdict,
 )
 
@@ -88,10 +88,14 @@ def line(wanted: Expectation) -> str:
 def story(result: ExpectationResult) -> str:
     """What happened to an expectation; `its calls went to line 2` where another has them."""
     wanted = result.expectation
-    if result.story is Story.DIFFERENT and wanted.dropped and not result.nearest[0].mismatches:
+    if (
+        result.explanation is Explanation.DIFFERENT
+        and wanted.dropped
+        and not result.closest_calls[0].mismatches
+    ):
         return "sent, but Segment would drop it for another reason"
-    if result.story is not Story.TAKEN:
-        return result.story
+    if result.explanation is not Explanation.TAKEN:
+        return result.explanation
     file = wanted.location.file
     places = dict.fromkeys(_taker(each, file) for each in result.taken_by)
     return f"its calls went to {' and '.join(places)}"
@@ -119,20 +123,20 @@ def agreement(near: ClosestCall) -> str:
 
 def obstacle(near: ClosestCall) -> str:
     """What else keeps the call from counting: `too late: 2.3 s after …`; empty if nothing does."""
-    return f"{near.obstacle}: {near.detail}" if near.detail else ""
+    return f"{near.not_counted}: {near.detail}" if near.detail else ""
 
 
 def remarks(result: ExpectationResult, most: int | None = None) -> Iterator[str]:
     """What is to be said of an unmet expectation besides its calls; of long lists, `most` items."""
     yield wanted_got(result)
     number = len(result.expectation.patterns)
-    if number > 1 and result.nearest:
+    if number > 1 and result.closest_calls:
         yield f"any of {number} will do; compared with the one that comes closest"
-    if result.story is Story.TWICE:
-        yield from (repeat(each) for each in result.surplus[:most])
-    elif paths := list(dict.fromkeys(path for each in result.surplus for path in each.differs)):
+    if result.explanation is Explanation.TWICE:
+        yield from (repeat(each) for each in result.extra_calls[:most])
+    elif paths := list(dict.fromkeys(path for each in result.extra_calls for path in each.differs)):
         yield f"they differ in {', '.join(paths[:most])}"
-    if result.story is Story.TOO_MANY:
+    if result.explanation is Explanation.TOO_MANY:
         yield f"if these are right, write `times: {result.got}`"
 
 
@@ -203,7 +207,10 @@ def violated(result: ScenarioResult) -> str:
 def untold(findings: Iterable[PolicyHit], results: Iterable[ScenarioResult]) -> list[PolicyHit]:
     """The findings whose calls stand beside no expectation of these; damage is another story."""
     beside = {
-        id(near.hit) for result in results for each in result.expectations for near in each.nearest
+        id(near.hit)
+        for result in results
+        for each in result.expectations
+        for near in each.closest_calls
     }
     return [
         each for each in findings if each.policy is Policy.DAMAGED or id(each.hit) not in beside
@@ -219,14 +226,14 @@ def objections_of_steps(steps: Iterable[StepResult]) -> Iterator[tuple[str, str]
             if not each.met:
                 wanted = each.expectation
                 said = f"{place(wanted.location)} {line(wanted)}: {wanted_got(each)}"
-                yield each.story, said.lstrip()
+                yield each.explanation, said.lstrip()
 
 
 def objections_of_run(
     result: ScenarioResult, findings: Sequence[PolicyHit]
 ) -> Iterator[tuple[str, str]]:
     """What is wrong in the whole run; `findings` are those that fail the scenario."""
-    for rule in {id(each.denial): each.denial for each in result.denied}.values():
+    for rule in {id(each.forbidden): each.forbidden for each in result.forbidden_values}.values():
         yield "denied", f"{place(rule.location)} {denial(rule)}".lstrip()
     if result.state:
         yield "state", STATE
@@ -241,13 +248,13 @@ def objections_of_run(
 
 _HOPE: Mapping[str, int] = MappingProxyType(
     {
-        Story.DIFFERENT: 1,
-        Story.DROPPED: 1,
-        Story.REPEATED: 1,
-        Story.KEPT: 1,
-        Story.NOT_SENT: 2,
-        Story.TOO_FEW: 2,
-        Story.TAKEN: 2,
+        Explanation.DIFFERENT: 1,
+        Explanation.DROPPED: 1,
+        Explanation.REPEATED: 1,
+        Explanation.KEPT: 1,
+        Explanation.NOT_SENT: 2,
+        Explanation.TOO_FEW: 2,
+        Explanation.TAKEN: 2,
         "state": 2,
     }
 )
@@ -262,7 +269,7 @@ def why_impossible(verdict: Verdict) -> str:
 
 def _objections(verdict: Verdict) -> Iterator[tuple[str, str]]:
     for index, result in enumerate(verdict.scenarios):
-        failing = [each for each in verdict.findings if each.levels[index] is Level.FAIL]
+        failing = [each for each in verdict.policy_hits if each.levels[index] is Level.FAIL]
         yield from objections_of_steps(result.steps)
         yield from objections_of_run(result, untold(failing, [result]))
 
@@ -288,14 +295,14 @@ def origins(result: ScenarioResult) -> dict[str, VariableSource]:
     A write key is shown masked.
     """
     found = {}
-    for name, value in result.bound.items():
+    for name, value in result.bindings.items():
         places = (
-            (not whole, hit.seq, path_text(steps))
+            (not whole, hit.seq, path_text(at))
             for each in result.expectations
-            for steps, names in _spots(each.expectation)
+            for at, names in _spots(each.expectation)
             if name in names
-            for hit, claimed in _holding(each, steps)
-            if (whole := describe(_at(hit, steps)) == describe(value)) or claimed
+            for hit, claimed in _holding(each, at)
+            if (whole := describe(_at(hit, at)) == describe(value)) or claimed
         )
         _, seq, path = min(places, default=(True, 0, ""))
         shown = mask(value) if path == "writeKey" and isinstance(value, str) else value
@@ -307,12 +314,12 @@ def hinted(
     result: ScenarioResult, wanted: Expectation, mismatches: Sequence[Mismatch]
 ) -> tuple[Mismatch, ...]:
     """Mismatches of one of its expectations; where variables are wanted, with their origins."""
-    if not result.bound:
+    if not result.bindings:
         return tuple(mismatches)
     known = origins(result)
     wanted_at: dict[str, set[str]] = defaultdict(set)
-    for steps, names in _spots(wanted):
-        wanted_at[path_text(steps)] |= names & known.keys()
+    for at, names in _spots(wanted):
+        wanted_at[path_text(at)] |= names & known.keys()
 
     def told(each: Mismatch) -> Mismatch:
         hints = (each.hint, *(str(known[name]) for name in sorted(wanted_at[each.path])))
@@ -327,31 +334,31 @@ def _spots(wanted: Expectation) -> Iterator[tuple[JsonPath, frozenset[str]]]:
     for pattern in wanted.patterns:
         stack += [((), pattern.fields), (("request",), pattern.request)]
     while stack:
-        steps, want = stack.pop()
+        at, want = stack.pop()
         if isinstance(want, dict):
-            stack.extend(((*steps, key), each) for key, each in want.items())
+            stack.extend(((*at, key), each) for key, each in want.items())
         elif isinstance(want, list | tuple):
-            stack.extend(((*steps, index), each) for index, each in enumerate(want))
+            stack.extend(((*at, index), each) for index, each in enumerate(want))
         elif names := variables(want):
-            yield steps, names
+            yield at, names
 
 
-def _holding(result: ExpectationResult, steps: JsonPath) -> Iterator[tuple[Hit, bool]]:
+def _holding(result: ExpectationResult, at: JsonPath) -> Iterator[tuple[Hit, bool]]:
     """The first claim that has something there, or else a call that comes close to one."""
     calls = chain(
-        ((hit, True) for hit in result.claims), ((near.hit, False) for near in result.nearest)
+        ((hit, True) for hit in result.claims), ((near.hit, False) for near in result.closest_calls)
     )
-    return islice((each for each in calls if _at(each[0], steps) is not ABSENT), 1)
+    return islice((each for each in calls if _at(each[0], at) is not ABSENT), 1)
 
 
-def _at(hit: Hit, steps: JsonPath) -> Value:
-    """What stands in the hit where an expectation has `steps`."""
-    value: Value = {"request": wire_facts(hit)} if steps[0] == "request" else facts(hit)
-    for step in steps:
-        if isinstance(value, dict) and isinstance(step, str):
-            value = value.get(step, ABSENT)
-        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
-            value = value[step]
+def _at(hit: Hit, at: JsonPath) -> Value:
+    """What stands in the hit where an expectation has `at`."""
+    value: Value = {"request": wire_facts(hit)} if at[0] == "request" else facts(hit)
+    for key in at:
+        if isinstance(value, dict) and isinstance(key, str):
+            value = value.get(key, ABSENT)
+        elif isinstance(value, list) and isinstance(key, int) and key < len(value):
+            value = value[key]
         else:
             return ABSENT
     return value

@@ -27,14 +27,14 @@ def accept(judged: VerifiedSource) -> Iterator[Edit | InputIssue]:
     found: dict[JsonPath, dict[str, list[Payload]]] = defaultdict(lambda: defaultdict(list))
     marks = {hit.step for hit in judged.verdict.hits}
     for hit in _unexpected(judged):
-        steps, item = _list_for(judged, hit, marks), brief(hit)
-        if not item or steps is None:
+        at, item = _list_for(judged, hit, marks), brief(hit)
+        if not item or at is None:
             yield _refusal(judged, hit)
         else:
-            found[steps][json_codec.write(item)].append(item)
-    for steps, groups in found.items():
+            found[at][json_codec.write(item)].append(item)
+    for at, groups in found.items():
         items = [_repeated(items[0], len(items)) for items in groups.values()]
-        yield from source.append(judged.source, steps, items)
+        yield from source.append(judged.source, at, items)
     rows: dict[Location, list[Scenario]] = defaultdict(list)
     for scenario in judged.verdict.scenarios:
         rows[scenario.scenario.location].append(scenario.scenario)
@@ -49,7 +49,7 @@ def _unexpected(judged: VerifiedSource) -> Iterator[Hit]:
         near.hit.seq
         for scenario in judged.verdict.scenarios
         for each in scenario.expectations
-        for near in each.nearest
+        for near in each.closest_calls
     }
     for policy in (Policy.UNEXPECTED, Policy.DROPPED):
         yield from (hit for hit in _failing(judged, policy) if hit.seq not in beside)
@@ -60,7 +60,7 @@ def _failing(
 ) -> Iterator[Hit]:
     """The hits that a policy fails a scenario for, or any."""
     scenarios = [each.scenario for each in judged.verdict.scenarios]
-    for each in judged.verdict.findings:
+    for each in judged.verdict.policy_hits:
         levels = [
             level
             for level, home in zip(each.levels, scenarios, strict=True)
@@ -94,14 +94,14 @@ def _list_for(judged: VerifiedSource, hit: Hit, marks: Collection[str]) -> JsonP
         titles = [result.scenario.step_title(each) for each in result.scenario.steps]
         blind = len(titles) > 1 and any(title in marks for title in titles)
         for number, step in enumerate(result.steps):
-            steps = _list_of(judged, result, number, step)
-            if steps is None or result.scenario.case:
+            at = _list_of(judged, result, number, step)
+            if at is None or result.scenario.case:
                 continue
             if hit.step == titles[number]:
-                return steps
+                return at
             claims = (claim.seq for each in step.expectations for claim in each.claims)
             if not blind and (best is None or min(claims, default=hit.seq) < hit.seq):
-                best = steps
+                best = at
     return best
 
 
@@ -110,10 +110,10 @@ def _list_of(
 ) -> JsonPath | None:
     """Where the expectations of a step stand in this file."""
     for each in step.expectations:
-        found = judged.source.steps_at(each.expectation.location)
+        found = judged.source.path_at(each.expectation.location)
         if found and found[-2:-1] == ("expect",):
             return found[:-1]
-    home = judged.source.steps_at(scenario.scenario.location)
+    home = judged.source.path_at(scenario.scenario.location)
     if home is None:
         return None
     places = ((*home, "steps", number, "expect"), (*home, "expect"))
@@ -127,7 +127,7 @@ def _damage(judged: VerifiedSource, rows: Sequence[Scenario]) -> Iterator[Edit |
         return
     found = {code for hit in hits for code in codes(hit, Severity.DAMAGE)}
     accepted: list[JSON] = [*sorted(found.union(*(row.accepted for row in rows)))]
-    home = judged.source.steps_at(rows[0].location)
+    home = judged.source.path_at(rows[0].location)
     data = judged.source.value(home) if home is not None else None
     key = Policy.DAMAGED.value
     if home is None or not isinstance(data, dict) or not found:
@@ -144,7 +144,7 @@ def _damage(judged: VerifiedSource, rows: Sequence[Scenario]) -> Iterator[Edit |
 
 def _kept_policies(judged: VerifiedSource) -> Iterator[InputIssue]:
     for scenario in judged.verdict.scenarios:
-        home = judged.source.steps_at(scenario.scenario.location) or ()
+        home = judged.source.path_at(scenario.scenario.location) or ()
         for policy in (Policy.DUPLICATES, Policy.UNHANDLED):
             count = len(list(_failing(judged, policy, scenario.scenario)))
             if count:

@@ -58,24 +58,24 @@ def _changes(
     hit = instead(result)
     if hit is None:
         return
-    if line.steps is None:
+    if line.at is None:
         yield judged.mistake(line, "is kept, because it stands in another file")
     elif len(result.expectation.patterns) > 1:
         yield judged.mistake(line, "is kept: no alternative of `one-of` matches what was sent")
     else:
-        yield from _code(judged, line.steps, result.expectation, hit)
+        yield from _code(judged, line.at, result.expectation, hit)
         pattern = result.expectation.patterns[0].of(hit)
         sides = (((), pattern.fields, facts(hit)), (("request",), pattern.request, wire_facts(hit)))
         for prefix, want, got in sides:
             for path in _different(want, got, bound):
-                place = _Place(judged.source, line.steps, pattern)
+                place = _Place(judged.source, line.at, pattern)
                 yield from _change(judged, line, place, (*prefix, *path), _at(got, path))
 
 
-def _code(judged: VerifiedSource, steps: JsonPath, wanted: Expectation, hit: Hit) -> Iterator[Edit]:
+def _code(judged: VerifiedSource, at: JsonPath, wanted: Expectation, hit: Hit) -> Iterator[Edit]:
     reasons = codes(hit, Severity.DROP)
     if wanted.code and reasons and wanted.code not in reasons:
-        yield from source.write(judged.source, (*steps, "dropped"), reasons[0])
+        yield from source.write(judged.source, (*at, "dropped"), reasons[0])
 
 
 def _change(
@@ -90,7 +90,7 @@ def _change(
         kept = f"is kept, because it comes from a definition; {sent_there} was sent"
         yield judged.mistake(line, kept, *path)
     elif not is_literal(judged.source.value(found)):
-        inside = found[len(place.steps) :]
+        inside = found[len(place.at) :]
         where = f" at {path_text(path)}" if len(inside) < len(path) else ""
         kept = f"is kept, because it is no literal value; {sent_there} was sent{where}"
         yield judged.mistake(line, kept, *inside)
@@ -110,7 +110,7 @@ class _Place:
     """Where the values of one expectation stand."""
 
     source: Source
-    steps: JsonPath
+    at: JsonPath
     pattern: Pattern
 
     def of(self, path: JsonPath) -> JsonPath | None:
@@ -118,7 +118,7 @@ class _Place:
 
         It leads to a matcher where the field is inside one.
         """
-        here, value = self.steps, self.source.value(self.steps)
+        here, value = self.at, self.source.value(self.at)
         type = self.pattern.type
         if type and path == (NAMED_BY[type],) and isinstance(value, dict) and value.get(type):
             path = (type.value,)
@@ -138,9 +138,9 @@ class _Place:
 def _different(want: Expected, got: Value, bound: Bindings) -> list[JsonPath]:
     """The paths that differ; a list of another length differs as a whole."""
     paths: dict[JsonPath, None] = {}
-    for steps, wanted, sent in differences(want, got, bound):
-        longer = isinstance(steps[-1], int) and (wanted is ABSENT or sent is ABSENT)
-        paths[steps[:-1] if longer else steps] = None
+    for at, wanted, sent in differences(want, got, bound):
+        longer = isinstance(at[-1], int) and (wanted is ABSENT or sent is ABSENT)
+        paths[at[:-1] if longer else at] = None
     return [each for each in paths if not any(each[:n] in paths for n in range(len(each)))]
 
 
@@ -169,7 +169,7 @@ def _matcher(path: JsonPath, sent: Value) -> str:
 class Removal:
     """An expectation to be taken out of its list."""
 
-    steps: JsonPath
+    at: JsonPath
 
 
 def count(judged: VerifiedSource, line: Line) -> Iterator[Edit | Removal | InputIssue]:
@@ -191,7 +191,7 @@ def _times_changes(
     near = misplaced(result)
     if result.met or instead(result):
         return
-    if line.steps is None:
+    if line.at is None:
         yield judged.mistake(line, "is kept, because it stands in another file")
     elif times.high == 0:
         came = "1 call" if got == 1 else f"{got} calls"
@@ -200,11 +200,11 @@ def _times_changes(
         detail = f": {near.detail}" if near and near.detail else ""
         yield judged.mistake(line, f"is kept, because when calls come is not rewritten{detail}")
     elif got:
-        yield from _times(judged, line.steps, _extended(times, got))
+        yield from _times(judged, line.at, _extended(times, got))
     elif line.expectation.id and _is_awaited(judged, line):
         yield judged.mistake(line, "is kept, because `after` names it; no such call came", "id")
     else:
-        yield Removal(line.steps)
+        yield Removal(line.at)
 
 
 def _extended(times: Times, got: int) -> Times:
@@ -214,13 +214,13 @@ def _extended(times: Times, got: int) -> Times:
     return replace(times, low=got) if got < times.low else replace(times, high=got)
 
 
-def _times(judged: VerifiedSource, steps: JsonPath, times: Times) -> Iterator[Edit]:
-    item = judged.source.value(steps)
+def _times(judged: VerifiedSource, at: JsonPath, times: Times) -> Iterator[Edit]:
+    item = judged.source.value(at)
     if isinstance(item, dict) and "times" in item:
-        yield from source.write(judged.source, (*steps, "times"), str(times))
+        yield from source.write(judged.source, (*at, "times"), str(times))
     elif isinstance(item, dict):
         line = next((key for key in item if key in LINES), next(iter(item)))
-        yield source.add_behind(judged.source, (*steps, line), "times", str(times))
+        yield source.add_behind(judged.source, (*at, line), "times", str(times))
 
 
 def _is_awaited(judged: VerifiedSource, line: Line) -> bool:

@@ -137,37 +137,37 @@ class _Reading:
                 if read and not isinstance(read, Absent):
                     yield key, read
 
-    def value(self, steps: JsonPath, value: JSON) -> JSON | Absent:
+    def value(self, at: JsonPath, value: JSON) -> JSON | Absent:
         """The value with its texts escaped; ABSENT for a text with a key in it, and for what
         nobody can read."""
         if isinstance(value, str) and self._holds_key(value):
             return ABSENT
-        if isinstance(value, list) and len(steps) <= DEEPEST:
-            return self._list(steps, value)
-        if isinstance(value, dict) and len(steps) <= DEEPEST:
-            return self._map(steps, value)
+        if isinstance(value, list) and len(at) <= DEEPEST:
+            return self._list(at, value)
+        if isinstance(value, dict) and len(at) <= DEEPEST:
+            return self._map(at, value)
         if isinstance(value, dict | list) or _is_long(value):
-            self.omitted.append(path_text(steps))
+            self.omitted.append(path_text(at))
             return ABSENT
         return escaped(value) if isinstance(value, str) else value
 
     def _holds_key(self, text: str) -> bool:
         return any(key in text for key in self.keys)
 
-    def _list(self, steps: JsonPath, value: list[JSON]) -> JSON | Absent:
+    def _list(self, at: JsonPath, value: list[JSON]) -> JSON | Absent:
         known = len(self.omitted)
-        items = [self.value((*steps, index), each) for index, each in enumerate(value)]
+        items = [self.value((*at, index), each) for index, each in enumerate(value)]
         present: list[JSON] = [each for each in items if not isinstance(each, Absent)]
         if len(present) == len(items):
             return present
         if len(self.omitted) > known:  # a list is compared, and left out, as a whole
-            self.omitted[known:] = [path_text(steps)]
+            self.omitted[known:] = [path_text(at)]
         return ABSENT
 
-    def _map(self, steps: JsonPath, value: Payload) -> JSON:
+    def _map(self, at: JsonPath, value: Payload) -> JSON:
         read: Payload = {}
         for key, each in value.items():
-            here = (*steps, key)
+            here = (*at, key)
             if here in _VARYING or len(key) > LONGEST or self._holds_key(key):
                 continue
             found = self.value(here, each)

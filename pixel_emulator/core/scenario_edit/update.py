@@ -69,7 +69,7 @@ def _phases(judged: VerifiedSource, only: Collection[int] | None) -> Iterator[Se
     yield [each for line in unmet for each in rewrite(judged, line)]
     counted = [each for line in unmet for each in count(judged, line)]
     yield [each for each in counted if not isinstance(each, Removal)]
-    yield _removed(judged, [each.steps for each in counted if isinstance(each, Removal)])
+    yield _removed(judged, [each.at for each in counted if isinstance(each, Removal)])
     if only is None:
         yield list(accept(judged))
         yield list(_beyond_calls(judged))
@@ -80,19 +80,17 @@ def _removed(judged: VerifiedSource, items: Sequence[JsonPath]) -> list[Edit]:
     for *around, index in items:
         lists[tuple(around)].append(int(index))
     return [
-        edit
-        for steps, indexes in lists.items()
-        for edit in source.remove(judged.source, steps, indexes)
+        edit for at, indexes in lists.items() for edit in source.remove(judged.source, at, indexes)
     ]
 
 
 def _beyond_calls(judged: VerifiedSource) -> Iterator[InputIssue]:
     """What no change of an expectation mends."""
     for scenario in judged.verdict.scenarios:
-        for denied in scenario.denied:
+        for denied in scenario.forbidden_values:
             message = f"is kept; call #{denied.hit.seq} holds it at {denied.path}"
-            yield _mistake_at(judged, message, denied.denial.location)
-        home = judged.source.steps_at(scenario.scenario.location) or ()
+            yield _mistake_at(judged, message, denied.forbidden.location)
+        home = judged.source.path_at(scenario.scenario.location) or ()
         for each in scenario.state:
             message = f"is kept; {each.path} is {each.actual}"
             yield judged.source.document.mistake(message, *home, "state")
@@ -102,6 +100,6 @@ def _beyond_calls(judged: VerifiedSource) -> Iterator[InputIssue]:
 
 
 def _mistake_at(judged: VerifiedSource, message: str, location: Location) -> InputIssue:
-    steps = judged.source.steps_at(location)
+    at = judged.source.path_at(location)
     document = judged.source.document
-    return InputIssue(message, location) if steps is None else document.mistake(message, *steps)
+    return InputIssue(message, location) if at is None else document.mistake(message, *at)

@@ -117,7 +117,7 @@ class Acceptor:
 
     def left_unread(self, visitor: DirectConnection) -> None:
         """It said more than it will be answered."""
-        self._emulator.journals.of(visitor.client).unread()
+        self._emulator.journals.journal_for(visitor.client).unread()
 
     def gone(self, visitor: DirectConnection) -> None:
         """A client has left; nothing that it said is unknown."""
