@@ -21,7 +21,7 @@ from pixel_emulator.runtime.gaps import Refusal
 from pixel_emulator.runtime.journal import Journal
 
 _AT_ONCE = 50
-"""Lines that are shown in one go: nobody reads more, and to make them costs the lane its time."""
+"""Lines shown at a time: nobody reads more, and making them takes time from the fast path."""
 _PAUSE = 0.1
 """Seconds between two goes."""
 
