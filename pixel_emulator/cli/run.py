@@ -39,8 +39,8 @@ from pixel_emulator.runner.waiting import (
     GrowingEvidence,
     JournalTail,
     Window,
-    acted,
-    patience,
+    mark_done,
+    timeouts,
     wait_until_decided,
 )
 from pixel_emulator.runtime.journal import Journal
@@ -63,7 +63,7 @@ _AT_REST = 2.0
         "host",
         "offline",
         "http2",
-        "lane",
+        "fast_path",
         "max_calls",
     ),
     port=0,
@@ -184,9 +184,9 @@ def _settle(
 ) -> None:
     """Read what the command has sent before its end; then wait as the scenarios say."""
     titles = [each.step_title(*each.steps) for each in scenarios if len(each.steps) == 1]
-    begun = acted(journal, titles, lambda: emulator.drain(_AT_REST))
+    begun = mark_done(journal, titles, lambda: emulator.drain(_AT_REST))
     if scenarios:
-        within, quiet = patience(scenarios)
+        within, quiet = timeouts(scenarios)
         wait_until_decided(LiveVerdict(scenarios), window, deadline=begun + within, quiet=quiet)
 
 

@@ -19,7 +19,7 @@ from pixel_emulator.core.verification.live import LiveVerdict, Outlook
 from pixel_emulator.core.verification.verdict import Status
 from pixel_emulator.core.verification.verify import verify as judge
 from pixel_emulator.files.scenario_loader import load_text
-from pixel_emulator.runner.waiting import patience
+from pixel_emulator.runner.waiting import timeouts
 from pixel_emulator.runtime.clock import monotonic
 
 PATIENCE = 30.0
@@ -98,7 +98,7 @@ async def _for_scenarios(asked: RequestContext) -> Payload:
     scenarios = await _scenarios(asked)
     if acting := [_acts(each) for each in scenarios if each.acts]:
         raise wrong_body(InputError(*acting))
-    within, quiet = patience(scenarios)
+    within, quiet = timeouts(scenarios)
     watch = LiveVerdict(scenarios)
     since = asked.number("since")
 
@@ -110,7 +110,7 @@ async def _for_scenarios(asked: RequestContext) -> Payload:
         return replace(evidence, hits=hits, acted={**begun, **evidence.acted})
 
     prospect, evidence = await wait_until_decided(
-        lambda evidence: asked.in_thread(lambda: watch.look(new(evidence))),
+        lambda evidence: asked.in_thread(lambda: watch.update(new(evidence))),
         session,
         deadline=monotonic() + float(asked.query.get("timeout", within)),
         quiet=float(asked.query.get("quiet", quiet)),

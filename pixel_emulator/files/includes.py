@@ -34,7 +34,7 @@ class Used:
 
 
 @dataclass(slots=True)
-class DefinitionFiles:
+class Includes:
     """The files that one loading takes definitions from; each is read once."""
 
     given: Values

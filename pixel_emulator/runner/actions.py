@@ -105,7 +105,7 @@ def missing_files(scenarios: Iterable[Scenario]) -> Iterator[InputIssue]:
                 yield from (InputIssue(f"{each}", place, "do") for each in error.mistakes)
 
 
-def sends_alone(step: Step) -> bool:
+def sends_only_by_itself(step: Step) -> bool:
     """Whether a step sends calls, and all that it ever will have been sent once it has acted.
 
     A command may leave processes behind, and who waits, or does nothing, waits for somebody else.
@@ -114,7 +114,7 @@ def sends_alone(step: Step) -> bool:
     return bool(step.actions) and all(ours)
 
 
-def without_pixels(step: Step, folder: Path, access: ActionContext) -> Failure | None:
+def no_pixels_failure(step: Step, folder: Path, access: ActionContext) -> Failure | None:
     """Return a failure if a step only opens files and no mail in them has a pixel."""
     opened = [each.file for each in step.actions if isinstance(each, Open)]
     if not opened or len(opened) < len(step.actions):

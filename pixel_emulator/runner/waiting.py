@@ -23,11 +23,11 @@ class CallSource(Protocol):
 
     def evidence(self, since: int = 0, most: int | None = None) -> Evidence: ...
     def wait(self, seen: int, timeout: float) -> bool: ...
-    def follow(self, looked_at: Callable[[], float]) -> Callable[[], None]: ...
-    def looked(self) -> None: ...
+    def follow(self, progress: Callable[[], float]) -> Callable[[], None]: ...
+    def notify_progress(self) -> None: ...
     def begin_run(self, clock: datetime | None = None) -> None: ...
     def begin_step(self, title: str) -> None: ...
-    def acted(self, *titles: str) -> None: ...
+    def mark_done(self, *titles: str) -> None: ...
 
 
 class GrowingEvidence(Protocol):
@@ -55,17 +55,17 @@ class JournalTail:
         self.journal.wait(self.hits + len(than.hits), seconds)
 
 
-def acted(journal: CallSource, titles: Iterable[str], drain: Callable[[], bool]) -> float:
+def mark_done(journal: CallSource, titles: Iterable[str], drain: Callable[[], bool]) -> float:
     """Note that steps have done what they do, once all is read that was sent until then.
 
     `drain` waits for clients to go, and says whether they all have: if some stay, what they send
     now is no part of it. Returns the time (of `clock.monotonic`) from which `within` counts.
     """
     named = tuple(titles)
-    journal.acted(*named)
+    journal.mark_done(*named)
     begun = monotonic()
     if drain():
-        journal.acted(*named)
+        journal.mark_done(*named)
         begun = monotonic()
     return begun
 
@@ -145,7 +145,7 @@ def wait_until_decided(
         begun = monotonic()
         if not request.same_evidence:
             evidence = calls.evidence()
-        outlook = watch.look(evidence)
+        outlook = watch.update(evidence)
         try:
             request = decision.send(Look(outlook, evidence.total, begun, monotonic()))
         except StopIteration as stop:
@@ -162,7 +162,7 @@ def back_off(seconds: float) -> None:
         threading.Event().wait(seconds)
 
 
-def patience(scenarios: Sequence[Scenario]) -> tuple[float, float]:
+def timeouts(scenarios: Sequence[Scenario]) -> tuple[float, float]:
     """How long to wait for scenarios that share one run, and then for silence, in seconds."""
     return (
         max(sum(map(within, each.steps)) for each in scenarios),
@@ -225,12 +225,12 @@ class Window:
                 first = found.hits[0].seq if found.hits else before + 1
                 if found.masked or first != before + 1:
                     self._call_groups = None
-                    self._whole.journal.looked()
+                    self._whole.journal.notify_progress()
                     return self._whole.evidence()
                 for hit in found.hits:
                     call_groups.add(hit)
                 self._seen += len(found.hits)
-                self._whole.journal.looked()
+                self._whole.journal.notify_progress()
                 if len(found.hits) < _AT_ONCE or (last is not None and self._seen >= last):
                     break
             connections = found.connections - self._whole.connections

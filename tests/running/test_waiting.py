@@ -14,9 +14,9 @@ from pixel_emulator.core.verification.live import LiveVerdict, Outlook
 from pixel_emulator.files.yaml_loader import parse_document
 from pixel_emulator.runner.waiting import (
     JournalTail,
-    acted,
-    patience,
+    mark_done,
     quiet,
+    timeouts,
     wait_until_decided,
     within,
 )
@@ -153,8 +153,8 @@ def test_many_calls_are_looked_at_to_their_end():
     ],
 )
 def test_a_run_is_waited_for_as_long_as_its_steps_say(text, seconds):
-    assert patience(scenarios(text)) == seconds
-    assert patience([*scenarios(OPENED), *scenarios(text)]) == (
+    assert timeouts(scenarios(text)) == seconds
+    assert timeouts([*scenarios(OPENED), *scenarios(text)]) == (
         max(WITHIN, seconds[0]),
         max(QUIET, seconds[1]),
     )
@@ -176,6 +176,6 @@ def test_what_was_on_its_way_when_a_step_had_acted_is_in_time(all_gone):
         return all_gone
 
     before = time.monotonic()
-    assert acted(journal, ["step"], drain) >= before
+    assert mark_done(journal, ["step"], drain) >= before
     (hit,) = journal.hits
     assert (journal.evidence().acted["step"] > hit.time) is all_gone
