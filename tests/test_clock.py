@@ -185,7 +185,7 @@ def test_a_process_is_waited_for_by_the_real_clock(library):
 def test_a_given_clock_may_stand_at_either_end_of_the_calendar(at):
     journal = Journal(Settings())
     journal.begin_run(datetime.fromisoformat(at))
-    journal.acted("it")
+    journal.mark_done("it")
     hits = [journal.record(request_of("/v1/pixel/unknown")) for _ in range(2)]
     assert [hit.time.year for hit in hits] == [int(at[:4])] * 2
     assert journal.now().year == int(at[:4])

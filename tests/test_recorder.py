@@ -243,7 +243,7 @@ def test_the_steps_at_the_end_read_as_those_of_the_calls(path):
 
 
 def test_the_title_of_a_step_without_calls_holds_no_known_key_either(path):
-    recorder = RecordingWriter(path, HEAD, known=[KEY])
+    recorder = RecordingWriter(path, HEAD, known_keys=[KEY])
     time = datetime(2030, 1, 31, 9, tzinfo=UTC)
     recorder.close(replace(END, acted={f"mail.yaml [key={KEY}]": time}))
     assert list(read_recording(path).evidence().acted) == [f"mail.yaml [key={mask(KEY)}]"]

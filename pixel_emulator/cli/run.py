@@ -35,7 +35,14 @@ from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.email.render import find_browser
 from pixel_emulator.runner.actions import WRITE_KEY, ActionContext
 from pixel_emulator.runner.runner import Runner
-from pixel_emulator.runner.waiting import Growing, JournalTail, Window, acted, patience, settle
+from pixel_emulator.runner.waiting import (
+    GrowingEvidence,
+    JournalTail,
+    Window,
+    mark_done,
+    timeouts,
+    wait_until_decided,
+)
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.settings import Settings
 
@@ -56,7 +63,7 @@ _AT_REST = 2.0
         "host",
         "offline",
         "http2",
-        "lane",
+        "fast_path",
         "max_calls",
     ),
     port=0,
@@ -153,7 +160,7 @@ def _environ(settings: Settings, emulator: "Emulator") -> dict[str, str]:
     )
     for warning in child.warnings:
         say(f"pixel-emulator: {warning}")
-    return child.over(os.environ)
+    return child.applied_to(os.environ)
 
 
 def _explain_silence(
@@ -173,14 +180,14 @@ def _explain_silence(
 
 
 def _settle(
-    scenarios: Sequence[Scenario], journal: Journal, window: Growing, emulator: "Emulator"
+    scenarios: Sequence[Scenario], journal: Journal, window: GrowingEvidence, emulator: "Emulator"
 ) -> None:
     """Read what the command has sent before its end; then wait as the scenarios say."""
     titles = [each.step_title(*each.steps) for each in scenarios if len(each.steps) == 1]
-    begun = acted(journal, titles, lambda: emulator.drain(_AT_REST))
+    begun = mark_done(journal, titles, lambda: emulator.drain(_AT_REST))
     if scenarios:
-        within, quiet = patience(scenarios)
-        settle(LiveVerdict(scenarios), window, deadline=begun + within, quiet=quiet)
+        within, quiet = timeouts(scenarios)
+        wait_until_decided(LiveVerdict(scenarios), window, deadline=begun + within, quiet=quiet)
 
 
 def _tell_step(title: str) -> None:

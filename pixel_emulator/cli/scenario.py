@@ -21,7 +21,7 @@ from pixel_emulator.core.text.display import shortened
 from pixel_emulator.core.verification.verdict import Status
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.files import read_write
-from pixel_emulator.files.scenario_loader import ScenarioFile, load_text, mistakes_of, read_files
+from pixel_emulator.files.scenario_loader import ScenarioFile, issues_of, load_text, read_files
 from pixel_emulator.files.yaml_spans import read_source
 
 KINDS = ("scenario", "recording")
@@ -41,7 +41,7 @@ def check(
     for each in found:
         if not each.mistakes:
             show(f"{each.path}: {_summary(each)}")
-    if mistakes := mistakes_of(found, given):
+    if mistakes := issues_of(found, given):
         raise InputError(*mistakes)
     return 0
 

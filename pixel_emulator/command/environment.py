@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from pixel_emulator.command.config_files import config_files
 from pixel_emulator.trust import stores as java_trust
-from pixel_emulator.trust.stores import STANDARD, TrustStores, unreadable
+from pixel_emulator.trust.stores import STANDARD, TrustStores, unreadable_warning
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
 # A client that prefers these would not reach us, and a socks or ftp client could not use us.
@@ -46,7 +46,7 @@ class CommandEnvironment:
     variables: dict[str, str | None]
     warnings: tuple[str, ...]
 
-    def over(self, environ: Mapping[str, str]) -> dict[str, str]:
+    def applied_to(self, environ: Mapping[str, str]) -> dict[str, str]:
         """A copy of `environ` with the changes made."""
         merged = {**environ, **self.variables}
         return {name: value for name, value in merged.items() if value is not None}
@@ -67,7 +67,7 @@ def command_environment(
     """
     emulated = tuple(hosts)
     theirs = {name: _trusted(environ, name) for name in (*_REPLACING, *_ADDING)}
-    bundles = {places: stores.pem_or_standard(places) for places in theirs.values()}
+    bundles = {places: stores.pem_bundle_or_standard(places) for places in theirs.values()}
     files = config_files(
         environ,
         proxy=proxy,
@@ -87,7 +87,7 @@ def command_environment(
         "PIXEL_EMULATOR_URL": proxy,
         "PIXEL_EMULATOR_PROXY": proxy,
         "PIXEL_EMULATOR_CA": str(stores.ca),
-        "PIXEL_EMULATOR_BUNDLE": str(stores.pem((STANDARD,))),
+        "PIXEL_EMULATOR_BUNDLE": str(stores.pem_bundle((STANDARD,))),
         "PIXEL_EMULATOR_SPKI": spki,
     }
     warnings = [
@@ -136,8 +136,8 @@ def _entries(environ: Mapping[str, str], name: str) -> list[str]:
 
 def _exceptions(environ: Mapping[str, str], name: str, hosts: tuple[str, ...]) -> str:
     """The user's entries without those that would defeat the emulator, and the loopback."""
-    loopback = (each for each in _LOOPBACK if each not in hosts)
-    kept = (each for each in _entries(environ, name) if not _defeats(each, hosts))
+    loopback = (host for host in _LOOPBACK if host not in hosts)
+    kept = (entry for entry in _entries(environ, name) if not _defeats(entry, hosts))
     return ",".join(dict.fromkeys((*kept, *loopback)))
 
 
@@ -153,18 +153,23 @@ def _trusted(environ: Mapping[str, str], variable: str) -> tuple[str, ...]:
         value = environ.get(name)
         if name == "SSL_CERT_FILE":  # OpenSSL reads both, and passes over missing directories
             folders = environ.get("SSL_CERT_DIR", "").split(os.pathsep)
-            return (value or STANDARD, *(each for each in folders if Path(each or "/-").is_dir()))
+            return (
+                value or STANDARD,
+                *(folder for folder in folders if Path(folder or "/-").is_dir()),
+            )
         if value:
             return (value,)
     return (STANDARD,) if variable in _REPLACING else ()
 
 
 def _keystore(stores: TrustStores, environ: Mapping[str, str]) -> tuple[Path, str]:
-    theirs = java_trust.current(environ)
+    theirs = java_trust.current_keystore(environ)
     try:
-        return stores.java(theirs), ""
+        return stores.java_truststore(theirs), ""
     except (OSError, ValueError) as error:
-        return stores.java(None), unreadable(theirs.path if theirs else "", error)
+        return stores.java_truststore(None), unreadable_warning(
+            theirs.path if theirs else "", error
+        )
 
 
 def _java_options(environ: Mapping[str, str], proxy: str, keystore: Path) -> dict[str, str]:
@@ -185,11 +190,11 @@ def _java_options(environ: Mapping[str, str], proxy: str, keystore: Path) -> dic
         "-Djavax.net.ssl.trustStorePassword=",
     )
     theirs = {"JAVA_TOOL_OPTIONS": ""}
-    theirs |= {name: environ[name] for name in java_trust.OPTIONS if name in environ}
+    theirs |= {name: environ[name] for name in java_trust.JAVA_OPTIONS_VARIABLES if name in environ}
     return {name: " ".join([value, *ours]).strip() for name, value in theirs.items()}
 
 
-PAGE = "docs/clients.md"
+DOCS_PAGE = "docs/clients.md"
 _TIMEOUT = 5.0
 """Seconds after which a runtime that does not say its version is left alone."""
 
@@ -220,9 +225,11 @@ def silence_hint(commands: Iterable[tuple[str, ...]], environ: Mapping[str, str]
     Each command is its words; a word that holds a whole shell command is looked into, too. A
     script counts as what its first line names. `environ` is that of the commands.
     """
-    found = (fact for each in commands for word in each for fact in _facts(word, environ))
+    found = (fact for command in commands for word in command for fact in _facts(word, environ))
     facts = "; ".join(dict.fromkeys(found))
-    return f"{facts} ({PAGE})" if facts else f"not every client reads its variables ({PAGE})"
+    return (
+        f"{facts} ({DOCS_PAGE})" if facts else f"not every client reads its variables ({DOCS_PAGE})"
+    )
 
 
 def _facts(text: str, environ: Mapping[str, str]) -> Iterator[str]:
@@ -231,7 +238,7 @@ def _facts(text: str, environ: Mapping[str, str]) -> Iterator[str]:
         if program is None:
             continue
         names = [(Path(program).name, program)]
-        names += [(Path(each).name, each) for each in _interpreter(program)]
+        names += [(Path(word).name, word) for word in _interpreter(program)]
         for name, path in names:
             if name in {"node", "nodejs"}:
                 yield _node(path, environ)

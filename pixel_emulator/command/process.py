@@ -13,10 +13,10 @@ from typing import IO
 NOT_EXECUTABLE, NOT_FOUND, BY_SIGNAL = 126, 127, 128
 """Exit codes as POSIX shells give them; `BY_SIGNAL` plus the signal's number."""
 
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """The signals with which somebody asks us to end."""
 
-_FORWARDED = (*ENDING, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+_FORWARDED = (*ENDING_SIGNALS, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 _FROM_KEYBOARD = {signal.SIGINT, signal.SIGQUIT}
 
 
@@ -24,14 +24,14 @@ _FROM_KEYBOARD = {signal.SIGINT, signal.SIGQUIT}
 class CommandExit:
     """How a command ended: the code for our own exit, the signal it died of, and in words.
 
-    `asked` is the last signal with which we were asked to end while it ran.
+    `ending_signal` is the last signal with which we were asked to end while it ran.
     """
 
     code: int
     reason: str
     signal: int | None = None
     started: bool = True
-    asked: int | None = None
+    ending_signal: int | None = None
 
 
 def run_command(
@@ -43,7 +43,7 @@ def run_command(
     go to all the processes that it starts. To be called from the main thread.
     """
     forwarding = _Forwarding(apart=output is not None)
-    with handling(_FORWARDED, forwarding.handle):
+    with signal_handlers(_FORWARDED, forwarding.handle):
         try:
             process = subprocess.Popen(  # noqa: S603 - it is the user's
                 command,
@@ -60,21 +60,21 @@ def run_command(
         forwarding.begin(process)
         code = process.wait()
     if code >= 0:
-        return CommandExit(code, "it is the command's own", asked=forwarding.asked)
+        return CommandExit(code, "it is the command's own", ending_signal=forwarding.ending_signal)
     name = signal.strsignal(-code)
     reason = f"the command was ended by signal {-code} ({name})"
-    return CommandExit(BY_SIGNAL - code, reason, -code, asked=forwarding.asked)
+    return CommandExit(BY_SIGNAL - code, reason, -code, ending_signal=forwarding.ending_signal)
 
 
 @contextmanager
-def handling(
+def signal_handlers(
     numbers: Iterable[int], handle: Callable[[int, FrameType | None], None]
 ) -> Iterator[None]:
     """Have signals handled, but for those that are ignored.
 
     With a handler of ours, a command would no longer ignore what we ignore (nohup).
     """
-    heeded = [each for each in numbers if signal.getsignal(each) is not signal.SIG_IGN]
+    heeded = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
     before = {number: signal.signal(number, handle) for number in heeded}
     try:
         yield
@@ -91,13 +91,13 @@ class _Forwarding:
     """
 
     apart: bool
-    asked: int | None = None
+    ending_signal: int | None = None
     process: subprocess.Popen[bytes] | None = None
     early: list[int] = field(default_factory=list)
 
     def handle(self, number: int, _frame: FrameType | None) -> None:
-        if number in ENDING:
-            self.asked = number
+        if number in ENDING_SIGNALS:
+            self.ending_signal = number
         if self.process is None:
             self.early.append(number)
         elif self.apart:

@@ -41,7 +41,7 @@ async def emulator(asked: RequestContext) -> Response:
             "spki": found.authority.spki,
             "hosts": [*found.settings.hosts],
             "sessions": [each.name for each in found.sessions.all()],
-            "strays": [*found.sessions.strays()],
+            "strays": [*found.sessions.unrouted()],
             "failures": [*found.journal.failures],
         }
 

@@ -140,7 +140,7 @@ async def step(asked: RequestContext) -> Response:
 async def acted(asked: RequestContext) -> Response:
     """Note that steps have done what they do."""
     titles = _read(asked, "titles", _texts)
-    asked.session.acted(*titles)
+    asked.session.mark_done(*titles)
     return Response(status_code=204)
 
 

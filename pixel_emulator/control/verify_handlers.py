@@ -1,37 +1,35 @@
 """Routes that judge what has arrived by a scenario, at once or when it is decided."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from pixel_emulator.control.context import RequestContext, json_response
-from pixel_emulator.control.notifications import more_than, settle
+from pixel_emulator.control.notifications import more_than, wait_until_decided
 from pixel_emulator.control.problems import ProblemError, wrong_body
 from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.core.model import JSON, Evidence, Payload
+from pixel_emulator.core.report.formats import FORMATS, TEXT, ReportOptions
 from pixel_emulator.core.report.json_report import as_json
-from pixel_emulator.core.report.junit import junit
-from pixel_emulator.core.report.text_report import text
 from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.core.verification.live import LiveVerdict, Outlook
-from pixel_emulator.core.verification.verdict import Status, Verdict
+from pixel_emulator.core.verification.verdict import Status
 from pixel_emulator.core.verification.verify import verify as judge
 from pixel_emulator.files.scenario_loader import load_text
-from pixel_emulator.runner.waiting import patience
+from pixel_emulator.runner.waiting import timeouts
 from pixel_emulator.runtime.clock import monotonic
 
 PATIENCE = 30.0
 """Seconds that are waited for more hits where the query does not say."""
 
-REPORTS: dict[str, Callable[[Verdict], str]] = {
-    "application/json": lambda verdict: json_codec.write(as_json(verdict)),
-    "text/plain": text,
-    "application/xml": junit,
+REPORTS = {
+    format.media_type: format
+    for format in sorted(FORMATS.values(), key=lambda format: format.name != "json")
 }
-"""How a verdict is told, by what the client accepts; the first is told to those that take all."""
+"""The formats of a verdict by media type; the first is sent if the client accepts all."""
 
 _RESULTS = {
     Outlook.MET: "met",
@@ -48,7 +46,8 @@ async def verify(asked: RequestContext) -> Response:
     scenarios = await _scenarios(asked)
 
     def report() -> str:
-        return REPORTS[type](judge(scenarios, session.evidence()))
+        verdict = judge(scenarios, session.evidence())
+        return REPORTS[type].render(verdict, ReportOptions(compact=True))
 
     return Response(await asked.in_thread(report), media_type=type)
 
@@ -99,7 +98,7 @@ async def _for_scenarios(asked: RequestContext) -> Payload:
     scenarios = await _scenarios(asked)
     if acting := [_acts(each) for each in scenarios if each.acts]:
         raise wrong_body(InputError(*acting))
-    within, quiet = patience(scenarios)
+    within, quiet = timeouts(scenarios)
     watch = LiveVerdict(scenarios)
     since = asked.number("since")
 
@@ -110,8 +109,8 @@ async def _for_scenarios(asked: RequestContext) -> Payload:
         hits = tuple(hit for hit in evidence.hits if hit.seq > since)
         return replace(evidence, hits=hits, acted={**begun, **evidence.acted})
 
-    prospect, evidence = await settle(
-        lambda evidence: asked.in_thread(lambda: watch.look(new(evidence))),
+    prospect, evidence = await wait_until_decided(
+        lambda evidence: asked.in_thread(lambda: watch.update(new(evidence))),
         session,
         deadline=monotonic() + float(asked.query.get("timeout", within)),
         quiet=float(asked.query.get("quiet", quiet)),
@@ -124,7 +123,7 @@ async def _for_scenarios(asked: RequestContext) -> Payload:
             "passed": verdict.exit_code == 0,
             "cursor": evidence.hits[-1].seq if evidence.hits else session.cleared,
             "verdict": as_json(verdict),
-            "report": text(verdict),
+            "report": TEXT.render(verdict),
         }
 
     return await asked.in_thread(told)

@@ -34,7 +34,7 @@ class Used:
 
 
 @dataclass(slots=True)
-class DefinitionFiles:
+class Includes:
     """The files that one loading takes definitions from; each is read once."""
 
     given: Values
@@ -54,31 +54,29 @@ class DefinitionFiles:
         trail = (*trail, real_path(here))
         definitions: dict[str, Definition] = {}
         mistakes: list[InputIssue] = []
-        for steps, file in read_use(reader, document.data):
+        for at, file in read_use(reader, document.data):
             path = here.parent / file
             if real_path(path) in trail:
-                reader.wrong(steps, f"goes round in a circle: {file} leads back here")
+                reader.wrong(at, f"goes round in a circle: {file} leads back here")
             elif len(trail) > _DEEPEST:
-                reader.wrong(steps, f"is file {_DEEPEST + 1} in a row, each used by the next")
+                reader.wrong(at, f"is file {_DEEPEST + 1} in a row, each used by the next")
             else:
-                found = self._use(reader, steps, path, trail)
+                found = self._use(reader, at, path, trail)
                 mistakes += found.mistakes
                 for name, each in found.definitions.items():
                     if definitions.setdefault(name, each) is not each:
                         both = f"{definitions[name].place} and {each.place}"
-                        reader.wrong(steps, f"`{name}` is defined twice, in {both}")
+                        reader.wrong(at, f"`{name}` is defined twice, in {both}")
         return Used(definitions, (*reader.in_order(), *mistakes))
 
-    def _use(
-        self, reader: ParseContext, steps: JsonPath, path: Path, trail: tuple[Path, ...]
-    ) -> Used:
+    def _use(self, reader: ParseContext, at: JsonPath, path: Path, trail: tuple[Path, ...]) -> Used:
         real = real_path(path)
         if real not in self.used:
             try:
                 self.used[real] = self._used(read_limited(str(path)), trail)
             except InputError as error:
                 if all(not each.location.line for each in error.mistakes):
-                    reader.wrong(steps, f"{error.mistakes[0]}")
+                    reader.wrong(at, f"{error.mistakes[0]}")
                     return Used()
                 self.used[real] = Used(mistakes=error.mistakes)
         return self.used[real]

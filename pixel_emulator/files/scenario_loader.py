@@ -20,7 +20,7 @@ from pixel_emulator.core.scenarios.model import Scenario, Values
 from pixel_emulator.core.tracking_plan import plan
 from pixel_emulator.core.tracking_plan.plan import Plan
 from pixel_emulator.files import read_write
-from pixel_emulator.files.includes import DefinitionFiles, check_size, read_limited, real_path
+from pixel_emulator.files.includes import Includes, check_size, read_limited, real_path
 from pixel_emulator.files.yaml_loader import parse_document
 from pixel_emulator.runtime.output import learn_from
 
@@ -97,7 +97,7 @@ if TYPE_CHECKING:
 GROUP = "pixel_emulator.matchers"
 
 
-class MatcherHooks(Mapping[str, Expected]):
+class RegisteredMatchers(Mapping[str, Expected]):
     """The registered matchers by name; one is imported when a scenario asks for it."""
 
     def __getitem__(self, name: str) -> Expected:
@@ -150,7 +150,7 @@ def load_scenarios(
     Raises InputError with the mistakes of all files, and for a file that only defines names.
     """
     found = read_files(paths, given=given)
-    mistakes = list(mistakes_of(found, given))
+    mistakes = list(issues_of(found, given))
     for each in found:
         if not each.scenarios and not each.mistakes:
             message = "only defines names for files that `use` it: there is nothing to be met"
@@ -166,8 +166,8 @@ def load_text(text: str, path: str, *, given: Values = _NOTHING) -> tuple[Scenar
     Raises InputError with its mistakes, and those of the files that it names.
     """
     learn_from(text)
-    found = _Loader(DefinitionFiles(given, MatcherHooks())).read(parse_document(text, path))
-    if mistakes := mistakes_of([found], given):
+    found = _Loader(Includes(given, RegisteredMatchers())).read(parse_document(text, path))
+    if mistakes := issues_of([found], given):
         raise InputError(*mistakes)
     return found.scenarios
 
@@ -176,11 +176,11 @@ def read_files(
     paths: Iterable[str | os.PathLike[str]], *, given: Values = _NOTHING
 ) -> tuple[ScenarioFile, ...]:
     """Each file with its scenarios and its mistakes, once; those of folders too. Raises nothing."""
-    loader = _Loader(DefinitionFiles(given, MatcherHooks()))
+    loader = _Loader(Includes(given, RegisteredMatchers()))
     return tuple(map(loader.load, expand(paths)))
 
 
-def mistakes_of(found: Iterable[ScenarioFile], given: Values = _NOTHING) -> tuple[InputIssue, ...]:
+def issues_of(found: Iterable[ScenarioFile], given: Values = _NOTHING) -> tuple[InputIssue, ...]:
     """The mistakes of all files, each once; a given value that no file declares is one too."""
     found = tuple(found)
     mistakes = [mistake for each in found for mistake in each.mistakes]
@@ -198,7 +198,7 @@ def mistakes_of(found: Iterable[ScenarioFile], given: Values = _NOTHING) -> tupl
 class _Loader:
     """One loading; every file is read once."""
 
-    definitions: DefinitionFiles
+    definitions: Includes
     plans: dict[Path, Plan | InputError] = field(default_factory=dict)
 
     def load(self, path: str) -> ScenarioFile:

@@ -100,7 +100,7 @@ class _Open:
     """A container that is being read; `key` is that of the member whose value comes next."""
 
     value: dict[str, JSON] | list[JSON]
-    steps: JsonPath = ()
+    at: JsonPath = ()
     key: str | None = None
     lines: dict[str, int] = field(default_factory=dict)
 
@@ -154,27 +154,27 @@ class _Builder:
         top.key = key
         top.lines[key] = location.line
         if self.positions is not None:
-            self.positions[*top.steps, key] = location
+            self.positions[*top.at, key] = location
 
     def _put(self, value: JSON, event: yaml.Event) -> JsonPath:
         """Put a value where it belongs; returns the way to it."""
         if not self.open:
             self.root.append(value)
-            steps: JsonPath = ()
+            at: JsonPath = ()
         else:
             top = self.open[-1]
             if isinstance(top.value, dict):
                 if top.key is None:
                     raise self._error(f"a key must be text{_BRACE}", event)
-                steps = (*top.steps, top.key)
+                at = (*top.at, top.key)
                 top.value[top.key] = value
                 top.key = None
-                return steps
-            steps = (*top.steps, len(top.value))
+                return at
+            at = (*top.at, len(top.value))
             top.value.append(value)
         if self.positions is not None:
-            self.positions[steps] = self._location(event)
-        return steps
+            self.positions[at] = self._location(event)
+        return at
 
     def _refuse_extras(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
         if event.anchor is not None:

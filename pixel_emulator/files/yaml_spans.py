@@ -28,7 +28,7 @@ def _index(mark: Any) -> int:
 class _Open:
     """A container that is being read: its own span so far, and the key of its next member."""
 
-    steps: JsonPath
+    at: JsonPath
     span: Span
     is_map: bool
     count: int = 0
@@ -59,28 +59,26 @@ class _Spans:
                 self._close(*self._begin(event, ValueStyle.SCALAR), end)
             case yaml.CollectionStartEvent():
                 shape = ValueStyle.FLOW if event.flow_style else ValueStyle.BLOCK
-                steps, span = self._begin(event, shape)
-                self.open.append(_Open(steps, span, isinstance(event, yaml.MappingStartEvent)))
+                at, span = self._begin(event, shape)
+                self.open.append(_Open(at, span, isinstance(event, yaml.MappingStartEvent)))
             case yaml.CollectionEndEvent():
                 done = self.open.pop()
                 flow = done.span.shape is ValueStyle.FLOW
                 # A block ends where the next token begins: its last value's end is the true one.
-                self._close(
-                    done.steps, done.span, _index(event.end_mark) if flow else done.span.end
-                )
+                self._close(done.at, done.span, _index(event.end_mark) if flow else done.span.end)
 
     def _begin(self, event: yaml.NodeEvent, shape: ValueStyle) -> tuple[JsonPath, Span]:
         start = begin = key_end = _index(event.start_mark)
-        steps: JsonPath = ()
+        at: JsonPath = ()
         in_flow = False
         if self.open:
             top = self.open[-1]
             in_flow = top.span.in_flow or top.span.shape is ValueStyle.FLOW
             if top.key is not None:
                 name, begin, key_end = top.key
-                steps = (*top.steps, name)
+                at = (*top.at, name)
             else:
-                steps = (*top.steps, top.count)
+                at = (*top.at, top.count)
             top.key = None
             top.count += 1
         span = Span(
@@ -92,10 +90,10 @@ class _Spans:
             in_flow=in_flow,
             shape=shape,
         )
-        return steps, span
+        return at, span
 
-    def _close(self, steps: JsonPath, span: Span, end: int) -> None:
+    def _close(self, at: JsonPath, span: Span, end: int) -> None:
         span.end = end
-        self.found[steps] = span
+        self.found[at] = span
         if self.open:
             self.open[-1].span.end = end

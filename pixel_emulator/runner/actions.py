@@ -24,7 +24,7 @@ from pixel_emulator.core.scenarios.model import (
     Step,
     Wait,
 )
-from pixel_emulator.email.fetch import PLAIN, fetch_images
+from pixel_emulator.email.fetch import DEFAULT_REQUESTS, fetch_images
 from pixel_emulator.email.limits import LimitError
 from pixel_emulator.email.pixels import find_pixels
 from pixel_emulator.email.render import render
@@ -105,7 +105,7 @@ def missing_files(scenarios: Iterable[Scenario]) -> Iterator[InputIssue]:
                 yield from (InputIssue(f"{each}", place, "do") for each in error.mistakes)
 
 
-def sends_alone(step: Step) -> bool:
+def sends_only_by_itself(step: Step) -> bool:
     """Whether a step sends calls, and all that it ever will have been sent once it has acted.
 
     A command may leave processes behind, and who waits, or does nothing, waits for somebody else.
@@ -114,7 +114,7 @@ def sends_alone(step: Step) -> bool:
     return bool(step.actions) and all(ours)
 
 
-def without_pixels(step: Step, folder: Path, access: ActionContext) -> Failure | None:
+def no_pixels_failure(step: Step, folder: Path, access: ActionContext) -> Failure | None:
     """Return a failure if a step only opens files and no mail in them has a pixel."""
     opened = [each.file for each in step.actions if isinstance(each, Open)]
     if not opened or len(opened) < len(step.actions):
@@ -125,7 +125,7 @@ def without_pixels(step: Step, folder: Path, access: ActionContext) -> Failure |
                 found = find_pixels(mail.shown, hosts=access.hosts)
             except LimitError as error:
                 return Failure(f"{each} cannot be read: {error}")
-            if any(pixel.requested for pixel in found):
+            if any(pixel.is_requested for pixel in found):
                 return None
     hosts = ", ".join(access.hosts)
     return Failure(f"there is no pixel of {hosts} in {' or '.join(opened)}: nothing can come")
@@ -156,8 +156,8 @@ def _run(command: str | Sequence[str], access: ActionContext) -> Failure | None:
     words = ("/bin/sh", "-c", command) if isinstance(command, str) else command
     with tempfile.TemporaryFile() as output:
         end = run_command(words, access.environ, output=output)
-        if end.asked is not None:
-            signal.raise_signal(end.asked)  # it was meant for us, and the command has heard of it
+        if end.ending_signal is not None:
+            signal.raise_signal(end.ending_signal)  # sent to end us; the command received it, too
         if not end.code:
             return None
         how = end.reason if end.signal or not end.started else f"exit code {end.code}"
@@ -173,7 +173,7 @@ def _tail(output: IO[bytes]) -> str:
 
 
 def _asks(client: str) -> tuple[Ask, ...]:
-    return CLIENTS[client] if client else PLAIN
+    return CLIENTS[client] if client else DEFAULT_REQUESTS
 
 
 def _open(file: Path, client: str, access: ActionContext) -> Failure | None:
@@ -181,7 +181,7 @@ def _open(file: Path, client: str, access: ActionContext) -> Failure | None:
         opened = render(file, browser=access.browser, proxy=access.proxy, spki=access.spki)
     else:
         opened = fetch_images(
-            file, hosts=access.hosts, proxy=access.proxy, ca=access.ca, asks=_asks(client)
+            file, hosts=access.hosts, proxy=access.proxy, ca=access.ca, requests=_asks(client)
         )
     return Failure(opened.error) if opened.error else None
 
@@ -192,7 +192,7 @@ def _send(call: Send, asks: Iterable[Ask], access: ActionContext) -> Failure | N
     try:
         with HttpClient(proxy=access.proxy, ca=access.ca) as client:
             for ask in asks:
-                client.ask(url, ask.headers, method=ask.method)
+                client.request(url, ask.headers, method=ask.method)
     except OSError as error:
         return Failure(f"{call.type} could not be sent: {error}")
     return None
@@ -209,7 +209,7 @@ def _replay(file: Path, access: ActionContext) -> Failure | None:
             if not access.emulates(request.host):  # it would leave for Segment itself
                 return Failure(f"{file}: {request.host} is not emulated now: see --hosts")
             try:
-                client.ask(request.url, request.headers, method=request.method)
+                client.request(request.url, request.headers, method=request.method)
             except OSError as error:
                 return Failure(f"call {hit.seq} of {file} could not be sent again: {error}")
     return None

@@ -15,11 +15,18 @@ from pixel_emulator.runner.actions import (
     ActionContext,
     Failure,
     folder_of,
+    no_pixels_failure,
     perform,
-    sends_alone,
-    without_pixels,
+    sends_only_by_itself,
 )
-from pixel_emulator.runner.waiting import CallSource, Window, acted, quiet, settle, within
+from pixel_emulator.runner.waiting import (
+    CallSource,
+    Window,
+    mark_done,
+    quiet,
+    wait_until_decided,
+    within,
+)
 from pixel_emulator.runtime.clock import monotonic
 
 
@@ -100,7 +107,7 @@ class Runner:
         evidence = self._window.evidence()
         self._journal.begin_step("")
         self._window = self._window.after(evidence, ())
-        verdict = _with_live(verify([scenario], evidence, steps=len(tried)), tried)
+        verdict = _with_live(verify([scenario], evidence, step_count=len(tried)), tried)
         failure, stopped = (tried[-1].failure if tried else None), ""
         if failure or len(tried) < len(scenario.steps):
             where = f"step {len(tried)} of {len(scenario.steps)}"  # no title: it may hold a key
@@ -122,17 +129,17 @@ class Runner:
             all_gone = self._drain()
             return all_gone
 
-        begun = acted(self._journal, [title], drain)
-        self._alone &= sends_alone(step)
-        met = failure is None and Outlook.MET is settle(
-            LiveVerdict([scenario], steps=number),
+        begun = mark_done(self._journal, [title], drain)
+        self._alone &= sends_only_by_itself(step)
+        met = failure is None and Outlook.MET is wait_until_decided(
+            LiveVerdict([scenario], step_count=number),
             self._window,
             # Where nobody is left who could send a call, no wait brings the one that is missing.
             deadline=begun if self._alone and all_gone else begun + within(step),
             quiet=quiet(step),
         )
         if not met and failure is None:
-            failure = without_pixels(step, folder_of(scenario), self._access)
+            failure = no_pixels_failure(step, folder_of(scenario), self._access)
         return _Tried(met, monotonic() - started, failure)
 
 

@@ -1,7 +1,7 @@
 """Waiting until scenarios are met or can no longer be, pushed by the calls as they arrive."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -23,14 +23,14 @@ class CallSource(Protocol):
 
     def evidence(self, since: int = 0, most: int | None = None) -> Evidence: ...
     def wait(self, seen: int, timeout: float) -> bool: ...
-    def follow(self, looked_at: Callable[[], float]) -> Callable[[], None]: ...
-    def looked(self) -> None: ...
+    def follow(self, progress: Callable[[], float]) -> Callable[[], None]: ...
+    def notify_progress(self) -> None: ...
     def begin_run(self, clock: datetime | None = None) -> None: ...
     def begin_step(self, title: str) -> None: ...
-    def acted(self, *titles: str) -> None: ...
+    def mark_done(self, *titles: str) -> None: ...
 
 
-class Growing(Protocol):
+class GrowingEvidence(Protocol):
     """What arrives from some moment on; see `JournalTail`."""
 
     def evidence(self) -> Evidence: ...
@@ -55,65 +55,114 @@ class JournalTail:
         self.journal.wait(self.hits + len(than.hits), seconds)
 
 
-def acted(journal: CallSource, titles: Iterable[str], drain: Callable[[], bool]) -> float:
+def mark_done(journal: CallSource, titles: Iterable[str], drain: Callable[[], bool]) -> float:
     """Note that steps have done what they do, once all is read that was sent until then.
 
     `drain` waits for clients to go, and says whether they all have: if some stay, what they send
     now is no part of it. Returns the time (of `clock.monotonic`) from which `within` counts.
     """
     named = tuple(titles)
-    journal.acted(*named)
+    journal.mark_done(*named)
     begun = monotonic()
     if drain():
-        journal.acted(*named)
+        journal.mark_done(*named)
         begun = monotonic()
     return begun
 
 
-def settle(watch: LiveVerdict, part: Growing, *, deadline: float, quiet: float) -> Outlook:
-    """Wait until the watch knows, at most until `deadline` (of `clock.monotonic`).
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look at the evidence: its outcome, the number of calls, and when it began and ended.
 
-    Once it is met it is watched for another `quiet` seconds: what arrives then counts too. If that
-    opens it again, the wait goes on. What is impossible, or undecided, is so at once.
+    Both times are of `clock.monotonic`.
     """
-    prospect = Outlook.OPEN
-    while prospect is Outlook.OPEN:
-        prospect = _look_while(Outlook.OPEN, watch, part, deadline)
-        if prospect is not Outlook.MET:
-            return prospect
-        prospect = _look_while(Outlook.MET, watch, part, monotonic() + quiet)
-    return prospect
+
+    outlook: Outlook
+    calls: int
+    begun: float
+    ended: float
 
 
-def _look_while(prospect: Outlook, watch: LiveVerdict, part: Growing, end: float) -> Outlook:
-    """Look after each call as long as the watch says the same, at most until `end`."""
-    count = -1
+@dataclass(frozen=True, slots=True)
+class NextLook:
+    """When to look next, and at what.
+
+    Wait at most `seconds` for more calls than were looked at (0: do not wait at all), then back off
+    for `back_off` seconds, but not beyond `end` (of `clock.monotonic`). With `same_evidence`, look
+    at the evidence of the last look again.
+    """
+
+    seconds: float = 0.0
+    back_off: float = 0.0
+    end: float = 0.0
+    same_evidence: bool = False
+
+
+def decide(*, deadline: float, quiet: float) -> Generator[NextLook, Look, Outlook]:
+    """Decide when to look at growing evidence, and return the outlook at the end of the wait.
+
+    The generator does no input or output and reads no clock: whoever drives it does as each
+    `NextLook` says and sends the `Look`. The wait ends at `deadline` (of `clock.monotonic`) at the
+    latest. Once the scenarios are met, it goes on for another `quiet` seconds: a call that arrives
+    then counts too. If that call opens them again, the wait for it goes on until `deadline`.
+    IMPOSSIBLE and UNDECIDED end the wait at once.
+    """
     while True:
+        look = yield from _look_while(Outlook.OPEN, deadline)
+        if look.outlook is not Outlook.MET:
+            return look.outlook
+        look = yield from _look_while(Outlook.MET, look.ended + quiet)
+        if look.outlook is not Outlook.OPEN:
+            return look.outlook
+
+
+def _look_while(outlook: Outlook, end: float) -> Generator[NextLook, Look, Look]:
+    """Look after each call as long as the outlook stays the same, at most until `end`."""
+    count, request = -1, NextLook()
+    while True:
+        look = yield request
+        is_new, count = look.calls != count, look.calls
+        left = end - look.ended
+        if look.outlook is not outlook:
+            return look
+        if left <= 0:
+            return (yield NextLook(same_evidence=True)) if is_new else look
+        seconds = min(left, _LULL) if is_new else left
+        request = NextLook(seconds, look.ended - look.begun, end)
+
+
+def wait_until_decided(
+    watch: LiveVerdict, calls: GrowingEvidence, *, deadline: float, quiet: float
+) -> Outlook:
+    """Wait in this thread until the scenarios of `watch` are decided; see `decide`."""
+    decision = decide(deadline=deadline, quiet=quiet)
+    request, evidence = next(decision), Evidence(hits=())
+    while True:
+        if request.seconds:
+            calls.wait_for_more(evidence, request.seconds)
+            back_off(min(request.back_off, request.end - monotonic()))
         # Outside the journal's lock: a long look delays no answer.
         begun = monotonic()
-        evidence = part.evidence()
-        found = watch.look(evidence)
-        has_news, count = evidence.total != count, evidence.total
-        took = monotonic() - begun
-        left = end - begun - took
-        if found is not prospect:
-            return found
-        if left <= 0:
-            return watch.look(evidence) if has_news else found
-        part.wait_for_more(evidence, min(left, _LULL) if has_news else left)
-        rest(min(took, end - monotonic()))
+        if not request.same_evidence:
+            evidence = calls.evidence()
+        outlook = watch.update(evidence)
+        try:
+            request = decision.send(Look(outlook, evidence.total, begun, monotonic()))
+        except StopIteration as stop:
+            final: Outlook = stop.value
+            return final
 
 
-def rest(seconds: float) -> None:
-    """Leave the interpreter to those who answer calls: looking takes half of its time at most.
+def back_off(seconds: float) -> None:
+    """Leave the interpreter to the threads that answer calls: looking takes half of it at most.
 
-    What arrives meanwhile is looked at together.
+    Calls that arrive meanwhile are looked at together.
     """
     if seconds > 0:
         threading.Event().wait(seconds)
 
 
-def patience(scenarios: Sequence[Scenario]) -> tuple[float, float]:
+def timeouts(scenarios: Sequence[Scenario]) -> tuple[float, float]:
     """How long to wait for scenarios that share one run, and then for silence, in seconds."""
     return (
         max(sum(map(within, each.steps)) for each in scenarios),
@@ -176,12 +225,12 @@ class Window:
                 first = found.hits[0].seq if found.hits else before + 1
                 if found.masked or first != before + 1:
                     self._call_groups = None
-                    self._whole.journal.looked()
+                    self._whole.journal.notify_progress()
                     return self._whole.evidence()
                 for hit in found.hits:
                     call_groups.add(hit)
                 self._seen += len(found.hits)
-                self._whole.journal.looked()
+                self._whole.journal.notify_progress()
                 if len(found.hits) < _AT_ONCE or (last is not None and self._seen >= last):
                     break
             connections = found.connections - self._whole.connections
@@ -236,4 +285,4 @@ class Window:
             evidence = self.evidence(MOST)
             took = monotonic() - begun
             self.wait_for_more(evidence, _PAUSE)
-            rest(took)
+            back_off(took)

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Protocol
 
-_GLANCE = 0.02
+_POLL_INTERVAL = 0.02
 """Seconds after which a process is looked at again."""
 
 
@@ -32,7 +32,7 @@ class Process(Protocol):
     def poll(self) -> int | None: ...
 
 
-def _steady() -> Callable[[], float]:
+def _monotonic_clock() -> Callable[[], float]:
     """Return a monotonic clock. Both libraries pass other clocks than CLOCK_REALTIME through."""
     if sys.platform == "win32":  # time-machine leaves this one, freezegun cannot see it in here
         return time.perf_counter
@@ -40,7 +40,7 @@ def _steady() -> Callable[[], float]:
     return lambda: read(clock)
 
 
-def _of_day() -> Callable[[], float]:
+def _wall_clock() -> Callable[[], float]:
     """Return a clock of the seconds since 1970, asked from the operating system itself."""
     if sys.platform == "win32":
         read = ctypes.windll.kernel32.GetSystemTimePreciseAsFileTime
@@ -57,18 +57,18 @@ def _of_day() -> Callable[[], float]:
     read.argtypes = (ctypes.c_int, timespec)
 
     def posix() -> float:
-        found = timespec()
-        read(clock, found)
-        return float(found[0] + found[1] / 1e9)
+        time_of_day = timespec()
+        read(clock, time_of_day)
+        return float(time_of_day[0] + time_of_day[1] / 1e9)
 
     return posix
 
 
 # In functions: what stands in a module itself, freezegun replaces.
-monotonic = _steady()
+monotonic = _monotonic_clock()
 """Seconds of a clock that only goes forward, from an unknown beginning."""
 
-seconds = _of_day()
+seconds = _wall_clock()
 """Seconds since 1970, of the real time of day."""
 
 
@@ -79,13 +79,13 @@ def real_datetime() -> Iterator[None]:
     cryptography looks it up once, and from then on takes no times that are not instances of what it
     has found: under freezegun that is a class of freezegun's, for as long as the process lives.
     """
-    found = dt.datetime
-    real = next(each for each in found.__mro__ if each.__module__ == "datetime")
+    current = dt.datetime
+    real = next(base for base in current.__mro__ if base.__module__ == "datetime")
     vars(dt)["datetime"] = real
     try:
         yield
     finally:
-        vars(dt)["datetime"] = found
+        vars(dt)["datetime"] = current
 
 
 def utc_now() -> datetime:
@@ -107,16 +107,16 @@ def has_ended(process: Process, timeout: float) -> bool:
     while process.poll() is None:
         if monotonic() >= end:
             return False
-        time.sleep(_GLANCE)
+        time.sleep(_POLL_INTERVAL)
     return True
 
 
-def wait_until(condition: Waitable, holds: Callable[[], bool], timeout: float) -> bool:
+def wait_until(condition: Waitable, predicate: Callable[[], bool], timeout: float) -> bool:
     """Wait until `holds` returns True, at most `timeout` seconds; return what it says then.
 
     As `threading.Condition.wait_for`, whose deadline is counted by a clock that may be fake.
     """
     end = monotonic() + timeout
-    while not (found := holds()) and (left := end - monotonic()) > 0:
-        condition.wait(left)
-    return found
+    while not (result := predicate()) and (remaining := end - monotonic()) > 0:
+        condition.wait(remaining)
+    return result

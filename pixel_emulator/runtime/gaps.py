@@ -6,7 +6,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 
 _UNTRUSTED = "it does not trust the CA of the emulator"
-_CLOCK = "its clock stands outside of the certificate's time (a test may have set it)"
+_WRONG_CLOCK = "its clock stands outside of the certificate's time (a test may have set it)"
 _MALFORMED = "it reads the certificate as malformed"
 _NOTHING_COMMON = "it has no TLS version, cipher, curve or signature in common with the emulator"
 
@@ -18,8 +18,8 @@ _NOTHING_COMMON = "it has no TLS version, cipher, curve or signature in common w
 # BoringSSL, which say certificate_unknown of a CA that they do not know.
 _REASONS = {
     "access_denied": "the program refuses the certificate, although its TLS accepts it (pinning)",
-    "bad_certificate": f"{_UNTRUSTED} (Go), or {_MALFORMED} (Firefox), or {_CLOCK}",
-    "certificate_expired": f"{_CLOCK}, or it knows a CA of an emulator that has ended",
+    "bad_certificate": f"{_UNTRUSTED} (Go), or {_MALFORMED} (Firefox), or {_WRONG_CLOCK}",
+    "certificate_expired": f"{_WRONG_CLOCK}, or it knows a CA of an emulator that has ended",
     "certificate_revoked": "it takes the certificate for revoked",
     "certificate_unknown": f"{_UNTRUSTED} (Java and Chromium say no more), or the program refuses "
     "the certificate",
@@ -35,7 +35,7 @@ _REASONS = {
     "unsupported_certificate": "it does not take this kind of key, signature or extension in a "
     "certificate",
 }
-_OTHER = f"RFC 8446, section 6, says what it means; most often {_UNTRUSTED}"
+_OTHER_ALERT = f"RFC 8446, section 6, says what it means; most often {_UNTRUSTED}"
 
 # OpenSSL, by version, has "tlsv1 alert unknown ca", "ssl/tls alert bad certificate", "tls alert
 # certificate unknown", and "tlsv1 unrecognized name".
@@ -44,13 +44,13 @@ _ALERT = re.compile(r"\b(?:(?:sslv3|ssl/tls|tls|tlsv1|tlsv13) alert|tlsv13?) ([a
 
 def alert_in(text: str) -> str:
     """Return the alert that OpenSSL names in `text`, such as `unknown_ca`; empty for none."""
-    found = _ALERT.search(text)
-    return found[1].strip().replace(" ", "_") if found else ""
+    match = _ALERT.search(text)
+    return match[1].strip().replace(" ", "_") if match else ""
 
 
 def reasons_of(alert: str) -> str:
     """Return why a client may send this alert, in words that go on from `the client …:`."""
-    return _REASONS.get(alert, _OTHER)
+    return _REASONS.get(alert, _OTHER_ALERT)
 
 
 def refusal(alert: str, failure: str = "") -> str:
@@ -69,7 +69,7 @@ def refusal(alert: str, failure: str = "") -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Greeting:
+class ClientHelloInfo:
     """What a ClientHello says of its client; `number` counts the connections of an emulator.
 
     Clients of the same program have the same `fingerprint`. Those that `retry` are browsers: they
@@ -89,7 +89,7 @@ class Refusal:
     """
 
     host: str
-    greeting: Greeting
+    client_hello: ClientHelloInfo
     alert: str = ""
     failure: str = ""
 
@@ -110,30 +110,30 @@ class Gaps:
         self._interruptions: list[str] = []
         self._unread = 0
         self._too_large = 0
-        self._refusals: dict[tuple[str, Hashable, str, str], _Counted] = {}
+        self._refusals: dict[tuple[str, Hashable, str, str], _RefusalCount] = {}
         self._reached: set[tuple[str, Hashable]] = set()
 
-    def handshake_refused(self, refused: Refusal) -> bool:
+    def handshake_refused(self, refusal: Refusal) -> bool:
         """Note a handshake that came to nothing; returns whether it is a gap, for now.
 
         Browsers drop spare connections without an alert, so such a one is none if the same client
         gets a request through to the host, before or after. With an alert it is one unless a
         browser gets a request through on a later connection.
         """
-        host, greeting = refused.host, refused.greeting
-        if refused.is_silent and (host, greeting.fingerprint) in self._reached:
+        host, client_hello = refusal.host, refusal.client_hello
+        if refusal.is_silent and (host, client_hello.fingerprint) in self._reached:
             return False
-        key = (host, greeting.fingerprint, refused.alert, refused.failure)
-        counted = self._refusals.setdefault(key, _Counted(refused))
+        key = (host, client_hello.fingerprint, refusal.alert, refusal.failure)
+        counted = self._refusals.setdefault(key, _RefusalCount(refusal))
         counted.number += 1
-        counted.last = refused
+        counted.last = refusal
         return True
 
-    def reached(self, host: str, greeting: Greeting) -> None:
+    def reached(self, host: str, client_hello: ClientHelloInfo) -> None:
         """A request for `host` arrived from a client that has accepted our CA after all."""
-        self._reached.add((host, greeting.fingerprint))
+        self._reached.add((host, client_hello.fingerprint))
         for key, counted in tuple(self._refusals.items()):
-            if key[:2] == (host, greeting.fingerprint) and counted.is_forgiven_by(greeting):
+            if key[:2] == (host, client_hello.fingerprint) and counted.is_forgiven_by(client_hello):
                 del self._refusals[key]
 
     def interrupted(self, reason: str) -> None:
@@ -153,34 +153,34 @@ class Gaps:
 
         `calls` is how many have arrived, `forgotten` of how many the messageIds are unknown now.
         """
-        refused: Counter[str] = Counter()
-        for each in self._refusals.values():
-            refused[str(each.last)] += each.number
-        found = [
+        counts: Counter[str] = Counter()
+        for counted in self._refusals.values():
+            counts[str(counted.last)] += counted.number
+        sentences = [
             f"{_count(calls, 'call')}, {_count(number, 'TLS handshake')} {words}"
-            for words, number in sorted(refused.items())
+            for words, number in sorted(counts.items())
         ]
         if self._unread:
-            found.append(_unread(self._unread, "could not be read (answered 400, or cut off)"))
+            sentences.append(_unread(self._unread, "could not be read (answered 400, or cut off)"))
         if self._too_large:
-            found.append(_unread(self._too_large, "had too large a head (answered 431)"))
+            sentences.append(_unread(self._too_large, "had too large a head (answered 431)"))
         if forgotten:
-            found.append(_forgotten(forgotten))
-        return (*found, *self._interruptions, *self.failures)
+            sentences.append(_forgotten(forgotten))
+        return (*sentences, *self._interruptions, *self.failures)
 
 
 @dataclass(slots=True)
-class _Counted:
+class _RefusalCount:
     """Refusals that are alike, and the last one of them."""
 
     last: Refusal
     number: int = 0
 
-    def is_forgiven_by(self, greeting: Greeting) -> bool:
+    def is_forgiven_by(self, client_hello: ClientHelloInfo) -> bool:
         if self.last.is_silent:
             return True
-        is_later = greeting.number > self.last.greeting.number
-        return bool(self.last.alert) and greeting.retries and is_later
+        is_later = client_hello.number > self.last.client_hello.number
+        return bool(self.last.alert) and client_hello.retries and is_later
 
 
 def _count(number: int, noun: str) -> str:

@@ -8,10 +8,10 @@ from hashlib import sha256
 from itertools import islice
 from typing import NamedTuple
 
-from pixel_emulator.core.model import Dialect, Hit, Outcome, PixelRequest
+from pixel_emulator.core.model import Dialect, Hit, Outcome, PixelRequest, PixelResponse
 from pixel_emulator.core.problems.classify import CODE, classify, repeated
 
-WHOLE = 250
+MAX_DECODED = 250
 """Hits that are kept with all that is known of them: a decoded call takes four times the memory
 of its bytes."""
 
@@ -25,6 +25,13 @@ class CompactHit(NamedTuple):
     is_duplicate: bool
 
 
+class RecordedRequest(NamedTuple):
+    """A recorded request and the response that its client gets."""
+
+    hit: Hit
+    response: PixelResponse
+
+
 @dataclass(frozen=True, slots=True)
 class Classifier:
     """Makes hits of requests; `sources` maps write keys to names."""
@@ -32,10 +39,12 @@ class Classifier:
     dialect: Dialect
     sources: Mapping[str, str]
 
-    def hit(self, seq: int, request: PixelRequest, time: datetime, step: str) -> Hit:
-        """A hit taken by itself: no earlier one makes it a duplicate."""
+    def classify(
+        self, seq: int, request: PixelRequest, time: datetime, step: str
+    ) -> RecordedRequest:
+        """Return the hit and the response of a request. No earlier hit makes it a duplicate."""
         found = classify(request, self.dialect, self.sources)
-        return Hit(
+        hit = Hit(
             seq=seq,
             time=time,
             request=request,
@@ -47,11 +56,12 @@ class Classifier:
             digest=sha256(request.line).hexdigest(),
             step=step,
         )
+        return RecordedRequest(hit, found.route.response)
 
-    def again(self, seq: int, known: CompactHit) -> Hit:
+    def redecode(self, seq: int, compact: CompactHit) -> Hit:
         """The hit of this number, as it was."""
-        hit = self.hit(seq, known.request, known.time, known.step)
-        return repeated(hit) if known.is_duplicate else hit
+        hit = self.classify(seq, compact.request, compact.time, compact.step).hit
+        return repeated(hit) if compact.is_duplicate else hit
 
 
 class History:
@@ -60,43 +70,43 @@ class History:
     `evicted` says how many of the first ones are no longer here, `outcomes` counts all.
     """
 
-    def __init__(self, limit: int, judge: Classifier, *, whole: int = WHOLE) -> None:
+    def __init__(self, limit: int, classifier: Classifier, *, decoded: int = MAX_DECODED) -> None:
         self._limit = limit
-        self._judge = judge
-        self._most_whole = whole
-        self._whole: deque[Hit] = deque()
-        self._known: deque[CompactHit] = deque()
+        self._classifier = classifier
+        self._max_decoded = decoded
+        self._decoded: deque[Hit] = deque()
+        self._compact: deque[CompactHit] = deque()
         self.evicted = 0
         self.outcomes: Counter[Outcome] = Counter()
 
     def __len__(self) -> int:
         """How many hits there ever were."""
-        return self.evicted + len(self._known) + len(self._whole)
+        return self.evicted + len(self._compact) + len(self._decoded)
 
     def add(self, hits: Iterable[Hit]) -> None:
         """Keep these behind the others."""
-        whole, known = self._whole, self._known
+        decoded, compact = self._decoded, self._compact
         for hit in hits:
-            whole.append(hit)
+            decoded.append(hit)
             self.outcomes[hit.outcome] += 1
-        while len(whole) > self._most_whole:
-            known.append(_known(whole.popleft()))
-        while len(known) + len(whole) > self._limit:
-            (known or whole).popleft()
+        while len(decoded) > self._max_decoded:
+            compact.append(_compacted(decoded.popleft()))
+        while len(compact) + len(decoded) > self._limit:
+            (compact or decoded).popleft()
             self.evicted += 1
 
     def since(self, count: int, most: int | None = None) -> "Snapshot":
         """The hits behind the first `count`, as far as they are here, `most` of them."""
         start = max(count - self.evicted, 0)
-        whole = max(start - len(self._known), 0)
+        decoded_start = max(start - len(self._compact), 0)
         stop = None if most is None else start + most
-        whole_stop = None if stop is None else max(stop - len(self._known), 0)
+        decoded_stop = None if stop is None else max(stop - len(self._compact), 0)
         return Snapshot(
             evicted=self.evicted,
             first=self.evicted + start + 1,
-            known=tuple(islice(self._known, start, stop)),
-            whole=tuple(islice(self._whole, whole, whole_stop)),
-            judge=self._judge,
+            compact=tuple(islice(self._compact, start, stop)),
+            decoded=tuple(islice(self._decoded, decoded_start, decoded_stop)),
+            classifier=self._classifier,
         )
 
 
@@ -109,18 +119,21 @@ class Snapshot(NamedTuple):
 
     evicted: int
     first: int
-    known: tuple[CompactHit, ...]
-    whole: tuple[Hit, ...]
-    judge: Classifier
+    compact: tuple[CompactHit, ...]
+    decoded: tuple[Hit, ...]
+    classifier: Classifier
 
     def hits(self) -> tuple[Hit, ...]:
         """All of them."""
-        if not self.known:
-            return self.whole
-        made = (self.judge.again(seq, each) for seq, each in enumerate(self.known, self.first))
-        return (*made, *self.whole)
+        if not self.compact:
+            return self.decoded
+        redecoded = (
+            self.classifier.redecode(seq, compact)
+            for seq, compact in enumerate(self.compact, self.first)
+        )
+        return (*redecoded, *self.decoded)
 
 
-def _known(hit: Hit) -> CompactHit:
-    is_duplicate = any(each.code == CODE for each in hit.problems)
+def _compacted(hit: Hit) -> CompactHit:
+    is_duplicate = any(problem.code == CODE for problem in hit.problems)
     return CompactHit(hit.request, hit.time, hit.step, is_duplicate)

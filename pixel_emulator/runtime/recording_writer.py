@@ -60,55 +60,55 @@ class RecordingSink(Protocol):
 class SinkGuard:
     """A recorder, or none. What fails is returned as sentences; a journal guards it."""
 
-    def __init__(self, recorder: RecordingSink | None) -> None:
-        self._recorder = recorder
-        self._open = recorder is not None
+    def __init__(self, sink: RecordingSink | None) -> None:
+        self._sink = sink
+        self._open = sink is not None
 
     @property
     def keeps(self) -> bool:
         """Whether what was written can be read."""
-        return self._recorder is not None
+        return self._sink is not None
 
     @property
     def masks(self) -> bool:
         """Whether what is read has its write keys masked."""
-        return self._recorder is not None and self._recorder.masks
+        return self._sink is not None and self._sink.masks
 
     @property
     def put_back(self) -> bool:
         """True once an earlier recording is back in the file, because no call arrived."""
-        return self._recorder is not None and self._recorder.put_back
+        return self._sink is not None and self._sink.put_back
 
     def write(self, hits: list[Hit]) -> Iterator[str]:
         """Write hits down; after a failure nothing more: a hole would be seen by nobody."""
-        if self._recorder is None or not self._open:
+        if self._sink is None or not self._open:
             return
         try:
-            self._recorder.append(*hits)
+            self._sink.append(*hits)
         except OSError as error:
-            self._recorder.abandon()
+            self._sink.abandon()
             self._open = False
             for hit in hits:
                 yield f"call #{hit.seq} could not be recorded: {error}"
 
     def read(self, start: int, end: int) -> tuple[Hit, ...]:
         """The hits from number `start` to before `end`. Raises InputError."""
-        return self._recorder.read(start, end) if self._recorder else ()
+        return self._sink.read(start, end) if self._sink else ()
 
     def close(self, end: End) -> Iterator[str]:
         """End the recording, if it is open."""
-        if self._recorder is None or not self._open:
+        if self._sink is None or not self._open:
             return
         self._open = False
         try:
-            self._recorder.close(end)
+            self._sink.close(end)
         except RecordingChangedError as changed:
             yield from map(str, changed.args)
         except OSError as error:
             yield f"the end of the recording could not be written: {error}"
 
 
-_BLOCK = 256
+_BLOCK_ENTRIES = 256
 """Entries that are read back together, so that not every place in the file is remembered."""
 
 
@@ -121,13 +121,15 @@ class RecordingWriter:
     be opened, or another recorder writes it.
     """
 
-    def __init__(self, path: str | os.PathLike[str], head: Head, known: Iterable[str] = ()) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], head: Head, known_keys: Iterable[str] = ()
+    ) -> None:
         self._masks = head.redaction is Redaction.WRITE_KEYS
-        self._known = run_keys(known)
+        self._keys = run_keys(known_keys)
         text = f"{HEADING}{yaml_writer.write(recording.opening(head))}calls:\n"
         self._file = RecordingFile(path, text.encode())
         self._blocks: list[int] = []  # where each block of entries begins, in bytes
-        self._last: dict[str, Hit] = {}  # of each step, by its title
+        self._last_hits: dict[str, Hit] = {}  # of each step, by its title
         self.put_back = False
 
     @property
@@ -137,15 +139,15 @@ class RecordingWriter:
 
     def append(self, *hits: Hit) -> None:
         """Write hits, all at once. Raises OSError where that fails: then none of them is there."""
-        entries = [next_entry(hit, self._known, masks=self._masks).encode() for hit in hits]
+        entries = [next_entry(hit, self._keys, masks=self._masks).encode() for hit in hits]
         self._file.write(b"".join(entries))
-        at = self._file.size - sum(map(len, entries))
-        for hit, written in zip(hits, entries, strict=True):
-            if (hit.seq - 1) % _BLOCK == 0:
-                self._blocks.append(at)
+        offset = self._file.size - sum(map(len, entries))
+        for hit, entry in zip(hits, entries, strict=True):
+            if (hit.seq - 1) % _BLOCK_ENTRIES == 0:
+                self._blocks.append(offset)
             if hit.step:
-                self._last[hit.step] = hit
-            at += len(written)
+                self._last_hits[hit.step] = hit
+            offset += len(entry)
         if hits:
             self.commit()
 
@@ -158,14 +160,14 @@ class RecordingWriter:
 
         Raises InputError where the file cannot be read, or is another one by now.
         """
-        first, last = (start - 1) // _BLOCK, -(-(end - 1) // _BLOCK)
+        first, last = (start - 1) // _BLOCK_ENTRIES, -(-(end - 1) // _BLOCK_ENTRIES)
         stop = self._blocks[last] if last < len(self._blocks) else self._file.size
         hits = read_entries(self._file.real, self._blocks[first], stop)
-        found = hits[start - 1 - first * _BLOCK :][: end - start]
-        if [hit.seq for hit in found] != [*range(start, end)]:
+        hits_read = hits[start - 1 - first * _BLOCK_ENTRIES :][: end - start]
+        if [hit.seq for hit in hits_read] != [*range(start, end)]:
             message = f"holds other calls now where #{start} to #{end - 1} were"
             raise InputError(InputIssue(message, Location(str(self._file.path))))
-        return found
+        return hits_read
 
     def close(self, end: End) -> None:
         """Write the end and close the file; the titles of its steps read as those of the hits.
@@ -174,15 +176,15 @@ class RecordingWriter:
         then. Raises OSError where the end cannot be written, RecordingChangedError where the file
         is not as it was left (its end says so, too); the file is closed all the same.
         """
-        known = self._known.keys if self._masks else ()
+        keys = self._keys.keys if self._masks else ()
         stored = {
-            title: redact(hit, known).step if self._masks else title
-            for title, hit in self._last.items()
+            title: redact(hit, keys).step if self._masks else title
+            for title, hit in self._last_hits.items()
         }
-        acted = {stored.get(title) or hide(title, known): time for title, time in end.acted.items()}
+        done = {stored.get(title) or hide(title, keys): time for title, time in end.acted.items()}
         try:
             changes = tuple(self._file.changes())
-            end = replace(end, acted=acted, gaps=(*end.gaps, *changes))
+            end = replace(end, acted=done, gaps=(*end.gaps, *changes))
             # Put back first: with an end the new one would read as one that replaces the other.
             self.put_back = self._file.put_back()
             if not self.put_back:

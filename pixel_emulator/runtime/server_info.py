@@ -41,19 +41,19 @@ class ServerInfo:
 
 
 @contextmanager
-def published(ready: ServerInfo) -> Iterator[None]:
+def publish(info: ServerInfo) -> Iterator[None]:
     """Let `env` find this emulator by its port, as long as the context lasts.
 
     The file holds a token: only its owner may read it, and a lock on it says that the emulator
     lives, however its process ends.
     """
     folder = _folder(create=True)
-    remove_dead()
-    path, new = folder / f"{ready.port}.json", folder / f".{ready.port}.{os.getpid()}.new"
+    remove_dead_servers()
+    path, new = folder / f"{info.port}.json", folder / f".{info.port}.{os.getpid()}.new"
     new.unlink(missing_ok=True)
     with os.fdopen(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        json.dump(asdict(ready), file)
+        json.dump(asdict(info), file)
         file.flush()
         new.rename(path)  # nobody sees it without its lock
         try:
@@ -65,49 +65,51 @@ def published(ready: ServerInfo) -> Iterator[None]:
                 folder.rmdir()
 
 
-def running(port: int | None = None) -> ServerInfo:
+def find_server(port: int | None = None) -> ServerInfo:
     """Return the emulator of this user that serves on `port`, or without one the only that serves.
 
     Raises InputError if there is none, or without a `port` several.
     """
     path = _folder() / f"{port}.json"
     was_there = path.exists()
-    found = living()
-    if port is None and len(found) == 1:
-        return found[0]
-    for each in found:
-        if each.port == port:
-            return each
+    servers = running_servers()
+    if port is None and len(servers) == 1:
+        return servers[0]
+    for server in servers:
+        if server.port == port:
+            return server
     if was_there:
         raise InputError(InputIssue(f"the emulator on port {port} has died; start it again"))
-    if port is None and found:
+    if port is None and servers:
         raise InputError(
-            InputIssue(f"several emulators serve, {listed(found)}: say which one with --port")
+            InputIssue(
+                f"several emulators serve, {server_list(servers)}: say which one with --port"
+            )
         )
     where, start = ("", "") if port is None else (f" on port {port}", f" --port {port}")
-    hint = f"; there is {listed(found)}" if found else ""
+    hint = f"; there is {server_list(servers)}" if servers else ""
     raise InputError(
         InputIssue(f"no emulator serves{where}{hint}: start one with `pixel-emulator serve{start}`")
     )
 
 
-def living() -> list[ServerInfo]:
+def running_servers() -> list[ServerInfo]:
     """Return the emulators of this user that serve now, by port; what dead ones left is removed."""
-    remove_dead()
-    found = []
+    remove_dead_servers()
+    servers = []
     for path in _folder().glob("*.json"):
         with suppress(OSError, ValueError, TypeError, KeyError):  # gone by now, or not written so
-            said = json.loads(path.read_text(encoding="utf-8"))
-            found.append(ServerInfo(**{**said, "hosts": tuple(said["hosts"])}))
-    return sorted(found, key=lambda each: each.port)
+            data = json.loads(path.read_text(encoding="utf-8"))
+            servers.append(ServerInfo(**{**data, "hosts": tuple(data["hosts"])}))
+    return sorted(servers, key=lambda server: server.port)
 
 
-def listed(emulators: Iterable[ServerInfo]) -> str:
+def server_list(servers: Iterable[ServerInfo]) -> str:
     """Return emulators in words: `one on port 8080 (process 17)`, and so on."""
-    return ", ".join(f"one on port {each.port} (process {each.pid})" for each in emulators)
+    return ", ".join(f"one on port {server.port} (process {server.pid})" for server in servers)
 
 
-def remove_dead() -> None:
+def remove_dead_servers() -> None:
     """Remove the files, and with them the tokens, of emulators that have died."""
     folder = _folder()
     for path in (*folder.glob("*.json"), *folder.glob(".*.new")):
@@ -132,9 +134,9 @@ def _folder(*, create: bool = False) -> Path:
         folder.mkdir(mode=0o700, exist_ok=True)
     if folder.exists():
         # The folder has a name that anybody can guess, and `env` makes a shell trust what it says.
-        found = folder.lstat()
-        private = stat.S_ISDIR(found.st_mode) and not found.st_mode & 0o077
-        if found.st_uid != os.getuid() or not private:
+        status = folder.lstat()
+        private = stat.S_ISDIR(status.st_mode) and not status.st_mode & 0o077
+        if status.st_uid != os.getuid() or not private:
             raise InputError(InputIssue(f"{folder} is not a private folder of yours; remove it"))
     return folder
 
@@ -147,7 +149,7 @@ _LOCK = "lock"
 def private_directory() -> Iterator[Path]:
     """A new temporary directory for this user only, removed at the end.
 
-    A lock in it is held by this process, however it ends: that is how `sweep` knows.
+    A lock in it is held by this process, however it ends: that is how `remove_stale` knows.
     """
     with tempfile.TemporaryDirectory(prefix=_PREFIX) as name:
         directory = Path(name)
@@ -158,14 +160,14 @@ def private_directory() -> Iterator[Path]:
             yield directory
 
 
-def sweep() -> None:
+def remove_stale() -> None:
     """Remove the directories, and the tokens, whose processes were killed; those of others stay."""
     with suppress(InputError, OSError):  # a folder of somebody else's in its place
-        remove_dead()
+        remove_dead_servers()
     for directory in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         with suppress(OSError):
-            found = directory.lstat()  # others may write there, too: no links
-            if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid():
+            status = directory.lstat()  # others may write there, too: no links
+            if stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid():
                 with (directory / _LOCK).open("rb") as file:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     shutil.rmtree(directory, ignore_errors=True)

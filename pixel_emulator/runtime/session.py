@@ -64,16 +64,16 @@ class Session(Endpoint, Protocol):
         It may end sooner, once calls may be missing.
         """
 
-    def follow(self, looked_at: Callable[[], float]) -> Callable[[], None]:
+    def follow(self, progress: Callable[[], float]) -> Callable[[], None]:
         """See `Journal`; an emulator elsewhere waits for nobody."""
 
-    def looked(self) -> None:
+    def notify_progress(self) -> None:
         """See `Journal`."""
 
     def receive(self, request: PixelRequest) -> Hit:
         """Record a request as if it had arrived."""
 
-    def subscribe(self, tell: Callable[[Hit], None]) -> Callable[[], None]:
+    def subscribe(self, on_hit: Callable[[Hit], None]) -> Callable[[], None]:
         """Call `tell` with each new hit, in order; returns the way out."""
 
     def clear(self) -> None:
@@ -88,7 +88,7 @@ class Session(Endpoint, Protocol):
     def begin_step(self, title: str) -> None:
         """What arrives from now on belongs to this step; with an empty title, to none."""
 
-    def acted(self, *titles: str) -> None:
+    def mark_done(self, *titles: str) -> None:
         """These steps have done what they do, just now."""
 
     def now(self) -> datetime:
@@ -134,32 +134,32 @@ class LocalSession:
         self.journal = journal
         self.settings = settings
         self._proxy = ""
-        self._opening = Lock()
+        self._port_lock = Lock()
         self._cleared = (0, 0)  # hits and connections that were there then
 
     def join(
         self,
         name: str,
         *,
-        place: EmulatorInfo,
+        emulator: EmulatorInfo,
         url: Callable[[], str],
-        listen: "Callable[[LocalSession], str]",
-        end: "Callable[[LocalSession], None]",
+        open_port: "Callable[[LocalSession], str]",
+        close: "Callable[[LocalSession], None]",
     ) -> None:
         """Join the emulator `place` under a name.
 
         `listen` opens the port of the session and returns its URL, `end` closes it.
         """
         self.name = name
-        self._place = place
-        self._url, self._listen, self._end = url, listen, end
+        self._emulator = emulator
+        self._url, self._open_port, self._close = url, open_port, close
 
     @property
     def proxy(self) -> str:
         """Its own port, as a URL. Raises InputError where the session was closed before."""
-        with self._opening:
+        with self._port_lock:
             if not self._proxy:
-                self._proxy = self._listen(self)
+                self._proxy = self._open_port(self)
             return self._proxy
 
     @property
@@ -170,22 +170,22 @@ class LocalSession:
     @property
     def ca(self) -> Path:
         """The CA that its clients must trust."""
-        return self._place.authority.ca
+        return self._emulator.authority.ca
 
     @property
     def bundle(self) -> Path:
         """This CA, and all that the machine trusts."""
-        return self._place.authority.bundle
+        return self._emulator.authority.bundle
 
     @property
     def spki(self) -> str:
         """The hash by which a browser accepts the CA."""
-        return self._place.authority.spki
+        return self._emulator.authority.spki
 
     @property
     def hosts(self) -> tuple[str, ...]:
         """The emulated hosts."""
-        return self._place.settings.hosts if self.name else self.settings.hosts
+        return self._emulator.settings.hosts if self.name else self.settings.hosts
 
     @property
     def cleared(self) -> int:
@@ -200,36 +200,36 @@ class LocalSession:
     def evidence(self, since: int = 0, most: int | None = None) -> Evidence:
         """What is known since it was cleared; gaps stay, since nobody knows what they hide."""
         hits, connections = self._cleared
-        found = self.journal.evidence(hits + since, most)
+        evidence = self.journal.evidence(hits + since, most)
         if not connections:
-            return found
-        return replace(found, connections=found.connections - connections)
+            return evidence
+        return replace(evidence, connections=evidence.connections - connections)
 
     def wait(self, seen: int, timeout: float) -> bool:
         """See `Session`."""
         return self.journal.wait(self.cleared + seen, timeout, lambda: self.closed)
 
-    def follow(self, looked_at: Callable[[], float]) -> Callable[[], None]:
+    def follow(self, progress: Callable[[], float]) -> Callable[[], None]:
         """See `Journal`."""
         cleared = self.cleared
-        return self.journal.follow(lambda: looked_at() + cleared)
+        return self.journal.follow(lambda: progress() + cleared)
 
-    def looked(self) -> None:
+    def notify_progress(self) -> None:
         """See `Journal`."""
-        self.journal.looked()
+        self.journal.notify_progress()
 
     def receive(self, request: PixelRequest) -> Hit:
         """See `Session`."""
         return self.journal.record(request)
 
-    def subscribe(self, tell: Callable[[Hit], None]) -> Callable[[], None]:
+    def subscribe(self, on_hit: Callable[[Hit], None]) -> Callable[[], None]:
         """See `Session`."""
-        return self.journal.subscribe(tell)
+        return self.journal.subscribe(on_hit)
 
     def clear(self) -> None:
         """See `Session`; a recording that is being written keeps everything."""
-        known = self.journal.evidence()
-        self._cleared = (len(known.hits), known.connections)
+        evidence = self.journal.evidence()
+        self._cleared = (len(evidence.hits), evidence.connections)
         self.journal.begin_run()
 
     def begin_run(self, clock: datetime | None = None) -> None:
@@ -240,9 +240,9 @@ class LocalSession:
         """See `Session`."""
         self.journal.begin_step(title)
 
-    def acted(self, *titles: str) -> None:
+    def mark_done(self, *titles: str) -> None:
         """See `Session`."""
-        self.journal.acted(*titles)
+        self.journal.mark_done(*titles)
 
     def now(self) -> datetime:
         """See `Session`."""
@@ -250,30 +250,30 @@ class LocalSession:
 
     def save(self, path: Path) -> None:
         """See `Session`; the calls are numbered from 1."""
-        recorder = open_recording(replace(self.settings, record=str(path)), clock=self.clock)
-        found = self.evidence()
-        if recorder is None:  # for an empty path
+        writer = open_recording(replace(self.settings, record=str(path)), clock=self.clock)
+        evidence = self.evidence()
+        if writer is None:  # for an empty path
             raise InputError(InputIssue("a recording needs a file"))
         try:
-            recorder.append(*(replace(hit, seq=seq) for seq, hit in enumerate(found.hits, 1)))
-            recorder.commit()
-            recorder.close(
+            writer.append(*(replace(hit, seq=seq) for seq, hit in enumerate(evidence.hits, 1)))
+            writer.commit()
+            writer.close(
                 End(
-                    calls=len(found.hits),
-                    connections=found.connections,
-                    gaps=found.gaps,
-                    acted=found.acted,
+                    calls=len(evidence.hits),
+                    connections=evidence.connections,
+                    gaps=evidence.gaps,
+                    acted=evidence.acted,
                 )
             )
         except OSError as error:
             raise InputError(InputIssue(f"{path}: cannot be written: {error}")) from None
         finally:
-            recorder.abandon()
+            writer.abandon()
 
     def close(self) -> None:
         """See `Session`. The default one stays open as long as its emulator."""
         if self.name:
-            self._end(self)
+            self._close(self)
         else:
             self.closed = True
             self.journal.close()

@@ -20,7 +20,7 @@ _JKS = b"\xfe\xed\xfe\xed"
 # In the order of the JSSE reference guide; the last is that of a JDK 8.
 _OF_A_JDK = ("lib/security/jssecacerts", "lib/security/cacerts", "jre/lib/security/cacerts")
 
-OPTIONS = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS")
+JAVA_OPTIONS_VARIABLES = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS")
 """Variables with options: the first is read by every JVM, the second by `java`, and it wins."""
 
 
@@ -32,9 +32,9 @@ class Keystore:
     password: str = "changeit"  # noqa: S105 - the JDK's published default
 
 
-def current(environ: Mapping[str, str]) -> Keystore | None:
+def current_keystore(environ: Mapping[str, str]) -> Keystore | None:
     """What a JVM trusts under these variables; None where no JDK can be found."""
-    given = (option for name in OPTIONS for option in _split(environ.get(name, "")))
+    given = (option for name in JAVA_OPTIONS_VARIABLES for option in _split(environ.get(name, "")))
     pairs = (option.partition("=") for option in given)
     options = {name: value for name, _, value in pairs}
     if path := options.get("-Djavax.net.ssl.trustStore"):
@@ -51,7 +51,7 @@ def _split(options: str) -> list[str]:
         return []  # the JVM refuses to start with it, whatever we do
 
 
-def read(keystore: Keystore) -> list[bytes]:
+def read_keystore(keystore: Keystore) -> list[bytes]:
     """The trusted certificates of a JKS or PKCS12 file, as PEM.
 
     Raises OSError where it cannot be read, ValueError where it is neither or the password is wrong.
@@ -61,11 +61,11 @@ def read(keystore: Keystore) -> list[bytes]:
         return [ssl.DER_cert_to_PEM_cert(der).encode().strip() for der in _jks_entries(data)]
     with warnings.catch_warnings(action="ignore"):  # old roots have serial numbers of zero
         store = pkcs12.load_pkcs12(data, keystore.password.encode() or None)
-        trusted = [each.certificate for each in store.additional_certs]
+        trusted = [entry.certificate for entry in store.additional_certs]
         return [certificate.public_bytes(Encoding.PEM).strip() for certificate in trusted]
 
 
-def write(certificates: Iterable[bytes]) -> bytes:
+def pkcs12_truststore(certificates: Iterable[bytes]) -> bytes:
     """PEM certificates as a PKCS12 trust store that every JVM reads without a password."""
     with warnings.catch_warnings(action="ignore"):
         entries = [
@@ -130,30 +130,30 @@ class TrustStores:
     directory: Path
     ca: Path
 
-    def pem(self, theirs: Iterable[str]) -> Path:
+    def pem_bundle(self, theirs: Iterable[str]) -> Path:
         """A bundle of all certificates of `theirs` (files, directories or `STANDARD`) and ours.
 
         Raises OSError where one of them cannot be read.
         """
         return self.write(b"\n".join([*self._certificates(theirs), b""]), "bundle", ".pem")
 
-    def pem_or_standard(self, theirs: Iterable[str]) -> tuple[Path, str]:
+    def pem_bundle_or_standard(self, theirs: Iterable[str]) -> tuple[Path, str]:
         """Return such a bundle, and a warning; of `STANDARD` if one of theirs cannot be read."""
         try:
-            return self.pem(theirs), ""
+            return self.pem_bundle(theirs), ""
         except OSError as error:
-            return self.pem((STANDARD,)), unreadable(error.filename, error)
+            return self.pem_bundle((STANDARD,)), unreadable_warning(error.filename, error)
 
-    def java(self, theirs: Keystore | None) -> Path:
+    def java_truststore(self, theirs: Keystore | None) -> Path:
         """A PKCS12 trust store without a password: `theirs`, or else `STANDARD`, and ours.
 
         Raises OSError or ValueError where `theirs` cannot be read.
         """
         if theirs:
-            certificates = [*read(theirs), *self._certificates(())]
+            certificates = [*read_keystore(theirs), *self._certificates(())]
         else:
             certificates = self._certificates((STANDARD,))
-        return self.write(write(certificates), "java", ".p12")
+        return self.write(pkcs12_truststore(certificates), "java", ".p12")
 
     def _certificates(self, theirs: Iterable[str]) -> list[bytes]:
         found = [certificate for path in theirs for certificate in certificates(path)]
@@ -172,7 +172,7 @@ class TrustStores:
         return path
 
 
-def unreadable(path: object, error: Exception) -> str:
+def unreadable_warning(path: object, error: Exception) -> str:
     """Return the warning about a trust store of the user's that could not be read."""
     return f"{path}: {error}; the command gets the standard trust store in its place"
 
@@ -181,8 +181,8 @@ def certificates(path: str) -> list[bytes]:
     """The PEM certificates in a file, in the files of a directory, or in the `STANDARD` store."""
     if path == STANDARD:
         # Clients differ on whether they trust the system or certifi; here it is both.
-        found = (certificates(each) for each in (*_system_stores(), certifi.where()))
-        return [certificate for each in found for certificate in each]
+        found = (certificates(store) for store in (*_system_stores(), certifi.where()))
+        return [certificate for pems in found for certificate in pems]
     place = Path(path)
     files = sorted(filter(Path.is_file, place.iterdir())) if place.is_dir() else [place]
     return [match[0] for file in files for match in _CERTIFICATE.finditer(file.read_bytes())]

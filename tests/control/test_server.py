@@ -218,4 +218,4 @@ def test_many_clients_with_sessions_of_their_own_see_only_their_calls():
     with controlled() as (emulator, control), ThreadPoolExecutor(8) as pool:
         assert [each for each in pool.map(one, range(40)) if each] == []
         assert emulator.journal.hits == ()
-        assert emulator.sessions.strays() == ()
+        assert emulator.sessions.unrouted() == ()

@@ -101,9 +101,14 @@ def _route_anew(method: str, path: bytes) -> Route:
 _route_once = lru_cache(maxsize=256)(_route_anew)
 
 
-def bad_line(method: str, path: bytes) -> Route:
-    """Route a request in whose target a raw space stands: no server reads its line as HTTP."""
-    return Route(route(method, path).type, _BAD_LINE)
+def route_of(request: PixelRequest) -> Route:
+    """Return the route of a request at an emulated host.
+
+    A request with a raw space in its target is answered 400: no server reads its line as HTTP.
+    """
+    if b" " in request.target:
+        return Route(route(request.method, request.path).type, _BAD_LINE)
+    return route(request.method, request.path)
 
 
 def unreadable(call_type: CallType) -> Call:

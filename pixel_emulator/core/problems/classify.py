@@ -6,10 +6,9 @@ from typing import NamedTuple
 
 from pixel_emulator.core.endpoint.pixel import (
     Route,
-    bad_line,
     decode_with_text,
     request_of,
-    route,
+    route_of,
     unreadable,
 )
 from pixel_emulator.core.model import KEPT, Call, Dialect, Hit, Outcome, PixelRequest, Problem
@@ -61,14 +60,13 @@ def classify(
 ) -> Classification:
     """Decode and judge a request; `sources` maps write keys to names. Never raises."""
     sources = sources or {}
-    is_readable = b" " not in request.target
-    found = (route if is_readable else bad_line)(request.method, request.path)
+    found = route_of(request)
     if found.type is None:
         return Classification(route=found, call=None, problems=(), outcome=Outcome.UNHANDLED)
-    if is_readable:
-        call, text = decode_with_text(found.type, request.query, dialect)
-    else:
+    if b" " in request.target:
         call, text = unreadable(found.type), ""
+    else:
+        call, text = decode_with_text(found.type, request.query, dialect)
     problems = validate(call, request, sources, text)
     key = (call.payload or {}).get("writeKey")
     return Classification(

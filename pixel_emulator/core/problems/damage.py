@@ -121,8 +121,8 @@ def _tokens(payload: Payload) -> Iterator[tuple[str, str]]:
             elif isinstance(value, dict | list):
                 places.append(((node, key), value))
             if found:
-                steps = _steps((node, key))
-                yield path_text(steps), (masked if "writeKey" in steps else quoted)(found[0])
+                at = _path_to((node, key))
+                yield path_text(at), (masked if "writeKey" in at else quoted)(found[0])
 
 
 def _may_hold_token(text: str) -> bool:
@@ -140,12 +140,12 @@ def _may_hold_token(text: str) -> bool:
     )
 
 
-def _steps(node: _Node) -> list[str | int]:
-    steps: list[str | int] = []
+def _path_to(node: _Node) -> list[str | int]:
+    at: list[str | int] = []
     while node:
-        node, step = node
-        steps.append(step)
-    return steps[::-1]
+        node, key = node
+        at.append(key)
+    return at[::-1]
 
 
 def _url_token(request: PixelRequest) -> Iterator[Problem]:

@@ -64,25 +64,25 @@ class Source:
     @cached_property
     def _places(self) -> Mapping[Location, JsonPath]:
         places: dict[Location, JsonPath] = {}
-        for steps in sorted(self.document.positions, key=len):
-            places.setdefault(self.document.positions[steps], steps)
+        for at in sorted(self.document.positions, key=len):
+            places.setdefault(self.document.positions[at], at)
         return places
 
-    def steps_at(self, location: Location) -> JsonPath | None:
+    def path_at(self, location: Location) -> JsonPath | None:
         """The way to the value, the outermost one, that stands there; None in another file."""
         return self._places.get(location)
 
-    def value(self, steps: JsonPath) -> JSON:
-        """What the file says there, as it is written: `steps` is one of `spans`."""
+    def value(self, at: JsonPath) -> JSON:
+        """What the file says there, as it is written: `at` is one of `spans`."""
         value: Any = self.document.data
-        for step in steps:
-            value = value[step]
+        for key in at:
+            value = value[key]
         found: JSON = value
         return found
 
-    def lines_of(self, steps: JsonPath) -> range:
+    def lines_of(self, at: JsonPath) -> range:
         """The numbers of the lines on which the value stands."""
-        span = self.spans[steps]
+        span = self.spans[at]
         first = self.text.count("\n", 0, span.begin) + 1
         return range(first, first + self.text.count("\n", span.begin, span.end) + 1)
 
@@ -102,7 +102,7 @@ class Source:
         return self.text.rfind("\n", 0, index) + 1
 
 
-def apply(text: str, edits: Iterable[Edit]) -> str:
+def apply_edits(text: str, edits: Iterable[Edit]) -> str:
     """The text with all edits; they do not overlap, and equal ones count once."""
     pieces, at = [], 0
     for edit in _ordered(edits):
@@ -111,7 +111,7 @@ def apply(text: str, edits: Iterable[Edit]) -> str:
     return "".join([*pieces, text[at:]])
 
 
-def moved(text: str, lines: Collection[int], edits: Iterable[Edit]) -> frozenset[int]:
+def moved_lines(text: str, lines: Collection[int], edits: Iterable[Edit]) -> frozenset[int]:
     """Where these lines stand after the edits, without those that they take out."""
     starts = [0, *(found.end() for found in re.finditer("\n", text))]
     ordered = _ordered(edits)
@@ -188,25 +188,25 @@ def _item(value: JSON, width: int) -> list[str]:
     return dashed([line] if fits else block(value, width))
 
 
-def replace(source: Source, steps: JsonPath, value: JSON) -> Iterator[Edit]:
+def replace(source: Source, at: JsonPath, value: JSON) -> Iterator[Edit]:
     """Write another value in the place of one; a quoted text stays quoted as it is."""
-    span = source.spans[steps]
+    span = source.spans[at]
     if isinstance(value, dict | list):
         line = flow(value)
         column = span.begin - source.line_start(span.begin)
         if value and not span.in_flow and column + len(line) > WIDTH:
-            yield from _put_block(source, span, block(value, WIDTH - column))
+            yield from _write_block(source, span, block(value, WIDTH - column))
             return
     elif span.shape is ValueStyle.SCALAR:
-        line = _like(source, span, value)
+        line = _in_same_style(source, span, value)
     else:
         line = scalar(value)
-    yield from write(source, steps, line)
+    yield from write(source, at, line)
 
 
-def write(source: Source, steps: JsonPath, text: str) -> Iterator[Edit]:
+def write(source: Source, at: JsonPath, text: str) -> Iterator[Edit]:
     """Write what is YAML already in the place of a value."""
-    span = source.spans[steps]
+    span = source.spans[at]
     if span.start == span.end:
         colon = source.colon(span)
         yield Edit(colon, colon, f" {text}")
@@ -218,9 +218,9 @@ def write(source: Source, steps: JsonPath, text: str) -> Iterator[Edit]:
         yield Edit(span.start, span.end, text)
 
 
-def add_behind(source: Source, steps: JsonPath, key: str, text: str) -> Edit:
-    """Add a member behind the one at `steps`; `text` is its value, on one line."""
-    span, around = source.spans[steps], source.spans[steps[:-1]]
+def add_after(source: Source, at: JsonPath, key: str, text: str) -> Edit:
+    """Add a member behind the one at `at`; `text` is its value, on one line."""
+    span, around = source.spans[at], source.spans[at[:-1]]
     end = max(span.end, source.colon(span))
     if around.shape is ValueStyle.FLOW:
         gap = "" if span.end > span.start else " "  # libyaml refuses `{page:, times: 2}`
@@ -229,17 +229,17 @@ def add_behind(source: Source, steps: JsonPath, key: str, text: str) -> Edit:
     return Edit(line_end, line_end, f"{source.newline}{' ' * around.column}{key}: {text}")
 
 
-def add_before(source: Source, steps: JsonPath, key: str, text: str) -> Edit:
-    """Add a member before the one at `steps`; `text` is its value, on one line."""
-    span, around = source.spans[steps], source.spans[steps[:-1]]
+def add_before(source: Source, at: JsonPath, key: str, text: str) -> Edit:
+    """Add a member before the one at `at`; `text` is its value, on one line."""
+    span, around = source.spans[at], source.spans[at[:-1]]
     gap = ", " if around.shape is ValueStyle.FLOW else source.newline + " " * around.column
     return Edit(span.begin, span.begin, f"{key}: {text}{gap}")
 
 
-def remove(source: Source, steps: JsonPath, indexes: Collection[int]) -> Iterator[Edit]:
-    """Take items out of the list at `steps`; one that loses all becomes `[]`."""
-    span = source.spans[steps]
-    items = [source.spans[*steps, index] for index in range(_length(source, steps))]
+def remove(source: Source, at: JsonPath, indexes: Collection[int]) -> Iterator[Edit]:
+    """Take items out of the list at `at`; one that loses all becomes `[]`."""
+    span = source.spans[at]
+    items = [source.spans[*at, index] for index in range(_length(source, at))]
     kept = [each for index, each in enumerate(items) if index not in indexes]
     if span.shape is ValueStyle.FLOW:
         texts = [source.text[each.start : each.end] for each in kept]
@@ -254,13 +254,13 @@ def remove(source: Source, steps: JsonPath, indexes: Collection[int]) -> Iterato
         yield Edit(colon, colon, " []")
 
 
-def append(source: Source, steps: JsonPath, items: Sequence[Payload]) -> Iterator[Edit]:
-    """Add calls at the end of the list at `steps`."""
-    span, length = source.spans[steps], _length(source, steps)
+def append(source: Source, at: JsonPath, items: Sequence[Payload]) -> Iterator[Edit]:
+    """Add calls at the end of the list at `at`."""
+    span, length = source.spans[at], _length(source, at)
     if span.shape is ValueStyle.FLOW and (length or span.in_flow):
-        at = source.spans[*steps, length - 1].end if length else span.start + 1
+        offset = source.spans[*at, length - 1].end if length else span.start + 1
         texts = ", ".join(map(flow, items))
-        yield Edit(at, at, f", {texts}" if length else texts)
+        yield Edit(offset, offset, f", {texts}" if length else texts)
         return
     margin = span.column
     if not length:
@@ -268,48 +268,50 @@ def append(source: Source, steps: JsonPath, items: Sequence[Payload]) -> Iterato
         yield Edit(source.colon(span), span.end, "")
     lines = [line for each in items for line in call(each, WIDTH - margin)]
     end = source.line_end(span.end)
-    yield Edit(end, end, _below(source, margin, lines))
+    yield Edit(end, end, _indented_text(source, margin, lines))
 
 
-def _length(source: Source, steps: JsonPath) -> int:
-    value = source.value(steps)
+def _length(source: Source, at: JsonPath) -> int:
+    value = source.value(at)
     return len(value) if isinstance(value, list) else 0
 
 
-def _put_block(source: Source, span: Span, lines: list[str]) -> Iterator[Edit]:
+def _write_block(source: Source, span: Span, lines: list[str]) -> Iterator[Edit]:
     """Write a map or a list by indentation in the place of a value."""
     if span.begin == span.start:  # the item of a list
-        yield Edit(span.start, span.end, _below(source, span.column, lines).lstrip())
+        yield Edit(span.start, span.end, _indented_text(source, span.column, lines).lstrip())
         return
     margin = span.begin - source.line_start(span.begin) + 2
     end = source.line_end(span.end)
     if span.shape is ValueStyle.BLOCK:
-        yield Edit(source.line_end(source.colon(span)), span.end, _below(source, margin, lines))
+        yield Edit(
+            source.line_end(source.colon(span)), span.end, _indented_text(source, margin, lines)
+        )
     else:
         yield Edit(source.colon(span), span.end, "")
-        yield Edit(end, end, _below(source, margin, lines))
+        yield Edit(end, end, _indented_text(source, margin, lines))
 
 
-def _below(source: Source, margin: int, lines: list[str]) -> str:
+def _indented_text(source: Source, margin: int, lines: list[str]) -> str:
     indented = (f"{' ' * margin}{line}" if line else "" for line in lines)
     return "".join(f"{source.newline}{line}" for line in indented)
 
 
-def _like(source: Source, span: Span, value: JSON) -> str:
+def _in_same_style(source: Source, span: Span, value: JSON) -> str:
     """A scalar, written in the style of the one that stands there."""
     old, new = source.text[span.start : span.end], scalar(value)
     if not isinstance(value, str):
         return new
-    if old.startswith("|") and _is_legible(value):
+    if old.startswith("|") and _fits_block_scalar(value):
         chomped = "|" if value.endswith("\n") else "|-"
         margin = span.begin - source.line_start(span.begin) + 2
-        return chomped + _below(source, margin, value.removesuffix("\n").split("\n"))
+        return chomped + _indented_text(source, margin, value.removesuffix("\n").split("\n"))
     if old.startswith("'") and value.isprintable():
         return "'{}'".format(value.replace("'", "''"))
     return f'"{new}"' if old.startswith('"') and not new.startswith('"') else new
 
 
-def _is_legible(text: str) -> bool:
+def _fits_block_scalar(text: str) -> bool:
     """Whether a text can stand in a block of its own."""
     lines = text.removesuffix("\n").split("\n")
     return all(map(str.isprintable, lines)) and bool(lines[0].strip()) and lines[0][0] != " "

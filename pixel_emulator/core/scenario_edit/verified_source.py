@@ -14,15 +14,15 @@ from pixel_emulator.core.verification.verdict import ExpectationResult, Verdict
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ExpectationInFile:
     """One expectation of the file; it has several results where a file has `cases`.
 
-    `steps` lead to it, and are None where it stands in another file. Each result comes with the
+    `at` leads to it, and is None where it stands in another file. Each result comes with the
     values of the variables in its scenario.
     """
 
     expectation: Expectation
-    steps: JsonPath | None
+    at: JsonPath | None
     results: tuple[tuple[ExpectationResult, Bindings], ...]
 
     @property
@@ -38,17 +38,17 @@ class VerifiedSource:
     source: Source
     verdict: Verdict
 
-    def lines(self, only: Collection[int] | None = None) -> Iterator[Line]:
+    def lines(self, only: Collection[int] | None = None) -> Iterator[ExpectationInFile]:
         """The expectations that were tried; all, or those that begin on one of these lines."""
         results: dict[Location, list[tuple[ExpectationResult, Bindings]]] = defaultdict(list)
         for scenario in self.verdict.scenarios:
             for step in scenario.steps:
                 for each in step.expectations:
-                    results[each.expectation.location].append((each, scenario.bound))
+                    results[each.expectation.location].append((each, scenario.bindings))
         for place, found in results.items():
-            steps = self.source.steps_at(place)
-            if only is None or (steps and place.line in only):
-                yield Line(found[0][0].expectation, steps, tuple(found))
+            at = self.source.path_at(place)
+            if only is None or (at and place.line in only):
+                yield ExpectationInFile(found[0][0].expectation, at, tuple(found))
 
     def begins(self, lines: Collection[int]) -> frozenset[int]:
         """The lines on which the expectations begin that stand on these lines.
@@ -58,9 +58,9 @@ class VerifiedSource:
         file = self.source.document.file
         begin_of: dict[int, int] = {}
         for each in self.lines() if lines else ():
-            if each.steps:
+            if each.at:
                 begin = each.expectation.location.line
-                begin_of |= dict.fromkeys(self.source.lines_of(each.steps), begin)
+                begin_of |= dict.fromkeys(self.source.lines_of(each.at), begin)
         known = ", ".join(map(str, sorted({*begin_of.values()}))) or "nowhere"
         wrong = [
             InputIssue(
@@ -73,20 +73,20 @@ class VerifiedSource:
             raise InputError(*wrong)
         return frozenset(begin_of[line] for line in lines)
 
-    def mistake(self, line: Line, message: str, *path: str | int) -> InputIssue:
+    def mistake(self, line: ExpectationInFile, message: str, *path: str | int) -> InputIssue:
         """What is wrong with a line, or with the value to which `path` leads from it."""
-        if line.steps is None:
+        if line.at is None:
             return InputIssue(message, line.expectation.location)
-        return self.source.document.mistake(message, *line.steps, *path)
+        return self.source.document.mistake(message, *line.at, *path)
 
 
-def instead(result: ExpectationResult) -> Hit | None:
+def sent_instead(result: ExpectationResult) -> Hit | None:
     """The call that was sent instead of the one that is wanted, and differs only in its fields."""
-    near = next(iter(result.nearest), None)
+    near = next(iter(result.closest_calls), None)
     if (
         near is None
         or result.got
-        or near.obstacle in (NotCountedReason.TIME, NotCountedReason.ORDER)
+        or near.not_counted in (NotCountedReason.TIME, NotCountedReason.ORDER)
     ):
         return None
     kept = near.hit.outcome in (Outcome.DELIVERED, Outcome.DAMAGED)
@@ -94,8 +94,10 @@ def instead(result: ExpectationResult) -> Hit | None:
     return near.hit if (dropped if result.expectation.dropped else kept) else None
 
 
-def misplaced(result: ExpectationResult) -> ClosestCall | None:
+def mistimed_call(result: ExpectationResult) -> ClosestCall | None:
     """A call that is right but for when it came."""
     late = (NotCountedReason.TIME, NotCountedReason.ORDER)
-    right = (near for near in result.nearest if near.obstacle in late and not near.mismatches)
+    right = (
+        near for near in result.closest_calls if near.not_counted in late and not near.mismatches
+    )
     return next(right, None)
