@@ -66,8 +66,8 @@ def test_a_second_recorder_of_the_same_file_is_refused(path, name, monkeypatch):
 HOLDS = (
     "import sys\n"
     "from tests.test_recording_file import HEAD\n"
-    "from pixel_emulator.runtime.recording_writer import Recorder\n"
-    "recorder = Recorder(sys.argv[1], HEAD)\n"
+    "from pixel_emulator.runtime.recording_writer import RecordingWriter\n"
+    "recorder = RecordingWriter(sys.argv[1], HEAD)\n"
     "print('open', flush=True)\n"
     "sys.stdin.read()\n"
 )
