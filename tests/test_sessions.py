@@ -21,14 +21,14 @@ from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.recording_writer import open_recording
 from pixel_emulator.runtime.session import LocalSession
 from pixel_emulator.runtime.settings import Settings
-from tests.lanes import WithLane, WithoutLane
+from tests.fast_path_settings import with_fast_path, without_fast_path
 from tests.programs import needs_curl
 from tests.wire import PIXEL, TIMEOUT, Reply, ask, connect, get, secured, tunnel
 
 SEGMENT = "api.segment.io"
 
 
-@pytest.fixture(params=[WithLane, WithoutLane], ids=["lane", "flows"])
+@pytest.fixture(params=[with_fast_path, without_fast_path], ids=["fast_path", "flows"])
 def emulator(request) -> Iterator[Emulator]:
     settings = request.param(port=0)
     with Emulator(settings, Journal(settings)) as running:

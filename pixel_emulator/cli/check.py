@@ -249,7 +249,7 @@ def _text(searched: Searched, *, colour: bool) -> str:
         call, problems = each.judgement.call, each.judgement.problems
         word = call_text.outcome_word(each.judgement.outcome, colour=colour)
         lines.append(f"{word} {call_text.title(call, request_of(each.url))}")
-        facts = [each.place, call_text.written_as(call) if call else "", *each.remarks]
+        facts = [each.place, call_text.encoding_text(call) if call else "", *each.remarks]
         lines += [f"    {fact}" for fact in facts if fact]
         if call is None:
             lines.append("    Segment answers 404: the path is none of the six pixel calls")

@@ -70,7 +70,7 @@ def as_text(hit: Hit, *, width: int, colour: bool) -> str:
         f"  {request.method} {request.url}",
     ]
     if call is not None:
-        lines.append(f"  {call_text.written_as(call)}")
+        lines.append(f"  {call_text.encoding_text(call)}")
         lines += [f"    {text}" for text in call_text.payload_text(call).splitlines()]
     found = call_text.problem_lines(hit.problems, width=width - 2, colour=colour)
     return "\n".join([*lines, *(f"  {text}" for text in found), ""])

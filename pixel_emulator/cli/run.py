@@ -63,7 +63,7 @@ _AT_REST = 2.0
         "host",
         "offline",
         "http2",
-        "lane",
+        "fast_path",
         "max_calls",
     ),
     port=0,

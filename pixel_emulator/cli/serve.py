@@ -47,7 +47,7 @@ _AT_REST = 1.0
     "keep_write_keys",
     "offline",
     "http2",
-    "lane",
+    "fast_path",
     "control_port",
     "control_token",
     "max_calls",

@@ -111,7 +111,7 @@ async def _for_scenarios(context: RequestContext) -> Payload:
         return replace(evidence, hits=hits, acted={**begun, **evidence.acted})
 
     outlook, evidence = await wait_until_decided(
-        lambda evidence: context.in_thread(lambda: live.look(selected(evidence))),
+        lambda evidence: context.in_thread(lambda: live.update(selected(evidence))),
         session,
         deadline=monotonic() + float(context.query.get("timeout", within)),
         quiet=float(context.query.get("quiet", quiet)),

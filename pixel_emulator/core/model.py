@@ -201,7 +201,7 @@ class Hit:
     that the user gave to the write key. `digest` is the SHA-256 of the original request line,
     in hexadecimal: proof of what was sent where the line itself is masked. `step` is the title of
     the scenario's step that was running, empty where none was. `alike` counts further hits that
-    this one stands for in the evidence of a live run; see `core.verdicts.call_groups`.
+    this one stands for in the evidence of a live run; see `core.verification.components`.
     """
 
     seq: int

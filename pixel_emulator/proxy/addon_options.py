@@ -18,7 +18,7 @@ from pixel_emulator.runtime.settings import Settings, settings
 PREFIX = "pixel_"
 # mitmproxy says the first with listen_host, listen_port and mode, and its tools show flows. They
 # have no control API.
-_THEIRS = {"host", "port", "lane", "control_port", "control_token"}
+_THEIRS = {"host", "port", "fast_path", "control_port", "control_token"}
 _OWN = {f"{PREFIX}{each.name}": each for each in settings() if each.name not in _THEIRS}
 _log = logging.getLogger(__name__)
 

@@ -108,7 +108,7 @@ class Runner:
         evidence = self._window.evidence()
         self._journal.begin_step("")
         self._window = self._window.after(evidence, ())
-        verdict = _with_attempts(verify([scenario], evidence, steps=len(attempts)), attempts)
+        verdict = _with_attempts(verify([scenario], evidence, step_count=len(attempts)), attempts)
         failure, stopped = (attempts[-1].failure if attempts else None), ""
         if failure or len(attempts) < len(scenario.steps):
             where = f"step {len(attempts)} of {len(scenario.steps)}"  # no title: it may hold a key
@@ -133,7 +133,7 @@ class Runner:
         done_at = mark_done(self._journal, [title], drain)
         self._only_we_send &= sends_only_by_itself(step)
         met = failure is None and Outlook.MET is wait_until_decided(
-            LiveVerdict([scenario], steps=number),
+            LiveVerdict([scenario], step_count=number),
             self._window,
             # Where nobody is left who could send a call, no wait brings the one that is missing.
             deadline=done_at if self._only_we_send and all_gone else done_at + within(step),

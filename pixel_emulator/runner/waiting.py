@@ -145,7 +145,7 @@ def wait_until_decided(
         begun = monotonic()
         if not request.same_evidence:
             evidence = calls.evidence()
-        outlook = watch.look(evidence)
+        outlook = watch.update(evidence)
         try:
             request = decision.send(Look(outlook, evidence.total, begun, monotonic()))
         except StopIteration as stop:

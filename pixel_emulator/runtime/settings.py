@@ -13,7 +13,7 @@ from pixel_emulator.core.text.display import masked, quoted
 type Value = str | int | bool | tuple[str, ...]
 
 
-LANE_VARIABLE = "PIXEL_EMULATOR_LANE"
+FAST_PATH_VARIABLE = "PIXEL_EMULATOR_FAST_PATH"
 TOKEN_VARIABLE = "PIXEL_EMULATOR_TOKEN"  # noqa: S105 - the name of a variable
 """Where the token of a control API stands in an environment."""
 
@@ -69,11 +69,11 @@ class Settings:
         False, "Refuse every host that is not emulated, but this machine, and list them."
     )
     http2: bool = _setting(False, "Offer HTTP/2 to clients of the emulated hosts.")
-    lane: bool = _setting(
+    fast_path: bool = _setting(
         True,
-        "Answer plain pixel requests without a mitmproxy flow; `--no-lane`, or "
-        f"{LANE_VARIABLE}=no, makes each a flow.",
-        variable=LANE_VARIABLE,
+        "Answer plain pixel requests without a mitmproxy flow; `--no-fast-path`, or "
+        f"{FAST_PATH_VARIABLE}=no, makes each a flow.",
+        variable=FAST_PATH_VARIABLE,
     )
     control_port: int = _setting(0, "Port of the control API of `serve`; 0 picks a free one.")
     control_token: str = _setting(

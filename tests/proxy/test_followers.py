@@ -12,10 +12,10 @@ from pixel_emulator.proxy.emulator import Emulator
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.recording_writer import open_recording
 from pixel_emulator.runtime.settings import Settings
-from tests.lanes import WithLane, WithoutLane
+from tests.fast_path_settings import with_fast_path, without_fast_path
 from tests.wire import PIXEL, TIMEOUT, ask, connect, get, read
 
-MADE = pytest.mark.parametrize("made", [WithLane, WithoutLane])
+MADE = pytest.mark.parametrize("made", [with_fast_path, without_fast_path])
 ROOM = 20
 """Calls that memory has room for."""
 

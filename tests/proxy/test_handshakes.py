@@ -17,14 +17,14 @@ from pixel_emulator.proxy.handshakes import greeting
 from pixel_emulator.runtime.gaps import ClientHelloInfo, Refusal
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.settings import Settings
-from tests.lanes import WithLane, WithoutLane
+from tests.fast_path_settings import with_fast_path, without_fast_path
 from tests.programs import CHROMIUM, needs_chromium
 from tests.wire import PIXEL, TIMEOUT, ask, connect, get, secured, tunnel
 
 SEGMENT = "api.segment.io"
 ONE = get(PIXEL, SEGMENT)
 STRANGE = Path(certifi.where())
-MADE = pytest.mark.parametrize("made", [WithLane, WithoutLane])
+MADE = pytest.mark.parametrize("made", [with_fast_path, without_fast_path])
 
 
 def hello(

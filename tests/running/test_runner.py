@@ -63,7 +63,7 @@ def test_each_step_sees_its_own_calls_and_captures_reach_across(stage):
     titles = [hit.step for hit in verdict.hits]
     first, second = (stage.scenarios[0].step_title(each) for each in stage.scenarios[0].steps)
     assert titles == [first, second, second]
-    assert verdict.scenarios[0].bound == {"who": "v1"}
+    assert verdict.scenarios[0].bindings == {"who": "v1"}
 
 
 def test_a_capture_that_differs_in_a_later_step_is_not_met(stage):
@@ -242,7 +242,7 @@ def test_the_recording_says_the_same_as_the_run(stage, change):
     assert offline.status is live.status
     for now, then in zip(live.scenarios, offline.scenarios, strict=True):
         assert [each.status for each in now.steps] == [each.status for each in then.steps]
-        assert now.bound == then.bound
+        assert now.bindings == then.bindings
 
 
 def test_the_recording_says_when_each_step_had_acted(stage):

@@ -7,7 +7,7 @@ import pytest
 from pixel_emulator.core.endpoint.pixel import encode, request_of
 from pixel_emulator.core.model import CallType
 from pixel_emulator.core.parser.document import parse
-from pixel_emulator.core.verification.components import KEPT
+from pixel_emulator.core.verification.components import MAX_KEPT
 from pixel_emulator.core.verification.verdict import Status
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.files.yaml_loader import parse_document
@@ -46,7 +46,7 @@ def test_what_is_held_does_not_grow_with_the_calls(tmp_path, records):
         verdict = verify(MANY, evidence)
         assert (evidence.total, evidence.gaps, verdict.status) == (count, (), Status.MET)
         assert verdict.scenarios[0].expectations[0].got == count
-    assert held == [KEPT, KEPT]
+    assert held == [MAX_KEPT, MAX_KEPT]
 
 
 def test_the_one_call_that_must_not_come_is_seen_among_many():

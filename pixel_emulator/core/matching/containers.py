@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import chain, zip_longest
 from typing import ClassVar
 
-from pixel_emulator.core.matching.bipartite import pair_up
+from pixel_emulator.core.matching.bipartite import max_pairs
 from pixel_emulator.core.matching.combinators import listed
 from pixel_emulator.core.matching.diff import described, differences_at, matches
 from pixel_emulator.core.matching.expected import (
@@ -159,13 +159,13 @@ class AnyOrder(Matcher):
     def matches(self, got: Value, bound: Bindings) -> bool:
         if not isinstance(got, list) or len(got) != len(self.wants):
             return False
-        return len(pair_up(self._fitting(got, bound))) == len(got)
+        return len(max_pairs(self._fitting(got, bound))) == len(got)
 
     def differences(self, at: JsonPath, got: Value, bound: Bindings) -> Iterator[Difference]:
         if not isinstance(got, list):
             yield at, self, got
             return
-        items = pair_up(self._fitting(got, bound))
+        items = max_pairs(self._fitting(got, bound))
         taken = set(items.values())
         lacking = (want for index, want in enumerate(self.wants) if index not in items)
         spare = (index for index in range(len(got)) if index not in taken)
@@ -229,4 +229,4 @@ class _Arrangements:
             for want, items in enumerate(self.fitting)
             if want not in decided
         ]
-        return len(pair_up(open_wants)) == len(open_wants)
+        return len(max_pairs(open_wants)) == len(open_wants)

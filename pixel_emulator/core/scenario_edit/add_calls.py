@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pixel_emulator.core.errors import InputIssue, Location
 from pixel_emulator.core.model import JSON, Hit, JsonPath, Payload, Severity
 from pixel_emulator.core.scenario_edit import source
-from pixel_emulator.core.scenario_edit.generate import brief
+from pixel_emulator.core.scenario_edit.generate import brief_item
 from pixel_emulator.core.scenario_edit.source import Edit
 from pixel_emulator.core.scenario_edit.verified_source import VerifiedSource
 from pixel_emulator.core.scenarios.expectation import call_line, codes
@@ -18,7 +18,7 @@ from pixel_emulator.core.verification.verdict import ScenarioResult, StepResult
 _BODY = ("expect", "steps")
 
 
-def accept(judged: VerifiedSource) -> Iterator[Edit | InputIssue]:
+def expect_failing_calls(judged: VerifiedSource) -> Iterator[Edit | InputIssue]:
     """What makes the scenarios expect each call that a policy fails them for.
 
     A call that comes close to an unmet line is left to it. A policy on duplicates and on what is
@@ -26,41 +26,41 @@ def accept(judged: VerifiedSource) -> Iterator[Edit | InputIssue]:
     """
     found: dict[JsonPath, dict[str, list[Payload]]] = defaultdict(lambda: defaultdict(list))
     marks = {hit.step for hit in judged.verdict.hits}
-    for hit in _unexpected(judged):
-        at, item = _list_for(judged, hit, marks), brief(hit)
+    for hit in _unexpected_hits(judged):
+        at, item = _list_for(judged, hit, marks), brief_item(hit)
         if not item or at is None:
-            yield _refusal(judged, hit)
+            yield _not_added(judged, hit)
         else:
             found[at][json_codec.write(item)].append(item)
     for at, groups in found.items():
-        items = [_repeated(items[0], len(items)) for items in groups.values()]
+        items = [_with_times(items[0], len(items)) for items in groups.values()]
         yield from source.append(judged.source, at, items)
     rows: dict[Location, list[Scenario]] = defaultdict(list)
     for scenario in judged.verdict.scenarios:
         rows[scenario.scenario.location].append(scenario.scenario)
     for scenarios in rows.values():
-        yield from _damage(judged, scenarios)
+        yield from _accept_damage(judged, scenarios)
     yield from _kept_policies(judged)
 
 
-def _unexpected(judged: VerifiedSource) -> Iterator[Hit]:
+def _unexpected_hits(judged: VerifiedSource) -> Iterator[Hit]:
     """The calls that a policy fails for, without those that come close to an unmet line."""
     beside = {
         near.hit.seq
         for scenario in judged.verdict.scenarios
         for each in scenario.expectations
-        for near in each.nearest
+        for near in each.closest_calls
     }
     for policy in (Policy.UNEXPECTED, Policy.DROPPED):
-        yield from (hit for hit in _failing(judged, policy) if hit.seq not in beside)
+        yield from (hit for hit in _failing_hits(judged, policy) if hit.seq not in beside)
 
 
-def _failing(
+def _failing_hits(
     judged: VerifiedSource, policy: Policy, scenario: Scenario | None = None
 ) -> Iterator[Hit]:
     """The hits that a policy fails a scenario for, or any."""
     scenarios = [each.scenario for each in judged.verdict.scenarios]
-    for each in judged.verdict.findings:
+    for each in judged.verdict.policy_hits:
         levels = [
             level
             for level, home in zip(each.levels, scenarios, strict=True)
@@ -70,7 +70,7 @@ def _failing(
             yield each.hit
 
 
-def _refusal(judged: VerifiedSource, hit: Hit) -> InputIssue:
+def _not_added(judged: VerifiedSource, hit: Hit) -> InputIssue:
     line = call_line(hit.call.type, hit.call.payload or {}) if hit.call else "a request"
     cases = any(each.scenario.case for each in judged.verdict.scenarios)
     why = "each of the cases would want it" if cases else "no list of this file is right for it"
@@ -78,7 +78,7 @@ def _refusal(judged: VerifiedSource, hit: Hit) -> InputIssue:
     return InputIssue(message, Location(judged.source.document.file))
 
 
-def _repeated(item: Payload, count: int) -> Payload:
+def _with_times(item: Payload, count: int) -> Payload:
     first, *rest = item.items()
     times: Payload = {"times": count} if count > 1 else {}
     return {first[0]: first[1], **times, **dict(rest)}
@@ -120,9 +120,9 @@ def _list_of(
     return next((each for each in places if each in judged.source.spans), None)
 
 
-def _damage(judged: VerifiedSource, rows: Sequence[Scenario]) -> Iterator[Edit | InputIssue]:
+def _accept_damage(judged: VerifiedSource, rows: Sequence[Scenario]) -> Iterator[Edit | InputIssue]:
     """What makes a scenario, that is all of its cases, accept the damage for which it fails."""
-    hits = [hit for row in rows for hit in _failing(judged, Policy.DAMAGED, row)]
+    hits = [hit for row in rows for hit in _failing_hits(judged, Policy.DAMAGED, row)]
     if not hits:
         return
     found = {code for hit in hits for code in codes(hit, Severity.DAMAGE)}
@@ -146,7 +146,7 @@ def _kept_policies(judged: VerifiedSource) -> Iterator[InputIssue]:
     for scenario in judged.verdict.scenarios:
         home = judged.source.path_at(scenario.scenario.location) or ()
         for policy in (Policy.DUPLICATES, Policy.UNHANDLED):
-            count = len(list(_failing(judged, policy, scenario.scenario)))
+            count = len(list(_failing_hits(judged, policy, scenario.scenario)))
             if count:
                 message = f"is kept, because it is a policy; such requests: {count}"
                 yield judged.source.document.mistake(message, *home, policy.value)

@@ -13,49 +13,50 @@ from pixel_emulator.core.matching.expected import (
     Expected,
     Value,
     describe,
+    value_at,
 )
 from pixel_emulator.core.model import NAMED_BY, Hit, JsonPath, Severity, path_text
 from pixel_emulator.core.parser.vocabulary import LINES
 from pixel_emulator.core.scenario_edit import source
-from pixel_emulator.core.scenario_edit.generate import fits, is_literal, written
+from pixel_emulator.core.scenario_edit.generate import as_written, is_allowed_at, is_literal
 from pixel_emulator.core.scenario_edit.source import Edit, Source
 from pixel_emulator.core.scenario_edit.verified_source import (
-    Line,
+    ExpectationInFile,
     VerifiedSource,
-    instead,
-    misplaced,
+    mistimed_call,
+    sent_instead,
 )
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, Times, codes, facts
 from pixel_emulator.core.scenarios.mail_clients import wire_facts
 from pixel_emulator.core.text.display import shortened
 from pixel_emulator.core.verification.verdict import ExpectationResult
 
-_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)")
+_UUID_PATTERN = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_ISO_PATTERN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)")
 # Fields that change from run to run, each with what its values usually are.
 _TIMES = ("timestamp", "sentAt", "originalTimestamp", "receivedAt")
 _VARYING: Mapping[JsonPath, tuple[re.Pattern[str], str]] = {
-    ("messageId",): (_UUID, "$uuid"),
-    **{(each,): (_ISO, "$iso") for each in _TIMES},
+    ("messageId",): (_UUID_PATTERN, "$uuid"),
+    **{(each,): (_ISO_PATTERN, "$iso") for each in _TIMES},
 }
 
 
-def rewrite(judged: VerifiedSource, line: Line) -> Iterator[Edit | InputIssue]:
+def fix_values(judged: VerifiedSource, line: ExpectationInFile) -> Iterator[Edit | InputIssue]:
     """What makes an unmet expectation match the call that was sent instead, if one was.
 
     Matchers, and what stands in another place, are kept: each with a word on it.
     """
-    changes = [list(_changes(judged, line, *each)) for each in line.results]
+    changes = [list(_value_changes(judged, line, *each)) for each in line.results]
     if any(each != changes[0] for each in changes):
         yield judged.mistake(line, "is kept, because the cases of this scenario differ in it")
     else:
         yield from changes[0]
 
 
-def _changes(
-    judged: VerifiedSource, line: Line, result: ExpectationResult, bound: Bindings
+def _value_changes(
+    judged: VerifiedSource, line: ExpectationInFile, result: ExpectationResult, bound: Bindings
 ) -> Iterator[Edit | InputIssue]:
-    hit = instead(result)
+    hit = sent_instead(result)
     if hit is None:
         return
     if line.at is None:
@@ -63,23 +64,29 @@ def _changes(
     elif len(result.expectation.patterns) > 1:
         yield judged.mistake(line, "is kept: no alternative of `one-of` matches what was sent")
     else:
-        yield from _code(judged, line.at, result.expectation, hit)
+        yield from _fix_dropped_code(judged, line.at, result.expectation, hit)
         pattern = result.expectation.patterns[0].of(hit)
         sides = (((), pattern.fields, facts(hit)), (("request",), pattern.request, wire_facts(hit)))
         for prefix, want, got in sides:
-            for path in _different(want, got, bound):
-                place = _Place(judged.source, line.at, pattern)
-                yield from _change(judged, line, place, (*prefix, *path), _at(got, path))
+            for path in _differing_paths(want, got, bound):
+                place = _PatternInFile(judged.source, line.at, pattern)
+                yield from _fix_value(judged, line, place, (*prefix, *path), value_at(got, path))
 
 
-def _code(judged: VerifiedSource, at: JsonPath, wanted: Expectation, hit: Hit) -> Iterator[Edit]:
+def _fix_dropped_code(
+    judged: VerifiedSource, at: JsonPath, wanted: Expectation, hit: Hit
+) -> Iterator[Edit]:
     reasons = codes(hit, Severity.DROP)
     if wanted.code and reasons and wanted.code not in reasons:
         yield from source.write(judged.source, (*at, "dropped"), reasons[0])
 
 
-def _change(
-    judged: VerifiedSource, line: Line, place: "_Place", path: JsonPath, sent: Value
+def _fix_value(
+    judged: VerifiedSource,
+    line: ExpectationInFile,
+    place: "_PatternInFile",
+    path: JsonPath,
+    sent: Value,
 ) -> Iterator[Edit | InputIssue]:
     """Write what was sent in the place of one value, if that is a literal one."""
     found = place.of(path)
@@ -96,9 +103,9 @@ def _change(
         yield judged.mistake(line, kept, *inside)
     elif matcher := _matcher(path, sent):
         yield from source.write(judged.source, found, matcher)
-    elif isinstance(value := ABSENT if isinstance(sent, Absent) else written(sent), Absent):
+    elif isinstance(value := ABSENT if isinstance(sent, Absent) else as_written(sent), Absent):
         yield judged.mistake(line, "is kept, because what was sent is too long to read", *path)
-    elif not fits(path, value):
+    elif not is_allowed_at(path, value):
         kept = f"is kept, because no scenario may hold {sent_there} there"
         yield judged.mistake(line, kept, *path)
     else:
@@ -106,7 +113,7 @@ def _change(
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _PatternInFile:
     """Where the values of one expectation stand."""
 
     source: Source
@@ -135,24 +142,13 @@ class _Place:
         return here
 
 
-def _different(want: Expected, got: Value, bound: Bindings) -> list[JsonPath]:
+def _differing_paths(want: Expected, got: Value, bound: Bindings) -> list[JsonPath]:
     """The paths that differ; a list of another length differs as a whole."""
     paths: dict[JsonPath, None] = {}
     for at, wanted, sent in differences(want, got, bound):
         longer = isinstance(at[-1], int) and (wanted is ABSENT or sent is ABSENT)
         paths[at[:-1] if longer else at] = None
     return [each for each in paths if not any(each[:n] in paths for n in range(len(each)))]
-
-
-def _at(value: Value, path: JsonPath) -> Value:
-    for step in path:
-        if isinstance(value, dict) and isinstance(step, str):
-            value = value.get(step, ABSENT)
-        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
-            value = value[step]
-        else:
-            return ABSENT
-    return value
 
 
 def _matcher(path: JsonPath, sent: Value) -> str:
@@ -172,7 +168,9 @@ class Removal:
     at: JsonPath
 
 
-def count(judged: VerifiedSource, line: Line) -> Iterator[Edit | Removal | InputIssue]:
+def fix_times(
+    judged: VerifiedSource, line: ExpectationInFile
+) -> Iterator[Edit | Removal | InputIssue]:
     """What makes an unmet expectation want as many calls as came.
 
     A ban (`times: 0`, `never`) is kept, and so is what came at the wrong time: each with a word.
@@ -185,11 +183,11 @@ def count(judged: VerifiedSource, line: Line) -> Iterator[Edit | Removal | Input
 
 
 def _times_changes(
-    judged: VerifiedSource, line: Line, result: ExpectationResult
+    judged: VerifiedSource, line: ExpectationInFile, result: ExpectationResult
 ) -> Iterator[Edit | Removal | InputIssue]:
     times, got = line.expectation.times, result.got
-    near = misplaced(result)
-    if result.met or instead(result):
+    near = mistimed_call(result)
+    if result.met or sent_instead(result):
         return
     if line.at is None:
         yield judged.mistake(line, "is kept, because it stands in another file")
@@ -200,7 +198,7 @@ def _times_changes(
         detail = f": {near.detail}" if near and near.detail else ""
         yield judged.mistake(line, f"is kept, because when calls come is not rewritten{detail}")
     elif got:
-        yield from _times(judged, line.at, _extended(times, got))
+        yield from _write_times(judged, line.at, _extended(times, got))
     elif line.expectation.id and _is_awaited(judged, line):
         yield judged.mistake(line, "is kept, because `after` names it; no such call came", "id")
     else:
@@ -214,16 +212,16 @@ def _extended(times: Times, got: int) -> Times:
     return replace(times, low=got) if got < times.low else replace(times, high=got)
 
 
-def _times(judged: VerifiedSource, at: JsonPath, times: Times) -> Iterator[Edit]:
+def _write_times(judged: VerifiedSource, at: JsonPath, times: Times) -> Iterator[Edit]:
     item = judged.source.value(at)
     if isinstance(item, dict) and "times" in item:
         yield from source.write(judged.source, (*at, "times"), str(times))
     elif isinstance(item, dict):
         line = next((key for key in item if key in LINES), next(iter(item)))
-        yield source.add_behind(judged.source, (*at, line), "times", str(times))
+        yield source.add_after(judged.source, (*at, line), "times", str(times))
 
 
-def _is_awaited(judged: VerifiedSource, line: Line) -> bool:
+def _is_awaited(judged: VerifiedSource, line: ExpectationInFile) -> bool:
     name = line.expectation.id
     scenarios = (each.scenario for each in judged.verdict.scenarios)
     return any(each.after == name for scenario in scenarios for each in scenario.expectations)

@@ -26,14 +26,14 @@ from pixel_emulator.core.schemas.recording_schema import schema_line
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.core.text.display import shortened
 
-LONGEST = 500
+MAX_LENGTH = 500
 """Characters of a value that a person still reads."""
-DEEPEST = 20
+MAX_DEPTH = 20
 """Levels of maps and lists that a person still reads."""
 
-_HUGE: int = 10**LONGEST  # Python refuses to write integers of some thousand digits
-_TEXTS = ("userId", "anonymousId", "previousId", "groupId", "event", "name", "category")
-_MAPS = ("properties", "traits", "context", "integrations")
+_HUGE: int = 10**MAX_LENGTH  # Python refuses to write integers of some thousand digits
+_TEXT_FIELDS = ("userId", "anonymousId", "previousId", "groupId", "event", "name", "category")
+_MAP_FIELDS = ("properties", "traits", "context", "integrations")
 # Segment's own end-to-end tester ignores context.library and empty objects, and the fields that
 # stand in none of these lists: messageId, writeKey, channel, version, and all the times.
 _VARYING = {("context", "library")}
@@ -41,14 +41,14 @@ _DROPS = {rule.code for rule in RULES.values() if rule.severity is Severity.DROP
 
 
 @dataclass(slots=True)
-class Literal:
+class LiteralItem:
     """A call as an item of `expect:`; `omitted` are the paths of what nobody could read."""
 
     item: Payload
     omitted: list[str] = field(default_factory=list)
 
 
-def literal(hit: Hit, keys: Collection[str] = ()) -> Literal | None:
+def literal_item(hit: Hit, keys: Collection[str] = ()) -> LiteralItem | None:
     """What expects this call and no other; None for a request that nothing can expect.
 
     Every text is escaped. `keys` are the write keys of the run: a text that holds one is left out,
@@ -57,34 +57,34 @@ def literal(hit: Hit, keys: Collection[str] = ()) -> Literal | None:
     if hit.call is None:
         return None
     if hit.outcome is Outcome.DROPPED:
-        return Literal(_dropped(hit, keys))
-    reading = _Reading(keys)
+        return LiteralItem(_dropped_fields(hit, keys))
+    reading = _PayloadReader(keys)
     fields = reading.fields(hit.call.payload or {})
     name = fields.pop(NAMED_BY[hit.call.type], None)
-    return Literal({hit.call.type.value: name, **fields}, reading.omitted)
+    return LiteralItem({hit.call.type.value: name, **fields}, reading.omitted)
 
 
-def brief(hit: Hit) -> Payload:
+def brief_item(hit: Hit) -> Payload:
     """What expects such a call in a hand-written scenario: its line and whose it is.
 
     The report suggests the same. Empty for a request that nothing can expect.
     """
-    found = literal(hit)
+    found = literal_item(hit)
     item = found.item if found else {}
     # An anonymousId changes from visitor to visitor, so a userId speaks for it.
     identified = "userId" in item or (hit.call and NAMED_BY[hit.call.type] == "userId")
-    others = set(_MAPS) | {"anonymousId"} if identified else set(_MAPS)
+    others = set(_MAP_FIELDS) | {"anonymousId"} if identified else set(_MAP_FIELDS)
     return {key: value for key, value in item.items() if key not in others}
 
 
-def written(value: JSON) -> JSON | Absent:
+def as_written(value: JSON) -> JSON | Absent:
     """The value as a scenario must write it to mean itself; ABSENT where nobody could read it."""
-    return _Reading(()).value((), value)
+    return _PayloadReader(()).value((), value)
 
 
-def fits(path: JsonPath, value: JSON) -> bool:
+def is_allowed_at(path: JsonPath, value: JSON) -> bool:
     """Whether a scenario may hold such a value there: text in some fields, a map in others."""
-    kinds = {**dict.fromkeys(_TEXTS, str), **dict.fromkeys(_MAPS, dict)}
+    kinds = {**dict.fromkeys(_TEXT_FIELDS, str), **dict.fromkeys(_MAP_FIELDS, dict)}
     return len(path) != 1 or isinstance(value, kinds.get(str(path[0]), object))
 
 
@@ -100,12 +100,12 @@ def is_literal(value: JSON) -> bool:
     return not isinstance(value, str) or not is_special(value)
 
 
-def _dropped(hit: Hit, keys: Collection[str]) -> Payload:
+def _dropped_fields(hit: Hit, keys: Collection[str]) -> Payload:
     """The reason why Segment drops it, and what tells it from others that are dropped so."""
     if hit.call is None:
         return {}
     code = next((each for each in codes(hit, Severity.DROP) if each in _DROPS), None)
-    fields = _Reading(keys).texts(hit.call.payload or {})
+    fields = _PayloadReader(keys).texts(hit.call.payload or {})
     told = (NAMED_BY[hit.call.type], "userId", "anonymousId")
     return {
         "dropped": code,
@@ -114,7 +114,7 @@ def _dropped(hit: Hit, keys: Collection[str]) -> Payload:
     }
 
 
-class _Reading:
+class _PayloadReader:
     """One reading of one payload; `omitted` grows on the way."""
 
     def __init__(self, keys: Collection[str]) -> None:
@@ -125,12 +125,12 @@ class _Reading:
         return {**self.texts(payload), **dict(self._maps(payload))}
 
     def texts(self, payload: Mapping[str, JSON]) -> Payload:
-        found = {key: payload[key] for key in _TEXTS if isinstance(payload.get(key), str)}
+        found = {key: payload[key] for key in _TEXT_FIELDS if isinstance(payload.get(key), str)}
         read = {key: self.value((key,), value) for key, value in found.items()}
         return {key: value for key, value in read.items() if not isinstance(value, Absent)}
 
     def _maps(self, payload: Mapping[str, JSON]) -> Iterator[tuple[str, JSON]]:
-        for key in _MAPS:
+        for key in _MAP_FIELDS:
             value = payload.get(key)
             if isinstance(value, dict):
                 read = self.value((key,), value)
@@ -142,9 +142,9 @@ class _Reading:
         nobody can read."""
         if isinstance(value, str) and self._holds_key(value):
             return ABSENT
-        if isinstance(value, list) and len(at) <= DEEPEST:
+        if isinstance(value, list) and len(at) <= MAX_DEPTH:
             return self._list(at, value)
-        if isinstance(value, dict) and len(at) <= DEEPEST:
+        if isinstance(value, dict) and len(at) <= MAX_DEPTH:
             return self._map(at, value)
         if isinstance(value, dict | list) or _is_long(value):
             self.omitted.append(path_text(at))
@@ -168,7 +168,7 @@ class _Reading:
         read: Payload = {}
         for key, each in value.items():
             here = (*at, key)
-            if here in _VARYING or len(key) > LONGEST or self._holds_key(key):
+            if here in _VARYING or len(key) > MAX_LENGTH or self._holds_key(key):
                 continue
             found = self.value(here, each)
             if found != {} and not isinstance(found, Absent):
@@ -179,16 +179,16 @@ class _Reading:
 def _is_long(value: JSON) -> bool:
     if isinstance(value, int):
         return abs(value) >= _HUGE
-    return len(value if isinstance(value, str) else repr(value)) > LONGEST
+    return len(value if isinstance(value, str) else repr(value)) > MAX_LENGTH
 
 
 _DAMAGES = {rule.code for rule in RULES.values() if rule.severity is Severity.DAMAGE}
 _ARROW = " \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} "
-_MOST = 5  # paths and requests in a comment
+_MAX_LISTED = 5  # paths and requests in a comment
 
 
 @dataclass(slots=True)
-class _Expected:
+class _DraftItem:
     """Calls that say the same: their item, how many there are, and what a reader should know."""
 
     item: Payload
@@ -201,7 +201,7 @@ class _Expected:
         times: Payload = {"times": self.count} if self.count > 1 else {}
         comments = [
             *(f"# damaged: {each}" for each in self.damage),
-            *_listed("# left out, because it is too long to read: ", list(self.omitted)),
+            *_listed_comment("# left out, because it is too long to read: ", list(self.omitted)),
         ]
         return [*comments, *source.call({first[0]: first[1], **times, **dict(rest)}, width)]
 
@@ -213,45 +213,45 @@ def draft(hits: Sequence[Hit], *, name: str = "") -> str:
     are one expectation with `times`. Hits with the marks of steps become steps.
     """
     keys = _write_keys(hits)
-    parts = [(title, _expected(part, keys)) for title, part in _steps(hits)]
-    lines = [schema_line("scenario"), *_remarks(hits)]
+    parts = [(title, _draft_items(part, keys)) for title, part in _hits_by_step(hits)]
+    lines = [schema_line("scenario"), *_comment_lines(hits)]
     if name:
         lines.append(f"name: {source.scalar(escaped(name))}")
-    lines += _damaged(hits)
+    lines += _damage_policy_lines(hits)
     filled = [(title, expected) for title, expected in parts if expected]
     if {title for title, _ in filled} <= {"", "1"}:
-        lines += _expect([each for _, expected in filled for each in expected])
+        lines += _expect_lines([each for _, expected in filled for each in expected])
     else:
         lines.append("steps:")
         for title, expected in filled:
-            lines += source.indented(source.dashed(_step(title, expected)))
+            lines += source.indented(source.dashed(_step_lines(title, expected)))
     return "\n".join(lines) + "\n"
 
 
 def dropped_item(hit: Hit) -> Payload:
     """The `dropped:` line of a call that Segment drops."""
-    found = literal(hit)
+    found = literal_item(hit)
     return found.item if found else {}
 
 
-def _step(title: str, expected: Iterable[_Expected]) -> list[str]:
+def _step_lines(title: str, expected: Iterable[_DraftItem]) -> list[str]:
     name = [] if title.isdigit() else [f"name: {source.scalar(escaped(title))}"]
-    return [*name, *_expect(expected, source.WIDTH - 4)]
+    return [*name, *_expect_lines(expected, source.WIDTH - 4)]
 
 
-def _expect(expected: Iterable[_Expected], width: int = source.WIDTH) -> list[str]:
+def _expect_lines(expected: Iterable[_DraftItem], width: int = source.WIDTH) -> list[str]:
     items = [line for each in expected for line in each.lines(width - 2)]
     return ["expect:", *source.indented(items)] if items else ["expect: []"]
 
 
-def _expected(hits: Iterable[Hit], keys: Collection[str]) -> list[_Expected]:
+def _draft_items(hits: Iterable[Hit], keys: Collection[str]) -> list[_DraftItem]:
     """What expects these hits: each kept call, and each that Segment drops."""
-    found: dict[str, _Expected] = {}
+    found: dict[str, _DraftItem] = {}
     for hit in hits:
-        read = literal(hit, keys)
+        read = literal_item(hit, keys)
         if read is None or hit.outcome in (Outcome.DUPLICATE, Outcome.UNHANDLED):
             continue
-        each = found.setdefault(json_codec.write(read.item), _Expected(read.item))
+        each = found.setdefault(json_codec.write(read.item), _DraftItem(read.item))
         each.count += 1
         each.omitted |= dict.fromkeys(read.omitted)
         if hit.outcome is Outcome.DAMAGED:
@@ -263,7 +263,7 @@ def _expected(hits: Iterable[Hit], keys: Collection[str]) -> list[_Expected]:
     return list(found.values())
 
 
-def _steps(hits: Sequence[Hit]) -> list[tuple[str, list[Hit]]]:
+def _hits_by_step(hits: Sequence[Hit]) -> list[tuple[str, list[Hit]]]:
     """The hits by the step in which they came; one part without a title where none is marked.
 
     A hit without a mark belongs to the step before it. Steps that ran at the same time, so that
@@ -282,7 +282,7 @@ def _steps(hits: Sequence[Hit]) -> list[tuple[str, list[Hit]]]:
     return [(titles[mark] if short else mark, part) for mark, part in parts]
 
 
-def _damaged(hits: Iterable[Hit]) -> list[str]:
+def _damage_policy_lines(hits: Iterable[Hit]) -> list[str]:
     """The policy under which the damaged calls pass."""
     damaged = [set(codes(hit, Severity.DAMAGE)) for hit in hits if hit.outcome is Outcome.DAMAGED]
     if not damaged:
@@ -294,22 +294,22 @@ def _damaged(hits: Iterable[Hit]) -> list[str]:
     return [why, *source.member("damaged", {"accept": accepted})]
 
 
-def _remarks(hits: Sequence[Hit]) -> Iterator[str]:
+def _comment_lines(hits: Sequence[Hit]) -> Iterator[str]:
     """What arrived and is not expected, in comments."""
     repeated = [hit for hit in hits if hit.outcome is Outcome.DUPLICATE]
     if repeated:
         titles = [call_text.title(hit.call, hit.request) for hit in repeated]
-        yield from _listed("# duplicates, of which Segment keeps only the first: ", titles)
+        yield from _listed_comment("# duplicates, of which Segment keeps only the first: ", titles)
     strange = [hit for hit in hits if hit.outcome is Outcome.UNHANDLED]
     if strange:
         titles = [call_text.title(hit.call, hit.request) for hit in strange]
-        yield from _listed("# requests that are no pixels: ", titles)
+        yield from _listed_comment("# requests that are no pixels: ", titles)
 
 
-def _listed(head: str, words: Sequence[str]) -> Iterator[str]:
+def _listed_comment(head: str, words: Sequence[str]) -> Iterator[str]:
     counts = Counter(map(shortened, words))
-    shown = [f"{word} ({n} times)" if n > 1 else word for word, n in counts.items()][:_MOST]
-    more = f", and {len(counts) - _MOST} more" if len(counts) > _MOST else ""
+    shown = [f"{word} ({n} times)" if n > 1 else word for word, n in counts.items()][:_MAX_LISTED]
+    more = f", and {len(counts) - _MAX_LISTED} more" if len(counts) > _MAX_LISTED else ""
     if shown:
         yield f"{head}{', '.join(shown)}{more}"
 

@@ -102,7 +102,7 @@ class Source:
         return self.text.rfind("\n", 0, index) + 1
 
 
-def apply(text: str, edits: Iterable[Edit]) -> str:
+def apply_edits(text: str, edits: Iterable[Edit]) -> str:
     """The text with all edits; they do not overlap, and equal ones count once."""
     pieces, at = [], 0
     for edit in _ordered(edits):
@@ -111,7 +111,7 @@ def apply(text: str, edits: Iterable[Edit]) -> str:
     return "".join([*pieces, text[at:]])
 
 
-def moved(text: str, lines: Collection[int], edits: Iterable[Edit]) -> frozenset[int]:
+def moved_lines(text: str, lines: Collection[int], edits: Iterable[Edit]) -> frozenset[int]:
     """Where these lines stand after the edits, without those that they take out."""
     starts = [0, *(found.end() for found in re.finditer("\n", text))]
     ordered = _ordered(edits)
@@ -195,10 +195,10 @@ def replace(source: Source, at: JsonPath, value: JSON) -> Iterator[Edit]:
         line = flow(value)
         column = span.begin - source.line_start(span.begin)
         if value and not span.in_flow and column + len(line) > WIDTH:
-            yield from _put_block(source, span, block(value, WIDTH - column))
+            yield from _write_block(source, span, block(value, WIDTH - column))
             return
     elif span.shape is ValueStyle.SCALAR:
-        line = _like(source, span, value)
+        line = _in_same_style(source, span, value)
     else:
         line = scalar(value)
     yield from write(source, at, line)
@@ -218,7 +218,7 @@ def write(source: Source, at: JsonPath, text: str) -> Iterator[Edit]:
         yield Edit(span.start, span.end, text)
 
 
-def add_behind(source: Source, at: JsonPath, key: str, text: str) -> Edit:
+def add_after(source: Source, at: JsonPath, key: str, text: str) -> Edit:
     """Add a member behind the one at `at`; `text` is its value, on one line."""
     span, around = source.spans[at], source.spans[at[:-1]]
     end = max(span.end, source.colon(span))
@@ -268,7 +268,7 @@ def append(source: Source, at: JsonPath, items: Sequence[Payload]) -> Iterator[E
         yield Edit(source.colon(span), span.end, "")
     lines = [line for each in items for line in call(each, WIDTH - margin)]
     end = source.line_end(span.end)
-    yield Edit(end, end, _below(source, margin, lines))
+    yield Edit(end, end, _indented_text(source, margin, lines))
 
 
 def _length(source: Source, at: JsonPath) -> int:
@@ -276,40 +276,42 @@ def _length(source: Source, at: JsonPath) -> int:
     return len(value) if isinstance(value, list) else 0
 
 
-def _put_block(source: Source, span: Span, lines: list[str]) -> Iterator[Edit]:
+def _write_block(source: Source, span: Span, lines: list[str]) -> Iterator[Edit]:
     """Write a map or a list by indentation in the place of a value."""
     if span.begin == span.start:  # the item of a list
-        yield Edit(span.start, span.end, _below(source, span.column, lines).lstrip())
+        yield Edit(span.start, span.end, _indented_text(source, span.column, lines).lstrip())
         return
     margin = span.begin - source.line_start(span.begin) + 2
     end = source.line_end(span.end)
     if span.shape is ValueStyle.BLOCK:
-        yield Edit(source.line_end(source.colon(span)), span.end, _below(source, margin, lines))
+        yield Edit(
+            source.line_end(source.colon(span)), span.end, _indented_text(source, margin, lines)
+        )
     else:
         yield Edit(source.colon(span), span.end, "")
-        yield Edit(end, end, _below(source, margin, lines))
+        yield Edit(end, end, _indented_text(source, margin, lines))
 
 
-def _below(source: Source, margin: int, lines: list[str]) -> str:
+def _indented_text(source: Source, margin: int, lines: list[str]) -> str:
     indented = (f"{' ' * margin}{line}" if line else "" for line in lines)
     return "".join(f"{source.newline}{line}" for line in indented)
 
 
-def _like(source: Source, span: Span, value: JSON) -> str:
+def _in_same_style(source: Source, span: Span, value: JSON) -> str:
     """A scalar, written in the style of the one that stands there."""
     old, new = source.text[span.start : span.end], scalar(value)
     if not isinstance(value, str):
         return new
-    if old.startswith("|") and _is_legible(value):
+    if old.startswith("|") and _fits_block_scalar(value):
         chomped = "|" if value.endswith("\n") else "|-"
         margin = span.begin - source.line_start(span.begin) + 2
-        return chomped + _below(source, margin, value.removesuffix("\n").split("\n"))
+        return chomped + _indented_text(source, margin, value.removesuffix("\n").split("\n"))
     if old.startswith("'") and value.isprintable():
         return "'{}'".format(value.replace("'", "''"))
     return f'"{new}"' if old.startswith('"') and not new.startswith('"') else new
 
 
-def _is_legible(text: str) -> bool:
+def _fits_block_scalar(text: str) -> bool:
     """Whether a text can stand in a block of its own."""
     lines = text.removesuffix("\n").split("\n")
     return all(map(str.isprintable, lines)) and bool(lines[0].strip()) and lines[0][0] != " "

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pixel_emulator.core.errors import InputError, InputIssue, Location
 from pixel_emulator.core.model import JsonPath
 from pixel_emulator.core.scenario_edit import source
-from pixel_emulator.core.scenario_edit.add_calls import accept
-from pixel_emulator.core.scenario_edit.fix_values import Removal, count, rewrite
-from pixel_emulator.core.scenario_edit.source import Edit, apply, moved
+from pixel_emulator.core.scenario_edit.add_calls import expect_failing_calls
+from pixel_emulator.core.scenario_edit.fix_values import Removal, fix_times, fix_values
+from pixel_emulator.core.scenario_edit.source import Edit, apply_edits, moved_lines
 from pixel_emulator.core.scenario_edit.verified_source import VerifiedSource
 from pixel_emulator.core.verification.verdict import Status
 
-_ROUNDS = 5  # values, counts, removals, new calls, and a look at the result
+_MAX_ROUNDS = 5  # values, counts, removals, new calls, and a look at the result
 type _Change = Edit | InputIssue
 
 
@@ -37,7 +37,7 @@ def update(text: str, judge: Callable[[str], VerifiedSource], only: Collection[i
     judged = judge(text)
     left = judged.begins(only) if only else None
     kept: list[InputIssue] = []
-    for _ in range(_ROUNDS):
+    for _ in range(_MAX_ROUNDS):
         changes: list[Edit] = []
         kept = []
         for phase in _phases(judged, left):
@@ -47,13 +47,13 @@ def update(text: str, judge: Callable[[str], VerifiedSource], only: Collection[i
                 break
         if not changes:
             break
-        rewritten = apply(text, changes)
+        rewritten = apply_edits(text, changes)
         try:
             judged = judge(rewritten)
         except InputError as error:  # such as `expect: []` where unexpected calls are let through
             kept += error.mistakes
             break
-        left = None if left is None else moved(text, left, changes)
+        left = None if left is None else moved_lines(text, left, changes)
         text = rewritten
     return Update(text, judged, tuple(dict.fromkeys(kept)))
 
@@ -66,16 +66,16 @@ def _phases(judged: VerifiedSource, only: Collection[int] | None) -> Iterator[Se
     if judged.verdict.status is Status.MET:
         return
     unmet = [line for line in judged.lines(only) if not line.met]
-    yield [each for line in unmet for each in rewrite(judged, line)]
-    counted = [each for line in unmet for each in count(judged, line)]
+    yield [each for line in unmet for each in fix_values(judged, line)]
+    counted = [each for line in unmet for each in fix_times(judged, line)]
     yield [each for each in counted if not isinstance(each, Removal)]
-    yield _removed(judged, [each.at for each in counted if isinstance(each, Removal)])
+    yield _removal_edits(judged, [each.at for each in counted if isinstance(each, Removal)])
     if only is None:
-        yield list(accept(judged))
-        yield list(_beyond_calls(judged))
+        yield list(expect_failing_calls(judged))
+        yield list(_unfixable(judged))
 
 
-def _removed(judged: VerifiedSource, items: Sequence[JsonPath]) -> list[Edit]:
+def _removal_edits(judged: VerifiedSource, items: Sequence[JsonPath]) -> list[Edit]:
     lists: dict[JsonPath, list[int]] = defaultdict(list)
     for *around, index in items:
         lists[tuple(around)].append(int(index))
@@ -84,12 +84,12 @@ def _removed(judged: VerifiedSource, items: Sequence[JsonPath]) -> list[Edit]:
     ]
 
 
-def _beyond_calls(judged: VerifiedSource) -> Iterator[InputIssue]:
+def _unfixable(judged: VerifiedSource) -> Iterator[InputIssue]:
     """What no change of an expectation mends."""
     for scenario in judged.verdict.scenarios:
-        for denied in scenario.denied:
+        for denied in scenario.forbidden_values:
             message = f"is kept; call #{denied.hit.seq} holds it at {denied.path}"
-            yield _mistake_at(judged, message, denied.denial.location)
+            yield _issue_at(judged, message, denied.forbidden.location)
         home = judged.source.path_at(scenario.scenario.location) or ()
         for each in scenario.state:
             message = f"is kept; {each.path} is {each.actual}"
@@ -99,7 +99,7 @@ def _beyond_calls(judged: VerifiedSource) -> Iterator[InputIssue]:
             yield judged.source.document.mistake(message, *home, "plan")
 
 
-def _mistake_at(judged: VerifiedSource, message: str, location: Location) -> InputIssue:
+def _issue_at(judged: VerifiedSource, message: str, location: Location) -> InputIssue:
     at = judged.source.path_at(location)
     document = judged.source.document
     return InputIssue(message, location) if at is None else document.mistake(message, *at)

@@ -14,7 +14,7 @@ from pixel_emulator.core.verification.verdict import ExpectationResult, Verdict
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ExpectationInFile:
     """One expectation of the file; it has several results where a file has `cases`.
 
     `at` leads to it, and is None where it stands in another file. Each result comes with the
@@ -38,17 +38,17 @@ class VerifiedSource:
     source: Source
     verdict: Verdict
 
-    def lines(self, only: Collection[int] | None = None) -> Iterator[Line]:
+    def lines(self, only: Collection[int] | None = None) -> Iterator[ExpectationInFile]:
         """The expectations that were tried; all, or those that begin on one of these lines."""
         results: dict[Location, list[tuple[ExpectationResult, Bindings]]] = defaultdict(list)
         for scenario in self.verdict.scenarios:
             for step in scenario.steps:
                 for each in step.expectations:
-                    results[each.expectation.location].append((each, scenario.bound))
+                    results[each.expectation.location].append((each, scenario.bindings))
         for place, found in results.items():
             at = self.source.path_at(place)
             if only is None or (at and place.line in only):
-                yield Line(found[0][0].expectation, at, tuple(found))
+                yield ExpectationInFile(found[0][0].expectation, at, tuple(found))
 
     def begins(self, lines: Collection[int]) -> frozenset[int]:
         """The lines on which the expectations begin that stand on these lines.
@@ -73,20 +73,20 @@ class VerifiedSource:
             raise InputError(*wrong)
         return frozenset(begin_of[line] for line in lines)
 
-    def mistake(self, line: Line, message: str, *path: str | int) -> InputIssue:
+    def mistake(self, line: ExpectationInFile, message: str, *path: str | int) -> InputIssue:
         """What is wrong with a line, or with the value to which `path` leads from it."""
         if line.at is None:
             return InputIssue(message, line.expectation.location)
         return self.source.document.mistake(message, *line.at, *path)
 
 
-def instead(result: ExpectationResult) -> Hit | None:
+def sent_instead(result: ExpectationResult) -> Hit | None:
     """The call that was sent instead of the one that is wanted, and differs only in its fields."""
-    near = next(iter(result.nearest), None)
+    near = next(iter(result.closest_calls), None)
     if (
         near is None
         or result.got
-        or near.obstacle in (NotCountedReason.TIME, NotCountedReason.ORDER)
+        or near.not_counted in (NotCountedReason.TIME, NotCountedReason.ORDER)
     ):
         return None
     kept = near.hit.outcome in (Outcome.DELIVERED, Outcome.DAMAGED)
@@ -94,8 +94,10 @@ def instead(result: ExpectationResult) -> Hit | None:
     return near.hit if (dropped if result.expectation.dropped else kept) else None
 
 
-def misplaced(result: ExpectationResult) -> ClosestCall | None:
+def mistimed_call(result: ExpectationResult) -> ClosestCall | None:
     """A call that is right but for when it came."""
     late = (NotCountedReason.TIME, NotCountedReason.ORDER)
-    right = (near for near in result.nearest if near.obstacle in late and not near.mismatches)
+    right = (
+        near for near in result.closest_calls if near.not_counted in late and not near.mismatches
+    )
     return next(right, None)

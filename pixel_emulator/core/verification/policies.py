@@ -25,7 +25,7 @@ _POLICIES = {
 }
 
 
-def find(
+def policy_hits(
     scenarios: Sequence[Scenario], hits: Sequence[Hit], wanted_by: Sequence[Collection[int]]
 ) -> Iterator[PolicyHit]:
     """Each finding once, in the order of the hits.
@@ -33,10 +33,10 @@ def find(
     `wanted_by` holds, for each hit, the indexes of the scenarios that have an expectation of it.
     """
     for hit, wanted in zip(hits, wanted_by, strict=True):
-        yield from find_in(scenarios, hit, wanted)
+        yield from policy_hits_of(scenarios, hit, wanted)
 
 
-def find_in(
+def policy_hits_of(
     scenarios: Sequence[Scenario], hit: Hit, wanted: Collection[int]
 ) -> Iterator[PolicyHit]:
     """The findings about one hit.
@@ -95,7 +95,7 @@ _BETWEEN_WORDS = re.compile(r"[\s\"'<>()\[\]{},;:=&?/#|\\]+")
 _AROUND_WORDS = ".!*_~-"
 
 
-def denied(
+def forbidden_values(
     denials: Sequence[Forbidden], hits: Iterable[Hit], bound: Bindings
 ) -> Iterator[ForbiddenValue]:
     """Each place at which a request holds what is denied, the first few of each request.
@@ -121,7 +121,7 @@ def _in_hit(denial: Forbidden, hit: Hit, bound: Bindings) -> Iterator[ForbiddenV
                 shown = hide(excerpt, [key] if isinstance(key, str) and key else [])
                 more = "…" if len(shown) > _EXCERPT else ""  # it may have cut a key
                 yield ForbiddenValue(
-                    denial=denial, hit=hit, path=path, value=shown[:_EXCERPT] + more
+                    forbidden=denial, hit=hit, path=path, value=shown[:_EXCERPT] + more
                 )
                 break
 
