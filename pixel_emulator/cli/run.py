@@ -160,7 +160,7 @@ def _environ(settings: Settings, emulator: "Emulator") -> dict[str, str]:
     )
     for warning in child.warnings:
         say(f"pixel-emulator: {warning}")
-    return child.over(os.environ)
+    return child.applied_to(os.environ)
 
 
 def _explain_silence(

@@ -125,7 +125,7 @@ def no_pixels_failure(step: Step, folder: Path, context: ActionContext) -> Failu
                 pixels = find_pixels(mail.shown, hosts=context.hosts)
             except LimitError as error:
                 return Failure(f"{file} cannot be read: {error}")
-            if any(pixel.requested for pixel in pixels):
+            if any(pixel.is_requested for pixel in pixels):
                 return None
     hosts = ", ".join(context.hosts)
     return Failure(f"there is no pixel of {hosts} in {' or '.join(files)}: nothing can come")
@@ -155,20 +155,15 @@ def _run(command: str | Sequence[str], context: ActionContext) -> Failure | None
     text = command if isinstance(command, str) else shlex.join(command)
     words = ("/bin/sh", "-c", command) if isinstance(command, str) else command
     with tempfile.TemporaryFile() as output:
-        command_exit = run_command(words, context.environ, output=output)
-        if command_exit.asked is not None:
-            signal.raise_signal(
-                command_exit.asked
-            )  # it was meant for us, and the command has heard of it
-        if not command_exit.code:
+        result = run_command(words, context.environ, output=output)
+        if result.ending_signal is not None:
+            signal.raise_signal(result.ending_signal)  # sent to end us; the command got it, too
+        if not result.code:
             return None
-        how = (
-            command_exit.reason
-            if command_exit.signal or not command_exit.started
-            else f"exit code {command_exit.code}"
-        )
-        command_exit = replace(command_exit, reason=f"it is that of `{text}`")
-        return Failure(f"`{text}` failed: {how}", _tail(output), command_exit)
+        has_code = result.started and not result.signal
+        how = f"exit code {result.code}" if has_code else result.reason
+        result = replace(result, reason=f"it is that of `{text}`")
+        return Failure(f"`{text}` failed: {how}", _tail(output), result)
 
 
 def _tail(output: IO[bytes]) -> str:
@@ -187,7 +182,11 @@ def _open(file: Path, client: str, context: ActionContext) -> Failure | None:
         opened = render(file, browser=context.browser, proxy=context.proxy, spki=context.spki)
     else:
         opened = fetch_images(
-            file, hosts=context.hosts, proxy=context.proxy, ca=context.ca, asks=_requests_as(client)
+            file,
+            hosts=context.hosts,
+            proxy=context.proxy,
+            ca=context.ca,
+            requests=_requests_as(client),
         )
     return Failure(opened.error) if opened.error else None
 
@@ -198,7 +197,7 @@ def _send(call: Send, requests: Iterable[Ask], context: ActionContext) -> Failur
     try:
         with HttpClient(proxy=context.proxy, ca=context.ca) as client:
             for mail_request in requests:
-                client.ask(url, mail_request.headers, method=mail_request.method)
+                client.request(url, mail_request.headers, method=mail_request.method)
     except OSError as error:
         return Failure(f"{call.type} could not be sent: {error}")
     return None
@@ -215,7 +214,7 @@ def _replay(file: Path, context: ActionContext) -> Failure | None:
             if not context.emulates(request.host):  # it would leave for Segment itself
                 return Failure(f"{file}: {request.host} is not emulated now: see --hosts")
             try:
-                client.ask(request.url, request.headers, method=request.method)
+                client.request(request.url, request.headers, method=request.method)
             except OSError as error:
                 return Failure(f"call {hit.seq} of {file} could not be sent again: {error}")
     return None
