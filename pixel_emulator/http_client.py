@@ -36,7 +36,7 @@ class HttpClient:
     ) -> None:
         self._open.close()
 
-    def ask(self, url: str, headers: Headers = (), *, method: str = "GET") -> int:
+    def request(self, url: str, headers: Headers = (), *, method: str = "GET") -> int:
         """Send a request and read the answer to its end; returns the status.
 
         Raises OSError where it cannot be sent or answered.

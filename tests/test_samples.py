@@ -105,7 +105,7 @@ def test_no_scenario_is_met_by_another_mail(name):
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_every_pixel_is_asked_for_and_stands_on_a_line(name):
-    assert all(pixel.requested and pixel.line for pixel in pixels(SAMPLES[name]))
+    assert all(pixel.is_requested and pixel.line for pixel in pixels(SAMPLES[name]))
 
 
 def test_all_mails_open_in_a_browser():

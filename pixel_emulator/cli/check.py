@@ -201,18 +201,18 @@ def _found_in_mail(name: str, mail: "Mail", settings: Settings) -> Searched:
 
 def _checked(mail: "Mail", part: "HtmlPart", pixel: "FoundPixel", settings: Settings) -> Checked:
     line = f"line {pixel.line}{' of its HTML' if part.in_mail else ''}" if pixel.line else ""
-    only_amp = part.is_amp and pixel.element.startswith("amp-") and not pixel.within
+    only_amp = part.is_amp and pixel.element.startswith("amp-") and not pixel.enclosure
     judgement = _judge(pixel.url, settings, pixel.raw)
     remarks = list(_remarks(part, pixel, only_amp=only_amp))
-    if pixel.custom_domain and not any(each.code in _WRONG_HOST for each in judgement.problems):
+    if pixel.has_custom_domain and not any(each.code in _WRONG_HOST for each in judgement.problems):
         remarks.append("at a custom domain; check it is one of your own")
     return Checked(
         pixel.url,
-        ", ".join(filter(None, (mail.title, line, shortened(pixel.where)))),
+        ", ".join(filter(None, (mail.title, line, shortened(pixel.place)))),
         tuple(map(shortened, remarks)),
         judgement,
-        requested=pixel.loads or only_amp,
-        by_outlook=pixel.outlook_only,
+        requested=pixel.is_loaded or only_amp,
+        by_outlook=pixel.is_outlook_only,
     )
 
 
@@ -222,15 +222,15 @@ def _remarks(part: "HtmlPart", pixel: "FoundPixel", *, only_amp: bool) -> Iterat
         yield "stands in a forwarded mail"
     if part.attached:
         yield "stands in an attachment"
-    if pixel.repeated:
+    if pixel.is_repeated:
         yield "the same URL stands further up: loaded once"
-    if pixel.within:
-        yield f"in a {pixel.within}"
+    if pixel.enclosure:
+        yield f"in a {pixel.enclosure}"
     if only_amp:
         yield "only mail clients with AMP load it"
-    elif pixel.outlook_only:
+    elif pixel.is_outlook_only:
         yield "only Outlook for Windows loads it here"
-    elif not pixel.loads:
+    elif not pixel.is_loaded:
         yield "no browser loads it here"
 
 

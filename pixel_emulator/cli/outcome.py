@@ -103,8 +103,8 @@ def why_cut_short(end: CommandExit) -> str:
     """
     if end.signal is not None:
         return end.reason
-    if end.asked is not None:
-        return f"the command was told to end by {_signal(end.asked)}"
+    if end.ending_signal is not None:
+        return f"the command was told to end by {_signal(end.ending_signal)}"
     if end.code - BY_SIGNAL in signal.valid_signals():
         return f"the command ended with exit code {end.code}: {_signal(end.code - BY_SIGNAL)}"
     return ""

@@ -114,7 +114,7 @@ def run(
         only_cut_short = bool(command) and journal.gaps == (cut_short,)
         final_code = (end.code or None) if end and only_cut_short else None
         if not command:
-            verdict, end = _with_gaps(ran.verdict, journal, told=cut_short), ran.failed
+            verdict, end = _with_gaps(ran.verdict, journal, told=cut_short), ran.failed_command
         elif scenarios:
             verdict = verify(scenarios, window.evidence())
         else:
@@ -160,7 +160,7 @@ def _environ(settings: Settings, emulator: "Emulator") -> dict[str, str]:
     )
     for warning in child.warnings:
         say(f"pixel-emulator: {warning}")
-    return child.over(os.environ)
+    return child.applied_to(os.environ)
 
 
 def _explain_silence(

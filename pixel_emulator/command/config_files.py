@@ -101,7 +101,7 @@ def _wget(
         system = ""  # wget itself says what is wrong with it
     said = {**_settings(system), **_settings(own)}
     ca = os.path.expanduser(said.get("cacertificate", ""))  # noqa: PTH111 - empty stays empty
-    bundle, warning = stores.pem_or_standard((ca if ca not in {"", "system"} else STANDARD,))
+    bundle, warning = stores.pem_bundle_or_standard((ca if ca not in {"", "system"} else STANDARD,))
     lines = [
         f"{wget.ca} = {{bundle}}",
         *wget.proxy,
@@ -124,7 +124,7 @@ def _php(environ: Mapping[str, str], stores: TrustStores) -> ConfigFiles:
     settings = {"curl.cainfo": curl or STANDARD, **({"openssl.cafile": streams} if streams else {})}
     lines, warnings = [], []
     for name, theirs in settings.items():
-        bundle, warning = stores.pem_or_standard((theirs,))
+        bundle, warning = stores.pem_bundle_or_standard((theirs,))
         lines.append(f"{name} = '{bundle}'\n")
         warnings.append(warning)
     folder = stores.write("".join(lines).encode(), "php", ".d/pixel-emulator.ini").parent

@@ -46,7 +46,7 @@ class CommandEnvironment:
     variables: dict[str, str | None]
     warnings: tuple[str, ...]
 
-    def over(self, environ: Mapping[str, str]) -> dict[str, str]:
+    def applied_to(self, environ: Mapping[str, str]) -> dict[str, str]:
         """A copy of `environ` with the changes made."""
         merged = {**environ, **self.variables}
         return {name: value for name, value in merged.items() if value is not None}
@@ -67,7 +67,7 @@ def command_environment(
     """
     emulated = tuple(hosts)
     theirs = {name: _trusted(environ, name) for name in (*_REPLACING, *_ADDING)}
-    bundles = {places: stores.pem_or_standard(places) for places in theirs.values()}
+    bundles = {places: stores.pem_bundle_or_standard(places) for places in theirs.values()}
     files = config_files(
         environ,
         proxy=proxy,
@@ -87,7 +87,7 @@ def command_environment(
         "PIXEL_EMULATOR_URL": proxy,
         "PIXEL_EMULATOR_PROXY": proxy,
         "PIXEL_EMULATOR_CA": str(stores.ca),
-        "PIXEL_EMULATOR_BUNDLE": str(stores.pem((STANDARD,))),
+        "PIXEL_EMULATOR_BUNDLE": str(stores.pem_bundle((STANDARD,))),
         "PIXEL_EMULATOR_SPKI": spki,
     }
     warnings = [
@@ -165,9 +165,11 @@ def _trusted(environ: Mapping[str, str], variable: str) -> tuple[str, ...]:
 def _keystore(stores: TrustStores, environ: Mapping[str, str]) -> tuple[Path, str]:
     theirs = java_trust.current_keystore(environ)
     try:
-        return stores.java(theirs), ""
+        return stores.java_truststore(theirs), ""
     except (OSError, ValueError) as error:
-        return stores.java(None), unreadable_warning(theirs.path if theirs else "", error)
+        return stores.java_truststore(None), unreadable_warning(
+            theirs.path if theirs else "", error
+        )
 
 
 def _java_options(environ: Mapping[str, str], proxy: str, keystore: Path) -> dict[str, str]:

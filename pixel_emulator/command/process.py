@@ -24,14 +24,14 @@ _FROM_KEYBOARD = {signal.SIGINT, signal.SIGQUIT}
 class CommandExit:
     """How a command ended: the code for our own exit, the signal it died of, and in words.
 
-    `asked` is the last signal with which we were asked to end while it ran.
+    `ending_signal` is the last signal with which we were asked to end while it ran.
     """
 
     code: int
     reason: str
     signal: int | None = None
     started: bool = True
-    asked: int | None = None
+    ending_signal: int | None = None
 
 
 def run_command(
@@ -60,10 +60,10 @@ def run_command(
         forwarding.begin(process)
         code = process.wait()
     if code >= 0:
-        return CommandExit(code, "it is the command's own", asked=forwarding.asked)
+        return CommandExit(code, "it is the command's own", ending_signal=forwarding.ending_signal)
     name = signal.strsignal(-code)
     reason = f"the command was ended by signal {-code} ({name})"
-    return CommandExit(BY_SIGNAL - code, reason, -code, asked=forwarding.asked)
+    return CommandExit(BY_SIGNAL - code, reason, -code, ending_signal=forwarding.ending_signal)
 
 
 @contextmanager
@@ -91,13 +91,13 @@ class _Forwarding:
     """
 
     apart: bool
-    asked: int | None = None
+    ending_signal: int | None = None
     process: subprocess.Popen[bytes] | None = None
     early: list[int] = field(default_factory=list)
 
     def handle(self, number: int, _frame: FrameType | None) -> None:
         if number in ENDING_SIGNALS:
-            self.asked = number
+            self.ending_signal = number
         if self.process is None:
             self.early.append(number)
         elif self.apart:

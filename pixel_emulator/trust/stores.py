@@ -130,21 +130,21 @@ class TrustStores:
     directory: Path
     ca: Path
 
-    def pem(self, theirs: Iterable[str]) -> Path:
+    def pem_bundle(self, theirs: Iterable[str]) -> Path:
         """A bundle of all certificates of `theirs` (files, directories or `STANDARD`) and ours.
 
         Raises OSError where one of them cannot be read.
         """
         return self.write(b"\n".join([*self._certificates(theirs), b""]), "bundle", ".pem")
 
-    def pem_or_standard(self, theirs: Iterable[str]) -> tuple[Path, str]:
+    def pem_bundle_or_standard(self, theirs: Iterable[str]) -> tuple[Path, str]:
         """Return such a bundle, and a warning; of `STANDARD` if one of theirs cannot be read."""
         try:
-            return self.pem(theirs), ""
+            return self.pem_bundle(theirs), ""
         except OSError as error:
-            return self.pem((STANDARD,)), unreadable_warning(error.filename, error)
+            return self.pem_bundle((STANDARD,)), unreadable_warning(error.filename, error)
 
-    def java(self, theirs: Keystore | None) -> Path:
+    def java_truststore(self, theirs: Keystore | None) -> Path:
         """A PKCS12 trust store without a password: `theirs`, or else `STANDARD`, and ours.
 
         Raises OSError or ValueError where `theirs` cannot be read.

@@ -50,7 +50,7 @@ def access(emulator):
         stores=TrustStores(emulator.directory, emulator.authority.ca),
         hosts=emulator.settings.hosts,
     )
-    environ = child.over(os.environ)
+    environ = child.applied_to(os.environ)
 
     def make(**parts):
         known = {
