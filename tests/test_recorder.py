@@ -141,8 +141,8 @@ def test_a_disk_that_fills_up_leaves_the_entries_that_fitted(path):
     script = (
         "import resource, sys\n"
         "from tests.test_recorder import HEAD, recorded\n"
-        "from pixel_emulator.runtime.recording_writer import Recorder\n"
-        "recorder = Recorder(sys.argv[1], HEAD)\n"
+        "from pixel_emulator.runtime.recording_writer import RecordingWriter\n"
+        "recorder = RecordingWriter(sys.argv[1], HEAD)\n"
         "recorder.append(recorded(1))\n"
         "_, hard = resource.getrlimit(resource.RLIMIT_FSIZE)\n"
         "size = __import__('os').path.getsize(sys.argv[1])\n"
@@ -163,8 +163,8 @@ def test_killing_the_process_loses_nothing_that_was_written(path):
     script = (
         "import os, signal, sys\n"
         "from tests.test_recorder import HEAD, recorded\n"
-        "from pixel_emulator.runtime.recording_writer import Recorder\n"
-        "recorder = Recorder(sys.argv[1], HEAD)\n"
+        "from pixel_emulator.runtime.recording_writer import RecordingWriter\n"
+        "recorder = RecordingWriter(sys.argv[1], HEAD)\n"
         "for seq in range(1, 101): recorder.append(recorded(seq))\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )

@@ -244,7 +244,7 @@ def test_a_session_without_a_name_gets_one_that_is_free(emulator):
 
 
 def test_a_port_is_never_used_again(emulator, monkeypatch):
-    monkeypatch.setattr("pixel_emulator.runtime.sessions._LINGER", 0)
+    monkeypatch.setattr("pixel_emulator.runtime.sessions._MAX_CLOSING_PORTS", 0)
     ports = []
     for _ in range(50):
         session = emulator.sessions.open()
@@ -254,7 +254,7 @@ def test_a_port_is_never_used_again(emulator, monkeypatch):
 
 
 def test_of_many_closed_sessions_the_oldest_ports_are_shut(emulator, monkeypatch):
-    monkeypatch.setattr("pixel_emulator.runtime.sessions._LINGER", 1)
+    monkeypatch.setattr("pixel_emulator.runtime.sessions._MAX_CLOSING_PORTS", 1)
     found = [emulator.sessions.open() for _ in range(3)]
     ports = [port_of(each) for each in found]
     for each in found:

@@ -15,7 +15,7 @@ from pixel_emulator.core.text.display import paint, printable
 from pixel_emulator.core.verification.live import LiveVerdict, Outlook
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.runner.file_watch import ScenarioFiles
-from pixel_emulator.runner.waiting import MOST, Window, back_off
+from pixel_emulator.runner.waiting import MAX_CALLS_PER_LOOK, Window, back_off
 from pixel_emulator.runtime.clock import monotonic
 from pixel_emulator.runtime.gaps import Refusal
 from pixel_emulator.runtime.journal import Journal
@@ -174,7 +174,7 @@ def _watch(watched: ScenarioFiles, window: Window, stopped: Event) -> None:
             window.restart(watched.scenarios)
             watch, said = LiveVerdict(watched.scenarios), ""
         begun = monotonic()
-        evidence = window.evidence(MOST)
+        evidence = window.evidence(MAX_CALLS_PER_LOOK)
         count = evidence.total
         prospect = watch.update(evidence)
         took = monotonic() - begun

@@ -114,7 +114,7 @@ def run(
         only_cut_short = bool(command) and journal.gaps == (cut_short,)
         final_code = (end.code or None) if end and only_cut_short else None
         if not command:
-            verdict, end = _with_gaps(ran.verdict, journal, told=cut_short), ran.failed
+            verdict, end = _with_gaps(ran.verdict, journal, told=cut_short), ran.failed_command
         elif scenarios:
             verdict = verify(scenarios, window.evidence())
         else:

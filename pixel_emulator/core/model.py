@@ -172,9 +172,7 @@ class Call:
     """A decoded pixel request.
 
     `payload` is None where Segment's edge could not decode the data. `alphabet` and `padded`
-    belong to the base64 form. `problems` are those of the wire, found while decoding. `text` is the
-    JSON that the payload was read from, if each of its strings stands there as it is; else, and in
-    what was read from a recording, it is empty.
+    belong to the base64 form. `problems` are those of the wire, found while decoding.
     """
 
     type: CallType
@@ -183,7 +181,6 @@ class Call:
     alphabet: Alphabet | None = None
     padded: bool | None = None
     problems: tuple[Problem, ...] = ()
-    text: str = field(default="", compare=False, repr=False)
 
     @property
     def accepted(self) -> bool:

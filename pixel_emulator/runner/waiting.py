@@ -14,7 +14,7 @@ from pixel_emulator.core.verification.components import CallGroups
 from pixel_emulator.core.verification.live import LiveVerdict, Outlook
 from pixel_emulator.runtime.clock import monotonic
 
-_LULL = 0.1
+_RECHECK = 0.1
 """Seconds without a call after which a watch that has put a search off is asked again."""
 
 
@@ -47,8 +47,8 @@ class JournalTail:
 
     def evidence(self) -> Evidence:
         """What is known of this part so far."""
-        found = self.journal.evidence(self.hits)
-        return replace(found, connections=found.connections - self.connections)
+        known = self.journal.evidence(self.hits)
+        return replace(known, connections=known.connections - self.connections)
 
     def wait_for_more(self, than: Evidence, seconds: float) -> None:
         """Wait until more has arrived in this part than this evidence holds, or `seconds`."""
@@ -61,13 +61,13 @@ def mark_done(journal: CallSource, titles: Iterable[str], drain: Callable[[], bo
     `drain` waits for clients to go, and says whether they all have: if some stay, what they send
     now is no part of it. Returns the time (of `clock.monotonic`) from which `within` counts.
     """
-    named = tuple(titles)
-    journal.mark_done(*named)
-    begun = monotonic()
+    all_titles = tuple(titles)
+    journal.mark_done(*all_titles)
+    done_at = monotonic()
     if drain():
-        journal.mark_done(*named)
-        begun = monotonic()
-    return begun
+        journal.mark_done(*all_titles)
+        done_at = monotonic()
+    return done_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ def _look_while(outlook: Outlook, end: float) -> Generator[NextLook, Look, Look]
             return look
         if left <= 0:
             return (yield NextLook(same_evidence=True)) if is_new else look
-        seconds = min(left, _LULL) if is_new else left
+        seconds = min(left, _RECHECK) if is_new else left
         request = NextLook(seconds, look.ended - look.begun, end)
 
 
@@ -165,8 +165,8 @@ def back_off(seconds: float) -> None:
 def timeouts(scenarios: Sequence[Scenario]) -> tuple[float, float]:
     """How long to wait for scenarios that share one run, and then for silence, in seconds."""
     return (
-        max(sum(map(within, each.steps)) for each in scenarios),
-        max(quiet(step) for each in scenarios for step in each.steps),
+        max(sum(map(within, scenario.steps)) for scenario in scenarios),
+        max(quiet(step) for scenario in scenarios for step in scenario.steps),
     )
 
 
@@ -180,14 +180,14 @@ def quiet(step: Step) -> float:
     return QUIET if step.quiet is None else step.quiet
 
 
-_PAUSE = 0.25
+_FOLLOW_TIMEOUT = 0.25
 """Seconds after which a window is looked at again if nothing arrives."""
 
 
-MOST = 2_000
+MAX_CALLS_PER_LOOK = 2_000
 """Calls that are looked at before what they come to is told."""
 
-_AT_ONCE = 200
+_BATCH = 200
 """Calls that are made whole at the same time."""
 
 
@@ -207,7 +207,7 @@ class Window:
         hits: int = 0,
         connections: int = 0,
     ) -> None:
-        self._whole = JournalTail(journal, hits, connections)
+        self._tail = JournalTail(journal, hits, connections)
         self._lock = threading.Lock()
         self._call_groups: CallGroups | None = CallGroups(scenarios)
         self._seen = 0
@@ -215,26 +215,26 @@ class Window:
     def evidence(self, most: int | None = None) -> Evidence:
         """Return what is known of this window so far, with at most so many more calls."""
         with self._lock:
-            last = None if most is None else self._seen + most
+            stop_at = None if most is None else self._seen + most
             call_groups = self._call_groups
             if call_groups is None:
-                return self._whole.evidence()
+                return self._tail.evidence()
             while True:
-                before = self._whole.hits + self._seen
-                found = self._whole.journal.evidence(before, _AT_ONCE)
-                first = found.hits[0].seq if found.hits else before + 1
-                if found.masked or first != before + 1:
+                before = self._tail.hits + self._seen
+                new = self._tail.journal.evidence(before, _BATCH)
+                first = new.hits[0].seq if new.hits else before + 1
+                if new.masked or first != before + 1:
                     self._call_groups = None
-                    self._whole.journal.notify_progress()
-                    return self._whole.evidence()
-                for hit in found.hits:
+                    self._tail.journal.notify_progress()
+                    return self._tail.evidence()
+                for hit in new.hits:
                     call_groups.add(hit)
-                self._seen += len(found.hits)
-                self._whole.journal.notify_progress()
-                if len(found.hits) < _AT_ONCE or (last is not None and self._seen >= last):
+                self._seen += len(new.hits)
+                self._tail.journal.notify_progress()
+                if len(new.hits) < _BATCH or (stop_at is not None and self._seen >= stop_at):
                     break
-            connections = found.connections - self._whole.connections
-            return replace(found, hits=call_groups.hits(), connections=connections)
+            connections = new.connections - self._tail.connections
+            return replace(new, hits=call_groups.hits(), connections=connections)
 
     def restart(self, scenarios: Sequence[Scenario]) -> None:
         """Look at all calls again, for other scenarios."""
@@ -243,46 +243,46 @@ class Window:
 
     def wait_for_more(self, than: Evidence, seconds: float) -> None:
         """Wait until more has arrived than this evidence holds, at most so many seconds."""
-        self._whole.journal.wait(self._whole.hits + than.total, seconds)
+        self._tail.journal.wait(self._tail.hits + than.total, seconds)
 
     def after(self, evidence: Evidence, scenarios: Sequence[Scenario]) -> "Window":
         """Return the window behind this evidence, for other scenarios."""
         return Window(
-            self._whole.journal,
+            self._tail.journal,
             scenarios,
-            hits=self._whole.hits + evidence.total,
-            connections=self._whole.connections + evidence.connections,
+            hits=self._tail.hits + evidence.total,
+            connections=self._tail.connections + evidence.connections,
         )
 
     @contextmanager
     def awaited(self) -> Iterator[None]:
         """Have calls wait where so many arrive that they are not looked at in time."""
-        leave = self._whole.journal.follow(self._looked_at)
+        leave = self._tail.journal.follow(self._progress)
         try:
             yield
         finally:
             leave()
 
-    def _looked_at(self) -> float:
-        return inf if self._call_groups is None else self._whole.hits + self._seen
+    def _progress(self) -> float:
+        return inf if self._call_groups is None else self._tail.hits + self._seen
 
     @contextmanager
     def followed(self) -> Iterator[None]:
         """Look at the calls from a thread of its own as they arrive, until the context ends."""
-        ended = threading.Event()
-        thread = threading.Thread(target=self._follow, args=(ended,), daemon=True)
+        stopped = threading.Event()
+        thread = threading.Thread(target=self._follow, args=(stopped,), daemon=True)
         thread.start()
         try:
             with self.awaited():
                 yield
         finally:
-            ended.set()
+            stopped.set()
             thread.join()
 
-    def _follow(self, ended: threading.Event) -> None:
-        while not ended.is_set() and self._call_groups is not None:
+    def _follow(self, stopped: threading.Event) -> None:
+        while not stopped.is_set() and self._call_groups is not None:
             begun = monotonic()
-            evidence = self.evidence(MOST)
+            evidence = self.evidence(MAX_CALLS_PER_LOOK)
             took = monotonic() - begun
-            self.wait_for_more(evidence, _PAUSE)
+            self.wait_for_more(evidence, _FOLLOW_TIMEOUT)
             back_off(took)

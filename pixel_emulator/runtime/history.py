@@ -43,20 +43,20 @@ class Classifier:
         self, seq: int, request: PixelRequest, time: datetime, step: str
     ) -> RecordedRequest:
         """Return the hit and the response of a request. No earlier hit makes it a duplicate."""
-        found = classify(request, self.dialect, self.sources)
+        classified = classify(request, self.dialect, self.sources)
         hit = Hit(
             seq=seq,
             time=time,
             request=request,
-            status=found.route.response.status,
-            call=found.call,
-            outcome=found.outcome,
-            problems=found.problems,
-            source=found.source,
+            status=classified.route.response.status,
+            call=classified.call,
+            outcome=classified.outcome,
+            problems=classified.problems,
+            source=classified.source,
             digest=sha256(request.line).hexdigest(),
             step=step,
         )
-        return RecordedRequest(hit, found.route.response)
+        return RecordedRequest(hit, classified.route.response)
 
     def redecode(self, seq: int, compact: CompactHit) -> Hit:
         """The hit of this number, as it was."""

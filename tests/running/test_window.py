@@ -93,7 +93,7 @@ def test_calls_wait_for_a_follower_that_is_far_behind():
 
 
 def test_nobody_waits_for_a_follower_for_ever(monkeypatch):
-    monkeypatch.setattr("pixel_emulator.runtime.journal._PATIENCE", 0.01)
+    monkeypatch.setattr("pixel_emulator.runtime.journal._FOLLOWER_TIMEOUT", 0.01)
     journal = Journal(Settings(max_calls=ROOM))
     journal.follow(lambda: 0)
     for _ in range(ROOM):

@@ -123,6 +123,15 @@ def decode(call_type: CallType, query: bytes, dialect: Dialect) -> Call:
 
     With a non-empty `data` every other parameter is ignored; else the flat form (Segment 2018).
     """
+    return decode_with_text(call_type, query, dialect)[0]
+
+
+def decode_with_text(call_type: CallType, query: bytes, dialect: Dialect) -> tuple[Call, str]:
+    """Return the call that `decode` returns, and the JSON text that its payload was read from.
+
+    The text is empty for the flat form, for an undecodable call, and if it has escapes. So each
+    string of the payload occurs in a text that is not empty.
+    """
     data: bytes | None
     pairs: tuple[tuple[bytes, bytes], ...] = ()
     if _is_only_data(query):
@@ -133,33 +142,28 @@ def decode(call_type: CallType, query: bytes, dialect: Dialect) -> Call:
     if not data:
         flat, conflicts = expand(pairs)
         problems += [problem("flat_key_conflict", path) for path in conflicts]
-        return Call(type=call_type, form=Form.FLAT, payload=flat, problems=tuple(problems))
+        return Call(type=call_type, form=Form.FLAT, payload=flat, problems=tuple(problems)), ""
     decoded = data_parameter.decode(data)
     if decoded is not None:
         found = json_object(decoded.data)
-        return Call(
+        call = Call(
             type=call_type,
             form=Form.BASE64,
             payload=found.value,
             alphabet=decoded.alphabet,
             padded=decoded.padded,
             problems=(*problems, *found.problems),
-            text=found.text,
         )
+        return call, found.text
     if dialect is Dialect.DOCUMENTED and data.lstrip().startswith(b"{"):
         # Segment's API description calls base64 optional; its 2018 source drops this.
         found = json_object(data)
         problems += [*found.problems, *([] if found.value is None else [problem("raw_json")])]
-        return Call(
-            type=call_type,
-            form=Form.JSON,
-            payload=found.value,
-            problems=tuple(problems),
-            text=found.text,
-        )
+        call = Call(type=call_type, form=Form.JSON, payload=found.value, problems=tuple(problems))
+        return call, found.text
     cause, mend = data_parameter.failure(data, query)
     problems.append(problem("bad_request", cause=cause, mend=mend))
-    return Call(type=call_type, form=Form.BASE64, payload=None, problems=tuple(problems))
+    return Call(type=call_type, form=Form.BASE64, payload=None, problems=tuple(problems)), ""
 
 
 def encode(

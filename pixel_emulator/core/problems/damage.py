@@ -81,7 +81,7 @@ type _Node = tuple[_Node, str | int] | None
 """A place in a payload: its parent's place and the last step; None is the root."""
 
 
-def damage(call: Call, request: PixelRequest) -> Iterator[Problem]:
+def damage(call: Call, request: PixelRequest, text: str = "") -> Iterator[Problem]:
     """Yield what is wrong with a call that Segment keeps, or with the URL of an undecoded one."""
     payload = call.payload
     if payload is None:
@@ -89,7 +89,7 @@ def damage(call: Call, request: PixelRequest) -> Iterator[Problem]:
         return
     hint = "No mail service replaces tokens inside base64." if call.form is Form.BASE64 else ""
     tokens = []
-    if not call.text or _may_hold_token(call.text):
+    if not text or _may_hold_token(text):
         tokens = [
             problem("template_token", path, shown=shown, mend=hint)
             for path, shown in islice(_tokens(payload), _MOST_TOKENS)
