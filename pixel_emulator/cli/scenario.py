@@ -153,11 +153,11 @@ def update(
         show(_diff(str(scenario), old, found.text))
         if not check:
             read_write.overwrite(scenario, found.text)
-    elif found.judged.verdict.status is Status.MET:
+    elif found.verified.verdict.status is Status.MET:
         say(f"{scenario}: nothing changes, it is met")
     for mistake in found.kept:
         say(f"pixel-emulator: {mistake}")
-    status = found.judged.verdict.status
+    status = found.verified.verdict.status
     if status in (Status.UNDECIDED, Status.INCOMPLETE):
         return Exit.INCOMPLETE
     unmet = bool(found.kept) if only else status is not Status.MET

@@ -53,46 +53,46 @@ class _SpanBuilder:
                     _index(event.end_mark),
                 )
             case yaml.ScalarEvent():
-                begin, end = _index(event.start_mark), _index(event.end_mark)
+                start, end = _index(event.start_mark), _index(event.end_mark)
                 # A block text ends where the next token begins.
-                end = begin + len(self.text[begin:end].rstrip())
+                end = start + len(self.text[start:end].rstrip())
                 self._close(*self._begin(event, ValueStyle.SCALAR), end)
             case yaml.CollectionStartEvent():
-                shape = ValueStyle.FLOW if event.flow_style else ValueStyle.BLOCK
-                at, span = self._begin(event, shape)
+                style = ValueStyle.FLOW if event.flow_style else ValueStyle.BLOCK
+                at, span = self._begin(event, style)
                 self.open.append(
                     _OpenContainer(at, span, isinstance(event, yaml.MappingStartEvent))
                 )
             case yaml.CollectionEndEvent():
                 closed = self.open.pop()
-                flow = closed.span.shape is ValueStyle.FLOW
+                flow = closed.span.style is ValueStyle.FLOW
                 # A block ends where the next token begins: its last value's end is the true one.
                 self._close(
                     closed.at, closed.span, _index(event.end_mark) if flow else closed.span.end
                 )
 
-    def _begin(self, event: yaml.NodeEvent, shape: ValueStyle) -> tuple[JsonPath, Span]:
-        start = begin = key_end = _index(event.start_mark)
+    def _begin(self, event: yaml.NodeEvent, style: ValueStyle) -> tuple[JsonPath, Span]:
+        start = key_start = key_end = _index(event.start_mark)
         at: JsonPath = ()
         in_flow = False
         if self.open:
             top = self.open[-1]
-            in_flow = top.span.in_flow or top.span.shape is ValueStyle.FLOW
+            in_flow = top.span.in_flow or top.span.style is ValueStyle.FLOW
             if top.key is not None:
-                name, begin, key_end = top.key
+                name, key_start, key_end = top.key
                 at = (*top.at, name)
             else:
                 at = (*top.at, top.count)
             top.key = None
             top.count += 1
         span = Span(
-            begin=begin,
+            key_start=key_start,
             key_end=key_end,
             start=start,
             end=start,
             column=event.start_mark.column if event.start_mark else 0,
             in_flow=in_flow,
-            shape=shape,
+            style=style,
         )
         return at, span
 

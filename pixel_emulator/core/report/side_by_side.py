@@ -56,8 +56,7 @@ def cut_middle(text: str, room: int) -> str:
 
 
 def _cut_both(want: Described, got: Described, width: int) -> tuple[Described, Described]:
-    """Return both values cut to the width, each with the end of the common prefix and what
-    follows."""
+    """Return both values cut to the width; at most half of it is their common prefix."""
     room = max(
         _MIN_VALUE_WIDTH, width - max(len(str(value)) - len(value.text) for value in (want, got))
     )

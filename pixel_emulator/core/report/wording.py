@@ -100,7 +100,7 @@ def story_text(result: ExpectationResult) -> str:
     if result.explanation is not Explanation.TAKEN:
         return result.explanation
     file = wanted.location.file
-    places = dict.fromkeys(_relative_place(each, file) for each in result.taken_by)
+    places = dict.fromkeys(_relative_place(taker, file) for taker in result.taken_by)
     return f"its calls went to {' and '.join(places)}"
 
 
