@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pixel_emulator.cli.terminal import Exit, say, show
+from pixel_emulator.cli.terminal import ExitCode, print_message, print_result
 from pixel_emulator.core.errors import InputError, SelectionError
 from pixel_emulator.core.text.display import cut
 from pixel_emulator.runtime.output import learn_from
@@ -51,10 +51,10 @@ _CLICK_ERROR: type[Exception] = next(
     each for each in typer.BadParameter.__mro__ if Exception in each.__bases__
 )
 
-_TOOL: dict[str, Any] = {"ignore_unknown_options": True, "help_option_names": []}
+_PASS_ALL_OPTIONS: dict[str, Any] = {"ignore_unknown_options": True, "help_option_names": []}
 _CONTEXTS: dict[str, dict[str, Any]] = {
     "run": {"allow_interspersed_args": False},  # options behind the command are the command's
-    **dict.fromkeys(("web", "console", "dump"), _TOOL),  # all options are mitmproxy's
+    **dict.fromkeys(("web", "console", "dump"), _PASS_ALL_OPTIONS),  # all options are mitmproxy's
 }
 
 
@@ -69,7 +69,7 @@ def application(names: Iterable[str] = COMMANDS) -> typer.Typer:
         rich_markup_mode=None,
     )
     app.callback(invoke_without_command=True)(
-        _program
+        _root_command
     )  # so that a single command is still a command
     groups = {
         group: typer.Typer(name=group, help=words, no_args_is_help=True, rich_markup_mode=None)
@@ -80,14 +80,14 @@ def application(names: Iterable[str] = COMMANDS) -> typer.Typer:
         *group, last = name.split()
         command = getattr(module, last.replace("-", "_"))
         where = groups[group[0]] if group else app
-        where.command(last, context_settings=_CONTEXTS.get(name))(_exiting(command))
+        where.command(last, context_settings=_CONTEXTS.get(name))(_with_exit_code(command))
     for each in groups.values():
         if each.registered_commands:
             app.add_typer(each)
     return app
 
 
-_LONGEST = 4_000
+_MAX_ISSUE = 4_000
 """Characters of one mistake that are shown."""
 
 
@@ -104,46 +104,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code = application(known)(given, prog_name="pixel-emulator", standalone_mode=False)
     except _CLICK_ERROR as error:
-        return _misused(error)
+        return _usage_error(error)
     except typer.Abort:
-        say("Aborted.")
-        return Exit.UNMET
+        print_message("Aborted.")
+        return ExitCode.UNMET
     except InputError as error:
         for mistake in error.mistakes:
-            say(f"pixel-emulator: {cut(str(mistake), _LONGEST)}")
-        return Exit.INCOMPLETE if isinstance(error, SelectionError) else Exit.MISUSED
+            print_message(f"pixel-emulator: {cut(str(mistake), _MAX_ISSUE)}")
+        return ExitCode.INCOMPLETE if isinstance(error, SelectionError) else ExitCode.MISUSED
     except OSError as error:  # above all a stdout that is full or closed
-        say(f"pixel-emulator: {error}")
-        return Exit.INCOMPLETE
+        print_message(f"pixel-emulator: {error}")
+        return ExitCode.INCOMPLETE
     except SystemExit as leaving:
         return int(leaving.code or 0)
     except Exception:  # noqa: BLE001 - a failure of ours must not read as "unmet", which is 1
-        say(f"pixel-emulator: a failure of the emulator itself\n{format_exc()}")
-        return Exit.INCOMPLETE
+        print_message(f"pixel-emulator: a failure of the emulator itself\n{format_exc()}")
+        return ExitCode.INCOMPLETE
     return code if isinstance(code, int) else 0
 
 
-def _misused(error: Any) -> int:
+def _usage_error(error: Any) -> int:
     """Say what Click says of arguments that are wrong; returns its exit code."""
     said = StringIO()
     error.show(said)
-    say(said.getvalue().rstrip("\n"))
+    print_message(said.getvalue().rstrip("\n"))
     code: int = error.exit_code
     return code
 
 
-def _program(
+def _root_command(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     """Segment tracking pixels, as a test double: intercept, decode, judge, record, assert."""
     if version:
         from importlib.metadata import version as version_of
 
-        show(version_of("pixel-emulator"))
+        print_result(version_of("pixel-emulator"))
         raise typer.Exit
 
 
-def _exiting(command: Callable[..., int]) -> Callable[..., None]:
+def _with_exit_code(command: Callable[..., int]) -> Callable[..., None]:
     @wraps(command)
     def run(*args: object, **options: object) -> None:
         raise typer.Exit(command(*args, **options))

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixel_emulator.cli.decode import LOST, as_json
+from pixel_emulator.cli.decode import LOST_OUTCOMES, as_json
 from pixel_emulator.cli.options import takes_settings
-from pixel_emulator.cli.terminal import Exit, say, show, wants_colour, width
+from pixel_emulator.cli.terminal import ExitCode, print_message, print_result, wants_colour, width
 from pixel_emulator.core import call_text
 from pixel_emulator.core.endpoint.pixel import request_of
 from pixel_emulator.core.errors import InputError, InputIssue, Location
@@ -29,14 +29,16 @@ if TYPE_CHECKING:
     from pixel_emulator.email.pixels import FoundPixel
 
 # A tag, a comment or a doctype, but no URL in angle brackets.
-_MARKUP = re.compile(r"\ufeff?\s*<(?:[!?]|[a-z][\w-]*(?::[a-z][\w-]*)?(?:\s|/?>))", re.IGNORECASE)
+_HTML_START = re.compile(
+    r"\ufeff?\s*<(?:[!?]|[a-z][\w-]*(?::[a-z][\w-]*)?(?:\s|/?>))", re.IGNORECASE
+)
 
 
-_WRONG_HOST = frozenset({"invalid_host", "misspelt_host"})
+_WRONG_HOST_CODES = frozenset({"invalid_host", "misspelt_host"})
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedPixel:
     """One pixel: its URL, what a person should know about the place it stands in, its verdict.
 
     `requested` is False if no client asks for the URL because of this place; `by_outlook` is True
@@ -52,7 +54,7 @@ class Checked:
 
 
 @dataclass(frozen=True, slots=True)
-class Searched:
+class SearchedInput:
     """What was found in one input, or in one mail of an mbox.
 
     `reason` is a sentence if it could not be read as a whole; `hints` are sentences on what is
@@ -60,17 +62,17 @@ class Searched:
     """
 
     name: str
-    found: tuple[Checked, ...]
+    found: tuple[CheckedPixel, ...]
     reason: str = ""
     hints: tuple[str, ...] = ()
 
     @property
-    def exit(self) -> Exit:
+    def exit(self) -> ExitCode:
         """The exit code that it has by itself."""
         if self.reason or not any(each.requested for each in self.found):
-            return Exit.INCOMPLETE
-        lost = any(each.judgement.outcome in LOST for each in self.found)
-        return Exit.UNMET if lost else Exit.MET
+            return ExitCode.INCOMPLETE
+        lost = any(each.judgement.outcome in LOST_OUTCOMES for each in self.found)
+        return ExitCode.UNMET if lost else ExitCode.MET
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -104,88 +106,88 @@ def check(
     colour = wants_colour(sys.stdout)
     exits = []
     for text in inputs:
-        for searched in _check(text, settings):
+        for searched in _search(text, settings):
             if searched.reason:
-                say(f"{searched.name}: {searched.reason}")
+                print_message(f"{searched.name}: {searched.reason}")
             if json:
                 _write_json(text, searched, keep_write_keys=settings.keep_write_keys)
             else:
                 found = _text(searched, colour=colour)
-                show(found, keep_write_keys=settings.keep_write_keys)
+                print_result(found, keep_write_keys=settings.keep_write_keys)
             exits.append(searched.exit)
     return max(exits)
 
 
-def _write_json(text: str, searched: Searched, *, keep_write_keys: bool) -> None:
+def _write_json(text: str, searched: SearchedInput, *, keep_write_keys: bool) -> None:
     for each in searched.found:
         found_at: dict[str, JSON] = {"place": each.place, "remarks": list(each.remarks)}
         verdict = {"input": text, **found_at, **as_json(each.url, each.judgement)}
-        show(json_codec.write(verdict), keep_write_keys=keep_write_keys)
+        print_result(json_codec.write(verdict), keep_write_keys=keep_write_keys)
     if not searched.found:
-        say(_none_in(searched))
+        print_message(_nothing_found(searched))
     for remark in searched.remarks:
-        say(f"{searched.name}: {remark}")
+        print_message(f"{searched.name}: {remark}")
 
 
-def _check(text: str, settings: Settings) -> Iterator[Searched]:
+def _search(text: str, settings: Settings) -> Iterator[SearchedInput]:
     if text == "-":
-        yield from _from_stdin(sys.stdin.buffer.read(MAX_BYTES + 1), settings)
+        yield from _search_stdin(sys.stdin.buffer.read(MAX_BYTES + 1), settings)
     elif os.path.exists(text):  # noqa: PTH110 - Path.exists raises for long names in Python 3.12
         raw = read_bytes(text)
         if what := traffic(raw, text):
             raise InputError(InputIssue(what, Location(text)))
-        yield from _found_in(text, raw, settings)
-    elif _MARKUP.match(text):
-        yield from _found_in(".html", text.encode(errors="replace"), settings)
-    elif pixel := _pasted(text, settings):
-        yield Searched("", (pixel,))
+        yield from _search_document(text, raw, settings)
+    elif _HTML_START.match(text):
+        yield from _search_document(".html", text.encode(errors="replace"), settings)
+    elif pixel := _pasted_pixel(text, settings):
+        yield SearchedInput("", (pixel,))
     else:
         why = "No such file or directory; a pixel URL begins with https://"
         raise InputError(InputIssue(f"{shortened(text)}: {why}"))
 
 
-def _from_stdin(raw: bytes, settings: Settings) -> Iterator[Searched]:
+def _search_stdin(raw: bytes, settings: Settings) -> Iterator[SearchedInput]:
     from pixel_emulator.email.source import is_mail, other_format
 
-    found = list(_found_in("-", raw, settings))
-    is_document = is_mail("-", raw) or _MARKUP.match(raw[:200].decode(errors="replace"))
+    found = list(_search_document("-", raw, settings))
+    is_document = is_mail("-", raw) or _HTML_START.match(raw[:200].decode(errors="replace"))
     is_json_of_html = bool(other_format(raw)) and b"<" in raw
     if is_document or is_json_of_html or any(each.found for each in found):
         yield from found
         return
     lines = [line.decode(errors="surrogateescape") for line in raw.split(b"\n") if line.strip()]
-    pixels = [_pasted(line, settings) for line in lines]
+    pixels = [_pasted_pixel(line, settings) for line in lines]
     if not any(pixels):
         yield from found
         return
     if (without := pixels.count(None)) and not other_format(raw):
-        say(f"-: no pixel URL in {without} of {len(lines)} lines")
-    yield Searched("", tuple(filter(None, pixels)))
+        print_message(f"-: no pixel URL in {without} of {len(lines)} lines")
+    yield SearchedInput("", tuple(filter(None, pixels)))
 
 
-def _pasted(text: str, settings: Settings) -> Checked | None:
+def _pasted_pixel(text: str, settings: Settings) -> CheckedPixel | None:
     from pixel_emulator.email.urls import pasted_url
 
     url = pasted_url(text)
     if url is None:
         return None
     remarks = ("copied from HTML source: read with & for &amp;",) if url.from_html else ()
-    return Checked(url.url, "", remarks, _judge(url.url, settings))
+    return CheckedPixel(url.url, "", remarks, _classify(url.url, settings))
 
 
-def _found_in(name: str, raw: bytes, settings: Settings) -> Iterator[Searched]:
+def _search_document(name: str, raw: bytes, settings: Settings) -> Iterator[SearchedInput]:
     from pixel_emulator.email.source import read
 
     shown = "this HTML" if name == ".html" else shortened(name)
     for mail in read(name, raw):
-        yield _found_in_mail(f"{shown}, {mail.title}" if mail.title else shown, mail, settings)
+        yield _search_mail(f"{shown}, {mail.title}" if mail.title else shown, mail, settings)
 
 
-def _found_in_mail(name: str, mail: "Mail", settings: Settings) -> Searched:
+def _search_mail(name: str, mail: "Mail", settings: Settings) -> SearchedInput:
     from pixel_emulator.email.limits import LimitError
     from pixel_emulator.email.unrequested import search_html
 
-    found: list[Checked] = []
+    found: list[CheckedPixel] = []
     hints: dict[str, None] = {}
     reason = mail.reason
     for part in mail.parts:
@@ -194,19 +196,23 @@ def _found_in_mail(name: str, mail: "Mail", settings: Settings) -> Searched:
         except LimitError as error:
             reason = reason or f"It cannot be read: {error}."
             continue
-        found += [_checked(mail, part, pixel, settings) for pixel in search.pixels]
+        found += [_checked_pixel(mail, part, pixel, settings) for pixel in search.pixels]
         hints |= dict.fromkeys(shortened(each.sentence) for each in search.unrequested)
-    return Searched(name, tuple(found), reason, tuple(hints))
+    return SearchedInput(name, tuple(found), reason, tuple(hints))
 
 
-def _checked(mail: "Mail", part: "HtmlPart", pixel: "FoundPixel", settings: Settings) -> Checked:
+def _checked_pixel(
+    mail: "Mail", part: "HtmlPart", pixel: "FoundPixel", settings: Settings
+) -> CheckedPixel:
     line = f"line {pixel.line}{' of its HTML' if part.in_mail else ''}" if pixel.line else ""
     only_amp = part.is_amp and pixel.element.startswith("amp-") and not pixel.enclosure
-    judgement = _judge(pixel.url, settings, pixel.raw)
-    remarks = list(_remarks(part, pixel, only_amp=only_amp))
-    if pixel.has_custom_domain and not any(each.code in _WRONG_HOST for each in judgement.problems):
+    judgement = _classify(pixel.url, settings, pixel.raw)
+    remarks = list(_details(part, pixel, only_amp=only_amp))
+    if pixel.has_custom_domain and not any(
+        each.code in _WRONG_HOST_CODES for each in judgement.problems
+    ):
         remarks.append("at a custom domain; check it is one of your own")
-    return Checked(
+    return CheckedPixel(
         pixel.url,
         ", ".join(filter(None, (mail.title, line, shortened(pixel.place)))),
         tuple(map(shortened, remarks)),
@@ -216,7 +222,7 @@ def _checked(mail: "Mail", part: "HtmlPart", pixel: "FoundPixel", settings: Sett
     )
 
 
-def _remarks(part: "HtmlPart", pixel: "FoundPixel", *, only_amp: bool) -> Iterator[str]:
+def _details(part: "HtmlPart", pixel: "FoundPixel", *, only_amp: bool) -> Iterator[str]:
     yield from part.notes
     if part.forwarded:
         yield "stands in a forwarded mail"
@@ -234,17 +240,17 @@ def _remarks(part: "HtmlPart", pixel: "FoundPixel", *, only_amp: bool) -> Iterat
         yield "no browser loads it here"
 
 
-def _judge(url: str, settings: Settings, text: str = "") -> Classification:
+def _classify(url: str, settings: Settings, text: str = "") -> Classification:
     learn_from_url(url)
     dialect = Dialect(settings.dialect)
     return judge_url(url, dialect, settings.sources(), hosts=settings.hosts, text=text)
 
 
-def _text(searched: Searched, *, colour: bool) -> str:
+def _text(searched: SearchedInput, *, colour: bool) -> str:
     in_file = any(each.place for each in searched.found)
     lines = [f"{searched.name}: {_count(len(searched.found))}"] if in_file else []
     if not searched.found:
-        lines = [_none_in(searched)]
+        lines = [_nothing_found(searched)]
     for each in searched.found:
         call, problems = each.judgement.call, each.judgement.problems
         word = call_text.outcome_word(each.judgement.outcome, colour=colour)
@@ -266,5 +272,5 @@ def _count(pixels: int) -> str:
     return "1 pixel" if pixels == 1 else f"{pixels} pixels"
 
 
-def _none_in(searched: Searched) -> str:
+def _nothing_found(searched: SearchedInput) -> str:
     return f"no pixel found in {searched.name}"

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pixel_emulator.cli.options import takes_settings
-from pixel_emulator.cli.terminal import say, show, wants_colour, width
+from pixel_emulator.cli.terminal import print_message, print_result, wants_colour, width
 from pixel_emulator.core import call_text
 from pixel_emulator.core.endpoint.pixel import encode as encode_url
 from pixel_emulator.core.endpoint.pixel import request_of
@@ -19,11 +19,11 @@ from pixel_emulator.core.text import json_codec
 from pixel_emulator.runtime.output import learn_from_url
 from pixel_emulator.runtime.settings import Settings
 
-LOST = frozenset({Outcome.DROPPED, Outcome.DAMAGED, Outcome.UNHANDLED})
+LOST_OUTCOMES = frozenset({Outcome.DROPPED, Outcome.DAMAGED, Outcome.UNHANDLED})
 """The outcomes that make `check` and `decode --check` fail."""
 
 FORMATS = ("text", "json")
-_OBJECTS = {"property": "properties", "trait": "traits"}
+_FIELD_OF_OPTION = {"property": "properties", "trait": "traits"}
 
 
 @takes_settings("dialect", "source", "keep_write_keys")
@@ -47,25 +47,27 @@ def decode(
     """
     one_of("--format", output, FORMATS)
     if not urls and sys.stdin.isatty():
-        say("Reading pixel URLs from the terminal, one a line; end with Ctrl-D.")
+        print_message("Reading pixel URLs from the terminal, one a line; end with Ctrl-D.")
     lost, keeps = False, settings.keep_write_keys
-    for url in _checked(_inputs(urls or ["-"])):
+    for url in _valid_urls(_lines_or_urls(urls or ["-"])):
         if output == "text" and not url.strip():
             continue
         learn_from_url(url)
         judgement = judge_url(
             url, Dialect(settings.dialect), settings.sources(), hosts=settings.hosts
         )
-        lost = lost or judgement.outcome in LOST
+        lost = lost or judgement.outcome in LOST_OUTCOMES
         if output == "json":
-            show(json_codec.write(as_json(url, judgement)), keep_write_keys=keeps, flush=False)
+            print_result(
+                json_codec.write(as_json(url, judgement)), keep_write_keys=keeps, flush=False
+            )
         else:
             text = as_text(url, judgement, width=width(), colour=wants_colour(sys.stdout))
-            show(text, keep_write_keys=keeps)
+            print_result(text, keep_write_keys=keeps)
     return int(check and lost)
 
 
-def _inputs(urls: Iterable[str]) -> Iterator[tuple[str, Location]]:
+def _lines_or_urls(urls: Iterable[str]) -> Iterator[tuple[str, Location]]:
     for url in urls:
         if url != "-":
             yield url, Location("URL")
@@ -75,7 +77,7 @@ def _inputs(urls: Iterable[str]) -> Iterator[tuple[str, Location]]:
             yield text, Location("<stdin>", number)
 
 
-def _checked(inputs: Iterable[tuple[str, Location]]) -> Iterator[str]:
+def _valid_urls(inputs: Iterable[tuple[str, Location]]) -> Iterator[str]:
     """Yield the URLs. Raises InputError for the first that is none, such as a line of a log."""
     head: list[str] = []  # comments: the columns of a log stand in its head
     first = Location()
@@ -152,7 +154,7 @@ def encode(
     payload: Payload = {key: value for key, value in fields.items() if value is not None}
     for option, pairs in (("property", properties), ("trait", traits)):
         if pairs:
-            payload[_OBJECTS[option]] = dict(_pair(option, pair) for pair in pairs)
+            payload[_FIELD_OF_OPTION[option]] = dict(_pair(option, pair) for pair in pairs)
     try:
         url = encode_url(
             CallType(one_of("TYPE", call_type, CallType)),
@@ -166,12 +168,12 @@ def encode(
     except ValueError as error:
         raise InputError(InputIssue(str(error))) from None
     escaped = url.replace("&", "&amp;")
-    show(
+    print_result(
         f'<img src="{escaped}" width="1" height="1" alt="">' if html else url, keep_write_keys=True
     )
     judgement = judge_url(url, Dialect.DOCUMENTED)
     for text in call_text.problem_lines(judgement.problems, width=width()):
-        say(text)
+        print_message(text)
     return 0
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pixel_emulator.cli.display import farewell
+from pixel_emulator.cli.display import run_summary
 from pixel_emulator.cli.emulator_run import emulation
 from pixel_emulator.cli.options import takes_settings
-from pixel_emulator.cli.terminal import show, wants_colour, width
+from pixel_emulator.cli.terminal import print_result, wants_colour, width
 from pixel_emulator.core import call_text
 from pixel_emulator.core.model import Hit, Severity
 from pixel_emulator.core.report.formats import TEXT, ReportOptions
@@ -65,33 +65,35 @@ def demo(*, settings: Settings) -> int:
     colour = wants_colour(sys.stdout)
     errors = []
     with emulation(settings) as (journal, emulator):
-        show(_welcome(emulator, browser, colour=colour))
+        print_result(_introduction(emulator, browser, colour=colour))
         for sample in samples():
             seen = len(journal.hits)
-            errors.append(_open(sample, browser, emulator).error)
+            errors.append(_open_mail(sample, browser, emulator).error)
             hits = journal.hits[seen:]
-            title = paint(sample.mail.name, "bold", colour=colour) + _REMARKS.get(sample.name, "")
-            show("\n".join([title, *_lines(hits)]) + "\n")
+            title = paint(sample.mail.name, "bold", colour=colour) + _NOTES.get(sample.name, "")
+            print_result("\n".join([title, *_call_lines(hits)]) + "\n")
     evidence = journal.evidence()
     verdict = verify(load_scenarios(each.scenario for each in samples()), evidence)
-    show(TEXT.render(verdict, ReportOptions(width=width(), colour=colour, list_calls=False)))
-    show(farewell(journal, recorded=settings.record))
+    print_result(
+        TEXT.render(verdict, ReportOptions(width=width(), colour=colour, list_calls=False))
+    )
+    print_result(run_summary(journal, recorded=settings.record))
     if errors := list(filter(None, errors)):
-        show("\n".join(f"incomplete: {each}" for each in errors))
+        print_result("\n".join(f"incomplete: {each}" for each in errors))
         return 3
-    show(_NEXT)
+    print_result(_NEXT_COMMANDS)
     return verdict.exit_code
 
 
-_REMARKS = {"broken": "  (broken on purpose; a browser sees nothing wrong with it)"}
-_NEXT = """
+_NOTES = {"broken": "  (broken on purpose; a browser sees nothing wrong with it)"}
+_NEXT_COMMANDS = """
 Segment would have answered "200, GIF" to every one of these calls. Now yours:
   pixel-emulator check mail.html              what would become of the pixels in it
   pixel-emulator run -- COMMAND               which calls a command makes
   pixel-emulator serve                        a proxy that stays"""
 
 
-def _welcome(emulator: "Emulator", browser: Path | None, *, colour: bool) -> str:
+def _introduction(emulator: "Emulator", browser: Path | None, *, colour: bool) -> str:
     opener = browser.name if browser else f"{BUILT_IN} (no Chromium was found)"
     return (
         f"{paint('Segment tracking pixels, emulated', 'bold', colour=colour)}\n"
@@ -100,7 +102,7 @@ def _welcome(emulator: "Emulator", browser: Path | None, *, colour: bool) -> str
     )
 
 
-def _open(sample: Sample, browser: Path | None, emulator: "Emulator") -> RenderResult:
+def _open_mail(sample: Sample, browser: Path | None, emulator: "Emulator") -> RenderResult:
     authority = emulator.authority
     if browser is None:
         hosts = emulator.settings.hosts
@@ -108,7 +110,7 @@ def _open(sample: Sample, browser: Path | None, emulator: "Emulator") -> RenderR
     return render(sample.mail, browser=browser, proxy=emulator.proxy, spki=authority.spki)
 
 
-def _lines(hits: tuple[Hit, ...]) -> list[str]:
+def _call_lines(hits: tuple[Hit, ...]) -> list[str]:
     """The calls of one mail, with the reason why Segment would drop or spoil them."""
     colour = wants_colour(sys.stdout)
     lines = []

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from threading import Event
 from typing import Self
 
-from pixel_emulator.cli.terminal import say, wants_colour
+from pixel_emulator.cli.terminal import print_message, wants_colour
 from pixel_emulator.core import call_text
 from pixel_emulator.core.model import Hit, Outcome
 from pixel_emulator.core.report.wording import impossible_reason
@@ -20,9 +20,9 @@ from pixel_emulator.runtime.clock import monotonic
 from pixel_emulator.runtime.gaps import Refusal
 from pixel_emulator.runtime.journal import Journal
 
-_AT_ONCE = 50
+_MAX_LINES = 50
 """Lines shown at a time: nobody reads more, and making them takes time from the fast path."""
-_PAUSE = 0.1
+_PAUSE_SECONDS = 0.1
 """Seconds between two goes."""
 
 
@@ -53,7 +53,7 @@ class Display:
     def show(self, hit: Hit) -> None:
         """Show a hit soon; returns at once."""
         with self._lock:
-            if len(self._waiting) < _AT_ONCE:
+            if len(self._waiting) < _MAX_LINES:
                 self._waiting.append(hit)
             else:
                 self._more[hit.outcome] += 1
@@ -66,7 +66,7 @@ class Display:
         Of many at once some are not shown: they are counted at the end.
         """
         with self._lock:
-            if len(self._waiting) < _AT_ONCE:
+            if len(self._waiting) < _MAX_LINES:
                 self._waiting.append(refused)
         self._has_news.set()
 
@@ -75,7 +75,7 @@ class Display:
             self._has_news.wait()
             self._has_news.clear()
             self._show_waiting()
-            self._ends.wait(_PAUSE)
+            self._ends.wait(_PAUSE_SECONDS)
         self._show_waiting()
 
     def _show_waiting(self) -> None:
@@ -85,9 +85,9 @@ class Display:
             self._more = Counter()
         lines = [self._line(each) for each in waiting]
         if more:
-            lines.append(f"      and {tally(more)}")
+            lines.append(f"      and {outcome_counts(more)}")
         if lines:
-            say("\n".join(lines))
+            print_message("\n".join(lines))
 
     def _line(self, shown: Hit | Refusal) -> str:
         if isinstance(shown, Hit):
@@ -102,7 +102,7 @@ def hit_line(hit: Hit, *, colour: bool) -> str:
     return f"#{hit.seq:<3} {hit.time:%H:%M:%S}  {words}"
 
 
-def farewell(
+def run_summary(
     journal: Journal,
     *,
     recorded: str = "",
@@ -114,11 +114,13 @@ def farewell(
     `sessions` are how many there were beside this journal, and what they got. `gaps` are those of
     the verdict, where there is one.
     """
-    counts = ", ".join(filter(None, (tally(journal.outcomes), destination(journal, recorded))))
+    counts = ", ".join(
+        filter(None, (outcome_counts(journal.outcomes), recording_note(journal, recorded)))
+    )
     if sessions and sessions[0]:
         count, outcomes = sessions
         where = f" in {count} {'session' if count == 1 else 'sessions'}"
-        counts += f"; {tally(outcomes, where)}"
+        counts += f"; {outcome_counts(outcomes, where)}"
     lines = [counts]
     if journal.refused_hosts:
         lines.append(f"refused: {', '.join(journal.refused_hosts)}")
@@ -127,24 +129,24 @@ def farewell(
     )
 
 
-def destination(journal: Journal, recorded: str) -> str:
+def recording_note(journal: Journal, recorded: str) -> str:
     """Where the calls stand, once the journal is closed; empty if they stand in no file."""
     if journal.put_back:
         return f"nothing recorded: {recorded} still holds the earlier recording"
     return f"recorded to {recorded}" if recorded and journal.recorded else ""
 
 
-def tally(outcomes: Counter[Outcome], where: str = "") -> str:
+def outcome_counts(outcomes: Counter[Outcome], where: str = "") -> str:
     """How many of each outcome: `3 calls: 2 delivered, 1 dropped`."""
     calls = outcomes.total() - outcomes[Outcome.UNHANDLED]
     named = ", ".join(f"{outcomes[each]} {each}" for each in Outcome if outcomes[each])
     return f"{calls} {'call' if calls == 1 else 'calls'}{where}" + (f": {named}" if named else "")
 
 
-_RECHECK = 0.5
+_FILE_CHECK_SECONDS = 0.5
 """Seconds after which the files are looked at again; calls are waited for, not looked for."""
 
-_WORDS = {
+_OUTLOOK_TEXTS = {
     Outlook.MET: ("met", "good"),
     Outlook.OPEN: ("not yet met", "note"),
     Outlook.IMPOSSIBLE: ("can no longer be met", "bad"),
@@ -152,7 +154,7 @@ _WORDS = {
 }
 
 
-def watch_live(watched: ScenarioFiles, journal: Journal, stopped: Event) -> Window:
+def print_outlooks(watched: ScenarioFiles, journal: Journal, stopped: Event) -> Window:
     """Say what becomes of the scenarios whenever that changes, until `stopped` is set.
 
     All calls so far count, also for scenarios that were read later. To be called from the main
@@ -160,14 +162,16 @@ def watch_live(watched: ScenarioFiles, journal: Journal, stopped: Event) -> Wind
     """
     for each in watched.scenarios:
         if each.acts:
-            say(f"{each.title}: what its `do` says is not done here; only its calls are expected")
+            print_message(
+                f"{each.title}: what its `do` says is not done here; only its calls are expected"
+            )
     window = Window(journal, watched.scenarios)
     with window.awaited():
-        _watch(watched, window, stopped)
+        _print_changes(watched, window, stopped)
     return window
 
 
-def _watch(watched: ScenarioFiles, window: Window, stopped: Event) -> None:
+def _print_changes(watched: ScenarioFiles, window: Window, stopped: Event) -> None:
     watch, said = LiveVerdict(watched.scenarios), ""
     while not stopped.is_set():
         if watched.changed() and _reload(watched):
@@ -178,13 +182,15 @@ def _watch(watched: ScenarioFiles, window: Window, stopped: Event) -> None:
         count = evidence.total
         prospect = watch.update(evidence)
         took = monotonic() - begun
-        line = _line(prospect)
+        line = _outlook_line(prospect)
         if line != said:
-            say(f"{line}, after {count} {'call' if count == 1 else 'calls'}")
+            print_message(f"{line}, after {count} {'call' if count == 1 else 'calls'}")
             if prospect is Outlook.IMPOSSIBLE:
-                say(f"  {printable(impossible_reason(verify(watched.scenarios, evidence)))}")
+                print_message(
+                    f"  {printable(impossible_reason(verify(watched.scenarios, evidence)))}"
+                )
             said = line
-        window.wait_for_more(evidence, _RECHECK)
+        window.wait_for_more(evidence, _FILE_CHECK_SECONDS)
         back_off(took)
 
 
@@ -192,10 +198,10 @@ def _reload(watched: ScenarioFiles) -> bool:
     """Read the files again; whether there is no mistake in them."""
     mistakes = watched.reload()
     kept = "the scenarios stay as they last were without a mistake"
-    say("\n".join([*map(str, mistakes), kept]) if mistakes else "scenarios read again")
+    print_message("\n".join([*map(str, mistakes), kept]) if mistakes else "scenarios read again")
     return not mistakes
 
 
-def _line(prospect: Outlook) -> str:
-    words, style = _WORDS[prospect]
+def _outlook_line(prospect: Outlook) -> str:
+    words, style = _OUTLOOK_TEXTS[prospect]
     return f"scenarios: {paint(words, style, colour=wants_colour(sys.stderr))}"

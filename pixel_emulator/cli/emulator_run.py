@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pixel_emulator.cli.outcome import stopped_by
+from pixel_emulator.cli.outcome import stop_reason
 from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.core.text.display import quoted
@@ -59,7 +59,7 @@ def emulation(
         with Emulator(settings, journal) as emulator:
             yield journal, emulator
     except BaseException as error:
-        journal.interrupted(stopped_by(error))
+        journal.interrupted(stop_reason(error))
         raise
     finally:
         journal.close()
@@ -68,7 +68,7 @@ def emulation(
 _SCENARIOS = (".yaml", ".yml", ".json")
 
 
-def check_who_acts(scenarios: Sequence[Scenario], command: Sequence[str] | None) -> None:
+def check_actors(scenarios: Sequence[Scenario], command: Sequence[str] | None) -> None:
     """See that somebody acts, and not both: the command, or each of the scenarios.
 
     Raises InputError otherwise.

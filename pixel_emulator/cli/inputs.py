@@ -20,7 +20,7 @@ from pixel_emulator.files import read_write
 from pixel_emulator.files.scenario_loader import load_scenarios
 from pixel_emulator.runtime.output import run_keys
 
-Tags = Annotated[
+TagOption = Annotated[
     list[str] | None,
     typer.Option(
         "--tag",
@@ -31,7 +31,7 @@ Tags = Annotated[
 """The option, as the annotation of a command's parameter."""
 
 
-def load_chosen(
+def load_selected(
     paths: Sequence[Path], tags: Sequence[str] | None, given: Mapping[str, JSON]
 ) -> tuple[Scenario, ...]:
     """The scenarios of files and folders, as far as they are chosen.
@@ -42,14 +42,14 @@ def load_chosen(
     return choose(load_scenarios(paths, given=given), tags or ())
 
 
-Lets = Annotated[
+LetOption = Annotated[
     list[str] | None,
     typer.Option("--let", metavar="NAME=VALUE", help="A value of a scenario's variable."),
 ]
 """The option, as the annotation of a command's parameter."""
 
 
-def read_lets(texts: Iterable[str] | None) -> dict[str, JSON]:
+def parse_variables(texts: Iterable[str] | None) -> dict[str, JSON]:
     """The values by name. JSON's scalars are resolved, everything else is text.
 
     Raises InputError for what is no `name=value`, and for a name that is given twice.
@@ -82,12 +82,12 @@ def read_evidence(paths: Sequence[Path], *, allow_open: bool = False) -> Evidenc
 
     Raises InputError for what is no recording, and where two of them hold the same run.
     """
-    found = [read(path) for path in paths]
-    refuse_repeats(found)
-    return union([each.evidence(allow_open=allow_open) for each in found])
+    found = [read_recording(path) for path in paths]
+    check_runs_differ(found)
+    return merged_evidence([each.evidence(allow_open=allow_open) for each in found])
 
 
-def read(path: Path) -> Recording:
+def read_recording(path: Path) -> Recording:
     """Read a recording; if its write keys are not masked, they are in what is printed of it.
 
     Raises InputError as `read_write.read_recording` does.
@@ -100,7 +100,7 @@ def read(path: Path) -> Recording:
     return found
 
 
-def union(evidences: Sequence[Evidence]) -> Evidence:
+def merged_evidence(evidences: Sequence[Evidence]) -> Evidence:
     """The evidence of several recordings as that of one run, in order of time.
 
     One recording stays as it is; the calls of several are counted anew, and a messageId that one
@@ -127,7 +127,7 @@ def union(evidences: Sequence[Evidence]) -> Evidence:
     )
 
 
-def refuse_repeats(recordings: Sequence[Recording]) -> None:
+def check_runs_differ(recordings: Sequence[Recording]) -> None:
     """See that no run is there twice. Raises InputError otherwise."""
     first_of: dict[tuple[str, str | None], Recording] = {}
     for each in recordings:

@@ -7,9 +7,9 @@ import typer
 
 import pixel_emulator
 from pixel_emulator.cli.emulator_run import needs_mitmproxy
-from pixel_emulator.cli.terminal import show
+from pixel_emulator.cli.terminal import print_result
 
-ADDON = Path(pixel_emulator.__file__).parent / "proxy/mitmproxy_script/pixel_emulator_addon.py"
+ADDON_PATH = Path(pixel_emulator.__file__).parent / "proxy/mitmproxy_script/pixel_emulator_addon.py"
 """The script that `mitmdump -s` loads; it needs the package beside it."""
 
 Arguments = Annotated[list[str] | None, typer.Argument(metavar="ARGUMENTS OF THE TOOL")]
@@ -32,7 +32,7 @@ def dump(arguments: Arguments = None) -> int:
 
 def addon_path() -> int:
     """Print the path of the addon, for `mitmdump -s "$(pixel-emulator addon-path)"`."""
-    show(str(ADDON))
+    print_result(str(ADDON_PATH))
     return 0
 
 

@@ -9,8 +9,14 @@ import typer
 
 from pixel_emulator.cli.decode import FORMATS, one_of
 from pixel_emulator.cli.inputs import read_evidence
-from pixel_emulator.cli.recording import STATE_FORMATS, AllowOpen, Recordings, plain_text, say_gaps
-from pixel_emulator.cli.terminal import Exit, show
+from pixel_emulator.cli.recording import (
+    STATE_FORMATS,
+    AllowOpenOption,
+    RecordingArguments,
+    formatted,
+    print_gaps,
+)
+from pixel_emulator.cli.terminal import ExitCode, print_result
 from pixel_emulator.core import call_text
 from pixel_emulator.core.errors import InputError, InputIssue, Location
 from pixel_emulator.core.model import Evidence, Payload
@@ -21,7 +27,7 @@ from pixel_emulator.core.tracking_plan.plan import parse
 from pixel_emulator.core.tracking_plan.plan_diff import BrokenCall, Change
 from pixel_emulator.files import read_write
 
-_MOST = 50  # broken calls that a person reads
+_MAX_BROKEN = 50  # broken calls that a person reads
 
 _HEAD = """\
 # A draft: `required`, `enum` and `format` say what these calls had in common, not what was meant.
@@ -29,11 +35,11 @@ _HEAD = """\
 
 
 def infer(
-    recordings: Recordings,
+    recordings: RecordingArguments,
     *,
     name: Annotated[str, typer.Option("--name", help="Name of the plan.")] = "",
     output: Annotated[str, typer.Option("--format", help="yaml or json.")] = "yaml",
-    allow_open: AllowOpen = False,
+    allow_open: AllowOpenOption = False,
 ) -> int:
     """Draft a tracking plan that the calls of a recording keep to.
 
@@ -46,8 +52,8 @@ def infer(
     if rules == {"events": []}:
         message = "no track, identify or group call in it is kept: there is nothing to plan"
         raise InputError(InputIssue(message, Location(str(recordings[0]))))
-    show(f"{_HEAD if output == 'yaml' else ''}{plain_text(plan, output)}")
-    return say_gaps(evidence)
+    print_result(f"{_HEAD if output == 'yaml' else ''}{formatted(plan, output)}")
+    return print_gaps(evidence)
 
 
 def diff(
@@ -59,7 +65,7 @@ def diff(
         typer.Option("--against", help="A recording: which of its calls does NEW break?"),
     ] = None,
     output: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
-    allow_open: AllowOpen = False,
+    allow_open: AllowOpenOption = False,
 ) -> int:
     """Say what a new version of a tracking plan changes, and which recorded calls it breaks.
 
@@ -71,11 +77,11 @@ def diff(
     found = list(plan_diff.changes(before, after))
     broken = list(plan_diff.broken_calls(before, after, evidence.hits))
     if output == "json":
-        show(json_codec.write(_as_json(found, broken, evidence), indent=2))
+        print_result(json_codec.write(_as_json(found, broken, evidence), indent=2))
     else:
         lines = [*_change_lines(found), *(_broken_lines(broken, evidence) if against else ())]
-        show("\n".join(lines))
-    return say_gaps(evidence) or (Exit.UNMET if broken else Exit.MET)
+        print_result("\n".join(lines))
+    return print_gaps(evidence) or (ExitCode.UNMET if broken else ExitCode.MET)
 
 
 def _change_lines(found: Sequence[Change]) -> Iterator[str]:
@@ -89,12 +95,12 @@ def _change_lines(found: Sequence[Change]) -> Iterator[str]:
 def _broken_lines(broken: Sequence[BrokenCall], evidence: Evidence) -> Iterator[str]:
     calls = f"{len(broken)} of {len(evidence.hits)} recorded calls"
     yield f"\n{calls} {'breaks' if len(broken) == 1 else 'break'}{':' if broken else ''}"
-    for each in broken[:_MOST]:
+    for each in broken[:_MAX_BROKEN]:
         hit = each.hit
         yield f"  #{hit.seq}  {call_text.line(hit.call, hit.request, hit.outcome, ())}"
         yield from (f"      {about.type}: {about.description}" for about in each.violations)
-    if len(broken) > _MOST:
-        yield f"  and {len(broken) - _MOST} more"
+    if len(broken) > _MAX_BROKEN:
+        yield f"  and {len(broken) - _MAX_BROKEN} more"
 
 
 def _as_json(found: Sequence[Change], broken: Sequence[BrokenCall], evidence: Evidence) -> Payload:

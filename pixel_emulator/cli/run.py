@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixel_emulator.cli.emulator_run import check_who_acts, emulation
-from pixel_emulator.cli.inputs import Lets, Tags, load_chosen, read_lets
+from pixel_emulator.cli.emulator_run import check_actors, emulation
+from pixel_emulator.cli.inputs import LetOption, TagOption, load_selected, parse_variables
 from pixel_emulator.cli.options import takes_settings
 from pixel_emulator.cli.outcome import (
-    conclude,
-    ending_cleanly,
+    exiting_on_signal,
+    explain_exit_code,
+    explain_not_run,
     failed_command,
-    not_run,
-    say_verdict,
-    show_calls,
-    telling_when_cut_short,
-    why_cut_short,
+    interruption_reason,
+    print_calls,
+    print_verdict,
+    reporting_interruption,
 )
-from pixel_emulator.cli.reports import Reports, check_reports, write_reports
-from pixel_emulator.cli.terminal import say
+from pixel_emulator.cli.reports import ReportOption, check_reports, write_reports
+from pixel_emulator.cli.terminal import print_message
 from pixel_emulator.command.environment import silence_hint
 from pixel_emulator.command.process import CommandExit, run_command
 from pixel_emulator.core.scenarios.model import Open, Run, Scenario
@@ -49,7 +49,7 @@ from pixel_emulator.runtime.settings import Settings
 if TYPE_CHECKING:
     from pixel_emulator.proxy.emulator import Emulator
 
-_AT_REST = 2.0
+_DRAIN_SECONDS = 2.0
 """Seconds for clients to go. Those that end with the command are read at once, to their end."""
 
 
@@ -77,9 +77,9 @@ def run(
         list[Path] | None,
         typer.Option("--scenario", help="A file that says what is expected, or a folder of them."),
     ] = None,
-    tag: Tags = None,
-    let: Lets = None,
-    report: Reports = None,
+    tag: TagOption = None,
+    let: LetOption = None,
+    report: ReportOption = None,
     settings: Settings,
 ) -> int:
     """Run a command, or what scenarios do, whose pixels come here, and check these.
@@ -89,23 +89,25 @@ def run(
     report go to stderr.
     """
     check_reports(report, (*(scenario or ()), Path(settings.record)), asserts=bool(scenario))
-    scenarios = load_chosen(scenario or (), tag, read_lets(let))
-    check_who_acts(scenarios, command)
+    scenarios = load_selected(scenario or (), tag, parse_variables(let))
+    check_actors(scenarios, command)
     end: CommandExit | None = None
-    with ending_cleanly():
+    with exiting_on_signal():
         with emulation(settings, scenarios) as (journal, emulator):
-            access = _access(scenarios, settings, emulator, runs=bool(command))
+            access = _action_context(scenarios, settings, emulator, runs=bool(command))
             window = Window(journal, scenarios) if scenarios else JournalTail(journal)
-            with telling_when_cut_short(scenarios, journal, window, report, settings.record):
+            with reporting_interruption(scenarios, journal, window, report, settings.record):
                 if command:
                     with window.followed() if isinstance(window, Window) else nullcontext():
                         end = run_command(command, access.environ)
                     if not end.started:
-                        return not_run(end, scenarios, journal, window, report)
-                    _settle(scenarios, journal, window, emulator)
-                    cut_short = why_cut_short(end)
+                        return explain_not_run(end, scenarios, journal, window, report)
+                    _wait_for_calls(scenarios, journal, window, emulator)
+                    cut_short = interruption_reason(end)
                 else:
-                    runner = Runner(journal, access, lambda: emulator.drain(_AT_REST), _tell_step)
+                    runner = Runner(
+                        journal, access, lambda: emulator.drain(_DRAIN_SECONDS), _print_step
+                    )
                     ran = runner.run_all(scenarios)
                     cut_short = ran.stopped
             if cut_short:
@@ -118,18 +120,18 @@ def run(
         elif scenarios:
             verdict = verify(scenarios, window.evidence())
         else:
-            status = show_calls(journal, settings.record)
+            status = print_calls(journal, settings.record)
             _explain_silence(journal, scenarios, command, access)
             code = final_code or exit_code(status, end.code if end else 0)
-            return conclude(code, status, end)
+            return explain_exit_code(code, status, end)
         verdict = replace(verdict, command=failed_command(end), final_code=final_code)
-        say_verdict(journal, verdict, settings.record)
+        print_verdict(journal, verdict, settings.record)
         _explain_silence(journal, scenarios, command, access)
         write_reports(report, verdict, recording=settings.record)
-        return conclude(verdict.exit_code, verdict.status, end)
+        return explain_exit_code(verdict.exit_code, verdict.status, end)
 
 
-def _access(
+def _action_context(
     scenarios: Sequence[Scenario], settings: Settings, emulator: "Emulator", *, runs: bool
 ) -> ActionContext:
     """How commands and actions reach the emulator."""
@@ -159,7 +161,7 @@ def _environ(settings: Settings, emulator: "Emulator") -> dict[str, str]:
         hosts=settings.hosts,
     )
     for warning in child.warnings:
-        say(f"pixel-emulator: {warning}")
+        print_message(f"pixel-emulator: {warning}")
     return child.applied_to(os.environ)
 
 
@@ -176,24 +178,24 @@ def _explain_silence(
     if command:
         commands.append(tuple(command))
     if commands and not journal.evidence().connections:
-        say(silence_hint(commands, access.environ))
+        print_message(silence_hint(commands, access.environ))
 
 
-def _settle(
+def _wait_for_calls(
     scenarios: Sequence[Scenario], journal: Journal, window: GrowingEvidence, emulator: "Emulator"
 ) -> None:
     """Read what the command has sent before its end; then wait as the scenarios say."""
     titles = [each.step_title(*each.steps) for each in scenarios if len(each.steps) == 1]
-    begun = mark_done(journal, titles, lambda: emulator.drain(_AT_REST))
+    begun = mark_done(journal, titles, lambda: emulator.drain(_DRAIN_SECONDS))
     if scenarios:
         within, quiet = timeouts(scenarios)
         wait_until_decided(LiveVerdict(scenarios), window, deadline=begun + within, quiet=quiet)
 
 
-def _tell_step(title: str) -> None:
+def _print_step(title: str) -> None:
     """Say which step runs, to who waits for it at a terminal."""
     if sys.stderr and sys.stderr.isatty():
-        say(f"running  {printable(title)}")
+        print_message(f"running  {printable(title)}")
 
 
 def _with_gaps(verdict: Verdict, journal: Journal, *, told: str) -> Verdict:

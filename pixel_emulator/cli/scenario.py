@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from pixel_emulator.cli.decode import one_of
-from pixel_emulator.cli.inputs import Lets, read_evidence, read_lets
-from pixel_emulator.cli.terminal import Exit, say, show
+from pixel_emulator.cli.inputs import LetOption, parse_variables, read_evidence
+from pixel_emulator.cli.terminal import ExitCode, print_message, print_result
 from pixel_emulator.core.errors import InputError, InputIssue, Location
 from pixel_emulator.core.model import Evidence
 from pixel_emulator.core.scenario_edit.generate import draft
@@ -30,17 +30,17 @@ KINDS = ("scenario", "recording")
 def check(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Scenario files.")],
     *,
-    let: Lets = None,
+    let: LetOption = None,
 ) -> int:
     """Check scenario files without running them.
 
     Exit code: 0 if all are well, 2 if there is a mistake; each is shown with its place.
     """
-    given = read_lets(let)
+    given = parse_variables(let)
     found = read_files(files, given=given)
     for each in found:
         if not each.mistakes:
-            show(f"{each.path}: {_summary(each)}")
+            print_result(f"{each.path}: {_summary(each)}")
     if mistakes := issues_of(found, given):
         raise InputError(*mistakes)
     return 0
@@ -82,7 +82,7 @@ def _count(n: int, word: str) -> str:
     return f"{n} {word}" if n == 1 else f"{n} {word}s"
 
 
-_NO_CALLS = "holds no calls, so no scenario can be drafted of it"
+_NO_CALLS_MESSAGE = "holds no calls, so no scenario can be drafted of it"
 _ALLOW_OPEN = typer.Option("--allow-open", help="Accept a recording without an end.")
 
 
@@ -103,14 +103,14 @@ def new(
     evidence = read_evidence(recordings)
     if not any(hit.call for hit in evidence.hits):
         for each in recordings:
-            say(f"pixel-emulator: {InputIssue(_NO_CALLS, Location(str(each)))}")
-        return _say_gaps(evidence, "the draft would lack calls") or Exit.UNMET
+            print_message(f"pixel-emulator: {InputIssue(_NO_CALLS_MESSAGE, Location(str(each)))}")
+        return _print_gaps(evidence, "the draft would lack calls") or ExitCode.UNMET
     text = draft(evidence.hits, name=name or recordings[0].stem)
     if output is None:
-        show(text.rstrip("\n"))
+        print_result(text.rstrip("\n"))
     else:
         read_write.write_new(output, text)
-    return _say_gaps(evidence, "the draft may lack calls")
+    return _print_gaps(evidence, "the draft may lack calls")
 
 
 def update(
@@ -127,7 +127,7 @@ def update(
         bool, typer.Option("--check", help="Write nothing; exit 1 if the file would change.")
     ] = False,
     allow_open: Annotated[bool, _ALLOW_OPEN] = False,
-    let: Lets = None,
+    let: LetOption = None,
 ) -> int:
     """Rewrite a scenario to what happened, and show what changes.
 
@@ -139,9 +139,9 @@ def update(
         how = f"pixel-emulator run --record calls.yaml --scenario {scenario} -- COMMAND"
         raise InputError(InputIssue(f"{message}: {how}"))
     evidence = read_evidence(recording, allow_open=allow_open)
-    if gaps := _say_gaps(evidence, "nothing is accepted while calls may be missing"):
+    if gaps := _print_gaps(evidence, "nothing is accepted while calls may be missing"):
         return gaps
-    old, given = read_write.read_text(scenario), read_lets(let)
+    old, given = read_write.read_text(scenario), parse_variables(let)
 
     def judge(text: str) -> VerifiedSource:
         scenarios = load_text(text, str(scenario), given=given)
@@ -150,26 +150,26 @@ def update(
     found = rewrite(old, judge, _lines(only))
     changed = found.text != old
     if changed:
-        show(_diff(str(scenario), old, found.text))
+        print_result(_diff(str(scenario), old, found.text))
         if not check:
             read_write.overwrite(scenario, found.text)
     elif found.verified.verdict.status is Status.MET:
-        say(f"{scenario}: nothing changes, it is met")
+        print_message(f"{scenario}: nothing changes, it is met")
     for mistake in found.kept:
-        say(f"pixel-emulator: {mistake}")
+        print_message(f"pixel-emulator: {mistake}")
     status = found.verified.verdict.status
     if status in (Status.UNDECIDED, Status.INCOMPLETE):
-        return Exit.INCOMPLETE
+        return ExitCode.INCOMPLETE
     unmet = bool(found.kept) if only else status is not Status.MET
     if unmet and not found.kept:
-        say("pixel-emulator: it is still not met; `pixel-emulator verify` says why")
-    return Exit.UNMET if unmet or (check and changed) else Exit.MET
+        print_message("pixel-emulator: it is still not met; `pixel-emulator verify` says why")
+    return ExitCode.UNMET if unmet or (check and changed) else ExitCode.MET
 
 
-def _say_gaps(evidence: Evidence, so: str) -> Exit:
+def _print_gaps(evidence: Evidence, so: str) -> ExitCode:
     for gap in evidence.gaps:
-        say(f"pixel-emulator: {so}: {gap}")
-    return Exit.INCOMPLETE if evidence.gaps else Exit.MET
+        print_message(f"pixel-emulator: {so}: {gap}")
+    return ExitCode.INCOMPLETE if evidence.gaps else ExitCode.MET
 
 
 def _lines(text: str) -> frozenset[int]:

@@ -12,7 +12,7 @@ from typing import TextIO
 
 from pixel_emulator.runtime.output import redacted
 
-WIDEST = 110  # longer lines are hard to read
+MAX_WIDTH = 110  # longer lines are hard to read
 
 
 def wants_colour(stream: TextIO | None) -> bool:
@@ -27,17 +27,17 @@ def wants_colour(stream: TextIO | None) -> bool:
 
 def width() -> int:
     """The columns to fill."""
-    return min(shutil.get_terminal_size((100, 24)).columns, WIDEST)
+    return min(shutil.get_terminal_size((100, 24)).columns, MAX_WIDTH)
 
 
-def say(text: str) -> None:
+def print_message(text: str) -> None:
     """Print a message for people to stderr; one that nobody can read changes nothing."""
     with suppress(OSError):
         # In one piece: what another thread says stays behind it, on a line of its own.
         print(f"{redacted(text)}\n", end="", file=sys.stderr, flush=True)  # noqa: T201 - copes with a closed stderr
 
 
-def show(text: str, *, keep_write_keys: bool = False, flush: bool = True) -> None:
+def print_result(text: str, *, keep_write_keys: bool = False, flush: bool = True) -> None:
     """Print a result to stdout, whatever characters it holds."""
     if not keep_write_keys:
         text = redacted(text)
@@ -47,7 +47,7 @@ def show(text: str, *, keep_write_keys: bool = False, flush: bool = True) -> Non
         sys.stdout.flush()
 
 
-class Exit(IntEnum):
+class ExitCode(IntEnum):
     """What an exit code of our own means."""
 
     MET = 0
