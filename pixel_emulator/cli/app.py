@@ -1,4 +1,4 @@
-"""All commands, put together; a command's module is imported when it is asked for."""
+"""The command line: all commands. A command's module is imported only when that command runs."""
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -38,7 +38,7 @@ COMMANDS = {
     "dump": "mitm_commands",
     "addon-path": "mitm_commands",
 }
-"""Each command, by group and name, and the module of this package that holds it."""
+"""Each command, by group and name, with the module of this package that holds it."""
 
 GROUPS = {
     "scenario": "Scenario files: check them, draft and update them.",
@@ -46,9 +46,9 @@ GROUPS = {
     "plan": "Tracking plans: draft one, compare two.",
 }
 
-# Some versions of Typer bring Click, and some a copy of it: it is found where it is used.
+# Some versions of Typer depend on Click, others have a copy of it; this finds the one in use.
 _CLICK_ERROR: type[Exception] = next(
-    each for each in typer.BadParameter.__mro__ if Exception in each.__bases__
+    base for base in typer.BadParameter.__mro__ if Exception in base.__bases__
 )
 
 _PASS_ALL_OPTIONS: dict[str, Any] = {"ignore_unknown_options": True, "help_option_names": []}
@@ -59,7 +59,7 @@ _CONTEXTS: dict[str, dict[str, Any]] = {
 
 
 def application(names: Iterable[str] = COMMANDS) -> typer.Typer:
-    """The Typer application with these commands."""
+    """Return the Typer application with these commands."""
     app = typer.Typer(
         name="pixel-emulator",
         help="Segment tracking pixels, as a test double: intercept, decode, judge, record, assert.",
@@ -81,28 +81,29 @@ def application(names: Iterable[str] = COMMANDS) -> typer.Typer:
         command = getattr(module, last.replace("-", "_"))
         where = groups[group[0]] if group else app
         where.command(last, context_settings=_CONTEXTS.get(name))(_with_exit_code(command))
-    for each in groups.values():
-        if each.registered_commands:
-            app.add_typer(each)
+    for group_app in groups.values():
+        if group_app.registered_commands:
+            app.add_typer(group_app)
     return app
 
 
 _MAX_ISSUE = 4_000
-"""Characters of one mistake that are shown."""
+"""Characters of one input issue that are shown."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code.
+    """Run the command line and return the exit code.
 
-    0 met, 1 unmet, 2 a mistake of the user, 3 incomplete evidence, or a wrapped command's own.
+    The code is 0 for met, 1 for unmet, 2 for a mistake of the user, 3 for incomplete evidence, or
+    that of a wrapped command.
     """
-    given = sys.argv[1:] if arguments is None else arguments
-    # One module instead of all: `decode` has to start fast.
-    asked = next((name for n in (1, 2) if (name := " ".join(given[:n])) in COMMANDS), None)
-    known = [asked] if asked else COMMANDS
-    learn_from(*given)
+    words = sys.argv[1:] if arguments is None else arguments
+    # Import one module instead of all, so that `decode` starts fast.
+    command = next((name for n in (1, 2) if (name := " ".join(words[:n])) in COMMANDS), None)
+    names = [command] if command else COMMANDS
+    learn_from(*words)
     try:
-        code = application(known)(given, prog_name="pixel-emulator", standalone_mode=False)
+        code = application(names)(words, prog_name="pixel-emulator", standalone_mode=False)
     except _CLICK_ERROR as error:
         return _usage_error(error)
     except typer.Abort:
@@ -115,19 +116,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:  # above all a stdout that is full or closed
         print_message(f"pixel-emulator: {error}")
         return ExitCode.INCOMPLETE
-    except SystemExit as leaving:
-        return int(leaving.code or 0)
-    except Exception:  # noqa: BLE001 - a failure of ours must not read as "unmet", which is 1
+    except SystemExit as error:
+        return int(error.code or 0)
+    except Exception:  # noqa: BLE001 - a failure of ours must not exit with 1, which is "unmet"
         print_message(f"pixel-emulator: a failure of the emulator itself\n{format_exc()}")
         return ExitCode.INCOMPLETE
     return code if isinstance(code, int) else 0
 
 
 def _usage_error(error: Any) -> int:
-    """Say what Click says of arguments that are wrong; returns its exit code."""
-    said = StringIO()
-    error.show(said)
-    print_message(said.getvalue().rstrip("\n"))
+    """Print Click's message about wrong arguments, and return its exit code."""
+    message = StringIO()
+    error.show(message)
+    print_message(message.getvalue().rstrip("\n"))
     code: int = error.exit_code
     return code
 

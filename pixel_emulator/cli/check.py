@@ -1,4 +1,4 @@
-"""`check`: the two-minute answer about a pixel URL, an HTML file or a mail."""
+"""`check`: the pixels of URLs, HTML files and mails, and what Segment would make of them."""
 
 import os
 import re
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pixel_emulator.email.message import HtmlPart, Mail
     from pixel_emulator.email.pixels import FoundPixel
 
-# A tag, a comment or a doctype, but no URL in angle brackets.
+# Matches a tag, a comment or a doctype, but no URL in angle brackets.
 _HTML_START = re.compile(
     r"\ufeff?\s*<(?:[!?]|[a-z][\w-]*(?::[a-z][\w-]*)?(?:\s|/?>))", re.IGNORECASE
 )
@@ -39,47 +39,47 @@ _WRONG_HOST_CODES = frozenset({"invalid_host", "misspelt_host"})
 
 @dataclass(frozen=True, slots=True)
 class CheckedPixel:
-    """One pixel: its URL, what a person should know about the place it stands in, its verdict.
+    """One pixel: its URL, its place, details of that place, and the classification of its call.
 
-    `requested` is False if no client asks for the URL because of this place; `by_outlook` is True
-    if Outlook for Windows alone does.
+    `requested` is False if no client requests the URL at this place; `only_outlook` is True if only
+    Outlook for Windows does.
     """
 
     url: str
     place: str
-    remarks: tuple[str, ...]
-    judgement: Classification
+    details: tuple[str, ...]
+    classification: Classification
     requested: bool = True
-    by_outlook: bool = False
+    only_outlook: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class SearchedInput:
-    """What was found in one input, or in one mail of an mbox.
+    """The pixels of one input, or of one mail of an mbox.
 
-    `reason` is a sentence if it could not be read as a whole; `hints` are sentences on what is
-    there and is no pixel.
+    `reason` is a sentence if it could not be read completely; `hints` are sentences on URLs that
+    are no pixels.
     """
 
     name: str
-    found: tuple[CheckedPixel, ...]
+    pixels: tuple[CheckedPixel, ...]
     reason: str = ""
     hints: tuple[str, ...] = ()
 
     @property
-    def exit(self) -> ExitCode:
-        """The exit code that it has by itself."""
-        if self.reason or not any(each.requested for each in self.found):
+    def exit_code(self) -> ExitCode:
+        """The exit code of `check` for this input alone."""
+        if self.reason or not any(pixel.requested for pixel in self.pixels):
             return ExitCode.INCOMPLETE
-        lost = any(each.judgement.outcome in LOST_OUTCOMES for each in self.found)
+        lost = any(pixel.classification.outcome in LOST_OUTCOMES for pixel in self.pixels)
         return ExitCode.UNMET if lost else ExitCode.MET
 
     @property
-    def remarks(self) -> tuple[str, ...]:
-        """The hints, and a sentence if pixels were found that no client requests."""
-        if not self.found or any(each.requested for each in self.found):
+    def messages(self) -> tuple[str, ...]:
+        """The hints, and a sentence if there are pixels but no client requests any."""
+        if not self.pixels or any(pixel.requested for pixel in self.pixels):
             return self.hints
-        outlook = any(each.by_outlook for each in self.found)
+        outlook = any(pixel.only_outlook for pixel in self.pixels)
         who = "only Outlook for Windows" if outlook else "no client"
         return (*self.hints, f"{who} requests a pixel of {self.name}")
 
@@ -112,21 +112,21 @@ def check(
             if json:
                 _write_json(text, searched, keep_write_keys=settings.keep_write_keys)
             else:
-                found = _text(searched, colour=colour)
-                print_result(found, keep_write_keys=settings.keep_write_keys)
-            exits.append(searched.exit)
+                report = _text(searched, colour=colour)
+                print_result(report, keep_write_keys=settings.keep_write_keys)
+            exits.append(searched.exit_code)
     return max(exits)
 
 
 def _write_json(text: str, searched: SearchedInput, *, keep_write_keys: bool) -> None:
-    for each in searched.found:
-        found_at: dict[str, JSON] = {"place": each.place, "remarks": list(each.remarks)}
-        verdict = {"input": text, **found_at, **as_json(each.url, each.judgement)}
+    for pixel in searched.pixels:
+        place: dict[str, JSON] = {"place": pixel.place, "remarks": list(pixel.details)}
+        verdict = {"input": text, **place, **as_json(pixel.url, pixel.classification)}
         print_result(json_codec.write(verdict), keep_write_keys=keep_write_keys)
-    if not searched.found:
+    if not searched.pixels:
         print_message(_nothing_found(searched))
-    for remark in searched.remarks:
-        print_message(f"{searched.name}: {remark}")
+    for message in searched.messages:
+        print_message(f"{searched.name}: {message}")
 
 
 def _search(text: str, settings: Settings) -> Iterator[SearchedInput]:
@@ -149,19 +149,19 @@ def _search(text: str, settings: Settings) -> Iterator[SearchedInput]:
 def _search_stdin(raw: bytes, settings: Settings) -> Iterator[SearchedInput]:
     from pixel_emulator.email.source import is_mail, other_format
 
-    found = list(_search_document("-", raw, settings))
+    searched = list(_search_document("-", raw, settings))
     is_document = is_mail("-", raw) or _HTML_START.match(raw[:200].decode(errors="replace"))
     is_json_of_html = bool(other_format(raw)) and b"<" in raw
-    if is_document or is_json_of_html or any(each.found for each in found):
-        yield from found
+    if is_document or is_json_of_html or any(document.pixels for document in searched):
+        yield from searched
         return
     lines = [line.decode(errors="surrogateescape") for line in raw.split(b"\n") if line.strip()]
     pixels = [_pasted_pixel(line, settings) for line in lines]
     if not any(pixels):
-        yield from found
+        yield from searched
         return
-    if (without := pixels.count(None)) and not other_format(raw):
-        print_message(f"-: no pixel URL in {without} of {len(lines)} lines")
+    if (unusable := pixels.count(None)) and not other_format(raw):
+        print_message(f"-: no pixel URL in {unusable} of {len(lines)} lines")
     yield SearchedInput("", tuple(filter(None, pixels)))
 
 
@@ -171,8 +171,8 @@ def _pasted_pixel(text: str, settings: Settings) -> CheckedPixel | None:
     url = pasted_url(text)
     if url is None:
         return None
-    remarks = ("copied from HTML source: read with & for &amp;",) if url.from_html else ()
-    return CheckedPixel(url.url, "", remarks, _classify(url.url, settings))
+    details = ("copied from HTML source: read with & for &amp;",) if url.from_html else ()
+    return CheckedPixel(url.url, "", details, _classify(url.url, settings))
 
 
 def _search_document(name: str, raw: bytes, settings: Settings) -> Iterator[SearchedInput]:
@@ -187,7 +187,7 @@ def _search_mail(name: str, mail: "Mail", settings: Settings) -> SearchedInput:
     from pixel_emulator.email.limits import LimitError
     from pixel_emulator.email.unrequested import search_html
 
-    found: list[CheckedPixel] = []
+    pixels: list[CheckedPixel] = []
     hints: dict[str, None] = {}
     reason = mail.reason
     for part in mail.parts:
@@ -196,9 +196,9 @@ def _search_mail(name: str, mail: "Mail", settings: Settings) -> SearchedInput:
         except LimitError as error:
             reason = reason or f"It cannot be read: {error}."
             continue
-        found += [_checked_pixel(mail, part, pixel, settings) for pixel in search.pixels]
-        hints |= dict.fromkeys(shortened(each.sentence) for each in search.unrequested)
-    return SearchedInput(name, tuple(found), reason, tuple(hints))
+        pixels += [_checked_pixel(mail, part, pixel, settings) for pixel in search.pixels]
+        hints |= dict.fromkeys(shortened(url.sentence) for url in search.unrequested)
+    return SearchedInput(name, tuple(pixels), reason, tuple(hints))
 
 
 def _checked_pixel(
@@ -206,19 +206,19 @@ def _checked_pixel(
 ) -> CheckedPixel:
     line = f"line {pixel.line}{' of its HTML' if part.in_mail else ''}" if pixel.line else ""
     only_amp = part.is_amp and pixel.element.startswith("amp-") and not pixel.enclosure
-    judgement = _classify(pixel.url, settings, pixel.raw)
-    remarks = list(_details(part, pixel, only_amp=only_amp))
+    classification = _classify(pixel.url, settings, pixel.raw)
+    details = list(_details(part, pixel, only_amp=only_amp))
     if pixel.has_custom_domain and not any(
-        each.code in _WRONG_HOST_CODES for each in judgement.problems
+        problem.code in _WRONG_HOST_CODES for problem in classification.problems
     ):
-        remarks.append("at a custom domain; check it is one of your own")
+        details.append("at a custom domain; check it is one of your own")
     return CheckedPixel(
         pixel.url,
         ", ".join(filter(None, (mail.title, line, shortened(pixel.place)))),
-        tuple(map(shortened, remarks)),
-        judgement,
+        tuple(map(shortened, details)),
+        classification,
         requested=pixel.is_loaded or only_amp,
-        by_outlook=pixel.is_outlook_only,
+        only_outlook=pixel.is_outlook_only,
     )
 
 
@@ -240,32 +240,32 @@ def _details(part: "HtmlPart", pixel: "FoundPixel", *, only_amp: bool) -> Iterat
         yield "no browser loads it here"
 
 
-def _classify(url: str, settings: Settings, text: str = "") -> Classification:
+def _classify(url: str, settings: Settings, raw: str = "") -> Classification:
     learn_from_url(url)
     dialect = Dialect(settings.dialect)
-    return judge_url(url, dialect, settings.sources(), hosts=settings.hosts, text=text)
+    return judge_url(url, dialect, settings.sources(), hosts=settings.hosts, text=raw)
 
 
 def _text(searched: SearchedInput, *, colour: bool) -> str:
-    in_file = any(each.place for each in searched.found)
-    lines = [f"{searched.name}: {_count(len(searched.found))}"] if in_file else []
-    if not searched.found:
+    in_file = any(pixel.place for pixel in searched.pixels)
+    lines = [f"{searched.name}: {_count(len(searched.pixels))}"] if in_file else []
+    if not searched.pixels:
         lines = [_nothing_found(searched)]
-    for each in searched.found:
-        call, problems = each.judgement.call, each.judgement.problems
-        word = call_text.outcome_word(each.judgement.outcome, colour=colour)
-        lines.append(f"{word} {call_text.title(call, request_of(each.url))}")
-        facts = [each.place, call_text.encoding_text(call) if call else "", *each.remarks]
+    for pixel in searched.pixels:
+        call, problems = pixel.classification.call, pixel.classification.problems
+        word = call_text.outcome_word(pixel.classification.outcome, colour=colour)
+        lines.append(f"{word} {call_text.title(call, request_of(pixel.url))}")
+        facts = [pixel.place, call_text.encoding_text(call) if call else "", *pixel.details]
         lines += [f"    {fact}" for fact in facts if fact]
         if call is None:
             lines.append("    Segment answers 404: the path is none of the six pixel calls")
         lines += (
             [f"    {text}" for text in call_text.payload_text(call).splitlines()] if call else []
         )
-        found_lines = call_text.problem_lines(problems, width=width() - 4, colour=colour)
-        lines += [f"    {text}" for text in found_lines]
+        problem_texts = call_text.problem_lines(problems, width=width() - 4, colour=colour)
+        lines += [f"    {text}" for text in problem_texts]
         lines.append("")
-    return "\n".join([*lines, *searched.remarks]).rstrip("\n")
+    return "\n".join([*lines, *searched.messages]).rstrip("\n")
 
 
 def _count(pixels: int) -> str:

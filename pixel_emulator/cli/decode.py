@@ -1,4 +1,4 @@
-"""`decode` explains pixel URLs one by one or as a stream; `encode` is its inverse."""
+"""`decode` explains pixel URLs; `encode` makes one."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -20,7 +20,7 @@ from pixel_emulator.runtime.output import learn_from_url
 from pixel_emulator.runtime.settings import Settings
 
 LOST_OUTCOMES = frozenset({Outcome.DROPPED, Outcome.DAMAGED, Outcome.UNHANDLED})
-"""The outcomes that make `check` and `decode --check` fail."""
+"""Outcomes for which `check` and `decode --check` exit with 1."""
 
 FORMATS = ("text", "json")
 _FIELD_OF_OPTION = {"property": "properties", "trait": "traits"}
@@ -53,16 +53,16 @@ def decode(
         if output == "text" and not url.strip():
             continue
         learn_from_url(url)
-        judgement = judge_url(
+        classification = judge_url(
             url, Dialect(settings.dialect), settings.sources(), hosts=settings.hosts
         )
-        lost = lost or judgement.outcome in LOST_OUTCOMES
+        lost = lost or classification.outcome in LOST_OUTCOMES
         if output == "json":
             print_result(
-                json_codec.write(as_json(url, judgement)), keep_write_keys=keeps, flush=False
+                json_codec.write(as_json(url, classification)), keep_write_keys=keeps, flush=False
             )
         else:
-            text = as_text(url, judgement, width=width(), colour=wants_colour(sys.stdout))
+            text = as_text(url, classification, width=width(), colour=wants_colour(sys.stdout))
             print_result(text, keep_write_keys=keeps)
     return int(check and lost)
 
@@ -78,8 +78,9 @@ def _lines_or_urls(urls: Iterable[str]) -> Iterator[tuple[str, Location]]:
 
 
 def _valid_urls(inputs: Iterable[tuple[str, Location]]) -> Iterator[str]:
-    """Yield the URLs. Raises InputError for the first that is none, such as a line of a log."""
-    head: list[str] = []  # comments: the columns of a log stand in its head
+    """Yield the URLs. Raises InputError for the first text that is none, such as a line of a
+    log."""
+    head: list[str] = []  # comment lines: in a log they name its columns
     first = Location()
     for text, location in inputs:
         first = first if head else location
@@ -93,34 +94,34 @@ def _valid_urls(inputs: Iterable[tuple[str, Location]]) -> Iterator[str]:
         raise InputError(InputIssue(wrong, first))
 
 
-def as_json(url: str, judgement: Classification) -> dict[str, JSON]:
-    """One decoded URL as plain data."""
-    call = judgement.call
+def as_json(url: str, classification: Classification) -> dict[str, JSON]:
+    """Return one decoded URL as plain data."""
+    call = classification.call
     return {
         "url": url,
-        "status": judgement.route.response.status,
+        "status": classification.route.response.status,
         "type": call.type.value if call else None,
         "form": call.form.value if call else None,
         "accepted": call is not None and call.accepted,
-        "outcome": str(judgement.outcome),
+        "outcome": str(classification.outcome),
         "payload": call.payload if call else None,
-        "problems": [each.as_data() for each in judgement.problems],
+        "problems": [problem.as_data() for problem in classification.problems],
     }
 
 
-def as_text(url: str, judgement: Classification, *, width: int, colour: bool) -> str:
-    """One decoded URL for a person."""
-    request, call = request_of(url), judgement.call
-    word = call_text.outcome_word(judgement.outcome, colour=colour)
+def as_text(url: str, classification: Classification, *, width: int, colour: bool) -> str:
+    """Return one decoded URL as text for people."""
+    request, call = request_of(url), classification.call
+    word = call_text.outcome_word(classification.outcome, colour=colour)
     lines = [f"{word} {call_text.title(call, request)}"]
     if call is None:
-        status = judgement.route.response.status
+        status = classification.route.response.status
         lines.append(f"  Segment answers {status} here: the path is none of the six pixel calls.")
     else:
         lines.append(f"  {call_text.encoding_text(call)}")
         lines += [f"    {text}" for text in call_text.payload_text(call).splitlines()]
-    found = call_text.problem_lines(judgement.problems, width=width - 2, colour=colour)
-    return "\n".join([*lines, *(f"  {text}" for text in found), ""])
+    problems = call_text.problem_lines(classification.problems, width=width - 2, colour=colour)
+    return "\n".join([*lines, *(f"  {text}" for text in problems), ""])
 
 
 def encode(
@@ -171,15 +172,15 @@ def encode(
     print_result(
         f'<img src="{escaped}" width="1" height="1" alt="">' if html else url, keep_write_keys=True
     )
-    judgement = judge_url(url, Dialect.DOCUMENTED)
-    for text in call_text.problem_lines(judgement.problems, width=width()):
+    classification = judge_url(url, Dialect.DOCUMENTED)
+    for text in call_text.problem_lines(classification.problems, width=width()):
         print_message(text)
     return 0
 
 
 def one_of(name: str, value: str, allowed: Iterable[str]) -> str:
-    """The value, if it is allowed; else raises InputError."""
-    names = [str(each) for each in allowed]
+    """Return the value. Raises InputError if it is not one of those allowed."""
+    names = [str(item) for item in allowed]
     if value not in names:
         raise InputError(
             InputIssue(

@@ -1,4 +1,4 @@
-"""`demo`: the sample mails, from opening them to the verdict, on this machine alone."""
+"""`demo`: opens the sample mails, records their calls and verifies them, all on this machine."""
 
 import os
 import sys
@@ -26,7 +26,7 @@ _MAILS = (".html", ".eml")
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A mail and the scenario that tells what its pixels send; they share `name` as their stem."""
+    """A mail and the scenario for the calls of its pixels; `name` is the stem of both files."""
 
     name: str
     mail: Path
@@ -34,21 +34,25 @@ class Sample:
 
 
 def folder() -> Path:
-    """Where the samples are: inside the installed package, or at the top of a clone.
+    """Return the folder of the samples: inside the installed package, or at the top of a clone.
 
-    The path is relative where they stand below the current directory.
+    The path is relative if the folder is below the current directory.
     """
     package = Path(__file__).parents[1]
-    packed = package / "scenarios"  # the wheel puts them there
-    found = packed if packed.is_dir() else package.parent / "scenarios"
-    return found.relative_to(Path.cwd()) if found.is_relative_to(Path.cwd()) else found
+    packed = package / "scenarios"  # their place in the wheel
+    samples_folder = packed if packed.is_dir() else package.parent / "scenarios"
+    return (
+        samples_folder.relative_to(Path.cwd())
+        if samples_folder.is_relative_to(Path.cwd())
+        else samples_folder
+    )
 
 
 def samples() -> tuple[Sample, ...]:
-    """Each mail that has a scenario of its name; from Z to A, so that `broken` comes last."""
+    """Return each mail that has a scenario of its name, from Z to A so that `broken` comes last."""
     scenarios = sorted(folder().glob("*.yaml"), reverse=True)
-    pairs = ((each, each.with_suffix(suffix)) for each in scenarios for suffix in _MAILS)
-    return tuple(Sample(mail.stem, mail, each) for each, mail in pairs if mail.is_file())
+    pairs = ((path, path.with_suffix(suffix)) for path in scenarios for suffix in _MAILS)
+    return tuple(Sample(mail.stem, mail, path) for path, mail in pairs if mail.is_file())
 
 
 if TYPE_CHECKING:
@@ -73,13 +77,13 @@ def demo(*, settings: Settings) -> int:
             title = paint(sample.mail.name, "bold", colour=colour) + _NOTES.get(sample.name, "")
             print_result("\n".join([title, *_call_lines(hits)]) + "\n")
     evidence = journal.evidence()
-    verdict = verify(load_scenarios(each.scenario for each in samples()), evidence)
+    verdict = verify(load_scenarios(sample.scenario for sample in samples()), evidence)
     print_result(
         TEXT.render(verdict, ReportOptions(width=width(), colour=colour, list_calls=False))
     )
     print_result(run_summary(journal, recorded=settings.record))
     if errors := list(filter(None, errors)):
-        print_result("\n".join(f"incomplete: {each}" for each in errors))
+        print_result("\n".join(f"incomplete: {error}" for error in errors))
         return 3
     print_result(_NEXT_COMMANDS)
     return verdict.exit_code
@@ -111,13 +115,14 @@ def _open_mail(sample: Sample, browser: Path | None, emulator: "Emulator") -> Re
 
 
 def _call_lines(hits: tuple[Hit, ...]) -> list[str]:
-    """The calls of one mail, with the reason why Segment would drop or spoil them."""
+    """Return the calls of one mail as lines, with the reasons why Segment would drop or damage
+    them."""
     colour = wants_colour(sys.stdout)
     lines = []
     for hit in hits:
         line = call_text.line(hit.call, hit.request, hit.outcome, hit.problems, colour=colour)
         lines.append(f"  {line}")
-        grave = [each for each in hit.problems if each.severity is not Severity.NOTE]
-        found = call_text.problem_lines(grave, width=width() - 4, colour=colour)
-        lines += [f"    {text}" for text in found]
+        decisive = [problem for problem in hit.problems if problem.severity is not Severity.NOTE]
+        problems = call_text.problem_lines(decisive, width=width() - 4, colour=colour)
+        lines += [f"    {text}" for text in problems]
     return lines or ["  no call"]

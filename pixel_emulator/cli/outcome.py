@@ -1,4 +1,4 @@
-"""How a run ends: what is said then, whose exit code counts, and what a signal leaves behind."""
+"""The end of a run: what is printed, which exit code counts, and what happens on a signal."""
 
 import signal
 import sys
@@ -26,7 +26,7 @@ _REASONS = {
 
 
 def print_calls(journal: Journal, recorded: str) -> Status:
-    """Say what arrived where nothing is asserted."""
+    """Print the calls that arrived in a run without scenarios."""
     evidence = journal.evidence()
     for hit in evidence.hits:
         print_message(hit_line(hit, colour=wants_colour(sys.stderr)))
@@ -39,7 +39,7 @@ def print_calls(journal: Journal, recorded: str) -> Status:
 
 
 def failed_command(end: CommandExit | None) -> FailedCommand | None:
-    """The command for a verdict, if it failed."""
+    """Return the command for a verdict if it failed, or None."""
     if end is None or not end.code:
         return None
     own = end.started and end.signal is None
@@ -54,7 +54,7 @@ def explain_not_run(
     window: GrowingEvidence,
     report: ReportOption,
 ) -> int:
-    """The exit code for a command that did not start; a report must not read as a pass."""
+    """Return the exit code of a command that did not start; its report must not read as a pass."""
     journal.interrupted(f"nothing was run: {end.reason}")
     if scenarios:
         verdict = verify(scenarios, window.evidence())
@@ -71,37 +71,35 @@ def reporting_interruption(
     report: ReportOption,
     recorded: str,
 ) -> Iterator[None]:
-    """On a signal, say and write what became of the scenarios until then."""
+    """Print and write the verdict so far if a signal ends the body."""
     try:
         yield
-    except SystemExit as leaving:
+    except SystemExit as error:
         if scenarios:
-            journal.interrupted(stop_reason(leaving))
-            verdict = replace(
-                verify(scenarios, window.evidence()), final_code=int(leaving.code or 0)
-            )
+            journal.interrupted(stop_reason(error))
+            verdict = replace(verify(scenarios, window.evidence()), final_code=int(error.code or 0))
             print_verdict(journal, verdict, recorded)
             write_reports(report, verdict, recording=recorded)
         raise
 
 
 def print_verdict(journal: Journal, verdict: Verdict, recorded: str) -> None:
-    """Say the verdict, and what is no part of it."""
+    """Print the verdict, and what is not part of it: late calls, the recording, refused hosts."""
     print_message(for_terminal(verdict, sys.stderr, recording=recorded))
     if late := journal.outcomes.total() - total(verdict.hits):
         calls = "1 call" if late == 1 else f"{late} calls"
         print_message(f"{calls} arrived when the last scenario was over: not judged (see `quiet`)")
-    if where := recording_note(journal, recorded):
-        print_message(where)
+    if note := recording_note(journal, recorded):
+        print_message(note)
     if journal.refused_hosts:
         print_message(f"refused: {', '.join(journal.refused_hosts)}")
 
 
 def interruption_reason(end: CommandExit) -> str:
-    """Why a command may not have done all that it does; empty if it came to its own end.
+    """Return why a command may have been stopped before its end, or "" if it ended by itself.
 
-    A command that fails has ended by itself. One that ended by a signal has not, nor has one that
-    was sent a signal to end; shells report a signal as an exit code above 128.
+    A command that fails has ended by itself. One that a signal ended has not, nor has one to which
+    a signal was sent; shells report a signal as an exit code above 128.
     """
     if end.signal is not None:
         return end.reason
@@ -113,9 +111,9 @@ def interruption_reason(end: CommandExit) -> str:
 
 
 def explain_exit_code(code: int, status: Status, end: CommandExit | None) -> int:
-    """Say whose exit code `code` is, and return it.
+    """Print the reason of a non-zero exit code, and return the code.
 
-    `end` is that of the command which counts, if any does.
+    `end` is the command whose exit code counts, if there is one.
     """
     if code:
         is_ours = code == EXIT_CODES[status] == ExitCode.INCOMPLETE
@@ -128,21 +126,22 @@ def explain_exit_code(code: int, status: Status, end: CommandExit | None) -> int
 
 @contextmanager
 def exiting_on_signal() -> Iterator[None]:
-    """Leave by SystemExit on a signal, so that temporary files go and the recording ends."""
+    """Raise SystemExit on a signal, so that temporary files are removed and the recording is
+    finished."""
 
-    def leave(number: int, _frame: FrameType | None) -> None:
+    def raise_exit(number: int, _frame: FrameType | None) -> None:
         raise SystemExit(BY_SIGNAL + number)
 
-    with signal_handlers(ENDING_SIGNALS, leave):
+    with signal_handlers(ENDING_SIGNALS, raise_exit):
         try:
             yield
-        except SystemExit as leaving:
-            print_message(f"pixel-emulator: exit code {leaving.code}: {_signal_reason(leaving)}")
+        except SystemExit as error:
+            print_message(f"pixel-emulator: exit code {error.code}: {_signal_reason(error)}")
             raise
 
 
 def stop_reason(error: BaseException) -> str:
-    """Why a run was cut short by this exception, as a sentence without its full stop."""
+    """Return why this exception interrupted a run, as a sentence without its full stop."""
     if isinstance(error, SystemExit):
         return f"the run was {_signal_reason(error)}"
     if isinstance(error, KeyboardInterrupt):
@@ -150,8 +149,8 @@ def stop_reason(error: BaseException) -> str:
     return f"the run was stopped by an error: {' '.join(str(error).split())}"
 
 
-def _signal_reason(leaving: SystemExit) -> str:
-    return f"ended by {_signal_text(int(leaving.code or 0) - BY_SIGNAL)}"
+def _signal_reason(error: SystemExit) -> str:
+    return f"ended by {_signal_text(int(error.code or 0) - BY_SIGNAL)}"
 
 
 def _signal_text(number: int) -> str:

@@ -1,4 +1,4 @@
-"""`recording show` and `recording state`: what a recording holds, and what it means."""
+"""`recording show` and `recording state`: the calls of a recording, and the profiles they make."""
 
 import sys
 from pathlib import Path
@@ -45,8 +45,8 @@ def show(
 ) -> int:
     """Explain the calls of a recording as `decode` does, each with its whole URL."""
     one_of("--format", output, FORMATS)
-    found = read_recording(recording)
-    hits = {hit.seq: hit for hit in found.hits}
+    content = read_recording(recording)
+    hits = {hit.seq: hit for hit in content.hits}
     unknown = [number for number in numbers or () if number not in hits]
     if unknown:
         message = f"has no call {unknown[0]}; its calls are 1 to {max(hits, default=0)}"
@@ -57,12 +57,12 @@ def show(
         else:
             text = as_text(hits[number], width=width(), colour=wants_colour(sys.stdout))
         show_text(text, keep_write_keys=settings.keep_write_keys)
-    print_gaps(found.evidence(allow_open=True))
+    print_gaps(content.evidence(allow_open=True))
     return ExitCode.MET
 
 
 def as_text(hit: Hit, *, width: int, colour: bool) -> str:
-    """One recorded call for a person."""
+    """Return one recorded call as text for people."""
     request, call = hit.request, hit.call
     word = call_text.outcome_word(hit.outcome, colour=colour)
     client = f"  from {request.client}" if request.client else ""
@@ -74,8 +74,8 @@ def as_text(hit: Hit, *, width: int, colour: bool) -> str:
     if call is not None:
         lines.append(f"  {call_text.encoding_text(call)}")
         lines += [f"    {text}" for text in call_text.payload_text(call).splitlines()]
-    found = call_text.problem_lines(hit.problems, width=width - 2, colour=colour)
-    return "\n".join([*lines, *(f"  {text}" for text in found), ""])
+    problems = call_text.problem_lines(hit.problems, width=width - 2, colour=colour)
+    return "\n".join([*lines, *(f"  {text}" for text in problems), ""])
 
 
 def state(
@@ -101,14 +101,14 @@ def state(
 
 
 def formatted(data: Payload, output: str) -> str:
-    """Data as YAML, in which what nests too deep stands as JSON text, or as JSON."""
+    """Return data as JSON, or as YAML in which values that nest too deep are JSON texts."""
     if output == "json":
         return json_codec.write(data, indent=2)
     return yaml_writer.write(_with_deep_values_as_text(data, 4)).rstrip("\n")
 
 
 def print_gaps(evidence: Evidence) -> ExitCode:
-    """Say what may be missing, and give the exit code for it."""
+    """Print what may be missing, and return the exit code for it."""
     for gap in evidence.gaps:
         print_message(f"pixel-emulator: incomplete: {gap}")
     return ExitCode.INCOMPLETE if evidence.gaps else ExitCode.MET
@@ -123,7 +123,7 @@ def _profiles(path: Path) -> Payload:
 
 
 def _with_deep_values_as_text(value: JSON, levels: int) -> JSON:
-    """The value with what nests too deep for YAML as text, `levels` further down."""
+    """Return the value with what nests too deep for YAML as JSON text, down to `levels` of maps."""
     if not yaml_writer.nests_too_deep(value):
         return value
     if levels and isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""`scenario check` and `scenario schema`: scenario files without a run."""
+"""`scenario check`, `schema`, `new` and `update`: scenario files without a run."""
 
 import sys
 from difflib import unified_diff
@@ -37,11 +37,11 @@ def check(
     Exit code: 0 if all are well, 2 if there is a mistake; each is shown with its place.
     """
     given = parse_variables(let)
-    found = read_files(files, given=given)
-    for each in found:
-        if not each.mistakes:
-            print_result(f"{each.path}: {_summary(each)}")
-    if mistakes := issues_of(found, given):
+    scenario_files = read_files(files, given=given)
+    for file in scenario_files:
+        if not file.mistakes:
+            print_result(f"{file.path}: {_summary(file)}")
+    if mistakes := issues_of(scenario_files, given):
         raise InputError(*mistakes)
     return 0
 
@@ -63,19 +63,19 @@ def schema(
 
 
 def _summary(file: ScenarioFile) -> str:
-    """`1 scenario, 2 cases, 3 expectations`; a scenario counts once, with all of its cases."""
+    """Return `1 scenario, 2 cases, 3 expectations`; a scenario with cases counts once."""
     scenarios: dict[object, Scenario] = {}
-    for each in file.scenarios:
-        scenarios.setdefault(each.location, each)
+    for scenario in file.scenarios:
+        scenarios.setdefault(scenario.location, scenario)
     counts = {
         "scenario": len(scenarios),
-        "case": sum(bool(each.case) for each in file.scenarios),
-        "expectation": sum(len(each.expectations) for each in scenarios.values()),
+        "case": sum(bool(scenario.case) for scenario in file.scenarios),
+        "expectation": sum(len(scenario.expectations) for scenario in scenarios.values()),
         "definition": file.definitions,
     }
     always = ("scenario", "expectation") if scenarios else ()
-    said = [_count(n, word) for word, n in counts.items() if n or word in always]
-    return ", ".join(said) or "nothing"
+    parts = [_count(number, word) for word, number in counts.items() if number or word in always]
+    return ", ".join(parts) or "nothing"
 
 
 def _count(n: int, word: str) -> str:
@@ -102,8 +102,8 @@ def new(
     """
     evidence = read_evidence(recordings)
     if not any(hit.call for hit in evidence.hits):
-        for each in recordings:
-            print_message(f"pixel-emulator: {InputIssue(_NO_CALLS_MESSAGE, Location(str(each)))}")
+        for path in recordings:
+            print_message(f"pixel-emulator: {InputIssue(_NO_CALLS_MESSAGE, Location(str(path)))}")
         return _print_gaps(evidence, "the draft would lack calls") or ExitCode.UNMET
     text = draft(evidence.hits, name=name or recordings[0].stem)
     if output is None:
@@ -143,25 +143,25 @@ def update(
         return gaps
     old, given = read_write.read_text(scenario), parse_variables(let)
 
-    def judge(text: str) -> VerifiedSource:
+    def verified(text: str) -> VerifiedSource:
         scenarios = load_text(text, str(scenario), given=given)
         return VerifiedSource(read_source(text, str(scenario)), verify(scenarios, evidence))
 
-    found = rewrite(old, judge, _lines(only))
-    changed = found.text != old
+    result = rewrite(old, verified, _lines(only))
+    changed = result.text != old
     if changed:
-        print_result(_diff(str(scenario), old, found.text))
+        print_result(_diff(str(scenario), old, result.text))
         if not check:
-            read_write.overwrite(scenario, found.text)
-    elif found.verified.verdict.status is Status.MET:
+            read_write.overwrite(scenario, result.text)
+    elif result.verified.verdict.status is Status.MET:
         print_message(f"{scenario}: nothing changes, it is met")
-    for mistake in found.kept:
+    for mistake in result.kept:
         print_message(f"pixel-emulator: {mistake}")
-    status = found.verified.verdict.status
+    status = result.verified.verdict.status
     if status in (Status.UNDECIDED, Status.INCOMPLETE):
         return ExitCode.INCOMPLETE
-    unmet = bool(found.kept) if only else status is not Status.MET
-    if unmet and not found.kept:
+    unmet = bool(result.kept) if only else status is not Status.MET
+    if unmet and not result.kept:
         print_message("pixel-emulator: it is still not met; `pixel-emulator verify` says why")
     return ExitCode.UNMET if unmet or (check and changed) else ExitCode.MET
 
@@ -173,11 +173,11 @@ def _print_gaps(evidence: Evidence, so: str) -> ExitCode:
 
 
 def _lines(text: str) -> frozenset[int]:
-    words = [each.strip() for each in text.split(",")] if text else []
+    words = [word.strip() for word in text.split(",")] if text else []
     wrong = [
-        each
-        for each in words
-        if not (each.isascii() and each.isdigit() and len(each) < 10 and int(each))
+        word
+        for word in words
+        if not (word.isascii() and word.isdigit() and len(word) < 10 and int(word))
     ]
     if wrong:
         raise InputError(
@@ -187,10 +187,10 @@ def _lines(text: str) -> frozenset[int]:
 
 
 def _diff(file: str, old: str, new: str) -> str:
-    """A unified diff, as git and patch read it."""
-    read_write = old.splitlines(keepends=True), new.splitlines(keepends=True)
+    """Return a unified diff in the format of git and patch."""
+    old_lines, new_lines = old.splitlines(keepends=True), new.splitlines(keepends=True)
     lines = (
         line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
-        for line in unified_diff(*read_write, f"a/{file}", f"b/{file}")
+        for line in unified_diff(old_lines, new_lines, f"a/{file}", f"b/{file}")
     )
     return "".join(lines).rstrip("\n")

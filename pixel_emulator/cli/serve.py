@@ -1,4 +1,5 @@
-"""`serve` runs the emulator until it is stopped; `env` leads a shell and a browser to it."""
+"""`serve` runs the emulator until it is stopped; `env` prints the settings that direct clients to
+it."""
 
 import os
 import signal
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from pixel_emulator.proxy.emulator import Emulator
 
 _DRAIN_SECONDS = 1.0
-"""Seconds at the end for clients to go; what those that have gone sent is read first."""
+"""Seconds for clients to disconnect at the end. Input of those that have is read first."""
 
 
 @takes_settings(
@@ -141,13 +142,13 @@ def env(
     Where several serve, those beside the one on `--port` are listed on stderr.
     """
     ready = find_server(port)
-    others = [each for each in running_servers() if each.port != ready.port]
+    others = [server for server in running_servers() if server.port != ready.port]
     if others:
         also = server_list(others)
         print_message(
             f"pixel-emulator: taken is the one on port {ready.port}; also serving: {also}"
         )
-    with needs_mitmproxy():  # or rather its company: cryptography and certifi
+    with needs_mitmproxy():  # the same extra installs cryptography and certifi
         from pixel_emulator.command.environment import (
             browser_flags,
             command_environment,
@@ -173,15 +174,15 @@ def env(
 
 
 def _wait_for_eof(stopped: threading.Event) -> None:
-    with suppress(OSError):  # no stdin is one that has ended
-        # Not `sys.stdin`: its lock, held at the end of the process, would be a fatal error.
+    with suppress(OSError):  # a closed stdin counts as one at its end
+        # Not `sys.stdin`: a thread that holds its lock at exit is a fatal error of Python.
         while os.read(0, 4096):
             pass
     stopped.set()
 
 
 def _control_api(emulator: "Emulator") -> "Control":
-    with needs_mitmproxy():  # or rather its company: Starlette and uvicorn
+    with needs_mitmproxy():  # the same extra installs Starlette and uvicorn
         from pixel_emulator.control.server import Control
 
     return Control(emulator)

@@ -1,4 +1,5 @@
-"""`client` prints a file that tests without this package keep beside them."""
+"""`client` prints a file that tests in other languages, or without this package, keep beside
+them."""
 
 import sys
 from importlib.resources import files
@@ -13,7 +14,7 @@ SNIPPETS = {
     "playwright-ts": ("pixels.ts", "Playwright in TypeScript; Node 22.18 runs it as it is"),
     "playwright-py": ("pixels.py", "Playwright in Python, sync and async"),
 }
-"""Each client: its file, and whom it is for."""
+"""Each snippet by name: its file, and its users."""
 
 
 def client(
@@ -23,8 +24,8 @@ def client(
 ) -> int:
     """Print a client that tests keep beside them: `client playwright-ts > pixels.ts`."""
     if list:
-        for each, (file, users) in SNIPPETS.items():
-            print_result(f"{each}  {file}  {users}")
+        for snippet, (file, users) in SNIPPETS.items():
+            print_result(f"{snippet}  {file}  {users}")
         return 0
     known = ", ".join(SNIPPETS)
     if name is None:

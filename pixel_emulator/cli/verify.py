@@ -1,4 +1,4 @@
-"""`verify`: the same assertion offline, on recordings."""
+"""`verify`: recordings against scenarios, without a run."""
 
 import sys
 from pathlib import Path
