@@ -8,8 +8,8 @@ this process has shown: calls, command line, scenarios. What asserts sees the tr
 from collections.abc import Iterable
 from threading import Lock
 
-from pixel_emulator.core.endpoint.pixel import request_of
-from pixel_emulator.core.redaction.key_finder import found_in
+from pixel_emulator.core.endpoint.pixel import request_from_url
+from pixel_emulator.core.redaction.key_finder import keys_in_request
 from pixel_emulator.core.redaction.known_keys import KnownKeys
 from pixel_emulator.core.redaction.redact import named_keys, redact_text
 
@@ -30,7 +30,7 @@ def learn_from(*texts: str) -> None:
 
 def learn_from_url(url: str) -> None:
     """Remember the write keys of a pixel URL, in whatever disguise."""
-    _add(found_in(request_of(url)).keys)
+    _add(keys_in_request(request_from_url(url)).keys)
 
 
 def redacted(text: str) -> str:
