@@ -144,9 +144,8 @@ def expected():
 
 def test_an_installed_package_finds_its_own_folder(tmp_path):
     package = tmp_path / "pixel_emulator"
+    shutil.copytree(Path(module.__file__).parents[1], package)
     shutil.copytree(folder(), package / "scenarios")
-    (package / "__init__.py").touch()
-    shutil.copy(module.__file__, package / "samples.py")
     script = "from pixel_emulator.cli.demo import *; print(folder(), len(samples()))"
     run = subprocess.run(
         [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True

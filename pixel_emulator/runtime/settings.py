@@ -1,4 +1,4 @@
-"""Every setting, declared once; doors derive their flags and options from `settings()`."""
+"""Every setting, declared once; command line, pytest and mitmproxy derive their options from it."""
 
 import re
 from collections.abc import Iterator
@@ -15,9 +15,9 @@ type Value = str | int | bool | tuple[str, ...]
 
 FAST_PATH_VARIABLE = "PIXEL_EMULATOR_FAST_PATH"
 TOKEN_VARIABLE = "PIXEL_EMULATOR_TOKEN"  # noqa: S105 - the name of a variable
-"""Where the token of a control API stands in an environment."""
+"""Environment variable with the token of a control API."""
 
-# As RFC 6750 has it; a short one could be guessed by any program of this machine.
+# Syntax of RFC 6750. Any program on this machine could guess a short token.
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{16,}=*")
 
 
@@ -29,9 +29,9 @@ def _setting(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What a user can set; the same names stand in every door.
+    """Everything that a user can set; the names are the same in every door.
 
-    Raises InputError for a value that is not allowed.
+    Raises InputError if a value is not allowed.
     """
 
     hosts: tuple[str, ...] = _setting(
@@ -86,7 +86,7 @@ class Settings:
     def __post_init__(self) -> None:
         for setting in fields(self):
             value = getattr(self, setting.name)
-            if isinstance(value, list):  # mitmproxy and pytest hand sequences over as lists
+            if isinstance(value, list):  # mitmproxy and pytest pass sequences as lists
                 object.__setattr__(self, setting.name, tuple(value))
             choices = setting.metadata["choices"]
             if choices and value not in choices:
@@ -104,7 +104,7 @@ class Settings:
             raise InputError(InputIssue(f"control_token: {wanted}; without one it is random"))
 
     def sources(self) -> dict[str, str]:
-        """The names that the user gave to write keys: key -> name."""
+        """Return the names that the user gave to write keys: key -> name."""
         names: dict[str, str] = {}
         for item in self.source:
             name, equals, key = item.partition("=")
@@ -118,9 +118,9 @@ class Settings:
 
 
 def settings() -> Iterator[Field[Any]]:
-    """Each setting as a dataclass field: name, type and default.
+    """Yield each setting as a dataclass field with name, type and default.
 
-    Its `metadata` has its `help`, `choices`, and the `variable` of the environment that is read
-    where it is not given.
+    Its `metadata` has `help`, `choices` and `variable`, the environment variable that is read if
+    the setting is not given.
     """
     return iter(fields(Settings))

@@ -211,7 +211,7 @@ def even(value):
 def plugin(monkeypatch):
     """A package that registers matchers."""
     named = {
-        "even": "tests.test_scenario_files:even",
+        "even": "tests.files.test_scenario_loader:even",
         "gone": "no_such_module:f",
         "text": "string:digits",
     }
