@@ -110,8 +110,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print_message("Aborted.")
         return ExitCode.UNMET
     except InputError as error:
-        for mistake in error.mistakes:
-            print_message(f"pixel-emulator: {cut(str(mistake), _MAX_ISSUE)}")
+        for issue in error.issues:
+            print_message(f"pixel-emulator: {cut(str(issue), _MAX_ISSUE)}")
         return ExitCode.INCOMPLETE if isinstance(error, SelectionError) else ExitCode.MISUSED
     except OSError as error:  # above all a stdout that is full or closed
         print_message(f"pixel-emulator: {error}")

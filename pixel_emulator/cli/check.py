@@ -13,11 +13,11 @@ from pixel_emulator.cli.decode import LOST_OUTCOMES, as_json
 from pixel_emulator.cli.options import takes_settings
 from pixel_emulator.cli.terminal import ExitCode, print_message, print_result, wants_colour, width
 from pixel_emulator.core import call_text
-from pixel_emulator.core.endpoint.pixel import request_of
+from pixel_emulator.core.endpoint.pixel import request_from_url
 from pixel_emulator.core.errors import InputError, InputIssue, Location
 from pixel_emulator.core.model import JSON, Dialect
-from pixel_emulator.core.problems.classify import Classification, judge_url
-from pixel_emulator.core.recordings.foreign_files import traffic
+from pixel_emulator.core.problems.classify import Classification, classify_url
+from pixel_emulator.core.recordings.foreign_files import describe_traffic
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.core.text.display import shortened
 from pixel_emulator.files.file_io import MAX_BYTES, read_bytes
@@ -134,7 +134,7 @@ def _search(text: str, settings: Settings) -> Iterator[SearchedInput]:
         yield from _search_stdin(sys.stdin.buffer.read(MAX_BYTES + 1), settings)
     elif os.path.exists(text):  # noqa: PTH110 - Path.exists raises for long names in Python 3.12
         raw = read_bytes(text)
-        if what := traffic(raw, text):
+        if what := describe_traffic(raw, text):
             raise InputError(InputIssue(what, Location(text)))
         yield from _search_document(text, raw, settings)
     elif _HTML_START.match(text):
@@ -243,7 +243,7 @@ def _details(part: "HtmlPart", pixel: "FoundPixel", *, only_amp: bool) -> Iterat
 def _classify(url: str, settings: Settings, raw: str = "") -> Classification:
     learn_from_url(url)
     dialect = Dialect(settings.dialect)
-    return judge_url(url, dialect, settings.sources(), hosts=settings.hosts, text=raw)
+    return classify_url(url, dialect, settings.sources(), hosts=settings.hosts, text=raw)
 
 
 def _text(searched: SearchedInput, *, colour: bool) -> str:
@@ -254,7 +254,7 @@ def _text(searched: SearchedInput, *, colour: bool) -> str:
     for pixel in searched.pixels:
         call, problems = pixel.classification.call, pixel.classification.problems
         word = call_text.outcome_word(pixel.classification.outcome, colour=colour)
-        lines.append(f"{word} {call_text.title(call, request_of(pixel.url))}")
+        lines.append(f"{word} {call_text.title(call, request_from_url(pixel.url))}")
         facts = [pixel.place, call_text.encoding_text(call) if call else "", *pixel.details]
         lines += [f"    {fact}" for fact in facts if fact]
         if call is None:

@@ -10,11 +10,11 @@ from pixel_emulator.cli.options import takes_settings
 from pixel_emulator.cli.terminal import print_message, print_result, wants_colour, width
 from pixel_emulator.core import call_text
 from pixel_emulator.core.endpoint.pixel import encode as encode_url
-from pixel_emulator.core.endpoint.pixel import request_of
+from pixel_emulator.core.endpoint.pixel import request_from_url
 from pixel_emulator.core.errors import InputError, InputIssue, Location, did_you_mean
 from pixel_emulator.core.model import JSON, Alphabet, CallType, Dialect, Form, Outcome, Payload
-from pixel_emulator.core.problems.classify import Classification, judge_url
-from pixel_emulator.core.recordings.foreign_files import no_url
+from pixel_emulator.core.problems.classify import Classification, classify_url
+from pixel_emulator.core.recordings.foreign_files import explain_non_url
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.runtime.output import learn_from_url
 from pixel_emulator.runtime.settings import Settings
@@ -53,7 +53,7 @@ def decode(
         if output == "text" and not url.strip():
             continue
         learn_from_url(url)
-        classification = judge_url(
+        classification = classify_url(
             url, Dialect(settings.dialect), settings.sources(), hosts=settings.hosts
         )
         lost = lost or classification.outcome in LOST_OUTCOMES
@@ -87,10 +87,10 @@ def _valid_urls(inputs: Iterable[tuple[str, Location]]) -> Iterator[str]:
         if text.startswith("#"):
             head.append(text)
             continue
-        if wrong := no_url("\n".join(head) or text):
+        if wrong := explain_non_url("\n".join(head) or text):
             raise InputError(InputIssue(wrong, first))
         yield text
-    if wrong := no_url("\n".join(head)):
+    if wrong := explain_non_url("\n".join(head)):
         raise InputError(InputIssue(wrong, first))
 
 
@@ -111,7 +111,7 @@ def as_json(url: str, classification: Classification) -> dict[str, JSON]:
 
 def as_text(url: str, classification: Classification, *, width: int, colour: bool) -> str:
     """Return one decoded URL as text for people."""
-    request, call = request_of(url), classification.call
+    request, call = request_from_url(url), classification.call
     word = call_text.outcome_word(classification.outcome, colour=colour)
     lines = [f"{word} {call_text.title(call, request)}"]
     if call is None:
@@ -172,7 +172,7 @@ def encode(
     print_result(
         f'<img src="{escaped}" width="1" height="1" alt="">' if html else url, keep_write_keys=True
     )
-    classification = judge_url(url, Dialect.DOCUMENTED)
+    classification = classify_url(url, Dialect.DOCUMENTED)
     for text in call_text.problem_lines(classification.problems, width=width()):
         print_message(text)
     return 0

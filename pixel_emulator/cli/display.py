@@ -196,10 +196,10 @@ def _print_changes(watched: ScenarioFiles, window: Window, stopped: Event) -> No
 
 def _reload(watched: ScenarioFiles) -> bool:
     """Read the scenario files again. Return True if they have no mistakes."""
-    mistakes = watched.reload()
+    issues = watched.reload()
     kept = "the scenarios stay as they last were without a mistake"
-    print_message("\n".join([*map(str, mistakes), kept]) if mistakes else "scenarios read again")
-    return not mistakes
+    print_message("\n".join([*map(str, issues), kept]) if issues else "scenarios read again")
+    return not issues
 
 
 def _outlook_line(outlook: Outlook) -> str:

@@ -10,7 +10,7 @@ from pixel_emulator.cli.outcome import stop_reason
 from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.core.text.display import quoted
-from pixel_emulator.core.times import clock
+from pixel_emulator.core.times import parse_clock
 from pixel_emulator.runner.actions import missing_files
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.recording_writer import open_recording
@@ -50,7 +50,7 @@ def emulation(
     cannot be written, the port is taken, or mitmproxy is not installed.
     """
     clocks = [scenario.given.clock for scenario in scenarios if scenario.given.clock]
-    created = clock(clocks[0]) if clocks else None
+    created = parse_clock(clocks[0]) if clocks else None
     given_seeds = (scenario.given.seed for scenario in scenarios)
     seeds = [str(seed) for seed in given_seeds if seed is not None]
     with needs_mitmproxy():
@@ -80,12 +80,14 @@ def check_actors(scenarios: Sequence[Scenario], command: Sequence[str] | None) -
     if scenarios and command and _is_scenario(Path(command[0])):
         message = f"{command[0]} is no command: write --scenario before each scenario"
         raise InputError(InputIssue(message))
-    mistakes = dict.fromkeys(_mistakes(scenarios, command)) or tuple(missing_files(scenarios))
-    if mistakes:
-        raise InputError(*mistakes)
+    issues = dict.fromkeys(_actor_issues(scenarios, command)) or tuple(missing_files(scenarios))
+    if issues:
+        raise InputError(*issues)
 
 
-def _mistakes(scenarios: Sequence[Scenario], command: Sequence[str] | None) -> Iterator[InputIssue]:
+def _actor_issues(
+    scenarios: Sequence[Scenario], command: Sequence[str] | None
+) -> Iterator[InputIssue]:
     if (
         command
         and len({scenario.given.clock for scenario in scenarios if scenario.given.clock}) > 1

@@ -36,7 +36,7 @@ def load_selected(
 ) -> tuple[Scenario, ...]:
     """Return the scenarios of files and folders that the tags select.
 
-    Raises InputError with the mistakes of all files, and SelectionError if nothing is selected.
+    Raises InputError with the issues of all files, and SelectionError if nothing is selected.
     """
     return choose(load_scenarios(paths, given=given), tags or ())
 
@@ -54,17 +54,17 @@ def parse_variables(texts: Iterable[str] | None) -> dict[str, JSON]:
     Raises InputError for a text that is not `name=value`, and for a name that is given twice.
     """
     values: dict[str, JSON] = {}
-    mistakes = []
+    issues = []
     for text in texts or ():
         name, equals, value = text.partition("=")
         if not equals or not NAME.fullmatch(name):
-            mistakes.append(InputIssue(f"--let {text}: write it as name=value"))
+            issues.append(InputIssue(f"--let {text}: write it as name=value"))
         elif name in values:
-            mistakes.append(InputIssue(f"--let {text}: `{name}` is given twice"))
+            issues.append(InputIssue(f"--let {text}: `{name}` is given twice"))
         else:
             values[name] = _scalar(value)
-    if mistakes:
-        raise InputError(*mistakes)
+    if issues:
+        raise InputError(*issues)
     return values
 
 

@@ -11,7 +11,7 @@ from pixel_emulator.cli.display import hit_line, recording_note, run_summary
 from pixel_emulator.cli.reports import ReportOption, for_terminal, write_reports
 from pixel_emulator.cli.terminal import ExitCode, print_message, wants_colour
 from pixel_emulator.command.process import BY_SIGNAL, ENDING_SIGNALS, CommandExit, signal_handlers
-from pixel_emulator.core.model import total
+from pixel_emulator.core.model import count_hits
 from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.core.verification.verdict import EXIT_CODES, FailedCommand, Status, Verdict
 from pixel_emulator.core.verification.verify import verify
@@ -86,7 +86,7 @@ def reporting_interruption(
 def print_verdict(journal: Journal, verdict: Verdict, recorded: str) -> None:
     """Print the verdict, and what is not part of it: late calls, the recording, refused hosts."""
     print_message(for_terminal(verdict, sys.stderr, recording=recorded))
-    if late := journal.outcomes.total() - total(verdict.hits):
+    if late := journal.outcomes.total() - count_hits(verdict.hits):
         calls = "1 call" if late == 1 else f"{late} calls"
         print_message(f"{calls} arrived when the last scenario was over: not judged (see `quiet`)")
     if note := recording_note(journal, recorded):

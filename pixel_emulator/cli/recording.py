@@ -116,15 +116,15 @@ def print_gaps(evidence: Evidence) -> ExitCode:
 
 def _profiles(path: Path) -> Payload:
     document = read_write.read_document(path)
-    mistakes = [document.mistake(words, *at) for at, words in profile_issues(document.data)]
-    if mistakes or not isinstance(document.data, dict):
-        raise InputError(*mistakes)
+    issues = [document.issue(words, *at) for at, words in profile_issues(document.data)]
+    if issues or not isinstance(document.data, dict):
+        raise InputError(*issues)
     return document.data
 
 
 def _with_deep_values_as_text(value: JSON, levels: int) -> JSON:
     """Return the value with what nests too deep for YAML as JSON text, down to `levels` of maps."""
-    if not yaml_writer.nests_too_deep(value):
+    if not yaml_writer.is_too_deep(value):
         return value
     if levels and isinstance(value, dict):
         return {key: _with_deep_values_as_text(member, levels - 1) for key, member in value.items()}

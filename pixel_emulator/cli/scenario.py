@@ -39,10 +39,10 @@ def check(
     given = parse_variables(let)
     scenario_files = read_files(files, given=given)
     for file in scenario_files:
-        if not file.mistakes:
+        if not file.issues:
             print_result(f"{file.path}: {_summary(file)}")
-    if mistakes := issues_of(scenario_files, given):
-        raise InputError(*mistakes)
+    if issues := issues_of(scenario_files, given):
+        raise InputError(*issues)
     return 0
 
 
@@ -155,8 +155,8 @@ def update(
             read_write.overwrite(scenario, result.text)
     elif result.verified.verdict.status is Status.MET:
         print_message(f"{scenario}: nothing changes, it is met")
-    for mistake in result.kept:
-        print_message(f"pixel-emulator: {mistake}")
+    for issue in result.kept:
+        print_message(f"pixel-emulator: {issue}")
     status = result.verified.verdict.status
     if status in (Status.UNDECIDED, Status.INCOMPLETE):
         return ExitCode.INCOMPLETE

@@ -14,7 +14,7 @@ from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.recordings.recording import End, Head
 from pixel_emulator.files.read_write import read_recording
 from pixel_emulator.runtime.recording_writer import RecordingChangedError, RecordingWriter
-from tests.test_recorder import recorded
+from tests.runtime.test_recording_writer import recorded
 
 HEAD = Head(created=datetime(2030, 1, 31, 9, tzinfo=UTC), run="r2", tool="0.1.0")
 NONE, ONE = End(calls=0, connections=0), End(calls=1, connections=1)
@@ -65,7 +65,7 @@ def test_a_second_recorder_of_the_same_file_is_refused(path, name, monkeypatch):
 
 HOLDS = (
     "import sys\n"
-    "from tests.test_recording_file import HEAD\n"
+    "from tests.files.test_recording_file import HEAD\n"
     "from pixel_emulator.runtime.recording_writer import RecordingWriter\n"
     "recorder = RecordingWriter(sys.argv[1], HEAD)\n"
     "print('open', flush=True)\n"
@@ -243,7 +243,7 @@ from itertools import count
 from pathlib import Path
 from pixel_emulator.files import read_write, recording_file
 from pixel_emulator.runtime import recording_writer
-from tests.test_recording_file import HEAD, NONE, ONE, recorded
+from tests.files.test_recording_file import HEAD, NONE, ONE, recorded
 
 path, call, kept = Path(sys.argv[1]), sys.argv[2] == "call", Path(sys.argv[1] + ".previous")
 before, tool = path.read_bytes(), sys.monitoring.DEBUGGER_ID
