@@ -109,8 +109,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say("Aborted.")
         return Exit.UNMET
     except InputError as error:
-        for mistake in error.mistakes:
-            say(f"pixel-emulator: {cut(str(mistake), _LONGEST)}")
+        for issue in error.issues:
+            say(f"pixel-emulator: {cut(str(issue), _LONGEST)}")
         return Exit.INCOMPLETE if isinstance(error, SelectionError) else Exit.MISUSED
     except OSError as error:  # above all a stdout that is full or closed
         say(f"pixel-emulator: {error}")

@@ -13,11 +13,11 @@ from pixel_emulator.cli.decode import LOST, as_json
 from pixel_emulator.cli.options import takes_settings
 from pixel_emulator.cli.terminal import Exit, say, show, wants_colour, width
 from pixel_emulator.core import call_text
-from pixel_emulator.core.endpoint.pixel import request_of
+from pixel_emulator.core.endpoint.pixel import request_from_url
 from pixel_emulator.core.errors import InputError, InputIssue, Location
 from pixel_emulator.core.model import JSON, Dialect
-from pixel_emulator.core.problems.classify import Classification, judge_url
-from pixel_emulator.core.recordings.foreign_files import traffic
+from pixel_emulator.core.problems.classify import Classification, classify_url
+from pixel_emulator.core.recordings.foreign_files import describe_traffic
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.core.text.display import shortened
 from pixel_emulator.files.file_io import MAX_BYTES, read_bytes
@@ -132,7 +132,7 @@ def _check(text: str, settings: Settings) -> Iterator[Searched]:
         yield from _from_stdin(sys.stdin.buffer.read(MAX_BYTES + 1), settings)
     elif os.path.exists(text):  # noqa: PTH110 - Path.exists raises for long names in Python 3.12
         raw = read_bytes(text)
-        if what := traffic(raw, text):
+        if what := describe_traffic(raw, text):
             raise InputError(InputIssue(what, Location(text)))
         yield from _found_in(text, raw, settings)
     elif _MARKUP.match(text):
@@ -237,7 +237,7 @@ def _remarks(part: "HtmlPart", pixel: "FoundPixel", *, only_amp: bool) -> Iterat
 def _judge(url: str, settings: Settings, text: str = "") -> Classification:
     learn_from_url(url)
     dialect = Dialect(settings.dialect)
-    return judge_url(url, dialect, settings.sources(), hosts=settings.hosts, text=text)
+    return classify_url(url, dialect, settings.sources(), hosts=settings.hosts, text=text)
 
 
 def _text(searched: Searched, *, colour: bool) -> str:
@@ -248,7 +248,7 @@ def _text(searched: Searched, *, colour: bool) -> str:
     for each in searched.found:
         call, problems = each.judgement.call, each.judgement.problems
         word = call_text.outcome_word(each.judgement.outcome, colour=colour)
-        lines.append(f"{word} {call_text.title(call, request_of(each.url))}")
+        lines.append(f"{word} {call_text.title(call, request_from_url(each.url))}")
         facts = [each.place, call_text.encoding_text(call) if call else "", *each.remarks]
         lines += [f"    {fact}" for fact in facts if fact]
         if call is None:

@@ -10,11 +10,11 @@ from pixel_emulator.cli.options import takes_settings
 from pixel_emulator.cli.terminal import say, show, wants_colour, width
 from pixel_emulator.core import call_text
 from pixel_emulator.core.endpoint.pixel import encode as encode_url
-from pixel_emulator.core.endpoint.pixel import request_of
+from pixel_emulator.core.endpoint.pixel import request_from_url
 from pixel_emulator.core.errors import InputError, InputIssue, Location, did_you_mean
 from pixel_emulator.core.model import JSON, Alphabet, CallType, Dialect, Form, Outcome, Payload
-from pixel_emulator.core.problems.classify import Classification, judge_url
-from pixel_emulator.core.recordings.foreign_files import no_url
+from pixel_emulator.core.problems.classify import Classification, classify_url
+from pixel_emulator.core.recordings.foreign_files import explain_non_url
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.runtime.output import learn_from_url
 from pixel_emulator.runtime.settings import Settings
@@ -53,7 +53,7 @@ def decode(
         if output == "text" and not url.strip():
             continue
         learn_from_url(url)
-        judgement = judge_url(
+        judgement = classify_url(
             url, Dialect(settings.dialect), settings.sources(), hosts=settings.hosts
         )
         lost = lost or judgement.outcome in LOST
@@ -84,10 +84,10 @@ def _checked(inputs: Iterable[tuple[str, Location]]) -> Iterator[str]:
         if text.startswith("#"):
             head.append(text)
             continue
-        if wrong := no_url("\n".join(head) or text):
+        if wrong := explain_non_url("\n".join(head) or text):
             raise InputError(InputIssue(wrong, first))
         yield text
-    if wrong := no_url("\n".join(head)):
+    if wrong := explain_non_url("\n".join(head)):
         raise InputError(InputIssue(wrong, first))
 
 
@@ -108,7 +108,7 @@ def as_json(url: str, judgement: Classification) -> dict[str, JSON]:
 
 def as_text(url: str, judgement: Classification, *, width: int, colour: bool) -> str:
     """One decoded URL for a person."""
-    request, call = request_of(url), judgement.call
+    request, call = request_from_url(url), judgement.call
     word = call_text.outcome_word(judgement.outcome, colour=colour)
     lines = [f"{word} {call_text.title(call, request)}"]
     if call is None:
@@ -169,7 +169,7 @@ def encode(
     show(
         f'<img src="{escaped}" width="1" height="1" alt="">' if html else url, keep_write_keys=True
     )
-    judgement = judge_url(url, Dialect.DOCUMENTED)
+    judgement = classify_url(url, Dialect.DOCUMENTED)
     for text in call_text.problem_lines(judgement.problems, width=width()):
         say(text)
     return 0

@@ -190,10 +190,10 @@ def _watch(watched: ScenarioFiles, window: Window, stopped: Event) -> None:
 
 def _reload(watched: ScenarioFiles) -> bool:
     """Read the files again; whether there is no mistake in them."""
-    mistakes = watched.reload()
+    issues = watched.reload()
     kept = "the scenarios stay as they last were without a mistake"
-    say("\n".join([*map(str, mistakes), kept]) if mistakes else "scenarios read again")
-    return not mistakes
+    say("\n".join([*map(str, issues), kept]) if issues else "scenarios read again")
+    return not issues
 
 
 def _line(prospect: Outlook) -> str:

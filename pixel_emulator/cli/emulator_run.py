@@ -10,7 +10,7 @@ from pixel_emulator.cli.outcome import stopped_by
 from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.core.text.display import quoted
-from pixel_emulator.core.times import clock
+from pixel_emulator.core.times import parse_clock
 from pixel_emulator.runner.actions import missing_files
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.recording_writer import open_recording
@@ -47,7 +47,7 @@ def emulation(
     the recording cannot be written, the port is taken, or mitmproxy is not installed.
     """
     clocks = [each.given.clock for each in scenarios if each.given.clock]
-    created = clock(clocks[0]) if clocks else None
+    created = parse_clock(clocks[0]) if clocks else None
     seeds = [str(each.given.seed) for each in scenarios if each.given.seed is not None]
     with needs_mitmproxy():
         from pixel_emulator.proxy.emulator import Emulator
@@ -76,9 +76,9 @@ def check_who_acts(scenarios: Sequence[Scenario], command: Sequence[str] | None)
     if scenarios and command and _is_scenario(Path(command[0])):
         message = f"{command[0]} is no command: write --scenario before each scenario"
         raise InputError(InputIssue(message))
-    mistakes = dict.fromkeys(_mistakes(scenarios, command)) or tuple(missing_files(scenarios))
-    if mistakes:
-        raise InputError(*mistakes)
+    issues = dict.fromkeys(_mistakes(scenarios, command)) or tuple(missing_files(scenarios))
+    if issues:
+        raise InputError(*issues)
 
 
 def _mistakes(scenarios: Sequence[Scenario], command: Sequence[str] | None) -> Iterator[InputIssue]:

@@ -55,17 +55,17 @@ def read_lets(texts: Iterable[str] | None) -> dict[str, JSON]:
     Raises InputError for what is no `name=value`, and for a name that is given twice.
     """
     given: dict[str, JSON] = {}
-    mistakes = []
+    issues = []
     for text in texts or ():
         name, equals, value = text.partition("=")
         if not equals or not NAME.fullmatch(name):
-            mistakes.append(InputIssue(f"--let {text}: write it as name=value"))
+            issues.append(InputIssue(f"--let {text}: write it as name=value"))
         elif name in given:
-            mistakes.append(InputIssue(f"--let {text}: `{name}` is given twice"))
+            issues.append(InputIssue(f"--let {text}: `{name}` is given twice"))
         else:
             given[name] = _scalar(value)
-    if mistakes:
-        raise InputError(*mistakes)
+    if issues:
+        raise InputError(*issues)
     return given
 
 

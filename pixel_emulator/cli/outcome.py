@@ -11,7 +11,7 @@ from pixel_emulator.cli.display import destination, farewell, hit_line
 from pixel_emulator.cli.reports import Reports, for_terminal, write_reports
 from pixel_emulator.cli.terminal import Exit, say, wants_colour
 from pixel_emulator.command.process import BY_SIGNAL, ENDING_SIGNALS, CommandExit, signal_handlers
-from pixel_emulator.core.model import total
+from pixel_emulator.core.model import count_hits
 from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.core.verification.verdict import EXIT_CODES, FailedCommand, Status, Verdict
 from pixel_emulator.core.verification.verify import verify
@@ -86,7 +86,7 @@ def telling_when_cut_short(
 def say_verdict(journal: Journal, verdict: Verdict, recorded: str) -> None:
     """Say the verdict, and what is no part of it."""
     say(for_terminal(verdict, sys.stderr, recording=recorded))
-    if late := journal.outcomes.total() - total(verdict.hits):
+    if late := journal.outcomes.total() - count_hits(verdict.hits):
         calls = "1 call" if late == 1 else f"{late} calls"
         say(f"{calls} arrived when the last scenario was over: not judged (see `quiet`)")
     if where := destination(journal, recorded):

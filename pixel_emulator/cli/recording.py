@@ -114,15 +114,15 @@ def say_gaps(evidence: Evidence) -> Exit:
 
 def _profiles(path: Path) -> Payload:
     document = read_write.read_document(path)
-    mistakes = [document.mistake(words, *at) for at, words in profile_issues(document.data)]
-    if mistakes or not isinstance(document.data, dict):
-        raise InputError(*mistakes)
+    issues = [document.issue(words, *at) for at, words in profile_issues(document.data)]
+    if issues or not isinstance(document.data, dict):
+        raise InputError(*issues)
     return document.data
 
 
 def _shallow(value: JSON, levels: int) -> JSON:
     """The value with what nests too deep for YAML as text, `levels` further down."""
-    if not yaml_writer.nests_too_deep(value):
+    if not yaml_writer.is_too_deep(value):
         return value
     if levels and isinstance(value, dict):
         return {key: _shallow(member, levels - 1) for key, member in value.items()}

@@ -39,10 +39,10 @@ def check(
     given = read_lets(let)
     found = read_files(files, given=given)
     for each in found:
-        if not each.mistakes:
+        if not each.issues:
             show(f"{each.path}: {_summary(each)}")
-    if mistakes := issues_of(found, given):
-        raise InputError(*mistakes)
+    if issues := issues_of(found, given):
+        raise InputError(*issues)
     return 0
 
 
@@ -155,8 +155,8 @@ def update(
             read_write.overwrite(scenario, found.text)
     elif found.verified.verdict.status is Status.MET:
         say(f"{scenario}: nothing changes, it is met")
-    for mistake in found.kept:
-        say(f"pixel-emulator: {mistake}")
+    for issue in found.kept:
+        say(f"pixel-emulator: {issue}")
     status = found.verified.verdict.status
     if status in (Status.UNDECIDED, Status.INCOMPLETE):
         return Exit.INCOMPLETE

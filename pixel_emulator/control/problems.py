@@ -51,13 +51,13 @@ class ProblemError(Exception):
         kind: str,
         detail: str,
         *,
-        mistakes: Iterable[InputIssue] = (),
+        issues: Iterable[InputIssue] = (),
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
         self.kind = kind
         self.detail = detail
-        self.mistakes = tuple(mistakes)
+        self.issues = tuple(issues)
         self.headers = headers or {}
 
     def response(self) -> Response:
@@ -69,23 +69,23 @@ class ProblemError(Exception):
             "status": kind.status,
             "detail": self.detail,
         }
-        if self.mistakes:
-            document["mistakes"] = [_mistake(mistake) for mistake in self.mistakes]
+        if self.issues:
+            document["mistakes"] = [_mistake(issue) for issue in self.issues]
         text = redacted(json_codec.write(document))
         return Response(text, kind.status, dict(self.headers), media_type=MEDIA_TYPE)
 
 
 def wrong_body(error: InputError) -> ProblemError:
     """Return the problem of a body with mistakes."""
-    return ProblemError("wrong-body", str(error), mistakes=error.mistakes)
+    return ProblemError("wrong-body", str(error), issues=error.issues)
 
 
-def _mistake(mistake: InputIssue) -> Payload:
-    place = mistake.location
+def _mistake(issue: InputIssue) -> Payload:
+    place = issue.location
     return {
-        "message": mistake.message,
+        "message": issue.message,
         "file": place.file,
         "line": place.line,
         "column": place.column,
-        "path": mistake.path,
+        "path": issue.path,
     }

@@ -42,7 +42,7 @@ async def receive(context: RequestContext) -> Response:
         if unknown := [key for key in root.map() if key not in allowed_keys]:
             allowed = ", ".join(allowed_keys)
             raise InputError(
-                *(document.mistake(f"is unknown; allowed are {allowed}", key) for key in unknown)
+                *(document.issue(f"is unknown; allowed are {allowed}", key) for key in unknown)
             )
         request = read_request(replace(root, value={"headers": {}, **root.map()}))
         headers = headers_of((name.encode(), value.encode()) for name, value in request.headers)
@@ -118,7 +118,7 @@ def _call_data(hit: Hit) -> Payload | None:
         "time": time_text(hit.time),
         "type": hit.call.type.value,
         "outcome": hit.outcome.value,
-        "payload": yaml_writer.shallow(hit.call.payload),
+        "payload": yaml_writer.flatten_deep(hit.call.payload),
         "problems": [problem.as_data() for problem in hit.problems],
         "source": hit.source,
     }
@@ -159,7 +159,7 @@ def _body_value[T](context: RequestContext, key: str, parse: Callable[[Node], T]
         document = context.document()
         root = Node(document, (), {} if document.data is None else document.data)
         unknown = [
-            document.mistake(f"is unknown; allowed is {key}", name)
+            document.issue(f"is unknown; allowed is {key}", name)
             for name in root.map()
             if name != key
         ]

@@ -131,7 +131,7 @@ def read_query(
     """Return the values of a query, with defaults. Raises ProblemError with all its mistakes."""
     given = request.query_params
     allowed = {*parameters, TOKEN} if by_query else {*parameters}
-    mistakes = [
+    issues = [
         InputIssue(f"is unknown{did_you_mean(name, parameters)}", path=name)
         for name in given
         if name not in allowed
@@ -140,15 +140,15 @@ def read_query(
     for name, query in parameters.items():
         texts = given.getlist(name)
         if len(texts) > 1:
-            mistakes.append(InputIssue("is given more than once", path=name))
+            issues.append(InputIssue("is given more than once", path=name))
         elif texts:
             wrong = list(_value_errors(query, texts[0]))
-            mistakes += [InputIssue(sentence, path=name) for sentence in wrong]
+            issues += [InputIssue(sentence, path=name) for sentence in wrong]
             values[name] = texts[0] if wrong else _parse_value(query, texts[0])
         elif query.default is not None:
             values[name] = query.default
-    if mistakes:
-        raise ProblemError("wrong-query", "\n".join(map(str, mistakes)), mistakes=mistakes)
+    if issues:
+        raise ProblemError("wrong-query", "\n".join(map(str, issues)), issues=issues)
     return values
 
 
@@ -169,10 +169,10 @@ async def read_body(request: Request, file: str = "") -> str:
         before = data[: error.start].decode(errors="replace")
         line = before.count("\n") + 1
         column = len(before) - before.rfind("\n")
-        mistake = InputIssue(
+        issue = InputIssue(
             f"byte 0x{data[error.start]:02X} is not UTF-8", Location(file, line, column)
         )
-        raise ProblemError("wrong-body", str(mistake), mistakes=[mistake]) from None
+        raise ProblemError("wrong-body", str(issue), issues=[issue]) from None
 
 
 def _value_errors(query: QueryParameter, text: str) -> Iterator[str]:

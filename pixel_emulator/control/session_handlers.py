@@ -68,8 +68,8 @@ def _read_settings(document: Document, settings: Settings) -> tuple[str, Setting
     """Return the name and the settings in a body. Raises InputError with its mistakes."""
     root = Node(document, (), {} if document.data is None else document.data)
     allowed = ", ".join(_FIELDS)
-    mistakes = [
-        document.mistake(f"is unknown{did_you_mean(key, _FIELDS)}; allowed are {allowed}", key)
+    issues = [
+        document.issue(f"is unknown{did_you_mean(key, _FIELDS)}; allowed are {allowed}", key)
         for key in root.map()
         if key not in _FIELDS
     ]
@@ -79,9 +79,9 @@ def _read_settings(document: Document, settings: Settings) -> tuple[str, Setting
             try:
                 values[name] = parse(root[name])
             except InputError as error:
-                mistakes += error.mistakes
-    if mistakes:
-        raise InputError(*mistakes)
+                issues += error.issues
+    if issues:
+        raise InputError(*issues)
     name = values.pop("name", "")
     return name, replace(settings, record="", **values)
 
@@ -97,7 +97,7 @@ def _sources(field: Node) -> tuple[str, ...]:
     try:
         return Settings(source=pairs).source
     except InputError as error:
-        raise field.error(error.mistakes[0].message) from None
+        raise field.error(error.issues[0].message) from None
 
 
 def _bool(field: Node) -> bool:

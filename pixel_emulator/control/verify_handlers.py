@@ -85,7 +85,7 @@ def accepted(headers: Headers, types: Sequence[str]) -> str:
 async def _for_more(context: RequestContext) -> Payload:
     if "cursor" not in context.query:
         wrong = InputIssue("is needed where no scenario is sent", path="cursor")
-        raise ProblemError("wrong-query", str(wrong), mistakes=[wrong])
+        raise ProblemError("wrong-query", str(wrong), issues=[wrong])
     cursor = context.number("cursor")
     seconds = float(context.query.get("timeout", DEFAULT_TIMEOUT))
     last = await wait_for_more(context.session, cursor, seconds)
@@ -137,11 +137,11 @@ async def _scenarios(context: RequestContext) -> tuple[Scenario, ...]:
     try:
         scenarios = await context.in_thread(load_text, context.body, file, given=given)
     except InputError as error:
-        shown = (_hide_other_files(mistake, file) for mistake in error.mistakes)
+        shown = (_hide_other_files(issue, file) for issue in error.issues)
         raise wrong_body(InputError(*shown)) from None
     if not scenarios:
         only = InputIssue("only defines names: there is nothing to be met")
-        raise ProblemError("wrong-body", str(only), mistakes=[only])
+        raise ProblemError("wrong-body", str(only), issues=[only])
     return scenarios
 
 
@@ -166,12 +166,12 @@ def _acting_issue(scenario: Scenario) -> InputIssue:
     return InputIssue(f"{own}: `pixel-emulator run` does it", scenario.location)
 
 
-def _hide_other_files(mistake: InputIssue, file: str) -> InputIssue:
+def _hide_other_files(issue: InputIssue, file: str) -> InputIssue:
     """Return an issue without what stands in another file: that may be any file of this machine."""
-    if mistake.location.file in ("", file):
-        return mistake
+    if issue.location.file in ("", file):
+        return issue
     hidden = "is wrong here; `pixel-emulator scenario check` says why, where the emulator runs"
-    return InputIssue(hidden, mistake.location)
+    return InputIssue(hidden, issue.location)
 
 
 def _given(text: str) -> dict[str, JSON]:
@@ -183,8 +183,8 @@ def _given(text: str) -> dict[str, JSON]:
         if isinstance(given, dict):
             return given
         wrong = 'must be a JSON object, such as {"user": "user_1"}'
-    mistake = InputIssue(wrong, path="given")
-    raise ProblemError("wrong-query", str(mistake), mistakes=[mistake])
+    issue = InputIssue(wrong, path="given")
+    raise ProblemError("wrong-query", str(issue), issues=[issue])
 
 
 def _number(text: str) -> float:

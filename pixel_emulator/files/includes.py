@@ -30,7 +30,7 @@ class Definitions:
     """What a file provides to the files that include it."""
 
     definitions: Mapping[str, Definition] = field(default_factory=dict)
-    mistakes: tuple[InputIssue, ...] = ()
+    issues: tuple[InputIssue, ...] = ()
 
 
 @dataclass(slots=True)
@@ -53,7 +53,7 @@ class Includes:
         here = Path(document.file)
         trail = (*trail, real_path(here))
         definitions: dict[str, Definition] = {}
-        mistakes: list[InputIssue] = []
+        issues: list[InputIssue] = []
         for at, file in read_use(reader, document.data):
             path = here.parent / file
             if real_path(path) in trail:
@@ -62,12 +62,12 @@ class Includes:
                 reader.wrong(at, f"is file {_MAX_CHAIN + 1} in a row, each used by the next")
             else:
                 loaded = self._load(reader, at, path, trail)
-                mistakes += loaded.mistakes
+                issues += loaded.issues
                 for name, definition in loaded.definitions.items():
                     if definitions.setdefault(name, definition) is not definition:
                         both = f"{definitions[name].place} and {definition.place}"
                         reader.wrong(at, f"`{name}` is defined twice, in {both}")
-        return Definitions(definitions, (*reader.in_order(), *mistakes))
+        return Definitions(definitions, (*reader.in_order(), *issues))
 
     def _load(
         self, reader: ParseContext, at: JsonPath, path: Path, trail: tuple[Path, ...]
@@ -77,10 +77,10 @@ class Includes:
             try:
                 self.cache[real] = self._definitions_of(read_limited(str(path)), trail)
             except InputError as error:
-                if all(not issue.location.line for issue in error.mistakes):
-                    reader.wrong(at, f"{error.mistakes[0]}")
+                if all(not issue.location.line for issue in error.issues):
+                    reader.wrong(at, f"{error.issues[0]}")
                     return Definitions()
-                self.cache[real] = Definitions(mistakes=error.mistakes)
+                self.cache[real] = Definitions(issues=error.issues)
         return self.cache[real]
 
     def _definitions_of(self, document: Document, trail: tuple[Path, ...]) -> Definitions:
@@ -90,10 +90,10 @@ class Includes:
             for key in document.data.keys() - {"define", "use"}:
                 only = "a file that others use holds `define` and `use`, nothing that runs"
                 reader.wrong((key,), f"does not belong here: {only}")
-        if around.mistakes or reader.mistakes:
-            return Definitions(mistakes=(*around.mistakes, *reader.in_order()))
+        if around.issues or reader.issues:
+            return Definitions(issues=(*around.issues, *reader.in_order()))
         reading = self.read(document, around)
-        return Definitions({**around.definitions, **reading.definitions}, reading.mistakes)
+        return Definitions({**around.definitions, **reading.definitions}, reading.issues)
 
 
 def read_limited(path: str) -> Document:

@@ -11,7 +11,7 @@ from pixel_emulator.core.errors import Document, InputError, InputIssue, Locatio
 from pixel_emulator.core.model import Hit
 from pixel_emulator.core.recordings import recording
 from pixel_emulator.core.recordings.entry import read_hit
-from pixel_emulator.core.recordings.foreign_files import described
+from pixel_emulator.core.recordings.foreign_files import describe_file
 from pixel_emulator.core.recordings.recording import Recording
 from pixel_emulator.core.recordings.typed_reader import Node
 from pixel_emulator.files.file_io import cannot, read_bytes
@@ -164,7 +164,7 @@ def is_recording(path: str | os.PathLike[str]) -> bool:
 
 def _refuse_foreign(data: bytes, file: str) -> None:
     """Raise InputError for a file that is known to be neither a recording nor a scenario."""
-    if description := described(data, file):
+    if description := describe_file(data, file):
         raise InputError(InputIssue(description, Location(file)))
 
 

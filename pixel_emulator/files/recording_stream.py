@@ -7,7 +7,7 @@ from typing import BinaryIO
 from pixel_emulator.core.errors import Document, InputError, InputIssue, Location
 from pixel_emulator.core.model import CallType, Hit, Payload
 from pixel_emulator.core.recordings import recording
-from pixel_emulator.core.recordings.entry import FastReading, read_hit
+from pixel_emulator.core.recordings.entry import FastEntryReader, read_hit
 from pixel_emulator.core.recordings.recording import End, Recording
 from pixel_emulator.core.recordings.typed_reader import Node
 from pixel_emulator.files.yaml_loader import load, not_utf8, parse_document
@@ -45,7 +45,7 @@ class RecordingStream:
         self.head = recording.read_head(self._parse_root(text))
         self._entries = 0
         self._line = text.count("\n") + 1  # number of the line on which the next entry begins
-        self._fast = FastReading(self._payload_of)
+        self._fast = FastEntryReader(self._payload_of)
 
     @staticmethod
     def is_streamed(file: BinaryIO) -> bool:
@@ -124,7 +124,7 @@ class RecordingStream:
         if hit := self._fast.read(text):
             return hit
         entry = self._parse_entry(text)
-        if is_last and not recording.is_whole(entry.value):
+        if is_last and not recording.has_digest(entry.value):
             self.torn = True
             return None
         try:
@@ -132,7 +132,7 @@ class RecordingStream:
         except InputError:
             self._raise_with_place(text)
             raise
-        edits = tuple(recording.edits(self._entries + 1, entry, hit, self.head.dialect))
+        edits = tuple(recording.edit_sentences(self._entries + 1, entry, hit, self.head.dialect))
         self.edits += edits
         if not edits:
             self._fast.seen(text, hit)
@@ -189,4 +189,4 @@ class RecordingStream:
             raise not_utf8(error, self._name, self._line) from None
 
     def _payload_of(self, call_type: CallType, query: bytes, status: int) -> Payload | None:
-        return recording.payload_of(call_type, query, status, self.head.dialect)
+        return recording.expected_payload(call_type, query, status, self.head.dialect)

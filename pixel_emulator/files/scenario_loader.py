@@ -141,7 +141,7 @@ class ScenarioFile:
     scenarios: tuple[Scenario, ...] = ()
     definitions: int = 0
     declared: frozenset[str] = frozenset()
-    mistakes: tuple[InputIssue, ...] = ()
+    issues: tuple[InputIssue, ...] = ()
 
 
 def load_scenarios(
@@ -152,13 +152,13 @@ def load_scenarios(
     Raises InputError with the mistakes of all files, and if a file only defines names.
     """
     files = read_files(paths, given=given)
-    mistakes = list(issues_of(files, given))
+    issues = list(issues_of(files, given))
     for file in files:
-        if not file.scenarios and not file.mistakes:
+        if not file.scenarios and not file.issues:
             message = "only defines names for files that `use` it: there is nothing to be met"
-            mistakes.append(InputIssue(message, Location(file.path)))
-    if mistakes:
-        raise InputError(*mistakes)
+            issues.append(InputIssue(message, Location(file.path)))
+    if issues:
+        raise InputError(*issues)
     return tuple(scenario for file in files for scenario in file.scenarios)
 
 
@@ -169,8 +169,8 @@ def load_text(text: str, path: str, *, given: Values = _NOTHING) -> tuple[Scenar
     """
     learn_from(text)
     file = _Loader(Includes(given, RegisteredMatchers())).read(parse_document(text, path))
-    if mistakes := issues_of([file], given):
-        raise InputError(*mistakes)
+    if issues := issues_of([file], given):
+        raise InputError(*issues)
     return file.scenarios
 
 
@@ -187,15 +187,13 @@ def issues_of(files: Iterable[ScenarioFile], given: Values = _NOTHING) -> tuple[
     """Return the mistakes of all files without duplicates. A given value that no file declares is
     one."""
     files = tuple(files)
-    mistakes = [mistake for file in files for mistake in file.mistakes]
+    issues = [issue for file in files for issue in file.issues]
     declared = {name for file in files for name in file.declared}
     for name in given:
         if name not in declared:
             advice = did_you_mean(name, declared) or f": write `let: [{name}]` into one of them"
-            mistakes.append(
-                InputIssue(f"`{name}` is given a value, but no file declares it{advice}")
-            )
-    return tuple(dict.fromkeys(mistakes))
+            issues.append(InputIssue(f"`{name}` is given a value, but no file declares it{advice}"))
+    return tuple(dict.fromkeys(issues))
 
 
 @dataclass(slots=True)
@@ -210,7 +208,7 @@ class _Loader:
         if is_folder(path):
             ends = " or ".join(SUFFIXES)
             message = f"holds no scenario: no file in it that ends with {ends} is one"
-            return ScenarioFile(path, mistakes=(InputIssue(message, Location(path)),))
+            return ScenarioFile(path, issues=(InputIssue(message, Location(path)),))
         try:
             return self.read(
                 _scenario_of_recording(path)
@@ -218,31 +216,31 @@ class _Loader:
                 else read_limited(path)
             )
         except InputError as error:
-            return ScenarioFile(path, mistakes=error.mistakes)
+            return ScenarioFile(path, issues=error.issues)
 
     def read(self, document: Document) -> ScenarioFile:
         """Parse the document of a file."""
         path = document.file
         try:
             included = self.definitions.included(document)
-            if included.mistakes:
-                return ScenarioFile(path, mistakes=included.mistakes)
+            if included.issues:
+                return ScenarioFile(path, issues=included.issues)
             reading = self.definitions.read(document, included)
-            scenarios, mistakes = self._with_plans(document, reading.scenarios)
+            scenarios, issues = self._with_plans(document, reading.scenarios)
         except InputError as error:
-            return ScenarioFile(path, mistakes=error.mistakes)
+            return ScenarioFile(path, issues=error.issues)
         return ScenarioFile(
             path=path,
             scenarios=scenarios,
             definitions=len(reading.definitions),
             declared=reading.declared,
-            mistakes=(*reading.mistakes, *mistakes),
+            issues=(*reading.issues, *issues),
         )
 
     def _with_plans(
         self, document: Document, scenarios: Iterable[Scenario]
     ) -> tuple[tuple[Scenario, ...], tuple[InputIssue, ...]]:
-        with_plans, mistakes = [], []
+        with_plans, issues = [], []
         for scenario in scenarios:
             plans: dict[int, Plan] = {}
             for version, file in scenario.plan_files.items():
@@ -250,9 +248,9 @@ class _Loader:
                 if isinstance(read, Plan):
                     plans[version] = read
                 else:
-                    mistakes += list(_plan_issues(document, scenario, read))
+                    issues += list(_plan_issues(document, scenario, read))
             with_plans.append(replace(scenario, plans=plans))
-        return tuple(with_plans), tuple(mistakes)
+        return tuple(with_plans), tuple(issues)
 
     def _plan(self, path: Path) -> Plan | InputError:
         real = real_path(path)
@@ -282,11 +280,11 @@ def _plan_issues(document: Document, scenario: Scenario, error: InputError) -> I
     items = listed if isinstance(listed, list) else []
     containers: list[JsonPath] = [(), *(("scenarios", n) for n, _ in enumerate(items))]
     own_containers = (
-        issue for issue in containers if document.mistake("", *issue).location == scenario.location
+        issue for issue in containers if document.issue("", *issue).location == scenario.location
     )
     plan_paths = [(*issue, "plan") for issue in own_containers]
     place = next(
         (issue for issue in plan_paths if issue in document.positions), ("defaults", "plan")
     )
-    for issue in error.mistakes:
-        yield issue if issue.location.line else document.mistake(str(issue), *place)
+    for issue in error.issues:
+        yield issue if issue.location.line else document.issue(str(issue), *place)

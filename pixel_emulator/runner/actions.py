@@ -102,7 +102,7 @@ def missing_files(scenarios: Iterable[Scenario]) -> Iterator[InputIssue]:
             try:
                 read(folder / action.file)
             except InputError as error:
-                yield from (InputIssue(f"{issue}", place, "do") for issue in error.mistakes)
+                yield from (InputIssue(f"{issue}", place, "do") for issue in error.issues)
 
 
 def sends_only_by_itself(step: Step) -> bool:

@@ -37,7 +37,7 @@ class ScenarioFiles:
         try:
             self.scenarios = self._load()
         except InputError as error:
-            return error.mistakes
+            return error.issues
         return ()
 
     def _load(self) -> tuple[Scenario, ...]:

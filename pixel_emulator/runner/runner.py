@@ -155,4 +155,4 @@ def _with_attempts(verdict: Verdict, attempts: Sequence[_StepAttempt]) -> Verdic
 
 
 def _start_time(clock: str) -> datetime | None:
-    return times.clock(clock) if clock else None
+    return times.parse_clock(clock) if clock else None
