@@ -9,6 +9,7 @@ import typer
 from pixel_emulator.cli.terminal import wants_colour, width
 from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.core.report.json_report import as_json
+from pixel_emulator.core.report.junit import junit
 from pixel_emulator.core.report.text_report import text
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.core.verification.verdict import Verdict
@@ -25,8 +26,6 @@ def _json(verdict: Verdict, _recording: str) -> str:
 
 
 def _junit(verdict: Verdict, _recording: str) -> str:
-    from pixel_emulator.core.report.junit import junit
-
     return junit(verdict)
 
 

@@ -25,7 +25,6 @@ from pixel_emulator.cli.outcome import (
 )
 from pixel_emulator.cli.reports import Reports, check_reports, write_reports
 from pixel_emulator.cli.terminal import say
-from pixel_emulator.command.environment import silence_hint
 from pixel_emulator.command.process import CommandExit, run_command
 from pixel_emulator.core.scenarios.model import Open, Run, Scenario
 from pixel_emulator.core.text.display import printable
@@ -169,6 +168,8 @@ def _explain_silence(
     if command:
         commands.append(tuple(command))
     if commands and not journal.evidence().connections:
+        from pixel_emulator.command.environment import silence_hint
+
         say(silence_hint(commands, access.environ))
 
 

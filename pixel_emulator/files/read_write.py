@@ -15,6 +15,7 @@ from pixel_emulator.core.recordings.foreign_files import described
 from pixel_emulator.core.recordings.recording import Recording
 from pixel_emulator.core.recordings.typed_reader import Node
 from pixel_emulator.files.file_io import cannot, read_bytes
+from pixel_emulator.files.recording_parts import read_unfinished
 from pixel_emulator.files.recording_stream import RecordingStream
 from pixel_emulator.files.yaml_loader import load, not_utf8, parse_document
 
@@ -49,10 +50,8 @@ def read_recording(path: str | os.PathLike[str]) -> Recording:
     that is wrong with it, and while a run of pytest writes it. One that stands as a recorder
     writes it may have any size; any other (JSON, for one) is bounded as by `read_bytes`.
     """
-    from pixel_emulator.files.recording_parts import read_unfinished
-
     file = str(path)
-    if (rescued := read_unfinished(Path(path))) is not None:
+    if (rescued := read_unfinished(Path(path), read_recording)) is not None:
         return _read_as_a_whole(rescued.encode(), file)
     try:
         with Path(path).open("rb") as opened:

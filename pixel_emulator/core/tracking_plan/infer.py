@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
 
+from jsonschema_rs import Draft7Validator
+
 from pixel_emulator.core.model import JSON, KEPT, Call, CallType, Hit, Payload
 from pixel_emulator.core.text.yaml_writer import nests_too_deep
 from pixel_emulator.core.tracking_plan.schema import DRAFT_7, Plain, plain
@@ -43,8 +45,6 @@ def format_of(texts: Collection[str]) -> str:
 
     A text is asked more than the format asks, so that what has it here has it for the validator.
     """
-    from jsonschema_rs import Draft7Validator
-
     for name, regex in _FORMATS.items():
         if all(regex.fullmatch(each) for each in texts):
             valid = Draft7Validator({"format": name}, validate_formats=True).is_valid
