@@ -18,7 +18,7 @@ def write_recording(path, *calls, closed=True, form="base64"):
     ticks = iter(range(10_000))
     journal = Journal(
         settings,
-        recorder=open_recording(settings),
+        sink=open_recording(settings),
         now=lambda: START + timedelta(seconds=next(ticks)),
     )
     journal.connected()

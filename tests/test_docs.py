@@ -12,7 +12,7 @@ from pixel_emulator.core.endpoint.pixel import request_of
 from pixel_emulator.core.matching.type_matchers import MATCHERS, TypeMatcher
 from pixel_emulator.core.parser.operators import OPERATORS, Operator
 from pixel_emulator.core.problems.catalog import RULES
-from pixel_emulator.files.scenario_loader import load_text, mistakes_of, read_files
+from pixel_emulator.files.scenario_loader import issues_of, load_text, read_files
 from pixel_emulator.runtime.settings import settings
 
 ROOT = Path(__file__).parents[1]
@@ -127,7 +127,7 @@ def test_the_examples_are_quoted_as_they_are(name):
 def test_every_scenario_file_loads():
     files = sorted((ROOT / "scenarios").glob("*.yaml"))
     assert files
-    assert mistakes_of(read_files(files)) == ()
+    assert issues_of(read_files(files)) == ()
 
 
 def test_every_command_has_help():

@@ -164,9 +164,9 @@ def _from_stdin(raw: bytes, settings: Settings) -> Iterator[Searched]:
 
 
 def _pasted(text: str, settings: Settings) -> Checked | None:
-    from pixel_emulator.email.urls import pasted
+    from pixel_emulator.email.urls import pasted_url
 
-    url = pasted(text)
+    url = pasted_url(text)
     if url is None:
         return None
     remarks = ("copied from HTML source: read with & for &amp;",) if url.from_html else ()
@@ -201,18 +201,18 @@ def _found_in_mail(name: str, mail: "Mail", settings: Settings) -> Searched:
 
 def _checked(mail: "Mail", part: "HtmlPart", pixel: "FoundPixel", settings: Settings) -> Checked:
     line = f"line {pixel.line}{' of its HTML' if part.in_mail else ''}" if pixel.line else ""
-    only_amp = part.is_amp and pixel.element.startswith("amp-") and not pixel.within
+    only_amp = part.is_amp and pixel.element.startswith("amp-") and not pixel.enclosure
     judgement = _judge(pixel.url, settings, pixel.raw)
     remarks = list(_remarks(part, pixel, only_amp=only_amp))
-    if pixel.custom_domain and not any(each.code in _WRONG_HOST for each in judgement.problems):
+    if pixel.has_custom_domain and not any(each.code in _WRONG_HOST for each in judgement.problems):
         remarks.append("at a custom domain; check it is one of your own")
     return Checked(
         pixel.url,
-        ", ".join(filter(None, (mail.title, line, shortened(pixel.where)))),
+        ", ".join(filter(None, (mail.title, line, shortened(pixel.place)))),
         tuple(map(shortened, remarks)),
         judgement,
-        requested=pixel.loads or only_amp,
-        by_outlook=pixel.outlook_only,
+        requested=pixel.is_loaded or only_amp,
+        by_outlook=pixel.is_outlook_only,
     )
 
 
@@ -222,15 +222,15 @@ def _remarks(part: "HtmlPart", pixel: "FoundPixel", *, only_amp: bool) -> Iterat
         yield "stands in a forwarded mail"
     if part.attached:
         yield "stands in an attachment"
-    if pixel.repeated:
+    if pixel.is_repeated:
         yield "the same URL stands further up: loaded once"
-    if pixel.within:
-        yield f"in a {pixel.within}"
+    if pixel.enclosure:
+        yield f"in a {pixel.enclosure}"
     if only_amp:
         yield "only mail clients with AMP load it"
-    elif pixel.outlook_only:
+    elif pixel.is_outlook_only:
         yield "only Outlook for Windows loads it here"
-    elif not pixel.loads:
+    elif not pixel.is_loaded:
         yield "no browser loads it here"
 
 
@@ -249,7 +249,7 @@ def _text(searched: Searched, *, colour: bool) -> str:
         call, problems = each.judgement.call, each.judgement.problems
         word = call_text.outcome_word(each.judgement.outcome, colour=colour)
         lines.append(f"{word} {call_text.title(call, request_of(each.url))}")
-        facts = [each.place, call_text.written_as(call) if call else "", *each.remarks]
+        facts = [each.place, call_text.encoding_text(call) if call else "", *each.remarks]
         lines += [f"    {fact}" for fact in facts if fact]
         if call is None:
             lines.append("    Segment answers 404: the path is none of the six pixel calls")

@@ -115,7 +115,7 @@ def as_text(url: str, judgement: Classification, *, width: int, colour: bool) ->
         status = judgement.route.response.status
         lines.append(f"  Segment answers {status} here: the path is none of the six pixel calls.")
     else:
-        lines.append(f"  {call_text.written_as(call)}")
+        lines.append(f"  {call_text.encoding_text(call)}")
         lines += [f"    {text}" for text in call_text.payload_text(call).splitlines()]
     found = call_text.problem_lines(judgement.problems, width=width - 2, colour=colour)
     return "\n".join([*lines, *(f"  {text}" for text in found), ""])

@@ -13,7 +13,7 @@ from pixel_emulator.cli.options import takes_settings
 from pixel_emulator.cli.terminal import show, wants_colour, width
 from pixel_emulator.core import call_text
 from pixel_emulator.core.model import Hit, Severity
-from pixel_emulator.core.report.text_report import text as report_text
+from pixel_emulator.core.report.formats import TEXT, ReportOptions
 from pixel_emulator.core.text.display import paint
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.email.fetch import BUILT_IN, fetch_images
@@ -74,7 +74,7 @@ def demo(*, settings: Settings) -> int:
             show("\n".join([title, *_lines(hits)]) + "\n")
     evidence = journal.evidence()
     verdict = verify(load_scenarios(each.scenario for each in samples()), evidence)
-    show(report_text(verdict, width=width(), colour=colour, calls=False))
+    show(TEXT.render(verdict, ReportOptions(width=width(), colour=colour, list_calls=False)))
     show(farewell(journal, recorded=settings.record))
     if errors := list(filter(None, errors)):
         show("\n".join(f"incomplete: {each}" for each in errors))

@@ -10,18 +10,18 @@ from typing import Self
 from pixel_emulator.cli.terminal import say, wants_colour
 from pixel_emulator.core import call_text
 from pixel_emulator.core.model import Hit, Outcome
-from pixel_emulator.core.report.wording import why_impossible
+from pixel_emulator.core.report.wording import impossible_reason
 from pixel_emulator.core.text.display import paint, printable
 from pixel_emulator.core.verification.live import LiveVerdict, Outlook
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.runner.file_watch import ScenarioFiles
-from pixel_emulator.runner.waiting import MOST, Window, rest
+from pixel_emulator.runner.waiting import MAX_CALLS_PER_LOOK, Window, back_off
 from pixel_emulator.runtime.clock import monotonic
 from pixel_emulator.runtime.gaps import Refusal
 from pixel_emulator.runtime.journal import Journal
 
 _AT_ONCE = 50
-"""Lines that are shown in one go: nobody reads more, and to make them costs the lane its time."""
+"""Lines shown at a time: nobody reads more, and making them takes time from the fast path."""
 _PAUSE = 0.1
 """Seconds between two goes."""
 
@@ -174,18 +174,18 @@ def _watch(watched: ScenarioFiles, window: Window, stopped: Event) -> None:
             window.restart(watched.scenarios)
             watch, said = LiveVerdict(watched.scenarios), ""
         begun = monotonic()
-        evidence = window.evidence(MOST)
+        evidence = window.evidence(MAX_CALLS_PER_LOOK)
         count = evidence.total
-        prospect = watch.look(evidence)
+        prospect = watch.update(evidence)
         took = monotonic() - begun
         line = _line(prospect)
         if line != said:
             say(f"{line}, after {count} {'call' if count == 1 else 'calls'}")
             if prospect is Outlook.IMPOSSIBLE:
-                say(f"  {printable(why_impossible(verify(watched.scenarios, evidence)))}")
+                say(f"  {printable(impossible_reason(verify(watched.scenarios, evidence)))}")
             said = line
         window.wait_for_more(evidence, _RECHECK)
-        rest(took)
+        back_off(took)
 
 
 def _reload(watched: ScenarioFiles) -> bool:

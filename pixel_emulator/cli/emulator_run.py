@@ -52,7 +52,7 @@ def emulation(
     with needs_mitmproxy():
         from pixel_emulator.proxy.emulator import Emulator
     journal = Journal(
-        settings, recorder=open_recording(settings, created=created, seed=" ".join(seeds))
+        settings, sink=open_recording(settings, created=created, seed=" ".join(seeds))
     )
     journal.begin_run(created)
     try:

@@ -10,12 +10,12 @@ from types import FrameType
 from pixel_emulator.cli.display import destination, farewell, hit_line
 from pixel_emulator.cli.reports import Reports, for_terminal, write_reports
 from pixel_emulator.cli.terminal import Exit, say, wants_colour
-from pixel_emulator.command.process import BY_SIGNAL, ENDING, CommandExit, handling
+from pixel_emulator.command.process import BY_SIGNAL, ENDING_SIGNALS, CommandExit, signal_handlers
 from pixel_emulator.core.model import total
 from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.core.verification.verdict import EXIT_CODES, FailedCommand, Status, Verdict
 from pixel_emulator.core.verification.verify import verify
-from pixel_emulator.runner.waiting import Growing
+from pixel_emulator.runner.waiting import GrowingEvidence
 from pixel_emulator.runtime.journal import Journal
 
 _REASONS = {
@@ -49,7 +49,7 @@ def not_run(
     end: CommandExit,
     scenarios: Sequence[Scenario],
     journal: Journal,
-    window: Growing,
+    window: GrowingEvidence,
     report: Reports,
 ) -> int:
     """The exit code for a command that did not start; a report must not read as a pass."""
@@ -65,7 +65,7 @@ def not_run(
 def telling_when_cut_short(
     scenarios: Sequence[Scenario],
     journal: Journal,
-    window: Growing,
+    window: GrowingEvidence,
     report: Reports,
     recorded: str,
 ) -> Iterator[None]:
@@ -103,8 +103,8 @@ def why_cut_short(end: CommandExit) -> str:
     """
     if end.signal is not None:
         return end.reason
-    if end.asked is not None:
-        return f"the command was told to end by {_signal(end.asked)}"
+    if end.ending_signal is not None:
+        return f"the command was told to end by {_signal(end.ending_signal)}"
     if end.code - BY_SIGNAL in signal.valid_signals():
         return f"the command ended with exit code {end.code}: {_signal(end.code - BY_SIGNAL)}"
     return ""
@@ -129,7 +129,7 @@ def ending_cleanly() -> Iterator[None]:
     def leave(number: int, _frame: FrameType | None) -> None:
         raise SystemExit(BY_SIGNAL + number)
 
-    with handling(ENDING, leave):
+    with signal_handlers(ENDING_SIGNALS, leave):
         try:
             yield
         except SystemExit as leaving:

@@ -18,7 +18,7 @@ from pixel_emulator.core.text import json_codec
 from pixel_emulator.core.tracking_plan import plan_diff
 from pixel_emulator.core.tracking_plan.infer import infer as draft
 from pixel_emulator.core.tracking_plan.plan import parse
-from pixel_emulator.core.tracking_plan.plan_diff import Broken, Change
+from pixel_emulator.core.tracking_plan.plan_diff import BrokenCall, Change
 from pixel_emulator.files import read_write
 
 _MOST = 50  # broken calls that a person reads
@@ -69,7 +69,7 @@ def diff(
     before, after = (parse(read_write.read_document(path)) for path in (old, new))
     evidence = read_evidence(against, allow_open=allow_open) if against else Evidence(hits=())
     found = list(plan_diff.changes(before, after))
-    broken = list(plan_diff.broken(before, after, evidence.hits))
+    broken = list(plan_diff.broken_calls(before, after, evidence.hits))
     if output == "json":
         show(json_codec.write(_as_json(found, broken, evidence), indent=2))
     else:
@@ -83,10 +83,10 @@ def _change_lines(found: Sequence[Change]) -> Iterator[str]:
         yield "Nothing changed."
     for rule, parts in groupby(found, key=lambda each: each.rule):
         yield rule
-        yield from (f"  {f'{each.field}  '.lstrip()}{each.words}" for each in parts)
+        yield from (f"  {f'{each.field}  '.lstrip()}{each.description}" for each in parts)
 
 
-def _broken_lines(broken: Sequence[Broken], evidence: Evidence) -> Iterator[str]:
+def _broken_lines(broken: Sequence[BrokenCall], evidence: Evidence) -> Iterator[str]:
     calls = f"{len(broken)} of {len(evidence.hits)} recorded calls"
     yield f"\n{calls} {'breaks' if len(broken) == 1 else 'break'}{':' if broken else ''}"
     for each in broken[:_MOST]:
@@ -97,10 +97,10 @@ def _broken_lines(broken: Sequence[Broken], evidence: Evidence) -> Iterator[str]
         yield f"  and {len(broken) - _MOST} more"
 
 
-def _as_json(found: Sequence[Change], broken: Sequence[Broken], evidence: Evidence) -> Payload:
+def _as_json(found: Sequence[Change], broken: Sequence[BrokenCall], evidence: Evidence) -> Payload:
     return {
         "changes": [
-            {"rule": each.rule, "field": each.field, "words": each.words} for each in found
+            {"rule": each.rule, "field": each.field, "words": each.description} for each in found
         ],
         "broken": [
             {

@@ -15,7 +15,7 @@ from pixel_emulator.core import call_text
 from pixel_emulator.core.errors import InputError, InputIssue, Location
 from pixel_emulator.core.model import JSON, Evidence, Hit, Payload
 from pixel_emulator.core.profiles.identity import fold
-from pixel_emulator.core.profiles.profile import profile_mistakes
+from pixel_emulator.core.profiles.profile import profile_issues
 from pixel_emulator.core.recordings.entry import entry, time_text
 from pixel_emulator.core.text import json_codec, yaml_writer
 from pixel_emulator.files import read_write
@@ -70,7 +70,7 @@ def as_text(hit: Hit, *, width: int, colour: bool) -> str:
         f"  {request.method} {request.url}",
     ]
     if call is not None:
-        lines.append(f"  {call_text.written_as(call)}")
+        lines.append(f"  {call_text.encoding_text(call)}")
         lines += [f"    {text}" for text in call_text.payload_text(call).splitlines()]
     found = call_text.problem_lines(hit.problems, width=width - 2, colour=colour)
     return "\n".join([*lines, *(f"  {text}" for text in found), ""])
@@ -114,7 +114,7 @@ def say_gaps(evidence: Evidence) -> Exit:
 
 def _profiles(path: Path) -> Payload:
     document = read_write.read_document(path)
-    mistakes = [document.mistake(words, *steps) for steps, words in profile_mistakes(document.data)]
+    mistakes = [document.mistake(words, *at) for at, words in profile_issues(document.data)]
     if mistakes or not isinstance(document.data, dict):
         raise InputError(*mistakes)
     return document.data

@@ -34,7 +34,14 @@ from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.email.render import find_browser
 from pixel_emulator.runner.actions import WRITE_KEY, ActionContext
 from pixel_emulator.runner.runner import Runner
-from pixel_emulator.runner.waiting import Growing, JournalTail, Window, acted, patience, settle
+from pixel_emulator.runner.waiting import (
+    GrowingEvidence,
+    JournalTail,
+    Window,
+    mark_done,
+    timeouts,
+    wait_until_decided,
+)
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.settings import Settings
 
@@ -55,7 +62,7 @@ _AT_REST = 2.0
         "host",
         "offline",
         "http2",
-        "lane",
+        "fast_path",
         "max_calls",
     ),
     port=0,
@@ -106,7 +113,7 @@ def run(
         only_cut_short = bool(command) and journal.gaps == (cut_short,)
         final_code = (end.code or None) if end and only_cut_short else None
         if not command:
-            verdict, end = _with_gaps(ran.verdict, journal, told=cut_short), ran.failed
+            verdict, end = _with_gaps(ran.verdict, journal, told=cut_short), ran.failed_command
         elif scenarios:
             verdict = verify(scenarios, window.evidence())
         else:
@@ -152,7 +159,7 @@ def _environ(settings: Settings, emulator: "Emulator") -> dict[str, str]:
     )
     for warning in child.warnings:
         say(f"pixel-emulator: {warning}")
-    return child.over(os.environ)
+    return child.applied_to(os.environ)
 
 
 def _explain_silence(
@@ -174,14 +181,14 @@ def _explain_silence(
 
 
 def _settle(
-    scenarios: Sequence[Scenario], journal: Journal, window: Growing, emulator: "Emulator"
+    scenarios: Sequence[Scenario], journal: Journal, window: GrowingEvidence, emulator: "Emulator"
 ) -> None:
     """Read what the command has sent before its end; then wait as the scenarios say."""
     titles = [each.step_title(*each.steps) for each in scenarios if len(each.steps) == 1]
-    begun = acted(journal, titles, lambda: emulator.drain(_AT_REST))
+    begun = mark_done(journal, titles, lambda: emulator.drain(_AT_REST))
     if scenarios:
-        within, quiet = patience(scenarios)
-        settle(LiveVerdict(scenarios), window, deadline=begun + within, quiet=quiet)
+        within, quiet = timeouts(scenarios)
+        wait_until_decided(LiveVerdict(scenarios), window, deadline=begun + within, quiet=quiet)
 
 
 def _tell_step(title: str) -> None:

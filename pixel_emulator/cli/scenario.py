@@ -23,7 +23,7 @@ from pixel_emulator.core.text.display import shortened
 from pixel_emulator.core.verification.verdict import Status
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.files import read_write
-from pixel_emulator.files.scenario_loader import ScenarioFile, load_text, mistakes_of, read_files
+from pixel_emulator.files.scenario_loader import ScenarioFile, issues_of, load_text, read_files
 from pixel_emulator.files.yaml_spans import read_source
 
 KINDS = ("scenario", "recording")
@@ -43,7 +43,7 @@ def check(
     for each in found:
         if not each.mistakes:
             show(f"{each.path}: {_summary(each)}")
-    if mistakes := mistakes_of(found, given):
+    if mistakes := issues_of(found, given):
         raise InputError(*mistakes)
     return 0
 
@@ -150,11 +150,11 @@ def update(
         show(_diff(str(scenario), old, found.text))
         if not check:
             read_write.overwrite(scenario, found.text)
-    elif found.judged.verdict.status is Status.MET:
+    elif found.verified.verdict.status is Status.MET:
         say(f"{scenario}: nothing changes, it is met")
     for mistake in found.kept:
         say(f"pixel-emulator: {mistake}")
-    status = found.judged.verdict.status
+    status = found.verified.verdict.status
     if status in (Status.UNDECIDED, Status.INCOMPLETE):
         return Exit.INCOMPLETE
     unmet = bool(found.kept) if only else status is not Status.MET

@@ -17,10 +17,16 @@ from pixel_emulator.cli.inputs import Lets, Tags, read_lets
 from pixel_emulator.cli.options import takes_settings
 from pixel_emulator.cli.reports import Reports, check_reports, for_terminal, write_reports
 from pixel_emulator.cli.terminal import Exit, say, show
-from pixel_emulator.command.process import handling
+from pixel_emulator.command.process import signal_handlers
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.runner.file_watch import ScenarioFiles
-from pixel_emulator.runtime.server_info import ServerInfo, listed, living, published, running
+from pixel_emulator.runtime.server_info import (
+    ServerInfo,
+    find_server,
+    publish,
+    running_servers,
+    server_list,
+)
 from pixel_emulator.runtime.settings import Settings
 
 if TYPE_CHECKING:
@@ -41,7 +47,7 @@ _AT_REST = 1.0
     "keep_write_keys",
     "offline",
     "http2",
-    "lane",
+    "fast_path",
     "control_port",
     "control_token",
     "max_calls",
@@ -79,7 +85,7 @@ def serve(
     if until_eof:
         threading.Thread(target=_wait_for_eof, args=(stopped,), daemon=True).start()
     with (
-        handling([signal.SIGHUP], lambda *_: stopped.set()),
+        signal_handlers([signal.SIGHUP], lambda *_: stopped.set()),
         emulation(settings, watched.scenarios if watched else ()) as (journal, emulator),
         _control(emulator) as control,
         Display() as display,
@@ -98,7 +104,7 @@ def serve(
             control=control.url,
             token=control.token,
         )
-        with published(ready):
+        with publish(ready):
             if json:
                 sys.stdout.write(ready.line() + "\n")
                 sys.stdout.flush()
@@ -107,7 +113,7 @@ def serve(
             window = watch_live(watched, journal, stopped) if watched else None
             stopped.wait()
             emulator.drain(_AT_REST)
-    strays = emulator.sessions.strays()
+    strays = emulator.sessions.unrouted()
     if strays:
         say("\n".join(strays))
     ending = partial(
@@ -134,12 +140,11 @@ def env(
 
     Where several serve, those beside the one on `--port` are listed on stderr.
     """
-    ready = running(port)
-    others = [each for each in living() if each.port != ready.port]
+    ready = find_server(port)
+    others = [each for each in running_servers() if each.port != ready.port]
     if others:
-        say(
-            f"pixel-emulator: taken is the one on port {ready.port}; also serving: {listed(others)}"
-        )
+        also = server_list(others)
+        say(f"pixel-emulator: taken is the one on port {ready.port}; also serving: {also}")
     with needs_mitmproxy():  # or rather its company: cryptography and certifi
         from pixel_emulator.command.environment import (
             browser_flags,

@@ -8,9 +8,10 @@ import typer
 
 from pixel_emulator.cli.decode import one_of
 from pixel_emulator.cli.inputs import Lets, Tags, load_chosen, read_evidence, read_lets
-from pixel_emulator.cli.reports import FORMATS, Reports, check_reports, for_terminal, write_reports
+from pixel_emulator.cli.reports import Reports, check_reports, for_terminal, write_reports
 from pixel_emulator.cli.terminal import show
 from pixel_emulator.core.errors import InputError, InputIssue
+from pixel_emulator.core.report.formats import FORMATS, ReportOptions
 from pixel_emulator.core.verification.verify import verify as judge
 from pixel_emulator.files import read_write
 
@@ -59,5 +60,5 @@ def verify(
     if output == "text":
         show(for_terminal(verdict, sys.stdout, recording=source))
     else:
-        show(FORMATS[output](verdict, source).rstrip("\n"))
+        show(FORMATS[output].render(verdict, ReportOptions(recording=source)).rstrip("\n"))
     return verdict.exit_code

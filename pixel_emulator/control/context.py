@@ -18,7 +18,7 @@ from pixel_emulator.proxy.emulator import Emulator
 from pixel_emulator.runtime.output import redacted
 from pixel_emulator.runtime.session import LocalSession
 
-_BODY = "body"  # as the file of a mistake
+_BODY_NAME = "body"  # as the file of a mistake
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +29,14 @@ class AppState:
     emulator: Emulator
     threads: Executor
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
-    ended: dict[str, asyncio.Event] = field(default_factory=dict)
+    closed_events: dict[str, asyncio.Event] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestContext:
     """One request: its backend, its query with all values read, its body as text."""
 
-    backend: AppState
+    state: AppState
     request: Request
     query: Mapping[str, int | float | str]
     body: str
@@ -44,7 +44,7 @@ class RequestContext:
     @property
     def emulator(self) -> Emulator:
         """The emulator that it is about."""
-        return self.backend.emulator
+        return self.state.emulator
 
     @property
     def session(self) -> LocalSession:
@@ -58,7 +58,7 @@ class RequestContext:
     def document(self) -> Document:
         """The body as data. Raises InputError with its mistakes."""
         try:
-            return parse_document(self.body, _BODY)
+            return parse_document(self.body, _BODY_NAME)
         except InputError:
             # All JSON is YAML, too, but who says that it is JSON is told of that.
             if "json" in self.request.headers.get("content-type", ""):
@@ -69,40 +69,42 @@ class RequestContext:
         """A whole number of the query."""
         return int(self.query[name])
 
-    async def in_thread[**P, T](self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def in_thread[**P, T](
+        self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
         """Do what takes long, or waits for the emulator, outside its loop."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self.backend.threads, lambda: work(*args, **kwargs))
+        return await loop.run_in_executor(self.state.threads, lambda: function(*args, **kwargs))
 
-    async def while_wanted[T](self, session: LocalSession, work: Coroutine[None, None, T]) -> T:
+    async def unless_gone[T](self, session: LocalSession, work: Coroutine[None, None, T]) -> T:
         """What `work` comes to, as long as the client, the session and the emulator are there.
 
         Raises ProblemError where one of them is gone first.
         """
-        ended = self.backend.ended.setdefault(session.name, asyncio.Event())
+        ended = self.state.closed_events.setdefault(session.name, asyncio.Event())
         ends = {
-            asyncio.ensure_future(self.backend.stopping.wait()): "stopping",
+            asyncio.ensure_future(self.state.stopping.wait()): "stopping",
             asyncio.ensure_future(ended.wait()): "session-closed",
             asyncio.ensure_future(self.request.receive()): "stopping",  # it has hung up
         }
-        doing = asyncio.ensure_future(work)
+        task = asyncio.ensure_future(work)
         try:
-            await asyncio.wait({doing, *ends}, return_when=asyncio.FIRST_COMPLETED)
-            if doing.done():
-                return doing.result()
+            await asyncio.wait({task, *ends}, return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return task.result()
             kind = next(kind for end, kind in ends.items() if end.done())
             raise ProblemError(kind, "It was waiting for calls.")
         finally:
-            for each in (doing, *ends):
-                each.cancel()
-            await asyncio.gather(doing, *ends, return_exceptions=True)
+            for pending in (task, *ends):
+                pending.cancel()
+            await asyncio.gather(task, *ends, return_exceptions=True)
 
 
 def _must_be_json(text: str) -> None:
     try:
         json_codec.parse(text)
     except json.JSONDecodeError as error:
-        place = Location(_BODY, error.lineno, error.colno)
+        place = Location(_BODY_NAME, error.lineno, error.colno)
         raise InputError(InputIssue(f"not JSON: {error.msg}", place)) from None
 
 

@@ -14,7 +14,7 @@ MEDIA_TYPE = "application/problem+json"
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ProblemKind:
     """One kind of failure: its HTTP status, and its title, which is always the same."""
 
     status: int
@@ -22,21 +22,21 @@ class Kind:
 
 
 PROBLEMS = {
-    "wrong-query": Kind(400, "A parameter of the query is wrong."),
-    "no-token": Kind(401, "The token is missing or wrong."),
-    "cross-site": Kind(403, "A page of another site may not ask this."),
-    "unknown-path": Kind(404, "There is nothing at this path."),
-    "unknown-session": Kind(404, "There is no open session of this name."),
-    "wrong-method": Kind(405, "This path does not take this method."),
-    "not-acceptable": Kind(406, "This cannot be given in any of the accepted types."),
-    "name-taken": Kind(409, "The name of a session is used only once."),
-    "default-stays": Kind(409, "The default session cannot be closed."),
-    "session-closed": Kind(410, "The session was closed meanwhile."),
-    "too-large": Kind(413, "The body is too large."),
-    "wrong-host": Kind(421, "The Host header does not name this API."),
-    "wrong-body": Kind(422, "The body has mistakes."),
-    "failed": Kind(500, "The emulator failed; this is a bug."),
-    "stopping": Kind(503, "The emulator is stopping."),
+    "wrong-query": ProblemKind(400, "A parameter of the query is wrong."),
+    "no-token": ProblemKind(401, "The token is missing or wrong."),
+    "cross-site": ProblemKind(403, "A page of another site may not ask this."),
+    "unknown-path": ProblemKind(404, "There is nothing at this path."),
+    "unknown-session": ProblemKind(404, "There is no open session of this name."),
+    "wrong-method": ProblemKind(405, "This path does not take this method."),
+    "not-acceptable": ProblemKind(406, "This cannot be given in any of the accepted types."),
+    "name-taken": ProblemKind(409, "The name of a session is used only once."),
+    "default-stays": ProblemKind(409, "The default session cannot be closed."),
+    "session-closed": ProblemKind(410, "The session was closed meanwhile."),
+    "too-large": ProblemKind(413, "The body is too large."),
+    "wrong-host": ProblemKind(421, "The Host header does not name this API."),
+    "wrong-body": ProblemKind(422, "The body has mistakes."),
+    "failed": ProblemKind(500, "The emulator failed; this is a bug."),
+    "stopping": ProblemKind(503, "The emulator is stopping."),
 }
 """Each kind by the last part of its `type`."""
 
@@ -70,7 +70,7 @@ class ProblemError(Exception):
             "detail": self.detail,
         }
         if self.mistakes:
-            document["mistakes"] = [_mistake(each) for each in self.mistakes]
+            document["mistakes"] = [_mistake(mistake) for mistake in self.mistakes]
         text = redacted(json_codec.write(document))
         return Response(text, kind.status, dict(self.headers), media_type=MEDIA_TYPE)
 

@@ -26,58 +26,58 @@ class Handler(Protocol):
 
     __name__: str
 
-    def __call__(self, asked: RequestContext, /) -> Awaitable[Response]: ...
+    def __call__(self, context: RequestContext, /) -> Awaitable[Response]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
+class QueryParameter:
     """One parameter of a query. `type` is one of OpenAPI's: integer, number or string.
 
     Without `default` it is left out of what the handler gets, unless it was given.
     """
 
-    does: str
+    description: str
     type: str = "string"
     choices: tuple[str, ...] = ()
-    least: int | None = None
-    most: int | None = None
+    minimum: int | None = None
+    maximum: int | None = None
     default: Value | None = None
 
     @property
     def schema(self) -> Payload:
         """As a JSON Schema."""
-        found: dict[str, JSON] = {
+        schema: dict[str, JSON] = {
             "type": self.type,
             "enum": [*self.choices] or None,
-            "minimum": self.least,
-            "maximum": self.most,
+            "minimum": self.minimum,
+            "maximum": self.maximum,
             "default": self.default,
         }
-        return {key: value for key, value in found.items() if value is not None}
+        return {key: value for key, value in schema.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Body:
+class RequestBody:
     """What a request may carry: a text of this media type, described by a schema."""
 
-    does: str
+    description: str
     type: str
     schema: Payload
     required: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Success:
     """A success: its status, and each media type that it may have, with a schema."""
 
     status: int
-    does: str
+    description: str
     content: Mapping[str, Payload] = field(default_factory=dict)
 
 
-def json_answer(schema: str, does: str, status: int = 200) -> Answer:
+def json_success(schema: str, description: str, status: int = 200) -> Success:
     """A success with JSON, of this schema among the components."""
-    return Answer(status=status, does=does, content={JSON_TYPE: ref(schema)})
+    return Success(status=status, description=description, content={JSON_TYPE: ref(schema)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,12 +88,12 @@ class Route:
     the query.
     """
 
-    at: str
-    does: str
+    operation: str
+    summary: str
     handler: Handler
-    answer: Answer
-    query: Mapping[str, Query] = field(default_factory=dict)
-    body: Body | None = None
+    success: Success
+    query: Mapping[str, QueryParameter] = field(default_factory=dict)
+    body: RequestBody | None = None
     problems: tuple[str, ...] = ()
     token: bool = True
     by_query: bool = False
@@ -101,12 +101,12 @@ class Route:
     @property
     def method(self) -> str:
         """Its HTTP method."""
-        return self.at.partition(" ")[0]
+        return self.operation.partition(" ")[0]
 
     @property
     def path(self) -> str:
         """Its path, with `{session}` where a name stands."""
-        return self.at.partition(" ")[2]
+        return self.operation.partition(" ")[2]
 
     @property
     def name(self) -> str:
@@ -125,24 +125,26 @@ MAX_BODY = 1024 * 1024
 TOKEN = "token"  # noqa: S105 - the name of a parameter
 
 
-def read_query(request: Request, known: Mapping[str, Query], *, by_query: bool) -> dict[str, Value]:
+def read_query(
+    request: Request, parameters: Mapping[str, QueryParameter], *, by_query: bool
+) -> dict[str, Value]:
     """The values of a query, with defaults. Raises ProblemError with all mistakes in it."""
     given = request.query_params
-    allowed = {*known, TOKEN} if by_query else {*known}
+    allowed = {*parameters, TOKEN} if by_query else {*parameters}
     mistakes = [
-        InputIssue(f"is unknown{did_you_mean(name, known)}", path=name)
+        InputIssue(f"is unknown{did_you_mean(name, parameters)}", path=name)
         for name in given
         if name not in allowed
     ]
     values: dict[str, Value] = {}
-    for name, query in known.items():
+    for name, query in parameters.items():
         texts = given.getlist(name)
         if len(texts) > 1:
             mistakes.append(InputIssue("is given more than once", path=name))
         elif texts:
-            found = list(_wrong(query, texts[0]))
-            mistakes += [InputIssue(each, path=name) for each in found]
-            values[name] = texts[0] if found else _value(query, texts[0])
+            wrong = list(_value_errors(query, texts[0]))
+            mistakes += [InputIssue(sentence, path=name) for sentence in wrong]
+            values[name] = texts[0] if wrong else _parse_value(query, texts[0])
         elif query.default is not None:
             values[name] = query.default
     if mistakes:
@@ -173,9 +175,9 @@ async def read_body(request: Request, file: str = "") -> str:
         raise ProblemError("wrong-body", str(mistake), mistakes=[mistake]) from None
 
 
-def _wrong(query: Query, text: str) -> Iterator[str]:
+def _value_errors(query: QueryParameter, text: str) -> Iterator[str]:
     try:
-        value = _value(query, text)
+        value = _parse_value(query, text)
     except ValueError:
         yield (
             f'must be a whole number, but is "{text}"'
@@ -187,13 +189,13 @@ def _wrong(query: Query, text: str) -> Iterator[str]:
         allowed = ", ".join(query.choices)
         yield f'"{text}" is none of {allowed}{did_you_mean(text, query.choices)}'
     if not isinstance(value, str):
-        low, high = query.least, query.most
+        low, high = query.minimum, query.maximum
         # Written so that NaN is out of range, too.
         if not ((low is None or value >= low) and (high is None or value <= high)):
             yield f"must be from {low} to {high}, but is {text}"
 
 
-def _value(query: Query, text: str) -> Value:
+def _parse_value(query: QueryParameter, text: str) -> Value:
     if query.type == "integer":
         if not (text.isascii() and text.isdigit() and len(text) <= 15):
             raise ValueError(text)

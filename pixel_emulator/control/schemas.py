@@ -18,7 +18,7 @@ def _map(
     properties: Mapping[str, Payload], optional: Iterable[str] = (), *, open: bool = False
 ) -> Payload:
     """A map with these keys, all of them but for the `optional` ones, and no others or `open`."""
-    required: list[JSON] = [each for each in properties if each not in set(optional)]
+    required: list[JSON] = [key for key in properties if key not in set(optional)]
     return {
         "type": "object",
         "properties": {**properties},
@@ -42,7 +42,7 @@ DOCUMENT: Payload = {"type": "object"}
 _TEXTS = list_of(TEXT)
 _ANYTHING: Payload = {}
 _TIME: Payload = {"type": "string", "format": "date-time"}
-_PLACE: dict[str, Payload] = {
+_ENDPOINT: dict[str, Payload] = {
     "proxy": {**TEXT, "description": "Its proxy, as a URL."},
     "url": {**TEXT, "description": "Where it is a server; behind it comes /v1/pixel/track?…"},
     "ca": {**TEXT, "description": "The file of its CA, where the emulator runs."},
@@ -57,7 +57,7 @@ _REQUEST: dict[str, Payload] = {
     "client": TEXT,
     "headers": {"type": "object", "additionalProperties": TEXT},
 }
-_FOUND = _map(
+_PROBLEM = _map(
     {
         "code": TEXT,
         "severity": TEXT,
@@ -66,18 +66,18 @@ _FOUND = _map(
         "source": TEXT,
     }
 )
-_JUDGED: dict[str, Payload] = {
+_CALL: dict[str, Payload] = {
     "seq": COUNT,
     "time": _TIME,
     "type": _one_of(CallType),
     "outcome": _one_of(Outcome),
     "payload": _ANYTHING,
-    "problems": list_of(_FOUND),
+    "problems": list_of(_PROBLEM),
     "source": {"type": ["string", "null"]},
 }
 _ENTRY = _map(
     {
-        **_JUDGED,
+        **_CALL,
         "step": TEXT,
         "form": TEXT,
         "alphabet": TEXT,
@@ -89,7 +89,7 @@ _ENTRY = _map(
 )
 
 
-def _page(entry: Payload) -> Payload:
+def _page_schema(entry: Payload) -> Payload:
     return _map(
         {
             "entries": list_of(entry),
@@ -110,7 +110,7 @@ COMPONENTS: dict[str, JSON] = {
             "version": TEXT,
             "pid": COUNT,
             "port": COUNT,
-            **_PLACE,
+            **_ENDPOINT,
             "sessions": _TEXTS,
             "strays": {**_TEXTS, "description": "Requests for sessions that are not open."},
             "failures": {**_TEXTS, "description": "What went wrong in the emulator itself."},
@@ -126,7 +126,7 @@ COMPONENTS: dict[str, JSON] = {
         },
         ("name", "dialect", "source", "keep_write_keys"),
     ),
-    "Session": _map({"name": TEXT, **_PLACE}),
+    "Session": _map({"name": TEXT, **_ENDPOINT}),
     "NewRequest": _map(
         {**_REQUEST, "url": {"type": "string", "format": "uri"}}, set(_REQUEST) - {"url"}
     ),
@@ -135,9 +135,9 @@ COMPONENTS: dict[str, JSON] = {
     "Acted": _map({"titles": _TEXTS}),
     "Drained": _map({"gone": BOOL}),
     "Entry": _ENTRY,
-    "Requests": _page(ref("Entry")),
-    "Call": _map(_JUDGED),
-    "Calls": _page(ref("Call")),
+    "Requests": _page_schema(ref("Entry")),
+    "Call": _map(_CALL),
+    "Calls": _page_schema(ref("Call")),
     "Verdict": _map(
         {"status": _one_of(["met", "unmet", "undecided", "incomplete"]), "exit_code": COUNT},
         open=True,

@@ -16,7 +16,7 @@ from pixel_emulator.control.context import AppState
 from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.proxy.emulator import Emulator
 
-_PATIENCE = 0.5
+_STOP_TIMEOUT = 0.5
 """Seconds at the end for clients to read what they have asked for."""
 
 _KEEP_ALIVE = 75
@@ -46,13 +46,15 @@ class Control:
         with ExitStack() as stack:
             threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="pixel-emulator-control")
             stack.enter_context(threads)
-            listener = stack.enter_context(on_loopback(self._emulator.settings.control_port))
+            listener = stack.enter_context(listen_on_loopback(self._emulator.settings.control_port))
             self.port = listener.getsockname()[1]
             # Whoever is led through the proxy comes from this machine, too.
             self._emulator.shut_off(self.port)
-            serving = _Serving(AppState(self._emulator, threads), listener, self.token)
-            asyncio.run_coroutine_threadsafe(serving.start(), loop).result()
-            stack.callback(lambda: asyncio.run_coroutine_threadsafe(serving.stop(), loop).result())
+            server_task = _ServerTask(AppState(self._emulator, threads), listener, self.token)
+            asyncio.run_coroutine_threadsafe(server_task.start(), loop).result()
+            stack.callback(
+                lambda: asyncio.run_coroutine_threadsafe(server_task.stop(), loop).result()
+            )
             self._running = stack.pop_all()
         return self
 
@@ -65,35 +67,35 @@ class Control:
         self._running.close()
 
 
-def on_loopback(port: int = 0) -> socket.socket:
+def listen_on_loopback(port: int = 0) -> socket.socket:
     """This port of the loopback, or a free one; who comes waits until it is served.
 
     Raises InputError where it cannot be had.
     """
     # asyncio sends without delay (TCP_NODELAY) only where the protocol is named.
-    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     # As asyncio does: else the port is taken for a minute after its last emulator.
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        bound.bind(("127.0.0.1", port))
+        listener.bind(("127.0.0.1", port))
         # Two that are bound may share a port with this option, two that listen never.
-        bound.listen()
+        listener.listen()
     except (OSError, OverflowError) as error:
-        bound.close()
+        listener.close()
         reason = f"{port} cannot be had: {error}; take another one, or 0 for a free one"
         raise InputError(InputIssue(f"control_port: {reason}")) from None
-    return bound
+    return listener
 
 
-class _Serving:
+class _ServerTask:
     """What happens inside the loop."""
 
-    def __init__(self, backend: AppState, listener: socket.socket, token: str) -> None:
-        self._backend = backend
+    def __init__(self, state: AppState, listener: socket.socket, token: str) -> None:
+        self._state = state
         self._listener = listener
         port = listener.getsockname()[1]
         config = uvicorn.Config(
-            application(backend, port=port, token=token),
+            application(state, port=port, token=token),
             access_log=False,
             date_header=False,
             http="h11",  # mitmproxy brings it anyway
@@ -117,11 +119,11 @@ class _Serving:
 
     async def stop(self) -> None:
         """Let the answers go out that are under way, and hang up."""
-        self._backend.stopping.set()
+        self._state.stopping.set()
         self._server.should_exit = True
-        await asyncio.wait({self._task}, timeout=_PATIENCE)
-        for each in tuple(self._server.server_state.connections):
-            each.transport.abort()
+        await asyncio.wait({self._task}, timeout=_STOP_TIMEOUT)
+        for connection in tuple(self._server.server_state.connections):
+            connection.transport.abort()
         for task in tuple(self._server.server_state.tasks):
             task.cancel()
         await self._task

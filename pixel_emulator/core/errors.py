@@ -59,15 +59,15 @@ class Document:
     data: JSON
     positions: Mapping[JsonPath, Location]
 
-    def mistake(self, message: str, *steps: str | int) -> InputIssue:
-        """A mistake at the value that `steps` lead to, or at the nearest one around it."""
-        return InputIssue(message, self.location(steps), path_text(steps))
+    def mistake(self, message: str, *at: str | int) -> InputIssue:
+        """A mistake at the value that `at` lead to, or at the nearest one around it."""
+        return InputIssue(message, self.location(at), path_text(at))
 
-    def location(self, steps: JsonPath) -> Location:
-        """Where the value at `steps` stands, or the nearest one around it."""
-        for n in range(len(steps), -1, -1):
-            if steps[:n] in self.positions:
-                return self.positions[steps[:n]]
+    def location(self, at: JsonPath) -> Location:
+        """Where the value at `at` stands, or the nearest one around it."""
+        for n in range(len(at), -1, -1):
+            if at[:n] in self.positions:
+                return self.positions[at[:n]]
         return Location(self.file)
 
 

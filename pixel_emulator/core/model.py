@@ -172,9 +172,7 @@ class Call:
     """A decoded pixel request.
 
     `payload` is None where Segment's edge could not decode the data. `alphabet` and `padded`
-    belong to the base64 form. `problems` are those of the wire, found while decoding. `text` is the
-    JSON that the payload was read from, if each of its strings stands there as it is; else, and in
-    what was read from a recording, it is empty.
+    belong to the base64 form. `problems` are those of the wire, found while decoding.
     """
 
     type: CallType
@@ -183,7 +181,6 @@ class Call:
     alphabet: Alphabet | None = None
     padded: bool | None = None
     problems: tuple[Problem, ...] = ()
-    text: str = field(default="", compare=False, repr=False)
 
     @property
     def accepted(self) -> bool:
@@ -201,7 +198,7 @@ class Hit:
     that the user gave to the write key. `digest` is the SHA-256 of the original request line,
     in hexadecimal: proof of what was sent where the line itself is masked. `step` is the title of
     the scenario's step that was running, empty where none was. `alike` counts further hits that
-    this one stands for in the evidence of a live run; see `core.verdicts.call_groups`.
+    this one stands for in the evidence of a live run; see `core.verification.components`.
     """
 
     seq: int
@@ -245,16 +242,16 @@ def total(hits: Iterable[Hit]) -> int:
     return sum(1 + hit.alike for hit in hits)
 
 
-def path_text(steps: Iterable[str | int]) -> str:
-    """Steps in the one path notation: `properties.products[0].sku`; a key that is no plain word
+def path_text(at: Iterable[str | int]) -> str:
+    """A path in the one notation: `properties.products[0].sku`; a key that is no plain word
     is quoted: `properties["a.b"]`."""
     text = ""
-    for step in steps:
-        if isinstance(step, int):
-            text += f"[{step}]"
-        elif step and not set(step) & set(' .[]"\\\n\r\t'):
-            text += f".{step}" if text else step
+    for key in at:
+        if isinstance(key, int):
+            text += f"[{key}]"
+        elif key and not set(key) & set(' .[]"\\\n\r\t'):
+            text += f".{key}" if text else key
         else:
-            escaped = step.replace("\\", "\\\\").replace('"', '\\"')
+            escaped = key.replace("\\", "\\\\").replace('"', '\\"')
             text += f'["{escaped}"]'
     return text

@@ -25,10 +25,10 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
     return data
 
 
-def cannot(do: str, path: str | os.PathLike[str], error: OSError | ValueError) -> InputError:
+def cannot(verb: str, path: str | os.PathLike[str], error: OSError | ValueError) -> InputError:
     """The mistake of a user who named a file that we cannot `do` something with."""
     reason = error.strerror if isinstance(error, OSError) else error
-    return InputError(InputIssue(f"cannot {do} this file: {reason}", Location(str(path))))
+    return InputError(InputIssue(f"cannot {verb} this file: {reason}", Location(str(path))))
 
 
 _NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
@@ -59,11 +59,11 @@ def close_locked(file: int) -> None:
 
 def holder(file: int) -> str:
     """Return who has locked an open file, as words for a message; Linux says which process."""
-    found = os.fstat(file)
-    place = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
+    status = os.fstat(file)
+    inode = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
     with suppress(OSError):
         locks = Path("/proc/locks").read_text(encoding="ascii", errors="replace")
-        if match := re.search(rf"FLOCK +ADVISORY +WRITE +(\d+) +{place} ", locks):
+        if match := re.search(rf"FLOCK +ADVISORY +WRITE +(\d+) +{inode} ", locks):
             return "this process" if match[1] == str(os.getpid()) else f"process {match[1]}"
     return "another emulator"
 

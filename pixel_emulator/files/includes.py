@@ -22,11 +22,11 @@ from pixel_emulator.runtime.output import learn_from
 MAX_BYTES = 16 * 1024 * 1024
 """Bytes of a file that is read for its scenarios: ten thousands of expectations."""
 
-_DEEPEST = 20  # files in a row, each named by `use` in the one before
+_MAX_CHAIN = 20  # files in a row, each named by `use` in the one before
 
 
 @dataclass(frozen=True, slots=True)
-class Used:
+class Definitions:
     """What a file gives to those that use it."""
 
     definitions: Mapping[str, Definition] = field(default_factory=dict)
@@ -34,66 +34,66 @@ class Used:
 
 
 @dataclass(slots=True)
-class DefinitionFiles:
+class Includes:
     """The files that one loading takes definitions from; each is read once."""
 
     given: Values
     hooks: Mapping[str, Expected]
-    used: dict[Path, Used] = field(default_factory=dict)
+    cache: dict[Path, Definitions] = field(default_factory=dict)
 
-    def read(self, document: Document, around: Used) -> ParsedDocument:
+    def read(self, document: Document, included: Definitions) -> ParsedDocument:
         """What a document says, with the definitions around it."""
-        return read(document, given=self.given, definitions=around.definitions, hooks=self.hooks)
+        return read(document, given=self.given, definitions=included.definitions, hooks=self.hooks)
 
-    def around(self, document: Document, trail: tuple[Path, ...] = ()) -> Used:
+    def included(self, document: Document, trail: tuple[Path, ...] = ()) -> Definitions:
         """What a document takes in by `use`; `trail` are the files that led to it."""
         if not isinstance(document.data, dict):
-            return Used()
+            return Definitions()
         reader = ParseContext(document)
         here = Path(document.file)
         trail = (*trail, real_path(here))
         definitions: dict[str, Definition] = {}
         mistakes: list[InputIssue] = []
-        for steps, file in read_use(reader, document.data):
+        for at, file in read_use(reader, document.data):
             path = here.parent / file
             if real_path(path) in trail:
-                reader.wrong(steps, f"goes round in a circle: {file} leads back here")
-            elif len(trail) > _DEEPEST:
-                reader.wrong(steps, f"is file {_DEEPEST + 1} in a row, each used by the next")
+                reader.wrong(at, f"goes round in a circle: {file} leads back here")
+            elif len(trail) > _MAX_CHAIN:
+                reader.wrong(at, f"is file {_MAX_CHAIN + 1} in a row, each used by the next")
             else:
-                found = self._use(reader, steps, path, trail)
-                mistakes += found.mistakes
-                for name, each in found.definitions.items():
-                    if definitions.setdefault(name, each) is not each:
-                        both = f"{definitions[name].place} and {each.place}"
-                        reader.wrong(steps, f"`{name}` is defined twice, in {both}")
-        return Used(definitions, (*reader.in_order(), *mistakes))
+                loaded = self._load(reader, at, path, trail)
+                mistakes += loaded.mistakes
+                for name, definition in loaded.definitions.items():
+                    if definitions.setdefault(name, definition) is not definition:
+                        both = f"{definitions[name].place} and {definition.place}"
+                        reader.wrong(at, f"`{name}` is defined twice, in {both}")
+        return Definitions(definitions, (*reader.in_order(), *mistakes))
 
-    def _use(
-        self, reader: ParseContext, steps: JsonPath, path: Path, trail: tuple[Path, ...]
-    ) -> Used:
+    def _load(
+        self, reader: ParseContext, at: JsonPath, path: Path, trail: tuple[Path, ...]
+    ) -> Definitions:
         real = real_path(path)
-        if real not in self.used:
+        if real not in self.cache:
             try:
-                self.used[real] = self._used(read_limited(str(path)), trail)
+                self.cache[real] = self._definitions_of(read_limited(str(path)), trail)
             except InputError as error:
-                if all(not each.location.line for each in error.mistakes):
-                    reader.wrong(steps, f"{error.mistakes[0]}")
-                    return Used()
-                self.used[real] = Used(mistakes=error.mistakes)
-        return self.used[real]
+                if all(not issue.location.line for issue in error.mistakes):
+                    reader.wrong(at, f"{error.mistakes[0]}")
+                    return Definitions()
+                self.cache[real] = Definitions(mistakes=error.mistakes)
+        return self.cache[real]
 
-    def _used(self, document: Document, trail: tuple[Path, ...]) -> Used:
-        around = self.around(document, trail)
+    def _definitions_of(self, document: Document, trail: tuple[Path, ...]) -> Definitions:
+        around = self.included(document, trail)
         reader = ParseContext(document)
         if isinstance(document.data, dict):
             for key in document.data.keys() - {"define", "use"}:
                 only = "a file that others use holds `define` and `use`, nothing that runs"
                 reader.wrong((key,), f"does not belong here: {only}")
         if around.mistakes or reader.mistakes:
-            return Used(mistakes=(*around.mistakes, *reader.in_order()))
+            return Definitions(mistakes=(*around.mistakes, *reader.in_order()))
         reading = self.read(document, around)
-        return Used({**around.definitions, **reading.definitions}, reading.mistakes)
+        return Definitions({**around.definitions, **reading.definitions}, reading.mistakes)
 
 
 def read_limited(path: str) -> Document:

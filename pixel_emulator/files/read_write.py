@@ -21,8 +21,8 @@ from pixel_emulator.files.yaml_loader import load, not_utf8, parse_document
 
 FIRST_KEY = b"pixel_recording:"
 """What a recording begins with, but for comments of people."""
-_START = 4096  # comments may stand before the first key
-_SAYS_SO = re.compile(rb"""^[\s{]*["']?pixel_recording["']?\s*:""", re.MULTILINE)
+_HEAD_BYTES = 4096  # comments may stand before the first key
+_RECORDING_KEY = re.compile(rb"""^[\s{]*["']?pixel_recording["']?\s*:""", re.MULTILINE)
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
@@ -51,28 +51,28 @@ def read_recording(path: str | os.PathLike[str]) -> Recording:
     writes it may have any size; any other (JSON, for one) is bounded as by `read_bytes`.
     """
     file = str(path)
-    if (rescued := read_unfinished(Path(path), read_recording)) is not None:
-        return _read_as_a_whole(rescued.encode(), file)
+    if (text := read_unfinished(Path(path), read_recording)) is not None:
+        return _parse_whole(text.encode(), file)
     try:
-        with Path(path).open("rb") as opened:
-            if opened.seekable() and RecordingStream.is_streamed(opened):
-                stream = RecordingStream(opened, file)
+        with Path(path).open("rb") as stream_file:
+            if stream_file.seekable() and RecordingStream.is_streamed(stream_file):
+                stream = RecordingStream(stream_file, file)
                 hits = tuple(stream.hits())
                 return stream.recording(hits)
     except InputError:
         raise
     except (OSError, ValueError) as error:
         raise cannot("read", path, error) from None
-    return _read_as_a_whole(read_bytes(path), file)
+    return _parse_whole(read_bytes(path), file)
 
 
-def _read_as_a_whole(data: bytes, file: str) -> Recording:
+def _parse_whole(data: bytes, file: str) -> Recording:
     _refuse_foreign(data, file)
     if not data:
         message = "is empty: it is no recording, or its run was killed as it began"
         raise InputError(InputIssue(message, Location(file)))
     try:
-        found = _recording(data, file)
+        parsed = _recording(data, file)
     except InputError:
         whole_lines = data[: data.rfind(b"\n") + 1]
         if whole_lines == data:
@@ -82,9 +82,9 @@ def _read_as_a_whole(data: bytes, file: str) -> Recording:
         except InputError:
             pass
         raise
-    if found.end is not None and data[-1:] not in (b"\n", b"}"):
-        return replace(found, end=None, torn=True)  # its last number may have had more digits
-    return found
+    if parsed.end is not None and data[-1:] not in (b"\n", b"}"):
+        return replace(parsed, end=None, torn=True)  # its last number may have had more digits
+    return parsed
 
 
 def read_entries(path: str | os.PathLike[str], start: int, end: int) -> tuple[Hit, ...]:
@@ -114,16 +114,16 @@ def overwrite(path: str | os.PathLike[str], text: str) -> None:
 
     Raises InputError where the file, or its folder, cannot be written.
     """
-    real = Path(path).resolve()
-    new = real.with_name(f".{real.name}.{os.getpid()}.new")
+    target = Path(path).resolve()
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.new")
     try:
-        with real.open("rb") as old, new.open("xb") as file:
-            os.fchmod(file.fileno(), stat.S_IMODE(os.fstat(old.fileno()).st_mode))
-            mark = old.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8
-            file.write(text.encode("utf-8-sig" if mark else "utf-8"))
-        new.replace(real)
+        with target.open("rb") as original, temporary.open("xb") as file:
+            os.fchmod(file.fileno(), stat.S_IMODE(os.fstat(original.fileno()).st_mode))
+            has_bom = original.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8
+            file.write(text.encode("utf-8-sig" if has_bom else "utf-8"))
+        temporary.replace(target)
     except OSError as error:
-        new.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise cannot("write", path, error) from None
 
 
@@ -156,15 +156,15 @@ def is_recording(path: str | os.PathLike[str]) -> bool:
         return True
     try:
         with Path(path).open("rb") as file:
-            return _SAYS_SO.search(file.read(_START)) is not None
+            return _RECORDING_KEY.search(file.read(_HEAD_BYTES)) is not None
     except (OSError, ValueError) as error:
         raise cannot("read", path, error) from None
 
 
 def _refuse_foreign(data: bytes, file: str) -> None:
     """Raise InputError for a file that is known to be neither a recording nor a scenario."""
-    if what := described(data, file):
-        raise InputError(InputIssue(what, Location(file)))
+    if description := described(data, file):
+        raise InputError(InputIssue(description, Location(file)))
 
 
 def _text(data: bytes, file: str) -> str:

@@ -16,7 +16,7 @@ from pixel_emulator.files.read_write import FIRST_KEY
 HEADING = f"{schema_line('recording')}\n"
 """First line of a recording that this program writes."""
 
-_START = 4096
+_START_BYTES = 4096
 """Bytes of a file in which a recording without calls ends."""
 
 _NEW_FILE = 0o666  # less the umask, as for any file
@@ -57,11 +57,11 @@ class RecordingFile:
 
     def write(self, data: bytes) -> None:
         """Append `data`, all of it or nothing. Raises OSError if that fails."""
-        rest = memoryview(self._unwritten + data)
-        size = self.size + len(rest)
+        unwritten = memoryview(self._unwritten + data)
+        size = self.size + len(unwritten)
         try:
-            while rest:
-                rest = rest[os.write(self._file, rest) :]
+            while unwritten:
+                unwritten = unwritten[os.write(self._file, unwritten) :]
         except OSError:
             if self._is_regular():
                 os.ftruncate(self._file, self.size)
@@ -83,15 +83,15 @@ class RecordingFile:
             return
         while_written = "while calls were recorded to it"
         try:
-            found = os.stat(self._absolute)  # noqa: PTH116 - a str: it may be no valid path
+            status = os.stat(self._absolute)  # noqa: PTH116 - a str: it may be no valid path
         except OSError:
             yield f"{self.path} is gone: it was deleted or moved {while_written}"
         else:
-            if not os.path.samestat(found, os.fstat(self._file)):
+            if not os.path.samestat(status, os.fstat(self._file)):
                 yield f"{self.path} is another file now: it was replaced {while_written}"
-            elif found.st_size != self.size:
+            elif status.st_size != self.size:
                 yield (
-                    f"{self.path} has {found.st_size:,} bytes where {self.size:,} were written: "
+                    f"{self.path} has {status.st_size:,} bytes where {self.size:,} were written: "
                     f"it was cut off, or something else was written to it, {while_written}"
                 )
         if self._earlier is not None and not self._has_earlier():
@@ -131,10 +131,10 @@ class RecordingFile:
     def _has_earlier(self) -> bool:
         """Return True if `NAME.previous` is the recording that was renamed to it."""
         try:
-            found = self._previous.lstat()
+            status = self._previous.lstat()
         except OSError:
             return False
-        return self._earlier is not None and os.path.samestat(found, self._earlier)
+        return self._earlier is not None and os.path.samestat(status, self._earlier)
 
     @property
     def _shown_previous(self) -> str:
@@ -150,7 +150,7 @@ class RecordingFile:
             message = "exists and is no recording: it is not overwritten; choose another file"
             raise InputError(InputIssue(message, Location(str(self.path))))
         if start:
-            self._replace(is_unused=len(start) < _START and start.endswith(b"\ncalls:\n"))
+            self._replace(is_unused=len(start) < _START_BYTES and start.endswith(b"\ncalls:\n"))
             return
         with suppress(OSError):  # a full disk: the first call, or the end, will say so
             self.write(b"")
@@ -161,32 +161,36 @@ class RecordingFile:
         One that `is_unused` (its run was killed before the first call) holds nothing: what that run
         has kept is kept on. At each moment the name stands for a recording.
         """
-        new = self._real.with_name(f".{self._real.name}.new")  # ours: we hold the lock of the name
-        new.unlink(missing_ok=True)
-        file = os.open(new, os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_WRONLY, _NEW_FILE)
-        old, self._file = self._file, file
+        temporary = self._real.with_name(
+            f".{self._real.name}.new"
+        )  # ours: we hold the lock of the name
+        temporary.unlink(missing_ok=True)
+        file = os.open(temporary, os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_WRONLY, _NEW_FILE)
+        original, self._file = self._file, file
         try:
             lock(file)
-            os.fchmod(file, stat.S_IMODE(os.fstat(old).st_mode))
+            os.fchmod(file, stat.S_IMODE(os.fstat(original).st_mode))
             self.write(b"")
             if is_unused:
                 self._earlier = self._leftover()
             else:
-                self._keep()
-            new.replace(self._real)
+                self._keep_previous()
+            temporary.replace(self._real)
         except BaseException:
-            new.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
             raise
         finally:
-            os.close(old)
+            os.close(original)
 
-    def _keep(self) -> None:
+    def _keep_previous(self) -> None:
         """Keep the recording as `NAME.previous`, too. Raises InputError if that is not possible.
 
         A run that was killed may have left one; any other file of this name is not touched.
         """
-        there, old = self._leftover(), self._real.stat()
-        is_ours = there is not None and (os.path.samestat(there, old) or not _has_end(self._real))
+        leftover, status = self._leftover(), self._real.stat()
+        is_ours = leftover is not None and (
+            os.path.samestat(leftover, status) or not _has_end(self._real)
+        )
         if os.path.lexists(self._previous) and not is_ours:
             message = (
                 f"exists already: the recording that {self.path} holds would be kept there until "
@@ -201,16 +205,16 @@ class RecordingFile:
                 f"a call arrives ({error.strerror}): choose another file, or empty this one first"
             )
             raise InputError(InputIssue(message, Location(str(self.path)))) from None
-        self._earlier = old
+        self._earlier = status
 
     def _leftover(self) -> os.stat_result | None:
         """The file `NAME.previous`, if there is one and it is a recording."""
         try:
-            found = self._previous.lstat()
+            status = self._previous.lstat()
         except FileNotFoundError:
             return None
-        is_ours = stat.S_ISREG(found.st_mode) and _is_recording(_start(self._previous))
-        return found if is_ours else None
+        is_ours = stat.S_ISREG(status.st_mode) and _is_recording(_start(self._previous))
+        return status if is_ours else None
 
 
 def open_locked(path: str | os.PathLike[str]) -> int:
@@ -262,7 +266,7 @@ def _start(path: str | os.PathLike[str]) -> bytes:
     """The first bytes of a file. Raises InputError if it cannot be read."""
     try:
         with Path(path).open("rb") as file:
-            return file.read(_START)
+            return file.read(_START_BYTES)
     except OSError as error:
         raise cannot("read", path, error) from None
 
@@ -273,16 +277,16 @@ def _has_end(path: Path) -> bool:
         return data.rfind(b"\nend:") != -1
 
 
-def _link_over(old: Path, new: Path) -> None:
+def _link_over(source: Path, target: Path) -> None:
     """Give a file a second name, which stands for it from one moment to the next."""
-    step = old.with_name(f".{old.name}.old")
-    step.unlink(missing_ok=True)
+    temporary = source.with_name(f".{source.name}.old")
+    temporary.unlink(missing_ok=True)
     try:
-        os.link(old, step)
+        os.link(source, temporary)
     except OSError as error:
         if error.errno not in _NO_HARD_LINKS:
             raise
-        old.replace(new)
+        source.replace(target)
         return
-    step.replace(new)
-    step.unlink(missing_ok=True)  # still there where both are names of one file already
+    temporary.replace(target)
+    temporary.unlink(missing_ok=True)  # still there where both are names of one file already

@@ -107,8 +107,8 @@ def merge(
     """
     total = _Sum()
     dialect = Dialect(settings.dialect)
-    for name, found in _parts(folder, total.gaps, read):
-        _add(total, name, found, dialect)
+    for name, part in _parts(folder, total.gaps, read):
+        _add(total, name, part, dialect)
     total.gaps += _deleted(folder)
     total.gaps += more_gaps
     hits = [replace(hit, seq=number) for number, hit in enumerate(total.hits, 1)]
@@ -165,15 +165,15 @@ def rescue(target: Path, read: ReadRecording) -> str | None:
 
 def _parts(folder: Path, gaps: list[str], read: ReadRecording) -> Iterator[tuple[str, Recording]]:
     """The parts by the ids of their tests; the one of a process that has died is read, too."""
-    found = []
+    parts = []
     for path in folder.glob("*.yaml"):
         try:
             part = read(path)
         except InputError as error:
             gaps.append(f"a part of the recording cannot be read: {error.mistakes[0].message}")
         else:
-            found.append((part.head.shard or "", path.name.split(".", 1)[1], part))
-    for test, _, part in sorted(found, key=lambda each: each[:2]):
+            parts.append((part.head.shard or "", path.name.split(".", 1)[1], part))
+    for test, _, part in sorted(parts, key=lambda item: item[:2]):
         # In a call the id has its write keys masked, also those that nobody has named.
         yield next((hit.step for hit in part.hits), test), part
 

@@ -13,10 +13,10 @@ from pixel_emulator.files.yaml_loader import parse_document, text_value
 def read_source(text: str, file: str) -> Source:
     """The text with what it says and where; raises InputError as `parse_document` does."""
     document = parse_document(text, file)
-    spans = _Spans(text)
+    builder = _SpanBuilder(text)
     for event in yaml.parse(text, yaml.SafeLoader):  # libyaml refuses some escapes of JSON
-        spans.take(event)
-    return Source(text, document, spans.found)
+        builder.handle(event)
+    return Source(text, document, builder.spans)
 
 
 def _index(mark: Any) -> int:
@@ -25,25 +25,25 @@ def _index(mark: Any) -> int:
 
 
 @dataclass(slots=True)
-class _Open:
+class _OpenContainer:
     """A container that is being read: its own span so far, and the key of its next member."""
 
-    steps: JsonPath
+    at: JsonPath
     span: Span
     is_map: bool
     count: int = 0
     key: tuple[str, int, int] | None = None
 
 
-class _Spans:
+class _SpanBuilder:
     """One reading of one text."""
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.found: dict[JsonPath, Span] = {}
-        self.open: list[_Open] = []
+        self.spans: dict[JsonPath, Span] = {}
+        self.open: list[_OpenContainer] = []
 
-    def take(self, event: yaml.Event) -> None:
+    def handle(self, event: yaml.Event) -> None:
         top = self.open[-1] if self.open else None
         match event:
             case yaml.ScalarEvent() if top and top.is_map and top.key is None:
@@ -53,49 +53,51 @@ class _Spans:
                     _index(event.end_mark),
                 )
             case yaml.ScalarEvent():
-                begin, end = _index(event.start_mark), _index(event.end_mark)
+                start, end = _index(event.start_mark), _index(event.end_mark)
                 # A block text ends where the next token begins.
-                end = begin + len(self.text[begin:end].rstrip())
+                end = start + len(self.text[start:end].rstrip())
                 self._close(*self._begin(event, ValueStyle.SCALAR), end)
             case yaml.CollectionStartEvent():
-                shape = ValueStyle.FLOW if event.flow_style else ValueStyle.BLOCK
-                steps, span = self._begin(event, shape)
-                self.open.append(_Open(steps, span, isinstance(event, yaml.MappingStartEvent)))
+                style = ValueStyle.FLOW if event.flow_style else ValueStyle.BLOCK
+                at, span = self._begin(event, style)
+                self.open.append(
+                    _OpenContainer(at, span, isinstance(event, yaml.MappingStartEvent))
+                )
             case yaml.CollectionEndEvent():
-                done = self.open.pop()
-                flow = done.span.shape is ValueStyle.FLOW
+                closed = self.open.pop()
+                flow = closed.span.style is ValueStyle.FLOW
                 # A block ends where the next token begins: its last value's end is the true one.
                 self._close(
-                    done.steps, done.span, _index(event.end_mark) if flow else done.span.end
+                    closed.at, closed.span, _index(event.end_mark) if flow else closed.span.end
                 )
 
-    def _begin(self, event: yaml.NodeEvent, shape: ValueStyle) -> tuple[JsonPath, Span]:
-        start = begin = key_end = _index(event.start_mark)
-        steps: JsonPath = ()
+    def _begin(self, event: yaml.NodeEvent, style: ValueStyle) -> tuple[JsonPath, Span]:
+        start = key_start = key_end = _index(event.start_mark)
+        at: JsonPath = ()
         in_flow = False
         if self.open:
             top = self.open[-1]
-            in_flow = top.span.in_flow or top.span.shape is ValueStyle.FLOW
+            in_flow = top.span.in_flow or top.span.style is ValueStyle.FLOW
             if top.key is not None:
-                name, begin, key_end = top.key
-                steps = (*top.steps, name)
+                name, key_start, key_end = top.key
+                at = (*top.at, name)
             else:
-                steps = (*top.steps, top.count)
+                at = (*top.at, top.count)
             top.key = None
             top.count += 1
         span = Span(
-            begin=begin,
+            key_start=key_start,
             key_end=key_end,
             start=start,
             end=start,
             column=event.start_mark.column if event.start_mark else 0,
             in_flow=in_flow,
-            shape=shape,
+            style=style,
         )
-        return steps, span
+        return at, span
 
-    def _close(self, steps: JsonPath, span: Span, end: int) -> None:
+    def _close(self, at: JsonPath, span: Span, end: int) -> None:
         span.end = end
-        self.found[steps] = span
+        self.spans[at] = span
         if self.open:
             self.open[-1].span.end = end

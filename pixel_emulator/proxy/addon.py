@@ -10,19 +10,17 @@ from pixel_emulator.core.endpoint.pixel import route
 from pixel_emulator.core.model import Dialect, Hit, Outcome, Payload
 from pixel_emulator.core.problems.classify import classify
 from pixel_emulator.core.text.yaml_writer import shallow, write
-from pixel_emulator.proxy.convert import (
-    FALLBACK,
-    JournalAnswers,
-    answer,
-    request_of,
-    response_to,
-    storable,
-)
+from pixel_emulator.proxy.convert import FALLBACK, answer, request_of, storable
 from pixel_emulator.proxy.egress_guard import EgressGuard
 from pixel_emulator.proxy.handshakes import Handshakes
 from pixel_emulator.proxy.hosts import folded
 from pixel_emulator.proxy.http1 import Http1
-from pixel_emulator.proxy.journal_routing import JournalRouting, SingleJournal
+from pixel_emulator.proxy.journal_routing import (
+    JournalResponder,
+    JournalRouting,
+    SingleJournal,
+    record_all,
+)
 from pixel_emulator.proxy.unparsed import UnparsedBytes
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.sessions import Sessions
@@ -58,16 +56,16 @@ class PixelEmulator:
         self.journal = journal
         self.journals = sessions or SingleJournal(journal)
         self.locks = EgressGuard(settings, journal, self.journals)
-        self.answer = JournalAnswers(self.journals)
+        self.respond = JournalResponder(self.journals)
         self.handshakes = Handshakes(self.locks, self.journals)
-        self.http1 = Http1(self.locks, self.answer, self.handshakes.heard)
+        self.http1 = Http1(self.locks, self.respond, self.handshakes.heard)
         self._unread = UnparsedBytes(self.locks, self.journals, self.handshakes.heard)
         # mitmproxy calls the hooks of these, too; the locks may keep some from those behind them.
         self.addons = [self._unread, self.locks, self.handshakes]
         self._ended = False
 
     def client_connected(self, client: connection.Client) -> None:
-        self.journals.of(client).connected()
+        self.journals.journal_for(client).connected()
 
     def done(self) -> None:
         """From now on it is us who hang up."""
@@ -83,7 +81,7 @@ class PixelEmulator:
             flow.request.stream = False
 
     def request(self, flow: http.HTTPFlow) -> None:
-        """Answer, then record: the bytes leave only when this hook has returned.
+        """Record a request, and set its response, which is sent after this hook has returned.
 
         A flow that was loaded from a file has its answer already, and is recorded only; one that
         was aborted before its answer is no call, but a gap.
@@ -92,18 +90,18 @@ class PixelEmulator:
         if host is None or (flow.live and flow.error):
             return
         if not flow.live and not _was_answered(flow):
-            self.journals.of(flow.client_conn).interrupted(_ABORTED.format(host))
+            self.journals.journal_for(flow.client_conn).interrupted(_ABORTED.format(host))
             return
         answering = flow.live and flow.response is None
         if answering:
             flow.response = answer(FALLBACK)  # whatever fails from here on, nothing leaks
-        landing = self.journals.landing(request_of(flow, host), flow.client_conn)
-        journal, request = landing.journal, landing.request
-        if answering:
-            flow.response = answer(response_to(request), request.method)
+        routed = self.journals.route(request_of(flow, host), flow.client_conn)
         made = None if flow.live else datetime.fromtimestamp(flow.request.timestamp_start, UTC)
-        if journal:
-            annotate(flow, journal.record(request, made))
+        [(hit, response)] = record_all(routed.journal, [routed.request], made)
+        if answering:
+            flow.response = answer(response, routed.request.method)
+        if hit:
+            annotate(flow, hit)
 
 
 def _was_answered(flow: http.HTTPFlow) -> bool:

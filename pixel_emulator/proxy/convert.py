@@ -1,19 +1,15 @@
 """mitmproxy's messages as core values, and the core's answers as mitmproxy's messages."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from itertools import groupby
-from operator import attrgetter
 
-from mitmproxy import connection, http
-from mitmproxy.addonmanager import safecall
+from mitmproxy import http
 from mitmproxy.net.http import http1, status_codes
 from mitmproxy.net.http.url import hostport
 
-from pixel_emulator.core.endpoint.pixel import GIF, bad_line, route
+from pixel_emulator.core.endpoint.pixel import GIF
 from pixel_emulator.core.model import PixelRequest, PixelResponse
 from pixel_emulator.proxy.hosts import folded
-from pixel_emulator.proxy.journal_routing import JournalRouting
 from pixel_emulator.runtime.clock import seconds
 
 FALLBACK = PixelResponse(200, (("Content-Type", "image/gif"),), GIF)
@@ -50,12 +46,6 @@ def _header(name: bytes, value: bytes) -> tuple[str, str]:
     return name.decode("latin-1").lower(), value.decode("latin-1")
 
 
-def response_to(request: PixelRequest) -> PixelResponse:
-    """The answer of the core to a request."""
-    found = route if b" " not in request.target else bad_line
-    return found(request.method, request.path).response
-
-
 def answer(response: PixelResponse, method: str = "GET") -> http.Response:
     """The core's answer as mitmproxy's; for HEAD without its body, which mitmproxy would send."""
     headers = [(name.encode(), value.encode()) for name, value in response.headers]
@@ -77,28 +67,6 @@ def answer(response: PixelResponse, method: str = "GET") -> http.Response:
 def storable(value: str) -> str:
     """The text without lone surrogates, which no file takes."""
     return value.encode(errors="backslashreplace").decode()
-
-
-type Said = tuple[connection.Client, PixelRequest]
-type Answer = Callable[[Sequence[Said]], Sequence[PixelResponse]]
-"""Records requests together, and returns an answer for each."""
-
-
-class JournalAnswers:
-    """Records requests together; whatever fails is logged, and answered."""
-
-    def __init__(self, journals: JournalRouting) -> None:
-        self._journals = journals
-
-    def __call__(self, said: Sequence[Said]) -> list[PixelResponse]:
-        responses = [FALLBACK] * len(said)
-        with safecall():  # logs an error, as it does for a hook: `FailureHandler` takes it over
-            landings = [self._journals.landing(request, client) for client, request in said]
-            responses = [response_to(each.request) for each in landings]
-            for journal, together in groupby(landings, key=attrgetter("journal")):
-                if journal:
-                    journal.record_all([each.request for each in together])
-        return responses
 
 
 def on_the_wire(requests: Sequence[PixelRequest], responses: Sequence[PixelResponse]) -> bytes:

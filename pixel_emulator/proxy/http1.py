@@ -12,9 +12,10 @@ from mitmproxy.proxy.layers.http._base import HttpEvent, ReceiveHttp
 from mitmproxy.proxy.layers.http._events import ErrorCode, RequestProtocolError
 from mitmproxy.proxy.layers.http._http1 import Http1Server, make_error_response
 
-from pixel_emulator.proxy.convert import Answer, on_the_wire
+from pixel_emulator.proxy.convert import on_the_wire
 from pixel_emulator.proxy.egress_guard import EgressGuard
 from pixel_emulator.proxy.fast_path.request_reader import HeadTemplates, RequestReader
+from pixel_emulator.proxy.journal_routing import Responder
 
 LARGEST_HEAD = 1_048_576
 """Bytes of a head, or of the frame of a body, that is not complete; mitmproxy has no limit.
@@ -36,10 +37,10 @@ class Http1:
     name = "pixel_emulator_http1"
 
     def __init__(
-        self, locks: EgressGuard, answer: Answer, heard: Callable[[connection.Client], None]
+        self, locks: EgressGuard, respond: Responder, heard: Callable[[connection.Client], None]
     ) -> None:
         self.locks = locks
-        self._answer = answer
+        self._respond = respond
         self._heard = heard
         self._known: HeadTemplates = {}
 
@@ -77,7 +78,7 @@ class Http1:
         if request is None:
             return None
         self._heard(place.client)
-        return on_the_wire([request], self._answer([(place.client, request)])), rest
+        return on_the_wire([request], self._respond([(place.client, request)])), rest
 
     def _equip(self, made: layers.HttpLayer) -> None:
         client = made.context.client

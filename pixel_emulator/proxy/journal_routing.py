@@ -1,47 +1,87 @@
-"""Which journal a client means: with sessions one of many, without them always the same."""
+"""Which journal a client's requests go to, and the recording of requests there."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
 from typing import Protocol
 
 from mitmproxy import connection
+from mitmproxy.addonmanager import safecall
 
-from pixel_emulator.core.model import PixelRequest
+from pixel_emulator.core.endpoint.pixel import route_of
+from pixel_emulator.core.model import Hit, PixelRequest, PixelResponse
+from pixel_emulator.proxy.convert import FALLBACK
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.sessions import RoutedRequest
 
 
 class JournalRouting(Protocol):
-    """See `sessions.Sessions`."""
+    """Chooses the journal of each client and request; see `sessions.Sessions`."""
 
-    def of(self, client: connection.Client) -> Journal:
-        """The journal for what a client does without a request."""
+    def journal_for(self, client: connection.Client) -> Journal:
+        """Return the journal for a client's events that are no requests."""
 
-    def landing(self, request: PixelRequest, client: connection.Client) -> RoutedRequest:
-        """Where a request belongs."""
+    def route(self, request: PixelRequest, client: connection.Client) -> RoutedRequest:
+        """Return a request with the journal that it belongs to."""
 
-    def said(self, client: connection.Client, start: bytes) -> None:
-        """What a client begins with."""
+    def first_bytes(self, client: connection.Client, start: bytes) -> None:
+        """Take the first bytes of a connection."""
 
     def disconnected(self, client: connection.Client) -> None:
-        """A client has gone; nothing is asked about it any more."""
+        """Forget a client that has disconnected."""
 
 
 @dataclass(frozen=True, slots=True)
 class SingleJournal:
-    """The only journal."""
+    """The routing without sessions: every request goes to one journal."""
 
     journal: Journal
 
-    def of(self, _client: connection.Client) -> Journal:
-        """This one."""
+    def journal_for(self, _client: connection.Client) -> Journal:
+        """Return the one journal."""
         return self.journal
 
-    def landing(self, request: PixelRequest, _client: connection.Client) -> RoutedRequest:
-        """In this one, as it is."""
+    def route(self, request: PixelRequest, _client: connection.Client) -> RoutedRequest:
+        """Return the request unchanged, with the one journal."""
         return RoutedRequest(self.journal, request)
 
-    def said(self, _client: connection.Client, _start: bytes) -> None:
-        """It makes no difference."""
+    def first_bytes(self, _client: connection.Client, _start: bytes) -> None:
+        """Ignore the bytes."""
 
     def disconnected(self, _client: connection.Client) -> None:
-        """Nothing is known of it."""
+        """Do nothing: no client is remembered."""
+
+
+def record_all(
+    journal: Journal | None, requests: Sequence[PixelRequest], time: datetime | None = None
+) -> Sequence[tuple[Hit | None, PixelResponse]]:
+    """Record requests together; return the hit and the response of each.
+
+    Without a journal (the session is not open) nothing is recorded, and there are no hits.
+    """
+    if journal is None:
+        return [(None, route_of(request).response) for request in requests]
+    return journal.record_all(requests, time)
+
+
+type ClientRequest = tuple[connection.Client, PixelRequest]
+type Responder = Callable[[Sequence[ClientRequest]], Sequence[PixelResponse]]
+"""Records requests together and returns the response to each."""
+
+
+class JournalResponder:
+    """Records requests in their journals. A failure is logged, and answered with the GIF."""
+
+    def __init__(self, journals: JournalRouting) -> None:
+        self._journals = journals
+
+    def __call__(self, requests: Sequence[ClientRequest]) -> list[PixelResponse]:
+        responses: list[PixelResponse] = []
+        with safecall():  # logs exceptions as for a hook: `FailureHandler` gets them
+            routed = [self._journals.route(request, client) for client, request in requests]
+            for journal, group in groupby(routed, key=attrgetter("journal")):
+                recorded = record_all(journal, [routed_request.request for routed_request in group])
+                responses += [response for _, response in recorded]
+        return responses + [FALLBACK] * (len(requests) - len(responses))

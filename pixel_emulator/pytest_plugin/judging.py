@@ -5,15 +5,15 @@ from dataclasses import replace
 
 from pixel_emulator.core.errors import Location
 from pixel_emulator.core.model import Evidence
-from pixel_emulator.core.report.text_report import text
+from pixel_emulator.core.report.formats import TEXT, ReportOptions
 from pixel_emulator.core.report.wording import (
     ACCEPT,
     GAPS,
     STATUS_WORDS,
     UNDECIDED,
-    line,
-    objections_of_run,
-    untold,
+    expectation_line,
+    run_failures,
+    unexplained,
     wanted_got,
 )
 from pixel_emulator.core.scenarios.expectation import Expectation, Times
@@ -30,7 +30,8 @@ SILENT = dict.fromkeys(Policy, Level.FAIL)
 CLOSED = "the session is closed, and no call can come any more"
 """What a failure begins with then."""
 
-_WIDTH = 96  # of a report: pytest puts four characters before each line
+# Pytest puts four characters before each line.
+_OPTIONS = ReportOptions(width=96, list_calls=False)
 
 
 def lacking(scenario: Scenario, evidence: Evidence) -> Verdict | None:
@@ -85,9 +86,7 @@ def headline(verdict: Verdict, first: Expectation | None = None) -> str:
 
 def report(verdict: Verdict, ours: Collection[str] = ()) -> str:
     """The report in words. `ours` are files of tests, which nobody rewrites but their authors."""
-    said, _, commands = text(told_once(verdict), width=_WIDTH, calls=False).partition(
-        f"  {ACCEPT}\n"
-    )
+    said, _, commands = TEXT.render(told_once(verdict), _OPTIONS).partition(f"  {ACCEPT}\n")
     others = [each for each in commands.splitlines() if each]
     if all(any(f" {file} " in each for file in ours) for each in others):
         return said.rstrip()
@@ -143,13 +142,13 @@ def _is(result: ExpectationResult, wanted: Expectation | None) -> bool:
 
 
 def _objections(verdict: Verdict, first: Expectation | None) -> Iterator[str]:
-    findings = untold(verdict.findings, verdict.scenarios)
+    findings = unexplained(verdict.policy_hits, verdict.scenarios)
     for index, scenario in enumerate(verdict.scenarios):
         for each in sorted(scenario.expectations, key=lambda each: not _is(each, first)):
             if each.reached and not each.met:
-                yield f"{line(each.expectation)}: {wanted_got(each)}"
+                yield f"{expectation_line(each.expectation)}: {wanted_got(each)}"
         failing = [each for each in findings if each.levels[index] is Level.FAIL]
-        for kind, said in objections_of_run(scenario, failing):
+        for kind, said in run_failures(scenario, failing):
             yield f"{kind}: {said}"
         if scenario.status is Status.UNDECIDED:
             yield UNDECIDED

@@ -143,9 +143,9 @@ def pytest_testnodedown(node: Any, error: object) -> None:
     """Take the stray calls of an xdist worker; remove the temporary files of one that died."""
     _add_strays(node.config, getattr(node, "workeroutput", {}).get(WORKER_STRAYS, []))
     if error:
-        from pixel_emulator.runtime.server_info import sweep
+        from pixel_emulator.runtime.server_info import remove_stale
 
-        sweep()
+        remove_stale()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

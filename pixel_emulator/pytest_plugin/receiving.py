@@ -105,9 +105,9 @@ def _urls(mail: "Mail", hosts: tuple[str, ...]) -> list[str]:
         search = search_html(mail.shown, hosts=hosts, charset=mail.url_charset)
     except LimitError as error:
         raise MisuseError(f"`receive` cannot read this: {where}{error}") from None
-    if undecoded := next((each for each in search.unrequested if each.undecoded), None):
+    if undecoded := next((each for each in search.unrequested if each.is_undecoded), None):
         raise MisuseError(f"`receive` cannot read this: {where}{undecoded.sentence}")
-    return [each.url for each in search.pixels if each.requested and not each.custom_domain]
+    return [each.url for each in search.pixels if each.is_requested and not each.has_custom_domain]
 
 
 def _shown(value: object) -> str:

@@ -1,7 +1,7 @@
 """Waiting until scenarios are met or can no longer be, pushed by the calls as they arrive."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,7 +14,7 @@ from pixel_emulator.core.verification.components import CallGroups
 from pixel_emulator.core.verification.live import LiveVerdict, Outlook
 from pixel_emulator.runtime.clock import monotonic
 
-_LULL = 0.1
+_RECHECK = 0.1
 """Seconds without a call after which a watch that has put a search off is asked again."""
 
 
@@ -23,14 +23,14 @@ class CallSource(Protocol):
 
     def evidence(self, since: int = 0, most: int | None = None) -> Evidence: ...
     def wait(self, seen: int, timeout: float) -> bool: ...
-    def follow(self, looked_at: Callable[[], float]) -> Callable[[], None]: ...
-    def looked(self) -> None: ...
+    def follow(self, progress: Callable[[], float]) -> Callable[[], None]: ...
+    def notify_progress(self) -> None: ...
     def begin_run(self, clock: datetime | None = None) -> None: ...
     def begin_step(self, title: str) -> None: ...
-    def acted(self, *titles: str) -> None: ...
+    def mark_done(self, *titles: str) -> None: ...
 
 
-class Growing(Protocol):
+class GrowingEvidence(Protocol):
     """What arrives from some moment on; see `JournalTail`."""
 
     def evidence(self) -> Evidence: ...
@@ -47,77 +47,126 @@ class JournalTail:
 
     def evidence(self) -> Evidence:
         """What is known of this part so far."""
-        found = self.journal.evidence(self.hits)
-        return replace(found, connections=found.connections - self.connections)
+        known = self.journal.evidence(self.hits)
+        return replace(known, connections=known.connections - self.connections)
 
     def wait_for_more(self, than: Evidence, seconds: float) -> None:
         """Wait until more has arrived in this part than this evidence holds, or `seconds`."""
         self.journal.wait(self.hits + len(than.hits), seconds)
 
 
-def acted(journal: CallSource, titles: Iterable[str], drain: Callable[[], bool]) -> float:
+def mark_done(journal: CallSource, titles: Iterable[str], drain: Callable[[], bool]) -> float:
     """Note that steps have done what they do, once all is read that was sent until then.
 
     `drain` waits for clients to go, and says whether they all have: if some stay, what they send
     now is no part of it. Returns the time (of `clock.monotonic`) from which `within` counts.
     """
-    named = tuple(titles)
-    journal.acted(*named)
-    begun = monotonic()
+    all_titles = tuple(titles)
+    journal.mark_done(*all_titles)
+    done_at = monotonic()
     if drain():
-        journal.acted(*named)
-        begun = monotonic()
-    return begun
+        journal.mark_done(*all_titles)
+        done_at = monotonic()
+    return done_at
 
 
-def settle(watch: LiveVerdict, part: Growing, *, deadline: float, quiet: float) -> Outlook:
-    """Wait until the watch knows, at most until `deadline` (of `clock.monotonic`).
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look at the evidence: its outcome, the number of calls, and when it began and ended.
 
-    Once it is met it is watched for another `quiet` seconds: what arrives then counts too. If that
-    opens it again, the wait goes on. What is impossible, or undecided, is so at once.
+    Both times are of `clock.monotonic`.
     """
-    prospect = Outlook.OPEN
-    while prospect is Outlook.OPEN:
-        prospect = _look_while(Outlook.OPEN, watch, part, deadline)
-        if prospect is not Outlook.MET:
-            return prospect
-        prospect = _look_while(Outlook.MET, watch, part, monotonic() + quiet)
-    return prospect
+
+    outlook: Outlook
+    calls: int
+    begun: float
+    ended: float
 
 
-def _look_while(prospect: Outlook, watch: LiveVerdict, part: Growing, end: float) -> Outlook:
-    """Look after each call as long as the watch says the same, at most until `end`."""
-    count = -1
+@dataclass(frozen=True, slots=True)
+class NextLook:
+    """When to look next, and at what.
+
+    Wait at most `seconds` for more calls than were looked at (0: do not wait at all), then back off
+    for `back_off` seconds, but not beyond `end` (of `clock.monotonic`). With `same_evidence`, look
+    at the evidence of the last look again.
+    """
+
+    seconds: float = 0.0
+    back_off: float = 0.0
+    end: float = 0.0
+    same_evidence: bool = False
+
+
+def decide(*, deadline: float, quiet: float) -> Generator[NextLook, Look, Outlook]:
+    """Decide when to look at growing evidence, and return the outlook at the end of the wait.
+
+    The generator does no input or output and reads no clock: whoever drives it does as each
+    `NextLook` says and sends the `Look`. The wait ends at `deadline` (of `clock.monotonic`) at the
+    latest. Once the scenarios are met, it goes on for another `quiet` seconds: a call that arrives
+    then counts too. If that call opens them again, the wait for it goes on until `deadline`.
+    IMPOSSIBLE and UNDECIDED end the wait at once.
+    """
     while True:
+        look = yield from _look_while(Outlook.OPEN, deadline)
+        if look.outlook is not Outlook.MET:
+            return look.outlook
+        look = yield from _look_while(Outlook.MET, look.ended + quiet)
+        if look.outlook is not Outlook.OPEN:
+            return look.outlook
+
+
+def _look_while(outlook: Outlook, end: float) -> Generator[NextLook, Look, Look]:
+    """Look after each call as long as the outlook stays the same, at most until `end`."""
+    count, request = -1, NextLook()
+    while True:
+        look = yield request
+        is_new, count = look.calls != count, look.calls
+        left = end - look.ended
+        if look.outlook is not outlook:
+            return look
+        if left <= 0:
+            return (yield NextLook(same_evidence=True)) if is_new else look
+        seconds = min(left, _RECHECK) if is_new else left
+        request = NextLook(seconds, look.ended - look.begun, end)
+
+
+def wait_until_decided(
+    watch: LiveVerdict, calls: GrowingEvidence, *, deadline: float, quiet: float
+) -> Outlook:
+    """Wait in this thread until the scenarios of `watch` are decided; see `decide`."""
+    decision = decide(deadline=deadline, quiet=quiet)
+    request, evidence = next(decision), Evidence(hits=())
+    while True:
+        if request.seconds:
+            calls.wait_for_more(evidence, request.seconds)
+            back_off(min(request.back_off, request.end - monotonic()))
         # Outside the journal's lock: a long look delays no answer.
         begun = monotonic()
-        evidence = part.evidence()
-        found = watch.look(evidence)
-        has_news, count = evidence.total != count, evidence.total
-        took = monotonic() - begun
-        left = end - begun - took
-        if found is not prospect:
-            return found
-        if left <= 0:
-            return watch.look(evidence) if has_news else found
-        part.wait_for_more(evidence, min(left, _LULL) if has_news else left)
-        rest(min(took, end - monotonic()))
+        if not request.same_evidence:
+            evidence = calls.evidence()
+        outlook = watch.update(evidence)
+        try:
+            request = decision.send(Look(outlook, evidence.total, begun, monotonic()))
+        except StopIteration as stop:
+            final: Outlook = stop.value
+            return final
 
 
-def rest(seconds: float) -> None:
-    """Leave the interpreter to those who answer calls: looking takes half of its time at most.
+def back_off(seconds: float) -> None:
+    """Leave the interpreter to the threads that answer calls: looking takes half of it at most.
 
-    What arrives meanwhile is looked at together.
+    Calls that arrive meanwhile are looked at together.
     """
     if seconds > 0:
         threading.Event().wait(seconds)
 
 
-def patience(scenarios: Sequence[Scenario]) -> tuple[float, float]:
+def timeouts(scenarios: Sequence[Scenario]) -> tuple[float, float]:
     """How long to wait for scenarios that share one run, and then for silence, in seconds."""
     return (
-        max(sum(map(within, each.steps)) for each in scenarios),
-        max(quiet(step) for each in scenarios for step in each.steps),
+        max(sum(map(within, scenario.steps)) for scenario in scenarios),
+        max(quiet(step) for scenario in scenarios for step in scenario.steps),
     )
 
 
@@ -131,14 +180,14 @@ def quiet(step: Step) -> float:
     return QUIET if step.quiet is None else step.quiet
 
 
-_PAUSE = 0.25
+_FOLLOW_TIMEOUT = 0.25
 """Seconds after which a window is looked at again if nothing arrives."""
 
 
-MOST = 2_000
+MAX_CALLS_PER_LOOK = 2_000
 """Calls that are looked at before what they come to is told."""
 
-_AT_ONCE = 200
+_BATCH = 200
 """Calls that are made whole at the same time."""
 
 
@@ -158,7 +207,7 @@ class Window:
         hits: int = 0,
         connections: int = 0,
     ) -> None:
-        self._whole = JournalTail(journal, hits, connections)
+        self._tail = JournalTail(journal, hits, connections)
         self._lock = threading.Lock()
         self._call_groups: CallGroups | None = CallGroups(scenarios)
         self._seen = 0
@@ -166,26 +215,26 @@ class Window:
     def evidence(self, most: int | None = None) -> Evidence:
         """Return what is known of this window so far, with at most so many more calls."""
         with self._lock:
-            last = None if most is None else self._seen + most
+            stop_at = None if most is None else self._seen + most
             call_groups = self._call_groups
             if call_groups is None:
-                return self._whole.evidence()
+                return self._tail.evidence()
             while True:
-                before = self._whole.hits + self._seen
-                found = self._whole.journal.evidence(before, _AT_ONCE)
-                first = found.hits[0].seq if found.hits else before + 1
-                if found.masked or first != before + 1:
+                before = self._tail.hits + self._seen
+                new = self._tail.journal.evidence(before, _BATCH)
+                first = new.hits[0].seq if new.hits else before + 1
+                if new.masked or first != before + 1:
                     self._call_groups = None
-                    self._whole.journal.looked()
-                    return self._whole.evidence()
-                for hit in found.hits:
+                    self._tail.journal.notify_progress()
+                    return self._tail.evidence()
+                for hit in new.hits:
                     call_groups.add(hit)
-                self._seen += len(found.hits)
-                self._whole.journal.looked()
-                if len(found.hits) < _AT_ONCE or (last is not None and self._seen >= last):
+                self._seen += len(new.hits)
+                self._tail.journal.notify_progress()
+                if len(new.hits) < _BATCH or (stop_at is not None and self._seen >= stop_at):
                     break
-            connections = found.connections - self._whole.connections
-            return replace(found, hits=call_groups.hits(), connections=connections)
+            connections = new.connections - self._tail.connections
+            return replace(new, hits=call_groups.hits(), connections=connections)
 
     def restart(self, scenarios: Sequence[Scenario]) -> None:
         """Look at all calls again, for other scenarios."""
@@ -194,46 +243,46 @@ class Window:
 
     def wait_for_more(self, than: Evidence, seconds: float) -> None:
         """Wait until more has arrived than this evidence holds, at most so many seconds."""
-        self._whole.journal.wait(self._whole.hits + than.total, seconds)
+        self._tail.journal.wait(self._tail.hits + than.total, seconds)
 
     def after(self, evidence: Evidence, scenarios: Sequence[Scenario]) -> "Window":
         """Return the window behind this evidence, for other scenarios."""
         return Window(
-            self._whole.journal,
+            self._tail.journal,
             scenarios,
-            hits=self._whole.hits + evidence.total,
-            connections=self._whole.connections + evidence.connections,
+            hits=self._tail.hits + evidence.total,
+            connections=self._tail.connections + evidence.connections,
         )
 
     @contextmanager
     def awaited(self) -> Iterator[None]:
         """Have calls wait where so many arrive that they are not looked at in time."""
-        leave = self._whole.journal.follow(self._looked_at)
+        leave = self._tail.journal.follow(self._progress)
         try:
             yield
         finally:
             leave()
 
-    def _looked_at(self) -> float:
-        return inf if self._call_groups is None else self._whole.hits + self._seen
+    def _progress(self) -> float:
+        return inf if self._call_groups is None else self._tail.hits + self._seen
 
     @contextmanager
     def followed(self) -> Iterator[None]:
         """Look at the calls from a thread of its own as they arrive, until the context ends."""
-        ended = threading.Event()
-        thread = threading.Thread(target=self._follow, args=(ended,), daemon=True)
+        stopped = threading.Event()
+        thread = threading.Thread(target=self._follow, args=(stopped,), daemon=True)
         thread.start()
         try:
             with self.awaited():
                 yield
         finally:
-            ended.set()
+            stopped.set()
             thread.join()
 
-    def _follow(self, ended: threading.Event) -> None:
-        while not ended.is_set() and self._call_groups is not None:
+    def _follow(self, stopped: threading.Event) -> None:
+        while not stopped.is_set() and self._call_groups is not None:
             begun = monotonic()
-            evidence = self.evidence(MOST)
+            evidence = self.evidence(MAX_CALLS_PER_LOOK)
             took = monotonic() - begun
-            self.wait_for_more(evidence, _PAUSE)
-            rest(took)
+            self.wait_for_more(evidence, _FOLLOW_TIMEOUT)
+            back_off(took)

@@ -183,7 +183,7 @@ class _Session:
         if not told["passed"]:
             raise AssertionError(told["report"])
         first = min(told["verdict"]["scenarios"][0]["steps"][0]["expectations"][0]["claims"])
-        return next(each for each in self._all("calls") if each["seq"] == first)
+        return next(call for call in self._all("calls") if call["seq"] == first)
 
     def _wait(self, question: tuple[str, str], timeout: float | None, **query: Any) -> Any:
         text, file = question
@@ -430,7 +430,7 @@ def is_async(context: object) -> bool:
 
 def pump(context: sync_api.BrowserContext, milliseconds: float = _GLANCE) -> bool:
     """Let the routes of a context of the sync API run for a moment; False without an open page."""
-    page = next((each for each in context.pages if not each.is_closed()), None)
+    page = next((page for page in context.pages if not page.is_closed()), None)
     if page is None:
         return False
     try:
@@ -481,7 +481,7 @@ def _as_json(value: object, path: str = "") -> str:
 
 def _plain(value: object, path: str, mistakes: list[str], above: tuple[object, ...] = ()) -> Any:
     found: Any = value
-    wrong = "holds itself" if any(each is value for each in above) else ""
+    wrong = "holds itself" if any(ancestor is value for ancestor in above) else ""
     if wrong or value is None or isinstance(value, str | int):
         pass
     elif isinstance(value, float):
@@ -491,13 +491,13 @@ def _plain(value: object, path: str, mistakes: list[str], above: tuple[object, .
             wrong = f"the key {strange[0]!r} is no text, as all keys in JSON are"
         else:
             found = {
-                key: _plain(each, _path(path, key), mistakes, (*above, value))
-                for key, each in value.items()
+                key: _plain(member, _path(path, key), mistakes, (*above, value))
+                for key, member in value.items()
             }
     elif isinstance(value, list | tuple):
         found = [
-            _plain(each, f"{path}[{index}]", mistakes, (*above, value))
-            for index, each in enumerate(value)
+            _plain(item, f"{path}[{index}]", mistakes, (*above, value))
+            for index, item in enumerate(value)
         ]
     elif isinstance(value, re.Pattern) and not path.startswith("given"):
         found = _regex(value)

@@ -30,7 +30,7 @@ def record(tmp_path):
 
     def make(*calls, name="calls.yaml", closed=True):
         settings = Settings(record=str(tmp_path / name))
-        journal = Journal(settings, recorder=open_recording(settings))
+        journal = Journal(settings, sink=open_recording(settings))
         journal.connected()
         for event, n in calls:
             payload = {"writeKey": KEY, "userId": "u", "event": event, "properties": {"n": n}}

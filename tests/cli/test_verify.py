@@ -26,7 +26,7 @@ def record(tmp_path):
         ticks = iter(range(100))
         journal = Journal(
             chosen := Settings(record=str(tmp_path / name), **settings),
-            recorder=open_recording(chosen),
+            sink=open_recording(chosen),
             now=lambda: START + timedelta(minutes=minute, seconds=next(ticks)),
         )
         for _ in range(connections):

@@ -39,7 +39,8 @@ def b64(text: str | bytes, *, url: bool = True) -> str:
 def made(target: bytes | str, headers=CHROME, step="", **request) -> Hit:
     raw = target.encode() if isinstance(target, str) else target
     judge = Classifier(Dialect.DOCUMENTED, {KEY: "shop"})
-    return judge.hit(7, PixelRequest(target=raw, headers=headers, **request), NOW, step)
+    pixel_request = PixelRequest(target=raw, headers=headers, **request)
+    return judge.classify(7, pixel_request, NOW, step).hit
 
 
 def pixel(payload, **options) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.tracking_plan.plan import Plan, RuleType, parse
-from pixel_emulator.core.tracking_plan.violations import unplanned, within
+from pixel_emulator.core.tracking_plan.violations import member_schemas, unplanned_paths
 from pixel_emulator.files.yaml_loader import parse_document
 
 SCHEMA = {
@@ -72,8 +72,8 @@ def test_what_typewriter_unwrapped_is_wrapped_again():
     unwrapped = {"properties": {"total": {"type": "number"}}, "eventMetadata": {"name": "Paid"}}
     rules = [{"type": "TRACK", "key": "Paid", "version": 1, "jsonSchema": unwrapped}]
     [rule] = plan({"rules": rules}).rules
-    [steps, *_] = unplanned({"x": 1}, within([rule.schema.data], "properties"))
-    assert steps == ("x",)
+    [at, *_] = unplanned_paths({"x": 1}, member_schemas([rule.schema.data], "properties"))
+    assert at == ("x",)
 
 
 @pytest.mark.parametrize(("asked", "got"), [(None, 2), (1, 2), (2, 2), (3, 3), (4, 2)])

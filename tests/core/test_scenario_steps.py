@@ -380,10 +380,10 @@ PATHS = [
 ]
 
 
-@pytest.mark.parametrize(("text", "steps"), PATHS)
-def test_a_path_is_read_as_it_is_written(text, steps):
-    assert parse_path(text) == steps
-    assert path_text(steps) == text
+@pytest.mark.parametrize(("text", "at"), PATHS)
+def test_a_path_is_read_as_it_is_written(text, at):
+    assert parse_path(text) == at
+    assert path_text(at) == text
 
 
 @pytest.mark.parametrize(

@@ -267,13 +267,13 @@ CHANGES = [
 ]
 
 
-@pytest.mark.parametrize(("steps", "value"), CHANGES)
-def test_what_no_recorder_writes_is_refused(steps, value):
+@pytest.mark.parametrize(("at", "value"), CHANGES)
+def test_what_no_recorder_writes_is_refused(at, value):
     document = recorded(hit(1, "page", {"userId": "u"}), gaps=("x",))
     place = document.data
-    for step in steps[:-1]:
-        place = place[step]
-    place[steps[-1]] = value
+    for key in at[:-1]:
+        place = place[key]
+    place[at[-1]] = value
     assert objections(RECORDING, document.data)
 
 

@@ -241,9 +241,9 @@ def test_operators_nest_so_deep_and_no_deeper():
 
 
 def test_what_is_deeper_than_a_file_may_be_is_a_mistake():
-    steps: JsonPath = ("a",) * 201
+    at: JsonPath = ("a",) * 201
     reader = ParseContext(Document("s.yaml", None, {}))
-    read_value(reader, steps, "x", Names())
+    read_value(reader, at, "x", Names())
     assert "nested deeper than 200 levels" in str(reader.mistakes[0])
 
 

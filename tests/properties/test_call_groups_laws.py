@@ -64,7 +64,7 @@ def _numbers(*verdicts):
     Which do is only told, and of fewer calls fewer are there to be told.
     """
     results = [[each.expectations for each in verdict.scenarios] for verdict in verdicts]
-    if any(result.nearest for each in results for found in each for result in found):
+    if any(result.closest_calls for each in results for found in each for result in found):
         return [None] * len(verdicts)
     return [[[(one.got, one.met) for one in found] for found in each] for each in results]
 
@@ -77,17 +77,17 @@ def _said(verdict):
         [
             (
                 each.status,
-                total(found.hit for found in each.denied),
+                total(found.hit for found in each.forbidden_values),
             )
             for each in verdict.scenarios
         ],
         {
             (each.policy, each.levels): total(
                 other.hit
-                for other in verdict.findings
+                for other in verdict.policy_hits
                 if (other.policy, other.levels) == (each.policy, each.levels)
             )
-            for each in verdict.findings
+            for each in verdict.policy_hits
         },
     )
 
@@ -102,7 +102,7 @@ def test_the_verdict_is_that_of_the_whole_run(text, calls, kept):
         call_groups.add(each)
         thinned = evidence(*call_groups.hits())
         assert thinned.total == count
-        assert watch.look(thinned) is whole.look(evidence(*hits[:count]))
+        assert watch.update(thinned) is whole.update(evidence(*hits[:count]))
     ours = verify(scenarios, evidence(*call_groups.hits()))
     theirs = verify(scenarios, evidence(*hits))
     assert _said(ours) == _said(theirs)

@@ -23,6 +23,7 @@ from pixel_emulator.core.model import Hit, Outcome, PixelRequest
 from pixel_emulator.proxy import master
 from pixel_emulator.proxy.emulator import Emulator
 from pixel_emulator.runtime.gaps import Refusal
+from pixel_emulator.runtime.history import RecordedRequest
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.settings import Settings
 from tests.wire import PIXEL, TIMEOUT, Reply, ask, connect, get, read, secured, trap, tunnel
@@ -288,10 +289,10 @@ class ObservingRecorder:
 def test_the_answer_leaves_only_when_the_call_is_recorded():
     recorder = ObservingRecorder()
     with (
-        Emulator(SETTINGS, Journal(SETTINGS, recorder=recorder)) as e,
+        Emulator(SETTINGS, Journal(SETTINGS, sink=recorder)) as e,
         connect(e.port) as recorder.client,
     ):
-        # From the second one on, the lane has the connection to itself.
+        # From the second one on, the fast path has the connection to itself.
         replies = [ask(recorder.client, get(PIXEL, f"127.0.0.1:{e.port}")) for _ in range(3)]
     assert all(each.is_pixel for each in replies)
     assert recorder.readable == [False] * 3
@@ -302,7 +303,7 @@ class BrokenJournal(Journal):
 
     def record_all(
         self, requests: Sequence[PixelRequest], time: datetime | None = None
-    ) -> list[Hit]:
+    ) -> list[RecordedRequest]:
         raise RuntimeError(f"no room for {requests[0]!r:.20} at {time}")
 
 
@@ -507,6 +508,7 @@ def test_the_url_is_one_that_clients_reach(host: str, url: str):
 SCRIPT = """
 import sys
 from pixel_emulator.runtime.settings import Settings
+from pixel_emulator.runtime.history import RecordedRequest
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.proxy.emulator import Emulator
 from tests.wire import PIXEL, ask, get, secured, tunnel

@@ -4,7 +4,6 @@ import re
 from base64 import b64encode
 from binascii import Error as Base64Error
 from binascii import a2b_base64
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from pixel_emulator.core.endpoint.query import text_of
@@ -15,8 +14,7 @@ from pixel_emulator.core.text import json_codec
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(NamedTuple):
     """The bytes of a base64 value, and how it was written."""
 
     data: bytes

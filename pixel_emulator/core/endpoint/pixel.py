@@ -101,9 +101,14 @@ def _route_anew(method: str, path: bytes) -> Route:
 _route_once = lru_cache(maxsize=256)(_route_anew)
 
 
-def bad_line(method: str, path: bytes) -> Route:
-    """Route a request in whose target a raw space stands: no server reads its line as HTTP."""
-    return Route(route(method, path).type, _BAD_LINE)
+def route_of(request: PixelRequest) -> Route:
+    """Return the route of a request at an emulated host.
+
+    A request with a raw space in its target is answered 400: no server reads its line as HTTP.
+    """
+    if b" " in request.target:
+        return Route(route(request.method, request.path).type, _BAD_LINE)
+    return route(request.method, request.path)
 
 
 def unreadable(call_type: CallType) -> Call:
@@ -118,6 +123,15 @@ def decode(call_type: CallType, query: bytes, dialect: Dialect) -> Call:
 
     With a non-empty `data` every other parameter is ignored; else the flat form (Segment 2018).
     """
+    return decode_with_text(call_type, query, dialect)[0]
+
+
+def decode_with_text(call_type: CallType, query: bytes, dialect: Dialect) -> tuple[Call, str]:
+    """Return the call that `decode` returns, and the JSON text that its payload was read from.
+
+    The text is empty for the flat form, for an undecodable call, and if it has escapes. So each
+    string of the payload occurs in a text that is not empty.
+    """
     data: bytes | None
     pairs: tuple[tuple[bytes, bytes], ...] = ()
     if _is_only_data(query):
@@ -128,33 +142,28 @@ def decode(call_type: CallType, query: bytes, dialect: Dialect) -> Call:
     if not data:
         flat, conflicts = expand(pairs)
         problems += [problem("flat_key_conflict", path) for path in conflicts]
-        return Call(type=call_type, form=Form.FLAT, payload=flat, problems=tuple(problems))
+        return Call(type=call_type, form=Form.FLAT, payload=flat, problems=tuple(problems)), ""
     decoded = data_parameter.decode(data)
     if decoded is not None:
         found = json_object(decoded.data)
-        return Call(
+        call = Call(
             type=call_type,
             form=Form.BASE64,
             payload=found.value,
             alphabet=decoded.alphabet,
             padded=decoded.padded,
             problems=(*problems, *found.problems),
-            text=found.text,
         )
+        return call, found.text
     if dialect is Dialect.DOCUMENTED and data.lstrip().startswith(b"{"):
         # Segment's API description calls base64 optional; its 2018 source drops this.
         found = json_object(data)
         problems += [*found.problems, *([] if found.value is None else [problem("raw_json")])]
-        return Call(
-            type=call_type,
-            form=Form.JSON,
-            payload=found.value,
-            problems=tuple(problems),
-            text=found.text,
-        )
+        call = Call(type=call_type, form=Form.JSON, payload=found.value, problems=tuple(problems))
+        return call, found.text
     cause, mend = data_parameter.failure(data, query)
     problems.append(problem("bad_request", cause=cause, mend=mend))
-    return Call(type=call_type, form=Form.BASE64, payload=None, problems=tuple(problems))
+    return Call(type=call_type, form=Form.BASE64, payload=None, problems=tuple(problems)), ""
 
 
 def encode(

@@ -78,20 +78,20 @@ def expand(pairs: Iterable[tuple[bytes, bytes]]) -> tuple[Payload, tuple[str, ..
         parts = [part.strip(_BLANKS) for part in name.split(".")]
         if not all(parts):
             continue
-        steps = parts if len(parts) > 1 else [name]
-        if not _store(payload, steps, found[0] if len(found) == 1 else found):
-            conflicts.append(path_text(steps))
+        at = parts if len(parts) > 1 else [name]
+        if not _store(payload, at, found[0] if len(found) == 1 else found):
+            conflicts.append(path_text(at))
     return payload, tuple(conflicts)
 
 
-def _store(payload: Payload, steps: list[str], value: JSON) -> bool:
+def _store(payload: Payload, at: list[str], value: JSON) -> bool:
     node = payload
-    for step in steps[:-1]:
-        child = node.setdefault(step, {})
+    for key in at[:-1]:
+        child = node.setdefault(key, {})
         if not isinstance(child, dict):
             return False
         node = child
-    return node.setdefault(steps[-1], value) is value
+    return node.setdefault(at[-1], value) is value
 
 
 def flatten(payload: Payload) -> str:
@@ -106,15 +106,15 @@ def flatten(payload: Payload) -> str:
     pairs: list[str] = []
     stack: list[tuple[tuple[str, ...], JSON]] = [((), payload)]
     while stack:
-        steps, value = stack.pop()
-        if isinstance(value, dict) and (value or not steps):
-            stack.extend(((*steps, key), member) for key, member in reversed(value.items()))
+        at, value = stack.pop()
+        if isinstance(value, dict) and (value or not at):
+            stack.extend(((*at, key), member) for key, member in reversed(value.items()))
             continue
         texts = value if isinstance(value, list) and len(value) > 1 else [value]
         for text in texts:
             if not isinstance(text, str):
-                raise ValueError(f"{path_text(steps)}: the flat form holds strings only")
-            pairs.append(f"{quote('.'.join(steps))}={quote(text)}")
-        if not all(step and "." not in step and step == step.strip(_BLANKS) for step in steps):
-            raise ValueError(f"{path_text(steps)}: not a key that the flat form can hold")
+                raise ValueError(f"{path_text(at)}: the flat form holds strings only")
+            pairs.append(f"{quote('.'.join(at))}={quote(text)}")
+        if not all(part and "." not in part and part == part.strip(_BLANKS) for part in at):
+            raise ValueError(f"{path_text(at)}: not a key that the flat form can hold")
     return "&".join(pairs)

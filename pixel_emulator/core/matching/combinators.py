@@ -37,14 +37,14 @@ class All(Matcher):
     def matches(self, got: Value, bound: Bindings) -> bool:
         return all(matches(want, got, bound) for want in self.wants)
 
-    def differences(self, steps: JsonPath, got: Value, bound: Bindings) -> Iterator[Difference]:
+    def differences(self, at: JsonPath, got: Value, bound: Bindings) -> Iterator[Difference]:
         whole = False
         for want in self.wants:
-            for each in differences_at(steps, want, got, bound):
-                if each[0] != steps:
+            for each in differences_at(at, want, got, bound):
+                if each[0] != at:
                     yield each
                 elif not whole:
-                    yield steps, self, got
+                    yield at, self, got
                     whole = True
 
     def describe(self) -> Described:
@@ -97,12 +97,12 @@ class One(Matcher):
         found = self._matching(got)
         return len(found) == 1 and (not bound or matches(found[0], got, bound))
 
-    def differences(self, steps: JsonPath, got: Value, bound: Bindings) -> Iterator[Difference]:
+    def differences(self, at: JsonPath, got: Value, bound: Bindings) -> Iterator[Difference]:
         found = self._matching(got)
         if len(found) == 1:
-            yield from differences_at(steps, found[0], got, bound)
+            yield from differences_at(at, found[0], got, bound)
         else:
-            yield steps, self, got
+            yield at, self, got
 
     def describe(self) -> Described:
         return Described(f"exactly one of {listed(self.wants)}", "")

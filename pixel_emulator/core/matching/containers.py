@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import chain, zip_longest
 from typing import ClassVar
 
-from pixel_emulator.core.matching.bipartite import pair_up
+from pixel_emulator.core.matching.bipartite import max_pairs
 from pixel_emulator.core.matching.combinators import listed
 from pixel_emulator.core.matching.diff import described, differences_at, matches
 from pixel_emulator.core.matching.expected import (
@@ -49,13 +49,13 @@ class Only(Matcher):
     def matches(self, got: Value, bound: Bindings) -> bool:
         return self._has_keys_of(got) and matches(self.members, got, bound)
 
-    def differences(self, steps: JsonPath, got: Value, bound: Bindings) -> Iterator[Difference]:
+    def differences(self, at: JsonPath, got: Value, bound: Bindings) -> Iterator[Difference]:
         if not isinstance(got, dict):
-            yield steps, self, got
+            yield at, self, got
             return
-        yield from differences_at(steps, self.members, got, bound)
+        yield from differences_at(at, self.members, got, bound)
         further = (key for key in got if key not in self.members)
-        yield from (((*steps, key), ABSENT, got[key]) for key in further)
+        yield from (((*at, key), ABSENT, got[key]) for key in further)
 
     def describe(self) -> Described:
         return Described(f"only {described(self.members).text}", "map")
@@ -107,12 +107,12 @@ class Each(Matcher):
     def matches(self, got: Value, bound: Bindings) -> bool:
         return isinstance(got, list) and all(matches(self.want, item, bound) for item in got)
 
-    def differences(self, steps: JsonPath, got: Value, bound: Bindings) -> Iterator[Difference]:
+    def differences(self, at: JsonPath, got: Value, bound: Bindings) -> Iterator[Difference]:
         if not isinstance(got, list):
-            yield steps, self, got
+            yield at, self, got
             return
         for index, item in enumerate(got):
-            yield from differences_at((*steps, index), self.want, item, bound)
+            yield from differences_at((*at, index), self.want, item, bound)
 
     def describe(self) -> Described:
         return Described(f"each item {described(self.want).text}", "list")
@@ -159,23 +159,23 @@ class AnyOrder(Matcher):
     def matches(self, got: Value, bound: Bindings) -> bool:
         if not isinstance(got, list) or len(got) != len(self.wants):
             return False
-        return len(pair_up(self._fitting(got, bound))) == len(got)
+        return len(max_pairs(self._fitting(got, bound))) == len(got)
 
-    def differences(self, steps: JsonPath, got: Value, bound: Bindings) -> Iterator[Difference]:
+    def differences(self, at: JsonPath, got: Value, bound: Bindings) -> Iterator[Difference]:
         if not isinstance(got, list):
-            yield steps, self, got
+            yield at, self, got
             return
-        items = pair_up(self._fitting(got, bound))
+        items = max_pairs(self._fitting(got, bound))
         taken = set(items.values())
         lacking = (want for index, want in enumerate(self.wants) if index not in items)
         spare = (index for index in range(len(got)) if index not in taken)
         beyond = len(got)
         for want, index in zip_longest(lacking, spare, fillvalue=ABSENT):
             if index is ABSENT:
-                yield (*steps, beyond), want, ABSENT
+                yield (*at, beyond), want, ABSENT
                 beyond += 1
             else:
-                yield from differences_at((*steps, index), want, got[index], bound)
+                yield from differences_at((*at, index), want, got[index], bound)
 
     def describe(self) -> Described:
         return Described(f"in any order {listed(self.wants)}", "list")
@@ -229,4 +229,4 @@ class _Arrangements:
             for want, items in enumerate(self.fitting)
             if want not in decided
         ]
-        return len(pair_up(open_wants)) == len(open_wants)
+        return len(max_pairs(open_wants)) == len(open_wants)

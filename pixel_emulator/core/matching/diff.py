@@ -142,12 +142,12 @@ def mismatches(
     """
     return tuple(
         Mismatch(
-            path=path_text(steps),
+            path=path_text(at),
             expected=described(wanted),
             actual=describe(found),
             hint=hint(wanted, found, flat=flat),
         )
-        for steps, wanted, found in differences(want, got, bound)
+        for at, wanted, found in differences(want, got, bound)
     )
 
 
@@ -161,24 +161,23 @@ def differences(want: Expected, got: Value, bound: Bindings = UNBOUND) -> Iterat
 
 
 def differences_at(
-    steps: JsonPath, want: Expected | Absent, got: Value, bound: Bindings
+    at: JsonPath, want: Expected | Absent, got: Value, bound: Bindings
 ) -> Iterator[Difference]:
-    """As `differences`, for values that stand at `steps`."""
-    stack: list[Difference] = [(steps, want, got)]
+    """As `differences`, for values that stand at `at`."""
+    stack: list[Difference] = [(at, want, got)]
     while stack:
-        steps, want, got = stack.pop()
+        at, want, got = stack.pop()
         if isinstance(want, Matcher):
-            yield from want.differences(steps, got, bound)
+            yield from want.differences(at, got, bound)
         elif isinstance(want, dict) and isinstance(got, dict):
             stack.extend(
-                ((*steps, key), value, got.get(key, ABSENT))
-                for key, value in reversed(want.items())
+                ((*at, key), value, got.get(key, ABSENT)) for key, value in reversed(want.items())
             )
         elif isinstance(want, list) and isinstance(got, list):
             pairs = enumerate(zip_longest(want, got, fillvalue=ABSENT))
-            stack.extend(reversed([((*steps, index), *pair) for index, pair in pairs]))
+            stack.extend(reversed([((*at, index), *pair) for index, pair in pairs]))
         elif not equal(want, got):
-            yield steps, want, got
+            yield at, want, got
 
 
 def described(want: Expected | Absent) -> Described:

@@ -49,6 +49,18 @@ def describe(value: Value) -> Described:
     return Described(json_codec.write(value), _kind(value))
 
 
+def value_at(value: Value, at: JsonPath) -> Value:
+    """Return the value at a JSON path inside another, or ABSENT."""
+    for key in at:
+        if isinstance(value, dict) and isinstance(key, str):
+            value = value.get(key, ABSENT)
+        elif isinstance(value, list) and isinstance(key, int) and key < len(value):
+            value = value[key]
+        else:
+            return ABSENT
+    return value
+
+
 def equal(want: object, got: object) -> bool:
     """Whether two scalars are the same: with their type, numbers by value to the last digit."""
     if want is got:
@@ -156,10 +168,10 @@ class Matcher(ABC):
         if self.matches(got, UNBOUND):
             yield ()
 
-    def differences(self, steps: JsonPath, got: Value, bound: Bindings) -> Iterator[Difference]:
-        """Where the value at `steps` differs; none if it matches."""
+    def differences(self, at: JsonPath, got: Value, bound: Bindings) -> Iterator[Difference]:
+        """Where the value at `at` differs; none if it matches."""
         if not self.matches(got, bound):
-            yield steps, self, got
+            yield at, self, got
 
     def reason(self, got: Value) -> str:  # noqa: ARG002 - those that know a reason need the value
         """Why the value does not match, where more is known than what is wanted."""

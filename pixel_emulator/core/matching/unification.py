@@ -53,15 +53,15 @@ class Variable(Matcher):
             return identity(bound[self.name]) == identity(got)
         return got is not ABSENT and (self.type is None or matches(self.type, got))
 
-    def differences(self, steps: JsonPath, got: Value, bound: Bindings) -> Iterator[Difference]:
+    def differences(self, at: JsonPath, got: Value, bound: Bindings) -> Iterator[Difference]:
         if self.matches(got, bound):
             return
         if self.name in bound:
-            yield steps, bound[self.name], got
+            yield at, bound[self.name], got
         elif self.type is None or got is ABSENT:
-            yield steps, self, got
+            yield at, self, got
         else:
-            yield from differences_at(steps, self.type, got, bound)
+            yield from differences_at(at, self.type, got, bound)
 
     def describe(self) -> Described:
         return Described(f"${self.name}", "" if self.type is None else str(described(self.type)))
@@ -89,9 +89,9 @@ class TextWith(Matcher):
             return isinstance(got, str) and got == self._whole(bound)
         return self._middle(got) is not None
 
-    def differences(self, steps: JsonPath, got: Value, bound: Bindings) -> Iterator[Difference]:
+    def differences(self, at: JsonPath, got: Value, bound: Bindings) -> Iterator[Difference]:
         if not self.matches(got, bound):
-            yield steps, self._whole(bound) or self, got
+            yield at, self._whole(bound) or self, got
 
     def describe(self) -> Described:
         text = f"{self.before}${{{self.variable.name}}}{self.after}"

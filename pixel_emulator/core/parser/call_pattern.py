@@ -51,53 +51,52 @@ class PatternShape:
         return Pattern(type=self.type, fields=self.fields, request=self.request, timed=timed)
 
 
-def line_of(reader: ParseContext, steps: JsonPath, item: Payload) -> str:
+def line_of(reader: ParseContext, at: JsonPath, item: Payload) -> str:
     """The key of the call line; empty where there is none."""
     lines = [key for key in item if key in LINES]
     if len(lines) > 1:
-        reader.wrong(steps, f"one call cannot be both `{lines[0]}` and `{lines[1]}`")
+        reader.wrong(at, f"one call cannot be both `{lines[0]}` and `{lines[1]}`")
     return lines[0] if lines else ""
 
 
 def read_shape(
-    reader: ParseContext, steps: JsonPath, item: Payload, scope: Scope, *, exact: bool = True
+    reader: ParseContext, at: JsonPath, item: Payload, scope: Scope, *, exact: bool = True
 ) -> PatternShape:
     """The shape of a call map. With `exact`, fields that Segment wants to be text have to be."""
-    line = line_of(reader, steps, item)
+    line = line_of(reader, at, item)
     return PatternShape(
         line=line,
-        type=_type(reader, steps, item, line),
-        fields=_name(reader, steps, item, line, scope)
-        | _fields(reader, steps, item, scope, exact=exact),
-        request=_request(reader, (*steps, "request"), item["request"], scope)
+        type=_type(reader, at, item, line),
+        fields=_name(reader, at, item, line, scope) | _fields(reader, at, item, scope, exact=exact),
+        request=_request(reader, (*at, "request"), item["request"], scope)
         if "request" in item
         else {},
     )
 
 
 def merged(
-    reader: ParseContext, steps: JsonPath, shared: PatternShape, variant: PatternShape
+    reader: ParseContext, at: JsonPath, shared: PatternShape, variant: PatternShape
 ) -> PatternShape:
-    """The shape of an item of `one-of`, which stands at `steps`, with what stands beside it."""
+    """The shape of an item of `one-of`, which stands at `at`, with what stands beside it."""
     if shared.line and variant.line:
-        reader.wrong(steps, f"`{shared.line}:` stands beside `one-of` already")
+        reader.wrong(at, f"`{shared.line}:` stands beside `one-of` already")
     return PatternShape(
         line=variant.line or shared.line,
         type=variant.type or shared.type,
-        fields=_both(reader, steps, shared.fields, variant.fields),
-        request=_both(reader, (*steps, "request"), shared.request, variant.request),
+        fields=_both(reader, at, shared.fields, variant.fields),
+        request=_both(reader, (*at, "request"), shared.request, variant.request),
     )
 
 
 def _both(
     reader: ParseContext,
-    steps: JsonPath,
+    at: JsonPath,
     shared: Mapping[str, Expected],
     variant: Mapping[str, Expected],
 ) -> dict[str, Expected]:
     both = {**shared, **variant}
     for key in shared.keys() & variant.keys():
-        here, first, second = (*steps, key), shared[key], variant[key]
+        here, first, second = (*at, key), shared[key], variant[key]
         if isinstance(first, Mapping) and isinstance(second, Mapping):
             both[key] = _both(reader, here, first, second)
         elif not equal(first, second):
@@ -105,12 +104,12 @@ def _both(
     return both
 
 
-def check_code(reader: ParseContext, steps: JsonPath, code: str, severity: Severity) -> None:
+def check_code(reader: ParseContext, at: JsonPath, code: str, severity: Severity) -> None:
     """Refuse a code that no problem of this severity has."""
     if code and code not in (codes := codes_of(severity)):
         effect = {Severity.DROP: "drops", Severity.DAMAGE: "damages"}[severity]
-        guess = reader.likely(steps, code, codes)
-        reader.wrong(steps, f"`{code}` is no problem that {effect} a call{guess}")
+        guess = reader.likely(at, code, codes)
+        reader.wrong(at, f"`{code}` is no problem that {effect} a call{guess}")
 
 
 def codes_of(severity: Severity) -> list[str]:
@@ -118,54 +117,54 @@ def codes_of(severity: Severity) -> list[str]:
     return [rule.code for rule in RULES.values() if rule.severity is severity]
 
 
-def _type(reader: ParseContext, steps: JsonPath, item: Payload, line: str) -> CallType | None:
+def _type(reader: ParseContext, at: JsonPath, item: Payload, line: str) -> CallType | None:
     said = line in CALL_TYPES or item.get("any") is not None
     if said and "type" in item:
-        reader.wrong((*steps, "type"), f"`{line}:` already says the type")
+        reader.wrong((*at, "type"), f"`{line}:` already says the type")
     if line in CALL_TYPES:
         return CallType(line)
     key = line if said else "type"
     value = item.get(key)
     if value is None:
         return None
-    word = choice(reader, (*steps, key), value, CALL_TYPES)
+    word = choice(reader, (*at, key), value, CALL_TYPES)
     return CallType(word) if word else None
 
 
-def choice(reader: ParseContext, steps: JsonPath, value: JSON, words: Iterable[str]) -> str:
+def choice(reader: ParseContext, at: JsonPath, value: JSON, words: Iterable[str]) -> str:
     """One of the words; empty where it is none of them."""
     words = tuple(words)
     if isinstance(value, str) and value in words:
         return value
-    guess = reader.likely(steps, value, words) if isinstance(value, str) else ""
-    reader.wrong(steps, f"must be one of {', '.join(words)}; it is {shown(value)}{guess}")
+    guess = reader.likely(at, value, words) if isinstance(value, str) else ""
+    reader.wrong(at, f"must be one of {', '.join(words)}; it is {shown(value)}{guess}")
     return ""
 
 
 def _name(
-    reader: ParseContext, steps: JsonPath, item: Payload, line: str, scope: Scope
+    reader: ParseContext, at: JsonPath, item: Payload, line: str, scope: Scope
 ) -> dict[str, Expected]:
     """What stands behind the type: `track: <event>` is the field `event`."""
     value = item.get(line)
     if line not in CALL_TYPES or value is None:
         return {}
-    field, here = NAMED_BY[CallType(line)], (*steps, line)
+    field, here = NAMED_BY[CallType(line)], (*at, line)
     if isinstance(value, list) or (
         isinstance(value, dict) and not any(key.startswith("$") for key in value)
     ):
         reader.wrong(here, f"write the fields beside `{line}:`, not under it")
         return {}
     if field in item:
-        reader.wrong((*steps, field), f"`{line}:` already says the {field}")
+        reader.wrong((*at, field), f"`{line}:` already says the {field}")
     return {field: read_text(reader, here, value, scope)}
 
 
 def _fields(
-    reader: ParseContext, steps: JsonPath, item: Payload, scope: Scope, *, exact: bool
+    reader: ParseContext, at: JsonPath, item: Payload, scope: Scope, *, exact: bool
 ) -> dict[str, Expected]:
     fields: dict[str, Expected] = {}
     for key, value in item.items():
-        here = (*steps, key)
+        here = (*at, key)
         if key not in FIELDS:
             continue
         if exact and key in TEXT_FIELDS and value is not None:
@@ -182,18 +181,14 @@ def _may_be_map(value: JSON) -> bool:
     return isinstance(value, dict) or (isinstance(value, str) and is_special(value))
 
 
-def _request(
-    reader: ParseContext, steps: JsonPath, value: JSON, scope: Scope
-) -> dict[str, Expected]:
+def _request(reader: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> dict[str, Expected]:
     if not isinstance(value, dict):
-        reader.wrong(
-            steps, f"must be a map, but is {shown(value)}: write `request: {{form: flat}}`"
-        )
+        reader.wrong(at, f"must be a map, but is {shown(value)}: write `request: {{form: flat}}`")
         return {}
-    reader.check_keys(steps, value, REQUEST)
+    reader.check_keys(at, value, REQUEST)
     wanted: dict[str, Expected] = {}
     for key, each in value.items():
-        here = (*steps, key)
+        here = (*at, key)
         words = REQUEST_WORDS.get(key)
         plain = not isinstance(each, dict) and not (isinstance(each, str) and is_special(each))
         if words and plain:

@@ -43,24 +43,22 @@ class ParseContext:
         self._likely: dict[tuple[JsonPath, str], str] = {}
         self._looking = 0
 
-    def wrong(self, steps: JsonPath, message: str) -> None:
-        """Note a mistake at `steps`."""
-        self.mistakes.append(
-            self.document.mistake(printable(cut(message, _LONGEST_SENTENCE)), *steps)
-        )
+    def wrong(self, at: JsonPath, message: str) -> None:
+        """Note a mistake at `at`."""
+        self.mistakes.append(self.document.mistake(printable(cut(message, _LONGEST_SENTENCE)), *at))
 
-    def likely(self, steps: JsonPath, word: str, allowed: Collection[str]) -> str:
-        """Return `errors.did_you_mean` for a word at `steps`; empty past the budget."""
-        known = self._likely.get((steps, word))  # rows of `cases` ask again
+    def likely(self, at: JsonPath, word: str, allowed: Collection[str]) -> str:
+        """Return `errors.did_you_mean` for a word at `at`; empty past the budget."""
+        known = self._likely.get((at, word))  # rows of `cases` ask again
         if known is None:
             self._looking += len(word) * len(allowed)
             known = did_you_mean(word, allowed) if self._looking <= _MOST_LOOKING else ""
-            self._likely[steps, word] = known
+            self._likely[at, word] = known
         return known
 
-    def location(self, steps: JsonPath) -> Location:
-        """Where the value at `steps` stands."""
-        return self.document.location(steps)
+    def location(self, at: JsonPath) -> Location:
+        """Where the value at `at` stands."""
+        return self.document.location(at)
 
     def in_order(self) -> tuple[InputIssue, ...]:
         """The mistakes in the order of the file, each once: rows of `cases` repeat them."""
@@ -68,7 +66,7 @@ class ParseContext:
 
     def check_keys(
         self,
-        steps: JsonPath,
+        at: JsonPath,
         data: Payload,
         known: Collection[str],
         advice: str = "",
@@ -76,34 +74,34 @@ class ParseContext:
         """Refuse keys that are unknown."""
         unknown = [key for key in data if key not in known]
         # Only in braces may another key stand in the same line.
-        lines = Counter(self.location((*steps, key)).line for key in data) if unknown else {}
+        lines = Counter(self.location((*at, key)).line for key in data) if unknown else {}
         for key in unknown:
-            here = (*steps, key)
+            here = (*at, key)
             in_braces = data[key] is None and lines[self.location(here).line] > 1
             cut = _CUT if in_braces else advice
             self.wrong(here, f"no such key here{self.likely(here, key, known) or cut}")
 
-    def items(self, steps: JsonPath, value: JSON) -> Iterator[tuple[JsonPath, JSON]]:
-        """Each item of a list with its steps."""
+    def items(self, at: JsonPath, value: JSON) -> Iterator[tuple[JsonPath, JSON]]:
+        """Each item of a list with its path."""
         if isinstance(value, list):
-            yield from (((*steps, index), item) for index, item in enumerate(value))
+            yield from (((*at, index), item) for index, item in enumerate(value))
             return
         advice = ""
         if isinstance(value, dict):
             close = next((key for key in value if key.startswith("-")), "")
             item = f"- {close.lstrip('-')}" if close else "- "
             advice = f": begin each item with a hyphen and a blank, `{item}`"
-        elif isinstance(value, str) and value and steps and steps[-1] in _OF_WORDS:
+        elif isinstance(value, str) and value and at and at[-1] in _OF_WORDS:
             advice = f": write [{value}]"
-        self.wrong(steps, f"must be a list, but is {shown(value)}{advice}")
+        self.wrong(at, f"must be a list, but is {shown(value)}{advice}")
 
-    def text(self, steps: JsonPath, value: JSON) -> str:
+    def text(self, at: JsonPath, value: JSON) -> str:
         """A text, read literally."""
         if isinstance(value, str):
             return value
         scalar = not isinstance(value, dict | list | None)
         advice = f': quote it, "{describe(value).text}"' if scalar else ""
-        self.wrong(steps, f"must be text, but is {shown(value)}{advice}")
+        self.wrong(at, f"must be text, but is {shown(value)}{advice}")
         return ""
 
 

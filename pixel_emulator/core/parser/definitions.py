@@ -29,13 +29,13 @@ class Definition:
     """The value that stands under a name, and where."""
 
     reader: ParseContext
-    steps: JsonPath
+    at: JsonPath
     value: JSON
 
     @property
     def place(self) -> str:
         """Where it stands, in words."""
-        return str(self.reader.location(self.steps))
+        return str(self.reader.location(self.at))
 
 
 class Definitions:
@@ -78,7 +78,7 @@ class Definitions:
     def _refuse_circle(self, names: list[str]) -> None:
         definition = self.found[names[0]]
         way = " → ".join(f"${name}" for name in names)
-        definition.reader.wrong(definition.steps, f"contains itself: {way}")
+        definition.reader.wrong(definition.at, f"contains itself: {way}")
         self.broken.update(names)
 
     def _weigh(self, name: str) -> None:
@@ -102,7 +102,7 @@ class Definitions:
             message = f"nests deeper than {DEEPEST} levels, with what it uses"
         else:
             return
-        definition.reader.wrong(definition.steps, message)
+        definition.reader.wrong(definition.at, message)
         self.broken.add(name)
 
 
@@ -141,25 +141,25 @@ def read_use(reader: ParseContext, data: Payload) -> Iterator[tuple[JsonPath, st
     if isinstance(value, str):
         reader.wrong(("use",), f"must be a list: write [{value}]")
         return
-    for steps, file in reader.items(("use",), value):
+    for at, file in reader.items(("use",), value):
         if isinstance(file, str) and file:
-            yield steps, file
+            yield at, file
         else:
-            reader.wrong(steps, "must be the name of a file")
+            reader.wrong(at, "must be the name of a file")
 
 
 def read_define(
-    reader: ParseContext, steps: JsonPath, value: JSON, hooks: Container[str]
+    reader: ParseContext, at: JsonPath, value: JSON, hooks: Container[str]
 ) -> dict[str, Definition]:
     """The definitions under `define`; `hooks` are the names of registered matchers."""
     if not isinstance(value, dict):
-        reader.wrong(steps, f"must be a map of names to values, but is {shown(value)}")
+        reader.wrong(at, f"must be a map of names to values, but is {shown(value)}")
         return {}
     for name in value:
-        check_name(reader, (*steps, name), name)
+        check_name(reader, (*at, name), name)
         if taken := matcher_called(name, hooks):
-            reader.wrong((*steps, name), f"`${name}` is {taken} already: choose another name")
-    return {name: Definition(reader, (*steps, name), each) for name, each in value.items()}
+            reader.wrong((*at, name), f"`${name}` is {taken} already: choose another name")
+    return {name: Definition(reader, (*at, name), each) for name, each in value.items()}
 
 
 def matcher_called(name: str, hooks: Container[str]) -> str:
@@ -169,13 +169,13 @@ def matcher_called(name: str, hooks: Container[str]) -> str:
     return "a matcher of a plugin" if name in hooks else ""
 
 
-def check_name(reader: ParseContext, steps: JsonPath, name: str) -> None:
+def check_name(reader: ParseContext, at: JsonPath, name: str) -> None:
     """Refuse a name that no `$name` could refer to."""
     if NAME.fullmatch(name):
         return
     bare = name.removeprefix("$")
     advice = f": write it without `$`, {bare}" if NAME.fullmatch(bare) else ""
-    reader.wrong(steps, f"a name has letters, digits and `_`, and begins with no digit{advice}")
+    reader.wrong(at, f"a name has letters, digits and `_`, and begins with no digit{advice}")
 
 
 _DEEPEST = 200  # levels; `read_value` refuses what nests deeper
@@ -218,46 +218,44 @@ class Scope:
             return UNREAD
         if name not in self._compiled:
             found = self.definitions.found[name]
-            self._compiled[name] = read_value(found.reader, found.steps, found.value, self)
+            self._compiled[name] = read_value(found.reader, found.at, found.value, self)
         return self._compiled[name]
 
 
-def plain_text(reader: ParseContext, steps: JsonPath, value: JSON, scope: Scope) -> str:
+def plain_text(reader: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> str:
     """A text that is known before any call comes: it may hold variables that have a value."""
-    want = read_text(reader, steps, value, scope)
+    want = read_text(reader, at, value, scope)
     if isinstance(want, str):
         return want
     if isinstance(want, int | float) and (number := written(want)) is not None:
         return number
-    _refuse(reader, steps, want)
+    _refuse(reader, at, want)
     return ""
 
 
-def plain_value(reader: ParseContext, steps: JsonPath, value: JSON, scope: Scope) -> JSON:
+def plain_value(reader: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> JSON:
     """A value that is known before any call comes, down to its last text."""
-    inner = value if len(steps) < _DEEPEST else None
+    inner = value if len(at) < _DEEPEST else None
     if isinstance(inner, dict) and not any(_is_operator(key) for key in inner):
         return {
-            key.replace("$$", "$"): plain_value(reader, (*steps, key), each, scope)
+            key.replace("$$", "$"): plain_value(reader, (*at, key), each, scope)
             for key, each in inner.items()
         }
     if isinstance(inner, list):
-        return [
-            plain_value(reader, (*steps, index), each, scope) for index, each in enumerate(inner)
-        ]
-    want = read_value(reader, steps, value, scope)
+        return [plain_value(reader, (*at, index), each, scope) for index, each in enumerate(inner)]
+    want = read_value(reader, at, value, scope)
     if is_plain(want):
         return want  # type: ignore[return-value] # plain: no matcher in it
-    _refuse(reader, steps, want)
+    _refuse(reader, at, want)
     return None
 
 
-def plain_map(reader: ParseContext, steps: JsonPath, value: JSON, scope: Scope) -> Payload:
+def plain_map(reader: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> Payload:
     """A map that is known before any call comes."""
-    found = plain_value(reader, steps, value, scope)
+    found = plain_value(reader, at, value, scope)
     if isinstance(found, dict):
         return found
-    reader.wrong(steps, f"must be a map, but is {shown(value)}")
+    reader.wrong(at, f"must be a map, but is {shown(value)}")
     return {}
 
 
@@ -265,7 +263,7 @@ def _is_operator(key: str) -> bool:
     return key.startswith("$") and not key.startswith("$$")
 
 
-def _refuse(reader: ParseContext, steps: JsonPath, want: Expected) -> None:
+def _refuse(reader: ParseContext, at: JsonPath, want: Expected) -> None:
     if want is UNREAD:
         return
     unknown = sorted(variables(want))
@@ -275,4 +273,4 @@ def _refuse(reader: ParseContext, steps: JsonPath, want: Expected) -> None:
         message = f"`${name}` has no value before the calls come; give it one by {give}"
     else:
         message = "must be a plain value: no call is there yet that a matcher could look at"
-    reader.wrong(steps, message)
+    reader.wrong(at, message)

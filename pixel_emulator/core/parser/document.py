@@ -141,23 +141,23 @@ class _File:
         if data["scenarios"] == []:
             self.reader.wrong(("scenarios",), "is empty: no scenario would be run")
         titles: dict[str, JsonPath] = {}
-        for steps, item in self.reader.items(("scenarios",), data["scenarios"]):
+        for at, item in self.reader.items(("scenarios",), data["scenarios"]):
             if not isinstance(item, dict):
-                self.reader.wrong(steps, _no_scenario(item) or "")
+                self.reader.wrong(at, _no_scenario(item) or "")
                 continue
-            self.reader.check_keys(steps, item, SCENARIO)
-            for scenario in self._scenario(steps, item, defaults):
-                if titles.setdefault(scenario.title, steps) != steps:
+            self.reader.check_keys(at, item, SCENARIO)
+            for scenario in self._scenario(at, item, defaults):
+                if titles.setdefault(scenario.title, at) != at:
                     said = f'another scenario of this file is called "{scenario.name}"'
                     unnamed = "needs a name, as there are several scenarios in this file"
-                    self.reader.wrong((*steps, "name"), said if scenario.name else unnamed)
+                    self.reader.wrong((*at, "name"), said if scenario.name else unnamed)
                 yield scenario
 
-    def _scenario(self, steps: JsonPath, item: Payload, defaults: Payload) -> Iterator[Scenario]:
-        own, general = fields_of(steps, item), fields_of(("defaults",), defaults)
+    def _scenario(self, at: JsonPath, item: Payload, defaults: Payload) -> Iterator[Scenario]:
+        own, general = fields_of(at, item), fields_of(("defaults",), defaults)
         fields = {**general, **own}
         added = {key: [each[key] for each in (general, own) if key in each] for key in _ADDED}
-        _check_shape(self.reader, steps, own)
+        _check_shape(self.reader, at, own)
         fresh = Scope(self.definitions, self.hooks)
         lets = [each["let"] for each in (general, own) if "let" in each]
         declared = read_let(self.reader, lets, fresh)
@@ -165,7 +165,7 @@ class _File:
         for case in read_cases(self.reader, fields.get("cases"), declared, self.given, fresh):
             scenario = self._case(fields, added, case.scope)
             self.used.update(declared[name][0] for name in case.scope.used & declared.keys())
-            location, row = map(self.reader.location, (steps, case.row or steps))
+            location, row = map(self.reader.location, (at, case.row or at))
             yield replace(scenario, case=case.label, location=location, row=row)
 
     def _case(self, fields: Fields, added: Mapping[str, list[ValueAt]], scope: Scope) -> Scenario:
@@ -229,19 +229,19 @@ def _stated(fields: Fields) -> Iterator[Policy]:
         yield Policy.UNEXPECTED
 
 
-def _tag(reader: ParseContext, steps: JsonPath, value: JSON, scope: Scope) -> str:
-    text = plain_text(reader, steps, value, scope)
+def _tag(reader: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> str:
+    text = plain_text(reader, at, value, scope)
     if value == "":
-        reader.wrong(steps, "is empty")
+        reader.wrong(at, "is empty")
     if text.startswith(NOT):
-        reader.wrong(steps, f"begins with `{NOT}`: that chooses scenarios without a tag")
+        reader.wrong(at, f"begins with `{NOT}`: that chooses scenarios without a tag")
     return text
 
 
-def _check_shape(reader: ParseContext, steps: JsonPath, own: Fields) -> None:
+def _check_shape(reader: ParseContext, at: JsonPath, own: Fields) -> None:
     """Refuse a scenario that asserts nothing, or says in two places what it expects."""
     if not own.keys() & {"expect", "steps", "never", "deny", "state", "plan"}:
-        reader.wrong(steps, f"`expect` is missing: {SILENCE}")
+        reader.wrong(at, f"`expect` is missing: {SILENCE}")
     if "steps" in own:
         for key in own.keys() & {"expect", "do"}:
             reader.wrong(own[key][0], "stands beside `steps`: move it into one of them")

@@ -27,48 +27,48 @@ SILENCE = "list the calls, or write `expect: []` for silence"
 
 
 def read_expect(
-    reader: ParseContext, steps: JsonPath, value: JSON, scope: Scope
+    reader: ParseContext, at: JsonPath, value: JSON, scope: Scope
 ) -> tuple[Expectation, ...]:
     """The expectations of a list."""
     if value is None:
-        reader.wrong(steps, f"is empty: {SILENCE}")
+        reader.wrong(at, f"is empty: {SILENCE}")
         return ()
-    return tuple(read_expectation(reader, *each, scope) for each in reader.items(steps, value))
+    return tuple(read_expectation(reader, *each, scope) for each in reader.items(at, value))
 
 
 def read_never(
-    reader: ParseContext, steps: JsonPath, value: JSON, scope: Scope
+    reader: ParseContext, at: JsonPath, value: JSON, scope: Scope
 ) -> tuple[Expectation, ...]:
     """The calls of a list that must not come."""
     return tuple(
-        read_expectation(reader, *each, scope, never=True) for each in reader.items(steps, value)
+        read_expectation(reader, *each, scope, never=True) for each in reader.items(at, value)
     )
 
 
 def read_expectation(
-    reader: ParseContext, steps: JsonPath, item: JSON, scope: Scope, *, never: bool = False
+    reader: ParseContext, at: JsonPath, item: JSON, scope: Scope, *, never: bool = False
 ) -> Expectation:
     """One item of a list; with `never`, one that must not come."""
     if not isinstance(item, dict):
         colon = "write a colon behind the type: `track: Email Opened`, `page:`"
-        reader.wrong(steps, f"a call is a map; this is {shown(item)}: {colon}")
+        reader.wrong(at, f"a call is a map; this is {shown(item)}: {colon}")
         return Expectation()
     if never:
         for key in TIMING.keys() & item.keys():
-            reader.wrong((*steps, key), "says nothing here: what stands under `never` never comes")
-    reader.check_keys(steps, item, EXPECTATION, ELSEWHERE)
+            reader.wrong((*at, key), "says nothing here: what stands under `never` never comes")
+    reader.check_keys(at, item, EXPECTATION, ELSEWHERE)
 
     def text(key: str) -> str:
-        return plain_text(reader, (*steps, key), item[key], scope) if key in item else ""
+        return plain_text(reader, (*at, key), item[key], scope) if key in item else ""
 
     dropped = "dropped" in item
-    shapes = _shapes(reader, steps, item, scope, exact=not dropped)
-    within = (*steps, "within")
+    shapes = _shapes(reader, at, item, scope, exact=not dropped)
+    within = (*at, "within")
     code = "" if item.get("dropped") is None else text("dropped")
-    check_code(reader, (*steps, "dropped"), code, Severity.DROP)
+    check_code(reader, (*at, "dropped"), code, Severity.DROP)
     return Expectation(
         patterns=tuple(each.pattern for each in shapes),
-        times=Times(0, 0) if never else _times(reader, (*steps, "times"), item),
+        times=Times(0, 0) if never else _times(reader, (*at, "times"), item),
         dropped=dropped,
         code=code,
         id=text("id"),
@@ -76,23 +76,23 @@ def read_expectation(
         within=read_duration(reader, within, item["within"]) if "within" in item else None,
         never=never,
         note=text("note"),
-        location=reader.location(steps),
+        location=reader.location(at),
     )
 
 
-def _times(reader: ParseContext, steps: JsonPath, item: dict[str, JSON]) -> Times:
-    return read_times(reader, steps, item["times"]) if "times" in item else Times()
+def _times(reader: ParseContext, at: JsonPath, item: dict[str, JSON]) -> Times:
+    return read_times(reader, at, item["times"]) if "times" in item else Times()
 
 
 def _shapes(
-    reader: ParseContext, steps: JsonPath, item: dict[str, JSON], scope: Scope, *, exact: bool
+    reader: ParseContext, at: JsonPath, item: dict[str, JSON], scope: Scope, *, exact: bool
 ) -> list[PatternShape]:
-    shared = read_shape(reader, steps, item, scope, exact=exact)
+    shared = read_shape(reader, at, item, scope, exact=exact)
     if "one-of" not in item:
         if not shared.line and item.keys() <= EXPECTATION.keys():
-            reader.wrong(steps, f"which call? give one of {', '.join(LINES)}")
+            reader.wrong(at, f"which call? give one of {', '.join(LINES)}")
         return [shared]
-    here = (*steps, "one-of")
+    here = (*at, "one-of")
     shapes = []
     for place, variant in reader.items(here, item["one-of"]):
         if not isinstance(variant, dict):
@@ -117,7 +117,7 @@ def _shapes(
 class Listed:
     """The expectations of one step, and where their list stands."""
 
-    steps: JsonPath
+    at: JsonPath
     expectations: tuple[Expectation, ...]
     since_start: bool = False
 
@@ -126,19 +126,19 @@ def check_ids(reader: ParseContext, lists: Iterable[Listed]) -> None:
     """Refuse ids that are given twice, and `after` that leads nowhere, forward or in a circle."""
     known: dict[str, _Place] = {}
     places = [
-        _Place(number, (*each.steps, index), expectation, each.since_start)
+        _Place(number, (*each.at, index), expectation, each.since_start)
         for number, each in enumerate(lists)
         for index, expectation in enumerate(each.expectations)
     ]
     for place in places:
         if place.it.id and (first := known.setdefault(place.it.id, place)) is not place:
             taken = f'the id "{place.it.id}" is taken already, by {first.it.location}'
-            reader.wrong((*place.steps, "id"), taken)
+            reader.wrong((*place.at, "id"), taken)
     in_circle: set[str] = set()
     for place in places:
         if not place.it.after:
             continue
-        here = (*place.steps, "after")
+        here = (*place.at, "after")
         if place.it.after not in known:
             guess = reader.likely(here, place.it.after, known) or _ids(known)
             reader.wrong(here, f'no call of this scenario has the id "{place.it.after}"{guess}')
@@ -156,7 +156,7 @@ def check_ids(reader: ParseContext, lists: Iterable[Listed]) -> None:
 @dataclass(frozen=True, slots=True)
 class _Place:
     step: int
-    steps: JsonPath
+    at: JsonPath
     it: Expectation
     since_start: bool
 
@@ -186,41 +186,41 @@ _INSTEAD = "write a path like properties.products[0].sku"
 
 
 def read_deny(
-    reader: ParseContext, steps: JsonPath, value: JSON, scope: Scope
+    reader: ParseContext, at: JsonPath, value: JSON, scope: Scope
 ) -> tuple[Forbidden, ...]:
     """The denials of a list."""
-    return tuple(_denial(reader, *each, scope) for each in reader.items(steps, value))
+    return tuple(_denial(reader, *each, scope) for each in reader.items(at, value))
 
 
-def _denial(reader: ParseContext, steps: JsonPath, item: JSON, scope: Scope) -> Forbidden:
+def _denial(reader: ParseContext, at: JsonPath, item: JSON, scope: Scope) -> Forbidden:
     if not isinstance(item, dict):
-        reader.wrong(steps, f"must be a map: write `- contains: …`; this is {shown(item)}")
+        reader.wrong(at, f"must be a map: write `- contains: …`; this is {shown(item)}")
         return Forbidden(contains="")
-    reader.check_keys(steps, item, DENIAL)
+    reader.check_keys(at, item, DENIAL)
     contains = item.get("contains")
     if contains in (None, ""):
-        reader.wrong((*steps, "contains"), "is missing: what may no request hold?")
+        reader.wrong((*at, "contains"), "is missing: what may no request hold?")
     excepted = item.get("except", [])
     if isinstance(excepted, str):
-        reader.wrong((*steps, "except"), f"must be a list: write [{excepted}]")
+        reader.wrong((*at, "except"), f"must be a list: write [{excepted}]")
         excepted = []
     return Forbidden(
-        contains=read_value(reader, (*steps, "contains"), contains, scope),
-        path=_path(reader, (*steps, "in"), item.get("in", EVERYTHING), scope) or None,
+        contains=read_value(reader, (*at, "contains"), contains, scope),
+        path=_path(reader, (*at, "in"), item.get("in", EVERYTHING), scope) or None,
         excepted=tuple(
-            _path(reader, *each, scope) for each in reader.items((*steps, "except"), excepted)
+            _path(reader, *each, scope) for each in reader.items((*at, "except"), excepted)
         ),
-        because=plain_text(reader, (*steps, "because"), item.get("because", ""), scope),
-        location=reader.location(steps),
+        because=plain_text(reader, (*at, "because"), item.get("because", ""), scope),
+        location=reader.location(at),
     )
 
 
-def _path(reader: ParseContext, steps: JsonPath, value: JSON, scope: Scope) -> JsonPath:
+def _path(reader: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> JsonPath:
     """The path; empty for everything, and where there is none."""
-    text = plain_text(reader, steps, value, scope)
+    text = plain_text(reader, at, value, scope)
     path = () if text == EVERYTHING else parse_path(text)
     if not path and (value == "" or text not in ("", EVERYTHING)):
-        reader.wrong(steps, f'"{text}" is no path: {_INSTEAD}')
+        reader.wrong(at, f'"{text}" is no path: {_INSTEAD}')
     return path
 
 
@@ -280,7 +280,7 @@ def with_defaults(scenario: Scenario, policies: Policies) -> Scenario:
 def _level(reader: ParseContext, policy: Policy, place: ValueAt | None) -> Level:
     if place is None:
         return DEFAULT_LEVELS[policy]
-    steps, value = place
+    at, value = place
     if policy is Policy.UNEXPECTED and value == SAME_EVENT:
         return Level.FAIL
     if policy is Policy.DAMAGED and isinstance(value, dict):
@@ -289,22 +289,22 @@ def _level(reader: ParseContext, policy: Policy, place: ValueAt | None) -> Level
         return Level(value)
     same_event = (SAME_EVENT,) if policy is Policy.UNEXPECTED else ()
     words = (*reversed(Level), *same_event)
-    guess = reader.likely(steps, value, words) if isinstance(value, str) else ""
+    guess = reader.likely(at, value, words) if isinstance(value, str) else ""
     accept = ("{accept: [codes]}",) if policy is Policy.DAMAGED else ()
     allowed = ", ".join((*words, *accept))
-    reader.wrong(steps, f"must be one of {allowed}; it is {shown(value)}{guess}")
+    reader.wrong(at, f"must be one of {allowed}; it is {shown(value)}{guess}")
     return Level.FAIL
 
 
-def _accepted(reader: ParseContext, steps: JsonPath, damaged: JSON) -> Iterator[str]:
+def _accepted(reader: ParseContext, at: JsonPath, damaged: JSON) -> Iterator[str]:
     if not isinstance(damaged, dict):
         return
-    reader.check_keys(steps, damaged, ("accept",))
-    steps, codes = (*steps, "accept"), damaged.get("accept")
+    reader.check_keys(at, damaged, ("accept",))
+    at, codes = (*at, "accept"), damaged.get("accept")
     if isinstance(codes, str):
-        reader.wrong(steps, f"must be a list: write [{printable(codes)}]")
+        reader.wrong(at, f"must be a list: write [{printable(codes)}]")
         return
-    for place, item in reader.items(steps, codes):
+    for place, item in reader.items(at, codes):
         code = reader.text(place, item)
         check_code(reader, place, code, Severity.DAMAGE)
         yield code

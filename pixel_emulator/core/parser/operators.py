@@ -34,24 +34,24 @@ _NO_VALUE = "has no value before the calls come"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operand:
-    """What stands at `steps` behind an operator; `beside` is the map that the operator is in.
+    """What stands at `at` behind an operator; `beside` is the map that the operator is in.
 
     A method that finds another thing than it should notes the mistake, and gives an empty value.
     """
 
     reader: ParseContext
-    steps: JsonPath
+    at: JsonPath
     value: JSON
     beside: Payload
     read: Callable[[JsonPath, JSON], Expected]
 
     def wrong(self, message: str) -> None:
         """Note a mistake at the operand."""
-        self.reader.wrong(self.steps, message)
+        self.reader.wrong(self.at, message)
 
     def want(self) -> Expected:
         """Any want."""
-        return self.read(self.steps, self.value)
+        return self.read(self.at, self.value)
 
     def without_variables(self) -> Expected:
         """A want in which no variable is without a value."""
@@ -97,7 +97,7 @@ class Operand:
 
     def besides(self, key: str) -> "Operand":
         """The operand of another operator of the same map."""
-        return replace(self, steps=(*self.steps[:-1], key), value=self.beside[key])
+        return replace(self, at=(*self.at[:-1], key), value=self.beside[key])
 
     def length(self) -> Expected:
         """A number of characters, items or keys, or a matcher for it."""

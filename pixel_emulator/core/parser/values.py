@@ -49,21 +49,21 @@ class Names(Protocol):
         """All names that stand for something."""
 
 
-def read_dollars(reader: ParseContext, steps: JsonPath, text: str, names: Names) -> Expected:
+def read_dollars(reader: ParseContext, at: JsonPath, text: str, names: Names) -> Expected:
     if not text.startswith("$") or text.startswith(("$$", "${")):
-        return _with_variables(reader, steps, text, names)
+        return _with_variables(reader, at, text, names)
     if text.startswith("$/"):
-        return _regex(reader, steps, text)
+        return _regex(reader, at, text)
     if text in MATCHERS:
         return MATCHERS[text].matcher
     meaning = names.meaning(text[1:]) if _NAME.fullmatch(text[1:]) else ABSENT
     if isinstance(meaning, Absent):
-        reader.wrong(steps, _no_name(reader, steps, text, names))
+        reader.wrong(at, _no_name(reader, at, text, names))
         return UNREAD
     return meaning
 
 
-def _no_name(reader: ParseContext, steps: JsonPath, text: str, names: Names) -> str:
+def _no_name(reader: ParseContext, at: JsonPath, text: str, names: Names) -> str:
     literal = f"for this very text, write `{printable(escaped(text))}`"
     if text in OPERATORS:
         return f"`{text}` takes something: write it as a key, as in {OPERATORS[text].want}"
@@ -72,37 +72,37 @@ def _no_name(reader: ParseContext, steps: JsonPath, text: str, names: Names) -> 
         inside = f"a variable inside a longer text is `${{{first[1]}}}`; " if first else ""
         return f"what begins with `$` is special: {inside}{literal}"
     allowed = [*MATCHERS, *(f"${name}" for name in names.known())]
-    guess = reader.likely(steps, text, allowed)
+    guess = reader.likely(at, text, allowed)
     return f"`{text}` is no matcher, and no variable{guess or f': declare it in `let`; {literal}'}"
 
 
-def _regex(reader: ParseContext, steps: JsonPath, text: str) -> Expected:
+def _regex(reader: ParseContext, at: JsonPath, text: str) -> Expected:
     pattern, slash, flags = text[2:].rpartition("/")
     literal = f"for this very text, write `{printable(escaped(text))}`"
     if "\b" in text:
-        reader.wrong(steps, "holds U+0008, which `\\b` is in double quotes: use single quotes")
+        reader.wrong(at, "holds U+0008, which `\\b` is in double quotes: use single quotes")
     elif not slash:
-        reader.wrong(steps, f"the regex has no end: {_CUT}; {literal}")
+        reader.wrong(at, f"the regex has no end: {_CUT}; {literal}")
     elif flags not in _FLAGS:
         known = "the only flag is `i`, for upper and lower case alike"
-        reader.wrong(steps, f"`{printable(flags)}` is no flag: {known}; {_CUT}")
+        reader.wrong(at, f"`{printable(flags)}` is no flag: {known}; {_CUT}")
     elif not pattern:
-        reader.wrong(steps, "an empty regex is found in every text: write $string")
+        reader.wrong(at, "an empty regex is found in every text: write $string")
     else:
         try:
             return matching(pattern, ignore_case=flags == "i")
         except RegexError as error:
             advice = next((f": {words}" for sign, words in _ADVICE if sign in str(error)), "")
-            reader.wrong(steps, f"RE2 refuses this regex, {error}{advice}")
+            reader.wrong(at, f"RE2 refuses this regex, {error}{advice}")
     return UNREAD
 
 
-def _with_variables(reader: ParseContext, steps: JsonPath, text: str, names: Names) -> Expected:
+def _with_variables(reader: ParseContext, at: JsonPath, text: str, names: Names) -> Expected:
     """A text with `$$` and `${name}` resolved."""
     if "$" not in text:
         return text
     if found := _WHOLE.fullmatch(text):
-        reader.wrong(steps, f"a whole value is written without braces: ${found[1]}")
+        reader.wrong(at, f"a whole value is written without braces: ${found[1]}")
         return UNREAD
     before, variable = "", None
     done, end = "", 0
@@ -112,19 +112,19 @@ def _with_variables(reader: ParseContext, steps: JsonPath, text: str, names: Nam
         if each[0] == "$$":
             done += "$"
             continue
-        meaning = _inside(reader, steps, each, names)
+        meaning = _inside(reader, at, each, names)
         if isinstance(meaning, str):
             done += meaning
         elif variable is None:
             before, variable, done = done, meaning, ""
         else:
-            reader.wrong(steps, f"${variable.name} and ${meaning.name} {_TWO}")
+            reader.wrong(at, f"${variable.name} and ${meaning.name} {_TWO}")
     done += text[end:]
     return done if variable is None else TextWith(before, variable, done)
 
 
 def _inside(
-    reader: ParseContext, steps: JsonPath, found: re.Match[str], names: Names
+    reader: ParseContext, at: JsonPath, found: re.Match[str], names: Names
 ) -> str | Variable:
     """What `${name}` stands for: a text, or a variable without a value."""
     name = found[1] or ""
@@ -141,10 +141,10 @@ def _inside(
         message = f"the matcher `${name}` cannot stand inside a text: write a regex"
     else:
         literal = f"for this very text, write `{printable(escaped(found[0]))}`"
-        guess = reader.likely(steps, name, names.known()) or f": declare it in `let`; {literal}"
+        guess = reader.likely(at, name, names.known()) or f": declare it in `let`; {literal}"
         is_name = _NAME.fullmatch(name)
         message = f"`{printable(found[0])}` is no variable{guess if is_name else f': {literal}'}"
-    reader.wrong(steps, message)
+    reader.wrong(at, message)
     return ""
 
 
@@ -165,53 +165,51 @@ _CALLED_ELSEWHERE = {
 }
 
 
-def read_value(reader: ParseContext, steps: JsonPath, value: JSON, names: Names) -> Expected:
+def read_value(reader: ParseContext, at: JsonPath, value: JSON, names: Names) -> Expected:
     """What a value wants; what is wrong with it is noted in the reader."""
-    if len(steps) > _DEEPEST:
-        reader.wrong(steps, f"nested deeper than {_DEEPEST} levels")
+    if len(at) > _DEEPEST:
+        reader.wrong(at, f"nested deeper than {_DEEPEST} levels")
         return UNREAD
     if isinstance(value, str):
-        return read_dollars(reader, steps, value, names)
+        return read_dollars(reader, at, value, names)
     if isinstance(value, list):
-        return [
-            read_value(reader, (*steps, index), each, names) for index, each in enumerate(value)
-        ]
+        return [read_value(reader, (*at, index), each, names) for index, each in enumerate(value)]
     if isinstance(value, dict):
-        return _map(reader, steps, value, names)
+        return _map(reader, at, value, names)
     return value
 
 
-def read_text(reader: ParseContext, steps: JsonPath, value: JSON, names: Names) -> Expected:
+def read_text(reader: ParseContext, at: JsonPath, value: JSON, names: Names) -> Expected:
     """As `read_value`, where only text may stand, or what stands for it."""
     if isinstance(value, str):
-        return read_dollars(reader, steps, value, names)
+        return read_dollars(reader, at, value, names)
     if isinstance(value, dict) and any(map(_is_special_key, value)):
-        return _map(reader, steps, value, names)
+        return _map(reader, at, value, names)
     scalar = not isinstance(value, dict | list | None)
     advice = f': quote it, "{describe(value).text}"' if scalar else ""
-    reader.wrong(steps, f"must be text, but is {shown(value)}{advice}")
+    reader.wrong(at, f"must be text, but is {shown(value)}{advice}")
     return UNREAD
 
 
-def _map(reader: ParseContext, steps: JsonPath, value: Payload, names: Names) -> Expected:
+def _map(reader: ParseContext, at: JsonPath, value: Payload, names: Names) -> Expected:
     read = partial(_read_at, reader, names)
     operators = [key for key in value if _is_special_key(key)]
     plain = [key for key in value if key not in operators]
     if not operators:
-        return {_key(reader, (*steps, key), key): read((*steps, key), value[key]) for key in plain}
+        return {_key(reader, (*at, key), key): read((*at, key), value[key]) for key in plain}
     if plain:
         beside = f"no key like `{printable(plain[0])}` stands beside it"
-        reader.wrong((*steps, operators[0]), f"speaks of the whole value: {beside}")
+        reader.wrong((*at, operators[0]), f"speaks of the whole value: {beside}")
         for key in plain:
-            read((*steps, key), value[key])
-    if sum(isinstance(each, str) and _is_special_key(each) for each in steps) >= _MOST_OPERATORS:
-        reader.wrong(steps, f"more than {_MOST_OPERATORS} operators inside one another")
+            read((*at, key), value[key])
+    if sum(isinstance(each, str) and _is_special_key(each) for each in at) >= _MOST_OPERATORS:
+        reader.wrong(at, f"more than {_MOST_OPERATORS} operators inside one another")
         return UNREAD
     wants = []
     for key in operators:
-        here = (*steps, key)
+        here = (*at, key)
         if key in OPERATORS:
-            operand = Operand(reader=reader, steps=here, value=value[key], beside=value, read=read)
+            operand = Operand(reader=reader, at=here, value=value[key], beside=value, read=read)
             wants.append(OPERATORS[key].make(operand))
         else:
             reader.wrong(here, _no_operator(reader, here, key, names))
@@ -221,25 +219,25 @@ def _map(reader: ParseContext, steps: JsonPath, value: Payload, names: Names) ->
     return wants[0] if wants else UNREAD
 
 
-def _read_at(reader: ParseContext, names: Names, steps: JsonPath, value: JSON) -> Expected:
-    return read_value(reader, steps, value, names)
+def _read_at(reader: ParseContext, names: Names, at: JsonPath, value: JSON) -> Expected:
+    return read_value(reader, at, value, names)
 
 
 def _is_special_key(key: str) -> bool:
     return key.startswith("$") and not key.startswith("$$")
 
 
-def _key(reader: ParseContext, steps: JsonPath, key: str) -> str:
+def _key(reader: ParseContext, at: JsonPath, key: str) -> str:
     if IN_TEXT.search(key.replace("$$", "")):
-        reader.wrong(steps, f"a key holds no variables; for this very key, write `{escaped(key)}`")
+        reader.wrong(at, f"a key holds no variables; for this very key, write `{escaped(key)}`")
     return key.replace("$$", "$")
 
 
-def _no_operator(reader: ParseContext, steps: JsonPath, key: str, names: Names) -> str:
+def _no_operator(reader: ParseContext, at: JsonPath, key: str, names: Names) -> str:
     if key in MATCHERS or key[1:] in names.known():
         return f"`{key}` takes nothing: write it as a value, not as a key"
     meant = _CALLED_ELSEWHERE.get(key.lower())
-    guess = f": write {meant}" if meant else reader.likely(steps, key, OPERATORS)
+    guess = f": write {meant}" if meant else reader.likely(at, key, OPERATORS)
     return f"no such operator{guess or f'; for this very key, write `{printable(escaped(key))}`'}"
 
 
@@ -265,17 +263,17 @@ _UNITS = {
 }
 
 
-def read_times(reader: ParseContext, steps: JsonPath, value: JSON) -> Times:
+def read_times(reader: ParseContext, at: JsonPath, value: JSON) -> Times:
     """How often, from `1`, `0`, `2..4` or `1..`."""
     text = value if isinstance(value, str) else describe(value).text
     found = _TIMES.fullmatch(text)
     if not found:
-        reader.wrong(steps, f"must be like 1, 0, 2..4 or 1..; it is {shown(value)}{_range(text)}")
+        reader.wrong(at, f"must be like 1, 0, 2..4 or 1..; it is {shown(value)}{_range(text)}")
         return Times()
     low = int(found[1])
     high = None if found[2] == ".." else int(found[3] or low)
     if high is not None and high < low:
-        reader.wrong(steps, f"ends before it begins: write {high}..{low}")
+        reader.wrong(at, f"ends before it begins: write {high}..{low}")
     return Times(low, high)
 
 
@@ -292,18 +290,16 @@ def _range(text: str) -> str:
     return f": write {ranges.get(found[1], at_most)}"
 
 
-def read_duration(reader: ParseContext, steps: JsonPath, value: JSON) -> float | None:
+def read_duration(reader: ParseContext, at: JsonPath, value: JSON) -> float | None:
     """The seconds of `200ms`, `5s`, `2min` or `1h`; None where it is none of these."""
     text = value if isinstance(value, str) else describe(value).text
     found = _DURATION.fullmatch(text)
     if not found:
-        reader.wrong(
-            steps, f"must be like 200ms, 5s or 2min; it is {shown(value)}{_duration(text)}"
-        )
+        reader.wrong(at, f"must be like 200ms, 5s or 2min; it is {shown(value)}{_duration(text)}")
         return None
     seconds = float(found[1]) * _SECONDS[found[2]]
     if seconds > LONGEST:
-        reader.wrong(steps, f"is longer than a day: {text}")
+        reader.wrong(at, f"is longer than a day: {text}")
     return seconds
 
 

@@ -33,8 +33,8 @@ class CaseRow:
 def read_let(reader: ParseContext, places: Iterable[ValueAt], scope: Scope) -> dict[str, ValueAt]:
     """The declared names, each with the value that stands behind it (null for none)."""
     declared: dict[str, ValueAt] = {}
-    for steps, value in places:
-        for place, name, each in _entries(reader, steps, value):
+    for at, value in places:
+        for place, name, each in _entries(reader, at, value):
             check_name(reader, place, name)
             if taken := _taken(name, scope):
                 reader.wrong(place, f"`${name}` is {taken} already: choose another name")
@@ -43,13 +43,13 @@ def read_let(reader: ParseContext, places: Iterable[ValueAt], scope: Scope) -> d
 
 
 def _entries(
-    reader: ParseContext, steps: JsonPath, value: JSON
+    reader: ParseContext, at: JsonPath, value: JSON
 ) -> Iterator[tuple[JsonPath, str, JSON]]:
     if isinstance(value, dict):
-        yield from (((*steps, name), name, each) for name, each in value.items())
+        yield from (((*at, name), name, each) for name, each in value.items())
         return
     seen: set[str] = set()
-    for place, item in reader.items(steps, value):
+    for place, item in reader.items(at, value):
         if not isinstance(item, str):
             reader.wrong(place, f"must be a name, but is {shown(item)}")
         elif item in seen:
@@ -87,33 +87,33 @@ def read_cases(
         if name in outside:
             reader.wrong(place[0], f"`{name}` is given a value, but the rows give it one already")
     labels: set[str] = set()
-    for number, (steps, row) in enumerate(rows, 1):
+    for number, (at, row) in enumerate(rows, 1):
         for name in names:
             if name not in row and name in declared and declared[name][1] is None:
-                reader.wrong(steps, f"`{name}` is missing; other rows give it")
-        given = {name: ((*steps, name), each) for name, each in row.items()}
+                reader.wrong(at, f"`{name}` is missing; other rows give it")
+        given = {name: ((*at, name), each) for name, each in row.items()}
         scope = _scope(reader, given, declared, outside, fresh)
         label = _label({name: scope.given.get(name) for name in row})
         label = f"{label} #{number}" if label in labels else label
         labels.add(label)
-        yield CaseRow(label, scope, steps)
+        yield CaseRow(label, scope, at)
 
 
 def _rows(
     reader: ParseContext, place: ValueAt, declared: Mapping[str, ValueAt]
 ) -> Iterator[tuple[JsonPath, Payload]]:
-    steps, value = place
+    at, value = place
     if value == []:
-        reader.wrong(steps, "is empty: no row would be run")
-    for here, row in reader.items(steps, value):
+        reader.wrong(at, "is empty: no row would be run")
+    for here, row in reader.items(at, value):
         if not isinstance(row, dict) or not row:
             reader.wrong(here, f"a row is a map of names to values; this is {shown(row)}")
             continue
         for name in row:
             if name not in declared:
-                at = (*here, name)
-                advice = reader.likely(at, name, declared) or f": write `let: [{name}]`"
-                reader.wrong(at, f"`{name}` is not declared in `let`{advice}")
+                at_name = (*here, name)
+                advice = reader.likely(at_name, name, declared) or f": write `let: [{name}]`"
+                reader.wrong(at_name, f"`{name}` is not declared in `let`{advice}")
         yield here, row
 
 
@@ -125,25 +125,26 @@ def _scope(
     fresh: Scope,
 ) -> Scope:
     scope = Scope(fresh.definitions, fresh.hooks)
-    for name, (steps, value) in row.items():
-        scope.given[name] = plain_value(reader, steps, value, scope)
+    for name, (at, value) in row.items():
+        scope.given[name] = plain_value(reader, at, value, scope)
     scope.given |= {name: value for name, value in outside.items() if name in declared}
-    for name, (steps, value) in declared.items():
+    for name, (at, value) in declared.items():
         if value is None:
             if name not in scope.given:
                 scope.lets[name] = Variable(name)
             continue
-        want = read_value(reader, steps, value, scope)
+        want = read_value(reader, at, value, scope)
         if name not in scope.given:
             if is_plain(want):
                 scope.given[name] = want  # type: ignore[assignment] # plain: no matcher in it
             else:
                 for inner in sorted(variables(want)):
-                    reader.wrong(steps, f"may not depend on `${inner}`, which has no value yet")
+                    reader.wrong(at, f"may not depend on `${inner}`, which has no value yet")
                 scope.lets[name] = Variable(name, want)
         elif not is_plain(want) and not matches(want, scope.given[name]):
-            at, got = row[name][0] if name in row else steps, describe(scope.given[name])
-            reader.wrong(at, f"`{name}` must be {described(want)}, but is given as {got}")
+            at_given = row[name][0] if name in row else at
+            got = describe(scope.given[name])
+            reader.wrong(at_given, f"`{name}` must be {described(want)}, but is given as {got}")
     return scope
 
 
@@ -151,9 +152,9 @@ def _unknown(reader: ParseContext, declared: Mapping[str, ValueAt], fresh: Scope
     """The scope where nobody knows what rows would give: its names may stand for anything."""
     unread = dict.fromkeys(declared, UNREAD)
     scope = Scope(fresh.definitions, fresh.hooks, lets=unread, used=set(declared))
-    for steps, value in declared.values():
+    for at, value in declared.values():
         if value is not None:
-            read_value(reader, steps, value, scope)
+            read_value(reader, at, value, scope)
     return scope
 
 

@@ -1,14 +1,14 @@
 """The verdict on one request: its route, its call, its problems, its outcome."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from pixel_emulator.core.endpoint.pixel import (
     Route,
-    bad_line,
-    decode,
+    decode_with_text,
     request_of,
-    route,
+    route_of,
     unreadable,
 )
 from pixel_emulator.core.model import KEPT, Call, Dialect, Hit, Outcome, PixelRequest, Problem
@@ -17,8 +17,7 @@ from pixel_emulator.core.problems.damage import url_text_problems
 from pixel_emulator.core.problems.drops import outcome, validate, worst_first
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Classification:
+class Classification(NamedTuple):
     """What one request is and what would become of it, taken by itself (no duplicates).
 
     `call` is None for what is no pixel call; `source` names the write key, where it has a name.
@@ -51,8 +50,8 @@ def judge_url(
         return judgement
     problems = worst_first((*judgement.problems, *unseen))
     kept = judgement.call is not None
-    return replace(
-        judgement, problems=problems, outcome=outcome(problems) if kept else judgement.outcome
+    return judgement._replace(
+        problems=problems, outcome=outcome(problems) if kept else judgement.outcome
     )
 
 
@@ -61,12 +60,14 @@ def classify(
 ) -> Classification:
     """Decode and judge a request; `sources` maps write keys to names. Never raises."""
     sources = sources or {}
-    is_readable = b" " not in request.target
-    found = (route if is_readable else bad_line)(request.method, request.path)
+    found = route_of(request)
     if found.type is None:
         return Classification(route=found, call=None, problems=(), outcome=Outcome.UNHANDLED)
-    call = decode(found.type, request.query, dialect) if is_readable else unreadable(found.type)
-    problems = validate(call, request, sources)
+    if b" " in request.target:
+        call, text = unreadable(found.type), ""
+    else:
+        call, text = decode_with_text(found.type, request.query, dialect)
+    problems = validate(call, request, sources, text)
     key = (call.payload or {}).get("writeKey")
     return Classification(
         route=found,

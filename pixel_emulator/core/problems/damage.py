@@ -81,7 +81,7 @@ type _Node = tuple[_Node, str | int] | None
 """A place in a payload: its parent's place and the last step; None is the root."""
 
 
-def damage(call: Call, request: PixelRequest) -> Iterator[Problem]:
+def damage(call: Call, request: PixelRequest, text: str = "") -> Iterator[Problem]:
     """Yield what is wrong with a call that Segment keeps, or with the URL of an undecoded one."""
     payload = call.payload
     if payload is None:
@@ -89,7 +89,7 @@ def damage(call: Call, request: PixelRequest) -> Iterator[Problem]:
         return
     hint = "No mail service replaces tokens inside base64." if call.form is Form.BASE64 else ""
     tokens = []
-    if not call.text or _may_hold_token(call.text):
+    if not text or _may_hold_token(text):
         tokens = [
             problem("template_token", path, shown=shown, mend=hint)
             for path, shown in islice(_tokens(payload), _MOST_TOKENS)
@@ -121,8 +121,8 @@ def _tokens(payload: Payload) -> Iterator[tuple[str, str]]:
             elif isinstance(value, dict | list):
                 places.append(((node, key), value))
             if found:
-                steps = _steps((node, key))
-                yield path_text(steps), (masked if "writeKey" in steps else quoted)(found[0])
+                at = _path_to((node, key))
+                yield path_text(at), (masked if "writeKey" in at else quoted)(found[0])
 
 
 def _may_hold_token(text: str) -> bool:
@@ -140,12 +140,12 @@ def _may_hold_token(text: str) -> bool:
     )
 
 
-def _steps(node: _Node) -> list[str | int]:
-    steps: list[str | int] = []
+def _path_to(node: _Node) -> list[str | int]:
+    at: list[str | int] = []
     while node:
-        node, step = node
-        steps.append(step)
-    return steps[::-1]
+        node, key = node
+        at.append(key)
+    return at[::-1]
 
 
 def _url_token(request: PixelRequest) -> Iterator[Problem]:

@@ -35,14 +35,15 @@ _NAMED = (CallType.PAGE, CallType.SCREEN)
 
 
 def validate(
-    call: Call, request: PixelRequest, sources: Mapping[str, str] = _NO_SOURCES
+    call: Call, request: PixelRequest, sources: Mapping[str, str] = _NO_SOURCES, text: str = ""
 ) -> tuple[Problem, ...]:
     """All problems of a call, those of decoding too, worst first. Never raises.
 
     `sources` maps the known write keys to names; with any given, every other key is unknown.
-    Of a call that could not be decoded only the URL is judged.
+    Of a call that could not be decoded only the URL is judged. `text` is that of
+    `decode_with_text`: with one, checks that could find nothing are skipped.
     """
-    found = [*call.problems, *damage(call, request), *notes(call, request)]
+    found = [*call.problems, *damage(call, request, text), *notes(call, request, text)]
     if call.payload is not None:
         found += _drops(call, call.payload, sources)
     return worst_first(found)

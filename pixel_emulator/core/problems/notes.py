@@ -86,7 +86,7 @@ _FIELD_OF = {_folded(field): field for field in _FIELDS}
 _EMAIL_EVENT_OF = {_folded(event): event for event in _EMAIL_EVENTS}
 
 
-def notes(call: Call, request: PixelRequest) -> Iterator[Problem]:
+def notes(call: Call, request: PixelRequest, text: str = "") -> Iterator[Problem]:
     """Yield remarks about a call, and about the URL of one that could not be decoded."""
     payload = call.payload
     if payload is not None:
@@ -106,11 +106,7 @@ def notes(call: Call, request: PixelRequest) -> Iterator[Problem]:
         yield from _shapes(payload)
         if call.form is Form.FLAT:
             yield from islice(_flat_numbers(payload), _MOST_NUMBERS)
-        if (
-            "%" in call.text
-            if call.text
-            else b"%25" in request.target or call.form is not Form.FLAT
-        ):
+        if "%" in text if text else b"%25" in request.target or call.form is not Form.FLAT:
             yield from islice(_double_encoded(payload), _MOST_ENCODED)
     yield from _url(request)
 
@@ -123,10 +119,10 @@ def _misspelt(payload: Payload) -> Iterator[Problem]:
 
 
 def _misplaced(payload: Payload) -> Iterator[Problem]:
-    for steps in (("properties",), ("traits",), ("context",), ("context", "traits")):
-        for key in _at(payload, *steps):
+    for at in (("properties",), ("traits",), ("context",), ("context", "traits")):
+        for key in _at(payload, *at):
             if _FIELD_OF.get(_folded(key)) in ("userId", "anonymousId"):
-                yield problem("misplaced_id", path_text([*steps, key]))
+                yield problem("misplaced_id", path_text([*at, key]))
 
 
 def _event(call_type: CallType, payload: Payload) -> Iterator[Problem]:
@@ -204,13 +200,13 @@ def _flat_numbers(payload: Payload) -> Iterator[Problem]:
 
 def _double_encoded(payload: Payload) -> Iterator[Problem]:
     places: list[tuple[tuple[str | int, ...], JSON]] = [((), payload)]
-    for steps, value in places:  # grows while it is walked: breadth first, no recursion
+    for at, value in places:  # grows while it is walked: breadth first, no recursion
         if isinstance(value, dict):
-            places.extend(((*steps, key), each) for key, each in value.items() if key != "writeKey")
+            places.extend(((*at, key), each) for key, each in value.items() if key != "writeKey")
         elif isinstance(value, list):
-            places.extend(((*steps, index), each) for index, each in enumerate(value))
+            places.extend(((*at, index), each) for index, each in enumerate(value))
         elif isinstance(value, str) and "%" in value and _is_escaped(value):
-            yield problem("double_encoded", path_text(steps), value=value)
+            yield problem("double_encoded", path_text(at), value=value)
 
 
 def _is_escaped(text: str) -> bool:
@@ -232,9 +228,9 @@ def _url(request: PixelRequest) -> Iterator[Problem]:
         yield problem("insecure_url")
 
 
-def _at(payload: Payload, *steps: str) -> Payload:
-    """The object at `steps`; an empty one where there is none."""
+def _at(payload: Payload, *at: str) -> Payload:
+    """The object at `at`; an empty one where there is none."""
     value: JSON = payload
-    for step in steps:
-        value = value.get(step) if isinstance(value, dict) else None
+    for key in at:
+        value = value.get(key) if isinstance(value, dict) else None
     return value if isinstance(value, dict) else {}

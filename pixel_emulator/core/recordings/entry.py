@@ -108,7 +108,7 @@ def _call(data: Node) -> Call:
     payload = data["payload"]
     if isinstance(payload.value, str):
         try:
-            payload = Node(payload.document, payload.steps, json_codec.parse(payload.value))
+            payload = Node(payload.document, payload.at, json_codec.parse(payload.value))
         except ValueError as error:
             raise payload.error(f"is not JSON: {error}") from None
     return Call(

@@ -19,11 +19,11 @@ class Node:
     a missing value is None."""
 
     document: Document
-    steps: JsonPath
+    at: JsonPath
     value: JSON
 
     def __getitem__(self, key: str) -> "Node":
-        return Node(self.document, (*self.steps, key), self.map().get(key))
+        return Node(self.document, (*self.at, key), self.map().get(key))
 
     def map(self) -> Payload:
         """The value as a map."""
@@ -36,7 +36,7 @@ class Node:
         if not isinstance(self.value, list | None):
             raise self.wrong("a list")
         for index, item in enumerate(self.value or []):
-            yield Node(self.document, (*self.steps, index), item)
+            yield Node(self.document, (*self.at, index), item)
 
     def text(self, default: str | None = None) -> str:
         """The value as text, or `default` where it is missing."""
@@ -83,7 +83,7 @@ class Node:
 
     def error(self, message: str) -> InputError:
         """An error at this field."""
-        return InputError(self.document.mistake(message, *self.steps))
+        return InputError(self.document.mistake(message, *self.at))
 
 
 def _shown(value: JSON) -> str:

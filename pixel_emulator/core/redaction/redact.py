@@ -75,7 +75,7 @@ def redact(hit: Hit, known: Iterable[str] = ()) -> Hit:
     problems = hit.problems and redaction.problems(hit.problems, target, masked)
     if call is not None and call.payload is not None:
         payload = decode(call.type, request.query, Dialect.DOCUMENTED).payload
-        call = replace(call, payload=payload, text="")
+        call = replace(call, payload=payload)
     if call is not None and call.problems:
         call = replace(call, problems=redaction.problems(call.problems, target, masked))
     step = redaction.word(hit.step)

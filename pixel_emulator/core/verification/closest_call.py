@@ -60,16 +60,16 @@ class ClosestCall:
     mismatches: tuple[Mismatch, ...]
     matched: int
     fields: int
-    obstacle: NotCountedReason = NotCountedReason.NONE
+    not_counted: NotCountedReason = NotCountedReason.NONE
     detail: str = ""
 
 
-type Wanting = tuple[Expectation, int, Bindings]
+type Shortage = tuple[Expectation, int, Bindings]
 """An expectation, how many calls it lacks, and the values of the variables."""
 
 
-def nearest(
-    missing: Sequence[Wanting], pool: Sequence[Hit], *, masked: bool = False
+def closest_calls(
+    missing: Sequence[Shortage], pool: Sequence[Hit], *, masked: bool = False
 ) -> list[tuple[ClosestCall, ...]]:
     """For each expectation that lacks calls, the hits of the pool that come closest.
 
@@ -190,14 +190,14 @@ def _wrong(want: dict[str, Expected], got: Payload, bound: Bindings) -> int:
     and what is too much there counts, too."""
     counts: dict[JsonPath, int] = defaultdict(int)
     most: dict[JsonPath, int] = {}
-    for steps, wanted, _ in differences(want, got, bound):
+    for at, wanted, _ in differences(want, got, bound):
         depth, whole = 0, cast("Expected", want)
-        while isinstance(whole, dict) and depth < len(steps):
-            whole = whole[str(steps[depth])]
+        while isinstance(whole, dict) and depth < len(at):
+            whole = whole[str(at[depth])]
             depth += 1
-        most[steps[:depth]] = leaves(whole)
-        counts[steps[:depth]] += max(1, leaves(wanted))
-    return sum(min(count, most[steps]) for steps, count in counts.items())
+        most[at[:depth]] = leaves(whole)
+        counts[at[:depth]] += max(1, leaves(wanted))
+    return sum(min(count, most[at]) for at, count in counts.items())
 
 
 def _bound_by(pattern: Pattern, hit: Hit, bound: Bindings) -> Bindings:

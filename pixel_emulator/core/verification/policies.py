@@ -25,7 +25,7 @@ _POLICIES = {
 }
 
 
-def find(
+def policy_hits(
     scenarios: Sequence[Scenario], hits: Sequence[Hit], wanted_by: Sequence[Collection[int]]
 ) -> Iterator[PolicyHit]:
     """Each finding once, in the order of the hits.
@@ -33,10 +33,10 @@ def find(
     `wanted_by` holds, for each hit, the indexes of the scenarios that have an expectation of it.
     """
     for hit, wanted in zip(hits, wanted_by, strict=True):
-        yield from find_in(scenarios, hit, wanted)
+        yield from policy_hits_of(scenarios, hit, wanted)
 
 
-def find_in(
+def policy_hits_of(
     scenarios: Sequence[Scenario], hit: Hit, wanted: Collection[int]
 ) -> Iterator[PolicyHit]:
     """The findings about one hit.
@@ -95,7 +95,7 @@ _BETWEEN_WORDS = re.compile(r"[\s\"'<>()\[\]{},;:=&?/#|\\]+")
 _AROUND_WORDS = ".!*_~-"
 
 
-def denied(
+def forbidden_values(
     denials: Sequence[Forbidden], hits: Iterable[Hit], bound: Bindings
 ) -> Iterator[ForbiddenValue]:
     """Each place at which a request holds what is denied, the first few of each request.
@@ -121,7 +121,7 @@ def _in_hit(denial: Forbidden, hit: Hit, bound: Bindings) -> Iterator[ForbiddenV
                 shown = hide(excerpt, [key] if isinstance(key, str) and key else [])
                 more = "…" if len(shown) > _EXCERPT else ""  # it may have cut a key
                 yield ForbiddenValue(
-                    denial=denial, hit=hit, path=path, value=shown[:_EXCERPT] + more
+                    forbidden=denial, hit=hit, path=path, value=shown[:_EXCERPT] + more
                 )
                 break
 
@@ -130,22 +130,22 @@ def _values(denial: Forbidden, payload: Payload, hit: Hit) -> Iterator[tuple[str
     excepted: list[str] = []
     stack: list[tuple[JsonPath, JSON]] = [((), payload)]
     while stack:
-        steps, value = stack.pop()
-        if any(steps[: len(each)] == each for each in denial.excepted):
+        at, value = stack.pop()
+        if any(at[: len(each)] == each for each in denial.excepted):
             excepted += [value] if isinstance(value, str) and value else []
             continue
-        if denial.path is not None and steps[: len(denial.path)] != denial.path:
-            if denial.path[: len(steps)] != steps:
+        if denial.path is not None and at[: len(denial.path)] != denial.path:
+            if denial.path[: len(at)] != at:
                 continue
-        elif steps:
-            yield path_text(steps), value
+        elif at:
+            yield path_text(at), value
         if isinstance(value, dict):
-            inside = denial.path is None or len(steps) >= len(denial.path)
+            inside = denial.path is None or len(at) >= len(denial.path)
             if inside:
-                yield from ((path_text((*steps, key)), key) for key in value)
-            stack.extend(((*steps, key), each) for key, each in reversed(value.items()))
+                yield from ((path_text((*at, key)), key) for key in value)
+            stack.extend(((*at, key), each) for key, each in reversed(value.items()))
         elif isinstance(value, list):
-            stack.extend(((*steps, n), each) for n, each in reversed(list(enumerate(value))))
+            stack.extend(((*at, n), each) for n, each in reversed(list(enumerate(value))))
     if denial.path is None:
         yield from _around(hit, excepted)
 

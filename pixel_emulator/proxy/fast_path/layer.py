@@ -7,7 +7,7 @@ from mitmproxy import connection
 from mitmproxy.proxy import commands, context, events, layer, layers
 from mitmproxy.proxy.layers.http import HTTPMode
 
-from pixel_emulator.proxy.convert import Answer, on_the_wire
+from pixel_emulator.proxy.convert import on_the_wire
 from pixel_emulator.proxy.egress_guard import EgressGuard
 from pixel_emulator.proxy.fast_path.request_reader import (
     ESTABLISHED,
@@ -18,16 +18,17 @@ from pixel_emulator.proxy.fast_path.request_reader import (
     RequestReader,
     is_plain,
 )
+from pixel_emulator.proxy.journal_routing import Responder
 
 
 @dataclass
 class Resume(events.Event):
-    """What a lane was told without mitmproxy's knowing has come to an end."""
+    """What a fast path layer was told without mitmproxy's knowing has come to an end."""
 
     then: Next
 
 
-def stay(_lane: "FastPathLayer") -> None:
+def stay(_fast_path: "FastPathLayer") -> None:
     """Where there is nothing to board."""
 
 
@@ -44,7 +45,7 @@ class FastPathLayer(layer.Layer):
         place: context.Context,
         *,
         locks: EgressGuard,
-        answer: Answer,
+        respond: Responder,
         heard: Callable[[connection.Client, str], None],
         board: "Callable[[FastPathLayer], None]" = stay,
         http: Callable[[context.Context, HTTPMode], layer.Layer] = layers.HttpLayer,
@@ -57,7 +58,7 @@ class FastPathLayer(layer.Layer):
         self.child: layer.Layer | None = None
         self._closed = False
         self._locks = locks
-        self._answer = answer
+        self._respond = respond
         self._heard = heard
         self._board = board
         self._http = http
@@ -94,7 +95,7 @@ class FastPathLayer(layer.Layer):
     def _read(self, data: bytes) -> layer.CommandGenerator[None]:
         client, batch = self.context.client, self.take(data)
         if batch.requests:
-            responses = self._answer([(client, request) for request in batch.requests])
+            responses = self._respond([(client, request) for request in batch.requests])
             yield commands.SendData(client, on_the_wire(batch.requests, responses))
             if batch.next is Next.WAIT:
                 self._board(self)

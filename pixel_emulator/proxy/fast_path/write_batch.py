@@ -5,8 +5,9 @@ from typing import Protocol
 
 from mitmproxy import connection
 
-from pixel_emulator.proxy.convert import Answer, on_the_wire
+from pixel_emulator.proxy.convert import on_the_wire
 from pixel_emulator.proxy.fast_path.request_reader import Batch, Next
+from pixel_emulator.proxy.journal_routing import Responder
 
 
 class Connection(Protocol):
@@ -30,8 +31,8 @@ class WriteBatch:
     before it reads from any connection again.
     """
 
-    def __init__(self, answer: Answer) -> None:
-        self._answer = answer
+    def __init__(self, respond: Responder) -> None:
+        self._respond = respond
         self._taken: list[tuple[Connection, Batch]] = []
         self._is_ending = False
 
@@ -57,7 +58,7 @@ class WriteBatch:
         if not taken:  # somebody has ended it before
             return
         said = [(way.client, request) for way, batch in taken for request in batch.requests]
-        responses = self._answer(said)
+        responses = self._respond(said)
         self._taken = []
         done = 0
         for way, batch in taken:

@@ -12,7 +12,14 @@ from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.scenarios.model import QUIET, WITHIN, Step
 from pixel_emulator.core.verification.live import LiveVerdict, Outlook
 from pixel_emulator.files.yaml_loader import parse_document
-from pixel_emulator.runner.waiting import JournalTail, acted, patience, quiet, settle, within
+from pixel_emulator.runner.waiting import (
+    JournalTail,
+    mark_done,
+    quiet,
+    timeouts,
+    wait_until_decided,
+    within,
+)
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.settings import Settings
 
@@ -42,7 +49,9 @@ def settled(text, journal, *, within=LONG, quiet=0.0, part=None):
 
     def wait():
         deadline = time.monotonic() + within
-        found.append(settle(watch, part or JournalTail(journal), deadline=deadline, quiet=quiet))
+        found.append(
+            wait_until_decided(watch, part or JournalTail(journal), deadline=deadline, quiet=quiet)
+        )
 
     thread = threading.Thread(target=wait, daemon=True)
     thread.start()
@@ -144,8 +153,8 @@ def test_many_calls_are_looked_at_to_their_end():
     ],
 )
 def test_a_run_is_waited_for_as_long_as_its_steps_say(text, seconds):
-    assert patience(scenarios(text)) == seconds
-    assert patience([*scenarios(OPENED), *scenarios(text)]) == (
+    assert timeouts(scenarios(text)) == seconds
+    assert timeouts([*scenarios(OPENED), *scenarios(text)]) == (
         max(WITHIN, seconds[0]),
         max(QUIET, seconds[1]),
     )
@@ -167,6 +176,6 @@ def test_what_was_on_its_way_when_a_step_had_acted_is_in_time(all_gone):
         return all_gone
 
     before = time.monotonic()
-    assert acted(journal, ["step"], drain) >= before
+    assert mark_done(journal, ["step"], drain) >= before
     (hit,) = journal.hits
     assert (journal.evidence().acted["step"] > hit.time) is all_gone

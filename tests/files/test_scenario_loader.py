@@ -9,7 +9,12 @@ from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.matching.diff import matches
 from pixel_emulator.core.matching.unification import Variable
 from pixel_emulator.files.includes import MAX_BYTES
-from pixel_emulator.files.scenario_loader import GROUP, MatcherHooks, load_scenarios, read_files
+from pixel_emulator.files.scenario_loader import (
+    GROUP,
+    RegisteredMatchers,
+    load_scenarios,
+    read_files,
+)
 
 PLAN = "name: p\nrules: {events: []}\n"
 
@@ -206,7 +211,7 @@ def even(value):
 def plugin(monkeypatch):
     """A package that registers matchers."""
     named = {
-        "even": "tests.test_scenario_files:even",
+        "even": "tests.files.test_scenario_loader:even",
         "gone": "no_such_module:f",
         "text": "string:digits",
     }
@@ -242,8 +247,8 @@ def test_the_name_of_a_plugin_s_matcher_is_one_of_the_names(folder, text, messag
 
 @pytest.mark.usefixtures("plugin")
 def test_the_matchers_of_plugins_are_a_mapping():
-    assert sorted(MatcherHooks()) == ["even", "gone", "text"]
-    assert len(MatcherHooks()) == 3
+    assert sorted(RegisteredMatchers()) == ["even", "gone", "text"]
+    assert len(RegisteredMatchers()) == 3
 
 
 def test_what_nobody_asks_for_is_not_looked_up(folder, monkeypatch):

@@ -50,7 +50,7 @@ def test_digits_are_kept():
 
 def test_members_stand_where_their_keys_begin_and_items_where_they_begin():
     found = parse_document("a: 1\nb:\n  - c:\n      2\n  -   3\n", "f.yaml").positions
-    assert {steps: (at.line, at.column) for steps, at in found.items()} == {
+    assert {at: (place.line, place.column) for at, place in found.items()} == {
         (): (1, 1),
         ("a",): (1, 1),
         ("b",): (2, 1),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 
 from pixel_emulator.core.errors import InputError
-from pixel_emulator.core.scenario_edit.source import Edit, apply, moved
+from pixel_emulator.core.scenario_edit.source import Edit, apply_edits, moved_lines
 from pixel_emulator.core.text import yaml_writer
 from pixel_emulator.files.yaml_loader import load
 from pixel_emulator.files.yaml_spans import read_source
@@ -34,11 +34,11 @@ last: 😀
 
 def texts(text):
     source = read_source(text, "s.yaml")
-    return {steps: text[span.start : span.end] for steps, span in source.spans.items()}
+    return {at: text[span.start : span.end] for at, span in source.spans.items()}
 
 
 @pytest.mark.parametrize(
-    ("steps", "expected"),
+    ("at", "expected"),
     [
         (("name",), "a b"),
         (("expect", 0, "track"), "'it''s'"),
@@ -56,8 +56,8 @@ def texts(text):
     ],
 )
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
-def test_a_value_stands_where_its_text_is(steps, expected, newline):
-    found = texts(TEXT.replace("\n", newline))[steps]
+def test_a_value_stands_where_its_text_is(at, expected, newline):
+    found = texts(TEXT.replace("\n", newline))[at]
     # The end of a page without a name is that of its key, or of the colon.
     assert found.removesuffix(":") == expected.replace("\n", newline).removesuffix(":")
 
@@ -71,9 +71,9 @@ def test_a_block_ends_with_its_last_value_and_not_with_the_comment_behind_it():
 def test_every_value_has_a_place_and_what_stands_there_says_it(value):
     source = read_source(yaml_writer.write(value), "s.yaml")
     assert source.spans.keys() == {(), *source.document.positions}
-    for steps, span in source.spans.items():
+    for at, span in source.spans.items():
         text = source.text[span.start : span.end]
-        assert load(" " * span.column + text, "s.yaml") == source.value(steps)
+        assert load(" " * span.column + text, "s.yaml") == source.value(at)
 
 
 @pytest.mark.parametrize("text", ["a: [", "a: &b c", "- a\n\tb", "a: 1\na: 2"])
@@ -84,7 +84,7 @@ def test_what_is_wrong_is_refused_as_everywhere(text):
 
 def test_edits_are_made_in_their_places_and_equal_ones_once():
     edits = [Edit(4, 5, "X"), Edit(0, 1, ""), Edit(4, 5, "X"), Edit(2, 2, "\n")]
-    assert apply("abcdef", edits) == "b\ncdXf"
+    assert apply_edits("abcdef", edits) == "b\ncdXf"
 
 
 @pytest.mark.parametrize(
@@ -99,4 +99,4 @@ def test_edits_are_made_in_their_places_and_equal_ones_once():
     ],
 )
 def test_lines_move_with_what_is_written_before_them(edits, expected):
-    assert moved("a\nb\nc\n", {3}, edits) == expected
+    assert moved_lines("a\nb\nc\n", {3}, edits) == expected
