@@ -128,8 +128,8 @@ def merge(
         clock=next(iter(total.clocks), Clock.REAL) if len(total.clocks) < 2 else Clock.MIXED,
     )
     text = (
-        f"{schema_line('recording')}\n{yaml_writer.write(recording.opening(head))}calls:\n"
-        f"{calls}{yaml_writer.write(recording.ending(end))}"
+        f"{schema_line('recording')}\n{yaml_writer.write(recording.head_data(head))}calls:\n"
+        f"{calls}{yaml_writer.write(recording.end_data(end))}"
     )
     return Merged(text, len(hits), end.gaps)
 
@@ -170,7 +170,7 @@ def _parts(folder: Path, gaps: list[str], read: ReadRecording) -> Iterator[tuple
         try:
             part = read(path)
         except InputError as error:
-            gaps.append(f"a part of the recording cannot be read: {error.mistakes[0].message}")
+            gaps.append(f"a part of the recording cannot be read: {error.issues[0].message}")
         else:
             parts.append((part.head.shard or "", path.name.split(".", 1)[1], part))
     for test, _, part in sorted(parts, key=lambda item: item[:2]):

@@ -131,7 +131,7 @@ class RecordingWriter:
     ) -> None:
         self._masks = head.redaction is Redaction.WRITE_KEYS
         self._keys = run_keys(known_keys)
-        text = f"{HEADING}{yaml_writer.write(recording.opening(head))}calls:\n"
+        text = f"{HEADING}{yaml_writer.write(recording.head_data(head))}calls:\n"
         self._file = RecordingFile(path, text.encode())
         self._blocks: list[int] = []  # offset in bytes of each block of entries
         self._last_hits: dict[str, Hit] = {}  # by the title of their step
@@ -193,7 +193,7 @@ class RecordingWriter:
             # Put back first: with an end, the new one would read as a replacement of the other.
             self.put_back = self._file.put_back()
             if not self.put_back:
-                self._file.write(yaml_writer.write(recording.ending(end)).encode())
+                self._file.write(yaml_writer.write(recording.end_data(end)).encode())
         finally:
             self.abandon()
         if changes:
