@@ -49,7 +49,7 @@ class Control:
             listener = stack.enter_context(on_loopback(self._emulator.settings.control_port))
             self.port = listener.getsockname()[1]
             # Whoever is led through the proxy comes from this machine, too.
-            self._emulator.shut_off(self.port)
+            self._emulator.block_port(self.port)
             serving = _Serving(AppState(self._emulator, threads), listener, self.token)
             asyncio.run_coroutine_threadsafe(serving.start(), loop).result()
             stack.callback(lambda: asyncio.run_coroutine_threadsafe(serving.stop(), loop).result())
