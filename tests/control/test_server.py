@@ -70,7 +70,7 @@ async def count_tasks() -> int:
 
 def test_no_answer_waits_for_an_acknowledgement_of_its_head():
     """Nagle's algorithm would cost 40 ms each; asyncio turns it off for sockets of TCP by name."""
-    with controlled() as (emulator, _), on_loopback() as ours, emulator._lean.bind() as theirs:
+    with controlled() as (emulator, _), on_loopback() as ours, emulator._master.bind() as theirs:
         assert ours.proto == theirs.proto == socket.IPPROTO_TCP
 
 
