@@ -41,7 +41,7 @@ class ScenarioEmulator:
             ca=emulator.authority.ca,
             spki=emulator.authority.spki,
             hosts=emulator.settings.hosts,
-            environ=command.over(os.environ),
+            environ=command.applied_to(os.environ),
             browser=Path(CHROMIUM) if CHROMIUM else None,
         )
         self.runner = Runner(self.journal, access, lambda: emulator.drain(5))

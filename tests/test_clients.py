@@ -96,7 +96,7 @@ def environ(emulator: Emulator) -> Callable[..., dict[str, str]]:
             stores=TrustStores(emulator.directory, emulator.authority.ca),
             hosts=Settings().hosts,
         )
-        return child.over(mine)
+        return child.applied_to(mine)
 
     return make
 

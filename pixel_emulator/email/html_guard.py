@@ -115,7 +115,7 @@ def open_elements(html: str, limits: Limits) -> int:
     """Return the most elements that may be open at once. Raises LimitError as `check_html`."""
     guard = _Guard(html, limits)
     guard.run()
-    return guard.deepest
+    return guard.max_open
 
 
 class _Guard:
@@ -131,7 +131,7 @@ class _Guard:
         self._ends_count = True
         self._tables_end = True
         self._is_foreign_sure = True
-        self.deepest = 0
+        self.max_open = 0
 
     def run(self) -> None:
         """Read the whole text."""
@@ -205,8 +205,8 @@ class _Guard:
         if name in _FORMATTING:
             self._formatting += 1
             self._work += self._formatting
-        self.deepest = max(self.deepest, len(self._stack))
-        if self.deepest > self._limits.depth:
+        self.max_open = max(self.max_open, len(self._stack))
+        if self.max_open > self._limits.depth:
             raise LimitError(f"its HTML nests more than {self._limits.depth:,} elements")
 
     def _end(self, name: str) -> None:

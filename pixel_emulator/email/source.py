@@ -188,11 +188,11 @@ def _is_json(raw: bytes) -> bool:
 
 
 def _mbox(raw: bytes, limits: Limits) -> tuple[Mail, ...]:
-    found = split_mbox(raw)
-    if len(found) > limits.mails:
+    raw_mails = split_mbox(raw)
+    if len(raw_mails) > limits.mails:
         return (Mail((), f"It cannot be read: it holds more than {limits.mails:,} mails."),)
-    mails = (_mail_of_mbox(mail, limits) for mail in found)
-    if len(found) == 1:
+    mails = (_mail_of_mbox(mail, limits) for mail in raw_mails)
+    if len(raw_mails) == 1:
         return tuple(mails)
     return tuple(replace(mail, number=number) for number, mail in enumerate(mails, 1))
 

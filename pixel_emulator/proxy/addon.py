@@ -9,7 +9,7 @@ from mitmproxy import connection, contentviews, http
 from pixel_emulator.core.endpoint.pixel import route
 from pixel_emulator.core.model import Dialect, Hit, Outcome, Payload
 from pixel_emulator.core.problems.classify import classify
-from pixel_emulator.core.text.yaml_writer import shallow, write
+from pixel_emulator.core.text.yaml_writer import flatten_deep, write
 from pixel_emulator.proxy.convert import FALLBACK, escape_surrogates, http_response, request_of
 from pixel_emulator.proxy.egress_guard import EgressGuard
 from pixel_emulator.proxy.handshakes import Handshakes
@@ -183,7 +183,7 @@ class SegmentPixel(contentviews.Contentview):
             "outcome": classification.outcome.value,
             "form": call.form.value if call else None,
             "problems": [problem.as_data() for problem in classification.problems],
-            "payload": shallow(call.payload) if call else None,
+            "payload": flatten_deep(call.payload) if call else None,
         }
         return write(shown)
 

@@ -33,7 +33,7 @@ def say(e: Emulator, session: str, number: int) -> None:
 def test_a_follower_that_is_stuck_delays_other_sessions_once(
     made: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("pixel_emulator.runtime.journal._PATIENCE", 0.1)
+    monkeypatch.setattr("pixel_emulator.runtime.journal._FOLLOWER_TIMEOUT", 0.1)
     settings = made(port=0, max_calls=ROOM)
     with Emulator(settings, Journal(settings)) as e:
         followed, other = e.sessions.open(), e.sessions.open()

@@ -116,7 +116,7 @@ def test_without_a_jdk_there_is_no_store_of_theirs(tmp_path, options):
 def test_a_store_for_java_is_theirs_and_ours(tmp_path, theirs):
     stores = TrustStores(tmp_path, make_authority(tmp_path / "ours.pem", "our CA"))
     (tmp_path / "theirs.p12").write_bytes(java_trust.pkcs12_truststore(certificates(str(theirs))))
-    made = stores.java(Keystore(tmp_path / "theirs.p12", ""))
+    made = stores.java_truststore(Keystore(tmp_path / "theirs.p12", ""))
     assert java_trust.read_keystore(Keystore(made, "")) == [
         *certificates(str(theirs)),
         *certificates(str(stores.ca)),

@@ -49,6 +49,18 @@ def describe(value: Value) -> Described:
     return Described(json_codec.write(value), _kind(value))
 
 
+def value_at(value: Value, at: JsonPath) -> Value:
+    """Return the value at a JSON path inside another, or ABSENT."""
+    for key in at:
+        if isinstance(value, dict) and isinstance(key, str):
+            value = value.get(key, ABSENT)
+        elif isinstance(value, list) and isinstance(key, int) and key < len(value):
+            value = value[key]
+        else:
+            return ABSENT
+    return value
+
+
 def equal(want: object, got: object) -> bool:
     """Whether two scalars are the same: with their type, numbers by value to the last digit."""
     if want is got:
@@ -100,7 +112,7 @@ _KINDS = {"object": "map", "array": "list", "boolean": "bool", "null": ""}
 
 
 def _kind(value: JSON) -> str:
-    kind = json_codec.kind(value)
+    kind = json_codec.json_type(value)
     return _KINDS.get(kind, kind)
 
 

@@ -89,7 +89,7 @@ def test_a_step_knows_how_long_it_took(stage):
 
 def test_it_tells_of_each_step_that_begins(stage):
     heard: list[str] = []
-    stage.runner = Runner(stage.journal, stage.runner._access, lambda: True, heard.append)
+    stage.runner = Runner(stage.journal, stage.runner._context, lambda: True, heard.append)
     stage.run(TWO_STEPS)
     assert [each.rpartition(" ")[2] for each in heard] == ["first", "second"]
 
@@ -102,12 +102,12 @@ def test_the_output_of_a_command_that_fails_is_in_the_verdict(stage):
     assert step.failure.endswith("exit code 7")
     assert step.expectations[0].met
     assert ran.verdict.status is Status.UNMET
-    assert ran.failed.code == 7
+    assert ran.failed_command.code == 7
 
 
 def test_the_first_command_that_fails_gives_its_code(stage):
     texts = [f"do: {{run: exit {code}}}\nexpect: [{{track: A}}]" for code in (0, 5, 6)]
-    assert stage.run(f"within: 0s\n{texts[0]}", *texts[1:]).failed.code == 5
+    assert stage.run(f"within: 0s\n{texts[0]}", *texts[1:]).failed_command.code == 5
 
 
 @needs_curl

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from pixel_emulator.core.endpoint.pixel import encode, request_of
+from pixel_emulator.core.endpoint.pixel import encode, request_from_url
 from pixel_emulator.core.model import CallType
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.verification.components import MAX_KEPT
@@ -23,7 +23,7 @@ ROOM = 50
 
 def pixel(event="A", **fields):
     said = {"writeKey": KEY, "userId": "u", "event": event, **fields}
-    return request_of(encode(CallType.TRACK, said))
+    return request_from_url(encode(CallType.TRACK, said))
 
 
 def filled(journal, window, count, event="A"):
@@ -93,7 +93,7 @@ def test_calls_wait_for_a_follower_that_is_far_behind():
 
 
 def test_nobody_waits_for_a_follower_for_ever(monkeypatch):
-    monkeypatch.setattr("pixel_emulator.runtime.journal._PATIENCE", 0.01)
+    monkeypatch.setattr("pixel_emulator.runtime.journal._FOLLOWER_TIMEOUT", 0.01)
     journal = Journal(Settings(max_calls=ROOM))
     journal.follow(lambda: 0)
     for _ in range(ROOM):
