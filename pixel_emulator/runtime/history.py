@@ -1,4 +1,4 @@
-"""The hits of a journal: the latest whole, older ones as their wire bytes, the oldest on disk."""
+"""Hits of a journal: the latest decoded, older ones as wire bytes, the oldest only on disk."""
 
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
@@ -9,15 +9,15 @@ from itertools import islice
 from typing import NamedTuple
 
 from pixel_emulator.core.model import Dialect, Hit, Outcome, PixelRequest, PixelResponse
-from pixel_emulator.core.problems.classify import CODE, classify, repeated
+from pixel_emulator.core.problems.classify import DUPLICATE_CODE, as_duplicate, classify
 
 MAX_DECODED = 250
-"""Hits that are kept with all that is known of them: a decoded call takes four times the memory
-of its bytes."""
+"""Number of hits that are kept decoded: a decoded call takes four times the memory of its bytes."""
 
 
 class CompactHit(NamedTuple):
-    """What an older hit cannot do without: the rest is decoded and judged again."""
+    """The parts of an older hit that cannot be derived: the rest is decoded and classified
+    again."""
 
     request: PixelRequest
     time: datetime
@@ -34,7 +34,7 @@ class RecordedRequest(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Classifier:
-    """Makes hits of requests; `sources` maps write keys to names."""
+    """Makes hits from requests. `sources` maps write keys to the names of sources."""
 
     dialect: Dialect
     sources: Mapping[str, str]
@@ -59,15 +59,16 @@ class Classifier:
         return RecordedRequest(hit, classified.route.response)
 
     def redecode(self, seq: int, compact: CompactHit) -> Hit:
-        """The hit of this number, as it was."""
+        """Return the hit with this number again, equal to the one that was recorded."""
         hit = self.classify(seq, compact.request, compact.time, compact.step).hit
-        return repeated(hit) if compact.is_duplicate else hit
+        return as_duplicate(hit) if compact.is_duplicate else hit
 
 
 class History:
-    """At most `limit` hits, in order, the last ones `whole`; a journal guards it with its lock.
+    """The last `limit` hits in order, the latest of them decoded. A journal guards it with its
+    lock.
 
-    `evicted` says how many of the first ones are no longer here, `outcomes` counts all.
+    `evicted` is the number of hits that were dropped at the front; `outcomes` counts all hits.
     """
 
     def __init__(self, limit: int, classifier: Classifier, *, decoded: int = MAX_DECODED) -> None:
@@ -80,11 +81,11 @@ class History:
         self.outcomes: Counter[Outcome] = Counter()
 
     def __len__(self) -> int:
-        """How many hits there ever were."""
+        """Return the number of hits ever added."""
         return self.evicted + len(self._compact) + len(self._decoded)
 
     def add(self, hits: Iterable[Hit]) -> None:
-        """Keep these behind the others."""
+        """Append hits, and compact or drop the oldest ones beyond the limits."""
         decoded, compact = self._decoded, self._compact
         for hit in hits:
             decoded.append(hit)
@@ -96,7 +97,8 @@ class History:
             self.evicted += 1
 
     def since(self, count: int, most: int | None = None) -> "Snapshot":
-        """The hits behind the first `count`, as far as they are here, `most` of them."""
+        """Return the hits after the first `count`, as far as they are in memory; at most `most` of
+        them."""
         start = max(count - self.evicted, 0)
         decoded_start = max(start - len(self._compact), 0)
         stop = None if most is None else start + most
@@ -111,10 +113,10 @@ class History:
 
 
 class Snapshot(NamedTuple):
-    """Hits at one moment, to be made whole without holding anybody up.
+    """Hits at one moment, to be decoded outside the journal's lock.
 
-    `evicted` says how many hits are no longer in memory; `first` is the number of the first one
-    that is here and was asked for.
+    `evicted` is the number of hits that are no longer in memory; `first` is the number of the first
+    hit in the snapshot.
     """
 
     evicted: int
@@ -124,7 +126,7 @@ class Snapshot(NamedTuple):
     classifier: Classifier
 
     def hits(self) -> tuple[Hit, ...]:
-        """All of them."""
+        """Return all hits of the snapshot, decoded."""
         if not self.compact:
             return self.decoded
         redecoded = (
@@ -135,5 +137,5 @@ class Snapshot(NamedTuple):
 
 
 def _compacted(hit: Hit) -> CompactHit:
-    is_duplicate = any(problem.code == CODE for problem in hit.problems)
+    is_duplicate = any(problem.code == DUPLICATE_CODE for problem in hit.problems)
     return CompactHit(hit.request, hit.time, hit.step, is_duplicate)

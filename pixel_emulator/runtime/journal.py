@@ -1,4 +1,4 @@
-"""The one mutable object: every request so far, recorded before it is answered."""
+"""The one mutable object: all requests so far, each recorded before it is answered."""
 
 import threading
 from collections import Counter
@@ -19,22 +19,22 @@ from pixel_emulator.runtime.recording_writer import RecordingSink, SinkGuard
 from pixel_emulator.runtime.settings import Settings
 
 _IDS_PER_CALL = 10
-"""How many messageIds are known for each call that memory has room for."""
+"""Number of messageIds remembered for each call that memory has room for."""
 
 
 _MAX_AHEAD = 10_000
-"""Calls that may arrive before whoever follows has looked at them: later ones have to wait."""
+"""Calls that may arrive before the followers have looked at them; later calls have to wait."""
 
 _FOLLOWER_TIMEOUT = 10.0
-"""Seconds that a call waits for whoever follows; then nobody waits for them any more."""
+"""Seconds that a call waits for the followers; after that, no call waits for them any more."""
 
 
 class Journal:
-    """The requests of one run, safe to use from any thread.
+    """The requests of one run. Safe to use from any thread.
 
-    `record` returns only when the hit is in the journal and, with a recorder, handed to the
-    operating system; a door sends its answer after that. A recorder that fails is a failure of
-    the emulator: it is kept in `failures`, and the evidence is incomplete from then on.
+    `record` returns only when the hit is in the journal and, with a sink, handed to the operating
+    system; a door sends its answer after that. If the sink fails, that is a failure of the
+    emulator: it is added to `failures`, and the evidence is incomplete from then on.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Journal:
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._sink = SinkGuard(sink)
-        self._keys = None if sink else run_keys(settings.sources())  # or else it learns them
+        self._keys = None if sink else run_keys(settings.sources())  # a sink learns them itself
         self._now = now
         self._clock_offset = timedelta()
         self._clock: datetime | None = None
@@ -70,50 +70,50 @@ class Journal:
 
     @property
     def outcomes(self) -> Counter[Outcome]:
-        """How many requests there were so far, by outcome."""
+        """Number of requests so far, by outcome."""
         with self._condition:
             return self._history.outcomes.copy()
 
     @property
     def connections(self) -> int:
-        """How many clients have connected so far."""
+        """Number of client connections so far."""
         with self._condition:
             return self._connections
 
     @property
     def failures(self) -> tuple[str, ...]:
-        """What went wrong in the emulator itself, one sentence each."""
+        """Failures of the emulator itself, one sentence each."""
         with self._condition:
             return tuple(self._gaps.failures)
 
     @property
     def gaps(self) -> tuple[str, ...]:
-        """Why calls may be missing, one sentence for each reason."""
+        """Reasons why calls may be missing, one sentence each."""
         with self._condition:
             return self._gap_sentences()
 
     @property
     def recorded(self) -> bool:
-        """True if the recording holds what arrived, and all of it."""
+        """True if the recording holds everything that arrived."""
         with self._condition:
             return self._sink.keeps and not (self._sink.put_back or self._gaps.failures)
 
     @property
     def put_back(self) -> bool:
-        """True once an earlier recording is back in the file, because no call arrived."""
+        """True once an earlier recording has its name back because no call arrived."""
         with self._condition:
             return self._sink.put_back
 
     @property
     def refused_hosts(self) -> tuple[str, ...]:
-        """The hosts to which connections were refused, sorted."""
+        """Hosts to which connections were refused, sorted."""
         with self._condition:
             return tuple(sorted(self._refused_hosts))
 
     def record(self, request: PixelRequest, time: datetime | None = None) -> Hit:
-        """Judge a request, stamp it, write it down, and tell everybody who waits.
+        """Classify a request, stamp it, write it to the sink and notify subscribers and waiters.
 
-        `time` (aware, in UTC) is when an old request was made; without it, it is made now.
+        `time` (aware, in UTC) is when an earlier request was made; the default is now.
         """
         return self.record_all((request,), time)[0].hit
 
@@ -150,38 +150,39 @@ class Journal:
         ]
 
     def begin_run(self, clock: datetime | None = None) -> None:
-        """What arrives from now on is a run of its own: no earlier call makes it a duplicate.
+        """Begin a run: no earlier call makes a later one a duplicate.
 
-        With a `clock` (aware) the first thing that is stamped gets this time, and time goes on
-        from there as it does; without one the time of day counts.
+        With a `clock` (aware), the next thing that is stamped gets this time, and time continues
+        from there at its real speed. Without it, the time of day counts.
         """
         with self._condition:
             self._message_ids.begin_run()
             self._clock, self._clock_offset = clock, timedelta()
 
     def begin_step(self, title: str) -> None:
-        """What arrives from now on belongs to this step; with an empty title, to none."""
+        """Assign what arrives from now on to the step with this title; an empty title means no
+        step."""
         with self._condition:
             self._step = title
 
     def mark_done(self, *titles: str) -> None:
-        """These steps have done what they do, just now."""
+        """Note that the actions of these steps ended just now."""
         with self._condition:
             self._done |= dict.fromkeys(titles, _in_milliseconds(self._next_time()))
 
     def now(self) -> datetime:
-        """The time that would be stamped on what arrives now."""
+        """Return the time that would be stamped on a request that arrives now."""
         with self._condition:
             return _in_milliseconds(self._clock or _later(self._now(), self._clock_offset))
 
     def connected(self) -> None:
-        """A client has connected."""
+        """Count a client connection."""
         with self._condition:
             self._connections += 1
             self._condition.notify_all()
 
     def handshake_refused(self, refusal: Refusal) -> None:
-        """A client broke off its TLS handshake; see `Gaps.handshake_refused`."""
+        """Note a failed TLS handshake; see `Gaps.handshake_refused`."""
         with self._condition:
             is_gap = self._gaps.handshake_refused(refusal)
             self._condition.notify_all()
@@ -189,18 +190,19 @@ class Journal:
                 on_refusal(refusal)
 
     def reached(self, host: str, client_hello: ClientHelloInfo) -> None:
-        """A request for `host` arrived: its client has accepted our CA after all."""
+        """Note a request for `host`: its client has accepted our CA after all."""
         with self._condition:
             self._gaps.reached(host, client_hello)
 
     def unread(self, *, too_large: bool = False) -> None:
-        """A request could not be read; `too_large` says why."""
+        """Note a request that could not be read; `too_large` if that is why."""
         with self._condition:
             self._gaps.unread(too_large=too_large)
             self._condition.notify_all()
 
     def refused(self, host: str) -> None:
-        """A connection to `host` was refused (`--offline`, or an address never allowed)."""
+        """Note a refused connection to `host` (`--offline`, or an address that is never
+        allowed)."""
         with self._condition:
             self._refused_hosts[host] += 1
 
@@ -213,27 +215,31 @@ class Journal:
     def interrupted(self, reason: str) -> None:
         """Note that the run was stopped before its end: calls may be missing because of that.
 
-        `reason` is a sentence without its full stop; it stands among the gaps, once.
+        `reason` is a sentence without its full stop. It is added to the gaps, once.
         """
         with self._condition:
             self._gaps.interrupted(reason)
             self._condition.notify_all()
 
     def subscribe(self, on_hit: Callable[[Hit], None]) -> Callable[[], None]:
-        """Call `tell` with each new hit, in order, before it is answered; returns the way out."""
+        """Call `on_hit` with each new hit, in order and before its answer is sent.
+
+        Returns a function that ends the subscription.
+        """
         with self._condition:
             self._subscribers.append(on_hit)
         return lambda: self._subscribers.remove(on_hit)
 
     def subscribe_refusals(self, on_refusal: Callable[[Refusal], None]) -> None:
-        """Call `tell` with each TLS handshake that a client refuses, as soon as it does."""
+        """Call `on_refusal` with each TLS handshake that a client refuses, as soon as it does."""
         with self._condition:
             self._refusal_subscribers.append(on_refusal)
 
     def follow(self, progress: Callable[[], float]) -> Callable[[], None]:
-        """Have calls wait for a follower who is far behind; returns the way out.
+        """Make calls wait for a follower that is far behind; return a function that ends this.
 
-        `progress` says how many hits it has looked at. It calls `looked` whenever that has grown.
+        `progress` returns how many hits the follower has looked at. The follower calls
+        `notify_progress` whenever that number has grown.
         """
         with self._condition:
             self._followers.append(progress)
@@ -246,7 +252,7 @@ class Journal:
         return leave
 
     def notify_progress(self) -> None:
-        """A follower has looked at more."""
+        """Wake the calls that wait for a follower."""
         with self._condition:
             self._condition.notify_all()
 
@@ -255,20 +261,21 @@ class Journal:
         return all(progress() >= count for progress in self._followers)
 
     def wait(self, seen: int, timeout: float, ended: Callable[[], bool] = lambda: False) -> bool:
-        """Wait until there are more than `seen` hits; False after `timeout` seconds.
+        """Wait at most `timeout` seconds for more than `seen` hits; return True if there are more.
 
-        It is False, too, once this has `ended`, which is asked when the journal is closed.
+        Returns early once `ended` returns True; it is asked again when the journal is closed.
         """
         with self._condition:
             wait_until(self._condition, lambda: len(self._history) > seen or ended(), timeout)
             return len(self._history) > seen
 
     def evidence(self, since: int = 0, most: int | None = None) -> Evidence:
-        """All that is known but for the first `since` hits, and what may be missing from it.
+        """Return everything known except the first `since` hits, and reasons why calls may be
+        missing.
 
-        With `most` no more hits than that, of those that memory holds: the first ones.
-        Hits that memory had no room for are read back from the recording; where that fails, or
-        there is none, it is a gap.
+        With `most`, return at most the first `most` of the hits that memory holds. Hits that memory
+        had no room for are read back from the recording. If that fails, or there is no recording,
+        it is a gap.
         """
         with self._condition:
             snapshot, gaps = self._history.since(since, most), self._gap_sentences(since)
@@ -312,7 +319,8 @@ class Journal:
 
 
 def _later(time: datetime, by: timedelta) -> datetime:
-    """Return `time` moved, at most to an end of the calendar: a given clock may stand there."""
+    """Return `time` moved by `by`, at most to an end of the calendar: a given clock may be that
+    far."""
     try:
         return time + by
     except OverflowError:

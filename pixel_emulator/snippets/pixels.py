@@ -69,7 +69,7 @@ class Diversion:
             self._listen(context)
             await context.route(self._emulated, self._handle_async)
 
-    def mistake(self) -> str:
+    def issue(self) -> str:
         """What is lost, or an empty text."""
         return (
             "\n  ".join(["Requests did not reach the emulator:", *self.lost]) if self.lost else ""
@@ -241,7 +241,7 @@ class _Session:
     def _must_be_whole(self) -> None:
         if self.lost:
             self._failed = True
-            raise AssertionError(self._diversion.mistake())
+            raise AssertionError(self._diversion.issue())
 
     def _ask(self, method: str, what: str = "", *more: Any, **others: Any) -> Any:
         return self._asked(method, f"/sessions/{self.name}{what}", *more, **others)
@@ -472,14 +472,14 @@ def _awaited(call: Call, frame: FrameType) -> tuple[str, str]:
 
 def _as_json(value: object, path: str = "") -> str:
     """Values of a test as JSON. Raises TypeError with the path of each that JSON cannot say."""
-    mistakes: list[str] = []
-    said = json.dumps(_plain(value, path, mistakes))
-    if mistakes:
-        raise TypeError("\n".join(mistakes))
+    issues: list[str] = []
+    said = json.dumps(_plain(value, path, issues))
+    if issues:
+        raise TypeError("\n".join(issues))
     return said
 
 
-def _plain(value: object, path: str, mistakes: list[str], above: tuple[object, ...] = ()) -> Any:
+def _plain(value: object, path: str, issues: list[str], above: tuple[object, ...] = ()) -> Any:
     found: Any = value
     wrong = "holds itself" if any(ancestor is value for ancestor in above) else ""
     if wrong or value is None or isinstance(value, str | int):
@@ -491,12 +491,12 @@ def _plain(value: object, path: str, mistakes: list[str], above: tuple[object, .
             wrong = f"the key {strange[0]!r} is no text, as all keys in JSON are"
         else:
             found = {
-                key: _plain(member, _path(path, key), mistakes, (*above, value))
+                key: _plain(member, _path(path, key), issues, (*above, value))
                 for key, member in value.items()
             }
     elif isinstance(value, list | tuple):
         found = [
-            _plain(item, f"{path}[{index}]", mistakes, (*above, value))
+            _plain(item, f"{path}[{index}]", issues, (*above, value))
             for index, item in enumerate(value)
         ]
     elif isinstance(value, re.Pattern) and not path.startswith("given"):
@@ -510,7 +510,7 @@ def _plain(value: object, path: str, mistakes: list[str], above: tuple[object, .
             f"{value!r} is no JSON: write what is sent, or a matcher of scenario files, {matcher}"
         )
     if wrong:
-        mistakes.append(f"{path}: {wrong}")
+        issues.append(f"{path}: {wrong}")
         return None
     return found
 

@@ -1,0 +1,181 @@
+"""Waiting for calls: pushed, stopped at once when all is known, watched through the silence."""
+
+import threading
+import time
+from datetime import UTC, datetime
+
+import pytest
+
+from pixel_emulator.core.endpoint.pixel import encode, request_from_url
+from pixel_emulator.core.model import CallType
+from pixel_emulator.core.parser.document import parse
+from pixel_emulator.core.scenarios.model import QUIET, WITHIN, Step
+from pixel_emulator.core.verification.live import LiveVerdict, Outlook
+from pixel_emulator.files.yaml_loader import parse_document
+from pixel_emulator.runner.waiting import (
+    JournalTail,
+    mark_done,
+    quiet,
+    timeouts,
+    wait_until_decided,
+    within,
+)
+from pixel_emulator.runtime.journal import Journal
+from pixel_emulator.runtime.settings import Settings
+
+OPENED = "expect:\n  - track: Email Opened\n"
+LONG = 3_600.0
+"""Seconds that no test would ever wait: what ends before has not waited for them."""
+
+
+def scenarios(text):
+    return parse(parse_document(text, "s.yaml"))
+
+
+def call(event="Email Opened"):
+    payload = {"writeKey": "wk_test_0000000000000000", "userId": "user_1", "event": event}
+    return request_from_url(encode(CallType.TRACK, dict(payload)))
+
+
+@pytest.fixture
+def journal():
+    return Journal(Settings())
+
+
+def settled(text, journal, *, within=LONG, quiet=0.0, part=None):
+    """What a wait comes to; fails where it does not end by itself."""
+    found = []
+    watch = LiveVerdict(scenarios(text))
+
+    def wait():
+        deadline = time.monotonic() + within
+        found.append(
+            wait_until_decided(watch, part or JournalTail(journal), deadline=deadline, quiet=quiet)
+        )
+
+    thread = threading.Thread(target=wait, daemon=True)
+    thread.start()
+    thread.join(30)
+    assert not thread.is_alive(), "it waits for what it knows already"
+    return found[0]
+
+
+class Answering(Journal):
+    """A journal in which another call arrives whenever somebody has begun to wait."""
+
+    def __init__(self, *events):
+        super().__init__(Settings())
+        self.coming = list(events)
+
+    def wait(self, done, timeout, *ended):
+        if self.coming:
+            self.record(call(self.coming.pop(0)))
+        return super().wait(done, timeout, *ended)
+
+
+def test_it_ends_with_the_call_that_was_missing():
+    assert settled(OPENED, Answering("Email Opened")) is Outlook.MET
+
+
+def test_what_is_there_already_is_not_waited_for(journal):
+    journal.record(call())
+    assert settled(OPENED, journal) is Outlook.MET
+
+
+@pytest.mark.parametrize(
+    ("text", "events"),
+    [
+        (OPENED, ["Email Opened", "Email Opened"]),
+        (OPENED, ["Something Else"]),
+        ("expect: []\n", ["Email Opened"]),
+        (f"never:\n  - track: Bounced\nunexpected: ignore\n{OPENED}", ["Bounced"]),
+    ],
+)
+@pytest.mark.parametrize("before", [True, False])
+def test_what_can_no_longer_be_met_ends_the_wait_at_once(text, events, before):
+    journal = Answering(*([] if before else events))
+    for event in events if before else ():
+        journal.record(call(event))
+    assert settled(text, journal, quiet=LONG) is Outlook.IMPOSSIBLE
+
+
+def test_what_does_not_come_is_open_at_the_deadline(journal):
+    assert settled(OPENED, journal, within=0.0) is Outlook.OPEN
+
+
+def test_in_the_silence_a_call_that_breaks_it_is_caught():
+    """Met with the first call; the second comes while nothing more may come."""
+    assert settled(OPENED, Answering("Email Opened", "Email Opened"), quiet=LONG) is (
+        Outlook.IMPOSSIBLE
+    )
+
+
+def test_in_the_silence_a_call_that_fits_does_no_harm():
+    text = "expect:\n  - {track: Email Opened, times: 1..}\n"
+    assert settled(text, Answering(*["Email Opened"] * 3), quiet=0.3) is Outlook.MET
+
+
+def test_a_wait_for_silence_ends_when_there_was_some(journal):
+    assert settled("expect: []\n", journal, quiet=0.01) is Outlook.MET
+
+
+def test_a_part_holds_what_came_behind_its_begin(journal):
+    journal.connected()
+    journal.record(call("Something Else"))
+    part = JournalTail(journal, hits=1, connections=1)
+    assert (part.evidence().hits, part.evidence().connections) == ((), 0)
+    journal.connected()
+    hit = journal.record(call())
+    assert (part.evidence().hits, part.evidence().connections) == ((hit,), 1)
+    assert settled(OPENED, journal, part=part) is Outlook.MET
+
+
+def test_many_calls_are_looked_at_to_their_end():
+    """A watch puts off its search while many calls come; in a lull it has to be asked again."""
+    text = (
+        "let: [who]\nexpect:\n"
+        "  - {track: Email Opened, userId: $who, times: 700}\n"
+        "  - {track: Email Closed, userId: $who}\n"
+    )
+    journal = Answering(*["Email Opened"] * 30, "Email Closed")
+    for _ in range(670):
+        journal.record(call())
+    assert settled(text, journal) is Outlook.MET
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        (OPENED, (WITHIN, QUIET)),
+        (f"within: 20s\nquiet: 1s\n{OPENED}", (20, 1)),
+        (f"within: 0s\nquiet: 0s\n{OPENED}", (0, 0)),
+        ("within: 2s\nsteps:\n  - expect: []\n  - expect: []\n    quiet: 3s\n", (4, 3)),
+    ],
+)
+def test_a_run_is_waited_for_as_long_as_its_steps_say(text, seconds):
+    assert timeouts(scenarios(text)) == seconds
+    assert timeouts([*scenarios(OPENED), *scenarios(text)]) == (
+        max(WITHIN, seconds[0]),
+        max(QUIET, seconds[1]),
+    )
+
+
+def test_a_step_has_its_own_word_or_the_default():
+    assert (within(Step()), quiet(Step())) == (WITHIN, QUIET)
+    assert (within(Step(within=0.0)), quiet(Step(quiet=0.0))) == (0, 0)
+
+
+@pytest.mark.parametrize("all_gone", [True, False])
+def test_what_was_on_its_way_when_a_step_had_acted_is_in_time(all_gone):
+    """Unless some clients stay: then nobody knows when they sent it."""
+    ticks = iter(range(100))
+    journal = Journal(Settings(), now=lambda: datetime(2030, 1, 31, 9, 0, next(ticks), tzinfo=UTC))
+
+    def drain():
+        journal.record(call())
+        return all_gone
+
+    before = time.monotonic()
+    assert mark_done(journal, ["step"], drain) >= before
+    (hit,) = journal.hits
+    assert (journal.evidence().acted["step"] > hit.time) is all_gone
