@@ -14,7 +14,7 @@ import pytest
 
 from pixel_emulator.core.endpoint.pixel import GIF
 from pixel_emulator.core.model import Dialect, Outcome
-from pixel_emulator.core.problems.classify import judge_url
+from pixel_emulator.core.problems.classify import classify_url
 from tests.benchmarks import saved, servers, wrk
 from tests.benchmarks.__main__ import BENCHMARKS, known, main
 from tests.benchmarks.client import HOST, Target, check, keep_alive
@@ -47,7 +47,7 @@ def test_each_benchmark_finds_something(name, small):
 def test_every_call_differs_and_is_kept():
     requests = [each.decode() for each in islice(template(HOST).requests(999), 3)]
     targets = [each.split(" ")[1] for each in requests]
-    calls = [judge_url(f"https://{HOST}{each}", Dialect.STRICT, None) for each in targets]
+    calls = [classify_url(f"https://{HOST}{each}", Dialect.STRICT, None) for each in targets]
     assert [each.outcome for each in calls] == [Outcome.DELIVERED] * 3
     payloads = [each.call.payload for each in calls if each.call and each.call.payload]
     assert [each["userId"] for each in payloads] == [f"usr{n:09}" for n in (999, 1000, 1001)]

@@ -8,7 +8,7 @@ import pytest
 import typer
 
 from pixel_emulator.cli.app import COMMANDS, application
-from pixel_emulator.core.endpoint.pixel import request_of
+from pixel_emulator.core.endpoint.pixel import request_from_url
 from pixel_emulator.core.matching.type_matchers import MATCHERS, TypeMatcher
 from pixel_emulator.core.parser.operators import OPERATORS, Operator
 from pixel_emulator.core.problems.catalog import RULES
@@ -144,4 +144,4 @@ def test_the_top_level_stays_as_it_was_agreed():
 
 def test_pasted_urls_in_the_readme_are_pixel_urls():
     for url in re.findall(r"https://api\.segment\.io/v1/pixel/\w+\?\S+", README):
-        assert request_of(url).path.startswith(b"/v1/pixel/")
+        assert request_from_url(url).path.startswith(b"/v1/pixel/")

@@ -1,4 +1,4 @@
-"""Every way in which a request to the control API fails, in one table (RFC 9457)."""
+"""Every way in which a request to the control API can fail, in one table (RFC 9457)."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ MEDIA_TYPE = "application/problem+json"
 
 @dataclass(frozen=True, slots=True)
 class ProblemKind:
-    """One kind of failure: its HTTP status, and its title, which is always the same."""
+    """One kind of problem: its HTTP status, and its fixed title."""
 
     status: int
     title: str
@@ -44,24 +44,24 @@ _PREFIX = "urn:pixel-emulator:problem:"
 
 
 class ProblemError(Exception):
-    """A request that is answered with a problem of this `kind`; `detail` is a sentence."""
+    """The response is a problem of this `kind`; `detail` is a sentence."""
 
     def __init__(
         self,
         kind: str,
         detail: str,
         *,
-        mistakes: Iterable[InputIssue] = (),
+        issues: Iterable[InputIssue] = (),
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
         self.kind = kind
         self.detail = detail
-        self.mistakes = tuple(mistakes)
+        self.issues = tuple(issues)
         self.headers = headers or {}
 
     def response(self) -> Response:
-        """The problem document."""
+        """Return the problem document."""
         kind = PROBLEMS[self.kind]
         document: Payload = {
             "type": f"{_PREFIX}{self.kind}",
@@ -69,23 +69,23 @@ class ProblemError(Exception):
             "status": kind.status,
             "detail": self.detail,
         }
-        if self.mistakes:
-            document["mistakes"] = [_mistake(mistake) for mistake in self.mistakes]
+        if self.issues:
+            document["mistakes"] = [_mistake(issue) for issue in self.issues]
         text = redacted(json_codec.write(document))
         return Response(text, kind.status, dict(self.headers), media_type=MEDIA_TYPE)
 
 
 def wrong_body(error: InputError) -> ProblemError:
-    """The problem of a body with mistakes."""
-    return ProblemError("wrong-body", str(error), mistakes=error.mistakes)
+    """Return the problem of a body with mistakes."""
+    return ProblemError("wrong-body", str(error), issues=error.issues)
 
 
-def _mistake(mistake: InputIssue) -> Payload:
-    place = mistake.location
+def _mistake(issue: InputIssue) -> Payload:
+    place = issue.location
     return {
-        "message": mistake.message,
+        "message": issue.message,
         "file": place.file,
         "line": place.line,
         "column": place.column,
-        "path": mistake.path,
+        "path": issue.path,
     }

@@ -1,4 +1,4 @@
-"""Routes that open and close sessions, and tell about them."""
+"""Routes that open, close and describe sessions."""
 
 import asyncio
 from collections.abc import Callable
@@ -18,13 +18,13 @@ from pixel_emulator.runtime.settings import Settings
 
 
 async def sessions(context: RequestContext) -> Response:
-    """The open sessions."""
+    """Return the names of the open sessions."""
     open_sessions = context.emulator.sessions.all()
     return json_response({"sessions": [session.name for session in open_sessions]})
 
 
 async def open_session(context: RequestContext) -> Response:
-    """Open a session, with its own port."""
+    """Open a session with its own port."""
     try:
         name, settings = _read_settings(context.document(), context.emulator.settings)
     except InputError as error:
@@ -38,12 +38,12 @@ async def open_session(context: RequestContext) -> Response:
 
 
 async def session(context: RequestContext) -> Response:
-    """Where the clients of a session go."""
+    """Return where the clients of a session connect."""
     return json_response(await context.in_thread(_session_data, context.session))
 
 
 async def close_session(context: RequestContext) -> Response:
-    """Close a session; who waits for it is told."""
+    """Close a session, and end the requests that wait for its calls."""
     session = context.session
     if session.name == DEFAULT:
         raise ProblemError("default-stays", "It lives as long as the emulator.")
@@ -65,11 +65,11 @@ def _session_data(session: LocalSession) -> Payload:
 
 
 def _read_settings(document: Document, settings: Settings) -> tuple[str, Settings]:
-    """The name and the settings that a body asks for. Raises InputError with its mistakes."""
+    """Return the name and the settings in a body. Raises InputError with its mistakes."""
     root = Node(document, (), {} if document.data is None else document.data)
     allowed = ", ".join(_FIELDS)
-    mistakes = [
-        document.mistake(f"is unknown{did_you_mean(key, _FIELDS)}; allowed are {allowed}", key)
+    issues = [
+        document.issue(f"is unknown{did_you_mean(key, _FIELDS)}; allowed are {allowed}", key)
         for key in root.map()
         if key not in _FIELDS
     ]
@@ -79,9 +79,9 @@ def _read_settings(document: Document, settings: Settings) -> tuple[str, Setting
             try:
                 values[name] = parse(root[name])
             except InputError as error:
-                mistakes += error.mistakes
-    if mistakes:
-        raise InputError(*mistakes)
+                issues += error.issues
+    if issues:
+        raise InputError(*issues)
     name = values.pop("name", "")
     return name, replace(settings, record="", **values)
 
@@ -97,7 +97,7 @@ def _sources(field: Node) -> tuple[str, ...]:
     try:
         return Settings(source=pairs).source
     except InputError as error:
-        raise field.error(error.mistakes[0].message) from None
+        raise field.error(error.issues[0].message) from None
 
 
 def _bool(field: Node) -> bool:
@@ -112,4 +112,4 @@ _FIELDS: dict[str, Callable[[Node], Any]] = {
     "source": _sources,
     "keep_write_keys": _bool,
 }
-"""What may be said of a new session, and how each is read."""
+"""Keys of the body that opens a session, and the parser of each."""

@@ -3,7 +3,15 @@
 from collections.abc import Sequence
 from textwrap import wrap
 
-from pixel_emulator.core.model import NAMED_BY, Call, Form, Outcome, PixelRequest, Problem, Severity
+from pixel_emulator.core.model import (
+    NAME_FIELDS,
+    Call,
+    Form,
+    Outcome,
+    PixelRequest,
+    Problem,
+    Severity,
+)
 from pixel_emulator.core.text import yaml_writer
 from pixel_emulator.core.text.display import paint, quoted, shortened
 
@@ -23,7 +31,7 @@ def title(call: Call | None, request: PixelRequest) -> str:
     call."""
     if call is None:
         return f"{request.method} {shortened(request.url.partition('?')[0])}"
-    name = (call.payload or {}).get(NAMED_BY[call.type])
+    name = (call.payload or {}).get(NAME_FIELDS[call.type])
     return f"{call.type} {quoted(name)}" if isinstance(name, str) and name else str(call.type)
 
 
@@ -46,7 +54,7 @@ def line(
         f"{field}={shortened(value)}"
         for field in ("userId", "anonymousId")
         if isinstance(value := payload.get(field), str)
-        and (call is None or NAMED_BY[call.type] != field)
+        and (call is None or NAME_FIELDS[call.type] != field)
     ]
     codes = ", ".join(dict.fromkeys(problem.code for problem in problems))
     parts = [title(call, request), *ids, paint(codes, "dim", colour=colour)]
@@ -65,7 +73,7 @@ def payload_text(call: Call) -> str:
     decoded."""
     if not call.payload:
         return ""
-    shown = yaml_writer.shallow(call.payload)
+    shown = yaml_writer.flatten_deep(call.payload)
     return shown if isinstance(shown, str) else yaml_writer.write(shown)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from pixel_emulator.core.model import JSON, JsonPath, path_text
 
@@ -38,9 +39,9 @@ class InputIssue:
 class InputError(ValueError):
     """Everything that is wrong with one input, all at once; doors print it and exit with 2."""
 
-    def __init__(self, *mistakes: InputIssue) -> None:
-        super().__init__("\n".join(map(str, mistakes)))
-        self.mistakes = mistakes
+    def __init__(self, *issues: InputIssue) -> None:
+        super().__init__("\n".join(map(str, issues)))
+        self.issues = issues
 
 
 class SelectionError(InputError):
@@ -58,7 +59,7 @@ class Document:
     data: JSON
     positions: Mapping[JsonPath, Location]
 
-    def mistake(self, message: str, *at: str | int) -> InputIssue:
+    def issue(self, message: str, *at: str | int) -> InputIssue:
         """A mistake at the value that `at` lead to, or at the nearest one around it."""
         return InputIssue(message, self.location(at), path_text(at))
 
@@ -72,8 +73,6 @@ class Document:
 
 def did_you_mean(word: str, allowed: Iterable[str]) -> str:
     """` (did you mean "x"?)` for the nearest of `allowed`, else an empty text."""
-    from difflib import get_close_matches
-
     if len(word) > _LONGEST:  # difflib takes quadratic time
         return ""
     by_folded = {name.casefold(): name for name in allowed if len(name) <= _LONGEST}

@@ -23,7 +23,7 @@ class CallType(StrEnum):
     ALIAS = "alias"
 
 
-NAMED_BY = {
+NAME_FIELDS = {
     CallType.IDENTIFY: "userId",
     CallType.TRACK: "event",
     CallType.PAGE: "name",
@@ -146,14 +146,14 @@ class PixelRequest:
     @property
     def url(self) -> str:
         """The absolute URL; bytes that no URL may hold are percent-encoded."""
-        return f"{self.scheme}://{self.host}{printable(self.target)}"
+        return f"{self.scheme}://{self.host}{percent_encoded(self.target)}"
 
     def header(self, name: str) -> str | None:
         """The first value of the header `name` (lower case), or None."""
         return next((value for key, value in self.headers if key == name), None)
 
 
-def printable(target: bytes) -> str:
+def percent_encoded(target: bytes) -> str:
     """A raw target or host as ASCII: only spaces, controls, quotes and non-ASCII are encoded."""
     return quote_from_bytes(target, safe="!#$%&'()*+,/:;=?@[]~{}|^`\\")
 
@@ -234,10 +234,10 @@ class Evidence:
     @property
     def total(self) -> int:
         """How many hits there are, those that others stand for included."""
-        return total(self.hits)
+        return count_hits(self.hits)
 
 
-def total(hits: Iterable[Hit]) -> int:
+def count_hits(hits: Iterable[Hit]) -> int:
     """How many hits these are, those that they stand for included."""
     return sum(1 + hit.alike for hit in hits)
 

@@ -8,7 +8,7 @@ from urllib.parse import quote, unquote
 
 from selectolax.lexbor import LexborHTMLParser
 
-from pixel_emulator.core.problems.host_names import mapped
+from pixel_emulator.core.problems.host_names import idna_mapped
 
 _C0_OR_SPACE = "".join(map(chr, range(0x21)))
 _TAB_OR_NEWLINE = str.maketrans("", "", "\t\n\r")
@@ -76,7 +76,7 @@ def browser_url(text: str, charset: str = "utf-8") -> BrowserUrl | None:
     if not (start and authority):
         return None
     scheme = (start[1] or "https").lower()
-    host, _, port = mapped(unquote(authority[0].rpartition("@")[2])).lower().partition(":")
+    host, _, port = idna_mapped(unquote(authority[0].rpartition("@")[2])).lower().partition(":")
     if not host:
         return None
     if port and port != _DEFAULT_PORTS[scheme]:

@@ -1,15 +1,15 @@
-"""Scenario files with what they name: the definitions of other files, tracking plans, matchers.
+"""Load scenario files with what they name: definitions of other files, tracking plans, matchers.
 
-Files are named relative to the file that names them. A recording is a scenario, read literally:
-what was sent has to be sent again.
+Paths are relative to the file that names them. A recording is a scenario that expects exactly the
+recorded calls.
 """
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pixel_emulator.core.errors import Document, InputError, InputIssue, Location, did_you_mean
 from pixel_emulator.core.matching.expected import Expected
@@ -31,9 +31,9 @@ _PLAN_KEYS = frozenset(("rules", "data"))  # a tracking plan has one of these, a
 
 
 def expand(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
-    """The files, with those of a folder in its place, each once.
+    """Return the files, each folder replaced by its scenario files, without duplicates.
 
-    A folder without scenario files stands for itself, so that somebody says so.
+    A folder without scenario files stays in the list, so that loading it reports the problem.
     """
     by_real_path: dict[str, str] = {}
     for path in [os.fspath(file) for file in paths]:
@@ -44,12 +44,12 @@ def expand(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
 
 
 def folders_in(path: Path) -> Iterator[Path]:
-    """The folder and those below it, as far as they are looked at; none for a file."""
+    """Yield a folder and those below it that are searched; nothing for a file."""
     return (folder for folder, _ in _walk(path))
 
 
 def _walk(path: Path) -> Iterator[tuple[Path, list[str]]]:
-    """Each folder with the names of its files, in the order of their names."""
+    """Yield each folder with the names of its files, sorted by name."""
     for folder, below, names in os.walk(path):
         below[:] = sorted(name for name in below if not name.startswith("."))
         yield Path(folder), sorted(name for name in names if not name.startswith("."))
@@ -63,7 +63,8 @@ def _scenarios_in(folder_path: Path) -> Iterator[Path]:
 
 
 def _may_be_scenarios(path: Path) -> bool:
-    """Whether nothing says that it is something else; a file with mistakes may be one."""
+    """Return False if a file is known to be something else; a file with mistakes may be
+    scenarios."""
     try:
         if read_write.is_recording(path):
             return False
@@ -76,7 +77,7 @@ def _may_be_scenarios(path: Path) -> bool:
 
 
 def is_folder(path: str) -> bool:
-    """Whether there is a folder of this name."""
+    """Return True if there is a folder of this name."""
     try:
         return Path(path).is_dir()
     except (OSError, ValueError):
@@ -84,24 +85,22 @@ def is_folder(path: str) -> bool:
 
 
 def _real(path: str) -> str:
-    """The path without links, or as it is where it cannot be followed: reading it will say why."""
+    """Return the path without links, or unchanged if it cannot be resolved: reading it will
+    fail."""
     try:
         return os.path.realpath(path)
     except (OSError, ValueError):
         return path
 
 
-if TYPE_CHECKING:
-    from importlib.metadata import EntryPoints
-
 GROUP = "pixel_emulator.matchers"
 
 
 class RegisteredMatchers(Mapping[str, Expected]):
-    """The registered matchers by name; one is imported when a scenario asks for it."""
+    """Registered matchers by name. A matcher is imported when a scenario uses it."""
 
     def __getitem__(self, name: str) -> Expected:
-        """The matcher. Raises KeyError, and InputError where it cannot be imported."""
+        """Return the matcher. Raises KeyError, or InputError if it cannot be imported."""
         entry_point = self._entry_points[name]
         where = f"the matcher `${name}` ({entry_point.value})"
         try:
@@ -122,9 +121,7 @@ class RegisteredMatchers(Mapping[str, Expected]):
         return name in self._entry_points.names
 
     @cached_property
-    def _entry_points(self) -> "EntryPoints":
-        from importlib.metadata import entry_points
-
+    def _entry_points(self) -> EntryPoints:
         return entry_points(group=GROUP)
 
 
@@ -133,80 +130,80 @@ _NOTHING: Mapping[str, JSON] = {}
 
 @dataclass(frozen=True, slots=True)
 class ScenarioFile:
-    """One file: its scenarios, with their plans, how many names it defines, and what is wrong."""
+    """One file: its scenarios with their plans, how many names it defines, and its mistakes."""
 
     path: str
     scenarios: tuple[Scenario, ...] = ()
     definitions: int = 0
     declared: frozenset[str] = frozenset()
-    mistakes: tuple[InputIssue, ...] = ()
+    issues: tuple[InputIssue, ...] = ()
 
 
 def load_scenarios(
     paths: Iterable[str | os.PathLike[str]], *, given: Values = _NOTHING
 ) -> tuple[Scenario, ...]:
-    """The scenarios of all files and folders; `given` are values of their variables.
+    """Return the scenarios of all files and folders; `given` are values of their variables.
 
-    Raises InputError with the mistakes of all files, and for a file that only defines names.
+    Raises InputError with the mistakes of all files, and if a file only defines names.
     """
     files = read_files(paths, given=given)
-    mistakes = list(issues_of(files, given))
+    issues = list(issues_of(files, given))
     for file in files:
-        if not file.scenarios and not file.mistakes:
+        if not file.scenarios and not file.issues:
             message = "only defines names for files that `use` it: there is nothing to be met"
-            mistakes.append(InputIssue(message, Location(file.path)))
-    if mistakes:
-        raise InputError(*mistakes)
+            issues.append(InputIssue(message, Location(file.path)))
+    if issues:
+        raise InputError(*issues)
     return tuple(scenario for file in files for scenario in file.scenarios)
 
 
 def load_text(text: str, path: str, *, given: Values = _NOTHING) -> tuple[Scenario, ...]:
-    """The scenarios of a text that is to stand in the file `path`.
+    """Return the scenarios of a text that is to be written to the file `path`.
 
-    Raises InputError with its mistakes, and those of the files that it names.
+    Raises InputError with its mistakes and those of the files that it names.
     """
     learn_from(text)
     file = _Loader(Includes(given, RegisteredMatchers())).read(parse_document(text, path))
-    if mistakes := issues_of([file], given):
-        raise InputError(*mistakes)
+    if issues := issues_of([file], given):
+        raise InputError(*issues)
     return file.scenarios
 
 
 def read_files(
     paths: Iterable[str | os.PathLike[str]], *, given: Values = _NOTHING
 ) -> tuple[ScenarioFile, ...]:
-    """Each file with its scenarios and its mistakes, once; those of folders too. Raises nothing."""
+    """Return each file, and each file of the folders, once, with its scenarios and mistakes. Does
+    not raise InputError."""
     loader = _Loader(Includes(given, RegisteredMatchers()))
     return tuple(map(loader.load, expand(paths)))
 
 
 def issues_of(files: Iterable[ScenarioFile], given: Values = _NOTHING) -> tuple[InputIssue, ...]:
-    """The mistakes of all files, each once; a given value that no file declares is one too."""
+    """Return the mistakes of all files without duplicates. A given value that no file declares is
+    one."""
     files = tuple(files)
-    mistakes = [mistake for file in files for mistake in file.mistakes]
+    issues = [issue for file in files for issue in file.issues]
     declared = {name for file in files for name in file.declared}
     for name in given:
         if name not in declared:
             advice = did_you_mean(name, declared) or f": write `let: [{name}]` into one of them"
-            mistakes.append(
-                InputIssue(f"`{name}` is given a value, but no file declares it{advice}")
-            )
-    return tuple(dict.fromkeys(mistakes))
+            issues.append(InputIssue(f"`{name}` is given a value, but no file declares it{advice}"))
+    return tuple(dict.fromkeys(issues))
 
 
 @dataclass(slots=True)
 class _Loader:
-    """One loading; every file is read once."""
+    """One loading, in which every file is read once."""
 
     definitions: Includes
     plans: dict[Path, Plan | InputError] = field(default_factory=dict)
 
     def load(self, path: str) -> ScenarioFile:
-        """A file that was asked for, or a folder in which nothing was found."""
+        """Load a file, or report a folder without scenario files."""
         if is_folder(path):
             ends = " or ".join(SUFFIXES)
             message = f"holds no scenario: no file in it that ends with {ends} is one"
-            return ScenarioFile(path, mistakes=(InputIssue(message, Location(path)),))
+            return ScenarioFile(path, issues=(InputIssue(message, Location(path)),))
         try:
             return self.read(
                 _scenario_of_recording(path)
@@ -214,31 +211,31 @@ class _Loader:
                 else read_limited(path)
             )
         except InputError as error:
-            return ScenarioFile(path, mistakes=error.mistakes)
+            return ScenarioFile(path, issues=error.issues)
 
     def read(self, document: Document) -> ScenarioFile:
-        """A document of that file."""
+        """Parse the document of a file."""
         path = document.file
         try:
             included = self.definitions.included(document)
-            if included.mistakes:
-                return ScenarioFile(path, mistakes=included.mistakes)
+            if included.issues:
+                return ScenarioFile(path, issues=included.issues)
             reading = self.definitions.read(document, included)
-            scenarios, mistakes = self._with_plans(document, reading.scenarios)
+            scenarios, issues = self._with_plans(document, reading.scenarios)
         except InputError as error:
-            return ScenarioFile(path, mistakes=error.mistakes)
+            return ScenarioFile(path, issues=error.issues)
         return ScenarioFile(
             path=path,
             scenarios=scenarios,
             definitions=len(reading.definitions),
             declared=reading.declared,
-            mistakes=(*reading.mistakes, *mistakes),
+            issues=(*reading.issues, *issues),
         )
 
     def _with_plans(
         self, document: Document, scenarios: Iterable[Scenario]
     ) -> tuple[tuple[Scenario, ...], tuple[InputIssue, ...]]:
-        with_plans, mistakes = [], []
+        with_plans, issues = [], []
         for scenario in scenarios:
             plans: dict[int, Plan] = {}
             for version, file in scenario.plan_files.items():
@@ -246,9 +243,9 @@ class _Loader:
                 if isinstance(read, Plan):
                     plans[version] = read
                 else:
-                    mistakes += list(_plan_issues(document, scenario, read))
+                    issues += list(_plan_issues(document, scenario, read))
             with_plans.append(replace(scenario, plans=plans))
-        return tuple(with_plans), tuple(mistakes)
+        return tuple(with_plans), tuple(issues)
 
     def _plan(self, path: Path) -> Plan | InputError:
         real = real_path(path)
@@ -261,7 +258,7 @@ class _Loader:
 
 
 def _scenario_of_recording(path: str) -> Document:
-    """A recording as a scenario. Nothing of it stands in a line of the file."""
+    """Return a recording as a scenario. Its values have no positions in the file."""
     evidence = read_write.read_recording(path).evidence()
     if evidence.gaps:
         message = f"is no scenario, because not all that was sent is in it: {evidence.gaps[0]}"
@@ -272,17 +269,17 @@ def _scenario_of_recording(path: str) -> Document:
 
 
 def _plan_issues(document: Document, scenario: Scenario, error: InputError) -> Iterator[InputIssue]:
-    """The mistakes of a plan; one without a place is told where the plan is named: by the
-    scenario, or by the defaults of its file."""
+    """Yield the mistakes of a plan. Those without a line are placed where the plan is named: in the
+    scenario, or in the defaults of its file."""
     listed = document.data.get("scenarios") if isinstance(document.data, dict) else None
     items = listed if isinstance(listed, list) else []
     containers: list[JsonPath] = [(), *(("scenarios", n) for n, _ in enumerate(items))]
     own_containers = (
-        issue for issue in containers if document.mistake("", *issue).location == scenario.location
+        issue for issue in containers if document.issue("", *issue).location == scenario.location
     )
     plan_paths = [(*issue, "plan") for issue in own_containers]
     place = next(
         (issue for issue in plan_paths if issue in document.positions), ("defaults", "plan")
     )
-    for issue in error.mistakes:
-        yield issue if issue.location.line else document.mistake(str(issue), *place)
+    for issue in error.issues:
+        yield issue if issue.location.line else document.issue(str(issue), *place)

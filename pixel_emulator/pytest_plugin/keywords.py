@@ -42,7 +42,7 @@ def expectation_of(call: Mapping[str, object], place: Location) -> Expectation:
     # A document around it would say nothing more: ids and `after` are refused above.
     reader = ParseContext(Document(place.file, {"expect": [item]}, {_PLACE: place}))
     wanted = read_expectation(reader, _PLACE, item, Scope(Definitions({}, hooks), hooks))
-    if reader.mistakes:
+    if reader.issues:
         wrong = (
             f"{each.path.removeprefix('expect[0]').lstrip('.')}: {each.message}"
             for each in reader.in_order()

@@ -6,7 +6,7 @@ from email.message import Message
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pixel_emulator.core.endpoint.pixel import request_of
+from pixel_emulator.core.endpoint.pixel import request_from_url
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import PixelRequest
 from pixel_emulator.files.file_io import read_bytes
@@ -31,10 +31,10 @@ def requested(given: object, hosts: tuple[str, ...]) -> list[PixelRequest]:
     """
     words = _words(given)
     if len(words) == 1 and words[0].startswith(_URL):
-        return [request_of(words[0])]
+        return [request_from_url(words[0])]
     if words and all(each.startswith(_URL) for each in words):
         raise MisuseError(f"`receive` takes one URL at a time, but got {len(words)}")
-    return [request_of(url) for mail in _mails(given) for url in _urls(mail, hosts)]
+    return [request_from_url(url) for mail in _mails(given) for url in _urls(mail, hosts)]
 
 
 def _words(given: object) -> list[str]:

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from pixel_emulator.core.model import Dialect, Hit, Outcome, PixelRequest, PixelResponse
-from pixel_emulator.core.problems.classify import CODE, classify, repeated
+from pixel_emulator.core.problems.classify import DUPLICATE_CODE, as_duplicate, classify
 
 MAX_DECODED = 250
 """Number of hits that are kept decoded: a decoded call takes four times the memory of its bytes."""
@@ -61,7 +61,7 @@ class Classifier:
     def redecode(self, seq: int, compact: CompactHit) -> Hit:
         """Return the hit with this number again, equal to the one that was recorded."""
         hit = self.classify(seq, compact.request, compact.time, compact.step).hit
-        return repeated(hit) if compact.is_duplicate else hit
+        return as_duplicate(hit) if compact.is_duplicate else hit
 
 
 class History:
@@ -137,5 +137,5 @@ class Snapshot(NamedTuple):
 
 
 def _compacted(hit: Hit) -> CompactHit:
-    is_duplicate = any(problem.code == CODE for problem in hit.problems)
+    is_duplicate = any(problem.code == DUPLICATE_CODE for problem in hit.problems)
     return CompactHit(hit.request, hit.time, hit.step, is_duplicate)

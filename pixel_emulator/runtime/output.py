@@ -9,8 +9,8 @@ unmasked values.
 from collections.abc import Iterable
 from threading import Lock
 
-from pixel_emulator.core.endpoint.pixel import request_of
-from pixel_emulator.core.redaction.key_finder import found_in
+from pixel_emulator.core.endpoint.pixel import request_from_url
+from pixel_emulator.core.redaction.key_finder import keys_in_request
 from pixel_emulator.core.redaction.known_keys import KnownKeys
 from pixel_emulator.core.redaction.redact import named_keys, redact_text
 
@@ -31,7 +31,7 @@ def learn_from(*texts: str) -> None:
 
 def learn_from_url(url: str) -> None:
     """Remember the write keys in a pixel URL, however they are encoded."""
-    _add(found_in(request_of(url)).keys)
+    _add(keys_in_request(request_from_url(url)).keys)
 
 
 def redacted(text: str) -> str:

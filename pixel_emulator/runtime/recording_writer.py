@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
+from importlib.metadata import version
 from typing import Protocol
 
 from pixel_emulator.core.errors import InputError, InputIssue, Location
@@ -130,7 +131,7 @@ class RecordingWriter:
     ) -> None:
         self._masks = head.redaction is Redaction.WRITE_KEYS
         self._keys = run_keys(known_keys)
-        text = f"{HEADING}{yaml_writer.write(recording.opening(head))}calls:\n"
+        text = f"{HEADING}{yaml_writer.write(recording.head_data(head))}calls:\n"
         self._file = RecordingFile(path, text.encode())
         self._blocks: list[int] = []  # offset in bytes of each block of entries
         self._last_hits: dict[str, Hit] = {}  # by the title of their step
@@ -192,7 +193,7 @@ class RecordingWriter:
             # Put back first: with an end, the new one would read as a replacement of the other.
             self.put_back = self._file.put_back()
             if not self.put_back:
-                self._file.write(yaml_writer.write(recording.ending(end)).encode())
+                self._file.write(yaml_writer.write(recording.end_data(end)).encode())
         finally:
             self.abandon()
         if changes:
@@ -219,8 +220,6 @@ def open_recording(
     """
     if not settings.record:
         return None
-    from importlib.metadata import version
-
     head = Head(
         created=created or utc_now(),
         run=sha256(seed.encode()).hexdigest()[:16] if seed else os.urandom(8).hex(),

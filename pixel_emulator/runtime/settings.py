@@ -7,8 +7,8 @@ from typing import Any
 
 from pixel_emulator.core.errors import InputError, InputIssue, did_you_mean
 from pixel_emulator.core.model import Dialect
-from pixel_emulator.core.redaction.known_keys import LONGEST, is_distinctive
-from pixel_emulator.core.text.display import masked, quoted
+from pixel_emulator.core.redaction.known_keys import MAX_KEY_LENGTH, is_distinctive
+from pixel_emulator.core.text.display import abbreviated_key, quoted
 
 type Value = str | int | bool | tuple[str, ...]
 
@@ -109,7 +109,9 @@ class Settings:
         for item in self.source:
             name, equals, key = item.partition("=")
             if not (name and equals and key):
-                shown = masked(item) if is_distinctive(item[:LONGEST]) else quoted(item)
+                shown = (
+                    abbreviated_key(item) if is_distinctive(item[:MAX_KEY_LENGTH]) else quoted(item)
+                )
                 raise InputError(InputIssue(f"source: {shown} is not NAME=KEY"))
             names[key] = name
         return names

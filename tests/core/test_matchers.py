@@ -46,7 +46,7 @@ def data(text):
 def want(text):
     reader = ParseContext(parse_document(text, "s.yaml"))
     found = read_value(reader, (), reader.document.data, Names())
-    assert reader.mistakes == []
+    assert reader.issues == []
     return found
 
 

@@ -39,7 +39,7 @@ def read(text, reading=read_value):
     """What a YAML text wants, and the mistakes in it."""
     reader = ParseContext(parse_document(text, "s.yaml"))
     found = reading(reader, (), reader.document.data, Names())
-    return found, [str(each) for each in reader.mistakes]
+    return found, [str(each) for each in reader.issues]
 
 
 PLAIN = [
@@ -63,8 +63,8 @@ PLAIN = [
 
 @pytest.mark.parametrize(("text", "value"), PLAIN)
 def test_a_plain_value_wants_itself(text, value):
-    found, mistakes = read(text)
-    assert (found, mistakes) == (value, [])
+    found, issues = read(text)
+    assert (found, issues) == (value, [])
     assert is_plain(found)
 
 
@@ -186,8 +186,8 @@ MISTAKES = [
 
 @pytest.mark.parametrize(("text", "said"), MISTAKES)
 def test_a_mistake_says_what_to_write(text, said):
-    _, mistakes = read(text)
-    assert [each.split(": ", 1)[1] for each in mistakes] == said
+    _, issues = read(text)
+    assert [each.split(": ", 1)[1] for each in issues] == said
 
 
 def test_a_mistake_has_its_place():
@@ -221,8 +221,8 @@ def test_what_cannot_be_read_matches_nothing():
     ],
 )
 def test_where_text_is_wanted_stands_text_a_matcher_or_a_variable(text, said):
-    _, mistakes = read(text, read_text)
-    assert [each.split(": ", 1)[1] for each in mistakes] == said
+    _, issues = read(text, read_text)
+    assert [each.split(": ", 1)[1] for each in issues] == said
 
 
 def nested(levels, open, close):
@@ -236,15 +236,15 @@ def test_two_hundred_levels_are_read(open, close):
 
 def test_operators_nest_so_deep_and_no_deeper():
     assert read(nested(40, "{$not: ", "}"))[1] == []
-    (mistake,) = read(nested(41, "{$not: ", "}"))[1]
-    assert mistake.endswith("more than 40 operators inside one another")
+    (issue,) = read(nested(41, "{$not: ", "}"))[1]
+    assert issue.endswith("more than 40 operators inside one another")
 
 
 def test_what_is_deeper_than_a_file_may_be_is_a_mistake():
     at: JsonPath = ("a",) * 201
     reader = ParseContext(Document("s.yaml", None, {}))
     read_value(reader, at, "x", Names())
-    assert "nested deeper than 200 levels" in str(reader.mistakes[0])
+    assert "nested deeper than 200 levels" in str(reader.issues[0])
 
 
 @pytest.mark.parametrize(
@@ -253,7 +253,7 @@ def test_what_is_deeper_than_a_file_may_be_is_a_mistake():
 def test_an_escaped_text_wants_itself(text):
     reader = ParseContext(Document("s.yaml", None, {}))
     assert read_value(reader, (), escaped(text), Names()) == text
-    assert reader.mistakes == []
+    assert reader.issues == []
 
 
 def test_every_operator_and_matcher_says_what_it_means():

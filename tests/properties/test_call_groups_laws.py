@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pixel_emulator.core.model import total
+from pixel_emulator.core.model import count_hits
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.verification.components import CallGroups
 from pixel_emulator.core.verification.live import LiveVerdict
@@ -73,16 +73,16 @@ def _said(verdict):
     """What a verdict comes to, with each number in it."""
     return (
         verdict.status,
-        total(verdict.hits),
+        count_hits(verdict.hits),
         [
             (
                 each.status,
-                total(found.hit for found in each.forbidden_values),
+                count_hits(found.hit for found in each.forbidden_values),
             )
             for each in verdict.scenarios
         ],
         {
-            (each.policy, each.levels): total(
+            (each.policy, each.levels): count_hits(
                 other.hit
                 for other in verdict.policy_hits
                 if (other.policy, other.levels) == (each.policy, each.levels)
@@ -138,4 +138,4 @@ def test_so_many_calls_are_kept_of_many_that_are_alike(text, kept):
     [one] = _hits([("A", 1, False)])
     for seq in range(1, MANY + 1):
         call_groups.add(replace(one, seq=seq))
-    assert (len(call_groups.hits()), total(call_groups.hits())) == (kept, MANY)
+    assert (len(call_groups.hits()), count_hits(call_groups.hits())) == (kept, MANY)

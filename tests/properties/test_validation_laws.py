@@ -18,7 +18,7 @@ from pixel_emulator.core.model import (
     Severity,
 )
 from pixel_emulator.core.problems.catalog import RULES
-from pixel_emulator.core.problems.drops import outcome, validate
+from pixel_emulator.core.problems.drops import outcome_of, validate
 from pixel_emulator.core.text.json_codec import Number
 
 KEY = "wk_test_000000000000000"
@@ -134,7 +134,7 @@ def test_no_message_tells_a_good_write_key(payload, call_type, known):
 def test_a_call_without_an_id_is_dropped_whatever_else_it_holds(payload, call_type):
     without = payload | {"writeKey": KEY, "userId": None, "anonymousId": None}
     call = Call(type=call_type, form=Form.FLAT, payload=without)
-    assert outcome(validate(call, REQUEST)) is Outcome.DROPPED
+    assert outcome_of(validate(call, REQUEST)) is Outcome.DROPPED
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pixel_emulator.command.environment import command_environment
-from pixel_emulator.core.endpoint.pixel import encode, request_of
+from pixel_emulator.core.endpoint.pixel import encode, request_from_url
 from pixel_emulator.core.errors import Location
 from pixel_emulator.core.model import CallType, Outcome, PixelRequest
 from pixel_emulator.core.redaction.masking import mask
@@ -228,11 +228,11 @@ def record(path, **settings):
     journal = Journal(chosen, sink=recorder)
     headers = (("user-agent", CLIENTS["yahoo"][0].headers[0][1]), ("cookie", "secret"))
     for _ in range(3):
-        request = request_of(PIXEL)
+        request = request_from_url(PIXEL)
         journal.record(
             PixelRequest(target=request.target, host=request.host, method="HEAD", headers=headers)
         )
-    journal.record(request_of("https://api.segment.io/"))
+    journal.record(request_from_url("https://api.segment.io/"))
     journal.close()
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pixel_emulator.core.endpoint.pixel import encode, request_of
+from pixel_emulator.core.endpoint.pixel import encode, request_from_url
 from pixel_emulator.core.model import CallType
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.scenarios.model import QUIET, WITHIN, Step
@@ -34,7 +34,7 @@ def scenarios(text):
 
 def call(event="Email Opened"):
     payload = {"writeKey": "wk_test_0000000000000000", "userId": "user_1", "event": event}
-    return request_of(encode(CallType.TRACK, dict(payload)))
+    return request_from_url(encode(CallType.TRACK, dict(payload)))
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from pixel_emulator.core.endpoint.pixel import encode, request_of
+from pixel_emulator.core.endpoint.pixel import encode, request_from_url
 from pixel_emulator.core.model import CallType
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.verification.components import MAX_KEPT
@@ -23,7 +23,7 @@ ROOM = 50
 
 def pixel(event="A", **fields):
     said = {"writeKey": KEY, "userId": "u", "event": event, **fields}
-    return request_of(encode(CallType.TRACK, said))
+    return request_from_url(encode(CallType.TRACK, said))
 
 
 def filled(journal, window, count, event="A"):

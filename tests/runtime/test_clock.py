@@ -13,7 +13,7 @@ import freezegun
 import pytest
 import time_machine
 
-from pixel_emulator.core.endpoint.pixel import request_of
+from pixel_emulator.core.endpoint.pixel import request_from_url
 from pixel_emulator.proxy.process_globals import RealTimeLoop, real_clock
 from pixel_emulator.runtime import clock
 from pixel_emulator.runtime.journal import Journal
@@ -130,7 +130,7 @@ CertificateAuthority.create(Path({str(tmp_path)!r}), [])
 def test_a_journal_waits_and_stamps_by_the_real_clock(library, when):
     journal, before = Journal(Settings()), datetime.now(UTC)
     with faked(library, when, tick=False):
-        hit = journal.record(request_of("/v1/pixel/unknown"))
+        hit = journal.record(request_from_url("/v1/pixel/unknown"))
         assert not journal.wait(1, 0.05)
         assert journal.wait(0, 0)
     assert before - timedelta(milliseconds=1) <= hit.time <= datetime.now(UTC)
@@ -186,6 +186,6 @@ def test_a_given_clock_may_stand_at_either_end_of_the_calendar(at):
     journal = Journal(Settings())
     journal.begin_run(datetime.fromisoformat(at))
     journal.mark_done("it")
-    hits = [journal.record(request_of("/v1/pixel/unknown")) for _ in range(2)]
+    hits = [journal.record(request_from_url("/v1/pixel/unknown")) for _ in range(2)]
     assert [hit.time.year for hit in hits] == [int(at[:4])] * 2
     assert journal.now().year == int(at[:4])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixel_emulator.core.endpoint.pixel import encode, request_of
+from pixel_emulator.core.endpoint.pixel import encode, request_from_url
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import JSON, CallType, Dialect, Form, Outcome, Payload, PixelRequest
 from pixel_emulator.core.problems.classify import MessageIds
@@ -25,7 +25,7 @@ JUDGE = Classifier(Dialect.DOCUMENTED, {"wk_test_000000000000": "shop"})
 
 def pixel(event: JSON = "Email Opened", form: Form = Form.BASE64, **fields: JSON):
     payload: Payload = {"writeKey": "wk_test_000000000000", "userId": "user_1", "event": event}
-    return request_of(encode(CallType.TRACK, payload | fields, form=form))
+    return request_from_url(encode(CallType.TRACK, payload | fields, form=form))
 
 
 REQUESTS = [
@@ -37,8 +37,8 @@ REQUESTS = [
     pixel(form=Form.FLAT),
     pixel(form=Form.JSON),
     pixel(writeKey="wk_test_another_one0"),
-    request_of("/v1/pixel/nothing"),
-    request_of("/v1/pixel/track?data=%%%"),
+    request_from_url("/v1/pixel/nothing"),
+    request_from_url("/v1/pixel/track?data=%%%"),
     PixelRequest(target=b"/v1/pixel/track?a=\xff", method="POST", headers=(("a", "b"),)),
 ]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pixel_emulator.core.endpoint.pixel import encode, request_of
+from pixel_emulator.core.endpoint.pixel import encode, request_from_url
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import CallType, Dialect, Hit, Outcome
 from pixel_emulator.core.recordings.recording import End
@@ -21,7 +21,7 @@ START = datetime(2030, 1, 31, 9, 0, 0, 123_999, tzinfo=UTC)
 
 def pixel(event="Email Opened", **fields):
     payload = {"writeKey": "wk_test_000000000000", "userId": "user_1", "event": event, **fields}
-    return request_of(encode(CallType.TRACK, payload))
+    return request_from_url(encode(CallType.TRACK, payload))
 
 
 class Lines:
@@ -62,7 +62,7 @@ def test_a_request_becomes_a_stamped_and_judged_hit():
 
 
 def test_what_is_no_pixel_call_is_unhandled():
-    hit = Journal(Settings()).record(request_of("/v1/pixel/unknown"))
+    hit = Journal(Settings()).record(request_from_url("/v1/pixel/unknown"))
     assert (hit.status, hit.call, hit.outcome) == (404, None, Outcome.UNHANDLED)
 
 
@@ -355,7 +355,7 @@ def test_a_named_write_key_names_the_source():
 
 
 def test_the_dialect_decides():
-    request = request_of("/v1/pixel/track?data={}")
+    request = request_from_url("/v1/pixel/track?data={}")
     calls = [Journal(Settings(dialect=each)).record(request).call for each in Dialect]
     assert [call and call.payload for call in calls] == [{}, None]
 

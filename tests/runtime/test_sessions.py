@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pixel_emulator.core.endpoint.pixel import request_of
+from pixel_emulator.core.endpoint.pixel import request_from_url
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import Hit, Outcome
 from pixel_emulator.files.read_write import read_recording
@@ -352,7 +352,7 @@ def test_a_session_may_judge_in_its_own_way(emulator):
     strict = emulator.sessions.open(settings=Settings(dialect="strict"))
     usual = emulator.sessions.open()
     for session in (strict, usual):
-        session.receive(request_of(f"https://{SEGMENT}{raw}"))
+        session.receive(request_from_url(f"https://{SEGMENT}{raw}"))
     assert [hit.outcome for hit in strict.evidence().hits] == [Outcome.DROPPED]
     assert [hit.outcome for hit in usual.evidence().hits] == [Outcome.DAMAGED]
 
@@ -360,10 +360,10 @@ def test_a_session_may_judge_in_its_own_way(emulator):
 def test_a_message_id_is_a_duplicate_only_within_its_session(emulator):
     url = f"https://{SEGMENT}{PIXEL}&messageId=m1"
     for session in (emulator.sessions.open(), emulator.sessions.open()):
-        assert session.receive(request_of(url)).outcome is Outcome.DELIVERED
-        assert session.receive(request_of(url)).outcome is Outcome.DUPLICATE
+        assert session.receive(request_from_url(url)).outcome is Outcome.DELIVERED
+        assert session.receive(request_from_url(url)).outcome is Outcome.DUPLICATE
         session.clear()
-        assert session.receive(request_of(url)).outcome is Outcome.DELIVERED
+        assert session.receive(request_from_url(url)).outcome is Outcome.DELIVERED
 
 
 # -- what a test does with it ---------------------------------------------------------------
@@ -374,11 +374,11 @@ def test_what_is_received_waits_and_tells_as_what_arrived(emulator):
     told: list[Hit] = []
     leave = session.subscribe(told.append)
     assert not session.wait(0, 0)
-    hit = session.receive(request_of(f"https://{SEGMENT}{PIXEL}"))
+    hit = session.receive(request_from_url(f"https://{SEGMENT}{PIXEL}"))
     assert session.wait(0, 0)
     assert not session.wait(1, 0)
     leave()
-    session.receive(request_of(f"https://{SEGMENT}{PIXEL}"))
+    session.receive(request_from_url(f"https://{SEGMENT}{PIXEL}"))
     assert told == [hit]
 
 

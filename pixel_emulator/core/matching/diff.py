@@ -68,7 +68,7 @@ def _type_hint(want: Matcher, got: Value, *, flat: bool) -> str:
 
 
 def _quotes(value: JSON) -> str:
-    return f"the sender quotes the {json_codec.kind(value)}"
+    return f"the sender quotes the {json_codec.json_type(value)}"
 
 
 def _read(text: str) -> Value:

@@ -112,7 +112,7 @@ _KINDS = {"object": "map", "array": "list", "boolean": "bool", "null": ""}
 
 
 def _kind(value: JSON) -> str:
-    kind = json_codec.kind(value)
+    kind = json_codec.json_type(value)
     return _KINDS.get(kind, kind)
 
 

@@ -35,17 +35,17 @@ def shown(value: JSON) -> str:
 
 
 class ParseContext:
-    """One reading of one document; `mistakes` grows on the way."""
+    """One reading of one document; `issues` grows on the way."""
 
     def __init__(self, document: Document) -> None:
         self.document = document
-        self.mistakes: list[InputIssue] = []
+        self.issues: list[InputIssue] = []
         self._likely: dict[tuple[JsonPath, str], str] = {}
         self._looking = 0
 
     def wrong(self, at: JsonPath, message: str) -> None:
         """Note a mistake at `at`."""
-        self.mistakes.append(self.document.mistake(printable(cut(message, _LONGEST_SENTENCE)), *at))
+        self.issues.append(self.document.issue(printable(cut(message, _LONGEST_SENTENCE)), *at))
 
     def likely(self, at: JsonPath, word: str, allowed: Collection[str]) -> str:
         """Return `errors.did_you_mean` for a word at `at`; empty past the budget."""
@@ -62,7 +62,7 @@ class ParseContext:
 
     def in_order(self) -> tuple[InputIssue, ...]:
         """The mistakes in the order of the file, each once: rows of `cases` repeat them."""
-        return tuple(dict.fromkeys(sorted(self.mistakes, key=_place)))
+        return tuple(dict.fromkeys(sorted(self.issues, key=_place)))
 
     def check_keys(
         self,
@@ -111,5 +111,5 @@ def is_special(text: str) -> bool:
     return pieces[0].startswith("$") or any("${" in piece for piece in pieces)
 
 
-def _place(mistake: InputIssue) -> tuple[int, int]:
-    return mistake.location.line, mistake.location.column
+def _place(issue: InputIssue) -> tuple[int, int]:
+    return issue.location.line, issue.location.column

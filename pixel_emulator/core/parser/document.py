@@ -57,8 +57,8 @@ def parse(
     matchers. Raises InputError with all mistakes of the document.
     """
     reading = read(document, given=given, definitions=definitions, hooks=hooks)
-    if reading.mistakes:
-        raise InputError(*reading.mistakes)
+    if reading.issues:
+        raise InputError(*reading.issues)
     return reading.scenarios
 
 
@@ -70,7 +70,7 @@ class ParsedDocument:
     scenarios: tuple[Scenario, ...] = ()
     definitions: Mapping[str, Definition] = field(default_factory=dict)
     declared: frozenset[str] = frozenset()
-    mistakes: tuple[InputIssue, ...] = ()
+    issues: tuple[InputIssue, ...] = ()
 
 
 def read(
@@ -85,7 +85,7 @@ def read(
     file = _File(reader, given, Definitions({}), hooks)
     if (problem := _no_scenario(document.data)) or not isinstance(document.data, dict):
         reader.wrong((), problem)
-        return ParsedDocument(mistakes=reader.in_order())
+        return ParsedDocument(issues=reader.in_order())
     own = read_define(reader, ("define",), document.data.get("define", {}), hooks)
     list(read_use(reader, document.data))
     for name in own.keys() & definitions.keys():
@@ -95,8 +95,8 @@ def read(
     file.check_definitions(own)
     file.check_use()
     others = dict.fromkeys(each.reader for each in definitions.values())
-    mistakes = (*reader.in_order(), *(each for other in others for each in other.in_order()))
-    return ParsedDocument(scenarios, own, frozenset(file.declared.values()), mistakes)
+    issues = (*reader.in_order(), *(each for other in others for each in other.in_order()))
+    return ParsedDocument(scenarios, own, frozenset(file.declared.values()), issues)
 
 
 def _no_scenario(data: JSON) -> str:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from pixel_emulator.core.matching.expected import Expected
 from pixel_emulator.core.matching.predicates import asks_for_now
-from pixel_emulator.core.model import JSON, NAMED_BY, CallType, JsonPath
+from pixel_emulator.core.model import JSON, NAME_FIELDS, CallType, JsonPath
 from pixel_emulator.core.parser.call_pattern import ELSEWHERE, choice
 from pixel_emulator.core.parser.context import ParseContext, is_special, shown
 from pixel_emulator.core.parser.definitions import Scope, plain_map, plain_text, plain_value
@@ -27,7 +27,7 @@ from pixel_emulator.core.scenarios.model import (
     Step,
     Wait,
 )
-from pixel_emulator.core.times import clock
+from pixel_emulator.core.times import parse_clock
 
 SENT = (*CALL_TYPES, *(each for each in FIELDS if each != "source"))
 """The keys of a call that is sent."""
@@ -96,7 +96,7 @@ def _send(reader: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> Acti
         if key in FIELDS
     }
     if value[type] is not None:
-        payload[NAMED_BY[type]] = plain_text(reader, (*at, type.value), value[type], scope)
+        payload[NAME_FIELDS[type]] = plain_text(reader, (*at, type.value), value[type], scope)
     return Send(type, payload)
 
 
@@ -207,7 +207,7 @@ def read_given(reader: ParseContext, at: JsonPath, value: JSON, scope: Scope) ->
 def _time(reader: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> str:
     text = plain_text(reader, at, value, scope)
     try:
-        clock(text)
+        parse_clock(text)
     except ValueError as error:
         if isinstance(value, str):
             words = f"must be like 2030-01-31T12:00:00Z; it is {shown(value)}: {error}"

@@ -86,7 +86,7 @@ _FIELD_OF = {_folded(field): field for field in _FIELDS}
 _EMAIL_EVENT_OF = {_folded(event): event for event in _EMAIL_EVENTS}
 
 
-def notes(call: Call, request: PixelRequest, text: str = "") -> Iterator[Problem]:
+def note_problems(call: Call, request: PixelRequest, text: str = "") -> Iterator[Problem]:
     """Yield remarks about a call, and about the URL of one that could not be decoded."""
     payload = call.payload
     if payload is not None:

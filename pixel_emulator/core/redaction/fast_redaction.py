@@ -15,8 +15,8 @@ import re2  # type: ignore[import-untyped] # it has no annotations
 
 from pixel_emulator.core.endpoint import data_parameter
 from pixel_emulator.core.model import CallType, Form, Hit, Payload
-from pixel_emulator.core.redaction.masking import SHORTEST, hide, mask
-from pixel_emulator.core.redaction.redact import stays
+from pixel_emulator.core.redaction.masking import MIN_KEY_LENGTH, hide, mask
+from pixel_emulator.core.redaction.redact import is_unchanged
 from pixel_emulator.core.text import yaml_writer
 
 _PATHS = frozenset(f"/v1/pixel/{each}".encode() for each in CallType)
@@ -53,23 +53,23 @@ _UNESCAPED = re.compile(r"[A-Za-z0-9_.~-]+")
 """A key that is spelled alike everywhere."""
 
 
-class PlainCall(NamedTuple):
+class EntryFields(NamedTuple):
     """What a redacted hit says otherwise than the hit: its data, and its payload."""
 
     data: str
     payload: Payload
 
 
-def unmasked(hit: Hit) -> PlainCall | None:
+def unmasked_fields(hit: Hit) -> EntryFields | None:
     """An ordinary hit as it is; None for any other."""
     call, data = hit.call, _only_data(hit)
     text = data and _json_text(data)
     if not data or not text or call is None or not call.payload or not _is_shallow(text):
         return None
-    return PlainCall(data.decode(), call.payload)
+    return EntryFields(data.decode(), call.payload)
 
 
-def ordinary(hit: Hit, known: tuple[str, ...] = ()) -> PlainCall | None:
+def masked_fields(hit: Hit, known: tuple[str, ...] = ()) -> EntryFields | None:
     """What `redact` makes of a hit, if it leaves all else as it is; None where that is not sure.
 
     What its problems say comes from the values of the call, and from none with a key in it.
@@ -79,28 +79,28 @@ def ordinary(hit: Hit, known: tuple[str, ...] = ()) -> PlainCall | None:
         return None
     text = text.replace(key.encode(), mask(key).encode())
     encoded = data_parameter.encode(text, call.alphabet, padded=bool(call.padded))
-    return PlainCall(encoded.decode(), {**call.payload, "writeKey": mask(key)})
+    return EntryFields(encoded.decode(), {**call.payload, "writeKey": mask(key)})
 
 
-def only_key(hit: Hit, known: tuple[str, ...] = ()) -> str | None:
+def sole_key(hit: Hit, known: tuple[str, ...] = ()) -> str | None:
     """Return the write key of a hit that holds no other key, none of the `known` ones either, and
     this one only in its place; None if that is not sure."""
     return _key_and_text(hit, known)[0] or None
 
 
 def _key_and_text(hit: Hit, known: tuple[str, ...]) -> tuple[str, bytes]:
-    """Return what `only_key` returns, and the JSON text of the hit; two empty texts for None."""
+    """Return what `sole_key` returns, and the JSON text of the hit; two empty texts for None."""
     call, request = hit.call, hit.request
     if call is None or call.payload is None or call.alphabet is None:
         return _NOTHING
     key = call.payload.get("writeKey")
-    if not isinstance(key, str) or len(key) < SHORTEST or not key.isascii():
+    if not isinstance(key, str) or len(key) < MIN_KEY_LENGTH or not key.isascii():
         return _NOTHING
     data = _only_data(hit)
     text = data and _json_text(data)
     others: tuple[str, ...] = ()
     if known != (key,):
-        others = tuple(other for other in known if other != key and len(other) >= SHORTEST)
+        others = tuple(other for other in known if other != key and len(other) >= MIN_KEY_LENGTH)
     if not text or _may_hold_more(text, key.encode(), others):
         return _NOTHING
     # The search for the known ones is part of what is remembered.
@@ -167,4 +167,4 @@ def _may_hold_more(text: bytes, key: bytes, others: tuple[str, ...]) -> bool:
 def _stays(
     headers: tuple[tuple[str, str], ...], words: tuple[str, ...], keys: tuple[str, ...]
 ) -> bool:
-    return stays(headers, words, keys)
+    return is_unchanged(headers, words, keys)

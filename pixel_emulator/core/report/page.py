@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from textwrap import wrap
 
-from pixel_emulator.core.model import Hit, Outcome, total
+from pixel_emulator.core.model import Hit, Outcome, count_hits
 from pixel_emulator.core.text.display import paint, printable
 from pixel_emulator.core.verification.verdict import ScenarioResult, Status, StepResult, Verdict
 
@@ -113,9 +113,9 @@ def call_counts(verdict: Verdict) -> Iterator[str]:
 def run_failure_counts(result: ScenarioResult) -> Iterator[str]:
     """Yield the counts of a scenario's failures in the whole run: `2 denied`."""
     counts = (
-        (total(denied.hit for denied in result.forbidden_values), "denied"),
+        (count_hits(denied.hit for denied in result.forbidden_values), "denied"),
         (len(result.state), "state difference"),
-        (total(hit for hit, _ in result.violations), "plan violation"),
+        (count_hits(hit for hit, _ in result.violations), "plan violation"),
     )
     for count, noun in counts:
         if count:

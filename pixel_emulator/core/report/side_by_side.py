@@ -9,7 +9,7 @@ from itertools import takewhile
 from pixel_emulator.core import call_text
 from pixel_emulator.core.matching.diff import Mismatch
 from pixel_emulator.core.matching.expected import Described
-from pixel_emulator.core.model import Hit, Outcome, Problem, Severity, total
+from pixel_emulator.core.model import Hit, Outcome, Problem, Severity, count_hits
 from pixel_emulator.core.redaction.redact import redact
 from pixel_emulator.core.report.page import MAX_ITEMS, Page, more_line, time_of_day
 from pixel_emulator.core.text.display import printable
@@ -97,7 +97,7 @@ def call_lines(page: Page, hits: Sequence[Hit], count: int | None = None) -> Ite
     """Yield each call in a line, then how many of `count` (by default: of these) are not listed."""
     listed = hits[:MAX_ITEMS]
     yield from (f"    {call_line(page, hit)}" for hit in listed)
-    yield from more_line(total(hits) if count is None else count, len(listed))
+    yield from more_line(count_hits(hits) if count is None else count, len(listed))
 
 
 def call_line(page: Page, hit: Hit, *, details: bool = True) -> str:

@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Iterator
 
-from pixel_emulator.core.model import JSON, NAMED_BY, Hit, Payload
+from pixel_emulator.core.model import JSON, NAME_FIELDS, Hit, Payload
 from pixel_emulator.core.parser.context import escaped
 from pixel_emulator.core.text import yaml_writer
 from pixel_emulator.core.verification.verdict import Status, Verdict
@@ -43,7 +43,7 @@ def expectation_snippet(hit: Hit, times: int = 1) -> str:
     if hit.call is None:
         return ""
     payload = hit.call.payload or {}
-    named = NAMED_BY[hit.call.type]
+    named = NAME_FIELDS[hit.call.type]
     name = payload.get(named)
     item: Payload = {hit.call.type: _escaped(name) if isinstance(name, str) else None}
     # An anonymousId differs between visitors: it is left out if there is a userId.

@@ -6,7 +6,7 @@ from itertools import islice, product, takewhile
 
 from pixel_emulator.core.errors import Location
 from pixel_emulator.core.matching.diff import Mismatch
-from pixel_emulator.core.model import Hit, Outcome, total
+from pixel_emulator.core.model import Hit, Outcome, count_hits
 from pixel_emulator.core.report.page import (
     MAX_ITEMS,
     Page,
@@ -112,7 +112,7 @@ def policy_lines(page: Page, policy_hits: Sequence[PolicyHit]) -> Iterator[str]:
         ]
         if not hits:
             continue
-        word, meaning = policy_text(policy, level, total(hits))
+        word, meaning = policy_text(policy, level, count_hits(hits))
         style = "bad" if level is Level.FAIL else "warn"
         yield from page.labelled(f"  {page.paint(word, style)}", "   ", meaning)
         if policy is Policy.UNEXPECTED:
@@ -121,7 +121,7 @@ def policy_lines(page: Page, policy_hits: Sequence[PolicyHit]) -> Iterator[str]:
             for hit in hits[:MAX_ITEMS]:
                 yield f"    {call_line(page, hit, details=False)}"
                 yield from reason_lines(page, hit)
-            yield from more_line(total(hits), len(hits[:MAX_ITEMS]))
+            yield from more_line(count_hits(hits), len(hits[:MAX_ITEMS]))
         yield ""
 
 
@@ -137,7 +137,7 @@ def _unexpected_lines(page: Page, hits: Sequence[Hit]) -> Iterator[str]:
             for line in snippet.splitlines():
                 yield f"        {printable(line)}"
     yield from more_line(len(by_snippet))
-    if unlisted := total(hits) - len(hits):
+    if unlisted := count_hits(hits) - len(hits):
         yield f"    … and {unlisted} more calls like these"
 
 
@@ -183,7 +183,7 @@ def _lines_by_call(page: Page, items: Iterable[tuple[Hit, tuple[str, ...]]]) -> 
             start = f"      {'   '.join(cells[:-1])}   "
             yield from page.sentence(row[-1], indent, first=printable(start))
     hits = [hit for hit, _ in by_hit.values()]
-    yield from more_line(total(hits), len(hits[:MAX_ITEMS]))
+    yield from more_line(count_hits(hits), len(hits[:MAX_ITEMS]))
 
 
 type _ForbiddenKey = tuple[Location, tuple[int, ...]]
@@ -233,7 +233,7 @@ def _failing_counts(
         if policy_hit.levels[index] is Level.FAIL:
             by_word[POLICY_WORDS[policy_hit.policy][0]].append(policy_hit.hit)
     for word, hits in by_word.items():
-        count = total(hits)
+        count = count_hits(hits)
         names = [f"#{hit.seq}" for hit in hits[:_MAX_NUMBERS]] + ["…"] * (count > _MAX_NUMBERS)
         yield f"{count} {word}" + (f" ({', '.join(names)})" if named else "")
 

@@ -12,7 +12,7 @@ from pixel_emulator.core.errors import Location
 from pixel_emulator.core.matching.diff import Mismatch, described
 from pixel_emulator.core.matching.expected import ABSENT, Expected, Value, describe, value_at
 from pixel_emulator.core.matching.unification import variables
-from pixel_emulator.core.model import JSON, Hit, JsonPath, path_text, total
+from pixel_emulator.core.model import JSON, Hit, JsonPath, count_hits, path_text
 from pixel_emulator.core.redaction.masking import mask
 from pixel_emulator.core.report.page import counted, duration_text
 from pixel_emulator.core.scenarios.expectation import Expectation, facts
@@ -70,7 +70,7 @@ _CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")  # ECMA-48, 5.4
 
 def repeat_text(surplus: ExtraCall) -> str:
     """Return how a call repeats its twin: `#3 and #5 differ only in messageId, 38 ms apart`."""
-    hit, twin = surplus.hit, surplus.twin or surplus.hit
+    hit, twin = surplus.hit, surplus.original or surplus.hit
     alike = f"differ only in {' and '.join(surplus.differs)}" if surplus.differs else "say the same"
     return f"#{twin.seq} and #{hit.seq} {alike}, {duration_text(hit.time - twin.time)} apart"
 
@@ -211,8 +211,8 @@ def snippet_heading(calls: int) -> str:
 
 def violations_text(result: ScenarioResult) -> str:
     """Return `2 violations of the tracking plan in 1 call`."""
-    calls = total({hit.seq: hit for hit, _ in result.violations}.values())
-    violations = counted(total(hit for hit, _ in result.violations), "violation")
+    calls = count_hits({hit.seq: hit for hit, _ in result.violations}.values())
+    violations = counted(count_hits(hit for hit, _ in result.violations), "violation")
     return f"{violations} of the tracking plan, in {counted(calls, 'call')}"
 
 
@@ -264,7 +264,7 @@ def run_failures(
     if result.violations:
         yield "plan", violations_text(result)
     for policy in dict.fromkeys(item.policy for item in policy_hits):
-        count = total(item.hit for item in policy_hits if item.policy is policy)
+        count = count_hits(item.hit for item in policy_hits if item.policy is policy)
         word, meaning = policy_text(policy, Level.FAIL, count)
         hit = next(policy_hit.hit for policy_hit in policy_hits if policy_hit.policy is policy)
         yield word, f"{meaning}: #{hit.seq} {call_text.title(hit.call, hit.request)}"

@@ -155,4 +155,4 @@ def _kept_policies(verified: VerifiedSource) -> Iterator[InputIssue]:
             count = len(list(_failing_hits(verified, policy, scenario.scenario)))
             if count:
                 message = f"is kept, because it is a policy; such requests: {count}"
-                yield verified.source.document.mistake(message, *parent, policy.value)
+                yield verified.source.document.issue(message, *parent, policy.value)

@@ -15,7 +15,7 @@ from pixel_emulator.core.matching.expected import (
     describe,
     value_at,
 )
-from pixel_emulator.core.model import NAMED_BY, Hit, JsonPath, Severity, path_text
+from pixel_emulator.core.model import NAME_FIELDS, Hit, JsonPath, Severity, path_text
 from pixel_emulator.core.parser.vocabulary import LINES
 from pixel_emulator.core.scenario_edit import source
 from pixel_emulator.core.scenario_edit.generate import as_written, is_allowed_at, is_literal
@@ -139,7 +139,7 @@ class _PatternInFile:
         """
         here, value = self.at, self.source.value(self.at)
         type = self.pattern.type
-        if type and path == (NAMED_BY[type],) and isinstance(value, dict) and value.get(type):
+        if type and path == (NAME_FIELDS[type],) and isinstance(value, dict) and value.get(type):
             path = (type.value,)
         for step in path:
             if isinstance(value, dict):

@@ -9,7 +9,7 @@ from pixel_emulator.core import call_text
 from pixel_emulator.core.matching.expected import ABSENT, Absent
 from pixel_emulator.core.model import (
     JSON,
-    NAMED_BY,
+    NAME_FIELDS,
     Hit,
     JsonPath,
     Outcome,
@@ -19,7 +19,7 @@ from pixel_emulator.core.model import (
 )
 from pixel_emulator.core.parser.context import escaped, is_special
 from pixel_emulator.core.problems.catalog import RULES
-from pixel_emulator.core.redaction.masking import SHORTEST
+from pixel_emulator.core.redaction.masking import MIN_KEY_LENGTH
 from pixel_emulator.core.scenario_edit import source
 from pixel_emulator.core.scenarios.expectation import codes
 from pixel_emulator.core.schemas.recording_schema import schema_line
@@ -62,7 +62,7 @@ def literal_item(hit: Hit, keys: Collection[str] = ()) -> LiteralItem | None:
         return LiteralItem(_dropped_fields(hit, keys))
     reader = _PayloadReader(keys)
     fields = reader.fields(hit.call.payload or {})
-    name = fields.pop(NAMED_BY[hit.call.type], None)
+    name = fields.pop(NAME_FIELDS[hit.call.type], None)
     return LiteralItem({hit.call.type.value: name, **fields}, reader.omitted)
 
 
@@ -74,7 +74,7 @@ def brief_item(hit: Hit) -> Payload:
     literal = literal_item(hit)
     item = literal.item if literal else {}
     # An anonymousId differs between visitors: it is left out if there is a userId.
-    identified = "userId" in item or (hit.call and NAMED_BY[hit.call.type] == "userId")
+    identified = "userId" in item or (hit.call and NAME_FIELDS[hit.call.type] == "userId")
     others = set(_MAP_FIELDS) | {"anonymousId"} if identified else set(_MAP_FIELDS)
     return {key: value for key, value in item.items() if key not in others}
 
@@ -110,7 +110,7 @@ def _dropped_fields(hit: Hit, keys: Collection[str]) -> Payload:
         return {}
     code = next((code for code in codes(hit, Severity.DROP) if code in _DROPS), None)
     fields = _PayloadReader(keys).texts(hit.call.payload or {})
-    identifying = (NAMED_BY[hit.call.type], "userId", "anonymousId")
+    identifying = (NAME_FIELDS[hit.call.type], "userId", "anonymousId")
     return {
         "dropped": code,
         "type": hit.call.type.value,
@@ -319,4 +319,4 @@ def _listed_comment(head: str, words: Sequence[str]) -> Iterator[str]:
 def _write_keys(hits: Iterable[Hit]) -> set[str]:
     payloads = (hit.call.payload for hit in hits if hit.call and hit.call.payload)
     keys = (payload.get("writeKey") for payload in payloads)
-    return {key for key in keys if isinstance(key, str) and len(key) >= SHORTEST}
+    return {key for key in keys if isinstance(key, str) and len(key) >= MIN_KEY_LENGTH}

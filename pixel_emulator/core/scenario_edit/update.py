@@ -54,7 +54,7 @@ def update(
         try:
             verified = verify(rewritten)
         except InputError as error:  # such as `expect: []` where unexpected calls are let through
-            kept += error.mistakes
+            kept += error.issues
             break
         lines = None if lines is None else moved_lines(text, lines, changes)
         text = rewritten
@@ -98,13 +98,13 @@ def _unfixable(verified: VerifiedSource) -> Iterator[InputIssue]:
         parent = verified.source.path_at(scenario.scenario.location) or ()
         for mismatch in scenario.state:
             message = f"is kept; {mismatch.path} is {mismatch.actual}"
-            yield verified.source.document.mistake(message, *parent, "state")
+            yield verified.source.document.issue(message, *parent, "state")
         for hit, violation in scenario.violations:
             message = f"is kept; call #{hit.seq} violates it: {violation.description}"
-            yield verified.source.document.mistake(message, *parent, "plan")
+            yield verified.source.document.issue(message, *parent, "plan")
 
 
 def _issue_at(verified: VerifiedSource, message: str, location: Location) -> InputIssue:
     at = verified.source.path_at(location)
     document = verified.source.document
-    return InputIssue(message, location) if at is None else document.mistake(message, *at)
+    return InputIssue(message, location) if at is None else document.issue(message, *at)

@@ -78,7 +78,7 @@ class VerifiedSource:
         """Return an issue of an expectation, or of the value at `path` inside it."""
         if expected.at is None:
             return InputIssue(message, expected.expectation.location)
-        return self.source.document.mistake(message, *expected.at, *path)
+        return self.source.document.issue(message, *expected.at, *path)
 
 
 def sent_instead(result: ExpectationResult) -> Hit | None:

@@ -8,13 +8,13 @@ from pixel_emulator.core.matching.diff import described
 from pixel_emulator.core.matching.expected import Constraints, Expected, describe
 from pixel_emulator.core.matching.predicates import as_of
 from pixel_emulator.core.matching.unification import unify
-from pixel_emulator.core.model import KEPT, NAMED_BY, CallType, Hit, Outcome, Payload, Severity
+from pixel_emulator.core.model import KEPT, NAME_FIELDS, CallType, Hit, Outcome, Payload, Severity
 from pixel_emulator.core.scenarios.mail_clients import wire_facts
 
 
 def call_line(type: CallType, payload: Payload) -> str:
     """A call in one line, as the language writes it: `track: Email Opened`, or `page:` alone."""
-    name = payload.get(NAMED_BY[type])
+    name = payload.get(NAME_FIELDS[type])
     if name is None:
         return f"{type}:"
     return f"{type}: {name if isinstance(name, str) else describe(name).text}"
@@ -22,7 +22,7 @@ def call_line(type: CallType, payload: Payload) -> str:
 
 def name_of(hit: Hit) -> str | None:
     """The text behind the type in the hit's call line, if there is one."""
-    name = (hit.call.payload or {}).get(NAMED_BY[hit.call.type]) if hit.call else None
+    name = (hit.call.payload or {}).get(NAME_FIELDS[hit.call.type]) if hit.call else None
     return name if isinstance(name, str) else None
 
 
@@ -66,7 +66,7 @@ class Pattern:
     @property
     def name(self) -> str | None:
         """The text behind the type in the call line, or None where it is no plain text."""
-        name = self.fields.get(NAMED_BY[self.type]) if self.type else None
+        name = self.fields.get(NAME_FIELDS[self.type]) if self.type else None
         return name if isinstance(name, str) else None
 
     @property
@@ -74,7 +74,7 @@ class Pattern:
         """The call in one line, as the language writes it."""
         if self.type is None:
             return "any:"
-        name = self.fields.get(NAMED_BY[self.type])
+        name = self.fields.get(NAME_FIELDS[self.type])
         if name is None:
             return f"{self.type}:"
         return f"{self.type}: {name if isinstance(name, str) else described(name).text}"

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from pixel_emulator.core.errors import InputIssue, Location, SelectionError, did_you_mean
 from pixel_emulator.core.matching.expected import Expected
 from pixel_emulator.core.model import JSON, CallType, Hit, JsonPath, Payload
-from pixel_emulator.core.redaction.masking import SHORTEST, mask
+from pixel_emulator.core.redaction.masking import MIN_KEY_LENGTH, mask
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern
 from pixel_emulator.core.tracking_plan.plan import Plan
 
@@ -223,8 +223,8 @@ def choose(scenarios: Sequence[Scenario], tags: Sequence[str]) -> tuple[Scenario
     wanted = {each for each in tags if not each.startswith(NOT)}
     unwanted = {each.removeprefix(NOT) for each in tags if each.startswith(NOT)}
     known = {tag for each in scenarios for tag in each.tags}
-    if mistakes := tuple(_unknown(tags, known)):
-        raise SelectionError(*mistakes)
+    if issues := tuple(_unknown(tags, known)):
+        raise SelectionError(*issues)
     chosen = tuple(
         each
         for each in scenarios
@@ -248,7 +248,7 @@ def _unknown(tags: Sequence[str], known: set[str]) -> Iterator[InputIssue]:
 type _Masks = Mapping[str, Mapping[int, frozenset[str]]]
 """The masks of a run, by what they begin with, and then by their length."""
 
-_BEGIN = SHORTEST // 3  # characters of a key that its mask shows, however short it is
+_BEGIN = MIN_KEY_LENGTH // 3  # characters of a key that its mask shows, however short it is
 
 
 def beside_masks(scenarios: Sequence[Scenario], hits: Iterable[Hit]) -> list[Scenario]:
@@ -262,7 +262,7 @@ def _masks_of(hits: Iterable[Hit]) -> _Masks:
     found: dict[str, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
     for hit in hits:
         key = ((hit.call and hit.call.payload) or {}).get("writeKey")
-        if isinstance(key, str) and len(key) >= SHORTEST:  # shorter ones are not looked for
+        if isinstance(key, str) and len(key) >= MIN_KEY_LENGTH:  # shorter ones are not looked for
             found[key[:_BEGIN]][len(key)].add(key)
     return {
         begin: {size: frozenset(masks) for size, masks in by_size.items()}

@@ -21,7 +21,7 @@ from typing import TypeGuard
 
 from pixel_emulator.core.errors import Document, InputError, did_you_mean
 from pixel_emulator.core.model import JSON, JsonPath, Payload
-from pixel_emulator.core.text.json_codec import kind
+from pixel_emulator.core.text.json_codec import json_type
 from pixel_emulator.core.tracking_plan.schema import Schema, SchemaError, compile_schema
 
 
@@ -191,7 +191,7 @@ class RulesParser:
 
 
 def _article(value: JSON) -> str:
-    return "missing" if value is None else f"of type {kind(value)}"
+    return "missing" if value is None else f"of type {json_type(value)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +234,6 @@ def parse(document: Document) -> Plan:
             issues.append((at, f"is a second rule {what} with version {rule.version}"))
         rules_by_version[rule.version] = rule
     if issues:
-        raise InputError(*(document.mistake(message, *at) for at, message in issues))
+        raise InputError(*(document.issue(message, *at) for at, message in issues))
     rules = tuple(rule for _, rule in parser.rules)
     return Plan(document.file, rules, parser.closed, MappingProxyType(versions))

@@ -10,7 +10,7 @@ from pixel_emulator.core.errors import did_you_mean
 from pixel_emulator.core.model import (
     JSON,
     KEPT,
-    NAMED_BY,
+    NAME_FIELDS,
     Call,
     CallType,
     Form,
@@ -22,7 +22,7 @@ from pixel_emulator.core.model import (
 from pixel_emulator.core.recordings.entry import time_text
 from pixel_emulator.core.text import yaml_writer
 from pixel_emulator.core.text.display import quoted, shortened
-from pixel_emulator.core.text.json_codec import Number, kind
+from pixel_emulator.core.text.json_codec import Number, json_type
 from pixel_emulator.core.tracking_plan.plan import NAMED_TYPES, Plan, Rule, RuleType
 from pixel_emulator.core.tracking_plan.schema import SchemaValue, schema_value, utf8_text
 
@@ -125,7 +125,7 @@ def _type(value: object) -> str:
         return "integer" if value == value.__trunc__() else "number"
     if isinstance(value, int) and not isinstance(value, bool):
         return "integer"
-    return kind(cast(JSON, value))
+    return json_type(cast(JSON, value))
 
 
 def _listed(value: object) -> str:
@@ -266,14 +266,14 @@ def event_version(call: Call) -> int | None:
 
 def _check(plan: Plan, hit: Hit, call: Call) -> Iterator[Violation]:
     event = _pipeline_event(hit, call)
-    name = event.get(NAMED_BY[call.type])
+    name = event.get(NAME_FIELDS[call.type])
     rule = _rule_of(plan, call, name if isinstance(name, str) else "")
     if rule is None and call.type is CallType.TRACK and plan.closed:
         yield unplanned_event(str(name), plan.events)
     rules = [candidate for candidate in (rule, plan.rule(RuleType.COMMON)) if candidate is not None]
     if not rules:
         return
-    if yaml_writer.nests_too_deep(event):
+    if yaml_writer.is_too_deep(event):
         yield too_deep(yaml_writer.MAX_NESTING)
         return
     instance = schema_value(event)

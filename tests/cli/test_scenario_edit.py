@@ -4,7 +4,7 @@ import stat
 
 import pytest
 
-from pixel_emulator.core.endpoint.pixel import encode, request_of
+from pixel_emulator.core.endpoint.pixel import encode, request_from_url
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import CallType
 from pixel_emulator.core.schemas.recording_schema import schema_line
@@ -34,7 +34,7 @@ def record(tmp_path):
         journal.connected()
         for event, n in calls:
             payload = {"writeKey": KEY, "userId": "u", "event": event, "properties": {"n": n}}
-            journal.record(request_of(encode(CallType.TRACK, payload)))
+            journal.record(request_from_url(encode(CallType.TRACK, payload)))
         if closed:
             journal.close()
         return tmp_path / name
