@@ -99,7 +99,7 @@ def as_json(url: str, judgement: Classification) -> dict[str, JSON]:
         "status": judgement.route.response.status,
         "type": call.type.value if call else None,
         "form": call.form.value if call else None,
-        "accepted": call is not None and call.accepted,
+        "accepted": call is not None and call.is_decoded,
         "outcome": str(judgement.outcome),
         "payload": call.payload if call else None,
         "problems": [each.as_data() for each in judgement.problems],
