@@ -1,4 +1,4 @@
-"""The control API as an ASGI application: the route table behind its guards."""
+"""The control API as an ASGI application: the route table behind its middleware."""
 
 from collections.abc import Iterable
 from hmac import compare_digest
@@ -26,9 +26,9 @@ _HEADERS = {
 
 
 class Middleware:
-    """Stands before the application; it is asked only what has passed all guards.
+    """Rejects requests from other sites or without the token before they reach the application.
 
-    `public` are the paths that need no token. Those of `by_query` also take it as `?token=…`,
+    `public` are the paths that need no token. The paths in `by_query` also accept it as `?token=…`,
     for clients that cannot send a header, such as a browser that fetches its PAC file.
     """
 
@@ -63,7 +63,7 @@ class Middleware:
 
     def _check(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
-        # A name of a foreign site may have been made to lead here (DNS rebinding).
+        # The name of another site may resolve to this address (DNS rebinding).
         hosts = headers.getlist("host")
         if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
             allowed = ", ".join(sorted(self._hosts))
@@ -90,12 +90,12 @@ class Middleware:
             tokens = QueryParams(scope["query_string"]).getlist("token")
         else:
             tokens = [value[7:].strip() for value in credentials if value[:7].lower() == "bearer "]
-        # One and no more, so that nobody can ask for two readings.
+        # Exactly one: two could be read differently by two programs.
         return len(tokens) == 1 and compare_digest(tokens[0].encode(), self._token)
 
 
 def application(state: AppState, *, port: int, token: str) -> ASGIApp:
-    """The application that answers on `port` to whoever knows the `token`."""
+    """Return the application that serves `port` for clients with the `token`."""
     by_path: dict[str, list[Route]] = {}
     for route in ROUTES:
         by_path.setdefault(route.path, []).append(route)
@@ -118,7 +118,7 @@ def application(state: AppState, *, port: int, token: str) -> ASGIApp:
 
 
 def _starlette_route(path: str, routes: Iterable[Route], state: AppState) -> StarletteRoute:
-    """All methods of one path."""
+    """Return the Starlette route for all methods of one path."""
     by_method = {route.method: route for route in routes}
 
     async def endpoint(request: Request) -> Response:
@@ -134,7 +134,7 @@ def _starlette_route(path: str, routes: Iterable[Route], state: AppState) -> Sta
 
     return StarletteRoute(
         path, endpoint, methods=[]
-    )  # of all methods: a wrong one is a problem of ours
+    )  # accept all methods: the endpoint reports a wrong one
 
 
 async def _problem_response(request: Request, error: Exception) -> Response:
@@ -149,5 +149,5 @@ async def _not_found(request: Request, _error: Exception) -> Response:
 
 async def _bug_response(_request: Request, error: Exception) -> Response:
     detail = f"{type(error).__name__}: {error}"
-    # Starlette raises it again, and uvicorn then hangs up.
+    # Starlette raises the error again, and uvicorn then closes the connection.
     return ProblemError("failed", detail, headers={"connection": "close"}).response()

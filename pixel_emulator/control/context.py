@@ -1,4 +1,4 @@
-"""A request to the control API as its handler sees it: everything read, nothing wrong with it."""
+"""Context of a request to the control API: everything that its handler needs, already parsed."""
 
 import asyncio
 import json
@@ -18,13 +18,13 @@ from pixel_emulator.proxy.emulator import Emulator
 from pixel_emulator.runtime.output import redacted
 from pixel_emulator.runtime.session import LocalSession
 
-_BODY_NAME = "body"  # as the file of a mistake
+_BODY_NAME = "body"  # file name in mistakes
 
 
 @dataclass(frozen=True, slots=True)
 class AppState:
-    """What all requests share. `threads` do what takes long; `stopping` is set at the end, and
-    `ended` has an event for each session that somebody waits for."""
+    """State shared by all requests. `threads` run slow work; `stopping` is set when the server
+    stops, and `closed_events` has an event for each session that a request waits for."""
 
     emulator: Emulator
     threads: Executor
@@ -34,7 +34,7 @@ class AppState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestContext:
-    """One request: its backend, its query with all values read, its body as text."""
+    """One request: the application's state, the parsed query parameters, the body as text."""
 
     state: AppState
     request: Request
@@ -43,12 +43,12 @@ class RequestContext:
 
     @property
     def emulator(self) -> Emulator:
-        """The emulator that it is about."""
+        """The emulator that serves the request."""
         return self.state.emulator
 
     @property
     def session(self) -> LocalSession:
-        """The session in its path. Raises ProblemError where it is not open."""
+        """The session in the path. Raises ProblemError if it is not open."""
         name: str = self.request.path_params["session"]
         session = self.emulator.sessions.get(name)
         if session is None:
@@ -56,36 +56,37 @@ class RequestContext:
         return session
 
     def document(self) -> Document:
-        """The body as data. Raises InputError with its mistakes."""
+        """Return the body as data. Raises InputError with its mistakes."""
         try:
             return parse_document(self.body, _BODY_NAME)
         except InputError:
-            # All JSON is YAML, too, but who says that it is JSON is told of that.
+            # The YAML parser reads JSON, too; a body declared as JSON gets JSON's messages.
             if "json" in self.request.headers.get("content-type", ""):
                 _must_be_json(self.body)
             raise
 
     def number(self, name: str) -> int:
-        """A whole number of the query."""
+        """Return a query parameter as an int."""
         return int(self.query[name])
 
     async def in_thread[**P, T](
         self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Do what takes long, or waits for the emulator, outside its loop."""
+        """Run a function that blocks, or waits for the emulator, outside the event loop."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self.state.threads, lambda: function(*args, **kwargs))
 
     async def unless_gone[T](self, session: LocalSession, work: Coroutine[None, None, T]) -> T:
-        """What `work` comes to, as long as the client, the session and the emulator are there.
+        """Return the result of `work`. Cancel it if the client, the session or the emulator is
+        gone.
 
-        Raises ProblemError where one of them is gone first.
+        Raises ProblemError in that case.
         """
         ended = self.state.closed_events.setdefault(session.name, asyncio.Event())
         ends = {
             asyncio.ensure_future(self.state.stopping.wait()): "stopping",
             asyncio.ensure_future(ended.wait()): "session-closed",
-            asyncio.ensure_future(self.request.receive()): "stopping",  # it has hung up
+            asyncio.ensure_future(self.request.receive()): "stopping",  # the client disconnected
         }
         task = asyncio.ensure_future(work)
         try:
@@ -115,7 +116,7 @@ def json_response(
     *,
     keep_write_keys: bool = False,
 ) -> Response:
-    """Data as JSON, with all its digits, however deep it nests; its write keys are masked."""
+    """Return data as a JSON response, with all digits of its numbers; its write keys are masked."""
     text = json_codec.write(data)
     if not keep_write_keys:
         text = redacted(text)

@@ -1,4 +1,4 @@
-"""The routes about the emulator itself: what it is, what to trust, how to be led to it."""
+"""Routes about the emulator itself: its state, its certificates, and how to use it as a proxy."""
 
 import json
 import os
@@ -21,12 +21,12 @@ PAC_TYPE = "application/x-ns-proxy-autoconfig"
 
 
 async def health(_context: RequestContext) -> Response:
-    """Whether it runs: if not, nobody would answer."""
+    """Return that the emulator runs."""
     return json_response({"status": "ok"})
 
 
 async def emulator(context: RequestContext) -> Response:
-    """Where it is, and what went wrong."""
+    """Return the emulator's addresses and failures."""
 
     def describe() -> Payload:
         running = context.emulator
@@ -49,28 +49,28 @@ async def emulator(context: RequestContext) -> Response:
 
 
 async def ca(context: RequestContext) -> Response:
-    """The CA that clients must trust."""
+    """Return the CA that clients must trust."""
     return Response(
         await context.in_thread(context.emulator.authority.ca.read_bytes), media_type=PEM_TYPE
     )
 
 
 async def bundle(context: RequestContext) -> Response:
-    """This CA, and all that the machine trusts."""
+    """Return this CA and everything that the machine trusts."""
 
     def read() -> bytes:
-        return context.emulator.authority.bundle.read_bytes()  # it may have to be made first
+        return context.emulator.authority.bundle.read_bytes()  # the file may have to be made first
 
     return Response(await context.in_thread(read), media_type=PEM_TYPE)
 
 
 async def spki(context: RequestContext) -> Response:
-    """The hash by which a browser accepts the CA."""
+    """Return the hash by which a browser accepts the CA."""
     return PlainTextResponse(context.emulator.authority.spki)
 
 
 async def pac(context: RequestContext) -> Response:
-    """A proxy configuration that leads a browser's pixels here, and nothing else."""
+    """Return a proxy configuration that routes a browser's pixels here, and nothing else."""
     proxy = (await context.in_thread(lambda: _session_of_query(context).proxy)).removeprefix(
         "http://"
     )
@@ -86,11 +86,11 @@ async def pac(context: RequestContext) -> Response:
 
 
 async def env(context: RequestContext) -> Response:
-    """Lines for a shell that lead its commands here."""
+    """Return shell lines that make its commands use the emulator."""
     session = _session_of_query(context)
 
     def exports() -> str:
-        # A copy of this process's variables would tell about it, and belongs to nobody else.
+        # Only the changes: this process's own variables are nobody else's business.
         changes = command_environment(
             {},
             proxy=session.proxy,
@@ -104,7 +104,8 @@ async def env(context: RequestContext) -> Response:
 
 
 def _session_of_query(context: RequestContext) -> LocalSession:
-    """The session in the query, or the default one."""
+    """Return the session in the query, or the default one. Raises ProblemError if it is not
+    open."""
     name = str(context.query["session"])
     session = context.emulator.sessions.get(name)
     if session is None:
@@ -112,7 +113,7 @@ def _session_of_query(context: RequestContext) -> LocalSession:
     return session
 
 
-_MAX_DRAIN = 10  # seconds of a wait that nothing ends, not even the end of the emulator
+_MAX_DRAIN = 10  # seconds; nothing ends this wait early, not even the end of the emulator
 _SESSION_PARAMETER = QueryParameter(description="The session to be led to.", default=DEFAULT)
 _PEM_SUCCESS = Success(
     status=200, description="Certificates, as PEM.", content={PEM_TYPE: schemas.TEXT}
@@ -187,4 +188,4 @@ META_ROUTES = (
         },
     ),
 )
-"""These routes, in the order in which the description has them."""
+"""These routes, in the order of the OpenAPI document."""

@@ -1,4 +1,4 @@
-"""Waiting for calls in the emulator's own loop, without holding it up."""
+"""Wait for calls in the emulator's event loop without blocking it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,7 +15,8 @@ type LookFunction = Callable[[Evidence], Awaitable[Outlook]]
 
 
 class CallNotifications:
-    """Hears of each new hit of a session, as a context manager; to be used in a loop."""
+    """Notifies a coroutine of each new hit of a session. A context manager, used in an event
+    loop."""
 
     def __init__(self, session: LocalSession) -> None:
         self._session = session
@@ -25,7 +26,7 @@ class CallNotifications:
     def __enter__(self) -> Self:
         loop = asyncio.get_running_loop()
 
-        def on_hit(_: Hit) -> None:  # inside the journal's lock: nothing may happen there but this
+        def on_hit(_: Hit) -> None:  # called with the journal's lock held: do no more than this
             if not self._is_notified:
                 self._is_notified = True
                 loop.call_soon_threadsafe(self._arrived.set)
@@ -42,13 +43,13 @@ class CallNotifications:
         self._unsubscribe()
 
     def evidence(self) -> Evidence:
-        """What is known now; what comes later is news."""
+        """Return what is known now; `wait` then waits for later hits."""
         self._arrived.clear()
         self._is_notified = False
         return self._session.evidence()
 
     async def wait(self, seconds: float) -> bool:
-        """Wait for news, at most so long."""
+        """Wait at most `seconds` for a new hit; return True if there is one."""
         try:
             async with asyncio.timeout(seconds):
                 return await self._arrived.wait()
@@ -57,7 +58,7 @@ class CallNotifications:
 
 
 async def wait_for_more(session: LocalSession, cursor: int, seconds: float) -> int | None:
-    """Wait until the number of the last hit is above `cursor`; returns it, or None."""
+    """Wait at most `seconds` until the last hit's number is above `cursor`; return it, or None."""
     end = monotonic() + seconds
     with CallNotifications(session) as notifications:
         while True:

@@ -1,4 +1,4 @@
-"""The OpenAPI document of the control API, made from its route table."""
+"""OpenAPI document of the control API, made from its route table."""
 
 from collections.abc import Iterable
 
@@ -13,7 +13,7 @@ _QUERY_TOKEN: JSON = {"query": []}
 
 
 def describe(routes: Iterable[Route], version: str) -> Payload:
-    """The document, of OpenAPI 3.1."""
+    """Return the document, in OpenAPI 3.1."""
     paths: dict[str, dict[str, JSON]] = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
@@ -36,7 +36,7 @@ def describe(routes: Iterable[Route], version: str) -> Payload:
 
 
 def problems_of(route: Route) -> tuple[str, ...]:
-    """All kinds of problems that a route may answer with."""
+    """Return all kinds of problems that a route may respond with."""
     return (
         *_COMMON_PROBLEMS,
         *(("no-token",) if route.token else ()),

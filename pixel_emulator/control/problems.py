@@ -1,4 +1,4 @@
-"""Every way in which a request to the control API fails, in one table (RFC 9457)."""
+"""Every way in which a request to the control API can fail, in one table (RFC 9457)."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ MEDIA_TYPE = "application/problem+json"
 
 @dataclass(frozen=True, slots=True)
 class ProblemKind:
-    """One kind of failure: its HTTP status, and its title, which is always the same."""
+    """One kind of problem: its HTTP status, and its fixed title."""
 
     status: int
     title: str
@@ -44,7 +44,7 @@ _PREFIX = "urn:pixel-emulator:problem:"
 
 
 class ProblemError(Exception):
-    """A request that is answered with a problem of this `kind`; `detail` is a sentence."""
+    """The response is a problem of this `kind`; `detail` is a sentence."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class ProblemError(Exception):
         self.headers = headers or {}
 
     def response(self) -> Response:
-        """The problem document."""
+        """Return the problem document."""
         kind = PROBLEMS[self.kind]
         document: Payload = {
             "type": f"{_PREFIX}{self.kind}",
@@ -76,7 +76,7 @@ class ProblemError(Exception):
 
 
 def wrong_body(error: InputError) -> ProblemError:
-    """The problem of a body with mistakes."""
+    """Return the problem of a body with mistakes."""
     return ProblemError("wrong-body", str(error), issues=error.issues)
 
 

@@ -1,4 +1,4 @@
-"""Routes over what has arrived in a session: list it, add to it, forget it, save it."""
+"""Routes for the requests of a session: list, add, clear and save them; runs, steps, draining."""
 
 import tempfile
 from collections.abc import Callable, Mapping
@@ -18,16 +18,16 @@ from pixel_emulator.core.text import yaml_writer
 from pixel_emulator.proxy.convert import headers_of
 
 WRITE_KEYS = (MASKED, UNMASKED) = ("masked", "whole")
-"""How write keys are given; what asserts elsewhere needs to see them whole."""
+"""How write keys are shown. Clients that make assertions about them need them unmasked."""
 
 
 async def requests(context: RequestContext) -> Response:
-    """All that arrived, as entries of a recording."""
+    """Return all requests as entries of a recording."""
     return _response(context, await context.in_thread(_page, context, entry))
 
 
 async def calls(context: RequestContext) -> Response:
-    """What could be read as a call, and what would become of it."""
+    """Return the calls and their outcomes."""
     return _response(context, await context.in_thread(_page, context, _call_data))
 
 
@@ -55,13 +55,13 @@ async def receive(context: RequestContext) -> Response:
 
 
 async def clear(context: RequestContext) -> Response:
-    """Forget all that has arrived."""
+    """Forget everything that has arrived."""
     context.session.clear()
     return Response(status_code=204)
 
 
 async def recording(context: RequestContext) -> Response:
-    """What has arrived, as a recording."""
+    """Return everything that has arrived as a recording."""
     session = context.session
 
     def save() -> bytes:
@@ -82,7 +82,7 @@ def _response(context: RequestContext, data: Payload, status: int = 200) -> Resp
 
 def _page(context: RequestContext, to_data: Callable[[Hit], Payload | None]) -> Payload:
     session, query = context.session, context.query
-    # Cleared first: a clear between the two then only makes the cursor too small.
+    # Read `cleared` first: a clear between the two then only makes the cursor too small.
     cleared, evidence = session.cleared, session.evidence()
     start = max(context.number("since"), cleared)
     new = [hit for hit in evidence.hits if hit.seq > start]
@@ -125,33 +125,36 @@ def _call_data(hit: Hit) -> Payload | None:
 
 
 async def run(context: RequestContext) -> Response:
-    """Begin a run: no earlier call makes one that comes now a duplicate."""
+    """Begin a run: no earlier call makes a later one a duplicate."""
     clock = _body_value(context, "clock", _parse_clock)
     context.session.begin_run(clock)
     return Response(status_code=204)
 
 
 async def step(context: RequestContext) -> Response:
-    """Begin a step: what comes now belongs to it."""
+    """Begin a step: what arrives from now on belongs to it."""
     context.session.begin_step(_body_value(context, "title", lambda field: field.text()))
     return Response(status_code=204)
 
 
 async def acted(context: RequestContext) -> Response:
-    """Note that steps have done what they do."""
+    """Note that the actions of steps have ended."""
     titles = _body_value(context, "titles", _parse_texts)
     context.session.mark_done(*titles)
     return Response(status_code=204)
 
 
 async def drain(context: RequestContext) -> Response:
-    """Wait until what clients have sent is known and all have gone."""
+    """Wait until everything that clients have sent is known and all have disconnected."""
     seconds = float(context.query["timeout"])
     return json_response({"gone": await context.in_thread(context.emulator.drain, seconds)})
 
 
 def _body_value[T](context: RequestContext, key: str, parse: Callable[[Node], T]) -> T:
-    """The only key that a body may have. Raises ProblemError with its mistakes."""
+    """Return the value of `key`, the only key that a body may have.
+
+    Raises ProblemError with the mistakes of the body.
+    """
     try:
         document = context.document()
         root = Node(document, (), {} if document.data is None else document.data)

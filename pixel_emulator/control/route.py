@@ -1,4 +1,4 @@
-"""What a route of the control API is: the data that serves it, reads its query and describes it."""
+"""Data of a route of the control API, from which it is served, parsed and documented."""
 
 from collections.abc import Awaitable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ XML_TYPE = "application/xml"
 
 
 class Handler(Protocol):
-    """Answers a request; its name is that of the route."""
+    """Handles a request; its name is the `operationId` of the route."""
 
     __name__: str
 
@@ -33,7 +33,7 @@ class Handler(Protocol):
 class QueryParameter:
     """One parameter of a query. `type` is one of OpenAPI's: integer, number or string.
 
-    Without `default` it is left out of what the handler gets, unless it was given.
+    Without `default`, the handler gets no value if the parameter is missing.
     """
 
     description: str
@@ -45,7 +45,7 @@ class QueryParameter:
 
     @property
     def schema(self) -> Payload:
-        """As a JSON Schema."""
+        """Return the parameter as a JSON Schema."""
         schema: dict[str, JSON] = {
             "type": self.type,
             "enum": [*self.choices] or None,
@@ -58,7 +58,7 @@ class QueryParameter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestBody:
-    """What a request may carry: a text of this media type, described by a schema."""
+    """Body of a request: a text of this media type, described by a schema."""
 
     description: str
     type: str
@@ -68,7 +68,7 @@ class RequestBody:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Success:
-    """A success: its status, and each media type that it may have, with a schema."""
+    """Successful response: its status, and a schema for each media type that it may have."""
 
     status: int
     description: str
@@ -76,16 +76,16 @@ class Success:
 
 
 def json_success(schema: str, description: str, status: int = 200) -> Success:
-    """A success with JSON, of this schema among the components."""
+    """Return a success with JSON of this schema among the components."""
     return Success(status=status, description=description, content={JSON_TYPE: ref(schema)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """One route, `at` a method and a path. `problems` are the kinds of failure of its own.
+    """One route. `operation` is a method and a path, `problems` are its own kinds of problems.
 
-    Without `token` anybody on this machine may ask; with `by_query` the token may also stand in
-    the query.
+    Without `token`, any process on this machine may use it; with `by_query`, the token may also be
+    a query parameter.
     """
 
     operation: str
@@ -100,27 +100,27 @@ class Route:
 
     @property
     def method(self) -> str:
-        """Its HTTP method."""
+        """HTTP method of the route."""
         return self.operation.partition(" ")[0]
 
     @property
     def path(self) -> str:
-        """Its path, with `{session}` where a name stands."""
+        """Path of the route, with `{session}` in place of a name."""
         return self.operation.partition(" ")[2]
 
     @property
     def name(self) -> str:
-        """What a client would call it."""
+        """The `operationId`, which is the name of the handler."""
         return self.handler.__name__
 
     @property
     def of_session(self) -> bool:
-        """Whether its path names a session."""
+        """True if the path names a session."""
         return "{session}" in self.path
 
 
 MAX_BODY = 1024 * 1024
-"""Bytes of a body."""
+"""Largest size of a body in bytes."""
 
 TOKEN = "token"  # noqa: S105 - the name of a parameter
 
@@ -128,7 +128,7 @@ TOKEN = "token"  # noqa: S105 - the name of a parameter
 def read_query(
     request: Request, parameters: Mapping[str, QueryParameter], *, by_query: bool
 ) -> dict[str, Value]:
-    """The values of a query, with defaults. Raises ProblemError with all mistakes in it."""
+    """Return the values of a query, with defaults. Raises ProblemError with all its mistakes."""
     given = request.query_params
     allowed = {*parameters, TOKEN} if by_query else {*parameters}
     issues = [
@@ -153,7 +153,7 @@ def read_query(
 
 
 async def read_body(request: Request, file: str = "") -> str:
-    """The body as text. Raises ProblemError for one that is too large, or not UTF-8."""
+    """Return the body as text. Raises ProblemError if it is too large, or not UTF-8."""
     data = bytearray()
     async for chunk in request.stream():
         data += chunk
@@ -190,7 +190,7 @@ def _value_errors(query: QueryParameter, text: str) -> Iterator[str]:
         yield f'"{text}" is none of {allowed}{did_you_mean(text, query.choices)}'
     if not isinstance(value, str):
         low, high = query.minimum, query.maximum
-        # Written so that NaN is out of range, too.
+        # This form of the comparison rejects NaN, too.
         if not ((low is None or value >= low) and (high is None or value <= high)):
             yield f"must be from {low} to {high}, but is {text}"
 

@@ -1,4 +1,4 @@
-"""The route table: all that the control API does, and all that its description says."""
+"""The route table of the control API: every operation, and the texts of its OpenAPI document."""
 
 from importlib.metadata import version
 
@@ -22,7 +22,7 @@ from pixel_emulator.control.route import (
 from pixel_emulator.core.model import CallType, Outcome
 
 _MAX_SECONDS = 600
-_MAX_SEQ = 10**15 - 1  # the number of a request, far from where JSON loses digits
+_MAX_SEQ = 10**15 - 1  # number of a request; JSON readers keep all its digits
 _GIVEN = QueryParameter(description="Values of the scenario's variables, as a JSON object.")
 _FILE = QueryParameter(
     description="The file that the scenario comes from: for messages, and to find what it uses.",
@@ -67,7 +67,7 @@ def _scenario(*, required: bool) -> RequestBody:
 
 
 async def openapi(_context: RequestContext) -> Response:
-    """This table as an OpenAPI document."""
+    """Return this table as an OpenAPI document."""
     return json_response(describe(ROUTES, version("pixel-emulator")))
 
 
@@ -238,4 +238,4 @@ ROUTES = (
         ),
     ),
 )
-"""Every route, in the order in which the description has them."""
+"""Every route, in the order of the OpenAPI document."""

@@ -1,4 +1,4 @@
-"""What the control API takes and gives, as JSON Schemas."""
+"""JSON Schemas of the bodies that the control API takes and returns."""
 
 from collections.abc import Iterable, Mapping
 
@@ -10,14 +10,15 @@ __all__ = ["BOOL", "COMPONENTS", "COUNT", "DOCUMENT", "TEXT", "ref"]
 
 
 def ref(name: str) -> Payload:
-    """One of `COMPONENTS`."""
+    """Return a reference to one of `COMPONENTS`."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 
 def _map(
     properties: Mapping[str, Payload], optional: Iterable[str] = (), *, open: bool = False
 ) -> Payload:
-    """A map with these keys, all of them but for the `optional` ones, and no others or `open`."""
+    """Return the schema of a map with these keys: all required except `optional`, no others unless
+    `open`."""
     required: list[JSON] = [key for key in properties if key not in set(optional)]
     return {
         "type": "object",
@@ -28,7 +29,7 @@ def _map(
 
 
 def _optional(schema: Payload) -> Payload:
-    """This, or null, which says no more than nothing."""
+    """Return a schema that also admits null, which means the same as a missing key."""
     return {"anyOf": [schema, {"type": "null"}]}
 
 
@@ -37,7 +38,7 @@ def _one_of(words: Iterable[str]) -> Payload:
 
 
 DOCUMENT: Payload = {"type": "object"}
-"""What a YAML text is, once it is read."""
+"""Schema of a YAML text, once it is parsed."""
 
 _TEXTS = list_of(TEXT)
 _ANYTHING: Payload = {}

@@ -1,4 +1,4 @@
-"""Routes that open and close sessions, and tell about them."""
+"""Routes that open, close and describe sessions."""
 
 import asyncio
 from collections.abc import Callable
@@ -18,13 +18,13 @@ from pixel_emulator.runtime.settings import Settings
 
 
 async def sessions(context: RequestContext) -> Response:
-    """The open sessions."""
+    """Return the names of the open sessions."""
     open_sessions = context.emulator.sessions.all()
     return json_response({"sessions": [session.name for session in open_sessions]})
 
 
 async def open_session(context: RequestContext) -> Response:
-    """Open a session, with its own port."""
+    """Open a session with its own port."""
     try:
         name, settings = _read_settings(context.document(), context.emulator.settings)
     except InputError as error:
@@ -38,12 +38,12 @@ async def open_session(context: RequestContext) -> Response:
 
 
 async def session(context: RequestContext) -> Response:
-    """Where the clients of a session go."""
+    """Return where the clients of a session connect."""
     return json_response(await context.in_thread(_session_data, context.session))
 
 
 async def close_session(context: RequestContext) -> Response:
-    """Close a session; who waits for it is told."""
+    """Close a session, and end the requests that wait for its calls."""
     session = context.session
     if session.name == DEFAULT:
         raise ProblemError("default-stays", "It lives as long as the emulator.")
@@ -65,7 +65,7 @@ def _session_data(session: LocalSession) -> Payload:
 
 
 def _read_settings(document: Document, settings: Settings) -> tuple[str, Settings]:
-    """The name and the settings that a body asks for. Raises InputError with its mistakes."""
+    """Return the name and the settings in a body. Raises InputError with its mistakes."""
     root = Node(document, (), {} if document.data is None else document.data)
     allowed = ", ".join(_FIELDS)
     issues = [
@@ -112,4 +112,4 @@ _FIELDS: dict[str, Callable[[Node], Any]] = {
     "source": _sources,
     "keep_write_keys": _bool,
 }
-"""What may be said of a new session, and how each is read."""
+"""Keys of the body that opens a session, and the parser of each."""

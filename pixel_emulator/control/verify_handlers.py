@@ -1,4 +1,4 @@
-"""Routes that judge what has arrived by a scenario, at once or when it is decided."""
+"""Routes that verify the calls of a session by a scenario: at once, or when it is decided."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -23,7 +23,7 @@ from pixel_emulator.runner.waiting import timeouts
 from pixel_emulator.runtime.clock import monotonic
 
 DEFAULT_TIMEOUT = 30.0
-"""Seconds that are waited for more hits where the query does not say."""
+"""Seconds to wait for more hits, unless the query says otherwise."""
 
 REPORTS = {
     format.media_type: format
@@ -40,7 +40,7 @@ _RESULTS = {
 
 
 async def verify(context: RequestContext) -> Response:
-    """Judge what has arrived so far."""
+    """Verify what has arrived so far."""
     session = context.session
     type = accepted(context.request.headers, list(REPORTS))
     scenarios = await _scenarios(context)
@@ -53,16 +53,16 @@ async def verify(context: RequestContext) -> Response:
 
 
 async def wait(context: RequestContext) -> Response:
-    """Wait until a scenario is decided; without one, until there are more hits."""
+    """Wait until a scenario is decided; without a scenario, until there are more hits."""
     session = context.session
     wait_for = _for_scenarios if context.body.strip() else _for_more
     return json_response(await context.unless_gone(session, wait_for(context)))
 
 
 def accepted(headers: Headers, types: Sequence[str]) -> str:
-    """The one of our `types` that an Accept header likes best (RFC 9110, 12.5.1).
+    """Return the type among `types` that an Accept header prefers (RFC 9110, 12.5.1).
 
-    Raises ProblemError where it likes none.
+    Raises ProblemError if it accepts none of them.
     """
     qualities: dict[str, float] = {}
     for media_range in ",".join(headers.getlist("accept")).split(","):
@@ -103,7 +103,7 @@ async def _for_scenarios(context: RequestContext) -> Payload:
     live = LiveVerdict(scenarios)
     since = context.number("since")
 
-    # `within` counts from here, as in a test: what was done before had no scenario to obey.
+    # `within` counts from here, as in a test: earlier actions had no scenario yet.
     begun = dict.fromkeys(_titles(scenarios), session.journal.now())
 
     def selected(evidence: Evidence) -> Evidence:
@@ -131,7 +131,7 @@ async def _for_scenarios(context: RequestContext) -> Payload:
 
 
 async def _scenarios(context: RequestContext) -> tuple[Scenario, ...]:
-    """The scenarios of the body. Raises ProblemError with all their mistakes."""
+    """Return the scenarios of the body. Raises ProblemError with all their mistakes."""
     given = _given(str(context.query.get("given", "")))
     file = str(context.query["file"])
     try:
@@ -146,7 +146,8 @@ async def _scenarios(context: RequestContext) -> tuple[Scenario, ...]:
 
 
 def _titles(scenarios: Sequence[Scenario]) -> Iterator[str]:
-    """The steps of scenarios that have only one: of several nobody knows when each began."""
+    """Return the titles of the steps of one-step scenarios: of several steps, nobody knows when
+    each began."""
     single = (scenario for scenario in scenarios if len(scenario.steps) == 1)
     return (scenario.step_title(*scenario.steps) for scenario in single)
 
@@ -154,19 +155,19 @@ def _titles(scenarios: Sequence[Scenario]) -> Iterator[str]:
 def _result(outlook: Outlook, status: Status) -> str:
     if status is Status.MET:
         return "met"
-    # A step among several counts `within` from its first call, which only the verdict knows.
+    # With several steps, `within` counts from the first call, which only the verdict knows.
     late = outlook is Outlook.MET and status is Status.UNMET
     return "timeout" if late else _RESULTS[outlook]
 
 
 def _acting_issue(scenario: Scenario) -> InputIssue:
-    """What is wrong with waiting for a scenario that acts: it could be met without what it does."""
+    """Return the issue with waiting for a scenario with actions: it could be met without them."""
     own = f"{scenario.title} acts by itself (`do`), which is not done here"
     return InputIssue(f"{own}: `pixel-emulator run` does it", scenario.location)
 
 
 def _hide_other_files(issue: InputIssue, file: str) -> InputIssue:
-    """A mistake without anything that stands in another file: it may be any of this machine."""
+    """Return an issue without what stands in another file: that may be any file of this machine."""
     if issue.location.file in ("", file):
         return issue
     hidden = "is wrong here; `pixel-emulator scenario check` says why, where the emulator runs"

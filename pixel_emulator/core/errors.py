@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from pixel_emulator.core.model import JSON, JsonPath, path_text
 
@@ -72,8 +73,6 @@ class Document:
 
 def did_you_mean(word: str, allowed: Iterable[str]) -> str:
     """Return ` (did you mean "x"?)` for the nearest of the `allowed` words, or an empty text."""
-    from difflib import get_close_matches
-
     if len(word) > _MAX_LENGTH:  # difflib takes quadratic time
         return ""
     by_folded = {name.casefold(): name for name in allowed if len(name) <= _MAX_LENGTH}

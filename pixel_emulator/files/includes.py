@@ -1,7 +1,7 @@
-"""Definitions across files: what a file takes in by `use`, and from where.
+"""Definitions across files: what a file includes with `use`.
 
-A file in `use` holds `define` and `use`, and nothing that runs. Files are named relative to the
-file that names them.
+An included file holds `define` and `use`, and nothing that runs. Paths are relative to the file
+that names them.
 """
 
 from collections.abc import Mapping
@@ -20,14 +20,14 @@ from pixel_emulator.files.yaml_loader import parse_document
 from pixel_emulator.runtime.output import learn_from
 
 MAX_BYTES = 16 * 1024 * 1024
-"""Bytes of a file that is read for its scenarios: ten thousands of expectations."""
+"""Largest size in bytes of a scenario file: enough for tens of thousands of expectations."""
 
-_MAX_CHAIN = 20  # files in a row, each named by `use` in the one before
+_MAX_CHAIN = 20  # length of a chain of files, each included by the one before
 
 
 @dataclass(frozen=True, slots=True)
 class Definitions:
-    """What a file gives to those that use it."""
+    """What a file provides to the files that include it."""
 
     definitions: Mapping[str, Definition] = field(default_factory=dict)
     issues: tuple[InputIssue, ...] = ()
@@ -35,18 +35,18 @@ class Definitions:
 
 @dataclass(slots=True)
 class Includes:
-    """The files that one loading takes definitions from; each is read once."""
+    """The included files of one loading; each is read once."""
 
     given: Values
     hooks: Mapping[str, Expected]
     cache: dict[Path, Definitions] = field(default_factory=dict)
 
     def read(self, document: Document, included: Definitions) -> ParsedDocument:
-        """What a document says, with the definitions around it."""
+        """Parse a document, with the definitions that it includes."""
         return read(document, given=self.given, definitions=included.definitions, hooks=self.hooks)
 
     def included(self, document: Document, trail: tuple[Path, ...] = ()) -> Definitions:
-        """What a document takes in by `use`; `trail` are the files that led to it."""
+        """Return what a document includes with `use`; `trail` are the files that led to it."""
         if not isinstance(document.data, dict):
             return Definitions()
         reader = ParseContext(document)
@@ -97,7 +97,7 @@ class Includes:
 
 
 def read_limited(path: str) -> Document:
-    """A document that is not too large to look into. Raises InputError as `read_write` does."""
+    """Read a document of at most `MAX_BYTES`. Raises InputError as `read_write` does."""
     text = read_write.read_text(path)
     check_size(text, path)
     learn_from(text)
@@ -105,14 +105,19 @@ def read_limited(path: str) -> Document:
 
 
 def check_size(text: str, path: str) -> None:
-    """Raise InputError for a text that is too large to look into."""
+    """Raise InputError if a text is larger than `MAX_BYTES`."""
     if len(text) > MAX_BYTES:
         raise InputError(InputIssue(f"is larger than {MAX_BYTES:,} bytes", Location(path)))
 
 
 def real_path(path: Path) -> Path:
-    """The path without links, or as it is where it cannot be followed: reading it will say why."""
+    """Return the path without links, or unchanged if it cannot be resolved: reading it will
+    fail."""
     try:
         return path.resolve()
-    except (OSError, ValueError, RuntimeError):  # Python 3.12 raises the last for a circle of links
+    except (
+        OSError,
+        ValueError,
+        RuntimeError,
+    ):  # Python 3.12 raises RuntimeError for a loop of links
         return path

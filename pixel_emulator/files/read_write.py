@@ -1,4 +1,4 @@
-"""Files on disk, read and written as a whole; `recorder` writes recordings call by call."""
+"""Read and write files as a whole; `runtime.recording_writer` writes recordings call by call."""
 
 import codecs
 import os
@@ -15,19 +15,20 @@ from pixel_emulator.core.recordings.foreign_files import describe_file
 from pixel_emulator.core.recordings.recording import Recording
 from pixel_emulator.core.recordings.typed_reader import Node
 from pixel_emulator.files.file_io import cannot, read_bytes
+from pixel_emulator.files.recording_parts import read_unfinished
 from pixel_emulator.files.recording_stream import RecordingStream
 from pixel_emulator.files.yaml_loader import load, not_utf8, parse_document
 
 FIRST_KEY = b"pixel_recording:"
-"""What a recording begins with, but for comments of people."""
-_HEAD_BYTES = 4096  # comments may stand before the first key
+"""First key of a recording. Only comments of its user may stand before it."""
+_HEAD_BYTES = 4096  # bytes to search: comments may stand before the first key
 _RECORDING_KEY = re.compile(rb"""^[\s{]*["']?pixel_recording["']?\s*:""", re.MULTILINE)
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
-    """The text of a file, with its newlines as they are.
+    """Return the text of a file, with its newlines as they are.
 
-    Raises InputError as `read_document`, and for what `foreign_files` knows.
+    Raises InputError as `read_document` does, and for the file types that `foreign_files` knows.
     """
     data = read_bytes(path)
     _refuse_foreign(data, str(path))
@@ -35,24 +36,22 @@ def read_text(path: str | os.PathLike[str]) -> str:
 
 
 def read_document(path: str | os.PathLike[str]) -> Document:
-    """A YAML or JSON file with the position of each value; see `documents.parse_document`.
+    """Return a YAML or JSON file with the position of each value; see `yaml_loader.parse_document`.
 
-    Raises InputError, also for bytes that are not UTF-8.
+    Raises InputError, also if the bytes are not UTF-8.
     """
     return parse_document(read_text(path), str(path))
 
 
 def read_recording(path: str | os.PathLike[str]) -> Recording:
-    """A recording; where its last part is cut off, the complete entries before it.
+    """Return a recording. If its last part is cut off, it has the complete entries before that.
 
-    Of a run of pytest that was killed, what its parts hold. Raises InputError for everything else
-    that is wrong with it, and while a run of pytest writes it. One that stands as a recorder
-    writes it may have any size; any other (JSON, for one) is bounded as by `read_bytes`.
+    For a run of pytest that was killed, return what its parts hold. Raises InputError if anything
+    else is wrong with the file, and while a run of pytest writes it. A recording in the layout of
+    the recording writer may have any size; any other (such as JSON) is limited as by `read_bytes`.
     """
-    from pixel_emulator.files.recording_parts import read_unfinished
-
     file = str(path)
-    if (text := read_unfinished(Path(path))) is not None:
+    if (text := read_unfinished(Path(path), read_recording)) is not None:
         return _parse_whole(text.encode(), file)
     try:
         with Path(path).open("rb") as stream_file:
@@ -89,7 +88,7 @@ def _parse_whole(data: bytes, file: str) -> Recording:
 
 
 def read_entries(path: str | os.PathLike[str], start: int, end: int) -> tuple[Hit, ...]:
-    """The hits of the entries that stand in these bytes of a recording. Raises InputError."""
+    """Return the hits of the entries in these bytes of a recording. Raises InputError."""
     try:
         with Path(path).open("rb") as file:
             file.seek(start)
@@ -106,14 +105,14 @@ def _recording(data: bytes, file: str, *, torn: bool = False) -> Recording:
     try:
         return recording.parse(Document(file, load(text, file), {}), torn=torn)
     except InputError:
-        # Positions cost time and memory, so they are looked up only for a message.
+        # Positions cost time and memory, so they are determined only for a message.
         return recording.parse(parse_document(text, file), torn=torn)
 
 
 def overwrite(path: str | os.PathLike[str], text: str) -> None:
-    """Put a new text into a file, all at once or not at all; its permissions stay.
+    """Replace the text of a file atomically; its permissions stay.
 
-    Raises InputError where the file, or its folder, cannot be written.
+    Raises InputError if the file, or its folder, cannot be written.
     """
     target = Path(path).resolve()
     temporary = target.with_name(f".{target.name}.{os.getpid()}.new")
@@ -129,7 +128,7 @@ def overwrite(path: str | os.PathLike[str], text: str) -> None:
 
 
 def write_new(path: str | os.PathLike[str], text: str) -> None:
-    """Write a file that does not exist yet. Raises InputError where it exists, or cannot be."""
+    """Write a file that does not exist yet. Raises InputError if it exists or cannot be written."""
     try:
         with Path(path).open("x", encoding="utf-8", newline="") as file:
             file.write(text)
@@ -141,7 +140,7 @@ def write_new(path: str | os.PathLike[str], text: str) -> None:
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write a file, over what was in it. Raises InputError where it cannot be written."""
+    """Write a file, replacing its content. Raises InputError if it cannot be written."""
     try:
         Path(path).write_text(text, "utf-8", "backslashreplace", newline="")
     except (OSError, ValueError) as error:
@@ -149,11 +148,11 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 
 def is_recording(path: str | os.PathLike[str]) -> bool:
-    """Whether a file says of itself that it is a recording.
+    """Return True if the file declares itself a recording.
 
-    Raises InputError where it cannot be read.
+    Raises InputError if it cannot be read.
     """
-    if Path(path).with_name(f".{Path(path).name}.parts").is_dir():  # of an unfinished run
+    if Path(path).with_name(f".{Path(path).name}.parts").is_dir():  # parts of an unfinished run
         return True
     try:
         with Path(path).open("rb") as file:

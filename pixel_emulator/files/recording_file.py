@@ -1,4 +1,5 @@
-"""A recording on disk while it is written: locked, the earlier one kept until a call arrives."""
+"""File of a recording while it is written: locked, with the earlier recording kept until a call
+arrives."""
 
 import errno
 import mmap
@@ -17,21 +18,21 @@ HEADING = f"{schema_line('recording')}\n"
 """First line of a recording that this program writes."""
 
 _START_BYTES = 4096
-"""Bytes of a file in which a recording without calls ends."""
+"""Bytes at the start of a file that are examined; a recording without calls is shorter."""
 
-_NEW_FILE = 0o666  # less the umask, as for any file
+_NEW_FILE = 0o666  # less the umask
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS}
 _ATTEMPTS = 100
 
 
 class RecordingFile:
-    """The file of one recording, which no other recorder can write at the same time.
+    """File of one recording, which no other writer can write at the same time.
 
     The lock belongs to the open file, so it ends with the process, however that ends. The file
-    holds `head` (if the disk has room for it) as soon as it is there. Only a recording or an empty
-    file is written over. An earlier recording is renamed to `NAME.previous` and stays there until
-    `commit`, or until `put_back`. Pipes and devices are written as they
-    are. Raises InputError if the file is locked, cannot be written, or is no recording.
+    holds `head` (if the disk has room for it) as soon as it exists. Only a recording or an empty
+    file is overwritten. An earlier recording is renamed to `NAME.previous` and stays there until
+    `commit` or `put_back`. Pipes and devices are written directly. Raises InputError if the file is
+    locked, cannot be written, or is no recording.
     """
 
     def __init__(self, path: str | os.PathLike[str], head: bytes) -> None:
@@ -40,7 +41,7 @@ class RecordingFile:
         self._unwritten = head
         self._file = -1
         self._earlier: os.stat_result | None = None
-        self._absolute = os.path.abspath(path)  # noqa: PTH100 - links stay: they may be retargeted
+        self._absolute = os.path.abspath(path)  # noqa: PTH100 - keeps links: they may be retargeted
         try:
             self._open()
         except InputError:
@@ -52,7 +53,7 @@ class RecordingFile:
 
     @property
     def real(self) -> Path:
-        """The file behind the links in its name, as an absolute path."""
+        """Absolute path of the file behind the links in its name."""
         return self._real
 
     def write(self, data: bytes) -> None:
@@ -69,9 +70,9 @@ class RecordingFile:
         self.size, self._unwritten = size, b""
 
     def commit(self) -> None:
-        """Remove the earlier recording: what the file holds now replaces it."""
+        """Remove the earlier recording: the current content replaces it."""
         if self._earlier is not None:
-            with suppress(OSError):  # the calls are safe; the next recorder says what is left
+            with suppress(OSError):  # the calls are safe; the next run reports what is left
                 if self._has_earlier():
                     self._previous.unlink()
             self._earlier = None
@@ -100,7 +101,7 @@ class RecordingFile:
     def put_back(self) -> bool:
         """Give the earlier recording its name again, unless `commit` came before.
 
-        Returns True if it has its name now. False if there is none, or if another program has given
+        Return True if it has its name now, False if there is none or if another program has given
         the name to a file of its own.
         """
         if self._file == -1 or not self._has_earlier():
@@ -117,12 +118,12 @@ class RecordingFile:
 
     def close(self) -> None:
         """Close the file; a second call does nothing."""
-        file, self._file = self._file, -1  # its number may soon be that of another file
+        file, self._file = self._file, -1  # the descriptor may soon be that of another file
         if file != -1:
             close_locked(file)
 
     def __del__(self) -> None:
-        """Close the file as the end of the process does."""
+        """Close the file, as the end of the process does."""
         self.close()
 
     def _is_regular(self) -> bool:
@@ -152,14 +153,15 @@ class RecordingFile:
         if start:
             self._replace(is_unused=len(start) < _START_BYTES and start.endswith(b"\ncalls:\n"))
             return
-        with suppress(OSError):  # a full disk: the first call, or the end, will say so
+        with suppress(OSError):  # a full disk: writing the first call, or the end, will report it
             self.write(b"")
 
     def _replace(self, *, is_unused: bool) -> None:
         """Put a new file in place of a recording, and keep that one as `NAME.previous`.
 
-        One that `is_unused` (its run was killed before the first call) holds nothing: what that run
-        has kept is kept on. At each moment the name stands for a recording.
+        A recording that `is_unused` (its run was killed before the first call) holds nothing, so
+        the recording that it replaced is kept instead. At every moment the name stands for a
+        recording.
         """
         temporary = self._real.with_name(
             f".{self._real.name}.new"
@@ -185,7 +187,7 @@ class RecordingFile:
     def _keep_previous(self) -> None:
         """Keep the recording as `NAME.previous`, too. Raises InputError if that is not possible.
 
-        A run that was killed may have left one; any other file of this name is not touched.
+        A run that was killed may have left such a file; any other file of this name is not touched.
         """
         leftover, status = self._leftover(), self._real.stat()
         is_ours = leftover is not None and (
@@ -208,7 +210,7 @@ class RecordingFile:
         self._earlier = status
 
     def _leftover(self) -> os.stat_result | None:
-        """The file `NAME.previous`, if there is one and it is a recording."""
+        """Return the status of `NAME.previous`, or None if it does not exist or is no recording."""
         try:
             status = self._previous.lstat()
         except FileNotFoundError:
@@ -218,12 +220,12 @@ class RecordingFile:
 
 
 def open_locked(path: str | os.PathLike[str]) -> int:
-    """Open the file at `path` for appending, and lock it if it is a regular one.
+    """Open the file at `path` for appending, and lock it if it is a regular file.
 
-    Returns its descriptor; `file_lock.close_locked` closes it. Raises OSError, or InputError if
-    another recorder has the lock.
+    Returns its descriptor, to be closed with `file_io.close_locked`. Raises OSError, or InputError
+    if another process holds the lock.
     """
-    # Without O_NONBLOCK opening a pipe waits for its reader, perhaps for ever.
+    # Without O_NONBLOCK, opening a pipe blocks until it has a reader.
     flags = os.O_APPEND | os.O_CREAT | os.O_WRONLY | os.O_NONBLOCK
     for _ in range(_ATTEMPTS):
         try:
@@ -245,9 +247,9 @@ def open_locked(path: str | os.PathLike[str]) -> int:
 
 
 def _locked(file: int, path: str | os.PathLike[str]) -> bool:
-    """Lock an open file; False if `path` stands for a newer one by now.
+    """Lock an open file; return False if `path` stands for a newer file by now.
 
-    Raises InputError if another recorder has the lock.
+    Raises InputError if another process holds the lock.
     """
     if not lock(file):
         message = f"is being recorded to by {holder(file)}: end that first, or choose another file"
@@ -263,7 +265,7 @@ def _is_recording(start: bytes) -> bool:
 
 
 def _start(path: str | os.PathLike[str]) -> bytes:
-    """The first bytes of a file. Raises InputError if it cannot be read."""
+    """Return the first bytes of a file. Raises InputError if it cannot be read."""
     try:
         with Path(path).open("rb") as file:
             return file.read(_START_BYTES)
@@ -272,13 +274,13 @@ def _start(path: str | os.PathLike[str]) -> bytes:
 
 
 def _has_end(path: Path) -> bool:
-    """Return True unless the run of a recording was killed: an entry stands on no first column."""
+    """Return True if a recording has an end. Entries are indented, so no entry can look like it."""
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         return data.rfind(b"\nend:") != -1
 
 
 def _link_over(source: Path, target: Path) -> None:
-    """Give a file a second name, which stands for it from one moment to the next."""
+    """Give a file a second name atomically, replacing what had that name."""
     temporary = source.with_name(f".{source.name}.old")
     temporary.unlink(missing_ok=True)
     try:
@@ -289,4 +291,4 @@ def _link_over(source: Path, target: Path) -> None:
         source.replace(target)
         return
     temporary.replace(target)
-    temporary.unlink(missing_ok=True)  # still there where both are names of one file already
+    temporary.unlink(missing_ok=True)  # still there if both were names of one file already

@@ -1,4 +1,4 @@
-"""A recording read entry by entry, so that its text is never in memory as a whole."""
+"""Read a recording entry by entry, so that its text is never in memory as a whole."""
 
 import re
 from collections.abc import Iterator
@@ -13,21 +13,21 @@ from pixel_emulator.core.recordings.typed_reader import Node
 from pixel_emulator.files.yaml_loader import load, not_utf8, parse_document
 
 MAX_PART = 64 * 1024 * 1024
-"""Bytes that one entry may have, or what stands behind the last one."""
+"""Largest size in bytes of one entry, or of everything after the last one."""
 
 _READ_SIZE = 1024 * 1024
 _CALLS = b"calls:\n"
 _MAX_HEAD = 64 * 1024
 _NEXT_ENTRY = re.compile(rb"\n(?=[^ #\n])")
-"""Where an entry ends: at a line that is not indented, of the next entry or of the end."""
+"""End of an entry: the next line without indentation, which begins another entry or the end."""
 
 
 class RecordingStream:
-    """A recording whose entries stand as a recorder writes them: each begins with `- `.
+    """A recording in the layout of the recording writer: each entry begins with `- `.
 
-    Its `hits` are read once, from the first to the last; `end`, `torn` and `edits` are known
-    behind them. Creating one and reading raise InputError, as `recording.parse` does;
-    `is_streamed` has to be asked before.
+    Its `hits` can be read once, from first to last; `end`, `torn` and `edits` are known after that.
+    The constructor and reading raise InputError, as `recording.parse` does. Call `is_streamed`
+    first.
     """
 
     def __init__(self, file: BinaryIO, name: str) -> None:
@@ -44,14 +44,14 @@ class RecordingStream:
         text = self._decode(self._head_bytes)
         self.head = recording.read_head(self._parse_root(text))
         self._entries = 0
-        self._line = text.count("\n") + 1  # of the next entry
+        self._line = text.count("\n") + 1  # number of the line on which the next entry begins
         self._fast = FastEntryReader(self._payload_of)
 
     @staticmethod
     def is_streamed(file: BinaryIO) -> bool:
-        """Return True if a file stands as a recorder writes it; JSON, for one, does not.
+        """Return True if a file has the layout of the recording writer; JSON, for one, does not.
 
-        The file must be able to go back to its start.
+        The file must be seekable.
         """
         start = file.read(_MAX_HEAD)
         file.seek(0)
@@ -59,7 +59,7 @@ class RecordingStream:
         return bool(calls) and entries[:1] not in (b" ", b"#", b"\n", b"\r")
 
     def hits(self) -> Iterator[Hit]:
-        """Read the entries."""
+        """Yield the hits of the entries."""
         end_data = b""
         for entry, next_start in self._raw_parts():
             if not entry.startswith(b"-"):
@@ -74,7 +74,7 @@ class RecordingStream:
             self._read_end(end_data)
 
     def recording(self, hits: tuple[Hit, ...]) -> Recording:
-        """The recording, once its hits are read."""
+        """Return the recording, after its hits were read."""
         return Recording(
             file=self._name,
             head=self.head,
@@ -85,8 +85,8 @@ class RecordingStream:
         )
 
     def _raw_parts(self) -> Iterator[tuple[bytes, bytes]]:
-        """Each entry, and what stands behind the last one as a whole; with the start of the next
-        part, which is empty for the last."""
+        """Yield each entry, and everything after the last one as one part. Each comes with the
+        first byte of the next part, which is empty for the last."""
         data, position = self._buffer, 0
         while True:
             match = _NEXT_ENTRY.search(data, position)
@@ -109,7 +109,7 @@ class RecordingStream:
                 return
 
     def _read_hit(self, data: bytes, *, is_last: bool) -> Hit | None:
-        """The hit of an entry; None for one that was cut off."""
+        """Return the hit of an entry, or None if the entry was cut off."""
         try:
             return self._parse_hit(data, is_last=is_last)
         except InputError:
@@ -139,7 +139,7 @@ class RecordingStream:
         return hit
 
     def _parse_entry(self, text: str) -> Node:
-        """The entry of a text. Raises InputError with its place in the file."""
+        """Parse the text of an entry. Raises InputError with its place in the file."""
         try:
             data = load(f"calls:\n{text}", self._name)
         except InputError:
@@ -174,15 +174,15 @@ class RecordingStream:
         root = self._parse_root(text)
         self.end = recording.read_end(root)
         if "end" in root.map() and (self.end is None or data[-1:] not in (b"\n", b"}")):
-            self.end, self.torn = None, True  # its last number may have had more digits
+            self.end, self.torn = None, True  # the last number may have had more digits
 
     def _parse_root(self, text: str) -> Node:
-        """The whole recording but for its entries. Raises InputError with its place in the file."""
+        """Parse the recording without its entries. Raises InputError with its place in the file."""
         document = parse_document(text, self._name)
         return Node(document, (), document.data)
 
     def _decode(self, data: bytes) -> str:
-        """The text of a part that begins at the line that is read. Raises InputError."""
+        """Decode a part that begins at the current line. Raises InputError."""
         try:
             return data.decode("utf-8-sig" if data is self._head_bytes else "utf-8")
         except UnicodeDecodeError as error:

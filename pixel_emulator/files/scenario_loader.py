@@ -1,15 +1,15 @@
-"""Scenario files with what they name: the definitions of other files, tracking plans, matchers.
+"""Load scenario files with what they name: definitions of other files, tracking plans, matchers.
 
-Files are named relative to the file that names them. A recording is a scenario, read literally:
-what was sent has to be sent again.
+Paths are relative to the file that names them. A recording is a scenario that expects exactly the
+recorded calls.
 """
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pixel_emulator.core.errors import Document, InputError, InputIssue, Location, did_you_mean
 from pixel_emulator.core.matching.expected import Expected
@@ -31,9 +31,9 @@ _PLAN_KEYS = frozenset(("rules", "data"))  # a tracking plan has one of these, a
 
 
 def expand(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
-    """The files, with those of a folder in its place, each once.
+    """Return the files, each folder replaced by its scenario files, without duplicates.
 
-    A folder without scenario files stands for itself, so that somebody says so.
+    A folder without scenario files stays in the list, so that loading it reports the problem.
     """
     by_real_path: dict[str, str] = {}
     for path in [os.fspath(file) for file in paths]:
@@ -44,12 +44,12 @@ def expand(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
 
 
 def folders_in(path: Path) -> Iterator[Path]:
-    """The folder and those below it, as far as they are looked at; none for a file."""
+    """Yield a folder and those below it that are searched; nothing for a file."""
     return (folder for folder, _ in _walk(path))
 
 
 def _walk(path: Path) -> Iterator[tuple[Path, list[str]]]:
-    """Each folder with the names of its files, in the order of their names."""
+    """Yield each folder with the names of its files, sorted by name."""
     for folder, below, names in os.walk(path):
         below[:] = sorted(name for name in below if not name.startswith("."))
         yield Path(folder), sorted(name for name in names if not name.startswith("."))
@@ -63,7 +63,8 @@ def _scenarios_in(folder_path: Path) -> Iterator[Path]:
 
 
 def _may_be_scenarios(path: Path) -> bool:
-    """Whether nothing says that it is something else; a file with mistakes may be one."""
+    """Return False if a file is known to be something else; a file with mistakes may be
+    scenarios."""
     try:
         if read_write.is_recording(path):
             return False
@@ -76,7 +77,7 @@ def _may_be_scenarios(path: Path) -> bool:
 
 
 def is_folder(path: str) -> bool:
-    """Whether there is a folder of this name."""
+    """Return True if there is a folder of this name."""
     try:
         return Path(path).is_dir()
     except (OSError, ValueError):
@@ -84,24 +85,22 @@ def is_folder(path: str) -> bool:
 
 
 def _real(path: str) -> str:
-    """The path without links, or as it is where it cannot be followed: reading it will say why."""
+    """Return the path without links, or unchanged if it cannot be resolved: reading it will
+    fail."""
     try:
         return os.path.realpath(path)
     except (OSError, ValueError):
         return path
 
 
-if TYPE_CHECKING:
-    from importlib.metadata import EntryPoints
-
 GROUP = "pixel_emulator.matchers"
 
 
 class RegisteredMatchers(Mapping[str, Expected]):
-    """The registered matchers by name; one is imported when a scenario asks for it."""
+    """Registered matchers by name. A matcher is imported when a scenario uses it."""
 
     def __getitem__(self, name: str) -> Expected:
-        """The matcher. Raises KeyError, and InputError where it cannot be imported."""
+        """Return the matcher. Raises KeyError, or InputError if it cannot be imported."""
         entry_point = self._entry_points[name]
         where = f"the matcher `${name}` ({entry_point.value})"
         try:
@@ -122,9 +121,7 @@ class RegisteredMatchers(Mapping[str, Expected]):
         return name in self._entry_points.names
 
     @cached_property
-    def _entry_points(self) -> "EntryPoints":
-        from importlib.metadata import entry_points
-
+    def _entry_points(self) -> EntryPoints:
         return entry_points(group=GROUP)
 
 
@@ -133,7 +130,7 @@ _NOTHING: Mapping[str, JSON] = {}
 
 @dataclass(frozen=True, slots=True)
 class ScenarioFile:
-    """One file: its scenarios, with their plans, how many names it defines, and what is wrong."""
+    """One file: its scenarios with their plans, how many names it defines, and its mistakes."""
 
     path: str
     scenarios: tuple[Scenario, ...] = ()
@@ -145,9 +142,9 @@ class ScenarioFile:
 def load_scenarios(
     paths: Iterable[str | os.PathLike[str]], *, given: Values = _NOTHING
 ) -> tuple[Scenario, ...]:
-    """The scenarios of all files and folders; `given` are values of their variables.
+    """Return the scenarios of all files and folders; `given` are values of their variables.
 
-    Raises InputError with the mistakes of all files, and for a file that only defines names.
+    Raises InputError with the mistakes of all files, and if a file only defines names.
     """
     files = read_files(paths, given=given)
     issues = list(issues_of(files, given))
@@ -161,9 +158,9 @@ def load_scenarios(
 
 
 def load_text(text: str, path: str, *, given: Values = _NOTHING) -> tuple[Scenario, ...]:
-    """The scenarios of a text that is to stand in the file `path`.
+    """Return the scenarios of a text that is to be written to the file `path`.
 
-    Raises InputError with its mistakes, and those of the files that it names.
+    Raises InputError with its mistakes and those of the files that it names.
     """
     learn_from(text)
     file = _Loader(Includes(given, RegisteredMatchers())).read(parse_document(text, path))
@@ -175,13 +172,15 @@ def load_text(text: str, path: str, *, given: Values = _NOTHING) -> tuple[Scenar
 def read_files(
     paths: Iterable[str | os.PathLike[str]], *, given: Values = _NOTHING
 ) -> tuple[ScenarioFile, ...]:
-    """Each file with its scenarios and its mistakes, once; those of folders too. Raises nothing."""
+    """Return each file, and each file of the folders, once, with its scenarios and mistakes. Does
+    not raise InputError."""
     loader = _Loader(Includes(given, RegisteredMatchers()))
     return tuple(map(loader.load, expand(paths)))
 
 
 def issues_of(files: Iterable[ScenarioFile], given: Values = _NOTHING) -> tuple[InputIssue, ...]:
-    """The mistakes of all files, each once; a given value that no file declares is one too."""
+    """Return the mistakes of all files without duplicates. A given value that no file declares is
+    one."""
     files = tuple(files)
     issues = [issue for file in files for issue in file.issues]
     declared = {name for file in files for name in file.declared}
@@ -194,13 +193,13 @@ def issues_of(files: Iterable[ScenarioFile], given: Values = _NOTHING) -> tuple[
 
 @dataclass(slots=True)
 class _Loader:
-    """One loading; every file is read once."""
+    """One loading, in which every file is read once."""
 
     definitions: Includes
     plans: dict[Path, Plan | InputError] = field(default_factory=dict)
 
     def load(self, path: str) -> ScenarioFile:
-        """A file that was asked for, or a folder in which nothing was found."""
+        """Load a file, or report a folder without scenario files."""
         if is_folder(path):
             ends = " or ".join(SUFFIXES)
             message = f"holds no scenario: no file in it that ends with {ends} is one"
@@ -215,7 +214,7 @@ class _Loader:
             return ScenarioFile(path, issues=error.issues)
 
     def read(self, document: Document) -> ScenarioFile:
-        """A document of that file."""
+        """Parse the document of a file."""
         path = document.file
         try:
             included = self.definitions.included(document)
@@ -259,7 +258,7 @@ class _Loader:
 
 
 def _scenario_of_recording(path: str) -> Document:
-    """A recording as a scenario. Nothing of it stands in a line of the file."""
+    """Return a recording as a scenario. Its values have no positions in the file."""
     evidence = read_write.read_recording(path).evidence()
     if evidence.gaps:
         message = f"is no scenario, because not all that was sent is in it: {evidence.gaps[0]}"
@@ -270,8 +269,8 @@ def _scenario_of_recording(path: str) -> Document:
 
 
 def _plan_issues(document: Document, scenario: Scenario, error: InputError) -> Iterator[InputIssue]:
-    """The mistakes of a plan; one without a place is told where the plan is named: by the
-    scenario, or by the defaults of its file."""
+    """Yield the mistakes of a plan. Those without a line are placed where the plan is named: in the
+    scenario, or in the defaults of its file."""
     listed = document.data.get("scenarios") if isinstance(document.data, dict) else None
     items = listed if isinstance(listed, list) else []
     containers: list[JsonPath] = [(), *(("scenarios", n) for n, _ in enumerate(items))]

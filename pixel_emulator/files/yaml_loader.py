@@ -1,7 +1,7 @@
 """YAML and JSON texts as plain data with positions: JSON's scalars, no tags, no aliases, no bombs.
 
-The values are built from the parser's events, in a loop: PyYAML's own composers recurse, and the
-one in C takes the process with it on some 30,000 nested brackets.
+The values are built from the parser's events in a loop: PyYAML's composers recurse, and the one in
+C crashes the process on about 30,000 nested brackets.
 """
 
 import re
@@ -18,12 +18,14 @@ from pixel_emulator.core.text.json_codec import decode_surrogates
 MAX_NESTING = 200
 """Levels of maps and lists that a file may have."""
 
-_C_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # absent where PyYAML lacks libyaml
-_SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")  # libyaml refuses these
+_C_LOADER = getattr(
+    yaml, "CSafeLoader", yaml.SafeLoader
+)  # absent if PyYAML was built without libyaml
+_SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")  # libyaml rejects these
 _SURROGATE_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _NOT_YAML = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _JSON_SCALAR = re.compile(r"null|true|false|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
-_HERE = "\0"  # stands where YAML's grammar ends; no text that is read here holds it
+_HERE = "\0"  # marks the position of the error; no valid text contains it
 _SYNTAX_HINTS = (
     (rf"{_HERE}\t", "indent with blanks, not with tabs"),
     (rf"{_HERE}\\", "use single quotes: in double quotes a backslash has its own meaning"),
@@ -58,26 +60,26 @@ _SYNTAX_HINTS = (
     ),
     (rf"['\"\]}}] *{_HERE}", "the value ends before this: put quotes around the whole of it"),
 )
-"""What to do about a syntax error, by the parser's context and the text around the error."""
+"""Advice for a syntax error, by the parser's context and the text around the error."""
 _LIBYAML_TOO_DEEP = "exceeded maximum nesting depth"
-"""What libyaml says from 0.2.6 on, of a thousand levels, before we see the first of them."""
+"""Message of libyaml (0.2.6 and later) about a thousand levels, raised before the first event."""
 _BRACE_HINT = "; put quotes around a text that begins with a brace"
 _NO_ANCHORS = "neither anchors nor tags are read here; put quotes around a text that begins so"
 
 
 def parse_document(text: str, file: str) -> Document:
-    """The value of a YAML or JSON text; `file` is its name in messages.
+    """Return the value of a YAML or JSON text; `file` is its name in messages.
 
     Only JSON's scalars are resolved, every other plain scalar is text; keys are text. Numbers are
-    int or `json_codec.Number`. Raises InputError for what is not YAML, for repeated keys, anchors,
-    aliases, tags, several documents, and values nested deeper than `MAX_NESTING`.
+    int or `json_codec.Number`. Raises InputError if the text is not YAML, and for repeated keys,
+    anchors, aliases, tags, several documents, and values nested deeper than `MAX_NESTING`.
     """
     positions: dict[JsonPath, Location] = {}
     return Document(file, load(text, file, positions), positions)
 
 
 def load(text: str, file: str, positions: dict[JsonPath, Location] | None = None) -> JSON:
-    """As `parse_document`; positions are noted only where a dict for them is given."""
+    """Same as `parse_document`; positions are stored only if a dict for them is given."""
     forbidden = _NOT_YAML.search(text)
     if forbidden:
         raise InputError(
@@ -91,13 +93,13 @@ def load(text: str, file: str, positions: dict[JsonPath, Location] | None = None
 
 
 def location_in(text: str, offset: int, file: str) -> Location:
-    """Where the character at `offset` stands."""
+    """Return the location of the character at `offset`."""
     before = text[:offset]
     return Location(file, before.count("\n") + 1, offset - before.rfind("\n"))
 
 
 def not_utf8(error: UnicodeDecodeError, file: str, line: int = 1) -> InputError:
-    """The mistake of bytes that are no UTF-8 and begin at this line."""
+    """Return the InputError for bytes that are not UTF-8 and begin at this line."""
     before = error.object[: error.start].decode(errors="replace")
     place = location_in(before, len(before), file)
     message = f"byte 0x{error.object[error.start]:02X} is not UTF-8: save the file as UTF-8"
@@ -115,7 +117,7 @@ class _OpenContainer:
 
 
 class _Builder:
-    """One reading of one text: the containers that are open, and where everything stands."""
+    """Builds the value of one text, and stores the position of each value."""
 
     def __init__(self, file: str, positions: dict[JsonPath, Location] | None) -> None:
         self.file = file
@@ -166,7 +168,7 @@ class _Builder:
             self.positions[*top.at, key] = location
 
     def _add_value(self, value: JSON, event: yaml.Event) -> JsonPath:
-        """Put a value where it belongs; returns the way to it."""
+        """Add a value to the open container; return its path."""
         if not self.open:
             self.root.append(value)
             at: JsonPath = ()
@@ -210,8 +212,8 @@ def _scalar(event: yaml.ScalarEvent) -> JSON:
 
 
 def text_value(text: str) -> str:
-    """Return the text of a scalar: surrogate pairs, which JSON writes as two escapes, joined, and
-    lone surrogates that `yaml_text` has encoded restored."""
+    """Return the text of a scalar: surrogate pairs, which JSON writes as two escapes, are joined,
+    and lone surrogates that `yaml_writer` has encoded are restored."""
     if text.isascii():
         return text
     joined = _SURROGATE_PAIR.sub(

@@ -1,4 +1,4 @@
-"""Where each value of a YAML text begins and ends, so that a single one can be rewritten."""
+"""Spans of the values of a YAML text, so that a single value can be rewritten."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,16 +11,16 @@ from pixel_emulator.files.yaml_loader import parse_document, text_value
 
 
 def read_source(text: str, file: str) -> Source:
-    """The text with what it says and where; raises InputError as `parse_document` does."""
+    """Return the text with its value and spans. Raises InputError as `parse_document` does."""
     document = parse_document(text, file)
     builder = _SpanBuilder(text)
-    for event in yaml.parse(text, yaml.SafeLoader):  # libyaml refuses some escapes of JSON
+    for event in yaml.parse(text, yaml.SafeLoader):  # libyaml rejects some escapes of JSON
         builder.handle(event)
     return Source(text, document, builder.spans)
 
 
 def _index(mark: Any) -> int:
-    index: int = mark.index  # the stubs allow an event without a mark; the parser makes none
+    index: int = mark.index  # the stubs allow an event without a mark, but the parser makes none
     return index
 
 
@@ -36,7 +36,7 @@ class _OpenContainer:
 
 
 class _SpanBuilder:
-    """One reading of one text."""
+    """Builds the spans of one text."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -54,7 +54,7 @@ class _SpanBuilder:
                 )
             case yaml.ScalarEvent():
                 start, end = _index(event.start_mark), _index(event.end_mark)
-                # A block text ends where the next token begins.
+                # The parser reports the next token as the end of a block text.
                 end = start + len(self.text[start:end].rstrip())
                 self._close(*self._begin(event, ValueStyle.SCALAR), end)
             case yaml.CollectionStartEvent():
@@ -66,7 +66,8 @@ class _SpanBuilder:
             case yaml.CollectionEndEvent():
                 closed = self.open.pop()
                 flow = closed.span.style is ValueStyle.FLOW
-                # A block ends where the next token begins: its last value's end is the true one.
+                # The parser reports the next token as the end of a block; its last value's end is
+                # the true one.
                 self._close(
                     closed.at, closed.span, _index(event.end_mark) if flow else closed.span.end
                 )

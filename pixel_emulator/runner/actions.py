@@ -1,4 +1,4 @@
-"""What a step does: run a command, open a mail, send a call, replay a recording, wait."""
+"""Actions of a step: run a command, open a mail, send a call, replay a recording, wait."""
 
 import re
 import shlex
@@ -36,16 +36,16 @@ from pixel_emulator.http_client import HttpClient
 _HOST_AND_PORT = re.compile(r"([^:@\s]+?)\.?(?::\d+)?")
 
 WRITE_KEY = "wk_pixel_emulator"
-"""The write key of a call that is sent without one, where no source was named."""
+"""Write key of a call that is sent without one, if no source was named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionContext:
     """How actions reach the emulator.
 
-    `proxy` is its URL, `ca` the PEM file and `spki` the hash of its key that its clients trust,
-    and `hosts` are emulated. `environ` is that of commands; `write_key` goes into calls that have
-    none. `browser` opens mails; without one their images are fetched.
+    `proxy` is its URL, `ca` the PEM file and `spki` the key hash that its clients trust, and
+    `hosts` are the emulated hosts. `environ` is the environment of commands; `write_key` is added
+    to calls that have none. `browser` opens mails; without one their images are fetched.
     """
 
     proxy: str
@@ -57,18 +57,18 @@ class ActionContext:
     browser: Path | None = None
 
     def emulates(self, host: str) -> bool:
-        """Whether a request for this host, perhaps with a port, ends at the emulator."""
+        """Return True if a request for this host, with or without a port, ends at the emulator."""
         match = _HOST_AND_PORT.fullmatch(host)
         return match is not None and match[1].lower() in map(str.lower, self.hosts)
 
 
 _MAX_OUTPUT = 16 * 1024
-"""Bytes that are kept of what a failing command printed: the last ones."""
+"""Bytes of a failed command's output that are kept: the last ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An action that failed: a sentence, and of a command what it printed and how it ended."""
+    """An action that failed: a sentence, and for a command its output and how it ended."""
 
     sentence: str
     output: str = ""
@@ -76,18 +76,18 @@ class Failure:
 
 
 def perform(step: Step, folder: Path, context: ActionContext) -> Failure | None:
-    """Do what a step does, one action after the other; returns the first failure.
+    """Do the actions of a step, one after the other; return the first failure, or None.
 
-    Files are relative to `folder`; commands run in the current directory, from the main thread. A
-    recording is sent again as far as it is stored: at once, and with its masks for write keys.
+    Files are relative to `folder`. Commands run in the current directory, from the main thread. A
+    recording is replayed as it is stored: without pauses, and with masks in place of write keys.
     """
     done = (_perform(action, step.client, folder, context) for action in step.actions)
     return next(filter(None, done), None)
 
 
 def missing_files(scenarios: Iterable[Scenario]) -> Iterator[InputIssue]:
-    """The files that actions name and that cannot be read; none from the first command on, which
-    may well write them."""
+    """Yield an issue for each unreadable file that actions name; only before the first command,
+    which may create the others."""
     actions = (
         (folder_of(scenario), step.location if step.location.line else scenario.location, action)
         for scenario in scenarios
@@ -106,9 +106,10 @@ def missing_files(scenarios: Iterable[Scenario]) -> Iterator[InputIssue]:
 
 
 def sends_only_by_itself(step: Step) -> bool:
-    """Whether a step sends calls, and all that it ever will have been sent once it has acted.
+    """Return True if a step sends calls, and sends none after its actions have ended.
 
-    A command may leave processes behind, and who waits, or does nothing, waits for somebody else.
+    A command may leave processes behind, and a step that waits or does nothing expects calls of
+    somebody else.
     """
     ours = (isinstance(action, Open | Send | Replay) for action in step.actions)
     return bool(step.actions) and all(ours)
@@ -132,7 +133,7 @@ def no_pixels_failure(step: Step, folder: Path, context: ActionContext) -> Failu
 
 
 def folder_of(scenario: Scenario) -> Path:
-    """The folder that the files of a scenario are relative to: its own."""
+    """Return the folder that the files of a scenario are relative to: its own."""
     return Path(scenario.location.file).parent
 
 
@@ -211,7 +212,7 @@ def _replay(file: Path, context: ActionContext) -> Failure | None:
     with HttpClient(proxy=context.proxy, ca=context.ca) as client:
         for hit in hits:
             request = hit.request
-            if not context.emulates(request.host):  # it would leave for Segment itself
+            if not context.emulates(request.host):  # the request would reach Segment
                 return Failure(f"{file}: {request.host} is not emulated now: see --hosts")
             try:
                 client.request(request.url, request.headers, method=request.method)

@@ -1,4 +1,4 @@
-"""Scenario files that are read again when somebody has changed them."""
+"""Reload scenario files when they change."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -12,12 +12,11 @@ from pixel_emulator.files.scenario_loader import expand, folders_in, load_scenar
 
 
 class ScenarioFiles:
-    """The scenarios of some files, as they were when all of these were last without a mistake.
+    """The scenarios of some files, as of the last time that none of the files had mistakes.
 
-    Of them, those with the `tags` of `choose`. Raises InputError where they have mistakes to begin
-    with. Changes are found by looking at the files, at the folders that were asked for, and at
-    the files that are named under `use` and `plan`: that works on every file system, and with
-    editors that put a new file in the place of the old one.
+    `tags` select among them; see `choose`. Raises InputError if they have mistakes at the start.
+    Changes are found by polling the files, the given folders, and the files named under `use` and
+    `plan`: that works on every file system, and with editors that replace a file by a new one.
     """
 
     def __init__(
@@ -30,11 +29,11 @@ class ScenarioFiles:
         self.scenarios = self._load()
 
     def changed(self) -> bool:
-        """Whether a file is not as it was when it was read."""
+        """Return True if a file has changed since it was read."""
         return any(_state(path) != state for path, state in self._states.items())
 
     def reload(self) -> tuple[InputIssue, ...]:
-        """Read the files again; returns their mistakes, with which the old scenarios stay."""
+        """Read the files again; return their mistakes. With mistakes, the old scenarios stay."""
         try:
             self.scenarios = self._load()
         except InputError as error:
@@ -42,13 +41,13 @@ class ScenarioFiles:
         return ()
 
     def _load(self) -> tuple[Scenario, ...]:
-        # Each state is from before its file is read: what changes meanwhile is read again.
+        # The states are taken before the files are read: a change in between causes a reload.
         self._states = {path: _state(path) for path in _watched_paths(self._paths)}
         return choose(load_scenarios(self._paths, given=self._given), self._tags)
 
 
 def _watched_paths(paths: Sequence[Path]) -> Iterator[Path]:
-    """The files and folders, and the files that they name, as far as they can be read."""
+    """Yield the folders, the files, and the files that these name, as far as they can be read."""
     yielded = {folder for path in paths for folder in folders_in(path)}
     yield from yielded
     pending = [Path(file) for file in expand(paths)]

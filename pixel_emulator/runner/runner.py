@@ -1,4 +1,4 @@
-"""Scenarios that act by themselves: each step does what it says, then waits for its calls."""
+"""Run scenarios with actions: do the actions of each step, then wait for its calls."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -32,9 +32,9 @@ from pixel_emulator.runtime.clock import monotonic
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What a run came to; `failed` is how the first command ended that failed, if one did.
+    """Result of a run. `failed_command` is the exit of the first command that failed, or None.
 
-    `stopped` says where the first scenario was that did not come to its end; empty if all did.
+    `stopped` says where the first unfinished scenario stopped; empty if all were run to the end.
     """
 
     verdict: Verdict
@@ -44,15 +44,15 @@ class RunResult:
 
 @dataclass(frozen=True, slots=True)
 class _StepAttempt:
-    """A step that was tried: whether the next one may be, how many seconds it took until that was
-    known, and the action that failed."""
+    """A step that was run: True if the next one may follow, the seconds until that was known, and
+    the action that failed."""
 
     passed: bool
     seconds: float
     failure: Failure | None = None
 
     def applied_to(self, result: StepResult) -> StepResult:
-        """The result of the step with what only a live run knows."""
+        """Return the result of the step with the facts that only a live run knows."""
         if self.failure is None:
             return replace(result, seconds=self.seconds)
         return replace(
@@ -67,9 +67,9 @@ class _StepAttempt:
 class Runner:
     """Runs scenarios against one journal or session, each with the calls that arrive while it runs.
 
-    `drain` waits until what clients have sent so far is in the journal; False if some of them
-    stay. `tell` hears the title of each step that begins. To be used from the main thread, where
-    commands run.
+    `drain` waits until everything that clients have sent is in the journal; it returns False if
+    some clients stay connected. `on_step` is called with the title of each step that begins. To be
+    used from the main thread, where commands run.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Runner:
         self._only_we_send = True
 
     def run_all(self, scenarios: Sequence[Scenario]) -> RunResult:
-        """Run scenarios one after the other, whatever becomes of each."""
+        """Run scenarios one after the other, also after one that failed."""
         results = [self.run(scenario) for scenario in scenarios]
         return RunResult(
             merge([result.verdict for result in results]),
@@ -97,7 +97,7 @@ class Runner:
         )
 
     def run(self, scenario: Scenario) -> RunResult:
-        """Run the steps of a scenario up to the first that fails, and judge them."""
+        """Run the steps of a scenario up to the first that fails, and verify them."""
         self._journal.begin_run(_start_time(scenario.given.clock))
         attempts: list[_StepAttempt] = []
         self._window = self._window.after(Evidence(hits=()), [scenario])
@@ -135,7 +135,7 @@ class Runner:
         met = failure is None and Outlook.MET is wait_until_decided(
             LiveVerdict([scenario], step_count=number),
             self._window,
-            # Where nobody is left who could send a call, no wait brings the one that is missing.
+            # If nobody is left who could send a call, waiting for the missing one is useless.
             deadline=done_at if self._only_we_send and all_gone else done_at + within(step),
             quiet=quiet(step),
         )
@@ -145,7 +145,7 @@ class Runner:
 
 
 def _with_attempts(verdict: Verdict, attempts: Sequence[_StepAttempt]) -> Verdict:
-    """The verdict on one scenario, with what only its live run knows of its steps."""
+    """Return the verdict on one scenario with what only its live run knows of its steps."""
     (result,) = verdict.scenarios
     live = (attempt.applied_to(step) for attempt, step in zip(attempts, result.steps, strict=False))
     steps = (*live, *result.steps[len(attempts) :])

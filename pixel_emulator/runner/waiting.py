@@ -1,4 +1,4 @@
-"""Waiting until scenarios are met or can no longer be, pushed by the calls as they arrive."""
+"""Wait until scenarios are met or can no longer be; woken by calls as they arrive."""
 
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -15,11 +15,11 @@ from pixel_emulator.core.verification.live import LiveVerdict, Outlook
 from pixel_emulator.runtime.clock import monotonic
 
 _RECHECK = 0.1
-"""Seconds without a call after which a watch that has put a search off is asked again."""
+"""Seconds without a call after which a `LiveVerdict` that has put a search off is asked again."""
 
 
 class CallSource(Protocol):
-    """Where calls arrive: a journal, or a session; see `Journal`."""
+    """Source of calls: a journal, or a session; see `Journal`."""
 
     def evidence(self, since: int = 0, most: int | None = None) -> Evidence: ...
     def wait(self, seen: int, timeout: float) -> bool: ...
@@ -31,7 +31,7 @@ class CallSource(Protocol):
 
 
 class GrowingEvidence(Protocol):
-    """What arrives from some moment on; see `JournalTail`."""
+    """The calls that arrive from some moment on; see `JournalTail`."""
 
     def evidence(self) -> Evidence: ...
     def wait_for_more(self, than: Evidence, seconds: float) -> None: ...
@@ -39,27 +39,28 @@ class GrowingEvidence(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class JournalTail:
-    """What has arrived behind the first `hits` hits and `connections` connections."""
+    """What arrived after the first `hits` hits and `connections` connections of a journal."""
 
     journal: CallSource
     hits: int = 0
     connections: int = 0
 
     def evidence(self) -> Evidence:
-        """What is known of this part so far."""
+        """Return what has arrived so far."""
         known = self.journal.evidence(self.hits)
         return replace(known, connections=known.connections - self.connections)
 
     def wait_for_more(self, than: Evidence, seconds: float) -> None:
-        """Wait until more has arrived in this part than this evidence holds, or `seconds`."""
+        """Wait at most `seconds` for more hits than this evidence holds."""
         self.journal.wait(self.hits + len(than.hits), seconds)
 
 
 def mark_done(journal: CallSource, titles: Iterable[str], drain: Callable[[], bool]) -> float:
-    """Note that steps have done what they do, once all is read that was sent until then.
+    """Note that the actions of steps have ended, once everything sent until then has been read.
 
-    `drain` waits for clients to go, and says whether they all have: if some stay, what they send
-    now is no part of it. Returns the time (of `clock.monotonic`) from which `within` counts.
+    `drain` waits for clients to disconnect and returns True if all of them did. If some stay, what
+    they send now does not count as sent before the end of the actions. Returns the time (of
+    `clock.monotonic`) from which `within` counts.
     """
     all_titles = tuple(titles)
     journal.mark_done(*all_titles)
@@ -163,7 +164,7 @@ def back_off(seconds: float) -> None:
 
 
 def timeouts(scenarios: Sequence[Scenario]) -> tuple[float, float]:
-    """How long to wait for scenarios that share one run, and then for silence, in seconds."""
+    """Return how many seconds to wait for scenarios that share one run, and then for silence."""
     return (
         max(sum(map(within, scenario.steps)) for scenario in scenarios),
         max(quiet(step) for scenario in scenarios for step in scenario.steps),
@@ -171,32 +172,32 @@ def timeouts(scenarios: Sequence[Scenario]) -> tuple[float, float]:
 
 
 def within(step: Step) -> float:
-    """Seconds that a step waits, from the end of what it does, until it is met."""
+    """Return the seconds that a step waits, from the end of its actions, until it is met."""
     return WITHIN if step.within is None else step.within
 
 
 def quiet(step: Step) -> float:
-    """Seconds of silence that a step wants once it is met."""
+    """Return the seconds of silence that a step requires once it is met."""
     return QUIET if step.quiet is None else step.quiet
 
 
 _FOLLOW_TIMEOUT = 0.25
-"""Seconds after which a window is looked at again if nothing arrives."""
+"""Seconds after which a window looks again if nothing arrives."""
 
 
 MAX_CALLS_PER_LOOK = 2_000
-"""Calls that are looked at before what they come to is told."""
+"""Calls that are taken in before their outcome is reported."""
 
 _BATCH = 200
-"""Calls that are made whole at the same time."""
+"""Calls that are decoded at the same time."""
 
 
 class Window:
-    """What arrives behind the first `hits` hits and `connections` connections of a journal.
+    """What arrives after the first `hits` hits and `connections` connections of a journal.
 
-    Each call is looked at once, soon after it has arrived, so that memory holds few of many that
-    are alike. Where calls were gone before they were looked at, all are taken as the journal still
-    knows them. Safe to use from any thread.
+    Each call is looked at once, soon after it has arrived, so that memory holds few of many calls
+    that are alike. If calls were evicted before they were looked at, all are read as the journal
+    still has them. Safe to use from any thread.
     """
 
     def __init__(
@@ -213,7 +214,7 @@ class Window:
         self._seen = 0
 
     def evidence(self, most: int | None = None) -> Evidence:
-        """Return what is known of this window so far, with at most so many more calls."""
+        """Return what has arrived in this window so far, with about `most` more calls at most."""
         with self._lock:
             stop_at = None if most is None else self._seen + most
             call_groups = self._call_groups
@@ -242,11 +243,11 @@ class Window:
             self._call_groups, self._seen = CallGroups(scenarios), 0
 
     def wait_for_more(self, than: Evidence, seconds: float) -> None:
-        """Wait until more has arrived than this evidence holds, at most so many seconds."""
+        """Wait at most `seconds` for more calls than this evidence holds."""
         self._tail.journal.wait(self._tail.hits + than.total, seconds)
 
     def after(self, evidence: Evidence, scenarios: Sequence[Scenario]) -> "Window":
-        """Return the window behind this evidence, for other scenarios."""
+        """Return the window after this evidence, for other scenarios."""
         return Window(
             self._tail.journal,
             scenarios,
@@ -256,7 +257,7 @@ class Window:
 
     @contextmanager
     def awaited(self) -> Iterator[None]:
-        """Have calls wait where so many arrive that they are not looked at in time."""
+        """Make calls wait while so many arrive that they are not looked at in time."""
         leave = self._tail.journal.follow(self._progress)
         try:
             yield
@@ -268,7 +269,7 @@ class Window:
 
     @contextmanager
     def followed(self) -> Iterator[None]:
-        """Look at the calls from a thread of its own as they arrive, until the context ends."""
+        """Look at the calls from a thread of its own as they arrive, while the context lasts."""
         stopped = threading.Event()
         thread = threading.Thread(target=self._follow, args=(stopped,), daemon=True)
         thread.start()

@@ -77,9 +77,7 @@ class Sessions:
         self._open_sessions: dict[str, LocalSession] = {}
         self._names_by_port: dict[int, str] = {}  # of every session that ever had one
         self._closing_ports: deque[int] = deque()
-        self._named_sessions: dict[
-            str, list[str]
-        ] = {}  # by client: the sessions that it asked for by path
+        self._named_sessions: dict[str, list[str]] = {}  # by client: names in its paths
         self._past_outcomes: Counter[Outcome] = Counter()  # of closed sessions
         self._discarded = Journal(Settings())  # for clients without an open session
         self.default = self._add(DEFAULT, LocalSession(journal, emulator.settings))

@@ -1,4 +1,4 @@
-"""Where variables got their values: said wherever one of them is in a mismatch."""
+"""Sources of variables in hints, and the reason why scenarios can no longer be met."""
 
 from typing import Any
 
@@ -6,7 +6,11 @@ import pytest
 
 from pixel_emulator.core.matching.diff import mismatches
 from pixel_emulator.core.matching.unification import TextWith, Variable
-from pixel_emulator.core.report.wording import variable_sources, with_variable_sources
+from pixel_emulator.core.report.wording import (
+    impossible_reason,
+    variable_sources,
+    with_variable_sources,
+)
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern
 from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.core.verification.closest_call import ClosestCall
@@ -17,7 +21,7 @@ from pixel_emulator.core.verification.verdict import (
     StepResult,
 )
 from tests.hits import KEY, hit
-from tests.verdicts import expectation
+from tests.verdicts import expectation, track, verdict_on
 
 ORDER = Variable("order")
 
@@ -119,3 +123,26 @@ def test_a_hint_that_is_there_already_stays():
     assert told.hint == (
         'they differ only in upper and lower case; order = "FC-1", as properties.id of #1'
     )
+
+
+TWO = "expect: [{track: A}, {track: B}]"
+
+
+@pytest.mark.parametrize(
+    ("text", "events", "why"),
+    [
+        (TWO, "AB", ""),
+        (TWO, "BB", "s.yaml:1 track: B: wanted 1, got 2: sent twice"),
+        (TWO, "C", '1 call that no expectation matches: #1 track "C"'),
+        (f"{TWO}\nnever: [{{track: C}}]", "C", "s.yaml:2 never track: C: wanted 0, got 1: "),
+        ("expect: [{track: B}, {track: A, properties: {n: 1}}]", "A", "s.yaml:1 track: A: wanted"),
+        (f"{TWO}\ndeny: [{{contains: user_123}}]", "A", 's.yaml:2 no request may contain "user'),
+        (f"{TWO}\nstate: {{u: {{traits: {{a: 1}}}}}}", "C", "1 call that no expectation matches"),
+        (TWO, "A", "s.yaml:1 track: B: wanted 1, got 0: not sent"),
+    ],
+)
+def test_the_objection_that_stays_goes_first(text, events, why):
+    hits = [track(number, event) for number, event in enumerate(events, 1)]
+    found = impossible_reason(verdict_on(text, *hits))
+    assert found.startswith(why)
+    assert bool(found) is bool(why)

@@ -14,7 +14,7 @@ from pixel_emulator.core.text.json_codec import Number
 from pixel_emulator.core.verification.verdict import Status
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.files.yaml_loader import parse_document
-from tests.core.test_update import updated
+from tests.core.scenario_edit.test_update import updated
 from tests.hits import evidence, hit, judged
 
 HOSTILE = [

@@ -19,7 +19,7 @@ from pixel_emulator.files.yaml_loader import parse_document
 from pixel_emulator.files.yaml_spans import read_source
 from tests.hits import evidence, from_data, hit
 
-CASES = sorted((Path(__file__).parents[1] / "cases" / "update").iterdir())
+CASES = sorted((Path(__file__).parents[2] / "cases" / "update").iterdir())
 
 
 def updated(text, happened, only=()):

@@ -28,7 +28,7 @@ from tests.verdicts import (
     verdict_on,
 )
 
-SCHEMA = xmlschema.XMLSchema(Path(__file__).parents[1] / "cases" / "junit.xsd")
+SCHEMA = xmlschema.XMLSchema(Path(__file__).parents[2] / "cases" / "junit.xsd")
 VERDICTS = [
     *(pytest.param(lambda case=case: verdict_of(case), id=case.name) for case in CASES),
     *(pytest.param(made, id=made.__name__) for made in MADE_BY_HAND),
