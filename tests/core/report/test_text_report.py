@@ -194,7 +194,7 @@ def test_the_command_for_a_whole_call_is_shown_if_the_recording_is_known():
 
 def test_a_url_holds_no_write_key_and_a_masked_one_is_masked_once():
     flat = hit(1, "page", {"userId": "u"}, form="flat")
-    masked = redact(replace(flat, digest=sha256(flat.request.line).hexdigest()))
+    masked = redact(replace(flat, digest=sha256(flat.request.request_line).hexdigest()))
     assert KEY not in masked_url(flat)
     assert masked_url(flat) == masked_url(masked) == masked.request.url
 
