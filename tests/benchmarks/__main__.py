@@ -26,8 +26,8 @@ from tests.benchmarks.tunnel import connections, tunnel
 
 Benchmark = Callable[[Plan], figures.Result]
 BENCHMARKS: dict[str, Benchmark] = {
-    each.__name__: each
-    for each in (
+    benchmark.__name__: benchmark
+    for benchmark in (
         tunnel,
         connections,
         plain,
@@ -96,7 +96,9 @@ def known() -> dict[str, Benchmark]:
     """All there are, in the order of the table."""
     modules = {name: f"{__package__}.{name}" for name in PRINTERS}
     there = {
-        name: Printed(each) for name, each in modules.items() if importlib.util.find_spec(each)
+        name: Printed(module)
+        for name, module in modules.items()
+        if importlib.util.find_spec(module)
     }
     return {**BENCHMARKS, **there}
 

@@ -91,7 +91,7 @@ def watched(hits: list[Hit]) -> float:
 
 def read(hits: list[Hit]) -> float:
     """How long PyYAML's C loader takes for the recording of these calls."""
-    text = "".join(write([entry(each)]) for each in hits)
+    text = "".join(write([entry(hit)]) for hit in hits)
     start = time.perf_counter()
     yaml.load(text, yaml.CSafeLoader)
     return time.perf_counter() - start
