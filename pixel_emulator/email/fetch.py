@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from pixel_emulator.core.scenarios.mail_clients import Ask, Fetch
+from pixel_emulator.core.scenarios.mail_clients import Fetch, ImageRequest
 from pixel_emulator.email.limits import LimitError
 from pixel_emulator.email.message import Mail
 from pixel_emulator.email.pixels import find_pixels
@@ -13,7 +13,11 @@ from pixel_emulator.http_client import HttpClient
 
 BUILT_IN = "built-in fetch of the images"
 
-PLAIN = (Ask(Fetch.OPEN, (("User-Agent", f"pixel-emulator ({BUILT_IN})"), ("Accept", "image/*"))),)
+PLAIN = (
+    ImageRequest(
+        Fetch.OPEN, (("User-Agent", f"pixel-emulator ({BUILT_IN})"), ("Accept", "image/*"))
+    ),
+)
 """How an image is asked for where no mail client is named."""
 
 _IMAGES = frozenset({"img src", "input src"})
@@ -25,7 +29,7 @@ def fetch_images(
     hosts: Iterable[str],
     proxy: str,
     ca: Path,
-    asks: Sequence[Ask] = PLAIN,
+    asks: Sequence[ImageRequest] = PLAIN,
     timeout: float = 30.0,
 ) -> RenderResult:
     """Ask through `proxy` for each pixel at `hosts` that stands in an `<img src>` of the file.

@@ -13,7 +13,7 @@ from pixel_emulator.core.matching.expected import Expected
 from pixel_emulator.core.model import JsonPath
 from pixel_emulator.core.parser.context import ParseContext
 from pixel_emulator.core.parser.definitions import Definition, read_use
-from pixel_emulator.core.parser.document import ParsedDocument, read
+from pixel_emulator.core.parser.document import ParsedDocument, read_document
 from pixel_emulator.core.scenarios.model import Values
 from pixel_emulator.files import read_write
 from pixel_emulator.files.yaml_loader import parse_document
@@ -43,7 +43,9 @@ class DefinitionFiles:
 
     def read(self, document: Document, around: Used) -> ParsedDocument:
         """What a document says, with the definitions around it."""
-        return read(document, given=self.given, definitions=around.definitions, hooks=self.hooks)
+        return read_document(
+            document, given=self.given, definitions=around.definitions, hooks=self.hooks
+        )
 
     def around(self, document: Document, trail: tuple[Path, ...] = ()) -> Used:
         """What a document takes in by `use`; `trail` are the files that led to it."""

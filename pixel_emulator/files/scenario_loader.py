@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pixel_emulator.core.errors import Document, InputError, InputIssue, Location, did_you_mean
 from pixel_emulator.core.matching.expected import Expected
-from pixel_emulator.core.matching.predicates import Named
+from pixel_emulator.core.matching.predicates import PluginMatcher
 from pixel_emulator.core.model import JSON, JsonPath
 from pixel_emulator.core.scenario_edit.generate import draft
 from pixel_emulator.core.scenarios.model import Scenario, Values
@@ -110,7 +110,7 @@ class MatcherHooks(Mapping[str, Expected]):
             raise InputError(InputIssue(f"{where} cannot be loaded: {error}")) from None
         if not callable(function):
             raise InputError(InputIssue(f"{where} is no function"))
-        return Named(name, function)
+        return PluginMatcher(name, function)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._points.names)

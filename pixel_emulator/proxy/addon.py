@@ -10,12 +10,7 @@ from pixel_emulator.core.endpoint.pixel import route
 from pixel_emulator.core.model import Dialect, Hit, Outcome, Payload
 from pixel_emulator.core.problems.classify import classify
 from pixel_emulator.core.text.yaml_writer import shallow, write
-from pixel_emulator.proxy.convert import (
-    FALLBACK,
-    answer,
-    request_of,
-    storable,
-)
+from pixel_emulator.proxy.convert import FALLBACK, answer, request_of, storable
 from pixel_emulator.proxy.egress_guard import EgressGuard
 from pixel_emulator.proxy.handshakes import Handshakes
 from pixel_emulator.proxy.hosts import folded

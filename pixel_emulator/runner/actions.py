@@ -13,7 +13,7 @@ from typing import IO
 from pixel_emulator.command.process import CommandExit, run_command
 from pixel_emulator.core.endpoint.pixel import encode
 from pixel_emulator.core.errors import InputError, InputIssue
-from pixel_emulator.core.scenarios.mail_clients import CLIENTS, Ask
+from pixel_emulator.core.scenarios.mail_clients import MAIL_CLIENTS, ImageRequest
 from pixel_emulator.core.scenarios.model import (
     Action,
     Open,
@@ -172,8 +172,8 @@ def _tail(output: IO[bytes]) -> str:
     return f"…{text}" if size > _SHOWN else text
 
 
-def _asks(client: str) -> tuple[Ask, ...]:
-    return CLIENTS[client] if client else PLAIN
+def _asks(client: str) -> tuple[ImageRequest, ...]:
+    return MAIL_CLIENTS[client] if client else PLAIN
 
 
 def _open(file: Path, client: str, access: ActionContext) -> Failure | None:
@@ -186,7 +186,7 @@ def _open(file: Path, client: str, access: ActionContext) -> Failure | None:
     return Failure(opened.error) if opened.error else None
 
 
-def _send(call: Send, asks: Iterable[Ask], access: ActionContext) -> Failure | None:
+def _send(call: Send, asks: Iterable[ImageRequest], access: ActionContext) -> Failure | None:
     payload = {"writeKey": access.write_key, **call.payload}
     url = encode(call.type, payload, base=f"https://{access.hosts[0]}")
     try:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.core.model import JSON
-from pixel_emulator.core.scenarios.model import Scenario, choose
+from pixel_emulator.core.scenarios.model import Scenario, select_by_tags
 from pixel_emulator.files import read_write
 from pixel_emulator.files.scenario_loader import expand, folders_in, load_scenarios
 
@@ -14,10 +14,10 @@ from pixel_emulator.files.scenario_loader import expand, folders_in, load_scenar
 class ScenarioFiles:
     """The scenarios of some files, as they were when all of these were last without a mistake.
 
-    Of them, those with the `tags` of `choose`. Raises InputError where they have mistakes to begin
-    with. Changes are found by looking at the files, at the folders that were asked for, and at
-    the files that are named under `use` and `plan`: that works on every file system, and with
-    editors that put a new file in the place of the old one.
+    Of them, those with the `tags` of `select_by_tags`. Raises InputError where they have mistakes
+    to begin with. Changes are found by looking at the files, at the folders that were asked for,
+    and at the files that are named under `use` and `plan`: that works on every file system, and
+    with editors that put a new file in the place of the old one.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class ScenarioFiles:
     def _load(self) -> tuple[Scenario, ...]:
         # Each state is from before its file is read: what changes meanwhile is read again.
         self._seen = {path: _state(path) for path in _named(self._paths)}
-        return choose(load_scenarios(self._paths, given=self._given), self._tags)
+        return select_by_tags(load_scenarios(self._paths, given=self._given), self._tags)
 
 
 def _named(paths: Sequence[Path]) -> Iterator[Path]:

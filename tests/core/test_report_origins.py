@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from pixel_emulator.core.matching.diff import mismatches
-from pixel_emulator.core.matching.unification import TextWith, Variable
+from pixel_emulator.core.matching.unification import TextTemplate, Variable
 from pixel_emulator.core.report.wording import hinted, origins
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern
 from pixel_emulator.core.scenarios.model import Scenario
@@ -46,7 +46,7 @@ def opened(seq, **properties):
             'order = "FC-1", as properties.list[1].id of #3',
         ),
         (
-            {"text": TextWith("Order ", ORDER, "!")},
+            {"text": TextTemplate("Order ", ORDER, "!")},
             {"text": "Order FC-1!"},
             'order = "FC-1", as properties.text of #3',
         ),
@@ -59,7 +59,7 @@ def test_an_origin_is_a_call_and_a_path(want, sent, words):
 
 
 def test_the_earliest_call_that_holds_the_value_is_told_and_rather_a_whole_value():
-    text = {"properties": {"text": TextWith("Order ", ORDER, "!")}}
+    text = {"properties": {"text": TextTemplate("Order ", ORDER, "!")}}
     whole = {"properties": {"order_id": ORDER}}
     result = scenario(
         {"order": "FC-1"},

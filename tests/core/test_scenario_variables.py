@@ -3,10 +3,10 @@
 import pytest
 
 from pixel_emulator.core.errors import InputError
-from pixel_emulator.core.matching.diff import described
-from pixel_emulator.core.matching.unification import Variable, variables
+from pixel_emulator.core.matching.diff import describe_expected
+from pixel_emulator.core.matching.unification import Variable, variable_names
 from pixel_emulator.core.model import CallType
-from pixel_emulator.core.parser.definitions import DEEPEST, MOST_VALUES
+from pixel_emulator.core.parser.definitions import MAX_DEPTH, MAX_VALUES
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.scenarios.model import Open, Run, Send
 from pixel_emulator.files.yaml_loader import parse_document
@@ -45,8 +45,8 @@ def test_a_variable_without_a_value_is_captured(let):
 
 def test_a_variable_with_a_matcher_is_typed():
     found = scenario(f"let: {{a: $uuid}}\n{USES}")
-    assert str(described(found.lets["a"])) == "$a (any UUID)" or "$a" in str(
-        described(found.lets["a"])
+    assert str(describe_expected(found.lets["a"])) == "$a (any UUID)" or "$a" in str(
+        describe_expected(found.lets["a"])
     )
     assert found.lets["a"].type is not None
 
@@ -72,7 +72,7 @@ def test_a_value_may_use_one_that_stands_before_it():
 
 def test_a_type_may_be_a_definition_or_use_a_value():
     found = scenario("define: {id: {$starts: u}}\nlet: {a: $id}\n" + USES)
-    assert "u" in str(described(found.lets["a"]))
+    assert "u" in str(describe_expected(found.lets["a"]))
     assert scenario("let: {low: 3, a: {$gt: $low}}\n" + USES).lets["a"].type is not None
 
 
@@ -166,7 +166,7 @@ def test_each_row_of_cases_is_a_scenario_of_its_own():
     assert (two.name, two.case) == ("drip 2", "n=2, mail=two.eml")
     assert one.steps[0].actions == (Open("one.eml"),)
     assert two.expectations[0].patterns[0].fields["properties"] == {"step": 2}
-    assert variables(two.expectations[0].patterns[0].fields) == {"user"}
+    assert variable_names(two.expectations[0].patterns[0].fields) == {"user"}
     assert one.title != two.title
 
 
@@ -358,10 +358,10 @@ def test_what_uses_a_circle_is_no_second_mistake():
 def test_a_bomb_of_definitions_does_not_go_off():
     lines = "".join(f"  a{n}: [$a{n - 1}, $a{n - 1}, $a{n - 1}]\n" for n in range(1, 40))
     (mistake,) = mistakes(f"define:\n  a0: 1\n{lines}expect: [{{page: , context: {{x: $a39}}}}]")
-    assert f"stands for more than {MOST_VALUES:,} values, with what it uses" in mistake
+    assert f"stands for more than {MAX_VALUES:,} values, with what it uses" in mistake
 
 
 def test_a_tower_of_definitions_ends():
     lines = "".join(f"  a{n}: [$a{n - 1}]\n" for n in range(1, 20_000))
     (mistake,) = mistakes(f"define:\n  a0: 1\n{lines}expect: []")
-    assert f"nests deeper than {DEEPEST} levels, with what it uses" in mistake
+    assert f"nests deeper than {MAX_DEPTH} levels, with what it uses" in mistake

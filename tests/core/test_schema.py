@@ -205,7 +205,7 @@ def test_each_key_of_the_language_is_described():
         (grammar.REQUEST, named["request"]),
         (grammar.ACTIONS, named["action"]),
         (grammar.GIVEN, schema["properties"]["given"]),
-        (grammar.DENIAL, schema["properties"]["deny"]["items"]),
+        (grammar.FORBIDDEN, schema["properties"]["deny"]["items"]),
     ):
         described = {key: each["description"] for key, each in shown["properties"].items()}
         assert described == dict(keys)

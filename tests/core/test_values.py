@@ -4,12 +4,12 @@ import pytest
 
 from pixel_emulator.core.errors import Document
 from pixel_emulator.core.matching.diff import matches
-from pixel_emulator.core.matching.expected import ABSENT, is_plain
+from pixel_emulator.core.matching.expected import ABSENT, is_literal
 from pixel_emulator.core.matching.type_matchers import MATCHERS
-from pixel_emulator.core.matching.unification import TextWith, Variable
+from pixel_emulator.core.matching.unification import TextTemplate, Variable
 from pixel_emulator.core.model import JsonPath
-from pixel_emulator.core.parser.context import ParseContext, escaped
-from pixel_emulator.core.parser.operators import OPERATORS, UNREAD
+from pixel_emulator.core.parser.context import ParseContext, escape
+from pixel_emulator.core.parser.operators import INVALID, OPERATORS
 from pixel_emulator.core.parser.values import read_text, read_value
 from pixel_emulator.files.yaml_loader import parse_document
 
@@ -65,13 +65,13 @@ PLAIN = [
 def test_a_plain_value_wants_itself(text, value):
     found, mistakes = read(text)
     assert (found, mistakes) == (value, [])
-    assert is_plain(found)
+    assert is_literal(found)
 
 
 def test_a_variable_stands_alone_or_in_a_text():
     assert read("$visitor") == (VISITOR, [])
-    assert read("a ${n} ${visitor} b")[0] == TextWith("a 4 ", VISITOR, " b")
-    assert read("${visitor}!")[0] == TextWith("", VISITOR, "!")
+    assert read("a ${n} ${visitor} b")[0] == TextTemplate("a 4 ", VISITOR, " b")
+    assert read("${visitor}!")[0] == TextTemplate("", VISITOR, "!")
 
 
 LITERAL = "for this very text, write"
@@ -199,8 +199,8 @@ def test_a_mistake_has_its_place():
 
 def test_what_cannot_be_read_matches_nothing():
     found, _ = read("$strng")
-    assert found is UNREAD
-    assert not any(matches(UNREAD, value) for value in (None, "", 0, ABSENT))
+    assert found is INVALID
+    assert not any(matches(INVALID, value) for value in (None, "", 0, ABSENT))
 
 
 @pytest.mark.parametrize(
@@ -252,7 +252,7 @@ def test_what_is_deeper_than_a_file_may_be_is_a_mistake():
 )
 def test_an_escaped_text_wants_itself(text):
     reader = ParseContext(Document("s.yaml", None, {}))
-    assert read_value(reader, (), escaped(text), Names()) == text
+    assert read_value(reader, (), escape(text), Names()) == text
     assert reader.mistakes == []
 
 

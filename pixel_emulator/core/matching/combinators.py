@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import ClassVar
 
-from pixel_emulator.core.matching.diff import described, differences_at, matches
+from pixel_emulator.core.matching.diff import describe_expected, differences_at, matches
 from pixel_emulator.core.matching.expected import (
     Bindings,
     Constraints,
-    Described,
+    Description,
     Difference,
     Expected,
     Matcher,
     Value,
 )
-from pixel_emulator.core.matching.unification import distinct, together, unify
+from pixel_emulator.core.matching.unification import distinct, unify, unify_all
 from pixel_emulator.core.model import JsonPath
 
 
@@ -32,7 +32,7 @@ class All(Matcher):
         return self.wants
 
     def ways(self, got: Value) -> Iterator[Constraints]:
-        return together((want, got) for want in self.wants)
+        return unify_all((want, got) for want in self.wants)
 
     def matches(self, got: Value, bound: Bindings) -> bool:
         return all(matches(want, got, bound) for want in self.wants)
@@ -47,10 +47,10 @@ class All(Matcher):
                     yield at, self, got
                     whole = True
 
-    def describe(self) -> Described:
-        found = [described(want) for want in self.wants]
+    def describe(self) -> Description:
+        found = [describe_expected(want) for want in self.wants]
         types = dict.fromkeys(each.type for each in found)
-        return Described(
+        return Description(
             " and ".join(each.text for each in found), types.popitem()[0] if len(types) == 1 else ""
         )
 
@@ -75,8 +75,8 @@ class In(Matcher):
     def matches(self, got: Value, bound: Bindings) -> bool:
         return any(matches(want, got, bound) for want in self.wants)
 
-    def describe(self) -> Described:
-        return Described(f"one of {listed(self.wants)}", "")
+    def describe(self) -> Description:
+        return Description(f"one of {listed(self.wants)}", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +104,8 @@ class One(Matcher):
         else:
             yield at, self, got
 
-    def describe(self) -> Described:
-        return Described(f"exactly one of {listed(self.wants)}", "")
+    def describe(self) -> Description:
+        return Description(f"exactly one of {listed(self.wants)}", "")
 
     def reason(self, got: Value) -> str:
         number = len(self._matching(got))
@@ -133,10 +133,10 @@ class Not(Matcher):
     def matches(self, got: Value, bound: Bindings) -> bool:
         return not matches(self.want, got, bound)
 
-    def describe(self) -> Described:
-        return Described(f"not {described(self.want).text}", "")
+    def describe(self) -> Description:
+        return Description(f"not {describe_expected(self.want).text}", "")
 
 
 def listed(wants: tuple[Expected, ...]) -> str:
     """The wants in a row: `"a", "b"`."""
-    return ", ".join(described(want).text for want in wants)
+    return ", ".join(describe_expected(want).text for want in wants)

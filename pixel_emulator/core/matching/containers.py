@@ -7,25 +7,25 @@ from typing import ClassVar
 
 from pixel_emulator.core.matching.bipartite import pair_up
 from pixel_emulator.core.matching.combinators import listed
-from pixel_emulator.core.matching.diff import described, differences_at, matches
+from pixel_emulator.core.matching.diff import describe_expected, differences_at, matches
 from pixel_emulator.core.matching.expected import (
     ABSENT,
     Bindings,
     Constraints,
-    Described,
+    Description,
     Difference,
     Expected,
     Matcher,
     Value,
-    identity,
+    equality_key,
 )
 from pixel_emulator.core.matching.unification import (
-    Cached,
+    CachedSolutions,
+    backtrack,
     distinct,
-    search,
-    together,
     unify,
-    variables,
+    unify_all,
+    variable_names,
 )
 from pixel_emulator.core.model import JSON, JsonPath
 
@@ -57,8 +57,8 @@ class Only(Matcher):
         further = (key for key in got if key not in self.members)
         yield from (((*at, key), ABSENT, got[key]) for key in further)
 
-    def describe(self) -> Described:
-        return Described(f"only {described(self.members).text}", "map")
+    def describe(self) -> Description:
+        return Description(f"only {describe_expected(self.members).text}", "map")
 
     def _has_keys_of(self, got: Value) -> bool:
         return isinstance(got, dict) and got.keys() <= self.members.keys()
@@ -80,8 +80,8 @@ class Len(Matcher):
     def matches(self, got: Value, bound: Bindings) -> bool:
         return isinstance(got, str | list | dict) and matches(self.want, len(got), bound)
 
-    def describe(self) -> Described:
-        return Described(f"of length {described(self.want).text}", "")
+    def describe(self) -> Description:
+        return Description(f"of length {describe_expected(self.want).text}", "")
 
     def reason(self, got: Value) -> str:
         return f"its length is {len(got)}" if isinstance(got, str | list | dict) else ""
@@ -101,7 +101,7 @@ class Each(Matcher):
 
     def ways(self, got: Value) -> Iterator[Constraints]:
         if isinstance(got, list):
-            return together((self.want, item) for item in got)
+            return unify_all((self.want, item) for item in got)
         return iter(())
 
     def matches(self, got: Value, bound: Bindings) -> bool:
@@ -114,8 +114,8 @@ class Each(Matcher):
         for index, item in enumerate(got):
             yield from differences_at((*at, index), self.want, item, bound)
 
-    def describe(self) -> Described:
-        return Described(f"each item {described(self.want).text}", "list")
+    def describe(self) -> Description:
+        return Description(f"each item {describe_expected(self.want).text}", "list")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +135,8 @@ class Has(Matcher):
     def matches(self, got: Value, bound: Bindings) -> bool:
         return isinstance(got, list) and any(matches(self.want, item, bound) for item in got)
 
-    def describe(self) -> Described:
-        return Described(f"an item {described(self.want).text}", "list")
+    def describe(self) -> Description:
+        return Description(f"an item {describe_expected(self.want).text}", "list")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ class AnyOrder(Matcher):
     def ways(self, got: Value) -> Iterator[Constraints]:
         if not isinstance(got, list) or len(got) != len(self.wants):
             return iter(())
-        return distinct(_Arrangements(self.wants, got).ways())
+        return distinct(_Assignments(self.wants, got).ways())
 
     def matches(self, got: Value, bound: Bindings) -> bool:
         if not isinstance(got, list) or len(got) != len(self.wants):
@@ -177,8 +177,8 @@ class AnyOrder(Matcher):
             else:
                 yield from differences_at((*at, index), want, got[index], bound)
 
-    def describe(self) -> Described:
-        return Described(f"in any order {listed(self.wants)}", "list")
+    def describe(self) -> Description:
+        return Description(f"in any order {listed(self.wants)}", "list")
 
     def _fitting(self, items: list[JSON], bound: Bindings) -> list[list[int]]:
         """The items that match each want."""
@@ -188,17 +188,17 @@ class AnyOrder(Matcher):
         ]
 
 
-class _Arrangements:
+class _Assignments:
     """The ways to give each want an item of its own."""
 
     def __init__(self, wants: Sequence[Expected], items: list[JSON]) -> None:
-        self.identities = [identity(each) for each in items]
-        self.ways_of = [[Cached(unify(want, item)) for item in items] for want in wants]
+        self.identities = [equality_key(each) for each in items]
+        self.ways_of = [[CachedSolutions(unify(want, item)) for item in items] for want in wants]
         self.fitting = [
             [index for index, ways in enumerate(each) if ways.first is not None]
             for each in self.ways_of
         ]
-        self.asking = [index for index, want in enumerate(wants) if variables(want)]
+        self.asking = [index for index, want in enumerate(wants) if variable_names(want)]
 
     def ways(self) -> Iterator[Constraints]:
         """What each of them needs. Only the wants with variables make a difference."""
@@ -206,7 +206,7 @@ class _Arrangements:
             return iter(())
         if not self.asking:
             return iter(((),))
-        return search(frozenset[int](), self._choices, len(self.asking))
+        return backtrack(frozenset[int](), self._choices, len(self.asking))
 
     def _choices(
         self, taken: frozenset[int], level: int

@@ -8,17 +8,17 @@ from typing import cast
 
 from pixel_emulator.core.matching.expected import (
     ABSENT,
-    UNBOUND,
+    NO_BINDINGS,
     Absent,
     Bindings,
-    Described,
+    Description,
     Difference,
     Expected,
     Matcher,
     Value,
-    describe,
-    equal,
-    is_plain,
+    describe_value,
+    is_literal,
+    scalars_equal,
 )
 from pixel_emulator.core.model import JSON, JsonPath, path_text
 from pixel_emulator.core.text import json_codec
@@ -49,21 +49,21 @@ def hint(want: Expected | Absent, got: Value, *, flat: bool) -> str:
     if isinstance(got, str) and flat and want is not ABSENT:
         return _FLAT
     if isinstance(want, str) and isinstance(got, int | float | None):
-        return _UNQUOTED if equal(_read(want), got) else ""
+        return _UNQUOTED if scalars_equal(_unquoted(want), got) else ""
     if isinstance(got, str) and isinstance(want, int | float | None):
-        return _quotes(want) if equal(_read(got), want) else ""
+        return _quotes(want) if scalars_equal(_unquoted(got), want) else ""
     return ""
 
 
 def _type_hint(want: Matcher, got: Value, *, flat: bool) -> str:
     """What is said where the value would match if it were quoted, or were not."""
     if isinstance(got, str):
-        read = _read(got)
-        if isinstance(read, Absent | str) or not want.matches(read, UNBOUND):
+        read = _unquoted(got)
+        if isinstance(read, Absent | str) or not want.matches(read, NO_BINDINGS):
             return ""
         return _FLAT if flat else _quotes(read)
     if isinstance(got, int | float) and not isinstance(got, bool):
-        return _UNQUOTED if want.matches(json_codec.write(got), UNBOUND) else ""
+        return _UNQUOTED if want.matches(json_codec.write(got), NO_BINDINGS) else ""
     return ""
 
 
@@ -71,7 +71,7 @@ def _quotes(value: JSON) -> str:
     return f"the sender quotes the {json_codec.kind(value)}"
 
 
-def _read(text: str) -> Value:
+def _unquoted(text: str) -> Value:
     """What a text would be without its quotes; absent where that is no JSON."""
     try:
         return json_codec.parse(text)
@@ -79,9 +79,9 @@ def _read(text: str) -> Value:
         return ABSENT
 
 
-_DEEPEST = 20  # levels of a want that a description shows
+_MAX_SHOWN_DEPTH = 20  # levels of a want that a description shows
 
-type Spot = tuple[Matcher, Value]
+type Deferred = tuple[Matcher, Value]
 """A matcher, and the value that it has to match."""
 
 
@@ -90,20 +90,20 @@ class Mismatch:
     """One path at which two values differ; `hint` says how that comes about, where it is known."""
 
     path: str
-    expected: Described
-    actual: Described
+    expected: Description
+    actual: Description
     hint: str = ""
 
 
-def matches(want: Expected | Absent, got: Value, bound: Bindings = UNBOUND) -> bool:
+def matches(want: Expected | Absent, got: Value, bound: Bindings = NO_BINDINGS) -> bool:
     """Whether nothing differs; a variable that is not bound may be anything."""
-    spots: list[Spot] = []
-    return plain_parts_match(want, got, spots) and all(
+    spots: list[Deferred] = []
+    return literals_match(want, got, spots) and all(
         matcher.matches(value, bound) for matcher, value in spots
     )
 
 
-def plain_parts_match(want: Expected | Absent, got: Value, spots: list[Spot]) -> bool:
+def literals_match(want: Expected | Absent, got: Value, spots: list[Deferred]) -> bool:
     """Whether all that is no matcher matches; the matchers are added to `spots`.
 
     Every call of a run meets every expectation here, so texts are compared where they are found.
@@ -127,13 +127,13 @@ def plain_parts_match(want: Expected | Absent, got: Value, spots: list[Spot]) ->
             stack.extend(zip_longest(want, got, fillvalue=ABSENT))
         elif isinstance(want, Matcher):
             spots.append((want, got))
-        elif not equal(want, got):
+        elif not scalars_equal(want, got):
             return False
     return True
 
 
 def mismatches(
-    want: Expected, got: Value, *, flat: bool = False, bound: Bindings = UNBOUND
+    want: Expected, got: Value, *, flat: bool = False, bound: Bindings = NO_BINDINGS
 ) -> tuple[Mismatch, ...]:
     """Every difference in words, in the order of the wanted value; empty for a match.
 
@@ -143,15 +143,15 @@ def mismatches(
     return tuple(
         Mismatch(
             path=path_text(at),
-            expected=described(wanted),
-            actual=describe(found),
+            expected=describe_expected(wanted),
+            actual=describe_value(found),
             hint=hint(wanted, found, flat=flat),
         )
         for at, wanted, found in differences(want, got, bound)
     )
 
 
-def differences(want: Expected, got: Value, bound: Bindings = UNBOUND) -> Iterator[Difference]:
+def differences(want: Expected, got: Value, bound: Bindings = NO_BINDINGS) -> Iterator[Difference]:
     """Where the values differ: maps match as a subset, lists item by item, scalars with type.
 
     Numbers are equal by value, to the last digit. Neither recursion nor change: payloads may
@@ -176,17 +176,17 @@ def differences_at(
         elif isinstance(want, list) and isinstance(got, list):
             pairs = enumerate(zip_longest(want, got, fillvalue=ABSENT))
             stack.extend(reversed([((*at, index), *pair) for index, pair in pairs]))
-        elif not equal(want, got):
+        elif not scalars_equal(want, got):
             yield at, want, got
 
 
-def described(want: Expected | Absent) -> Described:
+def describe_expected(want: Expected | Absent) -> Description:
     """A want in the words of the scenario language."""
     if isinstance(want, Matcher):
         return want.describe()
-    if is_plain(want):
-        return describe(cast("Value", want))
-    return Described(_text(want, _DEEPEST), "map" if isinstance(want, dict) else "list")
+    if is_literal(want):
+        return describe_value(cast("Value", want))
+    return Description(_text(want, _MAX_SHOWN_DEPTH), "map" if isinstance(want, dict) else "list")
 
 
 def _text(want: Expected | Absent, levels: int) -> str:
@@ -196,10 +196,10 @@ def _text(want: Expected | Absent, levels: int) -> str:
         return f"{{{', '.join(members)}}}"
     if isinstance(want, list) and levels:
         return f"[{', '.join(_text(each, levels - 1) for each in want)}]"
-    return "…" if isinstance(want, dict | list) and want else described(want).text
+    return "…" if isinstance(want, dict | list) and want else describe_expected(want).text
 
 
-def leaves(want: Expected | Absent) -> int:
+def leaf_count(want: Expected | Absent) -> int:
     """How many scalars and empty containers a want holds; an absent one holds none."""
     count = 0
     stack: list[Expected | Absent] = [want]

@@ -28,7 +28,7 @@ HUGE = 10**4_000
 
 
 @dataclass(frozen=True, slots=True)
-class Described:
+class Description:
     """A value in words: its JSON text, safe for a terminal, and its type (`""` if needless)."""
 
     text: str
@@ -38,28 +38,28 @@ class Described:
         return f"{self.text} ({self.type})" if self.type else self.text
 
 
-def describe(value: Value) -> Described:
+def describe_value(value: Value) -> Description:
     """The value's JSON text and its type, in the words of the scenario language."""
     if isinstance(value, Absent):
-        return Described("absent", "")
+        return Description("absent", "")
     if isinstance(value, str):
-        return Described(f'"{printable(value, quotes=True)}"', "string")
+        return Description(f'"{printable(value, quotes=True)}"', "string")
     if isinstance(value, int) and abs(value) >= HUGE:
-        return Described("a huge number", "")
-    return Described(json_codec.write(value), _kind(value))
+        return Description("a huge number", "")
+    return Description(json_codec.write(value), _type_name(value))
 
 
-def equal(want: object, got: object) -> bool:
+def scalars_equal(want: object, got: object) -> bool:
     """Whether two scalars are the same: with their type, numbers by value to the last digit."""
     if want is got:
         return True
     if isinstance(want, str):
         return isinstance(got, str) and want == got
-    mine, theirs = number(want), number(got)
+    mine, theirs = exact_number(want), exact_number(got)
     return mine is not None and mine == theirs
 
 
-def identity(value: Value) -> Hashable:
+def equality_key(value: Value) -> Hashable:
     """What two values have in common exactly if they are equal, however deep they nest."""
     tokens: list[Hashable] = []
     stack = [value]
@@ -75,18 +75,20 @@ def identity(value: Value) -> Hashable:
         elif isinstance(each, bool):
             tokens.append(("bool", each))
         else:
-            tokens.append(each if isinstance(each, str | Absent) else ("number", number(each)))
+            tokens.append(
+                each if isinstance(each, str | Absent) else ("number", exact_number(each))
+            )
     return tuple(tokens)
 
 
-def written(value: JSON) -> str | None:
+def text_form(value: JSON) -> str | None:
     """A scalar as it stands inside a text: a string as it is, else JSON; None for a container."""
     if isinstance(value, dict | list):
         return None
     return value if isinstance(value, str) else json_codec.write(value)
 
 
-def number(value: object) -> Decimal | str | None:
+def exact_number(value: object) -> Decimal | str | None:
     """The exact value of a number; its text where the exponent has some twenty digits."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
@@ -96,12 +98,12 @@ def number(value: object) -> Decimal | str | None:
         return repr(value)
 
 
-_KINDS = {"object": "map", "array": "list", "boolean": "bool", "null": ""}
+_TYPE_NAMES = {"object": "map", "array": "list", "boolean": "bool", "null": ""}
 
 
-def _kind(value: JSON) -> str:
+def _type_name(value: JSON) -> str:
     kind = json_codec.kind(value)
-    return _KINDS.get(kind, kind)
+    return _TYPE_NAMES.get(kind, kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ type Bindings = Mapping[str, JSON]
 type Difference = tuple[JsonPath, Expected | Absent, Value]
 """Where two values differ, what was wanted there, and what was found."""
 
-UNBOUND: Bindings = {}
+NO_BINDINGS: Bindings = {}
 
 
 class Matcher(ABC):
@@ -143,7 +145,7 @@ class Matcher(ABC):
         """Whether the value matches; a variable that is not bound may be anything."""
 
     @abstractmethod
-    def describe(self) -> Described:
+    def describe(self) -> Description:
         """What is wanted, in words of a report: `> 0 (number)`."""
 
     @property
@@ -153,7 +155,7 @@ class Matcher(ABC):
 
     def ways(self, got: Value) -> Iterator[Constraints]:
         """Each way in which the value matches; one at most where no variables are inside."""
-        if self.matches(got, UNBOUND):
+        if self.matches(got, NO_BINDINGS):
             yield ()
 
     def differences(self, at: JsonPath, got: Value, bound: Bindings) -> Iterator[Difference]:
@@ -170,7 +172,7 @@ type Expected = JSON | Matcher | Sequence[Expected] | Mapping[str, Expected]
 """A wanted value: maps match as a subset, lists item by item, scalars with their type."""
 
 
-def inside(want: Expected | Absent) -> Iterator[Expected | Absent]:
+def walk(want: Expected | Absent) -> Iterator[Expected | Absent]:
     """The want itself, and each want inside it."""
     stack = [want]
     while stack:
@@ -184,6 +186,6 @@ def inside(want: Expected | Absent) -> Iterator[Expected | Absent]:
             stack.extend(each.parts)
 
 
-def is_plain(want: Expected | Absent) -> bool:
+def is_literal(want: Expected | Absent) -> bool:
     """Whether no matcher stands in the want."""
-    return not any(isinstance(each, Matcher) for each in inside(want))
+    return not any(isinstance(each, Matcher) for each in walk(want))

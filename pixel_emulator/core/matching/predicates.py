@@ -14,14 +14,14 @@ from pixel_emulator.core.matching.expected import (
     ABSENT,
     Absent,
     Bindings,
-    Described,
+    Description,
     Expected,
     Matcher,
     Value,
-    describe,
-    identity,
-    number,
-    written,
+    describe_value,
+    equality_key,
+    exact_number,
+    text_form,
 )
 from pixel_emulator.core.model import JSON
 
@@ -53,27 +53,27 @@ def is_url(text: str) -> bool:
     return bool(_URL.fullmatch(text))
 
 
-def iso_time(text: str) -> datetime | None:
+def parse_iso_time(text: str) -> datetime | None:
     """The moment of an ISO 8601 date or date and time; without an offset it is in UTC."""
     if not _ISO.fullmatch(text):
         return None
     try:
-        moment = datetime.fromisoformat(text)
+        parse_instant = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return parse_instant if parse_instant.tzinfo else parse_instant.replace(tzinfo=UTC)
 
 
-def moment(text: str) -> datetime | None:
-    """As `iso_time`, for a date and time with an offset: one point in time, everywhere."""
+def parse_instant(text: str) -> datetime | None:
+    """As `parse_iso_time`, for a date and time with an offset: one point in time, everywhere."""
     found = _ISO.fullmatch(text)
-    return iso_time(text) if found and found["offset"] else None
+    return parse_iso_time(text) if found and found["offset"] else None
 
 
-type Hook = Callable[[JSON], str | None]
+type MatcherFunction = Callable[[JSON], str | None]
 """A matcher of the user's own: the reason why a value does not match, or None."""
 
-_WIDE = Context(prec=1_000, traps=[])  # digits beyond these say nothing about a distance
+_WIDE_CONTEXT = Context(prec=1_000, traps=[])  # digits beyond these say nothing about a distance
 _NUMBER = "number"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNIT = timedelta(microseconds=1)
@@ -84,18 +84,18 @@ _SIGNS = {">": gt, ">=": ge, "<": lt, "<=": le}
 class Predicate(Matcher):
     """A value for which `holds` says yes; it must not raise. `words` describe what is wanted."""
 
-    words: Described
+    words: Description
     holds: Callable[[Value], bool]
 
     @override
     def matches(self, got: Value, bound: Bindings) -> bool:
         return self.holds(got)
 
-    def describe(self) -> Described:
+    def describe(self) -> Description:
         return self.words
 
 
-class _Other(Predicate):
+class _NegatedPredicate(Predicate):
     """A value that is not so."""
 
     __slots__ = ()
@@ -104,18 +104,18 @@ class _Other(Predicate):
 
 
 @dataclass(frozen=True, slots=True)
-class Named(Matcher):
+class PluginMatcher(Matcher):
     """`$name` of a matcher that a Python hook registered; it is only asked about what is there."""
 
     name: str
-    hook: Hook
+    hook: MatcherFunction
 
     @override
     def matches(self, got: Value, bound: Bindings) -> bool:
         return self._objection(got) is None
 
-    def describe(self) -> Described:
-        return Described(f"${self.name}", "")
+    def describe(self) -> Description:
+        return Description(f"${self.name}", "")
 
     def reason(self, got: Value) -> str:
         return self._objection(got) or ""
@@ -132,112 +132,120 @@ class Named(Matcher):
         return f"it returned {said!r:.60}; it must return None, or the reason as text"
 
 
-def equals(value: JSON) -> Predicate:
+def equal_to(value: JSON) -> Predicate:
     """`$eq`: this value and nothing more, also in maps."""
-    wanted = identity(value)
-    words = describe(value)
+    wanted = equality_key(value)
+    words = describe_value(value)
     return Predicate(
-        Described(f"exactly {words.text}", words.type), lambda it: identity(it) == wanted
+        Description(f"exactly {words.text}", words.type), lambda it: equality_key(it) == wanted
     )
 
 
-def differs(value: JSON) -> Predicate:
+def not_equal_to(value: JSON) -> Predicate:
     """`$ne`: a value that is there and is another one."""
-    wanted = identity(value)
-    words = Described(f"other than {describe(value).text}", "")
-    return _Other(words, lambda it: it is not ABSENT and identity(it) != wanted)
+    wanted = equality_key(value)
+    words = Description(f"other than {describe_value(value).text}", "")
+    return _NegatedPredicate(words, lambda it: it is not ABSENT and equality_key(it) != wanted)
 
 
-def compares(sign: str, limit: JSON) -> Predicate | None:
+def comparison(sign: str, limit: JSON) -> Predicate | None:
     """`$gt` and its like, for a number or an ISO time; None for a limit that is neither."""
     holds = _SIGNS[sign]
-    wanted = measure(limit)
+    wanted = magnitude(limit)
     if wanted is None:
         return None
     kind, least = wanted
 
     def check(got: Value) -> bool:
-        found = measure(got)
+        found = magnitude(got)
         return found is not None and found[0] == kind and holds(found[1], least)
 
-    return Predicate(Described(f"{sign} {written(limit)}", kind), check)
+    return Predicate(Description(f"{sign} {text_form(limit)}", kind), check)
 
 
-def near(value: JSON, by: JSON) -> Predicate | None:
+def close_to(value: JSON, by: JSON) -> Predicate | None:
     """`$near` and `$by`: a number that differs by so much at most.
 
     None where one of them is no number, or `by` is below 0.
     """
-    middle, span = number(value), number(by)
+    middle, span = exact_number(value), exact_number(by)
     if not isinstance(middle, Decimal) or not isinstance(span, Decimal) or span < 0:
         return None
-    low, high = _WIDE.subtract(middle, span), _WIDE.add(middle, span)
+    low, high = _WIDE_CONTEXT.subtract(middle, span), _WIDE_CONTEXT.add(middle, span)
 
     def check(got: Value) -> bool:
-        found = measure(got)
+        found = magnitude(got)
         return found is not None and found[0] == _NUMBER and low <= found[1] <= high
 
-    return Predicate(Described(f"{written(value)} ± {written(by)}", _NUMBER), check)
+    return Predicate(Description(f"{text_form(value)} ± {text_form(by)}", _NUMBER), check)
 
 
-def starts(text: str) -> Predicate:
+def starts_with(text: str) -> Predicate:
     """`$starts`: a text that begins so."""
-    words = Described(f"a text that starts with {describe(text).text}", "")
+    words = Description(f"a text that starts with {describe_value(text).text}", "")
     return Predicate(words, lambda got: isinstance(got, str) and got.startswith(text))
 
 
-def ends(text: str) -> Predicate:
+def ends_with(text: str) -> Predicate:
     """`$ends`: a text that ends so."""
-    words = Described(f"a text that ends with {describe(text).text}", "")
+    words = Description(f"a text that ends with {describe_value(text).text}", "")
     return Predicate(words, lambda got: isinstance(got, str) and got.endswith(text))
 
 
-def contains(text: str) -> Predicate:
+def contains_text(text: str) -> Predicate:
     """`$contains`: a text with this in it."""
-    words = Described(f"a text that contains {describe(text).text}", "")
+    words = Description(f"a text that contains {describe_value(text).text}", "")
     return Predicate(words, lambda got: isinstance(got, str) and text in got)
 
 
-def measure(value: Value) -> tuple[str, Decimal] | None:
+def magnitude(value: Value) -> tuple[str, Decimal] | None:
     """A number, or an ISO time in microseconds, with its kind; None for what has no order."""
     if isinstance(value, str):
-        moment = iso_time(value)
-        return None if moment is None else ("ISO time", Decimal((moment - _EPOCH) // _UNIT))
-    found = number(value)
+        parse_instant = parse_iso_time(value)
+        return (
+            None
+            if parse_instant is None
+            else ("ISO time", Decimal((parse_instant - _EPOCH) // _UNIT))
+        )
+    found = exact_number(value)
     return (_NUMBER, found) if isinstance(found, Decimal) and not found.is_nan() else None
 
 
-_MEMORY = 4 << 20  # bytes for one regex; RE2 refuses what needs more, or goes on without a cache
-_HALF = re.compile("[\ud800-\udfff]")  # half a character: UTF-8, which RE2 reads, has none
+_REGEX_MEMORY = (
+    4 << 20
+)  # bytes for one regex; RE2 refuses what needs more, or goes on without a cache
+_SURROGATE = re.compile("[\ud800-\udfff]")  # half a character: UTF-8, which RE2 reads, has none
 
 
 class RegexError(ValueError):
     """What RE2 does not accept, in its words."""
 
 
-def matching(pattern: str, *, ignore_case: bool = False) -> Predicate:
+def matches_regex(pattern: str, *, ignore_case: bool = False) -> Predicate:
     """A text in which the regex is found, anywhere. Raises RegexError."""
     return Predicate(
-        Described(f"matching /{pattern}/{'i' if ignore_case else ''}", ""),
-        _search(pattern, ignore_case=ignore_case),
+        Description(f"matching /{pattern}/{'i' if ignore_case else ''}", ""),
+        _regex_test(pattern, ignore_case=ignore_case),
     )
 
 
-def like(glob: str) -> Predicate:
+def matches_glob(glob: str) -> Predicate:
     """`$like`: the whole text, where `*` stands for any text and `?` for one character.
 
     Raises RegexError for a glob that is too large.
     """
     wild = {"*": ".*", "?": "."}
-    pattern = "".join(wild.get(each) or re2.escape(each) for each in _whole(glob))
-    return Predicate(Described(f"like {describe(glob).text}", ""), _search(rf"(?s)\A{pattern}\z"))
+    pattern = "".join(wild.get(each) or re2.escape(each) for each in _without_surrogates(glob))
+    return Predicate(
+        Description(f"like {describe_value(glob).text}", ""), _regex_test(rf"(?s)\A{pattern}\z")
+    )
 
 
-def _search(pattern: str, *, ignore_case: bool = False) -> Callable[[Value], bool]:
+def _regex_test(pattern: str, *, ignore_case: bool = False) -> Callable[[Value], bool]:
     options = re2.Options()
     options.log_errors = False
     options.never_capture = True
-    options.max_mem = _MEMORY
+    options.max_mem = _REGEX_MEMORY
     options.case_sensitive = not ignore_case
     try:
         regex = re2.compile(pattern, options)
@@ -248,23 +256,23 @@ def _search(pattern: str, *, ignore_case: bool = False) -> Callable[[Value], boo
         raise RegexError("it holds half a character (a lone surrogate)") from None
 
     def search(got: Value) -> bool:
-        return isinstance(got, str) and regex.search(_whole(got)) is not None
+        return isinstance(got, str) and regex.search(_without_surrogates(got)) is not None
 
     return search
 
 
-def _whole(text: str) -> str:
+def _without_surrogates(text: str) -> str:
     """The text with a replacement for each half of a character."""
-    return text if text.isascii() else _HALF.sub("\ufffd", text)
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
-NEAR = timedelta(minutes=1)
+NOW_TOLERANCE = timedelta(minutes=1)
 """How far a clock may be from the time of the call."""
 
 
 @dataclass(frozen=True, slots=True)
 class Now(Matcher):
-    """`$now`: a date and time with its offset, at most `NEAR` from when the call came.
+    """`$now`: a date and time with its offset, at most `NOW_TOLERANCE` from when the call came.
 
     Where `call` is None no call is looked at, and any such moment will do.
     """
@@ -273,24 +281,24 @@ class Now(Matcher):
 
     @override
     def matches(self, got: Value, bound: Bindings) -> bool:
-        found = moment(got) if isinstance(got, str) else None
-        return found is not None and (self.call is None or abs(found - self.call) <= NEAR)
+        found = parse_instant(got) if isinstance(got, str) else None
+        return found is not None and (self.call is None or abs(found - self.call) <= NOW_TOLERANCE)
 
-    def describe(self) -> Described:
-        return Described("the time of the call", "ISO time with its offset")
+    def describe(self) -> Description:
+        return Description("the time of the call", "ISO time with its offset")
 
     def reason(self, got: Value) -> str:
-        found = iso_time(got) if isinstance(got, str) else None
+        found = parse_iso_time(got) if isinstance(got, str) else None
         if found is None or self.call is None:
             return ""
-        if moment(str(got)) is None:
+        if parse_instant(str(got)) is None:
             return "it has no offset, so it may be any clock's"
         side = "before" if found < self.call else "after"
         away = timedelta(seconds=round(abs(found - self.call).total_seconds()))
         return f"it is {away} {side} the call; a minute is allowed"
 
 
-def asks_for_now(want: Expected | Absent) -> bool:
+def contains_now(want: Expected | Absent) -> bool:
     """Whether `$now` stands in the want, also in what a variable has to match."""
     stack: list[object] = [want]
     while stack:
@@ -302,11 +310,11 @@ def asks_for_now(want: Expected | Absent) -> bool:
         elif isinstance(each, list | tuple):
             stack.extend(each)
         elif isinstance(each, Matcher):
-            stack.extend(_held(each).values())
+            stack.extend(_field_values(each).values())
     return False
 
 
-def as_of[W](want: W, call: datetime) -> W:
+def resolve_now[W](want: W, call: datetime) -> W:
     """The want, each `$now` in it speaking of a call that came then.
 
     It recurses over the want alone, which nests no deeper than a file may.
@@ -314,15 +322,15 @@ def as_of[W](want: W, call: datetime) -> W:
     if isinstance(want, Now):
         return replace(want, call=call)
     if isinstance(want, dict):
-        return type(want)((key, as_of(each, call)) for key, each in want.items())
+        return type(want)((key, resolve_now(each, call)) for key, each in want.items())
     if isinstance(want, list | tuple):
-        return type(want)(as_of(each, call) for each in want)
-    if isinstance(want, Matcher) and asks_for_now(want):
+        return type(want)(resolve_now(each, call) for each in want)
+    if isinstance(want, Matcher) and contains_now(want):
         matcher: Any = want
-        return cast("W", replace(matcher, **as_of(_held(matcher), call)))
+        return cast("W", replace(matcher, **resolve_now(_field_values(matcher), call)))
     return want
 
 
-def _held(matcher: Any) -> dict[str, object]:
+def _field_values(matcher: Any) -> dict[str, object]:
     """What a matcher was made of; each is a dataclass, which its base class does not say."""
     return {each.name: getattr(matcher, each.name) for each in fields(matcher)}

@@ -5,14 +5,14 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from types import MappingProxyType
 
-from pixel_emulator.core.matching.expected import ABSENT, Described, Matcher, Value, number
+from pixel_emulator.core.matching.expected import ABSENT, Description, Matcher, Value, exact_number
 from pixel_emulator.core.matching.predicates import (
     Now,
     Predicate,
     is_email,
     is_url,
     is_uuid,
-    iso_time,
+    parse_iso_time,
 )
 from pixel_emulator.core.text import json_codec
 
@@ -31,8 +31,10 @@ class TypeMatcher:
     matcher: Matcher
 
 
-def _kind(holds: Callable[[Value], bool], words: str, means: str, yes: str, no: str) -> TypeMatcher:
-    matcher = Predicate(Described(words, ""), holds)
+def _type_matcher(
+    holds: Callable[[Value], bool], words: str, means: str, yes: str, no: str
+) -> TypeMatcher:
+    matcher = Predicate(Description(words, ""), holds)
     return TypeMatcher(means=means, want="", yes=yes, no=no, matcher=matcher)
 
 
@@ -47,7 +49,7 @@ def _is_number(got: Value) -> bool:
 def _is_whole(got: Value) -> bool:
     if isinstance(got, int):
         return not isinstance(got, bool)
-    value = number(got)
+    value = exact_number(got)
     return isinstance(value, Decimal) and value.is_finite() and value == value.to_integral_value()
 
 
@@ -64,56 +66,56 @@ def _is_empty(got: Value) -> bool:
     return got is None or (isinstance(got, str | list | dict) and not got)
 
 
-_KINDS = {
-    "any": _kind(
+_TYPES = {
+    "any": _type_matcher(
         lambda got: got is not ABSENT and got is not None,
         "any value but null",
         "any value but null",
         yes="{}",
         no="null",
     ),
-    "string": _kind(
+    "string": _type_matcher(
         lambda got: isinstance(got, str), "any string", "any text, also an empty one", '""', "1"
     ),
-    "int": _kind(
+    "int": _type_matcher(
         _is_whole, "any whole number", "any whole number; 3.0 is one too", yes="3.0", no="3.5"
     ),
-    "number": _kind(_is_number, "any number", "any number", yes="49.9", no='"49.9"'),
-    "numeric": _kind(
+    "number": _type_matcher(_is_number, "any number", "any number", yes="49.9", no='"49.9"'),
+    "numeric": _type_matcher(
         _is_numeric,
         "any number, or a string that reads as one",
         "any number, or a text that reads as one, as in the flat form",
         yes='"49.9"',
         no="49 EUR",
     ),
-    "bool": _kind(
+    "bool": _type_matcher(
         lambda got: isinstance(got, bool), "true or false", "true or false", "false", '"false"'
     ),
-    "list": _kind(lambda got: isinstance(got, list), "any list", "any list", "[]", "{}"),
-    "map": _kind(lambda got: isinstance(got, dict), "any map", "any map", "{}", "[]"),
-    "uuid": _kind(
+    "list": _type_matcher(lambda got: isinstance(got, list), "any list", "any list", "[]", "{}"),
+    "map": _type_matcher(lambda got: isinstance(got, dict), "any map", "any map", "{}", "[]"),
+    "uuid": _type_matcher(
         _text(is_uuid),
         "any UUID",
         "a UUID of any version",
         yes="0b1ee2a4-3f5c-4d7e-8a9b-0c1d2e3f4a5b",
         no="0b1ee2a4",
     ),
-    "email": _kind(
+    "email": _type_matcher(
         _text(is_email),
         "any e-mail address",
         "one e-mail address, without a name beside it",
         yes="ada@example.com",
         no="Ada <ada@example.com>",
     ),
-    "url": _kind(
+    "url": _type_matcher(
         _text(is_url),
         "any URL",
         "an absolute http or https URL",
         yes="https://example.com/a?b=c",
         no="example.com/a",
     ),
-    "iso": _kind(
-        _text(iso_time),
+    "iso": _type_matcher(
+        _text(parse_iso_time),
         "any ISO 8601 date or time",
         "an ISO 8601 date, or date and time",
         yes='"2030-01-31"',
@@ -127,7 +129,7 @@ _KINDS = {
         no='"2030-01-31T12:30:00"',
         matcher=Now(),
     ),
-    "empty": _kind(
+    "empty": _type_matcher(
         _is_empty, "null or an empty value", 'null, "", [] or {}; it has to be there', '""', "0"
     ),
 }
@@ -136,18 +138,18 @@ _ABSENT = TypeMatcher(
     want="{coupon: $absent}",
     yes="{}",
     no="{coupon: null}",
-    matcher=Predicate(Described("absent", ""), lambda got: got is ABSENT),
+    matcher=Predicate(Description("absent", ""), lambda got: got is ABSENT),
 )
 _PRESENT = TypeMatcher(
     means="anything: the key is there, be it with null",
     want="{coupon: $present}",
     yes="{coupon: null}",
     no="{}",
-    matcher=Predicate(Described("present", ""), lambda got: got is not ABSENT),
+    matcher=Predicate(Description("present", ""), lambda got: got is not ABSENT),
 )
 
 MATCHERS: Mapping[str, TypeMatcher] = MappingProxyType(
-    {f"${name}": replace(kind, want=f"${name}") for name, kind in _KINDS.items()}
+    {f"${name}": replace(kind, want=f"${name}") for name, kind in _TYPES.items()}
     | {"$absent": _ABSENT, "$present": _PRESENT}
 )
 """The matchers without an operand, by name."""

@@ -5,32 +5,30 @@ from dataclasses import dataclass
 from itertools import count, islice
 
 from pixel_emulator.core.matching.diff import (
-    Spot,
-    described,
+    Deferred,
+    describe_expected,
     differences_at,
+    literals_match,
     matches,
-    plain_parts_match,
 )
 from pixel_emulator.core.matching.expected import (
     ABSENT,
-    UNBOUND,
+    NO_BINDINGS,
     Binding,
     Bindings,
     Constraints,
-    Described,
+    Description,
     Difference,
     Expected,
     Matcher,
     Value,
-    identity,
-    inside,
-    written,
+    equality_key,
+    text_form,
+    walk,
 )
 from pixel_emulator.core.model import JSON, JsonPath
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.core.text.display import printable
-
-__all__ = ["bind", "distinct", "search", "together", "unify", "variables"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +43,12 @@ class Variable(Matcher):
     type: Expected | None = None
 
     def ways(self, got: Value) -> Iterator[Constraints]:
-        if got is not ABSENT and self.matches(got, UNBOUND):
+        if got is not ABSENT and self.matches(got, NO_BINDINGS):
             yield (Binding(self.name, got),)
 
     def matches(self, got: Value, bound: Bindings) -> bool:
         if self.name in bound:
-            return identity(bound[self.name]) == identity(got)
+            return equality_key(bound[self.name]) == equality_key(got)
         return got is not ABSENT and (self.type is None or matches(self.type, got))
 
     def differences(self, at: JsonPath, got: Value, bound: Bindings) -> Iterator[Difference]:
@@ -63,12 +61,14 @@ class Variable(Matcher):
         else:
             yield from differences_at(at, self.type, got, bound)
 
-    def describe(self) -> Described:
-        return Described(f"${self.name}", "" if self.type is None else str(described(self.type)))
+    def describe(self) -> Description:
+        return Description(
+            f"${self.name}", "" if self.type is None else str(describe_expected(self.type))
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class TextWith(Matcher):
+class TextTemplate(Matcher):
     """A text with `${name}` in it, between `before` and `after`."""
 
     before: str
@@ -93,14 +93,14 @@ class TextWith(Matcher):
         if not self.matches(got, bound):
             yield at, self._whole(bound) or self, got
 
-    def describe(self) -> Described:
+    def describe(self) -> Description:
         text = f"{self.before}${{{self.variable.name}}}{self.after}"
-        return Described(f'"{printable(text, quotes=True)}"', "string")
+        return Description(f'"{printable(text, quotes=True)}"', "string")
 
     def _whole(self, bound: Bindings) -> str | None:
         """The text with the value of the variable in it; None where it has none that fits in."""
         value = bound.get(self.variable.name, [])
-        text = written(value)
+        text = text_form(value)
         return None if text is None else f"{self.before}{text}{self.after}"
 
     def _middle(self, got: Value) -> str | None:
@@ -121,17 +121,17 @@ class TextWith(Matcher):
             value = json_codec.parse(text)
         except ValueError:
             return False
-        return written(value) == text and matches(wanted, value)
+        return text_form(value) == text and matches(wanted, value)
 
 
-def variables(want: Expected) -> frozenset[str]:
+def variable_names(want: Expected) -> frozenset[str]:
     """The names of the variables in a want."""
-    return frozenset(each.name for each in inside(want) if isinstance(each, Variable))
+    return frozenset(each.name for each in walk(want) if isinstance(each, Variable))
 
 
-_PATIENCE = 10
+_HEARTBEAT_INTERVAL = 10
 """Steps in vain after which a search gives a sign of life."""
-_IN_VAIN: Constraints = (Binding("", 0), Binding("", 1))
+HEARTBEAT: Constraints = (Binding("", 0), Binding("", 1))
 """The sign of life: a way that contradicts itself. It is handed on at once."""
 
 
@@ -142,21 +142,21 @@ def unify(want: Expected, got: Value) -> Iterator[Constraints]:
     asked for. A search that goes on in vain yields, now and then, a way that contradicts itself
     (`bind` gives None), so that whoever counts the ways may stop.
     """
-    return together(((want, got),))
+    return unify_all(((want, got),))
 
 
-def together(pairs: Iterable[tuple[Expected, Value]]) -> Iterator[Constraints]:
+def unify_all(pairs: Iterable[tuple[Expected, Value]]) -> Iterator[Constraints]:
     """Each way in which all of the pairs match."""
-    spots: list[Spot] = []
-    if not all(plain_parts_match(want, got, spots) for want, got in pairs):
+    spots: list[Deferred] = []
+    if not all(literals_match(want, got, spots) for want, got in pairs):
         return iter(())
-    return _joined(spots) if spots else iter(((),))
+    return _combine(spots) if spots else iter(((),))
 
 
-def _joined(spots: list[Spot]) -> Iterator[Constraints]:
-    asking: list[Cached] = []
+def _combine(spots: list[Deferred]) -> Iterator[Constraints]:
+    asking: list[CachedSolutions] = []
     for matcher, got in spots:
-        ways = Cached(matcher.ways(got))
+        ways = CachedSolutions(matcher.ways(got))
         if ways.first is None:
             return
         if ways.first:
@@ -168,10 +168,10 @@ def _joined(spots: list[Spot]) -> Iterator[Constraints]:
     def branches(state: None, level: int) -> Iterator[tuple[None, Constraints]]:
         return ((state, way) for way in asking[level])
 
-    yield from search(None, branches, len(asking))
+    yield from backtrack(None, branches, len(asking))
 
 
-class Cached:
+class CachedSolutions:
     """Ways that may be gone through again; each is found once, when it is asked for.
 
     A matcher inside a matcher inside a matcher would else be asked twice, four times, eight times.
@@ -195,7 +195,7 @@ class Cached:
         return next(iter(self), None)
 
 
-def search[State](
+def backtrack[State](
     start: State, branches: Callable[[State, int], Iterator[tuple[State, Constraints]]], depth: int
 ) -> Iterator[Constraints]:
     """Each way through `depth` levels on which no need contradicts another.
@@ -214,12 +214,12 @@ def search[State](
             continue
         state, more = choice
         needs += more
-        if more is _IN_VAIN:
-            yield _IN_VAIN
+        if more is HEARTBEAT:
+            yield HEARTBEAT
         elif bind(needs) is None:
             in_vain += 1
-            if in_vain % _PATIENCE == 0:
-                yield _IN_VAIN
+            if in_vain % _HEARTBEAT_INTERVAL == 0:
+                yield HEARTBEAT
         elif len(trail) < depth:
             trail.append((needs, branches(state, len(trail))))
         else:
@@ -231,14 +231,14 @@ def distinct(ways: Iterable[Constraints]) -> Iterator[Constraints]:
     seen = set()
     repeated = 0
     for needs in ways:
-        key = frozenset((each.name, each.in_text, identity(each.value)) for each in needs)
-        if needs is _IN_VAIN or key not in seen:
+        key = frozenset((each.name, each.in_text, equality_key(each.value)) for each in needs)
+        if needs is HEARTBEAT or key not in seen:
             seen.add(key)
             yield needs
         else:
             repeated += 1
-            if repeated % _PATIENCE == 0:
-                yield _IN_VAIN
+            if repeated % _HEARTBEAT_INTERVAL == 0:
+                yield HEARTBEAT
         if not needs:
             return
 
@@ -255,10 +255,10 @@ def bind(needs: Collection[Binding]) -> Bindings | None:
         known = texts if each.in_text else exact
         value = known.setdefault(each.name, each.value)
         if value is not each.value:
-            if identity(value) != identity(each.value):
+            if equality_key(value) != equality_key(each.value):
                 return None
             known[each.name] = min(value, each.value, key=json_codec.write)
     for each in needs:
-        if each.name in texts and not each.in_text and written(each.value) != texts[each.name]:
+        if each.name in texts and not each.in_text and text_form(each.value) != texts[each.name]:
             return None
     return texts | exact

@@ -3,36 +3,36 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from pixel_emulator.core.matching.diff import described
-from pixel_emulator.core.matching.expected import Expected, equal
-from pixel_emulator.core.matching.predicates import asks_for_now
+from pixel_emulator.core.matching.diff import describe_expected
+from pixel_emulator.core.matching.expected import Expected, scalars_equal
+from pixel_emulator.core.matching.predicates import contains_now
 from pixel_emulator.core.model import JSON, NAMED_BY, CallType, JsonPath, Payload, Severity
-from pixel_emulator.core.parser.context import ParseContext, is_special, shown
+from pixel_emulator.core.parser.context import ParseContext, is_special, value_text
 from pixel_emulator.core.parser.definitions import Scope
 from pixel_emulator.core.parser.values import read_text, read_value
 from pixel_emulator.core.parser.vocabulary import (
     ALPHABETS,
+    CALL_LINES,
     CALL_TYPES,
     FIELDS,
     FORMS,
-    LINES,
     MAP_FIELDS,
     REQUEST,
     TEXT_FIELDS,
 )
 from pixel_emulator.core.problems.catalog import RULES
 from pixel_emulator.core.scenarios.expectation import Pattern
-from pixel_emulator.core.scenarios.mail_clients import FETCHERS, Fetch
+from pixel_emulator.core.scenarios.mail_clients import CLIENT_NAMES, Fetch
 
-REQUEST_WORDS = {
+REQUEST_CHOICES = {
     "form": FORMS,
     "alphabet": ALPHABETS,
-    "client": FETCHERS,
+    "client": CLIENT_NAMES,
     "fetch": tuple(map(str, Fetch)),
 }
 """What the fields of `request` may be that are no free text."""
 
-ELSEWHERE = "; what a sender adds of its own stands under `properties` or `traits`"
+UNKNOWN_FIELD_ADVICE = "; what a sender adds of its own stands under `properties` or `traits`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +47,13 @@ class PatternShape:
     @property
     def pattern(self) -> Pattern:
         """The shape as a pattern."""
-        timed = asks_for_now({**self.fields}) or asks_for_now({**self.request})
+        timed = contains_now({**self.fields}) or contains_now({**self.request})
         return Pattern(type=self.type, fields=self.fields, request=self.request, timed=timed)
 
 
-def line_of(reader: ParseContext, at: JsonPath, item: Payload) -> str:
+def call_line_key(reader: ParseContext, at: JsonPath, item: Payload) -> str:
     """The key of the call line; empty where there is none."""
-    lines = [key for key in item if key in LINES]
+    lines = [key for key in item if key in CALL_LINES]
     if len(lines) > 1:
         reader.wrong(at, f"one call cannot be both `{lines[0]}` and `{lines[1]}`")
     return lines[0] if lines else ""
@@ -63,18 +63,19 @@ def read_shape(
     reader: ParseContext, at: JsonPath, item: Payload, scope: Scope, *, exact: bool = True
 ) -> PatternShape:
     """The shape of a call map. With `exact`, fields that Segment wants to be text have to be."""
-    line = line_of(reader, at, item)
+    line = call_line_key(reader, at, item)
     return PatternShape(
         line=line,
-        type=_type(reader, at, item, line),
-        fields=_name(reader, at, item, line, scope) | _fields(reader, at, item, scope, exact=exact),
-        request=_request(reader, (*at, "request"), item["request"], scope)
+        type=_read_type(reader, at, item, line),
+        fields=_read_name(reader, at, item, line, scope)
+        | _read_fields(reader, at, item, scope, exact=exact),
+        request=_read_request(reader, (*at, "request"), item["request"], scope)
         if "request" in item
         else {},
     )
 
 
-def merged(
+def merge_shapes(
     reader: ParseContext, at: JsonPath, shared: PatternShape, variant: PatternShape
 ) -> PatternShape:
     """The shape of an item of `one-of`, which stands at `at`, with what stands beside it."""
@@ -83,12 +84,12 @@ def merged(
     return PatternShape(
         line=variant.line or shared.line,
         type=variant.type or shared.type,
-        fields=_both(reader, at, shared.fields, variant.fields),
-        request=_both(reader, (*at, "request"), shared.request, variant.request),
+        fields=_merge_fields(reader, at, shared.fields, variant.fields),
+        request=_merge_fields(reader, (*at, "request"), shared.request, variant.request),
     )
 
 
-def _both(
+def _merge_fields(
     reader: ParseContext,
     at: JsonPath,
     shared: Mapping[str, Expected],
@@ -98,26 +99,26 @@ def _both(
     for key in shared.keys() & variant.keys():
         here, first, second = (*at, key), shared[key], variant[key]
         if isinstance(first, Mapping) and isinstance(second, Mapping):
-            both[key] = _both(reader, here, first, second)
-        elif not equal(first, second):
-            reader.wrong(here, f"beside `one-of` it is {described(first)} already")
+            both[key] = _merge_fields(reader, here, first, second)
+        elif not scalars_equal(first, second):
+            reader.wrong(here, f"beside `one-of` it is {describe_expected(first)} already")
     return both
 
 
 def check_code(reader: ParseContext, at: JsonPath, code: str, severity: Severity) -> None:
     """Refuse a code that no problem of this severity has."""
-    if code and code not in (codes := codes_of(severity)):
+    if code and code not in (codes := codes_with(severity)):
         effect = {Severity.DROP: "drops", Severity.DAMAGE: "damages"}[severity]
         guess = reader.likely(at, code, codes)
         reader.wrong(at, f"`{code}` is no problem that {effect} a call{guess}")
 
 
-def codes_of(severity: Severity) -> list[str]:
+def codes_with(severity: Severity) -> list[str]:
     """The codes of all problems of one severity."""
     return [rule.code for rule in RULES.values() if rule.severity is severity]
 
 
-def _type(reader: ParseContext, at: JsonPath, item: Payload, line: str) -> CallType | None:
+def _read_type(reader: ParseContext, at: JsonPath, item: Payload, line: str) -> CallType | None:
     said = line in CALL_TYPES or item.get("any") is not None
     if said and "type" in item:
         reader.wrong((*at, "type"), f"`{line}:` already says the type")
@@ -127,21 +128,21 @@ def _type(reader: ParseContext, at: JsonPath, item: Payload, line: str) -> CallT
     value = item.get(key)
     if value is None:
         return None
-    word = choice(reader, (*at, key), value, CALL_TYPES)
+    word = read_choice(reader, (*at, key), value, CALL_TYPES)
     return CallType(word) if word else None
 
 
-def choice(reader: ParseContext, at: JsonPath, value: JSON, words: Iterable[str]) -> str:
+def read_choice(reader: ParseContext, at: JsonPath, value: JSON, words: Iterable[str]) -> str:
     """One of the words; empty where it is none of them."""
     words = tuple(words)
     if isinstance(value, str) and value in words:
         return value
     guess = reader.likely(at, value, words) if isinstance(value, str) else ""
-    reader.wrong(at, f"must be one of {', '.join(words)}; it is {shown(value)}{guess}")
+    reader.wrong(at, f"must be one of {', '.join(words)}; it is {value_text(value)}{guess}")
     return ""
 
 
-def _name(
+def _read_name(
     reader: ParseContext, at: JsonPath, item: Payload, line: str, scope: Scope
 ) -> dict[str, Expected]:
     """What stands behind the type: `track: <event>` is the field `event`."""
@@ -159,7 +160,7 @@ def _name(
     return {field: read_text(reader, here, value, scope)}
 
 
-def _fields(
+def _read_fields(
     reader: ParseContext, at: JsonPath, item: Payload, scope: Scope, *, exact: bool
 ) -> dict[str, Expected]:
     fields: dict[str, Expected] = {}
@@ -171,7 +172,7 @@ def _fields(
             fields[key] = read_text(reader, here, value, scope)
         elif exact and key in MAP_FIELDS and not _may_be_map(value):
             indent = f"write what it holds under `{key}:`, further to the right"
-            reader.wrong(here, f"must be a map, but is {shown(value)}: {indent}")
+            reader.wrong(here, f"must be a map, but is {value_text(value)}: {indent}")
         else:
             fields[key] = read_value(reader, here, value, scope)
     return fields
@@ -181,20 +182,24 @@ def _may_be_map(value: JSON) -> bool:
     return isinstance(value, dict) or (isinstance(value, str) and is_special(value))
 
 
-def _request(reader: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> dict[str, Expected]:
+def _read_request(
+    reader: ParseContext, at: JsonPath, value: JSON, scope: Scope
+) -> dict[str, Expected]:
     if not isinstance(value, dict):
-        reader.wrong(at, f"must be a map, but is {shown(value)}: write `request: {{form: flat}}`")
+        reader.wrong(
+            at, f"must be a map, but is {value_text(value)}: write `request: {{form: flat}}`"
+        )
         return {}
     reader.check_keys(at, value, REQUEST)
     wanted: dict[str, Expected] = {}
     for key, each in value.items():
         here = (*at, key)
-        words = REQUEST_WORDS.get(key)
+        words = REQUEST_CHOICES.get(key)
         plain = not isinstance(each, dict) and not (isinstance(each, str) and is_special(each))
         if words and plain:
-            wanted[key] = choice(reader, here, each, words)
+            wanted[key] = read_choice(reader, here, each, words)
         elif key == "padded" and plain and not isinstance(each, bool):
-            reader.wrong(here, f"must be true or false; it is {shown(each)}")
+            reader.wrong(here, f"must be true or false; it is {value_text(each)}")
         elif key in REQUEST:
             wanted[key] = read_value(reader, here, each, scope)
     return wanted

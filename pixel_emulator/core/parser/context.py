@@ -5,33 +5,33 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from pixel_emulator.core.errors import Document, InputIssue, Location, did_you_mean
-from pixel_emulator.core.matching.expected import describe
+from pixel_emulator.core.matching.expected import describe_value
 from pixel_emulator.core.model import JSON, JsonPath, Payload
 from pixel_emulator.core.text.display import cut, printable
 
-_OF_WORDS = ("tags", "use")  # lists of which one word is often written alone
-_MOST_LOOKING = 200_000
+_WORD_LISTS = ("tags", "use")  # lists of which one word is often written alone
+_SUGGESTION_BUDGET = 200_000
 """Characters times words that one file may cost while likely words are looked for: some tenths of
 a second. Hundreds of mistakes come to less."""
-_LONGEST = 200
+_MAX_VALUE_LENGTH = 200
 """Characters of a value that a sentence shows: more is cut in its middle."""
-_LONGEST_SENTENCE = 700
-_CUT = "; in braces, put quotes around a text that holds a comma"
+_MAX_MESSAGE_LENGTH = 700
+_CUT_ADVICE = "; in braces, put quotes around a text that holds a comma"
 
 
-def escaped(text: str) -> str:
+def escape(text: str) -> str:
     """The text as a scenario must write it to mean itself: `$$` stands for a dollar sign."""
     return text.replace("$", "$$") if "$$" in text or is_special(text) else text
 
 
-def shown(value: JSON) -> str:
+def value_text(value: JSON) -> str:
     """A value inside a sentence: a scalar with its type, a container by its type."""
     if isinstance(value, dict | list):
-        return f"a {describe(value).type}"
+        return f"a {describe_value(value).type}"
     if value is None:
         return "empty"
-    found = describe(value)
-    return str(replace(found, text=cut(found.text, _LONGEST)))
+    found = describe_value(value)
+    return str(replace(found, text=cut(found.text, _MAX_VALUE_LENGTH)))
 
 
 class ParseContext:
@@ -45,14 +45,16 @@ class ParseContext:
 
     def wrong(self, at: JsonPath, message: str) -> None:
         """Note a mistake at `at`."""
-        self.mistakes.append(self.document.mistake(printable(cut(message, _LONGEST_SENTENCE)), *at))
+        self.mistakes.append(
+            self.document.mistake(printable(cut(message, _MAX_MESSAGE_LENGTH)), *at)
+        )
 
     def likely(self, at: JsonPath, word: str, allowed: Collection[str]) -> str:
         """Return `errors.did_you_mean` for a word at `at`; empty past the budget."""
         known = self._likely.get((at, word))  # rows of `cases` ask again
         if known is None:
             self._looking += len(word) * len(allowed)
-            known = did_you_mean(word, allowed) if self._looking <= _MOST_LOOKING else ""
+            known = did_you_mean(word, allowed) if self._looking <= _SUGGESTION_BUDGET else ""
             self._likely[at, word] = known
         return known
 
@@ -62,7 +64,7 @@ class ParseContext:
 
     def in_order(self) -> tuple[InputIssue, ...]:
         """The mistakes in the order of the file, each once: rows of `cases` repeat them."""
-        return tuple(dict.fromkeys(sorted(self.mistakes, key=_place)))
+        return tuple(dict.fromkeys(sorted(self.mistakes, key=_position)))
 
     def check_keys(
         self,
@@ -78,7 +80,7 @@ class ParseContext:
         for key in unknown:
             here = (*at, key)
             in_braces = data[key] is None and lines[self.location(here).line] > 1
-            cut = _CUT if in_braces else advice
+            cut = _CUT_ADVICE if in_braces else advice
             self.wrong(here, f"no such key here{self.likely(here, key, known) or cut}")
 
     def items(self, at: JsonPath, value: JSON) -> Iterator[tuple[JsonPath, JSON]]:
@@ -91,17 +93,17 @@ class ParseContext:
             close = next((key for key in value if key.startswith("-")), "")
             item = f"- {close.lstrip('-')}" if close else "- "
             advice = f": begin each item with a hyphen and a blank, `{item}`"
-        elif isinstance(value, str) and value and at and at[-1] in _OF_WORDS:
+        elif isinstance(value, str) and value and at and at[-1] in _WORD_LISTS:
             advice = f": write [{value}]"
-        self.wrong(at, f"must be a list, but is {shown(value)}{advice}")
+        self.wrong(at, f"must be a list, but is {value_text(value)}{advice}")
 
     def text(self, at: JsonPath, value: JSON) -> str:
         """A text, read literally."""
         if isinstance(value, str):
             return value
         scalar = not isinstance(value, dict | list | None)
-        advice = f': quote it, "{describe(value).text}"' if scalar else ""
-        self.wrong(at, f"must be text, but is {shown(value)}{advice}")
+        advice = f': quote it, "{describe_value(value).text}"' if scalar else ""
+        self.wrong(at, f"must be text, but is {value_text(value)}{advice}")
         return ""
 
 
@@ -111,5 +113,5 @@ def is_special(text: str) -> bool:
     return pieces[0].startswith("$") or any("${" in piece for piece in pieces)
 
 
-def _place(mistake: InputIssue) -> tuple[int, int]:
+def _position(mistake: InputIssue) -> tuple[int, int]:
     return mistake.location.line, mistake.location.column

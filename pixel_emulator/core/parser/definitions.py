@@ -6,19 +6,19 @@ from collections.abc import Collection, Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
-from pixel_emulator.core.matching.expected import ABSENT, Absent, Expected, is_plain, written
-from pixel_emulator.core.matching.unification import variables
+from pixel_emulator.core.matching.expected import ABSENT, Absent, Expected, is_literal, text_form
+from pixel_emulator.core.matching.unification import variable_names
 from pixel_emulator.core.model import JSON, JsonPath, Payload
-from pixel_emulator.core.parser.context import ParseContext, shown
-from pixel_emulator.core.parser.operators import UNREAD
+from pixel_emulator.core.parser.context import ParseContext, value_text
+from pixel_emulator.core.parser.operators import INVALID
 from pixel_emulator.core.parser.values import MATCHERS, OPERATORS, read_text, read_value
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 """What a variable or a definition may be called."""
 
-MOST_VALUES = 10_000
+MAX_VALUES = 10_000
 """Values that a definition may stand for, with all that it uses: the end of billion laughs."""
-DEEPEST = 50
+MAX_DEPTH = 50
 """Levels of a definition, with all that it uses."""
 
 _INSIDE = re.compile(r"\$\$|\$\{([^}]*)\}")
@@ -51,7 +51,7 @@ class Definitions:
         self.broken: set[str] = set()
         self.open: set[str] = set()
         self._hooks = hooks
-        self._asked = {name: Counter(_names(each.value)) for name, each in found.items()}
+        self._asked = {name: Counter(_referenced_names(each.value)) for name, each in found.items()}
         self._weights: dict[str, tuple[int, int]] = {}
         for name in found:
             self._follow(name)
@@ -83,30 +83,30 @@ class Definitions:
 
     def _weigh(self, name: str) -> None:
         definition, asked = self.found[name], self._asked[name]
-        values, depth = _weight(definition.value)
+        values, depth = _size_and_depth(definition.value)
         deepest = 0
         for used in asked.keys() & self._weights.keys():
             values += asked[used] * self._weights[used][0]
             deepest = max(deepest, self._weights[used][1])
-        self._weights[name] = min(values, MOST_VALUES + 1), min(depth + deepest, DEEPEST + 1)
+        self._weights[name] = min(values, MAX_VALUES + 1), min(depth + deepest, MAX_DEPTH + 1)
         for marked in (self.broken, self.open):
             if marked & asked.keys():
                 marked.add(name)
-        if any(each not in self.found and not matcher_called(each, self._hooks) for each in asked):
+        if any(each not in self.found and not matcher_kind(each, self._hooks) for each in asked):
             self.open.add(name)
         if name in self.broken:
             return
-        if values > MOST_VALUES:
-            message = f"stands for more than {MOST_VALUES:,} values, with what it uses"
-        elif depth + deepest > DEEPEST:
-            message = f"nests deeper than {DEEPEST} levels, with what it uses"
+        if values > MAX_VALUES:
+            message = f"stands for more than {MAX_VALUES:,} values, with what it uses"
+        elif depth + deepest > MAX_DEPTH:
+            message = f"nests deeper than {MAX_DEPTH} levels, with what it uses"
         else:
             return
         definition.reader.wrong(definition.at, message)
         self.broken.add(name)
 
 
-def _weight(value: JSON) -> tuple[int, int]:
+def _size_and_depth(value: JSON) -> tuple[int, int]:
     """How many values it holds, and on how many levels."""
     values = deepest = 0
     stack = [(value, 1)]
@@ -119,7 +119,7 @@ def _weight(value: JSON) -> tuple[int, int]:
     return values, deepest
 
 
-def _names(value: JSON) -> Iterator[str]:
+def _referenced_names(value: JSON) -> Iterator[str]:
     """Each name that a text inside the value asks for."""
     stack = [value]
     while stack:
@@ -153,16 +153,16 @@ def read_define(
 ) -> dict[str, Definition]:
     """The definitions under `define`; `hooks` are the names of registered matchers."""
     if not isinstance(value, dict):
-        reader.wrong(at, f"must be a map of names to values, but is {shown(value)}")
+        reader.wrong(at, f"must be a map of names to values, but is {value_text(value)}")
         return {}
     for name in value:
         check_name(reader, (*at, name), name)
-        if taken := matcher_called(name, hooks):
+        if taken := matcher_kind(name, hooks):
             reader.wrong((*at, name), f"`${name}` is {taken} already: choose another name")
     return {name: Definition(reader, (*at, name), each) for name, each in value.items()}
 
 
-def matcher_called(name: str, hooks: Container[str]) -> str:
+def matcher_kind(name: str, hooks: Container[str]) -> str:
     """What kind of matcher has this name; empty for none."""
     if {f"${name}"} & (MATCHERS.keys() | OPERATORS.keys()):
         return "a matcher"
@@ -178,7 +178,7 @@ def check_name(reader: ParseContext, at: JsonPath, name: str) -> None:
     reader.wrong(at, f"a name has letters, digits and `_`, and begins with no digit{advice}")
 
 
-_DEEPEST = 200  # levels; `read_value` refuses what nests deeper
+_MAX_NESTING = 200  # levels; `read_value` refuses what nests deeper
 
 
 @dataclass(slots=True)
@@ -215,47 +215,49 @@ class Scope:
 
     def _definition(self, name: str) -> Expected:
         if name in self.definitions.broken:  # its mistake is noted
-            return UNREAD
+            return INVALID
         if name not in self._compiled:
             found = self.definitions.found[name]
             self._compiled[name] = read_value(found.reader, found.at, found.value, self)
         return self._compiled[name]
 
 
-def plain_text(reader: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> str:
+def read_constant_text(reader: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> str:
     """A text that is known before any call comes: it may hold variables that have a value."""
     want = read_text(reader, at, value, scope)
     if isinstance(want, str):
         return want
-    if isinstance(want, int | float) and (number := written(want)) is not None:
+    if isinstance(want, int | float) and (number := text_form(want)) is not None:
         return number
-    _refuse(reader, at, want)
+    _reject_not_constant(reader, at, want)
     return ""
 
 
-def plain_value(reader: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> JSON:
+def read_constant(reader: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> JSON:
     """A value that is known before any call comes, down to its last text."""
-    inner = value if len(at) < _DEEPEST else None
+    inner = value if len(at) < _MAX_NESTING else None
     if isinstance(inner, dict) and not any(_is_operator(key) for key in inner):
         return {
-            key.replace("$$", "$"): plain_value(reader, (*at, key), each, scope)
+            key.replace("$$", "$"): read_constant(reader, (*at, key), each, scope)
             for key, each in inner.items()
         }
     if isinstance(inner, list):
-        return [plain_value(reader, (*at, index), each, scope) for index, each in enumerate(inner)]
+        return [
+            read_constant(reader, (*at, index), each, scope) for index, each in enumerate(inner)
+        ]
     want = read_value(reader, at, value, scope)
-    if is_plain(want):
+    if is_literal(want):
         return want  # type: ignore[return-value] # plain: no matcher in it
-    _refuse(reader, at, want)
+    _reject_not_constant(reader, at, want)
     return None
 
 
-def plain_map(reader: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> Payload:
+def read_constant_map(reader: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> Payload:
     """A map that is known before any call comes."""
-    found = plain_value(reader, at, value, scope)
+    found = read_constant(reader, at, value, scope)
     if isinstance(found, dict):
         return found
-    reader.wrong(at, f"must be a map, but is {shown(value)}")
+    reader.wrong(at, f"must be a map, but is {value_text(value)}")
     return {}
 
 
@@ -263,10 +265,10 @@ def _is_operator(key: str) -> bool:
     return key.startswith("$") and not key.startswith("$$")
 
 
-def _refuse(reader: ParseContext, at: JsonPath, want: Expected) -> None:
-    if want is UNREAD:
+def _reject_not_constant(reader: ParseContext, at: JsonPath, want: Expected) -> None:
+    if want is INVALID:
         return
-    unknown = sorted(variables(want))
+    unknown = sorted(variable_names(want))
     if unknown:
         name = unknown[0]
         give = f"`let: {{{name}: …}}`, a row of `cases`, or `--let {name}=…`"

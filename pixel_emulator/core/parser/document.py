@@ -6,27 +6,27 @@ from dataclasses import dataclass, field, replace
 from pixel_emulator.core.errors import Document, InputError, InputIssue
 from pixel_emulator.core.matching.expected import Expected
 from pixel_emulator.core.model import JSON, JsonPath, Payload
-from pixel_emulator.core.parser.context import ParseContext, shown
+from pixel_emulator.core.parser.context import ParseContext, value_text
 from pixel_emulator.core.parser.definitions import (
     Definition,
     Definitions,
     Scope,
-    plain_text,
+    read_constant_text,
     read_define,
     read_use,
 )
 from pixel_emulator.core.parser.expectations import (
     LENIENT,
-    SILENCE,
-    Listed,
+    SILENCE_ADVICE,
+    ExpectationList,
     check_ids,
-    read_deny,
+    read_forbidden,
     read_never,
     read_policies,
 )
 from pixel_emulator.core.parser.step import (
     Fields,
-    fields_of,
+    located_fields,
     read_given,
     read_plan,
     read_state,
@@ -35,12 +35,19 @@ from pixel_emulator.core.parser.step import (
 )
 from pixel_emulator.core.parser.variables import ValueAt, read_cases, read_let
 from pixel_emulator.core.parser.vocabulary import DEFAULTS, FILE, SCENARIO
-from pixel_emulator.core.scenarios.model import NOT, Given, Policy, Scenario, Step, Values
+from pixel_emulator.core.scenarios.model import (
+    EXCLUDE_PREFIX,
+    Given,
+    Policy,
+    Scenario,
+    Step,
+    Values,
+)
 
 _NOTHING: Mapping[str, JSON] = {}
 _NO_DEFINITIONS: Mapping[str, Definition] = {}
 _NO_HOOKS: Mapping[str, Expected] = {}
-_ADDED = ("tags", "never", "deny")
+_CUMULATIVE_KEYS = ("tags", "never", "deny")
 """Lists to which `defaults` add; elsewhere what the scenario says itself counts."""
 
 
@@ -56,7 +63,7 @@ def parse(
     `given` are values of variables, `definitions` those of the files in `use`, `hooks` named
     matchers. Raises InputError with all mistakes of the document.
     """
-    reading = read(document, given=given, definitions=definitions, hooks=hooks)
+    reading = read_document(document, given=given, definitions=definitions, hooks=hooks)
     if reading.mistakes:
         raise InputError(*reading.mistakes)
     return reading.scenarios
@@ -73,7 +80,7 @@ class ParsedDocument:
     mistakes: tuple[InputIssue, ...] = ()
 
 
-def read(
+def read_document(
     document: Document,
     *,
     given: Values = _NOTHING,
@@ -82,8 +89,8 @@ def read(
 ) -> ParsedDocument:
     """As `parse`, but mistakes are returned."""
     reader = ParseContext(document)
-    file = _File(reader, given, Definitions({}), hooks)
-    if (problem := _no_scenario(document.data)) or not isinstance(document.data, dict):
+    file = _FileParser(reader, given, Definitions({}), hooks)
+    if (problem := _not_a_scenario(document.data)) or not isinstance(document.data, dict):
         reader.wrong((), problem)
         return ParsedDocument(mistakes=reader.in_order())
     own = read_define(reader, ("define",), document.data.get("define", {}), hooks)
@@ -99,16 +106,16 @@ def read(
     return ParsedDocument(scenarios, own, frozenset(file.declared.values()), mistakes)
 
 
-def _no_scenario(data: JSON) -> str:
+def _not_a_scenario(data: JSON) -> str:
     if data is None:
         return "the file is empty; a scenario is a map with `expect:` in it"
     if not isinstance(data, dict):
-        return f"a scenario is a map with `expect:` in it; this is {shown(data)}"
+        return f"a scenario is a map with `expect:` in it; this is {value_text(data)}"
     return "this is a recording, not a scenario" if "pixel_recording" in data else ""
 
 
 @dataclass(slots=True)
-class _File:
+class _FileParser:
     """One reading of one file; `declared` are its variables by their place, `used` those places
     whose variables are asked for somewhere."""
 
@@ -135,7 +142,7 @@ class _File:
         self.reader.check_keys((), data, (*FILE, *SCENARIO))
         defaults = data.get("defaults", {})
         if not isinstance(defaults, dict):
-            self.reader.wrong(("defaults",), f"must be a map, but is {shown(defaults)}")
+            self.reader.wrong(("defaults",), f"must be a map, but is {value_text(defaults)}")
             defaults = {}
         self.reader.check_keys(("defaults",), defaults, DEFAULTS)
         if data["scenarios"] == []:
@@ -143,7 +150,7 @@ class _File:
         titles: dict[str, JsonPath] = {}
         for at, item in self.reader.items(("scenarios",), data["scenarios"]):
             if not isinstance(item, dict):
-                self.reader.wrong(at, _no_scenario(item) or "")
+                self.reader.wrong(at, _not_a_scenario(item) or "")
                 continue
             self.reader.check_keys(at, item, SCENARIO)
             for scenario in self._scenario(at, item, defaults):
@@ -154,9 +161,11 @@ class _File:
                 yield scenario
 
     def _scenario(self, at: JsonPath, item: Payload, defaults: Payload) -> Iterator[Scenario]:
-        own, general = fields_of(at, item), fields_of(("defaults",), defaults)
+        own, general = located_fields(at, item), located_fields(("defaults",), defaults)
         fields = {**general, **own}
-        added = {key: [each[key] for each in (general, own) if key in each] for key in _ADDED}
+        added = {
+            key: [each[key] for each in (general, own) if key in each] for key in _CUMULATIVE_KEYS
+        }
         _check_shape(self.reader, at, own)
         fresh = Scope(self.definitions, self.hooks)
         lets = [each["let"] for each in (general, own) if "let" in each]
@@ -174,21 +183,21 @@ class _File:
         policies = read_policies(reader, fields)
         return Scenario(
             steps=steps,
-            name=plain_text(reader, *fields["name"], scope) if "name" in fields else "",
+            name=read_constant_text(reader, *fields["name"], scope) if "name" in fields else "",
             tags=tuple(
-                _tag(reader, *each, scope)
+                _read_tag(reader, *each, scope)
                 for place in added["tags"]
                 for each in reader.items(*place)
             ),
             lets=dict(scope.lets),
             given=read_given(reader, *fields["given"], scope) if "given" in fields else Given(),
             denials=tuple(
-                each for place in added["deny"] for each in read_deny(reader, *place, scope)
+                each for place in added["deny"] for each in read_forbidden(reader, *place, scope)
             ),
             state=read_state(reader, *fields["state"], scope) if "state" in fields else None,
             plan_files=read_plan(reader, *fields["plan"], scope) if "plan" in fields else {},
             levels=policies.levels,
-            stated=frozenset(_stated(fields)),
+            stated=frozenset(_stated_policies(fields)),
             same_event=policies.same_event,
             accepted=policies.accepted,
         )
@@ -204,7 +213,9 @@ class _File:
             steps = read_steps(reader, here, value, fields, scope)
             places = [(*here, index, "expect") for index in range(len(steps))]
         lists = zip(places, steps, strict=True)
-        check_ids(reader, [Listed(at, each.expectations, each.since_start) for at, each in lists])
+        check_ids(
+            reader, [ExpectationList(at, each.expectations, each.since_start) for at, each in lists]
+        )
         return tuple(replace(each, expectations=(*each.expectations, *never)) for each in steps)
 
     def check_definitions(self, own: Mapping[str, Definition]) -> None:
@@ -219,7 +230,7 @@ class _File:
             self.reader.wrong(place, f"`${self.declared[place]}` is declared, but used nowhere")
 
 
-def _stated(fields: Fields) -> Iterator[Policy]:
+def _stated_policies(fields: Fields) -> Iterator[Policy]:
     """The policies that a scenario speaks of; silence leaves none about the unexpected open."""
     yield from (policy for policy in Policy if policy in fields)
     steps = fields.get("steps", ((), None))[1]
@@ -229,19 +240,19 @@ def _stated(fields: Fields) -> Iterator[Policy]:
         yield Policy.UNEXPECTED
 
 
-def _tag(reader: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> str:
-    text = plain_text(reader, at, value, scope)
+def _read_tag(reader: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> str:
+    text = read_constant_text(reader, at, value, scope)
     if value == "":
         reader.wrong(at, "is empty")
-    if text.startswith(NOT):
-        reader.wrong(at, f"begins with `{NOT}`: that chooses scenarios without a tag")
+    if text.startswith(EXCLUDE_PREFIX):
+        reader.wrong(at, f"begins with `{EXCLUDE_PREFIX}`: that chooses scenarios without a tag")
     return text
 
 
 def _check_shape(reader: ParseContext, at: JsonPath, own: Fields) -> None:
     """Refuse a scenario that asserts nothing, or says in two places what it expects."""
     if not own.keys() & {"expect", "steps", "never", "deny", "state", "plan"}:
-        reader.wrong(at, f"`expect` is missing: {SILENCE}")
+        reader.wrong(at, f"`expect` is missing: {SILENCE_ADVICE}")
     if "steps" in own:
         for key in own.keys() & {"expect", "do"}:
             reader.wrong(own[key][0], "stands beside `steps`: move it into one of them")

@@ -7,23 +7,29 @@ from itertools import islice
 
 from pixel_emulator.core.model import JSON, JsonPath, Severity
 from pixel_emulator.core.parser.call_pattern import (
-    ELSEWHERE,
+    UNKNOWN_FIELD_ADVICE,
     PatternShape,
     check_code,
-    merged,
+    merge_shapes,
     read_shape,
 )
-from pixel_emulator.core.parser.context import ParseContext, shown
-from pixel_emulator.core.parser.definitions import Scope, plain_text
+from pixel_emulator.core.parser.context import ParseContext, value_text
+from pixel_emulator.core.parser.definitions import Scope, read_constant_text
 from pixel_emulator.core.parser.values import read_duration, read_times, read_value
 from pixel_emulator.core.parser.variables import ValueAt
-from pixel_emulator.core.parser.vocabulary import DENIAL, EXPECTATION, LINES, PATTERN, TIMING
+from pixel_emulator.core.parser.vocabulary import (
+    CALL_LINES,
+    EXPECTATION,
+    FORBIDDEN,
+    PATTERN,
+    TIMING,
+)
 from pixel_emulator.core.scenarios.expectation import Expectation, Times
 from pixel_emulator.core.scenarios.model import DEFAULT_LEVELS, Forbidden, Level, Policy, Scenario
 from pixel_emulator.core.text.display import printable
 
-_MOST_IDS = 50  # that one mistake lists
-SILENCE = "list the calls, or write `expect: []` for silence"
+_MAX_IDS = 50  # that one mistake lists
+SILENCE_ADVICE = "list the calls, or write `expect: []` for silence"
 
 
 def read_expect(
@@ -31,7 +37,7 @@ def read_expect(
 ) -> tuple[Expectation, ...]:
     """The expectations of a list."""
     if value is None:
-        reader.wrong(at, f"is empty: {SILENCE}")
+        reader.wrong(at, f"is empty: {SILENCE_ADVICE}")
         return ()
     return tuple(read_expectation(reader, *each, scope) for each in reader.items(at, value))
 
@@ -51,24 +57,24 @@ def read_expectation(
     """One item of a list; with `never`, one that must not come."""
     if not isinstance(item, dict):
         colon = "write a colon behind the type: `track: Email Opened`, `page:`"
-        reader.wrong(at, f"a call is a map; this is {shown(item)}: {colon}")
+        reader.wrong(at, f"a call is a map; this is {value_text(item)}: {colon}")
         return Expectation()
     if never:
         for key in TIMING.keys() & item.keys():
             reader.wrong((*at, key), "says nothing here: what stands under `never` never comes")
-    reader.check_keys(at, item, EXPECTATION, ELSEWHERE)
+    reader.check_keys(at, item, EXPECTATION, UNKNOWN_FIELD_ADVICE)
 
     def text(key: str) -> str:
-        return plain_text(reader, (*at, key), item[key], scope) if key in item else ""
+        return read_constant_text(reader, (*at, key), item[key], scope) if key in item else ""
 
     dropped = "dropped" in item
-    shapes = _shapes(reader, at, item, scope, exact=not dropped)
+    shapes = _read_shapes(reader, at, item, scope, exact=not dropped)
     within = (*at, "within")
     code = "" if item.get("dropped") is None else text("dropped")
     check_code(reader, (*at, "dropped"), code, Severity.DROP)
     return Expectation(
         patterns=tuple(each.pattern for each in shapes),
-        times=Times(0, 0) if never else _times(reader, (*at, "times"), item),
+        times=Times(0, 0) if never else _read_times(reader, (*at, "times"), item),
         dropped=dropped,
         code=code,
         id=text("id"),
@@ -80,41 +86,41 @@ def read_expectation(
     )
 
 
-def _times(reader: ParseContext, at: JsonPath, item: dict[str, JSON]) -> Times:
+def _read_times(reader: ParseContext, at: JsonPath, item: dict[str, JSON]) -> Times:
     return read_times(reader, at, item["times"]) if "times" in item else Times()
 
 
-def _shapes(
+def _read_shapes(
     reader: ParseContext, at: JsonPath, item: dict[str, JSON], scope: Scope, *, exact: bool
 ) -> list[PatternShape]:
     shared = read_shape(reader, at, item, scope, exact=exact)
     if "one-of" not in item:
         if not shared.line and item.keys() <= EXPECTATION.keys():
-            reader.wrong(at, f"which call? give one of {', '.join(LINES)}")
+            reader.wrong(at, f"which call? give one of {', '.join(CALL_LINES)}")
         return [shared]
     here = (*at, "one-of")
     shapes = []
     for place, variant in reader.items(here, item["one-of"]):
         if not isinstance(variant, dict):
-            reader.wrong(place, f"a shape is a map; this is {shown(variant)}")
+            reader.wrong(place, f"a shape is a map; this is {value_text(variant)}")
             continue
         for key in (*TIMING, "dropped"):
             if key in variant:
                 reader.wrong((*place, key), "belongs beside `one-of`, not into it")
-        reader.check_keys(place, variant, EXPECTATION, ELSEWHERE)
+        reader.check_keys(place, variant, EXPECTATION, UNKNOWN_FIELD_ADVICE)
         if "one-of" in variant:
             reader.wrong((*place, "one-of"), "stands inside another: list its shapes there")
         shape = read_shape(reader, place, variant, scope, exact=exact)
         if not shape.line and not shared.line and variant.keys() <= PATTERN.keys():
-            reader.wrong(place, f"which call? give one of {', '.join(LINES)}")
-        shapes.append(merged(reader, place, shared, shape))
+            reader.wrong(place, f"which call? give one of {', '.join(CALL_LINES)}")
+        shapes.append(merge_shapes(reader, place, shared, shape))
     if item["one-of"] == []:
         reader.wrong(here, "is empty: list the shapes that a call may have")
     return shapes
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ExpectationList:
     """The expectations of one step, and where their list stands."""
 
     at: JsonPath
@@ -122,11 +128,11 @@ class Listed:
     since_start: bool = False
 
 
-def check_ids(reader: ParseContext, lists: Iterable[Listed]) -> None:
+def check_ids(reader: ParseContext, lists: Iterable[ExpectationList]) -> None:
     """Refuse ids that are given twice, and `after` that leads nowhere, forward or in a circle."""
-    known: dict[str, _Place] = {}
+    known: dict[str, _ListedExpectation] = {}
     places = [
-        _Place(number, (*each.at, index), expectation, each.since_start)
+        _ListedExpectation(number, (*each.at, index), expectation, each.since_start)
         for number, each in enumerate(lists)
         for index, expectation in enumerate(each.expectations)
     ]
@@ -140,33 +146,33 @@ def check_ids(reader: ParseContext, lists: Iterable[Listed]) -> None:
             continue
         here = (*place.at, "after")
         if place.it.after not in known:
-            guess = reader.likely(here, place.it.after, known) or _ids(known)
+            guess = reader.likely(here, place.it.after, known) or _ids_advice(known)
             reader.wrong(here, f'no call of this scenario has the id "{place.it.after}"{guess}')
             continue
         target = known[place.it.after]
         if target.step > place.step and not target.since_start:
             reader.wrong(here, f'"{place.it.after}" is the id of a call of a later step')
         elif place.it.id and place.it.id not in in_circle:
-            way = _way(place.it.id, known)
+            way = _after_chain(place.it.id, known)
             if way[-1] == place.it.id:
                 in_circle.update(way)
                 reader.wrong(here, f"goes round in a circle: {' after '.join(way)}")
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _ListedExpectation:
     step: int
     at: JsonPath
     it: Expectation
     since_start: bool
 
 
-def _ids(known: Mapping[str, _Place]) -> str:
-    ids = ", ".join((*islice(known, _MOST_IDS), *(["…"] if len(known) > _MOST_IDS else [])))
+def _ids_advice(known: Mapping[str, _ListedExpectation]) -> str:
+    ids = ", ".join((*islice(known, _MAX_IDS), *(["…"] if len(known) > _MAX_IDS else [])))
     return f": its ids are {ids}" if ids else ": write `id:` beside the call that has to come first"
 
 
-def _way(first: str, known: Mapping[str, _Place]) -> list[str]:
+def _after_chain(first: str, known: Mapping[str, _ListedExpectation]) -> list[str]:
     """The ids that follow from `after`, up to the end or to one that was there before."""
     way = [first]
     while (after := known[way[-1]].it.after) in known:
@@ -179,24 +185,24 @@ def _way(first: str, known: Mapping[str, _Place]) -> list[str]:
 EVERYTHING = "everything"
 """What `in` says for no path at all."""
 
-_STEP = re.compile(
+_PATH_PART = re.compile(
     r'\.?(?P<word>[^ ."\\\[\]\n\r\t]+)|\[(?P<index>\d{1,9})\]|\["(?P<key>(?:[^"\\]|\\.)*)"\]'
 )
-_INSTEAD = "write a path like properties.products[0].sku"
+_PATH_ADVICE = "write a path like properties.products[0].sku"
 
 
-def read_deny(
+def read_forbidden(
     reader: ParseContext, at: JsonPath, value: JSON, scope: Scope
 ) -> tuple[Forbidden, ...]:
     """The denials of a list."""
-    return tuple(_denial(reader, *each, scope) for each in reader.items(at, value))
+    return tuple(_read_rule(reader, *each, scope) for each in reader.items(at, value))
 
 
-def _denial(reader: ParseContext, at: JsonPath, item: JSON, scope: Scope) -> Forbidden:
+def _read_rule(reader: ParseContext, at: JsonPath, item: JSON, scope: Scope) -> Forbidden:
     if not isinstance(item, dict):
-        reader.wrong(at, f"must be a map: write `- contains: …`; this is {shown(item)}")
+        reader.wrong(at, f"must be a map: write `- contains: …`; this is {value_text(item)}")
         return Forbidden(contains="")
-    reader.check_keys(at, item, DENIAL)
+    reader.check_keys(at, item, FORBIDDEN)
     contains = item.get("contains")
     if contains in (None, ""):
         reader.wrong((*at, "contains"), "is missing: what may no request hold?")
@@ -206,21 +212,21 @@ def _denial(reader: ParseContext, at: JsonPath, item: JSON, scope: Scope) -> For
         excepted = []
     return Forbidden(
         contains=read_value(reader, (*at, "contains"), contains, scope),
-        path=_path(reader, (*at, "in"), item.get("in", EVERYTHING), scope) or None,
+        path=_read_path(reader, (*at, "in"), item.get("in", EVERYTHING), scope) or None,
         excepted=tuple(
-            _path(reader, *each, scope) for each in reader.items((*at, "except"), excepted)
+            _read_path(reader, *each, scope) for each in reader.items((*at, "except"), excepted)
         ),
-        because=plain_text(reader, (*at, "because"), item.get("because", ""), scope),
+        because=read_constant_text(reader, (*at, "because"), item.get("because", ""), scope),
         location=reader.location(at),
     )
 
 
-def _path(reader: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> JsonPath:
+def _read_path(reader: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> JsonPath:
     """The path; empty for everything, and where there is none."""
-    text = plain_text(reader, at, value, scope)
+    text = read_constant_text(reader, at, value, scope)
     path = () if text == EVERYTHING else parse_path(text)
     if not path and (value == "" or text not in ("", EVERYTHING)):
-        reader.wrong(at, f'"{text}" is no path: {_INSTEAD}')
+        reader.wrong(at, f'"{text}" is no path: {_PATH_ADVICE}')
     return path
 
 
@@ -229,7 +235,7 @@ def parse_path(text: str) -> JsonPath:
     path: list[str | int] = []
     end = 0
     while end < len(text):
-        found = _STEP.match(text, end)
+        found = _PATH_PART.match(text, end)
         if found is None or (found["word"] and bool(path) != text.startswith(".", end)):
             return ()
         if found["index"]:
@@ -260,9 +266,9 @@ def read_policies(reader: ParseContext, fields: Mapping[str, ValueAt]) -> Polici
     """The policies of a scenario; `fields` has its keys, each with its place."""
     damaged = fields.get(Policy.DAMAGED, ((), None))
     return Policies(
-        levels={policy: _level(reader, policy, fields.get(policy)) for policy in Policy},
+        levels={policy: _read_level(reader, policy, fields.get(policy)) for policy in Policy},
         same_event=fields.get(Policy.UNEXPECTED, ((), None))[1] == SAME_EVENT,
-        accepted=frozenset(_accepted(reader, *damaged)),
+        accepted=frozenset(_read_accepted(reader, *damaged)),
     )
 
 
@@ -277,7 +283,7 @@ def with_defaults(scenario: Scenario, policies: Policies) -> Scenario:
     )
 
 
-def _level(reader: ParseContext, policy: Policy, place: ValueAt | None) -> Level:
+def _read_level(reader: ParseContext, policy: Policy, place: ValueAt | None) -> Level:
     if place is None:
         return DEFAULT_LEVELS[policy]
     at, value = place
@@ -292,11 +298,11 @@ def _level(reader: ParseContext, policy: Policy, place: ValueAt | None) -> Level
     guess = reader.likely(at, value, words) if isinstance(value, str) else ""
     accept = ("{accept: [codes]}",) if policy is Policy.DAMAGED else ()
     allowed = ", ".join((*words, *accept))
-    reader.wrong(at, f"must be one of {allowed}; it is {shown(value)}{guess}")
+    reader.wrong(at, f"must be one of {allowed}; it is {value_text(value)}{guess}")
     return Level.FAIL
 
 
-def _accepted(reader: ParseContext, at: JsonPath, damaged: JSON) -> Iterator[str]:
+def _read_accepted(reader: ParseContext, at: JsonPath, damaged: JSON) -> Iterator[str]:
     if not isinstance(damaged, dict):
         return
     reader.check_keys(at, damaged, ("accept",))

@@ -8,24 +8,24 @@ from typing import cast
 
 from pixel_emulator.core.matching.combinators import All, In, Not, One
 from pixel_emulator.core.matching.containers import AnyOrder, Each, Has, Len, Only
-from pixel_emulator.core.matching.diff import described
-from pixel_emulator.core.matching.expected import Described, Expected, is_plain
+from pixel_emulator.core.matching.diff import describe_expected
+from pixel_emulator.core.matching.expected import Description, Expected, is_literal
 from pixel_emulator.core.matching.predicates import (
     Predicate,
-    compares,
-    contains,
-    differs,
-    ends,
-    equals,
-    like,
-    near,
-    starts,
+    close_to,
+    comparison,
+    contains_text,
+    ends_with,
+    equal_to,
+    matches_glob,
+    not_equal_to,
+    starts_with,
 )
-from pixel_emulator.core.matching.unification import variables
+from pixel_emulator.core.matching.unification import variable_names
 from pixel_emulator.core.model import JSON, JsonPath, Payload
-from pixel_emulator.core.parser.context import ParseContext, shown
+from pixel_emulator.core.parser.context import ParseContext, value_text
 
-UNREAD: Expected = Predicate(Described("unreadable", ""), lambda _: False)
+INVALID: Expected = Predicate(Description("unreadable", ""), lambda _: False)
 """What stands for a value that could not be read; its mistake is noted. It matches nothing."""
 
 
@@ -56,7 +56,7 @@ class Operand:
     def without_variables(self) -> Expected:
         """A want in which no variable is without a value."""
         want = self.want()
-        for name in sorted(variables(want)):
+        for name in sorted(variable_names(want)):
             self.wrong(f"`${name}` {_NO_VALUE}: nothing could be told to differ from it")
         return want
 
@@ -65,7 +65,7 @@ class Operand:
         want = self.want()
         if isinstance(want, list) and want:
             return tuple(want)
-        if want is not UNREAD:
+        if want is not INVALID:
             self.wrong(f"takes a list, but gets {self._gets(want) if want else 'an empty one'}")
         return ()
 
@@ -74,19 +74,19 @@ class Operand:
         want = self.want()
         if isinstance(want, dict):
             return want
-        if want is not UNREAD:
+        if want is not INVALID:
             self.wrong(f"takes a map of keys, but gets {self._gets(want)}")
         return {}
 
     def plain(self, takes: str, make: Callable[[JSON], Expected | None]) -> Expected:
         """What `make` makes of a value without matchers; it may refuse it with None."""
         want = self.want()
-        if want is UNREAD:
-            return UNREAD
-        made = make(cast("JSON", want)) if is_plain(want) else None
+        if want is INVALID:
+            return INVALID
+        made = make(cast("JSON", want)) if is_literal(want) else None
         if made is None:
             self.wrong(f"takes {takes}, but gets {self._gets(want)}")
-        return UNREAD if made is None else made
+        return INVALID if made is None else made
 
     def text(self, make: Callable[[str], Expected]) -> Expected:
         """What `make` makes of a text that is not empty."""
@@ -102,17 +102,17 @@ class Operand:
     def length(self) -> Expected:
         """A number of characters, items or keys, or a matcher for it."""
         want = self.want()
-        if is_plain(want) and (isinstance(want, bool) or not isinstance(want, int) or want < 0):
+        if is_literal(want) and (isinstance(want, bool) or not isinstance(want, int) or want < 0):
             self.wrong(f"takes a whole number, or a matcher for it, but gets {self._gets(want)}")
         return want
 
     def _gets(self, want: Expected) -> str:
-        names = sorted(variables(want))
+        names = sorted(variable_names(want))
         if names:
             return f"`${names[0]}`: it {_NO_VALUE}"
-        if not is_plain(want):
-            return f"a matcher: {described(want)}"
-        return shown(cast("JSON", want))
+        if not is_literal(want):
+            return f"a matcher: {describe_expected(want)}"
+        return value_text(cast("JSON", want))
 
 
 _MEASURE = "a number or an ISO time"
@@ -139,25 +139,25 @@ class Operator:
 
 
 def _compares(sign: str) -> Callable[[Operand], Expected]:
-    return lambda it: it.plain(_MEASURE, partial(compares, sign))
+    return lambda it: it.plain(_MEASURE, partial(comparison, sign))
 
 
 def _near(it: Operand) -> Expected:
     if "$by" not in it.beside:
         it.wrong("by how much may it differ? write `$by` beside it: {$near: 51, $by: 0.5}")
-        return UNREAD
+        return INVALID
     by = it.besides("$by")
     takes = "a number from 0 up"
     return it.plain(
         _NUMBER,
-        lambda middle: near(middle, 0) and by.plain(takes, lambda span: near(middle, span)),
+        lambda middle: close_to(middle, 0) and by.plain(takes, lambda span: close_to(middle, span)),
     )
 
 
 def _by(it: Operand) -> Expected:
     if "$near" not in it.beside:
         it.wrong("stands beside `$near`, and says by how much a number may differ from it")
-    return UNREAD
+    return INVALID
 
 
 OPERATORS: Mapping[str, Operator] = MappingProxyType(
@@ -168,7 +168,7 @@ OPERATORS: Mapping[str, Operator] = MappingProxyType(
             want="{$eq: {a: 1}}",
             yes="{a: 1.0}",
             no="{a: 1, b: 2}",
-            make=lambda it: it.plain(_VALUE, equals),
+            make=lambda it: it.plain(_VALUE, equal_to),
         ),
         "$ne": Operator(
             takes=_VALUE,
@@ -176,7 +176,7 @@ OPERATORS: Mapping[str, Operator] = MappingProxyType(
             want="{$ne: free}",
             yes="pro",
             no="free",
-            make=lambda it: it.plain(_VALUE, differs),
+            make=lambda it: it.plain(_VALUE, not_equal_to),
         ),
         "$gt": Operator(
             takes=_MEASURE,
@@ -248,7 +248,7 @@ OPERATORS: Mapping[str, Operator] = MappingProxyType(
             want="{$like: 'user_*'}",
             yes="user_1",
             no="a user_1",
-            make=lambda it: it.text(like),
+            make=lambda it: it.text(matches_glob),
         ),
         "$starts": Operator(
             takes=_TEXT,
@@ -256,7 +256,7 @@ OPERATORS: Mapping[str, Operator] = MappingProxyType(
             want="{$starts: user_}",
             yes="user_1",
             no="1",
-            make=lambda it: it.text(starts),
+            make=lambda it: it.text(starts_with),
         ),
         "$ends": Operator(
             takes=_TEXT,
@@ -264,7 +264,7 @@ OPERATORS: Mapping[str, Operator] = MappingProxyType(
             want="{$ends: .html}",
             yes="index.html",
             no="index.htm",
-            make=lambda it: it.text(ends),
+            make=lambda it: it.text(ends_with),
         ),
         "$contains": Operator(
             takes=_TEXT,
@@ -272,7 +272,7 @@ OPERATORS: Mapping[str, Operator] = MappingProxyType(
             want="{$contains: spring}",
             yes="big spring sale",
             no="[spring]",
-            make=lambda it: it.text(contains),
+            make=lambda it: it.text(contains_text),
         ),
         "$len": Operator(
             takes="a whole number, or a matcher for it",

@@ -6,17 +6,23 @@ from functools import partial
 from typing import Protocol
 
 from pixel_emulator.core.matching.combinators import All
-from pixel_emulator.core.matching.expected import ABSENT, Absent, Expected, describe, written
-from pixel_emulator.core.matching.predicates import RegexError, matching
+from pixel_emulator.core.matching.expected import (
+    ABSENT,
+    Absent,
+    Expected,
+    describe_value,
+    text_form,
+)
+from pixel_emulator.core.matching.predicates import RegexError, matches_regex
 from pixel_emulator.core.matching.type_matchers import MATCHERS
-from pixel_emulator.core.matching.unification import TextWith, Variable
+from pixel_emulator.core.matching.unification import TextTemplate, Variable
 from pixel_emulator.core.model import JSON, JsonPath, Payload
-from pixel_emulator.core.parser.context import ParseContext, escaped, shown
-from pixel_emulator.core.parser.operators import OPERATORS, UNREAD, Operand
+from pixel_emulator.core.parser.context import ParseContext, escape, value_text
+from pixel_emulator.core.parser.operators import INVALID, OPERATORS, Operand
 from pixel_emulator.core.scenarios.expectation import Times
 from pixel_emulator.core.text.display import printable
 
-__all__ = ["MATCHERS", "OPERATORS", "Names", "read_text", "read_value"]
+__all__ = ["MATCHERS", "OPERATORS", "NameLookup", "read_text", "read_value"]
 
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -25,9 +31,13 @@ IN_TEXT = re.compile(r"\$\{([^{}]*)\}|\$\{")
 _IN_TEXT_OR_ESCAPED = re.compile(rf"\$\$|{IN_TEXT.pattern}")
 _WHOLE = re.compile(rf"\$\{{({_NAME.pattern})\}}")
 _FLAGS = ("", "i")
-_CUT = "if ` #`, or a comma or bracket in braces, cut it off, put quotes around the whole regex"
-_TWO = "have no value yet, so nobody could tell where one ends: one text holds one of them"
-_ADVICE = (
+_CUT_ADVICE = (
+    "if ` #`, or a comma or bracket in braces, cut it off, put quotes around the whole regex"
+)
+_TWO_VARIABLES = (
+    "have no value yet, so nobody could tell where one ends: one text holds one of them"
+)
+_REGEX_ADVICE = (
     ("invalid perl operator: (?=", "RE2 has no lookahead; use {$all: […]}"),
     ("invalid perl operator: (?!", "RE2 has no lookahead; use {$all: [{$not: …}, …]}"),
     ("invalid perl operator: (?<", "RE2 has no lookbehind"),
@@ -39,7 +49,7 @@ _ADVICE = (
 )
 
 
-class Names(Protocol):
+class NameLookup(Protocol):
     """The names of a scenario: definitions, given values, variables, registered matchers."""
 
     def meaning(self, name: str) -> Expected | Absent:
@@ -49,22 +59,22 @@ class Names(Protocol):
         """All names that stand for something."""
 
 
-def read_dollars(reader: ParseContext, at: JsonPath, text: str, names: Names) -> Expected:
+def read_special_text(reader: ParseContext, at: JsonPath, text: str, names: NameLookup) -> Expected:
     if not text.startswith("$") or text.startswith(("$$", "${")):
-        return _with_variables(reader, at, text, names)
+        return _read_template(reader, at, text, names)
     if text.startswith("$/"):
-        return _regex(reader, at, text)
+        return _read_regex(reader, at, text)
     if text in MATCHERS:
         return MATCHERS[text].matcher
     meaning = names.meaning(text[1:]) if _NAME.fullmatch(text[1:]) else ABSENT
     if isinstance(meaning, Absent):
-        reader.wrong(at, _no_name(reader, at, text, names))
-        return UNREAD
+        reader.wrong(at, _no_name_message(reader, at, text, names))
+        return INVALID
     return meaning
 
 
-def _no_name(reader: ParseContext, at: JsonPath, text: str, names: Names) -> str:
-    literal = f"for this very text, write `{printable(escaped(text))}`"
+def _no_name_message(reader: ParseContext, at: JsonPath, text: str, names: NameLookup) -> str:
+    literal = f"for this very text, write `{printable(escape(text))}`"
     if text in OPERATORS:
         return f"`{text}` takes something: write it as a key, as in {OPERATORS[text].want}"
     if not _NAME.fullmatch(text[1:]):
@@ -76,34 +86,34 @@ def _no_name(reader: ParseContext, at: JsonPath, text: str, names: Names) -> str
     return f"`{text}` is no matcher, and no variable{guess or f': declare it in `let`; {literal}'}"
 
 
-def _regex(reader: ParseContext, at: JsonPath, text: str) -> Expected:
+def _read_regex(reader: ParseContext, at: JsonPath, text: str) -> Expected:
     pattern, slash, flags = text[2:].rpartition("/")
-    literal = f"for this very text, write `{printable(escaped(text))}`"
+    literal = f"for this very text, write `{printable(escape(text))}`"
     if "\b" in text:
         reader.wrong(at, "holds U+0008, which `\\b` is in double quotes: use single quotes")
     elif not slash:
-        reader.wrong(at, f"the regex has no end: {_CUT}; {literal}")
+        reader.wrong(at, f"the regex has no end: {_CUT_ADVICE}; {literal}")
     elif flags not in _FLAGS:
         known = "the only flag is `i`, for upper and lower case alike"
-        reader.wrong(at, f"`{printable(flags)}` is no flag: {known}; {_CUT}")
+        reader.wrong(at, f"`{printable(flags)}` is no flag: {known}; {_CUT_ADVICE}")
     elif not pattern:
         reader.wrong(at, "an empty regex is found in every text: write $string")
     else:
         try:
-            return matching(pattern, ignore_case=flags == "i")
+            return matches_regex(pattern, ignore_case=flags == "i")
         except RegexError as error:
-            advice = next((f": {words}" for sign, words in _ADVICE if sign in str(error)), "")
+            advice = next((f": {words}" for sign, words in _REGEX_ADVICE if sign in str(error)), "")
             reader.wrong(at, f"RE2 refuses this regex, {error}{advice}")
-    return UNREAD
+    return INVALID
 
 
-def _with_variables(reader: ParseContext, at: JsonPath, text: str, names: Names) -> Expected:
+def _read_template(reader: ParseContext, at: JsonPath, text: str, names: NameLookup) -> Expected:
     """A text with `$$` and `${name}` resolved."""
     if "$" not in text:
         return text
     if found := _WHOLE.fullmatch(text):
         reader.wrong(at, f"a whole value is written without braces: ${found[1]}")
-        return UNREAD
+        return INVALID
     before, variable = "", None
     done, end = "", 0
     for each in _IN_TEXT_OR_ESCAPED.finditer(text):
@@ -112,19 +122,19 @@ def _with_variables(reader: ParseContext, at: JsonPath, text: str, names: Names)
         if each[0] == "$$":
             done += "$"
             continue
-        meaning = _inside(reader, at, each, names)
+        meaning = _read_placeholder(reader, at, each, names)
         if isinstance(meaning, str):
             done += meaning
         elif variable is None:
             before, variable, done = done, meaning, ""
         else:
-            reader.wrong(at, f"${variable.name} and ${meaning.name} {_TWO}")
+            reader.wrong(at, f"${variable.name} and ${meaning.name} {_TWO_VARIABLES}")
     done += text[end:]
-    return done if variable is None else TextWith(before, variable, done)
+    return done if variable is None else TextTemplate(before, variable, done)
 
 
-def _inside(
-    reader: ParseContext, at: JsonPath, found: re.Match[str], names: Names
+def _read_placeholder(
+    reader: ParseContext, at: JsonPath, found: re.Match[str], names: NameLookup
 ) -> str | Variable:
     """What `${name}` stands for: a text, or a variable without a value."""
     name = found[1] or ""
@@ -132,15 +142,15 @@ def _inside(
     if isinstance(meaning, Variable):
         return meaning
     if isinstance(meaning, str | int | float | None):
-        return written(meaning) or ""
-    if meaning is UNREAD:  # its mistake is noted
+        return text_form(meaning) or ""
+    if meaning is INVALID:  # its mistake is noted
         return found[0]
     if not isinstance(meaning, Absent):
         message = f"`{found[0]}` stands for a matcher, a map or a list: none fits into a text"
     elif f"${name}" in MATCHERS:
         message = f"the matcher `${name}` cannot stand inside a text: write a regex"
     else:
-        literal = f"for this very text, write `{printable(escaped(found[0]))}`"
+        literal = f"for this very text, write `{printable(escape(found[0]))}`"
         guess = reader.likely(at, name, names.known()) or f": declare it in `let`; {literal}"
         is_name = _NAME.fullmatch(name)
         message = f"`{printable(found[0])}` is no variable{guess if is_name else f': {literal}'}"
@@ -148,9 +158,9 @@ def _inside(
     return ""
 
 
-_DEEPEST = 200  # levels: the bound of every file that is read, so recursion below it is safe
-_MOST_OPERATORS = 40  # inside one another; each takes several frames of the stack
-_CALLED_ELSEWHERE = {
+_MAX_NESTING = 200  # levels: the bound of every file that is read, so recursion below it is safe
+_MAX_OPERATORS = 40  # inside one another; each takes several frames of the stack
+_OTHER_NAMES = {
     "$and": "$all",
     "$or": "$in",
     "$nin": "{$not: {$in: …}}",
@@ -165,46 +175,46 @@ _CALLED_ELSEWHERE = {
 }
 
 
-def read_value(reader: ParseContext, at: JsonPath, value: JSON, names: Names) -> Expected:
+def read_value(reader: ParseContext, at: JsonPath, value: JSON, names: NameLookup) -> Expected:
     """What a value wants; what is wrong with it is noted in the reader."""
-    if len(at) > _DEEPEST:
-        reader.wrong(at, f"nested deeper than {_DEEPEST} levels")
-        return UNREAD
+    if len(at) > _MAX_NESTING:
+        reader.wrong(at, f"nested deeper than {_MAX_NESTING} levels")
+        return INVALID
     if isinstance(value, str):
-        return read_dollars(reader, at, value, names)
+        return read_special_text(reader, at, value, names)
     if isinstance(value, list):
         return [read_value(reader, (*at, index), each, names) for index, each in enumerate(value)]
     if isinstance(value, dict):
-        return _map(reader, at, value, names)
+        return _read_map(reader, at, value, names)
     return value
 
 
-def read_text(reader: ParseContext, at: JsonPath, value: JSON, names: Names) -> Expected:
+def read_text(reader: ParseContext, at: JsonPath, value: JSON, names: NameLookup) -> Expected:
     """As `read_value`, where only text may stand, or what stands for it."""
     if isinstance(value, str):
-        return read_dollars(reader, at, value, names)
+        return read_special_text(reader, at, value, names)
     if isinstance(value, dict) and any(map(_is_special_key, value)):
-        return _map(reader, at, value, names)
+        return _read_map(reader, at, value, names)
     scalar = not isinstance(value, dict | list | None)
-    advice = f': quote it, "{describe(value).text}"' if scalar else ""
-    reader.wrong(at, f"must be text, but is {shown(value)}{advice}")
-    return UNREAD
+    advice = f': quote it, "{describe_value(value).text}"' if scalar else ""
+    reader.wrong(at, f"must be text, but is {value_text(value)}{advice}")
+    return INVALID
 
 
-def _map(reader: ParseContext, at: JsonPath, value: Payload, names: Names) -> Expected:
+def _read_map(reader: ParseContext, at: JsonPath, value: Payload, names: NameLookup) -> Expected:
     read = partial(_read_at, reader, names)
     operators = [key for key in value if _is_special_key(key)]
     plain = [key for key in value if key not in operators]
     if not operators:
-        return {_key(reader, (*at, key), key): read((*at, key), value[key]) for key in plain}
+        return {_read_key(reader, (*at, key), key): read((*at, key), value[key]) for key in plain}
     if plain:
         beside = f"no key like `{printable(plain[0])}` stands beside it"
         reader.wrong((*at, operators[0]), f"speaks of the whole value: {beside}")
         for key in plain:
             read((*at, key), value[key])
-    if sum(isinstance(each, str) and _is_special_key(each) for each in at) >= _MOST_OPERATORS:
-        reader.wrong(at, f"more than {_MOST_OPERATORS} operators inside one another")
-        return UNREAD
+    if sum(isinstance(each, str) and _is_special_key(each) for each in at) >= _MAX_OPERATORS:
+        reader.wrong(at, f"more than {_MAX_OPERATORS} operators inside one another")
+        return INVALID
     wants = []
     for key in operators:
         here = (*at, key)
@@ -212,14 +222,14 @@ def _map(reader: ParseContext, at: JsonPath, value: Payload, names: Names) -> Ex
             operand = Operand(reader=reader, at=here, value=value[key], beside=value, read=read)
             wants.append(OPERATORS[key].make(operand))
         else:
-            reader.wrong(here, _no_operator(reader, here, key, names))
-    wants = [each for each in wants if each is not UNREAD]
+            reader.wrong(here, _no_operator_message(reader, here, key, names))
+    wants = [each for each in wants if each is not INVALID]
     if len(wants) > 1:
         return All(tuple(wants))
-    return wants[0] if wants else UNREAD
+    return wants[0] if wants else INVALID
 
 
-def _read_at(reader: ParseContext, names: Names, at: JsonPath, value: JSON) -> Expected:
+def _read_at(reader: ParseContext, names: NameLookup, at: JsonPath, value: JSON) -> Expected:
     return read_value(reader, at, value, names)
 
 
@@ -227,18 +237,18 @@ def _is_special_key(key: str) -> bool:
     return key.startswith("$") and not key.startswith("$$")
 
 
-def _key(reader: ParseContext, at: JsonPath, key: str) -> str:
+def _read_key(reader: ParseContext, at: JsonPath, key: str) -> str:
     if IN_TEXT.search(key.replace("$$", "")):
-        reader.wrong(at, f"a key holds no variables; for this very key, write `{escaped(key)}`")
+        reader.wrong(at, f"a key holds no variables; for this very key, write `{escape(key)}`")
     return key.replace("$$", "$")
 
 
-def _no_operator(reader: ParseContext, at: JsonPath, key: str, names: Names) -> str:
+def _no_operator_message(reader: ParseContext, at: JsonPath, key: str, names: NameLookup) -> str:
     if key in MATCHERS or key[1:] in names.known():
         return f"`{key}` takes nothing: write it as a value, not as a key"
-    meant = _CALLED_ELSEWHERE.get(key.lower())
+    meant = _OTHER_NAMES.get(key.lower())
     guess = f": write {meant}" if meant else reader.likely(at, key, OPERATORS)
-    return f"no such operator{guess or f'; for this very key, write `{printable(escaped(key))}`'}"
+    return f"no such operator{guess or f'; for this very key, write `{printable(escape(key))}`'}"
 
 
 TIMES = r"\d{1,9}(\.\.(\d{1,9})?)?"
@@ -246,13 +256,13 @@ TIMES = r"\d{1,9}(\.\.(\d{1,9})?)?"
 DURATION = r"\d{1,9}(\.\d{1,9})?(ms|s|min|h)"
 """A duration, as a regex."""
 
-LONGEST = 24 * 3600.0
+MAX_DURATION = 24 * 3600.0
 """Seconds that a duration may have."""
 
 _TIMES = re.compile(r"(\d{1,9})(\.\.(\d{1,9})?)?")
 _COMPARISON = re.compile(r"([<>]=?|\.\.) *(\d{1,8})")
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|min|h)")
-_NEARLY = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) *([a-zA-Z]*)")
+_LOOSE_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) *([a-zA-Z]*)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
 _UNITS = {
     **{unit: unit for unit in _SECONDS},
@@ -265,10 +275,12 @@ _UNITS = {
 
 def read_times(reader: ParseContext, at: JsonPath, value: JSON) -> Times:
     """How often, from `1`, `0`, `2..4` or `1..`."""
-    text = value if isinstance(value, str) else describe(value).text
+    text = value if isinstance(value, str) else describe_value(value).text
     found = _TIMES.fullmatch(text)
     if not found:
-        reader.wrong(at, f"must be like 1, 0, 2..4 or 1..; it is {shown(value)}{_range(text)}")
+        reader.wrong(
+            at, f"must be like 1, 0, 2..4 or 1..; it is {value_text(value)}{_range_advice(text)}"
+        )
         return Times()
     low = int(found[1])
     high = None if found[2] == ".." else int(found[3] or low)
@@ -277,7 +289,7 @@ def read_times(reader: ParseContext, at: JsonPath, value: JSON) -> Times:
     return Times(low, high)
 
 
-def _range(text: str) -> str:
+def _range_advice(text: str) -> str:
     """How the language writes a comparison or half a range: `>=2` is `2..`, `..3` is `0..3`."""
     if not text:
         return ": YAML reads `>2` as the begin of a text; write `3..` for more than 2"
@@ -292,19 +304,21 @@ def _range(text: str) -> str:
 
 def read_duration(reader: ParseContext, at: JsonPath, value: JSON) -> float | None:
     """The seconds of `200ms`, `5s`, `2min` or `1h`; None where it is none of these."""
-    text = value if isinstance(value, str) else describe(value).text
+    text = value if isinstance(value, str) else describe_value(value).text
     found = _DURATION.fullmatch(text)
     if not found:
-        reader.wrong(at, f"must be like 200ms, 5s or 2min; it is {shown(value)}{_duration(text)}")
+        reader.wrong(
+            at, f"must be like 200ms, 5s or 2min; it is {value_text(value)}{_duration_advice(text)}"
+        )
         return None
     seconds = float(found[1]) * _SECONDS[found[2]]
-    if seconds > LONGEST:
+    if seconds > MAX_DURATION:
         reader.wrong(at, f"is longer than a day: {text}")
     return seconds
 
 
-def _duration(text: str) -> str:
+def _duration_advice(text: str) -> str:
     """How the language writes a duration: `5` and `5 sec` are `5s`."""
-    found = _NEARLY.fullmatch(text)
+    found = _LOOSE_DURATION.fullmatch(text)
     unit = _UNITS.get(found[2].lower()) if found else None
     return f": write {found[1]}{unit}" if found and unit else ""

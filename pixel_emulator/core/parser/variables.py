@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from pixel_emulator.core.matching.diff import described, matches
-from pixel_emulator.core.matching.expected import describe, is_plain
-from pixel_emulator.core.matching.unification import Variable, variables
+from pixel_emulator.core.matching.diff import describe_expected, matches
+from pixel_emulator.core.matching.expected import describe_value, is_literal
+from pixel_emulator.core.matching.unification import Variable, variable_names
 from pixel_emulator.core.model import JSON, JsonPath, Payload
-from pixel_emulator.core.parser.context import ParseContext, shown
-from pixel_emulator.core.parser.definitions import Scope, check_name, matcher_called, plain_value
-from pixel_emulator.core.parser.operators import UNREAD
+from pixel_emulator.core.parser.context import ParseContext, value_text
+from pixel_emulator.core.parser.definitions import Scope, check_name, matcher_kind, read_constant
+from pixel_emulator.core.parser.operators import INVALID
 from pixel_emulator.core.parser.values import read_value
 from pixel_emulator.core.scenarios.model import Values
 from pixel_emulator.core.text.display import shortened
@@ -17,7 +17,7 @@ from pixel_emulator.core.text.display import shortened
 type ValueAt = tuple[JsonPath, JSON]
 """A value and where it stands."""
 
-MOST_WORK = 5_000_000
+MAX_VALUES_READ = 5_000_000
 """Values that all rows of `cases` may have to be read with: rows times values of the file."""
 
 
@@ -36,7 +36,7 @@ def read_let(reader: ParseContext, places: Iterable[ValueAt], scope: Scope) -> d
     for at, value in places:
         for place, name, each in _entries(reader, at, value):
             check_name(reader, place, name)
-            if taken := _taken(name, scope):
+            if taken := _name_conflict(name, scope):
                 reader.wrong(place, f"`${name}` is {taken} already: choose another name")
             declared[name] = place, each
     return declared
@@ -51,7 +51,7 @@ def _entries(
     seen: set[str] = set()
     for place, item in reader.items(at, value):
         if not isinstance(item, str):
-            reader.wrong(place, f"must be a name, but is {shown(item)}")
+            reader.wrong(place, f"must be a name, but is {value_text(item)}")
         elif item in seen:
             reader.wrong(place, f"`{item}` is declared twice")
         else:
@@ -59,10 +59,10 @@ def _entries(
             yield place, item, None
 
 
-def _taken(name: str, scope: Scope) -> str:
+def _name_conflict(name: str, scope: Scope) -> str:
     if name in scope.definitions.found:
         return f"defined in {scope.definitions.found[name].place}"
-    return matcher_called(name, scope.hooks)
+    return matcher_kind(name, scope.hooks)
 
 
 def read_cases(
@@ -74,14 +74,14 @@ def read_cases(
 ) -> Iterator[CaseRow]:
     """The scope of each row, or the only one where there are no `cases`, or none can be read."""
     if place is None:
-        yield CaseRow("", _scope(reader, {}, declared, outside, fresh))
+        yield CaseRow("", _row_scope(reader, {}, declared, outside, fresh))
         return
     rows = list(_rows(reader, place, declared))
-    if len(rows) * len(reader.document.positions) > MOST_WORK:
+    if len(rows) * len(reader.document.positions) > MAX_VALUES_READ:
         reader.wrong(place[0], "are too many for a file of this size: split it")
         rows = []
     if not rows:  # their mistake is noted
-        yield CaseRow("", _unknown(reader, declared, fresh))
+        yield CaseRow("", _unknown_scope(reader, declared, fresh))
     names = dict.fromkeys(name for _, row in rows for name in row)
     for name in names:
         if name in outside:
@@ -92,7 +92,7 @@ def read_cases(
             if name not in row and name in declared and declared[name][1] is None:
                 reader.wrong(at, f"`{name}` is missing; other rows give it")
         given = {name: ((*at, name), each) for name, each in row.items()}
-        scope = _scope(reader, given, declared, outside, fresh)
+        scope = _row_scope(reader, given, declared, outside, fresh)
         label = _label({name: scope.given.get(name) for name in row})
         label = f"{label} #{number}" if label in labels else label
         labels.add(label)
@@ -107,7 +107,7 @@ def _rows(
         reader.wrong(at, "is empty: no row would be run")
     for here, row in reader.items(at, value):
         if not isinstance(row, dict) or not row:
-            reader.wrong(here, f"a row is a map of names to values; this is {shown(row)}")
+            reader.wrong(here, f"a row is a map of names to values; this is {value_text(row)}")
             continue
         for name in row:
             if name not in declared:
@@ -117,7 +117,7 @@ def _rows(
         yield here, row
 
 
-def _scope(
+def _row_scope(
     reader: ParseContext,
     row: Mapping[str, ValueAt],
     declared: Mapping[str, ValueAt],
@@ -126,7 +126,7 @@ def _scope(
 ) -> Scope:
     scope = Scope(fresh.definitions, fresh.hooks)
     for name, (at, value) in row.items():
-        scope.given[name] = plain_value(reader, at, value, scope)
+        scope.given[name] = read_constant(reader, at, value, scope)
     scope.given |= {name: value for name, value in outside.items() if name in declared}
     for name, (at, value) in declared.items():
         if value is None:
@@ -135,22 +135,24 @@ def _scope(
             continue
         want = read_value(reader, at, value, scope)
         if name not in scope.given:
-            if is_plain(want):
+            if is_literal(want):
                 scope.given[name] = want  # type: ignore[assignment] # plain: no matcher in it
             else:
-                for inner in sorted(variables(want)):
+                for inner in sorted(variable_names(want)):
                     reader.wrong(at, f"may not depend on `${inner}`, which has no value yet")
                 scope.lets[name] = Variable(name, want)
-        elif not is_plain(want) and not matches(want, scope.given[name]):
+        elif not is_literal(want) and not matches(want, scope.given[name]):
             at_given = row[name][0] if name in row else at
-            got = describe(scope.given[name])
-            reader.wrong(at_given, f"`{name}` must be {described(want)}, but is given as {got}")
+            got = describe_value(scope.given[name])
+            reader.wrong(
+                at_given, f"`{name}` must be {describe_expected(want)}, but is given as {got}"
+            )
     return scope
 
 
-def _unknown(reader: ParseContext, declared: Mapping[str, ValueAt], fresh: Scope) -> Scope:
+def _unknown_scope(reader: ParseContext, declared: Mapping[str, ValueAt], fresh: Scope) -> Scope:
     """The scope where nobody knows what rows would give: its names may stand for anything."""
-    unread = dict.fromkeys(declared, UNREAD)
+    unread = dict.fromkeys(declared, INVALID)
     scope = Scope(fresh.definitions, fresh.hooks, lets=unread, used=set(declared))
     for at, value in declared.values():
         if value is not None:
@@ -160,8 +162,8 @@ def _unknown(reader: ParseContext, declared: Mapping[str, ValueAt], fresh: Scope
 
 def _label(given: Mapping[str, JSON]) -> str:
     """`n=1, mail=one.eml`"""
-    return ", ".join(f"{name}={_short(value)}" for name, value in given.items())
+    return ", ".join(f"{name}={_short_text(value)}" for name, value in given.items())
 
 
-def _short(value: JSON) -> str:
-    return shortened(value if isinstance(value, str) else describe(value).text)
+def _short_text(value: JSON) -> str:
+    return shortened(value if isinstance(value, str) else describe_value(value).text)

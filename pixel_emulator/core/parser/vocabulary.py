@@ -62,7 +62,7 @@ DEFAULTS = {
 }
 """What `defaults` may hold: nothing that is one scenario's own."""
 
-LINES = {
+CALL_LINES = {
     "identify": "An identify call with this userId.",
     "track": "A track call with this event.",
     "page": "A page call with this name.",
@@ -85,7 +85,7 @@ FIELDS = (*TEXT_FIELDS, *MAP_FIELDS, *OTHER_FIELDS)
 """The fields of a call that an expectation may speak of; `source` is the name of its write key."""
 
 PATTERN = {
-    **LINES,
+    **CALL_LINES,
     **{field: f"The field `{field}` of the call." for field in FIELDS},
     "type": "The type of the call, beside `any` or `dropped`.",
     "request": "The wire: how the call was fetched, and by whom.",
@@ -134,7 +134,7 @@ GIVEN = {
     "seed": "A whole number; generated ids are the same for the same seed.",
 }
 
-DENIAL = {
+FORBIDDEN = {
     "contains": "What no request may hold: a text, or a matcher.",
     "in": "`everything`, or the path of the payload below which to look.",
     "except": "Paths of the payload where it may stand all the same.",

@@ -3,13 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from pixel_emulator.core.endpoint.pixel import (
-    Route,
-    decode,
-    request_of,
-    route_of,
-    unreadable,
-)
+from pixel_emulator.core.endpoint.pixel import Route, decode, request_of, route_of, unreadable
 from pixel_emulator.core.model import KEPT, Call, Dialect, Hit, Outcome, PixelRequest, Problem
 from pixel_emulator.core.problems.catalog import problem
 from pixel_emulator.core.problems.damage import url_text_problems

@@ -24,7 +24,7 @@ from types import MappingProxyType
 
 from pixel_emulator.core.errors import did_you_mean
 from pixel_emulator.core.matching.diff import Mismatch, matches, mismatches
-from pixel_emulator.core.matching.expected import ABSENT, Bindings, Described, Expected
+from pixel_emulator.core.matching.expected import ABSENT, Bindings, Description, Expected
 from pixel_emulator.core.model import JSON, KEPT, Call, CallType, Hit, Payload, path_text
 from pixel_emulator.core.profiles.profile import Profile
 
@@ -268,11 +268,11 @@ def _of(id: str, want: Expected, graph: Graph, bound: Bindings) -> tuple[Mismatc
     if matches(want, ABSENT):
         return ()
     hint = did_you_mean(id, graph.ids).strip(" ()") if graph.ids else "no kept call has an id"
-    absent = Described("absent", "")
+    absent = Description("absent", "")
     return (
         Mismatch(
             path=path_text(("state", id)),
-            expected=Described("a profile", ""),
+            expected=Description("a profile", ""),
             actual=absent,
             hint=hint,
         ),

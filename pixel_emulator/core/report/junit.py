@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
-from pixel_emulator.core.matching.expected import describe
+from pixel_emulator.core.matching.expected import describe_value
 from pixel_emulator.core.report.page import Page
 from pixel_emulator.core.report.text_report import finding_lines, objection_lines, step_lines
 from pixel_emulator.core.report.wording import (
@@ -191,7 +191,7 @@ def _class(file: str) -> str:
 
 
 def _add_properties(suite: ET.Element, result: ScenarioResult) -> None:
-    values = [(each.name, describe(each.value).text) for each in origins(result).values()]
+    values = [(each.name, describe_value(each.value).text) for each in origins(result).values()]
     properties = [*(("tag", each) for each in result.scenario.tags), *values]
     if properties:
         around = _add(suite, "properties")

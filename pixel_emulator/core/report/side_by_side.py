@@ -8,7 +8,7 @@ from itertools import takewhile
 
 from pixel_emulator.core import call_text
 from pixel_emulator.core.matching.diff import Mismatch
-from pixel_emulator.core.matching.expected import Described
+from pixel_emulator.core.matching.expected import Description
 from pixel_emulator.core.model import Hit, Outcome, Problem, Severity, total
 from pixel_emulator.core.redaction.redact import redact
 from pixel_emulator.core.report.page import MOST, Page, clock, more
@@ -54,7 +54,7 @@ def cut(text: str, room: int) -> str:
     return text if len(text) <= room else f"{text[: room - 1 - half]}…{text[len(text) - half :]}"
 
 
-def _cut_both(want: Described, got: Described, width: int) -> tuple[Described, Described]:
+def _cut_both(want: Description, got: Description, width: int) -> tuple[Description, Description]:
     """Both values, cut to the width; of what they begin with alike as much as of what follows."""
     room = max(_NARROWEST, width - max(len(str(each)) - len(each.text) for each in (want, got)))
     if max(len(want.text), len(got.text)) <= room:
@@ -74,7 +74,7 @@ def _alike(one: str, other: str) -> int:
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
-def _caret(want: Described, got: Described, at: int) -> Iterator[str]:
+def _caret(want: Description, got: Description, at: int) -> Iterator[str]:
     """A line that points at the first difference of two long texts; `at` is where they begin."""
     if want.type == got.type == "string" and min(len(want.text), len(got.text)) >= _LONG:
         alike = _alike(want.text, got.text)

@@ -9,14 +9,14 @@ from types import MappingProxyType
 
 from pixel_emulator.core import call_text
 from pixel_emulator.core.errors import Location
-from pixel_emulator.core.matching.diff import Mismatch, described
-from pixel_emulator.core.matching.expected import ABSENT, Expected, Value, describe
-from pixel_emulator.core.matching.unification import variables
+from pixel_emulator.core.matching.diff import Mismatch, describe_expected
+from pixel_emulator.core.matching.expected import ABSENT, Expected, Value, describe_value
+from pixel_emulator.core.matching.unification import variable_names
 from pixel_emulator.core.model import JSON, Hit, JsonPath, path_text, total
 from pixel_emulator.core.redaction.masking import mask
 from pixel_emulator.core.report.page import counted, span
-from pixel_emulator.core.scenarios.expectation import Expectation, facts
-from pixel_emulator.core.scenarios.mail_clients import wire_facts
+from pixel_emulator.core.scenarios.expectation import Expectation, call_facts
+from pixel_emulator.core.scenarios.mail_clients import request_facts
 from pixel_emulator.core.scenarios.model import Forbidden, Level, Policy
 from pixel_emulator.core.verification.closest_call import ClosestCall
 from pixel_emulator.core.verification.verdict import (
@@ -176,7 +176,7 @@ def denial(denied: Forbidden) -> str:
     """What must not be sent: `no request may contain "X1" in properties: privacy`."""
     where = f" in {path_text(denied.path)}" if denied.path else ""
     because = f": {denied.because}" if denied.because else ""
-    what = described(denied.contains).text.removeprefix("matching ")
+    what = describe_expected(denied.contains).text.removeprefix("matching ")
     return f"no request may contain {what}{where}{because}"
 
 
@@ -279,7 +279,7 @@ class VariableSource:
     def __str__(self) -> str:
         """`order = "FC-1", as properties.order_id of #1`."""
         where = f", as {self.path} of #{self.seq}" if self.seq else ""
-        return f"{self.name} = {describe(self.value).text}{where}"
+        return f"{self.name} = {describe_value(self.value).text}{where}"
 
 
 def origins(result: ScenarioResult) -> dict[str, VariableSource]:
@@ -295,7 +295,7 @@ def origins(result: ScenarioResult) -> dict[str, VariableSource]:
             for at, names in _spots(each.expectation)
             if name in names
             for hit, claimed in _holding(each, at)
-            if (whole := describe(_at(hit, at)) == describe(value)) or claimed
+            if (whole := describe_value(_at(hit, at)) == describe_value(value)) or claimed
         )
         _, seq, path = min(places, default=(True, 0, ""))
         shown = mask(value) if path == "writeKey" and isinstance(value, str) else value
@@ -332,7 +332,7 @@ def _spots(wanted: Expectation) -> Iterator[tuple[JsonPath, frozenset[str]]]:
             stack.extend(((*at, key), each) for key, each in want.items())
         elif isinstance(want, list | tuple):
             stack.extend(((*at, index), each) for index, each in enumerate(want))
-        elif names := variables(want):
+        elif names := variable_names(want):
             yield at, names
 
 
@@ -346,7 +346,7 @@ def _holding(result: ExpectationResult, at: JsonPath) -> Iterator[tuple[Hit, boo
 
 def _at(hit: Hit, at: JsonPath) -> Value:
     """What stands in the hit where an expectation has `at`."""
-    value: Value = {"request": wire_facts(hit)} if at[0] == "request" else facts(hit)
+    value: Value = {"request": request_facts(hit)} if at[0] == "request" else call_facts(hit)
     for key in at:
         if isinstance(value, dict) and isinstance(key, str):
             value = value.get(key, ABSENT)

@@ -9,7 +9,7 @@ from pixel_emulator.core.scenario_edit import source
 from pixel_emulator.core.scenario_edit.generate import brief
 from pixel_emulator.core.scenario_edit.source import Edit
 from pixel_emulator.core.scenario_edit.verified_source import VerifiedSource
-from pixel_emulator.core.scenarios.expectation import call_line, codes
+from pixel_emulator.core.scenarios.expectation import call_line, problem_codes
 from pixel_emulator.core.scenarios.model import Level, Policy, Scenario
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.core.text.display import quoted
@@ -125,7 +125,7 @@ def _damage(judged: VerifiedSource, rows: Sequence[Scenario]) -> Iterator[Edit |
     hits = [hit for row in rows for hit in _failing(judged, Policy.DAMAGED, row)]
     if not hits:
         return
-    found = {code for hit in hits for code in codes(hit, Severity.DAMAGE)}
+    found = {code for hit in hits for code in problem_codes(hit, Severity.DAMAGE)}
     accepted: list[JSON] = [*sorted(found.union(*(row.accepted for row in rows)))]
     home = judged.source.path_at(rows[0].location)
     data = judged.source.value(home) if home is not None else None

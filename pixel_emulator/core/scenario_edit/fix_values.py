@@ -12,10 +12,10 @@ from pixel_emulator.core.matching.expected import (
     Bindings,
     Expected,
     Value,
-    describe,
+    describe_value,
 )
 from pixel_emulator.core.model import NAMED_BY, Hit, JsonPath, Severity, path_text
-from pixel_emulator.core.parser.vocabulary import LINES
+from pixel_emulator.core.parser.vocabulary import CALL_LINES
 from pixel_emulator.core.scenario_edit import source
 from pixel_emulator.core.scenario_edit.generate import fits, is_literal, written
 from pixel_emulator.core.scenario_edit.source import Edit, Source
@@ -25,8 +25,14 @@ from pixel_emulator.core.scenario_edit.verified_source import (
     instead,
     misplaced,
 )
-from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, Times, codes, facts
-from pixel_emulator.core.scenarios.mail_clients import wire_facts
+from pixel_emulator.core.scenarios.expectation import (
+    Expectation,
+    Pattern,
+    Times,
+    call_facts,
+    problem_codes,
+)
+from pixel_emulator.core.scenarios.mail_clients import request_facts
 from pixel_emulator.core.text.display import shortened
 from pixel_emulator.core.verification.verdict import ExpectationResult
 
@@ -65,7 +71,10 @@ def _changes(
     else:
         yield from _code(judged, line.at, result.expectation, hit)
         pattern = result.expectation.patterns[0].of(hit)
-        sides = (((), pattern.fields, facts(hit)), (("request",), pattern.request, wire_facts(hit)))
+        sides = (
+            ((), pattern.fields, call_facts(hit)),
+            (("request",), pattern.request, request_facts(hit)),
+        )
         for prefix, want, got in sides:
             for path in _different(want, got, bound):
                 place = _Place(judged.source, line.at, pattern)
@@ -73,7 +82,7 @@ def _changes(
 
 
 def _code(judged: VerifiedSource, at: JsonPath, wanted: Expectation, hit: Hit) -> Iterator[Edit]:
-    reasons = codes(hit, Severity.DROP)
+    reasons = problem_codes(hit, Severity.DROP)
     if wanted.code and reasons and wanted.code not in reasons:
         yield from source.write(judged.source, (*at, "dropped"), reasons[0])
 
@@ -83,7 +92,7 @@ def _change(
 ) -> Iterator[Edit | InputIssue]:
     """Write what was sent in the place of one value, if that is a literal one."""
     found = place.of(path)
-    sent_there = "nothing" if isinstance(sent, Absent) else shortened(str(describe(sent)))
+    sent_there = "nothing" if isinstance(sent, Absent) else shortened(str(describe_value(sent)))
     if path == ("writeKey",):
         yield judged.mistake(line, "is kept: no write key is written into a file", *path)
     elif found is None:
@@ -219,7 +228,7 @@ def _times(judged: VerifiedSource, at: JsonPath, times: Times) -> Iterator[Edit]
     if isinstance(item, dict) and "times" in item:
         yield from source.write(judged.source, (*at, "times"), str(times))
     elif isinstance(item, dict):
-        line = next((key for key in item if key in LINES), next(iter(item)))
+        line = next((key for key in item if key in CALL_LINES), next(iter(item)))
         yield source.add_behind(judged.source, (*at, line), "times", str(times))
 
 

@@ -17,11 +17,11 @@ from pixel_emulator.core.model import (
     Severity,
     path_text,
 )
-from pixel_emulator.core.parser.context import escaped, is_special
+from pixel_emulator.core.parser.context import escape, is_special
 from pixel_emulator.core.problems.catalog import RULES
 from pixel_emulator.core.redaction.masking import SHORTEST
 from pixel_emulator.core.scenario_edit import source
-from pixel_emulator.core.scenarios.expectation import codes
+from pixel_emulator.core.scenarios.expectation import problem_codes
 from pixel_emulator.core.schemas.recording_schema import schema_line
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.core.text.display import shortened
@@ -104,7 +104,7 @@ def _dropped(hit: Hit, keys: Collection[str]) -> Payload:
     """The reason why Segment drops it, and what tells it from others that are dropped so."""
     if hit.call is None:
         return {}
-    code = next((each for each in codes(hit, Severity.DROP) if each in _DROPS), None)
+    code = next((each for each in problem_codes(hit, Severity.DROP) if each in _DROPS), None)
     fields = _Reading(keys).texts(hit.call.payload or {})
     told = (NAMED_BY[hit.call.type], "userId", "anonymousId")
     return {
@@ -149,7 +149,7 @@ class _Reading:
         if isinstance(value, dict | list) or _is_long(value):
             self.omitted.append(path_text(at))
             return ABSENT
-        return escaped(value) if isinstance(value, str) else value
+        return escape(value) if isinstance(value, str) else value
 
     def _holds_key(self, text: str) -> bool:
         return any(key in text for key in self.keys)
@@ -172,7 +172,7 @@ class _Reading:
                 continue
             found = self.value(here, each)
             if found != {} and not isinstance(found, Absent):
-                read[escaped(key)] = found
+                read[escape(key)] = found
         return read
 
 
@@ -216,7 +216,7 @@ def draft(hits: Sequence[Hit], *, name: str = "") -> str:
     parts = [(title, _expected(part, keys)) for title, part in _steps(hits)]
     lines = [schema_line("scenario"), *_remarks(hits)]
     if name:
-        lines.append(f"name: {source.scalar(escaped(name))}")
+        lines.append(f"name: {source.scalar(escape(name))}")
     lines += _damaged(hits)
     filled = [(title, expected) for title, expected in parts if expected]
     if {title for title, _ in filled} <= {"", "1"}:
@@ -235,7 +235,7 @@ def dropped_item(hit: Hit) -> Payload:
 
 
 def _step(title: str, expected: Iterable[_Expected]) -> list[str]:
-    name = [] if title.isdigit() else [f"name: {source.scalar(escaped(title))}"]
+    name = [] if title.isdigit() else [f"name: {source.scalar(escape(title))}"]
     return [*name, *_expect(expected, source.WIDTH - 4)]
 
 
@@ -284,7 +284,9 @@ def _steps(hits: Sequence[Hit]) -> list[tuple[str, list[Hit]]]:
 
 def _damaged(hits: Iterable[Hit]) -> list[str]:
     """The policy under which the damaged calls pass."""
-    damaged = [set(codes(hit, Severity.DAMAGE)) for hit in hits if hit.outcome is Outcome.DAMAGED]
+    damaged = [
+        set(problem_codes(hit, Severity.DAMAGE)) for hit in hits if hit.outcome is Outcome.DAMAGED
+    ]
     if not damaged:
         return []
     why = "# Segment keeps the damaged calls, although something is wrong with them"

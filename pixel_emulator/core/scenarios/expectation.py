@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from pixel_emulator.core.errors import Location
-from pixel_emulator.core.matching.diff import described
-from pixel_emulator.core.matching.expected import Constraints, Expected, describe
-from pixel_emulator.core.matching.predicates import as_of
+from pixel_emulator.core.matching.diff import describe_expected
+from pixel_emulator.core.matching.expected import Constraints, Expected, describe_value
+from pixel_emulator.core.matching.predicates import resolve_now
 from pixel_emulator.core.matching.unification import unify
 from pixel_emulator.core.model import KEPT, NAMED_BY, CallType, Hit, Outcome, Payload, Severity
-from pixel_emulator.core.scenarios.mail_clients import wire_facts
+from pixel_emulator.core.scenarios.mail_clients import request_facts
 
 
 def call_line(type: CallType, payload: Payload) -> str:
@@ -17,22 +17,22 @@ def call_line(type: CallType, payload: Payload) -> str:
     name = payload.get(NAMED_BY[type])
     if name is None:
         return f"{type}:"
-    return f"{type}: {name if isinstance(name, str) else describe(name).text}"
+    return f"{type}: {name if isinstance(name, str) else describe_value(name).text}"
 
 
-def name_of(hit: Hit) -> str | None:
+def call_name(hit: Hit) -> str | None:
     """The text behind the type in the hit's call line, if there is one."""
     name = (hit.call.payload or {}).get(NAMED_BY[hit.call.type]) if hit.call else None
     return name if isinstance(name, str) else None
 
 
-def facts(hit: Hit) -> Payload:
+def call_facts(hit: Hit) -> Payload:
     """What the fields of an expectation are compared with: the payload, and the source's name."""
     payload = (hit.call and hit.call.payload) or {}
     return payload if hit.source is None else {**payload, "source": hit.source}
 
 
-def codes(hit: Hit, severity: Severity) -> tuple[str, ...]:
+def problem_codes(hit: Hit, severity: Severity) -> tuple[str, ...]:
     """The codes of the hit's problems of one severity."""
     return tuple(each.code for each in hit.problems if each.severity is severity)
 
@@ -77,13 +77,13 @@ class Pattern:
         name = self.fields.get(NAMED_BY[self.type])
         if name is None:
             return f"{self.type}:"
-        return f"{self.type}: {name if isinstance(name, str) else described(name).text}"
+        return f"{self.type}: {name if isinstance(name, str) else describe_expected(name).text}"
 
     def of(self, hit: Hit) -> "Pattern":
         """The pattern as it speaks of this hit: `$now` is the time of each."""
         if not self.timed:
             return self
-        fields, request = as_of(self.fields, hit.time), as_of(self.request, hit.time)
+        fields, request = resolve_now(self.fields, hit.time), resolve_now(self.request, hit.time)
         return replace(self, fields=fields, request=request, timed=False)
 
     def ways(self, hit: Hit) -> Iterator[Constraints]:
@@ -91,11 +91,11 @@ class Pattern:
         if hit.call is None or self.type not in (None, hit.call.type):
             return
         pattern = self.of(hit)
-        for needs in unify(pattern.fields, facts(hit)):
+        for needs in unify(pattern.fields, call_facts(hit)):
             if not pattern.request:
                 yield needs
             else:
-                yield from ((*needs, *more) for more in unify(pattern.request, wire_facts(hit)))
+                yield from ((*needs, *more) for more in unify(pattern.request, request_facts(hit)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +133,10 @@ class Expectation:
         """Whether Segment would do with the hit what is wanted: keep it, or drop it for `code`."""
         if not self.dropped:
             return hit.outcome in KEPT
-        return hit.outcome is Outcome.DROPPED and self.code in ("", *codes(hit, Severity.DROP))
+        return hit.outcome is Outcome.DROPPED and self.code in (
+            "",
+            *problem_codes(hit, Severity.DROP),
+        )
 
     def ways(self, hit: Hit) -> Iterator[Constraints]:
         """Each way in which this expectation may claim the hit; none if it may not."""

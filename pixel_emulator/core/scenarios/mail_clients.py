@@ -24,7 +24,7 @@ class Fetch(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class ImageRequest:
     """One request for an image: what it is for, and its headers in wire order."""
 
     fetch: Fetch
@@ -36,79 +36,83 @@ class Ask:
         return "HEAD" if self.fetch is Fetch.HEAD else "GET"
 
 
-def _ask(fetch: Fetch, user_agent: str, *more: tuple[str, str]) -> Ask:
-    return Ask(fetch, (("User-Agent", user_agent), *more))
+def _image_request(fetch: Fetch, user_agent: str, *more: tuple[str, str]) -> ImageRequest:
+    return ImageRequest(fetch, (("User-Agent", user_agent), *more))
 
 
-_GMAIL = _ask(
+_GMAIL = _image_request(
     Fetch.PROXY,
     "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)",
     ("Accept-Encoding", "gzip,deflate,br"),
 )
 # Asked for by Gmail while its app is open and a mail arrives; nobody has opened that mail yet.
-_GMAIL_PREFETCH = _ask(
+_GMAIL_PREFETCH = _image_request(
     Fetch.PREFETCH,
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
     "Chrome/42.0.2311.135 Safari/537.36 Edge/12.246 Mozilla/5.0",
 )
 
-CLIENTS: Mapping[str, tuple[Ask, ...]] = MappingProxyType(
+MAIL_CLIENTS: Mapping[str, tuple[ImageRequest, ...]] = MappingProxyType(
     {
         "gmail": (_GMAIL,),
         "gmail_prefetch": (_GMAIL_PREFETCH, _GMAIL),  # the double load
         "yahoo": (
-            _ask(
+            _image_request(
                 Fetch.PROXY,
                 "YahooMailProxy; https://help.yahoo.com/kb/yahoo-mail-proxy-SLN28749.html",
             ),
         ),
         # The new Outlook for Windows sends the same.
         "apple_mail": (
-            _ask(
+            _image_request(
                 Fetch.OPEN,
                 "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 "
                 "(KHTML, like Gecko)",
             ),
         ),
         # Mail Privacy Protection loads every image when the mail arrives, read or not.
-        "apple_privacy": (_ask(Fetch.PREFETCH, "Mozilla/5.0"),),
+        "apple_privacy": (_image_request(Fetch.PREFETCH, "Mozilla/5.0"),),
         "ios_mail": (
-            _ask(
+            _image_request(
                 Fetch.OPEN,
                 "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 "
                 "(KHTML, like Gecko) Mobile/15E148",
             ),
         ),
-        "outlook": (_ask(Fetch.OPEN, "Mozilla/4.0 (compatible; ms-office; MSOffice 16)"),),
+        "outlook": (
+            _image_request(Fetch.OPEN, "Mozilla/4.0 (compatible; ms-office; MSOffice 16)"),
+        ),
         "outlook_mac": (
-            _ask(
+            _image_request(
                 Fetch.OPEN,
                 "MacOutlook/15.27.0.161010 (Intelx64 Mac OS X Version 10.11.6 (Build 15G1108))",
             ),
         ),
-        "outlook_ios": (_ask(Fetch.OPEN, "Outlook-iOS/665.29827.prod.iphone (2.63.0)"),),
+        "outlook_ios": (_image_request(Fetch.OPEN, "Outlook-iOS/665.29827.prod.iphone (2.63.0)"),),
         "thunderbird": (
-            _ask(
+            _image_request(
                 Fetch.OPEN,
                 "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Thunderbird/128.2.0",
             ),
         ),
         "hey": (
-            _ask(
+            _image_request(
                 Fetch.PROXY,
                 "hey.com/imageproxy Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 "
                 "(KHTML, like Gecko) Chrome/134.0.0.0 Safari/537.36",
             ),
         ),
-        "fastmail": (_ask(Fetch.PROXY, "FastmailUA/1.0"),),
-        "superhuman": (_ask(Fetch.OPEN, "Superhuman"),),
-        "mailpit": (_ask(Fetch.HEAD, "Mailpit/1.27"),),  # its link check; nobody opens anything
+        "fastmail": (_image_request(Fetch.PROXY, "FastmailUA/1.0"),),
+        "superhuman": (_image_request(Fetch.OPEN, "Superhuman"),),
+        "mailpit": (
+            _image_request(Fetch.HEAD, "Mailpit/1.27"),
+        ),  # its link check; nobody opens anything
     }
 )
 """What `client:` may name, and the requests with which that client gets one image."""
 
 
-_FETCHERS = tuple(
+_USER_AGENTS = tuple(
     (client, fetch, re.compile(pattern))
     for client, fetch, pattern in (
         # gophish#1390, uap-core pull request 170
@@ -142,17 +146,17 @@ _FETCHERS = tuple(
 
 _OTHER = "other"
 
-FETCHERS = (*dict.fromkeys(client for client, _, _ in _FETCHERS), _OTHER)
+CLIENT_NAMES = (*dict.fromkeys(client for client, _, _ in _USER_AGENTS), _OTHER)
 """The clients that a request may be told to come from; `other` where its headers tell none."""
 
 # Browsers say so when nobody has asked for what they fetch yet.
 _PURPOSES = ("sec-purpose", "purpose", "x-purpose", "x-moz")
 
 
-def fetched_by(request: PixelRequest) -> tuple[str, Fetch]:
-    """The client that sent the request, one of `FETCHERS`, and how it fetched."""
+def identify_client(request: PixelRequest) -> tuple[str, Fetch]:
+    """The client that sent the request, one of `CLIENT_NAMES`, and how it fetched."""
     agent = request.header("user-agent") or ""
-    told = ((client, fetch) for client, fetch, pattern in _FETCHERS if pattern.search(agent))
+    told = ((client, fetch) for client, fetch, pattern in _USER_AGENTS if pattern.search(agent))
     client, fetch = next(told, (_OTHER, Fetch.OPEN))
     if request.method == "HEAD":
         return client, Fetch.HEAD
@@ -162,14 +166,14 @@ def fetched_by(request: PixelRequest) -> tuple[str, Fetch]:
     return client, fetch
 
 
-def wire_facts(hit: Hit) -> Payload:
+def request_facts(hit: Hit) -> Payload:
     """What the fields under `request` are compared with; what the request does not say is absent.
 
     `host` has the port behind it where the client wrote one; `alphabet` and `padded` are those of
     the base64 form.
     """
     request, call = hit.request, hit.call
-    client, fetch = fetched_by(request)
+    client, fetch = identify_client(request)
     facts: Payload = {
         "host": request.host,
         "path": request.path.decode(errors="replace"),

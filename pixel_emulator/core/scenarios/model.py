@@ -15,9 +15,9 @@ from pixel_emulator.core.tracking_plan.plan import Plan
 
 _ARROW = "\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}"
 
-WITHIN = 5.0
+DEFAULT_WITHIN = 5.0
 """Seconds that a live step waits until it is met, unless `within` says otherwise."""
-QUIET = 0.1
+DEFAULT_QUIET = 0.1
 """Seconds of silence that a live step wants once it is met, unless `quiet` says otherwise."""
 
 
@@ -210,20 +210,22 @@ type Values = Mapping[str, JSON]
 """Values of variables, given from outside."""
 
 
-NOT = "!"
+EXCLUDE_PREFIX = "!"
 """What a tag begins with whose scenarios are left out."""
 
 
-def choose(scenarios: Sequence[Scenario], tags: Sequence[str]) -> tuple[Scenario, ...]:
+def select_by_tags(scenarios: Sequence[Scenario], tags: Sequence[str]) -> tuple[Scenario, ...]:
     """The scenarios that have at least one of these tags, and none of those behind a `!`.
 
     Without any tag to have, all but those left out. Raises SelectionError for a tag that no
     scenario has, and where no scenario is chosen.
     """
-    wanted = {each for each in tags if not each.startswith(NOT)}
-    unwanted = {each.removeprefix(NOT) for each in tags if each.startswith(NOT)}
+    wanted = {each for each in tags if not each.startswith(EXCLUDE_PREFIX)}
+    unwanted = {
+        each.removeprefix(EXCLUDE_PREFIX) for each in tags if each.startswith(EXCLUDE_PREFIX)
+    }
     known = {tag for each in scenarios for tag in each.tags}
-    if mistakes := tuple(_unknown(tags, known)):
+    if mistakes := tuple(_unknown_tags(tags, known)):
         raise SelectionError(*mistakes)
     chosen = tuple(
         each
@@ -236,9 +238,9 @@ def choose(scenarios: Sequence[Scenario], tags: Sequence[str]) -> tuple[Scenario
     return chosen
 
 
-def _unknown(tags: Sequence[str], known: set[str]) -> Iterator[InputIssue]:
+def _unknown_tags(tags: Sequence[str], known: set[str]) -> Iterator[InputIssue]:
     for each in tags:
-        tag = each.removeprefix(NOT)
+        tag = each.removeprefix(EXCLUDE_PREFIX)
         if tag not in known:
             there = f"there are {', '.join(sorted(known))}" if known else "none has any"
             advice = did_you_mean(tag, known) or f"; {there}"
@@ -248,14 +250,14 @@ def _unknown(tags: Sequence[str], known: set[str]) -> Iterator[InputIssue]:
 type _Masks = Mapping[str, Mapping[int, frozenset[str]]]
 """The masks of a run, by what they begin with, and then by their length."""
 
-_BEGIN = SHORTEST // 3  # characters of a key that its mask shows, however short it is
+_SHOWN_PREFIX = SHORTEST // 3  # characters of a key that its mask shows, however short it is
 
 
-def beside_masks(scenarios: Sequence[Scenario], hits: Iterable[Hit]) -> list[Scenario]:
+def with_masked_keys(scenarios: Sequence[Scenario], hits: Iterable[Hit]) -> list[Scenario]:
     """The scenarios with masks for the write keys that they want, and for those of the calls in
     the names by which calls belong to their steps."""
     masks = _masks_of(hits)
-    return [_beside(each, masks) for each in scenarios]
+    return [_with_masks(each, masks) for each in scenarios]
 
 
 def _masks_of(hits: Iterable[Hit]) -> _Masks:
@@ -263,14 +265,14 @@ def _masks_of(hits: Iterable[Hit]) -> _Masks:
     for hit in hits:
         key = ((hit.call and hit.call.payload) or {}).get("writeKey")
         if isinstance(key, str) and len(key) >= SHORTEST:  # shorter ones are not looked for
-            found[key[:_BEGIN]][len(key)].add(key)
+            found[key[:_SHOWN_PREFIX]][len(key)].add(key)
     return {
         begin: {size: frozenset(masks) for size, masks in by_size.items()}
         for begin, by_size in found.items()
     }
 
 
-def _beside(scenario: Scenario, masks: _Masks) -> Scenario:
+def _with_masks(scenario: Scenario, masks: _Masks) -> Scenario:
     def pattern(each: Pattern) -> Pattern:
         key = each.fields.get("writeKey")
         if not isinstance(key, str):
@@ -282,21 +284,21 @@ def _beside(scenario: Scenario, masks: _Masks) -> Scenario:
 
     def step(each: Step) -> Step:
         expectations = tuple(map(expectation, each.expectations))
-        return replace(each, expectations=expectations, name=_hide(each.name, masks))
+        return replace(each, expectations=expectations, name=_mask_keys(each.name, masks))
 
     return replace(
         scenario,
         steps=tuple(map(step, scenario.steps)),
-        name=_hide(scenario.name, masks),
-        case=_hide(scenario.case, masks),
+        name=_mask_keys(scenario.name, masks),
+        case=_mask_keys(scenario.case, masks),
     )
 
 
-def _hide(text: str, masks: _Masks) -> str:
+def _mask_keys(text: str, masks: _Masks) -> str:
     """The text with a mask for each key of which the calls have the mask; it stays as long."""
     at = 0
     while at < len(text):
-        for size, known in masks.get(text[at : at + _BEGIN], {}).items():
+        for size, known in masks.get(text[at : at + _SHOWN_PREFIX], {}).items():
             hidden = mask(text[at : at + size])
             if hidden in known:
                 text = text[:at] + hidden + text[at + size :]

@@ -10,12 +10,12 @@ from pixel_emulator.core.matching.expected import (
     Constraints,
     Expected,
     Value,
-    identity,
-    written,
+    equality_key,
+    text_form,
 )
-from pixel_emulator.core.matching.unification import bind, variables
+from pixel_emulator.core.matching.unification import bind, variable_names
 from pixel_emulator.core.model import JSON, CallType, Hit, Outcome, Payload
-from pixel_emulator.core.scenarios.expectation import Pattern, facts, name_of
+from pixel_emulator.core.scenarios.expectation import Pattern, call_facts, call_name
 from pixel_emulator.core.verification.demands import Demand
 
 _MANY = 20
@@ -36,7 +36,7 @@ class CandidateIndex:
         self._by_value: dict[Hashable, list[int]] = defaultdict(list)
         for slot, pattern in patterns:
             value = dict(_scalars(pattern.fields)).get(self._path, ABSENT)
-            found = self._others if value is ABSENT else self._by_value[identity(value)]
+            found = self._others if value is ABSENT else self._by_value[equality_key(value)]
             if found[-1:] != [slot]:
                 found.append(slot)
 
@@ -47,7 +47,7 @@ class CandidateIndex:
         value: Value = said
         for key in self._path:
             value = value.get(key, ABSENT) if isinstance(value, dict) else ABSENT
-        here = [] if isinstance(value, dict | list) else self._by_value.get(identity(value), [])
+        here = [] if isinstance(value, dict | list) else self._by_value.get(equality_key(value), [])
         return [*self._others, *here]
 
 
@@ -57,7 +57,7 @@ def _telling(patterns: Sequence[tuple[int, Pattern]]) -> _Path:
     uses: Counter[_Path] = Counter()
     for _, pattern in patterns:
         for path, value in _scalars(pattern.fields):
-            values[path].add(identity(value))
+            values[path].add(equality_key(value))
             uses[path] += 1
     best = max(values, key=lambda path: (len(values[path]), uses[path]), default=())
     return best if len(values.get(best, ())) > 1 else ()
@@ -106,10 +106,10 @@ class Domain:
 
     def add(self, value: JSON) -> Hashable:
         """Note a value; returns its identity."""
-        key = identity(value)
+        key = equality_key(value)
         if key not in self.values:
             self.values[key] = value
-            if (text := written(value)) is not None:
+            if (text := text_form(value)) is not None:
                 self.by_text.setdefault(text, {})[key] = None
         return key
 
@@ -154,9 +154,9 @@ class CandidateFinder:
             return []
         dropped, type = hit.outcome is Outcome.DROPPED, hit.call.type
         lines: list[_Line] = [(dropped, type, None), (dropped, None, None)]
-        if (name := name_of(hit)) is not None:
+        if (name := call_name(hit)) is not None:
             lines.append((dropped, type, name))
-        said = facts(hit)
+        said = call_facts(hit)
         found = [self._by_line[line].of(said) for line in lines if line in self._by_line]
         return sorted({each for some in found for each in some})
 
@@ -197,4 +197,4 @@ class CandidateFinder:
 
 def _asks(pattern: Pattern) -> bool:
     """Whether a pattern asks for a variable."""
-    return any(variables(want) for want in (pattern.fields, pattern.request))
+    return any(variable_names(want) for want in (pattern.fields, pattern.request))

@@ -10,7 +10,13 @@ from itertools import islice
 from typing import cast
 
 from pixel_emulator.core.matching.bipartite import min_cost_pairs
-from pixel_emulator.core.matching.diff import Mismatch, described, differences, leaves, mismatches
+from pixel_emulator.core.matching.diff import (
+    Mismatch,
+    describe_expected,
+    differences,
+    leaf_count,
+    mismatches,
+)
 from pixel_emulator.core.matching.expected import (
     ABSENT,
     Binding,
@@ -19,13 +25,13 @@ from pixel_emulator.core.matching.expected import (
     Expected,
     Matcher,
     Value,
-    describe,
+    describe_value,
 )
 from pixel_emulator.core.matching.unification import bind
 from pixel_emulator.core.model import CallType, Form, Hit, JsonPath, Payload
 from pixel_emulator.core.redaction.masking import mask
-from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, facts, name_of
-from pixel_emulator.core.scenarios.mail_clients import wire_facts
+from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, call_facts, call_name
+from pixel_emulator.core.scenarios.mail_clients import request_facts
 from pixel_emulator.core.verification.demands import Demand, DemandPlan, Timing, precedes
 
 # Bounds of the search, for each expectation: calls that are looked at, and that compete.
@@ -107,13 +113,13 @@ def compare(
     pattern = min(patterns, key=lambda each: _unmatched(each, hit, bound) / _size(each))
     bound = _bound_by(pattern, hit, bound)
     flat = hit.call is not None and hit.call.form is Form.FLAT
-    wanted, found = pattern.fields, facts(hit)
+    wanted, found = pattern.fields, call_facts(hit)
     differing = [
         each if masked or each.path != "writeKey" else _masked(each, wanted, found)
         for each in mismatches(wanted, found, flat=flat, bound=bound)
     ]
     if pattern.request:
-        wire: Payload = {"request": wire_facts(hit)}
+        wire: Payload = {"request": request_facts(hit)}
         differing += mismatches({"request": dict(pattern.request)}, wire, bound=bound)
     fields = _size(pattern)
     return ClosestCall(
@@ -133,7 +139,7 @@ class _Lines:
         for position, hit in enumerate(pool):
             if hit.call:
                 self.by_type[hit.call.type].append(position)
-                self.by_name[hit.call.type, name_of(hit)].append(position)
+                self.by_name[hit.call.type, call_name(hit)].append(position)
 
     def like(self, expectation: Expectation, most: int) -> list[int]:
         """The first calls of its types, those of its names before all others."""
@@ -174,14 +180,16 @@ def _cost(pattern: Pattern, hit: Hit, bound: Bindings, expectation: Expectation)
 
 
 def _size(pattern: Pattern) -> int:
-    return leaves(dict(pattern.fields)) + (leaves(dict(pattern.request)) if pattern.request else 0)
+    return leaf_count(dict(pattern.fields)) + (
+        leaf_count(dict(pattern.request)) if pattern.request else 0
+    )
 
 
 def _unmatched(pattern: Pattern, hit: Hit, bound: Bindings) -> int:
     """How many of the fields of a pattern do not match."""
-    wrong = _wrong(dict(pattern.fields), facts(hit), bound)
+    wrong = _wrong(dict(pattern.fields), call_facts(hit), bound)
     if pattern.request:
-        wrong += _wrong(dict(pattern.request), wire_facts(hit), bound)
+        wrong += _wrong(dict(pattern.request), request_facts(hit), bound)
     return wrong
 
 
@@ -195,8 +203,8 @@ def _wrong(want: dict[str, Expected], got: Payload, bound: Bindings) -> int:
         while isinstance(whole, dict) and depth < len(at):
             whole = whole[str(at[depth])]
             depth += 1
-        most[at[:depth]] = leaves(whole)
-        counts[at[:depth]] += max(1, leaves(wanted))
+        most[at[:depth]] = leaf_count(whole)
+        counts[at[:depth]] += max(1, leaf_count(wanted))
     return sum(min(count, most[at]) for at, count in counts.items())
 
 
@@ -204,8 +212,8 @@ def _bound_by(pattern: Pattern, hit: Hit, bound: Bindings) -> Bindings:
     """The variables with their values; one that has none takes the first that it meets."""
     needs: Constraints = tuple(Binding(name, value) for name, value in bound.items())
     stack: list[tuple[Expected, Value]] = [
-        (dict(pattern.request), wire_facts(hit)),
-        (dict(pattern.fields), facts(hit)),
+        (dict(pattern.request), request_facts(hit)),
+        (dict(pattern.fields), call_facts(hit)),
     ]
     while stack:
         want, got = stack.pop()
@@ -222,7 +230,7 @@ def _bound_by(pattern: Pattern, hit: Hit, bound: Bindings) -> Bindings:
 
 def _same_name(pattern: Pattern, hit: Hit) -> bool:
     """Whether the hit may be meant although its name differs."""
-    want, got = pattern.name, name_of(hit) or ""
+    want, got = pattern.name, call_name(hit) or ""
     if want is None or want == got or pattern.type not in _WITH_NAMES:
         return True
     names = SequenceMatcher(a=want[:_LONGEST].casefold(), b=got[:_LONGEST].casefold())
@@ -234,8 +242,8 @@ def _masked(mismatch: Mismatch, wanted: Mapping[str, Expected], found: Payload) 
     want, got = wanted["writeKey"], found.get("writeKey", ABSENT)
     return replace(
         mismatch,
-        expected=described(mask(want) if isinstance(want, str) else want),
-        actual=describe(mask(got) if isinstance(got, str) else got),
+        expected=describe_expected(mask(want) if isinstance(want, str) else want),
+        actual=describe_value(mask(got) if isinstance(got, str) else got),
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, S
 from copy import copy
 from dataclasses import dataclass, field, replace
 
-from pixel_emulator.core.matching.unification import variables
+from pixel_emulator.core.matching.unification import variable_names
 from pixel_emulator.core.model import Evidence, Hit
 from pixel_emulator.core.scenarios.model import Level, Order, Policy, Scenario
 from pixel_emulator.core.tracking_plan.violations import violations
@@ -18,7 +18,7 @@ from pixel_emulator.core.verification.candidates import (
     Variable,
 )
 from pixel_emulator.core.verification.demands import Demand, DemandPlan, home_of_alike
-from pixel_emulator.core.verification.policies import denied, find_in
+from pixel_emulator.core.verification.policies import find_in, forbidden_values
 
 type Needed = Mapping[Variable, Collection[Hashable]]
 """What one way needs: for each variable the identities that it may have."""
@@ -357,7 +357,7 @@ class CallGroups:
             slots,
             tuple((each.policy, each.levels) for each in findings),
             tuple(
-                sum(1 for _ in denied([denial], [hit], {}))
+                sum(1 for _ in forbidden_values([denial], [hit], {}))
                 for each in self._scenarios
                 for denial in each.denials
             ),
@@ -385,5 +385,5 @@ def _needs_each(scenario: Scenario) -> bool:
     return (
         scenario.state is not None
         or any(step.order is Order.STRICT for step in scenario.steps)
-        or any(variables(each.contains) for each in scenario.denials)
+        or any(variable_names(each.contains) for each in scenario.denials)
     )

@@ -6,14 +6,14 @@ from dataclasses import replace
 from enum import StrEnum
 
 from pixel_emulator.core.matching.bipartite import Bounds, Group, deficit
-from pixel_emulator.core.matching.unification import variables
+from pixel_emulator.core.matching.unification import variable_names
 from pixel_emulator.core.model import Evidence, Hit
-from pixel_emulator.core.scenarios.model import Level, Policy, Scenario, beside_masks
+from pixel_emulator.core.scenarios.model import Level, Policy, Scenario, with_masked_keys
 from pixel_emulator.core.tracking_plan.violations import violations
 from pixel_emulator.core.verification.candidates import ALWAYS, MATCH_BUDGET, Candidate
 from pixel_emulator.core.verification.components import MatchGraph
 from pixel_emulator.core.verification.demands import DemandPlan
-from pixel_emulator.core.verification.policies import denied, find_in
+from pixel_emulator.core.verification.policies import find_in, forbidden_values
 from pixel_emulator.core.verification.solve import BUDGET, can_still_be_met
 from pixel_emulator.core.verification.verdict import Status
 from pixel_emulator.core.verification.verify import verify
@@ -60,7 +60,7 @@ class LiveVerdict:
         if view is None or not view.still_holds(evidence):
             scenarios = self._given
             if evidence.masked:
-                scenarios = beside_masks(scenarios, evidence.hits)
+                scenarios = with_masked_keys(scenarios, evidence.hits)
             view = self._view = _View(scenarios, self._steps, self._bounds, evidence)
         return view.look(evidence)
 
@@ -98,7 +98,8 @@ class _View:
         self.searched = 0
         # These depend on the values of variables, or on what comes last.
         self.late = any(
-            each.state is not None or any(variables(denial.contains) for denial in each.denials)
+            each.state is not None
+            or any(variable_names(denial.contains) for denial in each.denials)
             for each in scenarios
         )
 
@@ -191,9 +192,10 @@ class _View:
     def _objected(self, hit: Hit) -> bool:
         """Whether something is wrong with the call whatever it is taken for."""
         return any(
-            next(denied(each.denials, [hit], {}), None) or next(violations(each.plans, hit), None)
+            next(forbidden_values(each.denials, [hit], {}), None)
+            or next(violations(each.plans, hit), None)
             if each.plans
-            else next(denied(each.denials, [hit], {}), None)
+            else next(forbidden_values(each.denials, [hit], {}), None)
             for each in self.scenarios
         )
 

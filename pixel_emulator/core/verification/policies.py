@@ -7,12 +7,12 @@ from itertools import islice
 from urllib.parse import unquote_plus
 
 from pixel_emulator.core.matching.diff import differences
-from pixel_emulator.core.matching.expected import Bindings, Expected, describe
-from pixel_emulator.core.matching.predicates import as_of
-from pixel_emulator.core.matching.unification import variables
+from pixel_emulator.core.matching.expected import Bindings, Expected, describe_value
+from pixel_emulator.core.matching.predicates import resolve_now
+from pixel_emulator.core.matching.unification import variable_names
 from pixel_emulator.core.model import JSON, Hit, JsonPath, Outcome, Payload, Severity, path_text
 from pixel_emulator.core.redaction.masking import hide
-from pixel_emulator.core.scenarios.expectation import codes, name_of
+from pixel_emulator.core.scenarios.expectation import call_name, problem_codes
 from pixel_emulator.core.scenarios.model import Forbidden, Level, Policy, Scenario
 from pixel_emulator.core.verification.verdict import ForbiddenValue, PolicyHit
 
@@ -79,10 +79,10 @@ def for_one_row(
 
 def _level(scenario: Scenario, policy: Policy, hit: Hit) -> Level:
     if policy is Policy.UNEXPECTED and scenario.same_event and hit.call:
-        mentioned = scenario.mentions(hit.call.type, name_of(hit))
+        mentioned = scenario.mentions(hit.call.type, call_name(hit))
         return Level.FAIL if mentioned else Level.IGNORE
     if policy is Policy.DAMAGED:
-        damage = set(codes(hit, Severity.DAMAGE))
+        damage = set(problem_codes(hit, Severity.DAMAGE))
         if damage and damage <= scenario.accepted:
             return Level.IGNORE
     return scenario.levels[policy]
@@ -95,7 +95,7 @@ _BETWEEN_WORDS = re.compile(r"[\s\"'<>()\[\]{},;:=&?/#|\\]+")
 _AROUND_WORDS = ".!*_~-"
 
 
-def denied(
+def forbidden_values(
     denials: Sequence[Forbidden], hits: Iterable[Hit], bound: Bindings
 ) -> Iterator[ForbiddenValue]:
     """Each place at which a request holds what is denied, the first few of each request.
@@ -104,7 +104,7 @@ def denied(
     value and every key, and with the words of longer texts. A denial with a variable that has no
     value denies nothing.
     """
-    decided = [each for each in denials if variables(each.contains) <= bound.keys()]
+    decided = [each for each in denials if variable_names(each.contains) <= bound.keys()]
     for hit in hits:
         for denial in decided:
             yield from islice(_in_hit(denial, hit, bound), _MOST)
@@ -113,11 +113,11 @@ def denied(
 def _in_hit(denial: Forbidden, hit: Hit, bound: Bindings) -> Iterator[ForbiddenValue]:
     payload: Payload = (hit.call and hit.call.payload) or {}
     key = payload.get("writeKey")
-    contains = as_of(denial.contains, hit.time)
+    contains = resolve_now(denial.contains, hit.time)
     for path, value in _values(denial, payload, hit):
         for piece in _pieces(value):
             if _holds(contains, piece, bound):
-                excerpt = piece if isinstance(piece, str) else describe(piece).text
+                excerpt = piece if isinstance(piece, str) else describe_value(piece).text
                 shown = hide(excerpt, [key] if isinstance(key, str) and key else [])
                 more = "…" if len(shown) > _EXCERPT else ""  # it may have cut a key
                 yield ForbiddenValue(

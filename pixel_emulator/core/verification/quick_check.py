@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from pixel_emulator.core.model import CallType, Evidence, Hit, Outcome
-from pixel_emulator.core.scenarios.expectation import Expectation, name_of
+from pixel_emulator.core.scenarios.expectation import Expectation, call_name
 
 type _Line = tuple[CallType, str] | None
 """The type and the name that a call must have to be looked at; None for any."""
@@ -86,7 +86,7 @@ class QuickCheck:
 
 def _lines_of(hit: Hit) -> list[_Line]:
     """The lines that a call stands in."""
-    name = name_of(hit)
+    name = call_name(hit)
     return [None, (hit.call.type, name)] if hit.call and name is not None else [None]
 
 

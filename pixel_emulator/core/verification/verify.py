@@ -4,16 +4,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from pixel_emulator.core.matching.diff import Mismatch
-from pixel_emulator.core.matching.unification import variables
+from pixel_emulator.core.matching.unification import variable_names
 from pixel_emulator.core.model import Evidence
 from pixel_emulator.core.profiles.identity import fold, state_mismatches
-from pixel_emulator.core.scenarios.model import Level, Scenario, beside_masks
+from pixel_emulator.core.scenarios.model import Level, Scenario, with_masked_keys
 from pixel_emulator.core.tracking_plan.violations import violations
 from pixel_emulator.core.verification.candidates import MATCH_BUDGET
 from pixel_emulator.core.verification.components import MatchGraph
 from pixel_emulator.core.verification.demands import DemandPlan
 from pixel_emulator.core.verification.explain import tell
-from pixel_emulator.core.verification.policies import denied, find, find_in, for_one_row
+from pixel_emulator.core.verification.policies import find, find_in, for_one_row, forbidden_values
 from pixel_emulator.core.verification.solve import BUDGET, solve
 from pixel_emulator.core.verification.verdict import (
     ExpectationResult,
@@ -51,7 +51,7 @@ def verify(
     if not scenarios:
         raise ValueError("without a scenario there is no verdict")
     if evidence.masked:
-        scenarios = beside_masks(scenarios, evidence.hits)
+        scenarios = with_masked_keys(scenarios, evidence.hits)
     reach = [
         len(each.steps) if steps is None else min(steps, len(each.steps)) for each in scenarios
     ]
@@ -150,7 +150,7 @@ class _Verification:
         bound = self.settlement.bound(scenario_index)
         whole = self.reach[scenario_index] >= len(scenario.steps)
         steps = tuple(self._step(scenario_index, number) for number in range(len(scenario.steps)))
-        denials = tuple(denied(scenario.denials, hits, bound))
+        denials = tuple(forbidden_values(scenario.denials, hits, bound))
         state: tuple[Mismatch, ...] = ()
         if scenario.state is not None and whole:
             graph = fold(hits, scenario.given.profiles)
@@ -171,8 +171,8 @@ class _Verification:
         free = Status.UNDECIDED not in statuses
         wrong = (
             bool(found)
-            or (bool(state) and (free or not variables(scenario.state)))
-            or any(free or not variables(each.denial.contains) for each in denials)
+            or (bool(state) and (free or not variable_names(scenario.state)))
+            or any(free or not variable_names(each.denial.contains) for each in denials)
         )
         if wrong or False in failed or Status.UNMET in statuses:
             status = Status.UNMET
