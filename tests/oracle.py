@@ -54,7 +54,7 @@ class Oracle:
             {
                 index: found
                 for index, (home, number, wanted) in enumerate(self.slots)
-                if self._sees(home, number, hit) and (found := list(wanted.ways(hit)))
+                if self._sees(home, number, hit) and (found := list(wanted.solutions(hit)))
             }
             for hit in self.hits
         ]

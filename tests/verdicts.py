@@ -139,15 +139,15 @@ def objections():
     where = "properties.products[0].description"
     return verdict(
         step(MET),
-        denied=(
+        forbidden=(
             ForbiddenValue(
-                denial=mail, hit=OPENED, path="properties.email", value='"jane@example.com"'
+                rule=mail, hit=OPENED, path="properties.email", value='"jane@example.com"'
             ),
             ForbiddenValue(
-                denial=mail, hit=OPENED, path="URL", value='"…?mail=jane@example.com&x=1"'
+                rule=mail, hit=OPENED, path="URL", value='"…?mail=jane@example.com&x=1"'
             ),
-            ForbiddenValue(denial=inside, hit=COMPLETED, path="properties.coupon", value='"X1"'),
-            ForbiddenValue(denial=mail, hit=COMPLETED, path="referer", value='"jane@example.com"'),
+            ForbiddenValue(rule=inside, hit=COMPLETED, path="properties.coupon", value='"X1"'),
+            ForbiddenValue(rule=mail, hit=COMPLETED, path="referer", value='"jane@example.com"'),
         ),
         state=mismatches(
             {"user_123": {"traits": {"plan": "pro", "seats": 3}}},
@@ -183,7 +183,7 @@ def shouted(verdict, words):
         scenario=replace(scenario, steps=tuple(each.step for each in steps)),
         steps=steps,
         bound={words: words},
-        denied=(ForbiddenValue(denial=denial, hit=OPENED, path=words, value=words),),
+        forbidden=(ForbiddenValue(rule=denial, hit=OPENED, path=words, value=words),),
         state=(wrong,),
         violations=((OPENED, Violation(words, words, words)),),
     )

@@ -159,7 +159,7 @@ def watch_live(watched: ScenarioFiles, journal: Journal, stopped: Event) -> Wind
     thread, where signals are handled. Returns the calls for the scenarios as they are then.
     """
     for each in watched.scenarios:
-        if each.acts:
+        if each.has_actions:
             say(f"{each.title}: what its `do` says is not done here; only its calls are expected")
     window = Window(journal, watched.scenarios)
     with window.awaited():

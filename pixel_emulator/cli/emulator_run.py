@@ -88,10 +88,10 @@ def _mistakes(scenarios: Sequence[Scenario], command: Sequence[str] | None) -> I
         yield InputIssue("give a command behind `--`, or a --scenario that has a `do`")
     for each in scenarios:
         name = quoted(each.name) if each.name and not each.case else "this scenario"
-        if command and each.acts:
+        if command and each.has_actions:
             both = f"{name} acts by itself (`do`), so it takes no command"
             yield InputIssue(f"{both}: run it alone, or without its `do`", each.location)
-        elif not command and not each.acts:
+        elif not command and not each.has_actions:
             none = f"{name} does nothing by itself: give a command behind `--`"
             yield InputIssue(f"{none}, or write a `do` into it", each.location)
 

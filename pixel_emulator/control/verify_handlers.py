@@ -96,7 +96,7 @@ async def _for_more(asked: RequestContext) -> Payload:
 async def _for_scenarios(asked: RequestContext) -> Payload:
     session = asked.session
     scenarios = await _scenarios(asked)
-    if acting := [_acts(each) for each in scenarios if each.acts]:
+    if acting := [_acts(each) for each in scenarios if each.has_actions]:
         raise wrong_body(InputError(*acting))
     within, quiet = patience(scenarios)
     watch = LiveVerdict(scenarios)

@@ -44,7 +44,7 @@ class DefinitionFiles:
     def read(self, document: Document, around: Used) -> ParsedDocument:
         """What a document says, with the definitions around it."""
         return read_document(
-            document, given=self.given, definitions=around.definitions, hooks=self.hooks
+            document, given=self.given, definitions=around.definitions, plugin_matchers=self.hooks
         )
 
     def around(self, document: Document, trail: tuple[Path, ...] = ()) -> Used:
@@ -59,17 +59,17 @@ class DefinitionFiles:
         for at, file in read_use(reader, document.data):
             path = here.parent / file
             if real_path(path) in trail:
-                reader.wrong(at, f"goes round in a circle: {file} leads back here")
+                reader.add_issue(at, f"goes round in a circle: {file} leads back here")
             elif len(trail) > _DEEPEST:
-                reader.wrong(at, f"is file {_DEEPEST + 1} in a row, each used by the next")
+                reader.add_issue(at, f"is file {_DEEPEST + 1} in a row, each used by the next")
             else:
                 found = self._use(reader, at, path, trail)
                 mistakes += found.mistakes
                 for name, each in found.definitions.items():
                     if definitions.setdefault(name, each) is not each:
                         both = f"{definitions[name].place} and {each.place}"
-                        reader.wrong(at, f"`{name}` is defined twice, in {both}")
-        return Used(definitions, (*reader.in_order(), *mistakes))
+                        reader.add_issue(at, f"`{name}` is defined twice, in {both}")
+        return Used(definitions, (*reader.sorted_issues(), *mistakes))
 
     def _use(self, reader: ParseContext, at: JsonPath, path: Path, trail: tuple[Path, ...]) -> Used:
         real = real_path(path)
@@ -78,7 +78,7 @@ class DefinitionFiles:
                 self.used[real] = self._used(read_limited(str(path)), trail)
             except InputError as error:
                 if all(not each.location.line for each in error.mistakes):
-                    reader.wrong(at, f"{error.mistakes[0]}")
+                    reader.add_issue(at, f"{error.mistakes[0]}")
                     return Used()
                 self.used[real] = Used(mistakes=error.mistakes)
         return self.used[real]
@@ -89,11 +89,11 @@ class DefinitionFiles:
         if isinstance(document.data, dict):
             for key in document.data.keys() - {"define", "use"}:
                 only = "a file that others use holds `define` and `use`, nothing that runs"
-                reader.wrong((key,), f"does not belong here: {only}")
-        if around.mistakes or reader.mistakes:
-            return Used(mistakes=(*around.mistakes, *reader.in_order()))
+                reader.add_issue((key,), f"does not belong here: {only}")
+        if around.mistakes or reader.issues:
+            return Used(mistakes=(*around.mistakes, *reader.sorted_issues()))
         reading = self.read(document, around)
-        return Used({**around.definitions, **reading.definitions}, reading.mistakes)
+        return Used({**around.definitions, **reading.definitions}, reading.issues)
 
 
 def read_limited(path: str) -> Document:

@@ -230,7 +230,7 @@ class _Loader:
             scenarios=scenarios,
             definitions=len(reading.definitions),
             declared=reading.declared,
-            mistakes=(*reading.mistakes, *mistakes),
+            mistakes=(*reading.issues, *mistakes),
         )
 
     def _with_plans(

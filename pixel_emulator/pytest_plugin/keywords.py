@@ -42,10 +42,10 @@ def expectation_of(call: Mapping[str, object], place: Location) -> Expectation:
     # A document around it would say nothing more: ids and `after` are refused above.
     reader = ParseContext(Document(place.file, {"expect": [item]}, {_PLACE: place}))
     wanted = read_expectation(reader, _PLACE, item, Scope(Definitions({}, hooks), hooks))
-    if reader.mistakes:
+    if reader.issues:
         wrong = (
             f"{each.path.removeprefix('expect[0]').lstrip('.')}: {each.message}"
-            for each in reader.in_order()
+            for each in reader.sorted_issues()
         )
         said = "\n".join(each.removeprefix(": ") for each in wrong)
         for written, value in zip(item.values(), call.values(), strict=True):

@@ -59,7 +59,7 @@ class ScenarioCollector(pytest.File):
         if found.mistakes:
             raise self.CollectError("\n".join(map(str, found.mistakes)))
         for each in found.scenarios:
-            if each.acts:
+            if each.has_actions:
                 acts = True
                 name = each.name or self.path.stem
                 label = f"{name}[{each.case}]" if each.case else name

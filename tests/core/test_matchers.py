@@ -50,10 +50,10 @@ MEANINGS = {"x": X, "y": Y, "z": Z, "n": 4, "word": "spring", "money": {"value":
 class Names:
     """The names of a test: variables x, y and z, and some that have a value."""
 
-    def meaning(self, name):
+    def lookup(self, name):
         return MEANINGS.get(name, ABSENT)
 
-    def known(self):
+    def names(self):
         return MEANINGS
 
 
@@ -64,7 +64,7 @@ def data(text):
 def want(text):
     reader = ParseContext(parse_document(text, "s.yaml"))
     found = read_value(reader, (), reader.document.data, Names())
-    assert reader.mistakes == []
+    assert reader.issues == []
     return found
 
 
@@ -79,11 +79,11 @@ ROWS: dict[str, Any] = {**MATCHERS, **OPERATORS}
 @pytest.mark.parametrize("name", ROWS)
 def test_the_examples_of_the_table_are_right(name):
     row = ROWS[name]
-    assert name in row.want
-    assert ways(want(row.want), data(row.yes)) == [{}]
-    assert ways(want(row.want), data(row.no)) == []
-    assert mismatches(want(row.want), data(row.yes)) == ()
-    assert mismatches(want(row.want), data(row.no)) != ()
+    assert name in row.example
+    assert ways(want(row.example), data(row.match)) == [{}]
+    assert ways(want(row.example), data(row.mismatch)) == []
+    assert mismatches(want(row.example), data(row.match)) == ()
+    assert mismatches(want(row.example), data(row.mismatch)) != ()
 
 
 # A want as YAML, then values that match it, then some that do not.

@@ -39,21 +39,21 @@ USES = "expect: [{page: , userId: $a}]"
 @pytest.mark.parametrize("let", ["[a]", "{a: }", "{a: null}"])
 def test_a_variable_without_a_value_is_captured(let):
     found = scenario(f"let: {let}\n{USES}")
-    assert found.lets == {"a": Variable("a")}
+    assert found.variables == {"a": Variable("a")}
     assert found.expectations[0].patterns[0].fields == {"userId": Variable("a")}
 
 
 def test_a_variable_with_a_matcher_is_typed():
     found = scenario(f"let: {{a: $uuid}}\n{USES}")
-    assert str(describe_expected(found.lets["a"])) == "$a (any UUID)" or "$a" in str(
-        describe_expected(found.lets["a"])
+    assert str(describe_expected(found.variables["a"])) == "$a (any UUID)" or "$a" in str(
+        describe_expected(found.variables["a"])
     )
-    assert found.lets["a"].type is not None
+    assert found.variables["a"].type is not None
 
 
 def test_a_variable_with_a_value_is_that_value():
     found = scenario(f"let: {{a: ada}}\n{USES}")
-    assert found.lets == {}
+    assert found.variables == {}
     assert wanted(f"let: {{a: ada}}\n{USES}") == "ada"
 
 
@@ -63,7 +63,7 @@ def test_a_value_from_outside_goes_before_that_of_the_file():
 
 
 def test_values_from_outside_that_a_file_does_not_declare_are_those_of_other_files():
-    assert scenario("expect: [{page: }]", zzz=1).lets == {}
+    assert scenario("expect: [{page: }]", zzz=1).variables == {}
 
 
 def test_a_value_may_use_one_that_stands_before_it():
@@ -72,8 +72,8 @@ def test_a_value_may_use_one_that_stands_before_it():
 
 def test_a_type_may_be_a_definition_or_use_a_value():
     found = scenario("define: {id: {$starts: u}}\nlet: {a: $id}\n" + USES)
-    assert "u" in str(describe_expected(found.lets["a"]))
-    assert scenario("let: {low: 3, a: {$gt: $low}}\n" + USES).lets["a"].type is not None
+    assert "u" in str(describe_expected(found.variables["a"]))
+    assert scenario("let: {low: 3, a: {$gt: $low}}\n" + USES).variables["a"].type is not None
 
 
 def test_a_value_has_to_fit_its_type():
@@ -107,7 +107,7 @@ PLACES = [
         lambda s: s.given.profiles,
         {"u": {"traits": {"plan": "one.eml"}}},
     ),
-    ("deny: [{contains: $a}]", lambda s: s.denials[0].contains, "one.eml"),
+    ("deny: [{contains: $a}]", lambda s: s.forbidden[0].contains, "one.eml"),
     ("expect: [{page: $a}]", lambda s: s.expectations[0].line, "page: one.eml"),
     ("steps: [{name: $a, expect: []}]", lambda s: s.steps[0].name, "one.eml"),
 ]  # fmt: skip

@@ -188,7 +188,7 @@ def test_each_matcher_is_accepted(name):
 
 @pytest.mark.parametrize("name", OPERATORS)
 def test_each_operator_is_accepted(name):
-    want = parse_document(OPERATORS[name].want.replace("$NAME", name), "want").data
+    want = parse_document(OPERATORS[name].example.replace("$NAME", name), "want").data
     assert objections(SCENARIO, {"expect": [{"page": None, "context": {"a": want}}]}) == []
 
 

@@ -28,10 +28,10 @@ MEANINGS = {
 class Names:
     """The names of a test: variables, given values, and definitions."""
 
-    def meaning(self, name):
+    def lookup(self, name):
         return MEANINGS.get(name, ABSENT)
 
-    def known(self):
+    def names(self):
         return MEANINGS
 
 
@@ -39,7 +39,7 @@ def read(text, reading=read_value):
     """What a YAML text wants, and the mistakes in it."""
     reader = ParseContext(parse_document(text, "s.yaml"))
     found = reading(reader, (), reader.document.data, Names())
-    return found, [str(each) for each in reader.mistakes]
+    return found, [str(each) for each in reader.issues]
 
 
 PLAIN = [
@@ -244,7 +244,7 @@ def test_what_is_deeper_than_a_file_may_be_is_a_mistake():
     at: JsonPath = ("a",) * 201
     reader = ParseContext(Document("s.yaml", None, {}))
     read_value(reader, at, "x", Names())
-    assert "nested deeper than 200 levels" in str(reader.mistakes[0])
+    assert "nested deeper than 200 levels" in str(reader.issues[0])
 
 
 @pytest.mark.parametrize(
@@ -253,13 +253,13 @@ def test_what_is_deeper_than_a_file_may_be_is_a_mistake():
 def test_an_escaped_text_wants_itself(text):
     reader = ParseContext(Document("s.yaml", None, {}))
     assert read_value(reader, (), escape(text), Names()) == text
-    assert reader.mistakes == []
+    assert reader.issues == []
 
 
 def test_every_operator_and_matcher_says_what_it_means():
-    means = {name: row.means for name, row in MATCHERS.items()}
-    means |= {name: row.means for name, row in OPERATORS.items()}
+    means = {name: row.meaning for name, row in MATCHERS.items()}
+    means |= {name: row.meaning for name, row in OPERATORS.items()}
     assert all(name.startswith("$") for name in means)
     assert all(means.values())
-    assert all(row.takes for row in OPERATORS.values())
+    assert all(row.operand for row in OPERATORS.values())
     assert not MATCHERS.keys() & OPERATORS.keys()

@@ -77,7 +77,7 @@ def _said(verdict):
         [
             (
                 each.status,
-                total(found.hit for found in each.denied),
+                total(found.hit for found in each.forbidden),
             )
             for each in verdict.scenarios
         ],

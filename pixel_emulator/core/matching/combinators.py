@@ -23,23 +23,23 @@ from pixel_emulator.core.model import JsonPath
 class All(Matcher):
     """`$all`: a value that each of the wants matches."""
 
-    split: ClassVar[bool] = True
+    is_structural: ClassVar[bool] = True
 
-    wants: tuple[Expected, ...]
+    operands: tuple[Expected, ...]
 
     @property
     def parts(self) -> tuple[Expected, ...]:
-        return self.wants
+        return self.operands
 
-    def ways(self, got: Value) -> Iterator[Constraints]:
-        return unify_all((want, got) for want in self.wants)
+    def solutions(self, got: Value) -> Iterator[Constraints]:
+        return unify_all((want, got) for want in self.operands)
 
     def matches(self, got: Value, bound: Bindings) -> bool:
-        return all(matches(want, got, bound) for want in self.wants)
+        return all(matches(want, got, bound) for want in self.operands)
 
     def differences(self, at: JsonPath, got: Value, bound: Bindings) -> Iterator[Difference]:
         whole = False
-        for want in self.wants:
+        for want in self.operands:
             for each in differences_at(at, want, got, bound):
                 if each[0] != at:
                     yield each
@@ -48,14 +48,14 @@ class All(Matcher):
                     whole = True
 
     def describe(self) -> Description:
-        found = [describe_expected(want) for want in self.wants]
+        found = [describe_expected(want) for want in self.operands]
         types = dict.fromkeys(each.type for each in found)
         return Description(
             " and ".join(each.text for each in found), types.popitem()[0] if len(types) == 1 else ""
         )
 
     def reason(self, got: Value) -> str:
-        asked = (want.reason(got) for want in self.wants if isinstance(want, Matcher))
+        asked = (want.reason(got) for want in self.operands if isinstance(want, Matcher))
         return "; ".join(filter(None, asked))
 
 
@@ -63,33 +63,33 @@ class All(Matcher):
 class In(Matcher):
     """`$in`: a value that at least one of the wants matches."""
 
-    wants: tuple[Expected, ...]
+    operands: tuple[Expected, ...]
 
     @property
     def parts(self) -> tuple[Expected, ...]:
-        return self.wants
+        return self.operands
 
-    def ways(self, got: Value) -> Iterator[Constraints]:
-        return distinct(chain.from_iterable(unify(want, got) for want in self.wants))
+    def solutions(self, got: Value) -> Iterator[Constraints]:
+        return distinct(chain.from_iterable(unify(want, got) for want in self.operands))
 
     def matches(self, got: Value, bound: Bindings) -> bool:
-        return any(matches(want, got, bound) for want in self.wants)
+        return any(matches(want, got, bound) for want in self.operands)
 
     def describe(self) -> Description:
-        return Description(f"one of {listed(self.wants)}", "")
+        return Description(f"one of {listed(self.operands)}", "")
 
 
 @dataclass(frozen=True, slots=True)
 class One(Matcher):
     """`$one`: a value that one of the wants matches, and no other, whatever the variables are."""
 
-    wants: tuple[Expected, ...]
+    operands: tuple[Expected, ...]
 
     @property
     def parts(self) -> tuple[Expected, ...]:
-        return self.wants
+        return self.operands
 
-    def ways(self, got: Value) -> Iterator[Constraints]:
+    def solutions(self, got: Value) -> Iterator[Constraints]:
         found = self._matching(got)
         return unify(found[0], got) if len(found) == 1 else iter(())
 
@@ -105,14 +105,14 @@ class One(Matcher):
             yield at, self, got
 
     def describe(self) -> Description:
-        return Description(f"exactly one of {listed(self.wants)}", "")
+        return Description(f"exactly one of {listed(self.operands)}", "")
 
     def reason(self, got: Value) -> str:
         number = len(self._matching(got))
         return f"{number} of them match" if number > 1 else ""
 
     def _matching(self, got: Value) -> list[Expected]:
-        return [want for want in self.wants if matches(want, got)]
+        return [want for want in self.operands if matches(want, got)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,19 +122,19 @@ class Not(Matcher):
     The want has no variables: no value of theirs could be told from a value that is not.
     """
 
-    denies: ClassVar[bool] = True
+    is_negation: ClassVar[bool] = True
 
-    want: Expected
+    operand: Expected
 
     @property
     def parts(self) -> tuple[Expected, ...]:
-        return (self.want,)
+        return (self.operand,)
 
     def matches(self, got: Value, bound: Bindings) -> bool:
-        return not matches(self.want, got, bound)
+        return not matches(self.operand, got, bound)
 
     def describe(self) -> Description:
-        return Description(f"not {describe_expected(self.want).text}", "")
+        return Description(f"not {describe_expected(self.operand).text}", "")
 
 
 def listed(wants: tuple[Expected, ...]) -> str:

@@ -34,7 +34,7 @@ from pixel_emulator.core.model import JSON, JsonPath
 class Only(Matcher):
     """`$only`: a map with these keys and no others."""
 
-    split: ClassVar[bool] = True
+    is_structural: ClassVar[bool] = True
 
     members: dict[str, Expected]
 
@@ -42,7 +42,7 @@ class Only(Matcher):
     def parts(self) -> tuple[Expected, ...]:
         return (self.members,)
 
-    def ways(self, got: Value) -> Iterator[Constraints]:
+    def solutions(self, got: Value) -> Iterator[Constraints]:
         if self._has_keys_of(got):
             yield from unify(self.members, got)
 
@@ -68,20 +68,20 @@ class Only(Matcher):
 class Len(Matcher):
     """`$len`: a text, list or map of this length, in characters, items or keys."""
 
-    want: Expected
+    length: Expected
 
     @property
     def parts(self) -> tuple[Expected, ...]:
-        return (self.want,)
+        return (self.length,)
 
-    def ways(self, got: Value) -> Iterator[Constraints]:
-        return unify(self.want, len(got)) if isinstance(got, str | list | dict) else iter(())
+    def solutions(self, got: Value) -> Iterator[Constraints]:
+        return unify(self.length, len(got)) if isinstance(got, str | list | dict) else iter(())
 
     def matches(self, got: Value, bound: Bindings) -> bool:
-        return isinstance(got, str | list | dict) and matches(self.want, len(got), bound)
+        return isinstance(got, str | list | dict) and matches(self.length, len(got), bound)
 
     def describe(self) -> Description:
-        return Description(f"of length {describe_expected(self.want).text}", "")
+        return Description(f"of length {describe_expected(self.length).text}", "")
 
     def reason(self, got: Value) -> str:
         return f"its length is {len(got)}" if isinstance(got, str | list | dict) else ""
@@ -91,83 +91,83 @@ class Len(Matcher):
 class Each(Matcher):
     """`$each`: a list of which each item matches; an empty one has none that does not."""
 
-    split: ClassVar[bool] = True
+    is_structural: ClassVar[bool] = True
 
-    want: Expected
+    item: Expected
 
     @property
     def parts(self) -> tuple[Expected, ...]:
-        return (self.want,)
+        return (self.item,)
 
-    def ways(self, got: Value) -> Iterator[Constraints]:
+    def solutions(self, got: Value) -> Iterator[Constraints]:
         if isinstance(got, list):
-            return unify_all((self.want, item) for item in got)
+            return unify_all((self.item, item) for item in got)
         return iter(())
 
     def matches(self, got: Value, bound: Bindings) -> bool:
-        return isinstance(got, list) and all(matches(self.want, item, bound) for item in got)
+        return isinstance(got, list) and all(matches(self.item, item, bound) for item in got)
 
     def differences(self, at: JsonPath, got: Value, bound: Bindings) -> Iterator[Difference]:
         if not isinstance(got, list):
             yield at, self, got
             return
         for index, item in enumerate(got):
-            yield from differences_at((*at, index), self.want, item, bound)
+            yield from differences_at((*at, index), self.item, item, bound)
 
     def describe(self) -> Description:
-        return Description(f"each item {describe_expected(self.want).text}", "list")
+        return Description(f"each item {describe_expected(self.item).text}", "list")
 
 
 @dataclass(frozen=True, slots=True)
 class Has(Matcher):
     """`$has`: a list of which at least one item matches."""
 
-    want: Expected
+    item: Expected
 
     @property
     def parts(self) -> tuple[Expected, ...]:
-        return (self.want,)
+        return (self.item,)
 
-    def ways(self, got: Value) -> Iterator[Constraints]:
+    def solutions(self, got: Value) -> Iterator[Constraints]:
         items = got if isinstance(got, list) else []
-        return distinct(chain.from_iterable(unify(self.want, item) for item in items))
+        return distinct(chain.from_iterable(unify(self.item, item) for item in items))
 
     def matches(self, got: Value, bound: Bindings) -> bool:
-        return isinstance(got, list) and any(matches(self.want, item, bound) for item in got)
+        return isinstance(got, list) and any(matches(self.item, item, bound) for item in got)
 
     def describe(self) -> Description:
-        return Description(f"an item {describe_expected(self.want).text}", "list")
+        return Description(f"an item {describe_expected(self.item).text}", "list")
 
 
 @dataclass(frozen=True, slots=True)
 class AnyOrder(Matcher):
     """`$any-order`: a list of as many items, each of which matches a want of its own."""
 
-    split: ClassVar[bool] = True
+    is_structural: ClassVar[bool] = True
 
-    wants: tuple[Expected, ...]
+    items: tuple[Expected, ...]
 
     @property
     def parts(self) -> tuple[Expected, ...]:
-        return self.wants
+        return self.items
 
-    def ways(self, got: Value) -> Iterator[Constraints]:
-        if not isinstance(got, list) or len(got) != len(self.wants):
+    def solutions(self, got: Value) -> Iterator[Constraints]:
+        if not isinstance(got, list) or len(got) != len(self.items):
             return iter(())
-        return distinct(_Assignments(self.wants, got).ways())
+        return distinct(_Assignments(self.items, got).solutions())
 
     def matches(self, got: Value, bound: Bindings) -> bool:
-        if not isinstance(got, list) or len(got) != len(self.wants):
+        if not isinstance(got, list) or len(got) != len(self.items):
             return False
-        return len(pair_up(self._fitting(got, bound))) == len(got)
+        return len(pair_up(self._candidates(got, bound))) == len(got)
 
     def differences(self, at: JsonPath, got: Value, bound: Bindings) -> Iterator[Difference]:
         if not isinstance(got, list):
             yield at, self, got
             return
-        items = pair_up(self._fitting(got, bound))
+        items = pair_up(self._candidates(got, bound))
         taken = set(items.values())
-        lacking = (want for index, want in enumerate(self.wants) if index not in items)
+        lacking = (want for index, want in enumerate(self.items) if index not in items)
         spare = (index for index in range(len(got)) if index not in taken)
         beyond = len(got)
         for want, index in zip_longest(lacking, spare, fillvalue=ABSENT):
@@ -178,13 +178,13 @@ class AnyOrder(Matcher):
                 yield from differences_at((*at, index), want, got[index], bound)
 
     def describe(self) -> Description:
-        return Description(f"in any order {listed(self.wants)}", "list")
+        return Description(f"in any order {listed(self.items)}", "list")
 
-    def _fitting(self, items: list[JSON], bound: Bindings) -> list[list[int]]:
+    def _candidates(self, items: list[JSON], bound: Bindings) -> list[list[int]]:
         """The items that match each want."""
         return [
             [index for index, item in enumerate(items) if matches(want, item, bound)]
-            for want in self.wants
+            for want in self.items
         ]
 
 
@@ -192,41 +192,43 @@ class _Assignments:
     """The ways to give each want an item of its own."""
 
     def __init__(self, wants: Sequence[Expected], items: list[JSON]) -> None:
-        self.identities = [equality_key(each) for each in items]
-        self.ways_of = [[CachedSolutions(unify(want, item)) for item in items] for want in wants]
-        self.fitting = [
-            [index for index, ways in enumerate(each) if ways.first is not None]
-            for each in self.ways_of
+        self.item_keys = [equality_key(each) for each in items]
+        self.solutions_of = [
+            [CachedSolutions(unify(want, item)) for item in items] for want in wants
         ]
-        self.asking = [index for index, want in enumerate(wants) if variable_names(want)]
+        self.candidates = [
+            [index for index, ways in enumerate(each) if ways.first is not None]
+            for each in self.solutions_of
+        ]
+        self.with_variables = [index for index, want in enumerate(wants) if variable_names(want)]
 
-    def ways(self) -> Iterator[Constraints]:
+    def solutions(self) -> Iterator[Constraints]:
         """What each of them needs. Only the wants with variables make a difference."""
-        if not self._can_go_on(0, frozenset()):
+        if not self._is_feasible(0, frozenset()):
             return iter(())
-        if not self.asking:
+        if not self.with_variables:
             return iter(((),))
-        return backtrack(frozenset[int](), self._choices, len(self.asking))
+        return backtrack(frozenset[int](), self._choices, len(self.with_variables))
 
     def _choices(
         self, taken: frozenset[int], level: int
     ) -> Iterator[tuple[frozenset[int], Constraints]]:
-        want = self.asking[level]
+        want = self.with_variables[level]
         tried = set()
-        for item in self.fitting[want]:
-            if item in taken or self.identities[item] in tried:
+        for item in self.candidates[want]:
+            if item in taken or self.item_keys[item] in tried:
                 continue
-            tried.add(self.identities[item])
+            tried.add(self.item_keys[item])
             behind = taken | {item}
-            if self._can_go_on(level + 1, behind):
-                yield from ((behind, way) for way in self.ways_of[want][item])
+            if self._is_feasible(level + 1, behind):
+                yield from ((behind, way) for way in self.solutions_of[want][item])
 
-    def _can_go_on(self, level: int, taken: frozenset[int]) -> bool:
+    def _is_feasible(self, level: int, taken: frozenset[int]) -> bool:
         """Whether the wants that have no item yet find one, variables aside."""
-        decided = set(self.asking[:level])
+        decided = set(self.with_variables[:level])
         open_wants = [
             [item for item in items if item not in taken]
-            for want, items in enumerate(self.fitting)
+            for want, items in enumerate(self.candidates)
             if want not in decided
         ]
         return len(pair_up(open_wants)) == len(open_wants)

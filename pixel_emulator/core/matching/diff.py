@@ -40,7 +40,7 @@ _UNQUOTED = "the sender does not quote it"
 def hint(want: Expected | Absent, got: Value, *, flat: bool) -> str:
     """How the difference comes about; empty where that is not known."""
     if isinstance(want, Matcher):
-        return want.reason(got) or ("" if want.denies else _type_hint(want, got, flat=flat))
+        return want.reason(got) or ("" if want.is_negation else _type_hint(want, got, flat=flat))
     if isinstance(want, str) and _LIKE_A_MATCHER.fullmatch(want):
         return _LITERAL
     if isinstance(want, str) and isinstance(got, str):
@@ -209,7 +209,7 @@ def leaf_count(want: Expected | Absent) -> int:
             stack.extend(each.values())
         elif isinstance(each, list) and each:
             stack.extend(each)
-        elif isinstance(each, Matcher) and each.split and each.parts:
+        elif isinstance(each, Matcher) and each.is_structural and each.parts:
             stack.extend(each.parts)
         else:
             count += each is not ABSENT

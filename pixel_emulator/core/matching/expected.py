@@ -135,9 +135,9 @@ class Matcher(ABC):
 
     __slots__ = ()
 
-    split: ClassVar[bool] = False
+    is_structural: ClassVar[bool] = False
     """Whether its differences are those of its parts, so that they count as fields of their own."""
-    denies: ClassVar[bool] = False
+    is_negation: ClassVar[bool] = False
     """Whether it says what a value is not, so that another type would explain nothing."""
 
     @abstractmethod
@@ -153,7 +153,7 @@ class Matcher(ABC):
         """The wants inside."""
         return ()
 
-    def ways(self, got: Value) -> Iterator[Constraints]:
+    def solutions(self, got: Value) -> Iterator[Constraints]:
         """Each way in which the value matches; one at most where no variables are inside."""
         if self.matches(got, NO_BINDINGS):
             yield ()

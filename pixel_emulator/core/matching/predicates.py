@@ -82,17 +82,18 @@ _SIGNS = {">": gt, ">=": ge, "<": lt, "<=": le}
 
 @dataclass(frozen=True, slots=True)
 class Predicate(Matcher):
-    """A value for which `holds` says yes; it must not raise. `words` describe what is wanted."""
+    """A value for which `test` says yes; it must not raise. `description` describe what is
+    wanted."""
 
-    words: Description
-    holds: Callable[[Value], bool]
+    description: Description
+    test: Callable[[Value], bool]
 
     @override
     def matches(self, got: Value, bound: Bindings) -> bool:
-        return self.holds(got)
+        return self.test(got)
 
     def describe(self) -> Description:
-        return self.words
+        return self.description
 
 
 class _NegatedPredicate(Predicate):
@@ -100,7 +101,7 @@ class _NegatedPredicate(Predicate):
 
     __slots__ = ()
 
-    denies = True
+    is_negation = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,23 +109,23 @@ class PluginMatcher(Matcher):
     """`$name` of a matcher that a Python hook registered; it is only asked about what is there."""
 
     name: str
-    hook: MatcherFunction
+    function: MatcherFunction
 
     @override
     def matches(self, got: Value, bound: Bindings) -> bool:
-        return self._objection(got) is None
+        return self._failure(got) is None
 
     def describe(self) -> Description:
         return Description(f"${self.name}", "")
 
     def reason(self, got: Value) -> str:
-        return self._objection(got) or ""
+        return self._failure(got) or ""
 
-    def _objection(self, got: Value) -> str | None:
+    def _failure(self, got: Value) -> str | None:
         if got is ABSENT:
             return ""
         try:
-            said: object = self.hook(got)
+            said: object = self.function(got)
         except Exception as error:  # noqa: BLE001 - foreign code: what it raises is an objection
             return f"it raised {type(error).__name__}: {error}"
         if said is None or isinstance(said, str):
@@ -274,27 +275,29 @@ NOW_TOLERANCE = timedelta(minutes=1)
 class Now(Matcher):
     """`$now`: a date and time with its offset, at most `NOW_TOLERANCE` from when the call came.
 
-    Where `call` is None no call is looked at, and any such moment will do.
+    Where `call_time` is None no call is looked at, and any such moment will do.
     """
 
-    call: datetime | None = None
+    call_time: datetime | None = None
 
     @override
     def matches(self, got: Value, bound: Bindings) -> bool:
         found = parse_instant(got) if isinstance(got, str) else None
-        return found is not None and (self.call is None or abs(found - self.call) <= NOW_TOLERANCE)
+        return found is not None and (
+            self.call_time is None or abs(found - self.call_time) <= NOW_TOLERANCE
+        )
 
     def describe(self) -> Description:
         return Description("the time of the call", "ISO time with its offset")
 
     def reason(self, got: Value) -> str:
         found = parse_iso_time(got) if isinstance(got, str) else None
-        if found is None or self.call is None:
+        if found is None or self.call_time is None:
             return ""
         if parse_instant(str(got)) is None:
             return "it has no offset, so it may be any clock's"
-        side = "before" if found < self.call else "after"
-        away = timedelta(seconds=round(abs(found - self.call).total_seconds()))
+        side = "before" if found < self.call_time else "after"
+        away = timedelta(seconds=round(abs(found - self.call_time).total_seconds()))
         return f"it is {away} {side} the call; a minute is allowed"
 
 
@@ -320,7 +323,7 @@ def resolve_now[W](want: W, call: datetime) -> W:
     It recurses over the want alone, which nests no deeper than a file may.
     """
     if isinstance(want, Now):
-        return replace(want, call=call)
+        return replace(want, call_time=call)
     if isinstance(want, dict):
         return type(want)((key, resolve_now(each, call)) for key, each in want.items())
     if isinstance(want, list | tuple):

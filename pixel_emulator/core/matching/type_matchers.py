@@ -21,13 +21,13 @@ from pixel_emulator.core.text import json_codec
 class TypeMatcher:
     """A matcher without an operand: what it means, and an example that matches or does not.
 
-    `want`, `yes` and `no` are YAML.
+    `example`, `match` and `mismatch` are YAML.
     """
 
-    means: str
-    want: str
-    yes: str
-    no: str
+    meaning: str
+    example: str
+    match: str
+    mismatch: str
     matcher: Matcher
 
 
@@ -35,7 +35,7 @@ def _type_matcher(
     holds: Callable[[Value], bool], words: str, means: str, yes: str, no: str
 ) -> TypeMatcher:
     matcher = Predicate(Description(words, ""), holds)
-    return TypeMatcher(means=means, want="", yes=yes, no=no, matcher=matcher)
+    return TypeMatcher(meaning=means, example="", match=yes, mismatch=no, matcher=matcher)
 
 
 def _text(holds: Callable[[str], object]) -> Callable[[Value], bool]:
@@ -122,11 +122,11 @@ _TYPES = {
         no='"31.01.2030"',
     ),
     "now": TypeMatcher(
-        means="the time of the call, give or take a minute: an ISO 8601 date and time with an "
+        meaning="the time of the call, give or take a minute: an ISO 8601 date and time with an "
         "offset",
-        want="",
-        yes='"2030-01-31T12:30:00.123Z"',
-        no='"2030-01-31T12:30:00"',
+        example="",
+        match='"2030-01-31T12:30:00.123Z"',
+        mismatch='"2030-01-31T12:30:00"',
         matcher=Now(),
     ),
     "empty": _type_matcher(
@@ -134,22 +134,22 @@ _TYPES = {
     ),
 }
 _ABSENT = TypeMatcher(
-    means="nothing: the key is not there",
-    want="{coupon: $absent}",
-    yes="{}",
-    no="{coupon: null}",
+    meaning="nothing: the key is not there",
+    example="{coupon: $absent}",
+    match="{}",
+    mismatch="{coupon: null}",
     matcher=Predicate(Description("absent", ""), lambda got: got is ABSENT),
 )
 _PRESENT = TypeMatcher(
-    means="anything: the key is there, be it with null",
-    want="{coupon: $present}",
-    yes="{coupon: null}",
-    no="{}",
+    meaning="anything: the key is there, be it with null",
+    example="{coupon: $present}",
+    match="{coupon: null}",
+    mismatch="{}",
     matcher=Predicate(Description("present", ""), lambda got: got is not ABSENT),
 )
 
 MATCHERS: Mapping[str, TypeMatcher] = MappingProxyType(
-    {f"${name}": replace(kind, want=f"${name}") for name, kind in _TYPES.items()}
+    {f"${name}": replace(kind, example=f"${name}") for name, kind in _TYPES.items()}
     | {"$absent": _ABSENT, "$present": _PRESENT}
 )
 """The matchers without an operand, by name."""

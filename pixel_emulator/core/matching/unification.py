@@ -42,7 +42,7 @@ class Variable(Matcher):
     name: str
     type: Expected | None = None
 
-    def ways(self, got: Value) -> Iterator[Constraints]:
+    def solutions(self, got: Value) -> Iterator[Constraints]:
         if got is not ABSENT and self.matches(got, NO_BINDINGS):
             yield (Binding(self.name, got),)
 
@@ -79,40 +79,40 @@ class TextTemplate(Matcher):
     def parts(self) -> tuple[Expected, ...]:
         return (self.variable,)
 
-    def ways(self, got: Value) -> Iterator[Constraints]:
-        middle = self._middle(got)
+    def solutions(self, got: Value) -> Iterator[Constraints]:
+        middle = self._placeholder_text(got)
         if middle is not None:
             yield (Binding(self.variable.name, middle, in_text=True),)
 
     def matches(self, got: Value, bound: Bindings) -> bool:
         if self.variable.name in bound:
-            return isinstance(got, str) and got == self._whole(bound)
-        return self._middle(got) is not None
+            return isinstance(got, str) and got == self._filled(bound)
+        return self._placeholder_text(got) is not None
 
     def differences(self, at: JsonPath, got: Value, bound: Bindings) -> Iterator[Difference]:
         if not self.matches(got, bound):
-            yield at, self._whole(bound) or self, got
+            yield at, self._filled(bound) or self, got
 
     def describe(self) -> Description:
         text = f"{self.before}${{{self.variable.name}}}{self.after}"
         return Description(f'"{printable(text, quotes=True)}"', "string")
 
-    def _whole(self, bound: Bindings) -> str | None:
+    def _filled(self, bound: Bindings) -> str | None:
         """The text with the value of the variable in it; None where it has none that fits in."""
         value = bound.get(self.variable.name, [])
         text = text_form(value)
         return None if text is None else f"{self.before}{text}{self.after}"
 
-    def _middle(self, got: Value) -> str | None:
+    def _placeholder_text(self, got: Value) -> str | None:
         """What stands where the variable is; None where the text around it differs."""
         if not isinstance(got, str) or len(got) < len(self.before) + len(self.after):
             return None
         if not (got.startswith(self.before) and got.endswith(self.after)):
             return None
         middle = got[len(self.before) : len(got) - len(self.after)]
-        return middle if self._fits(middle) else None
+        return middle if self._admits(middle) else None
 
-    def _fits(self, text: str) -> bool:
+    def _admits(self, text: str) -> bool:
         """Whether the variable may have this value, or the one that is written so."""
         wanted = self.variable.type
         if wanted is None or matches(wanted, text):
@@ -156,7 +156,7 @@ def unify_all(pairs: Iterable[tuple[Expected, Value]]) -> Iterator[Constraints]:
 def _combine(spots: list[Deferred]) -> Iterator[Constraints]:
     asking: list[CachedSolutions] = []
     for matcher, got in spots:
-        ways = CachedSolutions(matcher.ways(got))
+        ways = CachedSolutions(matcher.solutions(got))
         if ways.first is None:
             return
         if ways.first:
@@ -178,16 +178,16 @@ class CachedSolutions:
     """
 
     def __init__(self, ways: Iterator[Constraints]) -> None:
-        self._found: list[Constraints] = []
-        self._ways = ways
+        self._cache: list[Constraints] = []
+        self._solutions = ways
 
     def __iter__(self) -> Iterator[Constraints]:
         for index in count():
-            if index == len(self._found):
-                self._found.extend(islice(self._ways, 1))
-            if index == len(self._found):
+            if index == len(self._cache):
+                self._cache.extend(islice(self._solutions, 1))
+            if index == len(self._cache):
                 return
-            yield self._found[index]
+            yield self._cache[index]
 
     @property
     def first(self) -> Constraints | None:

@@ -48,49 +48,49 @@ class PatternShape:
     def pattern(self) -> Pattern:
         """The shape as a pattern."""
         timed = contains_now({**self.fields}) or contains_now({**self.request})
-        return Pattern(type=self.type, fields=self.fields, request=self.request, timed=timed)
+        return Pattern(type=self.type, fields=self.fields, request=self.request, has_now=timed)
 
 
-def call_line_key(reader: ParseContext, at: JsonPath, item: Payload) -> str:
+def call_line_key(context: ParseContext, at: JsonPath, item: Payload) -> str:
     """The key of the call line; empty where there is none."""
     lines = [key for key in item if key in CALL_LINES]
     if len(lines) > 1:
-        reader.wrong(at, f"one call cannot be both `{lines[0]}` and `{lines[1]}`")
+        context.add_issue(at, f"one call cannot be both `{lines[0]}` and `{lines[1]}`")
     return lines[0] if lines else ""
 
 
 def read_shape(
-    reader: ParseContext, at: JsonPath, item: Payload, scope: Scope, *, exact: bool = True
+    context: ParseContext, at: JsonPath, item: Payload, scope: Scope, *, exact: bool = True
 ) -> PatternShape:
     """The shape of a call map. With `exact`, fields that Segment wants to be text have to be."""
-    line = call_line_key(reader, at, item)
+    line = call_line_key(context, at, item)
     return PatternShape(
         line=line,
-        type=_read_type(reader, at, item, line),
-        fields=_read_name(reader, at, item, line, scope)
-        | _read_fields(reader, at, item, scope, exact=exact),
-        request=_read_request(reader, (*at, "request"), item["request"], scope)
+        type=_read_type(context, at, item, line),
+        fields=_read_name(context, at, item, line, scope)
+        | _read_fields(context, at, item, scope, exact=exact),
+        request=_read_request(context, (*at, "request"), item["request"], scope)
         if "request" in item
         else {},
     )
 
 
 def merge_shapes(
-    reader: ParseContext, at: JsonPath, shared: PatternShape, variant: PatternShape
+    context: ParseContext, at: JsonPath, shared: PatternShape, variant: PatternShape
 ) -> PatternShape:
     """The shape of an item of `one-of`, which stands at `at`, with what stands beside it."""
     if shared.line and variant.line:
-        reader.wrong(at, f"`{shared.line}:` stands beside `one-of` already")
+        context.add_issue(at, f"`{shared.line}:` stands beside `one-of` already")
     return PatternShape(
         line=variant.line or shared.line,
         type=variant.type or shared.type,
-        fields=_merge_fields(reader, at, shared.fields, variant.fields),
-        request=_merge_fields(reader, (*at, "request"), shared.request, variant.request),
+        fields=_merge_fields(context, at, shared.fields, variant.fields),
+        request=_merge_fields(context, (*at, "request"), shared.request, variant.request),
     )
 
 
 def _merge_fields(
-    reader: ParseContext,
+    context: ParseContext,
     at: JsonPath,
     shared: Mapping[str, Expected],
     variant: Mapping[str, Expected],
@@ -99,18 +99,18 @@ def _merge_fields(
     for key in shared.keys() & variant.keys():
         here, first, second = (*at, key), shared[key], variant[key]
         if isinstance(first, Mapping) and isinstance(second, Mapping):
-            both[key] = _merge_fields(reader, here, first, second)
+            both[key] = _merge_fields(context, here, first, second)
         elif not scalars_equal(first, second):
-            reader.wrong(here, f"beside `one-of` it is {describe_expected(first)} already")
+            context.add_issue(here, f"beside `one-of` it is {describe_expected(first)} already")
     return both
 
 
-def check_code(reader: ParseContext, at: JsonPath, code: str, severity: Severity) -> None:
+def check_code(context: ParseContext, at: JsonPath, code: str, severity: Severity) -> None:
     """Refuse a code that no problem of this severity has."""
     if code and code not in (codes := codes_with(severity)):
         effect = {Severity.DROP: "drops", Severity.DAMAGE: "damages"}[severity]
-        guess = reader.likely(at, code, codes)
-        reader.wrong(at, f"`{code}` is no problem that {effect} a call{guess}")
+        guess = context.suggestion(at, code, codes)
+        context.add_issue(at, f"`{code}` is no problem that {effect} a call{guess}")
 
 
 def codes_with(severity: Severity) -> list[str]:
@@ -118,32 +118,32 @@ def codes_with(severity: Severity) -> list[str]:
     return [rule.code for rule in RULES.values() if rule.severity is severity]
 
 
-def _read_type(reader: ParseContext, at: JsonPath, item: Payload, line: str) -> CallType | None:
+def _read_type(context: ParseContext, at: JsonPath, item: Payload, line: str) -> CallType | None:
     said = line in CALL_TYPES or item.get("any") is not None
     if said and "type" in item:
-        reader.wrong((*at, "type"), f"`{line}:` already says the type")
+        context.add_issue((*at, "type"), f"`{line}:` already says the type")
     if line in CALL_TYPES:
         return CallType(line)
     key = line if said else "type"
     value = item.get(key)
     if value is None:
         return None
-    word = read_choice(reader, (*at, key), value, CALL_TYPES)
+    word = read_choice(context, (*at, key), value, CALL_TYPES)
     return CallType(word) if word else None
 
 
-def read_choice(reader: ParseContext, at: JsonPath, value: JSON, words: Iterable[str]) -> str:
+def read_choice(context: ParseContext, at: JsonPath, value: JSON, words: Iterable[str]) -> str:
     """One of the words; empty where it is none of them."""
     words = tuple(words)
     if isinstance(value, str) and value in words:
         return value
-    guess = reader.likely(at, value, words) if isinstance(value, str) else ""
-    reader.wrong(at, f"must be one of {', '.join(words)}; it is {value_text(value)}{guess}")
+    guess = context.suggestion(at, value, words) if isinstance(value, str) else ""
+    context.add_issue(at, f"must be one of {', '.join(words)}; it is {value_text(value)}{guess}")
     return ""
 
 
 def _read_name(
-    reader: ParseContext, at: JsonPath, item: Payload, line: str, scope: Scope
+    context: ParseContext, at: JsonPath, item: Payload, line: str, scope: Scope
 ) -> dict[str, Expected]:
     """What stands behind the type: `track: <event>` is the field `event`."""
     value = item.get(line)
@@ -153,15 +153,15 @@ def _read_name(
     if isinstance(value, list) or (
         isinstance(value, dict) and not any(key.startswith("$") for key in value)
     ):
-        reader.wrong(here, f"write the fields beside `{line}:`, not under it")
+        context.add_issue(here, f"write the fields beside `{line}:`, not under it")
         return {}
     if field in item:
-        reader.wrong((*at, field), f"`{line}:` already says the {field}")
-    return {field: read_text(reader, here, value, scope)}
+        context.add_issue((*at, field), f"`{line}:` already says the {field}")
+    return {field: read_text(context, here, value, scope)}
 
 
 def _read_fields(
-    reader: ParseContext, at: JsonPath, item: Payload, scope: Scope, *, exact: bool
+    context: ParseContext, at: JsonPath, item: Payload, scope: Scope, *, exact: bool
 ) -> dict[str, Expected]:
     fields: dict[str, Expected] = {}
     for key, value in item.items():
@@ -169,12 +169,12 @@ def _read_fields(
         if key not in FIELDS:
             continue
         if exact and key in TEXT_FIELDS and value is not None:
-            fields[key] = read_text(reader, here, value, scope)
+            fields[key] = read_text(context, here, value, scope)
         elif exact and key in MAP_FIELDS and not _may_be_map(value):
             indent = f"write what it holds under `{key}:`, further to the right"
-            reader.wrong(here, f"must be a map, but is {value_text(value)}: {indent}")
+            context.add_issue(here, f"must be a map, but is {value_text(value)}: {indent}")
         else:
-            fields[key] = read_value(reader, here, value, scope)
+            fields[key] = read_value(context, here, value, scope)
     return fields
 
 
@@ -183,23 +183,23 @@ def _may_be_map(value: JSON) -> bool:
 
 
 def _read_request(
-    reader: ParseContext, at: JsonPath, value: JSON, scope: Scope
+    context: ParseContext, at: JsonPath, value: JSON, scope: Scope
 ) -> dict[str, Expected]:
     if not isinstance(value, dict):
-        reader.wrong(
+        context.add_issue(
             at, f"must be a map, but is {value_text(value)}: write `request: {{form: flat}}`"
         )
         return {}
-    reader.check_keys(at, value, REQUEST)
+    context.check_keys(at, value, REQUEST)
     wanted: dict[str, Expected] = {}
     for key, each in value.items():
         here = (*at, key)
         words = REQUEST_CHOICES.get(key)
         plain = not isinstance(each, dict) and not (isinstance(each, str) and is_special(each))
         if words and plain:
-            wanted[key] = read_choice(reader, here, each, words)
+            wanted[key] = read_choice(context, here, each, words)
         elif key == "padded" and plain and not isinstance(each, bool):
-            reader.wrong(here, f"must be true or false; it is {value_text(each)}")
+            context.add_issue(here, f"must be true or false; it is {value_text(each)}")
         elif key in REQUEST:
-            wanted[key] = read_value(reader, here, each, scope)
+            wanted[key] = read_value(context, here, each, scope)
     return wanted

@@ -35,36 +35,36 @@ def value_text(value: JSON) -> str:
 
 
 class ParseContext:
-    """One reading of one document; `mistakes` grows on the way."""
+    """One reading of one document; `issues` grows on the way."""
 
     def __init__(self, document: Document) -> None:
         self.document = document
-        self.mistakes: list[InputIssue] = []
-        self._likely: dict[tuple[JsonPath, str], str] = {}
-        self._looking = 0
+        self.issues: list[InputIssue] = []
+        self._suggestions: dict[tuple[JsonPath, str], str] = {}
+        self._suggestion_cost = 0
 
-    def wrong(self, at: JsonPath, message: str) -> None:
+    def add_issue(self, at: JsonPath, message: str) -> None:
         """Note a mistake at `at`."""
-        self.mistakes.append(
-            self.document.mistake(printable(cut(message, _MAX_MESSAGE_LENGTH)), *at)
-        )
+        self.issues.append(self.document.mistake(printable(cut(message, _MAX_MESSAGE_LENGTH)), *at))
 
-    def likely(self, at: JsonPath, word: str, allowed: Collection[str]) -> str:
+    def suggestion(self, at: JsonPath, word: str, allowed: Collection[str]) -> str:
         """Return `errors.did_you_mean` for a word at `at`; empty past the budget."""
-        known = self._likely.get((at, word))  # rows of `cases` ask again
+        known = self._suggestions.get((at, word))  # rows of `cases` ask again
         if known is None:
-            self._looking += len(word) * len(allowed)
-            known = did_you_mean(word, allowed) if self._looking <= _SUGGESTION_BUDGET else ""
-            self._likely[at, word] = known
+            self._suggestion_cost += len(word) * len(allowed)
+            known = (
+                did_you_mean(word, allowed) if self._suggestion_cost <= _SUGGESTION_BUDGET else ""
+            )
+            self._suggestions[at, word] = known
         return known
 
     def location(self, at: JsonPath) -> Location:
         """Where the value at `at` stands."""
         return self.document.location(at)
 
-    def in_order(self) -> tuple[InputIssue, ...]:
+    def sorted_issues(self) -> tuple[InputIssue, ...]:
         """The mistakes in the order of the file, each once: rows of `cases` repeat them."""
-        return tuple(dict.fromkeys(sorted(self.mistakes, key=_position)))
+        return tuple(dict.fromkeys(sorted(self.issues, key=_position)))
 
     def check_keys(
         self,
@@ -81,7 +81,7 @@ class ParseContext:
             here = (*at, key)
             in_braces = data[key] is None and lines[self.location(here).line] > 1
             cut = _CUT_ADVICE if in_braces else advice
-            self.wrong(here, f"no such key here{self.likely(here, key, known) or cut}")
+            self.add_issue(here, f"no such key here{self.suggestion(here, key, known) or cut}")
 
     def items(self, at: JsonPath, value: JSON) -> Iterator[tuple[JsonPath, JSON]]:
         """Each item of a list with its path."""
@@ -95,7 +95,7 @@ class ParseContext:
             advice = f": begin each item with a hyphen and a blank, `{item}`"
         elif isinstance(value, str) and value and at and at[-1] in _WORD_LISTS:
             advice = f": write [{value}]"
-        self.wrong(at, f"must be a list, but is {value_text(value)}{advice}")
+        self.add_issue(at, f"must be a list, but is {value_text(value)}{advice}")
 
     def text(self, at: JsonPath, value: JSON) -> str:
         """A text, read literally."""
@@ -103,7 +103,7 @@ class ParseContext:
             return value
         scalar = not isinstance(value, dict | list | None)
         advice = f': quote it, "{describe_value(value).text}"' if scalar else ""
-        self.wrong(at, f"must be text, but is {value_text(value)}{advice}")
+        self.add_issue(at, f"must be text, but is {value_text(value)}{advice}")
         return ""
 
 

@@ -28,35 +28,40 @@ _INSIDE = re.compile(r"\$\$|\$\{([^}]*)\}")
 class Definition:
     """The value that stands under a name, and where."""
 
-    reader: ParseContext
+    context: ParseContext
     at: JsonPath
     value: JSON
 
     @property
     def place(self) -> str:
         """Where it stands, in words."""
-        return str(self.reader.location(self.at))
+        return str(self.context.location(self.at))
 
 
 class Definitions:
-    """The definitions that a scenario may use; `hooks` are the names of registered matchers.
+    """The definitions that a scenario may use; `plugin_matchers` are the names of registered
+    matchers.
 
     `broken` are those that contain themselves or stand for too much: their mistakes are noted.
-    `open` are those that ask for a name which is not known here, say for a variable of a scenario
-    that uses them.
+    `incomplete` are those that ask for a name which is not known here, say for a variable of a
+    scenario that uses them.
     """
 
-    def __init__(self, found: Mapping[str, Definition], hooks: Container[str] = ()) -> None:
-        self.found = found
+    def __init__(
+        self, found: Mapping[str, Definition], plugin_matchers: Container[str] = ()
+    ) -> None:
+        self.by_name = found
         self.broken: set[str] = set()
-        self.open: set[str] = set()
-        self._hooks = hooks
-        self._asked = {name: Counter(_referenced_names(each.value)) for name, each in found.items()}
-        self._weights: dict[str, tuple[int, int]] = {}
+        self.incomplete: set[str] = set()
+        self._plugin_matchers = plugin_matchers
+        self._references = {
+            name: Counter(_referenced_names(each.value)) for name, each in found.items()
+        }
+        self._sizes: dict[str, tuple[int, int]] = {}
         for name in found:
-            self._follow(name)
+            self._measure(name)
 
-    def _follow(self, first: str) -> None:
+    def _measure(self, first: str) -> None:
         """Weigh a definition after those that it uses, without recursion."""
         begun: dict[str, Iterator[str]] = {}
         coming = [first]
@@ -66,34 +71,37 @@ class Definitions:
                 coming = [*islice(begun[last], 1)]
                 if not coming:
                     del begun[last]
-                    self._weigh(last)
+                    self._check_size(last)
                 continue
             name = coming.pop()
             if name in begun:
                 way = [*begun]
-                self._refuse_circle([*way[way.index(name) :], name])
-            elif name not in self._weights:
-                begun[name] = iter(self._asked[name].keys() & self.found.keys())
+                self._reject_cycle([*way[way.index(name) :], name])
+            elif name not in self._sizes:
+                begun[name] = iter(self._references[name].keys() & self.by_name.keys())
 
-    def _refuse_circle(self, names: list[str]) -> None:
-        definition = self.found[names[0]]
+    def _reject_cycle(self, names: list[str]) -> None:
+        definition = self.by_name[names[0]]
         way = " → ".join(f"${name}" for name in names)
-        definition.reader.wrong(definition.at, f"contains itself: {way}")
+        definition.context.add_issue(definition.at, f"contains itself: {way}")
         self.broken.update(names)
 
-    def _weigh(self, name: str) -> None:
-        definition, asked = self.found[name], self._asked[name]
+    def _check_size(self, name: str) -> None:
+        definition, asked = self.by_name[name], self._references[name]
         values, depth = _size_and_depth(definition.value)
         deepest = 0
-        for used in asked.keys() & self._weights.keys():
-            values += asked[used] * self._weights[used][0]
-            deepest = max(deepest, self._weights[used][1])
-        self._weights[name] = min(values, MAX_VALUES + 1), min(depth + deepest, MAX_DEPTH + 1)
-        for marked in (self.broken, self.open):
+        for used in asked.keys() & self._sizes.keys():
+            values += asked[used] * self._sizes[used][0]
+            deepest = max(deepest, self._sizes[used][1])
+        self._sizes[name] = min(values, MAX_VALUES + 1), min(depth + deepest, MAX_DEPTH + 1)
+        for marked in (self.broken, self.incomplete):
             if marked & asked.keys():
                 marked.add(name)
-        if any(each not in self.found and not matcher_kind(each, self._hooks) for each in asked):
-            self.open.add(name)
+        if any(
+            each not in self.by_name and not matcher_kind(each, self._plugin_matchers)
+            for each in asked
+        ):
+            self.incomplete.add(name)
         if name in self.broken:
             return
         if values > MAX_VALUES:
@@ -102,7 +110,7 @@ class Definitions:
             message = f"nests deeper than {MAX_DEPTH} levels, with what it uses"
         else:
             return
-        definition.reader.wrong(definition.at, message)
+        definition.context.add_issue(definition.at, message)
         self.broken.add(name)
 
 
@@ -135,47 +143,47 @@ def _referenced_names(value: JSON) -> Iterator[str]:
             yield from filter(None, _INSIDE.findall(each))
 
 
-def read_use(reader: ParseContext, data: Payload) -> Iterator[tuple[JsonPath, str]]:
+def read_use(context: ParseContext, data: Payload) -> Iterator[tuple[JsonPath, str]]:
     """The files that a document names in `use`, each with its place."""
     value = data.get("use", [])
     if isinstance(value, str):
-        reader.wrong(("use",), f"must be a list: write [{value}]")
+        context.add_issue(("use",), f"must be a list: write [{value}]")
         return
-    for at, file in reader.items(("use",), value):
+    for at, file in context.items(("use",), value):
         if isinstance(file, str) and file:
             yield at, file
         else:
-            reader.wrong(at, "must be the name of a file")
+            context.add_issue(at, "must be the name of a file")
 
 
 def read_define(
-    reader: ParseContext, at: JsonPath, value: JSON, hooks: Container[str]
+    context: ParseContext, at: JsonPath, value: JSON, plugin_matchers: Container[str]
 ) -> dict[str, Definition]:
-    """The definitions under `define`; `hooks` are the names of registered matchers."""
+    """The definitions under `define`; `plugin_matchers` are the names of registered matchers."""
     if not isinstance(value, dict):
-        reader.wrong(at, f"must be a map of names to values, but is {value_text(value)}")
+        context.add_issue(at, f"must be a map of names to values, but is {value_text(value)}")
         return {}
     for name in value:
-        check_name(reader, (*at, name), name)
-        if taken := matcher_kind(name, hooks):
-            reader.wrong((*at, name), f"`${name}` is {taken} already: choose another name")
-    return {name: Definition(reader, (*at, name), each) for name, each in value.items()}
+        check_name(context, (*at, name), name)
+        if taken := matcher_kind(name, plugin_matchers):
+            context.add_issue((*at, name), f"`${name}` is {taken} already: choose another name")
+    return {name: Definition(context, (*at, name), each) for name, each in value.items()}
 
 
-def matcher_kind(name: str, hooks: Container[str]) -> str:
+def matcher_kind(name: str, plugin_matchers: Container[str]) -> str:
     """What kind of matcher has this name; empty for none."""
     if {f"${name}"} & (MATCHERS.keys() | OPERATORS.keys()):
         return "a matcher"
-    return "a matcher of a plugin" if name in hooks else ""
+    return "a matcher of a plugin" if name in plugin_matchers else ""
 
 
-def check_name(reader: ParseContext, at: JsonPath, name: str) -> None:
+def check_name(context: ParseContext, at: JsonPath, name: str) -> None:
     """Refuse a name that no `$name` could refer to."""
     if NAME.fullmatch(name):
         return
     bare = name.removeprefix("$")
     advice = f": write it without `$`, {bare}" if NAME.fullmatch(bare) else ""
-    reader.wrong(at, f"a name has letters, digits and `_`, and begins with no digit{advice}")
+    context.add_issue(at, f"a name has letters, digits and `_`, and begins with no digit{advice}")
 
 
 _MAX_NESTING = 200  # levels; `read_value` refuses what nests deeper
@@ -185,79 +193,79 @@ _MAX_NESTING = 200  # levels; `read_value` refuses what nests deeper
 class Scope:
     """The names of one scenario, in one of its cases.
 
-    `given` are the variables that have a value, `lets` those that do not, `hooks` the matchers
-    that Python registered. `used` are the names that were asked for.
+    `given` are the variables that have a value, `variables` those that do not, `plugin_matchers`
+    the matchers that Python registered. `used` are the names that were asked for.
     """
 
     definitions: Definitions
-    hooks: Mapping[str, Expected] = field(default_factory=dict)
+    plugin_matchers: Mapping[str, Expected] = field(default_factory=dict)
     given: dict[str, JSON] = field(default_factory=dict)
-    lets: dict[str, Expected] = field(default_factory=dict)
+    variables: dict[str, Expected] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
     _compiled: dict[str, Expected] = field(default_factory=dict)
 
-    def meaning(self, name: str) -> Expected | Absent:
+    def lookup(self, name: str) -> Expected | Absent:
         """What `$name` stands for, or ABSENT."""
         self.used.add(name)
         if name in self.given:
             return self.given[name]
-        if name in self.lets:
-            return self.lets[name]
-        if name in self.definitions.found:
+        if name in self.variables:
+            return self.variables[name]
+        if name in self.definitions.by_name:
             return self._definition(name)
-        if name in self.hooks:
-            return self.hooks[name]
+        if name in self.plugin_matchers:
+            return self.plugin_matchers[name]
         return ABSENT
 
-    def known(self) -> Collection[str]:
+    def names(self) -> Collection[str]:
         """All names that stand for something."""
-        return {*self.given, *self.lets, *self.definitions.found, *self.hooks}
+        return {*self.given, *self.variables, *self.definitions.by_name, *self.plugin_matchers}
 
     def _definition(self, name: str) -> Expected:
         if name in self.definitions.broken:  # its mistake is noted
             return INVALID
         if name not in self._compiled:
-            found = self.definitions.found[name]
-            self._compiled[name] = read_value(found.reader, found.at, found.value, self)
+            found = self.definitions.by_name[name]
+            self._compiled[name] = read_value(found.context, found.at, found.value, self)
         return self._compiled[name]
 
 
-def read_constant_text(reader: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> str:
+def read_constant_text(context: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> str:
     """A text that is known before any call comes: it may hold variables that have a value."""
-    want = read_text(reader, at, value, scope)
+    want = read_text(context, at, value, scope)
     if isinstance(want, str):
         return want
     if isinstance(want, int | float) and (number := text_form(want)) is not None:
         return number
-    _reject_not_constant(reader, at, want)
+    _reject_not_constant(context, at, want)
     return ""
 
 
-def read_constant(reader: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> JSON:
+def read_constant(context: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> JSON:
     """A value that is known before any call comes, down to its last text."""
     inner = value if len(at) < _MAX_NESTING else None
     if isinstance(inner, dict) and not any(_is_operator(key) for key in inner):
         return {
-            key.replace("$$", "$"): read_constant(reader, (*at, key), each, scope)
+            key.replace("$$", "$"): read_constant(context, (*at, key), each, scope)
             for key, each in inner.items()
         }
     if isinstance(inner, list):
         return [
-            read_constant(reader, (*at, index), each, scope) for index, each in enumerate(inner)
+            read_constant(context, (*at, index), each, scope) for index, each in enumerate(inner)
         ]
-    want = read_value(reader, at, value, scope)
+    want = read_value(context, at, value, scope)
     if is_literal(want):
         return want  # type: ignore[return-value] # plain: no matcher in it
-    _reject_not_constant(reader, at, want)
+    _reject_not_constant(context, at, want)
     return None
 
 
-def read_constant_map(reader: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> Payload:
+def read_constant_map(context: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> Payload:
     """A map that is known before any call comes."""
-    found = read_constant(reader, at, value, scope)
+    found = read_constant(context, at, value, scope)
     if isinstance(found, dict):
         return found
-    reader.wrong(at, f"must be a map, but is {value_text(value)}")
+    context.add_issue(at, f"must be a map, but is {value_text(value)}")
     return {}
 
 
@@ -265,7 +273,7 @@ def _is_operator(key: str) -> bool:
     return key.startswith("$") and not key.startswith("$$")
 
 
-def _reject_not_constant(reader: ParseContext, at: JsonPath, want: Expected) -> None:
+def _reject_not_constant(context: ParseContext, at: JsonPath, want: Expected) -> None:
     if want is INVALID:
         return
     unknown = sorted(variable_names(want))
@@ -275,4 +283,4 @@ def _reject_not_constant(reader: ParseContext, at: JsonPath, want: Expected) -> 
         message = f"`${name}` has no value before the calls come; give it one by {give}"
     else:
         message = "must be a plain value: no call is there yet that a matcher could look at"
-    reader.wrong(at, message)
+    context.add_issue(at, message)

@@ -33,89 +33,91 @@ SILENCE_ADVICE = "list the calls, or write `expect: []` for silence"
 
 
 def read_expect(
-    reader: ParseContext, at: JsonPath, value: JSON, scope: Scope
+    context: ParseContext, at: JsonPath, value: JSON, scope: Scope
 ) -> tuple[Expectation, ...]:
     """The expectations of a list."""
     if value is None:
-        reader.wrong(at, f"is empty: {SILENCE_ADVICE}")
+        context.add_issue(at, f"is empty: {SILENCE_ADVICE}")
         return ()
-    return tuple(read_expectation(reader, *each, scope) for each in reader.items(at, value))
+    return tuple(read_expectation(context, *each, scope) for each in context.items(at, value))
 
 
 def read_never(
-    reader: ParseContext, at: JsonPath, value: JSON, scope: Scope
+    context: ParseContext, at: JsonPath, value: JSON, scope: Scope
 ) -> tuple[Expectation, ...]:
     """The calls of a list that must not come."""
     return tuple(
-        read_expectation(reader, *each, scope, never=True) for each in reader.items(at, value)
+        read_expectation(context, *each, scope, never=True) for each in context.items(at, value)
     )
 
 
 def read_expectation(
-    reader: ParseContext, at: JsonPath, item: JSON, scope: Scope, *, never: bool = False
+    context: ParseContext, at: JsonPath, item: JSON, scope: Scope, *, never: bool = False
 ) -> Expectation:
     """One item of a list; with `never`, one that must not come."""
     if not isinstance(item, dict):
         colon = "write a colon behind the type: `track: Email Opened`, `page:`"
-        reader.wrong(at, f"a call is a map; this is {value_text(item)}: {colon}")
+        context.add_issue(at, f"a call is a map; this is {value_text(item)}: {colon}")
         return Expectation()
     if never:
         for key in TIMING.keys() & item.keys():
-            reader.wrong((*at, key), "says nothing here: what stands under `never` never comes")
-    reader.check_keys(at, item, EXPECTATION, UNKNOWN_FIELD_ADVICE)
+            context.add_issue(
+                (*at, key), "says nothing here: what stands under `never` never comes"
+            )
+    context.check_keys(at, item, EXPECTATION, UNKNOWN_FIELD_ADVICE)
 
     def text(key: str) -> str:
-        return read_constant_text(reader, (*at, key), item[key], scope) if key in item else ""
+        return read_constant_text(context, (*at, key), item[key], scope) if key in item else ""
 
     dropped = "dropped" in item
-    shapes = _read_shapes(reader, at, item, scope, exact=not dropped)
+    shapes = _read_shapes(context, at, item, scope, exact=not dropped)
     within = (*at, "within")
     code = "" if item.get("dropped") is None else text("dropped")
-    check_code(reader, (*at, "dropped"), code, Severity.DROP)
+    check_code(context, (*at, "dropped"), code, Severity.DROP)
     return Expectation(
         patterns=tuple(each.pattern for each in shapes),
-        times=Times(0, 0) if never else _read_times(reader, (*at, "times"), item),
+        times=Times(0, 0) if never else _read_times(context, (*at, "times"), item),
         dropped=dropped,
         code=code,
         id=text("id"),
         after=text("after"),
-        within=read_duration(reader, within, item["within"]) if "within" in item else None,
+        within=read_duration(context, within, item["within"]) if "within" in item else None,
         never=never,
         note=text("note"),
-        location=reader.location(at),
+        location=context.location(at),
     )
 
 
-def _read_times(reader: ParseContext, at: JsonPath, item: dict[str, JSON]) -> Times:
-    return read_times(reader, at, item["times"]) if "times" in item else Times()
+def _read_times(context: ParseContext, at: JsonPath, item: dict[str, JSON]) -> Times:
+    return read_times(context, at, item["times"]) if "times" in item else Times()
 
 
 def _read_shapes(
-    reader: ParseContext, at: JsonPath, item: dict[str, JSON], scope: Scope, *, exact: bool
+    context: ParseContext, at: JsonPath, item: dict[str, JSON], scope: Scope, *, exact: bool
 ) -> list[PatternShape]:
-    shared = read_shape(reader, at, item, scope, exact=exact)
+    shared = read_shape(context, at, item, scope, exact=exact)
     if "one-of" not in item:
         if not shared.line and item.keys() <= EXPECTATION.keys():
-            reader.wrong(at, f"which call? give one of {', '.join(CALL_LINES)}")
+            context.add_issue(at, f"which call? give one of {', '.join(CALL_LINES)}")
         return [shared]
     here = (*at, "one-of")
     shapes = []
-    for place, variant in reader.items(here, item["one-of"]):
+    for place, variant in context.items(here, item["one-of"]):
         if not isinstance(variant, dict):
-            reader.wrong(place, f"a shape is a map; this is {value_text(variant)}")
+            context.add_issue(place, f"a shape is a map; this is {value_text(variant)}")
             continue
         for key in (*TIMING, "dropped"):
             if key in variant:
-                reader.wrong((*place, key), "belongs beside `one-of`, not into it")
-        reader.check_keys(place, variant, EXPECTATION, UNKNOWN_FIELD_ADVICE)
+                context.add_issue((*place, key), "belongs beside `one-of`, not into it")
+        context.check_keys(place, variant, EXPECTATION, UNKNOWN_FIELD_ADVICE)
         if "one-of" in variant:
-            reader.wrong((*place, "one-of"), "stands inside another: list its shapes there")
-        shape = read_shape(reader, place, variant, scope, exact=exact)
+            context.add_issue((*place, "one-of"), "stands inside another: list its shapes there")
+        shape = read_shape(context, place, variant, scope, exact=exact)
         if not shape.line and not shared.line and variant.keys() <= PATTERN.keys():
-            reader.wrong(place, f"which call? give one of {', '.join(CALL_LINES)}")
-        shapes.append(merge_shapes(reader, place, shared, shape))
+            context.add_issue(place, f"which call? give one of {', '.join(CALL_LINES)}")
+        shapes.append(merge_shapes(context, place, shared, shape))
     if item["one-of"] == []:
-        reader.wrong(here, "is empty: list the shapes that a call may have")
+        context.add_issue(here, "is empty: list the shapes that a call may have")
     return shapes
 
 
@@ -128,7 +130,7 @@ class ExpectationList:
     since_start: bool = False
 
 
-def check_ids(reader: ParseContext, lists: Iterable[ExpectationList]) -> None:
+def check_ids(context: ParseContext, lists: Iterable[ExpectationList]) -> None:
     """Refuse ids that are given twice, and `after` that leads nowhere, forward or in a circle."""
     known: dict[str, _ListedExpectation] = {}
     places = [
@@ -137,33 +139,42 @@ def check_ids(reader: ParseContext, lists: Iterable[ExpectationList]) -> None:
         for index, expectation in enumerate(each.expectations)
     ]
     for place in places:
-        if place.it.id and (first := known.setdefault(place.it.id, place)) is not place:
-            taken = f'the id "{place.it.id}" is taken already, by {first.it.location}'
-            reader.wrong((*place.at, "id"), taken)
+        if (
+            place.expectation.id
+            and (first := known.setdefault(place.expectation.id, place)) is not place
+        ):
+            taken = (
+                f'the id "{place.expectation.id}" is taken already, by {first.expectation.location}'
+            )
+            context.add_issue((*place.at, "id"), taken)
     in_circle: set[str] = set()
     for place in places:
-        if not place.it.after:
+        if not place.expectation.after:
             continue
         here = (*place.at, "after")
-        if place.it.after not in known:
-            guess = reader.likely(here, place.it.after, known) or _ids_advice(known)
-            reader.wrong(here, f'no call of this scenario has the id "{place.it.after}"{guess}')
+        if place.expectation.after not in known:
+            guess = context.suggestion(here, place.expectation.after, known) or _ids_advice(known)
+            context.add_issue(
+                here, f'no call of this scenario has the id "{place.expectation.after}"{guess}'
+            )
             continue
-        target = known[place.it.after]
+        target = known[place.expectation.after]
         if target.step > place.step and not target.since_start:
-            reader.wrong(here, f'"{place.it.after}" is the id of a call of a later step')
-        elif place.it.id and place.it.id not in in_circle:
-            way = _after_chain(place.it.id, known)
-            if way[-1] == place.it.id:
+            context.add_issue(
+                here, f'"{place.expectation.after}" is the id of a call of a later step'
+            )
+        elif place.expectation.id and place.expectation.id not in in_circle:
+            way = _after_chain(place.expectation.id, known)
+            if way[-1] == place.expectation.id:
                 in_circle.update(way)
-                reader.wrong(here, f"goes round in a circle: {' after '.join(way)}")
+                context.add_issue(here, f"goes round in a circle: {' after '.join(way)}")
 
 
 @dataclass(frozen=True, slots=True)
 class _ListedExpectation:
     step: int
     at: JsonPath
-    it: Expectation
+    expectation: Expectation
     since_start: bool
 
 
@@ -175,7 +186,7 @@ def _ids_advice(known: Mapping[str, _ListedExpectation]) -> str:
 def _after_chain(first: str, known: Mapping[str, _ListedExpectation]) -> list[str]:
     """The ids that follow from `after`, up to the end or to one that was there before."""
     way = [first]
-    while (after := known[way[-1]].it.after) in known:
+    while (after := known[way[-1]].expectation.after) in known:
         way.append(after)
         if after in way[:-1]:
             break
@@ -192,41 +203,41 @@ _PATH_ADVICE = "write a path like properties.products[0].sku"
 
 
 def read_forbidden(
-    reader: ParseContext, at: JsonPath, value: JSON, scope: Scope
+    context: ParseContext, at: JsonPath, value: JSON, scope: Scope
 ) -> tuple[Forbidden, ...]:
     """The denials of a list."""
-    return tuple(_read_rule(reader, *each, scope) for each in reader.items(at, value))
+    return tuple(_read_rule(context, *each, scope) for each in context.items(at, value))
 
 
-def _read_rule(reader: ParseContext, at: JsonPath, item: JSON, scope: Scope) -> Forbidden:
+def _read_rule(context: ParseContext, at: JsonPath, item: JSON, scope: Scope) -> Forbidden:
     if not isinstance(item, dict):
-        reader.wrong(at, f"must be a map: write `- contains: …`; this is {value_text(item)}")
+        context.add_issue(at, f"must be a map: write `- contains: …`; this is {value_text(item)}")
         return Forbidden(contains="")
-    reader.check_keys(at, item, FORBIDDEN)
+    context.check_keys(at, item, FORBIDDEN)
     contains = item.get("contains")
     if contains in (None, ""):
-        reader.wrong((*at, "contains"), "is missing: what may no request hold?")
+        context.add_issue((*at, "contains"), "is missing: what may no request hold?")
     excepted = item.get("except", [])
     if isinstance(excepted, str):
-        reader.wrong((*at, "except"), f"must be a list: write [{excepted}]")
+        context.add_issue((*at, "except"), f"must be a list: write [{excepted}]")
         excepted = []
     return Forbidden(
-        contains=read_value(reader, (*at, "contains"), contains, scope),
-        path=_read_path(reader, (*at, "in"), item.get("in", EVERYTHING), scope) or None,
-        excepted=tuple(
-            _read_path(reader, *each, scope) for each in reader.items((*at, "except"), excepted)
+        contains=read_value(context, (*at, "contains"), contains, scope),
+        path=_read_path(context, (*at, "in"), item.get("in", EVERYTHING), scope) or None,
+        except_paths=tuple(
+            _read_path(context, *each, scope) for each in context.items((*at, "except"), excepted)
         ),
-        because=read_constant_text(reader, (*at, "because"), item.get("because", ""), scope),
-        location=reader.location(at),
+        because=read_constant_text(context, (*at, "because"), item.get("because", ""), scope),
+        location=context.location(at),
     )
 
 
-def _read_path(reader: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> JsonPath:
+def _read_path(context: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> JsonPath:
     """The path; empty for everything, and where there is none."""
-    text = read_constant_text(reader, at, value, scope)
+    text = read_constant_text(context, at, value, scope)
     path = () if text == EVERYTHING else parse_path(text)
     if not path and (value == "" or text not in ("", EVERYTHING)):
-        reader.wrong(at, f'"{text}" is no path: {_PATH_ADVICE}')
+        context.add_issue(at, f'"{text}" is no path: {_PATH_ADVICE}')
     return path
 
 
@@ -262,19 +273,19 @@ class Policies:
     accepted: frozenset[str]
 
 
-def read_policies(reader: ParseContext, fields: Mapping[str, ValueAt]) -> Policies:
+def read_policies(context: ParseContext, fields: Mapping[str, ValueAt]) -> Policies:
     """The policies of a scenario; `fields` has its keys, each with its place."""
     damaged = fields.get(Policy.DAMAGED, ((), None))
     return Policies(
-        levels={policy: _read_level(reader, policy, fields.get(policy)) for policy in Policy},
+        levels={policy: _read_level(context, policy, fields.get(policy)) for policy in Policy},
         same_event=fields.get(Policy.UNEXPECTED, ((), None))[1] == SAME_EVENT,
-        accepted=frozenset(_read_accepted(reader, *damaged)),
+        accepted=frozenset(_read_accepted(context, *damaged)),
     )
 
 
 def with_defaults(scenario: Scenario, policies: Policies) -> Scenario:
     """A scenario as it is where these policies hold for what it does not speak of."""
-    own = scenario.stated
+    own = scenario.stated_policies
     return replace(
         scenario,
         levels={each: (scenario if each in own else policies).levels[each] for each in Policy},
@@ -283,7 +294,7 @@ def with_defaults(scenario: Scenario, policies: Policies) -> Scenario:
     )
 
 
-def _read_level(reader: ParseContext, policy: Policy, place: ValueAt | None) -> Level:
+def _read_level(context: ParseContext, policy: Policy, place: ValueAt | None) -> Level:
     if place is None:
         return DEFAULT_LEVELS[policy]
     at, value = place
@@ -295,22 +306,22 @@ def _read_level(reader: ParseContext, policy: Policy, place: ValueAt | None) -> 
         return Level(value)
     same_event = (SAME_EVENT,) if policy is Policy.UNEXPECTED else ()
     words = (*reversed(Level), *same_event)
-    guess = reader.likely(at, value, words) if isinstance(value, str) else ""
+    guess = context.suggestion(at, value, words) if isinstance(value, str) else ""
     accept = ("{accept: [codes]}",) if policy is Policy.DAMAGED else ()
     allowed = ", ".join((*words, *accept))
-    reader.wrong(at, f"must be one of {allowed}; it is {value_text(value)}{guess}")
+    context.add_issue(at, f"must be one of {allowed}; it is {value_text(value)}{guess}")
     return Level.FAIL
 
 
-def _read_accepted(reader: ParseContext, at: JsonPath, damaged: JSON) -> Iterator[str]:
+def _read_accepted(context: ParseContext, at: JsonPath, damaged: JSON) -> Iterator[str]:
     if not isinstance(damaged, dict):
         return
-    reader.check_keys(at, damaged, ("accept",))
+    context.check_keys(at, damaged, ("accept",))
     at, codes = (*at, "accept"), damaged.get("accept")
     if isinstance(codes, str):
-        reader.wrong(at, f"must be a list: write [{printable(codes)}]")
+        context.add_issue(at, f"must be a list: write [{printable(codes)}]")
         return
-    for place, item in reader.items(at, codes):
-        code = reader.text(place, item)
-        check_code(reader, place, code, Severity.DAMAGE)
+    for place, item in context.items(at, codes):
+        code = context.text(place, item)
+        check_code(context, place, code, Severity.DAMAGE)
         yield code

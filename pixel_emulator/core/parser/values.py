@@ -52,67 +52,69 @@ _REGEX_ADVICE = (
 class NameLookup(Protocol):
     """The names of a scenario: definitions, given values, variables, registered matchers."""
 
-    def meaning(self, name: str) -> Expected | Absent:
+    def lookup(self, name: str) -> Expected | Absent:
         """What `$name` stands for, ABSENT if nothing."""
 
-    def known(self) -> Collection[str]:
+    def names(self) -> Collection[str]:
         """All names that stand for something."""
 
 
-def read_special_text(reader: ParseContext, at: JsonPath, text: str, names: NameLookup) -> Expected:
+def read_special_text(
+    context: ParseContext, at: JsonPath, text: str, names: NameLookup
+) -> Expected:
     if not text.startswith("$") or text.startswith(("$$", "${")):
-        return _read_template(reader, at, text, names)
+        return _read_template(context, at, text, names)
     if text.startswith("$/"):
-        return _read_regex(reader, at, text)
+        return _read_regex(context, at, text)
     if text in MATCHERS:
         return MATCHERS[text].matcher
-    meaning = names.meaning(text[1:]) if _NAME.fullmatch(text[1:]) else ABSENT
+    meaning = names.lookup(text[1:]) if _NAME.fullmatch(text[1:]) else ABSENT
     if isinstance(meaning, Absent):
-        reader.wrong(at, _no_name_message(reader, at, text, names))
+        context.add_issue(at, _no_name_message(context, at, text, names))
         return INVALID
     return meaning
 
 
-def _no_name_message(reader: ParseContext, at: JsonPath, text: str, names: NameLookup) -> str:
+def _no_name_message(context: ParseContext, at: JsonPath, text: str, names: NameLookup) -> str:
     literal = f"for this very text, write `{printable(escape(text))}`"
     if text in OPERATORS:
-        return f"`{text}` takes something: write it as a key, as in {OPERATORS[text].want}"
+        return f"`{text}` takes something: write it as a key, as in {OPERATORS[text].example}"
     if not _NAME.fullmatch(text[1:]):
         first = _FIRST.match(text)
         inside = f"a variable inside a longer text is `${{{first[1]}}}`; " if first else ""
         return f"what begins with `$` is special: {inside}{literal}"
-    allowed = [*MATCHERS, *(f"${name}" for name in names.known())]
-    guess = reader.likely(at, text, allowed)
+    allowed = [*MATCHERS, *(f"${name}" for name in names.names())]
+    guess = context.suggestion(at, text, allowed)
     return f"`{text}` is no matcher, and no variable{guess or f': declare it in `let`; {literal}'}"
 
 
-def _read_regex(reader: ParseContext, at: JsonPath, text: str) -> Expected:
+def _read_regex(context: ParseContext, at: JsonPath, text: str) -> Expected:
     pattern, slash, flags = text[2:].rpartition("/")
     literal = f"for this very text, write `{printable(escape(text))}`"
     if "\b" in text:
-        reader.wrong(at, "holds U+0008, which `\\b` is in double quotes: use single quotes")
+        context.add_issue(at, "holds U+0008, which `\\b` is in double quotes: use single quotes")
     elif not slash:
-        reader.wrong(at, f"the regex has no end: {_CUT_ADVICE}; {literal}")
+        context.add_issue(at, f"the regex has no end: {_CUT_ADVICE}; {literal}")
     elif flags not in _FLAGS:
         known = "the only flag is `i`, for upper and lower case alike"
-        reader.wrong(at, f"`{printable(flags)}` is no flag: {known}; {_CUT_ADVICE}")
+        context.add_issue(at, f"`{printable(flags)}` is no flag: {known}; {_CUT_ADVICE}")
     elif not pattern:
-        reader.wrong(at, "an empty regex is found in every text: write $string")
+        context.add_issue(at, "an empty regex is found in every text: write $string")
     else:
         try:
             return matches_regex(pattern, ignore_case=flags == "i")
         except RegexError as error:
             advice = next((f": {words}" for sign, words in _REGEX_ADVICE if sign in str(error)), "")
-            reader.wrong(at, f"RE2 refuses this regex, {error}{advice}")
+            context.add_issue(at, f"RE2 refuses this regex, {error}{advice}")
     return INVALID
 
 
-def _read_template(reader: ParseContext, at: JsonPath, text: str, names: NameLookup) -> Expected:
+def _read_template(context: ParseContext, at: JsonPath, text: str, names: NameLookup) -> Expected:
     """A text with `$$` and `${name}` resolved."""
     if "$" not in text:
         return text
     if found := _WHOLE.fullmatch(text):
-        reader.wrong(at, f"a whole value is written without braces: ${found[1]}")
+        context.add_issue(at, f"a whole value is written without braces: ${found[1]}")
         return INVALID
     before, variable = "", None
     done, end = "", 0
@@ -122,23 +124,23 @@ def _read_template(reader: ParseContext, at: JsonPath, text: str, names: NameLoo
         if each[0] == "$$":
             done += "$"
             continue
-        meaning = _read_placeholder(reader, at, each, names)
+        meaning = _read_placeholder(context, at, each, names)
         if isinstance(meaning, str):
             done += meaning
         elif variable is None:
             before, variable, done = done, meaning, ""
         else:
-            reader.wrong(at, f"${variable.name} and ${meaning.name} {_TWO_VARIABLES}")
+            context.add_issue(at, f"${variable.name} and ${meaning.name} {_TWO_VARIABLES}")
     done += text[end:]
     return done if variable is None else TextTemplate(before, variable, done)
 
 
 def _read_placeholder(
-    reader: ParseContext, at: JsonPath, found: re.Match[str], names: NameLookup
+    context: ParseContext, at: JsonPath, found: re.Match[str], names: NameLookup
 ) -> str | Variable:
     """What `${name}` stands for: a text, or a variable without a value."""
     name = found[1] or ""
-    meaning = names.meaning(name) if _NAME.fullmatch(name) else ABSENT
+    meaning = names.lookup(name) if _NAME.fullmatch(name) else ABSENT
     if isinstance(meaning, Variable):
         return meaning
     if isinstance(meaning, str | int | float | None):
@@ -151,10 +153,10 @@ def _read_placeholder(
         message = f"the matcher `${name}` cannot stand inside a text: write a regex"
     else:
         literal = f"for this very text, write `{printable(escape(found[0]))}`"
-        guess = reader.likely(at, name, names.known()) or f": declare it in `let`; {literal}"
+        guess = context.suggestion(at, name, names.names()) or f": declare it in `let`; {literal}"
         is_name = _NAME.fullmatch(name)
         message = f"`{printable(found[0])}` is no variable{guess if is_name else f': {literal}'}"
-    reader.wrong(at, message)
+    context.add_issue(at, message)
     return ""
 
 
@@ -175,79 +177,79 @@ _OTHER_NAMES = {
 }
 
 
-def read_value(reader: ParseContext, at: JsonPath, value: JSON, names: NameLookup) -> Expected:
+def read_value(context: ParseContext, at: JsonPath, value: JSON, names: NameLookup) -> Expected:
     """What a value wants; what is wrong with it is noted in the reader."""
     if len(at) > _MAX_NESTING:
-        reader.wrong(at, f"nested deeper than {_MAX_NESTING} levels")
+        context.add_issue(at, f"nested deeper than {_MAX_NESTING} levels")
         return INVALID
     if isinstance(value, str):
-        return read_special_text(reader, at, value, names)
+        return read_special_text(context, at, value, names)
     if isinstance(value, list):
-        return [read_value(reader, (*at, index), each, names) for index, each in enumerate(value)]
+        return [read_value(context, (*at, index), each, names) for index, each in enumerate(value)]
     if isinstance(value, dict):
-        return _read_map(reader, at, value, names)
+        return _read_map(context, at, value, names)
     return value
 
 
-def read_text(reader: ParseContext, at: JsonPath, value: JSON, names: NameLookup) -> Expected:
+def read_text(context: ParseContext, at: JsonPath, value: JSON, names: NameLookup) -> Expected:
     """As `read_value`, where only text may stand, or what stands for it."""
     if isinstance(value, str):
-        return read_special_text(reader, at, value, names)
+        return read_special_text(context, at, value, names)
     if isinstance(value, dict) and any(map(_is_special_key, value)):
-        return _read_map(reader, at, value, names)
+        return _read_map(context, at, value, names)
     scalar = not isinstance(value, dict | list | None)
     advice = f': quote it, "{describe_value(value).text}"' if scalar else ""
-    reader.wrong(at, f"must be text, but is {value_text(value)}{advice}")
+    context.add_issue(at, f"must be text, but is {value_text(value)}{advice}")
     return INVALID
 
 
-def _read_map(reader: ParseContext, at: JsonPath, value: Payload, names: NameLookup) -> Expected:
-    read = partial(_read_at, reader, names)
+def _read_map(context: ParseContext, at: JsonPath, value: Payload, names: NameLookup) -> Expected:
+    read = partial(_read_at, context, names)
     operators = [key for key in value if _is_special_key(key)]
     plain = [key for key in value if key not in operators]
     if not operators:
-        return {_read_key(reader, (*at, key), key): read((*at, key), value[key]) for key in plain}
+        return {_read_key(context, (*at, key), key): read((*at, key), value[key]) for key in plain}
     if plain:
         beside = f"no key like `{printable(plain[0])}` stands beside it"
-        reader.wrong((*at, operators[0]), f"speaks of the whole value: {beside}")
+        context.add_issue((*at, operators[0]), f"speaks of the whole value: {beside}")
         for key in plain:
             read((*at, key), value[key])
     if sum(isinstance(each, str) and _is_special_key(each) for each in at) >= _MAX_OPERATORS:
-        reader.wrong(at, f"more than {_MAX_OPERATORS} operators inside one another")
+        context.add_issue(at, f"more than {_MAX_OPERATORS} operators inside one another")
         return INVALID
     wants = []
     for key in operators:
         here = (*at, key)
         if key in OPERATORS:
-            operand = Operand(reader=reader, at=here, value=value[key], beside=value, read=read)
-            wants.append(OPERATORS[key].make(operand))
+            operand = Operand(context=context, at=here, value=value[key], beside=value, read=read)
+            wants.append(OPERATORS[key].build(operand))
         else:
-            reader.wrong(here, _no_operator_message(reader, here, key, names))
+            context.add_issue(here, _no_operator_message(context, here, key, names))
     wants = [each for each in wants if each is not INVALID]
     if len(wants) > 1:
         return All(tuple(wants))
     return wants[0] if wants else INVALID
 
 
-def _read_at(reader: ParseContext, names: NameLookup, at: JsonPath, value: JSON) -> Expected:
-    return read_value(reader, at, value, names)
+def _read_at(context: ParseContext, names: NameLookup, at: JsonPath, value: JSON) -> Expected:
+    return read_value(context, at, value, names)
 
 
 def _is_special_key(key: str) -> bool:
     return key.startswith("$") and not key.startswith("$$")
 
 
-def _read_key(reader: ParseContext, at: JsonPath, key: str) -> str:
+def _read_key(context: ParseContext, at: JsonPath, key: str) -> str:
     if IN_TEXT.search(key.replace("$$", "")):
-        reader.wrong(at, f"a key holds no variables; for this very key, write `{escape(key)}`")
+        context.add_issue(at, f"a key holds no variables; for this very key, write `{escape(key)}`")
     return key.replace("$$", "$")
 
 
-def _no_operator_message(reader: ParseContext, at: JsonPath, key: str, names: NameLookup) -> str:
-    if key in MATCHERS or key[1:] in names.known():
+def _no_operator_message(context: ParseContext, at: JsonPath, key: str, names: NameLookup) -> str:
+    if key in MATCHERS or key[1:] in names.names():
         return f"`{key}` takes nothing: write it as a value, not as a key"
     meant = _OTHER_NAMES.get(key.lower())
-    guess = f": write {meant}" if meant else reader.likely(at, key, OPERATORS)
+    guess = f": write {meant}" if meant else context.suggestion(at, key, OPERATORS)
     return f"no such operator{guess or f'; for this very key, write `{printable(escape(key))}`'}"
 
 
@@ -273,19 +275,19 @@ _UNITS = {
 }
 
 
-def read_times(reader: ParseContext, at: JsonPath, value: JSON) -> Times:
+def read_times(context: ParseContext, at: JsonPath, value: JSON) -> Times:
     """How often, from `1`, `0`, `2..4` or `1..`."""
     text = value if isinstance(value, str) else describe_value(value).text
     found = _TIMES.fullmatch(text)
     if not found:
-        reader.wrong(
+        context.add_issue(
             at, f"must be like 1, 0, 2..4 or 1..; it is {value_text(value)}{_range_advice(text)}"
         )
         return Times()
     low = int(found[1])
     high = None if found[2] == ".." else int(found[3] or low)
     if high is not None and high < low:
-        reader.wrong(at, f"ends before it begins: write {high}..{low}")
+        context.add_issue(at, f"ends before it begins: write {high}..{low}")
     return Times(low, high)
 
 
@@ -302,18 +304,18 @@ def _range_advice(text: str) -> str:
     return f": write {ranges.get(found[1], at_most)}"
 
 
-def read_duration(reader: ParseContext, at: JsonPath, value: JSON) -> float | None:
+def read_duration(context: ParseContext, at: JsonPath, value: JSON) -> float | None:
     """The seconds of `200ms`, `5s`, `2min` or `1h`; None where it is none of these."""
     text = value if isinstance(value, str) else describe_value(value).text
     found = _DURATION.fullmatch(text)
     if not found:
-        reader.wrong(
+        context.add_issue(
             at, f"must be like 200ms, 5s or 2min; it is {value_text(value)}{_duration_advice(text)}"
         )
         return None
     seconds = float(found[1]) * _SECONDS[found[2]]
     if seconds > MAX_DURATION:
-        reader.wrong(at, f"is longer than a day: {text}")
+        context.add_issue(at, f"is longer than a day: {text}")
     return seconds
 
 

@@ -27,46 +27,46 @@ class CaseRow:
 
     label: str
     scope: Scope
-    row: JsonPath = ()
+    at: JsonPath = ()
 
 
-def read_let(reader: ParseContext, places: Iterable[ValueAt], scope: Scope) -> dict[str, ValueAt]:
+def read_let(context: ParseContext, places: Iterable[ValueAt], scope: Scope) -> dict[str, ValueAt]:
     """The declared names, each with the value that stands behind it (null for none)."""
     declared: dict[str, ValueAt] = {}
     for at, value in places:
-        for place, name, each in _entries(reader, at, value):
-            check_name(reader, place, name)
+        for place, name, each in _entries(context, at, value):
+            check_name(context, place, name)
             if taken := _name_conflict(name, scope):
-                reader.wrong(place, f"`${name}` is {taken} already: choose another name")
+                context.add_issue(place, f"`${name}` is {taken} already: choose another name")
             declared[name] = place, each
     return declared
 
 
 def _entries(
-    reader: ParseContext, at: JsonPath, value: JSON
+    context: ParseContext, at: JsonPath, value: JSON
 ) -> Iterator[tuple[JsonPath, str, JSON]]:
     if isinstance(value, dict):
         yield from (((*at, name), name, each) for name, each in value.items())
         return
     seen: set[str] = set()
-    for place, item in reader.items(at, value):
+    for place, item in context.items(at, value):
         if not isinstance(item, str):
-            reader.wrong(place, f"must be a name, but is {value_text(item)}")
+            context.add_issue(place, f"must be a name, but is {value_text(item)}")
         elif item in seen:
-            reader.wrong(place, f"`{item}` is declared twice")
+            context.add_issue(place, f"`{item}` is declared twice")
         else:
             seen.add(item)
             yield place, item, None
 
 
 def _name_conflict(name: str, scope: Scope) -> str:
-    if name in scope.definitions.found:
-        return f"defined in {scope.definitions.found[name].place}"
-    return matcher_kind(name, scope.hooks)
+    if name in scope.definitions.by_name:
+        return f"defined in {scope.definitions.by_name[name].place}"
+    return matcher_kind(name, scope.plugin_matchers)
 
 
 def read_cases(
-    reader: ParseContext,
+    context: ParseContext,
     place: ValueAt | None,
     declared: Mapping[str, ValueAt],
     outside: Values,
@@ -74,25 +74,27 @@ def read_cases(
 ) -> Iterator[CaseRow]:
     """The scope of each row, or the only one where there are no `cases`, or none can be read."""
     if place is None:
-        yield CaseRow("", _row_scope(reader, {}, declared, outside, fresh))
+        yield CaseRow("", _row_scope(context, {}, declared, outside, fresh))
         return
-    rows = list(_rows(reader, place, declared))
-    if len(rows) * len(reader.document.positions) > MAX_VALUES_READ:
-        reader.wrong(place[0], "are too many for a file of this size: split it")
+    rows = list(_rows(context, place, declared))
+    if len(rows) * len(context.document.positions) > MAX_VALUES_READ:
+        context.add_issue(place[0], "are too many for a file of this size: split it")
         rows = []
     if not rows:  # their mistake is noted
-        yield CaseRow("", _unknown_scope(reader, declared, fresh))
+        yield CaseRow("", _unknown_scope(context, declared, fresh))
     names = dict.fromkeys(name for _, row in rows for name in row)
     for name in names:
         if name in outside:
-            reader.wrong(place[0], f"`{name}` is given a value, but the rows give it one already")
+            context.add_issue(
+                place[0], f"`{name}` is given a value, but the rows give it one already"
+            )
     labels: set[str] = set()
     for number, (at, row) in enumerate(rows, 1):
         for name in names:
             if name not in row and name in declared and declared[name][1] is None:
-                reader.wrong(at, f"`{name}` is missing; other rows give it")
+                context.add_issue(at, f"`{name}` is missing; other rows give it")
         given = {name: ((*at, name), each) for name, each in row.items()}
-        scope = _row_scope(reader, given, declared, outside, fresh)
+        scope = _row_scope(context, given, declared, outside, fresh)
         label = _label({name: scope.given.get(name) for name in row})
         label = f"{label} #{number}" if label in labels else label
         labels.add(label)
@@ -100,63 +102,63 @@ def read_cases(
 
 
 def _rows(
-    reader: ParseContext, place: ValueAt, declared: Mapping[str, ValueAt]
+    context: ParseContext, place: ValueAt, declared: Mapping[str, ValueAt]
 ) -> Iterator[tuple[JsonPath, Payload]]:
     at, value = place
     if value == []:
-        reader.wrong(at, "is empty: no row would be run")
-    for here, row in reader.items(at, value):
+        context.add_issue(at, "is empty: no row would be run")
+    for here, row in context.items(at, value):
         if not isinstance(row, dict) or not row:
-            reader.wrong(here, f"a row is a map of names to values; this is {value_text(row)}")
+            context.add_issue(here, f"a row is a map of names to values; this is {value_text(row)}")
             continue
         for name in row:
             if name not in declared:
                 at_name = (*here, name)
-                advice = reader.likely(at_name, name, declared) or f": write `let: [{name}]`"
-                reader.wrong(at_name, f"`{name}` is not declared in `let`{advice}")
+                advice = context.suggestion(at_name, name, declared) or f": write `let: [{name}]`"
+                context.add_issue(at_name, f"`{name}` is not declared in `let`{advice}")
         yield here, row
 
 
 def _row_scope(
-    reader: ParseContext,
+    context: ParseContext,
     row: Mapping[str, ValueAt],
     declared: Mapping[str, ValueAt],
     outside: Values,
     fresh: Scope,
 ) -> Scope:
-    scope = Scope(fresh.definitions, fresh.hooks)
+    scope = Scope(fresh.definitions, fresh.plugin_matchers)
     for name, (at, value) in row.items():
-        scope.given[name] = read_constant(reader, at, value, scope)
+        scope.given[name] = read_constant(context, at, value, scope)
     scope.given |= {name: value for name, value in outside.items() if name in declared}
     for name, (at, value) in declared.items():
         if value is None:
             if name not in scope.given:
-                scope.lets[name] = Variable(name)
+                scope.variables[name] = Variable(name)
             continue
-        want = read_value(reader, at, value, scope)
+        want = read_value(context, at, value, scope)
         if name not in scope.given:
             if is_literal(want):
                 scope.given[name] = want  # type: ignore[assignment] # plain: no matcher in it
             else:
                 for inner in sorted(variable_names(want)):
-                    reader.wrong(at, f"may not depend on `${inner}`, which has no value yet")
-                scope.lets[name] = Variable(name, want)
+                    context.add_issue(at, f"may not depend on `${inner}`, which has no value yet")
+                scope.variables[name] = Variable(name, want)
         elif not is_literal(want) and not matches(want, scope.given[name]):
             at_given = row[name][0] if name in row else at
             got = describe_value(scope.given[name])
-            reader.wrong(
+            context.add_issue(
                 at_given, f"`{name}` must be {describe_expected(want)}, but is given as {got}"
             )
     return scope
 
 
-def _unknown_scope(reader: ParseContext, declared: Mapping[str, ValueAt], fresh: Scope) -> Scope:
+def _unknown_scope(context: ParseContext, declared: Mapping[str, ValueAt], fresh: Scope) -> Scope:
     """The scope where nobody knows what rows would give: its names may stand for anything."""
     unread = dict.fromkeys(declared, INVALID)
-    scope = Scope(fresh.definitions, fresh.hooks, lets=unread, used=set(declared))
+    scope = Scope(fresh.definitions, fresh.plugin_matchers, variables=unread, used=set(declared))
     for at, value in declared.values():
         if value is not None:
-            read_value(reader, at, value, scope)
+            read_value(context, at, value, scope)
     return scope
 
 

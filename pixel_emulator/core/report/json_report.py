@@ -10,7 +10,7 @@ from pixel_emulator.core.report.side_by_side import url
 from pixel_emulator.core.report.snippets import acceptable, suggestion
 from pixel_emulator.core.report.wording import (
     UNDECIDED,
-    denial,
+    forbidden_text,
     hinted,
     line,
     obstacle,
@@ -95,7 +95,7 @@ def _scenario(result: ScenarioResult) -> JSON:
             for each in origins(result).values()
         },
         "steps": [_step(result, each) for each in result.steps],
-        "denied": [_denied(each) for each in result.denied],
+        "denied": [_denied(each) for each in result.forbidden],
         "state": _mismatches(result.state),
         "violations": [
             {
@@ -175,8 +175,8 @@ def _denied(denied: ForbiddenValue) -> JSON:
         "call": denied.hit.seq,
         "path": denied.path,
         "value": denied.value,
-        **_place(denied.denial.location),
-        "says": denial(denied.denial),
+        **_place(denied.rule.location),
+        "says": forbidden_text(denied.rule),
     }
 
 

@@ -110,7 +110,7 @@ def seen(verdict: Verdict) -> Iterator[str]:
 def objections(result: ScenarioResult) -> Iterator[str]:
     """What a scenario objects to in the whole run, counted: `2 denied`."""
     counts = (
-        (total(each.hit for each in result.denied), "denied"),
+        (total(each.hit for each in result.forbidden), "denied"),
         (len(result.state), "state difference"),
         (total(hit for hit, _ in result.violations), "plan violation"),
     )

@@ -30,10 +30,10 @@ from pixel_emulator.core.report.wording import (
     UNDECIDED,
     agreement,
     arrived_nothing,
-    denial,
     expect_it,
     failed_command,
     finding,
+    forbidden_text,
     has_named_steps,
     hinted,
     line,
@@ -128,12 +128,12 @@ def _unexpected(page: Page, hits: Sequence[Hit]) -> Iterator[str]:
 def objection_lines(page: Page, result: ScenarioResult) -> Iterator[str]:
     """Each objection below what it rests on, with the requests that it is about."""
     denied = defaultdict(list)
-    for each in result.denied:
-        denied[id(each.denial)].append(each)
+    for each in result.forbidden:
+        denied[id(each.rule)].append(each)
     for same in denied.values():
-        rule = same[0].denial
+        rule = same[0].rule
         where = filter(None, (printable(place(rule.location)), page.paint("denied", "bad")))
-        yield from page.said(f"  {'   '.join(where)}", "   ", printable(denial(rule)))
+        yield from page.said(f"  {'   '.join(where)}", "   ", printable(forbidden_text(rule)))
         yield from _told(page, ((each.hit, (each.path, each.value)) for each in same))
         yield ""
     if result.state:

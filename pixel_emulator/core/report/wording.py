@@ -172,7 +172,7 @@ def failed_command(verdict: Verdict) -> str:
     return verdict.command.sentence
 
 
-def denial(denied: Forbidden) -> str:
+def forbidden_text(denied: Forbidden) -> str:
     """What must not be sent: `no request may contain "X1" in properties: privacy`."""
     where = f" in {path_text(denied.path)}" if denied.path else ""
     because = f": {denied.because}" if denied.because else ""
@@ -226,8 +226,8 @@ def objections_of_run(
     result: ScenarioResult, findings: Sequence[PolicyHit]
 ) -> Iterator[tuple[str, str]]:
     """What is wrong in the whole run; `findings` are those that fail the scenario."""
-    for rule in {id(each.denial): each.denial for each in result.denied}.values():
-        yield "denied", f"{place(rule.location)} {denial(rule)}".lstrip()
+    for rule in {id(each.rule): each.rule for each in result.forbidden}.values():
+        yield "denied", f"{place(rule.location)} {forbidden_text(rule)}".lstrip()
     if result.state:
         yield "state", STATE
     if result.violations:

@@ -70,7 +70,7 @@ def _changes(
         yield judged.mistake(line, "is kept: no alternative of `one-of` matches what was sent")
     else:
         yield from _code(judged, line.at, result.expectation, hit)
-        pattern = result.expectation.patterns[0].of(hit)
+        pattern = result.expectation.patterns[0].resolved_for(hit)
         sides = (
             ((), pattern.fields, call_facts(hit)),
             (("request",), pattern.request, request_facts(hit)),

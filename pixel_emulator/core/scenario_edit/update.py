@@ -87,9 +87,9 @@ def _removed(judged: VerifiedSource, items: Sequence[JsonPath]) -> list[Edit]:
 def _beyond_calls(judged: VerifiedSource) -> Iterator[InputIssue]:
     """What no change of an expectation mends."""
     for scenario in judged.verdict.scenarios:
-        for denied in scenario.denied:
+        for denied in scenario.forbidden:
             message = f"is kept; call #{denied.hit.seq} holds it at {denied.path}"
-            yield _mistake_at(judged, message, denied.denial.location)
+            yield _mistake_at(judged, message, denied.rule.location)
         home = judged.source.path_at(scenario.scenario.location) or ()
         for each in scenario.state:
             message = f"is kept; {each.path} is {each.actual}"

@@ -55,13 +55,13 @@ class Pattern:
     """What one call has to be.
 
     `type` is None for any. `fields` is a subset of the payload, and `source` where one is wanted;
-    `request` is a subset of the wire facts. `timed` says that `$now` stands in one of them.
+    `request` is a subset of the wire facts. `has_now` says that `$now` stands in one of them.
     """
 
     type: CallType | None = None
     fields: Mapping[str, Expected] = field(default_factory=dict)
     request: Mapping[str, Expected] = field(default_factory=dict)
-    timed: bool = False
+    has_now: bool = False
 
     @property
     def name(self) -> str | None:
@@ -79,18 +79,18 @@ class Pattern:
             return f"{self.type}:"
         return f"{self.type}: {name if isinstance(name, str) else describe_expected(name).text}"
 
-    def of(self, hit: Hit) -> "Pattern":
+    def resolved_for(self, hit: Hit) -> "Pattern":
         """The pattern as it speaks of this hit: `$now` is the time of each."""
-        if not self.timed:
+        if not self.has_now:
             return self
         fields, request = resolve_now(self.fields, hit.time), resolve_now(self.request, hit.time)
-        return replace(self, fields=fields, request=request, timed=False)
+        return replace(self, fields=fields, request=request, has_now=False)
 
-    def ways(self, hit: Hit) -> Iterator[Constraints]:
+    def solutions(self, hit: Hit) -> Iterator[Constraints]:
         """Each way in which the hit matches, as what it needs of the variables."""
         if hit.call is None or self.type not in (None, hit.call.type):
             return
-        pattern = self.of(hit)
+        pattern = self.resolved_for(hit)
         for needs in unify(pattern.fields, call_facts(hit)):
             if not pattern.request:
                 yield needs
@@ -129,7 +129,7 @@ class Expectation:
             return line
         return f"dropped: {self.code}".rstrip() + ("" if line == "any:" else f" ({line})")
 
-    def wants_outcome(self, hit: Hit) -> bool:
+    def accepts_outcome(self, hit: Hit) -> bool:
         """Whether Segment would do with the hit what is wanted: keep it, or drop it for `code`."""
         if not self.dropped:
             return hit.outcome in KEPT
@@ -138,8 +138,8 @@ class Expectation:
             *problem_codes(hit, Severity.DROP),
         )
 
-    def ways(self, hit: Hit) -> Iterator[Constraints]:
+    def solutions(self, hit: Hit) -> Iterator[Constraints]:
         """Each way in which this expectation may claim the hit; none if it may not."""
-        if self.wants_outcome(hit):
+        if self.accepts_outcome(hit):
             for pattern in self.patterns:
-                yield from pattern.ways(hit)
+                yield from pattern.solutions(hit)

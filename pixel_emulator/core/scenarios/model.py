@@ -123,11 +123,11 @@ class Step:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forbidden:
     """What no request may hold: `contains` at `path` (None: everything, also keys, URL, referer),
-    but for the paths under `excepted`."""
+    but for the paths under `except_paths`."""
 
     contains: Expected
     path: JsonPath | None = None
-    excepted: tuple[JsonPath, ...] = ()
+    except_paths: tuple[JsonPath, ...] = ()
     because: str = ""
     location: Location = field(default_factory=Location)
 
@@ -152,24 +152,24 @@ class Scenario:
     A scenario without `steps` has one step without a name. `case` tells the rows of one scenario
     from each other. `same_event` narrows `unexpected` to calls of a type and name that an
     expectation mentions. `accepted` holds the damage codes that no longer count as damage.
-    `stated` are the policies about which the file says something itself.
-    `lets` are the variables without a value, each with what its value has to match. `plans` are
-    tracking plans by version, `plan_files` where they are to be read from, relative to the file.
-    `row` is where its case stands, or else as `location`.
+    `stated_policies` are the policies about which the file says something itself.
+    `variables` are the variables without a value, each with what its value has to match. `plans`
+    are tracking plans by version, `plan_files` where they are to be read from, relative to the
+    file. `row` is where its case stands, or else as `location`.
     """
 
     steps: tuple[Step, ...] = (Step(),)
     name: str = ""
     case: str = ""
     tags: tuple[str, ...] = ()
-    lets: Mapping[str, Expected] = field(default_factory=dict)
+    variables: Mapping[str, Expected] = field(default_factory=dict)
     given: Given = field(default_factory=Given)
-    denials: tuple[Forbidden, ...] = ()
+    forbidden: tuple[Forbidden, ...] = ()
     state: Mapping[str, Expected] | None = None
     plan_files: Mapping[int, str] = field(default_factory=dict)
     plans: Mapping[int, Plan] = field(default_factory=dict)
     levels: Mapping[Policy, Level] = DEFAULT_LEVELS
-    stated: frozenset[Policy] = frozenset()
+    stated_policies: frozenset[Policy] = frozenset()
     same_event: bool = False
     accepted: frozenset[str] = frozenset()
     location: Location = field(default_factory=Location)
@@ -181,7 +181,7 @@ class Scenario:
         return tuple(each for step in self.steps for each in step.expectations)
 
     @property
-    def acts(self) -> bool:
+    def has_actions(self) -> bool:
         """Whether it does something itself, so that it needs no command."""
         return any(step.actions for step in self.steps)
 

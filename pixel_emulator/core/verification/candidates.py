@@ -161,13 +161,13 @@ class CandidateFinder:
         return sorted({each for some in found for each in some})
 
     def _ways(self, slot: Demand, hit: Hit) -> tuple[Solution, ...]:
-        if slot.index in self._asking and slot.wanted.wants_outcome(hit):
+        if slot.index in self._asking and slot.wanted.accepts_outcome(hit):
             if self._looks <= 0:
                 self._cut(slot)
                 return ALWAYS
             self._looks -= 1
         most = _MOST_WAYS if self._left > 0 else _FEW_WAYS
-        found = list(islice(slot.wanted.ways(hit), most + 1))
+        found = list(islice(slot.wanted.solutions(hit), most + 1))
         self._left -= max(0, len(found) - 1)
         if () in found:
             return ALWAYS

@@ -109,7 +109,7 @@ def compare(
     expectation: Expectation, hit: Hit, bound: Bindings, *, masked: bool = False
 ) -> ClosestCall:
     """How close a hit comes to the closest pattern of an expectation."""
-    patterns = (each.of(hit) for each in expectation.patterns)
+    patterns = (each.resolved_for(hit) for each in expectation.patterns)
     pattern = min(patterns, key=lambda each: _unmatched(each, hit, bound) / _size(each))
     bound = _bound_by(pattern, hit, bound)
     flat = hit.call is not None and hit.call.form is Form.FLAT
@@ -173,10 +173,10 @@ def _cost(pattern: Pattern, hit: Hit, bound: Bindings, expectation: Expectation)
     """What it costs to take the hit for the pattern; None if it cannot be meant."""
     if not hit.call or pattern.type not in (None, hit.call.type):
         return None
-    fields, wrong = _size(pattern), _unmatched(pattern.of(hit), hit, bound)
+    fields, wrong = _size(pattern), _unmatched(pattern.resolved_for(hit), hit, bound)
     if 2 * (fields - wrong) <= fields and not _same_name(pattern, hit):
         return None
-    return 1_000 * (wrong + (not expectation.wants_outcome(hit))) // (fields + 1)
+    return 1_000 * (wrong + (not expectation.accepts_outcome(hit))) // (fields + 1)
 
 
 def _size(pattern: Pattern) -> int:
@@ -223,7 +223,7 @@ def _bound_by(pattern: Pattern, hit: Hit, bound: Bindings) -> Bindings:
         elif isinstance(want, list) and isinstance(got, list):
             stack.extend(reversed([*zip(want, got, strict=False)]))
         elif isinstance(want, Matcher):
-            ways = islice(want.ways(got), _WAYS)
+            ways = islice(want.solutions(got), _WAYS)
             needs += next((way for way in ways if bind((*needs, *way)) is not None), ())
     return bind(needs) or bound
 
@@ -263,7 +263,7 @@ class NotCountedReasons:
     def of(self, slot: Demand, position: int) -> tuple[NotCountedReason, str]:
         """The first obstacle that is found, and a phrase about it."""
         hit = self.hits[position]
-        if not slot.wanted.wants_outcome(hit):
+        if not slot.wanted.accepts_outcome(hit):
             return NotCountedReason.OUTCOME, ""
         if not slot.may_see(hit):
             return (

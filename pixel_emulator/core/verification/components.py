@@ -342,7 +342,7 @@ class CallGroups:
         """The slots that match a call; None if one of them needs to know which call it is."""
         found = []
         for index in self._edges.possible(hit):
-            if next(self._slots[index].wanted.ways(hit), None) is not None:
+            if next(self._slots[index].wanted.solutions(hit), None) is not None:
                 if index not in self._countable:
                     return None
                 found.append(index)
@@ -359,7 +359,7 @@ class CallGroups:
             tuple(
                 sum(1 for _ in forbidden_values([denial], [hit], {}))
                 for each in self._scenarios
-                for denial in each.denials
+                for denial in each.forbidden
             ),
             tuple(sum(1 for _ in violations(each.plans, hit)) for each in self._scenarios),
         )
@@ -385,5 +385,5 @@ def _needs_each(scenario: Scenario) -> bool:
     return (
         scenario.state is not None
         or any(step.order is Order.STRICT for step in scenario.steps)
-        or any(variable_names(each.contains) for each in scenario.denials)
+        or any(variable_names(each.contains) for each in scenario.forbidden)
     )

@@ -99,7 +99,7 @@ class _View:
         # These depend on the values of variables, or on what comes last.
         self.late = any(
             each.state is not None
-            or any(variable_names(denial.contains) for denial in each.denials)
+            or any(variable_names(denial.contains) for denial in each.forbidden)
             for each in scenarios
         )
 
@@ -192,10 +192,10 @@ class _View:
     def _objected(self, hit: Hit) -> bool:
         """Whether something is wrong with the call whatever it is taken for."""
         return any(
-            next(forbidden_values(each.denials, [hit], {}), None)
+            next(forbidden_values(each.forbidden, [hit], {}), None)
             or next(violations(each.plans, hit), None)
             if each.plans
-            else next(forbidden_values(each.denials, [hit], {}), None)
+            else next(forbidden_values(each.forbidden, [hit], {}), None)
             for each in self.scenarios
         )
 

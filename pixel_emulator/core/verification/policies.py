@@ -96,7 +96,7 @@ _AROUND_WORDS = ".!*_~-"
 
 
 def forbidden_values(
-    denials: Sequence[Forbidden], hits: Iterable[Hit], bound: Bindings
+    rules: Sequence[Forbidden], hits: Iterable[Hit], bound: Bindings
 ) -> Iterator[ForbiddenValue]:
     """Each place at which a request holds what is denied, the first few of each request.
 
@@ -104,49 +104,47 @@ def forbidden_values(
     value and every key, and with the words of longer texts. A denial with a variable that has no
     value denies nothing.
     """
-    decided = [each for each in denials if variable_names(each.contains) <= bound.keys()]
+    decided = [each for each in rules if variable_names(each.contains) <= bound.keys()]
     for hit in hits:
-        for denial in decided:
-            yield from islice(_in_hit(denial, hit, bound), _MOST)
+        for rule in decided:
+            yield from islice(_in_hit(rule, hit, bound), _MOST)
 
 
-def _in_hit(denial: Forbidden, hit: Hit, bound: Bindings) -> Iterator[ForbiddenValue]:
+def _in_hit(rule: Forbidden, hit: Hit, bound: Bindings) -> Iterator[ForbiddenValue]:
     payload: Payload = (hit.call and hit.call.payload) or {}
     key = payload.get("writeKey")
-    contains = resolve_now(denial.contains, hit.time)
-    for path, value in _values(denial, payload, hit):
+    contains = resolve_now(rule.contains, hit.time)
+    for path, value in _values(rule, payload, hit):
         for piece in _pieces(value):
             if _holds(contains, piece, bound):
                 excerpt = piece if isinstance(piece, str) else describe_value(piece).text
                 shown = hide(excerpt, [key] if isinstance(key, str) and key else [])
                 more = "…" if len(shown) > _EXCERPT else ""  # it may have cut a key
-                yield ForbiddenValue(
-                    denial=denial, hit=hit, path=path, value=shown[:_EXCERPT] + more
-                )
+                yield ForbiddenValue(rule=rule, hit=hit, path=path, value=shown[:_EXCERPT] + more)
                 break
 
 
-def _values(denial: Forbidden, payload: Payload, hit: Hit) -> Iterator[tuple[str, JSON]]:
+def _values(rule: Forbidden, payload: Payload, hit: Hit) -> Iterator[tuple[str, JSON]]:
     excepted: list[str] = []
     stack: list[tuple[JsonPath, JSON]] = [((), payload)]
     while stack:
         at, value = stack.pop()
-        if any(at[: len(each)] == each for each in denial.excepted):
+        if any(at[: len(each)] == each for each in rule.except_paths):
             excepted += [value] if isinstance(value, str) and value else []
             continue
-        if denial.path is not None and at[: len(denial.path)] != denial.path:
-            if denial.path[: len(at)] != at:
+        if rule.path is not None and at[: len(rule.path)] != rule.path:
+            if rule.path[: len(at)] != at:
                 continue
         elif at:
             yield path_text(at), value
         if isinstance(value, dict):
-            inside = denial.path is None or len(at) >= len(denial.path)
+            inside = rule.path is None or len(at) >= len(rule.path)
             if inside:
                 yield from ((path_text((*at, key)), key) for key in value)
             stack.extend(((*at, key), each) for key, each in reversed(value.items()))
         elif isinstance(value, list):
             stack.extend(((*at, n), each) for n, each in reversed(list(enumerate(value))))
-    if denial.path is None:
+    if rule.path is None:
         yield from _around(hit, excepted)
 
 

@@ -78,7 +78,7 @@ class QuickCheck:
     def _match(self, index: int, hits: Iterable[Hit]) -> None:
         claims = self._claims[index]
         for hit in hits:
-            if hit.seq not in claims and next(self._wanted[index].ways(hit), None) is not None:
+            if hit.seq not in claims and next(self._wanted[index].solutions(hit), None) is not None:
                 claims.add(hit.seq)
                 self._shared |= hit.seq in self._owned
                 self._owned.add(hit.seq)

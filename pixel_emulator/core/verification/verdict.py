@@ -165,7 +165,7 @@ class PolicyHit:
 class ForbiddenValue:
     """A request that holds what a scenario denies; `path` says where, `value` is an excerpt."""
 
-    denial: Forbidden
+    rule: Forbidden
     hit: Hit
     path: str
     value: str
@@ -201,7 +201,7 @@ class ScenarioResult:
     steps: tuple[StepResult, ...]
     status: Status
     bound: Bindings = field(default_factory=dict)
-    denied: tuple[ForbiddenValue, ...] = ()
+    forbidden: tuple[ForbiddenValue, ...] = ()
     state: tuple[Mismatch, ...] = ()
     violations: tuple[tuple[Hit, Violation], ...] = ()
 

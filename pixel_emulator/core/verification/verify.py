@@ -150,7 +150,7 @@ class _Verification:
         bound = self.settlement.bound(scenario_index)
         whole = self.reach[scenario_index] >= len(scenario.steps)
         steps = tuple(self._step(scenario_index, number) for number in range(len(scenario.steps)))
-        denials = tuple(forbidden_values(scenario.denials, hits, bound))
+        forbidden = tuple(forbidden_values(scenario.forbidden, hits, bound))
         state: tuple[Mismatch, ...] = ()
         if scenario.state is not None and whole:
             graph = fold(hits, scenario.given.profiles)
@@ -172,7 +172,7 @@ class _Verification:
         wrong = (
             bool(found)
             or (bool(state) and (free or not variable_names(scenario.state)))
-            or any(free or not variable_names(each.denial.contains) for each in denials)
+            or any(free or not variable_names(each.rule.contains) for each in forbidden)
         )
         if wrong or False in failed or Status.UNMET in statuses:
             status = Status.UNMET
@@ -185,7 +185,7 @@ class _Verification:
             steps=steps,
             status=status,
             bound=bound,
-            denied=denials,
+            forbidden=forbidden,
             state=state,
             violations=found,
         )
