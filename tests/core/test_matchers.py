@@ -233,7 +233,7 @@ def test_each_way_says_what_the_variables_have_to_be(want, got, expected):
 
 @pytest.mark.parametrize(("want", "got", "expected"), WAYS, ids=map(str, range(len(WAYS))))
 def test_a_bound_want_matches_in_each_of_its_ways(want, got, expected):
-    assert all(mismatches(want, got, bound=way) == () for way in expected)
+    assert all(mismatches(want, got, bindings=way) == () for way in expected)
 
 
 NAMED = tuple(Variable(f"v{n}") for n in range(12))

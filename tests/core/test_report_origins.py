@@ -102,7 +102,7 @@ def test_only_mismatches_of_variables_get_a_hint():
     bound = {"order": "FC-1"}
     result = scenario(bound, (fields, opened(1, order_id="FC-1", x=1)))
     wanted = result.expectations[0].expectation
-    wrong = mismatches(fields, {"properties": {"order_id": "FC-2", "x": "1"}}, bound=bound)
+    wrong = mismatches(fields, {"properties": {"order_id": "FC-2", "x": "1"}}, bindings=bound)
     assert [each.hint for each in hinted(result, wanted, wrong)] == [
         'order = "FC-1", as properties.order_id of #1',
         "the sender quotes the number",

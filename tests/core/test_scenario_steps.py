@@ -344,10 +344,10 @@ deny:
   - {contains: ada, in: everything}
 """
     first, second, third = scenario(text).forbidden
-    assert (first.contains, first.path, first.excepted, first.because) == ("ada", None, (), "")
+    assert (first.contains, first.path, first.except_paths, first.because) == ("ada", None, (), "")
     assert first.location == Location("s.yaml", 2, 5)
     assert second.path == ("context", "traits")
-    assert second.excepted == (("context", "traits", "a", 0),)
+    assert second.except_paths == (("context", "traits", "a", 0),)
     assert second.because == "privacy"
     assert third.path is None
 

@@ -161,7 +161,7 @@ def test_a_way_is_a_match(pair):
     for needs in islice(unify(want, got), 20):
         bound = bind(needs)
         if bound is not None:
-            assert mismatches(want, got, bound=bound) == ()
+            assert mismatches(want, got, bindings=bound) == ()
             assert matches(want, got, bound)
             assert matches(want, got)
 
@@ -170,7 +170,7 @@ def test_a_way_is_a_match(pair):
 @given(_pairs, st.dictionaries(st.sampled_from("xyz"), _values, min_size=3))
 def test_bound_answers_agree(pair, bound):
     want, got = pair
-    assert matches(want, got, bound) is (not mismatches(want, got, bound=bound))
+    assert matches(want, got, bound) is (not mismatches(want, got, bindings=bound))
 
 
 @_law
@@ -234,8 +234,8 @@ def test_ten_thousand_levels_are_no_recursion():
         assert [bind(each) is None for each in unify(want, got)] == [False]
         assert mismatches(want, ABSENT)
     assert list(unify([x, x], [deep, other])) == []
-    assert mismatches(x, other, bound={"x": deep}) != ()
-    assert mismatches(x, deep, bound={"x": deep}) == ()
+    assert mismatches(x, other, bindings={"x": deep}) != ()
+    assert mismatches(x, deep, bindings={"x": deep}) == ()
     assert len(list(unify([x, x], [deep, deep]))) == 1
 
 
@@ -245,7 +245,7 @@ def test_two_hundred_levels_of_wants_are_fine():
     for _ in range(100):
         want, got = {"a": [want]}, {"a": [got]}
     assert [bind(each) for each in unify(want, got)] == [{"x": 1}]
-    assert mismatches(want, got, bound={"x": 2}) != ()
+    assert mismatches(want, got, bindings={"x": 2}) != ()
     assert describe_expected(want).text.endswith("}")
 
 
@@ -272,6 +272,6 @@ def test_matchers_nest_without_recursion_errors_or_repeated_work(wrap, deeper):
     assert matches(want, got)
     assert list(unify(want, got)) == [()]
     assert mismatches(want, got) == ()
-    assert mismatches(want, got, bound={"x": 1}) == ()
+    assert mismatches(want, got, bindings={"x": 1}) == ()
     assert list(unify([want, Variable("x")], [got, 1])) == [(Binding("x", 1),)]
     assert describe_expected(want).text

@@ -264,7 +264,7 @@ def state_mismatches(
 def _of(id: str, want: Expected, graph: Graph, bound: Bindings) -> tuple[Mismatch, ...]:
     profile = graph.profile(id)
     if profile is not None:
-        return mismatches({"state": {id: want}}, {"state": {id: profile.as_data()}}, bound=bound)
+        return mismatches({"state": {id: want}}, {"state": {id: profile.as_data()}}, bindings=bound)
     if matches(want, ABSENT):
         return ()
     hint = did_you_mean(id, graph.ids).strip(" ()") if graph.ids else "no kept call has an id"

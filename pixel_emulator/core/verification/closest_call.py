@@ -116,11 +116,11 @@ def compare(
     wanted, found = pattern.fields, call_facts(hit)
     differing = [
         each if masked or each.path != "writeKey" else _masked(each, wanted, found)
-        for each in mismatches(wanted, found, flat=flat, bound=bound)
+        for each in mismatches(wanted, found, flat=flat, bindings=bound)
     ]
     if pattern.request:
         wire: Payload = {"request": request_facts(hit)}
-        differing += mismatches({"request": dict(pattern.request)}, wire, bound=bound)
+        differing += mismatches({"request": dict(pattern.request)}, wire, bindings=bound)
     fields = _size(pattern)
     return ClosestCall(
         hit=hit,
