@@ -371,11 +371,11 @@ def test_a_value_that_no_text_can_hold_makes_a_text_match_nothing():
 
 
 def test_a_bound_variable_is_said_as_its_value():
-    assert said(X, 2, bound={"x": 1}) == [("", "1 (number)", "2 (number)", "")]
-    assert said(TextTemplate("a ", X, ""), "a 2", bound={"x": 1}) == [
+    assert said(X, 2, bindings={"x": 1}) == [("", "1 (number)", "2 (number)", "")]
+    assert said(TextTemplate("a ", X, ""), "a 2", bindings={"x": 1}) == [
         ("", '"a 1" (string)', '"a 2" (string)', "")
     ]
-    assert said(X, {"a": 1, "b": 2}, bound={"x": {"a": 1}}) != []
+    assert said(X, {"a": 1, "b": 2}, bindings={"x": {"a": 1}}) != []
 
 
 def test_a_typed_variable_says_its_type():

@@ -1,8 +1,8 @@
-"""Models of mail clients: how each asks for the images of a mail, as far as anybody has told.
+"""Models of mail clients: the requests with which each loads the images of a mail.
 
-A model is the wire alone: which requests come, in which order, with which headers. Whether a
-client would show the image at all (markup, blocked images, clipping) is not in it. The strings
-are from public logs and test data: uap-core, keila, warmbly, gophish #1390, SparkPost.
+A model covers the wire only: which requests, in which order, with which headers. Whether a client
+would show the image at all (markup, blocked images, clipping) is not part of it. The strings are
+from public logs and test data: uap-core, keila, warmbly, gophish #1390, SparkPost.
 """
 
 import re
@@ -15,7 +15,7 @@ from pixel_emulator.core.model import Hit, Payload, PixelRequest
 
 
 class Fetch(StrEnum):
-    """Why an image is asked for, and by whom; the value is that of `request: {fetch: …}`."""
+    """Why and by whom an image is requested; the value of `request: {fetch: …}`."""
 
     OPEN = "open"
     PREFETCH = "prefetch"
@@ -25,7 +25,7 @@ class Fetch(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ImageRequest:
-    """One request for an image: what it is for, and its headers in wire order."""
+    """One request for an image: its kind, and its headers in wire order."""
 
     fetch: Fetch
     headers: tuple[tuple[str, str], ...]
@@ -36,8 +36,8 @@ class ImageRequest:
         return "HEAD" if self.fetch is Fetch.HEAD else "GET"
 
 
-def _image_request(fetch: Fetch, user_agent: str, *more: tuple[str, str]) -> ImageRequest:
-    return ImageRequest(fetch, (("User-Agent", user_agent), *more))
+def _image_request(fetch: Fetch, user_agent: str, *headers: tuple[str, str]) -> ImageRequest:
+    return ImageRequest(fetch, (("User-Agent", user_agent), *headers))
 
 
 _GMAIL = _image_request(
@@ -45,7 +45,7 @@ _GMAIL = _image_request(
     "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)",
     ("Accept-Encoding", "gzip,deflate,br"),
 )
-# Asked for by Gmail while its app is open and a mail arrives; nobody has opened that mail yet.
+# Sent by Gmail when a mail arrives while its app is open; the mail has not been opened yet.
 _GMAIL_PREFETCH = _image_request(
     Fetch.PREFETCH,
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
@@ -106,10 +106,10 @@ MAIL_CLIENTS: Mapping[str, tuple[ImageRequest, ...]] = MappingProxyType(
         "superhuman": (_image_request(Fetch.OPEN, "Superhuman"),),
         "mailpit": (
             _image_request(Fetch.HEAD, "Mailpit/1.27"),
-        ),  # its link check; nobody opens anything
+        ),  # its link check; no mail is opened
     }
 )
-"""What `client:` may name, and the requests with which that client gets one image."""
+"""The values of `client:`, and the requests with which that client loads one image."""
 
 
 _USER_AGENTS = tuple(
@@ -125,9 +125,9 @@ _USER_AGENTS = tuple(
         ("hey", Fetch.PROXY, r"hey\.com/imageproxy"),  # warmbly, as above
         ("fastmail", Fetch.PROXY, r"\AFastmailUA/"),  # warmbly, as above
         ("seznam", Fetch.PROXY, r"SeznamEmailProxy"),  # matomo device-detector
-        # Microsoft's scanners follow what stands in a mail before anybody reads it: gophish#2549
+        # Microsoft's scanners follow the links of a mail before anybody reads it: gophish#2549
         ("outlook", Fetch.PREFETCH, r"Microsoft Office Existence Discovery"),
-        # All below to Superhuman: uap-core tests/test_ua.yaml e3c5e63
+        # From here to Superhuman: uap-core tests/test_ua.yaml e3c5e63
         ("outlook", Fetch.OPEN, r"ms-office|MSOffice|Microsoft (?:Office/|Outlook)|MacOutlook/"),
         ("outlook", Fetch.OPEN, r"Outlook-iOS"),
         ("thunderbird", Fetch.OPEN, r"Thunderbird/"),
@@ -135,42 +135,42 @@ _USER_AGENTS = tuple(
         ("lotus_notes", Fetch.OPEN, r"Lotus-Notes/"),
         ("airmail", Fetch.OPEN, r"\AAirmail "),
         ("superhuman", Fetch.OPEN, r"\ASuperhuman"),
-        # Bare WebKit; the new Outlook for Windows says the same: warmbly#564
+        # Bare WebKit; the new Outlook for Windows sends the same: warmbly#564
         ("apple_mail", Fetch.OPEN, r"AppleWebKit/[\d.]+ \(KHTML, like Gecko\)(?: Mobile/\w+)?\Z"),
         ("mailpit", Fetch.PREFETCH, r"\AMailpit"),  # its checks: axllent/mailpit 408b30d
         ("headless", Fetch.OPEN, r"HeadlessChrome/"),
         ("browser", Fetch.OPEN, r"\AMozilla/5\.0 .*(?:Chrome|Firefox|Safari|Edg)/"),
     )
 )
-"""In this order: the first whose pattern is found in the User-Agent is the client."""
+"""The client is the first entry whose pattern is found in the User-Agent."""
 
 _OTHER = "other"
 
 CLIENT_NAMES = (*dict.fromkeys(client for client, _, _ in _USER_AGENTS), _OTHER)
-"""The clients that a request may be told to come from; `other` where its headers tell none."""
+"""The clients that `identify_client` may return; `other` if it recognizes none."""
 
-# Browsers say so when nobody has asked for what they fetch yet.
+# Browsers send these headers with prefetches.
 _PURPOSES = ("sec-purpose", "purpose", "x-purpose", "x-moz")
 
 
 def identify_client(request: PixelRequest) -> tuple[str, Fetch]:
-    """The client that sent the request, one of `CLIENT_NAMES`, and how it fetched."""
+    """Return the client that sent the request, one of `CLIENT_NAMES`, and the kind of fetch."""
     agent = request.header("user-agent") or ""
-    told = ((client, fetch) for client, fetch, pattern in _USER_AGENTS if pattern.search(agent))
-    client, fetch = next(told, (_OTHER, Fetch.OPEN))
+    matching = ((client, fetch) for client, fetch, pattern in _USER_AGENTS if pattern.search(agent))
+    client, fetch = next(matching, (_OTHER, Fetch.OPEN))
     if request.method == "HEAD":
         return client, Fetch.HEAD
-    purposes = (request.header(each) or "" for each in _PURPOSES)
-    if any("prefetch" in each.lower() or "preview" in each.lower() for each in purposes):
+    purposes = ((request.header(name) or "").lower() for name in _PURPOSES)
+    if any("prefetch" in purpose or "preview" in purpose for purpose in purposes):
         return client, Fetch.PREFETCH
     return client, fetch
 
 
 def request_facts(hit: Hit) -> Payload:
-    """What the fields under `request` are compared with; what the request does not say is absent.
+    """Return the facts that `request` is compared with; facts that the request lacks are absent.
 
-    `host` has the port behind it where the client wrote one; `alphabet` and `padded` are those of
-    the base64 form.
+    `host` includes the port if the client sent one; `alphabet` and `padded` exist for the base64
+    form only.
     """
     request, call = hit.request, hit.call
     client, fetch = identify_client(request)
