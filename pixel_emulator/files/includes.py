@@ -67,7 +67,7 @@ class DefinitionFiles:
                 mistakes += found.mistakes
                 for name, each in found.definitions.items():
                     if definitions.setdefault(name, each) is not each:
-                        both = f"{definitions[name].place} and {each.place}"
+                        both = f"{definitions[name].location_text} and {each.location_text}"
                         reader.add_issue(at, f"`{name}` is defined twice, in {both}")
         return Used(definitions, (*reader.sorted_issues(), *mistakes))
 

@@ -1,4 +1,4 @@
-"""One shape of a call, a line or a map, to the pattern that it wants."""
+"""Parse one shape of a call, a map with a call line, to a pattern."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -30,14 +30,14 @@ REQUEST_CHOICES = {
     "client": CLIENT_NAMES,
     "fetch": tuple(map(str, Fetch)),
 }
-"""What the fields of `request` may be that are no free text."""
+"""The values of those fields of `request` that are not free text."""
 
 UNKNOWN_FIELD_ADVICE = "; what a sender adds of its own stands under `properties` or `traits`"
 
 
 @dataclass(frozen=True, slots=True)
 class PatternShape:
-    """What a call map says of a call; `line` is the key of its call line, empty for none."""
+    """The contents of a call map; `line` is the key of its call line, empty if it has none."""
 
     line: str = ""
     type: CallType | None = None
@@ -46,13 +46,13 @@ class PatternShape:
 
     @property
     def pattern(self) -> Pattern:
-        """The shape as a pattern."""
-        timed = contains_now({**self.fields}) or contains_now({**self.request})
-        return Pattern(type=self.type, fields=self.fields, request=self.request, has_now=timed)
+        """The pattern of this shape."""
+        has_now = contains_now({**self.fields}) or contains_now({**self.request})
+        return Pattern(type=self.type, fields=self.fields, request=self.request, has_now=has_now)
 
 
 def call_line_key(context: ParseContext, at: JsonPath, item: Payload) -> str:
-    """The key of the call line; empty where there is none."""
+    """Return the key of the call line; empty if there is none."""
     lines = [key for key in item if key in CALL_LINES]
     if len(lines) > 1:
         context.add_issue(at, f"one call cannot be both `{lines[0]}` and `{lines[1]}`")
@@ -62,7 +62,7 @@ def call_line_key(context: ParseContext, at: JsonPath, item: Payload) -> str:
 def read_shape(
     context: ParseContext, at: JsonPath, item: Payload, scope: Scope, *, exact: bool = True
 ) -> PatternShape:
-    """The shape of a call map. With `exact`, fields that Segment wants to be text have to be."""
+    """Parse a call map. If `exact`, fields that Segment requires to be text or maps have to be."""
     line = call_line_key(context, at, item)
     return PatternShape(
         line=line,
@@ -78,7 +78,7 @@ def read_shape(
 def merge_shapes(
     context: ParseContext, at: JsonPath, shared: PatternShape, variant: PatternShape
 ) -> PatternShape:
-    """The shape of an item of `one-of`, which stands at `at`, with what stands beside it."""
+    """Merge an item of `one-of`, at path `at`, with the shape that contains the `one-of`."""
     if shared.line and variant.line:
         context.add_issue(at, f"`{shared.line}:` stands beside `one-of` already")
     return PatternShape(
@@ -106,7 +106,7 @@ def _merge_fields(
 
 
 def check_code(context: ParseContext, at: JsonPath, code: str, severity: Severity) -> None:
-    """Refuse a code that no problem of this severity has."""
+    """Add an issue if no problem of this severity has the code."""
     if code and code not in (codes := codes_with(severity)):
         effect = {Severity.DROP: "drops", Severity.DAMAGE: "damages"}[severity]
         guess = context.suggestion(at, code, codes)
@@ -114,17 +114,17 @@ def check_code(context: ParseContext, at: JsonPath, code: str, severity: Severit
 
 
 def codes_with(severity: Severity) -> list[str]:
-    """The codes of all problems of one severity."""
+    """Return the codes of all problems of one severity."""
     return [rule.code for rule in RULES.values() if rule.severity is severity]
 
 
 def _read_type(context: ParseContext, at: JsonPath, item: Payload, line: str) -> CallType | None:
-    said = line in CALL_TYPES or item.get("any") is not None
-    if said and "type" in item:
+    has_type = line in CALL_TYPES or item.get("any") is not None
+    if has_type and "type" in item:
         context.add_issue((*at, "type"), f"`{line}:` already says the type")
     if line in CALL_TYPES:
         return CallType(line)
-    key = line if said else "type"
+    key = line if has_type else "type"
     value = item.get(key)
     if value is None:
         return None
@@ -133,7 +133,7 @@ def _read_type(context: ParseContext, at: JsonPath, item: Payload, line: str) ->
 
 
 def read_choice(context: ParseContext, at: JsonPath, value: JSON, words: Iterable[str]) -> str:
-    """One of the words; empty where it is none of them."""
+    """Return `value` if it is one of `words`; otherwise add an issue and return an empty text."""
     words = tuple(words)
     if isinstance(value, str) and value in words:
         return value
@@ -145,7 +145,7 @@ def read_choice(context: ParseContext, at: JsonPath, value: JSON, words: Iterabl
 def _read_name(
     context: ParseContext, at: JsonPath, item: Payload, line: str, scope: Scope
 ) -> dict[str, Expected]:
-    """What stands behind the type: `track: <event>` is the field `event`."""
+    """Parse the value of the call line: `track: <event>` is the field `event`."""
     value = item.get(line)
     if line not in CALL_TYPES or value is None:
         return {}
@@ -191,15 +191,15 @@ def _read_request(
         )
         return {}
     context.check_keys(at, value, REQUEST)
-    wanted: dict[str, Expected] = {}
-    for key, each in value.items():
+    request: dict[str, Expected] = {}
+    for key, fact in value.items():
         here = (*at, key)
         words = REQUEST_CHOICES.get(key)
-        plain = not isinstance(each, dict) and not (isinstance(each, str) and is_special(each))
-        if words and plain:
-            wanted[key] = read_choice(context, here, each, words)
-        elif key == "padded" and plain and not isinstance(each, bool):
-            context.add_issue(here, f"must be true or false; it is {value_text(each)}")
+        is_literal = not isinstance(fact, dict) and not (isinstance(fact, str) and is_special(fact))
+        if words and is_literal:
+            request[key] = read_choice(context, here, fact, words)
+        elif key == "padded" and is_literal and not isinstance(fact, bool):
+            context.add_issue(here, f"must be true or false; it is {value_text(fact)}")
         elif key in REQUEST:
-            wanted[key] = read_value(context, here, each, scope)
-    return wanted
+            request[key] = read_value(context, here, fact, scope)
+    return request

@@ -1,4 +1,4 @@
-"""A document to scenarios: each mistake with its path and its place, all of them at once."""
+"""Parse a document to scenarios; all issues are reported together, with path and location."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -48,7 +48,7 @@ _NOTHING: Mapping[str, JSON] = {}
 _NO_DEFINITIONS: Mapping[str, Definition] = {}
 _NO_HOOKS: Mapping[str, Expected] = {}
 _CUMULATIVE_KEYS = ("tags", "never", "deny")
-"""Lists to which `defaults` add; elsewhere what the scenario says itself counts."""
+"""Keys whose lists `defaults` extend; for other keys the scenario's own value replaces them."""
 
 
 def parse(
@@ -61,7 +61,7 @@ def parse(
     """The scenarios of a document, one for each row of `cases`; none if it only defines names.
 
     `given` are values of variables, `definitions` those of the files in `use`, `plugin_matchers`
-    named matchers. Raises InputError with all mistakes of the document.
+    named matchers. Raises InputError with all issues of the document.
     """
     reading = read_document(
         document, given=given, definitions=definitions, plugin_matchers=plugin_matchers
@@ -73,8 +73,11 @@ def parse(
 
 @dataclass(frozen=True, slots=True)
 class ParsedDocument:
-    """What a document says: its scenarios, the names that it defines, the variables that it
-    declares, and its mistakes, together with those of the definitions that it uses."""
+    """The contents of a document.
+
+    `definitions` are its own, `declared` its variables; `issues` includes those of the definitions
+    that it uses.
+    """
 
     scenarios: tuple[Scenario, ...] = ()
     definitions: Mapping[str, Definition] = field(default_factory=dict)
@@ -89,7 +92,7 @@ def read_document(
     definitions: Mapping[str, Definition] = _NO_DEFINITIONS,
     plugin_matchers: Mapping[str, Expected] = _NO_HOOKS,
 ) -> ParsedDocument:
-    """As `parse`, but mistakes are returned."""
+    """As `parse`, but return the issues instead of raising InputError."""
     context = ParseContext(document)
     file = _FileParser(context, given, Definitions({}), plugin_matchers)
     if (problem := _not_a_scenario(document.data)) or not isinstance(document.data, dict):
@@ -98,17 +101,19 @@ def read_document(
     own = read_define(context, ("define",), document.data.get("define", {}), plugin_matchers)
     list(read_use(context, document.data))
     for name in own.keys() & definitions.keys():
-        context.add_issue(("define", name), f"is defined already, in {definitions[name].place}")
+        context.add_issue(
+            ("define", name), f"is defined already, in {definitions[name].location_text}"
+        )
     file.definitions = Definitions({**definitions, **own}, plugin_matchers)
     scenarios = tuple(file.scenarios(document.data))
     file.check_definitions(own)
     file.check_use()
-    others = dict.fromkeys(each.context for each in definitions.values())
-    mistakes = (
+    others = dict.fromkeys(definition.context for definition in definitions.values())
+    issues = (
         *context.sorted_issues(),
-        *(each for other in others for each in other.sorted_issues()),
+        *(issue for other in others for issue in other.sorted_issues()),
     )
-    return ParsedDocument(scenarios, own, frozenset(file.declared.values()), mistakes)
+    return ParsedDocument(scenarios, own, frozenset(file.declared.values()), issues)
 
 
 def _not_a_scenario(data: JSON) -> str:
@@ -121,8 +126,11 @@ def _not_a_scenario(data: JSON) -> str:
 
 @dataclass(slots=True)
 class _FileParser:
-    """One reading of one file; `declared` are its variables by their place, `used` those places
-    whose variables are asked for somewhere."""
+    """Parsing state of one file.
+
+    `declared` are its variables by the path of their declaration, `used` the paths of those that
+    are referred to.
+    """
 
     context: ParseContext
     given: Values
@@ -132,7 +140,7 @@ class _FileParser:
     used: set[JsonPath] = field(default_factory=set)
 
     def scenarios(self, data: Payload) -> Iterator[Scenario]:
-        """The scenarios of the file."""
+        """Yield the scenarios of the file."""
         if "scenarios" not in data:
             self.context.check_keys((), data, (*SCENARIO, *FILE))
             if "defaults" in data:
@@ -160,22 +168,23 @@ class _FileParser:
             self.context.check_keys(at, item, SCENARIO)
             for scenario in self._scenario(at, item, defaults):
                 if titles.setdefault(scenario.title, at) != at:
-                    said = f'another scenario of this file is called "{scenario.name}"'
+                    taken = f'another scenario of this file is called "{scenario.name}"'
                     unnamed = "needs a name, as there are several scenarios in this file"
-                    self.context.add_issue((*at, "name"), said if scenario.name else unnamed)
+                    self.context.add_issue((*at, "name"), taken if scenario.name else unnamed)
                 yield scenario
 
     def _scenario(self, at: JsonPath, item: Payload, defaults: Payload) -> Iterator[Scenario]:
         own, general = located_fields(at, item), located_fields(("defaults",), defaults)
         fields = {**general, **own}
         added = {
-            key: [each[key] for each in (general, own) if key in each] for key in _CUMULATIVE_KEYS
+            key: [fields[key] for fields in (general, own) if key in fields]
+            for key in _CUMULATIVE_KEYS
         }
         _check_shape(self.context, at, own)
         fresh = Scope(self.definitions, self.plugin_matchers)
-        lets = [each["let"] for each in (general, own) if "let" in each]
+        lets = [fields["let"] for fields in (general, own) if "let" in fields]
         declared = read_let(self.context, lets, fresh)
-        self.declared |= {place: name for name, (place, _) in declared.items()}
+        self.declared |= {at_name: name for name, (at_name, _) in declared.items()}
         for case in read_cases(self.context, fields.get("cases"), declared, self.given, fresh):
             scenario = self._case(fields, added, case.scope)
             self.used.update(declared[name][0] for name in case.scope.used & declared.keys())
@@ -190,14 +199,14 @@ class _FileParser:
             steps=steps,
             name=read_constant_text(context, *fields["name"], scope) if "name" in fields else "",
             tags=tuple(
-                _read_tag(context, *each, scope)
-                for place in added["tags"]
-                for each in context.items(*place)
+                _read_tag(context, *item, scope)
+                for tags in added["tags"]
+                for item in context.items(*tags)
             ),
             variables=dict(scope.variables),
             given=read_given(context, *fields["given"], scope) if "given" in fields else Given(),
             forbidden=tuple(
-                each for place in added["deny"] for each in read_forbidden(context, *place, scope)
+                rule for deny in added["deny"] for rule in read_forbidden(context, *deny, scope)
             ),
             state=read_state(context, *fields["state"], scope) if "state" in fields else None,
             plan_files=read_plan(context, *fields["plan"], scope) if "plan" in fields else {},
@@ -209,45 +218,43 @@ class _FileParser:
 
     def _steps(self, fields: Fields, nevers: list[ValueAt], scope: Scope) -> tuple[Step, ...]:
         context = self.context
-        never = tuple(each for place in nevers for each in read_never(context, *place, scope))
+        never = tuple(
+            expected for field in nevers for expected in read_never(context, *field, scope)
+        )
         if "steps" not in fields:
-            whole = {key: place for key, place in fields.items() if key not in ("name", "never")}
-            steps, places = (
-                [read_step(context, whole, scope)],
-                [fields.get("expect", ((), None))[0]],
-            )
+            whole = {key: field for key, field in fields.items() if key not in ("name", "never")}
+            steps = [read_step(context, whole, scope)]
+            paths = [fields.get("expect", ((), None))[0]]
         else:
             here, value = fields["steps"]
             steps = read_steps(context, here, value, fields, scope)
-            places = [(*here, index, "expect") for index in range(len(steps))]
-        lists = zip(places, steps, strict=True)
-        check_ids(
-            context,
-            [ExpectationList(at, each.expectations, each.since_start) for at, each in lists],
+            paths = [(*here, index, "expect") for index in range(len(steps))]
+        lists = (
+            ExpectationList(at, step.expectations, step.since_start)
+            for at, step in zip(paths, steps, strict=True)
         )
-        return tuple(replace(each, expectations=(*each.expectations, *never)) for each in steps)
+        check_ids(context, lists)
+        return tuple(replace(step, expectations=(*step.expectations, *never)) for step in steps)
 
     def check_definitions(self, own: Mapping[str, Definition]) -> None:
-        """Look into those that nobody uses, too, as far as they ask for nothing of the users'."""
+        """Parse unused definitions too, unless they need names of a scenario that uses them."""
         scope = Scope(self.definitions, self.plugin_matchers)
         for name in own.keys() - self.definitions.incomplete:
             scope.lookup(name)
 
     def check_use(self) -> None:
-        """Refuse variables that nothing asks for."""
-        for place in self.declared.keys() - self.used:
-            self.context.add_issue(
-                place, f"`${self.declared[place]}` is declared, but used nowhere"
-            )
+        """Add an issue for every variable that is never referred to."""
+        for at in self.declared.keys() - self.used:
+            self.context.add_issue(at, f"`${self.declared[at]}` is declared, but used nowhere")
 
 
 def _stated_policies(fields: Fields) -> Iterator[Policy]:
-    """The policies that a scenario speaks of; silence leaves none about the unexpected open."""
+    """Yield the policies that a scenario sets; `expect: []` sets `unexpected`."""
     yield from (policy for policy in Policy if policy in fields)
     steps = fields.get("steps", ((), None))[1]
-    listed = [each for each in steps if isinstance(each, dict)] if isinstance(steps, list) else []
-    wanted = [fields.get("expect", ((), None))[1], *(each.get("expect") for each in listed)]
-    if [] in wanted:
+    listed = [step for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
+    expected = [fields.get("expect", ((), None))[1], *(step.get("expect") for step in listed)]
+    if [] in expected:
         yield Policy.UNEXPECTED
 
 
@@ -263,13 +270,13 @@ def _read_tag(context: ParseContext, at: JsonPath, value: JSON, scope: Scope) ->
 
 
 def _check_shape(context: ParseContext, at: JsonPath, own: Fields) -> None:
-    """Refuse a scenario that asserts nothing, or says in two places what it expects."""
+    """Add issues for a scenario that asserts nothing or has `expect` and `steps`."""
     if not own.keys() & {"expect", "steps", "never", "deny", "state", "plan"}:
         context.add_issue(at, f"`expect` is missing: {SILENCE_ADVICE}")
     if "steps" in own:
         for key in own.keys() & {"expect", "do"}:
             context.add_issue(own[key][0], "stands beside `steps`: move it into one of them")
-    place, unexpected = own.get(Policy.UNEXPECTED, ((), None))
+    at_unexpected, unexpected = own.get(Policy.UNEXPECTED, ((), None))
     if own.get("expect", ((), None))[1] == [] and unexpected in LENIENT:
         lenient = "silence cannot be wished for while unexpected calls are let through"
-        context.add_issue(place, f"{lenient}: write `unexpected: fail`")
+        context.add_issue(at_unexpected, f"{lenient}: write `unexpected: fail`")

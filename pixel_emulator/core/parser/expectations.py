@@ -1,4 +1,4 @@
-"""The items of `expect` and `never`, and what they say of each other."""
+"""Parse `expect`, `never`, `deny` and the policies; check the ids of expectations."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -28,33 +28,33 @@ from pixel_emulator.core.scenarios.expectation import Expectation, Times
 from pixel_emulator.core.scenarios.model import DEFAULT_LEVELS, Forbidden, Level, Policy, Scenario
 from pixel_emulator.core.text.display import printable
 
-_MAX_IDS = 50  # that one mistake lists
+_MAX_IDS = 50  # listed in one message
 SILENCE_ADVICE = "list the calls, or write `expect: []` for silence"
 
 
 def read_expect(
     context: ParseContext, at: JsonPath, value: JSON, scope: Scope
 ) -> tuple[Expectation, ...]:
-    """The expectations of a list."""
+    """Parse the expectations of `expect`."""
     if value is None:
         context.add_issue(at, f"is empty: {SILENCE_ADVICE}")
         return ()
-    return tuple(read_expectation(context, *each, scope) for each in context.items(at, value))
+    return tuple(read_expectation(context, *item, scope) for item in context.items(at, value))
 
 
 def read_never(
     context: ParseContext, at: JsonPath, value: JSON, scope: Scope
 ) -> tuple[Expectation, ...]:
-    """The calls of a list that must not come."""
+    """Parse the expectations of `never`: calls that must not arrive."""
     return tuple(
-        read_expectation(context, *each, scope, never=True) for each in context.items(at, value)
+        read_expectation(context, *item, scope, never=True) for item in context.items(at, value)
     )
 
 
 def read_expectation(
     context: ParseContext, at: JsonPath, item: JSON, scope: Scope, *, never: bool = False
 ) -> Expectation:
-    """One item of a list; with `never`, one that must not come."""
+    """Parse one expectation; if `never`, of a call that must not arrive."""
     if not isinstance(item, dict):
         colon = "write a colon behind the type: `track: Email Opened`, `page:`"
         context.add_issue(at, f"a call is a map; this is {value_text(item)}: {colon}")
@@ -75,7 +75,7 @@ def read_expectation(
     code = "" if item.get("dropped") is None else text("dropped")
     check_code(context, (*at, "dropped"), code, Severity.DROP)
     return Expectation(
-        patterns=tuple(each.pattern for each in shapes),
+        patterns=tuple(shape.pattern for shape in shapes),
         times=Times(0, 0) if never else _read_times(context, (*at, "times"), item),
         dropped=dropped,
         code=code,
@@ -102,20 +102,22 @@ def _read_shapes(
         return [shared]
     here = (*at, "one-of")
     shapes = []
-    for place, variant in context.items(here, item["one-of"]):
+    for at_variant, variant in context.items(here, item["one-of"]):
         if not isinstance(variant, dict):
-            context.add_issue(place, f"a shape is a map; this is {value_text(variant)}")
+            context.add_issue(at_variant, f"a shape is a map; this is {value_text(variant)}")
             continue
         for key in (*TIMING, "dropped"):
             if key in variant:
-                context.add_issue((*place, key), "belongs beside `one-of`, not into it")
-        context.check_keys(place, variant, EXPECTATION, UNKNOWN_FIELD_ADVICE)
+                context.add_issue((*at_variant, key), "belongs beside `one-of`, not into it")
+        context.check_keys(at_variant, variant, EXPECTATION, UNKNOWN_FIELD_ADVICE)
         if "one-of" in variant:
-            context.add_issue((*place, "one-of"), "stands inside another: list its shapes there")
-        shape = read_shape(context, place, variant, scope, exact=exact)
+            context.add_issue(
+                (*at_variant, "one-of"), "stands inside another: list its shapes there"
+            )
+        shape = read_shape(context, at_variant, variant, scope, exact=exact)
         if not shape.line and not shared.line and variant.keys() <= PATTERN.keys():
-            context.add_issue(place, f"which call? give one of {', '.join(CALL_LINES)}")
-        shapes.append(merge_shapes(context, place, shared, shape))
+            context.add_issue(at_variant, f"which call? give one of {', '.join(CALL_LINES)}")
+        shapes.append(merge_shapes(context, at_variant, shared, shape))
     if item["one-of"] == []:
         context.add_issue(here, "is empty: list the shapes that a call may have")
     return shapes
@@ -123,7 +125,7 @@ def _read_shapes(
 
 @dataclass(frozen=True, slots=True)
 class ExpectationList:
-    """The expectations of one step, and where their list stands."""
+    """The expectations of one step, with the path of their list."""
 
     at: JsonPath
     expectations: tuple[Expectation, ...]
@@ -131,70 +133,65 @@ class ExpectationList:
 
 
 def check_ids(context: ParseContext, lists: Iterable[ExpectationList]) -> None:
-    """Refuse ids that are given twice, and `after` that leads nowhere, forward or in a circle."""
-    known: dict[str, _ListedExpectation] = {}
-    places = [
-        _ListedExpectation(number, (*each.at, index), expectation, each.since_start)
-        for number, each in enumerate(lists)
-        for index, expectation in enumerate(each.expectations)
+    """Add issues for duplicate ids, and for `after` with an unknown id, a later step or a cycle."""
+    by_id: dict[str, _ListedExpectation] = {}
+    all_listed = [
+        _ListedExpectation(step, (*listed.at, index), expectation, listed.since_start)
+        for step, listed in enumerate(lists)
+        for index, expectation in enumerate(listed.expectations)
     ]
-    for place in places:
-        if (
-            place.expectation.id
-            and (first := known.setdefault(place.expectation.id, place)) is not place
-        ):
-            taken = (
-                f'the id "{place.expectation.id}" is taken already, by {first.expectation.location}'
-            )
-            context.add_issue((*place.at, "id"), taken)
-    in_circle: set[str] = set()
-    for place in places:
-        if not place.expectation.after:
+    for listed in all_listed:
+        id = listed.expectation.id
+        if id and (first := by_id.setdefault(id, listed)) is not listed:
+            taken = f'the id "{id}" is taken already, by {first.expectation.location}'
+            context.add_issue((*listed.at, "id"), taken)
+    in_cycle: set[str] = set()
+    for listed in all_listed:
+        id, after = listed.expectation.id, listed.expectation.after
+        if not after:
             continue
-        here = (*place.at, "after")
-        if place.expectation.after not in known:
-            guess = context.suggestion(here, place.expectation.after, known) or _ids_advice(known)
-            context.add_issue(
-                here, f'no call of this scenario has the id "{place.expectation.after}"{guess}'
-            )
+        here = (*listed.at, "after")
+        if after not in by_id:
+            guess = context.suggestion(here, after, by_id) or _ids_advice(by_id)
+            context.add_issue(here, f'no call of this scenario has the id "{after}"{guess}')
             continue
-        target = known[place.expectation.after]
-        if target.step > place.step and not target.since_start:
-            context.add_issue(
-                here, f'"{place.expectation.after}" is the id of a call of a later step'
-            )
-        elif place.expectation.id and place.expectation.id not in in_circle:
-            way = _after_chain(place.expectation.id, known)
-            if way[-1] == place.expectation.id:
-                in_circle.update(way)
-                context.add_issue(here, f"goes round in a circle: {' after '.join(way)}")
+        target = by_id[after]
+        if target.step > listed.step and not target.since_start:
+            context.add_issue(here, f'"{after}" is the id of a call of a later step')
+        elif id and id not in in_cycle:
+            chain = _after_chain(id, by_id)
+            if chain[-1] == id:
+                in_cycle.update(chain)
+                context.add_issue(here, f"goes round in a circle: {' after '.join(chain)}")
 
 
 @dataclass(frozen=True, slots=True)
 class _ListedExpectation:
+    """An expectation with its path and the index of its step."""
+
     step: int
     at: JsonPath
     expectation: Expectation
     since_start: bool
 
 
-def _ids_advice(known: Mapping[str, _ListedExpectation]) -> str:
-    ids = ", ".join((*islice(known, _MAX_IDS), *(["…"] if len(known) > _MAX_IDS else [])))
+def _ids_advice(by_id: Mapping[str, _ListedExpectation]) -> str:
+    ids = ", ".join((*islice(by_id, _MAX_IDS), *(["…"] if len(by_id) > _MAX_IDS else [])))
     return f": its ids are {ids}" if ids else ": write `id:` beside the call that has to come first"
 
 
-def _after_chain(first: str, known: Mapping[str, _ListedExpectation]) -> list[str]:
-    """The ids that follow from `after`, up to the end or to one that was there before."""
-    way = [first]
-    while (after := known[way[-1]].expectation.after) in known:
-        way.append(after)
-        if after in way[:-1]:
+def _after_chain(first: str, by_id: Mapping[str, _ListedExpectation]) -> list[str]:
+    """Return the ids reached by following `after`, up to the end or the first repeated id."""
+    chain = [first]
+    while (after := by_id[chain[-1]].expectation.after) in by_id:
+        chain.append(after)
+        if after in chain[:-1]:
             break
-    return way
+    return chain
 
 
 EVERYTHING = "everything"
-"""What `in` says for no path at all."""
+"""The value of `in` for the whole request."""
 
 _PATH_PART = re.compile(
     r'\.?(?P<word>[^ ."\\\[\]\n\r\t]+)|\[(?P<index>\d{1,9})\]|\["(?P<key>(?:[^"\\]|\\.)*)"\]'
@@ -205,8 +202,8 @@ _PATH_ADVICE = "write a path like properties.products[0].sku"
 def read_forbidden(
     context: ParseContext, at: JsonPath, value: JSON, scope: Scope
 ) -> tuple[Forbidden, ...]:
-    """The denials of a list."""
-    return tuple(_read_rule(context, *each, scope) for each in context.items(at, value))
+    """Parse the forbidden content under `deny`."""
+    return tuple(_read_rule(context, *item, scope) for item in context.items(at, value))
 
 
 def _read_rule(context: ParseContext, at: JsonPath, item: JSON, scope: Scope) -> Forbidden:
@@ -225,7 +222,7 @@ def _read_rule(context: ParseContext, at: JsonPath, item: JSON, scope: Scope) ->
         contains=read_value(context, (*at, "contains"), contains, scope),
         path=_read_path(context, (*at, "in"), item.get("in", EVERYTHING), scope) or None,
         except_paths=tuple(
-            _read_path(context, *each, scope) for each in context.items((*at, "except"), excepted)
+            _read_path(context, *item, scope) for item in context.items((*at, "except"), excepted)
         ),
         because=read_constant_text(context, (*at, "because"), item.get("because", ""), scope),
         location=context.location(at),
@@ -233,7 +230,7 @@ def _read_rule(context: ParseContext, at: JsonPath, item: JSON, scope: Scope) ->
 
 
 def _read_path(context: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> JsonPath:
-    """The path; empty for everything, and where there is none."""
+    """Parse a path; empty for `everything` and for an invalid path."""
     text = read_constant_text(context, at, value, scope)
     path = () if text == EVERYTHING else parse_path(text)
     if not path and (value == "" or text not in ("", EVERYTHING)):
@@ -242,31 +239,31 @@ def _read_path(context: ParseContext, at: JsonPath, value: JSON, scope: Scope) -
 
 
 def parse_path(text: str) -> JsonPath:
-    """The inverse of `path_text`; empty where the text is no path."""
+    """Parse a path as `path_text` writes it; empty if the text is not a path."""
     path: list[str | int] = []
     end = 0
     while end < len(text):
-        found = _PATH_PART.match(text, end)
-        if found is None or (found["word"] and bool(path) != text.startswith(".", end)):
+        part = _PATH_PART.match(text, end)
+        if part is None or (part["word"] and bool(path) != text.startswith(".", end)):
             return ()
-        if found["index"]:
-            path.append(int(found["index"]))
-        elif found["word"]:
-            path.append(found["word"])
+        if part["index"]:
+            path.append(int(part["index"]))
+        elif part["word"]:
+            path.append(part["word"])
         else:
-            path.append(re.sub(r"\\(.)", r"\1", found["key"]))
-        end = found.end()
+            path.append(re.sub(r"\\(.)", r"\1", part["key"]))
+        end = part.end()
     return tuple(path)
 
 
 SAME_EVENT = "same-event"
 LENIENT = (Level.WARN.value, Level.IGNORE.value, SAME_EVENT)
-"""What `unexpected` may say that lets a call through."""
+"""The values of `unexpected` that tolerate some calls."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """The levels, whether `unexpected` is narrowed, and the accepted damage codes."""
+    """The policies of a scenario; see `Scenario` for `same_event` and `accepted`."""
 
     levels: Mapping[Policy, Level]
     same_event: bool
@@ -274,7 +271,7 @@ class Policies:
 
 
 def read_policies(context: ParseContext, fields: Mapping[str, ValueAt]) -> Policies:
-    """The policies of a scenario; `fields` has its keys, each with its place."""
+    """Parse the policies of a scenario; `fields` are its keys with their paths."""
     damaged = fields.get(Policy.DAMAGED, ((), None))
     return Policies(
         levels={policy: _read_level(context, policy, fields.get(policy)) for policy in Policy},
@@ -284,20 +281,22 @@ def read_policies(context: ParseContext, fields: Mapping[str, ValueAt]) -> Polic
 
 
 def with_defaults(scenario: Scenario, policies: Policies) -> Scenario:
-    """A scenario as it is where these policies hold for what it does not speak of."""
+    """Return the scenario with these policies where its file sets none."""
     own = scenario.stated_policies
     return replace(
         scenario,
-        levels={each: (scenario if each in own else policies).levels[each] for each in Policy},
+        levels={
+            policy: (scenario if policy in own else policies).levels[policy] for policy in Policy
+        },
         same_event=(scenario if Policy.UNEXPECTED in own else policies).same_event,
         accepted=(scenario if Policy.DAMAGED in own else policies).accepted,
     )
 
 
-def _read_level(context: ParseContext, policy: Policy, place: ValueAt | None) -> Level:
-    if place is None:
+def _read_level(context: ParseContext, policy: Policy, field: ValueAt | None) -> Level:
+    if field is None:
         return DEFAULT_LEVELS[policy]
-    at, value = place
+    at, value = field
     if policy is Policy.UNEXPECTED and value == SAME_EVENT:
         return Level.FAIL
     if policy is Policy.DAMAGED and isinstance(value, dict):
@@ -321,7 +320,7 @@ def _read_accepted(context: ParseContext, at: JsonPath, damaged: JSON) -> Iterat
     if isinstance(codes, str):
         context.add_issue(at, f"must be a list: write [{printable(codes)}]")
         return
-    for place, item in context.items(at, codes):
-        code = context.text(place, item)
-        check_code(context, place, code, Severity.DAMAGE)
+    for at_code, item in context.items(at, codes):
+        code = context.text(at_code, item)
+        check_code(context, at_code, code, Severity.DAMAGE)
         yield code

@@ -1,4 +1,4 @@
-"""The operators of the language: what `$gt`, `$in` and their like take, and what they mean."""
+"""The operators of the scenario language, such as `$gt` and `$in`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ from pixel_emulator.core.model import JSON, JsonPath, Payload
 from pixel_emulator.core.parser.context import ParseContext, value_text
 
 INVALID: Expected = Predicate(Description("unreadable", ""), lambda _: False)
-"""What stands for a value that could not be read; its mistake is noted. It matches nothing."""
+"""The result for a value with an issue. It matches nothing."""
 
 
 _NO_VALUE = "has no value before the calls come"
@@ -34,9 +34,9 @@ _NO_VALUE = "has no value before the calls come"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operand:
-    """What stands at `at` behind an operator; `beside` is the map that the operator is in.
+    """The operand of an operator, at path `at`; `beside` is the map that contains the operator.
 
-    A method that finds another thing than it should notes the mistake, and gives an empty value.
+    If the operand is of the wrong kind, the methods add an issue and return an empty value.
     """
 
     context: ParseContext
@@ -46,75 +46,82 @@ class Operand:
     read: Callable[[JsonPath, JSON], Expected]
 
     def add_issue(self, message: str) -> None:
-        """Note a mistake at the operand."""
+        """Add an issue at the operand."""
         self.context.add_issue(self.at, message)
 
     def expected(self) -> Expected:
-        """Any want."""
+        """Return the operand as an expected value."""
         return self.read(self.at, self.value)
 
     def without_variables(self) -> Expected:
-        """A want in which no variable is without a value."""
-        want = self.expected()
-        for name in sorted(variable_names(want)):
+        """Return the operand as an expected value; unbound variables are refused."""
+        expected = self.expected()
+        for name in sorted(variable_names(expected)):
             self.add_issue(f"`${name}` {_NO_VALUE}: nothing could be told to differ from it")
-        return want
+        return expected
 
     def expected_list(self) -> tuple[Expected, ...]:
-        """A list of wants, at least one."""
-        want = self.expected()
-        if isinstance(want, list) and want:
-            return tuple(want)
-        if want is not INVALID:
-            self.add_issue(f"takes a list, but gets {self._gets(want) if want else 'an empty one'}")
+        """Return the operand as a list of at least one expected value."""
+        expected = self.expected()
+        if isinstance(expected, list) and expected:
+            return tuple(expected)
+        if expected is not INVALID:
+            self.add_issue(
+                f"takes a list, but gets {self._gets(expected) if expected else 'an empty one'}"
+            )
         return ()
 
     def members(self) -> dict[str, Expected]:
-        """A map of wants by keys."""
-        want = self.expected()
-        if isinstance(want, dict):
-            return want
-        if want is not INVALID:
-            self.add_issue(f"takes a map of keys, but gets {self._gets(want)}")
+        """Return the operand as a map of expected values."""
+        expected = self.expected()
+        if isinstance(expected, dict):
+            return expected
+        if expected is not INVALID:
+            self.add_issue(f"takes a map of keys, but gets {self._gets(expected)}")
         return {}
 
-    def plain(self, takes: str, make: Callable[[JSON], Expected | None]) -> Expected:
-        """What `make` makes of a value without matchers; it may refuse it with None."""
-        want = self.expected()
-        if want is INVALID:
-            return INVALID
-        made = make(cast("JSON", want)) if is_literal(want) else None
-        if made is None:
-            self.add_issue(f"takes {takes}, but gets {self._gets(want)}")
-        return INVALID if made is None else made
+    def literal(self, takes: str, build: Callable[[JSON], Expected | None]) -> Expected:
+        """Return `build(operand)` for an operand without matchers; `build` may refuse it with None.
 
-    def text(self, make: Callable[[str], Expected]) -> Expected:
-        """What `make` makes of a text that is not empty."""
-        return self.plain(
+        `takes` describes the operand for the message.
+        """
+        expected = self.expected()
+        if expected is INVALID:
+            return INVALID
+        built = build(cast("JSON", expected)) if is_literal(expected) else None
+        if built is None:
+            self.add_issue(f"takes {takes}, but gets {self._gets(expected)}")
+        return INVALID if built is None else built
+
+    def text(self, build: Callable[[str], Expected]) -> Expected:
+        """Return `build(operand)` for a text that is not empty."""
+        return self.literal(
             "a text that is not empty",
-            lambda value: make(value) if isinstance(value, str) and value else None,
+            lambda value: build(value) if isinstance(value, str) and value else None,
         )
 
-    def besides(self, key: str) -> "Operand":
-        """The operand of another operator of the same map."""
+    def sibling(self, key: str) -> "Operand":
+        """Return the operand of another operator of the same map."""
         return replace(self, at=(*self.at[:-1], key), value=self.beside[key])
 
     def length(self) -> Expected:
-        """A number of characters, items or keys, or a matcher for it."""
-        want = self.expected()
-        if is_literal(want) and (isinstance(want, bool) or not isinstance(want, int) or want < 0):
+        """Return the operand as a length: a whole number from 0, or a matcher for it."""
+        expected = self.expected()
+        if is_literal(expected) and (
+            isinstance(expected, bool) or not isinstance(expected, int) or expected < 0
+        ):
             self.add_issue(
-                f"takes a whole number, or a matcher for it, but gets {self._gets(want)}"
+                f"takes a whole number, or a matcher for it, but gets {self._gets(expected)}"
             )
-        return want
+        return expected
 
-    def _gets(self, want: Expected) -> str:
-        names = sorted(variable_names(want))
+    def _gets(self, expected: Expected) -> str:
+        names = sorted(variable_names(expected))
         if names:
             return f"`${names[0]}`: it {_NO_VALUE}"
-        if not is_literal(want):
-            return f"a matcher: {describe_expected(want)}"
-        return value_text(cast("JSON", want))
+        if not is_literal(expected):
+            return f"a matcher: {describe_expected(expected)}"
+        return value_text(cast("JSON", expected))
 
 
 _MEASURE = "a number or an ISO time"
@@ -127,9 +134,10 @@ _WANTS = "a list of values or matchers"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operator:
-    """An operator: what it takes, what it means, and an example that matches or does not.
+    """An operator with its documentation.
 
-    `example`, `match` and `mismatch` are YAML.
+    `operand` and `meaning` are phrases; `example` (its use), `match` and `mismatch` (values) are
+    YAML.
     """
 
     operand: str
@@ -140,19 +148,21 @@ class Operator:
     build: Callable[[Operand], Expected]
 
 
-def _compares(sign: str) -> Callable[[Operand], Expected]:
-    return lambda it: it.plain(_MEASURE, partial(comparison, sign))
+def _comparison(sign: str) -> Callable[[Operand], Expected]:
+    return lambda it: it.literal(_MEASURE, partial(comparison, sign))
 
 
 def _near(it: Operand) -> Expected:
     if "$by" not in it.beside:
         it.add_issue("by how much may it differ? write `$by` beside it: {$near: 51, $by: 0.5}")
         return INVALID
-    by = it.besides("$by")
+    by = it.sibling("$by")
     takes = "a number from 0 up"
-    return it.plain(
+    return it.literal(
         _NUMBER,
-        lambda middle: close_to(middle, 0) and by.plain(takes, lambda span: close_to(middle, span)),
+        lambda middle: (
+            close_to(middle, 0) and by.literal(takes, lambda span: close_to(middle, span))
+        ),
     )
 
 
@@ -170,7 +180,7 @@ OPERATORS: Mapping[str, Operator] = MappingProxyType(
             example="{$eq: {a: 1}}",
             match="{a: 1.0}",
             mismatch="{a: 1, b: 2}",
-            build=lambda it: it.plain(_VALUE, equal_to),
+            build=lambda it: it.literal(_VALUE, equal_to),
         ),
         "$ne": Operator(
             operand=_VALUE,
@@ -178,7 +188,7 @@ OPERATORS: Mapping[str, Operator] = MappingProxyType(
             example="{$ne: free}",
             match="pro",
             mismatch="free",
-            build=lambda it: it.plain(_VALUE, not_equal_to),
+            build=lambda it: it.literal(_VALUE, not_equal_to),
         ),
         "$gt": Operator(
             operand=_MEASURE,
@@ -186,7 +196,7 @@ OPERATORS: Mapping[str, Operator] = MappingProxyType(
             example="{$gt: 0}",
             match="0.5",
             mismatch="0",
-            build=_compares(">"),
+            build=_comparison(">"),
         ),
         "$gte": Operator(
             operand=_MEASURE,
@@ -194,7 +204,7 @@ OPERATORS: Mapping[str, Operator] = MappingProxyType(
             example='{$gte: "2030-01-31"}',
             match='"2030-01-31T00:00:00Z"',
             mismatch='"2030-01-30"',
-            build=_compares(">="),
+            build=_comparison(">="),
         ),
         "$lt": Operator(
             operand=_MEASURE,
@@ -202,7 +212,7 @@ OPERATORS: Mapping[str, Operator] = MappingProxyType(
             example="{$lt: 100}",
             match="99.9",
             mismatch='"99.9"',
-            build=_compares("<"),
+            build=_comparison("<"),
         ),
         "$lte": Operator(
             operand=_MEASURE,
@@ -210,7 +220,7 @@ OPERATORS: Mapping[str, Operator] = MappingProxyType(
             example="{$gte: 1, $lte: 5}",
             match="5",
             mismatch="6",
-            build=_compares("<="),
+            build=_comparison("<="),
         ),
         "$in": Operator(
             operand=_WANTS,
@@ -334,4 +344,4 @@ OPERATORS: Mapping[str, Operator] = MappingProxyType(
         ),
     }
 )
-"""The operators by name; those of one map all hold for the value."""
+"""The operators by name; a value has to match all operators of one map."""

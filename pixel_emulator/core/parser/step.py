@@ -1,4 +1,4 @@
-"""One step of a scenario, or the whole of one that has no steps."""
+"""Parse steps and their actions, `given`, `state` and `plan`."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -34,25 +34,25 @@ from pixel_emulator.core.scenarios.model import (
 )
 from pixel_emulator.core.times import clock
 
-SENDABLE_KEYS = (*CALL_TYPES, *(each for each in FIELDS if each != "source"))
-"""The keys of a call that is sent."""
+SENDABLE_KEYS = (*CALL_TYPES, *(field for field in FIELDS if field != "source"))
+"""The keys of a call under `send`."""
 
 
 def read_actions(
     context: ParseContext, at: JsonPath, value: JSON, scope: Scope
 ) -> tuple[Action, ...]:
-    """The actions of a step."""
-    places: list[tuple[JsonPath, JSON]]
+    """Parse the actions of a step."""
+    items: list[ValueAt]
     if isinstance(value, dict):
-        places = [(at, value)]
+        items = [(at, value)]
     elif isinstance(value, list):
-        places = list(context.items(at, value))
+        items = list(context.items(at, value))
     else:
         context.add_issue(
             at, f"must be a map, but is {value_text(value)}: write `do: {{open: mail.html}}`"
         )
         return ()
-    return tuple(each for place in places if (each := _read_action(context, *place, scope)))
+    return tuple(action for item in items if (action := _read_action(context, *item, scope)))
 
 
 def _read_action(context: ParseContext, at: JsonPath, item: JSON, scope: Scope) -> Action | None:
@@ -62,21 +62,21 @@ def _read_action(context: ParseContext, at: JsonPath, item: JSON, scope: Scope) 
         )
         return None
     context.check_keys(at, item, ACTIONS)
-    found = [key for key in item if key in ACTIONS]
-    if len(found) > 1:
-        both = f"one action cannot be both `{found[0]}` and `{found[1]}`"
-        context.add_issue(at, f"{both}: write a list, `- {found[0]}: …`")
+    keys = [key for key in item if key in ACTIONS]
+    if len(keys) > 1:
+        both = f"one action cannot be both `{keys[0]}` and `{keys[1]}`"
+        context.add_issue(at, f"{both}: write a list, `- {keys[0]}: …`")
     if not item:
         context.add_issue(at, f"which action? give one of {', '.join(ACTIONS)}")
-    if not found:
+    if not keys:
         return None
-    return _READ[found[0]](context, (*at, found[0]), item[found[0]], scope)
+    return _READERS[keys[0]](context, (*at, keys[0]), item[keys[0]], scope)
 
 
 def _read_run(context: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> Action | None:
     if isinstance(value, list):
         words = tuple(
-            read_constant_text(context, *each, scope) for each in context.items(at, value)
+            read_constant_text(context, *item, scope) for item in context.items(at, value)
         )
         if not words:
             context.add_issue(at, "is empty: which command?")
@@ -101,13 +101,13 @@ def _read_send(context: ParseContext, at: JsonPath, value: JSON, scope: Scope) -
     lines = [key for key in value if key in CALL_TYPES]
     if len(lines) != 1:
         which = f"which call? give one of {', '.join(CALL_TYPES)}"
-        both = f"one call cannot be both {' and '.join(f'`{each}`' for each in lines[:2])}"
+        both = f"one call cannot be both {' and '.join(f'`{line}`' for line in lines[:2])}"
         context.add_issue(at, both if lines else which)
         return None
     type = CallType(lines[0])
     payload = {
-        key: read_constant(context, (*at, key), each, scope)
-        for key, each in value.items()
+        key: read_constant(context, (*at, key), inner, scope)
+        for key, inner in value.items()
         if key in FIELDS
     }
     if value[type] is not None:
@@ -120,31 +120,31 @@ def _read_wait(context: ParseContext, at: JsonPath, value: JSON, _scope: Scope) 
     return None if seconds is None else Wait(seconds)
 
 
-_READ: dict[str, Callable[[ParseContext, JsonPath, JSON, Scope], Action | None]] = {
+_READERS: dict[str, Callable[[ParseContext, JsonPath, JSON, Scope], Action | None]] = {
     "run": _read_run,
-    "open": lambda *place: Open(_nonempty_text(*place)),
+    "open": lambda *args: Open(_nonempty_text(*args)),
     "send": _read_send,
-    "replay": lambda *place: Replay(_nonempty_text(*place)),
+    "replay": lambda *args: Replay(_nonempty_text(*args)),
     "wait": _read_wait,
 }
 
 
 type Fields = Mapping[str, ValueAt]
-"""The keys of a map, each with its value and where it stands."""
+"""The keys of a map, with the path and the value of each."""
 
 ORDERS = tuple(map(str, Order))
 
 
 def located_fields(at: JsonPath, item: Mapping[str, JSON]) -> dict[str, ValueAt]:
-    """The keys of a map with their places."""
+    """Return the keys of a map at path `at`, with the path and the value of each."""
     return {key: ((*at, key), value) for key, value in item.items()}
 
 
 def read_steps(
     context: ParseContext, at: JsonPath, value: JSON, around: Fields, scope: Scope
 ) -> list[Step]:
-    """The steps of a list; `around` is what the scenario says for all of them."""
-    found = []
+    """Parse the steps of `steps`; `around` are the fields of the scenario."""
+    steps = []
     titles: dict[str, int] = {}
     if value == []:
         context.add_issue(at, "is empty: write `expect:`, or at least one step")
@@ -162,12 +162,12 @@ def read_steps(
         title = step.name or str(number)
         if titles.setdefault(title, number) != number:
             context.add_issue((*here, "name"), f'step {titles[title]} is called "{title}" already')
-        found.append(replace(step, location=context.location(here)))
-    return found
+        steps.append(replace(step, location=context.location(here)))
+    return steps
 
 
 def read_step(context: ParseContext, fields: Fields, scope: Scope) -> Step:
-    """A step, without its place; a scenario without `steps` is one."""
+    """Parse a step, without its location; a scenario without `steps` is one step."""
 
     def text(key: str) -> str:
         return read_constant_text(context, *fields[key], scope) if key in fields else ""
@@ -201,7 +201,7 @@ _VERSION = re.compile(r"[1-9]\d{0,8}")
 
 
 def read_given(context: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> Given:
-    """What holds before the scenario begins."""
+    """Parse the initial state of a scenario."""
     if not isinstance(value, dict):
         context.add_issue(at, f"must be a map, but is {value_text(value)}")
         return Given()
@@ -212,8 +212,8 @@ def read_given(context: ParseContext, at: JsonPath, value: JSON, scope: Scope) -
     if "seed" in value and (not isinstance(seed, int) or isinstance(seed, bool)):
         context.add_issue((*at, "seed"), f"must be a whole number; it is {value_text(seed)}")
     profiles = read_constant_map(context, (*at, "profiles"), value.get("profiles", {}), scope)
-    for way, words in profile_mistakes(profiles):
-        context.add_issue((*at, "profiles", *way), words)
+    for at_profile, message in profile_mistakes(profiles):
+        context.add_issue((*at, "profiles", *at_profile), message)
     return Given(
         profiles=profiles,
         clock=_read_time(context, (*at, "clock"), value["clock"], scope)
@@ -229,15 +229,15 @@ def _read_time(context: ParseContext, at: JsonPath, value: JSON, scope: Scope) -
         clock(text)
     except ValueError as error:
         if isinstance(value, str):
-            words = f"must be like 2030-01-31T12:00:00Z; it is {value_text(value)}: {error}"
-            context.add_issue(at, words)
+            message = f"must be like 2030-01-31T12:00:00Z; it is {value_text(value)}: {error}"
+            context.add_issue(at, message)
     return text
 
 
 def read_state(
     context: ParseContext, at: JsonPath, value: JSON, scope: Scope
 ) -> Mapping[str, Expected]:
-    """The profiles that are wanted at the end, by one of their ids."""
+    """Parse the profiles expected at the end, by one of their ids."""
     if not isinstance(value, dict):
         context.add_issue(at, f"must be a map of ids to profiles, but is {value_text(value)}")
         return {}
@@ -249,10 +249,10 @@ def read_state(
             context.add_issue(
                 here, f"a profile is a map, but this is {value_text(profile)}: {example}"
             )
-        want = state[read_constant_text(context, here, key, scope)] = read_value(
+        expected = state[read_constant_text(context, here, key, scope)] = read_value(
             context, here, profile, scope
         )
-        if contains_now(want):
+        if contains_now(expected):
             context.add_issue(
                 here, "`$now` is the time of a call, and a profile is none: write $iso"
             )
@@ -260,7 +260,7 @@ def read_state(
 
 
 def read_plan(context: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> Mapping[int, str]:
-    """The files of tracking plans by version; a plan without a version is the first."""
+    """Parse the file names of tracking plans by version; without a version, it is version 1."""
     if not isinstance(value, dict):
         return {1: read_constant_text(context, at, value, scope)}
     files: dict[int, str] = {}

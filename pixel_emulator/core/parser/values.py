@@ -1,4 +1,4 @@
-"""A value of a scenario file to what it wants: matchers, operators, regexes, variables."""
+"""Parse values of a scenario file to expected values: matchers, operators, regexes, variables."""
 
 import re
 from collections.abc import Collection
@@ -53,15 +53,16 @@ class NameLookup(Protocol):
     """The names of a scenario: definitions, given values, variables, registered matchers."""
 
     def lookup(self, name: str) -> Expected | Absent:
-        """What `$name` stands for, ABSENT if nothing."""
+        """Return the meaning of `$name`, or ABSENT if it has none."""
 
     def names(self) -> Collection[str]:
-        """All names that stand for something."""
+        """Return all names that have a meaning."""
 
 
 def read_special_text(
     context: ParseContext, at: JsonPath, text: str, names: NameLookup
 ) -> Expected:
+    """Parse a text: a matcher, a variable, a regex, or a text with `$$` and `${name}`."""
     if not text.startswith("$") or text.startswith(("$$", "${")):
         return _read_template(context, at, text, names)
     if text.startswith("$/"):
@@ -96,8 +97,8 @@ def _read_regex(context: ParseContext, at: JsonPath, text: str) -> Expected:
     elif not slash:
         context.add_issue(at, f"the regex has no end: {_CUT_ADVICE}; {literal}")
     elif flags not in _FLAGS:
-        known = "the only flag is `i`, for upper and lower case alike"
-        context.add_issue(at, f"`{printable(flags)}` is no flag: {known}; {_CUT_ADVICE}")
+        only = "the only flag is `i`, for upper and lower case alike"
+        context.add_issue(at, f"`{printable(flags)}` is no flag: {only}; {_CUT_ADVICE}")
     elif not pattern:
         context.add_issue(at, "an empty regex is found in every text: write $string")
     else:
@@ -110,21 +111,21 @@ def _read_regex(context: ParseContext, at: JsonPath, text: str) -> Expected:
 
 
 def _read_template(context: ParseContext, at: JsonPath, text: str, names: NameLookup) -> Expected:
-    """A text with `$$` and `${name}` resolved."""
+    """Return a text with `$$` and `${name}` resolved; a template if a variable has no value."""
     if "$" not in text:
         return text
-    if found := _WHOLE.fullmatch(text):
-        context.add_issue(at, f"a whole value is written without braces: ${found[1]}")
+    if whole := _WHOLE.fullmatch(text):
+        context.add_issue(at, f"a whole value is written without braces: ${whole[1]}")
         return INVALID
     before, variable = "", None
     done, end = "", 0
-    for each in _IN_TEXT_OR_ESCAPED.finditer(text):
-        done += text[end : each.start()]
-        end = each.end()
-        if each[0] == "$$":
+    for match in _IN_TEXT_OR_ESCAPED.finditer(text):
+        done += text[end : match.start()]
+        end = match.end()
+        if match[0] == "$$":
             done += "$"
             continue
-        meaning = _read_placeholder(context, at, each, names)
+        meaning = _read_placeholder(context, at, match, names)
         if isinstance(meaning, str):
             done += meaning
         elif variable is None:
@@ -136,32 +137,34 @@ def _read_template(context: ParseContext, at: JsonPath, text: str, names: NameLo
 
 
 def _read_placeholder(
-    context: ParseContext, at: JsonPath, found: re.Match[str], names: NameLookup
+    context: ParseContext, at: JsonPath, placeholder: re.Match[str], names: NameLookup
 ) -> str | Variable:
-    """What `${name}` stands for: a text, or a variable without a value."""
-    name = found[1] or ""
+    """Return the meaning of `${name}`: a text, or a variable without a value."""
+    name = placeholder[1] or ""
     meaning = names.lookup(name) if _NAME.fullmatch(name) else ABSENT
     if isinstance(meaning, Variable):
         return meaning
     if isinstance(meaning, str | int | float | None):
         return text_form(meaning) or ""
-    if meaning is INVALID:  # its mistake is noted
-        return found[0]
+    if meaning is INVALID:  # the issue is already added
+        return placeholder[0]
     if not isinstance(meaning, Absent):
-        message = f"`{found[0]}` stands for a matcher, a map or a list: none fits into a text"
+        message = f"`{placeholder[0]}` stands for a matcher, a map or a list: none fits into a text"
     elif f"${name}" in MATCHERS:
         message = f"the matcher `${name}` cannot stand inside a text: write a regex"
     else:
-        literal = f"for this very text, write `{printable(escape(found[0]))}`"
+        literal = f"for this very text, write `{printable(escape(placeholder[0]))}`"
         guess = context.suggestion(at, name, names.names()) or f": declare it in `let`; {literal}"
         is_name = _NAME.fullmatch(name)
-        message = f"`{printable(found[0])}` is no variable{guess if is_name else f': {literal}'}"
+        message = (
+            f"`{printable(placeholder[0])}` is no variable{guess if is_name else f': {literal}'}"
+        )
     context.add_issue(at, message)
     return ""
 
 
-_MAX_NESTING = 200  # levels: the bound of every file that is read, so recursion below it is safe
-_MAX_OPERATORS = 40  # inside one another; each takes several frames of the stack
+_MAX_NESTING = 200  # levels: the limit for every file, so recursion up to it is safe
+_MAX_OPERATORS = 40  # nested; each takes several stack frames
 _OTHER_NAMES = {
     "$and": "$all",
     "$or": "$in",
@@ -178,21 +181,21 @@ _OTHER_NAMES = {
 
 
 def read_value(context: ParseContext, at: JsonPath, value: JSON, names: NameLookup) -> Expected:
-    """What a value wants; what is wrong with it is noted in the reader."""
+    """Parse a value to an expected value; add issues to `context`."""
     if len(at) > _MAX_NESTING:
         context.add_issue(at, f"nested deeper than {_MAX_NESTING} levels")
         return INVALID
     if isinstance(value, str):
         return read_special_text(context, at, value, names)
     if isinstance(value, list):
-        return [read_value(context, (*at, index), each, names) for index, each in enumerate(value)]
+        return [read_value(context, (*at, index), item, names) for index, item in enumerate(value)]
     if isinstance(value, dict):
         return _read_map(context, at, value, names)
     return value
 
 
 def read_text(context: ParseContext, at: JsonPath, value: JSON, names: NameLookup) -> Expected:
-    """As `read_value`, where only text may stand, or what stands for it."""
+    """As `read_value`, but `value` has to be text or an operator map."""
     if isinstance(value, str):
         return read_special_text(context, at, value, names)
     if isinstance(value, dict) and any(map(_is_special_key, value)):
@@ -214,21 +217,21 @@ def _read_map(context: ParseContext, at: JsonPath, value: Payload, names: NameLo
         context.add_issue((*at, operators[0]), f"speaks of the whole value: {beside}")
         for key in plain:
             read((*at, key), value[key])
-    if sum(isinstance(each, str) and _is_special_key(each) for each in at) >= _MAX_OPERATORS:
+    if sum(isinstance(key, str) and _is_special_key(key) for key in at) >= _MAX_OPERATORS:
         context.add_issue(at, f"more than {_MAX_OPERATORS} operators inside one another")
         return INVALID
-    wants = []
+    operands = []
     for key in operators:
         here = (*at, key)
         if key in OPERATORS:
             operand = Operand(context=context, at=here, value=value[key], beside=value, read=read)
-            wants.append(OPERATORS[key].build(operand))
+            operands.append(OPERATORS[key].build(operand))
         else:
             context.add_issue(here, _no_operator_message(context, here, key, names))
-    wants = [each for each in wants if each is not INVALID]
-    if len(wants) > 1:
-        return All(tuple(wants))
-    return wants[0] if wants else INVALID
+    operands = [operand for operand in operands if operand is not INVALID]
+    if len(operands) > 1:
+        return All(tuple(operands))
+    return operands[0] if operands else INVALID
 
 
 def _read_at(context: ParseContext, names: NameLookup, at: JsonPath, value: JSON) -> Expected:
@@ -248,18 +251,18 @@ def _read_key(context: ParseContext, at: JsonPath, key: str) -> str:
 def _no_operator_message(context: ParseContext, at: JsonPath, key: str, names: NameLookup) -> str:
     if key in MATCHERS or key[1:] in names.names():
         return f"`{key}` takes nothing: write it as a value, not as a key"
-    meant = _OTHER_NAMES.get(key.lower())
-    guess = f": write {meant}" if meant else context.suggestion(at, key, OPERATORS)
+    equivalent = _OTHER_NAMES.get(key.lower())
+    guess = f": write {equivalent}" if equivalent else context.suggestion(at, key, OPERATORS)
     return f"no such operator{guess or f'; for this very key, write `{printable(escape(key))}`'}"
 
 
 TIMES = r"\d{1,9}(\.\.(\d{1,9})?)?"
-"""A number of calls, or a range of it, as a regex."""
+"""Regex of a number of calls or a range of numbers."""
 DURATION = r"\d{1,9}(\.\d{1,9})?(ms|s|min|h)"
-"""A duration, as a regex."""
+"""Regex of a duration."""
 
 MAX_DURATION = 24 * 3600.0
-"""Seconds that a duration may have."""
+"""The longest duration, in seconds."""
 
 _TIMES = re.compile(r"(\d{1,9})(\.\.(\d{1,9})?)?")
 _COMPARISON = re.compile(r"([<>]=?|\.\.) *(\d{1,8})")
@@ -276,51 +279,51 @@ _UNITS = {
 
 
 def read_times(context: ParseContext, at: JsonPath, value: JSON) -> Times:
-    """How often, from `1`, `0`, `2..4` or `1..`."""
+    """Parse a number of calls: `1`, `0`, `2..4` or `1..`."""
     text = value if isinstance(value, str) else describe_value(value).text
-    found = _TIMES.fullmatch(text)
-    if not found:
+    match = _TIMES.fullmatch(text)
+    if not match:
         context.add_issue(
             at, f"must be like 1, 0, 2..4 or 1..; it is {value_text(value)}{_range_advice(text)}"
         )
         return Times()
-    low = int(found[1])
-    high = None if found[2] == ".." else int(found[3] or low)
+    low = int(match[1])
+    high = None if match[2] == ".." else int(match[3] or low)
     if high is not None and high < low:
         context.add_issue(at, f"ends before it begins: write {high}..{low}")
     return Times(low, high)
 
 
 def _range_advice(text: str) -> str:
-    """How the language writes a comparison or half a range: `>=2` is `2..`, `..3` is `0..3`."""
+    """Return the advice for another notation of a range: `>=2` is `2..`, `..3` is `0..3`."""
     if not text:
         return ": YAML reads `>2` as the begin of a text; write `3..` for more than 2"
-    found = _COMPARISON.fullmatch(text)
-    if not found:
+    match = _COMPARISON.fullmatch(text)
+    if not match:
         return ""
-    n = int(found[2])
+    n = int(match[2])
     at_most = f"0..{n}"
     ranges = {">=": f"{n}..", ">": f"{n + 1}..", "<": f"0..{max(n - 1, 0)}"}
-    return f": write {ranges.get(found[1], at_most)}"
+    return f": write {ranges.get(match[1], at_most)}"
 
 
 def read_duration(context: ParseContext, at: JsonPath, value: JSON) -> float | None:
-    """The seconds of `200ms`, `5s`, `2min` or `1h`; None where it is none of these."""
+    """Return the seconds of `200ms`, `5s`, `2min` or `1h`; None for anything else."""
     text = value if isinstance(value, str) else describe_value(value).text
-    found = _DURATION.fullmatch(text)
-    if not found:
+    match = _DURATION.fullmatch(text)
+    if not match:
         context.add_issue(
             at, f"must be like 200ms, 5s or 2min; it is {value_text(value)}{_duration_advice(text)}"
         )
         return None
-    seconds = float(found[1]) * _SECONDS[found[2]]
+    seconds = float(match[1]) * _SECONDS[match[2]]
     if seconds > MAX_DURATION:
         context.add_issue(at, f"is longer than a day: {text}")
     return seconds
 
 
 def _duration_advice(text: str) -> str:
-    """How the language writes a duration: `5` and `5 sec` are `5s`."""
-    found = _LOOSE_DURATION.fullmatch(text)
-    unit = _UNITS.get(found[2].lower()) if found else None
-    return f": write {found[1]}{unit}" if found and unit else ""
+    """Return the advice for a duration in another notation: `5` and `5 sec` are `5s`."""
+    match = _LOOSE_DURATION.fullmatch(text)
+    unit = _UNITS.get(match[2].lower()) if match else None
+    return f": write {match[1]}{unit}" if match and unit else ""

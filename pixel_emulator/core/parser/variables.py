@@ -1,4 +1,4 @@
-"""Variables: what `let` declares, and the scope of each row of `cases`."""
+"""Variables: the declarations of `let`, and the scope of each row of `cases`."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,30 +15,30 @@ from pixel_emulator.core.scenarios.model import Values
 from pixel_emulator.core.text.display import shortened
 
 type ValueAt = tuple[JsonPath, JSON]
-"""A value and where it stands."""
+"""The path of a value, and the value."""
 
 MAX_VALUES_READ = 5_000_000
-"""Values that all rows of `cases` may have to be read with: rows times values of the file."""
+"""Values that all rows of `cases` together may cost: rows times values of the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class CaseRow:
-    """One row: its label, empty for a scenario without `cases`, its names, and where it stands."""
+    """One row of `cases`: label, names and path; the label is empty without `cases`."""
 
     label: str
     scope: Scope
     at: JsonPath = ()
 
 
-def read_let(context: ParseContext, places: Iterable[ValueAt], scope: Scope) -> dict[str, ValueAt]:
-    """The declared names, each with the value that stands behind it (null for none)."""
+def read_let(context: ParseContext, lets: Iterable[ValueAt], scope: Scope) -> dict[str, ValueAt]:
+    """Return the declared names with their values (None for a name without a value)."""
     declared: dict[str, ValueAt] = {}
-    for at, value in places:
-        for place, name, each in _entries(context, at, value):
-            check_name(context, place, name)
-            if taken := _name_conflict(name, scope):
-                context.add_issue(place, f"`${name}` is {taken} already: choose another name")
-            declared[name] = place, each
+    for at, value in lets:
+        for at_name, name, declared_value in _entries(context, at, value):
+            check_name(context, at_name, name)
+            if conflict := _name_conflict(name, scope):
+                context.add_issue(at_name, f"`${name}` is {conflict} already: choose another name")
+            declared[name] = at_name, declared_value
     return declared
 
 
@@ -46,54 +46,54 @@ def _entries(
     context: ParseContext, at: JsonPath, value: JSON
 ) -> Iterator[tuple[JsonPath, str, JSON]]:
     if isinstance(value, dict):
-        yield from (((*at, name), name, each) for name, each in value.items())
+        yield from (((*at, name), name, inner) for name, inner in value.items())
         return
     seen: set[str] = set()
-    for place, item in context.items(at, value):
+    for at_item, item in context.items(at, value):
         if not isinstance(item, str):
-            context.add_issue(place, f"must be a name, but is {value_text(item)}")
+            context.add_issue(at_item, f"must be a name, but is {value_text(item)}")
         elif item in seen:
-            context.add_issue(place, f"`{item}` is declared twice")
+            context.add_issue(at_item, f"`{item}` is declared twice")
         else:
             seen.add(item)
-            yield place, item, None
+            yield at_item, item, None
 
 
 def _name_conflict(name: str, scope: Scope) -> str:
     if name in scope.definitions.by_name:
-        return f"defined in {scope.definitions.by_name[name].place}"
+        return f"defined in {scope.definitions.by_name[name].location_text}"
     return matcher_kind(name, scope.plugin_matchers)
 
 
 def read_cases(
     context: ParseContext,
-    place: ValueAt | None,
+    cases: ValueAt | None,
     declared: Mapping[str, ValueAt],
     outside: Values,
     fresh: Scope,
 ) -> Iterator[CaseRow]:
-    """The scope of each row, or the only one where there are no `cases`, or none can be read."""
-    if place is None:
+    """Yield the scope of each row, or a single scope if there are no `cases` or all are invalid."""
+    if cases is None:
         yield CaseRow("", _row_scope(context, {}, declared, outside, fresh))
         return
-    rows = list(_rows(context, place, declared))
+    rows = list(_rows(context, cases, declared))
     if len(rows) * len(context.document.positions) > MAX_VALUES_READ:
-        context.add_issue(place[0], "are too many for a file of this size: split it")
+        context.add_issue(cases[0], "are too many for a file of this size: split it")
         rows = []
-    if not rows:  # their mistake is noted
+    if not rows:  # the issue is already added
         yield CaseRow("", _unknown_scope(context, declared, fresh))
     names = dict.fromkeys(name for _, row in rows for name in row)
     for name in names:
         if name in outside:
             context.add_issue(
-                place[0], f"`{name}` is given a value, but the rows give it one already"
+                cases[0], f"`{name}` is given a value, but the rows give it one already"
             )
     labels: set[str] = set()
     for number, (at, row) in enumerate(rows, 1):
         for name in names:
             if name not in row and name in declared and declared[name][1] is None:
                 context.add_issue(at, f"`{name}` is missing; other rows give it")
-        given = {name: ((*at, name), each) for name, each in row.items()}
+        given = {name: ((*at, name), value) for name, value in row.items()}
         scope = _row_scope(context, given, declared, outside, fresh)
         label = _label({name: scope.given.get(name) for name in row})
         label = f"{label} #{number}" if label in labels else label
@@ -102,9 +102,9 @@ def read_cases(
 
 
 def _rows(
-    context: ParseContext, place: ValueAt, declared: Mapping[str, ValueAt]
+    context: ParseContext, cases: ValueAt, declared: Mapping[str, ValueAt]
 ) -> Iterator[tuple[JsonPath, Payload]]:
-    at, value = place
+    at, value = cases
     if value == []:
         context.add_issue(at, "is empty: no row would be run")
     for here, row in context.items(at, value):
@@ -135,25 +135,25 @@ def _row_scope(
             if name not in scope.given:
                 scope.variables[name] = Variable(name)
             continue
-        want = read_value(context, at, value, scope)
+        expected = read_value(context, at, value, scope)
         if name not in scope.given:
-            if is_literal(want):
-                scope.given[name] = want  # type: ignore[assignment] # plain: no matcher in it
+            if is_literal(expected):
+                scope.given[name] = expected  # type: ignore[assignment] # no matcher in it
             else:
-                for inner in sorted(variable_names(want)):
+                for inner in sorted(variable_names(expected)):
                     context.add_issue(at, f"may not depend on `${inner}`, which has no value yet")
-                scope.variables[name] = Variable(name, want)
-        elif not is_literal(want) and not matches(want, scope.given[name]):
+                scope.variables[name] = Variable(name, expected)
+        elif not is_literal(expected) and not matches(expected, scope.given[name]):
             at_given = row[name][0] if name in row else at
             got = describe_value(scope.given[name])
             context.add_issue(
-                at_given, f"`{name}` must be {describe_expected(want)}, but is given as {got}"
+                at_given, f"`{name}` must be {describe_expected(expected)}, but is given as {got}"
             )
     return scope
 
 
 def _unknown_scope(context: ParseContext, declared: Mapping[str, ValueAt], fresh: Scope) -> Scope:
-    """The scope where nobody knows what rows would give: its names may stand for anything."""
+    """Return the scope for invalid rows: every declared name is INVALID."""
     unread = dict.fromkeys(declared, INVALID)
     scope = Scope(fresh.definitions, fresh.plugin_matchers, variables=unread, used=set(declared))
     for at, value in declared.values():
@@ -163,7 +163,7 @@ def _unknown_scope(context: ParseContext, declared: Mapping[str, ValueAt], fresh
 
 
 def _label(given: Mapping[str, JSON]) -> str:
-    """`n=1, mail=one.eml`"""
+    """Return the label of a row: `n=1, mail=one.eml`."""
     return ", ".join(f"{name}={_short_text(value)}" for name, value in given.items())
 
 
