@@ -1,4 +1,4 @@
-"""A small HTTP client: it asks emulated hosts for pixels, through the emulator and only so."""
+"""A small HTTP client that requests pixels from emulated hosts, only through the emulator."""
 
 import ssl
 from collections.abc import Iterable
@@ -13,9 +13,10 @@ type Headers = Iterable[tuple[str, str]]
 
 
 class HttpClient:
-    """Asks through `proxy`, an `http:` URL, trusting only `ca`, a PEM file; a context manager.
+    """Sends requests through `proxy`, an `http:` URL, and trusts only `ca`, a PEM file.
 
-    One connection a host is kept open. `timeout` is in seconds, for each thing waited for.
+    A context manager. One connection per host is kept open. `timeout` is in seconds, for each
+    operation on a socket.
     """
 
     def __init__(self, *, proxy: str, ca: Path, timeout: float = 30.0) -> None:
@@ -36,38 +37,38 @@ class HttpClient:
     ) -> None:
         self._open.close()
 
-    def ask(self, url: str, headers: Headers = (), *, method: str = "GET") -> int:
-        """Send a request and read the answer to its end; returns the status.
+    def request(self, url: str, headers: Headers = (), *, method: str = "GET") -> int:
+        """Send a request, read the whole response, and return its status.
 
-        Raises OSError where it cannot be sent or answered.
+        Raises OSError if the request cannot be sent or gets no valid response.
         """
         parts = urlsplit(url)
         secure = parts.scheme == "https"
         target = url.removeprefix(f"{parts.scheme}://{parts.netloc}") if secure else url
         try:
-            # Not urllib: it asks NO_PROXY, and would then ask Segment itself.
+            # Not urllib: it obeys NO_PROXY, and would then send the request to Segment itself.
             connection = self._connection(parts.scheme, parts.netloc)
             connection.putrequest(method, target, skip_accept_encoding=True)
             for name, value in headers:
                 connection.putheader(name, value.encode("latin-1", "replace"))
             connection.endheaders()
-            answer = connection.getresponse()
-            answer.read()
+            response = connection.getresponse()
+            response.read()
         except (OSError, HTTPException, ValueError) as error:
-            # The next request begins anew: this connection keeps what it has not sent.
+            # The next request needs a new connection: this one still holds unsent data.
             self._connections.pop((parts.scheme, parts.netloc), None)
             raise OSError(str(error) or type(error).__name__) from error
-        return answer.status
+        return response.status
 
     def _connection(self, scheme: str, host: str) -> HTTPConnection:
         if (scheme, host) in self._connections:
             return self._connections[scheme, host]
-        at = (self._proxy.hostname or "", self._proxy.port)
+        address = (self._proxy.hostname or "", self._proxy.port)
         connection: HTTPConnection
         if scheme == "https":
-            connection = HTTPSConnection(*at, timeout=self._timeout, context=self._trust)
+            connection = HTTPSConnection(*address, timeout=self._timeout, context=self._trust)
             connection.set_tunnel(host)
         else:
-            connection = HTTPConnection(*at, timeout=self._timeout)
+            connection = HTTPConnection(*address, timeout=self._timeout)
         self._open.callback(connection.close)
         return self._connections.setdefault((scheme, host), connection)

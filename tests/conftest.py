@@ -12,11 +12,11 @@ import hypothesis
 import pytest
 
 from pixel_emulator.cli.app import main
-from pixel_emulator.runtime.settings import LANE_VARIABLE, Settings
+from pixel_emulator.runtime.settings import FAST_PATH_VARIABLE, Settings
 
-if os.environ.get(LANE_VARIABLE) == "no":  # as for the commands that tests run
+if os.environ.get(FAST_PATH_VARIABLE) == "no":  # as for the commands that tests run
     defaults: Any = Settings.__init__.__kwdefaults__
-    defaults["lane"] = False
+    defaults["fast_path"] = False
 
 
 def pytest_addoption(parser):

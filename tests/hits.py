@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from pixel_emulator.core.endpoint.pixel import encode, request_of
+from pixel_emulator.core.endpoint.pixel import encode, request_from_url
 from pixel_emulator.core.model import CallType, Dialect, Evidence, Form, Hit, Outcome, PixelRequest
 from pixel_emulator.core.problems.catalog import problem
 from pixel_emulator.core.problems.classify import classify
@@ -16,7 +16,7 @@ START = datetime(2030, 1, 31, 9, 0, 12, 418_000, tzinfo=UTC)
 def hit(seq, type, payload=None, *, at=0, form="base64", repeats=False, sources=None):
     """The hit of a call `at` milliseconds after the first; a write key is filled in."""
     said = {"writeKey": KEY, **(payload or {})}
-    request = request_of(encode(CallType(type), said, form=Form(form)))
+    request = request_from_url(encode(CallType(type), said, form=Form(form)))
     return judged(seq, request, at=at, repeats=repeats, sources=sources)
 
 

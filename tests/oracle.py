@@ -7,7 +7,7 @@ from typing import Any
 from pixel_emulator.core.matching.expected import equality_key, text_form
 from pixel_emulator.core.model import KEPT
 from pixel_emulator.core.scenarios.model import Level, Order
-from pixel_emulator.core.verification.policies import find_in
+from pixel_emulator.core.verification.policies import policy_hits_of
 
 NOTHING = object()
 """A value that no call offers."""
@@ -38,7 +38,7 @@ class Oracle:
         bound = {
             (home, name): value
             for home, result in enumerate(verdict.scenarios)
-            for name, value in result.bound.items()
+            for name, value in result.bindings.items()
         }
         told = [each for result in verdict.scenarios for each in result.expectations]
         places = {id(hit): position for position, hit in enumerate(self.hits)}
@@ -81,7 +81,7 @@ class Oracle:
                 if any(self._holds(self.slots[index][0], way, bound) for way in found)
             ]
             homes = {self.slots[index][0] for index in matched}
-            findings = find_in(self.scenarios, hit, homes)
+            findings = policy_hits_of(self.scenarios, hit, homes)
             cost += sum(each.level is Level.FAIL for each in findings)
             bans = sum(self.slots[index][2].times.high == 0 for index in matched)
             cost += bans

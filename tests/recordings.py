@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from pixel_emulator.core.endpoint.pixel import encode, request_of
+from pixel_emulator.core.endpoint.pixel import encode, request_from_url
 from pixel_emulator.core.model import CallType, Form
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.recording_writer import open_recording
@@ -18,13 +18,13 @@ def write_recording(path, *calls, closed=True, form="base64"):
     ticks = iter(range(10_000))
     journal = Journal(
         settings,
-        recorder=open_recording(settings),
+        sink=open_recording(settings),
         now=lambda: START + timedelta(seconds=next(ticks)),
     )
     journal.connected()
     for type, payload in calls:
         said = {"writeKey": KEY, "userId": "user_1", **payload}
-        journal.record(request_of(encode(CallType(type), said, form=Form(form))))
+        journal.record(request_from_url(encode(CallType(type), said, form=Form(form))))
     if closed:
         journal.close()
     return path

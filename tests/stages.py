@@ -24,7 +24,7 @@ class Stage:
         self.folder = folder
         self.recording = folder / "out.yaml"
         settings = Settings(port=0, record=str(self.recording))
-        self.journal = Journal(settings, recorder=open_recording(settings))
+        self.journal = Journal(settings, sink=open_recording(settings))
         self.emulator = Emulator(settings, self.journal)
 
     def __enter__(self):
@@ -41,7 +41,7 @@ class Stage:
             ca=emulator.authority.ca,
             spki=emulator.authority.spki,
             hosts=emulator.settings.hosts,
-            environ=child.over(os.environ),
+            environ=child.applied_to(os.environ),
             browser=Path(CHROMIUM) if CHROMIUM else None,
         )
         self.runner = Runner(self.journal, access, lambda: emulator.drain(5))

@@ -14,7 +14,7 @@ import pytest
 
 from pixel_emulator.core.endpoint.pixel import GIF
 from pixel_emulator.core.model import Dialect, Outcome
-from pixel_emulator.core.problems.classify import judge_url
+from pixel_emulator.core.problems.classify import classify_url
 from tests.benchmarks import saved, servers, wrk
 from tests.benchmarks.__main__ import BENCHMARKS, known, main
 from tests.benchmarks.client import HOST, Target, check, keep_alive
@@ -47,7 +47,7 @@ def test_each_benchmark_finds_something(name, small):
 def test_every_call_differs_and_is_kept():
     requests = [each.decode() for each in islice(template(HOST).requests(999), 3)]
     targets = [each.split(" ")[1] for each in requests]
-    calls = [judge_url(f"https://{HOST}{each}", Dialect.STRICT, None) for each in targets]
+    calls = [classify_url(f"https://{HOST}{each}", Dialect.STRICT, None) for each in targets]
     assert [each.outcome for each in calls] == [Outcome.DELIVERED] * 3
     payloads = [each.call.payload for each in calls if each.call and each.call.payload]
     assert [each["userId"] for each in payloads] == [f"usr{n:09}" for n in (999, 1000, 1001)]
@@ -178,12 +178,19 @@ def test_a_plot_shows_each_ratio_that_has_a_goal():
     ]  # fmt: skip
     series = {"calls": [0, 10, 100], "mb": [1, 2, 3], "us": [0, 5, 6], "cpu": [0, 4, 5]}
     found = Result(figures=tuple(rows), series=series)
-    picture = ET.fromstring(svg({"growth": kept(found, "here")}))
-    bars = [each.get("class") for each in picture.iter(f"{SVG}rect")]
-    assert bars == ["bar", "bar", "missed"]
-    assert len(list(picture.iter(f"{SVG}circle"))) == 4
-    heights = [float(each.attrib["y"]) for each in picture.iter(f"{SVG}text")]
-    assert 0 < min(heights) <= max(heights) < float(picture.attrib["height"])
+    drawn = svg({"growth": kept(found, "here")})
+    assert drawn == svg({"growth": kept(found, "here")})
+    picture = ET.fromstring(drawn)
+    groups = {group.get("id"): group for group in picture.iter(f"{SVG}g")}
+    bars = [groups[f"bar-{row}"].find(f"{SVG}path") for row in range(3)]
+    assert "bar-3" not in groups
+    colours = [bar.attrib["style"] for bar in bars if bar is not None]
+    assert colours == ["fill: #2f6f9f", "fill: #2f6f9f", "fill: #b5651d"]
+    texts = [text.text for text in picture.iter(f"{SVG}text")]
+    works = ["<0.25> & co", "<2.2> & co", "<10> & co"]
+    assert [text for text in texts if text and text.startswith("<")] == works
+    assert texts.count("2.50 x") == 3
+    assert {"4", "5", "2", "3"} <= set(texts)  # the points of both lines
 
 
 def test_what_is_kept_is_what_the_readme_shows():

@@ -96,7 +96,7 @@ def environ(emulator: Emulator) -> Callable[..., dict[str, str]]:
             stores=TrustStores(emulator.directory, emulator.authority.ca),
             hosts=Settings().hosts,
         )
-        return child.over(mine)
+        return child.applied_to(mine)
 
     return make
 
@@ -165,7 +165,7 @@ def test_java(journal, environ, client, tmp_path):
 @pytest.mark.parametrize("variable", ["JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS"])
 def test_java_with_a_trust_store_of_its_own(journal, environ, variable, tmp_path):
     theirs_only = certificates(str(make_authority(tmp_path / "theirs.pem")))
-    (tmp_path / "theirs.p12").write_bytes(java_trust.write(theirs_only))
+    (tmp_path / "theirs.p12").write_bytes(java_trust.pkcs12_truststore(theirs_only))
     theirs = f"-Djavax.net.ssl.trustStore={tmp_path / 'theirs.p12'}"
     ran(
         ["java", java_source(tmp_path, next(iter(JAVA.values()))), pixel(variable)],

@@ -8,11 +8,11 @@ import pytest
 import typer
 
 from pixel_emulator.cli.app import COMMANDS, application
-from pixel_emulator.core.endpoint.pixel import request_of
+from pixel_emulator.core.endpoint.pixel import request_from_url
 from pixel_emulator.core.matching.type_matchers import MATCHERS, TypeMatcher
 from pixel_emulator.core.parser.operators import OPERATORS, Operator
 from pixel_emulator.core.problems.catalog import RULES
-from pixel_emulator.files.scenario_loader import load_text, mistakes_of, read_files
+from pixel_emulator.files.scenario_loader import issues_of, load_text, read_files
 from pixel_emulator.runtime.settings import settings
 
 ROOT = Path(__file__).parents[1]
@@ -130,7 +130,7 @@ def test_the_examples_are_quoted_as_they_are(name):
 def test_every_scenario_file_loads():
     files = sorted((ROOT / "scenarios").glob("*.yaml"))
     assert files
-    assert mistakes_of(read_files(files)) == ()
+    assert issues_of(read_files(files)) == ()
 
 
 def test_every_command_has_help():
@@ -147,4 +147,4 @@ def test_the_top_level_stays_as_it_was_agreed():
 
 def test_pasted_urls_in_the_readme_are_pixel_urls():
     for url in re.findall(r"https://api\.segment\.io/v1/pixel/\w+\?\S+", README):
-        assert request_of(url).path.startswith(b"/v1/pixel/")
+        assert request_from_url(url).path.startswith(b"/v1/pixel/")

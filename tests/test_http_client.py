@@ -31,7 +31,7 @@ def client(emulator):
 def test_a_pixel_arrives_as_it_was_asked_for(emulator, client, scheme, method):
     headers = [("user-agent", "Superhuman"), ("referer", "https://mail.example.com/\xe4")]
     for _ in range(2):
-        assert client.ask(PIXEL.replace("https", scheme), headers, method=method) == 200
+        assert client.request(PIXEL.replace("https", scheme), headers, method=method) == 200
     hit, again = emulator.journal.hits[-2:]
     assert (hit.request, hit.outcome) == (again.request, Outcome.DELIVERED)
     assert hit.request.url == PIXEL.replace("https", scheme)
@@ -42,7 +42,7 @@ def test_a_pixel_arrives_as_it_was_asked_for(emulator, client, scheme, method):
 def test_one_connection_a_host_is_enough(emulator, client):
     before = emulator.journal.evidence().connections
     for _ in range(3):
-        client.ask(PIXEL)
+        client.request(PIXEL)
     assert emulator.journal.evidence().connections == before + 1
 
 
@@ -56,12 +56,12 @@ def test_one_connection_a_host_is_enough(emulator, client):
 )
 def test_what_cannot_be_sent_is_an_error_and_the_next_goes_well(client, url, headers):
     with pytest.raises(OSError, match=r".+"):
-        client.ask(url, headers)
-    assert client.ask(PIXEL) == 200
+        client.request(url, headers)
+    assert client.request(PIXEL) == 200
 
 
 def test_an_emulator_that_is_gone_is_an_error(emulator):
     with HttpClient(proxy="http://127.0.0.1:9", ca=emulator.authority.ca) as client:
         for _ in range(2):
             with pytest.raises(OSError, match="refused"):
-                client.ask(PIXEL)
+                client.request(PIXEL)

@@ -10,7 +10,7 @@ import pytest
 
 from pixel_emulator.cli import demo as module
 from pixel_emulator.cli.demo import Sample, folder, samples
-from pixel_emulator.core.endpoint.pixel import request_of
+from pixel_emulator.core.endpoint.pixel import request_from_url
 from pixel_emulator.core.model import Alphabet, Form, Outcome
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.verification.verify import verify
@@ -36,7 +36,7 @@ def hits(*chosen: Sample):
     journal = Journal(SETTINGS)
     for sample in chosen:
         for pixel in pixels(sample):
-            journal.record(request_of(pixel.url))
+            journal.record(request_from_url(pixel.url))
     return journal
 
 
@@ -105,7 +105,7 @@ def test_no_scenario_is_met_by_another_mail(name):
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_every_pixel_is_asked_for_and_stands_on_a_line(name):
-    assert all(pixel.requested and pixel.line for pixel in pixels(SAMPLES[name]))
+    assert all(pixel.is_requested and pixel.line for pixel in pixels(SAMPLES[name]))
 
 
 def test_all_mails_open_in_a_browser():
@@ -144,9 +144,8 @@ def expected():
 
 def test_an_installed_package_finds_its_own_folder(tmp_path):
     package = tmp_path / "pixel_emulator"
+    shutil.copytree(Path(module.__file__).parents[1], package)
     shutil.copytree(folder(), package / "scenarios")
-    (package / "__init__.py").touch()
-    shutil.copy(module.__file__, package / "samples.py")
     script = "from pixel_emulator.cli.demo import *; print(folder(), len(samples()))"
     run = subprocess.run(
         [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True

@@ -69,7 +69,7 @@ def different(wanted, found):
     """The result of an expectation that one call comes close to."""
     wrong = mismatches(wanted.patterns[0].fields, found.call.payload)
     near = ClosestCall(hit=found, mismatches=wrong, matched=1, fields=1 + len(wrong))
-    return ExpectationResult(expectation=wanted, claims=(), nearest=(near,))
+    return ExpectationResult(expectation=wanted, claims=(), closest_calls=(near,))
 
 
 def step(*results, name="", line=0, **more):
@@ -93,7 +93,7 @@ def verdict(*steps, hits=(OPENED, COMPLETED), status=Status.UNMET, **more):
         location=Location("checkout.yaml", 1, 1),
     )
     result = ScenarioResult(scenario=scenario, steps=steps, status=status, **more)
-    return Verdict(scenarios=(result,), findings=(), hits=hits, connections=1)
+    return Verdict(scenarios=(result,), policy_hits=(), hits=hits, connections=1)
 
 
 def live_steps():
@@ -139,15 +139,17 @@ def objections():
     where = "properties.products[0].description"
     return verdict(
         step(MET),
-        forbidden=(
+        forbidden_values=(
             ForbiddenValue(
-                rule=mail, hit=OPENED, path="properties.email", value='"jane@example.com"'
+                forbidden=mail, hit=OPENED, path="properties.email", value='"jane@example.com"'
             ),
             ForbiddenValue(
-                rule=mail, hit=OPENED, path="URL", value='"…?mail=jane@example.com&x=1"'
+                forbidden=mail, hit=OPENED, path="URL", value='"…?mail=jane@example.com&x=1"'
             ),
-            ForbiddenValue(rule=inside, hit=COMPLETED, path="properties.coupon", value='"X1"'),
-            ForbiddenValue(rule=mail, hit=COMPLETED, path="referer", value='"jane@example.com"'),
+            ForbiddenValue(forbidden=inside, hit=COMPLETED, path="properties.coupon", value='"X1"'),
+            ForbiddenValue(
+                forbidden=mail, hit=COMPLETED, path="referer", value='"jane@example.com"'
+            ),
         ),
         state=mismatches(
             {"user_123": {"traits": {"plan": "pro", "seats": 3}}},
@@ -182,8 +184,8 @@ def shouted(verdict, words):
         result,
         scenario=replace(scenario, steps=tuple(each.step for each in steps)),
         steps=steps,
-        bound={words: words},
-        forbidden=(ForbiddenValue(rule=denial, hit=OPENED, path=words, value=words),),
+        bindings={words: words},
+        forbidden_values=(ForbiddenValue(forbidden=denial, hit=OPENED, path=words, value=words),),
         state=(wrong,),
         violations=((OPENED, Violation(words, words, words)),),
     )

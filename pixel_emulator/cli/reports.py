@@ -15,7 +15,7 @@ from pixel_emulator.runtime.output import redacted
 
 _BY_SUFFIX = {format.suffix: format for format in FORMATS.values()}
 
-Reports = Annotated[
+ReportOption = Annotated[
     list[Path] | None,
     typer.Option("--report", metavar="FILE", help="Write the verdict to FILE.xml, .json or .txt."),
 ]
@@ -31,21 +31,19 @@ def check_reports(
     of all files.
     """
     read_files = {path.resolve() for path in others}
-    mistakes = []
+    issues = []
     if reports and not asserts:
-        mistakes.append(InputIssue("--report writes a verdict, and so it needs a --scenario"))
+        issues.append(InputIssue("--report writes a verdict, and so it needs a --scenario"))
     for report in reports or ():
         if report.suffix not in _BY_SUFFIX:
             allowed = ", ".join(f"`{suffix}`" for suffix in _BY_SUFFIX)
-            mistakes.append(
-                InputIssue(f"--report {report}: its name must end with one of {allowed}")
-            )
+            issues.append(InputIssue(f"--report {report}: its name must end with one of {allowed}"))
         elif not report.parent.is_dir() or report.is_dir():
-            mistakes.append(InputIssue(f"--report {report}: no file can be written there"))
+            issues.append(InputIssue(f"--report {report}: no file can be written there"))
         elif report.resolve() in read_files:
-            mistakes.append(InputIssue(f"--report {report}: this is one of the files to be read"))
-    if mistakes:
-        raise InputError(*mistakes)
+            issues.append(InputIssue(f"--report {report}: this is one of the files to be read"))
+    if issues:
+        raise InputError(*issues)
 
 
 def write_reports(reports: Iterable[Path] | None, verdict: Verdict, *, recording: str = "") -> None:

@@ -1,1 +1,1 @@
-"""Running somebody's command with its pixels led here."""
+"""Run a command with its pixels led to the emulator."""

@@ -1,4 +1,4 @@
-"""The variables that lead a command's clients to the emulator and make them trust it."""
+"""Environment variables that make a command's clients use the emulator as proxy and trust it."""
 
 import os
 import re
@@ -12,15 +12,16 @@ from urllib.parse import urlsplit
 
 from pixel_emulator.command.config_files import config_files
 from pixel_emulator.trust import stores as java_trust
-from pixel_emulator.trust.stores import STANDARD, TrustStores, unreadable
+from pixel_emulator.trust.stores import STANDARD, TrustStores, unreadable_warning
 
-_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
-# A client that prefers these would not reach us, and a socks or ftp client could not use us.
-_REMOVED = ("ALL_PROXY", "all_proxy")
-_EXCEPTIONS = ("NO_PROXY", "no_proxy")
+_PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
+# A client that prefers these would bypass the emulator, which speaks neither SOCKS nor FTP.
+_REMOVED_VARIABLES = ("ALL_PROXY", "all_proxy")
+_NO_PROXY_VARIABLES = ("NO_PROXY", "no_proxy")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
-# Each replaces the trust store of its clients. Behind it: what these read where it is not set.
+# Each replaces the trust store of its clients. The values are the variables that the clients read
+# if it is not set.
 _REPLACING: dict[str, tuple[str, ...]] = {
     "SSL_CERT_FILE": (),  # OpenSSL, Python, httpx, aiohttp, Ruby, Go on Linux
     "NIX_SSL_CERT_FILE": ("SSL_CERT_FILE",),
@@ -35,19 +36,19 @@ _REPLACING: dict[str, tuple[str, ...]] = {
     "PERL_LWP_SSL_CA_FILE": ("HTTPS_CA_FILE", "PERL_LWP_SSL_CA_PATH", "HTTPS_CA_DIR"),
     "SYSTEM_CERTIFICATE_PATH": (),  # Haskell's tls
 }
-# These add to the trust store of their clients.
+# These add certificates to the trust store of their clients.
 _ADDING = ("NODE_EXTRA_CA_CERTS", "DENO_CERT")
 
 
 @dataclass(frozen=True, slots=True)
 class CommandEnvironment:
-    """What to change in an environment: values to set, None to unset; and what to tell the user."""
+    """Changes of an environment (None unsets a variable), and warnings for the user."""
 
     variables: dict[str, str | None]
     warnings: tuple[str, ...]
 
-    def over(self, environ: Mapping[str, str]) -> dict[str, str]:
-        """A copy of `environ` with the changes made."""
+    def applied_to(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """Return a copy of `environ` with the changes."""
         merged = {**environ, **self.variables}
         return {name: value for name, value in merged.items() if value is not None}
 
@@ -60,38 +61,42 @@ def command_environment(
     stores: TrustStores,
     hosts: Iterable[str],
 ) -> CommandEnvironment:
-    """What a command needs in its environment for its pixels to come here.
+    """Return the changes of a command's environment that lead its pixels to the emulator.
 
-    `proxy` is the emulator's URL, `spki` the hash that browsers take, `hosts` are emulated.
-    A trust store of theirs that cannot be read is a warning, and the standard one takes its place.
+    `proxy` is the emulator's URL, `spki` the public key's hash for browsers, `hosts` are the
+    emulated ones. A trust store of the user's that cannot be read is replaced by the standard one,
+    with a warning.
     """
     emulated = tuple(hosts)
-    theirs = {name: _trusted(environ, name) for name in (*_REPLACING, *_ADDING)}
-    bundles = {places: stores.pem_or_standard(places) for places in theirs.values()}
+    sources = {name: _trust_sources(environ, name) for name in (*_REPLACING, *_ADDING)}
+    bundles = {
+        bundle_sources: stores.pem_bundle_or_standard(bundle_sources)
+        for bundle_sources in sources.values()
+    }
     files = config_files(
         environ,
         proxy=proxy,
         stores=stores,
-        exceptions=lambda entries: _exceptions({"NO_PROXY": entries}, "NO_PROXY", emulated),
+        exceptions=lambda entries: _no_proxy({"NO_PROXY": entries}, "NO_PROXY", emulated),
     )
     keystore, java_warning = _keystore(stores, environ)
     variables: dict[str, str | None] = {
-        **dict.fromkeys(_PROXIES, proxy),
-        **dict.fromkeys(_REMOVED),
-        **{name: _exceptions(environ, name, emulated) for name in _EXCEPTIONS},
+        **dict.fromkeys(_PROXY_VARIABLES, proxy),
+        **dict.fromkeys(_REMOVED_VARIABLES),
+        **{name: _no_proxy(environ, name, emulated) for name in _NO_PROXY_VARIABLES},
         "NODE_USE_ENV_PROXY": "1",
         "PERL_LWP_ENV_PROXY": "1",
-        **{name: str(bundles[places][0]) for name, places in theirs.items()},
+        **{name: str(bundles[stores_read][0]) for name, stores_read in sources.items()},
         **files.variables,
         **_java_options(environ, proxy, keystore),
         "PIXEL_EMULATOR_URL": proxy,
         "PIXEL_EMULATOR_PROXY": proxy,
         "PIXEL_EMULATOR_CA": str(stores.ca),
-        "PIXEL_EMULATOR_BUNDLE": str(stores.pem((STANDARD,))),
+        "PIXEL_EMULATOR_BUNDLE": str(stores.pem_bundle((STANDARD,))),
         "PIXEL_EMULATOR_SPKI": spki,
     }
     warnings = [
-        *_about_proxies(environ, emulated),
+        *_proxy_warnings(environ, emulated),
         *(warning for _, warning in bundles.values()),
         *files.warnings,
         java_warning,
@@ -100,7 +105,7 @@ def command_environment(
 
 
 def shell_exports(variables: Mapping[str, str | None]) -> str:
-    """The changes as lines that any POSIX shell can evaluate."""
+    """Return the changes as lines for a POSIX shell."""
     return "".join(
         f"unset {name}\n" if value is None else f"export {name}={shlex.quote(value)}\n"
         for name, value in variables.items()
@@ -108,13 +113,13 @@ def shell_exports(variables: Mapping[str, str | None]) -> str:
 
 
 def browser_flags(proxy: str, spki: str) -> list[str]:
-    """The flags that a Chromium needs, since it reads no CA variable."""
+    """Return the flags for a Chromium, which reads no CA variable."""
     return [f"--proxy-server={proxy}", f"--ignore-certificate-errors-spki-list={spki}"]
 
 
-def _about_proxies(environ: Mapping[str, str], hosts: tuple[str, ...]) -> list[str]:
-    replaced = [name for name in (*_PROXIES, *_REMOVED) if environ.get(name)][:1]
-    entries = [entry for name in _EXCEPTIONS for entry in _entries(environ, name)]
+def _proxy_warnings(environ: Mapping[str, str], hosts: tuple[str, ...]) -> list[str]:
+    replaced = [name for name in (*_PROXY_VARIABLES, *_REMOVED_VARIABLES) if environ.get(name)][:1]
+    entries = [entry for name in _NO_PROXY_VARIABLES for entry in _entries(environ, name)]
     return [
         *(
             f"{name} is replaced for the command: other hosts are reached without your proxy"
@@ -123,57 +128,62 @@ def _about_proxies(environ: Mapping[str, str], hosts: tuple[str, ...]) -> list[s
         *(
             f'NO_PROXY: "{entry}" would hide calls from the emulator; the command runs without it'
             for entry in entries
-            if _defeats(entry, hosts)
+            if _matches_any_host(entry, hosts)
         ),
     ]
 
 
 def _entries(environ: Mapping[str, str], name: str) -> list[str]:
-    """The entries of a NO_PROXY; clients that do not find their spelling take the other one."""
+    """Return the entries of a NO_PROXY. If it is not set, clients read the other spelling."""
     value = environ.get(name) or environ.get(name.swapcase()) or ""
     return value.replace(",", " ").split()
 
 
-def _exceptions(environ: Mapping[str, str], name: str, hosts: tuple[str, ...]) -> str:
-    """The user's entries without those that would defeat the emulator, and the loopback."""
-    loopback = (each for each in _LOOPBACK if each not in hosts)
-    kept = (each for each in _entries(environ, name) if not _defeats(each, hosts))
+def _no_proxy(environ: Mapping[str, str], name: str, hosts: tuple[str, ...]) -> str:
+    """Return a NO_PROXY: loopback hosts and the user's entries that match no emulated host."""
+    loopback = (host for host in _LOOPBACK if host not in hosts)
+    kept = (entry for entry in _entries(environ, name) if not _matches_any_host(entry, hosts))
     return ",".join(dict.fromkeys((*kept, *loopback)))
 
 
-def _defeats(entry: str, hosts: tuple[str, ...]) -> bool:
-    """Whether any client would read the entry as a match for one of the hosts."""
+def _matches_any_host(entry: str, hosts: tuple[str, ...]) -> bool:
+    """Return True if any client would take the entry as a match for one of the hosts."""
     name = re.sub(r":\d+$", "", entry.lower()).rstrip(".").lstrip("*.")
-    return any(host.lower().endswith(name) for host in hosts)  # as requests does: no whole labels
+    return any(host.lower().endswith(name) for host in hosts)  # as requests does, across labels
 
 
-def _trusted(environ: Mapping[str, str], variable: str) -> tuple[str, ...]:
-    """What the clients that read `variable` trust now: files, directories or `STANDARD`."""
+def _trust_sources(environ: Mapping[str, str], variable: str) -> tuple[str, ...]:
+    """Return the trust stores of clients that read `variable`: files, directories, `STANDARD`."""
     for name in (variable, *_REPLACING.get(variable, ())):
         value = environ.get(name)
-        if name == "SSL_CERT_FILE":  # OpenSSL reads both, and passes over missing directories
+        if name == "SSL_CERT_FILE":  # OpenSSL reads both, and skips missing directories
             folders = environ.get("SSL_CERT_DIR", "").split(os.pathsep)
-            return (value or STANDARD, *(each for each in folders if Path(each or "/-").is_dir()))
+            return (
+                value or STANDARD,
+                *(folder for folder in folders if Path(folder or "/-").is_dir()),
+            )
         if value:
             return (value,)
     return (STANDARD,) if variable in _REPLACING else ()
 
 
 def _keystore(stores: TrustStores, environ: Mapping[str, str]) -> tuple[Path, str]:
-    theirs = java_trust.current(environ)
+    current = java_trust.current_keystore(environ)
     try:
-        return stores.java(theirs), ""
+        return stores.java_truststore(current), ""
     except (OSError, ValueError) as error:
-        return stores.java(None), unreadable(theirs.path if theirs else "", error)
+        return stores.java_truststore(None), unreadable_warning(
+            current.path if current else "", error
+        )
 
 
 def _java_options(environ: Mapping[str, str], proxy: str, keystore: Path) -> dict[str, str]:
-    """The user's options, then ours: of two equal ones the JVM takes the last.
+    """Return the user's options followed by ours: the JVM uses the last of equal options.
 
-    What the launcher of a JDK reads comes behind what the JVM reads, so ours stand there, too.
+    The options of a JDK's launcher come after those of the JVM, so ours are added to both.
     """
     address = urlsplit(proxy)
-    ours = (
+    added = (
         *(
             f"-D{scheme}.{setting}={value}"
             for scheme in ("http", "https")
@@ -184,25 +194,27 @@ def _java_options(environ: Mapping[str, str], proxy: str, keystore: Path) -> dic
         "-Djavax.net.ssl.trustStoreType=PKCS12",
         "-Djavax.net.ssl.trustStorePassword=",
     )
-    theirs = {"JAVA_TOOL_OPTIONS": ""}
-    theirs |= {name: environ[name] for name in java_trust.OPTIONS if name in environ}
-    return {name: " ".join([value, *ours]).strip() for name, value in theirs.items()}
+    existing = {"JAVA_TOOL_OPTIONS": ""}
+    existing |= {
+        name: environ[name] for name in java_trust.JAVA_OPTIONS_VARIABLES if name in environ
+    }
+    return {name: " ".join([value, *added]).strip() for name, value in existing.items()}
 
 
-PAGE = "docs/clients.md"
+DOCS_PAGE = "docs/clients.md"
 _TIMEOUT = 5.0
-"""Seconds after which a runtime that does not say its version is left alone."""
+"""Seconds that a runtime may take to print its version."""
 
 _HEAD = 64 * 1024
 _GO_BINARY = b"\xff Go buildinf:"
-_MOST_OF_A_BINARY = 64 * 1024 * 1024
+_MAX_BINARY = 64 * 1024 * 1024
 
 _PYTHON = (
     "Python's http.client, urllib3, tornado, aiohttp without trust_env=True, and requests and "
     "httpx with trust_env=False read no proxy variable"
 )
 _GO = "a Go transport of its own reads no proxy variable without Proxy: http.ProxyFromEnvironment"
-_FACTS: dict[str, str] = {
+_CLIENT_FACTS: dict[str, str] = {
     "python": _PYTHON,
     "pypy": _PYTHON,
     "go": _GO,
@@ -220,38 +232,42 @@ def silence_hint(commands: Iterable[tuple[str, ...]], environ: Mapping[str, str]
     Each command is its words; a word that holds a whole shell command is looked into, too. A
     script counts as what its first line names. `environ` is that of the commands.
     """
-    found = (fact for each in commands for word in each for fact in _facts(word, environ))
-    facts = "; ".join(dict.fromkeys(found))
-    return f"{facts} ({PAGE})" if facts else f"not every client reads its variables ({PAGE})"
+    client_facts = (
+        fact for command in commands for word in command for fact in _client_facts(word, environ)
+    )
+    facts = "; ".join(dict.fromkeys(client_facts))
+    return (
+        f"{facts} ({DOCS_PAGE})" if facts else f"not every client reads its variables ({DOCS_PAGE})"
+    )
 
 
-def _facts(text: str, environ: Mapping[str, str]) -> Iterator[str]:
+def _client_facts(text: str, environ: Mapping[str, str]) -> Iterator[str]:
     for word in _WORD.findall(text):
         program = shutil.which(word, path=environ.get("PATH", ""))
         if program is None:
             continue
         names = [(Path(program).name, program)]
-        names += [(Path(each).name, each) for each in _interpreter(program)]
+        names += [(Path(word).name, word) for word in _interpreter(program)]
         for name, path in names:
             if name in {"node", "nodejs"}:
                 yield _node(path, environ)
-            elif fact := _FACTS.get(name.rstrip("0123456789.t")):
+            elif fact := _CLIENT_FACTS.get(name.rstrip("0123456789.t")):
                 yield fact
         if _is_go(program):
             yield _GO
 
 
 def _interpreter(program: str) -> list[str]:
-    """Return the words of the first line of a script; none if it is no script."""
-    head = _read(program, _HEAD)
+    """Return the words of a script's `#!` line; none if the program is no script."""
+    head = _read_start(program, _HEAD)
     return head.splitlines()[0][2:].decode(errors="replace").split() if head[:2] == b"#!" else []
 
 
 def _is_go(program: str) -> bool:
-    return _read(program, 4) == b"\x7fELF" and _GO_BINARY in _read(program, _MOST_OF_A_BINARY)
+    return _read_start(program, 4) == b"\x7fELF" and _GO_BINARY in _read_start(program, _MAX_BINARY)
 
 
-def _read(path: str, size: int) -> bytes:
+def _read_start(path: str, size: int) -> bytes:
     try:
         with Path(path).open("rb") as file:
             return file.read(size)

@@ -1,4 +1,4 @@
-"""Running somebody's command: signals go through to it, and its end is told as a shell would."""
+"""Run a command: forward signals to it, and report its end as a shell does."""
 
 import os
 import signal
@@ -11,39 +11,39 @@ from types import FrameType
 from typing import IO
 
 NOT_EXECUTABLE, NOT_FOUND, BY_SIGNAL = 126, 127, 128
-"""Exit codes as POSIX shells give them; `BY_SIGNAL` plus the signal's number."""
+"""Exit codes of POSIX shells; that for a signal is `BY_SIGNAL` plus its number."""
 
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""The signals with which somebody asks us to end."""
+ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""The signals that ask this process to end."""
 
-_FORWARDED = (*ENDING, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
-_FROM_KEYBOARD = {signal.SIGINT, signal.SIGQUIT}
+_FORWARDED_SIGNALS = (*ENDING_SIGNALS, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+_KEYBOARD_SIGNALS = {signal.SIGINT, signal.SIGQUIT}
 
 
 @dataclass(frozen=True, slots=True)
 class CommandExit:
-    """How a command ended: the code for our own exit, the signal it died of, and in words.
+    """How a command ended: the exit code for us, a reason in words, and the signal that ended it.
 
-    `asked` is the last signal with which we were asked to end while it ran.
+    `ending_signal` is the last of `ENDING_SIGNALS` that this process received meanwhile.
     """
 
     code: int
     reason: str
     signal: int | None = None
     started: bool = True
-    asked: int | None = None
+    ending_signal: int | None = None
 
 
 def run_command(
     command: Sequence[str], environ: Mapping[str, str], *, output: IO[bytes] | None = None
 ) -> CommandExit:
-    """Run a command in our place in the terminal, wait for its end, and pass signals on to it.
+    """Run a command in the foreground, forward signals to it, and return how it ended.
 
-    With `output`, what it prints goes there, it has nothing to read and no terminal, and signals
-    go to all the processes that it starts. To be called from the main thread.
+    With `output`, its stdout and stderr go there, its stdin is empty, it has no terminal, and
+    signals go to all the processes that it starts. Must be called from the main thread.
     """
-    forwarding = _Forwarding(apart=output is not None)
-    with handling(_FORWARDED, forwarding.handle):
+    forwarder = _SignalForwarder(own_session=output is not None)
+    with signal_handlers(_FORWARDED_SIGNALS, forwarder.handle):
         try:
             process = subprocess.Popen(  # noqa: S603 - it is the user's
                 command,
@@ -57,25 +57,25 @@ def run_command(
             return CommandExit(NOT_FOUND, f"{command[0]}: command not found", started=False)
         except OSError as error:
             return CommandExit(NOT_EXECUTABLE, f"{command[0]}: {error.strerror}", started=False)
-        forwarding.begin(process)
+        forwarder.attach(process)
         code = process.wait()
     if code >= 0:
-        return CommandExit(code, "it is the command's own", asked=forwarding.asked)
+        return CommandExit(code, "it is the command's own", ending_signal=forwarder.ending_signal)
     name = signal.strsignal(-code)
     reason = f"the command was ended by signal {-code} ({name})"
-    return CommandExit(BY_SIGNAL - code, reason, -code, asked=forwarding.asked)
+    return CommandExit(BY_SIGNAL - code, reason, -code, ending_signal=forwarder.ending_signal)
 
 
 @contextmanager
-def handling(
+def signal_handlers(
     numbers: Iterable[int], handle: Callable[[int, FrameType | None], None]
 ) -> Iterator[None]:
-    """Have signals handled, but for those that are ignored.
+    """Handle signals within the context, except those that are ignored.
 
-    With a handler of ours, a command would no longer ignore what we ignore (nohup).
+    A handled signal would no longer be ignored by the command either (nohup).
     """
-    heeded = [each for each in numbers if signal.getsignal(each) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, handle) for number in heeded}
+    handled = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, handle) for number in handled}
     try:
         yield
     finally:
@@ -84,38 +84,39 @@ def handling(
 
 
 @dataclass(slots=True)
-class _Forwarding:
-    """Hands signals on to a process; those that come before it has begun are kept for it.
+class _SignalForwarder:
+    """Forwards signals to a process; those received before `attach` are kept until then.
 
-    `apart` says that it has a session of its own: no terminal tells it anything.
+    `own_session` is True if the process has a session of its own, hence no terminal.
     """
 
-    apart: bool
-    asked: int | None = None
+    own_session: bool
+    ending_signal: int | None = None
     process: subprocess.Popen[bytes] | None = None
-    early: list[int] = field(default_factory=list)
+    pending: list[int] = field(default_factory=list)
 
     def handle(self, number: int, _frame: FrameType | None) -> None:
-        if number in ENDING:
-            self.asked = number
+        if number in ENDING_SIGNALS:
+            self.ending_signal = number
         if self.process is None:
-            self.early.append(number)
-        elif self.apart:
-            with suppress(ProcessLookupError):  # all of them have ended
+            self.pending.append(number)
+        elif self.own_session:
+            with suppress(ProcessLookupError):  # all processes of the group have ended
                 os.killpg(self.process.pid, number)
-        elif not (number in _FROM_KEYBOARD and _in_foreground()):
+        elif not (number in _KEYBOARD_SIGNALS and _in_foreground()):
             self.process.send_signal(number)
 
-    def begin(self, process: subprocess.Popen[bytes]) -> None:
+    def attach(self, process: subprocess.Popen[bytes]) -> None:
         self.process = process
-        for number in self.early:
+        for number in self.pending:
             self.handle(number, None)
 
 
 def _in_foreground() -> bool:
-    """Whether the terminal sends what is typed (Ctrl-C) to our process group: to both of us."""
+    """Return True if the terminal sends keyboard signals (Ctrl-C) to our process group, and so to
+    the command, too."""
     try:
         with Path("/dev/tty").open("rb", buffering=0) as terminal:
             return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()
     except OSError:
-        return False  # no terminal: somebody sent the signal to us alone
+        return False  # no terminal: only this process received the signal

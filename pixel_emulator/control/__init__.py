@@ -1,1 +1,1 @@
-"""The door for programs in any language: a control API over the sessions of an emulator."""
+"""Door: HTTP control API over the sessions of an emulator, for programs in any language."""

@@ -1,4 +1,4 @@
-"""The control API as an ASGI application: the route table behind its guards."""
+"""The control API as an ASGI application: the route table behind its middleware."""
 
 from collections.abc import Iterable
 from hmac import compare_digest
@@ -8,7 +8,7 @@ from starlette.datastructures import Headers, QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route as Served
+from starlette.routing import Route as StarletteRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pixel_emulator.control.context import AppState, RequestContext
@@ -16,9 +16,9 @@ from pixel_emulator.control.problems import ProblemError
 from pixel_emulator.control.route import Route, read_body, read_query
 from pixel_emulator.control.routes import ROUTES
 
-_NAMES = ("127.0.0.1", "localhost", "[::1]")
+_LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 _SAME_SITE = ("same-origin", "none")
-_ALWAYS = {
+_HEADERS = {
     "cache-control": "no-store",
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
@@ -26,9 +26,9 @@ _ALWAYS = {
 
 
 class Middleware:
-    """Stands before the application; it is asked only what has passed all guards.
+    """Rejects requests from other sites or without the token before they reach the application.
 
-    `public` are the paths that need no token. Those of `by_query` also take it as `?token=…`,
+    `public` are the paths that need no token. The paths in `by_query` also accept it as `?token=…`,
     for clients that cannot send a header, such as a browser that fetches its PAC file.
     """
 
@@ -42,7 +42,7 @@ class Middleware:
         by_query: Iterable[str],
     ) -> None:
         self._app = app
-        self._hosts = {f"{name}:{port}" for name in _NAMES}
+        self._hosts = {f"{name}:{port}" for name in _LOOPBACK_NAMES}
         self._token = token.encode()
         self._public = frozenset(public)
         self._by_query = frozenset(by_query)
@@ -50,7 +50,7 @@ class Middleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                added = [(name.encode(), value.encode()) for name, value in _ALWAYS.items()]
+                added = [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
                 message["headers"] = [*message["headers"], *added]
             await send(message)
 
@@ -63,7 +63,7 @@ class Middleware:
 
     def _check(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
-        # A name of a foreign site may have been made to lead here (DNS rebinding).
+        # The name of another site may resolve to this address (DNS rebinding).
         hosts = headers.getlist("host")
         if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
             allowed = ", ".join(sorted(self._hosts))
@@ -73,34 +73,38 @@ class Middleware:
         site = headers.get("sec-fetch-site", "none")
         if site not in _SAME_SITE or (origin is not None and origin not in own):
             raise ProblemError("cross-site", f"It comes from {origin or site}.")
-        if scope["path"] not in self._public and not self._knows_token(scope, headers):
+        if scope["path"] not in self._public and not self._has_token(scope, headers):
             raise ProblemError(
                 "no-token",
                 "Send the header `Authorization: Bearer TOKEN`, with the token of the ready line.",
                 headers={"www-authenticate": "Bearer"},
             )
 
-    def _knows_token(self, scope: Scope, headers: Headers) -> bool:
-        given = headers.getlist("authorization")
-        if not given and scope["path"] in self._by_query and scope["method"] in ("GET", "HEAD"):
+    def _has_token(self, scope: Scope, headers: Headers) -> bool:
+        credentials = headers.getlist("authorization")
+        if (
+            not credentials
+            and scope["path"] in self._by_query
+            and scope["method"] in ("GET", "HEAD")
+        ):
             tokens = QueryParams(scope["query_string"]).getlist("token")
         else:
-            tokens = [each[7:].strip() for each in given if each[:7].lower() == "bearer "]
-        # One and no more, so that nobody can ask for two readings.
+            tokens = [value[7:].strip() for value in credentials if value[:7].lower() == "bearer "]
+        # Exactly one: two could be read differently by two programs.
         return len(tokens) == 1 and compare_digest(tokens[0].encode(), self._token)
 
 
-def application(backend: AppState, *, port: int, token: str) -> ASGIApp:
-    """The application that answers on `port` to whoever knows the `token`."""
+def application(state: AppState, *, port: int, token: str) -> ASGIApp:
+    """Return the application that serves `port` for clients with the `token`."""
     by_path: dict[str, list[Route]] = {}
     for route in ROUTES:
         by_path.setdefault(route.path, []).append(route)
     app = Starlette(
-        routes=[_served(path, routes, backend) for path, routes in by_path.items()],
+        routes=[_starlette_route(path, routes, state) for path, routes in by_path.items()],
         exception_handlers={
-            ProblemError: _told,
+            ProblemError: _problem_response,
             HTTPException: _not_found,
-            Exception: _failed,
+            Exception: _bug_response,
         },
     )
     app.router.redirect_slashes = False
@@ -113,8 +117,8 @@ def application(backend: AppState, *, port: int, token: str) -> ASGIApp:
     )
 
 
-def _served(path: str, routes: Iterable[Route], backend: AppState) -> Served:
-    """All methods of one path."""
+def _starlette_route(path: str, routes: Iterable[Route], state: AppState) -> StarletteRoute:
+    """Return the Starlette route for all methods of one path."""
     by_method = {route.method: route for route in routes}
 
     async def endpoint(request: Request) -> Response:
@@ -125,21 +129,25 @@ def _served(path: str, routes: Iterable[Route], backend: AppState) -> Served:
             raise ProblemError("wrong-method", detail, headers={"allow": allowed})
         query = read_query(request, route.query, by_query=route.by_query)
         body = await read_body(request, str(query.get("file", "body")))
-        asked = RequestContext(backend=backend, request=request, query=query, body=body)
-        return await route.handler(asked)
+        context = RequestContext(state=state, request=request, query=query, body=body)
+        return await route.handler(context)
 
-    return Served(path, endpoint, methods=[])  # of all methods: a wrong one is a problem of ours
+    return StarletteRoute(
+        path, endpoint, methods=[]
+    )  # accept all methods: the endpoint reports a wrong one
 
 
-async def _told(request: Request, error: Exception) -> Response:
-    return error.response() if isinstance(error, ProblemError) else await _failed(request, error)
+async def _problem_response(request: Request, error: Exception) -> Response:
+    return (
+        error.response() if isinstance(error, ProblemError) else await _bug_response(request, error)
+    )
 
 
 async def _not_found(request: Request, _error: Exception) -> Response:
     return ProblemError("unknown-path", f"There is no {request.url.path}.").response()
 
 
-async def _failed(_request: Request, error: Exception) -> Response:
+async def _bug_response(_request: Request, error: Exception) -> Response:
     detail = f"{type(error).__name__}: {error}"
-    # Starlette raises it again, and uvicorn then hangs up.
+    # Starlette raises the error again, and uvicorn then closes the connection.
     return ProblemError("failed", detail, headers={"connection": "close"}).response()

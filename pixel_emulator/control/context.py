@@ -1,4 +1,4 @@
-"""A request to the control API as its handler sees it: everything read, nothing wrong with it."""
+"""Context of a request to the control API: everything that its handler needs, already parsed."""
 
 import asyncio
 import json
@@ -18,37 +18,37 @@ from pixel_emulator.proxy.emulator import Emulator
 from pixel_emulator.runtime.output import redacted
 from pixel_emulator.runtime.session import LocalSession
 
-_BODY = "body"  # as the file of a mistake
+_BODY_NAME = "body"  # file name in mistakes
 
 
 @dataclass(frozen=True, slots=True)
 class AppState:
-    """What all requests share. `threads` do what takes long; `stopping` is set at the end, and
-    `ended` has an event for each session that somebody waits for."""
+    """State shared by all requests. `threads` run slow work; `stopping` is set when the server
+    stops, and `closed_events` has an event for each session that a request waits for."""
 
     emulator: Emulator
     threads: Executor
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
-    ended: dict[str, asyncio.Event] = field(default_factory=dict)
+    closed_events: dict[str, asyncio.Event] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestContext:
-    """One request: its backend, its query with all values read, its body as text."""
+    """One request: the application's state, the parsed query parameters, the body as text."""
 
-    backend: AppState
+    state: AppState
     request: Request
     query: Mapping[str, int | float | str]
     body: str
 
     @property
     def emulator(self) -> Emulator:
-        """The emulator that it is about."""
-        return self.backend.emulator
+        """The emulator that serves the request."""
+        return self.state.emulator
 
     @property
     def session(self) -> LocalSession:
-        """The session in its path. Raises ProblemError where it is not open."""
+        """The session in the path. Raises ProblemError if it is not open."""
         name: str = self.request.path_params["session"]
         session = self.emulator.sessions.get(name)
         if session is None:
@@ -56,53 +56,56 @@ class RequestContext:
         return session
 
     def document(self) -> Document:
-        """The body as data. Raises InputError with its mistakes."""
+        """Return the body as data. Raises InputError with its mistakes."""
         try:
-            return parse_document(self.body, _BODY)
+            return parse_document(self.body, _BODY_NAME)
         except InputError:
-            # All JSON is YAML, too, but who says that it is JSON is told of that.
+            # The YAML parser reads JSON, too; a body declared as JSON gets JSON's messages.
             if "json" in self.request.headers.get("content-type", ""):
                 _must_be_json(self.body)
             raise
 
     def number(self, name: str) -> int:
-        """A whole number of the query."""
+        """Return a query parameter as an int."""
         return int(self.query[name])
 
-    async def in_thread[**P, T](self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Do what takes long, or waits for the emulator, outside its loop."""
+    async def in_thread[**P, T](
+        self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run a function that blocks, or waits for the emulator, outside the event loop."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self.backend.threads, lambda: work(*args, **kwargs))
+        return await loop.run_in_executor(self.state.threads, lambda: function(*args, **kwargs))
 
-    async def while_wanted[T](self, session: LocalSession, work: Coroutine[None, None, T]) -> T:
-        """What `work` comes to, as long as the client, the session and the emulator are there.
+    async def unless_gone[T](self, session: LocalSession, work: Coroutine[None, None, T]) -> T:
+        """Return the result of `work`. Cancel it if the client, the session or the emulator is
+        gone.
 
-        Raises ProblemError where one of them is gone first.
+        Raises ProblemError in that case.
         """
-        ended = self.backend.ended.setdefault(session.name, asyncio.Event())
+        ended = self.state.closed_events.setdefault(session.name, asyncio.Event())
         ends = {
-            asyncio.ensure_future(self.backend.stopping.wait()): "stopping",
+            asyncio.ensure_future(self.state.stopping.wait()): "stopping",
             asyncio.ensure_future(ended.wait()): "session-closed",
-            asyncio.ensure_future(self.request.receive()): "stopping",  # it has hung up
+            asyncio.ensure_future(self.request.receive()): "stopping",  # the client disconnected
         }
-        doing = asyncio.ensure_future(work)
+        task = asyncio.ensure_future(work)
         try:
-            await asyncio.wait({doing, *ends}, return_when=asyncio.FIRST_COMPLETED)
-            if doing.done():
-                return doing.result()
+            await asyncio.wait({task, *ends}, return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return task.result()
             kind = next(kind for end, kind in ends.items() if end.done())
             raise ProblemError(kind, "It was waiting for calls.")
         finally:
-            for each in (doing, *ends):
-                each.cancel()
-            await asyncio.gather(doing, *ends, return_exceptions=True)
+            for pending in (task, *ends):
+                pending.cancel()
+            await asyncio.gather(task, *ends, return_exceptions=True)
 
 
 def _must_be_json(text: str) -> None:
     try:
         json_codec.parse(text)
     except json.JSONDecodeError as error:
-        place = Location(_BODY, error.lineno, error.colno)
+        place = Location(_BODY_NAME, error.lineno, error.colno)
         raise InputError(InputIssue(f"not JSON: {error.msg}", place)) from None
 
 
@@ -113,7 +116,7 @@ def json_response(
     *,
     keep_write_keys: bool = False,
 ) -> Response:
-    """Data as JSON, with all its digits, however deep it nests; its write keys are masked."""
+    """Return data as a JSON response, with all digits of its numbers; its write keys are masked."""
     text = json_codec.write(data)
     if not keep_write_keys:
         text = redacted(text)

@@ -1,4 +1,4 @@
-"""The routes about the emulator itself: what it is, what to trust, how to be led to it."""
+"""Routes about the emulator itself: its state, its certificates, and how to use it as a proxy."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from pixel_emulator.command.environment import command_environment, shell_export
 from pixel_emulator.control import request_handlers, schemas
 from pixel_emulator.control.context import RequestContext, json_response
 from pixel_emulator.control.problems import ProblemError
-from pixel_emulator.control.route import TEXT_TYPE, Answer, Query, Route, json_answer
+from pixel_emulator.control.route import TEXT_TYPE, QueryParameter, Route, Success, json_success
 from pixel_emulator.core.model import Payload
 from pixel_emulator.runtime.session import LocalSession
 from pixel_emulator.runtime.sessions import DEFAULT
@@ -20,59 +20,61 @@ PEM_TYPE = "application/x-pem-file"
 PAC_TYPE = "application/x-ns-proxy-autoconfig"
 
 
-async def health(_asked: RequestContext) -> Response:
-    """Whether it runs: if not, nobody would answer."""
+async def health(_context: RequestContext) -> Response:
+    """Return that the emulator runs."""
     return json_response({"status": "ok"})
 
 
-async def emulator(asked: RequestContext) -> Response:
-    """Where it is, and what went wrong."""
+async def emulator(context: RequestContext) -> Response:
+    """Return the emulator's addresses and failures."""
 
-    def told() -> Payload:
-        found = asked.emulator
+    def describe() -> Payload:
+        running = context.emulator
         return {
             "version": version("pixel-emulator"),
             "pid": os.getpid(),
-            "proxy": found.proxy,
-            "url": found.url,
-            "port": found.port,
-            "ca": str(found.authority.ca),
-            "bundle": str(found.authority.bundle),
-            "spki": found.authority.spki,
-            "hosts": [*found.settings.hosts],
-            "sessions": [each.name for each in found.sessions.all()],
-            "strays": [*found.sessions.strays()],
-            "failures": [*found.journal.failures],
+            "proxy": running.proxy,
+            "url": running.url,
+            "port": running.port,
+            "ca": str(running.authority.ca),
+            "bundle": str(running.authority.bundle),
+            "spki": running.authority.spki,
+            "hosts": [*running.settings.hosts],
+            "sessions": [session.name for session in running.sessions.all()],
+            "strays": [*running.sessions.unrouted()],
+            "failures": [*running.journal.failures],
         }
 
-    return json_response(await asked.in_thread(told))
+    return json_response(await context.in_thread(describe))
 
 
-async def ca(asked: RequestContext) -> Response:
-    """The CA that clients must trust."""
+async def ca(context: RequestContext) -> Response:
+    """Return the CA that clients must trust."""
     return Response(
-        await asked.in_thread(asked.emulator.authority.ca.read_bytes), media_type=PEM_TYPE
+        await context.in_thread(context.emulator.authority.ca.read_bytes), media_type=PEM_TYPE
     )
 
 
-async def bundle(asked: RequestContext) -> Response:
-    """This CA, and all that the machine trusts."""
+async def bundle(context: RequestContext) -> Response:
+    """Return this CA and everything that the machine trusts."""
 
     def read() -> bytes:
-        return asked.emulator.authority.bundle.read_bytes()  # it may have to be made first
+        return context.emulator.authority.bundle.read_bytes()  # the file may have to be made first
 
-    return Response(await asked.in_thread(read), media_type=PEM_TYPE)
-
-
-async def spki(asked: RequestContext) -> Response:
-    """The hash by which a browser accepts the CA."""
-    return PlainTextResponse(asked.emulator.authority.spki)
+    return Response(await context.in_thread(read), media_type=PEM_TYPE)
 
 
-async def pac(asked: RequestContext) -> Response:
-    """A proxy configuration that leads a browser's pixels here, and nothing else."""
-    proxy = (await asked.in_thread(lambda: _asked_for(asked).proxy)).removeprefix("http://")
-    hosts = json.dumps([host.lower().rstrip(".") for host in asked.emulator.settings.hosts])
+async def spki(context: RequestContext) -> Response:
+    """Return the hash by which a browser accepts the CA."""
+    return PlainTextResponse(context.emulator.authority.spki)
+
+
+async def pac(context: RequestContext) -> Response:
+    """Return a proxy configuration that routes a browser's pixels here, and nothing else."""
+    proxy = (await context.in_thread(lambda: _session_of_query(context).proxy)).removeprefix(
+        "http://"
+    )
+    hosts = json.dumps([host.lower().rstrip(".") for host in context.emulator.settings.hosts])
     script = (
         "function FindProxyForURL(url, host) {\n"
         f"  var emulated = {hosts};\n"
@@ -83,12 +85,12 @@ async def pac(asked: RequestContext) -> Response:
     return Response(script, media_type=PAC_TYPE)
 
 
-async def env(asked: RequestContext) -> Response:
-    """Lines for a shell that lead its commands here."""
-    session = _asked_for(asked)
+async def env(context: RequestContext) -> Response:
+    """Return shell lines that make its commands use the emulator."""
+    session = _session_of_query(context)
 
     def exports() -> str:
-        # A copy of this process's variables would tell about it, and belongs to nobody else.
+        # Only the changes: this process's own variables are nobody else's business.
         changes = command_environment(
             {},
             proxy=session.proxy,
@@ -98,85 +100,92 @@ async def env(asked: RequestContext) -> Response:
         )
         return shell_exports({**changes.variables, "PIXEL_EMULATOR_URL": session.url})
 
-    return PlainTextResponse(await asked.in_thread(exports))
+    return PlainTextResponse(await context.in_thread(exports))
 
 
-def _asked_for(asked: RequestContext) -> LocalSession:
-    """The session in the query, or the default one."""
-    name = str(asked.query["session"])
-    session = asked.emulator.sessions.get(name)
+def _session_of_query(context: RequestContext) -> LocalSession:
+    """Return the session in the query, or the default one. Raises ProblemError if it is not
+    open."""
+    name = str(context.query["session"])
+    session = context.emulator.sessions.get(name)
     if session is None:
         raise ProblemError("unknown-session", f'"{name}" is closed, or was never opened.')
     return session
 
 
-_SHORT = 10  # seconds of a wait that nothing ends, not even the end of the emulator
-_SESSION = Query(does="The session to be led to.", default=DEFAULT)
-_PEM = Answer(status=200, does="Certificates, as PEM.", content={PEM_TYPE: schemas.TEXT})
+_MAX_DRAIN = 10  # seconds; nothing ends this wait early, not even the end of the emulator
+_SESSION_PARAMETER = QueryParameter(description="The session to be led to.", default=DEFAULT)
+_PEM_SUCCESS = Success(
+    status=200, description="Certificates, as PEM.", content={PEM_TYPE: schemas.TEXT}
+)
 
-ABOUT = (
+META_ROUTES = (
     Route(
-        at="GET /health",
-        does="Whether the emulator runs.",
+        operation="GET /health",
+        summary="Whether the emulator runs.",
         handler=health,
-        answer=json_answer("Health", "It does."),
+        success=json_success("Health", "It does."),
         token=False,
     ),
     Route(
-        at="GET /emulator",
-        does="Where the emulator is, and what went wrong in it.",
+        operation="GET /emulator",
+        summary="Where the emulator is, and what went wrong in it.",
         handler=emulator,
-        answer=json_answer("Emulator", "What there is to know."),
+        success=json_success("Emulator", "What there is to know."),
     ),
     Route(
-        at="GET /ca.pem",
-        does="The CA that clients must trust.",
+        operation="GET /ca.pem",
+        summary="The CA that clients must trust.",
         handler=ca,
-        answer=_PEM,
+        success=_PEM_SUCCESS,
         by_query=True,
     ),
     Route(
-        at="GET /bundle.pem",
-        does="The CA, and all that the machine of the emulator trusts.",
+        operation="GET /bundle.pem",
+        summary="The CA, and all that the machine of the emulator trusts.",
         handler=bundle,
-        answer=_PEM,
+        success=_PEM_SUCCESS,
         by_query=True,
     ),
     Route(
-        at="GET /spki",
-        does="The hash by which a browser accepts the CA.",
+        operation="GET /spki",
+        summary="The hash by which a browser accepts the CA.",
         handler=spki,
-        answer=Answer(status=200, does="Base64.", content={TEXT_TYPE: schemas.TEXT}),
+        success=Success(status=200, description="Base64.", content={TEXT_TYPE: schemas.TEXT}),
         by_query=True,
     ),
     Route(
-        at="GET /proxy.pac",
-        does="A proxy configuration that leads a browser's pixels to a session.",
+        operation="GET /proxy.pac",
+        summary="A proxy configuration that leads a browser's pixels to a session.",
         handler=pac,
-        answer=Answer(status=200, does="A script.", content={PAC_TYPE: schemas.TEXT}),
-        query={"session": _SESSION},
+        success=Success(status=200, description="A script.", content={PAC_TYPE: schemas.TEXT}),
+        query={"session": _SESSION_PARAMETER},
         problems=("unknown-session",),
         by_query=True,
     ),
     Route(
-        at="GET /env",
-        does="Lines for a shell that lead its commands to a session.",
+        operation="GET /env",
+        summary="Lines for a shell that lead its commands to a session.",
         handler=env,
-        answer=Answer(status=200, does="Exports.", content={TEXT_TYPE: schemas.TEXT}),
-        query={"session": _SESSION},
+        success=Success(status=200, description="Exports.", content={TEXT_TYPE: schemas.TEXT}),
+        query={"session": _SESSION_PARAMETER},
         problems=("unknown-session",),
         by_query=True,
     ),
     Route(
-        at="POST /drain",
-        does="Wait until all that clients have sent is known and all of them have gone.",
+        operation="POST /drain",
+        summary="Wait until all that clients have sent is known and all of them have gone.",
         handler=request_handlers.drain,
-        answer=json_answer("Drained", "Whether they have."),
+        success=json_success("Drained", "Whether they have."),
         query={
-            "timeout": Query(
-                does="Seconds to wait.", type="number", least=0, most=_SHORT, default=1.0
+            "timeout": QueryParameter(
+                description="Seconds to wait.",
+                type="number",
+                minimum=0,
+                maximum=_MAX_DRAIN,
+                default=1.0,
             )
         },
     ),
 )
-"""These routes, in the order in which the description has them."""
+"""These routes, in the order of the OpenAPI document."""

@@ -1,4 +1,4 @@
-"""Waiting for calls in the emulator's own loop, without holding it up."""
+"""Wait for calls in the emulator's event loop without blocking it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -11,26 +11,27 @@ from pixel_emulator.runner import waiting
 from pixel_emulator.runtime.clock import monotonic
 from pixel_emulator.runtime.session import LocalSession
 
-type Look = Callable[[Evidence], Awaitable[Outlook]]
+type LookFunction = Callable[[Evidence], Awaitable[Outlook]]
 
 
 class CallNotifications:
-    """Hears of each new hit of a session, as a context manager; to be used in a loop."""
+    """Notifies a coroutine of each new hit of a session. A context manager, used in an event
+    loop."""
 
     def __init__(self, session: LocalSession) -> None:
         self._session = session
         self._arrived = asyncio.Event()
-        self._is_told = False
+        self._is_notified = False
 
     def __enter__(self) -> Self:
         loop = asyncio.get_running_loop()
 
-        def tell(_: Hit) -> None:  # inside the journal's lock: nothing may happen there but this
-            if not self._is_told:
-                self._is_told = True
+        def on_hit(_: Hit) -> None:  # called with the journal's lock held: do no more than this
+            if not self._is_notified:
+                self._is_notified = True
                 loop.call_soon_threadsafe(self._arrived.set)
 
-        self._leave = self._session.subscribe(tell)
+        self._unsubscribe = self._session.subscribe(on_hit)
         return self
 
     def __exit__(
@@ -39,16 +40,16 @@ class CallNotifications:
         _error: BaseException | None,
         _traceback: TracebackType | None,
     ) -> None:
-        self._leave()
+        self._unsubscribe()
 
     def evidence(self) -> Evidence:
-        """What is known now; what comes later is news."""
+        """Return what is known now; `wait` then waits for later hits."""
         self._arrived.clear()
-        self._is_told = False
+        self._is_notified = False
         return self._session.evidence()
 
     async def wait(self, seconds: float) -> bool:
-        """Wait for news, at most so long."""
+        """Wait at most `seconds` for a new hit; return True if there is one."""
         try:
             async with asyncio.timeout(seconds):
                 return await self._arrived.wait()
@@ -56,8 +57,8 @@ class CallNotifications:
             return False
 
 
-async def more_than(session: LocalSession, cursor: int, seconds: float) -> int | None:
-    """Wait until the number of the last hit is above `cursor`; returns it, or None."""
+async def wait_for_more(session: LocalSession, cursor: int, seconds: float) -> int | None:
+    """Wait at most `seconds` until the last hit's number is above `cursor`; return it, or None."""
     end = monotonic() + seconds
     with CallNotifications(session) as notifications:
         while True:
@@ -69,7 +70,7 @@ async def more_than(session: LocalSession, cursor: int, seconds: float) -> int |
 
 
 async def wait_until_decided(
-    look: Look, session: LocalSession, *, deadline: float, quiet: float
+    look: LookFunction, session: LocalSession, *, deadline: float, quiet: float
 ) -> tuple[Outlook, Evidence]:
     """Wait in this loop until scenarios are decided; see `runner.waiting.decide`.
 

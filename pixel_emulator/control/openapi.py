@@ -1,19 +1,19 @@
-"""The OpenAPI document of the control API, made from its route table."""
+"""OpenAPI document of the control API, made from its route table."""
 
 from collections.abc import Iterable
 
 from pixel_emulator.control.problems import MEDIA_TYPE, PROBLEMS
-from pixel_emulator.control.route import Query, Route
+from pixel_emulator.control.route import QueryParameter, Route
 from pixel_emulator.control.schemas import COMPONENTS, ref
 from pixel_emulator.core.model import JSON, Payload
 
-_ALWAYS = ("wrong-query", "cross-site", "wrong-host", "failed")
+_COMMON_PROBLEMS = ("wrong-query", "cross-site", "wrong-host", "failed")
 _BEARER: list[JSON] = [{"bearer": []}]
 _QUERY_TOKEN: JSON = {"query": []}
 
 
 def describe(routes: Iterable[Route], version: str) -> Payload:
-    """The document, of OpenAPI 3.1."""
+    """Return the document, in OpenAPI 3.1."""
     paths: dict[str, dict[str, JSON]] = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
@@ -36,9 +36,9 @@ def describe(routes: Iterable[Route], version: str) -> Payload:
 
 
 def problems_of(route: Route) -> tuple[str, ...]:
-    """All kinds of problems that a route may answer with."""
+    """Return all kinds of problems that a route may respond with."""
     return (
-        *_ALWAYS,
+        *_COMMON_PROBLEMS,
         *(("no-token",) if route.token else ()),
         *(("unknown-session",) if route.of_session else ()),
         *(("too-large", "wrong-body") if route.body else ()),
@@ -49,11 +49,11 @@ def problems_of(route: Route) -> tuple[str, ...]:
 def _operation(route: Route) -> JSON:
     operation: Payload = {
         "operationId": route.name,
-        "summary": route.does,
+        "summary": route.summary,
         "security": _security(route),
         "responses": _responses(route),
     }
-    parameters = [_parameter(name, "query", each) for name, each in route.query.items()]
+    parameters = [_parameter(name, "query", parameter) for name, parameter in route.query.items()]
     if route.of_session:
         path: JSON = {
             "name": "session",
@@ -67,7 +67,7 @@ def _operation(route: Route) -> JSON:
         operation["parameters"] = parameters
     if route.body:
         operation["requestBody"] = {
-            "description": route.body.does,
+            "description": route.body.description,
             "required": route.body.required,
             "content": {route.body.type: {"schema": route.body.schema}},
         }
@@ -80,20 +80,22 @@ def _security(route: Route) -> JSON:
     return [*_BEARER, _QUERY_TOKEN] if route.by_query else _BEARER
 
 
-def _parameter(name: str, place: str, query: Query) -> JSON:
-    return {"name": name, "in": place, "description": query.does, "schema": query.schema}
+def _parameter(name: str, place: str, query: QueryParameter) -> JSON:
+    return {"name": name, "in": place, "description": query.description, "schema": query.schema}
 
 
 def _responses(route: Route) -> JSON:
-    answer = route.answer
-    found: Payload = {"description": answer.does}
-    if answer.content:
-        found["content"] = {type: {"schema": each} for type, each in answer.content.items()}
+    success = route.success
+    described: Payload = {"description": success.description}
+    if success.content:
+        described["content"] = {
+            type: {"schema": schema} for type, schema in success.content.items()
+        }
     titles: dict[int, list[str]] = {}
     for name in dict.fromkeys(problems_of(route)):
         titles.setdefault(PROBLEMS[name].status, []).append(PROBLEMS[name].title)
     return {
-        str(answer.status): found,
+        str(success.status): described,
         **{
             str(status): {
                 "description": " ".join(texts),

@@ -1,4 +1,4 @@
-"""Routes over what has arrived in a session: list it, add to it, forget it, save it."""
+"""Routes for the requests of a session: list, add, clear and save them; runs, steps, draining."""
 
 import tempfile
 from collections.abc import Callable, Mapping
@@ -17,79 +17,79 @@ from pixel_emulator.core.recordings.typed_reader import Node
 from pixel_emulator.core.text import yaml_writer
 from pixel_emulator.proxy.convert import headers_of
 
-WRITE_KEYS = (MASKED, WHOLE) = ("masked", "whole")
-"""How write keys are given; what asserts elsewhere needs to see them whole."""
+WRITE_KEYS = (MASKED, UNMASKED) = ("masked", "whole")
+"""How write keys are shown. Clients that make assertions about them need them unmasked."""
 
 
-async def requests(asked: RequestContext) -> Response:
-    """All that arrived, as entries of a recording."""
-    return _as_asked(asked, await asked.in_thread(_page, asked, entry))
+async def requests(context: RequestContext) -> Response:
+    """Return all requests as entries of a recording."""
+    return _response(context, await context.in_thread(_page, context, entry))
 
 
-async def calls(asked: RequestContext) -> Response:
-    """What could be read as a call, and what would become of it."""
-    return _as_asked(asked, await asked.in_thread(_page, asked, _call))
+async def calls(context: RequestContext) -> Response:
+    """Return the calls and their outcomes."""
+    return _response(context, await context.in_thread(_page, context, _call_data))
 
 
-async def receive(asked: RequestContext) -> Response:
+async def receive(context: RequestContext) -> Response:
     """Record a request as if it had arrived."""
-    session = asked.session
+    session = context.session
 
     def record() -> Payload:
-        document = asked.document()
-        field = Node(document, (), document.data)
-        known = ("method", "url", "http", "client", "headers")
-        if unknown := [each for each in field.map() if each not in known]:
-            allowed = ", ".join(known)
+        document = context.document()
+        root = Node(document, (), document.data)
+        allowed_keys = ("method", "url", "http", "client", "headers")
+        if unknown := [key for key in root.map() if key not in allowed_keys]:
+            allowed = ", ".join(allowed_keys)
             raise InputError(
-                *(document.mistake(f"is unknown; allowed are {allowed}", each) for each in unknown)
+                *(document.issue(f"is unknown; allowed are {allowed}", key) for key in unknown)
             )
-        request = read_request(replace(field, value={"headers": {}, **field.map()}))
+        request = read_request(replace(root, value={"headers": {}, **root.map()}))
         headers = headers_of((name.encode(), value.encode()) for name, value in request.headers)
         return entry(session.receive(replace(request, headers=headers)))
 
     try:
-        return _as_asked(asked, await asked.in_thread(record), 201)
+        return _response(context, await context.in_thread(record), 201)
     except InputError as error:
         raise wrong_body(error) from None
 
 
-async def clear(asked: RequestContext) -> Response:
-    """Forget all that has arrived."""
-    asked.session.clear()
+async def clear(context: RequestContext) -> Response:
+    """Forget everything that has arrived."""
+    context.session.clear()
     return Response(status_code=204)
 
 
-async def recording(asked: RequestContext) -> Response:
-    """What has arrived, as a recording."""
-    session = asked.session
+async def recording(context: RequestContext) -> Response:
+    """Return everything that has arrived as a recording."""
+    session = context.session
 
-    def saved() -> bytes:
-        with tempfile.TemporaryDirectory(dir=asked.emulator.directory) as folder:
+    def save() -> bytes:
+        with tempfile.TemporaryDirectory(dir=context.emulator.directory) as folder:
             path = Path(folder) / "recording.yaml"
             session.save(path)
             return path.read_bytes()
 
-    text = await asked.in_thread(saved)
+    text = await context.in_thread(save)
     name = f'attachment; filename="{session.name}.yaml"'
     return Response(text, headers={"content-disposition": name}, media_type="application/yaml")
 
 
-def _as_asked(asked: RequestContext, data: Payload, status: int = 200) -> Response:
-    keep = asked.query["write_keys"] == WHOLE
+def _response(context: RequestContext, data: Payload, status: int = 200) -> Response:
+    keep = context.query["write_keys"] == UNMASKED
     return json_response(data, status, keep_write_keys=keep)
 
 
-def _page(asked: RequestContext, shape: Callable[[Hit], Payload | None]) -> Payload:
-    session, query = asked.session, asked.query
-    # Cleared first: a clear between the two then only makes the cursor too small.
+def _page(context: RequestContext, to_data: Callable[[Hit], Payload | None]) -> Payload:
+    session, query = context.session, context.query
+    # Read `cleared` first: a clear between the two then only makes the cursor too small.
     cleared, evidence = session.cleared, session.evidence()
-    start = max(asked.number("since"), cleared)
+    start = max(context.number("since"), cleared)
     new = [hit for hit in evidence.hits if hit.seq > start]
-    seen = new[: asked.number("limit")]
-    shaped = (shape(hit) for hit in seen if _passes(hit, query))
+    seen = new[: context.number("limit")]
+    entries = (to_data(hit) for hit in seen if _is_selected(hit, query))
     return {
-        "entries": [each for each in shaped if each is not None],
+        "entries": [entry for entry in entries if entry is not None],
         "cursor": seen[-1].seq if seen else start,
         "more": len(new) > len(seen),
         "cleared": cleared,
@@ -99,18 +99,18 @@ def _page(asked: RequestContext, shape: Callable[[Hit], Payload | None]) -> Payl
     }
 
 
-def _passes(hit: Hit, query: Mapping[str, object]) -> bool:
+def _is_selected(hit: Hit, query: Mapping[str, object]) -> bool:
     payload = (hit.call.payload if hit.call else None) or {}
-    said = {
+    values = {
         "type": hit.call.type if hit.call else None,
         "outcome": hit.outcome,
         "event": payload.get("event"),
         "userId": payload.get("userId"),
     }
-    return all(said[name] == value for name, value in query.items() if name in said)
+    return all(values[name] == value for name, value in query.items() if name in values)
 
 
-def _call(hit: Hit) -> Payload | None:
+def _call_data(hit: Hit) -> Payload | None:
     if hit.call is None:
         return None
     return {
@@ -118,60 +118,63 @@ def _call(hit: Hit) -> Payload | None:
         "time": time_text(hit.time),
         "type": hit.call.type.value,
         "outcome": hit.outcome.value,
-        "payload": yaml_writer.shallow(hit.call.payload),
-        "problems": [each.as_data() for each in hit.problems],
+        "payload": yaml_writer.flatten_deep(hit.call.payload),
+        "problems": [problem.as_data() for problem in hit.problems],
         "source": hit.source,
     }
 
 
-async def run(asked: RequestContext) -> Response:
-    """Begin a run: no earlier call makes one that comes now a duplicate."""
-    clock = _read(asked, "clock", _clock)
-    asked.session.begin_run(clock)
+async def run(context: RequestContext) -> Response:
+    """Begin a run: no earlier call makes a later one a duplicate."""
+    clock = _body_value(context, "clock", _parse_clock)
+    context.session.begin_run(clock)
     return Response(status_code=204)
 
 
-async def step(asked: RequestContext) -> Response:
-    """Begin a step: what comes now belongs to it."""
-    asked.session.begin_step(_read(asked, "title", lambda field: field.text()))
+async def step(context: RequestContext) -> Response:
+    """Begin a step: what arrives from now on belongs to it."""
+    context.session.begin_step(_body_value(context, "title", lambda field: field.text()))
     return Response(status_code=204)
 
 
-async def acted(asked: RequestContext) -> Response:
-    """Note that steps have done what they do."""
-    titles = _read(asked, "titles", _texts)
-    asked.session.acted(*titles)
+async def acted(context: RequestContext) -> Response:
+    """Note that the actions of steps have ended."""
+    titles = _body_value(context, "titles", _parse_texts)
+    context.session.mark_done(*titles)
     return Response(status_code=204)
 
 
-async def drain(asked: RequestContext) -> Response:
-    """Wait until what clients have sent is known and all have gone."""
-    seconds = float(asked.query["timeout"])
-    return json_response({"gone": await asked.in_thread(asked.emulator.drain, seconds)})
+async def drain(context: RequestContext) -> Response:
+    """Wait until everything that clients have sent is known and all have disconnected."""
+    seconds = float(context.query["timeout"])
+    return json_response({"gone": await context.in_thread(context.emulator.drain, seconds)})
 
 
-def _read[T](asked: RequestContext, key: str, read: Callable[[Node], T]) -> T:
-    """The only key that a body may have. Raises ProblemError with its mistakes."""
+def _body_value[T](context: RequestContext, key: str, parse: Callable[[Node], T]) -> T:
+    """Return the value of `key`, the only key that a body may have.
+
+    Raises ProblemError with the mistakes of the body.
+    """
     try:
-        document = asked.document()
-        field = Node(document, (), {} if document.data is None else document.data)
+        document = context.document()
+        root = Node(document, (), {} if document.data is None else document.data)
         unknown = [
-            document.mistake(f"is unknown; allowed is {key}", each)
-            for each in field.map()
-            if each != key
+            document.issue(f"is unknown; allowed is {key}", name)
+            for name in root.map()
+            if name != key
         ]
         if not unknown:
-            return read(field[key])
+            return parse(root[key])
     except InputError as error:
         raise wrong_body(error) from None
     raise wrong_body(InputError(*unknown))
 
 
-def _clock(field: Node) -> datetime | None:
+def _parse_clock(field: Node) -> datetime | None:
     return None if field.value is None else field.clock()
 
 
-def _texts(field: Node) -> list[str]:
+def _parse_texts(field: Node) -> list[str]:
     if field.value is None:
         raise field.wrong("a list")
-    return [each.text() for each in field.items()]
+    return [text.text() for text in field.items()]

@@ -1,4 +1,4 @@
-"""What a route of the control API is: the data that serves it, reads its query and describes it."""
+"""Data of a route of the control API, from which it is served, parsed and documented."""
 
 from collections.abc import Awaitable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -22,136 +22,138 @@ XML_TYPE = "application/xml"
 
 
 class Handler(Protocol):
-    """Answers a request; its name is that of the route."""
+    """Handles a request; its name is the `operationId` of the route."""
 
     __name__: str
 
-    def __call__(self, asked: RequestContext, /) -> Awaitable[Response]: ...
+    def __call__(self, context: RequestContext, /) -> Awaitable[Response]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
+class QueryParameter:
     """One parameter of a query. `type` is one of OpenAPI's: integer, number or string.
 
-    Without `default` it is left out of what the handler gets, unless it was given.
+    Without `default`, the handler gets no value if the parameter is missing.
     """
 
-    does: str
+    description: str
     type: str = "string"
     choices: tuple[str, ...] = ()
-    least: int | None = None
-    most: int | None = None
+    minimum: int | None = None
+    maximum: int | None = None
     default: Value | None = None
 
     @property
     def schema(self) -> Payload:
-        """As a JSON Schema."""
-        found: dict[str, JSON] = {
+        """Return the parameter as a JSON Schema."""
+        schema: dict[str, JSON] = {
             "type": self.type,
             "enum": [*self.choices] or None,
-            "minimum": self.least,
-            "maximum": self.most,
+            "minimum": self.minimum,
+            "maximum": self.maximum,
             "default": self.default,
         }
-        return {key: value for key, value in found.items() if value is not None}
+        return {key: value for key, value in schema.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Body:
-    """What a request may carry: a text of this media type, described by a schema."""
+class RequestBody:
+    """Body of a request: a text of this media type, described by a schema."""
 
-    does: str
+    description: str
     type: str
     schema: Payload
     required: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """A success: its status, and each media type that it may have, with a schema."""
+class Success:
+    """Successful response: its status, and a schema for each media type that it may have."""
 
     status: int
-    does: str
+    description: str
     content: Mapping[str, Payload] = field(default_factory=dict)
 
 
-def json_answer(schema: str, does: str, status: int = 200) -> Answer:
-    """A success with JSON, of this schema among the components."""
-    return Answer(status=status, does=does, content={JSON_TYPE: ref(schema)})
+def json_success(schema: str, description: str, status: int = 200) -> Success:
+    """Return a success with JSON of this schema among the components."""
+    return Success(status=status, description=description, content={JSON_TYPE: ref(schema)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """One route, `at` a method and a path. `problems` are the kinds of failure of its own.
+    """One route. `operation` is a method and a path, `problems` are its own kinds of problems.
 
-    Without `token` anybody on this machine may ask; with `by_query` the token may also stand in
-    the query.
+    Without `token`, any process on this machine may use it; with `by_query`, the token may also be
+    a query parameter.
     """
 
-    at: str
-    does: str
+    operation: str
+    summary: str
     handler: Handler
-    answer: Answer
-    query: Mapping[str, Query] = field(default_factory=dict)
-    body: Body | None = None
+    success: Success
+    query: Mapping[str, QueryParameter] = field(default_factory=dict)
+    body: RequestBody | None = None
     problems: tuple[str, ...] = ()
     token: bool = True
     by_query: bool = False
 
     @property
     def method(self) -> str:
-        """Its HTTP method."""
-        return self.at.partition(" ")[0]
+        """HTTP method of the route."""
+        return self.operation.partition(" ")[0]
 
     @property
     def path(self) -> str:
-        """Its path, with `{session}` where a name stands."""
-        return self.at.partition(" ")[2]
+        """Path of the route, with `{session}` in place of a name."""
+        return self.operation.partition(" ")[2]
 
     @property
     def name(self) -> str:
-        """What a client would call it."""
+        """The `operationId`, which is the name of the handler."""
         return self.handler.__name__
 
     @property
     def of_session(self) -> bool:
-        """Whether its path names a session."""
+        """True if the path names a session."""
         return "{session}" in self.path
 
 
 MAX_BODY = 1024 * 1024
-"""Bytes of a body."""
+"""Largest size of a body in bytes."""
 
 TOKEN = "token"  # noqa: S105 - the name of a parameter
 
 
-def read_query(request: Request, known: Mapping[str, Query], *, by_query: bool) -> dict[str, Value]:
-    """The values of a query, with defaults. Raises ProblemError with all mistakes in it."""
+def read_query(
+    request: Request, parameters: Mapping[str, QueryParameter], *, by_query: bool
+) -> dict[str, Value]:
+    """Return the values of a query, with defaults. Raises ProblemError with all its mistakes."""
     given = request.query_params
-    allowed = {*known, TOKEN} if by_query else {*known}
-    mistakes = [
-        InputIssue(f"is unknown{did_you_mean(name, known)}", path=name)
+    allowed = {*parameters, TOKEN} if by_query else {*parameters}
+    issues = [
+        InputIssue(f"is unknown{did_you_mean(name, parameters)}", path=name)
         for name in given
         if name not in allowed
     ]
     values: dict[str, Value] = {}
-    for name, query in known.items():
+    for name, query in parameters.items():
         texts = given.getlist(name)
         if len(texts) > 1:
-            mistakes.append(InputIssue("is given more than once", path=name))
+            issues.append(InputIssue("is given more than once", path=name))
         elif texts:
-            found = list(_wrong(query, texts[0]))
-            mistakes += [InputIssue(each, path=name) for each in found]
-            values[name] = texts[0] if found else _value(query, texts[0])
+            wrong = list(_value_errors(query, texts[0]))
+            issues += [InputIssue(sentence, path=name) for sentence in wrong]
+            values[name] = texts[0] if wrong else _parse_value(query, texts[0])
         elif query.default is not None:
             values[name] = query.default
-    if mistakes:
-        raise ProblemError("wrong-query", "\n".join(map(str, mistakes)), mistakes=mistakes)
+    if issues:
+        raise ProblemError("wrong-query", "\n".join(map(str, issues)), issues=issues)
     return values
 
 
 async def read_body(request: Request, file: str = "") -> str:
-    """The body as text. Raises ProblemError for one that is too large, or not UTF-8."""
+    """Return the body as text. Raises ProblemError if it is too large, or not UTF-8."""
     data = bytearray()
     async for chunk in request.stream():
         data += chunk
@@ -167,15 +169,15 @@ async def read_body(request: Request, file: str = "") -> str:
         before = data[: error.start].decode(errors="replace")
         line = before.count("\n") + 1
         column = len(before) - before.rfind("\n")
-        mistake = InputIssue(
+        issue = InputIssue(
             f"byte 0x{data[error.start]:02X} is not UTF-8", Location(file, line, column)
         )
-        raise ProblemError("wrong-body", str(mistake), mistakes=[mistake]) from None
+        raise ProblemError("wrong-body", str(issue), issues=[issue]) from None
 
 
-def _wrong(query: Query, text: str) -> Iterator[str]:
+def _value_errors(query: QueryParameter, text: str) -> Iterator[str]:
     try:
-        value = _value(query, text)
+        value = _parse_value(query, text)
     except ValueError:
         yield (
             f'must be a whole number, but is "{text}"'
@@ -187,13 +189,13 @@ def _wrong(query: Query, text: str) -> Iterator[str]:
         allowed = ", ".join(query.choices)
         yield f'"{text}" is none of {allowed}{did_you_mean(text, query.choices)}'
     if not isinstance(value, str):
-        low, high = query.least, query.most
-        # Written so that NaN is out of range, too.
+        low, high = query.minimum, query.maximum
+        # This form of the comparison rejects NaN, too.
         if not ((low is None or value >= low) and (high is None or value <= high)):
             yield f"must be from {low} to {high}, but is {text}"
 
 
-def _value(query: Query, text: str) -> Value:
+def _parse_value(query: QueryParameter, text: str) -> Value:
     if query.type == "integer":
         if not (text.isascii() and text.isdigit() and len(text) <= 15):
             raise ValueError(text)

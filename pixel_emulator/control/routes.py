@@ -1,4 +1,4 @@
-"""The route table: all that the control API does, and all that its description says."""
+"""The route table of the control API: every operation, and the texts of its OpenAPI document."""
 
 from importlib.metadata import version
 
@@ -6,158 +6,169 @@ from starlette.responses import Response
 
 from pixel_emulator.control import request_handlers, schemas, session_handlers, verify_handlers
 from pixel_emulator.control.context import RequestContext, json_response
-from pixel_emulator.control.meta_handlers import ABOUT
+from pixel_emulator.control.meta_handlers import META_ROUTES
 from pixel_emulator.control.openapi import describe
 from pixel_emulator.control.route import (
     JSON_TYPE,
     TEXT_TYPE,
     XML_TYPE,
     YAML_TYPE,
-    Answer,
-    Body,
-    Query,
+    QueryParameter,
+    RequestBody,
     Route,
-    json_answer,
+    Success,
+    json_success,
 )
 from pixel_emulator.core.model import CallType, Outcome
 
-_SECONDS = 600
-_HIGHEST = 10**15 - 1  # the number of a request, far from where JSON loses digits
-_GIVEN = Query(does="Values of the scenario's variables, as a JSON object.")
-_FILE = Query(
-    does="The file that the scenario comes from: for messages, and to find what it uses.",
+_MAX_SECONDS = 600
+_MAX_SEQ = 10**15 - 1  # number of a request; JSON readers keep all its digits
+_GIVEN = QueryParameter(description="Values of the scenario's variables, as a JSON object.")
+_FILE = QueryParameter(
+    description="The file that the scenario comes from: for messages, and to find what it uses.",
     default="scenario.yaml",
 )
 _WRITE_KEYS = {
-    "write_keys": Query(
-        does="How write keys are given: `whole` is for a client that asserts them.",
+    "write_keys": QueryParameter(
+        description="How write keys are given: `whole` is for a client that asserts them.",
         choices=request_handlers.WRITE_KEYS,
         default=request_handlers.MASKED,
     )
 }
-_PAGE = {
+_PAGE_PARAMETERS = {
     **_WRITE_KEYS,
-    "since": Query(
-        does="Only what has a higher number: the `cursor` of the answer before.",
+    "since": QueryParameter(
+        description="Only what has a higher number: the `cursor` of the answer before.",
         type="integer",
-        least=0,
-        most=_HIGHEST,
+        minimum=0,
+        maximum=_MAX_SEQ,
         default=0,
     ),
-    "limit": Query(
-        does="How many requests to look at.", type="integer", least=1, most=10_000, default=1_000
+    "limit": QueryParameter(
+        description="How many requests to look at.",
+        type="integer",
+        minimum=1,
+        maximum=10_000,
+        default=1_000,
     ),
-    "type": Query(does="Only calls of this type.", choices=tuple(CallType)),
-    "event": Query(does="Only calls with this event."),
-    "userId": Query(does="Only calls of this user."),
-    "outcome": Query(does="Only what would become this at Segment.", choices=tuple(Outcome)),
+    "type": QueryParameter(description="Only calls of this type.", choices=tuple(CallType)),
+    "event": QueryParameter(description="Only calls with this event."),
+    "userId": QueryParameter(description="Only calls of this user."),
+    "outcome": QueryParameter(
+        description="Only what would become this at Segment.", choices=tuple(Outcome)
+    ),
 }
 
 
-def _scenario(*, required: bool) -> Body:
-    return Body(does="A scenario file.", type=YAML_TYPE, schema=schemas.DOCUMENT, required=required)
+def _scenario(*, required: bool) -> RequestBody:
+    return RequestBody(
+        description="A scenario file.", type=YAML_TYPE, schema=schemas.DOCUMENT, required=required
+    )
 
 
-async def openapi(_asked: RequestContext) -> Response:
-    """This table as an OpenAPI document."""
+async def openapi(_context: RequestContext) -> Response:
+    """Return this table as an OpenAPI document."""
     return json_response(describe(ROUTES, version("pixel-emulator")))
 
 
 ROUTES = (
-    *ABOUT,
+    *META_ROUTES,
     Route(
-        at="GET /openapi.json",
-        does="This description.",
+        operation="GET /openapi.json",
+        summary="This description.",
         handler=openapi,
-        answer=Answer(status=200, does="OpenAPI 3.1.", content={JSON_TYPE: {"type": "object"}}),
+        success=Success(
+            status=200, description="OpenAPI 3.1.", content={JSON_TYPE: {"type": "object"}}
+        ),
         token=False,
     ),
     Route(
-        at="GET /sessions",
-        does="List the open sessions.",
+        operation="GET /sessions",
+        summary="List the open sessions.",
         handler=session_handlers.sessions,
-        answer=json_answer("Sessions", "Their names."),
+        success=json_success("Sessions", "Their names."),
     ),
     Route(
-        at="POST /sessions",
-        does="Open a session, with a port of its own.",
+        operation="POST /sessions",
+        summary="Open a session, with a port of its own.",
         handler=session_handlers.open_session,
-        answer=json_answer("Session", "It is open.", 201),
-        body=Body(
-            does="What it shall be; by default it gets a name.",
+        success=json_success("Session", "It is open.", 201),
+        body=RequestBody(
+            description="What it shall be; by default it gets a name.",
             type=JSON_TYPE,
             schema=schemas.ref("NewSession"),
         ),
         problems=("name-taken",),
     ),
     Route(
-        at="GET /sessions/{session}",
-        does="Where the clients of a session go.",
+        operation="GET /sessions/{session}",
+        summary="Where the clients of a session go.",
         handler=session_handlers.session,
-        answer=json_answer("Session", "What there is to know."),
+        success=json_success("Session", "What there is to know."),
     ),
     Route(
-        at="DELETE /sessions/{session}",
-        does="Close a session: what still comes for it lands nowhere.",
+        operation="DELETE /sessions/{session}",
+        summary="Close a session: what still comes for it lands nowhere.",
         handler=session_handlers.close_session,
-        answer=Answer(status=204, does="It is closed."),
+        success=Success(status=204, description="It is closed."),
         problems=("default-stays",),
     ),
     Route(
-        at="GET /sessions/{session}/requests",
-        does="List all that arrived, as entries of a recording.",
+        operation="GET /sessions/{session}/requests",
+        summary="List all that arrived, as entries of a recording.",
         handler=request_handlers.requests,
-        answer=json_answer("Requests", "In order."),
-        query=_PAGE,
+        success=json_success("Requests", "In order."),
+        query=_PAGE_PARAMETERS,
     ),
     Route(
-        at="POST /sessions/{session}/requests",
-        does="Record a request as if it had arrived.",
+        operation="POST /sessions/{session}/requests",
+        summary="Record a request as if it had arrived.",
         handler=request_handlers.receive,
-        answer=json_answer("Entry", "It is recorded.", 201),
+        success=json_success("Entry", "It is recorded.", 201),
         query=_WRITE_KEYS,
-        body=Body(
-            does="The request; only its URL is needed.",
+        body=RequestBody(
+            description="The request; only its URL is needed.",
             type=JSON_TYPE,
             schema=schemas.ref("NewRequest"),
             required=True,
         ),
     ),
     Route(
-        at="GET /sessions/{session}/calls",
-        does="List what could be read as a call, and what would become of it.",
+        operation="GET /sessions/{session}/calls",
+        summary="List what could be read as a call, and what would become of it.",
         handler=request_handlers.calls,
-        answer=json_answer("Calls", "In order."),
-        query=_PAGE,
+        success=json_success("Calls", "In order."),
+        query=_PAGE_PARAMETERS,
     ),
     Route(
-        at="POST /sessions/{session}/wait",
-        does="Wait until a scenario is met or impossible; without one, for more requests.",
+        operation="POST /sessions/{session}/wait",
+        summary="Wait until a scenario is met or impossible; without one, for more requests.",
         handler=verify_handlers.wait,
-        answer=json_answer("Waited", "How the wait ended."),
+        success=json_success("Waited", "How the wait ended."),
         query={
-            "timeout": Query(
-                does="Seconds to wait; by default as long as the scenario says.",
+            "timeout": QueryParameter(
+                description="Seconds to wait; by default as long as the scenario says.",
                 type="number",
-                least=0,
-                most=_SECONDS,
+                minimum=0,
+                maximum=_MAX_SECONDS,
             ),
-            "quiet": Query(
-                does="Seconds of silence that are wanted once it is met.",
+            "quiet": QueryParameter(
+                description="Seconds of silence that are wanted once it is met.",
                 type="number",
-                least=0,
-                most=_SECONDS,
+                minimum=0,
+                maximum=_MAX_SECONDS,
             ),
-            "cursor": Query(
-                does="Without a scenario: wait until there is a request with a higher number.",
+            "cursor": QueryParameter(
+                description="Without a scenario: wait until there is a request with a higher "
+                "number.",
                 type="integer",
-                least=0,
-                most=_HIGHEST,
+                minimum=0,
+                maximum=_MAX_SEQ,
             ),
-            "since": Query(
-                does="With a scenario: judge only requests with a higher number.",
+            "since": QueryParameter(
+                description="With a scenario: judge only requests with a higher number.",
                 type="integer",
-                least=0,
+                minimum=0,
                 default=0,
             ),
             "given": _GIVEN,
@@ -167,12 +178,12 @@ ROUTES = (
         problems=("session-closed", "stopping"),
     ),
     Route(
-        at="POST /sessions/{session}/verify",
-        does="Judge what has arrived so far by a scenario.",
+        operation="POST /sessions/{session}/verify",
+        summary="Judge what has arrived so far by a scenario.",
         handler=verify_handlers.verify,
-        answer=Answer(
+        success=Success(
             status=200,
-            does="The verdict, met or not.",
+            description="The verdict, met or not.",
             content={
                 JSON_TYPE: schemas.ref("Verdict"),
                 TEXT_TYPE: schemas.TEXT,
@@ -184,41 +195,47 @@ ROUTES = (
         problems=("not-acceptable",),
     ),
     Route(
-        at="POST /sessions/{session}/clear",
-        does="Forget all that has arrived; what comes now is a run of its own.",
+        operation="POST /sessions/{session}/clear",
+        summary="Forget all that has arrived; what comes now is a run of its own.",
         handler=request_handlers.clear,
-        answer=Answer(status=204, does="It is forgotten."),
+        success=Success(status=204, description="It is forgotten."),
     ),
     Route(
-        at="POST /sessions/{session}/run",
-        does="Begin a run: no earlier call makes one that comes now a duplicate.",
+        operation="POST /sessions/{session}/run",
+        summary="Begin a run: no earlier call makes one that comes now a duplicate.",
         handler=request_handlers.run,
-        answer=Answer(status=204, does="It has begun."),
-        body=Body(
-            does="The time from which calls are stamped; the time of day without one.",
+        success=Success(status=204, description="It has begun."),
+        body=RequestBody(
+            description="The time from which calls are stamped; the time of day without one.",
             type=JSON_TYPE,
             schema=schemas.ref("Run"),
         ),
     ),
     Route(
-        at="POST /sessions/{session}/step",
-        does="Begin a step: what comes now belongs to it; with an empty title, to none.",
+        operation="POST /sessions/{session}/step",
+        summary="Begin a step: what comes now belongs to it; with an empty title, to none.",
         handler=request_handlers.step,
-        answer=Answer(status=204, does="It has begun."),
-        body=Body(does="Its title.", type=JSON_TYPE, schema=schemas.ref("Step"), required=True),
+        success=Success(status=204, description="It has begun."),
+        body=RequestBody(
+            description="Its title.", type=JSON_TYPE, schema=schemas.ref("Step"), required=True
+        ),
     ),
     Route(
-        at="POST /sessions/{session}/acted",
-        does="Note that steps have done what they do, just now.",
+        operation="POST /sessions/{session}/acted",
+        summary="Note that steps have done what they do, just now.",
         handler=request_handlers.acted,
-        answer=Answer(status=204, does="It is noted."),
-        body=Body(does="Their titles.", type=JSON_TYPE, schema=schemas.ref("Acted"), required=True),
+        success=Success(status=204, description="It is noted."),
+        body=RequestBody(
+            description="Their titles.", type=JSON_TYPE, schema=schemas.ref("Acted"), required=True
+        ),
     ),
     Route(
-        at="GET /sessions/{session}/recording",
-        does="What has arrived, as a recording.",
+        operation="GET /sessions/{session}/recording",
+        summary="What has arrived, as a recording.",
         handler=request_handlers.recording,
-        answer=Answer(status=200, does="A recording.", content={YAML_TYPE: schemas.DOCUMENT}),
+        success=Success(
+            status=200, description="A recording.", content={YAML_TYPE: schemas.DOCUMENT}
+        ),
     ),
 )
-"""Every route, in the order in which the description has them."""
+"""Every route, in the order of the OpenAPI document."""

@@ -1,4 +1,4 @@
-"""What the control API takes and gives, as JSON Schemas."""
+"""JSON Schemas of the bodies that the control API takes and returns."""
 
 from collections.abc import Iterable, Mapping
 
@@ -10,15 +10,16 @@ __all__ = ["BOOL", "COMPONENTS", "COUNT", "DOCUMENT", "TEXT", "ref"]
 
 
 def ref(name: str) -> Payload:
-    """One of `COMPONENTS`."""
+    """Return a reference to one of `COMPONENTS`."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 
 def _map(
     properties: Mapping[str, Payload], optional: Iterable[str] = (), *, open: bool = False
 ) -> Payload:
-    """A map with these keys, all of them but for the `optional` ones, and no others or `open`."""
-    required: list[JSON] = [each for each in properties if each not in set(optional)]
+    """Return the schema of a map with these keys: all required except `optional`, no others unless
+    `open`."""
+    required: list[JSON] = [key for key in properties if key not in set(optional)]
     return {
         "type": "object",
         "properties": {**properties},
@@ -28,7 +29,7 @@ def _map(
 
 
 def _optional(schema: Payload) -> Payload:
-    """This, or null, which says no more than nothing."""
+    """Return a schema that also admits null, which means the same as a missing key."""
     return {"anyOf": [schema, {"type": "null"}]}
 
 
@@ -37,12 +38,12 @@ def _one_of(words: Iterable[str]) -> Payload:
 
 
 DOCUMENT: Payload = {"type": "object"}
-"""What a YAML text is, once it is read."""
+"""Schema of a YAML text, once it is parsed."""
 
 _TEXTS = list_of(TEXT)
 _ANYTHING: Payload = {}
 _TIME: Payload = {"type": "string", "format": "date-time"}
-_PLACE: dict[str, Payload] = {
+_ENDPOINT: dict[str, Payload] = {
     "proxy": {**TEXT, "description": "Its proxy, as a URL."},
     "url": {**TEXT, "description": "Where it is a server; behind it comes /v1/pixel/track?…"},
     "ca": {**TEXT, "description": "The file of its CA, where the emulator runs."},
@@ -57,7 +58,7 @@ _REQUEST: dict[str, Payload] = {
     "client": TEXT,
     "headers": {"type": "object", "additionalProperties": TEXT},
 }
-_FOUND = _map(
+_PROBLEM = _map(
     {
         "code": TEXT,
         "severity": TEXT,
@@ -66,18 +67,18 @@ _FOUND = _map(
         "source": TEXT,
     }
 )
-_JUDGED: dict[str, Payload] = {
+_CALL: dict[str, Payload] = {
     "seq": COUNT,
     "time": _TIME,
     "type": _one_of(CallType),
     "outcome": _one_of(Outcome),
     "payload": _ANYTHING,
-    "problems": list_of(_FOUND),
+    "problems": list_of(_PROBLEM),
     "source": {"type": ["string", "null"]},
 }
 _ENTRY = _map(
     {
-        **_JUDGED,
+        **_CALL,
         "step": TEXT,
         "form": TEXT,
         "alphabet": TEXT,
@@ -89,7 +90,7 @@ _ENTRY = _map(
 )
 
 
-def _page(entry: Payload) -> Payload:
+def _page_schema(entry: Payload) -> Payload:
     return _map(
         {
             "entries": list_of(entry),
@@ -110,7 +111,7 @@ COMPONENTS: dict[str, JSON] = {
             "version": TEXT,
             "pid": COUNT,
             "port": COUNT,
-            **_PLACE,
+            **_ENDPOINT,
             "sessions": _TEXTS,
             "strays": {**_TEXTS, "description": "Requests for sessions that are not open."},
             "failures": {**_TEXTS, "description": "What went wrong in the emulator itself."},
@@ -126,7 +127,7 @@ COMPONENTS: dict[str, JSON] = {
         },
         ("name", "dialect", "source", "keep_write_keys"),
     ),
-    "Session": _map({"name": TEXT, **_PLACE}),
+    "Session": _map({"name": TEXT, **_ENDPOINT}),
     "NewRequest": _map(
         {**_REQUEST, "url": {"type": "string", "format": "uri"}}, set(_REQUEST) - {"url"}
     ),
@@ -135,9 +136,9 @@ COMPONENTS: dict[str, JSON] = {
     "Acted": _map({"titles": _TEXTS}),
     "Drained": _map({"gone": BOOL}),
     "Entry": _ENTRY,
-    "Requests": _page(ref("Entry")),
-    "Call": _map(_JUDGED),
-    "Calls": _page(ref("Call")),
+    "Requests": _page_schema(ref("Entry")),
+    "Call": _map(_CALL),
+    "Calls": _page_schema(ref("Call")),
     "Verdict": _map(
         {"status": _one_of(["met", "unmet", "undecided", "incomplete"]), "exit_code": COUNT},
         open=True,

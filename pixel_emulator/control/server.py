@@ -1,4 +1,4 @@
-"""The control API of a running emulator: its own port, in the emulator's own loop."""
+"""Server of the control API: its own port, in the emulator's event loop."""
 
 import asyncio
 import logging
@@ -16,18 +16,19 @@ from pixel_emulator.control.context import AppState
 from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.proxy.emulator import Emulator
 
-_PATIENCE = 0.5
-"""Seconds at the end for clients to read what they have asked for."""
+_STOP_TIMEOUT = 0.5
+"""Seconds at the end for clients to read their responses."""
 
 _KEEP_ALIVE = 75
 _THREADS = 8
 
 
 class Control:
-    """Serves the control API on a port of the loopback, as a context manager.
+    """Serves the control API on a loopback port, as a context manager.
 
-    `token` is what clients must know: that of the emulator's settings, or a random one. It has to
-    be left before the emulator is. Entering raises InputError where the port cannot be had.
+    `token` is the secret that clients must send: that of the emulator's settings, or a random one.
+    Leave this context before the emulator's. Entering raises InputError if the port is not
+    available.
     """
 
     def __init__(self, emulator: Emulator) -> None:
@@ -38,7 +39,7 @@ class Control:
 
     @property
     def url(self) -> str:
-        """Where it is: `http://127.0.0.1:PORT`."""
+        """URL of the API: `http://127.0.0.1:PORT`."""
         return f"http://127.0.0.1:{self.port}"
 
     def __enter__(self) -> Self:
@@ -46,13 +47,15 @@ class Control:
         with ExitStack() as stack:
             threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="pixel-emulator-control")
             stack.enter_context(threads)
-            listener = stack.enter_context(on_loopback(self._emulator.settings.control_port))
+            listener = stack.enter_context(listen_on_loopback(self._emulator.settings.control_port))
             self.port = listener.getsockname()[1]
-            # Whoever is led through the proxy comes from this machine, too.
+            # Clients of the proxy connect from this machine, too; they must not reach the API.
             self._emulator.shut_off(self.port)
-            serving = _Serving(AppState(self._emulator, threads), listener, self.token)
-            asyncio.run_coroutine_threadsafe(serving.start(), loop).result()
-            stack.callback(lambda: asyncio.run_coroutine_threadsafe(serving.stop(), loop).result())
+            server_task = _ServerTask(AppState(self._emulator, threads), listener, self.token)
+            asyncio.run_coroutine_threadsafe(server_task.start(), loop).result()
+            stack.callback(
+                lambda: asyncio.run_coroutine_threadsafe(server_task.stop(), loop).result()
+            )
             self._running = stack.pop_all()
         return self
 
@@ -65,40 +68,41 @@ class Control:
         self._running.close()
 
 
-def on_loopback(port: int = 0) -> socket.socket:
-    """This port of the loopback, or a free one; who comes waits until it is served.
+def listen_on_loopback(port: int = 0) -> socket.socket:
+    """Listen on this port of the loopback address, or on a free one.
 
-    Raises InputError where it cannot be had.
+    Connections wait in the backlog until the server accepts them. Raises InputError if the port is
+    not available.
     """
-    # asyncio sends without delay (TCP_NODELAY) only where the protocol is named.
-    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    # As asyncio does: else the port is taken for a minute after its last emulator.
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # asyncio sets TCP_NODELAY only if the socket names its protocol.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    # As asyncio does. Without it the port stays in TIME_WAIT for a minute.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        bound.bind(("127.0.0.1", port))
-        # Two that are bound may share a port with this option, two that listen never.
-        bound.listen()
+        listener.bind(("127.0.0.1", port))
+        # SO_REUSEADDR lets two sockets bind the same port, but only one of them listen.
+        listener.listen()
     except (OSError, OverflowError) as error:
-        bound.close()
+        listener.close()
         reason = f"{port} cannot be had: {error}; take another one, or 0 for a free one"
         raise InputError(InputIssue(f"control_port: {reason}")) from None
-    return bound
+    return listener
 
 
-class _Serving:
-    """What happens inside the loop."""
+class _ServerTask:
+    """The uvicorn server as a task of the event loop."""
 
-    def __init__(self, backend: AppState, listener: socket.socket, token: str) -> None:
-        self._backend = backend
+    def __init__(self, state: AppState, listener: socket.socket, token: str) -> None:
+        self._state = state
         self._listener = listener
         port = listener.getsockname()[1]
         config = uvicorn.Config(
-            application(backend, port=port, token=token),
+            application(state, port=port, token=token),
             access_log=False,
             date_header=False,
-            http="h11",  # mitmproxy brings it anyway
+            http="h11",  # mitmproxy depends on it anyway
             lifespan="off",
-            log_config=None,  # the log of this process is somebody else's
+            log_config=None,  # the log configuration belongs to the emulator
             proxy_headers=False,
             server_header=False,
             timeout_keep_alive=_KEEP_ALIVE,
@@ -108,7 +112,7 @@ class _Serving:
         self._server = uvicorn.Server(config)
 
     async def start(self) -> None:
-        """Returns when requests are answered."""
+        """Return when requests are served."""
         self._task = asyncio.ensure_future(self._server.serve(sockets=[self._listener]))
         while not (self._server.started or self._task.done()):  # noqa: ASYNC110 - it has no event
             await asyncio.sleep(0)
@@ -116,12 +120,12 @@ class _Serving:
             self._task.result()
 
     async def stop(self) -> None:
-        """Let the answers go out that are under way, and hang up."""
-        self._backend.stopping.set()
+        """Let pending responses finish, then close all connections."""
+        self._state.stopping.set()
         self._server.should_exit = True
-        await asyncio.wait({self._task}, timeout=_PATIENCE)
-        for each in tuple(self._server.server_state.connections):
-            each.transport.abort()
+        await asyncio.wait({self._task}, timeout=_STOP_TIMEOUT)
+        for connection in tuple(self._server.server_state.connections):
+            connection.transport.abort()
         for task in tuple(self._server.server_state.tasks):
             task.cancel()
         await self._task

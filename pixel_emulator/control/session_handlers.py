@@ -1,4 +1,4 @@
-"""Routes that open and close sessions, and tell about them."""
+"""Routes that open, close and describe sessions."""
 
 import asyncio
 from collections.abc import Callable
@@ -17,42 +17,42 @@ from pixel_emulator.runtime.sessions import DEFAULT, NAME
 from pixel_emulator.runtime.settings import Settings
 
 
-async def sessions(asked: RequestContext) -> Response:
-    """The open sessions."""
-    found = asked.emulator.sessions.all()
-    return json_response({"sessions": [each.name for each in found]})
+async def sessions(context: RequestContext) -> Response:
+    """Return the names of the open sessions."""
+    open_sessions = context.emulator.sessions.all()
+    return json_response({"sessions": [session.name for session in open_sessions]})
 
 
-async def open_session(asked: RequestContext) -> Response:
-    """Open a session, with its own port."""
+async def open_session(context: RequestContext) -> Response:
+    """Open a session with its own port."""
     try:
-        name, settings = _read(asked.document(), asked.emulator.settings)
+        name, settings = _read_settings(context.document(), context.emulator.settings)
     except InputError as error:
         raise wrong_body(error) from None
     try:
-        session = asked.emulator.sessions.open(name, settings=settings)
-        told = await asked.in_thread(_told, session)
+        session = context.emulator.sessions.open(name, settings=settings)
+        data = await context.in_thread(_session_data, session)
     except InputError as error:
         raise ProblemError("name-taken", str(error)) from None
-    return json_response(told, 201, {"location": f"/sessions/{session.name}"})
+    return json_response(data, 201, {"location": f"/sessions/{session.name}"})
 
 
-async def session(asked: RequestContext) -> Response:
-    """Where the clients of a session go."""
-    return json_response(await asked.in_thread(_told, asked.session))
+async def session(context: RequestContext) -> Response:
+    """Return where the clients of a session connect."""
+    return json_response(await context.in_thread(_session_data, context.session))
 
 
-async def close_session(asked: RequestContext) -> Response:
-    """Close a session; who waits for it is told."""
-    session = asked.session
+async def close_session(context: RequestContext) -> Response:
+    """Close a session, and end the requests that wait for its calls."""
+    session = context.session
     if session.name == DEFAULT:
         raise ProblemError("default-stays", "It lives as long as the emulator.")
-    await asked.in_thread(session.close)
-    asked.backend.ended.pop(session.name, asyncio.Event()).set()
+    await context.in_thread(session.close)
+    context.state.closed_events.pop(session.name, asyncio.Event()).set()
     return Response(status_code=204)
 
 
-def _told(session: LocalSession) -> Payload:
+def _session_data(session: LocalSession) -> Payload:
     return {
         "name": session.name,
         "proxy": session.proxy,
@@ -64,24 +64,24 @@ def _told(session: LocalSession) -> Payload:
     }
 
 
-def _read(document: Document, settings: Settings) -> tuple[str, Settings]:
-    """The name and the settings that a body asks for. Raises InputError with its mistakes."""
-    field = Node(document, (), {} if document.data is None else document.data)
+def _read_settings(document: Document, settings: Settings) -> tuple[str, Settings]:
+    """Return the name and the settings in a body. Raises InputError with its mistakes."""
+    root = Node(document, (), {} if document.data is None else document.data)
     allowed = ", ".join(_FIELDS)
-    mistakes = [
-        document.mistake(f"is unknown{did_you_mean(key, _FIELDS)}; allowed are {allowed}", key)
-        for key in field.map()
+    issues = [
+        document.issue(f"is unknown{did_you_mean(key, _FIELDS)}; allowed are {allowed}", key)
+        for key in root.map()
         if key not in _FIELDS
     ]
     values = {}
-    for name, read in _FIELDS.items():
-        if field[name].value is not None:
+    for name, parse in _FIELDS.items():
+        if root[name].value is not None:
             try:
-                values[name] = read(field[name])
+                values[name] = parse(root[name])
             except InputError as error:
-                mistakes += error.mistakes
-    if mistakes:
-        raise InputError(*mistakes)
+                issues += error.issues
+    if issues:
+        raise InputError(*issues)
     name = values.pop("name", "")
     return name, replace(settings, record="", **values)
 
@@ -93,14 +93,14 @@ def _name(field: Node) -> str:
 
 
 def _sources(field: Node) -> tuple[str, ...]:
-    named = tuple(each.text() for each in field.items())
+    pairs = tuple(item.text() for item in field.items())
     try:
-        return Settings(source=named).source
+        return Settings(source=pairs).source
     except InputError as error:
-        raise field.error(error.mistakes[0].message) from None
+        raise field.error(error.issues[0].message) from None
 
 
-def _truth(field: Node) -> bool:
+def _bool(field: Node) -> bool:
     if isinstance(field.value, bool):
         return field.value
     raise field.wrong("true or false")
@@ -110,6 +110,6 @@ _FIELDS: dict[str, Callable[[Node], Any]] = {
     "name": _name,
     "dialect": lambda field: field.choice(Dialect).value,
     "source": _sources,
-    "keep_write_keys": _truth,
+    "keep_write_keys": _bool,
 }
-"""What may be said of a new session, and how each is read."""
+"""Keys of the body that opens a session, and the parser of each."""

@@ -1,9 +1,17 @@
-"""One judged request in words: its title, its line, its whole explanation."""
+"""A classified request in words: title, one line, form of its data, payload, problems."""
 
 from collections.abc import Sequence
 from textwrap import wrap
 
-from pixel_emulator.core.model import NAMED_BY, Call, Form, Outcome, PixelRequest, Problem, Severity
+from pixel_emulator.core.model import (
+    NAME_FIELDS,
+    Call,
+    Form,
+    Outcome,
+    PixelRequest,
+    Problem,
+    Severity,
+)
 from pixel_emulator.core.text import yaml_writer
 from pixel_emulator.core.text.display import paint, quoted, shortened
 
@@ -15,19 +23,20 @@ _OUTCOME_STYLES = {
     Outcome.UNHANDLED: "warn",
 }
 _SEVERITY_STYLES = {Severity.DROP: "bad", Severity.DAMAGE: "bad", Severity.NOTE: "note"}
-_ALPHABETS = {"url": "URL-safe alphabet", "std": "standard alphabet"}
+_ALPHABET_NAMES = {"url": "URL-safe alphabet", "std": "standard alphabet"}
 
 
 def title(call: Call | None, request: PixelRequest) -> str:
-    """What a person calls this request: `track "Email Opened"`, or its method and path."""
+    """Return the title of a request: `track "Email Opened"`, or method and path if it is no pixel
+    call."""
     if call is None:
         return f"{request.method} {shortened(request.url.partition('?')[0])}"
-    name = (call.payload or {}).get(NAMED_BY[call.type])
+    name = (call.payload or {}).get(NAME_FIELDS[call.type])
     return f"{call.type} {quoted(name)}" if isinstance(name, str) and name else str(call.type)
 
 
 def outcome_word(outcome: Outcome, *, colour: bool) -> str:
-    """The outcome, padded so that titles stand in one column."""
+    """Return the outcome, padded to the width of the longest so that titles form a column."""
     return paint(f"{outcome:<10}", _OUTCOME_STYLES[outcome], colour=colour)
 
 
@@ -39,43 +48,44 @@ def line(
     *,
     colour: bool = False,
 ) -> str:
-    """One line: outcome, title, who, and the codes of the problems."""
+    """Return one line: outcome, title, user, and the codes of the problems."""
     payload = (call and call.payload) or {}
-    who = [
+    ids = [
         f"{field}={shortened(value)}"
         for field in ("userId", "anonymousId")
         if isinstance(value := payload.get(field), str)
-        and (call is None or NAMED_BY[call.type] != field)
+        and (call is None or NAME_FIELDS[call.type] != field)
     ]
-    codes = ", ".join(dict.fromkeys(each.code for each in problems))
-    parts = [title(call, request), *who, paint(codes, "dim", colour=colour)]
+    codes = ", ".join(dict.fromkeys(problem.code for problem in problems))
+    parts = [title(call, request), *ids, paint(codes, "dim", colour=colour)]
     return f"{outcome_word(outcome, colour=colour)} {'  '.join(filter(None, parts))}"
 
 
-def written_as(call: Call) -> str:
-    """How the data stood in the URL."""
+def encoding_text(call: Call) -> str:
+    """Return how the data is encoded in the URL."""
     if call.form is not Form.BASE64 or call.alphabet is None:
         return {Form.BASE64: "base64 that does not decode"}.get(call.form, f"{call.form} form")
-    return f"base64, {_ALPHABETS[call.alphabet]}, {'padded' if call.padded else 'unpadded'}"
+    return f"base64, {_ALPHABET_NAMES[call.alphabet]}, {'padded' if call.padded else 'unpadded'}"
 
 
 def payload_text(call: Call) -> str:
-    """The payload as YAML (as JSON where it nests too deep for that); empty where undecoded."""
+    """Return the payload as YAML, or as JSON if it nests too deep for YAML; "" if it is not
+    decoded."""
     if not call.payload:
         return ""
-    shown = yaml_writer.shallow(call.payload)
+    shown = yaml_writer.flatten_deep(call.payload)
     return shown if isinstance(shown, str) else yaml_writer.write(shown)
 
 
 def problem_lines(
     problems: Sequence[Problem], *, width: int = 100, colour: bool = False
 ) -> list[str]:
-    """Each problem: its severity, code and path, and below them its message."""
+    """Return lines for each problem: severity, code and path, and below them its message."""
     lines = []
-    for each in problems:
-        head = paint(f"{each.severity:<7}", _SEVERITY_STYLES[each.severity], colour=colour)
-        path = f"  {shortened(each.path)}" if each.path else ""
-        source = paint(f"({each.source})", "dim", colour=colour)
-        lines.append(f"{head} {paint(each.code, 'bold', colour=colour)}{path}  {source}")
-        lines += [f"        {text}" for text in wrap(each.message, max(40, width - 8))]
+    for problem in problems:
+        head = paint(f"{problem.severity:<7}", _SEVERITY_STYLES[problem.severity], colour=colour)
+        path = f"  {shortened(problem.path)}" if problem.path else ""
+        source = paint(f"({problem.source})", "dim", colour=colour)
+        lines.append(f"{head} {paint(problem.code, 'bold', colour=colour)}{path}  {source}")
+        lines += [f"        {text}" for text in wrap(problem.message, max(40, width - 8))]
     return lines

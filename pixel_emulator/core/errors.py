@@ -38,9 +38,9 @@ class InputIssue:
 class InputError(ValueError):
     """Everything that is wrong with one input, all at once; doors print it and exit with 2."""
 
-    def __init__(self, *mistakes: InputIssue) -> None:
-        super().__init__("\n".join(map(str, mistakes)))
-        self.mistakes = mistakes
+    def __init__(self, *issues: InputIssue) -> None:
+        super().__init__("\n".join(map(str, issues)))
+        self.issues = issues
 
 
 class SelectionError(InputError):
@@ -58,7 +58,7 @@ class Document:
     data: JSON
     positions: Mapping[JsonPath, Location]
 
-    def mistake(self, message: str, *at: str | int) -> InputIssue:
+    def issue(self, message: str, *at: str | int) -> InputIssue:
         """A mistake at the value that `at` lead to, or at the nearest one around it."""
         return InputIssue(message, self.location(at), path_text(at))
 

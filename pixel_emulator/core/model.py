@@ -23,7 +23,7 @@ class CallType(StrEnum):
     ALIAS = "alias"
 
 
-NAMED_BY = {
+NAME_FIELDS = {
     CallType.IDENTIFY: "userId",
     CallType.TRACK: "event",
     CallType.PAGE: "name",
@@ -146,14 +146,14 @@ class PixelRequest:
     @property
     def url(self) -> str:
         """The absolute URL; bytes that no URL may hold are percent-encoded."""
-        return f"{self.scheme}://{self.host}{printable(self.target)}"
+        return f"{self.scheme}://{self.host}{percent_encoded(self.target)}"
 
     def header(self, name: str) -> str | None:
         """The first value of the header `name` (lower case), or None."""
         return next((value for key, value in self.headers if key == name), None)
 
 
-def printable(target: bytes) -> str:
+def percent_encoded(target: bytes) -> str:
     """A raw target or host as ASCII: only spaces, controls, quotes and non-ASCII are encoded."""
     return quote_from_bytes(target, safe="!#$%&'()*+,/:;=?@[]~{}|^`\\")
 
@@ -172,9 +172,7 @@ class Call:
     """A decoded pixel request.
 
     `payload` is None where Segment's edge could not decode the data. `alphabet` and `padded`
-    belong to the base64 form. `problems` are those of the wire, found while decoding. `text` is the
-    JSON that the payload was read from, if each of its strings stands there as it is; else, and in
-    what was read from a recording, it is empty.
+    belong to the base64 form. `problems` are those of the wire, found while decoding.
     """
 
     type: CallType
@@ -183,7 +181,6 @@ class Call:
     alphabet: Alphabet | None = None
     padded: bool | None = None
     problems: tuple[Problem, ...] = ()
-    text: str = field(default="", compare=False, repr=False)
 
     @property
     def accepted(self) -> bool:
@@ -201,7 +198,7 @@ class Hit:
     that the user gave to the write key. `digest` is the SHA-256 of the original request line,
     in hexadecimal: proof of what was sent where the line itself is masked. `step` is the title of
     the scenario's step that was running, empty where none was. `alike` counts further hits that
-    this one stands for in the evidence of a live run; see `core.verdicts.call_groups`.
+    this one stands for in the evidence of a live run; see `core.verification.components`.
     """
 
     seq: int
@@ -237,10 +234,10 @@ class Evidence:
     @property
     def total(self) -> int:
         """How many hits there are, those that others stand for included."""
-        return total(self.hits)
+        return count_hits(self.hits)
 
 
-def total(hits: Iterable[Hit]) -> int:
+def count_hits(hits: Iterable[Hit]) -> int:
     """How many hits these are, those that they stand for included."""
     return sum(1 + hit.alike for hit in hits)
 

@@ -6,7 +6,7 @@ LAST_YEAR = 9998
 """The last year in which a clock may begin: it goes on from there, and Python ends with 9999."""
 
 
-def utc(text: str) -> datetime:
+def parse_utc(text: str) -> datetime:
     """Return the point in time of an ISO 8601 date and time with its offset, in UTC.
 
     Raises ValueError for other text, without an offset, and where UTC would be in another year
@@ -24,9 +24,9 @@ def utc(text: str) -> datetime:
         raise ValueError("in UTC it is outside of the years 1 to 9999") from None
 
 
-def clock(text: str) -> datetime:
-    """Return the time at which a clock begins, as `utc`; raises ValueError past `LAST_YEAR`."""
-    time = utc(text)
+def parse_clock(text: str) -> datetime:
+    """Return the start time of a clock (see `parse_utc`). Raises ValueError past `LAST_YEAR`."""
+    time = parse_utc(text)
     if time.year > LAST_YEAR:
         raise ValueError(f"the last year in which a clock may begin is {LAST_YEAR}")
     return time

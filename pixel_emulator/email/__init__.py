@@ -1,1 +1,1 @@
-"""The e-mail door: which pixels a mail holds, and a render that lets them fire."""
+"""Find the pixels in a mail, and open the mail so that they are requested."""

@@ -1,4 +1,4 @@
-"""Opening a mail without a browser: its images are fetched, as far as they are pixels."""
+"""Open a mail without a browser: fetch those of its images that are pixels."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -7,18 +7,18 @@ from pixel_emulator.core.scenarios.mail_clients import Fetch, ImageRequest
 from pixel_emulator.email.limits import LimitError
 from pixel_emulator.email.message import Mail
 from pixel_emulator.email.pixels import find_pixels
-from pixel_emulator.email.render import RenderResult, where
+from pixel_emulator.email.render import RenderResult, mail_location
 from pixel_emulator.email.source import read
 from pixel_emulator.http_client import HttpClient
 
 BUILT_IN = "built-in fetch of the images"
 
-PLAIN = (
+DEFAULT_REQUESTS = (
     ImageRequest(
         Fetch.OPEN, (("User-Agent", f"pixel-emulator ({BUILT_IN})"), ("Accept", "image/*"))
     ),
 )
-"""How an image is asked for where no mail client is named."""
+"""The requests for an image if no mail client is named."""
 
 _IMAGES = frozenset({"img src", "input src"})
 
@@ -29,15 +29,16 @@ def fetch_images(
     hosts: Iterable[str],
     proxy: str,
     ca: Path,
-    asks: Sequence[ImageRequest] = PLAIN,
+    requests: Sequence[ImageRequest] = DEFAULT_REQUESTS,
     timeout: float = 30.0,
 ) -> RenderResult:
-    """Ask through `proxy` for each pixel at `hosts` that stands in an `<img src>` of the file.
+    """Request through `proxy` each pixel at `hosts` that is in an `<img src>` of the file.
 
-    `asks` are the requests with which a client gets one image; all images of a mail are asked for
-    in the first way before the second begins. An mbox is opened mail by mail. For machines without
-    a browser, and for models of mail clients: what CSS, `srcset` or frames name is left out, and so
-    are custom domains, which are not emulated. `timeout` is in seconds, for each of the images.
+    `requests` are the requests that a mail client sends for one image; the first of them is sent
+    for all images of a mail before the second. An mbox is opened mail by mail. This serves machines
+    without a browser and models of mail clients: URLs in CSS, `srcset` or frames are left out, and
+    so are custom domains, which are not emulated. `timeout` is in seconds, for each image. Errors
+    are returned, not raised.
     """
     try:
         mails = read(file.name, file.read_bytes())
@@ -46,25 +47,25 @@ def fetch_images(
         return RenderResult(f"{file} cannot be read: {error}")
     except LimitError as error:
         return RenderResult(f"{file} cannot be read: {error}")
-    errors = [f"{where(file, mail)}: {mail.reason}" for mail in mails if mail.reason]
+    errors = [f"{mail_location(file, mail)}: {mail.reason}" for mail in mails if mail.reason]
     with HttpClient(proxy=proxy, ca=ca, timeout=timeout) as client:
         for urls in pages:
-            for ask in asks:
+            for request in requests:
                 for url in urls:
                     try:
-                        client.ask(url, ask.headers, method=ask.method)
+                        client.request(url, request.headers, method=request.method)
                     except OSError as error:
                         errors.append(f"{file}: {url[:80]} could not be fetched: {error}")
     return RenderResult("; ".join(errors))
 
 
 def _images(mail: Mail, hosts: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the URLs of the pixels in images, each once: a client loads a URL once a mail."""
-    found = find_pixels(mail.shown, hosts=hosts, charset=mail.url_charset)
+    """Return the URLs of the pixels in images, each once: a client loads a URL once per mail."""
+    pixels = find_pixels(mail.shown, hosts=hosts, charset=mail.url_charset)
     return tuple(
         dict.fromkeys(
             pixel.url
-            for pixel in found
-            if pixel.loads and pixel.where in _IMAGES and not pixel.custom_domain
+            for pixel in pixels
+            if pixel.is_loaded and pixel.place in _IMAGES and not pixel.has_custom_domain
         )
     )

@@ -115,7 +115,7 @@ def open_elements(html: str, limits: Limits) -> int:
     """Return the most elements that may be open at once. Raises LimitError as `check_html`."""
     guard = _Guard(html, limits)
     guard.run()
-    return guard.deepest
+    return guard.max_open
 
 
 class _Guard:
@@ -131,7 +131,7 @@ class _Guard:
         self._ends_count = True
         self._tables_end = True
         self._is_foreign_sure = True
-        self.deepest = 0
+        self.max_open = 0
 
     def run(self) -> None:
         """Read the whole text."""
@@ -205,8 +205,8 @@ class _Guard:
         if name in _FORMATTING:
             self._formatting += 1
             self._work += self._formatting
-        self.deepest = max(self.deepest, len(self._stack))
-        if self.deepest > self._limits.depth:
+        self.max_open = max(self.max_open, len(self._stack))
+        if self.max_open > self._limits.depth:
             raise LimitError(f"its HTML nests more than {self._limits.depth:,} elements")
 
     def _end(self, name: str) -> None:
@@ -246,7 +246,7 @@ class _Guard:
     def _remove_in_scope(self, name: str) -> None:
         """Close the innermost element of this name, if its end tag surely has an effect."""
         names = _HEADINGS if name in _HEADINGS else {name}
-        if not any(self._open[each] for each in names):
+        if not any(self._open[alias] for alias in names):
             return
         barriers = _barriers(name)
         for index in range(len(self._stack) - 1, -1, -1):
@@ -266,11 +266,11 @@ class _Guard:
         if index is None or "template" in stack[index:]:
             return
         inner = stack[index:]
-        cell = next((n for n, each in enumerate(inner) if each in _CELLS), len(inner))
-        kept = [each for each in inner[:cell] if each in _FORMATTING]
+        cell = next((n for n, element in enumerate(inner) if element in _CELLS), len(inner))
+        kept = [element for element in inner[:cell] if element in _FORMATTING]
         dropped = Counter(inner) - Counter(kept)
         self._open -= dropped
-        self._formatting -= sum(dropped[each] for each in _FORMATTING)
+        self._formatting -= sum(dropped[element] for element in _FORMATTING)
         self._work += len(inner)
         stack[index:] = kept
 
@@ -280,13 +280,15 @@ class _Guard:
         self._formatting -= name in _FORMATTING
 
     def _in_foreign(self) -> bool:
-        return any(self._open[each] for each in _FOREIGN)
+        return any(self._open[element] for element in _FOREIGN)
 
     def _is_in_cell(self) -> bool:
         """Return True unless the nearest of tables and their cells is a table."""
         if not self._open["table"]:
             return True
-        near = (each for each in reversed(self._stack) if each == "table" or each in _CELLS)
+        near = (
+            element for element in reversed(self._stack) if element == "table" or element in _CELLS
+        )
         return next(near, "td") != "table"
 
     def _count(self) -> None:

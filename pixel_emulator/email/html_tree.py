@@ -1,4 +1,4 @@
-"""An HTML text as browsers parse it, with the documents that stand inside it."""
+"""Parse an HTML text as browsers do, with the documents nested in it."""
 
 import re
 from collections.abc import Iterator
@@ -9,14 +9,14 @@ from pixel_emulator.email.html_guard import check_html
 from pixel_emulator.email.limits import LimitError, Limits
 
 _MAX_DEPTH = 4
-"""How deep documents are followed into each other: comments, templates, `srcdoc`."""
+"""Nesting levels of inner documents that are parsed: comments, templates, `srcdoc`."""
 
 _CONDITION = re.compile(r"\s*(\[if [^\]]*\])>", re.IGNORECASE)
 _NEVER_SHOWN = ("comment", "conditional comment", "template")
 
 
 class HtmlTree:
-    """The nodes of an HTML text. Raises LimitError for a text that passes the limits."""
+    """The nodes of an HTML text. Raises LimitError if the text exceeds the limits."""
 
     def __init__(self, html: str, limits: Limits) -> None:
         self._html = html
@@ -24,36 +24,36 @@ class HtmlTree:
         self._documents = 0
 
     def nodes(self) -> Iterator[tuple[LexborNode, str]]:
-        """Yield each node in document order, and what encloses it.
+        """Yield each node in document order, and its enclosure.
 
-        That is empty, `noscript`, `comment`, `conditional comment [if mso]`, `template`, or
+        An enclosure is empty, `noscript`, `comment`, `conditional comment [if mso]`, `template`, or
         `iframe srcdoc`.
         """
         yield from self._nodes(self._html, "", 0)
 
-    def _nodes(self, html: str, within: str, depth: int) -> Iterator[tuple[LexborNode, str]]:
+    def _nodes(self, html: str, enclosure: str, depth: int) -> Iterator[tuple[LexborNode, str]]:
         check_html(html, self._limits)
         for node, in_noscript in _walk(LexborHTMLParser(html)):
-            inner, enclosure = _document_inside(node)
+            inner, inner_enclosure = _document_inside(node)
             if "<" in inner and depth < _MAX_DEPTH:
                 self._documents += 1
                 if self._documents > self._limits.documents:
                     most = f"{self._limits.documents:,}"
                     raise LimitError(f"its HTML has more than {most} comments and inner documents")
-                inside = within if is_never_shown(within) else enclosure
-                yield from self._nodes(inner, inside, depth + 1)
-            yield node, within or ("noscript" if in_noscript else "")
+                around = enclosure if is_never_shown(enclosure) else inner_enclosure
+                yield from self._nodes(inner, around, depth + 1)
+            yield node, enclosure or ("noscript" if in_noscript else "")
 
 
-def is_never_shown(within: str) -> bool:
-    """Return True if no browser shows what stands inside `within`."""
-    return within.startswith(_NEVER_SHOWN)
+def is_never_shown(enclosure: str) -> bool:
+    """Return True if no browser shows the content of `enclosure`."""
+    return enclosure.startswith(_NEVER_SHOWN)
 
 
 def _walk(tree: LexborHTMLParser) -> Iterator[tuple[LexborNode, bool]]:
-    """Yield each node in document order, and True if it stands in a <noscript>."""
-    # Not `traverse` and `noscript *`: their time grows with the square of the nesting, and the
-    # first leaves out the comments before <html>.
+    """Yield each node in document order, and True if it is inside a <noscript>."""
+    # Not `traverse` and `noscript *`: both take time quadratic in the nesting, and the former
+    # leaves out the comments before <html>.
     node = tree.root and tree.root.parent
     noscript = None
     while node is not None:
@@ -70,7 +70,7 @@ def _walk(tree: LexborHTMLParser) -> Iterator[tuple[LexborNode, bool]]:
 
 
 def _document_inside(node: LexborNode) -> tuple[str, str]:
-    """Return the HTML text that a node holds out of the tree, and what encloses it there."""
+    """Return the HTML text that a node holds outside the tree, and its enclosure."""
     if node.is_comment_node:
         text = node.comment_content or ""
         condition = _CONDITION.match(text)

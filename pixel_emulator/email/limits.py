@@ -1,25 +1,25 @@
-"""Bounds on what is read of a mail or an HTML text, so that reading it ends."""
+"""Limits on the size and depth of mails and HTML texts, so that reading them ends."""
 
 from dataclasses import dataclass
 
 
 class LimitError(ValueError):
-    """The input is larger or deeper than the limits allow; the message is a sentence."""
+    """The input exceeds the limits; the message is a sentence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one file, one mail and one HTML text may have at most.
+    """Maximum sizes of one file, one mail and one HTML text.
 
-    `file_bytes` is for a whole file, an mbox included; `mail_bytes` and `parts` for one mail with
-    all mails attached to it; `line_visits` for the lines of a mail times the multiparts around
-    them, which the MIME parser looks at again and again; `header_bytes` for one header that
+    `file_bytes` applies to a whole file, an mbox included; `mail_bytes` and `parts` to one mail
+    with all mails attached to it; `line_visits` to the lines of a mail times the multiparts around
+    them, since the MIME parser visits a line once for each; `header_bytes` to one header that
     describes a part.
 
-    `html_bytes` (characters), `elements`, `depth` and `attributes` (of one element) are for one
-    HTML text; `work` is for the steps of an HTML parser that grow with the square of the text:
-    looking through open elements, and opening formatting elements again. `documents` counts the
-    texts inside it: comments, templates, `srcdoc`.
+    `html_bytes` (characters), `elements`, `depth` and `attributes` (of one element) apply to one
+    HTML text; `work` to the steps of an HTML parser that grow with the square of the text:
+    searching the open elements, and reopening formatting elements. `documents` is the number of
+    documents nested in the text: comments, templates, `srcdoc`.
     """
 
     file_bytes: int = 256 * 1024 * 1024
@@ -37,4 +37,4 @@ class Limits:
 
 
 LIMITS = Limits()
-"""The limits that apply unless a caller names others: far beyond every mail that is sent."""
+"""The default limits, far beyond real mails."""

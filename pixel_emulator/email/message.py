@@ -1,7 +1,8 @@
-"""The HTML of one mail, decoded as a mail client would."""
+"""Decode the HTML of one mail as a mail client would."""
 
 import codecs
 import re
+from binascii import a2b_base64, a2b_qp
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from email import policy
@@ -10,45 +11,44 @@ from email.header import decode_header, make_header
 from email.headerregistry import ContentTransferEncodingHeader, HeaderRegistry
 from email.message import Message
 from email.parser import BytesParser
+from string import ascii_letters, digits
 
 from pixel_emulator.core.text.display import quoted, shortened
-from pixel_emulator.email.encodings import from_base64, from_quoted_printable, is_base64
 from pixel_emulator.email.limits import LIMITS, LimitError, Limits
 
 _HTML_TYPES = ("text/html", "application/xhtml+xml", "text/x-amp-html")
-# What may hold HTML that is not read here: encrypted or signed as a whole, or packed.
-_SEALED_TYPES = frozenset(
+# Types that may hold HTML that is not read here: encrypted, signed as a whole, or packed.
+_OPAQUE_TYPES = frozenset(
     {
         *("application/pkcs7-mime", "application/x-pkcs7-mime", "application/pgp-encrypted"),
         *("application/ms-tnef", "application/vnd.ms-tnef"),
         *("message/external-body", "message/partial"),
     }
 )
-# RFC 2045, section 6.1, and the name that Python and older mailers have for uuencode.
+# RFC 2045, section 6.1, and the names of Python and older mailers for uuencode.
 _ENCODINGS = frozenset(
     {
         *("7bit", "8bit", "binary", "quoted-printable", "base64"),
         *("x-uuencode", "uuencode", "uue", "x-uue"),
     }
 )
-_DECODERS = {"quoted-printable": from_quoted_printable, "base64": from_base64}
 _ENCODING_HEADER = "content-transfer-encoding"
-_LONGEST_ENCODING = 200  # characters that are parsed of a header with comments
-# cpython looks through the parameters of these again and again.
-_DESCRIPTIONS = re.compile(
+_MAX_ENCODING = 200  # characters parsed of a header with comments
+# cpython scans the parameters of these headers repeatedly.
+_PART_HEADERS = re.compile(
     rb"(?:\A|[\r\n])content-(?:type|disposition):[^\r\n]*+(?:(?:\r\n?|\n)[ \t][^\r\n]*+)*+",
     re.IGNORECASE,
 )
 _CONTAINERS = re.compile(
     rb"(?:\A|[\r\n])content-type:[ \t\r\n]*+(?:multipart|message)/", re.IGNORECASE
 )
-_DEEPEST = 100  # multiparts within each other; cpython's parser gives up somewhat later
+_MAX_DEPTH = 100  # nested multiparts; cpython's parser gives up somewhat later
 _COMMENTS = re.compile(r"\A(?:\s*+\([^()]*+\))++")
-# Blanks before the colon, which RFC 5322 (4.5) has readers accept.
+# Blanks before the colon, which readers must accept by RFC 5322 (4.5).
 _BLANK_BEFORE_COLON = re.compile(
     rb"(?im)^(content-(?:type|transfer-encoding|disposition))[ \t]++(?=:)"
 )
-_SUBJECT = 200  # characters
+_MAX_SUBJECT = 200  # characters
 _NO_NEWLINES = str.maketrans("\r\n", "  ")
 
 _META_CHARSET = re.compile(rb"<meta[^>]*?\bcharset\s*=\s*[\"']?\s*([\w:.-]+)", re.IGNORECASE)
@@ -62,11 +62,48 @@ _BOMS = {
 _WINDOWS_1252 = frozenset({"ascii", "us-ascii", "iso-8859-1", "iso8859-1", "latin1", "latin-1"})
 
 
+_BLANKS_AT_END = re.compile(rb"(?<![ \t])[ \t]++(?=[\r\n]|\Z)")
+_NOT_BASE64 = bytes(set(range(256)) - set(f"{ascii_letters}{digits}+/=".encode()))
+_PADDED = re.compile(rb"(?:[^=]{4})*+(?:[^=]{2}==|[^=]{3}=)")
+
+
+def from_quoted_printable(body: bytes) -> bytes:
+    """Return the decoded body, without blanks at the end of lines (RFC 2045, 6.7, rule 3)."""
+    return a2b_qp(_BLANKS_AT_END.sub(b"", body))
+
+
+def from_base64(body: bytes) -> bytes:
+    """Return the decoded body; characters outside the alphabet are skipped (RFC 2045, 6.8).
+
+    After padding another text may begin: some mailers concatenate encoded pieces.
+    """
+    text = body.translate(None, _NOT_BASE64)
+    decoded, position = [], 0
+    while piece := _PADDED.match(text, position):
+        decoded.append(a2b_base64(piece[0]))
+        position = piece.end()
+    rest = text[position:].replace(b"=", b"")
+    rest = rest[: len(rest) - (len(rest) % 4 == 1)]
+    return b"".join([*decoded, a2b_base64(rest + b"=" * (-len(rest) % 4))])
+
+
+def is_base64(body: bytes) -> bool:
+    """Return False if the first line shows that a body is markup or a mail, not base64."""
+    first = body.lstrip().partition(b"\n")[0]
+    return not (b"<" in first or b":" in first)
+
+
+_DECODERS = {"quoted-printable": from_quoted_printable, "base64": from_base64}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HtmlPart:
-    """One HTML text. `forwarded` stands inside an attached mail, `attached` is a file that
-    nobody sees before opening it; `in_mail` means that the file itself looks different, being
-    encoded; `notes` are sentences on what had to be guessed."""
+    """One HTML text of a mail or a file.
+
+    `forwarded` is True inside an attached mail, `attached` for an attached file, which is shown
+    only when opened, `in_mail` if the text was decoded from a mail, so that the source looks
+    different. `notes` are sentences on what had to be guessed.
+    """
 
     html: str
     content_type: str = "text/html"
@@ -78,14 +115,14 @@ class HtmlPart:
 
     @property
     def is_amp(self) -> bool:
-        """Whether only mail clients with AMP show it."""
+        """True if only mail clients that support AMP show this part."""
         return self.content_type == "text/x-amp-html"
 
     @property
     def url_charset(self) -> str:
         """The charset that a browser encodes the queries of URLs in.
 
-        For an HTML file it is the file's own (https://url.spec.whatwg.org/#query-state); the HTML
+        For an HTML file it is the file's own (https://url.spec.whatwg.org/#query-state). The HTML
         of a mail is shown inside a page of the mail client, in UTF-8.
         """
         return "utf-8" if self.in_mail else self.charset
@@ -95,9 +132,9 @@ class HtmlPart:
 class Mail:
     """The HTML of a mail, or of an HTML file.
 
-    `reason` is a sentence that says why there is none, or which part could not be read; it is
-    empty if all was read. `is_text` means that there is none because the mail is plain text.
-    `number` counts the mails of an mbox from 1; it is 0 for any other file.
+    `reason` is a sentence on why there is no HTML, or on which part could not be read; it is empty
+    if all was read. `is_text` is True if there is no HTML because the mail is plain text. `number`
+    counts the mails of an mbox from 1; it is 0 for any other file.
     """
 
     parts: tuple[HtmlPart, ...]
@@ -108,12 +145,12 @@ class Mail:
 
     @property
     def shown(self) -> str:
-        """The HTML that opening the mail shows: its own parts, in order, without AMP."""
+        """The HTML shown when the mail is opened: `shown_parts`, in order."""
         return "\n".join(part.html for part in self.shown_parts)
 
     @property
     def shown_parts(self) -> tuple[HtmlPart, ...]:
-        """The parts that opening the mail shows: neither attached, nor forwarded, nor AMP."""
+        """The parts shown when the mail is opened: neither attached, nor forwarded, nor AMP."""
         hidden = (part.forwarded or part.attached or part.is_amp for part in self.parts)
         return tuple(part for part, hide in zip(self.parts, hidden, strict=True) if not hide)
 
@@ -124,35 +161,37 @@ class Mail:
 
     @property
     def title(self) -> str:
-        """Its number and subject: `mail 2 "Hello"`; empty if it is no mail of an mbox."""
+        """Number and subject: `mail 2 "Hello"`; empty if the mail is not from an mbox."""
         subject = f" {quoted(self.subject)}" if self.subject else ""
         return f"mail {self.number}{subject}" if self.number else ""
 
 
 def read_mail(raw: bytes, limits: Limits = LIMITS) -> Mail:
-    """Return the HTML parts of a mail, also of mails attached to it; never raises."""
+    """Return the HTML parts of a mail and of mails attached to it. Never raises."""
     start = raw.removeprefix(codecs.BOM_UTF8).lstrip(b"\r\n")
     subject = ""
     try:
         root = _Parser(limits).parse(start)
         subject = _subject(root)
-        found = list(_walk(root, _Parser(limits)))
+        leaves = list(_walk(root, _Parser(limits)))
     except RecursionError:
         return Mail((), "The mail cannot be read: its parts are nested too deeply.")
     except LimitError as error:
         return Mail((), f"The mail cannot be read: {error}.", subject=subject)
     except (TypeError, ValueError) as error:  # cpython's own, on broken headers
-        why = shortened(str(error))
+        reason = shortened(str(error))
         return Mail(
-            (), f"The mail cannot be read: its MIME structure is broken ({why}).", subject=subject
+            (),
+            f"The mail cannot be read: its MIME structure is broken ({reason}).",
+            subject=subject,
         )
-    return replace(_mail(found), subject=subject)
+    return replace(_mail(leaves), subject=subject)
 
 
-def _mail(found: list[tuple[Message, bool]]) -> Mail:
-    html = [(part, forwarded) for part, forwarded in found if _type(part) in _HTML_TYPES]
+def _mail(leaves: list[tuple[Message, bool]]) -> Mail:
+    html = [(part, forwarded) for part, forwarded in leaves if _type(part) in _HTML_TYPES]
     unknown = next((name for part, _ in html if (name := _unknown_encoding(part))), "")
-    doubts = next((why for part, _ in found if (why := _doubts(part))), "")
+    ambiguity = next((reason for part, _ in leaves if (reason := _ambiguity(part))), "")
     parts = tuple(
         _html_part(_body(part), part=part, forwarded=forwarded)
         for part, forwarded in html
@@ -165,11 +204,11 @@ def _mail(found: list[tuple[Message, bool]]) -> Mail:
             parts,
             f'An HTML part cannot be read: its transfer encoding "{name}" is none of {known}.',
         )
-    if doubts:
-        return Mail(parts, f"The mail cannot be read for certain: {doubts}.")
-    types = sorted({_type(part) for part, _ in found})
-    if sealed := _SEALED_TYPES.intersection(types):
-        name = shortened(", ".join(sorted(sealed)))
+    if ambiguity:
+        return Mail(parts, f"The mail cannot be read for certain: {ambiguity}.")
+    types = sorted({_type(part) for part, _ in leaves})
+    if opaque := _OPAQUE_TYPES.intersection(types):
+        name = shortened(", ".join(sorted(opaque)))
         return Mail(parts, f"The mail cannot be read as a whole: it holds {name}.")
     if parts:
         return Mail(parts)
@@ -180,25 +219,25 @@ def _mail(found: list[tuple[Message, bool]]) -> Mail:
 
 
 class _Parser:
-    """Parses a mail and the mails attached to it, within limits they have in common."""
+    """Parses a mail and the mails attached to it, within common limits."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._parts = 0
 
     def parse(self, raw: bytes) -> Message:
-        """Parse one mail. Raises LimitError, and what cpython raises on broken headers."""
+        """Parse one mail. Raises LimitError; TypeError or ValueError on broken headers."""
         limits = self._limits
         if len(raw) > limits.mail_bytes:
             raise LimitError(f"it has more than {limits.mail_bytes:,} bytes")
-        for each in _DESCRIPTIONS.finditer(raw):
-            if len(each[0]) > limits.header_bytes:
+        for header in _PART_HEADERS.finditer(raw):
+            if len(header[0]) > limits.header_bytes:
                 raise LimitError(f"one of its headers has more than {limits.header_bytes:,} bytes")
-        depth = min(sum(1 for _ in _CONTAINERS.finditer(raw)), _DEEPEST)
+        depth = min(sum(1 for _ in _CONTAINERS.finditer(raw)), _MAX_DEPTH)
         lines = raw.count(b"\n") + raw.count(b"\r")
         if lines * depth > limits.line_visits:
             raise LimitError(f"it has {lines:,} lines in {depth} or more multiparts")
-        # The policy compat32, as it leaves headers alone that nobody asks for.
+        # The policy compat32 does not parse headers that are not read.
         return BytesParser(self._part, policy=policy.compat32).parsebytes(
             _BLANK_BEFORE_COLON.sub(rb"\1", raw)
         )
@@ -211,14 +250,14 @@ class _Parser:
 
 
 def _walk(root: Message, parser: _Parser) -> Iterator[tuple[Message, bool]]:
-    """Yield each part that holds no others, in order, and whether an attached mail holds it."""
+    """Yield each part without parts of its own, in order, and True if it is in an attached mail."""
     waiting = [(root, False)]
     while waiting:
         part, forwarded = waiting.pop()
         if attached := _encoded_mail(part):
             waiting.append((parser.parse(attached), True))
             continue
-        if not part.is_multipart() or _type(part) in _SEALED_TYPES:
+        if not part.is_multipart() or _type(part) in _OPAQUE_TYPES:
             yield part, forwarded
             continue
         forwarded = forwarded or part.get_content_maintype() == "message"
@@ -227,7 +266,7 @@ def _walk(root: Message, parser: _Parser) -> Iterator[tuple[Message, bool]]:
 
 
 def _encoded_mail(part: Message) -> bytes:
-    """Return the attached mail that cpython's parser leaves in its encoding; else no bytes."""
+    """Return the attached mail that cpython's parser leaves encoded, or no bytes."""
     if part.is_multipart():
         decode = _DECODERS.get(_encoding(part)) if _type(part) == "message/rfc822" else None
         inner = part.get_payload(0)
@@ -235,7 +274,7 @@ def _encoded_mail(part: Message) -> bytes:
             return b""
         source = inner.as_bytes().lstrip()
         if decode is from_base64 and not is_base64(source):
-            return b""  # a mail that stands there as it is
+            return b""  # a mail that is not encoded after all
         return decode(source)
     named = _type(part) == "application/octet-stream" and is_mail_name(_name(part))
     return _body(part) if named else b""
@@ -247,12 +286,12 @@ def is_mail_name(name: str) -> bool:
 
 
 def _type(part: Message) -> str:
-    # Without a comment, and what stands behind a missing semicolon: `text/html charset=utf-8`.
+    # Without comments and without parameters after a missing semicolon: `text/html charset=utf-8`.
     return (_COMMENTS.sub("", part.get_content_type()).split() or [""])[0]
 
 
 def _subject(root: Message) -> str:
-    written = str(root.get("subject", ""))[:_SUBJECT].translate(_NO_NEWLINES)
+    written = str(root.get("subject", ""))[:_MAX_SUBJECT].translate(_NO_NEWLINES)
     try:
         return str(make_header(decode_header(written))).strip()
     except (HeaderParseError, LookupError, ValueError):  # no encoded words after all
@@ -260,27 +299,27 @@ def _subject(root: Message) -> str:
 
 
 def _encoding(part: Message) -> str:
-    """Return the transfer encoding without comments, blanks and capitals (RFC 2045, 5 and 6).
+    """Return the transfer encoding in lower case, without comments and blanks (RFC 2045, 5 and 6).
 
-    It is `7bit` if none is named, and the whole header if that begins with no name.
+    Return `7bit` if none is named, and the whole header if that does not begin with a name.
     """
-    written = str(part.get(_ENCODING_HEADER, ""))[:_LONGEST_ENCODING].translate(_NO_NEWLINES)
+    written = str(part.get(_ENCODING_HEADER, ""))[:_MAX_ENCODING].translate(_NO_NEWLINES)
     header = HeaderRegistry()(_ENCODING_HEADER, written)
     encoding = header.cte.lower() if isinstance(header, ContentTransferEncodingHeader) else ""
-    # cpython means by 7bit that it has found no name.
+    # cpython returns 7bit if it has found no name.
     return encoding if encoding != "7bit" or "7bit" in written.lower() else written or encoding
 
 
 def _unknown_encoding(part: Message) -> str:
-    """Return the transfer encoding of a part if nothing decodes it, else an empty text."""
+    """Return the transfer encoding of a part if it is unknown, else an empty string."""
     encoding = _encoding(part)
     return "" if encoding in _ENCODINGS else encoding
 
 
-def _doubts(part: Message) -> str:
-    """Return why clients may read a part in different ways; it is empty if they do not."""
+def _ambiguity(part: Message) -> str:
+    """Return why clients may read a part in different ways, or an empty string."""
     for header in ("Content-Type", "Content-Transfer-Encoding"):
-        if len({str(each) for each in part.get_all(header, ())}) > 1:
+        if len({str(value) for value in part.get_all(header, ())}) > 1:
             return f"one of its parts has two different {header} headers"
     if _type(part) in _HTML_TYPES and _encoding(part) == "base64":
         body = part.get_payload()
@@ -335,7 +374,8 @@ def _declared_charset(part: Message) -> str:
 
 
 def _text(raw: bytes, declared: str) -> tuple[str, str, tuple[str, ...]]:
-    """The text, the charset it was read in, and notes; in browsers' order of trust."""
+    """Return the text, its charset, and notes. The charset is sought in browsers' order: byte order
+    mark, header, <meta>, then UTF-8 or windows-1252."""
     for bom, charset in _BOMS.items():
         if raw.startswith(bom):
             return raw.decode(charset, "replace"), charset, ()
@@ -356,5 +396,5 @@ def _text(raw: bytes, declared: str) -> tuple[str, str, tuple[str, ...]]:
 def _meta_charset(raw: bytes) -> str:
     meta = _META_CHARSET.search(raw, 0, _META_WITHIN)
     name = meta[1].decode().lower() if meta else ""
-    # Step 15 of the prescan: whoever can read the tag as ASCII does not read UTF-16.
+    # Step 15 of the prescan: a tag that can be read as ASCII is not in UTF-16.
     return "utf-8" if name.startswith("utf-16") else name

@@ -1,4 +1,4 @@
-"""Where an HTML text names Segment pixels, found with browsers' own parsing rules."""
+"""Find the Segment pixels in an HTML text by browsers' own parsing rules."""
 
 import re
 from bisect import bisect
@@ -12,8 +12,8 @@ from pixel_emulator.email.limits import LIMITS, LimitError, Limits
 from pixel_emulator.email.urls import BrowserUrl, absolute, browser_url
 
 PIXEL_PATH = "/v1/pixel/"
-_MOST_PIXELS = 10_000
-_MOST_MISSED = 1_000
+_MAX_PIXELS = 10_000
+_MAX_MISSES = 1_000
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _OUTLOOK = re.compile(r"(?<![!])\b(?:mso|vml)\b", re.IGNORECASE)
 
@@ -30,7 +30,7 @@ _LOADED_BY = frozenset(
 )
 _LOADED_RELS = frozenset({"stylesheet", "preload", "prefetch", "icon"})
 
-# A comment and a string come first, so that nothing inside them counts.
+# Comments and strings are matched as a whole, so that no `url()` inside them counts.
 _CSS = re.compile(
     r"""/\*.*?(?:\*/|\Z)
       | (?:url\(|image-set\(|@import) \s*+
@@ -49,56 +49,56 @@ _NEVER_LOADED_BY = re.compile(r"script|bgsound|.*[:-].*")  # scripts, custom ele
 class FoundPixel:
     """One place in an HTML text that names a pixel.
 
-    `url` is what a browser would request, `raw` the text it was made from (entities decoded).
-    `where` names the place (`img src`, `css url()`), `within` what encloses it: empty, or
-    `comment`, `conditional comment [if mso]`, `noscript`, `template`, `iframe srcdoc`.
-    `line` counts from 1; 0 means unknown. `custom_domain` says that the path shows it to be a
-    pixel, not the host. `repeated` says that the URL stands further up: browsers load it once.
+    `url` is what a browser would request, `raw` the attribute's text (entities decoded). `place`
+    names the attribute (`img src`, `css url()`), `enclosure` what encloses it: empty, or `comment`,
+    `conditional comment [if mso]`, `noscript`, `template`, `iframe srcdoc`. `line` counts from 1;
+    0 means unknown. `has_custom_domain` is True if only the path shows that it is a pixel.
+    `is_repeated` is True if the same URL occurs before: browsers load it once.
     """
 
     url: str
     raw: str
     element: str
-    where: str
-    within: str = ""
+    place: str
+    enclosure: str = ""
     line: int = 0
-    custom_domain: bool = False
-    repeated: bool = False
+    has_custom_domain: bool = False
+    is_repeated: bool = False
 
     @property
-    def loads(self) -> bool:
-        """True if a mail client, a browser without scripts, loads what stands at this place."""
-        return _loads(self.element, self.within)
+    def is_loaded(self) -> bool:
+        """True if a mail client (a browser without scripts) loads the URL in this place."""
+        return _is_loaded_in(self.element, self.enclosure)
 
     @property
-    def requested(self) -> bool:
-        """True if a client asks for the URL because of this place, and of none further up."""
-        return not self.repeated and self.loads
+    def is_requested(self) -> bool:
+        """True if a client requests the URL because of this place, not of one before it."""
+        return not self.is_repeated and self.is_loaded
 
     @property
-    def outlook_only(self) -> bool:
-        """True if only Outlook for Windows, which reads such comments, asks for the URL."""
-        condition = self.within.partition("[if ")[2]
+    def is_outlook_only(self) -> bool:
+        """True if only Outlook for Windows, which reads conditional comments, loads the URL."""
+        condition = self.enclosure.partition("[if ")[2]
         return bool(_OUTLOOK.search(condition)) and "!" not in condition
 
 
 class LineFinder:
-    """Finds the lines of texts that are looked up in the order in which they stand."""
+    """Finds the line numbers of texts, looked up in the order in which they occur."""
 
     def __init__(self, html: str) -> None:
         self._html = html
         self._newlines = [match.start() for match in re.finditer("\n", html)]
         self._position = 0
-        self._missed = 0
+        self._misses = 0
 
     def line(self, raw: str) -> int:
-        """Return the line, from 1, where the value of an attribute stands; 0 means unknown."""
-        if self._missed > _MOST_MISSED:  # each looks through the whole text
+        """Return the line, from 1, of the value of an attribute; 0 means unknown."""
+        if self._misses > _MAX_MISSES:  # each miss searches the whole rest of the text
             return 0
-        # Up to the first `&` an attribute looks the same in the source, however it is escaped.
+        # Up to the first `&` the source is the same, however the attribute is escaped.
         at = self._html.find(raw.partition("&")[0], self._position)
         if at < 0:
-            self._missed += 1
+            self._misses += 1
             return 0
         self._position = at + 1
         return bisect(self._newlines, at) + 1
@@ -111,75 +111,75 @@ def find_pixels(
 
     A pixel is a URL at one of `hosts`, whatever its path, or at any other host with a path like
     `/v1/pixel/…` (a custom domain). Links (`<a href>`) are not pixels. Queries are encoded in
-    `charset`, that of the document. Raises LimitError for a text that passes the limits.
+    `charset`, that of the document. Raises LimitError if the text exceeds the limits.
     """
     text = browser_text(html)
     collector = PixelCollector(text, hosts, charset)
-    for node, within in HtmlTree(text, limits).nodes():
-        collector.add(node, loaded_urls(node), within)
+    for node, enclosure in HtmlTree(text, limits).nodes():
+        collector.add(node, loaded_urls(node), enclosure)
     return tuple(collector.pixels)
 
 
 class PixelCollector:
-    """Takes the elements of an HTML text in document order, and keeps the pixels in them."""
+    """Collects the pixels of an HTML text from its elements, added in document order."""
 
     def __init__(self, text: str, hosts: Iterable[str], charset: str) -> None:
-        self._emulated = {_folded(host) for host in hosts}
+        self._emulated = {_normalized_host(host) for host in hosts}
         self._charset = charset
         self._lines = LineFinder(text)
         self._loaded: set[str] = set()
         self._base: BrowserUrl | None = None
         self.pixels: list[FoundPixel] = []
 
-    def add(self, node: LexborNode, urls: Iterable[tuple[str, str]], within: str) -> None:
-        """Take the `loaded_urls` of a node. Raises LimitError for too many pixels."""
+    def add(self, node: LexborNode, urls: Iterable[tuple[str, str]], enclosure: str) -> None:
+        """Add the `loaded_urls` of a node. Raises LimitError if there are too many pixels."""
         element = (node.tag or "").lower()
-        if element == "base" and self._base is None and not is_never_shown(within):
+        if element == "base" and self._base is None and not is_never_shown(enclosure):
             self._base = browser_url(node.attributes.get("href") or "")
-        for where, raw in urls:
+        for place, raw in urls:
             # An inner document has a charset of its own, UTF-8.
-            charset = "utf-8" if "srcdoc" in within else self._charset
+            charset = "utf-8" if "srcdoc" in enclosure else self._charset
             url = browser_url(absolute(raw, self._base) if self._base else raw, charset)
             if url is None:
                 continue
-            custom = _folded(url.host.partition(":")[0]) not in self._emulated
+            custom = _normalized_host(url.host.partition(":")[0]) not in self._emulated
             if custom and not url.path.lower().startswith(PIXEL_PATH):
                 continue
-            if len(self.pixels) == _MOST_PIXELS:
-                raise LimitError(f"its HTML names more than {_MOST_PIXELS:,} pixels")
+            if len(self.pixels) == _MAX_PIXELS:
+                raise LimitError(f"its HTML names more than {_MAX_PIXELS:,} pixels")
             address = str(url)
-            loads = _loads(element, within)
+            is_loaded = _is_loaded_in(element, enclosure)
             self.pixels.append(
                 FoundPixel(
                     url=address,
                     raw=raw,
                     element=element,
-                    where=where,
-                    within=within,
+                    place=place,
+                    enclosure=enclosure,
                     line=self._lines.line(raw),
-                    custom_domain=custom,
-                    repeated=loads and address in self._loaded,
+                    has_custom_domain=custom,
+                    is_repeated=is_loaded and address in self._loaded,
                 )
             )
-            if loads:
+            if is_loaded:
                 self._loaded.add(address)
 
 
 def browser_text(html: str) -> str:
-    """Return the text as a browser reads it before it looks for tags."""
+    """Return the text as a browser preprocesses it: newlines normalized, surrogates replaced."""
     return _LONE_SURROGATE.sub("\ufffd", html).replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _folded(host: str) -> str:
+def _normalized_host(host: str) -> str:
     return host.casefold().removesuffix(".")
 
 
-def _loads(element: str, within: str) -> bool:
-    return not (is_never_shown(within) or _NEVER_LOADED_BY.fullmatch(element))
+def _is_loaded_in(element: str, enclosure: str) -> bool:
+    return not (is_never_shown(enclosure) or _NEVER_LOADED_BY.fullmatch(element))
 
 
 def loaded_urls(node: LexborNode) -> Iterator[tuple[str, str]]:
-    """Yield what a node makes a browser load: where that stands, and the URL's text."""
+    """Yield the place and the text of each URL that a node makes a browser load."""
     if not node.is_element_node:
         return
     element = (node.tag or "").lower()

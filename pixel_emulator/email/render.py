@@ -1,4 +1,4 @@
-"""Opening a mail as a mail client would, in a headless browser."""
+"""Open a mail in a headless browser, as a mail client would."""
 
 import os
 import shutil
@@ -30,7 +30,7 @@ _BROWSERS = (
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
     "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
 )
-# From the second on for full browsers only, which talk to their makers without being asked.
+# All but the first are for full browsers, which would contact their vendors.
 _FLAGS = (
     "--headless",
     "--disable-background-networking",
@@ -43,8 +43,9 @@ _FLAGS = (
     "--no-first-run",
     "--no-pings",
 )
-# A mail client runs no scripts, so <noscript> counts. A sandboxed frame does that; Chromium's own
-# `--blink-settings=scriptEnabled=false` makes `--screenshot` end at once, with nothing loaded.
+# A mail client runs no scripts, so the content of <noscript> is loaded. A sandboxed frame has the
+# same effect; with Chromium's own `--blink-settings=scriptEnabled=false`, `--screenshot` ends at
+# once, with nothing loaded.
 _FRAME = """<!doctype html><meta charset="utf-8">
 <style>html, body, iframe {{border: 0; height: 100%; margin: 0; width: 100%}}</style>
 <iframe sandbox src="{}"></iframe>"""
@@ -52,26 +53,23 @@ _FRAME = """<!doctype html><meta charset="utf-8">
 
 @dataclass(frozen=True, slots=True)
 class RenderResult:
-    """How opening a mail went; `error` is a sentence, empty where all went well."""
+    """Result of opening a mail; `error` is a sentence, empty if there was no error."""
 
     error: str = ""
 
 
 def find_browser(environ: Mapping[str, str]) -> Path | None:
-    """The browser that PIXEL_EMULATOR_BROWSER names, else the first known one, else None.
+    """Return the browser that PIXEL_EMULATOR_BROWSER names, else the first known one, else None.
 
-    Raises InputError where the variable names no program.
+    Raises InputError if the variable names no program.
     """
     path = environ.get("PATH", "")
-    if wanted := environ.get(BROWSER_VARIABLE):
-        if found := shutil.which(wanted, path=path):
-            return Path(found)
-        raise InputError(
-            InputIssue(f'{BROWSER_VARIABLE}: "{wanted}" is no program that can be run')
-        )
-    return next(
-        (Path(found) for each in _BROWSERS if (found := shutil.which(each, path=path))), None
-    )
+    if name := environ.get(BROWSER_VARIABLE):
+        if program := shutil.which(name, path=path):
+            return Path(program)
+        raise InputError(InputIssue(f'{BROWSER_VARIABLE}: "{name}" is no program that can be run'))
+    programs = (shutil.which(browser, path=path) for browser in _BROWSERS)
+    return next((Path(program) for program in programs if program), None)
 
 
 def render(
@@ -80,32 +78,36 @@ def render(
     """Open an HTML file or a mail (.eml) in a Chromium that reaches the network through `proxy`.
 
     An mbox is opened mail by mail. `spki` is the base64 SHA-256 of the CA's public key, `timeout`
-    is in seconds, for each mail. Returns when every image has loaded or failed; does not raise for
-    what goes wrong.
+    is in seconds, for each mail. Returns when every image has loaded or failed. Errors are
+    returned, not raised.
     """
     try:
         raw = file.read_bytes()
     except OSError as reason:
         return RenderResult(f"{file} cannot be rendered: {reason}")
-    show = partial(_open_page, file=file, browser=browser, proxy=proxy, spki=spki, timeout=timeout)
+    open_page = partial(
+        _open_page, file=file, browser=browser, proxy=proxy, spki=spki, timeout=timeout
+    )
     if not is_mail(file.name, raw) and not other_format(raw):
-        return show(file.absolute())
+        return open_page(file.absolute())
     mails = read(file.name, raw)
     errors = [
-        f"{where(file, mail)} cannot be rendered: {mail.reason}" for mail in mails if mail.reason
+        f"{mail_location(file, mail)} cannot be rendered: {mail.reason}"
+        for mail in mails
+        if mail.reason
     ]
     for mail in mails:
         if mail.shown_parts:
             with tempfile.TemporaryDirectory(prefix="pixel-emulator-") as name:
                 page = Path(name) / "mail.html"
-                # Its mark outdoes any <meta charset>, and leaves the doctype first.
+                # A byte order mark overrides any <meta charset>, and the doctype stays first.
                 page.write_text(mail.shown, "utf-8-sig", "replace")
-                errors.append(show(page).error)
+                errors.append(open_page(page).error)
     return RenderResult("; ".join(filter(None, errors)))
 
 
-def where(file: Path, mail: Mail) -> str:
-    """Return the place of a mail for a message: its file and, in an mbox, number and subject."""
+def mail_location(file: Path, mail: Mail) -> str:
+    """Return the location of a mail for a message: file and, in an mbox, number and subject."""
     return f"{file}, {mail.title}" if mail.title else str(file)
 
 
@@ -127,14 +129,14 @@ def _open_page(
             f"--screenshot={screenshot}",
             page.as_uri(),
         ]
-        failure = _run(command, directory / "stderr", timeout)
+        failure = _run_browser(command, directory / "stderr", timeout)
         if not failure and not screenshot.exists():
             failure = f"it ended without showing the mail ({_last_line(directory / 'stderr')})"
     return RenderResult(failure and f"{file}: {browser.name} failed: {failure}")
 
 
-def _run(command: list[str], log: Path, timeout: float) -> str:
-    """Run to the end, or kill it with all that it started; returns what went wrong."""
+def _run_browser(command: list[str], log: Path, timeout: float) -> str:
+    """Run a command to its end, or kill its process group; return an error or an empty string."""
     with log.open("wb") as stderr:
         try:
             process = subprocess.Popen(  # noqa: S603 - the browser that the user has
@@ -156,7 +158,7 @@ def _run(command: list[str], log: Path, timeout: float) -> str:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    # With its group: a browser is many processes, and Debian's command a script around them.
+    # The whole group: a browser is many processes, and Debian's command is a script around them.
     if process.poll() is None:
         if os.name == "posix":
             os.killpg(process.pid, signal.SIGKILL)

@@ -31,7 +31,7 @@ _NEWLINES = re.compile(rb"[\r\n]*+")
 _QUOTED = re.compile(rb"^>(?=>*From )", re.MULTILINE)
 
 
-def begins_mbox(raw: bytes) -> bool:
+def is_mbox(raw: bytes) -> bool:
     """Return True if the content begins with the separator of an mbox."""
     return _SEPARATOR.match(raw) is not None
 
@@ -117,7 +117,7 @@ def read(name: str, raw: bytes, limits: Limits = LIMITS) -> tuple[Mail, ...]:
     if not is_mail(name, source):
         return (Mail((html_part(raw),)),)
     start = source.removeprefix(codecs.BOM_UTF8).lstrip()
-    if _is_mbox_name(name) or begins_mbox(start):
+    if _is_mbox_name(name) or is_mbox(start):
         return _mbox(start, limits)
     if emlx := _EMLX.match(start):
         start = start[emlx.end() : emlx.end() + int(emlx[1])]
@@ -188,11 +188,11 @@ def _is_json(raw: bytes) -> bool:
 
 
 def _mbox(raw: bytes, limits: Limits) -> tuple[Mail, ...]:
-    found = split_mbox(raw)
-    if len(found) > limits.mails:
+    raw_mails = split_mbox(raw)
+    if len(raw_mails) > limits.mails:
         return (Mail((), f"It cannot be read: it holds more than {limits.mails:,} mails."),)
-    mails = (_mail_of_mbox(each, limits) for each in found)
-    if len(found) == 1:
+    mails = (_mail_of_mbox(mail, limits) for mail in raw_mails)
+    if len(raw_mails) == 1:
         return tuple(mails)
     return tuple(replace(mail, number=number) for number, mail in enumerate(mails, 1))
 

@@ -1,4 +1,4 @@
-"""Places that name a pixel although no client requests it there, and why not."""
+"""Find places that name a pixel although no client requests it there, with the reasons."""
 
 import binascii
 import quopri
@@ -25,9 +25,9 @@ from pixel_emulator.email.pixels import (
 )
 from pixel_emulator.email.urls import browser_url
 
-_MOST = 20  # places that are named for one text
-_MOST_KEPT = 10_000  # places that are looked at for it
-# `https%3A%2F%2F…`: the URL was escaped as if it were a part of another one.
+_MAX_NAMED = 20  # places returned for one text
+_MAX_KEPT = 10_000  # places examined for them
+# `https%3A%2F%2F…`: a URL that was escaped as if it were a part of another one.
 _ESCAPED = re.compile(r"https?%3a", re.IGNORECASE)
 _NO_SCHEME = re.compile(r"/|[\w.-]+(?::\d+)?/")
 _SCHEME = re.compile(r"([A-Za-z][\w+.-]*):")
@@ -37,85 +37,93 @@ _BASE64 = re.compile(r"\s*(?:[A-Za-z0-9+/]{60,76}\r?\n)+[A-Za-z0-9+/]*={0,2}\s*"
 
 
 @dataclass(frozen=True, slots=True)
-class Unrequested:
+class UnrequestedPlace:
     """A place that names a pixel and makes no client request it.
 
-    `line` counts from 1; 0 means unknown. `why` says why no client requests a pixel there.
-    `is_token` means that a template token stands in place of a URL; `undecoded`, that the text
-    still has an encoding that a mail client would take off, so that it may hide other pixels.
+    `line` counts from 1; 0 means unknown. `reason` says why no client requests a pixel there.
+    `is_template_token` is True if the place has a template token instead of a URL; `is_undecoded`
+    is True if the text still has an encoding that a mail client would decode, so that it may hide
+    other pixels.
     """
 
     line: int
-    why: str
-    undecoded: bool = False
-    is_token: bool = False
+    reason: str
+    is_undecoded: bool = False
+    is_template_token: bool = False
 
     @property
     def sentence(self) -> str:
-        """The place and the reason, for a person."""
-        where = f"line {self.line}" if self.line else "the text"
-        if self.is_token:
-            return f"{where} names no pixel, because {self.why}"
-        return f"{where} names {PIXEL_PATH}, but no client requests it, because {self.why}"
+        """A sentence with the place and the reason."""
+        subject = f"line {self.line}" if self.line else "the text"
+        if self.is_template_token:
+            return f"{subject} names no pixel, because {self.reason}"
+        return f"{subject} names {PIXEL_PATH}, but no client requests it, because {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)
 class HtmlSearch:
-    """What one look at an HTML text finds: its pixels, and places that only name one."""
+    """Result of searching an HTML text: its pixels, and places that only name one."""
 
     pixels: tuple[FoundPixel, ...]
-    unrequested: tuple[Unrequested, ...]
+    unrequested: tuple[UnrequestedPlace, ...]
 
 
 def search_html(
     html: str, *, hosts: Iterable[str], charset: str = "utf-8", limits: Limits = LIMITS
 ) -> HtmlSearch:
-    """Return the pixels as `find_pixels` does, and the places that name the path of a pixel beside.
+    """Return the pixels, as `find_pixels` does, and all other places that name a pixel's path.
 
-    The text is parsed once. Raises LimitError for a text that passes the limits.
+    The text is parsed once. Raises LimitError if the text exceeds the limits.
     """
     text = browser_text(html)
     hosts = tuple(hosts)
     collector = PixelCollector(text, hosts, charset)
     lines = LineFinder(text)
-    found: dict[str, Unrequested] = {}
-    for node, within in HtmlTree(text, limits).nodes():
+    places_by_text: dict[str, UnrequestedPlace] = {}
+    for node, enclosure in HtmlTree(text, limits).nodes():
         urls = tuple(loaded_urls(node))
-        collector.add(node, urls, within)
-        if is_never_shown(within):
+        collector.add(node, urls, enclosure)
+        if is_never_shown(enclosure):
             continue
-        for raw, why, undecoded in _places(node, urls):
-            if raw not in found and len(found) < _MOST_KEPT:
-                found[raw] = Unrequested(lines.line(raw), why, undecoded, not _names_pixel(raw))
-    known = {pixel.raw for pixel in collector.pixels}
+        for raw, reason, is_undecoded in _node_places(node, urls):
+            if raw not in places_by_text and len(places_by_text) < _MAX_KEPT:
+                places_by_text[raw] = UnrequestedPlace(
+                    lines.line(raw), reason, is_undecoded, not _names_pixel(raw)
+                )
+    pixel_texts = {pixel.raw for pixel in collector.pixels}
     places = dict.fromkeys(
-        place for raw, place in found.items() if raw not in known and not (place.is_token and known)
+        place
+        for raw, place in places_by_text.items()
+        if raw not in pixel_texts and not (place.is_template_token and pixel_texts)
     )
-    if not known and not any(each.undecoded for each in places):
-        places |= dict.fromkeys(_undecoded(text, hosts, limits))
-    if not known and not places and _names_pixel(text):
-        places[_broken(text)] = None
-    return HtmlSearch(tuple(collector.pixels), tuple(islice(places, _MOST)))
+    if not pixel_texts and not any(place.is_undecoded for place in places):
+        places |= dict.fromkeys(_undecoded_places(text, hosts, limits))
+    if not pixel_texts and not places and _names_pixel(text):
+        places[_unparsed_place(text)] = None
+    return HtmlSearch(tuple(collector.pixels), tuple(islice(places, _MAX_NAMED)))
 
 
-def _places(node: LexborNode, urls: tuple[tuple[str, str], ...]) -> Iterator[tuple[str, str, bool]]:
-    """Yield the text of each place in a node that names a pixel, and why nothing requests it.
+def _node_places(
+    node: LexborNode, urls: tuple[tuple[str, str], ...]
+) -> Iterator[tuple[str, str, bool]]:
+    """Yield each place in a node that names a pixel without a request for it.
 
-    `urls` are the `loaded_urls` of the node.
+    Each is its text, the reason, and True if it is undecoded. `urls` are the `loaded_urls` of the
+    node.
     """
     if node.is_text_node:
         text = node.text_content or ""
         if _names_pixel(text) and not _is_style_with_pixel(node.parent):
-            yield text.strip(), _of_text(node), False
+            yield text.strip(), _text_reason(node), False
         return
     if not node.is_element_node:
         return
     element = (node.tag or "").lower()
-    loaded = {where for where, _ in urls}
-    for where, raw in urls:
+    loaded = {place for place, _ in urls}
+    for place, raw in urls:
         if _names_pixel(raw):
-            yield raw, *_of_url(raw)
-        elif where == "img src" and (token := TOKEN.match(raw.strip())):
+            yield raw, *_url_reason(raw)
+        elif place == "img src" and (token := TOKEN.match(raw.strip())):
             shown = shortened(token[0])
             yield raw, f"`src` is the template token {shown}, which nothing replaced", False
     for name, value in node.attributes.items():
@@ -138,7 +146,7 @@ def _names_pixel(text: str) -> bool:
     return PIXEL_PATH in _SOFT_BREAK.sub("", text).lower().replace("%2f", "/").replace("\\/", "/")
 
 
-def _of_text(node: LexborNode) -> str:
+def _text_reason(node: LexborNode) -> str:
     around = (node.parent.tag or "").lower() if node.parent else ""
     if around == "script":
         return "it stands in a script, and mail clients run none"
@@ -149,8 +157,8 @@ def _of_text(node: LexborNode) -> str:
     return "it stands in the text, not in a tag"
 
 
-def _of_url(raw: str) -> tuple[str, bool]:
-    """Return why a browser requests no pixel for the text of a URL, and if it is undecoded."""
+def _url_reason(raw: str) -> tuple[str, bool]:
+    """Return why a browser requests no pixel for a URL's text, and True if that is undecoded."""
     text = raw.strip()
     if text.startswith("3D"):
         return "it is quoted-printable that nobody decoded (`=3D` stands for `=`)", True
@@ -174,29 +182,31 @@ def _of_url(raw: str) -> tuple[str, bool]:
     return "its text is no URL with a scheme", False
 
 
-def _undecoded(text: str, hosts: tuple[str, ...], limits: Limits) -> Iterator[Unrequested]:
-    """Yield what hides all pixels of a text: an encoding that a mail client would take off."""
-    readings = (
+def _undecoded_places(
+    text: str, hosts: tuple[str, ...], limits: Limits
+) -> Iterator[UnrequestedPlace]:
+    """Yield the encoding that hides all pixels of a text because nothing has decoded it."""
+    encodings = (
         ("=3D" in text, _from_quoted_printable, "quoted-printable"),
         ("\\" in text, _from_string, "a string with backslashes, as in JSON,"),
         (_BASE64.fullmatch(text) is not None, _from_base64, "base64"),
     )
-    for applies, decode, name in readings:
+    for applies, decode, name in encodings:
         if applies and any(
-            each.requested for each in find_pixels(decode(text), hosts=hosts, limits=limits)
+            pixel.is_requested for pixel in find_pixels(decode(text), hosts=hosts, limits=limits)
         ):
-            why = f"the text is {name} that nobody decoded"
-            yield Unrequested(_line_of_path(text), why, undecoded=True)
+            reason = f"the text is {name} that nobody decoded"
+            yield UnrequestedPlace(_line_of_path(text), reason, is_undecoded=True)
             return
 
 
-def _broken(text: str) -> Unrequested:
-    """Return the place of a path that no attribute, style or text of the parsed HTML holds."""
-    why = (
+def _unparsed_place(text: str) -> UnrequestedPlace:
+    """Return the place of a pixel path that is in no attribute, style or text after parsing."""
+    reason = (
         "it stands in a comment or template, in a tag or quote left open, or in an attribute "
         "written twice"
     )
-    return Unrequested(_line_of_path(text), why)
+    return UnrequestedPlace(_line_of_path(text), reason)
 
 
 def _line_of_path(text: str) -> int:

@@ -1,7 +1,7 @@
-"""Definitions across files: what a file takes in by `use`, and from where.
+"""Definitions across files: what a file includes with `use`.
 
-A file in `use` holds `define` and `use`, and nothing that runs. Files are named relative to the
-file that names them.
+An included file holds `define` and `use`, and nothing that runs. Paths are relative to the file
+that names them.
 """
 
 from collections.abc import Mapping
@@ -20,84 +20,86 @@ from pixel_emulator.files.yaml_loader import parse_document
 from pixel_emulator.runtime.output import learn_from
 
 MAX_BYTES = 16 * 1024 * 1024
-"""Bytes of a file that is read for its scenarios: ten thousands of expectations."""
+"""Largest size in bytes of a scenario file: enough for tens of thousands of expectations."""
 
-_DEEPEST = 20  # files in a row, each named by `use` in the one before
+_MAX_CHAIN = 20  # length of a chain of files, each included by the one before
 
 
 @dataclass(frozen=True, slots=True)
-class Used:
-    """What a file gives to those that use it."""
+class Definitions:
+    """What a file provides to the files that include it."""
 
     definitions: Mapping[str, Definition] = field(default_factory=dict)
-    mistakes: tuple[InputIssue, ...] = ()
+    issues: tuple[InputIssue, ...] = ()
 
 
 @dataclass(slots=True)
-class DefinitionFiles:
-    """The files that one loading takes definitions from; each is read once."""
+class Includes:
+    """The included files of one loading; each is read once."""
 
     given: Values
     hooks: Mapping[str, Expected]
-    used: dict[Path, Used] = field(default_factory=dict)
+    cache: dict[Path, Definitions] = field(default_factory=dict)
 
-    def read(self, document: Document, around: Used) -> ParsedDocument:
-        """What a document says, with the definitions around it."""
+    def read(self, document: Document, included: Definitions) -> ParsedDocument:
+        """Parse a document, with the definitions that it includes."""
         return read_document(
-            document, given=self.given, definitions=around.definitions, plugin_matchers=self.hooks
+            document, given=self.given, definitions=included.definitions, plugin_matchers=self.hooks
         )
 
-    def around(self, document: Document, trail: tuple[Path, ...] = ()) -> Used:
-        """What a document takes in by `use`; `trail` are the files that led to it."""
+    def included(self, document: Document, trail: tuple[Path, ...] = ()) -> Definitions:
+        """Return what a document includes with `use`; `trail` are the files that led to it."""
         if not isinstance(document.data, dict):
-            return Used()
+            return Definitions()
         reader = ParseContext(document)
         here = Path(document.file)
         trail = (*trail, real_path(here))
         definitions: dict[str, Definition] = {}
-        mistakes: list[InputIssue] = []
+        issues: list[InputIssue] = []
         for at, file in read_use(reader, document.data):
             path = here.parent / file
             if real_path(path) in trail:
                 reader.add_issue(at, f"goes round in a circle: {file} leads back here")
-            elif len(trail) > _DEEPEST:
-                reader.add_issue(at, f"is file {_DEEPEST + 1} in a row, each used by the next")
+            elif len(trail) > _MAX_CHAIN:
+                reader.add_issue(at, f"is file {_MAX_CHAIN + 1} in a row, each used by the next")
             else:
-                found = self._use(reader, at, path, trail)
-                mistakes += found.mistakes
-                for name, each in found.definitions.items():
-                    if definitions.setdefault(name, each) is not each:
-                        both = f"{definitions[name].location_text} and {each.location_text}"
+                loaded = self._load(reader, at, path, trail)
+                issues += loaded.issues
+                for name, definition in loaded.definitions.items():
+                    if definitions.setdefault(name, definition) is not definition:
+                        both = f"{definitions[name].location_text} and {definition.location_text}"
                         reader.add_issue(at, f"`{name}` is defined twice, in {both}")
-        return Used(definitions, (*reader.sorted_issues(), *mistakes))
+        return Definitions(definitions, (*reader.sorted_issues(), *issues))
 
-    def _use(self, reader: ParseContext, at: JsonPath, path: Path, trail: tuple[Path, ...]) -> Used:
+    def _load(
+        self, reader: ParseContext, at: JsonPath, path: Path, trail: tuple[Path, ...]
+    ) -> Definitions:
         real = real_path(path)
-        if real not in self.used:
+        if real not in self.cache:
             try:
-                self.used[real] = self._used(read_limited(str(path)), trail)
+                self.cache[real] = self._definitions_of(read_limited(str(path)), trail)
             except InputError as error:
-                if all(not each.location.line for each in error.mistakes):
-                    reader.add_issue(at, f"{error.mistakes[0]}")
-                    return Used()
-                self.used[real] = Used(mistakes=error.mistakes)
-        return self.used[real]
+                if all(not issue.location.line for issue in error.issues):
+                    reader.add_issue(at, f"{error.issues[0]}")
+                    return Definitions()
+                self.cache[real] = Definitions(issues=error.issues)
+        return self.cache[real]
 
-    def _used(self, document: Document, trail: tuple[Path, ...]) -> Used:
-        around = self.around(document, trail)
+    def _definitions_of(self, document: Document, trail: tuple[Path, ...]) -> Definitions:
+        around = self.included(document, trail)
         reader = ParseContext(document)
         if isinstance(document.data, dict):
             for key in document.data.keys() - {"define", "use"}:
                 only = "a file that others use holds `define` and `use`, nothing that runs"
                 reader.add_issue((key,), f"does not belong here: {only}")
-        if around.mistakes or reader.issues:
-            return Used(mistakes=(*around.mistakes, *reader.sorted_issues()))
+        if around.issues or reader.issues:
+            return Definitions(issues=(*around.issues, *reader.sorted_issues()))
         reading = self.read(document, around)
-        return Used({**around.definitions, **reading.definitions}, reading.issues)
+        return Definitions({**around.definitions, **reading.definitions}, reading.issues)
 
 
 def read_limited(path: str) -> Document:
-    """A document that is not too large to look into. Raises InputError as `read_write` does."""
+    """Read a document of at most `MAX_BYTES`. Raises InputError as `read_write` does."""
     text = read_write.read_text(path)
     check_size(text, path)
     learn_from(text)
@@ -105,14 +107,19 @@ def read_limited(path: str) -> Document:
 
 
 def check_size(text: str, path: str) -> None:
-    """Raise InputError for a text that is too large to look into."""
+    """Raise InputError if a text is larger than `MAX_BYTES`."""
     if len(text) > MAX_BYTES:
         raise InputError(InputIssue(f"is larger than {MAX_BYTES:,} bytes", Location(path)))
 
 
 def real_path(path: Path) -> Path:
-    """The path without links, or as it is where it cannot be followed: reading it will say why."""
+    """Return the path without links, or unchanged if it cannot be resolved: reading it will
+    fail."""
     try:
         return path.resolve()
-    except (OSError, ValueError, RuntimeError):  # Python 3.12 raises the last for a circle of links
+    except (
+        OSError,
+        ValueError,
+        RuntimeError,
+    ):  # Python 3.12 raises RuntimeError for a loop of links
         return path

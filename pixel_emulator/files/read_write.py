@@ -1,4 +1,4 @@
-"""Files on disk, read and written as a whole; `recorder` writes recordings call by call."""
+"""Read and write files as a whole; `runtime.recording_writer` writes recordings call by call."""
 
 import codecs
 import os
@@ -11,7 +11,7 @@ from pixel_emulator.core.errors import Document, InputError, InputIssue, Locatio
 from pixel_emulator.core.model import Hit
 from pixel_emulator.core.recordings import recording
 from pixel_emulator.core.recordings.entry import read_hit
-from pixel_emulator.core.recordings.foreign_files import described
+from pixel_emulator.core.recordings.foreign_files import describe_file
 from pixel_emulator.core.recordings.recording import Recording
 from pixel_emulator.core.recordings.typed_reader import Node
 from pixel_emulator.files.file_io import cannot, read_bytes
@@ -19,15 +19,15 @@ from pixel_emulator.files.recording_stream import RecordingStream
 from pixel_emulator.files.yaml_loader import load, not_utf8, parse_document
 
 FIRST_KEY = b"pixel_recording:"
-"""What a recording begins with, but for comments of people."""
-_START = 4096  # comments may stand before the first key
-_SAYS_SO = re.compile(rb"""^[\s{]*["']?pixel_recording["']?\s*:""", re.MULTILINE)
+"""First key of a recording. Only comments of its user may stand before it."""
+_HEAD_BYTES = 4096  # bytes to search: comments may stand before the first key
+_RECORDING_KEY = re.compile(rb"""^[\s{]*["']?pixel_recording["']?\s*:""", re.MULTILINE)
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
-    """The text of a file, with its newlines as they are.
+    """Return the text of a file, with its newlines as they are.
 
-    Raises InputError as `read_document`, and for what `foreign_files` knows.
+    Raises InputError as `read_document` does, and for the file types that `foreign_files` knows.
     """
     data = read_bytes(path)
     _refuse_foreign(data, str(path))
@@ -35,45 +35,45 @@ def read_text(path: str | os.PathLike[str]) -> str:
 
 
 def read_document(path: str | os.PathLike[str]) -> Document:
-    """A YAML or JSON file with the position of each value; see `documents.parse_document`.
+    """Return a YAML or JSON file with the position of each value; see `yaml_loader.parse_document`.
 
-    Raises InputError, also for bytes that are not UTF-8.
+    Raises InputError, also if the bytes are not UTF-8.
     """
     return parse_document(read_text(path), str(path))
 
 
 def read_recording(path: str | os.PathLike[str]) -> Recording:
-    """A recording; where its last part is cut off, the complete entries before it.
+    """Return a recording. If its last part is cut off, it has the complete entries before that.
 
-    Of a run of pytest that was killed, what its parts hold. Raises InputError for everything else
-    that is wrong with it, and while a run of pytest writes it. One that stands as a recorder
-    writes it may have any size; any other (JSON, for one) is bounded as by `read_bytes`.
+    For a run of pytest that was killed, return what its parts hold. Raises InputError if anything
+    else is wrong with the file, and while a run of pytest writes it. A recording in the layout of
+    the recording writer may have any size; any other (such as JSON) is limited as by `read_bytes`.
     """
     from pixel_emulator.files.recording_parts import read_unfinished
 
     file = str(path)
-    if (rescued := read_unfinished(Path(path))) is not None:
-        return _read_as_a_whole(rescued.encode(), file)
+    if (text := read_unfinished(Path(path))) is not None:
+        return _parse_whole(text.encode(), file)
     try:
-        with Path(path).open("rb") as opened:
-            if opened.seekable() and RecordingStream.is_streamed(opened):
-                stream = RecordingStream(opened, file)
+        with Path(path).open("rb") as stream_file:
+            if stream_file.seekable() and RecordingStream.is_streamed(stream_file):
+                stream = RecordingStream(stream_file, file)
                 hits = tuple(stream.hits())
                 return stream.recording(hits)
     except InputError:
         raise
     except (OSError, ValueError) as error:
         raise cannot("read", path, error) from None
-    return _read_as_a_whole(read_bytes(path), file)
+    return _parse_whole(read_bytes(path), file)
 
 
-def _read_as_a_whole(data: bytes, file: str) -> Recording:
+def _parse_whole(data: bytes, file: str) -> Recording:
     _refuse_foreign(data, file)
     if not data:
         message = "is empty: it is no recording, or its run was killed as it began"
         raise InputError(InputIssue(message, Location(file)))
     try:
-        found = _recording(data, file)
+        parsed = _recording(data, file)
     except InputError:
         whole_lines = data[: data.rfind(b"\n") + 1]
         if whole_lines == data:
@@ -83,13 +83,13 @@ def _read_as_a_whole(data: bytes, file: str) -> Recording:
         except InputError:
             pass
         raise
-    if found.end is not None and data[-1:] not in (b"\n", b"}"):
-        return replace(found, end=None, torn=True)  # its last number may have had more digits
-    return found
+    if parsed.end is not None and data[-1:] not in (b"\n", b"}"):
+        return replace(parsed, end=None, torn=True)  # its last number may have had more digits
+    return parsed
 
 
 def read_entries(path: str | os.PathLike[str], start: int, end: int) -> tuple[Hit, ...]:
-    """The hits of the entries that stand in these bytes of a recording. Raises InputError."""
+    """Return the hits of the entries in these bytes of a recording. Raises InputError."""
     try:
         with Path(path).open("rb") as file:
             file.seek(start)
@@ -106,30 +106,30 @@ def _recording(data: bytes, file: str, *, torn: bool = False) -> Recording:
     try:
         return recording.parse(Document(file, load(text, file), {}), torn=torn)
     except InputError:
-        # Positions cost time and memory, so they are looked up only for a message.
+        # Positions cost time and memory, so they are determined only for a message.
         return recording.parse(parse_document(text, file), torn=torn)
 
 
 def overwrite(path: str | os.PathLike[str], text: str) -> None:
-    """Put a new text into a file, all at once or not at all; its permissions stay.
+    """Replace the text of a file atomically; its permissions stay.
 
-    Raises InputError where the file, or its folder, cannot be written.
+    Raises InputError if the file, or its folder, cannot be written.
     """
-    real = Path(path).resolve()
-    new = real.with_name(f".{real.name}.{os.getpid()}.new")
+    target = Path(path).resolve()
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.new")
     try:
-        with real.open("rb") as old, new.open("xb") as file:
-            os.fchmod(file.fileno(), stat.S_IMODE(os.fstat(old.fileno()).st_mode))
-            mark = old.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8
-            file.write(text.encode("utf-8-sig" if mark else "utf-8"))
-        new.replace(real)
+        with target.open("rb") as original, temporary.open("xb") as file:
+            os.fchmod(file.fileno(), stat.S_IMODE(os.fstat(original.fileno()).st_mode))
+            has_bom = original.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8
+            file.write(text.encode("utf-8-sig" if has_bom else "utf-8"))
+        temporary.replace(target)
     except OSError as error:
-        new.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise cannot("write", path, error) from None
 
 
 def write_new(path: str | os.PathLike[str], text: str) -> None:
-    """Write a file that does not exist yet. Raises InputError where it exists, or cannot be."""
+    """Write a file that does not exist yet. Raises InputError if it exists or cannot be written."""
     try:
         with Path(path).open("x", encoding="utf-8", newline="") as file:
             file.write(text)
@@ -141,7 +141,7 @@ def write_new(path: str | os.PathLike[str], text: str) -> None:
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write a file, over what was in it. Raises InputError where it cannot be written."""
+    """Write a file, replacing its content. Raises InputError if it cannot be written."""
     try:
         Path(path).write_text(text, "utf-8", "backslashreplace", newline="")
     except (OSError, ValueError) as error:
@@ -149,23 +149,23 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 
 def is_recording(path: str | os.PathLike[str]) -> bool:
-    """Whether a file says of itself that it is a recording.
+    """Return True if the file declares itself a recording.
 
-    Raises InputError where it cannot be read.
+    Raises InputError if it cannot be read.
     """
-    if Path(path).with_name(f".{Path(path).name}.parts").is_dir():  # of an unfinished run
+    if Path(path).with_name(f".{Path(path).name}.parts").is_dir():  # parts of an unfinished run
         return True
     try:
         with Path(path).open("rb") as file:
-            return _SAYS_SO.search(file.read(_START)) is not None
+            return _RECORDING_KEY.search(file.read(_HEAD_BYTES)) is not None
     except (OSError, ValueError) as error:
         raise cannot("read", path, error) from None
 
 
 def _refuse_foreign(data: bytes, file: str) -> None:
     """Raise InputError for a file that is known to be neither a recording nor a scenario."""
-    if what := described(data, file):
-        raise InputError(InputIssue(what, Location(file)))
+    if description := describe_file(data, file):
+        raise InputError(InputIssue(description, Location(file)))
 
 
 def _text(data: bytes, file: str) -> str:

@@ -1,4 +1,5 @@
-"""A recording on disk while it is written: locked, the earlier one kept until a call arrives."""
+"""File of a recording while it is written: locked, with the earlier recording kept until a call
+arrives."""
 
 import errno
 import mmap
@@ -16,22 +17,22 @@ from pixel_emulator.files.read_write import FIRST_KEY
 HEADING = f"{schema_line('recording')}\n"
 """First line of a recording that this program writes."""
 
-_START = 4096
-"""Bytes of a file in which a recording without calls ends."""
+_START_BYTES = 4096
+"""Bytes at the start of a file that are examined; a recording without calls is shorter."""
 
-_NEW_FILE = 0o666  # less the umask, as for any file
+_NEW_FILE = 0o666  # less the umask
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS}
 _ATTEMPTS = 100
 
 
 class RecordingFile:
-    """The file of one recording, which no other recorder can write at the same time.
+    """File of one recording, which no other writer can write at the same time.
 
     The lock belongs to the open file, so it ends with the process, however that ends. The file
-    holds `head` (if the disk has room for it) as soon as it is there. Only a recording or an empty
-    file is written over. An earlier recording is renamed to `NAME.previous` and stays there until
-    `commit`, or until `put_back`. Pipes and devices are written as they
-    are. Raises InputError if the file is locked, cannot be written, or is no recording.
+    holds `head` (if the disk has room for it) as soon as it exists. Only a recording or an empty
+    file is overwritten. An earlier recording is renamed to `NAME.previous` and stays there until
+    `commit` or `put_back`. Pipes and devices are written directly. Raises InputError if the file is
+    locked, cannot be written, or is no recording.
     """
 
     def __init__(self, path: str | os.PathLike[str], head: bytes) -> None:
@@ -40,7 +41,7 @@ class RecordingFile:
         self._unwritten = head
         self._file = -1
         self._earlier: os.stat_result | None = None
-        self._absolute = os.path.abspath(path)  # noqa: PTH100 - links stay: they may be retargeted
+        self._absolute = os.path.abspath(path)  # noqa: PTH100 - keeps links: they may be retargeted
         try:
             self._open()
         except InputError:
@@ -52,16 +53,16 @@ class RecordingFile:
 
     @property
     def real(self) -> Path:
-        """The file behind the links in its name, as an absolute path."""
+        """Absolute path of the file behind the links in its name."""
         return self._real
 
     def write(self, data: bytes) -> None:
         """Append `data`, all of it or nothing. Raises OSError if that fails."""
-        rest = memoryview(self._unwritten + data)
-        size = self.size + len(rest)
+        unwritten = memoryview(self._unwritten + data)
+        size = self.size + len(unwritten)
         try:
-            while rest:
-                rest = rest[os.write(self._file, rest) :]
+            while unwritten:
+                unwritten = unwritten[os.write(self._file, unwritten) :]
         except OSError:
             if self._is_regular():
                 os.ftruncate(self._file, self.size)
@@ -69,9 +70,9 @@ class RecordingFile:
         self.size, self._unwritten = size, b""
 
     def commit(self) -> None:
-        """Remove the earlier recording: what the file holds now replaces it."""
+        """Remove the earlier recording: the current content replaces it."""
         if self._earlier is not None:
-            with suppress(OSError):  # the calls are safe; the next recorder says what is left
+            with suppress(OSError):  # the calls are safe; the next run reports what is left
                 if self._has_earlier():
                     self._previous.unlink()
             self._earlier = None
@@ -83,15 +84,15 @@ class RecordingFile:
             return
         while_written = "while calls were recorded to it"
         try:
-            found = os.stat(self._absolute)  # noqa: PTH116 - a str: it may be no valid path
+            status = os.stat(self._absolute)  # noqa: PTH116 - a str: it may be no valid path
         except OSError:
             yield f"{self.path} is gone: it was deleted or moved {while_written}"
         else:
-            if not os.path.samestat(found, os.fstat(self._file)):
+            if not os.path.samestat(status, os.fstat(self._file)):
                 yield f"{self.path} is another file now: it was replaced {while_written}"
-            elif found.st_size != self.size:
+            elif status.st_size != self.size:
                 yield (
-                    f"{self.path} has {found.st_size:,} bytes where {self.size:,} were written: "
+                    f"{self.path} has {status.st_size:,} bytes where {self.size:,} were written: "
                     f"it was cut off, or something else was written to it, {while_written}"
                 )
         if self._earlier is not None and not self._has_earlier():
@@ -100,7 +101,7 @@ class RecordingFile:
     def put_back(self) -> bool:
         """Give the earlier recording its name again, unless `commit` came before.
 
-        Returns True if it has its name now. False if there is none, or if another program has given
+        Return True if it has its name now, False if there is none or if another program has given
         the name to a file of its own.
         """
         if self._file == -1 or not self._has_earlier():
@@ -117,12 +118,12 @@ class RecordingFile:
 
     def close(self) -> None:
         """Close the file; a second call does nothing."""
-        file, self._file = self._file, -1  # its number may soon be that of another file
+        file, self._file = self._file, -1  # the descriptor may soon be that of another file
         if file != -1:
             close_locked(file)
 
     def __del__(self) -> None:
-        """Close the file as the end of the process does."""
+        """Close the file, as the end of the process does."""
         self.close()
 
     def _is_regular(self) -> bool:
@@ -131,10 +132,10 @@ class RecordingFile:
     def _has_earlier(self) -> bool:
         """Return True if `NAME.previous` is the recording that was renamed to it."""
         try:
-            found = self._previous.lstat()
+            status = self._previous.lstat()
         except OSError:
             return False
-        return self._earlier is not None and os.path.samestat(found, self._earlier)
+        return self._earlier is not None and os.path.samestat(status, self._earlier)
 
     @property
     def _shown_previous(self) -> str:
@@ -150,43 +151,48 @@ class RecordingFile:
             message = "exists and is no recording: it is not overwritten; choose another file"
             raise InputError(InputIssue(message, Location(str(self.path))))
         if start:
-            self._replace(is_unused=len(start) < _START and start.endswith(b"\ncalls:\n"))
+            self._replace(is_unused=len(start) < _START_BYTES and start.endswith(b"\ncalls:\n"))
             return
-        with suppress(OSError):  # a full disk: the first call, or the end, will say so
+        with suppress(OSError):  # a full disk: writing the first call, or the end, will report it
             self.write(b"")
 
     def _replace(self, *, is_unused: bool) -> None:
         """Put a new file in place of a recording, and keep that one as `NAME.previous`.
 
-        One that `is_unused` (its run was killed before the first call) holds nothing: what that run
-        has kept is kept on. At each moment the name stands for a recording.
+        A recording that `is_unused` (its run was killed before the first call) holds nothing, so
+        the recording that it replaced is kept instead. At every moment the name stands for a
+        recording.
         """
-        new = self._real.with_name(f".{self._real.name}.new")  # ours: we hold the lock of the name
-        new.unlink(missing_ok=True)
-        file = os.open(new, os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_WRONLY, _NEW_FILE)
-        old, self._file = self._file, file
+        temporary = self._real.with_name(
+            f".{self._real.name}.new"
+        )  # ours: we hold the lock of the name
+        temporary.unlink(missing_ok=True)
+        file = os.open(temporary, os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_WRONLY, _NEW_FILE)
+        original, self._file = self._file, file
         try:
             lock(file)
-            os.fchmod(file, stat.S_IMODE(os.fstat(old).st_mode))
+            os.fchmod(file, stat.S_IMODE(os.fstat(original).st_mode))
             self.write(b"")
             if is_unused:
                 self._earlier = self._leftover()
             else:
-                self._keep()
-            new.replace(self._real)
+                self._keep_previous()
+            temporary.replace(self._real)
         except BaseException:
-            new.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
             raise
         finally:
-            os.close(old)
+            os.close(original)
 
-    def _keep(self) -> None:
+    def _keep_previous(self) -> None:
         """Keep the recording as `NAME.previous`, too. Raises InputError if that is not possible.
 
-        A run that was killed may have left one; any other file of this name is not touched.
+        A run that was killed may have left such a file; any other file of this name is not touched.
         """
-        there, old = self._leftover(), self._real.stat()
-        is_ours = there is not None and (os.path.samestat(there, old) or not _has_end(self._real))
+        leftover, status = self._leftover(), self._real.stat()
+        is_ours = leftover is not None and (
+            os.path.samestat(leftover, status) or not _has_end(self._real)
+        )
         if os.path.lexists(self._previous) and not is_ours:
             message = (
                 f"exists already: the recording that {self.path} holds would be kept there until "
@@ -201,25 +207,25 @@ class RecordingFile:
                 f"a call arrives ({error.strerror}): choose another file, or empty this one first"
             )
             raise InputError(InputIssue(message, Location(str(self.path)))) from None
-        self._earlier = old
+        self._earlier = status
 
     def _leftover(self) -> os.stat_result | None:
-        """The file `NAME.previous`, if there is one and it is a recording."""
+        """Return the status of `NAME.previous`, or None if it does not exist or is no recording."""
         try:
-            found = self._previous.lstat()
+            status = self._previous.lstat()
         except FileNotFoundError:
             return None
-        is_ours = stat.S_ISREG(found.st_mode) and _is_recording(_start(self._previous))
-        return found if is_ours else None
+        is_ours = stat.S_ISREG(status.st_mode) and _is_recording(_start(self._previous))
+        return status if is_ours else None
 
 
 def open_locked(path: str | os.PathLike[str]) -> int:
-    """Open the file at `path` for appending, and lock it if it is a regular one.
+    """Open the file at `path` for appending, and lock it if it is a regular file.
 
-    Returns its descriptor; `file_lock.close_locked` closes it. Raises OSError, or InputError if
-    another recorder has the lock.
+    Returns its descriptor, to be closed with `file_io.close_locked`. Raises OSError, or InputError
+    if another process holds the lock.
     """
-    # Without O_NONBLOCK opening a pipe waits for its reader, perhaps for ever.
+    # Without O_NONBLOCK, opening a pipe blocks until it has a reader.
     flags = os.O_APPEND | os.O_CREAT | os.O_WRONLY | os.O_NONBLOCK
     for _ in range(_ATTEMPTS):
         try:
@@ -241,9 +247,9 @@ def open_locked(path: str | os.PathLike[str]) -> int:
 
 
 def _locked(file: int, path: str | os.PathLike[str]) -> bool:
-    """Lock an open file; False if `path` stands for a newer one by now.
+    """Lock an open file; return False if `path` stands for a newer file by now.
 
-    Raises InputError if another recorder has the lock.
+    Raises InputError if another process holds the lock.
     """
     if not lock(file):
         message = f"is being recorded to by {holder(file)}: end that first, or choose another file"
@@ -259,30 +265,30 @@ def _is_recording(start: bytes) -> bool:
 
 
 def _start(path: str | os.PathLike[str]) -> bytes:
-    """The first bytes of a file. Raises InputError if it cannot be read."""
+    """Return the first bytes of a file. Raises InputError if it cannot be read."""
     try:
         with Path(path).open("rb") as file:
-            return file.read(_START)
+            return file.read(_START_BYTES)
     except OSError as error:
         raise cannot("read", path, error) from None
 
 
 def _has_end(path: Path) -> bool:
-    """Return True unless the run of a recording was killed: an entry stands on no first column."""
+    """Return True if a recording has an end. Entries are indented, so no entry can look like it."""
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         return data.rfind(b"\nend:") != -1
 
 
-def _link_over(old: Path, new: Path) -> None:
-    """Give a file a second name, which stands for it from one moment to the next."""
-    step = old.with_name(f".{old.name}.old")
-    step.unlink(missing_ok=True)
+def _link_over(source: Path, target: Path) -> None:
+    """Give a file a second name atomically, replacing what had that name."""
+    temporary = source.with_name(f".{source.name}.old")
+    temporary.unlink(missing_ok=True)
     try:
-        os.link(old, step)
+        os.link(source, temporary)
     except OSError as error:
         if error.errno not in _NO_HARD_LINKS:
             raise
-        old.replace(new)
+        source.replace(target)
         return
-    step.replace(new)
-    step.unlink(missing_ok=True)  # still there where both are names of one file already
+    temporary.replace(target)
+    temporary.unlink(missing_ok=True)  # still there if both were names of one file already

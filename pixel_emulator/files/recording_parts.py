@@ -102,8 +102,8 @@ def merge(folder: Path, settings: Settings, more_gaps: Iterable[str]) -> Merged:
     """
     total = _Sum()
     dialect = Dialect(settings.dialect)
-    for name, found in _parts(folder, total.gaps):
-        _add(total, name, found, dialect)
+    for name, part in _parts(folder, total.gaps):
+        _add(total, name, part, dialect)
     total.gaps += _deleted(folder)
     total.gaps += more_gaps
     hits = [replace(hit, seq=number) for number, hit in enumerate(total.hits, 1)]
@@ -123,8 +123,8 @@ def merge(folder: Path, settings: Settings, more_gaps: Iterable[str]) -> Merged:
         clock=next(iter(total.clocks), Clock.REAL) if len(total.clocks) < 2 else Clock.MIXED,
     )
     text = (
-        f"{schema_line('recording')}\n{yaml_writer.write(recording.opening(head))}calls:\n"
-        f"{calls}{yaml_writer.write(recording.ending(end))}"
+        f"{schema_line('recording')}\n{yaml_writer.write(recording.head_data(head))}calls:\n"
+        f"{calls}{yaml_writer.write(recording.end_data(end))}"
     )
     return Merged(text, len(hits), end.gaps)
 
@@ -160,15 +160,15 @@ def rescue(target: Path) -> str | None:
 
 def _parts(folder: Path, gaps: list[str]) -> Iterator[tuple[str, Recording]]:
     """The parts by the ids of their tests; the one of a process that has died is read, too."""
-    found = []
+    parts = []
     for path in folder.glob("*.yaml"):
         try:
             part = read_write.read_recording(path)
         except InputError as error:
-            gaps.append(f"a part of the recording cannot be read: {error.mistakes[0].message}")
+            gaps.append(f"a part of the recording cannot be read: {error.issues[0].message}")
         else:
-            found.append((part.head.shard or "", path.name.split(".", 1)[1], part))
-    for test, _, part in sorted(found, key=lambda each: each[:2]):
+            parts.append((part.head.shard or "", path.name.split(".", 1)[1], part))
+    for test, _, part in sorted(parts, key=lambda item: item[:2]):
         # In a call the id has its write keys masked, also those that nobody has named.
         yield next((hit.step for hit in part.hits), test), part
 

@@ -1,4 +1,4 @@
-"""A recording read entry by entry, so that its text is never in memory as a whole."""
+"""Read a recording entry by entry, so that its text is never in memory as a whole."""
 
 import re
 from collections.abc import Iterator
@@ -7,27 +7,27 @@ from typing import BinaryIO
 from pixel_emulator.core.errors import Document, InputError, InputIssue, Location
 from pixel_emulator.core.model import CallType, Hit, Payload
 from pixel_emulator.core.recordings import recording
-from pixel_emulator.core.recordings.entry import FastReading, read_hit
+from pixel_emulator.core.recordings.entry import FastEntryReader, read_hit
 from pixel_emulator.core.recordings.recording import End, Recording
 from pixel_emulator.core.recordings.typed_reader import Node
 from pixel_emulator.files.yaml_loader import load, not_utf8, parse_document
 
 MAX_PART = 64 * 1024 * 1024
-"""Bytes that one entry may have, or what stands behind the last one."""
+"""Largest size in bytes of one entry, or of everything after the last one."""
 
-_BLOCK = 1024 * 1024
+_READ_SIZE = 1024 * 1024
 _CALLS = b"calls:\n"
-_HEAD = 64 * 1024
-_NEXT = re.compile(rb"\n(?=[^ #\n])")
-"""Where an entry ends: at a line that is not indented, of the next entry or of the end."""
+_MAX_HEAD = 64 * 1024
+_NEXT_ENTRY = re.compile(rb"\n(?=[^ #\n])")
+"""End of an entry: the next line without indentation, which begins another entry or the end."""
 
 
 class RecordingStream:
-    """A recording whose entries stand as a recorder writes them: each begins with `- `.
+    """A recording in the layout of the recording writer: each entry begins with `- `.
 
-    Its `hits` are read once, from the first to the last; `end`, `torn` and `edits` are known
-    behind them. Creating one and reading raise InputError, as `recording.parse` does;
-    `is_streamed` has to be asked before.
+    Its `hits` can be read once, from first to last; `end`, `torn` and `edits` are known after that.
+    The constructor and reading raise InputError, as `recording.parse` does. Call `is_streamed`
+    first.
     """
 
     def __init__(self, file: BinaryIO, name: str) -> None:
@@ -36,45 +36,45 @@ class RecordingStream:
         self.edits: list[str] = []
         self._file = file
         self._name = name
-        start = file.read(_HEAD)
+        start = file.read(_MAX_HEAD)
         length = start.index(b"\n" + _CALLS) + 1 + len(_CALLS)
-        self._rest = start[length:]
-        self._top = start[:length]
+        self._buffer = start[length:]
+        self._head_bytes = start[:length]
         self._line = 1
-        text = self._text(self._top)
-        self.head = recording.read_head(self._root(text))
+        text = self._decode(self._head_bytes)
+        self.head = recording.read_head(self._parse_root(text))
         self._entries = 0
-        self._line = text.count("\n") + 1  # of the next entry
-        self._fast = FastReading(self._payload_of)
+        self._line = text.count("\n") + 1  # number of the line on which the next entry begins
+        self._fast = FastEntryReader(self._payload_of)
 
     @staticmethod
     def is_streamed(file: BinaryIO) -> bool:
-        """Return True if a file stands as a recorder writes it; JSON, for one, does not.
+        """Return True if a file has the layout of the recording writer; JSON, for one, does not.
 
-        The file must be able to go back to its start.
+        The file must be seekable.
         """
-        start = file.read(_HEAD)
+        start = file.read(_MAX_HEAD)
         file.seek(0)
         _, calls, entries = start.partition(b"\n" + _CALLS)
         return bool(calls) and entries[:1] not in (b" ", b"#", b"\n", b"\r")
 
     def hits(self) -> Iterator[Hit]:
-        """Read the entries."""
-        behind = b""
-        for entry, follower in self._parts():
+        """Yield the hits of the entries."""
+        end_data = b""
+        for entry, next_start in self._raw_parts():
             if not entry.startswith(b"-"):
-                behind = entry
+                end_data = entry
                 break
-            hit = self._hit(entry, is_last=not follower)
+            hit = self._read_hit(entry, is_last=not next_start)
             if hit is not None:
                 yield hit
             self._entries += 1
             self._line += entry.count(b"\n")
-        if behind:
-            self._read_end(behind)
+        if end_data:
+            self._read_end(end_data)
 
     def recording(self, hits: tuple[Hit, ...]) -> Recording:
-        """The recording, once its hits are read."""
+        """Return the recording, after its hits were read."""
         return Recording(
             file=self._name,
             head=self.head,
@@ -84,18 +84,18 @@ class RecordingStream:
             edits=tuple(self.edits),
         )
 
-    def _parts(self) -> Iterator[tuple[bytes, bytes]]:
-        """Each entry, and what stands behind the last one as a whole; with the start of the next
-        part, which is empty for the last."""
-        data, position = self._rest, 0
+    def _raw_parts(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield each entry, and everything after the last one as one part. Each comes with the
+        first byte of the next part, which is empty for the last."""
+        data, position = self._buffer, 0
         while True:
-            match = _NEXT.search(data, position)
+            match = _NEXT_ENTRY.search(data, position)
             if match and data[position : position + 1] == b"-":
                 yield data[position : match.end()], data[match.end() : match.end() + 1]
                 position = match.end()
                 continue
-            more = self._file.read(_BLOCK)
-            data, position = data[position:] + more, 0
+            block = self._file.read(_READ_SIZE)
+            data, position = data[position:] + block, 0
             if len(data) > MAX_PART:
                 raise InputError(
                     InputIssue(
@@ -103,28 +103,28 @@ class RecordingStream:
                         Location(self._name, self._line),
                     )
                 )
-            if not more:
+            if not block:
                 if data:
                     yield data, b""
                 return
 
-    def _hit(self, data: bytes, *, is_last: bool) -> Hit | None:
-        """The hit of an entry; None for one that was cut off."""
+    def _read_hit(self, data: bytes, *, is_last: bool) -> Hit | None:
+        """Return the hit of an entry, or None if the entry was cut off."""
         try:
-            return self._hit_of(data, is_last=is_last)
+            return self._parse_hit(data, is_last=is_last)
         except InputError:
             whole_lines = data[: data.rfind(b"\n") + 1]
             if not is_last or whole_lines == data:
                 raise
         self.torn = True
-        return self._hit_of(whole_lines, is_last=True) if whole_lines else None
+        return self._parse_hit(whole_lines, is_last=True) if whole_lines else None
 
-    def _hit_of(self, data: bytes, *, is_last: bool) -> Hit | None:
-        text = self._text(data)
+    def _parse_hit(self, data: bytes, *, is_last: bool) -> Hit | None:
+        text = self._decode(data)
         if hit := self._fast.read(text):
             return hit
-        entry = self._entry(text)
-        if is_last and not recording.is_whole(entry.value):
+        entry = self._parse_entry(text)
+        if is_last and not recording.has_digest(entry.value):
             self.torn = True
             return None
         try:
@@ -132,14 +132,14 @@ class RecordingStream:
         except InputError:
             self._raise_with_place(text)
             raise
-        found = tuple(recording.edits(self._entries + 1, entry, hit, self.head.dialect))
-        self.edits += found
-        if not found:
+        edits = tuple(recording.edit_sentences(self._entries + 1, entry, hit, self.head.dialect))
+        self.edits += edits
+        if not edits:
             self._fast.seen(text, hit)
         return hit
 
-    def _entry(self, text: str) -> Node:
-        """The entry of a text. Raises InputError with its place in the file."""
+    def _parse_entry(self, text: str) -> Node:
+        """Parse the text of an entry. Raises InputError with its place in the file."""
         try:
             data = load(f"calls:\n{text}", self._name)
         except InputError:
@@ -150,8 +150,8 @@ class RecordingStream:
 
     def _raise_with_place(self, text: str) -> None:
         """Raise InputError for an entry as if the whole file had been read."""
-        lines = self._line - 1 - self._top.count(b"\n") - self._entries
-        before = self._top.decode("utf-8-sig") + "-\n" * self._entries + "\n" * lines
+        lines = self._line - 1 - self._head_bytes.count(b"\n") - self._entries
+        before = self._head_bytes.decode("utf-8-sig") + "-\n" * self._entries + "\n" * lines
         document = parse_document(before + text, self._name)
         (*_, entry) = Node(document, (), document.data)["calls"].items()
         read_hit(entry)
@@ -167,24 +167,26 @@ class RecordingStream:
             self.torn = True
 
     def _read_whole_end(self, data: bytes) -> None:
-        lines = self._line - 1 - self._top.count(b"\n")  # so that every line stands where it does
-        text = self._top.decode("utf-8-sig") + "\n" * lines + self._text(data)
-        root = self._root(text)
+        lines = (
+            self._line - 1 - self._head_bytes.count(b"\n")
+        )  # so that every line stands where it does
+        text = self._head_bytes.decode("utf-8-sig") + "\n" * lines + self._decode(data)
+        root = self._parse_root(text)
         self.end = recording.read_end(root)
         if "end" in root.map() and (self.end is None or data[-1:] not in (b"\n", b"}")):
-            self.end, self.torn = None, True  # its last number may have had more digits
+            self.end, self.torn = None, True  # the last number may have had more digits
 
-    def _root(self, text: str) -> Node:
-        """The whole recording but for its entries. Raises InputError with its place in the file."""
+    def _parse_root(self, text: str) -> Node:
+        """Parse the recording without its entries. Raises InputError with its place in the file."""
         document = parse_document(text, self._name)
         return Node(document, (), document.data)
 
-    def _text(self, data: bytes) -> str:
-        """The text of a part that begins at the line that is read. Raises InputError."""
+    def _decode(self, data: bytes) -> str:
+        """Decode a part that begins at the current line. Raises InputError."""
         try:
-            return data.decode("utf-8-sig" if data is self._top else "utf-8")
+            return data.decode("utf-8-sig" if data is self._head_bytes else "utf-8")
         except UnicodeDecodeError as error:
             raise not_utf8(error, self._name, self._line) from None
 
     def _payload_of(self, call_type: CallType, query: bytes, status: int) -> Payload | None:
-        return recording.payload_of(call_type, query, status, self.head.dialect)
+        return recording.expected_payload(call_type, query, status, self.head.dialect)

@@ -1,7 +1,7 @@
-"""Scenario files with what they name: the definitions of other files, tracking plans, matchers.
+"""Load scenario files with what they name: definitions of other files, tracking plans, matchers.
 
-Files are named relative to the file that names them. A recording is a scenario, read literally:
-what was sent has to be sent again.
+Paths are relative to the file that names them. A recording is a scenario that expects exactly the
+recorded calls.
 """
 
 import os
@@ -20,50 +20,51 @@ from pixel_emulator.core.scenarios.model import Scenario, Values
 from pixel_emulator.core.tracking_plan import plan
 from pixel_emulator.core.tracking_plan.plan import Plan
 from pixel_emulator.files import read_write
-from pixel_emulator.files.includes import DefinitionFiles, check_size, read_limited, real_path
+from pixel_emulator.files.includes import Includes, check_size, read_limited, real_path
 from pixel_emulator.files.yaml_loader import parse_document
 from pixel_emulator.runtime.output import learn_from
 
-ENDINGS = (".yaml", ".yml")
+SUFFIXES = (".yaml", ".yml")
 
-_DEFINING = frozenset(("define", "use"))
-_PLANNING = frozenset(("rules", "data"))  # a tracking plan has one of these, a scenario neither
+_DEFINITION_KEYS = frozenset(("define", "use"))
+_PLAN_KEYS = frozenset(("rules", "data"))  # a tracking plan has one of these, a scenario neither
 
 
 def expand(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
-    """The files, with those of a folder in its place, each once.
+    """Return the files, each folder replaced by its scenario files, without duplicates.
 
-    A folder without scenario files stands for itself, so that somebody says so.
+    A folder without scenario files stays in the list, so that loading it reports the problem.
     """
-    found: dict[str, str] = {}
-    for path in [os.fspath(each) for each in paths]:
+    by_real_path: dict[str, str] = {}
+    for path in [os.fspath(file) for file in paths]:
         inside = list(map(str, _scenarios_in(Path(path)))) if is_folder(path) else []
-        for each in inside or [path]:
-            found.setdefault(_real(each), each)
-    return list(found.values())
+        for file in inside or [path]:
+            by_real_path.setdefault(_real(file), file)
+    return list(by_real_path.values())
 
 
 def folders_in(path: Path) -> Iterator[Path]:
-    """The folder and those below it, as far as they are looked at; none for a file."""
+    """Yield a folder and those below it that are searched; nothing for a file."""
     return (folder for folder, _ in _walk(path))
 
 
 def _walk(path: Path) -> Iterator[tuple[Path, list[str]]]:
-    """Each folder with the names of its files, in the order of their names."""
+    """Yield each folder with the names of its files, sorted by name."""
     for folder, below, names in os.walk(path):
         below[:] = sorted(name for name in below if not name.startswith("."))
         yield Path(folder), sorted(name for name in names if not name.startswith("."))
 
 
-def _scenarios_in(path: Path) -> Iterator[Path]:
-    for folder, names in _walk(path):
-        for each in (folder / name for name in names if name.endswith(ENDINGS)):
-            if each.is_file() and _may_be_one(each):
-                yield each
+def _scenarios_in(folder_path: Path) -> Iterator[Path]:
+    for folder, names in _walk(folder_path):
+        for path in (folder / name for name in names if name.endswith(SUFFIXES)):
+            if path.is_file() and _may_be_scenarios(path):
+                yield path
 
 
-def _may_be_one(path: Path) -> bool:
-    """Whether nothing says that it is something else; a file with mistakes may be one."""
+def _may_be_scenarios(path: Path) -> bool:
+    """Return False if a file is known to be something else; a file with mistakes may be
+    scenarios."""
     try:
         if read_write.is_recording(path):
             return False
@@ -72,11 +73,11 @@ def _may_be_one(path: Path) -> bool:
         return True
     if not isinstance(data, dict):
         return True
-    return not (data.keys() and data.keys() <= _DEFINING) and not data.keys() & _PLANNING
+    return not (data.keys() and data.keys() <= _DEFINITION_KEYS) and not data.keys() & _PLAN_KEYS
 
 
 def is_folder(path: str) -> bool:
-    """Whether there is a folder of this name."""
+    """Return True if there is a folder of this name."""
     try:
         return Path(path).is_dir()
     except (OSError, ValueError):
@@ -84,7 +85,8 @@ def is_folder(path: str) -> bool:
 
 
 def _real(path: str) -> str:
-    """The path without links, or as it is where it cannot be followed: reading it will say why."""
+    """Return the path without links, or unchanged if it cannot be resolved: reading it will
+    fail."""
     try:
         return os.path.realpath(path)
     except (OSError, ValueError):
@@ -97,15 +99,15 @@ if TYPE_CHECKING:
 GROUP = "pixel_emulator.matchers"
 
 
-class MatcherHooks(Mapping[str, Expected]):
-    """The registered matchers by name; one is imported when a scenario asks for it."""
+class RegisteredMatchers(Mapping[str, Expected]):
+    """Registered matchers by name. A matcher is imported when a scenario uses it."""
 
     def __getitem__(self, name: str) -> Expected:
-        """The matcher. Raises KeyError, and InputError where it cannot be imported."""
-        point = self._points[name]
-        where = f"the matcher `${name}` ({point.value})"
+        """Return the matcher. Raises KeyError, or InputError if it cannot be imported."""
+        entry_point = self._entry_points[name]
+        where = f"the matcher `${name}` ({entry_point.value})"
         try:
-            function = point.load()
+            function = entry_point.load()
         except Exception as error:  # noqa: BLE001 - foreign code: importing it may raise anything
             raise InputError(InputIssue(f"{where} cannot be loaded: {error}")) from None
         if not callable(function):
@@ -113,16 +115,16 @@ class MatcherHooks(Mapping[str, Expected]):
         return PluginMatcher(name, function)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._points.names)
+        return iter(self._entry_points.names)
 
     def __len__(self) -> int:
-        return len(self._points)
+        return len(self._entry_points)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._points.names
+        return name in self._entry_points.names
 
     @cached_property
-    def _points(self) -> "EntryPoints":
+    def _entry_points(self) -> "EntryPoints":
         from importlib.metadata import entry_points
 
         return entry_points(group=GROUP)
@@ -133,110 +135,112 @@ _NOTHING: Mapping[str, JSON] = {}
 
 @dataclass(frozen=True, slots=True)
 class ScenarioFile:
-    """One file: its scenarios, with their plans, how many names it defines, and what is wrong."""
+    """One file: its scenarios with their plans, how many names it defines, and its mistakes."""
 
     path: str
     scenarios: tuple[Scenario, ...] = ()
     definitions: int = 0
     declared: frozenset[str] = frozenset()
-    mistakes: tuple[InputIssue, ...] = ()
+    issues: tuple[InputIssue, ...] = ()
 
 
 def load_scenarios(
     paths: Iterable[str | os.PathLike[str]], *, given: Values = _NOTHING
 ) -> tuple[Scenario, ...]:
-    """The scenarios of all files and folders; `given` are values of their variables.
+    """Return the scenarios of all files and folders; `given` are values of their variables.
 
-    Raises InputError with the mistakes of all files, and for a file that only defines names.
+    Raises InputError with the mistakes of all files, and if a file only defines names.
     """
-    found = read_files(paths, given=given)
-    mistakes = list(mistakes_of(found, given))
-    for each in found:
-        if not each.scenarios and not each.mistakes:
+    files = read_files(paths, given=given)
+    issues = list(issues_of(files, given))
+    for file in files:
+        if not file.scenarios and not file.issues:
             message = "only defines names for files that `use` it: there is nothing to be met"
-            mistakes.append(InputIssue(message, Location(each.path)))
-    if mistakes:
-        raise InputError(*mistakes)
-    return tuple(scenario for each in found for scenario in each.scenarios)
+            issues.append(InputIssue(message, Location(file.path)))
+    if issues:
+        raise InputError(*issues)
+    return tuple(scenario for file in files for scenario in file.scenarios)
 
 
 def load_text(text: str, path: str, *, given: Values = _NOTHING) -> tuple[Scenario, ...]:
-    """The scenarios of a text that is to stand in the file `path`.
+    """Return the scenarios of a text that is to be written to the file `path`.
 
-    Raises InputError with its mistakes, and those of the files that it names.
+    Raises InputError with its mistakes and those of the files that it names.
     """
     learn_from(text)
-    found = _Loader(DefinitionFiles(given, MatcherHooks())).read(parse_document(text, path))
-    if mistakes := mistakes_of([found], given):
-        raise InputError(*mistakes)
-    return found.scenarios
+    file = _Loader(Includes(given, RegisteredMatchers())).read(parse_document(text, path))
+    if issues := issues_of([file], given):
+        raise InputError(*issues)
+    return file.scenarios
 
 
 def read_files(
     paths: Iterable[str | os.PathLike[str]], *, given: Values = _NOTHING
 ) -> tuple[ScenarioFile, ...]:
-    """Each file with its scenarios and its mistakes, once; those of folders too. Raises nothing."""
-    loader = _Loader(DefinitionFiles(given, MatcherHooks()))
+    """Return each file, and each file of the folders, once, with its scenarios and mistakes. Does
+    not raise InputError."""
+    loader = _Loader(Includes(given, RegisteredMatchers()))
     return tuple(map(loader.load, expand(paths)))
 
 
-def mistakes_of(found: Iterable[ScenarioFile], given: Values = _NOTHING) -> tuple[InputIssue, ...]:
-    """The mistakes of all files, each once; a given value that no file declares is one too."""
-    found = tuple(found)
-    mistakes = [mistake for each in found for mistake in each.mistakes]
-    declared = {name for each in found for name in each.declared}
+def issues_of(files: Iterable[ScenarioFile], given: Values = _NOTHING) -> tuple[InputIssue, ...]:
+    """Return the mistakes of all files without duplicates. A given value that no file declares is
+    one."""
+    files = tuple(files)
+    issues = [issue for file in files for issue in file.issues]
+    declared = {name for file in files for name in file.declared}
     for name in given:
         if name not in declared:
             advice = did_you_mean(name, declared) or f": write `let: [{name}]` into one of them"
-            mistakes.append(
-                InputIssue(f"`{name}` is given a value, but no file declares it{advice}")
-            )
-    return tuple(dict.fromkeys(mistakes))
+            issues.append(InputIssue(f"`{name}` is given a value, but no file declares it{advice}"))
+    return tuple(dict.fromkeys(issues))
 
 
 @dataclass(slots=True)
 class _Loader:
-    """One loading; every file is read once."""
+    """One loading, in which every file is read once."""
 
-    definitions: DefinitionFiles
+    definitions: Includes
     plans: dict[Path, Plan | InputError] = field(default_factory=dict)
 
     def load(self, path: str) -> ScenarioFile:
-        """A file that was asked for, or a folder in which nothing was found."""
+        """Load a file, or report a folder without scenario files."""
         if is_folder(path):
-            ends = " or ".join(ENDINGS)
+            ends = " or ".join(SUFFIXES)
             message = f"holds no scenario: no file in it that ends with {ends} is one"
-            return ScenarioFile(path, mistakes=(InputIssue(message, Location(path)),))
+            return ScenarioFile(path, issues=(InputIssue(message, Location(path)),))
         try:
             return self.read(
-                _literal(path) if read_write.is_recording(path) else read_limited(path)
+                _scenario_of_recording(path)
+                if read_write.is_recording(path)
+                else read_limited(path)
             )
         except InputError as error:
-            return ScenarioFile(path, mistakes=error.mistakes)
+            return ScenarioFile(path, issues=error.issues)
 
     def read(self, document: Document) -> ScenarioFile:
-        """A document of that file."""
+        """Parse the document of a file."""
         path = document.file
         try:
-            around = self.definitions.around(document)
-            if around.mistakes:
-                return ScenarioFile(path, mistakes=around.mistakes)
-            reading = self.definitions.read(document, around)
-            scenarios, mistakes = self._with_plans(document, reading.scenarios)
+            included = self.definitions.included(document)
+            if included.issues:
+                return ScenarioFile(path, issues=included.issues)
+            reading = self.definitions.read(document, included)
+            scenarios, issues = self._with_plans(document, reading.scenarios)
         except InputError as error:
-            return ScenarioFile(path, mistakes=error.mistakes)
+            return ScenarioFile(path, issues=error.issues)
         return ScenarioFile(
             path=path,
             scenarios=scenarios,
             definitions=len(reading.definitions),
             declared=reading.declared,
-            mistakes=(*reading.issues, *mistakes),
+            issues=(*reading.issues, *issues),
         )
 
     def _with_plans(
         self, document: Document, scenarios: Iterable[Scenario]
     ) -> tuple[tuple[Scenario, ...], tuple[InputIssue, ...]]:
-        found, mistakes = [], []
+        with_plans, issues = [], []
         for scenario in scenarios:
             plans: dict[int, Plan] = {}
             for version, file in scenario.plan_files.items():
@@ -244,9 +248,9 @@ class _Loader:
                 if isinstance(read, Plan):
                     plans[version] = read
                 else:
-                    mistakes += list(_unread(document, scenario, read))
-            found.append(replace(scenario, plans=plans))
-        return tuple(found), tuple(mistakes)
+                    issues += list(_plan_issues(document, scenario, read))
+            with_plans.append(replace(scenario, plans=plans))
+        return tuple(with_plans), tuple(issues)
 
     def _plan(self, path: Path) -> Plan | InputError:
         real = real_path(path)
@@ -258,8 +262,8 @@ class _Loader:
         return self.plans[real]
 
 
-def _literal(path: str) -> Document:
-    """A recording as a scenario. Nothing of it stands in a line of the file."""
+def _scenario_of_recording(path: str) -> Document:
+    """Return a recording as a scenario. Its values have no positions in the file."""
     evidence = read_write.read_recording(path).evidence()
     if evidence.gaps:
         message = f"is no scenario, because not all that was sent is in it: {evidence.gaps[0]}"
@@ -269,14 +273,18 @@ def _literal(path: str) -> Document:
     return Document(path, parse_document(text, path).data, {})
 
 
-def _unread(document: Document, scenario: Scenario, error: InputError) -> Iterator[InputIssue]:
-    """The mistakes of a plan; one without a place is told where the plan is named: by the
-    scenario, or by the defaults of its file."""
+def _plan_issues(document: Document, scenario: Scenario, error: InputError) -> Iterator[InputIssue]:
+    """Yield the mistakes of a plan. Those without a line are placed where the plan is named: in the
+    scenario, or in the defaults of its file."""
     listed = document.data.get("scenarios") if isinstance(document.data, dict) else None
     items = listed if isinstance(listed, list) else []
-    every: list[JsonPath] = [(), *(("scenarios", n) for n, _ in enumerate(items))]
-    own = (each for each in every if document.mistake("", *each).location == scenario.location)
-    named = [(*each, "plan") for each in own]
-    place = next((each for each in named if each in document.positions), ("defaults", "plan"))
-    for each in error.mistakes:
-        yield each if each.location.line else document.mistake(str(each), *place)
+    containers: list[JsonPath] = [(), *(("scenarios", n) for n, _ in enumerate(items))]
+    own_containers = (
+        issue for issue in containers if document.issue("", *issue).location == scenario.location
+    )
+    plan_paths = [(*issue, "plan") for issue in own_containers]
+    place = next(
+        (issue for issue in plan_paths if issue in document.positions), ("defaults", "plan")
+    )
+    for issue in error.issues:
+        yield issue if issue.location.line else document.issue(str(issue), *place)

@@ -1,7 +1,7 @@
 """YAML and JSON texts as plain data with positions: JSON's scalars, no tags, no aliases, no bombs.
 
-The values are built from the parser's events, in a loop: PyYAML's own composers recurse, and the
-one in C takes the process with it on some 30,000 nested brackets.
+The values are built from the parser's events in a loop: PyYAML's composers recurse, and the one in
+C crashes the process on about 30,000 nested brackets.
 """
 
 import re
@@ -18,77 +18,88 @@ from pixel_emulator.core.text.json_codec import decode_surrogates
 MAX_NESTING = 200
 """Levels of maps and lists that a file may have."""
 
-_C_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # absent where PyYAML lacks libyaml
-_SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")  # libyaml refuses these
+_C_LOADER = getattr(
+    yaml, "CSafeLoader", yaml.SafeLoader
+)  # absent if PyYAML was built without libyaml
+_SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")  # libyaml rejects these
 _SURROGATE_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _NOT_YAML = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _JSON_SCALAR = re.compile(r"null|true|false|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
-_END = "\0"  # stands where YAML's grammar ends; no text that is read here holds it
-_ADVICE = (
-    (rf"{_END}\t", "indent with blanks, not with tabs"),
-    (rf"{_END}\\", "use single quotes: in double quotes a backslash has its own meaning"),
+_HERE = "\0"  # marks the position of the error; no valid text contains it
+_SYNTAX_HINTS = (
+    (rf"{_HERE}\t", "indent with blanks, not with tabs"),
+    (rf"{_HERE}\\", "use single quotes: in double quotes a backslash has its own meaning"),
     (
-        rf"\$/[^/'\"\n]*(?: #.*\n)?{_END}",
+        rf"\$/[^/'\"\n]*(?: #.*\n)?{_HERE}",
         "put quotes around a regex: brackets, braces, `,`, `: ` and ` #` cut it",
     ),
     (
-        rf">{_END}= ?\d|> {_END}\d|{_END}>=? ?\d",
+        rf">{_HERE}= ?\d|> {_HERE}\d|{_HERE}>=? ?\d",
         "`>` begins a folded text; write `2..` for 2 or more, `3..` for more than 2",
     ),
-    (rf"\*{_END}|{_END}\*", "put quotes around a text that begins with `*`"),
+    (rf"\*{_HERE}|{_HERE}\*", "put quotes around a text that begins with `*`"),
     (
-        rf"[|>][+-]? *{_END}|{_END}[@`%&|>]",
+        rf"[|>][+-]? *{_HERE}|{_HERE}[@`%&|>]",
         "put quotes around a text that begins with this character",
     ),
-    (rf"\${_END}{{", "put quotes around a text with braces; a whole value is written `$name`"),
+    (
+        rf"\${_HERE}{{",
+        "put quotes around a text with braces; a whole value is written `$name`",
+    ),
     (r"\A while scanning a quoted \w+ that begins", "close the quotes"),
     (r"\A while parsing a flow \w+ that begins", "close the brace or bracket"),
     (r"\A while scanning a simple key", "write a colon and a blank behind the key"),
-    (rf"^[^:\n]*{_END}:", "this line continues the one before; indent the keys of one map alike"),
-    (rf"{_END}:", "put quotes around a text that holds a colon and a blank"),
-    (rf"^ *{_END} *[^ ]", "indent the items of one list alike, and the keys of one map alike"),
-    (rf"['\"\]}}] *{_END}", "the value ends before this: put quotes around the whole of it"),
+    (
+        rf"^[^:\n]*{_HERE}:",
+        "this line continues the one before; indent the keys of one map alike",
+    ),
+    (rf"{_HERE}:", "put quotes around a text that holds a colon and a blank"),
+    (
+        rf"^ *{_HERE} *[^ ]",
+        "indent the items of one list alike, and the keys of one map alike",
+    ),
+    (rf"['\"\]}}] *{_HERE}", "the value ends before this: put quotes around the whole of it"),
 )
-"""What to do about a syntax error, by the parser's context and the text around the error."""
-_TOO_DEEP = "exceeded maximum nesting depth"
-"""What libyaml says from 0.2.6 on, of a thousand levels, before we see the first of them."""
-_BRACE = "; put quotes around a text that begins with a brace"
-_QUOTE = "neither anchors nor tags are read here; put quotes around a text that begins so"
+"""Advice for a syntax error, by the parser's context and the text around the error."""
+_LIBYAML_TOO_DEEP = "exceeded maximum nesting depth"
+"""Message of libyaml (0.2.6 and later) about a thousand levels, raised before the first event."""
+_BRACE_HINT = "; put quotes around a text that begins with a brace"
+_NO_ANCHORS = "neither anchors nor tags are read here; put quotes around a text that begins so"
 
 
 def parse_document(text: str, file: str) -> Document:
-    """The value of a YAML or JSON text; `file` is its name in messages.
+    """Return the value of a YAML or JSON text; `file` is its name in messages.
 
     Only JSON's scalars are resolved, every other plain scalar is text; keys are text. Numbers are
-    int or `json_codec.Number`. Raises InputError for what is not YAML, for repeated keys, anchors,
-    aliases, tags, several documents, and values nested deeper than `MAX_NESTING`.
+    int or `json_codec.Number`. Raises InputError if the text is not YAML, and for repeated keys,
+    anchors, aliases, tags, several documents, and values nested deeper than `MAX_NESTING`.
     """
     positions: dict[JsonPath, Location] = {}
     return Document(file, load(text, file, positions), positions)
 
 
 def load(text: str, file: str, positions: dict[JsonPath, Location] | None = None) -> JSON:
-    """As `parse_document`; positions are noted only where a dict for them is given."""
-    strange = _NOT_YAML.search(text)
-    if strange:
+    """Same as `parse_document`; positions are stored only if a dict for them is given."""
+    forbidden = _NOT_YAML.search(text)
+    if forbidden:
         raise InputError(
             InputIssue(
-                f"U+{ord(strange[0]):04X} may not stand in YAML: write it as an escape in double "
+                f"U+{ord(forbidden[0]):04X} may not stand in YAML: write it as an escape in double "
                 "quotes",
-                location_in(text, strange.start(), file),
+                location_in(text, forbidden.start(), file),
             )
         )
     return _Builder(file, positions).build(text)
 
 
 def location_in(text: str, offset: int, file: str) -> Location:
-    """Where the character at `offset` stands."""
+    """Return the location of the character at `offset`."""
     before = text[:offset]
     return Location(file, before.count("\n") + 1, offset - before.rfind("\n"))
 
 
 def not_utf8(error: UnicodeDecodeError, file: str, line: int = 1) -> InputError:
-    """The mistake of bytes that are no UTF-8 and begin at this line."""
+    """Return the InputError for bytes that are not UTF-8 and begin at this line."""
     before = error.object[: error.start].decode(errors="replace")
     place = location_in(before, len(before), file)
     message = f"byte 0x{error.object[error.start]:02X} is not UTF-8: save the file as UTF-8"
@@ -96,7 +107,7 @@ def not_utf8(error: UnicodeDecodeError, file: str, line: int = 1) -> InputError:
 
 
 @dataclass(slots=True)
-class _Open:
+class _OpenContainer:
     """A container that is being read; `key` is that of the member whose value comes next."""
 
     value: dict[str, JSON] | list[JSON]
@@ -106,48 +117,48 @@ class _Open:
 
 
 class _Builder:
-    """One reading of one text: the containers that are open, and where everything stands."""
+    """Builds the value of one text, and stores the position of each value."""
 
     def __init__(self, file: str, positions: dict[JsonPath, Location] | None) -> None:
         self.file = file
         self.positions = positions
         self.root: list[JSON] = []
-        self.open: list[_Open] = []
+        self.open: list[_OpenContainer] = []
 
     def build(self, text: str) -> JSON:
         loader = yaml.SafeLoader if _SURROGATE_ESCAPE.search(text) else _C_LOADER
         try:
             for event in yaml.parse(text, loader):
-                self._take(event)
+                self._handle(event)
         except yaml.MarkedYAMLError as error:
             raise InputError(_syntax_mistake(error, text, self.file)) from None
         return self.root[0] if self.root else None
 
-    def _take(self, event: yaml.Event) -> None:
+    def _handle(self, event: yaml.Event) -> None:
         match event:
             case yaml.ScalarEvent():
-                self._refuse_extras(event)
+                self._refuse_anchor_and_tag(event)
                 top = self.open[-1] if self.open else None
                 if top and top.key is None and isinstance(top.value, dict):
-                    self._begin_member(top, event)
+                    self._begin_key(top, event)
                 else:
-                    self._put(_scalar(event), event)
+                    self._add_value(_scalar(event), event)
             case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
                 self.open.pop()
             case yaml.CollectionStartEvent():
-                self._refuse_extras(event)
+                self._refuse_anchor_and_tag(event)
                 if len(self.open) >= MAX_NESTING:
                     raise self._error(f"nested deeper than {MAX_NESTING} levels", event)
                 value: dict[str, JSON] | list[JSON] = (
                     {} if isinstance(event, yaml.MappingStartEvent) else []
                 )
-                self.open.append(_Open(value, self._put(value, event)))
+                self.open.append(_OpenContainer(value, self._add_value(value, event)))
             case yaml.AliasEvent():
-                raise self._error(f"`*{event.anchor}` refers to an anchor: {_QUOTE}", event)
+                raise self._error(f"`*{event.anchor}` refers to an anchor: {_NO_ANCHORS}", event)
             case yaml.DocumentStartEvent() if self.root:
                 raise self._error("a second document begins; one is allowed", event)
 
-    def _begin_member(self, top: _Open, event: yaml.ScalarEvent) -> None:
+    def _begin_key(self, top: _OpenContainer, event: yaml.ScalarEvent) -> None:
         key, location = text_value(event.value), self._location(event)
         if key in top.lines:
             raise self._error(f'"{key}" stands here twice, first in line {top.lines[key]}', event)
@@ -156,8 +167,8 @@ class _Builder:
         if self.positions is not None:
             self.positions[*top.at, key] = location
 
-    def _put(self, value: JSON, event: yaml.Event) -> JsonPath:
-        """Put a value where it belongs; returns the way to it."""
+    def _add_value(self, value: JSON, event: yaml.Event) -> JsonPath:
+        """Add a value to the open container; return its path."""
         if not self.open:
             self.root.append(value)
             at: JsonPath = ()
@@ -165,7 +176,7 @@ class _Builder:
             top = self.open[-1]
             if isinstance(top.value, dict):
                 if top.key is None:
-                    raise self._error(f"a key must be text{_BRACE}", event)
+                    raise self._error(f"a key must be text{_BRACE_HINT}", event)
                 at = (*top.at, top.key)
                 top.value[top.key] = value
                 top.key = None
@@ -176,12 +187,12 @@ class _Builder:
             self.positions[at] = self._location(event)
         return at
 
-    def _refuse_extras(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
+    def _refuse_anchor_and_tag(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
         if event.anchor is not None:
-            raise self._error(f"`&{event.anchor}` is an anchor: {_QUOTE}", event)
+            raise self._error(f"`&{event.anchor}` is an anchor: {_NO_ANCHORS}", event)
         if event.tag is not None:
             tag = event.tag.replace("tag:yaml.org,2002:", "!!")
-            raise self._error(f"`{tag}` is a tag: {_QUOTE}", event)
+            raise self._error(f"`{tag}` is a tag: {_NO_ANCHORS}", event)
 
     def _error(self, message: str, event: yaml.Event) -> InputError:
         return InputError(InputIssue(message, self._location(event)))
@@ -201,8 +212,8 @@ def _scalar(event: yaml.ScalarEvent) -> JSON:
 
 
 def text_value(text: str) -> str:
-    """Return the text of a scalar: surrogate pairs, which JSON writes as two escapes, joined, and
-    lone surrogates that `yaml_text` has encoded restored."""
+    """Return the text of a scalar: surrogate pairs, which JSON writes as two escapes, are joined,
+    and lone surrogates that `yaml_writer` has encoded are restored."""
     if text.isascii():
         return text
     joined = _SURROGATE_PAIR.sub(
@@ -219,10 +230,10 @@ def _syntax_mistake(error: yaml.MarkedYAMLError, text: str, file: str) -> InputI
     if first != line:
         context += f" that begins in line {first + 1}"
     *before, last = [*text.split("\n")[first : line + 1], ""][: line - first + 1]
-    place = "\n".join([context, *before, f"{last[:column]}{_END}{last[column:]}"])
-    advice = (words for pattern, words in _ADVICE if re.search(pattern, place, re.MULTILINE))
+    place = "\n".join([context, *before, f"{last[:column]}{_HERE}{last[column:]}"])
+    advice = (words for pattern, words in _SYNTAX_HINTS if re.search(pattern, place, re.MULTILINE))
     advised = "".join(f" ({words})" for words in islice(advice, 1))
     message = f"not YAML{context}: {error.problem}{advised}"
-    if error.problem == _TOO_DEEP:
+    if error.problem == _LIBYAML_TOO_DEEP:
         message = f"nested deeper than {MAX_NESTING} levels"
     return InputIssue(message, Location(file, line + 1, column + 1))

@@ -9,7 +9,7 @@ from mitmproxy import connection, contentviews, http
 from pixel_emulator.core.endpoint.pixel import route
 from pixel_emulator.core.model import Dialect, Hit, Outcome, Payload
 from pixel_emulator.core.problems.classify import classify
-from pixel_emulator.core.text.yaml_writer import shallow, write
+from pixel_emulator.core.text.yaml_writer import flatten_deep, write
 from pixel_emulator.proxy.convert import FALLBACK, answer, request_of, storable
 from pixel_emulator.proxy.egress_guard import EgressGuard
 from pixel_emulator.proxy.handshakes import Handshakes
@@ -65,7 +65,7 @@ class PixelEmulator:
         self._ended = False
 
     def client_connected(self, client: connection.Client) -> None:
-        self.journals.of(client).connected()
+        self.journals.journal_for(client).connected()
 
     def done(self) -> None:
         """From now on it is us who hang up."""
@@ -90,12 +90,12 @@ class PixelEmulator:
         if host is None or (flow.live and flow.error):
             return
         if not flow.live and not _was_answered(flow):
-            self.journals.of(flow.client_conn).interrupted(_ABORTED.format(host))
+            self.journals.journal_for(flow.client_conn).interrupted(_ABORTED.format(host))
             return
         answering = flow.live and flow.response is None
         if answering:
             flow.response = answer(FALLBACK)  # whatever fails from here on, nothing leaks
-        routed = self.journals.landing(request_of(flow, host), flow.client_conn)
+        routed = self.journals.route(request_of(flow, host), flow.client_conn)
         made = None if flow.live else datetime.fromtimestamp(flow.request.timestamp_start, UTC)
         [(hit, response)] = record_all(routed.journal, [routed.request], made)
         if answering:
@@ -183,7 +183,7 @@ class SegmentPixel(contentviews.Contentview):
             "outcome": judgement.outcome.value,
             "form": call.form.value if call else None,
             "problems": [each.as_data() for each in judgement.problems],
-            "payload": shallow(call.payload) if call else None,
+            "payload": flatten_deep(call.payload) if call else None,
         }
         return write(shown)
 

@@ -18,7 +18,7 @@ from pixel_emulator.runtime.settings import Settings, settings
 PREFIX = "pixel_"
 # mitmproxy says the first with listen_host, listen_port and mode, and its tools show flows. They
 # have no control API.
-_THEIRS = {"host", "port", "lane", "control_port", "control_token"}
+_THEIRS = {"host", "port", "fast_path", "control_port", "control_token"}
 _OWN = {f"{PREFIX}{each.name}": each for each in settings() if each.name not in _THEIRS}
 _log = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ class ConfiguredEmulator:
         except InputError as error:
             _log.error(str(error))
             raise SystemExit(2) from None  # a mistake of the user, also before mitmproxy's check
-        self._emulate(self.settings, Journal(self.settings, recorder=recorder))
+        self._emulate(self.settings, Journal(self.settings, sink=recorder))
         self._failures = FailureHandler(self.journal)
         self._failures.install()
 

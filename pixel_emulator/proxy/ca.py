@@ -56,7 +56,7 @@ class CertificateAuthority:
     @property
     def bundle(self) -> Path:
         """A PEM file with this CA and all that the machine trusts, made when first asked for."""
-        return TrustStores(self.ca.parent, self.ca).pem((STANDARD,))
+        return TrustStores(self.ca.parent, self.ca).pem_bundle((STANDARD,))
 
     @classmethod
     def create(cls, directory: Path, hosts: Iterable[str]) -> "CertificateAuthority":

@@ -168,7 +168,7 @@ class EgressGuard:
             reason = next(filter(None, reasons), None)
         if reason is None:
             return None
-        self._journals.of(client).refused(folded(host))
+        self._journals.journal_for(client).refused(folded(host))
         return f"pixel_emulator refuses to connect to {host}: {reason}."
 
     def _may_reach_loopback(self, host: str, client: connection.Client) -> bool:

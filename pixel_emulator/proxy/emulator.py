@@ -19,7 +19,7 @@ from pixel_emulator.proxy.ca import CertificateAuthority
 from pixel_emulator.proxy.hosts import Hosts, addressed, folded
 from pixel_emulator.proxy.process_globals import kept_quiet, loop_in_a_thread, real_clock, the_only
 from pixel_emulator.runtime.journal import Journal
-from pixel_emulator.runtime.server_info import private_directory, sweep
+from pixel_emulator.runtime.server_info import private_directory, remove_stale
 from pixel_emulator.runtime.sessions import Sessions
 from pixel_emulator.runtime.settings import Settings
 
@@ -57,7 +57,7 @@ class Emulator:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             stack.enter_context(the_only())
-            sweep()
+            remove_stale()
             self.directory = stack.enter_context(private_directory())
             hosts = (*self.settings.hosts, *addressed(self.settings.host))
             self.authority = CertificateAuthority.create(self.directory, hosts)
@@ -109,10 +109,10 @@ class Emulator:
             raise InputError(InputIssue(f"a session gets no port: {error}")) from error
         return self._url(port)
 
-    def hang_up(self, port: int) -> None:
+    def stop_listening(self, port: int) -> None:
         """Stop listening on the port of a session; who is connected stays."""
         with suppress(RuntimeError):  # of a loop that has ended
-            self.loop.call_soon_threadsafe(self._lean.hang_up, port)
+            self.loop.call_soon_threadsafe(self._lean.stop_listening, port)
 
     def shut_off(self, port: int) -> None:
         """Lead nobody to this port of the machine."""

@@ -7,7 +7,7 @@ from mitmproxy import connection, http, tls
 from pixel_emulator.proxy.connections import ClientTls
 from pixel_emulator.proxy.egress_guard import EgressGuard
 from pixel_emulator.proxy.journal_routing import JournalRouting
-from pixel_emulator.runtime.gaps import Greeting, Refusal, alert_in
+from pixel_emulator.runtime.gaps import ClientHelloInfo, Refusal, alert_in
 
 _DROPPED = "The client disconnected during the handshake"  # so mitmproxy words it
 
@@ -37,7 +37,7 @@ class Handshakes:
         self._journals = journals
         self._numbers = count(1)
         self._agents: dict[str, str] = {}  # by the ids of clients, as all of these
-        self._greetings: dict[str, Greeting] = {}
+        self._greetings: dict[str, ClientHelloInfo] = {}
         # After their handshake, before any request. Node and others refuse a certificate only then.
         self._silent: dict[str, tuple[str, object]] = {}
         self._is_ended = False
@@ -57,7 +57,7 @@ class Handshakes:
         if not host or self._is_ended:
             return
         if not data.ssl_conn:  # it was no TLS that we could read
-            self._journals.of(client).unread()
+            self._journals.journal_for(client).unread()
             return
         failure = _failure(data.ssl_conn, data.conn.error or "")
         self._refused(client, host, alert=alert_in(failure), failure=failure)
@@ -83,8 +83,8 @@ class Handshakes:
         if agent:
             self._agents[client.id] = agent
         if silent := self._silent.pop(client.id, None):
-            known = self._greetings.get(client.id, Greeting())
-            self._journals.of(client).reached(silent[0], known)
+            known = self._greetings.get(client.id, ClientHelloInfo())
+            self._journals.journal_for(client).reached(silent[0], known)
 
     def end(self) -> None:
         """From now on it is us who hang up."""
@@ -94,9 +94,9 @@ class Handshakes:
         self, client: connection.Client, host: str, *, alert: str, failure: str = ""
     ) -> None:
         if not self._is_ended:
-            known = self._greetings.get(client.id, Greeting())
+            known = self._greetings.get(client.id, ClientHelloInfo())
             refused = Refusal(host, known, alert=alert, failure=failure)
-            self._journals.of(client).handshake_refused(refused)
+            self._journals.journal_for(client).handshake_refused(refused)
 
 
 def _failure(ended: object, error: str) -> str:
@@ -111,7 +111,7 @@ def _alert(ended: object) -> str:
     return ended.alert if isinstance(ended, ClientTls) else ""
 
 
-def greeting(hello: tls.ClientHello, agent: str, number: int) -> Greeting:
+def greeting(hello: tls.ClientHello, agent: str, number: int) -> ClientHelloInfo:
     """Return what a ClientHello says of its client, which calls itself `agent` (or nothing).
 
     GREASE (RFC 8701), random by intention, is left out of the fingerprint, and so is the order of
@@ -125,7 +125,7 @@ def greeting(hello: tls.ClientHello, agent: str, number: int) -> Greeting:
         if kind not in _NOW_AND_THEN and kind not in _GREASE
     )
     offered = tuple(each for each in suites if each not in _GREASE)
-    return Greeting(
+    return ClientHelloInfo(
         fingerprint=(agent, offered, tuple(kept)),
         retries=not (_GREASE.isdisjoint(suites) and _GREASE.isdisjoint(kinds)),
         number=number,

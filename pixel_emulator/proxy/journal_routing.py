@@ -20,13 +20,13 @@ from pixel_emulator.runtime.sessions import RoutedRequest
 class JournalRouting(Protocol):
     """Chooses the journal of each client and request; see `sessions.Sessions`."""
 
-    def of(self, client: connection.Client) -> Journal:
+    def journal_for(self, client: connection.Client) -> Journal:
         """Return the journal for a client's events that are no requests."""
 
-    def landing(self, request: PixelRequest, client: connection.Client) -> RoutedRequest:
+    def route(self, request: PixelRequest, client: connection.Client) -> RoutedRequest:
         """Return a request with the journal that it belongs to."""
 
-    def said(self, client: connection.Client, start: bytes) -> None:
+    def first_bytes(self, client: connection.Client, start: bytes) -> None:
         """Take the first bytes of a connection."""
 
     def disconnected(self, client: connection.Client) -> None:
@@ -39,15 +39,15 @@ class SingleJournal:
 
     journal: Journal
 
-    def of(self, _client: connection.Client) -> Journal:
+    def journal_for(self, _client: connection.Client) -> Journal:
         """Return the one journal."""
         return self.journal
 
-    def landing(self, request: PixelRequest, _client: connection.Client) -> RoutedRequest:
+    def route(self, request: PixelRequest, _client: connection.Client) -> RoutedRequest:
         """Return the request unchanged, with the one journal."""
         return RoutedRequest(self.journal, request)
 
-    def said(self, _client: connection.Client, _start: bytes) -> None:
+    def first_bytes(self, _client: connection.Client, _start: bytes) -> None:
         """Ignore the bytes."""
 
     def disconnected(self, _client: connection.Client) -> None:
@@ -80,7 +80,7 @@ class JournalResponder:
     def __call__(self, requests: Sequence[ClientRequest]) -> list[PixelResponse]:
         responses: list[PixelResponse] = []
         with safecall():  # logs exceptions as for a hook: `FailureHandler` gets them
-            routed = [self._journals.landing(request, client) for client, request in requests]
+            routed = [self._journals.route(request, client) for client, request in requests]
             for journal, group in groupby(routed, key=attrgetter("journal")):
                 recorded = record_all(journal, [routed_request.request for routed_request in group])
                 responses += [response for _, response in recorded]

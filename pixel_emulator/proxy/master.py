@@ -29,7 +29,7 @@ _PATIENCE = 1.0  # seconds, at the end, for what is not cancelled by its client'
 class LeanMaster(master.Master):
     """A mitmproxy with five of its 36 addons, which cost every request, and ours around them.
 
-    It listens itself: with the lane, what comes is not mitmproxy's from the first byte.
+    It listens itself: with the fast path, what comes is not mitmproxy's from the first byte.
     """
 
     def __init__(
@@ -42,15 +42,15 @@ class LeanMaster(master.Master):
         self._proxyserver = proxyserver.Proxyserver()
         self.presence = Connections(self._proxyserver)
         main: Main = mode_servers.ServerInstance.make("regular", self._proxyserver)
-        lane = FastPath(emulator, self._proxyserver) if settings.lane else None
+        fast_path = FastPath(emulator, self._proxyserver) if settings.fast_path else None
         self.entrance: Acceptor | None = None
-        if lane and hasattr(select, "poll"):  # Windows: its loop watches no sockets
-            self.entrance = Acceptor(lane, emulator, self.presence, self._proxyserver, main)
+        if fast_path and hasattr(select, "poll"):  # Windows: its loop watches no sockets
+            self.entrance = Acceptor(fast_path, emulator, self.presence, self._proxyserver, main)
         self._handle = partial(handle, main=main, servers=self._proxyserver)
         self._listening: dict[int, ExitStack] = {}  # by port: what ends that
         self.addons.add(
             emulator,
-            *([lane] if lane else []),
+            *([fast_path] if fast_path else []),
             self.presence,
             PassThrough(emulator.locks),
             HangUp(self._proxyserver),
@@ -96,7 +96,7 @@ class LeanMaster(master.Master):
         """Serve a port as the main one is served."""
         await self._serve(bound)
 
-    def hang_up(self, port: int) -> None:
+    def stop_listening(self, port: int) -> None:
         """Serve such a port no longer."""
         if listening := self._listening.pop(port, None):
             listening.close()
@@ -108,7 +108,7 @@ class LeanMaster(master.Master):
     async def close(self) -> None:
         """Stop listening and hang up, which `Master.run` forgets."""
         for port in tuple(self._listening):
-            self.hang_up(port)
+            self.stop_listening(port)
         await self.done()
         if self.entrance:
             self.entrance.close()

@@ -39,7 +39,7 @@ class UnparsedBytes:
         if data.context.client.transport_protocol == "tcp":
             self._layers[data.context.client.id] = data
             if data.context.server.address is None:
-                self._journals.said(data.context.client, data.data_client())
+                self._journals.first_bytes(data.context.client, data.data_client())
 
     def http_connect(self, flow: http.HTTPFlow) -> None:
         self._heads[flow.client_conn.id] = flow.request
@@ -80,7 +80,7 @@ class UnparsedBytes:
     def _count(self, client: connection.Client, *, too_large: bool = False) -> None:
         """Count one; through TLS it shows that its client accepts our CA."""
         self._heard(client)
-        self._journals.of(client).unread(too_large=too_large)
+        self._journals.journal_for(client).unread(too_large=too_large)
 
 
 def _server(data: layer.NextLayer) -> PixelHttp1Server | None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from pixel_emulator.core.model import Evidence
 from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.core.verification.live import LiveVerdict
-from pixel_emulator.runner.waiting import patience, wait_until_decided
+from pixel_emulator.runner.waiting import timeouts, wait_until_decided
 from pixel_emulator.runtime.clock import monotonic
 from pixel_emulator.runtime.session import Session
 
@@ -74,7 +74,7 @@ def wait(
 
     `beside` tells who else may want them; it is asked again, since others may come meanwhile.
     """
-    within, quiet = patience(scenarios)
+    within, quiet = timeouts(scenarios)
     deadline = monotonic() + within
     known: tuple[Scenario, ...] | None = None
     with suppress(_ClosedError):

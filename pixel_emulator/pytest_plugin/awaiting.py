@@ -66,7 +66,7 @@ class CallWait:
         if self._watch is None:
             return None
         evidence = rest()
-        if self._watch.look(evidence) is not Outlook.IMPOSSIBLE:
+        if self._watch.update(evidence) is not Outlook.IMPOSSIBLE:
             return None
         return as_given(verify([loosened(self._scenario)], evidence), self._scenario)
 

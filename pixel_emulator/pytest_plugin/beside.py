@@ -30,7 +30,7 @@ class _Windowed(Pattern):
 
     window: Window = Window()
 
-    def ways(self, hit: Hit) -> Iterator[Constraints]:
+    def solutions(self, hit: Hit) -> Iterator[Constraints]:
         return Pattern.solutions(self, hit) if self.window.holds(hit) else iter(())
 
 
@@ -70,11 +70,11 @@ def verify_beside(
     others = beside if evidence.hits else ()
     whole = verify([*scenarios, *others] or [Scenario(levels=IGNORED)], evidence)
     count = len(scenarios)
-    findings = (replace(each, levels=each.levels[:count]) for each in whole.findings)
+    findings = (replace(each, levels=each.levels[:count]) for each in whole.policy_hits)
     verdict = replace(
         whole,
         scenarios=whole.scenarios[:count],
-        findings=tuple(each for each in findings if set(each.levels) != {Level.IGNORE}),
+        policy_hits=tuple(each for each in findings if set(each.levels) != {Level.IGNORE}),
     )
     return verdict, claims_of(whole.scenarios[count:])
 

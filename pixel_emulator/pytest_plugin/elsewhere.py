@@ -96,7 +96,7 @@ def running_at(url: str, token: str, settings: Settings) -> RemoteEmulator:
     port = urlsplit(url).port if "//" in url else None
     if port is None:
         raise InputError(InputIssue(f"--pixel-url {url}: write it as http://127.0.0.1:8080"))
-    found = server_info.running(port)
+    found = server_info.find_server(port)
     return RemoteEmulator(ControlClient(found.control, found.token), settings)
 
 

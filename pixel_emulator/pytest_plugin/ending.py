@@ -10,8 +10,8 @@ from pixel_emulator.core import call_text
 from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.core.model import Hit, Outcome
 from pixel_emulator.core.report.page import Page
-from pixel_emulator.core.report.side_by_side import calls as call_lines
-from pixel_emulator.core.report.wording import finding
+from pixel_emulator.core.report.side_by_side import call_lines
+from pixel_emulator.core.report.wording import policy_text
 from pixel_emulator.core.scenarios.model import Level
 from pixel_emulator.core.verification.verdict import Status, Verdict
 from pixel_emulator.pytest_plugin.arriving import Arriving, acted, wait
@@ -129,11 +129,11 @@ def _explain(item: pytest.Item, made: Sequence[Pixels], marked: Sequence[Snapsho
 
 def _warn(item: pytest.Item, verdict: Verdict) -> None:
     """What a policy only warns of, as warnings of pytest."""
-    found = [each for each in verdict.findings if each.level is Level.WARN]
+    found = [each for each in verdict.policy_hits if each.level is Level.WARN]
     for policy, count in Counter(each.policy for each in found).items():
         hits = [each.hit for each in found if each.policy is policy]
         titles = dict.fromkeys(call_text.title(hit.call, hit.request) for hit in hits)
-        word, said = finding(policy, Level.WARN, count)
+        word, said = policy_text(policy, Level.WARN, count)
         item.warn(PixelWarning(f"{word.removeprefix('warning: ')}: {said}: {', '.join(titles)}"))
 
 

@@ -11,9 +11,9 @@ from pixel_emulator.core.report.wording import (
     GAPS,
     STATUS_WORDS,
     UNDECIDED,
-    line,
-    objections_of_run,
-    untold,
+    expectation_line,
+    run_failures,
+    unexplained,
     wanted_got,
 )
 from pixel_emulator.core.scenarios.expectation import Expectation, Times
@@ -142,13 +142,13 @@ def _is(result: ExpectationResult, wanted: Expectation | None) -> bool:
 
 
 def _objections(verdict: Verdict, first: Expectation | None) -> Iterator[str]:
-    findings = untold(verdict.findings, verdict.scenarios)
+    findings = unexplained(verdict.policy_hits, verdict.scenarios)
     for index, scenario in enumerate(verdict.scenarios):
         for each in sorted(scenario.expectations, key=lambda each: not _is(each, first)):
             if each.reached and not each.met:
-                yield f"{line(each.expectation)}: {wanted_got(each)}"
+                yield f"{expectation_line(each.expectation)}: {wanted_got(each)}"
         failing = [each for each in findings if each.levels[index] is Level.FAIL]
-        for kind, said in objections_of_run(scenario, failing):
+        for kind, said in run_failures(scenario, failing):
             yield f"{kind}: {said}"
         if scenario.status is Status.UNDECIDED:
             yield UNDECIDED

@@ -46,7 +46,7 @@ class LocalEmulator:
 
     def strays(self) -> tuple[str, ...]:
         """A sentence for each session that calls came for when it was over."""
-        return self._emulator.sessions.strays()
+        return self._emulator.sessions.unrouted()
 
     def unclaimed(self) -> int:
         """See `Host`."""

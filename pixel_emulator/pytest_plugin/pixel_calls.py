@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pixel_emulator.core.matching.expected import ABSENT, Absent
 from pixel_emulator.core.model import JSON, Hit, Problem
-from pixel_emulator.core.profiles.identity import Graph, fold
+from pixel_emulator.core.profiles.identity import Profiles, fold
 from pixel_emulator.core.scenarios.expectation import Expectation
 from pixel_emulator.core.scenarios.model import DEFAULT_WITHIN
 from pixel_emulator.core.verification.verdict import Status, Verdict
@@ -111,7 +111,7 @@ class Pixels:
         return tuple(each for hit in self.requests for each in hit.problems)
 
     @property
-    def state(self) -> Graph:
+    def state(self) -> Profiles:
         """The profiles that Segment would have now."""
         return fold(self.requests, {})
 

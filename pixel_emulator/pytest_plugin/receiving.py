@@ -6,7 +6,7 @@ from email.message import Message
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pixel_emulator.core.endpoint.pixel import request_of
+from pixel_emulator.core.endpoint.pixel import request_from_url
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import PixelRequest
 from pixel_emulator.files.file_io import read_bytes
@@ -31,10 +31,10 @@ def requested(given: object, hosts: tuple[str, ...]) -> list[PixelRequest]:
     """
     words = _words(given)
     if len(words) == 1 and words[0].startswith(_URL):
-        return [request_of(words[0])]
+        return [request_from_url(words[0])]
     if words and all(each.startswith(_URL) for each in words):
         raise MisuseError(f"`receive` takes one URL at a time, but got {len(words)}")
-    return [request_of(url) for mail in _mails(given) for url in _urls(mail, hosts)]
+    return [request_from_url(url) for mail in _mails(given) for url in _urls(mail, hosts)]
 
 
 def _words(given: object) -> list[str]:
@@ -105,9 +105,9 @@ def _urls(mail: "Mail", hosts: tuple[str, ...]) -> list[str]:
         search = search_html(mail.shown, hosts=hosts, charset=mail.url_charset)
     except LimitError as error:
         raise MisuseError(f"`receive` cannot read this: {where}{error}") from None
-    if undecoded := next((each for each in search.unrequested if each.undecoded), None):
+    if undecoded := next((each for each in search.unrequested if each.is_undecoded), None):
         raise MisuseError(f"`receive` cannot read this: {where}{undecoded.sentence}")
-    return [each.url for each in search.pixels if each.requested and not each.custom_domain]
+    return [each.url for each in search.pixels if each.is_requested and not each.has_custom_domain]
 
 
 def _shown(value: object) -> str:

@@ -88,11 +88,11 @@ class RemoteSession(Told):
                     break
             return replace(self._last, hits=self._last.hits[since:][:most])
 
-    def follow(self, looked_at: Callable[[], float]) -> Callable[[], None]:  # noqa: ARG002 - see there
+    def follow(self, progress: Callable[[], float]) -> Callable[[], None]:  # noqa: ARG002 - see there
         """See `Session`: the emulator waits for nobody here."""
-        return self.looked
+        return self.notify_progress
 
-    def looked(self) -> None:
+    def notify_progress(self) -> None:
         """See `Session`."""
 
     def wait(self, seen: int, timeout: float) -> bool:
@@ -155,7 +155,7 @@ class RemoteSession(Told):
         """See `Session`."""
         self._ask("POST", "step", text=True, body={"title": title})
 
-    def acted(self, *titles: str) -> None:
+    def mark_done(self, *titles: str) -> None:
         """See `Session`."""
         self._ask("POST", "acted", text=True, body={"titles": [*titles]})
 

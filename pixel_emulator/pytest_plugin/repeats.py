@@ -27,7 +27,7 @@ def _once(step: StepResult) -> StepResult:
         kept |= {id(each): each for each in same if each.met or each.claims}
         lacking = [each for each in same if id(each) not in kept]
         if lacking:
-            told = max(lacking, key=lambda each: len(each.nearest))
+            told = max(lacking, key=lambda each: len(each.closest_calls))
             kept[id(told)] = told if len(lacking) == 1 else _counted(told, same)
     results = tuple(kept[id(each)] for each in step.expectations if id(each) in kept)
     return replace(step, expectations=results)

@@ -56,8 +56,8 @@ class ScenarioCollector(pytest.File):
         """
         acts = False
         (found,) = read_files([os.path.relpath(self.path)])
-        if found.mistakes:
-            raise self.CollectError("\n".join(map(str, found.mistakes)))
+        if found.issues:
+            raise self.CollectError("\n".join(map(str, found.issues)))
         for each in found.scenarios:
             if each.has_actions:
                 acts = True
@@ -81,8 +81,8 @@ class ScenarioItem(pytest.Item):
 
     def runtest(self) -> None:
         """Do what its steps say. Raises AssertionError, on a line of the file, if it is not met."""
-        if mistakes := list(missing_files([self.scenario])):
-            self._home.fail(InputError(*mistakes), self.scenario.location)
+        if issues := list(missing_files([self.scenario])):
+            self._home.fail(InputError(*issues), self.scenario.location)
         host = host_of(self.config)
         session = open_for(self, host, host.settings)
         part = part_of(self, 0, session, host.settings)

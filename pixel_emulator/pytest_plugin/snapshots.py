@@ -116,7 +116,7 @@ class Snapshot:
         new = update(old, judge)
         if new.text != old:
             read_write.overwrite(self.file, new.text)
-        return new.judged.verdict
+        return new.verified.verdict
 
     def _under_policies(self, scenarios: Iterable[Scenario]) -> tuple[Scenario, ...]:
         if self.policies is None:

@@ -64,9 +64,9 @@ def pytest_testnodedown(node: Any, error: object) -> None:
     """Take what a worker of xdist has noted; behind one that has died, put in order."""
     _note(node.config, getattr(node, "workeroutput", {}).get(STRAYS, []))
     if error:
-        from pixel_emulator.runtime.server_info import sweep
+        from pixel_emulator.runtime.server_info import remove_stale
 
-        sweep()
+        remove_stale()
 
 
 def strays_of(config: pytest.Config) -> Sequence[str]:

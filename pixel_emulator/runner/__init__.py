@@ -1,1 +1,1 @@
-"""Door: scenarios that act: their steps, what they do, and the wait for their calls."""
+"""Door: run the steps of scenarios and wait for their calls."""

@@ -1,4 +1,4 @@
-"""What a step does: run a command, open a mail, send a call, replay a recording, wait."""
+"""Actions of a step: run a command, open a mail, send a call, replay a recording, wait."""
 
 import re
 import shlex
@@ -24,7 +24,7 @@ from pixel_emulator.core.scenarios.model import (
     Step,
     Wait,
 )
-from pixel_emulator.email.fetch import PLAIN, fetch_images
+from pixel_emulator.email.fetch import DEFAULT_REQUESTS, fetch_images
 from pixel_emulator.email.limits import LimitError
 from pixel_emulator.email.pixels import find_pixels
 from pixel_emulator.email.render import render
@@ -33,19 +33,19 @@ from pixel_emulator.files import read_write
 from pixel_emulator.files.file_io import read_bytes
 from pixel_emulator.http_client import HttpClient
 
-_HOST = re.compile(r"([^:@\s]+?)\.?(?::\d+)?")
+_HOST_AND_PORT = re.compile(r"([^:@\s]+?)\.?(?::\d+)?")
 
 WRITE_KEY = "wk_pixel_emulator"
-"""The write key of a call that is sent without one, where no source was named."""
+"""Write key of a call that is sent without one, if no source was named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionContext:
     """How actions reach the emulator.
 
-    `proxy` is its URL, `ca` the PEM file and `spki` the hash of its key that its clients trust,
-    and `hosts` are emulated. `environ` is that of commands; `write_key` goes into calls that have
-    none. `browser` opens mails; without one their images are fetched.
+    `proxy` is its URL, `ca` the PEM file and `spki` the key hash that its clients trust, and
+    `hosts` are the emulated hosts. `environ` is the environment of commands; `write_key` is added
+    to calls that have none. `browser` opens mails; without one their images are fetched.
     """
 
     proxy: str
@@ -57,37 +57,37 @@ class ActionContext:
     browser: Path | None = None
 
     def emulates(self, host: str) -> bool:
-        """Whether a request for this host, perhaps with a port, ends at the emulator."""
-        found = _HOST.fullmatch(host)
-        return found is not None and found[1].lower() in map(str.lower, self.hosts)
+        """Return True if a request for this host, with or without a port, ends at the emulator."""
+        match = _HOST_AND_PORT.fullmatch(host)
+        return match is not None and match[1].lower() in map(str.lower, self.hosts)
 
 
-_SHOWN = 16 * 1024
-"""Bytes that are kept of what a failing command printed: the last ones."""
+_MAX_OUTPUT = 16 * 1024
+"""Bytes of a failed command's output that are kept: the last ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An action that failed: a sentence, and of a command what it printed and how it ended."""
+    """An action that failed: a sentence, and for a command its output and how it ended."""
 
     sentence: str
     output: str = ""
     command: CommandExit | None = None
 
 
-def perform(step: Step, folder: Path, access: ActionContext) -> Failure | None:
-    """Do what a step does, one action after the other; returns the first failure.
+def perform(step: Step, folder: Path, context: ActionContext) -> Failure | None:
+    """Do the actions of a step, one after the other; return the first failure, or None.
 
-    Files are relative to `folder`; commands run in the current directory, from the main thread. A
-    recording is sent again as far as it is stored: at once, and with its masks for write keys.
+    Files are relative to `folder`. Commands run in the current directory, from the main thread. A
+    recording is replayed as it is stored: without pauses, and with masks in place of write keys.
     """
-    done = (_perform(action, step.client, folder, access) for action in step.actions)
+    done = (_perform(action, step.client, folder, context) for action in step.actions)
     return next(filter(None, done), None)
 
 
 def missing_files(scenarios: Iterable[Scenario]) -> Iterator[InputIssue]:
-    """The files that actions name and that cannot be read; none from the first command on, which
-    may well write them."""
+    """Yield an issue for each unreadable file that actions name; only before the first command,
+    which may create the others."""
     actions = (
         (folder_of(scenario), step.location if step.location.line else scenario.location, action)
         for scenario in scenarios
@@ -102,114 +102,120 @@ def missing_files(scenarios: Iterable[Scenario]) -> Iterator[InputIssue]:
             try:
                 read(folder / action.file)
             except InputError as error:
-                yield from (InputIssue(f"{each}", place, "do") for each in error.mistakes)
+                yield from (InputIssue(f"{issue}", place, "do") for issue in error.issues)
 
 
-def sends_alone(step: Step) -> bool:
-    """Whether a step sends calls, and all that it ever will have been sent once it has acted.
+def sends_only_by_itself(step: Step) -> bool:
+    """Return True if a step sends calls, and sends none after its actions have ended.
 
-    A command may leave processes behind, and who waits, or does nothing, waits for somebody else.
+    A command may leave processes behind, and a step that waits or does nothing expects calls of
+    somebody else.
     """
-    ours = (isinstance(each, Open | Send | Replay) for each in step.actions)
+    ours = (isinstance(action, Open | Send | Replay) for action in step.actions)
     return bool(step.actions) and all(ours)
 
 
-def without_pixels(step: Step, folder: Path, access: ActionContext) -> Failure | None:
+def no_pixels_failure(step: Step, folder: Path, context: ActionContext) -> Failure | None:
     """Return a failure if a step only opens files and no mail in them has a pixel."""
-    opened = [each.file for each in step.actions if isinstance(each, Open)]
-    if not opened or len(opened) < len(step.actions):
+    files = [action.file for action in step.actions if isinstance(action, Open)]
+    if not files or len(files) < len(step.actions):
         return None
-    for each in opened:
-        for mail in read(each, read_bytes(folder / each)):
+    for file in files:
+        for mail in read(file, read_bytes(folder / file)):
             try:
-                found = find_pixels(mail.shown, hosts=access.hosts)
+                pixels = find_pixels(mail.shown, hosts=context.hosts)
             except LimitError as error:
-                return Failure(f"{each} cannot be read: {error}")
-            if any(pixel.requested for pixel in found):
+                return Failure(f"{file} cannot be read: {error}")
+            if any(pixel.is_requested for pixel in pixels):
                 return None
-    hosts = ", ".join(access.hosts)
-    return Failure(f"there is no pixel of {hosts} in {' or '.join(opened)}: nothing can come")
+    hosts = ", ".join(context.hosts)
+    return Failure(f"there is no pixel of {hosts} in {' or '.join(files)}: nothing can come")
 
 
 def folder_of(scenario: Scenario) -> Path:
-    """The folder that the files of a scenario are relative to: its own."""
+    """Return the folder that the files of a scenario are relative to: its own."""
     return Path(scenario.location.file).parent
 
 
-def _perform(action: Action, client: str, folder: Path, access: ActionContext) -> Failure | None:
+def _perform(action: Action, client: str, folder: Path, context: ActionContext) -> Failure | None:
     match action:
         case Run():
-            return _run(action.command, access)
+            return _run(action.command, context)
         case Open():
-            return _open(folder / action.file, client, access)
+            return _open(folder / action.file, client, context)
         case Send():
-            return _send(action, _asks(client), access)
+            return _send(action, _requests_as(client), context)
         case Replay():
-            return _replay(folder / action.file, access)
+            return _replay(folder / action.file, context)
         case Wait():
             time.sleep(action.seconds)
             return None
 
 
-def _run(command: str | Sequence[str], access: ActionContext) -> Failure | None:
+def _run(command: str | Sequence[str], context: ActionContext) -> Failure | None:
     text = command if isinstance(command, str) else shlex.join(command)
     words = ("/bin/sh", "-c", command) if isinstance(command, str) else command
     with tempfile.TemporaryFile() as output:
-        end = run_command(words, access.environ, output=output)
-        if end.asked is not None:
-            signal.raise_signal(end.asked)  # it was meant for us, and the command has heard of it
-        if not end.code:
+        result = run_command(words, context.environ, output=output)
+        if result.ending_signal is not None:
+            signal.raise_signal(result.ending_signal)  # sent to end us; the command got it, too
+        if not result.code:
             return None
-        how = end.reason if end.signal or not end.started else f"exit code {end.code}"
-        end = replace(end, reason=f"it is that of `{text}`")
-        return Failure(f"`{text}` failed: {how}", _tail(output), end)
+        has_code = result.started and not result.signal
+        how = f"exit code {result.code}" if has_code else result.reason
+        result = replace(result, reason=f"it is that of `{text}`")
+        return Failure(f"`{text}` failed: {how}", _tail(output), result)
 
 
 def _tail(output: IO[bytes]) -> str:
     size = output.seek(0, 2)
-    output.seek(max(0, size - _SHOWN))
+    output.seek(max(0, size - _MAX_OUTPUT))
     text = output.read().decode(errors="replace")
-    return f"…{text}" if size > _SHOWN else text
+    return f"…{text}" if size > _MAX_OUTPUT else text
 
 
-def _asks(client: str) -> tuple[ImageRequest, ...]:
-    return MAIL_CLIENTS[client] if client else PLAIN
+def _requests_as(client: str) -> tuple[ImageRequest, ...]:
+    return MAIL_CLIENTS[client] if client else DEFAULT_REQUESTS
 
 
-def _open(file: Path, client: str, access: ActionContext) -> Failure | None:
-    if access.browser and not client:
-        opened = render(file, browser=access.browser, proxy=access.proxy, spki=access.spki)
+def _open(file: Path, client: str, context: ActionContext) -> Failure | None:
+    if context.browser and not client:
+        opened = render(file, browser=context.browser, proxy=context.proxy, spki=context.spki)
     else:
         opened = fetch_images(
-            file, hosts=access.hosts, proxy=access.proxy, ca=access.ca, asks=_asks(client)
+            file,
+            hosts=context.hosts,
+            proxy=context.proxy,
+            ca=context.ca,
+            requests=_requests_as(client),
         )
     return Failure(opened.error) if opened.error else None
 
 
-def _send(call: Send, asks: Iterable[ImageRequest], access: ActionContext) -> Failure | None:
-    payload = {"writeKey": access.write_key, **call.payload}
-    url = encode(call.type, payload, base=f"https://{access.hosts[0]}")
+def _send(call: Send, requests: Iterable[ImageRequest], context: ActionContext) -> Failure | None:
+    payload = {"writeKey": context.write_key, **call.payload}
+    url = encode(call.type, payload, base=f"https://{context.hosts[0]}")
     try:
-        with HttpClient(proxy=access.proxy, ca=access.ca) as client:
-            for ask in asks:
-                client.ask(url, ask.headers, method=ask.method)
+        with HttpClient(proxy=context.proxy, ca=context.ca) as client:
+            for mail_request in requests:
+                client.request(url, mail_request.headers, method=mail_request.method)
     except OSError as error:
         return Failure(f"{call.type} could not be sent: {error}")
     return None
 
 
-def _replay(file: Path, access: ActionContext) -> Failure | None:
+def _replay(file: Path, context: ActionContext) -> Failure | None:
     try:
-        hits = [each for each in read_write.read_recording(file).hits if each.call]
+        hits = [hit for hit in read_write.read_recording(file).hits if hit.call]
     except InputError as error:
         return Failure(str(error))
-    with HttpClient(proxy=access.proxy, ca=access.ca) as client:
+    with HttpClient(proxy=context.proxy, ca=context.ca) as client:
         for hit in hits:
             request = hit.request
-            if not access.emulates(request.host):  # it would leave for Segment itself
+            if not context.emulates(request.host):  # the request would reach Segment
                 return Failure(f"{file}: {request.host} is not emulated now: see --hosts")
             try:
-                client.ask(request.url, request.headers, method=request.method)
+                client.request(request.url, request.headers, method=request.method)
             except OSError as error:
                 return Failure(f"call {hit.seq} of {file} could not be sent again: {error}")
     return None

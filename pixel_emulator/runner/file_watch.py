@@ -1,4 +1,4 @@
-"""Scenario files that are read again when somebody has changed them."""
+"""Reload scenario files when they change."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -12,12 +12,12 @@ from pixel_emulator.files.scenario_loader import expand, folders_in, load_scenar
 
 
 class ScenarioFiles:
-    """The scenarios of some files, as they were when all of these were last without a mistake.
+    """The scenarios of some files, as of the last time that none of the files had mistakes.
 
-    Of them, those with the `tags` of `select_by_tags`. Raises InputError where they have mistakes
-    to begin with. Changes are found by looking at the files, at the folders that were asked for,
-    and at the files that are named under `use` and `plan`: that works on every file system, and
-    with editors that put a new file in the place of the old one.
+    `tags` select among them; see `select_by_tags`. Raises InputError if they have mistakes at the
+    start. Changes are found by polling the files, the given folders, and the files named under
+    `use` and `plan`: that works on every file system, and with editors that replace a file by a new
+    one.
     """
 
     def __init__(
@@ -26,56 +26,60 @@ class ScenarioFiles:
         self._paths = paths
         self._tags = tags
         self._given = given
-        self._seen: dict[Path, object] = {}
+        self._states: dict[Path, object] = {}
         self.scenarios = self._load()
 
     def changed(self) -> bool:
-        """Whether a file is not as it was when it was read."""
-        return any(_state(path) != state for path, state in self._seen.items())
+        """Return True if a file has changed since it was read."""
+        return any(_state(path) != state for path, state in self._states.items())
 
     def reload(self) -> tuple[InputIssue, ...]:
-        """Read the files again; returns their mistakes, with which the old scenarios stay."""
+        """Read the files again; return their mistakes. With mistakes, the old scenarios stay."""
         try:
             self.scenarios = self._load()
         except InputError as error:
-            return error.mistakes
+            return error.issues
         return ()
 
     def _load(self) -> tuple[Scenario, ...]:
-        # Each state is from before its file is read: what changes meanwhile is read again.
-        self._seen = {path: _state(path) for path in _named(self._paths)}
+        # The states are taken before the files are read: a change in between causes a reload.
+        self._states = {path: _state(path) for path in _watched_paths(self._paths)}
         return select_by_tags(load_scenarios(self._paths, given=self._given), self._tags)
 
 
-def _named(paths: Sequence[Path]) -> Iterator[Path]:
-    """The files and folders, and the files that they name, as far as they can be read."""
-    known = {folder for path in paths for folder in folders_in(path)}
-    yield from known
-    waiting = [Path(each) for each in expand(paths)]
-    while waiting:
-        path = waiting.pop()
-        if path not in known:
-            known.add(path)
+def _watched_paths(paths: Sequence[Path]) -> Iterator[Path]:
+    """Yield the folders, the files, and the files that these name, as far as they can be read."""
+    yielded = {folder for path in paths for folder in folders_in(path)}
+    yield from yielded
+    pending = [Path(file) for file in expand(paths)]
+    while pending:
+        path = pending.pop()
+        if path not in yielded:
+            yielded.add(path)
             yield path
             with suppress(InputError):
-                names = _names(read_write.read_document(path).data)
-                waiting += [path.parent / each for each in names if isinstance(each, str)]
+                names = _included_files(read_write.read_document(path).data)
+                pending += [path.parent / file for file in names if isinstance(file, str)]
 
 
-def _names(data: JSON) -> Iterator[JSON]:
+def _included_files(data: JSON) -> Iterator[JSON]:
     if not isinstance(data, dict):
         return
     for key in ("use", "scenarios"):
         listed = data.get(key)
         if isinstance(listed, list):
-            yield from listed if key == "use" else (n for each in listed for n in _names(each))
-    for plan in (data.get("plan"), *(_names(data.get("defaults")))):
+            yield from (
+                listed
+                if key == "use"
+                else (n for scenario in listed for n in _included_files(scenario))
+            )
+    for plan in (data.get("plan"), *(_included_files(data.get("defaults")))):
         yield from plan.values() if isinstance(plan, dict) else (plan,)
 
 
 def _state(path: Path) -> tuple[int, int, int] | None:
     try:
-        found = path.stat()
+        status = path.stat()
     except (OSError, ValueError):
         return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    return status.st_mtime_ns, status.st_size, status.st_ino

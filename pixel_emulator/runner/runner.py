@@ -1,4 +1,4 @@
-"""Scenarios that act by themselves: each step does what it says, then waits for its calls."""
+"""Run scenarios with actions: do the actions of each step, then wait for its calls."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -15,14 +15,14 @@ from pixel_emulator.runner.actions import (
     ActionContext,
     Failure,
     folder_of,
+    no_pixels_failure,
     perform,
-    sends_alone,
-    without_pixels,
+    sends_only_by_itself,
 )
 from pixel_emulator.runner.waiting import (
     CallSource,
     Window,
-    acted,
+    mark_done,
     quiet,
     wait_until_decided,
     within,
@@ -31,28 +31,28 @@ from pixel_emulator.runtime.clock import monotonic
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
-    """What a run came to; `failed` is how the first command ended that failed, if one did.
+class RunResult:
+    """Result of a run. `failed_command` is the exit of the first command that failed, or None.
 
-    `stopped` says where the first scenario was that did not come to its end; empty if all did.
+    `stopped` says where the first unfinished scenario stopped; empty if all were run to the end.
     """
 
     verdict: Verdict
-    failed: CommandExit | None = None
+    failed_command: CommandExit | None = None
     stopped: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class _Tried:
-    """A step that was tried: whether the next one may be, how many seconds it took until that was
-    known, and the action that failed."""
+class _StepAttempt:
+    """A step that was run: True if the next one may follow, the seconds until that was known, and
+    the action that failed."""
 
     passed: bool
     seconds: float
     failure: Failure | None = None
 
-    def told(self, result: StepResult) -> StepResult:
-        """The result of the step with what only a live run knows."""
+    def applied_to(self, result: StepResult) -> StepResult:
+        """Return the result of the step with the facts that only a live run knows."""
         if self.failure is None:
             return replace(result, seconds=self.seconds)
         return replace(
@@ -67,61 +67,62 @@ class _Tried:
 class Runner:
     """Runs scenarios against one journal or session, each with the calls that arrive while it runs.
 
-    `drain` waits until what clients have sent so far is in the journal; False if some of them
-    stay. `tell` hears the title of each step that begins. To be used from the main thread, where
-    commands run.
+    `drain` waits until everything that clients have sent is in the journal; it returns False if
+    some clients stay connected. `on_step` is called with the title of each step that begins. To be
+    used from the main thread, where commands run.
     """
 
     def __init__(
         self,
         journal: CallSource,
-        access: ActionContext,
+        context: ActionContext,
         drain: Callable[[], bool],
-        tell: Callable[[str], object] = lambda _title: None,
+        on_step: Callable[[str], object] = lambda _title: None,
     ) -> None:
         self._journal = journal
-        self._access = access
+        self._context = context
         self._drain = drain
-        self._tell = tell
+        self._on_step = on_step
         self._window = Window(journal, ())
-        self._alone = True  # whether only what we did ourselves, and saw the end of, has sent calls
+        # False once an action may have left a process behind that sends calls later.
+        self._only_we_send = True
 
-    def run_all(self, scenarios: Sequence[Scenario]) -> Ran:
-        """Run scenarios one after the other, whatever becomes of each."""
-        ran = [self.run(each) for each in scenarios]
-        return Ran(
-            merge([each.verdict for each in ran]),
-            next((each.failed for each in ran if each.failed), None),
-            next((each.stopped for each in ran if each.stopped), ""),
+    def run_all(self, scenarios: Sequence[Scenario]) -> RunResult:
+        """Run scenarios one after the other, also after one that failed."""
+        results = [self.run(scenario) for scenario in scenarios]
+        return RunResult(
+            merge([result.verdict for result in results]),
+            next((result.failed_command for result in results if result.failed_command), None),
+            next((result.stopped for result in results if result.stopped), ""),
         )
 
-    def run(self, scenario: Scenario) -> Ran:
-        """Run the steps of a scenario up to the first that fails, and judge them."""
-        self._journal.begin_run(_time(scenario.given.clock))
-        tried: list[_Tried] = []
+    def run(self, scenario: Scenario) -> RunResult:
+        """Run the steps of a scenario up to the first that fails, and verify them."""
+        self._journal.begin_run(_start_time(scenario.given.clock))
+        attempts: list[_StepAttempt] = []
         self._window = self._window.after(Evidence(hits=()), [scenario])
         for number in range(1, len(scenario.steps) + 1):
-            tried.append(self._try(scenario, number))
-            if not tried[-1].passed:
+            attempts.append(self._try(scenario, number))
+            if not attempts[-1].passed:
                 break
         evidence = self._window.evidence()
         self._journal.begin_step("")
         self._window = self._window.after(evidence, ())
-        verdict = _with_live(verify([scenario], evidence, steps=len(tried)), tried)
-        failure, stopped = (tried[-1].failure if tried else None), ""
-        if failure or len(tried) < len(scenario.steps):
-            where = f"step {len(tried)} of {len(scenario.steps)}"  # no title: it may hold a key
+        verdict = _with_attempts(verify([scenario], evidence, step_count=len(attempts)), attempts)
+        failure, stopped = (attempts[-1].failure if attempts else None), ""
+        if failure or len(attempts) < len(scenario.steps):
+            where = f"step {len(attempts)} of {len(scenario.steps)}"  # no title: it may hold a key
             stopped = f"a scenario stopped at its {where}, which failed: the rest was not done"
-        return Ran(verdict, failure.command if failure else None, stopped)
+        return RunResult(verdict, failure.command if failure else None, stopped)
 
-    def _try(self, scenario: Scenario, number: int) -> _Tried:
+    def _try(self, scenario: Scenario, number: int) -> _StepAttempt:
         step = scenario.steps[number - 1]
         title = scenario.step_title(step)
         started = monotonic()
-        self._tell(title)
+        self._on_step(title)
         self._journal.begin_step(title)
         with self._window.followed():
-            failure = perform(step, folder_of(scenario), self._access)
+            failure = perform(step, folder_of(scenario), self._context)
         all_gone = False
 
         def drain() -> bool:
@@ -129,29 +130,29 @@ class Runner:
             all_gone = self._drain()
             return all_gone
 
-        begun = acted(self._journal, [title], drain)
-        self._alone &= sends_alone(step)
+        done_at = mark_done(self._journal, [title], drain)
+        self._only_we_send &= sends_only_by_itself(step)
         met = failure is None and Outlook.MET is wait_until_decided(
-            LiveVerdict([scenario], steps=number),
+            LiveVerdict([scenario], step_count=number),
             self._window,
-            # Where nobody is left who could send a call, no wait brings the one that is missing.
-            deadline=begun if self._alone and all_gone else begun + within(step),
+            # If nobody is left who could send a call, waiting for the missing one is useless.
+            deadline=done_at if self._only_we_send and all_gone else done_at + within(step),
             quiet=quiet(step),
         )
         if not met and failure is None:
-            failure = without_pixels(step, folder_of(scenario), self._access)
-        return _Tried(met, monotonic() - started, failure)
+            failure = no_pixels_failure(step, folder_of(scenario), self._context)
+        return _StepAttempt(met, monotonic() - started, failure)
 
 
-def _with_live(verdict: Verdict, tried: Sequence[_Tried]) -> Verdict:
-    """The verdict on one scenario, with what only its live run knows of its steps."""
+def _with_attempts(verdict: Verdict, attempts: Sequence[_StepAttempt]) -> Verdict:
+    """Return the verdict on one scenario with what only its live run knows of its steps."""
     (result,) = verdict.scenarios
-    live = (each.told(step) for each, step in zip(tried, result.steps, strict=False))
-    steps = (*live, *result.steps[len(tried) :])
-    failed = any(each.failure for each in tried) and result.status is Status.MET
+    live = (attempt.applied_to(step) for attempt, step in zip(attempts, result.steps, strict=False))
+    steps = (*live, *result.steps[len(attempts) :])
+    failed = any(attempt.failure for attempt in attempts) and result.status is Status.MET
     status = Status.UNMET if failed else result.status
     return replace(verdict, scenarios=(replace(result, steps=steps, status=status),))
 
 
-def _time(clock: str) -> datetime | None:
-    return times.clock(clock) if clock else None
+def _start_time(clock: str) -> datetime | None:
+    return times.parse_clock(clock) if clock else None

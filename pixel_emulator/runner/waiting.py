@@ -1,4 +1,4 @@
-"""Waiting until scenarios are met or can no longer be, pushed by the calls as they arrive."""
+"""Wait until scenarios are met or can no longer be; woken by calls as they arrive."""
 
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -14,24 +14,24 @@ from pixel_emulator.core.verification.components import CallGroups
 from pixel_emulator.core.verification.live import LiveVerdict, Outlook
 from pixel_emulator.runtime.clock import monotonic
 
-_LULL = 0.1
-"""Seconds without a call after which a watch that has put a search off is asked again."""
+_RECHECK = 0.1
+"""Seconds without a call after which a `LiveVerdict` that has put a search off is asked again."""
 
 
 class CallSource(Protocol):
-    """Where calls arrive: a journal, or a session; see `Journal`."""
+    """Source of calls: a journal, or a session; see `Journal`."""
 
     def evidence(self, since: int = 0, most: int | None = None) -> Evidence: ...
     def wait(self, seen: int, timeout: float) -> bool: ...
-    def follow(self, looked_at: Callable[[], float]) -> Callable[[], None]: ...
-    def looked(self) -> None: ...
+    def follow(self, progress: Callable[[], float]) -> Callable[[], None]: ...
+    def notify_progress(self) -> None: ...
     def begin_run(self, clock: datetime | None = None) -> None: ...
     def begin_step(self, title: str) -> None: ...
-    def acted(self, *titles: str) -> None: ...
+    def mark_done(self, *titles: str) -> None: ...
 
 
 class GrowingEvidence(Protocol):
-    """What arrives from some moment on; see `JournalTail`."""
+    """The calls that arrive from some moment on; see `JournalTail`."""
 
     def evidence(self) -> Evidence: ...
     def wait_for_more(self, than: Evidence, seconds: float) -> None: ...
@@ -39,35 +39,36 @@ class GrowingEvidence(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class JournalTail:
-    """What has arrived behind the first `hits` hits and `connections` connections."""
+    """What arrived after the first `hits` hits and `connections` connections of a journal."""
 
     journal: CallSource
     hits: int = 0
     connections: int = 0
 
     def evidence(self) -> Evidence:
-        """What is known of this part so far."""
-        found = self.journal.evidence(self.hits)
-        return replace(found, connections=found.connections - self.connections)
+        """Return what has arrived so far."""
+        known = self.journal.evidence(self.hits)
+        return replace(known, connections=known.connections - self.connections)
 
     def wait_for_more(self, than: Evidence, seconds: float) -> None:
-        """Wait until more has arrived in this part than this evidence holds, or `seconds`."""
+        """Wait at most `seconds` for more hits than this evidence holds."""
         self.journal.wait(self.hits + len(than.hits), seconds)
 
 
-def acted(journal: CallSource, titles: Iterable[str], drain: Callable[[], bool]) -> float:
-    """Note that steps have done what they do, once all is read that was sent until then.
+def mark_done(journal: CallSource, titles: Iterable[str], drain: Callable[[], bool]) -> float:
+    """Note that the actions of steps have ended, once everything sent until then has been read.
 
-    `drain` waits for clients to go, and says whether they all have: if some stay, what they send
-    now is no part of it. Returns the time (of `clock.monotonic`) from which `within` counts.
+    `drain` waits for clients to disconnect and returns True if all of them did. If some stay, what
+    they send now does not count as sent before the end of the actions. Returns the time (of
+    `clock.monotonic`) from which `within` counts.
     """
-    named = tuple(titles)
-    journal.acted(*named)
-    begun = monotonic()
+    all_titles = tuple(titles)
+    journal.mark_done(*all_titles)
+    done_at = monotonic()
     if drain():
-        journal.acted(*named)
-        begun = monotonic()
-    return begun
+        journal.mark_done(*all_titles)
+        done_at = monotonic()
+    return done_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,7 @@ def _look_while(outlook: Outlook, end: float) -> Generator[NextLook, Look, Look]
             return look
         if left <= 0:
             return (yield NextLook(same_evidence=True)) if is_new else look
-        seconds = min(left, _LULL) if is_new else left
+        seconds = min(left, _RECHECK) if is_new else left
         request = NextLook(seconds, look.ended - look.begun, end)
 
 
@@ -145,7 +146,7 @@ def wait_until_decided(
         begun = monotonic()
         if not request.same_evidence:
             evidence = calls.evidence()
-        outlook = watch.look(evidence)
+        outlook = watch.update(evidence)
         try:
             request = decision.send(Look(outlook, evidence.total, begun, monotonic()))
         except StopIteration as stop:
@@ -162,41 +163,41 @@ def back_off(seconds: float) -> None:
         threading.Event().wait(seconds)
 
 
-def patience(scenarios: Sequence[Scenario]) -> tuple[float, float]:
-    """How long to wait for scenarios that share one run, and then for silence, in seconds."""
+def timeouts(scenarios: Sequence[Scenario]) -> tuple[float, float]:
+    """Return how many seconds to wait for scenarios that share one run, and then for silence."""
     return (
-        max(sum(map(within, each.steps)) for each in scenarios),
-        max(quiet(step) for each in scenarios for step in each.steps),
+        max(sum(map(within, scenario.steps)) for scenario in scenarios),
+        max(quiet(step) for scenario in scenarios for step in scenario.steps),
     )
 
 
 def within(step: Step) -> float:
-    """Seconds that a step waits, from the end of what it does, until it is met."""
+    """Return the seconds that a step waits, from the end of its actions, until it is met."""
     return DEFAULT_WITHIN if step.within is None else step.within
 
 
 def quiet(step: Step) -> float:
-    """Seconds of silence that a step wants once it is met."""
+    """Return the seconds of silence that a step requires once it is met."""
     return DEFAULT_QUIET if step.quiet is None else step.quiet
 
 
-_PAUSE = 0.25
-"""Seconds after which a window is looked at again if nothing arrives."""
+_FOLLOW_TIMEOUT = 0.25
+"""Seconds after which a window looks again if nothing arrives."""
 
 
-MOST = 2_000
-"""Calls that are looked at before what they come to is told."""
+MAX_CALLS_PER_LOOK = 2_000
+"""Calls that are taken in before their outcome is reported."""
 
-_AT_ONCE = 200
-"""Calls that are made whole at the same time."""
+_BATCH = 200
+"""Calls that are decoded at the same time."""
 
 
 class Window:
-    """What arrives behind the first `hits` hits and `connections` connections of a journal.
+    """What arrives after the first `hits` hits and `connections` connections of a journal.
 
-    Each call is looked at once, soon after it has arrived, so that memory holds few of many that
-    are alike. Where calls were gone before they were looked at, all are taken as the journal still
-    knows them. Safe to use from any thread.
+    Each call is looked at once, soon after it has arrived, so that memory holds few of many calls
+    that are alike. If calls were evicted before they were looked at, all are read as the journal
+    still has them. Safe to use from any thread.
     """
 
     def __init__(
@@ -207,34 +208,34 @@ class Window:
         hits: int = 0,
         connections: int = 0,
     ) -> None:
-        self._whole = JournalTail(journal, hits, connections)
+        self._tail = JournalTail(journal, hits, connections)
         self._lock = threading.Lock()
         self._call_groups: CallGroups | None = CallGroups(scenarios)
         self._seen = 0
 
     def evidence(self, most: int | None = None) -> Evidence:
-        """Return what is known of this window so far, with at most so many more calls."""
+        """Return what has arrived in this window so far, with about `most` more calls at most."""
         with self._lock:
-            last = None if most is None else self._seen + most
+            stop_at = None if most is None else self._seen + most
             call_groups = self._call_groups
             if call_groups is None:
-                return self._whole.evidence()
+                return self._tail.evidence()
             while True:
-                before = self._whole.hits + self._seen
-                found = self._whole.journal.evidence(before, _AT_ONCE)
-                first = found.hits[0].seq if found.hits else before + 1
-                if found.masked or first != before + 1:
+                before = self._tail.hits + self._seen
+                new = self._tail.journal.evidence(before, _BATCH)
+                first = new.hits[0].seq if new.hits else before + 1
+                if new.masked or first != before + 1:
                     self._call_groups = None
-                    self._whole.journal.looked()
-                    return self._whole.evidence()
-                for hit in found.hits:
+                    self._tail.journal.notify_progress()
+                    return self._tail.evidence()
+                for hit in new.hits:
                     call_groups.add(hit)
-                self._seen += len(found.hits)
-                self._whole.journal.looked()
-                if len(found.hits) < _AT_ONCE or (last is not None and self._seen >= last):
+                self._seen += len(new.hits)
+                self._tail.journal.notify_progress()
+                if len(new.hits) < _BATCH or (stop_at is not None and self._seen >= stop_at):
                     break
-            connections = found.connections - self._whole.connections
-            return replace(found, hits=call_groups.hits(), connections=connections)
+            connections = new.connections - self._tail.connections
+            return replace(new, hits=call_groups.hits(), connections=connections)
 
     def restart(self, scenarios: Sequence[Scenario]) -> None:
         """Look at all calls again, for other scenarios."""
@@ -242,47 +243,47 @@ class Window:
             self._call_groups, self._seen = CallGroups(scenarios), 0
 
     def wait_for_more(self, than: Evidence, seconds: float) -> None:
-        """Wait until more has arrived than this evidence holds, at most so many seconds."""
-        self._whole.journal.wait(self._whole.hits + than.total, seconds)
+        """Wait at most `seconds` for more calls than this evidence holds."""
+        self._tail.journal.wait(self._tail.hits + than.total, seconds)
 
     def after(self, evidence: Evidence, scenarios: Sequence[Scenario]) -> "Window":
-        """Return the window behind this evidence, for other scenarios."""
+        """Return the window after this evidence, for other scenarios."""
         return Window(
-            self._whole.journal,
+            self._tail.journal,
             scenarios,
-            hits=self._whole.hits + evidence.total,
-            connections=self._whole.connections + evidence.connections,
+            hits=self._tail.hits + evidence.total,
+            connections=self._tail.connections + evidence.connections,
         )
 
     @contextmanager
     def awaited(self) -> Iterator[None]:
-        """Have calls wait where so many arrive that they are not looked at in time."""
-        leave = self._whole.journal.follow(self._looked_at)
+        """Make calls wait while so many arrive that they are not looked at in time."""
+        leave = self._tail.journal.follow(self._progress)
         try:
             yield
         finally:
             leave()
 
-    def _looked_at(self) -> float:
-        return inf if self._call_groups is None else self._whole.hits + self._seen
+    def _progress(self) -> float:
+        return inf if self._call_groups is None else self._tail.hits + self._seen
 
     @contextmanager
     def followed(self) -> Iterator[None]:
-        """Look at the calls from a thread of its own as they arrive, until the context ends."""
-        ended = threading.Event()
-        thread = threading.Thread(target=self._follow, args=(ended,), daemon=True)
+        """Look at the calls from a thread of its own as they arrive, while the context lasts."""
+        stopped = threading.Event()
+        thread = threading.Thread(target=self._follow, args=(stopped,), daemon=True)
         thread.start()
         try:
             with self.awaited():
                 yield
         finally:
-            ended.set()
+            stopped.set()
             thread.join()
 
-    def _follow(self, ended: threading.Event) -> None:
-        while not ended.is_set() and self._call_groups is not None:
+    def _follow(self, stopped: threading.Event) -> None:
+        while not stopped.is_set() and self._call_groups is not None:
             begun = monotonic()
-            evidence = self.evidence(MOST)
+            evidence = self.evidence(MAX_CALLS_PER_LOOK)
             took = monotonic() - begun
-            self.wait_for_more(evidence, _PAUSE)
+            self.wait_for_more(evidence, _FOLLOW_TIMEOUT)
             back_off(took)

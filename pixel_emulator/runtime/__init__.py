@@ -1,1 +1,1 @@
-"""State of one run: journal, sessions, recording, settings."""
+"""State of one run: journal, sessions, recording, settings, clock."""

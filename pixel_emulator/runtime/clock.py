@@ -1,10 +1,10 @@
 """The only module that reads the time.
 
-A test may have put a fake in place of Python's clocks. freezegun replaces `datetime.datetime`,
-`time.time`, `time.monotonic`, `time.perf_counter` and their kin in every module. time-machine
-changes what `datetime.now`, `time.time` and `time.clock_gettime(CLOCK_REALTIME)` do inside, and in
-its versions 2.13 to 2.19 `time.monotonic` too. Certificates, deadlines and the order of calls must
-not follow it, so the clocks here are read where neither library reaches.
+A test may have replaced Python's clocks. freezegun replaces `datetime.datetime`, `time.time`,
+`time.monotonic`, `time.perf_counter` and related functions in every module. time-machine changes
+the results of `datetime.now`, `time.time` and `time.clock_gettime(CLOCK_REALTIME)`; its versions
+2.13 to 2.19 also change `time.monotonic`. Certificates, deadlines and the order of calls must not
+follow a fake clock, so this module reads clocks that neither library reaches.
 """
 
 import ctypes
@@ -16,76 +16,78 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Protocol
 
-_GLANCE = 0.02
-"""Seconds after which a process is looked at again."""
+_POLL_INTERVAL = 0.02
+"""Seconds between two checks of a process."""
 
 
 class Waitable(Protocol):
-    """A condition that its caller holds; see `threading.Condition`."""
+    """A condition whose lock the caller holds; see `threading.Condition`."""
 
     def wait(self, timeout: float | None = None) -> bool: ...
 
 
 class Process(Protocol):
-    """A process that was started; see `subprocess.Popen`."""
+    """A started process; see `subprocess.Popen`."""
 
     def poll(self) -> int | None: ...
 
 
-def _steady() -> Callable[[], float]:
-    """Return a monotonic clock. Both libraries pass other clocks than CLOCK_REALTIME through."""
-    if sys.platform == "win32":  # time-machine leaves this one, freezegun cannot see it in here
+def _monotonic_clock() -> Callable[[], float]:
+    """Return a monotonic clock. Both libraries pass clocks other than CLOCK_REALTIME through."""
+    if (
+        sys.platform == "win32"
+    ):  # time-machine leaves it alone; freezegun does not look into functions
         return time.perf_counter
     read, clock = time.clock_gettime, time.CLOCK_MONOTONIC
     return lambda: read(clock)
 
 
-def _of_day() -> Callable[[], float]:
-    """Return a clock of the seconds since 1970, asked from the operating system itself."""
+def _wall_clock() -> Callable[[], float]:
+    """Return a clock of the seconds since 1970 that calls the operating system directly."""
     if sys.platform == "win32":
         read = ctypes.windll.kernel32.GetSystemTimePreciseAsFileTime
 
         def windows() -> float:
-            ticks = ctypes.c_ulonglong()  # 100 nanoseconds each, since 1601
+            ticks = ctypes.c_ulonglong()  # units of 100 nanoseconds since 1601
             read(ctypes.byref(ticks))
             return ticks.value / 1e7 - 11_644_473_600
 
         return windows
 
-    # `PyDLL` keeps the interpreter lock: to give it up for this would cost more than the call.
+    # `PyDLL` keeps the interpreter lock: releasing it would cost more than the call.
     read, clock, timespec = ctypes.PyDLL(None).clock_gettime, time.CLOCK_REALTIME, ctypes.c_long * 2
     read.argtypes = (ctypes.c_int, timespec)
 
     def posix() -> float:
-        found = timespec()
-        read(clock, found)
-        return float(found[0] + found[1] / 1e9)
+        time_of_day = timespec()
+        read(clock, time_of_day)
+        return float(time_of_day[0] + time_of_day[1] / 1e9)
 
     return posix
 
 
-# In functions: what stands in a module itself, freezegun replaces.
-monotonic = _steady()
-"""Seconds of a clock that only goes forward, from an unknown beginning."""
+# Made by functions: freezegun replaces clocks that are attributes of a module.
+monotonic = _monotonic_clock()
+"""Return the seconds of a clock that only goes forward, from an unspecified start."""
 
-seconds = _of_day()
-"""Seconds since 1970, of the real time of day."""
+seconds = _wall_clock()
+"""Return the seconds since 1970, of the real time of day."""
 
 
 @contextmanager
 def real_datetime() -> Iterator[None]:
-    """Have `datetime.datetime` be the real class meanwhile.
+    """Make `datetime.datetime` the real class while the context lasts.
 
-    cryptography looks it up once, and from then on takes no times that are not instances of what it
-    has found: under freezegun that is a class of freezegun's, for as long as the process lives.
+    cryptography looks the class up once and afterwards accepts only instances of the class it
+    found. Under freezegun that would be a class of freezegun's, for the rest of the process.
     """
-    found = dt.datetime
-    real = next(each for each in found.__mro__ if each.__module__ == "datetime")
+    current = dt.datetime
+    real = next(base for base in current.__mro__ if base.__module__ == "datetime")
     vars(dt)["datetime"] = real
     try:
         yield
     finally:
-        vars(dt)["datetime"] = found
+        vars(dt)["datetime"] = current
 
 
 def utc_now() -> datetime:
@@ -94,29 +96,30 @@ def utc_now() -> datetime:
 
 
 def faked_now() -> datetime:
-    """Return the time of day as this process sees it, aware and in UTC: a test may fake it."""
+    """Return the time of day as this process sees it, aware and in UTC. A test may have faked
+    it."""
     return datetime.now(UTC)
 
 
 def has_ended(process: Process, timeout: float) -> bool:
-    """Wait until a process has ended, at most `timeout` seconds; return True if it has.
+    """Wait at most `timeout` seconds for the end of a process; return True if it has ended.
 
-    As `subprocess.Popen.wait`, whose deadline is counted by a clock that may be fake.
+    Same as `subprocess.Popen.wait`, whose deadline is counted by a clock that may be fake.
     """
     end = monotonic() + timeout
     while process.poll() is None:
         if monotonic() >= end:
             return False
-        time.sleep(_GLANCE)
+        time.sleep(_POLL_INTERVAL)
     return True
 
 
-def wait_until(condition: Waitable, holds: Callable[[], bool], timeout: float) -> bool:
-    """Wait until `holds` returns True, at most `timeout` seconds; return what it says then.
+def wait_until(condition: Waitable, predicate: Callable[[], bool], timeout: float) -> bool:
+    """Wait at most `timeout` seconds until `predicate` returns True; return its last result.
 
-    As `threading.Condition.wait_for`, whose deadline is counted by a clock that may be fake.
+    Same as `threading.Condition.wait_for`, whose deadline is counted by a clock that may be fake.
     """
     end = monotonic() + timeout
-    while not (found := holds()) and (left := end - monotonic()) > 0:
-        condition.wait(left)
-    return found
+    while not (result := predicate()) and (remaining := end - monotonic()) > 0:
+        condition.wait(remaining)
+    return result

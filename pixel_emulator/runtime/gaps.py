@@ -1,4 +1,4 @@
-"""What a run may have missed: clients that refuse our CA, unread requests, failures of ours."""
+"""Reasons why a run may have missed calls: refused handshakes, unread requests, own failures."""
 
 import re
 from collections import Counter
@@ -6,20 +6,20 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 
 _UNTRUSTED = "it does not trust the CA of the emulator"
-_CLOCK = "its clock stands outside of the certificate's time (a test may have set it)"
+_WRONG_CLOCK = "its clock stands outside of the certificate's time (a test may have set it)"
 _MALFORMED = "it reads the certificate as malformed"
 _NOTHING_COMMON = "it has no TLS version, cipher, curve or signature in common with the emulator"
 
-# Where the reasons come from: RFC 8446, 6.2; OpenSSL's `ssl_x509err2alert` (a certificate that is
+# Sources of the reasons: RFC 8446, 6.2; OpenSSL's `ssl_x509err2alert` (a certificate that is
 # not valid yet, or for another name, is bad_certificate); rustls' `AlertDescription` of a
 # `CertificateError` (BadEncoding, as for name constraints that it cannot read, is decode_error;
-# a certificate not valid yet is certificate_expired); Go's crypto/tls, which says bad_certificate
-# whatever is wrong; NSS with mozilla::pkix, which says it of what it cannot read; Java's PKIX and
-# BoringSSL, which say certificate_unknown of a CA that they do not know.
+# a certificate not valid yet is certificate_expired); Go's crypto/tls, which sends bad_certificate
+# for every error; NSS with mozilla::pkix, which sends it for what it cannot parse; Java's PKIX and
+# BoringSSL, which send certificate_unknown for an unknown CA.
 _REASONS = {
     "access_denied": "the program refuses the certificate, although its TLS accepts it (pinning)",
-    "bad_certificate": f"{_UNTRUSTED} (Go), or {_MALFORMED} (Firefox), or {_CLOCK}",
-    "certificate_expired": f"{_CLOCK}, or it knows a CA of an emulator that has ended",
+    "bad_certificate": f"{_UNTRUSTED} (Go), or {_MALFORMED} (Firefox), or {_WRONG_CLOCK}",
+    "certificate_expired": f"{_WRONG_CLOCK}, or it knows a CA of an emulator that has ended",
     "certificate_revoked": "it takes the certificate for revoked",
     "certificate_unknown": f"{_UNTRUSTED} (Java and Chromium say no more), or the program refuses "
     "the certificate",
@@ -35,28 +35,29 @@ _REASONS = {
     "unsupported_certificate": "it does not take this kind of key, signature or extension in a "
     "certificate",
 }
-_OTHER = f"RFC 8446, section 6, says what it means; most often {_UNTRUSTED}"
+_OTHER_ALERT = f"RFC 8446, section 6, says what it means; most often {_UNTRUSTED}"
 
-# OpenSSL, by version, has "tlsv1 alert unknown ca", "ssl/tls alert bad certificate", "tls alert
-# certificate unknown", and "tlsv1 unrecognized name".
+# Depending on its version, OpenSSL writes "tlsv1 alert unknown ca", "ssl/tls alert bad
+# certificate", "tls alert certificate unknown", or "tlsv1 unrecognized name".
 _ALERT = re.compile(r"\b(?:(?:sslv3|ssl/tls|tls|tlsv1|tlsv13) alert|tlsv13?) ([a-z ]+)")
 
 
 def alert_in(text: str) -> str:
-    """Return the alert that OpenSSL names in `text`, such as `unknown_ca`; empty for none."""
-    found = _ALERT.search(text)
-    return found[1].strip().replace(" ", "_") if found else ""
+    """Return the alert that an OpenSSL message names, such as `unknown_ca`, or an empty string."""
+    match = _ALERT.search(text)
+    return match[1].strip().replace(" ", "_") if match else ""
 
 
 def reasons_of(alert: str) -> str:
-    """Return why a client may send this alert, in words that go on from `the client …:`."""
-    return _REASONS.get(alert, _OTHER)
+    """Return why a client may send this alert, as words that complete `the client …:`."""
+    return _REASONS.get(alert, _OTHER_ALERT)
 
 
 def refusal(alert: str, failure: str = "") -> str:
-    """Return what a client did to a handshake, and why it may have done so.
+    """Return how a handshake ended, and why the client may have ended it.
 
-    Without an alert it is a `failure` of both, in OpenSSL's words, or the client just left.
+    Without an alert, both sides failed to agree (`failure` is OpenSSL's message), or the client
+    just disconnected.
     """
     if alert:
         return f"refused by the client with the alert {alert}: {reasons_of(alert)}"
@@ -69,11 +70,11 @@ def refusal(alert: str, failure: str = "") -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Greeting:
-    """What a ClientHello says of its client; `number` counts the connections of an emulator.
+class ClientHelloInfo:
+    """Facts from a ClientHello; `number` counts the connections of an emulator.
 
-    Clients of the same program have the same `fingerprint`. Those that `retry` are browsers: they
-    try again where they were told that a certificate may be accepted.
+    Clients of the same program have the same `fingerprint`. Clients with `retries` are browsers:
+    they connect again once their user has accepted a certificate.
     """
 
     fingerprint: Hashable = ""
@@ -83,19 +84,19 @@ class Greeting:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A TLS handshake that came to nothing: the client's alert, or OpenSSL's reason of a failure.
+    """A failed TLS handshake: the alert of the client, or OpenSSL's message about the failure.
 
-    With neither the client dropped it, or the connection before its first request.
+    With neither, the client closed the connection during the handshake or before its first request.
     """
 
     host: str
-    greeting: Greeting
+    client_hello: ClientHelloInfo
     alert: str = ""
     failure: str = ""
 
     @property
     def is_silent(self) -> bool:
-        """Whether nobody said what is wrong, if anything is."""
+        """True if neither side sent a reason."""
         return not (self.alert or self.failure)
 
     def __str__(self) -> str:
@@ -103,84 +104,86 @@ class Refusal:
 
 
 class Gaps:
-    """The reasons to doubt that all calls are known; a journal guards it with its lock."""
+    """Reasons to doubt that all calls are known. A journal guards it with its lock."""
 
     def __init__(self) -> None:
         self.failures: list[str] = []
         self._interruptions: list[str] = []
         self._unread = 0
         self._too_large = 0
-        self._refusals: dict[tuple[str, Hashable, str, str], _Counted] = {}
+        self._refusals: dict[tuple[str, Hashable, str, str], _RefusalCount] = {}
         self._reached: set[tuple[str, Hashable]] = set()
 
-    def handshake_refused(self, refused: Refusal) -> bool:
-        """Note a handshake that came to nothing; returns whether it is a gap, for now.
+    def handshake_refused(self, refusal: Refusal) -> bool:
+        """Note a failed handshake; return True if it counts as a gap for now.
 
-        Browsers drop spare connections without an alert, so such a one is none if the same client
-        gets a request through to the host, before or after. With an alert it is one unless a
-        browser gets a request through on a later connection.
+        Browsers close spare connections without an alert. Such a handshake is no gap if the same
+        client gets a request through to the host before or after it. A handshake with an alert is a
+        gap unless a browser gets a request through on a later connection.
         """
-        host, greeting = refused.host, refused.greeting
-        if refused.is_silent and (host, greeting.fingerprint) in self._reached:
+        host, client_hello = refusal.host, refusal.client_hello
+        if refusal.is_silent and (host, client_hello.fingerprint) in self._reached:
             return False
-        key = (host, greeting.fingerprint, refused.alert, refused.failure)
-        counted = self._refusals.setdefault(key, _Counted(refused))
+        key = (host, client_hello.fingerprint, refusal.alert, refusal.failure)
+        counted = self._refusals.setdefault(key, _RefusalCount(refusal))
         counted.number += 1
-        counted.last = refused
+        counted.last = refusal
         return True
 
-    def reached(self, host: str, greeting: Greeting) -> None:
-        """A request for `host` arrived from a client that has accepted our CA after all."""
-        self._reached.add((host, greeting.fingerprint))
+    def reached(self, host: str, client_hello: ClientHelloInfo) -> None:
+        """Note a request for `host`: this client accepts our CA after all."""
+        self._reached.add((host, client_hello.fingerprint))
         for key, counted in tuple(self._refusals.items()):
-            if key[:2] == (host, greeting.fingerprint) and counted.is_forgiven_by(greeting):
+            if key[:2] == (host, client_hello.fingerprint) and counted.is_forgiven_by(client_hello):
                 del self._refusals[key]
 
     def interrupted(self, reason: str) -> None:
-        """The run was stopped before its end; `reason` is a sentence without its full stop."""
+        """Note that the run was stopped before its end. `reason` is a sentence without a full
+        stop."""
         if reason not in self._interruptions:
             self._interruptions.append(reason)
 
     def unread(self, *, too_large: bool = False) -> None:
-        """A request could not be read."""
+        """Note a request that could not be read."""
         if too_large:
             self._too_large += 1
         else:
             self._unread += 1
 
     def sentences(self, calls: int, *, forgotten: int = 0) -> tuple[str, ...]:
-        """One sentence for each reason.
+        """Return one sentence for each reason.
 
-        `calls` is how many have arrived, `forgotten` of how many the messageIds are unknown now.
+        `calls` is the number of calls so far, `forgotten` the number of those whose messageIds are
+        no longer in memory.
         """
-        refused: Counter[str] = Counter()
-        for each in self._refusals.values():
-            refused[str(each.last)] += each.number
-        found = [
+        counts: Counter[str] = Counter()
+        for counted in self._refusals.values():
+            counts[str(counted.last)] += counted.number
+        sentences = [
             f"{_count(calls, 'call')}, {_count(number, 'TLS handshake')} {words}"
-            for words, number in sorted(refused.items())
+            for words, number in sorted(counts.items())
         ]
         if self._unread:
-            found.append(_unread(self._unread, "could not be read (answered 400, or cut off)"))
+            sentences.append(_unread(self._unread, "could not be read (answered 400, or cut off)"))
         if self._too_large:
-            found.append(_unread(self._too_large, "had too large a head (answered 431)"))
+            sentences.append(_unread(self._too_large, "had too large a head (answered 431)"))
         if forgotten:
-            found.append(_forgotten(forgotten))
-        return (*found, *self._interruptions, *self.failures)
+            sentences.append(_forgotten(forgotten))
+        return (*sentences, *self._interruptions, *self.failures)
 
 
 @dataclass(slots=True)
-class _Counted:
-    """Refusals that are alike, and the last one of them."""
+class _RefusalCount:
+    """Number of refusals of one kind, and the last of them."""
 
     last: Refusal
     number: int = 0
 
-    def is_forgiven_by(self, greeting: Greeting) -> bool:
+    def is_forgiven_by(self, client_hello: ClientHelloInfo) -> bool:
         if self.last.is_silent:
             return True
-        is_later = greeting.number > self.last.greeting.number
-        return bool(self.last.alert) and greeting.retries and is_later
+        is_later = client_hello.number > self.last.client_hello.number
+        return bool(self.last.alert) and client_hello.retries and is_later
 
 
 def _count(number: int, noun: str) -> str:

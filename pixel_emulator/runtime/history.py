@@ -1,4 +1,4 @@
-"""The hits of a journal: the latest whole, older ones as their wire bytes, the oldest on disk."""
+"""Hits of a journal: the latest decoded, older ones as wire bytes, the oldest only on disk."""
 
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
@@ -9,15 +9,15 @@ from itertools import islice
 from typing import NamedTuple
 
 from pixel_emulator.core.model import Dialect, Hit, Outcome, PixelRequest, PixelResponse
-from pixel_emulator.core.problems.classify import CODE, classify, repeated
+from pixel_emulator.core.problems.classify import DUPLICATE_CODE, as_duplicate, classify
 
-WHOLE = 250
-"""Hits that are kept with all that is known of them: a decoded call takes four times the memory
-of its bytes."""
+MAX_DECODED = 250
+"""Number of hits that are kept decoded: a decoded call takes four times the memory of its bytes."""
 
 
 class CompactHit(NamedTuple):
-    """What an older hit cannot do without: the rest is decoded and judged again."""
+    """The parts of an older hit that cannot be derived: the rest is decoded and classified
+    again."""
 
     request: PixelRequest
     time: datetime
@@ -34,7 +34,7 @@ class RecordedRequest(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Classifier:
-    """Makes hits of requests; `sources` maps write keys to names."""
+    """Makes hits from requests. `sources` maps write keys to the names of sources."""
 
     dialect: Dialect
     sources: Mapping[str, str]
@@ -43,94 +43,99 @@ class Classifier:
         self, seq: int, request: PixelRequest, time: datetime, step: str
     ) -> RecordedRequest:
         """Return the hit and the response of a request. No earlier hit makes it a duplicate."""
-        found = classify(request, self.dialect, self.sources)
+        classified = classify(request, self.dialect, self.sources)
         hit = Hit(
             seq=seq,
             time=time,
             request=request,
-            status=found.route.response.status,
-            call=found.call,
-            outcome=found.outcome,
-            problems=found.problems,
-            source=found.source,
+            status=classified.route.response.status,
+            call=classified.call,
+            outcome=classified.outcome,
+            problems=classified.problems,
+            source=classified.source,
             digest=sha256(request.line).hexdigest(),
             step=step,
         )
-        return RecordedRequest(hit, found.route.response)
+        return RecordedRequest(hit, classified.route.response)
 
-    def again(self, seq: int, known: CompactHit) -> Hit:
-        """The hit of this number, as it was."""
-        hit = self.classify(seq, known.request, known.time, known.step).hit
-        return repeated(hit) if known.is_duplicate else hit
+    def redecode(self, seq: int, compact: CompactHit) -> Hit:
+        """Return the hit with this number again, equal to the one that was recorded."""
+        hit = self.classify(seq, compact.request, compact.time, compact.step).hit
+        return as_duplicate(hit) if compact.is_duplicate else hit
 
 
 class History:
-    """At most `limit` hits, in order, the last ones `whole`; a journal guards it with its lock.
+    """The last `limit` hits in order, the latest of them decoded. A journal guards it with its
+    lock.
 
-    `evicted` says how many of the first ones are no longer here, `outcomes` counts all.
+    `evicted` is the number of hits that were dropped at the front; `outcomes` counts all hits.
     """
 
-    def __init__(self, limit: int, judge: Classifier, *, whole: int = WHOLE) -> None:
+    def __init__(self, limit: int, classifier: Classifier, *, decoded: int = MAX_DECODED) -> None:
         self._limit = limit
-        self._judge = judge
-        self._most_whole = whole
-        self._whole: deque[Hit] = deque()
-        self._known: deque[CompactHit] = deque()
+        self._classifier = classifier
+        self._max_decoded = decoded
+        self._decoded: deque[Hit] = deque()
+        self._compact: deque[CompactHit] = deque()
         self.evicted = 0
         self.outcomes: Counter[Outcome] = Counter()
 
     def __len__(self) -> int:
-        """How many hits there ever were."""
-        return self.evicted + len(self._known) + len(self._whole)
+        """Return the number of hits ever added."""
+        return self.evicted + len(self._compact) + len(self._decoded)
 
     def add(self, hits: Iterable[Hit]) -> None:
-        """Keep these behind the others."""
-        whole, known = self._whole, self._known
+        """Append hits, and compact or drop the oldest ones beyond the limits."""
+        decoded, compact = self._decoded, self._compact
         for hit in hits:
-            whole.append(hit)
+            decoded.append(hit)
             self.outcomes[hit.outcome] += 1
-        while len(whole) > self._most_whole:
-            known.append(_known(whole.popleft()))
-        while len(known) + len(whole) > self._limit:
-            (known or whole).popleft()
+        while len(decoded) > self._max_decoded:
+            compact.append(_compacted(decoded.popleft()))
+        while len(compact) + len(decoded) > self._limit:
+            (compact or decoded).popleft()
             self.evicted += 1
 
     def since(self, count: int, most: int | None = None) -> "Snapshot":
-        """The hits behind the first `count`, as far as they are here, `most` of them."""
+        """Return the hits after the first `count`, as far as they are in memory; at most `most` of
+        them."""
         start = max(count - self.evicted, 0)
-        whole = max(start - len(self._known), 0)
+        decoded_start = max(start - len(self._compact), 0)
         stop = None if most is None else start + most
-        whole_stop = None if stop is None else max(stop - len(self._known), 0)
+        decoded_stop = None if stop is None else max(stop - len(self._compact), 0)
         return Snapshot(
             evicted=self.evicted,
             first=self.evicted + start + 1,
-            known=tuple(islice(self._known, start, stop)),
-            whole=tuple(islice(self._whole, whole, whole_stop)),
-            judge=self._judge,
+            compact=tuple(islice(self._compact, start, stop)),
+            decoded=tuple(islice(self._decoded, decoded_start, decoded_stop)),
+            classifier=self._classifier,
         )
 
 
 class Snapshot(NamedTuple):
-    """Hits at one moment, to be made whole without holding anybody up.
+    """Hits at one moment, to be decoded outside the journal's lock.
 
-    `evicted` says how many hits are no longer in memory; `first` is the number of the first one
-    that is here and was asked for.
+    `evicted` is the number of hits that are no longer in memory; `first` is the number of the first
+    hit in the snapshot.
     """
 
     evicted: int
     first: int
-    known: tuple[CompactHit, ...]
-    whole: tuple[Hit, ...]
-    judge: Classifier
+    compact: tuple[CompactHit, ...]
+    decoded: tuple[Hit, ...]
+    classifier: Classifier
 
     def hits(self) -> tuple[Hit, ...]:
-        """All of them."""
-        if not self.known:
-            return self.whole
-        made = (self.judge.again(seq, each) for seq, each in enumerate(self.known, self.first))
-        return (*made, *self.whole)
+        """Return all hits of the snapshot, decoded."""
+        if not self.compact:
+            return self.decoded
+        redecoded = (
+            self.classifier.redecode(seq, compact)
+            for seq, compact in enumerate(self.compact, self.first)
+        )
+        return (*redecoded, *self.decoded)
 
 
-def _known(hit: Hit) -> CompactHit:
-    is_duplicate = any(each.code == CODE for each in hit.problems)
+def _compacted(hit: Hit) -> CompactHit:
+    is_duplicate = any(problem.code == DUPLICATE_CODE for problem in hit.problems)
     return CompactHit(hit.request, hit.time, hit.step, is_duplicate)

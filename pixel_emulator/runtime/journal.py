@@ -1,4 +1,4 @@
-"""The one mutable object: every request so far, recorded before it is answered."""
+"""The one mutable object: all requests so far, each recorded before it is answered."""
 
 import threading
 from collections import Counter
@@ -12,55 +12,55 @@ from pixel_emulator.core.problems.classify import MessageIds
 from pixel_emulator.core.recordings.recording import End
 from pixel_emulator.core.redaction.redact import redact
 from pixel_emulator.runtime.clock import utc_now, wait_until
-from pixel_emulator.runtime.gaps import Gaps, Greeting, Refusal
+from pixel_emulator.runtime.gaps import ClientHelloInfo, Gaps, Refusal
 from pixel_emulator.runtime.history import Classifier, History, RecordedRequest
 from pixel_emulator.runtime.output import run_keys
 from pixel_emulator.runtime.recording_writer import RecordingSink, SinkGuard
 from pixel_emulator.runtime.settings import Settings
 
-_IDS_A_CALL = 10
-"""How many messageIds are known for each call that memory has room for."""
+_IDS_PER_CALL = 10
+"""Number of messageIds remembered for each call that memory has room for."""
 
 
-_AHEAD = 10_000
-"""Calls that may arrive before whoever follows has looked at them: later ones have to wait."""
+_MAX_AHEAD = 10_000
+"""Calls that may arrive before the followers have looked at them; later calls have to wait."""
 
-_PATIENCE = 10.0
-"""Seconds that a call waits for whoever follows; then nobody waits for them any more."""
+_FOLLOWER_TIMEOUT = 10.0
+"""Seconds that a call waits for the followers; after that, no call waits for them any more."""
 
 
 class Journal:
-    """The requests of one run, safe to use from any thread.
+    """The requests of one run. Safe to use from any thread.
 
-    `record` returns only when the hit is in the journal and, with a recorder, handed to the
-    operating system; a door sends its answer after that. A recorder that fails is a failure of
-    the emulator: it is kept in `failures`, and the evidence is incomplete from then on.
+    `record` returns only when the hit is in the journal and, with a sink, handed to the operating
+    system; a door sends its answer after that. If the sink fails, that is a failure of the
+    emulator: it is added to `failures`, and the evidence is incomplete from then on.
     """
 
     def __init__(
         self,
         settings: Settings,
         *,
-        recorder: RecordingSink | None = None,
+        sink: RecordingSink | None = None,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
-        self._storage = SinkGuard(recorder)
-        self._keys = None if recorder else run_keys(settings.sources())  # or else it learns them
+        self._sink = SinkGuard(sink)
+        self._keys = None if sink else run_keys(settings.sources())  # a sink learns them itself
         self._now = now
-        self._ahead = timedelta()
+        self._clock_offset = timedelta()
         self._clock: datetime | None = None
         self._step = ""
-        self._acted: dict[str, datetime] = {}
-        self._changed = threading.Condition()
-        self._judge = Classifier(Dialect(settings.dialect), settings.sources())
-        self._memory = History(settings.max_calls, self._judge)
-        self._seen = MessageIds(settings.max_calls * _IDS_A_CALL)
+        self._done: dict[str, datetime] = {}
+        self._condition = threading.Condition()
+        self._classifier = Classifier(Dialect(settings.dialect), settings.sources())
+        self._history = History(settings.max_calls, self._classifier)
+        self._message_ids = MessageIds(settings.max_calls * _IDS_PER_CALL)
         self._subscribers: list[Callable[[Hit], None]] = []
         self._refusal_subscribers: list[Callable[[Refusal], None]] = []
         self._connections = 0
         self._refused_hosts: Counter[str] = Counter()
         self._gaps = Gaps()
-        self._ahead_of_all = min(settings.max_calls // 2, _AHEAD)
+        self._max_ahead = min(settings.max_calls // 2, _MAX_AHEAD)
         self._followers: list[Callable[[], float]] = []
 
     @property
@@ -70,50 +70,50 @@ class Journal:
 
     @property
     def outcomes(self) -> Counter[Outcome]:
-        """How many requests there were so far, by outcome."""
-        with self._changed:
-            return self._memory.outcomes.copy()
+        """Number of requests so far, by outcome."""
+        with self._condition:
+            return self._history.outcomes.copy()
 
     @property
     def connections(self) -> int:
-        """How many clients have connected so far."""
-        with self._changed:
+        """Number of client connections so far."""
+        with self._condition:
             return self._connections
 
     @property
     def failures(self) -> tuple[str, ...]:
-        """What went wrong in the emulator itself, one sentence each."""
-        with self._changed:
+        """Failures of the emulator itself, one sentence each."""
+        with self._condition:
             return tuple(self._gaps.failures)
 
     @property
     def gaps(self) -> tuple[str, ...]:
-        """Why calls may be missing, one sentence for each reason."""
-        with self._changed:
-            return self._sentences()
+        """Reasons why calls may be missing, one sentence each."""
+        with self._condition:
+            return self._gap_sentences()
 
     @property
     def recorded(self) -> bool:
-        """True if the recording holds what arrived, and all of it."""
-        with self._changed:
-            return self._storage.keeps and not (self._storage.put_back or self._gaps.failures)
+        """True if the recording holds everything that arrived."""
+        with self._condition:
+            return self._sink.keeps and not (self._sink.put_back or self._gaps.failures)
 
     @property
     def put_back(self) -> bool:
-        """True once an earlier recording is back in the file, because no call arrived."""
-        with self._changed:
-            return self._storage.put_back
+        """True once an earlier recording has its name back because no call arrived."""
+        with self._condition:
+            return self._sink.put_back
 
     @property
     def refused_hosts(self) -> tuple[str, ...]:
-        """The hosts to which connections were refused, sorted."""
-        with self._changed:
+        """Hosts to which connections were refused, sorted."""
+        with self._condition:
             return tuple(sorted(self._refused_hosts))
 
     def record(self, request: PixelRequest, time: datetime | None = None) -> Hit:
-        """Judge a request, stamp it, write it down, and tell everybody who waits.
+        """Classify a request, stamp it, write it to the sink and notify subscribers and waiters.
 
-        `time` (aware, in UTC) is when an old request was made; without it, it is made now.
+        `time` (aware, in UTC) is when an earlier request was made; the default is now.
         """
         return self.record_all((request,), time)[0].hit
 
@@ -124,193 +124,203 @@ class Journal:
 
         Return each hit with the response for its client. If this raises, nothing is recorded.
         """
-        with self._changed:
-            if self._followers and not wait_until(self._changed, self._is_followed, _PATIENCE):
+        with self._condition:
+            if self._followers and not wait_until(
+                self._condition, self._followers_keep_up, _FOLLOWER_TIMEOUT
+            ):
                 self._followers.clear()
-            time, first = _in_milliseconds(time or self._time()), len(self._memory) + 1
+            time, first = _in_milliseconds(time or self._next_time()), len(self._history) + 1
             classified = [
-                self._judge.classify(seq, request, time, self._step)
+                self._classifier.classify(seq, request, time, self._step)
                 for seq, request in enumerate(requests, first)
             ]
-            hits = [self._seen.judge(hit) for hit, _ in classified]
+            hits = [self._message_ids.judge(hit) for hit, _ in classified]
             if self._keys:
                 for hit in hits:
                     self._keys.learn(hit)
-            self._gaps.failures.extend(self._storage.write(hits))
-            self._memory.add(hits)
-            self._changed.notify_all()
-            for tell in tuple(self._subscribers):
+            self._gaps.failures.extend(self._sink.write(hits))
+            self._history.add(hits)
+            self._condition.notify_all()
+            for on_hit in tuple(self._subscribers):
                 for hit in hits:
-                    tell(hit)
+                    on_hit(hit)
         return [
             RecordedRequest(hit, response)
             for hit, (_, response) in zip(hits, classified, strict=True)
         ]
 
     def begin_run(self, clock: datetime | None = None) -> None:
-        """What arrives from now on is a run of its own: no earlier call makes it a duplicate.
+        """Begin a run: no earlier call makes a later one a duplicate.
 
-        With a `clock` (aware) the first thing that is stamped gets this time, and time goes on
-        from there as it does; without one the time of day counts.
+        With a `clock` (aware), the next thing that is stamped gets this time, and time continues
+        from there at its real speed. Without it, the time of day counts.
         """
-        with self._changed:
-            self._seen.begin_run()
-            self._clock, self._ahead = clock, timedelta()
+        with self._condition:
+            self._message_ids.begin_run()
+            self._clock, self._clock_offset = clock, timedelta()
 
     def begin_step(self, title: str) -> None:
-        """What arrives from now on belongs to this step; with an empty title, to none."""
-        with self._changed:
+        """Assign what arrives from now on to the step with this title; an empty title means no
+        step."""
+        with self._condition:
             self._step = title
 
-    def acted(self, *titles: str) -> None:
-        """These steps have done what they do, just now."""
-        with self._changed:
-            self._acted |= dict.fromkeys(titles, _in_milliseconds(self._time()))
+    def mark_done(self, *titles: str) -> None:
+        """Note that the actions of these steps ended just now."""
+        with self._condition:
+            self._done |= dict.fromkeys(titles, _in_milliseconds(self._next_time()))
 
     def now(self) -> datetime:
-        """The time that would be stamped on what arrives now."""
-        with self._changed:
-            return _in_milliseconds(self._clock or _later(self._now(), self._ahead))
+        """Return the time that would be stamped on a request that arrives now."""
+        with self._condition:
+            return _in_milliseconds(self._clock or _later(self._now(), self._clock_offset))
 
     def connected(self) -> None:
-        """A client has connected."""
-        with self._changed:
+        """Count a client connection."""
+        with self._condition:
             self._connections += 1
-            self._changed.notify_all()
+            self._condition.notify_all()
 
-    def handshake_refused(self, refused: Refusal) -> None:
-        """A client broke off its TLS handshake; see `Gaps.handshake_refused`."""
-        with self._changed:
-            is_gap = self._gaps.handshake_refused(refused)
-            self._changed.notify_all()
-            for tell in self._refusal_subscribers if is_gap else ():
-                tell(refused)
+    def handshake_refused(self, refusal: Refusal) -> None:
+        """Note a failed TLS handshake; see `Gaps.handshake_refused`."""
+        with self._condition:
+            is_gap = self._gaps.handshake_refused(refusal)
+            self._condition.notify_all()
+            for on_refusal in self._refusal_subscribers if is_gap else ():
+                on_refusal(refusal)
 
-    def reached(self, host: str, greeting: Greeting) -> None:
-        """A request for `host` arrived: its client has accepted our CA after all."""
-        with self._changed:
-            self._gaps.reached(host, greeting)
+    def reached(self, host: str, client_hello: ClientHelloInfo) -> None:
+        """Note a request for `host`: its client has accepted our CA after all."""
+        with self._condition:
+            self._gaps.reached(host, client_hello)
 
     def unread(self, *, too_large: bool = False) -> None:
-        """A request could not be read; `too_large` says why."""
-        with self._changed:
+        """Note a request that could not be read; `too_large` if that is why."""
+        with self._condition:
             self._gaps.unread(too_large=too_large)
-            self._changed.notify_all()
+            self._condition.notify_all()
 
     def refused(self, host: str) -> None:
-        """A connection to `host` was refused (`--offline`, or an address never allowed)."""
-        with self._changed:
+        """Note a refused connection to `host` (`--offline`, or an address that is never
+        allowed)."""
+        with self._condition:
             self._refused_hosts[host] += 1
 
     def fail(self, message: str) -> None:
         """Note a failure of the emulator itself: from now on the evidence is incomplete."""
-        with self._changed:
+        with self._condition:
             self._gaps.failures.append(message)
-            self._changed.notify_all()
+            self._condition.notify_all()
 
     def interrupted(self, reason: str) -> None:
         """Note that the run was stopped before its end: calls may be missing because of that.
 
-        `reason` is a sentence without its full stop; it stands among the gaps, once.
+        `reason` is a sentence without its full stop. It is added to the gaps, once.
         """
-        with self._changed:
+        with self._condition:
             self._gaps.interrupted(reason)
-            self._changed.notify_all()
+            self._condition.notify_all()
 
-    def subscribe(self, tell: Callable[[Hit], None]) -> Callable[[], None]:
-        """Call `tell` with each new hit, in order, before it is answered; returns the way out."""
-        with self._changed:
-            self._subscribers.append(tell)
-        return lambda: self._subscribers.remove(tell)
+    def subscribe(self, on_hit: Callable[[Hit], None]) -> Callable[[], None]:
+        """Call `on_hit` with each new hit, in order and before its answer is sent.
 
-    def subscribe_refusals(self, tell: Callable[[Refusal], None]) -> None:
-        """Call `tell` with each TLS handshake that a client refuses, as soon as it does."""
-        with self._changed:
-            self._refusal_subscribers.append(tell)
-
-    def follow(self, looked_at: Callable[[], float]) -> Callable[[], None]:
-        """Have calls wait for a follower who is far behind; returns the way out.
-
-        `looked_at` says how many hits it has looked at. It calls `looked` whenever that has grown.
+        Returns a function that ends the subscription.
         """
-        with self._changed:
-            self._followers.append(looked_at)
+        with self._condition:
+            self._subscribers.append(on_hit)
+        return lambda: self._subscribers.remove(on_hit)
+
+    def subscribe_refusals(self, on_refusal: Callable[[Refusal], None]) -> None:
+        """Call `on_refusal` with each TLS handshake that a client refuses, as soon as it does."""
+        with self._condition:
+            self._refusal_subscribers.append(on_refusal)
+
+    def follow(self, progress: Callable[[], float]) -> Callable[[], None]:
+        """Make calls wait for a follower that is far behind; return a function that ends this.
+
+        `progress` returns how many hits the follower has looked at. The follower calls
+        `notify_progress` whenever that number has grown.
+        """
+        with self._condition:
+            self._followers.append(progress)
 
         def leave() -> None:
-            with self._changed, suppress(ValueError):
-                self._followers.remove(looked_at)
-                self._changed.notify_all()
+            with self._condition, suppress(ValueError):
+                self._followers.remove(progress)
+                self._condition.notify_all()
 
         return leave
 
-    def looked(self) -> None:
-        """A follower has looked at more."""
-        with self._changed:
-            self._changed.notify_all()
+    def notify_progress(self) -> None:
+        """Wake the calls that wait for a follower."""
+        with self._condition:
+            self._condition.notify_all()
 
-    def _is_followed(self) -> bool:
-        count = len(self._memory) - self._ahead_of_all
-        return all(looked_at() >= count for looked_at in self._followers)
+    def _followers_keep_up(self) -> bool:
+        count = len(self._history) - self._max_ahead
+        return all(progress() >= count for progress in self._followers)
 
     def wait(self, seen: int, timeout: float, ended: Callable[[], bool] = lambda: False) -> bool:
-        """Wait until there are more than `seen` hits; False after `timeout` seconds.
+        """Wait at most `timeout` seconds for more than `seen` hits; return True if there are more.
 
-        It is False, too, once this has `ended`, which is asked when the journal is closed.
+        Returns early once `ended` returns True; it is asked again when the journal is closed.
         """
-        with self._changed:
-            wait_until(self._changed, lambda: len(self._memory) > seen or ended(), timeout)
-            return len(self._memory) > seen
+        with self._condition:
+            wait_until(self._condition, lambda: len(self._history) > seen or ended(), timeout)
+            return len(self._history) > seen
 
     def evidence(self, since: int = 0, most: int | None = None) -> Evidence:
-        """All that is known but for the first `since` hits, and what may be missing from it.
+        """Return everything known except the first `since` hits, and reasons why calls may be
+        missing.
 
-        With `most` no more hits than that, of those that memory holds: the first ones.
-        Hits that memory had no room for are read back from the recording; where that fails, or
-        there is none, it is a gap.
+        With `most`, return at most the first `most` of the hits that memory holds. Hits that memory
+        had no room for are read back from the recording. If that fails, or there is no recording,
+        it is a gap.
         """
-        with self._changed:
-            found, gaps = self._memory.since(since, most), self._sentences(since)
-            connections, acted = self._connections, dict(self._acted)
-        hits, masked = found.hits(), False
-        if found.evicted > since and self._storage.keeps:
+        with self._condition:
+            snapshot, gaps = self._history.since(since, most), self._gap_sentences(since)
+            connections, acted = self._connections, dict(self._done)
+        hits, masked = snapshot.hits(), False
+        if snapshot.evicted > since and self._sink.keeps:
             try:
-                earlier = self._storage.read(since + 1, found.evicted + 1)
+                earlier = self._sink.read(since + 1, snapshot.evicted + 1)
             except InputError as error:
-                gaps = (*gaps, _unknown(since, found.evicted, str(error)))
+                gaps = (*gaps, _unknown(since, snapshot.evicted, str(error)))
             else:
-                masked = self._storage.masks
+                masked = self._sink.masks
                 hits = (*earlier, *(map(redact, hits) if masked else hits))
         return Evidence(hits=hits, connections=connections, gaps=gaps, masked=masked, acted=acted)
 
     def close(self) -> None:
         """End the recording; what arrives later is not written."""
-        with self._changed:
+        with self._condition:
             end = End(
-                calls=len(self._memory),
+                calls=len(self._history),
                 connections=self._connections,
-                gaps=self._sentences(),
-                acted=self._acted,
+                gaps=self._gap_sentences(),
+                acted=self._done,
             )
-            self._gaps.failures.extend(self._storage.close(end))
-            self._changed.notify_all()
+            self._gaps.failures.extend(self._sink.close(end))
+            self._condition.notify_all()
 
-    def _time(self) -> datetime:
+    def _next_time(self) -> datetime:
         now = self._now()
         if self._clock is not None:
-            self._ahead = self._clock - now
+            self._clock_offset = self._clock - now
             self._clock = None
-        return _later(now, self._ahead)
+        return _later(now, self._clock_offset)
 
-    def _sentences(self, since: int = 0) -> tuple[str, ...]:
-        count, evicted = len(self._memory), self._memory.evicted
-        gaps = self._gaps.sentences(count, forgotten=self._seen.forgotten)
-        if evicted <= since or self._storage.keeps:
+    def _gap_sentences(self, since: int = 0) -> tuple[str, ...]:
+        count, evicted = len(self._history), self._history.evicted
+        gaps = self._gaps.sentences(count, forgotten=self._message_ids.forgotten)
+        if evicted <= since or self._sink.keeps:
             return gaps
         return (*gaps, _unknown(since, evicted, "only a recording keeps more than `max_calls`"))
 
 
 def _later(time: datetime, by: timedelta) -> datetime:
-    """Return `time` moved, at most to an end of the calendar: a given clock may stand there."""
+    """Return `time` moved by `by`, at most to an end of the calendar: a given clock may be that
+    far."""
     try:
         return time + by
     except OverflowError:

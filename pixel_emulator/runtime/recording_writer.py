@@ -1,4 +1,4 @@
-"""Writing a recording, call by call: nothing that was written is ever lost."""
+"""Write a recording call by call, so that nothing written is ever lost."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -23,28 +23,28 @@ from pixel_emulator.runtime.settings import Settings
 
 
 class RecordingChangedError(OSError):
-    """Another program has deleted, moved, replaced or changed the recording; each argument is a
+    """Another program has deleted, moved, replaced or changed the recording. Each argument is a
     sentence about it."""
 
 
 class RecordingSink(Protocol):
-    """What a journal writes to; `append` and `close` raise OSError where that fails."""
+    """Destination of a journal. `append` and `close` raise OSError if the write fails."""
 
     @property
     def masks(self) -> bool:
-        """Whether write keys are masked in what is written."""
+        """True if write keys are masked in what is written."""
 
     @property
     def put_back(self) -> bool:
-        """True once an earlier recording is back in the file, because no call arrived."""
+        """True once an earlier recording has its name back because no call arrived."""
 
     def append(self, *hits: Hit) -> None:
         """Hand hits to the operating system, all with one write."""
 
     def read(self, start: int, end: int) -> tuple[Hit, ...]:
-        """The hits from number `start` to before `end`, as they were written.
+        """Return the hits from number `start` to before `end`, as they were written.
 
-        Raises InputError where they cannot be read.
+        Raises InputError if they cannot be read.
         """
 
     def close(self, end: End) -> None:
@@ -58,94 +58,100 @@ class RecordingSink(Protocol):
 
 
 class SinkGuard:
-    """A recorder, or none. What fails is returned as sentences; a journal guards it."""
+    """A sink, or none, whose failures are returned as sentences. A journal guards it with its
+    lock."""
 
-    def __init__(self, recorder: RecordingSink | None) -> None:
-        self._recorder = recorder
-        self._open = recorder is not None
+    def __init__(self, sink: RecordingSink | None) -> None:
+        self._sink = sink
+        self._open = sink is not None
 
     @property
     def keeps(self) -> bool:
-        """Whether what was written can be read."""
-        return self._recorder is not None
+        """True if what was written can be read back."""
+        return self._sink is not None
 
     @property
     def masks(self) -> bool:
-        """Whether what is read has its write keys masked."""
-        return self._recorder is not None and self._recorder.masks
+        """True if write keys are masked in what is read back."""
+        return self._sink is not None and self._sink.masks
 
     @property
     def put_back(self) -> bool:
-        """True once an earlier recording is back in the file, because no call arrived."""
-        return self._recorder is not None and self._recorder.put_back
+        """True once an earlier recording has its name back because no call arrived."""
+        return self._sink is not None and self._sink.put_back
 
     def write(self, hits: list[Hit]) -> Iterator[str]:
-        """Write hits down; after a failure nothing more: a hole would be seen by nobody."""
-        if self._recorder is None or not self._open:
+        """Write hits, and yield a sentence for each that failed.
+
+        After a failure nothing more is written: nobody would notice the hole.
+        """
+        if self._sink is None or not self._open:
             return
         try:
-            self._recorder.append(*hits)
+            self._sink.append(*hits)
         except OSError as error:
-            self._recorder.abandon()
+            self._sink.abandon()
             self._open = False
             for hit in hits:
                 yield f"call #{hit.seq} could not be recorded: {error}"
 
     def read(self, start: int, end: int) -> tuple[Hit, ...]:
-        """The hits from number `start` to before `end`. Raises InputError."""
-        return self._recorder.read(start, end) if self._recorder else ()
+        """Return the hits from number `start` to before `end`. Raises InputError if that fails."""
+        return self._sink.read(start, end) if self._sink else ()
 
     def close(self, end: End) -> Iterator[str]:
-        """End the recording, if it is open."""
-        if self._recorder is None or not self._open:
+        """End the recording if it is open; yield a sentence for each failure."""
+        if self._sink is None or not self._open:
             return
         self._open = False
         try:
-            self._recorder.close(end)
+            self._sink.close(end)
         except RecordingChangedError as changed:
             yield from map(str, changed.args)
         except OSError as error:
             yield f"the end of the recording could not be written: {error}"
 
 
-_BLOCK = 256
-"""Entries that are read back together, so that not every place in the file is remembered."""
+_BLOCK_ENTRIES = 256
+"""Entries that are read back together, so that not every position in the file is remembered."""
 
 
 class RecordingWriter:
-    """A recording that is being written: complete and loadable after every call.
+    """Recording that is being written: complete and loadable after every call.
 
-    An entry is handed to the operating system with one write; killing the process loses none.
-    The first one replaces an earlier recording (see `RecordingFile`). `known` are write keys that
-    are masked even where nothing says that they are keys. Raises InputError where the file cannot
-    be opened, or another recorder writes it.
+    Each entry is handed to the operating system with one write; killing the process loses none. The
+    first one replaces an earlier recording (see `RecordingFile`). `known_keys` are write keys that
+    are masked even if nothing marks them as keys. Raises InputError if the file cannot be opened,
+    or another process is recording to it.
     """
 
-    def __init__(self, path: str | os.PathLike[str], head: Head, known: Iterable[str] = ()) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], head: Head, known_keys: Iterable[str] = ()
+    ) -> None:
         self._masks = head.redaction is Redaction.WRITE_KEYS
-        self._known = run_keys(known)
-        text = f"{HEADING}{yaml_writer.write(recording.opening(head))}calls:\n"
+        self._keys = run_keys(known_keys)
+        text = f"{HEADING}{yaml_writer.write(recording.head_data(head))}calls:\n"
         self._file = RecordingFile(path, text.encode())
-        self._blocks: list[int] = []  # where each block of entries begins, in bytes
-        self._last: dict[str, Hit] = {}  # of each step, by its title
+        self._blocks: list[int] = []  # offset in bytes of each block of entries
+        self._last_hits: dict[str, Hit] = {}  # by the title of their step
         self.put_back = False
 
     @property
     def masks(self) -> bool:
-        """Whether write keys are masked in what is written."""
+        """True if write keys are masked in what is written."""
         return self._masks
 
     def append(self, *hits: Hit) -> None:
-        """Write hits, all at once. Raises OSError where that fails: then none of them is there."""
-        entries = [next_entry(hit, self._known, masks=self._masks).encode() for hit in hits]
+        """Write hits, all at once. Raises OSError if that fails; then none of them is written."""
+        entries = [next_entry(hit, self._keys, masks=self._masks).encode() for hit in hits]
         self._file.write(b"".join(entries))
-        at = self._file.size - sum(map(len, entries))
-        for hit, written in zip(hits, entries, strict=True):
-            if (hit.seq - 1) % _BLOCK == 0:
-                self._blocks.append(at)
+        offset = self._file.size - sum(map(len, entries))
+        for hit, entry in zip(hits, entries, strict=True):
+            if (hit.seq - 1) % _BLOCK_ENTRIES == 0:
+                self._blocks.append(offset)
             if hit.step:
-                self._last[hit.step] = hit
-            at += len(written)
+                self._last_hits[hit.step] = hit
+            offset += len(entry)
         if hits:
             self.commit()
 
@@ -154,46 +160,46 @@ class RecordingWriter:
         self._file.commit()
 
     def read(self, start: int, end: int) -> tuple[Hit, ...]:
-        """The hits from number `start` to before `end`, as they were written.
+        """Return the hits from number `start` to before `end`, as they were written.
 
-        Raises InputError where the file cannot be read, or is another one by now.
+        Raises InputError if the file cannot be read, or has been replaced.
         """
-        first, last = (start - 1) // _BLOCK, -(-(end - 1) // _BLOCK)
+        first, last = (start - 1) // _BLOCK_ENTRIES, -(-(end - 1) // _BLOCK_ENTRIES)
         stop = self._blocks[last] if last < len(self._blocks) else self._file.size
         hits = read_entries(self._file.real, self._blocks[first], stop)
-        found = hits[start - 1 - first * _BLOCK :][: end - start]
-        if [hit.seq for hit in found] != [*range(start, end)]:
+        hits_read = hits[start - 1 - first * _BLOCK_ENTRIES :][: end - start]
+        if [hit.seq for hit in hits_read] != [*range(start, end)]:
             message = f"holds other calls now where #{start} to #{end - 1} were"
             raise InputError(InputIssue(message, Location(str(self._file.path))))
-        return found
+        return hits_read
 
     def close(self, end: End) -> None:
-        """Write the end and close the file; the titles of its steps read as those of the hits.
+        """Write the end and close the file. The titles of its steps read as those of the hits.
 
-        If nothing was written before, an earlier recording is put back instead; `put_back` is True
-        then. Raises OSError where the end cannot be written, RecordingChangedError where the file
-        is not as it was left (its end says so, too); the file is closed all the same.
+        If nothing was written before, an earlier recording gets its name back instead, and
+        `put_back` is True. Raises OSError if the end cannot be written, and RecordingChangedError
+        if the file is not as it was left (the end says so too); the file is closed in any case.
         """
-        known = self._known.keys if self._masks else ()
+        keys = self._keys.keys if self._masks else ()
         stored = {
-            title: redact(hit, known).step if self._masks else title
-            for title, hit in self._last.items()
+            title: redact(hit, keys).step if self._masks else title
+            for title, hit in self._last_hits.items()
         }
-        acted = {stored.get(title) or hide(title, known): time for title, time in end.acted.items()}
+        done = {stored.get(title) or hide(title, keys): time for title, time in end.acted.items()}
         try:
             changes = tuple(self._file.changes())
-            end = replace(end, acted=acted, gaps=(*end.gaps, *changes))
-            # Put back first: with an end the new one would read as one that replaces the other.
+            end = replace(end, acted=done, gaps=(*end.gaps, *changes))
+            # Put back first: with an end, the new one would read as a replacement of the other.
             self.put_back = self._file.put_back()
             if not self.put_back:
-                self._file.write(yaml_writer.write(recording.ending(end)).encode())
+                self._file.write(yaml_writer.write(recording.end_data(end)).encode())
         finally:
             self.abandon()
         if changes:
             raise RecordingChangedError(*changes)
 
     def abandon(self) -> None:
-        """Close the file without an end, so that it reads as open; a closed one stays as it is."""
+        """Close the file without an end, so that it reads as open; a closed file stays as it is."""
         self.put_back |= self._file.put_back()
         self._file.close()
 
@@ -205,11 +211,11 @@ def open_recording(
     seed: str = "",
     clock: Clock = Clock.REAL,
 ) -> RecordingWriter | None:
-    """The recorder that the settings ask for, or None.
+    """Return the writer that the settings ask for, or None.
 
-    `created` (aware) stands in its head, the time of day without it. With a `seed` the id of the
-    run is the same each time. Raises InputError where the file cannot be written, or is something
-    else than a recording.
+    `created` (aware) is written to the head; the default is now. With a `seed`, the id of the run
+    is the same each time. Raises InputError if the file cannot be written, or is something other
+    than a recording.
     """
     if not settings.record:
         return None

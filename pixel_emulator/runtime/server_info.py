@@ -1,4 +1,4 @@
-"""What a running emulator says of itself: printed by `serve`, read again by `env`."""
+"""Addresses of running emulators: written by `serve`, found by `env`."""
 
 import fcntl
 import json
@@ -20,8 +20,8 @@ class ServerInfo:
     """Where an emulator listens and what its clients must trust.
 
     `ca` and `bundle` are paths of PEM files, `spki` is the base64 SHA-256 of the CA's key, and
-    `hosts` are the emulated ones. `control` is the URL of its control API, `token` what one has
-    to know there.
+    `hosts` are the emulated hosts. `control` is the URL of its control API, `token` the secret for
+    it.
     """
 
     proxy: str
@@ -36,83 +36,88 @@ class ServerInfo:
     token: str
 
     def line(self) -> str:
-        """What a program needs to know, as one line of JSON."""
+        """Return one line of JSON with what a program needs to connect."""
         return json.dumps({key: value for key, value in asdict(self).items() if key != "hosts"})
 
 
 @contextmanager
-def published(ready: ServerInfo) -> Iterator[None]:
-    """Let `env` find this emulator by its port, as long as the context lasts.
+def publish(info: ServerInfo) -> Iterator[None]:
+    """Let `env` find this emulator by its port while the context lasts.
 
-    The file holds a token: only its owner may read it, and a lock on it says that the emulator
-    lives, however its process ends.
+    The file holds a token, so only its owner may read it. A lock on the file shows that the
+    emulator is running, however its process ends.
     """
     folder = _folder(create=True)
-    remove_dead()
-    path, new = folder / f"{ready.port}.json", folder / f".{ready.port}.{os.getpid()}.new"
+    remove_dead_servers()
+    path, new = folder / f"{info.port}.json", folder / f".{info.port}.{os.getpid()}.new"
     new.unlink(missing_ok=True)
     with os.fdopen(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        json.dump(asdict(ready), file)
+        json.dump(asdict(info), file)
         file.flush()
-        new.rename(path)  # nobody sees it without its lock
+        new.rename(path)  # nobody sees the file without its lock
         try:
             yield
         finally:
             if _is_same(path, file):
                 path.unlink(missing_ok=True)
-            with suppress(OSError):  # others may still serve
+            with suppress(OSError):  # other emulators may still be running
                 folder.rmdir()
 
 
-def running(port: int | None = None) -> ServerInfo:
-    """Return the emulator of this user that serves on `port`, or without one the only that serves.
+def find_server(port: int | None = None) -> ServerInfo:
+    """Return this user's emulator on `port`, or without a port the only one that is running.
 
-    Raises InputError if there is none, or without a `port` several.
+    Raises InputError if there is none, or if there are several and no `port` was given.
     """
     path = _folder() / f"{port}.json"
     was_there = path.exists()
-    found = living()
-    if port is None and len(found) == 1:
-        return found[0]
-    for each in found:
-        if each.port == port:
-            return each
+    servers = running_servers()
+    if port is None and len(servers) == 1:
+        return servers[0]
+    for server in servers:
+        if server.port == port:
+            return server
     if was_there:
         raise InputError(InputIssue(f"the emulator on port {port} has died; start it again"))
-    if port is None and found:
+    if port is None and servers:
         raise InputError(
-            InputIssue(f"several emulators serve, {listed(found)}: say which one with --port")
+            InputIssue(
+                f"several emulators serve, {server_list(servers)}: say which one with --port"
+            )
         )
     where, start = ("", "") if port is None else (f" on port {port}", f" --port {port}")
-    hint = f"; there is {listed(found)}" if found else ""
+    hint = f"; there is {server_list(servers)}" if servers else ""
     raise InputError(
         InputIssue(f"no emulator serves{where}{hint}: start one with `pixel-emulator serve{start}`")
     )
 
 
-def living() -> list[ServerInfo]:
-    """Return the emulators of this user that serve now, by port; what dead ones left is removed."""
-    remove_dead()
-    found = []
+def running_servers() -> list[ServerInfo]:
+    """Return this user's running emulators, sorted by port. Removes the files of dead ones."""
+    remove_dead_servers()
+    servers = []
     for path in _folder().glob("*.json"):
-        with suppress(OSError, ValueError, TypeError, KeyError):  # gone by now, or not written so
-            said = json.loads(path.read_text(encoding="utf-8"))
-            found.append(ServerInfo(**{**said, "hosts": tuple(said["hosts"])}))
-    return sorted(found, key=lambda each: each.port)
+        with suppress(
+            OSError, ValueError, TypeError, KeyError
+        ):  # gone by now, or of another format
+            data = json.loads(path.read_text(encoding="utf-8"))
+            servers.append(ServerInfo(**{**data, "hosts": tuple(data["hosts"])}))
+    return sorted(servers, key=lambda server: server.port)
 
 
-def listed(emulators: Iterable[ServerInfo]) -> str:
-    """Return emulators in words: `one on port 8080 (process 17)`, and so on."""
-    return ", ".join(f"one on port {each.port} (process {each.pid})" for each in emulators)
+def server_list(servers: Iterable[ServerInfo]) -> str:
+    """Return emulators as words: `one on port 8080 (process 17)`, separated by commas."""
+    return ", ".join(f"one on port {server.port} (process {server.pid})" for server in servers)
 
 
-def remove_dead() -> None:
-    """Remove the files, and with them the tokens, of emulators that have died."""
+def remove_dead_servers() -> None:
+    """Remove the files of emulators that have died, and with them their tokens."""
     folder = _folder()
     for path in (*folder.glob("*.json"), *folder.glob(".*.new")):
         with suppress(OSError), path.open("rb") as file:
-            # A shared lock: two that look at once must not take each other for an emulator.
+            # A shared lock: two processes that check at once must not mistake each other for an
+            # emulator.
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             if _is_same(path, file):
                 path.unlink()
@@ -131,10 +136,10 @@ def _folder(*, create: bool = False) -> Path:
     if create:
         folder.mkdir(mode=0o700, exist_ok=True)
     if folder.exists():
-        # The folder has a name that anybody can guess, and `env` makes a shell trust what it says.
-        found = folder.lstat()
-        private = stat.S_ISDIR(found.st_mode) and not found.st_mode & 0o077
-        if found.st_uid != os.getuid() or not private:
+        # Anybody can guess the folder's name, and `env` makes a shell trust what is in it.
+        status = folder.lstat()
+        private = stat.S_ISDIR(status.st_mode) and not status.st_mode & 0o077
+        if status.st_uid != os.getuid() or not private:
             raise InputError(InputIssue(f"{folder} is not a private folder of yours; remove it"))
     return folder
 
@@ -145,27 +150,30 @@ _LOCK = "lock"
 
 @contextmanager
 def private_directory() -> Iterator[Path]:
-    """A new temporary directory for this user only, removed at the end.
+    """Make a new temporary directory that only this user can read, and remove it at the end.
 
-    A lock in it is held by this process, however it ends: that is how `sweep` knows.
+    While this process lives it holds a lock in the directory: `remove_stale` relies on that.
     """
     with tempfile.TemporaryDirectory(prefix=_PREFIX) as name:
         directory = Path(name)
         new = directory / f"{_LOCK}.new"
         with new.open("xb") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            new.rename(directory / _LOCK)  # nobody sees it without being locked
+            new.rename(directory / _LOCK)  # nobody sees the file unlocked
             yield directory
 
 
-def sweep() -> None:
-    """Remove the directories, and the tokens, whose processes were killed; those of others stay."""
-    with suppress(InputError, OSError):  # a folder of somebody else's in its place
-        remove_dead()
+def remove_stale() -> None:
+    """Remove directories and server files, with their tokens, whose processes were killed.
+
+    Those of running processes and of other users stay.
+    """
+    with suppress(InputError, OSError):  # the folder may belong to somebody else
+        remove_dead_servers()
     for directory in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         with suppress(OSError):
-            found = directory.lstat()  # others may write there, too: no links
-            if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid():
+            status = directory.lstat()  # others may write to the parent: follow no links
+            if stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid():
                 with (directory / _LOCK).open("rb") as file:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     shutil.rmtree(directory, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""A session: what one test has of an emulator, to any door, and as it is in this process."""
+"""Sessions: the part of an emulator that one test uses; the protocol and the local class."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,10 +16,10 @@ from pixel_emulator.runtime.settings import Settings
 
 
 class Endpoint(Protocol):
-    """Where clients go, and what they must trust.
+    """Where clients connect, and what they must trust.
 
-    `proxy` and `url` are URLs: of a proxy, and of a server for direct requests. `ca` and `bundle`
-    are PEM files, `spki` is the hash of the CA's key, `hosts` are emulated.
+    `proxy` and `url` are URLs: of the proxy, and of the server for direct requests. `ca` and
+    `bundle` are PEM files, `spki` is the hash of the CA's key, `hosts` are the emulated hosts.
     """
 
     @property
@@ -37,9 +37,9 @@ class Endpoint(Protocol):
 
 
 class Session(Endpoint, Protocol):
-    """What a test has of its own: where its clients go, and what came of it.
+    """One test's isolated part of an emulator: an endpoint of its own and the calls it received.
 
-    Its `proxy` is on a port that only this session has. All methods may be called from any thread.
+    Its `proxy` is on a port that no other session has. All methods may be called from any thread.
     """
 
     @property
@@ -49,57 +49,58 @@ class Session(Endpoint, Protocol):
 
     @property
     def connections(self) -> int:
-        """How many clients have connected since then; see `evidence`."""
+        """Number of client connections since the session was opened or cleared; see `evidence`."""
 
     def evidence(self, since: int = 0, most: int | None = None) -> Evidence:
-        """All that is known since the beginning, or since it was cleared.
+        """Return everything known since the session was opened or cleared.
 
-        The first `since` hits are left out; see `Journal.evidence` for `most`.
+        The first `since` hits are left out; for `most` see `Journal.evidence`.
         """
 
     def wait(self, seen: int, timeout: float) -> bool:
-        """Wait until there are more than `seen` hits; False after `timeout` seconds, or once it is
-        closed.
+        """Wait at most `timeout` seconds for more than `seen` hits; return True if there are more.
 
-        It may end sooner, once calls may be missing.
+        Returns early once the session is closed, and may do so once calls may be missing.
         """
 
-    def follow(self, looked_at: Callable[[], float]) -> Callable[[], None]:
-        """See `Journal`; an emulator elsewhere waits for nobody."""
+    def follow(self, progress: Callable[[], float]) -> Callable[[], None]:
+        """See `Journal.follow`. An emulator in another process does not wait for followers."""
 
-    def looked(self) -> None:
-        """See `Journal`."""
+    def notify_progress(self) -> None:
+        """See `Journal.notify_progress`."""
 
     def receive(self, request: PixelRequest) -> Hit:
         """Record a request as if it had arrived."""
 
-    def subscribe(self, tell: Callable[[Hit], None]) -> Callable[[], None]:
-        """Call `tell` with each new hit, in order; returns the way out."""
+    def subscribe(self, on_hit: Callable[[Hit], None]) -> Callable[[], None]:
+        """Call `on_hit` with each new hit, in order; return a function that ends the
+        subscription."""
 
     def clear(self) -> None:
-        """Forget all that has arrived; what comes now is a run of its own."""
+        """Forget everything that has arrived and begin a new run."""
 
     def save(self, path: Path) -> None:
-        """Write a recording of what there is. Raises InputError where that cannot be written."""
+        """Write the current evidence as a recording. Raises InputError if it cannot be written."""
 
     def begin_run(self, clock: datetime | None = None) -> None:
-        """What arrives now is a run of its own, stamped from `clock` on; see `Journal`."""
+        """Begin a run that is stamped from `clock` on; see `Journal.begin_run`."""
 
     def begin_step(self, title: str) -> None:
-        """What arrives from now on belongs to this step; with an empty title, to none."""
+        """Assign what arrives from now on to the step with this title; an empty title means no
+        step."""
 
-    def acted(self, *titles: str) -> None:
-        """These steps have done what they do, just now."""
+    def mark_done(self, *titles: str) -> None:
+        """Note that the actions of these steps ended just now."""
 
     def now(self) -> datetime:
-        """Return the time that would be stamped on what arrives now."""
+        """Return the time that would be stamped on a request that arrives now."""
 
     def close(self) -> None:
-        """End it: what still comes for it is a stray, and lands nowhere."""
+        """Close the session: requests that still come for it are only counted."""
 
 
 class CertificateFiles(Protocol):
-    """A certificate authority; see `proxy.authority`."""
+    """Files of a certificate authority; see `proxy.ca`."""
 
     @property
     def ca(self) -> Path: ...
@@ -110,7 +111,7 @@ class CertificateFiles(Protocol):
 
 
 class EmulatorInfo(Protocol):
-    """The emulator that sessions live on."""
+    """What a session uses of its emulator."""
 
     @property
     def settings(self) -> Settings: ...
@@ -121,75 +122,76 @@ class EmulatorInfo(Protocol):
 
 
 class LocalSession:
-    """A session in this process; see `Session`. Its port is opened when it is first asked for.
+    """A session in this process; see `Session`. Its port is opened on first use.
 
-    Until it joins an emulator it has no name, and only `receive` brings it calls.
+    Until it joins an emulator, it has no name and gets calls only from `receive`.
     """
 
     def __init__(self, journal: Journal, settings: Settings, clock: Clock = Clock.REAL) -> None:
         self.clock = clock
-        """Which clock the journal has."""
         self.name = ""
         self.closed = False
         self.journal = journal
         self.settings = settings
         self._proxy = ""
-        self._opening = Lock()
-        self._cleared = (0, 0)  # hits and connections that were there then
+        self._port_lock = Lock()
+        self._cleared = (0, 0)  # numbers of hits and connections when it was last cleared
 
     def join(
         self,
         name: str,
         *,
-        place: EmulatorInfo,
+        emulator: EmulatorInfo,
         url: Callable[[], str],
-        listen: "Callable[[LocalSession], str]",
-        end: "Callable[[LocalSession], None]",
+        open_port: "Callable[[LocalSession], str]",
+        close: "Callable[[LocalSession], None]",
     ) -> None:
-        """Join the emulator `place` under a name.
+        """Join an emulator under a name.
 
-        `listen` opens the port of the session and returns its URL, `end` closes it.
+        `open_port` opens the port of the session and returns its URL, `close` closes the session.
         """
         self.name = name
-        self._place = place
-        self._url, self._listen, self._end = url, listen, end
+        self._emulator = emulator
+        self._url, self._open_port, self._close = url, open_port, close
 
     @property
     def proxy(self) -> str:
-        """Its own port, as a URL. Raises InputError where the session was closed before."""
-        with self._opening:
+        """URL of the session's own port. Raises InputError if the session was closed before first
+        use."""
+        with self._port_lock:
             if not self._proxy:
-                self._proxy = self._listen(self)
+                self._proxy = self._open_port(self)
             return self._proxy
 
     @property
     def url(self) -> str:
-        """Where it is a server: behind this comes `/v1/pixel/track?data=…`."""
+        """Base URL for direct requests: `/v1/pixel/track?data=…` is appended to it."""
         return self._url()
 
     @property
     def ca(self) -> Path:
-        """The CA that its clients must trust."""
-        return self._place.authority.ca
+        """PEM file of the CA that clients must trust."""
+        return self._emulator.authority.ca
 
     @property
     def bundle(self) -> Path:
-        """This CA, and all that the machine trusts."""
-        return self._place.authority.bundle
+        """PEM file of this CA and everything that the machine trusts."""
+        return self._emulator.authority.bundle
 
     @property
     def spki(self) -> str:
-        """The hash by which a browser accepts the CA."""
-        return self._place.authority.spki
+        """Hash by which a browser accepts the CA."""
+        return self._emulator.authority.spki
 
     @property
     def hosts(self) -> tuple[str, ...]:
         """The emulated hosts."""
-        return self._place.settings.hosts if self.name else self.settings.hosts
+        return self._emulator.settings.hosts if self.name else self.settings.hosts
 
     @property
     def cleared(self) -> int:
-        """How many hits were there when it was last cleared: the number of the last of them."""
+        """Number of hits when the session was last cleared: the sequence number of the last of
+        them."""
         return self._cleared[0]
 
     @property
@@ -198,38 +200,41 @@ class LocalSession:
         return self.journal.connections - self._cleared[1]
 
     def evidence(self, since: int = 0, most: int | None = None) -> Evidence:
-        """What is known since it was cleared; gaps stay, since nobody knows what they hide."""
+        """Return what is known since the session was cleared.
+
+        Earlier gaps are included: nobody knows which calls they hide.
+        """
         hits, connections = self._cleared
-        found = self.journal.evidence(hits + since, most)
+        evidence = self.journal.evidence(hits + since, most)
         if not connections:
-            return found
-        return replace(found, connections=found.connections - connections)
+            return evidence
+        return replace(evidence, connections=evidence.connections - connections)
 
     def wait(self, seen: int, timeout: float) -> bool:
         """See `Session`."""
         return self.journal.wait(self.cleared + seen, timeout, lambda: self.closed)
 
-    def follow(self, looked_at: Callable[[], float]) -> Callable[[], None]:
+    def follow(self, progress: Callable[[], float]) -> Callable[[], None]:
         """See `Journal`."""
         cleared = self.cleared
-        return self.journal.follow(lambda: looked_at() + cleared)
+        return self.journal.follow(lambda: progress() + cleared)
 
-    def looked(self) -> None:
+    def notify_progress(self) -> None:
         """See `Journal`."""
-        self.journal.looked()
+        self.journal.notify_progress()
 
     def receive(self, request: PixelRequest) -> Hit:
         """See `Session`."""
         return self.journal.record(request)
 
-    def subscribe(self, tell: Callable[[Hit], None]) -> Callable[[], None]:
+    def subscribe(self, on_hit: Callable[[Hit], None]) -> Callable[[], None]:
         """See `Session`."""
-        return self.journal.subscribe(tell)
+        return self.journal.subscribe(on_hit)
 
     def clear(self) -> None:
-        """See `Session`; a recording that is being written keeps everything."""
-        known = self.journal.evidence()
-        self._cleared = (len(known.hits), known.connections)
+        """See `Session`. A recording that is being written keeps everything."""
+        evidence = self.journal.evidence()
+        self._cleared = (len(evidence.hits), evidence.connections)
         self.journal.begin_run()
 
     def begin_run(self, clock: datetime | None = None) -> None:
@@ -240,40 +245,40 @@ class LocalSession:
         """See `Session`."""
         self.journal.begin_step(title)
 
-    def acted(self, *titles: str) -> None:
+    def mark_done(self, *titles: str) -> None:
         """See `Session`."""
-        self.journal.acted(*titles)
+        self.journal.mark_done(*titles)
 
     def now(self) -> datetime:
         """See `Session`."""
         return self.journal.now()
 
     def save(self, path: Path) -> None:
-        """See `Session`; the calls are numbered from 1."""
-        recorder = open_recording(replace(self.settings, record=str(path)), clock=self.clock)
-        found = self.evidence()
-        if recorder is None:  # for an empty path
+        """See `Session`. The calls are numbered from 1."""
+        writer = open_recording(replace(self.settings, record=str(path)), clock=self.clock)
+        evidence = self.evidence()
+        if writer is None:  # the path is empty
             raise InputError(InputIssue("a recording needs a file"))
         try:
-            recorder.append(*(replace(hit, seq=seq) for seq, hit in enumerate(found.hits, 1)))
-            recorder.commit()
-            recorder.close(
+            writer.append(*(replace(hit, seq=seq) for seq, hit in enumerate(evidence.hits, 1)))
+            writer.commit()
+            writer.close(
                 End(
-                    calls=len(found.hits),
-                    connections=found.connections,
-                    gaps=found.gaps,
-                    acted=found.acted,
+                    calls=len(evidence.hits),
+                    connections=evidence.connections,
+                    gaps=evidence.gaps,
+                    acted=evidence.acted,
                 )
             )
         except OSError as error:
             raise InputError(InputIssue(f"{path}: cannot be written: {error}")) from None
         finally:
-            recorder.abandon()
+            writer.abandon()
 
     def close(self) -> None:
-        """See `Session`. The default one stays open as long as its emulator."""
+        """See `Session`. The default session stays open as long as its emulator."""
         if self.name:
-            self._end(self)
+            self._close(self)
         else:
             self.closed = True
             self.journal.close()

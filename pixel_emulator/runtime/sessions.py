@@ -1,4 +1,4 @@
-"""All sessions of an emulator: isolated journals, each reached by a port or a path of its own."""
+"""All sessions of an emulator: isolated journals, each with a port and a path of its own."""
 
 import re
 from collections import Counter, deque
@@ -18,66 +18,68 @@ from pixel_emulator.runtime.settings import Settings
 __all__ = ["DEFAULT", "Client", "EmulatorPort", "Session", "Sessions"]
 
 DEFAULT = "default"
-"""The name of the session that gets what comes to the main port without a path of a session."""
+"""Name of the session for requests to the main port without a session path."""
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _PATH = re.compile(rb"/s/([A-Za-z0-9_-]{1,64})(?=[/?]|\Z)")
 _FIRST_LINE = re.compile(rb"[!-~]+ (/s/[!-~]*)")
-_LINGER = 100
-"""Ports of closed sessions that stay open, so that late calls are noticed. Each costs a file, and
-a process may have as few as 256 (macOS)."""
+_MAX_CLOSING_PORTS = 100
+"""Ports of closed sessions that stay open, so that late calls are noticed. Each needs a file
+descriptor, and a process may have as few as 256 of them (macOS)."""
 
 
 class Client(Protocol):
-    """A connection as mitmproxy has it; `sockname` is the address that it came to."""
+    """A connection as mitmproxy has it; `sockname` is the local address that it came to."""
 
     id: str
     sockname: tuple[str, int]
 
 
 class EmulatorPort(EmulatorInfo, Protocol):
-    """The emulator that sessions live on."""
+    """What `Sessions` uses of its emulator."""
 
     @property
     def proxy(self) -> str:
-        """The URL of its main port."""
+        """URL of the main port."""
 
-    def listen(self, take: Callable[[int], bool]) -> str:
-        """Open a port that `take` accepts, which it is asked before anybody can come; its URL."""
+    def listen(self, claim: Callable[[int], bool]) -> str:
+        """Open a port that `claim` accepts and return its URL. `claim` is called before any client
+        can connect."""
 
-    def hang_up(self, port: int) -> None:
-        """Stop listening on such a port; who is connected stays."""
+    def stop_listening(self, port: int) -> None:
+        """Stop listening on a session's port; open connections stay."""
 
     def emulates(self, host: str) -> bool:
-        """Whether this is one of the emulated hosts, perhaps with a port."""
+        """Return True if `host`, with or without a port, is emulated."""
 
 
 @dataclass(frozen=True, slots=True)
 class RoutedRequest:
-    """Where a request belongs, as that session shall see it; without a journal it is a stray."""
+    """A request and the journal it belongs to. `request` is as its session shall see it; `journal`
+    is None if the session is not open."""
 
     journal: Journal | None
     request: PixelRequest
 
 
 class Sessions:
-    """The sessions of one emulator; safe to use from any thread.
+    """The sessions of one emulator. Safe to use from any thread.
 
-    A name or a port never comes back: what arrives late lands in no other session. It is answered
-    as always, and counted.
+    No name and no port is used twice, so a late request never reaches another session. It is
+    answered as always, and counted.
     """
 
     def __init__(self, emulator: EmulatorPort, journal: Journal) -> None:
         self._emulator = emulator
         self._lock = Lock()
-        self._strays: Counter[str] = Counter()
-        self._names: set[str] = set()
-        self._open: dict[str, LocalSession] = {}
-        self._ports: dict[int, str] = {}  # of all sessions that ever had one: their names
-        self._lingering: deque[int] = deque()
-        self._named: dict[str, list[str]] = {}  # by client: the sessions that it asked for by path
-        self._past: Counter[Outcome] = Counter()  # what closed sessions got
-        self._nobody = Journal(Settings())  # notes what nobody will ever ask for
+        self._unrouted: Counter[str] = Counter()
+        self._used_names: set[str] = set()
+        self._open_sessions: dict[str, LocalSession] = {}
+        self._names_by_port: dict[int, str] = {}  # of every session that ever had one
+        self._closing_ports: deque[int] = deque()
+        self._named_sessions: dict[str, list[str]] = {}  # by client: names in its paths
+        self._past_outcomes: Counter[Outcome] = Counter()  # of closed sessions
+        self._discarded = Journal(Settings())  # for clients without an open session
         self.default = self._add(DEFAULT, LocalSession(journal, emulator.settings))
 
     def open(
@@ -85,152 +87,163 @@ class Sessions:
         name: str = "",
         *,
         settings: Settings | None = None,
-        recorder: RecordingSink | None = None,
+        sink: RecordingSink | None = None,
     ) -> LocalSession:
-        """Open a session; without a name it gets one.
+        """Open a session; without a name it gets an unused one.
 
-        Of the `settings` those count that are about judging and recording: `dialect`, `source`,
-        `keep_write_keys`. Raises InputError for a name that is none, or that was used before.
+        Of the `settings`, those about classification and recording are used: `dialect`, `source`,
+        `keep_write_keys`. Raises InputError if the name is malformed or was used before.
         """
         settings = settings or self._emulator.settings
-        session = LocalSession(Journal(settings, recorder=recorder), settings)
+        session = LocalSession(Journal(settings, sink=sink), settings)
         with self._lock:
             if name and not NAME.fullmatch(name):
                 allowed = "1 to 64 letters, digits, `-` or `_`"
                 raise InputError(InputIssue(f'the name of a session is {allowed}, not "{name}"'))
-            if name in self._names:
+            if name in self._used_names:
                 why = "a late call for the other one could land here; take another name"
                 raise InputError(InputIssue(f'there is, or was, a session "{name}" already: {why}'))
-            return self._add(name or self._fresh(), session)
+            return self._add(name or self._unused_name(), session)
 
     def adopt(self, session: LocalSession) -> None:
-        """Have a session join that has no emulator yet; it keeps what it has received."""
+        """Join a session that has no emulator yet; it keeps what it has received."""
         with self._lock:
-            self._add(self._fresh(), session)
+            self._add(self._unused_name(), session)
 
     def get(self, name: str) -> LocalSession | None:
-        """The session of this name, if it is open."""
-        return self._open.get(name)
+        """Return the open session of this name, or None."""
+        return self._open_sessions.get(name)
 
     def all(self) -> tuple[LocalSession, ...]:
-        """The open sessions, the default one first."""
+        """Return the open sessions, the default one first."""
         with self._lock:
-            return tuple(self._open.values())
+            return tuple(self._open_sessions.values())
 
     def close(self, session: LocalSession) -> None:
-        """Close a session and its recording; the default one stays."""
+        """Close a session and its recording. The default session stays open."""
         with self._lock:
-            if session is self.default or self._open.pop(session.name, None) is None:
+            if session is self.default or self._open_sessions.pop(session.name, None) is None:
                 return
-            port = next((port for port, name in self._ports.items() if name == session.name), 0)
+            port = next(
+                (port for port, name in self._names_by_port.items() if name == session.name), 0
+            )
             if port:
-                self._lingering.append(port)
-            late = self._lingering.popleft() if len(self._lingering) > _LINGER else 0
-        session.closed = True  # before its journal wakes those who wait
+                self._closing_ports.append(port)
+            port_to_close = (
+                self._closing_ports.popleft()
+                if len(self._closing_ports) > _MAX_CLOSING_PORTS
+                else 0
+            )
+        session.closed = True  # before its journal wakes the waiters
         session.journal.close()
         with self._lock:
-            self._past += session.journal.outcomes
-        if late:
-            self._emulator.hang_up(late)
+            self._past_outcomes += session.journal.outcomes
+        if port_to_close:
+            self._emulator.stop_listening(port_to_close)
 
     def opened(self) -> tuple[int, Counter[Outcome]]:
-        """How many there were beside the default one, and what arrived there, by outcome."""
+        """Number of named sessions and, by outcome, the calls that they received."""
         with self._lock:
-            mine = [each for each in self._open.values() if each is not self.default]
-            count, found = len(self._names) - 1, self._past.copy()
-        for each in mine:
-            found += each.journal.outcomes
-        return count, found
+            named = [
+                session for session in self._open_sessions.values() if session is not self.default
+            ]
+            count, outcomes = len(self._used_names) - 1, self._past_outcomes.copy()
+        for session in named:
+            outcomes += session.journal.outcomes
+        return count, outcomes
 
-    def strays(self) -> tuple[str, ...]:
-        """One sentence for each session that requests came for when it was not open."""
+    def unrouted(self) -> tuple[str, ...]:
+        """Return one sentence for each session that got requests while it was not open."""
         with self._lock:
-            found = sorted(self._strays.items())
+            counts = sorted(self._unrouted.items())
         return tuple(
             f'{count} {"request" if count == 1 else "requests"} for session "{name}", which '
-            f"{'was closed' if name in self._names else 'was never opened'}: not recorded"
-            for name, count in found
+            f"{'was closed' if name in self._used_names else 'was never opened'}: not recorded"
+            for name, count in counts
         )
 
     def fail(self, message: str) -> None:
-        """Note a failure of the emulator itself: any session may have lost calls by it."""
-        for each in self.all():
-            each.journal.fail(message)
+        """Note a failure of the emulator itself: any session may have lost calls because of it."""
+        for session in self.all():
+            session.journal.fail(message)
 
     def disconnected(self, client: Client) -> None:
-        """A client has gone."""
-        self._named.pop(client.id, None)
+        """Forget a client that has disconnected."""
+        self._named_sessions.pop(client.id, None)
 
-    def said(self, client: Client, start: bytes) -> None:
-        """What a client begins with: its path counts, also if nobody can read the rest."""
+    def first_bytes(self, client: Client, start: bytes) -> None:
+        """Take the first bytes of a connection. The path is used even if the rest cannot be
+        parsed."""
         line = _FIRST_LINE.match(start)
         if line and (path := _PATH.match(line[1])):
-            self._note(client, path[1].decode())
+            self._count_connection(client, path[1].decode())
 
-    def of(self, client: Client) -> Journal:
-        """The journal for what is not said in a request: handshakes, and what is unreadable."""
-        name = self._ports.get(client.sockname[1], DEFAULT)
-        if name == DEFAULT and (named := self._named.get(client.id)):
-            name = named[-1]
-        session = self._open.get(name)
-        return session.journal if session else self._nobody
+    def journal_for(self, client: Client) -> Journal:
+        """Return the journal for a client's handshakes and unreadable requests."""
+        name = self._names_by_port.get(client.sockname[1], DEFAULT)
+        if name == DEFAULT and (requested := self._named_sessions.get(client.id)):
+            name = requested[-1]
+        session = self._open_sessions.get(name)
+        return session.journal if session else self._discarded
 
-    def landing(self, request: PixelRequest, client: Client) -> RoutedRequest:
-        """Where a request belongs: to the session in its path, else to that of its port.
+    def route(self, request: PixelRequest, client: Client) -> RoutedRequest:
+        """Route a request to the session in its path, or else to the session of its port.
 
-        Only a direct request has such a path. At an emulated host the same path is a wrong one.
+        Only a direct request has such a path. At an emulated host the same path is an unknown one.
         """
-        name = self._ports.get(client.sockname[1], DEFAULT)
+        name = self._names_by_port.get(client.sockname[1], DEFAULT)
         path = _PATH.match(request.target)
         if path and not self._emulator.emulates(request.host):
             name = path[1].decode()
             rest = request.target[path.end() :]
             target = rest if rest.startswith(b"/") else b"/" + rest
             request = replace(request, target=target)
-            self._note(client, name)
-        session = self._open.get(name)
+            self._count_connection(client, name)
+        session = self._open_sessions.get(name)
         if session is None:
             with self._lock:
-                self._strays[name] += 1
+                self._unrouted[name] += 1
         return RoutedRequest(session.journal if session else None, request)
 
-    def _note(self, client: Client, name: str) -> None:
-        """The first time that a client asks for a session it counts as a connection to it."""
-        named = self._named.setdefault(client.id, [])
-        session = self._open.get(name)
-        if session and name not in named:
-            named.append(name)
-            if name != self._ports.get(client.sockname[1], DEFAULT):  # there it has counted
+    def _count_connection(self, client: Client, name: str) -> None:
+        """Count the client's first request for a session as a connection to that session."""
+        requested = self._named_sessions.setdefault(client.id, [])
+        session = self._open_sessions.get(name)
+        if session and name not in requested:
+            requested.append(name)
+            if name != self._names_by_port.get(
+                client.sockname[1], DEFAULT
+            ):  # that connection is counted already
                 session.journal.connected()
 
     def _add(self, name: str, session: LocalSession) -> LocalSession:
         emulator, is_main = self._emulator, name == DEFAULT
-        self._names.add(name)
-        self._open[name] = session
+        self._used_names.add(name)
+        self._open_sessions[name] = session
         session.join(
             name,
-            place=emulator,
+            emulator=emulator,
             url=lambda: emulator.url if is_main else f"{emulator.url}/s/{name}",
-            listen=lambda each: emulator.proxy if is_main else self._listen(each),
-            end=self.close,
+            open_port=lambda session: emulator.proxy if is_main else self._listen(session),
+            close=self.close,
         )
         return session
 
-    def _fresh(self) -> str:
-        number = len(self._names)
-        while f"session-{number}" in self._names:
+    def _unused_name(self) -> str:
+        number = len(self._used_names)
+        while f"session-{number}" in self._used_names:
             number += 1
         return f"session-{number}"
 
     def _listen(self, session: LocalSession) -> str:
-        # Without our lock: the loop that has to open the port may be waiting for it.
-        if session.name not in self._open:
+        # Without our lock: the event loop that opens the port may be waiting for it.
+        if session.name not in self._open_sessions:
             raise InputError(InputIssue(f'session "{session.name}" is closed: it has no port'))
-        return self._emulator.listen(partial(self._take, session.name))
+        return self._emulator.listen(partial(self._claim_port, session.name))
 
-    def _take(self, name: str, port: int) -> bool:
+    def _claim_port(self, name: str, port: int) -> bool:
         with self._lock:
-            is_new = port not in self._ports
+            is_new = port not in self._names_by_port
             if is_new:
-                self._ports[port] = name
+                self._names_by_port[port] = name
         return is_new

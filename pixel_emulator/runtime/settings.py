@@ -1,4 +1,4 @@
-"""Every setting, declared once; doors derive their flags and options from `settings()`."""
+"""Every setting, declared once; command line, pytest and mitmproxy derive their options from it."""
 
 import re
 from collections.abc import Iterator
@@ -7,17 +7,17 @@ from typing import Any
 
 from pixel_emulator.core.errors import InputError, InputIssue, did_you_mean
 from pixel_emulator.core.model import Dialect
-from pixel_emulator.core.redaction.known_keys import LONGEST, is_distinctive
-from pixel_emulator.core.text.display import masked, quoted
+from pixel_emulator.core.redaction.known_keys import MAX_KEY_LENGTH, is_distinctive
+from pixel_emulator.core.text.display import abbreviated_key, quoted
 
 type Value = str | int | bool | tuple[str, ...]
 
 
-LANE_VARIABLE = "PIXEL_EMULATOR_LANE"
+FAST_PATH_VARIABLE = "PIXEL_EMULATOR_FAST_PATH"
 TOKEN_VARIABLE = "PIXEL_EMULATOR_TOKEN"  # noqa: S105 - the name of a variable
-"""Where the token of a control API stands in an environment."""
+"""Environment variable with the token of a control API."""
 
-# As RFC 6750 has it; a short one could be guessed by any program of this machine.
+# Syntax of RFC 6750. Any program on this machine could guess a short token.
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{16,}=*")
 
 
@@ -29,9 +29,9 @@ def _setting(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What a user can set; the same names stand in every door.
+    """Everything that a user can set; the names are the same in every door.
 
-    Raises InputError for a value that is not allowed.
+    Raises InputError if a value is not allowed.
     """
 
     hosts: tuple[str, ...] = _setting(
@@ -69,11 +69,11 @@ class Settings:
         False, "Refuse every host that is not emulated, but this machine, and list them."
     )
     http2: bool = _setting(False, "Offer HTTP/2 to clients of the emulated hosts.")
-    lane: bool = _setting(
+    fast_path: bool = _setting(
         True,
-        "Answer plain pixel requests without a mitmproxy flow; `--no-lane`, or "
-        f"{LANE_VARIABLE}=no, makes each a flow.",
-        variable=LANE_VARIABLE,
+        "Answer plain pixel requests without a mitmproxy flow; `--no-fast-path`, or "
+        f"{FAST_PATH_VARIABLE}=no, makes each a flow.",
+        variable=FAST_PATH_VARIABLE,
     )
     control_port: int = _setting(0, "Port of the control API of `serve`; 0 picks a free one.")
     control_token: str = _setting(
@@ -84,16 +84,16 @@ class Settings:
     )
 
     def __post_init__(self) -> None:
-        for each in fields(self):
-            value = getattr(self, each.name)
-            if isinstance(value, list):  # mitmproxy and pytest hand sequences over as lists
-                object.__setattr__(self, each.name, tuple(value))
-            choices = each.metadata["choices"]
+        for setting in fields(self):
+            value = getattr(self, setting.name)
+            if isinstance(value, list):  # mitmproxy and pytest pass sequences as lists
+                object.__setattr__(self, setting.name, tuple(value))
+            choices = setting.metadata["choices"]
             if choices and value not in choices:
                 allowed = " or ".join(choices)
                 raise InputError(
                     InputIssue(
-                        f'{each.name}: "{value}" is not {allowed}{did_you_mean(value, choices)}'
+                        f'{setting.name}: "{value}" is not {allowed}{did_you_mean(value, choices)}'
                     )
                 )
         if self.max_calls < 1:
@@ -104,21 +104,23 @@ class Settings:
             raise InputError(InputIssue(f"control_token: {wanted}; without one it is random"))
 
     def sources(self) -> dict[str, str]:
-        """The names that the user gave to write keys: key -> name."""
-        named: dict[str, str] = {}
+        """Return the names that the user gave to write keys: key -> name."""
+        names: dict[str, str] = {}
         for item in self.source:
             name, equals, key = item.partition("=")
             if not (name and equals and key):
-                shown = masked(item) if is_distinctive(item[:LONGEST]) else quoted(item)
+                shown = (
+                    abbreviated_key(item) if is_distinctive(item[:MAX_KEY_LENGTH]) else quoted(item)
+                )
                 raise InputError(InputIssue(f"source: {shown} is not NAME=KEY"))
-            named[key] = name
-        return named
+            names[key] = name
+        return names
 
 
 def settings() -> Iterator[Field[Any]]:
-    """Each setting as a dataclass field: name, type and default.
+    """Yield each setting as a dataclass field with name, type and default.
 
-    Its `metadata` has its `help`, `choices`, and the `variable` of the environment that is read
-    where it is not given.
+    Its `metadata` has `help`, `choices` and `variable`, the environment variable that is read if
+    the setting is not given.
     """
     return iter(fields(Settings))

@@ -1,1 +1,1 @@
-"""Files that users keep beside their own tests; `pixel-emulator client NAME` prints them."""
+"""Files that users copy beside their tests; `pixel-emulator client NAME` prints them."""

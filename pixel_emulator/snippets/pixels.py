@@ -69,7 +69,7 @@ class Diversion:
             self._listen(context)
             await context.route(self._emulated, self._handle_async)
 
-    def mistake(self) -> str:
+    def issue(self) -> str:
         """What is lost, or an empty text."""
         return (
             "\n  ".join(["Requests did not reach the emulator:", *self.lost]) if self.lost else ""
@@ -183,7 +183,7 @@ class _Session:
         if not told["passed"]:
             raise AssertionError(told["report"])
         first = min(told["verdict"]["scenarios"][0]["steps"][0]["expectations"][0]["claims"])
-        return next(each for each in self._all("calls") if each["seq"] == first)
+        return next(call for call in self._all("calls") if call["seq"] == first)
 
     def _wait(self, question: tuple[str, str], timeout: float | None, **query: Any) -> Any:
         text, file = question
@@ -241,7 +241,7 @@ class _Session:
     def _must_be_whole(self) -> None:
         if self.lost:
             self._failed = True
-            raise AssertionError(self._diversion.mistake())
+            raise AssertionError(self._diversion.issue())
 
     def _ask(self, method: str, what: str = "", *more: Any, **others: Any) -> Any:
         return self._asked(method, f"/sessions/{self.name}{what}", *more, **others)
@@ -430,7 +430,7 @@ def is_async(context: object) -> bool:
 
 def pump(context: sync_api.BrowserContext, milliseconds: float = _GLANCE) -> bool:
     """Let the routes of a context of the sync API run for a moment; False without an open page."""
-    page = next((each for each in context.pages if not each.is_closed()), None)
+    page = next((page for page in context.pages if not page.is_closed()), None)
     if page is None:
         return False
     try:
@@ -472,16 +472,16 @@ def _awaited(call: Call, frame: FrameType) -> tuple[str, str]:
 
 def _as_json(value: object, path: str = "") -> str:
     """Values of a test as JSON. Raises TypeError with the path of each that JSON cannot say."""
-    mistakes: list[str] = []
-    said = json.dumps(_plain(value, path, mistakes))
-    if mistakes:
-        raise TypeError("\n".join(mistakes))
+    issues: list[str] = []
+    said = json.dumps(_plain(value, path, issues))
+    if issues:
+        raise TypeError("\n".join(issues))
     return said
 
 
-def _plain(value: object, path: str, mistakes: list[str], above: tuple[object, ...] = ()) -> Any:
+def _plain(value: object, path: str, issues: list[str], above: tuple[object, ...] = ()) -> Any:
     found: Any = value
-    wrong = "holds itself" if any(each is value for each in above) else ""
+    wrong = "holds itself" if any(ancestor is value for ancestor in above) else ""
     if wrong or value is None or isinstance(value, str | int):
         pass
     elif isinstance(value, float):
@@ -491,13 +491,13 @@ def _plain(value: object, path: str, mistakes: list[str], above: tuple[object, .
             wrong = f"the key {strange[0]!r} is no text, as all keys in JSON are"
         else:
             found = {
-                key: _plain(each, _path(path, key), mistakes, (*above, value))
-                for key, each in value.items()
+                key: _plain(member, _path(path, key), issues, (*above, value))
+                for key, member in value.items()
             }
     elif isinstance(value, list | tuple):
         found = [
-            _plain(each, f"{path}[{index}]", mistakes, (*above, value))
-            for index, each in enumerate(value)
+            _plain(item, f"{path}[{index}]", issues, (*above, value))
+            for index, item in enumerate(value)
         ]
     elif isinstance(value, re.Pattern) and not path.startswith("given"):
         found = _regex(value)
@@ -510,7 +510,7 @@ def _plain(value: object, path: str, mistakes: list[str], above: tuple[object, .
             f"{value!r} is no JSON: write what is sent, or a matcher of scenario files, {matcher}"
         )
     if wrong:
-        mistakes.append(f"{path}: {wrong}")
+        issues.append(f"{path}: {wrong}")
         return None
     return found
 

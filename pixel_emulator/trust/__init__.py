@@ -1,1 +1,1 @@
-"""Trust stores: theirs plus ours, as PEM and for Java."""
+"""Trust stores for clients: what they trust already, and our CA."""

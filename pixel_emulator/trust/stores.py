@@ -1,4 +1,4 @@
-"""Trust stores as PEM files, theirs plus ours: what a client trusted before, and our CA."""
+"""Trust stores, as PEM and for Java: what a client trusts already, and our CA."""
 
 import hashlib
 import os
@@ -18,10 +18,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 _JKS = b"\xfe\xed\xfe\xed"
 # In the order of the JSSE reference guide; the last is that of a JDK 8.
-_OF_A_JDK = ("lib/security/jssecacerts", "lib/security/cacerts", "jre/lib/security/cacerts")
+_JDK_TRUST_STORES = ("lib/security/jssecacerts", "lib/security/cacerts", "jre/lib/security/cacerts")
 
-OPTIONS = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS")
-"""Variables with options: the first is read by every JVM, the second by `java`, and it wins."""
+JAVA_OPTIONS_VARIABLES = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS")
+"""Variables with options: the first is read by every JVM, the second by `java`, with precedence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,50 +32,54 @@ class Keystore:
     password: str = "changeit"  # noqa: S105 - the JDK's published default
 
 
-def current(environ: Mapping[str, str]) -> Keystore | None:
+def current_keystore(environ: Mapping[str, str]) -> Keystore | None:
     """What a JVM trusts under these variables; None where no JDK can be found."""
-    given = (option for name in OPTIONS for option in _split(environ.get(name, "")))
-    pairs = (option.partition("=") for option in given)
+    all_options = (
+        option
+        for name in JAVA_OPTIONS_VARIABLES
+        for option in _split_options(environ.get(name, ""))
+    )
+    pairs = (option.partition("=") for option in all_options)
     options = {name: value for name, _, value in pairs}
     if path := options.get("-Djavax.net.ssl.trustStore"):
         return Keystore(Path(path), options.get("-Djavax.net.ssl.trustStorePassword", ""))
-    candidates = (home / name for home in _homes(environ) for name in _OF_A_JDK)
+    candidates = (home / name for home in _jdk_homes(environ) for name in _JDK_TRUST_STORES)
     return next((Keystore(path) for path in candidates if path.is_file()), None)
 
 
-def _split(options: str) -> list[str]:
-    """The single options of a JAVA_TOOL_OPTIONS; none where a quote is left open."""
+def _split_options(options: str) -> list[str]:
+    """Return the single options of a JAVA_TOOL_OPTIONS; none if a quote is not closed."""
     try:
         return shlex.split(options)
     except ValueError:
-        return []  # the JVM refuses to start with it, whatever we do
+        return []  # the JVM refuses to start with it anyway
 
 
-def read(keystore: Keystore) -> list[bytes]:
-    """The trusted certificates of a JKS or PKCS12 file, as PEM.
+def read_keystore(keystore: Keystore) -> list[bytes]:
+    """Return the trusted certificates of a JKS or PKCS12 file, as PEM.
 
-    Raises OSError where it cannot be read, ValueError where it is neither or the password is wrong.
+    Raises OSError if the file cannot be read, ValueError if it is neither or the password is wrong.
     """
     data = keystore.path.read_bytes()
     if data.startswith(_JKS):
         return [ssl.DER_cert_to_PEM_cert(der).encode().strip() for der in _jks_entries(data)]
     with warnings.catch_warnings(action="ignore"):  # old roots have serial numbers of zero
         store = pkcs12.load_pkcs12(data, keystore.password.encode() or None)
-        trusted = [each.certificate for each in store.additional_certs]
+        trusted = [entry.certificate for entry in store.additional_certs]
         return [certificate.public_bytes(Encoding.PEM).strip() for certificate in trusted]
 
 
-def write(certificates: Iterable[bytes]) -> bytes:
-    """PEM certificates as a PKCS12 trust store that every JVM reads without a password."""
+def pkcs12_truststore(certificates: Iterable[bytes]) -> bytes:
+    """Return PEM certificates as a PKCS12 trust store that every JVM reads without a password."""
     with warnings.catch_warnings(action="ignore"):
         entries = [
             pkcs12.PKCS12Certificate(certificate, f"trusted-{number}".encode())
-            for number, certificate in enumerate(_readable(certificates))
+            for number, certificate in enumerate(_loadable(certificates))
         ]
         return pkcs12.serialize_java_truststore(entries, NoEncryption())
 
 
-def _readable(certificates: Iterable[bytes]) -> Iterator[x509.Certificate]:
+def _loadable(certificates: Iterable[bytes]) -> Iterator[x509.Certificate]:
     for certificate in certificates:
         try:
             yield x509.load_pem_x509_certificate(certificate)
@@ -83,7 +87,7 @@ def _readable(certificates: Iterable[bytes]) -> Iterator[x509.Certificate]:
             continue  # Java could not read it either
 
 
-def _homes(environ: Mapping[str, str]) -> Iterator[Path]:
+def _jdk_homes(environ: Mapping[str, str]) -> Iterator[Path]:
     if home := environ.get("JAVA_HOME"):
         yield Path(home)
     if launcher := shutil.which("java", path=environ.get("PATH")):
@@ -91,7 +95,10 @@ def _homes(environ: Mapping[str, str]) -> Iterator[Path]:
 
 
 def _jks_entries(data: bytes) -> Iterator[bytes]:
-    """The certificates of a JKS file (layout: sun.security.provider.JavaKeyStore), as DER."""
+    """Yield the certificates of a JKS file, as DER (layout: sun.security.provider.JavaKeyStore).
+
+    Raises ValueError if the file is cut off or holds private keys.
+    """
     offset = 12
     try:
         for _ in range(struct.unpack_from(">I", data, 8)[0]):
@@ -109,9 +116,9 @@ def _jks_entries(data: bytes) -> Iterator[bytes]:
 
 
 STANDARD = ""
-"""Stands for the trust store of the machine where a path to another one might stand."""
+"""Stands for the trust store of the machine in place of a path."""
 
-# Where distributions keep their bundle, for an OpenSSL that was built with another prefix.
+# Bundles of distributions, for an OpenSSL that was built with another prefix.
 _SYSTEM_BUNDLES = (
     "/etc/ssl/certs/ca-certificates.crt",  # Debian, Alpine, Arch
     "/etc/pki/tls/certs/ca-bundle.crt",  # Fedora, Red Hat
@@ -125,44 +132,47 @@ _CERTIFICATE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class TrustStores:
-    """Makes trust stores in `directory`, readable by their owner only; `ca` is ours, as PEM."""
+    """Writes trust stores to `directory`, readable only by the owner; `ca` is our CA, as PEM."""
 
     directory: Path
     ca: Path
 
-    def pem(self, theirs: Iterable[str]) -> Path:
-        """A bundle of all certificates of `theirs` (files, directories or `STANDARD`) and ours.
+    def pem_bundle(self, sources: Iterable[str]) -> Path:
+        """Return a PEM file with all certificates of `sources` and our CA.
 
-        Raises OSError where one of them cannot be read.
+        A source is a file, a directory or `STANDARD`. Raises OSError if one cannot be read.
         """
-        return self.write(b"\n".join([*self._certificates(theirs), b""]), "bundle", ".pem")
+        return self.write(b"\n".join([*self._certificates(sources), b""]), "bundle", ".pem")
 
-    def pem_or_standard(self, theirs: Iterable[str]) -> tuple[Path, str]:
-        """Return such a bundle, and a warning; of `STANDARD` if one of theirs cannot be read."""
+    def pem_bundle_or_standard(self, sources: Iterable[str]) -> tuple[Path, str]:
+        """Return a bundle as `pem_bundle` does, and a warning.
+
+        If a source cannot be read, the bundle is that of `STANDARD`; else the warning is empty.
+        """
         try:
-            return self.pem(theirs), ""
+            return self.pem_bundle(sources), ""
         except OSError as error:
-            return self.pem((STANDARD,)), unreadable(error.filename, error)
+            return self.pem_bundle((STANDARD,)), unreadable_warning(error.filename, error)
 
-    def java(self, theirs: Keystore | None) -> Path:
-        """A PKCS12 trust store without a password: `theirs`, or else `STANDARD`, and ours.
+    def java_truststore(self, keystore: Keystore | None) -> Path:
+        """Return a PKCS12 trust store without a password: `keystore`, or `STANDARD`, and our CA.
 
-        Raises OSError or ValueError where `theirs` cannot be read.
+        Raises OSError or ValueError if `keystore` cannot be read.
         """
-        if theirs:
-            certificates = [*read(theirs), *self._certificates(())]
+        if keystore:
+            certificates = [*read_keystore(keystore), *self._certificates(())]
         else:
             certificates = self._certificates((STANDARD,))
-        return self.write(write(certificates), "java", ".p12")
+        return self.write(pkcs12_truststore(certificates), "java", ".p12")
 
-    def _certificates(self, theirs: Iterable[str]) -> list[bytes]:
-        found = [certificate for path in theirs for certificate in certificates(path)]
-        return list(dict.fromkeys([*found, *certificates(str(self.ca))]))
+    def _certificates(self, sources: Iterable[str]) -> list[bytes]:
+        trusted = [certificate for path in sources for certificate in certificates(path)]
+        return list(dict.fromkeys([*trusted, *certificates(str(self.ca))]))
 
     def write(self, content: bytes, kind: str, suffix: str) -> Path:
-        """Return a file with this content and a name of its own, which its owner alone can read.
+        """Write a file that only the owner can read, named for its content, and return its path.
 
-        A `suffix` with a slash puts it into a folder of its own.
+        A `suffix` with a slash puts the file into a folder of its own.
         """
         path = self.directory / f"{kind}-{hashlib.sha256(content).hexdigest()[:12]}{suffix}"
         path.parent.mkdir(mode=0o700, exist_ok=True)
@@ -172,24 +182,27 @@ class TrustStores:
         return path
 
 
-def unreadable(path: object, error: Exception) -> str:
-    """Return the warning about a trust store of the user's that could not be read."""
+def unreadable_warning(path: object, error: Exception) -> str:
+    """Return the warning about a trust store of the user that could not be read."""
     return f"{path}: {error}; the command gets the standard trust store in its place"
 
 
 def certificates(path: str) -> list[bytes]:
-    """The PEM certificates in a file, in the files of a directory, or in the `STANDARD` store."""
+    """Return the PEM certificates in a file, in the files of a directory, or in `STANDARD`.
+
+    Raises OSError if a file cannot be read.
+    """
     if path == STANDARD:
-        # Clients differ on whether they trust the system or certifi; here it is both.
-        found = (certificates(each) for each in (*_system_stores(), certifi.where()))
-        return [certificate for each in found for certificate in each]
-    place = Path(path)
-    files = sorted(filter(Path.is_file, place.iterdir())) if place.is_dir() else [place]
+        # Some clients trust the system's store, others certifi's; this returns both.
+        stores = (*_system_stores(), certifi.where())
+        return [certificate for store in stores for certificate in certificates(store)]
+    source = Path(path)
+    files = sorted(filter(Path.is_file, source.iterdir())) if source.is_dir() else [source]
     return [match[0] for file in files for match in _CERTIFICATE.finditer(file.read_bytes())]
 
 
 def _system_stores() -> list[str]:
-    """The first bundle that exists, or else the directory of OpenSSL."""
+    """Return the first bundle that exists, or else the directory of OpenSSL."""
     built_in = ssl.get_default_verify_paths()
     stores = (built_in.openssl_cafile, *_SYSTEM_BUNDLES, built_in.openssl_capath)
     return [path for path in stores if Path(path).exists()][:1]

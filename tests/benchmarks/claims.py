@@ -85,7 +85,7 @@ def watched(hits: list[Hit]) -> float:
     watch = LiveVerdict([scenario({"anonymousId": Variable}, Order.LISTED)])
     start = time.perf_counter()
     for count in range(1, len(hits) + 1):
-        watch.look(Evidence(hits=tuple(hits[:count]), connections=1))
+        watch.update(Evidence(hits=tuple(hits[:count]), connections=1))
     return time.perf_counter() - start
 
 

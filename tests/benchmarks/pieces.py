@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from pixel_emulator.core.endpoint.pixel import encode, request_of
+from pixel_emulator.core.endpoint.pixel import encode, request_from_url
 from pixel_emulator.core.model import CallType, Dialect, Form, Hit, PixelRequest
 from pixel_emulator.core.problems.classify import classify
 from pixel_emulator.core.recordings.entry import entry
@@ -102,7 +102,7 @@ def _payloads(plan: Plan) -> list[dict[str, Any]]:
 
 
 def _request(payload: dict[str, Any], form: Form) -> PixelRequest:
-    made = request_of(encode(CallType.TRACK, payload, form=form))
+    made = request_from_url(encode(CallType.TRACK, payload, form=form))
     headers = tuple((name.lower(), value) for name, value in {"Host": HOST, **HEADERS}.items())
     return PixelRequest(target=made.target, headers=headers, client="127.0.0.1")
 

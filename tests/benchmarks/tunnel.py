@@ -9,7 +9,7 @@ from tests.benchmarks.plan import Plan, say
 from tests.benchmarks.servers import Emulator, cpu_seconds, emulator, mitmdump
 from tests.benchmarks.visitors import visits
 
-LANE, FLOWS, DUMP = "the lane", "`--no-lane`", "`mitmdump`, three lines"
+FAST_PATH, FLOWS, DUMP = "the fast path", "`--no-fast-path`", "`mitmdump`, three lines"
 _KEPT = f"HTTPS through CONNECT, {CLIENTS} clients that stay"
 
 
@@ -21,9 +21,10 @@ def tunnel(plan: Plan) -> Result:
     busy = max(load.cpu / load.seconds for loads in runs.values() for load in loads)
     return Result(
         figures=(
-            compare(rates[LANE], rates[DUMP], work=_KEPT, against=DUMP, unit="/s", goal=10),
-            compare(rates[LANE], rates[FLOWS], work="the same", against=FLOWS, unit="/s", goal=6),
-            compare(slow[LANE], slow[DUMP], work="the same: latency, 99th percentile",
+            compare(rates[FAST_PATH], rates[DUMP], work=_KEPT, against=DUMP, unit="/s", goal=10),
+            compare(rates[FAST_PATH], rates[FLOWS], work="the same",
+                    against=FLOWS, unit="/s", goal=6),
+            compare(slow[FAST_PATH], slow[DUMP], work="the same: latency, 99th percentile",
                     against=DUMP, unit="ms", goal=1, at_least=False),
         ),
         remarks=(checked, f"The client was busy for at most {busy:.0%} of one core."),
@@ -37,8 +38,8 @@ def connections(plan: Plan) -> Result:
     work = f"a new TLS connection for each call, {CLIENTS} at a time"
     return Result(
         figures=(
-            compare(rates[LANE], rates[DUMP], work=work, against=DUMP, unit="/s", goal=2.2),
-            compare(rates[LANE], rates[FLOWS], work="the same", against=FLOWS, unit="/s"),
+            compare(rates[FAST_PATH], rates[DUMP], work=work, against=DUMP, unit="/s", goal=2.2),
+            compare(rates[FAST_PATH], rates[FLOWS], work="the same", against=FLOWS, unit="/s"),
         ),
         remarks=(checked,),
     )
@@ -46,12 +47,12 @@ def connections(plan: Plan) -> Result:
 
 def _measure(plan: Plan, load: Callable[..., Load]) -> tuple[dict[str, list[Load]], str]:
     """The loads of each server, and what else there is to say of them."""
-    runs: dict[str, list[Load]] = {LANE: [], FLOWS: [], DUMP: []}
+    runs: dict[str, list[Load]] = {FAST_PATH: [], FLOWS: [], DUMP: []}
     answered = dict.fromkeys(runs, 0)
     with ExitStack() as stack:
         ours = {
-            LANE: stack.enter_context(emulator(plan.folder)),
-            FLOWS: stack.enter_context(emulator(plan.folder, "--no-lane")),
+            FAST_PATH: stack.enter_context(emulator(plan.folder)),
+            FLOWS: stack.enter_context(emulator(plan.folder, "--no-fast-path")),
         }
         targets = {name: each.proxy for name, each in ours.items()}
         targets[DUMP] = stack.enter_context(mitmdump(plan.folder))
@@ -74,7 +75,7 @@ def _measure(plan: Plan, load: Callable[..., Load]) -> tuple[dict[str, list[Load
         for name, each in ours.items():
             check_recording(each, answered[name])
     costs = ", ".join(f"{cost:,.0f} µs ({name})" for name, cost in busy.items())
-    total = answered[LANE] + answered[FLOWS]
+    total = answered[FAST_PATH] + answered[FLOWS]
     said = f"Each of the {total:,} calls that ours answered stands in its recording, once."
     return runs, f"CPU of a call in the server: {costs}. {said}"
 

@@ -301,7 +301,7 @@ def test_what_is_led_there_twice_is_led_there_once(browser, site, served):
     for each in (first, second):
         each.sync(page.context)
     page.goto(f"{site}/signup")
-    assert first.mistake() == second.mistake() == ""
+    assert first.issue() == second.issue() == ""
     page.goto(f"{site}/redirecting")
     assert first.lost == second.lost
     assert len(first.lost) == 1

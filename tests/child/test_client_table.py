@@ -38,8 +38,8 @@ def observed(
 
     Whether it sees the proxy, whether it trusts the CA, and what stderr said.
     """
-    asked = [getattr(item, "callspec", None) for item in request.session.items]
-    clients = [each.params["client"] for each in asked if each and "client" in each.params]
+    cases = [getattr(item, "callspec", None) for item in request.session.items]
+    clients = [each.params["client"] for each in cases if each and "client" in each.params]
     here = sorted(each for each in {*clients} & {*PROGRAMS} if not missing(each))
     ours = [sys.executable, "-m", "tests.client_runs", str(tmp_path_factory.mktemp("clients"))]
     ran = subprocess.run(

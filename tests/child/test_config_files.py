@@ -124,7 +124,7 @@ def test_a_ca_file_of_php_s_own_configuration_counts(made, tmp_path, setting):
     (tmp_path / "ini").mkdir()
     (tmp_path / "ini" / "own.ini").write_text(f"{setting} = {theirs}\nprecision = 9\n")
     before = {"PATH": os.environ["PATH"], "PHP_INI_SCAN_DIR": f":{tmp_path}/ini"}
-    environ = made(**before).over(before)
+    environ = made(**before).applied_to(before)
     code = f"echo ini_get('precision'), ' ', ini_get('{setting}');"
     ran = subprocess.run(["php", "-r", code], env=environ, check=True, capture_output=True)
     precision, bundle = ran.stdout.decode().split()

@@ -49,7 +49,7 @@ def test_each_proxy_variable_leads_to_the_emulator(made, name):
 
 def test_all_proxy_is_unset(made):
     environ = {"ALL_PROXY": "socks5://proxy.example.com", "all_proxy": "x", "HOME": "/h"}
-    after = made(environ).over(environ)
+    after = made(environ).applied_to(environ)
     assert "ALL_PROXY" not in after
     assert "all_proxy" not in after
     assert after["HOME"] == "/h"

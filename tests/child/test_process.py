@@ -144,8 +144,8 @@ def test_what_a_command_prints_goes_to_the_output_in_its_order(tmp_path):
     assert (tmp_path / "output").read_text() == "out\nerr\n"
 
 
-@pytest.mark.parametrize(("name", "asked"), [("SIGTERM", True), ("SIGUSR1", False)])
-def test_a_signal_reaches_all_processes_and_is_told(tmp_path, name, asked):
+@pytest.mark.parametrize(("name", "ends"), [("SIGTERM", True), ("SIGUSR1", False)])
+def test_a_signal_reaches_all_processes_and_is_told(tmp_path, name, ends):
     """The shell ignores it; what it has started hears of it all the same."""
     number = signal.Signals[name]
     script = (
@@ -160,8 +160,8 @@ def test_a_signal_reaches_all_processes_and_is_told(tmp_path, name, asked):
     with (tmp_path / "output").open("w+b") as output:
         end = run_command(["sh", "-c", shell], os.environ, output=output)
     assert end.code == 5
-    assert end.asked == (number if asked else None)
+    assert end.ending_signal == (number if ends else None)
 
 
 def test_a_signal_that_did_not_come_is_not_told():
-    assert run_command(python("pass"), os.environ).asked is None
+    assert run_command(python("pass"), os.environ).ending_signal is None

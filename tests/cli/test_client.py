@@ -2,7 +2,7 @@
 
 import pytest
 
-from pixel_emulator.cli.snippet import CLIENTS
+from pixel_emulator.cli.snippet import SNIPPETS
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ def test_a_client_is_printed_whole(run_cli, name, line):
 def test_the_list_names_all(run_cli):
     code, out, _ = run_cli("client", "--list")
     assert code == 0
-    assert [line.split()[0] for line in out.splitlines()] == [*CLIENTS]
+    assert [line.split()[0] for line in out.splitlines()] == [*SNIPPETS]
 
 
 @pytest.mark.parametrize(

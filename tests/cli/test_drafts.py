@@ -4,7 +4,7 @@ import stat
 
 import pytest
 
-from pixel_emulator.core.endpoint.pixel import encode, request_of
+from pixel_emulator.core.endpoint.pixel import encode, request_from_url
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import CallType
 from pixel_emulator.core.schemas.recording_schema import schema_line
@@ -30,11 +30,11 @@ def record(tmp_path):
 
     def make(*calls, name="calls.yaml", closed=True):
         settings = Settings(record=str(tmp_path / name))
-        journal = Journal(settings, recorder=open_recording(settings))
+        journal = Journal(settings, sink=open_recording(settings))
         journal.connected()
         for event, n in calls:
             payload = {"writeKey": KEY, "userId": "u", "event": event, "properties": {"n": n}}
-            journal.record(request_of(encode(CallType.TRACK, payload)))
+            journal.record(request_from_url(encode(CallType.TRACK, payload)))
         if closed:
             journal.close()
         return tmp_path / name

@@ -9,7 +9,7 @@ import pytest
 from mitmproxy.io import FlowWriter
 from mitmproxy.test import tflow
 
-from pixel_emulator.core.recordings.foreign_files import described, traffic
+from pixel_emulator.core.recordings.foreign_files import describe_file, describe_traffic
 from tests.hits import KEY
 
 SCENARIO = "expect: [track: Email Opened]\n"
@@ -147,7 +147,7 @@ def test_check_reads_mails_and_pages(run_cli, tmp_path, name):
 def test_the_command_for_a_log_finds_its_pixels(run_cli, tmp_path, name):
     file = tmp_path / "access log"
     file.write_text(FILES[name][0])
-    words = described(file.read_bytes(), str(file))
+    words = describe_file(file.read_bytes(), str(file))
     command = words.split("`")[1].removesuffix(DECODE).rstrip(" |")
     found = subprocess.run(command, shell=True, capture_output=True, check=True).stdout
     code, out, _ = run_cli("decode", "--check", "-", stdin=found)
@@ -170,7 +170,7 @@ def test_the_command_for_a_log_finds_its_pixels(run_cli, tmp_path, name):
     ],
 )
 def test_what_may_be_ours_is_read(text):
-    assert described(text.encode(), "f") == traffic(text.encode(), "f") == ""
+    assert describe_file(text.encode(), "f") == describe_traffic(text.encode(), "f") == ""
 
 
 @pytest.mark.parametrize(("status", "calls", "code"), [(200, 1, 0), (-1, 0, 3), (0, 0, 3)])

@@ -97,7 +97,7 @@ class Load:
 def test_no_answered_call_is_lost(number: int, tmp_path: Path):
     dice = random.Random(f"kill {SEED} {number}")
     recording = tmp_path / "calls.yaml"
-    flags = ["--no-lane"] if number % 4 == 3 else []
+    flags = ["--no-fast-path"] if number % 4 == 3 else []
     with subprocess.Popen(
         [*SERVE, "--record", str(recording), *flags],
         stdout=subprocess.PIPE,

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from pixel_emulator.cli.app import main
-from pixel_emulator.cli.inputs import read_lets
+from pixel_emulator.cli.inputs import parse_variables
 from pixel_emulator.core.errors import InputError
 
 
@@ -90,13 +90,13 @@ def test_a_value_that_no_file_declares_is_a_mistake(folder, capsys):
     ],
 )
 def test_scalars_of_json_are_resolved_and_everything_else_is_text(text, value):
-    assert read_lets([f"n={text}"]) == {"n": value}
+    assert parse_variables([f"n={text}"]) == {"n": value}
 
 
 @pytest.mark.parametrize("texts", [["n"], ["=1"], ["$n=1"], ["a b=1"], ["n=1", "n=2"]])
 def test_what_gives_no_value_is_refused(texts):
     with pytest.raises(InputError, match="--let"):
-        read_lets(texts)
+        parse_variables(texts)
 
 
 @pytest.mark.parametrize("kind", ["scenario", "recording"])

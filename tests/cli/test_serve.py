@@ -17,7 +17,7 @@ from pixel_emulator.core.endpoint.pixel import encode
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import CallType
 from pixel_emulator.files.read_write import read_recording
-from pixel_emulator.runtime.server_info import living, running, sweep
+from pixel_emulator.runtime.server_info import find_server, remove_stale, running_servers
 from tests.programs import needs_curl
 from tests.wire import ask, connect, get, read, secured, tunnel
 
@@ -304,7 +304,7 @@ def test_env_prints_the_flags_of_a_browser(serve, tmp_path, monkeypatch, run_cli
 def test_env_without_an_emulator_says_how_to_start_one(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with pytest.raises(InputError, match="pixel-emulator serve --port 8080"):
-        running(8080)
+        find_server(8080)
 
 
 def test_a_folder_of_somebody_else_is_not_believed(tmp_path, monkeypatch):
@@ -313,7 +313,7 @@ def test_a_folder_of_somebody_else_is_not_believed(tmp_path, monkeypatch):
     folder.mkdir(mode=0o777)
     folder.chmod(0o777)
     with pytest.raises(InputError, match="not a private folder"):
-        running(8080)
+        find_server(8080)
 
 
 def test_what_holds_a_token_is_readable_by_its_owner_only(serve, tmp_path):
@@ -344,7 +344,7 @@ def test_env_finds_the_only_emulator_and_tells_several_apart(serve, tmp_path, mo
     assert f"PIXEL_EMULATOR_CONTROL={second.ready['control']}" in out
 
 
-@pytest.mark.parametrize("look", [sweep, living])
+@pytest.mark.parametrize("look", [remove_stale, running_servers])
 def test_the_tokens_of_dead_emulators_are_removed(serve, tmp_path, monkeypatch, look):
     dead, served = serve(), serve()
     dead.end(signal.SIGKILL)
@@ -353,7 +353,7 @@ def test_the_tokens_of_dead_emulators_are_removed(serve, tmp_path, monkeypatch, 
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
     look()
     assert [path.name for path in folder.iterdir()] == [f"{served.port}.json"]
-    assert [each.port for each in living()] == [served.port]
+    assert [each.port for each in running_servers()] == [served.port]
 
 
 def test_a_dead_emulator_is_forgotten(tmp_path, monkeypatch, serve):
@@ -361,9 +361,9 @@ def test_a_dead_emulator_is_forgotten(tmp_path, monkeypatch, serve):
     served.end(signal.SIGKILL)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
     with pytest.raises(InputError, match="has died"):
-        running(served.port)
+        find_server(served.port)
     with pytest.raises(InputError, match="no emulator"):
-        running(served.port)
+        find_server(served.port)
 
 
 # -- scenarios ------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pixel_emulator.core.endpoint.pixel import encode, request_of
+from pixel_emulator.core.endpoint.pixel import encode, request_from_url
 from pixel_emulator.core.model import CallType
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.recording_writer import open_recording
@@ -26,7 +26,7 @@ def record(tmp_path):
         ticks = iter(range(100))
         journal = Journal(
             chosen := Settings(record=str(tmp_path / name), **settings),
-            recorder=open_recording(chosen),
+            sink=open_recording(chosen),
             now=lambda: START + timedelta(minutes=minute, seconds=next(ticks)),
         )
         for _ in range(connections):
@@ -34,7 +34,7 @@ def record(tmp_path):
         for call in calls:
             fields = {"event": call} if isinstance(call, str) else call
             payload = {"writeKey": KEY, "userId": "user_1", **fields}
-            journal.record(request_of(encode(CallType.TRACK, payload)))
+            journal.record(request_from_url(encode(CallType.TRACK, payload)))
         if closed:
             journal.close()
         return tmp_path / name

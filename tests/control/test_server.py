@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from pixel_emulator.control import verify_handlers
-from pixel_emulator.control.server import Control, on_loopback
+from pixel_emulator.control.server import Control, listen_on_loopback
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.proxy.emulator import Emulator
@@ -70,7 +70,11 @@ async def count_tasks() -> int:
 
 def test_no_answer_waits_for_an_acknowledgement_of_its_head():
     """Nagle's algorithm would cost 40 ms each; asyncio turns it off for sockets of TCP by name."""
-    with controlled() as (emulator, _), on_loopback() as ours, emulator._lean.bind() as theirs:
+    with (
+        controlled() as (emulator, _),
+        listen_on_loopback() as ours,
+        emulator._lean.bind() as theirs,
+    ):
         assert ours.proto == theirs.proto == socket.IPPROTO_TCP
 
 
@@ -87,7 +91,7 @@ def test_it_may_be_started_again():
 
 
 def test_port_and_token_may_be_chosen_and_had_again_at_once():
-    with on_loopback() as free:
+    with listen_on_loopback() as free:
         port = free.getsockname()[1]
     settings = Settings(port=0, control_port=port, control_token="mine-0123456789abcdef")
     for _ in range(2):
@@ -98,7 +102,7 @@ def test_port_and_token_may_be_chosen_and_had_again_at_once():
 
 @pytest.mark.parametrize("port", [None, 65536, -1])
 def test_a_port_that_cannot_be_had_is_a_mistake_of_the_user(port):
-    with on_loopback() as taken:
+    with listen_on_loopback() as taken:
         port = port or taken.getsockname()[1]
         said = f"control_port: {port} cannot be had: .*; take another one"
         with (
@@ -169,7 +173,7 @@ def test_a_long_search_holds_up_nobody(monkeypatch):
         assert enough.wait(TIMEOUT)
         return verify(*arguments, **options)
 
-    monkeypatch.setattr(verify_handlers, "judge", long)
+    monkeypatch.setattr(verify_handlers, "verify_hits", long)
     with (
         controlled() as (emulator, control),
         ThreadPoolExecutor(1) as pool,
@@ -189,7 +193,7 @@ def test_a_failure_of_ours_is_told_and_is_not_the_end(monkeypatch):
         raise RuntimeError("out of order")
 
     with controlled() as (emulator, control), client_of(control) as client:
-        monkeypatch.setattr(verify_handlers, "judge", broken)
+        monkeypatch.setattr(verify_handlers, "verify_hits", broken)
         answer = client.post("/sessions/default/verify", content=OPENED)
         assert (answer.status_code, kind(answer)) == (500, "failed")
         assert "out of order" in answer.json()["detail"]
@@ -218,4 +222,4 @@ def test_many_clients_with_sessions_of_their_own_see_only_their_calls():
     with controlled() as (emulator, control), ThreadPoolExecutor(8) as pool:
         assert [each for each in pool.map(one, range(40)) if each] == []
         assert emulator.journal.hits == ()
-        assert emulator.sessions.strays() == ()
+        assert emulator.sessions.unrouted() == ()

@@ -3,7 +3,7 @@
 import pytest
 
 from pixel_emulator.core.tracking_plan.plan import parse
-from pixel_emulator.core.tracking_plan.plan_diff import broken, changes
+from pixel_emulator.core.tracking_plan.plan_diff import broken_calls, changes
 from pixel_emulator.files.yaml_loader import parse_document
 from tests.hits import hit
 
@@ -19,7 +19,7 @@ def paid(schema, version=1):
 
 
 def told(old, new):
-    return [f"{each.rule} · {each.field} · {each.words}" for each in changes(old, new)]
+    return [f"{each.rule} · {each.field} · {each.description}" for each in changes(old, new)]
 
 
 @pytest.mark.parametrize(
@@ -74,6 +74,6 @@ def test_broken_calls_are_those_that_the_old_plan_took():
     ]
     assert [
         (each.hit.seq, [about.type for about in each.violations])
-        for each in broken(old, new, calls)
+        for each in broken_calls(old, new, calls)
     ] == [(1, ["Required"])]
-    assert not list(broken(old, old, calls))
+    assert not list(broken_calls(old, old, calls))

@@ -16,8 +16,8 @@ MAIL = "ada@example.com"
 def denied(denial, *hits, let=""):
     text = f"{let}\nunexpected: ignore\ndropped: ignore\nexpect: [{{any: , times: 0..}}]\ndeny:\n"
     verdict = verify(parse(parse_document(f"{text}  - {denial}\n", "s.yaml")), evidence(*hits))
-    assert verdict.exit_code == bool(verdict.scenarios[0].forbidden)
-    return [(each.path, each.value) for each in verdict.scenarios[0].forbidden]
+    assert verdict.exit_code == bool(verdict.scenarios[0].forbidden_values)
+    return [(each.path, each.value) for each in verdict.scenarios[0].forbidden_values]
 
 
 def track(form="base64", **fields):

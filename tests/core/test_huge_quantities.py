@@ -35,7 +35,7 @@ def test_it_is_refused_in_a_few_words(text, spelling):
     number = SPELLINGS[spelling].strip("'") if "'N'" in text else SPELLINGS[spelling]
     with pytest.raises(InputError) as caught:
         parse(parse_document(text.replace("N", number), "s.yaml"))
-    assert all(len(str(each)) < 1_000 for each in caught.value.mistakes)
+    assert all(len(str(each)) < 1_000 for each in caught.value.issues)
 
 
 @pytest.mark.parametrize("unit", ["ms", "s", "min", "h", "%", "kB", ""])

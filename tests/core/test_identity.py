@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from pixel_emulator.core.profiles.identity import fold
-from pixel_emulator.core.profiles.profile import FIELDS, profile_mistakes
+from pixel_emulator.core.profiles.profile import PROFILE_KEYS, profile_issues
 from tests.hits import hit
 
 
@@ -184,7 +184,7 @@ def test_a_profile_has_all_keys_sorted_and_is_found_by_any_id():
     graph = fold([hit(seq, *call) for seq, call in enumerate(calls, 1)], {})
     profiles: Any = graph.as_data()
     [(id, data)] = profiles.items()
-    assert (id, tuple(data)) == ("u", FIELDS)
+    assert (id, tuple(data)) == ("u", PROFILE_KEYS)
     assert list(data["events"]) == ["A", "B"]
     assert graph.profile("u") is graph.profile("v") is graph.profile("o") is graph.profiles[0]
     assert graph.profile("nobody") is None
@@ -228,11 +228,11 @@ def test_given_profiles_are_there_before_the_first_call():
     ],
 )
 def test_mistakes_in_given_profiles(data, path, words):
-    [(at, message)] = profile_mistakes(data)
+    [(at, message)] = profile_issues(data)
     assert at == path
     assert words in message
 
 
 def test_good_profiles_have_no_mistakes():
     hits = [hit(1, *identify("u", plan="pro")), hit(2, *track(userId="u", anonymousId="v"))]
-    assert list(profile_mistakes(fold(hits, {}).as_data())) == []
+    assert list(profile_issues(fold(hits, {}).as_data())) == []

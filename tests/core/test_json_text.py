@@ -94,7 +94,7 @@ def test_the_deep_reader_agrees_with_the_json_module(value, place, change):
     ],
 )
 def test_repeated_keys_are_noted_and_the_last_wins(text, repeated):
-    value, noted = json_codec.parse_noting_repeats(text)
+    value, noted = json_codec.parse_with_repeated_key(text)
     assert noted == repeated
     assert json.dumps(value) == json.dumps(json.loads(text))
 
@@ -115,7 +115,7 @@ def test_depth_counts_brackets_outside_strings(text, levels):
     ],
 )  # fmt: skip
 def test_kinds_are_the_json_types(value, name):
-    assert json_codec.kind(value) == name
+    assert json_codec.json_type(value) == name
 
 
 @given(JSON_VALUES)

@@ -5,7 +5,7 @@ import pytest
 from pixel_emulator.core.endpoint.pixel import encode
 from pixel_emulator.core.model import CallType, PixelRequest
 from pixel_emulator.core.recordings.fast_entry import next_entry
-from pixel_emulator.core.redaction.known_keys import MOST, KnownKeys, is_distinctive
+from pixel_emulator.core.redaction.known_keys import MAX_KEYS, KnownKeys, is_distinctive
 from pixel_emulator.core.redaction.masking import mask
 from tests.hits import judged
 
@@ -38,11 +38,11 @@ def test_a_key_is_remembered_unless_it_may_be_a_word(key, expected):
 
 def test_the_last_keys_are_remembered_and_the_given_ones_always():
     keys = KnownKeys([OTHER, "short"])
-    for number in range(MOST + 1):
+    for number in range(MAX_KEYS + 1):
         keys.add([KEY, f"key-{number:028}"])
-    assert {KEY, OTHER, "short", f"key-{MOST:028}"} <= {*keys.keys}
+    assert {KEY, OTHER, "short", f"key-{MAX_KEYS:028}"} <= {*keys.keys}
     assert f"key-{0:028}" not in keys.keys
-    assert len(keys.keys) == MOST + 2
+    assert len(keys.keys) == MAX_KEYS + 2
 
 
 def test_new_keys_are_told_once():

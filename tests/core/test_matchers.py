@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pixel_emulator.core.errors import Document
-from pixel_emulator.core.matching.bipartite import pair_up
+from pixel_emulator.core.matching.bipartite import max_pairs
 from pixel_emulator.core.matching.combinators import All, In, Not, One
 from pixel_emulator.core.matching.containers import AnyOrder, Each, Has, Only
 from pixel_emulator.core.matching.diff import describe_expected, leaf_count, matches, mismatches
@@ -440,7 +440,7 @@ def test_a_want_knows_its_variables_and_whether_it_is_plain():
     ],
 )
 def test_as_many_pairs_as_can_be(fitting, pairs):
-    found = pair_up(fitting)
+    found = max_pairs(fitting)
     assert len(found) == len(pairs)
     assert len(set(found.values())) == len(found)
     assert all(item in fitting[want] for want, item in found.items())

@@ -50,7 +50,7 @@ def test_a_gap_that_several_name_is_named_once():
 def test_a_finding_concerns_no_scenario_of_another_run():
     spoiled = verdict(OPENED, opened(1), opened(2, "Other"))
     for n, place in ((0, [spoiled, *[verdict(OPENED)] * 2]), (1, [verdict(OPENED), spoiled])):
-        (finding,) = merge(place).findings
+        (finding,) = merge(place).policy_hits
         assert [level is Level.FAIL for level in finding.levels] == [
             index == n for index in range(len(place))
         ]

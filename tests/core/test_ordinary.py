@@ -13,7 +13,7 @@ from pixel_emulator.core.endpoint.pixel import encode
 from pixel_emulator.core.model import CallType, Dialect, Form, Hit, PixelRequest
 from pixel_emulator.core.recordings.entry import entry
 from pixel_emulator.core.recordings.fast_entry import entry_text
-from pixel_emulator.core.redaction.fast_redaction import ordinary, unmasked
+from pixel_emulator.core.redaction.fast_redaction import masked_fields, unmasked_fields
 from pixel_emulator.core.redaction.masking import mask
 from pixel_emulator.core.redaction.redact import redact
 from pixel_emulator.core.text import yaml_writer
@@ -82,20 +82,20 @@ ORDINARY = {
 @pytest.mark.parametrize("padded", [False, True])
 def test_an_ordinary_call_is_known_as_one(payload, padded):
     hit = made(pixel(payload, padded=padded))
-    assert ordinary(hit) is not None
+    assert masked_fields(hit) is not None
     assert entry_text(hit) == exactly(hit)
 
 
 @pytest.mark.parametrize("style", [{"indent": 2, "ensure_ascii": False}, {"ensure_ascii": False}])
 def test_so_is_one_in_another_style(style):
     hit = made(f"/v1/pixel/track?data={b64(json.dumps(track(a=[1, 2], b='é 😀 x'), **style))}")
-    assert ordinary(hit) is not None
+    assert masked_fields(hit) is not None
     assert entry_text(hit) == exactly(hit)
 
 
 def test_so_is_one_whose_key_is_known():
     hit = made(pixel(track()))
-    assert ordinary(hit, (KEY, OTHER)) is not None
+    assert masked_fields(hit, (KEY, OTHER)) is not None
     assert entry_text(hit, known=(KEY, OTHER)) == exactly(hit, (KEY, OTHER))
 
 
@@ -155,7 +155,7 @@ PLACES = {
 def test_what_hides_a_key_is_not_ordinary(text, place, ensure_ascii):
     data = b64(json.dumps(place(text), ensure_ascii=ensure_ascii))
     hit = made(f"/v1/pixel/track?data={data}")
-    assert ordinary(hit) is None
+    assert masked_fields(hit) is None
     assert entry_text(hit) == exactly(hit)
     assert KEY not in entry_text(hit)
 
@@ -168,10 +168,10 @@ def test_nor_is_it_in_a_header_a_step_or_the_host(text):
         assert entry_text(hit) == exactly(hit)
     for hit in (made(target, step=text), made(target, host=text), made(target, method=text)):
         assert entry_text(hit) == exactly(hit)
-    assert ordinary(made(target, step=f"step {KEY}")) is None
-    assert ordinary(made(target, host=f"{KEY}.example")) is None
-    assert ordinary(made(target, headers=(("referer", f"https://a.example/{KEY}"),))) is None
-    assert ordinary(made(target, headers=(("referer", f"?writeKey={OTHER}"),))) is None
+    assert masked_fields(made(target, step=f"step {KEY}")) is None
+    assert masked_fields(made(target, host=f"{KEY}.example")) is None
+    assert masked_fields(made(target, headers=(("referer", f"https://a.example/{KEY}"),))) is None
+    assert masked_fields(made(target, headers=(("referer", f"?writeKey={OTHER}"),))) is None
 
 
 SPELLINGS = [
@@ -191,7 +191,7 @@ SPELLINGS = [
 @pytest.mark.parametrize("text", SPELLINGS)
 def test_a_key_that_is_spelled_otherwise_is_not_ordinary(text):
     hit = made(f"/v1/pixel/track?data={b64(text.replace('%s', KEY, 1).replace('%s', OTHER))}")
-    assert ordinary(hit) is None
+    assert masked_fields(hit) is None
     assert entry_text(hit) == exactly(hit)
 
 
@@ -222,22 +222,22 @@ def test_a_key_that_is_spelled_otherwise_is_not_ordinary(text):
 )
 def test_nor_is_what_comes_in_another_way(target):
     hit = made(target)
-    assert ordinary(hit) is None
+    assert masked_fields(hit) is None
     assert entry_text(hit) == exactly(hit)
     assert entry_text(hit, masks=False) == yaml_writer.write([entry(hit)])
 
 
 def test_a_known_key_in_a_value_is_not_ordinary():
     hit = made(pixel(track(properties={"x": f"see {OTHER}"})))
-    assert ordinary(hit) is not None
-    assert ordinary(hit, (OTHER,)) is None
+    assert masked_fields(hit) is not None
+    assert masked_fields(hit, (OTHER,)) is None
     assert entry_text(hit, known=(OTHER,)) == exactly(hit, (OTHER,))
 
 
 @pytest.mark.parametrize("payload", ORDINARY.values(), ids=ORDINARY)
 def test_without_masking_nothing_is_masked(payload):
     hit = made(pixel(payload))
-    assert unmasked(hit) is not None
+    assert unmasked_fields(hit) is not None
     assert entry_text(hit, masks=False) == yaml_writer.write([entry(hit)])
     assert KEY in entry_text(hit, masks=False)
     assert mask(KEY) in entry_text(hit)

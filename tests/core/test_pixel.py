@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pixel_emulator.core.endpoint.pixel import GIF, decode, encode, request_of, route
+from pixel_emulator.core.endpoint.pixel import GIF, decode, encode, request_from_url, route
 from pixel_emulator.core.model import Alphabet, CallType, Dialect, Form, Payload, PixelRequest
 from pixel_emulator.core.text import json_codec
 
@@ -32,7 +32,7 @@ PAYLOADS = st.dictionaries(
 
 
 def strict(url):
-    request = request_of(url)
+    request = request_from_url(url)
     call_type = route("GET", request.path).type
     assert call_type
     return decode(call_type, request.query, Dialect.STRICT)
@@ -126,7 +126,7 @@ def test_long_paths_are_not_kept():
 
 @pytest.mark.parametrize("vector", VECTORS, ids=range(len(VECTORS)))
 def test_the_strict_dialect_decodes_as_segments_2018_source_does(vector):
-    request = request_of(vector["url"])
+    request = request_from_url(vector["url"])
     if vector.get("status") == 404:
         assert route("GET", request.path).type is None
         return
@@ -344,13 +344,13 @@ def test_decode_is_the_inverse_of_encode(call_type, payload, alphabet, padded):
 
 @given(PAYLOADS)
 def test_raw_json_survives_its_url(payload):
-    request = request_of(encode(CallType.TRACK, payload, form=Form.JSON))
+    request = request_from_url(encode(CallType.TRACK, payload, form=Form.JSON))
     assert decode(CallType.TRACK, request.query, Dialect.DOCUMENTED).payload == payload
 
 
 def test_the_flat_form_survives_its_url():
     payload: Payload = {"userId": "u&1", "properties": {"tags": ["a", "b"], "name": "ü +"}}
-    request = request_of(encode(CallType.TRACK, payload, form=Form.FLAT))
+    request = request_from_url(encode(CallType.TRACK, payload, form=Form.FLAT))
     assert decode(CallType.TRACK, request.query, Dialect.STRICT).payload == payload
 
 
@@ -379,7 +379,7 @@ def test_the_flat_form_survives_its_url():
     ],
 )  # fmt: skip
 def test_a_pasted_url_becomes_the_request_it_would_make(text, scheme, host, target):
-    request = request_of(text)
+    request = request_from_url(text)
     assert (request.scheme, request.host, request.target) == (scheme, host, target)
 
 
@@ -388,8 +388,8 @@ def test_a_pasted_url_becomes_the_request_it_would_make(text, scheme, host, targ
 @example("https://ü.example/x?\n")
 @example("https://a\n b/")
 def test_any_pasted_text_becomes_some_request(text):
-    request = request_of(text)
-    again = request_of(request.url)
+    request = request_from_url(text)
+    again = request_from_url(request.url)
     assert request.target.startswith(b"/")
     assert request.url.isascii()
     assert request.url.isprintable()

@@ -6,7 +6,7 @@ import pytest
 
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.tracking_plan.plan import Plan, RuleType, parse
-from pixel_emulator.core.tracking_plan.violations import unplanned, within
+from pixel_emulator.core.tracking_plan.violations import member_schemas, unplanned_paths
 from pixel_emulator.files.yaml_loader import parse_document
 
 SCHEMA = {
@@ -48,11 +48,11 @@ def plan(data) -> Plan:
     return parse(parse_document(text, "plan.yaml"))
 
 
-def mistakes(data):
+def issues(data):
     """All mistakes of a plan, as they are printed."""
     with pytest.raises(InputError) as found:
         plan(data)
-    return [str(each) for each in found.value.mistakes]
+    return [str(each) for each in found.value.issues]
 
 
 @pytest.mark.parametrize("data", [CONFIG_API, PUBLIC_API, {"data": {"rules": PUBLIC_API["rules"]}}])
@@ -72,7 +72,7 @@ def test_what_typewriter_unwrapped_is_wrapped_again():
     unwrapped = {"properties": {"total": {"type": "number"}}, "eventMetadata": {"name": "Paid"}}
     rules = [{"type": "TRACK", "key": "Paid", "version": 1, "jsonSchema": unwrapped}]
     [rule] = plan({"rules": rules}).rules
-    [at, *_] = unplanned({"x": 1}, within([rule.schema.data], "properties"))
+    [at, *_] = unplanned_paths({"x": 1}, member_schemas([rule.schema.data], "properties"))
     assert at == ("x",)
 
 
@@ -147,7 +147,7 @@ def event(schema, **more):
     ],
 )
 def test_mistakes(data, words):
-    assert words in "\n".join(mistakes(data))
+    assert words in "\n".join(issues(data))
 
 
 def test_all_mistakes_come_at_once_with_their_places():
@@ -161,7 +161,7 @@ rules:
       versoin: 2
       rules: {type: numbr}
 """
-    assert [each.partition("rules.events")[0] for each in mistakes(text)] == [
+    assert [each.partition("rules.events")[0] for each in issues(text)] == [
         "plan.yaml:5:41: ",
         "plan.yaml:7:7: ",
         "plan.yaml:8:15: ",
@@ -183,13 +183,13 @@ def test_references_that_multiply_are_refused():
     """A billion laughs: each definition holds the next one twice."""
     twice = {f"a{n}": {"allOf": [{"$ref": f"#/definitions/a{n + 1}"}] * 2} for n in range(40)}
     schema = {"definitions": {**twice, "a40": {}}, "$ref": "#/definitions/a0"}
-    assert "comes to more than 10,000 schemas" in mistakes(event(schema))[0]
+    assert "comes to more than 10,000 schemas" in issues(event(schema))[0]
 
 
 def test_a_long_chain_of_references_is_refused():
     chain = {f"a{n}": {"$ref": f"#/definitions/a{n + 1}"} for n in range(5_000)}
     schema = {"definitions": {**chain, "a5000": {}}, "$ref": "#/definitions/a0"}
-    assert "nests deeper than 200 levels" in mistakes(event(schema))[0]
+    assert "nests deeper than 200 levels" in issues(event(schema))[0]
 
 
 def test_a_schema_as_deep_as_a_file_may_be_is_read():

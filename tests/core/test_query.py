@@ -2,7 +2,7 @@
 
 import pytest
 
-from pixel_emulator.core.endpoint.query import expand, flatten, parse_query, text_of
+from pixel_emulator.core.endpoint.query import decode_utf8, expand, flatten, parse_query
 from pixel_emulator.core.model import Payload
 
 
@@ -38,7 +38,7 @@ def test_the_first_value_counts():
     ],
 )
 def test_each_byte_that_is_not_utf8_becomes_one_replacement(raw, text):
-    assert text_of(raw) == text
+    assert decode_utf8(raw) == text
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 
 from pixel_emulator.core.model import JSON
-from pixel_emulator.core.text.display import masked, printable, quoted, shortened
+from pixel_emulator.core.text.display import abbreviated_key, printable, quoted, shortened
 from pixel_emulator.core.text.json_codec import Number
 
 QUOTED: list[tuple[JSON, str]] = [
@@ -40,7 +40,7 @@ def test_a_value_is_shown_short_and_harmless(value, expected):
 
 @pytest.mark.parametrize(("key", "expected"), MASKED)
 def test_of_a_write_key_at_most_a_third_and_four_characters_are_shown(key, expected):
-    assert masked(key) == expected
+    assert abbreviated_key(key) == expected
 
 
 def test_printable_text_stays_as_it_is():

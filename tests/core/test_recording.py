@@ -38,7 +38,7 @@ def recorded(seq=1, **changes):
 
 
 def parsed(*hits, torn=False, **changes):
-    data = recording.opening(HEAD) | {"calls": [entry(each) for each in hits]} | changes
+    data = recording.head_data(HEAD) | {"calls": [entry(each) for each in hits]} | changes
     return recording.parse(parse_document_of(data), torn=torn)
 
 
@@ -151,9 +151,9 @@ def test_bytes_that_no_url_holds_are_read_back_percent_encoded():
 def test_wrong_values_are_named(changes, path, message):
     with pytest.raises(InputError) as caught:
         hit_of(entry(recorded()) | changes)
-    (mistake,) = caught.value.mistakes
-    assert mistake.path == path
-    assert message in mistake.message
+    (issue,) = caught.value.issues
+    assert issue.path == path
+    assert message in issue.message
 
 
 # -- recordings -----------------------------------------------------------------------------
@@ -169,7 +169,7 @@ def test_a_recording_has_its_head_hits_and_end():
 
 def test_the_connections_come_last_so_that_a_torn_end_lacks_them():
     acted = {"a step": datetime(2030, 1, 31, 9, tzinfo=UTC)}
-    end: Any = recording.ending(End(calls=2, connections=1, gaps=("g",), acted=acted))["end"]
+    end: Any = recording.end_data(End(calls=2, connections=1, gaps=("g",), acted=acted))["end"]
     assert list(end) == ["calls", "steps", "gaps", "connections"]
     assert end["steps"] == [{"title": "a step", "acted": "2030-01-31T09:00:00.000Z"}]
 
@@ -199,7 +199,7 @@ def test_the_gaps_say_why_calls_may_be_missing(made, gaps):
 
 def edited(change, made=None):
     """The gaps of a recording whose second entry was changed behind its back."""
-    data: Any = recording.opening(HEAD) | {
+    data: Any = recording.head_data(HEAD) | {
         "calls": [entry(recorded(1)), entry(made or recorded(2))]
     }
     change(data["calls"][1])
@@ -247,7 +247,7 @@ def test_an_entry_that_is_as_it_was_recorded_is_no_gap(query, redaction):
     request = PixelRequest(target=b"/v1/pixel/track?" + query)
     for dialect in Dialect:
         call = decode(CallType.TRACK, request.query, dialect)
-        data = recording.opening(replace(HEAD, dialect=dialect))
+        data = recording.head_data(replace(HEAD, dialect=dialect))
         hit = redaction(recorded(request=request, call=call))
         document = parse_document_of(data | {"calls": [entry(hit)]})
         assert recording.parse(document).edits == ()
@@ -302,11 +302,11 @@ def test_evidence_counts_connections_and_says_what_is_masked():
         ({"pixel_recording": 1}, "is cut off before its `calls:`"),
         ({"pixel_recording": 1, "calls": []}, "created: must be a time"),
         ({"pixel_recording": 1, "calls": 1}, "calls: must be a list"),
-        ({**recording.opening(HEAD), "calls": [], "redaction": "all"}, '"all" is none of'),
-        ({**recording.opening(HEAD), "calls": [], "end": []}, "end: must be a map"),
-        ({**recording.opening(HEAD), "calls": [1], "end": END}, "calls[0]: must be a map"),
+        ({**recording.head_data(HEAD), "calls": [], "redaction": "all"}, '"all" is none of'),
+        ({**recording.head_data(HEAD), "calls": [], "end": []}, "end: must be a map"),
+        ({**recording.head_data(HEAD), "calls": [1], "end": END}, "calls[0]: must be a map"),
         (
-            {**recording.opening(HEAD), "calls": [], "end": END | {"steps": [{"title": "a"}]}},
+            {**recording.head_data(HEAD), "calls": [], "end": END | {"steps": [{"title": "a"}]}},
             "end.steps[0].acted: must be a time",
         ),
     ],

@@ -10,10 +10,10 @@ from urllib.parse import quote, unquote
 import pytest
 
 from pixel_emulator.core.endpoint.data_parameter import MAX_DATA
-from pixel_emulator.core.endpoint.pixel import request_of
+from pixel_emulator.core.endpoint.pixel import request_from_url
 from pixel_emulator.core.model import Form, PixelRequest, Problem, RuleSource, Severity
 from pixel_emulator.core.redaction.masking import mask
-from pixel_emulator.core.redaction.nested_encodings import readings
+from pixel_emulator.core.redaction.nested_encodings import nested_texts
 from pixel_emulator.core.redaction.redact import redact
 from tests.hits import judged
 
@@ -309,7 +309,7 @@ def test_keys_in_encoded_data_that_cannot_be_read_are_hidden_elsewhere():
     ],
 )
 def test_looking_through_a_text_reads_a_few_times_its_length(text):
-    assert sum(map(len, readings(text))) < 4 * len(text)
+    assert sum(map(len, nested_texts(text))) < 4 * len(text)
 
 
 def test_a_method_may_be_a_key():
@@ -318,7 +318,9 @@ def test_a_method_may_be_a_key():
 
 
 def test_problems_quote_no_key_and_no_part_of_one():
-    hit = judged(1, request_of(target(f"writeKey={KEY}&context.url=x/{KEY}%26data={KEY}{KEY}")))
+    hit = judged(
+        1, request_from_url(target(f"writeKey={KEY}&context.url=x/{KEY}%26data={KEY}{KEY}"))
+    )
     messages = [f"has {KEY}", f'"…{KEY[3:]}"', f'"{KEY[:-4]}…"', "a harmless sentence, uncut"]
     problems = tuple(
         Problem("code", Severity.NOTE, f"a.{KEY}", each, RuleSource.INFERRED) for each in messages
@@ -335,7 +337,7 @@ def test_problems_quote_no_key_and_no_part_of_one():
 
 @pytest.mark.parametrize("line", URLS.splitlines())
 def test_no_key_of_a_real_url_is_left(line):
-    before = judged(1, request_of(line.split("\t")[0]))
+    before = judged(1, request_from_url(line.split("\t")[0]))
     after = redact(before)
     assert before.call is not None
     assert after.call is not None
@@ -350,5 +352,5 @@ def test_no_key_of_a_real_url_is_left(line):
 
 
 def test_everything_else_stays_as_it_is():
-    hit = judged(7, request_of(target(f"data={b64({'userId': 'u', 'event': 'e'})}")))
+    hit = judged(7, request_from_url(target(f"data={b64({'userId': 'u', 'event': 'e'})}")))
     assert redact(hit) == hit

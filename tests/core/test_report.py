@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from pixel_emulator.core.model import KEPT, CallType, PixelRequest
 from pixel_emulator.core.redaction.redact import redact
-from pixel_emulator.core.report.page import span
-from pixel_emulator.core.report.side_by_side import url
-from pixel_emulator.core.report.snippets import suggestion
+from pixel_emulator.core.report.page import duration_text
+from pixel_emulator.core.report.side_by_side import masked_url
+from pixel_emulator.core.report.snippets import expectation_snippet
 from pixel_emulator.core.report.text_report import text
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern
 from pixel_emulator.core.scenarios.model import Scenario, Step
@@ -151,8 +151,8 @@ def test_long_lists_are_cut_and_counted():
     [(0, "0 ms"), (999, "999 ms"), (1_240, "1.2 s"), (119_999, "120.0 s"), (180_000, "3 min")],
 )
 def test_a_span_is_said_as_people_do(milliseconds, words):
-    assert span(timedelta(milliseconds=milliseconds)) == words
-    assert span(-timedelta(milliseconds=milliseconds)) == words
+    assert duration_text(timedelta(milliseconds=milliseconds)) == words
+    assert duration_text(-timedelta(milliseconds=milliseconds)) == words
 
 
 IDS = st.one_of(st.none(), st.text(max_size=12), st.sampled_from(["$x", "null", "12", "a: b", "~"]))
@@ -167,8 +167,8 @@ def test_the_yaml_below_an_unexpected_call_expects_it(type, name, user, visitor,
     if sent.outcome not in KEPT:
         return
     policies = "damaged: ignore\nunexpected: fail\nexpect:\n"
-    assert verdict_on(policies + suggestion(sent), sent).exit_code == 0
-    assert verdict_on(policies + suggestion(sent, 2), sent, sent).exit_code == 0
+    assert verdict_on(policies + expectation_snippet(sent), sent).exit_code == 0
+    assert verdict_on(policies + expectation_snippet(sent, 2), sent, sent).exit_code == 0
 
 
 def raw(sent, **more):
@@ -195,8 +195,8 @@ def test_how_to_see_a_whole_call_is_said_where_the_recording_is_known():
 def test_a_url_holds_no_write_key_and_a_masked_one_is_masked_once():
     flat = hit(1, "page", {"userId": "u"}, form="flat")
     masked = redact(replace(flat, digest=sha256(flat.request.line).hexdigest()))
-    assert KEY not in url(flat)
-    assert url(flat) == url(masked) == masked.request.url
+    assert KEY not in masked_url(flat)
+    assert masked_url(flat) == masked_url(masked) == masked.request.url
 
 
 def test_columns_stay_readable_where_there_is_no_room():
@@ -205,12 +205,12 @@ def test_columns_stay_readable_where_there_is_no_room():
 
 def test_a_call_too_long_to_copy_has_no_yaml():
     sent = hit(1, "track", {"event": "x" * 300, "userId": "u"})
-    assert suggestion(sent) == ""
+    assert expectation_snippet(sent) == ""
     assert "to expect it" not in text(verdict_on("expect: []", sent))
 
 
 def test_a_request_that_is_no_call_has_no_yaml():
-    assert suggestion(judged(1, PixelRequest(target=b"/x"))) == ""
+    assert expectation_snippet(judged(1, PixelRequest(target=b"/x"))) == ""
 
 
 def test_a_report_is_the_same_every_time():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pixel_emulator.core.matching.diff import Mismatch, mismatches
 from pixel_emulator.core.matching.expected import describe_value
 from pixel_emulator.core.report.page import Page
-from pixel_emulator.core.report.side_by_side import cut, mismatch_lines
+from pixel_emulator.core.report.side_by_side import cut_middle, mismatch_lines
 
 
 def lines(want, got, width=100, **more):
@@ -77,7 +77,7 @@ def test_the_first_difference_is_always_shown(front, want, got, width):
 
 @given(text=st.text(max_size=40), room=st.integers(1, 50))
 def test_a_cut_text_fits_and_keeps_both_ends(text, room):
-    short = cut(text, room)
+    short = cut_middle(text, room)
     assert len(short) <= max(room, 1)
     if len(text) <= room:
         assert short == text

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pixel_emulator.core.report.wording import why_impossible
+from pixel_emulator.core.report.wording import impossible_reason
 from tests.verdicts import track, verdict_on
 
 TWO = "expect: [{track: A}, {track: B}]"
@@ -23,6 +23,6 @@ TWO = "expect: [{track: A}, {track: B}]"
 )
 def test_the_objection_that_stays_goes_first(text, events, why):
     hits = [track(number, event) for number, event in enumerate(events, 1)]
-    found = why_impossible(verdict_on(text, *hits))
+    found = impossible_reason(verdict_on(text, *hits))
     assert found.startswith(why)
     assert bool(found) is bool(why)

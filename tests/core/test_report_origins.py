@@ -6,7 +6,7 @@ import pytest
 
 from pixel_emulator.core.matching.diff import mismatches
 from pixel_emulator.core.matching.unification import TextTemplate, Variable
-from pixel_emulator.core.report.wording import hinted, origins
+from pixel_emulator.core.report.wording import variable_sources, with_variable_sources
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern
 from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.core.verification.closest_call import ClosestCall
@@ -29,7 +29,7 @@ def scenario(bound, *claims):
         for line, (fields, found) in enumerate(claims, 2)
     )
     step = StepResult(step=Scenario().steps[0], expectations=results)
-    return ScenarioResult(scenario=Scenario(), steps=(step,), status=Status.UNMET, bound=bound)
+    return ScenarioResult(scenario=Scenario(), steps=(step,), status=Status.UNMET, bindings=bound)
 
 
 def opened(seq, **properties):
@@ -55,7 +55,7 @@ def opened(seq, **properties):
 )
 def test_an_origin_is_a_call_and_a_path(want, sent, words):
     result = scenario({"order": "FC-1"}, ({"properties": want}, opened(3, **sent)))
-    assert str(origins(result)["order"]) == words
+    assert str(variable_sources(result)["order"]) == words
 
 
 def test_the_earliest_call_that_holds_the_value_is_told_and_rather_a_whole_value():
@@ -67,20 +67,20 @@ def test_the_earliest_call_that_holds_the_value_is_told_and_rather_a_whole_value
         (whole, opened(4, order_id="FC-1")),
         (whole, opened(2, order_id="FC-1")),
     )
-    assert origins(result)["order"].seq == 2
+    assert variable_sources(result)["order"].seq == 2
 
 
 def test_a_call_that_only_comes_close_is_told_where_it_gave_the_value():
     wanted = expectation("A", 2, properties={"list": [{"id": ORDER}], "order_id": ORDER})
     near = ClosestCall(hit=opened(5, order_id="FC-1", list=[]), mismatches=(), matched=1, fields=2)
-    unmet = ExpectationResult(expectation=wanted, claims=(), nearest=(near,))
+    unmet = ExpectationResult(expectation=wanted, claims=(), closest_calls=(near,))
     step = StepResult(step=Scenario().steps[0], expectations=(unmet,))
     for value, seq in (("FC-1", 5), ("FC-2", 0)):
         bound = {"order": value}
         result = ScenarioResult(
-            scenario=Scenario(), steps=(step,), status=Status.UNMET, bound=bound
+            scenario=Scenario(), steps=(step,), status=Status.UNMET, bindings=bound
         )
-        assert origins(result)["order"].seq == seq
+        assert variable_sources(result)["order"].seq == seq
 
 
 def test_a_variable_of_the_wire_is_told_by_its_path():
@@ -88,13 +88,13 @@ def test_a_variable_of_the_wire_is_told_by_its_path():
     claimed = ExpectationResult(expectation=wanted, claims=(opened(1),))
     step = StepResult(step=Scenario().steps[0], expectations=(claimed,))
     host = {"order": "api.segment.io"}
-    result = ScenarioResult(scenario=Scenario(), steps=(step,), status=Status.UNMET, bound=host)
-    assert origins(result)["order"].path == "request.host"
+    result = ScenarioResult(scenario=Scenario(), steps=(step,), status=Status.UNMET, bindings=host)
+    assert variable_sources(result)["order"].path == "request.host"
 
 
 def test_a_write_key_is_masked():
     result = scenario({"order": KEY}, ({"writeKey": ORDER}, opened(1)))
-    assert KEY[10:] not in str(origins(result)["order"])
+    assert KEY[10:] not in str(variable_sources(result)["order"])
 
 
 def test_only_mismatches_of_variables_get_a_hint():
@@ -103,11 +103,11 @@ def test_only_mismatches_of_variables_get_a_hint():
     result = scenario(bound, (fields, opened(1, order_id="FC-1", x=1)))
     wanted = result.expectations[0].expectation
     wrong = mismatches(fields, {"properties": {"order_id": "FC-2", "x": "1"}}, bindings=bound)
-    assert [each.hint for each in hinted(result, wanted, wrong)] == [
+    assert [each.hint for each in with_variable_sources(result, wanted, wrong)] == [
         'order = "FC-1", as properties.order_id of #1',
         "the sender quotes the number",
     ]
-    assert hinted(scenario({}), wanted, wrong) == wrong
+    assert with_variable_sources(scenario({}), wanted, wrong) == wrong
 
 
 def test_a_hint_that_is_there_already_stays():
@@ -115,7 +115,7 @@ def test_a_hint_that_is_there_already_stays():
     result = scenario(bound, ({"properties": {"id": ORDER}}, opened(1, id="FC-1")))
     wanted = result.expectations[0].expectation
     wrong = mismatches({"properties": {"id": "FC-1"}}, {"properties": {"id": "fc-1"}})
-    (told,) = hinted(result, wanted, wrong)
+    (told,) = with_variable_sources(result, wanted, wrong)
     assert told.hint == (
         'they differ only in upper and lower case; order = "FC-1", as properties.id of #1'
     )

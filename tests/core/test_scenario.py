@@ -29,10 +29,10 @@ def pattern(text):
     return found
 
 
-def mistakes(text):
+def issues(text):
     with pytest.raises(InputError) as caught:
         parse(parse_document(text, "s.yaml"))
-    return [str(each) for each in caught.value.mistakes]
+    return [str(each) for each in caught.value.issues]
 
 
 # A call, then the type and the fields that it wants.
@@ -198,8 +198,8 @@ def test_calls_may_be_wished_for_where_others_are_let_through():
 )
 def test_a_dollar_sign_is_special(special):
     """Neither a name that nobody declared nor half a regex is a text; escaped, it is one."""
-    (mistake,) = mistakes(f"expect:\n  - track: '{special}'\n")
-    assert mistake.startswith("s.yaml:2:5: expect[0].track: ")
+    (issue,) = issues(f"expect:\n  - track: '{special}'\n")
+    assert issue.startswith("s.yaml:2:5: expect[0].track: ")
     assert pattern(f"track: '{escape(special)}'").fields == {"event": special}
 
 
@@ -232,14 +232,14 @@ def test_a_dollar_sign_is_special(special):
     ],
 )
 def test_a_name_that_nobody_declared_is_refused_everywhere(place):
-    (mistake,) = mistakes(place)
-    assert re.search(r"`\$x` is no matcher|\$x: no such operator", mistake)
+    (issue,) = issues(place)
+    assert re.search(r"`\$x` is no matcher|\$x: no such operator", issue)
 
 
 @pytest.mark.parametrize("key", ["$x: 1\nexpect: []", "expect: [{page: , $x: 1}]"])
 def test_a_key_of_the_language_has_no_dollar_sign(key):
-    (mistake,) = mistakes(key)
-    assert "$x: no such key here" in mistake
+    (issue,) = issues(key)
+    assert "$x: no such key here" in issue
 
 
 @pytest.mark.parametrize("text", ["", "$", "$$", "$$$", "$x", "a$b", "a$$b", "a${b}", "$${", "x"])
@@ -261,7 +261,7 @@ def test_a_mistake_says_where_what_and_how_to_mend_it(block):
     lines = block.splitlines()
     text = "\n".join(line for line in lines if not line.startswith("=> "))
     expected = [line.removeprefix("=> ") for line in lines if line.startswith("=> ")]
-    assert [each.removeprefix("s.yaml:").lstrip() for each in mistakes(text)] == expected
+    assert [each.removeprefix("s.yaml:").lstrip() for each in issues(text)] == expected
 
 
 @pytest.mark.parametrize(
@@ -285,9 +285,9 @@ def test_a_mistake_says_where_what_and_how_to_mend_it(block):
     ],
 )
 def test_times_that_are_no_range_are_refused_with_the_range_that_was_meant(text, advice):
-    (mistake,) = mistakes(f"expect: [{{page: , times: {text}}}]")
-    assert mistake.startswith("s.yaml:1:19: expect[0].times: must be like 1, 0, 2..4 or 1..; it is")
-    assert mistake.partition("it is")[2].partition(": ")[2] == advice.removeprefix(": ")
+    (issue,) = issues(f"expect: [{{page: , times: {text}}}]")
+    assert issue.startswith("s.yaml:1:19: expect[0].times: must be like 1, 0, 2..4 or 1..; it is")
+    assert issue.partition("it is")[2].partition(": ")[2] == advice.removeprefix(": ")
 
 
 def test_all_mistakes_of_a_file_are_told_at_once_in_the_order_of_the_file():
@@ -300,7 +300,7 @@ expect:
   - trak: A
 unexpected: maybe
 """
-    places = [each.partition(": ")[0] for each in mistakes(text)]
+    places = [each.partition(": ")[0] for each in issues(text)]
     assert places == [f"s.yaml:{at}" for at in ("1:1", "3:5", "4:5", "5:26", "6:5", "7:1")]
 
 
@@ -333,7 +333,7 @@ def test_values_nest_only_so_deep():
 )
 def test_of_very_many_mistakes_only_the_first_are_guessed_at(text):
     """Each guess takes long enough for thousands to be waited for. All mistakes are told."""
-    found = mistakes(text)
+    found = issues(text)
     assert len(found) == 5_000
     guesses = ["did you mean" in each for each in found]
     assert all(guesses[:3])
@@ -344,5 +344,5 @@ def test_of_very_many_mistakes_only_the_first_are_guessed_at(text):
 def test_guesses_are_the_same_for_every_row():
     rows = "".join(f"  - {{a: '{n}'}}\n" for n in range(1_500))
     wrong = "userId: $unmber, anonymousId: $unmber, messageId: $unmber"
-    found = mistakes(f"let: [a]\ncases:\n{rows}expect: [{{page: $a, {wrong}}}]\n")
+    found = issues(f"let: [a]\ncases:\n{rows}expect: [{{page: $a, {wrong}}}]\n")
     assert len(found) == 3

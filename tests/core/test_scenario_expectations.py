@@ -21,10 +21,10 @@ def call(text):
     return found
 
 
-def mistakes(text):
+def issues(text):
     with pytest.raises(InputError) as caught:
         parse(parse_document(text, "s.yaml"))
-    return [str(each).removeprefix("s.yaml:") for each in caught.value.mistakes]
+    return [str(each).removeprefix("s.yaml:") for each in caught.value.issues]
 
 
 # A call map with `one-of`, then the type and fields of each of its shapes.
@@ -94,8 +94,8 @@ def test_the_wire_of_a_shape_is_merged_too():
     ],
 )
 def test_shapes_that_cannot_be_are_refused(text, message):
-    (mistake,) = mistakes(f"expect: [{text}]")
-    assert message in mistake
+    (issue,) = issues(f"expect: [{text}]")
+    assert message in issue
 
 
 def test_never_is_a_call_that_comes_no_time():
@@ -120,8 +120,8 @@ def test_a_ban_of_a_scenario_holds_in_every_step():
 
 @pytest.mark.parametrize("key", ["times: 0", "id: a", "after: b", "within: 1s"])
 def test_a_ban_says_neither_how_often_nor_when(key):
-    (mistake,) = [each for each in mistakes(f"never: [{{page: , {key}}}]") if "never" in each][:1]
-    assert "says nothing here: what stands under `never` never comes" in mistake
+    (issue,) = [each for each in issues(f"never: [{{page: , {key}}}]") if "never" in each][:1]
+    assert "says nothing here: what stands under `never` never comes" in issue
 
 
 def test_a_scenario_may_only_forbid():
@@ -158,10 +158,10 @@ def test_each_field_of_the_wire_may_be_wanted(field):
     ],
 )
 def test_a_wire_that_cannot_be_is_refused(text, message):
-    (mistake,) = mistakes(f"expect: [{{page: , request: {text}}}]")
-    assert mistake.startswith("1:")
-    assert "expect[0].request" in mistake
-    assert message in mistake
+    (issue,) = issues(f"expect: [{{page: , request: {text}}}]")
+    assert issue.startswith("1:")
+    assert "expect[0].request" in issue
+    assert message in issue
 
 
 AFTER = """\
@@ -208,8 +208,8 @@ def test_after_names_a_call_of_the_same_scenario_and_within_is_in_seconds():
     ],
 )
 def test_an_after_that_leads_nowhere_is_refused(text, message):
-    (mistake,) = mistakes(text)
-    assert message in mistake
+    (issue,) = issues(text)
+    assert message in issue
 
 
 def test_after_may_name_a_later_step_that_sees_all_calls():

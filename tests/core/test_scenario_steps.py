@@ -48,10 +48,10 @@ def scenario(text):
     return found
 
 
-def mistakes(text):
+def issues(text):
     with pytest.raises(InputError) as caught:
         scenarios(text)
-    return [str(each).removeprefix("s.yaml:") for each in caught.value.mistakes]
+    return [str(each).removeprefix("s.yaml:") for each in caught.value.issues]
 
 
 def test_a_step_has_all_that_the_file_says_of_it():
@@ -130,7 +130,7 @@ def test_do_is_an_action_or_a_list_of_them(text, action):
     ],
 )
 def test_an_action_that_cannot_be_is_refused(text, message):
-    assert any(message in each for each in mistakes(f"do: {text}\nexpect: []"))
+    assert any(message in each for each in issues(f"do: {text}\nexpect: []"))
 
 
 @pytest.mark.parametrize(
@@ -162,13 +162,13 @@ def test_a_duration_has_a_unit(text, seconds):
     ],
 )
 def test_a_duration_that_is_none_is_refused_with_the_one_that_was_meant(text, advice):
-    (mistake,) = mistakes(f"quiet: {text}\nexpect: []")
-    assert mistake.startswith("1:1: quiet: must be like 200ms, 5s or 2min; it is")
-    assert mistake.partition("it is")[2].partition(": ")[2] == advice.removeprefix(": ")
+    (issue,) = issues(f"quiet: {text}\nexpect: []")
+    assert issue.startswith("1:1: quiet: must be like 200ms, 5s or 2min; it is")
+    assert issue.partition("it is")[2].partition(": ")[2] == advice.removeprefix(": ")
 
 
 def test_a_duration_has_its_end():
-    assert mistakes("within: 25h\nexpect: []") == ["1:1: within: is longer than a day: 25h"]
+    assert issues("within: 25h\nexpect: []") == ["1:1: within: is longer than a day: 25h"]
 
 
 @pytest.mark.parametrize(
@@ -195,8 +195,8 @@ def test_a_duration_has_its_end():
     ],
 )  # fmt: skip
 def test_a_step_that_cannot_be_is_refused(text, message):
-    (mistake,) = mistakes(text)
-    assert message in mistake
+    (issue,) = issues(text)
+    assert message in issue
 
 
 SEVERAL = """\
@@ -255,8 +255,8 @@ def test_lists_of_a_scenario_are_added_to_those_of_the_defaults():
     ],
 )  # fmt: skip
 def test_a_file_that_cannot_be_is_refused(text, message):
-    (mistake,) = mistakes(text)
-    assert message in mistake
+    (issue,) = issues(text)
+    assert message in issue
 
 
 def test_given_says_what_holds_before():
@@ -292,8 +292,8 @@ expect: []
     ],
 )
 def test_a_beginning_that_cannot_be_is_refused(text, message):
-    (mistake,) = mistakes(f"given: {text}\nexpect: []")
-    assert message in mistake
+    (issue,) = issues(f"given: {text}\nexpect: []")
+    assert message in issue
 
 
 def test_state_wants_profiles_by_an_id():
@@ -304,9 +304,9 @@ def test_state_wants_profiles_by_an_id():
 
 @pytest.mark.parametrize("text", ["x", "[u]", "{u: 7}", "{u: }"])
 def test_a_state_that_is_no_map_of_profiles_is_refused(text):
-    (mistake,) = mistakes(f"state: {text}")
-    assert "1:" in mistake
-    assert "map" in mistake
+    (issue,) = issues(f"state: {text}")
+    assert "1:" in issue
+    assert "map" in issue
 
 
 @pytest.mark.parametrize(
@@ -332,8 +332,8 @@ def test_plan_names_a_file_or_one_for_each_version(text, files):
     ],
 )
 def test_a_plan_that_cannot_be_is_refused(text, message):
-    (mistake,) = mistakes(f"plan: {text}\nexpect: []")
-    assert message in mistake
+    (issue,) = issues(f"plan: {text}\nexpect: []")
+    assert message in issue
 
 
 def test_deny_says_what_where_and_why():
@@ -366,7 +366,7 @@ deny:
     ],
 )
 def test_a_denial_that_cannot_be_is_refused(text, message):
-    assert message in mistakes(f"deny: {text}")[0] or message in mistakes(f"deny: {text}")[-1]
+    assert message in issues(f"deny: {text}")[0] or message in issues(f"deny: {text}")[-1]
 
 
 PATHS = [

@@ -27,10 +27,10 @@ def wanted(text, **given):
     return call.patterns[0].fields["userId"]
 
 
-def mistakes(text, **given):
+def issues(text, **given):
     with pytest.raises(InputError) as caught:
         scenarios(text, **given)
-    return [str(each).removeprefix("s.yaml:") for each in caught.value.mistakes]
+    return [str(each).removeprefix("s.yaml:") for each in caught.value.issues]
 
 
 USES = "expect: [{page: , userId: $a}]"
@@ -78,14 +78,14 @@ def test_a_type_may_be_a_definition_or_use_a_value():
 
 def test_a_value_has_to_fit_its_type():
     assert wanted("let: {a: {$starts: u}}\n" + USES, a="u1") == "u1"
-    (mistake,) = mistakes("let: {a: {$starts: u}}\n" + USES, a="x1")
-    assert mistake.startswith("1:7: let.a: `a` must be ")
-    assert mistake.endswith('but is given as "x1" (string)')
+    (issue,) = issues("let: {a: {$starts: u}}\n" + USES, a="x1")
+    assert issue.startswith("1:7: let.a: `a` must be ")
+    assert issue.endswith('but is given as "x1" (string)')
 
 
 def test_a_type_holds_no_variable_without_a_value():
-    (mistake,) = mistakes("let: {b: , a: {$in: [$b, x]}}\n" + USES)
-    assert "1:12: let.a: may not depend on `$b`, which has no value yet" in mistake
+    (issue,) = issues("let: {b: , a: {$in: [$b, x]}}\n" + USES)
+    assert "1:12: let.a: may not depend on `$b`, which has no value yet" in issue
 
 
 # A use of a variable that has the value `one.eml`, and what it comes to.
@@ -133,15 +133,15 @@ def test_a_variable_with_a_value_may_stand_nearly_everywhere(text, look, value):
     ],
 )
 def test_a_variable_without_a_value_cannot_stand_where_no_call_is_yet(text):
-    (mistake,) = mistakes(f"let: [a]\n{text}")
+    (issue,) = issues(f"let: [a]\n{text}")
     give = "give it one by `let: {a: …}`, a row of `cases`, or `--let a=…`"
-    assert f"`$a` has no value before the calls come; {give}" in mistake
+    assert f"`$a` has no value before the calls come; {give}" in issue
 
 
 @pytest.mark.parametrize("text", ["name: $uuid", "tags: [$/x/]", "do: {open: $string}"])
 def test_a_matcher_cannot_stand_where_no_call_is_yet(text):
-    (mistake,) = mistakes(f"{text}\nexpect: []")
-    assert "must be a plain value: no call is there yet that a matcher could look at" in mistake
+    (issue,) = issues(f"{text}\nexpect: []")
+    assert "must be a plain value: no call is there yet that a matcher could look at" in issue
 
 
 def test_a_number_in_a_name_is_written():
@@ -227,24 +227,24 @@ def test_a_row_may_leave_out_what_has_a_value():
     ],
 )  # fmt: skip
 def test_variables_that_cannot_be_are_refused(text, message):
-    found = mistakes(text)
+    found = issues(text)
     assert any(message in each for each in found), found
 
 
 def test_a_row_and_the_outside_do_not_both_give_a_value():
     assert any(
         "2:1: cases: `n` is given a value, but the rows give it one already" in each
-        for each in mistakes(CASES, n=3)
+        for each in issues(CASES, n=3)
     )
 
 
 def test_a_variable_that_one_row_uses_is_used():
     text = "let: {a: , b: x}\ncases: [{a: '1'}]\n" + USES
-    assert mistakes(text) == ["1:12: let.b: `$b` is declared, but used nowhere"]
+    assert issues(text) == ["1:12: let.b: `$b` is declared, but used nowhere"]
 
 
 def test_mistakes_of_each_row_are_told_once():
-    found = mistakes(CASES + "zzz: 1\n")
+    found = issues(CASES + "zzz: 1\n")
     assert found == ["9:1: zzz: no such key here"]
 
 
@@ -269,10 +269,10 @@ expect:
 @pytest.mark.parametrize("rows", ["[]", "[x]", "{a: 1}"])
 def test_without_a_row_the_other_mistakes_are_told(rows):
     """And none that a row would mend: nobody knows what it would give."""
-    assert [each.partition(":")[0] for each in mistakes(ANYWHERE.replace("ROWS", rows))] == ["2"]
+    assert [each.partition(":")[0] for each in issues(ANYWHERE.replace("ROWS", rows))] == ["2"]
     body = "name: ${d}\nexpct: []\nexpect: [{page: $a, x: $e}]\n"
     text = f"let: {{a: , b: $c}}\ncases: {rows}\n{body}"
-    found = [each.split(": ")[1] for each in mistakes(text)]
+    found = [each.split(": ")[1] for each in issues(text)]
     assert found[0] == "let.b"
     assert found[1].startswith("cases")
     assert found[2:] == ["name", "expct", "expect[0].x"]
@@ -282,7 +282,7 @@ def test_cases_and_values_have_their_end():
     """Half a million values, read once for each of some thousand rows, would take for ever."""
     rows = "".join(f"  - {{a: '{n}'}}\n" for n in range(2000))
     calls = "expect:\n" + "  - {page: , userId: $a}\n" * 2000
-    assert mistakes(f"let: [a]\ncases:\n{rows}{calls}")[0].startswith(
+    assert issues(f"let: [a]\ncases:\n{rows}{calls}")[0].startswith(
         "2:1: cases: are too many for a file of this size: split it"
     )
 
@@ -326,7 +326,7 @@ def test_a_definition_that_is_never_used_is_fine():
 
 
 def test_a_definition_that_is_never_used_is_looked_into_all_the_same():
-    assert mistakes("define: {a: {$gtt: 1}}\nexpect: []")[0].startswith("1:")
+    assert issues("define: {a: {$gtt: 1}}\nexpect: []")[0].startswith("1:")
 
 
 def test_a_file_may_only_define():
@@ -346,22 +346,22 @@ def test_a_file_may_only_define():
     ],
 )  # fmt: skip
 def test_definitions_that_cannot_be_are_refused(define, message):
-    found = mistakes(f"define: {define}\nexpect: []")
+    found = issues(f"define: {define}\nexpect: []")
     assert len(found) == 1
     assert message in found[0]
 
 
 def test_what_uses_a_circle_is_no_second_mistake():
-    assert len(mistakes("define: {a: $a, b: [$a]}\nexpect: [{page: , context: {x: $b}}]")) == 1
+    assert len(issues("define: {a: $a, b: [$a]}\nexpect: [{page: , context: {x: $b}}]")) == 1
 
 
 def test_a_bomb_of_definitions_does_not_go_off():
     lines = "".join(f"  a{n}: [$a{n - 1}, $a{n - 1}, $a{n - 1}]\n" for n in range(1, 40))
-    (mistake,) = mistakes(f"define:\n  a0: 1\n{lines}expect: [{{page: , context: {{x: $a39}}}}]")
-    assert f"stands for more than {MAX_VALUES:,} values, with what it uses" in mistake
+    (issue,) = issues(f"define:\n  a0: 1\n{lines}expect: [{{page: , context: {{x: $a39}}}}]")
+    assert f"stands for more than {MAX_VALUES:,} values, with what it uses" in issue
 
 
 def test_a_tower_of_definitions_ends():
     lines = "".join(f"  a{n}: [$a{n - 1}]\n" for n in range(1, 20_000))
-    (mistake,) = mistakes(f"define:\n  a0: 1\n{lines}expect: []")
-    assert f"nests deeper than {MAX_DEPTH} levels, with what it uses" in mistake
+    (issue,) = issues(f"define:\n  a0: 1\n{lines}expect: []")
+    assert f"nests deeper than {MAX_DEPTH} levels, with what it uses" in issue

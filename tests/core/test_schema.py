@@ -213,9 +213,9 @@ def test_each_key_of_the_language_is_described():
 
 def recorded(*hits, **end):
     data: Payload = {
-        **recording.opening(Head(created=START, run="r", tool="0.1")),
+        **recording.head_data(Head(created=START, run="r", tool="0.1")),
         "calls": [entry(each) for each in hits],
-        **(recording.ending(End(calls=len(hits), connections=1, **end)) if end else {}),
+        **(recording.end_data(End(calls=len(hits), connections=1, **end)) if end else {}),
     }
     return parse_document(yaml_writer.write(data), "r.yaml")
 

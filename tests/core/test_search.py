@@ -19,7 +19,7 @@ from pixel_emulator.core.scenarios.model import (
     Scenario,
     Step,
 )
-from pixel_emulator.core.verification.verdict import Status, Story
+from pixel_emulator.core.verification.verdict import Explanation, Status
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.files.yaml_loader import parse_document
 from tests.hits import evidence, hit
@@ -93,13 +93,13 @@ def test_a_variable_has_one_value_in_all_calls(wanted, sent, bound):
         verdict = judge(scenario(lines), *calls(*sent))
         assert (verdict.status is Status.MET) == (bound is not None)
         if bound is not None:
-            assert verdict.scenarios[0].bound == bound
+            assert verdict.scenarios[0].bindings == bound
 
 
 def test_of_values_that_fit_alike_the_first_to_appear_is_taken():
     text = scenario(["A: {a: $x}"], "unexpected: ignore")
     verdict = judge(text, *calls("A a=2", "A a=1"))
-    assert verdict.scenarios[0].bound == {"x": "2"}
+    assert verdict.scenarios[0].bindings == {"x": "2"}
     assert verdict.status is Status.MET
 
 
@@ -121,9 +121,13 @@ def test_the_values_shown_are_those_with_the_least_that_is_wrong():
     wanted = ["A: {a: $x}", "B: {a: $x}", "C: {a: $x}"]
     verdict = judge(scenario(wanted), *calls("A a=1", "B a=2", "C a=2"))
     (result,) = verdict.scenarios
-    assert result.bound == {"x": "2"}
-    assert [each.story for each in result.expectations] == [Story.DIFFERENT, Story.MET, Story.MET]
-    (mismatch,) = result.expectations[0].nearest[0].mismatches
+    assert result.bindings == {"x": "2"}
+    assert [each.explanation for each in result.expectations] == [
+        Explanation.DIFFERENT,
+        Explanation.MET,
+        Explanation.MET,
+    ]
+    (mismatch,) = result.expectations[0].closest_calls[0].mismatches
     assert (mismatch.expected.text, mismatch.actual.text) == ('"2"', '"1"')
 
 
@@ -133,7 +137,7 @@ def test_scenarios_have_variables_of_their_own():
         *parse(parse_document(scenario(["B: {a: $x}"]), "t.yaml")),
     ]
     verdict = verify(both, evidence(*calls("A a=1", "B a=2")))
-    assert [each.bound for each in verdict.scenarios] == [{"x": "1"}, {"x": "2"}]
+    assert [each.bindings for each in verdict.scenarios] == [{"x": "1"}, {"x": "2"}]
 
 
 def test_a_value_by_which_a_scenario_would_want_a_damaged_call_is_not_chosen():
@@ -144,7 +148,7 @@ def test_a_value_by_which_a_scenario_would_want_a_damaged_call_is_not_chosen():
     ]
     verdict = verify(both, evidence(*calls("A a=1 user={{id}}")))
     assert verdict.status is Status.MET
-    assert [each.bound for each in verdict.scenarios] == [{}, {"x": "1"}]
+    assert [each.bindings for each in verdict.scenarios] == [{}, {"x": "1"}]
 
 
 ONE_OF = """
@@ -177,13 +181,13 @@ def test_one_of_several_patterns_is_enough(sent, code):
 
 def test_the_nearest_of_several_patterns_is_compared():
     (result,) = judge(ONE_OF, *calls("A variant=b")).scenarios[0].expectations[:1]
-    assert [each.path for each in result.nearest[0].mismatches] == ["properties.hero"]
+    assert [each.path for each in result.closest_calls[0].mismatches] == ["properties.hero"]
 
 
 def test_the_wire_is_compared_under_request():
     text = "expect: [{track: A, request: {form: flat}}]"
     (result,) = judge(text, *calls("A")).scenarios[0].expectations
-    assert [each.path for each in result.nearest[0].mismatches] == ["request.form"]
+    assert [each.path for each in result.closest_calls[0].mismatches] == ["request.form"]
 
 
 def _cliques(points, size):
@@ -212,7 +216,7 @@ def test_a_small_puzzle_is_solved():
     scenario, hits = _cliques(8, 3)
     verdict = verify([scenario], evidence(*hits))
     assert verdict.status is Status.MET
-    assert len(verdict.scenarios[0].bound) == 3
+    assert len(verdict.scenarios[0].bindings) == 3
 
 
 def test_a_puzzle_that_is_too_hard_is_undecided_and_never_met():
@@ -239,7 +243,7 @@ def test_a_search_goes_only_so_deep():
     """A file may be hostile, and declare a thousand variables."""
     verdict = _many_variables(300, Times(2, 2))
     assert verdict.status is Status.UNMET
-    assert len(verdict.scenarios[0].bound) < 100
+    assert len(verdict.scenarios[0].bindings) < 100
 
 
 def test_what_is_wrong_for_certain_is_unmet_also_beside_a_puzzle():
@@ -279,7 +283,7 @@ def test_a_search_that_is_given_up_leaves_variables_without_a_value():
     hits = [hit(n, "track", {"event": "E", "userId": f"u{n}"}) for n in range(1, 101)]
     verdict = verify([Scenario(steps=(Step(expectations=wanted),))], evidence(*hits), budget=0)
     assert verdict.status is Status.UNDECIDED
-    assert 0 < len(verdict.scenarios[0].bound) < 50
+    assert 0 < len(verdict.scenarios[0].bindings) < 50
 
 
 def test_more_calls_than_anybody_can_look_at_are_undecided():
@@ -293,8 +297,8 @@ def test_more_calls_than_anybody_can_look_at_are_undecided():
     )
     hits = [hit(n, "track", {"event": "E", "userId": f"u{n % 3}"}) for n in range(1, 101)]
     scenario = Scenario(steps=(Step(expectations=wanted),))
-    assert verify([scenario], evidence(*hits), looks=1_999).status is Status.UNDECIDED
-    assert verify([scenario], evidence(*hits), looks=2_000).status is Status.MET
+    assert verify([scenario], evidence(*hits), match_budget=1_999).status is Status.UNDECIDED
+    assert verify([scenario], evidence(*hits), match_budget=2_000).status is Status.MET
 
 
 @pytest.mark.parametrize(
@@ -309,7 +313,7 @@ def test_more_calls_than_anybody_can_look_at_are_undecided():
 def test_values_that_are_undecided_make_nothing_wrong_for_certain(more, status):
     wanted = Expectation(patterns=(Pattern(type=CallType.TRACK, fields={"event": Variable("v0")}),))
     scenario = Scenario(steps=(Step(expectations=(wanted,)),), **more)
-    assert verify([scenario], evidence(*calls("A", "B")), looks=0).status is status
+    assert verify([scenario], evidence(*calls("A", "B")), match_budget=0).status is status
 
 
 class _InVain(_Endless):
@@ -331,7 +335,7 @@ def test_what_is_undecided_for_one_scenario_is_so_for_who_expects_nothing():
     wanted = Expectation(patterns=(Pattern(fields={"event": Variable("x")}),))
     asking, silent = Scenario(steps=(Step(expectations=(wanted,)),)), Scenario()
     lenient = Scenario(levels={**DEFAULT_LEVELS, Policy.UNEXPECTED: Level.IGNORE})
-    verdict = verify([asking, silent, lenient], evidence(*calls("A")), looks=0)
+    verdict = verify([asking, silent, lenient], evidence(*calls("A")), match_budget=0)
     assert [each.status for each in verdict.scenarios] == ["undecided", "undecided", "met"]
 
 
@@ -340,7 +344,7 @@ def test_what_is_undecided_does_not_count_as_met():
     there = Expectation(patterns=(Pattern(type=CallType.PAGE),))
     page = hit(2, "page", {"userId": "u"})
     both = Scenario(steps=(Step(expectations=(asking, there)),))
-    told = text(verify([both], evidence(*calls("A"), page), looks=0))
+    told = text(verify([both], evidence(*calls("A"), page), match_budget=0))
     assert "1 of 2 expectations met, 1 undecided" in told
 
 
@@ -348,6 +352,6 @@ def test_undecided_goes_before_unmet():
     asking = Expectation(patterns=(Pattern(fields={"event": Variable("x")}),))
     missing = Expectation(patterns=(Pattern(type=CallType.PAGE),))
     both = [Scenario(steps=(Step(expectations=(each,)),)) for each in (asking, missing)]
-    verdict = verify(both, evidence(*calls("A")), looks=0)
+    verdict = verify(both, evidence(*calls("A")), match_budget=0)
     assert [each.status for each in verdict.scenarios] == ["undecided", "unmet"]
     assert verdict.exit_code == 3

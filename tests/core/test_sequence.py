@@ -11,7 +11,7 @@ from pixel_emulator.core.verification.closest_call import NotCountedReason
 from pixel_emulator.core.verification.components import MatchGraph
 from pixel_emulator.core.verification.demands import DemandPlan
 from pixel_emulator.core.verification.solve import BUDGET
-from pixel_emulator.core.verification.verdict import Status, Story
+from pixel_emulator.core.verification.verdict import Explanation, Status
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.files.yaml_loader import parse_document
 from tests.hits import START, evidence, hit
@@ -140,15 +140,15 @@ def test_within_of_a_scenario_bounds_all_its_expectations(within, code):
 
 # The lines, what comes, and the story of the first that is unmet with what was in the way.
 OBSTACLES = [
-    (["{track: A, within: 1s}", B], "B@0 A@3.3", Story.TOO_LATE, NotCountedReason.TIME,
+    (["{track: A, within: 1s}", B], "B@0 A@3.3", Explanation.TOO_LATE, NotCountedReason.TIME,
      '2.3 s after the 1.0 s of "within"'),
     (["{track: A, id: opened}", "{track: B, after: opened, within: 50ms}"], "A@0 B@0.08",
-     Story.TOO_LATE, NotCountedReason.TIME, '30 ms after the 50 ms of "within"'),
-    (["{track: A, id: opened}", "{track: B, after: opened}"], "B A", Story.OUT_OF_ORDER,
+     Explanation.TOO_LATE, NotCountedReason.TIME, '30 ms after the 50 ms of "within"'),
+    (["{track: A, id: opened}", "{track: B, after: opened}"], "B A", Explanation.OUT_OF_ORDER,
      NotCountedReason.ORDER, 'came before "opened" (#2)'),
     # The last of them is named, because that is what it has to come after.
     (["{track: A, id: opened, times: 2}", "{track: B, after: opened}"], "B A A",
-     Story.OUT_OF_ORDER, NotCountedReason.ORDER, 'came before "opened" (#3)'),
+     Explanation.OUT_OF_ORDER, NotCountedReason.ORDER, 'came before "opened" (#3)'),
 ]  # fmt: skip
 
 
@@ -156,8 +156,8 @@ OBSTACLES = [
 def test_a_call_that_does_not_count_is_explained(lines, sent, story, obstacle, detail):
     text = "\n".join(["expect:", *(f"  - {line}" for line in lines)])
     (unmet,) = [e for e in judge(text, sent).scenarios[0].expectations if not e.met]
-    (near,) = unmet.nearest
-    assert (unmet.story, near.obstacle, near.detail) == (story, obstacle, detail)
+    (near,) = unmet.closest_calls
+    assert (unmet.explanation, near.not_counted, near.detail) == (story, obstacle, detail)
     assert near.mismatches == ()
 
 
@@ -172,8 +172,8 @@ def test_a_call_that_does_not_count_is_explained(lines, sent, story, obstacle, d
 def test_a_call_out_of_its_list_is_explained(order, sent, detail):
     text = f"unexpected: ignore\n{ordered(order, A, '{track: B, times: 1..}')}"
     unmet = [each for each in judge(text, sent).scenarios[0].expectations if not each.met]
-    assert [each.story for each in unmet] == [Story.OUT_OF_ORDER]
-    assert [near.detail for each in unmet for near in each.nearest] == [detail]
+    assert [each.explanation for each in unmet] == [Explanation.OUT_OF_ORDER]
+    assert [near.detail for each in unmet for near in each.closest_calls] == [detail]
 
 
 def test_a_long_list_is_settled_also_where_it_is_met_late():
@@ -218,5 +218,5 @@ def test_an_answer_costs_what_is_lacking_and_what_is_too_much(lines, sent, cost)
 def test_a_second_call_that_comes_just_in_time_is_too_many_and_not_too_late():
     text = f"expect:\n  - {{track: A, within: 1s}}\n  - {B}\n"
     (unmet,) = [e for e in judge(text, "B@0 A@1 A@1").scenarios[0].expectations if not e.met]
-    assert unmet.story is Story.TWICE
-    assert not unmet.nearest
+    assert unmet.explanation is Explanation.TWICE
+    assert not unmet.closest_calls

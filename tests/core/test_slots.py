@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from pixel_emulator.core.parser.document import parse
-from pixel_emulator.core.verification.verdict import Status, Story
+from pixel_emulator.core.verification.verdict import Explanation, Status
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.files.yaml_loader import parse_document
 from tests.hits import START, evidence, hit
@@ -27,8 +27,8 @@ def calls(said):
         yield replace(made, step=f"{OF_STEP}{step}" if step else "")
 
 
-def judge(text, sent, *, steps=None, **more):
-    return verify(scenarios(text), evidence(*calls(sent), **more), steps=steps)
+def judge(text, sent, *, step_count=None, **more):
+    return verify(scenarios(text), evidence(*calls(sent), **more), step_count=step_count)
 
 
 def two_steps(one, two, policies=""):
@@ -100,24 +100,24 @@ def test_within_counts_from_when_the_step_has_acted():
 
 
 def test_only_the_first_steps_are_judged_if_asked():
-    verdict = judge(two_steps(A, B), "A/one", steps=1)
+    verdict = judge(two_steps(A, B), "A/one", step_count=1)
     assert verdict.status is Status.MET
     assert [each.reached for each in verdict.scenarios[0].steps] == [True, False]
-    assert judge(two_steps(A, B), "A/one", steps=2).status is Status.UNMET
+    assert judge(two_steps(A, B), "A/one", step_count=2).status is Status.UNMET
 
 
 def test_a_later_step_since_the_start_may_still_need_a_call():
     """So it is not unexpected while the first step is judged."""
     text = two_steps(A, f"since: start, {B}")
-    assert judge(text, "A/one B/one", steps=1).status is Status.MET
-    assert judge(two_steps(A, B), "A/one B/one", steps=1).status is Status.UNMET
+    assert judge(text, "A/one B/one", step_count=1).status is Status.MET
+    assert judge(two_steps(A, B), "A/one B/one", step_count=1).status is Status.UNMET
 
 
 def test_behind_a_step_that_failed_nothing_was_tried():
     verdict = judge(two_steps(A, B), "C/one")
     one, two = verdict.scenarios[0].steps
     assert (one.reached, two.reached) == (True, False)
-    assert [each.story for each in two.expectations] == [Story.NOT_REACHED]
+    assert [each.explanation for each in two.expectations] == [Explanation.NOT_REACHED]
 
 
 def test_a_step_that_calls_belong_to_was_tried():
@@ -137,10 +137,10 @@ def test_no_scenario_passes_because_a_step_was_not_tried():
 def test_a_call_of_another_step_is_out_of_order():
     acted = {f"{OF_STEP}two": START}
     (one, two) = judge(two_steps(A, B), "A/one B/one", acted=acted).scenarios[0].expectations
-    assert (one.story, two.story) == (Story.MET, Story.OUT_OF_ORDER)
-    assert two.nearest[0].detail == f'came in "{OF_STEP}one"'
+    assert (one.explanation, two.explanation) == (Explanation.MET, Explanation.OUT_OF_ORDER)
+    assert two.closest_calls[0].detail == f'came in "{OF_STEP}one"'
 
 
 def test_a_call_before_any_step_is_out_of_order():
     (one, _) = judge(two_steps(A, B), "A B/two").scenarios[0].expectations
-    assert one.nearest[0].detail == "came before any step"
+    assert one.closest_calls[0].detail == "came before any step"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pixel_emulator.core.model import total
+from pixel_emulator.core.model import count_hits
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.report.json_report import as_json
 from pixel_emulator.core.report.junit import junit
@@ -48,7 +48,7 @@ def verdict(wanted, event="A", **fields):
 )  # fmt: skip
 def test_each_number_is_that_of_all_calls(wanted, fields, status, said):
     found = verdict(wanted, **fields)
-    assert len(found.hits) < MANY == total(found.hits)
+    assert len(found.hits) < MANY == count_hits(found.hits)
     assert found.status is status
     assert said in text(found)
 

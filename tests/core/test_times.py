@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pixel_emulator.core.times import clock, utc
+from pixel_emulator.core.times import parse_clock, parse_utc
 
 
 @pytest.mark.parametrize(
@@ -18,8 +18,8 @@ from pixel_emulator.core.times import clock, utc
     ],
 )
 def test_it_is_in_utc(text, time):
-    assert utc(text) == clock(text) == time
-    assert clock(text).tzinfo is UTC
+    assert parse_utc(text) == parse_clock(text) == time
+    assert parse_clock(text).tzinfo is UTC
 
 
 @pytest.mark.parametrize(
@@ -35,11 +35,11 @@ def test_it_is_in_utc(text, time):
 )
 def test_what_is_none_is_refused(text, said):
     with pytest.raises(ValueError, match=said) as caught:
-        utc(text)
+        parse_utc(text)
     assert len(str(caught.value)) < 100
 
 
 def test_a_clock_has_a_year_left_to_go_on():
-    assert utc("9999-01-01T00:00:00Z").year == 9999
+    assert parse_utc("9999-01-01T00:00:00Z").year == 9999
     with pytest.raises(ValueError, match="9998"):
-        clock("9999-01-01T00:00:00Z")
+        parse_clock("9999-01-01T00:00:00Z")

@@ -55,7 +55,7 @@ def test_a_scenario_becomes_what_was_approved(case):
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_it_is_met_then_or_says_what_is_kept(case):
     found = updated(*of_case(case))
-    assert (found.judged.verdict.status is Status.MET) is not bool(found.kept)
+    assert (found.verified.verdict.status is Status.MET) is not bool(found.kept)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -5,14 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pixel_emulator.core.model import Dialect, Outcome
-from pixel_emulator.core.problems.classify import judge_url
+from pixel_emulator.core.problems.classify import classify_url
 
 HOSTS = ("api.segment.io", "events.eu1.segmentapis.com", "eu1.api.segmentapis.com")
 SOUND = "/v1/pixel/track?writeKey=wk_test_0000&userId=u_1&event=Opened"
 
 
 def codes(url: str, *, text: str = "", hosts=HOSTS) -> list[str]:
-    judgement = judge_url(url, Dialect.DOCUMENTED, hosts=hosts, text=text)
+    judgement = classify_url(url, Dialect.DOCUMENTED, hosts=hosts, text=text)
     return [each.code for each in judgement.problems]
 
 
@@ -119,7 +119,7 @@ def test_a_host_that_nobody_can_look_up_is_invalid(host, expected):
 
 
 def test_such_a_call_is_damaged_and_names_the_host_that_is_meant():
-    judgement = judge_url(f"https://api.segmnet.io{SOUND}", Dialect.DOCUMENTED, hosts=HOSTS)
+    judgement = classify_url(f"https://api.segmnet.io{SOUND}", Dialect.DOCUMENTED, hosts=HOSTS)
     assert judgement.outcome is Outcome.DAMAGED
     assert judgement.problems[0].message.startswith(
         'The host "api.segmnet.io" is probably meant to be api.segment.io. '
@@ -128,7 +128,7 @@ def test_such_a_call_is_damaged_and_names_the_host_that_is_meant():
 
 def test_what_is_dropped_stays_dropped_and_what_is_no_call_stays_none():
     for path, outcome in ((SOUND.replace("event", "x"), "dropped"), ("/v1/p", "unhandled")):
-        judgement = judge_url(f"https://api.segmnet.io{path}", Dialect.DOCUMENTED, hosts=HOSTS)
+        judgement = classify_url(f"https://api.segmnet.io{path}", Dialect.DOCUMENTED, hosts=HOSTS)
         assert judgement.outcome == outcome
         assert "misspelt_host" in {each.code for each in judgement.problems}
 
@@ -172,5 +172,5 @@ def test_the_text_of_a_url_tells_more_than_its_request(text, expected):
 )
 def test_a_plus_is_blamed_only_for_spaces_that_it_makes(data, cause):
     url = f"https://api.segment.io/v1/pixel/track?data={data}"
-    (found,) = judge_url(url, Dialect.DOCUMENTED).problems
+    (found,) = classify_url(url, Dialect.DOCUMENTED).problems
     assert cause in found.message

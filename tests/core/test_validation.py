@@ -4,17 +4,16 @@ import os
 import tracemalloc
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pixel_emulator.core.endpoint.pixel import decode, encode, request_of
+from pixel_emulator.core.endpoint.pixel import decode, encode, request_from_url
 from pixel_emulator.core.model import JSON, CallType, Dialect, Outcome, Problem, Severity
 from pixel_emulator.core.problems import classify
 from pixel_emulator.core.problems.catalog import RULES, problem
-from pixel_emulator.core.problems.drops import outcome, validate
+from pixel_emulator.core.problems.drops import outcome_of, validate
 
 CASES_FOLDER = Path(__file__).parents[1] / "cases"
 MESSAGES = CASES_FOLDER / "messages.txt"
@@ -73,11 +72,11 @@ def flat(query: str) -> str:
 def judge(url: str, sources: Mapping[str, str] | None = None) -> tuple[Problem, ...]:
     """What the judge of the emulator says, which looks only where something can be; and whoever
     has no text of the payload must say the same."""
-    request = request_of(url)
+    request = request_from_url(url)
     call_type = CallType(request.path.decode().rpartition("/")[2])
     decoded = decode(call_type, request.query, Dialect.DOCUMENTED)
     problems = classify.classify(request, Dialect.DOCUMENTED, sources).problems
-    assert problems == validate(replace(decoded, text=""), request, sources or {})
+    assert problems == validate(decoded, request, sources or {})
     return problems
 
 
@@ -618,7 +617,7 @@ def test_a_sound_call_has_no_problem(url):
     ids=["sound", "note", "damage", "drop", "undecodable"],
 )
 def test_the_worst_problem_decides_the_outcome(url, expected):
-    assert outcome(judge(url)) is expected
+    assert outcome_of(judge(url)) is expected
 
 
 @pytest.mark.parametrize(("url", "expected"), REAL_URLS, ids=range(len(REAL_URLS)))
@@ -627,7 +626,7 @@ def test_real_pixels_get_the_verdict_of_a_person(url, expected):
 
 
 def test_no_problems_mean_delivered():
-    assert outcome(()) is Outcome.DELIVERED
+    assert outcome_of(()) is Outcome.DELIVERED
 
 
 def test_with_sources_given_every_other_key_is_unknown():

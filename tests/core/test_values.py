@@ -63,8 +63,8 @@ PLAIN = [
 
 @pytest.mark.parametrize(("text", "value"), PLAIN)
 def test_a_plain_value_wants_itself(text, value):
-    found, mistakes = read(text)
-    assert (found, mistakes) == (value, [])
+    found, issues = read(text)
+    assert (found, issues) == (value, [])
     assert is_literal(found)
 
 
@@ -186,8 +186,8 @@ MISTAKES = [
 
 @pytest.mark.parametrize(("text", "said"), MISTAKES)
 def test_a_mistake_says_what_to_write(text, said):
-    _, mistakes = read(text)
-    assert [each.split(": ", 1)[1] for each in mistakes] == said
+    _, issues = read(text)
+    assert [each.split(": ", 1)[1] for each in issues] == said
 
 
 def test_a_mistake_has_its_place():
@@ -221,8 +221,8 @@ def test_what_cannot_be_read_matches_nothing():
     ],
 )
 def test_where_text_is_wanted_stands_text_a_matcher_or_a_variable(text, said):
-    _, mistakes = read(text, read_text)
-    assert [each.split(": ", 1)[1] for each in mistakes] == said
+    _, issues = read(text, read_text)
+    assert [each.split(": ", 1)[1] for each in issues] == said
 
 
 def nested(levels, open, close):
@@ -236,8 +236,8 @@ def test_two_hundred_levels_are_read(open, close):
 
 def test_operators_nest_so_deep_and_no_deeper():
     assert read(nested(40, "{$not: ", "}"))[1] == []
-    (mistake,) = read(nested(41, "{$not: ", "}"))[1]
-    assert mistake.endswith("more than 40 operators inside one another")
+    (issue,) = read(nested(41, "{$not: ", "}"))[1]
+    assert issue.endswith("more than 40 operators inside one another")
 
 
 def test_what_is_deeper_than_a_file_may_be_is_a_mistake():

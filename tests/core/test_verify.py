@@ -11,7 +11,7 @@ from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.redaction.masking import mask
 from pixel_emulator.core.scenarios.model import Level, Policy
 from pixel_emulator.core.tracking_plan.plan import parse as parse_plan
-from pixel_emulator.core.verification.verdict import Status, Story
+from pixel_emulator.core.verification.verdict import Explanation, Status
 from pixel_emulator.core.verification.verify import SILENCE_UNPROVEN, verify
 from pixel_emulator.files.yaml_loader import parse_document
 from tests.hits import KEY, evidence, hit, judged
@@ -142,7 +142,7 @@ def test_no_mismatch_shows_a_write_key(masked):
     other = KEY.replace("0", "1")
     sent = masked_hit() if masked else hit(1, "track", OPENED)
     (result,) = results(opened(f"{{track: Email Opened, writeKey: {other}}}"), sent, masked=masked)
-    (mismatch,) = result.nearest[0].mismatches
+    (mismatch,) = result.closest_calls[0].mismatches
     assert mismatch.expected.text == f'"{mask(other)}"'
     assert mismatch.actual.text == f'"{mask(KEY)}"'
 
@@ -150,8 +150,8 @@ def test_no_mismatch_shows_a_write_key(masked):
 def test_a_missing_write_key_is_absent():
     sent = hit(1, "track", {**OPENED, "writeKey": None})
     (result,) = results(opened(f"{{track: Email Opened, writeKey: {KEY}}}"), sent)
-    assert str(result.nearest[0].mismatches[0].actual) == "null"
-    assert mask(KEY) in str(result.nearest[0].mismatches[0].expected)
+    assert str(result.closest_calls[0].mismatches[0].actual) == "null"
+    assert mask(KEY) in str(result.closest_calls[0].mismatches[0].expected)
 
 
 NO_ID = {"event": "Email Opened"}
@@ -185,7 +185,7 @@ def test_a_call_that_could_not_be_decoded_has_no_fields():
     text = opened("track: Email Opened", "dropped: bad_request", policies="damaged: ignore")
     assert judge(text, sent, broken).exit_code == 0
     twice = results(opened("dropped:"), broken, broken)
-    assert twice[0].story is Story.TWICE
+    assert twice[0].explanation is Explanation.TWICE
 
 
 # The calls that a policy speaks of: policy, hit.
@@ -203,7 +203,7 @@ def test_a_policy_fails_warns_or_ignores(policy, sent, level):
     text = opened("track: Email Opened", "{page: , times: 0..}", policies=f"{policy}: {level}")
     verdict = judge(text, track(1, messageId="m"), sent)
     assert verdict.exit_code == (level is Level.FAIL)
-    found = [(each.policy, each.level) for each in verdict.findings]
+    found = [(each.policy, each.level) for each in verdict.policy_hits]
     assert found == ([] if level is Level.IGNORE else [(policy, level)])
 
 
@@ -283,7 +283,7 @@ def test_a_wildcard_of_one_scenario_leaves_another_what_it_needs():
 def test_no_call_is_nearest_in_two_scenarios():
     both = scenarios(*[opened("{track: A, properties: {x: 1}}")] * 2)
     verdict = verify(both, evidence(track(1, "A")))
-    assert [len(each.expectations[0].nearest) for each in verdict.scenarios] == [1, 0]
+    assert [len(each.expectations[0].closest_calls) for each in verdict.scenarios] == [1, 0]
 
 
 def test_a_call_too_many_fails_its_scenario_also_where_another_shows_it():
@@ -291,7 +291,7 @@ def test_a_call_too_many_fails_its_scenario_also_where_another_shows_it():
     sent = [track(seq, "A", properties={"x": seq}) for seq in (2, 3)]
     verdict = verify(both, evidence(*sent))
     assert [each.status for each in verdict.scenarios] == [Status.UNMET, Status.UNMET]
-    assert [near.hit.seq for near in verdict.scenarios[1].expectations[0].nearest] == [3]
+    assert [near.hit.seq for near in verdict.scenarios[1].expectations[0].closest_calls] == [3]
 
 
 def test_results_go_to_their_scenarios():
@@ -344,7 +344,7 @@ def test_a_dropped_call_may_be_banned():
 def test_calls_that_went_to_another_expectation_are_not_called_not_sent(wanted, lines):
     found = results(opened(*wanted), track(1, "A"))
     assert [[by.location.line for by in each.taken_by] for each in found] == lines
-    assert [each.story is Story.TAKEN for each in found] == list(map(bool, lines))
+    assert [each.explanation is Explanation.TAKEN for each in found] == list(map(bool, lines))
 
 
 def test_a_dropped_call_that_any_scenario_claims_is_no_finding():
@@ -355,7 +355,7 @@ def test_a_dropped_call_that_any_scenario_claims_is_no_finding():
 def test_a_finding_is_told_once_with_the_level_of_each_scenario():
     both = scenarios(opened("track: A"), opened("track: C", policies="unexpected: ignore"))
     verdict = verify(both, evidence(track(1, "A"), track(2, "B"), track(3, "C")))
-    (finding,) = verdict.findings
+    (finding,) = verdict.policy_hits
     assert finding.levels == (Level.FAIL, Level.IGNORE)
     assert finding.level is Level.FAIL
     assert [each.status for each in verdict.scenarios] == [Status.UNMET, Status.MET]
@@ -365,7 +365,7 @@ def test_an_unhandled_request_is_only_a_warning():
     other = judged(2, PixelRequest(target=b"/v1/batch", method="POST"))
     verdict = judge(opened("track: Email Opened"), track(1), other)
     assert verdict.exit_code == 0
-    assert [(each.policy, each.level) for each in verdict.findings] == [
+    assert [(each.policy, each.level) for each in verdict.policy_hits] == [
         (Policy.UNHANDLED, Level.WARN)
     ]
 
@@ -411,36 +411,36 @@ FLAT = hit(1, "track", {**OPENED, "properties": {"total": "1"}}, form="flat")
 
 # What is wanted, what is sent, and the story of the first expectation that is unmet.
 STORIES = [
-    (["track: A"], [], Story.NOT_SENT),
-    (["track: A"], [track(1, "Something Else")], Story.NOT_SENT),
-    (["track: A"], [hit(1, "page", {"name": "A", "userId": "u"})], Story.NOT_SENT),
-    (["{track: A, times: 2}"], [track(1, "A")], Story.TOO_FEW),
-    (["{track: A, properties: {x: 1}}"], [track(1, "A")], Story.DIFFERENT),
-    (["track: Order Completed"], [track(1, "Order completed")], Story.DIFFERENT),
+    (["track: A"], [], Explanation.NOT_SENT),
+    (["track: A"], [track(1, "Something Else")], Explanation.NOT_SENT),
+    (["track: A"], [hit(1, "page", {"name": "A", "userId": "u"})], Explanation.NOT_SENT),
+    (["{track: A, times: 2}"], [track(1, "A")], Explanation.TOO_FEW),
+    (["{track: A, properties: {x: 1}}"], [track(1, "A")], Explanation.DIFFERENT),
+    (["track: Order Completed"], [track(1, "Order completed")], Explanation.DIFFERENT),
     (["{track: Order Completed, userId: user_123, properties: {x: 1, y: 2}}"],
-     [track(1, "Purchase", properties={"x": 1, "y": 2})], Story.DIFFERENT),
-    (["{track: Order Completed, userId: user_123}"], [track(1, "Purchase")], Story.NOT_SENT),
-    (["identify: alice"], [hit(1, "identify", {"userId": "bob"})], Story.SOMEBODY_ELSE),
-    (["track: Email Opened"], [hit(1, "track", NO_ID)], Story.DROPPED),
+     [track(1, "Purchase", properties={"x": 1, "y": 2})], Explanation.DIFFERENT),
+    (["{track: Order Completed, userId: user_123}"], [track(1, "Purchase")], Explanation.NOT_SENT),
+    (["identify: alice"], [hit(1, "identify", {"userId": "bob"})], Explanation.SOMEBODY_ELSE),
+    (["track: Email Opened"], [hit(1, "track", NO_ID)], Explanation.DROPPED),
     (["{track: Email Opened, times: 2}"],
-     [track(1, messageId="m"), track(2, messageId="m", repeats=True)], Story.REPEATED),
-    (["dropped: no_user_anon_id"], [track(1)], Story.KEPT),
-    (["dropped: bad_request"], [hit(1, "track", NO_ID)], Story.DIFFERENT),
-    (["track: A"], [track(1, "A"), track(2, "A")], Story.TWICE),
-    (["track: A"], [track(1, "A", x=1), track(2, "A", x=2)], Story.TOO_MANY),
-    (["track: A"], [track(1, "A"), track(2, "A"), track(3, "A", x=2)], Story.TOO_MANY),
-    (["{track: A, times: 0}"], [track(1, "A")], Story.FORBIDDEN),
+     [track(1, messageId="m"), track(2, messageId="m", repeats=True)], Explanation.REPEATED),
+    (["dropped: no_user_anon_id"], [track(1)], Explanation.KEPT),
+    (["dropped: bad_request"], [hit(1, "track", NO_ID)], Explanation.DIFFERENT),
+    (["track: A"], [track(1, "A"), track(2, "A")], Explanation.TWICE),
+    (["track: A"], [track(1, "A", x=1), track(2, "A", x=2)], Explanation.TOO_MANY),
+    (["track: A"], [track(1, "A"), track(2, "A"), track(3, "A", x=2)], Explanation.TOO_MANY),
+    (["{track: A, times: 0}"], [track(1, "A")], Explanation.FORBIDDEN),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("wanted", "sent", "story"), STORIES, ids=map(str, range(len(STORIES))))
 def test_an_unmet_expectation_has_a_story(wanted, sent, story):
-    assert results(opened(*wanted), *sent)[0].story is story
+    assert results(opened(*wanted), *sent)[0].explanation is story
 
 
 def test_a_met_expectation_has_no_more_to_tell():
     (result,) = results(opened("track: Email Opened"), track(1))
-    assert (result.story, result.got, result.nearest) == (Story.MET, 1, ())
+    assert (result.explanation, result.got, result.closest_calls) == (Explanation.MET, 1, ())
 
 
 def test_the_nearest_calls_are_the_best_assignment_in_total():
@@ -450,27 +450,27 @@ def test_the_nearest_calls_are_the_best_assignment_in_total():
     first = track(1, "A", properties={"a": 1, "b": 1, "c": 1})
     second = track(2, "A", properties={"a": 1, "d": 2, "c": 0})
     found = results(opened(one, two), first, second)
-    assert [[near.hit.seq for near in each.nearest] for each in found] == [[1], [2]]
+    assert [[near.hit.seq for near in each.closest_calls] for each in found] == [[1], [2]]
     found = results(opened(two, one), first, second)
-    assert [[near.hit.seq for near in each.nearest] for each in found] == [[2], [1]]
+    assert [[near.hit.seq for near in each.closest_calls] for each in found] == [[2], [1]]
 
 
 def test_of_two_calls_alike_the_one_that_segment_keeps_is_nearer():
     dropped, kept = hit(1, "track", {"event": "A"}), track(2, "A")
     (result,) = results(opened("{track: A, properties: {x: 1}}"), dropped, kept)
-    assert [near.hit.seq for near in result.nearest] == [2]
+    assert [near.hit.seq for near in result.closest_calls] == [2]
 
 
 def test_no_call_is_nearest_to_two_expectations():
     found = results(opened(*["{track: A, properties: {x: 1}}"] * 3), track(1, "A"))
-    assert [len(each.nearest) for each in found] == [1, 0, 0]
+    assert [len(each.closest_calls) for each in found] == [1, 0, 0]
 
 
 def test_an_expectation_that_lacks_calls_has_as_many_nearest_but_few():
     found = results(
         opened("{track: A, times: 9, userId: x}"), *[track(n, "A") for n in range(1, 9)]
     )
-    assert [near.hit.seq for near in found[0].nearest] == [1, 2, 3]
+    assert [near.hit.seq for near in found[0].closest_calls] == [1, 2, 3]
 
 
 def test_a_call_too_many_is_not_told_twice():
@@ -480,13 +480,13 @@ def test_a_call_too_many_is_not_told_twice():
         track(1, "A", properties={"x": 2}),
         track(2, "A", properties={"x": 3}),
     )
-    assert [each.story for each in found] == [Story.MET, Story.DIFFERENT]
-    assert found[1].nearest[0].hit.seq == 2
+    assert [each.explanation for each in found] == [Explanation.MET, Explanation.DIFFERENT]
+    assert found[1].closest_calls[0].hit.seq == 2
 
 
 def test_a_repeated_call_is_too_many_and_not_nearest():
     found = results(opened("track: A", "{track: A, userId: x}"), track(1, "A"), track(2, "A"))
-    assert [each.story for each in found] == [Story.TWICE, Story.NOT_SENT]
+    assert [each.explanation for each in found] == [Explanation.TWICE, Explanation.NOT_SENT]
 
 
 @pytest.mark.parametrize(
@@ -500,7 +500,7 @@ def test_a_repeated_call_is_too_many_and_not_nearest():
 )
 def test_twins_differ_only_in_what_changes_with_every_sending(first, second, differs):
     (result,) = results(opened("track: A"), track(1, "A", **first), track(2, "A", **second))
-    (surplus,) = result.surplus
+    (surplus,) = result.extra_calls
     assert surplus.twin.seq == 1
     assert surplus.differs == differs
 
@@ -515,7 +515,7 @@ def test_a_call_too_many_is_laid_to_the_expectation_that_claims_its_twin():
         track(3, "A", properties=both),
         track(4, "A", properties={"x": 1}),
     )
-    assert [[each.hit.seq for each in result.surplus] for result in found] == [[3, 4], []]
+    assert [[each.hit.seq for each in result.extra_calls] for result in found] == [[3, 4], []]
 
 
 def test_others_too_many_say_at_which_paths_they_differ():
@@ -524,8 +524,8 @@ def test_others_too_many_say_at_which_paths_they_differ():
         track(1, "A", properties={"x": 1, "z": 0}),
         track(2, "A", properties={"x": 2, "y": 3, "z": 0}),
     )
-    assert result.surplus[0].twin is None
-    assert result.surplus[0].differs == ("properties.x", "properties.y")
+    assert result.extra_calls[0].twin is None
+    assert result.extra_calls[0].differs == ("properties.x", "properties.y")
 
 
 def test_a_nearest_call_lists_every_differing_path_and_counts_the_fields_that_agree():
@@ -533,14 +533,14 @@ def test_a_nearest_call_lists_every_differing_path_and_counts_the_fields_that_ag
         opened("{track: A, userId: user_123, properties: {x: 1, m: {y: 2, z: 3}}}"),
         track(1, "A", properties={"x": "1"}),
     )
-    (near,) = result.nearest
+    (near,) = result.closest_calls
     assert (near.matched, near.fields) == (2, 5)
     assert [each.path for each in near.mismatches] == ["properties.x", "properties.m"]
 
 
 def test_a_nearest_call_of_the_flat_form_says_so():
     (result,) = results(opened("{track: Email Opened, properties: {total: 1}}"), FLAT)
-    assert result.nearest[0].mismatches[0].hint == "flat-form values are always strings"
+    assert result.closest_calls[0].mismatches[0].hint == "flat-form values are always strings"
 
 
 def test_verifying_changes_nothing():
@@ -569,7 +569,7 @@ def test_the_state_at_the_end_is_compared(plan, code):
 def test_the_state_is_not_compared_before_the_last_step():
     text = "steps: [{expect: [track: A]}, {expect: [track: B]}]\nstate: {u: {traits: {x: 1}}}"
     first = replace(track(1, "A"), step="s.yaml \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} 1")
-    verdict = verify(scenarios(text), evidence(first), steps=1)
+    verdict = verify(scenarios(text), evidence(first), step_count=1)
     assert (verdict.status, verdict.scenarios[0].state) == (Status.MET, ())
 
 
@@ -618,7 +618,7 @@ def test_now_is_each_calls_own_time():
 def test_the_report_says_how_far_from_the_call_a_time_is():
     text = "expect: [{track: A, timestamp: $now}]"
     (result,) = results(text, track(1, "A", timestamp="2030-01-31T11:00:12.418Z"))
-    (found,) = result.nearest[0].mismatches
+    (found,) = result.closest_calls[0].mismatches
     assert found.hint == "it is 2:00:00 after the call; a minute is allowed"
 
 
@@ -639,7 +639,7 @@ COUNTED = [
 def test_the_fields_that_match_are_no_more_than_those_that_are_wanted(want, sent, counted):
     text = f"expect: [{{track: A, properties: {{a: {want}}}}}]"
     (result,) = results(text, track(1, "A", properties={"a": sent}))
-    (near,) = result.nearest
+    (near,) = result.closest_calls
     assert (near.matched, near.fields) == counted
     assert near.mismatches
 
@@ -649,7 +649,7 @@ def test_a_call_that_contradicts_itself_is_told_with_the_first_value_it_has(firs
     sent = {"$x": "1", "'n-${x}'": "n-1", "{$has: $x}": ["1"]}[first]
     text = f"let: [x]\nexpect: [{{track: A, properties: {{a: {first}, b: $x}}}}]"
     (result,) = results(text, track(1, "A", properties={"a": sent, "b": "2"}))
-    (found,) = result.nearest[0].mismatches
+    (found,) = result.closest_calls[0].mismatches
     assert (found.path, found.expected.text, found.actual.text) == ("properties.b", '"1"', '"2"')
 
 
@@ -674,7 +674,7 @@ def test_of_many_expectations_those_are_found_that_match(want, sent, count):
     """They are looked up by a value, which must find no more and no fewer."""
     bans = [f"{{track: A, times: 0, properties: {want.replace('N', str(n))}}}" for n in range(30)]
     verdict = judge(opened(*bans, "{track: A, times: 0..}"), track(1, "A", properties=sent))
-    assert sum(bool(each.surplus) for each in verdict.scenarios[0].expectations) == count
+    assert sum(bool(each.extra_calls) for each in verdict.scenarios[0].expectations) == count
     assert verdict.exit_code == bool(count)
 
 
@@ -698,7 +698,7 @@ def test_a_call_that_comes_close_to_one_row_concerns_that_row_alone(sent, status
     ]
     verdict = judge(ROWS, *hits)
     assert " ".join(each.status for each in verdict.scenarios) == statuses
-    assert [" ".join(each.levels) for each in verdict.findings] == levels
+    assert [" ".join(each.levels) for each in verdict.policy_hits] == levels
     assert verdict.exit_code == (1 if "unmet" in statuses else 0)
 
 

@@ -7,7 +7,7 @@ import pytest
 from pixel_emulator.core.model import KEPT, Outcome
 from pixel_emulator.core.text.json_codec import Number
 from pixel_emulator.core.tracking_plan.plan import parse
-from pixel_emulator.core.tracking_plan.violations import MOST, violations
+from pixel_emulator.core.tracking_plan.violations import MAX_VIOLATIONS, violations
 from pixel_emulator.files.yaml_loader import parse_document
 from tests.hits import hit
 
@@ -275,7 +275,7 @@ def test_text_that_is_no_unicode_is_checked_too():
 
 
 def test_many_objections_are_cut():
-    assert len(found({**GOOD, "products": [1] * 150})) == MOST
+    assert len(found({**GOOD, "products": [1] * 150})) == MAX_VIOLATIONS
 
 
 def test_long_values_and_control_characters_are_cut_and_escaped():

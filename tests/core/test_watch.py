@@ -33,7 +33,7 @@ def calls(said):
 
 def prospects(text, sent, **more):
     watch, hits = LiveVerdict(scenarios(text), **more), list(calls(sent))
-    return [watch.look(evidence(*hits[:count])) for count in range(len(hits) + 1)]
+    return [watch.update(evidence(*hits[:count])) for count in range(len(hits) + 1)]
 
 
 BOTH = "let: [x]\nexpect: [{track: A, properties: {a: $x}}, {track: B, properties: {a: $x}}]"
@@ -73,9 +73,9 @@ STEPS = "steps: [{name: one, expect: [track: A]}, {name: two, expect: [track: B]
 
 
 def test_steps_are_watched_one_after_the_other():
-    assert prospects(STEPS, "A/one", steps=1) == [OPEN, MET]
-    assert prospects(STEPS, "A/one B/two", steps=2) == [OPEN, OPEN, MET]
-    assert prospects(STEPS, "B/one", steps=1) == [OPEN, IMPOSSIBLE]
+    assert prospects(STEPS, "A/one", step_count=1) == [OPEN, MET]
+    assert prospects(STEPS, "A/one B/two", step_count=2) == [OPEN, OPEN, MET]
+    assert prospects(STEPS, "B/one", step_count=1) == [OPEN, IMPOSSIBLE]
 
 
 @pytest.mark.parametrize("sent", ["B A/one B/two", "C A/one B/two"])
@@ -91,30 +91,30 @@ def test_steps_that_have_no_calls_yet_may_get_marks(sent):
 def test_a_call_that_is_late_once_the_step_has_acted_makes_it_impossible():
     watch = LiveVerdict(scenarios("within: 50ms\nexpect: [track: A, track: B]"))
     hits = tuple(calls("A B"))
-    assert watch.look(evidence(*hits)) is MET  # nothing is late while it acts
+    assert watch.update(evidence(*hits)) is MET  # nothing is late while it acts
     acted = {f"{OF_STEP}1": START}
-    assert watch.look(evidence(*hits, acted=acted)) is IMPOSSIBLE
+    assert watch.update(evidence(*hits, acted=acted)) is IMPOSSIBLE
 
 
 def test_masked_write_keys_are_compared_through_their_mask():
     watch = LiveVerdict(scenarios(f"expect: [{{track: A, writeKey: {KEY}}}]"))
     sent = hit(1, "track", {"event": "A", "userId": "u", "writeKey": mask(KEY)})
-    assert watch.look(evidence(sent, masked=True)) is MET
+    assert watch.update(evidence(sent, masked=True)) is MET
 
 
 def test_other_evidence_is_looked_at_anew():
     watch = LiveVerdict(scenarios("expect: [track: A]"))
-    assert watch.look(evidence(*calls("B"))) is IMPOSSIBLE
-    assert watch.look(evidence(*calls("A"))) is MET
+    assert watch.update(evidence(*calls("B"))) is IMPOSSIBLE
+    assert watch.update(evidence(*calls("A"))) is MET
 
 
 def test_of_many_calls_a_look_without_new_ones_decides():
     text = "let: [x]\nunexpected: ignore\nexpect: [{track: A, properties: {a: $x}, times: 1..}]"
     watch, hits = LiveVerdict(scenarios(text)), tuple(calls("A=1 " * 600))
     for count in range(501, 600, 7):
-        watch.look(evidence(*hits[:count]))
-    watch.look(evidence(*hits))
-    assert watch.look(evidence(*hits)) is MET
+        watch.update(evidence(*hits[:count]))
+    watch.update(evidence(*hits))
+    assert watch.update(evidence(*hits)) is MET
 
 
 TWO = "steps:\n- {name: one, expect: [track: A]}\n- {name: two, expect: [track: B]}\n"
@@ -136,7 +136,7 @@ scenarios:
   - {name: two, expect: [track: A]}
 """
     sent = hit(1, "track", {"event": "A", "userId": "{{ id }}", "properties": {"b": 1}})
-    assert LiveVerdict(scenarios(text)).look(evidence(sent)) is IMPOSSIBLE
+    assert LiveVerdict(scenarios(text)).update(evidence(sent)) is IMPOSSIBLE
 
 
 def test_what_is_too_much_without_marks_may_belong_to_no_step_in_the_end():

@@ -194,7 +194,7 @@ def test_a_value_has_at_most_100_levels(levels, fits):
     value: JSON = None
     for _ in range(levels):
         value = [value]
-    assert yaml_writer.nests_too_deep(value) is not fits
+    assert yaml_writer.is_too_deep(value) is not fits
     value = {"in an entry": [value]}
     assert all(loader(yaml_writer.write(value)) == value for loader in ALL_LOADERS)
 

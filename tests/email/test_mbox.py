@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixel_emulator.email.source import begins_mbox, split_mbox
+from pixel_emulator.email.source import is_mbox, split_mbox
 
 FROM = b"From MAILER-DAEMON Mon Nov 30 16:06:24 2026\n"
 A, B = b"Subject: a\n\nx\n", b"Subject: b\n\ny\n"
@@ -82,7 +82,7 @@ def test_an_mbox_is_split(raw, mails):
     [(FROM + A, True), (b"From a\n" + A, True), (A, False), (b"From a to b\n<p>", False)],
 )
 def test_what_begins_an_mbox(raw, expected):
-    assert begins_mbox(raw) is expected
+    assert is_mbox(raw) is expected
 
 
 LINES = st.sampled_from(["text", "", "From me", ">From me", ">>From me", "<p>", "Note: this"])

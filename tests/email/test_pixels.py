@@ -198,15 +198,21 @@ PLACES = {
 }
 
 
-@pytest.mark.parametrize(("html", "element", "within", "requested"), PLACES.values(), ids=PLACES)
-def test_places(html, element, within, requested):
+@pytest.mark.parametrize(
+    ("html", "element", "enclosure", "is_requested"), PLACES.values(), ids=PLACES
+)
+def test_places(html, element, enclosure, is_requested):
     (pixel,) = find_pixels(html, hosts=HOSTS)
-    assert (pixel.element, pixel.within, pixel.requested) == (element, within, requested)
+    assert (pixel.element, pixel.enclosure, pixel.is_requested) == (
+        element,
+        enclosure,
+        is_requested,
+    )
 
 
 @pytest.mark.parametrize("where", ["img src", "img srcset", "td background", "css url()"])
 def test_where(where):
-    assert find_pixels(PLACES[where][0], hosts=HOSTS)[0].where == where
+    assert find_pixels(PLACES[where][0], hosts=HOSTS)[0].place == where
 
 
 def test_the_raw_text_is_kept_beside_the_url():
@@ -219,7 +225,7 @@ def test_the_raw_text_is_kept_beside_the_url():
 )
 def test_a_custom_domain_is_told_apart(url, custom):
     (pixel,) = find_pixels(f"<img src={url}>", hosts=HOSTS)
-    assert pixel.custom_domain is custom
+    assert pixel.has_custom_domain is custom
 
 
 CHARSETS = {
@@ -256,23 +262,23 @@ def test_a_query_is_encoded_in_the_charset_of_its_document(charset, written):
 )
 def test_what_only_outlook_loads(condition, outlook):
     (pixel,) = find_pixels(f"<!--[{condition}]><img src={TRACK}><![endif]-->", hosts=HOSTS)
-    assert (pixel.outlook_only, pixel.loads) == (outlook, False)
+    assert (pixel.is_outlook_only, pixel.is_loaded) == (outlook, False)
 
 
 def test_the_second_place_of_a_url_loads_too_but_requests_nothing():
     html = f"<table background={TRACK}></table><img src={TRACK}>"
     _, image = find_pixels(html, hosts=HOSTS)
-    assert (image.loads, image.repeated, image.requested) == (True, True, False)
+    assert (image.is_loaded, image.is_repeated, image.is_requested) == (True, True, False)
 
 
 def test_a_port_does_not_hide_the_host():
     (pixel,) = find_pixels("<img src=https://api.segment.io:8443/v1/pixel/track>", hosts=HOSTS)
-    assert not pixel.custom_domain
+    assert not pixel.has_custom_domain
 
 
 def test_the_second_copy_of_a_url_is_repeated():
     pixels = find_pixels(f"<img src={TRACK}#1><img src={TRACK}#2><img src={TRACK}?>", hosts=HOSTS)
-    assert [(pixel.repeated, pixel.requested) for pixel in pixels] == [
+    assert [(pixel.is_repeated, pixel.is_requested) for pixel in pixels] == [
         (False, True),
         (True, False),
         (False, True),
@@ -282,7 +288,7 @@ def test_the_second_copy_of_a_url_is_repeated():
 def test_a_copy_that_is_never_loaded_makes_no_repetition():
     comment = f"<!-- <img src={TRACK}> -->"
     pixels = find_pixels(f"{comment}<img src={TRACK}>{comment}", hosts=HOSTS)
-    assert [pixel.repeated for pixel in pixels] == [False, False, False]
+    assert [pixel.is_repeated for pixel in pixels] == [False, False, False]
 
 
 def test_line_numbers():
@@ -305,7 +311,7 @@ def test_srcdoc_is_followed_to_a_bounded_depth():
 
 def test_deep_nesting_is_walked():
     html = "<div>" * 1_000 + f"<noscript><img src={TRACK}>"
-    assert [pixel.within for pixel in find_pixels(html, hosts=HOSTS)] == ["noscript"]
+    assert [pixel.enclosure for pixel in find_pixels(html, hosts=HOSTS)] == ["noscript"]
 
 
 @pytest.mark.parametrize(
@@ -326,7 +332,7 @@ def test_what_passes_a_limit_is_refused_at_any_depth(html, limits, message):
 def test_a_large_file_keeps_its_elements():
     row = "<div><ul><li><div>text</div><br></ul><hr></div>"
     html = f"{row * 50_000}<button background={TRACK}>"
-    assert [pixel.where for pixel in find_pixels(html, hosts=HOSTS)] == ["button background"]
+    assert [pixel.place for pixel in find_pixels(html, hosts=HOSTS)] == ["button background"]
 
 
 FRAGMENTS = st.sampled_from(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pixel_emulator.email import html_tree
 from pixel_emulator.email.html_guard import check_html
 from pixel_emulator.email.limits import LimitError, Limits
-from pixel_emulator.email.unrequested import Unrequested, search_html
+from pixel_emulator.email.unrequested import UnrequestedPlace, search_html
 
 HOSTS = ("api.segment.io",)
 TRACK = "https://api.segment.io/v1/pixel/track?userId=u&event=Opened"
@@ -51,11 +51,11 @@ WHY = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("html", "why", "undecoded"), WHY.values(), ids=WHY)
-def test_a_place_is_named_with_its_reason(html, why, undecoded):
+@pytest.mark.parametrize(("html", "why", "is_undecoded"), WHY.values(), ids=WHY)
+def test_a_place_is_named_with_its_reason(html, why, is_undecoded):
     (found,) = search_html(html, hosts=HOSTS).unrequested
     assert why in found.sentence
-    assert found.undecoded is undecoded
+    assert found.is_undecoded is is_undecoded
     assert found.line in (0, 1)
 
 
@@ -82,10 +82,13 @@ def test_nothing_is_said_of(html):
 def test_lines_and_sentences():
     html = "<p>\n<img src='/v1/pixel/track'>\n\n<a href='/v1/pixel/page'>"
     assert [each.line for each in search_html(html, hosts=HOSTS).unrequested] == [2, 4]
-    assert Unrequested(2, "y").sentence == (
+    assert UnrequestedPlace(2, "y").sentence == (
         "line 2 names /v1/pixel/, but no client requests it, because y"
     )
-    assert Unrequested(0, "y", is_token=True).sentence == "the text names no pixel, because y"
+    assert (
+        UnrequestedPlace(0, "y", is_template_token=True).sentence
+        == "the text names no pixel, because y"
+    )
 
 
 def test_a_text_is_parsed_once(monkeypatch):

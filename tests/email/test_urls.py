@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixel_emulator.email.urls import Pasted, browser_url, pasted
+from pixel_emulator.email.urls import PastedUrl, browser_url, pasted_url
 
 REQUESTED = {
     "as it is": ("https://a.test/x?y=1", "https://a.test/x?y=1"),
@@ -70,7 +70,7 @@ PASTED = {
 
 @pytest.mark.parametrize(("text", "url", "from_html"), PASTED.values(), ids=PASTED)
 def test_pasted(text, url, from_html):
-    assert pasted(text) == Pasted(url, from_html)
+    assert pasted_url(text) == PastedUrl(url, from_html)
 
 
 URL = 'https://api.segment.io/v1/pixel/track?data={"a":(1)}'
@@ -111,25 +111,25 @@ COPIED = {
 
 @pytest.mark.parametrize(("text", "url"), COPIED.values(), ids=COPIED)
 def test_a_url_is_freed_of_what_it_was_copied_with(text, url):
-    assert pasted(text) == Pasted(url, from_html=False)
+    assert pasted_url(text) == PastedUrl(url, from_html=False)
 
 
 @pytest.mark.parametrize(
     "text", ["", "mail.eml", "/tmp/a.html", "a\\b", "see https://a.test/x", '""']
 )
 def test_a_text_without_a_url(text):
-    assert pasted(text) is None
+    assert pasted_url(text) is None
 
 
 @pytest.mark.parametrize("text", ["//" + "{{}}" * 50_000, "//" * 100_000, "a" * 200_000])
 def test_a_long_text_is_searched_at_once(text):
-    assert pasted(f"x {text}") is None
+    assert pasted_url(f"x {text}") is None
 
 
 @given(st.text(st.characters(codec=None)))
 def test_no_text_is_too_odd(text):
-    pasted(text)
-    pasted(f"&amp;{text}")
+    pasted_url(text)
+    pasted_url(f"&amp;{text}")
     browser_url(text)
     found = browser_url(f"https://a.test/{text}")
     assert found is not None

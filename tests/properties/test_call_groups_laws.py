@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pixel_emulator.core.model import total
+from pixel_emulator.core.model import count_hits
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.verification.components import CallGroups
 from pixel_emulator.core.verification.live import LiveVerdict
@@ -64,7 +64,7 @@ def _numbers(*verdicts):
     Which do is only told, and of fewer calls fewer are there to be told.
     """
     results = [[each.expectations for each in verdict.scenarios] for verdict in verdicts]
-    if any(result.nearest for each in results for found in each for result in found):
+    if any(result.closest_calls for each in results for found in each for result in found):
         return [None] * len(verdicts)
     return [[[(one.got, one.met) for one in found] for found in each] for each in results]
 
@@ -73,21 +73,21 @@ def _said(verdict):
     """What a verdict comes to, with each number in it."""
     return (
         verdict.status,
-        total(verdict.hits),
+        count_hits(verdict.hits),
         [
             (
                 each.status,
-                total(found.hit for found in each.forbidden),
+                count_hits(found.hit for found in each.forbidden_values),
             )
             for each in verdict.scenarios
         ],
         {
-            (each.policy, each.levels): total(
+            (each.policy, each.levels): count_hits(
                 other.hit
-                for other in verdict.findings
+                for other in verdict.policy_hits
                 if (other.policy, other.levels) == (each.policy, each.levels)
             )
-            for each in verdict.findings
+            for each in verdict.policy_hits
         },
     )
 
@@ -102,7 +102,7 @@ def test_the_verdict_is_that_of_the_whole_run(text, calls, kept):
         call_groups.add(each)
         thinned = evidence(*call_groups.hits())
         assert thinned.total == count
-        assert watch.look(thinned) is whole.look(evidence(*hits[:count]))
+        assert watch.update(thinned) is whole.update(evidence(*hits[:count]))
     ours = verify(scenarios, evidence(*call_groups.hits()))
     theirs = verify(scenarios, evidence(*hits))
     assert _said(ours) == _said(theirs)
@@ -138,4 +138,4 @@ def test_so_many_calls_are_kept_of_many_that_are_alike(text, kept):
     [one] = _hits([("A", 1, False)])
     for seq in range(1, MANY + 1):
         call_groups.add(replace(one, seq=seq))
-    assert (len(call_groups.hits()), total(call_groups.hits())) == (kept, MANY)
+    assert (len(call_groups.hits()), count_hits(call_groups.hits())) == (kept, MANY)

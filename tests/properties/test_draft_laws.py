@@ -142,7 +142,7 @@ def verdict(text, hits):
 
 def check(found):
     """An update is met, or says what is kept; what it writes can be read."""
-    assert (found.judged.verdict.status is Status.MET) is not bool(found.kept)
+    assert (found.verified.verdict.status is Status.MET) is not bool(found.kept)
     assert all(re.search("is kept|is not added", each.message) for each in found.kept)
 
 

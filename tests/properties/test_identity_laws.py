@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pixel_emulator.core.model import KEPT, Call, CallType, Form, Outcome
 from pixel_emulator.core.profiles.identity import fold
-from pixel_emulator.core.profiles.profile import profile_mistakes
+from pixel_emulator.core.profiles.profile import profile_issues
 from tests.hits import hit
 from tests.properties.test_recording_laws import PAYLOADS, VALUES
 
@@ -109,7 +109,7 @@ def test_what_is_not_kept_changes_nothing(hits):
 @settings(max_examples=100)
 def test_a_graph_seeds_another_one(calls):
     data: Any = fold(calls, {}).as_data()
-    assert list(profile_mistakes(data)) == []
+    assert list(profile_issues(data)) == []
     again: Any = fold([], data).as_data()
     for id, profile in data.items():
         for key in ("traits", "groups", "events"):

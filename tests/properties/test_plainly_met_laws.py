@@ -67,7 +67,7 @@ def test_what_is_plainly_met_is_met_under_all_policies(run, levels, same_event):
         scenario = Scenario(steps=(step,), levels=levels, same_event=same_event)
         verdict = verify_unproven([scenario], evidence)
         assert verdict.status is Status.MET
-        assert not verdict.findings
+        assert not verdict.policy_hits
 
 
 @settings(max_examples=500)

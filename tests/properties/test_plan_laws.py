@@ -11,7 +11,7 @@ from pixel_emulator.core.model import Call, CallType, Form, Outcome
 from pixel_emulator.core.text import json_codec, yaml_writer
 from pixel_emulator.core.tracking_plan.infer import infer
 from pixel_emulator.core.tracking_plan.plan import parse
-from pixel_emulator.core.tracking_plan.plan_diff import broken, changes
+from pixel_emulator.core.tracking_plan.plan_diff import broken_calls, changes
 from pixel_emulator.core.tracking_plan.violations import violations
 from pixel_emulator.files.yaml_loader import parse_document
 from tests.hits import hit
@@ -55,7 +55,7 @@ def test_a_drafted_plan_takes_its_own_calls(hits):
 def test_a_plan_does_not_differ_from_itself(hits, others):
     plan = _read(infer(hits), yaml_writer.write)
     assert list(changes(plan, plan)) == []
-    assert list(broken(plan, plan, others)) == []
+    assert list(broken_calls(plan, plan, others)) == []
 
 
 @given(VALUES | st.dictionaries(st.sampled_from(["rules", "data"]), VALUES))

@@ -143,7 +143,7 @@ def test_a_watch_gives_up_only_where_nothing_that_comes_could_help(run, every):
         if not every and count % 2:
             continue
         seen = replace(evidence, hits=evidence.hits[:count])
-        prospect = watch.look(seen)
+        prospect = watch.update(seen)
         met = verify(scenarios, seen).status is Status.MET
         assert not (impossible and met)
         if prospect is Outlook.IMPOSSIBLE:
@@ -156,10 +156,10 @@ def test_a_watch_gives_up_only_where_nothing_that_comes_could_help(run, every):
 
 @given(_runs(), st.integers(0, 6), st.sampled_from([0, BUDGET]))
 @settings(max_examples=200, deadline=None)
-def test_with_few_looks_the_verdict_is_the_same_or_undecided(run, looks, budget):
+def test_with_few_looks_the_verdict_is_the_same_or_undecided(run, match_budget, budget):
     """Of the whole run and of each scenario, whatever it says beside that."""
     scenarios, evidence = run
-    few = verify(scenarios, evidence, looks=looks, budget=budget)
+    few = verify(scenarios, evidence, match_budget=match_budget, budget=budget)
     every = verify(scenarios, evidence)
     assert few.status in (every.status, Status.UNDECIDED)
     for one, other in zip(few.scenarios, every.scenarios, strict=True):
@@ -171,12 +171,12 @@ def test_with_few_looks_the_verdict_is_the_same_or_undecided(run, looks, budget)
 
 @given(_runs(), st.integers(0, 6))
 @settings(max_examples=200, deadline=None)
-def test_with_few_looks_a_watch_says_nothing_wrong(run, looks):
+def test_with_few_looks_a_watch_says_nothing_wrong(run, match_budget):
     scenarios, evidence = run
-    watch = LiveVerdict(scenarios, looks=looks)
+    watch = LiveVerdict(scenarios, match_budget=match_budget)
     for count in range(len(evidence.hits) + 1):
         seen = replace(evidence, hits=evidence.hits[:count])
-        prospect = watch.look(seen)
+        prospect = watch.update(seen)
         met = verify(scenarios, seen).status is Status.MET
         assert prospect is not Outlook.IMPOSSIBLE or not met
         assert met or _timed(scenarios) or prospect is not Outlook.MET

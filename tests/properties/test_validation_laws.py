@@ -1,7 +1,6 @@
 """What holds for the judge whatever the payload."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,7 +18,7 @@ from pixel_emulator.core.model import (
     Severity,
 )
 from pixel_emulator.core.problems.catalog import RULES
-from pixel_emulator.core.problems.drops import outcome, validate
+from pixel_emulator.core.problems.drops import outcome_of, validate
 from pixel_emulator.core.text.json_codec import Number
 
 KEY = "wk_test_000000000000000"
@@ -135,7 +134,7 @@ def test_no_message_tells_a_good_write_key(payload, call_type, known):
 def test_a_call_without_an_id_is_dropped_whatever_else_it_holds(payload, call_type):
     without = payload | {"writeKey": KEY, "userId": None, "anonymousId": None}
     call = Call(type=call_type, form=Form.FLAT, payload=without)
-    assert outcome(validate(call, REQUEST)) is Outcome.DROPPED
+    assert outcome_of(validate(call, REQUEST)) is Outcome.DROPPED
 
 
 @pytest.mark.parametrize(
@@ -160,7 +159,7 @@ def test_nine_thousand_levels_are_walked_without_recursion(wrap):
 def test_with_the_text_of_its_payload_the_judge_says_the_same(call):
     """The text only tells it where it need not look."""
     text = "\n".join(["", *strings(call.payload)])
-    assert validate(replace(call, text=text), REQUEST) == validate(call, REQUEST)
+    assert validate(call, REQUEST, text=text) == validate(call, REQUEST)
 
 
 def strings(value: JSON) -> Iterator[str]:

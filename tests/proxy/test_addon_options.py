@@ -31,7 +31,7 @@ def test_every_setting_is_an_option_but_those_that_mitmproxy_has():
         assert declared == {
             f"pixel_{each.name}"
             for each in settings()
-            if each.name not in ("host", "port", "lane", "control_port", "control_token")
+            if each.name not in ("host", "port", "fast_path", "control_port", "control_token")
         }
         option = tctx.options._options["pixel_dialect"]
         assert option.default == Settings().dialect

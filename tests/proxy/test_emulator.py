@@ -289,10 +289,10 @@ class ObservingRecorder:
 def test_the_answer_leaves_only_when_the_call_is_recorded():
     recorder = ObservingRecorder()
     with (
-        Emulator(SETTINGS, Journal(SETTINGS, recorder=recorder)) as e,
+        Emulator(SETTINGS, Journal(SETTINGS, sink=recorder)) as e,
         connect(e.port) as recorder.client,
     ):
-        # From the second one on, the lane has the connection to itself.
+        # From the second one on, the fast path has the connection to itself.
         replies = [ask(recorder.client, get(PIXEL, f"127.0.0.1:{e.port}")) for _ in range(3)]
     assert all(each.is_pixel for each in replies)
     assert recorder.readable == [False] * 3

@@ -8,7 +8,7 @@ from pixel_emulator.proxy.emulator import Emulator
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.settings import Settings
 from tests.ends import LOSING, PLAIN_ENDS, TLS_ENDS, End, Talk, inside
-from tests.lanes import WithLane, WithoutLane
+from tests.fast_path_settings import with_fast_path, without_fast_path
 from tests.wire import PIXEL, TIMEOUT, connect, get, tunnel
 
 SEGMENT = "api.segment.io"
@@ -65,7 +65,7 @@ SAID = {  # with what nobody can read, and how many calls are in it
 }
 
 
-@pytest.mark.parametrize("made", [WithLane, WithoutLane])
+@pytest.mark.parametrize("made", [with_fast_path, without_fast_path])
 @pytest.mark.parametrize("before", [0, 1])
 @pytest.mark.parametrize(("way", "end"), WAYS_AND_ENDS)
 def test_each_request_before_the_end_is_recorded_and_half_a_one_is_a_gap(

@@ -12,10 +12,10 @@ from pixel_emulator.proxy.emulator import Emulator
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.recording_writer import open_recording
 from pixel_emulator.runtime.settings import Settings
-from tests.lanes import WithLane, WithoutLane
+from tests.fast_path_settings import with_fast_path, without_fast_path
 from tests.wire import PIXEL, TIMEOUT, ask, connect, get, read
 
-MADE = pytest.mark.parametrize("made", [WithLane, WithoutLane])
+MADE = pytest.mark.parametrize("made", [with_fast_path, without_fast_path])
 ROOM = 20
 """Calls that memory has room for."""
 
@@ -33,7 +33,7 @@ def say(e: Emulator, session: str, number: int) -> None:
 def test_a_follower_that_is_stuck_delays_other_sessions_once(
     made: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("pixel_emulator.runtime.journal._PATIENCE", 0.1)
+    monkeypatch.setattr("pixel_emulator.runtime.journal._FOLLOWER_TIMEOUT", 0.1)
     settings = made(port=0, max_calls=ROOM)
     with Emulator(settings, Journal(settings)) as e:
         followed, other = e.sessions.open(), e.sessions.open()
@@ -56,7 +56,7 @@ def test_while_calls_wait_the_journal_can_be_asked_and_they_are_not_answered(
     """What a follower needs is free, and an answer still means that its call is written."""
     file = tmp_path / "calls.yaml"
     settings = made(port=0, max_calls=ROOM, record=str(file))
-    journal = Journal(settings, recorder=open_recording(settings))
+    journal = Journal(settings, sink=open_recording(settings))
     with Emulator(settings, journal) as e, connect(e.port) as client:
         seen, is_full, is_behind = 0, threading.Event(), threading.Event()
 
@@ -78,7 +78,7 @@ def test_while_calls_wait_the_journal_can_be_asked_and_they_are_not_answered(
             client.recv(1)
         client.settimeout(TIMEOUT)
         seen = ROOM
-        journal.looked()
+        journal.notify_progress()
         assert read(client).is_pixel
         assert len(read_recording(file).hits) == MOST + 1
         leave()

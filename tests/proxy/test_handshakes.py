@@ -14,20 +14,22 @@ from mitmproxy.proxy.layers.tls import parse_client_hello
 
 from pixel_emulator.proxy.emulator import Emulator
 from pixel_emulator.proxy.handshakes import greeting
-from pixel_emulator.runtime.gaps import Greeting, Refusal
+from pixel_emulator.runtime.gaps import ClientHelloInfo, Refusal
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.settings import Settings
-from tests.lanes import WithLane, WithoutLane
+from tests.fast_path_settings import with_fast_path, without_fast_path
 from tests.programs import CHROMIUM, needs_chromium
 from tests.wire import PIXEL, TIMEOUT, ask, connect, get, secured, tunnel
 
 SEGMENT = "api.segment.io"
 ONE = get(PIXEL, SEGMENT)
 STRANGE = Path(certifi.where())
-MADE = pytest.mark.parametrize("made", [WithLane, WithoutLane])
+MADE = pytest.mark.parametrize("made", [with_fast_path, without_fast_path])
 
 
-def hello(*extensions: tuple[int, bytes], suites: tuple[int, ...] = (0x1301, 0xC02F)) -> Greeting:
+def hello(
+    *extensions: tuple[int, bytes], suites: tuple[int, ...] = (0x1301, 0xC02F)
+) -> ClientHelloInfo:
     """The greeting of a ClientHello made of these."""
     body = b"".join(struct.pack(">HH", kind, len(data)) + data for kind, data in extensions)
     said = (
@@ -72,17 +74,17 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("said", SAME.values(), ids=SAME)
-def test_the_same_client_has_the_same_fingerprint(said: Greeting):
+def test_the_same_client_has_the_same_fingerprint(said: ClientHelloInfo):
     assert (said.fingerprint, said.retries) == (PLAIN.fingerprint, False)
 
 
 @pytest.mark.parametrize("said", GREASED.values(), ids=GREASED)
-def test_grease_is_left_out_and_means_a_browser(said: Greeting):
+def test_grease_is_left_out_and_means_a_browser(said: ClientHelloInfo):
     assert (said.fingerprint, said.retries) == (PLAIN.fingerprint, True)
 
 
 @pytest.mark.parametrize("said", OTHERS.values(), ids=OTHERS)
-def test_another_client_has_another(said: Greeting):
+def test_another_client_has_another(said: ClientHelloInfo):
     assert said.fingerprint != PLAIN.fingerprint
     assert not said.retries
 
@@ -271,7 +273,7 @@ def test_a_chromium_that_tries_again_is_forgiven(made: Callable[..., Settings], 
         assert e.drain(TIMEOUT)
         [gap] = e.journal.gaps
         assert "refused by the client with the alert certificate_unknown: it does not trust" in gap
-        assert journal.refusals.get(timeout=TIMEOUT).greeting.retries
+        assert journal.refusals.get(timeout=TIMEOUT).client_hello.retries
         browse(e, tmp_path, f"--ignore-certificate-errors-spki-list={e.authority.spki}")
         assert e.drain(TIMEOUT)
         assert len(e.journal.hits) == 6

@@ -18,7 +18,7 @@ from tests.ends import (
     in_a_tunnel,
     in_a_tunnel_with_tls,
 )
-from tests.lanes import WithLane, WithoutLane
+from tests.fast_path_settings import with_fast_path, without_fast_path
 from tests.wire import PIXEL, TIMEOUT, get
 
 HEAD = f"GET {PIXEL} HTTP/1.1\r\nHost: {SEGMENT}\r\n".encode()
@@ -37,7 +37,7 @@ ENDLESS = {
     "a header of a POST": f"POST /v1/t HTTP/1.1\r\nHost: {SEGMENT}\r\nX: ".encode(),
     "behind another one": get(PIXEL, SEGMENT) + HEAD + b"X: ",
 }
-MADE = pytest.mark.parametrize("made", [WithLane, WithoutLane])
+MADE = pytest.mark.parametrize("made", [with_fast_path, without_fast_path])
 
 
 def insist(talk: Talk, start: bytes, mebibytes: int) -> bytes:

@@ -9,9 +9,17 @@ from pixel_emulator.runtime.settings import settings
 pytest_plugins = ["pytester"]
 
 UNUSED = "def test_unused(): pass"
-# The first are ours to choose, tests record to a folder, the lane is nobody's business, and a test
-# has few calls.
-NOT_FOR_TESTS = {"host", "port", "control_port", "control_token", "record", "lane", "max_calls"}
+# The first are ours to choose, tests record to a folder, the fast path has no place in a test, and
+# a test has few calls.
+NOT_FOR_TESTS = {
+    "host",
+    "port",
+    "control_port",
+    "control_token",
+    "record",
+    "fast_path",
+    "max_calls",
+}
 HEAVY = ("mitmproxy", "yaml", "rich", "typer", "re2", "jsonschema_rs", "pixel_emulator.core")
 
 

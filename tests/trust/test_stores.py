@@ -27,12 +27,12 @@ def one(path: Path) -> bytes:
 
 
 def test_a_bundle_is_their_file_and_our_ca(stores, theirs):
-    bundle = certificates(str(stores.pem([str(theirs)])))
+    bundle = certificates(str(stores.pem_bundle([str(theirs)])))
     assert bundle == [one(theirs), one(stores.ca)]
 
 
 def test_a_bundle_of_nothing_of_theirs_is_our_ca(stores):
-    assert certificates(str(stores.pem([]))) == [one(stores.ca)]
+    assert certificates(str(stores.pem_bundle([]))) == [one(stores.ca)]
 
 
 def test_a_directory_counts_with_all_its_files(stores, theirs, tmp_path):
@@ -41,31 +41,31 @@ def test_a_directory_counts_with_all_its_files(stores, theirs, tmp_path):
     (folder / "0a1b2c3d.0").symlink_to(theirs)
     (folder / "README").write_bytes(b"no certificate \xff")
     (folder / "gone.pem").symlink_to(tmp_path / "nowhere")
-    assert certificates(str(stores.pem([str(folder)]))) == [one(theirs), one(stores.ca)]
+    assert certificates(str(stores.pem_bundle([str(folder)]))) == [one(theirs), one(stores.ca)]
 
 
 def test_what_stands_around_certificates_is_left_out(stores, theirs):
     theirs.write_bytes(b"# caf\xe9\n" + theirs.read_bytes() + b"-----BEGIN CERTIFICATE-----\ntorn")
-    assert len(certificates(str(stores.pem([str(theirs)])))) == 2
+    assert len(certificates(str(stores.pem_bundle([str(theirs)])))) == 2
 
 
 def test_a_certificate_that_stands_twice_is_taken_once(stores, theirs):
-    assert stores.pem([str(theirs), str(theirs)]) == stores.pem([str(theirs)])
+    assert stores.pem_bundle([str(theirs), str(theirs)]) == stores.pem_bundle([str(theirs)])
 
 
 def test_the_standard_store_has_the_public_roots(stores):
-    assert len(certificates(str(stores.pem([STANDARD])))) > 50
+    assert len(certificates(str(stores.pem_bundle([STANDARD])))) > 50
 
 
 def test_distinct_originals_make_distinct_files(stores, theirs):
-    assert stores.pem([str(theirs)]) != stores.pem([])
+    assert stores.pem_bundle([str(theirs)]) != stores.pem_bundle([])
 
 
 def test_only_the_owner_can_read_a_store(stores, theirs):
-    for path in (stores.pem([str(theirs)]), stores.java(None)):
+    for path in (stores.pem_bundle([str(theirs)]), stores.java_truststore(None)):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_a_file_that_cannot_be_read_is_an_error(stores, tmp_path):
     with pytest.raises(FileNotFoundError):
-        stores.pem([str(tmp_path / "nowhere.pem")])
+        stores.pem_bundle([str(tmp_path / "nowhere.pem")])

@@ -4,10 +4,9 @@ import re
 from base64 import b64encode
 from binascii import Error as Base64Error
 from binascii import a2b_base64
-from dataclasses import dataclass
 from typing import NamedTuple
 
-from pixel_emulator.core.endpoint.query import text_of
+from pixel_emulator.core.endpoint.query import decode_utf8
 from pixel_emulator.core.model import Alphabet, Payload, Problem
 from pixel_emulator.core.problems.catalog import problem
 from pixel_emulator.core.text import json_codec
@@ -15,8 +14,7 @@ from pixel_emulator.core.text import json_codec
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Base64Data(NamedTuple):
     """The bytes of a base64 value, and how it was written."""
 
     data: bytes
@@ -24,7 +22,7 @@ class Decoded:
     padded: bool
 
 
-def decode(value: bytes) -> Decoded | None:
+def decode(value: bytes) -> Base64Data | None:
     """Decode as Segment's edge does, or None (Segment 2018, message.FromBase64).
 
     URL-safe unpadded, URL-safe padded, standard unpadded, standard padded: the first that fits.
@@ -46,7 +44,7 @@ def decode(value: bytes) -> Decoded | None:
         data = a2b_base64(body + b"=" * (-len(body) % 4), strict_mode=True)
     except Base64Error:  # for a character of no alphabet
         return None
-    return Decoded(data, alphabet, padded)
+    return Base64Data(data, alphabet, padded)
 
 
 def encode(data: bytes, alphabet: Alphabet, *, padded: bool) -> bytes:
@@ -55,7 +53,7 @@ def encode(data: bytes, alphabet: Alphabet, *, padded: bool) -> bytes:
     return text if padded else text.rstrip(b"=")
 
 
-def failure(value: bytes, query: bytes) -> tuple[str, str]:
+def base64_failure(value: bytes, query: bytes) -> tuple[str, str]:
     """Return why `decode` gave None for this value of the raw `query`, and how to mend it."""
     if b" " in value and b"+" not in query:
         return (
@@ -85,7 +83,7 @@ def failure(value: bytes, query: bytes) -> tuple[str, str]:
     )
 
 
-TELLTALES: tuple[tuple[bytes, str, str], ...] = (
+WRONG_ENCODINGS: tuple[tuple[bytes, str, str], ...] = (
     (b"\xef\xbb\xbf", "a byte order mark stands before the JSON", "Encode without a BOM."),
     (b"\xff\xfe", "it is UTF-16", "Encode the JSON as UTF-8."),
     (b"\xfe\xff", "it is UTF-16", "Encode the JSON as UTF-8."),
@@ -110,7 +108,7 @@ _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|.)", re.DOTALL)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-class Read(NamedTuple):
+class ParsedObject(NamedTuple):
     """An object, or None, what is to be said about its text (Segment 2018), and the text.
 
     Each string of the object stands in the text as it is; an empty text says that they may not.
@@ -121,22 +119,22 @@ class Read(NamedTuple):
     text: str = ""
 
 
-def json_object(data: bytes) -> Read:
+def parse_object(data: bytes) -> ParsedObject:
     """Read bytes as one JSON object; never raises."""
     if len(data) > MAX_DATA:
         cause = f"the decoded data has {len(data):,} bytes; the limit is {MAX_DATA:,}"
         return _unread(cause, "Send less in one call.")
-    text = text_of(data)
+    text = decode_utf8(data)
     try:
-        value, repeated = json_codec.parse_noting_repeats(text)
+        value, repeated = json_codec.parse_with_repeated_key(text)
     except ValueError as error:
         cause, mend = f"the decoded data is not JSON ({error})", "Send exactly one JSON object."
-        for start, meaning, hint in TELLTALES:
+        for start, meaning, hint in WRONG_ENCODINGS:
             if data.startswith(start):
                 cause, mend = f"the decoded data is not JSON: {meaning}", hint
         return _unread(cause, mend)
     if not isinstance(value, dict):
-        cause = f"the decoded JSON is of type {json_codec.kind(value)}, not object"
+        cause = f"the decoded JSON is of type {json_codec.json_type(value)}, not object"
         return _unread(cause, "Send exactly one JSON object.")
     problems = []
     if repeated is not None:
@@ -144,16 +142,16 @@ def json_object(data: bytes) -> Read:
     if "\ufffd" in text and text.encode() != data:
         problems.append(problem("invalid_utf8"))
     if "\\" not in text:
-        return Read(value, tuple(problems), text)
+        return ParsedObject(value, tuple(problems), text)
     if "\\u" in text and _has_lone_surrogate(text):
         problems.append(problem("lone_surrogate"))
         # Go decodes the top-level keys, and keeps each value below as raw text.
         value = {_SURROGATE.sub("\ufffd", key): member for key, member in value.items()}
-    return Read(value, tuple(problems))
+    return ParsedObject(value, tuple(problems))
 
 
-def _unread(cause: str, mend: str) -> Read:
-    return Read(None, (problem("bad_request", cause=cause, mend=mend),))
+def _unread(cause: str, mend: str) -> ParsedObject:
+    return ParsedObject(None, (problem("bad_request", cause=cause, mend=mend),))
 
 
 def _has_lone_surrogate(text: str) -> bool:

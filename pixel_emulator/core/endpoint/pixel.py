@@ -7,8 +7,8 @@ from functools import lru_cache
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from pixel_emulator.core.endpoint import data_parameter
-from pixel_emulator.core.endpoint.data_parameter import json_object
-from pixel_emulator.core.endpoint.query import Query, expand, flatten, parse_query, text_of
+from pixel_emulator.core.endpoint.data_parameter import parse_object
+from pixel_emulator.core.endpoint.query import Query, decode_utf8, expand, flatten, parse_query
 from pixel_emulator.core.model import (
     Alphabet,
     Call,
@@ -19,7 +19,7 @@ from pixel_emulator.core.model import (
     PixelRequest,
     PixelResponse,
     Problem,
-    printable,
+    percent_encoded,
 )
 from pixel_emulator.core.problems.catalog import problem
 from pixel_emulator.core.text import json_codec
@@ -87,7 +87,7 @@ def route(method: str, path: bytes) -> Route:
 
 
 def _route_anew(method: str, path: bytes) -> Route:
-    name = text_of(unquote_to_bytes(path)).lower().removesuffix("/")
+    name = decode_utf8(unquote_to_bytes(path)).lower().removesuffix("/")
     call_type = _PIXEL_PATHS.get(name)
     if call_type is not None:
         if method in ("GET", "HEAD"):
@@ -111,7 +111,7 @@ def route_of(request: PixelRequest) -> Route:
     return route(request.method, request.path)
 
 
-def unreadable(call_type: CallType) -> Call:
+def undecodable_call(call_type: CallType) -> Call:
     """The call of such a request."""
     cause = "a raw space stands in the URL, and a server answers 400 to such a request"
     found = problem("bad_request", cause=cause, mend="Write each space as %20.")
@@ -123,6 +123,15 @@ def decode(call_type: CallType, query: bytes, dialect: Dialect) -> Call:
 
     With a non-empty `data` every other parameter is ignored; else the flat form (Segment 2018).
     """
+    return decode_with_text(call_type, query, dialect)[0]
+
+
+def decode_with_text(call_type: CallType, query: bytes, dialect: Dialect) -> tuple[Call, str]:
+    """Return the call that `decode` returns, and the JSON text that its payload was read from.
+
+    The text is empty for the flat form, for an undecodable call, and if it has escapes. So each
+    string of the payload occurs in a text that is not empty.
+    """
     data: bytes | None
     pairs: tuple[tuple[bytes, bytes], ...] = ()
     if _is_only_data(query):
@@ -133,33 +142,28 @@ def decode(call_type: CallType, query: bytes, dialect: Dialect) -> Call:
     if not data:
         flat, conflicts = expand(pairs)
         problems += [problem("flat_key_conflict", path) for path in conflicts]
-        return Call(type=call_type, form=Form.FLAT, payload=flat, problems=tuple(problems))
+        return Call(type=call_type, form=Form.FLAT, payload=flat, problems=tuple(problems)), ""
     decoded = data_parameter.decode(data)
     if decoded is not None:
-        found = json_object(decoded.data)
-        return Call(
+        found = parse_object(decoded.data)
+        call = Call(
             type=call_type,
             form=Form.BASE64,
             payload=found.value,
             alphabet=decoded.alphabet,
             padded=decoded.padded,
             problems=(*problems, *found.problems),
-            text=found.text,
         )
+        return call, found.text
     if dialect is Dialect.DOCUMENTED and data.lstrip().startswith(b"{"):
         # Segment's API description calls base64 optional; its 2018 source drops this.
-        found = json_object(data)
+        found = parse_object(data)
         problems += [*found.problems, *([] if found.value is None else [problem("raw_json")])]
-        return Call(
-            type=call_type,
-            form=Form.JSON,
-            payload=found.value,
-            problems=tuple(problems),
-            text=found.text,
-        )
-    cause, mend = data_parameter.failure(data, query)
+        call = Call(type=call_type, form=Form.JSON, payload=found.value, problems=tuple(problems))
+        return call, found.text
+    cause, mend = data_parameter.base64_failure(data, query)
     problems.append(problem("bad_request", cause=cause, mend=mend))
-    return Call(type=call_type, form=Form.BASE64, payload=None, problems=tuple(problems))
+    return Call(type=call_type, form=Form.BASE64, payload=None, problems=tuple(problems)), ""
 
 
 def encode(
@@ -185,7 +189,7 @@ def encode(
     return f"{base}/v1/pixel/{call_type}?{query}"
 
 
-def request_of(text: str) -> PixelRequest:
+def request_from_url(text: str) -> PixelRequest:
     """The request that a pasted URL, or a bare `path?query`, would make; never raises.
 
     Blanks and line breaks around it go, a fragment is cut and blanks inside are escaped, as every
@@ -208,7 +212,7 @@ def request_of(text: str) -> PixelRequest:
     return PixelRequest(
         target=target,
         scheme=(match["scheme"] or b"https").decode().lower(),
-        host=printable(match["host"] or match["bare"] or b""),
+        host=percent_encoded(match["host"] or match["bare"] or b""),
     )
 
 
@@ -227,21 +231,23 @@ def _remarks(parsed: Query) -> list[Problem]:
     data = parsed.first(b"data")
     escaped = [each for each in (*names, *parsed.malformed) if each[:4].lower() == b"amp;"]
     problems = [
-        problem("malformed_parameter", shown=text_of(raw.partition(b"=")[0]))
+        problem("malformed_parameter", shown=decode_utf8(raw.partition(b"=")[0]))
         for raw in parsed.malformed
     ]
-    problems += [problem("amp_parameter", shown=text_of(raw.partition(b"=")[0])) for raw in escaped]
+    problems += [
+        problem("amp_parameter", shown=decode_utf8(raw.partition(b"=")[0])) for raw in escaped
+    ]
     if parsed.has_semicolon and not escaped:
         problems.append(problem("semicolon"))
     if names.count(b"data") > 1:
         problems.append(problem("repeated_data"))
     if data and len(names) > names.count(b"data"):
-        others = dict.fromkeys(text_of(key) for key in names if key != b"data")
+        others = dict.fromkeys(decode_utf8(key) for key in names if key != b"data")
         problems.append(problem("ignored_parameters", shown=", ".join(others)))
     if data == b"":
         problems.append(problem("empty_data"))
     if not data:
         readable = b"&".join(part for pair in parsed.pairs for part in pair)
-        if text_of(readable).encode() != readable:
+        if decode_utf8(readable).encode() != readable:
             problems.append(problem("invalid_utf8"))
     return problems

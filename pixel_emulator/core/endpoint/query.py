@@ -51,7 +51,7 @@ def parse_query(query: bytes) -> Query:
     return Query(tuple(pairs), tuple(malformed), has_semicolon=b";" in query)
 
 
-def text_of(raw: bytes) -> str:
+def decode_utf8(raw: bytes) -> str:
     """UTF-8 to text; each byte that is not UTF-8 becomes U+FFFD, as in Go (Segment 2018)."""
     try:
         return raw.decode()
@@ -70,11 +70,11 @@ def expand(pairs: Iterable[tuple[bytes, bytes]]) -> tuple[Payload, tuple[str, ..
     """
     values: dict[bytes, list[JSON]] = {}
     for key, value in pairs:
-        values.setdefault(key, []).append(text_of(value))
+        values.setdefault(key, []).append(decode_utf8(value))
     payload: Payload = {}
     conflicts: list[str] = []
     for key, found in values.items():
-        name = text_of(key)
+        name = decode_utf8(key)
         parts = [part.strip(_BLANKS) for part in name.split(".")]
         if not all(parts):
             continue

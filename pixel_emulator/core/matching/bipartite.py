@@ -6,7 +6,7 @@ from heapq import heappop, heappush
 from itertools import pairwise
 
 
-def pair_up(fitting: Sequence[Collection[int]]) -> dict[int, int]:
+def max_pairs(fitting: Sequence[Collection[int]]) -> dict[int, int]:
     """An item for each want, no item twice; a want without one has no entry.
 
     `fitting` lists for each want the items that match it. Augmenting paths (Berge 1957).

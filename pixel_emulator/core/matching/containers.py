@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import chain, zip_longest
 from typing import ClassVar
 
-from pixel_emulator.core.matching.bipartite import pair_up
+from pixel_emulator.core.matching.bipartite import max_pairs
 from pixel_emulator.core.matching.combinators import listed
 from pixel_emulator.core.matching.diff import describe_expected, differences_at, matches
 from pixel_emulator.core.matching.expected import (
@@ -165,13 +165,13 @@ class AnyOrder(Matcher):
     def matches(self, actual: Value, bindings: Bindings) -> bool:
         if not isinstance(actual, list) or len(actual) != len(self.items):
             return False
-        return len(pair_up(self._candidates(actual, bindings))) == len(actual)
+        return len(max_pairs(self._candidates(actual, bindings))) == len(actual)
 
     def differences(self, at: JsonPath, actual: Value, bindings: Bindings) -> Iterator[Difference]:
         if not isinstance(actual, list):
             yield at, self, actual
             return
-        pairs = pair_up(self._candidates(actual, bindings))
+        pairs = max_pairs(self._candidates(actual, bindings))
         paired = set(pairs.values())
         missing = (expected for index, expected in enumerate(self.items) if index not in pairs)
         unpaired = (index for index in range(len(actual)) if index not in paired)
@@ -240,4 +240,4 @@ class _Assignments:
             for expected, items in enumerate(self.candidates)
             if expected not in decided
         ]
-        return len(pair_up(undecided)) == len(undecided)
+        return len(max_pairs(undecided)) == len(undecided)

@@ -70,7 +70,7 @@ def _type_hint(expected: Matcher, actual: Value, *, flat: bool) -> str:
 
 
 def _quotes(value: JSON) -> str:
-    return f"the sender quotes the {json_codec.kind(value)}"
+    return f"the sender quotes the {json_codec.json_type(value)}"
 
 
 def _unquoted(text: str) -> Value:

@@ -49,6 +49,18 @@ def describe_value(value: Value) -> Description:
     return Description(json_codec.write(value), _type_name(value))
 
 
+def value_at(value: Value, at: JsonPath) -> Value:
+    """Return the value at a JSON path inside another, or ABSENT."""
+    for key in at:
+        if isinstance(value, dict) and isinstance(key, str):
+            value = value.get(key, ABSENT)
+        elif isinstance(value, list) and isinstance(key, int) and key < len(value):
+            value = value[key]
+        else:
+            return ABSENT
+    return value
+
+
 def scalars_equal(expected: object, actual: object) -> bool:
     """Return True if two scalars have the same type and value; numbers are compared exactly."""
     if expected is actual:
@@ -101,7 +113,7 @@ _TYPE_NAMES = {"object": "map", "array": "list", "boolean": "bool", "null": ""}
 
 
 def _type_name(value: JSON) -> str:
-    kind = json_codec.kind(value)
+    kind = json_codec.json_type(value)
     return _TYPE_NAMES.get(kind, kind)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pixel_emulator.core.matching.diff import describe_expected
 from pixel_emulator.core.matching.expected import Expected, scalars_equal
 from pixel_emulator.core.matching.predicates import contains_now
-from pixel_emulator.core.model import JSON, NAMED_BY, CallType, JsonPath, Payload, Severity
+from pixel_emulator.core.model import JSON, NAME_FIELDS, CallType, JsonPath, Payload, Severity
 from pixel_emulator.core.parser.context import ParseContext, is_special, value_text
 from pixel_emulator.core.parser.definitions import Scope
 from pixel_emulator.core.parser.values import read_text, read_value
@@ -149,7 +149,7 @@ def _read_name(
     value = item.get(line)
     if line not in CALL_TYPES or value is None:
         return {}
-    field, here = NAMED_BY[CallType(line)], (*at, line)
+    field, here = NAME_FIELDS[CallType(line)], (*at, line)
     if isinstance(value, list) or (
         isinstance(value, dict) and not any(key.startswith("$") for key in value)
     ):

@@ -45,7 +45,7 @@ class ParseContext:
 
     def add_issue(self, at: JsonPath, message: str) -> None:
         """Add an issue at path `at`."""
-        self.issues.append(self.document.mistake(printable(cut(message, _MAX_MESSAGE_LENGTH)), *at))
+        self.issues.append(self.document.issue(printable(cut(message, _MAX_MESSAGE_LENGTH)), *at))
 
     def suggestion(self, at: JsonPath, word: str, allowed: Collection[str]) -> str:
         """Return `errors.did_you_mean` for a word at path `at`; empty once the budget is spent."""

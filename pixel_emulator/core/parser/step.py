@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from pixel_emulator.core.matching.expected import Expected
 from pixel_emulator.core.matching.predicates import contains_now
-from pixel_emulator.core.model import JSON, NAMED_BY, CallType, JsonPath
+from pixel_emulator.core.model import JSON, NAME_FIELDS, CallType, JsonPath
 from pixel_emulator.core.parser.call_pattern import UNKNOWN_FIELD_ADVICE, read_choice
 from pixel_emulator.core.parser.context import ParseContext, is_special, value_text
 from pixel_emulator.core.parser.definitions import (
@@ -19,7 +19,7 @@ from pixel_emulator.core.parser.expectations import SILENCE_ADVICE, read_expect,
 from pixel_emulator.core.parser.values import read_duration, read_value
 from pixel_emulator.core.parser.variables import ValueAt
 from pixel_emulator.core.parser.vocabulary import ACTIONS, CALL_TYPES, FIELDS, GIVEN, STEP
-from pixel_emulator.core.profiles.profile import profile_mistakes
+from pixel_emulator.core.profiles.profile import profile_issues
 from pixel_emulator.core.scenarios.mail_clients import MAIL_CLIENTS
 from pixel_emulator.core.scenarios.model import (
     Action,
@@ -32,7 +32,7 @@ from pixel_emulator.core.scenarios.model import (
     Step,
     Wait,
 )
-from pixel_emulator.core.times import clock
+from pixel_emulator.core.times import parse_clock
 
 SENDABLE_KEYS = (*CALL_TYPES, *(field for field in FIELDS if field != "source"))
 """The keys of a call under `send`."""
@@ -111,7 +111,9 @@ def _read_send(context: ParseContext, at: JsonPath, value: JSON, scope: Scope) -
         if key in FIELDS
     }
     if value[type] is not None:
-        payload[NAMED_BY[type]] = read_constant_text(context, (*at, type.value), value[type], scope)
+        payload[NAME_FIELDS[type]] = read_constant_text(
+            context, (*at, type.value), value[type], scope
+        )
     return Send(type, payload)
 
 
@@ -212,7 +214,7 @@ def read_given(context: ParseContext, at: JsonPath, value: JSON, scope: Scope) -
     if "seed" in value and (not isinstance(seed, int) or isinstance(seed, bool)):
         context.add_issue((*at, "seed"), f"must be a whole number; it is {value_text(seed)}")
     profiles = read_constant_map(context, (*at, "profiles"), value.get("profiles", {}), scope)
-    for at_profile, message in profile_mistakes(profiles):
+    for at_profile, message in profile_issues(profiles):
         context.add_issue((*at, "profiles", *at_profile), message)
     return Given(
         profiles=profiles,
@@ -226,7 +228,7 @@ def read_given(context: ParseContext, at: JsonPath, value: JSON, scope: Scope) -
 def _read_time(context: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> str:
     text = read_constant_text(context, at, value, scope)
     try:
-        clock(text)
+        parse_clock(text)
     except ValueError as error:
         if isinstance(value, str):
             message = f"must be like 2030-01-31T12:00:00Z; it is {value_text(value)}: {error}"

@@ -20,7 +20,7 @@ type Messages = Mapping[str, Message]
 """Problem codes with their words."""
 
 
-NOTED_DOCUMENTED: Messages = {
+_NOTES_DOCUMENTED: Messages = {
     "duplicate_message_id": Message(
         "The messageId {value} was seen before",
         "Segment keeps the first call with a messageId and discards the others, for at least 24 "
@@ -60,7 +60,7 @@ NOTED_DOCUMENTED: Messages = {
     ),
 }
 
-NOTED_2018: Messages = {
+_NOTES_2018: Messages = {
     "ignored_parameters": Message(
         "Beside `data` the URL has {shown}",
         "Segment reads only `data` where there is one and ignores the rest; put what matters into "
@@ -93,7 +93,7 @@ NOTED_2018: Messages = {
     ),
 }
 
-NOTED_INFERRED: Messages = {
+_NOTES_INFERRED: Messages = {
     "semicolon": Message(
         "The query holds a raw `;`",
         "Servers split a query there, drop the pair, or read on; how Segment reads it today is "
@@ -272,14 +272,14 @@ _DAMAGED_INFERRED: Messages = {
     ),
 }
 
-WORDS: Mapping[tuple[Severity, RuleSource], Messages] = {
+MESSAGES: Mapping[tuple[Severity, RuleSource], Messages] = {
     (Severity.DROP, RuleSource.DOCUMENTED): _DROPPED,
     (Severity.DAMAGE, RuleSource.DOCUMENTED): _DAMAGED_DOCUMENTED,
     (Severity.DAMAGE, RuleSource.SEGMENT_2018): _DAMAGED_2018,
     (Severity.DAMAGE, RuleSource.INFERRED): _DAMAGED_INFERRED,
-    (Severity.NOTE, RuleSource.DOCUMENTED): NOTED_DOCUMENTED,
-    (Severity.NOTE, RuleSource.SEGMENT_2018): NOTED_2018,
-    (Severity.NOTE, RuleSource.INFERRED): NOTED_INFERRED,
+    (Severity.NOTE, RuleSource.DOCUMENTED): _NOTES_DOCUMENTED,
+    (Severity.NOTE, RuleSource.SEGMENT_2018): _NOTES_2018,
+    (Severity.NOTE, RuleSource.INFERRED): _NOTES_INFERRED,
 }
 """Every problem code, worst first, under its severity and the source of its rule."""
 
@@ -302,7 +302,7 @@ class Rule:
 RULES: Mapping[str, Rule] = MappingProxyType(
     {
         code: Rule(code=code, severity=severity, source=source, fact=fact, summary=summary)
-        for (severity, source), texts in WORDS.items()
+        for (severity, source), texts in MESSAGES.items()
         for code, (fact, summary) in texts.items()
     }
 )

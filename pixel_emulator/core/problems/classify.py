@@ -1,17 +1,23 @@
 """The verdict on one request: its route, its call, its problems, its outcome."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
-from pixel_emulator.core.endpoint.pixel import Route, decode, request_of, route_of, unreadable
+from pixel_emulator.core.endpoint.pixel import (
+    Route,
+    decode_with_text,
+    request_from_url,
+    route_of,
+    undecodable_call,
+)
 from pixel_emulator.core.model import KEPT, Call, Dialect, Hit, Outcome, PixelRequest, Problem
 from pixel_emulator.core.problems.catalog import problem
 from pixel_emulator.core.problems.damage import url_text_problems
-from pixel_emulator.core.problems.drops import outcome, validate, worst_first
+from pixel_emulator.core.problems.drops import outcome_of, sorted_by_severity, validate
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Classification:
+class Classification(NamedTuple):
     """What one request is and what would become of it, taken by itself (no duplicates).
 
     `call` is None for what is no pixel call; `source` names the write key, where it has a name.
@@ -24,7 +30,7 @@ class Classification:
     source: str | None = None
 
 
-def judge_url(
+def classify_url(
     url: str,
     dialect: Dialect,
     sources: Mapping[str, str] | None = None,
@@ -37,15 +43,15 @@ def judge_url(
     `text` is the URL as its document has it, by default `url`. A host that one edit turns into
     one of `hosts` is misspelt.
     """
-    request = request_of(url)
+    request = request_from_url(url)
     judgement = classify(request, dialect, sources)
     unseen = tuple(url_text_problems(text or url, request, hosts))
     if not unseen:
         return judgement
-    problems = worst_first((*judgement.problems, *unseen))
+    problems = sorted_by_severity((*judgement.problems, *unseen))
     kept = judgement.call is not None
-    return replace(
-        judgement, problems=problems, outcome=outcome(problems) if kept else judgement.outcome
+    return judgement._replace(
+        problems=problems, outcome=outcome_of(problems) if kept else judgement.outcome
     )
 
 
@@ -57,20 +63,22 @@ def classify(
     found = route_of(request)
     if found.type is None:
         return Classification(route=found, call=None, problems=(), outcome=Outcome.UNHANDLED)
-    is_readable = b" " not in request.target
-    call = decode(found.type, request.query, dialect) if is_readable else unreadable(found.type)
-    problems = validate(call, request, sources)
+    if b" " in request.target:
+        call, text = undecodable_call(found.type), ""
+    else:
+        call, text = decode_with_text(found.type, request.query, dialect)
+    problems = validate(call, request, sources, text)
     key = (call.payload or {}).get("writeKey")
     return Classification(
         route=found,
         call=call,
         problems=problems,
-        outcome=outcome(problems),
+        outcome=outcome_of(problems),
         source=sources.get(key) if isinstance(key, str) else None,
     )
 
 
-CODE = "duplicate_message_id"
+DUPLICATE_CODE = "duplicate_message_id"
 
 
 class MessageIds:
@@ -100,7 +108,7 @@ class MessageIds:
         if not isinstance(message_id, str) or not message_id:
             return hit
         if message_id in self._ids:
-            return repeated(hit)
+            return as_duplicate(hit)
         self._ids[message_id] = None
         if self._limit is not None and len(self._ids) > self._limit:
             del self._ids[next(iter(self._ids))]
@@ -108,7 +116,7 @@ class MessageIds:
         return hit
 
 
-def repeated(hit: Hit) -> Hit:
+def as_duplicate(hit: Hit) -> Hit:
     """What becomes of a kept call whose messageId was seen before.
 
     Damage counts more than being a duplicate.
@@ -116,6 +124,6 @@ def repeated(hit: Hit) -> Hit:
     message_id = ((hit.call and hit.call.payload) or {}).get("messageId")
     return replace(
         hit,
-        problems=(*hit.problems, problem(CODE, "messageId", value=message_id)),
+        problems=(*hit.problems, problem(DUPLICATE_CODE, "messageId", value=message_id)),
         outcome=Outcome.DUPLICATE if hit.outcome is Outcome.DELIVERED else hit.outcome,
     )

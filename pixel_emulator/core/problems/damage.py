@@ -16,8 +16,8 @@ from pixel_emulator.core.model import (
     path_text,
 )
 from pixel_emulator.core.problems.catalog import problem
-from pixel_emulator.core.problems.host_names import is_misspelt, mapped
-from pixel_emulator.core.text.display import masked, quoted
+from pixel_emulator.core.problems.host_names import idna_mapped, is_misspelt
+from pixel_emulator.core.text.display import abbreviated_key, quoted
 
 TOKEN = re.compile(
     r"""
@@ -81,7 +81,7 @@ type _Node = tuple[_Node, str | int] | None
 """A place in a payload: its parent's place and the last step; None is the root."""
 
 
-def damage(call: Call, request: PixelRequest) -> Iterator[Problem]:
+def damage_problems(call: Call, request: PixelRequest, text: str = "") -> Iterator[Problem]:
     """Yield what is wrong with a call that Segment keeps, or with the URL of an undecoded one."""
     payload = call.payload
     if payload is None:
@@ -89,7 +89,7 @@ def damage(call: Call, request: PixelRequest) -> Iterator[Problem]:
         return
     hint = "No mail service replaces tokens inside base64." if call.form is Form.BASE64 else ""
     tokens = []
-    if not call.text or _may_hold_token(call.text):
+    if not text or _may_hold_token(text):
         tokens = [
             problem("template_token", path, shown=shown, mend=hint)
             for path, shown in islice(_tokens(payload), _MOST_TOKENS)
@@ -122,7 +122,7 @@ def _tokens(payload: Payload) -> Iterator[tuple[str, str]]:
                 places.append(((node, key), value))
             if found:
                 at = _path_to((node, key))
-                yield path_text(at), (masked if "writeKey" in at else quoted)(found[0])
+                yield path_text(at), (abbreviated_key if "writeKey" in at else quoted)(found[0])
 
 
 def _may_hold_token(text: str) -> bool:
@@ -167,7 +167,7 @@ def _literals(call_type: CallType, payload: Payload) -> Iterator[Problem]:
         if not isinstance(value, str) or not _PERHAPS_LITERAL.fullmatch(value):
             continue
         if value.strip() in _PLACEHOLDERS or _YOUR_KEY.fullmatch(value):
-            shown = masked(value) if field == "writeKey" else quoted(value)
+            shown = abbreviated_key(value) if field == "writeKey" else quoted(value)
             yield problem("literal_placeholder", field, shown=shown)
         elif field in _IDS and _CONSTANT.fullmatch(value):
             yield problem("constant_id", field, value=value)
@@ -213,7 +213,7 @@ def _host(written: str, hosts: tuple[str, ...]) -> Iterator[Problem]:
 
 
 def _folded(host: str) -> str:
-    return mapped(host).casefold().removesuffix(".")
+    return idna_mapped(host).casefold().removesuffix(".")
 
 
 def _can_exist(host: str) -> bool:

@@ -15,9 +15,9 @@ from pixel_emulator.core.model import (
     Severity,
 )
 from pixel_emulator.core.problems.catalog import problem
-from pixel_emulator.core.problems.damage import damage
-from pixel_emulator.core.problems.notes import notes
-from pixel_emulator.core.text.display import masked, quoted
+from pixel_emulator.core.problems.damage import damage_problems
+from pixel_emulator.core.problems.notes import note_problems
+from pixel_emulator.core.text.display import abbreviated_key, quoted
 
 _NO_SOURCES: Mapping[str, str] = MappingProxyType({})
 _WORST_FIRST = {severity: rank for rank, severity in enumerate(Severity)}
@@ -35,25 +35,30 @@ _NAMED = (CallType.PAGE, CallType.SCREEN)
 
 
 def validate(
-    call: Call, request: PixelRequest, sources: Mapping[str, str] = _NO_SOURCES
+    call: Call, request: PixelRequest, sources: Mapping[str, str] = _NO_SOURCES, text: str = ""
 ) -> tuple[Problem, ...]:
     """All problems of a call, those of decoding too, worst first. Never raises.
 
     `sources` maps the known write keys to names; with any given, every other key is unknown.
-    Of a call that could not be decoded only the URL is judged.
+    Of a call that could not be decoded only the URL is judged. `text` is that of
+    `decode_with_text`: with one, checks that could find nothing are skipped.
     """
-    found = [*call.problems, *damage(call, request), *notes(call, request)]
+    found = [
+        *call.problems,
+        *damage_problems(call, request, text),
+        *note_problems(call, request, text),
+    ]
     if call.payload is not None:
         found += _drops(call, call.payload, sources)
-    return worst_first(found)
+    return sorted_by_severity(found)
 
 
-def worst_first(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+def sorted_by_severity(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     """Return the problems sorted by severity, those of one severity in their order."""
     return tuple(sorted(problems, key=lambda each: _WORST_FIRST[each.severity]))
 
 
-def outcome(problems: Iterable[Problem]) -> Outcome:
+def outcome_of(problems: Iterable[Problem]) -> Outcome:
     """What becomes of a call with these problems: delivered, damaged or dropped."""
     severities = {each.severity for each in problems}
     if Severity.DROP in severities:
@@ -85,7 +90,7 @@ def _write_key(key: JSON, sources: Mapping[str, str]) -> Iterator[Problem]:
     elif not isinstance(key, str) or not key:
         yield problem("unknown_source", "writeKey", found=quoted(key))
     elif sources and key not in sources:
-        found = f"{masked(key)}, which is none of the given sources"
+        found = f"{abbreviated_key(key)}, which is none of the given sources"
         yield problem("unknown_source", "writeKey", found=found)
 
 

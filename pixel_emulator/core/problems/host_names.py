@@ -6,7 +6,7 @@ _LONGEST = 1_000  # characters that are mapped; no name of DNS has more than 253
 _LONGEST_LABEL = 63
 
 
-def mapped(host: str) -> str:
+def idna_mapped(host: str) -> str:
     """Return the host with the characters that clients take for others replaced.
 
     Full-width letters and ideographic full stops are the usual ones to them, and what nobody sees

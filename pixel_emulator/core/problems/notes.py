@@ -86,7 +86,7 @@ _FIELD_OF = {_folded(field): field for field in _FIELDS}
 _EMAIL_EVENT_OF = {_folded(event): event for event in _EMAIL_EVENTS}
 
 
-def notes(call: Call, request: PixelRequest) -> Iterator[Problem]:
+def note_problems(call: Call, request: PixelRequest, text: str = "") -> Iterator[Problem]:
     """Yield remarks about a call, and about the URL of one that could not be decoded."""
     payload = call.payload
     if payload is not None:
@@ -106,11 +106,7 @@ def notes(call: Call, request: PixelRequest) -> Iterator[Problem]:
         yield from _shapes(payload)
         if call.form is Form.FLAT:
             yield from islice(_flat_numbers(payload), _MOST_NUMBERS)
-        if (
-            "%" in call.text
-            if call.text
-            else b"%25" in request.target or call.form is not Form.FLAT
-        ):
+        if "%" in text if text else b"%25" in request.target or call.form is not Form.FLAT:
             yield from islice(_double_encoded(payload), _MOST_ENCODED)
     yield from _url(request)
 

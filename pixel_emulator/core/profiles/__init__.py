@@ -1,1 +1,1 @@
-"""What the kept calls mean to Segment: profiles, folded from identify, alias and group."""
+"""Profiles: what the kept identify, alias and group calls say of each user."""

@@ -1,4 +1,4 @@
-"""A profile: what is known of one user or visitor, and what seeds it: `given.profiles`."""
+"""The profile of one user, and the checks of `given.profiles`, the profiles before a run."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from pixel_emulator.core.errors import did_you_mean
 from pixel_emulator.core.model import JSON, JsonPath, Payload
 
-FIELDS = ("traits", "anonymousIds", "previousIds", "groups", "events")
+PROFILE_KEYS = ("traits", "anonymousIds", "previousIds", "groups", "events")
 """The keys of a profile's data, in their order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """One user, or one visitor whom nobody has identified yet.
+    """One user, identified or still anonymous.
 
-    `id` is the userId, or the first anonymousId where no userId is known. `anonymous_ids` are all
-    anonymousIds that belong to it, `previous_ids` the other ids that were merged into it. `groups`
-    holds the traits of each group it is in, `events` how often it sent each track event.
+    `id` is the userId, or the first anonymousId if no userId is known. `anonymous_ids` are all its
+    anonymousIds, `previous_ids` the other ids merged into it. `groups` maps each of its groups to
+    the group's traits, `events` each track event to the number of times that it was sent.
     """
 
     id: str
@@ -27,7 +27,7 @@ class Profile:
     events: Mapping[str, int]
 
     def as_data(self) -> Payload:
-        """The profile as `state:` and `given.profiles` write it, without its id."""
+        """Return the profile as `state:` and `given.profiles` write it, without its id."""
         return {
             "traits": {**self.traits},
             "anonymousIds": [*self.anonymous_ids],
@@ -38,14 +38,14 @@ class Profile:
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """Every id by which it is found, its own first."""
+        """Every id of the profile; its own is first."""
         return tuple(dict.fromkeys((self.id, *self.anonymous_ids, *self.previous_ids)))
 
 
-def profile_mistakes(data: JSON) -> Iterator[tuple[JsonPath, str]]:
-    """What is wrong with `given.profiles`: the way to each mistake, and a sentence.
+def profile_issues(data: JSON) -> Iterator[tuple[JsonPath, str]]:
+    """Yield what is wrong with `given.profiles`: the path to each issue, and a sentence.
 
-    The shape is that of `Graph.as_data`; every key of a profile may be left out.
+    The shape is that of `Profiles.as_data`; every key of a profile may be left out.
     """
     if not isinstance(data, dict):
         yield (), "must be a map: user_123: {traits: {plan: free}}"
@@ -55,43 +55,44 @@ def profile_mistakes(data: JSON) -> Iterator[tuple[JsonPath, str]]:
         if not id:
             yield (id,), "an id must not be empty"
         if not isinstance(profile, dict):
-            yield (id,), f"must be a map with some of {', '.join(FIELDS)}"
+            yield (id,), f"must be a map with some of {', '.join(PROFILE_KEYS)}"
             continue
         for key, value in profile.items():
-            if key in FIELDS:
-                yield from (((id, key, *at), words) for at, words in _field(key, value))
+            if key in PROFILE_KEYS:
+                yield from (((id, key, *at), message) for at, message in _value_issues(key, value))
             else:
-                known = f"{', '.join(FIELDS)}{did_you_mean(key, FIELDS)}"
-                yield (id, key), f'"{key}" is none of {known}'
-        for at, each in _ids(id, profile):
-            owner = owners.setdefault(each, id)
+                allowed = f"{', '.join(PROFILE_KEYS)}{did_you_mean(key, PROFILE_KEYS)}"
+                yield (id, key), f'"{key}" is none of {allowed}'
+        for at, any_id in _ids(id, profile):
+            owner = owners.setdefault(any_id, id)
             if owner != id:
-                yield (id, *at), f'"{each}" belongs to the profile "{owner}" already'
+                yield (id, *at), f'"{any_id}" belongs to the profile "{owner}" already'
 
 
-def _field(key: str, value: JSON) -> Iterator[tuple[JsonPath, str]]:
+def _value_issues(key: str, value: JSON) -> Iterator[tuple[JsonPath, str]]:
     if key in ("anonymousIds", "previousIds"):
         if not isinstance(value, list):
             yield (), "must be a list of ids"
             return
-        for index, each in enumerate(value):
-            if not isinstance(each, str) or not each:
+        for index, item in enumerate(value):
+            if not isinstance(item, str) or not item:
                 yield (index,), "an id must be text, and not empty"
         return
     if not isinstance(value, dict):
         yield (), "must be a map"
         return
-    for name, each in value.items():
-        if key == "groups" and not isinstance(each, dict):
+    for name, member in value.items():
+        if key == "groups" and not isinstance(member, dict):
             yield (name,), "must be a map: the traits of the group"
-        if key == "events" and (type(each) is not int or each < 0):
+        if key == "events" and (type(member) is not int or member < 0):
             yield (name,), "must be a whole number: how often the event was sent"
 
 
 def _ids(id: str, profile: Payload) -> Iterator[tuple[JsonPath, str]]:
+    """Yield the path to each id within a profile, and the id."""
     yield (), id
     for key in ("anonymousIds", "previousIds"):
         value = profile.get(key)
-        for index, each in enumerate(value if isinstance(value, list) else ()):
-            if isinstance(each, str):
-                yield (key, index), each
+        for index, item in enumerate(value if isinstance(value, list) else ()):
+            if isinstance(item, str):
+                yield (key, index), item

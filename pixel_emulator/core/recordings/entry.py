@@ -46,7 +46,7 @@ def entry(hit: Hit) -> Payload:
         data["form"] = call.form.value
         if call.alphabet is not None:
             data |= {"alphabet": call.alphabet.value, "padded": call.padded}
-        data["payload"] = yaml_writer.shallow(call.payload)
+        data["payload"] = yaml_writer.flatten_deep(call.payload)
     data["problems"] = [each.as_data() for each in hit.problems]
     if hit.source is not None:
         data["source"] = hit.source
@@ -169,7 +169,7 @@ _PROBLEM = re.compile(
 _URL_KEY = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?*]*)(.*)", re.DOTALL)
 
 
-class FastReading:
+class FastEntryReader:
     """Reads entries like those that it has `seen`.
 
     `payload_of` decodes the query of a request of a type, as far as its status allows that.

@@ -22,7 +22,7 @@ from pixel_emulator.core.model import (
     Severity,
 )
 from pixel_emulator.core.recordings.entry import entry, request_entry, time_text
-from pixel_emulator.core.redaction.fast_redaction import PlainCall, ordinary, unmasked
+from pixel_emulator.core.redaction.fast_redaction import EntryFields, masked_fields, unmasked_fields
 from pixel_emulator.core.redaction.known_keys import KnownKeys
 from pixel_emulator.core.redaction.redact import redact
 from pixel_emulator.core.text import yaml_writer
@@ -36,7 +36,7 @@ def entry_text(hit: Hit, *, masks: bool = True, known: tuple[str, ...] = ()) -> 
 
     `known` are write keys that are masked even where nothing says that they are keys.
     """
-    said = ordinary(hit, known) if masks else unmasked(hit)
+    said = masked_fields(hit, known) if masks else unmasked_fields(hit)
     if said is None or hit.call is None:
         return yaml_writer.write([entry(redact(hit, known) if masks else hit)])
     return _filled_in(hit, hit.call, said)
@@ -44,7 +44,7 @@ def entry_text(hit: Hit, *, masks: bool = True, known: tuple[str, ...] = ()) -> 
 
 def next_entry(hit: Hit, known: KnownKeys, *, masks: bool = True) -> str:
     """Return the next entry of a run, and remember its keys for those that follow."""
-    said = ordinary(hit, known.keys) if masks else None
+    said = masked_fields(hit, known.keys) if masks else None
     if said is not None and hit.call and hit.call.payload:
         known.add((str(hit.call.payload["writeKey"]),))
         return _filled_in(hit, hit.call, said)
@@ -52,7 +52,7 @@ def next_entry(hit: Hit, known: KnownKeys, *, masks: bool = True) -> str:
     return entry_text(hit, masks=masks, known=known.keys)
 
 
-def _filled_in(hit: Hit, call: Call, said: PlainCall) -> str:
+def _filled_in(hit: Hit, call: Call, said: EntryFields) -> str:
     request = hit.request
     form = _form(
         _Kind(call.type, call.alphabet, call.padded, hit.outcome, hit.source, hit.step, hit.status),

@@ -43,7 +43,7 @@ _MAGIC = {
 }
 
 
-def described(data: bytes, file: str) -> str:
+def describe_file(data: bytes, file: str) -> str:
     """Return what a file is that is neither a recording nor a scenario, as the end of a sentence.
 
     `data` is what it holds, or its begin, and `file` its name for the command that the sentence
@@ -58,11 +58,11 @@ def described(data: bytes, file: str) -> str:
         return f"is a mail, and no recording: `pixel-emulator check {name}` {_JUDGES}"
     if _MARKUP.match(begin):
         return f"is HTML or XML, and no recording: `pixel-emulator check {name}` {_JUDGES}"
-    return traffic(data, file)
+    return describe_traffic(data, file)
 
 
-def traffic(data: bytes, file: str) -> str:
-    """Return what a file is that holds requests in a form of other tools, as `described` does."""
+def describe_traffic(data: bytes, file: str) -> str:
+    """Return what a file is that holds requests in a form of other tools (see `describe_file`)."""
     begin, name = data[:_BEGIN].removeprefix(_MARK), shlex.quote(file)
     for found, told in _KINDS:
         if found(begin):
@@ -72,7 +72,7 @@ def traffic(data: bytes, file: str) -> str:
     return ""
 
 
-def no_url(lines: str) -> str:
+def explain_non_url(lines: str) -> str:
     """Return what is wrong with lines that are read as a pixel URL; empty where they may be one.
 
     `lines` are one line, or the comments at the head of a log. It is the end of a sentence, and
@@ -82,7 +82,7 @@ def no_url(lines: str) -> str:
     head = text.partition("?")[0]
     if not text or _ADDRESS.match(text) or not _NO_ADDRESS.search(head):
         return ""
-    if known := traffic(f"{text}\n".encode(errors="replace"), "FILE"):
+    if known := describe_traffic(f"{text}\n".encode(errors="replace"), "FILE"):
         return f"is no URL; the input {known}"
     return f"is no URL: give a URL a line, such as those of `{_GREP} FILE | {_DECODE}`"
 

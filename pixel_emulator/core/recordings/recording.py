@@ -13,7 +13,7 @@ from pixel_emulator.core.model import JSON, CallType, Dialect, Evidence, Hit, Pa
 from pixel_emulator.core.recordings.entry import read_hit, time_text
 from pixel_emulator.core.recordings.typed_reader import Node
 from pixel_emulator.core.text import yaml_writer
-from pixel_emulator.core.text.json_codec import kind
+from pixel_emulator.core.text.json_codec import json_type
 
 VERSION = 1
 """The format that is written, and the newest that is read."""
@@ -101,7 +101,7 @@ class Recording:
         yield from end.gaps if end else ()
 
 
-def opening(head: Head) -> Payload:
+def head_data(head: Head) -> Payload:
     """The head as plain data."""
     return {
         "pixel_recording": VERSION,
@@ -115,7 +115,7 @@ def opening(head: Head) -> Payload:
     }
 
 
-def ending(end: End) -> Payload:
+def end_data(end: End) -> Payload:
     """The end as plain data; `connections` comes last, so that an end which is cut off lacks it."""
     data: Payload = {"calls": end.calls}
     if end.acted:
@@ -136,7 +136,7 @@ def parse(document: Document, *, torn: bool = False) -> Recording:
     root = Node(document, (), document.data)
     _check_version(root)
     entries = list(root["calls"].items())
-    if "end" not in root.map() and entries and not is_whole(entries[-1].value):
+    if "end" not in root.map() and entries and not has_digest(entries[-1].value):
         entries, torn = entries[:-1], True
     head, hits, end = _head(root), tuple(map(read_hit, entries)), read_end(root)
     return Recording(
@@ -180,7 +180,7 @@ def _check_version(root: Node) -> None:
 
 def _described(data: JSON) -> str:
     if not isinstance(data, dict):
-        return f"of type {kind(data)}"
+        return f"of type {json_type(data)}"
     kinds = {
         "expect": "a scenario",
         "scenarios": "a scenario",
@@ -193,27 +193,29 @@ def _described(data: JSON) -> str:
 
 def _edits(entries: Iterable[Node], hits: Iterable[Hit], dialect: Dialect) -> Iterator[str]:
     for number, (entry, hit) in enumerate(zip(entries, hits, strict=True), 1):
-        yield from edits(number, entry, hit, dialect)
+        yield from edit_sentences(number, entry, hit, dialect)
 
 
-def edits(number: int, entry: Node, hit: Hit, dialect: Dialect) -> Iterator[str]:
+def edit_sentences(number: int, entry: Node, hit: Hit, dialect: Dialect) -> Iterator[str]:
     """Yield a sentence for each value of an entry that nobody could have recorded so."""
-    if not is_whole(entry.value):
+    if not has_digest(entry.value):
         yield f"entry {number}: its digest is not `sha256:` and 64 hexadecimal digits"
     if hit.call is None:
         return
-    payload = payload_of(hit.call.type, hit.request.query, hit.status, dialect)
+    payload = expected_payload(hit.call.type, hit.request.query, hit.status, dialect)
     # What nests deep is compared as text: comparing values recurses.
-    if yaml_writer.shallow(payload) != entry["payload"].value:
+    if yaml_writer.flatten_deep(payload) != entry["payload"].value:
         yield f"entry {number}: its payload is not what its URL says"
 
 
-def payload_of(call_type: CallType, query: bytes, status: int, dialect: Dialect) -> Payload | None:
+def expected_payload(
+    call_type: CallType, query: bytes, status: int, dialect: Dialect
+) -> Payload | None:
     """The payload that a recorded call must have, by its URL and the status of its answer."""
     return None if status == _NOT_READ else decode(call_type, query, dialect).payload
 
 
-def is_whole(data: JSON) -> bool:
+def has_digest(data: JSON) -> bool:
     digest = data.get("digest") if isinstance(data, dict) else None
     return isinstance(digest, str) and _DIGEST.fullmatch(digest) is not None
 

@@ -7,8 +7,8 @@ from enum import StrEnum
 
 from pixel_emulator.core.errors import Document, InputError, did_you_mean
 from pixel_emulator.core.model import JSON, JsonPath, Payload
-from pixel_emulator.core.text.json_codec import kind
-from pixel_emulator.core.times import clock, utc
+from pixel_emulator.core.text.json_codec import json_type
+from pixel_emulator.core.times import parse_clock, parse_utc
 
 _TIME = "a time like 2026-01-31T12:00:00.000Z"
 
@@ -62,11 +62,11 @@ class Node:
 
     def time(self) -> datetime:
         """The value as a time with its offset, in UTC."""
-        return self._time(utc)
+        return self._time(parse_utc)
 
     def clock(self) -> datetime:
         """The value as the time at which a clock begins, in UTC."""
-        return self._time(clock)
+        return self._time(parse_clock)
 
     def _time(self, read: Callable[[str], datetime]) -> datetime:
         try:
@@ -83,8 +83,12 @@ class Node:
 
     def error(self, message: str) -> InputError:
         """An error at this field."""
-        return InputError(self.document.mistake(message, *self.at))
+        return InputError(self.document.issue(message, *self.at))
 
 
 def _shown(value: JSON) -> str:
-    return f'"{value}"' if isinstance(value, str) and len(value) < 60 else f"of type {kind(value)}"
+    return (
+        f'"{value}"'
+        if isinstance(value, str) and len(value) < 60
+        else f"of type {json_type(value)}"
+    )

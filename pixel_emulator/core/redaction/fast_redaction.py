@@ -6,6 +6,8 @@ one key in its place; in any doubt they say nothing.
 """
 
 import re
+from binascii import Error as Base64Error
+from binascii import a2b_base64
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -13,8 +15,8 @@ import re2  # type: ignore[import-untyped] # it has no annotations
 
 from pixel_emulator.core.endpoint import data_parameter
 from pixel_emulator.core.model import CallType, Form, Hit, Payload
-from pixel_emulator.core.redaction.masking import SHORTEST, hide, mask
-from pixel_emulator.core.redaction.redact import stays
+from pixel_emulator.core.redaction.masking import MIN_KEY_LENGTH, hide, mask
+from pixel_emulator.core.redaction.redact import is_unchanged
 from pixel_emulator.core.text import yaml_writer
 
 _PATHS = frozenset(f"/v1/pixel/{each}".encode() for each in CallType)
@@ -38,10 +40,12 @@ _SIGNS = (
     r"/projects/|/analytics\.js/|(?:load|new|builder|init|initialize)['\"\]]*\s*\(|new\s+analytics"
     r"|basic\s+[a-z0-9+/_-]{8}|@[\w.-]*segment"
 )
-_SUSPICIOUS = re2.compile(f"{_LEGIBLE_BASE64}|(?i:{_SIGNS})")
+_SUSPICIOUS = re2.compile(f"{_LEGIBLE_BASE64}|(?i:{_SIGNS})".encode())
+_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
+_NOTHING = "", b""
 _DIGEST = 64
 """Characters of a SHA-256."""
-_ODD = re.compile("[\u0130\u0131\u017f\u212a]")
+_ODD = re.compile("\u0130|\u0131|\u017f|\u212a".encode())
 """Letters that a regex takes for i, s and k where case makes no difference."""
 
 
@@ -49,56 +53,75 @@ _UNESCAPED = re.compile(r"[A-Za-z0-9_.~-]+")
 """A key that is spelled alike everywhere."""
 
 
-class PlainCall(NamedTuple):
+class EntryFields(NamedTuple):
     """What a redacted hit says otherwise than the hit: its data, and its payload."""
 
     data: str
     payload: Payload
 
 
-def unmasked(hit: Hit) -> PlainCall | None:
+def unmasked_fields(hit: Hit) -> EntryFields | None:
     """An ordinary hit as it is; None for any other."""
     call, data = hit.call, _only_data(hit)
-    if data is None or call is None or not call.payload or not _is_shallow(call.text):
+    text = data and _json_text(data)
+    if not data or not text or call is None or not call.payload or not _is_shallow(text):
         return None
-    return PlainCall(data.decode(), call.payload)
+    return EntryFields(data.decode(), call.payload)
 
 
-def ordinary(hit: Hit, known: tuple[str, ...] = ()) -> PlainCall | None:
+def masked_fields(hit: Hit, known: tuple[str, ...] = ()) -> EntryFields | None:
     """What `redact` makes of a hit, if it leaves all else as it is; None where that is not sure.
 
     What its problems say comes from the values of the call, and from none with a key in it.
     """
-    call, key = hit.call, only_key(hit, known)
-    if key is None or call is None or call.payload is None or call.alphabet is None:
+    call, (key, text) = hit.call, _key_and_text(hit, known)
+    if not key or call is None or call.payload is None or call.alphabet is None:
         return None
-    text = call.text.replace(key, mask(key))
-    encoded = data_parameter.encode(text.encode(), call.alphabet, padded=bool(call.padded))
-    return PlainCall(encoded.decode(), {**call.payload, "writeKey": mask(key)})
+    text = text.replace(key.encode(), mask(key).encode())
+    encoded = data_parameter.encode(text, call.alphabet, padded=bool(call.padded))
+    return EntryFields(encoded.decode(), {**call.payload, "writeKey": mask(key)})
 
 
-def only_key(hit: Hit, known: tuple[str, ...] = ()) -> str | None:
+def sole_key(hit: Hit, known: tuple[str, ...] = ()) -> str | None:
     """Return the write key of a hit that holds no other key, none of the `known` ones either, and
     this one only in its place; None if that is not sure."""
+    return _key_and_text(hit, known)[0] or None
+
+
+def _key_and_text(hit: Hit, known: tuple[str, ...]) -> tuple[str, bytes]:
+    """Return what `sole_key` returns, and the JSON text of the hit; two empty texts for None."""
     call, request = hit.call, hit.request
-    if call is None or call.payload is None or call.alphabet is None or _only_data(hit) is None:
-        return None
+    if call is None or call.payload is None or call.alphabet is None:
+        return _NOTHING
     key = call.payload.get("writeKey")
-    if not isinstance(key, str) or len(key) < SHORTEST or not key.isascii():
-        return None
-    others = tuple(each for each in known if each != key and len(each) >= SHORTEST)
-    if _may_hold_more(call.text, key, others):
-        return None
+    if not isinstance(key, str) or len(key) < MIN_KEY_LENGTH or not key.isascii():
+        return _NOTHING
+    data = _only_data(hit)
+    text = data and _json_text(data)
+    others: tuple[str, ...] = ()
+    if known != (key,):
+        others = tuple(other for other in known if other != key and len(other) >= MIN_KEY_LENGTH)
+    if not text or _may_hold_more(text, key.encode(), others):
+        return _NOTHING
     # The search for the known ones is part of what is remembered.
     if not _stays(request.headers, (request.method, request.host, hit.step), (key, *others)):
+        return _NOTHING
+    return key, text
+
+
+def _json_text(data: bytes) -> bytes | None:
+    """Return the JSON text in the `data` of a decoded call, or None if it has escapes."""
+    try:
+        text = a2b_base64(data.translate(_TO_STANDARD) + b"==")
+    except Base64Error:
         return None
-    return key
+    return None if b"\\" in text else text
 
 
 def _only_data(hit: Hit) -> bytes | None:
     """The base64 of a hit that has nothing else in its query, and every byte of it as it is."""
     call = hit.call
-    if call is None or call.form is not Form.BASE64 or call.problems or not call.text:
+    if call is None or call.form is not Form.BASE64 or call.problems:
         return None
     path, mark, data = hit.request.target.partition(b"?data=")
     if path not in _PATHS or not mark or b"%" in data or b"&" in data or b"+" in data:
@@ -106,11 +129,11 @@ def _only_data(hit: Hit) -> bytes | None:
     return None if b"\r" in data or b"\n" in data or len(hit.digest) != _DIGEST else data
 
 
-def _is_shallow(text: str) -> bool:
-    return text.count("{") + text.count("[") <= yaml_writer.MAX_NESTING
+def _is_shallow(text: bytes) -> bool:
+    return text.count(b"{") + text.count(b"[") <= yaml_writer.MAX_NESTING
 
 
-def _may_hold_more(text: str, key: str, others: tuple[str, ...]) -> bool:
+def _may_hold_more(text: bytes, key: bytes, others: tuple[str, ...]) -> bool:
     """Whether there may be something in a JSON text to mask, beside its key.
 
     There are no escapes in it. Names of keys have `write` in them; other texts that hold one are
@@ -118,27 +141,30 @@ def _may_hold_more(text: str, key: str, others: tuple[str, ...]) -> bool:
     """
     lower = text.lower()
     if (
-        lower.count("write") != 1
-        or "%" in text
+        lower.count(b"write") != 1
+        or b"%" in text
         or text.count(key) != 1
         or not _is_shallow(text)
         or not (text.isascii() or _ODD.search(text) is None)
     ):
         return True
     before, _, after = text.partition(key)
-    if not (after.startswith('"') and before.endswith(('"writeKey":"', '"writeKey": "'))):
+    if not (after.startswith(b'"') and before.endswith((b'"writeKey":"', b'"writeKey": "'))):
         return True
-    if _SUSPICIOUS.search(f'{before}"{after}'):
+    if _SUSPICIOUS.search(b'%b"%b' % (before, after)):
         return True
     # No ASCII of eight characters stands in base64 here, so a known key can only stand as it is.
-    return any(
-        each in text if _UNESCAPED.fullmatch(each) else hide(text, (each,)) != text
-        for each in others
-    )
+    for other in others:
+        if _UNESCAPED.fullmatch(other):
+            if other.encode() in text:
+                return True
+        elif hide(written := text.decode(errors="surrogateescape"), (other,)) != written:
+            return True
+    return False
 
 
 @lru_cache(maxsize=256)  # a client repeats its headers
 def _stays(
     headers: tuple[tuple[str, str], ...], words: tuple[str, ...], keys: tuple[str, ...]
 ) -> bool:
-    return stays(headers, words, keys)
+    return is_unchanged(headers, words, keys)

@@ -10,9 +10,14 @@ from functools import lru_cache
 from itertools import islice
 
 from pixel_emulator.core.endpoint import data_parameter
-from pixel_emulator.core.endpoint.data_parameter import MAX_DATA, Decoded
+from pixel_emulator.core.endpoint.data_parameter import MAX_DATA, Base64Data
 from pixel_emulator.core.model import PixelRequest
-from pixel_emulator.core.redaction.nested_encodings import JSON_STRING, PERCENT, readings, unfolded
+from pixel_emulator.core.redaction.nested_encodings import (
+    JSON_STRING,
+    PERCENT,
+    nested_texts,
+    without_soft_breaks,
+)
 from pixel_emulator.core.text import json_codec
 
 _JSON_TOKEN = re.compile(r'"((?:[^"\\]++|\\.)*+)"(\s*:)?|[\[\]{}]', re.DOTALL)
@@ -72,12 +77,12 @@ def is_write_key(name: str) -> bool:
     return _NAME.search(name) is not None and not _NO_NAME.search(name)
 
 
-def strings(text: str) -> Iterator[tuple[int, int]]:
+def string_spans(text: str) -> Iterator[tuple[int, int]]:
     """The start and end of each string in a JSON text, keys among them."""
     return (token.span(1) for token in _JSON_TOKEN.finditer(text) if token[1] is not None)
 
 
-def key_strings(text: str) -> list[tuple[int, int]]:
+def key_spans(text: str) -> list[tuple[int, int]]:
     """The start and end of each string in a JSON text that stands under a write key's name."""
     if "\\" not in text and not _NESTED.search(text):
         members = list(_PLAIN_MEMBER.finditer(text))
@@ -105,7 +110,7 @@ def _key_strings(text: str) -> Iterator[tuple[int, int]]:
                 enclosing.pop()
 
 
-def open_data(value: str) -> tuple[str, Decoded | None]:
+def decode_data(value: str) -> tuple[str, Base64Data | None]:
     """The text that a `data` value holds, and how it stood in base64 (None: it did not)."""
     raw = value.encode("latin-1")
     decoded = data_parameter.decode(raw)
@@ -144,25 +149,25 @@ class FoundKeys:
     def search(self, address: str) -> None:
         """Look for keys in a URL, or in a text that may hold one, as Latin-1 characters."""
         path, _, query = address.partition("?")
-        self._search_text(text_of_wire(PERCENT.text(path)))
+        self._search_text(utf8_from_latin1(PERCENT.text(path)))
         for pair in query.split("&") if query else ():
             name, equals, value = map(PERCENT.text, pair.partition("="))
             if name == "data" and value:
                 self._search_data(value)
                 continue
             if is_write_key(name):
-                self.keys.add(text_of_wire(value))
-            self._search_text(text_of_wire(f"{name}{equals}{value}"))
+                self.keys.add(utf8_from_latin1(value))
+            self._search_text(utf8_from_latin1(f"{name}{equals}{value}"))
 
     def _search_data(self, value: str) -> None:
-        text, _ = open_data(value)
+        text, _ = decode_data(value)
         if not _is_json_object(text):
             self._search_text(text)
             return
         self.objects.add(text)
-        whole = unfolded(text)
+        whole = without_soft_breaks(text)
         self.keys.update(_members(text), _in_urls(whole), _BEHIND_NAME.findall(whole))
-        for start, end in strings(text):
+        for start, end in string_spans(text):
             self._search_text(JSON_STRING.text(text[start:end]))
 
     def _search_text(self, text: str) -> None:
@@ -170,13 +175,13 @@ class FoundKeys:
         self._search_encoded(text)
 
     def _search_encoded(self, text: str) -> None:
-        for each in islice(readings(text), 1, None):
+        for each in islice(nested_texts(text), 1, None):
             self.encoded.append(each)
             self.keys.update(keys_in_text(each))
 
 
 @lru_cache(maxsize=64)  # who learns the keys of a request masks them next, and clients repeat it
-def found_in(request: PixelRequest) -> FoundKeys:
+def keys_in_request(request: PixelRequest) -> FoundKeys:
     """Return what is found in a request; it is shared, so nobody may add to it."""
     found = FoundKeys()
     found.search_request(request)
@@ -184,7 +189,7 @@ def found_in(request: PixelRequest) -> FoundKeys:
 
 
 def _members(text: str) -> Iterator[str]:
-    return (JSON_STRING.text(text[start:end]) for start, end in key_strings(text))
+    return (JSON_STRING.text(text[start:end]) for start, end in key_spans(text))
 
 
 def _in_urls(text: str) -> Iterator[str]:
@@ -195,9 +200,9 @@ def keys_in_text(text: str) -> Iterator[str]:
     """Yield the write keys in a text that are known by what stands around them.
 
     The text is read as a URL, as JSON and as any source code that may hold a key; what is encoded
-    in it is not looked into (see `readings`).
+    in it is not looked into (see `nested_texts`).
     """
-    text = unfolded(text)
+    text = without_soft_breaks(text)
     lower = text.lower()
     if any(word in lower for word in ("write", "/projects/", "analytics")):
         yield from _in_urls(text)
@@ -215,7 +220,7 @@ def keys_in_text(text: str) -> Iterator[str]:
         yield from _USER.findall(text)
 
 
-def keys_in_words(text: str) -> Iterator[str]:
+def keys_in_own_text(text: str) -> Iterator[str]:
     """Yield the write keys in words of this program, or of its user, as `keys_in_text` does.
 
     Of folders named `projects` in them, only Segment's are followed by a key.
@@ -223,11 +228,11 @@ def keys_in_words(text: str) -> Iterator[str]:
     yield from keys_in_text(_FOLDER.sub("/", text))
 
 
-def text_of_wire(wire: str) -> str:
+def utf8_from_latin1(wire: str) -> str:
     """Latin-1 characters read as the UTF-8 that they stand for."""
     return wire if wire.isascii() else wire.encode("latin-1").decode(errors="surrogateescape")
 
 
-def wire_of_text(text: str) -> str:
-    """The inverse of `text_of_wire`."""
+def latin1_from_utf8(text: str) -> str:
+    """The inverse of `utf8_from_latin1`."""
     return text if text.isascii() else text.encode(errors="surrogateescape").decode("latin-1")

@@ -4,17 +4,17 @@ import re
 from collections.abc import Callable, Iterable
 
 from pixel_emulator.core.model import Hit
-from pixel_emulator.core.redaction.fast_redaction import only_key
-from pixel_emulator.core.redaction.key_finder import found_in
-from pixel_emulator.core.redaction.masking import SHORTEST, is_mask
+from pixel_emulator.core.redaction.fast_redaction import sole_key
+from pixel_emulator.core.redaction.key_finder import keys_in_request
+from pixel_emulator.core.redaction.masking import MIN_KEY_LENGTH, is_mask
 
-MOST = 100
+MAX_KEYS = 100
 """Keys that are remembered; of more, those that were seen last."""
 
-LONGEST = 256
+MAX_KEY_LENGTH = 256
 """Characters of a key that is remembered: Segment's have 32."""
 
-LONG_WORD = 20
+MIN_WORD_LENGTH = 20
 """Characters from which a key without a digit is remembered: shorter ones may be words."""
 
 _DIGIT = re.compile("[0-9]")
@@ -23,19 +23,19 @@ _DIGIT = re.compile("[0-9]")
 def is_distinctive(key: str) -> bool:
     """Return True if a key may be masked wherever it stands without hurting other texts.
 
-    It has `SHORTEST` characters with a digit among them, or `LONG_WORD`: a key such as
+    It has `MIN_KEY_LENGTH` characters with a digit among them, or `MIN_WORD_LENGTH`: a key such as
     `production` is masked only in the calls that have it as their key.
     """
     size = len(key)
-    if not SHORTEST <= size <= LONGEST or is_mask(key):
+    if not MIN_KEY_LENGTH <= size <= MAX_KEY_LENGTH or is_mask(key):
         return False
-    return size >= LONG_WORD or _DIGIT.search(key) is not None
+    return size >= MIN_WORD_LENGTH or _DIGIT.search(key) is not None
 
 
 def keys_of(hit: Hit) -> Iterable[str]:
     """Return the write keys in all of a request, in whatever disguise."""
-    key = only_key(hit)
-    return found_in(hit.request).keys if key is None else (key,)
+    key = sole_key(hit)
+    return keys_in_request(hit.request).keys if key is None else (key,)
 
 
 class KnownKeys:
@@ -73,7 +73,7 @@ class KnownKeys:
                 if self._told:
                     self._told((key,))
         if new:
-            while len(self._found) > MOST:
+            while len(self._found) > MAX_KEYS:
                 del self._found[next(iter(self._found))]
             self._sort()
 

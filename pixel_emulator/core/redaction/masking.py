@@ -9,7 +9,7 @@ from hashlib import sha256
 from html import escape
 from urllib.parse import quote
 
-SHORTEST = 8
+MIN_KEY_LENGTH = 8
 """Keys with fewer characters are masked only where they stand as keys: they are common words."""
 
 _SYMBOLS = "*-_!"  # none needs escaping in JSON or in a query, nor `+` or `/` in base64
@@ -37,9 +37,9 @@ def mask(key: str) -> str:
 
 
 def is_mask(text: str) -> bool:
-    """Return True if a text is what `mask` gives for some key of `SHORTEST` characters or more."""
+    """Return True if `mask` returns this text for some key of at least `MIN_KEY_LENGTH`."""
     hidden = text[len(text) // 3 :]
-    return len(text) >= SHORTEST and not hidden.strip(_SYMBOLS)
+    return len(text) >= MIN_KEY_LENGTH and not hidden.strip(_SYMBOLS)
 
 
 def hide(text: str, keys: Iterable[str]) -> str:

@@ -11,7 +11,7 @@ _JSON_ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 
 @dataclass(frozen=True, slots=True)
-class Spelling:
+class Escaping:
     """A way to write characters: escapes among characters that stand for themselves.
 
     `read` gives the character of an escape; `write` spells a character in the place, and as far
@@ -62,7 +62,7 @@ def _write_percent(character: str, piece: str) -> str:
     return character if plain else f"%{ord(character):02X}"
 
 
-PERCENT = Spelling(
+PERCENT = Escaping(
     re.compile(r"%[0-9A-Fa-f]{2}|\+"),
     re.compile(r"[A-Za-z0-9_.~!*'(),:;/=@$-]*"),
     _read_percent,
@@ -84,7 +84,7 @@ def _write_json(character: str, piece: str) -> str:
     return character if JSON_STRING.plain.fullmatch(character) else json.dumps(character)[1:-1]
 
 
-JSON_STRING = Spelling(
+JSON_STRING = Escaping(
     re.compile(
         r"\\u[dD][89abAB][0-9A-Fa-f]{2}\\u[dD][c-fC-F][0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\.",
         re.DOTALL,
@@ -114,7 +114,7 @@ _RUNS = tuple(
 )
 
 
-def readings(text: str, depth: int = _DEPTH) -> Iterator[str]:
+def nested_texts(text: str, depth: int = _DEPTH) -> Iterator[str]:
     """The text, and whatever stands in it encoded, at most three times over.
 
     Base64 is read from 16 characters on, and at each offset: what stands before it in a path may
@@ -124,13 +124,13 @@ def readings(text: str, depth: int = _DEPTH) -> Iterator[str]:
     if not depth:
         return
     plain = _unescaped(text) if "%" in text or "\\" in text else text
-    plain = unfolded(plain)
+    plain = without_soft_breaks(plain)
     if plain != text:
-        yield from readings(plain, depth - 1)
+        yield from nested_texts(plain, depth - 1)
         return
     for run in _BASE64.finditer(text):
         for decoded in _decoded(run[0]):
-            yield from readings(decoded, depth - 1)
+            yield from nested_texts(decoded, depth - 1)
 
 
 def withhold(text: str, keys: Iterable[str]) -> str:
@@ -140,13 +140,15 @@ def withhold(text: str, keys: Iterable[str]) -> str:
     """
     keys = tuple(keys)
     for run in _RUNS:
-        if not holds(text, keys):
+        if not contains_key(text, keys):
             break
-        text = run.sub(lambda match: _stars(match[0]) if holds(match[0], keys) else match[0], text)
+        text = run.sub(
+            lambda match: _stars(match[0]) if contains_key(match[0], keys) else match[0], text
+        )
     return text
 
 
-def unfolded(text: str) -> str:
+def without_soft_breaks(text: str) -> str:
     """Return a text in quoted-printable without its soft line breaks (RFC 2045, section 6.7).
 
     They may be escaped as in JSON. Any other text is returned as it is.
@@ -182,9 +184,9 @@ def _text(raw: bytes) -> str:
         return b" ".join(_LEGIBLE.findall(raw)).decode()
 
 
-def holds(text: str, keys: tuple[str, ...]) -> bool:
+def contains_key(text: str, keys: tuple[str, ...]) -> bool:
     """Return True if a key stands in the text, also encoded."""
-    return any(key in each for each in readings(text) for key in keys)
+    return any(key in each for each in nested_texts(text) for key in keys)
 
 
 def _stars(text: str) -> str:

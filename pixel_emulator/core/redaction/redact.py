@@ -18,21 +18,21 @@ from pixel_emulator.core.endpoint.query import parse_query
 from pixel_emulator.core.model import Dialect, Form, Hit, Problem
 from pixel_emulator.core.redaction.key_finder import (
     FoundKeys,
-    found_in,
+    decode_data,
     is_write_key,
-    key_strings,
-    keys_in_words,
-    open_data,
-    strings,
-    text_of_wire,
-    wire_of_text,
+    key_spans,
+    keys_in_own_text,
+    keys_in_request,
+    latin1_from_utf8,
+    string_spans,
+    utf8_from_latin1,
 )
-from pixel_emulator.core.redaction.masking import SHORTEST, hide, is_mask, mask
+from pixel_emulator.core.redaction.masking import MIN_KEY_LENGTH, hide, is_mask, mask
 from pixel_emulator.core.redaction.nested_encodings import (
     JSON_STRING,
     PERCENT,
-    holds,
-    readings,
+    contains_key,
+    nested_texts,
     withhold,
 )
 
@@ -52,7 +52,7 @@ def redact(hit: Hit, known: Iterable[str] = ()) -> Hit:
     """
     target = hit.request.target.decode("latin-1")
     headers = [(name, _header_to_wire(value)) for name, value in hit.request.headers]
-    found = found_in(hit.request)
+    found = keys_in_request(hit.request)
     keys = longest_first({*found.keys, *known})
     call = hit.call
     redaction = _Redaction(
@@ -75,7 +75,7 @@ def redact(hit: Hit, known: Iterable[str] = ()) -> Hit:
     problems = hit.problems and redaction.problems(hit.problems, target, masked)
     if call is not None and call.payload is not None:
         payload = decode(call.type, request.query, Dialect.DOCUMENTED).payload
-        call = replace(call, payload=payload, text="")
+        call = replace(call, payload=payload)
     if call is not None and call.problems:
         call = replace(call, problems=redaction.problems(call.problems, target, masked))
     step = redaction.word(hit.step)
@@ -85,11 +85,15 @@ def redact(hit: Hit, known: Iterable[str] = ()) -> Hit:
 def longest_first(keys: Iterable[str]) -> tuple[str, ...]:
     """Return the keys that are long enough to be masked wherever they stand, in a fixed order."""
     return tuple(
-        sorted((key for key in keys if len(key) >= SHORTEST), key=lambda key: (-len(key), key))
+        sorted(
+            (key for key in keys if len(key) >= MIN_KEY_LENGTH), key=lambda key: (-len(key), key)
+        )
     )
 
 
-def stays(headers: Iterable[tuple[str, str]], words: Iterable[str], keys: tuple[str, ...]) -> bool:
+def is_unchanged(
+    headers: Iterable[tuple[str, str]], words: Iterable[str], keys: tuple[str, ...]
+) -> bool:
     """Whether `redact` leaves headers and `words` as they are, with these keys and no others."""
     headers, words = tuple(headers), tuple(words)
     found = FoundKeys(set(keys))
@@ -156,14 +160,14 @@ class _Redaction:
         return f"{changed}%" if _is_malformed(pair) and not _is_malformed(changed) else changed
 
     def _data(self, value: str, *, withhold: bool) -> str:
-        text, decoded = open_data(PERCENT.text(value))
+        text, decoded = decode_data(PERCENT.text(value))
         if (decoded or self.raw_json) and text in self.objects:
             return PERCENT.change(value, self._hide_data)
         hidden = PERCENT.change(value, self._hide_wire)
         return _withheld(value, hidden) if withhold else hidden
 
     def _hide_data(self, value: str) -> str:
-        text, decoded = open_data(value)
+        text, decoded = decode_data(value)
         data = self._hide_json(text).encode(errors="surrogateescape")
         if decoded is None:
             return data.decode("latin-1")
@@ -171,17 +175,17 @@ class _Redaction:
         return _broken_as(value, data.decode())
 
     def _hide_json(self, text: str) -> str:
-        text = _change(text, key_strings(text), mask)
+        text = _change(text, key_spans(text), mask)
         if "\\" not in text and self._hide(text) == text:
             return text
-        return _change(text, strings(text), self._hide)
+        return _change(text, string_spans(text), self._hide)
 
     def _hide(self, text: str) -> str:
         hidden = hide(text, self.keys)
         return withhold(hidden, self.keys) if self.has_encoded else hidden
 
     def _hide_wire(self, wire: str) -> str:
-        return wire_of_text(self._hide(text_of_wire(wire)))
+        return latin1_from_utf8(self._hide(utf8_from_latin1(wire)))
 
 
 def _change(text: str, spans: Iterable[tuple[int, int]], change: Callable[[str], str]) -> str:
@@ -198,7 +202,7 @@ def _is_malformed(pair: str) -> bool:
 
 
 def _mask_wire(wire: str) -> str:
-    return wire_of_text(mask(text_of_wire(wire)))
+    return latin1_from_utf8(mask(utf8_from_latin1(wire)))
 
 
 def _withheld(value: str, hidden: str) -> str:
@@ -225,7 +229,7 @@ def _says(address: str) -> Iterator[str]:
     said = PERCENT.text(address)
     yield from (address, said)
     for value in re.findall(r"[?&]data=([^&]*)", said):
-        yield open_data(value)[0]
+        yield decode_data(value)[0]
 
 
 def _header_to_wire(value: str) -> str:
@@ -265,7 +269,7 @@ def redact_text(text: str, known: tuple[str, ...] = ()) -> str:
 
 def named_keys(text: str) -> set[str]:
     """Return the write keys that a text names itself, also where it is encoded; no masks."""
-    found = set(keys_in_words(text))
+    found = set(keys_in_own_text(text))
     for run in dict.fromkeys(_ENCODED.findall(text)):
         found.update(_named_in_encoded(run))
     return {each for each in found if not (each.startswith(_NO_KEY) or is_mask(each))}
@@ -273,13 +277,13 @@ def named_keys(text: str) -> set[str]:
 
 @lru_cache(maxsize=256)
 def _named_in_encoded(run: str) -> tuple[str, ...]:
-    _, *others = readings(run)
-    return tuple(key for each in others for key in keys_in_words(each))
+    _, *others = nested_texts(run)
+    return tuple(key for each in others for key in keys_in_own_text(each))
 
 
 def _hide_encoded(text: str, keys: tuple[str, ...]) -> str:
     for run in dict.fromkeys(_ENCODED.findall(text)):
-        if holds(run, keys):
+        if contains_key(run, keys):
             text = text.replace(run, withhold(run, keys))
     return text
 

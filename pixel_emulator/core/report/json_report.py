@@ -1,4 +1,4 @@
-"""A verdict as plain data, for programs; nothing is cut."""
+"""A verdict as plain data, for programs. Lists are complete, unlike in the text report."""
 
 from collections.abc import Iterable
 
@@ -6,17 +6,17 @@ from pixel_emulator.core import call_text
 from pixel_emulator.core.errors import Location
 from pixel_emulator.core.matching.diff import Mismatch
 from pixel_emulator.core.model import JSON, Hit, Payload
-from pixel_emulator.core.report.side_by_side import url
-from pixel_emulator.core.report.snippets import acceptable, suggestion
+from pixel_emulator.core.report.side_by_side import masked_url
+from pixel_emulator.core.report.snippets import expectation_snippet, updatable_lines
 from pixel_emulator.core.report.wording import (
     UNDECIDED,
+    details,
+    expectation_line,
     forbidden_text,
-    hinted,
-    line,
-    obstacle,
-    origins,
-    remarks,
+    not_counted_text,
     step_name,
+    variable_sources,
+    with_variable_sources,
 )
 from pixel_emulator.core.scenarios.expectation import Expectation
 from pixel_emulator.core.scenarios.model import Level, Policy
@@ -34,13 +34,13 @@ from pixel_emulator.core.verification.verdict import (
 
 
 def as_json(verdict: Verdict) -> Payload:
-    """The whole verdict: all that the text says, under keys that stay.
+    """Return the whole verdict, with everything in the text report, under stable keys.
 
-    Calls are named by their number `seq`; `calls` has what is known of each. Statuses are `met`,
-    `unmet`, `undecided`, `incomplete`. Each scenario has at least one step, each step its
-    expectations; a `story` is one of few (`core.verdicts.verdict.Story`), and `says` are the
-    sentences of the text report about it. Every place is a `file`, `line` and `column`, 0 where it
-    is unknown. Write keys are masked.
+    Calls are referred to by their number `seq`; `calls` describes each of them. Statuses are
+    `met`, `unmet`, `undecided`, `incomplete`. Each scenario has at least one step, each step its
+    expectations; `story` is a value of `core.verification.verdict.Explanation`, and `says` are the
+    sentences of the text report. Every place is a `file`, `line` and `column`, 0 if unknown.
+    Write keys are masked.
 
     - command: exit_code and says of the command that failed, or null
     - scenarios: title, name, case, tags, place, status, says, bound (name: value, call, path),
@@ -53,8 +53,8 @@ def as_json(verdict: Verdict) -> Payload:
     - denied: call, path, value, place, says; violations: call, type, field, description
     - findings: policy, level, call, fails (titles of scenarios), expect_it (YAML)
     - accept: file and lines of what `scenario update` can rewrite
-    - calls: seq, time, title, step, outcome, problems, and how many calls `alike` are not listed: a
-      run that is watched lists the first few hundred of those that are alike for its scenarios
+    - calls: seq, time, title, step, outcome, problems, and the number of calls `alike` that are not
+      listed: a live run lists the first few hundred of those that its scenarios cannot tell apart
     """
     return {
         "status": verdict.status.value,
@@ -62,12 +62,12 @@ def as_json(verdict: Verdict) -> Payload:
         "command": _command(verdict),
         "gaps": [*verdict.gaps],
         "connections": verdict.connections,
-        "scenarios": [_scenario(each) for each in verdict.scenarios],
-        "findings": [_finding(verdict, each) for each in verdict.findings],
+        "scenarios": [_scenario(result) for result in verdict.scenarios],
+        "findings": [_policy_hit(verdict, policy_hit) for policy_hit in verdict.policy_hits],
         "accept": [
-            {"file": file, "lines": [*lines]} for file, lines in acceptable(verdict).items()
+            {"file": file, "lines": [*lines]} for file, lines in updatable_lines(verdict).items()
         ],
-        "calls": [_call(each) for each in verdict.hits],
+        "calls": [_call(hit) for hit in verdict.hits],
     }
 
 
@@ -76,7 +76,7 @@ def _command(verdict: Verdict) -> JSON:
     return {"exit_code": failed.code, "says": failed.sentence} if failed else None
 
 
-def _place(location: Location) -> Payload:
+def _location(location: Location) -> Payload:
     return {"file": location.file, "line": location.line, "column": location.column}
 
 
@@ -87,24 +87,24 @@ def _scenario(result: ScenarioResult) -> JSON:
         "name": scenario.name,
         "case": scenario.case,
         "tags": [*scenario.tags],
-        **_place(scenario.location),
+        **_location(scenario.location),
         "status": result.status.value,
         "says": [UNDECIDED] if result.status is Status.UNDECIDED else [],
         "bound": {
-            each.name: {"value": each.value, "call": each.seq or None, "path": each.path}
-            for each in origins(result).values()
+            source.name: {"value": source.value, "call": source.seq or None, "path": source.path}
+            for source in variable_sources(result).values()
         },
-        "steps": [_step(result, each) for each in result.steps],
-        "denied": [_denied(each) for each in result.forbidden],
+        "steps": [_step(result, step) for step in result.steps],
+        "denied": [_forbidden_value(denied) for denied in result.forbidden_values],
         "state": _mismatches(result.state),
         "violations": [
             {
                 "call": hit.seq,
-                "type": each.type,
-                "field": each.field,
-                "description": each.description,
+                "type": violation.type,
+                "field": violation.field,
+                "description": violation.description,
             }
-            for hit, each in result.violations
+            for hit, violation in result.violations
         ],
     }
 
@@ -117,70 +117,70 @@ def _step(result: ScenarioResult, step: StepResult) -> JSON:
         "seconds": step.seconds,
         "failure": step.failure,
         "output": step.output,
-        "expectations": [_expectation(result, each) for each in step.expectations],
+        "expectations": [_expectation(result, expected) for expected in step.expectations],
     }
 
 
 def _expectation(scenario: ScenarioResult, result: ExpectationResult) -> JSON:
     wanted = result.expectation
     return {
-        "call": line(wanted),
+        "call": expectation_line(wanted),
         "id": wanted.id,
         "note": wanted.note,
-        **_place(wanted.location),
+        **_location(wanted.location),
         "wanted": str(wanted.times),
         "got": result.got,
         "met": result.met,
-        "story": result.story.value,
-        "says": [] if result.met else [*remarks(result)],
+        "story": result.explanation.value,
+        "says": [] if result.met else [*details(result)],
         "claims": [hit.seq for hit in result.claims],
-        "surplus": [_surplus(each) for each in result.surplus],
-        "nearest": [_nearest(scenario, wanted, each) for each in result.nearest],
-        "taken_by": [_place(each.location) for each in result.taken_by],
+        "surplus": [_extra_call(extra) for extra in result.extra_calls],
+        "nearest": [_closest_call(scenario, wanted, near) for near in result.closest_calls],
+        "taken_by": [_location(taker.location) for taker in result.taken_by],
     }
 
 
-def _surplus(surplus: ExtraCall) -> JSON:
-    twin = surplus.twin.seq if surplus.twin else None
-    return {"call": surplus.hit.seq, "repeats": twin, "differs": [*surplus.differs]}
+def _extra_call(extra: ExtraCall) -> JSON:
+    twin = extra.twin.seq if extra.twin else None
+    return {"call": extra.hit.seq, "repeats": twin, "differs": [*extra.differs]}
 
 
-def _nearest(scenario: ScenarioResult, wanted: Expectation, near: ClosestCall) -> JSON:
+def _closest_call(scenario: ScenarioResult, wanted: Expectation, closest: ClosestCall) -> JSON:
     return {
-        "call": near.hit.seq,
-        "url": url(near.hit),
-        "matched": near.matched,
-        "fields": near.fields,
-        "obstacle": obstacle(near),
-        "mismatches": _mismatches(hinted(scenario, wanted, near.mismatches)),
+        "call": closest.hit.seq,
+        "url": masked_url(closest.hit),
+        "matched": closest.matched,
+        "fields": closest.fields,
+        "obstacle": not_counted_text(closest),
+        "mismatches": _mismatches(with_variable_sources(scenario, wanted, closest.mismatches)),
     }
 
 
 def _mismatches(mismatches: Iterable[Mismatch]) -> JSON:
     return [
         {
-            "path": each.path,
-            "expected": each.expected.text,
-            "expected_type": each.expected.type,
-            "actual": each.actual.text,
-            "actual_type": each.actual.type,
-            "hint": each.hint,
+            "path": mismatch.path,
+            "expected": mismatch.expected.text,
+            "expected_type": mismatch.expected.type,
+            "actual": mismatch.actual.text,
+            "actual_type": mismatch.actual.type,
+            "hint": mismatch.hint,
         }
-        for each in mismatches
+        for mismatch in mismatches
     ]
 
 
-def _denied(denied: ForbiddenValue) -> JSON:
+def _forbidden_value(forbidden: ForbiddenValue) -> JSON:
     return {
-        "call": denied.hit.seq,
-        "path": denied.path,
-        "value": denied.value,
-        **_place(denied.rule.location),
-        "says": forbidden_text(denied.rule),
+        "call": forbidden.hit.seq,
+        "path": forbidden.path,
+        "value": forbidden.value,
+        **_location(forbidden.forbidden.location),
+        "says": forbidden_text(forbidden.forbidden),
     }
 
 
-def _finding(verdict: Verdict, finding: PolicyHit) -> JSON:
+def _policy_hit(verdict: Verdict, finding: PolicyHit) -> JSON:
     return {
         "policy": finding.policy.value,
         "level": finding.level.value,
@@ -190,7 +190,9 @@ def _finding(verdict: Verdict, finding: PolicyHit) -> JSON:
             for result, level in zip(verdict.scenarios, finding.levels, strict=True)
             if level is Level.FAIL
         ],
-        "expect_it": suggestion(finding.hit) if finding.policy is Policy.UNEXPECTED else "",
+        "expect_it": expectation_snippet(finding.hit)
+        if finding.policy is Policy.UNEXPECTED
+        else "",
     }
 
 
@@ -201,6 +203,6 @@ def _call(hit: Hit) -> JSON:
         "title": call_text.title(hit.call, hit.request),
         "step": hit.step,
         "outcome": hit.outcome.value,
-        "problems": [each.as_data() for each in hit.problems],
+        "problems": [problem.as_data() for problem in hit.problems],
         "alike": hit.alike,
     }

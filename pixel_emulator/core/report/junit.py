@@ -8,38 +8,39 @@ from xml.etree import ElementTree as ET
 
 from pixel_emulator.core.matching.expected import describe_value
 from pixel_emulator.core.report.page import Page
-from pixel_emulator.core.report.text_report import finding_lines, objection_lines, step_lines
+from pixel_emulator.core.report.text_report import policy_lines, run_failure_lines, step_lines
 from pixel_emulator.core.report.wording import (
     COMMAND,
     GAPS,
     NOT_MET,
     UNDECIDED,
-    failed_command,
+    command_failure,
     has_named_steps,
-    objections_of_run,
-    objections_of_steps,
-    origins,
+    run_failures,
+    step_failures,
     step_name,
-    untold,
-    without_colours,
+    unexplained,
+    variable_sources,
+    without_ansi_codes,
 )
 from pixel_emulator.core.scenarios.model import Level, Scenario
 from pixel_emulator.core.verification.verdict import (
+    Explanation,
     ScenarioResult,
     Status,
     StepResult,
-    Story,
     Verdict,
 )
 
 _ARROW = " \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} "
-_WHOLE = "the whole run"
+_WHOLE_RUN = "the whole run"
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, 2.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Case:
-    """A testcase: objections (their types and messages), or why nothing can be said, or neither.
+    """A testcase with its failures (types and messages), or the reason why it has no result, or
+    neither.
 
     `incomplete` says why calls may be missing.
     """
@@ -50,64 +51,64 @@ class _Case:
     skipped: bool = False
     undecided: bool = False
     incomplete: str = ""
-    objections: Sequence[tuple[str, str]] = ()
+    failures: Sequence[tuple[str, str]] = ()
     lines: Sequence[str] = ()
 
     @property
     def outcome(self) -> str:
-        """The name of its element, empty where it passes."""
+        """Name of the element below the testcase: skipped, error or failure; "" if it passes."""
         if self.skipped:
             return "skipped"
-        if self.undecided or (self.incomplete and not self.objections):
+        if self.undecided or (self.incomplete and not self.failures):
             return "error"
-        return "failure" if self.objections else ""
+        return "failure" if self.failures else ""
 
     @property
-    def objection(self) -> tuple[str, str]:
-        """What is wrong with it first, and how much else there is."""
+    def failure(self) -> tuple[str, str]:
+        """Type and message of the first failure; the message counts the others."""
         if self.skipped:
-            return "skipped", Story.NOT_REACHED
+            return "skipped", Explanation.NOT_REACHED
         if self.undecided:
             return Status.UNDECIDED, UNDECIDED
-        if not self.objections:
+        if not self.failures:
             return Status.INCOMPLETE, self.incomplete
-        (type, message), *others = self.objections
+        (type, message), *others = self.failures
         return type, f"{message} (and {len(others)} more)" if others else message
 
 
 def junit(verdict: Verdict) -> str:
-    """The verdict as an XML document, a testsuite for each scenario.
+    """Return the verdict as an XML document, with a testsuite for each scenario.
 
-    A scenario is one testcase; with named steps, each of them is one, and `the whole run` is one
-    for what belongs to none. Unmet is a failure, undecided or incomplete an error, a step that was
-    not tried is skipped. A command that failed is a testsuite of its own. A character that XML
-    forbids becomes U+FFFD.
+    A scenario is one testcase. If its steps have names, each step is one, and `the whole run` is
+    one for the failures that belong to no step. Unmet is a failure, undecided or incomplete is an
+    error, and a step that was not tried is skipped. A failed command is a testsuite of its own.
+    Characters that XML forbids become U+FFFD.
     """
     root = ET.Element("testsuites", name="pixel-emulator")
-    suites = [(each, [*_cases(verdict, index)]) for index, each in enumerate(verdict.scenarios)]
-    command = [*_command(verdict)]
+    suites = [(result, [*_cases(verdict, index)]) for index, result in enumerate(verdict.scenarios)]
+    command = [*_command_cases(verdict)]
     _count(root, [*command, *(case for _, cases in suites for case in cases)])
     for result, cases in suites:
         suite = _add(root, "testsuite", name=result.scenario.title)
         _count(suite, cases)
-        suite.set("skipped", str(sum(each.outcome == "skipped" for each in cases)))
+        suite.set("skipped", str(sum(case.outcome == "skipped" for case in cases)))
         _add_properties(suite, result)
-        for each in cases:
-            _add_case(suite, result.scenario.location.file, each)
+        for case in cases:
+            _add_case(suite, result.scenario.location.file, case)
     if command:
         suite = _add(root, "testsuite", name=COMMAND)
         _count(suite, command)
         suite.set("skipped", "0")
-        for each in command:
-            _add_case(suite, COMMAND, each)
+        for case in command:
+            _add_case(suite, COMMAND, case)
     ET.indent(root)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
 
 
-def _command(verdict: Verdict) -> Iterator[_Case]:
-    """A testcase for the command, if it failed."""
-    if failed := failed_command(verdict):
-        yield _Case(name=COMMAND, line=0, objections=[("command failed", failed)], lines=[failed])
+def _command_cases(verdict: Verdict) -> Iterator[_Case]:
+    """Yield a testcase for the command, if it failed."""
+    if failure := command_failure(verdict):
+        yield _Case(name=COMMAND, line=0, failures=[("command failed", failure)], lines=[failure])
 
 
 def _cases(verdict: Verdict, index: int) -> Iterator[_Case]:
@@ -119,7 +120,7 @@ def _cases(verdict: Verdict, index: int) -> Iterator[_Case]:
     for step in result.steps:
         title = f"{name}{_ARROW}{step_name(result, step)}"
         yield _case(verdict, index, title, step.step.location.line, steps=[step])
-    yield _case(verdict, index, f"{name}{_ARROW}{_WHOLE}", line, whole=True)
+    yield _case(verdict, index, f"{name}{_ARROW}{_WHOLE_RUN}", line, whole=True)
 
 
 def _name(scenario: Scenario) -> str:
@@ -136,33 +137,31 @@ def _case(
     steps: Sequence[StepResult] = (),
     whole: bool = False,
 ) -> _Case:
-    """A testcase for some steps, and for what the scenario says of the whole run if `whole`."""
+    """Return a testcase for some steps, and for the failures of the whole run if `whole`."""
     result, page = verdict.scenarios[index], Page()
-    objections = [*objections_of_steps(steps)]
+    failures = [*step_failures(steps)]
     lines = [f"  - {gap}" for gap in verdict.gaps]
     lines += [line for step in steps for line in step_lines(page, result, step)]
     if whole:
-        failing = [each for each in verdict.findings if each.levels[index] is Level.FAIL]
-        findings = untold(failing, [result])
-        objections += objections_of_run(result, findings)
-        lines += [*objection_lines(page, result), *finding_lines(page, findings)]
-        if result.status is Status.UNMET and not (
-            objections or [*objections_of_steps(result.steps)]
-        ):
-            objections.append((Status.UNMET, NOT_MET))
+        failing = [item for item in verdict.policy_hits if item.levels[index] is Level.FAIL]
+        policy_hits = unexplained(failing, [result])
+        failures += run_failures(result, policy_hits)
+        lines += [*run_failure_lines(page, result), *policy_lines(page, policy_hits)]
+        if result.status is Status.UNMET and not (failures or [*step_failures(result.steps)]):
+            failures.append((Status.UNMET, NOT_MET))
     return _Case(
         name=name,
         line=line,
         steps=steps,
-        skipped=not all(each.reached for each in steps),
+        skipped=not all(step.reached for step in steps),
         undecided=result.status is Status.UNDECIDED,
-        incomplete=_incomplete(verdict, result),
-        objections=objections,
+        incomplete=_incomplete_reason(verdict, result),
+        failures=failures,
         lines=lines,
     )
 
 
-def _incomplete(verdict: Verdict, result: ScenarioResult) -> str:
+def _incomplete_reason(verdict: Verdict, result: ScenarioResult) -> str:
     if not verdict.gaps:
         return GAPS if result.status is Status.INCOMPLETE else ""
     first, *others = verdict.gaps
@@ -170,37 +169,40 @@ def _incomplete(verdict: Verdict, result: ScenarioResult) -> str:
 
 
 def _add_case(suite: ET.Element, file: str, case: _Case) -> None:
-    where = {"file": file, "line": str(case.line)} if case.line else {}
+    place = {"file": file, "line": str(case.line)} if case.line else {}
     element = _add(
-        suite, "testcase", name=case.name, classname=_class(file), time=_time([case]), **where
+        suite, "testcase", name=case.name, classname=_class_name(file), time=_time([case]), **place
     )
     if case.outcome:
-        type, message = case.objection
-        why = _add(element, case.outcome, message=message)
+        type, message = case.failure
+        reason = _add(element, case.outcome, message=message)
         if not case.skipped:
-            why.set("type", type)
-            why.text = _clean("\n".join(["", *case.lines]))
-    if output := "".join(without_colours(each.output) for each in case.steps):
-        _add(element, "system-out").text = _clean(output)
+            reason.set("type", type)
+            reason.text = _xml_text("\n".join(["", *case.lines]))
+    if output := "".join(without_ansi_codes(step.output) for step in case.steps):
+        _add(element, "system-out").text = _xml_text(output)
 
 
-def _class(file: str) -> str:
-    """A file as Java would name it: `scenarios.checkout`."""
+def _class_name(file: str) -> str:
+    """Return a file as a Java class name: `scenarios.checkout`."""
     stem = re.sub(r"\.\w+$", "", file.strip("./\\"))
     return re.sub(r"[/\\]+", ".", stem) or "scenarios"
 
 
 def _add_properties(suite: ET.Element, result: ScenarioResult) -> None:
-    values = [(each.name, describe_value(each.value).text) for each in origins(result).values()]
-    properties = [*(("tag", each) for each in result.scenario.tags), *values]
+    values = [
+        (source.name, describe_value(source.value).text)
+        for source in variable_sources(result).values()
+    ]
+    properties = [*(("tag", tag) for tag in result.scenario.tags), *values]
     if properties:
-        around = _add(suite, "properties")
+        parent = _add(suite, "properties")
         for name, value in properties:
-            _add(around, "property", name=name, value=value)
+            _add(parent, "property", name=name, value=value)
 
 
 def _count(element: ET.Element, cases: Sequence[_Case]) -> None:
-    outcomes = Counter(each.outcome for each in cases)
+    outcomes = Counter(case.outcome for case in cases)
     element.set("tests", str(len(cases)))
     element.set("failures", str(outcomes["failure"]))
     element.set("errors", str(outcomes["error"]))
@@ -212,8 +214,8 @@ def _time(cases: Sequence[_Case]) -> str:
 
 
 def _add(parent: ET.Element, tag: str, /, **attributes: str) -> ET.Element:
-    return ET.SubElement(parent, tag, {key: _clean(each) for key, each in attributes.items()})
+    return ET.SubElement(parent, tag, {key: _xml_text(value) for key, value in attributes.items()})
 
 
-def _clean(text: str) -> str:
+def _xml_text(text: str) -> str:
     return _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -1,4 +1,4 @@
-"""How a report is laid out: width, colour, and words that keep to them."""
+"""Layout of a report: width, colours, wrapped text, counts and times in words."""
 
 import re
 from collections import Counter
@@ -7,22 +7,22 @@ from dataclasses import dataclass
 from datetime import timedelta
 from textwrap import wrap
 
-from pixel_emulator.core.model import Hit, Outcome, total
+from pixel_emulator.core.model import Hit, Outcome, count_hits
 from pixel_emulator.core.text.display import paint, printable
 from pixel_emulator.core.verification.verdict import ScenarioResult, Status, StepResult, Verdict
 
-MOST = 20
-"""Items that are listed in one place; the JSON report has them all."""
+MAX_ITEMS = 20
+"""Maximum number of items in a list of a text report. JSON reports have all."""
 
-_NARROWEST = 20  # characters of a line that is indented far
-_COLOURS = re.compile(r"\x1b\[\d+m")
+_MIN_TEXT_WIDTH = 20  # characters of a line that is indented far
+_ANSI_STYLE = re.compile(r"\x1b\[\d+m")
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Lines of about `width` characters, with ANSI colours if `colour`.
+    """Layout of lines of about `width` characters, with ANSI colours if `colour`.
 
-    `recording` is the file that holds the calls, where it is known.
+    `recording` is the file that holds the calls, or "" if it is unknown.
     """
 
     width: int = 100
@@ -30,20 +30,21 @@ class Page:
     recording: str = ""
 
     def paint(self, words: str, style: str) -> str:
-        """The words in a style of `core.paint`; `""` is no style."""
+        """Return the text in a style of `core.text.display.paint`; style "" changes nothing."""
         return paint(words, style, colour=self.colour and bool(style))
 
     def sentence(self, words: str, indent: int = 4, *, first: str = "") -> list[str]:
-        """Words of any origin, wrapped; the first line may begin with something else."""
+        """Return wrapped lines of a text from any origin; `first` replaces the indent of the first
+        line."""
         margin = " " * indent
-        width = max(self.width, indent + _NARROWEST)
+        width = max(self.width, indent + _MIN_TEXT_WIDTH)
         return wrap(
             printable(words), width, initial_indent=first or margin, subsequent_indent=margin
         )
 
-    def said(self, head: str, gap: str, words: str, style: str = "") -> Iterator[str]:
-        """Words behind their head, or below it where its line has no room for them."""
-        if len(_COLOURS.sub("", head) + gap + words) <= self.width:
+    def labelled(self, head: str, gap: str, words: str, style: str = "") -> Iterator[str]:
+        """Yield a text behind its heading, or below it if the line has no room for it."""
+        if len(_ANSI_STYLE.sub("", head) + gap + words) <= self.width:
             yield f"{head}{gap}{self.paint(words, style)}"
             return
         yield head
@@ -51,24 +52,24 @@ class Page:
             yield f"    {self.paint(line, style)}"
 
 
-def more(count: int, listed: int = MOST) -> Iterator[str]:
-    """How many items of so many are not listed, if any."""
+def more_line(count: int, listed: int = MAX_ITEMS) -> Iterator[str]:
+    """Yield a line with the number of items that are not listed, if there are any."""
     if count > listed:
         yield f"    … and {count - listed} more"
 
 
 def counted(number: int, noun: str) -> str:
-    """`1 call`, `2 calls`."""
+    """Return `1 call`, `2 calls`."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def clock(hit: Hit) -> str:
-    """The time of day in UTC, to the millisecond: `09:00:12.418Z`."""
+def time_of_day(hit: Hit) -> str:
+    """Return the time of day in UTC, to the millisecond: `09:00:12.418Z`."""
     return f"{hit.time.time().isoformat('milliseconds')}Z"
 
 
-def span(between: timedelta) -> str:
-    """A length of time as people say it: `38 ms`, `1.2 s`, `3 min`."""
+def duration_text(between: timedelta) -> str:
+    """Return a length of time, without its sign: `38 ms`, `1.2 s`, `3 min`."""
     milliseconds = abs(between) // timedelta(milliseconds=1)
     if milliseconds < 1_000:
         return f"{milliseconds} ms"
@@ -77,21 +78,21 @@ def span(between: timedelta) -> str:
     return f"{milliseconds // 60_000} min"
 
 
-def met(results: Iterable[StepResult]) -> str:
-    """How many expectations are met for certain: `1 of 2 expectations met in 20.0 s`."""
+def met_counts(results: Iterable[StepResult]) -> str:
+    """Return how many expectations are met for certain: `1 of 2 expectations met in 20.0 s`."""
     steps = tuple(results)
-    each = [expectation for step in steps for expectation in step.expectations]
-    undecided = sum(expectation.undecided for expectation in each)
-    certain = sum(expectation.met and not expectation.undecided for expectation in each)
-    words = f"{certain} of {counted(len(each), 'expectation')} met"
+    expected = [expectation for step in steps for expectation in step.expectations]
+    undecided = sum(expectation.undecided for expectation in expected)
+    certain = sum(expectation.met and not expectation.undecided for expectation in expected)
+    certain_text = f"{certain} of {counted(len(expected), 'expectation')} met"
     seconds = [step.seconds for step in steps if step.seconds is not None]
-    took = f" in {span(timedelta(seconds=sum(seconds)))}" if seconds else ""
+    took = f" in {duration_text(timedelta(seconds=sum(seconds)))}" if seconds else ""
     open_ones = f", {undecided} undecided" if undecided else ""
-    return f"{words if each else 'silence expected'}{took}{open_ones}"
+    return f"{certain_text if expected else 'silence expected'}{took}{open_ones}"
 
 
-def seen(verdict: Verdict) -> Iterator[str]:
-    """What arrived: `5 calls seen`, `0 dropped`."""
+def call_counts(verdict: Verdict) -> Iterator[str]:
+    """Yield the counts of calls: `5 calls seen`, `0 dropped`."""
     calls: Counter[Outcome] = Counter()
     for hit in verdict.hits:
         calls[hit.outcome] += 1 + hit.alike
@@ -101,26 +102,28 @@ def seen(verdict: Verdict) -> Iterator[str]:
         yield counted(verdict.connections, "connection")
     yield f"{calls[Outcome.DROPPED]} dropped"
     yield from (
-        f"{calls[each]} {each}" for each in (Outcome.DAMAGED, Outcome.DUPLICATE) if calls[each]
+        f"{calls[outcome]} {outcome}"
+        for outcome in (Outcome.DAMAGED, Outcome.DUPLICATE)
+        if calls[outcome]
     )
     if unhandled:
         yield f"{unhandled} unhandled"
 
 
-def objections(result: ScenarioResult) -> Iterator[str]:
-    """What a scenario objects to in the whole run, counted: `2 denied`."""
+def run_failure_counts(result: ScenarioResult) -> Iterator[str]:
+    """Yield the counts of a scenario's failures in the whole run: `2 denied`."""
     counts = (
-        (total(each.hit for each in result.forbidden), "denied"),
+        (count_hits(denied.hit for denied in result.forbidden_values), "denied"),
         (len(result.state), "state difference"),
-        (total(hit for hit, _ in result.violations), "plan violation"),
+        (count_hits(hit for hit, _ in result.violations), "plan violation"),
     )
     for count, noun in counts:
         if count:
             yield f"{count} denied" if noun == "denied" else counted(count, noun)
 
 
-def scenarios_met(verdict: Verdict) -> str:
-    """`1 of 2 scenarios met · 4 calls seen · 0 dropped`."""
-    passed = sum(each.status is Status.MET for each in verdict.scenarios)
-    met = f"{passed} of {counted(len(verdict.scenarios), 'scenario')} met"
-    return " · ".join([met, *seen(verdict)])
+def total_counts(verdict: Verdict) -> str:
+    """Return `1 of 2 scenarios met · 4 calls seen · 0 dropped`."""
+    passed = sum(scenario.status is Status.MET for scenario in verdict.scenarios)
+    met_counts = f"{passed} of {counted(len(verdict.scenarios), 'scenario')} met"
+    return " · ".join([met_counts, *call_counts(verdict)])

@@ -1,4 +1,4 @@
-"""Wanted and got, side by side or one below the other, cut but for what differs."""
+"""Expected and actual values side by side or one below the other, and calls in one line."""
 
 import shlex
 from collections.abc import Iterator, Sequence
@@ -9,38 +9,38 @@ from itertools import takewhile
 from pixel_emulator.core import call_text
 from pixel_emulator.core.matching.diff import Mismatch
 from pixel_emulator.core.matching.expected import Description
-from pixel_emulator.core.model import Hit, Outcome, Problem, Severity, total
+from pixel_emulator.core.model import Hit, Outcome, Problem, Severity, count_hits
 from pixel_emulator.core.redaction.redact import redact
-from pixel_emulator.core.report.page import MOST, Page, clock, more
+from pixel_emulator.core.report.page import MAX_ITEMS, Page, more_line, time_of_day
 from pixel_emulator.core.text.display import printable
 
 _FRAME = len("   want    got ")
-_BELOW = len("  want ")
-_NARROWEST = 20  # characters of a value that are shown even if the line gets too long
-_LONG = 16  # characters of a text in which a difference is not seen at once
+_VALUE_INDENT = len("  want ")
+_MIN_VALUE_WIDTH = 20  # characters of a value that are shown even if the line gets too long
+_LONG_TEXT = 16  # characters of a text in which a difference is not seen at once
 
 
 def mismatch_lines(page: Page, mismatches: Sequence[Mismatch], indent: int = 6) -> Iterator[str]:
-    """Each differing path with both values and their types, and its hint if there is one."""
+    """Yield each differing path with both values, their types, and a hint if there is one."""
     width = page.width - indent
-    paths = [printable(each.path) for each in mismatches]
+    paths = [printable(mismatch.path) for mismatch in mismatches]
     path_width = max(map(len, paths), default=0)
     room = width - path_width - _FRAME
-    wants = [len(str(each.expected)) for each in mismatches]
+    wants = [len(str(mismatch.expected)) for mismatch in mismatches]
     want_width = max((want for want in wants if want <= room // 2), default=0)
-    for path, each in zip(paths, mismatches, strict=True):
-        want, got = each.expected, each.actual
+    for path, mismatch in zip(paths, mismatches, strict=True):
+        want, got = mismatch.expected, mismatch.actual
         if len(str(want)) + len(str(got)) <= room:
             wanted = str(want).ljust(min(want_width, room - len(str(got))))
             lines = [f"{path:<{path_width}}   want {wanted}   got {got}"]
             hint_at = path_width + 3
         else:
-            want, got = _cut_both(want, got, width - _BELOW)
+            want, got = _cut_both(want, got, width - _VALUE_INDENT)
             lines = [path, f"  want {want}", f"  got  {got}"]
-            hint_at = _BELOW
-        hint = printable(each.hint)
+            hint_at = _VALUE_INDENT
+        hint = printable(mismatch.hint)
         if not hint:
-            lines += _caret(want, got, len(lines[-1]) - len(str(got)))
+            lines += _caret_line(want, got, len(lines[-1]) - len(str(got)))
         elif len(lines[-1]) + 3 + len(hint) <= width:
             lines[-1] += f"   {page.paint(hint, 'dim')}"
         else:
@@ -48,95 +48,102 @@ def mismatch_lines(page: Page, mismatches: Sequence[Mismatch], indent: int = 6) 
         yield from (" " * indent + line for line in lines)
 
 
-def cut(text: str, room: int) -> str:
-    """The text with an ellipsis in its middle, if it is longer than `room`."""
+def cut_middle(text: str, room: int) -> str:
+    """Return the text in at most `room` characters, with an ellipsis in its middle if it is
+    longer."""
     half = max(0, room - 1) // 2
     return text if len(text) <= room else f"{text[: room - 1 - half]}…{text[len(text) - half :]}"
 
 
 def _cut_both(want: Description, got: Description, width: int) -> tuple[Description, Description]:
-    """Both values, cut to the width; of what they begin with alike as much as of what follows."""
-    room = max(_NARROWEST, width - max(len(str(each)) - len(each.text) for each in (want, got)))
+    """Return both values cut to the width; at most half of it is their common prefix."""
+    room = max(
+        _MIN_VALUE_WIDTH, width - max(len(str(value)) - len(value.text) for value in (want, got))
+    )
     if max(len(want.text), len(got.text)) <= room:
         return want, got
-    alike = _alike(want.text, got.text)
-    front = cut(want.text[:alike], room // 2)
+    alike = _common_prefix_length(want.text, got.text)
+    front = cut_middle(want.text[:alike], room // 2)
     want, got = (
-        replace(each, text=front + cut(each.text[alike:], room - len(front)))
-        for each in (want, got)
+        replace(value, text=front + cut_middle(value.text[alike:], room - len(front)))
+        for value in (want, got)
     )
     return want, got
 
 
-def _alike(one: str, other: str) -> int:
-    """How many characters two texts begin with alike."""
+def _common_prefix_length(one: str, other: str) -> int:
+    """Return the number of characters that two texts have in common at their start."""
     pairs = zip(one, other, strict=False)
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
-def _caret(want: Description, got: Description, at: int) -> Iterator[str]:
-    """A line that points at the first difference of two long texts; `at` is where they begin."""
-    if want.type == got.type == "string" and min(len(want.text), len(got.text)) >= _LONG:
-        alike = _alike(want.text, got.text)
-        if alike >= _LONG // 2 and want.text[:alike].replace("…", "").isascii():  # others are wide
-            yield f"{'':<{at + alike}}^"
+def _caret_line(want: Description, got: Description, at: int) -> Iterator[str]:
+    """Yield a line that points at the first difference of two long texts, which start at column
+    `at`."""
+    if want.type == got.type == "string" and min(len(want.text), len(got.text)) >= _LONG_TEXT:
+        prefix = _common_prefix_length(want.text, got.text)
+        is_narrow = want.text[:prefix].replace("…", "").isascii()  # others may be two columns wide
+        if prefix >= _LONG_TEXT // 2 and is_narrow:
+            yield f"{'':<{at + prefix}}^"
 
 
-_REASONS = {Outcome.DROPPED: Severity.DROP, Outcome.DAMAGED: Severity.DAMAGE}
-_SHORTEST = 60  # characters of a call that are shown even if the line gets too long
-_QUERY = (18, 8)  # characters of a query that are shown: those of its begin, and of its end
-_LONGEST = 120  # characters of a URL
+_DECISIVE = {Outcome.DROPPED: Severity.DROP, Outcome.DAMAGED: Severity.DAMAGE}
+_MIN_CALL_WIDTH = 60  # characters of a call that are shown even if the line gets too long
+_QUERY_ENDS = (18, 8)  # characters of a query that are shown: at its start and at its end
+_MAX_URL = 120  # characters of a URL
 
 
-def calls(page: Page, hits: Sequence[Hit], count: int | None = None) -> Iterator[str]:
-    """Each call in a line, and how many more there are of `count`, or of these."""
-    listed = hits[:MOST]
-    yield from (f"    {call(page, hit)}" for hit in listed)
-    yield from more(total(hits) if count is None else count, len(listed))
+def call_lines(page: Page, hits: Sequence[Hit], count: int | None = None) -> Iterator[str]:
+    """Yield each call in a line, then how many of `count` (by default: of these) are not listed."""
+    listed = hits[:MAX_ITEMS]
+    yield from (f"    {call_line(page, hit)}" for hit in listed)
+    yield from more_line(count_hits(hits) if count is None else count, len(listed))
 
 
-def call(page: Page, hit: Hit, *, details: bool = True) -> str:
-    """A call in a line; where it is too long, its names are cut and not its codes."""
-    problems = dict.fromkeys(each.code for each in hit.problems) if details else ()
+def call_line(page: Page, hit: Hit, *, details: bool = True) -> str:
+    """Return a call in one line. If it is too long, its names are cut, and its problem codes are
+    not."""
+    problems = dict.fromkeys(problem.code for problem in hit.problems) if details else ()
     codes = f"  {', '.join(problems)}" if problems else ""
     plain = call_text.line(hit.call, hit.request, hit.outcome, ())
     word = call_text.outcome_word(hit.outcome, colour=False)
-    head = f"#{hit.seq}  {clock(hit)}  "
+    head = f"#{hit.seq}  {time_of_day(hit)}  "
     room = page.width - len(f"    {head}{word} {codes}")
-    said = cut(plain.removeprefix(f"{word} "), max(_SHORTEST, room))
+    names = cut_middle(plain.removeprefix(f"{word} "), max(_MIN_CALL_WIDTH, room))
     coloured = call_text.outcome_word(hit.outcome, colour=page.colour)
-    return f"{head}{coloured} {said}{page.paint(codes, 'dim')}"
+    return f"{head}{coloured} {names}{page.paint(codes, 'dim')}"
 
 
-def named(hit: Hit) -> str:
-    """A call by its number, time and title, where its outcome is no news."""
-    return f"#{hit.seq}  {clock(hit)}  {call_text.title(hit.call, hit.request)}"
+def call_name(hit: Hit) -> str:
+    """Return a call by its number, time and title, without its outcome."""
+    return f"#{hit.seq}  {time_of_day(hit)}  {call_text.title(hit.call, hit.request)}"
 
 
-def reasons(hit: Hit) -> tuple[Problem, ...]:
-    """Why Segment drops the call, keeps it wrong, or takes it for another."""
+def decisive_problems(hit: Hit) -> tuple[Problem, ...]:
+    """Return the problems that explain the outcome: dropped, damaged or duplicate."""
     repeated = hit.outcome is Outcome.DUPLICATE
     return tuple(
-        each
-        for each in hit.problems
-        if each.severity is _REASONS.get(hit.outcome)
-        or (repeated and each.code == "duplicate_message_id")
+        problem
+        for problem in hit.problems
+        if problem.severity is _DECISIVE.get(hit.outcome)
+        or (repeated and problem.code == "duplicate_message_id")
     )
 
 
 def reason_lines(page: Page, hit: Hit) -> Iterator[str]:
-    """The reasons as lines below the call."""
-    for line in call_text.problem_lines(reasons(hit), width=page.width - 6, colour=page.colour):
+    """Yield the decisive problems as lines below the call."""
+    problems = decisive_problems(hit)
+    for line in call_text.problem_lines(problems, width=page.width - 6, colour=page.colour):
         yield f"      {line}"
 
 
-def raw_lines(page: Page, hit: Hit) -> Iterator[str]:
-    """The request, its query cut, and how to see the whole."""
-    address = url(hit)
-    shown = len(address.partition("?")[0]) + _QUERY[0]
-    if len(address) > shown + _QUERY[1] + 1:
-        address = f"{address[:shown]}…{address[-_QUERY[1] :]}"
-    request = printable(f"{hit.request.method} {cut(address, _LONGEST)}")
+def request_lines(page: Page, hit: Hit) -> Iterator[str]:
+    """Yield the request with its query cut, and the command that shows all of it."""
+    address = masked_url(hit)
+    shown = len(address.partition("?")[0]) + _QUERY_ENDS[0]
+    if len(address) > shown + _QUERY_ENDS[1] + 1:
+        address = f"{address[:shown]}…{address[-_QUERY_ENDS[1] :]}"
+    request = printable(f"{hit.request.method} {cut_middle(address, _MAX_URL)}")
     line = f"    {page.paint('raw', 'note')}  {request}"
     if not page.recording:
         yield line
@@ -149,11 +156,11 @@ def raw_lines(page: Page, hit: Hit) -> Iterator[str]:
         yield f"         {page.paint(printable(show), 'dim')}"
 
 
-def url(hit: Hit) -> str:
-    """The URL of a request as a report may show it: without its write keys."""
+def masked_url(hit: Hit) -> str:
+    """Return the URL of a request without its write keys."""
     return (hit if _is_masked(hit) else redact(hit)).request.url
 
 
 def _is_masked(hit: Hit) -> bool:
-    """Whether its line is no longer the one that its digest was made of."""
+    """Return True if the request line is not the one that the digest was made of."""
     return bool(hit.digest) and sha256(hit.request.line).hexdigest() != hit.digest

@@ -1,4 +1,4 @@
-"""A scenario file rewritten to what happened: only what differs changes, by the smallest piece."""
+"""Update of a scenario file to a recording, by the smallest edits that make it pass."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -7,99 +7,104 @@ from dataclasses import dataclass
 from pixel_emulator.core.errors import InputError, InputIssue, Location
 from pixel_emulator.core.model import JsonPath
 from pixel_emulator.core.scenario_edit import source
-from pixel_emulator.core.scenario_edit.add_calls import accept
-from pixel_emulator.core.scenario_edit.fix_values import Removal, count, rewrite
-from pixel_emulator.core.scenario_edit.source import Edit, apply, moved
+from pixel_emulator.core.scenario_edit.add_calls import expect_failing_calls
+from pixel_emulator.core.scenario_edit.fix_values import Removal, fix_times, fix_values
+from pixel_emulator.core.scenario_edit.source import Edit, apply_edits, moved_lines
 from pixel_emulator.core.scenario_edit.verified_source import VerifiedSource
 from pixel_emulator.core.verification.verdict import Status
 
-_ROUNDS = 5  # values, counts, removals, new calls, and a look at the result
+_MAX_ROUNDS = 5  # values, counts, removals, new calls, and a last check
 type _Change = Edit | InputIssue
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """A rewritten text, the verdict on it, and what stays as it was although it does not hold."""
+    """The updated text, the verdict on it, and issues for what is kept although it is not met."""
 
     text: str
-    judged: VerifiedSource
+    verified: VerifiedSource
     kept: tuple[InputIssue, ...]
 
 
-def update(text: str, judge: Callable[[str], VerifiedSource], only: Collection[int] = ()) -> Update:
-    """Rewrite a scenario file to what happened.
+def update(
+    text: str, verify: Callable[[str], VerifiedSource], only: Collection[int] = ()
+) -> Update:
+    """Update the text of a scenario file to the calls of a verdict.
 
-    `judge` reads a text and gives the verdict on it. Literal values become what was sent, `times`
-    follows, what never came is removed, and what nobody expected is added. With `only`, nothing
-    but the expectations on these lines changes. Raises InputError for lines without one, and what
-    `judge` raises.
+    `verify` reads a text and returns it with its verdict. Literal values become those that were
+    sent, `times` becomes the number of calls, expectations without a call are removed, and calls
+    that nothing expects are added. With `only`, nothing changes but the expectations on these
+    lines. Raises InputError for a line of `only` without an expectation, and whatever `verify`
+    raises.
     """
-    judged = judge(text)
-    left = judged.begins(only) if only else None
+    verified = verify(text)
+    lines = verified.first_lines(only) if only else None
     kept: list[InputIssue] = []
-    for _ in range(_ROUNDS):
+    for _ in range(_MAX_ROUNDS):
         changes: list[Edit] = []
         kept = []
-        for phase in _phases(judged, left):
-            changes = [each for each in phase if isinstance(each, Edit)]
-            kept += [each for each in phase if isinstance(each, InputIssue)]
+        for phase in _phases(verified, lines):
+            changes = [change for change in phase if isinstance(change, Edit)]
+            kept += [change for change in phase if isinstance(change, InputIssue)]
             if changes:
                 break
         if not changes:
             break
-        rewritten = apply(text, changes)
+        rewritten = apply_edits(text, changes)
         try:
-            judged = judge(rewritten)
+            verified = verify(rewritten)
         except InputError as error:  # such as `expect: []` where unexpected calls are let through
-            kept += error.mistakes
+            kept += error.issues
             break
-        left = None if left is None else moved(text, left, changes)
+        lines = None if lines is None else moved_lines(text, lines, changes)
         text = rewritten
-    return Update(text, judged, tuple(dict.fromkeys(kept)))
+    return Update(text, verified, tuple(dict.fromkeys(kept)))
 
 
-def _phases(judged: VerifiedSource, only: Collection[int] | None) -> Iterator[Sequence[_Change]]:
-    """The kinds of changes, one after the other: only the first that changes anything is made.
+def _phases(verified: VerifiedSource, only: Collection[int] | None) -> Iterator[Sequence[_Change]]:
+    """Yield the changes by kind. The caller applies only the first kind that has edits.
 
-    `only` holds the lines that may change and are still there; with None, all may.
+    `only` are the lines that may change, or None if all may.
     """
-    if judged.verdict.status is Status.MET:
+    if verified.verdict.status is Status.MET:
         return
-    unmet = [line for line in judged.lines(only) if not line.met]
-    yield [each for line in unmet for each in rewrite(judged, line)]
-    counted = [each for line in unmet for each in count(judged, line)]
-    yield [each for each in counted if not isinstance(each, Removal)]
-    yield _removed(judged, [each.at for each in counted if isinstance(each, Removal)])
+    unmet = [expected for expected in verified.expectations(only) if not expected.met]
+    yield [change for expected in unmet for change in fix_values(verified, expected)]
+    changes = [change for expected in unmet for change in fix_times(verified, expected)]
+    yield [change for change in changes if not isinstance(change, Removal)]
+    yield _removal_edits(verified, [change.at for change in changes if isinstance(change, Removal)])
     if only is None:
-        yield list(accept(judged))
-        yield list(_beyond_calls(judged))
+        yield list(expect_failing_calls(verified))
+        yield list(_unfixable(verified))
 
 
-def _removed(judged: VerifiedSource, items: Sequence[JsonPath]) -> list[Edit]:
+def _removal_edits(verified: VerifiedSource, items: Sequence[JsonPath]) -> list[Edit]:
     lists: dict[JsonPath, list[int]] = defaultdict(list)
-    for *around, index in items:
-        lists[tuple(around)].append(int(index))
+    for *parent, index in items:
+        lists[tuple(parent)].append(int(index))
     return [
-        edit for at, indexes in lists.items() for edit in source.remove(judged.source, at, indexes)
+        edit
+        for at, indexes in lists.items()
+        for edit in source.remove(verified.source, at, indexes)
     ]
 
 
-def _beyond_calls(judged: VerifiedSource) -> Iterator[InputIssue]:
-    """What no change of an expectation mends."""
-    for scenario in judged.verdict.scenarios:
-        for denied in scenario.forbidden:
+def _unfixable(verified: VerifiedSource) -> Iterator[InputIssue]:
+    """Yield an issue for each failure that no change of an expectation fixes."""
+    for scenario in verified.verdict.scenarios:
+        for denied in scenario.forbidden_values:
             message = f"is kept; call #{denied.hit.seq} holds it at {denied.path}"
-            yield _mistake_at(judged, message, denied.rule.location)
-        home = judged.source.path_at(scenario.scenario.location) or ()
-        for each in scenario.state:
-            message = f"is kept; {each.path} is {each.actual}"
-            yield judged.source.document.mistake(message, *home, "state")
+            yield _issue_at(verified, message, denied.forbidden.location)
+        parent = verified.source.path_at(scenario.scenario.location) or ()
+        for mismatch in scenario.state:
+            message = f"is kept; {mismatch.path} is {mismatch.actual}"
+            yield verified.source.document.issue(message, *parent, "state")
         for hit, violation in scenario.violations:
             message = f"is kept; call #{hit.seq} violates it: {violation.description}"
-            yield judged.source.document.mistake(message, *home, "plan")
+            yield verified.source.document.issue(message, *parent, "plan")
 
 
-def _mistake_at(judged: VerifiedSource, message: str, location: Location) -> InputIssue:
-    at = judged.source.path_at(location)
-    document = judged.source.document
-    return InputIssue(message, location) if at is None else document.mistake(message, *at)
+def _issue_at(verified: VerifiedSource, message: str, location: Location) -> InputIssue:
+    at = verified.source.path_at(location)
+    document = verified.source.document
+    return InputIssue(message, location) if at is None else document.issue(message, *at)

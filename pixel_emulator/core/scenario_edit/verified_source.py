@@ -1,4 +1,4 @@
-"""A scenario file with the verdict on it: which of its lines did not come true."""
+"""A scenario file with the verdict on it, by its expectations."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator
@@ -14,11 +14,11 @@ from pixel_emulator.core.verification.verdict import ExpectationResult, Verdict
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One expectation of the file; it has several results where a file has `cases`.
+class ExpectationInFile:
+    """One expectation of the file; it has several results if the file has `cases`.
 
-    `at` leads to it, and is None where it stands in another file. Each result comes with the
-    values of the variables in its scenario.
+    `at` is its path, or None if it is in another file. Each result comes with the values of the
+    variables in its scenario.
     """
 
     expectation: Expectation
@@ -27,66 +27,68 @@ class Line:
 
     @property
     def met(self) -> bool:
-        """Whether it came true in all cases."""
+        """True if the expectation is met in all cases."""
         return all(result.met for result, _ in self.results)
 
 
 @dataclass(frozen=True, slots=True)
 class VerifiedSource:
-    """A source, and the verdict on what it says."""
+    """A source, and the verdict on its scenarios."""
 
     source: Source
     verdict: Verdict
 
-    def lines(self, only: Collection[int] | None = None) -> Iterator[Line]:
-        """The expectations that were tried; all, or those that begin on one of these lines."""
+    def expectations(self, only: Collection[int] | None = None) -> Iterator[ExpectationInFile]:
+        """Yield the expectations that were tried, or only those that begin on one of these
+        lines."""
         results: dict[Location, list[tuple[ExpectationResult, Bindings]]] = defaultdict(list)
         for scenario in self.verdict.scenarios:
             for step in scenario.steps:
-                for each in step.expectations:
-                    results[each.expectation.location].append((each, scenario.bound))
-        for place, found in results.items():
-            at = self.source.path_at(place)
-            if only is None or (at and place.line in only):
-                yield Line(found[0][0].expectation, at, tuple(found))
+                for result in step.expectations:
+                    results[result.expectation.location].append((result, scenario.bindings))
+        for location, group in results.items():
+            at = self.source.path_at(location)
+            if only is None or (at and location.line in only):
+                yield ExpectationInFile(group[0][0].expectation, at, tuple(group))
 
-    def begins(self, lines: Collection[int]) -> frozenset[int]:
-        """The lines on which the expectations begin that stand on these lines.
+    def first_lines(self, lines: Collection[int]) -> frozenset[int]:
+        """Return the first lines of the expectations that are on these lines.
 
-        Raises InputError for a line without one.
+        Raises InputError for a line without an expectation.
         """
         file = self.source.document.file
-        begin_of: dict[int, int] = {}
-        for each in self.lines() if lines else ():
-            if each.at:
-                begin = each.expectation.location.line
-                begin_of |= dict.fromkeys(self.source.lines_of(each.at), begin)
-        known = ", ".join(map(str, sorted({*begin_of.values()}))) or "nowhere"
+        first_line_of: dict[int, int] = {}
+        for expected in self.expectations() if lines else ():
+            if expected.at:
+                first = expected.expectation.location.line
+                first_line_of |= dict.fromkeys(self.source.lines_of(expected.at), first)
+        allowed = ", ".join(map(str, sorted({*first_line_of.values()}))) or "nowhere"
         wrong = [
             InputIssue(
-                f"no expectation stands here; they begin at line {known}", Location(file, line)
+                f"no expectation stands here; they begin at line {allowed}", Location(file, line)
             )
             for line in sorted(lines)
-            if line not in begin_of
+            if line not in first_line_of
         ]
         if wrong:
             raise InputError(*wrong)
-        return frozenset(begin_of[line] for line in lines)
+        return frozenset(first_line_of[line] for line in lines)
 
-    def mistake(self, line: Line, message: str, *path: str | int) -> InputIssue:
-        """What is wrong with a line, or with the value to which `path` leads from it."""
-        if line.at is None:
-            return InputIssue(message, line.expectation.location)
-        return self.source.document.mistake(message, *line.at, *path)
+    def issue(self, expected: ExpectationInFile, message: str, *path: str | int) -> InputIssue:
+        """Return an issue of an expectation, or of the value at `path` inside it."""
+        if expected.at is None:
+            return InputIssue(message, expected.expectation.location)
+        return self.source.document.issue(message, *expected.at, *path)
 
 
-def instead(result: ExpectationResult) -> Hit | None:
-    """The call that was sent instead of the one that is wanted, and differs only in its fields."""
-    near = next(iter(result.nearest), None)
+def sent_instead(result: ExpectationResult) -> Hit | None:
+    """Return the call that was sent instead of the expected one and differs only in its fields, or
+    None."""
+    near = next(iter(result.closest_calls), None)
     if (
         near is None
         or result.got
-        or near.obstacle in (NotCountedReason.TIME, NotCountedReason.ORDER)
+        or near.not_counted in (NotCountedReason.TIME, NotCountedReason.ORDER)
     ):
         return None
     kept = near.hit.outcome in (Outcome.DELIVERED, Outcome.DAMAGED)
@@ -94,8 +96,10 @@ def instead(result: ExpectationResult) -> Hit | None:
     return near.hit if (dropped if result.expectation.dropped else kept) else None
 
 
-def misplaced(result: ExpectationResult) -> ClosestCall | None:
-    """A call that is right but for when it came."""
+def mistimed_call(result: ExpectationResult) -> ClosestCall | None:
+    """Return a call that matches but came too late or out of order, or None."""
     late = (NotCountedReason.TIME, NotCountedReason.ORDER)
-    right = (near for near in result.nearest if near.obstacle in late and not near.mismatches)
+    right = (
+        near for near in result.closest_calls if near.not_counted in late and not near.mismatches
+    )
     return next(right, None)

@@ -8,13 +8,13 @@ from pixel_emulator.core.matching.diff import describe_expected
 from pixel_emulator.core.matching.expected import Constraints, Expected, describe_value
 from pixel_emulator.core.matching.predicates import resolve_now
 from pixel_emulator.core.matching.unification import unify
-from pixel_emulator.core.model import KEPT, NAMED_BY, CallType, Hit, Outcome, Payload, Severity
+from pixel_emulator.core.model import KEPT, NAME_FIELDS, CallType, Hit, Outcome, Payload, Severity
 from pixel_emulator.core.scenarios.mail_clients import request_facts
 
 
 def call_line(type: CallType, payload: Payload) -> str:
     """Return a call in one line of the language: `track: Email Opened`, or `page:` if unnamed."""
-    name = payload.get(NAMED_BY[type])
+    name = payload.get(NAME_FIELDS[type])
     if name is None:
         return f"{type}:"
     return f"{type}: {name if isinstance(name, str) else describe_value(name).text}"
@@ -22,7 +22,7 @@ def call_line(type: CallType, payload: Payload) -> str:
 
 def call_name(hit: Hit) -> str | None:
     """Return the name in the hit's call line; None if there is none or it is not text."""
-    name = (hit.call.payload or {}).get(NAMED_BY[hit.call.type]) if hit.call else None
+    name = (hit.call.payload or {}).get(NAME_FIELDS[hit.call.type]) if hit.call else None
     return name if isinstance(name, str) else None
 
 
@@ -66,7 +66,7 @@ class Pattern:
     @property
     def name(self) -> str | None:
         """The name in the call line; None if there is none or it is a matcher."""
-        name = self.fields.get(NAMED_BY[self.type]) if self.type else None
+        name = self.fields.get(NAME_FIELDS[self.type]) if self.type else None
         return name if isinstance(name, str) else None
 
     @property
@@ -74,7 +74,7 @@ class Pattern:
         """The call in one line of the language."""
         if self.type is None:
             return "any:"
-        name = self.fields.get(NAMED_BY[self.type])
+        name = self.fields.get(NAME_FIELDS[self.type])
         if name is None:
             return f"{self.type}:"
         return f"{self.type}: {name if isinstance(name, str) else describe_expected(name).text}"

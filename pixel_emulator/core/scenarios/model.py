@@ -9,7 +9,7 @@ from types import MappingProxyType
 from pixel_emulator.core.errors import InputIssue, Location, SelectionError, did_you_mean
 from pixel_emulator.core.matching.expected import Expected
 from pixel_emulator.core.model import JSON, CallType, Hit, JsonPath, Payload
-from pixel_emulator.core.redaction.masking import SHORTEST, mask
+from pixel_emulator.core.redaction.masking import MIN_KEY_LENGTH, mask
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern
 from pixel_emulator.core.tracking_plan.plan import Plan
 
@@ -252,7 +252,7 @@ def _unknown_tags(tags: Sequence[str], existing: set[str]) -> Iterator[InputIssu
 type _Masks = Mapping[str, Mapping[int, frozenset[str]]]
 """The masks of a run by their shown prefix, then by length."""
 
-_SHOWN_PREFIX = SHORTEST // 3  # characters at the start of a key that every mask shows
+_SHOWN_PREFIX = MIN_KEY_LENGTH // 3  # characters at the start of a key that every mask shows
 
 
 def with_masked_keys(scenarios: Sequence[Scenario], hits: Iterable[Hit]) -> list[Scenario]:
@@ -269,7 +269,7 @@ def _masks_of(hits: Iterable[Hit]) -> _Masks:
     masks: dict[str, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
     for hit in hits:
         key = ((hit.call and hit.call.payload) or {}).get("writeKey")
-        if isinstance(key, str) and len(key) >= SHORTEST:  # shorter keys are not masked
+        if isinstance(key, str) and len(key) >= MIN_KEY_LENGTH:  # shorter keys are not masked
             masks[key[:_SHOWN_PREFIX]][len(key)].add(key)
     return {
         prefix: {size: frozenset(same_size) for size, same_size in by_size.items()}

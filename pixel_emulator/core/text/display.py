@@ -25,7 +25,7 @@ def quoted(value: JSON) -> str:
     return f"the number {cut(repr(value), LONGEST)}"
 
 
-def masked(key: str) -> str:
+def abbreviated_key(key: str) -> str:
     """What a message may show of a write key: at most a third of it, and four characters."""
     return f'"{printable(key[: min(4, len(key) // 3)], quotes=True)}…"'
 

@@ -117,10 +117,10 @@ def parse(text: str) -> JSON:
     Integers are int, other numbers are `Number`, the last of repeated keys wins.
     Raises ValueError, also for values nested deeper than `MAX_NESTING`.
     """
-    return parse_noting_repeats(text)[0]
+    return parse_with_repeated_key(text)[0]
 
 
-def parse_noting_repeats(text: str) -> tuple[JSON, str | None]:
+def parse_with_repeated_key(text: str) -> tuple[JSON, str | None]:
     """As `parse`, and a key that stands in one object twice, or None."""
     brackets = text.count("[") + text.count("{")
     if brackets > MAX_NESTING and depth(text) > MAX_NESTING:
@@ -139,7 +139,7 @@ def _read(text: str, decoder: json.JSONDecoder) -> JSON:
     return value
 
 
-def kind(value: JSON) -> str:
+def json_type(value: JSON) -> str:
     """The JSON type of a value: object, array, string, number, boolean or null."""
     return _KINDS.get(type(value), "number")
 

@@ -41,13 +41,13 @@ def write(value: JSON, indent: int = 0) -> str:
     """The value as YAML text, indented by `indent` blanks, with a newline at its end.
 
     Lone surrogates are written as `core.surrogates` says; `documents` reads them back.
-    Raises ValueError for a value that nests deeper than `shallow` leaves it, and then some.
+    Raises ValueError for a value that nests deeper than `flatten_deep` leaves it, and then some.
     """
     margin = "\n" + " " * indent
     return f"{margin[1:]}{_inline(value) or _block(value, margin, _MOST_LEVELS)}\n"
 
 
-def nests_too_deep(value: JSON) -> bool:
+def is_too_deep(value: JSON) -> bool:
     """Whether the value has more than `MAX_NESTING` levels."""
     level = [value]
     for _ in range(MAX_NESTING + 1):
@@ -62,9 +62,9 @@ def nests_too_deep(value: JSON) -> bool:
     return True
 
 
-def shallow(value: JSON) -> JSON:
+def flatten_deep(value: JSON) -> JSON:
     """The value, or its JSON text where it nests too deep for YAML."""
-    return json_codec.write(value) if nests_too_deep(value) else value
+    return json_codec.write(value) if is_too_deep(value) else value
 
 
 def _block(value: JSON, margin: str, levels: int) -> str:

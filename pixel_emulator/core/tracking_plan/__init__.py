@@ -1,1 +1,1 @@
-"""Tracking plans: which events may be sent, and of what shape."""
+"""Tracking plans: which events may be sent, and with which shape."""

@@ -1,4 +1,4 @@
-"""What a new version of a tracking plan changes, and which calls it breaks."""
+"""Differences between two versions of a tracking plan, and the calls that the new one breaks."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -9,35 +9,40 @@ from pixel_emulator.core.text.display import quoted, shortened
 from pixel_emulator.core.tracking_plan.plan import Plan, Rule, RuleType
 from pixel_emulator.core.tracking_plan.violations import Violation, field_of, violations
 
-_ELSEWHERE = ("properties", "items", "required", "$schema")  # told of the fields within, or nothing
-_WORDS = ("description", "title", "labels", "examples", "default", "eventMetadata")
+_STRUCTURAL = (
+    "properties",
+    "items",
+    "required",
+    "$schema",
+)  # reported for the fields within, or not at all
+_ANNOTATIONS = ("description", "title", "labels", "examples", "default", "eventMetadata")
 
 type _Facts = dict[str, str]
-"""What a schema says of one field: a keyword and its value."""
+"""Keywords that a schema has for one field, and their values."""
 type _Versions = Mapping[int, Rule]
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change: the rule it is in, the field (empty for the rule as a whole), and words."""
+    """One change: its rule, its field (empty for the rule as a whole), and a description."""
 
     rule: str
     field: str
-    words: str
+    description: str
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
-    """A call, and all that the new plan objects to in it and the old one does not."""
+class BrokenCall:
+    """A call, and its violations of the new plan that are none of the old one."""
 
     hit: Hit
     violations: tuple[Violation, ...]
 
 
 def changes(old: Plan, new: Plan) -> Iterator[Change]:
-    """What changed: the rules that are gone, then those of the new plan, in its order.
+    """Yield the changes: first rules that are gone, then those of the new plan, in its order.
 
-    A version that the old plan does not have is compared with the newest one that it has.
+    A version that the old plan does not have is compared with the newest one in the old plan.
     """
     before, after = _by_name(old), _by_name(new)
     for title in before:
@@ -47,46 +52,48 @@ def changes(old: Plan, new: Plan) -> Iterator[Change]:
         if title not in before:
             yield Change(title, "", "is new")
         else:
-            yield from _between(title, before[title], versions)
+            yield from _rule_changes(title, before[title], versions)
     if old.closed != new.closed:
-        words = "are unplanned now" if new.closed else "are no longer unplanned"
-        yield Change("track", "", f"events that no rule names {words}")
+        description = "are unplanned now" if new.closed else "are no longer unplanned"
+        yield Change("track", "", f"events that no rule names {description}")
 
 
-def broken(old: Plan, new: Plan, hits: Iterable[Hit]) -> Iterator[Broken]:
-    """The calls that keep to the new plan less than to the old one."""
+def broken_calls(old: Plan, new: Plan, hits: Iterable[Hit]) -> Iterator[BrokenCall]:
+    """Yield the calls with violations of the new plan that are none of the old one."""
     for hit in hits:
-        known = {*violations({1: old}, hit)}
-        found = tuple(each for each in violations({1: new}, hit) if each not in known)
-        if found:
-            yield Broken(hit, found)
+        old_violations = {*violations({1: old}, hit)}
+        new_violations = tuple(
+            violation for violation in violations({1: new}, hit) if violation not in old_violations
+        )
+        if new_violations:
+            yield BrokenCall(hit, new_violations)
 
 
 def _by_name(plan: Plan) -> dict[str, dict[int, Rule]]:
-    """The rules of each event, or of each other kind of call, by version."""
-    found: dict[str, dict[int, Rule]] = {}
+    """Return the rules by version, for each event and each other kind of call."""
+    rules: dict[str, dict[int, Rule]] = {}
     for rule in plan.rules:
         type = "all calls" if rule.type is RuleType.COMMON else rule.type.value
         title = f"{type} {quoted(rule.name)}" if rule.name else type
-        found.setdefault(title, {})[rule.version] = rule
-    return found
+        rules.setdefault(title, {})[rule.version] = rule
+    return rules
 
 
-def _between(title: str, before: _Versions, after: _Versions) -> Iterator[Change]:
+def _rule_changes(title: str, before: _Versions, after: _Versions) -> Iterator[Change]:
     several = len({*before, *after}) > 1
     for version, rule in after.items():
-        known = before.get(version) or before[max(before)]
+        previous = before.get(version) or before[max(before)]
         named = f"{title}, version {version}" if several else title
         if version not in before:
-            yield Change(named, "", f"is new; compared with version {known.version}:")
-        yield from (Change(named, *each) for each in _differences(known, rule))
+            yield Change(named, "", f"is new; compared with version {previous.version}:")
+        yield from (Change(named, *difference) for difference in _schema_changes(previous, rule))
     for version in before:
         if version not in after:
             yield Change(f"{title}, version {version}", "", "is gone")
 
 
-def _differences(old: Rule, new: Rule) -> Iterator[tuple[str, str]]:
-    """Each field that differs, and how."""
+def _schema_changes(old: Rule, new: Rule) -> Iterator[tuple[str, str]]:
+    """Yield each field that differs, and how."""
     before, after = dict(_fields(old.schema.data)), dict(_fields(new.schema.data))
     for field, facts in before.items():
         if field not in after:
@@ -95,36 +102,40 @@ def _differences(old: Rule, new: Rule) -> Iterator[tuple[str, str]]:
         if field not in before:
             yield field, f"is new: {_listed(facts)}"
         elif facts != before[field]:
-            yield field, "; ".join(_turns(before[field], facts))
+            yield field, "; ".join(_field_changes(before[field], facts))
 
 
 def _fields(schema: Payload) -> Iterator[tuple[str, _Facts]]:
-    """Each field that a schema names, in its order, and what is said of it; `[]` are the items."""
+    """Yield each field that a schema names, in its order, with its facts; `[]` are the items."""
     stack: list[tuple[str, Payload, _Facts]] = [("", schema, {})]
     while stack:
         field, schema, facts = stack.pop()
-        said = {
+        keywords = {
             key: shortened(json_codec.write(value))
             for key, value in schema.items()
-            if key not in (*_ELSEWHERE, *_WORDS)
+            if key not in (*_STRUCTURAL, *_ANNOTATIONS)
         }
-        yield field or "(root)", {**said, **facts}
+        yield field or "(root)", {**keywords, **facts}
         required = schema.get("required")
         names = required if isinstance(required, list) else []
         inner: list[tuple[str, Payload, _Facts]] = [
-            (_joined(field, field_of((key,))), _map(each), {"required": ""} if key in names else {})
-            for key, each in _map(schema.get("properties")).items()
+            (
+                _field_path(field, field_of((key,))),
+                _map(member),
+                {"required": ""} if key in names else {},
+            )
+            for key, member in _map(schema.get("properties")).items()
         ]
         if isinstance(schema.get("items"), dict):
             inner.append((f"{field}[]", _map(schema["items"]), {}))
         stack += reversed(inner)
 
 
-def _joined(field: str, key: str) -> str:
+def _field_path(field: str, key: str) -> str:
     return f"{field}{key}" if key.startswith("[") or not field else f"{field}.{key}"
 
 
-def _turns(before: _Facts, after: _Facts) -> Iterator[str]:
+def _field_changes(before: _Facts, after: _Facts) -> Iterator[str]:
     for key in dict.fromkeys((*before, *after)):
         if key == "required" and (key in before) != (key in after):
             yield "is required now" if key in after else "is optional now"

@@ -7,16 +7,16 @@ from functools import partial
 from pixel_emulator.core.matching.bipartite import b_matching
 from pixel_emulator.core.verification.candidates import ALWAYS, Variable
 from pixel_emulator.core.verification.components import (
-    Answer,
     CallNode,
     Candidates,
-    Choice,
     Component,
-    Needed,
+    ComponentAssignment,
+    Condition,
+    Conditions,
     ProblemInstance,
-    Ways,
+    VariableValues,
 )
-from pixel_emulator.core.verification.ordering import OrderAutomaton, beam_search, replay
+from pixel_emulator.core.verification.ordering import OrderAutomaton, beam_search, cost_of_claims
 
 type Ranked = list[tuple[int, Hashable | None]]
 """Values with the least that each costs, the cheapest first; None for a value of no call."""
@@ -40,7 +40,7 @@ class _Tally:
         self.values: dict[Hashable, None] = {}
 
 
-def rank(pool: ProblemInstance, part: Component) -> Mapping[Variable, Ranked]:
+def ranked_values(pool: ProblemInstance, part: Component) -> Mapping[Variable, Ranked]:
     """For each variable of a part its values, each with a lower bound of the whole cost."""
     tallies: dict[Variable, _Tally] = defaultdict(_Tally)
     supply: Counter[int] = Counter()
@@ -148,13 +148,15 @@ class Search:
         self.end = -max(budget // 2, _TO_THE_END)
         self.exact = True
 
-    def best(self, slots: Iterable[int], rows: Sequence[CallNode], limit: int) -> Answer | None:
+    def best(
+        self, slots: Iterable[int], rows: Sequence[CallNode], limit: int
+    ) -> ComponentAssignment | None:
         """The cheapest answer of at most this cost; of equal ones, earlier calls claim first."""
         return self._parts(slots, rows, limit, depth=0)
 
     def _parts(
         self, slots: Iterable[int], rows: Sequence[CallNode], limit: int, *, depth: int
-    ) -> Answer | None:
+    ) -> ComponentAssignment | None:
         parts = self.pool.split(slots, rows)
         floors = [self._floor(each) for each in parts]
         spare = limit - sum(floors)
@@ -169,7 +171,7 @@ class Search:
             cost += found.cost
             claims |= found.claims
             choice |= found.choice
-        return Answer(cost, claims, choice)
+        return ComponentAssignment(cost, claims, choice)
 
     def _floor(self, part: Component) -> int:
         """What a part lacks even if each call may be claimed by all of its slots."""
@@ -181,8 +183,8 @@ class Search:
         self.left -= len(part.rows)
         return sum(max(0, self.pool.low(index) - count) for index, count in supply.items())
 
-    def _part(self, part: Component, limit: int, depth: int) -> Answer | None:
-        ranked = rank(self.pool, part)
+    def _part(self, part: Component, limit: int, depth: int) -> ComponentAssignment | None:
+        ranked = ranked_values(self.pool, part)
         if not ranked:
             return self._settle(part, limit)
         self.left -= len(ranked) * len(part.slots) // _RANKED_AT_A_LOOK
@@ -213,7 +215,9 @@ class Search:
                 break
         return best
 
-    def _bound(self, part: Component, choice: Choice, limit: int, depth: int) -> Answer | None:
+    def _bound(
+        self, part: Component, choice: VariableValues, limit: int, depth: int
+    ) -> ComponentAssignment | None:
         rows, cost = part.rows, 0
         for variable, value in choice.items():
             rows, alone = self._narrowed(rows, partial(_narrow, variable=variable, value=value))
@@ -221,15 +225,17 @@ class Search:
         found = self._parts(part.slots, rows, limit - cost, depth=depth + 1)
         if found is None:
             return None
-        return Answer(found.cost + cost, found.claims, {**found.choice, **choice})
+        return ComponentAssignment(found.cost + cost, found.claims, {**found.choice, **choice})
 
-    def _unbound(self, part: Component, choice: Choice, limit: int, depth: int) -> Answer | None:
+    def _unbound(
+        self, part: Component, choice: VariableValues, limit: int, depth: int
+    ) -> ComponentAssignment | None:
         """As `_bound`, where no variable gets a value: in one go, as there may be hundreds."""
         rows, cost = self._narrowed(part.rows, _free)
         found = self._parts(part.slots, rows, limit - cost, depth=depth + 1)
         if found is None:
             return None
-        return Answer(found.cost + cost, found.claims, {**found.choice, **choice})
+        return ComponentAssignment(found.cost + cost, found.claims, {**found.choice, **choice})
 
     def _narrowed(
         self, rows: Sequence[CallNode], narrow: Callable[[Candidates], Candidates]
@@ -247,7 +253,7 @@ class Search:
                 cost += self.pool.alone.get(position, 0)
         return tuple(left), cost
 
-    def _settle(self, part: Component, limit: int) -> Answer | None:
+    def _settle(self, part: Component, limit: int) -> ComponentAssignment | None:
         """The claims of slots that match whatever the variables are."""
         slots = self.pool.slots
         cost = 0
@@ -264,11 +270,11 @@ class Search:
             else:
                 cost += 1
         answer = self._claimed(part, candidates, limit - cost)
-        return None if answer is None else Answer(answer.cost + cost, answer.claims)
+        return None if answer is None else ComponentAssignment(answer.cost + cost, answer.claims)
 
     def _claimed(
         self, part: Component, candidates: list[tuple[int, tuple[int, ...]]], limit: int
-    ) -> Answer | None:
+    ) -> ComponentAssignment | None:
         answer = self._flow(part, candidates)
         constrained = any(self.pool.slots[index].constrained for index in part.slots)
         if answer.cost > limit:
@@ -276,7 +282,7 @@ class Search:
         if not constrained:
             return answer
         course = OrderAutomaton(self.pool, part.slots, candidates)
-        if replay(course, answer.claims) == answer.cost:
+        if cost_of_claims(course, answer.claims) == answer.cost:
             return answer
         steps = 1 + sum(1 + len(found) for _, found in candidates)
         width = max(_NARROWEST, self.left // steps)
@@ -285,7 +291,9 @@ class Search:
         self.exact &= exact
         return found
 
-    def _flow(self, part: Component, candidates: list[tuple[int, tuple[int, ...]]]) -> Answer:
+    def _flow(
+        self, part: Component, candidates: list[tuple[int, tuple[int, ...]]]
+    ) -> ComponentAssignment:
         """The best claims if neither order nor time between them mattered."""
         local = {index: n for n, index in enumerate(part.slots)}
         bounds = []
@@ -305,19 +313,19 @@ class Search:
             if taker is not None:
                 counts[taker] += 1
         lacking = sum(max(0, low - n) for (low, _), n in zip(bounds, counts, strict=True))
-        return Answer(len(candidates) - len(claims) + lacking, claims)
+        return ComponentAssignment(len(candidates) - len(claims) + lacking, claims)
 
 
 def _narrow(options: Candidates, variable: Variable, value: Hashable | None) -> Candidates:
     """What is left of the options of a call when the variable has this value."""
     if not any(variable in way for ways in options.values() for way in ways or ()):
         return options
-    left: dict[int, Ways] = {}
+    left: dict[int, Conditions] = {}
     for index, ways in options.items():
         if ways is None:
             left[index] = None
             continue
-        kept: list[Needed] = []
+        kept: list[Condition] = []
         for way in ways:
             if variable not in way:
                 kept.append(way)

@@ -118,13 +118,13 @@ class CandidateFinder:
     """The edges of the calls so far.
 
     `cut` are the slots that had more ways to match a call than are looked at, `cuts` how often.
-    After `looks` looks of slots with variables these count as matching whatever they may see:
-    then they are all in one part with what they compete with, and that part is undecided.
+    After `match_budget` looks of slots with variables these count as matching whatever they may
+    see: then they are all in one part with what they compete with, and that part is undecided.
     """
 
-    def __init__(self, slots: Sequence[Demand], looks: int = MATCH_BUDGET) -> None:
+    def __init__(self, slots: Sequence[Demand], match_budget: int = MATCH_BUDGET) -> None:
         self.slots = slots
-        self._looks = looks
+        self._match_budget = match_budget
         self._asking = {each.index for each in slots if any(map(_asks, each.wanted.patterns))}
         self.domains: dict[Variable, Domain] = {}
         self.cut: set[int] = set()
@@ -162,10 +162,10 @@ class CandidateFinder:
 
     def _ways(self, slot: Demand, hit: Hit) -> tuple[Solution, ...]:
         if slot.index in self._asking and slot.wanted.accepts_outcome(hit):
-            if self._looks <= 0:
+            if self._match_budget <= 0:
                 self._cut(slot)
                 return ALWAYS
-            self._looks -= 1
+            self._match_budget -= 1
         most = _MOST_WAYS if self._left > 0 else _FEW_WAYS
         found = list(islice(slot.wanted.solutions(hit), most + 1))
         self._left -= max(0, len(found) - 1)

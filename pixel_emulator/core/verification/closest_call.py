@@ -66,16 +66,16 @@ class ClosestCall:
     mismatches: tuple[Mismatch, ...]
     matched: int
     fields: int
-    obstacle: NotCountedReason = NotCountedReason.NONE
+    not_counted: NotCountedReason = NotCountedReason.NONE
     detail: str = ""
 
 
-type Wanting = tuple[Expectation, int, Bindings]
+type Shortage = tuple[Expectation, int, Bindings]
 """An expectation, how many calls it lacks, and the values of the variables."""
 
 
-def nearest(
-    missing: Sequence[Wanting], pool: Sequence[Hit], *, masked: bool = False
+def closest_calls(
+    missing: Sequence[Shortage], pool: Sequence[Hit], *, masked: bool = False
 ) -> list[tuple[ClosestCall, ...]]:
     """For each expectation that lacks calls, the hits of the pool that come closest.
 

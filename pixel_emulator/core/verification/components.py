@@ -17,22 +17,22 @@ from pixel_emulator.core.verification.candidates import (
     Domain,
     Variable,
 )
-from pixel_emulator.core.verification.demands import Demand, DemandPlan, home_of_alike
-from pixel_emulator.core.verification.policies import find_in, forbidden_values
+from pixel_emulator.core.verification.demands import Demand, DemandPlan, claimant_of_alike
+from pixel_emulator.core.verification.policies import forbidden_values, policy_hits_of
 
-type Needed = Mapping[Variable, Collection[Hashable]]
+type Condition = Mapping[Variable, Collection[Hashable]]
 """What one way needs: for each variable the identities that it may have."""
 
-type Ways = tuple[Needed, ...] | None
+type Conditions = tuple[Condition, ...] | None
 """Each way in which a slot may match a call; None if it matches in any case."""
 
-type Candidates = Mapping[int, Ways]
+type Candidates = Mapping[int, Conditions]
 """The slots that may match a call."""
 
 type CallNode = tuple[int, Candidates]
 """A call, by its position, and the slots that may match it."""
 
-type Choice = Mapping[Variable, Hashable | None]
+type VariableValues = Mapping[Variable, Hashable | None]
 """The identity that each variable has; None for a value that no call offers."""
 
 type Claims = Mapping[int, int]
@@ -48,12 +48,12 @@ class Component:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ComponentAssignment:
     """One way to settle a part, and its cost: lacking claims, calls too many, failing findings."""
 
     cost: int
     claims: Claims = field(default_factory=dict)
-    choice: Choice = field(default_factory=dict)
+    choice: VariableValues = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +102,7 @@ class ProblemInstance:
             alike[id(options), alone] = options, alone, count + 1
         return list(alike.values())
 
-    def _needed(self, way: tuple[tuple[Variable, Hashable, bool], ...]) -> Needed:
+    def _needed(self, way: tuple[tuple[Variable, Hashable, bool], ...]) -> Condition:
         needed: dict[Variable, Collection[Hashable]] = {}
         for variable, key, in_text in way:
             keys = tuple(self.domains[variable].by_text[str(key)]) if in_text else (key,)
@@ -183,11 +183,11 @@ class MatchGraph:
         layout: DemandPlan,
         hits: Sequence[Hit],
         *,
-        looks: int = MATCH_BUDGET,
+        match_budget: int = MATCH_BUDGET,
     ) -> None:
         self.scenarios = scenarios
         self.layout = layout
-        self.edges = CandidateFinder(layout.slots, looks)
+        self.edges = CandidateFinder(layout.slots, match_budget)
         self.pool = ProblemInstance(layout=layout, domains=self.edges.domains)
         self.hits: list[Hit] = []
         self.found: list[tuple[Candidate, ...]] = []
@@ -225,7 +225,7 @@ class MatchGraph:
             if forbids := [index for index in matched if slots[index].forbids]:
                 too_many.update(dict.fromkeys(forbids, hit.alike))
                 continue
-            scenario_index, room = home_of_alike(slots, matched), hit.alike
+            scenario_index, room = claimant_of_alike(slots, matched), hit.alike
             high = slots[scenario_index].high
             if high is not None:
                 alone = sum(len(each) == 1 and each[0][0] == scenario_index for each in self.found)
@@ -248,7 +248,7 @@ class MatchGraph:
     def _note_costs(self, position: int, hit: Hit) -> None:
         """Note what the values of variables decide: whether the call is matched, and by whom."""
         alone = 0
-        for finding in find_in(self.scenarios, hit, ()):
+        for finding in policy_hits_of(self.scenarios, hit, ()):
             failed = [
                 scenario_index
                 for scenario_index, each in enumerate(finding.levels)
@@ -268,7 +268,7 @@ def _fewer(slot: Demand, claims: int) -> Demand:
     return replace(slot, low=max(0, slot.low - claims), high=high) if claims else slot
 
 
-KEPT = 300
+MAX_KEPT = 300
 """Calls that are kept of those that are alike: more than any report shows."""
 
 
@@ -285,7 +285,7 @@ class _Kind:
 class CallGroups:
     """The calls of a run, thinned out as they come."""
 
-    def __init__(self, scenarios: Sequence[Scenario], *, kept: int = KEPT) -> None:
+    def __init__(self, scenarios: Sequence[Scenario], *, kept: int = MAX_KEPT) -> None:
         self._scenarios = scenarios
         self._kept = kept
         self._keeps_all = any(map(_needs_each, scenarios))
@@ -350,7 +350,7 @@ class CallGroups:
 
     def _key(self, hit: Hit, slots: tuple[int, ...]) -> Hashable:
         homes = {self._slots[index].scenario_index for index in slots}
-        findings = find_in(self._scenarios, hit, homes)
+        findings = policy_hits_of(self._scenarios, hit, homes)
         return (
             hit.outcome,
             hit.step,
@@ -368,12 +368,12 @@ class CallGroups:
 def _room(slots: Sequence[Demand], matched: Sequence[int]) -> int:
     """How many calls like this the other slots may claim: as many have to be kept.
 
-    Then those that are only counted can be taken to go where `home_of_alike` says: each claim of
-    another slot can be made by a call that is kept.
+    Then those that are only counted can be taken to go where `claimant_of_alike` says: each claim
+    of another slot can be made by a call that is kept.
     """
     if not matched or any(slots[index].forbids for index in matched):
         return 0
-    scenario_index = home_of_alike(slots, matched)
+    scenario_index = claimant_of_alike(slots, matched)
     # Of several with limits, all have to be full: what is only counted is then too many.
     is_free = slots[scenario_index].high is None or len(matched) == 1
     others = [slots[index] for index in matched if not (is_free and index == scenario_index)]

@@ -86,7 +86,7 @@ def precedes(one: Demand, other: Demand) -> bool:
     return phases and one.step < other.step
 
 
-def home_of_alike(slots: Sequence[Demand], matched: Sequence[int]) -> int:
+def claimant_of_alike(slots: Sequence[Demand], matched: Sequence[int]) -> int:
     """The slot of those that match which takes what a call stands for: one without a limit."""
     return next((index for index in matched if slots[index].high is None), matched[0])
 

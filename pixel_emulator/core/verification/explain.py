@@ -13,8 +13,8 @@ from pixel_emulator.core.verification.closest_call import (
     ClosestCall,
     NotCountedReason,
     NotCountedReasons,
+    closest_calls,
     compare,
-    nearest,
 )
 from pixel_emulator.core.verification.demands import Demand
 from pixel_emulator.core.verification.solve import Assignment
@@ -24,7 +24,7 @@ _VARYING = {"messageId", "timestamp", "sentAt", "originalTimestamp", "receivedAt
 _SHOWN = 3  # calls in the way of one expectation that are explained; the others are too many
 
 
-def tell(
+def explain(
     settlement: Assignment, hits: Sequence[Hit], *, masked: bool = False
 ) -> list[ExpectationResult]:
     """The results of all slots; `masked` says that the write keys stand masked in the hits."""
@@ -47,8 +47,8 @@ class _Results:
         self.bound: dict[int, Bindings] = {
             scenario_index: settlement.bound(scenario_index) for scenario_index in homes
         }
-        self.surplus: dict[int, list[ExtraCall]] = defaultdict(list)
-        self.nearest: dict[int, list[ClosestCall]] = defaultdict(list)
+        self.extra_calls: dict[int, list[ExtraCall]] = defaultdict(list)
+        self.closest_calls: dict[int, list[ClosestCall]] = defaultdict(list)
 
     def tell(self) -> list[ExpectationResult]:
         """One result for each slot."""
@@ -61,14 +61,14 @@ class _Results:
         told = self._come_close(lacking, pool)
         for index, each in too_many:
             if (self.slots[index].scenario_index, id(each.hit)) not in told:
-                self.surplus[index].append(each)
+                self.extra_calls[index].append(each)
         takers = self._takers()
         return [
             ExpectationResult(
                 expectation=slot.wanted,
                 claims=tuple(self.hits[position] for position in self.claims[slot.index]),
-                surplus=tuple(self.surplus[slot.index]),
-                nearest=tuple(self.nearest[slot.index]),
+                extra_calls=tuple(self.extra_calls[slot.index]),
+                closest_calls=tuple(self.closest_calls[slot.index]),
                 taken_by=tuple(self.slots[index].wanted for index in takers[slot.index])
                 if lacking[slot.index] > 0 and not self.claims[slot.index]
                 else (),
@@ -80,7 +80,7 @@ class _Results:
         ]
 
     def _lacking(self, slot: Demand) -> int:
-        return max(0, slot.low - len(self.claims[slot.index]) - len(self.nearest[slot.index]))
+        return max(0, slot.low - len(self.claims[slot.index]) - len(self.closest_calls[slot.index]))
 
     def _sort(self) -> tuple[list[Hit], list[int]]:
         """The calls that nobody matches, and the positions of those that nobody claims; what is
@@ -90,7 +90,7 @@ class _Results:
             banned = self._banned(matched)
             if banned:
                 for index in banned:
-                    self.surplus[index].append(ExtraCall(self.hits[position]))
+                    self.extra_calls[index].append(ExtraCall(self.hits[position]))
             elif matched and position not in self.settlement.claims:
                 over.append(position)
             elif not matched and self.hits[position].call:
@@ -117,14 +117,16 @@ class _Results:
                 self.bound[slot.scenario_index],
                 masked=self.masked,
             )
-            self.nearest[slot.index].append(replace(near, obstacle=obstacle, detail=detail))
+            self.closest_calls[slot.index].append(
+                replace(near, not_counted=obstacle, detail=detail)
+            )
         return left
 
     def _obstructed(self, position: int) -> Iterator[tuple[Demand, NotCountedReason, str]]:
         for index in self.settlement.matched[position]:
             slot, room = self.slots[index], self.slots[index].high
-            used = len(self.claims[index]) + len(self.nearest[index])
-            if len(self.nearest[index]) < _SHOWN and (room is None or used < room):
+            used = len(self.claims[index]) + len(self.closest_calls[index])
+            if len(self.closest_calls[index]) < _SHOWN and (room is None or used < room):
                 obstacle, detail = self.obstacles.of(slot, position)
                 if obstacle is not NotCountedReason.NONE:
                     yield slot, obstacle, detail
@@ -134,11 +136,15 @@ class _Results:
         missing = [(s.wanted, lacking[s.index], self.bound[s.scenario_index]) for s in self.slots]
         told = set()
         positions = {id(hit): position for position, hit in enumerate(self.hits)}
-        for slot, found in zip(self.slots, nearest(missing, pool, masked=self.masked), strict=True):
+        for slot, found in zip(
+            self.slots, closest_calls(missing, pool, masked=self.masked), strict=True
+        ):
             for near in found:
                 told.add((slot.scenario_index, id(near.hit)))
                 obstacle, detail = self.obstacles.of(slot, positions[id(near.hit)])
-                self.nearest[slot.index].append(replace(near, obstacle=obstacle, detail=detail))
+                self.closest_calls[slot.index].append(
+                    replace(near, not_counted=obstacle, detail=detail)
+                )
         return told
 
     def _takers(self) -> dict[int, dict[int, None]]:

@@ -13,7 +13,7 @@ from pixel_emulator.core.tracking_plan.violations import violations
 from pixel_emulator.core.verification.candidates import ALWAYS, MATCH_BUDGET, Candidate
 from pixel_emulator.core.verification.components import MatchGraph
 from pixel_emulator.core.verification.demands import DemandPlan
-from pixel_emulator.core.verification.policies import find_in, forbidden_values
+from pixel_emulator.core.verification.policies import forbidden_values, policy_hits_of
 from pixel_emulator.core.verification.solve import BUDGET, can_still_be_met
 from pixel_emulator.core.verification.verdict import Status
 from pixel_emulator.core.verification.verify import verify
@@ -42,16 +42,16 @@ class LiveVerdict:
         self,
         scenarios: Sequence[Scenario],
         *,
-        steps: int | None = None,
+        step_count: int | None = None,
         budget: int = BUDGET,
-        looks: int = MATCH_BUDGET,
+        match_budget: int = MATCH_BUDGET,
     ) -> None:
         self._given = scenarios
-        self._steps = steps
-        self._bounds = budget, looks
+        self._step_count = step_count
+        self._bounds = budget, match_budget
         self._view: _View | None = None
 
-    def look(self, evidence: Evidence) -> Outlook:
+    def update(self, evidence: Evidence) -> Outlook:
         """What may become of the scenarios; the hits are those of the last look, and more.
 
         `impossible` holds for whatever may come. Gaps in the evidence are not looked at.
@@ -61,8 +61,8 @@ class LiveVerdict:
             scenarios = self._given
             if evidence.masked:
                 scenarios = with_masked_keys(scenarios, evidence.hits)
-            view = self._view = _View(scenarios, self._steps, self._bounds, evidence)
-        return view.look(evidence)
+            view = self._view = _View(scenarios, self._step_count, self._bounds, evidence)
+        return view.update(evidence)
 
 
 class _View:
@@ -71,16 +71,16 @@ class _View:
     def __init__(
         self,
         scenarios: Sequence[Scenario],
-        steps: int | None,
+        step_count: int | None,
         bounds: tuple[int, int],
         evidence: Evidence,
     ) -> None:
         self.scenarios = scenarios
-        self.steps = steps
-        self.budget, looks = bounds
+        self.step_count = step_count
+        self.budget, match_budget = bounds
         self.acted = dict(evidence.acted)
         self.masked = evidence.masked
-        reach = [len(each.steps) if steps is None else steps for each in scenarios]
+        reach = [len(each.steps) if step_count is None else step_count for each in scenarios]
         self.layout = DemandPlan(scenarios, evidence, reach, live=True)
         self.unmarked = {
             scenario.step_title(step)
@@ -88,7 +88,7 @@ class _View:
             if not marked and len(scenario.steps) > 1
             for step in scenario.steps
         }
-        self.case = MatchGraph(scenarios, self.layout, (), looks=looks)
+        self.case = MatchGraph(scenarios, self.layout, (), match_budget=match_budget)
         self.places: list[tuple[tuple[int, ...], Group | None]] = []
         self.counted: dict[int, int] = {}
         self.supply: Counter[int] = Counter()
@@ -114,7 +114,7 @@ class _View:
             and not any(hit.step in self.unmarked for hit in new)
         )
 
-    def look(self, evidence: Evidence) -> Outlook:
+    def update(self, evidence: Evidence) -> Outlook:
         """What may become of it now."""
         new = evidence.hits[len(self.case.hits) :]
         for hit in new:
@@ -158,7 +158,9 @@ class _View:
     def _search(self, evidence: Evidence, *, enough: bool) -> Outlook:
         met = can_still_be_met(self.case, self.case.pool, self.budget) if enough else False
         if met:
-            verdict = verify(self.scenarios, evidence, steps=self.steps) if self.late else None
+            verdict = (
+                verify(self.scenarios, evidence, step_count=self.step_count) if self.late else None
+            )
             unmet = verdict and any(each.status is Status.UNMET for each in verdict.scenarios)
             return Outlook.OPEN if unmet else Outlook.MET
         hope = can_still_be_met(self.case, replace(self.case.pool, live=True), self.budget)
@@ -207,9 +209,11 @@ class _View:
             return True
         if len(free) == len(edges):
             wanted = {slots[index].scenario_index for index in free}
-            return any(each.level is Level.FAIL for each in find_in(self.scenarios, hit, wanted))
+            return any(
+                each.level is Level.FAIL for each in policy_hits_of(self.scenarios, hit, wanted)
+            )
         # Whoever wants a damaged call in the end, it fails one of them if it fails each.
         return any(
             each.policy is Policy.DAMAGED and set(each.levels) == {Level.FAIL}
-            for each in find_in(self.scenarios, hit, ())
+            for each in policy_hits_of(self.scenarios, hit, ())
         )

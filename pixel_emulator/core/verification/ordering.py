@@ -5,13 +5,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pixel_emulator.core.verification.components import Answer, ProblemInstance
+from pixel_emulator.core.verification.components import ComponentAssignment, ProblemInstance
 from pixel_emulator.core.verification.demands import Demand, OrderedList, precedes
 
 type State = int
 """Small numbers, packed: counts of claims, what is closed, and positions of claims."""
 
-type Candidates = Sequence[tuple[int, tuple[int, ...]]]
+type OrderedCalls = Sequence[tuple[int, tuple[int, ...]]]
 """Calls by position, in order, each with the slots that may claim it."""
 
 
@@ -37,7 +37,9 @@ class OrderAutomaton:
     lacking for good; live, only that costs something.
     """
 
-    def __init__(self, pool: ProblemInstance, slots: Iterable[int], candidates: Candidates) -> None:
+    def __init__(
+        self, pool: ProblemInstance, slots: Iterable[int], candidates: OrderedCalls
+    ) -> None:
         self.pool = pool
         self.candidates = candidates
         self.slots = [pool.slots[index] for index in slots]
@@ -220,7 +222,7 @@ type _Layer = dict[State, tuple[int, State, int | None]]
 """The states behind a call: the cost so far, the state before, and who claimed the call."""
 
 
-def replay(course: OrderAutomaton, claims: Mapping[int, int]) -> int | None:
+def cost_of_claims(course: OrderAutomaton, claims: Mapping[int, int]) -> int | None:
     """What these claims cost, or None where they are not allowed."""
     state, total = course.begin(), course.floor
     for number, (position, _) in enumerate(course.candidates):
@@ -232,7 +234,9 @@ def replay(course: OrderAutomaton, claims: Mapping[int, int]) -> int | None:
     return total + course.end(state)
 
 
-def beam_search(course: OrderAutomaton, limit: int, width: int) -> tuple[Answer | None, bool, int]:
+def beam_search(
+    course: OrderAutomaton, limit: int, width: int
+) -> tuple[ComponentAssignment | None, bool, int]:
     """The cheapest answer up to a limit; whether no state was left out to keep at most
     `width` of them at a time; and the number of steps that were taken."""
     layers: list[_Layer] = []
@@ -260,7 +264,7 @@ def beam_search(course: OrderAutomaton, limit: int, width: int) -> tuple[Answer 
     state = min(totals, key=totals.__getitem__, default=0)
     if not totals or totals[state] > limit:
         return None, exact, steps
-    return Answer(totals[state], _trace(course, state, layers)), exact, steps
+    return ComponentAssignment(totals[state], _trace(course, state, layers)), exact, steps
 
 
 def _choices(course: OrderAutomaton, found: Sequence[int]) -> list[int | None]:

@@ -25,7 +25,7 @@ _POLICIES = {
 }
 
 
-def find(
+def policy_hits(
     scenarios: Sequence[Scenario], hits: Sequence[Hit], wanted_by: Sequence[Collection[int]]
 ) -> Iterator[PolicyHit]:
     """Each finding once, in the order of the hits.
@@ -33,10 +33,10 @@ def find(
     `wanted_by` holds, for each hit, the indexes of the scenarios that have an expectation of it.
     """
     for hit, wanted in zip(hits, wanted_by, strict=True):
-        yield from find_in(scenarios, hit, wanted)
+        yield from policy_hits_of(scenarios, hit, wanted)
 
 
-def find_in(
+def policy_hits_of(
     scenarios: Sequence[Scenario], hit: Hit, wanted: Collection[int]
 ) -> Iterator[PolicyHit]:
     """The findings about one hit.
@@ -96,7 +96,7 @@ _AROUND_WORDS = ".!*_~-"
 
 
 def forbidden_values(
-    rules: Sequence[Forbidden], hits: Iterable[Hit], bound: Bindings
+    denials: Sequence[Forbidden], hits: Iterable[Hit], bound: Bindings
 ) -> Iterator[ForbiddenValue]:
     """Each place at which a request holds what is denied, the first few of each request.
 
@@ -104,47 +104,49 @@ def forbidden_values(
     value and every key, and with the words of longer texts. A denial with a variable that has no
     value denies nothing.
     """
-    decided = [each for each in rules if variable_names(each.contains) <= bound.keys()]
+    decided = [each for each in denials if variable_names(each.contains) <= bound.keys()]
     for hit in hits:
-        for rule in decided:
-            yield from islice(_in_hit(rule, hit, bound), _MOST)
+        for denial in decided:
+            yield from islice(_in_hit(denial, hit, bound), _MOST)
 
 
-def _in_hit(rule: Forbidden, hit: Hit, bound: Bindings) -> Iterator[ForbiddenValue]:
+def _in_hit(denial: Forbidden, hit: Hit, bound: Bindings) -> Iterator[ForbiddenValue]:
     payload: Payload = (hit.call and hit.call.payload) or {}
     key = payload.get("writeKey")
-    contains = resolve_now(rule.contains, hit.time)
-    for path, value in _values(rule, payload, hit):
+    contains = resolve_now(denial.contains, hit.time)
+    for path, value in _values(denial, payload, hit):
         for piece in _pieces(value):
             if _holds(contains, piece, bound):
                 excerpt = piece if isinstance(piece, str) else describe_value(piece).text
                 shown = hide(excerpt, [key] if isinstance(key, str) and key else [])
                 more = "…" if len(shown) > _EXCERPT else ""  # it may have cut a key
-                yield ForbiddenValue(rule=rule, hit=hit, path=path, value=shown[:_EXCERPT] + more)
+                yield ForbiddenValue(
+                    forbidden=denial, hit=hit, path=path, value=shown[:_EXCERPT] + more
+                )
                 break
 
 
-def _values(rule: Forbidden, payload: Payload, hit: Hit) -> Iterator[tuple[str, JSON]]:
+def _values(denial: Forbidden, payload: Payload, hit: Hit) -> Iterator[tuple[str, JSON]]:
     excepted: list[str] = []
     stack: list[tuple[JsonPath, JSON]] = [((), payload)]
     while stack:
         at, value = stack.pop()
-        if any(at[: len(each)] == each for each in rule.except_paths):
+        if any(at[: len(each)] == each for each in denial.except_paths):
             excepted += [value] if isinstance(value, str) and value else []
             continue
-        if rule.path is not None and at[: len(rule.path)] != rule.path:
-            if rule.path[: len(at)] != at:
+        if denial.path is not None and at[: len(denial.path)] != denial.path:
+            if denial.path[: len(at)] != at:
                 continue
         elif at:
             yield path_text(at), value
         if isinstance(value, dict):
-            inside = rule.path is None or len(at) >= len(rule.path)
+            inside = denial.path is None or len(at) >= len(denial.path)
             if inside:
                 yield from ((path_text((*at, key)), key) for key in value)
             stack.extend(((*at, key), each) for key, each in reversed(value.items()))
         elif isinstance(value, list):
             stack.extend(((*at, n), each) for n, each in reversed(list(enumerate(value))))
-    if rule.path is None:
+    if denial.path is None:
         yield from _around(hit, excepted)
 
 

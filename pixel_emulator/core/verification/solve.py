@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from pixel_emulator.core.matching.expected import Bindings
 from pixel_emulator.core.verification.branch_and_bound import Search
 from pixel_emulator.core.verification.components import (
-    Answer,
-    Choice,
     Claims,
     Component,
+    ComponentAssignment,
+    Conditions,
     MatchGraph,
     ProblemInstance,
-    Ways,
+    VariableValues,
 )
 
 BUDGET = 200_000
@@ -36,7 +36,7 @@ class Assignment:
 
     pool: ProblemInstance
     claims: Claims
-    choice: Choice
+    choice: VariableValues
     matched: tuple[tuple[int, ...], ...]
     undecided: frozenset[int]
     unsure: frozenset[int]
@@ -58,7 +58,7 @@ def solve(case: MatchGraph, budget: int) -> Assignment:
     parts, rows = case.parts()
     share = _share(case, parts, budget)
     claims: dict[int, int] = {}
-    choice: Choice = {}
+    choice: VariableValues = {}
     undecided: set[int] = set()
     for part in parts:
         cut = bool(case.edges.cut.intersection(part.slots))
@@ -66,7 +66,7 @@ def solve(case: MatchGraph, budget: int) -> Assignment:
         answer, exact = (None, False) if cut else _without_cost(case.pool, part, share)
         if answer is None:
             search = Search(case.pool, (budget if cut else share) // _TO_EXPLAIN)
-            answer = search.best(part.slots, part.rows, _UNLIMITED) or Answer(0)
+            answer = search.best(part.slots, part.rows, _UNLIMITED) or ComponentAssignment(0)
         claims.update(answer.claims)
         choice = {**choice, **answer.choice}
         if cut or (answer.cost and not exact):
@@ -120,14 +120,14 @@ def _share(case: MatchGraph, parts: list[Component], budget: int) -> int:
 
 def _without_cost(
     pool: ProblemInstance, part: Component, budget: int
-) -> tuple[Answer | None, bool]:
+) -> tuple[ComponentAssignment | None, bool]:
     """An answer without cost, if there is one, and whether None means that there is none."""
     search = Search(pool, budget)
     answer = search.best(part.slots, part.rows, 0)
     return answer, search.exact or answer is not None
 
 
-def _holds(ways: Ways, choice: Choice) -> bool:
+def _holds(ways: Conditions, choice: VariableValues) -> bool:
     """Whether a slot matches under these values."""
     return ways is None or any(
         all(choice.get(variable) in keys for variable, keys in way.items()) for way in ways

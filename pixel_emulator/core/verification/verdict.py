@@ -37,7 +37,7 @@ def exit_code(status: Status, command: int = 0) -> int:
     return own if own == _INCOMPLETE else command or own
 
 
-class Story(StrEnum):
+class Explanation(StrEnum):
     """What happened to one expectation."""
 
     MET = "met"
@@ -57,12 +57,12 @@ class Story(StrEnum):
     NOT_REACHED = "not tried, because an earlier step failed"
 
 
-_STORIES = {Outcome.DROPPED: Story.DROPPED, Outcome.DUPLICATE: Story.REPEATED}
+_STORIES = {Outcome.DROPPED: Explanation.DROPPED, Outcome.DUPLICATE: Explanation.REPEATED}
 _OBSTACLES = {
     NotCountedReason.NONE: None,
     NotCountedReason.OUTCOME: None,
-    NotCountedReason.TIME: Story.TOO_LATE,
-    NotCountedReason.ORDER: Story.OUT_OF_ORDER,
+    NotCountedReason.TIME: Explanation.TOO_LATE,
+    NotCountedReason.ORDER: Explanation.OUT_OF_ORDER,
 }
 _IDS = {"userId", "anonymousId", "previousId", "groupId"}
 """The fields that say whose call it is."""
@@ -93,8 +93,8 @@ class ExpectationResult:
 
     expectation: Expectation
     claims: tuple[Hit, ...]
-    surplus: tuple[ExtraCall, ...] = ()
-    nearest: tuple[ClosestCall, ...] = ()
+    extra_calls: tuple[ExtraCall, ...] = ()
+    closest_calls: tuple[ClosestCall, ...] = ()
     taken_by: tuple[Expectation, ...] = ()
     reached: bool = True
     undecided: bool = False
@@ -104,7 +104,7 @@ class ExpectationResult:
     @property
     def got(self) -> int:
         """How many calls matched."""
-        return self._claimed + len(self.surplus) + self.too_many
+        return self._claimed + len(self.extra_calls) + self.too_many
 
     @property
     def _claimed(self) -> int:
@@ -114,37 +114,39 @@ class ExpectationResult:
     def met(self) -> bool:
         """Whether the number of calls is in the wanted range, and all came as they should."""
         enough = self.reached and self._claimed >= self.expectation.times.low
-        return enough and not (self.surplus or self.too_many or self.nearest)
+        return enough and not (self.extra_calls or self.too_many or self.closest_calls)
 
     @property
-    def story(self) -> Story:
+    def explanation(self) -> Explanation:
         """What happened, in a word."""
         if self.met:
-            return Story.MET
+            return Explanation.MET
         if not self.reached:
-            return Story.NOT_REACHED
+            return Explanation.NOT_REACHED
         if self.expectation.times.high == 0:
-            return Story.FORBIDDEN
-        obstructed = (_OBSTACLES[each.obstacle] for each in self.nearest if not each.mismatches)
+            return Explanation.FORBIDDEN
+        obstructed = (
+            _OBSTACLES[each.not_counted] for each in self.closest_calls if not each.mismatches
+        )
         if story := next(filter(None, obstructed), None):
             return story
-        if self.surplus or self.too_many:
-            repeated = not self.too_many and all(each.twin for each in self.surplus)
-            return Story.TWICE if repeated else Story.TOO_MANY
-        if not self.nearest:
+        if self.extra_calls or self.too_many:
+            repeated = not self.too_many and all(each.twin for each in self.extra_calls)
+            return Explanation.TWICE if repeated else Explanation.TOO_MANY
+        if not self.closest_calls:
             if self.claims:
-                return Story.TOO_FEW
-            return Story.TAKEN if self.taken_by else Story.NOT_SENT
-        return self._of_nearest(self.nearest[0])
+                return Explanation.TOO_FEW
+            return Explanation.TAKEN if self.taken_by else Explanation.NOT_SENT
+        return self._of_closest(self.closest_calls[0])
 
-    def _of_nearest(self, near: ClosestCall) -> Story:
+    def _of_closest(self, near: ClosestCall) -> Explanation:
         outcome = near.hit.outcome
         if self.expectation.dropped:
-            return Story.DIFFERENT if outcome is Outcome.DROPPED else Story.KEPT
+            return Explanation.DIFFERENT if outcome is Outcome.DROPPED else Explanation.KEPT
         if outcome not in KEPT:
             return _STORIES[outcome]
         paths = {each.path for each in near.mismatches}
-        return Story.SOMEBODY_ELSE if paths and paths <= _IDS else Story.DIFFERENT
+        return Explanation.SOMEBODY_ELSE if paths and paths <= _IDS else Explanation.DIFFERENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +167,7 @@ class PolicyHit:
 class ForbiddenValue:
     """A request that holds what a scenario denies; `path` says where, `value` is an excerpt."""
 
-    rule: Forbidden
+    forbidden: Forbidden
     hit: Hit
     path: str
     value: str
@@ -193,15 +195,16 @@ class StepResult:
 class ScenarioResult:
     """One scenario with the results of its steps, and of what it says about the whole run.
 
-    `bound` are the values that its variables were given by the calls. `state` are the differences
-    from the wanted profiles, `violations` those from the tracking plan with the call of each.
+    `bindings` are the values that its variables were given by the calls. `state` are the
+    differences from the wanted profiles, `violations` those from the tracking plan with
+    the call of each.
     """
 
     scenario: Scenario
     steps: tuple[StepResult, ...]
     status: Status
-    bound: Bindings = field(default_factory=dict)
-    forbidden: tuple[ForbiddenValue, ...] = ()
+    bindings: Bindings = field(default_factory=dict)
+    forbidden_values: tuple[ForbiddenValue, ...] = ()
     state: tuple[Mismatch, ...] = ()
     violations: tuple[tuple[Hit, Violation], ...] = ()
 
@@ -230,7 +233,7 @@ class Verdict:
     """
 
     scenarios: tuple[ScenarioResult, ...]
-    findings: tuple[PolicyHit, ...]
+    policy_hits: tuple[PolicyHit, ...]
     hits: tuple[Hit, ...]
     connections: int
     gaps: tuple[str, ...] = ()

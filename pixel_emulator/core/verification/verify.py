@@ -12,8 +12,13 @@ from pixel_emulator.core.tracking_plan.violations import violations
 from pixel_emulator.core.verification.candidates import MATCH_BUDGET
 from pixel_emulator.core.verification.components import MatchGraph
 from pixel_emulator.core.verification.demands import DemandPlan
-from pixel_emulator.core.verification.explain import tell
-from pixel_emulator.core.verification.policies import find, find_in, for_one_row, forbidden_values
+from pixel_emulator.core.verification.explain import explain
+from pixel_emulator.core.verification.policies import (
+    for_one_row,
+    forbidden_values,
+    policy_hits,
+    policy_hits_of,
+)
 from pixel_emulator.core.verification.solve import BUDGET, solve
 from pixel_emulator.core.verification.verdict import (
     ExpectationResult,
@@ -34,31 +39,32 @@ def verify(
     scenarios: Sequence[Scenario],
     evidence: Evidence,
     *,
-    steps: int | None = None,
+    step_count: int | None = None,
     budget: int = BUDGET,
-    looks: int = MATCH_BUDGET,
+    match_budget: int = MATCH_BUDGET,
 ) -> Verdict:
     """Judge all scenarios over one pool of calls.
 
     Each call that an expectation of any scenario matches is claimed by exactly one of them all,
     or is too many for one; it is unexpected to none. An expectation with `times: 0` is a ban: what
     matches it is too many for it, whatever else could claim the call. Variables get the values
-    with which the least is left to be wished for. `steps` is how many steps of each scenario are
-    judged, None for all. `budget` bounds the search, and `looks` what comes before it: finding out
-    which calls match where variables are. Where one is spent before an answer is found the verdict
-    is undecided. Raises ValueError without a scenario.
+    with which the least is left to be wished for. `step_count` is how many steps of each scenario
+    are judged, None for all. `budget` bounds the search, and `match_budget` what comes before it:
+    finding out which calls match where variables are. Where one is spent before an answer is found
+    the verdict is undecided. Raises ValueError without a scenario.
     """
     if not scenarios:
         raise ValueError("without a scenario there is no verdict")
     if evidence.masked:
         scenarios = with_masked_keys(scenarios, evidence.hits)
     reach = [
-        len(each.steps) if steps is None else min(steps, len(each.steps)) for each in scenarios
+        len(each.steps) if step_count is None else min(step_count, len(each.steps))
+        for each in scenarios
     ]
-    judgement = _Verification(scenarios, evidence, reach, budget, looks)
+    judgement = _Verification(scenarios, evidence, reach, budget, match_budget)
     tried = [judgement.tried(scenario_index) for scenario_index in range(len(scenarios))]
     if tried != reach:
-        shorter = _Verification(scenarios, evidence, tried, budget, looks)
+        shorter = _Verification(scenarios, evidence, tried, budget, match_budget)
         # What was not tried asks for nothing, but a scenario may not pass because of that.
         if all(
             shorter.failed(scenario_index)
@@ -78,7 +84,7 @@ class _Verification:
         evidence: Evidence,
         reach: Sequence[int],
         budget: int,
-        looks: int,
+        match_budget: int,
     ) -> None:
         self.scenarios = scenarios
         self.evidence = evidence
@@ -86,30 +92,32 @@ class _Verification:
         layout = DemandPlan(scenarios, evidence, reach)
         self.marked = layout.marked
         self.slots = layout.slots
-        self.settlement = solve(MatchGraph(scenarios, layout, evidence.hits, looks=looks), budget)
+        self.settlement = solve(
+            MatchGraph(scenarios, layout, evidence.hits, match_budget=match_budget), budget
+        )
         homes = [{self.slots[i].scenario_index for i in found} for found in self.settlement.matched]
         # A call of which it is not sure that anybody wants it may be wrong for some.
         self.unsure = {
             scenario_index
             for position in self.settlement.unsure
-            for each in find_in(scenarios, evidence.hits[position], ())
+            for each in policy_hits_of(scenarios, evidence.hits[position], ())
             for scenario_index, level in enumerate(each.levels)
             if level is Level.FAIL
         }
         silence = not evidence.hits and not evidence.connections
         unproven = silence and not all(map(_asks, scenarios))
         self.gaps = (*evidence.gaps, SILENCE_UNPROVEN) if unproven else evidence.gaps
-        told = tell(self.settlement, evidence.hits, masked=evidence.masked)
+        told = explain(self.settlement, evidence.hits, masked=evidence.masked)
         self.told: dict[tuple[int, int], list[tuple[int, ExpectationResult]]] = {}
         for slot, result in zip(self.slots, told, strict=True):
             self.told.setdefault((slot.scenario_index, slot.step), []).append((slot.index, result))
         beside = {
             id(near.hit): slot.scenario_index
             for slot, result in zip(self.slots, told, strict=True)
-            for near in result.nearest
+            for near in result.closest_calls
         }
-        found = find(scenarios, evidence.hits, homes)
-        self.findings = tuple(
+        found = policy_hits(scenarios, evidence.hits, homes)
+        self.policy_hits = tuple(
             for_one_row(each, scenarios, beside.get(id(each.hit))) for each in found
         )
 
@@ -139,7 +147,7 @@ class _Verification:
             scenarios=tuple(
                 self._scenario(scenario_index) for scenario_index in range(len(self.scenarios))
             ),
-            findings=self.findings,
+            policy_hits=self.policy_hits,
             hits=evidence.hits,
             connections=evidence.connections,
             gaps=self.gaps,
@@ -150,7 +158,7 @@ class _Verification:
         bound = self.settlement.bound(scenario_index)
         whole = self.reach[scenario_index] >= len(scenario.steps)
         steps = tuple(self._step(scenario_index, number) for number in range(len(scenario.steps)))
-        forbidden = tuple(forbidden_values(scenario.forbidden, hits, bound))
+        denials = tuple(forbidden_values(scenario.forbidden, hits, bound))
         state: tuple[Mismatch, ...] = ()
         if scenario.state is not None and whole:
             graph = fold(hits, scenario.given.profiles)
@@ -163,7 +171,7 @@ class _Verification:
         unsure = {id(hits[position]) for position in self.settlement.unsure}
         failed = {
             id(each.hit) in unsure
-            for each in self.findings
+            for each in self.policy_hits
             if each.levels[scenario_index] is Level.FAIL
         }
         statuses = {each.status for each in steps if each.reached}
@@ -172,7 +180,7 @@ class _Verification:
         wrong = (
             bool(found)
             or (bool(state) and (free or not variable_names(scenario.state)))
-            or any(free or not variable_names(each.rule.contains) for each in forbidden)
+            or any(free or not variable_names(each.forbidden.contains) for each in denials)
         )
         if wrong or False in failed or Status.UNMET in statuses:
             status = Status.UNMET
@@ -184,8 +192,8 @@ class _Verification:
             scenario=scenario,
             steps=steps,
             status=status,
-            bound=bound,
-            forbidden=forbidden,
+            bindings=bound,
+            forbidden_values=denials,
             state=state,
             violations=found,
         )
@@ -229,7 +237,7 @@ def merge(verdicts: Sequence[Verdict]) -> Verdict:
         raise ValueError("without a verdict there is none of them all")
     return Verdict(
         scenarios=tuple(each for verdict in verdicts for each in verdict.scenarios),
-        findings=tuple(_findings(verdicts)),
+        policy_hits=tuple(_findings(verdicts)),
         hits=tuple(hit for verdict in verdicts for hit in verdict.hits),
         connections=sum(each.connections for each in verdicts),
         command=next((each.command for each in verdicts if each.command), None),
@@ -241,7 +249,7 @@ def _findings(verdicts: Sequence[Verdict]) -> Iterator[PolicyHit]:
     total = sum(len(each.scenarios) for each in verdicts)
     before = 0
     for verdict in verdicts:
-        for each in verdict.findings:
+        for each in verdict.policy_hits:
             after = total - before - len(each.levels)
             levels = (*[Level.IGNORE] * before, *each.levels, *[Level.IGNORE] * after)
             yield replace(each, levels=levels)

@@ -38,15 +38,15 @@ class Acceptor:
 
     def __init__(
         self,
-        lane: FastPath,
+        fast_path: FastPath,
         emulator: PixelEmulator,
         presence: Connections,
         servers: proxyserver.Proxyserver,
         main: Main,
     ) -> None:
         self.visitors: set[DirectConnection] = set()
-        self._turn = lane.turn
-        self._known = lane.known
+        self._turn = fast_path.turn
+        self._known = fast_path.known
         self._emulator = emulator
         self._presence = presence
         self._main = main
@@ -117,7 +117,7 @@ class Acceptor:
 
     def left_unread(self, visitor: DirectConnection) -> None:
         """It said more than it will be answered."""
-        self._emulator.journals.of(visitor.client).unread()
+        self._emulator.journals.journal_for(visitor.client).unread()
 
     def gone(self, visitor: DirectConnection) -> None:
         """A client has left; nothing that it said is unknown."""

@@ -23,12 +23,12 @@ from pixel_emulator.proxy.journal_routing import Responder
 
 @dataclass
 class Resume(events.Event):
-    """What a lane was told without mitmproxy's knowing has come to an end."""
+    """What a fast path layer was told without mitmproxy's knowing has come to an end."""
 
     then: Next
 
 
-def stay(_lane: "FastPathLayer") -> None:
+def stay(_fast_path: "FastPathLayer") -> None:
     """Where there is nothing to board."""
 
 

@@ -1,7 +1,7 @@
 """The way of a connection that says only plain requests: past mitmproxy's task and layers.
 
 asyncio lets a transport change its protocol. Until something comes that is not plain, what a
-client says goes from its transport straight to the lane's layer, and the answers straight back.
+client sends goes from its transport straight to the fast path layer, and the responses back.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ class PlainProtocol(asyncio.Protocol):
 
     def __init__(
         self,
-        lane: FastPathLayer,
+        layer: FastPathLayer,
         handler: server.ConnectionHandler,
         stream: asyncio.Protocol,
         transport: asyncio.Transport,
@@ -40,7 +40,7 @@ class PlainProtocol(asyncio.Protocol):
         tls: "TlsPipe | None",
         turn: WriteBatch,
     ) -> None:
-        self._lane = lane
+        self._layer = layer
         self._handler = handler
         self._stream = stream
         self._transport = transport
@@ -51,7 +51,7 @@ class PlainProtocol(asyncio.Protocol):
     @property
     def client(self) -> connection.Client:
         """Whose connection it is."""
-        return self._lane.context.client
+        return self._layer.context.client
 
     def data_received(self, data: bytes) -> None:
         """Have what is plain answered; with the first thing that is not, leave for good."""
@@ -59,7 +59,7 @@ class PlainProtocol(asyncio.Protocol):
         if self._tls is not None:
             data, self._is_over = self._tls.decrypt(data)
         if data:
-            self._turn.take(self, self._lane.take(data))
+            self._turn.take(self, self._layer.take(data))
             self._turn.end_soon()
         elif self._is_over:
             self._leave(Next.WAIT)
@@ -105,7 +105,7 @@ class PlainProtocol(asyncio.Protocol):
         if not self._transport.is_closing():
             self._transport.set_protocol(self._stream)
             self._transport.resume_reading()  # the handler waits by itself until it can write
-        asyncio_utils.create_task(self._tell(told), name="pixel_emulator lane", keep_ref=True)
+        asyncio_utils.create_task(self._tell(told), name="pixel_emulator fast path", keep_ref=True)
 
     async def _tell(self, told: list[events.Event]) -> None:
         for each in told:
@@ -152,10 +152,10 @@ class TlsPipe:
 
 
 def install(servers: proxyserver.Proxyserver, turn: WriteBatch) -> Callable[[FastPathLayer], None]:
-    """What a lane calls when it waits for more."""
+    """What a fast path layer calls when it waits for more."""
 
-    def enter(lane: FastPathLayer) -> None:
-        client, above = lane.context.client, lane.context.layers
+    def enter(layer: FastPathLayer) -> None:
+        client, above = layer.context.client, layer.context.layers
         handler = servers.connections.get(client.id)
         end = handler.transports.get(client) if handler else None
         secure = [each for each in above if isinstance(each, layers.ClientTLSLayer)]
@@ -171,7 +171,7 @@ def install(servers: proxyserver.Proxyserver, turn: WriteBatch) -> Callable[[Fas
         transport = cast("asyncio.Transport", writer.transport)
         stream = cast("asyncio.Protocol", transport.get_protocol())
         tls = TlsPipe(secure[0].tls) if secure else None
-        transport.set_protocol(PlainProtocol(lane, handler, stream, transport, tls=tls, turn=turn))
+        transport.set_protocol(PlainProtocol(layer, handler, stream, transport, tls=tls, turn=turn))
 
     return enter
 

@@ -35,7 +35,7 @@ _SPACED_LINE = re.compile(
 
 
 def is_plain(start: bytes) -> bool:
-    """Whether what begins so is HTTP without a doubt, and perhaps for the lane."""
+    """Whether what begins so is HTTP without a doubt, and perhaps for the fast path."""
     return start.startswith((b"GET ", b"HEAD "))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pixel_emulator.command.environment import command_environment
-from pixel_emulator.core.endpoint.pixel import encode, request_of
+from pixel_emulator.core.endpoint.pixel import encode, request_from_url
 from pixel_emulator.core.errors import Location
 from pixel_emulator.core.model import CallType, Outcome, PixelRequest
 from pixel_emulator.core.redaction.masking import mask
@@ -19,8 +19,8 @@ from pixel_emulator.runner.actions import (
     WRITE_KEY,
     ActionContext,
     missing_files,
+    no_pixels_failure,
     perform,
-    without_pixels,
 )
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.recording_writer import open_recording
@@ -50,7 +50,7 @@ def access(emulator):
         stores=TrustStores(emulator.directory, emulator.authority.ca),
         hosts=emulator.settings.hosts,
     )
-    environ = child.over(os.environ)
+    environ = child.applied_to(os.environ)
 
     def make(**parts):
         known = {
@@ -225,14 +225,14 @@ def record(path, **settings):
     """A recording of HEADs by Yahoo, and of one request that is no pixel call."""
     chosen = Settings(record=str(path), **settings)
     recorder = open_recording(chosen)
-    journal = Journal(chosen, recorder=recorder)
+    journal = Journal(chosen, sink=recorder)
     headers = (("user-agent", MAIL_CLIENTS["yahoo"][0].headers[0][1]), ("cookie", "secret"))
     for _ in range(3):
-        request = request_of(PIXEL)
+        request = request_from_url(PIXEL)
         journal.record(
             PixelRequest(target=request.target, host=request.host, method="HEAD", headers=headers)
         )
-    journal.record(request_of("https://api.segment.io/"))
+    journal.record(request_from_url("https://api.segment.io/"))
     journal.close()
 
 
@@ -318,6 +318,6 @@ def test_a_pixel_in_any_mail_of_an_mbox_is_one(access, mail, tmp_path, content, 
     head = b"From a@example.com Mon Nov 30 16:06:24 2026\nContent-Type: text/html\n\n"
     box = b"".join(head + each + b"\n" for each in content)
     (tmp_path / "a.mbox").write_bytes(box.replace(b"PIXEL", mail.read_bytes()))
-    found = without_pixels(step(Open("a.mbox")), tmp_path, access())
+    found = no_pixels_failure(step(Open("a.mbox")), tmp_path, access())
     assert (found is not None) is bool(said)
     assert said in (found.sentence if found else "")

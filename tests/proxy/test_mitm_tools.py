@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pixel_emulator.cli.mitm_commands import ADDON
+from pixel_emulator.cli.mitm_commands import ADDON_PATH
 from pixel_emulator.files.read_write import read_recording
 from pixel_emulator.proxy.mitm_tools import TOOLS
 from pixel_emulator.runtime.recording_writer import open_recording
@@ -24,7 +24,7 @@ OURS = [sys.executable, "-c", f"{_RUN}; exit(run(argv[1], argv[2:]))"]
 SCRIPT = [
     str(Path(sys.executable).with_name("mitmdump")),
     "-s",
-    str(ADDON),
+    str(ADDON_PATH),
     "--set",
     "listen_host=127.0.0.1",
 ]

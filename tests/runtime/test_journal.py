@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from pixel_emulator.core.endpoint.pixel import encode, request_of
+from pixel_emulator.core.endpoint.pixel import encode, request_from_url
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import CallType, Dialect, Hit, Outcome
 from pixel_emulator.core.recordings.recording import End
 from pixel_emulator.core.redaction.redact import redact
-from pixel_emulator.runtime.gaps import Greeting, Refusal
+from pixel_emulator.runtime.gaps import ClientHelloInfo, Refusal
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.settings import Settings
 
@@ -21,7 +21,7 @@ START = datetime(2030, 1, 31, 9, 0, 0, 123_999, tzinfo=UTC)
 
 def pixel(event="Email Opened", **fields):
     payload = {"writeKey": "wk_test_000000000000", "userId": "user_1", "event": event, **fields}
-    return request_of(encode(CallType.TRACK, payload))
+    return request_from_url(encode(CallType.TRACK, payload))
 
 
 class Lines:
@@ -62,7 +62,7 @@ def test_a_request_becomes_a_stamped_and_judged_hit():
 
 
 def test_what_is_no_pixel_call_is_unhandled():
-    hit = Journal(Settings()).record(request_of("/v1/pixel/unknown"))
+    hit = Journal(Settings()).record(request_from_url("/v1/pixel/unknown"))
     assert (hit.status, hit.call, hit.outcome) == (404, None, Outcome.UNHANDLED)
 
 
@@ -93,7 +93,7 @@ def test_a_dropped_call_takes_no_message_id():
 
 def test_a_hit_is_written_before_anybody_hears_of_it():
     recorder = Lines()
-    journal = Journal(Settings(), recorder=recorder)
+    journal = Journal(Settings(), sink=recorder)
     heard: list[tuple[Hit, list[Hit]]] = []
     journal.subscribe(lambda hit: heard.append((hit, list(recorder.seen))))
     hit = journal.record(pixel())
@@ -112,7 +112,7 @@ def test_a_subscriber_hears_until_it_leaves():
 
 def test_the_end_counts_calls_and_connections():
     recorder = Lines()
-    journal = Journal(Settings(), recorder=recorder)
+    journal = Journal(Settings(), sink=recorder)
     journal.connected()
     journal.record(pixel())
     journal.close()
@@ -130,8 +130,8 @@ def test_a_hit_belongs_to_the_step_that_is_running():
 
 def test_the_evidence_and_the_end_say_when_a_step_had_acted():
     recorder = Lines()
-    journal = Journal(Settings(), recorder=recorder, now=lambda: START)
-    journal.acted("first", "second")
+    journal = Journal(Settings(), sink=recorder, now=lambda: START)
+    journal.mark_done("first", "second")
     time = START.replace(microsecond=123_000)
     assert journal.evidence().acted == {"first": time, "second": time}
     journal.close()
@@ -155,7 +155,7 @@ def test_a_clock_is_the_time_of_the_first_thing_and_runs_on(acts_first):
     clock = datetime(2020, 2, 29, 12, tzinfo=UTC)
     journal.begin_run(clock)
     if acts_first:
-        journal.acted("step")
+        journal.mark_done("step")
         assert journal.evidence().acted == {"step": clock}
     times = [journal.record(pixel()).time for _ in range(2)]
     assert times == [clock + timedelta(seconds=acts_first + n) for n in range(2)]
@@ -165,7 +165,7 @@ def test_a_clock_is_the_time_of_the_first_thing_and_runs_on(acts_first):
 
 def test_a_recorder_that_fails_is_a_gap_and_loses_no_hit():
     recorder = Lines(fails=True)
-    journal = Journal(Settings(), recorder=recorder)
+    journal = Journal(Settings(), sink=recorder)
     journal.record(pixel())
     journal.record(pixel())
     assert len(journal.hits) == 2
@@ -177,16 +177,16 @@ def test_a_recorder_that_fails_is_a_gap_and_loses_no_hit():
 
 
 def test_an_end_that_cannot_be_written_is_a_failure():
-    journal = Journal(Settings(), recorder=Lines(fails=True))
+    journal = Journal(Settings(), sink=Lines(fails=True))
     journal.close()
     assert len(journal.failures) == 1
 
 
 HOST = "api.segment.io"
-CURL, WGET = Greeting("curl", number=1), Greeting("wget", number=1)
+CURL, WGET = ClientHelloInfo("curl", number=1), ClientHelloInfo("wget", number=1)
 BROWSER, LATER = (
-    Greeting("browser", retries=True, number=1),
-    Greeting("browser", retries=True, number=2),
+    ClientHelloInfo("browser", retries=True, number=1),
+    ClientHelloInfo("browser", retries=True, number=2),
 )
 DISTRUST = "refused by the client with the alert unknown_ca: it does not trust the CA"
 LEFT = "refused by the client without an alert or a request"
@@ -196,19 +196,19 @@ LEFT = "refused by the client without an alert or a request"
 class Reached:
     """A client got a request through."""
 
-    greeting: Greeting
+    greeting: ClientHelloInfo
     host: str = HOST
 
 
-def refused(greeting: Greeting, host: str = HOST) -> Refusal:
+def refused(greeting: ClientHelloInfo, host: str = HOST) -> Refusal:
     return Refusal(host, greeting, alert="unknown_ca")
 
 
-def dropped(greeting: Greeting, host: str = HOST) -> Refusal:
+def dropped(greeting: ClientHelloInfo, host: str = HOST) -> Refusal:
     return Refusal(host, greeting)
 
 
-def failed(greeting: Greeting) -> Refusal:
+def failed(greeting: ClientHelloInfo) -> Refusal:
     return Refusal(HOST, greeting, failure="no shared cipher")
 
 
@@ -333,7 +333,7 @@ def test_waiting_in_vain_ends_at_the_timeout():
 
 
 def test_threads_get_numbers_without_holes():
-    journal = Journal(Settings(), recorder=(recorder := Lines()))
+    journal = Journal(Settings(), sink=(recorder := Lines()))
     threads = [
         threading.Thread(target=lambda: [journal.record(pixel()) for _ in range(50)])
         for _ in range(4)
@@ -355,7 +355,7 @@ def test_a_named_write_key_names_the_source():
 
 
 def test_the_dialect_decides():
-    request = request_of("/v1/pixel/track?data={}")
+    request = request_from_url("/v1/pixel/track?data={}")
     calls = [Journal(Settings(dialect=each)).record(request).call for each in Dialect]
     assert [call and call.payload for call in calls] == [{}, None]
 
@@ -400,7 +400,7 @@ def test_whoever_asks_for_the_time_starts_no_clock():
 
 def test_a_run_that_was_stopped_is_a_gap_told_once():
     recorder = Lines()
-    journal = Journal(Settings(), recorder=recorder)
+    journal = Journal(Settings(), sink=recorder)
     journal.interrupted("pytest stopped after the first failure (`-x`)")
     journal.interrupted("pytest stopped after the first failure (`-x`)")
     assert journal.gaps == ("pytest stopped after the first failure (`-x`)",)

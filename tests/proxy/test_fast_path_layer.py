@@ -1,4 +1,4 @@
-"""The lane by itself: events in, commands out, no sockets."""
+"""The fast path by itself: events in, commands out, no sockets."""
 
 from collections.abc import Sequence
 
@@ -48,7 +48,7 @@ def opts():
 
 
 class Client:
-    """Speaks to a lane, and keeps what the lane does."""
+    """Speaks to a fast path layer, and keeps what the fast path does."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class Client:
         self.heard: list[connection.Client] = []
         self.batches: list[Sequence[PixelRequest]] = []
         self.commands: list[commands.Command] = []
-        self.lane = FastPathLayer(
+        self.layer = FastPathLayer(
             self.context,
             locks=self.locks,
             respond=self.respond,
@@ -83,7 +83,7 @@ class Client:
 
     def happens(self, event: events.Event) -> "Client":
         self.new: list[commands.Command] = []
-        for command in self.lane.handle_event(event):
+        for command in self.layer.handle_event(event):
             self.new.append(command)
         self.commands += self.new
         return self
@@ -140,7 +140,7 @@ def test_a_plain_request_is_answered_without_a_flow(opts, said, requests, answer
     client = Client(opts).says(said)
     assert [wire(each) for each in client.requests] == requests
     assert client.hears == answers
-    assert client.lane.child is None
+    assert client.layer.child is None
     assert not client.closed
 
 
@@ -195,7 +195,7 @@ def test_behind_the_last_answer_the_connection_is_closed(opts, said):
     client = Client(opts).says(said + GET)
     assert client.hears == ANSWER + GIF
     assert isinstance(client.commands[-1], commands.CloseConnection)
-    assert client.lane.unread == GET  # which was not read, and so is a gap
+    assert client.layer.unread == GET  # which was not read, and so is a gap
     client.says(GET)
     client.happens(events.ConnectionClosed(client.connection))
     assert len(client.requests) == 1
@@ -205,7 +205,7 @@ def test_a_client_that_leaves_is_left(opts):
     client = Client(opts).says(GET[:10])
     client.happens(events.ConnectionClosed(client.connection))
     assert client.closed
-    assert client.lane.unread == GET[:10]
+    assert client.layer.unread == GET[:10]
 
 
 POST = b"POST /v1/pixel/track HTTP/1.1\r\nHost: api.segment.io\r\n\r\n"
@@ -269,9 +269,9 @@ def test_a_space_in_the_target_is_refused_and_the_last_that_is_read(opts):
 def test_all_else_goes_to_mitmproxy(opts, said):
     client = Client(opts).says(said)
     assert client.requests == []
-    assert isinstance(client.lane.child, layers.HttpLayer)
-    assert client.context.layers == [client.lane.child]
-    assert client.lane.unread == b""
+    assert isinstance(client.layer.child, layers.HttpLayer)
+    assert client.context.layers == [client.layer.child]
+    assert client.layer.unread == b""
 
 
 @pytest.mark.parametrize("said", NOT_PLAIN.values(), ids=NOT_PLAIN)
@@ -279,7 +279,7 @@ def test_before_it_goes_to_mitmproxy_all_plain_requests_are_answered(opts, said)
     client = Client(opts).says(GET + said)
     assert len(client.requests) == 1
     assert client.hears.startswith(ANSWER + GIF)
-    assert isinstance(client.lane.child, layers.HttpLayer)
+    assert isinstance(client.layer.child, layers.HttpLayer)
 
 
 @pytest.mark.parametrize("said", NOT_PLAIN.values(), ids=NOT_PLAIN)
@@ -287,7 +287,7 @@ def test_nor_is_it_plain_in_small_pieces(opts, said):
     step = 1 if len(said) < LIMIT else 999
     client = Client(opts).says(*(said[at : at + step] for at in range(0, len(said), step)))
     assert client.requests == []
-    assert isinstance(client.lane.child, layers.HttpLayer)
+    assert isinstance(client.layer.child, layers.HttpLayer)
 
 
 def test_what_mitmproxy_has_it_keeps(opts):
@@ -302,19 +302,19 @@ def test_what_mitmproxy_has_it_keeps(opts):
     ("address", "mode"), [(SEGMENT, HTTPMode.transparent), (None, HTTPMode.regular)]
 )
 def test_mitmproxy_goes_on_as_it_would_have_begun(opts, address, mode):
-    child = Client(opts, address=address).says(b"\0").lane.child
+    child = Client(opts, address=address).says(b"\0").layer.child
     assert isinstance(child, layers.HttpLayer)
     assert child.mode is mode
 
 
 def test_http2_is_mitmproxy_s_from_the_start(opts):
-    assert isinstance(Client(opts, alpn=b"h2").lane.child, layers.HttpLayer)
+    assert isinstance(Client(opts, alpn=b"h2").layer.child, layers.HttpLayer)
 
 
 def test_what_a_server_says_is_mitmproxy_s(opts):
     client = Client(opts)
     client.happens(events.ConnectionClosed(client.context.server))
-    assert isinstance(client.lane.child, layers.HttpLayer)
+    assert isinstance(client.layer.child, layers.HttpLayer)
 
 
 @pytest.mark.parametrize(
@@ -336,7 +336,7 @@ def test_what_a_server_says_is_mitmproxy_s(opts):
 )
 def test_only_what_means_an_emulated_host_is_answered(opts, said, ours):
     client = Client(opts, address=None).says(said)
-    assert (len(client.requests), client.lane.child is None) == (int(ours), ours)
+    assert (len(client.requests), client.layer.child is None) == (int(ours), ours)
 
 
 @pytest.mark.parametrize(("port", "tls"), [(80, False), (443, True)])
@@ -366,8 +366,8 @@ CONNECT = b"CONNECT api.segment.io:443 HTTP/1.1\r\nHost: api.segment.io:443\r\n\
 def test_a_tunnel_to_an_emulated_host_is_answered_without_a_flow(opts, said, rest):
     client = Client(opts, address=None).says(said)
     assert client.hears.endswith(b"HTTP/1.1 200 Connection established\r\n\r\n")
-    assert isinstance(client.lane.child, layer.NextLayer)
-    assert client.lane.child.data_client() == rest
+    assert isinstance(client.layer.child, layer.NextLayer)
+    assert client.layer.child.data_client() == rest
     assert client.context.server.address is not None
     assert client.heard
     hooks = {each.name for each in client.commands if isinstance(each, commands.StartHook)}
@@ -388,7 +388,7 @@ def test_a_tunnel_to_an_emulated_host_is_answered_without_a_flow(opts, said, res
 )
 def test_any_other_tunnel_is_mitmproxy_s(opts, said):
     client = Client(opts, address=None).says(said)
-    assert isinstance(client.lane.child, layers.HttpLayer)
+    assert isinstance(client.layer.child, layers.HttpLayer)
     assert client.context.server.address is None
     assert b"200" not in client.hears
 
@@ -417,7 +417,7 @@ def test_after_a_tunnel_all_a_client_says_means_us_and_after_another_it_does_not
         (b"other", b"GET /", False),
     ],
 )
-def test_in_a_tunnel_the_lane_stands_only_where_mitmproxy_would_choose_http1(
+def test_in_a_tunnel_the_fast_path_stands_only_where_mitmproxy_would_choose_http1(
     opts, alpn, start, chosen
 ):
     assert isinstance(choose(opts, SEGMENT, alpn, start), FastPathLayer) is chosen
@@ -427,7 +427,7 @@ def test_a_tunnel_for_dns_is_mitmproxy_s(opts):
     assert choose(opts, ("api.segment.io", 53), None, b"GET /") is None
 
 
-def test_directly_the_lane_stands_behind_the_handshake(opts):
+def test_directly_the_fast_path_stands_behind_the_handshake(opts):
     assert isinstance(choose(opts, None, None, b"GET "), FastPathLayer)
     secure = choose(opts, None, None, b"\x16\x03\x01")
     assert isinstance(secure, layers.ClientTLSLayer)
@@ -436,7 +436,7 @@ def test_directly_the_lane_stands_behind_the_handshake(opts):
 
 
 @pytest.mark.parametrize("mode", ["reverse:http://127.0.0.1:1", "upstream:http://127.0.0.1:1"])
-def test_in_other_modes_there_is_no_lane(opts, mode):
+def test_in_other_modes_there_is_no_fast_path(opts, mode):
     assert choose(opts, SEGMENT, b"http/1.1", b"GET /", mode=mode) is None
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pixel_emulator.core.endpoint.pixel import request_of
+from pixel_emulator.core.endpoint.pixel import request_from_url
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import Hit, Outcome
 from pixel_emulator.files.read_write import read_recording
@@ -21,14 +21,14 @@ from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.recording_writer import open_recording
 from pixel_emulator.runtime.session import LocalSession
 from pixel_emulator.runtime.settings import Settings
-from tests.lanes import WithLane, WithoutLane
+from tests.fast_path_settings import with_fast_path, without_fast_path
 from tests.programs import needs_curl
 from tests.wire import PIXEL, TIMEOUT, Reply, ask, connect, get, secured, tunnel
 
 SEGMENT = "api.segment.io"
 
 
-@pytest.fixture(params=[WithLane, WithoutLane], ids=["lane", "flows"])
+@pytest.fixture(params=[with_fast_path, without_fast_path], ids=["fast_path", "flows"])
 def emulator(request) -> Iterator[Emulator]:
     settings = request.param(port=0)
     with Emulator(settings, Journal(settings)) as running:
@@ -123,7 +123,7 @@ def test_a_call_lands_in_its_session_and_nowhere_else(emulator, way):
     assert mine.evidence().connections == 1
     assert other.evidence().hits == emulator.journal.hits == ()
     assert other.evidence().connections == 0
-    assert emulator.sessions.strays() == ()
+    assert emulator.sessions.unrouted() == ()
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
@@ -134,7 +134,7 @@ def test_a_call_for_a_closed_session_is_answered_and_lands_nowhere(emulator, way
     assert way(emulator, closed).is_pixel
     assert len(closed.evidence().hits) == 1
     assert other.evidence().hits == emulator.journal.hits == ()
-    [stray] = emulator.sessions.strays()
+    [stray] = emulator.sessions.unrouted()
     assert stray == '1 request for session "closed", which was closed: not recorded'
 
 
@@ -145,7 +145,7 @@ def test_a_client_that_stays_connected_past_the_end_lands_nowhere(emulator):
         session.close()
         assert ask(client, get(PIXEL, SEGMENT)).is_pixel
     assert len(session.evidence().hits) == 1
-    assert len(emulator.sessions.strays()) == 1
+    assert len(emulator.sessions.unrouted()) == 1
 
 
 def test_one_connection_may_speak_to_several_sessions(emulator):
@@ -164,7 +164,7 @@ def test_a_session_that_was_never_opened_is_a_stray(emulator):
         assert ask(client, get(f"/s/mispelt{PIXEL}", "localhost")).is_pixel
         assert ask(client, get(f"/s/mispelt{PIXEL}", "localhost")).is_pixel
     assert emulator.journal.hits == ()
-    assert emulator.sessions.strays() == (
+    assert emulator.sessions.unrouted() == (
         '2 requests for session "mispelt", which was never opened: not recorded',
     )
 
@@ -244,7 +244,7 @@ def test_a_session_without_a_name_gets_one_that_is_free(emulator):
 
 
 def test_a_port_is_never_used_again(emulator, monkeypatch):
-    monkeypatch.setattr("pixel_emulator.runtime.sessions._LINGER", 0)
+    monkeypatch.setattr("pixel_emulator.runtime.sessions._MAX_CLOSING_PORTS", 0)
     ports = []
     for _ in range(50):
         session = emulator.sessions.open()
@@ -254,7 +254,7 @@ def test_a_port_is_never_used_again(emulator, monkeypatch):
 
 
 def test_of_many_closed_sessions_the_oldest_ports_are_shut(emulator, monkeypatch):
-    monkeypatch.setattr("pixel_emulator.runtime.sessions._LINGER", 1)
+    monkeypatch.setattr("pixel_emulator.runtime.sessions._MAX_CLOSING_PORTS", 1)
     found = [emulator.sessions.open() for _ in range(3)]
     ports = [port_of(each) for each in found]
     for each in found:
@@ -352,7 +352,7 @@ def test_a_session_may_judge_in_its_own_way(emulator):
     strict = emulator.sessions.open(settings=Settings(dialect="strict"))
     usual = emulator.sessions.open()
     for session in (strict, usual):
-        session.receive(request_of(f"https://{SEGMENT}{raw}"))
+        session.receive(request_from_url(f"https://{SEGMENT}{raw}"))
     assert [hit.outcome for hit in strict.evidence().hits] == [Outcome.DROPPED]
     assert [hit.outcome for hit in usual.evidence().hits] == [Outcome.DAMAGED]
 
@@ -360,10 +360,10 @@ def test_a_session_may_judge_in_its_own_way(emulator):
 def test_a_message_id_is_a_duplicate_only_within_its_session(emulator):
     url = f"https://{SEGMENT}{PIXEL}&messageId=m1"
     for session in (emulator.sessions.open(), emulator.sessions.open()):
-        assert session.receive(request_of(url)).outcome is Outcome.DELIVERED
-        assert session.receive(request_of(url)).outcome is Outcome.DUPLICATE
+        assert session.receive(request_from_url(url)).outcome is Outcome.DELIVERED
+        assert session.receive(request_from_url(url)).outcome is Outcome.DUPLICATE
         session.clear()
-        assert session.receive(request_of(url)).outcome is Outcome.DELIVERED
+        assert session.receive(request_from_url(url)).outcome is Outcome.DELIVERED
 
 
 # -- what a test does with it ---------------------------------------------------------------
@@ -374,11 +374,11 @@ def test_what_is_received_waits_and_tells_as_what_arrived(emulator):
     told: list[Hit] = []
     leave = session.subscribe(told.append)
     assert not session.wait(0, 0)
-    hit = session.receive(request_of(f"https://{SEGMENT}{PIXEL}"))
+    hit = session.receive(request_from_url(f"https://{SEGMENT}{PIXEL}"))
     assert session.wait(0, 0)
     assert not session.wait(1, 0)
     leave()
-    session.receive(request_of(f"https://{SEGMENT}{PIXEL}"))
+    session.receive(request_from_url(f"https://{SEGMENT}{PIXEL}"))
     assert told == [hit]
 
 
@@ -424,7 +424,7 @@ def test_save_says_where_it_cannot(emulator, path):
 
 def test_a_session_may_record_as_it_goes_and_clear_loses_nothing(emulator, tmp_path: Path):
     settings = Settings(record=str(tmp_path / "out.yaml"))
-    session = emulator.sessions.open(recorder=open_recording(settings))
+    session = emulator.sessions.open(sink=open_recording(settings))
     over_http(emulator, session)
     session.clear()
     over_http(emulator, session)
@@ -471,7 +471,7 @@ def test_many_sessions_in_threads_have_all_their_calls_and_no_other(emulator):
         list(pool.map(one, range(40)))
     assert failures == []
     assert emulator.journal.hits == ()
-    assert len(emulator.sessions.strays()) == 40
+    assert len(emulator.sessions.unrouted()) == 40
 
 
 def test_nothing_is_left_behind():

@@ -1,4 +1,4 @@
-"""The locks hold in the lane, too: it opens nothing, and whoever takes over from it is held."""
+"""The egress guard on the fast path: it opens nothing, nor does what takes over from it."""
 
 import ssl
 from collections.abc import Iterator
@@ -8,10 +8,10 @@ from mitmproxy import ctx, http
 
 from pixel_emulator.proxy.emulator import Emulator
 from pixel_emulator.runtime.journal import Journal
-from tests.lanes import WithLane
+from tests.fast_path_settings import with_fast_path
 from tests.wire import PIXEL, Trap, ask, connect, get, read, secured, trap, tunnel
 
-SETTINGS = WithLane(port=0, hosts=("localhost",))
+SETTINGS = with_fast_path(port=0, hosts=("localhost",))
 POST = get(PIXEL, "localhost", method="POST", extra="Content-Length: 0\r\n")
 
 
@@ -39,7 +39,7 @@ def broken(_flow: http.HTTPFlow) -> None:
 
 
 @pytest.mark.parametrize("strategy", ["lazy", "eager"])
-def test_what_the_lane_answers_needs_no_lock(
+def test_what_the_fast_path_answers_needs_no_lock(
     emulator: Emulator, target: Trap, monkeypatch: pytest.MonkeyPatch, strategy: str
 ):
     ctx.options.update(connection_strategy=strategy)
@@ -64,7 +64,7 @@ def test_nor_does_the_handshake_open_anything(emulator: Emulator, target: Trap, 
 
 @pytest.mark.parametrize("strategy", ["lazy", "eager"])
 @pytest.mark.parametrize("locked", [True, False])
-def test_when_our_hook_raises_after_the_lane_the_last_lock_holds(
+def test_when_our_hook_raises_after_the_fast_path_the_last_lock_holds(
     emulator: Emulator,
     target: Trap,
     monkeypatch: pytest.MonkeyPatch,
@@ -129,7 +129,7 @@ def test_a_torn_head_directly_behind_tls_is_a_gap(emulator: Emulator, before: by
     assert len(emulator.journal.evidence().gaps) == 1
 
 
-def test_a_client_that_was_heard_in_the_lane_accepts_our_ca(emulator: Emulator):
+def test_a_client_that_was_heard_in_the_fast_path_accepts_our_ca(emulator: Emulator):
     for said in (True, False):
         client = tunnel(emulator.port, "localhost:443")
         with secured(client, emulator.authority.ca, "localhost") as secure:
@@ -146,8 +146,8 @@ def test_a_client_that_only_shakes_hands_does_not(emulator: Emulator):
     assert len(emulator.journal.evidence().gaps) == 1
 
 
-def test_http2_is_chosen_over_the_lane_where_it_is_wanted():
-    settings = WithLane(port=0, hosts=("localhost",), http2=True)
+def test_http2_is_chosen_over_the_fast_path_where_it_is_wanted():
+    settings = with_fast_path(port=0, hosts=("localhost",), http2=True)
     with Emulator(settings, Journal(settings)) as e:
         client = tunnel(e.port, "localhost:443")
         with secured(client, e.authority.ca, "localhost", alpn=("h2", "http/1.1")) as secure:

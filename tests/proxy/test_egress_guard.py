@@ -17,11 +17,11 @@ from pixel_emulator.proxy.egress_guard import EgressGuard
 from pixel_emulator.proxy.emulator import Emulator
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.settings import Settings
-from tests.lanes import WithoutLane
+from tests.fast_path_settings import without_fast_path
 from tests.wire import PIXEL, Trap, ask, connect, get, read, secured, trap, tunnel
 
 SETTINGS = Settings(port=0)
-EMULATED_LOCALHOST = WithoutLane(port=0, hosts=("localhost",))
+EMULATED_LOCALHOST = without_fast_path(port=0, hosts=("localhost",))
 
 
 @pytest.fixture

@@ -140,9 +140,9 @@ def test_a_full_disk_is_an_error_at_every_call_and_at_the_end():
 def test_a_disk_that_fills_up_leaves_the_entries_that_fitted(path):
     script = (
         "import resource, sys\n"
-        "from tests.test_recorder import HEAD, recorded\n"
-        "from pixel_emulator.runtime.recording_writer import Recorder\n"
-        "recorder = Recorder(sys.argv[1], HEAD)\n"
+        "from tests.runtime.test_recording_writer import HEAD, recorded\n"
+        "from pixel_emulator.runtime.recording_writer import RecordingWriter\n"
+        "recorder = RecordingWriter(sys.argv[1], HEAD)\n"
         "recorder.append(recorded(1))\n"
         "_, hard = resource.getrlimit(resource.RLIMIT_FSIZE)\n"
         "size = __import__('os').path.getsize(sys.argv[1])\n"
@@ -162,9 +162,9 @@ def test_a_disk_that_fills_up_leaves_the_entries_that_fitted(path):
 def test_killing_the_process_loses_nothing_that_was_written(path):
     script = (
         "import os, signal, sys\n"
-        "from tests.test_recorder import HEAD, recorded\n"
-        "from pixel_emulator.runtime.recording_writer import Recorder\n"
-        "recorder = Recorder(sys.argv[1], HEAD)\n"
+        "from tests.runtime.test_recording_writer import HEAD, recorded\n"
+        "from pixel_emulator.runtime.recording_writer import RecordingWriter\n"
+        "recorder = RecordingWriter(sys.argv[1], HEAD)\n"
         "for seq in range(1, 101): recorder.append(recorded(seq))\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
@@ -243,7 +243,7 @@ def test_the_steps_at_the_end_read_as_those_of_the_calls(path):
 
 
 def test_the_title_of_a_step_without_calls_holds_no_known_key_either(path):
-    recorder = RecordingWriter(path, HEAD, known=[KEY])
+    recorder = RecordingWriter(path, HEAD, known_keys=[KEY])
     time = datetime(2030, 1, 31, 9, tzinfo=UTC)
     recorder.close(replace(END, acted={f"mail.yaml [key={KEY}]": time}))
     assert list(read_recording(path).evidence().acted) == [f"mail.yaml [key={mask(KEY)}]"]

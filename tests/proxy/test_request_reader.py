@@ -1,4 +1,4 @@
-"""The lane never reads more out of a client's bytes, or anything else, than mitmproxy would.
+"""The fast path never reads more out of a client's bytes, or anything else, than mitmproxy would.
 
 The oracle is mitmproxy's own: its buffer, its parser, its validation, one head after the other.
 """
@@ -24,7 +24,7 @@ SETTINGS = Settings()
 SMUGGLED = b"GET /v1/pixel/track?smuggled HTTP/1.1\r\nHost: api.segment.io\r\n\r\n"
 
 
-def lane_reads(data: bytes) -> Batch:
+def read_fast_path(data: bytes) -> Batch:
     place = context.Context(tflow.tclient_conn(), options.Options())
     place.server.address = ("api.segment.io", 443)
     return RequestReader(place, EgressGuard(SETTINGS, Journal(SETTINGS)), {}).read(data)
@@ -61,7 +61,7 @@ def theirs(request: http.Request) -> tuple[object, ...]:
 
 
 def check(data: bytes) -> None:
-    batch = lane_reads(data)
+    batch = read_fast_path(data)
     requests, rest = mitmproxy_reads(data)
     taken = [each for each in batch.requests if b" " not in each.target]
     count = len(taken)
@@ -125,8 +125,11 @@ SHAPES = {
 
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
-def test_no_shape_that_hides_a_request_is_read_in_the_lane(shape: bytes):
-    assert lane_reads(shape + SMUGGLED).requests == () or shape == SHAPES["a body without a length"]
+def test_no_shape_that_hides_a_request_is_read_on_the_fast_path(shape: bytes):
+    assert (
+        read_fast_path(shape + SMUGGLED).requests == ()
+        or shape == SHAPES["a body without a length"]
+    )
     check(shape + SMUGGLED)
     check(SMUGGLED + shape + SMUGGLED)
 
@@ -169,7 +172,7 @@ def mutations(draw: st.DrawFn) -> bytes:
 @settings(max_examples=200)
 @given(mutations())
 @example(head() + b"\r\n" + head())
-def test_whatever_comes_the_lane_reads_what_mitmproxy_reads(data: bytes):
+def test_whatever_comes_the_fast_path_reads_what_mitmproxy_reads(data: bytes):
     check(data)
 
 

@@ -11,7 +11,7 @@ def read(text):
     return parse_document(text, "f.yaml").data
 
 
-def mistake(text):
+def issue(text):
     with pytest.raises(InputError) as caught:
         read(text)
     return str(caught.value)
@@ -62,8 +62,8 @@ def test_members_stand_where_their_keys_begin_and_items_where_they_begin():
 
 def test_a_mistake_stands_at_the_nearest_known_place():
     document = parse_document("a:\n  b: 1\n", "f.yaml")
-    assert str(document.mistake("is missing", "a", "c")) == "f.yaml:1:1: a.c: is missing"
-    assert str(document.mistake("is odd", "a", "b")) == "f.yaml:2:3: a.b: is odd"
+    assert str(document.issue("is missing", "a", "c")) == "f.yaml:1:1: a.c: is missing"
+    assert str(document.issue("is odd", "a", "b")) == "f.yaml:2:3: a.b: is odd"
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_a_mistake_stands_at_the_nearest_known_place():
     ],
 )
 def test_what_is_wrong_is_said_with_its_place(text, message):
-    assert message in mistake(text)
+    assert message in issue(text)
 
 
 # What people write, and the advice that stands behind the mistake.
@@ -126,22 +126,22 @@ TRAPS = [
 
 @pytest.mark.parametrize(("text", "advice"), TRAPS)
 def test_a_trap_of_yaml_has_its_advice(text, advice):
-    assert advice in mistake(text)
+    assert advice in issue(text)
 
 
 def test_a_mistake_in_one_line_does_not_say_in_which_it_begins():
-    assert "that begins in line" not in mistake("{a: $/foo]x/}")
+    assert "that begins in line" not in issue("{a: $/foo]x/}")
 
 
 @pytest.mark.parametrize("text", ["a: }", "a: 1\rb: {"])
 def test_a_mistake_may_be_without_advice(text):
-    assert mistake(text).startswith("f.yaml:")
+    assert issue(text).startswith("f.yaml:")
 
 
 @pytest.mark.parametrize("text", ["[", "{a: ", "- ", "[{a: ", '["\\ud800", '])
 def test_nesting_is_refused_before_it_can_hurt(text):
     """PyYAML's composer in C crashes on 30,000 brackets, and takes a minute for 200,000 braces."""
-    assert "nested deeper than 200 levels" in mistake(text * 200_000)
+    assert "nested deeper than 200 levels" in issue(text * 200_000)
 
 
 def test_two_hundred_levels_are_read():
@@ -153,4 +153,4 @@ def test_two_hundred_levels_are_read():
 
 def test_a_bomb_of_aliases_does_not_go_off():
     lines = ["a0: &a0 [x, x]", *(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 40))]
-    assert "is an anchor" in mistake("\n".join(lines))
+    assert "is an anchor" in issue("\n".join(lines))

@@ -18,7 +18,7 @@ from pixel_emulator.proxy.fast_path.protocol_swap import PlainProtocol
 from pixel_emulator.proxy.master import LeanMaster
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.settings import Settings
-from tests.lanes import WithLane
+from tests.fast_path_settings import with_fast_path
 from tests.wire import PIXEL, TIMEOUT, ask, connect, get, read, secured, trap, tunnel
 
 SEGMENT = "api.segment.io"
@@ -42,7 +42,7 @@ WAYS: dict[str, Callable[[Emulator], socket.socket]] = {
 @pytest.fixture
 def e() -> Iterator[Emulator]:
     """An emulator; no test may leave it a failure."""
-    settings = WithLane(port=0)
+    settings = with_fast_path(port=0)
     with Emulator(settings, Journal(settings)) as emulator:
         yield emulator
         assert emulator.journal.failures == ()
@@ -301,7 +301,7 @@ def test_many_records_in_one_read(e: Emulator):
 
 @pytest.mark.parametrize("way", ["in a tunnel", "in a tunnel with TLS"])
 def test_what_came_before_it_is_on_the_way_keeps_its_order(e: Emulator, way: str):
-    """More than mitmproxy's handler reads at once: what is left over is not the lane's yet."""
+    """More than mitmproxy's handler reads at once: what is left over is not the fast path's yet."""
     count = 1500
     with WAYS[way](e) as client:
         with held(e):
@@ -330,10 +330,10 @@ def test_of_who_has_gone_nothing_is_kept(e: Emulator):
     session = e.sessions.open()
     with connect(e.port) as client:
         assert ask(client, get(f"/s/{session.name}{PIXEL}", "localhost")).is_pixel
-        assert e.sessions._named
+        assert e.sessions._named_sessions
         assert e._lean.locks._ending
     assert e.drain(TIMEOUT)
-    assert not e.sessions._named
+    assert not e.sessions._named_sessions
     assert not e._lean.locks._ending
 
 
@@ -345,7 +345,7 @@ def test_who_comes_from_elsewhere_is_mitmproxy_s_from_the_beginning(e: Emulator)
 
 
 def test_at_the_end_who_waits_is_hung_up_on():
-    settings = WithLane(port=0)
+    settings = with_fast_path(port=0)
     with Emulator(settings, Journal(settings)) as e:
         spoken, silent = connect(e.port), connect(e.port)
         assert ask(spoken, PLAIN).is_pixel
@@ -379,7 +379,7 @@ def test_whatever_fails_the_gif_is_sent_and_it_is_a_failure():
 @pytest.mark.parametrize("torn", [b"G", PLAIN[:30], PLAIN[:-2]])
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 def test_a_head_that_is_cut_off_is_a_gap(way: Callable[[Emulator], socket.socket], torn: bytes):
-    settings = WithLane(port=0)
+    settings = with_fast_path(port=0)
     with Emulator(settings, Journal(settings)) as e:
         with way(e) as client:
             assert ask(client, PLAIN).is_pixel

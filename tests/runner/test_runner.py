@@ -63,7 +63,7 @@ def test_each_step_sees_its_own_calls_and_captures_reach_across(stage):
     titles = [hit.step for hit in verdict.hits]
     first, second = (stage.scenarios[0].step_title(each) for each in stage.scenarios[0].steps)
     assert titles == [first, second, second]
-    assert verdict.scenarios[0].bound == {"who": "v1"}
+    assert verdict.scenarios[0].bindings == {"who": "v1"}
 
 
 def test_a_capture_that_differs_in_a_later_step_is_not_met(stage):
@@ -89,7 +89,7 @@ def test_a_step_knows_how_long_it_took(stage):
 
 def test_it_tells_of_each_step_that_begins(stage):
     heard: list[str] = []
-    stage.runner = Runner(stage.journal, stage.runner._access, lambda: True, heard.append)
+    stage.runner = Runner(stage.journal, stage.runner._context, lambda: True, heard.append)
     stage.run(TWO_STEPS)
     assert [each.rpartition(" ")[2] for each in heard] == ["first", "second"]
 
@@ -102,12 +102,12 @@ def test_the_output_of_a_command_that_fails_is_in_the_verdict(stage):
     assert step.failure.endswith("exit code 7")
     assert step.expectations[0].met
     assert ran.verdict.status is Status.UNMET
-    assert ran.failed.code == 7
+    assert ran.failed_command.code == 7
 
 
 def test_the_first_command_that_fails_gives_its_code(stage):
     texts = [f"do: {{run: exit {code}}}\nexpect: [{{track: A}}]" for code in (0, 5, 6)]
-    assert stage.run(f"within: 0s\n{texts[0]}", *texts[1:]).failed.code == 5
+    assert stage.run(f"within: 0s\n{texts[0]}", *texts[1:]).failed_command.code == 5
 
 
 @needs_curl
@@ -242,7 +242,7 @@ def test_the_recording_says_the_same_as_the_run(stage, change):
     assert offline.status is live.status
     for now, then in zip(live.scenarios, offline.scenarios, strict=True):
         assert [each.status for each in now.steps] == [each.status for each in then.steps]
-        assert now.bound == then.bound
+        assert now.bindings == then.bindings
 
 
 def test_the_recording_says_when_each_step_had_acted(stage):

@@ -159,8 +159,8 @@ def test_a_mistake_in_the_query_is_told_with_its_name(http, filled, query, wrong
     for what in ("requests", "calls"):
         answer = http.get(f"{filled}/{what}?{query}")
         assert (answer.status_code, kind(answer)) == (400, "wrong-query")
-        [mistake] = answer.json()["mistakes"]
-        assert (mistake["path"], wrong[1] in mistake["message"]) == (wrong[0], True)
+        [issue] = answer.json()["mistakes"]
+        assert (issue["path"], wrong[1] in issue["message"]) == (wrong[0], True)
 
 
 def test_all_mistakes_of_a_query_are_told(http, filled):
@@ -215,9 +215,9 @@ def test_a_wrong_request_is_refused_with_its_place_and_nothing_is_lost(http, fil
 
 def test_a_body_that_is_not_utf8_is_refused_with_its_place(http, filled):
     answer = http.post(f"{filled}/requests", content=b'{"url":\n "\xff"}')
-    [mistake] = answer.json()["mistakes"]
-    assert (mistake["line"], mistake["column"]) == (2, 3)
-    assert "0xFF" in mistake["message"]
+    [issue] = answer.json()["mistakes"]
+    assert (issue["line"], issue["column"]) == (2, 3)
+    assert "0xFF" in issue["message"]
 
 
 @pytest.mark.parametrize("what", ["requests", "verify", "wait"])

@@ -9,7 +9,12 @@ from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.matching.diff import matches
 from pixel_emulator.core.matching.unification import Variable
 from pixel_emulator.files.includes import MAX_BYTES
-from pixel_emulator.files.scenario_loader import GROUP, MatcherHooks, load_scenarios, read_files
+from pixel_emulator.files.scenario_loader import (
+    GROUP,
+    RegisteredMatchers,
+    load_scenarios,
+    read_files,
+)
 
 PLAN = "name: p\nrules: {events: []}\n"
 
@@ -31,10 +36,10 @@ def load(*paths, **given):
     return load_scenarios(paths, given=given)
 
 
-def mistakes(*paths, **given):
+def issues(*paths, **given):
     with pytest.raises(InputError) as caught:
         load(*paths, **given)
-    return [str(each) for each in caught.value.mistakes]
+    return [str(each) for each in caught.value.issues]
 
 
 def wanted(scenario):
@@ -134,20 +139,20 @@ def test_a_file_that_two_files_use_is_used_once(folder):
 )  # fmt: skip
 def test_a_file_that_cannot_be_is_refused(folder, texts, message):
     write(folder, **texts)
-    found = mistakes("main.yaml")
+    found = issues("main.yaml")
     assert len(found) == 1, found
     assert message in found[0]
 
 
 def test_definitions_of_two_files_may_not_contain_each_other(folder):
     write(folder, main=f"{USES}\ndefine: {{b: $a}}", terms="define: {a: $b}")
-    (mistake,) = mistakes("main.yaml")
-    assert "contains itself: $" in mistake
+    (issue,) = issues("main.yaml")
+    assert "contains itself: $" in issue
 
 
 def test_all_mistakes_of_all_files_are_told_at_once_and_each_once(folder):
     write(folder, one=USES, two=USES, terms="define: {a: {$gtt: 1}}", bad="expct: []\nexpect: [x]")
-    found = mistakes("one.yaml", "two.yaml", "bad.yaml", "none.yaml")
+    found = issues("one.yaml", "two.yaml", "bad.yaml", "none.yaml")
     assert [each.partition(": ")[0] for each in found] == [
         "terms.yaml:1:14",
         "bad.yaml:1:1",
@@ -159,7 +164,7 @@ def test_all_mistakes_of_all_files_are_told_at_once_and_each_once(folder):
 def test_values_are_given_to_those_files_that_declare_them(folder):
     write(folder, one="let: [a]\nexpect: [{page: , userId: $a}]", two="expect: [{page: }]")
     assert wanted(load("one.yaml", "two.yaml", a="x")[0]) == "x"
-    assert mistakes("one.yaml", "two.yaml", zzz="x") == [
+    assert issues("one.yaml", "two.yaml", zzz="x") == [
         "`zzz` is given a value, but no file declares it: write `let: [zzz]` into one of them"
     ]
 
@@ -172,12 +177,12 @@ def test_plans_are_read_by_their_versions(folder):
 
 def test_a_file_of_many_megabytes_is_refused(folder):
     (folder / "big.yaml").write_bytes(b"expect: []\n#" + b"x" * MAX_BYTES)
-    assert mistakes("big.yaml") == [f"big.yaml: is larger than {MAX_BYTES:,} bytes"]
+    assert issues("big.yaml") == [f"big.yaml: is larger than {MAX_BYTES:,} bytes"]
 
 
 def test_a_file_that_is_not_utf_8_is_refused(folder):
     (folder / "latin.yaml").write_bytes(b"name: caf\xe9\nexpect: []")
-    assert mistakes("latin.yaml") == [
+    assert issues("latin.yaml") == [
         "latin.yaml:1:10: byte 0xE9 is not UTF-8: save the file as UTF-8"
     ]
 
@@ -186,14 +191,14 @@ def test_a_long_row_of_files_ends(folder):
     for n in range(40):
         (folder / f"t{n}.yaml").write_text(f"use: [t{n + 1}.yaml]")
     (folder / "t40.yaml").write_text("define: {a: 1}")
-    (mistake,) = mistakes("t0.yaml")
-    assert "in a row, each used by the next" in mistake
+    (issue,) = issues("t0.yaml")
+    assert "in a row, each used by the next" in issue
 
 
 @pytest.mark.parametrize("path", sorted(examples().glob("*.yaml")), ids=lambda path: path.stem)
 def test_the_examples_are_read(path):
     (found,) = read_files([path])
-    assert not found.mistakes
+    assert not found.issues
     assert found.scenarios or found.definitions
 
 
@@ -206,7 +211,7 @@ def even(value):
 def plugin(monkeypatch):
     """A package that registers matchers."""
     named = {
-        "even": "tests.test_scenario_files:even",
+        "even": "tests.files.test_scenario_loader:even",
         "gone": "no_such_module:f",
         "text": "string:digits",
     }
@@ -237,13 +242,13 @@ def test_a_plugin_gives_matchers_by_name(folder):
 )
 def test_the_name_of_a_plugin_s_matcher_is_one_of_the_names(folder, text, message):
     write(folder, main=f"{text}\nexpect: []")
-    assert message in mistakes("main.yaml")[0]
+    assert message in issues("main.yaml")[0]
 
 
 @pytest.mark.usefixtures("plugin")
 def test_the_matchers_of_plugins_are_a_mapping():
-    assert sorted(MatcherHooks()) == ["even", "gone", "text"]
-    assert len(MatcherHooks()) == 3
+    assert sorted(RegisteredMatchers()) == ["even", "gone", "text"]
+    assert len(RegisteredMatchers()) == 3
 
 
 def test_what_nobody_asks_for_is_not_looked_up(folder, monkeypatch):
@@ -276,6 +281,6 @@ def test_a_plan_that_cannot_be_read_is_told_where_it_is_named(tmp_path, text, pl
     (tmp_path / "s.yaml").write_text(text)
     with pytest.raises(InputError) as refused:
         load_scenarios([tmp_path / "s.yaml"])
-    (only,) = refused.value.mistakes
+    (only,) = refused.value.issues
     assert f"s.yaml:{place}: " in str(only)
     assert "none.json: cannot read this file" in str(only)

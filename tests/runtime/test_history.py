@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixel_emulator.core.endpoint.pixel import encode, request_of
+from pixel_emulator.core.endpoint.pixel import encode, request_from_url
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import JSON, CallType, Dialect, Form, Outcome, Payload, PixelRequest
 from pixel_emulator.core.problems.classify import MessageIds
@@ -25,7 +25,7 @@ JUDGE = Classifier(Dialect.DOCUMENTED, {"wk_test_000000000000": "shop"})
 
 def pixel(event: JSON = "Email Opened", form: Form = Form.BASE64, **fields: JSON):
     payload: Payload = {"writeKey": "wk_test_000000000000", "userId": "user_1", "event": event}
-    return request_of(encode(CallType.TRACK, payload | fields, form=form))
+    return request_from_url(encode(CallType.TRACK, payload | fields, form=form))
 
 
 REQUESTS = [
@@ -37,8 +37,8 @@ REQUESTS = [
     pixel(form=Form.FLAT),
     pixel(form=Form.JSON),
     pixel(writeKey="wk_test_another_one0"),
-    request_of("/v1/pixel/nothing"),
-    request_of("/v1/pixel/track?data=%%%"),
+    request_from_url("/v1/pixel/nothing"),
+    request_from_url("/v1/pixel/track?data=%%%"),
     PixelRequest(target=b"/v1/pixel/track?a=\xff", method="POST", headers=(("a", "b"),)),
 ]
 
@@ -47,9 +47,9 @@ def _time(seq):
     return START + timedelta(seconds=seq)
 
 
-def filled(requests=REQUESTS, *, limit=1_000, whole=2):
+def filled(requests=REQUESTS, *, limit=1_000, decoded=2):
     """A memory with these, and the hits that were put into it."""
-    memory, seen = History(limit, JUDGE, whole=whole), MessageIds()
+    memory, seen = History(limit, JUDGE, decoded=decoded), MessageIds()
     hits = [
         seen.judge(
             JUDGE.classify(seq, request, START + timedelta(seconds=seq), f"step {seq % 3}").hit
@@ -61,30 +61,30 @@ def filled(requests=REQUESTS, *, limit=1_000, whole=2):
     return memory, tuple(hits)
 
 
-@pytest.mark.parametrize("whole", [0, 1, 5, 100])
-def test_a_hit_that_is_made_again_is_what_it_was(whole):
-    memory, hits = filled(whole=whole)
+@pytest.mark.parametrize("decoded", [0, 1, 5, 100])
+def test_a_hit_that_is_made_again_is_what_it_was(decoded):
+    memory, hits = filled(decoded=decoded)
     assert memory.since(0).hits() == hits
     assert {Outcome.DUPLICATE, Outcome.DAMAGED, Outcome.DROPPED} <= {hit.outcome for hit in hits}
 
 
 @given(st.lists(st.builds(PixelRequest, target=st.binary().map(b"/v1/pixel/track?".__add__))))
 def test_whatever_came(requests):
-    memory, hits = filled(requests, whole=0)
+    memory, hits = filled(requests, decoded=0)
     assert memory.since(0).hits() == hits
 
 
 @pytest.mark.parametrize("count", range(len(REQUESTS) + 2))
-@pytest.mark.parametrize("whole", [0, 3, 100])
-def test_the_hits_since_some_number(count, whole):
-    memory, hits = filled(whole=whole)
+@pytest.mark.parametrize("decoded", [0, 3, 100])
+def test_the_hits_since_some_number(count, decoded):
+    memory, hits = filled(decoded=decoded)
     assert memory.since(count).hits() == hits[count:]
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 10, 11, 12])
 @pytest.mark.parametrize("count", [0, 1, 7, 11])
 def test_past_the_limit_the_first_ones_go(limit, count):
-    memory, hits = filled(limit=limit, whole=3)
+    memory, hits = filled(limit=limit, decoded=3)
     gone = max(len(hits) - limit, 0)
     snapshot = memory.since(count)
     assert (snapshot.evicted, len(memory)) == (gone, len(hits))
@@ -126,7 +126,7 @@ def test_a_memory_needs_room(number):
 def test_with_a_recording_what_has_gone_is_read_back(tmp_path):
     """As it was written: its write keys are masked, and so are those of the others then."""
     settings = Settings(max_calls=10, record=str(tmp_path / "calls.yaml"))
-    journal = Journal(settings, recorder=open_recording(settings))
+    journal = Journal(settings, sink=open_recording(settings))
     hits = [journal.record(pixel(f"Event {number}")) for number in range(600)]
     journal.record_all([pixel("One"), pixel("Two")])
     evidence = journal.evidence()
@@ -143,7 +143,7 @@ def test_with_a_recording_what_has_gone_is_read_back(tmp_path):
 
 def test_what_cannot_be_read_back_is_a_gap(tmp_path):
     settings = Settings(max_calls=1, record=str(tmp_path / "calls.yaml"))
-    journal = Journal(settings, recorder=open_recording(settings))
+    journal = Journal(settings, sink=open_recording(settings))
     for number in range(3):
         journal.record(pixel(f"Event {number}"))
     Path(settings.record).unlink()
@@ -154,7 +154,7 @@ def test_what_cannot_be_read_back_is_a_gap(tmp_path):
 
 def test_a_file_that_holds_other_calls_by_now_is_a_gap(tmp_path):
     settings = Settings(max_calls=1, record=str(tmp_path / "calls.yaml"))
-    journal = Journal(settings, recorder=open_recording(settings))
+    journal = Journal(settings, sink=open_recording(settings))
     for number in range(3):
         journal.record(pixel(f"Event {number}"))
     text = Path(settings.record).read_text(encoding="utf-8")

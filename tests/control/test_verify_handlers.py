@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from pixel_emulator.control.verify_handlers import accepted
-from pixel_emulator.core.endpoint.pixel import request_of
+from pixel_emulator.core.endpoint.pixel import request_from_url
 from tests.control_client import PIXEL, SEGMENT, client_of, kind
 
 OPENED = "expect:\n  - track: Opened\n"
@@ -168,10 +168,10 @@ def test_a_wrong_scenario_is_refused_with_every_place_and_nothing_is_lost(
         assert kind(answer) == "wrong-query"
         return
     assert (answer.status_code, kind(answer)) == (422, "wrong-body")
-    mistake = answer.json()["mistakes"][0]
-    found = tuple(mistake[each] for each in ("line", "column", "path"))
-    assert found == wrong[:3], mistake
-    assert wrong[3] in mistake["message"]
+    issue = answer.json()["mistakes"][0]
+    found = tuple(issue[each] for each in ("line", "column", "path"))
+    assert found == wrong[:3], issue
+    assert wrong[3] in issue["message"]
     assert len(http.get(f"{path}/requests").json()["entries"]) == 1
 
 
@@ -215,9 +215,9 @@ def test_what_would_have_to_act_is_not_waited_for(http, path):
     acting = f"{OPENED}do: {{wait: 0s}}\nname: sends\n"
     answer = http.post(f"{path}/wait", params={"file": "it.yaml"}, content=acting)
     assert (answer.status_code, kind(answer)) == (422, "wrong-body")
-    [mistake] = answer.json()["mistakes"]
-    assert "sends acts by itself (`do`), which is not done here" in mistake["message"]
-    assert (mistake["file"], mistake["line"]) == ("it.yaml", 1)
+    [issue] = answer.json()["mistakes"]
+    assert "sends acts by itself (`do`), which is not done here" in issue["message"]
+    assert (issue["file"], issue["line"]) == ("it.yaml", 1)
     assert http.post(f"{path}/verify", content=acting).json()["exit_code"] == 0
 
 
@@ -325,17 +325,17 @@ def test_what_opens_it_again_is_waited_for(control, emulator, session, path):
     identify = f"{SEGMENT}/v1/pixel/identify?writeKey=wk_test_0000&userId=u1&traits.plan="
     scenario = "expect: [{identify: u1, times: 1..9}]\nstate: {u1: {traits: {plan: pro}}}\n"
     journal = emulator.sessions.get(session["name"])
-    journal.receive(request_of(f"{identify}pro"))
+    journal.receive(request_from_url(f"{identify}pro"))
     with ThreadPoolExecutor(1) as pool, client_of(control) as other:
         query = {"quiet": 600, "timeout": 600}
         waiting = pool.submit(other.post, f"{path}/wait", params=query, content=scenario)
         with pytest.raises(FutureTimeoutError):
             waiting.result(0.3)  # it is met, and keeps watching
         for plan in ("free", "pro"):
-            journal.receive(request_of(f"{identify}{plan}"))
+            journal.receive(request_from_url(f"{identify}{plan}"))
             with pytest.raises(FutureTimeoutError):
                 waiting.result(0.1)
-        journal.receive(request_of(f"{SEGMENT}{PIXEL}"))
+        journal.receive(request_from_url(f"{SEGMENT}{PIXEL}"))
         assert waiting.result().json()["result"] == "impossible"
 
 

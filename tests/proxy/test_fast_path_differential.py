@@ -1,4 +1,4 @@
-"""With the lane and without it, the same bytes get the same answers and leave the same evidence.
+"""The same bytes get the same answers and leave the same evidence with the fast path and without.
 
 `PIXEL_TEST_STREAMS=5000` drives as many streams; `PIXEL_TEST_SEED` makes them others.
 """
@@ -34,7 +34,7 @@ from tests.ends import (
     in_a_tunnel_with_tls,
     waits,
 )
-from tests.lanes import WithLane, WithoutLane
+from tests.fast_path_settings import with_fast_path, without_fast_path
 from tests.wire import PIXEL, TIMEOUT, get, tunnel
 
 STREAMS = int(os.environ.get("PIXEL_TEST_STREAMS", "300"))
@@ -123,9 +123,9 @@ CUT_SHORT = {
 """Streams of which one may get fewer of the answers that the other gets, and why."""
 
 
-def _missing(lane: bytes, flow: bytes) -> bytes:
+def _missing(fast_path: bytes, flow: bytes) -> bytes:
     """Return what one of two got behind all that both got; empty if they differ elsewhere."""
-    short, long = sorted((lane, flow), key=len)
+    short, long = sorted((fast_path, flow), key=len)
     return long[len(short) :] if long.startswith(short) else b""
 
 
@@ -271,7 +271,7 @@ class Ran:
 def run(settings: Settings, file: Path) -> Ran:
     settings = replace(settings, port=0, record=str(file))
     recorder = open_recording(settings, created=MOMENT, seed="same")
-    journal = Journal(settings, recorder=recorder, now=lambda: MOMENT)
+    journal = Journal(settings, sink=recorder, now=lambda: MOMENT)
     with Emulator(settings, journal) as e:
         answers = []
         for stream in streams():
@@ -285,30 +285,32 @@ def run(settings: Settings, file: Path) -> Ran:
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ran, Ran]:
     folder = tmp_path_factory.mktemp("recordings")
-    return run(WithLane(), folder / "lane.yaml"), run(WithoutLane(), folder / "flow.yaml")
+    return run(with_fast_path(), folder / "fast_path.yaml"), run(
+        without_fast_path(), folder / "flow.yaml"
+    )
 
 
 def test_the_answers_are_the_same_byte_for_byte(both: tuple[Ran, Ran]):
     unlisted = []
-    for stream, lane, flow in zip(streams(), both[0].answers, both[1].answers, strict=True):
-        if lane != flow and not any(listed(stream) for listed in UNCOMPARED.values()):
-            missing = _missing(lane, flow)
+    for stream, fast_path, flow in zip(streams(), both[0].answers, both[1].answers, strict=True):
+        if fast_path != flow and not any(listed(stream) for listed in UNCOMPARED.values()):
+            missing = _missing(fast_path, flow)
             if not missing or not any(may(stream, missing) for may in CUT_SHORT.values()):
-                unlisted.append((stream, lane, flow))
+                unlisted.append((stream, fast_path, flow))
     assert not unlisted
 
 
 def test_so_are_the_hits(both: tuple[Ran, Ran]):
-    lane, flow = (ran.evidence.hits for ran in both)
-    for mine, other in zip(lane, flow, strict=False):
+    fast_path, flow = (ran.evidence.hits for ran in both)
+    for mine, other in zip(fast_path, flow, strict=False):
         assert mine == other
-    assert len(lane) == len(flow)
+    assert len(fast_path) == len(flow)
 
 
 def test_so_is_all_other_evidence(both: tuple[Ran, Ran]):
-    lane, flow = (replace(ran.evidence, hits=()) for ran in both)
-    assert lane == flow
-    assert lane.connections == STREAMS
+    fast_path, flow = (replace(ran.evidence, hits=()) for ran in both)
+    assert fast_path == flow
+    assert fast_path.connections == STREAMS
 
 
 def test_so_are_the_recordings(both: tuple[Ran, Ran]):
@@ -316,7 +318,7 @@ def test_so_are_the_recordings(both: tuple[Ran, Ran]):
 
 
 def test_there_is_something_to_compare(both: tuple[Ran, Ran]):
-    """Answers of all kinds, and most of them given in the lane."""
+    """Answers of all kinds, and most of them given on the fast path."""
     answers = b"".join(both[0].answers)
     statuses = {each[:3] for each in answers.split(b"HTTP/1.1 ")[1:]}
     assert {b"200", b"404", b"405", b"400", b"100", b"204"} <= statuses
@@ -326,7 +328,7 @@ def test_there_is_something_to_compare(both: tuple[Ran, Ran]):
     assert len(uncompared) < STREAMS / 20
 
 
-@pytest.mark.parametrize("made", [WithLane, WithoutLane])
+@pytest.mark.parametrize("made", [with_fast_path, without_fast_path])
 @pytest.mark.parametrize("way", ["in_a_tunnel", "in_a_tunnel_with_tls"])
 def test_a_line_that_comes_in_two_reads_is_read(made: Callable[..., Settings], way: str):
     settings = made(port=0)
@@ -336,7 +338,7 @@ def test_a_line_that_comes_in_two_reads_is_read(made: Callable[..., Settings], w
         assert e.journal.gaps == ()
 
 
-@pytest.mark.parametrize("made", [WithLane, WithoutLane])
+@pytest.mark.parametrize("made", [with_fast_path, without_fast_path])
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(("said", "calls"), SPACED.values(), ids=SPACED)
 def test_a_call_with_a_raw_space_is_refused_and_recorded(
@@ -357,8 +359,8 @@ def test_a_call_with_a_raw_space_is_refused_and_recorded(
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_with_the_lane_no_pixel_is_a_flow(way: str, monkeypatch: pytest.MonkeyPatch):
-    settings = WithLane(port=0)
+def test_with_the_fast_path_no_pixel_is_a_flow(way: str, monkeypatch: pytest.MonkeyPatch):
+    settings = with_fast_path(port=0)
     with Emulator(settings, Journal(settings)) as e:
         monkeypatch.setattr(ctx.master.addons.get("pixel_emulator"), "request", None)
         talk = WAYS[way](e)

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from pixel_emulator.runtime.server_info import private_directory, sweep
+from pixel_emulator.runtime.server_info import private_directory, remove_stale
 
 KILLED = """
 import os
@@ -41,7 +41,7 @@ def test_what_a_killed_process_has_left_is_swept(temporary, monkeypatch):
     subprocess.run([sys.executable, "-c", KILLED], check=False)
     (left,) = temporary.iterdir()
     assert (left / "ca.pem").exists()
-    sweep()
+    remove_stale()
     assert not left.exists()
 
 
@@ -54,6 +54,6 @@ def test_what_is_in_use_and_what_is_not_ours_stays(temporary):
     (temporary / "pixel-emulator-link").symlink_to(temporary / "other")
     before = {*temporary.rglob("*")}
     with private_directory() as directory:
-        sweep()
+        remove_stale()
         assert directory.exists()
     assert {*temporary.rglob("*")} == before

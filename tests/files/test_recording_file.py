@@ -14,7 +14,7 @@ from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.recordings.recording import End, Head
 from pixel_emulator.files.read_write import read_recording
 from pixel_emulator.runtime.recording_writer import RecordingChangedError, RecordingWriter
-from tests.test_recorder import recorded
+from tests.runtime.test_recording_writer import recorded
 
 HEAD = Head(created=datetime(2030, 1, 31, 9, tzinfo=UTC), run="r2", tool="0.1.0")
 NONE, ONE = End(calls=0, connections=0), End(calls=1, connections=1)
@@ -65,9 +65,9 @@ def test_a_second_recorder_of_the_same_file_is_refused(path, name, monkeypatch):
 
 HOLDS = (
     "import sys\n"
-    "from tests.test_recording_file import HEAD\n"
-    "from pixel_emulator.runtime.recording_writer import Recorder\n"
-    "recorder = Recorder(sys.argv[1], HEAD)\n"
+    "from tests.files.test_recording_file import HEAD\n"
+    "from pixel_emulator.runtime.recording_writer import RecordingWriter\n"
+    "recorder = RecordingWriter(sys.argv[1], HEAD)\n"
     "print('open', flush=True)\n"
     "sys.stdin.read()\n"
 )
@@ -241,12 +241,13 @@ KILLED = """
 import os, signal, sys
 from itertools import count
 from pathlib import Path
-from pixel_emulator import files, recorder, recording_file
-from tests.test_recording_file import HEAD, NONE, ONE, recorded
+from pixel_emulator.files import read_write, recording_file
+from pixel_emulator.runtime import recording_writer
+from tests.files.test_recording_file import HEAD, NONE, ONE, recorded
 
 path, call, kept = Path(sys.argv[1]), sys.argv[2] == "call", Path(sys.argv[1] + ".previous")
 before, tool = path.read_bytes(), sys.monitoring.DEBUGGER_ID
-watched = {recorder.__file__, recording_file.__file__}
+watched = {recording_writer.__file__, recording_file.__file__}
 left = 0
 
 def line(code, _number):
@@ -258,7 +259,7 @@ def line(code, _number):
         os.kill(os.getpid(), signal.SIGKILL)
 
 def record():
-    made = recorder.Recorder(path, HEAD)
+    made = recording_writer.RecordingWriter(path, HEAD)
     if call:
         made.append(recorded(1))
     made.close(ONE if call else NONE)
@@ -278,14 +279,14 @@ for number in count(1):
     survivors = [each.read_bytes() for each in (path, kept) if each.exists()]
     arrived = call and b"- seq: 1\\n" in path.read_bytes() and b"run: r2" in path.read_bytes()
     assert before in survivors or arrived, f"lost at line {number}"
-    files.read_recording(path)
+    read_write.read_recording(path)
     if not status:
         break
     if not arrived:
-        recorder.Recorder(path, HEAD).close(NONE)
+        recording_writer.RecordingWriter(path, HEAD).close(NONE)
         assert path.read_bytes() == before, f"not put back after line {number}"
-    recorder.Recorder(path, HEAD).append(recorded(1))
-    assert len(files.read_recording(path).hits) == 1
+    recording_writer.RecordingWriter(path, HEAD).append(recorded(1))
+    assert len(read_write.read_recording(path).hits) == 1
 print(number)
 """
 

@@ -13,13 +13,13 @@ import freezegun
 import pytest
 import time_machine
 
-from pixel_emulator.core.endpoint.pixel import request_of
+from pixel_emulator.core.endpoint.pixel import request_from_url
 from pixel_emulator.proxy.process_globals import RealTimeLoop, real_clock
 from pixel_emulator.runtime import clock
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.settings import Settings
 
-PACKAGE = Path(clock.__file__).parent
+PACKAGE = Path(clock.__file__).parent.parent
 READS = {
     "time": {"time", "monotonic", "perf_counter", "process_time", "clock_gettime", "localtime"},
     "datetime": {"now", "utcnow", "today"},
@@ -97,7 +97,7 @@ def test_no_library_reaches_the_clocks(library, when, tick):
 def test_a_clock_that_is_first_imported_under_a_fake_is_real(freeze):
     before = datetime.now(UTC)
     code = (
-        f"{freeze}\nfrom pixel_emulator import clock\nfrom threading import Condition\n"
+        f"{freeze}\nfrom pixel_emulator.runtime import clock\nfrom threading import Condition\n"
         "begun = clock.monotonic()\n"
         "with Condition() as holds:\n    pass\n"
         "condition = Condition()\n"
@@ -116,12 +116,12 @@ def test_a_ca_that_is_made_under_freezegun_does_not_spoil_later_ones(tmp_path):
 import datetime
 from pathlib import Path
 import freezegun
-from pixel_emulator.proxy.ca import Authority
+from pixel_emulator.proxy.ca import CertificateAuthority
 with freezegun.freeze_time("2024-02-29"):
     faked = datetime.datetime
-    Authority.create(Path({str(tmp_path)!r}), [])
+    CertificateAuthority.create(Path({str(tmp_path)!r}), [])
     assert datetime.datetime is faked
-Authority.create(Path({str(tmp_path)!r}), [])
+CertificateAuthority.create(Path({str(tmp_path)!r}), [])
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
 
@@ -130,7 +130,7 @@ Authority.create(Path({str(tmp_path)!r}), [])
 def test_a_journal_waits_and_stamps_by_the_real_clock(library, when):
     journal, before = Journal(Settings()), datetime.now(UTC)
     with faked(library, when, tick=False):
-        hit = journal.record(request_of("/v1/pixel/unknown"))
+        hit = journal.record(request_from_url("/v1/pixel/unknown"))
         assert not journal.wait(1, 0.05)
         assert journal.wait(0, 0)
     assert before - timedelta(milliseconds=1) <= hit.time <= datetime.now(UTC)
@@ -185,7 +185,7 @@ def test_a_process_is_waited_for_by_the_real_clock(library):
 def test_a_given_clock_may_stand_at_either_end_of_the_calendar(at):
     journal = Journal(Settings())
     journal.begin_run(datetime.fromisoformat(at))
-    journal.acted("it")
-    hits = [journal.record(request_of("/v1/pixel/unknown")) for _ in range(2)]
+    journal.mark_done("it")
+    hits = [journal.record(request_from_url("/v1/pixel/unknown")) for _ in range(2)]
     assert [hit.time.year for hit in hits] == [int(at[:4])] * 2
     assert journal.now().year == int(at[:4])

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pixel_emulator.core.endpoint.pixel import encode, request_of
+from pixel_emulator.core.endpoint.pixel import encode, request_from_url
 from pixel_emulator.core.model import CallType
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.scenarios.model import DEFAULT_QUIET, DEFAULT_WITHIN, Step
@@ -14,9 +14,9 @@ from pixel_emulator.core.verification.live import LiveVerdict, Outlook
 from pixel_emulator.files.yaml_loader import parse_document
 from pixel_emulator.runner.waiting import (
     JournalTail,
-    acted,
-    patience,
+    mark_done,
     quiet,
+    timeouts,
     wait_until_decided,
     within,
 )
@@ -34,7 +34,7 @@ def scenarios(text):
 
 def call(event="Email Opened"):
     payload = {"writeKey": "wk_test_0000000000000000", "userId": "user_1", "event": event}
-    return request_of(encode(CallType.TRACK, dict(payload)))
+    return request_from_url(encode(CallType.TRACK, dict(payload)))
 
 
 @pytest.fixture
@@ -153,8 +153,8 @@ def test_many_calls_are_looked_at_to_their_end():
     ],
 )
 def test_a_run_is_waited_for_as_long_as_its_steps_say(text, seconds):
-    assert patience(scenarios(text)) == seconds
-    assert patience([*scenarios(OPENED), *scenarios(text)]) == (
+    assert timeouts(scenarios(text)) == seconds
+    assert timeouts([*scenarios(OPENED), *scenarios(text)]) == (
         max(DEFAULT_WITHIN, seconds[0]),
         max(DEFAULT_QUIET, seconds[1]),
     )
@@ -176,6 +176,6 @@ def test_what_was_on_its_way_when_a_step_had_acted_is_in_time(all_gone):
         return all_gone
 
     before = time.monotonic()
-    assert acted(journal, ["step"], drain) >= before
+    assert mark_done(journal, ["step"], drain) >= before
     (hit,) = journal.hits
     assert (journal.evidence().acted["step"] > hit.time) is all_gone

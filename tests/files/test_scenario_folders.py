@@ -74,13 +74,13 @@ def test_links_that_go_round_come_to_an_end(put, tmp_path):
     (tmp_path / "loop.yaml").symlink_to("loop.yaml")
     assert expand(["all"]) == ["all/s.yaml"]
     (found,) = read_files(["loop.yaml"])
-    assert found.mistakes
+    assert found.issues
 
 
 def test_the_examples_are_a_folder_without_a_mistake():
     found = read_files([folder()])
     assert len(found) > 12
-    assert not [each.mistakes for each in found if each.mistakes]
+    assert not [each.issues for each in found if each.issues]
 
 
 def test_a_new_file_in_a_folder_is_noticed(put, tmp_path):
@@ -99,6 +99,6 @@ def test_of_what_is_watched_only_what_has_the_tag_is_there(put, tmp_path):
     watched = ScenarioFiles([tmp_path / "all"], {}, ["fast"])
     assert [each.name for each in watched.scenarios] == ["one"]
     put(all__a_yaml=f"name: one\ntags: [slow]\n{A}")
-    (mistake,) = watched.reload()
-    assert "no scenario has this tag" in str(mistake)
+    (issue,) = watched.reload()
+    assert "no scenario has this tag" in str(issue)
     assert [each.name for each in watched.scenarios] == ["one"]

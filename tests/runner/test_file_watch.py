@@ -43,8 +43,8 @@ def test_a_change_is_read_and_only_a_change(write):
 def test_with_a_mistake_the_old_ones_stay_until_it_is_mended(write):
     watched = ScenarioFiles([write("s.yaml", f"name: one\n{OPENED}")], {})
     write("s.yaml", "expect: [\n")
-    (mistake,) = watched.reload()
-    assert mistake.location.file.endswith("s.yaml")
+    (issue,) = watched.reload()
+    assert issue.location.file.endswith("s.yaml")
     assert names(watched) == ["one"]
     assert not watched.changed()  # it is told once
     write("s.yaml", f"name: two\n{OPENED}")

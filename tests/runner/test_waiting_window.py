@@ -4,10 +4,10 @@ import threading
 
 import pytest
 
-from pixel_emulator.core.endpoint.pixel import encode, request_of
+from pixel_emulator.core.endpoint.pixel import encode, request_from_url
 from pixel_emulator.core.model import CallType
 from pixel_emulator.core.parser.document import parse
-from pixel_emulator.core.verification.components import KEPT
+from pixel_emulator.core.verification.components import MAX_KEPT
 from pixel_emulator.core.verification.verdict import Status
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.files.yaml_loader import parse_document
@@ -23,7 +23,7 @@ ROOM = 50
 
 def pixel(event="A", **fields):
     said = {"writeKey": KEY, "userId": "u", "event": event, **fields}
-    return request_of(encode(CallType.TRACK, said))
+    return request_from_url(encode(CallType.TRACK, said))
 
 
 def filled(journal, window, count, event="A"):
@@ -36,7 +36,7 @@ def filled(journal, window, count, event="A"):
 @pytest.mark.parametrize("records", [False, True])
 def test_what_is_held_does_not_grow_with_the_calls(tmp_path, records):
     settings = Settings(max_calls=ROOM, record=str(tmp_path / "c.yaml") if records else "")
-    journal = Journal(settings, recorder=open_recording(settings))
+    journal = Journal(settings, sink=open_recording(settings))
     window = Window(journal, MANY)
     held = []
     for count in (1_000, 2_000):
@@ -46,7 +46,7 @@ def test_what_is_held_does_not_grow_with_the_calls(tmp_path, records):
         verdict = verify(MANY, evidence)
         assert (evidence.total, evidence.gaps, verdict.status) == (count, (), Status.MET)
         assert verdict.scenarios[0].expectations[0].got == count
-    assert held == [KEPT, KEPT]
+    assert held == [MAX_KEPT, MAX_KEPT]
 
 
 def test_the_one_call_that_must_not_come_is_seen_among_many():
@@ -72,7 +72,7 @@ def test_calls_that_nobody_looked_at_in_time_are_a_gap():
 
 def test_calls_that_nobody_looked_at_in_time_are_read_from_the_recording(tmp_path):
     settings = Settings(max_calls=ROOM, record=str(tmp_path / "c.yaml"))
-    journal = Journal(settings, recorder=open_recording(settings))
+    journal = Journal(settings, sink=open_recording(settings))
     window = Window(journal, MANY)
     filled(journal, window, 1_000)
     journal.record_all([pixel() for _ in range(3 * ROOM)])
@@ -93,7 +93,7 @@ def test_calls_wait_for_a_follower_that_is_far_behind():
 
 
 def test_nobody_waits_for_a_follower_for_ever(monkeypatch):
-    monkeypatch.setattr("pixel_emulator.runtime.journal._PATIENCE", 0.01)
+    monkeypatch.setattr("pixel_emulator.runtime.journal._FOLLOWER_TIMEOUT", 0.01)
     journal = Journal(Settings(max_calls=ROOM))
     journal.follow(lambda: 0)
     for _ in range(ROOM):

@@ -96,10 +96,10 @@ def test_a_wrong_body_opens_nothing(http, body, wrong):
     before = http.get("/sessions").json()
     answer = http.post("/sessions", content=body)
     assert (answer.status_code, kind(answer)) == (422, "wrong-body")
-    [mistake] = answer.json()["mistakes"]
-    assert mistake["path"] == wrong[0]
-    assert wrong[1] in mistake["message"]
-    assert (mistake["file"], mistake["line"]) == ("body", 2 if body == "{" else 1)
+    [issue] = answer.json()["mistakes"]
+    assert issue["path"] == wrong[0]
+    assert wrong[1] in issue["message"]
+    assert (issue["file"], issue["line"]) == ("body", 2 if body == "{" else 1)
     assert http.get("/sessions").json() == before
 
 
@@ -111,9 +111,9 @@ def test_what_is_sent_as_json_and_is_none_is_told_so(http, what):
             f"/sessions{what}", content='{"name": "a",\n "dialect" "x"}', headers=sent
         )
         assert (answer.status_code, kind(answer)) == (422, "wrong-body")
-        [mistake] = answer.json()["mistakes"]
-        assert mistake["message"].startswith(said)
-        assert (mistake["file"], mistake["line"]) == ("body", 2)
+        [issue] = answer.json()["mistakes"]
+        assert issue["message"].startswith(said)
+        assert (issue["file"], issue["line"]) == ("body", 2)
 
 
 def test_all_mistakes_are_told_at_once(http):

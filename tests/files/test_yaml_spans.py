@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 
 from pixel_emulator.core.errors import InputError
-from pixel_emulator.core.scenario_edit.source import Edit, apply, moved
+from pixel_emulator.core.scenario_edit.source import Edit, apply_edits, moved_lines
 from pixel_emulator.core.text import yaml_writer
 from pixel_emulator.files.yaml_loader import load
 from pixel_emulator.files.yaml_spans import read_source
@@ -84,7 +84,7 @@ def test_what_is_wrong_is_refused_as_everywhere(text):
 
 def test_edits_are_made_in_their_places_and_equal_ones_once():
     edits = [Edit(4, 5, "X"), Edit(0, 1, ""), Edit(4, 5, "X"), Edit(2, 2, "\n")]
-    assert apply("abcdef", edits) == "b\ncdXf"
+    assert apply_edits("abcdef", edits) == "b\ncdXf"
 
 
 @pytest.mark.parametrize(
@@ -99,4 +99,4 @@ def test_edits_are_made_in_their_places_and_equal_ones_once():
     ],
 )
 def test_lines_move_with_what_is_written_before_them(edits, expected):
-    assert moved("a\nb\nc\n", {3}, edits) == expected
+    assert moved_lines("a\nb\nc\n", {3}, edits) == expected
