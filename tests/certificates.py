@@ -1,4 +1,4 @@
-"""Somebody else's certificate authority, for tests: theirs, as opposed to the emulator's."""
+"""A certificate authority for tests that is not the emulator's."""
 
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -45,7 +45,7 @@ def _certificate(
         .not_valid_before(now - timedelta(hours=1))
         .not_valid_after(now + timedelta(days=1))
         .add_extension(extension, critical=is_authority)
-        # Python 3.13 verifies strictly: it wants the key identifiers and the usage.
+        # Python 3.13 verifies strictly: it requires the key identifiers and the usage.
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()),

@@ -1,6 +1,6 @@
-"""HTTP clients as users run them: each asks for the pixel URL in the variable PIXEL_URL.
+"""HTTP clients as users run them: each requests the pixel URL in the variable PIXEL_URL.
 
-They run in a folder where `node_modules` leads to npm's packages. Python clients that are not in
+They run in a folder whose `node_modules` has npm's packages. Python clients that are not in
 the group `dev` are taken from the Python in PIXEL_TEST_CLIENTS.
 """
 
@@ -44,7 +44,7 @@ def _sh(command: str) -> list[str]:
 
 
 def _source(suffix: str, text: str, *command: str) -> list[str]:
-    """A command that gets a file with this text as its last argument."""
+    """Return a command whose last argument is a file with this text."""
     line = f'printf %s "$1" >Client{suffix}; shift; exec "$@" Client{suffix}'
     return ["sh", "-c", line, "sh", text, *command]
 
@@ -189,7 +189,7 @@ PROGRAMS: dict[str, list[str]] = {
         if (title, name) != ("Bun", "http2")
     },
 }
-"""What a command has to be for each client in the table of `docs/clients.md`."""
+"""The command of each client in the table of `docs/clients.md`."""
 
 _NEEDED: dict[str, tuple[str, ...]] = {
     "pandoc": ("pandoc",),
@@ -207,16 +207,16 @@ _NEEDED: dict[str, tuple[str, ...]] = {
 
 
 def missing(client: str) -> str:
-    """The program that a client needs and that is not here; empty if there is none."""
-    if any(_OTHER_PYTHON in each for each in PROGRAMS[client]):
+    """Return the program that a client needs and that is not installed, or an empty string."""
+    if any(_OTHER_PYTHON in argument for argument in PROGRAMS[client]):
         needed: tuple[str, ...] = (_OTHER_PYTHON,)
     else:
         first = client.partition(":")[0].partition(" (")[0]
         needed = _NEEDED.get(first, () if first == "Python" else (first,))
-    return next((each for each in needed if not shutil.which(each)), "")
+    return next((program for program in needed if not shutil.which(program)), "")
 
 
 def prepare(folder: Path) -> None:
-    """Make the folder in which clients run."""
+    """Link npm's packages in a folder in which clients run."""
     if NODE_MODULES.is_dir():
         (folder / "node_modules").symlink_to(NODE_MODULES)

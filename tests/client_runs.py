@@ -1,7 +1,7 @@
 """Run clients of the table under `run`: `python -m tests.client_runs FOLDER CLIENT...`.
 
-What a user would type is called in a few processes that live on, since to start Python and import
-mitmproxy takes longer than most clients. Prints a line of JSON for each client that has ended.
+The command line runs in a few long-lived processes, since starting Python and importing mitmproxy
+takes longer than most clients. Prints a line of JSON for each client that has ended.
 """
 
 import json
@@ -17,24 +17,24 @@ import mitmproxy.master  # noqa: F401 - imported once, for all processes
 from pixel_emulator.cli.app import main
 from pixel_emulator.files.read_write import read_recording
 from tests.client_programs import PROGRAMS, prepare
-from tests.site import url
+from tests.pixel_site import url
 
 
 def observe(client: str, folder: Path) -> tuple[str, str, str, str]:
     """Run a client in a folder of its own.
 
-    Returns the client, whether it sees the proxy, whether it trusts the CA, and what stderr said.
+    Returns the client, whether it sees the proxy, whether it trusts the CA, and what stderr stderr.
     """
     folder.mkdir()
     prepare(folder)
     os.chdir(folder)
     os.environ["PIXEL_URL"] = url("Sent")
-    with TemporaryFile() as said:
-        os.dup2(said.fileno(), sys.stderr.fileno())
+    with TemporaryFile() as stderr:
+        os.dup2(stderr.fileno(), sys.stderr.fileno())
         main(["run", "--record", "calls.yaml", "--", *PROGRAMS[client]])
         sys.stderr.flush()
-        said.seek(0)
-        text = said.read().decode(errors="replace")  # some print the GIF
+        stderr.seek(0)
+        text = stderr.read().decode(errors="replace")  # some print the GIF
     if "nothing reached the emulator" in text:
         return client, "no", "-", text
     recording = folder / "calls.yaml"

@@ -18,7 +18,7 @@ from pixel_emulator.files.yaml_loader import parse_document
 from tests.hits import from_data
 from tests.programs import needs_curl
 from tests.recordings import write_recording
-from tests.stages import Stage
+from tests.scenario_emulator import ScenarioEmulator
 
 _FOLDER = Path(__file__).parent / "cases" / "constructs"
 _ARROW = "\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}"
@@ -125,7 +125,7 @@ def test_a_construct_is_met_and_is_not(case, tmp_path, monkeypatch):
 @pytest.mark.parametrize("case", LIVE, ids=lambda case: case["construct"])
 def test_a_construct_that_acts_is_met_and_is_not(case, tmp_path):
     write_files(tmp_path, case)
-    with Stage(tmp_path) as stage:
+    with ScenarioEmulator(tmp_path) as stage:
         assert stage.run(scenario_of(case, case["yes"])).verdict.exit_code == 0
         assert stage.run(scenario_of(case, case["no"])).verdict.exit_code == 1
 

@@ -1,4 +1,4 @@
-"""A client that says exactly what a test says, and servers that notice who comes."""
+"""A client that sends given bytes, and servers that count connections."""
 
 import socket
 import ssl
@@ -15,7 +15,7 @@ TIMEOUT = 10
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back: the status, the headers by lower-case name, and the body."""
+    """A response: the status, the headers by lower-case name, and the body."""
 
     status: int
     headers: dict[str, str]
@@ -41,7 +41,7 @@ def ask(client: socket.socket, request: bytes) -> Reply:
 
 
 def read(client: socket.socket, *, bodiless: bool = False) -> Reply:
-    with client.makefile("rb", buffering=0) as stream:  # what comes after the reply is not ours
+    with client.makefile("rb", buffering=0) as stream:  # leaves the bytes after the reply
         version, status, *_ = stream.readline().split()
         assert version == b"HTTP/1.1"
         headers: dict[str, str] = {}
@@ -58,7 +58,7 @@ def read(client: socket.socket, *, bodiless: bool = False) -> Reply:
 
 
 def tunnel(port: int, authority: str) -> socket.socket:
-    """A client behind a CONNECT."""
+    """Return a client whose CONNECT was answered."""
     client = connect(port)
     assert ask(client, f"CONNECT {authority} HTTP/1.1\r\n\r\n".encode()).status == 200
     return client
@@ -67,7 +67,7 @@ def tunnel(port: int, authority: str) -> socket.socket:
 def secured(
     client: socket.socket, ca: Path, name: str = "api.segment.io", *, alpn: tuple[str, ...] = ()
 ) -> ssl.SSLSocket:
-    """The client after a TLS handshake in which it trusts `ca` and nothing else."""
+    """Return the client after a TLS handshake in which it trusts only `ca`."""
     context = ssl.create_default_context(cafile=str(ca))
     if alpn:
         context.set_alpn_protocols(list(alpn))
@@ -75,7 +75,7 @@ def secured(
 
 
 class Trap:
-    """A server that nobody should reach: it counts the connections that were opened to it."""
+    """A server that must not be reached: it counts the connections opened to it."""
 
     def __init__(self, listener: socket.socket) -> None:
         self._listener = listener
@@ -88,7 +88,7 @@ class Trap:
         return client
 
     def connections(self) -> int:
-        """How many have come; the system completes a connection before anybody accepts it."""
+        """Return how many were opened; the kernel completes them before `accept`."""
         self._listener.settimeout(0)
         count = 0
         while True:

@@ -1,4 +1,4 @@
-"""All commands, put together; a command's module is imported when it is asked for."""
+"""The command line: all commands. A command's module is imported only when that command runs."""
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pixel_emulator.cli.terminal import Exit, say, show
+from pixel_emulator.cli.terminal import ExitCode, print_message, print_result
 from pixel_emulator.core.errors import InputError, SelectionError
 from pixel_emulator.core.text.display import cut
 from pixel_emulator.runtime.output import learn_from
@@ -38,7 +38,7 @@ COMMANDS = {
     "dump": "mitm_commands",
     "addon-path": "mitm_commands",
 }
-"""Each command, by group and name, and the module of this package that holds it."""
+"""Each command, by group and name, with the module of this package that holds it."""
 
 GROUPS = {
     "scenario": "Scenario files: check them, draft and update them.",
@@ -46,20 +46,20 @@ GROUPS = {
     "plan": "Tracking plans: draft one, compare two.",
 }
 
-# Some versions of Typer bring Click, and some a copy of it: it is found where it is used.
+# Some versions of Typer depend on Click, others have a copy of it; this finds the one in use.
 _CLICK_ERROR: type[Exception] = next(
-    each for each in typer.BadParameter.__mro__ if Exception in each.__bases__
+    base for base in typer.BadParameter.__mro__ if Exception in base.__bases__
 )
 
-_TOOL: dict[str, Any] = {"ignore_unknown_options": True, "help_option_names": []}
+_PASS_ALL_OPTIONS: dict[str, Any] = {"ignore_unknown_options": True, "help_option_names": []}
 _CONTEXTS: dict[str, dict[str, Any]] = {
     "run": {"allow_interspersed_args": False},  # options behind the command are the command's
-    **dict.fromkeys(("web", "console", "dump"), _TOOL),  # all options are mitmproxy's
+    **dict.fromkeys(("web", "console", "dump"), _PASS_ALL_OPTIONS),  # all options are mitmproxy's
 }
 
 
 def application(names: Iterable[str] = COMMANDS) -> typer.Typer:
-    """The Typer application with these commands."""
+    """Return the Typer application with these commands."""
     app = typer.Typer(
         name="pixel-emulator",
         help="Segment tracking pixels, as a test double: intercept, decode, judge, record, assert.",
@@ -69,7 +69,7 @@ def application(names: Iterable[str] = COMMANDS) -> typer.Typer:
         rich_markup_mode=None,
     )
     app.callback(invoke_without_command=True)(
-        _program
+        _root_command
     )  # so that a single command is still a command
     groups = {
         group: typer.Typer(name=group, help=words, no_args_is_help=True, rich_markup_mode=None)
@@ -80,70 +80,71 @@ def application(names: Iterable[str] = COMMANDS) -> typer.Typer:
         *group, last = name.split()
         command = getattr(module, last.replace("-", "_"))
         where = groups[group[0]] if group else app
-        where.command(last, context_settings=_CONTEXTS.get(name))(_exiting(command))
-    for each in groups.values():
-        if each.registered_commands:
-            app.add_typer(each)
+        where.command(last, context_settings=_CONTEXTS.get(name))(_with_exit_code(command))
+    for group_app in groups.values():
+        if group_app.registered_commands:
+            app.add_typer(group_app)
     return app
 
 
-_LONGEST = 4_000
-"""Characters of one mistake that are shown."""
+_MAX_ISSUE = 4_000
+"""Characters of one input issue that are shown."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code.
+    """Run the command line and return the exit code.
 
-    0 met, 1 unmet, 2 a mistake of the user, 3 incomplete evidence, or a wrapped command's own.
+    The code is 0 for met, 1 for unmet, 2 for a mistake of the user, 3 for incomplete evidence, or
+    that of a wrapped command.
     """
-    given = sys.argv[1:] if arguments is None else arguments
-    # One module instead of all: `decode` has to start fast.
-    asked = next((name for n in (1, 2) if (name := " ".join(given[:n])) in COMMANDS), None)
-    known = [asked] if asked else COMMANDS
-    learn_from(*given)
+    words = sys.argv[1:] if arguments is None else arguments
+    # Import one module instead of all, so that `decode` starts fast.
+    command = next((name for n in (1, 2) if (name := " ".join(words[:n])) in COMMANDS), None)
+    names = [command] if command else COMMANDS
+    learn_from(*words)
     try:
-        code = application(known)(given, prog_name="pixel-emulator", standalone_mode=False)
+        code = application(names)(words, prog_name="pixel-emulator", standalone_mode=False)
     except _CLICK_ERROR as error:
-        return _misused(error)
+        return _usage_error(error)
     except typer.Abort:
-        say("Aborted.")
-        return Exit.UNMET
+        print_message("Aborted.")
+        return ExitCode.UNMET
     except InputError as error:
         for issue in error.issues:
-            say(f"pixel-emulator: {cut(str(issue), _LONGEST)}")
-        return Exit.INCOMPLETE if isinstance(error, SelectionError) else Exit.MISUSED
+            print_message(f"pixel-emulator: {cut(str(issue), _MAX_ISSUE)}")
+        return ExitCode.INCOMPLETE if isinstance(error, SelectionError) else ExitCode.MISUSED
     except OSError as error:  # above all a stdout that is full or closed
-        say(f"pixel-emulator: {error}")
-        return Exit.INCOMPLETE
-    except SystemExit as leaving:
-        return int(leaving.code or 0)
-    except Exception:  # noqa: BLE001 - a failure of ours must not read as "unmet", which is 1
-        say(f"pixel-emulator: a failure of the emulator itself\n{format_exc()}")
-        return Exit.INCOMPLETE
+        print_message(f"pixel-emulator: {error}")
+        return ExitCode.INCOMPLETE
+    except SystemExit as error:
+        return int(error.code or 0)
+    except Exception:  # noqa: BLE001 - a failure of ours must not exit with 1, which is "unmet"
+        print_message(f"pixel-emulator: a failure of the emulator itself\n{format_exc()}")
+        return ExitCode.INCOMPLETE
     return code if isinstance(code, int) else 0
 
 
-def _misused(error: Any) -> int:
-    """Say what Click says of arguments that are wrong; returns its exit code."""
-    said = StringIO()
-    error.show(said)
-    say(said.getvalue().rstrip("\n"))
+def _usage_error(error: Any) -> int:
+    """Print Click's message about wrong arguments, and return its exit code."""
+    message = StringIO()
+    error.show(message)
+    print_message(message.getvalue().rstrip("\n"))
     code: int = error.exit_code
     return code
 
 
-def _program(
+def _root_command(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     """Segment tracking pixels, as a test double: intercept, decode, judge, record, assert."""
     if version:
         from importlib.metadata import version as version_of
 
-        show(version_of("pixel-emulator"))
+        print_result(version_of("pixel-emulator"))
         raise typer.Exit
 
 
-def _exiting(command: Callable[..., int]) -> Callable[..., None]:
+def _with_exit_code(command: Callable[..., int]) -> Callable[..., None]:
     @wraps(command)
     def run(*args: object, **options: object) -> None:
         raise typer.Exit(command(*args, **options))

@@ -1,4 +1,4 @@
-"""`check`: the two-minute answer about a pixel URL, an HTML file or a mail."""
+"""`check`: the pixels of URLs, HTML files and mails, and what Segment would make of them."""
 
 import os
 import re
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixel_emulator.cli.decode import LOST, as_json
+from pixel_emulator.cli.decode import LOST_OUTCOMES, as_json
 from pixel_emulator.cli.options import takes_settings
-from pixel_emulator.cli.terminal import Exit, say, show, wants_colour, width
+from pixel_emulator.cli.terminal import ExitCode, print_message, print_result, wants_colour, width
 from pixel_emulator.core import call_text
 from pixel_emulator.core.endpoint.pixel import request_from_url
 from pixel_emulator.core.errors import InputError, InputIssue, Location
@@ -28,56 +28,58 @@ if TYPE_CHECKING:
     from pixel_emulator.email.message import HtmlPart, Mail
     from pixel_emulator.email.pixels import FoundPixel
 
-# A tag, a comment or a doctype, but no URL in angle brackets.
-_MARKUP = re.compile(r"\ufeff?\s*<(?:[!?]|[a-z][\w-]*(?::[a-z][\w-]*)?(?:\s|/?>))", re.IGNORECASE)
+# Matches a tag, a comment or a doctype, but no URL in angle brackets.
+_HTML_START = re.compile(
+    r"\ufeff?\s*<(?:[!?]|[a-z][\w-]*(?::[a-z][\w-]*)?(?:\s|/?>))", re.IGNORECASE
+)
 
 
-_WRONG_HOST = frozenset({"invalid_host", "misspelt_host"})
+_WRONG_HOST_CODES = frozenset({"invalid_host", "misspelt_host"})
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
-    """One pixel: its URL, what a person should know about the place it stands in, its verdict.
+class CheckedPixel:
+    """One pixel: its URL, its place, details of that place, and the classification of its call.
 
-    `requested` is False if no client asks for the URL because of this place; `by_outlook` is True
-    if Outlook for Windows alone does.
+    `requested` is False if no client requests the URL at this place; `only_outlook` is True if only
+    Outlook for Windows does.
     """
 
     url: str
     place: str
-    remarks: tuple[str, ...]
-    judgement: Classification
+    details: tuple[str, ...]
+    classification: Classification
     requested: bool = True
-    by_outlook: bool = False
+    only_outlook: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Searched:
-    """What was found in one input, or in one mail of an mbox.
+class SearchedInput:
+    """The pixels of one input, or of one mail of an mbox.
 
-    `reason` is a sentence if it could not be read as a whole; `hints` are sentences on what is
-    there and is no pixel.
+    `reason` is a sentence if it could not be read completely; `hints` are sentences on URLs that
+    are no pixels.
     """
 
     name: str
-    found: tuple[Checked, ...]
+    pixels: tuple[CheckedPixel, ...]
     reason: str = ""
     hints: tuple[str, ...] = ()
 
     @property
-    def exit(self) -> Exit:
-        """The exit code that it has by itself."""
-        if self.reason or not any(each.requested for each in self.found):
-            return Exit.INCOMPLETE
-        lost = any(each.judgement.outcome in LOST for each in self.found)
-        return Exit.UNMET if lost else Exit.MET
+    def exit_code(self) -> ExitCode:
+        """The exit code of `check` for this input alone."""
+        if self.reason or not any(pixel.requested for pixel in self.pixels):
+            return ExitCode.INCOMPLETE
+        lost = any(pixel.classification.outcome in LOST_OUTCOMES for pixel in self.pixels)
+        return ExitCode.UNMET if lost else ExitCode.MET
 
     @property
-    def remarks(self) -> tuple[str, ...]:
-        """The hints, and a sentence if pixels were found that no client requests."""
-        if not self.found or any(each.requested for each in self.found):
+    def messages(self) -> tuple[str, ...]:
+        """The hints, and a sentence if there are pixels but no client requests any."""
+        if not self.pixels or any(pixel.requested for pixel in self.pixels):
             return self.hints
-        outlook = any(each.by_outlook for each in self.found)
+        outlook = any(pixel.only_outlook for pixel in self.pixels)
         who = "only Outlook for Windows" if outlook else "no client"
         return (*self.hints, f"{who} requests a pixel of {self.name}")
 
@@ -104,88 +106,88 @@ def check(
     colour = wants_colour(sys.stdout)
     exits = []
     for text in inputs:
-        for searched in _check(text, settings):
+        for searched in _search(text, settings):
             if searched.reason:
-                say(f"{searched.name}: {searched.reason}")
+                print_message(f"{searched.name}: {searched.reason}")
             if json:
                 _write_json(text, searched, keep_write_keys=settings.keep_write_keys)
             else:
-                found = _text(searched, colour=colour)
-                show(found, keep_write_keys=settings.keep_write_keys)
-            exits.append(searched.exit)
+                report = _text(searched, colour=colour)
+                print_result(report, keep_write_keys=settings.keep_write_keys)
+            exits.append(searched.exit_code)
     return max(exits)
 
 
-def _write_json(text: str, searched: Searched, *, keep_write_keys: bool) -> None:
-    for each in searched.found:
-        found_at: dict[str, JSON] = {"place": each.place, "remarks": list(each.remarks)}
-        verdict = {"input": text, **found_at, **as_json(each.url, each.judgement)}
-        show(json_codec.write(verdict), keep_write_keys=keep_write_keys)
-    if not searched.found:
-        say(_none_in(searched))
-    for remark in searched.remarks:
-        say(f"{searched.name}: {remark}")
+def _write_json(text: str, searched: SearchedInput, *, keep_write_keys: bool) -> None:
+    for pixel in searched.pixels:
+        place: dict[str, JSON] = {"place": pixel.place, "remarks": list(pixel.details)}
+        verdict = {"input": text, **place, **as_json(pixel.url, pixel.classification)}
+        print_result(json_codec.write(verdict), keep_write_keys=keep_write_keys)
+    if not searched.pixels:
+        print_message(_nothing_found(searched))
+    for message in searched.messages:
+        print_message(f"{searched.name}: {message}")
 
 
-def _check(text: str, settings: Settings) -> Iterator[Searched]:
+def _search(text: str, settings: Settings) -> Iterator[SearchedInput]:
     if text == "-":
-        yield from _from_stdin(sys.stdin.buffer.read(MAX_BYTES + 1), settings)
+        yield from _search_stdin(sys.stdin.buffer.read(MAX_BYTES + 1), settings)
     elif os.path.exists(text):  # noqa: PTH110 - Path.exists raises for long names in Python 3.12
         raw = read_bytes(text)
         if what := describe_traffic(raw, text):
             raise InputError(InputIssue(what, Location(text)))
-        yield from _found_in(text, raw, settings)
-    elif _MARKUP.match(text):
-        yield from _found_in(".html", text.encode(errors="replace"), settings)
-    elif pixel := _pasted(text, settings):
-        yield Searched("", (pixel,))
+        yield from _search_document(text, raw, settings)
+    elif _HTML_START.match(text):
+        yield from _search_document(".html", text.encode(errors="replace"), settings)
+    elif pixel := _pasted_pixel(text, settings):
+        yield SearchedInput("", (pixel,))
     else:
         why = "No such file or directory; a pixel URL begins with https://"
         raise InputError(InputIssue(f"{shortened(text)}: {why}"))
 
 
-def _from_stdin(raw: bytes, settings: Settings) -> Iterator[Searched]:
+def _search_stdin(raw: bytes, settings: Settings) -> Iterator[SearchedInput]:
     from pixel_emulator.email.source import is_mail, other_format
 
-    found = list(_found_in("-", raw, settings))
-    is_document = is_mail("-", raw) or _MARKUP.match(raw[:200].decode(errors="replace"))
+    searched = list(_search_document("-", raw, settings))
+    is_document = is_mail("-", raw) or _HTML_START.match(raw[:200].decode(errors="replace"))
     is_json_of_html = bool(other_format(raw)) and b"<" in raw
-    if is_document or is_json_of_html or any(each.found for each in found):
-        yield from found
+    if is_document or is_json_of_html or any(document.pixels for document in searched):
+        yield from searched
         return
     lines = [line.decode(errors="surrogateescape") for line in raw.split(b"\n") if line.strip()]
-    pixels = [_pasted(line, settings) for line in lines]
+    pixels = [_pasted_pixel(line, settings) for line in lines]
     if not any(pixels):
-        yield from found
+        yield from searched
         return
-    if (without := pixels.count(None)) and not other_format(raw):
-        say(f"-: no pixel URL in {without} of {len(lines)} lines")
-    yield Searched("", tuple(filter(None, pixels)))
+    if (unusable := pixels.count(None)) and not other_format(raw):
+        print_message(f"-: no pixel URL in {unusable} of {len(lines)} lines")
+    yield SearchedInput("", tuple(filter(None, pixels)))
 
 
-def _pasted(text: str, settings: Settings) -> Checked | None:
+def _pasted_pixel(text: str, settings: Settings) -> CheckedPixel | None:
     from pixel_emulator.email.urls import pasted_url
 
     url = pasted_url(text)
     if url is None:
         return None
-    remarks = ("copied from HTML source: read with & for &amp;",) if url.from_html else ()
-    return Checked(url.url, "", remarks, _judge(url.url, settings))
+    details = ("copied from HTML source: read with & for &amp;",) if url.from_html else ()
+    return CheckedPixel(url.url, "", details, _classify(url.url, settings))
 
 
-def _found_in(name: str, raw: bytes, settings: Settings) -> Iterator[Searched]:
+def _search_document(name: str, raw: bytes, settings: Settings) -> Iterator[SearchedInput]:
     from pixel_emulator.email.source import read
 
     shown = "this HTML" if name == ".html" else shortened(name)
     for mail in read(name, raw):
-        yield _found_in_mail(f"{shown}, {mail.title}" if mail.title else shown, mail, settings)
+        yield _search_mail(f"{shown}, {mail.title}" if mail.title else shown, mail, settings)
 
 
-def _found_in_mail(name: str, mail: "Mail", settings: Settings) -> Searched:
+def _search_mail(name: str, mail: "Mail", settings: Settings) -> SearchedInput:
     from pixel_emulator.email.limits import LimitError
     from pixel_emulator.email.unrequested import search_html
 
-    found: list[Checked] = []
+    pixels: list[CheckedPixel] = []
     hints: dict[str, None] = {}
     reason = mail.reason
     for part in mail.parts:
@@ -194,29 +196,33 @@ def _found_in_mail(name: str, mail: "Mail", settings: Settings) -> Searched:
         except LimitError as error:
             reason = reason or f"It cannot be read: {error}."
             continue
-        found += [_checked(mail, part, pixel, settings) for pixel in search.pixels]
-        hints |= dict.fromkeys(shortened(each.sentence) for each in search.unrequested)
-    return Searched(name, tuple(found), reason, tuple(hints))
+        pixels += [_checked_pixel(mail, part, pixel, settings) for pixel in search.pixels]
+        hints |= dict.fromkeys(shortened(url.sentence) for url in search.unrequested)
+    return SearchedInput(name, tuple(pixels), reason, tuple(hints))
 
 
-def _checked(mail: "Mail", part: "HtmlPart", pixel: "FoundPixel", settings: Settings) -> Checked:
+def _checked_pixel(
+    mail: "Mail", part: "HtmlPart", pixel: "FoundPixel", settings: Settings
+) -> CheckedPixel:
     line = f"line {pixel.line}{' of its HTML' if part.in_mail else ''}" if pixel.line else ""
     only_amp = part.is_amp and pixel.element.startswith("amp-") and not pixel.enclosure
-    judgement = _judge(pixel.url, settings, pixel.raw)
-    remarks = list(_remarks(part, pixel, only_amp=only_amp))
-    if pixel.has_custom_domain and not any(each.code in _WRONG_HOST for each in judgement.problems):
-        remarks.append("at a custom domain; check it is one of your own")
-    return Checked(
+    classification = _classify(pixel.url, settings, pixel.raw)
+    details = list(_details(part, pixel, only_amp=only_amp))
+    if pixel.has_custom_domain and not any(
+        problem.code in _WRONG_HOST_CODES for problem in classification.problems
+    ):
+        details.append("at a custom domain; check it is one of your own")
+    return CheckedPixel(
         pixel.url,
         ", ".join(filter(None, (mail.title, line, shortened(pixel.place)))),
-        tuple(map(shortened, remarks)),
-        judgement,
+        tuple(map(shortened, details)),
+        classification,
         requested=pixel.is_loaded or only_amp,
-        by_outlook=pixel.is_outlook_only,
+        only_outlook=pixel.is_outlook_only,
     )
 
 
-def _remarks(part: "HtmlPart", pixel: "FoundPixel", *, only_amp: bool) -> Iterator[str]:
+def _details(part: "HtmlPart", pixel: "FoundPixel", *, only_amp: bool) -> Iterator[str]:
     yield from part.notes
     if part.forwarded:
         yield "stands in a forwarded mail"
@@ -234,37 +240,37 @@ def _remarks(part: "HtmlPart", pixel: "FoundPixel", *, only_amp: bool) -> Iterat
         yield "no browser loads it here"
 
 
-def _judge(url: str, settings: Settings, text: str = "") -> Classification:
+def _classify(url: str, settings: Settings, raw: str = "") -> Classification:
     learn_from_url(url)
     dialect = Dialect(settings.dialect)
-    return classify_url(url, dialect, settings.sources(), hosts=settings.hosts, text=text)
+    return classify_url(url, dialect, settings.sources(), hosts=settings.hosts, text=raw)
 
 
-def _text(searched: Searched, *, colour: bool) -> str:
-    in_file = any(each.place for each in searched.found)
-    lines = [f"{searched.name}: {_count(len(searched.found))}"] if in_file else []
-    if not searched.found:
-        lines = [_none_in(searched)]
-    for each in searched.found:
-        call, problems = each.judgement.call, each.judgement.problems
-        word = call_text.outcome_word(each.judgement.outcome, colour=colour)
-        lines.append(f"{word} {call_text.title(call, request_from_url(each.url))}")
-        facts = [each.place, call_text.encoding_text(call) if call else "", *each.remarks]
+def _text(searched: SearchedInput, *, colour: bool) -> str:
+    in_file = any(pixel.place for pixel in searched.pixels)
+    lines = [f"{searched.name}: {_count(len(searched.pixels))}"] if in_file else []
+    if not searched.pixels:
+        lines = [_nothing_found(searched)]
+    for pixel in searched.pixels:
+        call, problems = pixel.classification.call, pixel.classification.problems
+        word = call_text.outcome_word(pixel.classification.outcome, colour=colour)
+        lines.append(f"{word} {call_text.title(call, request_from_url(pixel.url))}")
+        facts = [pixel.place, call_text.encoding_text(call) if call else "", *pixel.details]
         lines += [f"    {fact}" for fact in facts if fact]
         if call is None:
             lines.append("    Segment answers 404: the path is none of the six pixel calls")
         lines += (
             [f"    {text}" for text in call_text.payload_text(call).splitlines()] if call else []
         )
-        found_lines = call_text.problem_lines(problems, width=width() - 4, colour=colour)
-        lines += [f"    {text}" for text in found_lines]
+        problem_texts = call_text.problem_lines(problems, width=width() - 4, colour=colour)
+        lines += [f"    {text}" for text in problem_texts]
         lines.append("")
-    return "\n".join([*lines, *searched.remarks]).rstrip("\n")
+    return "\n".join([*lines, *searched.messages]).rstrip("\n")
 
 
 def _count(pixels: int) -> str:
     return "1 pixel" if pixels == 1 else f"{pixels} pixels"
 
 
-def _none_in(searched: Searched) -> str:
+def _nothing_found(searched: SearchedInput) -> str:
     return f"no pixel found in {searched.name}"

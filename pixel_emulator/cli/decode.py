@@ -1,4 +1,4 @@
-"""`decode` explains pixel URLs one by one or as a stream; `encode` is its inverse."""
+"""`decode` explains pixel URLs; `encode` makes one."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pixel_emulator.cli.options import takes_settings
-from pixel_emulator.cli.terminal import say, show, wants_colour, width
+from pixel_emulator.cli.terminal import print_message, print_result, wants_colour, width
 from pixel_emulator.core import call_text
 from pixel_emulator.core.endpoint.pixel import encode as encode_url
 from pixel_emulator.core.endpoint.pixel import request_from_url
@@ -19,11 +19,11 @@ from pixel_emulator.core.text import json_codec
 from pixel_emulator.runtime.output import learn_from_url
 from pixel_emulator.runtime.settings import Settings
 
-LOST = frozenset({Outcome.DROPPED, Outcome.DAMAGED, Outcome.UNHANDLED})
-"""The outcomes that make `check` and `decode --check` fail."""
+LOST_OUTCOMES = frozenset({Outcome.DROPPED, Outcome.DAMAGED, Outcome.UNHANDLED})
+"""Outcomes for which `check` and `decode --check` exit with 1."""
 
 FORMATS = ("text", "json")
-_OBJECTS = {"property": "properties", "trait": "traits"}
+_FIELD_OF_OPTION = {"property": "properties", "trait": "traits"}
 
 
 @takes_settings("dialect", "source", "keep_write_keys")
@@ -47,25 +47,27 @@ def decode(
     """
     one_of("--format", output, FORMATS)
     if not urls and sys.stdin.isatty():
-        say("Reading pixel URLs from the terminal, one a line; end with Ctrl-D.")
+        print_message("Reading pixel URLs from the terminal, one a line; end with Ctrl-D.")
     lost, keeps = False, settings.keep_write_keys
-    for url in _checked(_inputs(urls or ["-"])):
+    for url in _valid_urls(_lines_or_urls(urls or ["-"])):
         if output == "text" and not url.strip():
             continue
         learn_from_url(url)
-        judgement = classify_url(
+        classification = classify_url(
             url, Dialect(settings.dialect), settings.sources(), hosts=settings.hosts
         )
-        lost = lost or judgement.outcome in LOST
+        lost = lost or classification.outcome in LOST_OUTCOMES
         if output == "json":
-            show(json_codec.write(as_json(url, judgement)), keep_write_keys=keeps, flush=False)
+            print_result(
+                json_codec.write(as_json(url, classification)), keep_write_keys=keeps, flush=False
+            )
         else:
-            text = as_text(url, judgement, width=width(), colour=wants_colour(sys.stdout))
-            show(text, keep_write_keys=keeps)
+            text = as_text(url, classification, width=width(), colour=wants_colour(sys.stdout))
+            print_result(text, keep_write_keys=keeps)
     return int(check and lost)
 
 
-def _inputs(urls: Iterable[str]) -> Iterator[tuple[str, Location]]:
+def _lines_or_urls(urls: Iterable[str]) -> Iterator[tuple[str, Location]]:
     for url in urls:
         if url != "-":
             yield url, Location("URL")
@@ -75,9 +77,10 @@ def _inputs(urls: Iterable[str]) -> Iterator[tuple[str, Location]]:
             yield text, Location("<stdin>", number)
 
 
-def _checked(inputs: Iterable[tuple[str, Location]]) -> Iterator[str]:
-    """Yield the URLs. Raises InputError for the first that is none, such as a line of a log."""
-    head: list[str] = []  # comments: the columns of a log stand in its head
+def _valid_urls(inputs: Iterable[tuple[str, Location]]) -> Iterator[str]:
+    """Yield the URLs. Raises InputError for the first text that is none, such as a line of a
+    log."""
+    head: list[str] = []  # comment lines: in a log they name its columns
     first = Location()
     for text, location in inputs:
         first = first if head else location
@@ -91,34 +94,34 @@ def _checked(inputs: Iterable[tuple[str, Location]]) -> Iterator[str]:
         raise InputError(InputIssue(wrong, first))
 
 
-def as_json(url: str, judgement: Classification) -> dict[str, JSON]:
-    """One decoded URL as plain data."""
-    call = judgement.call
+def as_json(url: str, classification: Classification) -> dict[str, JSON]:
+    """Return one decoded URL as plain data."""
+    call = classification.call
     return {
         "url": url,
-        "status": judgement.route.response.status,
+        "status": classification.route.response.status,
         "type": call.type.value if call else None,
         "form": call.form.value if call else None,
-        "accepted": call is not None and call.accepted,
-        "outcome": str(judgement.outcome),
+        "accepted": call is not None and call.is_decoded,
+        "outcome": str(classification.outcome),
         "payload": call.payload if call else None,
-        "problems": [each.as_data() for each in judgement.problems],
+        "problems": [problem.as_data() for problem in classification.problems],
     }
 
 
-def as_text(url: str, judgement: Classification, *, width: int, colour: bool) -> str:
-    """One decoded URL for a person."""
-    request, call = request_from_url(url), judgement.call
-    word = call_text.outcome_word(judgement.outcome, colour=colour)
+def as_text(url: str, classification: Classification, *, width: int, colour: bool) -> str:
+    """Return one decoded URL as text for people."""
+    request, call = request_from_url(url), classification.call
+    word = call_text.outcome_word(classification.outcome, colour=colour)
     lines = [f"{word} {call_text.title(call, request)}"]
     if call is None:
-        status = judgement.route.response.status
+        status = classification.route.response.status
         lines.append(f"  Segment answers {status} here: the path is none of the six pixel calls.")
     else:
         lines.append(f"  {call_text.encoding_text(call)}")
         lines += [f"    {text}" for text in call_text.payload_text(call).splitlines()]
-    found = call_text.problem_lines(judgement.problems, width=width - 2, colour=colour)
-    return "\n".join([*lines, *(f"  {text}" for text in found), ""])
+    problems = call_text.problem_lines(classification.problems, width=width - 2, colour=colour)
+    return "\n".join([*lines, *(f"  {text}" for text in problems), ""])
 
 
 def encode(
@@ -152,7 +155,7 @@ def encode(
     payload: Payload = {key: value for key, value in fields.items() if value is not None}
     for option, pairs in (("property", properties), ("trait", traits)):
         if pairs:
-            payload[_OBJECTS[option]] = dict(_pair(option, pair) for pair in pairs)
+            payload[_FIELD_OF_OPTION[option]] = dict(_pair(option, pair) for pair in pairs)
     try:
         url = encode_url(
             CallType(one_of("TYPE", call_type, CallType)),
@@ -166,18 +169,18 @@ def encode(
     except ValueError as error:
         raise InputError(InputIssue(str(error))) from None
     escaped = url.replace("&", "&amp;")
-    show(
+    print_result(
         f'<img src="{escaped}" width="1" height="1" alt="">' if html else url, keep_write_keys=True
     )
-    judgement = classify_url(url, Dialect.DOCUMENTED)
-    for text in call_text.problem_lines(judgement.problems, width=width()):
-        say(text)
+    classification = classify_url(url, Dialect.DOCUMENTED)
+    for text in call_text.problem_lines(classification.problems, width=width()):
+        print_message(text)
     return 0
 
 
 def one_of(name: str, value: str, allowed: Iterable[str]) -> str:
-    """The value, if it is allowed; else raises InputError."""
-    names = [str(each) for each in allowed]
+    """Return the value. Raises InputError if it is not one of those allowed."""
+    names = [str(item) for item in allowed]
     if value not in names:
         raise InputError(
             InputIssue(

@@ -1,4 +1,4 @@
-"""`demo`: the sample mails, from opening them to the verdict, on this machine alone."""
+"""`demo`: opens the sample mails, records their calls and verifies them, all on this machine."""
 
 import os
 import sys
@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pixel_emulator.cli.display import farewell
+from pixel_emulator.cli.display import run_summary
 from pixel_emulator.cli.emulator_run import emulation
 from pixel_emulator.cli.options import takes_settings
-from pixel_emulator.cli.terminal import show, wants_colour, width
+from pixel_emulator.cli.terminal import print_result, wants_colour, width
 from pixel_emulator.core import call_text
 from pixel_emulator.core.model import Hit, Severity
 from pixel_emulator.core.report.formats import TEXT, ReportOptions
@@ -26,7 +26,7 @@ _MAILS = (".html", ".eml")
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A mail and the scenario that tells what its pixels send; they share `name` as their stem."""
+    """A mail and the scenario for the calls of its pixels; `name` is the stem of both files."""
 
     name: str
     mail: Path
@@ -34,21 +34,25 @@ class Sample:
 
 
 def folder() -> Path:
-    """Where the samples are: inside the installed package, or at the top of a clone.
+    """Return the folder of the samples: inside the installed package, or at the top of a clone.
 
-    The path is relative where they stand below the current directory.
+    The path is relative if the folder is below the current directory.
     """
     package = Path(__file__).parents[1]
-    packed = package / "scenarios"  # the wheel puts them there
-    found = packed if packed.is_dir() else package.parent / "scenarios"
-    return found.relative_to(Path.cwd()) if found.is_relative_to(Path.cwd()) else found
+    packed = package / "scenarios"  # their place in the wheel
+    samples_folder = packed if packed.is_dir() else package.parent / "scenarios"
+    return (
+        samples_folder.relative_to(Path.cwd())
+        if samples_folder.is_relative_to(Path.cwd())
+        else samples_folder
+    )
 
 
 def samples() -> tuple[Sample, ...]:
-    """Each mail that has a scenario of its name; from Z to A, so that `broken` comes last."""
+    """Return each mail that has a scenario of its name, from Z to A so that `broken` comes last."""
     scenarios = sorted(folder().glob("*.yaml"), reverse=True)
-    pairs = ((each, each.with_suffix(suffix)) for each in scenarios for suffix in _MAILS)
-    return tuple(Sample(mail.stem, mail, each) for each, mail in pairs if mail.is_file())
+    pairs = ((path, path.with_suffix(suffix)) for path in scenarios for suffix in _MAILS)
+    return tuple(Sample(mail.stem, mail, path) for path, mail in pairs if mail.is_file())
 
 
 if TYPE_CHECKING:
@@ -65,33 +69,35 @@ def demo(*, settings: Settings) -> int:
     colour = wants_colour(sys.stdout)
     errors = []
     with emulation(settings) as (journal, emulator):
-        show(_welcome(emulator, browser, colour=colour))
+        print_result(_introduction(emulator, browser, colour=colour))
         for sample in samples():
             seen = len(journal.hits)
-            errors.append(_open(sample, browser, emulator).error)
+            errors.append(_open_mail(sample, browser, emulator).error)
             hits = journal.hits[seen:]
-            title = paint(sample.mail.name, "bold", colour=colour) + _REMARKS.get(sample.name, "")
-            show("\n".join([title, *_lines(hits)]) + "\n")
+            title = paint(sample.mail.name, "bold", colour=colour) + _NOTES.get(sample.name, "")
+            print_result("\n".join([title, *_call_lines(hits)]) + "\n")
     evidence = journal.evidence()
-    verdict = verify(load_scenarios(each.scenario for each in samples()), evidence)
-    show(TEXT.render(verdict, ReportOptions(width=width(), colour=colour, list_calls=False)))
-    show(farewell(journal, recorded=settings.record))
+    verdict = verify(load_scenarios(sample.scenario for sample in samples()), evidence)
+    print_result(
+        TEXT.render(verdict, ReportOptions(width=width(), colour=colour, list_calls=False))
+    )
+    print_result(run_summary(journal, recorded=settings.record))
     if errors := list(filter(None, errors)):
-        show("\n".join(f"incomplete: {each}" for each in errors))
+        print_result("\n".join(f"incomplete: {error}" for error in errors))
         return 3
-    show(_NEXT)
+    print_result(_NEXT_COMMANDS)
     return verdict.exit_code
 
 
-_REMARKS = {"broken": "  (broken on purpose; a browser sees nothing wrong with it)"}
-_NEXT = """
+_NOTES = {"broken": "  (broken on purpose; a browser sees nothing wrong with it)"}
+_NEXT_COMMANDS = """
 Segment would have answered "200, GIF" to every one of these calls. Now yours:
   pixel-emulator check mail.html              what would become of the pixels in it
   pixel-emulator run -- COMMAND               which calls a command makes
   pixel-emulator serve                        a proxy that stays"""
 
 
-def _welcome(emulator: "Emulator", browser: Path | None, *, colour: bool) -> str:
+def _introduction(emulator: "Emulator", browser: Path | None, *, colour: bool) -> str:
     opener = browser.name if browser else f"{BUILT_IN} (no Chromium was found)"
     return (
         f"{paint('Segment tracking pixels, emulated', 'bold', colour=colour)}\n"
@@ -100,7 +106,7 @@ def _welcome(emulator: "Emulator", browser: Path | None, *, colour: bool) -> str
     )
 
 
-def _open(sample: Sample, browser: Path | None, emulator: "Emulator") -> RenderResult:
+def _open_mail(sample: Sample, browser: Path | None, emulator: "Emulator") -> RenderResult:
     authority = emulator.authority
     if browser is None:
         hosts = emulator.settings.hosts
@@ -108,14 +114,15 @@ def _open(sample: Sample, browser: Path | None, emulator: "Emulator") -> RenderR
     return render(sample.mail, browser=browser, proxy=emulator.proxy, spki=authority.spki)
 
 
-def _lines(hits: tuple[Hit, ...]) -> list[str]:
-    """The calls of one mail, with the reason why Segment would drop or spoil them."""
+def _call_lines(hits: tuple[Hit, ...]) -> list[str]:
+    """Return the calls of one mail as lines, with the reasons why Segment would drop or damage
+    them."""
     colour = wants_colour(sys.stdout)
     lines = []
     for hit in hits:
         line = call_text.line(hit.call, hit.request, hit.outcome, hit.problems, colour=colour)
         lines.append(f"  {line}")
-        grave = [each for each in hit.problems if each.severity is not Severity.NOTE]
-        found = call_text.problem_lines(grave, width=width() - 4, colour=colour)
-        lines += [f"    {text}" for text in found]
+        decisive = [problem for problem in hit.problems if problem.severity is not Severity.NOTE]
+        problems = call_text.problem_lines(decisive, width=width() - 4, colour=colour)
+        lines += [f"    {text}" for text in problems]
     return lines or ["  no call"]

@@ -1,4 +1,4 @@
-"""Calls on stderr as they arrive, and the words at the end of a run."""
+"""Live display of calls and of scenarios on stderr, and the summary of a run."""
 
 import sys
 import threading
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from threading import Event
 from typing import Self
 
-from pixel_emulator.cli.terminal import say, wants_colour
+from pixel_emulator.cli.terminal import print_message, wants_colour
 from pixel_emulator.core import call_text
 from pixel_emulator.core.model import Hit, Outcome
 from pixel_emulator.core.report.wording import impossible_reason
@@ -20,25 +20,25 @@ from pixel_emulator.runtime.clock import monotonic
 from pixel_emulator.runtime.gaps import Refusal
 from pixel_emulator.runtime.journal import Journal
 
-_AT_ONCE = 50
-"""Lines shown at a time: nobody reads more, and making them takes time from the fast path."""
-_PAUSE = 0.1
-"""Seconds between two goes."""
+_MAX_LINES = 50
+"""Lines printed at once. Nobody reads more, and formatting them slows down the answers to calls."""
+_PAUSE_SECONDS = 0.1
+"""Seconds between two prints."""
 
 
 class Display:
-    """Shows hits from a thread of its own, so that a slow terminal delays no answer.
+    """Prints hits from its own thread, so that a slow terminal delays no response.
 
-    Of many at once the first are shown, and the others counted.
+    Of many at once it prints the first and counts the others.
     """
 
     def __init__(self) -> None:
         self._colour = wants_colour(sys.stderr)
         self._waiting: deque[Hit | Refusal] = deque()
-        self._more: Counter[Outcome] = Counter()
+        self._skipped: Counter[Outcome] = Counter()
         self._lock = threading.Lock()
-        self._has_news = threading.Event()
-        self._ends = threading.Event()
+        self._has_items = threading.Event()
+        self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> Self:
@@ -46,48 +46,48 @@ class Display:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ends.set()
-        self._has_news.set()
+        self._stopping.set()
+        self._has_items.set()
         self._thread.join()
 
     def show(self, hit: Hit) -> None:
-        """Show a hit soon; returns at once."""
+        """Queue a hit to be printed. Does not block."""
         with self._lock:
-            if len(self._waiting) < _AT_ONCE:
+            if len(self._waiting) < _MAX_LINES:
                 self._waiting.append(hit)
             else:
-                self._more[hit.outcome] += 1
-        if not self._has_news.is_set():
-            self._has_news.set()
+                self._skipped[hit.outcome] += 1
+        if not self._has_items.is_set():
+            self._has_items.set()
 
     def show_refusal(self, refused: Refusal) -> None:
-        """Show soon that a client refused a TLS handshake; returns at once.
+        """Queue a TLS handshake that a client refused to be printed. Does not block.
 
-        Of many at once some are not shown: they are counted at the end.
+        If many are queued, some are not printed; the summary counts them.
         """
         with self._lock:
-            if len(self._waiting) < _AT_ONCE:
+            if len(self._waiting) < _MAX_LINES:
                 self._waiting.append(refused)
-        self._has_news.set()
+        self._has_items.set()
 
     def _run(self) -> None:
-        while not self._ends.is_set():
-            self._has_news.wait()
-            self._has_news.clear()
+        while not self._stopping.is_set():
+            self._has_items.wait()
+            self._has_items.clear()
             self._show_waiting()
-            self._ends.wait(_PAUSE)
+            self._stopping.wait(_PAUSE_SECONDS)
         self._show_waiting()
 
     def _show_waiting(self) -> None:
         with self._lock:
-            waiting, more = tuple(self._waiting), self._more
+            waiting, skipped = tuple(self._waiting), self._skipped
             self._waiting.clear()
-            self._more = Counter()
-        lines = [self._line(each) for each in waiting]
-        if more:
-            lines.append(f"      and {tally(more)}")
+            self._skipped = Counter()
+        lines = [self._line(item) for item in waiting]
+        if skipped:
+            lines.append(f"      and {outcome_counts(skipped)}")
         if lines:
-            say("\n".join(lines))
+            print_message("\n".join(lines))
 
     def _line(self, shown: Hit | Refusal) -> str:
         if isinstance(shown, Hit):
@@ -97,28 +97,30 @@ class Display:
 
 
 def hit_line(hit: Hit, *, colour: bool) -> str:
-    """One hit in one line: its number, its time, its outcome, what it is."""
+    """Return a hit in one line: number, time, outcome, title."""
     words = call_text.line(hit.call, hit.request, hit.outcome, hit.problems, colour=colour)
     return f"#{hit.seq:<3} {hit.time:%H:%M:%S}  {words}"
 
 
-def farewell(
+def run_summary(
     journal: Journal,
     *,
     recorded: str = "",
     sessions: tuple[int, Counter[Outcome]] | None = None,
     gaps: Sequence[str] | None = None,
 ) -> str:
-    """What a run came to: counts, the recording, and whatever was refused or went wrong.
+    """Return the result of a run: counts, the recording, refused hosts, gaps.
 
-    `sessions` are how many there were beside this journal, and what they got. `gaps` are those of
-    the verdict, where there is one.
+    `sessions` is the number of named sessions and, by outcome, the calls that they received. `gaps`
+    are those of the verdict, if there is one.
     """
-    counts = ", ".join(filter(None, (tally(journal.outcomes), destination(journal, recorded))))
+    counts = ", ".join(
+        filter(None, (outcome_counts(journal.outcomes), recording_note(journal, recorded)))
+    )
     if sessions and sessions[0]:
         count, outcomes = sessions
         where = f" in {count} {'session' if count == 1 else 'sessions'}"
-        counts += f"; {tally(outcomes, where)}"
+        counts += f"; {outcome_counts(outcomes, where)}"
     lines = [counts]
     if journal.refused_hosts:
         lines.append(f"refused: {', '.join(journal.refused_hosts)}")
@@ -127,24 +129,25 @@ def farewell(
     )
 
 
-def destination(journal: Journal, recorded: str) -> str:
-    """Where the calls stand, once the journal is closed; empty if they stand in no file."""
+def recording_note(journal: Journal, recorded: str) -> str:
+    """Return where the calls are recorded, or "" if they are in no file. The journal must be
+    closed."""
     if journal.put_back:
         return f"nothing recorded: {recorded} still holds the earlier recording"
     return f"recorded to {recorded}" if recorded and journal.recorded else ""
 
 
-def tally(outcomes: Counter[Outcome], where: str = "") -> str:
-    """How many of each outcome: `3 calls: 2 delivered, 1 dropped`."""
+def outcome_counts(outcomes: Counter[Outcome], where: str = "") -> str:
+    """Return the number of calls by outcome: `3 calls: 2 delivered, 1 dropped`."""
     calls = outcomes.total() - outcomes[Outcome.UNHANDLED]
-    named = ", ".join(f"{outcomes[each]} {each}" for each in Outcome if outcomes[each])
+    named = ", ".join(f"{outcomes[outcome]} {outcome}" for outcome in Outcome if outcomes[outcome])
     return f"{calls} {'call' if calls == 1 else 'calls'}{where}" + (f": {named}" if named else "")
 
 
-_RECHECK = 0.5
-"""Seconds after which the files are looked at again; calls are waited for, not looked for."""
+_FILE_CHECK_SECONDS = 0.5
+"""Seconds between two checks for changed scenario files. Calls are not polled."""
 
-_WORDS = {
+_OUTLOOK_TEXTS = {
     Outlook.MET: ("met", "good"),
     Outlook.OPEN: ("not yet met", "note"),
     Outlook.IMPOSSIBLE: ("can no longer be met", "bad"),
@@ -152,50 +155,53 @@ _WORDS = {
 }
 
 
-def watch_live(watched: ScenarioFiles, journal: Journal, stopped: Event) -> Window:
-    """Say what becomes of the scenarios whenever that changes, until `stopped` is set.
+def print_outlooks(watched: ScenarioFiles, journal: Journal, stopped: Event) -> Window:
+    """Print the outlook of the scenarios whenever it changes, until `stopped` is set.
 
-    All calls so far count, also for scenarios that were read later. To be called from the main
-    thread, where signals are handled. Returns the calls for the scenarios as they are then.
+    All calls so far count for scenarios that are read again. Must be called from the main thread,
+    because it handles signals. Return the calls for the scenarios as they are at the end.
     """
-    for each in watched.scenarios:
-        if each.acts:
-            say(f"{each.title}: what its `do` says is not done here; only its calls are expected")
+    for scenario in watched.scenarios:
+        if scenario.acts:
+            notice = "what its `do` says is not done here; only its calls are expected"
+            print_message(f"{scenario.title}: {notice}")
     window = Window(journal, watched.scenarios)
     with window.awaited():
-        _watch(watched, window, stopped)
+        _print_changes(watched, window, stopped)
     return window
 
 
-def _watch(watched: ScenarioFiles, window: Window, stopped: Event) -> None:
-    watch, said = LiveVerdict(watched.scenarios), ""
+def _print_changes(watched: ScenarioFiles, window: Window, stopped: Event) -> None:
+    live, printed = LiveVerdict(watched.scenarios), ""
     while not stopped.is_set():
         if watched.changed() and _reload(watched):
             window.restart(watched.scenarios)
-            watch, said = LiveVerdict(watched.scenarios), ""
-        begun = monotonic()
+            live, printed = LiveVerdict(watched.scenarios), ""
+        start = monotonic()
         evidence = window.evidence(MAX_CALLS_PER_LOOK)
         count = evidence.total
-        prospect = watch.update(evidence)
-        took = monotonic() - begun
-        line = _line(prospect)
-        if line != said:
-            say(f"{line}, after {count} {'call' if count == 1 else 'calls'}")
-            if prospect is Outlook.IMPOSSIBLE:
-                say(f"  {printable(impossible_reason(verify(watched.scenarios, evidence)))}")
-            said = line
-        window.wait_for_more(evidence, _RECHECK)
-        back_off(took)
+        outlook = live.update(evidence)
+        duration = monotonic() - start
+        line = _outlook_line(outlook)
+        if line != printed:
+            print_message(f"{line}, after {count} {'call' if count == 1 else 'calls'}")
+            if outlook is Outlook.IMPOSSIBLE:
+                print_message(
+                    f"  {printable(impossible_reason(verify(watched.scenarios, evidence)))}"
+                )
+            printed = line
+        window.wait_for_more(evidence, _FILE_CHECK_SECONDS)
+        back_off(duration)
 
 
 def _reload(watched: ScenarioFiles) -> bool:
-    """Read the files again; whether there is no mistake in them."""
+    """Read the scenario files again. Return True if they have no mistakes."""
     issues = watched.reload()
     kept = "the scenarios stay as they last were without a mistake"
-    say("\n".join([*map(str, issues), kept]) if issues else "scenarios read again")
+    print_message("\n".join([*map(str, issues), kept]) if issues else "scenarios read again")
     return not issues
 
 
-def _line(prospect: Outlook) -> str:
-    words, style = _WORDS[prospect]
+def _outlook_line(outlook: Outlook) -> str:
+    words, style = _OUTLOOK_TEXTS[outlook]
     return f"scenarios: {paint(words, style, colour=wants_colour(sys.stderr))}"

@@ -1,4 +1,4 @@
-"""One run of the emulator for a command: journal, recording and proxy, put together."""
+"""The emulator during one command: journal, recording and proxy."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pixel_emulator.cli.outcome import stopped_by
+from pixel_emulator.cli.outcome import stop_reason
 from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.core.text.display import quoted
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def needs_mitmproxy() -> Iterator[None]:
-    """Around an import: without the extra `proxy` it becomes a mistake that says what to type."""
+    """Turn a failed import into an input issue that says what to install.
+
+    Used around imports that need the extra `proxy`.
+    """
     try:
         yield
     except ModuleNotFoundError as error:
@@ -38,17 +41,18 @@ def needs_mitmproxy() -> Iterator[None]:
 def emulation(
     settings: Settings, scenarios: Sequence[Scenario] = ()
 ) -> "Iterator[tuple[Journal, Emulator]]":
-    """A running emulator; at the end it is stopped and its recording is finished.
+    """Run an emulator; at the end stop it and finish its recording.
 
-    An exception out of the body, or a signal, cuts the run short: the recording says so.
+    If the body raises, also for a signal, the recording says that the run was interrupted.
 
-    The first `clock` that is given in the scenarios holds from the beginning, also in the head of
-    the recording, and with a `seed` its run has the same id each time. Raises InputError where
-    the recording cannot be written, the port is taken, or mitmproxy is not installed.
+    The first `clock` given in the scenarios is used from the start, also in the head of the
+    recording. With a `seed` the run has the same id each time. Raises InputError if the recording
+    cannot be written, the port is taken, or mitmproxy is not installed.
     """
-    clocks = [each.given.clock for each in scenarios if each.given.clock]
+    clocks = [scenario.given.clock for scenario in scenarios if scenario.given.clock]
     created = parse_clock(clocks[0]) if clocks else None
-    seeds = [str(each.given.seed) for each in scenarios if each.given.seed is not None]
+    given_seeds = (scenario.given.seed for scenario in scenarios)
+    seeds = [str(seed) for seed in given_seeds if seed is not None]
     with needs_mitmproxy():
         from pixel_emulator.proxy.emulator import Emulator
     journal = Journal(
@@ -59,7 +63,7 @@ def emulation(
         with Emulator(settings, journal) as emulator:
             yield journal, emulator
     except BaseException as error:
-        journal.interrupted(stopped_by(error))
+        journal.interrupted(stop_reason(error))
         raise
     finally:
         journal.close()
@@ -68,34 +72,39 @@ def emulation(
 _SCENARIOS = (".yaml", ".yml", ".json")
 
 
-def check_who_acts(scenarios: Sequence[Scenario], command: Sequence[str] | None) -> None:
-    """See that somebody acts, and not both: the command, or each of the scenarios.
+def check_actors(scenarios: Sequence[Scenario], command: Sequence[str] | None) -> None:
+    """Check that either the command or every scenario acts, and not both.
 
     Raises InputError otherwise.
     """
     if scenarios and command and _is_scenario(Path(command[0])):
         message = f"{command[0]} is no command: write --scenario before each scenario"
         raise InputError(InputIssue(message))
-    issues = dict.fromkeys(_mistakes(scenarios, command)) or tuple(missing_files(scenarios))
+    issues = dict.fromkeys(_actor_issues(scenarios, command)) or tuple(missing_files(scenarios))
     if issues:
         raise InputError(*issues)
 
 
-def _mistakes(scenarios: Sequence[Scenario], command: Sequence[str] | None) -> Iterator[InputIssue]:
-    if command and len({each.given.clock for each in scenarios if each.given.clock}) > 1:
+def _actor_issues(
+    scenarios: Sequence[Scenario], command: Sequence[str] | None
+) -> Iterator[InputIssue]:
+    if (
+        command
+        and len({scenario.given.clock for scenario in scenarios if scenario.given.clock}) > 1
+    ):
         yield InputIssue("the scenarios share one run, and want several clocks for it")
     if not command and not scenarios:
         yield InputIssue("give a command behind `--`, or a --scenario that has a `do`")
-    for each in scenarios:
-        name = quoted(each.name) if each.name and not each.case else "this scenario"
-        if command and each.acts:
+    for scenario in scenarios:
+        name = quoted(scenario.name) if scenario.name and not scenario.case else "this scenario"
+        if command and scenario.acts:
             both = f"{name} acts by itself (`do`), so it takes no command"
-            yield InputIssue(f"{both}: run it alone, or without its `do`", each.location)
-        elif not command and not each.acts:
+            yield InputIssue(f"{both}: run it alone, or without its `do`", scenario.location)
+        elif not command and not scenario.acts:
             none = f"{name} does nothing by itself: give a command behind `--`"
-            yield InputIssue(f"{none}, or write a `do` into it", each.location)
+            yield InputIssue(f"{none}, or write a `do` into it", scenario.location)
 
 
 def _is_scenario(path: Path) -> bool:
-    """Whether a file looks like one of several that a shell made of `--scenario *.yaml`."""
+    """Return True if a file looks like one of several that a shell made of `--scenario *.yaml`."""
     return path.suffix in _SCENARIOS and path.is_file() and not os.access(path, os.X_OK)

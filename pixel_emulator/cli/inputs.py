@@ -1,4 +1,4 @@
-"""The scenarios that a command is about: `--scenario`, `--tag` and `--let`."""
+"""The scenarios and recordings of a command: options `--scenario`, `--tag`, `--let`."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -20,7 +20,7 @@ from pixel_emulator.files import read_write
 from pixel_emulator.files.scenario_loader import load_scenarios
 from pixel_emulator.runtime.output import run_keys
 
-Tags = Annotated[
+TagOption = Annotated[
     list[str] | None,
     typer.Option(
         "--tag",
@@ -28,45 +28,44 @@ Tags = Annotated[
         help="Only scenarios with this tag; of several tags one is enough. '!TAG' leaves out.",
     ),
 ]
-"""The option, as the annotation of a command's parameter."""
+"""The option `--tag`, as annotation of a command's parameter."""
 
 
-def load_chosen(
+def load_selected(
     paths: Sequence[Path], tags: Sequence[str] | None, given: Mapping[str, JSON]
 ) -> tuple[Scenario, ...]:
-    """The scenarios of files and folders, as far as they are chosen.
+    """Return the scenarios of files and folders that the tags select.
 
-    Raises InputError for the mistakes of all files, chosen or not, and SelectionError where
-    nothing is chosen.
+    Raises InputError with the issues of all files, and SelectionError if nothing is selected.
     """
     return choose(load_scenarios(paths, given=given), tags or ())
 
 
-Lets = Annotated[
+LetOption = Annotated[
     list[str] | None,
     typer.Option("--let", metavar="NAME=VALUE", help="A value of a scenario's variable."),
 ]
-"""The option, as the annotation of a command's parameter."""
+"""The option `--let`, as annotation of a command's parameter."""
 
 
-def read_lets(texts: Iterable[str] | None) -> dict[str, JSON]:
-    """The values by name. JSON's scalars are resolved, everything else is text.
+def parse_variables(texts: Iterable[str] | None) -> dict[str, JSON]:
+    """Return the values by name. JSON's scalars are parsed, everything else is text.
 
-    Raises InputError for what is no `name=value`, and for a name that is given twice.
+    Raises InputError for a text that is not `name=value`, and for a name that is given twice.
     """
-    given: dict[str, JSON] = {}
+    values: dict[str, JSON] = {}
     issues = []
     for text in texts or ():
         name, equals, value = text.partition("=")
         if not equals or not NAME.fullmatch(name):
             issues.append(InputIssue(f"--let {text}: write it as name=value"))
-        elif name in given:
+        elif name in values:
             issues.append(InputIssue(f"--let {text}: `{name}` is given twice"))
         else:
-            given[name] = _scalar(value)
+            values[name] = _scalar(value)
     if issues:
         raise InputError(*issues)
-    return given
+    return values
 
 
 def _scalar(text: str) -> JSON:
@@ -78,60 +77,61 @@ def _scalar(text: str) -> JSON:
 
 
 def read_evidence(paths: Sequence[Path], *, allow_open: bool = False) -> Evidence:
-    """The evidence of recordings, as of one run.
+    """Return the evidence of recordings as that of one run.
 
-    Raises InputError for what is no recording, and where two of them hold the same run.
+    Raises InputError for a file that is no recording, and if two of them hold the same run.
     """
-    found = [read(path) for path in paths]
-    refuse_repeats(found)
-    return union([each.evidence(allow_open=allow_open) for each in found])
+    recordings = [read_recording(path) for path in paths]
+    check_runs_differ(recordings)
+    return merged_evidence([recording.evidence(allow_open=allow_open) for recording in recordings])
 
 
-def read(path: Path) -> Recording:
-    """Read a recording; if its write keys are not masked, they are in what is printed of it.
+def read_recording(path: Path) -> Recording:
+    """Return a recording. If its write keys are not masked, they are masked in what is printed of
+    it.
 
     Raises InputError as `read_write.read_recording` does.
     """
-    found = read_write.read_recording(path)
-    if found.head.redaction is Redaction.NONE:
+    recording = read_write.read_recording(path)
+    if recording.head.redaction is Redaction.NONE:
         keys = run_keys()
-        for hit in found.hits:
+        for hit in recording.hits:
             keys.learn(hit)
-    return found
+    return recording
 
 
-def union(evidences: Sequence[Evidence]) -> Evidence:
-    """The evidence of several recordings as that of one run, in order of time.
+def merged_evidence(evidences: Sequence[Evidence]) -> Evidence:
+    """Return the evidence of several recordings as that of one run, in order of time.
 
-    One recording stays as it is; the calls of several are counted anew, and a messageId that one
-    of them has makes duplicates of the calls in the others.
+    The evidence of one recording stays as it is. The calls of several are numbered anew, and calls
+    that share a messageId across recordings become duplicates.
     """
     if len(evidences) == 1:
         return evidences[0]
-    masked = any(each.masked for each in evidences)
+    masked = any(evidence.masked for evidence in evidences)
     parts = [
-        tuple(map(redact, each.hits)) if masked and not each.masked else each.hits
-        for each in evidences
+        tuple(map(redact, evidence.hits)) if masked and not evidence.masked else evidence.hits
+        for evidence in evidences
     ]
-    # Not sorted: with `given.clock` the times of one recording may well go back.
+    # Merged, not sorted: with `given.clock` the times within one recording may go back.
     hits = list(merge(*parts, key=lambda hit: hit.time))
     seen = MessageIds()
     for index, hit in enumerate(hits):
-        hits[index] = seen.judge(replace(hit, seq=index + 1))
+        hits[index] = seen.check(replace(hit, seq=index + 1))
     return Evidence(
         hits=tuple(hits),
-        connections=sum(each.connections for each in evidences),
-        gaps=tuple(gap for each in evidences for gap in each.gaps),
+        connections=sum(evidence.connections for evidence in evidences),
+        gaps=tuple(gap for evidence in evidences for gap in evidence.gaps),
         masked=masked,
-        acted={title: time for each in evidences for title, time in each.acted.items()},
+        acted={title: time for evidence in evidences for title, time in evidence.acted.items()},
     )
 
 
-def refuse_repeats(recordings: Sequence[Recording]) -> None:
-    """See that no run is there twice. Raises InputError otherwise."""
+def check_runs_differ(recordings: Sequence[Recording]) -> None:
+    """Raises InputError if two recordings hold the same run."""
     first_of: dict[tuple[str, str | None], Recording] = {}
-    for each in recordings:
-        first = first_of.setdefault((each.head.run, each.head.shard), each)
-        if first is not each:
+    for recording in recordings:
+        first = first_of.setdefault((recording.head.run, recording.head.shard), recording)
+        if first is not recording:
             message = f"holds the same run as {first.file}: its calls would count twice"
-            raise InputError(InputIssue(message, Location(each.file)))
+            raise InputError(InputIssue(message, Location(recording.file)))

@@ -1,4 +1,5 @@
-"""`web`, `console`, `dump`: mitmproxy's tools with the addon in; `addon-path` is for yours."""
+"""`web`, `console`, `dump`: mitmproxy's tools with the addon loaded; `addon-path`: the addon's
+path."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,10 +8,10 @@ import typer
 
 import pixel_emulator
 from pixel_emulator.cli.emulator_run import needs_mitmproxy
-from pixel_emulator.cli.terminal import show
+from pixel_emulator.cli.terminal import print_result
 
-ADDON = Path(pixel_emulator.__file__).parent / "proxy/mitmproxy_script/pixel_emulator_addon.py"
-"""The script that `mitmdump -s` loads; it needs the package beside it."""
+ADDON_PATH = Path(pixel_emulator.__file__).parent / "proxy/mitmproxy_script/pixel_emulator_addon.py"
+"""The script for `mitmdump -s`; it imports the package that it is part of."""
 
 Arguments = Annotated[list[str] | None, typer.Argument(metavar="ARGUMENTS OF THE TOOL")]
 
@@ -32,7 +33,7 @@ def dump(arguments: Arguments = None) -> int:
 
 def addon_path() -> int:
     """Print the path of the addon, for `mitmdump -s "$(pixel-emulator addon-path)"`."""
-    show(str(ADDON))
+    print_result(str(ADDON_PATH))
     return 0
 
 

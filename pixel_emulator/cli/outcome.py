@@ -1,4 +1,4 @@
-"""How a run ends: what is said then, whose exit code counts, and what a signal leaves behind."""
+"""The end of a run: what is printed, which exit code counts, and what happens on a signal."""
 
 import signal
 import sys
@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from types import FrameType
 
-from pixel_emulator.cli.display import destination, farewell, hit_line
-from pixel_emulator.cli.reports import Reports, for_terminal, write_reports
-from pixel_emulator.cli.terminal import Exit, say, wants_colour
+from pixel_emulator.cli.display import hit_line, recording_note, run_summary
+from pixel_emulator.cli.reports import ReportOption, for_terminal, write_reports
+from pixel_emulator.cli.terminal import ExitCode, print_message, wants_colour
 from pixel_emulator.command.process import BY_SIGNAL, ENDING_SIGNALS, CommandExit, signal_handlers
 from pixel_emulator.core.model import count_hits
 from pixel_emulator.core.scenarios.model import Scenario
@@ -25,19 +25,21 @@ _REASONS = {
 }
 
 
-def show_calls(journal: Journal, recorded: str) -> Status:
-    """Say what arrived where nothing is asserted."""
+def print_calls(journal: Journal, recorded: str) -> Status:
+    """Print the calls that arrived in a run without scenarios."""
     evidence = journal.evidence()
     for hit in evidence.hits:
-        say(hit_line(hit, colour=wants_colour(sys.stderr)))
-    say(farewell(journal, recorded=recorded))
+        print_message(hit_line(hit, colour=wants_colour(sys.stderr)))
+    print_message(run_summary(journal, recorded=recorded))
     if not evidence.connections:
-        say("nothing reached the emulator: does the command use the proxy in its environment?")
+        print_message(
+            "nothing reached the emulator: does the command use the proxy in its environment?"
+        )
     return Status.INCOMPLETE if evidence.gaps else Status.MET
 
 
 def failed_command(end: CommandExit | None) -> FailedCommand | None:
-    """The command for a verdict, if it failed."""
+    """Return the command for a verdict if it failed, or None."""
     if end is None or not end.code:
         return None
     own = end.started and end.signal is None
@@ -45,110 +47,111 @@ def failed_command(end: CommandExit | None) -> FailedCommand | None:
     return FailedCommand(end.code, sentence)
 
 
-def not_run(
+def explain_not_run(
     end: CommandExit,
     scenarios: Sequence[Scenario],
     journal: Journal,
     window: GrowingEvidence,
-    report: Reports,
+    report: ReportOption,
 ) -> int:
-    """The exit code for a command that did not start; a report must not read as a pass."""
+    """Return the exit code of a command that did not start; its report must not read as a pass."""
     journal.interrupted(f"nothing was run: {end.reason}")
     if scenarios:
         verdict = verify(scenarios, window.evidence())
         write_reports(report, replace(verdict, command=failed_command(end), final_code=end.code))
-    say(f"pixel-emulator: exit code {end.code}: {end.reason}")
+    print_message(f"pixel-emulator: exit code {end.code}: {end.reason}")
     return end.code
 
 
 @contextmanager
-def telling_when_cut_short(
+def reporting_interruption(
     scenarios: Sequence[Scenario],
     journal: Journal,
     window: GrowingEvidence,
-    report: Reports,
+    report: ReportOption,
     recorded: str,
 ) -> Iterator[None]:
-    """On a signal, say and write what became of the scenarios until then."""
+    """Print and write the verdict so far if a signal ends the body."""
     try:
         yield
-    except SystemExit as leaving:
+    except SystemExit as error:
         if scenarios:
-            journal.interrupted(stopped_by(leaving))
-            verdict = replace(
-                verify(scenarios, window.evidence()), final_code=int(leaving.code or 0)
-            )
-            say_verdict(journal, verdict, recorded)
+            journal.interrupted(stop_reason(error))
+            verdict = replace(verify(scenarios, window.evidence()), final_code=int(error.code or 0))
+            print_verdict(journal, verdict, recorded)
             write_reports(report, verdict, recording=recorded)
         raise
 
 
-def say_verdict(journal: Journal, verdict: Verdict, recorded: str) -> None:
-    """Say the verdict, and what is no part of it."""
-    say(for_terminal(verdict, sys.stderr, recording=recorded))
+def print_verdict(journal: Journal, verdict: Verdict, recorded: str) -> None:
+    """Print the verdict, and what is not part of it: late calls, the recording, refused hosts."""
+    print_message(for_terminal(verdict, sys.stderr, recording=recorded))
     if late := journal.outcomes.total() - count_hits(verdict.hits):
         calls = "1 call" if late == 1 else f"{late} calls"
-        say(f"{calls} arrived when the last scenario was over: not judged (see `quiet`)")
-    if where := destination(journal, recorded):
-        say(where)
+        print_message(f"{calls} arrived when the last scenario was over: not judged (see `quiet`)")
+    if note := recording_note(journal, recorded):
+        print_message(note)
     if journal.refused_hosts:
-        say(f"refused: {', '.join(journal.refused_hosts)}")
+        print_message(f"refused: {', '.join(journal.refused_hosts)}")
 
 
-def why_cut_short(end: CommandExit) -> str:
-    """Why a command may not have done all that it does; empty if it came to its own end.
+def interruption_reason(end: CommandExit) -> str:
+    """Return why a command may have been stopped before its end, or "" if it ended by itself.
 
-    A command that fails has ended by itself. One that ended by a signal has not, nor has one that
-    was sent a signal to end; shells report a signal as an exit code above 128.
+    A command that fails has ended by itself. One that a signal ended has not, nor has one to which
+    a signal was sent; shells report a signal as an exit code above 128.
     """
     if end.signal is not None:
         return end.reason
     if end.ending_signal is not None:
-        return f"the command was told to end by {_signal(end.ending_signal)}"
+        return f"the command was told to end by {_signal_text(end.ending_signal)}"
     if end.code - BY_SIGNAL in signal.valid_signals():
-        return f"the command ended with exit code {end.code}: {_signal(end.code - BY_SIGNAL)}"
+        return f"the command ended with exit code {end.code}: {_signal_text(end.code - BY_SIGNAL)}"
     return ""
 
 
-def conclude(code: int, status: Status, end: CommandExit | None) -> int:
-    """Say whose exit code `code` is, and return it.
+def explain_exit_code(code: int, status: Status, end: CommandExit | None) -> int:
+    """Print the reason of a non-zero exit code, and return the code.
 
-    `end` is that of the command which counts, if any does.
+    `end` is the command whose exit code counts, if there is one.
     """
     if code:
-        is_ours = code == EXIT_CODES[status] == Exit.INCOMPLETE
+        is_ours = code == EXIT_CODES[status] == ExitCode.INCOMPLETE
         own = end if end and end.code and not is_ours else None
-        say(f"pixel-emulator: exit code {code}: {own.reason if own else _REASONS[status]}")
+        print_message(
+            f"pixel-emulator: exit code {code}: {own.reason if own else _REASONS[status]}"
+        )
     return code
 
 
 @contextmanager
-def ending_cleanly() -> Iterator[None]:
-    """Leave by SystemExit on a signal, so that temporary files go and the recording ends."""
+def exiting_on_signal() -> Iterator[None]:
+    """Raise SystemExit on a signal, so that temporary files are removed and the recording is
+    finished."""
 
-    def leave(number: int, _frame: FrameType | None) -> None:
+    def raise_exit(number: int, _frame: FrameType | None) -> None:
         raise SystemExit(BY_SIGNAL + number)
 
-    with signal_handlers(ENDING_SIGNALS, leave):
+    with signal_handlers(ENDING_SIGNALS, raise_exit):
         try:
             yield
-        except SystemExit as leaving:
-            say(f"pixel-emulator: exit code {leaving.code}: {_ended_by(leaving)}")
+        except SystemExit as error:
+            print_message(f"pixel-emulator: exit code {error.code}: {_signal_reason(error)}")
             raise
 
 
-def stopped_by(error: BaseException) -> str:
-    """Why a run was cut short by this exception, as a sentence without its full stop."""
+def stop_reason(error: BaseException) -> str:
+    """Return why this exception interrupted a run, as a sentence without its full stop."""
     if isinstance(error, SystemExit):
-        return f"the run was {_ended_by(error)}"
+        return f"the run was {_signal_reason(error)}"
     if isinstance(error, KeyboardInterrupt):
-        return f"the run was ended by {_signal(signal.SIGINT)}"
+        return f"the run was ended by {_signal_text(signal.SIGINT)}"
     return f"the run was stopped by an error: {' '.join(str(error).split())}"
 
 
-def _ended_by(leaving: SystemExit) -> str:
-    return f"ended by {_signal(int(leaving.code or 0) - BY_SIGNAL)}"
+def _signal_reason(error: SystemExit) -> str:
+    return f"ended by {_signal_text(int(error.code or 0) - BY_SIGNAL)}"
 
 
-def _signal(number: int) -> str:
+def _signal_text(number: int) -> str:
     return f"signal {number} ({signal.strsignal(number)})"

@@ -1,4 +1,4 @@
-"""`plan infer` and `plan diff`: tracking plans, drafted and compared."""
+"""`plan infer` and `plan diff`: drafts and comparisons of tracking plans."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -9,8 +9,14 @@ import typer
 
 from pixel_emulator.cli.decode import FORMATS, one_of
 from pixel_emulator.cli.inputs import read_evidence
-from pixel_emulator.cli.recording import STATE_FORMATS, AllowOpen, Recordings, plain_text, say_gaps
-from pixel_emulator.cli.terminal import Exit, show
+from pixel_emulator.cli.recording import (
+    STATE_FORMATS,
+    AllowOpenOption,
+    RecordingArguments,
+    formatted,
+    print_gaps,
+)
+from pixel_emulator.cli.terminal import ExitCode, print_result
 from pixel_emulator.core import call_text
 from pixel_emulator.core.errors import InputError, InputIssue, Location
 from pixel_emulator.core.model import Evidence, Payload
@@ -21,7 +27,7 @@ from pixel_emulator.core.tracking_plan.plan import parse
 from pixel_emulator.core.tracking_plan.plan_diff import BrokenCall, Change
 from pixel_emulator.files import read_write
 
-_MOST = 50  # broken calls that a person reads
+_MAX_BROKEN = 50  # broken calls that the text report lists
 
 _HEAD = """\
 # A draft: `required`, `enum` and `format` say what these calls had in common, not what was meant.
@@ -29,11 +35,11 @@ _HEAD = """\
 
 
 def infer(
-    recordings: Recordings,
+    recordings: RecordingArguments,
     *,
     name: Annotated[str, typer.Option("--name", help="Name of the plan.")] = "",
     output: Annotated[str, typer.Option("--format", help="yaml or json.")] = "yaml",
-    allow_open: AllowOpen = False,
+    allow_open: AllowOpenOption = False,
 ) -> int:
     """Draft a tracking plan that the calls of a recording keep to.
 
@@ -46,8 +52,8 @@ def infer(
     if rules == {"events": []}:
         message = "no track, identify or group call in it is kept: there is nothing to plan"
         raise InputError(InputIssue(message, Location(str(recordings[0]))))
-    show(f"{_HEAD if output == 'yaml' else ''}{plain_text(plan, output)}")
-    return say_gaps(evidence)
+    print_result(f"{_HEAD if output == 'yaml' else ''}{formatted(plan, output)}")
+    return print_gaps(evidence)
 
 
 def diff(
@@ -59,7 +65,7 @@ def diff(
         typer.Option("--against", help="A recording: which of its calls does NEW break?"),
     ] = None,
     output: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
-    allow_open: AllowOpen = False,
+    allow_open: AllowOpenOption = False,
 ) -> int:
     """Say what a new version of a tracking plan changes, and which recorded calls it breaks.
 
@@ -68,50 +74,58 @@ def diff(
     one_of("--format", output, FORMATS)
     before, after = (parse(read_write.read_document(path)) for path in (old, new))
     evidence = read_evidence(against, allow_open=allow_open) if against else Evidence(hits=())
-    found = list(plan_diff.changes(before, after))
+    changes = list(plan_diff.changes(before, after))
     broken = list(plan_diff.broken_calls(before, after, evidence.hits))
     if output == "json":
-        show(json_codec.write(_as_json(found, broken, evidence), indent=2))
+        print_result(json_codec.write(_as_json(changes, broken, evidence), indent=2))
     else:
-        lines = [*_change_lines(found), *(_broken_lines(broken, evidence) if against else ())]
-        show("\n".join(lines))
-    return say_gaps(evidence) or (Exit.UNMET if broken else Exit.MET)
+        lines = [*_change_lines(changes), *(_broken_lines(broken, evidence) if against else ())]
+        print_result("\n".join(lines))
+    return print_gaps(evidence) or (ExitCode.UNMET if broken else ExitCode.MET)
 
 
-def _change_lines(found: Sequence[Change]) -> Iterator[str]:
-    if not found:
+def _change_lines(changes: Sequence[Change]) -> Iterator[str]:
+    if not changes:
         yield "Nothing changed."
-    for rule, parts in groupby(found, key=lambda each: each.rule):
+    for rule, parts in groupby(changes, key=lambda change: change.rule):
         yield rule
-        yield from (f"  {f'{each.field}  '.lstrip()}{each.description}" for each in parts)
+        yield from (f"  {f'{change.field}  '.lstrip()}{change.description}" for change in parts)
 
 
 def _broken_lines(broken: Sequence[BrokenCall], evidence: Evidence) -> Iterator[str]:
     calls = f"{len(broken)} of {len(evidence.hits)} recorded calls"
     yield f"\n{calls} {'breaks' if len(broken) == 1 else 'break'}{':' if broken else ''}"
-    for each in broken[:_MOST]:
-        hit = each.hit
+    for broken_call in broken[:_MAX_BROKEN]:
+        hit = broken_call.hit
         yield f"  #{hit.seq}  {call_text.line(hit.call, hit.request, hit.outcome, ())}"
-        yield from (f"      {about.type}: {about.description}" for about in each.violations)
-    if len(broken) > _MOST:
-        yield f"  and {len(broken) - _MOST} more"
+        for violation in broken_call.violations:
+            yield f"      {violation.type}: {violation.description}"
+    if len(broken) > _MAX_BROKEN:
+        yield f"  and {len(broken) - _MAX_BROKEN} more"
 
 
-def _as_json(found: Sequence[Change], broken: Sequence[BrokenCall], evidence: Evidence) -> Payload:
+def _as_json(
+    changes: Sequence[Change], broken: Sequence[BrokenCall], evidence: Evidence
+) -> Payload:
     return {
         "changes": [
-            {"rule": each.rule, "field": each.field, "words": each.description} for each in found
+            {"rule": change.rule, "field": change.field, "words": change.description}
+            for change in changes
         ],
         "broken": [
             {
-                "seq": each.hit.seq,
-                "call": call_text.title(each.hit.call, each.hit.request),
+                "seq": call.hit.seq,
+                "call": call_text.title(call.hit.call, call.hit.request),
                 "violations": [
-                    {"type": about.type, "field": about.field, "description": about.description}
-                    for about in each.violations
+                    {
+                        "type": violation.type,
+                        "field": violation.field,
+                        "description": violation.description,
+                    }
+                    for violation in call.violations
                 ],
             }
-            for each in broken
+            for call in broken
         ],
         "gaps": [*evidence.gaps],
     }

@@ -1,4 +1,4 @@
-"""`recording show` and `recording state`: what a recording holds, and what it means."""
+"""`recording show` and `recording state`: the calls of a recording, and the profiles they make."""
 
 import sys
 from pathlib import Path
@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from pixel_emulator.cli.decode import FORMATS, one_of
-from pixel_emulator.cli.inputs import read, read_evidence
+from pixel_emulator.cli.inputs import read_evidence, read_recording
 from pixel_emulator.cli.options import takes_settings
-from pixel_emulator.cli.terminal import Exit, say, wants_colour, width
-from pixel_emulator.cli.terminal import show as show_text
+from pixel_emulator.cli.terminal import ExitCode, print_message, wants_colour, width
+from pixel_emulator.cli.terminal import print_result as show_text
 from pixel_emulator.core import call_text
 from pixel_emulator.core.errors import InputError, InputIssue, Location
 from pixel_emulator.core.model import JSON, Evidence, Hit, Payload
@@ -23,10 +23,12 @@ from pixel_emulator.runtime.settings import Settings
 
 STATE_FORMATS = ("yaml", "json")
 
-Recordings = Annotated[
+RecordingArguments = Annotated[
     list[Path], typer.Argument(metavar="RECORDING...", help="Several count as one run.")
 ]
-AllowOpen = Annotated[bool, typer.Option("--allow-open", help="Accept a recording without an end.")]
+AllowOpenOption = Annotated[
+    bool, typer.Option("--allow-open", help="Accept a recording without an end.")
+]
 
 
 @takes_settings("keep_write_keys")
@@ -43,8 +45,8 @@ def show(
 ) -> int:
     """Explain the calls of a recording as `decode` does, each with its whole URL."""
     one_of("--format", output, FORMATS)
-    found = read(recording)
-    hits = {hit.seq: hit for hit in found.hits}
+    content = read_recording(recording)
+    hits = {hit.seq: hit for hit in content.hits}
     unknown = [number for number in numbers or () if number not in hits]
     if unknown:
         message = f"has no call {unknown[0]}; its calls are 1 to {max(hits, default=0)}"
@@ -55,12 +57,12 @@ def show(
         else:
             text = as_text(hits[number], width=width(), colour=wants_colour(sys.stdout))
         show_text(text, keep_write_keys=settings.keep_write_keys)
-    say_gaps(found.evidence(allow_open=True))
-    return Exit.MET
+    print_gaps(content.evidence(allow_open=True))
+    return ExitCode.MET
 
 
 def as_text(hit: Hit, *, width: int, colour: bool) -> str:
-    """One recorded call for a person."""
+    """Return one recorded call as text for people."""
     request, call = hit.request, hit.call
     word = call_text.outcome_word(hit.outcome, colour=colour)
     client = f"  from {request.client}" if request.client else ""
@@ -72,19 +74,19 @@ def as_text(hit: Hit, *, width: int, colour: bool) -> str:
     if call is not None:
         lines.append(f"  {call_text.encoding_text(call)}")
         lines += [f"    {text}" for text in call_text.payload_text(call).splitlines()]
-    found = call_text.problem_lines(hit.problems, width=width - 2, colour=colour)
-    return "\n".join([*lines, *(f"  {text}" for text in found), ""])
+    problems = call_text.problem_lines(hit.problems, width=width - 2, colour=colour)
+    return "\n".join([*lines, *(f"  {text}" for text in problems), ""])
 
 
 def state(
-    recordings: Recordings,
+    recordings: RecordingArguments,
     *,
     given: Annotated[
         Path | None,
         typer.Option("--given", help="Profiles from before, in the shape that this prints."),
     ] = None,
     output: Annotated[str, typer.Option("--format", help="yaml or json.")] = "yaml",
-    allow_open: AllowOpen = False,
+    allow_open: AllowOpenOption = False,
 ) -> int:
     """Print the profiles that the calls of a recording come to: traits, ids, groups, events.
 
@@ -94,22 +96,22 @@ def state(
     profiles = _profiles(given) if given else {}
     evidence = read_evidence(recordings, allow_open=allow_open)
     data = fold(evidence.hits, profiles).as_data()
-    show_text(plain_text(data, output))
-    return say_gaps(evidence)
+    show_text(formatted(data, output))
+    return print_gaps(evidence)
 
 
-def plain_text(data: Payload, output: str) -> str:
-    """Data as YAML, in which what nests too deep stands as JSON text, or as JSON."""
+def formatted(data: Payload, output: str) -> str:
+    """Return data as JSON, or as YAML in which values that nest too deep are JSON texts."""
     if output == "json":
         return json_codec.write(data, indent=2)
-    return yaml_writer.write(_shallow(data, 4)).rstrip("\n")
+    return yaml_writer.write(_with_deep_values_as_text(data, 4)).rstrip("\n")
 
 
-def say_gaps(evidence: Evidence) -> Exit:
-    """Say what may be missing, and give the exit code for it."""
+def print_gaps(evidence: Evidence) -> ExitCode:
+    """Print what may be missing, and return the exit code for it."""
     for gap in evidence.gaps:
-        say(f"pixel-emulator: incomplete: {gap}")
-    return Exit.INCOMPLETE if evidence.gaps else Exit.MET
+        print_message(f"pixel-emulator: incomplete: {gap}")
+    return ExitCode.INCOMPLETE if evidence.gaps else ExitCode.MET
 
 
 def _profiles(path: Path) -> Payload:
@@ -120,10 +122,10 @@ def _profiles(path: Path) -> Payload:
     return document.data
 
 
-def _shallow(value: JSON, levels: int) -> JSON:
-    """The value with what nests too deep for YAML as text, `levels` further down."""
+def _with_deep_values_as_text(value: JSON, levels: int) -> JSON:
+    """Return the value with what nests too deep for YAML as JSON text, down to `levels` of maps."""
     if not yaml_writer.is_too_deep(value):
         return value
     if levels and isinstance(value, dict):
-        return {key: _shallow(member, levels - 1) for key, member in value.items()}
+        return {key: _with_deep_values_as_text(member, levels - 1) for key, member in value.items()}
     return json_codec.write(value)

@@ -15,7 +15,7 @@ from pixel_emulator.runtime.output import redacted
 
 _BY_SUFFIX = {format.suffix: format for format in FORMATS.values()}
 
-Reports = Annotated[
+ReportOption = Annotated[
     list[Path] | None,
     typer.Option("--report", metavar="FILE", help="Write the verdict to FILE.xml, .json or .txt."),
 ]

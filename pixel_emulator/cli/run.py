@@ -1,4 +1,4 @@
-"""`run`: a command, or the steps of scenarios, whose pixels come here; and a verdict on them."""
+"""`run`: a command or the actions of scenarios, run through the emulator, and the verdict."""
 
 import os
 import sys
@@ -10,24 +10,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixel_emulator.cli.emulator_run import check_who_acts, emulation
-from pixel_emulator.cli.inputs import Lets, Tags, load_chosen, read_lets
+from pixel_emulator.cli.emulator_run import check_actors, emulation
+from pixel_emulator.cli.inputs import LetOption, TagOption, load_selected, parse_variables
 from pixel_emulator.cli.options import takes_settings
 from pixel_emulator.cli.outcome import (
-    conclude,
-    ending_cleanly,
+    exiting_on_signal,
+    explain_exit_code,
+    explain_not_run,
     failed_command,
-    not_run,
-    say_verdict,
-    show_calls,
-    telling_when_cut_short,
-    why_cut_short,
+    interruption_reason,
+    print_calls,
+    print_verdict,
+    reporting_interruption,
 )
-from pixel_emulator.cli.reports import Reports, check_reports, write_reports
-from pixel_emulator.cli.terminal import say
-from pixel_emulator.command.environment import silence_hint
+from pixel_emulator.cli.reports import ReportOption, check_reports, write_reports
+from pixel_emulator.cli.terminal import print_message
 from pixel_emulator.command.process import CommandExit, run_command
-from pixel_emulator.core.scenarios.model import Open, Run, Scenario
+from pixel_emulator.core.scenarios.model import Action, Open, Run, Scenario
 from pixel_emulator.core.text.display import printable
 from pixel_emulator.core.verification.live import LiveVerdict
 from pixel_emulator.core.verification.verdict import Verdict, exit_code
@@ -49,8 +48,8 @@ from pixel_emulator.runtime.settings import Settings
 if TYPE_CHECKING:
     from pixel_emulator.proxy.emulator import Emulator
 
-_AT_REST = 2.0
-"""Seconds for clients to go. Those that end with the command are read at once, to their end."""
+_DRAIN_SECONDS = 2.0
+"""Seconds for clients to disconnect. Input of clients that ended is read at once, to its end."""
 
 
 @takes_settings(
@@ -77,9 +76,9 @@ def run(
         list[Path] | None,
         typer.Option("--scenario", help="A file that says what is expected, or a folder of them."),
     ] = None,
-    tag: Tags = None,
-    let: Lets = None,
-    report: Reports = None,
+    tag: TagOption = None,
+    let: LetOption = None,
+    report: ReportOption = None,
     settings: Settings,
 ) -> int:
     """Run a command, or what scenarios do, whose pixels come here, and check these.
@@ -89,53 +88,55 @@ def run(
     report go to stderr.
     """
     check_reports(report, (*(scenario or ()), Path(settings.record)), asserts=bool(scenario))
-    scenarios = load_chosen(scenario or (), tag, read_lets(let))
-    check_who_acts(scenarios, command)
+    scenarios = load_selected(scenario or (), tag, parse_variables(let))
+    check_actors(scenarios, command)
     end: CommandExit | None = None
-    with ending_cleanly():
+    with exiting_on_signal():
         with emulation(settings, scenarios) as (journal, emulator):
-            access = _access(scenarios, settings, emulator, runs=bool(command))
+            context = _action_context(scenarios, settings, emulator, runs=bool(command))
             window = Window(journal, scenarios) if scenarios else JournalTail(journal)
-            with telling_when_cut_short(scenarios, journal, window, report, settings.record):
+            with reporting_interruption(scenarios, journal, window, report, settings.record):
                 if command:
                     with window.followed() if isinstance(window, Window) else nullcontext():
-                        end = run_command(command, access.environ)
+                        end = run_command(command, context.environ)
                     if not end.started:
-                        return not_run(end, scenarios, journal, window, report)
-                    _settle(scenarios, journal, window, emulator)
-                    cut_short = why_cut_short(end)
+                        return explain_not_run(end, scenarios, journal, window, report)
+                    _wait_for_calls(scenarios, journal, window, emulator)
+                    cut_short = interruption_reason(end)
                 else:
-                    runner = Runner(journal, access, lambda: emulator.drain(_AT_REST), _tell_step)
+                    runner = Runner(
+                        journal, context, lambda: emulator.drain(_DRAIN_SECONDS), _print_step
+                    )
                     ran = runner.run_all(scenarios)
                     cut_short = ran.stopped
             if cut_short:
                 journal.interrupted(cut_short)
-        # Where the evidence is incomplete only because the command was killed, its code says so.
+        # If evidence is incomplete only because the command was killed, its exit code counts.
         only_cut_short = bool(command) and journal.gaps == (cut_short,)
         final_code = (end.code or None) if end and only_cut_short else None
         if not command:
-            verdict, end = _with_gaps(ran.verdict, journal, told=cut_short), ran.failed_command
+            verdict, end = _with_gaps(ran.verdict, journal, known=cut_short), ran.failed_command
         elif scenarios:
             verdict = verify(scenarios, window.evidence())
         else:
-            status = show_calls(journal, settings.record)
-            _explain_silence(journal, scenarios, command, access)
+            status = print_calls(journal, settings.record)
+            _explain_silence(journal, scenarios, command, context)
             code = final_code or exit_code(status, end.code if end else 0)
-            return conclude(code, status, end)
+            return explain_exit_code(code, status, end)
         verdict = replace(verdict, command=failed_command(end), final_code=final_code)
-        say_verdict(journal, verdict, settings.record)
-        _explain_silence(journal, scenarios, command, access)
+        print_verdict(journal, verdict, settings.record)
+        _explain_silence(journal, scenarios, command, context)
         write_reports(report, verdict, recording=settings.record)
-        return conclude(verdict.exit_code, verdict.status, end)
+        return explain_exit_code(verdict.exit_code, verdict.status, end)
 
 
-def _access(
+def _action_context(
     scenarios: Sequence[Scenario], settings: Settings, emulator: "Emulator", *, runs: bool
 ) -> ActionContext:
-    """How commands and actions reach the emulator."""
-    actions = [each for s in scenarios for step in s.steps for each in step.actions]
-    runs = runs or any(isinstance(each, Run) for each in actions)
-    opens = any(isinstance(each, Open) for each in actions)
+    """Return how commands and actions reach the emulator."""
+    actions = _actions(scenarios)
+    runs = runs or any(isinstance(action, Run) for action in actions)
+    opens = any(isinstance(action, Open) for action in actions)
     return ActionContext(
         proxy=emulator.proxy,
         ca=emulator.authority.ca,
@@ -147,56 +148,63 @@ def _access(
     )
 
 
+def _actions(scenarios: Sequence[Scenario]) -> list[Action]:
+    return [action for s in scenarios for step in s.steps for action in step.actions]
+
+
 def _environ(settings: Settings, emulator: "Emulator") -> dict[str, str]:
     from pixel_emulator.command.environment import command_environment
     from pixel_emulator.trust.stores import TrustStores
 
-    child = command_environment(
+    changes = command_environment(
         os.environ,
         proxy=emulator.proxy,
         spki=emulator.authority.spki,
         stores=TrustStores(emulator.directory, emulator.authority.ca),
         hosts=settings.hosts,
     )
-    for warning in child.warnings:
-        say(f"pixel-emulator: {warning}")
-    return child.applied_to(os.environ)
+    for warning in changes.warnings:
+        print_message(f"pixel-emulator: {warning}")
+    return changes.applied_to(os.environ)
 
 
 def _explain_silence(
     journal: Journal,
     scenarios: Sequence[Scenario],
     command: list[str] | None,
-    access: ActionContext,
+    context: ActionContext,
 ) -> None:
-    """Say which clients of what was run read no proxy variable, if nothing reached us."""
-    actions = [each for s in scenarios for step in s.steps for each in step.actions]
-    ran = [each.command for each in actions if isinstance(each, Run)]
-    commands = [(each,) if isinstance(each, str) else each for each in ran]
+    """If nothing connected, print which clients of the commands ignore proxy variables."""
+    ran = [action.command for action in _actions(scenarios) if isinstance(action, Run)]
+    commands = [(line,) if isinstance(line, str) else line for line in ran]
     if command:
         commands.append(tuple(command))
     if commands and not journal.evidence().connections:
-        say(silence_hint(commands, access.environ))
+        from pixel_emulator.command.environment import silence_hint
+
+        print_message(silence_hint(commands, context.environ))
 
 
-def _settle(
+def _wait_for_calls(
     scenarios: Sequence[Scenario], journal: Journal, window: GrowingEvidence, emulator: "Emulator"
 ) -> None:
-    """Read what the command has sent before its end; then wait as the scenarios say."""
-    titles = [each.step_title(*each.steps) for each in scenarios if len(each.steps) == 1]
-    begun = mark_done(journal, titles, lambda: emulator.drain(_AT_REST))
+    """Read what the command has sent before it ended; then wait as long as the scenarios say."""
+    single = [scenario for scenario in scenarios if len(scenario.steps) == 1]
+    titles = [scenario.step_title(*scenario.steps) for scenario in single]
+    start = mark_done(journal, titles, lambda: emulator.drain(_DRAIN_SECONDS))
     if scenarios:
         within, quiet = timeouts(scenarios)
-        wait_until_decided(LiveVerdict(scenarios), window, deadline=begun + within, quiet=quiet)
+        wait_until_decided(LiveVerdict(scenarios), window, deadline=start + within, quiet=quiet)
 
 
-def _tell_step(title: str) -> None:
-    """Say which step runs, to who waits for it at a terminal."""
+def _print_step(title: str) -> None:
+    """Print the name of the running step if stderr is a terminal."""
     if sys.stderr and sys.stderr.isatty():
-        say(f"running  {printable(title)}")
+        print_message(f"running  {printable(title)}")
 
 
-def _with_gaps(verdict: Verdict, journal: Journal, *, told: str) -> Verdict:
-    """The verdict with all that went wrong up to the very end, but for what it has `told`."""
+def _with_gaps(verdict: Verdict, journal: Journal, *, known: str) -> Verdict:
+    """Return the verdict with the gaps found up to the end, without `known`, which it includes
+    already."""
     gaps = dict.fromkeys((*verdict.gaps, *journal.gaps))
-    return replace(verdict, gaps=tuple(gap for gap in gaps if gap != told))
+    return replace(verdict, gaps=tuple(gap for gap in gaps if gap != known))

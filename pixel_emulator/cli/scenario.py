@@ -1,4 +1,4 @@
-"""`scenario check` and `scenario schema`: scenario files without a run."""
+"""`scenario check`, `schema`, `new` and `update`: scenario files without a run."""
 
 import sys
 from difflib import unified_diff
@@ -8,14 +8,16 @@ from typing import Annotated
 import typer
 
 from pixel_emulator.cli.decode import one_of
-from pixel_emulator.cli.inputs import Lets, read_evidence, read_lets
-from pixel_emulator.cli.terminal import Exit, say, show
+from pixel_emulator.cli.inputs import LetOption, parse_variables, read_evidence
+from pixel_emulator.cli.terminal import ExitCode, print_message, print_result
 from pixel_emulator.core.errors import InputError, InputIssue, Location
 from pixel_emulator.core.model import Evidence
 from pixel_emulator.core.scenario_edit.generate import draft
 from pixel_emulator.core.scenario_edit.update import update as rewrite
 from pixel_emulator.core.scenario_edit.verified_source import VerifiedSource
 from pixel_emulator.core.scenarios.model import Scenario
+from pixel_emulator.core.schemas.recording_schema import recording_schema
+from pixel_emulator.core.schemas.scenario_schema import scenario_schema
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.core.text.display import shortened
 from pixel_emulator.core.verification.verdict import Status
@@ -30,18 +32,18 @@ KINDS = ("scenario", "recording")
 def check(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Scenario files.")],
     *,
-    let: Lets = None,
+    let: LetOption = None,
 ) -> int:
     """Check scenario files without running them.
 
     Exit code: 0 if all are well, 2 if there is a mistake; each is shown with its place.
     """
-    given = read_lets(let)
-    found = read_files(files, given=given)
-    for each in found:
-        if not each.issues:
-            show(f"{each.path}: {_summary(each)}")
-    if issues := issues_of(found, given):
+    given = parse_variables(let)
+    scenario_files = read_files(files, given=given)
+    for file in scenario_files:
+        if not file.issues:
+            print_result(f"{file.path}: {_summary(file)}")
+    if issues := issues_of(scenario_files, given):
         raise InputError(*issues)
     return 0
 
@@ -51,38 +53,33 @@ def schema(
     kind: Annotated[str, typer.Option("--kind", help="scenario or recording.")] = "scenario",
 ) -> int:
     """Print the JSON Schema of scenario files or of recordings, for an editor."""
-    from pixel_emulator.core.schemas import recording_schema, scenario_schema
-
     one_of("--kind", kind, KINDS)
-    made = {
-        "scenario": scenario_schema.scenario_schema,
-        "recording": recording_schema.recording_schema,
-    }
+    made = {"scenario": scenario_schema, "recording": recording_schema}
     sys.stdout.write(json_codec.write(made[kind](), indent=2) + "\n")
     return 0
 
 
 def _summary(file: ScenarioFile) -> str:
-    """`1 scenario, 2 cases, 3 expectations`; a scenario counts once, with all of its cases."""
+    """Return `1 scenario, 2 cases, 3 expectations`; a scenario with cases counts once."""
     scenarios: dict[object, Scenario] = {}
-    for each in file.scenarios:
-        scenarios.setdefault(each.location, each)
+    for scenario in file.scenarios:
+        scenarios.setdefault(scenario.location, scenario)
     counts = {
         "scenario": len(scenarios),
-        "case": sum(bool(each.case) for each in file.scenarios),
-        "expectation": sum(len(each.expectations) for each in scenarios.values()),
+        "case": sum(bool(scenario.case) for scenario in file.scenarios),
+        "expectation": sum(len(scenario.expectations) for scenario in scenarios.values()),
         "definition": file.definitions,
     }
     always = ("scenario", "expectation") if scenarios else ()
-    said = [_count(n, word) for word, n in counts.items() if n or word in always]
-    return ", ".join(said) or "nothing"
+    parts = [_count(number, word) for word, number in counts.items() if number or word in always]
+    return ", ".join(parts) or "nothing"
 
 
 def _count(n: int, word: str) -> str:
     return f"{n} {word}" if n == 1 else f"{n} {word}s"
 
 
-_NO_CALLS = "holds no calls, so no scenario can be drafted of it"
+_NO_CALLS_MESSAGE = "holds no calls, so no scenario can be drafted of it"
 _ALLOW_OPEN = typer.Option("--allow-open", help="Accept a recording without an end.")
 
 
@@ -102,15 +99,15 @@ def new(
     """
     evidence = read_evidence(recordings)
     if not any(hit.call for hit in evidence.hits):
-        for each in recordings:
-            say(f"pixel-emulator: {InputIssue(_NO_CALLS, Location(str(each)))}")
-        return _say_gaps(evidence, "the draft would lack calls") or Exit.UNMET
+        for path in recordings:
+            print_message(f"pixel-emulator: {InputIssue(_NO_CALLS_MESSAGE, Location(str(path)))}")
+        return _print_gaps(evidence, "the draft would lack calls") or ExitCode.UNMET
     text = draft(evidence.hits, name=name or recordings[0].stem)
     if output is None:
-        show(text.rstrip("\n"))
+        print_result(text.rstrip("\n"))
     else:
         read_write.write_new(output, text)
-    return _say_gaps(evidence, "the draft may lack calls")
+    return _print_gaps(evidence, "the draft may lack calls")
 
 
 def update(
@@ -127,7 +124,7 @@ def update(
         bool, typer.Option("--check", help="Write nothing; exit 1 if the file would change.")
     ] = False,
     allow_open: Annotated[bool, _ALLOW_OPEN] = False,
-    let: Lets = None,
+    let: LetOption = None,
 ) -> int:
     """Rewrite a scenario to what happened, and show what changes.
 
@@ -139,45 +136,45 @@ def update(
         how = f"pixel-emulator run --record calls.yaml --scenario {scenario} -- COMMAND"
         raise InputError(InputIssue(f"{message}: {how}"))
     evidence = read_evidence(recording, allow_open=allow_open)
-    if gaps := _say_gaps(evidence, "nothing is accepted while calls may be missing"):
+    if gaps := _print_gaps(evidence, "nothing is accepted while calls may be missing"):
         return gaps
-    old, given = read_write.read_text(scenario), read_lets(let)
+    old, given = read_write.read_text(scenario), parse_variables(let)
 
-    def judge(text: str) -> VerifiedSource:
+    def verified(text: str) -> VerifiedSource:
         scenarios = load_text(text, str(scenario), given=given)
         return VerifiedSource(read_source(text, str(scenario)), verify(scenarios, evidence))
 
-    found = rewrite(old, judge, _lines(only))
-    changed = found.text != old
+    result = rewrite(old, verified, _lines(only))
+    changed = result.text != old
     if changed:
-        show(_diff(str(scenario), old, found.text))
+        print_result(_diff(str(scenario), old, result.text))
         if not check:
-            read_write.overwrite(scenario, found.text)
-    elif found.verified.verdict.status is Status.MET:
-        say(f"{scenario}: nothing changes, it is met")
-    for issue in found.kept:
-        say(f"pixel-emulator: {issue}")
-    status = found.verified.verdict.status
+            read_write.overwrite(scenario, result.text)
+    elif result.verified.verdict.status is Status.MET:
+        print_message(f"{scenario}: nothing changes, it is met")
+    for issue in result.kept:
+        print_message(f"pixel-emulator: {issue}")
+    status = result.verified.verdict.status
     if status in (Status.UNDECIDED, Status.INCOMPLETE):
-        return Exit.INCOMPLETE
-    unmet = bool(found.kept) if only else status is not Status.MET
-    if unmet and not found.kept:
-        say("pixel-emulator: it is still not met; `pixel-emulator verify` says why")
-    return Exit.UNMET if unmet or (check and changed) else Exit.MET
+        return ExitCode.INCOMPLETE
+    unmet = bool(result.kept) if only else status is not Status.MET
+    if unmet and not result.kept:
+        print_message("pixel-emulator: it is still not met; `pixel-emulator verify` says why")
+    return ExitCode.UNMET if unmet or (check and changed) else ExitCode.MET
 
 
-def _say_gaps(evidence: Evidence, so: str) -> Exit:
+def _print_gaps(evidence: Evidence, so: str) -> ExitCode:
     for gap in evidence.gaps:
-        say(f"pixel-emulator: {so}: {gap}")
-    return Exit.INCOMPLETE if evidence.gaps else Exit.MET
+        print_message(f"pixel-emulator: {so}: {gap}")
+    return ExitCode.INCOMPLETE if evidence.gaps else ExitCode.MET
 
 
 def _lines(text: str) -> frozenset[int]:
-    words = [each.strip() for each in text.split(",")] if text else []
+    words = [word.strip() for word in text.split(",")] if text else []
     wrong = [
-        each
-        for each in words
-        if not (each.isascii() and each.isdigit() and len(each) < 10 and int(each))
+        word
+        for word in words
+        if not (word.isascii() and word.isdigit() and len(word) < 10 and int(word))
     ]
     if wrong:
         raise InputError(
@@ -187,10 +184,10 @@ def _lines(text: str) -> frozenset[int]:
 
 
 def _diff(file: str, old: str, new: str) -> str:
-    """A unified diff, as git and patch read it."""
-    read_write = old.splitlines(keepends=True), new.splitlines(keepends=True)
+    """Return a unified diff in the format of git and patch."""
+    old_lines, new_lines = old.splitlines(keepends=True), new.splitlines(keepends=True)
     lines = (
         line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
-        for line in unified_diff(*read_write, f"a/{file}", f"b/{file}")
+        for line in unified_diff(old_lines, new_lines, f"a/{file}", f"b/{file}")
     )
     return "".join(lines).rstrip("\n")

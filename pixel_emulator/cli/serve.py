@@ -1,4 +1,5 @@
-"""`serve` runs the emulator until it is stopped; `env` leads a shell and a browser to it."""
+"""`serve` runs the emulator until it is stopped; `env` prints the settings that direct clients to
+it."""
 
 import os
 import signal
@@ -11,12 +12,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixel_emulator.cli.display import Display, farewell, watch_live
+from pixel_emulator.cli.display import Display, print_outlooks, run_summary
 from pixel_emulator.cli.emulator_run import emulation, needs_mitmproxy
-from pixel_emulator.cli.inputs import Lets, Tags, read_lets
+from pixel_emulator.cli.inputs import LetOption, TagOption, parse_variables
 from pixel_emulator.cli.options import takes_settings
-from pixel_emulator.cli.reports import Reports, check_reports, for_terminal, write_reports
-from pixel_emulator.cli.terminal import Exit, say, show
+from pixel_emulator.cli.reports import ReportOption, check_reports, for_terminal, write_reports
+from pixel_emulator.cli.terminal import ExitCode, print_message, print_result
 from pixel_emulator.command.process import signal_handlers
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.runner.file_watch import ScenarioFiles
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
     from pixel_emulator.control.server import Control
     from pixel_emulator.proxy.emulator import Emulator
 
-_AT_REST = 1.0
-"""Seconds at the end for clients to go; what those that have gone sent is read first."""
+_DRAIN_SECONDS = 1.0
+"""Seconds for clients to disconnect at the end. Input of those that have is read first."""
 
 
 @takes_settings(
@@ -58,9 +59,9 @@ def serve(
         list[Path] | None,
         typer.Option("--scenario", help="A file or folder that says what is expected; may change."),
     ] = None,
-    tag: Tags = None,
-    let: Lets = None,
-    report: Reports = None,
+    tag: TagOption = None,
+    let: LetOption = None,
+    report: ReportOption = None,
     settings: Settings,
     json: Annotated[
         bool, typer.Option("--json", help="Print the ready line as JSON, to stdout.")
@@ -78,7 +79,7 @@ def serve(
     of them. Exit code: that of the verdict; 3 for a failure of the emulator.
     """
     check_reports(report, (*(scenario or ()), Path(settings.record)), asserts=bool(scenario))
-    watched = ScenarioFiles(scenario, read_lets(let), tag or ()) if scenario else None
+    watched = ScenarioFiles(scenario, parse_variables(let), tag or ()) if scenario else None
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
@@ -87,7 +88,7 @@ def serve(
     with (
         signal_handlers([signal.SIGHUP], lambda *_: stopped.set()),
         emulation(settings, watched.scenarios if watched else ()) as (journal, emulator),
-        _control(emulator) as control,
+        _control_api(emulator) as control,
         Display() as display,
     ):
         journal.subscribe(display.show)
@@ -109,22 +110,22 @@ def serve(
                 sys.stdout.write(ready.line() + "\n")
                 sys.stdout.flush()
             else:
-                say(_greeting(ready, settings))
-            window = watch_live(watched, journal, stopped) if watched else None
+                print_message(_ready_message(ready, settings))
+            window = print_outlooks(watched, journal, stopped) if watched else None
             stopped.wait()
-            emulator.drain(_AT_REST)
+            emulator.drain(_DRAIN_SECONDS)
     strays = emulator.sessions.unrouted()
     if strays:
-        say("\n".join(strays))
+        print_message("\n".join(strays))
     ending = partial(
-        farewell, journal, recorded=settings.record, sessions=emulator.sessions.opened()
+        run_summary, journal, recorded=settings.record, sessions=emulator.sessions.opened()
     )
     if watched is None or window is None:
-        say(ending())
-        return Exit.INCOMPLETE if journal.failures else Exit.MET
+        print_message(ending())
+        return ExitCode.INCOMPLETE if journal.failures else ExitCode.MET
     verdict = verify(watched.scenarios, window.evidence())
-    say(for_terminal(verdict, sys.stderr, recording=settings.record))
-    say(ending(gaps=verdict.gaps))
+    print_message(for_terminal(verdict, sys.stderr, recording=settings.record))
+    print_message(ending(gaps=verdict.gaps))
     write_reports(report, verdict, recording=settings.record)
     return verdict.exit_code
 
@@ -141,11 +142,13 @@ def env(
     Where several serve, those beside the one on `--port` are listed on stderr.
     """
     ready = find_server(port)
-    others = [each for each in running_servers() if each.port != ready.port]
+    others = [server for server in running_servers() if server.port != ready.port]
     if others:
         also = server_list(others)
-        say(f"pixel-emulator: taken is the one on port {ready.port}; also serving: {also}")
-    with needs_mitmproxy():  # or rather its company: cryptography and certifi
+        print_message(
+            f"pixel-emulator: taken is the one on port {ready.port}; also serving: {also}"
+        )
+    with needs_mitmproxy():  # the same extra installs cryptography and certifi
         from pixel_emulator.command.environment import (
             browser_flags,
             command_environment,
@@ -162,30 +165,30 @@ def env(
         hosts=ready.hosts,
     )
     for warning in changes.warnings:
-        say(f"pixel-emulator: {warning}")
+        print_message(f"pixel-emulator: {warning}")
     api = {"PIXEL_EMULATOR_CONTROL": ready.control, "PIXEL_EMULATOR_TOKEN": ready.token}
     flags = " ".join(browser_flags(ready.proxy, ready.spki))
     exports = shell_exports({**changes.variables, **api})
-    show(f"{exports}# for a Chromium: {flags}", keep_write_keys=True)  # for a shell to read
+    print_result(f"{exports}# for a Chromium: {flags}", keep_write_keys=True)  # for a shell to read
     return 0
 
 
 def _wait_for_eof(stopped: threading.Event) -> None:
-    with suppress(OSError):  # no stdin is one that has ended
-        # Not `sys.stdin`: its lock, held at the end of the process, would be a fatal error.
+    with suppress(OSError):  # a closed stdin counts as one at its end
+        # Not `sys.stdin`: a thread that holds its lock at exit is a fatal error of Python.
         while os.read(0, 4096):
             pass
     stopped.set()
 
 
-def _control(emulator: "Emulator") -> "Control":
-    with needs_mitmproxy():  # or rather its company: Starlette and uvicorn
+def _control_api(emulator: "Emulator") -> "Control":
+    with needs_mitmproxy():  # the same extra installs Starlette and uvicorn
         from pixel_emulator.control.server import Control
 
     return Control(emulator)
 
 
-def _greeting(ready: ServerInfo, settings: Settings) -> str:
+def _ready_message(ready: ServerInfo, settings: Settings) -> str:
     recording = f"Recording to {settings.record}. " if settings.record else ""
     return (
         f"The emulator listens on {ready.url}, as a proxy and as a server.\n"

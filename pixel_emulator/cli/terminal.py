@@ -1,6 +1,6 @@
-"""Where words go: results to stdout, messages for people to stderr, colour only on a terminal.
+"""Output of commands: results to stdout, messages for people to stderr, colour only on a terminal.
 
-Write keys are masked in all of them.
+Write keys are masked in both.
 """
 
 import os
@@ -12,11 +12,11 @@ from typing import TextIO
 
 from pixel_emulator.runtime.output import redacted
 
-WIDEST = 110  # longer lines are hard to read
+MAX_WIDTH = 110  # longer lines are hard to read
 
 
 def wants_colour(stream: TextIO | None) -> bool:
-    """Whether to colour what goes to `stream` (https://no-color.org, https://force-color.org).
+    """Return True if `stream` is to get colours (https://no-color.org, https://force-color.org).
 
     A stream that the caller closed (`2>&-`) is None.
     """
@@ -26,19 +26,19 @@ def wants_colour(stream: TextIO | None) -> bool:
 
 
 def width() -> int:
-    """The columns to fill."""
-    return min(shutil.get_terminal_size((100, 24)).columns, WIDEST)
+    """Return the number of columns to fill."""
+    return min(shutil.get_terminal_size((100, 24)).columns, MAX_WIDTH)
 
 
-def say(text: str) -> None:
-    """Print a message for people to stderr; one that nobody can read changes nothing."""
+def print_message(text: str) -> None:
+    """Print a message for people to stderr. A stderr that cannot be written is ignored."""
     with suppress(OSError):
-        # In one piece: what another thread says stays behind it, on a line of its own.
+        # One write: output of another thread cannot come between the text and its newline.
         print(f"{redacted(text)}\n", end="", file=sys.stderr, flush=True)  # noqa: T201 - copes with a closed stderr
 
 
-def show(text: str, *, keep_write_keys: bool = False, flush: bool = True) -> None:
-    """Print a result to stdout, whatever characters it holds."""
+def print_result(text: str, *, keep_write_keys: bool = False, flush: bool = True) -> None:
+    """Print a result to stdout; characters that its encoding lacks are escaped."""
     if not keep_write_keys:
         text = redacted(text)
     encoding = sys.stdout.encoding or "utf-8"
@@ -47,8 +47,8 @@ def show(text: str, *, keep_write_keys: bool = False, flush: bool = True) -> Non
         sys.stdout.flush()
 
 
-class Exit(IntEnum):
-    """What an exit code of our own means."""
+class ExitCode(IntEnum):
+    """The exit codes of our own, by their meaning."""
 
     MET = 0
     UNMET = 1

@@ -1,4 +1,4 @@
-"""`verify`: the same assertion offline, on recordings."""
+"""`verify`: recordings against scenarios, without a run."""
 
 import sys
 from pathlib import Path
@@ -7,9 +7,15 @@ from typing import Annotated
 import typer
 
 from pixel_emulator.cli.decode import one_of
-from pixel_emulator.cli.inputs import Lets, Tags, load_chosen, read_evidence, read_lets
-from pixel_emulator.cli.reports import Reports, check_reports, for_terminal, write_reports
-from pixel_emulator.cli.terminal import show
+from pixel_emulator.cli.inputs import (
+    LetOption,
+    TagOption,
+    load_selected,
+    parse_variables,
+    read_evidence,
+)
+from pixel_emulator.cli.reports import ReportOption, check_reports, for_terminal, write_reports
+from pixel_emulator.cli.terminal import print_result
 from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.core.report.formats import FORMATS, ReportOptions
 from pixel_emulator.core.verification.verify import verify as judge
@@ -35,9 +41,9 @@ def verify(
     allow_open: Annotated[
         bool, typer.Option("--allow-open", help="Accept a recording without an end.")
     ] = False,
-    tag: Tags = None,
-    let: Lets = None,
-    report: Reports = None,
+    tag: TagOption = None,
+    let: LetOption = None,
+    report: ReportOption = None,
     output: Annotated[str, typer.Option("--format", help="text, json or junit.")] = "text",
 ) -> int:
     """Assert recordings against scenarios; several recordings count as one run.
@@ -48,7 +54,7 @@ def verify(
     check_reports(report, (*paths, *(scenario or ())))
     recordings = [path for path in paths if not path.is_dir() and read_write.is_recording(path)]
     named = [*(scenario or ()), *(path for path in paths if path not in recordings)]
-    scenarios = load_chosen(named, tag, read_lets(let))
+    scenarios = load_selected(named, tag, parse_variables(let))
     if not scenarios or not recordings:
         missing = "scenario" if recordings else "recording"
         raise InputError(
@@ -58,7 +64,7 @@ def verify(
     source = str(recordings[0]) if len(recordings) == 1 else ""  # several are counted anew
     write_reports(report, verdict, recording=source)
     if output == "text":
-        show(for_terminal(verdict, sys.stdout, recording=source))
+        print_result(for_terminal(verdict, sys.stdout, recording=source))
     else:
-        show(FORMATS[output].render(verdict, ReportOptions(recording=source)).rstrip("\n"))
+        print_result(FORMATS[output].render(verdict, ReportOptions(recording=source)).rstrip("\n"))
     return verdict.exit_code

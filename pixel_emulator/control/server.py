@@ -50,7 +50,7 @@ class Control:
             listener = stack.enter_context(listen_on_loopback(self._emulator.settings.control_port))
             self.port = listener.getsockname()[1]
             # Clients of the proxy connect from this machine, too; they must not reach the API.
-            self._emulator.shut_off(self.port)
+            self._emulator.block_port(self.port)
             server_task = _ServerTask(AppState(self._emulator, threads), listener, self.token)
             asyncio.run_coroutine_threadsafe(server_task.start(), loop).result()
             stack.callback(

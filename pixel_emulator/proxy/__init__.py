@@ -1,1 +1,1 @@
-"""The door to mitmproxy: the emulator, its addon, its locks, and mitmproxy's own tools."""
+"""mitmproxy: the emulator, its addon, its egress guard, and mitmproxy's own tools."""

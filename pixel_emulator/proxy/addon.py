@@ -1,4 +1,4 @@
-"""The door to mitmproxy: flows become requests for the journal, and answers of the core flows."""
+"""The mitmproxy addon: records the requests of flows and sets their responses."""
 
 import logging
 from collections.abc import Callable
@@ -10,10 +10,10 @@ from pixel_emulator.core.endpoint.pixel import route
 from pixel_emulator.core.model import Dialect, Hit, Outcome, Payload
 from pixel_emulator.core.problems.classify import classify
 from pixel_emulator.core.text.yaml_writer import flatten_deep, write
-from pixel_emulator.proxy.convert import FALLBACK, answer, request_of, storable
+from pixel_emulator.proxy.convert import FALLBACK, escape_surrogates, http_response, request_of
 from pixel_emulator.proxy.egress_guard import EgressGuard
 from pixel_emulator.proxy.handshakes import Handshakes
-from pixel_emulator.proxy.hosts import folded
+from pixel_emulator.proxy.hosts import normalize_host
 from pixel_emulator.proxy.http1 import Http1
 from pixel_emulator.proxy.journal_routing import (
     JournalResponder,
@@ -26,11 +26,11 @@ from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.sessions import Sessions
 from pixel_emulator.runtime.settings import Settings
 
-MITMPROXY = logging.getLogger("mitmproxy")
-"""The logger of all that mitmproxy logs."""
+MITMPROXY_LOGGER = logging.getLogger("mitmproxy")
+"""The parent of all of mitmproxy's loggers."""
 
-_SHORT = 200
-"""Characters of a text that a flow's comment and metadata show at most."""
+_MAX_SHOWN = 200
+"""Characters of a text in a flow's comment and metadata."""
 
 _MARKERS = {
     Outcome.DELIVERED: ":white_check_mark:",
@@ -46,7 +46,7 @@ _ABORTED = (
 
 
 class PixelEmulator:
-    """Answers every request to an emulated host, once it is in the journal."""
+    """Answers every request to an emulated host after it is in the journal."""
 
     name = "pixel_emulator"
 
@@ -55,38 +55,38 @@ class PixelEmulator:
     ) -> None:
         self.journal = journal
         self.journals = sessions or SingleJournal(journal)
-        self.locks = EgressGuard(settings, journal, self.journals)
+        self.guard = EgressGuard(settings, journal, self.journals)
         self.respond = JournalResponder(self.journals)
-        self.handshakes = Handshakes(self.locks, self.journals)
-        self.http1 = Http1(self.locks, self.respond, self.handshakes.heard)
-        self._unread = UnparsedBytes(self.locks, self.journals, self.handshakes.heard)
-        # mitmproxy calls the hooks of these, too; the locks may keep some from those behind them.
-        self.addons = [self._unread, self.locks, self.handshakes]
-        self._ended = False
+        self.handshakes = Handshakes(self.guard, self.journals)
+        self.http1 = Http1(self.guard, self.respond, self.handshakes.on_request)
+        self._unparsed = UnparsedBytes(self.guard, self.journals, self.handshakes.on_request)
+        # mitmproxy calls the hooks of these, too; the guard can halt a hook for those after it.
+        self.addons = [self._unparsed, self.guard, self.handshakes]
+        self._is_done = False
 
     def client_connected(self, client: connection.Client) -> None:
         self.journals.journal_for(client).connected()
 
     def done(self) -> None:
-        """From now on it is us who hang up."""
-        if not self._ended:
-            self._ended = True
-            self._unread.end()
-            self.handshakes.end()
+        """Report no gaps from now on: it is the emulator that disconnects."""
+        if not self._is_done:
+            self._is_done = True
+            self._unparsed.stop()
+            self.handshakes.stop()
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
-        """A request of ours is read to its end; mitmproxy would stream a large one upstream."""
-        self.handshakes.heard(flow.client_conn)
-        if self.locks.host_of(flow):
+        """Read a request to an emulated host to its end: mitmproxy streams large ones upstream."""
+        self.handshakes.on_request(flow.client_conn)
+        if self.guard.host_of(flow):
             flow.request.stream = False
 
     def request(self, flow: http.HTTPFlow) -> None:
         """Record a request, and set its response, which is sent after this hook has returned.
 
-        A flow that was loaded from a file has its answer already, and is recorded only; one that
-        was aborted before its answer is no call, but a gap.
+        A flow from a file already has its response, and is only recorded; one that was aborted
+        before its response is no call, but a gap.
         """
-        host = self.locks.host_of(flow)
+        host = self.guard.host_of(flow)
         if host is None or (flow.live and flow.error):
             return
         if not flow.live and not _was_answered(flow):
@@ -94,23 +94,23 @@ class PixelEmulator:
             return
         answering = flow.live and flow.response is None
         if answering:
-            flow.response = answer(FALLBACK)  # whatever fails from here on, nothing leaks
+            flow.response = http_response(FALLBACK)  # nothing leaks if anything fails from here on
         routed = self.journals.route(request_of(flow, host), flow.client_conn)
-        made = None if flow.live else datetime.fromtimestamp(flow.request.timestamp_start, UTC)
-        [(hit, response)] = record_all(routed.journal, [routed.request], made)
+        time = None if flow.live else datetime.fromtimestamp(flow.request.timestamp_start, UTC)
+        [(hit, response)] = record_all(routed.journal, [routed.request], time)
         if answering:
-            flow.response = answer(response, routed.request.method)
+            flow.response = http_response(response, routed.request.method)
         if hit:
             annotate(flow, hit)
 
 
 def _was_answered(flow: http.HTTPFlow) -> bool:
-    """Whether a flow from a file has an answer; browsers write one with status -1 or 0 if not."""
+    """Return True if a flow from a file has a response: browsers write status -1 or 0 for none."""
     return flow.response is not None and flow.response.status_code > 0
 
 
 class FailureHandler(logging.Handler):
-    """Takes what mitmproxy logs as an error, such as an exception in a hook, to the journal."""
+    """Reports to the journal what mitmproxy logs as an error, such as an exception in a hook."""
 
     PREFIX = "mitmproxy: "
 
@@ -119,10 +119,10 @@ class FailureHandler(logging.Handler):
         self._journal = journal
 
     def install(self) -> None:
-        MITMPROXY.addHandler(self)
+        MITMPROXY_LOGGER.addHandler(self)
 
     def uninstall(self) -> None:
-        MITMPROXY.removeHandler(self)
+        MITMPROXY_LOGGER.removeHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
@@ -131,7 +131,7 @@ class FailureHandler(logging.Handler):
 
 
 def annotate(flow: http.HTTPFlow, hit: Hit) -> None:
-    """Say on the flow what became of it: a comment, a marker, and `pixel.*` for `~meta`."""
+    """Set the comment, the marker and the metadata `pixel.*` (for `~meta`) of a recorded flow."""
     call = hit.call
     payload = (call.payload if call else None) or {}
     facts = {
@@ -149,19 +149,19 @@ def annotate(flow: http.HTTPFlow, hit: Hit) -> None:
     for name, value in facts.items():
         if isinstance(value, str | int) and value != "":
             flow.metadata[f"pixel.{name}"] = _short(value) if isinstance(value, str) else value
-    named = (facts["type"], facts["event"] or facts["name"])
-    what = " ".join(_short(each) for each in named if isinstance(each, str))
-    parts = (what, hit.outcome.value, facts["problems"])
+    names = (facts["type"], facts["event"] or facts["name"])
+    title = " ".join(_short(name) for name in names if isinstance(name, str))
+    parts = (title, hit.outcome.value, facts["problems"])
     flow.comment = " · ".join(str(part) for part in parts if part)
     flow.marked = _MARKERS[hit.outcome]
 
 
 def _short(value: str) -> str:
-    return storable(value if len(value) <= _SHORT else f"{value[:_SHORT]}…")
+    return escape_surrogates(value if len(value) <= _MAX_SHOWN else f"{value[:_MAX_SHOWN]}…")
 
 
 class SegmentPixel(contentviews.Contentview):
-    """Shows a pixel call as YAML, beside its request and beside the GIF."""
+    """A content view that shows a pixel call as YAML, for its request and for the GIF."""
 
     name = "Segment Pixel"
     syntax_highlight = "yaml"
@@ -170,25 +170,25 @@ class SegmentPixel(contentviews.Contentview):
         self._settings = settings
 
     def prettify(self, _data: bytes, metadata: contentviews.Metadata) -> str:
-        """Judge the flow's request by itself; raises ValueError where there is none."""
+        """Classify the flow's request by itself. Raises ValueError if it is no pixel request."""
         flow = _pixel_flow(metadata)
         if flow is None:
             raise ValueError("not a pixel request")
         settings = self._settings()
-        request = request_of(flow, folded(flow.request.pretty_host))
-        judgement = classify(request, Dialect(settings.dialect), settings.sources())
-        call = judgement.call
+        request = request_of(flow, normalize_host(flow.request.pretty_host))
+        classification = classify(request, Dialect(settings.dialect), settings.sources())
+        call = classification.call
         shown: Payload = {
             "type": call.type.value if call else None,
-            "outcome": judgement.outcome.value,
+            "outcome": classification.outcome.value,
             "form": call.form.value if call else None,
-            "problems": [each.as_data() for each in judgement.problems],
+            "problems": [problem.as_data() for problem in classification.problems],
             "payload": flatten_deep(call.payload) if call else None,
         }
         return write(shown)
 
     def render_priority(self, _data: bytes, metadata: contentviews.Metadata) -> float:
-        """Above all of mitmproxy's own views for pixel calls, else never."""
+        """Return 2, above mitmproxy's own views, for pixel calls, else -1: never."""
         return 2 if _pixel_flow(metadata) else -1
 
 

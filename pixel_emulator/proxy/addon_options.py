@@ -1,4 +1,4 @@
-"""The addon as mitmproxy's own tools load it: every setting is an option `pixel_…`."""
+"""The addon that mitmproxy's own tools load: every setting is an option `pixel_…`."""
 
 import logging
 from collections.abc import Sequence
@@ -16,10 +16,12 @@ from pixel_emulator.runtime.recording_writer import open_recording
 from pixel_emulator.runtime.settings import Settings, settings
 
 PREFIX = "pixel_"
-# mitmproxy says the first with listen_host, listen_port and mode, and its tools show flows. They
+# mitmproxy has listen_host, listen_port and mode for the first two, its tools show flows, and they
 # have no control API.
-_THEIRS = {"host", "port", "fast_path", "control_port", "control_token"}
-_OWN = {f"{PREFIX}{each.name}": each for each in settings() if each.name not in _THEIRS}
+_NOT_OPTIONS = {"host", "port", "fast_path", "control_port", "control_token"}
+_OPTIONS = {
+    f"{PREFIX}{setting.name}": setting for setting in settings() if setting.name not in _NOT_OPTIONS
+}
 _log = logging.getLogger(__name__)
 
 
@@ -29,9 +31,9 @@ class ConfiguredEmulator:
     name = "pixel_emulator_options"
 
     def __init__(self, *, scripted: bool = False) -> None:
-        self._scripted = scripted  # mitmproxy shows the traceback of what a script raises
+        self._scripted = scripted  # mitmproxy shows the traceback of a script's exception
         self._running = False
-        self._told = 0
+        self._reported = 0
         self._failures: FailureHandler | None = None
         self._emulate(Settings(), Journal(Settings()))
 
@@ -41,28 +43,28 @@ class ConfiguredEmulator:
         self.addons = [PixelEmulator(chosen, journal)]
 
     def load(self, loader: addonmanager.Loader) -> None:
-        """Declare the options, and show our view; what is wrong in the options ends the start."""
-        known: options.Options = loader.master.options
-        for name, each in _OWN.items():
-            kind: Any = Sequence[str] if isinstance(each.default, tuple) else each.type
-            text, choices = each.metadata["help"], each.metadata["choices"] or None
-            loader.add_option(name, kind, each.default, text, choices)
-        report(known)
-        if "connection_strategy" in known:
-            known.update(connection_strategy="lazy")  # the first of the locks
+        """Declare the options and add the content view; a wrong option ends the start."""
+        all_options: options.Options = loader.master.options
+        for name, setting in _OPTIONS.items():
+            option_type: Any = Sequence[str] if isinstance(setting.default, tuple) else setting.type
+            text, choices = setting.metadata["help"], setting.metadata["choices"] or None
+            loader.add_option(name, option_type, setting.default, text, choices)
+        report_unusable(all_options)
+        if "connection_strategy" in all_options:
+            all_options.update(connection_strategy="lazy")  # opens nothing before a request
         contentviews.add(SegmentPixel(lambda: self.settings))
 
     def configure(self, updated: set[str]) -> None:
-        """Take over the options; raises OptionsError for a value that is not allowed."""
-        if not updated & {*_OWN, "listen_host", "mode"}:
+        """Apply the options. Raises OptionsError for a value that is not allowed."""
+        if not updated & {*_OPTIONS, "listen_host", "mode"}:
             return
-        values = {each.name: getattr(ctx.options, name) for name, each in _OWN.items()}
+        values = {setting.name: getattr(ctx.options, name) for name, setting in _OPTIONS.items()}
         try:
-            chosen = Settings(**values, host=_listening(ctx.options))
+            chosen = Settings(**values, host=_listen_address(ctx.options))
         except InputError as error:
             if not self._scripted or self._running:
                 raise exceptions.OptionsError(f"{PREFIX}{error}") from None
-            _log.error("%s%s", PREFIX, error)  # which ends the start, too
+            _log.error("%s%s", PREFIX, error)  # ends the start, too
             return
         if not self._running:
             self._emulate(chosen, Journal(chosen))
@@ -72,50 +74,50 @@ class ConfiguredEmulator:
             raise exceptions.OptionsError(f"{PREFIX}… options can only be set at the start")
 
     def running(self) -> None:
-        """Begin the recording."""
+        """Start the recording."""
         self._running = True
         try:
             recorder = open_recording(self.settings)
         except InputError as error:
             _log.error(str(error))
-            raise SystemExit(2) from None  # a mistake of the user, also before mitmproxy's check
+            raise SystemExit(2) from None  # the user's mistake, before mitmproxy checks
         self._emulate(self.settings, Journal(self.settings, sink=recorder))
         self._failures = FailureHandler(self.journal)
         self._failures.install()
 
     def response(self, _flow: http.HTTPFlow) -> None:
-        self._tell()
+        self._log_failures()
 
     def done(self) -> None:
         """End the recording."""
         if self._failures:
             self._failures.uninstall()
-        for each in self.addons:
-            each.done()  # mitmproxy would do so only after us
+        for addon in self.addons:
+            addon.done()  # mitmproxy would call it only after this one
         self.journal.close()
         if self.journal.put_back:
             _log.info("nothing recorded: %s is the earlier recording", self.settings.record)
-        self._tell()
+        self._log_failures()
 
-    def _tell(self) -> None:
-        """Say aloud what went wrong in the journal."""
-        for message in self.journal.failures[self._told :]:
-            self._told += 1
-            if not message.startswith(FailureHandler.PREFIX):  # else it comes from the log
+    def _log_failures(self) -> None:
+        """Log the journal's new failures."""
+        for message in self.journal.failures[self._reported :]:
+            self._reported += 1
+            if not message.startswith(FailureHandler.PREFIX):  # those come from the log
                 _log.error(message)
 
 
-def report(given: optmanager.OptManager) -> None:
+def report_unusable(given: optmanager.OptManager) -> None:
     """Log an error, which ends mitmproxy's start, for each unknown or unreadable `pixel_` option.
 
-    By itself mitmproxy ignores an unknown one; over an unreadable value it drops the addon that
-    declared the option, without a word, and serves without it.
+    mitmproxy itself ignores an unknown option; for an unreadable value it silently drops the addon
+    that declared the option, and runs without it.
     """
     for name, value in given.deferred.items():
         if not name.startswith(PREFIX):
             continue
-        if name not in _OWN:
-            _log.error("unknown option %s%s", name, did_you_mean(name, _OWN))
+        if name not in _OPTIONS:
+            _log.error("unknown option %s%s", name, did_you_mean(name, _OPTIONS))
         elif strings := getattr(value, "val", None):  # from the command line, not from a file
             try:
                 given._parse_setval(given._options[name], strings)  # noqa: SLF001 - none is public
@@ -123,15 +125,15 @@ def report(given: optmanager.OptManager) -> None:
                 _log.error(str(error))
 
 
-def _listening(given: options.Options) -> str:
-    """The address we listen on; if there are several, one that is not the loopback."""
-    found = ["127.0.0.1"]
+def _listen_address(given: options.Options) -> str:
+    """Return the address to listen on; of several, one that is not the loopback."""
+    hosts = ["127.0.0.1"]
     for mode in given.mode:
         try:
-            found.append(mode_specs.ProxyMode.parse(mode).listen_host(given.listen_host))
+            hosts.append(mode_specs.ProxyMode.parse(mode).listen_host(given.listen_host))
         except ValueError:
-            continue  # Proxyserver says what is wrong
-    return next((host for host in found if not is_loopback(host)), found[0])
+            continue  # Proxyserver reports it
+    return next((host for host in hosts if not is_loopback(host)), hosts[0])
 
 
 addons = [ConfiguredEmulator(scripted=True)]

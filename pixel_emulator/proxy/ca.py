@@ -1,4 +1,4 @@
-"""Our own certificate authority: short-lived, private to one run, good for our hosts only."""
+"""Our own certificate authority: short-lived, private to one run, valid for our hosts only."""
 
 import base64
 import hashlib
@@ -24,7 +24,7 @@ from OpenSSL import SSL
 
 from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.proxy.connections import ClientTls
-from pixel_emulator.proxy.hosts import folded
+from pixel_emulator.proxy.hosts import normalize_host
 from pixel_emulator.runtime.clock import real_datetime, utc_now
 from pixel_emulator.trust.stores import STANDARD, TrustStores
 
@@ -44,7 +44,7 @@ _ORGANISATION = "pixel_emulator"
 
 @dataclass(frozen=True, slots=True)
 class CertificateAuthority:
-    """A CA on disk: `ca` is its certificate as PEM, beside it stands what mitmproxy reads.
+    """A CA on disk: `ca` is its certificate as PEM; mitmproxy's files are in the same folder.
 
     `spki` is the base64 SHA-256 of its public key. Every leaf that mitmproxy signs has the same
     key, so this one hash lets a browser accept them all.
@@ -55,20 +55,20 @@ class CertificateAuthority:
 
     @property
     def bundle(self) -> Path:
-        """A PEM file with this CA and all that the machine trusts, made when first asked for."""
+        """PEM file with this CA and all that the machine trusts, created on first use."""
         return TrustStores(self.ca.parent, self.ca).pem_bundle((STANDARD,))
 
     @classmethod
     def create(cls, directory: Path, hosts: Iterable[str]) -> "CertificateAuthority":
         """Make a CA for `hosts` and the loopback, in files that only their owner can read.
 
-        Raises OSError where `directory` cannot be written, InputError for what is no host.
+        Raises OSError if `directory` cannot be written, InputError for an invalid host.
         """
         key = ec.generate_private_key(ec.SECP256R1())
         with real_datetime():
-            made = _certificate(key, hosts)
-            _ = made.not_valid_after_utc  # this looks the class up, too
-        certificate = made.public_bytes(serialization.Encoding.PEM)
+            ca = _certificate(key, hosts)
+            _ = ca.not_valid_after_utc  # looks the class datetime up, too
+        certificate = ca.public_bytes(serialization.Encoding.PEM)
         private = key.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
@@ -123,7 +123,7 @@ def _certificate(key: ec.EllipticCurvePrivateKey, hosts: Iterable[str]) -> x509.
 def leaf_certificate(
     ca: x509.Certificate, key: CertificateIssuerPrivateKeyTypes, names: Iterable[str]
 ) -> x509.Certificate:
-    """Return a server certificate for host names and addresses, signed by `ca` with its `key`.
+    """Return a server certificate for host names and resolve, signed by `ca` with its `key`.
 
     It has the key and the validity of its CA, so that one hash lets a browser accept all, and no
     client sees it outlive the CA. It has no common name: OpenSSL checks a common name like
@@ -152,7 +152,7 @@ def leaf_certificate(
 
 def _general_name(text: str) -> x509.DNSName | x509.IPAddress | None:
     """Return a host as a certificate names it, or None if no certificate can hold it."""
-    name = folded(text)
+    name = normalize_host(text)
     try:
         address = ipaddress.ip_address(name)
     except ValueError:
@@ -162,7 +162,7 @@ def _general_name(text: str) -> x509.DNSName | x509.IPAddress | None:
 
 
 def _subtree(host: str) -> x509.GeneralName:
-    """Return what permits a CA to sign for a host; raises InputError if it is none."""
+    """Return the name constraint that permits a host. Raises InputError if it is no host."""
     name = _general_name(host)
     if name is None:  # an empty one would even permit every name
         raise InputError(
@@ -179,15 +179,15 @@ def _write(path: Path, content: bytes) -> None:
         file.write(content)
 
 
-_MOST = 256
-"""Names that a context is kept for, as many as mitmproxy keeps."""
+_MAX_CONTEXTS = 256
+"""TLS contexts that are kept, as many as mitmproxy keeps certificates."""
 
 
 class TlsContexts(tlsconfig.TlsConfig):
-    """mitmproxy's addon, with one TLS context for each name.
+    """mitmproxy's TlsConfig, with one TLS context for each name.
 
-    It has one for all and hands each connection its certificate and key, which OpenSSL then parses
-    anew. Sessions are resumed by their context, here as there.
+    TlsConfig has one context for all names and gives each connection its certificate and key, which
+    OpenSSL then parses again. Sessions are resumed by their context, here as there.
     """
 
     name = "tlsconfig"
@@ -203,15 +203,15 @@ class TlsContexts(tlsconfig.TlsConfig):
             return
         name = client.sni or client.sockname[0] if client.sockname else ""
         address = server.address[0] if server.address else None
-        made = self._contexts.get((name, address))
-        if made is None:
-            if len(self._contexts) >= _MOST:
+        tls_context = self._contexts.get((name, address))
+        if tls_context is None:
+            if len(self._contexts) >= _MAX_CONTEXTS:
                 self._contexts.clear()
-            made = self._contexts[name, address] = self._context(tls_start.context)
-        above = tls_start.context.layers
+            tls_context = self._contexts[name, address] = self._context(tls_start.context)
+        outer = tls_start.context.layers
         # No HTTP/2 for a CONNECT: mitmproxy does not support it.
-        is_https_proxy = len(above) == 2 and isinstance(above[0], modes.HttpProxy)
-        tls_start.ssl_conn = ClientTls(made)
+        is_https_proxy = len(outer) == 2 and isinstance(outer[0], modes.HttpProxy)
+        tls_start.ssl_conn = ClientTls(tls_context)
         tls_start.ssl_conn.set_app_data(
             tlsconfig.AppData(
                 client_alpn=b"http/1.1" if is_https_proxy else client.alpn,
@@ -222,7 +222,7 @@ class TlsContexts(tlsconfig.TlsConfig):
         tls_start.ssl_conn.set_accept_state()
 
     def get_cert(self, conn_context: context.Context) -> certs.CertStoreEntry:
-        """Return a certificate of our own making for the names that a client may have meant.
+        """Return a certificate of our CA for the names that a client may use.
 
         mitmproxy's has a common name, which keeps an IPv4 address from being permitted by a CA
         that Firefox and rustls can read, and is valid for a year, longer than our CA.
@@ -237,15 +237,15 @@ class TlsContexts(tlsconfig.TlsConfig):
             store.default_chain_certs,
         )
 
-    def _context(self, place: context.Context) -> SSL.Context:
-        entry = self.get_cert(place)
+    def _context(self, conn_context: context.Context) -> SSL.Context:
+        entry = self.get_cert(conn_context)
         lowest = net_tls.Version[ctx.options.tls_version_client_min]
-        # Past its cache: that one is shared, and may not be changed once it was used.
-        made: SSL.Context = net_tls.create_client_proxy_context.__wrapped__(
+        # Without its cache: a cached context is shared, and cannot be changed after use.
+        tls_context: SSL.Context = net_tls.create_client_proxy_context.__wrapped__(
             method=net_tls.Method.TLS_SERVER_METHOD,
             min_version=lowest,
             max_version=net_tls.Version[ctx.options.tls_version_client_max],
-            cipher_list=tlsconfig._default_ciphers(lowest),  # noqa: SLF001 - its own choice
+            cipher_list=tlsconfig._default_ciphers(lowest),  # noqa: SLF001 - TlsConfig's own
             ecdh_curve=net_tls.get_curve(ctx.options.tls_ecdh_curve_client),
             chain_file=entry.chain_file,
             request_client_cert=ctx.options.request_client_cert,
@@ -253,6 +253,6 @@ class TlsContexts(tlsconfig.TlsConfig):
             extra_chain_certs=(),
             dhparams=self.certstore.dhparams,
         )
-        made.use_certificate(entry.cert.to_cryptography())
-        made.use_privatekey(entry.privatekey)
-        return made
+        tls_context.use_certificate(entry.cert.to_cryptography())
+        tls_context.use_privatekey(entry.privatekey)
+        return tls_context

@@ -1,4 +1,4 @@
-"""mitmproxy's messages as core values, and the core's answers as mitmproxy's messages."""
+"""Convert mitmproxy's messages to core values, and the core's responses to mitmproxy's."""
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
@@ -9,27 +9,27 @@ from mitmproxy.net.http.url import hostport
 
 from pixel_emulator.core.endpoint.pixel import GIF
 from pixel_emulator.core.model import PixelRequest, PixelResponse
-from pixel_emulator.proxy.hosts import folded
+from pixel_emulator.proxy.hosts import normalize_host
 from pixel_emulator.runtime.clock import seconds
 
 FALLBACK = PixelResponse(200, (("Content-Type", "image/gif"),), GIF)
-"""The answer where something of ours fails."""
+"""Response if our own code fails."""
 
-_WITHHELD = frozenset({b"cookie", b"set-cookie", b"authorization", b"proxy-authorization"})
+_SECRET_HEADERS = frozenset({b"cookie", b"set-cookie", b"authorization", b"proxy-authorization"})
 
 
 def request_of(flow: http.HTTPFlow, host: str) -> PixelRequest:
-    """The request of a flow as it stood on the wire, without cookies and credentials.
+    """Return the request of a flow as sent on the wire, without cookies and credentials.
 
-    `host` is the one that it means; the Host header is taken only where it says the same.
+    `host` is the host that it is for; the Host header is used only if it names the same one.
     """
     request, wire, peer = flow.request, flow.request.data, flow.client_conn.peername
-    written = request.host_header if folded(request.pretty_host) == host else None
+    header = request.host_header if normalize_host(request.pretty_host) == host else None
     return PixelRequest(
         target=wire.path,
         method=wire.method.decode("latin-1"),
         scheme=request.scheme,
-        host=storable(written or hostport(request.scheme, host, request.port)),
+        host=escape_surrogates(header or hostport(request.scheme, host, request.port)),
         http_version=request.http_version,
         headers=headers_of(wire.headers.fields),
         client=peer[0] if peer else "",
@@ -37,8 +37,10 @@ def request_of(flow: http.HTTPFlow, host: str) -> PixelRequest:
 
 
 def headers_of(fields: Iterable[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
-    """Header fields as a PixelRequest has them, without cookies and credentials."""
-    return tuple(_header(name, value) for name, value in fields if name.lower() not in _WITHHELD)
+    """Return header fields for a PixelRequest, without cookies and credentials."""
+    return tuple(
+        _header(name, value) for name, value in fields if name.lower() not in _SECRET_HEADERS
+    )
 
 
 @lru_cache(maxsize=1024)  # clients repeat themselves, and the journal keeps every request
@@ -46,8 +48,8 @@ def _header(name: bytes, value: bytes) -> tuple[str, str]:
     return name.decode("latin-1").lower(), value.decode("latin-1")
 
 
-def answer(response: PixelResponse, method: str = "GET") -> http.Response:
-    """The core's answer as mitmproxy's; for HEAD without its body, which mitmproxy would send."""
+def http_response(response: PixelResponse, method: str = "GET") -> http.Response:
+    """Return mitmproxy's form of a response; for HEAD without a body, which it would send."""
     headers = [(name.encode(), value.encode()) for name, value in response.headers]
     if response.status != 204:  # RFC 9110, 8.6
         headers.append((b"Content-Length", b"%d" % len(response.body)))
@@ -64,17 +66,19 @@ def answer(response: PixelResponse, method: str = "GET") -> http.Response:
     )
 
 
-def storable(value: str) -> str:
-    """The text without lone surrogates, which no file takes."""
+def escape_surrogates(value: str) -> str:
+    """Return `value` with lone surrogates escaped: they cannot be encoded as UTF-8."""
     return value.encode(errors="backslashreplace").decode()
 
 
-def on_the_wire(requests: Sequence[PixelRequest], responses: Sequence[PixelResponse]) -> bytes:
-    """The bytes of the answers to requests, as the addon's way through mitmproxy writes them."""
+def serialize_responses(
+    requests: Sequence[PixelRequest], responses: Sequence[PixelResponse]
+) -> bytes:
+    """Return the bytes of the responses to requests, as mitmproxy writes those of the addon."""
     pairs = zip(requests, responses, strict=True)
-    return b"".join([_bytes(response, request.method) for request, response in pairs])
+    return b"".join([_serialize(response, request.method) for request, response in pairs])
 
 
 @lru_cache(maxsize=64)
-def _bytes(response: PixelResponse, method: str) -> bytes:
-    return bytes(http1.assemble_response(answer(response, method)))
+def _serialize(response: PixelResponse, method: str) -> bytes:
+    return bytes(http1.assemble_response(http_response(response, method)))

@@ -1,4 +1,4 @@
-"""The emulator as an object: a lean mitmproxy in a thread, with a directory and a CA of its own."""
+"""The emulator as an object: a mitmproxy master in a thread, with its own directory and CA."""
 
 import asyncio
 import errno
@@ -16,23 +16,28 @@ with warnings.catch_warnings(action="ignore"):  # mitmproxy 12 imports deprecate
 from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.proxy.addon import FailureHandler
 from pixel_emulator.proxy.ca import CertificateAuthority
-from pixel_emulator.proxy.hosts import Hosts, addressed, folded
-from pixel_emulator.proxy.process_globals import kept_quiet, loop_in_a_thread, real_clock, the_only
+from pixel_emulator.proxy.hosts import Hosts, dialable_address, normalize_host
+from pixel_emulator.proxy.process_globals import (
+    loop_in_thread,
+    real_clock,
+    silenced_log,
+    single_instance,
+)
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.server_info import private_directory, remove_stale
 from pixel_emulator.runtime.sessions import Sessions
 from pixel_emulator.runtime.settings import Settings
 
-_ANY_ADDRESS = ("", "0.0.0.0", "::", "localhost")  # noqa: S104 - what was asked for is compared
+_ANY_ADDRESS = ("", "0.0.0.0", "::", "localhost")  # noqa: S104 - compared with, not bound
 _PORT = re.compile(r":\d+$")
 
 
 class Emulator:
     """A running emulator, as a context manager.
 
-    `port` is what it listens on, `directory` holds what it writes, until the end. `journal` is
-    that of the default one of its `sessions`. Entering raises InputError where it cannot listen
-    or a host is no name, RuntimeError where another emulator runs in this process.
+    `port` is the port that it listens on; `directory` holds its files until the end. `journal` is
+    that of the default session in `sessions`. Entering raises InputError if it cannot listen or a
+    host is not a host name, RuntimeError if another emulator runs in this process.
     """
 
     directory: Path
@@ -49,21 +54,21 @@ class Emulator:
 
     @property
     def url(self) -> str:
-        """Its address, both as a server and as a proxy: `http://127.0.0.1:PORT`."""
+        """Address as a server and as a proxy: `http://127.0.0.1:PORT`."""
         return self._url(self.port)
 
     proxy = url
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            stack.enter_context(the_only())
+            stack.enter_context(single_instance())
             remove_stale()
             self.directory = stack.enter_context(private_directory())
-            hosts = (*self.settings.hosts, *addressed(self.settings.host))
+            hosts = (*self.settings.hosts, *dialable_address(self.settings.host))
             self.authority = CertificateAuthority.create(self.directory, hosts)
-            stack.enter_context(kept_quiet())
+            stack.enter_context(silenced_log())
             stack.enter_context(real_clock())
-            self.loop = stack.enter_context(loop_in_a_thread())
+            self.loop = stack.enter_context(loop_in_thread())
             self.port = asyncio.run_coroutine_threadsafe(self._open(stack), self.loop).result()
             handler = FailureHandler(self.sessions)
             handler.install()
@@ -80,56 +85,59 @@ class Emulator:
         self._running.close()
 
     def drain(self, timeout: float) -> bool:
-        """Wait until all that clients have sent is in the journal and all have gone.
+        """Wait until everything that clients have sent is in the journal and all have disconnected.
 
-        False if some are still connected after `timeout` seconds; what they sent is there, too.
+        Return False if some are still connected after `timeout` seconds; what they have sent is in
+        the journal, too.
         """
-        presence = self._lean.presence
-        if self._lean.is_quiet() and (not presence.count or timeout <= 0):
-            return not presence.count
-        draining = presence.drain(timeout)
+        connections = self._master.connections
+        if self._master.is_idle() and (not connections.count or timeout <= 0):
+            return not connections.count
+        draining = connections.drain(timeout)
         return asyncio.run_coroutine_threadsafe(draining, self.loop).result()
 
     def emulates(self, host: str) -> bool:
-        """Whether this is an emulated host, perhaps with a port."""
+        """Return True if this is an emulated host; it may have a port."""
         return self._hosts.match(_PORT.sub("", host)) is not None
 
-    def listen(self, take: Callable[[int], bool]) -> str:
-        """Open a port for a session, which `take` accepts; returns its URL.
+    def listen(self, claim: Callable[[int], bool]) -> str:
+        """Open a port for a session, one that `claim` returns True for; return its URL.
 
-        Raises InputError where that fails. Not to be called from the emulator's own thread.
+        Raises InputError if that fails. Must not be called from the emulator's own thread.
         """
         try:
             with ExitStack() as refused:
-                while not take((own := self._lean.bind()).getsockname()[1]):
+                while not claim((own := self._master.bind()).getsockname()[1]):
                     refused.enter_context(own)  # else the next one would have the same port
             port: int = own.getsockname()[1]
-            asyncio.run_coroutine_threadsafe(self._lean.listen(own), self.loop).result()
+            asyncio.run_coroutine_threadsafe(self._master.listen(own), self.loop).result()
         except OSError as error:
             raise InputError(InputIssue(f"a session gets no port: {error}")) from error
         return self._url(port)
 
     def stop_listening(self, port: int) -> None:
-        """Stop listening on the port of a session; who is connected stays."""
-        with suppress(RuntimeError):  # of a loop that has ended
-            self.loop.call_soon_threadsafe(self._lean.stop_listening, port)
+        """Stop listening on the port of a session; open connections stay."""
+        with suppress(RuntimeError):  # the loop has ended
+            self.loop.call_soon_threadsafe(self._master.stop_listening, port)
 
-    def shut_off(self, port: int) -> None:
-        """Lead nobody to this port of the machine."""
-        self._lean.locks.closed_ports.add(port)
+    def block_port(self, port: int) -> None:
+        """Refuse connections to this port of the machine."""
+        self._master.guard.closed_ports.add(port)
 
     def _url(self, port: int) -> str:
-        host = folded(self.settings.host)
+        host = normalize_host(self.settings.host)
         host = "127.0.0.1" if host in _ANY_ADDRESS else host
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     async def _open(self, stack: ExitStack) -> int:
-        """Start to listen; returns the port."""
-        self._lean = lean = LeanMaster(self.settings, self.journal, self.directory, self.sessions)
+        """Start to listen; return the port."""
+        self._master = master = LeanMaster(
+            self.settings, self.journal, self.directory, self.sessions
+        )
         loop = asyncio.get_running_loop()
-        stack.callback(lambda: asyncio.run_coroutine_threadsafe(lean.close(), loop).result())
+        stack.callback(lambda: asyncio.run_coroutine_threadsafe(master.close(), loop).result())
         try:
-            return await lean.open(self.settings.host, self.settings.port)
+            return await master.open(self.settings.host, self.settings.port)
         except (OSError, OverflowError, UnicodeError) as error:  # for host, port, host
             raise InputError(_cannot_listen(self.settings, error)) from error
 

@@ -1,4 +1,4 @@
-"""A mitmproxy that has only what an emulator needs, and its ports."""
+"""A mitmproxy master with only the addons that an emulator needs, and its ports."""
 
 import asyncio
 import os
@@ -15,45 +15,52 @@ from mitmproxy.proxy import mode_servers
 
 from pixel_emulator.proxy.addon import PixelEmulator
 from pixel_emulator.proxy.ca import TlsContexts
-from pixel_emulator.proxy.connections import ClientStream, Connections, Main, handle
-from pixel_emulator.proxy.egress_guard import HangUp, PassThrough
+from pixel_emulator.proxy.connections import (
+    ClientStream,
+    Connections,
+    ModeInstance,
+    serve_client,
+)
+from pixel_emulator.proxy.egress_guard import PassThrough, SocketCloser
 from pixel_emulator.proxy.fast_path.acceptor import Acceptor
 from pixel_emulator.proxy.fast_path.select import FastPath
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.sessions import Sessions
 from pixel_emulator.runtime.settings import Settings
 
-_PATIENCE = 1.0  # seconds, at the end, for what is not cancelled by its client's leaving
+_CLOSE_TIMEOUT = 1.0  # seconds, at the end, for tasks that outlive their connection
 
 
 class LeanMaster(master.Master):
-    """A mitmproxy with five of its 36 addons, which cost every request, and ours around them.
+    """A mitmproxy with five of its 36 addons, each of which costs time per request, and ours.
 
-    It listens itself: with the fast path, what comes is not mitmproxy's from the first byte.
+    It listens itself: with the fast path, a connection does not begin in mitmproxy.
     """
 
     def __init__(
         self, settings: Settings, journal: Journal, directory: Path, sessions: Sessions
     ) -> None:
         super().__init__(None)
-        self._legacy_log_events.uninstall()  # it would take every record of this process
+        self._legacy_log_events.uninstall()  # it would handle every log record of this process
         emulator = PixelEmulator(settings, journal, sessions)
-        self.locks = emulator.locks
+        self.guard = emulator.guard
         self._proxyserver = proxyserver.Proxyserver()
-        self.presence = Connections(self._proxyserver)
-        main: Main = mode_servers.ServerInstance.make("regular", self._proxyserver)
+        self.connections = Connections(self._proxyserver)
+        instance: ModeInstance = mode_servers.ServerInstance.make("regular", self._proxyserver)
         fast_path = FastPath(emulator, self._proxyserver) if settings.fast_path else None
-        self.entrance: Acceptor | None = None
+        self.acceptor: Acceptor | None = None
         if fast_path and hasattr(select, "poll"):  # Windows: its loop watches no sockets
-            self.entrance = Acceptor(fast_path, emulator, self.presence, self._proxyserver, main)
-        self._handle = partial(handle, main=main, servers=self._proxyserver)
-        self._listening: dict[int, ExitStack] = {}  # by port: what ends that
+            self.acceptor = Acceptor(
+                fast_path, emulator, self.connections, self._proxyserver, instance
+            )
+        self._serve_client = partial(serve_client, instance=instance, servers=self._proxyserver)
+        self._listening: dict[int, ExitStack] = {}  # by port: what to call to stop
         self.addons.add(
             emulator,
             *([fast_path] if fast_path else []),
-            self.presence,
-            PassThrough(emulator.locks),
-            HangUp(self._proxyserver),
+            self.connections,
+            PassThrough(emulator.guard),
+            SocketCloser(self._proxyserver),
             core.Core(),
             block.Block(),
             self._proxyserver,
@@ -70,20 +77,20 @@ class LeanMaster(master.Master):
         )
 
     async def open(self, host: str, port: int) -> int:
-        """What `Master.run` does until it waits; raises OSError where nobody can listen there."""
+        """Do what `Master.run` does until it waits. Raises OSError if it cannot listen there."""
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._asyncio_exception_handler)
         loop.set_task_factory(asyncio.eager_task_factory)
-        bound = await _bound(host, port)
+        bound = await _bind_all(host, port)
         await self.running()
         self._address = bound[0].getsockname()
         return await self._serve(*bound)
 
     def bind(self) -> socket.socket:
-        """A free port at the same address as the main one; nobody can come to it yet."""
+        """Bind a free port at the address of the main one; it does not listen yet."""
         host = self._address[0]
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        # asyncio sends without delay (TCP_NODELAY) only where the protocol is named.
+        # asyncio sets TCP_NODELAY only on a socket with this protocol number.
         bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
             bound.bind((host, 0))
@@ -93,61 +100,61 @@ class LeanMaster(master.Master):
         return bound
 
     async def listen(self, bound: socket.socket) -> None:
-        """Serve a port as the main one is served."""
+        """Serve a port like the main one."""
         await self._serve(bound)
 
     def stop_listening(self, port: int) -> None:
-        """Serve such a port no longer."""
+        """Stop serving such a port."""
         if listening := self._listening.pop(port, None):
             listening.close()
 
-    def is_quiet(self) -> bool:
-        """Whether all that was said is answered; see `Acceptor`."""
-        return self.entrance is not None and self.entrance.is_quiet()
+    def is_idle(self) -> bool:
+        """Return True if every byte received is answered; see `Acceptor`."""
+        return self.acceptor is not None and self.acceptor.is_idle()
 
     async def close(self) -> None:
-        """Stop listening and hang up, which `Master.run` forgets."""
+        """Stop listening and close all connections, which `Master.run` does not."""
         for port in tuple(self._listening):
             self.stop_listening(port)
         await self.done()
-        if self.entrance:
-            self.entrance.close()
+        if self.acceptor:
+            self.acceptor.close()
         for client in self._proxyserver.connections.values():
-            if (end := client.transports.get(client.client)) and end.handler:
-                end.handler.cancel()  # as mitmproxy does with an idle client
-        if rest := asyncio.all_tasks() - {asyncio.current_task()}:
-            await asyncio.wait(rest, timeout=_PATIENCE)
+            if (io := client.transports.get(client.client)) and io.handler:
+                io.handler.cancel()  # as mitmproxy does with an idle client
+        if tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(tasks, timeout=_CLOSE_TIMEOUT)
 
     async def _serve(self, *bound: socket.socket) -> int:
-        """Serve all addresses of a port, which is returned."""
+        """Serve all addresses of a port; return the port."""
         port: int = bound[0].getsockname()[1]
         self._listening[port] = listening = ExitStack()
-        for each in bound:
-            if self.entrance:
-                self.entrance.listen(each)
-                listening.callback(self.entrance.shut, each)
+        for sock in bound:
+            if self.acceptor:
+                self.acceptor.listen(sock)
+                listening.callback(self.acceptor.stop, sock)
             else:
                 loop = asyncio.get_running_loop()
-                server = await loop.create_server(self._stream, sock=each)
+                server = await loop.create_server(self._stream, sock=sock)
                 listening.callback(server.close)
-        self.locks.own_ports.add(port)
+        self.guard.own_ports.add(port)
         return port
 
     def _stream(self) -> ClientStream:
-        return ClientStream(asyncio.StreamReader(), self._handle)
+        return ClientStream(asyncio.StreamReader(), self._serve_client)
 
 
-async def _bound(host: str, port: int) -> list[socket.socket]:
-    """A socket for each address of a host, all with the same port."""
+async def _bind_all(host: str, port: int) -> list[socket.socket]:
+    """Bind a socket for each address of a host, all with the same port."""
     loop = asyncio.get_running_loop()
 
     async def bind(port: int) -> list[socket.socket]:
         server = await loop.create_server(asyncio.Protocol, host, port, start_serving=False)
-        ours = [socket.socket(fileno=os.dup(each.fileno())) for each in server.sockets]
+        sockets = [socket.socket(fileno=os.dup(sock.fileno())) for sock in server.sockets]
         server.close()
-        return ours
+        return sockets
 
-    if port == 0:  # asyncio would take another one for each address
+    if port == 0:  # asyncio would choose another port for each address
         with suppress(OSError):
             return await bind(get_free_port())
     return await bind(port)

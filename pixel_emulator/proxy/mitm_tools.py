@@ -1,4 +1,4 @@
-"""mitmproxy's own tools with the addon already in: mitmweb, mitmproxy and mitmdump."""
+"""mitmproxy's own tools with our addon loaded: mitmweb, mitmproxy and mitmdump."""
 
 import argparse
 import logging
@@ -13,9 +13,9 @@ from mitmproxy import master, options
 from mitmproxy.tools import cmdline, main
 
 from pixel_emulator.core.errors import InputError
-from pixel_emulator.proxy.addon_options import ConfiguredEmulator, report
+from pixel_emulator.proxy.addon_options import ConfiguredEmulator, report_unusable
 from pixel_emulator.proxy.ca import CertificateAuthority
-from pixel_emulator.proxy.hosts import addressed
+from pixel_emulator.proxy.hosts import dialable_address
 from pixel_emulator.runtime.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Tool:
-    """One of mitmproxy's; each module imports a user interface, so only the one that is run."""
+    """A tool of mitmproxy. Its module imports a user interface, so only the one that runs does."""
 
     module: str
     name: str
@@ -32,7 +32,7 @@ class _Tool:
 
 
 def _filters(arguments: argparse.Namespace) -> dict[str, str]:
-    """What mitmdump makes of its positional arguments."""
+    """Return the options that mitmdump sets from its positional arguments."""
     if not arguments.filter_args:
         return {}
     names = ("save_stream_filter", "readfile_filter", "dumper_filter")
@@ -49,17 +49,21 @@ TOOLS: dict[str, _Tool] = {
 def run(tool: str, arguments: Sequence[str]) -> int:
     """Run one of `TOOLS` until it ends; `arguments` are those of mitmproxy's tool.
 
-    Returns the exit code: 3 where the emulator failed, and so the evidence is incomplete; else 0.
+    Return the exit code: 3 if the emulator failed and the evidence is incomplete, else 0.
 
-    It listens on loopback only, with a folder and a CA of its own, unless the arguments say
-    otherwise. Raises SystemExit with 1 where they are wrong.
+    It listens on the loopback only, with its own folder and CA, unless the arguments say otherwise.
+    Raises SystemExit with 1 if they are wrong.
     """
     chosen = TOOLS[tool]
     base = getattr(import_module(f"mitmproxy.tools.{chosen.module}"), chosen.name)
     with tempfile.TemporaryDirectory(prefix="pixel-emulator-") as directory:
-        ours = type(base.__name__, (_WithEmulator, base), {"directory": Path(directory)})
-        ended: _WithEmulator = main.run(ours, chosen.parser, arguments, chosen.extra)
-    return 3 if ended.configured.journal.failures else 0
+        tool_with_emulator = type(
+            base.__name__, (_WithEmulator, base), {"directory": Path(directory)}
+        )
+        finished: _WithEmulator = main.run(
+            tool_with_emulator, chosen.parser, arguments, chosen.extra
+        )
+    return 3 if finished.configured.journal.failures else 0
 
 
 class _WithEmulator(master.Master):
@@ -70,23 +74,23 @@ class _WithEmulator(master.Master):
         CertificateAuthority.create(
             self.directory, Settings().hosts
         )  # else mitmproxy makes one of its own
-        # In front of all: another addon's answer must not come before the record of the call.
+        # First: no other addon may respond before the call is recorded.
         self.configured = ConfiguredEmulator()
         self.addons.chain.insert(0, self.addons.register(self.configured))
         self.options.update(confdir=str(self.directory), listen_host="127.0.0.1")
 
     async def run(self) -> None:
-        report(self.options)
+        report_unusable(self.options)
         if self.options.confdir == str(self.directory):
-            self._trust()
+            self._create_authority()
         await super().run()
 
-    def _trust(self) -> None:
-        """Make the CA anew, now that the hosts are known; TlsConfig reads it when it runs."""
+    def _create_authority(self) -> None:
+        """Replace the CA, now that the hosts are known; TlsConfig reads it when it runs."""
         try:
-            chosen = self.configured.settings
+            settings = self.configured.settings
             authority = CertificateAuthority.create(
-                self.directory, (*chosen.hosts, *addressed(chosen.host))
+                self.directory, (*settings.hosts, *dialable_address(settings.host))
             )
         except InputError as error:
             _log.error(str(error))

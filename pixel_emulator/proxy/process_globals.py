@@ -1,4 +1,4 @@
-"""What an emulator asks of its process: to be the only one, a quiet log, a loop in a thread."""
+"""Process-wide state of an emulator: its lock, mitmproxy's log and clock, a loop in a thread."""
 
 import asyncio
 import logging
@@ -12,45 +12,49 @@ from mitmproxy import certs
 from mitmproxy.proxy import server
 from mitmproxy.proxy.layers.http import _http2
 
-from pixel_emulator.proxy.addon import MITMPROXY
+from pixel_emulator.proxy.addon import MITMPROXY_LOGGER
 from pixel_emulator.runtime.clock import monotonic, seconds, utc_now
 
-# mitmproxy keeps its options and addons in globals: a second master would take over the first.
-_THE_ONLY = threading.Lock()
+# mitmproxy keeps options and addons in globals: a second master would replace the first one's.
+_LOCK = threading.Lock()
 
 
 @contextmanager
-def the_only() -> Iterator[None]:
-    """Be the only emulator of this process; raises RuntimeError where there is another one."""
-    if not _THE_ONLY.acquire(blocking=False):
+def single_instance() -> Iterator[None]:
+    """Hold the lock of this process. Raises RuntimeError if another emulator holds it."""
+    if not _LOCK.acquire(blocking=False):
         raise RuntimeError("an emulator is running in this process: stop it, or share it")
     try:
         yield
     finally:
-        _THE_ONLY.release()
+        _LOCK.release()
 
 
 @contextmanager
-def kept_quiet() -> Iterator[None]:
-    """Keep mitmproxy's log from the handlers of this process, and from stderr."""
-    silence, level, propagate = logging.NullHandler(), MITMPROXY.level, MITMPROXY.propagate
-    MITMPROXY.addHandler(silence)
-    MITMPROXY.setLevel(logging.ERROR)
-    MITMPROXY.propagate = False
+def silenced_log() -> Iterator[None]:
+    """Keep mitmproxy's log records from the handlers of this process, and from stderr."""
+    silence, level, propagate = (
+        logging.NullHandler(),
+        MITMPROXY_LOGGER.level,
+        MITMPROXY_LOGGER.propagate,
+    )
+    MITMPROXY_LOGGER.addHandler(silence)
+    MITMPROXY_LOGGER.setLevel(logging.ERROR)
+    MITMPROXY_LOGGER.propagate = False
     try:
         yield
     finally:
-        MITMPROXY.removeHandler(silence)
-        MITMPROXY.setLevel(level)
-        MITMPROXY.propagate = propagate
+        MITMPROXY_LOGGER.removeHandler(silence)
+        MITMPROXY_LOGGER.setLevel(level)
+        MITMPROXY_LOGGER.propagate = propagate
 
 
 @contextmanager
 def real_clock() -> Iterator[None]:
-    """Have mitmproxy date certificates and count deadlines by the real clock, whatever a test
-    patches."""
+    """Make mitmproxy date certificates and count timeouts by the real clock, even if a test patches
+    the time."""
     now = SimpleNamespace(now=lambda _zone=UTC: utc_now())
-    time = SimpleNamespace(time=seconds)  # these two ask it for nothing else
+    time = SimpleNamespace(time=seconds)  # these two modules use nothing else of it
     clocks: tuple[tuple[ModuleType, str, object], ...] = (
         (server, "time", time),
         (_http2, "time", time),
@@ -64,7 +68,7 @@ def real_clock() -> Iterator[None]:
 
 
 class RealTimeLoop(asyncio.SelectorEventLoop):
-    """An event loop whose timers run by the real clock, whatever a test patches."""
+    """An event loop whose timers use the real clock, even if a test patches the time."""
 
     def time(self) -> float:
         """Return the seconds of `clock.monotonic`."""
@@ -72,16 +76,16 @@ class RealTimeLoop(asyncio.SelectorEventLoop):
 
 
 @contextmanager
-def loop_in_a_thread() -> Iterator[asyncio.AbstractEventLoop]:
-    """An event loop that runs in a thread of its own."""
+def loop_in_thread() -> Iterator[asyncio.AbstractEventLoop]:
+    """Run an event loop in a thread of its own."""
     runner = asyncio.Runner(loop_factory=RealTimeLoop)
     loop = runner.get_loop()
 
-    def live() -> None:
-        with runner:  # at its end it cancels what still runs
+    def run() -> None:
+        with runner:  # at its end it cancels the tasks that still run
             loop.run_forever()
 
-    thread = threading.Thread(target=live, name="pixel-emulator", daemon=True)
+    thread = threading.Thread(target=run, name="pixel-emulator", daemon=True)
     thread.start()
     try:
         yield loop

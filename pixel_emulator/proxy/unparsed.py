@@ -1,4 +1,4 @@
-"""Counts what clients sent us and nobody could read as a request: calls may be lost in it."""
+"""Reports bytes that clients sent and that were never parsed as a request: calls may be lost."""
 
 from collections.abc import Callable, Iterator
 
@@ -14,26 +14,28 @@ from pixel_emulator.proxy.journal_routing import JournalRouting
 
 
 class UnparsedBytes:
-    """An addon that follows each request from its first byte to `request`.
+    """An addon that follows each request from its first byte to the hook `request`.
 
-    mitmproxy shows no hook a head that it cannot parse or that never ends, so what its layers
-    still hold is looked at when the client leaves. A client that sent nothing is innocent.
+    mitmproxy calls no hook for a head that it cannot parse or that never ends, so the buffers of
+    its layers are examined when the client disconnects. A client that sent nothing is no gap.
     """
 
-    name = "pixel_emulator_unread"
+    name = "pixel_emulator_unparsed"
 
     def __init__(
         self,
-        locks: EgressGuard,
+        guard: EgressGuard,
         journals: JournalRouting,
-        heard: Callable[[connection.Client], None],
+        on_request: Callable[[connection.Client], None],
     ) -> None:
-        self._locks = locks
+        self._guard = guard
         self._journals = journals
-        self._heard = heard
-        self._layers: dict[str, layer.NextLayer] = {}  # the innermost one of each client
-        self._heads: dict[str, http.Request] = {}  # the last one of each client that had a hook
-        self._begun: dict[str, http.HTTPFlow] = {}  # of ours, until their end is read
+        self._on_request = on_request
+        # By client id: its innermost layer, and its last head for which a hook ran.
+        self._layers: dict[str, layer.NextLayer] = {}
+        self._heads: dict[str, http.Request] = {}
+        # By flow id: requests to emulated hosts that are not complete.
+        self._incomplete: dict[str, http.HTTPFlow] = {}
 
     def next_layer(self, data: layer.NextLayer) -> None:
         if data.context.client.transport_protocol == "tcp":
@@ -48,43 +50,43 @@ class UnparsedBytes:
         if not flow.live:
             return
         self._heads[flow.client_conn.id] = flow.request
-        if self._locks.host_of(flow):
-            self._begun[flow.id] = flow
+        if self._guard.host_of(flow):
+            self._incomplete[flow.id] = flow
 
     def request(self, flow: http.HTTPFlow) -> None:
-        self._begun.pop(flow.id, None)
+        self._incomplete.pop(flow.id, None)
 
     def error(self, flow: http.HTTPFlow) -> None:
-        if self._begun.pop(flow.id, None):
-            self._count(flow.client_conn)
+        if self._incomplete.pop(flow.id, None):
+            self._report(flow.client_conn)
 
     def client_disconnected(self, client: connection.Client) -> None:
         head, data = self._heads.pop(client.id, None), self._layers.pop(client.id, None)
-        host = self._locks.tls_host_of(data.context) if data else None
+        host = self._guard.tls_host_of(data.context) if data else None
         if not data or not host:
             return
-        server = _server(data)
+        server = _http1_server(data)
         too_large = bool(server and server.is_too_large)
-        # What follows a head or frame that is too large passes unread anyway.
-        if _holds_more(data, head) or (_is_damaged(data) and not too_large):
-            self._count(client, too_large=too_large)
+        # What follows a head or frame that is too large is never parsed anyway.
+        if _has_unparsed(data, head) or (_has_undecrypted(data) and not too_large):
+            self._report(client, too_large=too_large)
 
-    def end(self) -> None:
-        """Count what is unread now; from here on it is us who hang up."""
-        for flow in self._begun.values():
-            self._count(flow.client_conn)
-        self._begun.clear()
+    def stop(self) -> None:
+        """Report what is unparsed now; from here on it is the emulator that disconnects."""
+        for flow in self._incomplete.values():
+            self._report(flow.client_conn)
+        self._incomplete.clear()
         for data in tuple(self._layers.values()):
             self.client_disconnected(data.context.client)
 
-    def _count(self, client: connection.Client, *, too_large: bool = False) -> None:
-        """Count one; through TLS it shows that its client accepts our CA."""
-        self._heard(client)
+    def _report(self, client: connection.Client, *, too_large: bool = False) -> None:
+        """Report one request; through TLS, it shows that its client accepts our CA."""
+        self._on_request(client)
         self._journals.journal_for(client).unread(too_large=too_large)
 
 
-def _server(data: layer.NextLayer) -> PixelHttp1Server | None:
-    """What reads HTTP/1 from a client."""
+def _http1_server(data: layer.NextLayer) -> PixelHttp1Server | None:
+    """Return the parser of a client's HTTP/1, if there is one."""
     inner = _innermost(data)
     if not isinstance(inner, layers.HttpLayer):
         return None
@@ -92,8 +94,8 @@ def _server(data: layer.NextLayer) -> PixelHttp1Server | None:
     return server if isinstance(server, PixelHttp1Server) else None
 
 
-def _holds_more(data: layer.NextLayer, head: http.Request | None) -> bool:
-    """Whether a client sent more than the requests up to the one with this head."""
+def _has_unparsed(data: layer.NextLayer, head: http.Request | None) -> bool:
+    """Return True if a client sent more than the requests up to the one with this head."""
     inner = _innermost(data)
     if isinstance(inner, layer.NextLayer):
         return bool(inner.data_client().strip(b"\r\n"))  # empty lines: RFC 9112, 2.2
@@ -109,25 +111,28 @@ def _holds_more(data: layer.NextLayer, head: http.Request | None) -> bool:
     if bytes(server.buf).strip():
         return True
     if server.request is None:
-        is_known = isinstance(server, PixelHttp1Server) and server.is_refused
-        return server.state == server.done and not is_known  # the answer was 400
+        is_recorded = isinstance(server, PixelHttp1Server) and server.is_spaced
+        return server.state == server.done and not is_recorded  # the response was 400
     return server.request is not head
 
 
-def _is_damaged(data: layer.NextLayer) -> bool:
-    """Whether a client sent more TLS records than could be decrypted."""
-    above_and_below = {*data.context.layers, *_chain(data)}
-    secured = [each for each in above_and_below if isinstance(each, layers.ClientTLSLayer)]
-    return any(isinstance(each.tls, ClientTls) and each.tls.has_unread for each in secured)
+def _has_undecrypted(data: layer.NextLayer) -> bool:
+    """Return True if a client sent TLS records that could not be decrypted."""
+    outer_and_inner = {*data.context.layers, *_chain(data)}
+    tls_layers = [layer_ for layer_ in outer_and_inner if isinstance(layer_, layers.ClientTLSLayer)]
+    return any(
+        isinstance(tls_layer.tls, ClientTls) and tls_layer.tls.has_undecrypted
+        for tls_layer in tls_layers
+    )
 
 
 def _innermost(outer: layer.Layer) -> layer.Layer:
-    """The layer that what a client says ends up in."""
+    """Return the layer that a client's bytes reach last."""
     return [*_chain(outer)][-1]
 
 
 def _chain(inner: layer.Layer) -> Iterator[layer.Layer]:
-    """The layers that what a client says goes through, from this one on."""
+    """Yield the layers that a client's bytes pass through, from this one on."""
     while True:
         yield inner
         if isinstance(inner, layer.NextLayer) and inner.layer is not None:

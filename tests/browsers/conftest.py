@@ -5,8 +5,8 @@ import subprocess
 
 import pytest
 
+from tests.pixel_site import site as small_site
 from tests.programs import SERVE
-from tests.site import site as small_site
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.pixel_site import img
 from tests.programs import needs_namespaces
-from tests.site import img
 
 PAGE = Path(__file__).parents[2] / "docs" / "clients.md"
 needs_firefox = pytest.mark.skipif(

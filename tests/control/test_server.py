@@ -73,7 +73,7 @@ def test_no_answer_waits_for_an_acknowledgement_of_its_head():
     with (
         controlled() as (emulator, _),
         listen_on_loopback() as ours,
-        emulator._lean.bind() as theirs,
+        emulator._master.bind() as theirs,
     ):
         assert ours.proto == theirs.proto == socket.IPPROTO_TCP
 

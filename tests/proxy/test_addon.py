@@ -14,7 +14,7 @@ from mitmproxy.test import taddons, tflow, tutils
 
 from pixel_emulator.core.endpoint.pixel import GIF
 from pixel_emulator.core.model import Outcome
-from pixel_emulator.proxy.addon import MITMPROXY, FailureHandler, PixelEmulator
+from pixel_emulator.proxy.addon import MITMPROXY_LOGGER, FailureHandler, PixelEmulator
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.settings import Settings
 from tests.wire import PIXEL
@@ -280,7 +280,7 @@ def test_what_mitmproxy_logs_as_an_error_is_a_failure():
     journal = Journal(SETTINGS)
     handler = FailureHandler(journal)
     handler.install()
-    logger = logging.getLogger(f"{MITMPROXY.name}.addonmanager")
+    logger = logging.getLogger(f"{MITMPROXY_LOGGER.name}.addonmanager")
     try:
         logger.warning("nothing")
         logger.error("Addon error", exc_info=ValueError("odd"))

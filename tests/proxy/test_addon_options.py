@@ -10,7 +10,7 @@ from mitmproxy import exceptions
 from mitmproxy.addons import proxyserver
 from mitmproxy.test import taddons
 
-from pixel_emulator.proxy.addon import MITMPROXY
+from pixel_emulator.proxy.addon import MITMPROXY_LOGGER
 from pixel_emulator.proxy.addon_options import ConfiguredEmulator
 from pixel_emulator.runtime.settings import Settings, settings
 from tests.proxy.test_addon import flow_of
@@ -29,9 +29,9 @@ def test_every_setting_is_an_option_but_those_that_mitmproxy_has():
     with context() as (_, tctx):
         declared = {name for name, _ in tctx.options.items() if name.startswith("pixel_")}
         assert declared == {
-            f"pixel_{each.name}"
-            for each in settings()
-            if each.name not in ("host", "port", "fast_path", "control_port", "control_token")
+            f"pixel_{setting.name}"
+            for setting in settings()
+            if setting.name not in ("host", "port", "fast_path", "control_port", "control_token")
         }
         option = tctx.options._options["pixel_dialect"]
         assert option.default == Settings().dialect
@@ -113,16 +113,16 @@ def test_what_the_journal_could_not_do_is_said_aloud_once(caplog: pytest.LogCapt
         emulator.response(flow_of())
         emulator.journal.fail("still full")
         emulator.done()
-    errors = [each.message for each in caplog.records if each.levelname == "ERROR"]
+    errors = [record.message for record in caplog.records if record.levelname == "ERROR"]
     assert errors == ["the disk is full", "still full"]
 
 
 def test_what_mitmproxy_logged_is_a_failure_and_not_said_again(caplog: pytest.LogCaptureFixture):
     with context() as (emulator, _):
         emulator.running()
-        MITMPROXY.error("a hook has raised")
+        MITMPROXY_LOGGER.error("a hook has raised")
         emulator.response(flow_of())
         emulator.done()
     assert emulator.journal.failures == ("mitmproxy: a hook has raised",)
-    errors = [each.message for each in caplog.records if each.levelname == "ERROR"]
+    errors = [record.message for record in caplog.records if record.levelname == "ERROR"]
     assert errors == ["a hook has raised"]

@@ -28,12 +28,12 @@ def certificate(authority: CertificateAuthority) -> x509.Certificate:
 
 
 def permitted(hosts: tuple[str, ...], directory: Path) -> set[object]:
-    found = certificate(
+    constraints = certificate(
         CertificateAuthority.create(directory, hosts)
     ).extensions.get_extension_for_class(x509.NameConstraints)
-    assert found.critical
-    assert found.value.excluded_subtrees is None
-    return {each.value for each in found.value.permitted_subtrees or ()}
+    assert constraints.critical
+    assert constraints.value.excluded_subtrees is None
+    return {subtree.value for subtree in constraints.value.permitted_subtrees or ()}
 
 
 def test_it_may_sign_for_the_hosts_and_the_loopback_only(tmp_path: Path):
@@ -104,8 +104,8 @@ def test_a_leaf_names_its_hosts_and_has_no_common_name(
 ):
     """OpenSSL compares a common name like 127.0.0.1 with the DNS names that a CA permits."""
     made = leaf(CertificateAuthority.create(tmp_path, HOSTS), *names)
-    found = made.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    assert list(found.value) == expected
+    alternatives = made.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    assert list(alternatives.value) == expected
     assert made.subject.get_attributes_for_oid(x509.oid.NameOID.COMMON_NAME) == []
 
 
@@ -141,9 +141,9 @@ def test_it_is_a_ca_for_leaves_only_and_for_servers_only(tmp_path: Path):
 
 
 def test_it_is_valid_for_30_days_and_signs_with_p_256(tmp_path: Path):
-    found = certificate(CertificateAuthority.create(tmp_path, HOSTS))
-    assert found.not_valid_after_utc - found.not_valid_before_utc == timedelta(days=30)
-    key = found.public_key()
+    ca = certificate(CertificateAuthority.create(tmp_path, HOSTS))
+    assert ca.not_valid_after_utc - ca.not_valid_before_utc == timedelta(days=30)
+    key = ca.public_key()
     assert isinstance(key, ec.EllipticCurvePublicKey)
     assert key.curve.name == "secp256r1"
 
@@ -153,7 +153,7 @@ def test_every_file_is_its_owner_s_alone_and_an_older_one_is_replaced(tmp_path: 
     older.write_text("older")
     older.chmod(0o644)
     CertificateAuthority.create(tmp_path, HOSTS)
-    modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in tmp_path.iterdir()}
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
     assert modes == dict.fromkeys(("ca.pem", "mitmproxy-ca.pem", "mitmproxy-ca-cert.pem"), 0o600)
 
 

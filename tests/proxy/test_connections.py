@@ -44,11 +44,11 @@ def test_what_clients_sent_before_they_went_is_recorded(emulator, journal):
 
 
 def test_a_client_counts_that_only_the_kernel_knows_yet(emulator, journal):
-    loop, busy = emulator._lean.event_loop, threading.Event()
+    loop, busy = emulator._master.event_loop, threading.Event()
     loop.call_soon_threadsafe(busy.wait)
     with socket.create_connection(("127.0.0.1", emulator.port)) as client:
         client.sendall(PIXEL)
-    waiting = asyncio.run_coroutine_threadsafe(emulator._lean.presence.drain(60), loop)
+    waiting = asyncio.run_coroutine_threadsafe(emulator._master.connections.drain(60), loop)
     busy.set()
     assert waiting.result(60)
     assert len(journal.hits) == 1
@@ -103,7 +103,7 @@ def test_whether_all_is_answered_is_known_without_the_loop(emulator, then, quiet
         emulator.drain(0)
         with held(emulator):
             then(client)
-            assert emulator._lean.is_quiet() is quiet
+            assert emulator._master.is_idle() is quiet
     assert emulator.drain(60)
 
 
@@ -112,7 +112,7 @@ def test_a_client_that_only_the_kernel_knows_may_have_said_something(emulator):
         held(emulator),
         socket.create_connection(("127.0.0.1", emulator.port)),
     ):
-        assert not emulator._lean.is_quiet()
+        assert not emulator._master.is_idle()
     assert emulator.drain(60)
 
 
@@ -120,9 +120,9 @@ def test_of_a_client_that_mitmproxy_has_nothing_is_known(emulator):
     with socket.create_connection(("127.0.0.1", emulator.port)) as client:
         client.sendall(b"CONNECT api.segment.io:443 HTTP/1.1\r\n\r\n")
         assert client.recv(1000)
-        assert not emulator._lean.is_quiet()
+        assert not emulator._master.is_idle()
     assert emulator.drain(60)
-    assert emulator._lean.is_quiet()
+    assert emulator._master.is_idle()
 
 
 @pytest.mark.parametrize("others", [0, 1])
@@ -140,11 +140,11 @@ def test_what_is_being_recorded_is_not_answered(emulator, journal, others):
             stack.enter_context(socket.create_connection(address))
         stack.enter_context(socket.create_connection(address)).sendall(PLAIN)
         assert recording.wait(60)
-        assert not emulator._lean.is_quiet()
+        assert not emulator._master.is_idle()
         end()
         go_on.set()
         assert not emulator.drain(0)
-        assert emulator._lean.is_quiet()
+        assert emulator._master.is_idle()
 
 
 def test_who_is_being_taken_in_may_have_said_something(emulator, journal, monkeypatch):
@@ -157,7 +157,7 @@ def test_who_is_being_taken_in_may_have_said_something(emulator, journal, monkey
     monkeypatch.setattr(journal, "connected", count)
     with socket.create_connection(("127.0.0.1", emulator.port)):
         assert counting.wait(60)
-        assert not emulator._lean.is_quiet()
+        assert not emulator._master.is_idle()
         go_on.set()
     assert emulator.drain(60)
 
@@ -213,8 +213,8 @@ def test_who_comes_while_there_are_no_more_files_is_taken_in_later(emulator, jou
         assert "Too many open files" in failure
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        for each in full:
-            os.close(each)
+        for descriptor in full:
+            os.close(descriptor)
     assert spare.recv(1000).startswith(b"HTTP/1.1 200")
     spare.close()
 

@@ -81,6 +81,6 @@ def test_mitmproxy_finds_it_by_itself(side: str):
     contentviews.add(SegmentPixel(Settings))
     flow = flow_of(PIXEL)
     with taddons.context():  # it reads mitmproxy's global options
-        found = contentviews.prettify_message(getattr(flow, side), flow)
-    assert (found.view_name, found.syntax_highlight) == ("Segment Pixel", "yaml")
-    assert found.text.startswith("type: track\noutcome: delivered\n")
+        shown = contentviews.prettify_message(getattr(flow, side), flow)
+    assert (shown.view_name, shown.syntax_highlight) == ("Segment Pixel", "yaml")
+    assert shown.text.startswith("type: track\noutcome: delivered\n")

@@ -48,7 +48,7 @@ def eager() -> None:
 
 
 def without(monkeypatch: pytest.MonkeyPatch, *hooks: str) -> None:
-    locks = ctx.master.addons.get("pixel_emulator_locks")
+    locks = ctx.master.addons.get("pixel_emulator_egress_guard")
     for hook in hooks:
         monkeypatch.setattr(locks, hook, lambda _data: None)
 
@@ -128,7 +128,7 @@ def test_what_is_no_http_reaches_no_emulated_host(
     assert target.connections() == 0
 
 
-def greeting(name: str) -> bytes:
+def client_hello_info(name: str) -> bytes:
     """A ClientHello."""
     outgoing = ssl.MemoryBIO()
     tls = ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname=name)
@@ -138,10 +138,10 @@ def greeting(name: str) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "sent",
     [
-        greeting("other.example"),
-        greeting("localhost"),
+        client_hello_info("other.example"),
+        client_hello_info("localhost"),
         b"SSH-2.0-client\r\n",
         b"\x00\xff\x16\x03",
         b"GET /  HTTP/1.1\r\nhOST:  other.example \r\nX : y\r\n\r\n",
@@ -149,13 +149,13 @@ def greeting(name: str) -> bytes:
     ],
 )
 def test_a_tunnel_to_another_host_carries_every_byte_as_it_is(
-    emulator: Emulator, target: Trap, said: bytes
+    emulator: Emulator, target: Trap, sent: bytes
 ):
     with tunnel(emulator.port, f"127.0.0.1:{target.port}") as client:
-        client.sendall(said)
+        client.sendall(sent)
         server = target.accept()
         with server:
-            assert server.recv(65536) == said
+            assert server.recv(65536) == sent
             server.sendall(b"\x00answer\xff")
             assert client.recv(65536) == b"\x00answer\xff"
     assert emulator.journal.hits == ()
@@ -276,7 +276,7 @@ def test_offline_a_name_that_leads_elsewhere_is_refused(
     async def elsewhere(_host: str) -> list[str]:
         return ["127.0.0.1", "192.0.2.1"]
 
-    monkeypatch.setattr("pixel_emulator.proxy.egress_guard.addresses", elsewhere)
+    monkeypatch.setattr("pixel_emulator.proxy.egress_guard.resolve", elsewhere)
     assert offline_statuses(OFFLINE, name, target.port) == (502, 502)
     assert target.connections() == 0
 
@@ -379,7 +379,7 @@ def test_a_check_that_fails_refuses(monkeypatch: pytest.MonkeyPatch):
     def broken(_host: str) -> bool:
         raise RuntimeError("broken check")
 
-    monkeypatch.setattr("pixel_emulator.proxy.egress_guard.is_off_limits", broken)
+    monkeypatch.setattr("pixel_emulator.proxy.egress_guard.is_blocked_address", broken)
     data = hook_data("127.0.0.1")
     with pytest.raises(RuntimeError):
         asyncio.run(EgressGuard(SETTINGS, Journal(SETTINGS)).server_connect(data))

@@ -294,7 +294,7 @@ def test_the_answer_leaves_only_when_the_call_is_recorded():
     ):
         # From the second one on, the fast path has the connection to itself.
         replies = [ask(recorder.client, get(PIXEL, f"127.0.0.1:{e.port}")) for _ in range(3)]
-    assert all(each.is_pixel for each in replies)
+    assert all(reply.is_pixel for reply in replies)
     assert recorder.readable == [False] * 3
 
 

@@ -7,7 +7,7 @@ import pytest
 from pixel_emulator.proxy.emulator import Emulator
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.settings import Settings
-from tests.ends import LOSING, PLAIN_ENDS, TLS_ENDS, End, Talk, inside
+from tests.connection_ends import LOSING, PLAIN_ENDS, TLS_ENDS, End, RawConnection, through_proxy
 from tests.fast_path_settings import with_fast_path, without_fast_path
 from tests.wire import PIXEL, TIMEOUT, connect, get, tunnel
 
@@ -19,20 +19,20 @@ OLD = ONE.replace(b"HTTP/1.1", b"HTTP/1.0")
 HALF, HALF_A_BODY = ONE[:30], POST[:-1]
 
 
-def in_tls(client: Callable[[Emulator], Talk]) -> Callable[[Emulator], Talk]:
-    return lambda e: client(e).secure(e.authority.ca)
+def in_tls(client: Callable[[Emulator], RawConnection]) -> Callable[[Emulator], RawConnection]:
+    return lambda e: client(e).start_tls(e.authority.ca)
 
 
-def directly(e: Emulator) -> Talk:
-    return Talk(connect(e.port))
+def directly(e: Emulator) -> RawConnection:
+    return RawConnection(connect(e.port))
 
 
-def in_a_tunnel(e: Emulator) -> Talk:
-    return Talk(tunnel(e.port, f"{SEGMENT}:443"))
+def in_a_tunnel(e: Emulator) -> RawConnection:
+    return RawConnection(tunnel(e.port, f"{SEGMENT}:443"))
 
 
-def in_a_tunnel_of_an_https_proxy(e: Emulator) -> Talk:
-    return inside(directly(e).secure(e.authority.ca, "localhost"), f"{SEGMENT}:443")
+def in_a_tunnel_of_an_https_proxy(e: Emulator) -> RawConnection:
+    return through_proxy(directly(e).start_tls(e.authority.ca, "localhost"), f"{SEGMENT}:443")
 
 
 WAYS = {
@@ -69,25 +69,25 @@ SAID = {  # with what nobody can read, and how many calls are in it
 @pytest.mark.parametrize("before", [0, 1])
 @pytest.mark.parametrize(("way", "end"), WAYS_AND_ENDS)
 def test_each_request_before_the_end_is_recorded_and_half_a_one_is_a_gap(
-    way: Callable[[Emulator], Talk], end: End, before: int, made: Callable[..., Settings]
+    way: Callable[[Emulator], RawConnection], end: End, before: int, made: Callable[..., Settings]
 ):
     """`before` is how many were answered already: behind one it is on the fast way."""
     settings = made(port=0)
     with Emulator(settings, Journal(settings)) as e:
-        for said, calls, is_cut in SAID.values():
+        for data, calls, is_cut in SAID.values():
             start, known = len(e.journal.hits), len(e.journal.gaps)
             unread = int(e.journal.gaps[0].split()[0]) if known else 0
-            talk = way(e)
+            connection = way(e)
             for _ in range(before):
-                talk.say(ONE)
+                connection.send(ONE)
                 heard = b""
                 while b"GIF89a" not in heard:
-                    heard += talk.hear()
-            end(e, talk, said)
+                    heard += connection.receive()
+            end(e, connection, data)
             assert e.drain(TIMEOUT)
             assert len(e.journal.hits) == start + before + calls
-            told = [each for each in e.journal.gaps if "could not be read" in each]
+            messages = [gap for gap in e.journal.gaps if "could not be read" in gap]
             # Half a head and a record that is lost are one, but the flow of half a body is its own.
-            lost = is_cut + (end in LOSING) if said == HALF_A_BODY else is_cut or end in LOSING
-            assert (int(told[0].split()[0]) if told else 0) == unread + lost
+            lost = is_cut + (end in LOSING) if data == HALF_A_BODY else is_cut or end in LOSING
+            assert (int(messages[0].split()[0]) if messages else 0) == unread + lost
         assert e.journal.failures == ()

@@ -20,19 +20,19 @@ from pixel_emulator.proxy.emulator import Emulator
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.recording_writer import open_recording
 from pixel_emulator.runtime.settings import Settings
-from tests.ends import (
+from tests.connection_ends import (
     PLAIN_ENDS,
     SEGMENT,
     TLS_ENDS,
     End,
-    Talk,
+    RawConnection,
     damages_a_record,
     directly,
     directly_with_tls,
     half_closes,
     in_a_tunnel,
     in_a_tunnel_with_tls,
-    waits,
+    waits_for_close,
 )
 from tests.fast_path_settings import with_fast_path, without_fast_path
 from tests.wire import PIXEL, TIMEOUT, get, tunnel
@@ -44,30 +44,30 @@ MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """What a client says on one connection, read by read, and how it ends: the last part is said
+    """The bytes that a client sends on one connection, in parts, and how it ends: the last is sent
     together with the end."""
 
     way: str
     parts: tuple[bytes, ...]
-    end: End = waits
+    end: End = waits_for_close
 
 
-def in_a_tunnel_to_an_address(e: Emulator) -> Talk:
-    return Talk(tunnel(e.port, "127.0.0.1:1"))
+def in_a_tunnel_to_an_address(e: Emulator) -> RawConnection:
+    return RawConnection(tunnel(e.port, "127.0.0.1:1"))
 
 
-def in_a_tunnel_with_tls_and_alpn(e: Emulator) -> Talk:
-    made = Talk(tunnel(e.port, f"{SEGMENT}:443"))
-    return made.secure(e.authority.ca, alpn=("h2", "http/1.1"))
+def in_a_tunnel_with_tls_and_alpn(e: Emulator) -> RawConnection:
+    made = RawConnection(tunnel(e.port, f"{SEGMENT}:443"))
+    return made.start_tls(e.authority.ca, alpn=("h2", "http/1.1"))
 
 
-def through_an_https_proxy(e: Emulator) -> Talk:
-    return directly(e).secure(e.authority.ca, "localhost")
+def through_an_https_proxy(e: Emulator) -> RawConnection:
+    return directly(e).start_tls(e.authority.ca, "localhost")
 
 
-WAYS: dict[str, Callable[[Emulator], Talk]] = {
-    each.__name__: each
-    for each in (
+WAYS: dict[str, Callable[[Emulator], RawConnection]] = {
+    opener.__name__: opener
+    for opener in (
         directly,
         directly_with_tls,
         in_a_tunnel,
@@ -91,7 +91,7 @@ CUT_LINE = Stream(
 
 
 def _ends_while_another_host_is_asked(stream: Stream) -> bool:
-    is_led_on = stream.way == "in_a_tunnel_to_an_address" and stream.end is not waits
+    is_led_on = stream.way == "in_a_tunnel_to_an_address" and stream.end is not waits_for_close
     return is_led_on and re.search(rb"\nHost: \S+\r\nHost: ", b"".join(stream.parts)) is not None
 
 
@@ -107,7 +107,7 @@ def _damages_a_record_behind_others(stream: Stream, _missing: bytes) -> bool:
 
 
 def _ends_behind_what_is_refused(stream: Stream, missing: bytes) -> bool:
-    return stream.end is not waits and missing.startswith(b"HTTP/1.1 400 ")
+    return stream.end is not waits_for_close and missing.startswith(b"HTTP/1.1 400 ")
 
 
 CUT_SHORT = {
@@ -220,14 +220,14 @@ def streams() -> list[Stream]:
 def _stream(dice: random.Random) -> Stream:
     way = dice.choice(list(WAYS))
     host = dice.choice(HOSTS)
-    said = "".join(_request(dice) for _ in range(dice.randrange(5)))
-    end: End = waits
+    text = "".join(_request(dice) for _ in range(dice.randrange(5)))
+    end: End = waits_for_close
     if dice.random() < 0.5:
         end = dice.choice(TLS_ENDS if "tls" in way or "https" in way else PLAIN_ENDS)
-        said += dice.choice(["", "", "", LAST, *TORN, *ENDING])
+        text += dice.choice(["", "", "", LAST, *TORN, *ENDING])
     else:
-        said += dice.choice(ENDING) if dice.random() < 0.3 else LAST
-    data = said.replace("HOST", host).encode("latin-1")
+        text += dice.choice(ENDING) if dice.random() < 0.3 else LAST
+    data = text.replace("HOST", host).encode("latin-1")
     head = re.match(rb"(?s).*?\n\r?\n", data)
     first = head.end() if head and way in GUESSED else 0
     places = range(first, len(data) + 1)
@@ -245,18 +245,18 @@ def _request(dice: random.Random) -> str:
         target = f"{dice.choice(['http', 'HTTP'])}://HOST{target}"
     fields = dice.sample(FIELDS, dice.randrange(4))
     fields.insert(dice.randrange(len(fields) + 1), "Host: HOST")
-    if sum(each.startswith("Connection") for each in fields) > 1:
-        fields = [each for each in fields if not each.startswith("Connection")]
+    if sum(field.startswith("Connection") for field in fields) > 1:
+        fields = [field for field in fields if not field.startswith("Connection")]
     return "\r\n".join((f"{method} {target} HTTP/1.1", *fields, "", ""))
 
 
 def say(e: Emulator, stream: Stream) -> bytes:
     """Say it, and end; all that was heard, where somebody listened."""
-    talk = WAYS[stream.way](e)
+    connection = WAYS[stream.way](e)
     *parts, last = stream.parts or (b"",)
     for part in parts:
-        talk.say(part)
-    return stream.end(e, talk, last)
+        connection.send(part)
+    return stream.end(e, connection, last)
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,11 +320,13 @@ def test_so_are_the_recordings(both: tuple[Ran, Ran]):
 def test_there_is_something_to_compare(both: tuple[Ran, Ran]):
     """Answers of all kinds, and most of them given on the fast path."""
     answers = b"".join(both[0].answers)
-    statuses = {each[:3] for each in answers.split(b"HTTP/1.1 ")[1:]}
+    statuses = {answer[:3] for answer in answers.split(b"HTTP/1.1 ")[1:]}
     assert {b"200", b"404", b"405", b"400", b"100", b"204"} <= statuses
     assert len(both[0].evidence.hits) > STREAMS
-    assert {each.end for each in streams()} == {waits, *TLS_ENDS}
-    uncompared = [each for each in streams() if any(test(each) for test in UNCOMPARED.values())]
+    assert {stream.end for stream in streams()} == {waits_for_close, *TLS_ENDS}
+    uncompared = [
+        stream for stream in streams() if any(test(stream) for test in UNCOMPARED.values())
+    ]
     assert len(uncompared) < STREAMS / 20
 
 
@@ -340,15 +342,15 @@ def test_a_line_that_comes_in_two_reads_is_read(made: Callable[..., Settings], w
 
 @pytest.mark.parametrize("made", [with_fast_path, without_fast_path])
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize(("said", "calls"), SPACED.values(), ids=SPACED)
+@pytest.mark.parametrize(("request", "calls"), SPACED.values(), ids=SPACED)
 def test_a_call_with_a_raw_space_is_refused_and_recorded(
-    made: Callable[..., Settings], way: str, said: bytes, calls: int
+    made: Callable[..., Settings], way: str, request: bytes, calls: int
 ):
-    if way == "in_a_tunnel_to_an_address" and b" http://" in said.lower()[:11]:
+    if way == "in_a_tunnel_to_an_address" and b" http://" in request.lower()[:11]:
         way = "in_a_tunnel"  # there an absolute form means the other host, with a space or without
     settings = made(port=0)
     with Emulator(settings, Journal(settings)) as e:
-        heard = say(e, Stream(way, (said,)))
+        heard = say(e, Stream(way, (request,)))
         assert e.drain(TIMEOUT)
         hits = e.journal.hits
         assert len(hits) == calls
@@ -363,11 +365,11 @@ def test_with_the_fast_path_no_pixel_is_a_flow(way: str, monkeypatch: pytest.Mon
     settings = with_fast_path(port=0)
     with Emulator(settings, Journal(settings)) as e:
         monkeypatch.setattr(ctx.master.addons.get("pixel_emulator"), "request", None)
-        talk = WAYS[way](e)
-        talk.say(get(PIXEL, SEGMENT))
-        assert talk.hear().endswith(GIF)
-        talk.say(get(f"http://{SEGMENT}{PIXEL}", SEGMENT, method="HEAD"))
-        assert talk.hear().startswith(b"HTTP/1.1 200 ")
-        talk.close()
+        connection = WAYS[way](e)
+        connection.send(get(PIXEL, SEGMENT))
+        assert connection.receive().endswith(GIF)
+        connection.send(get(f"http://{SEGMENT}{PIXEL}", SEGMENT, method="HEAD"))
+        assert connection.receive().startswith(b"HTTP/1.1 200 ")
+        connection.close()
     assert len(e.journal.hits) == 2
     assert e.journal.failures == ()

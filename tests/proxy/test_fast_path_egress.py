@@ -29,7 +29,7 @@ def emulator() -> Iterator[Emulator]:
 
 
 def without_locks(monkeypatch: pytest.MonkeyPatch, *hooks: str) -> None:
-    locks = ctx.master.addons.get("pixel_emulator_locks")
+    locks = ctx.master.addons.get("pixel_emulator_egress_guard")
     for hook in hooks:
         monkeypatch.setattr(locks, hook, lambda _data: None)
 
@@ -130,10 +130,10 @@ def test_a_torn_head_directly_behind_tls_is_a_gap(emulator: Emulator, before: by
 
 
 def test_a_client_that_was_heard_in_the_fast_path_accepts_our_ca(emulator: Emulator):
-    for said in (True, False):
+    for is_sent in (True, False):
         client = tunnel(emulator.port, "localhost:443")
         with secured(client, emulator.authority.ca, "localhost") as secure:
-            if said:
+            if is_sent:
                 assert ask(secure, get(PIXEL, "localhost")).is_pixel
     assert emulator.drain(10)
     assert emulator.journal.evidence().gaps == ()

@@ -13,10 +13,10 @@ from mitmproxy.test import taddons, tflow
 from pixel_emulator.core.endpoint.pixel import GIF, route
 from pixel_emulator.core.model import PixelRequest, PixelResponse
 from pixel_emulator.proxy.addon import PixelEmulator
-from pixel_emulator.proxy.convert import on_the_wire
+from pixel_emulator.proxy.convert import serialize_responses
 from pixel_emulator.proxy.egress_guard import EgressGuard
 from pixel_emulator.proxy.fast_path.layer import FastPathLayer
-from pixel_emulator.proxy.fast_path.request_reader import LIMIT
+from pixel_emulator.proxy.fast_path.request_reader import MAX_UNFINISHED_HEAD
 from pixel_emulator.proxy.fast_path.select import FastPath
 from pixel_emulator.proxy.journal_routing import ClientRequest, JournalResponder, SingleJournal
 from pixel_emulator.runtime.journal import Journal
@@ -62,24 +62,24 @@ class Client:
         self.connection.sockname = ("127.0.0.1", 8080)
         self.context = context.Context(self.connection, opts)
         self.context.server.address = address
-        self.locks = EgressGuard(SETTINGS, Journal(SETTINGS))
-        self.heard: list[connection.Client] = []
+        self.guard = EgressGuard(SETTINGS, Journal(SETTINGS))
+        self.announced: list[connection.Client] = []
         self.batches: list[Sequence[PixelRequest]] = []
         self.commands: list[commands.Command] = []
         self.layer = FastPathLayer(
             self.context,
-            locks=self.locks,
+            guard=self.guard,
             respond=self.respond,
-            heard=lambda client, _agent: self.heard.append(client),
+            on_request=lambda client, _agent: self.announced.append(client),
         )
         self.happens(events.Start())
 
-    def respond(self, said: Sequence[ClientRequest]) -> list[PixelResponse]:
-        assert all(client is self.connection for client, _ in said)
-        requests = [request for _, request in said]
+    def respond(self, client_requests: Sequence[ClientRequest]) -> list[PixelResponse]:
+        assert all(client is self.connection for client, _ in client_requests)
+        requests = [request for _, request in client_requests]
         self.batches.append(requests)
-        assert not any(isinstance(each, commands.SendData) for each in self.new)
-        return [route(each.method, each.path).response for each in requests]
+        assert not any(isinstance(command, commands.SendData) for command in self.new)
+        return [route(request.method, request.path).response for request in requests]
 
     def happens(self, event: events.Event) -> "Client":
         self.new: list[commands.Command] = []
@@ -95,17 +95,17 @@ class Client:
 
     @property
     def hears(self) -> bytes:
-        sent = [each for each in self.commands if isinstance(each, commands.SendData)]
-        assert all(each.connection is self.connection for each in sent)
-        return b"".join(each.data for each in sent)
+        sent = [command for command in self.commands if isinstance(command, commands.SendData)]
+        assert all(command.connection is self.connection for command in sent)
+        return b"".join(command.data for command in sent)
 
     @property
     def requests(self) -> list[PixelRequest]:
-        return [each for batch in self.batches for each in batch]
+        return [request for batch in self.batches for request in batch]
 
     @property
     def closed(self) -> bool:
-        return any(isinstance(each, commands.CloseConnection) for each in self.commands)
+        return any(isinstance(command, commands.CloseConnection) for command in self.commands)
 
 
 def wire(request: PixelRequest) -> tuple[str, str, str]:
@@ -135,22 +135,22 @@ PLAIN = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("said", "requests", "answers"), PLAIN.values(), ids=PLAIN)
-def test_a_plain_request_is_answered_without_a_flow(opts, said, requests, answers):
-    client = Client(opts).says(said)
-    assert [wire(each) for each in client.requests] == requests
+@pytest.mark.parametrize(("data", "requests", "answers"), PLAIN.values(), ids=PLAIN)
+def test_a_plain_request_is_answered_without_a_flow(opts, data, requests, answers):
+    client = Client(opts).says(data)
+    assert [wire(request) for request in client.requests] == requests
     assert client.hears == answers
     assert client.layer.child is None
     assert not client.closed
 
 
-@pytest.mark.parametrize("said", [each[0] for each in PLAIN.values()], ids=PLAIN)
-def test_it_does_not_matter_how_the_bytes_arrive(opts, said):
-    whole = Client(opts).says(said)
-    single = Client(opts).says(*(said[at : at + 1] for at in range(len(said))))
+@pytest.mark.parametrize("data", [row[0] for row in PLAIN.values()], ids=PLAIN)
+def test_it_does_not_matter_how_the_bytes_arrive(opts, data):
+    whole = Client(opts).says(data)
+    single = Client(opts).says(*(data[at : at + 1] for at in range(len(data))))
     assert (single.requests, single.hears) == (whole.requests, whole.hears)
-    for at in range(len(said)):
-        split = Client(opts).says(said[:at], said[at:]) if at else whole
+    for at in range(len(data)):
+        split = Client(opts).says(data[:at], data[at:]) if at else whole
         assert (split.requests, split.hears) == (whole.requests, whole.hears)
 
 
@@ -175,7 +175,7 @@ def test_repeated_headers_are_kept_once(opts):
 def test_what_one_request_says_is_not_believed_of_the_next(opts):
     other = GET.replace(b"Host: api.segment.io", b"Host: Api.Segment.IO:443\r\nX: y")
     first, second, third = Client(opts).says(GET, other, GET).requests
-    assert [each.host for each in (first, second, third)] == [
+    assert [request.host for request in (first, second, third)] == [
         "api.segment.io", "Api.Segment.IO:443", "api.segment.io",
     ]  # fmt: skip
     assert first == third
@@ -190,9 +190,9 @@ LAST_ONES = {
 }
 
 
-@pytest.mark.parametrize("said", LAST_ONES.values(), ids=LAST_ONES)
-def test_behind_the_last_answer_the_connection_is_closed(opts, said):
-    client = Client(opts).says(said + GET)
+@pytest.mark.parametrize("data", LAST_ONES.values(), ids=LAST_ONES)
+def test_behind_the_last_answer_the_connection_is_closed(opts, data):
+    client = Client(opts).says(data + GET)
     assert client.hears == ANSWER + GIF
     assert isinstance(client.commands[-1], commands.CloseConnection)
     assert client.layer.unread == GET  # which was not read, and so is a gap
@@ -254,7 +254,7 @@ NOT_PLAIN = {
     "CONNECT in a tunnel": b"CONNECT api.segment.io:443 HTTP/1.1\r\n\r\n",
     "no HTTP": b"\x00\x01\x02\x03",
     "TLS": b"\x16\x03\x01\x00\x05hello",
-    "oversized": b"GET /" + b"a" * LIMIT,
+    "oversized": b"GET /" + b"a" * MAX_UNFINISHED_HEAD,
 }
 
 
@@ -265,34 +265,34 @@ def test_a_space_in_the_target_is_refused_and_the_last_that_is_read(opts):
     assert isinstance(client.new[-1], commands.CloseConnection)
 
 
-@pytest.mark.parametrize("said", NOT_PLAIN.values(), ids=NOT_PLAIN)
-def test_all_else_goes_to_mitmproxy(opts, said):
-    client = Client(opts).says(said)
+@pytest.mark.parametrize("data", NOT_PLAIN.values(), ids=NOT_PLAIN)
+def test_all_else_goes_to_mitmproxy(opts, data):
+    client = Client(opts).says(data)
     assert client.requests == []
     assert isinstance(client.layer.child, layers.HttpLayer)
     assert client.context.layers == [client.layer.child]
     assert client.layer.unread == b""
 
 
-@pytest.mark.parametrize("said", NOT_PLAIN.values(), ids=NOT_PLAIN)
-def test_before_it_goes_to_mitmproxy_all_plain_requests_are_answered(opts, said):
-    client = Client(opts).says(GET + said)
+@pytest.mark.parametrize("data", NOT_PLAIN.values(), ids=NOT_PLAIN)
+def test_before_it_goes_to_mitmproxy_all_plain_requests_are_answered(opts, data):
+    client = Client(opts).says(GET + data)
     assert len(client.requests) == 1
     assert client.hears.startswith(ANSWER + GIF)
     assert isinstance(client.layer.child, layers.HttpLayer)
 
 
-@pytest.mark.parametrize("said", NOT_PLAIN.values(), ids=NOT_PLAIN)
-def test_nor_is_it_plain_in_small_pieces(opts, said):
-    step = 1 if len(said) < LIMIT else 999
-    client = Client(opts).says(*(said[at : at + step] for at in range(0, len(said), step)))
+@pytest.mark.parametrize("data", NOT_PLAIN.values(), ids=NOT_PLAIN)
+def test_nor_is_it_plain_in_small_pieces(opts, data):
+    step = 1 if len(data) < MAX_UNFINISHED_HEAD else 999
+    client = Client(opts).says(*(data[at : at + step] for at in range(0, len(data), step)))
     assert client.requests == []
     assert isinstance(client.layer.child, layers.HttpLayer)
 
 
 def test_what_mitmproxy_has_it_keeps(opts):
     client = Client(opts).says(POST)
-    [hook] = [each for each in client.commands if isinstance(each, commands.StartHook)]
+    [hook] = [command for command in client.commands if isinstance(command, commands.StartHook)]
     assert hook.name == "requestheaders"
     client.says(GET)
     assert client.requests == []
@@ -318,7 +318,7 @@ def test_what_a_server_says_is_mitmproxy_s(opts):
 
 
 @pytest.mark.parametrize(
-    ("said", "ours"),
+    ("data", "ours"),
     [
         (ABSOLUTE, True),
         (ABSOLUTE.replace(b"Host: api.segment.io", b"Host: other.example"), True),
@@ -334,8 +334,8 @@ def test_what_a_server_says_is_mitmproxy_s(opts):
         (ABSOLUTE.replace(b"//api.segment.io", b"//api.segment.io:x"), False),
     ],
 )
-def test_only_what_means_an_emulated_host_is_answered(opts, said, ours):
-    client = Client(opts, address=None).says(said)
+def test_only_what_means_an_emulated_host_is_answered(opts, data, ours):
+    client = Client(opts, address=None).says(data)
     assert (len(client.requests), client.layer.child is None) == (int(ours), ours)
 
 
@@ -352,7 +352,7 @@ CONNECT = b"CONNECT api.segment.io:443 HTTP/1.1\r\nHost: api.segment.io:443\r\n\
 
 
 @pytest.mark.parametrize(
-    ("said", "rest"),
+    ("data", "rest"),
     [
         (CONNECT, b""),
         (CONNECT.replace(b"Host: api.segment.io:443\r\n", b""), b""),
@@ -363,19 +363,19 @@ CONNECT = b"CONNECT api.segment.io:443 HTTP/1.1\r\nHost: api.segment.io:443\r\n\
         (GET + CONNECT + b"\x16\x03", b"\x16\x03"),
     ],
 )
-def test_a_tunnel_to_an_emulated_host_is_answered_without_a_flow(opts, said, rest):
-    client = Client(opts, address=None).says(said)
+def test_a_tunnel_to_an_emulated_host_is_answered_without_a_flow(opts, data, rest):
+    client = Client(opts, address=None).says(data)
     assert client.hears.endswith(b"HTTP/1.1 200 Connection established\r\n\r\n")
     assert isinstance(client.layer.child, layer.NextLayer)
     assert client.layer.child.data_client() == rest
     assert client.context.server.address is not None
-    assert client.heard
-    hooks = {each.name for each in client.commands if isinstance(each, commands.StartHook)}
+    assert client.announced
+    hooks = {command.name for command in client.commands if isinstance(command, commands.StartHook)}
     assert hooks <= {"next_layer"}
 
 
 @pytest.mark.parametrize(
-    "said",
+    "data",
     [
         CONNECT.replace(b"api.segment.io", b"other.example"),
         CONNECT.replace(b":443", b""),
@@ -386,8 +386,8 @@ def test_a_tunnel_to_an_emulated_host_is_answered_without_a_flow(opts, said, res
         CONNECT.replace(b"CONNECT ", b"CONNECT  "),
     ],
 )
-def test_any_other_tunnel_is_mitmproxy_s(opts, said):
-    client = Client(opts, address=None).says(said)
+def test_any_other_tunnel_is_mitmproxy_s(opts, data):
+    client = Client(opts, address=None).says(data)
     assert isinstance(client.layer.child, layers.HttpLayer)
     assert client.context.server.address is None
     assert b"200" not in client.hears
@@ -399,7 +399,7 @@ def test_after_a_tunnel_all_a_client_says_means_us_and_after_another_it_does_not
     flow.client_conn = client
     for host, expected in (("api.segment.io", "address"), ("other.example", None)):
         client.sni = None
-        assert locks.end_tunnel(client, host, 443) is bool(expected)
+        assert locks.terminate_tunnel(client, host, 443) is bool(expected)
         assert locks.host_of(flow) == expected
 
 
@@ -464,7 +464,7 @@ class HalfBrokenJournal(Journal):
     """Takes nothing with a HEAD in it."""
 
     def record_all(self, requests, time=None):
-        if any(each.method == "HEAD" for each in requests):
+        if any(request.method == "HEAD" for request in requests):
             raise RuntimeError("no room")
         return super().record_all(requests, time)
 
@@ -473,8 +473,8 @@ def test_whatever_fails_all_requests_are_answered_and_those_of_other_reads_recor
     journal = HalfBrokenJournal(SETTINGS)
     respond, client = JournalResponder(SingleJournal(journal)), tflow.tclient_conn()
     for methods in (["GET"], ["GET", "HEAD"], ["GET", "GET"]):
-        said = [(client, PixelRequest(target=PATH, method=each)) for each in methods]
-        assert [each.body for each in respond(said)] == [GIF] * len(methods)
+        client_requests = [(client, PixelRequest(target=PATH, method=method)) for method in methods]
+        assert [response.body for response in respond(client_requests)] == [GIF] * len(methods)
     assert len(journal.hits) == 3
     assert "Addon error: no room" in caplog.text
 
@@ -482,6 +482,6 @@ def test_whatever_fails_all_requests_are_answered_and_those_of_other_reads_recor
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_no_header_but_the_length_is_added(method):
     request = PixelRequest(target=PATH, method=method)
-    sent = on_the_wire([request], [PixelResponse(200, (("A", "b"),), b"body")])
+    sent = serialize_responses([request], [PixelResponse(200, (("A", "b"),), b"body")])
     head = b"HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: 4\r\n\r\n"
     assert sent == head + (b"body" if method == "GET" else b"")

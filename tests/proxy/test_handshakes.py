@@ -13,7 +13,7 @@ import pytest
 from mitmproxy.proxy.layers.tls import parse_client_hello
 
 from pixel_emulator.proxy.emulator import Emulator
-from pixel_emulator.proxy.handshakes import greeting
+from pixel_emulator.proxy.handshakes import client_hello_info
 from pixel_emulator.runtime.gaps import ClientHelloInfo, Refusal
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.settings import Settings
@@ -32,15 +32,15 @@ def hello(
 ) -> ClientHelloInfo:
     """The greeting of a ClientHello made of these."""
     body = b"".join(struct.pack(">HH", kind, len(data)) + data for kind, data in extensions)
-    said = (
+    body = (
         b"\x03\x03" + bytes(32) + b"\x00"
         + struct.pack(f">H{len(suites)}H", 2 * len(suites), *suites)
         + b"\x01\x00" + struct.pack(">H", len(body)) + body
     )  # fmt: skip
-    framed = b"\x01" + len(said).to_bytes(3) + said
+    framed = b"\x01" + len(body).to_bytes(3) + body
     parsed = parse_client_hello(b"\x16\x03\x01" + struct.pack(">H", len(framed)) + framed)
     assert parsed
-    return greeting(parsed, "", 1)
+    return client_hello_info(parsed, "", 1)
 
 
 GROUPS, VERSIONS = (10, b"\x00\x04\x00\x1d\x00\x17"), (43, b"\x04\x03\x04\x03\x03")
@@ -73,20 +73,20 @@ OTHERS = {
 }
 
 
-@pytest.mark.parametrize("said", SAME.values(), ids=SAME)
-def test_the_same_client_has_the_same_fingerprint(said: ClientHelloInfo):
-    assert (said.fingerprint, said.retries) == (PLAIN.fingerprint, False)
+@pytest.mark.parametrize("info", SAME.values(), ids=SAME)
+def test_the_same_client_has_the_same_fingerprint(info: ClientHelloInfo):
+    assert (info.fingerprint, info.retries) == (PLAIN.fingerprint, False)
 
 
-@pytest.mark.parametrize("said", GREASED.values(), ids=GREASED)
-def test_grease_is_left_out_and_means_a_browser(said: ClientHelloInfo):
-    assert (said.fingerprint, said.retries) == (PLAIN.fingerprint, True)
+@pytest.mark.parametrize("info", GREASED.values(), ids=GREASED)
+def test_grease_is_left_out_and_means_a_browser(info: ClientHelloInfo):
+    assert (info.fingerprint, info.retries) == (PLAIN.fingerprint, True)
 
 
-@pytest.mark.parametrize("said", OTHERS.values(), ids=OTHERS)
-def test_another_client_has_another(said: ClientHelloInfo):
-    assert said.fingerprint != PLAIN.fingerprint
-    assert not said.retries
+@pytest.mark.parametrize("info", OTHERS.values(), ids=OTHERS)
+def test_another_client_has_another(info: ClientHelloInfo):
+    assert info.fingerprint != PLAIN.fingerprint
+    assert not info.retries
 
 
 class Told(Journal):

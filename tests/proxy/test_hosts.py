@@ -1,4 +1,4 @@
-"""Names are compared as DNS compares them; addresses are judged by where they lead."""
+"""Names are compared as DNS compares them; addresses are classified by what they reach."""
 
 import asyncio
 
@@ -6,12 +6,12 @@ import pytest
 
 from pixel_emulator.proxy.hosts import (
     Hosts,
-    addressed,
-    addresses,
-    folded,
+    dialable_address,
+    is_blocked_address,
     is_loopback,
-    is_off_limits,
-    leads_here,
+    normalize_host,
+    reaches_this_machine,
+    resolve,
 )
 
 
@@ -28,12 +28,12 @@ from pixel_emulator.proxy.hosts import (
         ("", ""),
     ],
 )
-def test_a_name_is_folded(written: str | None, name: str):
-    assert folded(written) == name
+def test_a_name_is_normalized(written: str | None, name: str):
+    assert normalize_host(written) == name
 
 
 @pytest.mark.parametrize(
-    ("candidates", "found"),
+    ("candidates", "match"),
     [
         (("API.segment.io.",), "api.segment.io"),
         ((None, "other.example", "api.segment.io"), "api.segment.io"),
@@ -43,9 +43,9 @@ def test_a_name_is_folded(written: str | None, name: str):
     ],
 )
 def test_the_first_candidate_in_the_set_is_found(
-    candidates: tuple[str | None, ...], found: str | None
+    candidates: tuple[str | None, ...], match: str | None
 ):
-    assert Hosts.of(["Api.Segment.io"]).match(*candidates) == found
+    assert Hosts.of(["Api.Segment.io"]).match(*candidates) == match
 
 
 @pytest.mark.parametrize(
@@ -89,8 +89,8 @@ def test_the_first_candidate_in_the_set_is_found(
         ("::192.0.2.1", False, False, False),
     ],
 )
-def test_an_address_is_judged(host: str, loopback: bool, here: bool, off_limits: bool):
-    assert (is_loopback(host), leads_here(host), is_off_limits(host)) == (
+def test_an_address_is_classified(host: str, loopback: bool, here: bool, off_limits: bool):
+    assert (is_loopback(host), reaches_this_machine(host), is_blocked_address(host)) == (
         loopback,
         here,
         off_limits,
@@ -98,7 +98,7 @@ def test_an_address_is_judged(host: str, loopback: bool, here: bool, off_limits:
 
 
 @pytest.mark.parametrize(
-    ("host", "found"),
+    ("host", "addresses"),
     [
         ("127.0.0.1", ["127.0.0.1"]),
         ("127.1", ["127.0.0.1"]),
@@ -108,12 +108,12 @@ def test_an_address_is_judged(host: str, loopback: bool, here: bool, off_limits:
         ("a..example", []),
     ],
 )
-def test_a_host_is_resolved_before_it_is_judged(host: str, found: list[str]):
-    assert asyncio.run(addresses(host)) == found
+def test_a_host_is_resolved_before_it_is_checked(host: str, addresses: list[str]):
+    assert asyncio.run(resolve(host)) == addresses
 
 
 @pytest.mark.parametrize(
-    ("host", "found"),
+    ("host", "addresses"),
     [
         ("192.0.2.1", ("192.0.2.1",)),
         ("fe80::1%eth0", ("fe80::1",)),
@@ -123,5 +123,7 @@ def test_a_host_is_resolved_before_it_is_judged(host: str, found: list[str]):
         ("localhost", ()),
     ],
 )
-def test_an_address_that_one_can_dial_is_told_from_names(host: str, found: tuple[str, ...]):
-    assert addressed(host) == found
+def test_an_address_that_one_can_dial_is_distinguished_from_names(
+    host: str, addresses: tuple[str, ...]
+):
+    assert dialable_address(host) == addresses

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from pixel_emulator.proxy.emulator import Emulator
-from pixel_emulator.proxy.http1 import LARGEST_HEAD
+from pixel_emulator.proxy.http1 import MAX_HEAD_BYTES
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.settings import Settings
-from tests.ends import (
+from tests.connection_ends import (
     SEGMENT,
-    Talk,
+    RawConnection,
     directly,
     directly_with_tls,
     in_a_tunnel,
@@ -40,20 +40,20 @@ ENDLESS = {
 MADE = pytest.mark.parametrize("made", [with_fast_path, without_fast_path])
 
 
-def insist(talk: Talk, start: bytes, mebibytes: int) -> bytes:
+def insist(connection: RawConnection, start: bytes, mebibytes: int) -> bytes:
     """Say the start, and then so many MiB of one word; what is heard at the end."""
-    talk.say(start)
+    connection.send(start)
     for _ in range(mebibytes):
-        talk.say(MIB)
-    talk.shut()
-    return talk.hear_all()
+        connection.send(MIB)
+    connection.shutdown()
+    return connection.receive_all()
 
 
 @MADE
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("start", ENDLESS.values(), ids=ENDLESS)
 def test_a_head_without_an_end_is_answered_431_and_told(
-    made: Callable[..., Settings], way: Callable[[Emulator], Talk], start: bytes
+    made: Callable[..., Settings], way: Callable[[Emulator], RawConnection], start: bytes
 ):
     settings = made(port=0)
     with Emulator(settings, Journal(settings)) as e:
@@ -68,7 +68,9 @@ def test_a_head_without_an_end_is_answered_431_and_told(
 
 @MADE
 @pytest.mark.parametrize("way", WAYS)
-def test_so_is_the_frame_of_a_body(made: Callable[..., Settings], way: Callable[[Emulator], Talk]):
+def test_so_is_the_frame_of_a_body(
+    made: Callable[..., Settings], way: Callable[[Emulator], RawConnection]
+):
     settings = made(port=0)
     chunked = f"POST /v1/t HTTP/1.1\r\nHost: {SEGMENT}\r\nTransfer-Encoding: chunked\r\n\r\n1;"
     with Emulator(settings, Journal(settings)) as e:
@@ -81,10 +83,10 @@ def test_so_is_the_frame_of_a_body(made: Callable[..., Settings], way: Callable[
 def test_a_large_head_that_ends_is_read(made: Callable[..., Settings]):
     settings = made(port=0)
     with Emulator(settings, Journal(settings)) as e:
-        talk = directly(e)
-        talk.say(HEAD + b"X: " + b"x" * (LARGEST_HEAD - 1000) + b"\r\n\r\n")
-        talk.shut()
-        assert talk.hear_all().startswith(b"HTTP/1.1 200 OK\r\n")
+        connection = directly(e)
+        connection.send(HEAD + b"X: " + b"x" * (MAX_HEAD_BYTES - 1000) + b"\r\n\r\n")
+        connection.shutdown()
+        assert connection.receive_all().startswith(b"HTTP/1.1 200 OK\r\n")
         assert e.drain(TIMEOUT)
         assert len(e.journal.hits) == 1
         assert e.journal.gaps == ()
@@ -92,12 +94,14 @@ def test_a_large_head_that_ends_is_read(made: Callable[..., Settings]):
 
 @MADE
 @pytest.mark.parametrize("way", WAYS)
-def test_memory_stays_within_bounds(made: Callable[..., Settings], way: Callable[[Emulator], Talk]):
+def test_memory_stays_within_bounds(
+    made: Callable[..., Settings], way: Callable[[Emulator], RawConnection]
+):
     settings = made(port=0)
     with Emulator(settings, Journal(settings)) as e:
-        talk = way(e)
+        connection = way(e)
         before = most_memory(forget=True)
-        assert b"HTTP/1.1 431 " in insist(talk, HEAD + b"X: ", 200)
+        assert b"HTTP/1.1 431 " in insist(connection, HEAD + b"X: ", 200)
         assert most_memory() - before < 40
         assert e.drain(TIMEOUT)
         assert e.journal.gaps == (TOO_LARGE,)
@@ -107,6 +111,6 @@ def most_memory(*, forget: bool = False) -> float:
     """The most memory of this process so far, in MiB, or since it was forgotten (Linux)."""
     if forget:
         Path("/proc/self/clear_refs").write_text("5")  # see proc_pid_clear_refs(5)
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    assert found
-    return int(found[1]) / 1024
+    high_water = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    assert high_water
+    return int(high_water[1]) / 1024

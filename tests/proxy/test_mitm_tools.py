@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pixel_emulator.cli.mitm_commands import ADDON
+from pixel_emulator.cli.mitm_commands import ADDON_PATH
 from pixel_emulator.files.read_write import read_recording
 from pixel_emulator.proxy.mitm_tools import TOOLS
 from pixel_emulator.runtime.recording_writer import open_recording
@@ -24,7 +24,7 @@ OURS = [sys.executable, "-c", f"{_RUN}; exit(run(argv[1], argv[2:]))"]
 SCRIPT = [
     str(Path(sys.executable).with_name("mitmdump")),
     "-s",
-    str(ADDON),
+    str(ADDON_PATH),
     "--set",
     "listen_host=127.0.0.1",
 ]
@@ -51,12 +51,12 @@ def running(home: Path, *command: str, code: int = 0) -> Iterator[tuple[int, lis
     lines: list[str] = []
     for line in process.stdout:
         lines.append(line)
-        if found := LISTENING.search(line):
+        if match := LISTENING.search(line):
             break
     else:
         pytest.fail("".join(lines))
     try:
-        yield int(found[1]), lines
+        yield int(match[1]), lines
     finally:
         process.send_signal(signal.SIGINT)
         lines += process.communicate(timeout=30)[0].splitlines(keepends=True)
@@ -108,11 +108,11 @@ UNWRITABLE = ("pixel_record=/nonexistent/calls.yaml", "/nonexistent/calls.yaml: 
 def test_a_mistake_in_an_option_ends_the_start(
     tmp_path: Path, command: list[str], option: str, message: str
 ):
-    options = (word for each in option.split() for word in ("--set", each))
+    options = (word for assignment in option.split() for word in ("--set", assignment))
     code = 2 if option.startswith("pixel_record=/") else 1  # 1 is mitmproxy's own
-    said = refused(tmp_path, *command, *options, code=code)
-    assert message in said
-    assert "Traceback" not in said
+    output = refused(tmp_path, *command, *options, code=code)
+    assert message in output
+    assert "Traceback" not in output
 
 
 @BOTH
@@ -120,9 +120,9 @@ def test_a_recording_that_another_emulator_writes_is_refused(tmp_path: Path, com
     record = ("--set", f"pixel_record={tmp_path / 'calls.yaml'}")
     first = open_recording(Settings(record=str(tmp_path / "calls.yaml")))
     assert first is not None
-    said = refused(tmp_path, *command, *record, code=2)
-    assert f"calls.yaml: is being recorded to by process {os.getpid()}" in " ".join(said.split())
-    assert "Traceback" not in said
+    output = refused(tmp_path, *command, *record, code=2)
+    assert f"calls.yaml: is being recorded to by process {os.getpid()}" in " ".join(output.split())
+    assert "Traceback" not in output
     first.abandon()
 
 

@@ -1,4 +1,4 @@
-"""A connection that says only plain requests leaves mitmproxy's task, and comes back for more."""
+"""A connection with only plain requests bypasses mitmproxy until something else comes."""
 
 import asyncio
 import socket
@@ -49,44 +49,44 @@ def e() -> Iterator[Emulator]:
 
 
 def handlers() -> list[ProxyConnectionHandler]:
-    """Those of mitmproxy that are at work."""
+    """Return mitmproxy's handlers of open connections."""
     servers: Proxyserver = ctx.master.addons.get("proxyserver")
     return [*servers.connections.values()]
 
 
 def in_the_loop[T](look: Callable[[LeanMaster], T]) -> T:
-    """What is to be seen in the emulator's own loop, between two events."""
+    """Return what `look` sees in the emulator's loop, between two events."""
     master = cast("LeanMaster", ctx.master)
 
     async def seen() -> T:
-        await master.presence.read()
+        await master.connections.wait_until_read()
         return look(master)
 
     return asyncio.run_coroutine_threadsafe(seen(), master.event_loop).result(TIMEOUT)
 
 
-def express() -> list[asyncio.Transport]:
-    """The ends of those that were taken over from mitmproxy."""
-    writers = [end.writer for each in handlers() for end in each.transports.values()]
-    ends = [each.transport for each in writers if isinstance(each, asyncio.StreamWriter)]
+def swapped() -> list[asyncio.Transport]:
+    """Return the transports whose protocol was swapped."""
+    writers = [end.writer for handler in handlers() for end in handler.transports.values()]
+    ends = [writer.transport for writer in writers if isinstance(writer, asyncio.StreamWriter)]
     return [
         cast("asyncio.Transport", e) for e in ends if isinstance(e.get_protocol(), PlainProtocol)
     ]
 
 
 def ends(master: LeanMaster) -> list[socket.socket]:
-    """Our ends of those that have not been mitmproxy's."""
-    return [each.end for each in master.entrance.visitors] if master.entrance else []
+    """Return the sockets of direct connections."""
+    return [direct.sock for direct in master.acceptor.direct_connections] if master.acceptor else []
 
 
-def visitors() -> int:
-    """How many have not been mitmproxy's."""
+def direct_connections() -> int:
+    """Return the number of direct connections."""
     return len(in_the_loop(ends))
 
 
-def boarded() -> int:
-    """How many clients are on the way."""
-    return visitors() + in_the_loop(lambda _: len(express()))
+def bypassing() -> int:
+    """Return the number of connections that bypass mitmproxy."""
+    return direct_connections() + in_the_loop(lambda _: len(swapped()))
 
 
 @pytest.fixture(params=WAYS.values(), ids=[*WAYS])
@@ -98,18 +98,18 @@ def client(request: pytest.FixtureRequest, e: Emulator) -> Iterator[socket.socke
     assert e.drain(TIMEOUT)
 
 
-def test_after_its_first_answer_a_connection_is_on_the_way(client: socket.socket):
-    assert boarded() == 1
+def test_after_its_first_answer_a_connection_bypasses_mitmproxy(client: socket.socket):
+    assert bypassing() == 1
     for _ in range(3):
         assert ask(client, PLAIN).is_pixel
     assert ask(client, get(PIXEL, SEGMENT, method="HEAD")).status == 200
-    assert boarded() == 1
+    assert bypassing() == 1
 
 
 def test_before_it_there_is_none(e: Emulator):
     with connect(e.port) as client:
         client.sendall(PLAIN[:20])
-        assert boarded() == 0
+        assert bypassing() == 0
 
 
 def test_every_request_is_recorded_once(client: socket.socket, e: Emulator):
@@ -126,11 +126,11 @@ def test_reads_may_end_anywhere(client: socket.socket, size: int):
     for at in range(0, len(PLAIN), size):
         client.sendall(PLAIN[at : at + size])
     assert read(client).is_pixel
-    assert boarded() == 1
+    assert bypassing() == 1
 
 
 @pytest.mark.parametrize(
-    ("said", "status"),
+    ("data", "status"),
     [
         (POST, 200),
         (b"PUT /v1/pixel/track HTTP/1.1\r\nHost: api.segment.io\r\nContent-Length: 0\r\n\r\n", 405),
@@ -138,13 +138,13 @@ def test_reads_may_end_anywhere(client: socket.socket, size: int):
 )
 @pytest.mark.parametrize("before", [b"", PLAIN])
 def test_what_is_not_plain_is_a_flow(
-    client: socket.socket, said: bytes, status: int, before: bytes
+    client: socket.socket, data: bytes, status: int, before: bytes
 ):
-    client.sendall(before + said)
+    client.sendall(before + data)
     if before:
         assert read(client).is_pixel
     assert read(client).status == status
-    assert boarded() == 0
+    assert bypassing() == 0
     assert ask(client, PLAIN).is_pixel
 
 
@@ -159,12 +159,12 @@ def test_the_last_request_ends_it(client: socket.socket, before: bytes):
 def test_a_good_bye_is_heard(e: Emulator):
     with through_tls(e) as client:
         assert ask(client, PLAIN).is_pixel
-        assert boarded() == 1
+        assert bypassing() == 1
         assert isinstance(client, ssl.SSLSocket)
         with suppress(ssl.SSLEOFError):  # mitmproxy hangs up without a good-bye of its own
             client.unwrap()
     assert e.drain(TIMEOUT)
-    assert boarded() == 0
+    assert bypassing() == 0
 
 
 def test_after_a_half_close_the_answers_still_come(e: Emulator):
@@ -179,7 +179,7 @@ def test_after_a_half_close_the_answers_still_come(e: Emulator):
 def test_another_host_is_reached_afterwards(e: Emulator):
     with trap() as target, connect(e.port) as client:
         assert ask(client, get(f"http://{SEGMENT}{PIXEL}", SEGMENT)).is_pixel
-        assert boarded() == 1
+        assert bypassing() == 1
         client.sendall(get(f"http://127.0.0.1:{target.port}/x", f"127.0.0.1:{target.port}"))
         with target.accept() as server:
             assert server.recv(65536).startswith(b"GET /x HTTP/1.1\r\n")
@@ -189,7 +189,7 @@ def test_where_an_http_layer_stands_above_nobody_boards(e: Emulator):
     """A tunnel to ourselves by a name that is not emulated is a flow of mitmproxy's."""
     with tunnel(e.port, "127.0.0.1:1") as client:
         assert ask(client, PLAIN).is_pixel
-        assert boarded() == 0
+        assert bypassing() == 0
         assert ask(client, PLAIN).is_pixel
 
 
@@ -213,10 +213,10 @@ def narrowed(client: socket.socket, ours: socket.socket) -> None:
 
 @pytest.fixture(params=["in a tunnel", "in a tunnel with TLS"])
 def narrow(request: pytest.FixtureRequest, e: Emulator) -> Iterator[socket.socket]:
-    """A client on the way through express, on a narrow connection."""
+    """A client on the way through swapped, on a narrow connection."""
     with WAYS[request.param](e) as client:
         assert ask(client, PLAIN).is_pixel
-        [end] = in_the_loop(lambda _: express())
+        [end] = in_the_loop(lambda _: swapped())
         narrowed(client, end.get_extra_info("socket"))
         e.loop.call_soon_threadsafe(end.set_write_buffer_limits, 0)
         yield client
@@ -227,12 +227,12 @@ def test_a_client_that_takes_no_answers_is_not_read_from(narrow: socket.socket, 
     with held(e):
         narrow.sendall(PLAIN * MANY)
     assert e.journal.wait(MANY, TIMEOUT)
-    [end] = in_the_loop(lambda _: express())
+    [end] = in_the_loop(lambda _: swapped())
     assert not end.is_reading()
     for _ in range(MANY):
         assert read(narrow).is_pixel
     assert ask(narrow, PLAIN).is_pixel
-    assert in_the_loop(lambda _: express())[0].is_reading()
+    assert in_the_loop(lambda _: swapped())[0].is_reading()
 
 
 def test_nor_is_it_when_mitmproxy_takes_it_over(narrow: socket.socket, e: Emulator):
@@ -253,7 +253,7 @@ def test_a_visitor_that_takes_no_answers_is_mitmproxy_s(e: Emulator, more: bytes
         with held(e):
             client.sendall(PLAIN * MANY + more)
         assert e.journal.wait(MANY, TIMEOUT)
-        assert visitors() == 0
+        assert direct_connections() == 0
         assert len(handlers()) == 1
         for _ in range(MANY):
             assert read(client).is_pixel
@@ -296,11 +296,11 @@ def test_many_records_in_one_read(e: Emulator):
             client.sendall(piece)
         for _ in range(42):
             assert read(client).is_pixel
-        assert boarded() == 1
+        assert bypassing() == 1
 
 
 @pytest.mark.parametrize("way", ["in a tunnel", "in a tunnel with TLS"])
-def test_what_came_before_it_is_on_the_way_keeps_its_order(e: Emulator, way: str):
+def test_what_came_before_it_bypasses_mitmproxy_keeps_its_order(e: Emulator, way: str):
     """More than mitmproxy's handler reads at once: what is left over is not the fast path's yet."""
     count = 1500
     with WAYS[way](e) as client:
@@ -331,10 +331,10 @@ def test_of_who_has_gone_nothing_is_kept(e: Emulator):
     with connect(e.port) as client:
         assert ask(client, get(f"/s/{session.name}{PIXEL}", "localhost")).is_pixel
         assert e.sessions._named_sessions
-        assert e._lean.locks._ending
+        assert e._master.guard._terminated
     assert e.drain(TIMEOUT)
     assert not e.sessions._named_sessions
-    assert not e._lean.locks._ending
+    assert not e._master.guard._terminated
 
 
 def test_who_comes_from_elsewhere_is_mitmproxy_s_from_the_beginning(e: Emulator):
@@ -349,7 +349,7 @@ def test_at_the_end_who_waits_is_hung_up_on():
     with Emulator(settings, Journal(settings)) as e:
         spoken, silent = connect(e.port), connect(e.port)
         assert ask(spoken, PLAIN).is_pixel
-        assert boarded() == 2
+        assert bypassing() == 2
     for client in (spoken, silent):
         assert client.recv(1) == b""
         client.close()
@@ -369,7 +369,7 @@ def test_whatever_fails_the_gif_is_sent_and_it_is_a_failure():
     journal = BrokenJournal(settings)
     with Emulator(settings, journal) as e, through_tls(e) as client:
         assert ask(client, PLAIN).is_pixel
-        assert boarded() == 1
+        assert bypassing() == 1
         assert ask(client, PLAIN).is_pixel
     assert len(journal.hits) == 1
     [failure] = journal.failures
@@ -383,7 +383,7 @@ def test_a_head_that_is_cut_off_is_a_gap(way: Callable[[Emulator], socket.socket
     with Emulator(settings, Journal(settings)) as e:
         with way(e) as client:
             assert ask(client, PLAIN).is_pixel
-            assert boarded() == 1
+            assert bypassing() == 1
             client.sendall(torn)
         assert e.drain(TIMEOUT)
         [gap] = e.journal.evidence().gaps

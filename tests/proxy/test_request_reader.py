@@ -16,7 +16,12 @@ from mitmproxy.test import tflow
 from pixel_emulator.core.model import PixelRequest
 from pixel_emulator.proxy.convert import headers_of
 from pixel_emulator.proxy.egress_guard import EgressGuard
-from pixel_emulator.proxy.fast_path.request_reader import Batch, Connect, Next, RequestReader
+from pixel_emulator.proxy.fast_path.request_reader import (
+    ConnectRequest,
+    Next,
+    ReadResult,
+    RequestReader,
+)
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.settings import Settings
 
@@ -24,7 +29,7 @@ SETTINGS = Settings()
 SMUGGLED = b"GET /v1/pixel/track?smuggled HTTP/1.1\r\nHost: api.segment.io\r\n\r\n"
 
 
-def read_fast_path(data: bytes) -> Batch:
+def read_fast_path(data: bytes) -> ReadResult:
     place = context.Context(tflow.tclient_conn(), options.Options())
     place.server.address = ("api.segment.io", 443)
     return RequestReader(place, EgressGuard(SETTINGS, Journal(SETTINGS)), {}).read(data)
@@ -61,23 +66,25 @@ def theirs(request: http.Request) -> tuple[object, ...]:
 
 
 def check(data: bytes) -> None:
-    batch = read_fast_path(data)
+    result = read_fast_path(data)
     requests, rest = mitmproxy_reads(data)
-    taken = [each for each in batch.requests if b" " not in each.target]
-    count = len(taken)
-    assert [facts(each) for each in taken] == [theirs(each) for each in requests[:count]]
-    if len(batch.requests) > count:  # with a raw space: both answer 400, and read no further
-        assert batch.requests[count:] == batch.requests[-1:]
-        assert (len(requests), batch.next) == (count, Next.CLOSE)
+    plain = [request for request in result.requests if b" " not in request.target]
+    count = len(plain)
+    assert [facts(request) for request in plain] == [
+        theirs(request) for request in requests[:count]
+    ]
+    if len(result.requests) > count:  # with a raw space: both answer 400, and read no further
+        assert result.requests[count:] == result.requests[-1:]
+        assert (len(requests), result.next) == (count, Next.CLOSE)
         return
-    if batch.next is Next.HAND_OVER:
+    if result.next is Next.HAND_OVER:
         return
     assert count == len(requests)
-    assert batch.rest == rest
+    assert result.rest == rest
     if count:
         last = requests[-1]
         closes = http1.connection_close(last.http_version, last.headers)
-        assert closes is (batch.next is Next.CLOSE)
+        assert closes is (result.next is Next.CLOSE)
 
 
 def head(*fields: bytes, line: bytes = b"GET /v1/pixel/track HTTP/1.1") -> bytes:
@@ -138,16 +145,16 @@ def test_no_shape_that_hides_a_request_is_read_on_the_fast_path(shape: bytes):
 def test_nor_is_a_tunnel_opened_by_one(shape: bytes):
     asked = shape.partition(b"\r\n")
     connect = b"CONNECT api.segment.io:443 HTTP/1.1\r\n" + asked[2]
-    found = Connect.read(connect + SMUGGLED)
-    if found:
+    connect_request = ConnectRequest.read(connect + SMUGGLED)
+    if connect_request:
         lines = ReceiveBuffer()
         lines += connect + SMUGGLED
         request = http1.read_request_head(
-            [bytes(each) for each in lines.maybe_extract_lines() or ()]
+            [bytes(line) for line in lines.maybe_extract_lines() or ()]
         )
         assert validate_request(HTTPMode.regular, request, True) is None
-        assert (found.host, found.port) == (request.host, request.port)
-        assert found.said == bytes(lines)
+        assert (connect_request.host, connect_request.port) == (request.host, request.port)
+        assert connect_request.rest == bytes(lines)
         assert not {"content-length", "transfer-encoding"} & {*map(str.lower, request.headers)}
 
 

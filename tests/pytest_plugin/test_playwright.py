@@ -6,7 +6,7 @@ import os
 import pytest
 
 from pixel_emulator.email.render import find_browser
-from tests.site import site as small_site
+from tests.pixel_site import site as small_site
 
 pytest_plugins = ["pytester"]
 

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
+from tests.pixel_site import site as small_site
 from tests.programs import CHROMIUM, needs_chromium
-from tests.site import site as small_site
 
 pytest_plugins = ["pytester"]
 pytestmark = needs_chromium

@@ -14,7 +14,7 @@ from pixel_emulator.core.verification.verdict import Status
 from pixel_emulator.files.read_write import read_recording
 from pixel_emulator.runner.runner import Runner
 from tests.programs import needs_chromium, needs_curl
-from tests.stages import Stage
+from tests.scenario_emulator import ScenarioEmulator
 
 CALL = {"writeKey": "wk_test_0000000000000000", "userId": "user_1"}
 
@@ -37,7 +37,7 @@ def send(event, **fields):
 @pytest.fixture
 def stage(tmp_path):
     """A running emulator that records, and what runs scenarios on it."""
-    with Stage(tmp_path) as running:
+    with ScenarioEmulator(tmp_path) as running:
         yield running
 
 

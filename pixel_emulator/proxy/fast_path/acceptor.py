@@ -1,8 +1,8 @@
-"""Stands first on every port, and calls mitmproxy only for what is not a plain request.
+"""Accepts connections, and hands over to mitmproxy only those with more than plain requests.
 
-A handler of mitmproxy's, with its stream, tasks, layers and hooks, costs several times what a
-pixel call does, and a transport of asyncio's as much as one. A client that asks directly, as
-contract tests and browsers under `route()` do, is answered on its socket.
+A mitmproxy handler, with its stream, tasks, layers and hooks, costs several times what a pixel call
+does, and an asyncio transport as much as one call. A client without CONNECT, such as a contract
+test or a browser under `route()`, is therefore answered directly on its socket.
 """
 
 import asyncio
@@ -10,139 +10,148 @@ import errno
 import select
 import selectors
 import socket
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
+from typing import cast
 
 from mitmproxy import connection
 from mitmproxy.addons import proxyserver
+from mitmproxy.utils import asyncio_utils
 
 from pixel_emulator.proxy.addon import PixelEmulator
-from pixel_emulator.proxy.connections import Connections, Main, handle
+from pixel_emulator.proxy.connections import ClientStream, Connections, ModeInstance, serve_client
 from pixel_emulator.proxy.fast_path.direct_connection import DirectConnection
-from pixel_emulator.proxy.fast_path.handover import hand_over
-from pixel_emulator.proxy.fast_path.request_reader import Batch, ConnectionContext, RequestReader
+from pixel_emulator.proxy.fast_path.request_reader import (
+    ConnectionContext,
+    ReadResult,
+    RequestReader,
+)
 from pixel_emulator.proxy.fast_path.select import FastPath
 from pixel_emulator.runtime.clock import seconds
 
-_HERE = ("127.0.0.1", "::1")
-"""Peers that no option of mitmproxy's turns away; it decides about all others."""
+_LOOPBACK = ("127.0.0.1", "::1")
+"""Peers that no option of mitmproxy blocks; mitmproxy decides about all others."""
 
-_BACKLOG = 100  # clients that the kernel keeps for us; asyncio has as many
+_BACKLOG = 100  # connections that the kernel queues; asyncio's default
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
-_PAUSE = 1.0  # seconds until a client is taken in again then; asyncio waits as long
-_ASKED = 20  # clients that are asked one by one whether they have said anything
+_RETRY_AFTER = 1.0  # seconds until accepting again after such an error, as in asyncio
+_MAX_PEEKED = 20  # connections that `is_idle` checks one by one for unread data
+
+type StreamHandler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 class Acceptor:
-    """Takes clients in; `visitors` are those that were not led to mitmproxy."""
+    """Accepts connections; `direct_connections` are those not handed over to mitmproxy."""
 
     def __init__(
         self,
         fast_path: FastPath,
         emulator: PixelEmulator,
-        presence: Connections,
+        connections: Connections,
         servers: proxyserver.Proxyserver,
-        main: Main,
+        instance: ModeInstance,
     ) -> None:
-        self.visitors: set[DirectConnection] = set()
-        self._turn = fast_path.turn
-        self._known = fast_path.known
+        self.direct_connections: set[DirectConnection] = set()
+        self._batch = fast_path.batch
+        self._templates = fast_path.templates
         self._emulator = emulator
-        self._presence = presence
-        self._main = main
-        self._handle = partial(handle, main=main, servers=servers)
-        self._nowhere = connection.Server(address=None)  # where a direct request leads
+        self._connections = connections
+        self._instance = instance
+        self._serve = partial(serve_client, instance=instance, servers=servers)
+        self._no_server = connection.Server(address=None)  # of a request without CONNECT
         self._listening: set[socket.socket] = set()
-        # One file to the loop, whoever says something: a turn is what is said at the same time.
+        # The loop watches this selector only, so all sockets that are readable share one batch.
         self._selector = selectors.DefaultSelector()
         self._is_busy = False
 
     def listen(self, bound: socket.socket) -> None:
-        """Take in who comes to this socket."""
+        """Accept connections on this socket."""
         bound.setblocking(False)
         bound.listen(_BACKLOG)
         self._listening.add(bound)
         self._watch(bound)
-        asyncio.get_running_loop().add_reader(self._selector, self._hear)  # again says the same
+        # Adding it again for another socket changes nothing.
+        asyncio.get_running_loop().add_reader(self._selector, self._read_ready)
 
-    def shut(self, bound: socket.socket) -> None:
-        """Take in nobody more there."""
+    def stop(self, bound: socket.socket) -> None:
+        """Stop accepting connections on this socket, and close it."""
         self._listening.discard(bound)
         self._unwatch(bound)
         bound.close()
 
     def close(self) -> None:
-        """Hang up."""
-        for each in tuple(self.visitors):
-            self.gone(each)
+        """Close all direct connections."""
+        for direct in tuple(self.direct_connections):
+            self.closed(direct)
         asyncio.get_running_loop().remove_reader(self._selector)
         self._selector.close()
 
-    def is_quiet(self) -> bool:
-        """Whether all that was said is answered; False says nothing.
+    def is_idle(self) -> bool:
+        """Return True if every byte received is answered; False does not mean the opposite.
 
-        It may be asked from any thread, which costs a hundredth of waiting for the loop's own.
+        May be called from any thread: that costs a hundredth of waiting for the loop's own.
         """
-        coming = select.poll()
+        pending = select.poll()
         for bound in tuple(self._listening):
-            coming.register(bound, select.POLLIN)
-        if coming.poll(0) or self._is_busy:
+            pending.register(bound, select.POLLIN)
+        if pending.poll(0) or self._is_busy:
             return False
-        visitors = tuple(self.visitors)
-        if len(visitors) > _ASKED or self._presence.count > len(visitors):
+        connections = tuple(self.direct_connections)
+        if len(connections) > _MAX_PEEKED or self._connections.count > len(connections):
             return False
-        if any(each.has_said_more() for each in visitors):
+        if any(direct.has_unread_data() for direct in connections):
             return False
-        # Who is read from, or was led on, in the meantime has said nothing more, either.
-        return not (self._is_busy or self._turn.is_due) and visitors == tuple(self.visitors)
+        # A connection that was read or handed over meanwhile has received nothing more, either.
+        is_unchanged = connections == tuple(self.direct_connections)
+        return not (self._is_busy or self._batch.is_pending) and is_unchanged
 
-    def take(self, visitor: DirectConnection, batch: Batch) -> None:
-        """Answer requests together with those of others."""
-        self._turn.take(visitor, batch)
+    def submit(self, direct: DirectConnection, result: ReadResult) -> None:
+        """Answer requests together with those of other connections."""
+        self._batch.add(direct, result)
 
     def reader(self, client: connection.Client, start: bytes) -> RequestReader:
-        """What reads the requests of a client that begins so."""
-        self._emulator.locks.saw_first_bytes(client, start)
-        return RequestReader(
-            ConnectionContext(client, self._nowhere), self._emulator.locks, self._known
-        )
+        """Return a reader for the requests of a client, given its first bytes."""
+        self._emulator.guard.saw_first_bytes(client, start)
+        context = ConnectionContext(client, self._no_server)
+        return RequestReader(context, self._emulator.guard, self._templates)
 
     def hand_over(
-        self, visitor: DirectConnection, said: bytes, *, unsent: bytes = b"", is_last: bool = False
+        self, direct: DirectConnection, data: bytes, *, unsent: bytes = b"", close: bool = False
     ) -> None:
-        """Have mitmproxy go on with a client, as if it had just come and had said this."""
-        self._forget(visitor)
-        led = partial(self._handle, client=visitor.client)
-        hand_over(visitor.end, led, said, unsent=unsent, is_last=is_last)
+        """Let mitmproxy serve a connection as if it were new and had sent `data`."""
+        self._forget(direct)
+        serve = partial(self._serve, client=direct.client)
+        hand_over(direct.sock, serve, data, unsent=unsent, close=close)
 
-    def left_unread(self, visitor: DirectConnection) -> None:
-        """It said more than it will be answered."""
-        self._emulator.journals.journal_for(visitor.client).unread()
+    def report_unparsed(self, direct: DirectConnection) -> None:
+        """Report bytes behind the last request that is answered as a gap."""
+        self._emulator.journals.journal_for(direct.client).unread()
 
-    def gone(self, visitor: DirectConnection) -> None:
-        """A client has left; nothing that it said is unknown."""
-        self._forget(visitor)
-        visitor.end.close()
-        self._emulator.journals.disconnected(visitor.client)
-        self._emulator.locks.client_disconnected(visitor.client)
-        self._presence.client_disconnected(visitor.client)
+    def closed(self, direct: DirectConnection) -> None:
+        """Handle the end of a connection whose input has been fully read."""
+        self._forget(direct)
+        direct.sock.close()
+        self._emulator.journals.disconnected(direct.client)
+        self._emulator.guard.client_disconnected(direct.client)
+        self._connections.client_disconnected(direct.client)
 
-    def _hear(self) -> None:
-        """Hear out whoever has something to say now."""
+    def _read_ready(self) -> None:
+        """Read from every socket that is readable, and answer."""
         self._is_busy = True
         try:
             for key, _ in self._selector.select(0):
                 key.data()
         finally:
-            self._turn.end()
+            self._batch.flush()
             self._is_busy = False
 
-    def _forget(self, visitor: DirectConnection) -> None:
-        self.visitors.discard(visitor)
-        self._unwatch(visitor.end)
+    def _forget(self, direct: DirectConnection) -> None:
+        self.direct_connections.discard(direct)
+        self._unwatch(direct.sock)
 
     def _accept(self, bound: socket.socket) -> None:
-        """Take in one client: the loop asks again while there are more."""
+        """Accept one connection; the loop calls again while there are more."""
         try:
             self._accepted(*bound.accept())
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
@@ -153,31 +162,69 @@ class Acceptor:
             loop = asyncio.get_running_loop()
             loop.call_exception_handler({"message": "no client is taken in", "exception": error})
             self._unwatch(bound)
-            loop.call_later(_PAUSE, self._watch, bound)
+            loop.call_later(_RETRY_AFTER, self._watch, bound)
 
     def _watch(self, bound: socket.socket) -> None:
         if bound in self._listening:
             self._selector.register(bound, selectors.EVENT_READ, partial(self._accept, bound))
 
-    def _unwatch(self, end: socket.socket) -> None:
+    def _unwatch(self, sock: socket.socket) -> None:
         with suppress(KeyError):
-            self._selector.unregister(end)
+            self._selector.unregister(sock)
 
-    def _accepted(self, end: socket.socket, peer: tuple[str, int]) -> None:
-        end.setblocking(False)
-        if peer[0] not in _HERE:
-            hand_over(end, self._handle)
+    def _accepted(self, sock: socket.socket, peer: tuple[str, int]) -> None:
+        sock.setblocking(False)
+        if peer[0] not in _LOOPBACK:
+            hand_over(sock, self._serve)
             return
         client = connection.Client(
             peername=peer,
-            sockname=end.getsockname(),
+            sockname=sock.getsockname(),
             timestamp_start=seconds(),
-            proxy_mode=self._main.mode,
+            proxy_mode=self._instance.mode,
             state=connection.ConnectionState.OPEN,
         )
         self._emulator.client_connected(client)
-        self._presence.client_connected(client)
-        self._presence.news += 1
-        visitor = DirectConnection(client, end, self)
-        self.visitors.add(visitor)
-        self._selector.register(end, selectors.EVENT_READ, visitor.read)
+        self._connections.client_connected(client)
+        self._connections.activity += 1
+        direct = DirectConnection(client, sock, self)
+        self.direct_connections.add(direct)
+        self._selector.register(sock, selectors.EVENT_READ, direct.read)
+
+
+def hand_over(
+    sock: socket.socket,
+    serve: StreamHandler,
+    data: bytes = b"",
+    *,
+    unsent: bytes = b"",
+    close: bool = False,
+) -> None:
+    """Let `serve` handle a connection, as `asyncio.start_server` would.
+
+    `data` was received already, `unsent` is still to be sent. With `close` the connection is closed
+    after that.
+    """
+    protocol = _HandoverProtocol(serve, data, unsent, close=close)
+    connecting = asyncio.get_running_loop().connect_accepted_socket(lambda: protocol, sock)
+    asyncio_utils.create_task(connecting, name="pixel_emulator handover", keep_ref=True)
+
+
+class _HandoverProtocol(asyncio.Protocol):
+    """Replaces itself by the stream as soon as there is a transport."""
+
+    def __init__(self, serve: StreamHandler, data: bytes, unsent: bytes, *, close: bool) -> None:
+        reader = asyncio.StreamReader()
+        reader.feed_data(data)
+        self._stream = ClientStream(reader, serve)
+        self._unsent = unsent
+        self._close = close
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport = cast("asyncio.Transport", transport)
+        transport.set_protocol(self._stream)
+        if self._unsent:
+            transport.write(self._unsent)
+        self._stream.connection_made(transport)
+        if self._close:
+            transport.close()  # after everything is sent

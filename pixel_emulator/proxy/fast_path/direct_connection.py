@@ -1,100 +1,100 @@
-"""A client that is answered on its socket, as long as it says nothing but plain requests."""
+"""A connection that is answered on its socket, as long as it sends only plain requests."""
 
 import socket
 from typing import Protocol
 
 from mitmproxy import connection
 
-from pixel_emulator.proxy.fast_path.request_reader import Batch, Next, RequestReader
+from pixel_emulator.proxy.fast_path.request_reader import Next, ReadResult, RequestReader
 
-_READ = 65_536
+_READ_SIZE = 65_536
 
 
 class ConnectionOwner(Protocol):
-    """Who has taken a visitor in; see `Entrance`."""
+    """Owner of a direct connection; see `Acceptor`."""
 
     def reader(self, client: connection.Client, start: bytes) -> RequestReader:
-        """What reads the requests of a client that begins so."""
+        """Return a reader for the requests of a client, given its first bytes."""
 
-    def take(self, visitor: "DirectConnection", batch: Batch) -> None:
+    def submit(self, direct: "DirectConnection", result: ReadResult) -> None:
         """Answer requests."""
 
     def hand_over(
         self,
-        visitor: "DirectConnection",
-        said: bytes,
+        direct: "DirectConnection",
+        data: bytes,
         *,
         unsent: bytes = b"",
-        is_last: bool = False,
+        close: bool = False,
     ) -> None:
-        """Have mitmproxy go on with it."""
+        """Let mitmproxy serve the connection."""
 
-    def left_unread(self, visitor: "DirectConnection") -> None:
-        """What it said behind its last request is not answered."""
+    def report_unparsed(self, direct: "DirectConnection") -> None:
+        """Report bytes behind the last request that is answered."""
 
-    def gone(self, visitor: "DirectConnection") -> None:
-        """It has left."""
+    def closed(self, direct: "DirectConnection") -> None:
+        """Handle the end of the connection."""
 
 
 class DirectConnection:
-    """A client that has said nothing but whole plain requests so far; `end` is our end."""
+    """A connection that has sent only complete plain requests so far; `sock` is our socket."""
 
     def __init__(
-        self, client: connection.Client, end: socket.socket, host: ConnectionOwner
+        self, client: connection.Client, sock: socket.socket, owner: ConnectionOwner
     ) -> None:
         self.client = client
-        self.end = end
-        self._host = host
+        self.sock = sock
+        self._owner = owner
         self._reader: RequestReader | None = None
         self._rest = b""
         self._unsent = b""
 
     def read(self) -> None:
-        """Have what is plain answered; mitmproxy gets the rest, and all that follows."""
+        """Answer complete plain requests; hand everything from the first other byte over."""
         try:
-            data = self.end.recv(_READ)
+            data = self.sock.recv(_READ_SIZE)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
             data = b""
         if not data:
-            self._host.gone(self)
+            self._owner.closed(self)
             return
         if self._reader is None:
-            self._reader = self._host.reader(self.client, data)
-        batch = self._reader.read(data)
-        self._rest = batch.rest
-        if batch.requests:
-            self._host.take(self, batch)
+            self._reader = self._owner.reader(self.client, data)
+        result = self._reader.read(data)
+        self._rest = result.rest
+        if result.requests:
+            self._owner.submit(self, result)
         else:
-            self.go_on(batch.next)
+            self.proceed(result.next)
 
-    def has_said_more(self) -> bool:
-        """Whether anything is there to be read, other than the end; asked from any thread."""
+    def has_unread_data(self) -> bool:
+        """Return True if the socket has bytes to read. May be called from any thread."""
         try:
-            return bool(self.end.recv(1, socket.MSG_PEEK))
+            return bool(self.sock.recv(1, socket.MSG_PEEK))
         except OSError:
             return False
 
     def send(self, data: bytes) -> None:
-        """Send this to the client, as far as it takes it."""
+        """Send as much of `data` as the socket takes, and keep the rest for `proceed`."""
         try:
-            sent = self.end.send(data)
+            sent = self.sock.send(data)
         except (BlockingIOError, InterruptedError):
             sent = 0
-        except OSError:  # reading tells why
+        except OSError:  # reading meets the same error
             sent = len(data)
         self._unsent = data[sent:]
 
-    def go_on(self, then: Next) -> None:
-        """All that was taken is answered."""
+    def proceed(self, then: Next) -> None:
+        """Go on after the submitted requests are answered."""
         is_last = then is Next.CLOSE
         if is_last and self._rest.strip():
-            self._host.left_unread(self)
+            self._owner.report_unparsed(self)
         if self._unsent:
-            said = b"" if is_last else self._rest
-            self._host.hand_over(self, said, unsent=self._unsent, is_last=is_last)
+            data = b"" if is_last else self._rest
+            self._owner.hand_over(self, data, unsent=self._unsent, close=is_last)
         elif is_last:
-            self._host.gone(self)
+            self._owner.closed(self)
         elif then is Next.HAND_OVER or self._rest:
-            self._host.hand_over(self, self._rest)
+            self._owner.hand_over(self, self._rest)

@@ -1,4 +1,4 @@
-"""Header fields that nobody can read in two ways."""
+"""Header fields of a head that all parsers read alike."""
 
 from functools import lru_cache
 from typing import Self
@@ -7,53 +7,53 @@ import httptools
 from mitmproxy import http
 from mitmproxy.net.http import http1
 
-type Pairs = tuple[tuple[bytes, bytes], ...]
+type Fields = tuple[tuple[bytes, bytes], ...]
 
 _NOT_PLAIN = frozenset({b"content-length", b"transfer-encoding", b"expect", b"upgrade"})
-"""Fields that announce a body, or ask for more than one answer."""
+"""Fields that announce a body, or ask for more than one response."""
 
 
 class HeaderBlock:
-    """The fields of one head, in wire order, with all values by lower-case name."""
+    """The fields of one head in wire order, with all values by lower-case name."""
 
-    def __init__(self, pairs: Pairs) -> None:
-        self.pairs = pairs
+    def __init__(self, fields: Fields) -> None:
+        self.fields = fields
         self._values: dict[bytes, list[bytes]] = {}
-        for name, value in pairs:
+        for name, value in fields:
             self._values.setdefault(name.lower(), []).append(value)
 
     @classmethod
     def read(cls, block: bytes) -> Self | None:
-        """The fields of `block`: complete lines, each with its CRLF.
+        """Parse `block`: complete lines, each with its CRLF.
 
-        None for what is not plain: a body, an upgrade, or lines that llhttp takes for an error,
-        as it does with folded ones, bare CR and LF, and NUL.
+        Return None for what is not plain: a body, an upgrade, or lines that llhttp rejects, such as
+        folded ones, bare CR or LF, and NUL.
         """
-        collector = _Collector()
+        collector = _FieldCollector()
         try:
             httptools.HttpRequestParser(collector).feed_data(b"GET / HTTP/1.1\r\n%s\r\n" % block)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             return None
-        found = cls(tuple(collector.pairs))
-        return None if _NOT_PLAIN & found._values.keys() else found
+        header_block = cls(tuple(collector.fields))
+        return None if _NOT_PLAIN & header_block._values.keys() else header_block
 
     def values(self, name: bytes) -> list[bytes]:
-        """The values of all fields with this name, which is in lower case."""
+        """Return the values of all fields of a name, given in lower case."""
         return self._values.get(name, [])
 
     def ends_connection(self, version: str) -> bool:
-        """Whether mitmproxy closes the connection behind the answer to such a head."""
+        """Return True if mitmproxy closes the connection after the response to such a head."""
         return _ends_connection(version, tuple(self.values(b"connection")))
 
 
-class _Collector:
-    """What httptools calls."""
+class _FieldCollector:
+    """Callbacks of httptools."""
 
     def __init__(self) -> None:
-        self.pairs: list[tuple[bytes, bytes]] = []
+        self.fields: list[tuple[bytes, bytes]] = []
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.pairs.append((name, value.strip()))  # llhttp leaves the blanks at the end
+        self.fields.append((name, value.strip()))  # llhttp leaves trailing blanks
 
 
 @lru_cache(maxsize=64)

@@ -1,12 +1,12 @@
-"""What all connections say in one turn of the event loop is recorded together."""
+"""Requests of all connections in one iteration of the event loop are recorded together."""
 
 import asyncio
 from typing import Protocol
 
-from mitmproxy import connection
+from mitmproxy.connection import Client
 
-from pixel_emulator.proxy.convert import on_the_wire
-from pixel_emulator.proxy.fast_path.request_reader import Batch, Next
+from pixel_emulator.proxy.convert import serialize_responses
+from pixel_emulator.proxy.fast_path.request_reader import Next, ReadResult
 from pixel_emulator.proxy.journal_routing import Responder
 
 
@@ -14,56 +14,60 @@ class Connection(Protocol):
     """A connection whose plain requests are answered."""
 
     @property
-    def client(self) -> connection.Client:
-        """Whose connection it is."""
+    def client(self) -> Client:
+        """The client of the connection."""
 
     def send(self, data: bytes) -> None:
-        """Send this to the client."""
+        """Send `data` to the client."""
 
-    def go_on(self, then: Next) -> None:
-        """All that was taken is answered."""
+    def proceed(self, then: Next) -> None:
+        """Go on after the requests are answered."""
 
 
 class WriteBatch:
-    """Records together what all connections say in one turn of the event loop.
+    """Records the requests of all connections in one iteration of the event loop together.
 
-    So with many clients a call costs a part of a write to the recording. The loop calls back
-    before it reads from any connection again.
+    With many clients, a call then costs only a part of a write to the recording. The loop flushes
+    the batch before it reads from any connection again.
     """
 
     def __init__(self, respond: Responder) -> None:
         self._respond = respond
-        self._taken: list[tuple[Connection, Batch]] = []
-        self._is_ending = False
+        self._pending: list[tuple[Connection, ReadResult]] = []
+        self._is_scheduled = False
 
     @property
-    def is_due(self) -> bool:
-        """Whether anything is taken that is not recorded."""
-        return bool(self._taken)
+    def is_pending(self) -> bool:
+        """True if the batch holds requests that are not recorded."""
+        return bool(self._pending)
 
-    def take(self, way: Connection, batch: Batch) -> None:
-        """Answer this when the turn is ended, which the caller does."""
-        self._taken.append((way, batch))
+    def add(self, connection: Connection, result: ReadResult) -> None:
+        """Add requests; the caller has to call `flush` or `flush_soon`."""
+        self._pending.append((connection, result))
 
-    def end_soon(self) -> None:
-        """End it when the loop has read from all connections that it knows something of."""
-        if not self._is_ending:
-            self._is_ending = True
-            asyncio.get_running_loop().call_soon(self.end)
+    def flush_soon(self) -> None:
+        """Flush after the loop has read from all connections that are ready now."""
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            asyncio.get_running_loop().call_soon(self.flush)
 
-    def end(self) -> None:
-        """Record all that was taken, and answer it."""
-        self._is_ending = False
-        taken = self._taken
-        if not taken:  # somebody has ended it before
+    def flush(self) -> None:
+        """Record all requests, then send their responses."""
+        self._is_scheduled = False
+        pending = self._pending
+        if not pending:  # flushed already
             return
-        said = [(way.client, request) for way, batch in taken for request in batch.requests]
-        responses = self._respond(said)
-        self._taken = []
-        done = 0
-        for way, batch in taken:
-            count = len(batch.requests)
-            if count:
-                way.send(on_the_wire(batch.requests, responses[done : done + count]))
-            done += count
-            way.go_on(batch.next)
+        requests = [
+            (connection.client, request)
+            for connection, result in pending
+            for request in result.requests
+        ]
+        responses = self._respond(requests)
+        self._pending = []
+        start = 0
+        for connection, result in pending:
+            end = start + len(result.requests)
+            if end > start:
+                connection.send(serialize_responses(result.requests, responses[start:end]))
+            start = end
+            connection.proceed(result.next)

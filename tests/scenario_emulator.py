@@ -1,4 +1,4 @@
-"""A real emulator on which scenarios act, for tests."""
+"""An emulator on which tests run scenarios."""
 
 import os
 from pathlib import Path
@@ -17,8 +17,8 @@ from pixel_emulator.trust.stores import TrustStores
 from tests.programs import CHROMIUM
 
 
-class Stage:
-    """An emulator that records into a folder, and what runs scenarios on it."""
+class ScenarioEmulator:
+    """An emulator that records into a folder, and a runner of scenarios on it."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -29,7 +29,7 @@ class Stage:
 
     def __enter__(self):
         emulator = self.emulator.__enter__()
-        child = command_environment(
+        command = command_environment(
             os.environ,
             proxy=emulator.proxy,
             spki=emulator.authority.spki,
@@ -41,7 +41,7 @@ class Stage:
             ca=emulator.authority.ca,
             spki=emulator.authority.spki,
             hosts=emulator.settings.hosts,
-            environ=child.applied_to(os.environ),
+            environ=command.applied_to(os.environ),
             browser=Path(CHROMIUM) if CHROMIUM else None,
         )
         self.runner = Runner(self.journal, access, lambda: emulator.drain(5))
@@ -63,6 +63,6 @@ class Stage:
             yield path
 
     def offline(self):
-        """The verdict on what was recorded, once the emulator has ended."""
+        """Stop the emulator and return the verdict on its recording."""
         self.__exit__(None, None, None)
         return verify(self.scenarios, read_recording(self.recording).evidence())

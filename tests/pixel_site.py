@@ -11,14 +11,14 @@ KEY = "wk_test_0000000000000000"
 
 
 def url(event: str, user: str = "user_1") -> str:
-    """A pixel URL without a mistake."""
+    """Return a pixel URL without a mistake."""
     call = json.dumps({"writeKey": KEY, "userId": user, "event": event}).encode()
     data = base64.urlsafe_b64encode(call).decode().rstrip("=")
     return f"https://api.segment.io/v1/pixel/track?data={data}"
 
 
 def img(event: str, user: str = "user_1") -> str:
-    """An image that is such a pixel."""
+    """Return an image with such a URL."""
     return f'<img src="{url(event, user)}" alt="">'
 
 
@@ -57,7 +57,7 @@ PAGES: dict[str, tuple[str, dict[str, str]]] = {
 
 @contextmanager
 def site() -> Iterator[str]:
-    """The site on a port of its own; its URL."""
+    """Serve the site on a free port; yield its URL."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _Site) as server:
         thread = Thread(target=server.serve_forever, args=(0.05,))
         thread.start()

@@ -20,7 +20,15 @@ import pytest
 
 from pixel_emulator.files.read_write import read_recording
 from pixel_emulator.proxy.emulator import Emulator
-from tests.ends import PLAIN_ENDS, TLS_ENDS, End, Talk, half_closes, says_good_bye, times_out
+from tests.connection_ends import (
+    PLAIN_ENDS,
+    TLS_ENDS,
+    End,
+    RawConnection,
+    half_closes,
+    sends_close_notify,
+    times_out,
+)
 from tests.programs import SERVE
 from tests.wire import TIMEOUT, ask, connect, get
 
@@ -32,7 +40,7 @@ CLIENTS = 4
 NOBODY = cast("Emulator", None)  # it is another process
 LOADS: tuple[End, ...] = (
     *(each for each in TLS_ENDS if each is not times_out),
-    *(half_closes, says_good_bye) * 2,
+    *(half_closes, sends_close_notify) * 2,
 )
 
 
@@ -65,23 +73,25 @@ class Load:
         with connect(self.port) as client:
             if dice.random() < 0.5:
                 ask(client, f"CONNECT {SEGMENT}:443 HTTP/1.1\r\n\r\n".encode())
-            talk = Talk(client)
+            connection = RawConnection(client)
             if through_tls:
-                talk.secure(self.ca)
-            self._ask(talk, asked, end, waits_first=dice.random() < 0.5)
+                connection.start_tls(self.ca)
+            self._ask(connection, asked, end, waits_first=dice.random() < 0.5)
 
-    def _ask(self, talk: Talk, asked: list[str], end: End, *, waits_first: bool) -> None:
+    def _ask(
+        self, connection: RawConnection, asked: list[str], end: End, *, waits_first: bool
+    ) -> None:
         first, *more = (
             get(f"/v1/pixel/track?writeKey=wk_test_0000&userId=u1&event={each}", SEGMENT)
             for each in asked
         )
         heard = b""
         if waits_first:  # so that the others come on the fast way
-            talk.say(first)
-            while GIF not in heard and (data := talk.hear()):
+            connection.send(first)
+            while GIF not in heard and (data := connection.receive()):
                 heard += data
             first = b""
-        heard += end(NOBODY, talk, b"".join([first, *more]))
+        heard += end(NOBODY, connection, b"".join([first, *more]))
         self._note(asked[: heard.count(GIF)], end)
 
     def _note(self, answered: list[str], end: End) -> None:
@@ -114,8 +124,8 @@ def test_no_answered_call_is_lost(number: int, tmp_path: Path):
         for each in clients:
             each.join(TIMEOUT * 6)
         assert served.wait(TIMEOUT) == -signal.SIGKILL
-    found = read_recording(recording)
-    recorded = [(hit.call.payload or {}).get("event") for hit in found.hits if hit.call]
+    content = read_recording(recording)
+    recorded = [(hit.call.payload or {}).get("event") for hit in content.hits if hit.call]
     assert len(load.answered) >= load.enough
     assert not {*load.answered} - {*recorded}
     assert len(recorded) == len({*recorded})

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pixel_emulator.cli.snippet import CLIENTS
+from pixel_emulator.cli.snippet import SNIPPETS
 
 
 @pytest.mark.parametrize(
@@ -22,19 +22,19 @@ def test_a_client_is_printed_whole(run_cli, name, line):
 def test_the_list_names_all(run_cli):
     code, out, _ = run_cli("client", "--list")
     assert code == 0
-    assert [line.split()[0] for line in out.splitlines()] == [*CLIENTS]
+    assert [line.split()[0] for line in out.splitlines()] == [*SNIPPETS]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("playwrigt-ts",), 'there is no "playwrigt-ts" (did you mean "playwright-ts"?)'),
         (("selenium",), 'there is no "selenium"'),
         ((), "say which one"),
     ],
 )
-def test_a_wrong_name_is_told_the_right_ones(run_cli, arguments, said):
+def test_a_wrong_name_lists_the_right_ones(run_cli, arguments, message):
     code, out, err = run_cli("client", *arguments)
     assert (code, out) == (2, "")
-    assert said in err
+    assert message in err
     assert "there are playwright-ts, playwright-py" in err
