@@ -114,7 +114,7 @@ def test_a_command_is_run_with_its_pixels_led_here(access, arrived, command):
         ("printf '\\377'; exit 1", "exit code 1", "\N{REPLACEMENT CHARACTER}", 1),
     ],
 )
-def test_a_command_that_fails_says_how_and_what_it_printed(access, command, sentence, output, code):
+def test_a_failed_command_has_its_exit_and_output(access, command, sentence, output, code):
     failure = failing(step(Run(command)), HERE, access())
     assert sentence in failure.sentence
     assert failure.output == output
@@ -203,7 +203,7 @@ def test_a_mail_that_cannot_be_opened_is_a_failure(access, tmp_path, browser):
         ({"event": "E", "userId": "u", "writeKey": None}, None),
     ],
 )
-def test_a_call_is_sent_with_a_write_key_unless_it_says_otherwise(access, arrived, payload, key):
+def test_a_call_is_sent_with_a_write_key_unless_it_has_one(access, arrived, payload, key):
     assert perform(step(Send(CallType.TRACK, payload)), HERE, access()) is None
     (hit,) = arrived()
     assert hit.call.type is CallType.TRACK
@@ -301,9 +301,9 @@ def scenario(*actions, file="s.yaml"):
     ],
 )
 def test_files_that_are_missing_are_found_before_anything_runs(mail, actions, missing):
-    found = list(missing_files([scenario(*actions, file=str(mail.parent / "s.yaml"))]))
-    assert len(found) == len(missing)
-    assert all(name in str(each) for name, each in zip(missing, found, strict=True))
+    problems = list(missing_files([scenario(*actions, file=str(mail.parent / "s.yaml"))]))
+    assert len(problems) == len(missing)
+    assert all(name in str(problem) for name, problem in zip(missing, problems, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -316,8 +316,8 @@ def test_files_that_are_missing_are_found_before_anything_runs(mail, actions, mi
 )
 def test_a_pixel_in_any_mail_of_an_mbox_is_one(access, mail, tmp_path, content, said):
     head = b"From a@example.com Mon Nov 30 16:06:24 2026\nContent-Type: text/html\n\n"
-    box = b"".join(head + each + b"\n" for each in content)
+    box = b"".join(head + mail + b"\n" for mail in content)
     (tmp_path / "a.mbox").write_bytes(box.replace(b"PIXEL", mail.read_bytes()))
-    found = no_pixels_failure(step(Open("a.mbox")), tmp_path, access())
-    assert (found is not None) is bool(said)
-    assert said in (found.sentence if found else "")
+    failure = no_pixels_failure(step(Open("a.mbox")), tmp_path, access())
+    assert (failure is not None) is bool(said)
+    assert said in (failure.sentence if failure else "")

@@ -44,12 +44,12 @@ def journal():
 
 def settled(text, journal, *, within=LONG, quiet=0.0, part=None):
     """What a wait comes to; fails where it does not end by itself."""
-    found = []
+    outlooks = []
     watch = LiveVerdict(scenarios(text))
 
     def wait():
         deadline = time.monotonic() + within
-        found.append(
+        outlooks.append(
             wait_until_decided(watch, part or JournalTail(journal), deadline=deadline, quiet=quiet)
         )
 
@@ -57,7 +57,7 @@ def settled(text, journal, *, within=LONG, quiet=0.0, part=None):
     thread.start()
     thread.join(30)
     assert not thread.is_alive(), "it waits for what it knows already"
-    return found[0]
+    return outlooks[0]
 
 
 class Answering(Journal):
@@ -119,7 +119,7 @@ def test_a_wait_for_silence_ends_when_there_was_some(journal):
     assert settled("expect: []\n", journal, quiet=0.01) is Outlook.MET
 
 
-def test_a_part_holds_what_came_behind_its_begin(journal):
+def test_a_journal_tail_holds_what_arrived_after_its_start(journal):
     journal.connected()
     journal.record(call("Something Else"))
     part = JournalTail(journal, hits=1, connections=1)
@@ -166,7 +166,7 @@ def test_a_step_has_its_own_word_or_the_default():
 
 
 @pytest.mark.parametrize("all_gone", [True, False])
-def test_what_was_on_its_way_when_a_step_had_acted_is_in_time(all_gone):
+def test_calls_under_way_when_a_step_was_done_are_in_time(all_gone):
     """Unless some clients stay: then nobody knows when they sent it."""
     ticks = iter(range(100))
     journal = Journal(Settings(), now=lambda: datetime(2030, 1, 31, 9, 0, next(ticks), tzinfo=UTC))
