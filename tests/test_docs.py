@@ -93,7 +93,10 @@ def codes():
 
 def matchers():
     known: list[TypeMatcher | Operator] = [*MATCHERS.values(), *OPERATORS.values()]
-    rows = [(f"`{row.want}`", row.means, f"`{row.yes}`", f"`{row.no}`") for row in known]
+    rows = [
+        (f"`{matcher.example}`", matcher.meaning, f"`{matcher.match}`", f"`{matcher.mismatch}`")
+        for matcher in known
+    ]
     return table(("write", "matches", "yes", "no"), [*rows, *OTHERS])
 
 

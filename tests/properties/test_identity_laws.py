@@ -67,8 +67,8 @@ def test_merging_is_idempotent(calls, data):
     """An alias that was sent once changes nothing when it is sent again."""
     aliases = [call for call in calls if call.call.type is CallType.ALIAS]
     again = data.draw(st.lists(st.sampled_from(aliases), max_size=3)) if aliases else []
-    pure = [hit(1, "alias", {key: value for key, value in hit.call.payload.items()
-                             if key != "anonymousId"}) for hit in again]  # fmt: skip
+    pure = [hit(1, "alias", {key: value for key, value in alias.call.payload.items()
+                             if key != "anonymousId"}) for alias in again]  # fmt: skip
     assert fold([*calls, *pure], {}).as_data() == fold(calls, {}).as_data()
 
 
