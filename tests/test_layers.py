@@ -2,7 +2,10 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -38,6 +41,41 @@ LAYERS = [
     "cli.*",
     "pytest_plugin.*",
 ]
+# Imports inside functions, from module to module or package: the start-up figure that needs them.
+LAZY = {
+    ("cli.app", "importlib.metadata"): "5 ms that only `--version` needs",
+    ("cli.check", "email.limits"): "reading HTML takes 0.1 s, which `check URL` does without",
+    ("cli.check", "email.source"): "the same",
+    ("cli.check", "email.unrequested"): "the same",
+    ("cli.check", "email.urls"): "the same",
+    ("cli.emulator_run", "proxy.emulator"): "mitmproxy: half a second, and in the extra `proxy`",
+    ("cli.mitm_commands", "proxy.mitm_tools"): "mitmproxy, as above",
+    ("cli.run", "command.environment"): "cryptography, in the extra `proxy`; `--help` without it",
+    ("cli.run", "trust.stores"): "the same",
+    ("cli.serve", "command.environment"): "the same",
+    ("cli.serve", "trust.stores"): "the same",
+    ("cli.serve", "control.server"): "Starlette and uvicorn, in the extra `proxy`",
+    ("core.report.formats", "core.report.junit"): "XML: 6 ms of `serve` that only a report needs",
+    ("core.tracking_plan.schema", "jsonschema_rs"): "20 ms of `serve` that only a plan needs",
+    ("pytest_plugin.fixtures", "pytest_plugin.hosting"): "pytest starts without any of our core",
+    ("pytest_plugin.fixtures", "pytest_plugin.making"): "the same",
+    ("pytest_plugin.plugin", "pytest_plugin.ending"): "the same",
+    ("pytest_plugin.plugin", "pytest_plugin.run_recording"): "the same",
+    ("pytest_plugin.plugin", "pytest_plugin.scenario_items"): "the same",
+    ("pytest_plugin.plugin", "pytest_plugin.showing"): "the same",
+    ("pytest_plugin.plugin", "runtime.output"): "the same",
+    ("pytest_plugin.plugin", "runtime.server_info"): "the same",
+    ("pytest_plugin.hosting", "pytest_plugin.elsewhere"): "http.client, for an emulator elsewhere",
+    ("pytest_plugin.hosting", "pytest_plugin.local"): "mitmproxy; `receive` needs no emulator",
+    ("pytest_plugin.local", "control.server"): "Starlette and uvicorn, for `pixels.env` only",
+    ("pytest_plugin.pixel_calls", "pytest_plugin.routing"): "asyncio and Playwright's client",
+    ("pytest_plugin.receiving", "email.limits"): "reading HTML takes 0.1 s; few tests receive",
+    ("pytest_plugin.receiving", "email.source"): "the same",
+    ("pytest_plugin.receiving", "email.unrequested"): "the same",
+}
+NEED_PROXY = {"pytest_plugin.local"}
+"""Modules of commands and plugin that are imported only where the extra `proxy` is installed."""
+LARGE = {"snippets.pixels": "users copy it, so it is one file"}
 # No clock, file, socket, thread or log.
 PURE = {
     "abc", "re2", "jsonschema_rs",
@@ -66,56 +104,111 @@ def layer_of(module: str) -> int:
     return [*named, *whole][0]
 
 
-def imports(path: Path) -> Iterator[tuple[str, bool]]:
-    """Each module that a file imports, and whether the whole file does so (not one function)."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+class Import(NamedTuple):
+    """An imported module, and where the statement stands."""
+
+    name: str
+    in_function: bool = False
+    for_types: bool = False
+
+
+@cache
+def imports(module: str) -> tuple[Import, ...]:
+    """Return all imports of a module: those inside functions and under `TYPE_CHECKING` too."""
+    return tuple(_imports(ast.parse(MODULES[module].read_text(encoding="utf-8"))))
+
+
+def _imports(tree: ast.Module) -> Iterator[Import]:
+    in_function = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        for inner in ast.walk(node)
+    }
+    for_types = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
     for node in ast.walk(tree):
+        names: list[str] = []
         if isinstance(node, ast.Import):
-            yield from ((each.name, node in tree.body) for each in node.names)
+            names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
-            inner = [f"{node.module}.{each.name}" for each in node.names]
-            modules = [each for each in inner if ours(each)]
-            yield from ((each, node in tree.body) for each in modules or [node.module])
+            members = [f"{node.module}.{alias.name}" for alias in node.names]
+            names = [name for name in members if ours(name)] or [node.module]
+        for name in names:
+            yield Import(name, in_function=node in in_function, for_types=node in for_types)
 
 
 @pytest.mark.parametrize("module", sorted(MODULES))
 def test_imports_point_one_way(module):
-    for name, _ in imports(MODULES[module]):
-        if imported := ours(name):
+    for statement in imports(module):
+        if imported := ours(statement.name):
             assert layer_of(imported) <= layer_of(module), f"{module} imports {imported}"
 
 
 @pytest.mark.parametrize("module", sorted(name for name in MODULES if name.startswith("core.")))
 def test_core_is_pure(module):
-    for name, _ in imports(MODULES[module]):
+    for name, *_ in imports(module):
         if not name.startswith("pixel_emulator.core"):
             assert name in PURE or name.split(".")[0] in PURE, f"{module} imports {name}"
 
 
 @pytest.mark.parametrize("module", sorted(MODULES))
 def test_only_the_proxy_and_its_trust_import_mitmproxy_and_cryptography(module):
-    """So that whoever only reads needs neither."""
+    """Programs that only read need neither; they are in the extra `proxy`."""
     heavy = {
-        name.split(".")[0]
-        for name, at_the_top in imports(MODULES[module])
-        if at_the_top or not module.startswith("cli.")
+        statement.name.split(".")[0]
+        for statement in imports(module)
+        if not statement.in_function or not module.startswith("cli.")
     } & {"mitmproxy", "cryptography", "certifi"}
     assert not heavy or module.startswith(("proxy.", "trust."))
 
 
+@pytest.mark.parametrize(
+    "module", sorted(name for name in MODULES if name.startswith(("cli.", "pytest_plugin.")))
+)
+def test_commands_and_plugin_load_without_the_extra_proxy(module):
+    """No import at the top of a file, followed from file to file, leads to the extra."""
+    reached, waiting = set(), {module}
+    while waiting:
+        reached |= waiting
+        named = (statement for name in waiting for statement in imports(name))
+        waiting = {
+            ours(statement.name)
+            for statement in named
+            if not statement.in_function and not statement.for_types
+        } - {"", *reached}
+    assert module in NEED_PROXY or not any(
+        name.startswith(("proxy.", "trust.")) for name in reached
+    )
+
+
 def test_no_import_goes_round_in_a_circle():
+    """Imports inside functions count; those under `TYPE_CHECKING` never run."""
     graph = {
-        module: {ours(name) for name, at_the_top in imports(path) if at_the_top} - {""}
-        for module, path in MODULES.items()
+        module: {ours(statement.name) for statement in imports(module) if not statement.for_types}
+        for module in MODULES
     }
-    while ends := [module for module, found in graph.items() if not found & graph.keys()]:
-        for module in ends:
-            del graph[module]
-    assert not graph
+    TopologicalSorter(graph).prepare()  # its CycleError names the modules of a circle
+
+
+def test_imports_inside_functions_are_listed_with_their_reason():
+    """All others stand at the top of their file."""
+    lazy = {
+        (module, statement.name.removeprefix("pixel_emulator."))
+        for module in MODULES
+        for statement in imports(module)
+        if statement.in_function
+    }
+    assert lazy == LAZY.keys()
 
 
 def test_modules_are_small():
-    """Past 400 lines there is a seam; but what users copy has to be one file."""
-    ours = {name: path for name, path in MODULES.items() if not name.startswith("snippets.")}
-    sizes = {name: len(path.read_text().splitlines()) for name, path in ours.items()}
-    assert not {name: size for name, size in sizes.items() if size > 400}
+    """Past 400 lines there is a seam, or a reason in `LARGE`."""
+    lengths = {
+        name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in MODULES.items()
+    }
+    assert {name for name, length in lengths.items() if length > 400} == LARGE.keys()

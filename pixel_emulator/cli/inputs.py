@@ -117,7 +117,7 @@ def merged_evidence(evidences: Sequence[Evidence]) -> Evidence:
     hits = list(merge(*parts, key=lambda hit: hit.time))
     seen = MessageIds()
     for index, hit in enumerate(hits):
-        hits[index] = seen.judge(replace(hit, seq=index + 1))
+        hits[index] = seen.check(replace(hit, seq=index + 1))
     return Evidence(
         hits=tuple(hits),
         connections=sum(evidence.connections for evidence in evidences),

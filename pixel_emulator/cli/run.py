@@ -25,7 +25,6 @@ from pixel_emulator.cli.outcome import (
 )
 from pixel_emulator.cli.reports import ReportOption, check_reports, write_reports
 from pixel_emulator.cli.terminal import print_message
-from pixel_emulator.command.environment import silence_hint
 from pixel_emulator.command.process import CommandExit, run_command
 from pixel_emulator.core.scenarios.model import Action, Open, Run, Scenario
 from pixel_emulator.core.text.display import printable
@@ -181,6 +180,8 @@ def _explain_silence(
     if command:
         commands.append(tuple(command))
     if commands and not journal.evidence().connections:
+        from pixel_emulator.command.environment import silence_hint
+
         print_message(silence_hint(commands, context.environ))
 
 

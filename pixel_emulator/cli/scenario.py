@@ -16,6 +16,8 @@ from pixel_emulator.core.scenario_edit.generate import draft
 from pixel_emulator.core.scenario_edit.update import update as rewrite
 from pixel_emulator.core.scenario_edit.verified_source import VerifiedSource
 from pixel_emulator.core.scenarios.model import Scenario
+from pixel_emulator.core.schemas.recording_schema import recording_schema
+from pixel_emulator.core.schemas.scenario_schema import scenario_schema
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.core.text.display import shortened
 from pixel_emulator.core.verification.verdict import Status
@@ -51,13 +53,8 @@ def schema(
     kind: Annotated[str, typer.Option("--kind", help="scenario or recording.")] = "scenario",
 ) -> int:
     """Print the JSON Schema of scenario files or of recordings, for an editor."""
-    from pixel_emulator.core.schemas import recording_schema, scenario_schema
-
     one_of("--kind", kind, KINDS)
-    made = {
-        "scenario": scenario_schema.scenario_schema,
-        "recording": recording_schema.recording_schema,
-    }
+    made = {"scenario": scenario_schema, "recording": recording_schema}
     sys.stdout.write(json_codec.write(made[kind](), indent=2) + "\n")
     return 0
 

@@ -15,6 +15,7 @@ from pixel_emulator.core.recordings.foreign_files import describe_file
 from pixel_emulator.core.recordings.recording import Recording
 from pixel_emulator.core.recordings.typed_reader import Node
 from pixel_emulator.files.file_io import cannot, read_bytes
+from pixel_emulator.files.recording_parts import read_unfinished
 from pixel_emulator.files.recording_stream import RecordingStream
 from pixel_emulator.files.yaml_loader import load, not_utf8, parse_document
 
@@ -49,10 +50,8 @@ def read_recording(path: str | os.PathLike[str]) -> Recording:
     else is wrong with the file, and while a run of pytest writes it. A recording in the layout of
     the recording writer may have any size; any other (such as JSON) is limited as by `read_bytes`.
     """
-    from pixel_emulator.files.recording_parts import read_unfinished
-
     file = str(path)
-    if (text := read_unfinished(Path(path))) is not None:
+    if (text := read_unfinished(Path(path), read_recording)) is not None:
         return _parse_whole(text.encode(), file)
     try:
         with Path(path).open("rb") as stream_file:

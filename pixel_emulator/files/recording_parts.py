@@ -6,7 +6,7 @@ run lasts, its process holds the lock of the recording.
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
@@ -20,13 +20,16 @@ from pixel_emulator.core.recordings.entry import entry
 from pixel_emulator.core.recordings.recording import Clock, End, Head, Recording, Redaction
 from pixel_emulator.core.schemas.recording_schema import schema_line
 from pixel_emulator.core.text import yaml_writer
-from pixel_emulator.files import read_write
 from pixel_emulator.files.file_io import holder_of
 from pixel_emulator.runtime.clock import utc_now
 from pixel_emulator.runtime.settings import Settings
 
 _LIST = "parts.txt"
 """Name of the file that lists the parts: `+NAME` for one that begins, `-NAME` for one removed."""
+
+
+type ReadRecording = Callable[[Path], Recording]
+"""Reads one part; it is passed, because `read_write.read_recording` reads whole runs by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,9 @@ def _deleted(folder: Path) -> Iterator[str]:
         yield f"{gone} of its {len(names)} parts {were} deleted meanwhile: calls are missing"
 
 
-def merge(folder: Path, settings: Settings, more_gaps: Iterable[str]) -> Merged:
+def merge(
+    folder: Path, settings: Settings, more_gaps: Iterable[str], read: ReadRecording
+) -> Merged:
     """All parts in a folder as one recording. `more_gaps` are reasons why others may be missing.
 
     The order is that of the tests' ids, so who ran which test, and when, makes no difference: with
@@ -102,7 +107,7 @@ def merge(folder: Path, settings: Settings, more_gaps: Iterable[str]) -> Merged:
     """
     total = _Sum()
     dialect = Dialect(settings.dialect)
-    for name, part in _parts(folder, total.gaps):
+    for name, part in _parts(folder, total.gaps, read):
         _add(total, name, part, dialect)
     total.gaps += _deleted(folder)
     total.gaps += more_gaps
@@ -129,17 +134,17 @@ def merge(folder: Path, settings: Settings, more_gaps: Iterable[str]) -> Merged:
     return Merged(text, len(hits), end.gaps)
 
 
-def read_unfinished(target: Path) -> str | None:
+def read_unfinished(target: Path, read: ReadRecording) -> str | None:
     """Return what `rescue` does. Raises InputError if the run is still alive."""
     if not parts_of(target).is_dir():
         return None
     if (who := holder_of(target)) is not None:
         message = f"is being written by {who}, a run of pytest: read it when that has ended"
         raise InputError(InputIssue(message, Location(str(target))))
-    return rescue(target)
+    return rescue(target, read)
 
 
-def rescue(target: Path) -> str | None:
+def rescue(target: Path, read: ReadRecording) -> str | None:
     """Return the recording of a run of pytest that has not put its parts together, or None.
 
     Its end says that calls may be missing.
@@ -148,22 +153,22 @@ def rescue(target: Path) -> str | None:
     if not folder.is_dir():
         return None
     gaps: list[str] = []
-    parts = [part for _, part in _parts(folder, gaps)]
+    parts = [part for _, part in _parts(folder, gaps, read)]
     known = f"{len(parts)} {'part' if len(parts) == 1 else 'parts'} of it in {folder}"
     why = f"its run of pytest is not over, or was killed ({known}): calls may be missing"
     head = parts[0].head if parts else Head(created=utc_now(), run="", tool="")
     settings = Settings(
         dialect=head.dialect, keep_write_keys=head.redaction is Redaction.NONE, port=0
     )
-    return merge(folder, settings, [why]).text
+    return merge(folder, settings, [why], read).text
 
 
-def _parts(folder: Path, gaps: list[str]) -> Iterator[tuple[str, Recording]]:
+def _parts(folder: Path, gaps: list[str], read: ReadRecording) -> Iterator[tuple[str, Recording]]:
     """The parts by the ids of their tests; the one of a process that has died is read, too."""
     parts = []
     for path in folder.glob("*.yaml"):
         try:
-            part = read_write.read_recording(path)
+            part = read(path)
         except InputError as error:
             gaps.append(f"a part of the recording cannot be read: {error.issues[0].message}")
         else:

@@ -8,8 +8,8 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pixel_emulator.core.errors import Document, InputError, InputIssue, Location, did_you_mean
 from pixel_emulator.core.matching.expected import Expected
@@ -93,9 +93,6 @@ def _real(path: str) -> str:
         return path
 
 
-if TYPE_CHECKING:
-    from importlib.metadata import EntryPoints
-
 GROUP = "pixel_emulator.matchers"
 
 
@@ -124,9 +121,7 @@ class RegisteredMatchers(Mapping[str, Expected]):
         return name in self._entry_points.names
 
     @cached_property
-    def _entry_points(self) -> "EntryPoints":
-        from importlib.metadata import entry_points
-
+    def _entry_points(self) -> EntryPoints:
         return entry_points(group=GROUP)
 
 

@@ -45,7 +45,7 @@ class Asked:
         with self._lock:
             self._expected = (*self._expected, wanted)
             rest = self._pool.rest()
-            if self._plain.is_there(self._expected, rest.hits):
+            if self._plain.has_all_calls(self._expected, rest.hits):
                 return None
             return lacking(self.scenario, rest)
 

@@ -13,6 +13,7 @@ from pixel_emulator.core.parser.context import ParseContext
 from pixel_emulator.core.parser.expectations import Policies, read_policies
 from pixel_emulator.core.recordings.recording import Clock
 from pixel_emulator.pytest_plugin.options import PER_TEST, POLICIES, SETTINGS
+from pixel_emulator.pytest_plugin.stash import DEFAULT_CHOICES
 from pixel_emulator.runtime.settings import Settings
 
 _WORDS = (*POLICIES, "accept", *PER_TEST, "record", "clock")
@@ -37,10 +38,6 @@ class Choices:
     clock: Clock = Clock.REAL
 
 
-_COMMON = pytest.StashKey[Choices]()
-"""What holds for tests without marks."""
-
-
 def settings_of(config: pytest.Config) -> Settings:
     """The settings of the emulator. Fails the test for values that are not allowed."""
     found = {name: _ini(config, name) for name in SETTINGS}
@@ -51,8 +48,8 @@ def settings_of(config: pytest.Config) -> Settings:
 def choices_of(config: pytest.Config, marks: Iterable[pytest.Mark]) -> Choices:
     """What holds for a test with these marks, the closest first; fails it for wrong ones."""
     marks = tuple(marks)
-    if not marks and _COMMON in config.stash:
-        return config.stash[_COMMON]
+    if not marks and DEFAULT_CHOICES in config.stash:
+        return config.stash[DEFAULT_CHOICES]
     marked: dict[str, Any] = {}
     for mark in marks:
         _check(mark)
@@ -67,7 +64,7 @@ def choices_of(config: pytest.Config, marks: Iterable[pytest.Mark]) -> Choices:
         clock=_clock(known["clock"]),
     )
     if not marks:
-        config.stash[_COMMON] = chosen
+        config.stash[DEFAULT_CHOICES] = chosen
     return chosen
 
 

@@ -23,7 +23,7 @@ from pixel_emulator.pytest_plugin.options import PixelWarning
 from pixel_emulator.pytest_plugin.pixel_calls import Pixels
 from pixel_emulator.pytest_plugin.places import MisuseError
 from pixel_emulator.pytest_plugin.snapshots import Snapshot, compared, recording_path
-from pixel_emulator.pytest_plugin.summary import CALLS, COUNTED, PREFIX
+from pixel_emulator.pytest_plugin.stash import CALLS_PROPERTY, COUNTED_OUTCOMES, PROPERTY
 
 _MOST = 20  # calls of a test that JUnit is told one by one
 
@@ -167,13 +167,15 @@ def tell(item: pytest.Item, hits: Sequence[Hit], scenarios: Iterable[str]) -> No
     """Properties for JUnit, from which the summary counts, too."""
     counts = Counter(hit.outcome for hit in hits)
     calls = [hit for hit in hits if hit.outcome is not Outcome.UNHANDLED]
-    told: list[tuple[str, object]] = [(CALLS, len(calls))]
-    told += [(f"{PREFIX}{each}", count) for each, count in counts.items() if each in COUNTED]
-    told += [(f"{PREFIX}scenario", each) for each in scenarios]
+    told: list[tuple[str, object]] = [(CALLS_PROPERTY, len(calls))]
     told += [
-        (f"{PREFIX}call", call_text.line(hit.call, hit.request, hit.outcome, hit.problems))
+        (f"{PROPERTY}{each}", count) for each, count in counts.items() if each in COUNTED_OUTCOMES
+    ]
+    told += [(f"{PROPERTY}scenario", each) for each in scenarios]
+    told += [
+        (f"{PROPERTY}call", call_text.line(hit.call, hit.request, hit.outcome, hit.problems))
         for hit in calls[:_MOST]
     ]
     # A test that is run again tells of its last run.
-    others = [each for each in item.user_properties if not each[0].startswith(PREFIX)]
+    others = [each for each in item.user_properties if not each[0].startswith(PROPERTY)]
     item.user_properties[:] = [*others, *told]

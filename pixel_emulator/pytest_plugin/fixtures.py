@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pixel_emulator.pytest_plugin.stash import PIXELS
+
 if TYPE_CHECKING:
     from pixel_emulator.pytest_plugin.hosting import LazyEmulator
     from pixel_emulator.pytest_plugin.pixel_calls import Pixels
-
-MADE = pytest.StashKey["list[Pixels]"]()
-"""What a test has made of `Pixels`: all are judged at its end."""
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +30,7 @@ def pixel_session_factory(
     """
     from pixel_emulator.pytest_plugin.making import make
 
-    made = request.node.stash.setdefault(MADE, [])
+    made = request.node.stash.setdefault(PIXELS, [])
     ours: list[Pixels] = []
 
     def factory(label: str = "") -> "Pixels":
@@ -55,7 +54,7 @@ def pixels(request: pytest.FixtureRequest) -> "Iterator[Pixels]":
 
     # Not by the fixture: pytest takes longer to hand that on than all that is done here.
     host = host_of(request.config)
-    made = request.node.stash.setdefault(MADE, [])
+    made = request.node.stash.setdefault(PIXELS, [])
     own = make(request.node, host, "", made)
     made.insert(0, own)  # marks speak of this one
     yield own

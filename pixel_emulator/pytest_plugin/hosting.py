@@ -17,13 +17,13 @@ from pixel_emulator.core.recordings.recording import Clock
 from pixel_emulator.pytest_plugin.choices import settings_of
 from pixel_emulator.pytest_plugin.deferred_session import DeferredSession
 from pixel_emulator.pytest_plugin.patched_process import check_sockets, check_threads
-from pixel_emulator.pytest_plugin.summary import ASKED
+from pixel_emulator.pytest_plugin.showing import show_live
+from pixel_emulator.pytest_plugin.stash import EMULATOR
 from pixel_emulator.runtime.clock import faked_now, utc_now
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.session import Endpoint, LocalSession, Session
 from pixel_emulator.runtime.settings import TOKEN_VARIABLE, Settings
 
-_HOST = pytest.StashKey["LazyEmulator"]()
 _SESSION = re.compile(r'session "([^"]+)"')
 _PROXY = ("mitmproxy", "httptools", "starlette", "uvicorn")
 """What comes with the extra `proxy`: with all of these the emulator runs in this process."""
@@ -156,15 +156,14 @@ def host_of(config: pytest.Config) -> LazyEmulator:
     A running one that the command line names is connected to at once. Fails the test for settings
     that are not allowed, and where that one cannot be reached.
     """
-    if _HOST not in config.stash:
+    if EMULATOR not in config.stash:
         settings = settings_of(config)
         host = LazyEmulator(settings, lambda: _start(config, settings))
         if config.getoption("--pixel-url"):
             host.running()
-        config.stash[_HOST] = host
-        config.stash[ASKED] = host.late
+        config.stash[EMULATOR] = host
         config.add_cleanup(host.close)
-    return config.stash[_HOST]
+    return config.stash[EMULATOR]
 
 
 def open_for(
@@ -180,8 +179,6 @@ def open_for(
     if item.config.getoption("--pixel-url"):
         session.reachable()  # whoever looks at that emulator sees the session
     if item.config.getoption("--pixel-show"):
-        from pixel_emulator.pytest_plugin.showing import show_live
-
         show_live(item, session, title)
     return session
 

@@ -6,11 +6,13 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from pixel_emulator.command.environment import command_environment
 from pixel_emulator.proxy.emulator import Emulator
 from pixel_emulator.pytest_plugin.control_client import control_variables
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.session import LocalSession, Session
 from pixel_emulator.runtime.settings import Settings
+from pixel_emulator.trust.stores import TrustStores
 
 if TYPE_CHECKING:
     from pixel_emulator.control.server import Control
@@ -55,9 +57,6 @@ class LocalEmulator:
 
     def environ(self, session: Session) -> dict[str, str]:
         """The variables that lead a command to a session."""
-        from pixel_emulator.command.environment import command_environment
-        from pixel_emulator.trust.stores import TrustStores
-
         child = command_environment(
             os.environ,
             proxy=session.proxy,

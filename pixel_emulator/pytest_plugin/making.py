@@ -4,7 +4,6 @@ import os
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from itertools import count
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,18 +12,14 @@ from pixel_emulator.files.recording_parts import parts_of
 from pixel_emulator.pytest_plugin.choices import choices_of, settings_of
 from pixel_emulator.pytest_plugin.deferred_session import DeferredSession
 from pixel_emulator.pytest_plugin.hosting import LazyEmulator, open_for
+from pixel_emulator.pytest_plugin.options import recording_target
+from pixel_emulator.pytest_plugin.parts import SessionRecording, begin
 from pixel_emulator.pytest_plugin.pixel_calls import Pixels
 from pixel_emulator.pytest_plugin.places import Home
-from pixel_emulator.pytest_plugin.run_recording import target_of
 from pixel_emulator.pytest_plugin.snapshots import Updating
+from pixel_emulator.pytest_plugin.stash import FILE_HOLDERS
 from pixel_emulator.runtime.sessions import NAME
 from pixel_emulator.runtime.settings import Settings
-
-if TYPE_CHECKING:
-    from pixel_emulator.pytest_plugin.parts import SessionRecording
-
-
-_HOLDERS = pytest.StashKey[dict[str, str]]()
 
 
 def make(item: pytest.Item, host: LazyEmulator, label: str, made: Sequence[Pixels]) -> Pixels:
@@ -54,7 +49,7 @@ def updating(item: pytest.Item, *, is_new: bool) -> Updating | None:
     if it is run again."""
     if not item.config.getoption("--pixel-update"):
         return None
-    holders = item.config.stash.setdefault(_HOLDERS, {})
+    holders = item.config.stash.setdefault(FILE_HOLDERS, {})
     if is_new:
         for file in [file for file, test in holders.items() if test == item.nodeid]:
             del holders[file]
@@ -63,16 +58,14 @@ def updating(item: pytest.Item, *, is_new: bool) -> Updating | None:
 
 def part_of(
     item: pytest.Item, number: int, session: DeferredSession, settings: Settings
-) -> "SessionRecording | None":
+) -> SessionRecording | None:
     """Where the calls of a session are written down, in a run that is recorded.
 
     Fails the test where that is not possible.
     """
-    target = target_of(item.config)
+    target = recording_target(item.config)
     if target is None:
         return None
-    from pixel_emulator.pytest_plugin.parts import begin
-
     try:
         # Which keys are masked is the business of the whole run.
         common = replace(settings, keep_write_keys=settings_of(item.config).keep_write_keys)

@@ -1,11 +1,17 @@
-"""What can be said to the plugin: on the command line, in the ini file, and by marks."""
+"""Options of the plugin: on the command line, in the ini file, and by marks."""
+
+import os
+import re
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from itertools import takewhile
+from pathlib import Path, PurePosixPath
 
 import pytest
 
-from pixel_emulator.pytest_plugin.run_recording import RunRecording, target_of
-from pixel_emulator.pytest_plugin.summary import strays_of
+from pixel_emulator.pytest_plugin.stash import WORKER_ARGUMENTS, WORKER_RECORDING
 
-# The names, defaults and meanings are those of `config.Settings`, which is slow to import.
+# Names, defaults and meanings are those of `settings.Settings`, which takes long to import.
 SETTINGS = {
     "dialect": ("string", "Which account of the endpoint decides: documented (default) or strict."),
     "hosts": ("linelist", "Hosts that are emulated, one in a line; Segment's by default."),
@@ -14,10 +20,10 @@ SETTINGS = {
     "offline": ("bool", "Refuse every host that is not emulated, but this machine."),
     "http2": ("bool", "Offer HTTP/2 to clients of the emulated hosts."),
 }
-"""Settings of the emulator that stand in the ini file: their type there, and their meaning."""
+"""Settings of the emulator in the ini file, by name: their type there, and their help."""
 
 PER_TEST = ("dialect", "source", "keep_write_keys")
-"""Settings that a mark may change for one test: those that are not the whole emulator's."""
+"""Settings that a mark may change for one test: those that are not of the whole emulator."""
 
 POLICIES = {
     "unexpected": "Calls that no expectation matches: fail (default), warn, ignore, same-event.",
@@ -26,10 +32,10 @@ POLICIES = {
     "duplicates": "Calls with a messageId seen before: fail, warn (default), ignore.",
     "unhandled": "Requests that are no pixel calls: fail, warn (default), ignore.",
 }
-"""The policies of the scenario language, as they hold for what a test expects, and for what the
-files that it has to meet say nothing of."""
+"""Policies of the scenario language, with their help. They hold for what a test expects, and for
+its scenario files where these state none."""
 
-_MARKS = {
+MARKS = {
     "pixel(**settings)": "policies (unexpected, dropped, damaged, duplicates, unhandled, accept), "
     "dialect, source, keep_write_keys, record and clock, for one test, class or module; a scenario "
     "file overrides policies that it states itself.",
@@ -38,8 +44,8 @@ _MARKS = {
 }
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare everything that can be set."""
+def declare(parser: pytest.Parser) -> None:
+    """Declare the options of the command line and of the ini file."""
     group = parser.getgroup("pixel_emulator", "tracking pixels (pixel-emulator)")
     group.addoption("--pixel-show", action="store_true", help="Print each pixel call at once.")
     group.addoption(
@@ -94,21 +100,69 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Make the marks known, and see who else is there."""
-    for mark, text in _MARKS.items():
-        config.addinivalue_line("markers", f"{mark}: {text}")
-    target = target_of(config)
-    if target and not hasattr(config, "workerinput"):
-        recording = RunRecording(target, lambda: strays_of(config))
-        config.pluginmanager.register(recording, "pixel_recording")
-    if config.getoption("--pixel-show"):
-        from pixel_emulator.pytest_plugin.showing import Showing
-
-        config.pluginmanager.register(Showing(config), "pixel_showing")
-    if config.pluginmanager.hasplugin("playwright"):
-        config.pluginmanager.import_plugin("pixel_emulator.pytest_plugin.playwright_fixtures")
-
-
 class PixelWarning(pytest.PytestWarning):
-    """What a policy warns of."""
+    """A finding whose policy is `warn`, or a call that came after the end of its test."""
+
+
+_SUFFIXES = (".yaml", ".yml")
+_ACTION = re.compile(rb"""\bdo["']?[ \t]*:""")
+_WILDCARD = re.compile(r"[*?[]")
+
+
+def arguments(config: pytest.Config) -> list[str]:
+    """Return the absolute paths of files and folders that the command line names."""
+    if hasattr(config, "workerinput"):
+        return list(config.workerinput.get(WORKER_ARGUMENTS, ()))
+    if config.args_source is not pytest.Config.ArgsSource.ARGS:
+        return []
+    names = (argument.partition("::")[0] for argument in config.args)
+    return [str((config.invocation_params.dir / name).resolve()) for name in names]
+
+
+def is_argument(config: pytest.Config, file: Path) -> bool:
+    """Return True if the command line names this file itself."""
+    return str(file) in arguments(config)
+
+
+def is_chosen(config: pytest.Config, file: Path) -> bool:
+    """Return True for a YAML file that `pixel_scenarios` or the command line names.
+
+    The command line names the file itself, or the folder that it is directly in.
+    """
+    if file.suffix not in _SUFFIXES:
+        return False
+    globs = config.getini("pixel_scenarios")
+    if globs and file.is_relative_to(config.rootpath):
+        relative = file.relative_to(config.rootpath).as_posix()
+        if any(fnmatch(relative, glob) for glob in globs):
+            return True
+    paths = arguments(config)
+    return str(file) in paths or str(file.parent) in paths
+
+
+def has_action(file: Path) -> bool:
+    """Return True if the text of a scenario file has a key `do`, which makes it a test."""
+    return _ACTION.search(file.read_bytes()) is not None
+
+
+def unmatched_globs(config: pytest.Config) -> Iterator[str]:
+    """Yield the globs of `pixel_scenarios` that match no file at all."""
+    root = config.rootpath
+    for glob in config.getini("pixel_scenarios"):
+        parents = PurePosixPath(glob).parent.parts
+        fixed = takewhile(lambda part: not _WILDCARD.search(part), parents)
+        paths = (path.relative_to(root).as_posix() for path in root.joinpath(*fixed).rglob("*"))
+        if not any(fnmatch(path, glob) for path in paths):
+            yield glob
+
+
+def recording_target(config: pytest.Config) -> Path | None:
+    """Return the absolute path of the recording of the run; None in a run without."""
+    if hasattr(config, "workerinput"):
+        sent = config.workerinput.get(WORKER_RECORDING)
+        return Path(sent) if sent else None
+    if argument := config.getoption("--pixel-recording"):
+        # Not `resolve`: links stay as the user has named them.
+        return Path(os.path.abspath(argument))  # noqa: PTH100
+    named = config.getini("pixel_recording")
+    return config.rootpath / named if named else None

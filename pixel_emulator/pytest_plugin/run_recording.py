@@ -8,9 +8,16 @@ from typing import Any
 
 import pytest
 
+from pixel_emulator.core.errors import InputError
+from pixel_emulator.core.redaction.masking import hide
+from pixel_emulator.files import read_write
+from pixel_emulator.files.file_io import close_locked
+from pixel_emulator.files.recording_file import open_locked
+from pixel_emulator.files.recording_parts import make_folder, merge, parts_of, rescue
+from pixel_emulator.pytest_plugin.choices import settings_of
 from pixel_emulator.pytest_plugin.run_progress import RunProgress
+from pixel_emulator.pytest_plugin.stash import WORKER_RECORDING
 
-_TARGET = "pixel_recording"
 _START = 4096
 """Bytes of a recording in which its head ends."""
 _NO_CALLS = b"\ncalls:\nend:"
@@ -36,13 +43,6 @@ class RunRecording:
         if session.config.option.collectonly:
             return
         session.config.pluginmanager.register(self._progress, "pixel_run_progress")
-        from pixel_emulator.core.errors import InputError
-        from pixel_emulator.files import read_write
-        from pixel_emulator.files.file_io import close_locked
-        from pixel_emulator.files.recording_file import open_locked
-        from pixel_emulator.files.recording_parts import make_folder, parts_of, rescue
-        from pixel_emulator.pytest_plugin.choices import settings_of
-
         try:
             self._settings = settings_of(session.config)
             self._target.parent.mkdir(parents=True, exist_ok=True)
@@ -51,7 +51,7 @@ class RunRecording:
             self._state = _state(os.fstat(locked))
             if self._target.stat().st_size and not read_write.is_recording(self._target):
                 raise pytest.UsageError(f"{self._target}: is no recording: it is not overwritten")
-            if (killed := rescue(self._target)) is not None:
+            if (killed := rescue(self._target, read_write.read_recording)) is not None:
                 read_write.write_text(self._previous, killed)
                 calls = _counted(len(read_write.read_recording(self._previous).hits))
                 where = os.path.relpath(self._previous)
@@ -65,17 +65,15 @@ class RunRecording:
         """Merge the parts, once the workers have gone; say so if the run was cut short."""
         if session.config.option.collectonly:
             return
-        from pixel_emulator.core.errors import InputError
-        from pixel_emulator.core.redaction.masking import hide
-        from pixel_emulator.files import read_write
-        from pixel_emulator.files.recording_parts import merge, parts_of
-
         folder, shown = parts_of(self._target), os.path.relpath(self._target)
         sources = self._settings.sources()
         # They name tests, and those may have been given a write key.
         strays = [hide(each, sources) for each in self._strays()]
         merged = merge(
-            folder, self._settings, [*sorted(strays), *self._progress.gaps(session, exitstatus)]
+            folder,
+            self._settings,
+            [*sorted(strays), *self._progress.gaps(session, exitstatus)],
+            read_write.read_recording,
         )
         try:
             self._check_unchanged()
@@ -119,18 +117,7 @@ class RunRecording:
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """Tell a worker of xdist where its parts go."""
-        node.workerinput[_TARGET] = str(self._target)
-
-
-def target_of(config: pytest.Config) -> Path | None:
-    """The file that a run is recorded to, if any."""
-    if hasattr(config, "workerinput"):
-        told = config.workerinput.get(_TARGET)
-        return Path(told) if told else None
-    if given := config.getoption("--pixel-recording"):
-        return Path(os.path.abspath(given))  # noqa: PTH100 - links stay as the user has named them
-    named = config.getini(_TARGET)
-    return config.rootpath / named if named else None
+        node.workerinput[WORKER_RECORDING] = str(self._target)
 
 
 def _state(found: os.stat_result) -> tuple[int, int, int, int]:

@@ -16,12 +16,12 @@ from pixel_emulator.core.verification.verdict import Status, Verdict
 from pixel_emulator.email.render import find_browser
 from pixel_emulator.files import read_write
 from pixel_emulator.files.scenario_loader import ScenarioFile, read_files
-from pixel_emulator.pytest_plugin.collecting import is_named
 from pixel_emulator.pytest_plugin.deferred_session import DeferredSession
 from pixel_emulator.pytest_plugin.ending import tell
 from pixel_emulator.pytest_plugin.hosting import LazyEmulator, host_of, open_for
 from pixel_emulator.pytest_plugin.judging import message, places
 from pixel_emulator.pytest_plugin.making import part_of
+from pixel_emulator.pytest_plugin.options import is_argument
 from pixel_emulator.pytest_plugin.places import Home
 from pixel_emulator.pytest_plugin.snapshots import Snapshot
 from pixel_emulator.runner.actions import WRITE_KEY, ActionContext, missing_files
@@ -64,7 +64,7 @@ class ScenarioCollector(pytest.File):
                 name = each.name or self.path.stem
                 label = f"{name}[{each.case}]" if each.case else name
                 yield ScenarioItem.from_parent(self, name=label, scenario=each, file=found)
-        if not acts and is_named(self.config, self.path):
+        if not acts and is_argument(self.config, self.path):
             instead = "a test meets it by `pixels.expecting`, or by the mark `pixel_scenario`"
             raise self.CollectError(f"{found.path}: has no `do`, so it is no test: {instead}")
 

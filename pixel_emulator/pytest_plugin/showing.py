@@ -7,13 +7,9 @@ import pytest
 
 from pixel_emulator.core import call_text
 from pixel_emulator.core.model import Hit
+from pixel_emulator.pytest_plugin.stash import LIVE_LINES, REPORT_LINES
 from pixel_emulator.runtime.output import redacted
 from pixel_emulator.runtime.session import Session
-
-_SENT = "pixel_shown"
-"""The attribute of a report in which a worker sends its lines."""
-
-_WAITING = pytest.StashKey[deque[str]]()
 
 
 class Showing:
@@ -28,14 +24,14 @@ class Showing:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Send what a worker has no terminal for."""
         report = yield
-        if waiting := item.stash.get(_WAITING, None):
-            setattr(report, _SENT, [waiting.popleft() for _ in range(len(waiting))])
+        if waiting := item.stash.get(LIVE_LINES, None):
+            setattr(report, REPORT_LINES, [waiting.popleft() for _ in range(len(waiting))])
         return report
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Print what a worker has sent."""
-        lines = getattr(report, _SENT, ())
+        lines = getattr(report, REPORT_LINES, ())
         if not lines or self._config.pluginmanager.get_plugin("terminalreporter") is None:
             return
         terminal = self._config.get_terminal_writer()
@@ -47,7 +43,7 @@ class Showing:
 def show_live(item: pytest.Item, session: Session, title: str) -> None:
     """Print the calls of a session; they arrive in other threads, as live logs of pytest may."""
     is_worker = hasattr(item.config, "workerinput")  # its terminal leads nowhere
-    say = item.stash.setdefault(_WAITING, deque()).append if is_worker else _printer(item.config)
+    say = item.stash.setdefault(LIVE_LINES, deque()).append if is_worker else _printer(item.config)
 
     def show(hit: Hit) -> None:
         line = call_text.line(hit.call, hit.request, hit.outcome, hit.problems)

@@ -53,7 +53,7 @@ class Classifier:
             outcome=classified.outcome,
             problems=classified.problems,
             source=classified.source,
-            digest=sha256(request.line).hexdigest(),
+            digest=sha256(request.request_line).hexdigest(),
             step=step,
         )
         return RecordedRequest(hit, classified.route.response)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
+from importlib.metadata import version
 from typing import Protocol
 
 from pixel_emulator.core.errors import InputError, InputIssue, Location
@@ -219,8 +220,6 @@ def open_recording(
     """
     if not settings.record:
         return None
-    from importlib.metadata import version
-
     head = Head(
         created=created or utc_now(),
         run=sha256(seed.encode()).hexdigest()[:16] if seed else os.urandom(8).hex(),

@@ -51,7 +51,7 @@ def filled(requests=REQUESTS, *, limit=1_000, decoded=2):
     """A memory with these, and the hits that were put into it."""
     memory, seen = History(limit, JUDGE, decoded=decoded), MessageIds()
     hits = [
-        seen.judge(
+        seen.check(
             JUDGE.classify(seq, request, START + timedelta(seconds=seq), f"step {seq % 3}").hit
         )
         for seq, request in enumerate(requests, 1)

@@ -163,4 +163,4 @@ def masked_url(hit: Hit) -> str:
 
 def _is_masked(hit: Hit) -> bool:
     """Return True if the request line is not the one that the digest was made of."""
-    return bool(hit.digest) and sha256(hit.request.line).hexdigest() != hit.digest
+    return bool(hit.digest) and sha256(hit.request.request_line).hexdigest() != hit.digest

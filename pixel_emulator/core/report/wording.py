@@ -70,7 +70,7 @@ _CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")  # ECMA-48, 5.4
 
 def repeat_text(surplus: ExtraCall) -> str:
     """Return how a call repeats its twin: `#3 and #5 differ only in messageId, 38 ms apart`."""
-    hit, twin = surplus.hit, surplus.twin or surplus.hit
+    hit, twin = surplus.hit, surplus.original or surplus.hit
     alike = f"differ only in {' and '.join(surplus.differs)}" if surplus.differs else "say the same"
     return f"#{twin.seq} and #{hit.seq} {alike}, {duration_text(hit.time - twin.time)} apart"
 

@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
 
+from jsonschema_rs import Draft7Validator
+
 from pixel_emulator.core.model import JSON, KEPT, Call, CallType, Hit, Payload
 from pixel_emulator.core.text.yaml_writer import is_too_deep
 from pixel_emulator.core.tracking_plan.schema import DRAFT_7, SchemaValue, schema_value
@@ -44,8 +46,6 @@ def format_of(texts: Collection[str]) -> str:
     The regexes are stricter than the formats, so that texts accepted here are valid to any
     validator.
     """
-    from jsonschema_rs import Draft7Validator
-
     for name, regex in _FORMATS.items():
         if all(regex.fullmatch(text) for text in texts):
             valid = Draft7Validator({"format": name}, validate_formats=True).is_valid

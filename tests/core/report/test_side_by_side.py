@@ -69,10 +69,10 @@ def test_no_caret_where_it_would_not_help(want, got):
 )
 def test_the_first_difference_is_always_shown(front, want, got, width):
     one, other = f"{front}<{want}", f"{front}>{got}"
-    told = lines({"a": one}, {"a": other}, width)
-    assert any(f"<{want[:3]}" in line for line in told)
-    assert any(f">{got[:3]}" in line for line in told)
-    assert all(len(line) <= width for line in told)
+    shown = lines({"a": one}, {"a": other}, width)
+    assert any(f"<{want[:3]}" in line for line in shown)
+    assert any(f">{got[:3]}" in line for line in shown)
+    assert all(len(line) <= width for line in shown)
 
 
 @given(text=st.text(max_size=40), room=st.integers(1, 50))
@@ -88,5 +88,5 @@ def test_a_cut_text_fits_and_keeps_both_ends(text, room):
 
 
 def test_a_path_from_the_wire_is_printable():
-    each = Mismatch(path="\x1b[31m", expected=describe(1), actual=describe(2))
-    assert next(mismatch_lines(Page(), [each])).strip().startswith("\\u001b[31m")
+    mismatch = Mismatch(path="\x1b[31m", expected=describe(1), actual=describe(2))
+    assert next(mismatch_lines(Page(), [mismatch])).strip().startswith("\\u001b[31m")
