@@ -48,9 +48,9 @@ def eager() -> None:
 
 
 def without(monkeypatch: pytest.MonkeyPatch, *hooks: str) -> None:
-    locks = ctx.master.addons.get("pixel_emulator_egress_guard")
+    guard = ctx.master.addons.get("pixel_emulator_egress_guard")
     for hook in hooks:
-        monkeypatch.setattr(locks, hook, lambda _data: None)
+        monkeypatch.setattr(guard, hook, lambda _data: None)
 
 
 def knock(e: Emulator, authority: str) -> int:

@@ -342,15 +342,15 @@ def test_a_line_that_comes_in_two_reads_is_read(made: Callable[..., Settings], w
 
 @pytest.mark.parametrize("made", [with_fast_path, without_fast_path])
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize(("request", "calls"), SPACED.values(), ids=SPACED)
+@pytest.mark.parametrize(("head", "calls"), SPACED.values(), ids=SPACED)
 def test_a_call_with_a_raw_space_is_refused_and_recorded(
-    made: Callable[..., Settings], way: str, request: bytes, calls: int
+    made: Callable[..., Settings], way: str, head: bytes, calls: int
 ):
-    if way == "in_a_tunnel_to_an_address" and b" http://" in request.lower()[:11]:
+    if way == "in_a_tunnel_to_an_address" and b" http://" in head.lower()[:11]:
         way = "in_a_tunnel"  # there an absolute form means the other host, with a space or without
     settings = made(port=0)
     with Emulator(settings, Journal(settings)) as e:
-        heard = say(e, Stream(way, (request,)))
+        heard = say(e, Stream(way, (head,)))
         assert e.drain(TIMEOUT)
         hits = e.journal.hits
         assert len(hits) == calls

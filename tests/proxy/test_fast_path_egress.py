@@ -29,9 +29,9 @@ def emulator() -> Iterator[Emulator]:
 
 
 def without_guard(monkeypatch: pytest.MonkeyPatch, *hooks: str) -> None:
-    locks = ctx.master.addons.get("pixel_emulator_egress_guard")
+    guard = ctx.master.addons.get("pixel_emulator_egress_guard")
     for hook in hooks:
-        monkeypatch.setattr(locks, hook, lambda _data: None)
+        monkeypatch.setattr(guard, hook, lambda _data: None)
 
 
 def broken(_flow: http.HTTPFlow) -> None:

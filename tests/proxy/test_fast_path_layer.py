@@ -397,13 +397,13 @@ def test_any_other_tunnel_is_handed_over(opts, data):
 
 
 def test_all_requests_in_a_terminated_tunnel_are_for_us_until_another_connect():
-    locks, client = EgressGuard(SETTINGS, Journal(SETTINGS)), tflow.tclient_conn()
+    guard, client = EgressGuard(SETTINGS, Journal(SETTINGS)), tflow.tclient_conn()
     flow = tflow.tflow()
     flow.client_conn = client
     for host, expected in (("api.segment.io", "address"), ("other.example", None)):
         client.sni = None
-        assert locks.terminate_tunnel(client, host, 443) is bool(expected)
-        assert locks.host_of(flow) == expected
+        assert guard.terminate_tunnel(client, host, 443) is bool(expected)
+        assert guard.host_of(flow) == expected
 
 
 @pytest.mark.parametrize(
