@@ -1,7 +1,7 @@
 """Fixtures over those of pytest-playwright: the browser of a test that uses pixels is diverted.
 
-Registered only where that plugin is active. Not over its `browser_context_args`: that one lives as
-long as the run, and the proxy of a test does not.
+Registered only if that plugin is active. Its `browser_context_args` is not overridden, because that
+fixture lives as long as the run, and the proxy of a test does not.
 """
 
 from collections.abc import Callable

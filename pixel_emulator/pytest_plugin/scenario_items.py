@@ -16,14 +16,13 @@ from pixel_emulator.core.verification.verdict import Status, Verdict
 from pixel_emulator.email.render import find_browser
 from pixel_emulator.files import read_write
 from pixel_emulator.files.scenario_loader import ScenarioFile, read_files
-from pixel_emulator.pytest_plugin.deferred_session import DeferredSession
-from pixel_emulator.pytest_plugin.ending import tell
-from pixel_emulator.pytest_plugin.hosting import LazyEmulator, host_of, open_for
-from pixel_emulator.pytest_plugin.judging import message, places
-from pixel_emulator.pytest_plugin.making import part_of
+from pixel_emulator.pytest_plugin.lazy_emulator import DeferredSession, LazyEmulator
+from pixel_emulator.pytest_plugin.lifecycle import host_of, open_for, tell
 from pixel_emulator.pytest_plugin.options import is_argument
-from pixel_emulator.pytest_plugin.places import Home
+from pixel_emulator.pytest_plugin.run_recording import part_of
 from pixel_emulator.pytest_plugin.snapshots import Snapshot
+from pixel_emulator.pytest_plugin.source_lines import Home
+from pixel_emulator.pytest_plugin.verdicts import message, places
 from pixel_emulator.runner.actions import WRITE_KEY, ActionContext, missing_files
 from pixel_emulator.runner.runner import Runner
 

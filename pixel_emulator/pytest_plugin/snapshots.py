@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
+import pytest
+
 from pixel_emulator.core.errors import Document, InputError, InputIssue
 from pixel_emulator.core.model import JSON, Evidence
 from pixel_emulator.core.parser.document import parse
@@ -22,7 +24,8 @@ from pixel_emulator.files import read_write
 from pixel_emulator.files.scenario_loader import load_scenarios, load_text
 from pixel_emulator.files.yaml_loader import parse_document
 from pixel_emulator.files.yaml_spans import read_source
-from pixel_emulator.pytest_plugin.judging import as_reached
+from pixel_emulator.pytest_plugin.stash import FILE_HOLDERS
+from pixel_emulator.pytest_plugin.verdicts import as_reached
 from pixel_emulator.runtime.session import Session
 
 _FORBIDDEN = re.compile(r"[<>?%*:|\"'/\\\x00-\x1f\x7f\ud800-\udfff]")
@@ -198,3 +201,15 @@ def _says(path: Path, evidence: Evidence) -> bool:
         return verify(_as_scenario(path), as_reached(evidence)).status is Status.MET
     except InputError:
         return False
+
+
+def updating(item: pytest.Item, *, is_new: bool) -> Updating | None:
+    """What a test rewrites files with, if it shall. One that `is_new` has not held any so far, also
+    if it is run again."""
+    if not item.config.getoption("--pixel-update"):
+        return None
+    holders = item.config.stash.setdefault(FILE_HOLDERS, {})
+    if is_new:
+        for file in [file for file, test in holders.items() if test == item.nodeid]:
+            del holders[file]
+    return Updating(item.nodeid, holders)

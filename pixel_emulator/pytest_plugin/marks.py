@@ -1,4 +1,4 @@
-"""What was chosen for one test: by its marks, or else in the ini file."""
+"""Settings of one test: its `pixel` marks, over the ini file."""
 
 import os
 from collections.abc import Iterable, Mapping
