@@ -35,15 +35,15 @@ def pixel_session_factory(
 
     def factory(label: str = "") -> "Pixels":
         __tracebackhide__ = True
-        each = make(request.node, pixel_emulator, label, made)
-        made.append(each)
-        ours.append(each)
-        return each
+        opened = make(request.node, pixel_emulator, label, made)
+        made.append(opened)
+        ours.append(opened)
+        return opened
 
     yield factory
-    for each in ours:
-        made.remove(each)  # a test may be run again
-        each.close()
+    for opened in ours:
+        made.remove(opened)  # a test may be run again
+        opened.close()
 
 
 @pytest.fixture

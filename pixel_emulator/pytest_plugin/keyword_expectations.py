@@ -70,11 +70,11 @@ def want_of(value: object, levels: int = _DEEPEST) -> Expected:
     if value is None or isinstance(value, str | bool | int | float | Matcher):
         return value
     if isinstance(value, list | tuple) and _is_plain(value):
-        return [want_of(each, levels - 1) for each in value]
+        return [want_of(member, levels - 1) for member in value]
     if isinstance(value, Mapping) and _is_plain(value):
         if wrong := [key for key in value if not isinstance(key, str)]:
             raise TypeError(f"the key {wrong[0]!r} is no text, as all keys in JSON are")
-        return {key: want_of(each, levels - 1) for key, each in value.items()}
+        return {key: want_of(member, levels - 1) for key, member in value.items()}
     return _matcher(value)
 
 
@@ -85,7 +85,7 @@ def _is_plain(value: object) -> bool:
 
 def _is_of(value: object, package: str, name: str) -> bool:
     """Whether it is of a class that nobody has to have installed, or of one derived from it."""
-    known = ((each.__module__.partition(".")[0], each.__name__) for each in type(value).__mro__)
+    known = ((base.__module__.partition(".")[0], base.__name__) for base in type(value).__mro__)
     return (package, name) in known
 
 
@@ -119,7 +119,7 @@ def _class(wanted: type) -> Matcher:
         return PythonMatcher(Described(wanted.__name__, ""), _equal_to(wanted))
     if wanted in _KINDS:
         return MATCHERS[_KINDS[wanted]].matcher
-    known = ", ".join(each.__name__ for each in _KINDS)
+    known = ", ".join(kind.__name__ for kind in _KINDS)
     raise TypeError(f"{wanted.__name__} is no kind of JSON value; these are: {known}")
 
 
@@ -195,10 +195,10 @@ def expectation_of(call: Mapping[str, object], place: Location) -> Expectation:
     wanted = read_expectation(reader, _PLACE, item, Scope(Definitions({}, hooks), hooks))
     if reader.issues:
         wrong = (
-            f"{each.path.removeprefix('expect[0]').lstrip('.')}: {each.message}"
-            for each in reader.in_order()
+            f"{issue.path.removeprefix('expect[0]').lstrip('.')}: {issue.message}"
+            for issue in reader.in_order()
         )
-        said = "\n".join(each.removeprefix(": ") for each in wrong)
+        said = "\n".join(line.removeprefix(": ") for line in wrong)
         for written, value in zip(item.values(), call.values(), strict=True):
             if isinstance(written, str) and written[1:] in hooks:
                 said = said.replace(f'"{written}" (string)', repr(value))
@@ -208,7 +208,7 @@ def expectation_of(call: Mapping[str, object], place: Location) -> Expectation:
 
 def values_of(given: Mapping[str, object]) -> dict[str, JSON]:
     """Values of the variables of a scenario file. Raises MisuseError for what is no JSON value."""
-    found: dict[str, JSON] = {}
+    values: dict[str, JSON] = {}
     for name, value in given.items():
         hooks: dict[str, Expected] = {}
         try:
@@ -219,8 +219,8 @@ def values_of(given: Mapping[str, object]) -> dict[str, JSON]:
         if hooks:
             matcher = "a variable has one value; a matcher belongs into the file"
             raise MisuseError(f"{name}: {value!r} is a matcher: {matcher}")
-        found[name] = cast("JSON", want)
-    return found
+        values[name] = cast("JSON", want)
+    return values
 
 
 def _line(key: str, value: object) -> Expected:
@@ -235,7 +235,7 @@ def _written(want: Expected, hooks: dict[str, Expected]) -> JSON:
         hooks[name] = want
         return f"${name}"
     if isinstance(want, dict):
-        return {escaped(key): _written(each, hooks) for key, each in want.items()}
+        return {escaped(key): _written(member, hooks) for key, member in want.items()}
     if isinstance(want, list):
-        return [_written(each, hooks) for each in want]
+        return [_written(member, hooks) for member in want]
     return escaped(want) if isinstance(want, str) else want  # type: ignore[return-value] # a scalar

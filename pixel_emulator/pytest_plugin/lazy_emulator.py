@@ -195,8 +195,8 @@ def routed(session: Session, target: Any) -> tuple[Session, Awaitable[None] | No
     context = getattr(target, "context", target)
     if not hasattr(context, "route"):
         raise MisuseError(f"`route` takes a page or a context of Playwright, but got {target!r}")
-    found = RoutedSession(session, context)
-    return cast("Session", found), found.divert()
+    routed_session = RoutedSession(session, context)
+    return cast("Session", routed_session), routed_session.divert()
 
 
 _ALLOWED = (
@@ -348,11 +348,11 @@ class LazyEmulator:
         if self._host is None:
             return ()
 
-        def named(found: re.Match[str]) -> str:
-            title = self.titles.get(found[1])
-            return f"a session of {title}" if title else found[0]
+        def named(match: re.Match[str]) -> str:
+            title = self.titles.get(match[1])
+            return f"a session of {title}" if title else match[0]
 
-        strays = [_SESSION.sub(named, each) for each in self._host.strays()]
+        strays = [_SESSION.sub(named, stray) for stray in self._host.strays()]
         if count := self._host.unclaimed():
             came, belong = ("requests", "belong") if count > 1 else ("request", "belongs")
             strays.append(f"{count} {came} came to the emulator itself and {belong} to no test")

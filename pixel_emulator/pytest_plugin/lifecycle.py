@@ -123,7 +123,7 @@ def make(item: pytest.Item, host: LazyEmulator, label: str, made: Sequence[Pixel
     name, or that another one of the test has.
     """
     __tracebackhide__ = True
-    label = _label(label, [each.label for each in made])
+    label = _label(label, [pixels.label for pixels in made])
     choices = choices_of(item.config, item.iter_markers("pixel"))
     session = open_for(item, host, choices.settings, label, choices.clock)
     return Pixels(
@@ -144,7 +144,7 @@ def _label(wanted: str, taken: Collection[str]) -> str:
     __tracebackhide__ = True
     if not wanted:
         numbers = map(str, count(len(taken) + 1))
-        return next(each for each in numbers if each not in taken) if taken else ""
+        return next(number for number in numbers if number not in taken) if taken else ""
     if not NAME.fullmatch(wanted):
         allowed = "1 to 64 letters, digits, `-` or `_`"
         raise InputError(InputIssue(f'the label of a session is {allowed}, not "{wanted}"'))
@@ -222,33 +222,33 @@ def conclude(item: pytest.Item, made: Sequence[Pixels], failed: BaseException | 
     """
     __tracebackhide__ = True
     marked: list[Snapshot] = []
-    if any(each.connections for each in made):
+    if any(pixels.connections for pixels in made):
         host_of(item.config).drain(0)  # a client that refuses our CA says so as it goes
     try:
         marked += _marked(item, made[0])
         if failed is not None:
-            if not any(each is failed for pixels in made for each in pixels.raised):
+            if not any(error is failed for pixels in made for error in pixels.raised):
                 _explain(item, made, marked)
             return
-        for each in made:
-            _left_over(each)
-            for verdict in _verdicts(item, each, marked, is_first=each is made[0]):
+        for pixels in made:
+            _left_over(pixels)
+            for verdict in _verdicts(item, pixels, marked, is_first=pixels is made[0]):
                 _warn(item, verdict)
                 if verdict.status is not Status.MET:
-                    ours = (each.home.file,)
-                    at = next(places(verdict), each.home.location)
-                    each.home.fail(AssertionError(message(verdict, ours)), at)
+                    ours = (pixels.home.file,)
+                    at = next(places(verdict), pixels.home.location)
+                    pixels.home.fail(AssertionError(message(verdict, ours)), at)
     except (InputError, MisuseError) as error:
         if failed is None:
             said = TypeError(str(error)) if isinstance(error, MisuseError) else error
             made[0].home.fail(said, made[0].home.location)
     finally:
         hits: list[Hit] = []
-        for each in made:
-            found = each.requests
-            hits += found
-            each.judged = found[-1].seq if found else 0
-        tell(item, hits, dict.fromkeys(file for each in made for file in each.pool.files))
+        for pixels in made:
+            requests = pixels.requests
+            hits += requests
+            pixels.judged = requests[-1].seq if requests else 0
+        tell(item, hits, dict.fromkeys(file for pixels in made for file in pixels.pool.files))
         _list(item, hits)
 
 
@@ -293,32 +293,32 @@ def _verdicts(
 def _left_over(pixels: Pixels) -> None:
     """Fail for a scenario file that was never looked at, or whose error went nowhere."""
     __tracebackhide__ = True
-    for each in pixels.pool.contexts:
-        if not each.entered:
-            never = f"expecting {each.snapshot.file} was never entered: write `with`"
-            pixels.home.fail(AssertionError(never), each.location)
-        if each.error:
-            pixels.home.fail(AssertionError(str(each.error)), each.location)
+    for context in pixels.pool.contexts:
+        if not context.entered:
+            never = f"expecting {context.snapshot.file} was never entered: write `with`"
+            pixels.home.fail(AssertionError(never), context.location)
+        if context.error:
+            pixels.home.fail(AssertionError(str(context.error)), context.location)
 
 
 def _explain(item: pytest.Item, made: Sequence[Pixels], marked: Sequence[Snapshot]) -> None:
     """What the pixels have to say of a test that failed by itself."""
-    for each in made:
-        for context in each.pool.contexts:
+    for pixels in made:
+        for context in pixels.pool.contexts:
             if context.error:
                 item.add_report_section("call", "pixels", str(context.error))
-        scenarios = read(marked, update=False) if each.session is made[0].session else ()
-        own = () if scenarios and not each.asked else (each.asked.scenario,)
-        verdict = verify_unproven([*scenarios, *own], each.pool.rest())
+        scenarios = read(marked, update=False) if pixels.session is made[0].session else ()
+        own = () if scenarios and not pixels.asked else (pixels.asked.scenario,)
+        verdict = verify_unproven([*scenarios, *own], pixels.pool.rest())
         if verdict.status is not Status.MET:
-            item.add_report_section("call", "pixels", report(verdict, (each.home.file,)))
+            item.add_report_section("call", "pixels", report(verdict, (pixels.home.file,)))
 
 
 def _warn(item: pytest.Item, verdict: Verdict) -> None:
     """What a policy only warns of, as warnings of pytest."""
-    found = [each for each in verdict.policy_hits if each.level is Level.WARN]
-    for policy, number in Counter(each.policy for each in found).items():
-        hits = [each.hit for each in found if each.policy is policy]
+    warned = [hit for hit in verdict.policy_hits if hit.level is Level.WARN]
+    for policy, number in Counter(hit.policy for hit in warned).items():
+        hits = [policy_hit.hit for policy_hit in warned if policy_hit.policy is policy]
         titles = dict.fromkeys(call_text.title(hit.call, hit.request) for hit in hits)
         word, said = policy_text(policy, Level.WARN, number)
         item.warn(PixelWarning(f"{word.removeprefix('warning: ')}: {said}: {', '.join(titles)}"))
@@ -329,10 +329,10 @@ def warn_of_late(item: pytest.Item, made: Sequence[Pixels]) -> None:
     by nobody."""
     late = [
         call_text.title(hit.call, hit.request)
-        for each in made
-        if each.judged is not None
-        for hit in each.requests
-        if hit.seq > each.judged
+        for pixels in made
+        if pixels.judged is not None
+        for hit in pixels.requests
+        if hit.seq > pixels.judged
     ]
     if late:
         count = f"{len(late)} call{'s' if len(late) > 1 else ''}"
@@ -347,7 +347,7 @@ def warn_of_late(item: pytest.Item, made: Sequence[Pixels]) -> None:
 def _list(item: pytest.Item, hits: Sequence[Hit]) -> None:
     if hits:
         lines = call_lines(Page(100, colour=False), hits)
-        item.add_report_section("call", "pixels seen", "\n".join(each[4:] for each in lines))
+        item.add_report_section("call", "pixels seen", "\n".join(line[4:] for line in lines))
 
 
 def tell(item: pytest.Item, hits: Sequence[Hit], scenarios: Iterable[str]) -> None:
@@ -356,13 +356,15 @@ def tell(item: pytest.Item, hits: Sequence[Hit], scenarios: Iterable[str]) -> No
     calls = [hit for hit in hits if hit.outcome is not Outcome.UNHANDLED]
     told: list[tuple[str, object]] = [(CALLS_PROPERTY, len(calls))]
     told += [
-        (f"{PROPERTY}{each}", count) for each, count in counts.items() if each in COUNTED_OUTCOMES
+        (f"{PROPERTY}{outcome}", count)
+        for outcome, count in counts.items()
+        if outcome in COUNTED_OUTCOMES
     ]
-    told += [(f"{PROPERTY}scenario", each) for each in scenarios]
+    told += [(f"{PROPERTY}scenario", file) for file in scenarios]
     told += [
         (f"{PROPERTY}call", call_text.line(hit.call, hit.request, hit.outcome, hit.problems))
         for hit in calls[:_MOST]
     ]
     # A test that is run again tells of its last run.
-    others = [each for each in item.user_properties if not each[0].startswith(PROPERTY)]
+    others = [pair for pair in item.user_properties if not pair[0].startswith(PROPERTY)]
     item.user_properties[:] = [*others, *told]

@@ -46,7 +46,7 @@ def requested(given: object, hosts: tuple[str, ...]) -> list[PixelRequest]:
     words = _words(given)
     if len(words) == 1 and words[0].startswith(_URL):
         return [request_from_url(words[0])]
-    if words and all(each.startswith(_URL) for each in words):
+    if words and all(word.startswith(_URL) for word in words):
         raise MisuseError(f"`receive` takes one URL at a time, but got {len(words)}")
     return [request_from_url(url) for mail in _mails(given) for url in _urls(mail, hosts)]
 
@@ -95,7 +95,7 @@ def _source(message: object) -> bytes:
     """
     if isinstance(message, type):
         raise MisuseError(f"{_TAKES}, but got {_shown(message)}")
-    as_bytes, make = (getattr(message, each, None) for each in ("as_bytes", "message"))
+    as_bytes, make = (getattr(message, name, None) for name in ("as_bytes", "message"))
     try:
         if not callable(as_bytes) and callable(make) and isinstance(made := make(), Message):
             as_bytes = made.as_bytes
@@ -119,9 +119,11 @@ def _urls(mail: "Mail", hosts: tuple[str, ...]) -> list[str]:
         search = search_html(mail.shown, hosts=hosts, charset=mail.url_charset)
     except LimitError as error:
         raise MisuseError(f"`receive` cannot read this: {where}{error}") from None
-    if undecoded := next((each for each in search.unrequested if each.is_undecoded), None):
+    if undecoded := next((pixel for pixel in search.unrequested if pixel.is_undecoded), None):
         raise MisuseError(f"`receive` cannot read this: {where}{undecoded.sentence}")
-    return [each.url for each in search.pixels if each.is_requested and not each.has_custom_domain]
+    return [
+        pixel.url for pixel in search.pixels if pixel.is_requested and not pixel.has_custom_domain
+    ]
 
 
 def _shown(value: object) -> str:
@@ -219,7 +221,7 @@ class Pixels:
     @property
     def problems(self) -> tuple[Problem, ...]:
         """What is wrong with any of them."""
-        return tuple(each for hit in self.requests for each in hit.problems)
+        return tuple(problem for hit in self.requests for problem in hit.problems)
 
     @property
     def state(self) -> Profiles:
@@ -268,10 +270,10 @@ class Pixels:
         if not isinstance(timeout, int | float) or not isfinite(timeout):
             raise MisuseError(f"timeout: must be a number of seconds, but is {timeout!r}")
         wanted = expectation_of(call, self.home.here())
-        found = first_call(self.pool, wanted, timeout, lambda: self.asked.scenario)
-        if isinstance(found, Verdict):
-            raise self.failure(found, waited=True)
-        return found
+        result = first_call(self.pool, wanted, timeout, lambda: self.asked.scenario)
+        if isinstance(result, Verdict):
+            raise self.failure(result, waited=True)
+        return result
 
     @on_its_line
     def expecting(self, file: str | os.PathLike[str], **given: JSON) -> Expecting:
@@ -303,7 +305,7 @@ class Pixels:
         TypeError for anything else, and for a mail that cannot be read as a whole.
         """
         requests = requested(mail_or_url, self.session.hosts)
-        return seen([self.session.receive(each) for each in requests])
+        return seen([self.session.receive(request) for request in requests])
 
     @on_its_line
     def route(self, page: object) -> Any:

@@ -19,7 +19,7 @@ def browser_type_launch_args(
     """A Chromium trusts the CA by its hash; only in a run that has tests with pixels."""
     if request.getfixturevalue("browser_name") != _CHROMIUM:
         return browser_type_launch_args
-    if not any(_uses_pixels(each) for each in request.session.items):
+    if not any(_uses_pixels(item) for item in request.session.items):
         return browser_type_launch_args
     spki = request.getfixturevalue("pixel_emulator").spki
     trusted = f"--ignore-certificate-errors-spki-list={spki}"

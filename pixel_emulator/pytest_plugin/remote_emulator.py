@@ -51,7 +51,7 @@ class ControlClient:
         waits: float = 0,
     ) -> str:
         """What is answered. Raises InputError with what the API says is wrong, or if it is gone."""
-        target = "/" + "/".join(quote(each, safe="") for each in path)
+        target = "/" + "/".join(quote(part, safe="") for part in path)
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
         connection = HTTPConnection(
             self._address.hostname or "", self._address.port, timeout=waits + _ANSWER_SECONDS
@@ -151,7 +151,7 @@ class RemoteSession(Told):
                     self._keys.learn(hit)
                 self._cursor, self._cleared = page["cursor"], page["cleared"]
                 known = (*self._hits, *new)
-                self._hits = tuple(each for each in known if each.seq > self._cleared)
+                self._hits = tuple(hit for hit in known if hit.seq > self._cleared)
                 acted = page["acted"].items()
                 self._last = Evidence(
                     hits=self._hits,
@@ -297,8 +297,8 @@ class RemoteEmulator(Told):
     def environ(self, session: Session) -> dict[str, str]:
         """The variables that lead a command to a session."""
         exports = self._api.text("GET", "env", query={"session": session.name})
-        found = (_EXPORT.fullmatch(line) for line in exports.splitlines())
-        variables = {each[1]: "".join(shlex.split(each[2])) for each in found if each}
+        matches = (_EXPORT.fullmatch(line) for line in exports.splitlines())
+        variables = {match[1]: "".join(shlex.split(match[2])) for match in matches if match}
         return {**variables, **control_variables(self._api.url, self._api.token, session)}
 
     def drain(self, timeout: float) -> bool:
@@ -309,7 +309,7 @@ class RemoteEmulator(Told):
     def strays(self) -> tuple[str, ...]:
         """What came late since we are there."""
         told = self._api.ask("GET", "emulator")["strays"]
-        return tuple(each for each in told if each not in self._known)
+        return tuple(stray for stray in told if stray not in self._known)
 
     def unclaimed(self) -> int:
         """See `Host`."""
@@ -334,8 +334,8 @@ def running_at(url: str, token: str, settings: Settings) -> RemoteEmulator:
     port = urlsplit(url).port if "//" in url else None
     if port is None:
         raise InputError(InputIssue(f"--pixel-url {url}: write it as http://127.0.0.1:8080"))
-    found = server_info.find_server(port)
-    return RemoteEmulator(ControlClient(found.control, found.token), settings)
+    server = server_info.find_server(port)
+    return RemoteEmulator(ControlClient(server.control, server.token), settings)
 
 
 def started(command: Sequence[str], settings: Settings) -> RemoteEmulator:

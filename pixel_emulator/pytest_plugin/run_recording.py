@@ -83,10 +83,10 @@ class RunProgress:
 
     def gaps(self, session: pytest.Session, exitstatus: int) -> list[str]:
         """Return why calls may be missing, one sentence without a full stop for each reason."""
-        found = []
+        gaps = []
         if failed := len(self._failed_collectors):
             files = "file" if failed == 1 else "files"
-            found.append(f"the run is incomplete: {failed} {files} could not be collected")
+            gaps.append(f"the run is incomplete: {failed} {files} could not be collected")
         missing = len(self._selected - self._ended)
         stopped = self._stopped_by or str(session.shouldfail or session.shouldstop or "")
         if not stopped and exitstatus == pytest.ExitCode.USAGE_ERROR:
@@ -94,8 +94,8 @@ class RunProgress:
         if missing or self._stopped_by or exitstatus == pytest.ExitCode.USAGE_ERROR:
             tests = f"{missing} of {len(self._selected)} selected tests did not run to their end"
             why = f" ({stopped[:_SHOWN]})" if stopped else ""
-            found.append(f"the run was stopped{why}: {tests}")
-        return found
+            gaps.append(f"the run was stopped{why}: {tests}")
+        return gaps
 
 
 _START = 4096
@@ -148,7 +148,7 @@ class RunRecording:
         folder, shown = parts_of(self._target), os.path.relpath(self._target)
         sources = self._settings.sources()
         # They name tests, and those may have been given a write key.
-        strays = [hide(each, sources) for each in self._strays()]
+        strays = [hide(stray, sources) for stray in self._strays()]
         merged = merge(
             folder,
             self._settings,
@@ -191,8 +191,8 @@ class RunRecording:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say where it is, and what may be missing."""
-        for each in self._said:
-            terminalreporter.write_line(f"pixels: {each}")
+        for line in self._said:
+            terminalreporter.write_line(f"pixels: {line}")
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -200,8 +200,8 @@ class RunRecording:
         node.workerinput[WORKER_RECORDING] = str(self._target)
 
 
-def _state(found: os.stat_result) -> tuple[int, int, int, int]:
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+def _state(stat: os.stat_result) -> tuple[int, int, int, int]:
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 def _counted(calls: int) -> str:
@@ -241,15 +241,15 @@ class SessionRecording:
     def close(self) -> None:
         """Finish it, once the session is closed. A part that could not be written stays open."""
         self._take()
-        found = self._session.evidence()
+        evidence = self._session.evidence()
         with self._lock:
             recorder, self._recorder = self._recorder, None
         if recorder is not None:
             end = End(
                 calls=self._calls,
-                connections=self._connections + found.connections,
-                gaps=found.gaps,
-                acted=found.acted,
+                connections=self._connections + evidence.connections,
+                gaps=evidence.gaps,
+                acted=evidence.acted,
             )
             try:
                 recorder.close(end)

@@ -71,8 +71,8 @@ def nobody() -> tuple[Scenario, ...]:
 
 def acted(scenarios: Sequence[Scenario], session: Session) -> dict[str, datetime]:
     """Return the steps of scenarios that have only one, as done just now by the session's clock."""
-    single = (each for each in scenarios if len(each.steps) == 1)
-    return {each.step_title(*each.steps): session.now() for each in single}
+    single = (scenario for scenario in scenarios if len(scenario.steps) == 1)
+    return {scenario.step_title(*scenario.steps): session.now() for scenario in single}
 
 
 def wait(
@@ -179,23 +179,30 @@ class Expecting:
     def _verdict(self, evidence: Evidence) -> Verdict:
         """The verdict on this one; or where it is met on all of its company that have ended."""
         update = self._pool.update
-        found = [self.snapshot]
-        verdict = judged(found, self.scenarios, evidence, update=update, beside=self._beside())
+        snapshots = [self.snapshot]
+        verdict = judged(snapshots, self.scenarios, evidence, update=update, beside=self._beside())
         self._pool.claim(verdict)
         last = max((hit.seq for hit in evidence.hits), default=self.window.after)
         self.window = Window(self.window.after, last)
         ended = [
-            each
-            for each in self._pool.company
-            if each is not self and not each.is_open and not each.error and each.scenarios
+            context
+            for context in self._pool.company
+            if context is not self
+            and not context.is_open
+            and not context.error
+            and context.scenarios
         ]
         if not ended or verdict.status is not Status.MET:
             return verdict
         # They may need the same calls, one each, although every one of them had enough for itself.
-        together = [demands(each, one.window) for one in (*ended, self) for each in one.scenarios]
+        together = [
+            demands(scenario, context.window)
+            for context in (*ended, self)
+            for scenario in context.scenarios
+        ]
         rest = self._beside([*ended, self])
         whole = Arriving(
-            self._pool.session, min(each.window.after for each in (*ended, self)), acted={}
+            self._pool.session, min(context.window.after for context in (*ended, self)), acted={}
         )
         shared, _ = verify_beside(together, rest, whole.evidence())
         if shared.status is not Status.MET:
@@ -206,23 +213,27 @@ class Expecting:
     def _beside(self, but: "Sequence[Expecting]" = ()) -> tuple[Scenario, ...]:
         """What others may take: the rest of the company, and what the test expects by itself."""
         but = but or [self]
-        company = [each for each in self._pool.company if each not in but]
+        company = [context for context in self._pool.company if context not in but]
         own = self._own()
         return (
-            *(wishes(each, one.window) for one in company for each in one.scenarios),
+            *(
+                wishes(scenario, context.window)
+                for context in company
+                for scenario in context.scenarios
+            ),
             *([wishes(own, Window())] if own.expectations else []),
         )
 
 
-def read(found: Sequence[Snapshot], *, update: bool) -> tuple[Scenario, ...]:
+def read(snapshots: Sequence[Snapshot], *, update: bool) -> tuple[Scenario, ...]:
     """The scenarios of files; of one that is to be written yet, none.
 
     Raises InputError for mistakes in them, and for scenarios that act by themselves.
     """
     scenarios: list[Scenario] = []
-    for each in found:
-        if not (update and each.is_missing):
-            scenarios += each.load()
+    for snapshot in snapshots:
+        if not (update and snapshot.is_missing):
+            scenarios += snapshot.load()
     for scenario in scenarios:
         if scenario.acts:
             both = "acts by itself (`do`): name its file on the command line of pytest"
@@ -231,7 +242,7 @@ def read(found: Sequence[Snapshot], *, update: bool) -> tuple[Scenario, ...]:
 
 
 def judged(
-    found: Sequence[Snapshot],
+    snapshots: Sequence[Snapshot],
     scenarios: Sequence[Scenario],
     evidence: Evidence,
     *,
@@ -245,15 +256,16 @@ def judged(
     """
     whole, taken = verify_beside(scenarios, beside, evidence)
     verdict = whole if scenarios else None
-    own = any(each.location.file not in {snapshot.file for snapshot in found} for each in scenarios)
-    alone = len(found) == 1 and not own
+    files = {snapshot.file for snapshot in snapshots}
+    own = any(scenario.location.file not in files for scenario in scenarios)
+    alone = len(snapshots) == 1 and not own
     if update and alone and (verdict is None or verdict.status is Status.UNMET):
-        verdict = found[0].rewrite(without(evidence, taken)) or verdict
+        verdict = snapshots[0].rewrite(without(evidence, taken)) or verdict
     elif update and verdict and verdict.status is Status.MET:
-        for each in found:
-            each.keep()
+        for snapshot in snapshots:
+            snapshot.keep()
     if verdict is None:
-        missing = ", ".join(each.file for each in found)
+        missing = ", ".join(snapshot.file for snapshot in snapshots)
         raise InputError(
             InputIssue(f"{missing} is not drafted: calls may be missing, or others claim them")
         )

@@ -54,18 +54,18 @@ class ScenarioCollector(pytest.File):
         Raises CollectError with all its mistakes, and where it is named and none acts.
         """
         acts = False
-        (found,) = read_files([os.path.relpath(self.path)])
-        if found.issues:
-            raise self.CollectError("\n".join(map(str, found.issues)))
-        for each in found.scenarios:
-            if each.acts:
+        (file,) = read_files([os.path.relpath(self.path)])
+        if file.issues:
+            raise self.CollectError("\n".join(map(str, file.issues)))
+        for scenario in file.scenarios:
+            if scenario.acts:
                 acts = True
-                name = each.name or self.path.stem
-                label = f"{name}[{each.case}]" if each.case else name
-                yield ScenarioItem.from_parent(self, name=label, scenario=each, file=found)
+                name = scenario.name or self.path.stem
+                label = f"{name}[{scenario.case}]" if scenario.case else name
+                yield ScenarioItem.from_parent(self, name=label, scenario=scenario, file=file)
         if not acts and is_argument(self.config, self.path):
             instead = "a test meets it by `pixels.expecting`, or by the mark `pixel_scenario`"
-            raise self.CollectError(f"{found.path}: has no `do`, so it is no test: {instead}")
+            raise self.CollectError(f"{file.path}: has no `do`, so it is no test: {instead}")
 
 
 class ScenarioItem(pytest.Item):
@@ -141,7 +141,7 @@ class ScenarioItem(pytest.Item):
 
     def _updated(self, evidence: Evidence, verdict: Verdict) -> Verdict:
         """The verdict on the file as it is rewritten; where an action failed it stays."""
-        if any(each.failure for each in verdict.scenarios[0].steps):
+        if any(step.failure for step in verdict.scenarios[0].steps):
             return verdict
         return Snapshot(self.file.path).rewrite(evidence) or verdict
 

@@ -152,8 +152,8 @@ class SharedCalls:
     def enter(self, context: "Expecting") -> None:
         """A context begins: beside those that are open, or else for itself."""
         with self.lock:
-            others = self.company if any(each.is_open for each in self.company) else ()
-            self.company = (*(each for each in others if each is not context), context)
+            others = self.company if any(other.is_open for other in self.company) else ()
+            self.company = (*(other for other in others if other is not context), context)
 
     def claim(self, verdict: Verdict) -> None:
         """The calls that scenarios claim are no longer there for others."""
@@ -163,8 +163,8 @@ class SharedCalls:
     def forget(self) -> None:
         """What is over is forgotten; what is still open goes on."""
         with self.lock:
-            self.contexts = tuple(each for each in self.contexts if each.is_open)
-            self.company = tuple(each for each in self.company if each.is_open)
+            self.contexts = tuple(context for context in self.contexts if context.is_open)
+            self.company = tuple(context for context in self.company if context.is_open)
 
     def _whole(self) -> Evidence:
         """All evidence; what a session has told is not asked for again, for it may have to judge
@@ -172,14 +172,14 @@ class SharedCalls:
         with self.lock:
             known = self._known
             # The last one too, which shows that the session was not cleared meanwhile.
-            found = self.session.evidence(max(len(known) - 1, 0))
-            if known and [hit.seq for hit in found.hits[:1]] != [known[-1].seq]:
-                known, found = (), self.session.evidence()
-            if known and (found.gaps or found.masked):  # they speak of what was asked for
-                known, found = (), self.session.evidence()
-            hits = (*known, *found.hits[1:]) if known else found.hits
+            evidence = self.session.evidence(max(len(known) - 1, 0))
+            if known and [hit.seq for hit in evidence.hits[:1]] != [known[-1].seq]:
+                known, evidence = (), self.session.evidence()
+            if known and (evidence.gaps or evidence.masked):  # they speak of what was asked for
+                known, evidence = (), self.session.evidence()
+            hits = (*known, *evidence.hits[1:]) if known else evidence.hits
             self._known = hits if len(hits) <= _MANY else ()
-            return replace(found, hits=hits)
+            return replace(evidence, hits=hits)
 
     @property
     def update(self) -> bool:
@@ -188,15 +188,15 @@ class SharedCalls:
 
     def snapshot(self, file: str | os.PathLike[str], given: Mapping[str, JSON]) -> Snapshot:
         """A scenario file, looked for, under the policies of the test."""
-        found = self._find(file)
-        self.files[found] = None
-        return Snapshot(found, given, self._policies, self.updating)
+        path = self._find(file)
+        self.files[path] = None
+        return Snapshot(path, given, self._policies, self.updating)
 
     def _find(self, file: str | os.PathLike[str]) -> str:
         """The path of a scenario file, as reports show it."""
-        found = (folder / file for folder in self._folders if (folder / file).exists())
+        paths = (folder / file for folder in self._folders if (folder / file).exists())
         return os.path.relpath(
-            next(found, self._folders[0] / file if self._folders else Path(file))
+            next(paths, self._folders[0] / file if self._folders else Path(file))
         )
 
 
@@ -267,8 +267,8 @@ def first_call(
         closed = session.closed  # asked first: then nothing comes behind the evidence
         hits = session.evidence(looked_at).hits
         matching = (hit for hit in hits if next(wanted.ways(hit), None) is not None)
-        if found := seen(islice(matching, 1)):
-            return found[0]
+        if calls := seen(islice(matching, 1)):
+            return calls[0]
         looked_at += len(hits)
         passed = monotonic() - begun
         scenario = expected()
@@ -301,7 +301,7 @@ class CallWait:
             self._expected, self._silent = step.expectations, silent
             together = replace(step, expectations=(*step.expectations, self._wanted))
             self._scenario = replace(expected, steps=(together,))
-            bans = any(each.times.high == 0 for each in step.expectations)
+            bans = any(expectation.times.high == 0 for expectation in step.expectations)
             self._watch = LiveVerdict([loosened(self._scenario)]) if bans or silent else None
         if self._watch is None:
             return None
@@ -317,5 +317,5 @@ class CallWait:
         if verdict is None:
             return None
         (result,) = verdict.scenarios
-        steps = tuple(replace(each, seconds=seconds) for each in result.steps)
+        steps = tuple(replace(step, seconds=seconds) for step in result.steps)
         return replace(verdict, scenarios=(replace(result, steps=steps),))

@@ -124,7 +124,7 @@ class Snapshot:
     def _under_policies(self, scenarios: Iterable[Scenario]) -> tuple[Scenario, ...]:
         if self.policies is None:
             return tuple(scenarios)
-        return tuple(with_defaults(each, self.policies) for each in scenarios)
+        return tuple(with_defaults(scenario, self.policies) for scenario in scenarios)
 
 
 def recording_path(test_file: Path, folder: str, name: str, session: str) -> Path:
@@ -163,7 +163,7 @@ def _is_simple(name: str) -> bool:
 
 def _is_listed(folder: Path, name: str) -> bool:
     """Return True if a folder has a file spelled so: written before names had digests."""
-    return folder.is_dir() and name in (each.name for each in folder.iterdir())
+    return folder.is_dir() and name in (path.name for path in folder.iterdir())
 
 
 def compared(path: Path, session: Session, updating: Updating | None) -> tuple[Scenario, ...]:

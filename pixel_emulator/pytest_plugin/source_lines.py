@@ -51,9 +51,9 @@ class Home:
 
     def here(self) -> Location:
         """The line of the test that is being run; that which names it in another thread."""
-        for each in frames():
-            if each.f_code.co_filename == self.path:
-                return Location(self.file, each.f_lineno)
+        for frame in frames():
+            if frame.f_code.co_filename == self.path:
+                return Location(self.file, frame.f_lineno)
         return self.location
 
     def fail(self, error: Exception, at: Location) -> NoReturn:
@@ -76,10 +76,10 @@ class Home:
         """The statement, as if it filled this line; lines count from the first of its function."""
         (statement,) = ast.parse("raise error from None").body
         text = linecache.getline(self.path, line).encode().rstrip()
-        for each in ast.walk(statement):
-            if isinstance(each, ast.stmt | ast.expr):
-                each.lineno = each.end_lineno = line - first + 1
-                each.col_offset, each.end_col_offset = len(text) - len(text.lstrip()), len(text)
+        for node in ast.walk(statement):
+            if isinstance(node, ast.stmt | ast.expr):
+                node.lineno = node.end_lineno = line - first + 1
+                node.col_offset, node.end_col_offset = len(text) - len(text.lstrip()), len(text)
         return ast.Module([statement], [])
 
 
@@ -139,4 +139,4 @@ def is_held_up() -> bool:
 
     To ask asyncio would not do: with the sync API of Playwright a loop seems to run, and is idle.
     """
-    return any(each.f_code.co_flags & _ASYNC for each in frames())
+    return any(frame.f_code.co_flags & _ASYNC for frame in frames())

@@ -35,23 +35,24 @@ def told_once(verdict: Verdict) -> Verdict:
     return replace(
         verdict,
         scenarios=tuple(
-            replace(each, steps=tuple(map(_once, each.steps))) for each in verdict.scenarios
+            replace(scenario, steps=tuple(map(_once, scenario.steps)))
+            for scenario in verdict.scenarios
         ),
     )
 
 
 def _once(step: StepResult) -> StepResult:
     alike: dict[Hashable, list[ExpectationResult]] = defaultdict(list)
-    for each in step.expectations:
-        alike[_words(each)].append(each)
+    for result in step.expectations:
+        alike[_words(result)].append(result)
     kept: dict[int, ExpectationResult] = {}
     for same in alike.values():
-        kept |= {id(each): each for each in same if each.met or each.claims}
-        lacking = [each for each in same if id(each) not in kept]
+        kept |= {id(result): result for result in same if result.met or result.claims}
+        lacking = [result for result in same if id(result) not in kept]
         if lacking:
-            told = max(lacking, key=lambda each: len(each.closest_calls))
+            told = max(lacking, key=lambda result: len(result.closest_calls))
             kept[id(told)] = told if len(lacking) == 1 else _counted(told, same)
-    results = tuple(kept[id(each)] for each in step.expectations if id(each) in kept)
+    results = tuple(kept[id(result)] for result in step.expectations if id(result) in kept)
     return replace(step, expectations=results)
 
 
@@ -65,7 +66,8 @@ def _words(result: ExpectationResult) -> Hashable:
     """What an expectation says, and where."""
     wanted = result.expectation
     patterns = tuple(
-        (each.type, _key({**each.fields}), _key({**each.request})) for each in wanted.patterns
+        (pattern.type, _key({**pattern.fields}), _key({**pattern.request}))
+        for pattern in wanted.patterns
     )
     return wanted.location, wanted.dropped, wanted.code, wanted.times, patterns
 
@@ -74,7 +76,7 @@ def _key(want: Expected) -> Hashable:
     if isinstance(want, Matcher):
         return want.describe().text
     if isinstance(want, dict):
-        return tuple((key, _key(each)) for key, each in want.items())
+        return tuple((key, _key(member)) for key, member in want.items())
     return tuple(map(_key, want)) if isinstance(want, list) else repr(want)
 
 
@@ -96,7 +98,7 @@ def lacking(scenario: Scenario, evidence: Evidence) -> Verdict | None:
     What comes too often is left to the end: other expectations may yet claim it.
     """
     verdict = verify([replace(loosened(scenario), levels=IGNORED)], evidence)
-    met = all(each.met for each in verdict.scenarios[0].expectations)
+    met = all(result.met for result in verdict.scenarios[0].expectations)
     return None if met else as_given(verdict, scenario)
 
 
@@ -104,8 +106,10 @@ def as_given(verdict: Verdict, scenario: Scenario) -> Verdict:
     """A verdict on a scenario that was loosened, with the expectations as they were given."""
     (result,) = verdict.scenarios
     ours, theirs = result.scenario.steps[0].expectations, scenario.steps[0].expectations
-    given = {id(loose): each for loose, each in zip(ours, theirs, strict=True)}
-    told = [replace(each, expectation=given[id(each.expectation)]) for each in result.expectations]
+    given = {id(loose): expectation for loose, expectation in zip(ours, theirs, strict=True)}
+    told = [
+        replace(result, expectation=given[id(result.expectation)]) for result in result.expectations
+    ]
     return _with(verdict, told)
 
 
@@ -115,7 +119,7 @@ def loosened(scenario: Scenario) -> Scenario:
     Its levels are those of silence, or none: others may yet expect what it does not.
     """
     (step,) = scenario.steps
-    loose = tuple(_relaxed(each) for each in step.expectations)
+    loose = tuple(_relaxed(expectation) for expectation in step.expectations)
     levels = SILENT if scenario.levels == SILENT else IGNORED
     return replace(scenario, steps=(replace(step, expectations=loose),), levels=levels)
 
@@ -135,16 +139,16 @@ def verify_unproven(scenarios: Sequence[Scenario], evidence: Evidence) -> Verdic
 
 def headline(verdict: Verdict, first: Expectation | None = None) -> str:
     """The verdict in one line: what is wrong first, and how much more there is."""
-    found = list(_objections(verdict, first))
-    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-    return f"{found[0]}{more}" if found else STATUS_WORDS[verdict.status]
+    objections = list(_objections(verdict, first))
+    more = f" (and {len(objections) - 1} more)" if len(objections) > 1 else ""
+    return f"{objections[0]}{more}" if objections else STATUS_WORDS[verdict.status]
 
 
 def report(verdict: Verdict, ours: Collection[str] = ()) -> str:
     """The report in words. `ours` are files of tests, which nobody rewrites but their authors."""
     said, _, commands = TEXT.render(told_once(verdict), _OPTIONS).partition(f"  {ACCEPT}\n")
-    others = [each for each in commands.splitlines() if each]
-    if all(any(f" {file} " in each for file in ours) for each in others):
+    others = [command for command in commands.splitlines() if command]
+    if all(any(f" {file} " in command for file in ours) for command in others):
         return said.rstrip()
     return f"{said}  {ACCEPT}\n    run it again with --pixel-update"
 
@@ -165,11 +169,11 @@ def places(verdict: Verdict) -> Iterator[Location]:
     """Where the expectations stand that are not met."""
     for scenario in verdict.scenarios:
         yield from (
-            each.expectation.location
+            result.expectation.location
             for step in scenario.steps
             if step.reached
-            for each in step.expectations
-            if not each.met
+            for result in step.expectations
+            if not result.met
         )
 
 
@@ -185,7 +189,7 @@ def _with(verdict: Verdict, results: Sequence[ExpectationResult]) -> Verdict:
     told = replace(
         step,
         expectations=tuple(results),
-        step=replace(step.step, expectations=tuple(each.expectation for each in results)),
+        step=replace(step.step, expectations=tuple(result.expectation for result in results)),
     )
     wanted = replace(scenario.scenario, steps=(told.step,))
     return replace(verdict, scenarios=(replace(scenario, scenario=wanted, steps=(told,)),))
@@ -200,10 +204,10 @@ def _is(result: ExpectationResult, wanted: Expectation | None) -> bool:
 def _objections(verdict: Verdict, first: Expectation | None) -> Iterator[str]:
     findings = unexplained(verdict.policy_hits, verdict.scenarios)
     for index, scenario in enumerate(verdict.scenarios):
-        for each in sorted(scenario.expectations, key=lambda each: not _is(each, first)):
-            if each.reached and not each.met:
-                yield f"{expectation_line(each.expectation)}: {wanted_got(each)}"
-        failing = [each for each in findings if each.levels[index] is Level.FAIL]
+        for result in sorted(scenario.expectations, key=lambda result: not _is(result, first)):
+            if result.reached and not result.met:
+                yield f"{expectation_line(result.expectation)}: {wanted_got(result)}"
+        failing = [hit for hit in findings if hit.levels[index] is Level.FAIL]
         for kind, said in run_failures(scenario, failing):
             yield f"{kind}: {said}"
         if scenario.status is Status.UNDECIDED:
@@ -236,10 +240,10 @@ class _Windowed(Pattern):
 def wishes(scenario: Scenario, window: Window) -> Scenario:
     """What a scenario may take of the calls in its window, as often as they come; it fails for
     nothing."""
-    wanted = (each for each in scenario.expectations if each.times.high != 0)
+    wanted = (expectation for expectation in scenario.expectations if expectation.times.high != 0)
     loose = tuple(
-        replace(_seen(each, window), times=Times(0, None), id="", after="", within=None)
-        for each in wanted
+        replace(_seen(expectation, window), times=Times(0, None), id="", after="", within=None)
+        for expectation in wanted
     )
     return replace(_bare(scenario), steps=(Step(expectations=loose),))
 
@@ -250,7 +254,8 @@ def demands(scenario: Scenario, window: Window) -> Scenario:
         replace(
             step,
             expectations=tuple(
-                replace(_seen(each, window), within=None) for each in step.expectations
+                replace(_seen(expectation, window), within=None)
+                for expectation in step.expectations
             ),
         )
         for step in scenario.steps
@@ -269,11 +274,11 @@ def verify_beside(
     others = beside if evidence.hits else ()
     whole = verify([*scenarios, *others] or [Scenario(levels=IGNORED)], evidence)
     count = len(scenarios)
-    findings = (replace(each, levels=each.levels[:count]) for each in whole.policy_hits)
+    findings = (replace(hit, levels=hit.levels[:count]) for hit in whole.policy_hits)
     verdict = replace(
         whole,
         scenarios=whole.scenarios[:count],
-        policy_hits=tuple(each for each in findings if set(each.levels) != {Level.IGNORE}),
+        policy_hits=tuple(hit for hit in findings if set(hit.levels) != {Level.IGNORE}),
     )
     return verdict, claims_of(whole.scenarios[count:])
 
@@ -281,7 +286,7 @@ def verify_beside(
 def claims_of(results: Sequence[ScenarioResult]) -> frozenset[int]:
     """The numbers of the calls that scenarios claim."""
     return frozenset(
-        hit.seq for each in results for wanted in each.expectations for hit in wanted.claims
+        hit.seq for result in results for wanted in result.expectations for hit in wanted.claims
     )
 
 
@@ -299,7 +304,7 @@ def _bare(scenario: Scenario) -> Scenario:
 
 
 def _seen(wanted: Expectation, window: Window) -> Expectation:
-    return replace(wanted, patterns=tuple(_within(each, window) for each in wanted.patterns))
+    return replace(wanted, patterns=tuple(_within(pattern, window) for pattern in wanted.patterns))
 
 
 def _within(pattern: Pattern, window: Window) -> Pattern:
