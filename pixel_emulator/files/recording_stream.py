@@ -167,9 +167,8 @@ class RecordingStream:
             self.torn = True
 
     def _read_whole_end(self, data: bytes) -> None:
-        lines = (
-            self._line - 1 - self._head_bytes.count(b"\n")
-        )  # so that every line stands where it does
+        # Empty lines in place of the entries, so that messages name the right line.
+        lines = self._line - 1 - self._head_bytes.count(b"\n")
         text = self._head_bytes.decode("utf-8-sig") + "\n" * lines + self._decode(data)
         root = self._parse_root(text)
         self.end = recording.read_end(root)

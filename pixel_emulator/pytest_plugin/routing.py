@@ -9,7 +9,7 @@ from pixel_emulator.core.model import Evidence
 from pixel_emulator.pytest_plugin.places import MisuseError
 from pixel_emulator.runtime.clock import monotonic
 from pixel_emulator.runtime.session import Session
-from pixel_emulator.snippets.pixels import Diversion, is_async, pump
+from pixel_emulator.snippets.pixels import Redirector, is_async, pump
 
 _NOT_AWAITED = "a page was not led here: write `await pixels.route(page)`"
 
@@ -24,7 +24,7 @@ class RoutedSession:
     def __init__(self, session: Session, context: Any) -> None:
         self._session = session
         self._context = context
-        self._diversion = Diversion(session.url, session.hosts)
+        self._redirector = Redirector(session.url, session.hosts)
         self._awaited = True
         self._thread = None if is_async(context) else threading.get_ident()
 
@@ -36,7 +36,7 @@ class RoutedSession:
         if is_async(self._context):
             self._awaited = False
             return self._divert_async()
-        self._diversion.sync(self._context)
+        self._redirector.redirect(self._context)
         return None
 
     def evidence(self, since: int = 0) -> Evidence:
@@ -44,7 +44,7 @@ class RoutedSession:
         self._give_turn(0)
         known = self._session.evidence(since)
         missing = () if self._awaited else (_NOT_AWAITED,)
-        return replace(known, gaps=(*known.gaps, *missing, *self._diversion.lost))
+        return replace(known, gaps=(*known.gaps, *missing, *self._redirector.lost))
 
     def wait(self, seen: int, timeout: float) -> bool:
         """See `Session`."""
@@ -58,7 +58,7 @@ class RoutedSession:
         return True
 
     async def _divert_async(self) -> None:
-        await self._diversion.asynchronous(self._context)
+        await self._redirector.redirect_async(self._context)
         self._awaited = True
 
     def _give_turn(self, milliseconds: float = 10) -> bool:
