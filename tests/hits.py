@@ -22,21 +22,21 @@ def hit(seq, type, payload=None, *, at=0, form="base64", repeats=False, sources=
 
 def judged(seq, request, *, at=0, repeats=False, sources=None):
     """The hit of a request."""
-    found = classify(request, Dialect.DOCUMENTED, sources or {})
-    outcome, problems = found.outcome, found.problems
+    classified = classify(request, Dialect.DOCUMENTED, sources or {})
+    outcome, problems = classified.outcome, classified.problems
     if repeats:
-        message_id = ((found.call and found.call.payload) or {}).get("messageId")
+        message_id = ((classified.call and classified.call.payload) or {}).get("messageId")
         problems = (*problems, problem("duplicate_message_id", "messageId", value=message_id))
         outcome = Outcome.DUPLICATE
     return Hit(
         seq=seq,
         time=START + timedelta(milliseconds=at),
         request=request,
-        status=found.route.response.status,
-        call=found.call,
+        status=classified.route.response.status,
+        call=classified.call,
         outcome=outcome,
         problems=problems,
-        source=found.source,
+        source=classified.source,
     )
 
 
@@ -48,20 +48,20 @@ def evidence(*hits, connections=1, **more):
 def from_data(data):
     """The evidence that a case file describes; a messageId seen before repeats."""
     hits, seen = [], set()
-    for seq, each in enumerate(data["calls"], 1):
-        at = each.get("at", 0)
-        if "request" in each:
-            method, target = each["request"].split(" ")
+    for seq, call in enumerate(data["calls"], 1):
+        at = call.get("at", 0)
+        if "request" in call:
+            method, target = call["request"].split(" ")
             request = PixelRequest(target=target.encode(), method=method)
             hits.append(judged(seq, request, at=at))
             continue
-        payload = {key: value for key, value in each.items() if key not in _OURS}
+        payload = {key: value for key, value in call.items() if key not in _OURS}
         message_id = payload.get("messageId")
         repeats = message_id is not None and message_id in seen
         seen.add(message_id)
-        form = each.get("form", "base64")
-        sent = hit(seq, each["type"], payload, at=at, form=form, repeats=repeats)
-        hits.append(replace(sent, step=each.get("step", "")))
+        form = call.get("form", "base64")
+        sent = hit(seq, call["type"], payload, at=at, form=form, repeats=repeats)
+        hits.append(replace(sent, step=call.get("step", "")))
     return evidence(
         *hits,
         connections=data.get("connections", 1),

@@ -102,7 +102,7 @@ def as_json(url: str, classification: Classification) -> dict[str, JSON]:
         "status": classification.route.response.status,
         "type": call.type.value if call else None,
         "form": call.form.value if call else None,
-        "accepted": call is not None and call.accepted,
+        "accepted": call is not None and call.is_decoded,
         "outcome": str(classification.outcome),
         "payload": call.payload if call else None,
         "problems": [problem.as_data() for problem in classification.problems],

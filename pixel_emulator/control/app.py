@@ -132,9 +132,8 @@ def _starlette_route(path: str, routes: Iterable[Route], state: AppState) -> Sta
         context = RequestContext(state=state, request=request, query=query, body=body)
         return await route.handler(context)
 
-    return StarletteRoute(
-        path, endpoint, methods=[]
-    )  # accept all methods: the endpoint reports a wrong one
+    # Accept all methods: the endpoint reports a wrong one.
+    return StarletteRoute(path, endpoint, methods=[])
 
 
 async def _problem_response(request: Request, error: Exception) -> Response:

@@ -1,4 +1,4 @@
-"""A user's mistake: where it stands, what is wrong, and what was probably meant."""
+"""Errors in a user's input: their places, their messages, and suggestions for misspelt words."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from difflib import get_close_matches
 
 from pixel_emulator.core.model import JSON, JsonPath, path_text
 
-_LONGEST = 100  # characters of a word whose likeness is looked for
+_MAX_LENGTH = 100  # characters of a word that suggestions are searched for
 
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """A place in a file; `line` and `column` count from 1, 0 means unknown."""
+    """A place in a file; `line` and `column` count from 1, and 0 means unknown."""
 
     file: str = ""
     line: int = 0
@@ -37,7 +37,7 @@ class InputIssue:
 
 
 class InputError(ValueError):
-    """Everything that is wrong with one input, all at once; doors print it and exit with 2."""
+    """All issues of one input at once. Commands print them and exit with 2."""
 
     def __init__(self, *issues: InputIssue) -> None:
         super().__init__("\n".join(map(str, issues)))
@@ -45,14 +45,14 @@ class InputError(ValueError):
 
 
 class SelectionError(InputError):
-    """A selection that is unknown or empty: nothing is judged, so doors exit with 3."""
+    """A selection that is unknown or empty. Nothing was verified, so commands exit with 3."""
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What a YAML or JSON file says, and where each of its values stands.
+    """The data of a YAML or JSON file, and the place of each of its values.
 
-    A member of a map stands where its key begins.
+    The place of a map's member is that of its key.
     """
 
     file: str
@@ -72,9 +72,9 @@ class Document:
 
 
 def did_you_mean(word: str, allowed: Iterable[str]) -> str:
-    """` (did you mean "x"?)` for the nearest of `allowed`, else an empty text."""
-    if len(word) > _LONGEST:  # difflib takes quadratic time
+    """Return ` (did you mean "x"?)` for the nearest of the `allowed` words, or an empty text."""
+    if len(word) > _MAX_LENGTH:  # difflib takes quadratic time
         return ""
-    by_folded = {name.casefold(): name for name in allowed if len(name) <= _LONGEST}
-    found = get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
-    return f' (did you mean "{by_folded[found[0]]}"?)' if found else ""
+    by_folded = {name.casefold(): name for name in allowed if len(name) <= _MAX_LENGTH}
+    matches = get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
+    return f' (did you mean "{by_folded[matches[0]]}"?)' if matches else ""

@@ -1,4 +1,4 @@
-"""The nouns: what crossed the wire, what it said, and what would become of it."""
+"""The data model: requests, calls, their problems and outcomes, and the evidence of a run."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -9,11 +9,11 @@ from urllib.parse import quote_from_bytes
 type JSON = bool | int | float | str | list[JSON] | dict[str, JSON] | None
 type Payload = dict[str, JSON]
 type JsonPath = tuple[str | int, ...]
-"""The way from the root of a document to a value: keys and list indexes."""
+"""The path from the root of a document to a value: keys and list indexes."""
 
 
 class CallType(StrEnum):
-    """The six calls of the Pixel API; the value is the last segment of the path."""
+    """The six calls of the Pixel API; the value is the last segment of the URL path."""
 
     IDENTIFY = "identify"
     TRACK = "track"
@@ -31,11 +31,11 @@ NAME_FIELDS = {
     CallType.GROUP: "groupId",
     CallType.ALIAS: "userId",
 }
-"""The field of each call that tells it from others of its type: `track: Email Opened`."""
+"""The field of each call type that names the call, as in `track: Email Opened`."""
 
 
 class Form(StrEnum):
-    """How the payload stood in the query."""
+    """Encoding of the payload in the query."""
 
     BASE64 = "base64"
     FLAT = "flat"
@@ -50,14 +50,14 @@ class Alphabet(StrEnum):
 
 
 class Dialect(StrEnum):
-    """Which account of the endpoint decides: Segment's API description or its 2018 source."""
+    """Rules of decoding: those of Segment's API description, or those of its 2018 source."""
 
     DOCUMENTED = "documented"
     STRICT = "strict"
 
 
 class Severity(StrEnum):
-    """What a problem does to its call: Segment drops it, keeps it wrong, or keeps it."""
+    """Effect of a problem: Segment drops the call, keeps wrong data, or keeps the call as it is."""
 
     DROP = "drop"
     DAMAGE = "damage"
@@ -65,7 +65,7 @@ class Severity(StrEnum):
 
 
 class RuleSource(StrEnum):
-    """Where a rule comes from: Segment's documents, its published 2018 source, or inference."""
+    """Origin of a rule: Segment's documents, its published 2018 source, or inference."""
 
     DOCUMENTED = "documented"
     SEGMENT_2018 = "segment-2018-source"
@@ -73,7 +73,7 @@ class RuleSource(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What would become of a request at Segment; `unhandled` is no pixel call at all."""
+    """What Segment would do with a request; `unhandled` is a request that is no pixel call."""
 
     DELIVERED = "delivered"
     DAMAGED = "damaged"
@@ -83,15 +83,15 @@ class Outcome(StrEnum):
 
 
 KEPT = frozenset({Outcome.DELIVERED, Outcome.DAMAGED})
-"""The outcomes of a call that Segment keeps: only these can meet an expectation."""
+"""The outcomes of calls that Segment keeps: only these calls can meet an expectation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One finding about a call.
+    """One problem of a call.
 
-    `path` is written `properties.products[0].sku`; it is empty where the whole request is meant.
-    `message` is a sentence that says what Segment does and how to mend it.
+    `path` is written `properties.products[0].sku`; it is empty for a problem of the whole request.
+    `message` holds sentences: the fact, what Segment does, and how to correct the call.
     """
 
     code: str
@@ -101,7 +101,7 @@ class Problem:
     source: RuleSource
 
     def as_data(self) -> Payload:
-        """The problem as plain data, as it stands in recordings and in all JSON output."""
+        """Return the problem as plain data, as written in recordings and in all JSON output."""
         return {
             "code": self.code,
             "severity": self.severity.value,
@@ -113,11 +113,11 @@ class Problem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PixelRequest:
-    """One HTTP request that reached an emulated host, as it stood on the wire.
+    """One HTTP request to an emulated host, as sent on the wire.
 
-    `target` is the origin-form target (path and query) in its raw bytes. `host` has the port
-    behind it where the client wrote one. Header names are in lower case, in wire order; cookies
-    and credentials are left out by whoever builds the request. `client` is an address.
+    `target` is the origin-form target (path and query) as raw bytes. `host` includes the port if
+    the client sent one. Header names are lower case, in wire order; cookies and credentials are
+    left out by the code that builds the request. `client` is an IP address.
     """
 
     target: bytes
@@ -135,32 +135,32 @@ class PixelRequest:
 
     @property
     def query(self) -> bytes:
-        """The target behind its first `?`; empty where there is none."""
+        """The target after its first `?`; empty if there is none."""
         return self.target.partition(b"?")[2]
 
     @property
-    def line(self) -> bytes:
+    def request_line(self) -> bytes:
         """The request line, in origin form."""
         return b" ".join((self.method.encode(), self.target, self.http_version.encode()))
 
     @property
     def url(self) -> str:
-        """The absolute URL; bytes that no URL may hold are percent-encoded."""
+        """The absolute URL; bytes that a URL must not contain are percent-encoded."""
         return f"{self.scheme}://{self.host}{percent_encoded(self.target)}"
 
     def header(self, name: str) -> str | None:
-        """The first value of the header `name` (lower case), or None."""
+        """Return the first value of the header `name` (lower case), or None."""
         return next((value for key, value in self.headers if key == name), None)
 
 
 def percent_encoded(target: bytes) -> str:
-    """A raw target or host as ASCII: only spaces, controls, quotes and non-ASCII are encoded."""
+    """Return a raw target or host as ASCII: spaces, controls, quotes and non-ASCII are encoded."""
     return quote_from_bytes(target, safe="!#$%&'()*+,/:;=?@[]~{}|^`\\")
 
 
 @dataclass(frozen=True, slots=True)
 class PixelResponse:
-    """An answer: `status`, headers in order, and the body's bytes."""
+    """A response: status, headers in order, and the body as bytes."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -171,8 +171,8 @@ class PixelResponse:
 class Call:
     """A decoded pixel request.
 
-    `payload` is None where Segment's edge could not decode the data. `alphabet` and `padded`
-    belong to the base64 form. `problems` are those of the wire, found while decoding.
+    `payload` is None if Segment's edge could not decode the data. `alphabet` and `padded` are None
+    except in the base64 form. `problems` are those found while decoding.
     """
 
     type: CallType
@@ -183,22 +183,22 @@ class Call:
     problems: tuple[Problem, ...] = ()
 
     @property
-    def accepted(self) -> bool:
-        """Whether the edge could decode the data."""
+    def is_decoded(self) -> bool:
+        """True if the edge could decode the data."""
         return self.payload is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
-    """One request with all that is known about it: when, what it said, what becomes of it.
+    """One request: its time, its call, the problems and the outcome of the call.
 
     `seq` counts from 1 within a journal; `time` is aware, in UTC, in whole milliseconds.
-    `status` is what we answered. `call` is None for a request that is no pixel call (its outcome
-    is `unhandled`). `problems` holds those of decoding and of validation. `source` is the name
-    that the user gave to the write key. `digest` is the SHA-256 of the original request line,
-    in hexadecimal: proof of what was sent where the line itself is masked. `step` is the title of
-    the scenario's step that was running, empty where none was. `alike` counts further hits that
-    this one stands for in the evidence of a live run; see `core.verification.components`.
+    `status` is that of our answer. `call` is None for a request that is no pixel call (its outcome
+    is `unhandled`). `problems` holds those of decoding and of validation. `source` is the user's
+    name for the write key. `digest` is the SHA-256 of the original request line in hexadecimal: it
+    proves what was sent if the line itself is masked. `step` is the title of the scenario step
+    that was running, or empty. `alike` counts further hits that this one represents in the
+    evidence of a live run (see `core.verification.components`).
     """
 
     seq: int
@@ -216,13 +216,12 @@ class Hit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """All that is known about one run: what arrived, and what may be missing.
+    """The hits of one run, and the reasons why calls may be missing.
 
     `connections` counts the client connections that reached the emulator. `gaps` are sentences,
     one for each reason why calls may be missing (a torn file, a recording without an end, a
-    client that refused our CA); with any of them no scenario passes. `masked` says that write
-    keys stand masked in the hits. `acted` holds, by the title of a step, when what it does was
-    done.
+    client that refused our CA); with a gap no scenario passes. `masked` is True if write keys in
+    the hits are masked. `acted` maps the title of a step to the time when its action was done.
     """
 
     hits: tuple[Hit, ...]
@@ -233,12 +232,12 @@ class Evidence:
 
     @property
     def total(self) -> int:
-        """How many hits there are, those that others stand for included."""
+        """Number of hits, including those that other hits represent."""
         return count_hits(self.hits)
 
 
 def count_hits(hits: Iterable[Hit]) -> int:
-    """How many hits these are, those that they stand for included."""
+    """Return the number of hits, including those that they represent (see `Hit.alike`)."""
     return sum(1 + hit.alike for hit in hits)
 
 

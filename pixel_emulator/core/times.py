@@ -1,16 +1,16 @@
-"""Points in time as files and clients write them, in UTC, within what Python's calendar holds."""
+"""Times in ISO 8601, read to UTC within the years that `datetime` supports."""
 
 from datetime import UTC, datetime
 
 LAST_YEAR = 9998
-"""The last year in which a clock may begin: it goes on from there, and Python ends with 9999."""
+"""Last year in which a clock may start: it runs on from there, and `datetime` ends with 9999."""
 
 
 def parse_utc(text: str) -> datetime:
-    """Return the point in time of an ISO 8601 date and time with its offset, in UTC.
+    """Return the time of an ISO 8601 text with date, time and offset, in UTC.
 
-    Raises ValueError for other text, without an offset, and where UTC would be in another year
-    than 1 to 9999.
+    Raises ValueError if the text is something else, if the offset is missing, or if the time in
+    UTC is outside of the years 1 to 9999.
     """
     try:
         time = datetime.fromisoformat(text)

@@ -163,9 +163,8 @@ class RecordingFile:
         the recording that it replaced is kept instead. At every moment the name stands for a
         recording.
         """
-        temporary = self._real.with_name(
-            f".{self._real.name}.new"
-        )  # ours: we hold the lock of the name
+        # The name is ours: this process holds the lock of the recording.
+        temporary = self._real.with_name(f".{self._real.name}.new")
         temporary.unlink(missing_ok=True)
         file = os.open(temporary, os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_WRONLY, _NEW_FILE)
         original, self._file = self._file, file

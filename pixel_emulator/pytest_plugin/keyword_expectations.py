@@ -12,14 +12,14 @@ from pixel_emulator.core.matching.expected import (
     HUGE,
     Absent,
     Bindings,
-    Described,
+    Description,
     Expected,
     Matcher,
     Value,
 )
 from pixel_emulator.core.matching.type_matchers import MATCHERS
 from pixel_emulator.core.model import JSON, Payload
-from pixel_emulator.core.parser.context import ParseContext, escaped
+from pixel_emulator.core.parser.context import ParseContext, escape
 from pixel_emulator.core.parser.definitions import Definitions, Scope
 from pixel_emulator.core.parser.expectations import read_expectation
 from pixel_emulator.core.scenarios.expectation import Expectation
@@ -40,13 +40,13 @@ _BINARY = (bytes, bytearray, memoryview, set, frozenset, complex)
 class PythonMatcher(Matcher):
     """What an object of Python says of a value; it is only asked about what is there."""
 
-    words: Described
+    words: Description
     objection: Objection
 
     def matches(self, got: Value, bound: Bindings) -> bool:  # noqa: ARG002 - it knows no variables
         return self._objection(got) is None
 
-    def describe(self) -> Described:
+    def describe(self) -> Description:
         return self.words
 
     def reason(self, got: Value) -> str:
@@ -110,13 +110,13 @@ def _matcher(value: object) -> Matcher:
     if callable(value) and _is_plain(value) and type(value).__module__ not in _HINTS:
         return _function(cast("Callable[[JSON], object]", value))
     if type(value).__eq__ is not object.__eq__ and type(value).__module__ not in _HINTS:
-        return PythonMatcher(Described(repr(value), ""), _equal_to(value))
+        return PythonMatcher(Description(repr(value), ""), _equal_to(value))
     raise TypeError(f"{value!r} can never be equal to what arrives")
 
 
 def _class(wanted: type) -> Matcher:
     if type(wanted).__eq__ is not type.__eq__:  # dirty-equals takes its classes without brackets
-        return PythonMatcher(Described(wanted.__name__, ""), _equal_to(wanted))
+        return PythonMatcher(Description(wanted.__name__, ""), _equal_to(wanted))
     if wanted in _KINDS:
         return MATCHERS[_KINDS[wanted]].matcher
     known = ", ".join(kind.__name__ for kind in _KINDS)
@@ -130,7 +130,7 @@ def _equal_to(wanted: object) -> Objection:
 def _regex(wanted: re.Pattern[str]) -> Matcher:
     if isinstance(wanted.pattern, bytes):
         raise TypeError("a regex of bytes matches no text")
-    words = Described(
+    words = Description(
         f"matching /{wanted.pattern}/{'i' if wanted.flags & re.IGNORECASE else ''}", ""
     )
     return PythonMatcher(
@@ -149,7 +149,7 @@ def _function(holds: Callable[[JSON], object]) -> Matcher:
             return "it returned None; it must return True or False, or the reason as text"
         return None if said else ""
 
-    return PythonMatcher(Described(f"what {_name(holds)} accepts", ""), objection)
+    return PythonMatcher(Description(f"what {_name(holds)} accepts", ""), objection)
 
 
 def _name(function: object) -> str:
@@ -196,7 +196,7 @@ def expectation_of(call: Mapping[str, object], place: Location) -> Expectation:
     if reader.issues:
         wrong = (
             f"{issue.path.removeprefix('expect[0]').lstrip('.')}: {issue.message}"
-            for issue in reader.in_order()
+            for issue in reader.sorted_issues()
         )
         said = "\n".join(line.removeprefix(": ") for line in wrong)
         for written, value in zip(item.values(), call.values(), strict=True):
@@ -235,7 +235,7 @@ def _written(want: Expected, hooks: dict[str, Expected]) -> JSON:
         hooks[name] = want
         return f"${name}"
     if isinstance(want, dict):
-        return {escaped(key): _written(member, hooks) for key, member in want.items()}
+        return {escape(key): _written(member, hooks) for key, member in want.items()}
     if isinstance(want, list):
         return [_written(member, hooks) for member in want]
-    return escaped(want) if isinstance(want, str) else want  # type: ignore[return-value] # a scalar
+    return escape(want) if isinstance(want, str) else want  # type: ignore[return-value] # a scalar

@@ -145,7 +145,7 @@ class RoutedSession:
         from pixel_emulator.snippets import pixels
 
         self._snippet = pixels
-        self._diversion = pixels.Diversion(session.url, session.hosts)
+        self._redirector = pixels.Redirector(session.url, session.hosts)
         self._awaited = True
         self._thread = None if pixels.is_async(context) else threading.get_ident()
 
@@ -157,7 +157,7 @@ class RoutedSession:
         if self._snippet.is_async(self._context):
             self._awaited = False
             return self._divert_async()
-        self._diversion.sync(self._context)
+        self._redirector.redirect(self._context)
         return None
 
     def evidence(self, since: int = 0) -> Evidence:
@@ -165,7 +165,7 @@ class RoutedSession:
         self._give_turn(0)
         known = self._session.evidence(since)
         missing = () if self._awaited else (_NOT_AWAITED,)
-        return replace(known, gaps=(*known.gaps, *missing, *self._diversion.lost))
+        return replace(known, gaps=(*known.gaps, *missing, *self._redirector.lost))
 
     def wait(self, seen: int, timeout: float) -> bool:
         """See `Session`."""
@@ -179,7 +179,7 @@ class RoutedSession:
         return True
 
     async def _divert_async(self) -> None:
-        await self._diversion.asynchronous(self._context)
+        await self._redirector.redirect_async(self._context)
         self._awaited = True
 
     def _give_turn(self, milliseconds: float = 10) -> bool:

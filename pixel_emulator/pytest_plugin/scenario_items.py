@@ -58,7 +58,7 @@ class ScenarioCollector(pytest.File):
         if file.issues:
             raise self.CollectError("\n".join(map(str, file.issues)))
         for scenario in file.scenarios:
-            if scenario.acts:
+            if scenario.has_actions:
                 acts = True
                 name = scenario.name or self.path.stem
                 label = f"{name}[{scenario.case}]" if scenario.case else name

@@ -232,7 +232,7 @@ class Asked:
         with self._lock:
             self._expected = (*self._expected, wanted)
             rest = self._pool.rest()
-            if self._plain.is_there(self._expected, rest.hits):
+            if self._plain.has_all_calls(self._expected, rest.hits):
                 return None
             return lacking(self.scenario, rest)
 
@@ -266,7 +266,7 @@ def first_call(
         session = pool.session
         closed = session.closed  # asked first: then nothing comes behind the evidence
         hits = session.evidence(looked_at).hits
-        matching = (hit for hit in hits if next(wanted.ways(hit), None) is not None)
+        matching = (hit for hit in hits if next(wanted.solutions(hit), None) is not None)
         if calls := seen(islice(matching, 1)):
             return calls[0]
         looked_at += len(hits)

@@ -134,7 +134,7 @@ class Journal:
                 self._classifier.classify(seq, request, time, self._step)
                 for seq, request in enumerate(requests, first)
             ]
-            hits = [self._message_ids.judge(hit) for hit, _ in classified]
+            hits = [self._message_ids.check(hit) for hit, _ in classified]
             if self._keys:
                 for hit in hits:
                     self._keys.learn(hit)

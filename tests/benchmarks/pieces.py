@@ -110,7 +110,7 @@ def _request(payload: dict[str, Any], form: Form) -> PixelRequest:
 def _hits(plan: Plan) -> list[Hit]:
     requests = [_request(each, Form.BASE64) for each in _payloads(plan)]
     made = (judged(number, request, at=number) for number, request in enumerate(requests, 1))
-    return [replace(hit, digest=sha256(hit.request.line).hexdigest()) for hit in made]
+    return [replace(hit, digest=sha256(hit.request.request_line).hexdigest()) for hit in made]
 
 
 def _each[T](things: Iterable[T], work: Callable[[T], object]) -> float:

@@ -26,7 +26,7 @@ Content-Transfer-Encoding: quoted-printable
 @pytest.mark.parametrize(
     ("url", "code"), [(GOOD, 0), (DAMAGED, 1), (DROPPED, 1), (GOOD.replace("track", "trak"), 1)]
 )
-def test_a_pasted_url_is_judged(run_cli, url, code):
+def test_a_pasted_url_is_classified(run_cli, url, code):
     assert run_cli("check", url)[0] == code
 
 
@@ -163,7 +163,7 @@ def test_a_text_with_a_colon_is_no_mail(run_cli, text):
 
 
 @pytest.mark.parametrize(("options", "stream"), [([], 1), (["--json"], 2)])
-def test_a_file_without_a_pixel_is_said_to_have_none(run_cli, tmp_path, options, stream):
+def test_a_file_without_a_pixel_is_reported(run_cli, tmp_path, options, stream):
     """No word of a mail, which it is not."""
     path = tmp_path / "A.yaml"
     path.write_text("Subject: x\nname: y\n")
@@ -217,7 +217,7 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize("content", COMMANDS.values(), ids=COMMANDS)
-def test_what_is_searched_never_commands_the_terminal(run_cli, tmp_path, content):
+def test_content_is_escaped_for_the_terminal(run_cli, tmp_path, content):
     path = tmp_path / "a\x1b[2J.eml"
     path.write_text(content.replace("%s", GOOD))
     _, out, err = run_cli("check", path)
@@ -225,7 +225,7 @@ def test_what_is_searched_never_commands_the_terminal(run_cli, tmp_path, content
     assert "\x1b" not in out + err
 
 
-def test_a_name_never_commands_the_terminal(run_cli):
+def test_a_file_name_is_escaped_for_the_terminal(run_cli):
     assert "\x1b" not in run_cli("check", "a\x1b[2J")[2]
 
 
@@ -236,7 +236,7 @@ TEXT = b"From: a@example.com\nSubject: plain\nContent-Type: text/plain\n\nhello\
 
 
 @pytest.mark.parametrize(
-    ("mails", "code", "said"),
+    ("mails", "code", "message"),
     [
         ([MAIL, MAIL], 0, 'mail 2 "hello": 1 pixel'),
         ([MAIL, MAIL.replace(b"api.segment", b"api.segmnet")], 1, "misspelt_host"),
@@ -244,19 +244,19 @@ TEXT = b"From: a@example.com\nSubject: plain\nContent-Type: text/plain\n\nhello\
         ([MAIL, b"<p>\n", MAIL], 3, "mail 2: The mail cannot be read"),
     ],
 )
-def test_an_mbox_is_checked_mail_by_mail(run_cli, tmp_path, mails, code, said):
+def test_an_mbox_is_checked_mail_by_mail(run_cli, tmp_path, mails, code, message):
     path = tmp_path / "a.mbox"
-    path.write_bytes(b"\n".join(FROM + each for each in mails))
+    path.write_bytes(b"\n".join(FROM + mail for mail in mails))
     for arguments, stdin in ([path], b""), (["-"], path.read_bytes()):
-        found, out, err = run_cli("check", *arguments, stdin=stdin)
-        assert found == code
-        assert said in out + err
+        actual, out, err = run_cli("check", *arguments, stdin=stdin)
+        assert actual == code
+        assert message in out + err
     _, out, _ = run_cli("check", "--json", path)
     places = [json.loads(line)["place"] for line in out.splitlines()]
     assert places[0] == 'mail 1 "hello", line 1 of its HTML, img src'
 
 
-IN_VAIN = {
+NOT_REQUESTED = {
     "a comment": (f"<!-- <img src='{GOOD}'> -->", "no client requests a pixel"),
     "a template": (f"<template><img src='{GOOD}'></template>", "no client requests a pixel"),
     "a script": (f"<script src='{GOOD}'></script>", "no client requests a pixel"),
@@ -270,16 +270,16 @@ IN_VAIN = {
 }
 
 
-@pytest.mark.parametrize(("html", "said"), IN_VAIN.values(), ids=IN_VAIN)
-def test_a_pixel_that_no_client_requests_is_no_pass(run_cli, tmp_path, html, said):
+@pytest.mark.parametrize(("html", "message"), NOT_REQUESTED.values(), ids=NOT_REQUESTED)
+def test_a_pixel_that_no_client_requests_is_no_pass(run_cli, tmp_path, html, message):
     path = tmp_path / "a.html"
     path.write_text(html)
     code, out, _ = run_cli("check", path)
     assert code == 3
-    assert said in out
+    assert message in out
     code, out, err = run_cli("check", "--json", path)
     assert code == 3
-    assert said in err
+    assert message in err
     assert len(out.splitlines()) == 1
 
 
@@ -302,7 +302,7 @@ def test_an_amp_part_is_requested_by_clients_with_amp(run_cli, tmp_path):
     assert run_cli("check", path)[0] == 0
 
 
-def test_a_place_that_names_a_pixel_in_vain_is_told(run_cli, tmp_path):
+def test_a_place_from_which_no_client_requests_a_pixel_is_reported(run_cli, tmp_path):
     path = tmp_path / "a.html"
     path.write_text("<p>\n<img src='api.segment.io/v1/pixel/track?x'>")
     code, out, _ = run_cli("check", path)
@@ -326,9 +326,9 @@ def test_a_place_that_names_a_pixel_in_vain_is_told(run_cli, tmp_path):
         (f"<style>p {{background: url({FLAT}#1)}}</style>", "fragment"),
     ],
 )
-def test_an_attribute_is_judged_as_the_same_text_pasted(run_cli, html, note):
+def test_an_attribute_is_classified_as_the_same_text_pasted(run_cli, html, note):
     code, out, _ = run_cli("check", "--json", html)
-    assert note in [each["code"] for each in json.loads(out)["problems"]]
+    assert note in [problem["code"] for problem in json.loads(out)["problems"]]
     assert code == (0 if note == "fragment" else 1)
 
 
@@ -343,12 +343,12 @@ def test_the_query_of_an_html_file_is_in_its_charset(run_cli, tmp_path):
     path = tmp_path / "a.html"
     path.write_bytes(f"<meta charset=latin1><img src='{FLAT}&name=ü'>".encode("latin-1"))
     code, out, _ = run_cli("check", "--json", path)
-    assert [each["code"] for each in json.loads(out)["problems"]] == ["invalid_utf8"]
+    assert [problem["code"] for problem in json.loads(out)["problems"]] == ["invalid_utf8"]
     assert code == 0
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (json.dumps([{"html": f"<img src='{GOOD}'>"}]).encode(), "This is JSON"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 99, "Outlook message"),
@@ -356,11 +356,11 @@ def test_the_query_of_an_html_file_is_in_its_charset(run_cli, tmp_path):
         (b"From: a\nContent-Type: text/html; x=" + b"a" * 9_000 + b"\n\n<p>", "headers has more"),
     ],
 )
-def test_what_cannot_be_read_is_said_and_no_pass(run_cli, tmp_path, content, said):
+def test_what_cannot_be_read_is_reported_and_no_pass(run_cli, tmp_path, content, message):
     path = tmp_path / "a.bin"
     path.write_bytes(content)
     for arguments, stdin in ([path], b""), (["-"], content):
         code, out, err = run_cli("check", *arguments, stdin=stdin)
         assert code == 3
-        assert said in err
+        assert message in err
         assert "no pixel found" in out

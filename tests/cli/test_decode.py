@@ -30,8 +30,8 @@ def test_json_has_all_fields_and_keeps_digits(run_cli):
     assert (code, err) == (0, "")
     assert out.isascii()
     assert '"n": 12345678901234567890' in out
-    said = json.loads(out)
-    assert said == {
+    data = json.loads(out)
+    assert data == {
         "url": url.replace("eyJ", "%65yJ", 1),
         "status": 200,
         "type": "track",
@@ -56,14 +56,14 @@ def test_a_stream_gives_one_object_a_line(run_cli):
         b"/v1/pixel/batch?x",
     ]
     code, out, _ = run_cli("decode", "--format", "json", "-", stdin=b"\n".join(lines) + b"\r\n")
-    said = [json.loads(line) for line in out.splitlines()]
+    data = [json.loads(line) for line in out.splitlines()]
     assert code == 0
-    assert [each["type"] for each in said] == ["track", "track", "page", None]
-    assert [each["status"] for each in said] == [200, 200, 200, 404]
-    assert said[1]["payload"] == {"a": "ü b"}
-    assert said[1]["outcome"] == "dropped"
-    assert said[2]["payload"] == {"name": "\ufffd\ufffd"}
-    assert (said[3]["payload"], said[3]["accepted"]) == (None, False)
+    assert [item["type"] for item in data] == ["track", "track", "page", None]
+    assert [item["status"] for item in data] == [200, 200, 200, 404]
+    assert data[1]["payload"] == {"a": "ü b"}
+    assert data[1]["outcome"] == "dropped"
+    assert data[2]["payload"] == {"name": "\ufffd\ufffd"}
+    assert (data[3]["payload"], data[3]["accepted"]) == (None, False)
 
 
 def test_a_blank_line_has_its_object_too(run_cli):
@@ -72,11 +72,11 @@ def test_a_blank_line_has_its_object_too(run_cli):
     assert [json.loads(line)["type"] for line in out.splitlines()] == ["page", None, "page"]
 
 
-def test_what_stands_behind_a_hash_never_leaves_the_client(run_cli):
+def test_a_fragment_is_not_sent_by_clients(run_cli):
     out = run_cli("decode", "--format", "json", "/v1/pixel/page?userId=u&name=Order #5")[1]
-    said = json.loads(out)
-    assert said["payload"] == {"userId": "u", "name": "Order "}
-    assert "fragment" in [each["code"] for each in said["problems"]]
+    data = json.loads(out)
+    assert data["payload"] == {"userId": "u", "name": "Order "}
+    assert "fragment" in [problem["code"] for problem in data["problems"]]
 
 
 def test_a_problem_has_five_fields(run_cli):
@@ -89,7 +89,7 @@ def test_a_problem_has_five_fields(run_cli):
 @pytest.mark.parametrize(
     ("url", "code"), [(GOOD, 0), (DAMAGED, 1), (DROPPED, 1), ("/v1/pixel/nothing", 1)]
 )
-def test_check_makes_the_exit_code_tell(run_cli, url, code):
+def test_check_sets_the_exit_code(run_cli, url, code):
     assert run_cli("decode", "--check", url)[0] == code
     assert run_cli("decode", url)[0] == 0
 
@@ -115,7 +115,7 @@ GREP = "grep -o '/v1/pixel/[^\" ]*' FILE | pixel-emulator decode --check -"
         (f'<img src="{GOOD}">\n', ":1", GREP),
     ],
 )
-def test_a_line_that_is_no_url_is_told(run_cli, options, lines, place, hint):
+def test_a_line_that_is_no_url_is_reported(run_cli, options, lines, place, hint):
     code, _, err = run_cli("decode", *options, "-", stdin=lines.encode())
     assert code == 2
     assert f"<stdin>{place}: is no URL" in err
@@ -135,7 +135,7 @@ def test_blanks_around_a_url_are_no_part_of_it(run_cli, line):
     assert out.startswith("delivered  track")
 
 
-def test_an_argument_that_is_no_url_is_told(run_cli):
+def test_an_argument_that_is_no_url_is_reported(run_cli):
     code, _, err = run_cli("decode", f"GET {GOOD}")
     assert code == 2
     assert "URL: is no URL" in err
@@ -209,7 +209,7 @@ def test_a_message_about_a_scenario_shows_no_key(run_cli, tmp_path):
     assert key[12:] not in err
 
 
-def test_values_from_the_wire_never_command_the_terminal(run_cli):
+def test_values_from_the_wire_are_escaped_for_the_terminal(run_cli):
     url = encode(
         CallType.TRACK, {"writeKey": "wk_test_0000", "userId": "\x1b[31m", "event": "\x07\u202e"}
     )
@@ -233,7 +233,7 @@ def test_strange_payloads_are_shown(run_cli, data):
         (["--formt", "json"], "No such option"),
     ],
 )
-def test_a_mistake_exits_with_2_and_says_what_is_allowed(run_cli, arguments, words):
+def test_a_mistake_exits_with_2_and_lists_what_is_allowed(run_cli, arguments, words):
     code, out, err = run_cli("decode", *arguments, GOOD)
     assert (code, out) == (2, "")
     assert words in err
@@ -364,7 +364,7 @@ def test_it_says_its_version(run_cli):
 @pytest.mark.parametrize(
     ("arguments", "meant"), [(["chekc"], "check"), (["decode", "--dialekt", "x"], "--dialect")]
 )
-def test_a_slip_of_the_pen_is_told_what_was_meant(run_cli, arguments, meant):
+def test_a_misspelt_word_gets_a_suggestion(run_cli, arguments, meant):
     code, _, err = run_cli(*arguments)
     assert code == 2
     assert meant in err

@@ -25,10 +25,10 @@ def test_the_demo_is_met_and_says_how_the_mails_were_opened(run_cli, tmp_path, o
     assert ("built-in fetch" in out) is (opener == "fetch")
     assert "PASS  4 of 4 scenarios met" in out
     assert "bad_request" in out
-    found = read_recording(recording)
-    outcomes = [hit.outcome for hit in found.hits]
-    assert {each: outcomes.count(each) for each in OUTCOMES} == OUTCOMES
-    assert found.evidence().gaps == ()
+    content = read_recording(recording)
+    outcomes = [hit.outcome for hit in content.hits]
+    assert {outcome: outcomes.count(outcome) for outcome in OUTCOMES} == OUTCOMES
+    assert content.evidence().gaps == ()
 
 
 def test_what_goes_wrong_with_the_browser_is_incomplete_evidence(run_cli, monkeypatch):

@@ -111,7 +111,7 @@ def test_the_table_of_the_readme_has_these_rows():
 
 
 @pytest.mark.parametrize(
-    ("command", "code", "said"),
+    ("command", "code", "message"),
     [
         (BOTH, OWN, "the command ended with exit code 7"),
         (killed(9), 137, "the command was ended by signal 9"),
@@ -119,7 +119,7 @@ def test_the_table_of_the_readme_has_these_rows():
     ],
     ids=["own", "killed", "not found"],
 )
-def test_no_report_is_green_where_the_command_failed(tmp_path, command, code, said):
+def test_no_report_is_green_where_the_command_failed(tmp_path, command, code, message):
     """Text, JSON and JUnit say so, and the code in the JSON is that of the process."""
     for name, text in FILES.items():
         (tmp_path / name).write_text(text)
@@ -135,10 +135,10 @@ def test_no_report_is_green_where_the_command_failed(tmp_path, command, code, sa
     assert data["exit_code"] == done.returncode
     if command is BOTH:
         assert done.returncode == code
-    assert said in data["command"]["says"]
+    assert message in data["command"]["says"]
     assert data["command"]["exit_code"] == code
-    assert said in " ".join((tmp_path / "r.txt").read_text().split())
+    assert message in " ".join((tmp_path / "r.txt").read_text().split())
     root = ET.fromstring((tmp_path / "r.xml").read_text())
-    bad = [found for each in root.iter("testcase") for found in each.findall("failure")]
-    assert said in "".join(each.attrib["message"] for each in bad)
+    bad = [failure for case in root.iter("testcase") for failure in case.findall("failure")]
+    assert message in "".join(failure.attrib["message"] for failure in bad)
     assert int(root.attrib["failures"]) == len(bad)

@@ -121,7 +121,7 @@ def test_it_is_named_wherever_a_recording_is_read(run_cli, tmp_path, monkeypatch
     file, what, use = foreign
     monkeypatch.chdir(tmp_path)
     (tmp_path / "scenario.yaml").write_text(SCENARIO)
-    code, out, err = run_cli(*(str(file) if each == "FILE" else each for each in command))
+    code, out, err = run_cli(*(str(file) if word == "FILE" else word for word in command))
     assert (code, out) == (2, "")
     assert f"{file}: is {what}" in err
     assert use in err
@@ -149,8 +149,8 @@ def test_the_command_for_a_log_finds_its_pixels(run_cli, tmp_path, name):
     file.write_text(FILES[name][0])
     words = describe_file(file.read_bytes(), str(file))
     command = words.split("`")[1].removesuffix(DECODE).rstrip(" |")
-    found = subprocess.run(command, shell=True, capture_output=True, check=True).stdout
-    code, out, _ = run_cli("decode", "--check", "-", stdin=found)
+    pixels = subprocess.run(command, shell=True, capture_output=True, check=True).stdout
+    code, out, _ = run_cli("decode", "--check", "-", stdin=pixels)
     assert code == 0
     assert out.startswith('delivered  track "Email Opened"')
 

@@ -52,7 +52,7 @@ def test_a_drafted_plan_takes_the_recording(run_cli, recording, output):
     plan = parse(parse_document(out, "plan"))
     assert plan.events == ("Paid",)
     hits = read_recording(recording).hits
-    assert [each for hit in hits for each in violations({1: plan}, hit)] == []
+    assert [violation for hit in hits for violation in violations({1: plan}, hit)] == []
     assert KEY not in out
     assert "user_1" not in out
 

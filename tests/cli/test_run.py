@@ -126,8 +126,8 @@ def test_a_client_that_does_not_trust_our_ca_is_incomplete_evidence(runs):
     untrusting[1:1] = ["--cacert", "/etc/ssl/certs/ca-certificates.crt"]
     done = runs(f"within: 0s\n{OPENED}", untrusting)
     assert done.returncode == 3
-    said = " ".join(done.stderr.split())
-    assert "0 calls, 1 TLS handshake for api.segment.io refused by the client" in said
+    message = " ".join(done.stderr.split())
+    assert "0 calls, 1 TLS handshake for api.segment.io refused by the client" in message
 
 
 @needs_curl
@@ -167,7 +167,7 @@ def test_silence_in_which_nothing_reached_us_is_no_proof(runs):
 
 
 @pytest.mark.parametrize(
-    ("code", "expected", "said"),
+    ("code", "expected", "message"),
     [
         ("raise SystemExit(7)", 7, "exit code 7: it is the command's own"),
         ("raise SystemExit(2)", 2, "exit code 2: it is the command's own"),
@@ -178,10 +178,10 @@ def test_silence_in_which_nothing_reached_us_is_no_proof(runs):
         ),
     ],
 )
-def test_stderr_says_that_the_code_is_the_commands(runs, code, expected, said):
+def test_stderr_says_that_the_code_is_the_commands(runs, code, expected, message):
     done = runs(None, python(code))
     assert done.returncode == expected
-    assert said in done.stderr
+    assert message in done.stderr
 
 
 @pytest.mark.parametrize("scenario", [OPENED, None])
@@ -253,7 +253,7 @@ def test_options_behind_the_commands_name_are_its_own_without_dashes_too(tmp_pat
     assert done.stdout == "['--record', 'out.yaml']\n"
 
 
-def test_without_a_client_it_asks_whether_the_proxy_is_used(runs):
+def test_without_a_client_it_hints_at_the_proxy(runs):
     assert "nothing reached the emulator" in runs(None, python("pass")).stderr
 
 
@@ -286,7 +286,7 @@ os._exit(0)
 
 
 @needs_curl
-def test_a_process_that_outlives_the_command_is_heard(runs, tmp_path):
+def test_calls_of_a_process_that_outlives_the_command_are_recorded(runs, tmp_path):
     os.mkfifo(tmp_path / "go")
     later = 'read line < go; exec "$@"'
     leaving = ["sh", "-c", f"sh -c '{later}' sh \"$@\" & (echo > go) &", "sh", *get(GOOD)]
@@ -383,7 +383,7 @@ def acts(tmp_path: Path, temporary: Path) -> Runner:
 
 
 @pytest.mark.parametrize(
-    ("text", "code", "said"),
+    ("text", "code", "message"),
     [
         (ACTING, 0, "1 of 1 expectation met"),
         (f"within: 0s\n{SEND}expect: [{{track: X}}]", 1, "exit code 1: a scenario is not met"),
@@ -394,10 +394,10 @@ def acts(tmp_path: Path, temporary: Path) -> Runner:
         ("do: {run: exit 7}\nexpect: []\n", 3, "exit code 3: the evidence is incomplete"),
     ],
 )
-def test_a_scenario_that_acts_needs_no_command(acts, text, code, said):
+def test_a_scenario_that_acts_needs_no_command(acts, text, code, message):
     done = acts(text)
     assert done.returncode == code, done.stderr
-    assert said in done.stderr
+    assert message in done.stderr
     assert done.stdout == ""
 
 
@@ -411,14 +411,14 @@ def test_a_scenario_that_acts_needs_no_command(acts, text, code, said):
         (f"client: gmial\n{ACTING}", [], 'did you mean "gmail"'),
     ],
 )
-def test_who_acts_is_settled_before_anything_starts(acts, text, command, words):
+def test_who_acts_is_checked_before_anything_starts(acts, text, command, words):
     done = acts(text, *command)
     assert done.returncode == 2
     assert words in done.stderr
     assert done.stderr.count("scenario.yaml:") == 1
 
 
-def test_who_acts_is_said_once_for_all_cases(acts):
+def test_who_acts_is_reported_once_for_all_cases(acts):
     done = acts(f"name: n is ${{n}}\nlet: [n]\ncases: [{{n: 1}}, {{n: 2}}]\n{OPENED}")
     assert done.stderr.count("this scenario does nothing by itself") == 1
 
@@ -487,7 +487,7 @@ def test_a_report_that_cannot_be_written_is_found_before_anything_starts(tmp_pat
     assert not (tmp_path / "started").exists()
 
 
-def test_a_seed_and_a_clock_make_the_head_of_a_recording_repeatable(acts, tmp_path):
+def test_seed_and_clock_make_the_head_of_a_recording_repeatable(acts, tmp_path):
     text = f"given: {{seed: 7, clock: '2031-01-31T12:00:00Z'}}\n{ACTING}"
     texts = set()
     for name in ("a.yaml", "b.yaml"):
@@ -525,7 +525,7 @@ def test_ctrl_c_in_a_step_ends_the_step_and_the_run(temporary, tmp_path):
 
 
 @needs_curl
-def test_what_is_known_at_a_signal_is_said_and_written(temporary, tmp_path):
+def test_on_a_signal_the_verdict_so_far_is_printed_and_written(temporary, tmp_path):
     os.mkfifo(tmp_path / "go")
     (tmp_path / "scenario.yaml").write_text(
         f"steps:\n  - name: opening\n    {SEND}    expect: [{{track: Email Opened}}]\n"
@@ -562,8 +562,8 @@ def test_killed_in_a_step_it_leaves_the_marked_calls(temporary, tmp_path, run_cl
     ) as process:
         (tmp_path / "went").read_text()
         process.kill()
-    found = read_recording(tmp_path / "out.yaml")
-    assert [hit.step for hit in found.hits] == [
+    content = read_recording(tmp_path / "out.yaml")
+    assert [hit.step for hit in content.hits] == [
         "scenario.yaml \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} opening"
     ]
     files = tmp_path / "scenario.yaml", tmp_path / "out.yaml"

@@ -24,7 +24,7 @@ def check(*arguments):
     return main(["scenario", "check", *arguments])
 
 
-def test_a_file_that_is_well_is_told_in_a_line(folder, capsys):
+def test_a_valid_file_is_summarised_in_a_line(folder, capsys):
     write(folder, one="expect: [{page: }]", none="expect: []")
     assert check("one.yaml", "none.yaml") == 0
     assert capsys.readouterr().out == (
@@ -44,12 +44,12 @@ def test_cases_and_definitions_are_counted(folder, capsys):
     ]
 
 
-def test_all_mistakes_of_all_files_are_told_at_once(folder, capsys):
+def test_all_mistakes_of_all_files_are_reported_at_once(folder, capsys):
     write(folder, good="expect: []", bad="expct: []\nexpect: [{pge: }]", worse="[]")
     assert check("good.yaml", "bad.yaml", "worse.yaml", "none.yaml") == 2
-    told = capsys.readouterr()
-    assert told.out == "good.yaml: 1 scenario, 0 expectations\n"
-    assert told.err.splitlines() == [
+    output = capsys.readouterr()
+    assert output.out == "good.yaml: 1 scenario, 0 expectations\n"
+    assert output.err.splitlines() == [
         'pixel-emulator: bad.yaml:1:1: expct: no such key here (did you mean "expect"?)',
         'pixel-emulator: bad.yaml:2:11: expect[0].pge: no such key here (did you mean "page"?)',
         "pixel-emulator: worse.yaml:1:1: a scenario is a map with `expect:` in it; this is a list",

@@ -71,32 +71,32 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
         return started[-1]
 
     yield start
-    for each in started:
-        if each.process.poll() is None:
-            each.end(signal.SIGKILL)
+    for served in started:
+        if served.process.poll() is None:
+            served.end(signal.SIGKILL)
 
 
-def test_the_ready_line_says_where_and_what_to_trust(serve):
+def test_the_ready_line_has_the_address_and_the_certificate(serve):
     served = serve()
     ready = served.ready
-    known = {"proxy", "url", "port", "ca", "bundle", "spki", "pid", "control", "token"}
-    assert set(ready) == known
+    fields = {"proxy", "url", "port", "ca", "bundle", "spki", "pid", "control", "token"}
+    assert set(ready) == fields
     assert ready["proxy"] == ready["url"] == f"http://127.0.0.1:{ready['port']}"
     assert ready["pid"] == served.process.pid
     assert "BEGIN CERTIFICATE" in Path(ready["ca"]).read_text()
     assert Path(ready["ca"]).read_text().strip() in Path(ready["bundle"]).read_text()
 
 
-def test_the_ready_line_leads_to_the_control_api(serve):
+def test_the_ready_line_has_the_address_of_the_control_api(serve):
     served = serve()
     served.hit()
-    known = {"authorization": f"Bearer {served.ready['token']}"}
+    headers = {"authorization": f"Bearer {served.ready['token']}"}
     with httpx.Client(base_url=served.ready["control"], trust_env=False) as client:
         assert client.get("/emulator").status_code == 401
-        told = client.get("/emulator", headers=known).json()
-        assert (told["pid"], told["proxy"]) == (served.process.pid, served.ready["proxy"])
-        page = client.get("/sessions/default/requests", headers=known).json()
-        assert [each["outcome"] for each in page["entries"]] == ["delivered"]
+        info = client.get("/emulator", headers=headers).json()
+        assert (info["pid"], info["proxy"]) == (served.process.pid, served.ready["proxy"])
+        page = client.get("/sessions/default/requests", headers=headers).json()
+        assert [entry["outcome"] for entry in page["entries"]] == ["delivered"]
 
 
 def test_the_control_api_has_the_port_and_the_token_that_were_chosen(serve, monkeypatch):
@@ -112,16 +112,16 @@ def test_the_control_api_has_the_port_and_the_token_that_were_chosen(serve, monk
 
 
 @pytest.mark.parametrize(
-    ("option", "value", "said"),
+    ("option", "value", "message"),
     [
         ("--control-token", "short", "control_token: must be 16 or more"),
         ("--control-port", "65536", "control_port: 65536 cannot be had"),
     ],
 )
-def test_a_control_api_that_cannot_be_is_a_mistake(run_cli, option, value, said):
+def test_a_control_api_that_cannot_be_is_a_mistake(run_cli, option, value, message):
     code, out, err = run_cli("serve", "--port", "0", option, value)
     assert (code, out) == (2, "")
-    assert said in err
+    assert message in err
 
 
 def test_it_ends_with_the_program_that_holds_its_stdin(tmp_path):
@@ -141,7 +141,7 @@ def test_without_the_option_stdin_means_nothing(serve):
     assert served.end()[0] == 0
 
 
-def test_requests_for_closed_sessions_are_told_of_at_the_end(serve):
+def test_requests_for_closed_sessions_are_reported_at_the_end(serve):
     served = serve()
     served.hit(f"/s/mispelt{TARGET}")
     code, _, err = served.end()
@@ -174,9 +174,9 @@ def test_a_signal_ends_it_cleanly(serve, tmp_path, number):
     assert 'delivered  track "Email Opened"  userId=user_1' in err
     assert "1 call: 1 delivered, recorded to" in err
     assert not list((tmp_path / "temporary").iterdir())
-    found = read_recording(recording)
-    assert len(found.hits) == 1
-    assert found.evidence().gaps == ()
+    content = read_recording(recording)
+    assert len(content.hits) == 1
+    assert content.evidence().gaps == ()
 
 
 def test_one_port_is_a_proxy_and_a_server_in_the_clear_and_with_tls(serve):
@@ -217,9 +217,9 @@ def test_killed_at_any_moment_it_leaves_every_answered_call(serve, tmp_path, run
     for _ in range(calls):
         served.hit()
     served.end(signal.SIGKILL)
-    found = read_recording(recording)
-    assert len(found.hits) == calls
-    assert found.end is None
+    content = read_recording(recording)
+    assert len(content.hits) == calls
+    assert content.end is None
     scenario = tmp_path / "scenario.yaml"
     scenario.write_text(f"expect:\n  - track: Email Opened\n    times: {calls}\n")
     assert run_cli("verify", scenario, recording)[0] == 3
@@ -250,8 +250,10 @@ def test_a_client_that_refuses_the_ca_is_named(serve, tmp_path):
     with client, pytest.raises(ssl.SSLCertVerificationError):
         ssl.create_default_context().wrap_socket(client, server_hostname="api.segment.io")
     assert served.process.stderr
-    told = "TLS handshake for api.segment.io refused by the client with the alert unknown_ca: it "
-    while not (line := served.process.stderr.readline()).startswith(told):  # as it happens
+    refusal = (
+        "TLS handshake for api.segment.io refused by the client with the alert unknown_ca: it "
+    )
+    while not (line := served.process.stderr.readline()).startswith(refusal):  # as it happens
         assert line
     err = served.end()[2]
     assert "0 calls, 1 TLS handshake for api.segment.io refused by the client" in err
@@ -280,7 +282,7 @@ def test_a_port_that_is_taken_is_a_mistake(serve, run_cli):
 
 
 @needs_curl
-def test_env_leads_a_shell_to_the_emulator(serve, tmp_path):
+def test_env_configures_a_shell_for_the_emulator(serve, tmp_path):
     served = serve()
     script = (
         f'eval "$({sys.executable} -m pixel_emulator env --port {served.port})" &&'
@@ -307,7 +309,7 @@ def test_env_without_an_emulator_says_how_to_start_one(tmp_path, monkeypatch):
         find_server(8080)
 
 
-def test_a_folder_of_somebody_else_is_not_believed(tmp_path, monkeypatch):
+def test_a_folder_of_another_user_is_ignored(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     folder = tmp_path / f"pixel-emulator-{os.getuid()}"
     folder.mkdir(mode=0o777)
@@ -318,9 +320,9 @@ def test_a_folder_of_somebody_else_is_not_believed(tmp_path, monkeypatch):
 
 def test_what_holds_a_token_is_readable_by_its_owner_only(serve, tmp_path):
     served = serve()
-    found = [path for path in (tmp_path / "temporary").rglob("*") if path.is_file()]
+    files = [path for path in (tmp_path / "temporary").rglob("*") if path.is_file()]
     holding = [
-        path for path in found if served.ready["token"] in path.read_text("utf-8", "replace")
+        path for path in files if served.ready["token"] in path.read_text("utf-8", "replace")
     ]
     assert [path.name for path in holding] == [f"{served.port}.json"]
     assert {path.stat().st_mode & 0o777 for path in holding} == {0o600}
@@ -337,7 +339,9 @@ def test_env_finds_the_only_emulator_and_tells_several_apart(serve, tmp_path, mo
     assert str(dead.port) not in err
     code, out, err = run_cli("env")
     assert (code, out) == (2, "")
-    assert all(str(each.port) in err and str(each.process.pid) in err for each in (first, second))
+    assert all(
+        str(served.port) in err and str(served.process.pid) in err for served in (first, second)
+    )
     first.end()
     code, out, err = run_cli("env")
     assert (code, err) == (0, "")
@@ -353,10 +357,10 @@ def test_the_tokens_of_dead_emulators_are_removed(serve, tmp_path, monkeypatch, 
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
     look()
     assert [path.name for path in folder.iterdir()] == [f"{served.port}.json"]
-    assert [each.port for each in running_servers()] == [served.port]
+    assert [server.port for server in running_servers()] == [served.port]
 
 
-def test_a_dead_emulator_is_forgotten(tmp_path, monkeypatch, serve):
+def test_a_dead_emulator_is_not_listed(tmp_path, monkeypatch, serve):
     served = serve()
     served.end(signal.SIGKILL)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
@@ -377,12 +381,12 @@ class Watching(Served):
     def until(self, words: str) -> str:
         """What it says up to a line that holds these words."""
         assert self.process.stderr
-        said = ""
+        message = ""
         for line in self.process.stderr:
-            said += line
+            message += line
             if words in line:
-                return said
-        raise AssertionError(said)
+                return message
+        raise AssertionError(message)
 
 
 @pytest.fixture
@@ -398,9 +402,9 @@ def watch(tmp_path: Path) -> Iterator[Callable[..., Watching]]:
         return started[-1]
 
     yield start
-    for each in started:
-        if each.process.poll() is None:
-            each.end(signal.SIGKILL)
+    for served in started:
+        if served.process.poll() is None:
+            served.end(signal.SIGKILL)
 
 
 def test_it_says_when_scenarios_are_met_and_when_they_can_no_longer_be(watch):
@@ -435,7 +439,7 @@ def test_the_verdict_at_the_end_is_the_exit_code(watch, tmp_path, text, calls, c
     assert "<testsuite" in (tmp_path / "out.xml").read_text()
 
 
-def test_a_file_that_changes_is_read_again_and_judges_the_calls_so_far(watch, tmp_path):
+def test_a_file_that_changes_is_read_again_for_the_calls_so_far(watch, tmp_path):
     served = watch("expect: [{track: Other}]\n", "--record", str(tmp_path / "out.yaml"))
     served.hit()
     served.until("scenarios: can no longer be met, after 1 call")
@@ -450,21 +454,21 @@ def test_with_a_mistake_the_last_good_file_stays_in_force(watch, tmp_path):
     served = watch(OPENED)
     served.until("not yet met")
     (tmp_path / "scenario.yaml").write_text("expect: [\n")
-    said = served.until("stay as they last were without a mistake")
-    assert "scenario.yaml:2" in said
+    message = served.until("stay as they last were without a mistake")
+    assert "scenario.yaml:2" in message
     served.hit()
     assert "not yet met" not in served.until("scenarios: met, after 1 call")
     assert served.end()[0] == 0
 
 
-def test_what_a_scenario_does_is_not_done_here(watch):
+def test_actions_of_a_scenario_are_not_run(watch):
     served = watch(f"do: {{run: exit 1}}\n{OPENED}")
     served.until("what its `do` says is not done here")
     served.hit()
     assert served.end()[0] == 0
 
 
-def test_a_scenario_with_a_mistake_is_no_beginning(run_cli, tmp_path):
+def test_a_scenario_with_a_mistake_prevents_the_start(run_cli, tmp_path):
     (tmp_path / "scenario.yaml").write_text("expect: [\n")
     code, out, err = run_cli("serve", "--port", "0", "--scenario", tmp_path / "scenario.yaml")
     assert (code, out) == (2, "")

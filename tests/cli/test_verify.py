@@ -76,7 +76,7 @@ def test_silence_is_not_proven_by_a_run_that_nothing_reached(run_cli, record, sc
     assert "nothing reached the emulator" in " ".join(out.split())
 
 
-def test_zero_calls_are_evidence_against_a_wish(run_cli, record, scenario):
+def test_zero_calls_do_not_meet_an_expectation(run_cli, record, scenario):
     assert run_cli("verify", scenario(OPENED), record("out.yaml", connections=0))[0] == 1
 
 
@@ -175,8 +175,8 @@ def test_json_says_the_same(run_cli, record, scenario):
     code, out, _ = run_cli(
         "verify", "--format", "json", scenario(OPENED), record("out.yaml", "Other")
     )
-    said = json.loads(out)
-    assert (code, said["exit_code"], said["status"]) == (1, 1, "unmet")
+    data = json.loads(out)
+    assert (code, data["exit_code"], data["status"]) == (1, 1, "unmet")
 
 
 def test_the_same_recording_gives_the_same_report(run_cli, record, scenario):
@@ -301,7 +301,7 @@ TAGGED = "name: {0}\ntags: [{0}]\nexpect:\n  - track: {1}\n"
 
 
 @pytest.mark.parametrize(
-    ("tags", "code", "said"),
+    ("tags", "code", "message"),
     [
         ((), 1, "Other"),
         (("good",), 0, "PASS"),
@@ -311,14 +311,14 @@ TAGGED = "name: {0}\ntags: [{0}]\nexpect:\n  - track: {1}\n"
         (("good", "!good"), 3, "no scenario is chosen"),
     ],
 )
-def test_scenarios_are_chosen_by_tag(run_cli, record, scenario, tags, code, said):
+def test_scenarios_are_chosen_by_tag(run_cli, record, scenario, tags, code, message):
     scenario(TAGGED.format("good", "Email Opened"), "good.yaml")
     folder = scenario(TAGGED.format("bad", "Other"), "bad.yaml").parent
     options = [word for tag in tags for word in ("--tag", tag)]
     recording = record("out.yaml", "Email Opened")
-    found, out, err = run_cli("verify", folder, recording, *options)
-    assert found == code
-    assert said in out + err
+    actual, out, err = run_cli("verify", folder, recording, *options)
+    assert actual == code
+    assert message in out + err
 
 
 def test_a_scenario_that_is_given_twice_does_not_compete_with_itself(run_cli, record, scenario):

@@ -36,7 +36,7 @@ def test_without_the_token_there_is_no_answer(nobody, route):
     assert answer.headers["www-authenticate"] == "Bearer"
 
 
-def test_what_needs_no_token_tells_nothing_about_calls(nobody):
+def test_routes_without_a_token_show_no_calls(nobody):
     assert {route.path for route in PUBLIC} == {"/health", "/openapi.json"}
     for route in PUBLIC:
         assert nobody.get(route.path).status_code == 200
@@ -179,7 +179,7 @@ def test_nobody_is_led_here_through_the_proxy(emulator, control, session, name, 
         assert b'"version"' not in reply.body
 
 
-def test_a_host_header_leads_nobody_here_either(emulator, control):
+def test_a_host_header_does_not_reach_the_api_through_the_proxy(emulator, control):
     with connect(emulator.port) as client:
         reply = ask(client, get("/emulator", f"127.0.0.1:{control.port}"))
         assert b'"version"' not in reply.body

@@ -146,7 +146,7 @@ def test_the_strict_dialect_decodes_as_segments_2018_source_does(vector):
 @pytest.mark.parametrize(("url", "origin"), REAL_URLS, ids=range(len(REAL_URLS)))
 def test_real_urls_decode_as_a_person_would_expect(url, origin):
     call = strict(url)
-    assert call.accepted
+    assert call.is_decoded
     if "data=ey" in url or "data=ew" in url:
         assert call.form is Form.BASE64
         assert "writeKey" in call.payload
@@ -316,7 +316,7 @@ def test_a_replacement_character_that_was_sent_is_no_oddity():
 @given(st.sampled_from(list(CallType)), st.binary(max_size=200), st.sampled_from(list(Dialect)))
 def test_decode_never_raises(call_type, query, dialect):
     call = decode(call_type, query, dialect)
-    assert call.accepted == (not any(each.code == "bad_request" for each in call.problems))
+    assert call.is_decoded == (not any(each.code == "bad_request" for each in call.problems))
 
 
 @given(st.binary(max_size=100), st.sampled_from(list(Dialect)))

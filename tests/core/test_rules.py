@@ -45,13 +45,13 @@ def test_a_summary_is_one_sentence_of_one_table_cell(rule):
 @RULE
 def test_a_fact_asks_only_for_details_by_name(rule):
     names = {name for _, name, _, _ in string.Formatter().parse(rule.fact) if name is not None}
-    known = {"path", "value", "shown", "cause", "found", "name", "meant", "type", "length", "count"}
+    known = {"path", "value", "shown", "cause", "key", "name", "meant", "type", "length", "count"}
     assert names <= known
     assert not rule.fact.endswith(".")
 
 
 def test_a_message_is_the_fact_the_summary_and_the_advice_for_this_case():
-    found = problem("bad_request", cause="it is gzip", mend="Send plain JSON.")
+    found = problem("bad_request", cause="it is gzip", advice="Send plain JSON.")
     assert found.message == (
         "Undecodable: it is gzip. "
         "Segment drops what it cannot decode, although it answers 200 with the GIF. "

@@ -27,7 +27,7 @@ def write(tmp_path):
 
 
 def names(watched):
-    return [each.name for each in watched.scenarios]
+    return [scenario.name for scenario in watched.scenarios]
 
 
 def test_a_change_is_read_and_only_a_change(write):

@@ -9,7 +9,7 @@ import pytest
 from pixel_emulator.core.endpoint.pixel import encode, request_from_url
 from pixel_emulator.core.model import CallType
 from pixel_emulator.core.parser.document import parse
-from pixel_emulator.core.scenarios.model import QUIET, WITHIN, Step
+from pixel_emulator.core.scenarios.model import DEFAULT_QUIET, DEFAULT_WITHIN, Step
 from pixel_emulator.core.verification.live import LiveVerdict, Outlook
 from pixel_emulator.files.yaml_loader import parse_document
 from pixel_emulator.runner.waiting import (
@@ -44,12 +44,12 @@ def journal():
 
 def settled(text, journal, *, within=LONG, quiet=0.0, part=None):
     """What a wait comes to; fails where it does not end by itself."""
-    found = []
+    outlooks = []
     watch = LiveVerdict(scenarios(text))
 
     def wait():
         deadline = time.monotonic() + within
-        found.append(
+        outlooks.append(
             wait_until_decided(watch, part or JournalTail(journal), deadline=deadline, quiet=quiet)
         )
 
@@ -57,7 +57,7 @@ def settled(text, journal, *, within=LONG, quiet=0.0, part=None):
     thread.start()
     thread.join(30)
     assert not thread.is_alive(), "it waits for what it knows already"
-    return found[0]
+    return outlooks[0]
 
 
 class Answering(Journal):
@@ -119,7 +119,7 @@ def test_a_wait_for_silence_ends_when_there_was_some(journal):
     assert settled("expect: []\n", journal, quiet=0.01) is Outlook.MET
 
 
-def test_a_part_holds_what_came_behind_its_begin(journal):
+def test_a_journal_tail_holds_what_arrived_after_its_start(journal):
     journal.connected()
     journal.record(call("Something Else"))
     part = JournalTail(journal, hits=1, connections=1)
@@ -146,7 +146,7 @@ def test_many_calls_are_looked_at_to_their_end():
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [
-        (OPENED, (WITHIN, QUIET)),
+        (OPENED, (DEFAULT_WITHIN, DEFAULT_QUIET)),
         (f"within: 20s\nquiet: 1s\n{OPENED}", (20, 1)),
         (f"within: 0s\nquiet: 0s\n{OPENED}", (0, 0)),
         ("within: 2s\nsteps:\n  - expect: []\n  - expect: []\n    quiet: 3s\n", (4, 3)),
@@ -155,18 +155,18 @@ def test_many_calls_are_looked_at_to_their_end():
 def test_a_run_is_waited_for_as_long_as_its_steps_say(text, seconds):
     assert timeouts(scenarios(text)) == seconds
     assert timeouts([*scenarios(OPENED), *scenarios(text)]) == (
-        max(WITHIN, seconds[0]),
-        max(QUIET, seconds[1]),
+        max(DEFAULT_WITHIN, seconds[0]),
+        max(DEFAULT_QUIET, seconds[1]),
     )
 
 
 def test_a_step_has_its_own_word_or_the_default():
-    assert (within(Step()), quiet(Step())) == (WITHIN, QUIET)
+    assert (within(Step()), quiet(Step())) == (DEFAULT_WITHIN, DEFAULT_QUIET)
     assert (within(Step(within=0.0)), quiet(Step(quiet=0.0))) == (0, 0)
 
 
 @pytest.mark.parametrize("all_gone", [True, False])
-def test_what_was_on_its_way_when_a_step_had_acted_is_in_time(all_gone):
+def test_calls_under_way_when_a_step_was_done_are_in_time(all_gone):
     """Unless some clients stay: then nobody knows when they sent it."""
     ticks = iter(range(100))
     journal = Journal(Settings(), now=lambda: datetime(2030, 1, 31, 9, 0, next(ticks), tzinfo=UTC))

@@ -129,10 +129,10 @@ def test_it_is_followed_while_something_else_goes_on():
     journal_evidence = journal.evidence
 
     def evidence(since=0, most=None):
-        found = journal_evidence(since, most)
-        if since + len(found.hits) >= ROOM:
+        evidence = journal_evidence(since, most)
+        if since + len(evidence.hits) >= ROOM:
             looked.set()
-        return found
+        return evidence
 
     journal.evidence = evidence  # type: ignore[method-assign] # to know when it was looked at
     with window.followed():

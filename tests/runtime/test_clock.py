@@ -36,14 +36,16 @@ def readings(tree: ast.AST) -> Iterator[str]:
             if node.attr.removesuffix("_ns") in READS.get(owner, ()):
                 yield f"{owner}.{node.attr}"
         elif isinstance(node, ast.ImportFrom) and node.module == "time":
-            yield from (f"from time import {each.name}" for each in node.names)
+            yield from (f"from time import {alias.name}" for alias in node.names)
 
 
 def test_no_other_module_reads_the_time():
     paths = (path for path in PACKAGE.rglob("*.py") if path != Path(clock.__file__))
-    found = {path: [*readings(ast.parse(path.read_text(encoding="utf-8")))] for path in paths}
-    assert len(found) > 100
-    assert not {path: places for path, places in found.items() if places}
+    readings_by_path = {
+        path: [*readings(ast.parse(path.read_text(encoding="utf-8")))] for path in paths
+    }
+    assert len(readings_by_path) > 100
+    assert not {path: places for path, places in readings_by_path.items() if places}
 
 
 @pytest.mark.parametrize(
@@ -164,9 +166,9 @@ def test_mitmproxy_asks_the_real_clock_while_an_emulator_runs(library):
 
     before, own = datetime.now(UTC).timestamp(), (vars(certs)["datetime"], vars(server)["time"])
     with faked(library, "2024-02-29", tick=False), real_clock():
-        found = asked()
+        times = asked()
     assert (vars(certs)["datetime"], vars(server)["time"]) == own
-    assert all(before <= each <= datetime.now(UTC).timestamp() for each in found)
+    assert all(before <= time <= datetime.now(UTC).timestamp() for time in times)
 
 
 def test_a_process_is_waited_for_by_the_real_clock(library):

@@ -51,7 +51,7 @@ def filled(requests=REQUESTS, *, limit=1_000, decoded=2):
     """A memory with these, and the hits that were put into it."""
     memory, seen = History(limit, JUDGE, decoded=decoded), MessageIds()
     hits = [
-        seen.judge(
+        seen.check(
             JUDGE.classify(seq, request, START + timedelta(seconds=seq), f"step {seq % 3}").hit
         )
         for seq, request in enumerate(requests, 1)
@@ -118,7 +118,7 @@ def test_message_ids_that_were_forgotten_are_a_gap_too():
 
 
 @pytest.mark.parametrize("number", [0, -1])
-def test_a_memory_needs_room(number):
+def test_max_calls_must_be_positive(number):
     with pytest.raises(InputError, match=f"max_calls: {number} is not 1 or more"):
         Settings(max_calls=number)
 

@@ -15,7 +15,7 @@ _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 
 
 class Base64Data(NamedTuple):
-    """The bytes of a base64 value, and how it was written."""
+    """The bytes of a base64 value, its alphabet, and whether it was padded."""
 
     data: bytes
     alphabet: Alphabet
@@ -23,11 +23,12 @@ class Base64Data(NamedTuple):
 
 
 def decode(value: bytes) -> Base64Data | None:
-    """Decode as Segment's edge does, or None (Segment 2018, message.FromBase64).
+    """Decode base64 as Segment's edge does, or return None (Segment 2018, message.FromBase64).
 
-    URL-safe unpadded, URL-safe padded, standard unpadded, standard padded: the first that fits.
-    No value fits two alphabets but one without their special characters, and none is both padded
-    and not. As in Go's encoding/base64, CR and LF are ignored and trailing bits may be set.
+    The edge tries URL-safe unpadded, URL-safe padded, standard unpadded, standard padded. Only a
+    value without the special characters of both alphabets fits two of them, and no value is both
+    padded and unpadded. As in Go's encoding/base64, CR and LF are ignored, and trailing bits may
+    be set.
     """
     compact = value.translate(None, b"\r\n")
     body = compact.rstrip(b"=")
@@ -42,19 +43,19 @@ def decode(value: bytes) -> Base64Data | None:
         body = body.translate(_TO_STANDARD)
     try:
         data = a2b_base64(body + b"=" * (-len(body) % 4), strict_mode=True)
-    except Base64Error:  # for a character of no alphabet
+    except Base64Error:  # a character of no alphabet
         return None
     return Base64Data(data, alphabet, padded)
 
 
 def encode(data: bytes, alphabet: Alphabet, *, padded: bool) -> bytes:
-    """The inverse of `decode`."""
+    """Encode bytes as base64; `decode` is the inverse."""
     text = b64encode(data, b"-_" if alphabet is Alphabet.URL else None)
     return text if padded else text.rstrip(b"=")
 
 
 def base64_failure(value: bytes, query: bytes) -> tuple[str, str]:
-    """Return why `decode` gave None for this value of the raw `query`, and how to mend it."""
+    """Return why `decode` returns None for a value of the raw `query`, and the advice."""
     if b" " in value and b"+" not in query:
         return (
             "`data` holds a space where base64 has none",
@@ -98,20 +99,20 @@ WRONG_ENCODINGS: tuple[tuple[bytes, str, str], ...] = (
     (b"{{", "it is an unreplaced template token", "Fill the template before encoding."),
     (b"{\xe2\x80\x9c", "it has curly quotes", "Use plain double quotes."),
 )
-"""What the decoded bytes begin with when they are no JSON: what it means, how to mend it."""
+"""First bytes of decoded data that is no JSON: what they mean, and the advice."""
 
 
 MAX_DATA = 32_768
-"""Decoded bytes of `data` that are kept at most (Segment 2018; 32 KB per call, documented)."""
+"""Largest number of decoded bytes of `data` (Segment 2018; 32 KB per call, documented)."""
 
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|.)", re.DOTALL)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class ParsedObject(NamedTuple):
-    """An object, or None, what is to be said about its text (Segment 2018), and the text.
+    """A parsed object or None, the problems of its text (Segment 2018), and the text.
 
-    Each string of the object stands in the text as it is; an empty text says that they may not.
+    The text is empty if it has escapes, so a text that is not empty contains each string as it is.
     """
 
     value: Payload | None
@@ -120,22 +121,22 @@ class ParsedObject(NamedTuple):
 
 
 def parse_object(data: bytes) -> ParsedObject:
-    """Read bytes as one JSON object; never raises."""
+    """Parse bytes as one JSON object. Never raises."""
     if len(data) > MAX_DATA:
         cause = f"the decoded data has {len(data):,} bytes; the limit is {MAX_DATA:,}"
-        return _unread(cause, "Send less in one call.")
+        return _undecodable(cause, "Send less in one call.")
     text = decode_utf8(data)
     try:
         value, repeated = json_codec.parse_with_repeated_key(text)
     except ValueError as error:
-        cause, mend = f"the decoded data is not JSON ({error})", "Send exactly one JSON object."
-        for start, meaning, hint in WRONG_ENCODINGS:
+        cause, advice = f"the decoded data is not JSON ({error})", "Send exactly one JSON object."
+        for start, meaning, special_advice in WRONG_ENCODINGS:
             if data.startswith(start):
-                cause, mend = f"the decoded data is not JSON: {meaning}", hint
-        return _unread(cause, mend)
+                cause, advice = f"the decoded data is not JSON: {meaning}", special_advice
+        return _undecodable(cause, advice)
     if not isinstance(value, dict):
         cause = f"the decoded JSON is of type {json_codec.json_type(value)}, not object"
-        return _unread(cause, "Send exactly one JSON object.")
+        return _undecodable(cause, "Send exactly one JSON object.")
     problems = []
     if repeated is not None:
         problems.append(problem("duplicate_json_key", shown=repeated))
@@ -145,13 +146,13 @@ def parse_object(data: bytes) -> ParsedObject:
         return ParsedObject(value, tuple(problems), text)
     if "\\u" in text and _has_lone_surrogate(text):
         problems.append(problem("lone_surrogate"))
-        # Go decodes the top-level keys, and keeps each value below as raw text.
+        # Go decodes the top-level keys, and keeps each value as raw text.
         value = {_SURROGATE.sub("\ufffd", key): member for key, member in value.items()}
     return ParsedObject(value, tuple(problems))
 
 
-def _unread(cause: str, mend: str) -> ParsedObject:
-    return ParsedObject(None, (problem("bad_request", cause=cause, mend=mend),))
+def _undecodable(cause: str, advice: str) -> ParsedObject:
+    return ParsedObject(None, (problem("bad_request", cause=cause, advice=advice),))
 
 
 def _has_lone_surrogate(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""The endpoint: which path is which call, what it answers, and what the data say."""
+"""The Pixel API endpoint: routes, responses, and decoding of calls."""
 
 import re
 from base64 import b64decode
@@ -25,7 +25,7 @@ from pixel_emulator.core.problems.catalog import problem
 from pixel_emulator.core.text import json_codec
 
 GIF = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
-"""The transparent GIF that Segment answers, byte for byte (Segment 2018)."""
+"""The transparent GIF of Segment's response, byte for byte (Segment 2018)."""
 
 _PIXEL = PixelResponse(
     200, (("Content-Type", "image/gif"), ("Cache-Control", "no-cache, max-age=0")), GIF
@@ -34,7 +34,7 @@ _NOT_FOUND = PixelResponse(404, (("Content-Type", "text/plain"),), b"404 page no
 _NOT_ALLOWED = PixelResponse(
     405, (("Content-Type", "text/plain"), ("Allow", "GET, HEAD")), b"method not allowed\n"
 )
-# Browsers post to the HTTP Tracking API across origins; without these headers pages break.
+# CORS headers of the HTTP Tracking API: browsers post to it across origins.
 _CORS = (
     ("Access-Control-Allow-Origin", "*"),
     ("Access-Control-Allow-Headers", "*"),
@@ -46,12 +46,13 @@ _TRACKING_API = {
     ),
     "OPTIONS": PixelResponse(204, _CORS, b""),
 }
-# An authority behind its scheme or `//`; or bare, before a path: with a dot or a port, or local.
+# An authority after a scheme or `//`, or a bare one before a path: with a dot or a port, or
+# localhost.
 _ORIGIN = re.compile(
     rb"(?:(?i:(?P<scheme>https?)):)?//(?P<host>[^/?]*)"
     rb"|(?P<bare>[^/?=&:]+\.[^/?=&]+|localhost|[^/?=&:]+:\d+)(?=/)"
 )
-_PIXEL_PATHS = {f"/v1/pixel/{each}": each for each in CallType}
+_PIXEL_PATHS = {f"/v1/pixel/{call_type}": call_type for call_type in CallType}
 # Segment's HTTP Tracking API (documented) and the short names that analytics.js posts to.
 _TRACKING_API_PATHS = frozenset(
     f"/v1/{name}" for name in (*CallType, "batch", "import", "i", "t", "p", "s", "g", "a", "b", "m")
@@ -59,17 +60,17 @@ _TRACKING_API_PATHS = frozenset(
 
 
 _DATA = b"data="
-_MOST_KEPT = 100  # characters of a method and a path
+_MAX_CACHED = 100  # characters of a method and a path
 
-# Go's net/http, and with it Segment 2018, answers so before it looks at the path.
-_BAD_LINE = PixelResponse(
+# The response of Go's net/http, and so of Segment 2018, to a malformed request line on any path.
+_MALFORMED_LINE = PixelResponse(
     400, (("Content-Type", "text/plain"), ("Connection", "close")), b"400 Bad Request"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where a request ends: the call it makes, or None, and the answer it gets."""
+    """The type of call that a request makes, or None, and the response to it."""
 
     type: CallType | None
     response: PixelResponse
@@ -81,12 +82,12 @@ def route(method: str, path: bytes) -> Route:
     The whole path is lower-cased, exactly one trailing `/` is stripped, then it must match
     exactly. Pixels answer GET and HEAD with 200 and the GIF whatever the data (Segment 2018).
     """
-    # A client chooses both, and a cache of long ones would hold much.
-    is_long = len(method) + len(path) > _MOST_KEPT
-    return _route_anew(method, path) if is_long else _route_once(method, path)
+    # Both come from the client: caching long ones would let it grow our memory.
+    is_long = len(method) + len(path) > _MAX_CACHED
+    return _route(method, path) if is_long else _cached_route(method, path)
 
 
-def _route_anew(method: str, path: bytes) -> Route:
+def _route(method: str, path: bytes) -> Route:
     name = decode_utf8(unquote_to_bytes(path)).lower().removesuffix("/")
     call_type = _PIXEL_PATHS.get(name)
     if call_type is not None:
@@ -98,7 +99,7 @@ def _route_anew(method: str, path: bytes) -> Route:
     return Route(None, _NOT_FOUND)
 
 
-_route_once = lru_cache(maxsize=256)(_route_anew)
+_cached_route = lru_cache(maxsize=256)(_route)
 
 
 def route_of(request: PixelRequest) -> Route:
@@ -107,30 +108,31 @@ def route_of(request: PixelRequest) -> Route:
     A request with a raw space in its target is answered 400: no server reads its line as HTTP.
     """
     if b" " in request.target:
-        return Route(route(request.method, request.path).type, _BAD_LINE)
+        return Route(route(request.method, request.path).type, _MALFORMED_LINE)
     return route(request.method, request.path)
 
 
 def undecodable_call(call_type: CallType) -> Call:
-    """The call of such a request."""
+    """Return the call of a request with a raw space in its target: no server reads its data."""
     cause = "a raw space stands in the URL, and a server answers 400 to such a request"
-    found = problem("bad_request", cause=cause, mend="Write each space as %20.")
-    return Call(type=call_type, form=Form.FLAT, payload=None, problems=(found,))
+    bad_request = problem("bad_request", cause=cause, advice="Write each space as %20.")
+    return Call(type=call_type, form=Form.FLAT, payload=None, problems=(bad_request,))
 
 
 def decode(call_type: CallType, query: bytes, dialect: Dialect) -> Call:
     """Decode the raw query of a pixel request; never raises.
 
-    With a non-empty `data` every other parameter is ignored; else the flat form (Segment 2018).
+    A non-empty `data` parameter holds the payload, and every other parameter is ignored. Without
+    one, the parameters are the payload in the flat form (Segment 2018).
     """
     return decode_with_text(call_type, query, dialect)[0]
 
 
 def decode_with_text(call_type: CallType, query: bytes, dialect: Dialect) -> tuple[Call, str]:
-    """Return the call that `decode` returns, and the JSON text that its payload was read from.
+    """Return the call that `decode` returns, and the JSON text of its payload.
 
-    The text is empty for the flat form, for an undecodable call, and if it has escapes. So each
-    string of the payload occurs in a text that is not empty.
+    The text is empty for the flat form, for an undecodable call, and if it has escapes. So a text
+    that is not empty contains each string of the payload as it is.
     """
     data: bytes | None
     pairs: tuple[tuple[bytes, bytes], ...] = ()
@@ -138,31 +140,33 @@ def decode_with_text(call_type: CallType, query: bytes, dialect: Dialect) -> tup
         data, problems = query[len(_DATA) :], []
     else:
         parsed = parse_query(query)
-        data, problems, pairs = parsed.first(b"data"), _remarks(parsed), parsed.pairs
+        data, problems, pairs = parsed.first(b"data"), _query_problems(parsed), parsed.pairs
     if not data:
         flat, conflicts = expand(pairs)
         problems += [problem("flat_key_conflict", path) for path in conflicts]
         return Call(type=call_type, form=Form.FLAT, payload=flat, problems=tuple(problems)), ""
     decoded = data_parameter.decode(data)
     if decoded is not None:
-        found = parse_object(decoded.data)
+        parsed_object = parse_object(decoded.data)
         call = Call(
             type=call_type,
             form=Form.BASE64,
-            payload=found.value,
+            payload=parsed_object.value,
             alphabet=decoded.alphabet,
             padded=decoded.padded,
-            problems=(*problems, *found.problems),
+            problems=(*problems, *parsed_object.problems),
         )
-        return call, found.text
+        return call, parsed_object.text
     if dialect is Dialect.DOCUMENTED and data.lstrip().startswith(b"{"):
         # Segment's API description calls base64 optional; its 2018 source drops this.
-        found = parse_object(data)
-        problems += [*found.problems, *([] if found.value is None else [problem("raw_json")])]
-        call = Call(type=call_type, form=Form.JSON, payload=found.value, problems=tuple(problems))
-        return call, found.text
-    cause, mend = data_parameter.base64_failure(data, query)
-    problems.append(problem("bad_request", cause=cause, mend=mend))
+        payload, json_problems, text = parse_object(data)
+        problems += json_problems
+        if payload is not None:
+            problems.append(problem("raw_json"))
+        call = Call(type=call_type, form=Form.JSON, payload=payload, problems=tuple(problems))
+        return call, text
+    cause, advice = data_parameter.base64_failure(data, query)
+    problems.append(problem("bad_request", cause=cause, advice=advice))
     return Call(type=call_type, form=Form.BASE64, payload=None, problems=tuple(problems)), ""
 
 
@@ -175,9 +179,9 @@ def encode(
     padded: bool = False,
     base: str = "https://api.segment.io",
 ) -> str:
-    """The pixel URL of a call; `decode` is its inverse.
+    """Return the pixel URL of a call; `decode` is the inverse.
 
-    Raises ValueError for a payload that the flat form cannot hold.
+    Raises ValueError if the flat form cannot hold the payload.
     """
     if form is Form.FLAT:
         query = flatten(payload)
@@ -190,12 +194,12 @@ def encode(
 
 
 def request_from_url(text: str) -> PixelRequest:
-    """The request that a pasted URL, or a bare `path?query`, would make; never raises.
+    """Return the request that a client makes for a URL, or for a bare `path?query`. Never raises.
 
-    Blanks and line breaks around it go, a fragment is cut and blanks inside are escaped, as every
-    client does (https://url.spec.whatwg.org/#concept-basic-url-parser); nothing else is mended. The
-    host is escaped as a whole: a client reads it so, too, before it makes it a name of DNS
-    (https://url.spec.whatwg.org/#host-parsing).
+    As in every client, blanks and line breaks around the URL and its fragment are removed, and
+    blanks inside are escaped (https://url.spec.whatwg.org/#concept-basic-url-parser); nothing else
+    is changed. The host is percent-encoded as a whole, as clients percent-decode it before they
+    make it a DNS name (https://url.spec.whatwg.org/#host-parsing).
     """
     text = text.lstrip("\ufeff").strip(" \t\r\n")
     try:
@@ -217,7 +221,7 @@ def request_from_url(text: str) -> PixelRequest:
 
 
 def _is_only_data(query: bytes) -> bool:
-    """Whether it is one filled parameter, without a byte that means more than itself."""
+    """Return True if the query is only a filled `data`, without escapes and separators."""
     return (
         query.startswith(_DATA)
         and len(query) > len(_DATA)
@@ -225,11 +229,11 @@ def _is_only_data(query: bytes) -> bool:
     )
 
 
-def _remarks(parsed: Query) -> list[Problem]:
-    """What is to be said about the query itself."""
+def _query_problems(parsed: Query) -> list[Problem]:
+    """Return the problems of the query itself."""
     names = [key for key, _ in parsed.pairs]
     data = parsed.first(b"data")
-    escaped = [each for each in (*names, *parsed.malformed) if each[:4].lower() == b"amp;"]
+    escaped = [raw for raw in (*names, *parsed.malformed) if raw[:4].lower() == b"amp;"]
     problems = [
         problem("malformed_parameter", shown=decode_utf8(raw.partition(b"=")[0]))
         for raw in parsed.malformed

@@ -1,4 +1,4 @@
-"""The query string as Segment's edge reads it: pairs, and the flat form's dotted keys."""
+"""The query string as Segment's edge reads it: pairs, and the dotted keys of the flat form."""
 
 import re
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from pixel_emulator.core.model import JSON, Payload, path_text
 
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _ESCAPED_BYTES = re.compile("[\udc80-\udcff]")
-# Go's strings.TrimSpace: Unicode white space, and no more (str.strip() also takes \x1c-\x1f).
+# As in Go's strings.TrimSpace: Unicode white space only (str.strip() also removes \x1c-\x1f).
 _BLANKS = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
     map(chr, range(0x2000, 0x200B))
 )
@@ -17,9 +17,9 @@ _BLANKS = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """The readable pairs of a query in wire order, and the raw pairs that were discarded.
+    """The decoded pairs of a query in wire order, and the raw pairs that were discarded.
 
-    `has_semicolon` says that a raw `;` stands in it, which servers read in different ways.
+    `has_semicolon` is True if the query has a raw `;`, which servers read in different ways.
     """
 
     pairs: tuple[tuple[bytes, bytes], ...]
@@ -27,14 +27,14 @@ class Query:
     has_semicolon: bool = False
 
     def first(self, key: bytes) -> bytes | None:
-        """The first value of `key`: the one that counts."""
+        """Return the first value of `key`, which is the one that counts, or None."""
         return next((value for name, value in self.pairs if name == key), None)
 
 
 def parse_query(query: bytes) -> Query:
-    """Read `application/x-www-form-urlencoded` bytes as Go's URL.Query() does (Segment 2018).
+    """Parse `application/x-www-form-urlencoded` bytes as Go's URL.Query() does (Segment 2018).
 
-    `+` is a space; a pair with a bad percent escape is discarded, the others stay.
+    `+` is a space. A pair with a malformed percent escape is discarded; the others are kept.
     """
     pairs: list[tuple[bytes, bytes]] = []
     malformed: list[bytes] = []
@@ -52,34 +52,34 @@ def parse_query(query: bytes) -> Query:
 
 
 def decode_utf8(raw: bytes) -> str:
-    """UTF-8 to text; each byte that is not UTF-8 becomes U+FFFD, as in Go (Segment 2018)."""
+    """Decode UTF-8; each byte that is not UTF-8 becomes U+FFFD, as in Go (Segment 2018)."""
     try:
         return raw.decode()
     except UnicodeDecodeError:
-        # errors="replace" would give one U+FFFD for a whole truncated sequence.
+        # errors="replace" would make one U+FFFD of a whole truncated sequence.
         return _ESCAPED_BYTES.sub("\ufffd", raw.decode(errors="surrogateescape"))
 
 
 def expand(pairs: Iterable[tuple[bytes, bytes]]) -> tuple[Payload, tuple[str, ...]]:
-    """Unfold flat pairs to a payload; also the paths at which keys contradict each other.
+    """Return the payload of flat pairs, and the paths of keys that contradict each other.
 
-    Keys are split at `.` and each part is trimmed; with an empty part the key is ignored; a key
-    of one part is stored untrimmed. Values are strings, of a repeated key an array of strings.
-    (Segment 2018, message.FromQuery.) There `a=1&a.b=2` gives either value at random; here the
-    first one stands and the path is returned.
+    Keys are split at `.` and each part is trimmed; a key with an empty part is ignored; a key of
+    one part is stored untrimmed. Values are strings; the value of a repeated key is an array of
+    strings (Segment 2018, message.FromQuery). Segment reads `a=1&a.b=2` as either value at random;
+    here the first one is kept and the path is returned.
     """
     values: dict[bytes, list[JSON]] = {}
     for key, value in pairs:
         values.setdefault(key, []).append(decode_utf8(value))
     payload: Payload = {}
     conflicts: list[str] = []
-    for key, found in values.items():
+    for key, texts in values.items():
         name = decode_utf8(key)
         parts = [part.strip(_BLANKS) for part in name.split(".")]
         if not all(parts):
             continue
         at = parts if len(parts) > 1 else [name]
-        if not _store(payload, at, found[0] if len(found) == 1 else found):
+        if not _store(payload, at, texts[0] if len(texts) == 1 else texts):
             conflicts.append(path_text(at))
     return payload, tuple(conflicts)
 
@@ -95,10 +95,11 @@ def _store(payload: Payload, at: list[str], value: JSON) -> bool:
 
 
 def flatten(payload: Payload) -> str:
-    """The query that `expand` reads as `payload`.
+    """Return the query that `expand` reads as `payload`.
 
-    Raises ValueError for what the flat form cannot say: values that are no strings, empty
-    objects, lists of fewer than two, keys with dots or blank ends, a filled `data`.
+    Raises ValueError for a payload that the flat form cannot hold: values that are no strings,
+    empty objects, lists of fewer than two items, keys with dots or blanks at an end, a filled
+    `data`.
     """
     data = payload.get("data")
     if data and not (isinstance(data, list) and data[0] == ""):

@@ -1,1 +1,1 @@
-"""What is wrong with a call, and what becomes of it."""
+"""Problems of calls and their outcomes."""

@@ -1,4 +1,4 @@
-"""The catalogue: every problem code, how bad it is, who says so, and its message."""
+"""The catalogue of problems: their codes, severities, sources and messages."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from pixel_emulator.core.text.display import quoted, shortened
 
 
 class Message(NamedTuple):
-    """The two halves of a message: `fact` is a template, `summary` stands as it is."""
+    """The two parts of a message: `fact` is a template, `summary` is a fixed text."""
 
     fact: str
     summary: str
 
 
 type Messages = Mapping[str, Message]
-"""Problem codes with their words."""
+"""Messages by problem code."""
 
 
 _NOTES_DOCUMENTED: Messages = {
@@ -167,7 +167,7 @@ _DROPPED: Messages = {
         "Segment drops what it cannot decode, although it answers 200 with the GIF.",
     ),
     "unknown_source": Message(
-        "The write key is {found}",
+        "The write key is {key}",
         "Segment drops a call whose write key belongs to no source; copy the key from the "
         "settings of the source.",
     ),
@@ -281,15 +281,15 @@ MESSAGES: Mapping[tuple[Severity, RuleSource], Messages] = {
     (Severity.NOTE, RuleSource.SEGMENT_2018): _NOTES_2018,
     (Severity.NOTE, RuleSource.INFERRED): _NOTES_INFERRED,
 }
-"""Every problem code, worst first, under its severity and the source of its rule."""
+"""The messages of all problem codes by severity and source of the rule, worst first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """One kind of problem.
 
-    `fact` is a template that says what was found; `summary` says what Segment does and how to
-    mend it. A message is the two together.
+    `fact` is a template for what is wrong; `summary` says what Segment does and how to correct the
+    call. A message consists of both.
     """
 
     code: str
@@ -302,26 +302,26 @@ class Rule:
 RULES: Mapping[str, Rule] = MappingProxyType(
     {
         code: Rule(code=code, severity=severity, source=source, fact=fact, summary=summary)
-        for (severity, source), texts in MESSAGES.items()
-        for code, (fact, summary) in texts.items()
+        for (severity, source), messages in MESSAGES.items()
+        for code, (fact, summary) in messages.items()
     }
 )
-"""Every problem code that this package reports, worst first."""
+"""All kinds of problems by code, worst first."""
 
 
 def problem(
-    code: str, path: str = "", *, value: JSON = None, mend: str = "", **details: str
+    code: str, path: str = "", *, value: JSON = None, advice: str = "", **details: str
 ) -> Problem:
-    """A problem of the kind `code` at `path`, with its message filled in.
+    """Return a problem of the kind `code` at `path`, with its message.
 
-    The rule's `fact` says which details it wants: `value` is shown quoted and cut, the others are
-    made printable. `mend` is advice for this one case, put at the end. Raises KeyError for an
-    unknown code and for a detail that is wanted and not there.
+    `value` and `details` fill in the placeholders of the rule's `fact`: `value` is quoted and cut,
+    the others are made printable. `advice` for this one case is appended to the message. Raises
+    KeyError if the code is unknown or if a detail of the `fact` is missing.
     """
     rule = RULES[code]
-    words = {name: shortened(detail) for name, detail in details.items()}
-    fact = rule.fact.format(path=shortened(path) or "The URL", value=quoted(value), **words)
-    message = " ".join(_sentence(text) for text in (fact, rule.summary, mend) if text)
+    shown = {name: shortened(detail) for name, detail in details.items()}
+    fact = rule.fact.format(path=shortened(path) or "The URL", value=quoted(value), **shown)
+    message = " ".join(_sentence(text) for text in (fact, rule.summary, advice) if text)
     return Problem(code, rule.severity, path, message, rule.source)
 
 

@@ -1,4 +1,4 @@
-"""The verdict on one request: its route, its call, its problems, its outcome."""
+"""Classify requests: the route, the call, its problems and its outcome."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -18,9 +18,10 @@ from pixel_emulator.core.problems.drops import outcome_of, sorted_by_severity, v
 
 
 class Classification(NamedTuple):
-    """What one request is and what would become of it, taken by itself (no duplicates).
+    """Classification of one request by itself, so without the check for duplicates.
 
-    `call` is None for what is no pixel call; `source` names the write key, where it has a name.
+    `call` is None for a request that is no pixel call. `source` is the name of the write key, or
+    None.
     """
 
     route: Route
@@ -38,39 +39,39 @@ def classify_url(
     hosts: Iterable[str] = (),
     text: str = "",
 ) -> Classification:
-    """Judge the request that a URL makes, and report what the request itself does not show.
+    """Classify the request that a client makes for a URL, with the problems of the URL itself.
 
-    `text` is the URL as its document has it, by default `url`. A host that one edit turns into
+    `text` is the URL as written in its document, by default `url`. A host that one edit turns into
     one of `hosts` is misspelt.
     """
     request = request_from_url(url)
-    judgement = classify(request, dialect, sources)
-    unseen = tuple(url_text_problems(text or url, request, hosts))
-    if not unseen:
-        return judgement
-    problems = sorted_by_severity((*judgement.problems, *unseen))
-    kept = judgement.call is not None
-    return judgement._replace(
-        problems=problems, outcome=outcome_of(problems) if kept else judgement.outcome
+    classification = classify(request, dialect, sources)
+    url_problems = tuple(url_text_problems(text or url, request, hosts))
+    if not url_problems:
+        return classification
+    problems = sorted_by_severity((*classification.problems, *url_problems))
+    is_call = classification.call is not None
+    return classification._replace(
+        problems=problems, outcome=outcome_of(problems) if is_call else classification.outcome
     )
 
 
 def classify(
     request: PixelRequest, dialect: Dialect, sources: Mapping[str, str] | None = None
 ) -> Classification:
-    """Decode and judge a request; `sources` maps write keys to names. Never raises."""
+    """Decode and validate a request; `sources` maps write keys to names. Never raises."""
     sources = sources or {}
-    found = route_of(request)
-    if found.type is None:
-        return Classification(route=found, call=None, problems=(), outcome=Outcome.UNHANDLED)
+    route = route_of(request)
+    if route.type is None:
+        return Classification(route=route, call=None, problems=(), outcome=Outcome.UNHANDLED)
     if b" " in request.target:
-        call, text = undecodable_call(found.type), ""
+        call, text = undecodable_call(route.type), ""
     else:
-        call, text = decode_with_text(found.type, request.query, dialect)
+        call, text = decode_with_text(route.type, request.query, dialect)
     problems = validate(call, request, sources, text)
     key = (call.payload or {}).get("writeKey")
     return Classification(
-        route=found,
+        route=route,
         call=call,
         problems=problems,
         outcome=outcome_of(problems),
@@ -82,10 +83,10 @@ DUPLICATE_CODE = "duplicate_message_id"
 
 
 class MessageIds:
-    """The messageIds of one run so far, the last `limit` of them (None: all).
+    """The last `limit` messageIds of a run (None: all of them).
 
-    Segment de-duplicates by messageId, across all calls, for at least 24 hours (documented).
-    `forgotten` says how many are no longer known.
+    Segment removes duplicates by messageId, across all calls, for at least 24 hours (documented).
+    `forgotten` counts the messageIds that exceeded the limit.
     """
 
     def __init__(self, limit: int | None = None) -> None:
@@ -94,13 +95,13 @@ class MessageIds:
         self.forgotten = 0
 
     def begin_run(self) -> None:
-        """Forget them all, as another run has never seen them."""
+        """Forget all messageIds: a new run begins without any."""
         self._ids.clear()
 
-    def judge(self, hit: Hit) -> Hit:
-        """What becomes of the next hit, now that the earlier ones count.
+    def check(self, hit: Hit) -> Hit:
+        """Return the next hit, classified as a duplicate if its messageId was seen before.
 
-        A dropped call takes no messageId.
+        The messageId of a dropped call does not count.
         """
         if hit.call is None or hit.call.payload is None or hit.outcome not in KEPT:
             return hit
@@ -117,9 +118,9 @@ class MessageIds:
 
 
 def as_duplicate(hit: Hit) -> Hit:
-    """What becomes of a kept call whose messageId was seen before.
+    """Return the hit of a kept call as one whose messageId was seen before.
 
-    Damage counts more than being a duplicate.
+    The outcome of a damaged call stays damaged.
     """
     message_id = ((hit.call and hit.call.payload) or {}).get("messageId")
     return replace(

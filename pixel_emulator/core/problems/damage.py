@@ -1,4 +1,4 @@
-"""What Segment keeps although it is wrong: unreplaced tokens, placeholders, shared ids."""
+"""Damage of calls that Segment keeps: unreplaced tokens, placeholders, shared ids."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -43,13 +43,13 @@ TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
-"""A template token that nothing replaced.
+"""A template token that was not replaced.
 
-No two scans of a search overlap, so it takes linear time. Each alternative begins with a literal
-character, so `re` skips most texts without trying any.
+No two scans of a search overlap, so a search takes linear time. Each alternative begins with a
+literal character, so `re` skips most texts without trying any.
 """
 
-_MOST_TOKENS = 20  # places named for one call: 32 KB hold thousands
+_MAX_TOKENS = 20  # reported for one call: 32 KB could hold thousands
 _IDS = ("userId", "anonymousId", "groupId", "previousId")
 _PLACEHOLDERS = frozenset(
     (
@@ -58,14 +58,14 @@ _PLACEHOLDERS = frozenset(
     )
 )
 _YOUR_KEY = re.compile(r"<?(?:YOUR_[A-Z_]+|(?i:(?:your|segment)?[ _-]?write[ _-]?key))>?")
-# Segment's suggested blocked values (documented): zeroes and dashes, -1, anonymous; our
-# generalisation: one letter again and again.
+# Segment's suggested blocked values (documented): zeroes and dashes, -1, anonymous; and, as our
+# generalisation, one letter repeated.
 _CONSTANT = re.compile(r"[0-]+|-1|(?i:anonymous|([a-z])(?:-*\1){3,})")
-# Most values are none of these: one look tells.
-_PERHAPS_LITERAL = re.compile(
+# All of the above in one pattern: one match rules out most values.
+_LITERAL_OR_CONSTANT = re.compile(
     "|".join(
         (
-            *(rf"\s*{re.escape(each)}\s*" for each in sorted(_PLACEHOLDERS)),
+            *(rf"\s*{re.escape(word)}\s*" for word in sorted(_PLACEHOLDERS)),
             _YOUR_KEY.pattern,
             _CONSTANT.pattern,
         )
@@ -78,55 +78,58 @@ _REQUIRED = {
 }
 
 type _Node = tuple[_Node, str | int] | None
-"""A place in a payload: its parent's place and the last step; None is the root."""
+"""A place in a payload: the node of its container, and its key or index; None is the root."""
 
 
 def damage_problems(call: Call, request: PixelRequest, text: str = "") -> Iterator[Problem]:
-    """Yield what is wrong with a call that Segment keeps, or with the URL of an undecoded one."""
+    """Yield the damage of a call that Segment keeps, or that of the URL of an undecoded call.
+
+    `text` is that of `decode_with_text`.
+    """
     payload = call.payload
     if payload is None:
         yield from _url_token(request)
         return
-    hint = "No mail service replaces tokens inside base64." if call.form is Form.BASE64 else ""
+    advice = "No mail service replaces tokens inside base64." if call.form is Form.BASE64 else ""
     tokens = []
     if not text or _may_hold_token(text):
         tokens = [
-            problem("template_token", path, shown=shown, mend=hint)
-            for path, shown in islice(_tokens(payload), _MOST_TOKENS)
+            problem("template_token", path, shown=shown, advice=advice)
+            for path, shown in islice(_tokens(payload), _MAX_TOKENS)
         ]
         yield from tokens
-    # Only base64 hides the payload from the URL; in the other forms it would be told twice.
+    # Only base64 hides the payload from the URL; in the other forms the token is reported already.
     if not tokens or call.form is Form.BASE64:
         yield from _url_token(request)
     yield from _literals(call.type, payload)
     for field, code in _REQUIRED.get(call.type, ()):
         value = payload.get(field)
-        # A wrong userId is `id_not_string` already.
+        # A wrong userId is reported as `id_not_string`.
         if value is None or (field != "userId" and not (value and isinstance(value, str))):
             yield problem(code, field)
 
 
 def _tokens(payload: Payload) -> Iterator[tuple[str, str]]:
-    """Yield the path of each token, and the token as a message may show it."""
-    places: list[tuple[_Node, Payload | list[JSON]]] = [(None, payload)]
+    """Yield the path of each token, and the token as shown in a message."""
+    containers: list[tuple[_Node, Payload | list[JSON]]] = [(None, payload)]
     search = TOKEN.search
-    for node, container in places:  # grows while it is walked: breadth first, no recursion
+    for node, container in containers:  # grows while it is iterated: breadth first, no recursion
         members: Iterable[tuple[str | int, JSON]] = (
             container.items() if isinstance(container, dict) else enumerate(container)
         )
         for key, value in members:
-            found = search(key) if isinstance(key, str) else None
+            token = search(key) if isinstance(key, str) else None
             if isinstance(value, str):
-                found = found or search(value)
+                token = token or search(value)
             elif isinstance(value, dict | list):
-                places.append(((node, key), value))
-            if found:
+                containers.append(((node, key), value))
+            if token:
                 at = _path_to((node, key))
-                yield path_text(at), (abbreviated_key if "writeKey" in at else quoted)(found[0])
+                yield path_text(at), (abbreviated_key if "writeKey" in at else quoted)(token[0])
 
 
 def _may_hold_token(text: str) -> bool:
-    """Whether it has something that one of the alternatives of `TOKEN` begins with."""
+    """Return True if the text has the beginning of one of the alternatives of `TOKEN`."""
     return (
         "{{" in text
         or "%" in text
@@ -154,17 +157,17 @@ def _url_token(request: PixelRequest) -> Iterator[Problem]:
         return
     raw = request.target.decode("latin-1")
     # A token such as %%eaddr%% is an escape too, so the raw text is searched as well.
-    read = unquote_plus(raw)
-    found = TOKEN.search(read) if _may_hold_token(read) else None
-    if found := found or TOKEN.search(raw):
-        yield problem("template_token", shown=quoted(found[0]))
+    decoded = unquote_plus(raw)
+    token = TOKEN.search(decoded) if _may_hold_token(decoded) else None
+    if token := token or TOKEN.search(raw):
+        yield problem("template_token", shown=quoted(token[0]))
 
 
 def _literals(call_type: CallType, payload: Payload) -> Iterator[Problem]:
     event = ("event",) if call_type is CallType.TRACK else ()
     for field in ("writeKey", *_IDS, *event):
         value = payload.get(field)
-        if not isinstance(value, str) or not _PERHAPS_LITERAL.fullmatch(value):
+        if not isinstance(value, str) or not _LITERAL_OR_CONSTANT.fullmatch(value):
             continue
         if value.strip() in _PLACEHOLDERS or _YOUR_KEY.fullmatch(value):
             shown = abbreviated_key(value) if field == "writeKey" else quoted(value)
@@ -177,19 +180,19 @@ def _literals(call_type: CallType, payload: Payload) -> Iterator[Problem]:
 # has no host, so nothing is requested.
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f#%/:<>?@\[\\\]^|]")
 _PORT = re.compile(r":\d*\Z")
-_LONGEST_LABEL = 63  # octets; RFC 1035, section 2.3.4
-_LONGEST_NAME = 253
+_MAX_LABEL = 63  # octets; RFC 1035, section 2.3.4
+_MAX_NAME = 253
 _FOLD = re.compile(r"[\r\n][ \t]")
 
 
 def url_text_problems(
     text: str, request: PixelRequest, hosts: Iterable[str] = ()
 ) -> Iterator[Problem]:
-    """Yield the problems of a URL as it is written in `text`.
+    """Yield the problems of a URL that its request does not show.
 
-    `request` is what a client makes of it; `hosts` are the hosts that are emulated.
+    `text` is the URL as written, `request` the one that a client makes; `hosts` are emulated.
     """
-    yield from _host(request.host, tuple(map(_folded, hosts)))
+    yield from _host(request.host, tuple(map(_normalised, hosts)))
     if _FOLD.search(text.strip()):
         yield problem("folded_url")
     _, mark, fragment = text.partition("#")
@@ -200,29 +203,29 @@ def url_text_problems(
 
 
 def _host(written: str, hosts: tuple[str, ...]) -> Iterator[Problem]:
-    whole = unquote(written).rpartition("@")[2]
-    host = _folded(_PORT.sub("", whole))
+    authority = unquote(written).rpartition("@")[2]
+    host = _normalised(_PORT.sub("", authority))
     if host in hosts or host.startswith("["):  # an IPv6 address
         return
-    if token := TOKEN.search(whole):
+    if token := TOKEN.search(authority):
         yield problem("template_token", shown=quoted(token[0]))
-    elif meant := next((each for each in hosts if is_misspelt(host, each)), None):
+    elif meant := next((name for name in hosts if is_misspelt(host, name)), None):
         yield problem("misspelt_host", value=host, meant=meant)
     elif not _can_exist(host):
         yield problem("invalid_host", value=host)
 
 
-def _folded(host: str) -> str:
+def _normalised(host: str) -> str:
     return idna_mapped(host).casefold().removesuffix(".")
 
 
 def _can_exist(host: str) -> bool:
-    """Return True if a client can look the host up; an empty one is that of a bare path."""
+    """Return True if a client can look up the host; the empty host of a bare path is allowed."""
     if not host:
         return True
     labels = host.split(".")
     return (
         not _FORBIDDEN.search(host)
-        and all(1 <= len(each) <= _LONGEST_LABEL for each in labels)
-        and len(host) <= _LONGEST_NAME
+        and all(1 <= len(label) <= _MAX_LABEL for label in labels)
+        and len(host) <= _MAX_NAME
     )

@@ -1,18 +1,18 @@
-"""Names of hosts: how a client reads them, and when one is another one misspelt."""
+"""Host names: IDNA mapping, and detection of misspelt names."""
 
 from encodings.idna import nameprep
 
-_LONGEST = 1_000  # characters that are mapped; no name of DNS has more than 253
-_LONGEST_LABEL = 63
+_MAX_MAPPED = 1_000  # characters; no DNS name has more than 253
+_MAX_LABEL = 63
 
 
 def idna_mapped(host: str) -> str:
-    """Return the host with the characters that clients take for others replaced.
+    """Return the host after the IDNA mapping of clients (https://url.spec.whatwg.org/#idna).
 
-    Full-width letters and ideographic full stops are the usual ones to them, and what nobody sees
-    is none (https://url.spec.whatwg.org/#idna). Other letters stay, and so does what is no name.
+    Full-width letters and ideographic full stops become the usual ones, and invisible characters
+    are removed. Other letters are kept, and a host that is no valid name is returned as it is.
     """
-    if host.isascii() or len(host) > _LONGEST:
+    if host.isascii() or len(host) > _MAX_MAPPED:
         return host
     try:
         return nameprep(host.replace("\u3002", "."))
@@ -21,11 +21,11 @@ def idna_mapped(host: str) -> str:
 
 
 def is_misspelt(host: str, meant: str) -> bool:
-    """Return True if one edit turns one name into the other, or if it only looks like it.
+    """Return True if one edit turns one name into the other, or if the two look the same.
 
     An edit inserts, removes or replaces a character, or swaps two neighbours. Names that differ
-    in digits alone, as `eu1` and `eu2`, belong to different machines. A name looks like another
-    one if all that differs are letters outside ASCII, of other scripts or with accents.
+    only in digits, as `eu1` and `eu2`, are different machines and not misspelt. Two names look the
+    same if they differ only in letters outside ASCII, of other scripts or with accents.
     """
     if host == meant:
         return False
@@ -38,12 +38,12 @@ def _is_one_edit(host: str, meant: str) -> bool:
     start = next((n for n, (a, b) in enumerate(zip(host, meant, strict=False)) if a != b), None)
     if start is None:
         start = min(len(host), len(meant))
-    rest, wanted = host[start:], meant[start:]
-    while rest and wanted and rest[-1] == wanted[-1]:
-        rest, wanted = rest[:-1], wanted[:-1]
-    if len(rest) == len(wanted) == 2:
-        return rest == wanted[::-1]
-    return max(len(rest), len(wanted)) == 1 and not (rest + wanted).isdecimal()
+    old, new = host[start:], meant[start:]
+    while old and new and old[-1] == new[-1]:
+        old, new = old[:-1], new[:-1]
+    if len(old) == len(new) == 2:
+        return old == new[::-1]
+    return max(len(old), len(new)) == 1 and not (old + new).isdecimal()
 
 
 def _is_lookalike(host: str, meant: str) -> bool:
@@ -54,7 +54,7 @@ def _is_lookalike(host: str, meant: str) -> bool:
 
 
 def _unicode(label: str) -> str:
-    if not label.startswith("xn--") or len(label) > _LONGEST_LABEL:
+    if not label.startswith("xn--") or len(label) > _MAX_LABEL:
         return label
     try:
         return label[4:].encode().decode("punycode")

@@ -1,4 +1,4 @@
-"""What Segment keeps and somebody may still be sorry for."""
+"""Notes on calls: Segment keeps the call, but probably not what its sender meant."""
 
 import re
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ from pixel_emulator.core.model import (
     Call,
     CallType,
     Form,
+    JsonPath,
     Payload,
     PixelRequest,
     Problem,
@@ -21,7 +22,7 @@ from pixel_emulator.core.problems.catalog import problem
 from pixel_emulator.core.problems.damage import TOKEN
 
 MAX_URL = 2_000
-"""Characters of a URL that every mail client and proxy is said to pass on."""
+"""Characters of a URL that every mail client and proxy is said to transmit."""
 
 MAX_MESSAGE_ID = 100
 MAX_PROPERTIES = 10_000
@@ -43,9 +44,9 @@ _FIELDS = dict.fromkeys(
     )
 )
 _TIMES = ("timestamp", "sentAt", "originalTimestamp")
-_MOST_NUMBERS = 20
-_MOST_ENCODED = 20
-_MOST_KEPT = 100  # characters of a name
+_MAX_NUMBERS = 20  # reported for one call
+_MAX_ENCODED = 20  # reported for one call
+_MAX_CACHED = 100  # characters of a name
 # Segment's ecommerce spec defines these as numbers (documented).
 _NUMBERS = frozenset(
     (
@@ -59,8 +60,8 @@ _EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@.]+")
 _DATA = re.compile(
     r"\d{5}|#\d|\bhttps?://|\w@\w|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-|\b(?:19|20)\d\d-\d\d-\d\d"
 )
-# What `encodeURIComponent` and its like make: all but these characters escaped. A path or a URL,
-# in which escapes are rightly kept, holds others.
+# A result of `encodeURIComponent` and similar functions: all but these characters are escaped. A
+# path or a URL, in which escapes are legitimate, contains other characters.
 _ESCAPED = re.compile(r"[\w.!~*'()-]*+(?:%[0-9A-Fa-f]{2}[\w.!~*'()-]*+)++", re.ASCII)
 _LOOPBACK = re.compile(r"(?:localhost|127\.[\d.]+|\[::1\])(?::\d+)?", re.IGNORECASE)
 # https://segment.com/docs/connections/spec/email/ (documented)
@@ -70,24 +71,27 @@ _EMAIL_EVENTS = (
 )
 
 
-def _folded(name: str) -> str:
-    # A client chooses the names, and a cache of long ones would hold much.
-    return _folded_anew(name) if len(name) > _MOST_KEPT else _folded_once(name)
+def _normalised(name: str) -> str:
+    # The names come from the client: caching long ones would let it grow our memory.
+    return _normalise(name) if len(name) > _MAX_CACHED else _cached_normalise(name)
 
 
-def _folded_anew(name: str) -> str:
+def _normalise(name: str) -> str:
     return re.sub(r"[\s_-]", "", name).casefold()
 
 
-_folded_once = lru_cache(maxsize=1024)(_folded_anew)  # the same names come in every call
+_cached_normalise = lru_cache(maxsize=1024)(_normalise)  # every call has the same names
 
 
-_FIELD_OF = {_folded(field): field for field in _FIELDS}
-_EMAIL_EVENT_OF = {_folded(event): event for event in _EMAIL_EVENTS}
+_FIELD_OF = {_normalised(field): field for field in _FIELDS}
+_EMAIL_EVENT_OF = {_normalised(event): event for event in _EMAIL_EVENTS}
 
 
 def note_problems(call: Call, request: PixelRequest, text: str = "") -> Iterator[Problem]:
-    """Yield remarks about a call, and about the URL of one that could not be decoded."""
+    """Yield the notes on a call, or on the URL of one that could not be decoded.
+
+    `text` is that of `decode_with_text`.
+    """
     payload = call.payload
     if payload is not None:
         yield from _misspelt(payload)
@@ -105,15 +109,15 @@ def note_problems(call: Call, request: PixelRequest, text: str = "") -> Iterator
                 yield from _time(field, time)
         yield from _shapes(payload)
         if call.form is Form.FLAT:
-            yield from islice(_flat_numbers(payload), _MOST_NUMBERS)
+            yield from islice(_flat_numbers(payload), _MAX_NUMBERS)
         if "%" in text if text else b"%25" in request.target or call.form is not Form.FLAT:
-            yield from islice(_double_encoded(payload), _MOST_ENCODED)
+            yield from islice(_double_encoded(payload), _MAX_ENCODED)
     yield from _url(request)
 
 
 def _misspelt(payload: Payload) -> Iterator[Problem]:
     for key in payload:
-        meant = key not in _FIELDS and _FIELD_OF.get(_folded(key))
+        meant = key not in _FIELDS and _FIELD_OF.get(_normalised(key))
         if meant and payload.get(meant) is None:
             yield problem("misspelt_field", path_text([key]), meant=meant)
 
@@ -121,7 +125,7 @@ def _misspelt(payload: Payload) -> Iterator[Problem]:
 def _misplaced(payload: Payload) -> Iterator[Problem]:
     for at in (("properties",), ("traits",), ("context",), ("context", "traits")):
         for key in _at(payload, *at):
-            if _FIELD_OF.get(_folded(key)) in ("userId", "anonymousId"):
+            if _FIELD_OF.get(_normalised(key)) in ("userId", "anonymousId"):
                 yield problem("misplaced_id", path_text([*at, key]))
 
 
@@ -133,7 +137,7 @@ def _event(call_type: CallType, payload: Payload) -> Iterator[Problem]:
         return
     if _DATA.search(event):
         yield problem("data_in_event_name", "event", value=event)
-    name = _EMAIL_EVENT_OF.get(_folded(event))
+    name = _EMAIL_EVENT_OF.get(_normalised(event))
     if name is None:
         return
     if name != event:
@@ -165,12 +169,12 @@ def _time(field: str, value: JSON) -> Iterator[Problem]:
         yield problem("epoch_timestamp", field, value=value)
     else:
         lost_plus = isinstance(value, str) and _is_time("+".join(value.rsplit(" ", 1)))
-        mend = "A raw + in a URL means a space; write it as %2B." if lost_plus else ""
-        yield problem("timestamp_invalid", field, value=value, mend=mend)
+        advice = "A raw + in a URL means a space; write it as %2B." if lost_plus else ""
+        yield problem("timestamp_invalid", field, value=value, advice=advice)
 
 
 def _is_time(text: str) -> bool:
-    """Whether the text is an ISO 8601 date with a time and a zone."""
+    """Return True if the text is an ISO 8601 date with a time and a zone."""
     try:
         return (
             len(text) <= 40
@@ -194,23 +198,23 @@ def _shapes(payload: Payload) -> Iterator[Problem]:
 
 def _flat_numbers(payload: Payload) -> Iterator[Problem]:
     for key, value in _at(payload, "properties").items():
-        if _folded(key) in _NUMBERS and isinstance(value, str) and _NUMBER.fullmatch(value):
+        if _normalised(key) in _NUMBERS and isinstance(value, str) and _NUMBER.fullmatch(value):
             yield problem("flat_numbers", path_text(["properties", key]), value=value)
 
 
 def _double_encoded(payload: Payload) -> Iterator[Problem]:
-    places: list[tuple[tuple[str | int, ...], JSON]] = [((), payload)]
-    for at, value in places:  # grows while it is walked: breadth first, no recursion
+    values: list[tuple[JsonPath, JSON]] = [((), payload)]
+    for at, value in values:  # grows while it is iterated: breadth first, no recursion
         if isinstance(value, dict):
-            places.extend(((*at, key), each) for key, each in value.items() if key != "writeKey")
+            values.extend(((*at, key), item) for key, item in value.items() if key != "writeKey")
         elif isinstance(value, list):
-            places.extend(((*at, index), each) for index, each in enumerate(value))
+            values.extend(((*at, index), item) for index, item in enumerate(value))
         elif isinstance(value, str) and "%" in value and _is_escaped(value):
             yield problem("double_encoded", path_text(at), value=value)
 
 
 def _is_escaped(text: str) -> bool:
-    """Return True if the whole text is percent-encoded UTF-8, and no template token."""
+    """Return True if the whole text is percent-encoded UTF-8 and has no template token."""
     if not _ESCAPED.fullmatch(text) or TOKEN.search(text):
         return False
     try:
@@ -229,7 +233,7 @@ def _url(request: PixelRequest) -> Iterator[Problem]:
 
 
 def _at(payload: Payload, *at: str) -> Payload:
-    """The object at `at`; an empty one where there is none."""
+    """Return the object at the path `at`, or an empty one."""
     value: JSON = payload
     for key in at:
         value = value.get(key) if isinstance(value, dict) else None

@@ -141,7 +141,7 @@ def _expectation(scenario: ScenarioResult, result: ExpectationResult) -> JSON:
 
 
 def _extra_call(extra: ExtraCall) -> JSON:
-    twin = extra.twin.seq if extra.twin else None
+    twin = extra.original.seq if extra.original else None
     return {"call": extra.hit.seq, "repeats": twin, "differs": [*extra.differs]}
 
 

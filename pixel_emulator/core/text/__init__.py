@@ -1,1 +1,1 @@
-"""Text in and out: JSON, YAML, and values shown in sentences and on a terminal."""
+"""Text formats: JSON, YAML, and values in messages and on a terminal."""

@@ -1,4 +1,4 @@
-"""JSON text to values and back, without losing a digit and without recursion."""
+"""Read and write JSON text, with all digits of numbers and without recursion."""
 
 import json
 import re
@@ -13,8 +13,8 @@ _CLOSERS = {"{": "}", "[": "]"}
 
 
 @dataclass(slots=True)
-class _Open:
-    """A container that is being read; a list has no keys."""
+class _OpenContainer:
+    """An object or array whose end is not reached; an array has no keys."""
 
     closer: str
     keys: list[str] = field(default_factory=list)
@@ -22,12 +22,12 @@ class _Open:
 
 
 def parse_deep(text: str, decoder: json.JSONDecoder) -> JSON:
-    """What `decoder.decode(text)` gives, however deep it nests.
+    """Return what `decoder.decode(text)` returns, without recursion.
 
-    Raises ValueError for what is not JSON, and whatever the decoder's `object_pairs_hook` raises.
+    Raises ValueError if the text is not JSON, and any error of the decoder's `object_pairs_hook`.
     """
     hook: Callable[[list[tuple[str, JSON]]], JSON] | None = decoder.object_pairs_hook
-    stack: list[_Open] = []
+    stack: list[_OpenContainer] = []
     at = _after_blanks(text, 0)
     while True:
         if stack and stack[-1].closer == "}":
@@ -36,13 +36,13 @@ def parse_deep(text: str, decoder: json.JSONDecoder) -> JSON:
         if closer:
             at = _after_blanks(text, at + 1)
             if text[at : at + 1] != closer:
-                stack.append(_Open(closer))
+                stack.append(_OpenContainer(closer))
                 continue
             value: JSON = {} if closer == "}" else []
             at += 1
         else:
             value, at = _deep_scalar(text, at, decoder)
-        while True:  # a value has ended, and with it perhaps the containers around it
+        while True:  # after a value: close the containers that end here
             at = _after_blanks(text, at)
             if not stack:
                 if at < len(text):
@@ -63,12 +63,12 @@ def parse_deep(text: str, decoder: json.JSONDecoder) -> JSON:
 
 
 def _after_blanks(text: str, at: int) -> int:
-    found = _BLANKS.match(text, at)
-    return found.end() if found else at
+    blanks = _BLANKS.match(text, at)
+    return blanks.end() if blanks else at
 
 
 def _read_key(text: str, at: int, decoder: json.JSONDecoder, keys: list[str]) -> int:
-    """Take the key at `at`; returns where its value begins."""
+    """Append the key at offset `at` to `keys`, and return the offset of its value."""
     key, at = _deep_scalar(text, at, decoder)
     at = _after_blanks(text, at)
     if not isinstance(key, str) or text[at : at + 1] != ":":
@@ -79,27 +79,27 @@ def _read_key(text: str, at: int, decoder: json.JSONDecoder, keys: list[str]) ->
 
 def _deep_scalar(text: str, at: int, decoder: json.JSONDecoder) -> tuple[JSON, int]:
     try:
-        found: tuple[JSON, int] = decoder.scan_once(text, at)  # type: ignore[attr-defined] # stubs
+        scanned: tuple[JSON, int] = decoder.scan_once(text, at)  # type: ignore[attr-defined] # stubs
     except StopIteration:
         raise ValueError(f"no value at character {at}") from None
-    return found
+    return scanned
 
 
 MAX_NESTING = 10_000
-"""Go's encoding/json refuses deeper values ("exceeded max depth"), and so does Segment's edge."""
+"""Levels of nesting. Go's encoding/json, and so Segment's edge, refuses more ("max depth")."""
 
 _MAX_DIGITS = 4_000  # Python refuses to convert longer integers from text (sys.int_info)
 _BRACKET_OR_STRING = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 
 
 class Number(float):
-    """A float that remembers the digits it was written with: `1.10` stays `1.10`."""
+    """A float that keeps its digits as written: `1.10` stays `1.10`."""
 
     __slots__ = ("text",)
     text: str
 
     def __new__(cls, text: str) -> Self:
-        """Read the digits of a JSON number; an exponent out of range gives an infinity."""
+        """Parse a JSON number; the value is infinite if its exponent is out of range."""
         number = super().__new__(cls, text)
         number.text = text
         return number
@@ -112,16 +112,16 @@ class Number(float):
 
 
 def parse(text: str) -> JSON:
-    """The value of a JSON text (RFC 8259; `NaN` and `Infinity` are not JSON).
+    """Return the value of a JSON text (RFC 8259; `NaN` and `Infinity` are not JSON).
 
-    Integers are int, other numbers are `Number`, the last of repeated keys wins.
-    Raises ValueError, also for values nested deeper than `MAX_NESTING`.
+    Integers are int, other numbers are `Number`; the last of repeated keys wins.
+    Raises ValueError if the text is not JSON or nests deeper than `MAX_NESTING`.
     """
     return parse_with_repeated_key(text)[0]
 
 
 def parse_with_repeated_key(text: str) -> tuple[JSON, str | None]:
-    """As `parse`, and a key that stands in one object twice, or None."""
+    """Return what `parse` returns, and a key that is repeated in one object, or None."""
     brackets = text.count("[") + text.count("{")
     if brackets > MAX_NESTING and depth(text) > MAX_NESTING:
         raise ValueError(f"nested deeper than {MAX_NESTING:,} levels")
@@ -134,18 +134,18 @@ def parse_with_repeated_key(text: str) -> tuple[JSON, str | None]:
 def _read(text: str, decoder: json.JSONDecoder) -> JSON:
     try:
         value: JSON = decoder.decode(text)
-    except RecursionError:  # the limit is another one in each version of Python
+    except RecursionError:  # its limit differs between versions of Python
         return parse_deep(text, decoder)
     return value
 
 
 def json_type(value: JSON) -> str:
-    """The JSON type of a value: object, array, string, number, boolean or null."""
+    """Return the JSON type of a value: object, array, string, number, boolean or null."""
     return _KINDS.get(type(value), "number")
 
 
 def depth(text: str) -> int:
-    """How deep the brackets of a JSON text nest; 0 for a scalar."""
+    """Return the depth of nesting of a JSON text; 0 for a scalar."""
     level = deepest = 0
     for match in _BRACKET_OR_STRING.finditer(text):
         if match[0] in "[{":
@@ -159,7 +159,7 @@ def depth(text: str) -> int:
 def write(
     value: JSON, *, indent: int | None = None, separators: tuple[str, str] = (", ", ": ")
 ) -> str:
-    """The value as ASCII JSON text with its digits kept, however deep it nests."""
+    """Return the value as ASCII JSON text, with all digits of numbers, at any depth of nesting."""
     comma, colon = separators
     return "".join(_pieces(value, indent, comma if indent is None else ",", colon))
 
@@ -174,14 +174,14 @@ def _refuse_constant(name: str) -> Never:
 
 
 class _RepeatedKeyError(Exception):
-    """An object holds `key` twice: read the text again, without asking."""
+    """An object has `key` twice. The caller parses again with a decoder that allows it."""
 
     def __init__(self, key: str) -> None:
         super().__init__(key)
         self.key = key
 
 
-def _unique(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
+def _reject_repeats(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
     members = dict(pairs)
     if len(members) < len(pairs):
         keys = [key for key, _ in pairs]
@@ -194,7 +194,7 @@ _strict_decoder = json.JSONDecoder(
     parse_float=Number,
     parse_int=_integer,
     parse_constant=_refuse_constant,
-    object_pairs_hook=_unique,
+    object_pairs_hook=_reject_repeats,
 )
 _KINDS: dict[type, str] = {
     dict: "object",
@@ -212,7 +212,7 @@ def _scalar(value: JSON) -> str:
 
 
 def _pieces(root: JSON, indent: int | None, comma: str, colon: str) -> Iterator[str]:
-    # A stack of open containers: each is an iterator of (prefix, value) and its closing bracket.
+    # A stack of open containers: an iterator of (prefix, value), and the closing bracket.
     stack: list[tuple[Iterator[tuple[str, JSON]], str]] = [(iter([("", root)]), "")]
     first = True
     while stack:
@@ -247,24 +247,28 @@ def _pieces(root: JSON, indent: int | None, comma: str, colon: str) -> Iterator[
 
 
 _OFFSET = 0x10_0000
-_MARK = "\U0010fffd"
+_ESCAPE_MARK = "\U0010fffd"
 _UNPORTABLE = re.compile("[\ud800-\udfff\U0010d800-\U0010dfff\U0010fffd]")
 _ENCODED = re.compile("\U0010fffd([\U0010d800-\U0010dfff\U0010fffd])|[\U0010d800-\U0010dfff]")
 
 
 def encode_surrogates(text: str) -> str:
-    """Return the text without lone surrogates; `decode_surrogates` gives it back."""
+    """Return the text with lone surrogates replaced; `decode_surrogates` is the inverse.
+
+    U+D800 to U+DFFF become U+10D800 to U+10DFFF; such a character of the text itself, and U+10FFFD,
+    get U+10FFFD before them.
+    """
     return _UNPORTABLE.sub(_encode, text)
 
 
 def decode_surrogates(text: str) -> str:
-    """Return the text that `encode_surrogates` was given."""
+    """Return the text that `encode_surrogates` encoded."""
     return _ENCODED.sub(_decode, text)
 
 
 def _encode(match: re.Match[str]) -> str:
     character = match[0]
-    return chr(ord(character) + _OFFSET) if character < "\ue000" else f"{_MARK}{character}"
+    return chr(ord(character) + _OFFSET) if character < "\ue000" else f"{_ESCAPE_MARK}{character}"
 
 
 def _decode(match: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""JSON-like values as block-style YAML that every YAML 1.1 and 1.2 loader reads alike."""
+"""Write JSON-like values as block-style YAML that YAML 1.1 and 1.2 loaders read the same way."""
 
 import re
 from collections.abc import Callable
@@ -9,14 +9,13 @@ from pixel_emulator.core.text import json_codec
 from pixel_emulator.core.text.json_codec import Number, encode_surrogates
 
 MAX_NESTING = 100
-"""Levels that a value may have: loaders recurse, and PyYAML's crashes on some ten thousand."""
+"""Levels of nesting that a value may have: loaders recurse, and PyYAML crashes on about 10,000."""
 
 _MOST_LEVELS = MAX_NESTING + 10
-"""Levels of a whole document: such a value may stand in one that has some of its own."""
+"""Levels of nesting of a whole document, which may contain such a value some levels down."""
 
-# A list of what is harmless, not of what is not; only words need exceptions: YAML 1.1's booleans
-# and nulls, and `e400`, which npm's `yaml` takes for a float. A colon or a blank is harmless only
-# where text follows.
+# An allow-list of characters; only words need exceptions: YAML 1.1's booleans and nulls, and
+# `e400`, which npm's `yaml` reads as a float. A colon or a blank is allowed only if text follows.
 _HARMLESS = r"[A-Za-z0-9_./@+%&=?~!*()';$-]*+"
 _PLAIN = re.compile(
     r"(?![Ee][+-]?[0-9]+\Z)"
@@ -26,36 +25,36 @@ _WORDS = frozenset(
     ["y", "n", "yes", "no", "on", "off", "true", "false", "null", "none", "nan", "inf"]
 )
 _LONGEST_WORD = 5
-# What YAML does not allow in a text, and what a reader would not see.
+# Characters that YAML does not allow in a text, and invisible ones.
 _ESCAPED = re.compile(
     '["\\\\\x00-\x1f\x7f-\xa0\xad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff'
     "\ufff0-\uffff\U0010d800-\U0010dfff\U0010fffd]"
 )
 _SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
-_LONGEST_NAME = 100  # of those that are kept: their number times this is what they may take
-_LONGEST_KEY = 1_000  # a key of more than 1,024 characters needs a `?` before it
-_LONGEST_INTEGER = 4_000  # Python refuses to read longer ones (sys.int_info)
+_MAX_CACHED_KEY = 100  # characters; with the size of the cache this limits its memory
+_MAX_SIMPLE_KEY = 1_000  # YAML needs a `?` before a key of more than 1,024 characters
+_MAX_INTEGER_DIGITS = 4_000  # Python refuses to read longer ones (sys.int_info)
 
 
 def write(value: JSON, indent: int = 0) -> str:
-    """The value as YAML text, indented by `indent` blanks, with a newline at its end.
+    """Return the value as YAML text, indented by `indent` blanks, with a newline at its end.
 
-    Lone surrogates are written as `core.surrogates` says; `documents` reads them back.
-    Raises ValueError for a value that nests deeper than `flatten_deep` leaves it, and then some.
+    Lone surrogates are written with `json_codec.encode_surrogates`; `yaml_loader` reads them back.
+    Raises ValueError if the value has more than 110 levels of nesting (see `flatten_deep`).
     """
     margin = "\n" + " " * indent
     return f"{margin[1:]}{_inline(value) or _block(value, margin, _MOST_LEVELS)}\n"
 
 
 def is_too_deep(value: JSON) -> bool:
-    """Whether the value has more than `MAX_NESTING` levels."""
+    """Return True if the value has more than `MAX_NESTING` levels of nesting."""
     level = [value]
     for _ in range(MAX_NESTING + 1):
         level = [
             child
-            for each in level
-            if isinstance(each, dict | list)
-            for child in (each.values() if isinstance(each, dict) else each)
+            for node in level
+            if isinstance(node, dict | list)
+            for child in (node.values() if isinstance(node, dict) else node)
         ]
         if not level:
             return False
@@ -63,23 +62,23 @@ def is_too_deep(value: JSON) -> bool:
 
 
 def flatten_deep(value: JSON) -> JSON:
-    """The value, or its JSON text where it nests too deep for YAML."""
+    """Return the value, or its JSON text if it nests too deep for YAML (see `MAX_NESTING`)."""
     return json_codec.write(value) if is_too_deep(value) else value
 
 
 def _block(value: JSON, margin: str, levels: int) -> str:
-    """A filled map or list without the margin of its first line."""
+    """Return a map or list that is not empty, without the margin of its first line."""
     if not levels:
         raise ValueError(f"nested deeper than {_MOST_LEVELS} levels")
     inner = margin + "  "
     if isinstance(value, list):
         return margin.join(
-            f"- {_inline(each) or _block(each, inner, levels - 1)}" for each in value
+            f"- {_inline(item) or _block(item, inner, levels - 1)}" for item in value
         )
     lines, is_plain = [], _PLAIN.fullmatch
     for key, member in value.items() if isinstance(value, dict) else ():
-        name = _name(key) if len(key) < _LONGEST_NAME else _key(key, margin)
-        if isinstance(member, str):  # most are, and a call less is a tenth of the time
+        name = _cached_key(key) if len(key) < _MAX_CACHED_KEY else _key(key, margin)
+        if isinstance(member, str):  # the usual case: inlining `scalar` saves a tenth of the time
             plain = is_plain(member) and (
                 len(member) > _LONGEST_WORD or member.lower() not in _WORDS
             )
@@ -92,23 +91,23 @@ def _block(value: JSON, margin: str, levels: int) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _name(key: str) -> str:
-    """A short key: the same ones come in every call."""
+def _cached_key(key: str) -> str:
+    """Return a short key as YAML; every call has the same ones."""
     return scalar(key)
 
 
 def _key(key: str, margin: str) -> str:
     text = scalar(key)
-    return text if len(text) <= _LONGEST_KEY else f"? {text}{margin}"
+    return text if len(text) <= _MAX_SIMPLE_KEY else f"? {text}{margin}"
 
 
 def _inline(value: JSON) -> str:
-    """A scalar or an empty container; an empty text for what needs lines of its own."""
+    """Return a scalar or an empty container as YAML; an empty text for a filled container."""
     return _INLINE[type(value)](value)
 
 
 def scalar(text: str) -> str:
-    """A text as it stands behind a key."""
+    """Return a text as a YAML scalar, quoted if needed."""
     if _PLAIN.fullmatch(text) and text.lower() not in _WORDS:
         return text
     return _quoted(text)
@@ -128,9 +127,9 @@ def _code(character: str) -> str:
 
 
 def _number(number: float) -> str:
-    # YAML 1.1 asks for a point and a signed exponent: 1e21 is a text there.
+    # YAML 1.1 requires a point and a signed exponent: it reads 1e21 as text.
     digits, e, exponent = repr(number).replace("E", "e").partition("e")
-    if "." not in digits and (e or len(digits) > _LONGEST_INTEGER):
+    if "." not in digits and (e or len(digits) > _MAX_INTEGER_DIGITS):
         digits += ".0"
     if e and exponent[0] not in "+-":
         exponent = f"+{exponent}"

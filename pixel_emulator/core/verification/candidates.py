@@ -1,4 +1,4 @@
-"""Which slots match which calls, and what each way to match needs of the variables."""
+"""Candidates: which demands match which calls, and what each solution requires of variables."""
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -10,91 +10,95 @@ from pixel_emulator.core.matching.expected import (
     Constraints,
     Expected,
     Value,
-    identity,
-    written,
+    equality_key,
+    text_form,
 )
-from pixel_emulator.core.matching.unification import bind, variables
+from pixel_emulator.core.matching.unification import bind, variable_names
 from pixel_emulator.core.model import JSON, CallType, Hit, Outcome, Payload
-from pixel_emulator.core.scenarios.expectation import Pattern, facts, name_of
+from pixel_emulator.core.scenarios.expectation import Pattern, call_facts, call_name
 from pixel_emulator.core.verification.demands import Demand
 
-_MANY = 20
-"""Patterns that are worth an index."""
+_MIN_INDEXED = 20
+"""Patterns from which on an index is worth its cost."""
 
-type _Path = tuple[str, ...]
+type _KeyPath = tuple[str, ...]
 
 
 class CandidateIndex:
-    """The slots of some patterns, by what stands at the path at which these differ the most.
+    """The demands of some patterns, by the value at the path that distinguishes them best.
 
-    Without it, a recording of 10,000 calls read as a scenario would take 100 million comparisons.
+    Without the index, a recording of 10,000 calls read as a scenario would take 100 million
+    comparisons.
     """
 
     def __init__(self, patterns: Sequence[tuple[int, Pattern]]) -> None:
-        self._path = _telling(patterns) if len(patterns) >= _MANY else ()
-        self._others: list[int] = []
+        self._path = _most_selective_path(patterns) if len(patterns) >= _MIN_INDEXED else ()
+        self._without_value: list[int] = []
         self._by_value: dict[Hashable, list[int]] = defaultdict(list)
-        for slot, pattern in patterns:
+        for demand, pattern in patterns:
             value = dict(_scalars(pattern.fields)).get(self._path, ABSENT)
-            found = self._others if value is ABSENT else self._by_value[identity(value)]
-            if found[-1:] != [slot]:
-                found.append(slot)
+            indexed = (
+                self._without_value if value is ABSENT else self._by_value[equality_key(value)]
+            )
+            if indexed[-1:] != [demand]:
+                indexed.append(demand)
 
-    def of(self, said: Payload) -> list[int]:
-        """The slots that a call which says this may match, as far as that value decides."""
+    def lookup(self, payload: Payload) -> list[int]:
+        """Return the demands that a call with this payload may match, judged by that value."""
         if not self._path:
-            return self._others
-        value: Value = said
+            return self._without_value
+        value: Value = payload
         for key in self._path:
             value = value.get(key, ABSENT) if isinstance(value, dict) else ABSENT
-        here = [] if isinstance(value, dict | list) else self._by_value.get(identity(value), [])
-        return [*self._others, *here]
+        same = [] if isinstance(value, dict | list) else self._by_value.get(equality_key(value), [])
+        return [*self._without_value, *same]
 
 
-def _telling(patterns: Sequence[tuple[int, Pattern]]) -> _Path:
-    """The path at which the patterns have the most values; empty if they have the same."""
-    values: dict[_Path, set[Hashable]] = defaultdict(set)
-    uses: Counter[_Path] = Counter()
+def _most_selective_path(patterns: Sequence[tuple[int, Pattern]]) -> _KeyPath:
+    """Return the path at which the patterns have the most values; empty if all are the same."""
+    values: dict[_KeyPath, set[Hashable]] = defaultdict(set)
+    uses: Counter[_KeyPath] = Counter()
     for _, pattern in patterns:
         for path, value in _scalars(pattern.fields):
-            values[path].add(identity(value))
+            values[path].add(equality_key(value))
             uses[path] += 1
     best = max(values, key=lambda path: (len(values[path]), uses[path]), default=())
     return best if len(values.get(best, ())) > 1 else ()
 
 
-def _scalars(fields: Mapping[str, Expected]) -> Iterator[tuple[_Path, Value]]:
-    """The plain scalars of a pattern, those of the fields and of the maps in them."""
-    for key, want in fields.items():
-        inner = want.items() if isinstance(want, dict) else ()
-        pairs = [((key,), want), *(((key, each), value) for each, value in inner)]
+def _scalars(fields: Mapping[str, Expected]) -> Iterator[tuple[_KeyPath, Value]]:
+    """Yield the plain scalars of the fields and of the maps in them."""
+    for key, expected in fields.items():
+        members = expected.items() if isinstance(expected, dict) else ()
+        pairs = [((key,), expected), *(((key, member), value) for member, value in members)]
         for path, value in pairs:
             if value is None or isinstance(value, str | int | float):
                 yield path, value
 
 
-# Ways of one slot to match one call that are looked at: those of `$any-order` are factorial.
-_MOST_WAYS = 1_000
-# As many are looked at where this number of them was found beside the first ones.
-_FEW_WAYS = 20
-_WAYS_OF_ALL = 10_000
+# Solutions of one demand and one call that are used: those of `$any-order` are factorial.
+_MAX_SOLUTIONS = 1_000
+# The same, once _MAX_ALL_SOLUTIONS were found in addition to the first of each.
+_FEW_SOLUTIONS = 20
+_MAX_ALL_SOLUTIONS = 10_000
 
 MATCH_BUDGET = 400_000
-"""Looks of slots with variables at calls that one verdict may take: some seconds."""
+"""Matches of demands with variables against calls that one verdict may try: some seconds."""
 
 type Variable = tuple[int, str]
 """A variable of the scenario with this index."""
 
 type Solution = tuple[tuple[Variable, Hashable, bool], ...]
-"""What one way needs: that each variable has a value of this identity, or else is this text."""
+"""The requirements of one solution: each variable has a value of this identity, or, if the last
+item is True, a value with this text."""
 
 type Candidate = tuple[int, tuple[Solution, ...]]
-"""A slot that matches, with each distinct way; the way `()` needs nothing."""
+"""A demand that matches, with its distinct solutions; the solution `()` requires nothing."""
 
-type _Line = tuple[bool, CallType | None, str | None]
+type _IndexKey = tuple[bool, CallType | None, str | None]
 
 ALWAYS: tuple[Solution, ...] = ((),)
-"""The ways of a slot that matches whatever the variables are."""
+"""The solutions of a demand that matches for all values of the variables."""
 
 
 @dataclass(slots=True)
@@ -105,96 +109,103 @@ class Domain:
     by_text: dict[str, dict[Hashable, None]]
 
     def add(self, value: JSON) -> Hashable:
-        """Note a value; returns its identity."""
-        key = identity(value)
+        """Add a value and return its identity."""
+        key = equality_key(value)
         if key not in self.values:
             self.values[key] = value
-            if (text := written(value)) is not None:
+            if (text := text_form(value)) is not None:
                 self.by_text.setdefault(text, {})[key] = None
         return key
 
 
 class CandidateFinder:
-    """The edges of the calls so far.
+    """Finds the candidates of the calls, one call after the other.
 
-    `cut` are the slots that had more ways to match a call than are looked at, `cuts` how often.
-    After `match_budget` looks of slots with variables these count as matching whatever they may
-    see: then they are all in one part with what they compete with, and that part is undecided.
+    `truncated` are the demands with more solutions for a call than are used, `truncations` the
+    number of such matches. After `match_budget` matches of demands with variables, further ones
+    count as matching always and as truncated: these demands are then in one component with all
+    their competitors, and that component is undecided.
     """
 
-    def __init__(self, slots: Sequence[Demand], match_budget: int = MATCH_BUDGET) -> None:
-        self.slots = slots
+    def __init__(self, demands: Sequence[Demand], match_budget: int = MATCH_BUDGET) -> None:
+        self.demands = demands
         self._match_budget = match_budget
-        self._asking = {each.index for each in slots if any(map(_asks, each.wanted.patterns))}
+        self._with_variables = {
+            demand.index
+            for demand in demands
+            if any(map(_has_variables, demand.expectation.patterns))
+        }
         self.domains: dict[Variable, Domain] = {}
-        self.cut: set[int] = set()
-        self.cuts = 0
-        self._left = _WAYS_OF_ALL
-        lines: dict[_Line, list[tuple[int, Pattern]]] = defaultdict(list)
-        for slot in slots:
-            for each in slot.wanted.patterns:
-                lines[slot.wanted.dropped, each.type, each.name].append((slot.index, each))
-        self._by_line = {line: CandidateIndex(patterns) for line, patterns in lines.items()}
+        self.truncated: set[int] = set()
+        self.truncations = 0
+        self._solutions_left = _MAX_ALL_SOLUTIONS
+        patterns: dict[_IndexKey, list[tuple[int, Pattern]]] = defaultdict(list)
+        for demand in demands:
+            dropped = demand.expectation.dropped
+            for pattern in demand.expectation.patterns:
+                patterns[dropped, pattern.type, pattern.name].append((demand.index, pattern))
+        self._indexes = {key: CandidateIndex(same) for key, same in patterns.items()}
 
-    def of(self, hit: Hit) -> tuple[Candidate, ...]:
-        """The slots that match a call, in order."""
+    def candidates(self, hit: Hit) -> tuple[Candidate, ...]:
+        """Return the demands that match a call, in order."""
         return tuple(
-            (index, ways)
+            (index, solutions)
             for index in self.possible(hit)
-            if self.slots[index].may_see(hit) and (ways := self._ways(self.slots[index], hit))
+            if self.demands[index].can_see(hit)
+            and (solutions := self._solutions(self.demands[index], hit))
         )
 
-    def asks(self, index: int) -> bool:
-        """Whether a slot asks for a variable."""
-        return index in self._asking
+    def has_variables(self, index: int) -> bool:
+        """Return True if the patterns of a demand have variables."""
+        return index in self._with_variables
 
     def possible(self, hit: Hit) -> list[int]:
-        """The slots that may match a call, as far as its type, its name and one value decide."""
+        """Return the demands that a call may match, by its type, its name and one value."""
         if hit.call is None:
             return []
         dropped, type = hit.outcome is Outcome.DROPPED, hit.call.type
-        lines: list[_Line] = [(dropped, type, None), (dropped, None, None)]
-        if (name := name_of(hit)) is not None:
-            lines.append((dropped, type, name))
-        said = facts(hit)
-        found = [self._by_line[line].of(said) for line in lines if line in self._by_line]
-        return sorted({each for some in found for each in some})
+        keys: list[_IndexKey] = [(dropped, type, None), (dropped, None, None)]
+        if (name := call_name(hit)) is not None:
+            keys.append((dropped, type, name))
+        payload = call_facts(hit)
+        indexes = [self._indexes[key] for key in keys if key in self._indexes]
+        return sorted({demand for index in indexes for demand in index.lookup(payload)})
 
-    def _ways(self, slot: Demand, hit: Hit) -> tuple[Solution, ...]:
-        if slot.index in self._asking and slot.wanted.wants_outcome(hit):
+    def _solutions(self, demand: Demand, hit: Hit) -> tuple[Solution, ...]:
+        if demand.index in self._with_variables and demand.expectation.accepts_outcome(hit):
             if self._match_budget <= 0:
-                self._cut(slot)
+                self._truncate(demand)
                 return ALWAYS
             self._match_budget -= 1
-        most = _MOST_WAYS if self._left > 0 else _FEW_WAYS
-        found = list(islice(slot.wanted.ways(hit), most + 1))
-        self._left -= max(0, len(found) - 1)
-        if () in found:
+        most = _MAX_SOLUTIONS if self._solutions_left > 0 else _FEW_SOLUTIONS
+        matches = list(islice(demand.expectation.solutions(hit), most + 1))
+        self._solutions_left -= max(0, len(matches) - 1)
+        if () in matches:
             return ALWAYS
-        if len(found) > most:
-            self._cut(slot)
+        if len(matches) > most:
+            self._truncate(demand)
         return tuple(
-            dict.fromkeys(self._way(slot.scenario_index, each) for each in self._sound(found))
+            dict.fromkeys(
+                self._solution(demand.scenario_index, constraints)
+                for constraints in matches
+                if bind(constraints) is not None  # else it contradicts itself
+            )
         )
 
-    def _cut(self, slot: Demand) -> None:
-        self.cut.add(slot.index)
-        self.cuts += 1
+    def _truncate(self, demand: Demand) -> None:
+        self.truncated.add(demand.index)
+        self.truncations += 1
 
-    def _sound(self, found: list[Constraints]) -> Iterator[Constraints]:
-        """The ways that do not contradict themselves."""
-        return (needs for needs in found if bind(needs) is not None)
-
-    def _way(self, scenario_index: int, needs: Constraints) -> Solution:
-        way: dict[tuple[Variable, Hashable, bool], None] = {}
-        for need in needs:
-            variable = (scenario_index, need.name)
+    def _solution(self, scenario_index: int, constraints: Constraints) -> Solution:
+        solution: dict[tuple[Variable, Hashable, bool], None] = {}
+        for binding in constraints:
+            variable = (scenario_index, binding.name)
             domain = self.domains.setdefault(variable, Domain({}, {}))
-            key = domain.add(need.value)
-            way[variable, str(need.value) if need.in_text else key, need.in_text] = None
-        return tuple(way)
+            key = domain.add(binding.value)
+            required = str(binding.value) if binding.in_text else key
+            solution[variable, required, binding.in_text] = None
+        return tuple(solution)
 
 
-def _asks(pattern: Pattern) -> bool:
-    """Whether a pattern asks for a variable."""
-    return any(variables(want) for want in (pattern.fields, pattern.request))
+def _has_variables(pattern: Pattern) -> bool:
+    return any(variable_names(expected) for expected in (pattern.fields, pattern.request))

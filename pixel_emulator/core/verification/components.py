@@ -1,11 +1,11 @@
-"""What the search works on: calls as rows of slots that match them, in parts that stand alone."""
+"""The assignment problem: calls with the demands that match them, split into components."""
 
 from collections import Counter
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 
-from pixel_emulator.core.matching.unification import variables
+from pixel_emulator.core.matching.unification import variable_names
 from pixel_emulator.core.model import Evidence, Hit
 from pixel_emulator.core.scenarios.model import Level, Order, Policy, Scenario
 from pixel_emulator.core.tracking_plan.violations import violations
@@ -15,135 +15,147 @@ from pixel_emulator.core.verification.candidates import (
     Candidate,
     CandidateFinder,
     Domain,
+    Solution,
     Variable,
 )
 from pixel_emulator.core.verification.demands import Demand, DemandPlan, claimant_of_alike
 from pixel_emulator.core.verification.policies import forbidden_values, policy_hits_of
 
 type Condition = Mapping[Variable, Collection[Hashable]]
-"""What one way needs: for each variable the identities that it may have."""
+"""The requirements of one solution: for each variable the identities that it may have."""
 
 type Conditions = tuple[Condition, ...] | None
-"""Each way in which a slot may match a call; None if it matches in any case."""
+"""A demand matches a call if one of these conditions holds; None if it always matches."""
 
 type Candidates = Mapping[int, Conditions]
-"""The slots that may match a call."""
+"""The demands that may match a call."""
 
 type CallNode = tuple[int, Candidates]
-"""A call, by its position, and the slots that may match it."""
+"""A call, by its position, and the demands that may match it."""
 
 type VariableValues = Mapping[Variable, Hashable | None]
-"""The identity that each variable has; None for a value that no call offers."""
+"""The identity of the value of each variable; None for a value that no call offers."""
 
 type Claims = Mapping[int, int]
-"""The slot that claims a call, by position."""
+"""The demand that claims a call, by position."""
 
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """Slots and the rows that they may match: nothing outside it matters to it."""
+    """Demands and the calls that they may match, independent of all other components."""
 
-    slots: tuple[int, ...]
-    rows: tuple[CallNode, ...]
+    demands: tuple[int, ...]
+    nodes: tuple[CallNode, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ComponentAssignment:
-    """One way to settle a part, and its cost: lacking claims, calls too many, failing findings."""
+    """Claims and values of a component; `cost`: missing claims, extra calls, failing policies."""
 
     cost: int
     claims: Claims = field(default_factory=dict)
-    choice: VariableValues = field(default_factory=dict)
+    values: VariableValues = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProblemInstance:
-    """What is the same for all parts.
+    """What all components have in common.
 
-    `times` are those of the calls, by position. `alone` is what a call costs that no slot
-    matches, by position, 0 if it is not there; `wanted` holds the scenarios that it fails if they
-    want it, where that is not the same for all. `live` says that more calls may come: what is
-    lacking costs nothing then, unless nothing that comes could fill it.
+    `times` are the times of the calls, by position, in microseconds since the first request.
+    `unmatched_cost` is the cost of a call that no demand matches, by position, 0 if it is not
+    listed. `damage_fails` holds, for a damaged call, the scenarios that fail if they claim it, if
+    that is not the same for all scenarios. `live` means that more calls may come: missing claims
+    then cost nothing, unless no later call could make them.
     """
 
-    layout: DemandPlan
+    plan: DemandPlan
     domains: Mapping[Variable, Domain]
     times: list[int] = field(default_factory=list)
-    alone: dict[int, int] = field(default_factory=dict)
-    wanted: dict[int, Collection[int]] = field(default_factory=dict)
+    unmatched_cost: dict[int, int] = field(default_factory=dict)
+    damage_fails: dict[int, Collection[int]] = field(default_factory=dict)
     live: bool = False
 
     @property
-    def slots(self) -> Sequence[Demand]:
-        """All slots."""
-        return self.layout.slots
+    def demands(self) -> Sequence[Demand]:
+        """All demands."""
+        return self.plan.demands
 
     def low(self, index: int) -> int:
-        """How many claims a slot lacks if it has none."""
-        return 0 if self.live else self.slots[index].low
+        """Return the number of claims that a demand without claims is missing."""
+        return 0 if self.live else self.demands[index].low
 
-    def rows(self, found: Sequence[tuple[Candidate, ...]]) -> list[CallNode]:
-        """The rows of calls with these edges; those with the same edges share their options."""
-        known: dict[tuple[Candidate, ...], Candidates] = {}
-        for edges in found:
-            if edges and edges not in known:
-                known[edges] = {
-                    slot: None if ways is ALWAYS else tuple(self._needed(way) for way in ways)
-                    for slot, ways in edges
+    def nodes(self, candidates_by_call: Sequence[tuple[Candidate, ...]]) -> list[CallNode]:
+        """Return the nodes of the calls that have candidates; equal candidates share one map."""
+        shared: dict[tuple[Candidate, ...], Candidates] = {}
+        for candidates in candidates_by_call:
+            if candidates and candidates not in shared:
+                shared[candidates] = {
+                    demand: None
+                    if solutions is ALWAYS
+                    else tuple(self._condition(solution) for solution in solutions)
+                    for demand, solutions in candidates
                 }
-        return [(position, known[edges]) for position, edges in enumerate(found) if edges]
+        return [
+            (position, shared[candidates])
+            for position, candidates in enumerate(candidates_by_call)
+            if candidates
+        ]
 
-    def groups(self, rows: Iterable[CallNode]) -> list[tuple[Candidates, int, int]]:
-        """The rows that are alike: their options, what each costs alone, and how many there are."""
-        alike: dict[tuple[int, int], tuple[Candidates, int, int]] = {}
-        for position, options in rows:
-            alone = self.alone.get(position, 0)
-            _, _, count = alike.get((id(options), alone), (options, alone, 0))
-            alike[id(options), alone] = options, alone, count + 1
-        return list(alike.values())
+    def groups(self, nodes: Iterable[CallNode]) -> list[tuple[Candidates, int, int]]:
+        """Return the groups of equal nodes: candidates, cost of a node if unmatched, and size."""
+        groups: dict[tuple[int, int], tuple[Candidates, int, int]] = {}
+        for position, candidates in nodes:
+            cost = self.unmatched_cost.get(position, 0)
+            _, _, count = groups.get((id(candidates), cost), (candidates, cost, 0))
+            groups[id(candidates), cost] = candidates, cost, count + 1
+        return list(groups.values())
 
-    def _needed(self, way: tuple[tuple[Variable, Hashable, bool], ...]) -> Condition:
-        needed: dict[Variable, Collection[Hashable]] = {}
-        for variable, key, in_text in way:
+    def _condition(self, solution: Solution) -> Condition:
+        condition: dict[Variable, Collection[Hashable]] = {}
+        for variable, key, in_text in solution:
             keys = tuple(self.domains[variable].by_text[str(key)]) if in_text else (key,)
-            before = needed.get(variable)
-            needed[variable] = keys if before is None else [each for each in keys if each in before]
-        return needed
+            before = condition.get(variable)
+            condition[variable] = keys if before is None else [k for k in keys if k in before]
+        return condition
 
-    def may_claim(self, position: int, index: int) -> bool:
-        """Whether the call comes in time for the slot, as far as no other claim decides that."""
-        limit = self.slots[index].timing.limit
-        return limit is None or self.times[position] <= limit
+    def is_in_time(self, position: int, index: int) -> bool:
+        """Return True if the call is in time for the demand, unless another claim decides that."""
+        deadline = self.demands[index].timing.deadline
+        return deadline is None or self.times[position] <= deadline
 
-    def split(self, slots: Iterable[int], rows: Sequence[CallNode]) -> list[Component]:
-        """The parts that have nothing to do with each other, by their first slots."""
-        groups = _UnionFind()
+    def components(self, demands: Iterable[int], nodes: Sequence[CallNode]) -> list[Component]:
+        """Return the connected components, ordered by their first demands.
+
+        Two demands are connected if they may match the same call, require the same variable, or
+        are linked by an ordered list, by `after` or by stages.
+        """
+        sets = _UnionFind()
         of_variable: dict[Variable, int] = {}
         of_link: dict[tuple[str, int], int] = {}
-        for index in slots:
-            groups.add(index)
-            for link in self._links(self.slots[index]):
-                groups.join(of_link.setdefault(link, index), index)
-        for options in {id(each): each for _, each in rows}.values():
-            first = next(iter(options))
-            for index, ways in options.items():
-                groups.join(first, index)
-                for variable in {each for way in ways or () for each in way}:
-                    groups.join(of_variable.setdefault(variable, index), index)
-        members = groups.members()
-        found: dict[int, list[CallNode]] = {root: [] for root in members}
-        for row in rows:
-            found[groups.root(next(iter(row[1])))].append(row)
-        return [Component(tuple(members[root]), tuple(found[root])) for root in members]
+        for index in demands:
+            sets.add(index)
+            for link in self._links(self.demands[index]):
+                sets.join(of_link.setdefault(link, index), index)
+        for candidates in {id(candidates): candidates for _, candidates in nodes}.values():
+            first = next(iter(candidates))
+            for index, conditions in candidates.items():
+                sets.join(first, index)
+                for variable in {name for condition in conditions or () for name in condition}:
+                    sets.join(of_variable.setdefault(variable, index), index)
+        members = sets.members()
+        nodes_of: dict[int, list[CallNode]] = {root: [] for root in members}
+        for node in nodes:
+            nodes_of[sets.root(next(iter(node[1])))].append(node)
+        return [Component(tuple(members[root]), tuple(nodes_of[root])) for root in members]
 
-    def _links(self, slot: Demand) -> Iterator[tuple[str, int]]:
-        if slot.ordered_list is not None:
-            yield "chain", slot.ordered_list
-        if slot.after is not None:
-            yield "slot", slot.after
-        if slot.phase is not None:
-            yield "run", slot.scenario_index
-        yield "slot", slot.index
+    def _links(self, demand: Demand) -> Iterator[tuple[str, int]]:
+        if demand.ordered_list is not None:
+            yield "ordered list", demand.ordered_list
+        if demand.after is not None:
+            yield "demand", demand.after
+        if demand.stage is not None:
+            yield "scenario", demand.scenario_index
+        yield "demand", demand.index
 
 
 class _UnionFind:
@@ -165,116 +177,114 @@ class _UnionFind:
         self.parent[other] = one
 
     def members(self) -> dict[int, list[int]]:
-        found: dict[int, list[int]] = {}
+        sets: dict[int, list[int]] = {}
         for item in self.parent:
-            found.setdefault(self.root(item), []).append(item)
-        return found
+            sets.setdefault(self.root(item), []).append(item)
+        return sets
 
 
 class MatchGraph:
-    """The calls so far, and the edges of each; calls are added as they come.
+    """The calls so far and the candidates of each; calls can be added.
 
-    `unsure` are the positions of calls that may match in more ways than were looked at.
+    `uncertain` are the positions of calls that may match in more ways than were tried.
     """
 
     def __init__(
         self,
         scenarios: Sequence[Scenario],
-        layout: DemandPlan,
+        plan: DemandPlan,
         hits: Sequence[Hit],
         *,
         match_budget: int = MATCH_BUDGET,
     ) -> None:
         self.scenarios = scenarios
-        self.layout = layout
-        self.edges = CandidateFinder(layout.slots, match_budget)
-        self.pool = ProblemInstance(layout=layout, domains=self.edges.domains)
+        self.plan = plan
+        self.finder = CandidateFinder(plan.demands, match_budget)
+        self.instance = ProblemInstance(plan=plan, domains=self.finder.domains)
         self.hits: list[Hit] = []
-        self.found: list[tuple[Candidate, ...]] = []
-        self.unsure: set[int] = set()
+        self.candidates: list[tuple[Candidate, ...]] = []
+        self.uncertain: set[int] = set()
         for hit in hits:
             self.add(hit)
 
     def add(self, hit: Hit) -> tuple[Candidate, ...]:
-        """Take the next call; returns its edges."""
-        position, cuts = len(self.hits), self.edges.cuts
-        edges = self.edges.of(hit)
-        if self.edges.cuts > cuts:
-            self.unsure.add(position)
+        """Add the next call and return its candidates."""
+        position, truncations = len(self.hits), self.finder.truncations
+        candidates = self.finder.candidates(hit)
+        if self.finder.truncations > truncations:
+            self.uncertain.add(position)
         self.hits.append(hit)
-        self.found.append(edges)
-        self.pool.times.append(self.layout.ticks(hit.time))
-        self.layout.note(position, hit)
-        if edges and not all(ways is ALWAYS for _, ways in edges):
-            self._note_costs(position, hit)
-        return edges
+        self.candidates.append(candidates)
+        self.instance.times.append(self.plan.microseconds(hit.time))
+        self.plan.add(position, hit)
+        if candidates and not all(solutions is ALWAYS for _, solutions in candidates):
+            self._set_costs(position, hit)
+        return candidates
 
-    def with_alike(self) -> tuple["MatchGraph", Counter[int], Counter[int]]:
-        """The case without what the calls stand for, and what that comes to.
+    def claim_alike(self) -> tuple["MatchGraph", Counter[int], Counter[int]]:
+        """Claim the calls that the calls of the graph stand for (`Hit.alike`).
 
-        That are, by slot, the claims that are only counted, and the calls too many. The slots of
-        the case that is returned want so many fewer.
+        Returns a graph whose demands lack these claims, and by demand the claims and extra calls.
         """
         claims: Counter[int] = Counter()
-        too_many: Counter[int] = Counter()
-        slots = self.layout.slots
+        extra: Counter[int] = Counter()
+        demands = self.plan.demands
         for position, hit in enumerate(self.hits):
-            if not hit.alike or not self.found[position]:
+            if not hit.alike or not self.candidates[position]:
                 continue
-            matched = [index for index, _ in self.found[position]]
-            if forbids := [index for index in matched if slots[index].forbids]:
-                too_many.update(dict.fromkeys(forbids, hit.alike))
+            matched = [index for index, _ in self.candidates[position]]
+            if forbids := [index for index in matched if demands[index].forbids]:
+                extra.update(dict.fromkeys(forbids, hit.alike))
                 continue
-            scenario_index, room = claimant_of_alike(slots, matched), hit.alike
-            high = slots[scenario_index].high
+            claimant, capacity = claimant_of_alike(demands, matched), hit.alike
+            high = demands[claimant].high
             if high is not None:
-                alone = sum(len(each) == 1 and each[0][0] == scenario_index for each in self.found)
-                room = max(0, high - alone) if len(matched) == 1 else 0
-            claims[scenario_index] += min(room, hit.alike)
-            too_many[scenario_index] += hit.alike - min(room, hit.alike)
+                alone = sum(
+                    len(candidates) == 1 and candidates[0][0] == claimant
+                    for candidates in self.candidates
+                )
+                capacity = max(0, high - alone) if len(matched) == 1 else 0
+            claims[claimant] += min(capacity, hit.alike)
+            extra[claimant] += hit.alike - min(capacity, hit.alike)
         if not claims:
-            return self, claims, +too_many
-        layout = copy(self.layout)
-        layout.slots = [_fewer(slot, claims[slot.index]) for slot in slots]
-        case = copy(self)
-        case.layout, case.pool = layout, replace(self.pool, layout=layout)
-        return case, +claims, +too_many
+            return self, claims, +extra
+        plan = copy(self.plan)
+        plan.demands = [_reduced(demand, claims[demand.index]) for demand in demands]
+        graph = copy(self)
+        graph.plan, graph.instance = plan, replace(self.instance, plan=plan)
+        return graph, +claims, +extra
 
-    def parts(self) -> tuple[list[Component], list[CallNode]]:
-        """What can be settled by itself, and all rows."""
-        rows = self.pool.rows(self.found)
-        return self.pool.split(range(len(self.layout.slots)), rows), rows
+    def components(self) -> tuple[list[Component], list[CallNode]]:
+        """Return the components, and all nodes."""
+        nodes = self.instance.nodes(self.candidates)
+        return self.instance.components(range(len(self.plan.demands)), nodes), nodes
 
-    def _note_costs(self, position: int, hit: Hit) -> None:
-        """Note what the values of variables decide: whether the call is matched, and by whom."""
-        alone = 0
-        for finding in policy_hits_of(self.scenarios, hit, ()):
-            failed = [
-                scenario_index
-                for scenario_index, each in enumerate(finding.levels)
-                if each is Level.FAIL
-            ]
-            if finding.policy is not Policy.DAMAGED:
-                alone += bool(failed)
+    def _set_costs(self, position: int, hit: Hit) -> None:
+        """Set the costs that depend on variables: of an unmatched call, and of a damaged one."""
+        cost = 0
+        for policy_hit in policy_hits_of(self.scenarios, hit, ()):
+            failed = [i for i, level in enumerate(policy_hit.levels) if level is Level.FAIL]
+            if policy_hit.policy is not Policy.DAMAGED:
+                cost += bool(failed)
             elif 0 < len(failed) < len(self.scenarios):
-                self.pool.wanted[position] = frozenset(failed)
-                alone += 1
-        self.pool.alone[position] = alone
+                self.instance.damage_fails[position] = frozenset(failed)
+                cost += 1
+        self.instance.unmatched_cost[position] = cost
 
 
-def _fewer(slot: Demand, claims: int) -> Demand:
-    """The slot when so many of its claims are made."""
-    high = None if slot.high is None else slot.high - claims
-    return replace(slot, low=max(0, slot.low - claims), high=high) if claims else slot
+def _reduced(demand: Demand, claims: int) -> Demand:
+    """Return the demand that remains when so many of its claims are made."""
+    high = None if demand.high is None else demand.high - claims
+    return replace(demand, low=max(0, demand.low - claims), high=high) if claims else demand
 
 
 MAX_KEPT = 300
-"""Calls that are kept of those that are alike: more than any report shows."""
+"""Calls that are kept of each group of alike calls: more than any report shows."""
 
 
 @dataclass(slots=True)
-class _Kind:
-    """Calls that are alike: where the last one that is kept stands, and how many of each sort."""
+class _CallGroup:
+    """Alike calls: how many to keep, are kept, are only counted; `last` is the last kept one."""
 
     needed: int
     kept: int = 0
@@ -283,107 +293,108 @@ class _Kind:
 
 
 class CallGroups:
-    """The calls of a run, thinned out as they come."""
+    """The calls of a live run in bounded memory: of alike calls most are only counted."""
 
     def __init__(self, scenarios: Sequence[Scenario], *, kept: int = MAX_KEPT) -> None:
         self._scenarios = scenarios
         self._kept = kept
-        self._keeps_all = any(map(_needs_each, scenarios))
-        reach = [len(each.steps) for each in scenarios]
-        self._slots = DemandPlan(scenarios, Evidence(hits=()), reach, live=True).slots
-        self._edges = CandidateFinder(self._slots)
-        awaited = {slot.after for slot in self._slots}
+        self._keeps_all = any(map(_needs_every_call, scenarios))
+        step_counts = [len(scenario.steps) for scenario in scenarios]
+        self._demands = DemandPlan(scenarios, Evidence(hits=()), step_counts, live=True).demands
+        self._finder = CandidateFinder(self._demands)
+        predecessors = {demand.after for demand in self._demands}
         self._countable = {
-            slot.index
-            for slot in self._slots
-            if slot.index not in awaited and self._is_countable(slot)
+            demand.index
+            for demand in self._demands
+            if demand.index not in predecessors and self._is_countable(demand)
         }
-        self._kinds: dict[Hashable, _Kind] = {}
+        self._groups: dict[Hashable, _CallGroup] = {}
         self._hits: list[Hit] = []
-        self._counts: dict[int, _Kind] = {}
+        self._group_at: dict[int, _CallGroup] = {}
 
     def add(self, hit: Hit) -> None:
-        """Take the next call."""
-        slots = None if self._keeps_all else self._counted(hit)
-        if slots is None:
+        """Add the next call."""
+        demands = None if self._keeps_all else self._counting_demands(hit)
+        if demands is None:
             self._hits.append(hit)
             return
-        key = self._key(hit, slots)
-        kind = self._kinds.get(key)
-        if kind is None:
-            kind = self._kinds[key] = _Kind(max(self._kept, _room(self._slots, slots)))
-        if kind.kept < kind.needed:
-            kind.kept, kind.last = kind.kept + 1, len(self._hits)
+        key = self._key(hit, demands)
+        group = self._groups.get(key)
+        if group is None:
+            needed = max(self._kept, _claims_elsewhere(self._demands, demands))
+            group = self._groups[key] = _CallGroup(needed)
+        if group.kept < group.needed:
+            group.kept, group.last = group.kept + 1, len(self._hits)
             self._hits.append(hit)
             return
-        kind.alike += 1
-        self._counts[kind.last] = kind
+        group.alike += 1
+        self._group_at[group.last] = group
 
     def hits(self) -> tuple[Hit, ...]:
-        """The calls that are kept, each with how many it stands for."""
-        for position, kind in self._counts.items():
-            if self._hits[position].alike != kind.alike:
-                self._hits[position] = replace(self._hits[position], alike=kind.alike)
+        """Return the kept calls, each with the number of further calls that it stands for."""
+        for position, group in self._group_at.items():
+            if self._hits[position].alike != group.alike:
+                self._hits[position] = replace(self._hits[position], alike=group.alike)
         return tuple(self._hits)
 
-    def _is_countable(self, slot: Demand) -> bool:
-        """Whether only the number of calls that it claims matters, whichever they are."""
-        scenario = self._scenarios[slot.scenario_index]
-        step = scenario.steps[slot.step]
+    def _is_countable(self, demand: Demand) -> bool:
+        """Return True if only the number of its claims matters, not which calls they are."""
+        scenario = self._scenarios[demand.scenario_index]
         return (
             len(scenario.steps) == 1
-            and not slot.constrained
-            and step.within is None
-            and slot.wanted.within is None
-            and not self._edges.asks(slot.index)
+            and not demand.is_constrained
+            and scenario.steps[demand.step].within is None
+            and demand.expectation.within is None
+            and not self._finder.has_variables(demand.index)
         )
 
-    def _counted(self, hit: Hit) -> tuple[int, ...] | None:
-        """The slots that match a call; None if one of them needs to know which call it is."""
-        found = []
-        for index in self._edges.possible(hit):
-            if next(self._slots[index].wanted.ways(hit), None) is not None:
+    def _counting_demands(self, hit: Hit) -> tuple[int, ...] | None:
+        """Return the demands that match a call; None if one of them is not countable."""
+        matched = []
+        for index in self._finder.possible(hit):
+            if next(self._demands[index].expectation.solutions(hit), None) is not None:
                 if index not in self._countable:
                     return None
-                found.append(index)
-        return tuple(found)
+                matched.append(index)
+        return tuple(matched)
 
-    def _key(self, hit: Hit, slots: tuple[int, ...]) -> Hashable:
-        homes = {self._slots[index].scenario_index for index in slots}
-        findings = policy_hits_of(self._scenarios, hit, homes)
+    def _key(self, hit: Hit, demands: tuple[int, ...]) -> Hashable:
+        """Return what alike calls have in common: all that a verdict says of them."""
+        scenarios = {self._demands[index].scenario_index for index in demands}
+        policy_hits = policy_hits_of(self._scenarios, hit, scenarios)
         return (
             hit.outcome,
             hit.step,
-            slots,
-            tuple((each.policy, each.levels) for each in findings),
+            demands,
+            tuple((policy_hit.policy, policy_hit.levels) for policy_hit in policy_hits),
             tuple(
                 sum(1 for _ in forbidden_values([denial], [hit], {}))
-                for each in self._scenarios
-                for denial in each.denials
+                for scenario in self._scenarios
+                for denial in scenario.forbidden
             ),
-            tuple(sum(1 for _ in violations(each.plans, hit)) for each in self._scenarios),
+            tuple(sum(1 for _ in violations(s.plans, hit)) for s in self._scenarios),
         )
 
 
-def _room(slots: Sequence[Demand], matched: Sequence[int]) -> int:
-    """How many calls like this the other slots may claim: as many have to be kept.
+def _claims_elsewhere(demands: Sequence[Demand], matched: Sequence[int]) -> int:
+    """Return how many such calls the other demands may claim: as many have to be kept.
 
-    Then those that are only counted can be taken to go where `claimant_of_alike` says: each claim
-    of another slot can be made by a call that is kept.
+    Calls that are only counted can then go to `claimant_of_alike`, because each claim of another
+    demand can be made with a kept call.
     """
-    if not matched or any(slots[index].forbids for index in matched):
+    if not matched or any(demands[index].forbids for index in matched):
         return 0
-    scenario_index = claimant_of_alike(slots, matched)
-    # Of several with limits, all have to be full: what is only counted is then too many.
-    is_free = slots[scenario_index].high is None or len(matched) == 1
-    others = [slots[index] for index in matched if not (is_free and index == scenario_index)]
-    return sum(each.low if each.high is None else each.high for each in others)
+    claimant = claimant_of_alike(demands, matched)
+    # Of several with upper bounds all have to be full: calls that are only counted are then extra.
+    is_unlimited = demands[claimant].high is None or len(matched) == 1
+    others = [demands[i] for i in matched if not (is_unlimited and i == claimant)]
+    return sum(demand.low if demand.high is None else demand.high for demand in others)
 
 
-def _needs_each(scenario: Scenario) -> bool:
-    """Whether a scenario looks at each call, also at those that nothing matches."""
+def _needs_every_call(scenario: Scenario) -> bool:
+    """Return True if a scenario depends on every call, also on those that nothing matches."""
     return (
         scenario.state is not None
         or any(step.order is Order.STRICT for step in scenario.steps)
-        or any(variables(each.contains) for each in scenario.denials)
+        or any(variable_names(denial.contains) for denial in scenario.forbidden)
     )

@@ -1,4 +1,4 @@
-"""Watching a run: whether the scenarios are met, may still be, or can no longer be."""
+"""Verdicts on a run in progress: scenarios are met, may still be met, or can no longer be met."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,9 +6,9 @@ from dataclasses import replace
 from enum import StrEnum
 
 from pixel_emulator.core.matching.bipartite import Bounds, Group, deficit
-from pixel_emulator.core.matching.unification import variables
+from pixel_emulator.core.matching.unification import variable_names
 from pixel_emulator.core.model import Evidence, Hit
-from pixel_emulator.core.scenarios.model import Level, Policy, Scenario, beside_masks
+from pixel_emulator.core.scenarios.model import Level, Policy, Scenario, with_masked_keys
 from pixel_emulator.core.tracking_plan.violations import violations
 from pixel_emulator.core.verification.candidates import ALWAYS, MATCH_BUDGET, Candidate
 from pixel_emulator.core.verification.components import MatchGraph
@@ -18,12 +18,12 @@ from pixel_emulator.core.verification.solve import BUDGET, can_still_be_met
 from pixel_emulator.core.verification.verdict import Status
 from pixel_emulator.core.verification.verify import verify
 
-_FEW = 500  # calls that are searched anew with each look; of more, only now and then
-_SELDOM = 50  # searches while the number of calls grows by its own size
+_ALWAYS_SEARCHED = 500  # up to so many calls each update searches; of more, only some updates do
+_SEARCHES_PER_DOUBLING = 50  # searches while the number of calls grows by its own size
 
 
 class Outlook(StrEnum):
-    """What may become of scenarios while more calls come."""
+    """Result that the scenarios may have while more calls come."""
 
     MET = "met"
     OPEN = "open"
@@ -32,10 +32,10 @@ class Outlook(StrEnum):
 
 
 class LiveVerdict:
-    """Looks at evidence that grows: a look costs about as much as what is new in it.
+    """The outlook on evidence that grows; an update costs about as much as the calls that are new.
 
-    A search over many calls is not made again with each of them. Until enough are new the
-    prospect is then `open`; a look that has no new calls always searches.
+    If there are many calls, an update with new ones does not always search: the outlook is then
+    `open` until enough are new. An update without new calls always searches.
     """
 
     def __init__(
@@ -48,171 +48,182 @@ class LiveVerdict:
     ) -> None:
         self._given = scenarios
         self._step_count = step_count
-        self._bounds = budget, match_budget
-        self._view: _View | None = None
+        self._budgets = budget, match_budget
+        self._state: _IncrementalState | None = None
 
     def update(self, evidence: Evidence) -> Outlook:
-        """What may become of the scenarios; the hits are those of the last look, and more.
+        """Return the outlook; the hits are those of the last update, and further ones.
 
-        `impossible` holds for whatever may come. Gaps in the evidence are not looked at.
+        `impossible` holds whatever calls may come. Gaps in the evidence are not considered.
         """
-        view = self._view
-        if view is None or not view.still_holds(evidence):
+        state = self._state
+        if state is None or not state.is_valid_for(evidence):
             scenarios = self._given
             if evidence.masked:
-                scenarios = beside_masks(scenarios, evidence.hits)
-            view = self._view = _View(scenarios, self._step_count, self._bounds, evidence)
-        return view.update(evidence)
+                scenarios = with_masked_keys(scenarios, evidence.hits)
+            state = self._state = _IncrementalState(
+                scenarios, self._step_count, self._budgets, evidence
+            )
+        return state.update(evidence)
 
 
-class _View:
-    """What has been learnt, as long as the steps keep their begins and the calls their marks."""
+class _IncrementalState:
+    """What was computed from the calls so far.
+
+    It is valid as long as the steps keep their starts and the calls their step marks.
+    """
 
     def __init__(
         self,
         scenarios: Sequence[Scenario],
         step_count: int | None,
-        bounds: tuple[int, int],
+        budgets: tuple[int, int],
         evidence: Evidence,
     ) -> None:
         self.scenarios = scenarios
         self.step_count = step_count
-        self.budget, match_budget = bounds
+        self.budget, match_budget = budgets
         self.acted = dict(evidence.acted)
         self.masked = evidence.masked
-        reach = [len(each.steps) if step_count is None else step_count for each in scenarios]
-        self.layout = DemandPlan(scenarios, evidence, reach, live=True)
-        self.unmarked = {
+        step_counts = [len(s.steps) if step_count is None else step_count for s in scenarios]
+        self.plan = DemandPlan(scenarios, evidence, step_counts, live=True)
+        self.unmarked_steps = {
             scenario.step_title(step)
-            for scenario, marked in zip(scenarios, self.layout.marked, strict=True)
+            for scenario, marked in zip(scenarios, self.plan.marked, strict=True)
             if not marked and len(scenario.steps) > 1
             for step in scenario.steps
         }
-        self.case = MatchGraph(scenarios, self.layout, (), match_budget=match_budget)
-        self.places: list[tuple[tuple[int, ...], Group | None]] = []
-        self.counted: dict[int, int] = {}
+        self.graph = MatchGraph(scenarios, self.plan, (), match_budget=match_budget)
+        self.matches: list[tuple[tuple[int, ...], Group | None]] = []
+        self.alike: dict[int, int] = {}
         self.supply: Counter[int] = Counter()
         self.groups: Counter[Group] = Counter()
-        self.hard = any(each.constrained for each in self.layout.slots)
-        self.failing = self.hopeless = False
-        self.searched = 0
-        # These depend on the values of variables, or on what comes last.
-        self.late = any(
-            each.state is not None or any(variables(denial.contains) for denial in each.denials)
-            for each in scenarios
+        self.needs_search = any(demand.is_constrained for demand in self.plan.demands)
+        self.has_failure = self.is_impossible = False
+        self.searched_calls = 0
+        # Rules that depend on the values of variables, or on the last calls.
+        self.has_final_rules = any(
+            scenario.state is not None
+            or any(variable_names(rule.contains) for rule in scenario.forbidden)
+            for scenario in scenarios
         )
 
-    def still_holds(self, evidence: Evidence) -> bool:
-        """Whether what was learnt is still true."""
-        known = len(self.case.hits)
-        new = evidence.hits[known:]
+    def is_valid_for(self, evidence: Evidence) -> bool:
+        """Return True if the evidence only adds calls that this state allows."""
+        count = len(self.graph.hits)
+        new = evidence.hits[count:]
         return (
-            len(evidence.hits) >= known > 0
-            and evidence.hits[known - 1].request is self.case.hits[-1].request
+            len(evidence.hits) >= count > 0
+            and evidence.hits[count - 1].request is self.graph.hits[-1].request
             and (self.acted, self.masked) == (evidence.acted, evidence.masked)
-            and not any(hit.step in self.unmarked for hit in new)
+            and not any(hit.step in self.unmarked_steps for hit in new)
         )
 
     def update(self, evidence: Evidence) -> Outlook:
-        """What may become of it now."""
-        new = evidence.hits[len(self.case.hits) :]
+        """Return the outlook with the new calls."""
+        new = evidence.hits[len(self.graph.hits) :]
         for hit in new:
-            self._take(hit)
-        has_news = self._count(evidence.hits) or bool(new)
-        if self.hopeless:
+            self._add(hit)
+        has_news = self._update_alike(evidence.hits) or bool(new)
+        if self.is_impossible:
             return Outlook.IMPOSSIBLE
-        prospect = self._of_claims(evidence, has_news=has_news)
-        return Outlook.OPEN if self.failing and prospect is Outlook.MET else prospect
+        outlook = self._outlook(evidence, has_news=has_news)
+        return Outlook.OPEN if self.has_failure and outlook is Outlook.MET else outlook
 
-    def _count(self, hits: Sequence[Hit]) -> bool:
-        """Count what the calls stand for by now; whether it is more than before."""
-        has_news = False
+    def _update_alike(self, hits: Sequence[Hit]) -> bool:
+        """Update the numbers of calls that calls stand for; return True if any has changed."""
+        has_changed = False
         for position, hit in enumerate(hits):
-            known = self.counted.get(position, 0)
-            if hit.alike != known:
-                has_news = True
-                self.counted[position] = hit.alike
-                self.case.hits[position] = hit
-                slots, group = self.places[position]
-                for index in slots:
-                    self.supply[index] += hit.alike - known
+            before = self.alike.get(position, 0)
+            if hit.alike != before:
+                has_changed = True
+                self.alike[position] = hit.alike
+                self.graph.hits[position] = hit
+                demands, group = self.matches[position]
+                for index in demands:
+                    self.supply[index] += hit.alike - before
                 if group is not None:
-                    self.groups[group] += hit.alike - known
-        return has_news
+                    self.groups[group] += hit.alike - before
+        return has_changed
 
-    def _of_claims(self, evidence: Evidence, *, has_news: bool) -> Outlook:
-        enough = all(self.supply[each.index] >= each.low for each in self.layout.slots)
-        if not self.hard:
-            over, lacking = deficit(self.groups, self._bounds())
-            if over and not self.layout.floating:
+    def _outlook(self, evidence: Evidence, *, has_news: bool) -> Outlook:
+        enough = all(self.supply[demand.index] >= demand.low for demand in self.plan.demands)
+        if not self.needs_search:
+            extra, missing = deficit(self.groups, self._bounds())
+            if extra and not self.plan.has_unmarked_steps:
                 return Outlook.IMPOSSIBLE
-            if over or lacking or not self.late:
-                return Outlook.OPEN if over or lacking else Outlook.MET
-        count = len(self.case.hits)
-        if has_news and count > _FEW and count < self.searched + count // _SELDOM:
+            if extra or missing or not self.has_final_rules:
+                return Outlook.OPEN if extra or missing else Outlook.MET
+        count = len(self.graph.hits)
+        next_search = self.searched_calls + count // _SEARCHES_PER_DOUBLING
+        if has_news and count > _ALWAYS_SEARCHED and count < next_search:
             return Outlook.OPEN
-        self.searched = count
+        self.searched_calls = count
         return self._search(evidence, enough=enough)
 
     def _search(self, evidence: Evidence, *, enough: bool) -> Outlook:
-        met = can_still_be_met(self.case, self.case.pool, self.budget) if enough else False
+        instance = self.graph.instance
+        met = can_still_be_met(self.graph, instance, self.budget) if enough else False
         if met:
-            verdict = (
-                verify(self.scenarios, evidence, step_count=self.step_count) if self.late else None
-            )
-            unmet = verdict and any(each.status is Status.UNMET for each in verdict.scenarios)
-            return Outlook.OPEN if unmet else Outlook.MET
-        hope = can_still_be_met(self.case, replace(self.case.pool, live=True), self.budget)
-        if hope is False:
-            return Outlook.OPEN if self.layout.floating else Outlook.IMPOSSIBLE
-        return Outlook.UNDECIDED if hope is None or met is None else Outlook.OPEN
+            return Outlook.OPEN if self._is_unmet(evidence) else Outlook.MET
+        possible = can_still_be_met(self.graph, replace(instance, live=True), self.budget)
+        if possible is False:
+            return Outlook.OPEN if self.plan.has_unmarked_steps else Outlook.IMPOSSIBLE
+        return Outlook.UNDECIDED if possible is None or met is None else Outlook.OPEN
+
+    def _is_unmet(self, evidence: Evidence) -> bool:
+        """Return True if a scenario with final rules would be unmet if no more calls came."""
+        if not self.has_final_rules:
+            return False
+        verdict = verify(self.scenarios, evidence, step_count=self.step_count)
+        return any(result.status is Status.UNMET for result in verdict.scenarios)
 
     def _bounds(self) -> list[Bounds]:
-        most = len(self.case.hits) + sum(self.counted.values())
+        most = len(self.graph.hits) + sum(self.alike.values())
         return [
-            (each.low, max(most, each.low) if each.high is None else each.high)
-            for each in self.layout.slots
+            (demand.low, max(most, demand.low) if demand.high is None else demand.high)
+            for demand in self.plan.demands
         ]
 
-    def _take(self, hit: Hit) -> None:
-        edges = self.case.add(hit)
-        self.hard |= bool(self.case.edges.cut)
-        at = len(self.case.hits) - 1
-        self.supply.update(index for index, _ in edges)
+    def _add(self, hit: Hit) -> None:
+        candidates = self.graph.add(hit)
+        self.needs_search |= bool(self.graph.finder.truncated)
+        position = len(self.graph.hits) - 1
+        self.supply.update(index for index, _ in candidates)
         group: Group | None = None
-        if all(ways is ALWAYS for _, ways in edges):
-            if edges:
-                group = tuple(i for i, _ in edges if self.case.pool.may_claim(at, i))
+        if all(solutions is ALWAYS for _, solutions in candidates):
+            if candidates:
+                instance = self.graph.instance
+                group = tuple(i for i, _ in candidates if instance.is_in_time(position, i))
                 self.groups[group] += 1
         else:
-            self.hard = True
-        self.places.append((tuple(index for index, _ in edges), group))
-        self.failing |= not self.case.unsure and self._fails(hit, edges)
-        self.hopeless |= self._objected(hit) or (self.failing and not self.layout.floating)
-
-    def _objected(self, hit: Hit) -> bool:
-        """Whether something is wrong with the call whatever it is taken for."""
-        return any(
-            next(forbidden_values(each.denials, [hit], {}), None)
-            or next(violations(each.plans, hit), None)
-            if each.plans
-            else next(forbidden_values(each.denials, [hit], {}), None)
-            for each in self.scenarios
+            self.needs_search = True
+        self.matches.append((tuple(index for index, _ in candidates), group))
+        self.has_failure |= not self.graph.uncertain and self._fails(hit, candidates)
+        self.is_impossible |= self._breaks_rule(hit) or (
+            self.has_failure and not self.plan.has_unmarked_steps
         )
 
-    def _fails(self, hit: Hit, edges: tuple[Candidate, ...]) -> bool:
-        """Whether the call fails a scenario whatever the values of variables are."""
-        slots = self.layout.slots
-        free = [index for index, ways in edges if ways is ALWAYS]
-        if any(slots[index].forbids for index in free):
-            return True
-        if len(free) == len(edges):
-            wanted = {slots[index].scenario_index for index in free}
-            return any(
-                each.level is Level.FAIL for each in policy_hits_of(self.scenarios, hit, wanted)
-            )
-        # Whoever wants a damaged call in the end, it fails one of them if it fails each.
+    def _breaks_rule(self, hit: Hit) -> bool:
+        """Return True if the call is wrong whichever expectation claims it."""
         return any(
-            each.policy is Policy.DAMAGED and set(each.levels) == {Level.FAIL}
-            for each in policy_hits_of(self.scenarios, hit, ())
+            next(forbidden_values(scenario.forbidden, [hit], {}), None)
+            or (scenario.plans and next(violations(scenario.plans, hit), None))
+            for scenario in self.scenarios
+        )
+
+    def _fails(self, hit: Hit, candidates: tuple[Candidate, ...]) -> bool:
+        """Return True if the call fails a scenario whatever the values of variables are."""
+        demands = self.plan.demands
+        unconditional = [index for index, solutions in candidates if solutions is ALWAYS]
+        if any(demands[index].forbids for index in unconditional):
+            return True
+        if len(unconditional) == len(candidates):
+            matching = {demands[index].scenario_index for index in unconditional}
+            policy_hits = policy_hits_of(self.scenarios, hit, matching)
+            return any(policy_hit.level is Level.FAIL for policy_hit in policy_hits)
+        # A damaged call that fails every scenario fails the one that expects it in the end.
+        return any(
+            policy_hit.policy is Policy.DAMAGED and set(policy_hit.levels) == {Level.FAIL}
+            for policy_hit in policy_hits_of(self.scenarios, hit, ())
         )

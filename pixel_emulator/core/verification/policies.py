@@ -1,4 +1,4 @@
-"""The policies: which calls of a run are findings, and how badly each scenario takes them."""
+"""Policies and forbidden values: which calls of a run are wrong whatever is expected of them."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -7,12 +7,12 @@ from itertools import islice
 from urllib.parse import unquote_plus
 
 from pixel_emulator.core.matching.diff import differences
-from pixel_emulator.core.matching.expected import Bindings, Expected, describe
-from pixel_emulator.core.matching.predicates import as_of
-from pixel_emulator.core.matching.unification import variables
+from pixel_emulator.core.matching.expected import Bindings, Expected, describe_value
+from pixel_emulator.core.matching.predicates import resolve_now
+from pixel_emulator.core.matching.unification import variable_names
 from pixel_emulator.core.model import JSON, Hit, JsonPath, Outcome, Payload, Severity, path_text
 from pixel_emulator.core.redaction.masking import hide
-from pixel_emulator.core.scenarios.expectation import codes, name_of
+from pixel_emulator.core.scenarios.expectation import call_name, problem_codes
 from pixel_emulator.core.scenarios.model import Forbidden, Level, Policy, Scenario
 from pixel_emulator.core.verification.verdict import ForbiddenValue, PolicyHit
 
@@ -26,144 +26,147 @@ _POLICIES = {
 
 
 def policy_hits(
-    scenarios: Sequence[Scenario], hits: Sequence[Hit], wanted_by: Sequence[Collection[int]]
+    scenarios: Sequence[Scenario], hits: Sequence[Hit], matched_by: Sequence[Collection[int]]
 ) -> Iterator[PolicyHit]:
-    """Each finding once, in the order of the hits.
+    """Yield the policy hits of a run, in the order of its calls.
 
-    `wanted_by` holds, for each hit, the indexes of the scenarios that have an expectation of it.
+    `matched_by` holds, for each hit, the indexes of the scenarios with an expectation that
+    matches it.
     """
-    for hit, wanted in zip(hits, wanted_by, strict=True):
-        yield from policy_hits_of(scenarios, hit, wanted)
+    for hit, matching in zip(hits, matched_by, strict=True):
+        yield from policy_hits_of(scenarios, hit, matching)
 
 
 def policy_hits_of(
-    scenarios: Sequence[Scenario], hit: Hit, wanted: Collection[int]
+    scenarios: Sequence[Scenario], hit: Hit, matching: Collection[int]
 ) -> Iterator[PolicyHit]:
-    """The findings about one hit.
+    """Yield the policy hits of one call; `matching` are the scenarios that expect it.
 
-    A damaged call concerns the scenarios that want it, or all where there are none.
+    A damaged call concerns the scenarios that expect it, or all if there are none.
     """
     for policy in _POLICIES[hit.outcome]:
-        if wanted and policy in (Policy.UNEXPECTED, Policy.DROPPED):
+        if matching and policy in (Policy.UNEXPECTED, Policy.DROPPED):
             continue
-        elsewhere = policy is Policy.DAMAGED and wanted
+        elsewhere = policy is Policy.DAMAGED and matching
         levels = tuple(
-            Level.IGNORE if elsewhere and index not in wanted else _level(each, policy, hit)
-            for index, each in enumerate(scenarios)
+            Level.IGNORE if elsewhere and index not in matching else _level(scenario, policy, hit)
+            for index, scenario in enumerate(scenarios)
         )
         if set(levels) != {Level.IGNORE}:
             yield PolicyHit(policy=policy, hit=hit, levels=levels)
 
 
-def for_one_row(
-    finding: PolicyHit, scenarios: Sequence[Scenario], scenario_index: int | None
+def limited_to_case(
+    policy_hit: PolicyHit, scenarios: Sequence[Scenario], scenario_index: int | None
 ) -> PolicyHit:
-    """The finding about a call that comes close to what the scenario `scenario_index` misses.
+    """Return a policy hit on a call that comes close to what the scenario `scenario_index` lacks.
 
-    Of the rows of one scenario, which share its calls, it then concerns that row alone: that the
-    call is wrong fails it already.
+    If the scenario is one case of several, which share their calls, an unexpected call concerns
+    this case alone: it fails already because the call is wrong.
     """
     if (
         scenario_index is None
-        or finding.policy is not Policy.UNEXPECTED
+        or policy_hit.policy is not Policy.UNEXPECTED
         or not scenarios[scenario_index].case
     ):
-        return finding
-    place = scenarios[scenario_index].location
+        return policy_hit
+    location = scenarios[scenario_index].location
     levels = (
-        Level.IGNORE if index != scenario_index and each.location == place else level
-        for index, (each, level) in enumerate(zip(scenarios, finding.levels, strict=True))
+        Level.IGNORE if index != scenario_index and scenario.location == location else level
+        for index, (scenario, level) in enumerate(zip(scenarios, policy_hit.levels, strict=True))
     )
-    return replace(finding, levels=tuple(levels))
+    return replace(policy_hit, levels=tuple(levels))
 
 
 def _level(scenario: Scenario, policy: Policy, hit: Hit) -> Level:
     if policy is Policy.UNEXPECTED and scenario.same_event and hit.call:
-        mentioned = scenario.mentions(hit.call.type, name_of(hit))
+        mentioned = scenario.mentions(hit.call.type, call_name(hit))
         return Level.FAIL if mentioned else Level.IGNORE
     if policy is Policy.DAMAGED:
-        damage = set(codes(hit, Severity.DAMAGE))
+        damage = set(problem_codes(hit, Severity.DAMAGE))
         if damage and damage <= scenario.accepted:
             return Level.IGNORE
     return scenario.levels[policy]
 
 
-_MOST = 10  # places in one request
-_EXCERPT = 120  # characters
+_MAX_PLACES = 10  # of one rule in one request
+_MAX_EXCERPT = 120  # characters
 _BETWEEN_WORDS = re.compile(r"[\s\"'<>()\[\]{},;:=&?/#|\\]+")
 
 _AROUND_WORDS = ".!*_~-"
 
 
 def forbidden_values(
-    denials: Sequence[Forbidden], hits: Iterable[Hit], bound: Bindings
+    rules: Sequence[Forbidden], hits: Iterable[Hit], bound: Bindings
 ) -> Iterator[ForbiddenValue]:
-    """Each place at which a request holds what is denied, the first few of each request.
+    """Yield each place at which a request holds a forbidden value, the first few per request.
 
-    A plain text is denied wherever it stands inside a text; any other want is compared with every
-    value and every key, and with the words of longer texts. A denial with a variable that has no
-    value denies nothing.
+    A plain text is forbidden as any part of a text; any other expected value is compared with
+    every value and every key, and with the words of longer texts. A rule with a variable that has
+    no value forbids nothing.
     """
-    decided = [each for each in denials if variables(each.contains) <= bound.keys()]
+    decided = [rule for rule in rules if variable_names(rule.contains) <= bound.keys()]
     for hit in hits:
-        for denial in decided:
-            yield from islice(_in_hit(denial, hit, bound), _MOST)
+        for rule in decided:
+            yield from islice(_in_hit(rule, hit, bound), _MAX_PLACES)
 
 
-def _in_hit(denial: Forbidden, hit: Hit, bound: Bindings) -> Iterator[ForbiddenValue]:
+def _in_hit(rule: Forbidden, hit: Hit, bound: Bindings) -> Iterator[ForbiddenValue]:
     payload: Payload = (hit.call and hit.call.payload) or {}
     key = payload.get("writeKey")
-    contains = as_of(denial.contains, hit.time)
-    for path, value in _values(denial, payload, hit):
+    contains = resolve_now(rule.contains, hit.time)
+    for path, value in _values(rule, payload, hit):
         for piece in _pieces(value):
             if _holds(contains, piece, bound):
-                excerpt = piece if isinstance(piece, str) else describe(piece).text
+                excerpt = piece if isinstance(piece, str) else describe_value(piece).text
+                # Before it is cut: hide() would not recognize part of a key.
                 shown = hide(excerpt, [key] if isinstance(key, str) and key else [])
-                more = "…" if len(shown) > _EXCERPT else ""  # it may have cut a key
+                ellipsis = "…" if len(shown) > _MAX_EXCERPT else ""
                 yield ForbiddenValue(
-                    forbidden=denial, hit=hit, path=path, value=shown[:_EXCERPT] + more
+                    forbidden=rule, hit=hit, path=path, value=shown[:_MAX_EXCERPT] + ellipsis
                 )
                 break
 
 
-def _values(denial: Forbidden, payload: Payload, hit: Hit) -> Iterator[tuple[str, JSON]]:
+def _values(rule: Forbidden, payload: Payload, hit: Hit) -> Iterator[tuple[str, JSON]]:
+    """Yield the values, keys and URLs that a rule is about, each with its path."""
     excepted: list[str] = []
     stack: list[tuple[JsonPath, JSON]] = [((), payload)]
     while stack:
         at, value = stack.pop()
-        if any(at[: len(each)] == each for each in denial.excepted):
+        if any(at[: len(exception)] == exception for exception in rule.except_paths):
             excepted += [value] if isinstance(value, str) and value else []
             continue
-        if denial.path is not None and at[: len(denial.path)] != denial.path:
-            if denial.path[: len(at)] != at:
+        if rule.path is not None and at[: len(rule.path)] != rule.path:
+            if rule.path[: len(at)] != at:
                 continue
         elif at:
             yield path_text(at), value
         if isinstance(value, dict):
-            inside = denial.path is None or len(at) >= len(denial.path)
-            if inside:
+            if rule.path is None or len(at) >= len(rule.path):
                 yield from ((path_text((*at, key)), key) for key in value)
-            stack.extend(((*at, key), each) for key, each in reversed(value.items()))
+            stack.extend(((*at, key), member) for key, member in reversed(value.items()))
         elif isinstance(value, list):
-            stack.extend(((*at, n), each) for n, each in reversed(list(enumerate(value))))
-    if denial.path is None:
-        yield from _around(hit, excepted)
+            stack.extend(((*at, n), item) for n, item in reversed(list(enumerate(value))))
+    if rule.path is None:
+        yield from _urls(hit, excepted)
 
 
-def _around(hit: Hit, excepted: list[str]) -> Iterator[tuple[str, JSON]]:
-    """URL and referer, as they are and decoded; what is excepted in the payload, also here."""
+def _urls(hit: Hit, excepted: list[str]) -> Iterator[tuple[str, JSON]]:
+    """Yield URL and referer, decoded without the values that are excepted in the payload, and, if
+    none are, also as they were sent."""
     texts = (("url", hit.request.url), ("referer", hit.request.header("referer") or ""))
     for path, text in texts:
         decoded = unquote_plus(text)
-        for each in excepted:
-            decoded = decoded.replace(each, "")
+        for value in excepted:
+            decoded = decoded.replace(value, "")
         yield path, decoded
         if not excepted:
             yield path, text
 
 
 def _pieces(value: JSON) -> Iterator[JSON]:
-    """A value, and before it the words of a text: they say best what was found."""
+    """Yield the words of a text, then the value itself: a word makes the better excerpt."""
     if isinstance(value, str):
         words = (word.strip(_AROUND_WORDS) for word in _BETWEEN_WORDS.split(value))
         yield from filter(None, words)

@@ -1,4 +1,4 @@
-"""Who claims what in a run: each part by itself, and what could not be decided."""
+"""Solve the assignment problem of a run: the claims of least cost, component by component."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -16,119 +16,129 @@ from pixel_emulator.core.verification.components import (
 )
 
 BUDGET = 200_000
-"""Looks at an edge that the searches of one verdict may take, beside some for each edge."""
+"""Candidates that the searches of one verdict may try, in addition to some for each candidate."""
 
-_LOOKS = 8  # at each edge, whatever the budget: to bind a few variables at the first attempt
-_MOST_LOOKS = 2_000_000  # of these: some seconds
-_TO_EXPLAIN = 4  # this part of the budget goes into what is shown where nothing is met
+_TRIES = 8  # of each candidate, whatever the budget: enough to bind a few variables at once
+_MAX_TRIES = 2_000_000  # limit of these: some seconds
+_DISPLAY_SHARE = 4  # this part of the budget goes into claims that are only shown, as undecided
 _UNLIMITED = 1 << 62
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
-    """The claims of a run; `matched` are the slots that match each call under the chosen values.
+    """The claims of a run; `matched` are the demands that match each call under `values`.
 
-    `more_claims` and `too_many` count, by slot, the calls that others stand for.
-
-    `undecided` are the slots for which the budget was spent before an answer was found, `unsure`
-    the positions of calls that they may match.
+    `counted_claims` and `counted_extra` count, by demand, calls that others stand for.
+    `undecided` are the demands for which the budget was spent before an assignment was proven
+    best, `uncertain` the positions of calls that they may match.
     """
 
-    pool: ProblemInstance
+    instance: ProblemInstance
     claims: Claims
-    choice: VariableValues
+    values: VariableValues
     matched: tuple[tuple[int, ...], ...]
     undecided: frozenset[int]
-    unsure: frozenset[int]
-    more_claims: Mapping[int, int]
-    too_many: Mapping[int, int]
+    uncertain: frozenset[int]
+    counted_claims: Mapping[int, int]
+    counted_extra: Mapping[int, int]
 
-    def bound(self, scenario_index: int) -> Bindings:
-        """The values of the variables of one scenario."""
+    def bindings(self, scenario_index: int) -> Bindings:
+        """Return the values of the variables of one scenario."""
         return {
-            variable[1]: self.pool.domains[variable].values[key]
-            for variable, key in self.choice.items()
+            variable[1]: self.instance.domains[variable].values[key]
+            for variable, key in self.values.items()
             if variable[0] == scenario_index and key is not None
         }
 
 
-def solve(case: MatchGraph, budget: int) -> Assignment:
-    """The claims that leave the least to be wished for."""
-    case, more_claims, too_many = case.with_alike()
-    parts, rows = case.parts()
-    share = _share(case, parts, budget)
+def solve(graph: MatchGraph, budget: int) -> Assignment:
+    """Return the assignment of least cost."""
+    graph, counted_claims, counted_extra = graph.claim_alike()
+    components, nodes = graph.components()
+    share = _share(graph, components, budget)
     claims: dict[int, int] = {}
-    choice: VariableValues = {}
+    values: VariableValues = {}
     undecided: set[int] = set()
-    for part in parts:
-        cut = bool(case.edges.cut.intersection(part.slots))
-        # What is undecided anyway is only to be shown, so it gets no search of its own.
-        answer, exact = (None, False) if cut else _without_cost(case.pool, part, share)
-        if answer is None:
-            search = Search(case.pool, (budget if cut else share) // _TO_EXPLAIN)
-            answer = search.best(part.slots, part.rows, _UNLIMITED) or ComponentAssignment(0)
-        claims.update(answer.claims)
-        choice = {**choice, **answer.choice}
-        if cut or (answer.cost and not exact):
-            undecided.update(part.slots)
-    matched: list[tuple[int, ...]] = [()] * len(case.hits)
-    for position, options in rows:
-        matched[position] = tuple(i for i, ways in options.items() if _holds(ways, choice))
+    for component in components:
+        truncated = bool(graph.finder.truncated.intersection(component.demands))
+        assignment, exact = None, False
+        if not truncated:
+            assignment, exact = _without_cost(graph.instance, component, share)
+        if assignment is None:
+            # Only to be shown if truncated, so the search may use its part of the whole budget.
+            search = Search(graph.instance, (budget if truncated else share) // _DISPLAY_SHARE)
+            assignment = search.cheapest(component.demands, component.nodes, _UNLIMITED)
+            assignment = assignment or ComponentAssignment(0)
+        claims.update(assignment.claims)
+        values = {**values, **assignment.values}
+        if truncated or (assignment.cost and not exact):
+            undecided.update(component.demands)
+    matched: list[tuple[int, ...]] = [()] * len(graph.hits)
+    for position, candidates in nodes:
+        matched[position] = tuple(
+            index for index, conditions in candidates.items() if _holds(conditions, values)
+        )
     return Assignment(
-        pool=case.pool,
+        instance=graph.instance,
         claims=claims,
-        choice=choice,
+        values=values,
         matched=tuple(matched),
         undecided=frozenset(undecided),
-        unsure=frozenset(case.unsure) | {at for at, each in rows if undecided & each.keys()},
-        more_claims=more_claims,
-        too_many=too_many,
+        uncertain=frozenset(graph.uncertain)
+        | {position for position, candidates in nodes if undecided & candidates.keys()},
+        counted_claims=counted_claims,
+        counted_extra=counted_extra,
     )
 
 
-def can_still_be_met(case: MatchGraph, pool: ProblemInstance, budget: int) -> bool | None:
-    """Whether each part can be settled without cost; None if the budget was spent before."""
-    case, _, too_many = case.with_alike()
-    if too_many:
+def can_still_be_met(graph: MatchGraph, instance: ProblemInstance, budget: int) -> bool | None:
+    """Return True if each component has an assignment without cost; None if the budget was spent
+    before that was decided."""
+    graph, _, counted_extra = graph.claim_alike()
+    if counted_extra:
         return False
-    pool = replace(pool, layout=case.layout)
-    parts, _ = case.parts()
-    share = _share(case, parts, budget)
-    known = not case.edges.cut
-    for part in parts:
-        if case.edges.cut.intersection(part.slots):
+    instance = replace(instance, plan=graph.plan)
+    components, _ = graph.components()
+    share = _share(graph, components, budget)
+    decided = not graph.finder.truncated
+    for component in components:
+        if graph.finder.truncated.intersection(component.demands):
             continue
-        answer, exact = _without_cost(pool, part, share)
-        if answer is None and exact:
+        assignment, exact = _without_cost(instance, component, share)
+        if assignment is None and exact:
             return False
-        known &= answer is not None
-    return True if known else None
+        decided &= assignment is not None
+    return True if decided else None
 
 
-def is_hard(pool: ProblemInstance, part: Component) -> bool:
-    """Whether a part needs a search: numbers of claims alone do not settle it."""
-    return any(pool.slots[index].constrained for index in part.slots) or any(
-        ways is not None for _, options in part.rows for ways in options.values()
+def is_hard(instance: ProblemInstance, component: Component) -> bool:
+    """Return True if a component needs a search: numbers of claims alone do not decide it."""
+    return any(instance.demands[index].is_constrained for index in component.demands) or any(
+        conditions is not None
+        for _, candidates in component.nodes
+        for conditions in candidates.values()
     )
 
 
-def _share(case: MatchGraph, parts: list[Component], budget: int) -> int:
-    """How many looks each search may take."""
-    looks = budget + min(_LOOKS * sum(map(len, case.found)), _MOST_LOOKS)
-    return looks // max(1, sum(is_hard(case.pool, part) for part in parts))
+def _share(graph: MatchGraph, components: list[Component], budget: int) -> int:
+    """Return the budget of each search."""
+    total = budget + min(_TRIES * sum(map(len, graph.candidates)), _MAX_TRIES)
+    return total // max(1, sum(is_hard(graph.instance, component) for component in components))
 
 
 def _without_cost(
-    pool: ProblemInstance, part: Component, budget: int
+    instance: ProblemInstance, component: Component, budget: int
 ) -> tuple[ComponentAssignment | None, bool]:
-    """An answer without cost, if there is one, and whether None means that there is none."""
-    search = Search(pool, budget)
-    answer = search.best(part.slots, part.rows, 0)
-    return answer, search.exact or answer is not None
+    """Return an assignment without cost, if one was found, and True if None proves that there is
+    none."""
+    search = Search(instance, budget)
+    assignment = search.cheapest(component.demands, component.nodes, 0)
+    return assignment, search.exact or assignment is not None
 
 
-def _holds(ways: Conditions, choice: VariableValues) -> bool:
-    """Whether a slot matches under these values."""
-    return ways is None or any(
-        all(choice.get(variable) in keys for variable, keys in way.items()) for way in ways
+def _holds(conditions: Conditions, values: VariableValues) -> bool:
+    """Return True if a demand matches under these values."""
+    return conditions is None or any(
+        all(values.get(variable) in keys for variable, keys in condition.items())
+        for condition in conditions
     )

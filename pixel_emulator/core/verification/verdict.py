@@ -1,4 +1,4 @@
-"""The verdict on a run, as plain data: what was met, what was not, and the story behind it."""
+"""The verdict on a run, as plain data: the result of each expectation, and why it is unmet."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -13,7 +13,7 @@ from pixel_emulator.core.verification.closest_call import ClosestCall, NotCounte
 
 
 class Status(StrEnum):
-    """What a verdict comes to."""
+    """Result of a verdict, a scenario or a step."""
 
     MET = "met"
     UNMET = "unmet"
@@ -31,14 +31,14 @@ EXIT_CODES = {
 
 
 def exit_code(status: Status, command: int = 0) -> int:
-    """Return the exit code of a run: 3 incomplete or undecided, else that of a command that
-    failed, else 1 unmet or 0 met."""
+    """Return the exit code of a run: 3 if incomplete or undecided, else that of a command that
+    failed, else 1 if unmet or 0 if met."""
     own = EXIT_CODES[status]
     return own if own == _INCOMPLETE else command or own
 
 
 class Explanation(StrEnum):
-    """What happened to one expectation."""
+    """Why an expectation is met or unmet; the values are the words of reports."""
 
     MET = "met"
     NOT_SENT = "not sent"
@@ -57,38 +57,39 @@ class Explanation(StrEnum):
     NOT_REACHED = "not tried, because an earlier step failed"
 
 
-_STORIES = {Outcome.DROPPED: Explanation.DROPPED, Outcome.DUPLICATE: Explanation.REPEATED}
-_OBSTACLES = {
+_OF_OUTCOME = {Outcome.DROPPED: Explanation.DROPPED, Outcome.DUPLICATE: Explanation.REPEATED}
+_OF_REASON = {
     NotCountedReason.NONE: None,
     NotCountedReason.OUTCOME: None,
     NotCountedReason.TIME: Explanation.TOO_LATE,
     NotCountedReason.ORDER: Explanation.OUT_OF_ORDER,
 }
-_IDS = {"userId", "anonymousId", "previousId", "groupId"}
-"""The fields that say whose call it is."""
+_ID_FIELDS = {"userId", "anonymousId", "previousId", "groupId"}
+"""The fields that identify the person or group of a call."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExtraCall:
-    """A call that an expectation matches and has no room for.
+    """A call that an expectation matches beyond its upper bound.
 
-    `twin` is the claimed call that it repeats, but for fields that change with every sending.
-    `differs` are the paths at which it differs from its twin, or else from the first claim.
+    `original` is the claimed call that it repeats, apart from fields that change with every
+    sending. `differs` are the paths at which it differs from that call, or else from the first
+    claim.
     """
 
     hit: Hit
-    twin: Hit | None = None
+    original: Hit | None = None
     differs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectationResult:
-    """One expectation with the calls that it claims, those too many, and those that come close.
+    """One expectation with the calls that it claims, extra calls, and the calls closest to it.
 
-    `more_claims` and `too_many` count calls that are not among them: a call in a run that is
-    watched may stand for others (`Hit.alike`). `taken_by` are the expectations that the calls it
-    matches went to, where it claims none. It is not `reached` where its step was not tried. Where
-    it is `undecided`, the claims are only those of one attempt.
+    `counted_claims` and `counted_extra` count calls that are not listed: in a live run a call may
+    stand for others (`Hit.alike`). If the expectation claims no call, `taken_by` are those that
+    claim the calls it matches. `reached` is False if its step was not tried. If it is `undecided`,
+    the claims are only those of one attempt.
     """
 
     expectation: Expectation
@@ -98,40 +99,39 @@ class ExpectationResult:
     taken_by: tuple[Expectation, ...] = ()
     reached: bool = True
     undecided: bool = False
-    more_claims: int = 0
-    too_many: int = 0
+    counted_claims: int = 0
+    counted_extra: int = 0
 
     @property
     def got(self) -> int:
-        """How many calls matched."""
-        return self._claimed + len(self.extra_calls) + self.too_many
+        """Number of calls that matched."""
+        return self._claim_count + len(self.extra_calls) + self.counted_extra
 
     @property
-    def _claimed(self) -> int:
-        return len(self.claims) + self.more_claims
+    def _claim_count(self) -> int:
+        return len(self.claims) + self.counted_claims
 
     @property
     def met(self) -> bool:
-        """Whether the number of calls is in the wanted range, and all came as they should."""
-        enough = self.reached and self._claimed >= self.expectation.times.low
-        return enough and not (self.extra_calls or self.too_many or self.closest_calls)
+        """True if the number of calls is in the expected range, and all came in time and order."""
+        enough = self.reached and self._claim_count >= self.expectation.times.low
+        return enough and not (self.extra_calls or self.counted_extra or self.closest_calls)
 
     @property
     def explanation(self) -> Explanation:
-        """What happened, in a word."""
+        """Why the expectation is met or unmet."""
         if self.met:
             return Explanation.MET
         if not self.reached:
             return Explanation.NOT_REACHED
         if self.expectation.times.high == 0:
             return Explanation.FORBIDDEN
-        obstructed = (
-            _OBSTACLES[each.not_counted] for each in self.closest_calls if not each.mismatches
-        )
-        if story := next(filter(None, obstructed), None):
-            return story
-        if self.extra_calls or self.too_many:
-            repeated = not self.too_many and all(each.twin for each in self.extra_calls)
+        matching = (call for call in self.closest_calls if not call.mismatches)
+        explanations = (_OF_REASON[call.not_counted] for call in matching)
+        if explanation := next(filter(None, explanations), None):
+            return explanation
+        if self.extra_calls or self.counted_extra:
+            repeated = not self.counted_extra and all(extra.original for extra in self.extra_calls)
             return Explanation.TWICE if repeated else Explanation.TOO_MANY
         if not self.closest_calls:
             if self.claims:
@@ -139,19 +139,19 @@ class ExpectationResult:
             return Explanation.TAKEN if self.taken_by else Explanation.NOT_SENT
         return self._of_closest(self.closest_calls[0])
 
-    def _of_closest(self, near: ClosestCall) -> Explanation:
-        outcome = near.hit.outcome
+    def _of_closest(self, call: ClosestCall) -> Explanation:
+        outcome = call.hit.outcome
         if self.expectation.dropped:
             return Explanation.DIFFERENT if outcome is Outcome.DROPPED else Explanation.KEPT
         if outcome not in KEPT:
-            return _STORIES[outcome]
-        paths = {each.path for each in near.mismatches}
-        return Explanation.SOMEBODY_ELSE if paths and paths <= _IDS else Explanation.DIFFERENT
+            return _OF_OUTCOME[outcome]
+        paths = {mismatch.path for mismatch in call.mismatches}
+        return Explanation.SOMEBODY_ELSE if paths and paths <= _ID_FIELDS else Explanation.DIFFERENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyHit:
-    """A call that a policy speaks of; `levels` are those of the scenarios, in their order."""
+    """A call that a policy applies to; `levels` are those of the scenarios, in their order."""
 
     policy: Policy
     hit: Hit
@@ -165,7 +165,7 @@ class PolicyHit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForbiddenValue:
-    """A request that holds what a scenario denies; `path` says where, `value` is an excerpt."""
+    """A value that a scenario forbids; `path` is its place in the request, `value` an excerpt."""
 
     forbidden: Forbidden
     hit: Hit
@@ -177,9 +177,9 @@ class ForbiddenValue:
 class StepResult:
     """One step with the results of its expectations.
 
-    `seconds` is how long a live step took to be decided, None offline. `reached` is False for a
-    step that was not tried because an earlier one failed; `failure` is a sentence on an action
-    that failed, with `output`, what a failing command printed.
+    `seconds` is the time in which a live step was decided, None offline. `reached` is False for a
+    step that was not tried because an earlier one failed. `failure` is a sentence about an action
+    that failed, `output` the output of a command that failed.
     """
 
     step: Step
@@ -193,11 +193,10 @@ class StepResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScenarioResult:
-    """One scenario with the results of its steps, and of what it says about the whole run.
+    """One scenario with the results of its steps and of its rules about the whole run.
 
-    `bindings` are the values that its variables were given by the calls. `state` are the
-    differences from the wanted profiles, `violations` those from the tracking plan with
-    the call of each.
+    `bindings` are the values of its variables. `state` are the differences from the expected
+    profiles, `violations` those from the tracking plans, each with its call.
     """
 
     scenario: Scenario
@@ -210,13 +209,13 @@ class ScenarioResult:
 
     @property
     def expectations(self) -> tuple[ExpectationResult, ...]:
-        """The results of the expectations of all steps."""
-        return tuple(each for step in self.steps for each in step.expectations)
+        """Results of the expectations of all steps."""
+        return tuple(result for step in self.steps for result in step.expectations)
 
 
 @dataclass(frozen=True, slots=True)
 class FailedCommand:
-    """How the command of a run failed: its exit code, as a shell gives it, and a sentence."""
+    """Exit code of a failed command, as a shell reports it, and a sentence about the failure."""
 
     code: int
     sentence: str
@@ -224,12 +223,12 @@ class FailedCommand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """All that is to be said about a run.
+    """Result of a whole run.
 
     `gaps` are sentences about what the evidence may lack; with any of them nothing is met.
-    `command` is the command whose calls these are, if it failed. `final_code` is the exit code
-    that goes before all others: of a command that could not be run or was killed, or of the signal
-    that ended the run.
+    `command` is the command that made the calls, if it failed. `final_code` is the exit code that
+    overrides all others: of a command that could not be run or was killed, or of the signal that
+    ended the run.
     """
 
     scenarios: tuple[ScenarioResult, ...]
@@ -242,16 +241,16 @@ class Verdict:
 
     @property
     def status(self) -> Status:
-        """Incomplete evidence goes before everything else, then what is undecided."""
-        statuses = {each.status for each in self.scenarios}
+        """The worst status: incomplete, then undecided, unmet and met."""
+        statuses = {result.status for result in self.scenarios}
         if self.gaps:
             return Status.INCOMPLETE
         worst = (Status.INCOMPLETE, Status.UNDECIDED, Status.UNMET)
-        return next((each for each in worst if each in statuses), Status.MET)
+        return next((status for status in worst if status in statuses), Status.MET)
 
     @property
     def exit_code(self) -> int:
-        """The code with which the process ends: `final_code`, or else that of `exit_code`."""
+        """Exit code of the process: `final_code`, or else that of the function `exit_code`."""
         if self.final_code is not None:
             return self.final_code
         return exit_code(self.status, self.command.code if self.command else 0)

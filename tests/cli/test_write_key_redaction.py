@@ -92,16 +92,16 @@ def requests():
         key = KEYS[place]
         target, *headers = wanted if isinstance(wanted, tuple) else (wanted,)
         target = target(key) if callable(target) else target.replace("%s", key)
-        yield target, [each.replace("%s", key) for each in headers]
+        yield target, [header.replace("%s", key) for header in headers]
         yield track(event=f"Order {key} done", properties={"x": "long " * 11 + key + " y" * 30}), []
         yield f"/v1/pixel/track?userId={key}&event={quote(f'of {key}')}", []
 
 
-def legible(told):
+def legible(output):
     """A text, what goes on in the next line joined, and what its base64 says."""
-    yield told
-    yield re.sub(r"\n *(?:E +)?", "", told)
-    for run in re.findall(r"[A-Za-z0-9+/_=-]{16,}", told):
+    yield output
+    yield re.sub(r"\n *(?:E +)?", "", output)
+    for run in re.findall(r"[A-Za-z0-9+/_=-]{16,}", output):
         for offset in range(4):
             digits = run[offset:].replace("-", "+").replace("_", "/").rstrip("=")
             digits = digits[: len(digits) // 4 * 4]
@@ -109,12 +109,12 @@ def legible(told):
                 yield base64.b64decode(digits).decode("latin-1")
 
 
-def assert_hides_the_keys(told, *, but=()):
+def assert_hides_the_keys(output, *, but=()):
     keys = {place: key for place, key in KEYS.items() if place not in but}
-    for each in legible(told):
+    for piece in legible(output):
         for place, key in keys.items():
             for start in range(14):  # with what tells it from the others
-                assert key[start : start + _SHOWN] not in each, (place, each[:2_000])
+                assert key[start : start + _SHOWN] not in piece, (place, piece[:2_000])
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ def client(tmp_path):
     """A script that makes all requests; no argument of ours holds a key."""
     lines = []
     for target, headers in requests():
-        options = "".join(f" -H {shlex.quote(each)}" for each in headers)
+        options = "".join(f" -H {shlex.quote(header)}" for header in headers)
         lines.append(
             f"curl -g -s -o /dev/null{options} {shlex.quote(f'http://api.segment.io{target}')}"
         )
@@ -148,8 +148,8 @@ deny: [{{contains: {KEYS["a list"]}}}]
 def test_no_report_log_or_recording_shows_a_key(tmp_path, client):
     scenario = tmp_path / "scenario.yaml"
     scenario.write_text(SCENARIO)
-    reports = [tmp_path / f"report.{each}" for each in ("json", "txt", "xml")]
-    options = [part for each in reports for part in ("--report", each)]
+    reports = [tmp_path / f"report.{suffix}" for suffix in ("json", "txt", "xml")]
+    options = [part for report in reports for part in ("--report", report)]
     record = tmp_path / "calls.yaml"
     command = [sys.executable, "-m", "pixel_emulator", "run", "--record", record]
     ran = subprocess.run(
@@ -159,13 +159,13 @@ def test_no_report_log_or_recording_shows_a_key(tmp_path, client):
         check=False,
     )
     assert ran.returncode == 1, ran.stderr
-    for told in (
+    for output in (
         ran.stdout,
         ran.stderr,
         record.read_text(),
-        *(each.read_text() for each in reports),
+        *(report.read_text() for report in reports),
     ):
-        assert_hides_the_keys(told)
+        assert_hides_the_keys(output)
     assert mask(KEYS["a referer"]) in record.read_text()
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pixel_emulator.core.matching.diff import Mismatch, mismatches
-from pixel_emulator.core.matching.expected import describe
+from pixel_emulator.core.matching.expected import describe_value
 from pixel_emulator.core.report.page import Page
 from pixel_emulator.core.report.side_by_side import cut_middle, mismatch_lines
 
@@ -69,10 +69,10 @@ def test_no_caret_where_it_would_not_help(want, got):
 )
 def test_the_first_difference_is_always_shown(front, want, got, width):
     one, other = f"{front}<{want}", f"{front}>{got}"
-    told = lines({"a": one}, {"a": other}, width)
-    assert any(f"<{want[:3]}" in line for line in told)
-    assert any(f">{got[:3]}" in line for line in told)
-    assert all(len(line) <= width for line in told)
+    shown = lines({"a": one}, {"a": other}, width)
+    assert any(f"<{want[:3]}" in line for line in shown)
+    assert any(f">{got[:3]}" in line for line in shown)
+    assert all(len(line) <= width for line in shown)
 
 
 @given(text=st.text(max_size=40), room=st.integers(1, 50))
@@ -88,5 +88,5 @@ def test_a_cut_text_fits_and_keeps_both_ends(text, room):
 
 
 def test_a_path_from_the_wire_is_printable():
-    each = Mismatch(path="\x1b[31m", expected=describe(1), actual=describe(2))
-    assert next(mismatch_lines(Page(), [each])).strip().startswith("\\u001b[31m")
+    mismatch = Mismatch(path="\x1b[31m", expected=describe_value(1), actual=describe_value(2))
+    assert next(mismatch_lines(Page(), [mismatch])).strip().startswith("\\u001b[31m")

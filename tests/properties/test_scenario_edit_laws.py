@@ -14,7 +14,7 @@ from pixel_emulator.core.text.json_codec import Number
 from pixel_emulator.core.verification.verdict import Status
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.files.yaml_loader import parse_document
-from tests.core.test_update import updated
+from tests.core.scenario_edit.test_update import updated
 from tests.hits import evidence, hit, judged
 
 HOSTILE = [
@@ -109,10 +109,10 @@ def recorded(draw):
         form = draw(st.sampled_from(Form))
         repeats = not draw(st.integers(0, 5))
         try:
-            found = hit(seq, type, payload, at=seq, form=form, repeats=repeats)
+            sent = hit(seq, type, payload, at=seq, form=form, repeats=repeats)
         except ValueError:  # this form cannot say it
-            found = hit(seq, type, payload, at=seq, repeats=repeats)
-        hits.append(found)
+            sent = hit(seq, type, payload, at=seq, repeats=repeats)
+        hits.append(sent)
     return hits
 
 
@@ -126,7 +126,7 @@ def in_steps(draw, titles):
     hits = draw(recorded())
     order = draw(st.permutations(titles))
     marks = sorted(draw(st.lists(st.integers(0, 3), min_size=len(hits), max_size=len(hits))))
-    return [replace(each, step=order[mark]) for each, mark in zip(hits, marks, strict=True)]
+    return [replace(sent, step=order[mark]) for sent, mark in zip(hits, marks, strict=True)]
 
 
 def nested(levels):
@@ -140,21 +140,21 @@ def verdict(text, hits):
     return verify(parse(parse_document(text, "draft.yaml")), evidence(*hits))
 
 
-def check(found):
+def check(result):
     """An update is met, or says what is kept; what it writes can be read."""
-    assert (found.verified.verdict.status is Status.MET) is not bool(found.kept)
-    assert all(re.search("is kept|is not added", each.message) for each in found.kept)
+    assert (result.verified.verdict.status is Status.MET) is not bool(result.kept)
+    assert all(re.search("is kept|is not added", issue.message) for issue in result.kept)
 
 
 @settings(max_examples=100)
 @example([])
 @given(recorded())
 def test_a_draft_is_met_by_what_it_was_drafted_from(hits):
-    found = verdict(draft(hits, name="$x: ${y}"), hits)
-    assert found.exit_code == 0
+    result = verdict(draft(hits, name="$x: ${y}"), hits)
+    assert result.exit_code == 0
 
 
-def test_what_nests_as_deep_as_segment_reads_is_left_out_with_a_word_on_it():
+def test_what_nests_as_deep_as_segment_reads_is_left_out_with_a_comment():
     deep = {"deep": nested(9_000), "shallow": 1}
     text = draft([hit(1, "track", {"event": "A", "userId": "u", "properties": deep})])
     assert "properties: {shallow: 1}" in text
@@ -165,20 +165,20 @@ def test_what_nests_as_deep_as_segment_reads_is_left_out_with_a_word_on_it():
 @given(recorded())
 def test_a_draft_expects_every_call_that_is_kept_or_dropped(hits):
     """Nothing is left to chance: one call less, and it is not met."""
-    counted = [each for each in hits if each.outcome in set(Outcome) - {"duplicate", "unhandled"}]
+    counted = [sent for sent in hits if sent.outcome in set(Outcome) - {"duplicate", "unhandled"}]
     if counted:
-        less = [each for each in hits if each is not counted[-1]]
+        less = [sent for sent in hits if sent is not counted[-1]]
         assert verdict(draft(hits), less).status is Status.UNMET
 
 
 @settings(max_examples=60)
-@given(in_steps(["", *(f"other.yaml{ARROW}a run{ARROW}{each}" for each in TITLES)]))
+@given(in_steps(["", *(f"other.yaml{ARROW}a run{ARROW}{title}" for title in TITLES)]))
 def test_a_draft_with_steps_is_met_too(hits):
     assert verdict(draft(hits, name="a run"), hits).exit_code == 0
 
 
 @settings(max_examples=60)
-@given(in_steps([f"draft.yaml{ARROW}a run{ARROW}{each}" for each in ("one", "$2", "a: b", "z")]))
+@given(in_steps([f"draft.yaml{ARROW}a run{ARROW}{title}" for title in ("one", "$2", "a: b", "z")]))
 def test_a_draft_with_steps_is_met_by_calls_that_carry_its_own_marks(hits):
     assert verdict(draft(hits, name="a run"), hits).exit_code == 0
 
@@ -187,8 +187,8 @@ def test_a_draft_with_steps_is_met_by_calls_that_carry_its_own_marks(hits):
 @given(recorded())
 def test_an_update_of_a_draft_that_is_met_changes_nothing(hits):
     text = draft(hits)
-    found = updated(text, evidence(*hits))
-    assert (found.text, found.kept) == (text, ())
+    result = updated(text, evidence(*hits))
+    assert (result.text, result.kept) == (text, ())
 
 
 @settings(max_examples=80)
@@ -203,11 +203,11 @@ def test_an_updated_draft_is_met_or_says_why_not_and_comments_survive(before, af
         for line in lines
     ]
     text = "\n".join(marked) + "\n"
-    found = updated(text, evidence(*after))
-    check(found)
-    assert re.findall(r"# \d+\.\n", found.text) == re.findall(r"# \d+\.\n", text)
-    again = updated(found.text, evidence(*after))
-    assert (again.text, again.kept) == (found.text, found.kept)
+    result = updated(text, evidence(*after))
+    check(result)
+    assert re.findall(r"# \d+\.\n", result.text) == re.findall(r"# \d+\.\n", text)
+    again = updated(result.text, evidence(*after))
+    assert (again.text, again.kept) == (result.text, result.kept)
 
 
 # -- files as people write them --------------------------------------------------------------
@@ -238,10 +238,10 @@ def styled(draw, value, margin="", *, flow=False):
     if isinstance(value, dict | list):
         if flow or draw(st.booleans()):
             return f" {draw(in_braces(value))}{comment}"
-        items = value.items() if isinstance(value, dict) else ((None, each) for each in value)
+        items = value.items() if isinstance(value, dict) else ((None, item) for item in value)
         lines = [
-            f"\n{inner}{'-' if key is None else f'{key}:'}{draw(styled(each, inner))}"
-            for key, each in items
+            f"\n{inner}{'-' if key is None else f'{key}:'}{draw(styled(item, inner))}"
+            for key, item in items
         ]
         return comment + "".join(lines)
     if isinstance(value, str):
@@ -257,9 +257,9 @@ def styled(draw, value, margin="", *, flow=False):
 @st.composite
 def in_braces(draw, value):
     members = (
-        [f"{key}:{draw(styled(each, flow=True))}" for key, each in value.items()]
+        [f"{key}:{draw(styled(member, flow=True))}" for key, member in value.items()]
         if isinstance(value, dict)
-        else [draw(styled(each, flow=True)) for each in value]
+        else [draw(styled(item, flow=True)) for item in value]
     )
     text = ", ".join(members)
     return f"{{{text}}}" if isinstance(value, dict) else f"[{text}]"
@@ -272,21 +272,21 @@ def files(draw):
     more = st.lists(st.sampled_from(wanted) | CALLS, max_size=5)
     text = f"# head\nname: a file\nexpect:{draw(styled(wanted))}\n# tail\n"
     calls = [
-        {"userId": "u1", "event": each["track"], **{k: v for k, v in each.items() if k != "track"}}
-        for each in draw(more)
+        {"userId": "u1", "event": call["track"], **{k: v for k, v in call.items() if k != "track"}}
+        for call in draw(more)
     ]
-    return text, [hit(seq, "track", each, at=seq) for seq, each in enumerate(calls, 1)]
+    return text, [hit(seq, "track", payload, at=seq) for seq, payload in enumerate(calls, 1)]
 
 
 @settings(max_examples=100)
 @given(files())
 def test_a_file_in_any_style_is_updated_by_what_happened(file):
     text, hits = file
-    found = updated(text, evidence(*hits))
-    check(found)
-    assert found.text.startswith("# head\nname: a file\n")
-    assert found.text.endswith("\n# tail\n")
-    again = updated(found.text, evidence(*hits))
-    assert (again.text, again.kept) == (found.text, found.kept)
+    result = updated(text, evidence(*hits))
+    check(result)
+    assert result.text.startswith("# head\nname: a file\n")
+    assert result.text.endswith("\n# tail\n")
+    again = updated(result.text, evidence(*hits))
+    assert (again.text, again.kept) == (result.text, result.kept)
     if verdict(text, hits).status is Status.MET:
-        assert found.text == text
+        assert result.text == text

@@ -12,7 +12,7 @@ from pixel_emulator.core.report.junit import junit
 from pixel_emulator.core.report.text_report import text
 from tests.verdicts import MADE_BY_HAND
 
-GOLDEN = Path(__file__).parents[1] / "cases" / "reports"
+GOLDEN = Path(__file__).parents[2] / "cases" / "reports"
 
 
 def approved(name, report):

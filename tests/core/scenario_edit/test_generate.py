@@ -25,7 +25,7 @@ def body(*hits):
     return draft(hits).partition("\n")[2]
 
 
-def test_a_draft_reads_like_a_scenario_that_somebody_wrote():
+def test_a_draft_reads_like_a_scenario_written_by_hand():
     many = [{"sku": "A-1", "count": 1, "title": f"number {n} of several things"} for n in (1, 2)]
     hits = (
         opened(1, properties={"total": 49.9, "list": ["a", 1]}, context={"library": {"name": "x"}}),
@@ -67,17 +67,17 @@ expect:
     )
 
 
-def test_a_recording_without_calls_wishes_for_silence():
+def test_a_recording_without_calls_expects_none():
     assert body() == "expect: []\n"
 
 
 @pytest.mark.parametrize(
     "fields",
     [
-        {each: "2030-01-31T12:00:00Z"}
-        for each in ("messageId", "timestamp", "receivedAt", "sentAt", "originalTimestamp")
+        {name: "2030-01-31T12:00:00Z"}
+        for name in ("messageId", "timestamp", "receivedAt", "sentAt", "originalTimestamp")
     ]
-    + [{each: "x"} for each in ("channel", "version", "projectId", "writeKey", "_metadata")]
+    + [{name: "x"} for name in ("channel", "version", "projectId", "writeKey", "_metadata")]
     + [{"context": {"library": {"name": "amp"}}}, {"properties": {}}, {"properties": {"a": {}}}],
 )
 def test_what_changes_from_run_to_run_is_left_out(fields):
@@ -93,8 +93,8 @@ def test_a_field_that_is_no_text_or_map_where_one_must_stand_is_left_out():
 @pytest.mark.parametrize("masked", [False, True])
 def test_no_text_with_a_write_key_in_it_is_expected(masked):
     page = {"url": f"https://example.com/?key={KEY}", KEY: 1, "list": [KEY], "title": "Home"}
-    found = hit(1, "track", {"event": "A", "userId": "u", "context": {"page": page}})
-    text = body(redact(found) if masked else found)
+    sent = hit(1, "track", {"event": "A", "userId": "u", "context": {"page": page}})
+    text = body(redact(sent) if masked else sent)
     assert text == ("expect:\n  - track: A\n    userId: u\n    context: {page: {title: Home}}\n")
 
 
@@ -114,7 +114,7 @@ def test_flat_values_stay_texts():
         (["x" * 501], True),
     ],
 )
-def test_what_is_too_long_to_read_is_left_out_with_a_word_on_it(value, left_out):
+def test_what_is_too_long_to_read_is_left_out_with_a_comment(value, left_out):
     text = body(opened(1, properties={"a": value}))
     assert ("too long to read: properties.a\n" in text) is left_out
 

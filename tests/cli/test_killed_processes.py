@@ -124,8 +124,8 @@ def test_no_answered_call_is_lost(number: int, tmp_path: Path):
         for each in clients:
             each.join(TIMEOUT * 6)
         assert served.wait(TIMEOUT) == -signal.SIGKILL
-    found = read_recording(recording)
-    recorded = [(hit.call.payload or {}).get("event") for hit in found.hits if hit.call]
+    content = read_recording(recording)
+    recorded = [(hit.call.payload or {}).get("event") for hit in content.hits if hit.call]
     assert len(load.answered) >= load.enough
     assert not {*load.answered} - {*recorded}
     assert len(recorded) == len({*recorded})

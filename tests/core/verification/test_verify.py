@@ -501,7 +501,7 @@ def test_a_repeated_call_is_too_many_and_not_nearest():
 def test_twins_differ_only_in_what_changes_with_every_sending(first, second, differs):
     (result,) = results(opened("track: A"), track(1, "A", **first), track(2, "A", **second))
     (surplus,) = result.extra_calls
-    assert surplus.twin.seq == 1
+    assert surplus.original.seq == 1
     assert surplus.differs == differs
 
 
@@ -524,7 +524,7 @@ def test_others_too_many_say_at_which_paths_they_differ():
         track(1, "A", properties={"x": 1, "z": 0}),
         track(2, "A", properties={"x": 2, "y": 3, "z": 0}),
     )
-    assert result.extra_calls[0].twin is None
+    assert result.extra_calls[0].original is None
     assert result.extra_calls[0].differs == ("properties.x", "properties.y")
 
 

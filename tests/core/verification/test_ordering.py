@@ -208,11 +208,14 @@ def test_where_calls_may_be_claimed_in_too_many_ways_it_is_undecided():
 )
 def test_an_answer_costs_what_is_lacking_and_what_is_too_much(lines, sent, cost):
     scenario, hits = parse(parse_document(ordered("listed", *lines), "s.yaml")), [*calls(sent)]
-    layout = DemandPlan(scenario, evidence(*hits), [1])
-    case = MatchGraph(scenario, layout, hits)
-    parts, _ = case.parts()
-    found = [Search(case.pool, BUDGET).best(each.slots, each.rows, 99) for each in parts]
-    assert sum(each.cost if each else 99 for each in found) == cost
+    plan = DemandPlan(scenario, evidence(*hits), [1])
+    graph = MatchGraph(scenario, plan, hits)
+    components, _ = graph.components()
+    best = [
+        Search(graph.instance, BUDGET).cheapest(component.demands, component.nodes, 99)
+        for component in components
+    ]
+    assert sum(assignment.cost if assignment else 99 for assignment in best) == cost
 
 
 def test_a_second_call_that_comes_just_in_time_is_too_many_and_not_too_late():

@@ -19,17 +19,17 @@ from pixel_emulator.files.yaml_loader import parse_document
 from pixel_emulator.files.yaml_spans import read_source
 from tests.hits import evidence, from_data, hit
 
-CASES = sorted((Path(__file__).parents[1] / "cases" / "update").iterdir())
+CASES = sorted((Path(__file__).parents[2] / "cases" / "update").iterdir())
 
 
 def updated(text, happened, only=()):
     """What a scenario becomes, judged by the plain parts: no other file, no step marks."""
 
-    def judge(text):
+    def verified(text):
         source = read_source(text, "scenario.yaml")
         return VerifiedSource(source, verify(parse(source.document), happened))
 
-    return update(text, judge, only)
+    return update(text, verified, only)
 
 
 def of_case(case):
@@ -46,16 +46,16 @@ def golden(path, text):
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_scenario_becomes_what_was_approved(case):
-    found = updated(*of_case(case))
-    kept = "".join(f"{each}\n" for each in found.kept)
-    assert found.text == golden(case / "after.yaml", found.text)
+    result = updated(*of_case(case))
+    kept = "".join(f"{issue}\n" for issue in result.kept)
+    assert result.text == golden(case / "after.yaml", result.text)
     assert kept == golden(case / "kept.txt", kept)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_it_is_met_then_or_says_what_is_kept(case):
-    found = updated(*of_case(case))
-    assert (found.verified.verdict.status is Status.MET) is not bool(found.kept)
+    result = updated(*of_case(case))
+    assert (result.verified.verdict.status is Status.MET) is not bool(result.kept)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -69,7 +69,7 @@ def test_a_second_update_changes_nothing(case):
 def marked(*steps):
     """Calls that came in steps of `scenario.yaml`, or in none."""
     hits = [hit(n, "track", {"event": f"E{n}", "userId": "u"}) for n in range(1, len(steps) + 1)]
-    return [replace(each, step=step) for each, step in zip(hits, steps, strict=True)]
+    return [replace(sent, step=step) for sent, step in zip(hits, steps, strict=True)]
 
 
 STEPS = """\
@@ -85,16 +85,16 @@ ONE, TWO = (f"scenario.yaml {ARROW} {name}" for name in ("one", "two"))
 
 
 def test_a_new_call_goes_to_the_step_in_which_it_came():
-    found = updated(STEPS, evidence(*marked(ONE, TWO, ONE)))
-    one, two = found.text.split("  - name: two\n")
+    result = updated(STEPS, evidence(*marked(ONE, TWO, ONE)))
+    one, two = result.text.split("  - name: two\n")
     assert ("E3" in one, "E2" in two) == (True, True)
-    assert not found.kept
+    assert not result.kept
 
 
 def test_a_call_that_no_step_can_see_is_not_added():
-    found = updated(STEPS, evidence(*marked(ONE, "")))
-    assert found.text == STEPS
-    assert [each.message for each in found.kept] == [
+    result = updated(STEPS, evidence(*marked(ONE, "")))
+    assert result.text == STEPS
+    assert [issue.message for issue in result.kept] == [
         'call #2, "track: E2", is not added: no list of this file is right for it'
     ]
 
@@ -102,8 +102,8 @@ def test_a_call_that_no_step_can_see_is_not_added():
 def test_lines_are_found_again_after_each_change():
     text = "expect:\n  - track: E1\n  - track: E2\n  - track: E3\n  - track: E4\n"
     calls = [hit(n, "track", {"event": "E1", "userId": "u"}) for n in (1, 2)]
-    found = updated(text, evidence(*calls), only={2, 4})
-    assert found.text == "expect:\n  - track: E1\n    times: 2\n  - track: E2\n  - track: E4\n"
+    result = updated(text, evidence(*calls), only={2, 4})
+    assert result.text == "expect:\n  - track: E1\n    times: 2\n  - track: E2\n  - track: E4\n"
 
 
 def test_when_the_only_line_is_taken_out_nothing_else_changes():

@@ -17,7 +17,7 @@ NEVER = "expect: [{track: Email Opened, times: 0..}]\nnever: [{track: Secret}]\n
 
 
 def names(folder):
-    return {each.name for each in folder.iterdir()} - {"temporary"}
+    return {path.name for path in folder.iterdir()} - {"temporary"}
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def old(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("command", "code", "said"),
+    ("command", "code", "message"),
     [
         (["no-such-command"], 127, ""),
         (python("raise SystemExit(1)"), 1, "calls.yaml still holds the earlier recording"),
@@ -37,10 +37,10 @@ def old(tmp_path):
     ],
     ids=["not found", "failing", "silent", "killed"],
 )
-def test_a_command_without_calls_costs_no_recording(runs, tmp_path, old, command, code, said):
+def test_a_command_without_calls_costs_no_recording(runs, tmp_path, old, command, code, message):
     done = runs(None, command, "--record", "calls.yaml")
     assert done.returncode == code
-    assert said in done.stderr
+    assert message in done.stderr
     assert "recorded to calls.yaml" not in done.stderr
     assert (tmp_path / "calls.yaml").read_bytes() == old
     assert names(tmp_path) == {"calls.yaml"}
@@ -158,11 +158,11 @@ def test_a_command_that_was_cut_short_leaves_a_gap(runs, tmp_path, run_cli, end,
     shell = ["sh", "-c", f'"$@"; {end}', "sh", *get(GOOD)]
     done = runs(None, shell, "--record", "calls.yaml")
     assert done.returncode == code, done.stderr
-    found = read_recording(tmp_path / "calls.yaml")
-    assert len(found.hits) == 1
-    assert found.end is not None
-    assert len(found.end.gaps) == bool(gap)
-    assert gap in "".join(found.end.gaps)
+    content = read_recording(tmp_path / "calls.yaml")
+    assert len(content.hits) == 1
+    assert content.end is not None
+    assert len(content.end.gaps) == bool(gap)
+    assert gap in "".join(content.end.gaps)
     verdict, out, _ = verified(run_cli, tmp_path)
     assert verdict == (3 if gap else 0)
     assert gap in " ".join(out.split())
@@ -205,10 +205,10 @@ def test_a_scenario_that_stops_at_an_error_leaves_a_gap(tmp_path, run_cli, steps
     )
     assert done.returncode == code, done.stderr
     assert gap not in done.stderr or not gap  # there the step that failed says so itself
-    found = read_recording(tmp_path / "calls.yaml")
-    assert found.end is not None
-    assert len(found.end.gaps) == bool(gap)
-    assert gap in "".join(found.end.gaps)
+    content = read_recording(tmp_path / "calls.yaml")
+    assert content.end is not None
+    assert len(content.end.gaps) == bool(gap)
+    assert gap in "".join(content.end.gaps)
     assert verified(run_cli, tmp_path)[0] == (3 if gap else 1)
 
 

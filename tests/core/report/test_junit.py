@@ -28,7 +28,7 @@ from tests.verdicts import (
     verdict_on,
 )
 
-SCHEMA = xmlschema.XMLSchema(Path(__file__).parents[1] / "cases" / "junit.xsd")
+SCHEMA = xmlschema.XMLSchema(Path(__file__).parents[2] / "cases" / "junit.xsd")
 VERDICTS = [
     *(pytest.param(lambda case=case: verdict_of(case), id=case.name) for case in CASES),
     *(pytest.param(made, id=made.__name__) for made in MADE_BY_HAND),
@@ -43,8 +43,8 @@ def parsed(verdict):
 def outcomes(verdict):
     """The name of each testcase with its outcome."""
     return {
-        each.get("name"): next((child.tag for child in each if child.tag != "system-out"), "")
-        for each in parsed(verdict).iter("testcase")
+        case.get("name"): next((child.tag for child in case if child.tag != "system-out"), "")
+        for case in parsed(verdict).iter("testcase")
     }
 
 
@@ -62,7 +62,7 @@ def test_it_passes_where_the_verdict_does(made):
     for element in (root, *root):
         cases = list(element.iter("testcase"))
         for attribute, tag in (("failures", "failure"), ("errors", "error")):
-            assert int(element.get(attribute)) == sum(each.find(tag) is not None for each in cases)
+            assert int(element.get(attribute)) == sum(case.find(tag) is not None for case in cases)
         assert int(element.get("tests")) == len(cases)
 
 
@@ -76,10 +76,10 @@ def test_a_step_is_a_testcase_and_so_is_the_whole_run():
     }
 
 
-def test_a_finding_fails_its_scenario_although_it_is_told_beside_another():
+def test_a_policy_fails_its_scenario_although_another_shows_the_call():
     sent = hit(1, "track", {"event": "A", "userId": "u", "properties": {"x": 1}})
     texts = ("name: one\nexpect: []\n", "name: two\nexpect: [{track: A, properties: {x: 2}}]\n")
-    both = [each for text in texts for each in parse(parse_document(text, "s.yaml"))]
+    both = [scenario for text in texts for scenario in parse(parse_document(text, "s.yaml"))]
     judged_both = verify(both, evidence(sent))
     assert outcomes(judged_both) == {"one": "failure", "two": "failure"}
     assert "1 call that no expectation matches" in junit(judged_both)
@@ -94,7 +94,7 @@ def test_what_cannot_be_decided_is_an_error():
     assert set(outcomes(replace(decided, gaps=("torn",))).values()) == {"error"}
 
 
-def test_an_unmet_scenario_fails_although_nothing_says_why():
+def test_an_unmet_scenario_without_a_reason_fails():
     assert set(outcomes(verdict(step(MET))).values()) == {"failure"}
     named = step(MET, name="a"), step(MET, name="b")
     assert list(outcomes(verdict(*named)).values()) == ["", "", "failure"]
@@ -124,7 +124,7 @@ def test_characters_that_xml_forbids_are_replaced():
         (".yaml", "yaml"),
     ],
 )
-def test_a_file_is_a_class(file, name):
+def test_a_file_becomes_a_class_name(file, name):
     made = verdict(step(MET))
     (result,) = made.scenarios
     moved = replace(result, scenario=replace(result.scenario, location=Location(file)))
@@ -133,13 +133,13 @@ def test_a_file_is_a_class(file, name):
 
 
 def test_an_error_says_why_calls_may_be_missing():
-    found = verdict_on("expect: [{track: A}]", hit(1, "track", {"event": "A", "userId": "u"}))
-    (error,) = parsed(replace(found, gaps=("torn", "edited"))).iter("error")
+    verdict = verdict_on("expect: [{track: A}]", hit(1, "track", {"event": "A", "userId": "u"}))
+    (error,) = parsed(replace(verdict, gaps=("torn", "edited"))).iter("error")
     words = "calls may be missing, so nothing can pass: torn (and 1 more)"
     assert error.get("message") == words
 
 
-def test_a_failure_names_the_call_that_nobody_expected():
+def test_a_failure_names_the_unexpected_call():
     hits = [hit(n, "track", {"event": event, "userId": "u"}) for n, event in enumerate("ABC", 1)]
     (failure,) = parsed(verdict_on("expect: [{track: A}]", *hits)).iter("failure")
     assert failure.get("message") == '2 calls that no expectation matches: #2 track "B"'

@@ -59,7 +59,7 @@ def test_colour_adds_only_colour(case):
 HOSTILE = "\x1b[31m\x07\x9b\u202e\u2028\r\n\x00\ud800"
 
 
-def test_nothing_that_was_sent_reaches_the_terminal_raw():
+def test_sent_values_are_escaped_for_the_terminal():
     payload = {
         "event": HOSTILE,
         "userId": HOSTILE,
@@ -82,7 +82,7 @@ def test_nothing_that_was_sent_reaches_the_terminal_raw():
 
 
 @pytest.mark.parametrize("width", [1, 40, 80, 200])
-def test_any_width_will_do(width):
+def test_every_width_is_possible(width):
     for case in CASES:
         assert text(verdict_of(case), width=width).endswith("\n")
 
@@ -100,11 +100,11 @@ def test_sentences_are_wrapped_to_the_width(case):
 
 
 @pytest.mark.parametrize("made", MADE_BY_HAND, ids=lambda made: made.__name__)
-def test_nothing_that_a_command_or_a_plan_said_reaches_the_terminal_raw(made):
-    for each in (made(), shouted(made(), HOSTILE)):
-        report = text(each, recording=HOSTILE)
+def test_output_and_descriptions_are_escaped_for_the_terminal(made):
+    for verdict in (made(), shouted(made(), HOSTILE)):
+        report = text(verdict, recording=HOSTILE)
         assert all(line.isprintable() for line in report.splitlines())
-        assert ESCAPE.sub("", text(each, recording=HOSTILE, colour=True)) == report
+        assert ESCAPE.sub("", text(verdict, recording=HOSTILE, colour=True)) == report
 
 
 def test_a_long_call_line_is_cut_before_its_codes():
@@ -114,7 +114,7 @@ def test_a_long_call_line_is_cut_before_its_codes():
         for line in text(verdict_on("damaged: ignore\nexpect: [{page: }]", sent)).splitlines()
         if " #1 " in line
     ]
-    codes = ", ".join(dict.fromkeys(each.code for each in sent.problems))
+    codes = ", ".join(dict.fromkeys(problem.code for problem in sent.problems))
     assert codes
     assert line.endswith(f"  {codes}")
     assert "uu…" in line
@@ -150,7 +150,7 @@ def test_long_lists_are_cut_and_counted():
     ("milliseconds", "words"),
     [(0, "0 ms"), (999, "999 ms"), (1_240, "1.2 s"), (119_999, "120.0 s"), (180_000, "3 min")],
 )
-def test_a_span_is_said_as_people_do(milliseconds, words):
+def test_a_duration_has_the_unit_that_people_use(milliseconds, words):
     assert duration_text(timedelta(milliseconds=milliseconds)) == words
     assert duration_text(-timedelta(milliseconds=milliseconds)) == words
 
@@ -185,7 +185,7 @@ def test_a_url_is_cut_in_the_middle_and_a_short_one_is_not():
     assert raw(short) == ["raw  GET https://api.segment.io/v1/pixel/page?writeKey=_&userId=u"]
 
 
-def test_how_to_see_a_whole_call_is_said_where_the_recording_is_known():
+def test_the_command_for_a_whole_call_is_shown_if_the_recording_is_known():
     sent, show = hit(3, "page", {"userId": "u"}), "pixel-emulator recording show calls.yaml 3"
     assert raw(sent, recording="calls.yaml")[1] == show
     assert raw(sent, recording="calls.yaml", width=150)[0].endswith(f"   {show}")
@@ -194,7 +194,7 @@ def test_how_to_see_a_whole_call_is_said_where_the_recording_is_known():
 
 def test_a_url_holds_no_write_key_and_a_masked_one_is_masked_once():
     flat = hit(1, "page", {"userId": "u"}, form="flat")
-    masked = redact(replace(flat, digest=sha256(flat.request.line).hexdigest()))
+    masked = redact(replace(flat, digest=sha256(flat.request.request_line).hexdigest()))
     assert KEY not in masked_url(flat)
     assert masked_url(flat) == masked_url(masked) == masked.request.url
 

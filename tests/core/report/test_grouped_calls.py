@@ -30,7 +30,7 @@ def verdict(wanted, event="A", **fields):
 
 
 @pytest.mark.parametrize(
-    ("wanted", "fields", "status", "said"),
+    ("wanted", "fields", "status", "message"),
     [
         ("expect: [{track: A, times: 1..}]", {}, Status.MET, "100 calls seen"),
         ("expect: [{track: A, times: 100}]", {}, Status.MET, "… and 80 more"),
@@ -46,25 +46,25 @@ def verdict(wanted, event="A", **fields):
          {"properties": {"a": "secret"}}, Status.UNMET, "denied"),
     ],
 )  # fmt: skip
-def test_each_number_is_that_of_all_calls(wanted, fields, status, said):
-    found = verdict(wanted, **fields)
-    assert len(found.hits) < MANY == count_hits(found.hits)
-    assert found.status is status
-    assert said in text(found)
+def test_each_number_is_that_of_all_calls(wanted, fields, status, message):
+    result = verdict(wanted, **fields)
+    assert len(result.hits) < MANY == count_hits(result.hits)
+    assert result.status is status
+    assert message in text(result)
 
 
 def test_data_says_how_many_are_not_listed():
     data: Any = as_json(verdict("expect: [{track: A, times: 1..}]"))
-    assert sum(1 + each["alike"] for each in data["calls"]) == MANY
+    assert sum(1 + call["alike"] for call in data["calls"]) == MANY
     assert data["scenarios"][0]["steps"][0]["expectations"][0]["got"] == MANY
 
 
 def test_a_failed_command_is_red_beside_a_scenario_that_is_met():
-    found = replace(
+    result = replace(
         verdict("expect: [{track: A, times: 1..}]"),
         command=FailedCommand(7, "the command ended with exit code 7"),
     )
-    assert found.exit_code == 7
-    assert '<failure message="the command ended with exit code 7"' in junit(found)
-    assert text(found).startswith("FAIL  the command\n  the command ended with exit code 7\n")
-    assert as_json(found)["exit_code"] == 7
+    assert result.exit_code == 7
+    assert '<failure message="the command ended with exit code 7"' in junit(result)
+    assert text(result).startswith("FAIL  the command\n  the command ended with exit code 7\n")
+    assert as_json(result)["exit_code"] == 7

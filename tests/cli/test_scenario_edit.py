@@ -79,7 +79,7 @@ def test_a_recording_given_twice_would_count_twice(run_cli, record, scenario):
     code, _, err = run_cli("scenario", "new", *twice)
     assert code == 2
     assert "holds the same run as" in err
-    both = [word for each in twice for word in ("--recording", each)]
+    both = [word for path in twice for word in ("--recording", path)]
     assert run_cli("scenario", "update", scenario(), *both)[0] == 2
 
 
@@ -90,7 +90,7 @@ def test_a_draft_never_replaces_a_file(run_cli, record, scenario):
     assert scenario().read_text() == OPENED
 
 
-def test_a_draft_of_incomplete_evidence_says_so(run_cli, record):
+def test_a_draft_of_incomplete_evidence_warns(run_cli, record):
     code, out, err = run_cli("scenario", "new", record(("A", 1), closed=False))
     assert code == 3
     assert "track: A" in out
@@ -193,12 +193,12 @@ def test_permissions_links_and_the_folder_stay_as_they_are(run_cli, record, scen
     path.chmod(mode)
     link = path.with_name("link.yaml")
     link.symlink_to(path.name)
-    before = {each.name for each in path.parent.iterdir()}
+    before = {path_there.name for path_there in path.parent.iterdir()}
     assert run_cli("scenario", "update", link, "--recording", recording)[0] == 0
     assert stat.S_IMODE(path.stat().st_mode) == mode
     assert link.is_symlink()
     assert "n: 2" in path.read_text()
-    assert {each.name for each in path.parent.iterdir()} == before
+    assert {path_there.name for path_there in path.parent.iterdir()} == before
 
 
 @pytest.mark.parametrize("write", [overwrite, write_new])

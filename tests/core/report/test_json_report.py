@@ -31,17 +31,17 @@ def plain(verdict):
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_it_says_what_the_verdict_says(case):
+def test_statuses_and_exit_code_are_those_of_the_verdict(case):
     verdict = verdict_of(case)
     data = plain(verdict)
     assert data["exit_code"] == verdict.exit_code
     assert len(data["calls"]) == len(verdict.hits)
-    assert [each["status"] for each in data["scenarios"]] == [
-        each.status for each in verdict.scenarios
+    assert [scenario["status"] for scenario in data["scenarios"]] == [
+        result.status for result in verdict.scenarios
     ]
 
 
-def test_it_tells_of_an_expectation():
+def test_an_expectation_has_all_its_fields():
     sent = hit(7, "track", {"event": "A", "userId": "u", "properties": {"x": "1"}})
     line = "{track: A, id: a, note: n, properties: {x: 1}}"
     data = plain(verdict_on(f"name: s\ntags: [t]\nexpect:\n  - {line}\n", sent))
@@ -116,7 +116,7 @@ def test_it_tells_of_an_expectation():
     ]
 
 
-def test_it_names_the_twin_of_a_repeated_call():
+def test_a_repeated_call_has_the_number_of_its_twin():
     sent = [hit(seq, "page", {"userId": "u"}) for seq in (1, 2)]
     (result,) = expectations(plain(verdict_on("expect: [{page: }]", *sent)))
     assert result["surplus"] == [{"call": 2, "repeats": 1, "differs": []}]
@@ -132,13 +132,13 @@ def expectations(data):
     return scenario["steps"][-1]["expectations"]
 
 
-def test_it_tells_of_steps():
+def test_steps_are_listed():
     (scenario,) = plain(live_steps())["scenarios"]
-    told = [
-        (each["name"], each["status"], each["reached"], each["seconds"])
-        for each in scenario["steps"]
+    steps = [
+        (step["name"], step["status"], step["reached"], step["seconds"])
+        for step in scenario["steps"]
     ]
-    assert told == [
+    assert steps == [
         ("customer opens the mail", "met", True, 0.412),
         ("customer signs up", "unmet", True, 20.0),
         ("step 3", "met", False, None),
@@ -153,7 +153,7 @@ def test_the_output_of_a_command_is_not_cut():
     assert len(only["output"].splitlines()) == 26
 
 
-def test_it_tells_of_what_is_wrong_in_the_whole_run():
+def test_failures_of_the_whole_run_are_listed():
     (scenario,) = plain(objections())["scenarios"]
     assert scenario["denied"][0] == {
         "call": 1,
@@ -164,7 +164,7 @@ def test_it_tells_of_what_is_wrong_in_the_whole_run():
         "column": 5,
         "says": 'no request may contain "jane@example.com": privacy',
     }
-    assert [each["path"] for each in scenario["state"]] == [
+    assert [mismatch["path"] for mismatch in scenario["state"]] == [
         "user_123.traits.plan",
         "user_123.traits.seats",
     ]
@@ -176,7 +176,7 @@ def test_it_tells_of_what_is_wrong_in_the_whole_run():
     }
 
 
-def test_it_says_why_nothing_can_be_decided():
+def test_an_undecided_scenario_has_a_reason():
     (scenario,) = plain(given_up())["scenarios"]
     assert scenario["status"] == "undecided"
     assert "too many ways" in scenario["says"][0]
@@ -200,7 +200,7 @@ def test_it_can_be_written_whatever_was_sent(made):
     assert json.loads(loud.encode())["gaps"] == ['\x00\ud800\u2028"\n']
 
 
-def test_nothing_is_to_be_accepted_where_calls_may_be_missing_or_the_action_failed():
+def test_no_line_is_updatable_if_calls_may_be_missing_or_the_action_failed():
     assert plain(live_steps())["accept"] == [{"file": "checkout.yaml", "lines": [24, 31]}]
     assert plain(replace(live_steps(), gaps=("torn",)))["accept"] == []
     assert plain(replace(live_steps(), hits=()))["accept"] == []

@@ -74,7 +74,7 @@ def test_what_is_plainly_met_is_met_under_all_policies(run, levels, same_event):
 @given(_runs())
 def test_what_is_plainly_there_is_not_lacking(run):
     wanted, evidence = run
-    if QuickCheck().is_there(wanted, evidence.hits):
+    if QuickCheck().has_all_calls(wanted, evidence.hits):
         unmasked = Evidence(hits=evidence.hits)
         assert not lacking(Scenario(steps=(Step(expectations=tuple(wanted)),)), unmasked)
 
@@ -91,7 +91,7 @@ def test_calls_that_are_wanted_one_by_one_are_plainly_met(names):
 def test_a_damaged_call_is_not_plainly_met_although_it_is_wanted():
     damaged = hit(1, "track", {"event": "A", **_CALLS["damaged"]})
     wanted = [Expectation(patterns=(Pattern(fields={"event": "A"}),))]
-    assert QuickCheck().is_there(wanted, [damaged])
+    assert QuickCheck().has_all_calls(wanted, [damaged])
     assert not QuickCheck().is_met(wanted, Evidence(hits=(damaged,)))
 
 
@@ -101,8 +101,8 @@ def test_what_was_looked_at_before_changes_nothing(run, seen, known):
     """Neither fewer calls and expectations, nor others."""
     wanted, evidence = run
     plain, hits = QuickCheck(), evidence.hits
-    plain.is_there(wanted[:known], hits[:seen])
-    assert plain.is_there(wanted, hits) == QuickCheck().is_there(wanted, hits)
+    plain.has_all_calls(wanted[:known], hits[:seen])
+    assert plain.has_all_calls(wanted, hits) == QuickCheck().has_all_calls(wanted, hits)
     assert plain.is_met(wanted, evidence) == QuickCheck().is_met(wanted, evidence)
     without_first = replace(evidence, hits=hits[1:])
     assert plain.is_met(wanted[1:], without_first) == QuickCheck().is_met(wanted[1:], without_first)

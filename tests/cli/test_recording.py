@@ -111,7 +111,7 @@ def test_mistakes(run_cli, recording, tmp_path, arguments, words):
     given = tmp_path / "given.yaml"
     given.write_text("u: {trait: {}}\n")
     files = {"{given}": given, "{}": recording}
-    filled = [files.get(each, each) for each in arguments]
+    filled = [files.get(argument, argument) for argument in arguments]
     code, out, err = run_cli("recording", *filled)
     assert (code, out) == (2, "")
     assert words in err
@@ -123,7 +123,7 @@ def test_a_recording_without_calls_has_none_to_show(run_cli, tmp_path):
     assert "has no calls" in run_cli("recording", "show", path, 1)[2]
 
 
-def test_values_from_the_wire_never_command_the_terminal(run_cli, tmp_path):
+def test_values_from_the_wire_are_escaped_for_the_terminal(run_cli, tmp_path):
     call = ("identify", {"userId": "\x1b[31m", "traits": {"\x07": "\u202e"}})
     path = write_recording(tmp_path / "odd.yaml", call)
     for command in ("show", "state"):

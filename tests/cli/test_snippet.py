@@ -26,15 +26,15 @@ def test_the_list_names_all(run_cli):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("playwrigt-ts",), 'there is no "playwrigt-ts" (did you mean "playwright-ts"?)'),
         (("selenium",), 'there is no "selenium"'),
         ((), "say which one"),
     ],
 )
-def test_a_wrong_name_is_told_the_right_ones(run_cli, arguments, said):
+def test_a_wrong_name_lists_the_right_ones(run_cli, arguments, message):
     code, out, err = run_cli("client", *arguments)
     assert (code, out) == (2, "")
-    assert said in err
+    assert message in err
     assert "there are playwright-ts, playwright-py" in err
