@@ -17,10 +17,10 @@ def hit(seq, type, payload=None, *, at=0, form="base64", repeats=False, sources=
     """The hit of a call `at` milliseconds after the first; a write key is filled in."""
     said = {"writeKey": KEY, **(payload or {})}
     request = request_from_url(encode(CallType(type), said, form=Form(form)))
-    return judged(seq, request, at=at, repeats=repeats, sources=sources)
+    return classified_hit(seq, request, at=at, repeats=repeats, sources=sources)
 
 
-def judged(seq, request, *, at=0, repeats=False, sources=None):
+def classified_hit(seq, request, *, at=0, repeats=False, sources=None):
     """The hit of a request."""
     classified = classify(request, Dialect.DOCUMENTED, sources or {})
     outcome, problems = classified.outcome, classified.problems
@@ -53,7 +53,7 @@ def from_data(data):
         if "request" in call:
             method, target = call["request"].split(" ")
             request = PixelRequest(target=target.encode(), method=method)
-            hits.append(judged(seq, request, at=at))
+            hits.append(classified_hit(seq, request, at=at))
             continue
         payload = {key: value for key, value in call.items() if key not in _OURS}
         message_id = payload.get("messageId")
