@@ -162,7 +162,7 @@ def print_outlooks(watched: ScenarioFiles, journal: Journal, stopped: Event) -> 
     because it handles signals. Return the calls for the scenarios as they are at the end.
     """
     for scenario in watched.scenarios:
-        if scenario.acts:
+        if scenario.has_actions:
             notice = "what its `do` says is not done here; only its calls are expected"
             print_message(f"{scenario.title}: {notice}")
     window = Window(journal, watched.scenarios)

@@ -9,7 +9,7 @@ from math import inf
 from typing import Protocol
 
 from pixel_emulator.core.model import Evidence
-from pixel_emulator.core.scenarios.model import QUIET, WITHIN, Scenario, Step
+from pixel_emulator.core.scenarios.model import DEFAULT_QUIET, DEFAULT_WITHIN, Scenario, Step
 from pixel_emulator.core.verification.components import CallGroups
 from pixel_emulator.core.verification.live import LiveVerdict, Outlook
 from pixel_emulator.runtime.clock import monotonic
@@ -173,12 +173,12 @@ def timeouts(scenarios: Sequence[Scenario]) -> tuple[float, float]:
 
 def within(step: Step) -> float:
     """Return the seconds that a step waits, from the end of its actions, until it is met."""
-    return WITHIN if step.within is None else step.within
+    return DEFAULT_WITHIN if step.within is None else step.within
 
 
 def quiet(step: Step) -> float:
     """Return the seconds of silence that a step requires once it is met."""
-    return QUIET if step.quiet is None else step.quiet
+    return DEFAULT_QUIET if step.quiet is None else step.quiet
 
 
 _FOLLOW_TIMEOUT = 0.25

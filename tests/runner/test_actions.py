@@ -12,7 +12,7 @@ from pixel_emulator.core.endpoint.pixel import encode, request_from_url
 from pixel_emulator.core.errors import Location
 from pixel_emulator.core.model import CallType, Outcome, PixelRequest
 from pixel_emulator.core.redaction.masking import mask
-from pixel_emulator.core.scenarios.mail_clients import CLIENTS
+from pixel_emulator.core.scenarios.mail_clients import MAIL_CLIENTS
 from pixel_emulator.core.scenarios.model import Open, Replay, Run, Scenario, Send, Step, Wait
 from pixel_emulator.proxy.emulator import Emulator
 from pixel_emulator.runner.actions import (
@@ -173,7 +173,7 @@ def test_a_mail_is_opened_in_a_browser(access, arrived, mail):
     assert "HeadlessChrome" in hit.request.header("user-agent")
 
 
-@pytest.mark.parametrize("client", ["", *CLIENTS])
+@pytest.mark.parametrize("client", ["", *MAIL_CLIENTS])
 def test_a_mail_is_opened_as_its_client_fetches(access, arrived, mail, client):
     browser = Path("/bin/false") if client else None  # a model needs none
     assert (
@@ -185,7 +185,7 @@ def test_a_mail_is_opened_as_its_client_fetches(access, arrived, mail, client):
         assert "built-in fetch" in hits[0].request.header("user-agent")
         return
     sent = [(hit.request.method, hit.request.header("user-agent")) for hit in hits]
-    assert sent == [(ask.method, dict(ask.headers)["User-Agent"]) for ask in CLIENTS[client]]
+    assert sent == [(ask.method, dict(ask.headers)["User-Agent"]) for ask in MAIL_CLIENTS[client]]
 
 
 @pytest.mark.parametrize("browser", [None, Path("/bin/false")])
@@ -226,7 +226,7 @@ def record(path, **settings):
     chosen = Settings(record=str(path), **settings)
     recorder = open_recording(chosen)
     journal = Journal(chosen, sink=recorder)
-    headers = (("user-agent", CLIENTS["yahoo"][0].headers[0][1]), ("cookie", "secret"))
+    headers = (("user-agent", MAIL_CLIENTS["yahoo"][0].headers[0][1]), ("cookie", "secret"))
     for _ in range(3):
         request = request_from_url(PIXEL)
         journal.record(

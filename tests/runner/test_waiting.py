@@ -9,7 +9,7 @@ import pytest
 from pixel_emulator.core.endpoint.pixel import encode, request_from_url
 from pixel_emulator.core.model import CallType
 from pixel_emulator.core.parser.document import parse
-from pixel_emulator.core.scenarios.model import QUIET, WITHIN, Step
+from pixel_emulator.core.scenarios.model import DEFAULT_QUIET, DEFAULT_WITHIN, Step
 from pixel_emulator.core.verification.live import LiveVerdict, Outlook
 from pixel_emulator.files.yaml_loader import parse_document
 from pixel_emulator.runner.waiting import (
@@ -149,7 +149,7 @@ def test_many_calls_are_looked_at_to_their_end():
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [
-        (OPENED, (WITHIN, QUIET)),
+        (OPENED, (DEFAULT_WITHIN, DEFAULT_QUIET)),
         (f"within: 20s\nquiet: 1s\n{OPENED}", (20, 1)),
         (f"within: 0s\nquiet: 0s\n{OPENED}", (0, 0)),
         ("within: 2s\nsteps:\n  - expect: []\n  - expect: []\n    quiet: 3s\n", (4, 3)),
@@ -158,13 +158,13 @@ def test_many_calls_are_looked_at_to_their_end():
 def test_a_run_is_waited_for_as_long_as_its_steps_say(text, seconds):
     assert timeouts(scenarios(text)) == seconds
     assert timeouts([*scenarios(OPENED), *scenarios(text)]) == (
-        max(WITHIN, seconds[0]),
-        max(QUIET, seconds[1]),
+        max(DEFAULT_WITHIN, seconds[0]),
+        max(DEFAULT_QUIET, seconds[1]),
     )
 
 
 def test_a_step_has_its_own_word_or_the_default():
-    assert (within(Step()), quiet(Step())) == (WITHIN, QUIET)
+    assert (within(Step()), quiet(Step())) == (DEFAULT_WITHIN, DEFAULT_QUIET)
     assert (within(Step(within=0.0)), quiet(Step(quiet=0.0))) == (0, 0)
 
 
