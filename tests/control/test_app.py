@@ -1,4 +1,4 @@
-"""Who gets no answer: without the token, under another name, from a web page, through the proxy."""
+"""Rejected requests: without the token, for another host, from a web page, through the proxy."""
 
 import socket
 import ssl

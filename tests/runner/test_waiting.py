@@ -1,4 +1,4 @@
-"""Waiting for calls: pushed, stopped at once when all is known, watched through the silence."""
+"""Waits are woken by calls, end at once when decided, and watch through the silence."""
 
 import threading
 import time
@@ -28,7 +28,7 @@ from pixel_emulator.runtime.settings import Settings
 
 OPENED = "expect:\n  - track: Email Opened\n"
 LONG = 3_600.0
-"""Seconds that no test would ever wait: what ends before has not waited for them."""
+"""Longer than any test: a wait that ends earlier did not wait for its deadline."""
 
 
 def scenarios(text):
@@ -46,7 +46,7 @@ def journal():
 
 
 def settled(text, journal, *, within=LONG, quiet=0.0, part=None):
-    """What a wait comes to; fails where it does not end by itself."""
+    """Return the outcome of a wait; fail if it does not end by itself."""
     outlooks = []
     watch = LiveVerdict(scenarios(text))
 
@@ -64,7 +64,7 @@ def settled(text, journal, *, within=LONG, quiet=0.0, part=None):
 
 
 class Answering(Journal):
-    """A journal in which another call arrives whenever somebody has begun to wait."""
+    """A journal in which another call arrives whenever somebody begins to wait."""
 
     def __init__(self, *events):
         super().__init__(Settings())
@@ -107,7 +107,7 @@ def test_what_does_not_come_is_open_at_the_deadline(journal):
 
 
 def test_in_the_silence_a_call_that_breaks_it_is_caught():
-    """Met with the first call; the second comes while nothing more may come."""
+    """The scenario is met by the first call; the second comes in the required silence."""
     assert settled(OPENED, Answering("Email Opened", "Email Opened"), quiet=LONG) is (
         Outlook.IMPOSSIBLE
     )
@@ -134,7 +134,7 @@ def test_a_journal_tail_holds_what_arrived_after_its_start(journal):
 
 
 def test_many_calls_are_looked_at_to_their_end():
-    """A watch puts off its search while many calls come; in a lull it has to be asked again."""
+    """`LiveVerdict` puts its search off while many calls come; in a lull it is asked again."""
     text = (
         "let: [who]\nexpect:\n"
         "  - {track: Email Opened, userId: $who, times: 700}\n"
@@ -170,7 +170,7 @@ def test_a_step_has_its_own_word_or_the_default():
 
 @pytest.mark.parametrize("all_gone", [True, False])
 def test_calls_under_way_when_a_step_was_done_are_in_time(all_gone):
-    """Unless some clients stay: then nobody knows when they sent it."""
+    """If some clients stay connected, nobody knows when they sent it."""
     ticks = iter(range(100))
     journal = Journal(Settings(), now=lambda: datetime(2030, 1, 31, 9, 0, next(ticks), tzinfo=UTC))
 
@@ -188,7 +188,7 @@ OPEN, MET = Outlook.OPEN, Outlook.MET
 
 
 def decided(*looks, deadline=10.0, quiet=2.0):
-    """The outlook that `decide` returns after these looks, and what it asks for before each."""
+    """Return the outlook that `decide` returns after these looks, and what it asks for before each."""
     decision = decide(deadline=deadline, quiet=quiet)
     requests = [next(decision)]
     for outlook, calls, begun, ended in looks:
