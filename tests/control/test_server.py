@@ -69,7 +69,7 @@ async def count_tasks() -> int:
 
 
 def test_no_answer_waits_for_an_acknowledgement_of_its_head():
-    """Nagle's algorithm would cost 40 ms a request; asyncio sets TCP_NODELAY only for IPPROTO_TCP."""
+    """Nagle's algorithm would cost 40 ms a request; asyncio needs IPPROTO_TCP to avoid it."""
     with (
         controlled() as (emulator, _),
         listen_on_loopback() as ours,

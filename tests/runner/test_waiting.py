@@ -188,7 +188,7 @@ OPEN, MET = Outlook.OPEN, Outlook.MET
 
 
 def decided(*looks, deadline=10.0, quiet=2.0):
-    """Return the outlook that `decide` returns after these looks, and what it asks for before each."""
+    """Return the outlook that `decide` returns, and what it asks for before each look."""
     decision = decide(deadline=deadline, quiet=quiet)
     requests = [next(decision)]
     for outlook, calls, begun, ended in looks:
