@@ -4,7 +4,7 @@ from datetime import timedelta
 from itertools import combinations_with_replacement, product
 from typing import Any
 
-from pixel_emulator.core.matching.expected import identity, written
+from pixel_emulator.core.matching.expected import equality_key, text_form
 from pixel_emulator.core.model import KEPT
 from pixel_emulator.core.scenarios.model import Level, Order
 from pixel_emulator.core.verification.policies import policy_hits_of
@@ -54,7 +54,7 @@ class Oracle:
             {
                 index: found
                 for index, (home, number, wanted) in enumerate(self.slots)
-                if self._sees(home, number, hit) and (found := list(wanted.ways(hit)))
+                if self._sees(home, number, hit) and (found := list(wanted.solutions(hit)))
             }
             for hit in self.hits
         ]
@@ -66,7 +66,7 @@ class Oracle:
             for index, found in options.items():
                 for need in (each for way in found for each in way):
                     values = domains.setdefault((self.slots[index][0], need.name), {})
-                    values[identity(need.value)] = need.value
+                    values[equality_key(need.value)] = need.value
         names = list(domains)
         for values in product(*([*domains[name].values(), NOTHING] for name in names)):
             yield from self._costs_under(dict(zip(names, values, strict=True)), ways)
@@ -113,9 +113,9 @@ class Oracle:
             if value is NOTHING:
                 return False
             if need.in_text:
-                if written(value) != need.value:
+                if text_form(value) != need.value:
                     return False
-            elif identity(value) != identity(need.value):
+            elif equality_key(value) != equality_key(need.value):
                 return False
         return True
 

@@ -17,7 +17,7 @@ import pytest
 from playwright.async_api import async_playwright
 from playwright.sync_api import sync_playwright
 
-from pixel_emulator.snippets.pixels import Diversion, pixels
+from pixel_emulator.snippets.pixels import Redirector, pixels
 from tests.programs import CHROMIUM, SERVE, needs_chromium
 
 pytestmark = needs_chromium
@@ -297,11 +297,11 @@ def test_so_it_is_with_the_other_api(loop, async_browser, site):
 
 def test_what_is_led_there_twice_is_led_there_once(browser, site, served):
     page = browser.new_page()
-    first, second = (Diversion(served["url"], ["api.segment.io"]) for _ in range(2))
+    first, second = (Redirector(served["url"], ["api.segment.io"]) for _ in range(2))
     for each in (first, second):
-        each.sync(page.context)
+        each.redirect(page.context)
     page.goto(f"{site}/signup")
-    assert first.issue() == second.issue() == ""
+    assert first.lost_report() == second.lost_report() == ""
     page.goto(f"{site}/redirecting")
     assert first.lost == second.lost
     assert len(first.lost) == 1

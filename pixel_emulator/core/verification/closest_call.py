@@ -10,7 +10,13 @@ from itertools import islice
 from typing import cast
 
 from pixel_emulator.core.matching.bipartite import min_cost_pairs
-from pixel_emulator.core.matching.diff import Mismatch, described, differences, leaves, mismatches
+from pixel_emulator.core.matching.diff import (
+    Mismatch,
+    describe_expected,
+    differences,
+    leaf_count,
+    mismatches,
+)
 from pixel_emulator.core.matching.expected import (
     ABSENT,
     Binding,
@@ -19,13 +25,13 @@ from pixel_emulator.core.matching.expected import (
     Expected,
     Matcher,
     Value,
-    describe,
+    describe_value,
 )
 from pixel_emulator.core.matching.unification import bind
 from pixel_emulator.core.model import CallType, Form, Hit, JsonPath, Payload
 from pixel_emulator.core.redaction.masking import mask
-from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, facts, name_of
-from pixel_emulator.core.scenarios.mail_clients import wire_facts
+from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, call_facts, call_name
+from pixel_emulator.core.scenarios.mail_clients import request_facts
 from pixel_emulator.core.verification.demands import Demand, DemandPlan, Timing, precedes
 
 # Limits of the search, for each expectation: calls that are compared, and that compete.
@@ -107,18 +113,18 @@ def compare(
     expectation: Expectation, hit: Hit, bound: Bindings, *, masked: bool = False
 ) -> ClosestCall:
     """Return the differences of a hit from the closest pattern of an expectation."""
-    patterns = (pattern.of(hit) for pattern in expectation.patterns)
+    patterns = (pattern.resolved_for(hit) for pattern in expectation.patterns)
     pattern = min(patterns, key=lambda pattern: _unmatched(pattern, hit, bound) / _size(pattern))
     bound = _with_first_values(pattern, hit, bound)
     flat = hit.call is not None and hit.call.form is Form.FLAT
-    expected, actual = pattern.fields, facts(hit)
+    expected, actual = pattern.fields, call_facts(hit)
     differing = [
         mismatch if masked or mismatch.path != "writeKey" else _masked(mismatch, expected, actual)
-        for mismatch in mismatches(expected, actual, flat=flat, bound=bound)
+        for mismatch in mismatches(expected, actual, flat=flat, bindings=bound)
     ]
     if pattern.request:
-        request: Payload = {"request": wire_facts(hit)}
-        differing += mismatches({"request": dict(pattern.request)}, request, bound=bound)
+        request: Payload = {"request": request_facts(hit)}
+        differing += mismatches({"request": dict(pattern.request)}, request, bindings=bound)
     fields = _size(pattern)
     return ClosestCall(
         hit=hit,
@@ -137,7 +143,7 @@ class _CallIndex:
         for position, hit in enumerate(hits):
             if hit.call:
                 self.by_type[hit.call.type].append(position)
-                self.by_name[hit.call.type, name_of(hit)].append(position)
+                self.by_name[hit.call.type, call_name(hit)].append(position)
 
     def similar(self, expectation: Expectation, most: int) -> list[int]:
         """Return the first calls of its types, those with its names before all others."""
@@ -171,21 +177,23 @@ def _cost(pattern: Pattern, hit: Hit, bound: Bindings, expectation: Expectation)
     """Return the cost of assigning the hit to the pattern; None if they are too different."""
     if not hit.call or pattern.type not in (None, hit.call.type):
         return None
-    fields, wrong = _size(pattern), _unmatched(pattern.of(hit), hit, bound)
+    fields, wrong = _size(pattern), _unmatched(pattern.resolved_for(hit), hit, bound)
     if 2 * (fields - wrong) <= fields and not _has_similar_name(pattern, hit):
         return None
-    return 1_000 * (wrong + (not expectation.wants_outcome(hit))) // (fields + 1)
+    return 1_000 * (wrong + (not expectation.accepts_outcome(hit))) // (fields + 1)
 
 
 def _size(pattern: Pattern) -> int:
-    return leaves(dict(pattern.fields)) + (leaves(dict(pattern.request)) if pattern.request else 0)
+    return leaf_count(dict(pattern.fields)) + (
+        leaf_count(dict(pattern.request)) if pattern.request else 0
+    )
 
 
 def _unmatched(pattern: Pattern, hit: Hit, bound: Bindings) -> int:
     """Return the number of fields of a pattern that do not match."""
-    wrong = _differing_leaves(dict(pattern.fields), facts(hit), bound)
+    wrong = _differing_leaves(dict(pattern.fields), call_facts(hit), bound)
     if pattern.request:
-        wrong += _differing_leaves(dict(pattern.request), wire_facts(hit), bound)
+        wrong += _differing_leaves(dict(pattern.request), request_facts(hit), bound)
     return wrong
 
 
@@ -201,8 +209,8 @@ def _differing_leaves(expected: dict[str, Expected], actual: Payload, bound: Bin
         while isinstance(value, dict) and depth < len(at):
             value = value[str(at[depth])]
             depth += 1
-        most[at[:depth]] = leaves(value)
-        counts[at[:depth]] += max(1, leaves(wanted))
+        most[at[:depth]] = leaf_count(value)
+        counts[at[:depth]] += max(1, leaf_count(wanted))
     return sum(min(count, most[at]) for at, count in counts.items())
 
 
@@ -210,8 +218,8 @@ def _with_first_values(pattern: Pattern, hit: Hit, bound: Bindings) -> Bindings:
     """Return the variables with their values; one without a value gets the first that matches."""
     constraints: Constraints = tuple(Binding(name, value) for name, value in bound.items())
     stack: list[tuple[Expected, Value]] = [
-        (dict(pattern.request), wire_facts(hit)),
-        (dict(pattern.fields), facts(hit)),
+        (dict(pattern.request), request_facts(hit)),
+        (dict(pattern.fields), call_facts(hit)),
     ]
     while stack:
         expected, actual = stack.pop()
@@ -221,14 +229,14 @@ def _with_first_values(pattern: Pattern, hit: Hit, bound: Bindings) -> Bindings:
         elif isinstance(expected, list) and isinstance(actual, list):
             stack.extend(reversed([*zip(expected, actual, strict=False)]))
         elif isinstance(expected, Matcher):
-            ways = islice(expected.ways(actual), _MAX_WAYS)
+            ways = islice(expected.solutions(actual), _MAX_WAYS)
             constraints += next((way for way in ways if bind((*constraints, *way)) is not None), ())
     return bind(constraints) or bound
 
 
 def _has_similar_name(pattern: Pattern, hit: Hit) -> bool:
     """Return True if the hit may be meant although its name differs."""
-    expected, actual = pattern.name, name_of(hit) or ""
+    expected, actual = pattern.name, call_name(hit) or ""
     if expected is None or expected == actual or pattern.type not in _WITH_NAMES:
         return True
     names = SequenceMatcher(a=expected[:_MAX_NAME].casefold(), b=actual[:_MAX_NAME].casefold())
@@ -240,8 +248,10 @@ def _masked(mismatch: Mismatch, expected: Mapping[str, Expected], actual: Payloa
     expected_key, actual_key = expected["writeKey"], actual.get("writeKey", ABSENT)
     return replace(
         mismatch,
-        expected=described(mask(expected_key) if isinstance(expected_key, str) else expected_key),
-        actual=describe(mask(actual_key) if isinstance(actual_key, str) else actual_key),
+        expected=describe_expected(
+            mask(expected_key) if isinstance(expected_key, str) else expected_key
+        ),
+        actual=describe_value(mask(actual_key) if isinstance(actual_key, str) else actual_key),
     )
 
 
@@ -262,7 +272,7 @@ class NotCountedReasons:
     def find(self, demand: Demand, position: int) -> tuple[NotCountedReason, str]:
         """Return the first reason that applies, and a phrase about it."""
         hit = self.hits[position]
-        if not demand.expectation.wants_outcome(hit):
+        if not demand.expectation.accepts_outcome(hit):
             return NotCountedReason.OUTCOME, ""
         if not demand.can_see(hit):
             return (
