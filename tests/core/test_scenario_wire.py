@@ -12,7 +12,7 @@ from pixel_emulator.core.scenarios.mail_clients import (
     identify_client,
     request_facts,
 )
-from tests.hits import hit, judged
+from tests.hits import classified_hit, hit
 
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
 WINDOWS = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
@@ -116,7 +116,7 @@ def test_a_modelled_client_is_told_by_what_it_sends(name):
 
 def facts(**parts):
     target = b"/v1/pixel/page?writeKey=k&userId=u"
-    return request_facts(judged(1, PixelRequest(target=target, **parts)))
+    return request_facts(classified_hit(1, PixelRequest(target=target, **parts)))
 
 
 def test_what_the_client_does_not_say_is_absent():
@@ -145,7 +145,10 @@ def test_the_base64_form_has_an_alphabet_and_perhaps_padding():
 
 
 def test_a_request_that_is_no_pixel_has_a_wire_too():
-    assert request_facts(judged(1, PixelRequest(target=b"/favicon.ico")))["path"] == "/favicon.ico"
+    assert (
+        request_facts(classified_hit(1, PixelRequest(target=b"/favicon.ico")))["path"]
+        == "/favicon.ico"
+    )
 
 
 def test_nothing_is_told_that_a_scenario_could_not_want():
