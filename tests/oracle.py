@@ -19,7 +19,7 @@ class Oracle:
     def __init__(self, scenarios, evidence):
         self.scenarios, self.hits, self.acted = scenarios, evidence.hits, evidence.acted
         self.marked = [
-            any(hit.step in {s.step_title(each) for each in s.steps} for hit in self.hits)
+            any(hit.step in {s.step_title(step) for step in s.steps} for hit in self.hits)
             for s in scenarios
         ]
         self.slots = [
@@ -40,21 +40,28 @@ class Oracle:
             for home, result in enumerate(verdict.scenarios)
             for name, value in result.bindings.items()
         }
-        told = [each for result in verdict.scenarios for each in result.expectations]
+        told = [
+            expectation_result
+            for result in verdict.scenarios
+            for expectation_result in result.expectations
+        ]
         places = {id(hit): position for position, hit in enumerate(self.hits)}
-        claims = [sorted(places[id(hit)] for hit in each.claims) for each in told]
+        claims = [
+            sorted(places[id(hit)] for hit in expectation_result.claims)
+            for expectation_result in told
+        ]
         cost, choices = self._fixed(bound, self._ways())
-        for index, found in enumerate(claims):
-            if any(index not in choices[at] for at in found):
+        for index, positions in enumerate(claims):
+            if any(index not in choices[at] for at in positions):
                 return None
         return self._cost(cost, claims) if self._allowed(claims) else None
 
     def _ways(self):
         return [
             {
-                index: found
+                index: solutions
                 for index, (home, number, wanted) in enumerate(self.slots)
-                if self._sees(home, number, hit) and (found := list(wanted.ways(hit)))
+                if self._sees(home, number, hit) and (solutions := list(wanted.ways(hit)))
             }
             for hit in self.hits
         ]
@@ -63,8 +70,8 @@ class Oracle:
         ways = self._ways()
         domains: dict[Any, Any] = {}
         for options in ways:
-            for index, found in options.items():
-                for need in (each for way in found for each in way):
+            for index, solutions in options.items():
+                for need in (binding for way in solutions for binding in way):
                     values = domains.setdefault((self.slots[index][0], need.name), {})
                     values[identity(need.value)] = need.value
         names = list(domains)
@@ -77,12 +84,12 @@ class Oracle:
         for hit, options in zip(self.hits, ways, strict=True):
             matched = [
                 index
-                for index, found in options.items()
-                if any(self._holds(self.slots[index][0], way, bound) for way in found)
+                for index, solutions in options.items()
+                if any(self._holds(self.slots[index][0], way, bound) for way in solutions)
             ]
             homes = {self.slots[index][0] for index in matched}
             findings = policy_hits_of(self.scenarios, hit, homes)
-            cost += sum(each.level is Level.FAIL for each in findings)
+            cost += sum(policy_hit.level is Level.FAIL for policy_hit in findings)
             bans = sum(self.slots[index][2].times.high == 0 for index in matched)
             cost += bans
             choices.append([None] if bans or not matched else [*matched, None])
@@ -94,7 +101,7 @@ class Oracle:
         cost, choices = self._fixed(bound, ways)
         for way in product(*choices):
             claims = [
-                [at for at, each in enumerate(way) if each == index]
+                [at for at, claimant in enumerate(way) if claimant == index]
                 for index in range(len(self.slots))
             ]
             if self._allowed(claims):
@@ -102,8 +109,8 @@ class Oracle:
 
     def _cost(self, fixed, claims):
         lacking = sum(
-            max(0, slot[2].times.low - len(found))
-            for slot, found in zip(self.slots, claims, strict=True)
+            max(0, slot[2].times.low - len(positions))
+            for slot, positions in zip(self.slots, claims, strict=True)
         )
         return fixed + lacking - sum(map(len, claims))
 
@@ -123,31 +130,31 @@ class Oracle:
         scenario = self.scenarios[home]
         if len(scenario.steps) == 1 or not self.marked[home]:
             return True
-        titles = [scenario.step_title(each) for each in scenario.steps]
+        titles = [scenario.step_title(step) for step in scenario.steps]
         first = 0 if scenario.steps[number].since_start else number
         return hit.step in titles[first : number + 1]
 
     def _allowed(self, claims):
-        for slot, found in zip(self.slots, claims, strict=True):
+        for slot, positions in zip(self.slots, claims, strict=True):
             high = slot[2].times.high
-            if high is not None and len(found) > high:
+            if high is not None and len(positions) > high:
                 return False
         return all(self._scenario_allows(home, claims) for home in range(len(self.scenarios)))
 
     def _scenario_allows(self, home, claims):
         mine = [
-            (number, wanted, found)
-            for (owner, number, wanted), found in zip(self.slots, claims, strict=True)
+            (number, wanted, positions)
+            for (owner, number, wanted), positions in zip(self.slots, claims, strict=True)
             if owner == home
         ]
         scenario = self.scenarios[home]
         for number, step in enumerate(scenario.steps):
-            listed = [found for n, w, found in mine if n == number and w.times.high != 0]
+            listed = [positions for n, w, positions in mine if n == number and w.times.high != 0]
             if step.order is not Order.ANY and not self._in_order(home, number, listed):
                 return False
-        for _, wanted, found in mine:
+        for _, wanted, positions in mine:
             last = self._last_of(wanted.after, mine)
-            if last is not None and any(at < last for at in found):
+            if last is not None and any(at < last for at in positions):
                 return False
         floats = len(scenario.steps) > 1 and not self.marked[home]
         if not floats:
@@ -161,7 +168,7 @@ class Oracle:
         )
 
     def _in_order(self, home, number, listed):
-        ordered = [at for found in listed for at in found]
+        ordered = [at for positions in listed for at in positions]
         if ordered != sorted(ordered):
             return False
         if self.scenarios[home].steps[number].order is Order.LISTED or not ordered:
@@ -173,7 +180,9 @@ class Oracle:
         )
 
     def _last_of(self, id, mine):
-        lasts = (found[-1] for _, wanted, found in mine if found and id and wanted.id == id)
+        lasts = (
+            positions[-1] for _, wanted, positions in mine if positions and id and wanted.id == id
+        )
         return next(lasts, None)
 
     def _windows(self, home, bounds):
@@ -186,10 +195,12 @@ class Oracle:
 
     def _fits(self, home, mine, bounds):
         windows = self._windows(home, bounds)
-        return all(windows[n][0] <= at < windows[n][1] for n, _, found in mine for at in found)
+        return all(
+            windows[n][0] <= at < windows[n][1] for n, _, positions in mine for at in positions
+        )
 
     def _begins(self, home, bounds):
-        titles = [self.scenarios[home].step_title(each) for each in self.scenarios[home].steps]
+        titles = [self.scenarios[home].step_title(step) for step in self.scenarios[home].steps]
         return [
             self.acted.get(title, self.hits[first].time if first < len(self.hits) else None)
             for title, (first, _) in zip(titles, self._windows(home, bounds), strict=True)
@@ -201,13 +212,13 @@ class Oracle:
         return self.acted.get(title, next(seen, None))
 
     def _in_time(self, home, mine, begins):
-        for number, wanted, found in mine:
+        for number, wanted, positions in mine:
             step, last = self.scenarios[home].steps[number], self._last_of(wanted.after, mine)
             own = begins[number] if last is None else self.hits[last].time
             for within, begin in ((step.within, begins[number]), (wanted.within, own)):
                 if within is None or begin is None:
                     continue
                 latest = begin + timedelta(seconds=within)
-                if any(self.hits[at].time > latest for at in found):
+                if any(self.hits[at].time > latest for at in positions):
                     return False
         return True
