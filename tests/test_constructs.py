@@ -10,7 +10,7 @@ import pytest
 
 from pixel_emulator.core.errors import InputError, SelectionError
 from pixel_emulator.core.parser import vocabulary
-from pixel_emulator.core.scenarios.model import choose
+from pixel_emulator.core.scenarios.model import select_by_tags
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.files.scenario_loader import load_scenarios
@@ -37,10 +37,10 @@ SECTIONS = {
     "file": vocabulary.FILE,
     "scenario": vocabulary.SCENARIO,
     "step": vocabulary.STEP,
-    "line": vocabulary.LINES,
+    "line": vocabulary.CALL_LINES,
     # tests/core/test_every_field.py has the fields of a call and the facts of its request.
     "pattern": [
-        key for key in vocabulary.PATTERN if key not in {*vocabulary.LINES, *vocabulary.FIELDS}
+        key for key in vocabulary.PATTERN if key not in {*vocabulary.CALL_LINES, *vocabulary.FIELDS}
     ],
     "timing": vocabulary.TIMING,
     "expectation": [
@@ -50,7 +50,7 @@ SECTIONS = {
     ],
     "action": vocabulary.ACTIONS,
     "given": vocabulary.GIVEN,
-    "denial": vocabulary.DENIAL,
+    "denial": vocabulary.FORBIDDEN,
 }
 
 
@@ -106,7 +106,7 @@ def calls_of(case):
 def offline(case, value):
     try:
         scenarios = load_scenarios([written(case, value), *case.get("beside", ())])
-        scenarios = choose(scenarios, case.get("chosen", ()))
+        scenarios = select_by_tags(scenarios, case.get("chosen", ()))
     except SelectionError:
         return 3
     except InputError:

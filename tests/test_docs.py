@@ -89,7 +89,10 @@ def codes():
 
 def matchers():
     known: list[TypeMatcher | Operator] = [*MATCHERS.values(), *OPERATORS.values()]
-    rows = [(f"`{each.want}`", each.means, f"`{each.yes}`", f"`{each.no}`") for each in known]
+    rows = [
+        (f"`{each.example}`", each.meaning, f"`{each.match}`", f"`{each.mismatch}`")
+        for each in known
+    ]
     return table(("write", "matches", "yes", "no"), [*rows, *OTHERS])
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pixel_emulator.core.errors import Location
 from pixel_emulator.core.matching.diff import Mismatch, mismatches
-from pixel_emulator.core.matching.expected import describe
+from pixel_emulator.core.matching.expected import describe_value
 from pixel_emulator.core.model import CallType
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern
@@ -169,7 +169,9 @@ MADE_BY_HAND = [live_steps, action_failed, given_up, objections]
 def shouted(verdict, words):
     """The verdict with these words wherever words can stand that are not ours."""
     (result,) = verdict.scenarios
-    wrong = Mismatch(path=words, expected=describe(words), actual=describe(words), hint=words)
+    wrong = Mismatch(
+        path=words, expected=describe_value(words), actual=describe_value(words), hint=words
+    )
     scenario = replace(
         result.scenario, name=words, case=words, tags=(words,), location=Location(words, 1, 1)
     )

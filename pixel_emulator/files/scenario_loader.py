@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pixel_emulator.core.errors import Document, InputError, InputIssue, Location, did_you_mean
 from pixel_emulator.core.matching.expected import Expected
-from pixel_emulator.core.matching.predicates import Named
+from pixel_emulator.core.matching.predicates import PluginMatcher
 from pixel_emulator.core.model import JSON, JsonPath
 from pixel_emulator.core.scenario_edit.generate import draft
 from pixel_emulator.core.scenarios.model import Scenario, Values
@@ -109,7 +109,7 @@ class RegisteredMatchers(Mapping[str, Expected]):
             raise InputError(InputIssue(f"{where} cannot be loaded: {error}")) from None
         if not callable(function):
             raise InputError(InputIssue(f"{where} is no function"))
-        return Named(name, function)
+        return PluginMatcher(name, function)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entry_points.names)

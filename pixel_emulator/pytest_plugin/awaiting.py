@@ -26,7 +26,7 @@ def first_call(
         session = pool.session
         closed = session.closed  # asked first: then nothing comes behind the evidence
         hits = session.evidence(looked_at).hits
-        matching = (hit for hit in hits if next(wanted.ways(hit), None) is not None)
+        matching = (hit for hit in hits if next(wanted.solutions(hit), None) is not None)
         if found := seen(islice(matching, 1)):
             return found[0]
         looked_at += len(hits)

@@ -30,8 +30,8 @@ class _Windowed(Pattern):
 
     window: Window = Window()
 
-    def ways(self, hit: Hit) -> Iterator[Constraints]:
-        return Pattern.ways(self, hit) if self.window.holds(hit) else iter(())
+    def solutions(self, hit: Hit) -> Iterator[Constraints]:
+        return Pattern.solutions(self, hit) if self.window.holds(hit) else iter(())
 
 
 def wishes(scenario: Scenario, window: Window) -> Scenario:
@@ -95,7 +95,13 @@ def without(evidence: Evidence, claimed: Collection[int]) -> Evidence:
 
 def _bare(scenario: Scenario) -> Scenario:
     return replace(
-        scenario, levels=IGNORED, same_event=False, denials=(), state=None, plans={}, plan_files={}
+        scenario,
+        levels=IGNORED,
+        same_event=False,
+        forbidden=(),
+        state=None,
+        plans={},
+        plan_files={},
     )
 
 
@@ -108,6 +114,6 @@ def _within(pattern: Pattern, window: Window) -> Pattern:
         type=pattern.type,
         fields=pattern.fields,
         request=pattern.request,
-        timed=pattern.timed,
+        has_now=pattern.has_now,
         window=window,
     )

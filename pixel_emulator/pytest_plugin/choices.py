@@ -114,7 +114,7 @@ def _policies(given: Mapping[str, Any]) -> Policies:
     reader = ParseContext(Document("", said, {}))
     policies = read_policies(reader, {name: ((name,), value) for name, value in said.items()})
     if reader.issues:
-        lines = (f"pixel_{each}" for each in reader.in_order())
+        lines = (f"pixel_{each}" for each in reader.sorted_issues())
         named = (each.replace("pixel_damaged.accept", "pixel_accept", 1) for each in lines)
         pytest.fail("\n".join(named), pytrace=False)
     return policies

@@ -135,7 +135,7 @@ def read(found: Sequence[Snapshot], *, update: bool) -> tuple[Scenario, ...]:
         if not (update and each.is_missing):
             scenarios += each.load()
     for scenario in scenarios:
-        if scenario.acts:
+        if scenario.has_actions:
             both = "acts by itself (`do`): name its file on the command line of pytest"
             raise InputError(InputIssue(f"{scenario.title} {both}", scenario.location))
     return tuple(scenarios)

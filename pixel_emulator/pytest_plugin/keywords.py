@@ -6,7 +6,7 @@ from typing import cast
 from pixel_emulator.core.errors import Document, Location
 from pixel_emulator.core.matching.expected import Expected, Matcher
 from pixel_emulator.core.model import JSON, Payload
-from pixel_emulator.core.parser.context import ParseContext, escaped
+from pixel_emulator.core.parser.context import ParseContext, escape
 from pixel_emulator.core.parser.definitions import Definitions, Scope
 from pixel_emulator.core.parser.expectations import read_expectation
 from pixel_emulator.core.scenarios.expectation import Expectation
@@ -45,7 +45,7 @@ def expectation_of(call: Mapping[str, object], place: Location) -> Expectation:
     if reader.issues:
         wrong = (
             f"{each.path.removeprefix('expect[0]').lstrip('.')}: {each.message}"
-            for each in reader.in_order()
+            for each in reader.sorted_issues()
         )
         said = "\n".join(each.removeprefix(": ") for each in wrong)
         for written, value in zip(item.values(), call.values(), strict=True):
@@ -84,7 +84,7 @@ def _written(want: Expected, hooks: dict[str, Expected]) -> JSON:
         hooks[name] = want
         return f"${name}"
     if isinstance(want, dict):
-        return {escaped(key): _written(each, hooks) for key, each in want.items()}
+        return {escape(key): _written(each, hooks) for key, each in want.items()}
     if isinstance(want, list):
         return [_written(each, hooks) for each in want]
-    return escaped(want) if isinstance(want, str) else want  # type: ignore[return-value] # a scalar
+    return escape(want) if isinstance(want, str) else want  # type: ignore[return-value] # a scalar

@@ -10,7 +10,7 @@ from pixel_emulator.core.matching.expected import ABSENT, Absent
 from pixel_emulator.core.model import JSON, Hit, Problem
 from pixel_emulator.core.profiles.identity import Profiles, fold
 from pixel_emulator.core.scenarios.expectation import Expectation
-from pixel_emulator.core.scenarios.model import WITHIN
+from pixel_emulator.core.scenarios.model import DEFAULT_WITHIN
 from pixel_emulator.core.verification.verdict import Status, Verdict
 from pixel_emulator.pytest_plugin.asked import Asked
 from pixel_emulator.pytest_plugin.awaiting import first_call
@@ -145,7 +145,7 @@ class Pixels:
             raise self.failure(verdict)
 
     @on_its_line
-    def wait_for(self, *, timeout: float = WITHIN, **call: object) -> SeenCall:
+    def wait_for(self, *, timeout: float = DEFAULT_WITHIN, **call: object) -> SeenCall:
         """Wait for a call, `timeout` seconds at most, and return the first; it claims nothing.
 
         Raises AssertionError where none came, and sooner where something came that must not: a

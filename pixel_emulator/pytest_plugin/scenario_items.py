@@ -59,7 +59,7 @@ class ScenarioCollector(pytest.File):
         if found.issues:
             raise self.CollectError("\n".join(map(str, found.issues)))
         for each in found.scenarios:
-            if each.acts:
+            if each.has_actions:
                 acts = True
                 name = each.name or self.path.stem
                 label = f"{name}[{each.case}]" if each.case else name

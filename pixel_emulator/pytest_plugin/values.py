@@ -15,7 +15,7 @@ from pixel_emulator.core.matching.expected import (
     HUGE,
     Absent,
     Bindings,
-    Described,
+    Description,
     Expected,
     Matcher,
     Value,
@@ -38,13 +38,13 @@ _BINARY = (bytes, bytearray, memoryview, set, frozenset, complex)
 class PythonMatcher(Matcher):
     """What an object of Python says of a value; it is only asked about what is there."""
 
-    words: Described
+    words: Description
     objection: Objection
 
     def matches(self, got: Value, bound: Bindings) -> bool:  # noqa: ARG002 - it knows no variables
         return self._objection(got) is None
 
-    def describe(self) -> Described:
+    def describe(self) -> Description:
         return self.words
 
     def reason(self, got: Value) -> str:
@@ -108,13 +108,13 @@ def _matcher(value: object) -> Matcher:
     if callable(value) and _is_plain(value) and type(value).__module__ not in _HINTS:
         return _function(cast("Callable[[JSON], object]", value))
     if type(value).__eq__ is not object.__eq__ and type(value).__module__ not in _HINTS:
-        return PythonMatcher(Described(repr(value), ""), _equal_to(value))
+        return PythonMatcher(Description(repr(value), ""), _equal_to(value))
     raise TypeError(f"{value!r} can never be equal to what arrives")
 
 
 def _class(wanted: type) -> Matcher:
     if type(wanted).__eq__ is not type.__eq__:  # dirty-equals takes its classes without brackets
-        return PythonMatcher(Described(wanted.__name__, ""), _equal_to(wanted))
+        return PythonMatcher(Description(wanted.__name__, ""), _equal_to(wanted))
     if wanted in _KINDS:
         return MATCHERS[_KINDS[wanted]].matcher
     known = ", ".join(each.__name__ for each in _KINDS)
@@ -128,7 +128,7 @@ def _equal_to(wanted: object) -> Objection:
 def _regex(wanted: re.Pattern[str]) -> Matcher:
     if isinstance(wanted.pattern, bytes):
         raise TypeError("a regex of bytes matches no text")
-    words = Described(
+    words = Description(
         f"matching /{wanted.pattern}/{'i' if wanted.flags & re.IGNORECASE else ''}", ""
     )
     return PythonMatcher(
@@ -147,7 +147,7 @@ def _function(holds: Callable[[JSON], object]) -> Matcher:
             return "it returned None; it must return True or False, or the reason as text"
         return None if said else ""
 
-    return PythonMatcher(Described(f"what {_name(holds)} accepts", ""), objection)
+    return PythonMatcher(Description(f"what {_name(holds)} accepts", ""), objection)
 
 
 def _name(function: object) -> str:

@@ -3,7 +3,7 @@
 import pytest
 
 from pixel_emulator.core.errors import SelectionError
-from pixel_emulator.core.scenarios.model import Scenario, choose
+from pixel_emulator.core.scenarios.model import Scenario, select_by_tags
 
 ALL = [
     Scenario(name="plain"),
@@ -26,7 +26,7 @@ ALL = [
     ],
 )
 def test_one_tag_is_enough_and_none_behind_a_mark(tags, names):
-    assert " ".join(each.name for each in choose(ALL, tags)) == names
+    assert " ".join(each.name for each in select_by_tags(ALL, tags)) == names
 
 
 @pytest.mark.parametrize(
@@ -42,14 +42,14 @@ def test_one_tag_is_enough_and_none_behind_a_mark(tags, names):
 )
 def test_what_is_unknown_or_chooses_nothing_is_never_a_pass(tags, said):
     with pytest.raises(SelectionError) as refused:
-        choose(ALL, tags)
+        select_by_tags(ALL, tags)
     assert str(refused.value) == said
 
 
 def test_where_no_scenario_has_a_tag_it_is_said():
     with pytest.raises(SelectionError, match="none has any"):
-        choose(ALL[:1], ["fast"])
+        select_by_tags(ALL[:1], ["fast"])
 
 
 def test_without_scenarios_and_tags_there_is_nothing_to_choose():
-    assert choose([], []) == ()
+    assert select_by_tags([], []) == ()

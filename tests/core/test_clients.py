@@ -3,24 +3,30 @@
 import pytest
 
 from pixel_emulator.core.model import PixelRequest
-from pixel_emulator.core.scenarios.mail_clients import CLIENTS, FETCHERS, Ask, Fetch, fetched_by
+from pixel_emulator.core.scenarios.mail_clients import (
+    CLIENT_NAMES,
+    MAIL_CLIENTS,
+    Fetch,
+    ImageRequest,
+    identify_client,
+)
 
-ASKS = [(name, ask) for name, asks in CLIENTS.items() for ask in asks]
+ASKS = [(name, ask) for name, asks in MAIL_CLIENTS.items() for ask in asks]
 
 
 @pytest.mark.parametrize(("name", "ask"), ASKS, ids=[f"{name}-{ask.fetch}" for name, ask in ASKS])
 def test_what_a_model_sends_is_told_as_that_client_and_that_fetch(name, ask):
     headers = tuple((key.lower(), value) for key, value in ask.headers)
-    client, fetch = fetched_by(
+    client, fetch = identify_client(
         PixelRequest(target=b"/v1/pixel/track", method=ask.method, headers=headers)
     )
     makers = {"ios_mail": "apple_mail", "apple_privacy": "apple_mail"}
-    assert client == makers.get(name, name.partition("_")[0] if name not in FETCHERS else name)
+    assert client == makers.get(name, name.partition("_")[0] if name not in CLIENT_NAMES else name)
     assert fetch is ask.fetch
 
 
 def test_only_a_head_is_no_get():
-    assert {fetch: Ask(fetch, ()).method for fetch in Fetch} == {
+    assert {fetch: ImageRequest(fetch, ()).method for fetch in Fetch} == {
         Fetch.OPEN: "GET",
         Fetch.PREFETCH: "GET",
         Fetch.PROXY: "GET",
@@ -29,4 +35,4 @@ def test_only_a_head_is_no_get():
 
 
 def test_gmail_may_load_a_mail_twice():
-    assert [ask.fetch for ask in CLIENTS["gmail_prefetch"]] == [Fetch.PREFETCH, Fetch.PROXY]
+    assert [ask.fetch for ask in MAIL_CLIENTS["gmail_prefetch"]] == [Fetch.PREFETCH, Fetch.PROXY]

@@ -3,7 +3,7 @@
 import pytest
 
 from pixel_emulator.core.errors import InputError
-from pixel_emulator.core.matching.expected import describe
+from pixel_emulator.core.matching.expected import describe_value
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.files.yaml_loader import parse_document
 
@@ -51,4 +51,4 @@ def test_a_duration_or_a_range_of_them_too(text, unit):
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("digits", [4_000, 5_000, 100_000])
 def test_a_number_that_python_does_not_write_is_described(digits, sign):
-    assert describe(sign * 10**digits).text == "a huge number"
+    assert describe_value(sign * 10**digits).text == "a huge number"

@@ -7,7 +7,7 @@ import pytest
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.redaction.masking import hide, mask
 from pixel_emulator.core.redaction.redact import redact
-from pixel_emulator.core.scenarios.model import beside_masks
+from pixel_emulator.core.scenarios.model import with_masked_keys
 from pixel_emulator.core.verification.verdict import Status
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.files.yaml_loader import parse_document
@@ -61,7 +61,7 @@ steps: [{{expect: [track: A, {{any: , writeKey: $key, times: 0..}}]}}]
 """
     for scenario in scenarios(text):
         title = scenario.step_title(scenario.steps[0])
-        (masked,) = beside_masks([scenario], [sent("A", title)])
+        (masked,) = with_masked_keys([scenario], [sent("A", title)])
         assert (masked.case == scenario.case) is (KEY not in scenario.case)
 
 
@@ -80,5 +80,5 @@ steps: [{{expect: [track: A, {{any: , writeKey: $key, times: 0..}}]}}]
 def test_of_a_name_what_the_calls_have_as_a_mask_is_masked(name, shown):
     (scenario,) = scenarios("name: x\nexpect: [track: A]\n")
     named = replace(scenario, name=name)
-    (masked,) = beside_masks([named], [redact(hit(1, "track", {"event": "A", "userId": "u"}))])
+    (masked,) = with_masked_keys([named], [redact(hit(1, "track", {"event": "A", "userId": "u"}))])
     assert masked.name == shown

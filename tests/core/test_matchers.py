@@ -9,11 +9,29 @@ from pixel_emulator.core.errors import Document
 from pixel_emulator.core.matching.bipartite import max_pairs
 from pixel_emulator.core.matching.combinators import All, In, Not, One
 from pixel_emulator.core.matching.containers import AnyOrder, Each, Has, Only
-from pixel_emulator.core.matching.diff import described, leaves, matches, mismatches
-from pixel_emulator.core.matching.expected import ABSENT, Binding, Expected, identity, is_plain
-from pixel_emulator.core.matching.predicates import Named, RegexError, compares, matching, near
+from pixel_emulator.core.matching.diff import describe_expected, leaf_count, matches, mismatches
+from pixel_emulator.core.matching.expected import (
+    ABSENT,
+    Binding,
+    Expected,
+    equality_key,
+    is_literal,
+)
+from pixel_emulator.core.matching.predicates import (
+    PluginMatcher,
+    RegexError,
+    close_to,
+    comparison,
+    matches_regex,
+)
 from pixel_emulator.core.matching.type_matchers import MATCHERS
-from pixel_emulator.core.matching.unification import TextWith, Variable, bind, unify, variables
+from pixel_emulator.core.matching.unification import (
+    TextTemplate,
+    Variable,
+    bind,
+    unify,
+    variable_names,
+)
 from pixel_emulator.core.parser.context import ParseContext
 from pixel_emulator.core.parser.operators import OPERATORS
 from pixel_emulator.core.parser.values import read_value
@@ -32,10 +50,10 @@ MEANINGS = {"x": X, "y": Y, "z": Z, "n": 4, "word": "spring", "money": {"value":
 class Names:
     """The names of a test: variables x, y and z, and some that have a value."""
 
-    def meaning(self, name):
+    def lookup(self, name):
         return MEANINGS.get(name, ABSENT)
 
-    def known(self):
+    def names(self):
         return MEANINGS
 
 
@@ -61,11 +79,11 @@ ROWS: dict[str, Any] = {**MATCHERS, **OPERATORS}
 @pytest.mark.parametrize("name", ROWS)
 def test_the_examples_of_the_table_are_right(name):
     row = ROWS[name]
-    assert name in row.want
-    assert ways(want(row.want), data(row.yes)) == [{}]
-    assert ways(want(row.want), data(row.no)) == []
-    assert mismatches(want(row.want), data(row.yes)) == ()
-    assert mismatches(want(row.want), data(row.no)) != ()
+    assert name in row.example
+    assert ways(want(row.example), data(row.match)) == [{}]
+    assert ways(want(row.example), data(row.mismatch)) == []
+    assert mismatches(want(row.example), data(row.match)) == ()
+    assert mismatches(want(row.example), data(row.mismatch)) != ()
 
 
 # A want as YAML, then values that match it, then some that do not.
@@ -174,16 +192,16 @@ WAYS = [
     ({"a": X, "b": X}, {"a": 1, "b": True}, []),
     ({"a": X, "b": X}, {"a": {"k": [1]}, "b": {"k": [1]}}, [{"x": {"k": [1]}}]),
     ({"a": X, "b": X}, {"a": {"k": 1}, "b": {"k": 1, "l": 2}}, []),
-    (TextWith("no ", X, "!"), "no 7!", [{"x": "7"}]),
-    (TextWith("no ", X, "!"), "no 7", []),
-    (TextWith("aa", X, "a"), "aa", []),
-    ([X, TextWith("", X, "!")], [7, "7!"], [{"x": 7}]),
-    ([X, TextWith("", X, "!")], [Number("7.0"), "7!"], []),
-    ([X, TextWith("", X, "!")], [[7], "7!"], []),
-    ([TextWith("a", X, ""), TextWith("b", X, "")], ["a1", "b1"], [{"x": "1"}]),
-    ([TextWith("a", X, ""), TextWith("b", X, "")], ["a1", "b2"], []),
-    (TextWith("", Variable("x", INT), " left"), "7 left", [{"x": "7"}]),
-    (TextWith("", Variable("x", INT), " left"), "x left", []),
+    (TextTemplate("no ", X, "!"), "no 7!", [{"x": "7"}]),
+    (TextTemplate("no ", X, "!"), "no 7", []),
+    (TextTemplate("aa", X, "a"), "aa", []),
+    ([X, TextTemplate("", X, "!")], [7, "7!"], [{"x": 7}]),
+    ([X, TextTemplate("", X, "!")], [Number("7.0"), "7!"], []),
+    ([X, TextTemplate("", X, "!")], [[7], "7!"], []),
+    ([TextTemplate("a", X, ""), TextTemplate("b", X, "")], ["a1", "b1"], [{"x": "1"}]),
+    ([TextTemplate("a", X, ""), TextTemplate("b", X, "")], ["a1", "b2"], []),
+    (TextTemplate("", Variable("x", INT), " left"), "7 left", [{"x": "7"}]),
+    (TextTemplate("", Variable("x", INT), " left"), "x left", []),
     (In((X, Y)), 1, [{"x": 1}, {"y": 1}]),
     (In((X, 1, Y)), 1, [{"x": 1}, {}]),
     (In((X, X)), 1, [{"x": 1}]),
@@ -205,7 +223,7 @@ WAYS = [
 
 
 def same(ways):
-    return [{name: identity(value) for name, value in way.items()} for way in ways]
+    return [{name: equality_key(value) for name, value in way.items()} for way in ways]
 
 
 @pytest.mark.parametrize(("want", "got", "expected"), WAYS, ids=map(str, range(len(WAYS))))
@@ -215,7 +233,7 @@ def test_each_way_says_what_the_variables_have_to_be(want, got, expected):
 
 @pytest.mark.parametrize(("want", "got", "expected"), WAYS, ids=map(str, range(len(WAYS))))
 def test_a_bound_want_matches_in_each_of_its_ways(want, got, expected):
-    assert all(mismatches(want, got, bound=way) == () for way in expected)
+    assert all(mismatches(want, got, bindings=way) == () for way in expected)
 
 
 NAMED = tuple(Variable(f"v{n}") for n in range(12))
@@ -349,20 +367,20 @@ def test_the_flat_form_explains_what_would_match_as_another_type():
 
 
 def test_a_value_that_no_text_can_hold_makes_a_text_match_nothing():
-    assert not matches(TextWith("", X, "!"), None, {"x": [None]})
+    assert not matches(TextTemplate("", X, "!"), None, {"x": [None]})
 
 
 def test_a_bound_variable_is_said_as_its_value():
-    assert said(X, 2, bound={"x": 1}) == [("", "1 (number)", "2 (number)", "")]
-    assert said(TextWith("a ", X, ""), "a 2", bound={"x": 1}) == [
+    assert said(X, 2, bindings={"x": 1}) == [("", "1 (number)", "2 (number)", "")]
+    assert said(TextTemplate("a ", X, ""), "a 2", bindings={"x": 1}) == [
         ("", '"a 1" (string)', '"a 2" (string)', "")
     ]
-    assert said(X, {"a": 1, "b": 2}, bound={"x": {"a": 1}}) != []
+    assert said(X, {"a": 1, "b": 2}, bindings={"x": {"a": 1}}) != []
 
 
 def test_a_typed_variable_says_its_type():
     typed = Variable("x", MATCHERS["$url"].matcher)
-    assert str(described(typed)) == "$x (any URL)"
+    assert str(describe_expected(typed)) == "$x (any URL)"
     assert said(typed, "x") == [("", "any URL", '"x" (string)', "")]
 
 
@@ -370,7 +388,7 @@ def test_a_matcher_of_a_hook_says_its_reason():
     def objection(value: Any) -> str | None:
         return None if value % 2 == 0 else f"{value} is odd"
 
-    even = Named("even", objection)
+    even = PluginMatcher("even", objection)
     assert matches(even, 2)
     assert said(even, 3) == [("", "$even", "3 (number)", "3 is odd")]
     assert said(All((even, INT)), 3)[0][3] == "3 is odd"
@@ -381,7 +399,7 @@ def test_what_a_hook_raises_is_a_mismatch():
     def keyed(value: Any) -> Any:
         return value["key"]
 
-    broken = Named("broken", keyed)
+    broken = PluginMatcher("broken", keyed)
     assert not matches(broken, 1)
     assert said(broken, {})[0][3] == "it raised KeyError: 'key'"
     assert "must return None, or the reason" in said(broken, {"key": True})[0][3]
@@ -389,11 +407,11 @@ def test_what_a_hook_raises_is_a_mismatch():
 
 @pytest.mark.parametrize("answer", [True, False, 0, b""])
 def test_a_hook_that_answers_neither_none_nor_a_reason_never_matches(answer):
-    assert not matches(Named("odd", lambda _: answer), 1)
+    assert not matches(PluginMatcher("odd", lambda _: answer), 1)
 
 
 def test_an_empty_reason_is_a_mismatch_too():
-    assert not matches(Named("silent", lambda _: ""), 1)
+    assert not matches(PluginMatcher("silent", lambda _: ""), 1)
 
 
 @pytest.mark.parametrize(
@@ -401,14 +419,14 @@ def test_an_empty_reason_is_a_mismatch_too():
     [("$int", 1), ("{$only: {a: 1, b: 2}}", 2), ("{$in: [1, 2]}", 1), ("{a: $int, b: [$x, 1]}", 3)],
 )
 def test_leaves_of_matchers(text, count):
-    assert leaves(want(text)) == count
+    assert leaf_count(want(text)) == count
 
 
 def test_a_want_knows_its_variables_and_whether_it_is_plain():
-    tangled: Expected = {"a": [All((X, INT)), TextWith("", Y, "!")], "b": Has({"k": Z})}
-    assert variables(tangled) == {"x", "y", "z"}
-    assert not is_plain(tangled)
-    assert is_plain({"a": [1, None, "x"]})
+    tangled: Expected = {"a": [All((X, INT)), TextTemplate("", Y, "!")], "b": Has({"k": Z})}
+    assert variable_names(tangled) == {"x", "y", "z"}
+    assert not is_literal(tangled)
+    assert is_literal({"a": [1, None, "x"]})
 
 
 @pytest.mark.parametrize(
@@ -443,26 +461,26 @@ def test_as_many_pairs_as_can_be(fitting, pairs):
     ],
 )
 def test_identity_is_equality(one, other, alike):
-    assert (identity(one) == identity(other)) is alike
-    assert not alike or hash(identity(one)) == hash(identity(other))
+    assert (equality_key(one) == equality_key(other)) is alike
+    assert not alike or hash(equality_key(one)) == hash(equality_key(other))
 
 
 def test_a_regex_that_would_backtrack_for_ever_does_not():
-    assert not matches(matching("(x+x+)+y"), "x" * 100_000)
+    assert not matches(matches_regex("(x+x+)+y"), "x" * 100_000)
 
 
 @pytest.mark.parametrize("pattern", ["(", "(?=a)", r"(a)\1", "a{1001}", "\ud800"])
 def test_a_regex_that_re2_refuses_is_told(pattern, capfd):
     with pytest.raises(RegexError):
-        matching(pattern)
+        matches_regex(pattern)
     assert capfd.readouterr() == ("", "")
 
 
 def test_comparisons_refuse_what_has_no_order():
-    assert compares(">", "a") is None
-    assert compares(">", None) is None
-    assert near(1, -1) is None
-    assert near("1", 1) is None
+    assert comparison(">", "a") is None
+    assert comparison(">", None) is None
+    assert close_to(1, -1) is None
+    assert close_to("1", 1) is None
 
 
 def test_an_empty_document_has_a_reader():

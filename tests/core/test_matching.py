@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from pixel_emulator.core.matching.diff import leaves, matches, mismatches
-from pixel_emulator.core.matching.expected import ABSENT, describe
+from pixel_emulator.core.matching.diff import leaf_count, matches, mismatches
+from pixel_emulator.core.matching.expected import ABSENT, describe_value
 from pixel_emulator.core.model import JSON
 from pixel_emulator.core.text.json_codec import Number, parse
 
@@ -125,8 +125,8 @@ def test_ten_thousand_levels_are_no_recursion():
     other = parse("[" * 9_000 + "2" + "]" * 9_000)
     assert matches(deep, deep)
     assert not matches(deep, other)
-    assert leaves(deep) == 1
-    assert describe(deep).type == "list"
+    assert leaf_count(deep) == 1
+    assert describe_value(deep).type == "list"
     assert [str(each.expected) for each in mismatches(1, deep)] == ["1 (number)"]
 
 
@@ -135,7 +135,7 @@ def test_ten_thousand_levels_are_no_recursion():
     [(1, 1), (None, 1), ({}, 1), ([], 1), ({"a": {}, "b": [1, 2, {"c": 3}]}, 4), (ABSENT, 0)],
 )
 def test_leaves_are_scalars_and_empty_containers(value, count):
-    assert leaves(value) == count
+    assert leaf_count(value) == count
 
 
 @pytest.mark.parametrize("wanted", ["$string", "$one-of", "$/a+/i", "${name}"])

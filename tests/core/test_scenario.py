@@ -7,7 +7,7 @@ import pytest
 
 from pixel_emulator.core.errors import Document, InputError, Location
 from pixel_emulator.core.model import JSON, CallType
-from pixel_emulator.core.parser.context import escaped
+from pixel_emulator.core.parser.context import escape
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.scenarios.expectation import Times
 from pixel_emulator.core.scenarios.model import DEFAULT_LEVELS, Level, Policy
@@ -200,7 +200,7 @@ def test_a_dollar_sign_is_special(special):
     """Neither a name that nobody declared nor half a regex is a text; escaped, it is one."""
     (issue,) = issues(f"expect:\n  - track: '{special}'\n")
     assert issue.startswith("s.yaml:2:5: expect[0].track: ")
-    assert pattern(f"track: '{escaped(special)}'").fields == {"event": special}
+    assert pattern(f"track: '{escape(special)}'").fields == {"event": special}
 
 
 @pytest.mark.parametrize(
@@ -244,12 +244,12 @@ def test_a_key_of_the_language_has_no_dollar_sign(key):
 
 @pytest.mark.parametrize("text", ["", "$", "$$", "$$$", "$x", "a$b", "a$$b", "a${b}", "$${", "x"])
 def test_an_escaped_text_means_itself(text):
-    assert pattern(f"track: '{escaped(text)}'").fields == {"event": text}
+    assert pattern(f"track: '{escape(text)}'").fields == {"event": text}
 
 
 @pytest.mark.parametrize("text", ["", "x", "a$b", "costs $5", "US$"])
 def test_what_needs_no_escape_is_left_alone(text):
-    assert escaped(text) == text
+    assert escape(text) == text
 
 
 MISTAKES = Path(__file__).parents[1] / "cases" / "scenario_mistakes.txt"

@@ -4,7 +4,7 @@ import pytest
 
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import CallType
-from pixel_emulator.core.parser.call_pattern import REQUEST_WORDS
+from pixel_emulator.core.parser.call_pattern import REQUEST_CHOICES
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.parser.vocabulary import REQUEST
 from pixel_emulator.core.scenarios.expectation import Times
@@ -140,7 +140,7 @@ def test_request_wants_the_wire():
 
 @pytest.mark.parametrize("field", REQUEST)
 def test_each_field_of_the_wire_may_be_wanted(field):
-    word = REQUEST_WORDS.get(field, ("x",))[0]
+    word = REQUEST_CHOICES.get(field, ("x",))[0]
     value = "true" if field == "padded" else word
     assert list(call(f"{{page: , request: {{{field}: {value}}}}}").patterns[0].request) == [field]
 

@@ -83,7 +83,7 @@ def test_a_scenario_without_steps_is_one_step():
         Order.STRICT,
         0.0,
     )
-    assert found.acts
+    assert found.has_actions
 
 
 # What `do` says, and the actions that it means.
@@ -231,7 +231,7 @@ def test_lists_of_a_scenario_are_added_to_those_of_the_defaults():
     one, two = scenarios(SEVERAL)
     assert (one.tags, two.tags) == (("all",), ("all", "own"))
     assert [each.line for each in two.expectations] == ["track: X", "track: Y"]
-    assert [each.contains for each in two.denials] == ["secret", "hidden"]
+    assert [each.contains for each in two.forbidden] == ["secret", "hidden"]
 
 
 @pytest.mark.parametrize(
@@ -343,11 +343,11 @@ deny:
   - {contains: ada, in: context.traits, except: ['context.traits.a[0]'], because: privacy}
   - {contains: ada, in: everything}
 """
-    first, second, third = scenario(text).denials
-    assert (first.contains, first.path, first.excepted, first.because) == ("ada", None, (), "")
+    first, second, third = scenario(text).forbidden
+    assert (first.contains, first.path, first.except_paths, first.because) == ("ada", None, (), "")
     assert first.location == Location("s.yaml", 2, 5)
     assert second.path == ("context", "traits")
-    assert second.excepted == (("context", "traits", "a", 0),)
+    assert second.except_paths == (("context", "traits", "a", 0),)
     assert second.because == "privacy"
     assert third.path is None
 

@@ -3,10 +3,10 @@
 import pytest
 
 from pixel_emulator.core.errors import InputError
-from pixel_emulator.core.matching.diff import described
-from pixel_emulator.core.matching.unification import Variable, variables
+from pixel_emulator.core.matching.diff import describe_expected
+from pixel_emulator.core.matching.unification import Variable, variable_names
 from pixel_emulator.core.model import CallType
-from pixel_emulator.core.parser.definitions import DEEPEST, MOST_VALUES
+from pixel_emulator.core.parser.definitions import MAX_DEPTH, MAX_VALUES
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.scenarios.model import Open, Run, Send
 from pixel_emulator.files.yaml_loader import parse_document
@@ -39,21 +39,21 @@ USES = "expect: [{page: , userId: $a}]"
 @pytest.mark.parametrize("let", ["[a]", "{a: }", "{a: null}"])
 def test_a_variable_without_a_value_is_captured(let):
     found = scenario(f"let: {let}\n{USES}")
-    assert found.lets == {"a": Variable("a")}
+    assert found.variables == {"a": Variable("a")}
     assert found.expectations[0].patterns[0].fields == {"userId": Variable("a")}
 
 
 def test_a_variable_with_a_matcher_is_typed():
     found = scenario(f"let: {{a: $uuid}}\n{USES}")
-    assert str(described(found.lets["a"])) == "$a (any UUID)" or "$a" in str(
-        described(found.lets["a"])
+    assert str(describe_expected(found.variables["a"])) == "$a (any UUID)" or "$a" in str(
+        describe_expected(found.variables["a"])
     )
-    assert found.lets["a"].type is not None
+    assert found.variables["a"].type is not None
 
 
 def test_a_variable_with_a_value_is_that_value():
     found = scenario(f"let: {{a: ada}}\n{USES}")
-    assert found.lets == {}
+    assert found.variables == {}
     assert wanted(f"let: {{a: ada}}\n{USES}") == "ada"
 
 
@@ -63,7 +63,7 @@ def test_a_value_from_outside_goes_before_that_of_the_file():
 
 
 def test_values_from_outside_that_a_file_does_not_declare_are_those_of_other_files():
-    assert scenario("expect: [{page: }]", zzz=1).lets == {}
+    assert scenario("expect: [{page: }]", zzz=1).variables == {}
 
 
 def test_a_value_may_use_one_that_stands_before_it():
@@ -72,8 +72,8 @@ def test_a_value_may_use_one_that_stands_before_it():
 
 def test_a_type_may_be_a_definition_or_use_a_value():
     found = scenario("define: {id: {$starts: u}}\nlet: {a: $id}\n" + USES)
-    assert "u" in str(described(found.lets["a"]))
-    assert scenario("let: {low: 3, a: {$gt: $low}}\n" + USES).lets["a"].type is not None
+    assert "u" in str(describe_expected(found.variables["a"]))
+    assert scenario("let: {low: 3, a: {$gt: $low}}\n" + USES).variables["a"].type is not None
 
 
 def test_a_value_has_to_fit_its_type():
@@ -107,7 +107,7 @@ PLACES = [
         lambda s: s.given.profiles,
         {"u": {"traits": {"plan": "one.eml"}}},
     ),
-    ("deny: [{contains: $a}]", lambda s: s.denials[0].contains, "one.eml"),
+    ("deny: [{contains: $a}]", lambda s: s.forbidden[0].contains, "one.eml"),
     ("expect: [{page: $a}]", lambda s: s.expectations[0].line, "page: one.eml"),
     ("steps: [{name: $a, expect: []}]", lambda s: s.steps[0].name, "one.eml"),
 ]  # fmt: skip
@@ -166,7 +166,7 @@ def test_each_row_of_cases_is_a_scenario_of_its_own():
     assert (two.name, two.case) == ("drip 2", "n=2, mail=two.eml")
     assert one.steps[0].actions == (Open("one.eml"),)
     assert two.expectations[0].patterns[0].fields["properties"] == {"step": 2}
-    assert variables(two.expectations[0].patterns[0].fields) == {"user"}
+    assert variable_names(two.expectations[0].patterns[0].fields) == {"user"}
     assert one.title != two.title
 
 
@@ -358,10 +358,10 @@ def test_what_uses_a_circle_is_no_second_mistake():
 def test_a_bomb_of_definitions_does_not_go_off():
     lines = "".join(f"  a{n}: [$a{n - 1}, $a{n - 1}, $a{n - 1}]\n" for n in range(1, 40))
     (issue,) = issues(f"define:\n  a0: 1\n{lines}expect: [{{page: , context: {{x: $a39}}}}]")
-    assert f"stands for more than {MOST_VALUES:,} values, with what it uses" in issue
+    assert f"stands for more than {MAX_VALUES:,} values, with what it uses" in issue
 
 
 def test_a_tower_of_definitions_ends():
     lines = "".join(f"  a{n}: [$a{n - 1}]\n" for n in range(1, 20_000))
     (issue,) = issues(f"define:\n  a0: 1\n{lines}expect: []")
-    assert f"nests deeper than {DEEPEST} levels, with what it uses" in issue
+    assert f"nests deeper than {MAX_DEPTH} levels, with what it uses" in issue

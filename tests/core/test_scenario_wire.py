@@ -3,16 +3,16 @@
 import pytest
 
 from pixel_emulator.core.model import PixelRequest
-from pixel_emulator.core.parser.call_pattern import REQUEST_WORDS
+from pixel_emulator.core.parser.call_pattern import REQUEST_CHOICES
 from pixel_emulator.core.parser.vocabulary import REQUEST
 from pixel_emulator.core.scenarios.mail_clients import (
-    CLIENTS,
-    FETCHERS,
+    CLIENT_NAMES,
+    MAIL_CLIENTS,
     Fetch,
-    fetched_by,
-    wire_facts,
+    identify_client,
+    request_facts,
 )
-from tests.hits import hit, judged
+from tests.hits import classified_hit, hit
 
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
 WINDOWS = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
@@ -73,11 +73,11 @@ AGENTS = [
 @pytest.mark.parametrize(("agent", "client", "fetch"), AGENTS)
 def test_the_user_agent_tells_who_fetched_and_how(agent, client, fetch):
     request = PixelRequest(target=b"/", headers=(("user-agent", agent),))
-    assert fetched_by(request) == (client, fetch)
+    assert identify_client(request) == (client, fetch)
 
 
 def test_every_client_has_a_case():
-    assert {client for _, client, _ in AGENTS} == set(FETCHERS)
+    assert {client for _, client, _ in AGENTS} == set(CLIENT_NAMES)
 
 
 @pytest.mark.parametrize(
@@ -91,30 +91,32 @@ def test_every_client_has_a_case():
 )
 def test_a_browser_says_that_it_fetches_in_advance(name, value):
     headers = (("user-agent", f"{CHROME}Chrome/134.0 Safari/537.36"), (name, value))
-    assert fetched_by(PixelRequest(target=b"/", headers=headers)) == ("browser", "prefetch")
+    assert identify_client(PixelRequest(target=b"/", headers=headers)) == ("browser", "prefetch")
 
 
 def test_a_head_is_no_open():
     request = PixelRequest(target=b"/", method="HEAD", headers=(("user-agent", GMAIL),))
-    assert fetched_by(request) == ("gmail", "head")
+    assert identify_client(request) == ("gmail", "head")
 
 
 def test_no_header_at_all_tells_nobody():
-    assert fetched_by(PixelRequest(target=b"/")) == ("other", Fetch.OPEN)
+    assert identify_client(PixelRequest(target=b"/")) == ("other", Fetch.OPEN)
 
 
-@pytest.mark.parametrize("name", CLIENTS)
+@pytest.mark.parametrize("name", MAIL_CLIENTS)
 def test_a_modelled_client_is_told_by_what_it_sends(name):
-    for ask in CLIENTS[name]:
+    for ask in MAIL_CLIENTS[name]:
         headers = tuple((key.lower(), value) for key, value in ask.headers)
-        client, fetch = fetched_by(PixelRequest(target=b"/", method=ask.method, headers=headers))
+        client, fetch = identify_client(
+            PixelRequest(target=b"/", method=ask.method, headers=headers)
+        )
         assert fetch is ask.fetch
         assert client in name.replace("apple_privacy", "apple_mail").replace("ios", "apple")
 
 
 def facts(**parts):
     target = b"/v1/pixel/page?writeKey=k&userId=u"
-    return wire_facts(judged(1, PixelRequest(target=target, **parts)))
+    return request_facts(classified_hit(1, PixelRequest(target=target, **parts)))
 
 
 def test_what_the_client_does_not_say_is_absent():
@@ -136,18 +138,21 @@ def test_the_headers_are_told_as_they_were_sent():
 
 
 def test_the_base64_form_has_an_alphabet_and_perhaps_padding():
-    found = wire_facts(hit(1, "page", {"userId": "u"}))
+    found = request_facts(hit(1, "page", {"userId": "u"}))
     assert found["form"] == "base64"
-    assert found["alphabet"] in REQUEST_WORDS["alphabet"]
+    assert found["alphabet"] in REQUEST_CHOICES["alphabet"]
     assert isinstance(found["padded"], bool)
 
 
 def test_a_request_that_is_no_pixel_has_a_wire_too():
-    assert wire_facts(judged(1, PixelRequest(target=b"/favicon.ico")))["path"] == "/favicon.ico"
+    assert (
+        request_facts(classified_hit(1, PixelRequest(target=b"/favicon.ico")))["path"]
+        == "/favicon.ico"
+    )
 
 
 def test_nothing_is_told_that_a_scenario_could_not_want():
     headers = (("user-agent", GMAIL), ("referer", "r"))
-    told = {**facts(headers=headers), **wire_facts(hit(1, "page", {"userId": "u"}))}
+    told = {**facts(headers=headers), **request_facts(hit(1, "page", {"userId": "u"}))}
     assert told.keys() == REQUEST.keys()
-    assert all(told[name] in words for name, words in REQUEST_WORDS.items())
+    assert all(told[name] in words for name, words in REQUEST_CHOICES.items())

@@ -188,7 +188,7 @@ def test_each_matcher_is_accepted(name):
 
 @pytest.mark.parametrize("name", OPERATORS)
 def test_each_operator_is_accepted(name):
-    want = parse_document(OPERATORS[name].want.replace("$NAME", name), "want").data
+    want = parse_document(OPERATORS[name].example.replace("$NAME", name), "want").data
     assert objections(SCENARIO, {"expect": [{"page": None, "context": {"a": want}}]}) == []
 
 
@@ -205,7 +205,7 @@ def test_each_key_of_the_language_is_described():
         (grammar.REQUEST, named["request"]),
         (grammar.ACTIONS, named["action"]),
         (grammar.GIVEN, schema["properties"]["given"]),
-        (grammar.DENIAL, schema["properties"]["deny"]["items"]),
+        (grammar.FORBIDDEN, schema["properties"]["deny"]["items"]),
     ):
         described = {key: each["description"] for key, each in shown["properties"].items()}
         assert described == dict(keys)

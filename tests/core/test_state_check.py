@@ -3,7 +3,7 @@
 import pytest
 
 from pixel_emulator.core.matching.diff import Mismatch
-from pixel_emulator.core.matching.expected import Described
+from pixel_emulator.core.matching.expected import Description
 from pixel_emulator.core.matching.type_matchers import MATCHERS
 from pixel_emulator.core.matching.unification import Variable
 from pixel_emulator.core.profiles.identity import fold, state_mismatches
@@ -54,8 +54,8 @@ def test_a_difference_has_its_path(want, path, expected, actual):
 def test_an_unknown_id_is_a_mismatch_with_the_likely_one():
     absent = Mismatch(
         path="state.user_132",
-        expected=Described("a profile", ""),
-        actual=Described("absent", ""),
+        expected=Description("a profile", ""),
+        actual=Description("absent", ""),
         hint='did you mean "user_123"?',
     )
     assert state_mismatches({"user_132": {}, "user_123": {}}, GRAPH, {}) == (absent,)

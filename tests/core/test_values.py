@@ -4,12 +4,12 @@ import pytest
 
 from pixel_emulator.core.errors import Document
 from pixel_emulator.core.matching.diff import matches
-from pixel_emulator.core.matching.expected import ABSENT, is_plain
+from pixel_emulator.core.matching.expected import ABSENT, is_literal
 from pixel_emulator.core.matching.type_matchers import MATCHERS
-from pixel_emulator.core.matching.unification import TextWith, Variable
+from pixel_emulator.core.matching.unification import TextTemplate, Variable
 from pixel_emulator.core.model import JsonPath
-from pixel_emulator.core.parser.context import ParseContext, escaped
-from pixel_emulator.core.parser.operators import OPERATORS, UNREAD
+from pixel_emulator.core.parser.context import ParseContext, escape
+from pixel_emulator.core.parser.operators import INVALID, OPERATORS
 from pixel_emulator.core.parser.values import read_text, read_value
 from pixel_emulator.files.yaml_loader import parse_document
 
@@ -28,10 +28,10 @@ MEANINGS = {
 class Names:
     """The names of a test: variables, given values, and definitions."""
 
-    def meaning(self, name):
+    def lookup(self, name):
         return MEANINGS.get(name, ABSENT)
 
-    def known(self):
+    def names(self):
         return MEANINGS
 
 
@@ -65,13 +65,13 @@ PLAIN = [
 def test_a_plain_value_wants_itself(text, value):
     found, issues = read(text)
     assert (found, issues) == (value, [])
-    assert is_plain(found)
+    assert is_literal(found)
 
 
 def test_a_variable_stands_alone_or_in_a_text():
     assert read("$visitor") == (VISITOR, [])
-    assert read("a ${n} ${visitor} b")[0] == TextWith("a 4 ", VISITOR, " b")
-    assert read("${visitor}!")[0] == TextWith("", VISITOR, "!")
+    assert read("a ${n} ${visitor} b")[0] == TextTemplate("a 4 ", VISITOR, " b")
+    assert read("${visitor}!")[0] == TextTemplate("", VISITOR, "!")
 
 
 LITERAL = "for this very text, write"
@@ -199,8 +199,8 @@ def test_a_mistake_has_its_place():
 
 def test_what_cannot_be_read_matches_nothing():
     found, _ = read("$strng")
-    assert found is UNREAD
-    assert not any(matches(UNREAD, value) for value in (None, "", 0, ABSENT))
+    assert found is INVALID
+    assert not any(matches(INVALID, value) for value in (None, "", 0, ABSENT))
 
 
 @pytest.mark.parametrize(
@@ -252,14 +252,14 @@ def test_what_is_deeper_than_a_file_may_be_is_a_mistake():
 )
 def test_an_escaped_text_wants_itself(text):
     reader = ParseContext(Document("s.yaml", None, {}))
-    assert read_value(reader, (), escaped(text), Names()) == text
+    assert read_value(reader, (), escape(text), Names()) == text
     assert reader.issues == []
 
 
 def test_every_operator_and_matcher_says_what_it_means():
-    means = {name: row.means for name, row in MATCHERS.items()}
-    means |= {name: row.means for name, row in OPERATORS.items()}
+    means = {name: row.meaning for name, row in MATCHERS.items()}
+    means |= {name: row.meaning for name, row in OPERATORS.items()}
     assert all(name.startswith("$") for name in means)
     assert all(means.values())
-    assert all(row.takes for row in OPERATORS.values())
+    assert all(row.operand for row in OPERATORS.values())
     assert not MATCHERS.keys() & OPERATORS.keys()

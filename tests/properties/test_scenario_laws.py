@@ -28,7 +28,7 @@ KEYS = {
     **grammar.REQUEST,
     **grammar.ACTIONS,
     **grammar.GIVEN,
-    **grammar.DENIAL,
+    **grammar.FORBIDDEN,
 }
 TEXTS = [
     *("a", "b", "$a", "$b", "${a}", "x${a}y${b}", "$$a", "$/a(/", "$/^a/i", "$", "", "user", "\b"),
@@ -82,7 +82,7 @@ scenarios = maps(
     steps=steps,
     do=actions,
     given=maps(grammar.GIVEN),
-    deny=st.lists(maps(grammar.DENIAL), max_size=2),
+    deny=st.lists(maps(grammar.FORBIDDEN), max_size=2),
 )
 documents = st.one_of(
     values,

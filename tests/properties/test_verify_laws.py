@@ -6,7 +6,7 @@ from datetime import timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pixel_emulator.core.matching.unification import TextWith, Variable
+from pixel_emulator.core.matching.unification import TextTemplate, Variable
 from pixel_emulator.core.model import CallType, Evidence
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, Times
 from pixel_emulator.core.scenarios.model import DEFAULT_LEVELS, Level, Order, Policy, Scenario, Step
@@ -19,7 +19,7 @@ from tests.oracle import Oracle
 
 X, Y = Variable("x"), Variable("y")
 _values = st.sampled_from([1, 2, "1", "2"])
-_wants = st.sampled_from([X, X, Y, TextWith("", X, ""), 1, "2"])
+_wants = st.sampled_from([X, X, Y, TextTemplate("", X, ""), 1, "2"])
 _properties = st.dictionaries(st.sampled_from("ab"), _wants, max_size=1)
 _patterns = st.builds(
     lambda event, fields: Pattern(

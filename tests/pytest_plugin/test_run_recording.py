@@ -10,7 +10,7 @@ from fnmatch import fnmatch
 import pytest
 
 from pixel_emulator.cli.app import main
-from pixel_emulator.core.scenarios.expectation import name_of
+from pixel_emulator.core.scenarios.expectation import call_name
 from pixel_emulator.files.read_write import read_recording
 from pixel_emulator.files.recording_file import RecordingFile
 from pixel_emulator.files.recording_parts import parts_of
@@ -71,7 +71,7 @@ def recording(pytester):
 
 
 def events(recording):
-    return [name_of(hit) for hit in read_recording(recording).hits]
+    return [call_name(hit) for hit in read_recording(recording).hits]
 
 
 @pytest.mark.parametrize("worker", [("-n2",), ("-n8",), ("-n8", "--dist=loadgroup")])

@@ -1,4 +1,4 @@
-"""What a step does, against a real emulator: commands, mails, calls, recordings, waits."""
+"""Actions of steps against a real emulator: commands, mails, calls, recordings, waits."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ from pixel_emulator.core.endpoint.pixel import encode, request_from_url
 from pixel_emulator.core.errors import Location
 from pixel_emulator.core.model import CallType, Outcome, PixelRequest
 from pixel_emulator.core.redaction.masking import mask
-from pixel_emulator.core.scenarios.mail_clients import CLIENTS
+from pixel_emulator.core.scenarios.mail_clients import MAIL_CLIENTS
 from pixel_emulator.core.scenarios.model import Open, Replay, Run, Scenario, Send, Step, Wait
 from pixel_emulator.proxy.emulator import Emulator
 from pixel_emulator.runner.actions import (
@@ -42,7 +42,7 @@ def emulator():
 
 @pytest.fixture
 def access(emulator):
-    """Makes what actions know; keywords replace parts of it."""
+    """Return a function that makes an `ActionContext`; keywords replace parts of it."""
     child = command_environment(
         os.environ,
         proxy=emulator.proxy,
@@ -67,7 +67,7 @@ def access(emulator):
 
 @pytest.fixture
 def arrived(emulator):
-    """What has arrived since the test began."""
+    """Return what has arrived since the test began."""
     before = len(emulator.journal.hits)
 
     def since():
@@ -144,7 +144,7 @@ def test_nothing_is_done_behind_a_failure(access, tmp_path):
 
 
 def test_a_signal_ends_all_that_a_command_has_started_and_then_us(access, tmp_path):
-    """The shell and its child hear of it, and then whoever runs the steps."""
+    """The shell and its child get the signal, and then the process that runs the steps."""
     heard = []
     before = signal.signal(signal.SIGTERM, lambda number, _: heard.append(number))
     script = (
@@ -173,7 +173,7 @@ def test_a_mail_is_opened_in_a_browser(access, arrived, mail):
     assert "HeadlessChrome" in hit.request.header("user-agent")
 
 
-@pytest.mark.parametrize("client", ["", *CLIENTS])
+@pytest.mark.parametrize("client", ["", *MAIL_CLIENTS])
 def test_a_mail_is_opened_as_its_client_fetches(access, arrived, mail, client):
     browser = Path("/bin/false") if client else None  # a model needs none
     assert (
@@ -185,7 +185,7 @@ def test_a_mail_is_opened_as_its_client_fetches(access, arrived, mail, client):
         assert "built-in fetch" in hits[0].request.header("user-agent")
         return
     sent = [(hit.request.method, hit.request.header("user-agent")) for hit in hits]
-    assert sent == [(ask.method, dict(ask.headers)["User-Agent"]) for ask in CLIENTS[client]]
+    assert sent == [(ask.method, dict(ask.headers)["User-Agent"]) for ask in MAIL_CLIENTS[client]]
 
 
 @pytest.mark.parametrize("browser", [None, Path("/bin/false")])
@@ -226,7 +226,7 @@ def record(path, **settings):
     chosen = Settings(record=str(path), **settings)
     recorder = open_recording(chosen)
     journal = Journal(chosen, sink=recorder)
-    headers = (("user-agent", CLIENTS["yahoo"][0].headers[0][1]), ("cookie", "secret"))
+    headers = (("user-agent", MAIL_CLIENTS["yahoo"][0].headers[0][1]), ("cookie", "secret"))
     for _ in range(3):
         request = request_from_url(PIXEL)
         journal.record(
@@ -253,7 +253,7 @@ def test_a_kept_write_key_is_sent_again(access, arrived, tmp_path):
 
 
 def test_what_is_not_emulated_any_more_is_not_sent(access, arrived, tmp_path):
-    """It would go to Segment itself."""
+    """The request would reach Segment."""
     record(tmp_path / "old.yaml")
     failure = failing(step(Replay("old.yaml")), tmp_path, access(hosts=("a.example.com",)))
     assert "api.segment.io is not emulated now" in failure.sentence

@@ -1,6 +1,6 @@
-"""The words of a scenario file: the keys of each of its maps, and what they say.
+"""The vocabulary of scenario files: the keys of each map, with their descriptions.
 
-The loader refuses every other key, and the JSON Schema shows these sentences in an editor.
+The parser refuses all other keys; the JSON Schema shows the descriptions in an editor.
 """
 
 from pixel_emulator.core.model import Alphabet, CallType, Form
@@ -11,7 +11,7 @@ FILE = {
     "defaults": "What each of the scenarios says, unless it says otherwise itself.",
     "scenarios": "The scenarios of this file, where it has several.",
 }
-"""The keys of a file, beside those of its one scenario."""
+"""The keys of a file, in addition to those of its one scenario."""
 
 POLICIES = {
     "unexpected": "Kept calls that match no expectation.",
@@ -60,9 +60,9 @@ DEFAULTS = {
     for key, words in SCENARIO.items()
     if key not in ("name", "cases", "do", "expect", "steps", "state")
 }
-"""What `defaults` may hold: nothing that is one scenario's own."""
+"""The keys of `defaults`: those that can apply to several scenarios."""
 
-LINES = {
+CALL_LINES = {
     "identify": "An identify call with this userId.",
     "track": "A track call with this event.",
     "page": "A page call with this name.",
@@ -73,7 +73,7 @@ LINES = {
     "dropped": "A call that Segment drops, for this reason if one is given.",
 }
 
-# Segment drops a call in which one of the first is no text, or one of the second no object.
+# Segment drops a call if one of TEXT_FIELDS is not text or one of MAP_FIELDS is not an object.
 TEXT_FIELDS = ("userId", "anonymousId", "event", "name", "category", "writeKey", "source")
 MAP_FIELDS = ("properties", "traits")
 # https://segment.com/docs/connections/spec/common/
@@ -82,16 +82,16 @@ OTHER_FIELDS = (
     *("timestamp", "sentAt", "originalTimestamp", "receivedAt"),
 )
 FIELDS = (*TEXT_FIELDS, *MAP_FIELDS, *OTHER_FIELDS)
-"""The fields of a call that an expectation may speak of; `source` is the name of its write key."""
+"""The fields of a call in an expectation; `source` is the name of the call's write key."""
 
 PATTERN = {
-    **LINES,
+    **CALL_LINES,
     **{field: f"The field `{field}` of the call." for field in FIELDS},
     "type": "The type of the call, beside `any` or `dropped`.",
     "request": "The wire: how the call was fetched, and by whom.",
     "note": "A remark; it is shown with a failure.",
 }
-"""The keys of one shape that a call may have."""
+"""The keys of one shape of a call."""
 
 TIMING = {
     "id": "A name that `after` may refer to.",
@@ -134,7 +134,7 @@ GIVEN = {
     "seed": "A whole number; generated ids are the same for the same seed.",
 }
 
-DENIAL = {
+FORBIDDEN = {
     "contains": "What no request may hold: a text, or a matcher.",
     "in": "`everything`, or the path of the payload below which to look.",
     "except": "Paths of the payload where it may stand all the same.",

@@ -2,12 +2,12 @@
 
 from pixel_emulator.core.model import JSON, Payload, Severity
 from pixel_emulator.core.parser import vocabulary
-from pixel_emulator.core.parser.call_pattern import REQUEST_WORDS, codes_of
+from pixel_emulator.core.parser.call_pattern import REQUEST_CHOICES, codes_with
 from pixel_emulator.core.parser.definitions import NAME
 from pixel_emulator.core.parser.expectations import SAME_EVENT
-from pixel_emulator.core.parser.step import ORDERS, SENT
+from pixel_emulator.core.parser.step import ORDERS, SENDABLE_KEYS
 from pixel_emulator.core.parser.values import DURATION, MATCHERS, OPERATORS, TIMES
-from pixel_emulator.core.scenarios.mail_clients import CLIENTS
+from pixel_emulator.core.scenarios.mail_clients import MAIL_CLIENTS
 from pixel_emulator.core.scenarios.model import Level, Policy
 from pixel_emulator.core.schemas.recording_schema import (
     DRAFT,
@@ -125,14 +125,16 @@ def _shape() -> dict[str, Payload]:
         **dict.fromkeys((*vocabulary.CALL_TYPES, *vocabulary.FIELDS), _VALUE),
         "any": one_of([*vocabulary.CALL_TYPES, None]),
         "type": one_of([*vocabulary.CALL_TYPES, None]),
-        "dropped": any_of(one_of([*codes_of(Severity.DROP), None]), _FILLED),
+        "dropped": any_of(one_of([*codes_with(Severity.DROP), None]), _FILLED),
         "request": ref("request"),
         "note": TEXT,
     }
 
 
 def _request() -> Payload:
-    words = {key: any_of(one_of(each), _SPECIAL, _OPERATORS) for key, each in REQUEST_WORDS.items()}
+    words = {
+        key: any_of(one_of(each), _SPECIAL, _OPERATORS) for key, each in REQUEST_CHOICES.items()
+    }
     free = dict.fromkeys(vocabulary.REQUEST, _VALUE)
     return map_of({**free, "padded": _PADDED, **words}, vocabulary.REQUEST)
 
@@ -162,7 +164,7 @@ def _expectation(shape: dict[str, Payload], more: dict[str, Payload]) -> Payload
     call = map_of(
         {**shape, **more, "one-of": list_of(ref("variant"), at_least=1)}, vocabulary.EXPECTATION
     )
-    lines: list[JSON] = [*map(_with, vocabulary.LINES)]
+    lines: list[JSON] = [*map(_with, vocabulary.CALL_LINES)]
     return {**call, **any_of(_with("one-of"), {"oneOf": lines}), **_exact()}
 
 
@@ -174,7 +176,7 @@ def _timing() -> dict[str, Payload]:
 def _step() -> dict[str, Payload]:
     return {
         "name": TEXT,
-        "client": any_of(one_of(CLIENTS), _FILLED),
+        "client": any_of(one_of(MAIL_CLIENTS), _FILLED),
         "do": any_of(ref("action"), list_of(ref("action"))),
         "expect": list_of(ref("expectation")),
         "never": list_of(ref("banned")),
@@ -189,7 +191,7 @@ def _action() -> Payload:
     command: Payload = any_of({**TEXT, "minLength": 1}, list_of(TEXT, at_least=1))
     file: Payload = {**TEXT, "minLength": 1}
     lines: list[JSON] = [*map(_with, vocabulary.CALL_TYPES)]
-    call = map_of(dict.fromkeys(SENT, _VALUE), vocabulary.PATTERN)
+    call = map_of(dict.fromkeys(SENDABLE_KEYS, _VALUE), vocabulary.PATTERN)
     shapes = {
         "run": command,
         "open": file,
@@ -231,7 +233,9 @@ def _scenario() -> dict[str, Payload]:
         "unexpected": one_of((*_LEVELS, SAME_EVENT)),
         "damaged": any_of(
             one_of(_LEVELS),
-            map_of({"accept": list_of(one_of(codes_of(Severity.DAMAGE)))}, {}, required=["accept"]),
+            map_of(
+                {"accept": list_of(one_of(codes_with(Severity.DAMAGE)))}, {}, required=["accept"]
+            ),
         ),
     }
 
@@ -243,4 +247,4 @@ def _denial() -> Payload:
         "except": list_of(TEXT),
         "because": TEXT,
     }
-    return map_of(shapes, vocabulary.DENIAL, required=["contains"])
+    return map_of(shapes, vocabulary.FORBIDDEN, required=["contains"])

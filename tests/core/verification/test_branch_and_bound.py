@@ -258,7 +258,7 @@ class _Endless(Matcher):
 
     __slots__ = ()
 
-    def ways(self, _):
+    def solutions(self, _):
         return ((Binding("x", number),) for number in count())
 
     def matches(self, *_):
@@ -304,8 +304,8 @@ def test_more_matches_than_the_budget_are_undecided():
 @pytest.mark.parametrize(
     ("options", "status"),
     [
-        ({"denials": (Forbidden(contains=Variable("v0")),)}, Status.UNDECIDED),
-        ({"denials": (Forbidden(contains="A"),)}, Status.UNMET),
+        ({"forbidden": (Forbidden(contains=Variable("v0")),)}, Status.UNDECIDED),
+        ({"forbidden": (Forbidden(contains="A"),)}, Status.UNMET),
         ({"state": {"nobody": {"traits": {"a": Variable("v0")}}}}, Status.UNDECIDED),
         ({"state": {"nobody": {"traits": {"a": 1}}}}, Status.UNMET),
     ],
@@ -321,7 +321,7 @@ class _InVain(_Endless):
 
     __slots__ = ()
 
-    def ways(self, _):
+    def solutions(self, _):
         return ((Binding("x", number), Binding("x", -1)) for number in count())
 
 

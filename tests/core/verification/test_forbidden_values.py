@@ -8,7 +8,7 @@ from pixel_emulator.core.model import PixelRequest
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.files.yaml_loader import parse_document
-from tests.hits import KEY, evidence, hit, judged
+from tests.hits import KEY, classified_hit, evidence, hit
 
 MAIL = "ada@example.com"
 
@@ -63,7 +63,9 @@ def test_the_url_and_the_referer_are_checked_decoded_too():
     request = replace(
         track().request, headers=(("referer", "https://x.example/?to=ada%40b.example"),)
     )
-    assert places("{contains: $email}", judged(1, request)) == [("referer", "ada@b.example")]
+    assert places("{contains: $email}", classified_hit(1, request)) == [
+        ("referer", "ada@b.example")
+    ]
 
 
 def test_what_is_excepted_in_the_payload_is_excepted_in_the_url():
@@ -74,7 +76,7 @@ def test_what_is_excepted_in_the_payload_is_excepted_in_the_url():
 def test_dropped_and_unhandled_requests_are_checked():
     dropped = hit(1, "track", {"event": MAIL})
     assert [path for path, _ in places("{contains: $email}", dropped)] == ["event"]
-    other = judged(1, PixelRequest(target=b"/v1/other?to=ada%40example.com"))
+    other = classified_hit(1, PixelRequest(target=b"/v1/other?to=ada%40example.com"))
     assert [path for path, _ in places("{contains: $email}", other)] == ["url"]
 
 

@@ -14,7 +14,7 @@ from pixel_emulator.core.tracking_plan.plan import parse as parse_plan
 from pixel_emulator.core.verification.verdict import Explanation, Status
 from pixel_emulator.core.verification.verify import SILENCE_UNPROVEN, verify
 from pixel_emulator.files.yaml_loader import parse_document
-from tests.hits import KEY, evidence, hit, judged
+from tests.hits import KEY, classified_hit, evidence, hit
 
 OPENED = {"event": "Email Opened", "userId": "user_123"}
 
@@ -369,7 +369,7 @@ def test_a_policy_hit_is_listed_once_with_the_level_of_each_scenario():
 
 
 def test_an_unhandled_request_is_only_a_warning():
-    other = judged(2, PixelRequest(target=b"/v1/batch", method="POST"))
+    other = classified_hit(2, PixelRequest(target=b"/v1/batch", method="POST"))
     verdict = verify_text(opened("track: Email Opened"), track(1), other)
     assert verdict.exit_code == 0
     assert [(policy_hit.policy, policy_hit.level) for policy_hit in verdict.policy_hits] == [
