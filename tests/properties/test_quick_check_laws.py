@@ -10,7 +10,7 @@ from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, Time
 from pixel_emulator.core.scenarios.model import Level, Policy, Scenario, Step
 from pixel_emulator.core.verification.quick_check import QuickCheck
 from pixel_emulator.core.verification.verdict import Status
-from pixel_emulator.pytest_plugin.judging import lacking, verify_unproven
+from pixel_emulator.pytest_plugin.verdicts import lacking, verify_unproven
 from tests.hits import KEY, hit
 
 # What becomes of a call: a token damages it, an empty id drops it.
