@@ -17,7 +17,7 @@ from pixel_emulator.core.errors import did_you_mean
 from tests.benchmarks import figures, saved
 from tests.benchmarks.ceiling import ceiling
 from tests.benchmarks.growth import growth, memory
-from tests.benchmarks.pieces import judging, recording
+from tests.benchmarks.pieces import classifying, recording
 from tests.benchmarks.plain import plain
 from tests.benchmarks.plan import Plan, conditions, say
 from tests.benchmarks.scenarios import scenarios
@@ -31,7 +31,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         tunnel,
         connections,
         plain,
-        judging,
+        classifying,
         recording,
         memory,
         growth,

@@ -1,4 +1,4 @@
-"""What the two dear parts of a call cost by themselves, in CPU: to judge it and to record it."""
+"""What the two dear parts of a call cost by themselves, in CPU: to classify it and to record it."""
 
 import json
 import time
@@ -35,8 +35,8 @@ _FORMS: dict[str, tuple[Form, dict[str, Any], float | None]] = {
 }
 
 
-def judging(plan: Plan) -> Result:
-    """Decoding and judging, against `json.loads` of the decoded base64 alone."""
+def classifying(plan: Plan) -> Result:
+    """Decoding and classifying, against `json.loads` of the decoded base64 alone."""
     figures = []
     for name, (form, differs, goal) in _FORMS.items():
 
@@ -51,7 +51,7 @@ def judging(plan: Plan) -> Result:
             return _cost(padded, lambda encoded: json.loads(urlsafe_b64decode(encoded)))
 
         runs = alternate(plan.rounds, {"ours": ours, "theirs": theirs})
-        about = {"work": f"to decode and judge a call, {name}", "unit": "µs", "at_least": False}
+        about = {"work": f"to decode and classify a call, {name}", "unit": "µs", "at_least": False}
         against = "`json.loads(urlsafe_b64decode(data))`"
         figures.append(compare(runs["ours"], runs["theirs"], against=against, goal=goal, **about))
     return Result(figures=tuple(figures))
