@@ -65,10 +65,10 @@ MET = ExpectationResult(expectation=expectation("Email Opened", 8), claims=(OPEN
 NOT_SENT = ExpectationResult(expectation=expectation("Order Refunded", 31), claims=())
 
 
-def different(wanted, found):
+def different(wanted, call):
     """The result of an expectation that one call comes close to."""
-    wrong = mismatches(wanted.patterns[0].fields, found.call.payload)
-    near = ClosestCall(hit=found, mismatches=wrong, matched=1, fields=1 + len(wrong))
+    wrong = mismatches(wanted.patterns[0].fields, call.call.payload)
+    near = ClosestCall(hit=call, mismatches=wrong, matched=1, fields=1 + len(wrong))
     return ExpectationResult(expectation=wanted, claims=(), closest_calls=(near,))
 
 
@@ -76,7 +76,7 @@ def step(*results, name="", line=0, **more):
     """The result of a step with these results of its expectations."""
     wanted = Step(
         name=name,
-        expectations=tuple(each.expectation for each in results),
+        expectations=tuple(expectation_result.expectation for expectation_result in results),
         actions=(Run("npx playwright test"),),
         location=Location("checkout.yaml", line, 5),
     )
@@ -89,7 +89,7 @@ def verdict(*steps, hits=(OPENED, COMPLETED), status=Status.UNMET, **more):
         name="receipt mail, then checkout",
         case="n=1",
         tags=("mail",),
-        steps=tuple(each.step for each in steps),
+        steps=tuple(step_result.step for step_result in steps),
         location=Location("checkout.yaml", 1, 1),
     )
     result = ScenarioResult(scenario=scenario, steps=steps, status=status, **more)
@@ -176,13 +176,18 @@ def shouted(verdict, words):
         result.scenario, name=words, case=words, tags=(words,), location=Location(words, 1, 1)
     )
     steps = tuple(
-        replace(each, step=replace(each.step, name=f"{words}{n}"), failure=words, output=words)
-        for n, each in enumerate(result.steps)
+        replace(
+            step_result,
+            step=replace(step_result.step, name=f"{words}{n}"),
+            failure=words,
+            output=words,
+        )
+        for n, step_result in enumerate(result.steps)
     )
     denial = Forbidden(contains=words, path=(words,), because=words, location=Location(words, 2, 1))
     loud = replace(
         result,
-        scenario=replace(scenario, steps=tuple(each.step for each in steps)),
+        scenario=replace(scenario, steps=tuple(step_result.step for step_result in steps)),
         steps=steps,
         bindings={words: words},
         forbidden_values=(ForbiddenValue(forbidden=denial, hit=OPENED, path=words, value=words),),

@@ -125,7 +125,7 @@ META_ROUTES = (
         summary="Whether the emulator runs.",
         handler=health,
         success=json_success("Health", "It does."),
-        token=False,
+        needs_token=False,
     ),
     Route(
         operation="GET /emulator",
@@ -138,21 +138,21 @@ META_ROUTES = (
         summary="The CA that clients must trust.",
         handler=ca,
         success=_PEM_SUCCESS,
-        by_query=True,
+        token_in_query=True,
     ),
     Route(
         operation="GET /bundle.pem",
         summary="The CA, and all that the machine of the emulator trusts.",
         handler=bundle,
         success=_PEM_SUCCESS,
-        by_query=True,
+        token_in_query=True,
     ),
     Route(
         operation="GET /spki",
         summary="The hash by which a browser accepts the CA.",
         handler=spki,
         success=Success(status=200, description="Base64.", content={TEXT_TYPE: schemas.TEXT}),
-        by_query=True,
+        token_in_query=True,
     ),
     Route(
         operation="GET /proxy.pac",
@@ -161,7 +161,7 @@ META_ROUTES = (
         success=Success(status=200, description="A script.", content={PAC_TYPE: schemas.TEXT}),
         query={"session": _SESSION_PARAMETER},
         problems=("unknown-session",),
-        by_query=True,
+        token_in_query=True,
     ),
     Route(
         operation="GET /env",
@@ -170,7 +170,7 @@ META_ROUTES = (
         success=Success(status=200, description="Exports.", content={TEXT_TYPE: schemas.TEXT}),
         query={"session": _SESSION_PARAMETER},
         problems=("unknown-session",),
-        by_query=True,
+        token_in_query=True,
     ),
     Route(
         operation="POST /drain",

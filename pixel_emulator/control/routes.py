@@ -80,7 +80,7 @@ ROUTES = (
         success=Success(
             status=200, description="OpenAPI 3.1.", content={JSON_TYPE: {"type": "object"}}
         ),
-        token=False,
+        needs_token=False,
     ),
     Route(
         operation="GET /sessions",

@@ -135,7 +135,7 @@ class RecordingStream:
         edits = tuple(recording.edit_sentences(self._entries + 1, entry, hit, self.head.dialect))
         self.edits += edits
         if not edits:
-            self._fast.seen(text, hit)
+            self._fast.learn(text, hit)
         return hit
 
     def _parse_entry(self, text: str) -> Node:

@@ -22,10 +22,10 @@ QUIET = ("-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:playwrig
 
 START = """
 from pixel_emulator.runtime.settings import Settings
-from pixel_emulator.pytest_plugin.local import LocalHost
+from pixel_emulator.pytest_plugin.local_emulator import LocalEmulator
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.session import LocalSession
-host = LocalHost(Settings(port=0))
+host = LocalEmulator(Settings(port=0))
 host.take_over(LocalSession(Journal(host.settings), host.settings))
 host.close()
 """

@@ -22,7 +22,7 @@ from tests.benchmarks.client import HOST
 from tests.benchmarks.figures import Figure, Result, alternate, compare
 from tests.benchmarks.plan import Plan
 from tests.benchmarks.traffic import HEADERS, template
-from tests.hits import START, judged
+from tests.hits import START, classified_hit
 
 _BATCH = 8
 """So many requests may arrive together: one of each client."""
@@ -109,7 +109,9 @@ def _request(payload: dict[str, Any], form: Form) -> PixelRequest:
 
 def _hits(plan: Plan) -> list[Hit]:
     requests = [_request(each, Form.BASE64) for each in _payloads(plan)]
-    made = (judged(number, request, at=number) for number, request in enumerate(requests, 1))
+    made = (
+        classified_hit(number, request, at=number) for number, request in enumerate(requests, 1)
+    )
     return [replace(hit, digest=sha256(hit.request.request_line).hexdigest()) for hit in made]
 
 

@@ -20,7 +20,7 @@ _expectations = st.lists(_bounds, min_size=1, max_size=3)
 @st.composite
 def _tangles(draw):
     bounds = draw(_expectations)
-    matched = st.sets(st.integers(0, len(bounds) - 1)).map(lambda found: tuple(sorted(found)))
+    matched = st.sets(st.integers(0, len(bounds) - 1)).map(lambda indexes: tuple(sorted(indexes)))
     return draw(st.lists(matched, max_size=6)), bounds
 
 
@@ -36,7 +36,7 @@ def _filled(claims, bounds):
 
 
 def _claimed(claims):
-    return sum(each is not None for each in claims)
+    return sum(claimant is not None for claimant in claims)
 
 
 @given(_tangles())
@@ -60,7 +60,7 @@ def test_no_other_claims_are_better(tangle):
 
 @given(_tangles())
 @settings(max_examples=200, deadline=None)
-def test_a_verdict_is_met_exactly_if_some_assignment_meets_it(tangle):
+def test_all_bounds_are_filled_if_any_assignment_fills_them(tangle):
     """Every matching call claimed and every count in its range: found if it exists."""
     candidates, bounds = tangle
 
@@ -91,19 +91,28 @@ _pools = st.lists(st.lists(_wanted, max_size=2).map(tuple), min_size=1, max_size
 def test_scenarios_are_met_exactly_if_one_assignment_meets_them_all(pools, events):
     """Of all scenarios together, one claims a call; what one of them bans has not come."""
     lenient = {**DEFAULT_LEVELS, Policy.UNEXPECTED: Level.IGNORE}
-    scenarios = [Scenario(steps=(Step(expectations=each),), levels=lenient) for each in pools]
+    scenarios = [
+        Scenario(steps=(Step(expectations=expectations),), levels=lenient) for expectations in pools
+    ]
     hits = [
         hit(seq, "track", {"event": event, "userId": "u"}) for seq, event in enumerate(events, 1)
     ]
-    wanted = [each for pool in pools for each in pool]
+    wanted = [expectation for pool in pools for expectation in pool]
     matched = [
-        tuple(i for i, each in enumerate(wanted) if each.patterns[0].name in (None, event))
+        tuple(
+            i
+            for i, expectation in enumerate(wanted)
+            if expectation.patterns[0].name in (None, event)
+        )
         for event in events
     ]
-    banned = any(wanted[i].times.high == 0 for found in matched for i in found)
+    banned = any(wanted[i].times.high == 0 for indexes in matched for i in indexes)
     bounds = [
-        (each.times.low, len(events) if each.times.high is None else each.times.high)
-        for each in wanted
+        (
+            expectation.times.low,
+            len(events) if expectation.times.high is None else expectation.times.high,
+        )
+        for expectation in wanted
     ]
 
     def meets(way):
@@ -113,10 +122,14 @@ def test_scenarios_are_met_exactly_if_one_assignment_meets_them_all(pools, event
     exists = not banned and any(map(meets, _every_way(matched, bounds)))
     verdict = verify(scenarios, Evidence(hits=tuple(hits), connections=1))
     assert (verdict.status is Status.MET) == exists
-    results = [each for result in verdict.scenarios for each in result.expectations]
-    claimed = [each.seq for result in results for each in result.claims]
+    results = [
+        expectation_result
+        for result in verdict.scenarios
+        for expectation_result in result.expectations
+    ]
+    claimed = [call.seq for result in results for call in result.claims]
     assert len(claimed) == len(set(claimed))
-    assert [each.expectation for each in results] == wanted
+    assert [result.expectation for result in results] == wanted
 
 
 _costs = st.lists(st.dictionaries(st.integers(0, 4), st.integers(0, 9), max_size=4), max_size=5)
@@ -136,7 +149,7 @@ def test_pairs_are_the_cheapest_of_the_most(costs):
         taken = [c for c in way if c is not None]
         return len(taken) == len(set(taken))
 
-    found = min_cost_pairs(costs)
-    assert allowed(found)
+    columns = min_cost_pairs(costs)
+    assert allowed(columns)
     ways = product(*((*row, None) for row in costs))
-    assert worth(found) == min(worth(way) for way in ways if allowed(way))
+    assert worth(columns) == min(worth(way) for way in ways if allowed(way))

@@ -30,7 +30,9 @@ def _scenarios(draw):
     for name in ("one", "two")[: draw(st.integers(1, 2))]:
         items = draw(st.lists(st.tuples(_ITEMS, _TIMES), min_size=1, max_size=3))
         lines = [f"  - name: {name}"]
-        lines += [f"    {each}: {draw(_LEVELS)}" for each in ("unexpected", "dropped", "damaged")]
+        lines += [
+            f"    {policy}: {draw(_LEVELS)}" for policy in ("unexpected", "dropped", "damaged")
+        ]
         if any("$x" in item for item, _ in items):
             lines.append("    let: [x]")
         if draw(st.integers(0, 3)) == 0:
@@ -63,10 +65,18 @@ def _numbers(*verdicts):
 
     Which do is only told, and of fewer calls fewer are there to be told.
     """
-    results = [[each.expectations for each in verdict.scenarios] for verdict in verdicts]
-    if any(result.closest_calls for each in results for found in each for result in found):
+    results = [[result.expectations for result in verdict.scenarios] for verdict in verdicts]
+    if any(
+        result.closest_calls
+        for scenario_results in results
+        for results in scenario_results
+        for result in results
+    ):
         return [None] * len(verdicts)
-    return [[[(one.got, one.met) for one in found] for found in each] for each in results]
+    return [
+        [[(one.got, one.met) for one in results] for results in scenario_results]
+        for scenario_results in results
+    ]
 
 
 def _said(verdict):
@@ -76,18 +86,18 @@ def _said(verdict):
         count_hits(verdict.hits),
         [
             (
-                each.status,
-                count_hits(found.hit for found in each.forbidden_values),
+                result.status,
+                count_hits(value.hit for value in result.forbidden_values),
             )
-            for each in verdict.scenarios
+            for result in verdict.scenarios
         ],
         {
-            (each.policy, each.levels): count_hits(
+            (policy_hit.policy, policy_hit.levels): count_hits(
                 other.hit
                 for other in verdict.policy_hits
-                if (other.policy, other.levels) == (each.policy, each.levels)
+                if (other.policy, other.levels) == (policy_hit.policy, policy_hit.levels)
             )
-            for each in verdict.policy_hits
+            for policy_hit in verdict.policy_hits
         },
     )
 
@@ -98,8 +108,8 @@ def test_the_verdict_is_that_of_the_whole_run(text, calls, kept):
     scenarios = parse(parse_document(text, "s.yaml"))
     call_groups, hits = CallGroups(scenarios, kept=kept), tuple(_hits(calls))
     watch, whole = LiveVerdict(scenarios), LiveVerdict(scenarios)
-    for count, each in enumerate(hits, 1):
-        call_groups.add(each)
+    for count, call in enumerate(hits, 1):
+        call_groups.add(call)
         thinned = evidence(*call_groups.hits())
         assert thinned.total == count
         assert watch.update(thinned) is whole.update(evidence(*hits[:count]))
@@ -133,7 +143,7 @@ MANY = 2_000
         ("expect: [{track: A, times: 1..}]\nstate: {u: {events: {A: 2000}}}", MANY),
     ],
 )
-def test_so_many_calls_are_kept_of_many_that_are_alike(text, kept):
+def test_a_limited_number_of_alike_calls_is_kept(text, kept):
     call_groups = CallGroups(parse(parse_document(text, "s.yaml")), kept=10)
     [one] = _hits([("A", 1, False)])
     for seq in range(1, MANY + 1):

@@ -10,7 +10,7 @@ from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, Time
 from pixel_emulator.core.scenarios.model import Level, Policy, Scenario, Step
 from pixel_emulator.core.verification.quick_check import QuickCheck
 from pixel_emulator.core.verification.verdict import Status
-from pixel_emulator.pytest_plugin.judging import lacking, verify_unproven
+from pixel_emulator.pytest_plugin.verdicts import lacking, verify_unproven
 from tests.hits import KEY, hit
 
 # What becomes of a call: a token damages it, an empty id drops it.
@@ -34,7 +34,7 @@ def _runs(draw):
         types = draw(st.sampled_from([(CallType.TRACK,), (None,), (CallType.PAGE, CallType.TRACK)]))
         wanted.append(
             Expectation(
-                patterns=tuple(Pattern(type=each, fields=fields) for each in types),
+                patterns=tuple(Pattern(type=type, fields=fields) for type in types),
                 times=draw(_times),
                 dropped=draw(_rarely),
             )
@@ -58,7 +58,7 @@ _levels = st.fixed_dictionaries({policy: st.sampled_from(Level) for policy in Po
 
 @settings(max_examples=1_000)
 @given(_runs(), _levels, st.booleans())
-def test_what_is_plainly_met_is_met_under_all_policies(run, levels, same_event):
+def test_what_the_quick_check_accepts_is_met_under_all_policies(run, levels, same_event):
     wanted, evidence = run
     met = QuickCheck().is_met(wanted, evidence)
     event(f"plainly met: {met}, {len(evidence.hits)} hits")
@@ -72,7 +72,7 @@ def test_what_is_plainly_met_is_met_under_all_policies(run, levels, same_event):
 
 @settings(max_examples=500)
 @given(_runs())
-def test_what_is_plainly_there_is_not_lacking(run):
+def test_what_has_all_calls_is_not_lacking(run):
     wanted, evidence = run
     if QuickCheck().has_all_calls(wanted, evidence.hits):
         unmasked = Evidence(hits=evidence.hits)
@@ -80,7 +80,7 @@ def test_what_is_plainly_there_is_not_lacking(run):
 
 
 @given(st.lists(st.sampled_from("ABC"), unique=True))
-def test_calls_that_are_wanted_one_by_one_are_plainly_met(names):
+def test_calls_that_are_expected_one_by_one_pass_the_quick_check(names):
     hits = tuple(
         hit(seq, "track", {"event": name, "userId": "u"}) for seq, name in enumerate(names)
     )
@@ -88,7 +88,7 @@ def test_calls_that_are_wanted_one_by_one_are_plainly_met(names):
     assert QuickCheck().is_met(wanted, Evidence(hits=hits))
 
 
-def test_a_damaged_call_is_not_plainly_met_although_it_is_wanted():
+def test_a_damaged_call_does_not_pass_the_quick_check_although_it_is_expected():
     damaged = hit(1, "track", {"event": "A", **_CALLS["damaged"]})
     wanted = [Expectation(patterns=(Pattern(fields={"event": "A"}),))]
     assert QuickCheck().has_all_calls(wanted, [damaged])
@@ -97,7 +97,7 @@ def test_a_damaged_call_is_not_plainly_met_although_it_is_wanted():
 
 @settings(max_examples=500)
 @given(_runs(), st.integers(0, 6), st.integers(0, 3))
-def test_what_was_looked_at_before_changes_nothing(run, seen, known):
+def test_earlier_checks_change_no_result(run, seen, known):
     """Neither fewer calls and expectations, nor others."""
     wanted, evidence = run
     plain, hits = QuickCheck(), evidence.hits

@@ -23,8 +23,8 @@ RECORD = "--pixel-recording=calls.yaml"
 # What differs from run to run: the time, and the port in the URL of a direct request.
 CLOCK = """
     from datetime import UTC, datetime
-    from pixel_emulator.pytest_plugin import hosting
-    hosting.utc_now = lambda: datetime(2030, 1, 31, tzinfo=UTC)
+    from pixel_emulator.pytest_plugin import lazy_emulator
+    lazy_emulator.utc_now = lambda: datetime(2030, 1, 31, tzinfo=UTC)
 """
 MANY = """
     import ssl

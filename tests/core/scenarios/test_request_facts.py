@@ -12,7 +12,7 @@ from pixel_emulator.core.scenarios.mail_clients import (
     identify_client,
     request_facts,
 )
-from tests.hits import hit, judged
+from tests.hits import classified_hit, hit
 
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
 WINDOWS = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
@@ -116,7 +116,7 @@ def test_a_modelled_client_is_identified_by_its_requests(name):
 
 def facts(**parts):
     target = b"/v1/pixel/page?writeKey=k&userId=u"
-    return request_facts(judged(1, PixelRequest(target=target, **parts)))
+    return request_facts(classified_hit(1, PixelRequest(target=target, **parts)))
 
 
 def test_facts_that_the_request_lacks_are_absent():
@@ -145,7 +145,8 @@ def test_the_base64_form_has_an_alphabet_and_perhaps_padding():
 
 
 def test_a_request_that_is_no_pixel_call_has_facts():
-    assert request_facts(judged(1, PixelRequest(target=b"/favicon.ico")))["path"] == "/favicon.ico"
+    favicon = classified_hit(1, PixelRequest(target=b"/favicon.ico"))
+    assert request_facts(favicon)["path"] == "/favicon.ico"
 
 
 def test_the_vocabulary_covers_all_facts():

@@ -25,14 +25,14 @@ from pixel_emulator.files.yaml_loader import parse_document
 from tests.hits import evidence, hit
 
 
-def judge(text, *hits, **more):
-    return verify(parse(parse_document(text, "s.yaml")), evidence(*hits), **more)
+def verify_text(text, *hits, **options):
+    return verify(parse(parse_document(text, "s.yaml")), evidence(*hits), **options)
 
 
 def calls(*said):
     """Calls like `A a=1 b=x`: the event, and properties of its own."""
-    for seq, each in enumerate(said, 1):
-        event, *pairs = each.split()
+    for seq, words in enumerate(said, 1):
+        event, *pairs = words.split()
         fields = dict(pair.split("=") for pair in pairs)
         user = fields.pop("user", "u")
         yield hit(seq, "track", {"event": event, "userId": user, "properties": fields})
@@ -72,16 +72,16 @@ CAPTURES = [
 
 def scenario(wanted, policies="unexpected: fail"):
     lines = []
-    for each in wanted:
-        event, _, fields = each.partition(": ")
-        if each.startswith("{"):
-            lines.append(f"  - {each}")
+    for line in wanted:
+        event, _, fields = line.partition(": ")
+        if line.startswith("{"):
+            lines.append(f"  - {line}")
         else:
             lines.append(f"  - {{track: {event}, properties: {fields}}}")
     used = [
         name
         for name in "xyz"
-        if any(f"${name}" in each or f"${{{name}}}" in each for each in lines)
+        if any(f"${name}" in line or f"${{{name}}}" in line for line in lines)
     ]
     return "\n".join([policies, f"let: [{', '.join(used)}]", "expect:", *lines])
 
@@ -90,39 +90,39 @@ def scenario(wanted, policies="unexpected: fail"):
 def test_a_variable_has_one_value_in_all_calls(wanted, sent, bound):
     """Whatever the order of the expectations."""
     for lines in (wanted, wanted[::-1]):
-        verdict = judge(scenario(lines), *calls(*sent))
+        verdict = verify_text(scenario(lines), *calls(*sent))
         assert (verdict.status is Status.MET) == (bound is not None)
         if bound is not None:
             assert verdict.scenarios[0].bindings == bound
 
 
-def test_of_values_that_fit_alike_the_first_to_appear_is_taken():
+def test_of_equally_good_values_the_first_to_appear_is_taken():
     text = scenario(["A: {a: $x}"], "unexpected: ignore")
-    verdict = judge(text, *calls("A a=2", "A a=1"))
+    verdict = verify_text(text, *calls("A a=2", "A a=1"))
     assert verdict.scenarios[0].bindings == {"x": "2"}
     assert verdict.status is Status.MET
 
 
 @pytest.mark.parametrize(("times", "code"), [("1", 1), ("1..2", 0)])
-def test_a_second_send_breaks_times_although_other_calls_are_ignored(times, code):
+def test_a_repeated_call_exceeds_times_although_other_calls_are_ignored(times, code):
     wanted = [f"{{track: A, properties: {{a: $x}}, times: {times}}}", "B: {a: $x}"]
     text = scenario(wanted, "unexpected: ignore")
-    assert judge(text, *calls("A a=1", "A a=1", "B a=1", "A a=2")).exit_code == code
+    assert verify_text(text, *calls("A a=1", "A a=1", "B a=1", "A a=2")).exit_code == code
 
 
-def test_a_ban_with_a_variable_bans_only_its_value():
+def test_times_zero_with_a_variable_forbids_only_its_value():
     text = scenario(["A: {a: $x}", "{track: B, properties: {a: $x}, times: 0}"])
     ignoring = f"{text}\n".replace("unexpected: fail", "unexpected: ignore")
-    assert judge(ignoring, *calls("A a=1", "B a=2")).exit_code == 0
-    assert judge(ignoring, *calls("A a=1", "B a=1")).exit_code == 1
+    assert verify_text(ignoring, *calls("A a=1", "B a=2")).exit_code == 0
+    assert verify_text(ignoring, *calls("A a=1", "B a=1")).exit_code == 1
 
 
-def test_the_values_shown_are_those_with_the_least_that_is_wrong():
+def test_the_values_shown_are_those_of_least_cost():
     wanted = ["A: {a: $x}", "B: {a: $x}", "C: {a: $x}"]
-    verdict = judge(scenario(wanted), *calls("A a=1", "B a=2", "C a=2"))
+    verdict = verify_text(scenario(wanted), *calls("A a=1", "B a=2", "C a=2"))
     (result,) = verdict.scenarios
     assert result.bindings == {"x": "2"}
-    assert [each.explanation for each in result.expectations] == [
+    assert [outcome.explanation for outcome in result.expectations] == [
         Explanation.DIFFERENT,
         Explanation.MET,
         Explanation.MET,
@@ -137,10 +137,10 @@ def test_scenarios_have_variables_of_their_own():
         *parse(parse_document(scenario(["B: {a: $x}"]), "t.yaml")),
     ]
     verdict = verify(both, evidence(*calls("A a=1", "B a=2")))
-    assert [each.bindings for each in verdict.scenarios] == [{"x": "1"}, {"x": "2"}]
+    assert [result.bindings for result in verdict.scenarios] == [{"x": "1"}, {"x": "2"}]
 
 
-def test_a_value_by_which_a_scenario_would_want_a_damaged_call_is_not_chosen():
+def test_a_value_with_which_a_scenario_would_match_a_damaged_call_is_avoided():
     wanted = "let: [x]\nexpect: [{track: A, properties: {a: $x}, times: 0..1}]\n"
     both = [
         *parse(parse_document(f"damaged: fail\n{wanted}", "s.yaml")),
@@ -148,7 +148,7 @@ def test_a_value_by_which_a_scenario_would_want_a_damaged_call_is_not_chosen():
     ]
     verdict = verify(both, evidence(*calls("A a=1 user={{id}}")))
     assert verdict.status is Status.MET
-    assert [each.bindings for each in verdict.scenarios] == [{}, {"x": "1"}]
+    assert [result.bindings for result in verdict.scenarios] == [{}, {"x": "1"}]
 
 
 ONE_OF = """
@@ -176,18 +176,18 @@ expect:
     ],
 )
 def test_one_of_several_patterns_is_enough(sent, code):
-    assert judge(ONE_OF, *calls(*sent)).exit_code == code
+    assert verify_text(ONE_OF, *calls(*sent)).exit_code == code
 
 
-def test_the_nearest_of_several_patterns_is_compared():
-    (result,) = judge(ONE_OF, *calls("A variant=b")).scenarios[0].expectations[:1]
-    assert [each.path for each in result.closest_calls[0].mismatches] == ["properties.hero"]
+def test_the_closest_of_several_patterns_is_compared():
+    (result,) = verify_text(ONE_OF, *calls("A variant=b")).scenarios[0].expectations[:1]
+    assert [mismatch.path for mismatch in result.closest_calls[0].mismatches] == ["properties.hero"]
 
 
-def test_the_wire_is_compared_under_request():
+def test_request_facts_are_compared_under_request():
     text = "expect: [{track: A, request: {form: flat}}]"
-    (result,) = judge(text, *calls("A")).scenarios[0].expectations
-    assert [each.path for each in result.closest_calls[0].mismatches] == ["request.form"]
+    (result,) = verify_text(text, *calls("A")).scenarios[0].expectations
+    assert [mismatch.path for mismatch in result.closest_calls[0].mismatches] == ["request.form"]
 
 
 def _cliques(points, size):
@@ -239,14 +239,14 @@ def test_variables_that_have_no_choice_are_bound_at_once():
     assert _many_variables(100, Times()).status is Status.MET
 
 
-def test_a_search_goes_only_so_deep():
+def test_the_depth_of_the_search_is_limited():
     """A file may be hostile, and declare a thousand variables."""
     verdict = _many_variables(300, Times(2, 2))
     assert verdict.status is Status.UNMET
     assert len(verdict.scenarios[0].bindings) < 100
 
 
-def test_what_is_wrong_for_certain_is_unmet_also_beside_a_puzzle():
+def test_a_certain_failure_is_unmet_although_the_search_is_undecided():
     scenario, hits = _cliques(24, 8)
     strict = replace(scenario, levels={**scenario.levels, Policy.DROPPED: Level.FAIL})
     dropped = hit(999, "track", {"event": "A"})
@@ -268,13 +268,13 @@ class _Endless(Matcher):
         raise NotImplementedError
 
 
-def test_more_ways_than_anybody_can_look_at_are_undecided():
+def test_too_many_solutions_are_undecided():
     wanted = Expectation(patterns=(Pattern(fields={"event": _Endless()}),), times=Times())
     verdict = verify([Scenario(steps=(Step(expectations=(wanted,)),))], evidence(*calls("A")))
     assert verdict.status is Status.UNDECIDED
 
 
-def test_a_search_that_is_given_up_leaves_variables_without_a_value():
+def test_a_search_out_of_budget_leaves_variables_without_a_value():
     """To follow one way to its end may take a minute where each of many calls may be anybody's."""
     wanted = tuple(
         Expectation(patterns=(Pattern(type=CallType.TRACK, fields={"userId": Variable(f"x{n}")}),))
@@ -286,7 +286,7 @@ def test_a_search_that_is_given_up_leaves_variables_without_a_value():
     assert 0 < len(verdict.scenarios[0].bindings) < 50
 
 
-def test_more_calls_than_anybody_can_look_at_are_undecided():
+def test_more_matches_than_the_budget_are_undecided():
     """And each is looked at only so often: the whole takes no longer than a part of it."""
     wanted = tuple(
         Expectation(
@@ -302,7 +302,7 @@ def test_more_calls_than_anybody_can_look_at_are_undecided():
 
 
 @pytest.mark.parametrize(
-    ("more", "status"),
+    ("options", "status"),
     [
         ({"forbidden": (Forbidden(contains=Variable("v0")),)}, Status.UNDECIDED),
         ({"forbidden": (Forbidden(contains="A"),)}, Status.UNMET),
@@ -310,9 +310,9 @@ def test_more_calls_than_anybody_can_look_at_are_undecided():
         ({"state": {"nobody": {"traits": {"a": 1}}}}, Status.UNMET),
     ],
 )
-def test_values_that_are_undecided_make_nothing_wrong_for_certain(more, status):
+def test_undecided_values_make_no_rule_fail(options, status):
     wanted = Expectation(patterns=(Pattern(type=CallType.TRACK, fields={"event": Variable("v0")}),))
-    scenario = Scenario(steps=(Step(expectations=(wanted,)),), **more)
+    scenario = Scenario(steps=(Step(expectations=(wanted,)),), **options)
     assert verify([scenario], evidence(*calls("A", "B")), match_budget=0).status is status
 
 
@@ -325,21 +325,21 @@ class _InVain(_Endless):
         return ((Binding("x", number), Binding("x", -1)) for number in count())
 
 
-def test_a_call_that_may_match_in_the_end_is_not_unexpected_for_certain():
+def test_a_call_that_may_still_match_is_not_unexpected():
     wanted = Expectation(patterns=(Pattern(fields={"event": _InVain()}),), times=Times(0, None))
     verdict = verify([Scenario(steps=(Step(expectations=(wanted,)),))], evidence(*calls("A")))
     assert verdict.status is Status.UNDECIDED
 
 
-def test_what_is_undecided_for_one_scenario_is_so_for_who_expects_nothing():
+def test_a_call_undecided_for_one_scenario_is_undecided_for_one_without_expectations():
     wanted = Expectation(patterns=(Pattern(fields={"event": Variable("x")}),))
     asking, silent = Scenario(steps=(Step(expectations=(wanted,)),)), Scenario()
     lenient = Scenario(levels={**DEFAULT_LEVELS, Policy.UNEXPECTED: Level.IGNORE})
     verdict = verify([asking, silent, lenient], evidence(*calls("A")), match_budget=0)
-    assert [each.status for each in verdict.scenarios] == ["undecided", "undecided", "met"]
+    assert [result.status for result in verdict.scenarios] == ["undecided", "undecided", "met"]
 
 
-def test_what_is_undecided_does_not_count_as_met():
+def test_an_undecided_expectation_does_not_count_as_met():
     asking = Expectation(patterns=(Pattern(type=CallType.TRACK, fields={"event": Variable("x")}),))
     there = Expectation(patterns=(Pattern(type=CallType.PAGE),))
     page = hit(2, "page", {"userId": "u"})
@@ -351,7 +351,9 @@ def test_what_is_undecided_does_not_count_as_met():
 def test_undecided_goes_before_unmet():
     asking = Expectation(patterns=(Pattern(fields={"event": Variable("x")}),))
     missing = Expectation(patterns=(Pattern(type=CallType.PAGE),))
-    both = [Scenario(steps=(Step(expectations=(each,)),)) for each in (asking, missing)]
+    both = [
+        Scenario(steps=(Step(expectations=(expectation,)),)) for expectation in (asking, missing)
+    ]
     verdict = verify(both, evidence(*calls("A")), match_budget=0)
-    assert [each.status for each in verdict.scenarios] == ["undecided", "unmet"]
+    assert [result.status for result in verdict.scenarios] == ["undecided", "unmet"]
     assert verdict.exit_code == 3

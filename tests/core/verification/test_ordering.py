@@ -19,14 +19,14 @@ from tests.hits import START, evidence, hit
 OF_STEP = "s.yaml \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} "
 
 
-def judge(text, sent, **more):
-    return verify(parse(parse_document(text, "s.yaml")), evidence(*calls(sent), **more))
+def verify_text(text, sent, **options):
+    return verify(parse(parse_document(text, "s.yaml")), evidence(*calls(sent), **options))
 
 
 def calls(said):
     """Calls like `A@0.5`: an event, and the seconds since the first call; else 0.1 s each."""
-    for seq, each in enumerate(said.split(), 1):
-        event, _, at = each.partition("@")
+    for seq, word in enumerate(said.split(), 1):
+        event, _, at = word.partition("@")
         milliseconds = round(1_000 * float(at)) if at else 100 * (seq - 1)
         yield hit(seq, "track", {"event": event, "userId": "u"}, at=milliseconds)
 
@@ -64,8 +64,10 @@ ORDERS = [
 
 @pytest.mark.parametrize(("lines", "sent", "codes"), ORDERS)
 def test_calls_come_in_the_order_of_their_list(lines, sent, codes):
-    found = [judge(ordered(each, *lines), sent).exit_code for each in ("any", "listed", "strict")]
-    assert tuple(found) == codes
+    exit_codes = [
+        verify_text(ordered(order, *lines), sent).exit_code for order in ("any", "listed", "strict")
+    ]
+    assert tuple(exit_codes) == codes
 
 
 @pytest.mark.parametrize(
@@ -73,8 +75,8 @@ def test_calls_come_in_the_order_of_their_list(lines, sent, codes):
 )
 def test_in_a_strict_list_no_other_call_comes_between(sent, code):
     text = f"unexpected: ignore\n{ordered('strict', A, B)}"
-    assert judge(text, sent).exit_code == code
-    assert judge(text.replace("strict", "listed"), sent).exit_code == 0
+    assert verify_text(text, sent).exit_code == code
+    assert verify_text(text.replace("strict", "listed"), sent).exit_code == 0
 
 
 def test_a_call_that_another_scenario_claims_breaks_a_strict_list():
@@ -119,27 +121,31 @@ TIMES = [
 @pytest.mark.parametrize(("lines", "sent", "code"), TIMES)
 def test_calls_come_after_one_another_and_in_time(lines, sent, code):
     text = "\n".join(["expect:", *(f"  - {line}" for line in lines)])
-    assert judge(text, sent).exit_code == code
+    assert verify_text(text, sent).exit_code == code
 
 
-def test_a_late_call_is_not_forgiven_because_unexpected_calls_are():
+def test_a_late_call_fails_although_unexpected_calls_are_ignored():
     text = "unexpected: ignore\nexpect: [track: B, {track: A, within: 1s, times: 0..}]"
-    assert judge(text, "B@0 A@2").exit_code == 1
+    assert verify_text(text, "B@0 A@2").exit_code == 1
 
 
-def test_a_step_counts_its_time_from_when_it_has_acted():
+def test_a_step_counts_its_time_from_the_end_of_its_actions():
     text = "expect: [{track: A, within: 1s}]"
-    assert judge(text, "A@0", acted={f"{OF_STEP}1": START - timedelta(seconds=1)}).exit_code == 0
-    assert judge(text, "A@0", acted={f"{OF_STEP}1": START - timedelta(seconds=2)}).exit_code == 1
+    assert (
+        verify_text(text, "A@0", acted={f"{OF_STEP}1": START - timedelta(seconds=1)}).exit_code == 0
+    )
+    assert (
+        verify_text(text, "A@0", acted={f"{OF_STEP}1": START - timedelta(seconds=2)}).exit_code == 1
+    )
 
 
 @pytest.mark.parametrize(("within", "code"), [("1s", 1), ("2s", 0)])
 def test_within_of_a_scenario_bounds_all_its_expectations(within, code):
-    assert judge(f"within: {within}\nexpect: [{A}, {B}]", "A@0 B@2").exit_code == code
+    assert verify_text(f"within: {within}\nexpect: [{A}, {B}]", "A@0 B@2").exit_code == code
 
 
-# The lines, what comes, and the story of the first that is unmet with what was in the way.
-OBSTACLES = [
+# The lines, what comes, and the explanation of the first that is unmet with what was in the way.
+REASONS = [
     (["{track: A, within: 1s}", B], "B@0 A@3.3", Explanation.TOO_LATE, NotCountedReason.TIME,
      '2.3 s after the 1.0 s of "within"'),
     (["{track: A, id: opened}", "{track: B, after: opened, within: 50ms}"], "A@0 B@0.08",
@@ -152,12 +158,12 @@ OBSTACLES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("lines", "sent", "story", "obstacle", "detail"), OBSTACLES)
-def test_a_call_that_does_not_count_is_explained(lines, sent, story, obstacle, detail):
+@pytest.mark.parametrize(("lines", "sent", "explanation", "reason", "detail"), REASONS)
+def test_a_call_that_does_not_count_is_explained(lines, sent, explanation, reason, detail):
     text = "\n".join(["expect:", *(f"  - {line}" for line in lines)])
-    (unmet,) = [e for e in judge(text, sent).scenarios[0].expectations if not e.met]
+    (unmet,) = [e for e in verify_text(text, sent).scenarios[0].expectations if not e.met]
     (near,) = unmet.closest_calls
-    assert (unmet.explanation, near.not_counted, near.detail) == (story, obstacle, detail)
+    assert (unmet.explanation, near.not_counted, near.detail) == (explanation, reason, detail)
     assert near.mismatches == ()
 
 
@@ -171,19 +177,21 @@ def test_a_call_that_does_not_count_is_explained(lines, sent, story, obstacle, d
 )
 def test_a_call_out_of_its_list_is_explained(order, sent, detail):
     text = f"unexpected: ignore\n{ordered(order, A, '{track: B, times: 1..}')}"
-    unmet = [each for each in judge(text, sent).scenarios[0].expectations if not each.met]
-    assert [each.explanation for each in unmet] == [Explanation.OUT_OF_ORDER]
-    assert [near.detail for each in unmet for near in each.closest_calls] == [detail]
+    unmet = [
+        result for result in verify_text(text, sent).scenarios[0].expectations if not result.met
+    ]
+    assert [result.explanation for result in unmet] == [Explanation.OUT_OF_ORDER]
+    assert [near.detail for result in unmet for near in result.closest_calls] == [detail]
 
 
-def test_a_long_list_is_settled_also_where_it_is_met_late():
+def test_a_long_list_is_solved_although_it_is_met_late():
     lines = [f"{{track: E{n:02}, times: 1..}}" for n in range(40)]
     sent = " ".join(f"E{n // 25:02}" for n in range(1_000))
-    assert judge(ordered("listed", *lines), sent).status is Status.MET
-    assert judge(ordered("listed", *lines), f"E39 {sent}").status is Status.UNMET
+    assert verify_text(ordered("listed", *lines), sent).status is Status.MET
+    assert verify_text(ordered("listed", *lines), f"E39 {sent}").status is Status.UNMET
 
 
-def test_where_calls_may_be_claimed_in_too_many_ways_it_is_undecided():
+def test_too_many_states_are_undecided():
     """Of the many states only the most promising are followed."""
     lines = [
         f"{{any: , times: {1 + n % 3}..{1 + n % 3 + n % 4}, id: e{n}, after: e{n + 1}}}"
@@ -206,7 +214,7 @@ def test_where_calls_may_be_claimed_in_too_many_ways_it_is_undecided():
         (["{track: A, times: 0}", "{any: , times: 0}"], "A", 2),  # each ban is broken
     ],
 )
-def test_an_answer_costs_what_is_lacking_and_what_is_too_much(lines, sent, cost):
+def test_the_cost_counts_missing_claims_and_extra_calls(lines, sent, cost):
     scenario, hits = parse(parse_document(ordered("listed", *lines), "s.yaml")), [*calls(sent)]
     plan = DemandPlan(scenario, evidence(*hits), [1])
     graph = MatchGraph(scenario, plan, hits)
@@ -218,8 +226,8 @@ def test_an_answer_costs_what_is_lacking_and_what_is_too_much(lines, sent, cost)
     assert sum(assignment.cost if assignment else 99 for assignment in best) == cost
 
 
-def test_a_second_call_that_comes_just_in_time_is_too_many_and_not_too_late():
+def test_a_second_call_in_time_is_extra_and_not_too_late():
     text = f"expect:\n  - {{track: A, within: 1s}}\n  - {B}\n"
-    (unmet,) = [e for e in judge(text, "B@0 A@1 A@1").scenarios[0].expectations if not e.met]
+    (unmet,) = [e for e in verify_text(text, "B@0 A@1 A@1").scenarios[0].expectations if not e.met]
     assert unmet.explanation is Explanation.TWICE
     assert not unmet.closest_calls

@@ -1,8 +1,4 @@
-"""Values of Python code as wants: literals, regexes, dirty-equals, ANY, classes, functions.
-
-What can be called is called with what arrived, also where it can be compared: only dirty-equals
-compares instead. So methods, builtins and dataclasses with `__call__` are functions here.
-"""
+"""Expectations from the keywords of `expect` and `wait_for`, and from Python values."""
 
 import inspect
 import re
@@ -10,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import cast
 
+from pixel_emulator.core.errors import Document, Location
 from pixel_emulator.core.matching.expected import (
     ABSENT,
     HUGE,
@@ -21,8 +18,13 @@ from pixel_emulator.core.matching.expected import (
     Value,
 )
 from pixel_emulator.core.matching.type_matchers import MATCHERS
-from pixel_emulator.core.model import JSON
+from pixel_emulator.core.model import JSON, Payload
+from pixel_emulator.core.parser.context import ParseContext, escape
+from pixel_emulator.core.parser.definitions import Definitions, Scope
+from pixel_emulator.core.parser.expectations import read_expectation
+from pixel_emulator.core.scenarios.expectation import Expectation
 from pixel_emulator.core.text import json_codec
+from pixel_emulator.pytest_plugin.source_lines import MisuseError
 
 type Objection = Callable[[JSON], str | None]
 """Why a value does not match, or None where it does."""
@@ -68,11 +70,11 @@ def want_of(value: object, levels: int = _DEEPEST) -> Expected:
     if value is None or isinstance(value, str | bool | int | float | Matcher):
         return value
     if isinstance(value, list | tuple) and _is_plain(value):
-        return [want_of(each, levels - 1) for each in value]
+        return [want_of(member, levels - 1) for member in value]
     if isinstance(value, Mapping) and _is_plain(value):
         if wrong := [key for key in value if not isinstance(key, str)]:
             raise TypeError(f"the key {wrong[0]!r} is no text, as all keys in JSON are")
-        return {key: want_of(each, levels - 1) for key, each in value.items()}
+        return {key: want_of(member, levels - 1) for key, member in value.items()}
     return _matcher(value)
 
 
@@ -83,7 +85,7 @@ def _is_plain(value: object) -> bool:
 
 def _is_of(value: object, package: str, name: str) -> bool:
     """Whether it is of a class that nobody has to have installed, or of one derived from it."""
-    known = ((each.__module__.partition(".")[0], each.__name__) for each in type(value).__mro__)
+    known = ((base.__module__.partition(".")[0], base.__name__) for base in type(value).__mro__)
     return (package, name) in known
 
 
@@ -117,7 +119,7 @@ def _class(wanted: type) -> Matcher:
         return PythonMatcher(Description(wanted.__name__, ""), _equal_to(wanted))
     if wanted in _KINDS:
         return MATCHERS[_KINDS[wanted]].matcher
-    known = ", ".join(each.__name__ for each in _KINDS)
+    known = ", ".join(kind.__name__ for kind in _KINDS)
     raise TypeError(f"{wanted.__name__} is no kind of JSON value; these are: {known}")
 
 
@@ -160,3 +162,80 @@ def _name(function: object) -> str:
 def _own(got: JSON) -> JSON:
     """A copy of a container: what foreign code does to it changes no evidence."""
     return json_codec.parse(json_codec.write(got)) if isinstance(got, dict | list) else got
+
+
+_PLACE = ("expect", 0)
+"""Where a file would have it: how deep it may nest counts from there."""
+_SPELLED = {"one_of": "one-of"}
+_NOT_HERE = {
+    "id": "the order of calls is the business of a scenario file",
+    "after": "the order of calls is the business of a scenario file",
+    "within": "give `timeout` to `wait_for`, or write a scenario file",
+    "timeout": "`expect` looks at once; `wait_for(…, timeout=…)` waits",
+}
+
+
+def expectation_of(call: Mapping[str, object], place: Location) -> Expectation:
+    """The expectation that keywords mean, at its place in the test.
+
+    Text is literal, whatever it begins with. Raises MisuseError for what no call can be, in
+    the words of the scenario language.
+    """
+    for key in _NOT_HERE.keys() & call.keys():
+        raise MisuseError(f"{key}: {_NOT_HERE[key]}")
+    hooks: dict[str, Expected] = {}
+    item: Payload = {}
+    for key, value in call.items():
+        try:
+            item[_SPELLED.get(key, key)] = _written(_line(key, value), hooks)
+        except TypeError as error:
+            raise MisuseError(f"{key}: {error}") from None
+    # A document around it would say nothing more: ids and `after` are refused above.
+    reader = ParseContext(Document(place.file, {"expect": [item]}, {_PLACE: place}))
+    wanted = read_expectation(reader, _PLACE, item, Scope(Definitions({}, hooks), hooks))
+    if reader.issues:
+        wrong = (
+            f"{issue.path.removeprefix('expect[0]').lstrip('.')}: {issue.message}"
+            for issue in reader.sorted_issues()
+        )
+        said = "\n".join(line.removeprefix(": ") for line in wrong)
+        for written, value in zip(item.values(), call.values(), strict=True):
+            if isinstance(written, str) and written[1:] in hooks:
+                said = said.replace(f'"{written}" (string)', repr(value))
+        raise MisuseError(said)
+    return wanted
+
+
+def values_of(given: Mapping[str, object]) -> dict[str, JSON]:
+    """Values of the variables of a scenario file. Raises MisuseError for what is no JSON value."""
+    values: dict[str, JSON] = {}
+    for name, value in given.items():
+        hooks: dict[str, Expected] = {}
+        try:
+            want = want_of(value)
+            _written(want, hooks)
+        except TypeError as error:
+            raise MisuseError(f"{name}: {error}") from None
+        if hooks:
+            matcher = "a variable has one value; a matcher belongs into the file"
+            raise MisuseError(f"{name}: {value!r} is a matcher: {matcher}")
+        values[name] = cast("JSON", want)
+    return values
+
+
+def _line(key: str, value: object) -> Expected:
+    """A value as a want; `dropped=True` means for whatever reason."""
+    return None if key == "dropped" and value is True else want_of(value)
+
+
+def _written(want: Expected, hooks: dict[str, Expected]) -> JSON:
+    """A want as a file would have it; matchers become names, which `hooks` resolve."""
+    if isinstance(want, Matcher):
+        name = f"python_{len(hooks)}"
+        hooks[name] = want
+        return f"${name}"
+    if isinstance(want, dict):
+        return {escape(key): _written(member, hooks) for key, member in want.items()}
+    if isinstance(want, list):
+        return [_written(member, hooks) for member in want]
+    return escape(want) if isinstance(want, str) else want  # type: ignore[return-value] # a scalar

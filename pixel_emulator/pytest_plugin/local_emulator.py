@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pixel_emulator.command.environment import command_environment
 from pixel_emulator.proxy.emulator import Emulator
-from pixel_emulator.pytest_plugin.control_client import control_variables
+from pixel_emulator.pytest_plugin.lazy_emulator import control_variables
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.session import LocalSession, Session
 from pixel_emulator.runtime.settings import Settings

@@ -1,7 +1,9 @@
-"""The test's own lines: where a call of ours came from, and failures that stand there."""
+"""Lines of a test's source: where a call of ours was made, and where failures are raised."""
 
 import ast
+import inspect
 import linecache
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -9,6 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property, wraps
 from types import FrameType
 from typing import NoReturn
+
+import pytest
 
 from pixel_emulator.core.errors import InputError, Location
 
@@ -47,9 +51,9 @@ class Home:
 
     def here(self) -> Location:
         """The line of the test that is being run; that which names it in another thread."""
-        for each in frames():
-            if each.f_code.co_filename == self.path:
-                return Location(self.file, each.f_lineno)
+        for frame in frames():
+            if frame.f_code.co_filename == self.path:
+                return Location(self.file, frame.f_lineno)
         return self.location
 
     def fail(self, error: Exception, at: Location) -> NoReturn:
@@ -72,10 +76,10 @@ class Home:
         """The statement, as if it filled this line; lines count from the first of its function."""
         (statement,) = ast.parse("raise error from None").body
         text = linecache.getline(self.path, line).encode().rstrip()
-        for each in ast.walk(statement):
-            if isinstance(each, ast.stmt | ast.expr):
-                each.lineno = each.end_lineno = line - first + 1
-                each.col_offset, each.end_col_offset = len(text) - len(text.lstrip()), len(text)
+        for node in ast.walk(statement):
+            if isinstance(node, ast.stmt | ast.expr):
+                node.lineno = node.end_lineno = line - first + 1
+                node.col_offset, node.end_col_offset = len(text) - len(text.lstrip()), len(text)
         return ast.Module([statement], [])
 
 
@@ -116,3 +120,23 @@ def frames() -> Iterator[FrameType]:
     while frame:
         yield frame
         frame = frame.f_back
+
+
+def home_of(item: pytest.Item, label: str) -> Home:
+    """Where a test stands; its name says which of its sessions is meant."""
+    file, line, _ = item.location
+    # What `file` was made of; to ask `reportinfo` again would look for the file on disk.
+    path = os.path.normpath(os.path.join(item.config.rootpath, file))  # noqa: PTH118 - as text
+    name = f"{item.name} ({label})" if label else item.name
+    return Home(path=path, file=file, name=name, first=(line or 0) + 1)
+
+
+_ASYNC = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+
+
+def is_held_up() -> bool:
+    """Whether a coroutine is running in this thread.
+
+    To ask asyncio would not do: with the sync API of Playwright a loop seems to run, and is idle.
+    """
+    return any(frame.f_code.co_flags & _ASYNC for frame in frames())

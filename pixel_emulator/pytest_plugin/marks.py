@@ -1,4 +1,4 @@
-"""What was chosen for one test: by its marks, or else in the ini file."""
+"""Settings of one test: its `pixel` marks, over the ini file."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -40,8 +40,8 @@ class Choices:
 
 def settings_of(config: pytest.Config) -> Settings:
     """The settings of the emulator. Fails the test for values that are not allowed."""
-    found = {name: _ini(config, name) for name in SETTINGS}
-    given = {name: value for name, value in found.items() if value is not None}
+    values = {name: _ini(config, name) for name in SETTINGS}
+    given = {name: value for name, value in values.items() if value is not None}
     return _settings({**given, "port": 0})
 
 
@@ -114,7 +114,7 @@ def _policies(given: Mapping[str, Any]) -> Policies:
     reader = ParseContext(Document("", said, {}))
     policies = read_policies(reader, {name: ((name,), value) for name, value in said.items()})
     if reader.issues:
-        lines = (f"pixel_{each}" for each in reader.sorted_issues())
-        named = (each.replace("pixel_damaged.accept", "pixel_accept", 1) for each in lines)
+        lines = (f"pixel_{issue}" for issue in reader.sorted_issues())
+        named = (line.replace("pixel_damaged.accept", "pixel_accept", 1) for line in lines)
         pytest.fail("\n".join(named), pytrace=False)
     return policies
