@@ -35,7 +35,7 @@ FILES = [
 
 def objections(validator, data):
     plain = json.loads(json_codec.write(data))  # numbers without their digits
-    return [f"{each.instance_path}: {each.message}" for each in validator.iter_errors(plain)]
+    return [f"{error.instance_path}: {error.message}" for error in validator.iter_errors(plain)]
 
 
 @pytest.mark.parametrize(
@@ -207,14 +207,14 @@ def test_each_key_of_the_language_is_described():
         (grammar.GIVEN, schema["properties"]["given"]),
         (grammar.FORBIDDEN, schema["properties"]["deny"]["items"]),
     ):
-        described = {key: each["description"] for key, each in shown["properties"].items()}
+        described = {key: member["description"] for key, member in shown["properties"].items()}
         assert described == dict(keys)
 
 
 def recorded(*hits, **end):
     data: Payload = {
         **recording.head_data(Head(created=START, run="r", tool="0.1")),
-        "calls": [entry(each) for each in hits],
+        "calls": [entry(hit) for hit in hits],
         **(recording.end_data(End(calls=len(hits), connections=1, **end)) if end else {}),
     }
     return parse_document(yaml_writer.write(data), "r.yaml")
