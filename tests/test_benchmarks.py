@@ -19,12 +19,12 @@ from tests.benchmarks import saved, servers, wrk
 from tests.benchmarks.__main__ import BENCHMARKS, known, main
 from tests.benchmarks.client import HOST, Target, check, keep_alive
 from tests.benchmarks.figures import Figure, Result, alternate, compare, kept, markdown, result
+from tests.benchmarks.new_connections import visits
 from tests.benchmarks.plan import Plan, conditions
 from tests.benchmarks.plot import svg
 from tests.benchmarks.servers import emulator, process, trivial
 from tests.benchmarks.traffic import template
 from tests.benchmarks.tunnel import check_recording
-from tests.benchmarks.visitors import visits
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -37,22 +37,24 @@ def small(tmp_path):
 
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_each_benchmark_finds_something(name, small):
-    found = BENCHMARKS[name](small)
-    assert found.figures
-    assert all(each.ours > 0 for each in found.figures if each.unit != "MB")
-    assert result(kept(found, "here")).figures[:1] == result(kept(found, "")).figures[:1]
-    assert markdown({name: kept(found, "here")}).endswith(f"\n`{name}`: here.\n")
+    measured = BENCHMARKS[name](small)
+    assert measured.figures
+    assert all(figure.ours > 0 for figure in measured.figures if figure.unit != "MB")
+    assert result(kept(measured, "here")).figures[:1] == result(kept(measured, "")).figures[:1]
+    assert markdown({name: kept(measured, "here")}).endswith(f"\n`{name}`: here.\n")
 
 
 def test_every_call_differs_and_is_kept():
-    requests = [each.decode() for each in islice(template(HOST).requests(999), 3)]
-    targets = [each.split(" ")[1] for each in requests]
-    calls = [classify_url(f"https://{HOST}{each}", Dialect.STRICT, None) for each in targets]
-    assert [each.outcome for each in calls] == [Outcome.DELIVERED] * 3
-    payloads = [each.call.payload for each in calls if each.call and each.call.payload]
-    assert [each["userId"] for each in payloads] == [f"usr{n:09}" for n in (999, 1000, 1001)]
-    assert [each["anonymousId"] for each in payloads] == [f"v-{n:09}" for n in (999, 1000, 1001)]
-    assert [_values(each) for each in payloads] == [23] * 3
+    requests = [request.decode() for request in islice(template(HOST).requests(999), 3)]
+    targets = [request.split(" ")[1] for request in requests]
+    calls = [classify_url(f"https://{HOST}{target}", Dialect.STRICT, None) for target in targets]
+    assert [call.outcome for call in calls] == [Outcome.DELIVERED] * 3
+    payloads = [call.call.payload for call in calls if call.call and call.call.payload]
+    assert [payload["userId"] for payload in payloads] == [f"usr{n:09}" for n in (999, 1000, 1001)]
+    assert [payload["anonymousId"] for payload in payloads] == [
+        f"v-{n:09}" for n in (999, 1000, 1001)
+    ]
+    assert [_values(payload) for payload in payloads] == [23] * 3
 
 
 def _values(value):
@@ -106,9 +108,9 @@ def test_what_wrk_calls_an_error_is_one():
 
 def test_without_wrk_nothing_is_measured_over_plain_http(small, monkeypatch):
     monkeypatch.setattr(wrk, "installed", lambda: False)
-    found = BENCHMARKS["plain"](small)
-    assert found.figures == ()
-    assert found.remarks[0].startswith("wrk is not installed")
+    measured = BENCHMARKS["plain"](small)
+    assert measured.figures == ()
+    assert measured.remarks[0].startswith("wrk is not installed")
 
 
 @pytest.mark.parametrize("deaf", ["", "trap '' TERM; "])
@@ -177,9 +179,9 @@ def test_a_plot_shows_each_ratio_that_has_a_goal():
         for goal in (0.25, 2.2, 10, None)
     ]  # fmt: skip
     series = {"calls": [0, 10, 100], "mb": [1, 2, 3], "us": [0, 5, 6], "cpu": [0, 4, 5]}
-    found = Result(figures=tuple(rows), series=series)
-    drawn = svg({"growth": kept(found, "here")})
-    assert drawn == svg({"growth": kept(found, "here")})
+    measured = Result(figures=tuple(rows), series=series)
+    drawn = svg({"growth": kept(measured, "here")})
+    assert drawn == svg({"growth": kept(measured, "here")})
     picture = ET.fromstring(drawn)
     groups = {group.get("id"): group for group in picture.iter(f"{SVG}g")}
     bars = [groups[f"bar-{row}"].find(f"{SVG}path") for row in range(3)]
@@ -208,9 +210,9 @@ def test_a_later_figure_takes_the_place_of_an_earlier_one(tmp_path, monkeypatch)
         monkeypatch.setattr(saved, name, tmp_path / name)
     (tmp_path / "README").write_text(f"a\n{saved.BEGIN}old\n{saved.END}z\n")
     for name, value in (("b", 1), ("a", 2), ("b", 3)):
-        found = Result(figures=(Figure(work=f"work of {name}", unit="s", ours=value),))
-        saved.save(name, kept(found, "here"), order=["a", "b"])
-    assert [each["figures"][0]["ours"] for each in saved.load().values()] == [2, 3]
+        measured = Result(figures=(Figure(work=f"work of {name}", unit="s", ours=value),))
+        saved.save(name, kept(measured, "here"), order=["a", "b"])
+    assert [stored["figures"][0]["ours"] for stored in saved.load().values()] == [2, 3]
     readme = (tmp_path / "README").read_text()
     assert readme.index("work of a") < readme.index("work of b")
     assert "old" not in readme

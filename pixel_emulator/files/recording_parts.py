@@ -180,7 +180,7 @@ def _parts(folder: Path, gaps: list[str], read: ReadRecording) -> Iterator[tuple
 
 def _add(total: _Sum, name: str, part: Recording, dialect: Dialect) -> None:
     if part.head.dialect is not dialect:
-        why = f"it is judged as `{part.head.dialect}`, and this recording is `{dialect}`"
+        why = f"it is classified as `{part.head.dialect}`, and this recording is `{dialect}`"
         total.gaps.append(f"{name}: its calls are left out: {why}")
         return
     total.hits += part.hits

@@ -17,7 +17,7 @@ from pixel_emulator.core.errors import did_you_mean
 from tests.benchmarks import figures, saved
 from tests.benchmarks.ceiling import ceiling
 from tests.benchmarks.growth import growth, memory
-from tests.benchmarks.pieces import judging, recording
+from tests.benchmarks.pieces import classifying, recording
 from tests.benchmarks.plain import plain
 from tests.benchmarks.plan import Plan, conditions, say
 from tests.benchmarks.scenarios import scenarios
@@ -26,12 +26,12 @@ from tests.benchmarks.tunnel import connections, tunnel
 
 Benchmark = Callable[[Plan], figures.Result]
 BENCHMARKS: dict[str, Benchmark] = {
-    each.__name__: each
-    for each in (
+    benchmark.__name__: benchmark
+    for benchmark in (
         tunnel,
         connections,
         plain,
-        judging,
+        classifying,
         recording,
         memory,
         growth,
@@ -96,7 +96,9 @@ def known() -> dict[str, Benchmark]:
     """All there are, in the order of the table."""
     modules = {name: f"{__package__}.{name}" for name in PRINTERS}
     there = {
-        name: Printed(each) for name, each in modules.items() if importlib.util.find_spec(each)
+        name: Printed(module)
+        for name, module in modules.items()
+        if importlib.util.find_spec(module)
     }
     return {**BENCHMARKS, **there}
 

@@ -53,11 +53,11 @@ def alternate(
     rounds: int, sides: Mapping[str, Callable[[], float]]
 ) -> dict[str, tuple[float, ...]]:
     """Measure each side once a round, in turn, so that a busy moment of the machine meets all."""
-    found: dict[str, list[float]] = {name: [] for name in sides}
+    measurements: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(rounds):
         for name, measure in sides.items():
-            found[name].append(measure())
-    return {name: tuple(values) for name, values in found.items()}
+            measurements[name].append(measure())
+    return {name: tuple(values) for name, values in measurements.items()}
 
 
 def compare(ours: Sequence[float], theirs: Sequence[float], **about: Any) -> Figure:
@@ -70,23 +70,25 @@ def compare(ours: Sequence[float], theirs: Sequence[float], **about: Any) -> Fig
     )
 
 
-def kept(found: Result, conditions: str) -> dict[str, Any]:
+def kept(measured: Result, conditions: str) -> dict[str, Any]:
     """A result as the data file has it: numbers of four digits, under their conditions."""
-    return {"conditions": conditions, **_short(asdict(found))}
+    return {"conditions": conditions, **_short(asdict(measured))}
 
 
 def markdown(data: Mapping[str, dict[str, Any]]) -> str:
     """The table, the remarks and the conditions: what the command prints and the README holds."""
-    results = {name: result(each) for name, each in data.items()}
-    rows = [row(each) for found in results.values() for each in found.figures]
+    results = {name: result(stored) for name, stored in data.items()}
+    rows = [row(figure) for measured in results.values() for figure in measured.figures]
     lines = [_line(HEAD), _line(["---"] * len(HEAD)), *map(_line, rows)] if rows else []
-    remarks = [f"- `{name}`: {each}" for name, found in results.items() for each in found.remarks]
+    remarks = [
+        f"- `{name}`: {remark}" for name, measured in results.items() for remark in measured.remarks
+    ]
     lines += ["", *remarks] if remarks else []
-    for found in results.values():
-        lines += ["", *found.text.strip().splitlines()] if found.text else []
+    for measured in results.values():
+        lines += ["", *measured.text.strip().splitlines()] if measured.text else []
     by_conditions: dict[str, list[str]] = {}
-    for name, each in data.items():
-        by_conditions.setdefault(each["conditions"], []).append(f"`{name}`")
+    for name, stored in data.items():
+        by_conditions.setdefault(stored["conditions"], []).append(f"`{name}`")
     lines += [f"\n{', '.join(names)}: {said}." for said, names in by_conditions.items()]
     return "\n".join(lines).strip() + "\n"
 
@@ -114,14 +116,16 @@ def _line(cells: Sequence[str]) -> str:
 
 def result(data: Mapping[str, Any]) -> Result:
     """A result out of the data file."""
-    figures = [Figure(**{**each, "ratios": tuple(each["ratios"])}) for each in data["figures"]]
+    figures = [
+        Figure(**{**figure, "ratios": tuple(figure["ratios"])}) for figure in data["figures"]
+    ]
     said = {key: data[key] for key in ("series", "text")}
     return Result(figures=tuple(figures), remarks=tuple(data["remarks"]), **said)
 
 
 def _short(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _short(each) for key, each in value.items()}
+        return {key: _short(member) for key, member in value.items()}
     if isinstance(value, list | tuple):
-        return [_short(each) for each in value]
+        return [_short(item) for item in value]
     return float(f"{value:.4g}") if isinstance(value, float) else value

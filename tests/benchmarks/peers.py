@@ -87,12 +87,12 @@ def doubles() -> list[Peer]:
 
 def nginx() -> Peer:
     """nginx with one worker and `empty_gif`; it records nothing."""
-    found = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+    nginx = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
     said = (
-        subprocess.run([found, "-v"], capture_output=True, text=True, check=True) if found else None
+        subprocess.run([nginx, "-v"], capture_output=True, text=True, check=True) if nginx else None
     )
     number = said.stderr.partition("/")[2].strip() if said else ""
-    return Peer(f"nginx {number} `empty_gif`", _nginx(found) if found else None,
+    return Peer(f"nginx {number} `empty_gif`", _nginx(nginx) if nginx else None,
                 "Debian package nginx-light", gif=NGINX_GIF)  # fmt: skip
 
 
@@ -113,8 +113,8 @@ def _wait_for_the_gif(target: Target) -> None:
 
 def _first(pattern: str) -> Path | None:
     prefix = os.environ.get("PIXEL_TEST_NODE_MODULES")
-    found = sorted(Path(prefix, "node_modules").glob(pattern)) if prefix else []
-    return found[0] if found else None
+    paths = sorted(Path(prefix, "node_modules").glob(pattern)) if prefix else []
+    return paths[0] if paths else None
 
 
 def _of_jar(jar: Path | None) -> str:

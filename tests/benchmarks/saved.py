@@ -14,10 +14,10 @@ README = Path(__file__).parents[2] / "README.md"
 BEGIN, END = "<!-- figures: from tests/benchmarks/figures.json -->\n", "<!-- end of figures -->\n"
 
 
-def save(name: str, found: dict[str, Any], *, order: Sequence[str]) -> None:
+def save(name: str, measured: dict[str, Any], *, order: Sequence[str]) -> None:
     """Keep what a benchmark found, in place of what it found before; in this order of names."""
-    data = {**load(), name: found}
-    write({each: data[each] for each in order if each in data})
+    data = {**load(), name: measured}
+    write({known_name: data[known_name] for known_name in order if known_name in data})
 
 
 def write(data: dict[str, dict[str, Any]]) -> None:

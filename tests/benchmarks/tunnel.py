@@ -5,9 +5,9 @@ from contextlib import ExitStack
 
 from tests.benchmarks.client import CLIENTS, Load, Target, keep_alive
 from tests.benchmarks.figures import Result, compare
+from tests.benchmarks.new_connections import visits
 from tests.benchmarks.plan import Plan, say
 from tests.benchmarks.servers import Emulator, cpu_seconds, emulator, mitmdump
-from tests.benchmarks.visitors import visits
 
 FAST_PATH, FLOWS, DUMP = "the fast path", "`--no-fast-path`", "`mitmdump`, three lines"
 _KEPT = f"HTTPS through CONNECT, {CLIENTS} clients that stay"
@@ -54,7 +54,7 @@ def _measure(plan: Plan, load: Callable[..., Load]) -> tuple[dict[str, list[Load
             FAST_PATH: stack.enter_context(emulator(plan.folder)),
             FLOWS: stack.enter_context(emulator(plan.folder, "--no-fast-path")),
         }
-        targets = {name: each.proxy for name, each in ours.items()}
+        targets = {name: server.proxy for name, server in ours.items()}
         targets[DUMP] = stack.enter_context(mitmdump(plan.folder))
 
         def run(name: str, target: Target, seconds: float) -> Load:
@@ -72,8 +72,8 @@ def _measure(plan: Plan, load: Callable[..., Load]) -> tuple[dict[str, list[Load
         for name, target in targets.items():
             calls = sum(made.answered for made in runs[name])
             busy[name] = (busy[name] + cpu_seconds(target.pid)) / calls * 1e6
-        for name, each in ours.items():
-            check_recording(each, answered[name])
+        for name, server in ours.items():
+            check_recording(server, answered[name])
     costs = ", ".join(f"{cost:,.0f} µs ({name})" for name, cost in busy.items())
     total = answered[FAST_PATH] + answered[FLOWS]
     said = f"Each of the {total:,} calls that ours answered stands in its recording, once."

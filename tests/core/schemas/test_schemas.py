@@ -1,4 +1,4 @@
-"""The JSON Schemas accept what the parsers accept, and refuse values that are invalid alone."""
+"""The JSON Schemas accept what the loaders accept, and refuse what is wrong by itself."""
 
 import json
 from pathlib import Path
@@ -193,7 +193,7 @@ def test_each_operator_is_accepted(name):
 
 
 def test_each_key_of_the_language_is_described():
-    """An editor shows the description; a key without one is a key that the parser refuses."""
+    """An editor shows the sentence; a key without one would be a key that the loader refuses."""
     schema: Any = scenario_schema()
     named = schema["definitions"]
     for keys, shown in (
@@ -207,14 +207,14 @@ def test_each_key_of_the_language_is_described():
         (grammar.GIVEN, schema["properties"]["given"]),
         (grammar.FORBIDDEN, schema["properties"]["deny"]["items"]),
     ):
-        described = {key: shape["description"] for key, shape in shown["properties"].items()}
+        described = {key: member["description"] for key, member in shown["properties"].items()}
         assert described == dict(keys)
 
 
 def recorded(*hits, **end):
     data: Payload = {
         **recording.head_data(Head(created=START, run="r", tool="0.1")),
-        "calls": [entry(made) for made in hits],
+        "calls": [entry(hit) for hit in hits],
         **(recording.end_data(End(calls=len(hits), connections=1, **end)) if end else {}),
     }
     return parse_document(yaml_writer.write(data), "r.yaml")
