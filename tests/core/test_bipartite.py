@@ -1,10 +1,10 @@
-"""Which call goes to which expectation, and which unmet expectation to which call."""
+"""Bipartite matching: b-matchings, and pairs of least cost."""
 
 import pytest
 
 from pixel_emulator.core.matching.bipartite import b_matching, min_cost_pairs
 
-# What each call matches, the bounds of each expectation, and who claims each call.
+# Candidates of each call, bounds of each expectation, and the expectation that claims each call.
 CLAIMS = [
     ([], [], []),
     ([()], [], [None]),
@@ -23,7 +23,7 @@ def test_calls_are_claimed_in_order_and_reassigned_to_claim_more(candidates, bou
     assert b_matching(candidates, bounds) == claims
 
 
-# For each row the columns that it may have with their costs, and the best pairs.
+# The possible columns of each row with their costs, and the best columns.
 PAIRS = [
     ([], []),
     ([{}], [None]),

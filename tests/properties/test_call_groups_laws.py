@@ -1,4 +1,4 @@
-"""A run of which few calls are kept has the verdict of the whole run, to the last number."""
+"""If only few calls of a run are kept, the verdict and its numbers are those of the whole run."""
 
 from dataclasses import replace
 
@@ -56,31 +56,31 @@ _CALLS = st.lists(
 def _hits(calls):
     for seq, (event, value, damaged) in enumerate(calls, 1):
         user = "{{ id }}" if damaged and value == 2 else "" if damaged and value == 1 else "u"
-        said = {"event": event, "properties": {"a": value}, "userId": user}
-        yield hit(seq, "track", said, at=10 * seq)
+        payload = {"event": event, "properties": {"a": value}, "userId": user}
+        yield hit(seq, "track", payload, at=10 * seq)
 
 
 def _numbers(*verdicts):
-    """How many calls each expectation got; None where some of these stand beside another one.
+    """Return the number of calls of each expectation; None if any has closest calls.
 
-    Which do is only told, and of fewer calls fewer are there to be told.
+    Closest calls are only for display, and of fewer calls fewer can be shown.
     """
-    results = [[result.expectations for result in verdict.scenarios] for verdict in verdicts]
+    by_verdict = [[scenario.expectations for scenario in verdict.scenarios] for verdict in verdicts]
     if any(
         result.closest_calls
-        for scenario_results in results
-        for results in scenario_results
+        for by_scenario in by_verdict
+        for results in by_scenario
         for result in results
     ):
         return [None] * len(verdicts)
     return [
-        [[(one.got, one.met) for one in results] for results in scenario_results]
-        for scenario_results in results
+        [[(result.got, result.met) for result in results] for results in by_scenario]
+        for by_scenario in by_verdict
     ]
 
 
-def _said(verdict):
-    """What a verdict comes to, with each number in it."""
+def _summary(verdict):
+    """Return the statuses and numbers of a verdict."""
     return (
         verdict.status,
         count_hits(verdict.hits),
@@ -107,17 +107,17 @@ def _said(verdict):
 def test_the_verdict_is_that_of_the_whole_run(text, calls, kept):
     scenarios = parse(parse_document(text, "s.yaml"))
     call_groups, hits = CallGroups(scenarios, kept=kept), tuple(_hits(calls))
-    watch, whole = LiveVerdict(scenarios), LiveVerdict(scenarios)
+    live, whole = LiveVerdict(scenarios), LiveVerdict(scenarios)
     for count, call in enumerate(hits, 1):
         call_groups.add(call)
         thinned = evidence(*call_groups.hits())
         assert thinned.total == count
-        assert watch.update(thinned) is whole.update(evidence(*hits[:count]))
-    ours = verify(scenarios, evidence(*call_groups.hits()))
-    theirs = verify(scenarios, evidence(*hits))
-    assert _said(ours) == _said(theirs)
-    our_numbers, their_numbers = _numbers(ours, theirs)
-    assert our_numbers == their_numbers
+        assert live.update(thinned) is whole.update(evidence(*hits[:count]))
+    grouped = verify(scenarios, evidence(*call_groups.hits()))
+    whole_run = verify(scenarios, evidence(*hits))
+    assert _summary(grouped) == _summary(whole_run)
+    numbers, whole_numbers = _numbers(grouped, whole_run)
+    assert numbers == whole_numbers
 
 
 MANY = 2_000
@@ -136,7 +136,7 @@ MANY = 2_000
         ("expect: [{track: A, times: 1..}]\ndeny: [{contains: secret}]", 10),
         ("expect: [{track: A, times: 1..}, {any: , times: 0..}]", 10),
         ("expect: [{track: A, times: 0..50}, {any: , times: 0..}]", 50),
-        # Here it matters which calls they are.
+        # Here every call matters.
         ("let: [x]\nexpect: [{track: A, properties: {a: $x}, times: 1..}]", MANY),
         ("order: strict\nexpect: [{track: A, times: 1..}]", MANY),
         ("within: 5s\nexpect: [{track: A, times: 1..}]", MANY),

@@ -1,4 +1,4 @@
-"""The search agrees with trying everything out, and a watch never gives up too early."""
+"""Verdicts agree with the oracle, and a live verdict is never impossible too early."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -46,7 +46,7 @@ _within = st.sampled_from([None, None, None, None, None, 0.0, 0.1, 0.25])
 
 @st.composite
 def _expectations(draw, id, others):
-    """An expectation that may come after one of the others."""
+    """An expectation, possibly `after` one of the others."""
     never = draw(st.integers(0, 9)) == 0
     return Expectation(
         patterns=tuple(draw(st.lists(_patterns, min_size=1, max_size=2))),
@@ -106,10 +106,10 @@ def _runs(draw, most=4):
 
 
 def _timed(scenarios):
-    """Whether times matter: while steps act, nobody knows yet from when they count."""
+    """Return True if times matter: before the actions of a step end, its start is unknown."""
     steps = [step for scenario in scenarios for step in scenario.steps]
-    wanted = [expectation for step in steps for expectation in step.expectations]
-    return any(bounded.within is not None for bounded in (*steps, *wanted))
+    expectations = [expectation for step in steps for expectation in step.expectations]
+    return any(bounded.within is not None for bounded in (*steps, *expectations))
 
 
 @given(_runs())
@@ -135,29 +135,29 @@ def test_a_verdict_shows_an_allowed_assignment_of_least_cost(run):
 @given(_runs(), st.booleans())
 @settings(max_examples=200, deadline=None)
 def test_a_live_verdict_is_impossible_only_if_no_further_call_could_help(run, every):
-    """And says `met` exactly where a verdict does."""
+    """And it is `met` exactly if a verdict is."""
     scenarios, evidence = run
-    watch = LiveVerdict(scenarios)
+    live = LiveVerdict(scenarios)
     impossible = False
     for count in range(len(evidence.hits) + 1):
         if not every and count % 2:
             continue
         seen = replace(evidence, hits=evidence.hits[:count])
-        prospect = watch.update(seen)
+        outlook = live.update(seen)
         met = verify(scenarios, seen).status is Status.MET
         assert not (impossible and met)
-        if prospect is Outlook.IMPOSSIBLE:
+        if outlook is Outlook.IMPOSSIBLE:
             impossible = True
             assert not met
         if met:
-            assert prospect is Outlook.MET
-        assert met or _timed(scenarios) or prospect is not Outlook.MET
+            assert outlook is Outlook.MET
+        assert met or _timed(scenarios) or outlook is not Outlook.MET
 
 
 @given(_runs(), st.integers(0, 6), st.sampled_from([0, BUDGET]))
 @settings(max_examples=200, deadline=None)
 def test_with_a_small_budget_the_verdict_is_the_same_or_undecided(run, match_budget, budget):
-    """Of the whole run and of each scenario, whatever it says beside that."""
+    """The statuses of the whole run and of all scenarios are compared."""
     scenarios, evidence = run
     few = verify(scenarios, evidence, match_budget=match_budget, budget=budget)
     every = verify(scenarios, evidence)
@@ -173,10 +173,10 @@ def test_with_a_small_budget_the_verdict_is_the_same_or_undecided(run, match_bud
 @settings(max_examples=200, deadline=None)
 def test_with_a_small_budget_a_live_verdict_is_never_wrong(run, match_budget):
     scenarios, evidence = run
-    watch = LiveVerdict(scenarios, match_budget=match_budget)
+    live = LiveVerdict(scenarios, match_budget=match_budget)
     for count in range(len(evidence.hits) + 1):
         seen = replace(evidence, hits=evidence.hits[:count])
-        prospect = watch.update(seen)
+        outlook = live.update(seen)
         met = verify(scenarios, seen).status is Status.MET
-        assert prospect is not Outlook.IMPOSSIBLE or not met
-        assert met or _timed(scenarios) or prospect is not Outlook.MET
+        assert outlook is not Outlook.IMPOSSIBLE or not met
+        assert met or _timed(scenarios) or outlook is not Outlook.MET

@@ -1,4 +1,4 @@
-"""Steps: which calls each of them sees, by marks, or by boundaries wherever they fit."""
+"""Steps: the calls that each one sees, by step marks, or by any boundaries that fit."""
 
 from dataclasses import replace
 
@@ -17,9 +17,12 @@ def scenarios(text):
     return parse(parse_document(text, "s.yaml"))
 
 
-def calls(said):
-    """Calls like `A@0.5/one`: event, seconds since the first, mark; else 0.1 s each, no mark."""
-    for seq, word in enumerate(said.split(), 1):
+def calls(text):
+    """Yield calls written as `A@0.5/one`: event, seconds since the first call, step mark.
+
+    Without a time a call comes 0.1 s after the one before.
+    """
+    for seq, word in enumerate(text.split(), 1):
         place, _, step = word.partition("/")
         event, _, at = place.partition("@")
         milliseconds = round(1_000 * float(at)) if at else 100 * (seq - 1)
@@ -42,7 +45,7 @@ steps:
 
 A, B, A_B = "expect: [track: A]", "expect: [track: B]", "expect: [track: A, track: B]"
 
-# The steps, what comes, and the exit code.
+# The steps, the calls, and the exit code.
 STEPS = [
     (A, B, "A B", 0),
     (A, B, "B A", 1),
@@ -107,7 +110,7 @@ def test_step_count_limits_the_steps_that_are_verified():
 
 
 def test_a_later_step_since_the_start_may_still_claim_a_call():
-    """So it is not unexpected while the first step is judged."""
+    """The call is therefore not unexpected while only the first step is verified."""
     text = two_steps(A, f"since: start, {B}")
     assert verify_text(text, "A/one B/one", step_count=1).status is Status.MET
     assert verify_text(two_steps(A, B), "A/one B/one", step_count=1).status is Status.UNMET

@@ -1,4 +1,4 @@
-"""What a scenario denies is found wherever it stands in a request."""
+"""Forbidden values are found anywhere in a request."""
 
 from dataclasses import replace
 
@@ -24,7 +24,7 @@ def track(form="base64", **fields):
     return hit(1, "track", {"event": "A", "userId": "u", **fields}, form=form)
 
 
-# The rule, the call's own fields, and where it is found.
+# The rule, fields of the call, and the paths of the forbidden values.
 RULES = [
     ("contains: $email", {}, []),
     ("contains: $email", {"properties": {"to": MAIL}}, ["properties.to"]),

@@ -1,4 +1,4 @@
-"""A live says `met` at once, and gives up as soon as nothing that comes can help."""
+"""A live verdict is `met` at once, and `impossible` as soon as no further call could help."""
 
 from dataclasses import replace
 
@@ -19,9 +19,9 @@ def scenarios(text):
     return parse(parse_document(text, "s.yaml"))
 
 
-def calls(said):
-    """Calls like `A=1/one`: event, a property, the mark of a step."""
-    for seq, word in enumerate(said.split(), 1):
+def calls(text):
+    """Yield calls written as `A=1/one`: event, a property, step mark."""
+    for seq, word in enumerate(text.split(), 1):
         place, _, step = word.partition("/")
         event, _, value = place.partition("=")
         fields = {"event": event, "properties": {"a": value}} | (
@@ -38,7 +38,7 @@ def outlooks_of(text, sent, **options):
 
 BOTH = "let: [x]\nexpect: [{track: A, properties: {a: $x}}, {track: B, properties: {a: $x}}]"
 
-# What is wanted, what comes, and the outlook before the first call and after each.
+# The scenario, the calls, and the outlook before the first call and after each call.
 OUTLOOKS = [
     ("expect: []", "", [MET]),
     ("expect: []", "A", [MET, IMPOSSIBLE]),
@@ -80,7 +80,7 @@ def test_steps_are_verified_one_after_the_other():
 
 @pytest.mark.parametrize("sent", ["B A/one B/two", "C A/one B/two"])
 def test_steps_that_have_no_calls_yet_may_get_marks(sent):
-    """Then calls without a mark are none of theirs, though they seemed to be out of order."""
+    """Calls without a mark then belong to no step, although they seemed to be out of order."""
     one, two = (
         "{name: one, expect: [track: A]}",
         "{name: two, expect: [track: B], never: [track: C]}",
@@ -96,7 +96,7 @@ def test_steps_that_have_no_calls_yet_may_get_marks(sent):
 def test_a_call_that_is_late_once_the_step_has_acted_makes_it_impossible():
     live = LiveVerdict(scenarios("within: 50ms\nexpect: [track: A, track: B]"))
     hits = tuple(calls("A B"))
-    assert live.update(evidence(*hits)) is MET  # nothing is late while it acts
+    assert live.update(evidence(*hits)) is MET  # no call is late before the actions end
     acted = {f"{OF_STEP}1": START}
     assert live.update(evidence(*hits, acted=acted)) is IMPOSSIBLE
 
@@ -126,7 +126,7 @@ TWO = "steps:\n- {name: one, expect: [track: A]}\n- {name: two, expect: [track: 
 
 
 def test_a_dropped_call_fails_steps_without_marks_too():
-    """It is open then, because the calls to come may have marks; met it never is."""
+    """The outlook is open, because later calls may have marks; it is never met."""
     assert outlooks_of(TWO, "A dropped B") == [OPEN, OPEN, OPEN, OPEN]
 
 
@@ -145,7 +145,7 @@ scenarios:
 
 
 def test_an_extra_call_without_mark_may_belong_to_no_step_in_the_end():
-    """The first call with a mark shows that those without belong to none."""
+    """The first call with a mark shows that calls without a mark belong to no step."""
     text = "unexpected: ignore\n" + TWO.replace("expect", "since: start, expect")
     outlooks = outlooks_of(text, "A A A/one B/two")
     assert outlooks[2] is OPEN

@@ -1,4 +1,4 @@
-"""Verdicts of runs that followed each other, as one."""
+"""Merged verdicts of consecutive runs."""
 
 import pytest
 

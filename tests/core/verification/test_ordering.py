@@ -1,4 +1,4 @@
-"""Order, `after` and `within`: which claims they allow, and what is said of the others."""
+"""Order, `after` and `within`: the claims that they allow, and why other calls do not count."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -23,9 +23,12 @@ def verify_text(text, sent, **options):
     return verify(parse(parse_document(text, "s.yaml")), evidence(*calls(sent), **options))
 
 
-def calls(said):
-    """Calls like `A@0.5`: an event, and the seconds since the first call; else 0.1 s each."""
-    for seq, word in enumerate(said.split(), 1):
+def calls(text):
+    """Yield calls written as `A@0.5`: event, seconds since the first call.
+
+    Without a time a call comes 0.1 s after the one before.
+    """
+    for seq, word in enumerate(text.split(), 1):
         event, _, at = word.partition("@")
         milliseconds = round(1_000 * float(at)) if at else 100 * (seq - 1)
         yield hit(seq, "track", {"event": event, "userId": "u"}, at=milliseconds)
@@ -39,7 +42,7 @@ A, B, C = "track: A", "track: B", "track: C"
 SOME_A = "{track: A, times: 0..}"
 ANY = "{any: , times: 0..}"
 
-# The lines, what comes, and the exit code if the order is any, listed, strict.
+# The lines, the calls, and the exit code if the order is any, listed, strict.
 ORDERS = [
     ([A, B], "A B", (0, 0, 0)),
     ([A, B], "B A", (0, 1, 1)),
@@ -97,7 +100,7 @@ def test_a_dropped_call_may_come_within_a_strict_list():
 
 AFTER = "{track: B, after: first, within: 1s}"
 
-# The lines, what comes when, and the exit code.
+# The lines, the calls with their times, and the exit code.
 TIMES = [
     (["{track: A, id: first}", "{track: B, after: first}"], "A B", 0),
     (["{track: A, id: first}", "{track: B, after: first}"], "B A", 1),
@@ -144,7 +147,7 @@ def test_within_of_a_scenario_bounds_all_its_expectations(within, code):
     assert verify_text(f"within: {within}\nexpect: [{A}, {B}]", "A@0 B@2").exit_code == code
 
 
-# The lines, what comes, and the explanation of the first that is unmet with what was in the way.
+# The lines, the calls, and the explanation, reason and detail of the first unmet expectation.
 REASONS = [
     (["{track: A, within: 1s}", B], "B@0 A@3.3", Explanation.TOO_LATE, NotCountedReason.TIME,
      '2.3 s after the 1.0 s of "within"'),
@@ -152,7 +155,7 @@ REASONS = [
      Explanation.TOO_LATE, NotCountedReason.TIME, '30 ms after the 50 ms of "within"'),
     (["{track: A, id: opened}", "{track: B, after: opened}"], "B A", Explanation.OUT_OF_ORDER,
      NotCountedReason.ORDER, 'came before "opened" (#2)'),
-    # The last of them is named, because that is what it has to come after.
+    # The last A is named, because B has to come after it.
     (["{track: A, id: opened, times: 2}", "{track: B, after: opened}"], "B A A",
      Explanation.OUT_OF_ORDER, NotCountedReason.ORDER, 'came before "opened" (#3)'),
 ]  # fmt: skip
@@ -162,9 +165,9 @@ REASONS = [
 def test_a_call_that_does_not_count_is_explained(lines, sent, explanation, reason, detail):
     text = "\n".join(["expect:", *(f"  - {line}" for line in lines)])
     (unmet,) = [e for e in verify_text(text, sent).scenarios[0].expectations if not e.met]
-    (near,) = unmet.closest_calls
-    assert (unmet.explanation, near.not_counted, near.detail) == (explanation, reason, detail)
-    assert near.mismatches == ()
+    (closest,) = unmet.closest_calls
+    assert (unmet.explanation, closest.not_counted, closest.detail) == (explanation, reason, detail)
+    assert closest.mismatches == ()
 
 
 @pytest.mark.parametrize(
@@ -181,7 +184,7 @@ def test_a_call_out_of_its_list_is_explained(order, sent, detail):
         result for result in verify_text(text, sent).scenarios[0].expectations if not result.met
     ]
     assert [result.explanation for result in unmet] == [Explanation.OUT_OF_ORDER]
-    assert [near.detail for result in unmet for near in result.closest_calls] == [detail]
+    assert [closest.detail for result in unmet for closest in result.closest_calls] == [detail]
 
 
 def test_a_long_list_is_solved_although_it_is_met_late():
@@ -192,7 +195,7 @@ def test_a_long_list_is_solved_although_it_is_met_late():
 
 
 def test_too_many_states_are_undecided():
-    """Of the many states only the most promising are followed."""
+    """Only the cheapest states are kept."""
     lines = [
         f"{{any: , times: {1 + n % 3}..{1 + n % 3 + n % 4}, id: e{n}, after: e{n + 1}}}"
         for n in range(30)
@@ -207,11 +210,11 @@ def test_too_many_states_are_undecided():
     ("lines", "sent", "cost"),
     [
         (["track: A", "track: B"], "A B", 0),
-        (["{track: A, times: 2}", "track: B"], "A B", 1),  # an A is lacking
-        (["{track: A, times: 2}", "track: B"], "B A", 3),  # and one of the two calls is in vain
+        (["{track: A, times: 2}", "track: B"], "A B", 1),  # an A is missing
+        (["{track: A, times: 2}", "track: B"], "B A", 3),  # and one of the two calls is extra
         (["{track: A, times: 3}", "track: B"], "B A", 4),
         (["track: A", "track: B"], "A A B", 1),
-        (["{track: A, times: 0}", "{any: , times: 0}"], "A", 2),  # each ban is broken
+        (["{track: A, times: 0}", "{any: , times: 0}"], "A", 2),  # both match
     ],
 )
 def test_the_cost_counts_missing_claims_and_extra_calls(lines, sent, cost):

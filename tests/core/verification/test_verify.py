@@ -1,4 +1,4 @@
-"""Scenarios against evidence: claims, policies, the nearest call, and when nothing can pass."""
+"""Verdicts: claims, policies, explanations, closest calls, and incomplete evidence."""
 
 from dataclasses import replace
 from itertools import permutations
@@ -42,7 +42,7 @@ def opened(*expectations, policies=""):
     return f"{policies}\nexpect:\n{lines}" if lines else f"{policies}\nexpect: []\n"
 
 
-# Expectations, the events of the calls, and how many calls each expectation claims if all is met.
+# Expectations, events of the calls, and the number of claims of each expectation if all are met.
 CLAIMS = [
     (["track: A"], "A", [1]),
     (["track: A"], "", None),
@@ -71,12 +71,12 @@ CLAIMS = [
 ]
 
 
-@pytest.mark.parametrize(("wanted", "events", "claims"), CLAIMS)
-def test_every_call_is_claimed_once_and_every_count_is_in_its_range(wanted, events, claims):
-    """Whatever the order in which the calls arrive."""
+@pytest.mark.parametrize(("expected", "events", "claims"), CLAIMS)
+def test_every_call_is_claimed_once_and_every_count_is_in_its_range(expected, events, claims):
+    """For all orders of the calls."""
     for order in set(permutations(events)):
         hits = [track(seq, event) for seq, event in enumerate(order, 1)]
-        verdict = verify_text(opened(*wanted), *hits)
+        verdict = verify_text(opened(*expected), *hits)
         assert verdict.exit_code == (0 if claims else 1)
         if claims:
             expectations = verdict.scenarios[0].expectations
@@ -188,7 +188,7 @@ def test_a_call_that_could_not_be_decoded_has_no_fields():
     assert twice[0].explanation is Explanation.TWICE
 
 
-# The calls that a policy speaks of: policy, hit.
+# A policy, and a call that it applies to.
 POLICY_CALLS = [
     (Policy.UNEXPECTED, track(2, "Other")),
     (Policy.DROPPED, hit(2, "track", NO_ID)),
@@ -296,7 +296,9 @@ def test_an_extra_call_fails_its_scenario_although_another_shows_it():
     sent = [track(seq, "A", properties={"x": seq}) for seq in (2, 3)]
     verdict = verify(both, evidence(*sent))
     assert [result.status for result in verdict.scenarios] == [Status.UNMET, Status.UNMET]
-    assert [near.hit.seq for near in verdict.scenarios[1].expectations[0].closest_calls] == [3]
+    assert [closest.hit.seq for closest in verdict.scenarios[1].expectations[0].closest_calls] == [
+        3
+    ]
 
 
 def test_results_go_to_their_scenarios():
@@ -308,7 +310,7 @@ def test_results_go_to_their_scenarios():
     assert lines == [["track: A", "track: B"], [], ["track: C"]]
 
 
-# What is wanted of one call `track: A`, and how often each expectation says that it came.
+# Expectations, of which some match one call `track: A`, and the number of calls that each got.
 FORBIDDING = [
     (["{any: , times: 0..}", "{track: A, times: 0}"], [0, 1]),
     (["{track: A, times: 0}", "{any: , times: 0..}"], [1, 0]),
@@ -318,9 +320,9 @@ FORBIDDING = [
 ]
 
 
-@pytest.mark.parametrize(("wanted", "got"), FORBIDDING)
-def test_a_call_that_matches_times_zero_is_never_claimed(wanted, got):
-    verdict = verify_text(opened(*wanted), track(1, "A"))
+@pytest.mark.parametrize(("expected", "got"), FORBIDDING)
+def test_a_call_that_matches_times_zero_is_never_claimed(expected, got):
+    verdict = verify_text(opened(*expected), track(1, "A"))
     assert verdict.exit_code == 1
     assert [result.got for result in verdict.scenarios[0].expectations] == got
 
@@ -337,7 +339,7 @@ def test_a_dropped_call_may_be_forbidden():
 
 
 @pytest.mark.parametrize(
-    ("wanted", "lines"),
+    ("expected", "lines"),
     [
         (["track: A", "track: A"], [[], [3]]),
         (["track: A", "{track: , userId: user_123}"], [[], [3]]),
@@ -346,8 +348,8 @@ def test_a_dropped_call_may_be_forbidden():
         (["track: A", "track: B"], [[], []]),
     ],
 )
-def test_calls_that_went_to_another_expectation_are_not_called_not_sent(wanted, lines):
-    expectations = results(opened(*wanted), track(1, "A"))
+def test_calls_that_went_to_another_expectation_are_not_called_not_sent(expected, lines):
+    expectations = results(opened(*expected), track(1, "A"))
     assert [[by.location.line for by in result.taken_by] for result in expectations] == lines
     assert [result.explanation is Explanation.TAKEN for result in expectations] == list(
         map(bool, lines)
@@ -377,7 +379,7 @@ def test_an_unhandled_request_is_only_a_warning():
     ]
 
 
-# Whether anything reached the emulator, what was wanted, and the exit code.
+# The scenario, the number of connections, and the exit code.
 SILENCE = [
     ("expect: []", 0, 3),
     ("expect: []", 1, 0),
@@ -397,7 +399,7 @@ def test_silence_passes_only_if_something_reached_the_emulator(text, connections
 
 
 def test_a_request_proves_silence_without_a_connection():
-    """A recording may be of a run that counted none."""
+    """A recording may be of a run that counted no connections."""
     text = opened("{track: Other, times: 0}", policies="unexpected: ignore")
     assert verify_text(text, track(1), connections=0).exit_code == 0
 
@@ -416,7 +418,7 @@ def test_a_verdict_needs_a_scenario():
 
 FLAT = hit(1, "track", {**OPENED, "properties": {"total": "1"}}, form="flat")
 
-# What is wanted, what is sent, and the explanation of the first expectation that is unmet.
+# Expectations, calls, and the explanation of the first expectation.
 EXPLANATIONS = [
     (["track: A"], [], Explanation.NOT_SENT),
     (["track: A"], [track(1, "Something Else")], Explanation.NOT_SENT),
@@ -441,10 +443,10 @@ EXPLANATIONS = [
 
 
 @pytest.mark.parametrize(
-    ("wanted", "sent", "explanation"), EXPLANATIONS, ids=map(str, range(len(EXPLANATIONS)))
+    ("expected", "sent", "explanation"), EXPLANATIONS, ids=map(str, range(len(EXPLANATIONS)))
 )
-def test_an_unmet_expectation_has_an_explanation(wanted, sent, explanation):
-    assert results(opened(*wanted), *sent)[0].explanation is explanation
+def test_an_unmet_expectation_has_an_explanation(expected, sent, explanation):
+    assert results(opened(*expected), *sent)[0].explanation is explanation
 
 
 def test_a_met_expectation_has_no_closest_call():
@@ -453,18 +455,18 @@ def test_a_met_expectation_has_no_closest_call():
 
 
 def test_the_closest_calls_are_the_best_assignment_in_total():
-    """Each expectation by itself would take #1; together they are better off with both."""
+    """Each expectation alone is closest to #1; the best total gives each of them one call."""
     one = "{track: A, properties: {a: 1, b: 1, c: 1, d: 1}}"
     two = "{track: A, properties: {a: 1, b: 1, c: 1, d: 2}}"
     first = track(1, "A", properties={"a": 1, "b": 1, "c": 1})
     second = track(2, "A", properties={"a": 1, "d": 2, "c": 0})
     expectations = results(opened(one, two), first, second)
-    assert [[near.hit.seq for near in result.closest_calls] for result in expectations] == [
+    assert [[closest.hit.seq for closest in result.closest_calls] for result in expectations] == [
         [1],
         [2],
     ]
     expectations = results(opened(two, one), first, second)
-    assert [[near.hit.seq for near in result.closest_calls] for result in expectations] == [
+    assert [[closest.hit.seq for closest in result.closest_calls] for result in expectations] == [
         [2],
         [1],
     ]
@@ -473,7 +475,7 @@ def test_the_closest_calls_are_the_best_assignment_in_total():
 def test_of_two_equal_calls_the_one_that_segment_keeps_is_closer():
     dropped, kept = hit(1, "track", {"event": "A"}), track(2, "A")
     (result,) = results(opened("{track: A, properties: {x: 1}}"), dropped, kept)
-    assert [near.hit.seq for near in result.closest_calls] == [2]
+    assert [closest.hit.seq for closest in result.closest_calls] == [2]
 
 
 def test_no_call_is_closest_to_two_expectations():
@@ -485,11 +487,11 @@ def test_an_expectation_lists_as_many_closest_calls_as_are_missing_up_to_a_limit
     expectations = results(
         opened("{track: A, times: 9, userId: x}"), *[track(n, "A") for n in range(1, 9)]
     )
-    assert [near.hit.seq for near in expectations[0].closest_calls] == [1, 2, 3]
+    assert [closest.hit.seq for closest in expectations[0].closest_calls] == [1, 2, 3]
 
 
 def test_an_extra_call_is_not_listed_twice():
-    """It is what was meant for the other expectation, so it is not also one too many."""
+    """It is the closest call of the other expectation, so it is not also an extra call."""
     expectations = results(
         opened("track: A", "{track: A, properties: {x: 1}}"),
         track(1, "A", properties={"x": 2}),
@@ -559,9 +561,9 @@ def test_a_closest_call_lists_every_differing_path_and_counts_the_fields_that_ag
         opened("{track: A, userId: user_123, properties: {x: 1, m: {y: 2, z: 3}}}"),
         track(1, "A", properties={"x": "1"}),
     )
-    (near,) = result.closest_calls
-    assert (near.matched, near.fields) == (2, 5)
-    assert [mismatch.path for mismatch in near.mismatches] == ["properties.x", "properties.m"]
+    (closest,) = result.closest_calls
+    assert (closest.matched, closest.fields) == (2, 5)
+    assert [mismatch.path for mismatch in closest.mismatches] == ["properties.x", "properties.m"]
 
 
 def test_a_closest_call_of_the_flat_form_has_a_hint():
@@ -577,10 +579,10 @@ def test_verifying_changes_nothing():
 
 
 def test_many_calls_and_expectations_of_one_event_are_verified():
-    wanted = [f"{{track: A, userId: u{n}, times: 20}}" for n in range(50)]
+    expected = [f"{{track: A, userId: u{n}, times: 20}}" for n in range(50)]
     hits = [track(n + 1, "A", f"u{n % 50}") for n in range(1_000)]
-    assert verify_text(opened(*wanted), *hits).exit_code == 0
-    assert verify_text(opened(*wanted), *hits[:-1]).exit_code == 1
+    assert verify_text(opened(*expected), *hits).exit_code == 0
+    assert verify_text(opened(*expected), *hits[:-1]).exit_code == 1
 
 
 @pytest.mark.parametrize(("plan", "code"), [("pro", 0), ("free", 1)])
@@ -608,7 +610,7 @@ def test_a_violation_of_a_tracking_plan_is_unmet():
     assert [call.seq for call, _ in verdict.scenarios[0].violations] == [1]
 
 
-# A want, what was sent at 09:00:12.418, and whether it matches.
+# Expected value, value sent at 09:00:12.418, True if it matches.
 TIMED = [
     ("$now", "2030-01-31T09:00:12.418Z", True),
     ("$now", "2030-01-31T10:01:12.418+01:00", True),
@@ -626,11 +628,12 @@ TIMED = [
 ]
 
 
-@pytest.mark.parametrize(("want", "sent", "is_near"), TIMED)
-def test_now_is_the_time_of_the_call_give_or_take_a_minute(want, sent, is_near):
+@pytest.mark.parametrize(("expected", "sent", "is_near"), TIMED)
+def test_now_is_the_time_of_the_call_give_or_take_a_minute(expected, sent, is_near):
     names = "define: {stamp: {$all: [$now]}}\nlet: {typed: $now, other: }"
-    text = f"{names}\nexpect: [{{track: A, userId: $other, properties: {{at: {want}, a: $typed}}}}]"
-    at = {"at": sent, "a": sent if want == "$typed" else "2030-01-31T09:00:00Z"}
+    properties = f"{{at: {expected}, a: $typed}}"
+    text = f"{names}\nexpect: [{{track: A, userId: $other, properties: {properties}}}]"
+    at = {"at": sent, "a": sent if expected == "$typed" else "2030-01-31T09:00:00Z"}
     assert (verify_text(text, track(1, "A", properties=at)).status is Status.MET) is is_near
 
 
@@ -648,7 +651,7 @@ def test_the_report_says_how_far_from_the_call_a_time_is():
     assert mismatch.hint == "it is 2:00:00 after the call; a minute is allowed"
 
 
-# What is wanted in `properties.a`, what was sent there, and how many of the fields match.
+# Expected value of `properties.a`, value sent, and how many fields of how many match.
 COUNTED = [
     ("{$each: {x: 1, y: 2}}", [{"x": 2, "y": 3}] * 9, (1, 3)),
     ("{$each: {x: 1, y: 2}}", [{"x": 2, "y": 2}], (2, 3)),
@@ -661,13 +664,13 @@ COUNTED = [
 ]
 
 
-@pytest.mark.parametrize(("want", "sent", "counted"), COUNTED)
-def test_no_more_fields_match_than_are_expected(want, sent, counted):
-    text = f"expect: [{{track: A, properties: {{a: {want}}}}}]"
+@pytest.mark.parametrize(("expected", "sent", "counted"), COUNTED)
+def test_no_more_fields_match_than_are_expected(expected, sent, counted):
+    text = f"expect: [{{track: A, properties: {{a: {expected}}}}}]"
     (result,) = results(text, track(1, "A", properties={"a": sent}))
-    (near,) = result.closest_calls
-    assert (near.matched, near.fields) == counted
-    assert near.mismatches
+    (closest,) = result.closest_calls
+    assert (closest.matched, closest.fields) == counted
+    assert closest.mismatches
 
 
 @pytest.mark.parametrize("first", ["$x", "'n-${x}'", "{$has: $x}"])
@@ -683,7 +686,7 @@ def test_a_call_that_contradicts_itself_is_compared_with_its_first_value(first):
     )
 
 
-# Thirty expectations of one event, a call's properties, and how many of them match it.
+# Properties of thirty expectations of one event, properties of a call, and how many match.
 LOOKED_UP = [
     ("{n: N}", {"n": 7}, 1),
     ("{n: N}", {"n": 7.0, "more": {}}, 1),
@@ -699,11 +702,11 @@ LOOKED_UP = [
 ]
 
 
-@pytest.mark.parametrize(("want", "sent", "count"), LOOKED_UP)
-def test_an_index_of_many_expectations_returns_those_that_match(want, sent, count):
-    """They are looked up by a value, which must find no more and no fewer."""
+@pytest.mark.parametrize(("expected", "sent", "count"), LOOKED_UP)
+def test_an_index_of_many_expectations_returns_those_that_match(expected, sent, count):
+    """The lookup by one value must return neither more nor fewer."""
     forbidding = [
-        f"{{track: A, times: 0, properties: {want.replace('N', str(n))}}}" for n in range(30)
+        f"{{track: A, times: 0, properties: {expected.replace('N', str(n))}}}" for n in range(30)
     ]
     verdict = verify_text(
         opened(*forbidding, "{track: A, times: 0..}"), track(1, "A", properties=sent)
@@ -721,7 +724,11 @@ ROWS = "let: [n]\ncases: [{n: 1}, {n: 2}]\nexpect: [{track: A, properties: {n: $
         ((1, 2), "met met", []),
         ((1, "2"), "met unmet", ["ignore fail"]),
         (("1", 2), "unmet met", ["fail ignore"]),
-        ((1, 2, 3), "unmet unmet", ["fail fail"]),  # it is near to nothing that is missing
+        (
+            (1, 2, 3),
+            "unmet unmet",
+            ["fail fail"],
+        ),  # no expectation that it is close to is missing calls
         (("1", "2"), "unmet unmet", ["fail ignore", "ignore fail"]),
     ],
 )
@@ -750,7 +757,7 @@ scenarios:
 
 
 def test_rows_of_two_files_are_no_rows_of_one_scenario():
-    """A call that comes close to a row of the one is unexpected to the rows of the other."""
+    """A call that comes close to a case of one is unexpected to the cases of the other."""
     other = ROWS.replace("track: A", "track: B")
     both = [*scenarios(ROWS), *parse(parse_document(other, "other.yaml"))]
     sent = [("A", 1), ("A", "2"), ("B", 1), ("B", 2)]
