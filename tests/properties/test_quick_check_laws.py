@@ -10,7 +10,7 @@ from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, Time
 from pixel_emulator.core.scenarios.model import Level, Policy, Scenario, Step
 from pixel_emulator.core.verification.quick_check import QuickCheck
 from pixel_emulator.core.verification.verdict import Status
-from pixel_emulator.pytest_plugin.verdicts import lacking, verify_unproven
+from pixel_emulator.pytest_plugin.verdicts import verdict_if_missing, verify_unproven
 from tests.hits import KEY, hit
 
 # What becomes of a call: a token damages it, an empty id drops it.
@@ -72,11 +72,11 @@ def test_what_is_plainly_met_is_met_under_all_policies(run, levels, same_event):
 
 @settings(max_examples=500)
 @given(_runs())
-def test_what_is_plainly_there_is_not_lacking(run):
+def test_what_is_plainly_there_is_not_verdict_if_missing(run):
     wanted, evidence = run
     if QuickCheck().has_all_calls(wanted, evidence.hits):
         unmasked = Evidence(hits=evidence.hits)
-        assert not lacking(Scenario(steps=(Step(expectations=tuple(wanted)),)), unmasked)
+        assert not verdict_if_missing(Scenario(steps=(Step(expectations=tuple(wanted)),)), unmasked)
 
 
 @given(st.lists(st.sampled_from("ABC"), unique=True))
