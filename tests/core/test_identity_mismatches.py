@@ -43,8 +43,8 @@ def test_a_subset_matches_under_any_id(id, want):
     ],
 )
 def test_a_difference_has_its_path(want, path, expected, actual):
-    [found] = state_mismatches({"v": want}, GRAPH, {})
-    assert (found.path, str(found.expected), str(found.actual)) == (
+    [mismatch] = state_mismatches({"v": want}, GRAPH, {})
+    assert (mismatch.path, str(mismatch.expected), str(mismatch.actual)) == (
         f"state.v.{path}",
         expected,
         actual,
@@ -62,19 +62,19 @@ def test_an_unknown_id_is_a_mismatch_with_the_likely_one():
 
 
 def test_without_any_profile_the_reason_is_said():
-    [found] = state_mismatches({"u": {}}, fold([], {}), {})
-    assert found.hint == "no kept call has an id"
+    [mismatch] = state_mismatches({"u": {}}, fold([], {}), {})
+    assert mismatch.hint == "no kept call has an id"
 
 
 def test_an_id_may_be_wanted_absent():
     absent = MATCHERS["$absent"].matcher
     assert state_mismatches({"nobody": absent}, GRAPH, {}) == ()
-    [found] = state_mismatches({"v": absent}, GRAPH, {})
-    assert (found.path, str(found.expected)) == ("state.v", "absent")
+    [mismatch] = state_mismatches({"v": absent}, GRAPH, {})
+    assert (mismatch.path, str(mismatch.expected)) == ("state.v", "absent")
 
 
 def test_a_bound_variable_wants_its_value():
     want = {"user_123": {"traits": {"n": Variable("n", None)}}}
     assert state_mismatches(want, GRAPH, {"n": 1}) == ()
-    [found] = state_mismatches(want, GRAPH, {"n": 2})
-    assert (found.path, str(found.actual)) == ("state.user_123.traits.n", "1 (number)")
+    [mismatch] = state_mismatches(want, GRAPH, {"n": 2})
+    assert (mismatch.path, str(mismatch.actual)) == ("state.user_123.traits.n", "1 (number)")

@@ -65,7 +65,7 @@ def test_the_user_s_file_counts_but_for_proxy_and_ca(
     assert bundle == [*certificates(str(theirs)), *certificates(str(tmp_path / "ours.pem"))]
 
 
-@pytest.mark.parametrize(("variable", "ca"), [(each[0], each[3]) for each in CASES[:2]])
+@pytest.mark.parametrize(("variable", "ca"), [(case[0], case[3]) for case in CASES[:2]])
 def test_without_a_file_of_the_user_s_the_public_roots_stay(made, variable, ca):
     written = Path(made().variables[variable]).read_text()
     assert len(certificates(last(written, ca))) > 50

@@ -22,12 +22,12 @@ def rows() -> dict[str, tuple[str, str]]:
 
     `Node 24: fetch, got` stands for `Node 24: fetch` and `Node 24: got`.
     """
-    found = {}
+    results = {}
     for row in _ROW.finditer(PAGE.read_text(encoding="utf-8")):
         first, colon, others = row["clients"].partition(": ")
         for name in (others or first).split(", "):
-            found[f"{first}{colon}{name}" if colon else name] = (row["proxy"], row["ca"])
-    return found
+            results[f"{first}{colon}{name}" if colon else name] = (row["proxy"], row["ca"])
+    return results
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +39,8 @@ def observed(
     Whether it sees the proxy, whether it trusts the CA, and what stderr said.
     """
     cases = [getattr(item, "callspec", None) for item in request.session.items]
-    clients = [each.params["client"] for each in cases if each and "client" in each.params]
-    here = sorted(each for each in {*clients} & {*PROGRAMS} if not missing(each))
+    clients = [case.params["client"] for case in cases if case and "client" in case.params]
+    here = sorted(client for client in {*clients} & {*PROGRAMS} if not missing(client))
     ours = [sys.executable, "-m", "tests.client_runs", str(tmp_path_factory.mktemp("clients"))]
     ran = subprocess.run(
         ["unshare", "-rn", "sh", "-c", 'ip link set lo up; exec "$@"', "sh", *ours, *here],

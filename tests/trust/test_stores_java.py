@@ -1,4 +1,4 @@
-"""Java's trust stores are found, read and written; a real JVM has the last word."""
+"""Java's trust stores are keystore, read and written; a real JVM has the last word."""
 
 import subprocess
 from pathlib import Path
@@ -83,9 +83,9 @@ def test_a_jks_with_a_private_key_is_an_error(tmp_path):
 @pytest.mark.parametrize("name", ["JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS"])
 def test_the_store_that_the_options_name_is_theirs(name):
     options = "-Xmx1g '-Djavax.net.ssl.trustStore=/a b/c' -Djavax.net.ssl.trustStorePassword=p"
-    found = java_trust.current_keystore({"JAVA_TOOL_OPTIONS": "-Xmx1g", name: options})
-    assert found
-    assert (str(found.path), found.password) == ("/a b/c", "p")
+    keystore = java_trust.current_keystore({"JAVA_TOOL_OPTIONS": "-Xmx1g", name: options})
+    assert keystore
+    assert (str(keystore.path), keystore.password) == ("/a b/c", "p")
 
 
 @pytest.mark.parametrize("name", ["lib/security/cacerts", "jre/lib/security/cacerts"])
@@ -93,8 +93,8 @@ def test_the_store_of_java_home_is_theirs(tmp_path, name):
     path = tmp_path / name
     path.parent.mkdir(parents=True)
     path.touch()
-    found = java_trust.current_keystore({"JAVA_HOME": str(tmp_path), "PATH": "/nowhere"})
-    assert found == Keystore(path)
+    keystore = java_trust.current_keystore({"JAVA_HOME": str(tmp_path), "PATH": "/nowhere"})
+    assert keystore == Keystore(path)
 
 
 def test_jssecacerts_goes_before_cacerts(tmp_path):
@@ -102,8 +102,8 @@ def test_jssecacerts_goes_before_cacerts(tmp_path):
         path = tmp_path / "lib/security" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    found = java_trust.current_keystore({"JAVA_HOME": str(tmp_path)})
-    assert found == Keystore(tmp_path / "lib/security/jssecacerts")
+    keystore = java_trust.current_keystore({"JAVA_HOME": str(tmp_path)})
+    assert keystore == Keystore(tmp_path / "lib/security/jssecacerts")
 
 
 @pytest.mark.parametrize("options", ["", "-Dx=1", "-Djavax.net.ssl.trustStore='open"])

@@ -1,4 +1,4 @@
-"""However a connection ends: each request before the end is recorded, half a one is a gap."""
+"""For every way to end a connection: complete requests are recorded, an incomplete one is a gap."""
 
 from collections.abc import Callable
 
@@ -48,7 +48,7 @@ WAYS_AND_ENDS = [
     for name, way in WAYS.items()
     for end in (TLS_ENDS if "with TLS" in name else PLAIN_ENDS)
 ]
-SAID = {  # with what nobody can read, and how many calls are in it
+SENT = {  # the bytes, the number of calls in them, True if they end with an incomplete request
     "nothing": (b"", 0, False),
     "one": (ONE, 1, False),
     "a flow": (POST, 1, False),
@@ -68,13 +68,13 @@ SAID = {  # with what nobody can read, and how many calls are in it
 @pytest.mark.parametrize("made", [with_fast_path, without_fast_path])
 @pytest.mark.parametrize("before", [0, 1])
 @pytest.mark.parametrize(("way", "end"), WAYS_AND_ENDS)
-def test_each_request_before_the_end_is_recorded_and_half_a_one_is_a_gap(
+def test_complete_requests_before_the_end_are_recorded_and_an_incomplete_one_is_a_gap(
     way: Callable[[Emulator], RawConnection], end: End, before: int, made: Callable[..., Settings]
 ):
-    """`before` is how many were answered already: behind one it is on the fast way."""
+    """`before` requests were answered already: after one, the protocol is swapped."""
     settings = made(port=0)
     with Emulator(settings, Journal(settings)) as e:
-        for data, calls, is_cut in SAID.values():
+        for data, calls, is_cut in SENT.values():
             start, known = len(e.journal.hits), len(e.journal.gaps)
             unread = int(e.journal.gaps[0].split()[0]) if known else 0
             connection = way(e)
@@ -87,7 +87,7 @@ def test_each_request_before_the_end_is_recorded_and_half_a_one_is_a_gap(
             assert e.drain(TIMEOUT)
             assert len(e.journal.hits) == start + before + calls
             messages = [gap for gap in e.journal.gaps if "could not be read" in gap]
-            # Half a head and a record that is lost are one, but the flow of half a body is its own.
+            # Half a head and a lost record are one gap, but the flow of half a body is another.
             lost = is_cut + (end in LOSING) if data == HALF_A_BODY else is_cut or end in LOSING
             assert (int(messages[0].split()[0]) if messages else 0) == unread + lost
         assert e.journal.failures == ()

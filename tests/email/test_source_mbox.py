@@ -99,11 +99,11 @@ def test_what_python_writes_is_read_back(tmp_path_factory, bodies):
         message.set_content("\n".join(lines))
         box.add(message)
     box.close()
-    found = split_mbox(path.read_bytes())
-    assert [each.split(b"\n")[0] for each in found] == [
+    raw_mails = split_mbox(path.read_bytes())
+    assert [raw_mail.split(b"\n")[0] for raw_mail in raw_mails] == [
         f"Subject: {n}".encode() for n in range(len(bodies))
     ]
-    for each, lines in zip(found, bodies, strict=True):
-        body = each.partition(b"\n\n")[2].decode().rstrip("\n")
+    for raw_mail, lines in zip(raw_mails, bodies, strict=True):
+        body = raw_mail.partition(b"\n\n")[2].decode().rstrip("\n")
         quoted = [line.removeprefix(">") if ">From" in line else line for line in lines]
         assert body == "\n".join(quoted).rstrip("\n")

@@ -19,7 +19,9 @@ def paid(schema, version=1):
 
 
 def told(old, new):
-    return [f"{each.rule} · {each.field} · {each.description}" for each in changes(old, new)]
+    return [
+        f"{change.rule} · {change.field} · {change.description}" for change in changes(old, new)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -42,7 +44,7 @@ def told(old, new):
 )  # fmt: skip
 def test_fields(old, new, words):
     prefix = 'track "Paid" · properties.'
-    assert told(paid(old), paid(new)) == [f"{prefix}{each}" for each in words]
+    assert told(paid(old), paid(new)) == [f"{prefix}{word}" for word in words]
 
 
 def test_rules_and_versions():
@@ -73,7 +75,7 @@ def test_broken_calls_are_those_that_the_old_plan_took():
         hit(4, "track", {"event": "Paid"}),
     ]
     assert [
-        (each.hit.seq, [about.type for about in each.violations])
-        for each in broken_calls(old, new, calls)
+        (call.hit.seq, [about.type for about in call.violations])
+        for call in broken_calls(old, new, calls)
     ] == [(1, ["Required"])]
     assert not list(broken_calls(old, old, calls))
