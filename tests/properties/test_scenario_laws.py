@@ -1,4 +1,4 @@
-"""Laws of scenario files: whatever a file holds, it is read or refused, and never more."""
+"""Any scenario file is either parsed or refused with InputError."""
 
 import json
 from contextlib import suppress
@@ -58,7 +58,7 @@ values = st.recursive(
 
 
 def maps(words, **shaped):
-    """Maps with some of the keys of the language, and values that may fit."""
+    """Maps with some keys of the language, and values that may be valid."""
     choices = {key: st.one_of(shaped.get(key.replace("-", "_"), values), values) for key in words}
     return st.fixed_dictionaries({}, optional=choices)
 
@@ -104,7 +104,7 @@ def read(data):
 
 @settings(max_examples=100)
 @given(documents)
-def test_a_document_is_read_or_refused_and_stays_as_it_is(data):
+def test_a_document_is_parsed_or_refused_and_unchanged(data):
     before = repr(data)
     read(data)
     assert repr(data) == before
@@ -150,21 +150,21 @@ simple = st.fixed_dictionaries(
 
 @settings(max_examples=100)
 @given(simple)
-def test_the_schema_accepts_whatever_the_loader_accepts(data):
+def test_the_schema_accepts_whatever_the_parser_accepts(data):
     if read(data) is not None:
         # As a float, 1e400 would be an infinity, which the validator takes for null.
         plain = json.loads(json_codec.write(data), parse_float=Decimal)
-        assert SCHEMA.is_valid(plain), [str(each) for each in SCHEMA.iter_errors(plain)]
+        assert SCHEMA.is_valid(plain), [str(error) for error in SCHEMA.iter_errors(plain)]
 
 
 @settings(max_examples=100)
 @given(st.text(alphabet=" \n-:{}[],'\"$/*&!%@`#|>abexpct0\t\\", max_size=60))
-def test_a_text_is_read_or_refused(text):
+def test_a_text_is_parsed_or_refused(text):
     with suppress(InputError):
         parse(parse_document(text, "s.yaml"))
 
 
 @settings(max_examples=100)
 @given(st.lists(st.one_of(st.integers(0, 10**9 - 1), st.text()), min_size=1, max_size=5))
-def test_every_path_is_read_as_it_is_written(path):
+def test_every_path_survives_path_text(path):
     assert parse_path(path_text(path)) == tuple(path)

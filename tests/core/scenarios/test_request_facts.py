@@ -1,4 +1,4 @@
-"""The wire in the words of `request:`, and who fetched a pixel."""
+"""The facts of a request under `request:`, and the client that sent it."""
 
 import pytest
 
@@ -71,7 +71,7 @@ AGENTS = [
 
 
 @pytest.mark.parametrize(("agent", "client", "fetch"), AGENTS)
-def test_the_user_agent_tells_who_fetched_and_how(agent, client, fetch):
+def test_the_user_agent_identifies_client_and_fetch(agent, client, fetch):
     request = PixelRequest(target=b"/", headers=(("user-agent", agent),))
     assert identify_client(request) == (client, fetch)
 
@@ -89,7 +89,7 @@ def test_every_client_has_a_case():
         ("x-purpose", "preview"),
     ],
 )
-def test_a_browser_says_that_it_fetches_in_advance(name, value):
+def test_headers_identify_a_prefetch_of_a_browser(name, value):
     headers = (("user-agent", f"{CHROME}Chrome/134.0 Safari/537.36"), (name, value))
     assert identify_client(PixelRequest(target=b"/", headers=headers)) == ("browser", "prefetch")
 
@@ -99,12 +99,12 @@ def test_a_head_is_no_open():
     assert identify_client(request) == ("gmail", "head")
 
 
-def test_no_header_at_all_tells_nobody():
+def test_no_headers_identify_no_client():
     assert identify_client(PixelRequest(target=b"/")) == ("other", Fetch.OPEN)
 
 
 @pytest.mark.parametrize("name", MAIL_CLIENTS)
-def test_a_modelled_client_is_told_by_what_it_sends(name):
+def test_a_modelled_client_is_identified_by_its_requests(name):
     for ask in MAIL_CLIENTS[name]:
         headers = tuple((key.lower(), value) for key, value in ask.headers)
         client, fetch = identify_client(
@@ -119,7 +119,7 @@ def facts(**parts):
     return request_facts(classified_hit(1, PixelRequest(target=target, **parts)))
 
 
-def test_what_the_client_does_not_say_is_absent():
+def test_facts_that_the_request_lacks_are_absent():
     assert facts(host="api.segment.io") == {
         "host": "api.segment.io",
         "path": "/v1/pixel/page",
@@ -130,28 +130,26 @@ def test_what_the_client_does_not_say_is_absent():
     }
 
 
-def test_the_headers_are_told_as_they_were_sent():
-    found = facts(headers=(("user-agent", GMAIL), ("referer", "https://mail.example.com/")))
-    assert found["user_agent"] == GMAIL
-    assert found["referer"] == "https://mail.example.com/"
-    assert (found["client"], found["fetch"]) == ("gmail", "proxy")
+def test_headers_are_reported_as_sent():
+    reported = facts(headers=(("user-agent", GMAIL), ("referer", "https://mail.example.com/")))
+    assert reported["user_agent"] == GMAIL
+    assert reported["referer"] == "https://mail.example.com/"
+    assert (reported["client"], reported["fetch"]) == ("gmail", "proxy")
 
 
 def test_the_base64_form_has_an_alphabet_and_perhaps_padding():
-    found = request_facts(hit(1, "page", {"userId": "u"}))
-    assert found["form"] == "base64"
-    assert found["alphabet"] in REQUEST_CHOICES["alphabet"]
-    assert isinstance(found["padded"], bool)
+    reported = request_facts(hit(1, "page", {"userId": "u"}))
+    assert reported["form"] == "base64"
+    assert reported["alphabet"] in REQUEST_CHOICES["alphabet"]
+    assert isinstance(reported["padded"], bool)
 
 
-def test_a_request_that_is_no_pixel_has_a_wire_too():
-    assert (
-        request_facts(classified_hit(1, PixelRequest(target=b"/favicon.ico")))["path"]
-        == "/favicon.ico"
-    )
+def test_a_request_that_is_no_pixel_call_has_facts():
+    favicon = classified_hit(1, PixelRequest(target=b"/favicon.ico"))
+    assert request_facts(favicon)["path"] == "/favicon.ico"
 
 
-def test_nothing_is_told_that_a_scenario_could_not_want():
+def test_the_vocabulary_covers_all_facts():
     headers = (("user-agent", GMAIL), ("referer", "r"))
     told = {**facts(headers=headers), **request_facts(hit(1, "page", {"userId": "u"}))}
     assert told.keys() == REQUEST.keys()

@@ -1,4 +1,4 @@
-"""Values of a scenario file: what they want, and every mistake with its place and advice."""
+"""Values of a scenario file: what they are parsed to, and every issue with its advice."""
 
 import pytest
 
@@ -26,7 +26,7 @@ MEANINGS = {
 
 
 class Names:
-    """The names of a test: variables, given values, and definitions."""
+    """A name lookup: variables, given values, and definitions."""
 
     def lookup(self, name):
         return MEANINGS.get(name, ABSENT)
@@ -36,10 +36,10 @@ class Names:
 
 
 def read(text, reading=read_value):
-    """What a YAML text wants, and the mistakes in it."""
+    """Return what a YAML text is parsed to, and its issues."""
     reader = ParseContext(parse_document(text, "s.yaml"))
-    found = reading(reader, (), reader.document.data, Names())
-    return found, [str(each) for each in reader.issues]
+    parsed = reading(reader, (), reader.document.data, Names())
+    return parsed, [str(issue) for issue in reader.issues]
 
 
 PLAIN = [
@@ -62,13 +62,13 @@ PLAIN = [
 
 
 @pytest.mark.parametrize(("text", "value"), PLAIN)
-def test_a_plain_value_wants_itself(text, value):
-    found, issues = read(text)
-    assert (found, issues) == (value, [])
-    assert is_literal(found)
+def test_a_literal_is_parsed_to_itself(text, value):
+    parsed, issues = read(text)
+    assert (parsed, issues) == (value, [])
+    assert is_literal(parsed)
 
 
-def test_a_variable_stands_alone_or_in_a_text():
+def test_variables_alone_and_in_a_text():
     assert read("$visitor") == (VISITOR, [])
     assert read("a ${n} ${visitor} b")[0] == TextTemplate("a 4 ", VISITOR, " b")
     assert read("${visitor}!")[0] == TextTemplate("", VISITOR, "!")
@@ -185,21 +185,21 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("text", "said"), MISTAKES)
-def test_a_mistake_says_what_to_write(text, said):
+def test_an_issue_has_advice(text, said):
     _, issues = read(text)
-    assert [each.split(": ", 1)[1] for each in issues] == said
+    assert [issue.split(": ", 1)[1] for issue in issues] == said
 
 
-def test_a_mistake_has_its_place():
+def test_an_issue_has_a_location():
     assert read("a:\n  - $gt: x\n    b: foo")[1] == [
         "s.yaml:2:5: a[0].$gt: speaks of the whole value: no key like `b` stands beside it",
         's.yaml:2:5: a[0].$gt: takes a number or an ISO time, but gets "x" (string)',
     ]
 
 
-def test_what_cannot_be_read_matches_nothing():
-    found, _ = read("$strng")
-    assert found is INVALID
+def test_an_invalid_value_matches_nothing():
+    parsed, _ = read("$strng")
+    assert parsed is INVALID
     assert not any(matches(INVALID, value) for value in (None, "", 0, ABSENT))
 
 
@@ -220,9 +220,9 @@ def test_what_cannot_be_read_matches_nothing():
         ("{a: 1}", ["must be text, but is a map"]),
     ],
 )
-def test_where_text_is_wanted_stands_text_a_matcher_or_a_variable(text, said):
+def test_read_text_accepts_text_matchers_and_variables(text, said):
     _, issues = read(text, read_text)
-    assert [each.split(": ", 1)[1] for each in issues] == said
+    assert [issue.split(": ", 1)[1] for issue in issues] == said
 
 
 def nested(levels, open, close):
@@ -230,17 +230,17 @@ def nested(levels, open, close):
 
 
 @pytest.mark.parametrize(("open", "close"), [("[", "]"), ("{a: ", "}")])
-def test_two_hundred_levels_are_read(open, close):
+def test_two_hundred_levels_are_parsed(open, close):
     assert read(nested(200, open, close))[1] == []
 
 
-def test_operators_nest_so_deep_and_no_deeper():
+def test_the_nesting_of_operators_is_limited():
     assert read(nested(40, "{$not: ", "}"))[1] == []
     (issue,) = read(nested(41, "{$not: ", "}"))[1]
     assert issue.endswith("more than 40 operators inside one another")
 
 
-def test_what_is_deeper_than_a_file_may_be_is_a_mistake():
+def test_a_value_nested_too_deeply_is_an_issue():
     at: JsonPath = ("a",) * 201
     reader = ParseContext(Document("s.yaml", None, {}))
     read_value(reader, at, "x", Names())
@@ -250,13 +250,13 @@ def test_what_is_deeper_than_a_file_may_be_is_a_mistake():
 @pytest.mark.parametrize(
     "text", ["$x", "$$", "a$${b}", "${x}", "$/a/", "cost $5", "a$$b", "$", "$$$"]
 )
-def test_an_escaped_text_wants_itself(text):
+def test_an_escaped_text_is_parsed_to_itself(text):
     reader = ParseContext(Document("s.yaml", None, {}))
     assert read_value(reader, (), escape(text), Names()) == text
     assert reader.issues == []
 
 
-def test_every_operator_and_matcher_says_what_it_means():
+def test_every_operator_and_matcher_is_documented():
     means = {name: row.meaning for name, row in MATCHERS.items()}
     means |= {name: row.meaning for name, row in OPERATORS.items()}
     assert all(name.startswith("$") for name in means)

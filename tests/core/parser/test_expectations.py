@@ -1,4 +1,4 @@
-"""Expectations beyond one line: shapes, bans, ids, the wire, and how soon."""
+"""Expectations beyond one line: `one-of`, `never`, `id`, `request`, `after` and `within`."""
 
 import pytest
 
@@ -12,19 +12,19 @@ from pixel_emulator.files.yaml_loader import parse_document
 
 
 def scenario(text):
-    (found,) = parse(parse_document(text, "s.yaml"))
-    return found
+    (only,) = parse(parse_document(text, "s.yaml"))
+    return only
 
 
 def call(text):
-    (found,) = scenario(f"expect:\n  - {text}\n").expectations
-    return found
+    (only,) = scenario(f"expect:\n  - {text}\n").expectations
+    return only
 
 
 def issues(text):
     with pytest.raises(InputError) as caught:
         parse(parse_document(text, "s.yaml"))
-    return [str(each).removeprefix("s.yaml:") for each in caught.value.issues]
+    return [str(issue).removeprefix("s.yaml:") for issue in caught.value.issues]
 
 
 # A call map with `one-of`, then the type and fields of each of its shapes.
@@ -57,13 +57,13 @@ SHAPES = [
 
 
 @pytest.mark.parametrize(("text", "shapes"), SHAPES)
-def test_what_stands_beside_one_of_holds_for_each_shape(text, shapes):
-    assert [(each.type, each.fields) for each in call(text).patterns] == shapes
+def test_fields_beside_one_of_apply_to_each_shape(text, shapes):
+    assert [(pattern.type, pattern.fields) for pattern in call(text).patterns] == shapes
 
 
-def test_the_wire_of_a_shape_is_merged_too():
+def test_request_of_a_shape_is_merged():
     text = "{page: , request: {form: flat}, one-of: [{request: {host: h}}, {}]}"
-    assert [each.request for each in call(text).patterns] == [
+    assert [pattern.request for pattern in call(text).patterns] == [
         {"form": "flat", "host": "h"},
         {"form": "flat"},
     ]
@@ -93,34 +93,39 @@ def test_the_wire_of_a_shape_is_merged_too():
         ),
     ],
 )
-def test_shapes_that_cannot_be_are_refused(text, message):
+def test_invalid_shapes_are_refused(text, message):
     (issue,) = issues(f"expect: [{text}]")
     assert message in issue
 
 
-def test_never_is_a_call_that_comes_no_time():
-    found = scenario("expect: [{page: A}]\nnever: [{track: B}, {any: , userId: u}]\n")
-    (step,) = found.steps
-    assert [(each.line, each.times, each.never) for each in step.expectations] == [
+def test_never_has_times_zero():
+    parsed = scenario("expect: [{page: A}]\nnever: [{track: B}, {any: , userId: u}]\n")
+    (step,) = parsed.steps
+    assert [
+        (expectation.line, expectation.times, expectation.never)
+        for expectation in step.expectations
+    ] == [
         ("page: A", Times(1, 1), False),
         ("track: B", Times(0, 0), True),
         ("any:", Times(0, 0), True),
     ]
 
 
-def test_a_ban_of_a_scenario_holds_in_every_step():
-    found = scenario(
+def test_never_of_a_scenario_applies_to_every_step():
+    parsed = scenario(
         "never: [{track: X}]\nsteps:\n  - {expect: [], never: [{track: Y}]}\n  - {expect: []}\n"
     )
-    assert [[each.line for each in step.expectations] for step in found.steps] == [
+    assert [[expectation.line for expectation in step.expectations] for step in parsed.steps] == [
         ["track: Y", "track: X"],
         ["track: X"],
     ]
 
 
 @pytest.mark.parametrize("key", ["times: 0", "id: a", "after: b", "within: 1s"])
-def test_a_ban_says_neither_how_often_nor_when(key):
-    (issue,) = [each for each in issues(f"never: [{{page: , {key}}}]") if "never" in each][:1]
+def test_never_takes_neither_times_nor_timing(key):
+    (issue,) = [message for message in issues(f"never: [{{page: , {key}}}]") if "never" in message][
+        :1
+    ]
     assert "says nothing here: what stands under `never` never comes" in issue
 
 
@@ -128,9 +133,11 @@ def test_a_scenario_may_only_forbid():
     assert scenario("unexpected: ignore\nnever: [{page: }]").expectations
 
 
-def test_request_wants_the_wire():
-    found = call("{page: , request: {form: base64, alphabet: std, padded: true, path: /v1/p}}")
-    assert found.patterns[0].request == {
+def test_request_has_expected_facts():
+    expectation = call(
+        "{page: , request: {form: base64, alphabet: std, padded: true, path: /v1/p}}"
+    )
+    assert expectation.patterns[0].request == {
         "form": "base64",
         "alphabet": "std",
         "padded": True,
@@ -139,7 +146,7 @@ def test_request_wants_the_wire():
 
 
 @pytest.mark.parametrize("field", REQUEST)
-def test_each_field_of_the_wire_may_be_wanted(field):
+def test_each_field_of_request_may_be_expected(field):
     word = REQUEST_CHOICES.get(field, ("x",))[0]
     value = "true" if field == "padded" else word
     assert list(call(f"{{page: , request: {{{field}: {value}}}}}").patterns[0].request) == [field]
@@ -157,7 +164,7 @@ def test_each_field_of_the_wire_may_be_wanted(field):
         ("", "must be a map, but is empty"),
     ],
 )
-def test_a_wire_that_cannot_be_is_refused(text, message):
+def test_an_invalid_request_is_refused(text, message):
     (issue,) = issues(f"expect: [{{page: , request: {text}}}]")
     assert issue.startswith("1:")
     assert "expect[0].request" in issue
@@ -175,7 +182,10 @@ steps:
 
 def test_after_names_a_call_of_the_same_scenario_and_within_is_in_seconds():
     first, second = scenario(AFTER).steps
-    assert [(each.id, each.after, each.within) for each in first.expectations] == [
+    assert [
+        (expectation.id, expectation.after, expectation.within)
+        for expectation in first.expectations
+    ] == [
         ("a", "", None),
         ("b", "a", 2.0),
     ]
@@ -207,7 +217,7 @@ def test_after_names_a_call_of_the_same_scenario_and_within_is_in_seconds():
         ("expect: [{page: , after: 3}]", 'after: must be text, but is 3 (number): quote it, "3"'),
     ],
 )
-def test_an_after_that_leads_nowhere_is_refused(text, message):
+def test_an_invalid_after_is_refused(text, message):
     (issue,) = issues(text)
     assert message in issue
 

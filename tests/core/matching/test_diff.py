@@ -1,4 +1,4 @@
-"""Expected against actual: what matches, what differs, and how it is said."""
+"""Expected against actual values: matches, mismatches and hints."""
 
 from typing import Any
 
@@ -39,8 +39,8 @@ CASES: list[tuple[JSON, list[Any], list[Any]]] = [
 ]
 
 
-PAIRS = [(want, got, True) for want, yes, _ in CASES for got in yes]
-PAIRS += [(want, got, False) for want, _, no in CASES for got in no]
+PAIRS = [(expected, actual, True) for expected, yes, _ in CASES for actual in yes]
+PAIRS += [(expected, actual, False) for expected, _, no in CASES for actual in no]
 
 
 @pytest.mark.parametrize(("expected", "actual", "match"), PAIRS, ids=map(str, range(len(PAIRS))))
@@ -54,10 +54,10 @@ def test_a_value_matches_itself(value):
     assert matches(value, value)
 
 
-def said(expected, actual, **options):
+def described(expected, actual, **options):
     return [
-        (each.path, str(each.expected), str(each.actual), each.hint)
-        for each in mismatches(expected, actual, **options)
+        (mismatch.path, str(mismatch.expected), str(mismatch.actual), mismatch.hint)
+        for mismatch in mismatches(expected, actual, **options)
     ]
 
 
@@ -67,8 +67,8 @@ CASE = "they differ only in upper and lower case"
 BOTH = "they differ only in spaces and case"
 FLAT = "flat-form values are always strings"
 
-# Expected, actual, and what is said: path, want, got, hint.
-SAID = [
+# Expected, actual, and what is said: path, expected, actual, hint.
+MISMATCHES = [
     (Number("49.9"), "49.90", ("", "49.9 (number)", '"49.90" (string)', QUOTED)),
     (1, "one", ("", "1 (number)", '"one" (string)', "")),
     (True, "true", ("", "true (bool)", '"true" (string)', "the sender quotes the boolean")),
@@ -90,29 +90,29 @@ SAID = [
 ]
 
 
-@pytest.mark.parametrize(("expected", "actual", "words"), SAID)
-def test_a_mismatch_says_path_types_and_cause(expected, actual, words):
-    assert said(expected, actual) == [words]
+@pytest.mark.parametrize(("expected", "actual", "words"), MISMATCHES)
+def test_a_mismatch_has_path_types_and_cause(expected, actual, words):
+    assert described(expected, actual) == [words]
 
 
 @pytest.mark.parametrize("expected", [1, True, None, [1], {"a": 1}])
 def test_the_flat_form_explains_a_string(expected):
-    assert [hint for *_, hint in said({"a": expected}, {"a": "1"}, flat=True)] == [FLAT]
+    assert [hint for *_, hint in described({"a": expected}, {"a": "1"}, flat=True)] == [FLAT]
 
 
-def test_the_flat_form_does_not_explain_a_string_that_was_to_be_one():
-    assert [hint for *_, hint in said({"a": "x"}, {"a": "y"}, flat=True)] == [""]
-    assert [hint for *_, hint in said(["x"], ["x", "y"], flat=True)] == [""]
+def test_the_flat_form_does_not_explain_an_expected_string():
+    assert [hint for *_, hint in described({"a": "x"}, {"a": "y"}, flat=True)] == [""]
+    assert [hint for *_, hint in described(["x"], ["x", "y"], flat=True)] == [""]
 
 
 def test_every_differing_path_is_listed_in_the_order_of_the_expected_value():
     expected: JSON = {"z": 1, "a": [1, {"k": 2}], "m": {"y": 3, "x": 4}}
     actual: JSON = {"m": {"x": 0, "y": 0}, "a": [0, {"k": 0}, 0], "z": 0}
-    paths = [path for path, *_ in said(expected, actual)]
+    paths = [path for path, *_ in described(expected, actual)]
     assert paths == ["z", "a[0]", "a[1].k", "a[2]", "m.y", "m.x"]
 
 
-def test_comparing_changes_nothing():
+def test_comparing_changes_neither_value():
     expected: JSON = {"a": [1, {"b": 2}]}
     actual: JSON = {"a": [1, {"b": 3, "c": 4}], "d": 5}
     mismatches(expected, actual)
@@ -127,7 +127,7 @@ def test_ten_thousand_levels_are_no_recursion():
     assert not matches(deep, other)
     assert leaf_count(deep) == 1
     assert describe_value(deep).type == "list"
-    assert [str(each.expected) for each in mismatches(1, deep)] == ["1 (number)"]
+    assert [str(mismatch.expected) for mismatch in mismatches(1, deep)] == ["1 (number)"]
 
 
 @pytest.mark.parametrize(
@@ -138,14 +138,14 @@ def test_leaves_are_scalars_and_empty_containers(value, count):
     assert leaf_count(value) == count
 
 
-@pytest.mark.parametrize("wanted", ["$string", "$one-of", "$/a+/i", "${name}"])
-@pytest.mark.parametrize("got", ["y", 1, None])
-def test_a_text_like_a_matcher_is_told_to_be_a_text(wanted, got):
-    [(_, _, _, hint)] = said({"a": wanted}, {"a": got})
+@pytest.mark.parametrize("expected", ["$string", "$one-of", "$/a+/i", "${name}"])
+@pytest.mark.parametrize("actual", ["y", 1, None])
+def test_the_hint_for_a_text_like_a_matcher(expected, actual):
+    [(_, _, _, hint)] = described({"a": expected}, {"a": actual})
     assert hint.startswith("wanted is this very text")
 
 
-@pytest.mark.parametrize("wanted", ["$5", "$ a", "US$string", "$String Cheese", "$"])
-def test_a_sum_of_money_is_no_matcher(wanted):
-    [(_, _, _, hint)] = said({"a": wanted}, {"a": "y"})
+@pytest.mark.parametrize("expected", ["$5", "$ a", "US$string", "$String Cheese", "$"])
+def test_a_sum_of_money_gets_no_such_hint(expected):
+    [(_, _, _, hint)] = described({"a": expected}, {"a": "y"})
     assert hint == ""

@@ -1,4 +1,4 @@
-"""Scenario files: what is read, and every mistake with its place, path and advice."""
+"""Scenario files: what they are parsed to, and every issue with location, path and advice."""
 
 import re
 from pathlib import Path
@@ -15,24 +15,24 @@ from pixel_emulator.files.yaml_loader import parse_document
 
 
 def scenario(text):
-    (found,) = parse(parse_document(text, "s.yaml"))
-    return found
+    (only,) = parse(parse_document(text, "s.yaml"))
+    return only
 
 
 def call(text):
-    (found,) = scenario(f"expect:\n  - {text}\n").expectations
-    return found
+    (only,) = scenario(f"expect:\n  - {text}\n").expectations
+    return only
 
 
 def pattern(text):
-    (found,) = call(text).patterns
-    return found
+    (only,) = call(text).patterns
+    return only
 
 
 def issues(text):
     with pytest.raises(InputError) as caught:
         parse(parse_document(text, "s.yaml"))
-    return [str(each) for each in caught.value.issues]
+    return [str(issue) for issue in caught.value.issues]
 
 
 # A call, then the type and the fields that it wants.
@@ -78,9 +78,9 @@ CALLS = [
 
 
 @pytest.mark.parametrize(("text", "type", "fields"), CALLS)
-def test_a_call_wants_a_type_and_fields(text, type, fields):
-    found = call(text)
-    assert (found.patterns[0].type, found.patterns[0].fields, found.dropped) == (
+def test_a_call_has_a_type_and_fields(text, type, fields):
+    expectation = call(text)
+    assert (expectation.patterns[0].type, expectation.patterns[0].fields, expectation.dropped) == (
         type,
         fields,
         False,
@@ -96,10 +96,10 @@ def test_a_call_wants_a_type_and_fields(text, type, fields):
         ("{dropped: , properties: none}", None, "", {"properties": "none"}),
     ],
 )
-def test_a_dropped_line_may_want_what_segment_refuses(text, type, code, fields):
-    found = call(text)
-    assert (found.dropped, found.code) == (True, code)
-    assert (found.patterns[0].type, found.patterns[0].fields) == (type, fields)
+def test_a_dropped_line_may_hold_values_that_segment_refuses(text, type, code, fields):
+    expectation = call(text)
+    assert (expectation.dropped, expectation.code) == (True, code)
+    assert (expectation.patterns[0].type, expectation.patterns[0].fields) == (type, fields)
 
 
 @pytest.mark.parametrize(
@@ -139,25 +139,29 @@ def test_times_are_a_number_or_a_range(text, times, written):
     assert str(times) == written
 
 
-def test_a_call_is_wanted_once_unless_times_says_otherwise():
+def test_times_defaults_to_once():
     assert call("page:").times == Times(1, 1)
 
 
-def test_an_expectation_knows_its_id_note_and_place():
-    (_, found) = scenario(
+def test_an_expectation_has_id_note_and_location():
+    (_, expectation) = scenario(
         "expect:\n  - page:\n  - track: A\n    id: a\n    note: why\n"
     ).expectations
-    assert (found.id, found.note, found.location) == ("a", "why", Location("s.yaml", 3, 5))
+    assert (expectation.id, expectation.note, expectation.location) == (
+        "a",
+        "why",
+        Location("s.yaml", 3, 5),
+    )
 
 
 def test_a_scenario_has_a_name_tags_and_the_default_policies():
-    found = scenario("name: costs $$5\ntags: [mail, slow]\nexpect: []\n")
-    assert found.name == "costs $5"
-    assert found.title == "s.yaml \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} costs $5"
-    assert found.tags == ("mail", "slow")
-    assert found.expectations == ()
-    assert found.levels == DEFAULT_LEVELS
-    assert (found.same_event, found.accepted) == (False, frozenset())
+    parsed = scenario("name: costs $$5\ntags: [mail, slow]\nexpect: []\n")
+    assert parsed.name == "costs $5"
+    assert parsed.title == "s.yaml \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} costs $5"
+    assert parsed.tags == ("mail", "slow")
+    assert parsed.expectations == ()
+    assert parsed.levels == DEFAULT_LEVELS
+    assert (parsed.same_event, parsed.accepted) == (False, frozenset())
 
 
 def test_the_defaults_fail_all_but_duplicates_and_unhandled_requests():
@@ -168,27 +172,27 @@ def test_the_defaults_fail_all_but_duplicates_and_unhandled_requests():
 @pytest.mark.parametrize("policy", Policy)
 @pytest.mark.parametrize("level", Level)
 def test_each_policy_is_fail_warn_or_ignore(policy, level):
-    found = scenario(f"{policy}: {level}\nexpect: [{{page: }}]\n")
-    assert found.levels == {**DEFAULT_LEVELS, policy: level}
+    parsed = scenario(f"{policy}: {level}\nexpect: [{{page: }}]\n")
+    assert parsed.levels == {**DEFAULT_LEVELS, policy: level}
 
 
 def test_unexpected_may_be_narrowed_to_the_same_event():
-    found = scenario("unexpected: same-event\nexpect: [{page: }]\n")
-    assert found.same_event
-    assert found.levels[Policy.UNEXPECTED] is Level.FAIL
+    parsed = scenario("unexpected: same-event\nexpect: [{page: }]\n")
+    assert parsed.same_event
+    assert parsed.levels[Policy.UNEXPECTED] is Level.FAIL
 
 
 def test_damage_may_be_accepted_by_code():
-    found = scenario("damaged: {accept: [raw_json, constant_id]}\nexpect: []\n")
-    assert found.accepted == {"raw_json", "constant_id"}
-    assert found.levels[Policy.DAMAGED] is Level.FAIL
+    parsed = scenario("damaged: {accept: [raw_json, constant_id]}\nexpect: []\n")
+    assert parsed.accepted == {"raw_json", "constant_id"}
+    assert parsed.levels[Policy.DAMAGED] is Level.FAIL
 
 
-def test_silence_may_be_wished_for_where_unexpected_calls_fail():
+def test_silence_requires_that_unexpected_calls_fail():
     assert scenario("unexpected: fail\nexpect: []").expectations == ()
 
 
-def test_calls_may_be_wished_for_where_others_are_let_through():
+def test_calls_may_be_expected_with_unexpected_calls_tolerated():
     assert scenario("unexpected: ignore\nexpect: [{page: , times: 0}]").expectations
 
 
@@ -197,7 +201,7 @@ def test_calls_may_be_wished_for_where_others_are_let_through():
     ["$order", "$/^Day/x", "drip ${n} opens", "${order}", "$$${x}", "$5 off", "$", "$gt", "$/^Day"],
 )
 def test_a_dollar_sign_is_special(special):
-    """Neither a name that nobody declared nor half a regex is a text; escaped, it is one."""
+    """Undeclared names and incomplete regexes are no texts; escaped, they are."""
     (issue,) = issues(f"expect:\n  - track: '{special}'\n")
     assert issue.startswith("s.yaml:2:5: expect[0].track: ")
     assert pattern(f"track: '{escape(special)}'").fields == {"event": special}
@@ -231,7 +235,7 @@ def test_a_dollar_sign_is_special(special):
         "define: {a: $x}\nexpect: [{page: $a}]",
     ],
 )
-def test_a_name_that_nobody_declared_is_refused_everywhere(place):
+def test_an_undeclared_name_is_refused_everywhere(place):
     (issue,) = issues(place)
     assert re.search(r"`\$x` is no matcher|\$x: no such operator", issue)
 
@@ -248,20 +252,20 @@ def test_an_escaped_text_means_itself(text):
 
 
 @pytest.mark.parametrize("text", ["", "x", "a$b", "costs $5", "US$"])
-def test_what_needs_no_escape_is_left_alone(text):
+def test_text_that_needs_no_escape_is_unchanged(text):
     assert escape(text) == text
 
 
-MISTAKES = Path(__file__).parents[1] / "cases" / "scenario_mistakes.txt"
+MISTAKES = Path(__file__).parents[2] / "cases" / "scenario_mistakes.txt"
 
 
 @pytest.mark.parametrize("block", MISTAKES.read_text().split("----\n"))
-def test_a_mistake_says_where_what_and_how_to_mend_it(block):
-    """Each block of the file is a scenario, then its mistakes behind `=>`."""
+def test_an_issue_has_location_message_and_advice(block):
+    """Each block of the file is a scenario, then its issues after `=>`."""
     lines = block.splitlines()
     text = "\n".join(line for line in lines if not line.startswith("=> "))
     expected = [line.removeprefix("=> ") for line in lines if line.startswith("=> ")]
-    assert [each.removeprefix("s.yaml:").lstrip() for each in issues(text)] == expected
+    assert [message.removeprefix("s.yaml:").lstrip() for message in issues(text)] == expected
 
 
 @pytest.mark.parametrize(
@@ -284,13 +288,13 @@ def test_a_mistake_says_where_what_and_how_to_mend_it(block):
         ("[1]", ""),
     ],
 )
-def test_times_that_are_no_range_are_refused_with_the_range_that_was_meant(text, advice):
+def test_invalid_times_are_refused_with_the_intended_range(text, advice):
     (issue,) = issues(f"expect: [{{page: , times: {text}}}]")
     assert issue.startswith("s.yaml:1:19: expect[0].times: must be like 1, 0, 2..4 or 1..; it is")
     assert issue.partition("it is")[2].partition(": ")[2] == advice.removeprefix(": ")
 
 
-def test_all_mistakes_of_a_file_are_told_at_once_in_the_order_of_the_file():
+def test_all_issues_of_a_file_are_reported_in_file_order():
     text = """\
 nam: x
 expect:
@@ -300,12 +304,12 @@ expect:
   - trak: A
 unexpected: maybe
 """
-    places = [each.partition(": ")[0] for each in issues(text)]
+    places = [message.partition(": ")[0] for message in issues(text)]
     assert places == [f"s.yaml:{at}" for at in ("1:1", "3:5", "4:5", "5:26", "6:5", "7:1")]
 
 
-def test_values_nest_only_so_deep():
-    """A document need not come from a file, which has the same bound."""
+def test_the_nesting_of_values_is_limited():
+    """The limit holds for documents that do not come from a file, too."""
     value: JSON = 1
     for _ in range(50_000):
         value = {"a": value}
@@ -331,18 +335,18 @@ def test_values_nest_only_so_deep():
     ],
     ids=["keys", "null", "fields", "matchers", "after"],
 )
-def test_of_very_many_mistakes_only_the_first_are_guessed_at(text):
-    """Each guess takes long enough for thousands to be waited for. All mistakes are told."""
-    found = issues(text)
-    assert len(found) == 5_000
-    guesses = ["did you mean" in each for each in found]
+def test_suggestions_have_a_budget(text):
+    """Thousands of suggestions would take too long; all issues are reported all the same."""
+    messages = issues(text)
+    assert len(messages) == 5_000
+    guesses = ["did you mean" in message for message in messages]
     assert all(guesses[:3])
     assert not any(guesses[-3:])
-    assert sum(map(len, found)) < 2_000_000
+    assert sum(map(len, messages)) < 2_000_000
 
 
-def test_guesses_are_the_same_for_every_row():
+def test_suggestions_are_the_same_for_every_row():
     rows = "".join(f"  - {{a: '{n}'}}\n" for n in range(1_500))
     wrong = "userId: $unmber, anonymousId: $unmber, messageId: $unmber"
-    found = issues(f"let: [a]\ncases:\n{rows}expect: [{{page: $a, {wrong}}}]\n")
-    assert len(found) == 3
+    messages = issues(f"let: [a]\ncases:\n{rows}expect: [{{page: $a, {wrong}}}]\n")
+    assert len(messages) == 3

@@ -1,4 +1,4 @@
-"""Models of mail clients: what they send is what a pixel server tells them by."""
+"""Models of mail clients: `identify_client` recognizes the requests that they send."""
 
 import pytest
 
@@ -15,7 +15,7 @@ ASKS = [(name, ask) for name, asks in MAIL_CLIENTS.items() for ask in asks]
 
 
 @pytest.mark.parametrize(("name", "ask"), ASKS, ids=[f"{name}-{ask.fetch}" for name, ask in ASKS])
-def test_what_a_model_sends_is_told_as_that_client_and_that_fetch(name, ask):
+def test_requests_of_a_model_are_identified_with_their_fetch(name, ask):
     headers = tuple((key.lower(), value) for key, value in ask.headers)
     client, fetch = identify_client(
         PixelRequest(target=b"/v1/pixel/track", method=ask.method, headers=headers)

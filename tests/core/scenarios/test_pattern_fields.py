@@ -1,4 +1,4 @@
-"""Every field of a call and of its wire, wanted right and wanted wrong."""
+"""Every field of a call and of its request, with a matching and a mismatching pattern."""
 
 from dataclasses import replace
 
@@ -73,6 +73,6 @@ def test_a_field_of_the_call(field):
 
 
 @pytest.mark.parametrize("fact", FACTS)
-def test_a_fact_of_the_wire(fact):
+def test_a_fact_of_the_request(fact):
     assert exit_code({"track": "E", "request": {fact: FACTS[fact]}}) == 0
     assert exit_code({"track": "E", "request": {fact: WRONG.get(fact, "other")}}) == 1

@@ -25,7 +25,7 @@ from tests.hits import START, hit
 
 SCENARIO = jsonschema_rs.Draft7Validator(scenario_schema())
 RECORDING = jsonschema_rs.Draft7Validator(recording_schema())
-CASES = Path(__file__).parents[1] / "cases"
+CASES = Path(__file__).parents[2] / "cases"
 
 FILES = [
     *folder().glob("*.yaml"),
@@ -41,13 +41,13 @@ def objections(validator, data):
 @pytest.mark.parametrize(
     "schema", [scenario_schema(), recording_schema()], ids=lambda it: it["title"]
 )
-def test_a_schema_is_one(schema):
+def test_the_schemas_are_valid(schema):
     jsonschema_rs.meta.validate(schema)
     assert schema["$schema"] == DRAFT
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}-{path.stem}")
-def test_each_scenario_file_that_is_here_is_accepted(path):
+def test_each_scenario_file_of_the_tests_is_accepted(path):
     assert objections(SCENARIO, read_document(path).data) == []
 
 
@@ -86,7 +86,7 @@ ACCEPTED = [
 
 
 @pytest.mark.parametrize("text", ACCEPTED)
-def test_what_the_loader_accepts_is_accepted(text):
+def test_valid_scenarios_are_accepted(text):
     document = parse_document(text, "s.yaml")
     parse(document)
     assert objections(SCENARIO, document.data) == []
@@ -174,7 +174,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize("text", REFUSED)
-def test_what_is_wrong_by_itself_is_refused_by_both(text):
+def test_invalid_values_are_refused_by_schema_and_parser(text):
     document = parse_document(text, "s.yaml")
     assert objections(SCENARIO, document.data)
     with pytest.raises(InputError):
@@ -233,7 +233,7 @@ RECORDINGS = [
 
 
 @pytest.mark.parametrize("document", RECORDINGS)
-def test_what_is_recorded_is_accepted(document):
+def test_recordings_are_accepted(document):
     recording.parse(document)
     assert objections(RECORDING, document.data) == []
 
@@ -268,7 +268,7 @@ CHANGES = [
 
 
 @pytest.mark.parametrize(("at", "value"), CHANGES)
-def test_what_no_recorder_writes_is_refused(at, value):
+def test_invalid_recordings_are_refused(at, value):
     document = recorded(hit(1, "page", {"userId": "u"}), gaps=("x",))
     place = document.data
     for key in at[:-1]:
@@ -278,7 +278,7 @@ def test_what_no_recorder_writes_is_refused(at, value):
 
 
 @pytest.mark.parametrize("key", ["pixel_recording", "created", "dialect", "redaction", "calls"])
-def test_what_every_recording_has_may_not_be_missing(key):
+def test_required_keys_of_recordings_are_required(key):
     document = recorded()
     del document.data[key]
     assert objections(RECORDING, document.data)

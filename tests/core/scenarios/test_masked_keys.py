@@ -1,4 +1,4 @@
-"""Scenarios beside calls whose write keys are masked."""
+"""Scenarios verified with calls whose write keys are masked."""
 
 from dataclasses import replace
 
@@ -33,7 +33,7 @@ def sent(event, title):
     return redact(replace(made, step=title))
 
 
-def test_steps_are_told_apart_by_titles_with_masks_in_them():
+def test_steps_are_distinguished_by_masked_titles():
     (scenario,) = scenarios(STEPS)
     first, second = map(scenario.step_title, scenario.steps)
     hits = [sent("A", first), sent("B", second)]
@@ -43,17 +43,17 @@ def test_steps_are_told_apart_by_titles_with_masks_in_them():
     assert verify([scenario], evidence(*swapped, masked=True)).status is Status.UNMET
 
 
-def test_a_step_whose_title_is_masked_was_tried():
+def test_a_step_with_a_masked_title_is_reached():
     (scenario,) = scenarios(STEPS)
     first, second = map(scenario.step_title, scenario.steps)
     hits = [sent("A", first)]
     acted = {hide(title, [KEY]): hits[0].time for title in (first, second)}
     verdict = verify([scenario], evidence(*hits, masked=True, acted=acted))
-    assert [each.reached for each in verdict.scenarios[0].steps] == [True, True]
+    assert [step.reached for step in verdict.scenarios[0].steps] == [True, True]
     assert verdict.status is Status.UNMET
 
 
-def test_the_rows_of_cases_are_told_apart_too():
+def test_rows_of_cases_are_distinguished_by_masked_labels():
     text = f"""
 let: [key]
 cases: [{{key: {KEY}}}, {{key: {OTHER}}}]
@@ -77,7 +77,7 @@ steps: [{{expect: [track: A, {{any: , writeKey: $key, times: 0..}}]}}]
         ("", ""),
     ],
 )
-def test_of_a_name_what_the_calls_have_as_a_mask_is_masked(name, shown):
+def test_keys_in_names_are_masked_if_the_calls_have_their_masks(name, shown):
     (scenario,) = scenarios("name: x\nexpect: [track: A]\n")
     named = replace(scenario, name=name)
     (masked,) = with_masked_keys([named], [redact(hit(1, "track", {"event": "A", "userId": "u"}))])

@@ -1,4 +1,4 @@
-"""Matchers, operators and variables: what matches, in which ways, and how it is said."""
+"""Matchers, operators and variables: matches, solutions and descriptions of mismatches."""
 
 from itertools import islice
 from typing import Any
@@ -48,7 +48,7 @@ MEANINGS = {"x": X, "y": Y, "z": Z, "n": 4, "word": "spring", "money": {"value":
 
 
 class Names:
-    """The names of a test: variables x, y and z, and some that have a value."""
+    """A name lookup: variables x, y and z, and some names with a value."""
 
     def lookup(self, name):
         return MEANINGS.get(name, ABSENT)
@@ -61,16 +61,16 @@ def data(text):
     return parse_document(text, "s.yaml").data
 
 
-def want(text):
+def parse_expected(text):
     reader = ParseContext(parse_document(text, "s.yaml"))
-    found = read_value(reader, (), reader.document.data, Names())
+    parsed = read_value(reader, (), reader.document.data, Names())
     assert reader.issues == []
-    return found
+    return parsed
 
 
-def ways(want, got):
-    """Each way as a map, where no need contradicts another."""
-    return [bind(needs) for needs in unify(want, got)]
+def solutions_of(expected, actual):
+    """Return each solution as a map of variables, None for one that contradicts itself."""
+    return [bind(constraints) for constraints in unify(expected, actual)]
 
 
 ROWS: dict[str, Any] = {**MATCHERS, **OPERATORS}
@@ -80,13 +80,13 @@ ROWS: dict[str, Any] = {**MATCHERS, **OPERATORS}
 def test_the_examples_of_the_table_are_right(name):
     row = ROWS[name]
     assert name in row.example
-    assert ways(want(row.example), data(row.match)) == [{}]
-    assert ways(want(row.example), data(row.mismatch)) == []
-    assert mismatches(want(row.example), data(row.match)) == ()
-    assert mismatches(want(row.example), data(row.mismatch)) != ()
+    assert solutions_of(parse_expected(row.example), data(row.match)) == [{}]
+    assert solutions_of(parse_expected(row.example), data(row.mismatch)) == []
+    assert mismatches(parse_expected(row.example), data(row.match)) == ()
+    assert mismatches(parse_expected(row.example), data(row.mismatch)) != ()
 
 
-# A want as YAML, then values that match it, then some that do not.
+# An expected value as YAML, then values that match it, then some that do not.
 CASES: list[tuple[str, list[Any], list[Any]]] = [
     ("$any", [0, False, "", [], {}], [None, ABSENT]),
     ("$present", [None, 0, ""], [ABSENT]),
@@ -169,19 +169,19 @@ CASES: list[tuple[str, list[Any], list[Any]]] = [
     ("{$$gt: 0, a$b: 1}", [{"$gt": 0, "a$b": 1}], [{"$$gt": 0, "a$b": 1}]),
     ("/academy/", ["/academy/"], ["academy"]),
 ]
-PAIRS = [(text, got, True) for text, yes, _ in CASES for got in yes]
-PAIRS += [(text, got, False) for text, _, no in CASES for got in no]
+PAIRS = [(text, actual, True) for text, yes, _ in CASES for actual in yes]
+PAIRS += [(text, actual, False) for text, _, no in CASES for actual in no]
 
 
-@pytest.mark.parametrize(("text", "got", "match"), PAIRS, ids=map(str, range(len(PAIRS))))
-def test_a_want_matches_these_and_not_those(text, got, match):
-    assert matches(want(text), got) is match
-    assert (not mismatches(want(text), got)) is match
-    assert (next(unify(want(text), got), None) is not None) is match
+@pytest.mark.parametrize(("text", "actual", "match"), PAIRS, ids=map(str, range(len(PAIRS))))
+def test_matching_and_mismatching_values(text, actual, match):
+    assert matches(parse_expected(text), actual) is match
+    assert (not mismatches(parse_expected(text), actual)) is match
+    assert (next(unify(parse_expected(text), actual), None) is not None) is match
 
 
-# A want, a value, and what the variables have to be: one map for each way.
-WAYS = [
+# An expected value, an actual one, and the solutions as maps of variables.
+SOLUTIONS = [
     (X, 1, [{"x": 1}]),
     (X, ABSENT, []),
     (Variable("x", INT), 1, [{"x": 1}]),
@@ -222,23 +222,29 @@ WAYS = [
 ]
 
 
-def same(ways):
-    return [{name: equality_key(value) for name, value in way.items()} for way in ways]
+def same(solutions):
+    return [
+        {name: equality_key(value) for name, value in solution.items()} for solution in solutions
+    ]
 
 
-@pytest.mark.parametrize(("want", "got", "expected"), WAYS, ids=map(str, range(len(WAYS))))
-def test_each_way_says_what_the_variables_have_to_be(want, got, expected):
-    assert same(ways(want, got)) == same(expected)
+@pytest.mark.parametrize(
+    ("expected", "actual", "solutions"), SOLUTIONS, ids=map(str, range(len(SOLUTIONS)))
+)
+def test_solutions_bind_the_variables(expected, actual, solutions):
+    assert same(solutions_of(expected, actual)) == same(solutions)
 
 
-@pytest.mark.parametrize(("want", "got", "expected"), WAYS, ids=map(str, range(len(WAYS))))
-def test_a_bound_want_matches_in_each_of_its_ways(want, got, expected):
-    assert all(mismatches(want, got, bindings=way) == () for way in expected)
+@pytest.mark.parametrize(
+    ("expected", "actual", "solutions"), SOLUTIONS, ids=map(str, range(len(SOLUTIONS)))
+)
+def test_a_value_matches_under_each_of_its_solutions(expected, actual, solutions):
+    assert all(mismatches(expected, actual, bindings=solution) == () for solution in solutions)
 
 
 NAMED = tuple(Variable(f"v{n}") for n in range(12))
-SAME = tuple({"k": each} for each in NAMED)
-# Searches that would take longer than anybody waits: in vain, or through the same way again.
+SAME = tuple({"k": variable} for variable in NAMED)
+# Searches that would never end: without a solution, or through repeated solutions.
 ENDLESS: dict[str, tuple[Any, Any]] = {
     "in vain": (
         [AnyOrder((*NAMED, 0)), AnyOrder((*NAMED, 1))],
@@ -257,22 +263,22 @@ ENDLESS: dict[str, tuple[Any, Any]] = {
 
 
 @pytest.mark.parametrize("name", ENDLESS)
-def test_an_endless_search_gives_signs_of_life(name):
-    want, got = ENDLESS[name]
-    assert len(list(islice(unify(want, got), 20))) == 20
+def test_an_endless_search_yields_heartbeats(name):
+    expected, actual = ENDLESS[name]
+    assert len(list(islice(unify(expected, actual), 20))) == 20
 
 
 def test_items_that_are_equal_are_tried_once():
-    assert ways(AnyOrder(NAMED), [1] * 12) == [{each.name: 1 for each in NAMED}]
+    assert solutions_of(AnyOrder(NAMED), [1] * 12) == [{variable.name: 1 for variable in NAMED}]
 
 
-def test_ways_are_found_as_they_are_asked_for():
+def test_solutions_are_lazy():
     wants = AnyOrder(tuple(Variable(f"v{n}") for n in range(60)))
-    found = unify(wants, list(range(60)))
-    assert len(bind(next(found)) or ()) == 60
+    solutions = unify(wants, list(range(60)))
+    assert len(bind(next(solutions)) or ()) == 60
 
 
-NEEDS = [
+CONSTRAINTS = [
     ([], {}),
     ([Binding("x", 1)], {"x": 1}),
     ([Binding("x", 1), Binding("x", 2)], None),
@@ -289,22 +295,24 @@ NEEDS = [
 ]
 
 
-@pytest.mark.parametrize(("needs", "bound"), NEEDS)
-def test_needs_bind_or_contradict_in_any_order(needs, bound):
-    for order in (needs, needs[::-1]):
-        found = bind(order)
-        assert (found and repr(sorted(found.items()))) == (bound and repr(sorted(bound.items())))
+@pytest.mark.parametrize(("constraints", "bound"), CONSTRAINTS)
+def test_constraints_bind_or_contradict_in_any_order(constraints, bound):
+    for order in (constraints, constraints[::-1]):
+        bindings = bind(order)
+        assert (bindings and repr(sorted(bindings.items()))) == (
+            bound and repr(sorted(bound.items()))
+        )
 
 
-def test_the_order_of_needs_does_not_decide_how_a_number_is_written():
-    needs = [Binding("x", Number("1.0")), Binding("x", 1)]
-    assert repr(bind(needs)) == repr(bind(needs[::-1]))
+def test_the_order_of_constraints_does_not_change_the_spelling_of_a_number():
+    constraints = [Binding("x", Number("1.0")), Binding("x", 1)]
+    assert repr(bind(constraints)) == repr(bind(constraints[::-1]))
 
 
-def said(want, got, **options):
+def described(expected, actual, **options):
     return [
-        (each.path, str(each.expected), str(each.actual), each.hint)
-        for each in mismatches(want, got, **options)
+        (mismatch.path, str(mismatch.expected), str(mismatch.actual), mismatch.hint)
+        for mismatch in mismatches(expected, actual, **options)
     ]
 
 
@@ -312,8 +320,8 @@ QUOTED = "the sender quotes the number"
 UNQUOTED = "the sender does not quote it"
 SEVERAL = "2 of them match"
 FLAT = "flat-form values are always strings"
-# A want, a value, and each mismatch: path, want, got, hint.
-SAID = [
+# An expected value, an actual one, and the mismatches: path, expected, actual, hint.
+MISMATCHES = [
     ("{$gt: 0}", "49.90", [("", "> 0 (number)", '"49.90" (string)', QUOTED)]),
     ("{$gt: 0}", "none", [("", "> 0 (number)", '"none" (string)', "")]),
     ("$absent", "X1", [("", "absent", '"X1" (string)', "")]),
@@ -354,59 +362,59 @@ SAID = [
 ]
 
 
-@pytest.mark.parametrize(("text", "got", "words"), SAID)
-def test_a_mismatch_reads_well(text, got, words):
-    assert said(want(text), got) == words
+@pytest.mark.parametrize(("text", "actual", "words"), MISMATCHES)
+def test_descriptions_of_mismatches(text, actual, words):
+    assert described(parse_expected(text), actual) == words
 
 
-def test_the_flat_form_explains_what_would_match_as_another_type():
-    assert [hint for *_, hint in said(want("{$gt: 0}"), "5", flat=True)] == [FLAT]
-    assert [hint for *_, hint in said(want("$list"), "[1]", flat=True)] == [FLAT]
-    assert [hint for *_, hint in said(want("$/a/"), "b", flat=True)] == [""]
-    assert [hint for *_, hint in said(want("{$gt: 0}"), "-5", flat=True)] == [""]
+def test_the_flat_form_explains_a_value_that_would_match_as_another_type():
+    assert [hint for *_, hint in described(parse_expected("{$gt: 0}"), "5", flat=True)] == [FLAT]
+    assert [hint for *_, hint in described(parse_expected("$list"), "[1]", flat=True)] == [FLAT]
+    assert [hint for *_, hint in described(parse_expected("$/a/"), "b", flat=True)] == [""]
+    assert [hint for *_, hint in described(parse_expected("{$gt: 0}"), "-5", flat=True)] == [""]
 
 
-def test_a_value_that_no_text_can_hold_makes_a_text_match_nothing():
+def test_a_template_bound_to_a_container_matches_nothing():
     assert not matches(TextTemplate("", X, "!"), None, {"x": [None]})
 
 
-def test_a_bound_variable_is_said_as_its_value():
-    assert said(X, 2, bindings={"x": 1}) == [("", "1 (number)", "2 (number)", "")]
-    assert said(TextTemplate("a ", X, ""), "a 2", bindings={"x": 1}) == [
+def test_a_bound_variable_is_described_by_its_value():
+    assert described(X, 2, bindings={"x": 1}) == [("", "1 (number)", "2 (number)", "")]
+    assert described(TextTemplate("a ", X, ""), "a 2", bindings={"x": 1}) == [
         ("", '"a 1" (string)', '"a 2" (string)', "")
     ]
-    assert said(X, {"a": 1, "b": 2}, bindings={"x": {"a": 1}}) != []
+    assert described(X, {"a": 1, "b": 2}, bindings={"x": {"a": 1}}) != []
 
 
-def test_a_typed_variable_says_its_type():
+def test_a_typed_variable_is_described_with_its_type():
     typed = Variable("x", MATCHERS["$url"].matcher)
     assert str(describe_expected(typed)) == "$x (any URL)"
-    assert said(typed, "x") == [("", "any URL", '"x" (string)', "")]
+    assert described(typed, "x") == [("", "any URL", '"x" (string)', "")]
 
 
-def test_a_matcher_of_a_hook_says_its_reason():
+def test_a_plugin_matcher_gives_its_reason():
     def objection(value: Any) -> str | None:
         return None if value % 2 == 0 else f"{value} is odd"
 
     even = PluginMatcher("even", objection)
     assert matches(even, 2)
-    assert said(even, 3) == [("", "$even", "3 (number)", "3 is odd")]
-    assert said(All((even, INT)), 3)[0][3] == "3 is odd"
-    assert said(even, ABSENT) == [("", "$even", "absent", "")]
+    assert described(even, 3) == [("", "$even", "3 (number)", "3 is odd")]
+    assert described(All((even, INT)), 3)[0][3] == "3 is odd"
+    assert described(even, ABSENT) == [("", "$even", "absent", "")]
 
 
-def test_what_a_hook_raises_is_a_mismatch():
+def test_an_exception_of_a_plugin_matcher_is_a_mismatch():
     def keyed(value: Any) -> Any:
         return value["key"]
 
     broken = PluginMatcher("broken", keyed)
     assert not matches(broken, 1)
-    assert said(broken, {})[0][3] == "it raised KeyError: 'key'"
-    assert "must return None, or the reason" in said(broken, {"key": True})[0][3]
+    assert described(broken, {})[0][3] == "it raised KeyError: 'key'"
+    assert "must return None, or the reason" in described(broken, {"key": True})[0][3]
 
 
 @pytest.mark.parametrize("answer", [True, False, 0, b""])
-def test_a_hook_that_answers_neither_none_nor_a_reason_never_matches(answer):
+def test_a_plugin_matcher_that_returns_neither_none_nor_text_never_matches(answer):
     assert not matches(PluginMatcher("odd", lambda _: answer), 1)
 
 
@@ -419,10 +427,10 @@ def test_an_empty_reason_is_a_mismatch_too():
     [("$int", 1), ("{$only: {a: 1, b: 2}}", 2), ("{$in: [1, 2]}", 1), ("{a: $int, b: [$x, 1]}", 3)],
 )
 def test_leaves_of_matchers(text, count):
-    assert leaf_count(want(text)) == count
+    assert leaf_count(parse_expected(text)) == count
 
 
-def test_a_want_knows_its_variables_and_whether_it_is_plain():
+def test_variable_names_and_is_literal():
     tangled: Expected = {"a": [All((X, INT)), TextTemplate("", Y, "!")], "b": Has({"k": Z})}
     assert variable_names(tangled) == {"x", "y", "z"}
     assert not is_literal(tangled)
@@ -439,11 +447,11 @@ def test_a_want_knows_its_variables_and_whether_it_is_plain():
         ([[0, 1], [0, 2], [0], [2, 3]], {0: 1, 1: 2, 2: 0, 3: 3}),
     ],
 )
-def test_as_many_pairs_as_can_be(fitting, pairs):
-    found = max_pairs(fitting)
-    assert len(found) == len(pairs)
-    assert len(set(found.values())) == len(found)
-    assert all(item in fitting[want] for want, item in found.items())
+def test_max_pairs(fitting, pairs):
+    matched = max_pairs(fitting)
+    assert len(matched) == len(pairs)
+    assert len(set(matched.values())) == len(matched)
+    assert all(item in fitting[expected] for expected, item in matched.items())
 
 
 @pytest.mark.parametrize(
@@ -460,29 +468,29 @@ def test_as_many_pairs_as_can_be(fitting, pairs):
         (Number("1e" + "9" * 30), Number("1e" + "9" * 30), True),
     ],
 )
-def test_identity_is_equality(one, other, alike):
+def test_equality_keys_are_equal_if_and_only_if_the_values_are(one, other, alike):
     assert (equality_key(one) == equality_key(other)) is alike
     assert not alike or hash(equality_key(one)) == hash(equality_key(other))
 
 
-def test_a_regex_that_would_backtrack_for_ever_does_not():
+def test_a_regex_takes_linear_time():
     assert not matches(matches_regex("(x+x+)+y"), "x" * 100_000)
 
 
 @pytest.mark.parametrize("pattern", ["(", "(?=a)", r"(a)\1", "a{1001}", "\ud800"])
-def test_a_regex_that_re2_refuses_is_told(pattern, capfd):
+def test_a_regex_that_re2_refuses_raises(pattern, capfd):
     with pytest.raises(RegexError):
         matches_regex(pattern)
     assert capfd.readouterr() == ("", "")
 
 
-def test_comparisons_refuse_what_has_no_order():
+def test_comparisons_refuse_values_without_an_order():
     assert comparison(">", "a") is None
     assert comparison(">", None) is None
     assert close_to(1, -1) is None
     assert close_to("1", 1) is None
 
 
-def test_an_empty_document_has_a_reader():
+def test_an_empty_document_is_parsed():
     reader = ParseContext(Document("s.yaml", None, {}))
     assert read_value(reader, (), None, Names()) is None

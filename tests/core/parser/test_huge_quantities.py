@@ -1,4 +1,4 @@
-"""A quantity of any number of digits is refused with a short sentence."""
+"""A quantity of any number of digits is refused with a short message."""
 
 import pytest
 
@@ -31,16 +31,16 @@ SPELLINGS = {
         "expect: [{track: A, request: {status: {$between: [N]}}}]",
     ],
 )
-def test_it_is_refused_in_a_few_words(text, spelling):
+def test_a_huge_quantity_is_refused_with_a_short_message(text, spelling):
     number = SPELLINGS[spelling].strip("'") if "'N'" in text else SPELLINGS[spelling]
     with pytest.raises(InputError) as caught:
         parse(parse_document(text.replace("N", number), "s.yaml"))
-    assert all(len(str(each)) < 1_000 for each in caught.value.issues)
+    assert all(len(str(issue)) < 1_000 for issue in caught.value.issues)
 
 
 @pytest.mark.parametrize("unit", ["ms", "s", "min", "h", "%", "kB", ""])
 @pytest.mark.parametrize("text", ["N", "N..", "..N", "N..N", ">=N", "N.N"])
-def test_a_duration_or_a_range_of_them_too(text, unit):
+def test_a_huge_duration_or_range_is_refused_with_a_short_message(text, unit):
     written = text.replace("N", DIGITS) + unit
     for key in ("times", "within"):
         with pytest.raises(InputError) as caught:
@@ -50,5 +50,5 @@ def test_a_duration_or_a_range_of_them_too(text, unit):
 
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("digits", [4_000, 5_000, 100_000])
-def test_a_number_that_python_does_not_write_is_described(digits, sign):
+def test_a_number_that_python_cannot_convert_is_described(digits, sign):
     assert describe_value(sign * 10**digits).text == "a huge number"

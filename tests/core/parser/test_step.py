@@ -1,4 +1,4 @@
-"""Steps and what stands around them: actions, durations, order, several scenarios, the world."""
+"""Steps, actions, durations, order, several scenarios, `given`, `state`, `plan` and `deny`."""
 
 import pytest
 
@@ -44,17 +44,17 @@ def scenarios(text):
 
 
 def scenario(text):
-    (found,) = scenarios(text)
-    return found
+    (only,) = scenarios(text)
+    return only
 
 
 def issues(text):
     with pytest.raises(InputError) as caught:
         scenarios(text)
-    return [str(each).removeprefix("s.yaml:") for each in caught.value.issues]
+    return [str(issue).removeprefix("s.yaml:") for issue in caught.value.issues]
 
 
-def test_a_step_has_all_that_the_file_says_of_it():
+def test_a_step_has_all_its_keys():
     first, second = scenario(FULL).steps
     assert (first.name, first.actions, first.location) == (
         "first",
@@ -68,22 +68,22 @@ def test_a_step_has_all_that_the_file_says_of_it():
     assert (second.order, second.since_start) == (Order.LISTED, True)
 
 
-def test_steps_are_told_apart_by_name_or_number():
-    found = scenario(FULL)
-    ends = [found.step_title(each).rpartition(" ")[2] for each in found.steps]
+def test_step_titles_have_name_or_number():
+    parsed = scenario(FULL)
+    ends = [parsed.step_title(step).rpartition(" ")[2] for step in parsed.steps]
     assert ends == ["first", "2"]
 
 
 def test_a_scenario_without_steps_is_one_step():
-    found = scenario("name: x\ndo: {wait: 1s}\norder: strict\nquiet: 0ms\nexpect: [{page: }]")
-    (step,) = found.steps
+    parsed = scenario("name: x\ndo: {wait: 1s}\norder: strict\nquiet: 0ms\nexpect: [{page: }]")
+    (step,) = parsed.steps
     assert (step.name, step.actions, step.order, step.quiet) == (
         "",
         (Wait(1.0),),
         Order.STRICT,
         0.0,
     )
-    assert found.has_actions
+    assert parsed.has_actions
 
 
 # What `do` says, and the actions that it means.
@@ -129,8 +129,8 @@ def test_do_is_an_action_or_a_list_of_them(text, action):
         ("{send: {page: , user: u}}", "do.send.user: no such key here"),
     ],
 )
-def test_an_action_that_cannot_be_is_refused(text, message):
-    assert any(message in each for each in issues(f"do: {text}\nexpect: []"))
+def test_an_invalid_action_is_refused(text, message):
+    assert any(message in issue for issue in issues(f"do: {text}\nexpect: []"))
 
 
 @pytest.mark.parametrize(
@@ -161,13 +161,13 @@ def test_a_duration_has_a_unit(text, seconds):
         ("5d", ""),
     ],
 )
-def test_a_duration_that_is_none_is_refused_with_the_one_that_was_meant(text, advice):
+def test_an_invalid_duration_is_refused_with_the_intended_one(text, advice):
     (issue,) = issues(f"quiet: {text}\nexpect: []")
     assert issue.startswith("1:1: quiet: must be like 200ms, 5s or 2min; it is")
     assert issue.partition("it is")[2].partition(": ")[2] == advice.removeprefix(": ")
 
 
-def test_a_duration_has_its_end():
+def test_the_length_of_a_duration_is_limited():
     assert issues("within: 25h\nexpect: []") == ["1:1: within: is longer than a day: 25h"]
 
 
@@ -194,7 +194,7 @@ def test_a_duration_has_its_end():
         ("expect: []\nsince: start", "2:1: since: no such key here"),
     ],
 )  # fmt: skip
-def test_a_step_that_cannot_be_is_refused(text, message):
+def test_an_invalid_step_is_refused(text, message):
     (issue,) = issues(text)
     assert message in issue
 
@@ -226,12 +226,12 @@ def test_a_file_holds_several_scenarios_with_their_defaults():
     assert (one.steps[0].within, two.steps[0].within) == (2.0, 3.0)
 
 
-def test_lists_of_a_scenario_are_added_to_those_of_the_defaults():
-    """A ban that every scenario is to keep is not lost where one has a ban of its own."""
+def test_lists_of_the_defaults_are_extended():
+    """`never` and `deny` of the defaults still apply to a scenario with its own."""
     one, two = scenarios(SEVERAL)
     assert (one.tags, two.tags) == (("all",), ("all", "own"))
-    assert [each.line for each in two.expectations] == ["track: X", "track: Y"]
-    assert [each.contains for each in two.forbidden] == ["secret", "hidden"]
+    assert [expectation.line for expectation in two.expectations] == ["track: X", "track: Y"]
+    assert [rule.contains for rule in two.forbidden] == ["secret", "hidden"]
 
 
 @pytest.mark.parametrize(
@@ -254,12 +254,12 @@ def test_lists_of_a_scenario_are_added_to_those_of_the_defaults():
         ("scenarios: [{expect: [{pge: }]}]", "scenarios[0].expect[0].pge: no such key here (did"),
     ],
 )  # fmt: skip
-def test_a_file_that_cannot_be_is_refused(text, message):
+def test_an_invalid_file_is_refused(text, message):
     (issue,) = issues(text)
     assert message in issue
 
 
-def test_given_says_what_holds_before():
+def test_given_is_the_initial_state():
     text = """\
 given:
   profiles: {u: {traits: {plan: pro, cost: $$5}}}
@@ -291,19 +291,19 @@ expect: []
         ("x", "given: must be a map, but is"),
     ],
 )
-def test_a_beginning_that_cannot_be_is_refused(text, message):
+def test_an_invalid_given_is_refused(text, message):
     (issue,) = issues(f"given: {text}\nexpect: []")
     assert message in issue
 
 
-def test_state_wants_profiles_by_an_id():
-    found = scenario("state: {user_123: {traits: {plan: pro}}}")
-    assert found.state == {"user_123": {"traits": {"plan": "pro"}}}
+def test_state_has_profiles_by_id():
+    parsed = scenario("state: {user_123: {traits: {plan: pro}}}")
+    assert parsed.state == {"user_123": {"traits": {"plan": "pro"}}}
     assert scenario("expect: []").state is None
 
 
 @pytest.mark.parametrize("text", ["x", "[u]", "{u: 7}", "{u: }"])
-def test_a_state_that_is_no_map_of_profiles_is_refused(text):
+def test_an_invalid_state_is_refused(text):
     (issue,) = issues(f"state: {text}")
     assert "1:" in issue
     assert "map" in issue
@@ -317,7 +317,7 @@ def test_a_state_that_is_no_map_of_profiles_is_refused(text):
         ('{"3": c.json}', {3: "c.json"}),
     ],
 )
-def test_plan_names_a_file_or_one_for_each_version(text, files):
+def test_plan_is_a_file_or_one_for_each_version(text, files):
     assert scenario(f"plan: {text}\nexpect: []").plan_files == files
 
 
@@ -331,12 +331,12 @@ def test_plan_names_a_file_or_one_for_each_version(text, files):
         ("{1: 5}", 'plan.1: must be text, but is 5 (number): quote it, "5"'),
     ],
 )
-def test_a_plan_that_cannot_be_is_refused(text, message):
+def test_an_invalid_plan_is_refused(text, message):
     (issue,) = issues(f"plan: {text}\nexpect: []")
     assert message in issue
 
 
-def test_deny_says_what_where_and_why():
+def test_deny_has_content_paths_and_reason():
     text = """\
 deny:
   - contains: ada
@@ -365,7 +365,7 @@ deny:
         ("[{contain: a}]", 'deny[0].contain: no such key here (did you mean "contains"?)'),
     ],
 )
-def test_a_denial_that_cannot_be_is_refused(text, message):
+def test_an_invalid_item_of_deny_is_refused(text, message):
     assert message in issues(f"deny: {text}")[0] or message in issues(f"deny: {text}")[-1]
 
 
@@ -381,7 +381,7 @@ PATHS = [
 
 
 @pytest.mark.parametrize(("text", "at"), PATHS)
-def test_a_path_is_read_as_it_is_written(text, at):
+def test_a_path_survives_path_text(text, at):
     assert parse_path(text) == at
     assert path_text(at) == text
 
@@ -389,5 +389,5 @@ def test_a_path_is_read_as_it_is_written(text, at):
 @pytest.mark.parametrize(
     "text", ["", ".", ".a", "a.", "a..b", "a[", "a[b]", "a[-1]", 'a["b', "a b"]
 )
-def test_what_is_no_path_is_none(text):
+def test_invalid_paths_are_empty(text):
     assert parse_path(text) == ()

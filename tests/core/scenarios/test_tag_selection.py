@@ -1,4 +1,4 @@
-"""Scenarios chosen by their tags."""
+"""Scenarios selected by tags."""
 
 import pytest
 
@@ -25,8 +25,8 @@ ALL = [
         (["!mail", "!fast"], "plain"),
     ],
 )
-def test_one_tag_is_enough_and_none_behind_a_mark(tags, names):
-    assert " ".join(each.name for each in select_by_tags(ALL, tags)) == names
+def test_one_tag_is_enough_and_excluded_tags_win(tags, names):
+    assert " ".join(scenario.name for scenario in select_by_tags(ALL, tags)) == names
 
 
 @pytest.mark.parametrize(
@@ -40,16 +40,16 @@ def test_one_tag_is_enough_and_none_behind_a_mark(tags, names):
         (["fast", "!fast"], "--tag fast --tag !fast: no scenario is chosen, so nothing can be met"),
     ],
 )
-def test_what_is_unknown_or_chooses_nothing_is_never_a_pass(tags, said):
+def test_unknown_tags_and_empty_selections_raise(tags, said):
     with pytest.raises(SelectionError) as refused:
         select_by_tags(ALL, tags)
     assert str(refused.value) == said
 
 
-def test_where_no_scenario_has_a_tag_it_is_said():
+def test_the_message_if_no_scenario_has_a_tag():
     with pytest.raises(SelectionError, match="none has any"):
         select_by_tags(ALL[:1], ["fast"])
 
 
-def test_without_scenarios_and_tags_there_is_nothing_to_choose():
+def test_selecting_from_no_scenarios_is_allowed():
     assert select_by_tags([], []) == ()

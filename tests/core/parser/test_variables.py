@@ -17,12 +17,12 @@ def scenarios(text, **given):
 
 
 def scenario(text, **given):
-    (found,) = scenarios(text, **given)
-    return found
+    (only,) = scenarios(text, **given)
+    return only
 
 
 def wanted(text, **given):
-    """The userId that the only call of a scenario wants."""
+    """Return the expected userId of the only call of a scenario."""
     (call,) = scenario(text, **given).expectations
     return call.patterns[0].fields["userId"]
 
@@ -30,60 +30,60 @@ def wanted(text, **given):
 def issues(text, **given):
     with pytest.raises(InputError) as caught:
         scenarios(text, **given)
-    return [str(each).removeprefix("s.yaml:") for each in caught.value.issues]
+    return [str(issue).removeprefix("s.yaml:") for issue in caught.value.issues]
 
 
 USES = "expect: [{page: , userId: $a}]"
 
 
 @pytest.mark.parametrize("let", ["[a]", "{a: }", "{a: null}"])
-def test_a_variable_without_a_value_is_captured(let):
-    found = scenario(f"let: {let}\n{USES}")
-    assert found.variables == {"a": Variable("a")}
-    assert found.expectations[0].patterns[0].fields == {"userId": Variable("a")}
+def test_a_variable_without_a_value_is_bound_by_calls(let):
+    parsed = scenario(f"let: {let}\n{USES}")
+    assert parsed.variables == {"a": Variable("a")}
+    assert parsed.expectations[0].patterns[0].fields == {"userId": Variable("a")}
 
 
 def test_a_variable_with_a_matcher_is_typed():
-    found = scenario(f"let: {{a: $uuid}}\n{USES}")
-    assert str(describe_expected(found.variables["a"])) == "$a (any UUID)" or "$a" in str(
-        describe_expected(found.variables["a"])
+    parsed = scenario(f"let: {{a: $uuid}}\n{USES}")
+    assert str(describe_expected(parsed.variables["a"])) == "$a (any UUID)" or "$a" in str(
+        describe_expected(parsed.variables["a"])
     )
-    assert found.variables["a"].type is not None
+    assert parsed.variables["a"].type is not None
 
 
 def test_a_variable_with_a_value_is_that_value():
-    found = scenario(f"let: {{a: ada}}\n{USES}")
-    assert found.variables == {}
+    parsed = scenario(f"let: {{a: ada}}\n{USES}")
+    assert parsed.variables == {}
     assert wanted(f"let: {{a: ada}}\n{USES}") == "ada"
 
 
-def test_a_value_from_outside_goes_before_that_of_the_file():
+def test_a_given_value_overrides_that_of_the_file():
     assert wanted(f"let: {{a: ada}}\n{USES}", a="bob") == "bob"
     assert wanted(f"let: [a]\n{USES}", a="bob") == "bob"
 
 
-def test_values_from_outside_that_a_file_does_not_declare_are_those_of_other_files():
+def test_given_values_that_a_file_does_not_declare_are_ignored():
     assert scenario("expect: [{page: }]", zzz=1).variables == {}
 
 
-def test_a_value_may_use_one_that_stands_before_it():
+def test_a_value_may_use_an_earlier_one():
     assert wanted("let: {b: ada, a: 'x-${b}'}\n" + USES) == "x-ada"
 
 
 def test_a_type_may_be_a_definition_or_use_a_value():
-    found = scenario("define: {id: {$starts: u}}\nlet: {a: $id}\n" + USES)
-    assert "u" in str(describe_expected(found.variables["a"]))
+    parsed = scenario("define: {id: {$starts: u}}\nlet: {a: $id}\n" + USES)
+    assert "u" in str(describe_expected(parsed.variables["a"]))
     assert scenario("let: {low: 3, a: {$gt: $low}}\n" + USES).variables["a"].type is not None
 
 
-def test_a_value_has_to_fit_its_type():
+def test_a_value_has_to_match_its_type():
     assert wanted("let: {a: {$starts: u}}\n" + USES, a="u1") == "u1"
     (issue,) = issues("let: {a: {$starts: u}}\n" + USES, a="x1")
     assert issue.startswith("1:7: let.a: `a` must be ")
     assert issue.endswith('but is given as "x1" (string)')
 
 
-def test_a_type_holds_no_variable_without_a_value():
+def test_a_type_has_no_unbound_variable():
     (issue,) = issues("let: {b: , a: {$in: [$b, x]}}\n" + USES)
     assert "1:12: let.a: may not depend on `$b`, which has no value yet" in issue
 
@@ -114,7 +114,7 @@ PLACES = [
 
 
 @pytest.mark.parametrize(("text", "look", "value"), PLACES)
-def test_a_variable_with_a_value_may_stand_nearly_everywhere(text, look, value):
+def test_a_variable_with_a_value_is_allowed_nearly_everywhere(text, look, value):
     assert look(scenario(f"let: {{a: one.eml}}\n{text}")) == value
 
 
@@ -132,14 +132,14 @@ def test_a_variable_with_a_value_may_stand_nearly_everywhere(text, look, value):
         "expect: [{page: , id: $a}]",
     ],
 )
-def test_a_variable_without_a_value_cannot_stand_where_no_call_is_yet(text):
+def test_constants_have_no_unbound_variables(text):
     (issue,) = issues(f"let: [a]\n{text}")
     give = "give it one by `let: {a: …}`, a row of `cases`, or `--let a=…`"
     assert f"`$a` has no value before the calls come; {give}" in issue
 
 
 @pytest.mark.parametrize("text", ["name: $uuid", "tags: [$/x/]", "do: {open: $string}"])
-def test_a_matcher_cannot_stand_where_no_call_is_yet(text):
+def test_constants_have_no_matchers(text):
     (issue,) = issues(f"{text}\nexpect: []")
     assert "must be a plain value: no call is there yet that a matcher could look at" in issue
 
@@ -170,19 +170,19 @@ def test_each_row_of_cases_is_a_scenario_of_its_own():
     assert one.title != two.title
 
 
-def test_rows_that_look_alike_are_told_apart():
+def test_rows_with_equal_labels_are_numbered():
     one, two = scenarios(
         "let: [a]\ncases: [{a: 1}, {a: '1'}]\n" + USES.replace("userId", "context")
     )
     assert (one.case, two.case) == ("a=1", "a=1 #2")
 
 
-def test_a_row_may_leave_out_what_has_a_value():
+def test_a_row_may_omit_a_variable_with_a_value():
     one, two = scenarios(
         "let: {a: x}\ncases: [{a: y}, {b: 1}]\n".replace("{a: x}", "{a: x, b: 0}")
         + "expect: [{page: , userId: $a, context: {b: $b}}]"
     )
-    assert [each.expectations[0].patterns[0].fields for each in (one, two)] == [
+    assert [parsed.expectations[0].patterns[0].fields for parsed in (one, two)] == [
         {"userId": "y", "context": {"b": 0}},
         {"userId": "x", "context": {"b": 1}},
     ]  # fmt: skip
@@ -226,15 +226,15 @@ def test_a_row_may_leave_out_what_has_a_value():
         ),
     ],
 )  # fmt: skip
-def test_variables_that_cannot_be_are_refused(text, message):
-    found = issues(text)
-    assert any(message in each for each in found), found
+def test_invalid_variables_are_refused(text, message):
+    messages = issues(text)
+    assert any(message in issue for issue in messages), messages
 
 
-def test_a_row_and_the_outside_do_not_both_give_a_value():
+def test_a_value_is_not_given_by_row_and_option():
     assert any(
-        "2:1: cases: `n` is given a value, but the rows give it one already" in each
-        for each in issues(CASES, n=3)
+        "2:1: cases: `n` is given a value, but the rows give it one already" in message
+        for message in issues(CASES, n=3)
     )
 
 
@@ -243,9 +243,9 @@ def test_a_variable_that_one_row_uses_is_used():
     assert issues(text) == ["1:12: let.b: `$b` is declared, but used nowhere"]
 
 
-def test_mistakes_of_each_row_are_told_once():
-    found = issues(CASES + "zzz: 1\n")
-    assert found == ["9:1: zzz: no such key here"]
+def test_issues_of_rows_are_reported_once():
+    messages = issues(CASES + "zzz: 1\n")
+    assert messages == ["9:1: zzz: no such key here"]
 
 
 ANYWHERE = """\
@@ -267,19 +267,21 @@ expect:
 
 
 @pytest.mark.parametrize("rows", ["[]", "[x]", "{a: 1}"])
-def test_without_a_row_the_other_mistakes_are_told(rows):
-    """And none that a row would mend: nobody knows what it would give."""
-    assert [each.partition(":")[0] for each in issues(ANYWHERE.replace("ROWS", rows))] == ["2"]
+def test_other_issues_are_reported_without_a_valid_row(rows):
+    """Issues that a valid row would resolve are not reported."""
+    assert [message.partition(":")[0] for message in issues(ANYWHERE.replace("ROWS", rows))] == [
+        "2"
+    ]
     body = "name: ${d}\nexpct: []\nexpect: [{page: $a, x: $e}]\n"
     text = f"let: {{a: , b: $c}}\ncases: {rows}\n{body}"
-    found = [each.split(": ")[1] for each in issues(text)]
-    assert found[0] == "let.b"
-    assert found[1].startswith("cases")
-    assert found[2:] == ["name", "expct", "expect[0].x"]
+    paths = [message.split(": ")[1] for message in issues(text)]
+    assert paths[0] == "let.b"
+    assert paths[1].startswith("cases")
+    assert paths[2:] == ["name", "expct", "expect[0].x"]
 
 
-def test_cases_and_values_have_their_end():
-    """Half a million values, read once for each of some thousand rows, would take for ever."""
+def test_the_size_of_cases_is_limited():
+    """Half a million values, read for each of some thousand rows, would take hours."""
     rows = "".join(f"  - {{a: '{n}'}}\n" for n in range(2000))
     calls = "expect:\n" + "  - {page: , userId: $a}\n" * 2000
     assert issues(f"let: [a]\ncases:\n{rows}{calls}")[0].startswith(
@@ -308,24 +310,24 @@ scenarios:
         ("{a: $$x}", "$x"),
     ],
 )
-def test_a_definition_stands_for_its_value(define, want):
+def test_a_definition_is_replaced_by_its_value(define, want):
     assert wanted(f"define: {define}\n{USES}") == want
 
 
 def test_a_definition_may_use_a_variable():
     assert wanted("let: [v]\ndefine: {a: $v}\n" + USES) == Variable("v")
     text = "let: [v]\ncases: [{v: x}, {v: y}]\ndefine: {a: $v}\n" + USES
-    assert [each.expectations[0].patterns[0].fields["userId"] for each in scenarios(text)] == [
+    assert [parsed.expectations[0].patterns[0].fields["userId"] for parsed in scenarios(text)] == [
         "x",
         "y",
     ]
 
 
-def test_a_definition_that_is_never_used_is_fine():
+def test_an_unused_definition_is_allowed():
     assert scenario("define: {a: {x: $b}, b: 1, c: {user: $somebody_elses}}\nexpect: []")
 
 
-def test_a_definition_that_is_never_used_is_looked_into_all_the_same():
+def test_an_unused_definition_is_checked():
     assert issues("define: {a: {$gtt: 1}}\nexpect: []")[0].startswith("1:")
 
 
@@ -345,23 +347,23 @@ def test_a_file_may_only_define():
         ("{uuid: 1}", "define.uuid: `$uuid` is a matcher already: choose another name"),
     ],
 )  # fmt: skip
-def test_definitions_that_cannot_be_are_refused(define, message):
-    found = issues(f"define: {define}\nexpect: []")
-    assert len(found) == 1
-    assert message in found[0]
+def test_invalid_definitions_are_refused(define, message):
+    messages = issues(f"define: {define}\nexpect: []")
+    assert len(messages) == 1
+    assert message in messages[0]
 
 
-def test_what_uses_a_circle_is_no_second_mistake():
+def test_the_use_of_a_cycle_is_no_second_issue():
     assert len(issues("define: {a: $a, b: [$a]}\nexpect: [{page: , context: {x: $b}}]")) == 1
 
 
-def test_a_bomb_of_definitions_does_not_go_off():
+def test_exponential_expansion_is_refused():
     lines = "".join(f"  a{n}: [$a{n - 1}, $a{n - 1}, $a{n - 1}]\n" for n in range(1, 40))
     (issue,) = issues(f"define:\n  a0: 1\n{lines}expect: [{{page: , context: {{x: $a39}}}}]")
     assert f"stands for more than {MAX_VALUES:,} values, with what it uses" in issue
 
 
-def test_a_tower_of_definitions_ends():
+def test_the_depth_of_definitions_is_limited():
     lines = "".join(f"  a{n}: [$a{n - 1}]\n" for n in range(1, 20_000))
     (issue,) = issues(f"define:\n  a0: 1\n{lines}expect: []")
     assert f"nests deeper than {MAX_DEPTH} levels, with what it uses" in issue
