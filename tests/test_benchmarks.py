@@ -16,10 +16,10 @@ from pixel_emulator.core.endpoint.pixel import GIF
 from pixel_emulator.core.model import Dialect, Outcome
 from pixel_emulator.core.problems.classify import classify_url
 from tests.benchmarks import saved, servers, wrk
-from tests.benchmarks.__main__ import BENCHMARKS, known, main
+from tests.benchmarks.__main__ import BENCHMARKS, benchmarks, main
 from tests.benchmarks.client import HOST, Target, check, keep_alive
-from tests.benchmarks.figures import Figure, Result, alternate, compare, kept, markdown, result
-from tests.benchmarks.new_connections import visits
+from tests.benchmarks.figures import Figure, Result, alternate, as_data, compare, markdown, result
+from tests.benchmarks.new_connections import new_connections
 from tests.benchmarks.plan import Plan, conditions
 from tests.benchmarks.plot import svg
 from tests.benchmarks.servers import emulator, process, trivial
@@ -40,8 +40,10 @@ def test_each_benchmark_finds_something(name, small):
     measured = BENCHMARKS[name](small)
     assert measured.figures
     assert all(figure.ours > 0 for figure in measured.figures if figure.unit != "MB")
-    assert result(kept(measured, "here")).figures[:1] == result(kept(measured, "")).figures[:1]
-    assert markdown({name: kept(measured, "here")}).endswith(f"\n`{name}`: here.\n")
+    assert (
+        result(as_data(measured, "here")).figures[:1] == result(as_data(measured, "")).figures[:1]
+    )
+    assert markdown({name: as_data(measured, "here")}).endswith(f"\n`{name}`: here.\n")
 
 
 def test_every_call_differs_and_is_kept():
@@ -79,7 +81,7 @@ def test_an_answer_is_200_and_the_gif(answer, good):
             check(answer, GIF)
 
 
-@pytest.mark.parametrize("load", [keep_alive, visits])
+@pytest.mark.parametrize("load", [keep_alive, new_connections])
 def test_a_load_makes_so_many_calls(load):
     with trivial() as target:
         made = load(target, first=0, calls=20)
@@ -115,7 +117,7 @@ def test_without_wrk_nothing_is_measured_over_plain_http(small, monkeypatch):
 
 @pytest.mark.parametrize("deaf", ["", "trap '' TERM; "])
 def test_a_process_ends_with_its_context_and_so_do_its_children(deaf, monkeypatch):
-    monkeypatch.setattr(servers, "_GOODBYE", 0.1)
+    monkeypatch.setattr(servers, "_END_TIMEOUT", 0.1)
     ear, mouth = os.pipe()
     shell = ["sh", "-c", f"{deaf}(sleep 60; echo late) & echo; wait; wait"]
     with os.fdopen(ear, "rb") as said:
@@ -168,7 +170,7 @@ def test_a_ratio_is_the_median_of_the_ratios_of_runs():
 def test_the_table_says_which_goal_is_missed(ratio, at_least, goal):
     figure = Figure(work="w", against="a", unit="ms", ours=1, theirs=2, ratios=(ratio,),
                     goal=10, at_least=at_least)  # fmt: skip
-    data = {"some": kept(Result(figures=(figure,)), "here")}
+    data = {"some": as_data(Result(figures=(figure,)), "here")}
     assert f"| w | a | 1.00 ms | 2.00 ms | {ratio:.2f} x | {goal} |\n" in markdown(data)
 
 
@@ -180,8 +182,8 @@ def test_a_plot_shows_each_ratio_that_has_a_goal():
     ]  # fmt: skip
     series = {"calls": [0, 10, 100], "mb": [1, 2, 3], "us": [0, 5, 6], "cpu": [0, 4, 5]}
     measured = Result(figures=tuple(rows), series=series)
-    drawn = svg({"growth": kept(measured, "here")})
-    assert drawn == svg({"growth": kept(measured, "here")})
+    drawn = svg({"growth": as_data(measured, "here")})
+    assert drawn == svg({"growth": as_data(measured, "here")})
     picture = ET.fromstring(drawn)
     groups = {group.get("id"): group for group in picture.iter(f"{SVG}g")}
     bars = [groups[f"bar-{row}"].find(f"{SVG}path") for row in range(3)]
@@ -198,7 +200,7 @@ def test_a_plot_shows_each_ratio_that_has_a_goal():
 def test_what_is_kept_is_what_the_readme_shows():
     data = saved.load()
     assert data
-    assert list(data) == [name for name in known() if name in data]
+    assert list(data) == [name for name in benchmarks() if name in data]
     assert saved.PLOT.read_text(encoding="utf-8") == svg(data)
     readme = saved.README.read_text(encoding="utf-8")
     assert saved.put_in(readme, data) == readme, "run `python -m tests.benchmarks --redraw`"
@@ -211,7 +213,7 @@ def test_a_later_figure_takes_the_place_of_an_earlier_one(tmp_path, monkeypatch)
     (tmp_path / "README").write_text(f"a\n{saved.BEGIN}old\n{saved.END}z\n")
     for name, value in (("b", 1), ("a", 2), ("b", 3)):
         measured = Result(figures=(Figure(work=f"work of {name}", unit="s", ours=value),))
-        saved.save(name, kept(measured, "here"), order=["a", "b"])
+        saved.save(name, as_data(measured, "here"), order=["a", "b"])
     assert [stored["figures"][0]["ours"] for stored in saved.load().values()] == [2, 3]
     readme = (tmp_path / "README").read_text()
     assert readme.index("work of a") < readme.index("work of b")
@@ -225,7 +227,7 @@ def test_a_later_figure_takes_the_place_of_an_earlier_one(tmp_path, monkeypatch)
 def test_the_command_lists_what_there_is(capsys):
     assert main(["--list"]) == 0
     out = capsys.readouterr().out
-    assert [line.split()[0] for line in out.splitlines()] == list(known())
+    assert [line.split()[0] for line in out.splitlines()] == list(benchmarks())
 
 
 def test_a_name_that_is_none_is_a_mistake(capsys):

@@ -11,7 +11,7 @@ from mitmproxy.certs import CertStore
 from tests.benchmarks import wrk
 from tests.benchmarks.client import HOST, Load, Target, keep_alive
 from tests.benchmarks.figures import Figure, Result
-from tests.benchmarks.new_connections import visits
+from tests.benchmarks.new_connections import new_connections
 from tests.benchmarks.plan import Plan, say
 from tests.benchmarks.servers import trivial
 
@@ -27,7 +27,7 @@ def ceiling(plan: Plan) -> Result:
         sides: dict[str, tuple[Callable[..., Load], Target]] = {
             "plain HTTP": (keep_alive, plain),
             "HTTPS through CONNECT": (keep_alive, secure),
-            "a new TLS connection for each call": (visits, secure),
+            "a new TLS connection for each call": (new_connections, secure),
         }
         if wrk.installed():
             sides["plain HTTP by wrk"] = (wrk.wrk, plain)

@@ -1,4 +1,4 @@
-"""The load of visitors who come once: each call has a TLS connection of its own."""
+"""A load client that opens a new TLS connection for each call."""
 
 import itertools
 import threading
@@ -8,17 +8,19 @@ from concurrent.futures import ThreadPoolExecutor
 from tests.benchmarks.client import CLIENTS, Load, Target, check
 
 
-def visits(target: Target, *, first: int, seconds: float = 1e9, calls: int = 10**9) -> Load:
-    """Eight at a time: connect, CONNECT, a handshake without a session, one call, goodbye.
+def new_connections(
+    target: Target, *, first: int, seconds: float = 1e9, calls: int = 10**9
+) -> Load:
+    """Send calls, eight at a time: connect, CONNECT, a full handshake, one call, close.
 
-    Each answer is looked at: RuntimeError for anything but 200 and the GIF.
+    Raises RuntimeError if a response is not 200 with the GIF.
     """
     load, lock = Load(), threading.Lock()
     requests, connect = target.calls(first), target.connect()
     tickets = itertools.count(1)
     busy, start = time.process_time(), time.perf_counter()
 
-    def visitor() -> None:
+    def client() -> None:
         while next(tickets) <= calls and time.perf_counter() < start + seconds:
             with lock:
                 request = next(requests)
@@ -34,8 +36,8 @@ def visits(target: Target, *, first: int, seconds: float = 1e9, calls: int = 10*
             load.latencies.append(time.perf_counter() - began)
 
     with ThreadPoolExecutor(CLIENTS) as pool:
-        for done in [pool.submit(visitor) for _ in range(CLIENTS)]:
-            done.result()
+        for future in [pool.submit(client) for _ in range(CLIENTS)]:
+            future.result()
     load.seconds, load.cpu = time.perf_counter() - start, time.process_time() - busy
     load.answered = len(load.latencies)
     return load
