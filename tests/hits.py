@@ -1,4 +1,4 @@
-"""Judged requests for tests, at made-up times."""
+"""Classified requests for tests, at made-up times."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,14 +14,14 @@ START = datetime(2030, 1, 31, 9, 0, 12, 418_000, tzinfo=UTC)
 
 
 def hit(seq, type, payload=None, *, at=0, form="base64", repeats=False, sources=None):
-    """The hit of a call `at` milliseconds after the first; a write key is filled in."""
+    """Return the hit of a call `at` milliseconds after START; a write key is filled in."""
     said = {"writeKey": KEY, **(payload or {})}
     request = request_from_url(encode(CallType(type), said, form=Form(form)))
-    return judged(seq, request, at=at, repeats=repeats, sources=sources)
+    return classified_hit(seq, request, at=at, repeats=repeats, sources=sources)
 
 
-def judged(seq, request, *, at=0, repeats=False, sources=None):
-    """The hit of a request."""
+def classified_hit(seq, request, *, at=0, repeats=False, sources=None):
+    """Return the hit of a request."""
     classified = classify(request, Dialect.DOCUMENTED, sources or {})
     outcome, problems = classified.outcome, classified.problems
     if repeats:
@@ -41,19 +41,19 @@ def judged(seq, request, *, at=0, repeats=False, sources=None):
 
 
 def evidence(*hits, connections=1, **more):
-    """The evidence of a run with these hits."""
+    """Return the evidence of a run with these hits."""
     return Evidence(hits=hits, connections=connections, **more)
 
 
 def from_data(data):
-    """The evidence that a case file describes; a messageId seen before repeats."""
+    """Return the evidence that a case file describes; a repeated messageId makes a duplicate."""
     hits, seen = [], set()
     for seq, call in enumerate(data["calls"], 1):
         at = call.get("at", 0)
         if "request" in call:
             method, target = call["request"].split(" ")
             request = PixelRequest(target=target.encode(), method=method)
-            hits.append(judged(seq, request, at=at))
+            hits.append(classified_hit(seq, request, at=at))
             continue
         payload = {key: value for key, value in call.items() if key not in _OURS}
         message_id = payload.get("messageId")

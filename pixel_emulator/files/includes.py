@@ -117,9 +117,5 @@ def real_path(path: Path) -> Path:
     fail."""
     try:
         return path.resolve()
-    except (
-        OSError,
-        ValueError,
-        RuntimeError,
-    ):  # Python 3.12 raises RuntimeError for a loop of links
+    except (OSError, ValueError, RuntimeError):  # the last for a loop of links in Python 3.12
         return path

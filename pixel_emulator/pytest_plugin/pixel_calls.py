@@ -1,33 +1,146 @@
-"""What a test works with: the calls of its own session, and what it expects of them."""
+"""The fixture `pixels`: the calls of one session, and what a test expects of them."""
 
 import os
+import re
 from collections.abc import Callable
+from email.message import Message
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pixel_emulator.core.endpoint.pixel import request_from_url
+from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.matching.expected import ABSENT, Absent
-from pixel_emulator.core.model import JSON, Hit, Problem
+from pixel_emulator.core.model import JSON, Hit, PixelRequest, Problem
 from pixel_emulator.core.profiles.identity import Profiles, fold
 from pixel_emulator.core.scenarios.expectation import Expectation
 from pixel_emulator.core.scenarios.model import DEFAULT_WITHIN
 from pixel_emulator.core.verification.verdict import Status, Verdict
-from pixel_emulator.pytest_plugin.asked import Asked
-from pixel_emulator.pytest_plugin.awaiting import first_call
-from pixel_emulator.pytest_plugin.choices import Choices
-from pixel_emulator.pytest_plugin.expecting import Expecting
-from pixel_emulator.pytest_plugin.judging import CLOSED, message, places
-from pixel_emulator.pytest_plugin.keywords import expectation_of
-from pixel_emulator.pytest_plugin.loops import BLOCKED, is_held_up
-from pixel_emulator.pytest_plugin.places import Home, MisuseError, on_its_line
-from pixel_emulator.pytest_plugin.pool import SharedCalls
-from pixel_emulator.pytest_plugin.receiving import requested
-from pixel_emulator.pytest_plugin.seen import SeenCall, seen
+from pixel_emulator.files.file_io import read_bytes
+from pixel_emulator.pytest_plugin.keyword_expectations import expectation_of
+from pixel_emulator.pytest_plugin.lazy_emulator import routed
+from pixel_emulator.pytest_plugin.marks import Choices
+from pixel_emulator.pytest_plugin.scenario_context import Expecting
+from pixel_emulator.pytest_plugin.shared_calls import Asked, SeenCall, SharedCalls, first_call, seen
+from pixel_emulator.pytest_plugin.source_lines import Home, MisuseError, is_held_up, on_its_line
+from pixel_emulator.pytest_plugin.verdicts import CLOSED, message, places
 from pixel_emulator.runtime.session import Session
 
 if TYPE_CHECKING:
-    from pixel_emulator.pytest_plugin.parts import SessionRecording
+    from pixel_emulator.email.message import Mail
+
+_URL = ("http://", "https://", "/v1/")
+_PATH = re.compile(r"\S*|.*\.(html?|eml|mbox|mjml|txt)", re.IGNORECASE)
+_LONGEST_PATH = 4_096  # characters; longer ones name no file on any system
+_EMPTY = "the text is empty: was it rendered?"
+_TAKES = "`receive` takes a URL, HTML, or a mail (text, bytes, a message object, a path)"
+
+
+def requested(given: object, hosts: tuple[str, ...]) -> list[PixelRequest]:
+    """Return the request for a URL, or those of every pixel that a client without scripts loads.
+
+    `given` is a URL, HTML or the source of a mail as text; HTML, a mail or an mbox in bytes; a
+    message of the standard library, of Django or of Flask-Mail; or the path of a file. Raises
+    MisuseError for anything else, and for what cannot be read as a whole.
+    """
+    words = _words(given)
+    if len(words) == 1 and words[0].startswith(_URL):
+        return [request_from_url(words[0])]
+    if words and all(word.startswith(_URL) for word in words):
+        raise MisuseError(f"`receive` takes one URL at a time, but got {len(words)}")
+    return [request_from_url(url) for mail in _mails(given) for url in _urls(mail, hosts)]
+
+
+def _words(given: object) -> list[str]:
+    """Return the words of a text, or of its bytes, if it may be a URL; else none."""
+    if isinstance(given, bytes | bytearray):
+        given = bytes(given).decode(errors="replace")
+    return given.split() if isinstance(given, str) and "<" not in given else []
+
+
+def _mails(given: object) -> "tuple[Mail, ...]":
+    from pixel_emulator.email.source import read, read_text
+
+    if isinstance(given, str | bytes | bytearray) and not given.strip():
+        raise MisuseError(f"{_TAKES}, but {_EMPTY}")
+    if isinstance(given, str):
+        text = given.strip()
+        if "<" not in text and len(text) <= _LONGEST_PATH and _PATH.fullmatch(text):
+            return _of_file(Path(text), given)
+        return read_text(text)
+    if isinstance(given, bytes | bytearray | memoryview):
+        return read("", bytes(given))
+    if isinstance(given, os.PathLike):
+        return _of_file(Path(os.fsdecode(given)), given)
+    source = _source(given)
+    if not source.strip():
+        raise MisuseError(f"{_TAKES}, but {_EMPTY}")
+    return read(".eml", source)
+
+
+def _of_file(path: Path, given: object) -> "tuple[Mail, ...]":
+    from pixel_emulator.email.source import read
+
+    try:
+        return read(path.name, read_bytes(path))
+    except InputError as error:
+        raise MisuseError(f"{_TAKES}, but got {_shown(given)}: {error}") from None
+
+
+def _source(message: object) -> bytes:
+    """Return the source of a message object.
+
+    The standard library and Flask-Mail have `as_bytes`; Django has `message`, which makes one of
+    the standard library. Raises MisuseError for any other object, and for one that makes none.
+    """
+    if isinstance(message, type):
+        raise MisuseError(f"{_TAKES}, but got {_shown(message)}")
+    as_bytes, make = (getattr(message, name, None) for name in ("as_bytes", "message"))
+    try:
+        if not callable(as_bytes) and callable(make) and isinstance(made := make(), Message):
+            as_bytes = made.as_bytes
+        source = as_bytes() if callable(as_bytes) else None
+    except Exception as error:
+        why = f"{type(error).__name__}: {str(error).partition('\n')[0]}"
+        raise MisuseError(f"`receive` cannot read {_shown(message)}: {why}") from error
+    if not isinstance(source, bytes):
+        raise MisuseError(f"{_TAKES}, but got {_shown(message)}")
+    return source
+
+
+def _urls(mail: "Mail", hosts: tuple[str, ...]) -> list[str]:
+    from pixel_emulator.email.limits import LimitError
+    from pixel_emulator.email.unrequested import search_html
+
+    where = f"{mail.title}: " if mail.title else ""
+    if mail.reason and not mail.is_text:
+        raise MisuseError(f"`receive` cannot read this: {where}{mail.reason}")
+    try:
+        search = search_html(mail.shown, hosts=hosts, charset=mail.url_charset)
+    except LimitError as error:
+        raise MisuseError(f"`receive` cannot read this: {where}{error}") from None
+    if undecoded := next((pixel for pixel in search.unrequested if pixel.is_undecoded), None):
+        raise MisuseError(f"`receive` cannot read this: {where}{undecoded.sentence}")
+    return [
+        pixel.url for pixel in search.pixels if pixel.is_requested and not pixel.has_custom_domain
+    ]
+
+
+def _shown(value: object) -> str:
+    said = repr(value)
+    return said if len(said) <= 60 else f"{said[:60]}…"
+
+
+if TYPE_CHECKING:
+    from pixel_emulator.pytest_plugin.run_recording import SessionRecording
     from pixel_emulator.pytest_plugin.snapshots import Updating
+
+
+_BLOCKED = (
+    "the wait held up the event loop of the test: write `async with pixels.expecting(…)`, "
+    "or `await asyncio.to_thread(pixels.wait_for, …)`"
+)
+"""What is said of a wait in vain, in whose thread a coroutine was running."""
 
 
 class Pixels:
@@ -108,7 +221,7 @@ class Pixels:
     @property
     def problems(self) -> tuple[Problem, ...]:
         """What is wrong with any of them."""
-        return tuple(each for hit in self.requests for each in hit.problems)
+        return tuple(problem for hit in self.requests for problem in hit.problems)
 
     @property
     def state(self) -> Profiles:
@@ -157,10 +270,10 @@ class Pixels:
         if not isinstance(timeout, int | float) or not isfinite(timeout):
             raise MisuseError(f"timeout: must be a number of seconds, but is {timeout!r}")
         wanted = expectation_of(call, self.home.here())
-        found = first_call(self.pool, wanted, timeout, lambda: self.asked.scenario)
-        if isinstance(found, Verdict):
-            raise self.failure(found, waited=True)
-        return found
+        result = first_call(self.pool, wanted, timeout, lambda: self.asked.scenario)
+        if isinstance(result, Verdict):
+            raise self.failure(result, waited=True)
+        return result
 
     @on_its_line
     def expecting(self, file: str | os.PathLike[str], **given: JSON) -> Expecting:
@@ -192,7 +305,7 @@ class Pixels:
         TypeError for anything else, and for a mail that cannot be read as a whole.
         """
         requests = requested(mail_or_url, self.session.hosts)
-        return seen([self.session.receive(each) for each in requests])
+        return seen([self.session.receive(request) for request in requests])
 
     @on_its_line
     def route(self, page: object) -> Any:
@@ -200,8 +313,6 @@ class Pixels:
 
         With the async API: `await pixels.route(page)`. Do it before the page is loaded.
         """
-        from pixel_emulator.pytest_plugin.routing import routed
-
         self.session, diverting = routed(self.session, page)
         self.pool.session = self.session
         return diverting
@@ -227,7 +338,7 @@ class Pixels:
         Its first line is about `first`, if that is not met.
         """
         in_vain = waited and any(True for _ in places(verdict))
-        hint = BLOCKED if in_vain and is_held_up() else ""
+        hint = _BLOCKED if in_vain and is_held_up() else ""
         said = message(verdict, (self.home.file,), first=first, hint=hint)
         error = AssertionError(f"{CLOSED}: {said}" if self.session.closed else said)
         self.raised.append(error)

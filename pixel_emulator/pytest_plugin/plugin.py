@@ -51,7 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
         recording = RunRecording(target, lambda: strays_of(config))
         config.pluginmanager.register(recording, "pixel_recording")
     if config.getoption("--pixel-show"):
-        from pixel_emulator.pytest_plugin.showing import Showing
+        from pixel_emulator.pytest_plugin.lifecycle import Showing
 
         config.pluginmanager.register(Showing(config), "pixel_showing")
     if config.pluginmanager.hasplugin("playwright"):
@@ -105,7 +105,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object
     pixels = [*item.stash.get(PIXELS, ())]
     result = yield
     if pixels:
-        from pixel_emulator.pytest_plugin.ending import warn_of_late
+        from pixel_emulator.pytest_plugin.lifecycle import warn_of_late
 
         warn_of_late(item, pixels)
     return result
@@ -193,7 +193,7 @@ def _conclude(item: pytest.Item, error: BaseException | None) -> None:
     pixels = item.stash.get(PIXELS, None)
     if not pixels:
         return
-    from pixel_emulator.pytest_plugin.ending import conclude
+    from pixel_emulator.pytest_plugin.lifecycle import conclude
 
     try:
         conclude(item, pixels, error)

@@ -1,22 +1,102 @@
-"""One recording of a whole run of pytest, `--pixel-recording`, also where xdist runs the tests."""
+"""One recording of a whole run, `--pixel-recording`, made of one part for each session."""
 
 import os
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import pytest
 
-from pixel_emulator.core.errors import InputError
+from pixel_emulator.core.errors import InputError, InputIssue, Location
+from pixel_emulator.core.model import Dialect, Hit
+from pixel_emulator.core.recordings.recording import End, Head, Redaction
 from pixel_emulator.core.redaction.masking import hide
 from pixel_emulator.files import read_write
 from pixel_emulator.files.file_io import close_locked
 from pixel_emulator.files.recording_file import open_locked
-from pixel_emulator.files.recording_parts import make_folder, merge, parts_of, rescue
-from pixel_emulator.pytest_plugin.choices import settings_of
-from pixel_emulator.pytest_plugin.run_progress import RunProgress
+from pixel_emulator.files.recording_parts import (
+    add_part,
+    make_folder,
+    merge,
+    parts_of,
+    remove_part,
+    rescue,
+)
+from pixel_emulator.pytest_plugin.lazy_emulator import DeferredSession
+from pixel_emulator.pytest_plugin.marks import settings_of
+from pixel_emulator.pytest_plugin.options import recording_target
 from pixel_emulator.pytest_plugin.stash import WORKER_RECORDING
+from pixel_emulator.runtime.clock import utc_now
+from pixel_emulator.runtime.recording_writer import RecordingWriter
+from pixel_emulator.runtime.settings import Settings
+
+_SHOWN = 200
+"""Characters of a reason that are told."""
+
+
+class RunProgress:
+    """A plugin that counts; with xdist it stands in the process that runs no tests itself."""
+
+    def __init__(self) -> None:
+        self._selected: set[str] = set()
+        self._ended: set[str] = set()
+        self._failed_collectors: set[str] = set()
+        self._stopped_by = ""
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Note the tests that are to be run; deselected ones are not among them."""
+        self._selected = {item.nodeid for item in session.items}
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
+        """Note the tests that a worker of xdist has found: all find the same ones."""
+        self._selected.update(ids)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Note what could not be collected."""
+        if report.failed:
+            self._failed_collectors.add(report.nodeid)
+
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        """Note that a test has ended."""
+        self._ended.add(nodeid)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note what xdist says no more of: the failure it stops at, a test whose worker died."""
+        if report.when not in ("setup", "teardown") or report.failed:
+            self._ended.add(report.nodeid)
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Note Ctrl-C, and `pytest.exit`."""
+        # pytest and xdist have an `Interrupted` each; under these the missing tests tell enough.
+        if type(excinfo.value).__name__ != "Interrupted":
+            self._stopped_by = excinfo.exconly().splitlines()[0]
+
+    def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Note an error of pytest or of a plugin."""
+        self._stopped_by = f"an internal error: {excinfo.exconly().splitlines()[0]}"
+
+    def gaps(self, session: pytest.Session, exitstatus: int) -> list[str]:
+        """Return why calls may be missing, one sentence without a full stop for each reason."""
+        gaps = []
+        if failed := len(self._failed_collectors):
+            files = "file" if failed == 1 else "files"
+            gaps.append(f"the run is incomplete: {failed} {files} could not be collected")
+        missing = len(self._selected - self._ended)
+        stopped = self._stopped_by or str(session.shouldfail or session.shouldstop or "")
+        if not stopped and exitstatus == pytest.ExitCode.USAGE_ERROR:
+            stopped = "a wrong command line"
+        if missing or self._stopped_by or exitstatus == pytest.ExitCode.USAGE_ERROR:
+            tests = f"{missing} of {len(self._selected)} selected tests did not run to their end"
+            why = f" ({stopped[:_SHOWN]})" if stopped else ""
+            gaps.append(f"the run was stopped{why}: {tests}")
+        return gaps
+
 
 _START = 4096
 """Bytes of a recording in which its head ends."""
@@ -68,7 +148,7 @@ class RunRecording:
         folder, shown = parts_of(self._target), os.path.relpath(self._target)
         sources = self._settings.sources()
         # They name tests, and those may have been given a write key.
-        strays = [hide(each, sources) for each in self._strays()]
+        strays = [hide(stray, sources) for stray in self._strays()]
         merged = merge(
             folder,
             self._settings,
@@ -111,8 +191,8 @@ class RunRecording:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say where it is, and what may be missing."""
-        for each in self._said:
-            terminalreporter.write_line(f"pixels: {each}")
+        for line in self._said:
+            terminalreporter.write_line(f"pixels: {line}")
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -120,9 +200,117 @@ class RunRecording:
         node.workerinput[WORKER_RECORDING] = str(self._target)
 
 
-def _state(found: os.stat_result) -> tuple[int, int, int, int]:
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+def _state(stat: os.stat_result) -> tuple[int, int, int, int]:
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 def _counted(calls: int) -> str:
     return f"{calls} call{'' if calls == 1 else 's'}"
+
+
+class SessionRecording:
+    """Writes down what a session gets, under the id of its test.
+
+    In this process a call is in the file before it is answered, so that a crash loses none; the
+    calls of an emulator elsewhere are written when its session is cleared or ends.
+    """
+
+    def __init__(self, path: Path, test: str, session: DeferredSession, settings: Settings) -> None:
+        self._test = test
+        self._session = session
+        self._lock = Lock()
+        self._last = self._calls = self._connections = 0
+        known = settings.sources()
+        head = Head(
+            created=utc_now(),
+            run="",
+            tool=version("pixel-emulator"),
+            dialect=Dialect(settings.dialect),
+            redaction=Redaction.NONE if settings.keep_write_keys else Redaction.WRITE_KEYS,
+            shard=hide(test, known),
+            clock=session.first.clock,
+        )
+        self._recorder: RecordingWriter | None = RecordingWriter(path, head, known)
+        session.first.subscribe(self._append)
+
+    def forget(self) -> None:
+        """The session is about to be cleared: what it has so far is kept here."""
+        self._take()
+        self._connections += self._session.evidence().connections
+
+    def close(self) -> None:
+        """Finish it, once the session is closed. A part that could not be written stays open."""
+        self._take()
+        evidence = self._session.evidence()
+        with self._lock:
+            recorder, self._recorder = self._recorder, None
+        if recorder is not None:
+            end = End(
+                calls=self._calls,
+                connections=self._connections + evidence.connections,
+                gaps=evidence.gaps,
+                acted=evidence.acted,
+            )
+            try:
+                recorder.close(end)
+            except OSError:
+                recorder.abandon()
+
+    def _take(self) -> None:
+        if not self._session.is_local:
+            for hit in self._session.evidence().hits:
+                self._append(hit)
+
+    def _append(self, hit: Hit) -> None:
+        with self._lock:
+            if self._recorder is None or hit.seq <= self._last:
+                return
+            self._last = hit.seq
+            self._calls += 1
+            try:
+                self._recorder.append(replace(hit, seq=self._calls, step=hit.step or self._test))
+            except OSError:  # an open part says that calls may be missing
+                self._recorder.abandon()
+                self._recorder = None
+
+
+def begin(
+    folder: Path, test: str, number: int, session: DeferredSession, settings: Settings
+) -> SessionRecording:
+    """The part for session `number` of a test; the first one replaces those of an earlier try.
+
+    Raises InputError where it cannot be written.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    name = sha256(test.encode(errors="surrogatepass")).hexdigest()[:24]
+    path = folder / f"{name}.{number:04}.{worker}.yaml"
+    try:
+        if number == 0:
+            for old in folder.glob(f"{name}.*.{worker}.yaml"):
+                remove_part(folder, old.name)
+        add_part(folder, path.name)
+    except FileNotFoundError:
+        message = "is gone: it was deleted, or is on another machine; nothing is recorded"
+        raise InputError(InputIssue(message, Location(str(folder)))) from None
+    except OSError as error:
+        raise InputError(InputIssue(f"the recording cannot be written: {error}")) from None
+    return SessionRecording(path, test, session, settings)
+
+
+def part_of(
+    item: pytest.Item, number: int, session: DeferredSession, settings: Settings
+) -> SessionRecording | None:
+    """Where the calls of a session are written down, in a run that is recorded.
+
+    Fails the test where that is not possible.
+    """
+    target = recording_target(item.config)
+    if target is None:
+        return None
+    try:
+        # Which keys are masked is the business of the whole run.
+        common = replace(settings, keep_write_keys=settings_of(item.config).keep_write_keys)
+        return begin(parts_of(target), item.nodeid, number, session, common)
+    except InputError as error:
+        session.close()
+        raise pytest.fail.Exception(f"pixels: {error}", pytrace=False) from None

@@ -16,14 +16,13 @@ from pixel_emulator.core.verification.verdict import Status, Verdict
 from pixel_emulator.email.render import find_browser
 from pixel_emulator.files import read_write
 from pixel_emulator.files.scenario_loader import ScenarioFile, read_files
-from pixel_emulator.pytest_plugin.deferred_session import DeferredSession
-from pixel_emulator.pytest_plugin.ending import tell
-from pixel_emulator.pytest_plugin.hosting import LazyEmulator, host_of, open_for
-from pixel_emulator.pytest_plugin.judging import message, places
-from pixel_emulator.pytest_plugin.making import part_of
+from pixel_emulator.pytest_plugin.lazy_emulator import DeferredSession, LazyEmulator
+from pixel_emulator.pytest_plugin.lifecycle import host_of, open_for, tell
 from pixel_emulator.pytest_plugin.options import is_argument
-from pixel_emulator.pytest_plugin.places import Home
+from pixel_emulator.pytest_plugin.run_recording import part_of
 from pixel_emulator.pytest_plugin.snapshots import Snapshot
+from pixel_emulator.pytest_plugin.source_lines import Home
+from pixel_emulator.pytest_plugin.verdicts import message, places
 from pixel_emulator.runner.actions import WRITE_KEY, ActionContext, missing_files
 from pixel_emulator.runner.runner import Runner
 
@@ -55,18 +54,18 @@ class ScenarioCollector(pytest.File):
         Raises CollectError with all its mistakes, and where it is named and none acts.
         """
         acts = False
-        (found,) = read_files([os.path.relpath(self.path)])
-        if found.issues:
-            raise self.CollectError("\n".join(map(str, found.issues)))
-        for each in found.scenarios:
-            if each.has_actions:
+        (file,) = read_files([os.path.relpath(self.path)])
+        if file.issues:
+            raise self.CollectError("\n".join(map(str, file.issues)))
+        for scenario in file.scenarios:
+            if scenario.has_actions:
                 acts = True
-                name = each.name or self.path.stem
-                label = f"{name}[{each.case}]" if each.case else name
-                yield ScenarioItem.from_parent(self, name=label, scenario=each, file=found)
+                name = scenario.name or self.path.stem
+                label = f"{name}[{scenario.case}]" if scenario.case else name
+                yield ScenarioItem.from_parent(self, name=label, scenario=scenario, file=file)
         if not acts and is_argument(self.config, self.path):
             instead = "a test meets it by `pixels.expecting`, or by the mark `pixel_scenario`"
-            raise self.CollectError(f"{found.path}: has no `do`, so it is no test: {instead}")
+            raise self.CollectError(f"{file.path}: has no `do`, so it is no test: {instead}")
 
 
 class ScenarioItem(pytest.Item):
@@ -142,7 +141,7 @@ class ScenarioItem(pytest.Item):
 
     def _updated(self, evidence: Evidence, verdict: Verdict) -> Verdict:
         """The verdict on the file as it is rewritten; where an action failed it stays."""
-        if any(each.failure for each in verdict.scenarios[0].steps):
+        if any(step.failure for step in verdict.scenarios[0].steps):
             return verdict
         return Snapshot(self.file.path).rewrite(evidence) or verdict
 

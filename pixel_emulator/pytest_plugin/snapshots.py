@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
+import pytest
+
 from pixel_emulator.core.errors import Document, InputError, InputIssue
 from pixel_emulator.core.model import JSON, Evidence
 from pixel_emulator.core.parser.document import parse
@@ -22,7 +24,8 @@ from pixel_emulator.files import read_write
 from pixel_emulator.files.scenario_loader import load_scenarios, load_text
 from pixel_emulator.files.yaml_loader import parse_document
 from pixel_emulator.files.yaml_spans import read_source
-from pixel_emulator.pytest_plugin.judging import as_reached
+from pixel_emulator.pytest_plugin.stash import FILE_HOLDERS
+from pixel_emulator.pytest_plugin.verdicts import as_reached
 from pixel_emulator.runtime.session import Session
 
 _FORBIDDEN = re.compile(r"[<>?%*:|\"'/\\\x00-\x1f\x7f\ud800-\udfff]")
@@ -121,7 +124,7 @@ class Snapshot:
     def _under_policies(self, scenarios: Iterable[Scenario]) -> tuple[Scenario, ...]:
         if self.policies is None:
             return tuple(scenarios)
-        return tuple(with_defaults(each, self.policies) for each in scenarios)
+        return tuple(with_defaults(scenario, self.policies) for scenario in scenarios)
 
 
 def recording_path(test_file: Path, folder: str, name: str, session: str) -> Path:
@@ -160,7 +163,7 @@ def _is_simple(name: str) -> bool:
 
 def _is_listed(folder: Path, name: str) -> bool:
     """Return True if a folder has a file spelled so: written before names had digests."""
-    return folder.is_dir() and name in (each.name for each in folder.iterdir())
+    return folder.is_dir() and name in (path.name for path in folder.iterdir())
 
 
 def compared(path: Path, session: Session, updating: Updating | None) -> tuple[Scenario, ...]:
@@ -198,3 +201,15 @@ def _says(path: Path, evidence: Evidence) -> bool:
         return verify(_as_scenario(path), as_reached(evidence)).status is Status.MET
     except InputError:
         return False
+
+
+def updating(item: pytest.Item, *, is_new: bool) -> Updating | None:
+    """What a test rewrites files with, if it shall. One that `is_new` has not held any so far, also
+    if it is run again."""
+    if not item.config.getoption("--pixel-update"):
+        return None
+    holders = item.config.stash.setdefault(FILE_HOLDERS, {})
+    if is_new:
+        for file in [file for file, test in holders.items() if test == item.nodeid]:
+            del holders[file]
+    return Updating(item.nodeid, holders)

@@ -7,8 +7,8 @@ import pytest
 if TYPE_CHECKING:
     from collections import deque
 
-    from pixel_emulator.pytest_plugin.choices import Choices
-    from pixel_emulator.pytest_plugin.hosting import LazyEmulator
+    from pixel_emulator.pytest_plugin.lazy_emulator import LazyEmulator
+    from pixel_emulator.pytest_plugin.marks import Choices
     from pixel_emulator.pytest_plugin.pixel_calls import Pixels
 
 PIXELS: "pytest.StashKey[list[Pixels]]" = pytest.StashKey()

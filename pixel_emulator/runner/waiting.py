@@ -256,7 +256,7 @@ class Window:
         )
 
     @contextmanager
-    def awaited(self) -> Iterator[None]:
+    def back_pressure(self) -> Iterator[None]:
         """Make calls wait while so many arrive that they are not looked at in time."""
         leave = self._tail.journal.follow(self._progress)
         try:
@@ -274,7 +274,7 @@ class Window:
         thread = threading.Thread(target=self._follow, args=(stopped,), daemon=True)
         thread.start()
         try:
-            with self.awaited():
+            with self.back_pressure():
                 yield
         finally:
             stopped.set()

@@ -207,9 +207,8 @@ class Sessions:
         session = self._open_sessions.get(name)
         if session and name not in requested:
             requested.append(name)
-            if name != self._names_by_port.get(
-                client.sockname[1], DEFAULT
-            ):  # that connection is counted already
+            # A connection to the session's own port is counted already.
+            if name != self._names_by_port.get(client.sockname[1], DEFAULT):
                 session.journal.connected()
 
     def _add(self, name: str, session: LocalSession) -> LocalSession:

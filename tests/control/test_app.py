@@ -1,4 +1,4 @@
-"""Who gets no answer: without the token, under another name, from a web page, through the proxy."""
+"""Rejected requests: without the token, for another host, from a web page, through the proxy."""
 
 import socket
 import ssl
@@ -10,8 +10,8 @@ from pixel_emulator.control.routes import ROUTES
 from tests.control_client import client_of, kind
 from tests.wire import ask, connect, get, secured, tunnel
 
-GUARDED = [route for route in ROUTES if route.token]
-PUBLIC = [route for route in ROUTES if not route.token]
+GUARDED = [route for route in ROUTES if route.needs_token]
+PUBLIC = [route for route in ROUTES if not route.needs_token]
 
 
 def path_of(route):
@@ -81,8 +81,8 @@ def test_the_scheme_is_read_in_any_case(nobody, control):
 @pytest.mark.parametrize("route", GUARDED, ids=told)
 def test_only_downloads_take_the_token_in_the_query(nobody, control, route):
     answer = nobody.request(route.method, path_of(route), params={"token": control.token})
-    assert (answer.status_code == 200) is route.by_query
-    assert route.method == "GET" or not route.by_query
+    assert (answer.status_code == 200) is route.token_in_query
+    assert route.method == "GET" or not route.token_in_query
     wrong = nobody.request(route.method, path_of(route), params={"token": "wrong"})
     assert kind(wrong) == "no-token"
 

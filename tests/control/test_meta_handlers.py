@@ -1,4 +1,4 @@
-"""Health, certificates and the ways to be led to the emulator."""
+"""Health, certificates, and the ways to route clients to the emulator."""
 
 import os
 import shlex

@@ -1,4 +1,4 @@
-"""The description says what is served, and nothing else; it is a valid one."""
+"""The OpenAPI document is valid and describes exactly what is served."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What the control API tells of the calls of a session, and how they are added and cleared."""
+"""Routes that list, add and clear the requests of a session."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -36,7 +36,7 @@ CALLS = [
 
 @pytest.fixture
 def filled(http, session):
-    """The path of a session in which all kinds of requests arrived."""
+    """Return the path of a session in which all kinds of requests arrived."""
     path = f"/sessions/{session['name']}"
     for url in CALLS:
         assert http.post(f"{path}/requests", json={"url": url}).status_code == 201

@@ -1,4 +1,4 @@
-"""A runner elsewhere marks runs and steps, and hears its clients out."""
+"""A runner in another process marks runs and steps, and waits for its clients."""
 
 import httpx
 import pytest

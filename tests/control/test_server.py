@@ -1,4 +1,4 @@
-"""The control API among others: it holds nobody up, and at the end nothing of it is left."""
+"""The control API blocks no client, and leaves nothing behind at its end."""
 
 import asyncio
 import socket
@@ -39,7 +39,7 @@ def ask_and_do_not_read(control: Control, path: str) -> socket.socket:
 
 
 def fill(control: Control, calls: int = 20) -> None:
-    """Some megabytes of calls in the default session."""
+    """Put some megabytes of calls into the default session."""
     with client_of(control) as client:
         url = f"{SEGMENT}{PIXEL}&properties.x={'x' * 200_000}"
         for _ in range(calls):
@@ -69,7 +69,7 @@ async def count_tasks() -> int:
 
 
 def test_no_answer_waits_for_an_acknowledgement_of_its_head():
-    """Nagle's algorithm would cost 40 ms each; asyncio turns it off for sockets of TCP by name."""
+    """Nagle's algorithm would cost 40 ms a request; asyncio needs IPPROTO_TCP to avoid it."""
     with (
         controlled() as (emulator, _),
         listen_on_loopback() as ours,
@@ -202,7 +202,7 @@ def test_a_failure_of_ours_is_a_problem_and_not_the_end(monkeypatch):
 
 
 def test_many_clients_with_sessions_of_their_own_see_only_their_calls():
-    """Open, call over the wire, wait, verify, close: in eight threads, forty times."""
+    """Open, call over the wire, wait, verify and close a session: in eight threads, forty times."""
 
     def one(number: int) -> str:
         with client_of(control) as client:

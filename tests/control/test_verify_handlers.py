@@ -1,4 +1,4 @@
-"""Scenarios over the control API: judged at once, or when they are decided."""
+"""Scenarios over the control API: verified at once, or when they are decided."""
 
 import json
 import threading
@@ -36,7 +36,7 @@ def arrive(http, path):
 
 @pytest.fixture
 def connected(session):
-    """A call came over the wire, so that the evidence has a connection."""
+    """Make a call over the wire, so that the evidence has a connection."""
     httpx.get(f"{session['url']}{PIXEL}", trust_env=False)
 
 
@@ -211,7 +211,7 @@ def test_what_is_met_already_is_met(http, path):
 
 @pytest.mark.usefixtures("connected")
 def test_what_would_have_to_act_is_not_waited_for(http, path):
-    """Judged offline, `do` says only where a step begins: `verify` reads it as the command does."""
+    """Offline, `do` only marks where a step begins: this `verify` reads it as the command does."""
     acting = f"{OPENED}do: {{wait: 0s}}\nname: sends\n"
     answer = http.post(f"{path}/wait", params={"file": "it.yaml"}, content=acting)
     assert (answer.status_code, kind(answer)) == (422, "wrong-body")
@@ -298,7 +298,7 @@ def test_within_counts_from_the_end_of_the_actions(http, path, arrive_at):
 
 @pytest.mark.usefixtures("connected")
 def test_no_wait_is_met_with_a_verdict_that_is_not(http, path, arrive_at):
-    """A step among several counts from its first call, whenever the wait begins."""
+    """One of several steps counts from its first call, whenever the wait begins."""
     arrive_at("12:00:00", "Early")
     arrive_at("12:01:00", "Late")
     steps = "steps:\n  - within: 1s\n    expect: [{track: Early}, {track: Late}]\n  - expect: []\n"
@@ -321,7 +321,7 @@ def test_what_breaks_the_quiet_counts(control, path, arrive):
 
 
 def test_what_opens_it_again_is_waited_for(control, emulator, session, path):
-    """Met, open, met, and only then impossible: that is where the wait ends."""
+    """Met, open, met, and then impossible, which ends the wait."""
     identify = f"{SEGMENT}/v1/pixel/identify?writeKey=wk_test_0000&userId=u1&traits.plan="
     scenario = "expect: [{identify: u1, times: 1..9}]\nstate: {u1: {traits: {plan: pro}}}\n"
     journal = emulator.sessions.get(session["name"])

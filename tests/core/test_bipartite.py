@@ -1,10 +1,10 @@
-"""Which call goes to which expectation, and which unmet expectation to which call."""
+"""Bipartite matching: b-matchings, and pairs of least cost."""
 
 import pytest
 
 from pixel_emulator.core.matching.bipartite import b_matching, min_cost_pairs
 
-# What each call matches, the bounds of each expectation, and who claims each call.
+# Candidates of each call, bounds of each expectation, and the expectation that claims each call.
 CLAIMS = [
     ([], [], []),
     ([()], [], [None]),
@@ -19,11 +19,11 @@ CLAIMS = [
 
 
 @pytest.mark.parametrize(("candidates", "bounds", "claims"), CLAIMS)
-def test_calls_are_claimed_in_order_and_moved_where_that_makes_room(candidates, bounds, claims):
+def test_calls_are_claimed_in_order_and_reassigned_to_claim_more(candidates, bounds, claims):
     assert b_matching(candidates, bounds) == claims
 
 
-# For each row the columns that it may have with their costs, and the best pairs.
+# The possible columns of each row with their costs, and the best columns.
 PAIRS = [
     ([], []),
     ([{}], [None]),
@@ -39,10 +39,10 @@ PAIRS = [
 
 @pytest.mark.parametrize(("costs", "pairs"), PAIRS)
 def test_most_rows_get_a_column_at_the_least_total_cost(costs, pairs):
-    found = min_cost_pairs(costs)
-    assert [each is None for each in found] == [each is None for each in pairs]
-    assert _total(costs, found) == _total(costs, pairs)
+    columns = min_cost_pairs(costs)
+    assert [column is None for column in columns] == [column is None for column in pairs]
+    assert _total(costs, columns) == _total(costs, pairs)
 
 
 def _total(costs, pairs):
-    return sum(row[each] for row, each in zip(costs, pairs, strict=True) if each is not None)
+    return sum(row[column] for row, column in zip(costs, pairs, strict=True) if column is not None)

@@ -23,7 +23,7 @@ def recorded(seq, **payload):
 
 
 def payload(path):
-    """The payload of the first call in a recording."""
+    """Return the payload of the first call in a recording."""
     call = read_recording(path).hits[0].call
     assert call is not None
     assert call.payload is not None

@@ -1,4 +1,4 @@
-"""The file of a recording: one recorder at a time, and nothing good is ever lost."""
+"""The file of a recording has one writer at a time, and no recording is ever lost."""
 
 import os
 import signal
@@ -27,7 +27,7 @@ def message(call, *arguments):
 
 
 def write(path, *, calls=1, end=True, run="r1"):
-    """Write a recording; returns its bytes."""
+    """Write a recording; return its bytes."""
     recorder = RecordingWriter(path, Head(created=HEAD.created, run=run, tool="0.1.0"))
     recorder.append(*(recorded(seq) for seq in range(1, calls + 1)))
     if end:
@@ -168,7 +168,7 @@ def test_an_empty_recording_may_be_made_to_replace_one(path):
 
 
 def test_a_link_stays_a_link(path, tmp_path):
-    """The recording, and the one from before, stand beside the file that it leads to."""
+    """The recording and the earlier one are in the folder of the link's target."""
     (tmp_path / "real").mkdir()
     target = tmp_path / "real" / "calls.yaml"
     before = write(target)
@@ -220,7 +220,7 @@ def test_a_file_of_the_name_that_is_not_ours_is_not_touched(path, previous, cont
 
 
 def test_a_file_that_was_deleted_is_not_brought_back_by_a_later_run(path, previous):
-    """Somebody removed it so that an old recording cannot pass for a new one."""
+    """A user removed it so that an old recording cannot pass for a new one."""
     write(path)
     RecordingWriter(path, HEAD)
     path.unlink()
@@ -400,7 +400,7 @@ def test_a_file_that_was_there_keeps_its_permissions(path):
 
 
 def test_the_path_is_that_of_the_beginning(path, monkeypatch, tmp_path):
-    """A test may change its folder."""
+    """A test may change the working directory."""
     monkeypatch.chdir(tmp_path)
     recorder = RecordingWriter(Path("out.yaml"), HEAD)
     recorder.append(*(recorded(seq) for seq in range(1, 300)))

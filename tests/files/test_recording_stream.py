@@ -1,4 +1,4 @@
-"""Recordings read entry by entry: the same as read as a whole, of any size, in little memory."""
+"""Reading entry by entry gives the same as reading as a whole, for any size, in little memory."""
 
 import tracemalloc
 from dataclasses import replace
@@ -67,7 +67,7 @@ def test_it_is_read_as_yaml_reads_it(path, payloads):
 
 
 def test_only_the_first_entry_of_a_kind_is_read_as_yaml(path, monkeypatch):
-    """Else 300,000 calls take minutes."""
+    """Without the fast path, 300,000 calls take minutes."""
     write(path, *({"userId": f"u{n}", "event": "E", "messageId": f"m{n}"} for n in range(50)))
     learn, texts = entry.FastEntryReader.learn, []
 
@@ -81,7 +81,7 @@ def test_only_the_first_entry_of_a_kind_is_read_as_yaml(path, monkeypatch):
 
 
 def result(read, *arguments):
-    """What a reader returns, or its message."""
+    """Return the result of a reader, or its message."""
     try:
         return read(*arguments)
     except InputError as error:
@@ -89,7 +89,7 @@ def result(read, *arguments):
 
 
 def edited(text, old, new, number):
-    """The text with a value of entry `number` changed."""
+    """Return the text with a value of entry `number` changed."""
     start = text.index(f"- seq: {number}\n")
     return text[:start] + text[start:].replace(old, new, 1)
 

@@ -1,4 +1,4 @@
-"""Folders of scenario files: what is read of them, in which order, and what is no scenario."""
+"""Folders of scenario files: which files are read, in which order, and which are skipped."""
 
 import os
 
@@ -15,7 +15,7 @@ A = "expect: [{track: A}]\n"
 
 @pytest.fixture
 def put(tmp_path, monkeypatch):
-    """Writes files below the current folder."""
+    """Return a function that writes files below the current folder."""
     monkeypatch.chdir(tmp_path)
 
     def write(**texts):

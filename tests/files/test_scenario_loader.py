@@ -1,4 +1,4 @@
-"""Scenario files with what they name: other files, plans, matchers of plugins."""
+"""Scenario files with what they name: other files, plans, registered matchers."""
 
 from importlib.metadata import EntryPoint, EntryPoints
 
@@ -254,7 +254,7 @@ def test_the_matchers_of_plugins_are_a_mapping():
 
 
 def test_what_nobody_asks_for_is_not_looked_up(folder, monkeypatch):
-    """Looking through all installed packages takes as long as reading a file."""
+    """Searching all installed packages takes as long as reading a file."""
 
     def refuse(**_):
         raise AssertionError

@@ -1,4 +1,4 @@
-"""Where each value of a YAML text stands."""
+"""Spans of the values of a YAML text."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""The two assignments agree with trying everything out."""
+"""Matchings are as good as the best of all assignments."""
 
 from itertools import product
 
@@ -20,12 +20,12 @@ _expectations = st.lists(_bounds, min_size=1, max_size=3)
 @st.composite
 def _tangles(draw):
     bounds = draw(_expectations)
-    matched = st.sets(st.integers(0, len(bounds) - 1)).map(lambda found: tuple(sorted(found)))
+    matched = st.sets(st.integers(0, len(bounds) - 1)).map(lambda indexes: tuple(sorted(indexes)))
     return draw(st.lists(matched, max_size=6)), bounds
 
 
 def _every_way(candidates, bounds):
-    """Each assignment that gives no expectation more than its greatest number."""
+    """Yield each assignment that exceeds no upper bound."""
     for way in product(*((*matched, None) for matched in candidates)):
         if all(way.count(index) <= high for index, (_, high) in enumerate(bounds)):
             yield way
@@ -36,13 +36,13 @@ def _filled(claims, bounds):
 
 
 def _claimed(claims):
-    return sum(each is not None for each in claims)
+    return sum(claimant is not None for claimant in claims)
 
 
 @given(_tangles())
 @settings(max_examples=200, deadline=None)
 def test_claims_are_allowed(tangle):
-    """A call goes only to an expectation that it matches and that has room."""
+    """A call is claimed only by an expectation that matches it, up to its upper bound."""
     candidates, bounds = tangle
     assert tuple(b_matching(candidates, bounds)) in set(_every_way(candidates, bounds))
 
@@ -50,7 +50,7 @@ def test_claims_are_allowed(tangle):
 @given(_tangles())
 @settings(max_examples=200, deadline=None)
 def test_no_other_claims_are_better(tangle):
-    """No assignment fills more of the least numbers, and none claims more calls."""
+    """No assignment fills more of the lower bounds, and none claims more calls."""
     candidates, bounds = tangle
     claims = b_matching(candidates, bounds)
     ways = list(_every_way(candidates, bounds))
@@ -60,8 +60,8 @@ def test_no_other_claims_are_better(tangle):
 
 @given(_tangles())
 @settings(max_examples=200, deadline=None)
-def test_a_verdict_is_met_exactly_if_some_assignment_meets_it(tangle):
-    """Every matching call claimed and every count in its range: found if it exists."""
+def test_all_bounds_are_filled_if_any_assignment_fills_them(tangle):
+    """An assignment that claims every matching call within all bounds is found if it exists."""
     candidates, bounds = tangle
 
     def meets(way):
@@ -89,34 +89,47 @@ _pools = st.lists(st.lists(_wanted, max_size=2).map(tuple), min_size=1, max_size
 @given(_pools, st.lists(st.sampled_from(_EVENTS), max_size=5))
 @settings(max_examples=200, deadline=None)
 def test_scenarios_are_met_exactly_if_one_assignment_meets_them_all(pools, events):
-    """Of all scenarios together, one claims a call; what one of them bans has not come."""
+    """One expectation of all scenarios claims a call, unless one with `times: 0` matches it."""
     lenient = {**DEFAULT_LEVELS, Policy.UNEXPECTED: Level.IGNORE}
-    scenarios = [Scenario(steps=(Step(expectations=each),), levels=lenient) for each in pools]
+    scenarios = [
+        Scenario(steps=(Step(expectations=expectations),), levels=lenient) for expectations in pools
+    ]
     hits = [
         hit(seq, "track", {"event": event, "userId": "u"}) for seq, event in enumerate(events, 1)
     ]
-    wanted = [each for pool in pools for each in pool]
+    expectations = [expectation for pool in pools for expectation in pool]
     matched = [
-        tuple(i for i, each in enumerate(wanted) if each.patterns[0].name in (None, event))
+        tuple(
+            i
+            for i, expectation in enumerate(expectations)
+            if expectation.patterns[0].name in (None, event)
+        )
         for event in events
     ]
-    banned = any(wanted[i].times.high == 0 for found in matched for i in found)
+    forbidden = any(expectations[i].times.high == 0 for indexes in matched for i in indexes)
     bounds = [
-        (each.times.low, len(events) if each.times.high is None else each.times.high)
-        for each in wanted
+        (
+            expectation.times.low,
+            len(events) if expectation.times.high is None else expectation.times.high,
+        )
+        for expectation in expectations
     ]
 
     def meets(way):
         counts = all(way.count(i) >= low for i, (low, _) in enumerate(bounds))
         return counts and all(w is not None for w, m in zip(way, matched, strict=True) if m)
 
-    exists = not banned and any(map(meets, _every_way(matched, bounds)))
+    exists = not forbidden and any(map(meets, _every_way(matched, bounds)))
     verdict = verify(scenarios, Evidence(hits=tuple(hits), connections=1))
     assert (verdict.status is Status.MET) == exists
-    results = [each for result in verdict.scenarios for each in result.expectations]
-    claimed = [each.seq for result in results for each in result.claims]
+    results = [
+        expectation_result
+        for result in verdict.scenarios
+        for expectation_result in result.expectations
+    ]
+    claimed = [call.seq for result in results for call in result.claims]
     assert len(claimed) == len(set(claimed))
-    assert [each.expectation for each in results] == wanted
+    assert [result.expectation for result in results] == expectations
 
 
 _costs = st.lists(st.dictionaries(st.integers(0, 4), st.integers(0, 9), max_size=4), max_size=5)
@@ -125,7 +138,7 @@ _costs = st.lists(st.dictionaries(st.integers(0, 4), st.integers(0, 9), max_size
 @given(_costs)
 @settings(max_examples=200, deadline=None)
 def test_pairs_are_the_cheapest_of_the_most(costs):
-    """As many rows as possible get a column of their own, at the least total cost."""
+    """As many rows as possible get a column, at the least total cost."""
 
     def worth(way):
         return sum(c is None for c in way), sum(
@@ -136,7 +149,7 @@ def test_pairs_are_the_cheapest_of_the_most(costs):
         taken = [c for c in way if c is not None]
         return len(taken) == len(set(taken))
 
-    found = min_cost_pairs(costs)
-    assert allowed(found)
+    columns = min_cost_pairs(costs)
+    assert allowed(columns)
     ways = product(*((*row, None) for row in costs))
-    assert worth(found) == min(worth(way) for way in ways if allowed(way))
+    assert worth(columns) == min(worth(way) for way in ways if allowed(way))

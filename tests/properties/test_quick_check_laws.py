@@ -1,4 +1,4 @@
-"""What a test finds plainly met, the engine finds met, and has nothing to tell of."""
+"""What passes the quick check is met for `verify`, which reports nothing."""
 
 from dataclasses import replace
 
@@ -10,10 +10,10 @@ from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, Time
 from pixel_emulator.core.scenarios.model import Level, Policy, Scenario, Step
 from pixel_emulator.core.verification.quick_check import QuickCheck
 from pixel_emulator.core.verification.verdict import Status
-from pixel_emulator.pytest_plugin.judging import lacking, verify_unproven
+from pixel_emulator.pytest_plugin.verdicts import lacking, verify_unproven
 from tests.hits import KEY, hit
 
-# What becomes of a call: a token damages it, an empty id drops it.
+# Fields for an outcome: an unresolved token damages a call, an empty id drops it.
 _CALLS = {
     "delivered": {"userId": "user_1"},
     "duplicate": {"userId": "user_1"},
@@ -27,14 +27,14 @@ _rarely = st.sampled_from([False, False, False, False, True])
 
 @st.composite
 def _runs(draw):
-    """What is wanted, and calls that more or less are that."""
-    wanted, calls = [], []
+    """Expectations, and calls that more or less meet them."""
+    expectations, calls = [], []
     for name in draw(st.lists(st.sampled_from("AB"), max_size=3)):
         fields = {"event": name, **draw(st.sampled_from([{}, {}, {"writeKey": KEY}]))}
         types = draw(st.sampled_from([(CallType.TRACK,), (None,), (CallType.PAGE, CallType.TRACK)]))
-        wanted.append(
+        expectations.append(
             Expectation(
-                patterns=tuple(Pattern(type=each, fields=fields) for each in types),
+                patterns=tuple(Pattern(type=type, fields=fields) for type in types),
                 times=draw(_times),
                 dropped=draw(_rarely),
             )
@@ -45,7 +45,7 @@ def _runs(draw):
         hit(seq, "track", {"event": name, **_CALLS[kind]}, repeats=kind == "duplicate")
         for seq, (name, kind) in enumerate(calls, 1)
     )
-    return wanted, Evidence(
+    return expectations, Evidence(
         hits=hits,
         connections=draw(st.integers(0, 1)),
         gaps=("one is missing",) * draw(_rarely),
@@ -58,12 +58,12 @@ _levels = st.fixed_dictionaries({policy: st.sampled_from(Level) for policy in Po
 
 @settings(max_examples=1_000)
 @given(_runs(), _levels, st.booleans())
-def test_what_is_plainly_met_is_met_under_all_policies(run, levels, same_event):
-    wanted, evidence = run
-    met = QuickCheck().is_met(wanted, evidence)
+def test_what_the_quick_check_accepts_is_met_under_all_policies(run, levels, same_event):
+    expectations, evidence = run
+    met = QuickCheck().is_met(expectations, evidence)
     event(f"plainly met: {met}, {len(evidence.hits)} hits")
     if met:
-        step = Step(expectations=tuple(wanted))
+        step = Step(expectations=tuple(expectations))
         scenario = Scenario(steps=(step,), levels=levels, same_event=same_event)
         verdict = verify_unproven([scenario], evidence)
         assert verdict.status is Status.MET
@@ -72,37 +72,39 @@ def test_what_is_plainly_met_is_met_under_all_policies(run, levels, same_event):
 
 @settings(max_examples=500)
 @given(_runs())
-def test_what_is_plainly_there_is_not_lacking(run):
-    wanted, evidence = run
-    if QuickCheck().has_all_calls(wanted, evidence.hits):
+def test_what_has_all_calls_is_not_lacking(run):
+    expectations, evidence = run
+    if QuickCheck().has_all_calls(expectations, evidence.hits):
         unmasked = Evidence(hits=evidence.hits)
-        assert not lacking(Scenario(steps=(Step(expectations=tuple(wanted)),)), unmasked)
+        assert not lacking(Scenario(steps=(Step(expectations=tuple(expectations)),)), unmasked)
 
 
 @given(st.lists(st.sampled_from("ABC"), unique=True))
-def test_calls_that_are_wanted_one_by_one_are_plainly_met(names):
+def test_calls_that_are_expected_one_by_one_pass_the_quick_check(names):
     hits = tuple(
         hit(seq, "track", {"event": name, "userId": "u"}) for seq, name in enumerate(names)
     )
-    wanted = [Expectation(patterns=(Pattern(fields={"event": name}),)) for name in names]
-    assert QuickCheck().is_met(wanted, Evidence(hits=hits))
+    expectations = [Expectation(patterns=(Pattern(fields={"event": name}),)) for name in names]
+    assert QuickCheck().is_met(expectations, Evidence(hits=hits))
 
 
-def test_a_damaged_call_is_not_plainly_met_although_it_is_wanted():
+def test_a_damaged_call_does_not_pass_the_quick_check_although_it_is_expected():
     damaged = hit(1, "track", {"event": "A", **_CALLS["damaged"]})
-    wanted = [Expectation(patterns=(Pattern(fields={"event": "A"}),))]
-    assert QuickCheck().has_all_calls(wanted, [damaged])
-    assert not QuickCheck().is_met(wanted, Evidence(hits=(damaged,)))
+    expectations = [Expectation(patterns=(Pattern(fields={"event": "A"}),))]
+    assert QuickCheck().has_all_calls(expectations, [damaged])
+    assert not QuickCheck().is_met(expectations, Evidence(hits=(damaged,)))
 
 
 @settings(max_examples=500)
 @given(_runs(), st.integers(0, 6), st.integers(0, 3))
-def test_what_was_looked_at_before_changes_nothing(run, seen, known):
-    """Neither fewer calls and expectations, nor others."""
-    wanted, evidence = run
-    plain, hits = QuickCheck(), evidence.hits
-    plain.has_all_calls(wanted[:known], hits[:seen])
-    assert plain.has_all_calls(wanted, hits) == QuickCheck().has_all_calls(wanted, hits)
-    assert plain.is_met(wanted, evidence) == QuickCheck().is_met(wanted, evidence)
+def test_earlier_checks_change_no_result(run, seen, known):
+    """Neither with fewer calls and expectations, nor with others."""
+    expectations, evidence = run
+    check, hits = QuickCheck(), evidence.hits
+    check.has_all_calls(expectations[:known], hits[:seen])
+    assert check.has_all_calls(expectations, hits) == QuickCheck().has_all_calls(expectations, hits)
+    assert check.is_met(expectations, evidence) == QuickCheck().is_met(expectations, evidence)
     without_first = replace(evidence, hits=hits[1:])
-    assert plain.is_met(wanted[1:], without_first) == QuickCheck().is_met(wanted[1:], without_first)
+    assert check.is_met(expectations[1:], without_first) == QuickCheck().is_met(
+        expectations[1:], without_first
+    )

@@ -1,4 +1,4 @@
-"""The search agrees with trying everything out, and a watch never gives up too early."""
+"""Verdicts agree with the oracle, and a live verdict is never impossible too early."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -46,7 +46,7 @@ _within = st.sampled_from([None, None, None, None, None, 0.0, 0.1, 0.25])
 
 @st.composite
 def _expectations(draw, id, others):
-    """An expectation that may come after one of the others."""
+    """An expectation, possibly `after` one of the others."""
     never = draw(st.integers(0, 9)) == 0
     return Expectation(
         patterns=tuple(draw(st.lists(_patterns, min_size=1, max_size=2))),
@@ -62,11 +62,11 @@ def _expectations(draw, id, others):
 @st.composite
 def _scenarios(draw, name):
     ids = [["a", "b", "c"][: draw(st.integers(0, 3))], ["d", "e"][: draw(st.integers(0, 2))]]
-    every = [each for some in ids for each in some]
+    every = [known_id for some in ids for known_id in some]
     steps = [
         Step(
             expectations=tuple(
-                draw(_expectations(id, [each for each in every if each != id])) for id in some
+                draw(_expectations(id, [other for other in every if other != id])) for id in some
             ),
             name=name,
             order=draw(st.sampled_from([Order.ANY, Order.ANY, Order.LISTED, Order.STRICT])),
@@ -89,7 +89,7 @@ def _runs(draw, most=4):
     scenarios = [draw(_scenarios("s"))]
     if draw(st.integers(0, 2)) == 0:
         scenarios.append(draw(_scenarios("t")))
-    titles = [each.step_title(step) for each in scenarios for step in each.steps]
+    titles = [scenario.step_title(step) for scenario in scenarios for step in scenario.steps]
     marks = draw(st.booleans())
     hits, at = [], 0
     for seq in range(1, draw(st.integers(0, most)) + 1):
@@ -106,10 +106,10 @@ def _runs(draw, most=4):
 
 
 def _timed(scenarios):
-    """Whether times matter: while steps act, nobody knows yet from when they count."""
-    steps = [step for each in scenarios for step in each.steps]
-    wanted = [each for step in steps for each in step.expectations]
-    return any(each.within is not None for each in (*steps, *wanted))
+    """Return True if times matter: before the actions of a step end, its start is unknown."""
+    steps = [step for scenario in scenarios for step in scenario.steps]
+    expectations = [expectation for step in steps for expectation in step.expectations]
+    return any(bounded.within is not None for bounded in (*steps, *expectations))
 
 
 @given(_runs())
@@ -124,7 +124,7 @@ def test_a_run_is_met_exactly_if_some_values_and_some_claims_meet_it(run):
 
 @given(_runs())
 @settings(max_examples=200, deadline=None)
-def test_what_a_verdict_shows_is_allowed_and_the_least_that_is_wrong(run):
+def test_a_verdict_shows_an_allowed_assignment_of_least_cost(run):
     scenarios, evidence = run
     oracle = Oracle(scenarios, evidence)
     verdict = verify(scenarios, evidence)
@@ -134,30 +134,30 @@ def test_what_a_verdict_shows_is_allowed_and_the_least_that_is_wrong(run):
 
 @given(_runs(), st.booleans())
 @settings(max_examples=200, deadline=None)
-def test_a_watch_gives_up_only_where_nothing_that_comes_could_help(run, every):
-    """And says `met` exactly where a verdict does."""
+def test_a_live_verdict_is_impossible_only_if_no_further_call_could_help(run, every):
+    """And it is `met` exactly if a verdict is."""
     scenarios, evidence = run
-    watch = LiveVerdict(scenarios)
+    live = LiveVerdict(scenarios)
     impossible = False
     for count in range(len(evidence.hits) + 1):
         if not every and count % 2:
             continue
         seen = replace(evidence, hits=evidence.hits[:count])
-        prospect = watch.update(seen)
+        outlook = live.update(seen)
         met = verify(scenarios, seen).status is Status.MET
         assert not (impossible and met)
-        if prospect is Outlook.IMPOSSIBLE:
+        if outlook is Outlook.IMPOSSIBLE:
             impossible = True
             assert not met
         if met:
-            assert prospect is Outlook.MET
-        assert met or _timed(scenarios) or prospect is not Outlook.MET
+            assert outlook is Outlook.MET
+        assert met or _timed(scenarios) or outlook is not Outlook.MET
 
 
 @given(_runs(), st.integers(0, 6), st.sampled_from([0, BUDGET]))
 @settings(max_examples=200, deadline=None)
-def test_with_few_looks_the_verdict_is_the_same_or_undecided(run, match_budget, budget):
-    """Of the whole run and of each scenario, whatever it says beside that."""
+def test_with_a_small_budget_the_verdict_is_the_same_or_undecided(run, match_budget, budget):
+    """The statuses of the whole run and of all scenarios are compared."""
     scenarios, evidence = run
     few = verify(scenarios, evidence, match_budget=match_budget, budget=budget)
     every = verify(scenarios, evidence)
@@ -171,12 +171,12 @@ def test_with_few_looks_the_verdict_is_the_same_or_undecided(run, match_budget, 
 
 @given(_runs(), st.integers(0, 6))
 @settings(max_examples=200, deadline=None)
-def test_with_few_looks_a_watch_says_nothing_wrong(run, match_budget):
+def test_with_a_small_budget_a_live_verdict_is_never_wrong(run, match_budget):
     scenarios, evidence = run
-    watch = LiveVerdict(scenarios, match_budget=match_budget)
+    live = LiveVerdict(scenarios, match_budget=match_budget)
     for count in range(len(evidence.hits) + 1):
         seen = replace(evidence, hits=evidence.hits[:count])
-        prospect = watch.update(seen)
+        outlook = live.update(seen)
         met = verify(scenarios, seen).status is Status.MET
-        assert prospect is not Outlook.IMPOSSIBLE or not met
-        assert met or _timed(scenarios) or prospect is not Outlook.MET
+        assert outlook is not Outlook.IMPOSSIBLE or not met
+        assert met or _timed(scenarios) or outlook is not Outlook.MET

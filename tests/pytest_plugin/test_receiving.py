@@ -20,8 +20,8 @@ from django.core.mail import EmailMessage as DjangoMessage
 from django.core.mail import EmailMultiAlternatives
 from markupsafe import Markup
 
-from pixel_emulator.pytest_plugin.places import MisuseError
-from pixel_emulator.pytest_plugin.receiving import requested
+from pixel_emulator.pytest_plugin.pixel_calls import requested
+from pixel_emulator.pytest_plugin.source_lines import MisuseError
 
 pytest_plugins = ["pytester"]
 

@@ -13,7 +13,7 @@ from dirty_equals import DirtyEquals, IsDict, IsPartialDict, IsPositive, IsStr
 from pixel_emulator.core.matching.diff import matches, mismatches
 from pixel_emulator.core.matching.expected import ABSENT
 from pixel_emulator.core.model import Payload
-from pixel_emulator.pytest_plugin.values import want_of
+from pixel_emulator.pytest_plugin.keyword_expectations import want_of
 
 
 def is_even(value):

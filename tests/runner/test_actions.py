@@ -1,4 +1,4 @@
-"""What a step does, against a real emulator: commands, mails, calls, recordings, waits."""
+"""Actions of steps against a real emulator: commands, mails, calls, recordings, waits."""
 
 import os
 import signal
@@ -42,7 +42,7 @@ def emulator():
 
 @pytest.fixture
 def access(emulator):
-    """Makes what actions know; keywords replace parts of it."""
+    """Return a function that makes an `ActionContext`; keywords replace parts of it."""
     child = command_environment(
         os.environ,
         proxy=emulator.proxy,
@@ -67,7 +67,7 @@ def access(emulator):
 
 @pytest.fixture
 def arrived(emulator):
-    """What has arrived since the test began."""
+    """Return what has arrived since the test began."""
     before = len(emulator.journal.hits)
 
     def since():
@@ -144,7 +144,7 @@ def test_nothing_is_done_behind_a_failure(access, tmp_path):
 
 
 def test_a_signal_ends_all_that_a_command_has_started_and_then_us(access, tmp_path):
-    """The shell and its child hear of it, and then whoever runs the steps."""
+    """The shell and its child get the signal, and then the process that runs the steps."""
     heard = []
     before = signal.signal(signal.SIGTERM, lambda number, _: heard.append(number))
     script = (
@@ -253,7 +253,7 @@ def test_a_kept_write_key_is_sent_again(access, arrived, tmp_path):
 
 
 def test_what_is_not_emulated_any_more_is_not_sent(access, arrived, tmp_path):
-    """It would go to Segment itself."""
+    """The request would reach Segment."""
     record(tmp_path / "old.yaml")
     failure = failing(step(Replay("old.yaml")), tmp_path, access(hosts=("a.example.com",)))
     assert "api.segment.io is not emulated now" in failure.sentence

@@ -1,4 +1,4 @@
-"""Scenarios that act by themselves, against a real emulator and with real clients."""
+"""Scenarios with actions, against a real emulator and with real clients."""
 
 import os
 import signal
@@ -24,19 +24,19 @@ def url(event, **fields):
 
 
 def curl(event, **fields):
-    """A shell command that fires one pixel."""
+    """Return a shell command that fires one pixel."""
     return f"curl -sS -o {os.devnull} '{url(event, **fields)}'"
 
 
 def send(event, **fields):
-    """An action that sends one call, as YAML."""
+    """Return an action that sends one call, as YAML."""
     said = "".join(f", {key}: {value}" for key, value in fields.items())
     return f"{{send: {{track: {event}, userId: user_1{said}}}}}"
 
 
 @pytest.fixture
 def stage(tmp_path):
-    """A running emulator that records, and what runs scenarios on it."""
+    """A running emulator that records, and a runner for it."""
     with ScenarioEmulator(tmp_path) as running:
         yield running
 
@@ -112,7 +112,7 @@ def test_the_first_command_that_fails_gives_its_code(stage):
 
 @needs_curl
 def test_a_late_surplus_is_caught_in_the_silence(stage):
-    """The second call comes when the command has ended; the first one alone was enough."""
+    """The second call comes after the end of the command; the first one alone was enough."""
     os.mkfifo(stage.folder / "go")
     later = f"(read line < {stage.folder / 'go'}; {curl('A')}) > {os.devnull} 2>&1 &"
     (stage.folder / "do.sh").write_text(f"{later}\n{curl('A')}\n")
@@ -140,7 +140,7 @@ def test_what_can_no_longer_be_met_is_not_waited_for(stage):
 @needs_chromium
 @pytest.mark.parametrize("client", ["", "client: gmail\n"])
 def test_a_mail_without_a_pixel_fails_at_once(stage, client):
-    """The wait is as long as it may be, and nobody waits for it."""
+    """`within` is as long as possible, but is not waited for."""
     (stage.folder / "a.html").write_text('<p>Hello</p><img src="https://example.invalid/" hidden>')
     text = f"{client}within: 24h\ndo: {{open: a.html}}\nexpect: [{{track: A}}]\n"
     (result,) = stage.run(text).verdict.scenarios
@@ -158,7 +158,7 @@ def test_a_mail_without_a_pixel_may_be_expected(stage):
 
 
 def test_whoever_may_still_send_is_waited_for(stage):
-    """A command may have left something behind, also one of a step or a scenario before."""
+    """A command may have left a process behind, also one of an earlier step or scenario."""
     wait = "until [ -e go ]; do sleep 0.05; done"
     later = f"({wait}; {curl('B')}) >/dev/null 2>&1 & true"
     folder = stage.folder
@@ -224,7 +224,7 @@ def test_given_values_reach_the_actions(stage):
 
 
 def test_silence_is_proven_by_each_scenario_for_itself(stage):
-    """A connection of the one before proves nothing."""
+    """A connection of the previous scenario proves nothing."""
     silent = "do: {wait: 0s}\nexpect: []\nquiet: 0s\n"
     verdict = stage.run(f"do: {send('A')}\nexpect: [{{track: A}}]", silent).verdict
     assert [scenario.status for scenario in verdict.scenarios] == [Status.MET, Status.INCOMPLETE]
@@ -261,7 +261,7 @@ def test_the_recording_has_the_end_of_each_step(stage):
 
 
 def test_a_signal_in_a_step_ends_everything(stage):
-    """Whoever handles it decides; here it is an exception, as Ctrl-C is."""
+    """The signal handler decides; here it raises, as for Ctrl-C."""
 
     class EndedError(Exception):
         pass
@@ -282,7 +282,7 @@ def test_a_signal_in_a_step_ends_everything(stage):
 
 
 def test_what_was_sent_before_the_end_of_a_command_is_read_to_its_end(stage):
-    """The client is gone with its request still in the socket, and nobody waits."""
+    """The client has disconnected with its request still in the socket; no wait is needed."""
     (stage.folder / "fire.py").write_text(
         "import os, socket\n"
         "from urllib.parse import urlsplit\n"

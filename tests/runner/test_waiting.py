@@ -1,4 +1,4 @@
-"""Waiting for calls: pushed, stopped at once when all is known, watched through the silence."""
+"""Waits are woken by calls, end at once when decided, and watch through the silence."""
 
 import threading
 import time
@@ -14,6 +14,9 @@ from pixel_emulator.core.verification.live import LiveVerdict, Outlook
 from pixel_emulator.files.yaml_loader import parse_document
 from pixel_emulator.runner.waiting import (
     JournalTail,
+    Look,
+    NextLook,
+    decide,
     mark_done,
     quiet,
     timeouts,
@@ -25,7 +28,7 @@ from pixel_emulator.runtime.settings import Settings
 
 OPENED = "expect:\n  - track: Email Opened\n"
 LONG = 3_600.0
-"""Seconds that no test would ever wait: what ends before has not waited for them."""
+"""Longer than any test: a wait that ends earlier did not wait for its deadline."""
 
 
 def scenarios(text):
@@ -43,7 +46,7 @@ def journal():
 
 
 def settled(text, journal, *, within=LONG, quiet=0.0, part=None):
-    """What a wait comes to; fails where it does not end by itself."""
+    """Return the outcome of a wait; fail if it does not end by itself."""
     outlooks = []
     watch = LiveVerdict(scenarios(text))
 
@@ -61,7 +64,7 @@ def settled(text, journal, *, within=LONG, quiet=0.0, part=None):
 
 
 class Answering(Journal):
-    """A journal in which another call arrives whenever somebody has begun to wait."""
+    """A journal in which another call arrives whenever somebody begins to wait."""
 
     def __init__(self, *events):
         super().__init__(Settings())
@@ -104,7 +107,7 @@ def test_what_does_not_come_is_open_at_the_deadline(journal):
 
 
 def test_in_the_silence_a_call_that_breaks_it_is_caught():
-    """Met with the first call; the second comes while nothing more may come."""
+    """The scenario is met by the first call; the second comes in the required silence."""
     assert settled(OPENED, Answering("Email Opened", "Email Opened"), quiet=LONG) is (
         Outlook.IMPOSSIBLE
     )
@@ -131,7 +134,7 @@ def test_a_journal_tail_holds_what_arrived_after_its_start(journal):
 
 
 def test_many_calls_are_looked_at_to_their_end():
-    """A watch puts off its search while many calls come; in a lull it has to be asked again."""
+    """`LiveVerdict` puts its search off while many calls come; in a lull it is asked again."""
     text = (
         "let: [who]\nexpect:\n"
         "  - {track: Email Opened, userId: $who, times: 700}\n"
@@ -167,7 +170,7 @@ def test_a_step_has_its_own_word_or_the_default():
 
 @pytest.mark.parametrize("all_gone", [True, False])
 def test_calls_under_way_when_a_step_was_done_are_in_time(all_gone):
-    """Unless some clients stay: then nobody knows when they sent it."""
+    """If some clients stay connected, nobody knows when they sent it."""
     ticks = iter(range(100))
     journal = Journal(Settings(), now=lambda: datetime(2030, 1, 31, 9, 0, next(ticks), tzinfo=UTC))
 
@@ -179,3 +182,51 @@ def test_calls_under_way_when_a_step_was_done_are_in_time(all_gone):
     assert mark_done(journal, ["step"], drain) >= before
     (hit,) = journal.hits
     assert (journal.evidence().acted["step"] > hit.time) is all_gone
+
+
+OPEN, MET = Outlook.OPEN, Outlook.MET
+
+
+def decided(*looks, deadline=10.0, quiet=2.0):
+    """Return the outlook that `decide` returns, and what it asks for before each look."""
+    decision = decide(deadline=deadline, quiet=quiet)
+    requests = [next(decision)]
+    for outlook, calls, begun, ended in looks:
+        try:
+            requests.append(decision.send(Look(outlook, calls, begun, ended)))
+        except StopIteration as stop:
+            return stop.value, requests
+    return None, requests
+
+
+def test_after_new_calls_it_looks_again_soon_and_then_waits_until_the_deadline():
+    """A search that was put off is made up for; each wait is followed by a look's time of rest."""
+    _, requests = decided((OPEN, 1, 0.0, 0.25), (OPEN, 1, 0.5, 0.75))
+    assert requests == [NextLook(), NextLook(0.1, 0.25, 10.0), NextLook(9.25, 0.25, 10.0)]
+
+
+@pytest.mark.parametrize("outlook", [Outlook.IMPOSSIBLE, Outlook.UNDECIDED])
+def test_what_is_decided_ends_the_wait_with_the_first_look(outlook):
+    assert decided((outlook, 1, 0.0, 0.25)) == (outlook, [NextLook()])
+    assert decided((MET, 1, 0.0, 0.25), (outlook, 2, 0.5, 0.75))[0] is outlook
+
+
+def test_at_the_deadline_new_calls_are_looked_at_once_more():
+    last = NextLook(same_evidence=True)
+    assert decided((OPEN, 1, 9.5, 10.0), (OPEN, 1, 10.0, 10.5)) == (OPEN, [NextLook(), last])
+    outlook, requests = decided((OPEN, 1, 0.0, 0.5), (OPEN, 1, 10.0, 10.5))
+    assert (outlook, len(requests)) == (OPEN, 2)
+
+
+def test_once_met_it_waits_through_the_silence_from_the_end_of_the_look():
+    outlook, requests = decided((MET, 1, 0.0, 1.0), (MET, 1, 1.0, 1.5), (MET, 1, 3.0, 3.0))
+    assert outlook is MET
+    assert requests == [NextLook(), NextLook(), NextLook(0.1, 0.5, 3.0)]
+
+
+def test_a_call_in_the_silence_that_opens_it_again_has_until_the_deadline():
+    looks = [(MET, 1, 0.0, 1.0), (OPEN, 2, 1.5, 2.0), (OPEN, 2, 2.0, 2.5), (MET, 3, 4.0, 4.5)]
+    outlook, requests = decided(*looks, (MET, 3, 6.5, 6.5), (MET, 3, 6.5, 6.5))
+    assert outlook is MET
+    assert [request.end for request in requests] == [0.0, 0.0, 0.0, 10.0, 0.0, 0.0]
+    assert requests[-1].same_evidence

@@ -1,4 +1,4 @@
-"""The real clock: no library that fakes time reaches it, and nothing else reads the time."""
+"""The real clock is not reached by libraries that fake time, and no other module reads the time."""
 
 import ast
 import asyncio
@@ -29,7 +29,7 @@ WHEN = ["0001-01-02", "1970-01-02", "2024-02-29 12:00", "2099-12-31", "9999-12-3
 
 
 def readings(tree: ast.AST) -> Iterator[str]:
-    """Every place where a clock of Python is asked, also by its `_ns` name."""
+    """Yield every use of a clock of Python, also by its `_ns` name."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
             owner = ast.unparse(node.value).removeprefix("datetime.")
@@ -140,7 +140,7 @@ def test_a_journal_waits_and_stamps_by_the_real_clock(library, when):
 
 @pytest.mark.parametrize("when", WHEN)
 def test_the_timers_of_our_loop_run_by_the_real_clock(library, when):
-    """One that was set before the fake began, and one that is set under it."""
+    """A deadline set before the fake began, and one set under it."""
     loop, rang = RealTimeLoop(), threading.Semaphore(0)
     thread = threading.Thread(target=loop.run_forever)
     thread.start()

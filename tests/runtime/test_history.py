@@ -1,4 +1,4 @@
-"""What a journal remembers: hits that are made again are what they were, and there is a bound."""
+"""The history of a journal is bounded, and redecoded hits equal the original ones."""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -48,7 +48,7 @@ def _time(seq):
 
 
 def filled(requests=REQUESTS, *, limit=1_000, decoded=2):
-    """A memory with these, and the hits that were put into it."""
+    """Return a history with these requests, and their hits."""
     memory, seen = History(limit, JUDGE, decoded=decoded), MessageIds()
     hits = [
         seen.check(
@@ -124,7 +124,7 @@ def test_max_calls_must_be_positive(number):
 
 
 def test_with_a_recording_what_has_gone_is_read_back(tmp_path):
-    """As it was written: its write keys are masked, and so are those of the others then."""
+    """They are as written: with masked write keys, and the hits in memory are then masked too."""
     settings = Settings(max_calls=10, record=str(tmp_path / "calls.yaml"))
     journal = Journal(settings, sink=open_recording(settings))
     hits = [journal.record(pixel(f"Event {number}")) for number in range(600)]

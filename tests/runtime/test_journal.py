@@ -1,4 +1,4 @@
-"""The journal: recorded before answered, waited for without polling, honest about gaps."""
+"""The journal records before the answer, wakes waiters without polling, and reports gaps."""
 
 import threading
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ def pixel(event="Email Opened", **fields):
 
 
 class Lines:
-    """A recorder that keeps what it gets, and can be made to fail."""
+    """A sink that keeps what it gets, and can be made to fail."""
 
     def __init__(self, *, fails=False):
         self.fails = fails
@@ -79,7 +79,7 @@ def test_what_is_no_pixel_call_is_unhandled():
     ],
 )
 def test_a_message_id_seen_before_makes_a_duplicate(second, outcome):
-    """Segment keeps the first call of a messageId; what is wrong with a call counts more."""
+    """Segment keeps the first call of a messageId; other problems take precedence."""
     journal = Journal(Settings())
     journal.record(pixel(messageId="m1"))
     assert journal.record(second).outcome is outcome
@@ -139,7 +139,7 @@ def test_the_evidence_and_the_end_have_the_time_of_done_steps():
 
 
 def test_a_new_run_has_seen_no_message():
-    """Scenarios that run one after the other do not spoil each other."""
+    """Scenarios that run one after the other do not affect each other."""
     journal = Journal(Settings())
     outcomes = []
     for _ in range(2):
@@ -374,7 +374,7 @@ def test_settings_that_are_not_allowed_say_what_is(given, words):
 
 
 def test_sequences_become_tuples():
-    """mitmproxy and Typer hand them over as lists."""
+    """mitmproxy and Typer pass them as lists."""
     hosts: Any = ["a.example"]
     assert Settings(hosts=hosts).hosts == ("a.example",)
 

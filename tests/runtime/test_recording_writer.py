@@ -1,4 +1,4 @@
-"""A recording that is being written: loadable at every moment, and nothing is lost."""
+"""A recording that is being written is loadable at every moment and loses nothing."""
 
 import os
 import signal
@@ -31,7 +31,7 @@ def recorded(seq, **payload):
 
 
 def payload(path):
-    """The payload of the first call in a recording."""
+    """Return the payload of the first call in a recording."""
     call = read_recording(path).hits[0].call
     assert call is not None
     assert call.payload is not None

@@ -1,4 +1,4 @@
-"""A directory is gone with its process; what a killed one has left is swept, and nothing else."""
+"""A directory is removed with its process; `remove_stale` removes those of killed ones only."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Sessions: what belongs to one never lands in another, whichever way and however late it comes."""
+"""A request of one session never reaches another, whatever its route and however late it is."""
 
 import asyncio
 import socket
@@ -448,7 +448,7 @@ def test_curl_through_a_session_and_by_its_path(emulator):
 
 
 def test_many_sessions_in_threads_have_all_their_calls_and_no_other(emulator):
-    """Each opens, calls over three ways, is closed and calls again, while others do the same."""
+    """Each thread opens a session, calls over three routes, closes it and calls again."""
     failures: list[str] = []
 
     def one(number: int) -> None:

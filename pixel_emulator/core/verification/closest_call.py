@@ -39,7 +39,7 @@ _MAX_COMPARED = 1_000
 _MAX_COMPARED_BY_ALL = 100_000
 _MAX_COMPETING = 8
 _MAX_SHOWN = 3
-_MAX_WAYS = 100  # of one matcher, to find values for the variables of a call that is shown
+_MAX_SOLUTIONS = 100  # of one matcher, to find values for the variables of a call that is shown
 _MIN_RATIO = 0.7  # difflib's ratio above which two names are one name, misspelt
 _MAX_NAME = 200  # characters of a name that are compared: difflib takes quadratic time
 _WITH_NAMES = (CallType.TRACK, CallType.PAGE, CallType.SCREEN)
@@ -90,10 +90,10 @@ def closest_calls(
     calls = _CallIndex(hits)
     most = min(_MAX_COMPARED, _MAX_COMPARED_BY_ALL // max(1, len(rows)))
     costs = [
-        dict(_costs(expectation, calls.similar(expectation, most), hits, bound))
+        dict(_costs(expectation, calls.similar(expectation, most), hits, bindings))
         if count > 0
         else {}
-        for expectation, count, bound in shortages
+        for expectation, count, bindings in shortages
     ]
     pairs = zip(rows, min_cost_pairs([costs[index] for index in rows]), strict=True)
     closest: list[list[int]] = [[] for _ in shortages]
@@ -102,34 +102,34 @@ def closest_calls(
             closest[index].append(position)
     return [
         tuple(
-            compare(expectation, hits[position], bound, masked=masked)
+            compare(expectation, hits[position], bindings, masked=masked)
             for position in sorted(positions)
         )
-        for (expectation, _, bound), positions in zip(shortages, closest, strict=True)
+        for (expectation, _, bindings), positions in zip(shortages, closest, strict=True)
     ]
 
 
 def compare(
-    expectation: Expectation, hit: Hit, bound: Bindings, *, masked: bool = False
+    expectation: Expectation, hit: Hit, bindings: Bindings, *, masked: bool = False
 ) -> ClosestCall:
     """Return the differences of a hit from the closest pattern of an expectation."""
     patterns = (pattern.resolved_for(hit) for pattern in expectation.patterns)
-    pattern = min(patterns, key=lambda pattern: _unmatched(pattern, hit, bound) / _size(pattern))
-    bound = _with_first_values(pattern, hit, bound)
+    pattern = min(patterns, key=lambda pattern: _unmatched(pattern, hit, bindings) / _size(pattern))
+    bindings = _with_first_values(pattern, hit, bindings)
     flat = hit.call is not None and hit.call.form is Form.FLAT
     expected, actual = pattern.fields, call_facts(hit)
     differing = [
         mismatch if masked or mismatch.path != "writeKey" else _masked(mismatch, expected, actual)
-        for mismatch in mismatches(expected, actual, flat=flat, bindings=bound)
+        for mismatch in mismatches(expected, actual, flat=flat, bindings=bindings)
     ]
     if pattern.request:
         request: Payload = {"request": request_facts(hit)}
-        differing += mismatches({"request": dict(pattern.request)}, request, bindings=bound)
+        differing += mismatches({"request": dict(pattern.request)}, request, bindings=bindings)
     fields = _size(pattern)
     return ClosestCall(
         hit=hit,
         mismatches=tuple(differing),
-        matched=fields - _unmatched(pattern, hit, bound),
+        matched=fields - _unmatched(pattern, hit, bindings),
         fields=fields,
     )
 
@@ -157,7 +157,7 @@ class _CallIndex:
 
 
 def _costs(
-    expectation: Expectation, positions: Iterable[int], hits: Sequence[Hit], bound: Bindings
+    expectation: Expectation, positions: Iterable[int], hits: Sequence[Hit], bindings: Bindings
 ) -> Iterator[tuple[int, int]]:
     """Yield the positions of the most similar hits, each with the cost of its assignment."""
     ranked = []
@@ -166,18 +166,18 @@ def _costs(
         costs = [
             cost
             for pattern in expectation.patterns
-            if (cost := _cost(pattern, hit, bound, expectation)) is not None
+            if (cost := _cost(pattern, hit, bindings, expectation)) is not None
         ]
         if costs:
             ranked.append((min(costs), position))
     return ((position, cost) for cost, position in nsmallest(_MAX_COMPETING, ranked))
 
 
-def _cost(pattern: Pattern, hit: Hit, bound: Bindings, expectation: Expectation) -> int | None:
+def _cost(pattern: Pattern, hit: Hit, bindings: Bindings, expectation: Expectation) -> int | None:
     """Return the cost of assigning the hit to the pattern; None if they are too different."""
     if not hit.call or pattern.type not in (None, hit.call.type):
         return None
-    fields, wrong = _size(pattern), _unmatched(pattern.resolved_for(hit), hit, bound)
+    fields, wrong = _size(pattern), _unmatched(pattern.resolved_for(hit), hit, bindings)
     if 2 * (fields - wrong) <= fields and not _has_similar_name(pattern, hit):
         return None
     return 1_000 * (wrong + (not expectation.accepts_outcome(hit))) // (fields + 1)
@@ -189,22 +189,22 @@ def _size(pattern: Pattern) -> int:
     )
 
 
-def _unmatched(pattern: Pattern, hit: Hit, bound: Bindings) -> int:
+def _unmatched(pattern: Pattern, hit: Hit, bindings: Bindings) -> int:
     """Return the number of fields of a pattern that do not match."""
-    wrong = _differing_leaves(dict(pattern.fields), call_facts(hit), bound)
+    wrong = _differing_leaves(dict(pattern.fields), call_facts(hit), bindings)
     if pattern.request:
-        wrong += _differing_leaves(dict(pattern.request), request_facts(hit), bound)
+        wrong += _differing_leaves(dict(pattern.request), request_facts(hit), bindings)
     return wrong
 
 
-def _differing_leaves(expected: dict[str, Expected], actual: Payload, bound: Bindings) -> int:
+def _differing_leaves(expected: dict[str, Expected], actual: Payload, bindings: Bindings) -> int:
     """Return the number of leaves that differ.
 
     Differences inside a list, surplus items among them, count at most as many as it has leaves.
     """
     counts: dict[JsonPath, int] = defaultdict(int)
     most: dict[JsonPath, int] = {}
-    for at, wanted, _ in differences(expected, actual, bound):
+    for at, wanted, _ in differences(expected, actual, bindings):
         depth, value = 0, cast("Expected", expected)
         while isinstance(value, dict) and depth < len(at):
             value = value[str(at[depth])]
@@ -214,9 +214,9 @@ def _differing_leaves(expected: dict[str, Expected], actual: Payload, bound: Bin
     return sum(min(count, most[at]) for at, count in counts.items())
 
 
-def _with_first_values(pattern: Pattern, hit: Hit, bound: Bindings) -> Bindings:
+def _with_first_values(pattern: Pattern, hit: Hit, bindings: Bindings) -> Bindings:
     """Return the variables with their values; one without a value gets the first that matches."""
-    constraints: Constraints = tuple(Binding(name, value) for name, value in bound.items())
+    constraints: Constraints = tuple(Binding(name, value) for name, value in bindings.items())
     stack: list[tuple[Expected, Value]] = [
         (dict(pattern.request), request_facts(hit)),
         (dict(pattern.fields), call_facts(hit)),
@@ -229,9 +229,12 @@ def _with_first_values(pattern: Pattern, hit: Hit, bound: Bindings) -> Bindings:
         elif isinstance(expected, list) and isinstance(actual, list):
             stack.extend(reversed([*zip(expected, actual, strict=False)]))
         elif isinstance(expected, Matcher):
-            ways = islice(expected.solutions(actual), _MAX_WAYS)
-            constraints += next((way for way in ways if bind((*constraints, *way)) is not None), ())
-    return bind(constraints) or bound
+            solutions = islice(expected.solutions(actual), _MAX_SOLUTIONS)
+            constraints += next(
+                (solution for solution in solutions if bind((*constraints, *solution)) is not None),
+                (),
+            )
+    return bind(constraints) or bindings
 
 
 def _has_similar_name(pattern: Pattern, hit: Hit) -> bool:

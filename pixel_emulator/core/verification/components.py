@@ -368,9 +368,9 @@ class CallGroups:
             demands,
             tuple((policy_hit.policy, policy_hit.levels) for policy_hit in policy_hits),
             tuple(
-                sum(1 for _ in forbidden_values([denial], [hit], {}))
+                sum(1 for _ in forbidden_values([rule], [hit], {}))
                 for scenario in self._scenarios
-                for denial in scenario.forbidden
+                for rule in scenario.forbidden
             ),
             tuple(sum(1 for _ in violations(s.plans, hit)) for s in self._scenarios),
         )
@@ -396,5 +396,5 @@ def _needs_every_call(scenario: Scenario) -> bool:
     return (
         scenario.state is not None
         or any(step.order is Order.STRICT for step in scenario.steps)
-        or any(variable_names(denial.contains) for denial in scenario.forbidden)
+        or any(variable_names(rule.contains) for rule in scenario.forbidden)
     )

@@ -97,7 +97,7 @@ _AROUND_WORDS = ".!*_~-"
 
 
 def forbidden_values(
-    rules: Sequence[Forbidden], hits: Iterable[Hit], bound: Bindings
+    rules: Sequence[Forbidden], hits: Iterable[Hit], bindings: Bindings
 ) -> Iterator[ForbiddenValue]:
     """Yield each place at which a request holds a forbidden value, the first few per request.
 
@@ -105,19 +105,19 @@ def forbidden_values(
     every value and every key, and with the words of longer texts. A rule with a variable that has
     no value forbids nothing.
     """
-    decided = [rule for rule in rules if variable_names(rule.contains) <= bound.keys()]
+    decided = [rule for rule in rules if variable_names(rule.contains) <= bindings.keys()]
     for hit in hits:
         for rule in decided:
-            yield from islice(_in_hit(rule, hit, bound), _MAX_PLACES)
+            yield from islice(_in_hit(rule, hit, bindings), _MAX_PLACES)
 
 
-def _in_hit(rule: Forbidden, hit: Hit, bound: Bindings) -> Iterator[ForbiddenValue]:
+def _in_hit(rule: Forbidden, hit: Hit, bindings: Bindings) -> Iterator[ForbiddenValue]:
     payload: Payload = (hit.call and hit.call.payload) or {}
     key = payload.get("writeKey")
     contains = resolve_now(rule.contains, hit.time)
     for path, value in _values(rule, payload, hit):
         for piece in _pieces(value):
-            if _holds(contains, piece, bound):
+            if _holds(contains, piece, bindings):
                 excerpt = piece if isinstance(piece, str) else describe_value(piece).text
                 # Before it is cut: hide() would not recognize part of a key.
                 shown = hide(excerpt, [key] if isinstance(key, str) and key else [])
@@ -173,7 +173,7 @@ def _pieces(value: JSON) -> Iterator[JSON]:
     yield value
 
 
-def _holds(contains: Expected, piece: JSON, bound: Bindings) -> bool:
+def _holds(contains: Expected, piece: JSON, bindings: Bindings) -> bool:
     if isinstance(contains, str):
         return isinstance(piece, str) and contains in piece
-    return next(differences(contains, piece, bound), None) is None
+    return next(differences(contains, piece, bindings), None) is None

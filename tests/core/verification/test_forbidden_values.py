@@ -1,4 +1,4 @@
-"""What a scenario denies is found wherever it stands in a request."""
+"""Forbidden values are found anywhere in a request."""
 
 from dataclasses import replace
 
@@ -8,24 +8,24 @@ from pixel_emulator.core.model import PixelRequest
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.files.yaml_loader import parse_document
-from tests.hits import KEY, evidence, hit, judged
+from tests.hits import KEY, classified_hit, evidence, hit
 
 MAIL = "ada@example.com"
 
 
-def denied(denial, *hits, let=""):
+def places(rule, *hits, let=""):
     text = f"{let}\nunexpected: ignore\ndropped: ignore\nexpect: [{{any: , times: 0..}}]\ndeny:\n"
-    verdict = verify(parse(parse_document(f"{text}  - {denial}\n", "s.yaml")), evidence(*hits))
+    verdict = verify(parse(parse_document(f"{text}  - {rule}\n", "s.yaml")), evidence(*hits))
     assert verdict.exit_code == bool(verdict.scenarios[0].forbidden_values)
-    return [(each.path, each.value) for each in verdict.scenarios[0].forbidden_values]
+    return [(value.path, value.value) for value in verdict.scenarios[0].forbidden_values]
 
 
 def track(form="base64", **fields):
     return hit(1, "track", {"event": "A", "userId": "u", **fields}, form=form)
 
 
-# The denial, the call's own fields, and where it is found.
-DENIALS = [
+# The rule, fields of the call, and the paths of the forbidden values.
+RULES = [
     ("contains: $email", {}, []),
     ("contains: $email", {"properties": {"to": MAIL}}, ["properties.to"]),
     ("contains: $email", {"properties": {"text": f"mail to {MAIL}."}}, ["properties.text"]),
@@ -46,43 +46,45 @@ DENIALS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("denial", "fields", "paths"), DENIALS)
-def test_values_and_keys_of_the_payload_are_looked_at(denial, fields, paths):
-    denial = denial if denial.startswith("{") else f"{{{denial}}}"
-    if denial.startswith("{contains: {$gt"):
-        assert "properties.n" in [path for path, _ in denied(denial, track(**fields))]
+@pytest.mark.parametrize(("rule", "fields", "paths"), RULES)
+def test_values_and_keys_of_the_payload_are_checked(rule, fields, paths):
+    rule = rule if rule.startswith("{") else f"{{{rule}}}"
+    if rule.startswith("{contains: {$gt"):
+        assert "properties.n" in [path for path, _ in places(rule, track(**fields))]
     else:
-        assert [path for path, _ in denied(denial, track(**fields))] == paths
+        assert [path for path, _ in places(rule, track(**fields))] == paths
 
 
-def test_the_url_and_the_referer_are_looked_at_decoded_too():
+def test_the_url_and_the_referer_are_checked_decoded_too():
     flat = track("flat", properties={"to": MAIL})
-    assert [path for path, _ in denied("{contains: $email}", flat)] == [
+    assert [path for path, _ in places("{contains: $email}", flat)] == [
         "properties.to", "url"
     ]  # fmt: skip
     request = replace(
         track().request, headers=(("referer", "https://x.example/?to=ada%40b.example"),)
     )
-    assert denied("{contains: $email}", judged(1, request)) == [("referer", "ada@b.example")]
+    assert places("{contains: $email}", classified_hit(1, request)) == [
+        ("referer", "ada@b.example")
+    ]
 
 
 def test_what_is_excepted_in_the_payload_is_excepted_in_the_url():
     flat = track("flat", properties={"to": MAIL})
-    assert denied("{contains: $email, except: [properties.to]}", flat) == []
+    assert places("{contains: $email, except: [properties.to]}", flat) == []
 
 
-def test_dropped_and_unhandled_requests_are_looked_at():
+def test_dropped_and_unhandled_requests_are_checked():
     dropped = hit(1, "track", {"event": MAIL})
-    assert [path for path, _ in denied("{contains: $email}", dropped)] == ["event"]
-    other = judged(1, PixelRequest(target=b"/v1/other?to=ada%40example.com"))
-    assert [path for path, _ in denied("{contains: $email}", other)] == ["url"]
+    assert [path for path, _ in places("{contains: $email}", dropped)] == ["event"]
+    other = classified_hit(1, PixelRequest(target=b"/v1/other?to=ada%40example.com"))
+    assert [path for path, _ in places("{contains: $email}", other)] == ["url"]
 
 
 def test_no_excerpt_shows_a_write_key():
-    assert KEY not in str(denied("{contains: $/wk_test/}", track("flat")))
+    assert KEY not in str(places("{contains: $/wk_test/}", track("flat")))
 
 
-def test_a_variable_denies_its_value():
+def test_a_variable_forbids_its_value():
     text = "let: [x]\nexpect:\n  - {track: A, properties: {a: $x}}\ndeny:\n"
     text += "  - {contains: $x, except: [properties.a]}\n"
     for url, code in (("other", 0), ("secret", 1)):

@@ -1,4 +1,4 @@
-"""A watch says `met` at once, and gives up as soon as nothing that comes can help."""
+"""A live verdict is `met` at once, and `impossible` as soon as no further call could help."""
 
 from dataclasses import replace
 
@@ -19,10 +19,10 @@ def scenarios(text):
     return parse(parse_document(text, "s.yaml"))
 
 
-def calls(said):
-    """Calls like `A=1/one`: event, a property, the mark of a step."""
-    for seq, each in enumerate(said.split(), 1):
-        place, _, step = each.partition("/")
+def calls(text):
+    """Yield calls written as `A=1/one`: event, a property, step mark."""
+    for seq, word in enumerate(text.split(), 1):
+        place, _, step = word.partition("/")
         event, _, value = place.partition("=")
         fields = {"event": event, "properties": {"a": value}} | (
             {} if event == "dropped" else {"userId": "u"}
@@ -31,15 +31,15 @@ def calls(said):
         yield replace(made, step=f"{OF_STEP}{step}" if step else "")
 
 
-def prospects(text, sent, **more):
-    watch, hits = LiveVerdict(scenarios(text), **more), list(calls(sent))
-    return [watch.update(evidence(*hits[:count])) for count in range(len(hits) + 1)]
+def outlooks_of(text, sent, **options):
+    live, hits = LiveVerdict(scenarios(text), **options), list(calls(sent))
+    return [live.update(evidence(*hits[:count])) for count in range(len(hits) + 1)]
 
 
 BOTH = "let: [x]\nexpect: [{track: A, properties: {a: $x}}, {track: B, properties: {a: $x}}]"
 
-# What is wanted, what comes, and the prospect before the first call and after each.
-LOOKS = [
+# The scenario, the calls, and the outlook before the first call and after each call.
+OUTLOOKS = [
     ("expect: []", "", [MET]),
     ("expect: []", "A", [MET, IMPOSSIBLE]),
     ("expect: [track: A]", "A A", [OPEN, MET, IMPOSSIBLE]),
@@ -64,72 +64,77 @@ LOOKS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("text", "sent", "found"), LOOKS)
-def test_what_may_become_of_it(text, sent, found):
-    assert prospects(text, sent) == found
+@pytest.mark.parametrize(("text", "sent", "outlooks"), OUTLOOKS)
+def test_the_outlook_after_each_call(text, sent, outlooks):
+    assert outlooks_of(text, sent) == outlooks
 
 
 STEPS = "steps: [{name: one, expect: [track: A]}, {name: two, expect: [track: B]}]"
 
 
-def test_steps_are_watched_one_after_the_other():
-    assert prospects(STEPS, "A/one", step_count=1) == [OPEN, MET]
-    assert prospects(STEPS, "A/one B/two", step_count=2) == [OPEN, OPEN, MET]
-    assert prospects(STEPS, "B/one", step_count=1) == [OPEN, IMPOSSIBLE]
+def test_steps_are_verified_one_after_the_other():
+    assert outlooks_of(STEPS, "A/one", step_count=1) == [OPEN, MET]
+    assert outlooks_of(STEPS, "A/one B/two", step_count=2) == [OPEN, OPEN, MET]
+    assert outlooks_of(STEPS, "B/one", step_count=1) == [OPEN, IMPOSSIBLE]
 
 
 @pytest.mark.parametrize("sent", ["B A/one B/two", "C A/one B/two"])
 def test_steps_that_have_no_calls_yet_may_get_marks(sent):
-    """Then calls without a mark are none of theirs, though they seemed to be out of order."""
+    """Calls without a mark then belong to no step, although they seemed to be out of order."""
     one, two = (
         "{name: one, expect: [track: A]}",
         "{name: two, expect: [track: B], never: [track: C]}",
     )
-    assert prospects(f"unexpected: ignore\nsteps: [{one}, {two}]", sent) == [OPEN, OPEN, OPEN, MET]
+    assert outlooks_of(f"unexpected: ignore\nsteps: [{one}, {two}]", sent) == [
+        OPEN,
+        OPEN,
+        OPEN,
+        MET,
+    ]
 
 
 def test_a_call_that_is_late_once_the_step_has_acted_makes_it_impossible():
-    watch = LiveVerdict(scenarios("within: 50ms\nexpect: [track: A, track: B]"))
+    live = LiveVerdict(scenarios("within: 50ms\nexpect: [track: A, track: B]"))
     hits = tuple(calls("A B"))
-    assert watch.update(evidence(*hits)) is MET  # nothing is late while it acts
+    assert live.update(evidence(*hits)) is MET  # no call is late before the actions end
     acted = {f"{OF_STEP}1": START}
-    assert watch.update(evidence(*hits, acted=acted)) is IMPOSSIBLE
+    assert live.update(evidence(*hits, acted=acted)) is IMPOSSIBLE
 
 
 def test_masked_write_keys_are_compared_through_their_mask():
-    watch = LiveVerdict(scenarios(f"expect: [{{track: A, writeKey: {KEY}}}]"))
+    live = LiveVerdict(scenarios(f"expect: [{{track: A, writeKey: {KEY}}}]"))
     sent = hit(1, "track", {"event": "A", "userId": "u", "writeKey": mask(KEY)})
-    assert watch.update(evidence(sent, masked=True)) is MET
+    assert live.update(evidence(sent, masked=True)) is MET
 
 
-def test_other_evidence_is_looked_at_anew():
-    watch = LiveVerdict(scenarios("expect: [track: A]"))
-    assert watch.update(evidence(*calls("B"))) is IMPOSSIBLE
-    assert watch.update(evidence(*calls("A"))) is MET
+def test_other_evidence_starts_again():
+    live = LiveVerdict(scenarios("expect: [track: A]"))
+    assert live.update(evidence(*calls("B"))) is IMPOSSIBLE
+    assert live.update(evidence(*calls("A"))) is MET
 
 
-def test_of_many_calls_a_look_without_new_ones_decides():
+def test_with_many_calls_an_update_without_new_ones_decides():
     text = "let: [x]\nunexpected: ignore\nexpect: [{track: A, properties: {a: $x}, times: 1..}]"
-    watch, hits = LiveVerdict(scenarios(text)), tuple(calls("A=1 " * 600))
+    live, hits = LiveVerdict(scenarios(text)), tuple(calls("A=1 " * 600))
     for count in range(501, 600, 7):
-        watch.update(evidence(*hits[:count]))
-    watch.update(evidence(*hits))
-    assert watch.update(evidence(*hits)) is MET
+        live.update(evidence(*hits[:count]))
+    live.update(evidence(*hits))
+    assert live.update(evidence(*hits)) is MET
 
 
 TWO = "steps:\n- {name: one, expect: [track: A]}\n- {name: two, expect: [track: B]}\n"
 
 
 def test_a_dropped_call_fails_steps_without_marks_too():
-    """It is open then, because the calls to come may have marks; met it never is."""
-    assert prospects(TWO, "A dropped B") == [OPEN, OPEN, OPEN, OPEN]
+    """The outlook is open, because later calls may have marks; it is never met."""
+    assert outlooks_of(TWO, "A dropped B") == [OPEN, OPEN, OPEN, OPEN]
 
 
-def test_a_call_too_many_may_yet_belong_to_no_step():
-    assert prospects(TWO, "A A B")[2:] == [OPEN, OPEN]
+def test_an_extra_call_may_still_belong_to_no_step():
+    assert outlooks_of(TWO, "A A B")[2:] == [OPEN, OPEN]
 
 
-def test_a_damaged_call_fails_whoever_wants_it():
+def test_a_damaged_call_fails_whichever_scenario_claims_it():
     text = """
 scenarios:
   - {name: one, let: [x], expect: [{any: , properties: {a: $x}, times: 0}]}
@@ -139,9 +144,9 @@ scenarios:
     assert LiveVerdict(scenarios(text)).update(evidence(sent)) is IMPOSSIBLE
 
 
-def test_what_is_too_much_without_marks_may_belong_to_no_step_in_the_end():
-    """The first call with a mark shows that those without belong to none."""
+def test_an_extra_call_without_mark_may_belong_to_no_step_in_the_end():
+    """The first call with a mark shows that calls without a mark belong to no step."""
     text = "unexpected: ignore\n" + TWO.replace("expect", "since: start, expect")
-    found = prospects(text, "A A A/one B/two")
-    assert found[2] is OPEN
-    assert found[-1] is MET
+    outlooks = outlooks_of(text, "A A A/one B/two")
+    assert outlooks[2] is OPEN
+    assert outlooks[-1] is MET

@@ -1,4 +1,4 @@
-"""Verdicts of runs that followed each other, as one."""
+"""Merged verdicts of consecutive runs."""
 
 import pytest
 
@@ -12,8 +12,8 @@ from tests.hits import evidence, hit
 OPENED = "expect:\n  - track: Email Opened\n"
 
 
-def verdict(text, *hits, **more):
-    return verify(parse(parse_document(text, "s.yaml")), evidence(*hits, **more))
+def verdict(text, *hits, **options):
+    return verify(parse(parse_document(text, "s.yaml")), evidence(*hits, **options))
 
 
 def opened(seq, event="Email Opened"):
@@ -31,32 +31,32 @@ def opened(seq, event="Email Opened"):
         ([verdict("expect: []\n", connections=0), verdict(OPENED)], Status.INCOMPLETE),
     ],
 )
-def test_nothing_is_met_that_one_of_them_does_not_meet(verdicts, status):
+def test_merged_verdicts_are_met_only_if_all_are(verdicts, status):
     assert merge(verdicts).status is status
 
 
-def test_the_parts_stand_in_their_order_and_are_counted_together():
+def test_verdicts_keep_their_order_and_add_up():
     merged = merge([verdict(OPENED, opened(1), connections=2), verdict(OPENED, opened(2))])
-    assert [each.seq for each in merged.hits] == [1, 2]
+    assert [call.seq for call in merged.hits] == [1, 2]
     assert len(merged.scenarios) == 2
     assert merged.connections == 3
 
 
-def test_a_gap_that_several_name_is_named_once():
+def test_a_gap_of_several_verdicts_is_listed_once():
     gaps = (("a", "b"), ("b", "c"))
-    assert merge([verdict(OPENED, gaps=each) for each in gaps]).gaps == ("a", "b", "c")
+    assert merge([verdict(OPENED, gaps=sentences) for sentences in gaps]).gaps == ("a", "b", "c")
 
 
-def test_a_finding_concerns_no_scenario_of_another_run():
+def test_a_policy_hit_concerns_no_scenario_of_another_run():
     spoiled = verdict(OPENED, opened(1), opened(2, "Other"))
     for n, place in ((0, [spoiled, *[verdict(OPENED)] * 2]), (1, [verdict(OPENED), spoiled])):
-        (finding,) = merge(place).policy_hits
-        assert [level is Level.FAIL for level in finding.levels] == [
+        (policy_hit,) = merge(place).policy_hits
+        assert [level is Level.FAIL for level in policy_hit.levels] == [
             index == n for index in range(len(place))
         ]
-        assert finding.level is Level.FAIL
+        assert policy_hit.level is Level.FAIL
 
 
-def test_without_a_verdict_there_is_none():
+def test_merging_nothing_is_an_error():
     with pytest.raises(ValueError, match="without a verdict"):
         merge([])

@@ -1,4 +1,4 @@
-"""Order, `after` and `within`: which claims they allow, and what is said of the others."""
+"""Order, `after` and `within`: the claims that they allow, and why other calls do not count."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -19,14 +19,17 @@ from tests.hits import START, evidence, hit
 OF_STEP = "s.yaml \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} "
 
 
-def judge(text, sent, **more):
-    return verify(parse(parse_document(text, "s.yaml")), evidence(*calls(sent), **more))
+def verify_text(text, sent, **options):
+    return verify(parse(parse_document(text, "s.yaml")), evidence(*calls(sent), **options))
 
 
-def calls(said):
-    """Calls like `A@0.5`: an event, and the seconds since the first call; else 0.1 s each."""
-    for seq, each in enumerate(said.split(), 1):
-        event, _, at = each.partition("@")
+def calls(text):
+    """Yield calls written as `A@0.5`: event, seconds since the first call.
+
+    Without a time a call comes 0.1 s after the one before.
+    """
+    for seq, word in enumerate(text.split(), 1):
+        event, _, at = word.partition("@")
         milliseconds = round(1_000 * float(at)) if at else 100 * (seq - 1)
         yield hit(seq, "track", {"event": event, "userId": "u"}, at=milliseconds)
 
@@ -39,7 +42,7 @@ A, B, C = "track: A", "track: B", "track: C"
 SOME_A = "{track: A, times: 0..}"
 ANY = "{any: , times: 0..}"
 
-# The lines, what comes, and the exit code if the order is any, listed, strict.
+# The lines, the calls, and the exit code if the order is any, listed, strict.
 ORDERS = [
     ([A, B], "A B", (0, 0, 0)),
     ([A, B], "B A", (0, 1, 1)),
@@ -64,8 +67,10 @@ ORDERS = [
 
 @pytest.mark.parametrize(("lines", "sent", "codes"), ORDERS)
 def test_calls_come_in_the_order_of_their_list(lines, sent, codes):
-    found = [judge(ordered(each, *lines), sent).exit_code for each in ("any", "listed", "strict")]
-    assert tuple(found) == codes
+    exit_codes = [
+        verify_text(ordered(order, *lines), sent).exit_code for order in ("any", "listed", "strict")
+    ]
+    assert tuple(exit_codes) == codes
 
 
 @pytest.mark.parametrize(
@@ -73,8 +78,8 @@ def test_calls_come_in_the_order_of_their_list(lines, sent, codes):
 )
 def test_in_a_strict_list_no_other_call_comes_between(sent, code):
     text = f"unexpected: ignore\n{ordered('strict', A, B)}"
-    assert judge(text, sent).exit_code == code
-    assert judge(text.replace("strict", "listed"), sent).exit_code == 0
+    assert verify_text(text, sent).exit_code == code
+    assert verify_text(text.replace("strict", "listed"), sent).exit_code == 0
 
 
 def test_a_call_that_another_scenario_claims_breaks_a_strict_list():
@@ -95,7 +100,7 @@ def test_a_dropped_call_may_come_within_a_strict_list():
 
 AFTER = "{track: B, after: first, within: 1s}"
 
-# The lines, what comes when, and the exit code.
+# The lines, the calls with their times, and the exit code.
 TIMES = [
     (["{track: A, id: first}", "{track: B, after: first}"], "A B", 0),
     (["{track: A, id: first}", "{track: B, after: first}"], "B A", 1),
@@ -119,46 +124,50 @@ TIMES = [
 @pytest.mark.parametrize(("lines", "sent", "code"), TIMES)
 def test_calls_come_after_one_another_and_in_time(lines, sent, code):
     text = "\n".join(["expect:", *(f"  - {line}" for line in lines)])
-    assert judge(text, sent).exit_code == code
+    assert verify_text(text, sent).exit_code == code
 
 
-def test_a_late_call_is_not_forgiven_because_unexpected_calls_are():
+def test_a_late_call_fails_although_unexpected_calls_are_ignored():
     text = "unexpected: ignore\nexpect: [track: B, {track: A, within: 1s, times: 0..}]"
-    assert judge(text, "B@0 A@2").exit_code == 1
+    assert verify_text(text, "B@0 A@2").exit_code == 1
 
 
-def test_a_step_counts_its_time_from_when_it_has_acted():
+def test_a_step_counts_its_time_from_the_end_of_its_actions():
     text = "expect: [{track: A, within: 1s}]"
-    assert judge(text, "A@0", acted={f"{OF_STEP}1": START - timedelta(seconds=1)}).exit_code == 0
-    assert judge(text, "A@0", acted={f"{OF_STEP}1": START - timedelta(seconds=2)}).exit_code == 1
+    assert (
+        verify_text(text, "A@0", acted={f"{OF_STEP}1": START - timedelta(seconds=1)}).exit_code == 0
+    )
+    assert (
+        verify_text(text, "A@0", acted={f"{OF_STEP}1": START - timedelta(seconds=2)}).exit_code == 1
+    )
 
 
 @pytest.mark.parametrize(("within", "code"), [("1s", 1), ("2s", 0)])
 def test_within_of_a_scenario_bounds_all_its_expectations(within, code):
-    assert judge(f"within: {within}\nexpect: [{A}, {B}]", "A@0 B@2").exit_code == code
+    assert verify_text(f"within: {within}\nexpect: [{A}, {B}]", "A@0 B@2").exit_code == code
 
 
-# The lines, what comes, and the story of the first that is unmet with what was in the way.
-OBSTACLES = [
+# The lines, the calls, and the explanation, reason and detail of the first unmet expectation.
+REASONS = [
     (["{track: A, within: 1s}", B], "B@0 A@3.3", Explanation.TOO_LATE, NotCountedReason.TIME,
      '2.3 s after the 1.0 s of "within"'),
     (["{track: A, id: opened}", "{track: B, after: opened, within: 50ms}"], "A@0 B@0.08",
      Explanation.TOO_LATE, NotCountedReason.TIME, '30 ms after the 50 ms of "within"'),
     (["{track: A, id: opened}", "{track: B, after: opened}"], "B A", Explanation.OUT_OF_ORDER,
      NotCountedReason.ORDER, 'came before "opened" (#2)'),
-    # The last of them is named, because that is what it has to come after.
+    # The last A is named, because B has to come after it.
     (["{track: A, id: opened, times: 2}", "{track: B, after: opened}"], "B A A",
      Explanation.OUT_OF_ORDER, NotCountedReason.ORDER, 'came before "opened" (#3)'),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("lines", "sent", "story", "obstacle", "detail"), OBSTACLES)
-def test_a_call_that_does_not_count_is_explained(lines, sent, story, obstacle, detail):
+@pytest.mark.parametrize(("lines", "sent", "explanation", "reason", "detail"), REASONS)
+def test_a_call_that_does_not_count_is_explained(lines, sent, explanation, reason, detail):
     text = "\n".join(["expect:", *(f"  - {line}" for line in lines)])
-    (unmet,) = [e for e in judge(text, sent).scenarios[0].expectations if not e.met]
-    (near,) = unmet.closest_calls
-    assert (unmet.explanation, near.not_counted, near.detail) == (story, obstacle, detail)
-    assert near.mismatches == ()
+    (unmet,) = [e for e in verify_text(text, sent).scenarios[0].expectations if not e.met]
+    (closest,) = unmet.closest_calls
+    assert (unmet.explanation, closest.not_counted, closest.detail) == (explanation, reason, detail)
+    assert closest.mismatches == ()
 
 
 @pytest.mark.parametrize(
@@ -171,20 +180,22 @@ def test_a_call_that_does_not_count_is_explained(lines, sent, story, obstacle, d
 )
 def test_a_call_out_of_its_list_is_explained(order, sent, detail):
     text = f"unexpected: ignore\n{ordered(order, A, '{track: B, times: 1..}')}"
-    unmet = [each for each in judge(text, sent).scenarios[0].expectations if not each.met]
-    assert [each.explanation for each in unmet] == [Explanation.OUT_OF_ORDER]
-    assert [near.detail for each in unmet for near in each.closest_calls] == [detail]
+    unmet = [
+        result for result in verify_text(text, sent).scenarios[0].expectations if not result.met
+    ]
+    assert [result.explanation for result in unmet] == [Explanation.OUT_OF_ORDER]
+    assert [closest.detail for result in unmet for closest in result.closest_calls] == [detail]
 
 
-def test_a_long_list_is_settled_also_where_it_is_met_late():
+def test_a_long_list_is_solved_although_it_is_met_late():
     lines = [f"{{track: E{n:02}, times: 1..}}" for n in range(40)]
     sent = " ".join(f"E{n // 25:02}" for n in range(1_000))
-    assert judge(ordered("listed", *lines), sent).status is Status.MET
-    assert judge(ordered("listed", *lines), f"E39 {sent}").status is Status.UNMET
+    assert verify_text(ordered("listed", *lines), sent).status is Status.MET
+    assert verify_text(ordered("listed", *lines), f"E39 {sent}").status is Status.UNMET
 
 
-def test_where_calls_may_be_claimed_in_too_many_ways_it_is_undecided():
-    """Of the many states only the most promising are followed."""
+def test_too_many_states_are_undecided():
+    """Only the cheapest states are kept."""
     lines = [
         f"{{any: , times: {1 + n % 3}..{1 + n % 3 + n % 4}, id: e{n}, after: e{n + 1}}}"
         for n in range(30)
@@ -199,14 +210,14 @@ def test_where_calls_may_be_claimed_in_too_many_ways_it_is_undecided():
     ("lines", "sent", "cost"),
     [
         (["track: A", "track: B"], "A B", 0),
-        (["{track: A, times: 2}", "track: B"], "A B", 1),  # an A is lacking
-        (["{track: A, times: 2}", "track: B"], "B A", 3),  # and one of the two calls is in vain
+        (["{track: A, times: 2}", "track: B"], "A B", 1),  # an A is missing
+        (["{track: A, times: 2}", "track: B"], "B A", 3),  # and one of the two calls is extra
         (["{track: A, times: 3}", "track: B"], "B A", 4),
         (["track: A", "track: B"], "A A B", 1),
-        (["{track: A, times: 0}", "{any: , times: 0}"], "A", 2),  # each ban is broken
+        (["{track: A, times: 0}", "{any: , times: 0}"], "A", 2),  # both match
     ],
 )
-def test_an_answer_costs_what_is_lacking_and_what_is_too_much(lines, sent, cost):
+def test_the_cost_counts_missing_claims_and_extra_calls(lines, sent, cost):
     scenario, hits = parse(parse_document(ordered("listed", *lines), "s.yaml")), [*calls(sent)]
     plan = DemandPlan(scenario, evidence(*hits), [1])
     graph = MatchGraph(scenario, plan, hits)
@@ -218,8 +229,8 @@ def test_an_answer_costs_what_is_lacking_and_what_is_too_much(lines, sent, cost)
     assert sum(assignment.cost if assignment else 99 for assignment in best) == cost
 
 
-def test_a_second_call_that_comes_just_in_time_is_too_many_and_not_too_late():
+def test_a_second_call_in_time_is_extra_and_not_too_late():
     text = f"expect:\n  - {{track: A, within: 1s}}\n  - {B}\n"
-    (unmet,) = [e for e in judge(text, "B@0 A@1 A@1").scenarios[0].expectations if not e.met]
+    (unmet,) = [e for e in verify_text(text, "B@0 A@1 A@1").scenarios[0].expectations if not e.met]
     assert unmet.explanation is Explanation.TWICE
     assert not unmet.closest_calls

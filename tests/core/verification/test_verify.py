@@ -1,4 +1,4 @@
-"""Scenarios against evidence: claims, policies, the nearest call, and when nothing can pass."""
+"""Verdicts: claims, policies, explanations, closest calls, and incomplete evidence."""
 
 from dataclasses import replace
 from itertools import permutations
@@ -14,35 +14,35 @@ from pixel_emulator.core.tracking_plan.plan import parse as parse_plan
 from pixel_emulator.core.verification.verdict import Explanation, Status
 from pixel_emulator.core.verification.verify import SILENCE_UNPROVEN, verify
 from pixel_emulator.files.yaml_loader import parse_document
-from tests.hits import KEY, evidence, hit, judged
+from tests.hits import KEY, classified_hit, evidence, hit
 
 OPENED = {"event": "Email Opened", "userId": "user_123"}
 
 
 def scenarios(*texts):
-    return [each for text in texts for each in parse(parse_document(text, "s.yaml"))]
+    return [scenario for text in texts for scenario in parse(parse_document(text, "s.yaml"))]
 
 
-def judge(text, *hits, **more):
-    return verify(scenarios(text), evidence(*hits, **more))
+def verify_text(text, *hits, **options):
+    return verify(scenarios(text), evidence(*hits, **options))
 
 
-def results(text, *hits, **more):
-    (only,) = judge(text, *hits, **more).scenarios
+def results(text, *hits, **options):
+    (only,) = verify_text(text, *hits, **options).scenarios
     return only.expectations
 
 
-def track(seq, event="Email Opened", user="user_123", **more):
-    at, repeats = more.pop("at", 0), more.pop("repeats", False)
-    return hit(seq, "track", {"event": event, "userId": user, **more}, at=at, repeats=repeats)
+def track(seq, event="Email Opened", user="user_123", **options):
+    at, repeats = options.pop("at", 0), options.pop("repeats", False)
+    return hit(seq, "track", {"event": event, "userId": user, **options}, at=at, repeats=repeats)
 
 
 def opened(*expectations, policies=""):
-    lines = "".join(f"  - {each}\n" for each in expectations)
+    lines = "".join(f"  - {line}\n" for line in expectations)
     return f"{policies}\nexpect:\n{lines}" if lines else f"{policies}\nexpect: []\n"
 
 
-# Expectations, the events of the calls, and how many calls each expectation claims if all is met.
+# Expectations, events of the calls, and the number of claims of each expectation if all are met.
 CLAIMS = [
     (["track: A"], "A", [1]),
     (["track: A"], "", None),
@@ -71,16 +71,16 @@ CLAIMS = [
 ]
 
 
-@pytest.mark.parametrize(("wanted", "events", "claims"), CLAIMS)
-def test_every_call_is_claimed_once_and_every_count_is_in_its_range(wanted, events, claims):
-    """Whatever the order in which the calls arrive."""
+@pytest.mark.parametrize(("expected", "events", "claims"), CLAIMS)
+def test_every_call_is_claimed_once_and_every_count_is_in_its_range(expected, events, claims):
+    """For all orders of the calls."""
     for order in set(permutations(events)):
         hits = [track(seq, event) for seq, event in enumerate(order, 1)]
-        verdict = judge(opened(*wanted), *hits)
+        verdict = verify_text(opened(*expected), *hits)
         assert verdict.exit_code == (0 if claims else 1)
         if claims:
-            found = verdict.scenarios[0].expectations
-            assert [len(each.claims) for each in found] == claims
+            expectations = verdict.scenarios[0].expectations
+            assert [len(result.claims) for result in expectations] == claims
 
 
 TYPES = {
@@ -96,7 +96,7 @@ TYPES = {
 @pytest.mark.parametrize("line", TYPES)
 @pytest.mark.parametrize("sent", TYPES)
 def test_a_line_claims_calls_of_its_type(line, sent):
-    assert judge(opened(line), hit(1, *TYPES[sent])).exit_code == (line != sent)
+    assert verify_text(opened(line), hit(1, *TYPES[sent])).exit_code == (line != sent)
 
 
 @pytest.mark.parametrize(
@@ -116,11 +116,11 @@ def test_a_line_claims_calls_of_its_type(line, sent):
         (f"writeKey: {KEY[:-1]}1", 1),
     ],
 )
-def test_a_map_wants_fields_of_the_payload_the_type_and_the_source(fields, code):
+def test_a_map_matches_fields_of_the_payload_the_type_and_the_source(fields, code):
     properties = {"total": 1, "items": [{"sku": "A", "size": 7}]}
     payload = {**OPENED, "properties": properties, "messageId": "m"}
     sent = hit(1, "track", payload, sources={KEY: "shop"})
-    assert judge(opened(f"{{any: , {fields}}}"), sent).exit_code == code
+    assert verify_text(opened(f"{{any: , {fields}}}"), sent).exit_code == code
 
 
 def masked_hit():
@@ -130,11 +130,11 @@ def masked_hit():
 @pytest.mark.parametrize(("key", "code"), [(KEY, 0), (f"{KEY[:-1]}1", 1), ("3", 1)])
 def test_a_write_key_is_compared_through_the_mask_of_a_recording(key, code):
     text = opened(f'{{any: , writeKey: "{key}"}}')
-    assert judge(text, masked_hit(), masked=True).exit_code == code
+    assert verify_text(text, masked_hit(), masked=True).exit_code == code
 
 
-def test_what_wants_no_write_key_needs_no_mask():
-    assert judge(opened("track: Email Opened"), masked_hit(), masked=True).exit_code == 0
+def test_an_expectation_without_a_write_key_needs_no_mask():
+    assert verify_text(opened("track: Email Opened"), masked_hit(), masked=True).exit_code == 0
 
 
 @pytest.mark.parametrize("masked", [False, True])
@@ -171,11 +171,11 @@ NO_ID = {"event": "Email Opened"}
     ],
 )
 def test_only_a_dropped_line_claims_a_dropped_call(line, code):
-    assert judge(opened(line), hit(1, "track", NO_ID)).exit_code == code
+    assert verify_text(opened(line), hit(1, "track", NO_ID)).exit_code == code
 
 
 def test_a_dropped_line_does_not_claim_a_kept_call():
-    assert judge(opened("dropped:"), track(1)).exit_code == 1
+    assert verify_text(opened("dropped:"), track(1)).exit_code == 1
 
 
 def test_a_call_that_could_not_be_decoded_has_no_fields():
@@ -183,13 +183,13 @@ def test_a_call_that_could_not_be_decoded_has_no_fields():
     broken = hit(2, "track", {"event": "x" * 40_000, "userId": "u"})
     assert broken.call.payload is None
     text = opened("track: Email Opened", "dropped: bad_request", policies="damaged: ignore")
-    assert judge(text, sent, broken).exit_code == 0
+    assert verify_text(text, sent, broken).exit_code == 0
     twice = results(opened("dropped:"), broken, broken)
     assert twice[0].explanation is Explanation.TWICE
 
 
-# The calls that a policy speaks of: policy, hit.
-SPOKEN_OF = [
+# A policy, and a call that it applies to.
+POLICY_CALLS = [
     (Policy.UNEXPECTED, track(2, "Other")),
     (Policy.DROPPED, hit(2, "track", NO_ID)),
     (Policy.DAMAGED, hit(2, "page", {"userId": "{{id}}"})),
@@ -197,32 +197,34 @@ SPOKEN_OF = [
 ]
 
 
-@pytest.mark.parametrize(("policy", "sent"), SPOKEN_OF, ids=[each for each, _ in SPOKEN_OF])
+@pytest.mark.parametrize(
+    ("policy", "sent"), POLICY_CALLS, ids=[policy for policy, _ in POLICY_CALLS]
+)
 @pytest.mark.parametrize("level", Level)
 def test_a_policy_fails_warns_or_ignores(policy, sent, level):
     text = opened("track: Email Opened", "{page: , times: 0..}", policies=f"{policy}: {level}")
-    verdict = judge(text, track(1, messageId="m"), sent)
+    verdict = verify_text(text, track(1, messageId="m"), sent)
     assert verdict.exit_code == (level is Level.FAIL)
-    found = [(each.policy, each.level) for each in verdict.policy_hits]
-    assert found == ([] if level is Level.IGNORE else [(policy, level)])
+    policy_levels = [(policy_hit.policy, policy_hit.level) for policy_hit in verdict.policy_hits]
+    assert policy_levels == ([] if level is Level.IGNORE else [(policy, level)])
 
 
 @pytest.mark.parametrize(("accepted", "code"), [("[raw_json]", 0), ("[constant_id]", 1), ("[]", 1)])
 def test_damage_is_accepted_by_its_code(accepted, code):
     text = opened("track: Email Opened", policies=f"damaged: {{accept: {accepted}}}")
-    assert judge(text, hit(1, "track", OPENED, form="json")).exit_code == code
+    assert verify_text(text, hit(1, "track", OPENED, form="json")).exit_code == code
 
 
 def test_damage_is_accepted_only_if_all_its_codes_are():
     text = opened("track: Email Opened", policies="damaged: {accept: [raw_json]}")
     sent = hit(1, "track", {**OPENED, "userId": "{{id}}"}, form="json")
-    assert judge(text, sent).exit_code == 1
+    assert verify_text(text, sent).exit_code == 1
 
 
 def test_damage_without_a_code_is_not_accepted():
     text = opened("track: Email Opened", policies="damaged: {accept: [raw_json]}")
     sent = replace(hit(1, "track", OPENED, form="json"), problems=())
-    assert judge(text, sent).exit_code == 1
+    assert verify_text(text, sent).exit_code == 1
 
 
 @pytest.mark.parametrize(
@@ -238,19 +240,22 @@ def test_damage_without_a_code_is_not_accepted():
 )
 def test_same_event_fails_only_what_the_file_mentions(line, event, code):
     text = opened(line.replace("}", ", times: 0..}"), policies="unexpected: same-event")
-    assert judge(text, track(1, event, "other")).exit_code == code
+    assert verify_text(text, track(1, event, "other")).exit_code == code
 
 
 def test_an_identical_second_call_breaks_times_whatever_the_policies():
     lenient = "\n".join(f"{policy}: ignore" for policy in Policy)
-    assert judge(opened("track: Email Opened", policies=lenient), track(1), track(2)).exit_code == 1
+    assert (
+        verify_text(opened("track: Email Opened", policies=lenient), track(1), track(2)).exit_code
+        == 1
+    )
 
 
 def test_a_duplicate_is_no_claim():
     """Segment keeps only the first of two calls with one messageId."""
     sent = track(1, messageId="m"), track(2, messageId="m", repeats=True)
-    assert judge(opened("track: Email Opened"), *sent).exit_code == 0
-    assert judge(opened("{track: Email Opened, times: 2}"), *sent).exit_code == 1
+    assert verify_text(opened("track: Email Opened"), *sent).exit_code == 0
+    assert verify_text(opened("{track: Email Opened, times: 2}"), *sent).exit_code == 1
 
 
 def test_a_call_that_any_scenario_claims_is_unexpected_to_none():
@@ -264,7 +269,7 @@ def test_a_call_is_claimed_once_in_all_scenarios_together(calls, claims):
     both = scenarios(opened("track: A"), opened("track: A"))
     verdict = verify(both, evidence(*[track(seq + 1, "A") for seq in range(calls)]))
     assert verdict.exit_code == (calls != 2)
-    assert [len(each.expectations[0].claims) for each in verdict.scenarios] == claims
+    assert [len(result.expectations[0].claims) for result in verdict.scenarios] == claims
 
 
 @pytest.mark.parametrize("calls", [1, 2])
@@ -274,37 +279,39 @@ def test_a_dropped_call_is_claimed_once_in_all_scenarios_together(calls):
     assert verify(both, evidence(*sent)).exit_code == (calls != 2)
 
 
-def test_a_wildcard_of_one_scenario_leaves_another_what_it_needs():
+def test_a_wildcard_of_one_scenario_leaves_calls_that_another_requires():
     both = scenarios(opened("{any: , times: 0..}"), opened("track: A"))
     verdict = verify(both, evidence(track(1, "A")))
-    assert [len(each.expectations[0].claims) for each in verdict.scenarios] == [0, 1]
+    assert [len(result.expectations[0].claims) for result in verdict.scenarios] == [0, 1]
 
 
-def test_no_call_is_nearest_in_two_scenarios():
+def test_no_call_is_closest_in_two_scenarios():
     both = scenarios(*[opened("{track: A, properties: {x: 1}}")] * 2)
     verdict = verify(both, evidence(track(1, "A")))
-    assert [len(each.expectations[0].closest_calls) for each in verdict.scenarios] == [1, 0]
+    assert [len(result.expectations[0].closest_calls) for result in verdict.scenarios] == [1, 0]
 
 
-def test_a_call_too_many_fails_its_scenario_also_where_another_shows_it():
+def test_an_extra_call_fails_its_scenario_although_another_shows_it():
     both = scenarios(opened("track: A"), opened("{track: A, properties: {x: 1}}"))
     sent = [track(seq, "A", properties={"x": seq}) for seq in (2, 3)]
     verdict = verify(both, evidence(*sent))
-    assert [each.status for each in verdict.scenarios] == [Status.UNMET, Status.UNMET]
-    assert [near.hit.seq for near in verdict.scenarios[1].expectations[0].closest_calls] == [3]
+    assert [result.status for result in verdict.scenarios] == [Status.UNMET, Status.UNMET]
+    assert [closest.hit.seq for closest in verdict.scenarios[1].expectations[0].closest_calls] == [
+        3
+    ]
 
 
 def test_results_go_to_their_scenarios():
     three = scenarios(opened("track: A", "track: B"), opened(), opened("track: C"))
     lines = [
-        [each.expectation.line for each in result.expectations]
+        [outcome.expectation.line for outcome in result.expectations]
         for result in verify(three, evidence()).scenarios
     ]
     assert lines == [["track: A", "track: B"], [], ["track: C"]]
 
 
-# What is wanted of one call `track: A`, and how often each expectation says that it came.
-BANS = [
+# Expectations, of which some match one call `track: A`, and the number of calls that each got.
+FORBIDDING = [
     (["{any: , times: 0..}", "{track: A, times: 0}"], [0, 1]),
     (["{track: A, times: 0}", "{any: , times: 0..}"], [1, 0]),
     (["track: A", "{track: , times: 0}"], [0, 1]),
@@ -313,26 +320,26 @@ BANS = [
 ]
 
 
-@pytest.mark.parametrize(("wanted", "got"), BANS)
-def test_what_must_not_come_is_never_claimed_by_another(wanted, got):
-    verdict = judge(opened(*wanted), track(1, "A"))
+@pytest.mark.parametrize(("expected", "got"), FORBIDDING)
+def test_a_call_that_matches_times_zero_is_never_claimed(expected, got):
+    verdict = verify_text(opened(*expected), track(1, "A"))
     assert verdict.exit_code == 1
-    assert [each.got for each in verdict.scenarios[0].expectations] == got
+    assert [result.got for result in verdict.scenarios[0].expectations] == got
 
 
-def test_what_one_scenario_bans_no_other_may_claim():
+def test_a_call_that_one_scenario_forbids_is_claimed_by_no_other():
     both = scenarios(opened("{track: A, times: 0}"), opened("{any: , times: 0..}"))
     verdict = verify(both, evidence(track(1, "A")))
-    assert [each.status for each in verdict.scenarios] == [Status.UNMET, Status.MET]
+    assert [result.status for result in verdict.scenarios] == [Status.UNMET, Status.MET]
 
 
-def test_a_dropped_call_may_be_banned():
+def test_a_dropped_call_may_be_forbidden():
     text = opened("{dropped: , times: 0..}", "{dropped: no_user_anon_id, times: 0}")
-    assert judge(text, hit(1, "track", NO_ID)).exit_code == 1
+    assert verify_text(text, hit(1, "track", NO_ID)).exit_code == 1
 
 
 @pytest.mark.parametrize(
-    ("wanted", "lines"),
+    ("expected", "lines"),
     [
         (["track: A", "track: A"], [[], [3]]),
         (["track: A", "{track: , userId: user_123}"], [[], [3]]),
@@ -341,36 +348,38 @@ def test_a_dropped_call_may_be_banned():
         (["track: A", "track: B"], [[], []]),
     ],
 )
-def test_calls_that_went_to_another_expectation_are_not_called_not_sent(wanted, lines):
-    found = results(opened(*wanted), track(1, "A"))
-    assert [[by.location.line for by in each.taken_by] for each in found] == lines
-    assert [each.explanation is Explanation.TAKEN for each in found] == list(map(bool, lines))
+def test_calls_that_went_to_another_expectation_are_not_called_not_sent(expected, lines):
+    expectations = results(opened(*expected), track(1, "A"))
+    assert [[by.location.line for by in result.taken_by] for result in expectations] == lines
+    assert [result.explanation is Explanation.TAKEN for result in expectations] == list(
+        map(bool, lines)
+    )
 
 
-def test_a_dropped_call_that_any_scenario_claims_is_no_finding():
+def test_a_dropped_call_that_any_scenario_claims_is_no_policy_hit():
     both = scenarios(opened("track: A"), opened("dropped: no_user_anon_id"))
     assert verify(both, evidence(track(1, "A"), hit(2, "track", NO_ID))).exit_code == 0
 
 
-def test_a_finding_is_told_once_with_the_level_of_each_scenario():
+def test_a_policy_hit_is_listed_once_with_the_level_of_each_scenario():
     both = scenarios(opened("track: A"), opened("track: C", policies="unexpected: ignore"))
     verdict = verify(both, evidence(track(1, "A"), track(2, "B"), track(3, "C")))
-    (finding,) = verdict.policy_hits
-    assert finding.levels == (Level.FAIL, Level.IGNORE)
-    assert finding.level is Level.FAIL
-    assert [each.status for each in verdict.scenarios] == [Status.UNMET, Status.MET]
+    (policy_hit,) = verdict.policy_hits
+    assert policy_hit.levels == (Level.FAIL, Level.IGNORE)
+    assert policy_hit.level is Level.FAIL
+    assert [result.status for result in verdict.scenarios] == [Status.UNMET, Status.MET]
 
 
 def test_an_unhandled_request_is_only_a_warning():
-    other = judged(2, PixelRequest(target=b"/v1/batch", method="POST"))
-    verdict = judge(opened("track: Email Opened"), track(1), other)
+    other = classified_hit(2, PixelRequest(target=b"/v1/batch", method="POST"))
+    verdict = verify_text(opened("track: Email Opened"), track(1), other)
     assert verdict.exit_code == 0
-    assert [(each.policy, each.level) for each in verdict.policy_hits] == [
+    assert [(policy_hit.policy, policy_hit.level) for policy_hit in verdict.policy_hits] == [
         (Policy.UNHANDLED, Level.WARN)
     ]
 
 
-# Whether anything reached the emulator, what was wanted, and the exit code.
+# The scenario, the number of connections, and the exit code.
 SILENCE = [
     ("expect: []", 0, 3),
     ("expect: []", 1, 0),
@@ -384,22 +393,22 @@ SILENCE = [
 
 @pytest.mark.parametrize(("text", "connections", "code"), SILENCE)
 def test_silence_passes_only_if_something_reached_the_emulator(text, connections, code):
-    verdict = judge(text, connections=connections)
+    verdict = verify_text(text, connections=connections)
     assert verdict.exit_code == code
     assert (SILENCE_UNPROVEN in verdict.gaps) == (code == 3)
 
 
 def test_a_request_proves_silence_without_a_connection():
-    """A recording may be of a run that counted none."""
+    """A recording may be of a run that counted no connections."""
     text = opened("{track: Other, times: 0}", policies="unexpected: ignore")
-    assert judge(text, track(1), connections=0).exit_code == 0
+    assert verify_text(text, track(1), connections=0).exit_code == 0
 
 
 @pytest.mark.parametrize("text", ["expect: []", opened("track: Email Opened"), opened("page:")])
 def test_with_a_gap_in_the_evidence_nothing_passes(text):
-    verdict = judge(text, track(1), gaps=("the recording is torn",))
+    verdict = verify_text(text, track(1), gaps=("the recording is torn",))
     assert (verdict.status, verdict.exit_code) == (Status.INCOMPLETE, 3)
-    assert Status.MET not in {each.status for each in verdict.scenarios}
+    assert Status.MET not in {result.status for result in verdict.scenarios}
 
 
 def test_a_verdict_needs_a_scenario():
@@ -409,8 +418,8 @@ def test_a_verdict_needs_a_scenario():
 
 FLAT = hit(1, "track", {**OPENED, "properties": {"total": "1"}}, form="flat")
 
-# What is wanted, what is sent, and the story of the first expectation that is unmet.
-STORIES = [
+# Expectations, calls, and the explanation of the first expectation.
+EXPLANATIONS = [
     (["track: A"], [], Explanation.NOT_SENT),
     (["track: A"], [track(1, "Something Else")], Explanation.NOT_SENT),
     (["track: A"], [hit(1, "page", {"name": "A", "userId": "u"})], Explanation.NOT_SENT),
@@ -433,60 +442,76 @@ STORIES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("wanted", "sent", "story"), STORIES, ids=map(str, range(len(STORIES))))
-def test_an_unmet_expectation_has_a_story(wanted, sent, story):
-    assert results(opened(*wanted), *sent)[0].explanation is story
+@pytest.mark.parametrize(
+    ("expected", "sent", "explanation"), EXPLANATIONS, ids=map(str, range(len(EXPLANATIONS)))
+)
+def test_an_unmet_expectation_has_an_explanation(expected, sent, explanation):
+    assert results(opened(*expected), *sent)[0].explanation is explanation
 
 
-def test_a_met_expectation_has_no_more_to_tell():
+def test_a_met_expectation_has_no_closest_call():
     (result,) = results(opened("track: Email Opened"), track(1))
     assert (result.explanation, result.got, result.closest_calls) == (Explanation.MET, 1, ())
 
 
-def test_the_nearest_calls_are_the_best_assignment_in_total():
-    """Each expectation by itself would take #1; together they are better off with both."""
+def test_the_closest_calls_are_the_best_assignment_in_total():
+    """Each expectation alone is closest to #1; the best total gives each of them one call."""
     one = "{track: A, properties: {a: 1, b: 1, c: 1, d: 1}}"
     two = "{track: A, properties: {a: 1, b: 1, c: 1, d: 2}}"
     first = track(1, "A", properties={"a": 1, "b": 1, "c": 1})
     second = track(2, "A", properties={"a": 1, "d": 2, "c": 0})
-    found = results(opened(one, two), first, second)
-    assert [[near.hit.seq for near in each.closest_calls] for each in found] == [[1], [2]]
-    found = results(opened(two, one), first, second)
-    assert [[near.hit.seq for near in each.closest_calls] for each in found] == [[2], [1]]
+    expectations = results(opened(one, two), first, second)
+    assert [[closest.hit.seq for closest in result.closest_calls] for result in expectations] == [
+        [1],
+        [2],
+    ]
+    expectations = results(opened(two, one), first, second)
+    assert [[closest.hit.seq for closest in result.closest_calls] for result in expectations] == [
+        [2],
+        [1],
+    ]
 
 
-def test_of_two_calls_alike_the_one_that_segment_keeps_is_nearer():
+def test_of_two_equal_calls_the_one_that_segment_keeps_is_closer():
     dropped, kept = hit(1, "track", {"event": "A"}), track(2, "A")
     (result,) = results(opened("{track: A, properties: {x: 1}}"), dropped, kept)
-    assert [near.hit.seq for near in result.closest_calls] == [2]
+    assert [closest.hit.seq for closest in result.closest_calls] == [2]
 
 
-def test_no_call_is_nearest_to_two_expectations():
-    found = results(opened(*["{track: A, properties: {x: 1}}"] * 3), track(1, "A"))
-    assert [len(each.closest_calls) for each in found] == [1, 0, 0]
+def test_no_call_is_closest_to_two_expectations():
+    expectations = results(opened(*["{track: A, properties: {x: 1}}"] * 3), track(1, "A"))
+    assert [len(result.closest_calls) for result in expectations] == [1, 0, 0]
 
 
-def test_an_expectation_that_lacks_calls_has_as_many_nearest_but_few():
-    found = results(
+def test_an_expectation_lists_as_many_closest_calls_as_are_missing_up_to_a_limit():
+    expectations = results(
         opened("{track: A, times: 9, userId: x}"), *[track(n, "A") for n in range(1, 9)]
     )
-    assert [near.hit.seq for near in found[0].closest_calls] == [1, 2, 3]
+    assert [closest.hit.seq for closest in expectations[0].closest_calls] == [1, 2, 3]
 
 
-def test_a_call_too_many_is_not_told_twice():
-    """It is what was meant for the other expectation, so it is not also one too many."""
-    found = results(
+def test_an_extra_call_is_not_listed_twice():
+    """It is the closest call of the other expectation, so it is not also an extra call."""
+    expectations = results(
         opened("track: A", "{track: A, properties: {x: 1}}"),
         track(1, "A", properties={"x": 2}),
         track(2, "A", properties={"x": 3}),
     )
-    assert [each.explanation for each in found] == [Explanation.MET, Explanation.DIFFERENT]
-    assert found[1].closest_calls[0].hit.seq == 2
+    assert [result.explanation for result in expectations] == [
+        Explanation.MET,
+        Explanation.DIFFERENT,
+    ]
+    assert expectations[1].closest_calls[0].hit.seq == 2
 
 
-def test_a_repeated_call_is_too_many_and_not_nearest():
-    found = results(opened("track: A", "{track: A, userId: x}"), track(1, "A"), track(2, "A"))
-    assert [each.explanation for each in found] == [Explanation.TWICE, Explanation.NOT_SENT]
+def test_a_repeated_call_is_extra_and_not_closest():
+    expectations = results(
+        opened("track: A", "{track: A, userId: x}"), track(1, "A"), track(2, "A")
+    )
+    assert [result.explanation for result in expectations] == [
+        Explanation.TWICE,
+        Explanation.NOT_SENT,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -498,27 +523,30 @@ def test_a_repeated_call_is_too_many_and_not_nearest():
         ({"timestamp": "2030-01-01T00:00:00Z"}, {"messageId": "b"}, ("messageId", "timestamp")),
     ],
 )
-def test_twins_differ_only_in_what_changes_with_every_sending(first, second, differs):
+def test_a_repeated_call_differs_only_in_fields_that_always_vary(first, second, differs):
     (result,) = results(opened("track: A"), track(1, "A", **first), track(2, "A", **second))
-    (surplus,) = result.extra_calls
-    assert surplus.original.seq == 1
-    assert surplus.differs == differs
+    (extra,) = result.extra_calls
+    assert extra.original.seq == 1
+    assert extra.differs == differs
 
 
-def test_a_call_too_many_is_laid_to_the_expectation_that_claims_its_twin():
+def test_a_repeated_call_is_extra_for_the_expectation_that_claims_its_original():
     lines = "{track: A, properties: {x: 1}}", "{track: , properties: {y: 1}}"
     both = {"x": 1, "y": 1}
-    found = results(
+    expectations = results(
         opened(*lines),
         track(1, "A", properties={"x": 1}),
         track(2, "B", properties={"y": 1}),
         track(3, "A", properties=both),
         track(4, "A", properties={"x": 1}),
     )
-    assert [[each.hit.seq for each in result.extra_calls] for result in found] == [[3, 4], []]
+    assert [[extra.hit.seq for extra in result.extra_calls] for result in expectations] == [
+        [3, 4],
+        [],
+    ]
 
 
-def test_others_too_many_say_at_which_paths_they_differ():
+def test_other_extra_calls_list_the_paths_at_which_they_differ():
     (result,) = results(
         opened("track: A"),
         track(1, "A", properties={"x": 1, "z": 0}),
@@ -528,41 +556,41 @@ def test_others_too_many_say_at_which_paths_they_differ():
     assert result.extra_calls[0].differs == ("properties.x", "properties.y")
 
 
-def test_a_nearest_call_lists_every_differing_path_and_counts_the_fields_that_agree():
+def test_a_closest_call_lists_every_differing_path_and_counts_the_fields_that_agree():
     (result,) = results(
         opened("{track: A, userId: user_123, properties: {x: 1, m: {y: 2, z: 3}}}"),
         track(1, "A", properties={"x": "1"}),
     )
-    (near,) = result.closest_calls
-    assert (near.matched, near.fields) == (2, 5)
-    assert [each.path for each in near.mismatches] == ["properties.x", "properties.m"]
+    (closest,) = result.closest_calls
+    assert (closest.matched, closest.fields) == (2, 5)
+    assert [mismatch.path for mismatch in closest.mismatches] == ["properties.x", "properties.m"]
 
 
-def test_a_nearest_call_of_the_flat_form_says_so():
+def test_a_closest_call_of_the_flat_form_has_a_hint():
     (result,) = results(opened("{track: Email Opened, properties: {total: 1}}"), FLAT)
     assert result.closest_calls[0].mismatches[0].hint == "flat-form values are always strings"
 
 
 def test_verifying_changes_nothing():
     hits = track(1, "A", properties={"x": [1]}), track(2, "A")
-    before = [repr(each) for each in hits]
+    before = [repr(sent) for sent in hits]
     verify(scenarios(opened("{track: A, properties: {x: [2]}}")), evidence(*hits))
-    assert [repr(each) for each in hits] == before
+    assert [repr(sent) for sent in hits] == before
 
 
-def test_many_calls_and_expectations_of_one_event_are_no_burden():
-    wanted = [f"{{track: A, userId: u{n}, times: 20}}" for n in range(50)]
+def test_many_calls_and_expectations_of_one_event_are_verified():
+    expected = [f"{{track: A, userId: u{n}, times: 20}}" for n in range(50)]
     hits = [track(n + 1, "A", f"u{n % 50}") for n in range(1_000)]
-    assert judge(opened(*wanted), *hits).exit_code == 0
-    assert judge(opened(*wanted), *hits[:-1]).exit_code == 1
+    assert verify_text(opened(*expected), *hits).exit_code == 0
+    assert verify_text(opened(*expected), *hits[:-1]).exit_code == 1
 
 
 @pytest.mark.parametrize(("plan", "code"), [("pro", 0), ("free", 1)])
 def test_the_state_at_the_end_is_compared(plan, code):
     text = f"expect: [identify: u]\nstate: {{u: {{traits: {{plan: {plan}}}}}}}"
-    verdict = judge(text, hit(1, "identify", {"userId": "u", "traits": {"plan": "pro"}}))
+    verdict = verify_text(text, hit(1, "identify", {"userId": "u", "traits": {"plan": "pro"}}))
     assert verdict.exit_code == code
-    paths = [each.path for each in verdict.scenarios[0].state]
+    paths = [mismatch.path for mismatch in verdict.scenarios[0].state]
     assert paths == ["state.u.traits.plan"][: code or None] * code
 
 
@@ -573,16 +601,16 @@ def test_the_state_is_not_compared_before_the_last_step():
     assert (verdict.status, verdict.scenarios[0].state) == (Status.MET, ())
 
 
-def test_what_a_tracking_plan_objects_to_is_unmet():
+def test_a_violation_of_a_tracking_plan_is_unmet():
     data: JSON = {"rules": {"events": [{"name": "B", "rules": {}}]}}
     plan = parse_plan(Document("plan.json", data, {}))
     (scenario,) = scenarios(opened("track: A"))
     verdict = verify([replace(scenario, plans={1: plan})], evidence(track(1, "A")))
     assert verdict.exit_code == 1
-    assert [found.seq for found, _ in verdict.scenarios[0].violations] == [1]
+    assert [call.seq for call, _ in verdict.scenarios[0].violations] == [1]
 
 
-# A want, what was sent at 09:00:12.418, and whether it matches.
+# Expected value, value sent at 09:00:12.418, True if it matches.
 TIMED = [
     ("$now", "2030-01-31T09:00:12.418Z", True),
     ("$now", "2030-01-31T10:01:12.418+01:00", True),
@@ -600,29 +628,30 @@ TIMED = [
 ]
 
 
-@pytest.mark.parametrize(("want", "sent", "is_near"), TIMED)
-def test_now_is_the_time_of_the_call_give_or_take_a_minute(want, sent, is_near):
+@pytest.mark.parametrize(("expected", "sent", "is_near"), TIMED)
+def test_now_is_the_time_of_the_call_give_or_take_a_minute(expected, sent, is_near):
     names = "define: {stamp: {$all: [$now]}}\nlet: {typed: $now, other: }"
-    text = f"{names}\nexpect: [{{track: A, userId: $other, properties: {{at: {want}, a: $typed}}}}]"
-    at = {"at": sent, "a": sent if want == "$typed" else "2030-01-31T09:00:00Z"}
-    assert (judge(text, track(1, "A", properties=at)).status is Status.MET) is is_near
+    properties = f"{{at: {expected}, a: $typed}}"
+    text = f"{names}\nexpect: [{{track: A, userId: $other, properties: {properties}}}]"
+    at = {"at": sent, "a": sent if expected == "$typed" else "2030-01-31T09:00:00Z"}
+    assert (verify_text(text, track(1, "A", properties=at)).status is Status.MET) is is_near
 
 
 def test_now_is_each_calls_own_time():
     text = "expect: [{track: A, times: 2, timestamp: $now}]"
     late = track(2, "A", at=120_000, timestamp="2030-01-31T09:02:12Z")
-    assert judge(text, track(1, "A", timestamp="2030-01-31T09:00:12Z"), late).exit_code == 0
-    assert judge(text, track(1, "A", timestamp="2030-01-31T09:02:12Z"), late).exit_code == 1
+    assert verify_text(text, track(1, "A", timestamp="2030-01-31T09:00:12Z"), late).exit_code == 0
+    assert verify_text(text, track(1, "A", timestamp="2030-01-31T09:02:12Z"), late).exit_code == 1
 
 
 def test_the_report_says_how_far_from_the_call_a_time_is():
     text = "expect: [{track: A, timestamp: $now}]"
     (result,) = results(text, track(1, "A", timestamp="2030-01-31T11:00:12.418Z"))
-    (found,) = result.closest_calls[0].mismatches
-    assert found.hint == "it is 2:00:00 after the call; a minute is allowed"
+    (mismatch,) = result.closest_calls[0].mismatches
+    assert mismatch.hint == "it is 2:00:00 after the call; a minute is allowed"
 
 
-# What is wanted in `properties.a`, what was sent there, and how many of the fields match.
+# Expected value of `properties.a`, value sent, and how many fields of how many match.
 COUNTED = [
     ("{$each: {x: 1, y: 2}}", [{"x": 2, "y": 3}] * 9, (1, 3)),
     ("{$each: {x: 1, y: 2}}", [{"x": 2, "y": 2}], (2, 3)),
@@ -635,25 +664,29 @@ COUNTED = [
 ]
 
 
-@pytest.mark.parametrize(("want", "sent", "counted"), COUNTED)
-def test_the_fields_that_match_are_no_more_than_those_that_are_wanted(want, sent, counted):
-    text = f"expect: [{{track: A, properties: {{a: {want}}}}}]"
+@pytest.mark.parametrize(("expected", "sent", "counted"), COUNTED)
+def test_no_more_fields_match_than_are_expected(expected, sent, counted):
+    text = f"expect: [{{track: A, properties: {{a: {expected}}}}}]"
     (result,) = results(text, track(1, "A", properties={"a": sent}))
-    (near,) = result.closest_calls
-    assert (near.matched, near.fields) == counted
-    assert near.mismatches
+    (closest,) = result.closest_calls
+    assert (closest.matched, closest.fields) == counted
+    assert closest.mismatches
 
 
 @pytest.mark.parametrize("first", ["$x", "'n-${x}'", "{$has: $x}"])
-def test_a_call_that_contradicts_itself_is_told_with_the_first_value_it_has(first):
+def test_a_call_that_contradicts_itself_is_compared_with_its_first_value(first):
     sent = {"$x": "1", "'n-${x}'": "n-1", "{$has: $x}": ["1"]}[first]
     text = f"let: [x]\nexpect: [{{track: A, properties: {{a: {first}, b: $x}}}}]"
     (result,) = results(text, track(1, "A", properties={"a": sent, "b": "2"}))
-    (found,) = result.closest_calls[0].mismatches
-    assert (found.path, found.expected.text, found.actual.text) == ("properties.b", '"1"', '"2"')
+    (mismatch,) = result.closest_calls[0].mismatches
+    assert (mismatch.path, mismatch.expected.text, mismatch.actual.text) == (
+        "properties.b",
+        '"1"',
+        '"2"',
+    )
 
 
-# Thirty expectations of one event, a call's properties, and how many of them match it.
+# Properties of thirty expectations of one event, properties of a call, and how many match.
 LOOKED_UP = [
     ("{n: N}", {"n": 7}, 1),
     ("{n: N}", {"n": 7.0, "more": {}}, 1),
@@ -669,12 +702,16 @@ LOOKED_UP = [
 ]
 
 
-@pytest.mark.parametrize(("want", "sent", "count"), LOOKED_UP)
-def test_of_many_expectations_those_are_found_that_match(want, sent, count):
-    """They are looked up by a value, which must find no more and no fewer."""
-    bans = [f"{{track: A, times: 0, properties: {want.replace('N', str(n))}}}" for n in range(30)]
-    verdict = judge(opened(*bans, "{track: A, times: 0..}"), track(1, "A", properties=sent))
-    assert sum(bool(each.extra_calls) for each in verdict.scenarios[0].expectations) == count
+@pytest.mark.parametrize(("expected", "sent", "count"), LOOKED_UP)
+def test_an_index_of_many_expectations_returns_those_that_match(expected, sent, count):
+    """The lookup by one value must return neither more nor fewer."""
+    forbidding = [
+        f"{{track: A, times: 0, properties: {expected.replace('N', str(n))}}}" for n in range(30)
+    ]
+    verdict = verify_text(
+        opened(*forbidding, "{track: A, times: 0..}"), track(1, "A", properties=sent)
+    )
+    assert sum(bool(result.extra_calls) for result in verdict.scenarios[0].expectations) == count
     assert verdict.exit_code == bool(count)
 
 
@@ -687,7 +724,11 @@ ROWS = "let: [n]\ncases: [{n: 1}, {n: 2}]\nexpect: [{track: A, properties: {n: $
         ((1, 2), "met met", []),
         ((1, "2"), "met unmet", ["ignore fail"]),
         (("1", 2), "unmet met", ["fail ignore"]),
-        ((1, 2, 3), "unmet unmet", ["fail fail"]),  # it is near to nothing that is missing
+        (
+            (1, 2, 3),
+            "unmet unmet",
+            ["fail fail"],
+        ),  # no expectation that it is close to is missing calls
         (("1", "2"), "unmet unmet", ["fail ignore", "ignore fail"]),
     ],
 )
@@ -696,9 +737,9 @@ def test_a_call_that_comes_close_to_one_row_concerns_that_row_alone(sent, status
         hit(seq, "track", {"event": "A", "userId": "u", "properties": {"n": n}})
         for seq, n in enumerate(sent, 1)
     ]
-    verdict = judge(ROWS, *hits)
-    assert " ".join(each.status for each in verdict.scenarios) == statuses
-    assert [" ".join(each.levels) for each in verdict.policy_hits] == levels
+    verdict = verify_text(ROWS, *hits)
+    assert " ".join(result.status for result in verdict.scenarios) == statuses
+    assert [" ".join(policy_hit.levels) for policy_hit in verdict.policy_hits] == levels
     assert verdict.exit_code == (1 if "unmet" in statuses else 0)
 
 
@@ -712,11 +753,11 @@ scenarios:
         hit(1, "track", {"event": "A", "userId": "u", "properties": {"n": "1"}}),
         hit(2, "track", {"event": "B", "userId": "u"}),
     ]
-    assert [each.status for each in judge(text, *hits).scenarios] == ["unmet", "unmet"]
+    assert [result.status for result in verify_text(text, *hits).scenarios] == ["unmet", "unmet"]
 
 
 def test_rows_of_two_files_are_no_rows_of_one_scenario():
-    """A call that comes close to a row of the one is unexpected to the rows of the other."""
+    """A call that comes close to a case of one is unexpected to the cases of the other."""
     other = ROWS.replace("track: A", "track: B")
     both = [*scenarios(ROWS), *parse(parse_document(other, "other.yaml"))]
     sent = [("A", 1), ("A", "2"), ("B", 1), ("B", 2)]
@@ -725,11 +766,11 @@ def test_rows_of_two_files_are_no_rows_of_one_scenario():
         for seq, (event, n) in enumerate(sent, 1)
     ]
     verdict = verify(both, evidence(*hits))
-    assert [each.status for each in verdict.scenarios] == ["met", "unmet", "unmet", "unmet"]
+    assert [result.status for result in verdict.scenarios] == ["met", "unmet", "unmet", "unmet"]
 
 
-def test_silence_is_unproven_also_beside_a_scenario_that_asks_for_calls():
+def test_silence_is_unproven_although_another_scenario_requires_calls():
     both = [*scenarios("expect: []\n"), *parse(parse_document(opened("track: A"), "b.yaml"))]
     verdict = verify(both, evidence(connections=0))
-    assert [each.status for each in verdict.scenarios] == ["incomplete", "unmet"]
+    assert [result.status for result in verdict.scenarios] == ["incomplete", "unmet"]
     assert verdict.exit_code == 3
