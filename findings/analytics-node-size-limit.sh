@@ -5,7 +5,7 @@
 # Guess:    a call over 32 KB fails with "Event exceeds maximum event size"; others pass.
 # Seen:     300,000 letters x are sent, callback without error; 33,000 letters i are refused.
 # Matters:  the endpoint's limit is 32 KB a call. A call over it looks delivered to its
-#           sender, so whoever judges a batch must measure each call in it.
+#           sender, so whoever checks a batch must measure each call in it.
 # Source:   `plugins/segmentio/context-batch.js`, `calculateSize`: the number of parts of
 #           `encodeURI(JSON)` split at `/%..|i/`; the known trick for bytes has a dot there.
 set -euo pipefail

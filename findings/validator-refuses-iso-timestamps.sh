@@ -7,7 +7,7 @@
 #           object passes, which no JSON can hold. A numeric userId, properties as a list
 #           or a text, and an empty page name pass, which the API lists as drop reasons.
 # Matters:  whoever checks received calls with it gets refusals for good calls and
-#           silence for lost ones. It judges an SDK's arguments, not what is on the wire.
+#           silence for lost ones. It checks an SDK's arguments, not what is on the wire.
 # Source:   `index.js`: the type table says `timestamp: 'date'`, and names no type for
 #           `properties` or `name`; Segment's Delivery Overview lists the drop reasons.
 set -euo pipefail

@@ -1,4 +1,4 @@
-"""A client of the control API that takes no answer which its own description does not allow."""
+"""A client of the control API that rejects responses its OpenAPI document does not allow."""
 
 import functools
 import json
@@ -32,7 +32,7 @@ def controlled(settings: Settings | None = None) -> Iterator[tuple[Emulator, Con
 
 
 def client_of(control: Control, *, token: bool = True) -> httpx.Client:
-    """A client that knows the token, and checks every answer."""
+    """Return a client that knows the token, and checks every response."""
     headers = {"authorization": f"Bearer {control.token}"} if token else {}
     return httpx.Client(
         base_url=control.url,
@@ -44,7 +44,7 @@ def client_of(control: Control, *, token: bool = True) -> httpx.Client:
 
 
 def check(answer: httpx.Response) -> None:
-    """Every answer is one that the description has; every failure is a problem document."""
+    """Check that the document describes the response and that failures are problem documents."""
     answer.read()
     assert not [name for name in answer.headers if name.startswith("access-control-")]
     type = answer.headers.get("content-type", "").partition(";")[0]
@@ -66,7 +66,7 @@ def check(answer: httpx.Response) -> None:
 
 
 def operation(method: str, path: str) -> Any:
-    """What the description says of a request, or None."""
+    """Return what the document says of a request, or None."""
     for template, methods in DOCUMENT["paths"].items():
         if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path):
             return methods.get("get" if method == "HEAD" else method.lower())
@@ -84,6 +84,6 @@ def validator(schema: str) -> Any:
 
 
 def kind(answer: httpx.Response) -> str:
-    """The kind of a problem."""
+    """Return the kind of a problem."""
     text: str = answer.json()["type"]
     return text.removeprefix("urn:pixel-emulator:problem:")

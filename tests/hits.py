@@ -1,4 +1,4 @@
-"""Judged requests for tests, at made-up times."""
+"""Classified requests for tests, at made-up times."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,54 +14,54 @@ START = datetime(2030, 1, 31, 9, 0, 12, 418_000, tzinfo=UTC)
 
 
 def hit(seq, type, payload=None, *, at=0, form="base64", repeats=False, sources=None):
-    """The hit of a call `at` milliseconds after the first; a write key is filled in."""
+    """Return the hit of a call `at` milliseconds after START; a write key is filled in."""
     said = {"writeKey": KEY, **(payload or {})}
     request = request_from_url(encode(CallType(type), said, form=Form(form)))
-    return judged(seq, request, at=at, repeats=repeats, sources=sources)
+    return classified_hit(seq, request, at=at, repeats=repeats, sources=sources)
 
 
-def judged(seq, request, *, at=0, repeats=False, sources=None):
-    """The hit of a request."""
-    found = classify(request, Dialect.DOCUMENTED, sources or {})
-    outcome, problems = found.outcome, found.problems
+def classified_hit(seq, request, *, at=0, repeats=False, sources=None):
+    """Return the hit of a request."""
+    classified = classify(request, Dialect.DOCUMENTED, sources or {})
+    outcome, problems = classified.outcome, classified.problems
     if repeats:
-        message_id = ((found.call and found.call.payload) or {}).get("messageId")
+        message_id = ((classified.call and classified.call.payload) or {}).get("messageId")
         problems = (*problems, problem("duplicate_message_id", "messageId", value=message_id))
         outcome = Outcome.DUPLICATE
     return Hit(
         seq=seq,
         time=START + timedelta(milliseconds=at),
         request=request,
-        status=found.route.response.status,
-        call=found.call,
+        status=classified.route.response.status,
+        call=classified.call,
         outcome=outcome,
         problems=problems,
-        source=found.source,
+        source=classified.source,
     )
 
 
 def evidence(*hits, connections=1, **more):
-    """The evidence of a run with these hits."""
+    """Return the evidence of a run with these hits."""
     return Evidence(hits=hits, connections=connections, **more)
 
 
 def from_data(data):
-    """The evidence that a case file describes; a messageId seen before repeats."""
+    """Return the evidence that a case file describes; a repeated messageId makes a duplicate."""
     hits, seen = [], set()
-    for seq, each in enumerate(data["calls"], 1):
-        at = each.get("at", 0)
-        if "request" in each:
-            method, target = each["request"].split(" ")
+    for seq, call in enumerate(data["calls"], 1):
+        at = call.get("at", 0)
+        if "request" in call:
+            method, target = call["request"].split(" ")
             request = PixelRequest(target=target.encode(), method=method)
-            hits.append(judged(seq, request, at=at))
+            hits.append(classified_hit(seq, request, at=at))
             continue
-        payload = {key: value for key, value in each.items() if key not in _OURS}
+        payload = {key: value for key, value in call.items() if key not in _OURS}
         message_id = payload.get("messageId")
         repeats = message_id is not None and message_id in seen
         seen.add(message_id)
-        form = each.get("form", "base64")
-        sent = hit(seq, each["type"], payload, at=at, form=form, repeats=repeats)
-        hits.append(replace(sent, step=each.get("step", "")))
+        form = call.get("form", "base64")
+        sent = hit(seq, call["type"], payload, at=at, form=form, repeats=repeats)
+        hits.append(replace(sent, step=call.get("step", "")))
     return evidence(
         *hits,
         connections=data.get("connections", 1),

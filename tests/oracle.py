@@ -1,213 +1,239 @@
-"""What a verdict has to be, found out by trying everything: for small cases only."""
+"""The least cost of a verdict by trying all assignments: for small cases only."""
 
 from datetime import timedelta
 from itertools import combinations_with_replacement, product
 from typing import Any
 
-from pixel_emulator.core.matching.expected import identity, written
+from pixel_emulator.core.matching.expected import equality_key, text_form
 from pixel_emulator.core.model import KEPT
 from pixel_emulator.core.scenarios.model import Level, Order
 from pixel_emulator.core.verification.policies import policy_hits_of
 
-NOTHING = object()
+NOT_OFFERED = object()
 """A value that no call offers."""
 
 
 class Oracle:
-    """Scenarios over hits, by all values, all assignments and all boundaries of steps."""
+    """Scenarios over hits, by all values, all assignments and all boundaries of steps.
+
+    A demand is a tuple of scenario index, step number and expectation. Claims are the positions
+    of the calls that each demand claims.
+    """
 
     def __init__(self, scenarios, evidence):
         self.scenarios, self.hits, self.acted = scenarios, evidence.hits, evidence.acted
         self.marked = [
-            any(hit.step in {s.step_title(each) for each in s.steps} for hit in self.hits)
+            any(hit.step in {s.step_title(step) for step in s.steps} for hit in self.hits)
             for s in scenarios
         ]
-        self.slots = [
-            (home, number, wanted)
-            for home, scenario in enumerate(scenarios)
+        self.demands = [
+            (scenario_index, number, expectation)
+            for scenario_index, scenario in enumerate(scenarios)
             for number, step in enumerate(scenario.steps)
-            for wanted in step.expectations
+            for expectation in step.expectations
         ]
 
     def least_cost(self):
-        """Lacking claims, calls too many and failing findings of the best answer."""
+        """Return the missing claims, extra calls and failing policy hits of the best assignment."""
         return min(self._costs())
 
     def cost_of(self, verdict):
-        """What a verdict costs by its own values and claims; None where these are not allowed."""
-        bound = {
-            (home, name): value
-            for home, result in enumerate(verdict.scenarios)
+        """Return the cost of a verdict's own values and claims; None if they are not allowed."""
+        values = {
+            (scenario_index, name): value
+            for scenario_index, result in enumerate(verdict.scenarios)
             for name, value in result.bindings.items()
         }
-        told = [each for result in verdict.scenarios for each in result.expectations]
-        places = {id(hit): position for position, hit in enumerate(self.hits)}
-        claims = [sorted(places[id(hit)] for hit in each.claims) for each in told]
-        cost, choices = self._fixed(bound, self._ways())
-        for index, found in enumerate(claims):
-            if any(index not in choices[at] for at in found):
+        results = [result for scenario in verdict.scenarios for result in scenario.expectations]
+        positions_of = {id(hit): position for position, hit in enumerate(self.hits)}
+        claims = [sorted(positions_of[id(hit)] for hit in result.claims) for result in results]
+        cost, claimants = self._fixed_cost(values, self._solutions())
+        for index, positions in enumerate(claims):
+            if any(index not in claimants[position] for position in positions):
                 return None
-        return self._cost(cost, claims) if self._allowed(claims) else None
+        return self._cost(cost, claims) if self._are_allowed(claims) else None
 
-    def _ways(self):
+    def _solutions(self):
+        """Return, for each call, the solutions of the demands that match it."""
         return [
             {
-                index: found
-                for index, (home, number, wanted) in enumerate(self.slots)
-                if self._sees(home, number, hit) and (found := list(wanted.ways(hit)))
+                index: solutions
+                for index, (scenario_index, number, expectation) in enumerate(self.demands)
+                if self._sees(scenario_index, number, hit)
+                and (solutions := list(expectation.solutions(hit)))
             }
             for hit in self.hits
         ]
 
     def _costs(self):
-        ways = self._ways()
+        candidates = self._solutions()
         domains: dict[Any, Any] = {}
-        for options in ways:
-            for index, found in options.items():
-                for need in (each for way in found for each in way):
-                    values = domains.setdefault((self.slots[index][0], need.name), {})
-                    values[identity(need.value)] = need.value
+        for by_demand in candidates:
+            for index, solutions in by_demand.items():
+                for binding in (binding for solution in solutions for binding in solution):
+                    variable = (self.demands[index][0], binding.name)
+                    domain = domains.setdefault(variable, {})
+                    domain[equality_key(binding.value)] = binding.value
         names = list(domains)
-        for values in product(*([*domains[name].values(), NOTHING] for name in names)):
-            yield from self._costs_under(dict(zip(names, values, strict=True)), ways)
+        for values in product(*([*domains[name].values(), NOT_OFFERED] for name in names)):
+            yield from self._costs_under(dict(zip(names, values, strict=True)), candidates)
 
-    def _fixed(self, bound, ways):
-        """What the calls cost before any is claimed, and who may claim each."""
-        cost, choices = 0, []
-        for hit, options in zip(self.hits, ways, strict=True):
+    def _fixed_cost(self, values, candidates):
+        """Return the cost of the calls before any is claimed, and the possible claimants of each
+        call."""
+        cost, claimants = 0, []
+        for hit, by_demand in zip(self.hits, candidates, strict=True):
             matched = [
                 index
-                for index, found in options.items()
-                if any(self._holds(self.slots[index][0], way, bound) for way in found)
+                for index, solutions in by_demand.items()
+                if any(self._holds(self.demands[index][0], way, values) for way in solutions)
             ]
-            homes = {self.slots[index][0] for index in matched}
-            findings = policy_hits_of(self.scenarios, hit, homes)
-            cost += sum(each.level is Level.FAIL for each in findings)
-            bans = sum(self.slots[index][2].times.high == 0 for index in matched)
-            cost += bans
-            choices.append([None] if bans or not matched else [*matched, None])
-            if not bans and matched:
+            matching = {self.demands[index][0] for index in matched}
+            policy_hits = policy_hits_of(self.scenarios, hit, matching)
+            cost += sum(policy_hit.level is Level.FAIL for policy_hit in policy_hits)
+            forbids = sum(self.demands[index][2].times.high == 0 for index in matched)
+            cost += forbids
+            claimants.append([None] if forbids or not matched else [*matched, None])
+            if not forbids and matched:
                 cost += 1
-        return cost, choices
+        return cost, claimants
 
-    def _costs_under(self, bound, ways):
-        cost, choices = self._fixed(bound, ways)
-        for way in product(*choices):
+    def _costs_under(self, values, candidates):
+        cost, claimants = self._fixed_cost(values, candidates)
+        for assignment in product(*claimants):
             claims = [
-                [at for at, each in enumerate(way) if each == index]
-                for index in range(len(self.slots))
+                [position for position, claimant in enumerate(assignment) if claimant == index]
+                for index in range(len(self.demands))
             ]
-            if self._allowed(claims):
+            if self._are_allowed(claims):
                 yield self._cost(cost, claims)
 
     def _cost(self, fixed, claims):
-        lacking = sum(
-            max(0, slot[2].times.low - len(found))
-            for slot, found in zip(self.slots, claims, strict=True)
+        missing = sum(
+            max(0, expectation.times.low - len(positions))
+            for (_, _, expectation), positions in zip(self.demands, claims, strict=True)
         )
-        return fixed + lacking - sum(map(len, claims))
+        return fixed + missing - sum(map(len, claims))
 
-    def _holds(self, home, way, bound):
-        for need in way:
-            value = bound.get((home, need.name), NOTHING)
-            if value is NOTHING:
+    def _holds(self, scenario_index, solution, values):
+        for binding in solution:
+            value = values.get((scenario_index, binding.name), NOT_OFFERED)
+            if value is NOT_OFFERED:
                 return False
-            if need.in_text:
-                if written(value) != need.value:
+            if binding.in_text:
+                if text_form(value) != binding.value:
                     return False
-            elif identity(value) != identity(need.value):
+            elif equality_key(value) != equality_key(binding.value):
                 return False
         return True
 
-    def _sees(self, home, number, hit):
-        scenario = self.scenarios[home]
-        if len(scenario.steps) == 1 or not self.marked[home]:
+    def _sees(self, scenario_index, number, hit):
+        scenario = self.scenarios[scenario_index]
+        if len(scenario.steps) == 1 or not self.marked[scenario_index]:
             return True
-        titles = [scenario.step_title(each) for each in scenario.steps]
+        titles = [scenario.step_title(step) for step in scenario.steps]
         first = 0 if scenario.steps[number].since_start else number
         return hit.step in titles[first : number + 1]
 
-    def _allowed(self, claims):
-        for slot, found in zip(self.slots, claims, strict=True):
-            high = slot[2].times.high
-            if high is not None and len(found) > high:
+    def _are_allowed(self, claims):
+        for (_, _, expectation), positions in zip(self.demands, claims, strict=True):
+            high = expectation.times.high
+            if high is not None and len(positions) > high:
                 return False
-        return all(self._scenario_allows(home, claims) for home in range(len(self.scenarios)))
+        return all(self._scenario_allows(index, claims) for index in range(len(self.scenarios)))
 
-    def _scenario_allows(self, home, claims):
-        mine = [
-            (number, wanted, found)
-            for (owner, number, wanted), found in zip(self.slots, claims, strict=True)
-            if owner == home
+    def _scenario_allows(self, scenario_index, claims):
+        own = [
+            (number, expectation, positions)
+            for (owner, number, expectation), positions in zip(self.demands, claims, strict=True)
+            if owner == scenario_index
         ]
-        scenario = self.scenarios[home]
+        scenario = self.scenarios[scenario_index]
         for number, step in enumerate(scenario.steps):
-            listed = [found for n, w, found in mine if n == number and w.times.high != 0]
-            if step.order is not Order.ANY and not self._in_order(home, number, listed):
+            listed = [
+                positions
+                for step_number, expectation, positions in own
+                if step_number == number and expectation.times.high != 0
+            ]
+            if step.order is not Order.ANY and not self._in_order(scenario_index, number, listed):
                 return False
-        for _, wanted, found in mine:
-            last = self._last_of(wanted.after, mine)
-            if last is not None and any(at < last for at in found):
+        for _, expectation, positions in own:
+            last = self._last_of(expectation.after, own)
+            if last is not None and any(position < last for position in positions):
                 return False
-        floats = len(scenario.steps) > 1 and not self.marked[home]
-        if not floats:
-            begins = [self._begin(home, number) for number in range(len(scenario.steps))]
-            return self._in_time(home, mine, begins)
+        if len(scenario.steps) == 1 or self.marked[scenario_index]:
+            starts = [self._start(scenario_index, n) for n in range(len(scenario.steps))]
+            return self._in_time(scenario_index, own, starts)
         return any(
-            self._fits(home, mine, bounds) and self._in_time(home, mine, self._begins(home, bounds))
+            self._fits(scenario_index, own, bounds)
+            and self._in_time(scenario_index, own, self._starts(scenario_index, bounds))
             for bounds in combinations_with_replacement(
                 range(len(self.hits) + 1), len(scenario.steps) - 1
             )
         )
 
-    def _in_order(self, home, number, listed):
-        ordered = [at for found in listed for at in found]
+    def _in_order(self, scenario_index, number, listed):
+        ordered = [position for positions in listed for position in positions]
         if ordered != sorted(ordered):
             return False
-        if self.scenarios[home].steps[number].order is Order.LISTED or not ordered:
+        order = self.scenarios[scenario_index].steps[number].order
+        if order is Order.LISTED or not ordered:
             return True
         return all(
-            at in ordered
-            for at in range(ordered[0], ordered[-1] + 1)
-            if self.hits[at].outcome in KEPT and self._sees(home, number, self.hits[at])
+            position in ordered
+            for position in range(ordered[0], ordered[-1] + 1)
+            if self.hits[position].outcome in KEPT
+            and self._sees(scenario_index, number, self.hits[position])
         )
 
-    def _last_of(self, id, mine):
-        lasts = (found[-1] for _, wanted, found in mine if found and id and wanted.id == id)
+    def _last_of(self, id, own):
+        """Return the position of the last claim of the expectation with this id."""
+        lasts = (
+            positions[-1]
+            for _, expectation, positions in own
+            if positions and id and expectation.id == id
+        )
         return next(lasts, None)
 
-    def _windows(self, home, bounds):
-        steps = self.scenarios[home].steps
+    def _windows(self, scenario_index, bounds):
+        steps = self.scenarios[scenario_index].steps
         ends = [0, *bounds, len(self.hits)]
         return [
             (0, len(self.hits)) if step.since_start else (ends[n], ends[n + 1])
             for n, step in enumerate(steps)
         ]
 
-    def _fits(self, home, mine, bounds):
-        windows = self._windows(home, bounds)
-        return all(windows[n][0] <= at < windows[n][1] for n, _, found in mine for at in found)
+    def _fits(self, scenario_index, own, bounds):
+        windows = self._windows(scenario_index, bounds)
+        return all(
+            windows[number][0] <= position < windows[number][1]
+            for number, _, positions in own
+            for position in positions
+        )
 
-    def _begins(self, home, bounds):
-        titles = [self.scenarios[home].step_title(each) for each in self.scenarios[home].steps]
+    def _starts(self, scenario_index, bounds):
+        scenario = self.scenarios[scenario_index]
+        titles = [scenario.step_title(step) for step in scenario.steps]
         return [
             self.acted.get(title, self.hits[first].time if first < len(self.hits) else None)
-            for title, (first, _) in zip(titles, self._windows(home, bounds), strict=True)
+            for title, (first, _) in zip(titles, self._windows(scenario_index, bounds), strict=True)
         ]
 
-    def _begin(self, home, number):
-        title = self.scenarios[home].step_title(self.scenarios[home].steps[number])
-        seen = (hit.time for hit in self.hits if self._sees(home, number, hit))
-        return self.acted.get(title, next(seen, None))
+    def _start(self, scenario_index, number):
+        scenario = self.scenarios[scenario_index]
+        title = scenario.step_title(scenario.steps[number])
+        times = (hit.time for hit in self.hits if self._sees(scenario_index, number, hit))
+        return self.acted.get(title, next(times, None))
 
-    def _in_time(self, home, mine, begins):
-        for number, wanted, found in mine:
-            step, last = self.scenarios[home].steps[number], self._last_of(wanted.after, mine)
-            own = begins[number] if last is None else self.hits[last].time
-            for within, begin in ((step.within, begins[number]), (wanted.within, own)):
+    def _in_time(self, scenario_index, own, starts):
+        for number, expectation, positions in own:
+            step = self.scenarios[scenario_index].steps[number]
+            last = self._last_of(expectation.after, own)
+            start = starts[number] if last is None else self.hits[last].time
+            for within, begin in ((step.within, starts[number]), (expectation.within, start)):
                 if within is None or begin is None:
                     continue
-                latest = begin + timedelta(seconds=within)
-                if any(self.hits[at].time > latest for at in found):
+                deadline = begin + timedelta(seconds=within)
+                if any(self.hits[position].time > deadline for position in positions):
                     return False
         return True

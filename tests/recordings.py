@@ -1,4 +1,4 @@
-"""Recordings for tests, made as a run makes them."""
+"""Recordings for tests, written by the recording writer."""
 
 from datetime import UTC, datetime, timedelta
 

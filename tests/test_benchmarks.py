@@ -16,15 +16,15 @@ from pixel_emulator.core.endpoint.pixel import GIF
 from pixel_emulator.core.model import Dialect, Outcome
 from pixel_emulator.core.problems.classify import classify_url
 from tests.benchmarks import saved, servers, wrk
-from tests.benchmarks.__main__ import BENCHMARKS, known, main
+from tests.benchmarks.__main__ import BENCHMARKS, benchmarks, main
 from tests.benchmarks.client import HOST, Target, check, keep_alive
-from tests.benchmarks.figures import Figure, Result, alternate, compare, kept, markdown, result
+from tests.benchmarks.figures import Figure, Result, alternate, as_data, compare, markdown, result
+from tests.benchmarks.new_connections import new_connections
 from tests.benchmarks.plan import Plan, conditions
 from tests.benchmarks.plot import svg
 from tests.benchmarks.servers import emulator, process, trivial
 from tests.benchmarks.traffic import template
 from tests.benchmarks.tunnel import check_recording
-from tests.benchmarks.visitors import visits
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -37,22 +37,26 @@ def small(tmp_path):
 
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_each_benchmark_finds_something(name, small):
-    found = BENCHMARKS[name](small)
-    assert found.figures
-    assert all(each.ours > 0 for each in found.figures if each.unit != "MB")
-    assert result(kept(found, "here")).figures[:1] == result(kept(found, "")).figures[:1]
-    assert markdown({name: kept(found, "here")}).endswith(f"\n`{name}`: here.\n")
+    measured = BENCHMARKS[name](small)
+    assert measured.figures
+    assert all(figure.ours > 0 for figure in measured.figures if figure.unit != "MB")
+    assert (
+        result(as_data(measured, "here")).figures[:1] == result(as_data(measured, "")).figures[:1]
+    )
+    assert markdown({name: as_data(measured, "here")}).endswith(f"\n`{name}`: here.\n")
 
 
 def test_every_call_differs_and_is_kept():
-    requests = [each.decode() for each in islice(template(HOST).requests(999), 3)]
-    targets = [each.split(" ")[1] for each in requests]
-    calls = [classify_url(f"https://{HOST}{each}", Dialect.STRICT, None) for each in targets]
-    assert [each.outcome for each in calls] == [Outcome.DELIVERED] * 3
-    payloads = [each.call.payload for each in calls if each.call and each.call.payload]
-    assert [each["userId"] for each in payloads] == [f"usr{n:09}" for n in (999, 1000, 1001)]
-    assert [each["anonymousId"] for each in payloads] == [f"v-{n:09}" for n in (999, 1000, 1001)]
-    assert [_values(each) for each in payloads] == [23] * 3
+    requests = [request.decode() for request in islice(template(HOST).requests(999), 3)]
+    targets = [request.split(" ")[1] for request in requests]
+    calls = [classify_url(f"https://{HOST}{target}", Dialect.STRICT, None) for target in targets]
+    assert [call.outcome for call in calls] == [Outcome.DELIVERED] * 3
+    payloads = [call.call.payload for call in calls if call.call and call.call.payload]
+    assert [payload["userId"] for payload in payloads] == [f"usr{n:09}" for n in (999, 1000, 1001)]
+    assert [payload["anonymousId"] for payload in payloads] == [
+        f"v-{n:09}" for n in (999, 1000, 1001)
+    ]
+    assert [_values(payload) for payload in payloads] == [23] * 3
 
 
 def _values(value):
@@ -77,7 +81,7 @@ def test_an_answer_is_200_and_the_gif(answer, good):
             check(answer, GIF)
 
 
-@pytest.mark.parametrize("load", [keep_alive, visits])
+@pytest.mark.parametrize("load", [keep_alive, new_connections])
 def test_a_load_makes_so_many_calls(load):
     with trivial() as target:
         made = load(target, first=0, calls=20)
@@ -106,14 +110,14 @@ def test_what_wrk_calls_an_error_is_one():
 
 def test_without_wrk_nothing_is_measured_over_plain_http(small, monkeypatch):
     monkeypatch.setattr(wrk, "installed", lambda: False)
-    found = BENCHMARKS["plain"](small)
-    assert found.figures == ()
-    assert found.remarks[0].startswith("wrk is not installed")
+    measured = BENCHMARKS["plain"](small)
+    assert measured.figures == ()
+    assert measured.remarks[0].startswith("wrk is not installed")
 
 
 @pytest.mark.parametrize("deaf", ["", "trap '' TERM; "])
 def test_a_process_ends_with_its_context_and_so_do_its_children(deaf, monkeypatch):
-    monkeypatch.setattr(servers, "_GOODBYE", 0.1)
+    monkeypatch.setattr(servers, "_END_TIMEOUT", 0.1)
     ear, mouth = os.pipe()
     shell = ["sh", "-c", f"{deaf}(sleep 60; echo late) & echo; wait; wait"]
     with os.fdopen(ear, "rb") as said:
@@ -166,7 +170,7 @@ def test_a_ratio_is_the_median_of_the_ratios_of_runs():
 def test_the_table_says_which_goal_is_missed(ratio, at_least, goal):
     figure = Figure(work="w", against="a", unit="ms", ours=1, theirs=2, ratios=(ratio,),
                     goal=10, at_least=at_least)  # fmt: skip
-    data = {"some": kept(Result(figures=(figure,)), "here")}
+    data = {"some": as_data(Result(figures=(figure,)), "here")}
     assert f"| w | a | 1.00 ms | 2.00 ms | {ratio:.2f} x | {goal} |\n" in markdown(data)
 
 
@@ -177,9 +181,9 @@ def test_a_plot_shows_each_ratio_that_has_a_goal():
         for goal in (0.25, 2.2, 10, None)
     ]  # fmt: skip
     series = {"calls": [0, 10, 100], "mb": [1, 2, 3], "us": [0, 5, 6], "cpu": [0, 4, 5]}
-    found = Result(figures=tuple(rows), series=series)
-    drawn = svg({"growth": kept(found, "here")})
-    assert drawn == svg({"growth": kept(found, "here")})
+    measured = Result(figures=tuple(rows), series=series)
+    drawn = svg({"growth": as_data(measured, "here")})
+    assert drawn == svg({"growth": as_data(measured, "here")})
     picture = ET.fromstring(drawn)
     groups = {group.get("id"): group for group in picture.iter(f"{SVG}g")}
     bars = [groups[f"bar-{row}"].find(f"{SVG}path") for row in range(3)]
@@ -196,7 +200,7 @@ def test_a_plot_shows_each_ratio_that_has_a_goal():
 def test_what_is_kept_is_what_the_readme_shows():
     data = saved.load()
     assert data
-    assert list(data) == [name for name in known() if name in data]
+    assert list(data) == [name for name in benchmarks() if name in data]
     assert saved.PLOT.read_text(encoding="utf-8") == svg(data)
     readme = saved.README.read_text(encoding="utf-8")
     assert saved.put_in(readme, data) == readme, "run `python -m tests.benchmarks --redraw`"
@@ -208,9 +212,9 @@ def test_a_later_figure_takes_the_place_of_an_earlier_one(tmp_path, monkeypatch)
         monkeypatch.setattr(saved, name, tmp_path / name)
     (tmp_path / "README").write_text(f"a\n{saved.BEGIN}old\n{saved.END}z\n")
     for name, value in (("b", 1), ("a", 2), ("b", 3)):
-        found = Result(figures=(Figure(work=f"work of {name}", unit="s", ours=value),))
-        saved.save(name, kept(found, "here"), order=["a", "b"])
-    assert [each["figures"][0]["ours"] for each in saved.load().values()] == [2, 3]
+        measured = Result(figures=(Figure(work=f"work of {name}", unit="s", ours=value),))
+        saved.save(name, as_data(measured, "here"), order=["a", "b"])
+    assert [stored["figures"][0]["ours"] for stored in saved.load().values()] == [2, 3]
     readme = (tmp_path / "README").read_text()
     assert readme.index("work of a") < readme.index("work of b")
     assert "old" not in readme
@@ -223,7 +227,7 @@ def test_a_later_figure_takes_the_place_of_an_earlier_one(tmp_path, monkeypatch)
 def test_the_command_lists_what_there_is(capsys):
     assert main(["--list"]) == 0
     out = capsys.readouterr().out
-    assert [line.split()[0] for line in out.splitlines()] == list(known())
+    assert [line.split()[0] for line in out.splitlines()] == list(benchmarks())
 
 
 def test_a_name_that_is_none_is_a_mistake(capsys):

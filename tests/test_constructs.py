@@ -1,6 +1,6 @@
-"""Every construct of the language: a value with which it is met, and one with which it is not.
+"""Every construct of the language, with a value that meets it and one that does not.
 
-The cases are data, in `cases/constructs/`; what they leave out of the grammar is red here.
+The cases are data, in `cases/constructs/`; a key of the vocabulary without a case fails here.
 """
 
 from pathlib import Path
@@ -10,7 +10,7 @@ import pytest
 
 from pixel_emulator.core.errors import InputError, SelectionError
 from pixel_emulator.core.parser import vocabulary
-from pixel_emulator.core.scenarios.model import choose
+from pixel_emulator.core.scenarios.model import select_by_tags
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.files.scenario_loader import load_scenarios
@@ -31,16 +31,16 @@ def read(name) -> Any:
 
 OFFLINE = read("offline.yaml")
 LIVE = read("live.yaml")
-NAMES = [each["construct"].split(":")[0] for each in (*OFFLINE, *LIVE)]
+NAMES = [construct["construct"].split(":")[0] for construct in (*OFFLINE, *LIVE)]
 
 SECTIONS = {
     "file": vocabulary.FILE,
     "scenario": vocabulary.SCENARIO,
     "step": vocabulary.STEP,
-    "line": vocabulary.LINES,
-    # tests/core/test_every_field.py has the fields of a call and the facts of its request.
+    "line": vocabulary.CALL_LINES,
+    # tests/core/scenarios/test_pattern_fields.py covers the fields of calls and requests.
     "pattern": [
-        key for key in vocabulary.PATTERN if key not in {*vocabulary.LINES, *vocabulary.FIELDS}
+        key for key in vocabulary.PATTERN if key not in {*vocabulary.CALL_LINES, *vocabulary.FIELDS}
     ],
     "timing": vocabulary.TIMING,
     "expectation": [
@@ -50,54 +50,54 @@ SECTIONS = {
     ],
     "action": vocabulary.ACTIONS,
     "given": vocabulary.GIVEN,
-    "denial": vocabulary.DENIAL,
+    "forbidden": vocabulary.FORBIDDEN,
 }
 
 
 @pytest.mark.parametrize("section", SECTIONS)
-def test_no_key_of_the_grammar_is_left_out(section):
-    found = {name.split(" ")[1] for name in NAMES if name.startswith(f"{section} ")}
-    assert found == {*SECTIONS[section]} | ({"writeKey"} if section == "pattern" else set())
+def test_every_key_of_the_vocabulary_has_a_construct(section):
+    constructs = {name.split(" ")[1] for name in NAMES if name.startswith(f"{section} ")}
+    assert constructs == {*SECTIONS[section]} | ({"writeKey"} if section == "pattern" else set())
 
 
-def test_no_construct_is_there_twice():
-    named = [each["construct"] for each in (*OFFLINE, *LIVE)]
+def test_construct_names_are_unique():
+    named = [construct["construct"] for construct in (*OFFLINE, *LIVE)]
     assert len(named) == len(set(named))
 
 
 def filled(data, value):
-    """The data with the value where HERE is; a key whose value is left out is not there."""
+    """Return the data with the value in place of HERE; keys without a value are left out."""
     if isinstance(data, dict):
-        pairs = ((key, filled(each, value)) for key, each in data.items())
-        return {key: each for key, each in pairs if each is not _LEFT_OUT}
+        pairs = ((key, filled(inner, value)) for key, inner in data.items())
+        return {key: inner for key, inner in pairs if inner is not _LEFT_OUT}
     if isinstance(data, list):
-        return [filled(each, value) for each in data]
+        return [filled(item, value) for item in data]
     return (_LEFT_OUT if value == "~" else value) if data == "HERE" else data
 
 
 def scenario_of(case, value):
-    """The scenario with this value, as the text of a file."""
+    """Return the scenario with this value, as the text of a file."""
     return json_codec.write(filled(case["scenario"], value))
 
 
 def write_files(folder, case):
-    """Write what the scenario names."""
+    """Write the files that the scenario names."""
     for name, data in case.get("files", {}).items():
         (folder / name).write_text(data if isinstance(data, str) else json_codec.write(data))
     for name, events in case.get("recordings", {}).items():
-        write_recording(folder / name, *(("track", {"event": each}) for each in events))
+        write_recording(folder / name, *(("track", {"event": event}) for event in events))
 
 
 def written(case, value):
-    """The scenario with this value and all that it names, as files in the current folder."""
+    """Write the scenario with this value, and the files that it names, to the current folder."""
     write_files(Path(), case)
     Path("s.yaml").write_text(scenario_of(case, value))
     return Path("s.yaml")
 
 
 def calls_of(case):
-    for each in case["calls"]:
-        call = {"type": "track", "event": each, "userId": "u"} if isinstance(each, str) else each
+    for sent in case["calls"]:
+        call = {"type": "track", "event": sent, "userId": "u"} if isinstance(sent, str) else sent
         if "step" in call:
             call = {**call, "step": f"s.yaml {_ARROW} {call['step']}"}
         yield call
@@ -106,7 +106,7 @@ def calls_of(case):
 def offline(case, value):
     try:
         scenarios = load_scenarios([written(case, value), *case.get("beside", ())])
-        scenarios = choose(scenarios, case.get("chosen", ()))
+        scenarios = select_by_tags(scenarios, case.get("chosen", ()))
     except SelectionError:
         return 3
     except InputError:
@@ -115,7 +115,7 @@ def offline(case, value):
 
 
 @pytest.mark.parametrize("case", OFFLINE, ids=lambda case: case["construct"])
-def test_a_construct_is_met_and_is_not(case, tmp_path, monkeypatch):
+def test_a_construct_is_met_and_unmet(case, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert offline(case, case["yes"]) == 0
     assert offline(case, case["no"]) == case.get("no_exit", 1)
@@ -123,7 +123,7 @@ def test_a_construct_is_met_and_is_not(case, tmp_path, monkeypatch):
 
 @needs_curl
 @pytest.mark.parametrize("case", LIVE, ids=lambda case: case["construct"])
-def test_a_construct_that_acts_is_met_and_is_not(case, tmp_path):
+def test_a_construct_with_actions_is_met_and_unmet(case, tmp_path):
     write_files(tmp_path, case)
     with ScenarioEmulator(tmp_path) as stage:
         assert stage.run(scenario_of(case, case["yes"])).verdict.exit_code == 0
@@ -142,13 +142,11 @@ REFUSED = [
     REFUSED,
     ids=[f"{case['construct']}: {text}" for case, text, _ in REFUSED],
 )
-def test_a_mistake_is_refused_with_its_place_and_what_is_right(
-    case, text, part, tmp_path, monkeypatch
-):
+def test_an_issue_is_reported_with_location_and_advice(case, text, part, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     value: Any = parse_document(f"value: {text}", "").data
     with pytest.raises(InputError) as refused:
         load_scenarios([written(case, value["value"])])
-    said = str(refused.value)
-    assert said.startswith("s.yaml:1:")
-    assert part in said
+    message = str(refused.value)
+    assert message.startswith("s.yaml:1:")
+    assert part in message

@@ -48,13 +48,13 @@ OTHERS = [
 
 def click_commands() -> dict[str, Any]:
     top: Any = typer.main.get_command(application())
-    found = {}
+    commands = {}
     for name in COMMANDS:
         command = top
         for word in name.split():
             command = command.commands[word]
-        found[name] = command
-    return found
+        commands[name] = command
+    return commands
 
 
 def commands():
@@ -71,8 +71,12 @@ def options():
     return table(
         ("setting", "default", "what it does"),
         [
-            (f"`--{each.name.replace('_', '-')}`", shown(each.default), each.metadata["help"])
-            for each in settings()
+            (
+                f"`--{setting.name.replace('_', '-')}`",
+                shown(setting.default),
+                setting.metadata["help"],
+            )
+            for setting in settings()
         ],
     )
 
@@ -89,7 +93,10 @@ def codes():
 
 def matchers():
     known: list[TypeMatcher | Operator] = [*MATCHERS.values(), *OPERATORS.values()]
-    rows = [(f"`{each.want}`", each.means, f"`{each.yes}`", f"`{each.no}`") for each in known]
+    rows = [
+        (f"`{matcher.example}`", matcher.meaning, f"`{matcher.match}`", f"`{matcher.mismatch}`")
+        for matcher in known
+    ]
     return table(("write", "matches", "yes", "no"), [*rows, *OTHERS])
 
 
@@ -139,7 +146,7 @@ def test_every_command_has_help():
 def test_the_top_level_stays_as_it_was_agreed():
     allowed = {"pyproject.toml", "pixel_emulator", "scenarios", "tests", "README.md", "LICENSE",
                "CHANGELOG.md", "docs", "findings", "uv.lock", "dist"}  # fmt: skip
-    assert {each.name for each in ROOT.iterdir() if not each.name.startswith(".")} <= allowed
+    assert {path.name for path in ROOT.iterdir() if not path.name.startswith(".")} <= allowed
 
 
 def test_pasted_urls_in_the_readme_are_pixel_urls():

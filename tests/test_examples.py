@@ -17,7 +17,7 @@ from pixel_emulator.files.scenario_loader import load_scenarios
 from tests.programs import needs_curl
 
 FILES = {path.stem: path for path in sorted(folder().glob("*.yaml"))}
-MAILS = {each.name for each in samples()}  # `demo` opens these
+MAILS = {sample.name for sample in samples()}  # `demo` opens these
 SHARED = {"shop_terms"}  # definitions only
 WRITE_KEY = "wk_test_0000000000000000"
 ACTING = sorted(FILES.keys() - MAILS - SHARED - {"one_line"})
@@ -86,6 +86,6 @@ def test_an_example_needs_every_call_that_it_expects(name, recorded):
 
 @pytest.mark.parametrize("name", ACTING)
 def test_an_example_passes_on_no_other_recording(name, recorded):
-    other = next(each for each in ACTING if each != name)
+    other = next(other_name for other_name in ACTING if other_name != name)
     verdict = verify(load_scenarios([FILES[name]]), read_recording(recorded(other)).evidence())
     assert verdict.exit_code == 1

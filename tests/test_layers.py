@@ -57,23 +57,22 @@ LAZY = {
     ("cli.serve", "control.server"): "Starlette and uvicorn, in the extra `proxy`",
     ("core.report.formats", "core.report.junit"): "XML: 6 ms of `serve` that only a report needs",
     ("core.tracking_plan.schema", "jsonschema_rs"): "20 ms of `serve` that only a plan needs",
-    ("pytest_plugin.fixtures", "pytest_plugin.hosting"): "pytest starts without any of our core",
-    ("pytest_plugin.fixtures", "pytest_plugin.making"): "the same",
-    ("pytest_plugin.plugin", "pytest_plugin.ending"): "the same",
+    ("pytest_plugin.fixtures", "pytest_plugin.lifecycle"): "pytest starts without any of our core",
+    ("pytest_plugin.plugin", "pytest_plugin.lifecycle"): "the same",
     ("pytest_plugin.plugin", "pytest_plugin.run_recording"): "the same",
     ("pytest_plugin.plugin", "pytest_plugin.scenario_items"): "the same",
-    ("pytest_plugin.plugin", "pytest_plugin.showing"): "the same",
     ("pytest_plugin.plugin", "runtime.output"): "the same",
     ("pytest_plugin.plugin", "runtime.server_info"): "the same",
-    ("pytest_plugin.hosting", "pytest_plugin.elsewhere"): "http.client, for an emulator elsewhere",
-    ("pytest_plugin.hosting", "pytest_plugin.local"): "mitmproxy; `receive` needs no emulator",
-    ("pytest_plugin.local", "control.server"): "Starlette and uvicorn, for `pixels.env` only",
-    ("pytest_plugin.pixel_calls", "pytest_plugin.routing"): "asyncio and Playwright's client",
-    ("pytest_plugin.receiving", "email.limits"): "reading HTML takes 0.1 s; few tests receive",
-    ("pytest_plugin.receiving", "email.source"): "the same",
-    ("pytest_plugin.receiving", "email.unrequested"): "the same",
+    ("pytest_plugin.lazy_emulator", "snippets.pixels"): "asyncio and more, for `pixels.route` only",
+    ("pytest_plugin.lifecycle", "pytest_plugin.local_emulator"): "mitmproxy: half a second, and in"
+    " the extra `proxy`; `receive` needs no emulator",
+    ("pytest_plugin.lifecycle", "pytest_plugin.remote_emulator"): "only without the extra `proxy`",
+    ("pytest_plugin.local_emulator", "control.server"): "Starlette, for `pixels.env` only",
+    ("pytest_plugin.pixel_calls", "email.limits"): "reading HTML takes 0.1 s; few tests receive",
+    ("pytest_plugin.pixel_calls", "email.source"): "the same",
+    ("pytest_plugin.pixel_calls", "email.unrequested"): "the same",
 }
-NEED_PROXY = {"pytest_plugin.local"}
+NEED_PROXY = {"pytest_plugin.local_emulator"}
 """Modules of commands and plugin that are imported only where the extra `proxy` is installed."""
 LARGE = {"snippets.pixels": "users copy it, so it is one file"}
 # No clock, file, socket, thread or log.

@@ -22,7 +22,7 @@ from pixel_emulator.files.read_write import read_document
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.settings import Settings
 
-SAMPLES = {each.name: each for each in samples()}
+SAMPLES = {sample.name: sample for sample in samples()}
 SETTINGS = Settings(port=0, offline=True)
 
 
@@ -46,12 +46,12 @@ def scenario(sample: Sample):
 
 
 def test_the_broken_one_comes_last():
-    assert [each.name for each in samples()] == ["welcome", "receipt", "newsletter", "broken"]
+    assert [sample.name for sample in samples()] == ["welcome", "receipt", "newsletter", "broken"]
 
 
 def test_every_mail_at_the_top_of_the_folder_has_its_scenario():
     mails = {path for path in folder().iterdir() if path.suffix in (".html", ".eml")}
-    assert mails == {each.mail for each in samples()}
+    assert mails == {sample.mail for sample in samples()}
 
 
 WIRE = {
@@ -82,8 +82,10 @@ OUTCOMES = {
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_outcomes_and_problems(name):
-    found = hits(SAMPLES[name]).hits
-    assert [(hit.outcome, [each.code for each in hit.problems]) for hit in found] == OUTCOMES[name]
+    recorded = hits(SAMPLES[name]).hits
+    assert [
+        (hit.outcome, [problem.code for problem in hit.problems]) for hit in recorded
+    ] == OUTCOMES[name]
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -99,7 +101,7 @@ def test_together_they_are_met_by_all_mails():
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_no_scenario_is_met_by_another_mail(name):
-    others = [each for each in samples() if each.name != name]
+    others = [sample for sample in samples() if sample.name != name]
     assert verify([scenario(SAMPLES[name])], hits(*others).evidence()).exit_code == 1
 
 
@@ -134,12 +136,14 @@ def opened(open_mail):
 
     journal = Journal(SETTINGS)
     with Emulator(SETTINGS, journal) as emulator:
-        assert [open_mail(each.mail, emulator).error for each in samples()] == [""] * len(SAMPLES)
+        assert [open_mail(sample.mail, emulator).error for sample in samples()] == [""] * len(
+            SAMPLES
+        )
     return sorted(hit.request.url for hit in journal.hits)
 
 
 def expected():
-    return sorted(pixel.url for each in samples() for pixel in pixels(each))
+    return sorted(pixel.url for sample in samples() for pixel in pixels(sample))
 
 
 def test_an_installed_package_finds_its_own_folder(tmp_path):

@@ -1,4 +1,4 @@
-"""Verdicts for the tests of reports: those on the case files, and some made by hand."""
+"""Verdicts for the tests of reports: on the case files, and built by hand."""
 
 from contextlib import chdir
 from dataclasses import replace
@@ -8,7 +8,7 @@ from typing import Any
 
 from pixel_emulator.core.errors import Location
 from pixel_emulator.core.matching.diff import Mismatch, mismatches
-from pixel_emulator.core.matching.expected import describe
+from pixel_emulator.core.matching.expected import describe_value
 from pixel_emulator.core.model import CallType
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern
@@ -34,7 +34,7 @@ CASES = sorted((Path(__file__).parent / "cases" / "verify").iterdir())
 
 @cache
 def verdict_of(case):
-    """The verdict on the scenarios of a case; all of them share its calls."""
+    """Return the verdict on the scenarios of a case, which share its calls."""
     files = sorted(file.name for file in case.glob("*.yaml") if file.name != "calls.yaml")
     data: Any = parse_document((case / "calls.yaml").read_text(), "calls.yaml").data
     with chdir(case):
@@ -42,21 +42,21 @@ def verdict_of(case):
     return verify(scenarios, from_data(data), budget=data.get("budget", BUDGET))
 
 
-def verdict_on(text, *hits, **more):
-    """The verdict on some hits of a scenario that is written out."""
-    return verify(parse(parse_document(text, "s.yaml")), evidence(*hits, **more))
+def verdict_on(text, *hits, **options):
+    """Return the verdict on a scenario in YAML and some hits."""
+    return verify(parse(parse_document(text, "s.yaml")), evidence(*hits, **options))
 
 
 def expectation(event, line, **fields):
-    """A track call that `checkout.yaml` wants."""
+    """An expectation of a track call in `checkout.yaml`."""
     return Expectation(
         patterns=(Pattern(type=CallType.TRACK, fields={"event": event, **fields}),),
         location=Location("checkout.yaml", line, 7),
     )
 
 
-def track(seq, event, at=0, **more):
-    return hit(seq, "track", {"event": event, "userId": "user_123", **more}, at=at)
+def track(seq, event, at=0, **options):
+    return hit(seq, "track", {"event": event, "userId": "user_123", **options}, at=at)
 
 
 OPENED = track(1, "Email Opened")
@@ -65,34 +65,34 @@ MET = ExpectationResult(expectation=expectation("Email Opened", 8), claims=(OPEN
 NOT_SENT = ExpectationResult(expectation=expectation("Order Refunded", 31), claims=())
 
 
-def different(wanted, found):
-    """The result of an expectation that one call comes close to."""
-    wrong = mismatches(wanted.patterns[0].fields, found.call.payload)
-    near = ClosestCall(hit=found, mismatches=wrong, matched=1, fields=1 + len(wrong))
-    return ExpectationResult(expectation=wanted, claims=(), closest_calls=(near,))
+def different(expected, call):
+    """Return the result of an expectation with one closest call."""
+    wrong = mismatches(expected.patterns[0].fields, call.call.payload)
+    closest = ClosestCall(hit=call, mismatches=wrong, matched=1, fields=1 + len(wrong))
+    return ExpectationResult(expectation=expected, claims=(), closest_calls=(closest,))
 
 
-def step(*results, name="", line=0, **more):
-    """The result of a step with these results of its expectations."""
-    wanted = Step(
+def step(*results, name="", line=0, **options):
+    """Return the result of a step with these results of its expectations."""
+    definition = Step(
         name=name,
-        expectations=tuple(each.expectation for each in results),
+        expectations=tuple(expectation_result.expectation for expectation_result in results),
         actions=(Run("npx playwright test"),),
         location=Location("checkout.yaml", line, 5),
     )
-    return StepResult(step=wanted, expectations=results, **more)
+    return StepResult(step=definition, expectations=results, **options)
 
 
-def verdict(*steps, hits=(OPENED, COMPLETED), status=Status.UNMET, **more):
-    """A verdict on one scenario with these steps."""
+def verdict(*steps, hits=(OPENED, COMPLETED), status=Status.UNMET, **options):
+    """Return a verdict on one scenario with these steps."""
     scenario = Scenario(
         name="receipt mail, then checkout",
         case="n=1",
         tags=("mail",),
-        steps=tuple(each.step for each in steps),
+        steps=tuple(step_result.step for step_result in steps),
         location=Location("checkout.yaml", 1, 1),
     )
-    result = ScenarioResult(scenario=scenario, steps=steps, status=status, **more)
+    result = ScenarioResult(scenario=scenario, steps=steps, status=status, **options)
     return Verdict(scenarios=(result,), policy_hits=(), hits=hits, connections=1)
 
 
@@ -113,7 +113,7 @@ def live_steps():
 
 
 def action_failed():
-    """A command that failed after a lot of words."""
+    """A command that failed after much output."""
     words = [f"\x1b[32mpassed\x1b[0m  test {n}" for n in range(1, 26)]
     output = "\n".join([*words, "\tError: timed out waiting for \x07 #pay", ""])
     failure = "`npx playwright test` ended with exit code 1"
@@ -121,13 +121,13 @@ def action_failed():
 
 
 def given_up():
-    """A search that was given up."""
+    """A search whose budget was spent."""
     undecided = replace(MET, undecided=True)
     return verdict(step(undecided, status=Status.UNDECIDED), status=Status.UNDECIDED)
 
 
 def objections():
-    """All that is said about a whole run, and nothing about any expectation."""
+    """All faults of a whole run, and none of any expectation."""
     mail = Forbidden(
         contains="jane@example.com",
         because="privacy",
@@ -167,24 +167,31 @@ MADE_BY_HAND = [live_steps, action_failed, given_up, objections]
 
 
 def shouted(verdict, words):
-    """The verdict with these words wherever words can stand that are not ours."""
+    """Return the verdict with these words in all texts that users or calls supply."""
     (result,) = verdict.scenarios
-    wrong = Mismatch(path=words, expected=describe(words), actual=describe(words), hint=words)
+    wrong = Mismatch(
+        path=words, expected=describe_value(words), actual=describe_value(words), hint=words
+    )
     scenario = replace(
         result.scenario, name=words, case=words, tags=(words,), location=Location(words, 1, 1)
     )
     steps = tuple(
-        replace(each, step=replace(each.step, name=f"{words}{n}"), failure=words, output=words)
-        for n, each in enumerate(result.steps)
+        replace(
+            step_result,
+            step=replace(step_result.step, name=f"{words}{n}"),
+            failure=words,
+            output=words,
+        )
+        for n, step_result in enumerate(result.steps)
     )
     denial = Forbidden(contains=words, path=(words,), because=words, location=Location(words, 2, 1))
-    loud = replace(
+    shouting = replace(
         result,
-        scenario=replace(scenario, steps=tuple(each.step for each in steps)),
+        scenario=replace(scenario, steps=tuple(step_result.step for step_result in steps)),
         steps=steps,
         bindings={words: words},
         forbidden_values=(ForbiddenValue(forbidden=denial, hit=OPENED, path=words, value=words),),
         state=(wrong,),
         violations=((OPENED, Violation(words, words, words)),),
     )
-    return replace(verdict, scenarios=(loud,), gaps=(words,))
+    return replace(verdict, scenarios=(shouting,), gaps=(words,))

@@ -134,7 +134,7 @@ def recording_note(journal: Journal, recorded: str) -> str:
     closed."""
     if journal.put_back:
         return f"nothing recorded: {recorded} still holds the earlier recording"
-    return f"recorded to {recorded}" if recorded and journal.recorded else ""
+    return f"recorded to {recorded}" if recorded and journal.is_recorded else ""
 
 
 def outcome_counts(outcomes: Counter[Outcome], where: str = "") -> str:
@@ -162,11 +162,11 @@ def print_outlooks(watched: ScenarioFiles, journal: Journal, stopped: Event) -> 
     because it handles signals. Return the calls for the scenarios as they are at the end.
     """
     for scenario in watched.scenarios:
-        if scenario.acts:
+        if scenario.has_actions:
             notice = "what its `do` says is not done here; only its calls are expected"
             print_message(f"{scenario.title}: {notice}")
     window = Window(journal, watched.scenarios)
-    with window.awaited():
+    with window.back_pressure():
         _print_changes(watched, window, stopped)
     return window
 

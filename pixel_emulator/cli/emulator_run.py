@@ -97,10 +97,10 @@ def _actor_issues(
         yield InputIssue("give a command behind `--`, or a --scenario that has a `do`")
     for scenario in scenarios:
         name = quoted(scenario.name) if scenario.name and not scenario.case else "this scenario"
-        if command and scenario.acts:
+        if command and scenario.has_actions:
             both = f"{name} acts by itself (`do`), so it takes no command"
             yield InputIssue(f"{both}: run it alone, or without its `do`", scenario.location)
-        elif not command and not scenario.acts:
+        elif not command and not scenario.has_actions:
             none = f"{name} does nothing by itself: give a command behind `--`"
             yield InputIssue(f"{none}, or write a `do` into it", scenario.location)
 

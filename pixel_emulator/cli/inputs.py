@@ -14,7 +14,7 @@ from pixel_emulator.core.parser.definitions import NAME
 from pixel_emulator.core.problems.classify import MessageIds
 from pixel_emulator.core.recordings.recording import Recording, Redaction
 from pixel_emulator.core.redaction.redact import redact
-from pixel_emulator.core.scenarios.model import Scenario, choose
+from pixel_emulator.core.scenarios.model import Scenario, select_by_tags
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.files import read_write
 from pixel_emulator.files.scenario_loader import load_scenarios
@@ -38,7 +38,7 @@ def load_selected(
 
     Raises InputError with the issues of all files, and SelectionError if nothing is selected.
     """
-    return choose(load_scenarios(paths, given=given), tags or ())
+    return select_by_tags(load_scenarios(paths, given=given), tags or ())
 
 
 LetOption = Annotated[

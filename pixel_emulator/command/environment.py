@@ -69,10 +69,7 @@ def command_environment(
     """
     emulated = tuple(hosts)
     sources = {name: _trust_sources(environ, name) for name in (*_REPLACING, *_ADDING)}
-    bundles = {
-        bundle_sources: stores.pem_bundle_or_standard(bundle_sources)
-        for bundle_sources in sources.values()
-    }
+    bundles = {paths: stores.pem_bundle_or_standard(paths) for paths in sources.values()}
     files = config_files(
         environ,
         proxy=proxy,
@@ -86,7 +83,7 @@ def command_environment(
         **{name: _no_proxy(environ, name, emulated) for name in _NO_PROXY_VARIABLES},
         "NODE_USE_ENV_PROXY": "1",
         "PERL_LWP_ENV_PROXY": "1",
-        **{name: str(bundles[stores_read][0]) for name, stores_read in sources.items()},
+        **{name: str(bundles[paths][0]) for name, paths in sources.items()},
         **files.variables,
         **_java_options(environ, proxy, keystore),
         "PIXEL_EMULATOR_URL": proxy,
@@ -227,18 +224,17 @@ _WORD = re.compile(r"[^\s;&|()<>'\"`]+")
 
 
 def silence_hint(commands: Iterable[tuple[str, ...]], environ: Mapping[str, str]) -> str:
-    """Return why nothing may have reached the emulator, given what was run; one sentence.
+    """Return a sentence on why nothing may have reached the emulator, given the commands run.
 
-    Each command is its words; a word that holds a whole shell command is looked into, too. A
-    script counts as what its first line names. `environ` is that of the commands.
+    Each command is a tuple of words; a word may itself be a shell command. A script counts as the
+    interpreter in its first line. `environ` is the environment of the commands.
     """
-    client_facts = (
-        fact for command in commands for word in command for fact in _client_facts(word, environ)
+    words = (word for command in commands for word in command)
+    facts = "; ".join(
+        dict.fromkeys(fact for word in words for fact in _client_facts(word, environ))
     )
-    facts = "; ".join(dict.fromkeys(client_facts))
-    return (
-        f"{facts} ({DOCS_PAGE})" if facts else f"not every client reads its variables ({DOCS_PAGE})"
-    )
+    reason = facts or "not every client reads its variables"
+    return f"{reason} ({DOCS_PAGE})"
 
 
 def _client_facts(text: str, environ: Mapping[str, str]) -> Iterator[str]:

@@ -28,8 +28,8 @@ _HEADERS = {
 class Middleware:
     """Rejects requests from other sites or without the token before they reach the application.
 
-    `public` are the paths that need no token. The paths in `by_query` also accept it as `?token=…`,
-    for clients that cannot send a header, such as a browser that fetches its PAC file.
+    `public` are the paths that need no token. The paths in `token_in_query` also accept it as
+    `?token=…`, for clients that cannot send a header, such as a browser that fetches its PAC file.
     """
 
     def __init__(
@@ -39,13 +39,13 @@ class Middleware:
         port: int,
         token: str,
         public: Iterable[str],
-        by_query: Iterable[str],
+        token_in_query: Iterable[str],
     ) -> None:
         self._app = app
         self._hosts = {f"{name}:{port}" for name in _LOOPBACK_NAMES}
         self._token = token.encode()
         self._public = frozenset(public)
-        self._by_query = frozenset(by_query)
+        self._by_query = frozenset(token_in_query)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_guarded(message: Message) -> None:
@@ -112,8 +112,8 @@ def application(state: AppState, *, port: int, token: str) -> ASGIApp:
         app,
         port=port,
         token=token,
-        public=[route.path for route in ROUTES if not route.token],
-        by_query=[route.path for route in ROUTES if route.by_query],
+        public=[route.path for route in ROUTES if not route.needs_token],
+        token_in_query=[route.path for route in ROUTES if route.token_in_query],
     )
 
 
@@ -127,14 +127,13 @@ def _starlette_route(path: str, routes: Iterable[Route], state: AppState) -> Sta
             allowed = ", ".join(by_method)
             detail = f"It takes {allowed}, not {request.method}."
             raise ProblemError("wrong-method", detail, headers={"allow": allowed})
-        query = read_query(request, route.query, by_query=route.by_query)
+        query = read_query(request, route.query, token_in_query=route.token_in_query)
         body = await read_body(request, str(query.get("file", "body")))
         context = RequestContext(state=state, request=request, query=query, body=body)
         return await route.handler(context)
 
-    return StarletteRoute(
-        path, endpoint, methods=[]
-    )  # accept all methods: the endpoint reports a wrong one
+    # Accept all methods: the endpoint reports a wrong one.
+    return StarletteRoute(path, endpoint, methods=[])
 
 
 async def _problem_response(request: Request, error: Exception) -> Response:

@@ -114,7 +114,7 @@ def _session_of_query(context: RequestContext) -> LocalSession:
 
 
 _MAX_DRAIN = 10  # seconds; nothing ends this wait early, not even the end of the emulator
-_SESSION_PARAMETER = QueryParameter(description="The session to be led to.", default=DEFAULT)
+_SESSION_PARAMETER = QueryParameter(description="The session to use.", default=DEFAULT)
 _PEM_SUCCESS = Success(
     status=200, description="Certificates, as PEM.", content={PEM_TYPE: schemas.TEXT}
 )
@@ -124,8 +124,8 @@ META_ROUTES = (
         operation="GET /health",
         summary="Whether the emulator runs.",
         handler=health,
-        success=json_success("Health", "It does."),
-        token=False,
+        success=json_success("Health", "It runs."),
+        needs_token=False,
     ),
     Route(
         operation="GET /emulator",
@@ -138,43 +138,43 @@ META_ROUTES = (
         summary="The CA that clients must trust.",
         handler=ca,
         success=_PEM_SUCCESS,
-        by_query=True,
+        token_in_query=True,
     ),
     Route(
         operation="GET /bundle.pem",
         summary="The CA, and all that the machine of the emulator trusts.",
         handler=bundle,
         success=_PEM_SUCCESS,
-        by_query=True,
+        token_in_query=True,
     ),
     Route(
         operation="GET /spki",
         summary="The hash by which a browser accepts the CA.",
         handler=spki,
         success=Success(status=200, description="Base64.", content={TEXT_TYPE: schemas.TEXT}),
-        by_query=True,
+        token_in_query=True,
     ),
     Route(
         operation="GET /proxy.pac",
-        summary="A proxy configuration that leads a browser's pixels to a session.",
+        summary="A proxy configuration that routes a browser's pixels to a session.",
         handler=pac,
         success=Success(status=200, description="A script.", content={PAC_TYPE: schemas.TEXT}),
         query={"session": _SESSION_PARAMETER},
         problems=("unknown-session",),
-        by_query=True,
+        token_in_query=True,
     ),
     Route(
         operation="GET /env",
-        summary="Lines for a shell that lead its commands to a session.",
+        summary="Lines for a shell that make its commands use a session.",
         handler=env,
         success=Success(status=200, description="Exports.", content={TEXT_TYPE: schemas.TEXT}),
         query={"session": _SESSION_PARAMETER},
         problems=("unknown-session",),
-        by_query=True,
+        token_in_query=True,
     ),
     Route(
         operation="POST /drain",
-        summary="Wait until all that clients have sent is known and all of them have gone.",
+        summary="Wait until all that clients have sent is known and all of them have disconnected.",
         handler=request_handlers.drain,
         success=json_success("Drained", "Whether they have."),
         query={

@@ -39,8 +39,8 @@ def problems_of(route: Route) -> tuple[str, ...]:
     """Return all kinds of problems that a route may respond with."""
     return (
         *_COMMON_PROBLEMS,
-        *(("no-token",) if route.token else ()),
-        *(("unknown-session",) if route.of_session else ()),
+        *(("no-token",) if route.needs_token else ()),
+        *(("unknown-session",) if route.has_session else ()),
         *(("too-large", "wrong-body") if route.body else ()),
         *route.problems,
     )
@@ -54,7 +54,7 @@ def _operation(route: Route) -> JSON:
         "responses": _responses(route),
     }
     parameters = [_parameter(name, "query", parameter) for name, parameter in route.query.items()]
-    if route.of_session:
+    if route.has_session:
         path: JSON = {
             "name": "session",
             "in": "path",
@@ -75,9 +75,9 @@ def _operation(route: Route) -> JSON:
 
 
 def _security(route: Route) -> JSON:
-    if not route.token:
+    if not route.needs_token:
         return []
-    return [*_BEARER, _QUERY_TOKEN] if route.by_query else _BEARER
+    return [*_BEARER, _QUERY_TOKEN] if route.token_in_query else _BEARER
 
 
 def _parameter(name: str, place: str, query: QueryParameter) -> JSON:

@@ -70,7 +70,7 @@ class ProblemError(Exception):
             "detail": self.detail,
         }
         if self.issues:
-            document["mistakes"] = [_mistake(issue) for issue in self.issues]
+            document["mistakes"] = [_issue_data(issue) for issue in self.issues]
         text = redacted(json_codec.write(document))
         return Response(text, kind.status, dict(self.headers), media_type=MEDIA_TYPE)
 
@@ -80,7 +80,7 @@ def wrong_body(error: InputError) -> ProblemError:
     return ProblemError("wrong-body", str(error), issues=error.issues)
 
 
-def _mistake(issue: InputIssue) -> Payload:
+def _issue_data(issue: InputIssue) -> Payload:
     place = issue.location
     return {
         "message": issue.message,

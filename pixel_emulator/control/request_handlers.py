@@ -176,5 +176,5 @@ def _parse_clock(field: Node) -> datetime | None:
 
 def _parse_texts(field: Node) -> list[str]:
     if field.value is None:
-        raise field.wrong("a list")
+        raise field.type_error("a list")
     return [text.text() for text in field.items()]

@@ -84,8 +84,8 @@ def json_success(schema: str, description: str, status: int = 200) -> Success:
 class Route:
     """One route. `operation` is a method and a path, `problems` are its own kinds of problems.
 
-    Without `token`, any process on this machine may use it; with `by_query`, the token may also be
-    a query parameter.
+    Unless it `needs_token`, any process on this machine may use it; with `token_in_query`, the
+    token may also be a query parameter.
     """
 
     operation: str
@@ -95,8 +95,8 @@ class Route:
     query: Mapping[str, QueryParameter] = field(default_factory=dict)
     body: RequestBody | None = None
     problems: tuple[str, ...] = ()
-    token: bool = True
-    by_query: bool = False
+    needs_token: bool = True
+    token_in_query: bool = False
 
     @property
     def method(self) -> str:
@@ -114,7 +114,7 @@ class Route:
         return self.handler.__name__
 
     @property
-    def of_session(self) -> bool:
+    def has_session(self) -> bool:
         """True if the path names a session."""
         return "{session}" in self.path
 
@@ -126,11 +126,11 @@ TOKEN = "token"  # noqa: S105 - the name of a parameter
 
 
 def read_query(
-    request: Request, parameters: Mapping[str, QueryParameter], *, by_query: bool
+    request: Request, parameters: Mapping[str, QueryParameter], *, token_in_query: bool
 ) -> dict[str, Value]:
     """Return the values of a query, with defaults. Raises ProblemError with all its mistakes."""
     given = request.query_params
-    allowed = {*parameters, TOKEN} if by_query else {*parameters}
+    allowed = {*parameters, TOKEN} if token_in_query else {*parameters}
     issues = [
         InputIssue(f"is unknown{did_you_mean(name, parameters)}", path=name)
         for name in given

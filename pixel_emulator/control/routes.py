@@ -55,7 +55,7 @@ _PAGE_PARAMETERS = {
     "event": QueryParameter(description="Only calls with this event."),
     "userId": QueryParameter(description="Only calls of this user."),
     "outcome": QueryParameter(
-        description="Only what would become this at Segment.", choices=tuple(Outcome)
+        description="Only what would have this outcome at Segment.", choices=tuple(Outcome)
     ),
 }
 
@@ -80,7 +80,7 @@ ROUTES = (
         success=Success(
             status=200, description="OpenAPI 3.1.", content={JSON_TYPE: {"type": "object"}}
         ),
-        token=False,
+        needs_token=False,
     ),
     Route(
         operation="GET /sessions",
@@ -94,7 +94,7 @@ ROUTES = (
         handler=session_handlers.open_session,
         success=json_success("Session", "It is open.", 201),
         body=RequestBody(
-            description="What it shall be; by default it gets a name.",
+            description="Its name and settings; by default it gets an unused name.",
             type=JSON_TYPE,
             schema=schemas.ref("NewSession"),
         ),
@@ -108,7 +108,7 @@ ROUTES = (
     ),
     Route(
         operation="DELETE /sessions/{session}",
-        summary="Close a session: what still comes for it lands nowhere.",
+        summary="Close a session: later requests for it are not recorded.",
         handler=session_handlers.close_session,
         success=Success(status=204, description="It is closed."),
         problems=("default-stays",),
@@ -153,7 +153,7 @@ ROUTES = (
                 maximum=_MAX_SECONDS,
             ),
             "quiet": QueryParameter(
-                description="Seconds of silence that are wanted once it is met.",
+                description="Seconds of silence that are required once it is met.",
                 type="number",
                 minimum=0,
                 maximum=_MAX_SECONDS,
@@ -166,7 +166,7 @@ ROUTES = (
                 maximum=_MAX_SEQ,
             ),
             "since": QueryParameter(
-                description="With a scenario: judge only requests with a higher number.",
+                description="With a scenario: verify only requests with a higher number.",
                 type="integer",
                 minimum=0,
                 default=0,
@@ -179,7 +179,7 @@ ROUTES = (
     ),
     Route(
         operation="POST /sessions/{session}/verify",
-        summary="Judge what has arrived so far by a scenario.",
+        summary="Verify what has arrived so far by a scenario.",
         handler=verify_handlers.verify,
         success=Success(
             status=200,
@@ -196,13 +196,13 @@ ROUTES = (
     ),
     Route(
         operation="POST /sessions/{session}/clear",
-        summary="Forget all that has arrived; what comes now is a run of its own.",
+        summary="Forget all that has arrived and begin a new run.",
         handler=request_handlers.clear,
         success=Success(status=204, description="It is forgotten."),
     ),
     Route(
         operation="POST /sessions/{session}/run",
-        summary="Begin a run: no earlier call makes one that comes now a duplicate.",
+        summary="Begin a run: no earlier call makes a later one a duplicate.",
         handler=request_handlers.run,
         success=Success(status=204, description="It has begun."),
         body=RequestBody(
@@ -213,7 +213,7 @@ ROUTES = (
     ),
     Route(
         operation="POST /sessions/{session}/step",
-        summary="Begin a step: what comes now belongs to it; with an empty title, to none.",
+        summary="Begin a step for what arrives from now on; with an empty title, no step.",
         handler=request_handlers.step,
         success=Success(status=204, description="It has begun."),
         body=RequestBody(
@@ -222,7 +222,7 @@ ROUTES = (
     ),
     Route(
         operation="POST /sessions/{session}/acted",
-        summary="Note that steps have done what they do, just now.",
+        summary="Note that the actions of steps ended just now.",
         handler=request_handlers.acted,
         success=Success(status=204, description="It is noted."),
         body=RequestBody(

@@ -45,7 +45,10 @@ _ANYTHING: Payload = {}
 _TIME: Payload = {"type": "string", "format": "date-time"}
 _ENDPOINT: dict[str, Payload] = {
     "proxy": {**TEXT, "description": "Its proxy, as a URL."},
-    "url": {**TEXT, "description": "Where it is a server; behind it comes /v1/pixel/track?…"},
+    "url": {
+        **TEXT,
+        "description": "Its base URL for direct requests: /v1/pixel/track?… is appended.",
+    },
     "ca": {**TEXT, "description": "The file of its CA, where the emulator runs."},
     "bundle": {**TEXT, "description": "A file with its CA and all that the machine trusts."},
     "spki": {**TEXT, "description": "The hash by which a browser accepts its CA."},
@@ -94,7 +97,10 @@ def _page_schema(entry: Payload) -> Payload:
     return _map(
         {
             "entries": list_of(entry),
-            "cursor": {**COUNT, "description": "What `since` is to be for what comes next."},
+            "cursor": {
+                **COUNT,
+                "description": "The value of `since` that returns what comes next.",
+            },
             "more": {**BOOL, "description": "Whether there is more already."},
             "cleared": {**COUNT, "description": "All up to this number has been cleared away."},
             "connections": {**COUNT, "description": "How many connections reached the session."},

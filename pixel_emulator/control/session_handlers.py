@@ -88,7 +88,7 @@ def _read_settings(document: Document, settings: Settings) -> tuple[str, Setting
 
 def _name(field: Node) -> str:
     if not NAME.fullmatch(field.text()):
-        raise field.wrong("1 to 64 letters, digits, `-` or `_`")
+        raise field.type_error("1 to 64 letters, digits, `-` or `_`")
     return field.text()
 
 
@@ -103,7 +103,7 @@ def _sources(field: Node) -> tuple[str, ...]:
 def _bool(field: Node) -> bool:
     if isinstance(field.value, bool):
         return field.value
-    raise field.wrong("true or false")
+    raise field.type_error("true or false")
 
 
 _FIELDS: dict[str, Callable[[Node], Any]] = {

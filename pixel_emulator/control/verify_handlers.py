@@ -97,7 +97,7 @@ async def _for_more(context: RequestContext) -> Payload:
 async def _for_scenarios(context: RequestContext) -> Payload:
     session = context.session
     scenarios = await _scenarios(context)
-    if acting := [_acting_issue(scenario) for scenario in scenarios if scenario.acts]:
+    if acting := [_acting_issue(scenario) for scenario in scenarios if scenario.has_actions]:
         raise wrong_body(InputError(*acting))
     within, quiet = timeouts(scenarios)
     live = LiveVerdict(scenarios)

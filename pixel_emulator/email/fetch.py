@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from pixel_emulator.core.scenarios.mail_clients import Ask, Fetch
+from pixel_emulator.core.scenarios.mail_clients import Fetch, ImageRequest
 from pixel_emulator.email.limits import LimitError
 from pixel_emulator.email.message import Mail
 from pixel_emulator.email.pixels import find_pixels
@@ -14,7 +14,9 @@ from pixel_emulator.http_client import HttpClient
 BUILT_IN = "built-in fetch of the images"
 
 DEFAULT_REQUESTS = (
-    Ask(Fetch.OPEN, (("User-Agent", f"pixel-emulator ({BUILT_IN})"), ("Accept", "image/*"))),
+    ImageRequest(
+        Fetch.OPEN, (("User-Agent", f"pixel-emulator ({BUILT_IN})"), ("Accept", "image/*"))
+    ),
 )
 """The requests for an image if no mail client is named."""
 
@@ -27,7 +29,7 @@ def fetch_images(
     hosts: Iterable[str],
     proxy: str,
     ca: Path,
-    requests: Sequence[Ask] = DEFAULT_REQUESTS,
+    requests: Sequence[ImageRequest] = DEFAULT_REQUESTS,
     timeout: float = 30.0,
 ) -> RenderResult:
     """Request through `proxy` each pixel at `hosts` that is in an `<img src>` of the file.

@@ -1,11 +1,11 @@
-"""An estimate of what an HTML text costs its parser, made in linear time before parsing.
+"""Estimate the cost of parsing an HTML text in linear time, before parsing it.
 
-A parser as https://html.spec.whatwg.org/#parsing describes it looks through its open elements at
-most tags and opens formatting elements again behind each block that cut them off: some shapes take
-the square of their length, in time or in memory, and very deep ones exhaust the stack. The guard
-keeps a list of open elements that never lacks one which the parser has open; where it cannot know
-whether an end tag counts, it assumes that it does not. So it may refuse what the parser could
-read, if thousands of end tags are missing, but it admits nothing that is worse than it looks.
+An HTML parser (https://html.spec.whatwg.org/#parsing) searches its open elements at most tags, and
+reopens formatting elements after each block that closed them. So some texts take time or memory
+quadratic in their length, and very deep ones exhaust the stack. The guard keeps a list of open
+elements that contains at least those of the parser: if it cannot know that an end tag has an
+effect, it assumes none. So it may refuse a text that the parser could read, if thousands of end
+tags are missing, but it never underestimates a text.
 """
 
 import re
@@ -15,7 +15,7 @@ from pixel_emulator.email.limits import LimitError, Limits
 
 _MARKUP = re.compile(r"<(?:(!--)|(/?)([A-Za-z][^\t\n\f\r />]*+)|[!/?])")
 _COMMENT_END = re.compile(r"--!?>")
-# The rest of a tag as nearly all are written, and one attribute as the specification reads it.
+# The rest of a tag in its common form, and one attribute by the specification.
 _PLAIN_REST = re.compile(
     r"""(?: [\t\n\f\r ]++ [^\t\n\f\r "'<>/=]++
             (?: = (?: "[^"]*+" | '[^']*+' | [^\t\n\f\r "'=<>`/]++ ) )?+ )*+ [\t\n\f\r ]*+ >""",
@@ -57,7 +57,7 @@ _BLOCKS = frozenset(
 )
 """Elements that end a `<p>`."""
 
-# An element that a start tag ends if it is the innermost one.
+# Elements that a start tag closes if they are the innermost one.
 _ENDED_BY = {
     **dict.fromkeys(_BLOCKS, frozenset({"p"})),
     "li": frozenset({"p", "li"}),
@@ -68,7 +68,7 @@ _ENDED_BY = {
     "tr": frozenset({"p", "td", "th", "tr"}),
     "option": frozenset({"option"}),
 }
-# What an end tag ends with its own element, if nothing else is open in it.
+# Elements that an end tag closes with its own element, if nothing else is open in that.
 _ENDED_WITH = {
     **dict.fromkeys(_BLOCKS - {"p"}, frozenset({"p"})),
     **dict.fromkeys(("ul", "ol", "menu", "dir"), frozenset({"p", "li"})),
@@ -80,7 +80,7 @@ _ENDED_WITH = {
     "ruby": frozenset({"rb", "rp", "rt", "rtc"}),
 }
 _CELLS = frozenset({"td", "th", "caption"})
-# Past these no end tag of another element has an effect.
+# Scopes: an end tag has no effect on elements outside the innermost one.
 _SCOPES = frozenset(
     {"applet", "caption", "html", "marquee", "object", "select", "table", "td", "template", "th"}
 )
@@ -90,7 +90,7 @@ _SPECIAL = _SCOPES | _BLOCKS | {
     *("tfoot", "thead", "title", "tr", "wbr"),
 }  # fmt: skip
 _SCOPED = _BLOCKS | {"applet", "button", "marquee", "object"}
-# In these other rules hold, until some start tag of HTML ends them.
+# Other rules apply in these, until some start tag of HTML closes them.
 _FOREIGN = frozenset({"math", "svg"})
 _HTML = (
     _SPECIAL | _FORMATTING | _VOID | {"rb", "rp", "rt", "rtc", "ruby", "span", "sub", "sup", "var"}
@@ -99,8 +99,8 @@ _END_TAGS = {
     name: re.compile(rf"</{name}(?=[\t\n\f\r />])", re.IGNORECASE) for name in sorted(_RAW_TEXT)
 }
 _SELF_CLOSED = re.compile(r"[\t\n\f\r \"']/>")
-_ALIKE = 3  # formatting elements that look alike and are opened again; the parser forgets others
-_CLONES = 32  # elements that one end tag of a misnested formatting element makes anew
+_ALIKE = 3  # equal formatting elements that the parser reopens; it forgets others
+_CLONES = 32  # elements that one end tag of a misnested formatting element creates
 _MOST_CLONES = 500_000
 
 
@@ -112,7 +112,7 @@ def check_html(html: str, limits: Limits) -> None:
 
 
 def open_elements(html: str, limits: Limits) -> int:
-    """Return the most elements that may be open at once. Raises LimitError as `check_html`."""
+    """Return the number of elements that may be open at once. Raises LimitError as `check_html`."""
     guard = _Guard(html, limits)
     guard.run()
     return guard.max_open
@@ -134,7 +134,7 @@ class _Guard:
         self.max_open = 0
 
     def run(self) -> None:
-        """Read the whole text."""
+        """Scan the whole text. Raises LimitError if it exceeds a limit."""
         html, position = self._html, 0
         while match := _MARKUP.search(html, position):
             position = match.end()
@@ -156,7 +156,7 @@ class _Guard:
                 position = html.find(">", position) + 1 or len(html)
 
     def _past_tag(self, position: int) -> int:
-        """Return the position behind a tag, having counted its attributes."""
+        """Return the position after a tag. Raises LimitError if it has too many attributes."""
         most = self._limits.attributes
         plain = _PLAIN_REST.match(self._html, position)
         if plain and plain.end() - position <= _SHORTEST_ATTRIBUTE * most:
@@ -171,14 +171,14 @@ class _Guard:
         raise LimitError(f"one of its HTML elements has more than {most:,} attributes")
 
     def _start(self, name: str, position: int) -> int:
-        """Open an element; return the position behind it and, if it has raw text, behind that."""
+        """Open an element; return the position after its tag and, if any, its raw text."""
         self._count()
         in_foreign = self._in_foreign()
         if name in _RAW_TEXT:
             if not in_foreign and not self._open["select"] and self._ends_count:
                 end = _END_TAGS[name].search(self._html, position)
                 return self._past_tag(end.end()) if end else len(self._html)
-            self._ends_count = False  # the text may be markup, or not
+            self._ends_count = False  # the content may be text or markup
         if name == "frameset":
             self._ends_count = False  # nearly everything inside is ignored
         if name in _VOID:
@@ -197,7 +197,9 @@ class _Guard:
 
     def _push(self, name: str) -> None:
         if name == "table" and not self._is_in_cell():
-            self._tables_end = False  # it may end the table around it, and so may its end tag
+            self._tables_end = (
+                False  # the tag may close the table around it, and so may its end tag
+            )
         if self._formatting and (name in _ENDED_BY or name in _FORMATTING or name == "button"):
             self._add_clones(self._formatting)
         self._stack.append(name)
@@ -234,7 +236,7 @@ class _Guard:
         self._remove_in_scope(name)
 
     def _end_implied(self, name: str) -> None:
-        """Close what needs no end tag of its own and stands directly in the element `name`."""
+        """Close the innermost elements in the element `name` that need no end tag of their own."""
         implied = _ENDED_WITH.get(name, frozenset())
         index = len(self._stack)
         while index and self._stack[index - 1] in implied:
@@ -244,7 +246,7 @@ class _Guard:
                 self._remove(len(self._stack) - 1)
 
     def _remove_in_scope(self, name: str) -> None:
-        """Close the innermost element of this name, if its end tag surely has an effect."""
+        """Close the innermost element of this name, if its end tag certainly has an effect."""
         names = _HEADINGS if name in _HEADINGS else {name}
         if not any(self._open[alias] for alias in names):
             return
@@ -257,9 +259,9 @@ class _Guard:
                 return
 
     def _end_table(self) -> None:
-        """Close the innermost table with all that is open in it.
+        """Close the innermost table with all elements in it.
 
-        Formatting elements that stand in none of its cells stay: the parser opens them again.
+        Formatting elements outside its cells stay: the parser reopens them.
         """
         stack = self._stack
         index = next((n for n in range(len(stack) - 1, -1, -1) if stack[n] == "table"), None)
@@ -283,7 +285,7 @@ class _Guard:
         return any(self._open[element] for element in _FOREIGN)
 
     def _is_in_cell(self) -> bool:
-        """Return True unless the nearest of tables and their cells is a table."""
+        """Return False if the innermost table or cell is a table."""
         if not self._open["table"]:
             return True
         near = (
@@ -307,7 +309,7 @@ class _Guard:
 
 
 def _barriers(name: str) -> frozenset[str]:
-    """Return the elements past which an end tag has no effect, or might have none."""
+    """Return the elements that an end tag has no effect across, or might have none."""
     if name == "p":
         return _SPECIAL
     if name == "li":

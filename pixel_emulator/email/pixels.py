@@ -220,7 +220,7 @@ def _css_character(escape: re.Match[str]) -> str:
 
 def _srcset_urls(srcset: str) -> Iterator[str]:
     # https://html.spec.whatwg.org/#parse-a-srcset-attribute: a comma ends a candidate only
-    # at the end of its URL or behind its descriptors.
+    # at the end of its URL or after its descriptors.
     position = 0
     while match := _SRCSET_URL.search(srcset, position):
         yield match[0].rstrip(",")

@@ -1,4 +1,4 @@
-"""What a file or a text holds: HTML, a mail, or a mailbox with several. One reader for all.
+"""Read the HTML in a file or a text, which may be HTML, a mail, or a mailbox with several.
 
 `check`, the action `open` and `pixels.receive` read mails and HTML through this module.
 """
@@ -12,8 +12,8 @@ from dataclasses import replace
 from pixel_emulator.email.limits import LIMITS, Limits
 from pixel_emulator.email.message import HtmlPart, Mail, html_part, is_mail_name, read_mail
 
-# A separator has the time of delivery behind the address; or it stands where one belongs (first,
-# or behind an empty line) and a header follows. A line that begins a sentence has neither.
+# A separator has the time of delivery after the address, or it is where separators must be (first,
+# or after an empty line) and is followed by a header. "From " in a sentence has neither.
 _SEPARATOR = re.compile(
     rb"""(?: \A | (?<=\n) )  From \ (?:
            [^\n]* \b (?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) ,? \ [^\n]* \d\d:\d\d [^\n]* (?: \n | \Z )
@@ -45,14 +45,14 @@ def split_mbox(raw: bytes) -> list[bytes]:
     starts = [match.end() for match in separators]
     ends = [match.start() for match in separators]
     if not separators or raw[: ends[0]].strip():
-        starts, ends = [0, *starts], [*ends, len(raw)]  # something stands before the first
+        starts, ends = [0, *starts], [*ends, len(raw)]  # there is content before the first
     else:
         ends = [*ends[1:], len(raw)]
     return [_QUOTED.sub(b"", raw[start:end]) for start, end in zip(starts, ends, strict=True)]
 
 
 def _separators(raw: bytes) -> Iterator[re.Match[bytes]]:
-    """Yield the separators, but none in a body whose length is told (as mboxcl2 does)."""
+    """Yield the separators, except those inside a body of a known Content-Length (mboxcl2)."""
     match = _SEPARATOR.search(raw)
     while match:
         yield match
@@ -60,9 +60,9 @@ def _separators(raw: bytes) -> Iterator[re.Match[bytes]]:
 
 
 def _end_of_body(raw: bytes, start: int) -> int:
-    """Return where the mail that begins at `start` ends by its Content-Length, if that is true.
+    """Return the end of the mail that begins at `start` by its Content-Length, or `start`.
 
-    It is if the next separator, or the end of the file, stands there. Else return `start`.
+    The Content-Length counts only if the next separator, or the end of the file, is at that end.
     """
     headers = _HEADERS_WITH_LENGTH.match(raw, start)
     if headers is None:
@@ -77,12 +77,12 @@ def _end_of_body(raw: bytes, start: int) -> int:
 
 _HTML_SUFFIXES = (".html", ".htm", ".xhtml")
 _MBOX_SUFFIXES = (".mbox", ".mbx")
-# Header lines with their folded rest, perhaps behind the "From " line of an mbox.
+# Header lines with their continuation lines, perhaps after the "From " line of an mbox.
 _HEADERS = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*+(?:From [^\n]*+\n)?"
     rb"((?:[A-Za-z][\w.-]*+[ \t]*+:[^\n]*+\n?(?:[ \t][^\n]*+\n?)*+)++)"
 )
-# A text may well begin with `Note: …`, but hardly with one of these.
+# A text that is no mail may begin with `Note: …`, but hardly with one of these.
 _KNOWN_HEADER = re.compile(
     rb"^(?:From|To|Subject|Date|Received|Return-Path|MIME-Version|Content-Type|Message-ID"
     rb"|Delivered-To|Reply-To|X-[A-Za-z0-9-]+)[ \t]*:",
@@ -99,13 +99,13 @@ _OTHER_FORMATS = {
     b"BABYL OPTIONS:": "a mailbox of the kind Babyl; convert it to mbox",
     b"!BDN": "an Outlook data file (.pst); save the mail as .eml",
 }
-# Apple Mail: the length of the mail stands before it, and an XML property list behind it.
+# Apple Mail: the length of the mail precedes it, and an XML property list follows it.
 _EMLX = re.compile(rb"(\d{1,12})[ \t]*\r?\n(?=[A-Za-z][A-Za-z0-9-]*+:)")
-_START = 1024  # bytes that are looked at to tell binary from text
+_START = 1024  # bytes examined to distinguish binary from text
 
 
 def read(name: str, raw: bytes, limits: Limits = LIMITS) -> tuple[Mail, ...]:
-    """Return the HTML in the content of a file called `name`; never raises.
+    """Return the HTML in the content of a file called `name`. Never raises.
 
     There is one Mail for each mail of an mbox, and exactly one for every other file.
     """
@@ -128,7 +128,7 @@ def read(name: str, raw: bytes, limits: Limits = LIMITS) -> tuple[Mail, ...]:
 
 
 def read_text(text: str, limits: Limits = LIMITS) -> tuple[Mail, ...]:
-    """Return the HTML in a text: the source of a mail or an mbox, or HTML; never raises."""
+    """Return the HTML in a text: the source of a mail or an mbox, or HTML. Never raises."""
     try:
         raw = text.encode(errors="surrogateescape")
     except UnicodeEncodeError:
@@ -141,14 +141,14 @@ def read_text(text: str, limits: Limits = LIMITS) -> tuple[Mail, ...]:
 
 
 def _with_newlines(raw: bytes) -> bytes:
-    """Return the source of a mail whose lines end as those of an old Mac in the usual way."""
+    """Return the source of a mail with line feeds if its lines end with carriage returns only."""
     return raw if b"\n" in raw else raw.replace(b"\r", b"\n")
 
 
 def is_mail(name: str, raw: bytes) -> bool:
     """Return True if a file is a mail or an mbox.
 
-    It is one if it is called so, or if it begins with headers of one and is not called HTML.
+    It is if its name says so, or if it begins with headers of a mail and is not named HTML.
     """
     if _is_named_mail(name) or name.lower().endswith(_HTML_SUFFIXES):
         return _is_named_mail(name)
@@ -158,7 +158,7 @@ def is_mail(name: str, raw: bytes) -> bool:
 
 
 def other_format(raw: bytes) -> str:
-    """Return a sentence that names a format that is not read, or an empty text."""
+    """Return a sentence that names a format that is not read, or an empty string."""
     for magic, what in _OTHER_FORMATS.items():
         if raw.startswith(magic):
             return f"This is {what}."

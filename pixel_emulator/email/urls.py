@@ -1,4 +1,4 @@
-"""A URL as it stands in HTML or on a clipboard, and as a browser would request it."""
+"""URLs in HTML and in pasted text, as a browser would request them."""
 
 import codecs
 import re

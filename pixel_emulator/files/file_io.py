@@ -19,13 +19,13 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
         with Path(path).open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
-        raise cannot("read", path, error) from None
+        raise file_error("read", path, error) from None
     if len(data) > MAX_BYTES:
         raise InputError(InputIssue(f"is larger than {MAX_BYTES:,} bytes", Location(str(path))))
     return data
 
 
-def cannot(verb: str, path: str | os.PathLike[str], error: OSError | ValueError) -> InputError:
+def file_error(verb: str, path: str | os.PathLike[str], error: OSError | ValueError) -> InputError:
     """Return the InputError for a file with which we cannot do `verb`, such as "read"."""
     reason = error.strerror if isinstance(error, OSError) else error
     return InputError(InputIssue(f"cannot {verb} this file: {reason}", Location(str(path))))

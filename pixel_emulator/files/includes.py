@@ -13,7 +13,7 @@ from pixel_emulator.core.matching.expected import Expected
 from pixel_emulator.core.model import JsonPath
 from pixel_emulator.core.parser.context import ParseContext
 from pixel_emulator.core.parser.definitions import Definition, read_use
-from pixel_emulator.core.parser.document import ParsedDocument, read
+from pixel_emulator.core.parser.document import ParsedDocument, read_document
 from pixel_emulator.core.scenarios.model import Values
 from pixel_emulator.files import read_write
 from pixel_emulator.files.yaml_loader import parse_document
@@ -43,7 +43,9 @@ class Includes:
 
     def read(self, document: Document, included: Definitions) -> ParsedDocument:
         """Parse a document, with the definitions that it includes."""
-        return read(document, given=self.given, definitions=included.definitions, hooks=self.hooks)
+        return read_document(
+            document, given=self.given, definitions=included.definitions, plugin_matchers=self.hooks
+        )
 
     def included(self, document: Document, trail: tuple[Path, ...] = ()) -> Definitions:
         """Return what a document includes with `use`; `trail` are the files that led to it."""
@@ -57,17 +59,17 @@ class Includes:
         for at, file in read_use(reader, document.data):
             path = here.parent / file
             if real_path(path) in trail:
-                reader.wrong(at, f"goes round in a circle: {file} leads back here")
+                reader.add_issue(at, f"goes round in a circle: {file} leads back here")
             elif len(trail) > _MAX_CHAIN:
-                reader.wrong(at, f"is file {_MAX_CHAIN + 1} in a row, each used by the next")
+                reader.add_issue(at, f"is file {_MAX_CHAIN + 1} in a row, each used by the next")
             else:
                 loaded = self._load(reader, at, path, trail)
                 issues += loaded.issues
                 for name, definition in loaded.definitions.items():
                     if definitions.setdefault(name, definition) is not definition:
-                        both = f"{definitions[name].place} and {definition.place}"
-                        reader.wrong(at, f"`{name}` is defined twice, in {both}")
-        return Definitions(definitions, (*reader.in_order(), *issues))
+                        both = f"{definitions[name].location_text} and {definition.location_text}"
+                        reader.add_issue(at, f"`{name}` is defined twice, in {both}")
+        return Definitions(definitions, (*reader.sorted_issues(), *issues))
 
     def _load(
         self, reader: ParseContext, at: JsonPath, path: Path, trail: tuple[Path, ...]
@@ -78,7 +80,7 @@ class Includes:
                 self.cache[real] = self._definitions_of(read_limited(str(path)), trail)
             except InputError as error:
                 if all(not issue.location.line for issue in error.issues):
-                    reader.wrong(at, f"{error.issues[0]}")
+                    reader.add_issue(at, f"{error.issues[0]}")
                     return Definitions()
                 self.cache[real] = Definitions(issues=error.issues)
         return self.cache[real]
@@ -89,9 +91,9 @@ class Includes:
         if isinstance(document.data, dict):
             for key in document.data.keys() - {"define", "use"}:
                 only = "a file that others use holds `define` and `use`, nothing that runs"
-                reader.wrong((key,), f"does not belong here: {only}")
+                reader.add_issue((key,), f"does not belong here: {only}")
         if around.issues or reader.issues:
-            return Definitions(issues=(*around.issues, *reader.in_order()))
+            return Definitions(issues=(*around.issues, *reader.sorted_issues()))
         reading = self.read(document, around)
         return Definitions({**around.definitions, **reading.definitions}, reading.issues)
 
@@ -115,9 +117,5 @@ def real_path(path: Path) -> Path:
     fail."""
     try:
         return path.resolve()
-    except (
-        OSError,
-        ValueError,
-        RuntimeError,
-    ):  # Python 3.12 raises RuntimeError for a loop of links
+    except (OSError, ValueError, RuntimeError):  # the last for a loop of links in Python 3.12
         return path

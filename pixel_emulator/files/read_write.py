@@ -14,7 +14,7 @@ from pixel_emulator.core.recordings.entry import read_hit
 from pixel_emulator.core.recordings.foreign_files import describe_file
 from pixel_emulator.core.recordings.recording import Recording
 from pixel_emulator.core.recordings.typed_reader import Node
-from pixel_emulator.files.file_io import cannot, read_bytes
+from pixel_emulator.files.file_io import file_error, read_bytes
 from pixel_emulator.files.recording_parts import read_unfinished
 from pixel_emulator.files.recording_stream import RecordingStream
 from pixel_emulator.files.yaml_loader import load, not_utf8, parse_document
@@ -62,7 +62,7 @@ def read_recording(path: str | os.PathLike[str]) -> Recording:
     except InputError:
         raise
     except (OSError, ValueError) as error:
-        raise cannot("read", path, error) from None
+        raise file_error("read", path, error) from None
     return _parse_whole(read_bytes(path), file)
 
 
@@ -94,7 +94,7 @@ def read_entries(path: str | os.PathLike[str], start: int, end: int) -> tuple[Hi
             file.seek(start)
             data = file.read(end - start)
     except OSError as error:
-        raise cannot("read", path, error) from None
+        raise file_error("read", path, error) from None
     text = f"calls:\n{_text(data, str(path))}"
     document = Document(str(path), load(text, str(path)), {})
     return tuple(map(read_hit, Node(document, (), document.data)["calls"].items()))
@@ -124,7 +124,7 @@ def overwrite(path: str | os.PathLike[str], text: str) -> None:
         temporary.replace(target)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise cannot("write", path, error) from None
+        raise file_error("write", path, error) from None
 
 
 def write_new(path: str | os.PathLike[str], text: str) -> None:
@@ -136,7 +136,7 @@ def write_new(path: str | os.PathLike[str], text: str) -> None:
         message = "exists already; `scenario update` rewrites a scenario"
         raise InputError(InputIssue(message, Location(str(path)))) from None
     except OSError as error:
-        raise cannot("write", path, error) from None
+        raise file_error("write", path, error) from None
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
@@ -144,7 +144,7 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     try:
         Path(path).write_text(text, "utf-8", "backslashreplace", newline="")
     except (OSError, ValueError) as error:
-        raise cannot("write", path, error) from None
+        raise file_error("write", path, error) from None
 
 
 def is_recording(path: str | os.PathLike[str]) -> bool:
@@ -158,7 +158,7 @@ def is_recording(path: str | os.PathLike[str]) -> bool:
         with Path(path).open("rb") as file:
             return _RECORDING_KEY.search(file.read(_HEAD_BYTES)) is not None
     except (OSError, ValueError) as error:
-        raise cannot("read", path, error) from None
+        raise file_error("read", path, error) from None
 
 
 def _refuse_foreign(data: bytes, file: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pixel_emulator.core.errors import InputError, InputIssue, Location
 from pixel_emulator.core.schemas.recording_schema import schema_line
-from pixel_emulator.files.file_io import cannot, close_locked, holder, lock
+from pixel_emulator.files.file_io import close_locked, file_error, holder, lock
 from pixel_emulator.files.read_write import FIRST_KEY
 
 HEADING = f"{schema_line('recording')}\n"
@@ -49,7 +49,7 @@ class RecordingFile:
             raise
         except (OSError, ValueError) as error:
             self.close()
-            raise cannot("write", path, error) from None
+            raise file_error("write", path, error) from None
 
     @property
     def real(self) -> Path:
@@ -163,9 +163,8 @@ class RecordingFile:
         the recording that it replaced is kept instead. At every moment the name stands for a
         recording.
         """
-        temporary = self._real.with_name(
-            f".{self._real.name}.new"
-        )  # ours: we hold the lock of the name
+        # The name is ours: this process holds the lock of the recording.
+        temporary = self._real.with_name(f".{self._real.name}.new")
         temporary.unlink(missing_ok=True)
         file = os.open(temporary, os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_WRONLY, _NEW_FILE)
         original, self._file = self._file, file
@@ -270,7 +269,7 @@ def _start(path: str | os.PathLike[str]) -> bytes:
         with Path(path).open("rb") as file:
             return file.read(_START_BYTES)
     except OSError as error:
-        raise cannot("read", path, error) from None
+        raise file_error("read", path, error) from None
 
 
 def _has_end(path: Path) -> bool:

@@ -1,7 +1,7 @@
-"""The parts of a run of pytest, one a session of a test, and the recording that they make.
+"""Parts of the recording of a pytest run, one for each session of a test, and their merge.
 
-A list of the parts stands beside them, so that one which is deleted meanwhile is missed. While the
-run lasts, its process holds the lock of the recording.
+A list of the parts is kept beside them, so that a part that is deleted during the run is missed.
+While the run lasts, its process holds the lock of the recording.
 """
 
 import os
@@ -34,7 +34,7 @@ type ReadRecording = Callable[[Path], Recording]
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """A recording of a whole run, and why calls may be missing in it."""
+    """The recording of a whole run, and reasons why calls may be missing in it."""
 
     text: str
     calls: int
@@ -43,7 +43,7 @@ class Merged:
 
 @dataclass(slots=True)
 class _Sum:
-    """What the parts come to."""
+    """Sum of the parts."""
 
     hits: list[Hit] = field(default_factory=list)
     gaps: list[str] = field(default_factory=list)
@@ -53,7 +53,7 @@ class _Sum:
 
 
 def parts_of(target: Path) -> Path:
-    """Return the folder of the parts of a recording. It is there as long as the run lasts."""
+    """Return the folder of the parts of a recording. It exists while the run lasts."""
     return target.with_name(f".{target.name}.parts")
 
 
@@ -65,20 +65,20 @@ def make_folder(folder: Path) -> None:
 
 
 def add_part(folder: Path, name: str) -> None:
-    """Note that a part of this name begins. Raises OSError, also where the folder is gone."""
+    """Note that a part of this name begins. Raises OSError, also if the folder is gone."""
     _note_part(folder, f"+{name}")
 
 
 def remove_part(folder: Path, name: str) -> None:
-    """Delete the part of this name, of an earlier try of a test. Raises OSError."""
+    """Delete the part of this name, of an earlier attempt of a test. Raises OSError."""
     (folder / name).unlink(missing_ok=True)
     _note_part(folder, f"-{name}")
 
 
 def _note_part(folder: Path, line: str) -> None:
-    file = os.open(folder / _LIST, os.O_WRONLY | os.O_APPEND)  # never made anew
+    file = os.open(folder / _LIST, os.O_WRONLY | os.O_APPEND)  # never creates the file
     try:
-        os.write(file, f"{line}\n".encode())  # at once: other workers write there, too
+        os.write(file, f"{line}\n".encode())  # one write: other workers write to the file, too
     finally:
         os.close(file)
 
@@ -100,10 +100,12 @@ def _deleted(folder: Path) -> Iterator[str]:
 def merge(
     folder: Path, settings: Settings, more_gaps: Iterable[str], read: ReadRecording
 ) -> Merged:
-    """All parts in a folder as one recording. `more_gaps` are reasons why others may be missing.
+    """Return all parts in a folder as one recording. `more_gaps` are further reasons for missing
+    calls.
 
-    The order is that of the tests' ids, so who ran which test, and when, makes no difference: with
-    the same calls at the same times the text is the same. The id of the run is made of its calls.
+    The order is that of the tests' ids, so it makes no difference which worker ran which test, and
+    when: with the same calls at the same times, the text is the same. The id of the run is made
+    from its calls.
     """
     total = _Sum()
     dialect = Dialect(settings.dialect)
@@ -138,14 +140,15 @@ def read_unfinished(target: Path, read: ReadRecording) -> str | None:
     """Return what `rescue` does. Raises InputError if the run is still alive."""
     if not parts_of(target).is_dir():
         return None
-    if (who := holder_of(target)) is not None:
-        message = f"is being written by {who}, a run of pytest: read it when that has ended"
+    if (holder := holder_of(target)) is not None:
+        message = f"is being written by {holder}, a run of pytest: read it when that has ended"
         raise InputError(InputIssue(message, Location(str(target))))
     return rescue(target, read)
 
 
 def rescue(target: Path, read: ReadRecording) -> str | None:
-    """Return the recording of a run of pytest that has not put its parts together, or None.
+    """Return the recording of a pytest run that has not merged its parts, or None if there are
+    none.
 
     Its end says that calls may be missing.
     """
@@ -164,7 +167,7 @@ def rescue(target: Path, read: ReadRecording) -> str | None:
 
 
 def _parts(folder: Path, gaps: list[str], read: ReadRecording) -> Iterator[tuple[str, Recording]]:
-    """The parts by the ids of their tests; the one of a process that has died is read, too."""
+    """Yield the parts sorted by the ids of their tests, including those of processes that died."""
     parts = []
     for path in folder.glob("*.yaml"):
         try:
@@ -174,13 +177,13 @@ def _parts(folder: Path, gaps: list[str], read: ReadRecording) -> Iterator[tuple
         else:
             parts.append((part.head.shard or "", path.name.split(".", 1)[1], part))
     for test, _, part in sorted(parts, key=lambda item: item[:2]):
-        # In a call the id has its write keys masked, also those that nobody has named.
+        # In the step of a call, all write keys of the test's id are masked, also unnamed ones.
         yield next((hit.step for hit in part.hits), test), part
 
 
 def _add(total: _Sum, name: str, part: Recording, dialect: Dialect) -> None:
     if part.head.dialect is not dialect:
-        why = f"it is judged as `{part.head.dialect}`, and this recording is `{dialect}`"
+        why = f"it is classified as `{part.head.dialect}`, and this recording is `{dialect}`"
         total.gaps.append(f"{name}: its calls are left out: {why}")
         return
     total.hits += part.hits
@@ -191,9 +194,9 @@ def _add(total: _Sum, name: str, part: Recording, dialect: Dialect) -> None:
         return
     total.connections += part.end.connections
     total.gaps += [f"{name}: {gap}" for gap in part.end.gaps]
-    _note(total.acted, part.end.acted)
+    _keep_latest(total.acted, part.end.acted)
 
 
-def _note(acted: dict[str, datetime], more: Mapping[str, datetime]) -> None:
-    for title, time in more.items():
+def _keep_latest(acted: dict[str, datetime], later: Mapping[str, datetime]) -> None:
+    for title, time in later.items():
         acted[title] = max(time, acted.get(title, time))

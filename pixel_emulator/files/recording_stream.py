@@ -135,7 +135,7 @@ class RecordingStream:
         edits = tuple(recording.edit_sentences(self._entries + 1, entry, hit, self.head.dialect))
         self.edits += edits
         if not edits:
-            self._fast.seen(text, hit)
+            self._fast.learn(text, hit)
         return hit
 
     def _parse_entry(self, text: str) -> Node:
@@ -167,9 +167,8 @@ class RecordingStream:
             self.torn = True
 
     def _read_whole_end(self, data: bytes) -> None:
-        lines = (
-            self._line - 1 - self._head_bytes.count(b"\n")
-        )  # so that every line stands where it does
+        # Empty lines in place of the entries, so that messages name the right line.
+        lines = self._line - 1 - self._head_bytes.count(b"\n")
         text = self._head_bytes.decode("utf-8-sig") + "\n" * lines + self._decode(data)
         root = self._parse_root(text)
         self.end = recording.read_end(root)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pixel_emulator.core.errors import Document, InputError, InputIssue, Location, did_you_mean
 from pixel_emulator.core.matching.expected import Expected
-from pixel_emulator.core.matching.predicates import Named
+from pixel_emulator.core.matching.predicates import PluginMatcher
 from pixel_emulator.core.model import JSON, JsonPath
 from pixel_emulator.core.scenario_edit.generate import draft
 from pixel_emulator.core.scenarios.model import Scenario, Values
@@ -109,7 +109,7 @@ class RegisteredMatchers(Mapping[str, Expected]):
             raise InputError(InputIssue(f"{where} cannot be loaded: {error}")) from None
         if not callable(function):
             raise InputError(InputIssue(f"{where} is no function"))
-        return Named(name, function)
+        return PluginMatcher(name, function)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entry_points.names)
@@ -274,12 +274,8 @@ def _plan_issues(document: Document, scenario: Scenario, error: InputError) -> I
     listed = document.data.get("scenarios") if isinstance(document.data, dict) else None
     items = listed if isinstance(listed, list) else []
     containers: list[JsonPath] = [(), *(("scenarios", n) for n, _ in enumerate(items))]
-    own_containers = (
-        issue for issue in containers if document.issue("", *issue).location == scenario.location
-    )
-    plan_paths = [(*issue, "plan") for issue in own_containers]
-    place = next(
-        (issue for issue in plan_paths if issue in document.positions), ("defaults", "plan")
-    )
+    own = (at for at in containers if document.issue("", *at).location == scenario.location)
+    plan_paths = [(*at, "plan") for at in own]
+    place = next((at for at in plan_paths if at in document.positions), ("defaults", "plan"))
     for issue in error.issues:
         yield issue if issue.location.line else document.issue(str(issue), *place)

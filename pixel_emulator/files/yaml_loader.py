@@ -18,9 +18,8 @@ from pixel_emulator.core.text.json_codec import decode_surrogates
 MAX_NESTING = 200
 """Levels of maps and lists that a file may have."""
 
-_C_LOADER = getattr(
-    yaml, "CSafeLoader", yaml.SafeLoader
-)  # absent if PyYAML was built without libyaml
+# `CSafeLoader` is absent if PyYAML was built without libyaml.
+_C_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")  # libyaml rejects these
 _SURROGATE_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _NOT_YAML = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

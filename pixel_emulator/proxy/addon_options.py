@@ -35,9 +35,9 @@ class ConfiguredEmulator:
         self._running = False
         self._reported = 0
         self._failures: FailureHandler | None = None
-        self._emulate(Settings(), Journal(Settings()))
+        self._create_emulator(Settings(), Journal(Settings()))
 
-    def _emulate(self, chosen: Settings, journal: Journal) -> None:
+    def _create_emulator(self, chosen: Settings, journal: Journal) -> None:
         self.settings = chosen
         self.journal = journal
         self.addons = [PixelEmulator(chosen, journal)]
@@ -67,9 +67,9 @@ class ConfiguredEmulator:
             _log.error("%s%s", PREFIX, error)  # ends the start, too
             return
         if not self._running:
-            self._emulate(chosen, Journal(chosen))
+            self._create_emulator(chosen, Journal(chosen))
         elif replace(chosen, host=self.settings.host) == self.settings:
-            self._emulate(chosen, self.journal)
+            self._create_emulator(chosen, self.journal)
         else:
             raise exceptions.OptionsError(f"{PREFIX}… options can only be set at the start")
 
@@ -81,7 +81,7 @@ class ConfiguredEmulator:
         except InputError as error:
             _log.error(str(error))
             raise SystemExit(2) from None  # the user's mistake, before mitmproxy checks
-        self._emulate(self.settings, Journal(self.settings, sink=recorder))
+        self._create_emulator(self.settings, Journal(self.settings, sink=recorder))
         self._failures = FailureHandler(self.journal)
         self._failures.install()
 

@@ -1,7 +1,7 @@
 """Fixtures over those of pytest-playwright: the browser of a test that uses pixels is diverted.
 
-Registered only where that plugin is active. Not over its `browser_context_args`: that one lives as
-long as the run, and the proxy of a test does not.
+Registered only if that plugin is active. Its `browser_context_args` is not overridden, because that
+fixture lives as long as the run, and the proxy of a test does not.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ def browser_type_launch_args(
     """A Chromium trusts the CA by its hash; only in a run that has tests with pixels."""
     if request.getfixturevalue("browser_name") != _CHROMIUM:
         return browser_type_launch_args
-    if not any(_uses_pixels(each) for each in request.session.items):
+    if not any(_uses_pixels(item) for item in request.session.items):
         return browser_type_launch_args
     spki = request.getfixturevalue("pixel_emulator").spki
     trusted = f"--ignore-certificate-errors-spki-list={spki}"

@@ -51,9 +51,9 @@ def pytest_configure(config: pytest.Config) -> None:
         recording = RunRecording(target, lambda: strays_of(config))
         config.pluginmanager.register(recording, "pixel_recording")
     if config.getoption("--pixel-show"):
-        from pixel_emulator.pytest_plugin.showing import Showing
+        from pixel_emulator.pytest_plugin.lifecycle import LiveOutput
 
-        config.pluginmanager.register(Showing(config), "pixel_showing")
+        config.pluginmanager.register(LiveOutput(config), "pixel_showing")
     if config.pluginmanager.hasplugin("playwright"):
         config.pluginmanager.import_plugin("pixel_emulator.pytest_plugin.playwright_fixtures")
 
@@ -105,7 +105,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object
     pixels = [*item.stash.get(PIXELS, ())]
     result = yield
     if pixels:
-        from pixel_emulator.pytest_plugin.ending import warn_of_late
+        from pixel_emulator.pytest_plugin.lifecycle import warn_of_late
 
         warn_of_late(item, pixels)
     return result
@@ -131,7 +131,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Keep the sentences about stray calls; an xdist worker sends them."""
     emulator = session.config.stash.get(EMULATOR, None)
-    strays = list(emulator.late()) if emulator else []
+    strays = list(emulator.stray_calls()) if emulator else []
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput[WORKER_STRAYS] = strays
     else:
@@ -193,7 +193,7 @@ def _conclude(item: pytest.Item, error: BaseException | None) -> None:
     pixels = item.stash.get(PIXELS, None)
     if not pixels:
         return
-    from pixel_emulator.pytest_plugin.ending import conclude
+    from pixel_emulator.pytest_plugin.lifecycle import conclude
 
     try:
         conclude(item, pixels, error)

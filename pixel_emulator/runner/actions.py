@@ -13,7 +13,7 @@ from typing import IO
 from pixel_emulator.command.process import CommandExit, run_command
 from pixel_emulator.core.endpoint.pixel import encode
 from pixel_emulator.core.errors import InputError, InputIssue
-from pixel_emulator.core.scenarios.mail_clients import CLIENTS, Ask
+from pixel_emulator.core.scenarios.mail_clients import MAIL_CLIENTS, ImageRequest
 from pixel_emulator.core.scenarios.model import (
     Action,
     Open,
@@ -174,8 +174,8 @@ def _tail(output: IO[bytes]) -> str:
     return f"…{text}" if size > _MAX_OUTPUT else text
 
 
-def _requests_as(client: str) -> tuple[Ask, ...]:
-    return CLIENTS[client] if client else DEFAULT_REQUESTS
+def _requests_as(client: str) -> tuple[ImageRequest, ...]:
+    return MAIL_CLIENTS[client] if client else DEFAULT_REQUESTS
 
 
 def _open(file: Path, client: str, context: ActionContext) -> Failure | None:
@@ -192,7 +192,7 @@ def _open(file: Path, client: str, context: ActionContext) -> Failure | None:
     return Failure(opened.error) if opened.error else None
 
 
-def _send(call: Send, requests: Iterable[Ask], context: ActionContext) -> Failure | None:
+def _send(call: Send, requests: Iterable[ImageRequest], context: ActionContext) -> Failure | None:
     payload = {"writeKey": context.write_key, **call.payload}
     url = encode(call.type, payload, base=f"https://{context.hosts[0]}")
     try:

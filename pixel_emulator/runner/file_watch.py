@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.core.model import JSON
-from pixel_emulator.core.scenarios.model import Scenario, choose
+from pixel_emulator.core.scenarios.model import Scenario, select_by_tags
 from pixel_emulator.files import read_write
 from pixel_emulator.files.scenario_loader import expand, folders_in, load_scenarios
 
@@ -14,9 +14,10 @@ from pixel_emulator.files.scenario_loader import expand, folders_in, load_scenar
 class ScenarioFiles:
     """The scenarios of some files, as of the last time that none of the files had mistakes.
 
-    `tags` select among them; see `choose`. Raises InputError if they have mistakes at the start.
-    Changes are found by polling the files, the given folders, and the files named under `use` and
-    `plan`: that works on every file system, and with editors that replace a file by a new one.
+    `tags` select among them; see `select_by_tags`. Raises InputError if they have mistakes at the
+    start. Changes are found by polling the files, the given folders, and the files named under
+    `use` and `plan`: that works on every file system, and with editors that replace a file by a new
+    one.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class ScenarioFiles:
     def _load(self) -> tuple[Scenario, ...]:
         # The states are taken before the files are read: a change in between causes a reload.
         self._states = {path: _state(path) for path in _watched_paths(self._paths)}
-        return choose(load_scenarios(self._paths, given=self._given), self._tags)
+        return select_by_tags(load_scenarios(self._paths, given=self._given), self._tags)
 
 
 def _watched_paths(paths: Sequence[Path]) -> Iterator[Path]:

@@ -9,7 +9,7 @@ from math import inf
 from typing import Protocol
 
 from pixel_emulator.core.model import Evidence
-from pixel_emulator.core.scenarios.model import QUIET, WITHIN, Scenario, Step
+from pixel_emulator.core.scenarios.model import DEFAULT_QUIET, DEFAULT_WITHIN, Scenario, Step
 from pixel_emulator.core.verification.components import CallGroups
 from pixel_emulator.core.verification.live import LiveVerdict, Outlook
 from pixel_emulator.runtime.clock import monotonic
@@ -173,12 +173,12 @@ def timeouts(scenarios: Sequence[Scenario]) -> tuple[float, float]:
 
 def within(step: Step) -> float:
     """Return the seconds that a step waits, from the end of its actions, until it is met."""
-    return WITHIN if step.within is None else step.within
+    return DEFAULT_WITHIN if step.within is None else step.within
 
 
 def quiet(step: Step) -> float:
     """Return the seconds of silence that a step requires once it is met."""
-    return QUIET if step.quiet is None else step.quiet
+    return DEFAULT_QUIET if step.quiet is None else step.quiet
 
 
 _FOLLOW_TIMEOUT = 0.25
@@ -256,7 +256,7 @@ class Window:
         )
 
     @contextmanager
-    def awaited(self) -> Iterator[None]:
+    def back_pressure(self) -> Iterator[None]:
         """Make calls wait while so many arrive that they are not looked at in time."""
         leave = self._tail.journal.follow(self._progress)
         try:
@@ -274,7 +274,7 @@ class Window:
         thread = threading.Thread(target=self._follow, args=(stopped,), daemon=True)
         thread.start()
         try:
-            with self.awaited():
+            with self.back_pressure():
                 yield
         finally:
             stopped.set()

@@ -34,9 +34,8 @@ class Process(Protocol):
 
 def _monotonic_clock() -> Callable[[], float]:
     """Return a monotonic clock. Both libraries pass clocks other than CLOCK_REALTIME through."""
-    if (
-        sys.platform == "win32"
-    ):  # time-machine leaves it alone; freezegun does not look into functions
+    # time-machine leaves `perf_counter` alone; freezegun does not look into functions.
+    if sys.platform == "win32":
         return time.perf_counter
     read, clock = time.clock_gettime, time.CLOCK_MONOTONIC
     return lambda: read(clock)

@@ -129,10 +129,8 @@ class Snapshot(NamedTuple):
         """Return all hits of the snapshot, decoded."""
         if not self.compact:
             return self.decoded
-        redecoded = (
-            self.classifier.redecode(seq, compact)
-            for seq, compact in enumerate(self.compact, self.first)
-        )
+        numbered = enumerate(self.compact, self.first)
+        redecoded = (self.classifier.redecode(seq, compact) for seq, compact in numbered)
         return (*redecoded, *self.decoded)
 
 

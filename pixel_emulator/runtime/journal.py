@@ -93,10 +93,10 @@ class Journal:
             return self._gap_sentences()
 
     @property
-    def recorded(self) -> bool:
+    def is_recorded(self) -> bool:
         """True if the recording holds everything that arrived."""
         with self._condition:
-            return self._sink.keeps and not (self._sink.put_back or self._gaps.failures)
+            return self._sink.is_readable and not (self._sink.put_back or self._gaps.failures)
 
     @property
     def put_back(self) -> bool:
@@ -281,7 +281,7 @@ class Journal:
             snapshot, gaps = self._history.since(since, most), self._gap_sentences(since)
             connections, acted = self._connections, dict(self._done)
         hits, masked = snapshot.hits(), False
-        if snapshot.evicted > since and self._sink.keeps:
+        if snapshot.evicted > since and self._sink.is_readable:
             try:
                 earlier = self._sink.read(since + 1, snapshot.evicted + 1)
             except InputError as error:
@@ -313,7 +313,7 @@ class Journal:
     def _gap_sentences(self, since: int = 0) -> tuple[str, ...]:
         count, evicted = len(self._history), self._history.evicted
         gaps = self._gaps.sentences(count, forgotten=self._message_ids.forgotten)
-        if evicted <= since or self._sink.keeps:
+        if evicted <= since or self._sink.is_readable:
             return gaps
         return (*gaps, _unknown(since, evicted, "only a recording keeps more than `max_calls`"))
 

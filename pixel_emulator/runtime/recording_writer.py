@@ -67,7 +67,7 @@ class SinkGuard:
         self._open = sink is not None
 
     @property
-    def keeps(self) -> bool:
+    def is_readable(self) -> bool:
         """True if what was written can be read back."""
         return self._sink is not None
 

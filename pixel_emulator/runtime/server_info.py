@@ -98,9 +98,8 @@ def running_servers() -> list[ServerInfo]:
     remove_dead_servers()
     servers = []
     for path in _folder().glob("*.json"):
-        with suppress(
-            OSError, ValueError, TypeError, KeyError
-        ):  # gone by now, or of another format
+        # The file may be gone by now, or of another format.
+        with suppress(OSError, ValueError, TypeError, KeyError):
             data = json.loads(path.read_text(encoding="utf-8"))
             servers.append(ServerInfo(**{**data, "hosts": tuple(data["hosts"])}))
     return sorted(servers, key=lambda server: server.port)

@@ -124,16 +124,12 @@ class Sessions:
         with self._lock:
             if session is self.default or self._open_sessions.pop(session.name, None) is None:
                 return
-            port = next(
-                (port for port, name in self._names_by_port.items() if name == session.name), 0
-            )
+            names = self._names_by_port.items()
+            port = next((port for port, name in names if name == session.name), 0)
             if port:
                 self._closing_ports.append(port)
-            port_to_close = (
-                self._closing_ports.popleft()
-                if len(self._closing_ports) > _MAX_CLOSING_PORTS
-                else 0
-            )
+            is_full = len(self._closing_ports) > _MAX_CLOSING_PORTS
+            port_to_close = self._closing_ports.popleft() if is_full else 0
         session.closed = True  # before its journal wakes the waiters
         session.journal.close()
         with self._lock:
@@ -211,9 +207,8 @@ class Sessions:
         session = self._open_sessions.get(name)
         if session and name not in requested:
             requested.append(name)
-            if name != self._names_by_port.get(
-                client.sockname[1], DEFAULT
-            ):  # that connection is counted already
+            # A connection to the session's own port is counted already.
+            if name != self._names_by_port.get(client.sockname[1], DEFAULT):
                 session.journal.connected()
 
     def _add(self, name: str, session: LocalSession) -> LocalSession:

@@ -1,5 +1,5 @@
 /**
- * Segment pixels of a page under Playwright, led to a running pixel-emulator and judged there.
+ * Segment pixels of a page under Playwright, sent to a running pixel-emulator and verified there.
  *
  *   import { pixels } from "./pixels";
  *   test("signup", async ({ page }) => {
@@ -18,23 +18,23 @@ import * as http from "node:http";
 import * as os from "node:os";
 import * as path from "node:path";
 
-/** Where the emulator is, and what holds for the session of this test. */
+/** Location of the emulator, and settings for the session of this test. */
 export interface PixelOptions {
   /** The URL of its control API; by default $PIXEL_EMULATOR_CONTROL. */
   control?: string;
-  /** What one has to know there; by default $PIXEL_EMULATOR_TOKEN. */
+  /** The token of its control API; by default $PIXEL_EMULATOR_TOKEN. */
   token?: string;
-  /** Without these: the port of a `serve` of this user; by default $PIXEL_EMULATOR_PORT, or 8080. */
+  /** If these are not set: the port of this user's `serve`; by default $PIXEL_EMULATOR_PORT, or 8080. */
   port?: number;
-  /** Where relative names of files begin; by default the working directory. */
+  /** Base of relative file names; by default the working directory. */
   folder?: string;
-  /** Whether calls that no `expect` has judged by the end of the test fail it; "fail" by default. */
+  /** Calls that no `expect` has verified by the end of the test fail it, or not; "fail" by default. */
   rest?: "fail" | "ignore";
-  /** What the control API may be told of a new session; its name begins with this `name`. */
+  /** The control API's settings of a new session; its name begins with this `name`. */
   session?: { name?: string; dialect?: "documented" | "strict"; source?: string[] };
 }
 
-/** A call as a scenario file says it: `{ track: "Email Opened", properties: { step: 1 } }`. */
+/** A call in the notation of scenario files: `{ track: "Email Opened", properties: { step: 1 } }`. */
 export type Expected = Record<string, unknown>;
 
 /** A call that arrived, and what Segment would make of it. */
@@ -48,15 +48,15 @@ export interface Call {
   problems: { code: string; severity: string; path: string; message: string; source: string }[];
 }
 
-interface Answer {
+interface Response {
   status: number;
   headers: Record<string, string>;
   body: Buffer;
 }
 
-const WHOLE = ["expect", "steps", "scenarios"]; // what makes an object a whole scenario, and no call
+const SCENARIO_KEYS = ["expect", "steps", "scenarios"]; // what makes an object a whole scenario, and no call
 const POLICIES = ["unexpected", "dropped", "damaged", "duplicates", "unhandled"];
-const REFUSED: Record<string, string> = {
+const UNSUPPORTED: Record<string, string> = {
   undefined: 'is undefined: leave the key out, or write "$absent" if nothing may be there',
   function: 'is a function: write a matcher, such as "$string" or { $in: ["a", "b"] }',
   symbol: "is a symbol: write a text",
@@ -65,39 +65,39 @@ const REFUSED: Record<string, string> = {
 const current = new WeakMap<BrowserContext, Pixels>();
 
 /**
- * Lead all that a page, its popups and its workers send to the emulated hosts to a session of its
- * own. To be called before the page is loaded; the end of the context ends the session.
+ * Redirect what a page, its popups and its workers send to the emulated hosts to a new session.
+ * Call it before the page is loaded. The session ends with the context.
  */
 export async function pixels(target: Page | BrowserContext, options: PixelOptions = {}): Promise<Pixels> {
   const context = "context" in target ? target.context() : target;
-  const known = current.get(context);
-  if (known?.isOpen) return known;
+  const existing = current.get(context);
+  if (existing?.isOpen) return existing;
   const opened = failureAt(pixels);
-  const found = await Pixels.open(context, { ...options, ...emulator(options, opened) }, opened);
-  current.set(context, found);
-  return found;
+  const created = await Pixels.open(context, { ...options, ...emulator(options, opened) }, opened);
+  current.set(context, created);
+  return created;
 }
 
-/** The pixels of one test. Whatever cannot be trusted, such as a lost request, is an Error. */
+/** The pixels of one test. Missing evidence, such as a lost request, is an Error. */
 export class Pixels {
   /** The name of the session. */
   readonly name: string;
-  /** Where clients without a browser send directly: `${url}/v1/pixel/track?data=…`. */
+  /** Base of the URLs for clients without a browser: `${url}/v1/pixel/track?data=…`. */
   readonly url: string;
-  /** Requests that did not reach the emulator, a sentence each. */
+  /** A sentence for each request that did not reach the emulator. */
   readonly lost: string[] = [];
   #options: PixelOptions;
   #opened: Error;
-  #taken = new WeakSet<Request>();
-  #underway = new Set<Promise<void>>();
-  #judged = 0;
+  #handled = new WeakSet<Request>();
+  #forwarding = new Set<Promise<void>>();
+  #verified = 0;
   #failed = false;
   #end: Promise<void> | undefined;
 
   /** @internal */
-  constructor(told: { name: string; url: string }, options: PixelOptions, opened: Error) {
-    this.name = told.name;
-    this.url = told.url;
+  constructor(created: { name: string; url: string }, options: PixelOptions, opened: Error) {
+    this.name = created.name;
+    this.url = created.url;
     this.#options = options;
     this.#opened = opened;
   }
@@ -105,95 +105,95 @@ export class Pixels {
   /** @internal */
   static async open(context: BrowserContext, options: PixelOptions, opened: Error): Promise<Pixels> {
     const label = options.session?.name;
-    const wanted = JSON.stringify({ ...options.session, ...(label && { name: unique(label) }) });
-    const told = await asked(options, "POST", "/sessions", {}, wanted).catch((error: Error) => {
+    const settings = JSON.stringify({ ...options.session, ...(label && { name: unique(label) }) });
+    const created = await request(options, "POST", "/sessions", {}, settings).catch((error: Error) => {
       throw because(opened, error.message);
     });
-    const session = new Pixels(told, options, opened);
-    const hosts = told.hosts.map((host: string) => host.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+    const session = new Pixels(created, options, opened);
+    const hosts = created.hosts.map((host: string) => host.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
     const emulated = new RegExp(`^https?://([^/@]*@)?(${hosts.join("|")})\\.?(:\\d+)?(/|\\?|$)`, "i");
-    await context.route(emulated, (route) => session.#divert(route));
+    await context.route(emulated, (route) => session.#handle(route));
     for (const event of ["request", "requestfinished", "requestfailed"] as const) {
-      context.on(event as "request", (each) => emulated.test(each.url()) && session.#watch(event, each));
+      context.on(event as "request", (request) => emulated.test(request.url()) && session.#watch(event, request));
     }
     const close = context.close.bind(context);
     let closing = false;
     context.close = async (reason) => {
       closing = true;
-      await close(reason); // first: what is sent at the very end counts, too
+      await close(reason); // first: requests sent on closing count, too
       if (session.isOpen) await session.close();
     };
-    // With the whole browser: nobody waits for this one, and Node ends a process for its Error.
+    // If the whole browser is closed, nothing awaits this promise, and its Error ends the process.
     context.on("close", () => !closing && session.isOpen && session.close());
     return session;
   }
 
-  /** Whether it still takes calls. */
+  /** True until the session ends. */
   get isOpen(): boolean {
     return this.#end === undefined;
   }
 
   /**
-   * Wait until a scenario is met, at most as long as it says, or `timeout` milliseconds. It judges
-   * all that arrived since the `expect` before. A text names a scenario file; else it is a call, a
-   * list of calls, or a whole scenario, in the words of scenario files. `given` are values of
-   * variables. Throws an Error with the report once it cannot be met any more.
+   * Wait until a scenario is met, for the time that it allows, or `timeout` milliseconds. It
+   * verifies everything that arrived since the previous `expect`. A string names a scenario file;
+   * otherwise give a call, a list of calls, or a whole scenario, in the notation of scenario files.
+   * `given` are values of variables. Throws an Error with the report once it cannot be met.
    */
   async expect(
-    wanted: string | Expected | Expected[],
+    expected: string | Expected | Expected[],
     options: { timeout?: number; given?: Record<string, unknown> } = {},
   ): Promise<void> {
     const failure = failureAt(this.expect);
     try {
-      const [text, file] = this.#scenario(wanted, failure);
-      const told = await this.#wait(text, { ...options, file, since: this.#judged }, failure);
-      if (!told.passed) throw because(failure, told.report);
-      this.#judged = told.cursor;
+      const [text, file] = this.#scenario(expected, failure);
+      const result = await this.#wait(text, { ...options, file, since: this.#verified }, failure);
+      if (!result.passed) throw because(failure, result.report);
+      this.#verified = result.cursor;
     } catch (error) {
       this.#failed = true;
       throw error;
     }
   }
 
-  /** Wait for one such call, `timeout` milliseconds at most (5,000), and return it; claims nothing. */
-  async waitFor(wanted: Expected, options: { timeout?: number } = {}): Promise<Call> {
+  /** Wait for one such call, at most `timeout` milliseconds (5,000), and return it. Claims nothing. */
+  async waitFor(expected: Expected, options: { timeout?: number } = {}): Promise<Call> {
     const failure = failureAt(this.waitFor);
     const ignoring = Object.fromEntries(POLICIES.map((policy) => [policy, "ignore"]));
-    const scenario = { name: "waitFor", ...ignoring, expect: [{ ...wanted, times: "1.." }] };
+    const scenario = { name: "waitFor", ...ignoring, expect: [{ ...expected, times: "1.." }] };
     const [text, file] = inline(scenario, failure);
-    const told = await this.#wait(text, { ...options, file, quiet: 0 }, failure);
-    if (!told.passed) throw because(failure, told.report);
-    const first = Math.min(...told.verdict.scenarios[0].steps[0].expectations[0].claims);
+    const result = await this.#wait(text, { ...options, file, quiet: 0 }, failure);
+    if (!result.passed) throw because(failure, result.report);
+    const first = Math.min(...result.verdict.scenarios[0].steps[0].expectations[0].claims);
     return (await this.calls()).find((call) => call.seq === first)!;
   }
 
-  /** The calls that arrived so far, with what Segment would make of each. */
+  /** The calls that arrived so far, each with what Segment would make of it. */
   calls(): Promise<Call[]> {
     return this.#all("calls", failureAt(this.calls));
   }
 
-  /** All that arrived so far, as entries of a recording: also what is no call. */
+  /** All requests so far, calls or not, as entries of a recording. */
   requests(): Promise<Record<string, any>[]> {
     return this.#all("requests", failureAt(this.requests));
   }
 
-  /** Forget all that has arrived. */
+  /** Forget everything that has arrived. */
   async clear(): Promise<void> {
-    await this.#ask(failureAt(this.clear), "POST", "/clear");
+    await this.#request(failureAt(this.clear), "POST", "/clear");
   }
 
-  /** Write a recording of all that arrived so far. */
+  /** Write a recording of everything that arrived so far. */
   async save(file: string): Promise<void> {
     const failure = failureAt(this.save);
-    await Promise.all(this.#underway);
-    this.#mustBeWhole(failure);
-    fs.writeFileSync(this.#path(file), await this.#ask(failure, "GET", "/recording"));
+    await Promise.all(this.#forwarding);
+    this.#checkComplete(failure);
+    fs.writeFileSync(this.#path(file), await this.#request(failure, "GET", "/recording"));
   }
 
   /**
    * End the session, as the end of the context does. Throws an Error with the report if calls
-   * arrived that no `expect` has judged, or if a request was lost; to a test that has failed
-   * already it is attached.
+   * arrived that no `expect` has verified, or if a request was lost; if the test has failed already,
+   * the report is attached to it instead.
    */
   close(): Promise<void> {
     this.#end ??= this.#close(this.#opened);
@@ -205,116 +205,116 @@ export class Pixels {
   }
 
   async #close(failure: Error): Promise<void> {
-    const wrong = await this.#judgeTheRest(failure).catch((error: Error) => error);
-    const gone = await this.#ask(failure, "DELETE", "").catch((error: Error) => error);
-    const told = wrong ?? (this.#failed ? undefined : gone);
-    if (!(told instanceof Error)) return;
-    const test = await running();
-    if (!test || test.status === "passed") throw told;
-    await test.attach("pixels", { body: told.message, contentType: "text/plain" }); // a second error is only noise
+    const unverified = await this.#verifyRest(failure).catch((error: Error) => error);
+    const ended = await this.#request(failure, "DELETE", "").catch((error: Error) => error);
+    const error = unverified ?? (this.#failed ? undefined : ended);
+    if (!(error instanceof Error)) return;
+    const test = await runningTest();
+    if (!test || test.status === "passed") throw error;
+    await test.attach("pixels", { body: error.message, contentType: "text/plain" }); // no second error
   }
 
-  async #judgeTheRest(failure: Error): Promise<void> {
-    await Promise.all(this.#underway);
+  async #verifyRest(failure: Error): Promise<void> {
+    await Promise.all(this.#forwarding);
     if (this.#failed) return;
-    this.#mustBeWhole(failure);
+    this.#checkComplete(failure);
     if (this.#options.rest === "ignore") return;
-    const page = await this.#ask(failure, "GET", "/requests", { since: this.#judged });
+    const page = await this.#request(failure, "GET", "/requests", { since: this.#verified });
     if (page.entries.length === 0 && page.gaps.length === 0) return;
-    const query = { timeout: 0, quiet: 0, since: this.#judged, file: "the end of the test" };
-    const told = await this.#wait(JSON.stringify({ expect: [] }), query, failure);
-    if (!told.passed) throw because(failure, told.report);
+    const query = { timeout: 0, quiet: 0, since: this.#verified, file: "the end of the test" };
+    const result = await this.#wait(JSON.stringify({ expect: [] }), query, failure);
+    if (!result.passed) throw because(failure, result.report);
   }
 
-  #scenario(wanted: string | Expected | Expected[], failure: Error): [string, string] {
-    if (typeof wanted === "string") {
-      const file = this.#path(wanted);
+  #scenario(expected: string | Expected | Expected[], failure: Error): [string, string] {
+    if (typeof expected === "string") {
+      const file = this.#path(expected);
       try {
         return [fs.readFileSync(file, "utf8"), file];
       } catch (error) {
-        throw because(failure, `${wanted}: cannot be read: ${(error as Error).message}`);
+        throw because(failure, `${expected}: cannot be read: ${(error as Error).message}`);
       }
     }
-    return inline(Array.isArray(wanted) ? { expect: wanted } : whole(wanted), failure);
+    return inline(Array.isArray(expected) ? { expect: expected } : asScenario(expected), failure);
   }
 
   async #wait(text: string, options: Record<string, any>, failure: Error): Promise<any> {
     const { timeout, given, ...query } = options;
     if (timeout !== undefined) query["timeout"] = timeout / 1000;
     if (given !== undefined) query["given"] = asJson(given, failure, "given");
-    this.#mustBeWhole(failure);
-    const told = await this.#ask(failure, "POST", "/wait", query, text);
-    told.report = this.#relative(told.report);
+    this.#checkComplete(failure);
+    const result = await this.#request(failure, "POST", "/wait", query, text);
+    result.report = this.#relative(result.report);
     if (!/\.ya?ml$/.test(query["file"])) {
-      told.report = told.report.replace(/\n *to accept what happened[^]*$/, ""); // it is for such files
+      result.report = result.report.replace(/\n *to accept what happened[^]*$/, ""); // it can rewrite only such files
     }
-    this.#mustBeWhole(failure);
-    return told;
+    this.#checkComplete(failure);
+    return result;
   }
 
-  async #all(what: "calls" | "requests", failure: Error): Promise<any[]> {
-    await Promise.all(this.#underway);
-    const found: any[] = [];
+  async #all(collection: "calls" | "requests", failure: Error): Promise<any[]> {
+    await Promise.all(this.#forwarding);
+    const entries: any[] = [];
     for (let since = 0, more = true; more; ) {
-      const page = await this.#ask(failure, "GET", `/${what}`, { since });
-      found.push(...page.entries);
+      const page = await this.#request(failure, "GET", `/${collection}`, { since });
+      entries.push(...page.entries);
       ({ cursor: since, more } = page);
     }
-    this.#mustBeWhole(failure);
-    return found;
+    this.#checkComplete(failure);
+    return entries;
   }
 
-  async #ask(
+  async #request(
     failure: Error,
     method: string,
-    what: string,
+    path: string,
     query: Record<string, unknown> = {},
     body = "",
   ): Promise<any> {
     try {
-      return await asked(this.#options, method, `/sessions/${this.name}${what}`, query, body);
+      return await request(this.#options, method, `/sessions/${this.name}${path}`, query, body);
     } catch (error) {
       throw because(failure, this.#relative((error as Error).message));
     }
   }
 
-  #mustBeWhole(failure: Error): void {
+  #checkComplete(failure: Error): void {
     if (this.lost.length === 0) return;
     this.#failed = true;
     throw because(failure, ["Requests did not reach the emulator:", ...this.lost].join("\n  "));
   }
 
-  #divert(route: Route): Promise<void> {
+  #handle(route: Route): Promise<void> {
     const request = route.request();
-    this.#taken.add(request);
-    const underway = this.#forward(route, request).finally(() => this.#underway.delete(underway));
-    this.#underway.add(underway);
-    return underway;
+    this.#handled.add(request);
+    const forwarding = this.#forward(route, request).finally(() => this.#forwarding.delete(forwarding));
+    this.#forwarding.add(forwarding);
+    return forwarding;
   }
 
   async #forward(route: Route, request: Request): Promise<void> {
-    const rest = request.url().replace(/^https?:\/\/[^/?#]*/i, "").replace(/#.*$/s, "");
-    const target = this.url + (rest.startsWith("/") ? rest : `/${rest}`);
-    let answer: Answer;
+    const target = request.url().replace(/^https?:\/\/[^/?#]*/i, "").replace(/#.*$/s, "");
+    const url = this.url + (target.startsWith("/") ? target : `/${target}`);
+    let response: Response;
     try {
-      answer = await sent(target, request.method(), request.headers(), request.postDataBuffer());
+      response = await send(url, request.method(), request.headers(), request.postDataBuffer());
     } catch (error) {
-      this.#lose(request, (error as Error).message);
+      this.#reportLost(request, (error as Error).message);
       return await route.abort().catch(() => undefined);
     }
-    await route.fulfill(answer).catch(() => undefined); // the page may be gone; the call is not
+    await route.fulfill(response).catch(() => undefined); // the page may be closed; the call is recorded
   }
 
   #watch(event: string, request: Request): void {
-    if (!this.isOpen || this.#taken.has(request)) return;
+    if (!this.isOpen || this.#handled.has(request)) return;
     if (request.redirectedFrom()) {
-      if (event === "request") this.#lose(request, "page.route() does not see redirects; use the proxy");
+      if (event === "request") this.#reportLost(request, "page.route() does not see redirects; use the proxy");
     } else if (event !== "request" && request.failure()?.errorText !== "csp") {
-      this.#lose(request, "another route took it"); // what a policy of the page blocks is never sent
+      this.#reportLost(request, "another route took it"); // requests blocked by the page's CSP are never sent
     }
   }
 
-  #lose(request: Request, why: string): void {
+  #reportLost(request: Request, why: string): void {
     const place = request.url().replace(/[?#].*$/s, ""); // the query holds the write key
     this.lost.push(`${request.method()} ${place}: ${why}`);
   }
@@ -328,54 +328,54 @@ export class Pixels {
   }
 }
 
-/** An Error that points at the line of the test which called `method`. */
+/** An Error with the stack of the test that called `method`. */
 function failureAt(method: Function): Error {
   const failure = new Error();
   Error.captureStackTrace(failure, method);
   return failure;
 }
 
-/** A scenario as text, with empty lines before it, so that reports name the line of the test. */
+/** A scenario as text; empty lines before it make reports name the line of the test. */
 function inline(scenario: unknown, failure: Error): [string, string] {
   const place = /\(?([^ (]+):(\d+):\d+\)?$/m.exec(failure.stack ?? "") ?? [];
   const [, file = "expect", line = "1"] = place;
   return ["\n".repeat(Number(line) - 1) + asJson(scenario, failure), file.replace(/^file:\/\//, "")];
 }
 
-function whole(wanted: Expected): Expected {
-  const isMap = wanted !== null && typeof wanted === "object";
-  return isMap && WHOLE.some((word) => word in wanted) ? wanted : { expect: [wanted] };
+function asScenario(expected: Expected): Expected {
+  const isMap = expected !== null && typeof expected === "object";
+  return isMap && SCENARIO_KEYS.some((key) => key in expected) ? expected : { expect: [expected] };
 }
 
-/** Values of a test as JSON. Throws an Error for all that JSON.stringify would drop or change. */
+/** Values of a test as JSON. Throws an Error for each that JSON.stringify would drop or change. */
 function asJson(value: unknown, failure: Error, path = ""): string {
-  const mistakes: string[] = [];
-  const said = JSON.stringify(plain(value, path, mistakes));
-  if (mistakes.length) throw because(failure, mistakes.join("\n"));
-  return said;
+  const issues: string[] = [];
+  const text = JSON.stringify(jsonValue(value, path, issues));
+  if (issues.length) throw because(failure, issues.join("\n"));
+  return text;
 }
 
-function plain(value: unknown, path: string, mistakes: string[], above: unknown[] = []): unknown {
+function jsonValue(value: unknown, path: string, issues: string[], above: unknown[] = []): unknown {
   const regex = value instanceof RegExp && !path.startsWith("given") ? asRegex(value) : undefined;
-  const wrong = above.includes(value) ? "holds itself" : objection(value, regex);
-  if (wrong) mistakes.push(`${path}: ${wrong}`);
-  if (wrong || regex) return regex;
+  const issue = above.includes(value) ? "holds itself" : issueOf(value, regex);
+  if (issue) issues.push(`${path}: ${issue}`);
+  if (issue || regex) return regex;
   if (value === null || typeof value !== "object") return value;
   above = [...above, value];
   if (Array.isArray(value)) {
-    return Array.from(value, (each, index) => plain(each, `${path}[${index}]`, mistakes, above));
+    return Array.from(value, (item, index) => jsonValue(item, `${path}[${index}]`, issues, above));
   }
-  const pairs = Object.entries(value).map(([key, each]) => {
+  const pairs = Object.entries(value).map(([key, member]) => {
     const step = /^[^\s.[\]"\\]+$/.test(key) ? `${path ? "." : ""}${key}` : `[${JSON.stringify(key)}]`;
-    return [key, plain(each, path + step, mistakes, above)];
+    return [key, jsonValue(member, path + step, issues, above)];
   });
   return Object.fromEntries(pairs);
 }
 
-/** What is wrong with a value, and what to write instead; an empty text for plain data. */
-function objection(value: unknown, regex: string | undefined): string {
-  const refused = REFUSED[typeof value];
-  if (refused) return refused;
+/** What is wrong with a value, and what to write instead; an empty string for plain data. */
+function issueOf(value: unknown, regex: string | undefined): string {
+  const unsupported = UNSUPPORTED[typeof value];
+  if (unsupported) return unsupported;
   if (typeof value === "number" && !Number.isFinite(value)) return `is ${value}: write "$number"`;
   if (value === null || typeof value !== "object" || regex || Array.isArray(value)) return "";
   const kind = value.constructor?.name ?? "object";
@@ -391,7 +391,7 @@ function objection(value: unknown, regex: string | undefined): string {
   return isPlain ? "" : `is a ${kind}: write a plain object, list or text`;
 }
 
-/** A RegExp in the words of scenario files, if they have them: RE2 always reads Unicode. */
+/** A RegExp as scenario files write it, if its flags have an equivalent. RE2 always reads Unicode. */
 function asRegex({ source, flags }: RegExp): string | undefined {
   if (/[^imsu]/.test(flags)) return undefined;
   const inside = flags.replace(/[iu]/g, "");
@@ -404,13 +404,13 @@ function because(failure: Error, message: string): Error {
   return failure;
 }
 
-/** A name that no session had before: two tests may have one label, and a retry has that of its test. */
+/** A new session name: two tests may have the same label, and a retry has that of its test. */
 function unique(label: string): string {
-  return `${label.replace(/[^\w-]+/g, "-").slice(0, 50)}-${randomUUID().slice(0, 13)}`; // of 64 letters
+  return `${label.replace(/[^\w-]+/g, "-").slice(0, 50)}-${randomUUID().slice(0, 13)}`; // at most 64 characters
 }
 
-/** The test that runs, where Playwright's own runner runs one. */
-async function running(): Promise<TestInfo | undefined> {
+/** The running test, if Playwright's own runner runs one. */
+async function runningTest(): Promise<TestInfo | undefined> {
   if (process.env["TEST_WORKER_INDEX"] === undefined) return undefined;
   return import("@playwright/test").then(({ test }) => test.info()).catch(() => undefined);
 }
@@ -424,8 +424,8 @@ function emulator(options: PixelOptions, opened: Error): { control: string; toke
   const port = options.port ?? process.env["PIXEL_EMULATOR_PORT"] ?? 8080;
   const folder = path.join(os.tmpdir(), `pixel-emulator-${uid}`);
   try {
-    const found = fs.lstatSync(folder);
-    if (found.uid !== uid || found.mode & 0o077) throw new Error(`${folder} is not private`);
+    const status = fs.lstatSync(folder);
+    if (status.uid !== uid || status.mode & 0o077) throw new Error(`${folder} is not private`);
     return JSON.parse(fs.readFileSync(path.join(folder, `${port}.json`), "utf8"));
   } catch (error) {
     const serve = `start \`pixel-emulator serve --port ${port}\``;
@@ -434,30 +434,30 @@ function emulator(options: PixelOptions, opened: Error): { control: string; toke
   }
 }
 
-/** What the control API says: data, or the text of what is no JSON. */
-async function asked(
+/** Send a request to the control API and return its data, or its text if that is no JSON. */
+async function request(
   options: PixelOptions,
   method: string,
-  where: string,
+  path: string,
   query: Record<string, unknown>,
   body: string,
 ): Promise<any> {
   const text = new URLSearchParams(Object.entries(query).map(([name, value]) => [name, `${value}`]));
-  const url = `${options.control?.replace(/\/$/, "")}${where}${text.size ? `?${text}` : ""}`;
+  const url = `${options.control?.replace(/\/$/, "")}${path}${text.size ? `?${text}` : ""}`;
   const headers = { authorization: `Bearer ${options.token}`, "content-type": "application/json" };
-  const answer = await sent(url, method, headers, Buffer.from(body)).catch((error: Error) => {
+  const response = await send(url, method, headers, Buffer.from(body)).catch((error: Error) => {
     throw new Error(`the emulator at ${options.control} does not answer: ${error.message}`);
   });
-  const said = answer.body.toString();
-  if (answer.status >= 400) {
-    const { title, detail, mistakes } = JSON.parse(said);
+  const content = response.body.toString();
+  if (response.status >= 400) {
+    const { title, detail, mistakes } = JSON.parse(content);
     throw new Error(mistakes ? detail : `the emulator says: ${title} ${detail}`);
   }
-  return answer.headers["content-type"]?.includes("json") ? JSON.parse(said) : said;
+  return response.headers["content-type"]?.includes("json") ? JSON.parse(content) : content;
 }
 
-/** Send a request byte for byte; `fetch` would add headers, and may be led to a proxy. */
-function sent(url: string, method: string, headers: Record<string, string>, body: Buffer | null): Promise<Answer> {
+/** Send a request unchanged; `fetch` would add headers, and may use a proxy. */
+function send(url: string, method: string, headers: Record<string, string>, body: Buffer | null): Promise<Response> {
   const [, host, port, target] = /^http:\/\/(.*?):(\d+)(.*)$/.exec(url) ?? [];
   const { host: _host, "content-length": _length, connection: _connection, ...kept } = headers;
   if (body?.length) kept["content-length"] = `${body.length}`;
@@ -467,8 +467,9 @@ function sent(url: string, method: string, headers: Record<string, string>, body
       response.on("data", (chunk: Buffer) => chunks.push(chunk));
       response.on("error", reject);
       response.on("end", () => {
-        const said = Object.entries(response.headers).map(([name, value]) => [name, `${value}`]);
-        resolve({ status: response.statusCode ?? 0, headers: Object.fromEntries(said), body: Buffer.concat(chunks) });
+        const { statusCode: status = 0, headers } = response;
+        const texts = Object.entries(headers).map(([name, value]) => [name, `${value}`]);
+        resolve({ status, headers: Object.fromEntries(texts), body: Buffer.concat(chunks) });
       });
     });
     request.on("error", reject);

@@ -33,13 +33,9 @@ class Keystore:
 
 
 def current_keystore(environ: Mapping[str, str]) -> Keystore | None:
-    """What a JVM trusts under these variables; None where no JDK can be found."""
-    all_options = (
-        option
-        for name in JAVA_OPTIONS_VARIABLES
-        for option in _split_options(environ.get(name, ""))
-    )
-    pairs = (option.partition("=") for option in all_options)
+    """Return the keystore that a JVM trusts in this environment, or None if there is no JDK."""
+    values = (environ.get(name, "") for name in JAVA_OPTIONS_VARIABLES)
+    pairs = (option.partition("=") for value in values for option in _split_options(value))
     options = {name: value for name, _, value in pairs}
     if path := options.get("-Djavax.net.ssl.trustStore"):
         return Keystore(Path(path), options.get("-Djavax.net.ssl.trustStorePassword", ""))

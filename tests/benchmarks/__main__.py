@@ -17,7 +17,7 @@ from pixel_emulator.core.errors import did_you_mean
 from tests.benchmarks import figures, saved
 from tests.benchmarks.ceiling import ceiling
 from tests.benchmarks.growth import growth, memory
-from tests.benchmarks.pieces import judging, recording
+from tests.benchmarks.pieces import classifying, recording
 from tests.benchmarks.plain import plain
 from tests.benchmarks.plan import Plan, conditions, say
 from tests.benchmarks.scenarios import scenarios
@@ -26,12 +26,12 @@ from tests.benchmarks.tunnel import connections, tunnel
 
 Benchmark = Callable[[Plan], figures.Result]
 BENCHMARKS: dict[str, Benchmark] = {
-    each.__name__: each
-    for each in (
+    benchmark.__name__: benchmark
+    for benchmark in (
         tunnel,
         connections,
         plain,
-        judging,
+        classifying,
         recording,
         memory,
         growth,
@@ -41,16 +41,16 @@ BENCHMARKS: dict[str, Benchmark] = {
     )
 }
 PRINTERS = ("claims", "contract")
-"""Modules that measure and print for themselves."""
+"""Modules that measure and print by themselves."""
 LONG = ("growth", "scenarios", "claims", "contract")
-"""Only run where they are asked for by name."""
+"""Run only if named."""
 _FAILURES = (RuntimeError, OSError, subprocess.SubprocessError)
-"""What a server or a client that does not do its work raises."""
+"""Errors of servers and clients that fail."""
 
 
 @dataclass(frozen=True, slots=True)
 class Printed:
-    """What a module prints, as a benchmark."""
+    """A benchmark made of the output of a module."""
 
     module: str
 
@@ -61,8 +61,8 @@ class Printed:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the benchmarks; the table goes to stdout, what is going on to stderr."""
-    there, asked = known(), _parser().parse_args(arguments)
+    """Run the benchmarks; print the table to stdout and progress to stderr."""
+    there, asked = benchmarks(), _parser().parse_args(arguments)
     if asked.list:
         for name, benchmark in there.items():
             print(f"{name:12} {_about(benchmark)}{' (by name only)' * (name in LONG)}")
@@ -81,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             said = said or conditions(plan)  # once: its load average is of before
             say(f"{name}: {_about(there[name])}")
             try:
-                data[name] = figures.kept(there[name](plan), said)
+                data[name] = figures.as_data(there[name](plan), said)
             except _FAILURES as error:
                 say(f"{name} failed: {error}")
                 code = 1
@@ -92,11 +92,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def known() -> dict[str, Benchmark]:
-    """All there are, in the order of the table."""
+def benchmarks() -> dict[str, Benchmark]:
+    """Return all benchmarks, in the order of the table."""
     modules = {name: f"{__package__}.{name}" for name in PRINTERS}
     there = {
-        name: Printed(each) for name, each in modules.items() if importlib.util.find_spec(each)
+        name: Printed(module)
+        for name, module in modules.items()
+        if importlib.util.find_spec(module)
     }
     return {**BENCHMARKS, **there}
 

@@ -11,9 +11,9 @@ from mitmproxy.certs import CertStore
 from tests.benchmarks import wrk
 from tests.benchmarks.client import HOST, Load, Target, keep_alive
 from tests.benchmarks.figures import Figure, Result
+from tests.benchmarks.new_connections import new_connections
 from tests.benchmarks.plan import Plan, say
 from tests.benchmarks.servers import trivial
-from tests.benchmarks.visitors import visits
 
 _LOOP = "a loop that answers anything"
 
@@ -27,7 +27,7 @@ def ceiling(plan: Plan) -> Result:
         sides: dict[str, tuple[Callable[..., Load], Target]] = {
             "plain HTTP": (keep_alive, plain),
             "HTTPS through CONNECT": (keep_alive, secure),
-            "a new TLS connection for each call": (visits, secure),
+            "a new TLS connection for each call": (new_connections, secure),
         }
         if wrk.installed():
             sides["plain HTTP by wrk"] = (wrk.wrk, plain)
@@ -37,15 +37,15 @@ def ceiling(plan: Plan) -> Result:
                 loads.setdefault(name, []).append(made)
                 say(f"  {name}: {made.rate:,.0f}/s")
     costs = {
-        name: statistics.median(load.cpu / load.answered for load in each) * 1e6
-        for name, each in loads.items()
+        name: statistics.median(load.cpu / load.answered for load in runs) * 1e6
+        for name, runs in loads.items()
     }
     said = ", ".join(f"{cost:.0f} µs ({name})" for name, cost in costs.items() if cost)
     return Result(
         figures=tuple(
             Figure(work=f"the client alone, {name}", against=_LOOP, unit="/s",
-                   ours=statistics.median(load.rate for load in each))
-            for name, each in loads.items()
+                   ours=statistics.median(load.rate for load in runs))
+            for name, runs in loads.items()
         ),
         remarks=(f"A call costs our load client, in CPU: {said}.",),
     )  # fmt: skip

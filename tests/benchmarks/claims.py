@@ -1,4 +1,4 @@
-"""`uv run python -m tests.benchmarks.claims`: judging recordings, against reading them as YAML."""
+"""`uv run python -m tests.benchmarks.claims`: verify recordings, against reading them as YAML."""
 
 import time
 from collections.abc import Iterator
@@ -27,7 +27,11 @@ def main() -> None:
     print("|---|---|---|---|")
     pools = [list(calls(count)) for count in (1_000, 10_000, 100_000)]
     for name, scenario in scenarios().items():
-        print(f"| {name} |", *(f" {judged(scenario, pool):.2f} |" for pool in pools), flush=True)
+        print(
+            f"| {name} |",
+            *(f" {verification_ratio(scenario, pool):.2f} |" for pool in pools),
+            flush=True,
+        )
     print("| a look after each call |", f" {watched(pools[0]):.2f} | {watched(pools[1]):.2f} | |")
     print("| yaml.CSafeLoader |", f" {read(pools[0]):.2f} | {read(pools[1]):.2f} | |")
 
@@ -51,7 +55,7 @@ def properties(number: int) -> dict[str, Any]:
 
 
 def scenarios() -> dict[str, Scenario]:
-    """What is judged."""
+    """The scenario that is verified."""
     return {
         "100 expectations": scenario({}),
         "of one event": scenario({}, alike=True),
@@ -73,7 +77,7 @@ def scenario(fields: dict[str, Any], order: Order = Order.ANY, *, alike: bool = 
     return Scenario(steps=(Step(expectations=tuple(wanted), order=order),))
 
 
-def judged(scenario: Scenario, hits: list[Hit]) -> float:
+def verification_ratio(scenario: Scenario, hits: list[Hit]) -> float:
     """How long a verdict takes."""
     start = time.perf_counter()
     verify([scenario], Evidence(hits=tuple(hits), connections=1))
@@ -91,7 +95,7 @@ def watched(hits: list[Hit]) -> float:
 
 def read(hits: list[Hit]) -> float:
     """How long PyYAML's C loader takes for the recording of these calls."""
-    text = "".join(write([entry(each)]) for each in hits)
+    text = "".join(write([entry(hit)]) for hit in hits)
     start = time.perf_counter()
     yaml.load(text, yaml.CSafeLoader)
     return time.perf_counter() - start

@@ -1,4 +1,4 @@
-"""A load client of our own: eight connections that each wait for their GIF before they go on."""
+"""A load client with eight connections; each waits for its GIF before it sends the next call."""
 
 import select
 import socket
@@ -15,15 +15,15 @@ from tests.benchmarks.traffic import template
 
 CLIENTS = 8
 HOST = "api.segment.io"
-_PATIENCE = 20  # seconds for one answer
+_TIMEOUT = 20  # seconds for one response
 Connect = Callable[[], socket.socket]
 
 
 @dataclass(slots=True)
 class Load:
-    """What a load came to: calls that were answered, seconds on the clock and of the client's CPU.
+    """Result of a load: calls answered, wall-clock seconds, and seconds of the client's CPU.
 
-    `latencies` are seconds from a request to its whole answer, one a call.
+    `latencies` are seconds from a request to its whole response, one per call.
     """
 
     answered: int = 0
@@ -37,15 +37,15 @@ class Load:
         return self.answered / self.seconds
 
     def latency(self, share: float) -> float:
-        """The seconds within which this share of the calls was answered."""
+        """Return the seconds within which this share of the calls was answered."""
         return sorted(self.latencies)[min(int(share * len(self.latencies)), self.answered - 1)]
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where calls go: a port of this machine that process `pid` serves, if it is known.
+    """The destination of calls: a local port, served by process `pid` if that is known.
 
-    With a `ca` it is a proxy that is asked for `HOST`, with `gif` as the body of each answer.
+    With a `ca` it is a proxy for requests to `HOST`. `gif` is the body of each response.
     """
 
     port: int
@@ -54,18 +54,18 @@ class Target:
     pid: int = 0
 
     def calls(self, first: int) -> Iterator[bytes]:
-        """The requests, from this number on."""
+        """Yield the requests, from this number on."""
         return template(HOST if self.ca else f"127.0.0.1:{self.port}").requests(first)
 
     def connect(self) -> Connect:
-        """What opens a connection; with a CA through CONNECT, and after a whole TLS handshake."""
+        """Return a function that connects; with a CA, by CONNECT and a full TLS handshake."""
         if self.ca is None:
             return self._plain
         context = ssl.create_default_context(cafile=str(self.ca))
         return lambda: context.wrap_socket(self._tunnel(), server_hostname=HOST)
 
     def _plain(self) -> socket.socket:
-        made = socket.create_connection(("127.0.0.1", self.port), timeout=_PATIENCE)
+        made = socket.create_connection(("127.0.0.1", self.port), timeout=_TIMEOUT)
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return made
 
@@ -81,9 +81,9 @@ class Target:
 
 
 def keep_alive(target: Target, *, first: int, seconds: float = 1e9, calls: int = 10**9) -> Load:
-    """Calls over eight connections, until the seconds are over or the calls are made.
+    """Send calls over eight connections, until the seconds are over or the calls are sent.
 
-    Each answer is looked at: RuntimeError for anything but 200 and the GIF.
+    Raises RuntimeError if a response is not 200 with the GIF.
     """
     load, numbers, connect = Load(), target.calls(first), target.connect()
     with ExitStack() as stack:
@@ -102,9 +102,9 @@ def keep_alive(target: Target, *, first: int, seconds: float = 1e9, calls: int =
             end.sendall(next(numbers))
         waiting, stop = len(ends), start + seconds
         while waiting:
-            ready = poll.poll(_PATIENCE)
+            ready = poll.poll(_TIMEOUT)
             if not ready:
-                raise RuntimeError(f"no answer within {_PATIENCE} seconds")
+                raise RuntimeError(f"no answer within {_TIMEOUT} seconds")
             for number, _ in ready:
                 end = by_file[number]
                 answer = got[number] + _some(end)
@@ -126,7 +126,7 @@ def keep_alive(target: Target, *, first: int, seconds: float = 1e9, calls: int =
 
 
 def check(answer: bytes, gif: bytes) -> None:
-    """Raise RuntimeError for an answer that is not 200 with exactly this body."""
+    """Raise RuntimeError unless the response is 200 with exactly this body."""
     if not answer.startswith(b"HTTP/1.1 200 ") or answer.partition(b"\r\n\r\n")[2] != gif:
         raise RuntimeError(f"not 200 and the GIF: {answer[:400]!r}")
 

@@ -22,10 +22,10 @@ QUIET = ("-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:playwrig
 
 START = """
 from pixel_emulator.runtime.settings import Settings
-from pixel_emulator.pytest_plugin.local import LocalHost
+from pixel_emulator.pytest_plugin.local_emulator import LocalEmulator
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.session import LocalSession
-host = LocalHost(Settings(port=0))
+host = LocalEmulator(Settings(port=0))
 host.take_over(LocalSession(Journal(host.settings), host.settings))
 host.close()
 """
@@ -52,8 +52,8 @@ def start() -> None:
 
 def phases() -> None:
     """What `pixels` adds to a test that does nothing."""
-    found = pytest_run(NOTHING + PLAIN).phases
-    medians = {name: statistics.median(times) for name, times in found.items()}
+    phases = pytest_run(NOTHING + PLAIN).phases
+    medians = {name: statistics.median(times) for name, times in phases.items()}
     added = sum(
         medians[f"test_pixels.{phase}"] - medians[f"test_nothing.{phase}"]
         for phase in ("setup", "teardown")
@@ -69,8 +69,8 @@ def unused() -> None:
         command = [sys.executable, "-m", "pytest", *QUIET, str(test)]
         times: tuple[list[float], list[float]] = ([], [])
         for _ in range(3 * RUNS):
-            for each, more in zip(times, ([], ["-p", "no:pixel_emulator"]), strict=True):
-                each.append(cpu([*command, *more], folder))
+            for seconds, more in zip(times, ([], ["-p", "no:pixel_emulator"]), strict=True):
+                seconds.append(cpu([*command, *more], folder))
     ours, theirs = map(min, times)
     say("a run without pixels, with the plugin or not", (ours - theirs) * 1000, "ms", 5)
 
@@ -89,13 +89,13 @@ def many() -> None:
     for name, body in OURS.items():
         rows: tuple[list[list[float]], list[list[float]]] = ([], [])
         for _ in range(RUNS):
-            for each, tests in zip(rows, (body, AGAINST[name]), strict=True):
+            for row, tests in zip(rows, (body, AGAINST[name]), strict=True):
                 begun = time.perf_counter()
                 spans = pytest_run(tests).spans[1:-1]  # these start and stop the server
                 whole = time.perf_counter() - begun
-                each.append([*(sum(every) for every in zip(*spans, strict=True)), whole])
+                row.append([*(sum(every) for every in zip(*spans, strict=True)), whole])
         ours, theirs = (
-            [statistics.median(every) for every in zip(*each, strict=True)] for each in rows
+            [statistics.median(every) for every in zip(*row, strict=True)] for row in rows
         )
         print(
             f"| {name} | {ours[0] * 2:.2f} | {ours[1] * 2:.2f} | {theirs[0] * 2:.2f} "
@@ -113,11 +113,11 @@ def alternate(*commands: Sequence[str]) -> list[float]:
     """The median wall times of commands, run in turn."""
     times: list[list[float]] = [[] for _ in commands]
     for _ in range(RUNS):
-        for each, command in zip(times, commands, strict=True):
+        for seconds, command in zip(times, commands, strict=True):
             begun = time.perf_counter()
             subprocess.run(command, env=ENVIRONMENT, check=True, capture_output=True)
-            each.append(time.perf_counter() - begun)
-    return [statistics.median(each) for each in times]
+            seconds.append(time.perf_counter() - begun)
+    return [statistics.median(seconds) for seconds in times]
 
 
 def cpu(command: Sequence[str], folder: str) -> float:

@@ -22,8 +22,8 @@ def pytest_runtest_protocol(item):
     SPAN.append((time.perf_counter() - start[0], time.process_time() - start[1]))
     return result
 def pytest_sessionfinish(session):
-    found = {"phases": PHASES, "spans": SPAN, "delays": DELAYS}
-    open("times.json", "w").write(json.dumps(found))
+    measured = {"phases": PHASES, "spans": SPAN, "delays": DELAYS}
+    open("times.json", "w").write(json.dumps(measured))
 """
 HEAD = """
 import ssl, time

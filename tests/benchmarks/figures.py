@@ -1,4 +1,4 @@
-"""What was measured: figures, as they are kept and as a table."""
+"""Figures of benchmarks, as data and as a table."""
 
 import statistics
 from collections.abc import Callable, Mapping, Sequence
@@ -10,10 +10,10 @@ HEAD = ("work", "against", "ours", "theirs", "ratio", "goal")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """One line of the table; `ratios` are ours by theirs, one of each run.
+    """One row of the table; `ratios` are ours divided by theirs, one for each run.
 
-    `goal` is what the ratio should be: `at_least`, or else at most. A line without `theirs` says
-    something about ours alone.
+    `goal` is the ratio to reach: a minimum if `at_least`, else a maximum. A row without `theirs` is
+    about ours alone.
     """
 
     work: str
@@ -32,7 +32,7 @@ class Figure:
 
     @property
     def met(self) -> bool:
-        """Whether the goal, if there is one, is reached."""
+        """True if the goal is reached or there is none."""
         if self.goal is None or self.ratio is None:
             return True
         return self.ratio >= self.goal if self.at_least else self.ratio <= self.goal
@@ -52,16 +52,16 @@ class Result:
 def alternate(
     rounds: int, sides: Mapping[str, Callable[[], float]]
 ) -> dict[str, tuple[float, ...]]:
-    """Measure each side once a round, in turn, so that a busy moment of the machine meets all."""
-    found: dict[str, list[float]] = {name: [] for name in sides}
+    """Measure the sides in turn, once a round, so that other load on the machine affects all."""
+    measurements: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(rounds):
         for name, measure in sides.items():
-            found[name].append(measure())
-    return {name: tuple(values) for name, values in found.items()}
+            measurements[name].append(measure())
+    return {name: tuple(values) for name, values in measurements.items()}
 
 
 def compare(ours: Sequence[float], theirs: Sequence[float], **about: Any) -> Figure:
-    """The figure of two sides that were measured in turn."""
+    """Return the figure of two sides that were measured in turn."""
     return Figure(
         ours=statistics.median(ours),
         theirs=statistics.median(theirs),
@@ -70,29 +70,31 @@ def compare(ours: Sequence[float], theirs: Sequence[float], **about: Any) -> Fig
     )
 
 
-def kept(found: Result, conditions: str) -> dict[str, Any]:
-    """A result as the data file has it: numbers of four digits, under their conditions."""
-    return {"conditions": conditions, **_short(asdict(found))}
+def as_data(measured: Result, conditions: str) -> dict[str, Any]:
+    """Return a result for the data file, with its conditions; floats have four digits."""
+    return {"conditions": conditions, **_short(asdict(measured))}
 
 
 def markdown(data: Mapping[str, dict[str, Any]]) -> str:
-    """The table, the remarks and the conditions: what the command prints and the README holds."""
-    results = {name: result(each) for name, each in data.items()}
-    rows = [row(each) for found in results.values() for each in found.figures]
+    """Return table, remarks and conditions, as printed and as in the README."""
+    results = {name: result(stored) for name, stored in data.items()}
+    rows = [row(figure) for measured in results.values() for figure in measured.figures]
     lines = [_line(HEAD), _line(["---"] * len(HEAD)), *map(_line, rows)] if rows else []
-    remarks = [f"- `{name}`: {each}" for name, found in results.items() for each in found.remarks]
+    remarks = [
+        f"- `{name}`: {remark}" for name, measured in results.items() for remark in measured.remarks
+    ]
     lines += ["", *remarks] if remarks else []
-    for found in results.values():
-        lines += ["", *found.text.strip().splitlines()] if found.text else []
+    for measured in results.values():
+        lines += ["", *measured.text.strip().splitlines()] if measured.text else []
     by_conditions: dict[str, list[str]] = {}
-    for name, each in data.items():
-        by_conditions.setdefault(each["conditions"], []).append(f"`{name}`")
+    for name, stored in data.items():
+        by_conditions.setdefault(stored["conditions"], []).append(f"`{name}`")
     lines += [f"\n{', '.join(names)}: {said}." for said, names in by_conditions.items()]
     return "\n".join(lines).strip() + "\n"
 
 
 def row(figure: Figure) -> tuple[str, ...]:
-    """The cells of its line."""
+    """Return the cells of a figure's row."""
     goal = ""
     if figure.goal is not None:
         reached = "" if figure.met else ", missed"
@@ -103,7 +105,7 @@ def row(figure: Figure) -> tuple[str, ...]:
 
 
 def amount(value: float, unit: str) -> str:
-    """A value with its unit, to about three digits."""
+    """Return a value with its unit, to about three digits."""
     digits = 0 if value >= 100 else 1 if value >= 10 else 2
     return f"{value:,.{digits}f}{'' if unit == '/s' else ' '}{unit}"
 
@@ -113,15 +115,17 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def result(data: Mapping[str, Any]) -> Result:
-    """A result out of the data file."""
-    figures = [Figure(**{**each, "ratios": tuple(each["ratios"])}) for each in data["figures"]]
+    """Return a result from the data file."""
+    figures = [
+        Figure(**{**figure, "ratios": tuple(figure["ratios"])}) for figure in data["figures"]
+    ]
     said = {key: data[key] for key in ("series", "text")}
     return Result(figures=tuple(figures), remarks=tuple(data["remarks"]), **said)
 
 
 def _short(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _short(each) for key, each in value.items()}
+        return {key: _short(member) for key, member in value.items()}
     if isinstance(value, list | tuple):
-        return [_short(each) for each in value]
+        return [_short(item) for item in value]
     return float(f"{value:.4g}") if isinstance(value, float) else value

@@ -1,4 +1,4 @@
-"""Other servers that can answer a GIF: where each is found, and how it is told to.
+"""Other servers that can answer a GIF: how each is found and configured.
 
 Those of npm are looked for in the folder that PIXEL_TEST_NODE_MODULES names, as npm's `--prefix`.
 """
@@ -27,15 +27,15 @@ from tests.benchmarks.peer_settings import (
     OPENAPI,
     WIREMOCK,
 )
-from tests.benchmarks.servers import PATIENCE, free_port, process, wait_for
+from tests.benchmarks.servers import START_TIMEOUT, free_port, process, wait_for
 
 Command = Callable[[Path, int], list[str]]
-"""Writes its settings to a folder; returns what serves this port."""
+"""Writes its settings to a folder and returns the command that serves a port."""
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A server; `command` is empty where it is not installed, and `install` says how it would be.
+    """A server. `command` is empty if it is not installed; `install` says how to install it.
 
     `warm` is how many seconds of load it has before it is measured. Without a `gif` its answers
     have another body.
@@ -49,7 +49,7 @@ class Peer:
 
     @contextmanager
     def serving(self, folder: Path) -> Iterator[Target]:
-        """The server as it runs, on a free port, with its settings in this folder."""
+        """Run the server on a free port, with its settings in this folder."""
         assert self.command
         port = free_port()
         with process(self.command(folder, port), folder=folder) as running:
@@ -60,7 +60,7 @@ class Peer:
 
 
 def doubles() -> list[Peer]:
-    """Test doubles of HTTP, each as it is by default: with its journal where it keeps one."""
+    """Return the HTTP test doubles, each with its defaults, a journal included."""
     node, java = os.environ.get("PIXEL_TEST_NODE") or shutil.which("node"), shutil.which("java")
     wiremock = _first("wiremock/build/wiremock-standalone-*.jar")
     mockserver = _first("mockserver-node/mockserver-netty-*.jar")
@@ -87,18 +87,18 @@ def doubles() -> list[Peer]:
 
 def nginx() -> Peer:
     """nginx with one worker and `empty_gif`; it records nothing."""
-    found = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+    nginx = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
     said = (
-        subprocess.run([found, "-v"], capture_output=True, text=True, check=True) if found else None
+        subprocess.run([nginx, "-v"], capture_output=True, text=True, check=True) if nginx else None
     )
     number = said.stderr.partition("/")[2].strip() if said else ""
-    return Peer(f"nginx {number} `empty_gif`", _nginx(found) if found else None,
+    return Peer(f"nginx {number} `empty_gif`", _nginx(nginx) if nginx else None,
                 "Debian package nginx-light", gif=NGINX_GIF)  # fmt: skip
 
 
 def _wait_for_the_gif(target: Target) -> None:
-    """Wait until it answers as it was told to: some serve their port before they have read that."""
-    until, answer = time.monotonic() + PATIENCE, b""
+    """Wait for the right response: some servers listen before they have read their settings."""
+    until, answer = time.monotonic() + START_TIMEOUT, b""
     while time.monotonic() < until:
         with target.connect()() as end:
             end.sendall(next(target.calls(0)))
@@ -113,8 +113,8 @@ def _wait_for_the_gif(target: Target) -> None:
 
 def _first(pattern: str) -> Path | None:
     prefix = os.environ.get("PIXEL_TEST_NODE_MODULES")
-    found = sorted(Path(prefix, "node_modules").glob(pattern)) if prefix else []
-    return found[0] if found else None
+    paths = sorted(Path(prefix, "node_modules").glob(pattern)) if prefix else []
+    return paths[0] if paths else None
 
 
 def _of_jar(jar: Path | None) -> str:

@@ -1,4 +1,4 @@
-"""What the two dear parts of a call cost by themselves, in CPU: to judge it and to record it."""
+"""What the two dear parts of a call cost by themselves, in CPU: to classify it and to record it."""
 
 import json
 import time
@@ -22,7 +22,7 @@ from tests.benchmarks.client import HOST
 from tests.benchmarks.figures import Figure, Result, alternate, compare
 from tests.benchmarks.plan import Plan
 from tests.benchmarks.traffic import HEADERS, template
-from tests.hits import START, judged
+from tests.hits import START, classified_hit
 
 _BATCH = 8
 """So many requests may arrive together: one of each client."""
@@ -35,23 +35,23 @@ _FORMS: dict[str, tuple[Form, dict[str, Any], float | None]] = {
 }
 
 
-def judging(plan: Plan) -> Result:
-    """Decoding and judging, against `json.loads` of the decoded base64 alone."""
+def classifying(plan: Plan) -> Result:
+    """Decoding and classifying, against `json.loads` of the decoded base64 alone."""
     figures = []
     for name, (form, differs, goal) in _FORMS.items():
 
         def ours(form: Form = form, differs: dict[str, Any] = differs) -> float:
-            requests = [_request(each | differs, form) for each in _payloads(plan)]
-            return _each(requests, lambda request: classify(request, Dialect.DOCUMENTED))
+            requests = [_request(payload | differs, form) for payload in _payloads(plan)]
+            return _cost(requests, lambda request: classify(request, Dialect.DOCUMENTED))
 
         def theirs(differs: dict[str, Any] = differs) -> float:
-            requests = [_request(each | differs, Form.BASE64) for each in _payloads(plan)]
-            data = [each.target.partition(b"data=")[2] for each in requests]
-            padded = [each + b"=" * (-len(each) % 4) for each in data]
-            return _each(padded, lambda each: json.loads(urlsafe_b64decode(each)))
+            requests = [_request(payload | differs, Form.BASE64) for payload in _payloads(plan)]
+            data = [request.target.partition(b"data=")[2] for request in requests]
+            padded = [encoded + b"=" * (-len(encoded) % 4) for encoded in data]
+            return _cost(padded, lambda encoded: json.loads(urlsafe_b64decode(encoded)))
 
         runs = alternate(plan.rounds, {"ours": ours, "theirs": theirs})
-        about = {"work": f"to decode and judge a call, {name}", "unit": "µs", "at_least": False}
+        about = {"work": f"to decode and classify a call, {name}", "unit": "µs", "at_least": False}
         against = "`json.loads(urlsafe_b64decode(data))`"
         figures.append(compare(runs["ours"], runs["theirs"], against=against, goal=goal, **about))
     return Result(figures=tuple(figures))
@@ -77,13 +77,13 @@ def _recorded(
         head = Head(created=START, run="pieces", tool="benchmark", redaction=redaction)
         batches = [hits[n : n + batch] for n in range(0, len(hits), batch)]
         recorder = RecordingWriter(plan.folder / "pieces.yaml", head)
-        return batch / _each(batches, lambda each: recorder.append(*each)) * 1e6
+        return batch / _cost(batches, lambda batch_hits: recorder.append(*batch_hits)) * 1e6
 
     def theirs() -> float:
         data = [entry(redact(hit)) for hit in _hits(plan)]
         dump: Callable[..., str] = yaml.dump
-        return 1e6 / _each(
-            data, lambda each: dump([each], Dumper=yaml.CSafeDumper, sort_keys=False)
+        return 1e6 / _cost(
+            data, lambda entry_data: dump([entry_data], Dumper=yaml.CSafeDumper, sort_keys=False)
         )
 
     runs = alternate(plan.rounds, {"ours": ours, "theirs": theirs})
@@ -108,12 +108,14 @@ def _request(payload: dict[str, Any], form: Form) -> PixelRequest:
 
 
 def _hits(plan: Plan) -> list[Hit]:
-    requests = [_request(each, Form.BASE64) for each in _payloads(plan)]
-    made = (judged(number, request, at=number) for number, request in enumerate(requests, 1))
+    requests = [_request(payload, Form.BASE64) for payload in _payloads(plan)]
+    made = (
+        classified_hit(number, request, at=number) for number, request in enumerate(requests, 1)
+    )
     return [replace(hit, digest=sha256(hit.request.request_line).hexdigest()) for hit in made]
 
 
-def _each[T](things: Iterable[T], work: Callable[[T], object]) -> float:
+def _cost[T](things: Iterable[T], work: Callable[[T], object]) -> float:
     """The µs of CPU that the work takes on one of the things."""
     done, start = 0, time.process_time()
     for thing in things:

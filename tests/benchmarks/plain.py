@@ -19,16 +19,18 @@ def plain(plan: Plan) -> Result:
         return Result(remarks=("wrk is not installed, a Debian package: nothing was measured.",))
     wanted = [*doubles(), nginx()]
     rates: dict[str, list[float]] = {}
-    remarks = [f"{each.name.strip()} is not installed: {each.install}." for each in wanted
-               if not each.command]  # fmt: skip
-    found = [each for each in wanted if each.command]
+    remarks = [f"{server.name.strip()} is not installed: {server.install}." for server in wanted
+               if not server.command]  # fmt: skip
+    installed = [server for server in wanted if server.command]
     with ExitStack() as stack:
         ours = stack.enter_context(emulator(plan.folder))
-        targets = {each.name: stack.enter_context(each.serving(plan.folder)) for each in found}
+        targets = {
+            server.name: stack.enter_context(server.serving(plan.folder)) for server in installed
+        }
         answered = _load(plan, ours.plain, plan.warm).answered
-        for each in found:
-            say(f"  warming up {each.name}")
-            _load(plan, targets[each.name], each.warm * plan.warm)
+        for server in installed:
+            say(f"  warming up {server.name}")
+            _load(plan, targets[server.name], server.warm * plan.warm)
         targets, warmed, busy = {"": ours.plain, **targets}, answered, cpu_seconds(ours.pid)
         for _ in range(plan.rounds):
             for name, target in targets.items():
@@ -41,7 +43,7 @@ def plain(plan: Plan) -> Result:
     remarks.append("The client is wrk; every call has its own userId and anonymousId.")
     remarks.append(f"CPU of a call in ours: {cost:,.0f} µs.")
     remarks.append(f"Each of the {answered:,} calls that ours answered stands in its recording.")
-    figures = [_figure(each, rates[""], rates[each.name]) for each in found]
+    figures = [_figure(server, rates[""], rates[server.name]) for server in installed]
     figures.sort(key=lambda figure: figure.theirs or 0)
     return Result(figures=tuple(figures), remarks=tuple(remarks))
 

@@ -1,4 +1,4 @@
-"""The figures that are kept: a data file, the plot and the README's table, all from the first."""
+"""The saved figures: a data file, and the plot and the README's table made from it."""
 
 import json
 from collections.abc import Sequence
@@ -14,14 +14,14 @@ README = Path(__file__).parents[2] / "README.md"
 BEGIN, END = "<!-- figures: from tests/benchmarks/figures.json -->\n", "<!-- end of figures -->\n"
 
 
-def save(name: str, found: dict[str, Any], *, order: Sequence[str]) -> None:
-    """Keep what a benchmark found, in place of what it found before; in this order of names."""
-    data = {**load(), name: found}
-    write({each: data[each] for each in order if each in data})
+def save(name: str, measured: dict[str, Any], *, order: Sequence[str]) -> None:
+    """Save the result of a benchmark in place of the previous one, in this order of names."""
+    data = {**load(), name: measured}
+    write({known_name: data[known_name] for known_name in order if known_name in data})
 
 
 def write(data: dict[str, dict[str, Any]]) -> None:
-    """Write the data file, and what is made of it."""
+    """Write the data file, the plot and the README's table."""
     readme = put_in(README.read_text(encoding="utf-8"), data)
     DATA.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     PLOT.write_text(svg(data), encoding="utf-8")
@@ -29,7 +29,7 @@ def write(data: dict[str, dict[str, Any]]) -> None:
 
 
 def load() -> dict[str, dict[str, Any]]:
-    """What is kept, by the name of its benchmark; nothing if nothing is."""
+    """Return the saved results by the names of their benchmarks."""
     if not DATA.exists():
         return {}
     loaded: dict[str, dict[str, Any]] = json.loads(DATA.read_text(encoding="utf-8"))
@@ -37,7 +37,7 @@ def load() -> dict[str, dict[str, Any]]:
 
 
 def put_in(readme: str, data: dict[str, dict[str, Any]]) -> str:
-    """The README with this table; ValueError where the place for it is not marked."""
+    """Return the README with this table. Raises ValueError if the place for it is not marked."""
     before, begin, rest = readme.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):

@@ -18,8 +18,8 @@ from tests.benchmarks.client import Target
 # A user's imports are compiled; without that everything here would measure the compiler.
 ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
 PROGRAM = (sys.executable, "-m", "pixel_emulator")
-PATIENCE = 60  # seconds; a JVM on a busy machine takes some
-_GOODBYE = 10  # seconds to end in its own way
+START_TIMEOUT = 60  # seconds; a JVM on a busy machine takes some
+_END_TIMEOUT = 10  # seconds to end after SIGTERM
 
 THREE_LINES = f"""\
 from mitmproxy import http
@@ -70,7 +70,7 @@ class Emulator:
         self._record = record
 
     def recorded(self) -> int:
-        """How many calls stand in its recording."""
+        """Return the number of calls in the recording."""
         assert self._record
         count, rest = 0, b""
         with self._record.open("rb") as file:
@@ -81,7 +81,7 @@ class Emulator:
         return count
 
     def resident(self) -> float:
-        """The megabytes that it has in memory (Linux)."""
+        """Return the resident memory in MB (Linux)."""
         status = Path(f"/proc/{self.pid}/status").read_text()
         return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
@@ -99,7 +99,7 @@ def emulator(folder: Path, *arguments: str, record: bool = True) -> Iterator[Emu
 
 @contextmanager
 def mitmdump(folder: Path) -> Iterator[Target]:
-    """mitmdump, at its quietest, with an addon of three lines that answers the GIF."""
+    """Run mitmdump without output, with an addon of three lines that answers the GIF."""
     script, authority = folder / "three_lines.py", folder / "mitmdump"
     script.write_text(THREE_LINES)
     port = free_port()
@@ -113,7 +113,7 @@ def mitmdump(folder: Path) -> Iterator[Target]:
 
 @contextmanager
 def trivial(pem: Path | None = None, ca: Path | None = None) -> Iterator[Target]:
-    """A loop that answers whatever comes with the GIF; with a certificate, as a proxy would."""
+    """Run a loop that answers every request with the GIF; with a certificate, as a proxy."""
     port = free_port()
     command = [sys.executable, "-c", _TRIVIAL, str(port), *([str(pem)] if pem else [])]
     with process(command) as running:
@@ -125,9 +125,9 @@ def trivial(pem: Path | None = None, ca: Path | None = None) -> Iterator[Target]
 def process(
     command: Sequence[str], *, stdout: int = subprocess.DEVNULL, folder: Path | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A process in a group of its own, all of which ends with the context.
+    """Run a process in a group of its own; the whole group ends with the context.
 
-    It runs in `folder`, so that what it leaves behind goes with that.
+    It runs in `folder`, so that its files are removed with that.
     """
     with subprocess.Popen(
         command,
@@ -141,35 +141,35 @@ def process(
         try:
             yield running
         finally:
-            running.terminate()  # so that it clears away what it has made
+            running.terminate()  # so that it can clean up
             with suppress(subprocess.TimeoutExpired):
-                running.wait(_GOODBYE)
+                running.wait(_END_TIMEOUT)
             with suppress(ProcessLookupError):
                 os.killpg(running.pid, signal.SIGKILL)
 
 
 def cpu_seconds(pid: int) -> float:
-    """The CPU time that a process has had (Linux)."""
+    """Return the CPU time of a process, in seconds (Linux)."""
     words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def free_port() -> int:
-    """A port that nobody uses now."""
+    """Return a free port."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])
 
 
 def wait_for(port: int, running: subprocess.Popen[bytes]) -> None:
-    """Wait until the port is served; RuntimeError if the process ends or takes too long."""
-    until = time.monotonic() + PATIENCE
+    """Wait until the port is served. Raises RuntimeError if the process ends or takes too long."""
+    until = time.monotonic() + START_TIMEOUT
     while time.monotonic() < until:
         if running.poll() is not None:
             raise RuntimeError(f"{running.args!r} ended with exit code {running.returncode}")
         try:
-            socket.create_connection(("127.0.0.1", port), timeout=PATIENCE).close()
+            socket.create_connection(("127.0.0.1", port), timeout=START_TIMEOUT).close()
         except ConnectionRefusedError:
-            time.sleep(0.05)  # others do not say when they are ready
+            time.sleep(0.05)  # other servers do not signal readiness
         else:
             return
-    raise RuntimeError(f"{running.args!r} does not serve port {port} after {PATIENCE} seconds")
+    raise RuntimeError(f"{running.args!r} does not serve port {port} after {START_TIMEOUT} seconds")

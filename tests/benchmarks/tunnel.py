@@ -1,13 +1,13 @@
-"""Calls through the proxy: HTTPS behind CONNECT, against mitmdump and against flows of ours."""
+"""Calls through the proxy: HTTPS in CONNECT, against mitmdump and against our flows."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
 
 from tests.benchmarks.client import CLIENTS, Load, Target, keep_alive
 from tests.benchmarks.figures import Result, compare
+from tests.benchmarks.new_connections import new_connections
 from tests.benchmarks.plan import Plan, say
 from tests.benchmarks.servers import Emulator, cpu_seconds, emulator, mitmdump
-from tests.benchmarks.visitors import visits
 
 FAST_PATH, FLOWS, DUMP = "the fast path", "`--no-fast-path`", "`mitmdump`, three lines"
 _KEPT = f"HTTPS through CONNECT, {CLIENTS} clients that stay"
@@ -33,7 +33,7 @@ def tunnel(plan: Plan) -> Result:
 
 def connections(plan: Plan) -> Result:
     """A new TLS connection for each call, through CONNECT."""
-    runs, checked = _measure(plan, visits)
+    runs, checked = _measure(plan, new_connections)
     rates = {name: [load.rate for load in loads] for name, loads in runs.items()}
     work = f"a new TLS connection for each call, {CLIENTS} at a time"
     return Result(
@@ -46,7 +46,7 @@ def connections(plan: Plan) -> Result:
 
 
 def _measure(plan: Plan, load: Callable[..., Load]) -> tuple[dict[str, list[Load]], str]:
-    """The loads of each server, and what else there is to say of them."""
+    """Return the loads of each server, and a remark on them."""
     runs: dict[str, list[Load]] = {FAST_PATH: [], FLOWS: [], DUMP: []}
     answered = dict.fromkeys(runs, 0)
     with ExitStack() as stack:
@@ -54,7 +54,7 @@ def _measure(plan: Plan, load: Callable[..., Load]) -> tuple[dict[str, list[Load
             FAST_PATH: stack.enter_context(emulator(plan.folder)),
             FLOWS: stack.enter_context(emulator(plan.folder, "--no-fast-path")),
         }
-        targets = {name: each.proxy for name, each in ours.items()}
+        targets = {name: server.proxy for name, server in ours.items()}
         targets[DUMP] = stack.enter_context(mitmdump(plan.folder))
 
         def run(name: str, target: Target, seconds: float) -> Load:
@@ -65,15 +65,15 @@ def _measure(plan: Plan, load: Callable[..., Load]) -> tuple[dict[str, list[Load
         for name, target in targets.items():
             run(name, target, plan.warm)
         busy = {name: -cpu_seconds(target.pid) for name, target in targets.items()}
-        for _ in range(plan.rounds):  # in turn, so that a busy moment of the machine meets all
+        for _ in range(plan.rounds):  # in turn, so that other load affects all
             for name, target in targets.items():
                 runs[name].append(made := run(name, target, plan.seconds))
                 say(f"  {name}: {made.rate:,.0f}/s")
         for name, target in targets.items():
             calls = sum(made.answered for made in runs[name])
             busy[name] = (busy[name] + cpu_seconds(target.pid)) / calls * 1e6
-        for name, each in ours.items():
-            check_recording(each, answered[name])
+        for name, server in ours.items():
+            check_recording(server, answered[name])
     costs = ", ".join(f"{cost:,.0f} µs ({name})" for name, cost in busy.items())
     total = answered[FAST_PATH] + answered[FLOWS]
     said = f"Each of the {total:,} calls that ours answered stands in its recording, once."
@@ -81,7 +81,7 @@ def _measure(plan: Plan, load: Callable[..., Load]) -> tuple[dict[str, list[Load
 
 
 def check_recording(ours: Emulator, answered: int, unread: int = 0) -> None:
-    """Raise RuntimeError unless it holds what was answered, and at most what nobody waited for."""
+    """Raise RuntimeError unless the recording has all answered calls and at most `unread` more."""
     recorded = ours.recorded()
     if not answered <= recorded <= answered + unread:
         raise RuntimeError(f"{answered} calls were answered, and {recorded} are recorded")

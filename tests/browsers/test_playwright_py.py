@@ -17,7 +17,7 @@ import pytest
 from playwright.async_api import async_playwright
 from playwright.sync_api import sync_playwright
 
-from pixel_emulator.snippets.pixels import Diversion, pixels
+from pixel_emulator.snippets.pixels import Redirector, pixels
 from tests.programs import CHROMIUM, SERVE, needs_chromium
 
 pytestmark = needs_chromium
@@ -47,7 +47,7 @@ def step(method, *arguments, holds=lambda _: True, **named):
 
 
 def events(calls):
-    return sorted(each["payload"]["event"] for each in calls)
+    return sorted(call["payload"]["event"] for call in calls)
 
 
 PASSING = {
@@ -57,7 +57,7 @@ PASSING = {
     "what a file uses stands beside it": ("/signup", [step("expect", SIGNUP.parent / "uses.yaml")]),
     "a list, popups, frames and workers": (
         "/many",
-        [step("expect", [{"track": each} for each in ("Frame", "Popup", "Worker")])],
+        [step("expect", [{"track": event} for event in ("Frame", "Popup", "Worker")])],
     ),
     "a service worker": ("/serviced", [step("expect", {"track": "Serviced"})]),
     "values of variables": (
@@ -84,7 +84,7 @@ PASSING = {
     "calls that are looked at": (
         "/many",
         [
-            *(step("wait_for", track=each) for each in ("Frame", "Popup", "Worker")),
+            *(step("wait_for", track=event) for event in ("Frame", "Popup", "Worker")),
             step("calls", holds=lambda calls: events(calls) == ["Frame", "Popup", "Worker"]),
             step("requests", holds=lambda entries: len(entries) == 3),
             step("clear"),
@@ -176,9 +176,9 @@ def synchronous(browser, site, steps):
     page = context.new_page()
     try:
         with pixels(page) as s:
-            for each in steps:
-                method = getattr(page if each.method == "goto" else s, each.method)
-                assert each.holds(method(*each.arguments, **each.named))
+            for step in steps:
+                method = getattr(page if step.method == "goto" else s, step.method)
+                assert step.holds(method(*step.arguments, **step.named))
     finally:
         context.close()
 
@@ -206,9 +206,9 @@ async def asynchronous(browser, site, steps):
     page = await context.new_page()
     try:
         async with pixels(page) as s:
-            for each in steps:
-                method = getattr(page if each.method == "goto" else s, each.method)
-                assert each.holds(await method(*each.arguments, **each.named))
+            for step in steps:
+                method = getattr(page if step.method == "goto" else s, step.method)
+                assert step.holds(await method(*step.arguments, **step.named))
     finally:
         await context.close()
 
@@ -297,11 +297,11 @@ def test_so_it_is_with_the_other_api(loop, async_browser, site):
 
 def test_what_is_led_there_twice_is_led_there_once(browser, site, served):
     page = browser.new_page()
-    first, second = (Diversion(served["url"], ["api.segment.io"]) for _ in range(2))
-    for each in (first, second):
-        each.sync(page.context)
+    first, second = (Redirector(served["url"], ["api.segment.io"]) for _ in range(2))
+    for redirector in (first, second):
+        redirector.redirect(page.context)
     page.goto(f"{site}/signup")
-    assert first.issue() == second.issue() == ""
+    assert first.lost_report() == second.lost_report() == ""
     page.goto(f"{site}/redirecting")
     assert first.lost == second.lost
     assert len(first.lost) == 1
@@ -334,7 +334,7 @@ def test_the_name_of_a_session_is_a_label_which_others_may_have_too(browser):
             names.append(s.name)
         page.close()
     assert len(set(names)) == 2
-    assert all(re.fullmatch("sign-up-x+-[0-9a-f]{12}", each) for each in names)
+    assert all(re.fullmatch("sign-up-x+-[0-9a-f]{12}", name) for name in names)
 
 
 def test_a_slip_in_an_option_is_told(browser):

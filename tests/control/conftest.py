@@ -35,7 +35,7 @@ def http(control):
 
 @pytest.fixture
 def session(http):
-    """What the API says of a new session."""
+    """Return the description of a new session."""
     answer = http.post("/sessions", json={"name": f"test-{next(NUMBERS)}"})
     assert answer.status_code == 201
     return answer.json()

@@ -1,4 +1,4 @@
-"""Who gets no answer: without the token, under another name, from a web page, through the proxy."""
+"""Rejected requests: without the token, for another host, from a web page, through the proxy."""
 
 import socket
 import ssl
@@ -10,8 +10,8 @@ from pixel_emulator.control.routes import ROUTES
 from tests.control_client import client_of, kind
 from tests.wire import ask, connect, get, secured, tunnel
 
-GUARDED = [route for route in ROUTES if route.token]
-PUBLIC = [route for route in ROUTES if not route.token]
+GUARDED = [route for route in ROUTES if route.needs_token]
+PUBLIC = [route for route in ROUTES if not route.needs_token]
 
 
 def path_of(route):
@@ -36,7 +36,7 @@ def test_without_the_token_there_is_no_answer(nobody, route):
     assert answer.headers["www-authenticate"] == "Bearer"
 
 
-def test_what_needs_no_token_tells_nothing_about_calls(nobody):
+def test_routes_without_a_token_show_no_calls(nobody):
     assert {route.path for route in PUBLIC} == {"/health", "/openapi.json"}
     for route in PUBLIC:
         assert nobody.get(route.path).status_code == 200
@@ -81,8 +81,8 @@ def test_the_scheme_is_read_in_any_case(nobody, control):
 @pytest.mark.parametrize("route", GUARDED, ids=told)
 def test_only_downloads_take_the_token_in_the_query(nobody, control, route):
     answer = nobody.request(route.method, path_of(route), params={"token": control.token})
-    assert (answer.status_code == 200) is route.by_query
-    assert route.method == "GET" or not route.by_query
+    assert (answer.status_code == 200) is route.token_in_query
+    assert route.method == "GET" or not route.token_in_query
     wrong = nobody.request(route.method, path_of(route), params={"token": "wrong"})
     assert kind(wrong) == "no-token"
 
@@ -179,7 +179,7 @@ def test_nobody_is_led_here_through_the_proxy(emulator, control, session, name, 
         assert b'"version"' not in reply.body
 
 
-def test_a_host_header_leads_nobody_here_either(emulator, control):
+def test_a_host_header_does_not_reach_the_api_through_the_proxy(emulator, control):
     with connect(emulator.port) as client:
         reply = ask(client, get("/emulator", f"127.0.0.1:{control.port}"))
         assert b'"version"' not in reply.body

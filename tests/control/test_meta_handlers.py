@@ -1,4 +1,4 @@
-"""Health, certificates and the ways to be led to the emulator."""
+"""Health, certificates, and the ways to route clients to the emulator."""
 
 import os
 import shlex
@@ -17,7 +17,7 @@ def test_it_is_well(control):
         assert client.head("/health").status_code == 200
 
 
-def test_the_emulator_tells_of_itself(emulator, http):
+def test_the_emulator_describes_itself(emulator, http):
     told = http.get("/emulator").json()
     assert told["version"] == version("pixel-emulator")
     assert told["pid"] == os.getpid()
@@ -34,7 +34,7 @@ def test_certificates_are_those_of_the_emulator(emulator, http):
 
 @needs_node
 @pytest.mark.parametrize("of_session", [True, False])
-def test_the_pac_file_leads_emulated_hosts_and_no_others(emulator, http, session, of_session):
+def test_the_pac_file_routes_only_emulated_hosts(emulator, http, session, of_session):
     query = {"session": session["name"]} if of_session else {}
     answer = http.get("/proxy.pac", params=query)
     assert answer.headers["content-type"].startswith("application/x-ns-proxy-autoconfig")
@@ -58,7 +58,7 @@ def test_the_environment_leads_a_shell_to_a_session(http, session):
     assert len(page["entries"]) == 1
 
 
-def test_the_environment_of_the_emulator_itself_is_not_told(http, monkeypatch):
+def test_the_environment_of_the_emulator_is_not_shown(http, monkeypatch):
     monkeypatch.setenv("JAVA_TOOL_OPTIONS", "-Dsecret=1")
     monkeypatch.setenv("NO_PROXY", "secret.example")
     assert "secret" not in http.get("/env").text

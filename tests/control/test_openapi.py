@@ -1,4 +1,4 @@
-"""The description says what is served, and nothing else; it is a valid one."""
+"""The OpenAPI document is valid and describes exactly what is served."""
 
 import json
 from collections.abc import Iterator
@@ -23,20 +23,20 @@ def operations() -> Iterator[tuple[str, str, Any]]:
 def schemas() -> Iterator[Any]:
     yield from DOCUMENT["components"]["schemas"].values()
     for _, _, operation in operations():
-        yield from (each["schema"] for each in operation.get("parameters", []))
+        yield from (parameter["schema"] for parameter in operation.get("parameters", []))
         for holder in (operation.get("requestBody", {}), *operation["responses"].values()):
-            yield from (each["schema"] for each in holder.get("content", {}).values())
+            yield from (media["schema"] for media in holder.get("content", {}).values())
 
 
 def references(value: Any) -> Iterator[str]:
     if isinstance(value, dict):
         if isinstance(value.get("$ref"), str):
             yield value["$ref"]
-        for each in value.values():
-            yield from references(each)
+        for item in value.values():
+            yield from references(item)
     elif isinstance(value, list):
-        for each in value:
-            yield from references(each)
+        for item in value:
+            yield from references(item)
 
 
 def test_it_is_served_as_it_is(http):
@@ -84,10 +84,14 @@ def test_its_parts_are_those_of_openapi():
         known = {"operationId", "summary", "security", "responses", "parameters", "requestBody"}
         assert set(operation) <= known
         assert path.startswith("/")
-        places = {each["name"] for each in operation.get("parameters", []) if each["in"] == "path"}
+        places = {
+            parameter["name"]
+            for parameter in operation.get("parameters", [])
+            if parameter["in"] == "path"
+        }
         assert places == ({"session"} if "{session}" in path else set())
-        for each in operation.get("parameters", []):
-            assert set(each) <= {"name", "in", "required", "description", "schema"}
+        for parameter in operation.get("parameters", []):
+            assert set(parameter) <= {"name", "in", "required", "description", "schema"}
         for status, response in operation["responses"].items():
             assert status.isdigit()
             assert response["description"]
@@ -96,8 +100,8 @@ def test_its_parts_are_those_of_openapi():
             assert set(requirement) <= set(DOCUMENT["components"]["securitySchemes"])
 
 
-def test_every_kind_of_problem_has_a_status_and_is_told_as_one():
-    assert all(400 <= each.status < 600 and each.title.endswith(".") for each in PROBLEMS.values())
+def test_every_kind_of_problem_has_a_status_and_a_title():
+    assert all(400 <= kind.status < 600 and kind.title.endswith(".") for kind in PROBLEMS.values())
 
 
 def test_the_client_of_these_tests_refuses_what_is_not_described(http):

@@ -1,4 +1,4 @@
-"""What the control API tells of the calls of a session, and how they are added and cleared."""
+"""Routes that list, add and clear the requests of a session."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -36,16 +36,16 @@ CALLS = [
 
 @pytest.fixture
 def filled(http, session):
-    """The path of a session in which all kinds of requests arrived."""
+    """Return the path of a session in which all kinds of requests arrived."""
     path = f"/sessions/{session['name']}"
-    for each in CALLS:
-        assert http.post(f"{path}/requests", json={"url": each}).status_code == 201
+    for url in CALLS:
+        assert http.post(f"{path}/requests", json={"url": url}).status_code == 201
     return path
 
 
 def numbers(answer):
     assert answer.status_code == 200
-    return [each["seq"] for each in answer.json()["entries"]]
+    return [entry["seq"] for entry in answer.json()["entries"]]
 
 
 def test_what_arrives_is_listed(http, session):
@@ -53,7 +53,7 @@ def test_what_arrives_is_listed(http, session):
     with httpx.Client(proxy=session["proxy"], trust_env=False) as client:
         client.get(f"http://api.segment.io{PIXEL}")
     page = http.get(f"/sessions/{session['name']}/requests").json()
-    assert [each["seq"] for each in page["entries"]] == [1, 2]
+    assert [entry["seq"] for entry in page["entries"]] == [1, 2]
     assert page["connections"] == 2
     assert (page["cursor"], page["more"], page["cleared"], page["gaps"]) == (2, False, 0, [])
 
@@ -78,10 +78,10 @@ FILTERS = {
 }
 
 
-@pytest.mark.parametrize(("query", "found"), FILTERS.items(), ids=FILTERS)
-def test_filters_leave_out_the_rest(http, filled, query, found):
-    assert numbers(http.get(f"{filled}/requests?{query}")) == found
-    assert numbers(http.get(f"{filled}/calls?{query}")) == [each for each in found if each != 6]
+@pytest.mark.parametrize(("query", "expected"), FILTERS.items(), ids=FILTERS)
+def test_filters_leave_out_the_rest(http, filled, query, expected):
+    assert numbers(http.get(f"{filled}/requests?{query}")) == expected
+    assert numbers(http.get(f"{filled}/calls?{query}")) == [seq for seq in expected if seq != 6]
 
 
 def test_a_cursor_goes_on_where_the_page_ended(http, filled):
@@ -95,7 +95,7 @@ def test_a_cursor_goes_on_where_the_page_ended(http, filled):
     assert (seen, cursor) == ([1, 2, 3, 5], 6)
 
 
-def test_a_call_says_what_would_become_of_it(http, filled):
+def test_a_call_has_its_outcome(http, filled):
     for query, key in (
         ("", mask(KEY)),
         ("&write_keys=masked", mask(KEY)),
@@ -103,7 +103,7 @@ def test_a_call_says_what_would_become_of_it(http, filled):
     ):
         [call] = http.get(f"{filled}/calls?outcome=dropped{query}").json()["entries"]
         assert call["payload"] == {"writeKey": key, "event": "Opened"}
-        assert [each["code"] for each in call["problems"]] == ["no_user_anon_id"]
+        assert [problem["code"] for problem in call["problems"]] == ["no_user_anon_id"]
 
 
 def test_an_entry_is_one_of_a_recording(emulator, http, session, filled):
@@ -111,12 +111,12 @@ def test_an_entry_is_one_of_a_recording(emulator, http, session, filled):
     for query, expected in (("?write_keys=whole", hits), ("", tuple(map(redact, hits)))):
         answer = http.get(f"{filled}/requests{query}")
         entries = answer.json()["entries"]
-        found = tuple(read_hit(Node(Document("api", {}, {}), (), each)) for each in entries)
-        assert found == expected
+        hits = tuple(read_hit(Node(Document("api", {}, {}), (), entry)) for entry in entries)
+        assert hits == expected
     assert KEY not in answer.text
 
 
-def test_no_answer_shows_a_key_that_nobody_asked_for(http, session):
+def test_no_response_shows_a_key_that_was_not_requested(http, session):
     key = "Zq7wKleak9XyTb3RmVn0PdHs5JfGc2Lu"
     path = f"/sessions/{session['name']}"
     url = f"https://api.segment.io/v1/projects/{key}/settings"
@@ -155,7 +155,7 @@ WRONG_QUERIES = {
 
 
 @pytest.mark.parametrize(("query", "wrong"), WRONG_QUERIES.items(), ids=list(map(str, range(13))))
-def test_a_mistake_in_the_query_is_told_with_its_name(http, filled, query, wrong):
+def test_a_mistake_in_the_query_is_reported_with_its_name(http, filled, query, wrong):
     for what in ("requests", "calls"):
         answer = http.get(f"{filled}/{what}?{query}")
         assert (answer.status_code, kind(answer)) == (400, "wrong-query")
@@ -163,9 +163,9 @@ def test_a_mistake_in_the_query_is_told_with_its_name(http, filled, query, wrong
         assert (issue["path"], wrong[1] in issue["message"]) == (wrong[0], True)
 
 
-def test_all_mistakes_of_a_query_are_told(http, filled):
+def test_all_mistakes_of_a_query_are_reported(http, filled):
     answer = http.get(f"{filled}/requests?since=x&limit=0&nix=1")
-    assert {each["path"] for each in answer.json()["mistakes"]} == {"since", "limit", "nix"}
+    assert {issue["path"] for issue in answer.json()["mistakes"]} == {"since", "limit", "nix"}
 
 
 def test_what_is_received_is_as_what_arrived(http, session):
@@ -246,13 +246,13 @@ def test_a_recording_is_one(http, filled, tmp_path):
     answer = http.get(f"{filled}/recording")
     assert answer.headers["content-type"].startswith("application/yaml")
     (tmp_path / "out.yaml").write_bytes(answer.content)
-    found = read_recording(tmp_path / "out.yaml")
-    assert len(found.hits) == len(CALLS)
-    assert found.evidence().gaps == ()
+    saved = read_recording(tmp_path / "out.yaml")
+    assert len(saved.hits) == len(CALLS)
+    assert saved.evidence().gaps == ()
     assert KEY not in answer.text
 
 
-def test_a_deep_payload_is_told_too(http, session):
+def test_a_deep_payload_is_returned(http, session):
     deep = "[" * 9000 + "]" * 9000
     data = f'{{"writeKey":"{KEY}","userId":"u","event":"e","properties":{{"x":{deep}}}}}'
     http.post(
@@ -274,4 +274,4 @@ def test_many_clients_add_at_once_and_nothing_is_lost(http, session):
     path = f"/sessions/{session['name']}/requests"
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: http.post(path, json={"url": CALLS[0]}), range(80)))
-    assert sorted(each.json()["seq"] for each in answers) == list(range(1, 81))
+    assert sorted(answer.json()["seq"] for answer in answers) == list(range(1, 81))

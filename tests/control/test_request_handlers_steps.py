@@ -1,4 +1,4 @@
-"""A runner elsewhere marks runs and steps, and hears its clients out."""
+"""A runner in another process marks runs and steps, and waits for its clients."""
 
 import httpx
 import pytest
@@ -40,11 +40,11 @@ def test_a_run_of_its_own_knows_no_earlier_call_and_has_its_clock(http, path):
 def test_what_steps_have_done_is_noted(http, path):
     http.post(f"{path}/run", json={"clock": TIME})
     assert http.post(f"{path}/acted", json={"titles": ["a", "b"]}).status_code == 204
-    found = http.get(f"{path}/requests").json()["acted"]
-    assert found["a"] == found["b"] == TIME
+    done = http.get(f"{path}/requests").json()["acted"]
+    assert done["a"] == done["b"] == TIME
 
 
-def test_clients_are_heard_out(http, emulator):
+def test_drain_waits_for_clients(http, emulator):
     httpx.get(f"{emulator.url}{PIXEL}", trust_env=False)
     assert http.post("/drain", params={"timeout": 10}).json() == {"gone": True}
     with connect(emulator.port) as client:
@@ -71,7 +71,7 @@ def test_clients_are_heard_out(http, emulator):
         ("acted", {"titles": [1]}, "titles[0]: must be text"),
     ],
 )
-def test_mistakes_are_told(http, path, what, body, said):
+def test_mistakes_are_reported(http, path, what, body, said):
     answer = http.post(f"{path}/{what}", json=body)
     assert (answer.status_code, kind(answer)) == (422, "wrong-body")
     assert said in answer.json()["detail"]

@@ -1,4 +1,4 @@
-"""The control API among others: it holds nobody up, and at the end nothing of it is left."""
+"""The control API blocks no client, and leaves nothing behind at its end."""
 
 import asyncio
 import socket
@@ -39,7 +39,7 @@ def ask_and_do_not_read(control: Control, path: str) -> socket.socket:
 
 
 def fill(control: Control, calls: int = 20) -> None:
-    """Some megabytes of calls in the default session."""
+    """Put some megabytes of calls into the default session."""
     with client_of(control) as client:
         url = f"{SEGMENT}{PIXEL}&properties.x={'x' * 200_000}"
         for _ in range(calls):
@@ -69,7 +69,7 @@ async def count_tasks() -> int:
 
 
 def test_no_answer_waits_for_an_acknowledgement_of_its_head():
-    """Nagle's algorithm would cost 40 ms each; asyncio turns it off for sockets of TCP by name."""
+    """Nagle's algorithm would cost 40 ms a request; asyncio needs IPPROTO_TCP to avoid it."""
     with (
         controlled() as (emulator, _),
         listen_on_loopback() as ours,
@@ -87,7 +87,7 @@ def test_it_may_be_started_again():
                 assert client.get("/emulator").status_code == 200
                 tokens.add(control.token)
     assert len(tokens) == 3
-    assert all(len(each) >= 32 for each in tokens)
+    assert all(len(token) >= 32 for token in tokens)
 
 
 def test_port_and_token_may_be_chosen_and_had_again_at_once():
@@ -119,7 +119,7 @@ def test_a_token_that_could_be_guessed_or_not_be_sent_is_a_mistake_of_the_user(t
 
 
 @pytest.mark.parametrize("content", ["", OPENED])
-def test_who_waits_at_the_end_is_told(content):
+def test_a_request_that_waits_at_the_end_gets_a_problem(content):
     with ThreadPoolExecutor(1) as pool:
         with controlled() as (emulator, control):
             client = client_of(control)
@@ -147,22 +147,22 @@ def test_a_client_that_does_not_read_holds_up_nobody_and_no_end():
             assert client.get("/health").status_code == 200
             assert pixel_is_answered(emulator)
             assert len(client.get("/sessions/default/requests").json()["entries"]) == 21
-    for each in slow:
-        each.close()
+    for connection in slow:
+        connection.close()
 
 
 def test_a_client_that_does_not_send_holds_up_nobody_and_no_end():
     with controlled() as (emulator, control):
         head = f"POST /sessions HTTP/1.1\r\nHost: 127.0.0.1:{control.port}\r\n"
         slow = [connect(control.port) for _ in range(10)]
-        for number, each in enumerate(slow):
+        for number, connection in enumerate(slow):
             token = f"Authorization: Bearer {control.token}\r\nContent-Length: 9\r\n\r\n"
-            each.sendall((head + (token if number % 2 else "")).encode())
+            connection.sendall((head + (token if number % 2 else "")).encode())
         with client_of(control) as client:
             assert client.get("/emulator").status_code == 200
         assert pixel_is_answered(emulator)
-    for each in slow:
-        each.close()
+    for connection in slow:
+        connection.close()
 
 
 def test_a_long_search_holds_up_nobody(monkeypatch):
@@ -188,7 +188,7 @@ def test_a_long_search_holds_up_nobody(monkeypatch):
         assert judged.result().status_code == 200
 
 
-def test_a_failure_of_ours_is_told_and_is_not_the_end(monkeypatch):
+def test_a_failure_of_ours_is_a_problem_and_not_the_end(monkeypatch):
     def broken(*_arguments, **_options):
         raise RuntimeError("out of order")
 
@@ -202,7 +202,7 @@ def test_a_failure_of_ours_is_told_and_is_not_the_end(monkeypatch):
 
 
 def test_many_clients_with_sessions_of_their_own_see_only_their_calls():
-    """Open, call over the wire, wait, verify, close: in eight threads, forty times."""
+    """Open, call over the wire, wait, verify and close a session: in eight threads, forty times."""
 
     def one(number: int) -> str:
         with client_of(control) as client:
@@ -220,6 +220,6 @@ def test_many_clients_with_sessions_of_their_own_see_only_their_calls():
             return "" if waited["passed"] else f"{number}: {waited['report']}"
 
     with controlled() as (emulator, control), ThreadPoolExecutor(8) as pool:
-        assert [each for each in pool.map(one, range(40)) if each] == []
+        assert [problem for problem in pool.map(one, range(40)) if problem] == []
         assert emulator.journal.hits == ()
         assert emulator.sessions.unrouted() == ()

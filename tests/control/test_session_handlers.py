@@ -13,7 +13,7 @@ def opened(http, **body):
     return answer.json()
 
 
-def test_a_session_says_where_its_clients_go(emulator, http):
+def test_a_session_has_its_addresses(emulator, http):
     told = opened(http, name="where")
     session = emulator.sessions.get("where")
     assert told["proxy"] == session.proxy
@@ -39,14 +39,16 @@ def test_a_name_is_used_once(http):
     assert kind(http.post("/sessions", json={"name": "default"})) == "name-taken"
 
 
-def test_a_closed_session_is_gone_and_late_calls_are_told_of(http):
+def test_a_closed_session_is_gone_and_late_calls_are_counted(http):
     told = opened(http, name="gone")
     assert http.delete("/sessions/gone").status_code == 204
     for method, path in (("GET", ""), ("DELETE", ""), ("GET", "/requests"), ("POST", "/clear")):
         assert kind(http.request(method, f"/sessions/gone{path}")) == "unknown-session"
     assert "gone" not in http.get("/sessions").json()["sessions"]
     assert httpx.get(f"{told['url']}{PIXEL}", trust_env=False).status_code == 200
-    [stray] = [each for each in http.get("/emulator").json()["strays"] if '"gone"' in each]
+    [stray] = [
+        sentence for sentence in http.get("/emulator").json()["strays"] if '"gone"' in sentence
+    ]
     assert "was closed" in stray
 
 
@@ -56,7 +58,7 @@ def test_the_default_session_is_there_and_stays(emulator, http):
     assert kind(http.delete("/sessions/default")) == "default-stays"
 
 
-def test_a_session_may_judge_in_its_own_way(http):
+def test_a_session_may_have_its_own_dialect_and_sources(http):
     opened(http, name="strict", dialect="strict", source=["shop=wk_test_shop"])
     path = "/sessions/strict/requests"
     raw = 'https://api.segment.io/v1/pixel/track?data={"userId":"u","event":"e"}'
@@ -65,7 +67,7 @@ def test_a_session_may_judge_in_its_own_way(http):
     assert http.post(path, json={"url": named}).json()["source"] == "shop"
 
 
-def test_write_keys_are_kept_only_where_that_is_asked_for(http):
+def test_write_keys_are_kept_only_on_request(http):
     for keep in (True, False):
         name = opened(http, keep_write_keys=keep)["name"]
         http.post(f"/sessions/{name}/requests", json={"url": f"https://api.segment.io{PIXEL}"})
@@ -104,7 +106,7 @@ def test_a_wrong_body_opens_nothing(http, body, wrong):
 
 
 @pytest.mark.parametrize("what", ["", "/default/requests", "/default/step"])
-def test_what_is_sent_as_json_and_is_none_is_told_so(http, what):
+def test_a_body_sent_as_json_that_is_not_json_is_refused(http, what):
     headers = {"content-type": "application/json; charset=utf-8"}
     for sent, said in ((headers, "not JSON: "), ({}, "not YAML")):
         answer = http.post(
@@ -116,14 +118,14 @@ def test_what_is_sent_as_json_and_is_none_is_told_so(http, what):
         assert (issue["file"], issue["line"]) == ("body", 2)
 
 
-def test_all_mistakes_are_told_at_once(http):
+def test_all_mistakes_are_reported_at_once(http):
     answer = http.post("/sessions", content='{"name": "a b",\n"dialect": "x",\n"y": 1}')
-    places = {(each["path"], each["line"]) for each in answer.json()["mistakes"]}
+    places = {(issue["path"], issue["line"]) for issue in answer.json()["mistakes"]}
     assert places == {("name", 1), ("dialect", 2), ("y", 3)}
 
 
 @pytest.mark.parametrize("name", ["nobody", "a%20b", "a%2Fb", "%00", "x" * 5000, "..%2f..%2fetc"])
-def test_an_unknown_session_is_said_to_be_one(http, name):
+def test_an_unknown_session_is_a_problem(http, name):
     answer = http.get(f"/sessions/{name}")
     assert answer.status_code == 404
     assert kind(answer) in ("unknown-session", "unknown-path")
@@ -132,7 +134,7 @@ def test_an_unknown_session_is_said_to_be_one(http, name):
 @pytest.mark.parametrize(
     "path", ["/", "/sessions/", "/nothing", "/sessions/default/nothing", "//health"]
 )
-def test_an_unknown_path_is_said_to_be_one(http, path):
+def test_an_unknown_path_is_a_problem(http, path):
     assert (
         kind(http.get(http.base_url.join(path) if path[:2] != "//" else f"{http.base_url}{path}"))
         == "unknown-path"

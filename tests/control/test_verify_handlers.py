@@ -1,4 +1,4 @@
-"""Scenarios over the control API: judged at once, or when they are decided."""
+"""Scenarios over the control API: verified at once, or when they are decided."""
 
 import json
 import threading
@@ -36,7 +36,7 @@ def arrive(http, path):
 
 @pytest.fixture
 def connected(session):
-    """A call came over the wire, so that the evidence has a connection."""
+    """Make a call over the wire, so that the evidence has a connection."""
     httpx.get(f"{session['url']}{PIXEL}", trust_env=False)
 
 
@@ -44,7 +44,7 @@ def connected(session):
 
 
 @pytest.mark.usefixtures("connected")
-def test_a_verdict_is_told_as_json(http, path):
+def test_a_verdict_is_returned_as_json(http, path):
     verdict = http.post(f"{path}/verify", content=OPENED).json()
     assert (verdict["status"], verdict["exit_code"]) == ("met", 0)
     verdict = http.post(f"{path}/verify", content=NEVER).json()
@@ -72,7 +72,7 @@ def test_silence_alone_is_no_proof(http, path):
     ],
 )
 @pytest.mark.usefixtures("connected")
-def test_the_client_chooses_how_it_is_told(http, path, accept, type):
+def test_the_accept_header_selects_the_report(http, path, accept, type):
     answer = http.post(f"{path}/verify", content=NEVER, headers={"accept": accept})
     assert answer.headers["content-type"].startswith(type)
     if type == "text/plain":
@@ -86,7 +86,7 @@ def test_the_client_chooses_how_it_is_told(http, path, accept, type):
 @pytest.mark.parametrize(
     "accept", ["text/html", "image/*", "application/json;q=0", "nonsense", "a/b;q=x"]
 )
-def test_what_cannot_be_told_is_said_to_be_so(http, path, accept):
+def test_a_type_that_is_not_available_is_a_problem(http, path, accept):
     answer = http.post(f"{path}/verify", content=OPENED, headers={"accept": accept})
     assert (answer.status_code, kind(answer)) == (406, "not-acceptable")
 
@@ -116,7 +116,7 @@ def test_values_are_given_and_the_file_is_named(http, path):
         "rules: {events: [{name: hunter2, rules: {type: hunter2}}]}",
     ],
 )
-def test_what_stands_in_other_files_is_told_to_nobody(http, path, tmp_path, way, key, content):
+def test_the_content_of_other_files_is_not_shown(http, path, tmp_path, way, key, content):
     """It may be any file of this machine."""
     (tmp_path / "secret").write_text(content)
     params = {"file": str(tmp_path / "mine.yaml")}
@@ -126,7 +126,7 @@ def test_what_stands_in_other_files_is_told_to_nobody(http, path, tmp_path, way,
     assert answer.json()["mistakes"][0]["file"] == str(tmp_path / "secret")
 
 
-def test_what_stands_in_the_scenario_itself_is_told(http, path):
+def test_the_content_of_the_scenario_itself_is_shown(http, path):
     answer = http.post(f"{path}/verify", content="expct: []\n")
     assert 'expct: no such key here (did you mean "expect"?)' in answer.json()["detail"]
 
@@ -169,8 +169,8 @@ def test_a_wrong_scenario_is_refused_with_every_place_and_nothing_is_lost(
         return
     assert (answer.status_code, kind(answer)) == (422, "wrong-body")
     issue = answer.json()["mistakes"][0]
-    found = tuple(issue[each] for each in ("line", "column", "path"))
-    assert found == wrong[:3], issue
+    place = tuple(issue[key] for key in ("line", "column", "path"))
+    assert place == wrong[:3], issue
     assert wrong[3] in issue["message"]
     assert len(http.get(f"{path}/requests").json()["entries"]) == 1
 
@@ -185,7 +185,7 @@ WRONG_QUERIES = {
 
 
 @pytest.mark.parametrize(("query", "name"), WRONG_QUERIES.items(), ids=WRONG_QUERIES)
-def test_a_mistake_in_the_query_is_told(http, path, query, name):
+def test_a_mistake_in_the_query_is_reported(http, path, query, name):
     answer = http.post(f"{path}/verify?{query}", content=OPENED)
     assert (answer.status_code, kind(answer)) == (400, "wrong-query")
     assert answer.json()["mistakes"][0]["path"] == name
@@ -211,7 +211,7 @@ def test_what_is_met_already_is_met(http, path):
 
 @pytest.mark.usefixtures("connected")
 def test_what_would_have_to_act_is_not_waited_for(http, path):
-    """Judged offline, `do` says only where a step begins: `verify` reads it as the command does."""
+    """Offline, `do` only marks where a step begins: this `verify` reads it as the command does."""
     acting = f"{OPENED}do: {{wait: 0s}}\nname: sends\n"
     answer = http.post(f"{path}/wait", params={"file": "it.yaml"}, content=acting)
     assert (answer.status_code, kind(answer)) == (422, "wrong-body")
@@ -222,7 +222,7 @@ def test_what_would_have_to_act_is_not_waited_for(http, path):
 
 
 @pytest.mark.usefixtures("connected")
-def test_only_what_is_new_is_judged_after_a_cursor(http, path, arrive):
+def test_only_calls_after_the_cursor_are_verified(http, path, arrive):
     arrive("Later")
     later = "expect:\n  - track: Later\n"
     told = http.post(f"{path}/wait?timeout=0&quiet=0", content=later).json()
@@ -257,7 +257,7 @@ def test_it_ends_when_the_time_is_over(http, path):
 
 
 @pytest.mark.usefixtures("connected")
-def test_the_scenario_says_how_long(http, path):
+def test_the_scenario_sets_the_timeout(http, path):
     told = http.post(f"{path}/wait", content=f"within: 50ms\n{TWICE}").json()
     assert told["result"] == "timeout"
 
@@ -287,7 +287,7 @@ def test_within_counts_from_the_wait(http, path, arrive_at):
 
 
 @pytest.mark.usefixtures("connected")
-def test_within_counts_from_where_a_runner_says_that_it_has_acted(http, path, arrive_at):
+def test_within_counts_from_the_end_of_the_actions(http, path, arrive_at):
     arrive_at("12:00:00", "Early")
     http.post(f"{path}/acted", json={"titles": [TITLE]})
     arrive_at("12:01:00", "Late")
@@ -298,7 +298,7 @@ def test_within_counts_from_where_a_runner_says_that_it_has_acted(http, path, ar
 
 @pytest.mark.usefixtures("connected")
 def test_no_wait_is_met_with_a_verdict_that_is_not(http, path, arrive_at):
-    """A step among several counts from its first call, whenever the wait begins."""
+    """One of several steps counts from its first call, whenever the wait begins."""
     arrive_at("12:00:00", "Early")
     arrive_at("12:01:00", "Late")
     steps = "steps:\n  - within: 1s\n    expect: [{track: Early}, {track: Late}]\n  - expect: []\n"
@@ -321,7 +321,7 @@ def test_what_breaks_the_quiet_counts(control, path, arrive):
 
 
 def test_what_opens_it_again_is_waited_for(control, emulator, session, path):
-    """Met, open, met, and only then impossible: that is where the wait ends."""
+    """Met, open, met, and then impossible, which ends the wait."""
     identify = f"{SEGMENT}/v1/pixel/identify?writeKey=wk_test_0000&userId=u1&traits.plan="
     scenario = "expect: [{identify: u1, times: 1..9}]\nstate: {u1: {traits: {plan: pro}}}\n"
     journal = emulator.sessions.get(session["name"])
@@ -362,12 +362,12 @@ def test_a_cursor_goes_past_what_was_cleared(http, path, arrive):
 @pytest.mark.parametrize(
     "query", ["", "timeout=-1", "timeout=601", "timeout=nan", "timeout=inf", "cursor=x", "quiet=x"]
 )
-def test_a_mistake_in_the_query_of_a_wait_is_told(http, path, query):
+def test_a_mistake_in_the_query_of_a_wait_is_reported(http, path, query):
     answer = http.post(f"{path}/wait?{query}")
     assert (answer.status_code, kind(answer)) == (400, "wrong-query")
 
 
-def test_who_waits_is_told_when_the_session_is_closed(control, http, path):
+def test_a_wait_ends_when_the_session_is_closed(control, http, path):
     with ThreadPoolExecutor(2) as pool, client_of(control) as other:
         waiting = [
             pool.submit(other.post, f"{path}/wait?cursor=0&timeout=600"),
@@ -375,7 +375,10 @@ def test_who_waits_is_told_when_the_session_is_closed(control, http, path):
         ]
         http.post(f"{path}/wait?cursor=0&timeout=0.1")  # the others have come in by now
         http.delete(path)
-        assert {kind(each.result()) for each in waiting} <= {"session-closed", "unknown-session"}
+        assert {kind(future.result()) for future in waiting} <= {
+            "session-closed",
+            "unknown-session",
+        }
 
 
 @pytest.mark.usefixtures("connected")
@@ -383,14 +386,15 @@ def test_fifty_waits_hold_up_nobody(control, http, path, arrive):
     clients = [client_of(control) for _ in range(50)]
     with ThreadPoolExecutor(50) as pool:
         waiting = [
-            pool.submit(each.post, f"{path}/wait?timeout=600", content=TWICE) for each in clients
+            pool.submit(client.post, f"{path}/wait?timeout=600", content=TWICE)
+            for client in clients
         ]
         for _ in range(5):
             assert http.get("/health").status_code == 200
         arrive()
-        assert [each.result().json()["result"] for each in waiting] == ["met"] * 50
-    for each in clients:
-        each.close()
+        assert [future.result().json()["result"] for future in waiting] == ["met"] * 50
+    for client in clients:
+        client.close()
 
 
 def test_a_client_that_hangs_up_is_not_waited_for(emulator, control, path):
@@ -418,7 +422,7 @@ def test_a_client_that_hangs_up_is_not_waited_for(emulator, control, path):
 
 
 @pytest.mark.parametrize("header", ["", "*/*", "application/json"])
-def test_the_first_is_told_to_those_that_take_all(header):
+def test_a_client_that_accepts_everything_gets_the_first(header):
     from starlette.datastructures import Headers
 
     assert (

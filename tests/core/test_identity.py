@@ -13,7 +13,9 @@ def folded(*calls, given=None):
     """The profiles after calls, each a type and a payload; without what is empty in them."""
     hits = [hit(seq, *call) for seq, call in enumerate(calls, 1)]
     data: Any = fold(hits, given or {}).as_data()
-    return {id: {key: value for key, value in each.items() if value} for id, each in data.items()}
+    return {
+        id: {key: value for key, value in profile.items() if value} for id, profile in data.items()
+    }
 
 
 def identify(id, /, **traits):

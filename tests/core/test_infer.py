@@ -12,8 +12,8 @@ from tests.hits import KEY, hit
 def paid(*properties, **more):
     """The inferred schema of the properties of some calls."""
     hits = [
-        hit(seq, "track", {"userId": "u", "event": "Paid", "properties": each, **more})
-        for seq, each in enumerate(properties, 1)
+        hit(seq, "track", {"userId": "u", "event": "Paid", "properties": property_, **more})
+        for seq, property_ in enumerate(properties, 1)
     ]
     plan: Any = infer(hits)
     [event] = plan["rules"]["events"]
@@ -22,7 +22,7 @@ def paid(*properties, **more):
 
 def field(*values):
     """The inferred schema of one property with these values."""
-    return paid(*({"x": each} for each in values))["properties"]["x"]
+    return paid(*({"x": value} for value in values))["properties"]["x"]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pixel_emulator.core.model import CallType, PixelRequest
 from pixel_emulator.core.recordings.fast_entry import next_entry
 from pixel_emulator.core.redaction.known_keys import MAX_KEYS, KnownKeys, is_distinctive
 from pixel_emulator.core.redaction.masking import mask
-from tests.hits import judged
+from tests.hits import classified_hit
 
 KEY = "Zq7wKleak9XyTb3RmVn0PdHs5JfGc2Lu"
 OTHER = "wk_test_1111111111111111111111cD"
@@ -55,7 +55,7 @@ def test_new_keys_are_told_once():
 
 def written(keys, target, seq=1):
     request = PixelRequest(target=target.encode())
-    return next_entry(judged(seq, request), keys)
+    return next_entry(classified_hit(seq, request), keys)
 
 
 def track(**fields):

@@ -50,15 +50,15 @@ def plan(data) -> Plan:
 
 def issues(data):
     """All mistakes of a plan, as they are printed."""
-    with pytest.raises(InputError) as found:
+    with pytest.raises(InputError) as error:
         plan(data)
-    return [str(each) for each in found.value.issues]
+    return [str(issue) for issue in error.value.issues]
 
 
 @pytest.mark.parametrize("data", [CONFIG_API, PUBLIC_API, {"data": {"rules": PUBLIC_API["rules"]}}])
 def test_both_apis_have_the_same_rules(data):
     read = plan(data)
-    assert {(each.type, each.name, each.version) for each in read.rules} == {
+    assert {(rule.type, rule.name, rule.version) for rule in read.rules} == {
         (RuleType.TRACK, "Paid", 1),
         (RuleType.TRACK, "Paid", 2),
         (RuleType.COMMON, "", 1),
@@ -161,7 +161,7 @@ rules:
       versoin: 2
       rules: {type: numbr}
 """
-    assert [each.partition("rules.events")[0] for each in issues(text)] == [
+    assert [issue.partition("rules.events")[0] for issue in issues(text)] == [
         "plan.yaml:5:41: ",
         "plan.yaml:7:7: ",
         "plan.yaml:8:15: ",

@@ -15,7 +15,7 @@ from pixel_emulator.core.model import Form, PixelRequest, Problem, RuleSource, S
 from pixel_emulator.core.redaction.masking import mask
 from pixel_emulator.core.redaction.nested_encodings import nested_texts
 from pixel_emulator.core.redaction.redact import redact
-from tests.hits import judged
+from tests.hits import classified_hit
 
 KEY = "wk_test_0000000000000000000000aB"
 DASHED = "wk_test-22222222-2222222222222eF"
@@ -32,7 +32,7 @@ def b64(data, *, url=True):
 
 def redacted(target, *, known=(), headers=(), method="GET"):
     request = PixelRequest(target=target.encode(), headers=headers, method=method)
-    return redact(judged(1, request), known)
+    return redact(classified_hit(1, request), known)
 
 
 def target(query):
@@ -134,7 +134,7 @@ def test_the_base64_keeps_its_alphabet_padding_and_breaks(url, padded, breaks):
     data = b64(payload, url=url)
     data = quote(data if padded else data.rstrip("="), safe="=")
     data = data[:20] + breaks + data[20:60] + breaks + data[60:]
-    before = judged(1, PixelRequest(target=target(f"data={data}&x=1").encode()))
+    before = classified_hit(1, PixelRequest(target=target(f"data={data}&x=1").encode()))
     after = redact(before)
     assert before.call is not None
     assert after.call is not None
@@ -318,7 +318,7 @@ def test_a_method_may_be_a_key():
 
 
 def test_problems_quote_no_key_and_no_part_of_one():
-    hit = judged(
+    hit = classified_hit(
         1, request_from_url(target(f"writeKey={KEY}&context.url=x/{KEY}%26data={KEY}{KEY}"))
     )
     messages = [f"has {KEY}", f'"…{KEY[3:]}"', f'"{KEY[:-4]}…"', "a harmless sentence, uncut"]
@@ -337,7 +337,7 @@ def test_problems_quote_no_key_and_no_part_of_one():
 
 @pytest.mark.parametrize("line", URLS.splitlines())
 def test_no_key_of_a_real_url_is_left(line):
-    before = judged(1, request_from_url(line.split("\t")[0]))
+    before = classified_hit(1, request_from_url(line.split("\t")[0]))
     after = redact(before)
     assert before.call is not None
     assert after.call is not None
@@ -352,5 +352,5 @@ def test_no_key_of_a_real_url_is_left(line):
 
 
 def test_everything_else_stays_as_it_is():
-    hit = judged(7, request_from_url(target(f"data={b64({'userId': 'u', 'event': 'e'})}")))
+    hit = classified_hit(7, request_from_url(target(f"data={b64({'userId': 'u', 'event': 'e'})}")))
     assert redact(hit) == hit

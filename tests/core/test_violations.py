@@ -54,14 +54,17 @@ def plan(text=PLAN):
 ONE = {1: plan()}
 
 
-def found(properties, plans=ONE, form="base64", **payload):
+def violation_lines(properties, plans=ONE, form="base64", **payload):
     """The violations of a `Paid` call, as they are read."""
     call = {"userId": "u", "event": "Paid", "properties": properties, **payload}
     return told(hit(1, "track", call, form=form), plans)
 
 
 def told(hit, plans=ONE):
-    return [f"{each.type} · {each.field} · {each.description}" for each in violations(plans, hit)]
+    return [
+        f"{violation.type} · {violation.field} · {violation.description}"
+        for violation in violations(plans, hit)
+    ]
 
 
 GOOD = {"order_id": "FC-1"}
@@ -79,7 +82,7 @@ GOOD = {"order_id": "FC-1"}
     ],
 )
 def test_nothing_is_said_of_a_call_that_keeps_to_the_plan(properties):
-    assert found(properties) == []
+    assert violation_lines(properties) == []
 
 
 @pytest.mark.parametrize(
@@ -117,12 +120,12 @@ def test_nothing_is_said_of_a_call_that_keeps_to_the_plan(properties):
 )  # fmt: skip
 def test_each_objection(extra, type, field, words):
     path = f"properties.{field}"
-    assert found({**GOOD, **extra}) == [f"{type} · {path} · {words.format(path)}"]
+    assert violation_lines({**GOOD, **extra}) == [f"{type} · {path} · {words.format(path)}"]
 
 
 def test_what_is_required_is_named_as_segment_does():
     said = "Required · properties.order_id · properties.order_id is required"
-    assert found({}) == [said]
+    assert violation_lines({}) == [said]
 
 
 def test_an_unplanned_event_has_its_likely_name():
@@ -164,7 +167,7 @@ def test_a_page_has_the_rule_of_its_name_or_that_of_all_pages():
 
 
 def test_flat_values_are_strings_and_that_is_said():
-    [words] = found({"order_id": "FC-1", "total": "49.9"}, form="flat")
+    [words] = violation_lines({"order_id": "FC-1", "total": "49.9"}, form="flat")
     assert words == (
         "Invalid Type · properties.total · Invalid type. Expected: number, given: string; "
         "flat-form values are always strings"
@@ -195,14 +198,16 @@ def test_the_version_chooses_the_plan_and_else_the_oldest_counts(version, form, 
     protocols = {} if version is None else {"event_version": version}
     plans = {2: wants("two"), 1: wants("one")}
     context = {"context": {"protocols": protocols}} if protocols else {}
-    assert found(GOOD, plans, form, **context) == [f"Required · {asked} · {asked} is required"]
+    assert violation_lines(GOOD, plans, form, **context) == [
+        f"Required · {asked} · {asked} is required"
+    ]
 
 
 def test_the_version_chooses_the_rule_within_a_plan():
     rules = [f"{{name: Paid, version: {n}, rules: {{required: [v{n}]}}}}" for n in (1, 2)]
     plans = {1: plan(f"rules: {{events: [{', '.join(rules)}]}}")}
     context = {"protocols": {"event_version": 2}}
-    assert found(GOOD, plans, context=context) == ["Required · v2 · v2 is required"]
+    assert violation_lines(GOOD, plans, context=context) == ["Required · v2 · v2 is required"]
 
 
 @pytest.mark.parametrize(
@@ -219,7 +224,7 @@ def test_nothing_is_said_of_what_segment_does_not_keep(call):
 
 
 def test_without_plans_nothing_is_said():
-    assert found({}, {}) == []
+    assert violation_lines({}, {}) == []
 
 
 def traits(schema):
@@ -261,7 +266,7 @@ def test_a_call_that_nests_too_deep_never_passes():
     value: object = 1
     for _ in range(9_000):
         value = [value]
-    assert found({**GOOD, "open": value}) == [
+    assert violation_lines({**GOOD, "open": value}) == [
         (
             "Nested Too Deep · (root) · "
             "Nests deeper than 100 levels, so it is not checked against the tracking plan"
@@ -270,16 +275,16 @@ def test_a_call_that_nests_too_deep_never_passes():
 
 
 def test_text_that_is_no_unicode_is_checked_too():
-    assert found({**GOOD, "coupon": "\ud800"}) == []
-    assert len(found({**GOOD, "\ud800": "\udfff"})) == 1
+    assert violation_lines({**GOOD, "coupon": "\ud800"}) == []
+    assert len(violation_lines({**GOOD, "\ud800": "\udfff"})) == 1
 
 
 def test_many_objections_are_cut():
-    assert len(found({**GOOD, "products": [1] * 150})) == MAX_VIOLATIONS
+    assert len(violation_lines({**GOOD, "products": [1] * 150})) == MAX_VIOLATIONS
 
 
 def test_long_values_and_control_characters_are_cut_and_escaped():
-    [words] = found({**GOOD, "coupon": "\x1b[31m" * 1_000})
+    [words] = violation_lines({**GOOD, "coupon": "\x1b[31m" * 1_000})
     assert len(words) < 250
     assert "\x1b" not in words
 

@@ -24,8 +24,8 @@ HTML = '<p>Grüße — <img src="https://api.segment.io/v1/pixel/track?a=1&amp;b
 
 
 def read(name: str, raw: bytes) -> Mail:
-    (found,) = source.read(name, raw)
-    return found
+    (result,) = source.read(name, raw)
+    return result
 
 
 def mail(html: str = HTML, *, cte: str = "quoted-printable") -> EmailMessage:
@@ -99,15 +99,15 @@ def test_attached_mails_are_marked_forwarded():
     outer = mail("<p>outer</p>")
     outer.make_mixed()
     outer.add_attachment(mail("<p>inner</p>"))
-    found = [(part.html.strip(), part.forwarded) for part in read_mail(outer.as_bytes()).parts]
-    assert found == [("<p>outer</p>", False), ("<p>inner</p>", True)]
+    result = [(part.html.strip(), part.forwarded) for part in read_mail(outer.as_bytes()).parts]
+    assert result == [("<p>outer</p>", False), ("<p>inner</p>", True)]
 
 
 def test_html_attachments_are_marked():
     outer = mail("<p>outer</p>")
     outer.add_attachment("<p>file</p>", subtype="html", filename="a.html")
-    found = [(part.html.strip(), part.attached) for part in read_mail(outer.as_bytes()).parts]
-    assert found == [("<p>outer</p>", False), ("<p>file</p>", True)]
+    result = [(part.html.strip(), part.attached) for part in read_mail(outer.as_bytes()).parts]
+    assert result == [("<p>outer</p>", False), ("<p>file</p>", True)]
 
 
 def test_only_what_opening_shows_is_shown():
@@ -116,9 +116,9 @@ def test_only_what_opening_shows_is_shown():
     outer.make_mixed()
     outer.add_attachment("<p>file</p>", subtype="html", filename="a.html")
     outer.add_attachment(mail("<p>inner</p>"))
-    found = read_mail(outer.as_bytes())
-    assert len(found.parts) == 4
-    assert found.shown.strip() == "<p>outer</p>"
+    result = read_mail(outer.as_bytes())
+    assert len(result.parts) == 4
+    assert result.shown.strip() == "<p>outer</p>"
 
 
 def test_multiparts_are_followed_into_each_other():
@@ -134,9 +134,9 @@ def test_multiparts_are_followed_into_each_other():
 def test_a_mail_without_html_says_so():
     message = EmailMessage()
     message.set_content("https://api.segment.io/v1/pixel/track")
-    found = read_mail(message.as_bytes())
-    assert found.parts == ()
-    assert "no HTML part (only text/plain)" in found.reason
+    result = read_mail(message.as_bytes())
+    assert result.parts == ()
+    assert "no HTML part (only text/plain)" in result.reason
 
 
 def attached(inner: bytes, kind: str, encoding: str = "base64", name: str = "a.eml") -> bytes:
@@ -208,8 +208,8 @@ ESCAPES = {
 
 @pytest.mark.parametrize("raw", ESCAPES.values(), ids=ESCAPES)
 def test_what_a_mail_says_of_itself_never_commands_the_terminal(raw):
-    found = read("a.eml", raw)
-    said = found.reason + "".join(note for part in found.parts for note in part.notes)
+    result = read("a.eml", raw)
+    said = result.reason + "".join(note for part in result.parts for note in part.notes)
     assert "\\u001b[31m" in said
     assert "\x1b" not in said
 
@@ -223,9 +223,9 @@ def test_what_a_mail_says_of_itself_never_commands_the_terminal(raw):
     ids=["endless nesting", "broken parameters"],
 )
 def test_a_mail_that_cannot_be_read_says_so(raw):
-    found = read_mail(raw)
-    assert found.parts == ()
-    assert "cannot be read" in found.reason
+    result = read_mail(raw)
+    assert result.parts == ()
+    assert "cannot be read" in result.reason
 
 
 def test_broken_parameters_leave_the_html_readable():
@@ -309,11 +309,11 @@ PIECES = st.sampled_from(
 @settings(max_examples=200)
 @given(st.binary() | st.lists(PIECES).map(b"".join))
 def test_no_bytes_are_too_odd(raw):
-    found = read_mail(raw)
-    assert bool(found.parts) != bool(found.reason)
-    assert all(each.parts or each.reason for each in source.read("a.html", raw))
-    assert all(each.parts or each.reason for each in source.read("a.mbox", raw))
-    assert all(each.parts or each.reason for each in source.read_text(raw.decode("latin-1")))
+    result = read_mail(raw)
+    assert bool(result.parts) != bool(result.reason)
+    assert all(result.parts or result.reason for result in source.read("a.html", raw))
+    assert all(result.parts or result.reason for result in source.read("a.mbox", raw))
+    assert all(result.parts or result.reason for result in source.read_text(raw.decode("latin-1")))
     is_mail("", raw)
 
 

@@ -20,10 +20,10 @@ TRACK = "https://api.segment.io/v1/pixel/track?writeKey=wk_test_0000&userId=u&ev
 
 @pytest.fixture(scope="module")
 def browser():
-    found = find_browser(os.environ)
-    if found is None:
+    browser = find_browser(os.environ)
+    if browser is None:
         pytest.skip("no browser here: install the Debian package chromium-headless-shell")
-    return found
+    return browser
 
 
 @pytest.fixture
@@ -247,7 +247,7 @@ HOW = pytest.mark.parametrize("how", [rendered, fetched])
 def test_every_mail_of_an_mbox_is_opened(how, tmp_path, emulator, browser):
     file = tmp_path / "a.mbox"
     file.write_bytes(
-        b"\n".join(FROM + mail(f"<p>Hi</p><img src='{TRACK}{each}'>") for each in ("one", "two"))
+        b"\n".join(FROM + mail(f"<p>Hi</p><img src='{TRACK}{name}'>") for name in ("one", "two"))
     )
     assert how(file, emulator, browser) == RenderResult()
     assert sorted(events(emulator)) == ["one", "two"]

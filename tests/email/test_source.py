@@ -29,7 +29,7 @@ def mail(html: str = HTML, *, subject: str = "Hi", encoding: str = "", kind: str
 
 
 def htmls(mails):
-    return [[part.html.strip() for part in each.parts] for each in mails]
+    return [[part.html.strip() for part in mail.parts] for mail in mails]
 
 
 # -- transfer encodings ------------------------------------------------------------------------
@@ -57,15 +57,15 @@ UNKNOWN = ["x-foo", '"base64"', "base-64", "quotedprintable", "(", "quoted print
 
 @pytest.mark.parametrize("encoding", LEGAL)
 def test_legal_transfer_encodings_are_read(encoding):
-    (found,) = read("a.eml", mail(encoding=encoding))
-    assert (htmls([found]), found.reason) == ([[HTML]], "")
+    (result,) = read("a.eml", mail(encoding=encoding))
+    assert (htmls([result]), result.reason) == ([[HTML]], "")
 
 
 @pytest.mark.parametrize("encoding", UNKNOWN)
 def test_an_unknown_transfer_encoding_is_refused(encoding):
-    (found,) = read("a.eml", mail(encoding=encoding).replace(b"=\n", b""))
-    assert "transfer encoding" in found.reason
-    assert not found.is_text
+    (result,) = read("a.eml", mail(encoding=encoding).replace(b"=\n", b""))
+    assert "transfer encoding" in result.reason
+    assert not result.is_text
 
 
 def test_an_attached_mail_in_base64_with_a_comment_is_opened():
@@ -73,8 +73,8 @@ def test_an_attached_mail_in_base64_with_a_comment_is_opened():
         b"From: a\nContent-Type: message/rfc822\nContent-Transfer-Encoding: base64 (x)\n\n"
         + base64.encodebytes(mail())
     )
-    (found,) = read("a.eml", outer)
-    assert [(part.html.strip(), part.forwarded) for part in found.parts] == [(HTML, True)]
+    (result,) = read("a.eml", outer)
+    assert [(part.html.strip(), part.forwarded) for part in result.parts] == [(HTML, True)]
 
 
 NAMED_AGAIN = {
@@ -102,17 +102,19 @@ NAMED_AGAIN = {
 def test_odd_headers_are_read_as_clients_read_them_or_refused(old, new, reason):
     raw = mail(encoding="quoted-printable")
     assert old in raw
-    (found,) = read("a.eml", raw.replace(old, new))
-    assert reason in found.reason
-    assert bool(found.reason) is bool(reason)
-    assert not found.is_text
+    (result,) = read("a.eml", raw.replace(old, new))
+    assert reason in result.reason
+    assert bool(result.reason) is bool(reason)
+    assert not result.is_text
     if not reason:
-        assert htmls([found]) == [[HTML]]
+        assert htmls([result]) == [[HTML]]
 
 
 def test_html_that_is_said_to_be_base64_is_refused():
-    (found,) = read("a.eml", mail().replace(b"\n\n", b"\nContent-Transfer-Encoding: base64\n\n", 1))
-    assert "said to be base64" in found.reason
+    (result,) = read(
+        "a.eml", mail().replace(b"\n\n", b"\nContent-Transfer-Encoding: base64\n\n", 1)
+    )
+    assert "said to be base64" in result.reason
 
 
 NO_PART = [
@@ -126,9 +128,9 @@ NO_PART = [
 
 @pytest.mark.parametrize("raw", NO_PART)
 def test_parts_that_nobody_can_find_are_not_plain_text(raw):
-    (found,) = read("a.eml", raw)
-    assert "cannot be read" in found.reason
-    assert not found.is_text
+    (result,) = read("a.eml", raw)
+    assert "cannot be read" in result.reason
+    assert not result.is_text
 
 
 @pytest.mark.parametrize("encoding", ["quoted-printable", "base64", "7bit"])
@@ -137,8 +139,8 @@ def test_an_attached_mail_may_be_encoded_as_a_whole(encoding):
     encode = {"quoted-printable": quopri.encodestring, "base64": base64.encodebytes}
     body = encode.get(encoding, bytes)(inner)
     outer = f"From: a\nContent-Type: message/rfc822\nContent-Transfer-Encoding: {encoding}\n\n"
-    (found,) = read("a.eml", outer.encode() + body)
-    assert [(part.html.strip(), part.forwarded) for part in found.parts] == [("<p>ü" + HTML, True)]
+    (result,) = read("a.eml", outer.encode() + body)
+    assert [(part.html.strip(), part.forwarded) for part in result.parts] == [("<p>ü" + HTML, True)]
 
 
 @pytest.mark.parametrize("encoding", ["quoted-printable", "base64", "7bit"])
@@ -164,18 +166,18 @@ def test_every_mail_of_an_mbox_is_read(name):
     raw = FROM + mail("<p>1") + b"\n" + FROM + mail("<p>2", subject="=?utf-8?q?Gr=C3=BC=C3=9Fe?=")
     mails = read(name, raw)
     assert htmls(mails) == [["<p>1"], ["<p>2"]]
-    assert [each.title for each in mails] == ['mail 1 "Hi"', 'mail 2 "Grüße"']
+    assert [mail.title for mail in mails] == ['mail 1 "Hi"', 'mail 2 "Grüße"']
 
 
 @NAMES
 def test_one_mail_behind_a_separator_is_a_mail(name):
-    (found,) = read(name, FROM + mail(encoding="quoted-printable"))
-    assert (htmls([found]), found.title) == ([[HTML]], "")
+    (result,) = read(name, FROM + mail(encoding="quoted-printable"))
+    assert (htmls([result]), result.title) == ([[HTML]], "")
 
 
 def test_an_mbox_with_one_mail_and_no_separator_is_a_mail():
-    (found,) = read("a.mbox", mail(encoding="quoted-printable"))
-    assert (htmls([found]), found.parts[0].in_mail) == ([[HTML]], True)
+    (result,) = read("a.mbox", mail(encoding="quoted-printable"))
+    assert (htmls([result]), result.parts[0].in_mail) == ([[HTML]], True)
 
 
 def test_a_quoted_from_in_a_url_is_undone():
@@ -196,14 +198,14 @@ def test_a_quoted_from_in_a_url_is_undone():
 )
 def test_a_mail_of_an_mbox_that_cannot_be_read_is_refused_by_its_number(broken, message):
     mails = read("a.mbox", FROM + mail() + FROM + broken + FROM + mail())
-    assert [bool(each.reason) for each in mails] == [False, True, False]
+    assert [bool(mail.reason) for mail in mails] == [False, True, False]
     assert message in mails[1].reason
     assert mails[1].title.startswith("mail 2")
 
 
 def test_a_mailbox_file_without_a_mail_says_so():
-    (found,) = read("a.mbox", b"<img src=a>")
-    assert "does not begin with headers" in found.reason
+    (result,) = read("a.mbox", b"<img src=a>")
+    assert "does not begin with headers" in result.reason
 
 
 def test_a_mail_of_apple_mail_is_read():
@@ -234,9 +236,9 @@ OTHERS = {
 @pytest.mark.parametrize(("raw", "message"), OTHERS.values(), ids=OTHERS)
 @pytest.mark.parametrize("name", ["a", "a.eml", "a.mbox", "a.html"])
 def test_other_formats_are_named(name, raw, message):
-    (found,) = read(name, raw)
-    assert message in found.reason
-    assert found.parts == ()
+    (result,) = read(name, raw)
+    assert message in result.reason
+    assert result.parts == ()
 
 
 @pytest.mark.parametrize(
@@ -254,9 +256,9 @@ SEALED = ["application/pkcs7-mime", "application/pgp-encrypted", "application/ms
 @pytest.mark.parametrize("kind", SEALED)
 def test_a_mail_that_hides_its_html_is_refused(kind):
     """S/MIME, PGP, winmail.dat: opening it would show HTML that is not read here."""
-    (found,) = read("a.eml", mail("x", kind=kind))
-    assert kind in found.reason
-    assert not found.is_text
+    (result,) = read("a.eml", mail("x", kind=kind))
+    assert kind in result.reason
+    assert not result.is_text
 
 
 def test_a_detached_signature_hides_nothing():
@@ -283,9 +285,9 @@ def test_a_text_may_be_an_mbox_or_html():
         ["<p>1"],
         ["<p>2"],
     ]
-    (found,) = read_text("<meta charset=iso-8859-1><p>ü\ud800")
-    assert htmls([found]) == [["<meta charset=iso-8859-1><p>ü\ud800"]]
-    assert found.url_charset == "utf-8"
+    (result,) = read_text("<meta charset=iso-8859-1><p>ü\ud800")
+    assert htmls([result]) == [["<meta charset=iso-8859-1><p>ü\ud800"]]
+    assert result.url_charset == "utf-8"
 
 
 def test_a_text_that_only_begins_like_a_mail_is_html():
@@ -325,7 +327,7 @@ BOUNDS = {
 
 @pytest.mark.parametrize(("raw", "limits", "message"), BOUNDS.values(), ids=BOUNDS)
 def test_what_passes_a_limit_is_refused(raw, limits, message):
-    assert all(each.reason == "" for each in read("a.eml", raw))
+    assert all(result.reason == "" for result in read("a.eml", raw))
     assert message in read("a.eml", raw, limits)[0].reason
 
 

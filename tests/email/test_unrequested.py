@@ -53,10 +53,10 @@ WHY = {
 
 @pytest.mark.parametrize(("html", "why", "is_undecoded"), WHY.values(), ids=WHY)
 def test_a_place_is_named_with_its_reason(html, why, is_undecoded):
-    (found,) = search_html(html, hosts=HOSTS).unrequested
-    assert why in found.sentence
-    assert found.is_undecoded is is_undecoded
-    assert found.line in (0, 1)
+    (place,) = search_html(html, hosts=HOSTS).unrequested
+    assert why in place.sentence
+    assert place.is_undecoded is is_undecoded
+    assert place.line in (0, 1)
 
 
 SOUND = {
@@ -81,7 +81,7 @@ def test_nothing_is_said_of(html):
 
 def test_lines_and_sentences():
     html = "<p>\n<img src='/v1/pixel/track'>\n\n<a href='/v1/pixel/page'>"
-    assert [each.line for each in search_html(html, hosts=HOSTS).unrequested] == [2, 4]
+    assert [place.line for place in search_html(html, hosts=HOSTS).unrequested] == [2, 4]
     assert UnrequestedPlace(2, "y").sentence == (
         "line 2 names /v1/pixel/, but no client requests it, because y"
     )
@@ -100,8 +100,8 @@ def test_a_text_is_parsed_once(monkeypatch):
 
     monkeypatch.setattr(html_tree, "check_html", check)
     html = f"{IMG}<a href='/v1/pixel/page'>x</a><p>=3D"
-    found = search_html(html, hosts=HOSTS)
-    assert (len(found.pixels), len(found.unrequested)) == (1, 1)
+    search = search_html(html, hosts=HOSTS)
+    assert (len(search.pixels), len(search.unrequested)) == (1, 1)
     assert parsed == [html]
 
 
@@ -123,5 +123,5 @@ FRAGMENTS = st.sampled_from(
 @settings(max_examples=200)
 @given(st.text() | st.lists(FRAGMENTS).map("".join))
 def test_no_text_is_too_odd(html):
-    for each in search_html(html, hosts=HOSTS).unrequested:
-        assert each.line <= html.count("\n") + 1
+    for place in search_html(html, hosts=HOSTS).unrequested:
+        assert place.line <= html.count("\n") + 1

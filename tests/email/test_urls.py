@@ -49,8 +49,8 @@ REQUESTED = {
 
 @pytest.mark.parametrize(("text", "url"), REQUESTED.values(), ids=REQUESTED)
 def test_a_browser_requests(text, url):
-    found = browser_url(text)
-    assert (found and str(found)) == url
+    parsed = browser_url(text)
+    assert (parsed and str(parsed)) == url
 
 
 PASTED = {
@@ -131,7 +131,7 @@ def test_no_text_is_too_odd(text):
     pasted_url(text)
     pasted_url(f"&amp;{text}")
     browser_url(text)
-    found = browser_url(f"https://a.test/{text}")
-    assert found is not None
-    assert str(found).isascii()
-    assert browser_url(str(found)) == found
+    parsed = browser_url(f"https://a.test/{text}")
+    assert parsed is not None
+    assert str(parsed).isascii()
+    assert browser_url(str(parsed)) == parsed

@@ -23,7 +23,7 @@ def recorded(seq, **payload):
 
 
 def payload(path):
-    """The payload of the first call in a recording."""
+    """Return the payload of the first call in a recording."""
     call = read_recording(path).hits[0].call
     assert call is not None
     assert call.payload is not None
@@ -81,7 +81,7 @@ def test_damage_is_named_with_its_line_and_column(path, whole, old, new, expecte
         (b"[]", "is of type array"),
     ],
 )
-def test_what_is_no_recording_is_said(path, content, expected):
+def test_a_file_that_is_no_recording_is_reported(path, content, expected):
     path.write_bytes(content)
     assert expected in message(read_recording, path)
 
@@ -89,9 +89,9 @@ def test_what_is_no_recording_is_said(path, content, expected):
 @pytest.mark.parametrize("read", [read_recording, read_document, read_bytes])
 def test_a_file_that_cannot_be_read_is_named(tmp_path, read):
     for name, reason in (("missing", "No such file"), (".", "Is a directory"), ("a\0b", "null")):
-        found = message(read, tmp_path / name)
-        assert found.startswith(f"{tmp_path / name}: cannot read this file: ")
-        assert reason in found
+        text = message(read, tmp_path / name)
+        assert text.startswith(f"{tmp_path / name}: cannot read this file: ")
+        assert reason in text
 
 
 def test_a_file_without_an_end_is_not_read_for_ever():
@@ -107,12 +107,12 @@ def test_a_document_has_positions_and_may_have_a_byte_order_mark(path):
 
 def test_a_number_at_the_very_end_may_have_lost_digits(path, whole):
     path.write_bytes(whole.removesuffix(b"\n"))
-    found = read_recording(path)
-    assert (len(found.hits), found.end, found.torn) == (2, None, True)
+    recording = read_recording(path)
+    assert (len(recording.hits), recording.end, recording.torn) == (2, None, True)
 
 
 @pytest.mark.parametrize(("cut", "is_one"), [(b"", True), (b"pixel_", False)])
-def test_a_recording_says_that_it_is_one(path, whole, cut, is_one):
+def test_a_recording_is_recognised(path, whole, cut, is_one):
     path.write_bytes(whole.replace(cut, b"", 1))
     assert read_write.is_recording(path) is is_one
 

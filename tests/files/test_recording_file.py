@@ -1,4 +1,4 @@
-"""The file of a recording: one recorder at a time, and nothing good is ever lost."""
+"""The file of a recording has one writer at a time, and no recording is ever lost."""
 
 import os
 import signal
@@ -27,7 +27,7 @@ def message(call, *arguments):
 
 
 def write(path, *, calls=1, end=True, run="r1"):
-    """Write a recording; returns its bytes."""
+    """Write a recording; return its bytes."""
     recorder = RecordingWriter(path, Head(created=HEAD.created, run=run, tool="0.1.0"))
     recorder.append(*(recorded(seq) for seq in range(1, calls + 1)))
     if end:
@@ -50,7 +50,7 @@ def previous(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["out.yaml", "./out.yaml", "symbolic", "hard"])
-def test_a_second_recorder_of_the_same_file_is_refused(path, name, monkeypatch):
+def test_a_second_writer_of_the_same_file_is_refused(path, name, monkeypatch):
     monkeypatch.chdir(path.parent)
     first = RecordingWriter(path, HEAD)
     path.with_name("symbolic").symlink_to("out.yaml")
@@ -105,12 +105,12 @@ def test_a_fork_does_not_keep_the_lock(path):
         process.kill()
 
 
-def test_a_recorder_that_was_refused_leaves_everything_as_it_was(path):
+def test_a_refused_writer_leaves_everything_as_it_was(path):
     before = write(path)
     first = RecordingWriter(path, HEAD)
-    names = sorted(each.name for each in path.parent.iterdir())
+    names = sorted(file.name for file in path.parent.iterdir())
     message(RecordingWriter, path, HEAD)
-    assert sorted(each.name for each in path.parent.iterdir()) == names
+    assert sorted(file.name for file in path.parent.iterdir()) == names
     first.close(NONE)
     assert path.read_bytes() == before
 
@@ -122,14 +122,14 @@ def test_a_recording_stays_as_previous_until_a_call_arrives(path, previous):
     before = write(path)
     recorder = RecordingWriter(path, HEAD)
     assert previous.read_bytes() == before
-    found = read_recording(path)
-    assert (found.head.run, found.hits, found.end) == ("r2", (), None)
+    recording = read_recording(path)
+    assert (recording.head.run, recording.hits, recording.end) == ("r2", (), None)
     recorder.append(recorded(1))
     assert not previous.exists()
     recorder.close(ONE)
     assert read_recording(path).head.run == "r2"
     assert not recorder.put_back
-    assert [each.name for each in path.parent.iterdir()] == ["out.yaml"]
+    assert [file.name for file in path.parent.iterdir()] == ["out.yaml"]
 
 
 @pytest.mark.parametrize("ends", ["close", "abandon"])
@@ -144,7 +144,7 @@ def test_without_a_call_it_is_put_back(path, ends, calls):
         recorder.abandon()
     assert recorder.put_back
     assert path.read_bytes() == before
-    assert [each.name for each in path.parent.iterdir()] == ["out.yaml"]
+    assert [file.name for file in path.parent.iterdir()] == ["out.yaml"]
 
 
 @pytest.mark.parametrize("content", [None, b""], ids=["no file", "an empty one"])
@@ -155,7 +155,7 @@ def test_without_a_recording_from_before_an_empty_one_is_left(path, content):
     recorder.close(NONE)
     assert not recorder.put_back
     assert read_recording(path).end == NONE
-    assert [each.name for each in path.parent.iterdir()] == ["out.yaml"]
+    assert [file.name for file in path.parent.iterdir()] == ["out.yaml"]
 
 
 def test_an_empty_recording_may_be_made_to_replace_one(path):
@@ -164,11 +164,11 @@ def test_an_empty_recording_may_be_made_to_replace_one(path):
     recorder.commit()
     recorder.close(NONE)
     assert read_recording(path).head.run == "r2"
-    assert [each.name for each in path.parent.iterdir()] == ["out.yaml"]
+    assert [file.name for file in path.parent.iterdir()] == ["out.yaml"]
 
 
 def test_a_link_stays_a_link(path, tmp_path):
-    """The recording, and the one from before, stand beside the file that it leads to."""
+    """The recording and the earlier one are in the folder of the link's target."""
     (tmp_path / "real").mkdir()
     target = tmp_path / "real" / "calls.yaml"
     before = write(target)
@@ -179,7 +179,7 @@ def test_a_link_stays_a_link(path, tmp_path):
     recorder.close(ONE)
     assert path.is_symlink()
     assert read_recording(target).head.run == "r2"
-    assert [each.name for each in target.parent.iterdir()] == ["calls.yaml"]
+    assert [file.name for file in target.parent.iterdir()] == ["calls.yaml"]
 
 
 def test_what_a_killed_run_has_kept_is_kept_on(path, previous):
@@ -220,7 +220,7 @@ def test_a_file_of_the_name_that_is_not_ours_is_not_touched(path, previous, cont
 
 
 def test_a_file_that_was_deleted_is_not_brought_back_by_a_later_run(path, previous):
-    """Somebody removed it so that an old recording cannot pass for a new one."""
+    """A user removed it so that an old recording cannot pass for a new one."""
     write(path)
     RecordingWriter(path, HEAD)
     path.unlink()
@@ -234,7 +234,7 @@ def test_a_name_that_leaves_no_room_for_the_other_is_refused(tmp_path):
     before = write(path)
     assert "File name too long" in message(RecordingWriter, path, HEAD)
     assert path.read_bytes() == before
-    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
 KILLED = """
@@ -276,7 +276,7 @@ for number in count(1):
         record()
         os._exit(0)
     _, status = os.waitpid(child, 0)
-    survivors = [each.read_bytes() for each in (path, kept) if each.exists()]
+    survivors = [file.read_bytes() for file in (path, kept) if file.exists()]
     arrived = call and b"- seq: 1\\n" in path.read_bytes() and b"run: r2" in path.read_bytes()
     assert before in survivors or arrived, f"lost at line {number}"
     read_write.read_recording(path)
@@ -349,7 +349,7 @@ def folder_deleted(path):
         (folder_deleted, "is gone"),
     ],
 )
-def test_what_others_do_to_the_file_is_said_at_the_end(path, change, said, earlier, calls):
+def test_changes_by_others_are_reported_at_the_end(path, change, said, earlier, calls):
     path = path.parent / "folder" / "out.yaml"
     path.parent.mkdir()
     before = write(path, calls=2) if earlier else b""
@@ -362,16 +362,16 @@ def test_what_others_do_to_the_file_is_said_at_the_end(path, change, said, earli
     change(path)
     with pytest.raises(RecordingChangedError) as caught:
         recorder.close(ONE if calls else NONE)
-    assert any(said in each and str(path) in each for each in caught.value.args)
+    assert any(said in sentence and str(path) in sentence for sentence in caught.value.args)
     if change is moved and not recorder.put_back:
         moved_to = read_recording(path.with_name("moved.yaml"))
         assert moved_to.evidence().gaps == caught.value.args
     if earlier and not calls and change is not folder_deleted:
-        assert before in [each.read_bytes() for each in (path, kept) if each.exists()]
+        assert before in [file.read_bytes() for file in (path, kept) if file.exists()]
         assert kept.exists() is (change is replaced)  # nobody's new file is overwritten
 
 
-def test_a_file_that_nobody_has_touched_is_said_to_be_so(path):
+def test_an_untouched_file_has_no_changes(path):
     recorder = RecordingWriter(path, HEAD)
     assert list(recorder._file.changes()) == []
     recorder.append(recorded(1))
@@ -400,7 +400,7 @@ def test_a_file_that_was_there_keeps_its_permissions(path):
 
 
 def test_the_path_is_that_of_the_beginning(path, monkeypatch, tmp_path):
-    """A test may change its folder."""
+    """A test may change the working directory."""
     monkeypatch.chdir(tmp_path)
     recorder = RecordingWriter(Path("out.yaml"), HEAD)
     recorder.append(*(recorded(seq) for seq in range(1, 300)))

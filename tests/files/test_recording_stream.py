@@ -1,4 +1,4 @@
-"""Recordings read entry by entry: the same as read as a whole, of any size, in little memory."""
+"""Reading entry by entry gives the same as reading as a whole, for any size, in little memory."""
 
 import tracemalloc
 from dataclasses import replace
@@ -59,29 +59,29 @@ VALUES = st.recursive(
 
 @given(st.lists(st.dictionaries(st.text(min_size=1, max_size=9), VALUES, max_size=4), max_size=4))
 def test_it_is_read_as_yaml_reads_it(path, payloads):
-    payloads = [{"userId": "u", "event": "E", "messageId": "m", **each} for each in payloads]
+    payloads = [{"userId": "u", "event": "E", "messageId": "m", **payload} for payload in payloads]
     text = write(path, *payloads)
-    found = read_recording(path)
-    assert found == as_a_whole(path, text)
-    assert not found.torn
+    recording = read_recording(path)
+    assert recording == as_a_whole(path, text)
+    assert not recording.torn
 
 
 def test_only_the_first_entry_of_a_kind_is_read_as_yaml(path, monkeypatch):
-    """Else 300,000 calls take minutes."""
+    """Without the fast path, 300,000 calls take minutes."""
     write(path, *({"userId": f"u{n}", "event": "E", "messageId": f"m{n}"} for n in range(50)))
-    read_as_yaml, seen = entry.FastEntryReader.seen, []
+    learn, texts = entry.FastEntryReader.learn, []
 
     def counted(self, text, hit):
-        seen.append(text)
-        read_as_yaml(self, text, hit)
+        texts.append(text)
+        learn(self, text, hit)
 
-    monkeypatch.setattr(entry.FastEntryReader, "seen", counted)
+    monkeypatch.setattr(entry.FastEntryReader, "learn", counted)
     assert len(read_recording(path).hits) == 50
-    assert len(seen) == 1
+    assert len(texts) == 1
 
 
 def result(read, *arguments):
-    """What a reader returns, or its message."""
+    """Return the result of a reader, or its message."""
     try:
         return read(*arguments)
     except InputError as error:
@@ -89,7 +89,7 @@ def result(read, *arguments):
 
 
 def edited(text, old, new, number):
-    """The text with a value of entry `number` changed."""
+    """Return the text with a value of entry `number` changed."""
     start = text.index(f"- seq: {number}\n")
     return text[:start] + text[start:].replace(old, new, 1)
 
@@ -129,8 +129,8 @@ def test_what_was_edited_is_read_as_yaml_reads_it(path, old, new, number):
     changed = edited(text, old, new, number)
     assert changed != text
     path.write_text(changed, encoding="utf-8")
-    found = [result(read_recording, path), result(as_a_whole, path, changed)]
-    assert found[0] == found[1]
+    results = [result(read_recording, path), result(as_a_whole, path, changed)]
+    assert results[0] == results[1]
 
 
 def test_a_recording_may_be_larger_than_a_file_that_is_read_as_a_whole(path, monkeypatch):

@@ -1,4 +1,4 @@
-"""Folders of scenario files: what is read of them, in which order, and what is no scenario."""
+"""Folders of scenario files: which files are read, in which order, and which are skipped."""
 
 import os
 
@@ -15,7 +15,7 @@ A = "expect: [{track: A}]\n"
 
 @pytest.fixture
 def put(tmp_path, monkeypatch):
-    """Writes files below the current folder."""
+    """Return a function that writes files below the current folder."""
     monkeypatch.chdir(tmp_path)
 
     def write(**texts):
@@ -31,10 +31,10 @@ def test_all_files_below_are_read_in_the_order_of_their_names(put):
     put(all__b_yaml=A, all__a_yaml=A, all__inner__c_yaml=A, all__a__z_yaml=A, other_yaml=A)
     put(**{"all__d.yml": A})
     names = ["all/a.yaml", "all/b.yaml", "all/d.yml", "all/a/z.yaml", "all/inner/c.yaml"]
-    assert [each.location.file for each in load_scenarios(["all"])] == names
+    assert [scenario.location.file for scenario in load_scenarios(["all"])] == names
 
 
-def test_what_says_that_it_is_something_else_is_left_out(put, tmp_path):
+def test_files_of_another_kind_are_left_out(put, tmp_path):
     put(
         all__s_yaml=A,
         all__terms_yaml="define: {a: 1}\n",
@@ -65,7 +65,7 @@ def test_a_file_that_is_given_twice_counts_once(put, tmp_path):
     put(all__s_yaml=A)
     (tmp_path / "link.yaml").symlink_to("all/s.yaml")
     ways = ["all/s.yaml", "all", "./all/s.yaml", tmp_path / "all" / "s.yaml", "link.yaml"]
-    assert [each.location.file for each in load_scenarios(ways)] == ["all/s.yaml"]
+    assert [scenario.location.file for scenario in load_scenarios(ways)] == ["all/s.yaml"]
 
 
 def test_links_that_go_round_come_to_an_end(put, tmp_path):
@@ -73,14 +73,14 @@ def test_links_that_go_round_come_to_an_end(put, tmp_path):
     (tmp_path / "all" / "again").symlink_to(tmp_path / "all")
     (tmp_path / "loop.yaml").symlink_to("loop.yaml")
     assert expand(["all"]) == ["all/s.yaml"]
-    (found,) = read_files(["loop.yaml"])
-    assert found.issues
+    (file,) = read_files(["loop.yaml"])
+    assert file.issues
 
 
 def test_the_examples_are_a_folder_without_a_mistake():
-    found = read_files([folder()])
-    assert len(found) > 12
-    assert not [each.issues for each in found if each.issues]
+    files = read_files([folder()])
+    assert len(files) > 12
+    assert not [file.issues for file in files if file.issues]
 
 
 def test_a_new_file_in_a_folder_is_noticed(put, tmp_path):
@@ -91,14 +91,14 @@ def test_a_new_file_in_a_folder_is_noticed(put, tmp_path):
     put(all__inner__c_yaml=f"name: three\n{A}")
     assert watched.changed()
     assert watched.reload() == ()
-    assert [each.name for each in watched.scenarios] == ["one", "two", "three"]
+    assert [scenario.name for scenario in watched.scenarios] == ["one", "two", "three"]
 
 
 def test_of_what_is_watched_only_what_has_the_tag_is_there(put, tmp_path):
     put(all__a_yaml=f"name: one\ntags: [fast]\n{A}", all__b_yaml=f"name: two\n{A}")
     watched = ScenarioFiles([tmp_path / "all"], {}, ["fast"])
-    assert [each.name for each in watched.scenarios] == ["one"]
+    assert [scenario.name for scenario in watched.scenarios] == ["one"]
     put(all__a_yaml=f"name: one\ntags: [slow]\n{A}")
     (issue,) = watched.reload()
     assert "no scenario has this tag" in str(issue)
-    assert [each.name for each in watched.scenarios] == ["one"]
+    assert [scenario.name for scenario in watched.scenarios] == ["one"]

@@ -1,4 +1,4 @@
-"""Scenario files with what they name: other files, plans, matchers of plugins."""
+"""Scenario files with what they name: other files, plans, registered matchers."""
 
 from importlib.metadata import EntryPoint, EntryPoints
 
@@ -39,7 +39,7 @@ def load(*paths, **given):
 def issues(*paths, **given):
     with pytest.raises(InputError) as caught:
         load(*paths, **given)
-    return [str(each) for each in caught.value.issues]
+    return [str(issue) for issue in caught.value.issues]
 
 
 def wanted(scenario):
@@ -51,7 +51,7 @@ USES = "use: [terms.yaml]\nexpect: [{page: , userId: $a}]"
 
 def test_the_scenarios_of_all_files_come_in_their_order(folder):
     write(folder, one="expect: []", two="scenarios: [{name: a, expect: []}, {name: b, expect: []}]")
-    assert [each.name for each in load("two.yaml", "one.yaml")] == ["a", "b", ""]
+    assert [scenario.name for scenario in load("two.yaml", "one.yaml")] == ["a", "b", ""]
 
 
 def test_definitions_of_another_file_may_be_used(folder):
@@ -68,9 +68,9 @@ def test_files_are_named_relative_to_the_one_that_names_them(folder, monkeypatch
     (folder / "in" / "lib" / "terms.yaml").write_text("use: [../more.yaml]\ndefine: {a: $b}")
     (folder / "in" / "lib" / "plan.yaml").write_text(PLAN)
     (folder / "in" / "more.yaml").write_text("define: {b: ada}")
-    (found,) = load("in/main.yaml")
-    assert wanted(found) == "ada"
-    assert list(found.plans) == [1]
+    (scenario,) = load("in/main.yaml")
+    assert wanted(scenario) == "ada"
+    assert list(scenario.plans) == [1]
     monkeypatch.chdir("/")
     assert wanted(load(str(folder / "in" / "main.yaml"))[0]) == "ada"
 
@@ -139,9 +139,9 @@ def test_a_file_that_two_files_use_is_used_once(folder):
 )  # fmt: skip
 def test_a_file_that_cannot_be_is_refused(folder, texts, message):
     write(folder, **texts)
-    found = issues("main.yaml")
-    assert len(found) == 1, found
-    assert message in found[0]
+    messages = issues("main.yaml")
+    assert len(messages) == 1, messages
+    assert message in messages[0]
 
 
 def test_definitions_of_two_files_may_not_contain_each_other(folder):
@@ -150,10 +150,10 @@ def test_definitions_of_two_files_may_not_contain_each_other(folder):
     assert "contains itself: $" in issue
 
 
-def test_all_mistakes_of_all_files_are_told_at_once_and_each_once(folder):
+def test_all_mistakes_of_all_files_are_reported_at_once_and_each_once(folder):
     write(folder, one=USES, two=USES, terms="define: {a: {$gtt: 1}}", bad="expct: []\nexpect: [x]")
-    found = issues("one.yaml", "two.yaml", "bad.yaml", "none.yaml")
-    assert [each.partition(": ")[0] for each in found] == [
+    messages = issues("one.yaml", "two.yaml", "bad.yaml", "none.yaml")
+    assert [line.partition(": ")[0] for line in messages] == [
         "terms.yaml:1:14",
         "bad.yaml:1:1",
         "bad.yaml:2:10",
@@ -171,8 +171,8 @@ def test_values_are_given_to_those_files_that_declare_them(folder):
 
 def test_plans_are_read_by_their_versions(folder):
     write(folder, main="plan: {1: p.yaml, 2: q.yaml}\nexpect: []", p=PLAN, q=PLAN)
-    (found,) = load("main.yaml")
-    assert list(found.plans) == [1, 2]
+    (scenario,) = load("main.yaml")
+    assert list(scenario.plans) == [1, 2]
 
 
 def test_a_file_of_many_megabytes_is_refused(folder):
@@ -197,9 +197,9 @@ def test_a_long_row_of_files_ends(folder):
 
 @pytest.mark.parametrize("path", sorted(examples().glob("*.yaml")), ids=lambda path: path.stem)
 def test_the_examples_are_read(path):
-    (found,) = read_files([path])
-    assert not found.issues
-    assert found.scenarios or found.definitions
+    (file,) = read_files([path])
+    assert not file.issues
+    assert file.scenarios or file.definitions
 
 
 def even(value):
@@ -215,8 +215,10 @@ def plugin(monkeypatch):
         "gone": "no_such_module:f",
         "text": "string:digits",
     }
-    found = EntryPoints(EntryPoint(name, value, GROUP) for name, value in named.items())
-    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: found.select(group=group))
+    entry_points = EntryPoints(EntryPoint(name, value, GROUP) for name, value in named.items())
+    monkeypatch.setattr(
+        "importlib.metadata.entry_points", lambda group: entry_points.select(group=group)
+    )
 
 
 @pytest.mark.usefixtures("plugin")
@@ -252,7 +254,7 @@ def test_the_matchers_of_plugins_are_a_mapping():
 
 
 def test_what_nobody_asks_for_is_not_looked_up(folder, monkeypatch):
-    """Looking through all installed packages takes as long as reading a file."""
+    """Searching all installed packages takes as long as reading a file."""
 
     def refuse(**_):
         raise AssertionError
@@ -277,7 +279,7 @@ def test_what_nobody_asks_for_is_not_looked_up(folder, monkeypatch):
         ),
     ],
 )
-def test_a_plan_that_cannot_be_read_is_told_where_it_is_named(tmp_path, text, place):
+def test_an_unreadable_plan_is_reported_where_it_is_named(tmp_path, text, place):
     (tmp_path / "s.yaml").write_text(text)
     with pytest.raises(InputError) as refused:
         load_scenarios([tmp_path / "s.yaml"])

@@ -43,14 +43,14 @@ def test_only_the_scalars_of_json_are_resolved(text, value):
 
 
 def test_digits_are_kept():
-    found = read("[1.10, 12345678901234567890, 1e400]")
-    assert [type(each) for each in found] == [Number, int, Number]
-    assert repr(found) == "[1.10, 12345678901234567890, 1e400]"
+    numbers = read("[1.10, 12345678901234567890, 1e400]")
+    assert [type(number) for number in numbers] == [Number, int, Number]
+    assert repr(numbers) == "[1.10, 12345678901234567890, 1e400]"
 
 
 def test_members_stand_where_their_keys_begin_and_items_where_they_begin():
-    found = parse_document("a: 1\nb:\n  - c:\n      2\n  -   3\n", "f.yaml").positions
-    assert {at: (place.line, place.column) for at, place in found.items()} == {
+    positions = parse_document("a: 1\nb:\n  - c:\n      2\n  -   3\n", "f.yaml").positions
+    assert {at: (place.line, place.column) for at, place in positions.items()} == {
         (): (1, 1),
         ("a",): (1, 1),
         ("b",): (2, 1),
@@ -90,7 +90,7 @@ def test_a_mistake_stands_at_the_nearest_known_place():
         ('a: "\\ud800" b', "f.yaml:1:"),
     ],
 )
-def test_what_is_wrong_is_said_with_its_place(text, message):
+def test_mistakes_are_reported_with_their_places(text, message):
     assert message in issue(text)
 
 

@@ -1,4 +1,4 @@
-"""Where each value of a YAML text stands."""
+"""Spans of the values of a YAML text."""
 
 import pytest
 from hypothesis import given
@@ -57,9 +57,9 @@ def texts(text):
 )
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 def test_a_value_stands_where_its_text_is(at, expected, newline):
-    found = texts(TEXT.replace("\n", newline))[at]
+    text = texts(TEXT.replace("\n", newline))[at]
     # The end of a page without a name is that of its key, or of the colon.
-    assert found.removesuffix(":") == expected.replace("\n", newline).removesuffix(":")
+    assert text.removesuffix(":") == expected.replace("\n", newline).removesuffix(":")
 
 
 def test_a_block_ends_with_its_last_value_and_not_with_the_comment_behind_it():
@@ -68,7 +68,7 @@ def test_a_block_ends_with_its_last_value_and_not_with_the_comment_behind_it():
 
 
 @given(VALUES)
-def test_every_value_has_a_place_and_what_stands_there_says_it(value):
+def test_every_span_holds_its_value(value):
     source = read_source(yaml_writer.write(value), "s.yaml")
     assert source.spans.keys() == {(), *source.document.positions}
     for at, span in source.spans.items():

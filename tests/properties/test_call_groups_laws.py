@@ -1,4 +1,4 @@
-"""A run of which few calls are kept has the verdict of the whole run, to the last number."""
+"""If only few calls of a run are kept, the verdict and its numbers are those of the whole run."""
 
 from dataclasses import replace
 
@@ -30,7 +30,9 @@ def _scenarios(draw):
     for name in ("one", "two")[: draw(st.integers(1, 2))]:
         items = draw(st.lists(st.tuples(_ITEMS, _TIMES), min_size=1, max_size=3))
         lines = [f"  - name: {name}"]
-        lines += [f"    {each}: {draw(_LEVELS)}" for each in ("unexpected", "dropped", "damaged")]
+        lines += [
+            f"    {policy}: {draw(_LEVELS)}" for policy in ("unexpected", "dropped", "damaged")
+        ]
         if any("$x" in item for item, _ in items):
             lines.append("    let: [x]")
         if draw(st.integers(0, 3)) == 0:
@@ -54,40 +56,48 @@ _CALLS = st.lists(
 def _hits(calls):
     for seq, (event, value, damaged) in enumerate(calls, 1):
         user = "{{ id }}" if damaged and value == 2 else "" if damaged and value == 1 else "u"
-        said = {"event": event, "properties": {"a": value}, "userId": user}
-        yield hit(seq, "track", said, at=10 * seq)
+        payload = {"event": event, "properties": {"a": value}, "userId": user}
+        yield hit(seq, "track", payload, at=10 * seq)
 
 
 def _numbers(*verdicts):
-    """How many calls each expectation got; None where some of these stand beside another one.
+    """Return the number of calls of each expectation; None if any has closest calls.
 
-    Which do is only told, and of fewer calls fewer are there to be told.
+    Closest calls are only for display, and of fewer calls fewer can be shown.
     """
-    results = [[each.expectations for each in verdict.scenarios] for verdict in verdicts]
-    if any(result.closest_calls for each in results for found in each for result in found):
+    by_verdict = [[scenario.expectations for scenario in verdict.scenarios] for verdict in verdicts]
+    if any(
+        result.closest_calls
+        for by_scenario in by_verdict
+        for results in by_scenario
+        for result in results
+    ):
         return [None] * len(verdicts)
-    return [[[(one.got, one.met) for one in found] for found in each] for each in results]
+    return [
+        [[(result.got, result.met) for result in results] for results in by_scenario]
+        for by_scenario in by_verdict
+    ]
 
 
-def _said(verdict):
-    """What a verdict comes to, with each number in it."""
+def _summary(verdict):
+    """Return the statuses and numbers of a verdict."""
     return (
         verdict.status,
         count_hits(verdict.hits),
         [
             (
-                each.status,
-                count_hits(found.hit for found in each.forbidden_values),
+                result.status,
+                count_hits(value.hit for value in result.forbidden_values),
             )
-            for each in verdict.scenarios
+            for result in verdict.scenarios
         ],
         {
-            (each.policy, each.levels): count_hits(
+            (policy_hit.policy, policy_hit.levels): count_hits(
                 other.hit
                 for other in verdict.policy_hits
-                if (other.policy, other.levels) == (each.policy, each.levels)
+                if (other.policy, other.levels) == (policy_hit.policy, policy_hit.levels)
             )
-            for each in verdict.policy_hits
+            for policy_hit in verdict.policy_hits
         },
     )
 
@@ -97,17 +107,17 @@ def _said(verdict):
 def test_the_verdict_is_that_of_the_whole_run(text, calls, kept):
     scenarios = parse(parse_document(text, "s.yaml"))
     call_groups, hits = CallGroups(scenarios, kept=kept), tuple(_hits(calls))
-    watch, whole = LiveVerdict(scenarios), LiveVerdict(scenarios)
-    for count, each in enumerate(hits, 1):
-        call_groups.add(each)
+    live, whole = LiveVerdict(scenarios), LiveVerdict(scenarios)
+    for count, call in enumerate(hits, 1):
+        call_groups.add(call)
         thinned = evidence(*call_groups.hits())
         assert thinned.total == count
-        assert watch.update(thinned) is whole.update(evidence(*hits[:count]))
-    ours = verify(scenarios, evidence(*call_groups.hits()))
-    theirs = verify(scenarios, evidence(*hits))
-    assert _said(ours) == _said(theirs)
-    our_numbers, their_numbers = _numbers(ours, theirs)
-    assert our_numbers == their_numbers
+        assert live.update(thinned) is whole.update(evidence(*hits[:count]))
+    grouped = verify(scenarios, evidence(*call_groups.hits()))
+    whole_run = verify(scenarios, evidence(*hits))
+    assert _summary(grouped) == _summary(whole_run)
+    numbers, whole_numbers = _numbers(grouped, whole_run)
+    assert numbers == whole_numbers
 
 
 MANY = 2_000
@@ -126,14 +136,14 @@ MANY = 2_000
         ("expect: [{track: A, times: 1..}]\ndeny: [{contains: secret}]", 10),
         ("expect: [{track: A, times: 1..}, {any: , times: 0..}]", 10),
         ("expect: [{track: A, times: 0..50}, {any: , times: 0..}]", 50),
-        # Here it matters which calls they are.
+        # Here every call matters.
         ("let: [x]\nexpect: [{track: A, properties: {a: $x}, times: 1..}]", MANY),
         ("order: strict\nexpect: [{track: A, times: 1..}]", MANY),
         ("within: 5s\nexpect: [{track: A, times: 1..}]", MANY),
         ("expect: [{track: A, times: 1..}]\nstate: {u: {events: {A: 2000}}}", MANY),
     ],
 )
-def test_so_many_calls_are_kept_of_many_that_are_alike(text, kept):
+def test_a_limited_number_of_alike_calls_is_kept(text, kept):
     call_groups = CallGroups(parse(parse_document(text, "s.yaml")), kept=10)
     [one] = _hits([("A", 1, False)])
     for seq in range(1, MANY + 1):

@@ -51,7 +51,7 @@ def _aliases(pairs):
 
 
 def _partition(graph):
-    return {frozenset(each.ids) for each in graph.profiles}
+    return {frozenset(profile.ids) for profile in graph.profiles}
 
 
 @given(ALIASES.flatmap(lambda pairs: st.tuples(st.just(pairs), st.permutations(pairs))))
@@ -65,10 +65,10 @@ def test_the_order_of_aliases_does_not_change_who_is_one(orders):
 @settings(max_examples=100)
 def test_merging_is_idempotent(calls, data):
     """An alias that was sent once changes nothing when it is sent again."""
-    aliases = [each for each in calls if each.call.type is CallType.ALIAS]
+    aliases = [call for call in calls if call.call.type is CallType.ALIAS]
     again = data.draw(st.lists(st.sampled_from(aliases), max_size=3)) if aliases else []
-    pure = [hit(1, "alias", {key: value for key, value in each.call.payload.items()
-                             if key != "anonymousId"}) for each in again]  # fmt: skip
+    pure = [hit(1, "alias", {key: value for key, value in alias.call.payload.items()
+                             if key != "anonymousId"}) for alias in again]  # fmt: skip
     assert fold([*calls, *pure], {}).as_data() == fold(calls, {}).as_data()
 
 
@@ -76,9 +76,9 @@ def test_merging_is_idempotent(calls, data):
 @settings(max_examples=100)
 def test_no_id_has_two_profiles_and_none_is_lost(calls):
     graph = fold(calls, {})
-    ids = [id for each in graph.profiles for id in each.ids]
+    ids = [id for profile in graph.profiles for id in profile.ids]
     fields = ("userId", "anonymousId")
-    sent = {each.call.payload.get(field) for each in calls for field in fields}
+    sent = {call.call.payload.get(field) for call in calls for field in fields}
     assert len(ids) == len(set(ids))
     assert sent - {None} <= set(ids) == set(graph.ids)
 
@@ -87,8 +87,8 @@ def test_no_id_has_two_profiles_and_none_is_lost(calls):
 @settings(max_examples=100)
 def test_every_track_call_is_counted_once(calls):
     data: Any = fold(calls, {}).as_data()
-    counted = sum(sum(each["events"].values()) for each in data.values())
-    assert counted == sum(each.call.type is CallType.TRACK for each in calls)
+    counted = sum(sum(profile["events"].values()) for profile in data.values())
+    assert counted == sum(call.call.type is CallType.TRACK for call in calls)
 
 
 @given(st.lists(_strange(), max_size=5), VALUES)
@@ -101,7 +101,7 @@ def test_folding_never_fails(hits, seeds):
 @given(st.lists(_strange(), max_size=6))
 @settings(max_examples=100)
 def test_what_is_not_kept_changes_nothing(hits):
-    kept = [each for each in hits if each.outcome in KEPT]
+    kept = [hit for hit in hits if hit.outcome in KEPT]
     assert fold(hits, {}) == fold(kept, {})
 
 

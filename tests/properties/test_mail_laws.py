@@ -40,8 +40,8 @@ def _text(body: str) -> EmailMessage:
 def _multipart(kind: str, children: list[EmailMessage]) -> EmailMessage:
     message = EmailMessage()
     message.add_header("Content-Type", f"multipart/{kind}")
-    for each in children:
-        message.attach(each)
+    for child in children:
+        message.attach(child)
     return message
 
 
@@ -67,14 +67,16 @@ TREES = st.recursive(
 
 
 def count(message: EmailMessage) -> int:
-    return sum(each.get_content_type() == "text/html" for each in message.walk())
+    return sum(part.get_content_type() == "text/html" for part in message.walk())
 
 
-def found(mails) -> list[int]:
+def pixel_counts(mails) -> list[int]:
     """Return how often each mail makes a client ask for the pixel, for every part of it."""
     return [
         sum(
-            each.url == PIXEL for part in mail.parts for each in find_pixels(part.html, hosts=HOSTS)
+            pixel.url == PIXEL
+            for part in mail.parts
+            for pixel in find_pixels(part.html, hosts=HOSTS)
         )
         for mail in mails
     ]
@@ -87,9 +89,9 @@ def found(mails) -> list[int]:
 def test_every_part_of_every_mail_is_found(message, newline, name):
     message["From"] = "a@example.com"
     raw = message.as_bytes().replace(b"\n", newline)
-    assert found(read(name, raw)) == [count(message)]
+    assert pixel_counts(read(name, raw)) == [count(message)]
     if count(message):
-        assert found(read_text(raw.decode())) == [count(message)]
+        assert pixel_counts(read_text(raw.decode())) == [count(message)]
 
 
 @settings(max_examples=50, deadline=None)
@@ -98,11 +100,11 @@ def test_every_mail_of_every_mailbox_is_found(messages, newline):
     with TemporaryDirectory() as folder:
         path = Path(folder) / "box"
         box = mailbox.mbox(path)
-        for each in messages:
-            each["From"] = "a@example.com"
-            box.add(each)
+        for message in messages:
+            message["From"] = "a@example.com"
+            box.add(message)
         box.close()
         raw = path.read_bytes().replace(b"\n", newline)
-    assert found(read("a.mbox", raw)) == [count(each) for each in messages]
+    assert pixel_counts(read("a.mbox", raw)) == [count(message) for message in messages]
     if count(messages[0]):
-        assert found(read("box", raw)) == [count(each) for each in messages]
+        assert pixel_counts(read("box", raw)) == [count(message) for message in messages]

@@ -47,7 +47,7 @@ def _read(data, write):
 def test_a_drafted_plan_takes_its_own_calls(hits):
     for write in (yaml_writer.write, json_codec.write):
         plan = _read(infer(hits), write)
-        assert [list(violations({1: plan}, each)) for each in hits] == [[]] * len(hits)
+        assert [list(violations({1: plan}, hit)) for hit in hits] == [[]] * len(hits)
 
 
 @given(st.lists(_hits(), max_size=3), st.lists(_hits(), max_size=3))
@@ -79,8 +79,8 @@ def test_any_schema_is_one_or_a_mistake(schema, hits):
     text = json_codec.write({"rules": {"global": schema, "identify": schema}})
     with suppress(InputError):
         plan = parse(parse_document(text, "plan.yaml"))
-        for each in hits:
-            list(violations({1: plan}, each))
+        for hit in hits:
+            list(violations({1: plan}, hit))
 
 
 @given(PAYLOADS, st.sampled_from(CallType), st.sampled_from(Form))
@@ -89,5 +89,5 @@ def test_checking_never_fails(payload, type, form):
     text = "rules: {events: [{name: A, rules: {}}], global: {properties: {userId: {minLength: 3}}}}"
     plan = parse(parse_document(text, "plan.yaml"))
     call = Call(type=type, form=form, payload=payload)
-    found = list(violations({1: plan}, replace(PLAIN, call=call, outcome=Outcome.DAMAGED)))
-    assert len(found) == len(set(found))
+    violated = list(violations({1: plan}, replace(PLAIN, call=call, outcome=Outcome.DAMAGED)))
+    assert len(violated) == len(set(violated))

@@ -35,7 +35,7 @@ from pixel_emulator.core.redaction.redact import redact
 from pixel_emulator.core.text.json_codec import Number
 from pixel_emulator.files.read_write import read_recording
 from pixel_emulator.runtime.recording_writer import RecordingWriter
-from tests.hits import hit, judged
+from tests.hits import classified_hit, hit
 
 HEAD = Head(
     created=datetime(2030, 1, 31, tzinfo=UTC), run="r1", tool="0.1.0", redaction=Redaction.NONE
@@ -140,7 +140,7 @@ CUT_HITS = [
         digest="1b" * 32,
         step=STEP,
     ),
-    replace(judged(2, PixelRequest(target=b"/v1/t", method="POST")), digest="2c" * 32),
+    replace(classified_hit(2, PixelRequest(target=b"/v1/t", method="POST")), digest="2c" * 32),
 ]
 SURROGATE = replace(hit(1, "page", {"name": "\ud800"}), digest="3d" * 32)
 
@@ -306,7 +306,7 @@ def test_the_redacted_url_decodes_to_the_redacted_payload(payload, random):
     except UnicodeEncodeError:
         assume(False)
     request = PixelRequest(target=f"/v1/pixel/track?{query}".encode())
-    before = judged(1, request)
+    before = classified_hit(1, request)
     after = redact(before)
     assert before.call is not None
     assert after.call is not None
@@ -339,7 +339,7 @@ def test_no_write_key_is_left_decoded_or_not(path, payload, random, extra):
         target=f"/v1/pixel/track?{query}".encode(), headers=(("referer", referer),)
     )
     recorder = RecordingWriter(path, replace(HEAD, redaction=Redaction.WRITE_KEYS))
-    recorder.append(replace(judged(1, request), digest="0a" * 32))
+    recorder.append(replace(classified_hit(1, request), digest="0a" * 32))
     recorder.close(End(calls=1, connections=1))
     text = path.read_text(encoding="utf-8")
     decoded = [unquote(text), repr(read_recording(path).hits)]
@@ -409,7 +409,7 @@ def test_no_key_is_left_that_stands_encoded_up_to_three_times(key, encoders, pla
     target, referer = place(text)
     request = PixelRequest(target=target.encode(), headers=(("referer", referer),))
     assume(any(key in each for each in all_said(target + referer)))  # what it can see at all
-    after = redact(judged(1, request)).request
+    after = redact(classified_hit(1, request)).request
     assert not any(key in each for each in all_said(after.target.decode() + after.headers[0][1]))
 
 
@@ -421,7 +421,7 @@ def one(query: bytes) -> bytes:
 @pytest.mark.parametrize("redaction", Redaction)
 def test_a_call_that_no_server_reads_survives_its_recording(path, redaction):
     target = b"/v1/pixel/track?event=Email Opened&writeKey=wk_test_0000000000&userId=u"
-    made = replace(judged(1, PixelRequest(target=target)), digest="0a" * 32)
+    made = replace(classified_hit(1, PixelRequest(target=target)), digest="0a" * 32)
     recorder = RecordingWriter(path, replace(HEAD, redaction=redaction))
     recorder.append(made)
     recorder.abandon()
@@ -441,7 +441,7 @@ def test_a_call_that_no_server_reads_survives_its_recording(path, redaction):
 def test_what_was_recorded_was_not_edited(path, redaction, query):
     request = PixelRequest(target=b"/v1/pixel/track?" + query)
     for dialect in Dialect:
-        made = replace(judged(1, request), call=decode(CallType.TRACK, query, dialect))
+        made = replace(classified_hit(1, request), call=decode(CallType.TRACK, query, dialect))
         recorder = RecordingWriter(path, replace(HEAD, redaction=redaction, dialect=dialect))
         recorder.append(replace(made, digest="0a" * 32))
         recorder.abandon()
@@ -460,10 +460,10 @@ def test_what_was_recorded_was_not_edited(path, redaction, query):
 @settings(max_examples=200)
 def test_redaction_never_raises_and_what_it_withholds_stays_dropped(query, header, known):
     request = PixelRequest(target=b"/v1/pixel/track?" + query, headers=(("referer", header),))
-    before = judged(1, request)
+    before = classified_hit(1, request)
     after = redact(before, known)
     assert before.call is not None
     assert after.call is not None
-    assert after.call.is_decoded == before.call.accepted
+    assert after.call.is_decoded == before.call.is_decoded
     again = decode(CallType.TRACK, after.request.query, Dialect.DOCUMENTED)
     assert again.is_decoded == before.call.is_decoded

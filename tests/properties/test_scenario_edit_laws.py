@@ -15,7 +15,7 @@ from pixel_emulator.core.verification.verdict import Status
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.files.yaml_loader import parse_document
 from tests.core.scenario_edit.test_update import updated
-from tests.hits import evidence, hit, judged
+from tests.hits import classified_hit, evidence, hit
 
 HOSTILE = [
     *(
@@ -103,7 +103,7 @@ def recorded(draw):
     hits = []
     for seq in range(1, draw(st.integers(0, 6)) + 1):
         if not draw(st.integers(0, 5)):
-            hits.append(judged(seq, PixelRequest(target=draw(REQUESTS))))
+            hits.append(classified_hit(seq, PixelRequest(target=draw(REQUESTS))))
             continue
         type, payload = draw(st.sampled_from(calls))
         form = draw(st.sampled_from(Form))

@@ -1,4 +1,4 @@
-"""Laws of scenario files: whatever a file holds, it is read or refused, and never more."""
+"""Any scenario file is either parsed or refused with InputError."""
 
 import json
 from contextlib import suppress
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pixel_emulator.core.errors import Document, InputError
 from pixel_emulator.core.model import path_text
-from pixel_emulator.core.parser import vocabulary as grammar
+from pixel_emulator.core.parser import vocabulary
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.parser.expectations import parse_path
 from pixel_emulator.core.parser.values import MATCHERS, OPERATORS
@@ -21,14 +21,14 @@ from pixel_emulator.files.yaml_loader import parse_document
 SCHEMA = jsonschema_rs.Draft7Validator(scenario_schema())
 
 KEYS = {
-    **grammar.FILE,
-    **grammar.SCENARIO,
-    **grammar.STEP,
-    **grammar.EXPECTATION,
-    **grammar.REQUEST,
-    **grammar.ACTIONS,
-    **grammar.GIVEN,
-    **grammar.DENIAL,
+    **vocabulary.FILE,
+    **vocabulary.SCENARIO,
+    **vocabulary.STEP,
+    **vocabulary.EXPECTATION,
+    **vocabulary.REQUEST,
+    **vocabulary.ACTIONS,
+    **vocabulary.GIVEN,
+    **vocabulary.FORBIDDEN,
 }
 TEXTS = [
     *("a", "b", "$a", "$b", "${a}", "x${a}y${b}", "$$a", "$/a(/", "$/^a/i", "$", "", "user", "\b"),
@@ -57,9 +57,9 @@ values = st.recursive(
 )  # fmt: skip
 
 
-def maps(words, **shaped):
-    """Maps with some of the keys of the language, and values that may fit."""
-    choices = {key: st.one_of(shaped.get(key.replace("-", "_"), values), values) for key in words}
+def maps(keys, **shaped):
+    """Maps with some keys of the language, and values that may be valid."""
+    choices = {key: st.one_of(shaped.get(key.replace("-", "_"), values), values) for key in keys}
     return st.fixed_dictionaries({}, optional=choices)
 
 
@@ -69,28 +69,28 @@ names = st.one_of(
 )
 definitions = st.dictionaries(st.sampled_from(["a", "b", "c"]), values, max_size=3)
 calls = st.lists(
-    maps(grammar.EXPECTATION, one_of=st.lists(maps(grammar.PATTERN), max_size=2)), max_size=3
+    maps(vocabulary.EXPECTATION, one_of=st.lists(maps(vocabulary.PATTERN), max_size=2)), max_size=3
 )
-actions = maps(grammar.ACTIONS, send=maps(grammar.PATTERN))
-steps = st.lists(maps(grammar.STEP, expect=calls, never=calls, do=actions), max_size=2)
+actions = maps(vocabulary.ACTIONS, send=maps(vocabulary.PATTERN))
+steps = st.lists(maps(vocabulary.STEP, expect=calls, never=calls, do=actions), max_size=2)
 scenarios = maps(
-    grammar.SCENARIO,
+    vocabulary.SCENARIO,
     let=names,
     cases=st.lists(definitions, max_size=2),
     expect=calls,
     never=calls,
     steps=steps,
     do=actions,
-    given=maps(grammar.GIVEN),
-    deny=st.lists(maps(grammar.DENIAL), max_size=2),
+    given=maps(vocabulary.GIVEN),
+    deny=st.lists(maps(vocabulary.FORBIDDEN), max_size=2),
 )
 documents = st.one_of(
     values,
     scenarios,
-    maps({**grammar.FILE, **grammar.SCENARIO}, define=definitions, let=names, expect=calls),
+    maps({**vocabulary.FILE, **vocabulary.SCENARIO}, define=definitions, let=names, expect=calls),
     st.fixed_dictionaries(
         {"scenarios": st.lists(scenarios, max_size=2)},
-        optional={"define": definitions, "defaults": maps(grammar.DEFAULTS, let=names)},
+        optional={"define": definitions, "defaults": maps(vocabulary.DEFAULTS, let=names)},
     ),
 )
 
@@ -104,32 +104,32 @@ def read(data):
 
 @settings(max_examples=100)
 @given(documents)
-def test_a_document_is_read_or_refused_and_stays_as_it_is(data):
+def test_a_document_is_parsed_or_refused_and_unchanged(data):
     before = repr(data)
     read(data)
     assert repr(data) == before
 
 
 # Small documents that the loader likes: most of the others are refused, and say nothing here.
-words = st.sampled_from(["A", "u", "$string", "$/^x/", "$$y"])
+texts = st.sampled_from(["A", "u", "$string", "$/^x/", "$$y"])
 simple_calls = st.lists(
     st.one_of(
         st.fixed_dictionaries(
-            {"track": words},
+            {"track": texts},
             optional={
-                "userId": words,
+                "userId": texts,
                 "context": values,
                 "properties": st.dictionaries(st.sampled_from(["p", "q"]), values, max_size=2),
                 "times": st.sampled_from([0, 2, "1..", "2..4"]),
                 "within": st.sampled_from(["5s", "1.5min", "x"]),
                 "request": st.dictionaries(
-                    st.sampled_from([*grammar.REQUEST]), scalars, max_size=2
+                    st.sampled_from([*vocabulary.REQUEST]), scalars, max_size=2
                 ),
-                "note": words,
+                "note": texts,
             },
         ),
         st.fixed_dictionaries(
-            {"one-of": st.lists(st.fixed_dictionaries({"page": words}), min_size=1, max_size=2)}
+            {"one-of": st.lists(st.fixed_dictionaries({"page": texts}), min_size=1, max_size=2)}
         ),
     ),
     max_size=2,
@@ -138,9 +138,9 @@ simple = st.fixed_dictionaries(
     {"expect": simple_calls},
     optional={
         "never": simple_calls,
-        "state": st.dictionaries(words, values, max_size=1),
-        "given": maps(grammar.GIVEN),
-        "do": st.one_of(*(st.fixed_dictionaries({key: values}) for key in grammar.ACTIONS)),
+        "state": st.dictionaries(texts, values, max_size=1),
+        "given": maps(vocabulary.GIVEN),
+        "do": st.one_of(*(st.fixed_dictionaries({key: values}) for key in vocabulary.ACTIONS)),
         "deny": st.lists(st.fixed_dictionaries({"contains": scalars}), max_size=1),
         "order": st.sampled_from(["any", "listed", "strict", "x"]),
         "define": definitions,
@@ -150,21 +150,21 @@ simple = st.fixed_dictionaries(
 
 @settings(max_examples=100)
 @given(simple)
-def test_the_schema_accepts_whatever_the_loader_accepts(data):
+def test_the_schema_accepts_whatever_the_parser_accepts(data):
     if read(data) is not None:
         # As a float, 1e400 would be an infinity, which the validator takes for null.
         plain = json.loads(json_codec.write(data), parse_float=Decimal)
-        assert SCHEMA.is_valid(plain), [str(each) for each in SCHEMA.iter_errors(plain)]
+        assert SCHEMA.is_valid(plain), [str(error) for error in SCHEMA.iter_errors(plain)]
 
 
 @settings(max_examples=100)
 @given(st.text(alphabet=" \n-:{}[],'\"$/*&!%@`#|>abexpct0\t\\", max_size=60))
-def test_a_text_is_read_or_refused(text):
+def test_a_text_is_parsed_or_refused(text):
     with suppress(InputError):
         parse(parse_document(text, "s.yaml"))
 
 
 @settings(max_examples=100)
 @given(st.lists(st.one_of(st.integers(0, 10**9 - 1), st.text()), min_size=1, max_size=5))
-def test_every_path_is_read_as_it_is_written(path):
+def test_every_path_survives_path_text(path):
     assert parse_path(path_text(path)) == tuple(path)

@@ -1,4 +1,4 @@
-"""The hooks, in mitmproxy's own test kit."""
+"""The hooks of the addon, in mitmproxy's test kit."""
 
 import asyncio
 import io
@@ -85,7 +85,7 @@ def test_a_pixel_is_answered(emulator: PixelEmulator):
         ("192.0.2.1", None, b"a b\xff:::", False),
     ],
 )
-def test_a_request_is_ours_by_its_host_its_host_header_or_its_sni(
+def test_host_host_header_or_sni_make_a_request_one_for_an_emulated_host(
     emulator: PixelEmulator, host: str, sni: str | None, header: bytes | None, ours: bool
 ):
     flow = flow_of(host=host, headers=((b"Host", header),) if header else ())
@@ -104,7 +104,7 @@ def test_a_request_is_ours_by_its_host_its_host_header_or_its_sni(
         ("other.example", 8080, False),
     ],
 )
-def test_a_request_is_ours_by_the_address_that_we_listen_on(
+def test_our_listening_address_makes_a_request_one_for_us(
     emulator: PixelEmulator, host: str, port: int, ours: bool
 ):
     flow = flow_of(host=host.strip("[]"))
@@ -113,7 +113,7 @@ def test_a_request_is_ours_by_the_address_that_we_listen_on(
     assert (cycle(emulator, flow).response is not None) is ours
 
 
-def test_a_large_request_of_ours_is_not_streamed_upstream(emulator: PixelEmulator):
+def test_a_large_request_to_an_emulated_host_is_not_streamed_upstream(emulator: PixelEmulator):
     flow = flow_of(method="POST")
     flow.request.stream = True
     assert not cycle(emulator, flow).request.stream
@@ -153,7 +153,7 @@ def test_the_answer_of_another_addon_stands_and_the_call_is_recorded(emulator: P
     assert len(emulator.journal.hits) == 1
 
 
-def test_whatever_fails_in_our_code_the_gif_is_set_before(
+def test_the_gif_is_set_before_our_code_can_fail(
     emulator: PixelEmulator, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("pixel_emulator.proxy.addon.request_of", None)
@@ -179,7 +179,7 @@ def test_a_flow_with_an_error_is_left_alone(emulator: PixelEmulator):
         (b"", "https://api.segment.io"),
     ],
 )
-def test_the_host_is_recorded_as_it_was_written_if_it_is_the_one_that_is_meant(
+def test_the_host_header_is_recorded_if_it_names_the_host_of_the_request(
     emulator: PixelEmulator, header: bytes, url: str
 ):
     cycle(emulator, flow_of("/v1/pixel/page", headers=((b"Host", header),)))
@@ -223,7 +223,7 @@ ANNOTATIONS = [
 
 
 @pytest.mark.parametrize(("target", "comment", "marker", "metadata"), ANNOTATIONS)
-def test_a_flow_says_what_became_of_it(
+def test_a_flow_is_annotated_with_its_outcome(
     emulator: PixelEmulator,
     target: str,
     comment: str,
@@ -256,7 +256,7 @@ def test_every_annotation_survives_a_file(emulator: PixelEmulator):
     assert read.metadata["pixel.user_id"] == 12345678901234567890
 
 
-def test_a_long_text_is_cut_and_no_write_key_is_in_the_annotations(emulator: PixelEmulator):
+def test_a_long_text_is_truncated_and_no_write_key_is_in_the_annotations(emulator: PixelEmulator):
     flow = cycle(emulator, flow_of(f"/v1/pixel/track?writeKey=wk_test_0000&event={'x' * 999}"))
     assert flow.metadata["pixel.event"] == "x" * 200 + "…"
     assert "wk_test" not in f"{flow.metadata}{flow.comment}"

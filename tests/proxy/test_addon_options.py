@@ -1,4 +1,4 @@
-"""Settings as mitmproxy's options; a mistake in them ends the start."""
+"""Settings are options of mitmproxy; a wrong one ends the start."""
 
 import re
 from collections.abc import Iterator
@@ -60,7 +60,7 @@ def test_options_become_settings():
         ("::1", ["regular"], "127.0.0.1"),
     ],
 )
-def test_mitmproxy_says_where_we_listen(listen_host: str, mode: list[str], host: str):
+def test_listen_host_is_that_of_mitmproxy(listen_host: str, mode: list[str], host: str):
     with context() as (emulator, tctx):
         tctx.configure(emulator, listen_host=listen_host, mode=mode)
         assert emulator.settings.host == host
@@ -86,7 +86,7 @@ def test_a_value_that_is_not_allowed_is_refused(option: str, value: object, mess
         assert emulator.settings == Settings(host=emulator.settings.host)
 
 
-def test_once_it_runs_the_options_stay(tmp_path: Path):
+def test_options_cannot_change_while_it_runs(tmp_path: Path):
     with context() as (emulator, tctx):
         emulator.running()
         journal = emulator.journal
@@ -105,7 +105,7 @@ def test_connections_are_lazy_unless_they_are_made_eager_later():
         assert tctx.options.connection_strategy == "eager"
 
 
-def test_what_the_journal_could_not_do_is_said_aloud_once(caplog: pytest.LogCaptureFixture):
+def test_failures_of_the_journal_are_logged_once(caplog: pytest.LogCaptureFixture):
     with context() as (emulator, _):
         emulator.running()
         emulator.journal.fail("the disk is full")
@@ -117,7 +117,9 @@ def test_what_the_journal_could_not_do_is_said_aloud_once(caplog: pytest.LogCapt
     assert errors == ["the disk is full", "still full"]
 
 
-def test_what_mitmproxy_logged_is_a_failure_and_not_said_again(caplog: pytest.LogCaptureFixture):
+def test_an_error_logged_by_mitmproxy_is_a_failure_and_is_not_logged_again(
+    caplog: pytest.LogCaptureFixture,
+):
     with context() as (emulator, _):
         emulator.running()
         MITMPROXY_LOGGER.error("a hook has raised")

@@ -1,4 +1,4 @@
-"""The CA is private, short-lived, and good for nothing but the emulated hosts and the loopback."""
+"""The CA is private, short-lived, and valid only for the emulated hosts and the loopback."""
 
 import base64
 import hashlib
@@ -36,7 +36,7 @@ def permitted(hosts: tuple[str, ...], directory: Path) -> set[object]:
     return {subtree.value for subtree in constraints.value.permitted_subtrees or ()}
 
 
-def test_it_may_sign_for_the_hosts_and_the_loopback_only(tmp_path: Path):
+def test_it_permits_only_the_hosts_and_the_loopback(tmp_path: Path):
     assert permitted(HOSTS, tmp_path) == {*HOSTS, *LOOPBACK}
 
 
@@ -53,7 +53,7 @@ def test_it_may_sign_for_the_hosts_and_the_loopback_only(tmp_path: Path):
         ("localhost", {"localhost"}),
     ],
 )
-def test_a_host_of_the_user_is_among_them(tmp_path: Path, host: str, subtrees: set[object]):
+def test_a_host_of_the_user_is_permitted(tmp_path: Path, host: str, subtrees: set[object]):
     assert permitted((host,), tmp_path) == subtrees | LOOPBACK
 
 
@@ -116,7 +116,7 @@ def test_a_leaf_is_valid_exactly_as_long_as_its_ca(tmp_path: Path):
     assert made.not_valid_after_utc == ca.not_valid_after_utc
 
 
-def test_the_leaf_that_a_client_sees_is_such_a_leaf():
+def test_the_leaf_that_a_client_receives_is_one_of_ours():
     settings = Settings(port=0)
     with Emulator(settings, Journal(settings)) as e:
         seen = ssl.get_server_certificate(("127.0.0.1", e.port), ca_certs=str(e.authority.ca))
@@ -148,7 +148,7 @@ def test_it_is_valid_for_30_days_and_signs_with_p_256(tmp_path: Path):
     assert key.curve.name == "secp256r1"
 
 
-def test_every_file_is_its_owner_s_alone_and_an_older_one_is_replaced(tmp_path: Path):
+def test_only_the_owner_can_read_the_files_and_older_ones_are_replaced(tmp_path: Path):
     older = tmp_path / "mitmproxy-ca.pem"
     older.write_text("older")
     older.chmod(0o644)
@@ -157,7 +157,7 @@ def test_every_file_is_its_owner_s_alone_and_an_older_one_is_replaced(tmp_path: 
     assert modes == dict.fromkeys(("ca.pem", "mitmproxy-ca.pem", "mitmproxy-ca-cert.pem"), 0o600)
 
 
-def test_the_key_stands_in_mitmproxy_s_file_only(tmp_path: Path):
+def test_the_key_is_only_in_mitmproxy_s_file(tmp_path: Path):
     authority = CertificateAuthority.create(tmp_path, HOSTS)
     assert b"PRIVATE" not in authority.ca.read_bytes()
     assert b"PRIVATE" not in (tmp_path / "mitmproxy-ca-cert.pem").read_bytes()
@@ -169,7 +169,7 @@ def test_two_runs_share_nothing(tmp_path: Path):
     assert first != second
 
 
-def test_spki_is_the_hash_that_browsers_take(tmp_path: Path):
+def test_spki_is_the_hash_that_browsers_accept(tmp_path: Path):
     authority = CertificateAuthority.create(tmp_path, HOSTS)
     der = (
         certificate(authority)

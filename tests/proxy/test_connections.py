@@ -1,4 +1,4 @@
-"""One can wait until every client has been heard out."""
+"""`drain` waits until everything that clients have sent is recorded."""
 
 import asyncio
 import os
@@ -31,11 +31,11 @@ def emulator(journal):
         yield running
 
 
-def test_without_clients_there_is_nothing_to_wait_for(emulator):
+def test_drain_returns_at_once_without_clients(emulator):
     assert emulator.drain(60)
 
 
-def test_what_clients_sent_before_they_went_is_recorded(emulator, journal):
+def test_requests_of_disconnected_clients_are_recorded(emulator, journal):
     for _ in range(50):
         with socket.create_connection(("127.0.0.1", emulator.port)) as client:
             client.sendall(PIXEL)
@@ -43,7 +43,7 @@ def test_what_clients_sent_before_they_went_is_recorded(emulator, journal):
     assert len(journal.hits) == 50
 
 
-def test_a_client_counts_that_only_the_kernel_knows_yet(emulator, journal):
+def test_a_client_counts_that_is_not_accepted_yet(emulator, journal):
     loop, busy = emulator._master.event_loop, threading.Event()
     loop.call_soon_threadsafe(busy.wait)
     with socket.create_connection(("127.0.0.1", emulator.port)) as client:
@@ -96,7 +96,7 @@ def a_pixel_and_closed(client):
         (a_pixel_and_closed, False),
     ],
 )
-def test_whether_all_is_answered_is_known_without_the_loop(emulator, then, quiet):
+def test_is_idle_needs_no_loop(emulator, then, quiet):
     with socket.create_connection(("127.0.0.1", emulator.port)) as client:
         client.sendall(PLAIN)
         assert client.recv(1000)
@@ -107,7 +107,7 @@ def test_whether_all_is_answered_is_known_without_the_loop(emulator, then, quiet
     assert emulator.drain(60)
 
 
-def test_a_client_that_only_the_kernel_knows_may_have_said_something(emulator):
+def test_it_is_not_idle_while_a_client_is_not_accepted(emulator):
     with (
         held(emulator),
         socket.create_connection(("127.0.0.1", emulator.port)),
@@ -116,7 +116,7 @@ def test_a_client_that_only_the_kernel_knows_may_have_said_something(emulator):
     assert emulator.drain(60)
 
 
-def test_of_a_client_that_mitmproxy_has_nothing_is_known(emulator):
+def test_it_is_not_idle_while_mitmproxy_serves_a_client(emulator):
     with socket.create_connection(("127.0.0.1", emulator.port)) as client:
         client.sendall(b"CONNECT api.segment.io:443 HTTP/1.1\r\n\r\n")
         assert client.recv(1000)
@@ -126,7 +126,7 @@ def test_of_a_client_that_mitmproxy_has_nothing_is_known(emulator):
 
 
 @pytest.mark.parametrize("others", [0, 1])
-def test_what_is_being_recorded_is_not_answered(emulator, journal, others):
+def test_it_is_not_idle_while_a_call_is_being_recorded(emulator, journal, others):
     recording, go_on = threading.Event(), threading.Event()
 
     def hold(_):
@@ -147,7 +147,7 @@ def test_what_is_being_recorded_is_not_answered(emulator, journal, others):
         assert emulator._master.is_idle()
 
 
-def test_who_is_being_taken_in_may_have_said_something(emulator, journal, monkeypatch):
+def test_it_is_not_idle_while_a_client_is_being_accepted(emulator, journal, monkeypatch):
     counting, go_on = threading.Event(), threading.Event()
 
     def count():
@@ -162,7 +162,7 @@ def test_who_is_being_taken_in_may_have_said_something(emulator, journal, monkey
     assert emulator.drain(60)
 
 
-def test_however_many_only_the_kernel_knows_they_are_heard_out(emulator, journal):
+def test_all_clients_that_are_not_accepted_yet_are_drained(emulator, journal):
     with ExitStack() as stack:
         with held(emulator):
             for _ in range(50):
@@ -172,7 +172,7 @@ def test_however_many_only_the_kernel_knows_they_are_heard_out(emulator, journal
         assert len(journal.hits) == 50
 
 
-def test_who_resets_the_connection_has_said_what_it_said(emulator, journal):
+def test_requests_before_a_reset_are_recorded(emulator, journal):
     with held(emulator), socket.create_connection(("127.0.0.1", emulator.port)) as client:
         client.sendall(PLAIN)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -183,13 +183,13 @@ def test_who_resets_the_connection_has_said_what_it_said(emulator, journal):
 
 @pytest.mark.parametrize("request_", [PLAIN, PIXEL], ids=["directly", "through mitmproxy"])
 @pytest.mark.parametrize("others", [0, 1, 30])
-def test_what_was_said_just_now_is_waited_for(emulator, journal, others, request_):
+def test_requests_sent_just_before_are_drained(emulator, journal, others, request_):
     address = ("127.0.0.1", emulator.port)
     with ExitStack() as stack:
         for _ in range(others):
             stack.enter_context(socket.create_connection(address))
         client = stack.enter_context(socket.create_connection(address))
-        # Else its kernel keeps what is short until the last one is acknowledged.
+        # Without it the kernel delays short segments until the last is acknowledged.
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for count in range(1, 300):
             client.sendall(request_)
@@ -197,7 +197,7 @@ def test_what_was_said_just_now_is_waited_for(emulator, journal, others, request
             assert len(journal.hits) == count
 
 
-def test_who_comes_while_there_are_no_more_files_is_taken_in_later(emulator, journal):
+def test_a_client_is_accepted_once_file_descriptors_are_free_again(emulator, journal):
     spare = socket.socket()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (spare.fileno() + 1, hard))
@@ -219,7 +219,7 @@ def test_who_comes_while_there_are_no_more_files_is_taken_in_later(emulator, jou
     spare.close()
 
 
-def test_a_client_that_stays_is_not_waited_for_longer_than_asked(emulator):
+def test_drain_waits_for_a_connected_client_no_longer_than_its_timeout(emulator):
     with socket.create_connection(("127.0.0.1", emulator.port)):
         assert not emulator.drain(0.01)
     assert emulator.drain(60)

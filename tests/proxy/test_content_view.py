@@ -1,4 +1,4 @@
-"""mitmproxy's tools show the decoded call beside its request and beside the GIF."""
+"""mitmproxy's tools show the decoded call for its request and for the GIF."""
 
 import pytest
 import yaml
@@ -77,7 +77,7 @@ def test_without_a_pixel_request_there_is_nothing_to_show():
 
 
 @pytest.mark.parametrize("side", ["request", "response"])
-def test_mitmproxy_finds_it_by_itself(side: str):
+def test_mitmproxy_selects_it_by_default(side: str):
     contentviews.add(SegmentPixel(Settings))
     flow = flow_of(PIXEL)
     with taddons.context():  # it reads mitmproxy's global options

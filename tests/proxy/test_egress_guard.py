@@ -1,4 +1,4 @@
-"""Nothing reaches an emulated host, whatever fails; other hosts get every byte, and no harm."""
+"""No byte reaches an emulated host, whatever fails; other hosts get every byte."""
 
 import asyncio
 import ssl
@@ -38,7 +38,7 @@ def emulator() -> Iterator[Emulator]:
 
 @pytest.fixture
 def localhost_emulator() -> Iterator[Emulator]:
-    """Emulates a host that a test can watch, and that could really be reached."""
+    """An emulator of a host that exists and that the test can observe."""
     with Emulator(EMULATED_LOCALHOST, Journal(EMULATED_LOCALHOST)) as running:
         yield running
 
@@ -48,13 +48,13 @@ def eager() -> None:
 
 
 def without(monkeypatch: pytest.MonkeyPatch, *hooks: str) -> None:
-    locks = ctx.master.addons.get("pixel_emulator_egress_guard")
+    guard = ctx.master.addons.get("pixel_emulator_egress_guard")
     for hook in hooks:
-        monkeypatch.setattr(locks, hook, lambda _data: None)
+        monkeypatch.setattr(guard, hook, lambda _data: None)
 
 
 def knock(e: Emulator, authority: str) -> int:
-    """Ask for a pixel behind a CONNECT; the status of what came last."""
+    """Request a pixel in a tunnel; return the status of the last response."""
     with connect(e.port) as client:
         status = ask(client, f"CONNECT {authority} HTTP/1.1\r\n\r\n".encode()).status
         return ask(client, get(PIXEL, authority)).status if status == 200 else status
@@ -69,10 +69,10 @@ HOOKS = ("http_connect", "server_connect")
         ("lazy", (200, 0)),
         ("http_connect", (200, 0)),
         ("server_connect", (502, 0)),
-        ("none", (200, 1)),  # so the trap does notice
+        ("none", (200, 1)),  # the trap counts connections
     ],
 )
-def test_each_lock_alone_keeps_everything_here(
+def test_each_hook_alone_keeps_everything_on_this_machine(
     localhost_emulator: Emulator,
     target: Trap,
     monkeypatch: pytest.MonkeyPatch,
@@ -87,7 +87,7 @@ def test_each_lock_alone_keeps_everything_here(
 
 
 @pytest.mark.parametrize("locked", [True, False])
-def test_when_our_hook_raises_the_last_lock_holds(
+def test_when_our_hook_raises_server_connect_still_refuses(
     localhost_emulator: Emulator, target: Trap, monkeypatch: pytest.MonkeyPatch, locked: bool
 ):
     def broken(_flow: http.HTTPFlow) -> None:
@@ -108,7 +108,7 @@ def test_when_our_hook_raises_the_last_lock_holds(
 
 @pytest.mark.parametrize("name", ["localhost", "127.0.0.1"])
 @pytest.mark.parametrize("strategy", ["lazy", "eager"])
-def test_a_tunnel_to_another_name_is_ours_as_soon_as_its_sni_is(
+def test_a_tunnel_to_another_name_terminates_if_its_sni_is_emulated(
     emulator: Emulator, target: Trap, name: str, strategy: str
 ):
     ctx.options.update(connection_strategy=strategy)
@@ -118,7 +118,7 @@ def test_a_tunnel_to_another_name_is_ours_as_soon_as_its_sni_is(
 
 
 @pytest.mark.parametrize("strategy", ["lazy", "eager"])
-def test_what_is_no_http_reaches_no_emulated_host(
+def test_bytes_that_are_not_http_reach_no_emulated_host(
     localhost_emulator: Emulator, target: Trap, strategy: str
 ):
     ctx.options.update(connection_strategy=strategy)
@@ -129,7 +129,7 @@ def test_what_is_no_http_reaches_no_emulated_host(
 
 
 def client_hello_info(name: str) -> bytes:
-    """A ClientHello."""
+    """Return a ClientHello."""
     outgoing = ssl.MemoryBIO()
     tls = ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname=name)
     with suppress(ssl.SSLWantReadError):
@@ -148,7 +148,7 @@ def client_hello_info(name: str) -> bytes:
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     ],
 )
-def test_a_tunnel_to_another_host_carries_every_byte_as_it_is(
+def test_a_tunnel_to_another_host_carries_every_byte_unchanged(
     emulator: Emulator, target: Trap, sent: bytes
 ):
     with tunnel(emulator.port, f"127.0.0.1:{target.port}") as client:
@@ -161,7 +161,7 @@ def test_a_tunnel_to_another_host_carries_every_byte_as_it_is(
     assert emulator.journal.hits == ()
 
 
-def test_plain_http_of_another_host_is_handed_on_as_it_comes(emulator: Emulator, target: Trap):
+def test_plain_http_of_another_host_is_streamed(emulator: Emulator, target: Trap):
     """The first event arrives although the answer never ends."""
     with connect(emulator.port) as client:
         client.sendall(get(f"http://127.0.0.1:{target.port}/events", "other.example"))
@@ -226,9 +226,9 @@ ELSEWHERE = [
     "other.example",
     "localhost.example",
     "0.0.0.0",
-    "127.1",  # a resolver has the last word on what such a text means
+    "127.1",  # a resolver decides what such a text means
     "2130706433",
-    "[64:ff9b::7f00:1]",  # a gateway translates these two, wherever it stands
+    "[64:ff9b::7f00:1]",  # a gateway translates these two, on any machine
     "[2002:7f00:1::1]",
     "[::127.0.0.1]",
     "[fe80::1]",
@@ -236,7 +236,7 @@ ELSEWHERE = [
 
 
 def offline_statuses(settings: Settings, host: str, port: int) -> tuple[int, int]:
-    """The statuses of a CONNECT and of a plain request; what a trap at the port answers is 200."""
+    """Return the statuses of a CONNECT and of a plain request; a trap at the port answers 200."""
     with Emulator(settings, Journal(settings)) as e:
         with connect(e.port) as client:
             tunnelled = ask(client, f"CONNECT {host}:{port} HTTP/1.1\r\n\r\n".encode()).status
@@ -251,7 +251,7 @@ def offline_statuses(settings: Settings, host: str, port: int) -> tuple[int, int
 
 @pytest.mark.parametrize("host", [*LOOPBACK, MAPPED])
 def test_offline_a_page_on_this_machine_is_reached(host: str):
-    """Playwright and Chromium ask a proxy for the page under test, too."""
+    """Playwright and Chromium also request the page under test through the proxy."""
     with page() as port:
         assert offline_statuses(OFFLINE, host, port) == (200, 200)
 
@@ -263,14 +263,14 @@ def test_offline_every_other_host_is_refused_and_listed(target: Trap, host: str)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-def test_offline_nothing_is_reached_while_others_can_ask(target: Trap, host: str):
+def test_offline_nothing_is_reached_if_other_machines_can_connect(target: Trap, host: str):
     settings = replace(OFFLINE, host="0.0.0.0")
     assert offline_statuses(settings, host, target.port) == (502, 502)
     assert target.connections() == 0
 
 
 @pytest.mark.parametrize("name", ["localhost", "app.localhost"])
-def test_offline_a_name_that_leads_elsewhere_is_refused(
+def test_offline_a_name_that_resolves_to_another_machine_is_refused(
     target: Trap, monkeypatch: pytest.MonkeyPatch, name: str
 ):
     async def elsewhere(_host: str) -> list[str]:
@@ -282,7 +282,7 @@ def test_offline_a_name_that_leads_elsewhere_is_refused(
 
 
 @pytest.mark.parametrize("mode", ["upstream:http://127.0.0.1:3128", "reverse:http://127.0.0.1:1"])
-def test_offline_no_proxy_behind_ours_is_reached(mode: str):
+def test_offline_no_upstream_proxy_is_reached(mode: str):
     data = hook_data("127.0.0.1")
     data.client.proxy_mode = mode_specs.ProxyMode.parse(mode)
     asyncio.run(EgressGuard(OFFLINE, Journal(OFFLINE)).server_connect(data))
@@ -299,7 +299,7 @@ def test_offline_an_emulated_host_on_this_machine_is_never_reached(target: Trap,
 
 @contextmanager
 def page() -> Iterator[int]:
-    """A server on 127.0.0.1 that answers everything with an empty page; its port."""
+    """A server on 127.0.0.1 that answers everything with an empty page; yield its port."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _Page) as server:
         thread = Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
@@ -324,7 +324,7 @@ class _Page(BaseHTTPRequestHandler):
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.1", "0.0.0.0", "2130706433"])
 @pytest.mark.parametrize(("listening", "status"), [("127.0.0.1", 200), ("0.0.0.0", 502)])
-def test_this_machine_is_reached_only_while_nobody_else_can_ask(
+def test_this_machine_is_reached_only_if_no_other_machine_can_connect(
     target: Trap, host: str, listening: str, status: int
 ):
     settings = replace(SETTINGS, host=listening)
@@ -335,7 +335,7 @@ def test_this_machine_is_reached_only_while_nobody_else_can_ask(
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.1", "0.0.0.0", "[::1]"])
-def test_asked_for_itself_the_emulator_answers_once(emulator: Emulator, host: str):
+def test_a_request_for_the_emulator_itself_does_not_loop(emulator: Emulator, host: str):
     own = f"{host}:{emulator.port}"
     with connect(emulator.port) as client:
         assert ask(client, get(f"http://{own}/", own)).status in (404, 502)
@@ -361,7 +361,7 @@ def hook_data(
         hook_data("192.0.2.1", client_sni="api.segment.io"),
     ],
 )
-def test_server_connect_knows_an_emulated_host_by_any_name(
+def test_server_connect_recognizes_an_emulated_host_by_any_name(
     data: server_hooks.ServerConnectionHookData,
 ):
     asyncio.run(EgressGuard(SETTINGS, Journal(SETTINGS)).server_connect(data))
@@ -375,7 +375,7 @@ def test_another_addon_s_refusal_stands():
     assert data.server.error == "refused by another addon"
 
 
-def test_a_check_that_fails_refuses(monkeypatch: pytest.MonkeyPatch):
+def test_a_check_that_raises_refuses(monkeypatch: pytest.MonkeyPatch):
     def broken(_host: str) -> bool:
         raise RuntimeError("broken check")
 

@@ -1,4 +1,4 @@
-"""The emulator on real sockets: every way in, its start and its end."""
+"""The emulator on real sockets: every way to connect, its start and its end."""
 
 import asyncio
 import os
@@ -133,7 +133,7 @@ WAYS: dict[Callable[[Emulator], Reply], str] = {
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
-def test_a_pixel_is_answered_and_recorded_whichever_way_it_comes(
+def test_a_pixel_is_answered_and_recorded_on_every_way(
     emulator: Emulator, way: Callable[[Emulator], Reply]
 ):
     assert way(emulator).is_pixel
@@ -193,7 +193,7 @@ def test_a_direct_request_may_come_in_single_bytes(emulator: Emulator):
         assert read(client).is_pixel
 
 
-def test_a_client_that_spoke_to_us_directly_may_still_ask_the_proxy_for_a_tunnel(
+def test_after_a_direct_request_a_client_may_still_open_a_tunnel(
     emulator: Emulator,
 ):
     with trap() as target, connect(emulator.port) as client:
@@ -207,7 +207,7 @@ def test_a_client_that_spoke_to_us_directly_may_still_ask_the_proxy_for_a_tunnel
 
 
 def test_its_own_address_has_a_certificate_that_clients_accept():
-    """127.0.0.2 stands for the address of this machine in its network."""
+    """127.0.0.2 represents the address of this machine in its network."""
     settings = replace(SETTINGS, host="127.0.0.2")
     with Emulator(settings, Journal(settings)) as e:
         client = socket.create_connection(("127.0.0.2", e.port), timeout=TIMEOUT)
@@ -215,7 +215,7 @@ def test_its_own_address_has_a_certificate_that_clients_accept():
             assert ask(secure, get(PIXEL, f"127.0.0.2:{e.port}")).is_pixel
 
 
-def test_a_direct_request_for_anything_else_is_a_404_of_ours(emulator: Emulator):
+def test_a_direct_request_for_anything_else_is_answered_404(emulator: Emulator):
     with connect(emulator.port) as client:
         assert ask(client, get("/favicon.ico", f"127.0.0.1:{emulator.port}")).status == 404
 
@@ -237,7 +237,7 @@ def test_cookies_and_credentials_are_left_out(emulator: Emulator):
 
 
 @pytest.mark.parametrize(("http2", "chosen"), [(False, "http/1.1"), (True, "h2")])
-def test_http2_is_offered_only_where_it_is_wanted(http2: bool, chosen: str):
+def test_http2_is_offered_only_with_the_setting(http2: bool, chosen: str):
     settings = replace(SETTINGS, http2=http2)
     with Emulator(settings, Journal(settings)) as e:
         client = tunnel(e.port, "api.segment.io:443")
@@ -245,7 +245,7 @@ def test_http2_is_offered_only_where_it_is_wanted(http2: bool, chosen: str):
             assert secure.selected_alpn_protocol() == chosen
 
 
-def test_a_greeting_may_come_in_single_bytes(emulator: Emulator):
+def test_a_client_hello_may_come_in_single_bytes(emulator: Emulator):
     context = ssl.create_default_context(cafile=str(emulator.authority.ca))
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     tls = context.wrap_bio(incoming, outgoing, server_hostname="api.segment.io")
@@ -286,20 +286,20 @@ class ObservingRecorder:
         pass
 
 
-def test_the_answer_leaves_only_when_the_call_is_recorded():
+def test_the_answer_is_sent_only_after_the_call_is_recorded():
     recorder = ObservingRecorder()
     with (
         Emulator(SETTINGS, Journal(SETTINGS, sink=recorder)) as e,
         connect(e.port) as recorder.client,
     ):
-        # From the second one on, the fast path has the connection to itself.
+        # From the second request on, the protocol of the connection is swapped.
         replies = [ask(recorder.client, get(PIXEL, f"127.0.0.1:{e.port}")) for _ in range(3)]
     assert all(reply.is_pixel for reply in replies)
     assert recorder.readable == [False] * 3
 
 
 class BrokenJournal(Journal):
-    """Fails in a way that nobody foresaw."""
+    """Raises an unexpected exception."""
 
     def record_all(
         self, requests: Sequence[PixelRequest], time: datetime | None = None
@@ -319,7 +319,7 @@ def test_an_exception_of_ours_still_answers_the_gif_and_is_a_failure(
 
 
 class NotingJournal(Journal):
-    """Lets a test wait for the handshakes that were broken off."""
+    """Lets a test wait for refused handshakes."""
 
     def __init__(self) -> None:
         super().__init__(SETTINGS)
@@ -342,7 +342,7 @@ def noting(journal: NotingJournal) -> Iterator[Emulator]:
 
 
 def refuse(e: Emulator) -> None:
-    """Come as a client that does not trust our CA."""
+    """Connect as a client that does not trust our CA."""
     with pytest.raises(ssl.SSLCertVerificationError):
         secured(tunnel(e.port, "api.segment.io:443"), Path(certifi.where()))
 
@@ -353,7 +353,9 @@ def test_a_client_that_refuses_our_ca_is_a_gap(noting: Emulator, journal: Noting
     assert len(journal.evidence().gaps) == 1
 
 
-def test_so_it_is_where_another_client_comes_through(noting: Emulator, journal: NotingJournal):
+def test_a_refusal_is_a_gap_even_if_another_client_trusts_our_ca(
+    noting: Emulator, journal: NotingJournal
+):
     refuse(noting)
     journal.refusals.get(timeout=TIMEOUT)
     assert through_https(noting).is_pixel
@@ -361,14 +363,16 @@ def test_so_it_is_where_another_client_comes_through(noting: Emulator, journal: 
     assert "refused by the client with the alert unknown_ca: it does not trust the CA" in gap
 
 
-def test_a_request_without_tls_says_nothing_about_trust(noting: Emulator, journal: NotingJournal):
+def test_a_request_without_tls_does_not_show_trust(noting: Emulator, journal: NotingJournal):
     refuse(noting)
     journal.refusals.get(timeout=TIMEOUT)
     assert through_http(noting).is_pixel
     assert len(journal.evidence().gaps) == 1
 
 
-def test_a_client_that_leaves_amid_the_handshake_is_a_gap(noting: Emulator, journal: NotingJournal):
+def test_a_client_that_disconnects_during_the_handshake_is_a_gap(
+    noting: Emulator, journal: NotingJournal
+):
     outgoing = ssl.MemoryBIO()
     tls = ssl.create_default_context().wrap_bio(
         ssl.MemoryBIO(), outgoing, server_hostname="api.segment.io"
@@ -382,10 +386,10 @@ def test_a_client_that_leaves_amid_the_handshake_is_a_gap(noting: Emulator, jour
     assert len(journal.evidence().gaps) == 1
 
 
-def test_a_client_that_hangs_up_after_the_handshake_is_a_gap(
+def test_a_client_that_disconnects_after_the_handshake_is_a_gap(
     noting: Emulator, journal: NotingJournal
 ):
-    """Node looks at the certificate only when the handshake is over."""
+    """Node checks the certificate only after the handshake."""
     secured(tunnel(noting.port, "api.segment.io:443"), noting.authority.ca).close()
     assert journal.refusals.get(timeout=TIMEOUT) == ("api.segment.io", "")
     assert len(journal.evidence().gaps) == 1
@@ -400,7 +404,7 @@ def test_a_spare_connection_of_a_client_that_trusts_us_is_no_gap(
     assert journal.evidence().gaps == ()
 
 
-def test_a_client_of_the_https_proxy_that_wants_other_hosts_only_is_no_gap(
+def test_a_client_of_the_https_proxy_that_requests_only_other_hosts_is_no_gap(
     noting: Emulator, journal: NotingJournal
 ):
     with secured(connect(noting.port), noting.authority.ca, "localhost") as client:
@@ -409,7 +413,7 @@ def test_a_client_of_the_https_proxy_that_wants_other_hosts_only_is_no_gap(
     assert journal.refusals.get(timeout=TIMEOUT) == ("api.segment.io", "unknown_ca")
 
 
-def test_when_the_emulator_hangs_up_no_client_has_refused_it(journal: NotingJournal):
+def test_connections_closed_by_the_emulator_are_no_refusals(journal: NotingJournal):
     with Emulator(SETTINGS, journal) as e:
         amid = tunnel(e.port, "api.segment.io:443")
         after = secured(tunnel(e.port, "api.segment.io:443"), e.authority.ca)
@@ -475,14 +479,14 @@ def test_the_end_closes_the_port_the_thread_and_the_directory():
         connect(e.port)
 
 
-def test_it_may_start_again_on_the_same_port(emulator: Emulator):
+def test_it_can_start_again_on_the_same_port(emulator: Emulator):
     pass_on = replace(SETTINGS, port=emulator.port)
     emulator.__exit__(None, None, None)
     with Emulator(pass_on, Journal(pass_on)) as again:
         assert directly(again).is_pixel
 
 
-def test_it_may_be_used_inside_a_running_loop():
+def test_it_can_be_used_inside_a_running_loop():
     async def main() -> Reply:
         with Emulator(SETTINGS, Journal(SETTINGS)) as e:
             return await asyncio.to_thread(through_https, e)
@@ -533,7 +537,7 @@ def run_script(home: Path, *before: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_it_is_silent_warns_of_nothing_and_leaves_the_home_alone(tmp_path: Path):
+def test_it_prints_nothing_warns_of_nothing_and_writes_nothing_to_the_home(tmp_path: Path):
     done = run_script(tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert list(tmp_path.iterdir()) == []
@@ -549,7 +553,7 @@ def test_it_needs_no_network_at_all(tmp_path: Path):
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_free_port_that_is_taken_in_the_meantime_is_not_insisted_on(monkeypatch):
+def test_a_free_port_that_is_taken_meanwhile_is_replaced_by_another(monkeypatch):
     with trap() as other:
         monkeypatch.setattr(master, "get_free_port", lambda: other.port)
         with Emulator(SETTINGS, Journal(SETTINGS)) as e:

@@ -78,7 +78,7 @@ WAYS: dict[str, Callable[[Emulator], RawConnection]] = {
     )
 }
 GUESSED = ("in_a_tunnel", "in_a_tunnel_to_an_address", "in_a_tunnel_with_tls")
-"""Ways on which mitmproxy guesses from the first read what is spoken."""
+"""Ways on which mitmproxy guesses the protocol from the first read."""
 
 POST = b"POST /v1/t HTTP/1.1\r\nHost: api.segment.io\r\nContent-Length: 2\r\n\r\n{}"
 
@@ -90,41 +90,41 @@ CUT_LINE = Stream(
 """A tunnel without ALPN whose first read ends before the line: for mitmproxy that is raw TCP."""
 
 
-def _ends_while_another_host_is_asked(stream: Stream) -> bool:
+def _ends_during_a_request_to_another_host(stream: Stream) -> bool:
     is_led_on = stream.way == "in_a_tunnel_to_an_address" and stream.end is not waits_for_close
     return is_led_on and re.search(rb"\nHost: \S+\r\nHost: ", b"".join(stream.parts)) is not None
 
 
 UNCOMPARED = {
     "mitmproxy gives up a request to another host when it learns that its client has ended, which "
-    "may be before or after that host could not be reached": _ends_while_another_host_is_asked,
+    "may be before or after that host could not be reached": _ends_during_a_request_to_another_host,
 }
-"""Streams of which the answers may differ, and why; their calls may not."""
+"""Streams whose answers may differ, and why; their calls may not."""
 
 
-def _damages_a_record_behind_others(stream: Stream, _missing: bytes) -> bool:
+def _damages_a_record_after_others(stream: Stream, _missing: bytes) -> bool:
     return stream.end is damages_a_record and len(stream.parts) > 1
 
 
-def _ends_behind_what_is_refused(stream: Stream, missing: bytes) -> bool:
+def _ends_after_a_refused_request(stream: Stream, missing: bytes) -> bool:
     return stream.end is not waits_for_close and missing.startswith(b"HTTP/1.1 400 ")
 
 
 CUT_SHORT = {
-    "nothing can be said through TLS that has met a damaged record, so what was read together with "
+    "nothing can be sent through TLS after a damaged record, so what was read together with "
     "it is recorded without an answer; how much that is, the kernel decides": (
-        _damages_a_record_behind_others
+        _damages_a_record_after_others
     ),
     "mitmproxy refuses a request whose frame is ambiguous (both Content-Length and "
     "Transfer-Encoding) with 400, unless it has read the end of its client before": (
-        _ends_behind_what_is_refused
+        _ends_after_a_refused_request
     ),
 }
-"""Streams of which one may get fewer of the answers that the other gets, and why."""
+"""Streams of which one may get fewer answers than the other, and why."""
 
 
 def _missing(fast_path: bytes, flow: bytes) -> bytes:
-    """Return what one of two got behind all that both got; empty if they differ elsewhere."""
+    """Return the bytes that only one of two got at its end; empty if they differ elsewhere."""
     short, long = sorted((fast_path, flow), key=len)
     return long[len(short) :] if long.startswith(short) else b""
 
@@ -141,7 +141,7 @@ SPACED = {
     "behind another one": (_OTHER + _ONE, 2),
     "behind one that is a flow": (POST + _ONE, 2),
 }
-"""A raw space in the target: mitmproxy answers 400 and tells nobody. What is said, and the
+"""A raw space in the target: mitmproxy answers 400 and calls no hook. The request, and the
 number of calls in it."""
 
 TARGETS = [
@@ -175,7 +175,7 @@ FIELDS = [
     "Proxy-Connection: keep-alive",
     "Connection: x, y",
 ]
-FRAMED = [  # mitmproxy keeps the connection behind these
+FRAMED = [  # after these mitmproxy keeps the connection
     'POST /v1/t HTTP/1.1\r\nHost: HOST\r\nContent-Length: 8\r\n\r\n{"a": 1}',
     "OPTIONS /v1/batch HTTP/1.1\r\nHost: HOST\r\n\r\n",
     "PUT /v1/pixel/track HTTP/1.1\r\nHost: HOST\r\nContent-Length: 0\r\n\r\n",
@@ -188,7 +188,7 @@ FRAMED = [  # mitmproxy keeps the connection behind these
     "GET /v1/pixel/page?h2c HTTP/1.1\r\nHost: HOST\r\nUpgrade: h2c\r\n\r\n",
     "get /v1/pixel/page HTTP/1.1\r\nHost: HOST\r\n\r\n",
 ]
-ENDING = [  # behind these it hangs up
+ENDING = [  # after these it closes
     "GET /v1/pixel/track HTTP/1.1\r\nHost: HOST\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
     "GET / HTTP/1.1\r\nHost: HOST\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
     "GET /v1/pixel/track HTTP/1.1\r\nHost : HOST\r\n\r\n",
@@ -212,7 +212,7 @@ LAST = "GET /v1/pixel/track?last HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n
 
 
 def streams() -> list[Stream]:
-    """The same ones for the same seed."""
+    """Return the streams; the same ones for the same seed."""
     dice = random.Random(SEED)
     return [_stream(dice) for _ in range(STREAMS)]
 
@@ -251,7 +251,7 @@ def _request(dice: random.Random) -> str:
 
 
 def say(e: Emulator, stream: Stream) -> bytes:
-    """Say it, and end; all that was heard, where somebody listened."""
+    """Send a stream, and end; return the response if the end reads one."""
     connection = WAYS[stream.way](e)
     *parts, last = stream.parts or (b"",)
     for part in parts:
@@ -261,7 +261,7 @@ def say(e: Emulator, stream: Stream) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What one emulator made of all streams."""
+    """Results of one emulator for all streams."""
 
     answers: list[bytes]
     evidence: Evidence
@@ -300,24 +300,24 @@ def test_the_answers_are_the_same_byte_for_byte(both: tuple[Ran, Ran]):
     assert not unlisted
 
 
-def test_so_are_the_hits(both: tuple[Ran, Ran]):
+def test_the_hits_are_the_same(both: tuple[Ran, Ran]):
     fast_path, flow = (ran.evidence.hits for ran in both)
     for mine, other in zip(fast_path, flow, strict=False):
         assert mine == other
     assert len(fast_path) == len(flow)
 
 
-def test_so_is_all_other_evidence(both: tuple[Ran, Ran]):
+def test_all_other_evidence_is_the_same(both: tuple[Ran, Ran]):
     fast_path, flow = (replace(ran.evidence, hits=()) for ran in both)
     assert fast_path == flow
     assert fast_path.connections == STREAMS
 
 
-def test_so_are_the_recordings(both: tuple[Ran, Ran]):
+def test_the_recordings_are_the_same(both: tuple[Ran, Ran]):
     assert both[0].recording == both[1].recording
 
 
-def test_there_is_something_to_compare(both: tuple[Ran, Ran]):
+def test_the_streams_have_answers_of_all_kinds(both: tuple[Ran, Ran]):
     """Answers of all kinds, and most of them given on the fast path."""
     answers = b"".join(both[0].answers)
     statuses = {answer[:3] for answer in answers.split(b"HTTP/1.1 ")[1:]}
@@ -342,15 +342,15 @@ def test_a_line_that_comes_in_two_reads_is_read(made: Callable[..., Settings], w
 
 @pytest.mark.parametrize("made", [with_fast_path, without_fast_path])
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize(("request", "calls"), SPACED.values(), ids=SPACED)
+@pytest.mark.parametrize(("head", "calls"), SPACED.values(), ids=SPACED)
 def test_a_call_with_a_raw_space_is_refused_and_recorded(
-    made: Callable[..., Settings], way: str, request: bytes, calls: int
+    made: Callable[..., Settings], way: str, head: bytes, calls: int
 ):
-    if way == "in_a_tunnel_to_an_address" and b" http://" in request.lower()[:11]:
+    if way == "in_a_tunnel_to_an_address" and b" http://" in head.lower()[:11]:
         way = "in_a_tunnel"  # there an absolute form means the other host, with a space or without
     settings = made(port=0)
     with Emulator(settings, Journal(settings)) as e:
-        heard = say(e, Stream(way, (request,)))
+        heard = say(e, Stream(way, (head,)))
         assert e.drain(TIMEOUT)
         hits = e.journal.hits
         assert len(hits) == calls

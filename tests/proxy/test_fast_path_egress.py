@@ -23,15 +23,15 @@ def target() -> Iterator[Trap]:
 
 @pytest.fixture
 def emulator() -> Iterator[Emulator]:
-    """Emulates a host that a test can watch, and that could really be reached."""
+    """An emulator of a host that exists and that the test can observe."""
     with Emulator(SETTINGS, Journal(SETTINGS)) as running:
         yield running
 
 
-def without_locks(monkeypatch: pytest.MonkeyPatch, *hooks: str) -> None:
-    locks = ctx.master.addons.get("pixel_emulator_egress_guard")
+def without_guard(monkeypatch: pytest.MonkeyPatch, *hooks: str) -> None:
+    guard = ctx.master.addons.get("pixel_emulator_egress_guard")
     for hook in hooks:
-        monkeypatch.setattr(locks, hook, lambda _data: None)
+        monkeypatch.setattr(guard, hook, lambda _data: None)
 
 
 def broken(_flow: http.HTTPFlow) -> None:
@@ -39,11 +39,11 @@ def broken(_flow: http.HTTPFlow) -> None:
 
 
 @pytest.mark.parametrize("strategy", ["lazy", "eager"])
-def test_what_the_fast_path_answers_needs_no_lock(
+def test_the_fast_path_opens_nothing_even_without_the_guard(
     emulator: Emulator, target: Trap, monkeypatch: pytest.MonkeyPatch, strategy: str
 ):
     ctx.options.update(connection_strategy=strategy)
-    without_locks(monkeypatch, "http_connect", "server_connect")
+    without_guard(monkeypatch, "http_connect", "server_connect")
     host = f"localhost:{target.port}"
     with tunnel(emulator.port, host) as client:
         assert ask(client, get(PIXEL, host)).is_pixel
@@ -54,7 +54,7 @@ def test_what_the_fast_path_answers_needs_no_lock(
 
 
 @pytest.mark.parametrize("strategy", ["lazy", "eager"])
-def test_nor_does_the_handshake_open_anything(emulator: Emulator, target: Trap, strategy: str):
+def test_the_handshake_opens_nothing(emulator: Emulator, target: Trap, strategy: str):
     ctx.options.update(connection_strategy=strategy)
     client = tunnel(emulator.port, f"localhost:{target.port}")
     with secured(client, emulator.authority.ca, "localhost") as secure:
@@ -64,7 +64,7 @@ def test_nor_does_the_handshake_open_anything(emulator: Emulator, target: Trap, 
 
 @pytest.mark.parametrize("strategy", ["lazy", "eager"])
 @pytest.mark.parametrize("locked", [True, False])
-def test_when_our_hook_raises_after_the_fast_path_the_last_lock_holds(
+def test_when_our_hook_raises_after_the_fast_path_server_connect_still_refuses(
     emulator: Emulator,
     target: Trap,
     monkeypatch: pytest.MonkeyPatch,
@@ -74,11 +74,11 @@ def test_when_our_hook_raises_after_the_fast_path_the_last_lock_holds(
     ctx.options.update(connection_strategy=strategy)
     monkeypatch.setattr(ctx.master.addons.get("pixel_emulator"), "request", broken)
     if not locked:
-        without_locks(monkeypatch, "server_connect")
+        without_guard(monkeypatch, "server_connect")
     with tunnel(emulator.port, f"localhost:{target.port}") as client:
         assert ask(client, get(PIXEL, "localhost")).is_pixel
         client.sendall(POST)
-        if not locked:  # so the trap does notice
+        if not locked:  # the trap counts connections
             target.accept().close()
         assert read(client).status == 502
     assert target.connections() == 0
@@ -86,7 +86,9 @@ def test_when_our_hook_raises_after_the_fast_path_the_last_lock_holds(
 
 
 @pytest.mark.parametrize("strategy", ["lazy", "eager"])
-def test_what_is_no_http_reaches_no_emulated_host(emulator: Emulator, target: Trap, strategy: str):
+def test_bytes_that_are_not_http_reach_no_emulated_host(
+    emulator: Emulator, target: Trap, strategy: str
+):
     ctx.options.update(connection_strategy=strategy)
     with tunnel(emulator.port, f"localhost:{target.port}") as client:
         client.sendall(b"\x00\x01 something else\r\n")
@@ -103,7 +105,7 @@ def test_after_a_pixel_another_host_gets_its_request(emulator: Emulator, target:
 
 
 class BrokenJournal(Journal):
-    """Fails in a way that nobody foresaw."""
+    """Raises an unexpected exception."""
 
     def record_all(self, requests, time=None):
         raise RuntimeError(f"no room for {requests[0]!r:.20} at {time}")
@@ -119,8 +121,10 @@ def test_an_exception_of_ours_still_answers_the_gif_and_is_a_failure():
 
 @pytest.mark.parametrize("torn", [b"G", b"GET /v1/pix", get(PIXEL, "localhost")[:-2]])
 @pytest.mark.parametrize("before", [b"", get(PIXEL, "localhost")])
-def test_a_torn_head_directly_behind_tls_is_a_gap(emulator: Emulator, before: bytes, torn: bytes):
-    """Where no next_layer hook tells of the layer that holds it."""
+def test_an_incomplete_head_directly_inside_tls_is_a_gap(
+    emulator: Emulator, before: bytes, torn: bytes
+):
+    """No next_layer hook runs for the layer that holds it."""
     with secured(connect(emulator.port), emulator.authority.ca, "localhost") as client:
         if before:
             assert ask(client, before).is_pixel
@@ -129,7 +133,7 @@ def test_a_torn_head_directly_behind_tls_is_a_gap(emulator: Emulator, before: by
     assert len(emulator.journal.evidence().gaps) == 1
 
 
-def test_a_client_that_was_heard_in_the_fast_path_accepts_our_ca(emulator: Emulator):
+def test_a_client_with_a_request_on_the_fast_path_accepts_our_ca(emulator: Emulator):
     for is_sent in (True, False):
         client = tunnel(emulator.port, "localhost:443")
         with secured(client, emulator.authority.ca, "localhost") as secure:
@@ -139,14 +143,14 @@ def test_a_client_that_was_heard_in_the_fast_path_accepts_our_ca(emulator: Emula
     assert emulator.journal.evidence().gaps == ()
 
 
-def test_a_client_that_only_shakes_hands_does_not(emulator: Emulator):
+def test_a_client_with_only_a_handshake_does_not_accept_our_ca(emulator: Emulator):
     client = tunnel(emulator.port, "localhost:443")
     secured(client, emulator.authority.ca, "localhost").close()
     assert emulator.drain(10)
     assert len(emulator.journal.evidence().gaps) == 1
 
 
-def test_http2_is_chosen_over_the_fast_path_where_it_is_wanted():
+def test_http2_is_chosen_over_the_fast_path_with_the_setting():
     settings = with_fast_path(port=0, hosts=("localhost",), http2=True)
     with Emulator(settings, Journal(settings)) as e:
         client = tunnel(e.port, "localhost:443")

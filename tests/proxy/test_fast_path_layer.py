@@ -42,13 +42,13 @@ NOT_FOUND = (
 
 @pytest.fixture(scope="module")
 def opts():
-    """The options that mitmproxy's layers look up."""
+    """The options that mitmproxy's layers read."""
     with taddons.context(proxyserver.Proxyserver()) as known:
         yield known.options
 
 
 class Client:
-    """Speaks to a fast path layer, and keeps what the fast path does."""
+    """Sends events to a fast path layer, and keeps its commands."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class Client:
             respond=self.respond,
             on_request=lambda client, _agent: self.announced.append(client),
         )
-        self.happens(events.Start())
+        self.handle(events.Start())
 
     def respond(self, client_requests: Sequence[ClientRequest]) -> list[PixelResponse]:
         assert all(client is self.connection for client, _ in client_requests)
@@ -81,20 +81,20 @@ class Client:
         assert not any(isinstance(command, commands.SendData) for command in self.new)
         return [route(request.method, request.path).response for request in requests]
 
-    def happens(self, event: events.Event) -> "Client":
+    def handle(self, event: events.Event) -> "Client":
         self.new: list[commands.Command] = []
         for command in self.layer.handle_event(event):
             self.new.append(command)
         self.commands += self.new
         return self
 
-    def says(self, *parts: bytes) -> "Client":
+    def send(self, *parts: bytes) -> "Client":
         for part in parts:
-            self.happens(events.DataReceived(self.connection, part))
+            self.handle(events.DataReceived(self.connection, part))
         return self
 
     @property
-    def hears(self) -> bytes:
+    def sent_bytes(self) -> bytes:
         sent = [command for command in self.commands if isinstance(command, commands.SendData)]
         assert all(command.connection is self.connection for command in sent)
         return b"".join(command.data for command in sent)
@@ -137,44 +137,47 @@ PLAIN = {
 
 @pytest.mark.parametrize(("data", "requests", "answers"), PLAIN.values(), ids=PLAIN)
 def test_a_plain_request_is_answered_without_a_flow(opts, data, requests, answers):
-    client = Client(opts).says(data)
+    client = Client(opts).send(data)
     assert [wire(request) for request in client.requests] == requests
-    assert client.hears == answers
+    assert client.sent_bytes == answers
     assert client.layer.child is None
     assert not client.closed
 
 
 @pytest.mark.parametrize("data", [row[0] for row in PLAIN.values()], ids=PLAIN)
 def test_it_does_not_matter_how_the_bytes_arrive(opts, data):
-    whole = Client(opts).says(data)
-    single = Client(opts).says(*(data[at : at + 1] for at in range(len(data))))
-    assert (single.requests, single.hears) == (whole.requests, whole.hears)
+    whole = Client(opts).send(data)
+    single = Client(opts).send(*(data[at : at + 1] for at in range(len(data))))
+    assert (single.requests, single.sent_bytes) == (whole.requests, whole.sent_bytes)
     for at in range(len(data)):
-        split = Client(opts).says(data[:at], data[at:]) if at else whole
-        assert (split.requests, split.hears) == (whole.requests, whole.hears)
+        split = Client(opts).send(data[:at], data[at:]) if at else whole
+        assert (split.requests, split.sent_bytes) == (whole.requests, whole.sent_bytes)
 
 
 def test_the_requests_of_one_read_are_recorded_together_before_any_answer(opts):
-    client = Client(opts).says(GET + HEAD + GET[:9], GET[9:])
-    assert [len(batch) for batch in client.batches] == [2, 1]  # `answer` looks at what was sent
+    client = Client(opts).send(GET + HEAD + GET[:9], GET[9:])
+    assert [len(batch) for batch in client.batches] == [
+        2,
+        1,
+    ]  # `respond` checks that nothing was sent
     assert len(client.commands) == 2
 
 
 def test_cookies_and_credentials_are_left_out(opts):
     secret = b"\r\nCookie: a\r\nAuthorization: b\r\nProxy-Authorization: c\r\nX: d\r\n\r\n"
-    [request] = Client(opts).says(GET.replace(b"\r\n\r\n", secret)).requests
+    [request] = Client(opts).send(GET.replace(b"\r\n\r\n", secret)).requests
     assert request.headers == (("host", "api.segment.io"), ("x", "d"))
     assert request.client == "127.0.0.1"
 
 
 def test_repeated_headers_are_kept_once(opts):
-    first, second = Client(opts).says(GET, GET).requests
+    first, second = Client(opts).send(GET, GET).requests
     assert first.headers is second.headers
 
 
-def test_what_one_request_says_is_not_believed_of_the_next(opts):
+def test_a_host_of_one_request_is_not_used_for_the_next(opts):
     other = GET.replace(b"Host: api.segment.io", b"Host: Api.Segment.IO:443\r\nX: y")
-    first, second, third = Client(opts).says(GET, other, GET).requests
+    first, second, third = Client(opts).send(GET, other, GET).requests
     assert [request.host for request in (first, second, third)] == [
         "api.segment.io", "Api.Segment.IO:443", "api.segment.io",
     ]  # fmt: skip
@@ -191,19 +194,19 @@ LAST_ONES = {
 
 
 @pytest.mark.parametrize("data", LAST_ONES.values(), ids=LAST_ONES)
-def test_behind_the_last_answer_the_connection_is_closed(opts, data):
-    client = Client(opts).says(data + GET)
-    assert client.hears == ANSWER + GIF
+def test_the_connection_is_closed_after_the_last_answer(opts, data):
+    client = Client(opts).send(data + GET)
+    assert client.sent_bytes == ANSWER + GIF
     assert isinstance(client.commands[-1], commands.CloseConnection)
-    assert client.layer.unread == GET  # which was not read, and so is a gap
-    client.says(GET)
-    client.happens(events.ConnectionClosed(client.connection))
+    assert client.layer.unread == GET  # not parsed, and so a gap
+    client.send(GET)
+    client.handle(events.ConnectionClosed(client.connection))
     assert len(client.requests) == 1
 
 
-def test_a_client_that_leaves_is_left(opts):
-    client = Client(opts).says(GET[:10])
-    client.happens(events.ConnectionClosed(client.connection))
+def test_the_connection_of_a_client_that_closes_is_closed(opts):
+    client = Client(opts).send(GET[:10])
+    client.handle(events.ConnectionClosed(client.connection))
     assert client.closed
     assert client.layer.unread == GET[:10]
 
@@ -258,16 +261,16 @@ NOT_PLAIN = {
 }
 
 
-def test_a_space_in_the_target_is_refused_and_the_last_that_is_read(opts):
-    client = Client(opts).says(GET.replace(b"u1", b"a b") + GET)
+def test_a_space_in_the_target_is_answered_400_and_ends_the_connection(opts):
+    client = Client(opts).send(GET.replace(b"u1", b"a b") + GET)
     [request] = client.requests
     assert b"userId=a b" in request.target
     assert isinstance(client.new[-1], commands.CloseConnection)
 
 
 @pytest.mark.parametrize("data", NOT_PLAIN.values(), ids=NOT_PLAIN)
-def test_all_else_goes_to_mitmproxy(opts, data):
-    client = Client(opts).says(data)
+def test_everything_else_is_handed_over(opts, data):
+    client = Client(opts).send(data)
     assert client.requests == []
     assert isinstance(client.layer.child, layers.HttpLayer)
     assert client.context.layers == [client.layer.child]
@@ -275,45 +278,45 @@ def test_all_else_goes_to_mitmproxy(opts, data):
 
 
 @pytest.mark.parametrize("data", NOT_PLAIN.values(), ids=NOT_PLAIN)
-def test_before_it_goes_to_mitmproxy_all_plain_requests_are_answered(opts, data):
-    client = Client(opts).says(GET + data)
+def test_plain_requests_before_a_handover_are_answered(opts, data):
+    client = Client(opts).send(GET + data)
     assert len(client.requests) == 1
-    assert client.hears.startswith(ANSWER + GIF)
+    assert client.sent_bytes.startswith(ANSWER + GIF)
     assert isinstance(client.layer.child, layers.HttpLayer)
 
 
 @pytest.mark.parametrize("data", NOT_PLAIN.values(), ids=NOT_PLAIN)
-def test_nor_is_it_plain_in_small_pieces(opts, data):
+def test_it_is_handed_over_in_small_parts_too(opts, data):
     step = 1 if len(data) < MAX_UNFINISHED_HEAD else 999
-    client = Client(opts).says(*(data[at : at + step] for at in range(0, len(data), step)))
+    client = Client(opts).send(*(data[at : at + step] for at in range(0, len(data), step)))
     assert client.requests == []
     assert isinstance(client.layer.child, layers.HttpLayer)
 
 
-def test_what_mitmproxy_has_it_keeps(opts):
-    client = Client(opts).says(POST)
+def test_a_handover_is_final(opts):
+    client = Client(opts).send(POST)
     [hook] = [command for command in client.commands if isinstance(command, commands.StartHook)]
     assert hook.name == "requestheaders"
-    client.says(GET)
+    client.send(GET)
     assert client.requests == []
 
 
 @pytest.mark.parametrize(
     ("address", "mode"), [(SEGMENT, HTTPMode.transparent), (None, HTTPMode.regular)]
 )
-def test_mitmproxy_goes_on_as_it_would_have_begun(opts, address, mode):
-    child = Client(opts, address=address).says(b"\0").layer.child
+def test_after_a_handover_mitmproxy_chooses_the_layer_as_usual(opts, address, mode):
+    child = Client(opts, address=address).send(b"\0").layer.child
     assert isinstance(child, layers.HttpLayer)
     assert child.mode is mode
 
 
-def test_http2_is_mitmproxy_s_from_the_start(opts):
+def test_http2_is_handed_over_at_the_start(opts):
     assert isinstance(Client(opts, alpn=b"h2").layer.child, layers.HttpLayer)
 
 
-def test_what_a_server_says_is_mitmproxy_s(opts):
+def test_server_events_are_handed_over(opts):
     client = Client(opts)
-    client.happens(events.ConnectionClosed(client.context.server))
+    client.handle(events.ConnectionClosed(client.context.server))
     assert isinstance(client.layer.child, layers.HttpLayer)
 
 
@@ -334,17 +337,17 @@ def test_what_a_server_says_is_mitmproxy_s(opts):
         (ABSOLUTE.replace(b"//api.segment.io", b"//api.segment.io:x"), False),
     ],
 )
-def test_only_what_means_an_emulated_host_is_answered(opts, data, ours):
-    client = Client(opts, address=None).says(data)
+def test_only_requests_for_an_emulated_host_are_answered(opts, data, ours):
+    client = Client(opts, address=None).send(data)
     assert (len(client.requests), client.layer.child is None) == (int(ours), ours)
 
 
 @pytest.mark.parametrize(("port", "tls"), [(80, False), (443, True)])
-def test_a_host_header_without_a_port_means_the_scheme_s_own(opts, port, tls):
+def test_a_host_header_without_a_port_has_the_port_of_the_scheme(opts, port, tls):
     client = Client(opts, address=None)
     client.connection.sockname, client.connection.tls = ("127.0.0.1", port), tls
     client.connection.timestamp_tls_setup = 1 if tls else None
-    [request] = client.says(GET.replace(b"api.segment.io", b"localhost")).requests
+    [request] = client.send(GET.replace(b"api.segment.io", b"localhost")).requests
     assert request.url == f"{'https' if tls else 'http'}://localhost{PIXEL}"
 
 
@@ -364,8 +367,8 @@ CONNECT = b"CONNECT api.segment.io:443 HTTP/1.1\r\nHost: api.segment.io:443\r\n\
     ],
 )
 def test_a_tunnel_to_an_emulated_host_is_answered_without_a_flow(opts, data, rest):
-    client = Client(opts, address=None).says(data)
-    assert client.hears.endswith(b"HTTP/1.1 200 Connection established\r\n\r\n")
+    client = Client(opts, address=None).send(data)
+    assert client.sent_bytes.endswith(b"HTTP/1.1 200 Connection established\r\n\r\n")
     assert isinstance(client.layer.child, layer.NextLayer)
     assert client.layer.child.data_client() == rest
     assert client.context.server.address is not None
@@ -386,21 +389,21 @@ def test_a_tunnel_to_an_emulated_host_is_answered_without_a_flow(opts, data, res
         CONNECT.replace(b"CONNECT ", b"CONNECT  "),
     ],
 )
-def test_any_other_tunnel_is_mitmproxy_s(opts, data):
-    client = Client(opts, address=None).says(data)
+def test_any_other_tunnel_is_handed_over(opts, data):
+    client = Client(opts, address=None).send(data)
     assert isinstance(client.layer.child, layers.HttpLayer)
     assert client.context.server.address is None
-    assert b"200" not in client.hears
+    assert b"200" not in client.sent_bytes
 
 
-def test_after_a_tunnel_all_a_client_says_means_us_and_after_another_it_does_not():
-    locks, client = EgressGuard(SETTINGS, Journal(SETTINGS)), tflow.tclient_conn()
+def test_all_requests_in_a_terminated_tunnel_are_for_us_until_another_connect():
+    guard, client = EgressGuard(SETTINGS, Journal(SETTINGS)), tflow.tclient_conn()
     flow = tflow.tflow()
     flow.client_conn = client
     for host, expected in (("api.segment.io", "address"), ("other.example", None)):
         client.sni = None
-        assert locks.terminate_tunnel(client, host, 443) is bool(expected)
-        assert locks.host_of(flow) == expected
+        assert guard.terminate_tunnel(client, host, 443) is bool(expected)
+        assert guard.host_of(flow) == expected
 
 
 @pytest.mark.parametrize(
@@ -417,17 +420,17 @@ def test_after_a_tunnel_all_a_client_says_means_us_and_after_another_it_does_not
         (b"other", b"GET /", False),
     ],
 )
-def test_in_a_tunnel_the_fast_path_stands_only_where_mitmproxy_would_choose_http1(
+def test_in_a_tunnel_the_fast_path_is_chosen_only_where_mitmproxy_would_choose_http1(
     opts, alpn, start, chosen
 ):
     assert isinstance(choose(opts, SEGMENT, alpn, start), FastPathLayer) is chosen
 
 
-def test_a_tunnel_for_dns_is_mitmproxy_s(opts):
+def test_a_tunnel_for_dns_is_left_to_mitmproxy(opts):
     assert choose(opts, ("api.segment.io", 53), None, b"GET /") is None
 
 
-def test_directly_the_fast_path_stands_behind_the_handshake(opts):
+def test_without_a_tunnel_the_fast_path_follows_the_handshake(opts):
     assert isinstance(choose(opts, None, None, b"GET "), FastPathLayer)
     secure = choose(opts, None, None, b"\x16\x03\x01")
     assert isinstance(secure, layers.ClientTLSLayer)
@@ -452,7 +455,7 @@ def choose(opts, address, alpn, start, *, mode="regular") -> layer.Layer | None:
     return data.layer
 
 
-def test_another_choice_stands(opts):
+def test_a_layer_that_another_addon_chose_is_kept(opts):
     client = tflow.tclient_conn()
     data = layer.NextLayer(context.Context(client, opts))
     data.layer = theirs = layers.TCPLayer(data.context)
@@ -461,7 +464,7 @@ def test_another_choice_stands(opts):
 
 
 class HalfBrokenJournal(Journal):
-    """Takes nothing with a HEAD in it."""
+    """Raises for requests with a HEAD among them."""
 
     def record_all(self, requests, time=None):
         if any(request.method == "HEAD" for request in requests):
@@ -469,7 +472,7 @@ class HalfBrokenJournal(Journal):
         return super().record_all(requests, time)
 
 
-def test_whatever_fails_all_requests_are_answered_and_those_of_other_reads_recorded(caplog):
+def test_after_a_failure_all_requests_are_answered_and_those_of_other_reads_recorded(caplog):
     journal = HalfBrokenJournal(SETTINGS)
     respond, client = JournalResponder(SingleJournal(journal)), tflow.tclient_conn()
     for methods in (["GET"], ["GET", "HEAD"], ["GET", "GET"]):
@@ -480,7 +483,7 @@ def test_whatever_fails_all_requests_are_answered_and_those_of_other_reads_recor
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_no_header_but_the_length_is_added(method):
+def test_only_the_header_content_length_is_added(method):
     request = PixelRequest(target=PATH, method=method)
     sent = serialize_responses([request], [PixelResponse(200, (("A", "b"),), b"body")])
     head = b"HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: 4\r\n\r\n"

@@ -1,4 +1,4 @@
-"""Whoever looks at the calls of one session too slowly delays others, once, and loses nothing."""
+"""A slow follower of one session delays others, once, and loses no call."""
 
 import threading
 from collections.abc import Callable
@@ -23,14 +23,14 @@ MOST = ROOM // 2 + 1
 """Calls that may arrive, one by one, before a follower has looked at any."""
 
 
-def say(e: Emulator, session: str, number: int) -> None:
+def send_pixels(e: Emulator, session: str, number: int) -> None:
     with connect(e.port) as client:
         for _ in range(number):
             assert ask(client, get(f"/s/{session}{PIXEL}", "localhost")).is_pixel
 
 
 @MADE
-def test_a_follower_that_is_stuck_delays_other_sessions_once(
+def test_a_stuck_follower_delays_other_sessions_once(
     made: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("pixel_emulator.runtime.journal._FOLLOWER_TIMEOUT", 0.1)
@@ -39,10 +39,10 @@ def test_a_follower_that_is_stuck_delays_other_sessions_once(
         followed, other = e.sessions.open(), e.sessions.open()
         asked = count()
         followed.follow(lambda: 0 * next(asked))
-        say(e, followed.name, ROOM - 1)
-        say(e, other.name, ROOM)
+        send_pixels(e, followed.name, ROOM - 1)
+        send_pixels(e, other.name, ROOM)
         waits = next(asked)
-        say(e, followed.name, 1)
+        send_pixels(e, followed.name, 1)
         assert next(asked) == waits + 1  # nobody waits for it any more
         assert followed.evidence().total == ROOM
         assert other.evidence().total == ROOM
@@ -50,10 +50,10 @@ def test_a_follower_that_is_stuck_delays_other_sessions_once(
 
 
 @MADE
-def test_while_calls_wait_the_journal_can_be_asked_and_they_are_not_answered(
+def test_the_journal_can_be_read_while_calls_wait_and_they_are_not_answered(
     made: Callable[..., Settings], tmp_path: Path
 ):
-    """What a follower needs is free, and an answer still means that its call is written."""
+    """A follower can read the journal, and an answer still means that its call is written."""
     file = tmp_path / "calls.yaml"
     settings = made(port=0, max_calls=ROOM, record=str(file))
     journal = Journal(settings, sink=open_recording(settings))

@@ -1,4 +1,4 @@
-"""Who refuses the CA is told from who has a connection too many, on every way in."""
+"""Refusals of the CA are distinguished from spare connections, on every way to connect."""
 
 import ssl
 import struct
@@ -30,7 +30,7 @@ MADE = pytest.mark.parametrize("made", [with_fast_path, without_fast_path])
 def hello(
     *extensions: tuple[int, bytes], suites: tuple[int, ...] = (0x1301, 0xC02F)
 ) -> ClientHelloInfo:
-    """The greeting of a ClientHello made of these."""
+    """Return the info of a ClientHello with these fields."""
     body = b"".join(struct.pack(">HH", kind, len(data)) + data for kind, data in extensions)
     body = (
         b"\x03\x03" + bytes(32) + b"\x00"
@@ -84,12 +84,12 @@ def test_grease_is_left_out_and_means_a_browser(info: ClientHelloInfo):
 
 
 @pytest.mark.parametrize("info", OTHERS.values(), ids=OTHERS)
-def test_another_client_has_another(info: ClientHelloInfo):
+def test_another_client_has_another_fingerprint(info: ClientHelloInfo):
     assert info.fingerprint != PLAIN.fingerprint
     assert not info.retries
 
 
-class Told(Journal):
+class NotifyingJournal(Journal):
     """Lets a test wait for refusals."""
 
     def __init__(self, settings: Settings) -> None:
@@ -102,7 +102,7 @@ class Told(Journal):
 
 
 def refuse(port: int, agent: str = "") -> None:
-    """Come as a client that does not trust the CA, and say so."""
+    """Connect as a client that does not trust the CA, and send an alert."""
     line = f"CONNECT {SEGMENT}:443 HTTP/1.1\r\n{agent}\r\n"
     with connect(port) as client:
         assert ask(client, line.encode()).status == 200
@@ -111,12 +111,12 @@ def refuse(port: int, agent: str = "") -> None:
 
 
 def drop(e: Emulator, agent: str = "", suites: str = "") -> None:
-    """Come as a client that leaves after the handshake."""
+    """Connect as a client that disconnects after the handshake."""
     with _open(e, agent, suites):
         pass
 
 
-def come_through(e: Emulator, agent: str = "", suites: str = "") -> None:
+def send_request(e: Emulator, agent: str = "", suites: str = "") -> None:
     with _open(e, agent, suites) as client:
         assert ask(client, ONE).is_pixel
 
@@ -146,7 +146,7 @@ CURL, WGET = "User-Agent: curl/8\r\n", "User-Agent: Wget/1.21\r\n"
     ],
 )
 @pytest.mark.parametrize("drops_first", [True, False])
-def test_who_drops_a_connection_is_forgiven_if_the_same_client_comes_through(
+def test_a_dropped_connection_is_no_gap_if_the_same_client_sends_a_request(
     made: Callable[..., Settings],
     first: tuple[str, str],
     second: tuple[str, str],
@@ -154,12 +154,12 @@ def test_who_drops_a_connection_is_forgiven_if_the_same_client_comes_through(
     drops_first: bool,
 ):
     settings = made(port=0)
-    with Emulator(settings, Told(settings)) as e:
+    with Emulator(settings, NotifyingJournal(settings)) as e:
         if drops_first:
             drop(e, *first)
-            come_through(e, *second)
+            send_request(e, *second)
         else:
-            come_through(e, *first)
+            send_request(e, *first)
             drop(e, *second)
         assert e.drain(TIMEOUT)
         assert (e.journal.gaps == ()) == forgiven
@@ -168,12 +168,12 @@ def test_who_drops_a_connection_is_forgiven_if_the_same_client_comes_through(
 
 @MADE
 @pytest.mark.parametrize("agent", ["", CURL])
-def test_who_refuses_with_an_alert_is_not(made: Callable[..., Settings], agent: str):
+def test_a_refusal_with_an_alert_stays_a_gap(made: Callable[..., Settings], agent: str):
     settings = made(port=0)
-    with Emulator(settings, Told(settings)) as e:
-        come_through(e, agent)
+    with Emulator(settings, NotifyingJournal(settings)) as e:
+        send_request(e, agent)
         refuse(e.port, agent)
-        come_through(e, agent)
+        send_request(e, agent)
         assert e.drain(TIMEOUT)
         [gap] = e.journal.gaps
         assert "2 calls, 1 TLS handshake for api.segment.io refused by the client with" in gap
@@ -183,11 +183,11 @@ def test_who_refuses_with_an_alert_is_not(made: Callable[..., Settings], agent: 
 @MADE
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 @pytest.mark.parametrize("through", ["a tunnel", "the port itself"])
-def test_an_alert_is_heard_in_every_version_and_way(
+def test_an_alert_is_noticed_in_every_version_and_on_every_way(
     made: Callable[..., Settings], version: ssl.TLSVersion, through: str
 ):
     settings = made(port=0)
-    with Emulator(settings, journal := Told(settings)) as e:
+    with Emulator(settings, journal := NotifyingJournal(settings)) as e:
         context = ssl.create_default_context(cafile=str(STRANGE))
         context.maximum_version = version
         client = tunnel(e.port, f"{SEGMENT}:443") if through == "a tunnel" else connect(e.port)
@@ -198,10 +198,10 @@ def test_an_alert_is_heard_in_every_version_and_way(
 
 
 @MADE
-def test_an_alert_after_the_handshake_is_one(made: Callable[..., Settings]):
-    """As of Firefox on Android, which looks at the certificate then."""
+def test_an_alert_after_the_handshake_is_a_refusal(made: Callable[..., Settings]):
+    """As sent by Firefox on Android, which checks the certificate then."""
     settings = made(port=0)
-    with Emulator(settings, journal := Told(settings)) as e:
+    with Emulator(settings, journal := NotifyingJournal(settings)) as e:
         context = ssl.create_default_context(cafile=str(e.authority.ca))
         context.maximum_version = ssl.TLSVersion.TLSv1_2
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -214,7 +214,7 @@ def test_an_alert_after_the_handshake_is_one(made: Callable[..., Settings]):
                 except ssl.SSLWantReadError:
                     client.sendall(outgoing.read())
                     incoming.write(client.recv(65_536))
-            # A record that nobody may send here, which its TLS tells us of.
+            # A record that is not allowed here: its TLS sends an alert.
             incoming.write(b"\x63\x03\x03\x00\x01\x00")
             with suppress(ssl.SSLError):
                 tls.read()
@@ -224,9 +224,9 @@ def test_an_alert_after_the_handshake_is_one(made: Callable[..., Settings]):
 
 
 @MADE
-def test_no_agreement_is_told_in_openssl_s_words(made: Callable[..., Settings]):
+def test_a_failed_negotiation_is_reported_with_openssl_s_reason(made: Callable[..., Settings]):
     settings = made(port=0)
-    with Emulator(settings, Told(settings)) as e:
+    with Emulator(settings, NotifyingJournal(settings)) as e:
         context = ssl.create_default_context(cafile=str(e.authority.ca))
         context.maximum_version = ssl.TLSVersion.TLSv1_2
         context.set_ciphers("AES128-SHA256")
@@ -252,23 +252,23 @@ def browse(e: Emulator, folder: Path, *flags: str) -> None:
 
 @needs_chromium
 @MADE
-def test_a_chromium_has_no_connection_too_many(made: Callable[..., Settings], tmp_path: Path):
+def test_spare_connections_of_chromium_are_no_gap(made: Callable[..., Settings], tmp_path: Path):
     settings = made(port=0)
-    with Emulator(settings, Told(settings)) as e:
+    with Emulator(settings, NotifyingJournal(settings)) as e:
         trust = f"--ignore-certificate-errors-spki-list={e.authority.spki}"
         browse(e, tmp_path, trust)
         assert e.drain(TIMEOUT)
         assert len(e.journal.hits) == 6
-        drop(e)  # as any other client it is told, and as this one it would not be
+        drop(e)  # a gap for any other client, but not for this one
         assert e.drain(TIMEOUT)
         assert len(e.journal.gaps) == 1
 
 
 @needs_chromium
 @MADE
-def test_a_chromium_that_tries_again_is_forgiven(made: Callable[..., Settings], tmp_path: Path):
+def test_a_retry_of_chromium_is_no_gap(made: Callable[..., Settings], tmp_path: Path):
     settings = made(port=0)
-    with Emulator(settings, journal := Told(settings)) as e:
+    with Emulator(settings, journal := NotifyingJournal(settings)) as e:
         browse(e, tmp_path)
         assert e.drain(TIMEOUT)
         [gap] = e.journal.gaps

@@ -1,4 +1,4 @@
-"""What never ends is refused: in bounded memory, on every way in, and told."""
+"""Heads and body frames without an end are refused in bounded memory, and are gaps."""
 
 import re
 from collections.abc import Callable
@@ -40,8 +40,8 @@ ENDLESS = {
 MADE = pytest.mark.parametrize("made", [with_fast_path, without_fast_path])
 
 
-def insist(connection: RawConnection, start: bytes, mebibytes: int) -> bytes:
-    """Say the start, and then so many MiB of one word; what is heard at the end."""
+def send_without_end(connection: RawConnection, start: bytes, mebibytes: int) -> bytes:
+    """Send `start` and so many MiB of one word; return the response."""
     connection.send(start)
     for _ in range(mebibytes):
         connection.send(MIB)
@@ -52,12 +52,12 @@ def insist(connection: RawConnection, start: bytes, mebibytes: int) -> bytes:
 @MADE
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("start", ENDLESS.values(), ids=ENDLESS)
-def test_a_head_without_an_end_is_answered_431_and_told(
+def test_a_head_without_an_end_is_answered_431_and_is_a_gap(
     made: Callable[..., Settings], way: Callable[[Emulator], RawConnection], start: bytes
 ):
     settings = made(port=0)
     with Emulator(settings, Journal(settings)) as e:
-        heard = insist(way(e), start, 3)
+        heard = send_without_end(way(e), start, 3)
         assert b"HTTP/1.1 431 Request Header Fields Too Large\r\n" in heard
         assert b"more than 1,048,576 bytes came" in heard
         assert e.drain(TIMEOUT)
@@ -68,13 +68,13 @@ def test_a_head_without_an_end_is_answered_431_and_told(
 
 @MADE
 @pytest.mark.parametrize("way", WAYS)
-def test_so_is_the_frame_of_a_body(
+def test_a_body_frame_without_an_end_is_answered_413_and_is_a_gap(
     made: Callable[..., Settings], way: Callable[[Emulator], RawConnection]
 ):
     settings = made(port=0)
     chunked = f"POST /v1/t HTTP/1.1\r\nHost: {SEGMENT}\r\nTransfer-Encoding: chunked\r\n\r\n1;"
     with Emulator(settings, Journal(settings)) as e:
-        assert b"HTTP/1.1 413 " in insist(way(e), chunked.encode(), 3)
+        assert b"HTTP/1.1 413 " in send_without_end(way(e), chunked.encode(), 3)
         assert e.drain(TIMEOUT)
         assert e.journal.gaps == (CUT_OFF,)
 
@@ -101,14 +101,14 @@ def test_memory_stays_within_bounds(
     with Emulator(settings, Journal(settings)) as e:
         connection = way(e)
         before = most_memory(forget=True)
-        assert b"HTTP/1.1 431 " in insist(connection, HEAD + b"X: ", 200)
+        assert b"HTTP/1.1 431 " in send_without_end(connection, HEAD + b"X: ", 200)
         assert most_memory() - before < 40
         assert e.drain(TIMEOUT)
         assert e.journal.gaps == (TOO_LARGE,)
 
 
 def most_memory(*, forget: bool = False) -> float:
-    """The most memory of this process so far, in MiB, or since it was forgotten (Linux)."""
+    """Return the peak memory of this process in MiB, since the last reset (Linux)."""
     if forget:
         Path("/proc/self/clear_refs").write_text("5")  # see proc_pid_clear_refs(5)
     high_water = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())

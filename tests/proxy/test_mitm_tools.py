@@ -1,4 +1,4 @@
-"""mitmproxy's own tools, as processes: with `-s`, and with the addon already in."""
+"""mitmproxy's own tools, as processes: with `-s`, and with the addon loaded."""
 
 import os
 import re
@@ -38,7 +38,7 @@ def environment(home: Path) -> dict[str, str]:
 
 @contextmanager
 def running(home: Path, *command: str, code: int = 0) -> Iterator[tuple[int, list[str]]]:
-    """The port of a tool, and what it prints until it is interrupted."""
+    """Run a tool; yield its port and the lines that it prints until it is interrupted."""
     process = subprocess.Popen(
         [*command, "-p", "0"],
         env=environment(home),
@@ -64,7 +64,7 @@ def running(home: Path, *command: str, code: int = 0) -> Iterator[tuple[int, lis
 
 
 def refused(home: Path, *command: str, code: int = 1) -> str:
-    """What a tool says when it does not start."""
+    """Return the output of a tool that does not start."""
     done = subprocess.run(
         [*command, "-p", "0"],
         env=environment(home),
@@ -140,17 +140,17 @@ def test_lost_calls_make_the_exit_code_3(tmp_path: Path, tool: str):
 
 
 @BOTH
-def test_what_is_unread_at_the_end_is_in_the_recording(tmp_path: Path, command: list[str]):
+def test_unparsed_bytes_at_the_end_are_a_gap_in_the_recording(tmp_path: Path, command: list[str]):
     record = tmp_path / "calls.yaml"
     with (
         ExitStack() as longer,
         running(tmp_path, *command, "--set", f"pixel_record={record}") as (port, _),
         connect(port) as client,
     ):
-        ask(client, get(PIXEL, "api.segment.io"))  # so the tool really runs
+        ask(client, get(PIXEL, "api.segment.io"))  # the tool is running
         longer.enter_context(torn := connect(port))
         torn.sendall(b"GET /v1/pixel/track HTTP/1.1\r\nHo")
-        ask(client, get(PIXEL, "api.segment.io"))  # so the bytes before it have been read
+        ask(client, get(PIXEL, "api.segment.io"))  # the bytes before it have been read
     [gap] = read_recording(record).evidence().gaps
     assert gap.startswith("1 request could not be read")
 
@@ -171,7 +171,7 @@ def test_a_mistake_in_the_configuration_file_ends_the_start(
 
 
 @BOTH
-def test_options_may_stand_in_the_configuration_file(tmp_path: Path, command: list[str]):
+def test_options_can_be_in_the_configuration_file(tmp_path: Path, command: list[str]):
     (tmp_path / "config.yaml").write_text("pixel_hosts: [a.example]\npixel_offline: true\n")
     with (
         running(tmp_path, *command, "--set", f"confdir={tmp_path}") as (port, _),
@@ -192,7 +192,7 @@ def test_under_the_eager_strategy_nothing_is_opened(tmp_path: Path, command: lis
         assert target.connections() == 0
 
 
-def test_our_tools_have_a_ca_of_their_own_and_leave_the_home_alone(tmp_path: Path):
+def test_our_tools_have_a_ca_of_their_own_and_write_nothing_to_the_home(tmp_path: Path):
     hosts = ("--set", "pixel_hosts=a.example")
     with running(tmp_path, *OURS, "dump", *hosts) as (port, lines):
         [ca] = re.findall(r"The CA for the emulated hosts is (\S+)", "".join(lines))
@@ -202,7 +202,7 @@ def test_our_tools_have_a_ca_of_their_own_and_leave_the_home_alone(tmp_path: Pat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_mitmweb_runs_with_the_addon_in_it(tmp_path: Path):
+def test_mitmweb_runs_with_the_addon(tmp_path: Path):
     quiet = ("--no-web-open-browser", "--web-port", "0")
     with running(tmp_path, *OURS, "web", *quiet) as (port, _), connect(port) as client:
         assert ask(client, get(f"http://api.segment.io{PIXEL}", "api.segment.io")).is_pixel

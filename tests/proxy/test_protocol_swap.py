@@ -41,7 +41,7 @@ WAYS: dict[str, Callable[[Emulator], socket.socket]] = {
 
 @pytest.fixture
 def e() -> Iterator[Emulator]:
-    """An emulator; no test may leave it a failure."""
+    """An emulator that must have no failure at the end."""
     settings = with_fast_path(port=0)
     with Emulator(settings, Journal(settings)) as emulator:
         yield emulator
@@ -91,7 +91,7 @@ def bypassing() -> int:
 
 @pytest.fixture(params=WAYS.values(), ids=[*WAYS])
 def client(request: pytest.FixtureRequest, e: Emulator) -> Iterator[socket.socket]:
-    """A client that has had one answer."""
+    """A client with one answered request."""
     with request.param(e) as made:
         assert ask(made, PLAIN).is_pixel
         yield made
@@ -106,7 +106,7 @@ def test_after_its_first_answer_a_connection_bypasses_mitmproxy(client: socket.s
     assert bypassing() == 1
 
 
-def test_before_it_there_is_none(e: Emulator):
+def test_before_its_first_answer_no_connection_bypasses_mitmproxy(e: Emulator):
     with connect(e.port) as client:
         client.sendall(PLAIN[:20])
         assert bypassing() == 0
@@ -121,7 +121,7 @@ def test_every_request_is_recorded_once(client: socket.socket, e: Emulator):
 
 
 @pytest.mark.parametrize("size", [1, 7, len(PLAIN) - 1])
-def test_reads_may_end_anywhere(client: socket.socket, size: int):
+def test_reads_can_end_anywhere(client: socket.socket, size: int):
     client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     for at in range(0, len(PLAIN), size):
         client.sendall(PLAIN[at : at + size])
@@ -149,19 +149,19 @@ def test_what_is_not_plain_is_a_flow(
 
 
 @pytest.mark.parametrize("before", [b"", PLAIN])
-def test_the_last_request_ends_it(client: socket.socket, before: bytes):
+def test_the_last_request_closes_the_connection(client: socket.socket, before: bytes):
     client.sendall(before + LAST)
     for _ in range(2 if before else 1):
         assert read(client).is_pixel
     assert client.recv(1) == b""
 
 
-def test_a_good_bye_is_heard(e: Emulator):
+def test_a_close_notify_is_read(e: Emulator):
     with through_tls(e) as client:
         assert ask(client, PLAIN).is_pixel
         assert bypassing() == 1
         assert isinstance(client, ssl.SSLSocket)
-        with suppress(ssl.SSLEOFError):  # mitmproxy hangs up without a good-bye of its own
+        with suppress(ssl.SSLEOFError):  # mitmproxy closes without a close_notify
             client.unwrap()
     assert e.drain(TIMEOUT)
     assert bypassing() == 0
@@ -185,8 +185,8 @@ def test_another_host_is_reached_afterwards(e: Emulator):
             assert server.recv(65536).startswith(b"GET /x HTTP/1.1\r\n")
 
 
-def test_where_an_http_layer_stands_above_nobody_boards(e: Emulator):
-    """A tunnel to ourselves by a name that is not emulated is a flow of mitmproxy's."""
+def test_inside_an_http_layer_the_protocol_is_not_swapped(e: Emulator):
+    """A tunnel to ourselves by a name that is not emulated is a flow."""
     with tunnel(e.port, "127.0.0.1:1") as client:
         assert ask(client, PLAIN).is_pixel
         assert bypassing() == 0
@@ -195,25 +195,25 @@ def test_where_an_http_layer_stands_above_nobody_boards(e: Emulator):
 
 @contextmanager
 def held(e: Emulator) -> Iterator[None]:
-    """Let the emulator see only together what clients say here."""
+    """Let the emulator read everything that clients send here at once."""
     go_on = threading.Event()
     e.loop.call_soon_threadsafe(go_on.wait)
     yield
     go_on.set()
 
 
-MANY = 400  # requests that are read at once, and whose answers do not fit
+MANY = 400  # requests that are read at once, whose answers exceed the buffers
 
 
 def narrowed(client: socket.socket, ours: socket.socket) -> None:
-    """Let a connection hold hardly anything until it is taken."""
+    """Make the socket buffers of a connection small."""
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2048)
 
 
 @pytest.fixture(params=["in a tunnel", "in a tunnel with TLS"])
 def narrow(request: pytest.FixtureRequest, e: Emulator) -> Iterator[socket.socket]:
-    """A client on the way through swapped, on a narrow connection."""
+    """A client whose protocol is swapped, with small socket buffers."""
     with WAYS[request.param](e) as client:
         assert ask(client, PLAIN).is_pixel
         [end] = in_the_loop(lambda _: swapped())
@@ -222,8 +222,8 @@ def narrow(request: pytest.FixtureRequest, e: Emulator) -> Iterator[socket.socke
         yield client
 
 
-def test_a_client_that_takes_no_answers_is_not_read_from(narrow: socket.socket, e: Emulator):
-    """Else the answers would fill the memory."""
+def test_a_client_that_reads_no_answers_is_not_read_from(narrow: socket.socket, e: Emulator):
+    """Otherwise the answers would fill the memory."""
     with held(e):
         narrow.sendall(PLAIN * MANY)
     assert e.journal.wait(MANY, TIMEOUT)
@@ -235,7 +235,7 @@ def test_a_client_that_takes_no_answers_is_not_read_from(narrow: socket.socket, 
     assert in_the_loop(lambda _: swapped())[0].is_reading()
 
 
-def test_nor_is_it_when_mitmproxy_takes_it_over(narrow: socket.socket, e: Emulator):
+def test_it_is_not_read_from_after_a_handover_either(narrow: socket.socket, e: Emulator):
     with held(e):
         narrow.sendall(PLAIN * MANY + POST)
     for _ in range(MANY):
@@ -245,7 +245,7 @@ def test_nor_is_it_when_mitmproxy_takes_it_over(narrow: socket.socket, e: Emulat
 
 
 @pytest.mark.parametrize("more", [b"", POST, PLAIN[:30], LAST, LAST + POST])
-def test_a_visitor_that_takes_no_answers_is_mitmproxy_s(e: Emulator, more: bytes):
+def test_a_direct_connection_that_reads_no_answers_is_handed_over(e: Emulator, more: bytes):
     with connect(e.port) as client:
         assert ask(client, PLAIN).is_pixel
         [end] = in_the_loop(ends)
@@ -272,10 +272,10 @@ def test_a_visitor_that_takes_no_answers_is_mitmproxy_s(e: Emulator, more: bytes
 
 @pytest.mark.parametrize("more", [b"", POST, PLAIN[:30]])
 @pytest.mark.parametrize("when", ["before it is read", "behind the first answers"])
-def test_who_goes_without_its_answers_has_asked_all_the_same(
+def test_requests_of_a_client_that_reads_no_answers_are_recorded(
     narrow: socket.socket, e: Emulator, more: bytes, when: str
 ):
-    """A close with answers that nobody has read is a reset."""
+    """A close with unread answers is a reset."""
     with held(e):
         narrow.sendall(PLAIN * MANY + more)
         if when == "before it is read":
@@ -300,8 +300,8 @@ def test_many_records_in_one_read(e: Emulator):
 
 
 @pytest.mark.parametrize("way", ["in a tunnel", "in a tunnel with TLS"])
-def test_what_came_before_it_bypasses_mitmproxy_keeps_its_order(e: Emulator, way: str):
-    """More than mitmproxy's handler reads at once: what is left over is not the fast path's yet."""
+def test_bytes_from_before_the_swap_keep_their_order(e: Emulator, way: str):
+    """More than mitmproxy's handler reads at once: the handler reads the rest first."""
     count = 1500
     with WAYS[way](e) as client:
         with held(e):
@@ -315,7 +315,7 @@ def test_what_came_before_it_bypasses_mitmproxy_keeps_its_order(e: Emulator, way
 
 
 @pytest.mark.parametrize("host", [SEGMENT, "my-alias.invalid", "localhost:80"])
-def test_who_asks_directly_is_none_of_mitmproxy_s_business_and_counts_once(e: Emulator, host: str):
+def test_a_direct_connection_is_not_handled_by_mitmproxy_and_counts_once(e: Emulator, host: str):
     with connect(e.port) as client:
         assert ask(client, get(PIXEL, host)).is_pixel
         assert handlers() == []
@@ -326,7 +326,7 @@ def test_who_asks_directly_is_none_of_mitmproxy_s_business_and_counts_once(e: Em
     assert handlers() == []
 
 
-def test_of_who_has_gone_nothing_is_kept(e: Emulator):
+def test_nothing_is_kept_of_a_client_that_has_disconnected(e: Emulator):
     session = e.sessions.open()
     with connect(e.port) as client:
         assert ask(client, get(f"/s/{session.name}{PIXEL}", "localhost")).is_pixel
@@ -337,14 +337,14 @@ def test_of_who_has_gone_nothing_is_kept(e: Emulator):
     assert not e._master.guard._terminated
 
 
-def test_who_comes_from_elsewhere_is_mitmproxy_s_from_the_beginning(e: Emulator):
+def test_a_connection_from_another_address_is_handed_over_at_once(e: Emulator):
     with connect(e.port, source="127.0.0.2") as client:
         assert ask(client, PLAIN).is_pixel
         assert len(handlers()) == 1
         assert e.journal.evidence().connections == 1
 
 
-def test_at_the_end_who_waits_is_hung_up_on():
+def test_idle_connections_are_closed_at_the_end():
     settings = with_fast_path(port=0)
     with Emulator(settings, Journal(settings)) as e:
         spoken, silent = connect(e.port), connect(e.port)
@@ -356,7 +356,7 @@ def test_at_the_end_who_waits_is_hung_up_on():
 
 
 class BrokenJournal(Journal):
-    """Takes the first request only."""
+    """Raises after the first request."""
 
     def record_all(self, requests, time=None):
         if len(self.hits):
@@ -364,7 +364,7 @@ class BrokenJournal(Journal):
         return super().record_all(requests, time)
 
 
-def test_whatever_fails_the_gif_is_sent_and_it_is_a_failure():
+def test_an_exception_still_answers_the_gif_and_is_a_failure():
     settings = Settings(port=0)
     journal = BrokenJournal(settings)
     with Emulator(settings, journal) as e, through_tls(e) as client:
@@ -378,7 +378,7 @@ def test_whatever_fails_the_gif_is_sent_and_it_is_a_failure():
 
 @pytest.mark.parametrize("torn", [b"G", PLAIN[:30], PLAIN[:-2]])
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-def test_a_head_that_is_cut_off_is_a_gap(way: Callable[[Emulator], socket.socket], torn: bytes):
+def test_an_incomplete_head_is_a_gap(way: Callable[[Emulator], socket.socket], torn: bytes):
     settings = with_fast_path(port=0)
     with Emulator(settings, Journal(settings)) as e:
         with way(e) as client:

@@ -1,6 +1,6 @@
-"""The fast path never reads more out of a client's bytes, or anything else, than mitmproxy would.
+"""The fast path parses a client's bytes exactly as mitmproxy does, or not at all.
 
-The oracle is mitmproxy's own: its buffer, its parser, its validation, one head after the other.
+The oracle is mitmproxy: its buffer, its parser, its validation, one head after the other.
 """
 
 import pytest
@@ -36,7 +36,7 @@ def read_fast_path(data: bytes) -> ReadResult:
 
 
 def mitmproxy_reads(data: bytes) -> tuple[list[http.Request], bytes]:
-    """The requests without a body that it takes, up to the first that it refuses; and the rest."""
+    """Return the bodiless requests before the first that mitmproxy refuses, and the rest."""
     buffer, requests = ReceiveBuffer(), []
     buffer += data
     rest = data
@@ -59,7 +59,7 @@ def facts(request: PixelRequest) -> tuple[object, ...]:
     return request.method, request.target, request.http_version, request.headers
 
 
-def theirs(request: http.Request) -> tuple[object, ...]:
+def facts_of_mitmproxy(request: http.Request) -> tuple[object, ...]:
     wire = request.data
     fields = headers_of(wire.headers.fields)
     return wire.method.decode("latin-1"), wire.path, request.http_version, fields
@@ -71,7 +71,7 @@ def check(data: bytes) -> None:
     plain = [request for request in result.requests if b" " not in request.target]
     count = len(plain)
     assert [facts(request) for request in plain] == [
-        theirs(request) for request in requests[:count]
+        facts_of_mitmproxy(request) for request in requests[:count]
     ]
     if len(result.requests) > count:  # with a raw space: both answer 400, and read no further
         assert result.requests[count:] == result.requests[-1:]
@@ -132,7 +132,7 @@ SHAPES = {
 
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
-def test_no_shape_that_hides_a_request_is_read_on_the_fast_path(shape: bytes):
+def test_no_head_that_hides_a_request_is_read(shape: bytes):
     assert (
         read_fast_path(shape + SMUGGLED).requests == ()
         or shape == SHAPES["a body without a length"]
@@ -142,7 +142,7 @@ def test_no_shape_that_hides_a_request_is_read_on_the_fast_path(shape: bytes):
 
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
-def test_nor_is_a_tunnel_opened_by_one(shape: bytes):
+def test_no_head_that_hides_a_request_opens_a_tunnel(shape: bytes):
     asked = shape.partition(b"\r\n")
     connect = b"CONNECT api.segment.io:443 HTTP/1.1\r\n" + asked[2]
     connect_request = ConnectRequest.read(connect + SMUGGLED)
@@ -167,7 +167,7 @@ BITS = [b"\r\n", b"\n", b"\r", b" ", b"\t", b"\0", b":", b"\r\n\r\n", b"\r\n ", 
 
 @st.composite
 def mutations(draw: st.DrawFn) -> bytes:
-    """Two requests behind each other, with some pieces put in, cut out or written over."""
+    """Two requests in a row, with some parts inserted, removed or overwritten."""
     data = draw(st.sampled_from(SEEDS)) + draw(st.sampled_from(SEEDS))
     for _ in range(draw(st.integers(0, 3))):
         at = draw(st.integers(0, len(data)))
@@ -179,7 +179,7 @@ def mutations(draw: st.DrawFn) -> bytes:
 @settings(max_examples=200)
 @given(mutations())
 @example(head() + b"\r\n" + head())
-def test_whatever_comes_the_fast_path_reads_what_mitmproxy_reads(data: bytes):
+def test_mutated_bytes_are_read_as_mitmproxy_reads_them(data: bytes):
     check(data)
 
 
@@ -187,14 +187,14 @@ def test_whatever_comes_the_fast_path_reads_what_mitmproxy_reads(data: bytes):
 @given(
     st.binary(max_size=40), st.sampled_from([b"X: %s", b"%s: y", b"Host: %s", b"Connection: %s"])
 )
-def test_nor_does_a_field_of_any_bytes_make_a_difference(value: bytes, field: bytes):
+def test_a_field_of_any_bytes_is_read_as_mitmproxy_reads_it(value: bytes, field: bytes):
     check(head(field % value) + SMUGGLED)
     check(head(field % value).replace(b"Host: api.segment.io\r\n", b"") + SMUGGLED)
 
 
 @settings(max_examples=200)
 @given(st.binary(max_size=40))
-def test_nor_does_a_target_of_any_bytes(value: bytes):
+def test_a_target_of_any_bytes_is_read_as_mitmproxy_reads_it(value: bytes):
     check(head(line=b"GET /%s HTTP/1.1" % value) + SMUGGLED)
     check(head(line=b"GET http://api.segment.io/%s HTTP/1.1" % value) + SMUGGLED)
     check(head(line=b"GET http://%s/ HTTP/1.1" % value) + SMUGGLED)

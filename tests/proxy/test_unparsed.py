@@ -1,4 +1,4 @@
-"""What could not be read is counted, and what was never said is not."""
+"""Bytes that could not be parsed are counted as gaps; connections without any are not."""
 
 import socket
 import ssl
@@ -29,13 +29,13 @@ def emulator() -> Iterator[Emulator]:
 
 
 def gaps(e: Emulator) -> tuple[str, ...]:
-    """The gaps when all clients have gone."""
+    """Return the gaps after all clients have disconnected."""
     assert e.drain(TIMEOUT)
     return e.journal.evidence().gaps
 
 
-def say(client: socket.socket, words: bytes) -> None:
-    """Say it, and hang up when all is read that comes back."""
+def send_and_close(client: socket.socket, words: bytes) -> None:
+    """Send, read the response to its end, and close."""
     with client:
         client.sendall(words)
         if not isinstance(client, ssl.SSLSocket):
@@ -70,8 +70,8 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize("words", UNREADABLE.values(), ids=UNREADABLE)
-def test_a_request_that_cannot_be_read_is_a_gap(emulator: Emulator, words: bytes):
-    say(connect(emulator.port), words)
+def test_a_request_that_cannot_be_parsed_is_a_gap(emulator: Emulator, words: bytes):
+    send_and_close(connect(emulator.port), words)
     assert gaps(emulator) == ONE
     assert emulator.journal.hits == ()
 
@@ -89,8 +89,8 @@ BEHIND_A_CONNECT = {
 
 
 @pytest.mark.parametrize("words", BEHIND_A_CONNECT.values(), ids=BEHIND_A_CONNECT)
-def test_so_is_what_comes_through_a_tunnel_to_an_emulated_host(emulator: Emulator, words: bytes):
-    say(tunnel(emulator.port, f"{SEGMENT}:443"), words)
+def test_unparsed_bytes_in_a_tunnel_to_an_emulated_host_are_a_gap(emulator: Emulator, words: bytes):
+    send_and_close(tunnel(emulator.port, f"{SEGMENT}:443"), words)
     assert gaps(emulator) == ONE
 
 
@@ -99,36 +99,38 @@ def test_so_is_what_comes_through_a_tunnel_to_an_emulated_host(emulator: Emulato
     [NO_COLON, NO_COLON[:20], b"G", get(PIXEL, SEGMENT, extra=LENGTHS)],
     ids=["no colon", "torn head", "one byte", "two lengths"],
 )
-def test_inside_tls_it_says_nothing_about_trust(emulator: Emulator, words: bytes):
-    """The only gap is the unread request, and not our CA."""
+def test_inside_tls_unparsed_bytes_show_that_the_client_trusts_our_ca(
+    emulator: Emulator, words: bytes
+):
+    """The only gap is the unparsed request; there is no refusal of our CA."""
     with https(emulator) as client:
         client.sendall(words)
     assert gaps(emulator) == ONE
 
 
 @pytest.mark.parametrize("words", [TORN_HEAD, TORN_BODY, get(f"{TARGET}\tb", SEGMENT)])
-def test_a_request_that_was_read_does_not_hide_a_later_one(emulator: Emulator, words: bytes):
+def test_a_parsed_request_does_not_hide_a_later_one(emulator: Emulator, words: bytes):
     client = connect(emulator.port)
     assert ask(client, get(TARGET, SEGMENT)).is_pixel
-    say(client, words)
+    send_and_close(client, words)
     assert gaps(emulator) == ONE
     assert len(emulator.journal.hits) == 1
 
 
-def test_every_one_is_counted(emulator: Emulator):
+def test_every_unparsed_request_is_counted(emulator: Emulator):
     for words in (TORN_HEAD, TORN_BODY):
-        say(connect(emulator.port), words)
+        send_and_close(connect(emulator.port), words)
     assert gaps(emulator) == (
         "2 requests could not be read (answered 400, or cut off): their calls are unknown",
     )
 
 
 @pytest.mark.parametrize("words", [TORN_HEAD, TORN_BODY, NO_COLON[:20]])
-def test_what_is_unread_at_the_end_counts_too_and_once(words: bytes):
+def test_unparsed_bytes_at_the_end_are_counted_once(words: bytes):
     with Emulator(SETTINGS, Journal(SETTINGS)) as e:
         client = connect(e.port)
         client.sendall(words)
-        with connect(e.port) as other:  # so the first one's bytes have been read
+        with connect(e.port) as other:  # the bytes of the first one have been read
             assert ask(other, get(TARGET, SEGMENT)).is_pixel
     client.close()
     assert e.journal.evidence().gaps == ONE
@@ -152,7 +154,7 @@ def a_bare_line(e: Emulator) -> None:
     """RFC 9112, 2.2: to be ignored."""
     client = connect(e.port)
     ask(client, get(TARGET, SEGMENT))
-    say(client, b"\r\n")
+    send_and_close(client, b"\r\n")
 
 
 def a_spare_tunnel(e: Emulator) -> None:
@@ -165,17 +167,17 @@ def a_spare_tls_connection(e: Emulator) -> None:
     https(e).close()
 
 
-def a_pixel_and_no_wait_for_the_answer(e: Emulator) -> None:
+def a_pixel_whose_answer_is_not_read(e: Emulator) -> None:
     with connect(e.port) as client:
         client.sendall(get(TARGET, SEGMENT))
 
 
 def a_last_pixel(e: Emulator) -> None:
-    say(connect(e.port), get(TARGET, SEGMENT, extra="Connection: close\r\n"))
+    send_and_close(connect(e.port), get(TARGET, SEGMENT, extra="Connection: close\r\n"))
 
 
 def a_whole_body(e: Emulator) -> None:
-    say(connect(e.port), TORN_BODY + b"cde")
+    send_and_close(connect(e.port), TORN_BODY + b"cde")
 
 
 def two_at_once(e: Emulator) -> None:
@@ -185,25 +187,27 @@ def two_at_once(e: Emulator) -> None:
             assert ask(client, b"").is_pixel
 
 
-def http2_and_a_goodbye(e: Emulator) -> None:
-    say(https(e, alpn=("h2", "http/1.1")), get(PIXEL, SEGMENT))
+def http2_and_a_goaway(e: Emulator) -> None:
+    send_and_close(https(e, alpn=("h2", "http/1.1")), get(PIXEL, SEGMENT))
 
 
-def a_torn_tunnel_to_another_host(e: Emulator) -> None:
+def an_incomplete_connect_to_another_host(e: Emulator) -> None:
     with trap() as target:
-        say(tunnel(e.port, f"127.0.0.1:{target.port}"), b"GET / HT")
-        say(tunnel(e.port, f"127.0.0.1:{target.port}"), b"\x16\x03\x01\x01")
+        send_and_close(tunnel(e.port, f"127.0.0.1:{target.port}"), b"GET / HT")
+        send_and_close(tunnel(e.port, f"127.0.0.1:{target.port}"), b"\x16\x03\x01\x01")
 
 
-def a_torn_request_to_another_host(e: Emulator) -> None:
+def an_incomplete_request_to_another_host(e: Emulator) -> None:
     with trap() as target:
         url = f"http://127.0.0.1:{target.port}/"
-        say(connect(e.port), get(url, "other.example", extra="Content-Length: 5\r\n") + b"ab")
-        say(connect(e.port), get(url, "other.example", extra=LENGTHS))
+        send_and_close(
+            connect(e.port), get(url, "other.example", extra="Content-Length: 5\r\n") + b"ab"
+        )
+        send_and_close(connect(e.port), get(url, "other.example", extra=LENGTHS))
 
 
 def a_refused_tunnel(e: Emulator) -> None:
-    say(connect(e.port), b"CONNECT 169.254.169.254:80 HTTP/1.1\r\n\r\n")
+    send_and_close(connect(e.port), b"CONNECT 169.254.169.254:80 HTTP/1.1\r\n\r\n")
 
 
 @pytest.mark.parametrize(
@@ -213,22 +217,22 @@ def a_refused_tunnel(e: Emulator) -> None:
         a_bare_line,
         a_spare_tunnel,
         a_spare_tls_connection,
-        a_pixel_and_no_wait_for_the_answer,
+        a_pixel_whose_answer_is_not_read,
         a_last_pixel,
         a_whole_body,
         two_at_once,
-        http2_and_a_goodbye,
-        a_torn_tunnel_to_another_host,
-        a_torn_request_to_another_host,
+        http2_and_a_goaway,
+        an_incomplete_connect_to_another_host,
+        an_incomplete_request_to_another_host,
         a_refused_tunnel,
     ],
 )
-def test_whoever_said_all_or_nothing_or_means_another_host_is_innocent(emulator: Emulator, way):
+def test_complete_requests_idle_clients_and_other_hosts_are_no_gap(emulator: Emulator, way):
     way(emulator)
     assert gaps(emulator) == ()
 
 
-def test_a_torn_body_is_counted_in_http2_too():
+def test_an_incomplete_body_is_counted_in_http2_too():
     h2 = pytest.importorskip("h2.connection")
     settings = Settings(port=0, http2=True)
     with Emulator(settings, Journal(settings)) as e:

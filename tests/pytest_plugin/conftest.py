@@ -6,7 +6,7 @@ import dirty_equals  # noqa: F401 - an inner run would import these again and ag
 import pytest
 
 import pixel_emulator.proxy.emulator
-import pixel_emulator.pytest_plugin.making
+import pixel_emulator.pytest_plugin.lifecycle
 import pixel_emulator.pytest_plugin.scenario_items  # noqa: F401 - the same
 from tests.pytest_plugin.examples import CLIENT, PLUGIN
 

@@ -8,7 +8,7 @@ import pytest
 from pixel_emulator.core.errors import Location
 from pixel_emulator.core.model import CallType
 from pixel_emulator.core.scenarios.expectation import Times
-from pixel_emulator.pytest_plugin.keywords import expectation_of
+from pixel_emulator.pytest_plugin.keyword_expectations import expectation_of
 
 HERE = Location("test_mail.py", 12)
 

@@ -59,7 +59,7 @@ def test_it_is_told_on_the_line_of_the_test(inner, pytester, style):
     result.stdout.fnmatch_lines([f"{before}{said}" for said in MISUSE.values()])
     result.stdout.fnmatch_lines(["*TypeError: user: IsStr() is a matcher: *"])
     # That style leaves no frame out: there it is the last one, and no deeper one.
-    ours = result.stdout.str().count("pixel_emulator/pytest_plugin/places.py")
+    ours = result.stdout.str().count("pixel_emulator/pytest_plugin/source_lines.py")
     assert ours == (len(MISUSE) + 1 if style == "native" else 0)
-    for other in ("pixel_calls", "expecting", "keywords", "receiving", "routing"):
+    for other in ("pixel_calls", "scenario_context", "keyword_expectations", "lazy_emulator"):
         result.stdout.no_fnmatch_line(f"*pixel_emulator/pytest_plugin/{other}.py*")

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from pixel_emulator.core.scenarios.expectation import name_of
+from pixel_emulator.core.scenarios.expectation import call_name
 from pixel_emulator.files.read_write import read_recording
 from tests.pytest_plugin.examples import PLUGIN
 
@@ -106,7 +106,7 @@ def test_nothing_is_left_of_workers_after_ctrl_c(in_a_process, pytester):
         lines = process.stdout.read().splitlines()
     assert process.returncode == 2, lines
     assert lines[-1].startswith("LEFT [] [] ")  # what execnet leaves is its own
-    assert [name_of(hit) for hit in read_recording(pytester.path / "calls.yaml").hits] == ["A"]
+    assert [call_name(hit) for hit in read_recording(pytester.path / "calls.yaml").hits] == ["A"]
 
 
 @pytest.mark.parametrize(("body", "code"), ENDS.values(), ids=ENDS)

@@ -10,7 +10,7 @@ from fnmatch import fnmatch
 import pytest
 
 from pixel_emulator.cli.app import main
-from pixel_emulator.core.scenarios.expectation import name_of
+from pixel_emulator.core.scenarios.expectation import call_name
 from pixel_emulator.files.read_write import read_recording
 from pixel_emulator.files.recording_file import RecordingFile
 from pixel_emulator.files.recording_parts import parts_of
@@ -23,8 +23,8 @@ RECORD = "--pixel-recording=calls.yaml"
 # What differs from run to run: the time, and the port in the URL of a direct request.
 CLOCK = """
     from datetime import UTC, datetime
-    from pixel_emulator.pytest_plugin import hosting
-    hosting.utc_now = lambda: datetime(2030, 1, 31, tzinfo=UTC)
+    from pixel_emulator.pytest_plugin import lazy_emulator
+    lazy_emulator.utc_now = lambda: datetime(2030, 1, 31, tzinfo=UTC)
 """
 MANY = """
     import ssl
@@ -71,7 +71,7 @@ def recording(pytester):
 
 
 def events(recording):
-    return [name_of(hit) for hit in read_recording(recording).hits]
+    return [call_name(hit) for hit in read_recording(recording).hits]
 
 
 @pytest.mark.parametrize("worker", [("-n2",), ("-n8",), ("-n8", "--dist=loadgroup")])
@@ -520,7 +520,9 @@ def test_a_test_of_another_dialect_does_not_fit_and_that_is_a_gap(inner, recordi
     strict = 'import pytest\n    pytestmark = pytest.mark.pixel(dialect="strict")'
     inner(RECORD, test_it=f"    {strict}{ONE}").assert_outcomes(passed=1)
     (gap,) = read_recording(recording).evidence().gaps
-    assert gap.startswith("test_it.py::test_it: its calls are left out: it is judged as `strict`")
+    assert gap.startswith(
+        "test_it.py::test_it: its calls are left out: it is classified as `strict`"
+    )
 
 
 def test_a_run_without_calls_leaves_no_old_recording(inner, recording):

@@ -51,7 +51,7 @@ def test_a_wrong_label_fails_on_the_line_of_the_test(inner, labels, said):
     )
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines([">   *pixel_session_factory(each)", f"E *{said}"])
-    result.stdout.no_fnmatch_line("*making.py*")
+    result.stdout.no_fnmatch_line("*lifecycle.py*")
 
 
 def test_sessions_without_a_label_are_numbered_and_none_is_called_twice(inner):

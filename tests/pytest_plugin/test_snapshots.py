@@ -2,7 +2,7 @@
 
 import pytest
 
-from pixel_emulator.core.scenarios.expectation import name_of
+from pixel_emulator.core.scenarios.expectation import call_name
 from pixel_emulator.files.read_write import read_recording
 
 pytest_plugins = ["pytester"]
@@ -27,7 +27,7 @@ def recording(pytester):
 def test_a_missing_recording_is_written_beside_the_test(inner, recording):
     inner(ini=RECORD, test_mail=TEST).assert_outcomes(passed=1)
     found = read_recording(recording).evidence()
-    assert [name_of(hit) for hit in found.hits] == ["Email Opened"]
+    assert [call_name(hit) for hit in found.hits] == ["Email Opened"]
     assert b"wk_test_0000000000000000" not in recording.read_bytes()
 
 
@@ -115,7 +115,7 @@ def test_each_session_of_a_test_has_a_recording_of_its_own(inner, pytester, monk
     inner(ini=RECORD, test_mail=SESSIONS).assert_outcomes(passed=1)
     folder = pytester.path / "recordings" / "test_mail"
     found = {each.name: read_recording(each).hits for each in folder.iterdir()}
-    assert {name: [name_of(hit) for hit in hits] for name, hits in found.items()} == {
+    assert {name: [call_name(hit) for hit in hits] for name, hits in found.items()} == {
         "test_two.yaml": ["A"],
         "test_two@other.yaml": ["otherA"],
         "test_two@3.yaml": ["3A"],

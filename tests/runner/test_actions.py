@@ -1,4 +1,4 @@
-"""What a step does, against a real emulator: commands, mails, calls, recordings, waits."""
+"""Actions of steps against a real emulator: commands, mails, calls, recordings, waits."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ from pixel_emulator.core.endpoint.pixel import encode, request_from_url
 from pixel_emulator.core.errors import Location
 from pixel_emulator.core.model import CallType, Outcome, PixelRequest
 from pixel_emulator.core.redaction.masking import mask
-from pixel_emulator.core.scenarios.mail_clients import CLIENTS
+from pixel_emulator.core.scenarios.mail_clients import MAIL_CLIENTS
 from pixel_emulator.core.scenarios.model import Open, Replay, Run, Scenario, Send, Step, Wait
 from pixel_emulator.proxy.emulator import Emulator
 from pixel_emulator.runner.actions import (
@@ -42,7 +42,7 @@ def emulator():
 
 @pytest.fixture
 def access(emulator):
-    """Makes what actions know; keywords replace parts of it."""
+    """Return a function that makes an `ActionContext`; keywords replace parts of it."""
     child = command_environment(
         os.environ,
         proxy=emulator.proxy,
@@ -67,7 +67,7 @@ def access(emulator):
 
 @pytest.fixture
 def arrived(emulator):
-    """What has arrived since the test began."""
+    """Return what has arrived since the test began."""
     before = len(emulator.journal.hits)
 
     def since():
@@ -114,7 +114,7 @@ def test_a_command_is_run_with_its_pixels_led_here(access, arrived, command):
         ("printf '\\377'; exit 1", "exit code 1", "\N{REPLACEMENT CHARACTER}", 1),
     ],
 )
-def test_a_command_that_fails_says_how_and_what_it_printed(access, command, sentence, output, code):
+def test_a_failed_command_has_its_exit_and_output(access, command, sentence, output, code):
     failure = failing(step(Run(command)), HERE, access())
     assert sentence in failure.sentence
     assert failure.output == output
@@ -144,7 +144,7 @@ def test_nothing_is_done_behind_a_failure(access, tmp_path):
 
 
 def test_a_signal_ends_all_that_a_command_has_started_and_then_us(access, tmp_path):
-    """The shell and its child hear of it, and then whoever runs the steps."""
+    """The shell and its child get the signal, and then the process that runs the steps."""
     heard = []
     before = signal.signal(signal.SIGTERM, lambda number, _: heard.append(number))
     script = (
@@ -173,7 +173,7 @@ def test_a_mail_is_opened_in_a_browser(access, arrived, mail):
     assert "HeadlessChrome" in hit.request.header("user-agent")
 
 
-@pytest.mark.parametrize("client", ["", *CLIENTS])
+@pytest.mark.parametrize("client", ["", *MAIL_CLIENTS])
 def test_a_mail_is_opened_as_its_client_fetches(access, arrived, mail, client):
     browser = Path("/bin/false") if client else None  # a model needs none
     assert (
@@ -185,7 +185,7 @@ def test_a_mail_is_opened_as_its_client_fetches(access, arrived, mail, client):
         assert "built-in fetch" in hits[0].request.header("user-agent")
         return
     sent = [(hit.request.method, hit.request.header("user-agent")) for hit in hits]
-    assert sent == [(ask.method, dict(ask.headers)["User-Agent"]) for ask in CLIENTS[client]]
+    assert sent == [(ask.method, dict(ask.headers)["User-Agent"]) for ask in MAIL_CLIENTS[client]]
 
 
 @pytest.mark.parametrize("browser", [None, Path("/bin/false")])
@@ -203,7 +203,7 @@ def test_a_mail_that_cannot_be_opened_is_a_failure(access, tmp_path, browser):
         ({"event": "E", "userId": "u", "writeKey": None}, None),
     ],
 )
-def test_a_call_is_sent_with_a_write_key_unless_it_says_otherwise(access, arrived, payload, key):
+def test_a_call_is_sent_with_a_write_key_unless_it_has_one(access, arrived, payload, key):
     assert perform(step(Send(CallType.TRACK, payload)), HERE, access()) is None
     (hit,) = arrived()
     assert hit.call.type is CallType.TRACK
@@ -226,7 +226,7 @@ def record(path, **settings):
     chosen = Settings(record=str(path), **settings)
     recorder = open_recording(chosen)
     journal = Journal(chosen, sink=recorder)
-    headers = (("user-agent", CLIENTS["yahoo"][0].headers[0][1]), ("cookie", "secret"))
+    headers = (("user-agent", MAIL_CLIENTS["yahoo"][0].headers[0][1]), ("cookie", "secret"))
     for _ in range(3):
         request = request_from_url(PIXEL)
         journal.record(
@@ -253,7 +253,7 @@ def test_a_kept_write_key_is_sent_again(access, arrived, tmp_path):
 
 
 def test_what_is_not_emulated_any_more_is_not_sent(access, arrived, tmp_path):
-    """It would go to Segment itself."""
+    """The request would reach Segment."""
     record(tmp_path / "old.yaml")
     failure = failing(step(Replay("old.yaml")), tmp_path, access(hosts=("a.example.com",)))
     assert "api.segment.io is not emulated now" in failure.sentence
@@ -301,9 +301,9 @@ def scenario(*actions, file="s.yaml"):
     ],
 )
 def test_files_that_are_missing_are_found_before_anything_runs(mail, actions, missing):
-    found = list(missing_files([scenario(*actions, file=str(mail.parent / "s.yaml"))]))
-    assert len(found) == len(missing)
-    assert all(name in str(each) for name, each in zip(missing, found, strict=True))
+    problems = list(missing_files([scenario(*actions, file=str(mail.parent / "s.yaml"))]))
+    assert len(problems) == len(missing)
+    assert all(name in str(problem) for name, problem in zip(missing, problems, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -316,8 +316,8 @@ def test_files_that_are_missing_are_found_before_anything_runs(mail, actions, mi
 )
 def test_a_pixel_in_any_mail_of_an_mbox_is_one(access, mail, tmp_path, content, said):
     head = b"From a@example.com Mon Nov 30 16:06:24 2026\nContent-Type: text/html\n\n"
-    box = b"".join(head + each + b"\n" for each in content)
+    box = b"".join(head + mail + b"\n" for mail in content)
     (tmp_path / "a.mbox").write_bytes(box.replace(b"PIXEL", mail.read_bytes()))
-    found = no_pixels_failure(step(Open("a.mbox")), tmp_path, access())
-    assert (found is not None) is bool(said)
-    assert said in (found.sentence if found else "")
+    failure = no_pixels_failure(step(Open("a.mbox")), tmp_path, access())
+    assert (failure is not None) is bool(said)
+    assert said in (failure.sentence if failure else "")

@@ -1,4 +1,4 @@
-"""Scenario files that are read again; the last ones without a mistake stay in force."""
+"""Changed scenario files are read again; the last version without mistakes stays in force."""
 
 import os
 
@@ -13,7 +13,7 @@ OPENED = "expect: [{track: A}]\n"
 
 @pytest.fixture
 def write(tmp_path):
-    """Writes a file, with a time of its own whatever the clock of the file system is like."""
+    """Write a file with a modification time of its own, whatever the file system's resolution."""
     times = iter(range(10**9, 10**10, 100))
 
     def put(name, text):
@@ -27,7 +27,7 @@ def write(tmp_path):
 
 
 def names(watched):
-    return [each.name for each in watched.scenarios]
+    return [scenario.name for scenario in watched.scenarios]
 
 
 def test_a_change_is_read_and_only_a_change(write):

@@ -1,4 +1,4 @@
-"""Scenarios that act by themselves, against a real emulator and with real clients."""
+"""Scenarios with actions, against a real emulator and with real clients."""
 
 import os
 import signal
@@ -24,19 +24,19 @@ def url(event, **fields):
 
 
 def curl(event, **fields):
-    """A shell command that fires one pixel."""
+    """Return a shell command that fires one pixel."""
     return f"curl -sS -o {os.devnull} '{url(event, **fields)}'"
 
 
 def send(event, **fields):
-    """An action that sends one call, as YAML."""
+    """Return an action that sends one call, as YAML."""
     said = "".join(f", {key}: {value}" for key, value in fields.items())
     return f"{{send: {{track: {event}, userId: user_1{said}}}}}"
 
 
 @pytest.fixture
 def stage(tmp_path):
-    """A running emulator that records, and what runs scenarios on it."""
+    """A running emulator that records, and a runner for it."""
     with ScenarioEmulator(tmp_path) as running:
         yield running
 
@@ -61,7 +61,7 @@ def test_each_step_sees_its_own_calls_and_captures_reach_across(stage):
     verdict = stage.run(TWO_STEPS).verdict
     assert verdict.status is Status.MET
     titles = [hit.step for hit in verdict.hits]
-    first, second = (stage.scenarios[0].step_title(each) for each in stage.scenarios[0].steps)
+    first, second = (stage.scenarios[0].step_title(step) for step in stage.scenarios[0].steps)
     assert titles == [first, second, second]
     assert verdict.scenarios[0].bindings == {"who": "v1"}
 
@@ -75,7 +75,7 @@ def test_a_step_that_fails_ends_its_scenario_and_no_other(stage):
     text = TWO_STEPS.replace("expect: [{track: A,", "expect: [{track: X,")
     verdict = stage.run(f"within: 0s\n{text}", f"do: {send('D')}\nexpect: [{{track: D}}]").verdict
     broken, whole = verdict.scenarios
-    assert [each.reached for each in broken.steps] == [True, False]
+    assert [step.reached for step in broken.steps] == [True, False]
     assert (broken.status, whole.status) == (Status.UNMET, Status.MET)
     assert events(verdict.hits) == ["A", "D"]
 
@@ -87,11 +87,11 @@ def test_a_step_knows_how_long_it_took(stage):
     assert step.seconds >= 0.2  # what it does, and the silence
 
 
-def test_it_tells_of_each_step_that_begins(stage):
+def test_each_step_that_begins_is_reported(stage):
     heard: list[str] = []
     stage.runner = Runner(stage.journal, stage.runner._context, lambda: True, heard.append)
     stage.run(TWO_STEPS)
-    assert [each.rpartition(" ")[2] for each in heard] == ["first", "second"]
+    assert [title.rpartition(" ")[2] for title in heard] == ["first", "second"]
 
 
 @needs_curl
@@ -112,7 +112,7 @@ def test_the_first_command_that_fails_gives_its_code(stage):
 
 @needs_curl
 def test_a_late_surplus_is_caught_in_the_silence(stage):
-    """The second call comes when the command has ended; the first one alone was enough."""
+    """The second call comes after the end of the command; the first one alone was enough."""
     os.mkfifo(stage.folder / "go")
     later = f"(read line < {stage.folder / 'go'}; {curl('A')}) > {os.devnull} 2>&1 &"
     (stage.folder / "do.sh").write_text(f"{later}\n{curl('A')}\n")
@@ -139,8 +139,8 @@ def test_what_can_no_longer_be_met_is_not_waited_for(stage):
 
 @needs_chromium
 @pytest.mark.parametrize("client", ["", "client: gmail\n"])
-def test_a_mail_without_a_pixel_is_told_at_once(stage, client):
-    """The wait is as long as it may be, and nobody waits for it."""
+def test_a_mail_without_a_pixel_fails_at_once(stage, client):
+    """`within` is as long as possible, but is not waited for."""
     (stage.folder / "a.html").write_text('<p>Hello</p><img src="https://example.invalid/" hidden>')
     text = f"{client}within: 24h\ndo: {{open: a.html}}\nexpect: [{{track: A}}]\n"
     (result,) = stage.run(text).verdict.scenarios
@@ -149,16 +149,16 @@ def test_a_mail_without_a_pixel_is_told_at_once(stage, client):
     assert "in a.html: nothing can come" in result.steps[0].failure
 
 
-def test_a_mail_without_a_pixel_may_be_wanted(stage):
+def test_a_mail_without_a_pixel_may_be_expected(stage):
     (stage.folder / "a.html").write_text("<p>Hello</p>")
     text = f"within: 24h\ndo: [{{open: a.html}}, {send('A')}]\nexpect: [{{track: A}}]\n"
     assert stage.run(text).verdict.status is Status.MET
     unmet = stage.run(text.replace("[{track: A}]", "[{track: B}]")).verdict
-    assert [each.failure for each in unmet.scenarios[0].steps] == [""]
+    assert [step.failure for step in unmet.scenarios[0].steps] == [""]
 
 
 def test_whoever_may_still_send_is_waited_for(stage):
-    """A command may have left something behind, also one of a step or a scenario before."""
+    """A command may have left a process behind, also one of an earlier step or scenario."""
     wait = "until [ -e go ]; do sleep 0.05; done"
     later = f"({wait}; {curl('B')}) >/dev/null 2>&1 & true"
     folder = stage.folder
@@ -183,7 +183,7 @@ def test_a_mail_is_opened_beside_its_scenario(stage):
     assert stage.run(text).verdict.status is Status.MET
 
 
-def test_a_mail_client_is_told_by_what_it_sends(stage):
+def test_a_mail_client_is_recognised_by_its_requests(stage):
     (stage.folder / "a.html").write_text(f'<img src="{url("A")}" alt="">')
     text = (
         "client: {}\ndo: {{open: a.html}}\n"
@@ -194,7 +194,11 @@ def test_a_mail_client_is_told_by_what_it_sends(stage):
         text.format("gmail", "open"),
         text.format("gmail_prefetch", "proxy"),
     ).verdict
-    assert [each.status for each in verdict.scenarios] == [Status.MET, Status.UNMET, Status.UNMET]
+    assert [scenario.status for scenario in verdict.scenarios] == [
+        Status.MET,
+        Status.UNMET,
+        Status.UNMET,
+    ]
 
 
 def test_the_rows_of_cases_are_runs_of_their_own(stage):
@@ -206,7 +210,10 @@ do: {send: {track: $event, userId: u, messageId: m1, properties: {n: $n}}}
 expect: [{track: $event, properties: {n: $n}}]
 """
     verdict = stage.run(text).verdict
-    assert [each.scenario.case for each in verdict.scenarios] == ["n=1, event=A", "n=2, event=B"]
+    assert [scenario.scenario.case for scenario in verdict.scenarios] == [
+        "n=1, event=A",
+        "n=2, event=B",
+    ]
     assert [hit.outcome for hit in verdict.hits] == [Outcome.DELIVERED] * 2
     assert verdict.status is Status.MET
 
@@ -217,10 +224,10 @@ def test_given_values_reach_the_actions(stage):
 
 
 def test_silence_is_proven_by_each_scenario_for_itself(stage):
-    """A connection of the one before proves nothing."""
+    """A connection of the previous scenario proves nothing."""
     silent = "do: {wait: 0s}\nexpect: []\nquiet: 0s\n"
     verdict = stage.run(f"do: {send('A')}\nexpect: [{{track: A}}]", silent).verdict
-    assert [each.status for each in verdict.scenarios] == [Status.MET, Status.INCOMPLETE]
+    assert [scenario.status for scenario in verdict.scenarios] == [Status.MET, Status.INCOMPLETE]
     assert verdict.exit_code == 3
 
 
@@ -236,16 +243,16 @@ def test_a_clock_makes_the_first_time_known(stage):
 @pytest.mark.parametrize(
     "change", [("", ""), ("track: C}", "track: D}"), ("track: B,", "track: C,")]
 )
-def test_the_recording_says_the_same_as_the_run(stage, change):
+def test_the_recording_has_the_same_verdict_as_the_run(stage, change):
     live = stage.run("within: 1s\n" + TWO_STEPS.replace(*change)).verdict
     offline = stage.offline()
     assert offline.status is live.status
     for now, then in zip(live.scenarios, offline.scenarios, strict=True):
-        assert [each.status for each in now.steps] == [each.status for each in then.steps]
+        assert [step.status for step in now.steps] == [step.status for step in then.steps]
         assert now.bindings == then.bindings
 
 
-def test_the_recording_says_when_each_step_had_acted(stage):
+def test_the_recording_has_the_end_of_each_step(stage):
     stage.run(TWO_STEPS)
     acted = dict(stage.journal.evidence().acted)
     stage.offline()
@@ -254,7 +261,7 @@ def test_the_recording_says_when_each_step_had_acted(stage):
 
 
 def test_a_signal_in_a_step_ends_everything(stage):
-    """Whoever handles it decides; here it is an exception, as Ctrl-C is."""
+    """The signal handler decides; here it raises, as for Ctrl-C."""
 
     class EndedError(Exception):
         pass
@@ -275,7 +282,7 @@ def test_a_signal_in_a_step_ends_everything(stage):
 
 
 def test_what_was_sent_before_the_end_of_a_command_is_read_to_its_end(stage):
-    """The client is gone with its request still in the socket, and nobody waits."""
+    """The client has disconnected with its request still in the socket; no wait is needed."""
     (stage.folder / "fire.py").write_text(
         "import os, socket\n"
         "from urllib.parse import urlsplit\n"

@@ -1,4 +1,4 @@
-"""Waiting for calls: pushed, stopped at once when all is known, watched through the silence."""
+"""Waits are woken by calls, end at once when decided, and watch through the silence."""
 
 import threading
 import time
@@ -9,11 +9,14 @@ import pytest
 from pixel_emulator.core.endpoint.pixel import encode, request_from_url
 from pixel_emulator.core.model import CallType
 from pixel_emulator.core.parser.document import parse
-from pixel_emulator.core.scenarios.model import QUIET, WITHIN, Step
+from pixel_emulator.core.scenarios.model import DEFAULT_QUIET, DEFAULT_WITHIN, Step
 from pixel_emulator.core.verification.live import LiveVerdict, Outlook
 from pixel_emulator.files.yaml_loader import parse_document
 from pixel_emulator.runner.waiting import (
     JournalTail,
+    Look,
+    NextLook,
+    decide,
     mark_done,
     quiet,
     timeouts,
@@ -25,7 +28,7 @@ from pixel_emulator.runtime.settings import Settings
 
 OPENED = "expect:\n  - track: Email Opened\n"
 LONG = 3_600.0
-"""Seconds that no test would ever wait: what ends before has not waited for them."""
+"""Longer than any test: a wait that ends earlier did not wait for its deadline."""
 
 
 def scenarios(text):
@@ -43,13 +46,13 @@ def journal():
 
 
 def settled(text, journal, *, within=LONG, quiet=0.0, part=None):
-    """What a wait comes to; fails where it does not end by itself."""
-    found = []
+    """Return the outcome of a wait; fail if it does not end by itself."""
+    outlooks = []
     watch = LiveVerdict(scenarios(text))
 
     def wait():
         deadline = time.monotonic() + within
-        found.append(
+        outlooks.append(
             wait_until_decided(watch, part or JournalTail(journal), deadline=deadline, quiet=quiet)
         )
 
@@ -57,11 +60,11 @@ def settled(text, journal, *, within=LONG, quiet=0.0, part=None):
     thread.start()
     thread.join(30)
     assert not thread.is_alive(), "it waits for what it knows already"
-    return found[0]
+    return outlooks[0]
 
 
 class Answering(Journal):
-    """A journal in which another call arrives whenever somebody has begun to wait."""
+    """A journal in which another call arrives whenever somebody begins to wait."""
 
     def __init__(self, *events):
         super().__init__(Settings())
@@ -104,7 +107,7 @@ def test_what_does_not_come_is_open_at_the_deadline(journal):
 
 
 def test_in_the_silence_a_call_that_breaks_it_is_caught():
-    """Met with the first call; the second comes while nothing more may come."""
+    """The scenario is met by the first call; the second comes in the required silence."""
     assert settled(OPENED, Answering("Email Opened", "Email Opened"), quiet=LONG) is (
         Outlook.IMPOSSIBLE
     )
@@ -119,7 +122,7 @@ def test_a_wait_for_silence_ends_when_there_was_some(journal):
     assert settled("expect: []\n", journal, quiet=0.01) is Outlook.MET
 
 
-def test_a_part_holds_what_came_behind_its_begin(journal):
+def test_a_journal_tail_holds_what_arrived_after_its_start(journal):
     journal.connected()
     journal.record(call("Something Else"))
     part = JournalTail(journal, hits=1, connections=1)
@@ -131,7 +134,7 @@ def test_a_part_holds_what_came_behind_its_begin(journal):
 
 
 def test_many_calls_are_looked_at_to_their_end():
-    """A watch puts off its search while many calls come; in a lull it has to be asked again."""
+    """`LiveVerdict` puts its search off while many calls come; in a lull it is asked again."""
     text = (
         "let: [who]\nexpect:\n"
         "  - {track: Email Opened, userId: $who, times: 700}\n"
@@ -146,7 +149,7 @@ def test_many_calls_are_looked_at_to_their_end():
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [
-        (OPENED, (WITHIN, QUIET)),
+        (OPENED, (DEFAULT_WITHIN, DEFAULT_QUIET)),
         (f"within: 20s\nquiet: 1s\n{OPENED}", (20, 1)),
         (f"within: 0s\nquiet: 0s\n{OPENED}", (0, 0)),
         ("within: 2s\nsteps:\n  - expect: []\n  - expect: []\n    quiet: 3s\n", (4, 3)),
@@ -155,19 +158,19 @@ def test_many_calls_are_looked_at_to_their_end():
 def test_a_run_is_waited_for_as_long_as_its_steps_say(text, seconds):
     assert timeouts(scenarios(text)) == seconds
     assert timeouts([*scenarios(OPENED), *scenarios(text)]) == (
-        max(WITHIN, seconds[0]),
-        max(QUIET, seconds[1]),
+        max(DEFAULT_WITHIN, seconds[0]),
+        max(DEFAULT_QUIET, seconds[1]),
     )
 
 
 def test_a_step_has_its_own_word_or_the_default():
-    assert (within(Step()), quiet(Step())) == (WITHIN, QUIET)
+    assert (within(Step()), quiet(Step())) == (DEFAULT_WITHIN, DEFAULT_QUIET)
     assert (within(Step(within=0.0)), quiet(Step(quiet=0.0))) == (0, 0)
 
 
 @pytest.mark.parametrize("all_gone", [True, False])
-def test_what_was_on_its_way_when_a_step_had_acted_is_in_time(all_gone):
-    """Unless some clients stay: then nobody knows when they sent it."""
+def test_calls_under_way_when_a_step_was_done_are_in_time(all_gone):
+    """If some clients stay connected, nobody knows when they sent it."""
     ticks = iter(range(100))
     journal = Journal(Settings(), now=lambda: datetime(2030, 1, 31, 9, 0, next(ticks), tzinfo=UTC))
 
@@ -179,3 +182,51 @@ def test_what_was_on_its_way_when_a_step_had_acted_is_in_time(all_gone):
     assert mark_done(journal, ["step"], drain) >= before
     (hit,) = journal.hits
     assert (journal.evidence().acted["step"] > hit.time) is all_gone
+
+
+OPEN, MET = Outlook.OPEN, Outlook.MET
+
+
+def decided(*looks, deadline=10.0, quiet=2.0):
+    """Return the outlook that `decide` returns, and what it asks for before each look."""
+    decision = decide(deadline=deadline, quiet=quiet)
+    requests = [next(decision)]
+    for outlook, calls, begun, ended in looks:
+        try:
+            requests.append(decision.send(Look(outlook, calls, begun, ended)))
+        except StopIteration as stop:
+            return stop.value, requests
+    return None, requests
+
+
+def test_after_new_calls_it_looks_again_soon_and_then_waits_until_the_deadline():
+    """A search that was put off is made up for; each wait is followed by a look's time of rest."""
+    _, requests = decided((OPEN, 1, 0.0, 0.25), (OPEN, 1, 0.5, 0.75))
+    assert requests == [NextLook(), NextLook(0.1, 0.25, 10.0), NextLook(9.25, 0.25, 10.0)]
+
+
+@pytest.mark.parametrize("outlook", [Outlook.IMPOSSIBLE, Outlook.UNDECIDED])
+def test_what_is_decided_ends_the_wait_with_the_first_look(outlook):
+    assert decided((outlook, 1, 0.0, 0.25)) == (outlook, [NextLook()])
+    assert decided((MET, 1, 0.0, 0.25), (outlook, 2, 0.5, 0.75))[0] is outlook
+
+
+def test_at_the_deadline_new_calls_are_looked_at_once_more():
+    last = NextLook(same_evidence=True)
+    assert decided((OPEN, 1, 9.5, 10.0), (OPEN, 1, 10.0, 10.5)) == (OPEN, [NextLook(), last])
+    outlook, requests = decided((OPEN, 1, 0.0, 0.5), (OPEN, 1, 10.0, 10.5))
+    assert (outlook, len(requests)) == (OPEN, 2)
+
+
+def test_once_met_it_waits_through_the_silence_from_the_end_of_the_look():
+    outlook, requests = decided((MET, 1, 0.0, 1.0), (MET, 1, 1.0, 1.5), (MET, 1, 3.0, 3.0))
+    assert outlook is MET
+    assert requests == [NextLook(), NextLook(), NextLook(0.1, 0.5, 3.0)]
+
+
+def test_a_call_in_the_silence_that_opens_it_again_has_until_the_deadline():
+    looks = [(MET, 1, 0.0, 1.0), (OPEN, 2, 1.5, 2.0), (OPEN, 2, 2.0, 2.5), (MET, 3, 4.0, 4.5)]
+    outlook, requests = decided(*looks, (MET, 3, 6.5, 6.5), (MET, 3, 6.5, 6.5))
+    assert outlook is MET
+    assert [request.end for request in requests] == [0.0, 0.0, 0.0, 10.0, 0.0, 0.0]
+    assert requests[-1].same_evidence

@@ -27,7 +27,7 @@ def pixel(event="A", **fields):
 
 
 def filled(journal, window, count, event="A"):
-    """So many calls, each batch looked at before memory has no room for it."""
+    """Record many calls; each batch is looked at before memory has no room for it."""
     for _ in range(0, count, ROOM):
         journal.record_all([pixel(event) for _ in range(ROOM)])
         window.evidence()
@@ -82,7 +82,7 @@ def test_calls_that_nobody_looked_at_in_time_are_read_from_the_recording(tmp_pat
 
 
 def test_calls_wait_for_a_follower_that_is_far_behind():
-    """So none is gone before it was looked at, however fast they come."""
+    """No call is evicted before it was looked at, however fast they come."""
     journal = Journal(Settings(max_calls=ROOM))
     window = Window(journal, MANY)
     with window.followed():
@@ -129,10 +129,10 @@ def test_it_is_followed_while_something_else_goes_on():
     journal_evidence = journal.evidence
 
     def evidence(since=0, most=None):
-        found = journal_evidence(since, most)
-        if since + len(found.hits) >= ROOM:
+        evidence = journal_evidence(since, most)
+        if since + len(evidence.hits) >= ROOM:
             looked.set()
-        return found
+        return evidence
 
     journal.evidence = evidence  # type: ignore[method-assign] # to know when it was looked at
     with window.followed():

@@ -1,4 +1,4 @@
-"""The real clock: no library that fakes time reaches it, and nothing else reads the time."""
+"""The real clock is not reached by libraries that fake time, and no other module reads the time."""
 
 import ast
 import asyncio
@@ -29,21 +29,23 @@ WHEN = ["0001-01-02", "1970-01-02", "2024-02-29 12:00", "2099-12-31", "9999-12-3
 
 
 def readings(tree: ast.AST) -> Iterator[str]:
-    """Every place where a clock of Python is asked, also by its `_ns` name."""
+    """Yield every use of a clock of Python, also by its `_ns` name."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
             owner = ast.unparse(node.value).removeprefix("datetime.")
             if node.attr.removesuffix("_ns") in READS.get(owner, ()):
                 yield f"{owner}.{node.attr}"
         elif isinstance(node, ast.ImportFrom) and node.module == "time":
-            yield from (f"from time import {each.name}" for each in node.names)
+            yield from (f"from time import {alias.name}" for alias in node.names)
 
 
 def test_no_other_module_reads_the_time():
     paths = (path for path in PACKAGE.rglob("*.py") if path != Path(clock.__file__))
-    found = {path: [*readings(ast.parse(path.read_text(encoding="utf-8")))] for path in paths}
-    assert len(found) > 100
-    assert not {path: places for path, places in found.items() if places}
+    readings_by_path = {
+        path: [*readings(ast.parse(path.read_text(encoding="utf-8")))] for path in paths
+    }
+    assert len(readings_by_path) > 100
+    assert not {path: places for path, places in readings_by_path.items() if places}
 
 
 @pytest.mark.parametrize(
@@ -138,7 +140,7 @@ def test_a_journal_waits_and_stamps_by_the_real_clock(library, when):
 
 @pytest.mark.parametrize("when", WHEN)
 def test_the_timers_of_our_loop_run_by_the_real_clock(library, when):
-    """One that was set before the fake began, and one that is set under it."""
+    """A deadline set before the fake began, and one set under it."""
     loop, rang = RealTimeLoop(), threading.Semaphore(0)
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
@@ -164,9 +166,9 @@ def test_mitmproxy_asks_the_real_clock_while_an_emulator_runs(library):
 
     before, own = datetime.now(UTC).timestamp(), (vars(certs)["datetime"], vars(server)["time"])
     with faked(library, "2024-02-29", tick=False), real_clock():
-        found = asked()
+        times = asked()
     assert (vars(certs)["datetime"], vars(server)["time"]) == own
-    assert all(before <= each <= datetime.now(UTC).timestamp() for each in found)
+    assert all(before <= time <= datetime.now(UTC).timestamp() for time in times)
 
 
 def test_a_process_is_waited_for_by_the_real_clock(library):

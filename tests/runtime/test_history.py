@@ -1,4 +1,4 @@
-"""What a journal remembers: hits that are made again are what they were, and there is a bound."""
+"""The history of a journal is bounded, and redecoded hits equal the original ones."""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -48,7 +48,7 @@ def _time(seq):
 
 
 def filled(requests=REQUESTS, *, limit=1_000, decoded=2):
-    """A memory with these, and the hits that were put into it."""
+    """Return a history with these requests, and their hits."""
     memory, seen = History(limit, JUDGE, decoded=decoded), MessageIds()
     hits = [
         seen.check(
@@ -118,13 +118,13 @@ def test_message_ids_that_were_forgotten_are_a_gap_too():
 
 
 @pytest.mark.parametrize("number", [0, -1])
-def test_a_memory_needs_room(number):
+def test_max_calls_must_be_positive(number):
     with pytest.raises(InputError, match=f"max_calls: {number} is not 1 or more"):
         Settings(max_calls=number)
 
 
 def test_with_a_recording_what_has_gone_is_read_back(tmp_path):
-    """As it was written: its write keys are masked, and so are those of the others then."""
+    """They are as written: with masked write keys, and the hits in memory are then masked too."""
     settings = Settings(max_calls=10, record=str(tmp_path / "calls.yaml"))
     journal = Journal(settings, sink=open_recording(settings))
     hits = [journal.record(pixel(f"Event {number}")) for number in range(600)]

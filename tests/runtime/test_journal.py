@@ -1,4 +1,4 @@
-"""The journal: recorded before answered, waited for without polling, honest about gaps."""
+"""The journal records before the answer, wakes waiters without polling, and reports gaps."""
 
 import threading
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ def pixel(event="Email Opened", **fields):
 
 
 class Lines:
-    """A recorder that keeps what it gets, and can be made to fail."""
+    """A sink that keeps what it gets, and can be made to fail."""
 
     def __init__(self, *, fails=False):
         self.fails = fails
@@ -52,7 +52,7 @@ class Lines:
         self.end = end
 
 
-def test_a_request_becomes_a_stamped_and_judged_hit():
+def test_a_request_becomes_a_stamped_and_classified_hit():
     journal = Journal(Settings(), now=lambda: START)
     hit = journal.record(pixel())
     assert (hit.seq, hit.status, hit.outcome) == (1, 200, Outcome.DELIVERED)
@@ -79,7 +79,7 @@ def test_what_is_no_pixel_call_is_unhandled():
     ],
 )
 def test_a_message_id_seen_before_makes_a_duplicate(second, outcome):
-    """Segment keeps the first call of a messageId; what is wrong with a call counts more."""
+    """Segment keeps the first call of a messageId; other problems take precedence."""
     journal = Journal(Settings())
     journal.record(pixel(messageId="m1"))
     assert journal.record(second).outcome is outcome
@@ -128,7 +128,7 @@ def test_a_hit_belongs_to_the_step_that_is_running():
     assert [hit.step for hit in journal.hits] == ["", "first", "second", ""]
 
 
-def test_the_evidence_and_the_end_say_when_a_step_had_acted():
+def test_the_evidence_and_the_end_have_the_time_of_done_steps():
     recorder = Lines()
     journal = Journal(Settings(), sink=recorder, now=lambda: START)
     journal.mark_done("first", "second")
@@ -139,7 +139,7 @@ def test_the_evidence_and_the_end_say_when_a_step_had_acted():
 
 
 def test_a_new_run_has_seen_no_message():
-    """Scenarios that run one after the other do not spoil each other."""
+    """Scenarios that run one after the other do not affect each other."""
     journal = Journal(Settings())
     outcomes = []
     for _ in range(2):
@@ -163,7 +163,7 @@ def test_a_clock_is_the_time_of_the_first_thing_and_runs_on(acts_first):
     assert journal.record(pixel()).time > START
 
 
-def test_a_recorder_that_fails_is_a_gap_and_loses_no_hit():
+def test_a_failing_sink_is_a_gap_and_loses_no_hit():
     recorder = Lines(fails=True)
     journal = Journal(Settings(), sink=recorder)
     journal.record(pixel())
@@ -248,13 +248,13 @@ def test_a_client_that_refuses_our_ca_is_a_gap_until_it_comes_through(story, gap
             journal.reached(event.host, event.greeting)
         else:
             journal.handshake_refused(event)
-    found = journal.evidence().gaps
-    assert len(found) == len(gaps)
-    for sentence, words in zip(found, gaps, strict=True):
+    sentences = journal.evidence().gaps
+    assert len(sentences) == len(gaps)
+    for sentence, words in zip(sentences, gaps, strict=True):
         assert words in sentence
 
 
-def test_who_asks_is_told_at_once_of_each_refusal_that_is_a_gap():
+def test_subscribers_get_each_refusal_that_is_a_gap_at_once():
     journal = Journal(Settings())
     told: list[Refusal] = []
     journal.subscribe_refusals(told.append)
@@ -310,14 +310,14 @@ def test_waiting_ends_with_the_call_that_was_waited_for():
 
 def test_waiting_ends_with_the_journal_where_that_was_the_end():
     journal, asked, ended = Journal(Settings()), threading.Event(), threading.Event()
-    found: list[bool] = []
+    results: list[bool] = []
 
     def is_ended():
         asked.set()
         return ended.is_set()
 
     def wait():
-        found.append(journal.wait(0, threading.TIMEOUT_MAX, is_ended))
+        results.append(journal.wait(0, threading.TIMEOUT_MAX, is_ended))
 
     waiter = threading.Thread(target=wait, daemon=True)
     waiter.start()
@@ -325,7 +325,7 @@ def test_waiting_ends_with_the_journal_where_that_was_the_end():
     ended.set()
     journal.close()
     waiter.join(10)
-    assert found == [False]
+    assert results == [False]
 
 
 def test_waiting_in_vain_ends_at_the_timeout():
@@ -351,12 +351,12 @@ def test_a_named_write_key_names_the_source():
     assert journal.record(pixel()).source == "email"
     other = journal.record(pixel(writeKey="wk_other_00000000"))
     assert (other.source, other.outcome) == (None, Outcome.DROPPED)
-    assert "unknown_source" in [each.code for each in other.problems]
+    assert "unknown_source" in [problem.code for problem in other.problems]
 
 
 def test_the_dialect_decides():
     request = request_from_url("/v1/pixel/track?data={}")
-    calls = [Journal(Settings(dialect=each)).record(request).call for each in Dialect]
+    calls = [Journal(Settings(dialect=dialect)).record(request).call for dialect in Dialect]
     assert [call and call.payload for call in calls] == [{}, None]
 
 
@@ -374,7 +374,7 @@ def test_settings_that_are_not_allowed_say_what_is(given, words):
 
 
 def test_sequences_become_tuples():
-    """mitmproxy and Typer hand them over as lists."""
+    """mitmproxy and Typer pass them as lists."""
     hosts: Any = ["a.example"]
     assert Settings(hosts=hosts).hosts == ("a.example",)
 
@@ -398,7 +398,7 @@ def test_whoever_asks_for_the_time_starts_no_clock():
     assert journal.now() == clock + timedelta(seconds=1)
 
 
-def test_a_run_that_was_stopped_is_a_gap_told_once():
+def test_an_interrupted_run_is_one_gap():
     recorder = Lines()
     journal = Journal(Settings(), sink=recorder)
     journal.interrupted("pytest stopped after the first failure (`-x`)")

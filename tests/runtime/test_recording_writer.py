@@ -1,4 +1,4 @@
-"""A recording that is being written: loadable at every moment, and nothing is lost."""
+"""A recording that is being written is loadable at every moment and loses nothing."""
 
 import os
 import signal
@@ -31,7 +31,7 @@ def recorded(seq, **payload):
 
 
 def payload(path):
-    """The payload of the first call in a recording."""
+    """Return the payload of the first call in a recording."""
     call = read_recording(path).hits[0].call
     assert call is not None
     assert call.payload is not None
@@ -54,8 +54,8 @@ def test_the_file_is_a_loadable_recording_from_the_start_and_after_every_call(pa
     for count in range(3):
         for load in (yaml.safe_load, ruamel.yaml.YAML(typ="safe", pure=True).load):
             assert len(load(path.read_text())["calls"] or []) == count
-        found = read_recording(path)
-        assert (len(found.hits), found.end, found.torn) == (count, None, False)
+        recording = read_recording(path)
+        assert (len(recording.hits), recording.end, recording.torn) == (count, None, False)
         recorder.append(recorded(count + 1))
     recorder.close(replace(END, calls=3))
     assert read_recording(path).evidence().gaps == ()
@@ -86,7 +86,7 @@ def test_an_entry_is_block_style_and_begins_with_its_number(path):
     assert lines[-4:] == [f"  digest: sha256:{'0a' * 32}", "end:", "  calls: 2", "  connections: 1"]
 
 
-def test_write_keys_are_masked_unless_the_head_says_otherwise(tmp_path):
+def test_write_keys_are_masked_unless_the_head_keeps_them(tmp_path):
     for redaction, key in ((Redaction.WRITE_KEYS, mask(KEY)), (Redaction.NONE, KEY)):
         file = tmp_path / redaction
         RecordingWriter(file, replace(HEAD, redaction=redaction)).append(recorded(1))
@@ -114,7 +114,7 @@ def test_a_path_that_cannot_be_written_is_named(tmp_path, name):
     )
 
 
-def test_a_file_that_cannot_be_told_from_others_is_kept():
+def test_an_unreadable_file_is_kept():
     assert "/proc/self/mem: cannot read this file" in message(
         RecordingWriter, "/proc/self/mem", HEAD
     )
@@ -154,9 +154,11 @@ def test_a_disk_that_fills_up_leaves_the_entries_that_fitted(path):
     )
     run = subprocess.run([sys.executable, "-c", script, path], capture_output=True, check=True)
     assert run.stdout == b"full\n"
-    found = read_recording(path)
-    assert [each.seq for each in found.hits] == [1, 3]
-    assert any("call 2 should come next, but call 3 does" in gap for gap in found.evidence().gaps)
+    recording = read_recording(path)
+    assert [hit.seq for hit in recording.hits] == [1, 3]
+    assert any(
+        "call 2 should come next, but call 3 does" in gap for gap in recording.evidence().gaps
+    )
 
 
 def test_killing_the_process_loses_nothing_that_was_written(path):
@@ -170,8 +172,8 @@ def test_killing_the_process_loses_nothing_that_was_written(path):
     )
     run = subprocess.run([sys.executable, "-c", script, path], check=False)
     assert run.returncode == -signal.SIGKILL
-    found = read_recording(path)
-    assert (len(found.hits), found.torn) == (100, False)
+    recording = read_recording(path)
+    assert (len(recording.hits), recording.torn) == (100, False)
 
 
 @pytest.fixture
@@ -199,18 +201,18 @@ def test_a_pipe_that_nobody_reads_is_refused_at_once(pipe):
 
 
 def open_files():
-    return sorted(each.name for each in Path("/proc/self/fd").iterdir())
+    return sorted(descriptor.name for descriptor in Path("/proc/self/fd").iterdir())
 
 
-def test_an_abandoned_recorder_closes_its_file_and_writes_no_end(path):
+def test_an_abandoned_writer_closes_its_file_and_writes_no_end(path):
     before = open_files()
     recorder = RecordingWriter(path, HEAD)
     recorder.append(recorded(1))
     for _ in range(2):
         recorder.abandon()
     assert open_files() == before
-    found = read_recording(path)
-    assert (len(found.hits), found.end, found.torn) == (1, None, False)
+    recording = read_recording(path)
+    assert (len(recording.hits), recording.end, recording.torn) == (1, None, False)
 
 
 def test_the_settings_say_what_is_recorded(path):
@@ -236,10 +238,10 @@ def test_the_steps_at_the_end_read_as_those_of_the_calls(path):
     recorder.append(replace(recorded(2), step=other))
     time = datetime(2030, 1, 31, 9, tzinfo=UTC)
     recorder.close(replace(END, acted={title: time, other: time}))
-    found = read_recording(path)
+    recording = read_recording(path)
     assert KEY not in path.read_text()
-    assert list(found.evidence().acted) == [each.step for each in found.hits]
-    assert found.hits[1].step == other
+    assert list(recording.evidence().acted) == [hit.step for hit in recording.hits]
+    assert recording.hits[1].step == other
 
 
 def test_the_title_of_a_step_without_calls_holds_no_known_key_either(path):

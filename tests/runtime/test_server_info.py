@@ -1,4 +1,4 @@
-"""A directory is gone with its process; what a killed one has left is swept, and nothing else."""
+"""A directory is removed with its process; `remove_stale` removes those of killed ones only."""
 
 import subprocess
 import sys
@@ -36,7 +36,7 @@ def test_it_is_gone_after_an_error(temporary):
     assert [*temporary.iterdir()] == []
 
 
-def test_what_a_killed_process_has_left_is_swept(temporary, monkeypatch):
+def test_the_directory_of_a_killed_process_is_removed(temporary, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(temporary))
     subprocess.run([sys.executable, "-c", KILLED], check=False)
     (left,) = temporary.iterdir()

@@ -1,4 +1,4 @@
-"""Sessions: what belongs to one never lands in another, whichever way and however late it comes."""
+"""A request of one session never reaches another, whatever its route and however late it is."""
 
 import asyncio
 import socket
@@ -114,7 +114,7 @@ WAYS = (
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
-def test_a_call_lands_in_its_session_and_nowhere_else(emulator, way):
+def test_a_call_is_recorded_only_in_its_session(emulator, way):
     mine, other = emulator.sessions.open("mine"), emulator.sessions.open("other")
     assert way(emulator, mine).is_pixel
     [hit] = mine.evidence().hits
@@ -127,7 +127,7 @@ def test_a_call_lands_in_its_session_and_nowhere_else(emulator, way):
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
-def test_a_call_for_a_closed_session_is_answered_and_lands_nowhere(emulator, way):
+def test_a_call_for_a_closed_session_is_answered_and_not_recorded(emulator, way):
     closed, other = emulator.sessions.open("closed"), emulator.sessions.open("other")
     assert way(emulator, closed).is_pixel
     closed.close()
@@ -138,7 +138,7 @@ def test_a_call_for_a_closed_session_is_answered_and_lands_nowhere(emulator, way
     assert stray == '1 request for session "closed", which was closed: not recorded'
 
 
-def test_a_client_that_stays_connected_past_the_end_lands_nowhere(emulator):
+def test_a_client_connected_past_the_end_is_not_recorded(emulator):
     session = emulator.sessions.open()
     with secured(tunnel(port_of(session), f"{SEGMENT}:443"), session.ca) as client:
         assert ask(client, get(PIXEL, SEGMENT)).is_pixel
@@ -150,16 +150,16 @@ def test_a_client_that_stays_connected_past_the_end_lands_nowhere(emulator):
 
 def test_one_connection_may_speak_to_several_sessions(emulator):
     names = ["a", "b", "a"]
-    found = {name: emulator.sessions.open(name) for name in set(names)}
+    opened = {name: emulator.sessions.open(name) for name in set(names)}
     with connect(emulator.port) as client:
         for name in names:
             assert ask(client, get(f"/s/{name}{pixel(name)}", "localhost")).is_pixel
-    assert events(found["a"]) == ["a", "a"]
-    assert events(found["b"]) == ["b"]
-    assert found["a"].evidence().connections == found["b"].evidence().connections == 1
+    assert events(opened["a"]) == ["a", "a"]
+    assert events(opened["b"]) == ["b"]
+    assert opened["a"].evidence().connections == opened["b"].evidence().connections == 1
 
 
-def test_a_session_that_was_never_opened_is_a_stray(emulator):
+def test_requests_for_a_session_never_opened_are_counted(emulator):
     with connect(emulator.port) as client:
         assert ask(client, get(f"/s/mispelt{PIXEL}", "localhost")).is_pixel
         assert ask(client, get(f"/s/mispelt{PIXEL}", "localhost")).is_pixel
@@ -209,7 +209,7 @@ def test_what_is_no_prefix_is_a_path_as_any_other(emulator, target):
 
 
 @pytest.mark.parametrize("host", [SEGMENT, f"{SEGMENT}:80", "API.Segment.io."])
-def test_at_an_emulated_host_the_prefix_is_a_wrong_path(emulator, host):
+def test_at_an_emulated_host_the_session_path_is_unknown(emulator, host):
     session = emulator.sessions.open("a")
     with connect(emulator.port) as client:
         assert not ask(client, get(f"http://{host}/s/a{PIXEL}", host)).is_pixel
@@ -255,10 +255,10 @@ def test_a_port_is_never_used_again(emulator, monkeypatch):
 
 def test_of_many_closed_sessions_the_oldest_ports_are_shut(emulator, monkeypatch):
     monkeypatch.setattr("pixel_emulator.runtime.sessions._MAX_CLOSING_PORTS", 1)
-    found = [emulator.sessions.open() for _ in range(3)]
-    ports = [port_of(each) for each in found]
-    for each in found:
-        each.close()
+    sessions = [emulator.sessions.open() for _ in range(3)]
+    ports = [port_of(session) for session in sessions]
+    for session in sessions:
+        session.close()
     told = asyncio.run_coroutine_threadsafe(asyncio.sleep(0), emulator.loop)
     told.result(TIMEOUT)  # the loop has done what it was told before
     with pytest.raises(ConnectionRefusedError):
@@ -310,8 +310,8 @@ def test_what_happens_at_the_port_of_a_closed_session_is_in_no_evidence(emulator
     with client, pytest.raises(ssl.SSLCertVerificationError):
         ssl.create_default_context().wrap_socket(client, server_hostname=SEGMENT)
     assert emulator.drain(TIMEOUT)
-    for each in (session.evidence(), emulator.journal.evidence()):
-        assert (each.gaps, each.connections) == ((), 0)
+    for evidence in (session.evidence(), emulator.journal.evidence()):
+        assert (evidence.gaps, evidence.connections) == ((), 0)
 
 
 @pytest.mark.parametrize("by_path", [True, False])
@@ -345,7 +345,7 @@ def test_a_failure_of_the_emulator_is_one_of_every_open_session(emulator):
     assert closed.evidence().gaps == ()
 
 
-def test_a_session_may_judge_in_its_own_way(emulator):
+def test_a_session_may_have_its_own_dialect_and_sources(emulator):
     raw = (
         "/v1/pixel/track?data=%7B%22writeKey%22:%22k%22,%22userId%22:%22u%22,%22event%22:%22e%22%7D"
     )
@@ -369,7 +369,7 @@ def test_a_message_id_is_a_duplicate_only_within_its_session(emulator):
 # -- what a test does with it ---------------------------------------------------------------
 
 
-def test_what_is_received_waits_and_tells_as_what_arrived(emulator):
+def test_receive_notifies_waiters_and_subscribers(emulator):
     session = emulator.sessions.open()
     told: list[Hit] = []
     leave = session.subscribe(told.append)
@@ -409,15 +409,15 @@ def test_save_writes_a_recording_of_what_there_is(emulator, tmp_path: Path):
     for _ in range(2):
         over_https(emulator, session)
     session.save(tmp_path / "out.yaml")
-    found = read_recording(tmp_path / "out.yaml")
-    assert [hit.seq for hit in found.hits] == [1, 2]
-    assert found.evidence().gaps == ()
-    assert found.evidence().connections == 2
+    recording = read_recording(tmp_path / "out.yaml")
+    assert [hit.seq for hit in recording.hits] == [1, 2]
+    assert recording.evidence().gaps == ()
+    assert recording.evidence().connections == 2
     assert len(session.evidence().hits) == 2
 
 
 @pytest.mark.parametrize("path", ["no/such/folder/out.yaml", "."])
-def test_save_says_where_it_cannot(emulator, path):
+def test_save_raises_if_the_file_cannot_be_written(emulator, path):
     with pytest.raises(InputError):
         emulator.sessions.open().save(Path(path))
 
@@ -429,9 +429,9 @@ def test_a_session_may_record_as_it_goes_and_clear_loses_nothing(emulator, tmp_p
     session.clear()
     over_http(emulator, session)
     session.close()
-    found = read_recording(tmp_path / "out.yaml")
-    assert len(found.hits) == 2
-    assert found.evidence().gaps == ()
+    recording = read_recording(tmp_path / "out.yaml")
+    assert len(recording.hits) == 2
+    assert recording.evidence().gaps == ()
 
 
 @needs_curl
@@ -448,15 +448,15 @@ def test_curl_through_a_session_and_by_its_path(emulator):
 
 
 def test_many_sessions_in_threads_have_all_their_calls_and_no_other(emulator):
-    """Each opens, calls over three ways, is closed and calls again, while others do the same."""
+    """Each thread opens a session, calls over three routes, closes it and calls again."""
     failures: list[str] = []
 
     def one(number: int) -> None:
         session = emulator.sessions.open(f"t{number}")
-        wanted = [f"e{number}-{each}" for each in range(6)]
-        for each, event in enumerate(wanted):
-            port = emulator.port if each % 2 else port_of(session)
-            prefix = f"/s/{session.name}" if each % 2 else ""
+        wanted = [f"e{number}-{index}" for index in range(6)]
+        for index, event in enumerate(wanted):
+            port = emulator.port if index % 2 else port_of(session)
+            prefix = f"/s/{session.name}" if index % 2 else ""
             with connect(port) as client:
                 assert ask(client, get(prefix + pixel(event), "localhost")).is_pixel
         if events(session) != wanted:

@@ -1,1 +1,1 @@
-"""Wanted values against sent ones: matchers, variables, and where they differ."""
+"""Compare expected values with actual ones: matchers, variables, and the paths that differ."""

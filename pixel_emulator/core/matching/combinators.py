@@ -1,142 +1,143 @@
-"""Wants about the same value: all of some, one of some, exactly one of some, none."""
+"""Matchers that combine others on the same value: all, at least one, exactly one, not."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 from typing import ClassVar
 
-from pixel_emulator.core.matching.diff import described, differences_at, matches
+from pixel_emulator.core.matching.diff import describe_expected, differences_at, matches
 from pixel_emulator.core.matching.expected import (
     Bindings,
     Constraints,
-    Described,
+    Description,
     Difference,
     Expected,
     Matcher,
     Value,
 )
-from pixel_emulator.core.matching.unification import distinct, together, unify
+from pixel_emulator.core.matching.unification import distinct, unify, unify_all
 from pixel_emulator.core.model import JsonPath
 
 
 @dataclass(frozen=True, slots=True)
 class All(Matcher):
-    """`$all`: a value that each of the wants matches."""
+    """`$all`: a value that matches every operand."""
 
-    split: ClassVar[bool] = True
+    is_structural: ClassVar[bool] = True
 
-    wants: tuple[Expected, ...]
+    operands: tuple[Expected, ...]
 
     @property
     def parts(self) -> tuple[Expected, ...]:
-        return self.wants
+        return self.operands
 
-    def ways(self, got: Value) -> Iterator[Constraints]:
-        return together((want, got) for want in self.wants)
+    def solutions(self, actual: Value) -> Iterator[Constraints]:
+        return unify_all((expected, actual) for expected in self.operands)
 
-    def matches(self, got: Value, bound: Bindings) -> bool:
-        return all(matches(want, got, bound) for want in self.wants)
+    def matches(self, actual: Value, bindings: Bindings) -> bool:
+        return all(matches(expected, actual, bindings) for expected in self.operands)
 
-    def differences(self, at: JsonPath, got: Value, bound: Bindings) -> Iterator[Difference]:
-        whole = False
-        for want in self.wants:
-            for each in differences_at(at, want, got, bound):
-                if each[0] != at:
-                    yield each
-                elif not whole:
-                    yield at, self, got
-                    whole = True
+    def differences(self, at: JsonPath, actual: Value, bindings: Bindings) -> Iterator[Difference]:
+        reported = False
+        for expected in self.operands:
+            for difference in differences_at(at, expected, actual, bindings):
+                if difference[0] != at:
+                    yield difference
+                elif not reported:
+                    yield at, self, actual
+                    reported = True
 
-    def describe(self) -> Described:
-        found = [described(want) for want in self.wants]
-        types = dict.fromkeys(each.type for each in found)
-        return Described(
-            " and ".join(each.text for each in found), types.popitem()[0] if len(types) == 1 else ""
+    def describe(self) -> Description:
+        operands = [describe_expected(expected) for expected in self.operands]
+        types = dict.fromkeys(operand.type for operand in operands)
+        return Description(
+            " and ".join(operand.text for operand in operands),
+            types.popitem()[0] if len(types) == 1 else "",
         )
 
-    def reason(self, got: Value) -> str:
-        asked = (want.reason(got) for want in self.wants if isinstance(want, Matcher))
-        return "; ".join(filter(None, asked))
+    def reason(self, actual: Value) -> str:
+        matchers = (operand for operand in self.operands if isinstance(operand, Matcher))
+        return "; ".join(filter(None, (matcher.reason(actual) for matcher in matchers)))
 
 
 @dataclass(frozen=True, slots=True)
 class In(Matcher):
-    """`$in`: a value that at least one of the wants matches."""
+    """`$in`: a value that matches at least one operand."""
 
-    wants: tuple[Expected, ...]
+    operands: tuple[Expected, ...]
 
     @property
     def parts(self) -> tuple[Expected, ...]:
-        return self.wants
+        return self.operands
 
-    def ways(self, got: Value) -> Iterator[Constraints]:
-        return distinct(chain.from_iterable(unify(want, got) for want in self.wants))
+    def solutions(self, actual: Value) -> Iterator[Constraints]:
+        return distinct(chain.from_iterable(unify(expected, actual) for expected in self.operands))
 
-    def matches(self, got: Value, bound: Bindings) -> bool:
-        return any(matches(want, got, bound) for want in self.wants)
+    def matches(self, actual: Value, bindings: Bindings) -> bool:
+        return any(matches(expected, actual, bindings) for expected in self.operands)
 
-    def describe(self) -> Described:
-        return Described(f"one of {listed(self.wants)}", "")
+    def describe(self) -> Description:
+        return Description(f"one of {listed(self.operands)}", "")
 
 
 @dataclass(frozen=True, slots=True)
 class One(Matcher):
-    """`$one`: a value that one of the wants matches, and no other, whatever the variables are."""
+    """`$one`: a value that matches exactly one operand, whatever the variables are."""
 
-    wants: tuple[Expected, ...]
+    operands: tuple[Expected, ...]
 
     @property
     def parts(self) -> tuple[Expected, ...]:
-        return self.wants
+        return self.operands
 
-    def ways(self, got: Value) -> Iterator[Constraints]:
-        found = self._matching(got)
-        return unify(found[0], got) if len(found) == 1 else iter(())
+    def solutions(self, actual: Value) -> Iterator[Constraints]:
+        matching = self._matching(actual)
+        return unify(matching[0], actual) if len(matching) == 1 else iter(())
 
-    def matches(self, got: Value, bound: Bindings) -> bool:
-        found = self._matching(got)
-        return len(found) == 1 and (not bound or matches(found[0], got, bound))
+    def matches(self, actual: Value, bindings: Bindings) -> bool:
+        matching = self._matching(actual)
+        return len(matching) == 1 and (not bindings or matches(matching[0], actual, bindings))
 
-    def differences(self, at: JsonPath, got: Value, bound: Bindings) -> Iterator[Difference]:
-        found = self._matching(got)
-        if len(found) == 1:
-            yield from differences_at(at, found[0], got, bound)
+    def differences(self, at: JsonPath, actual: Value, bindings: Bindings) -> Iterator[Difference]:
+        matching = self._matching(actual)
+        if len(matching) == 1:
+            yield from differences_at(at, matching[0], actual, bindings)
         else:
-            yield at, self, got
+            yield at, self, actual
 
-    def describe(self) -> Described:
-        return Described(f"exactly one of {listed(self.wants)}", "")
+    def describe(self) -> Description:
+        return Description(f"exactly one of {listed(self.operands)}", "")
 
-    def reason(self, got: Value) -> str:
-        number = len(self._matching(got))
+    def reason(self, actual: Value) -> str:
+        number = len(self._matching(actual))
         return f"{number} of them match" if number > 1 else ""
 
-    def _matching(self, got: Value) -> list[Expected]:
-        return [want for want in self.wants if matches(want, got)]
+    def _matching(self, actual: Value) -> list[Expected]:
+        return [expected for expected in self.operands if matches(expected, actual)]
 
 
 @dataclass(frozen=True, slots=True)
 class Not(Matcher):
-    """`$not`: a value that the want does not match; where nothing is, that is one too.
+    """`$not`: a value that does not match the operand; a missing value is one, too.
 
-    The want has no variables: no value of theirs could be told from a value that is not.
+    The operand has no variables: a failed match would bind none of them.
     """
 
-    denies: ClassVar[bool] = True
+    is_negation: ClassVar[bool] = True
 
-    want: Expected
+    operand: Expected
 
     @property
     def parts(self) -> tuple[Expected, ...]:
-        return (self.want,)
+        return (self.operand,)
 
-    def matches(self, got: Value, bound: Bindings) -> bool:
-        return not matches(self.want, got, bound)
+    def matches(self, actual: Value, bindings: Bindings) -> bool:
+        return not matches(self.operand, actual, bindings)
 
-    def describe(self) -> Described:
-        return Described(f"not {described(self.want).text}", "")
+    def describe(self) -> Description:
+        return Description(f"not {describe_expected(self.operand).text}", "")
 
 
-def listed(wants: tuple[Expected, ...]) -> str:
-    """The wants in a row: `"a", "b"`."""
-    return ", ".join(described(want).text for want in wants)
+def listed(items: tuple[Expected, ...]) -> str:
+    """Return the descriptions of expected values as a list: `"a", "b"`."""
+    return ", ".join(describe_expected(item).text for item in items)

@@ -1,4 +1,4 @@
-"""Wants about lists and maps: their length, their items in any order, their keys."""
+"""Matchers for lists and maps: length, items, items in any order, exact keys."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,25 +7,25 @@ from typing import ClassVar
 
 from pixel_emulator.core.matching.bipartite import max_pairs
 from pixel_emulator.core.matching.combinators import listed
-from pixel_emulator.core.matching.diff import described, differences_at, matches
+from pixel_emulator.core.matching.diff import describe_expected, differences_at, matches
 from pixel_emulator.core.matching.expected import (
     ABSENT,
     Bindings,
     Constraints,
-    Described,
+    Description,
     Difference,
     Expected,
     Matcher,
     Value,
-    identity,
+    equality_key,
 )
 from pixel_emulator.core.matching.unification import (
-    Cached,
+    CachedSolutions,
+    backtrack,
     distinct,
-    search,
-    together,
     unify,
-    variables,
+    unify_all,
+    variable_names,
 )
 from pixel_emulator.core.model import JSON, JsonPath
 
@@ -34,7 +34,7 @@ from pixel_emulator.core.model import JSON, JsonPath
 class Only(Matcher):
     """`$only`: a map with these keys and no others."""
 
-    split: ClassVar[bool] = True
+    is_structural: ClassVar[bool] = True
 
     members: dict[str, Expected]
 
@@ -42,191 +42,202 @@ class Only(Matcher):
     def parts(self) -> tuple[Expected, ...]:
         return (self.members,)
 
-    def ways(self, got: Value) -> Iterator[Constraints]:
-        if self._has_keys_of(got):
-            yield from unify(self.members, got)
+    def solutions(self, actual: Value) -> Iterator[Constraints]:
+        if self._has_keys_of(actual):
+            yield from unify(self.members, actual)
 
-    def matches(self, got: Value, bound: Bindings) -> bool:
-        return self._has_keys_of(got) and matches(self.members, got, bound)
+    def matches(self, actual: Value, bindings: Bindings) -> bool:
+        return self._has_keys_of(actual) and matches(self.members, actual, bindings)
 
-    def differences(self, at: JsonPath, got: Value, bound: Bindings) -> Iterator[Difference]:
-        if not isinstance(got, dict):
-            yield at, self, got
+    def differences(self, at: JsonPath, actual: Value, bindings: Bindings) -> Iterator[Difference]:
+        if not isinstance(actual, dict):
+            yield at, self, actual
             return
-        yield from differences_at(at, self.members, got, bound)
-        further = (key for key in got if key not in self.members)
-        yield from (((*at, key), ABSENT, got[key]) for key in further)
+        yield from differences_at(at, self.members, actual, bindings)
+        further = (key for key in actual if key not in self.members)
+        yield from (((*at, key), ABSENT, actual[key]) for key in further)
 
-    def describe(self) -> Described:
-        return Described(f"only {described(self.members).text}", "map")
+    def describe(self) -> Description:
+        return Description(f"only {describe_expected(self.members).text}", "map")
 
-    def _has_keys_of(self, got: Value) -> bool:
-        return isinstance(got, dict) and got.keys() <= self.members.keys()
+    def _has_keys_of(self, actual: Value) -> bool:
+        return isinstance(actual, dict) and actual.keys() <= self.members.keys()
 
 
 @dataclass(frozen=True, slots=True)
 class Len(Matcher):
-    """`$len`: a text, list or map of this length, in characters, items or keys."""
+    """`$len`: a text, list or map whose length (in characters, items or keys) matches."""
 
-    want: Expected
+    length: Expected
 
     @property
     def parts(self) -> tuple[Expected, ...]:
-        return (self.want,)
+        return (self.length,)
 
-    def ways(self, got: Value) -> Iterator[Constraints]:
-        return unify(self.want, len(got)) if isinstance(got, str | list | dict) else iter(())
+    def solutions(self, actual: Value) -> Iterator[Constraints]:
+        return (
+            unify(self.length, len(actual)) if isinstance(actual, str | list | dict) else iter(())
+        )
 
-    def matches(self, got: Value, bound: Bindings) -> bool:
-        return isinstance(got, str | list | dict) and matches(self.want, len(got), bound)
+    def matches(self, actual: Value, bindings: Bindings) -> bool:
+        return isinstance(actual, str | list | dict) and matches(self.length, len(actual), bindings)
 
-    def describe(self) -> Described:
-        return Described(f"of length {described(self.want).text}", "")
+    def describe(self) -> Description:
+        return Description(f"of length {describe_expected(self.length).text}", "")
 
-    def reason(self, got: Value) -> str:
-        return f"its length is {len(got)}" if isinstance(got, str | list | dict) else ""
+    def reason(self, actual: Value) -> str:
+        return f"its length is {len(actual)}" if isinstance(actual, str | list | dict) else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Each(Matcher):
-    """`$each`: a list of which each item matches; an empty one has none that does not."""
+    """`$each`: a list in which every item matches; an empty list does."""
 
-    split: ClassVar[bool] = True
+    is_structural: ClassVar[bool] = True
 
-    want: Expected
+    item: Expected
 
     @property
     def parts(self) -> tuple[Expected, ...]:
-        return (self.want,)
+        return (self.item,)
 
-    def ways(self, got: Value) -> Iterator[Constraints]:
-        if isinstance(got, list):
-            return together((self.want, item) for item in got)
+    def solutions(self, actual: Value) -> Iterator[Constraints]:
+        if isinstance(actual, list):
+            return unify_all((self.item, item) for item in actual)
         return iter(())
 
-    def matches(self, got: Value, bound: Bindings) -> bool:
-        return isinstance(got, list) and all(matches(self.want, item, bound) for item in got)
+    def matches(self, actual: Value, bindings: Bindings) -> bool:
+        return isinstance(actual, list) and all(
+            matches(self.item, item, bindings) for item in actual
+        )
 
-    def differences(self, at: JsonPath, got: Value, bound: Bindings) -> Iterator[Difference]:
-        if not isinstance(got, list):
-            yield at, self, got
+    def differences(self, at: JsonPath, actual: Value, bindings: Bindings) -> Iterator[Difference]:
+        if not isinstance(actual, list):
+            yield at, self, actual
             return
-        for index, item in enumerate(got):
-            yield from differences_at((*at, index), self.want, item, bound)
+        for index, item in enumerate(actual):
+            yield from differences_at((*at, index), self.item, item, bindings)
 
-    def describe(self) -> Described:
-        return Described(f"each item {described(self.want).text}", "list")
+    def describe(self) -> Description:
+        return Description(f"each item {describe_expected(self.item).text}", "list")
 
 
 @dataclass(frozen=True, slots=True)
 class Has(Matcher):
-    """`$has`: a list of which at least one item matches."""
+    """`$has`: a list in which at least one item matches."""
 
-    want: Expected
+    item: Expected
 
     @property
     def parts(self) -> tuple[Expected, ...]:
-        return (self.want,)
+        return (self.item,)
 
-    def ways(self, got: Value) -> Iterator[Constraints]:
-        items = got if isinstance(got, list) else []
-        return distinct(chain.from_iterable(unify(self.want, item) for item in items))
+    def solutions(self, actual: Value) -> Iterator[Constraints]:
+        items = actual if isinstance(actual, list) else []
+        return distinct(chain.from_iterable(unify(self.item, item) for item in items))
 
-    def matches(self, got: Value, bound: Bindings) -> bool:
-        return isinstance(got, list) and any(matches(self.want, item, bound) for item in got)
+    def matches(self, actual: Value, bindings: Bindings) -> bool:
+        return isinstance(actual, list) and any(
+            matches(self.item, item, bindings) for item in actual
+        )
 
-    def describe(self) -> Described:
-        return Described(f"an item {described(self.want).text}", "list")
+    def describe(self) -> Description:
+        return Description(f"an item {describe_expected(self.item).text}", "list")
 
 
 @dataclass(frozen=True, slots=True)
 class AnyOrder(Matcher):
-    """`$any-order`: a list of as many items, each of which matches a want of its own."""
+    """`$any-order`: a list of the same length whose items can be paired with matching `items`."""
 
-    split: ClassVar[bool] = True
+    is_structural: ClassVar[bool] = True
 
-    wants: tuple[Expected, ...]
+    items: tuple[Expected, ...]
 
     @property
     def parts(self) -> tuple[Expected, ...]:
-        return self.wants
+        return self.items
 
-    def ways(self, got: Value) -> Iterator[Constraints]:
-        if not isinstance(got, list) or len(got) != len(self.wants):
+    def solutions(self, actual: Value) -> Iterator[Constraints]:
+        if not isinstance(actual, list) or len(actual) != len(self.items):
             return iter(())
-        return distinct(_Arrangements(self.wants, got).ways())
+        return distinct(_Assignments(self.items, actual).solutions())
 
-    def matches(self, got: Value, bound: Bindings) -> bool:
-        if not isinstance(got, list) or len(got) != len(self.wants):
+    def matches(self, actual: Value, bindings: Bindings) -> bool:
+        if not isinstance(actual, list) or len(actual) != len(self.items):
             return False
-        return len(max_pairs(self._fitting(got, bound))) == len(got)
+        return len(max_pairs(self._candidates(actual, bindings))) == len(actual)
 
-    def differences(self, at: JsonPath, got: Value, bound: Bindings) -> Iterator[Difference]:
-        if not isinstance(got, list):
-            yield at, self, got
+    def differences(self, at: JsonPath, actual: Value, bindings: Bindings) -> Iterator[Difference]:
+        if not isinstance(actual, list):
+            yield at, self, actual
             return
-        items = max_pairs(self._fitting(got, bound))
-        taken = set(items.values())
-        lacking = (want for index, want in enumerate(self.wants) if index not in items)
-        spare = (index for index in range(len(got)) if index not in taken)
-        beyond = len(got)
-        for want, index in zip_longest(lacking, spare, fillvalue=ABSENT):
+        pairs = max_pairs(self._candidates(actual, bindings))
+        paired = set(pairs.values())
+        missing = (expected for index, expected in enumerate(self.items) if index not in pairs)
+        unpaired = (index for index in range(len(actual)) if index not in paired)
+        next_index = len(actual)
+        for expected, index in zip_longest(missing, unpaired, fillvalue=ABSENT):
             if index is ABSENT:
-                yield (*at, beyond), want, ABSENT
-                beyond += 1
+                yield (*at, next_index), expected, ABSENT
+                next_index += 1
             else:
-                yield from differences_at((*at, index), want, got[index], bound)
+                yield from differences_at((*at, index), expected, actual[index], bindings)
 
-    def describe(self) -> Described:
-        return Described(f"in any order {listed(self.wants)}", "list")
+    def describe(self) -> Description:
+        return Description(f"in any order {listed(self.items)}", "list")
 
-    def _fitting(self, items: list[JSON], bound: Bindings) -> list[list[int]]:
-        """The items that match each want."""
+    def _candidates(self, items: list[JSON], bindings: Bindings) -> list[list[int]]:
+        """Return for each expected item the indexes of the actual items that match it."""
         return [
-            [index for index, item in enumerate(items) if matches(want, item, bound)]
-            for want in self.wants
+            [index for index, item in enumerate(items) if matches(expected, item, bindings)]
+            for expected in self.items
         ]
 
 
-class _Arrangements:
-    """The ways to give each want an item of its own."""
+class _Assignments:
+    """The assignments of a distinct actual item to each expected item."""
 
-    def __init__(self, wants: Sequence[Expected], items: list[JSON]) -> None:
-        self.identities = [identity(each) for each in items]
-        self.ways_of = [[Cached(unify(want, item)) for item in items] for want in wants]
-        self.fitting = [
-            [index for index, ways in enumerate(each) if ways.first is not None]
-            for each in self.ways_of
+    def __init__(self, expected_items: Sequence[Expected], items: list[JSON]) -> None:
+        self.item_keys = [equality_key(item) for item in items]
+        self.solutions_of = [
+            [CachedSolutions(unify(expected, item)) for item in items]
+            for expected in expected_items
         ]
-        self.asking = [index for index, want in enumerate(wants) if variables(want)]
+        self.candidates = [
+            [index for index, solutions in enumerate(row) if solutions.first is not None]
+            for row in self.solutions_of
+        ]
+        self.with_variables = [
+            index for index, expected in enumerate(expected_items) if variable_names(expected)
+        ]
 
-    def ways(self) -> Iterator[Constraints]:
-        """What each of them needs. Only the wants with variables make a difference."""
-        if not self._can_go_on(0, frozenset()):
+    def solutions(self) -> Iterator[Constraints]:
+        """Yield the constraints of each assignment; only items with variables need a choice."""
+        if not self._is_feasible(0, frozenset()):
             return iter(())
-        if not self.asking:
+        if not self.with_variables:
             return iter(((),))
-        return search(frozenset[int](), self._choices, len(self.asking))
+        return backtrack(frozenset[int](), self._choices, len(self.with_variables))
 
     def _choices(
         self, taken: frozenset[int], level: int
     ) -> Iterator[tuple[frozenset[int], Constraints]]:
-        want = self.asking[level]
+        expected = self.with_variables[level]
         tried = set()
-        for item in self.fitting[want]:
-            if item in taken or self.identities[item] in tried:
+        for item in self.candidates[expected]:
+            if item in taken or self.item_keys[item] in tried:
                 continue
-            tried.add(self.identities[item])
-            behind = taken | {item}
-            if self._can_go_on(level + 1, behind):
-                yield from ((behind, way) for way in self.ways_of[want][item])
+            tried.add(self.item_keys[item])
+            taken_now = taken | {item}
+            if self._is_feasible(level + 1, taken_now):
+                yield from ((taken_now, solution) for solution in self.solutions_of[expected][item])
 
-    def _can_go_on(self, level: int, taken: frozenset[int]) -> bool:
-        """Whether the wants that have no item yet find one, variables aside."""
-        decided = set(self.asking[:level])
-        open_wants = [
+    def _is_feasible(self, level: int, taken: frozenset[int]) -> bool:
+        """Return True if every undecided expected item can still get an item, variables aside."""
+        decided = set(self.with_variables[:level])
+        undecided = [
             [item for item in items if item not in taken]
-            for want, items in enumerate(self.fitting)
-            if want not in decided
+            for expected, items in enumerate(self.candidates)
+            if expected not in decided
         ]
-        return len(max_pairs(open_wants)) == len(open_wants)
+        return len(max_pairs(undecided)) == len(undecided)

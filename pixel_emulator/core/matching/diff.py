@@ -1,4 +1,4 @@
-"""One wanted value against one actual value: the paths that differ, with both types."""
+"""Compare an expected value with an actual one: the paths that differ, with both types."""
 
 import re
 from collections.abc import Iterator
@@ -8,17 +8,17 @@ from typing import cast
 
 from pixel_emulator.core.matching.expected import (
     ABSENT,
-    UNBOUND,
+    NO_BINDINGS,
     Absent,
     Bindings,
-    Described,
+    Description,
     Difference,
     Expected,
     Matcher,
     Value,
-    describe,
-    equal,
-    is_plain,
+    describe_value,
+    is_literal,
+    scalars_equal,
 )
 from pixel_emulator.core.model import JSON, JsonPath, path_text
 from pixel_emulator.core.text import json_codec
@@ -37,33 +37,35 @@ _FLAT = "flat-form values are always strings"
 _UNQUOTED = "the sender does not quote it"
 
 
-def hint(want: Expected | Absent, got: Value, *, flat: bool) -> str:
-    """How the difference comes about; empty where that is not known."""
-    if isinstance(want, Matcher):
-        return want.reason(got) or ("" if want.denies else _type_hint(want, got, flat=flat))
-    if isinstance(want, str) and _LIKE_A_MATCHER.fullmatch(want):
+def hint(expected: Expected | Absent, actual: Value, *, flat: bool) -> str:
+    """Return the likely cause of a difference; empty if none is known."""
+    if isinstance(expected, Matcher):
+        return expected.reason(actual) or (
+            "" if expected.is_negation else _type_hint(expected, actual, flat=flat)
+        )
+    if isinstance(expected, str) and _LIKE_A_MATCHER.fullmatch(expected):
         return _LITERAL
-    if isinstance(want, str) and isinstance(got, str):
-        alike = (words for fold, words in _TEXT_HINTS if fold(want) == fold(got))
-        return next(alike, "")
-    if isinstance(got, str) and flat and want is not ABSENT:
+    if isinstance(expected, str) and isinstance(actual, str):
+        hints = (words for fold, words in _TEXT_HINTS if fold(expected) == fold(actual))
+        return next(hints, "")
+    if isinstance(actual, str) and flat and expected is not ABSENT:
         return _FLAT
-    if isinstance(want, str) and isinstance(got, int | float | None):
-        return _UNQUOTED if equal(_read(want), got) else ""
-    if isinstance(got, str) and isinstance(want, int | float | None):
-        return _quotes(want) if equal(_read(got), want) else ""
+    if isinstance(expected, str) and isinstance(actual, int | float | None):
+        return _UNQUOTED if scalars_equal(_unquoted(expected), actual) else ""
+    if isinstance(actual, str) and isinstance(expected, int | float | None):
+        return _quotes(expected) if scalars_equal(_unquoted(actual), expected) else ""
     return ""
 
 
-def _type_hint(want: Matcher, got: Value, *, flat: bool) -> str:
-    """What is said where the value would match if it were quoted, or were not."""
-    if isinstance(got, str):
-        read = _read(got)
-        if isinstance(read, Absent | str) or not want.matches(read, UNBOUND):
+def _type_hint(expected: Matcher, actual: Value, *, flat: bool) -> str:
+    """Return the hint for a value that would match if it were quoted, or were not."""
+    if isinstance(actual, str):
+        value = _unquoted(actual)
+        if isinstance(value, Absent | str) or not expected.matches(value, NO_BINDINGS):
             return ""
-        return _FLAT if flat else _quotes(read)
-    if isinstance(got, int | float) and not isinstance(got, bool):
-        return _UNQUOTED if want.matches(json_codec.write(got), UNBOUND) else ""
+        return _FLAT if flat else _quotes(value)
+    if isinstance(actual, int | float) and not isinstance(actual, bool):
+        return _UNQUOTED if expected.matches(json_codec.write(actual), NO_BINDINGS) else ""
     return ""
 
 
@@ -71,146 +73,155 @@ def _quotes(value: JSON) -> str:
     return f"the sender quotes the {json_codec.json_type(value)}"
 
 
-def _read(text: str) -> Value:
-    """What a text would be without its quotes; absent where that is no JSON."""
+def _unquoted(text: str) -> Value:
+    """Return the value of a text without its quotes; ABSENT if it is not JSON."""
     try:
         return json_codec.parse(text)
     except ValueError:
         return ABSENT
 
 
-_DEEPEST = 20  # levels of a want that a description shows
+_MAX_SHOWN_DEPTH = 20  # levels of an expected value that a description shows
 
-type Spot = tuple[Matcher, Value]
-"""A matcher, and the value that it has to match."""
+type Deferred = tuple[Matcher, Value]
+"""A matcher whose comparison is postponed, and the actual value at its place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mismatch:
-    """One path at which two values differ; `hint` says how that comes about, where it is known."""
+    """One path at which two values differ; `hint` names the likely cause, empty if unknown."""
 
     path: str
-    expected: Described
-    actual: Described
+    expected: Description
+    actual: Description
     hint: str = ""
 
 
-def matches(want: Expected | Absent, got: Value, bound: Bindings = UNBOUND) -> bool:
-    """Whether nothing differs; a variable that is not bound may be anything."""
-    spots: list[Spot] = []
-    return plain_parts_match(want, got, spots) and all(
-        matcher.matches(value, bound) for matcher, value in spots
+def matches(expected: Expected | Absent, actual: Value, bindings: Bindings = NO_BINDINGS) -> bool:
+    """Return True if nothing differs; an unbound variable matches what its type admits."""
+    deferred: list[Deferred] = []
+    return literals_match(expected, actual, deferred) and all(
+        matcher.matches(value, bindings) for matcher, value in deferred
     )
 
 
-def plain_parts_match(want: Expected | Absent, got: Value, spots: list[Spot]) -> bool:
-    """Whether all that is no matcher matches; the matchers are added to `spots`.
+def literals_match(expected: Expected | Absent, actual: Value, deferred: list[Deferred]) -> bool:
+    """Return True if everything but the matchers matches; append the matchers to `deferred`.
 
-    Every call of a run meets every expectation here, so texts are compared where they are found.
+    Hot path: every call of a run is compared with every expectation here, so texts in maps are
+    compared without going through the stack.
     """
-    stack = [(want, got)]
+    stack = [(expected, actual)]
     while stack:
-        want, got = stack.pop()
-        if isinstance(want, dict):
-            if not isinstance(got, dict):
+        expected, actual = stack.pop()
+        if isinstance(expected, dict):
+            if not isinstance(actual, dict):
                 return False
-            for key, inner in want.items():
-                found = got.get(key, ABSENT)
+            for key, inner in expected.items():
+                value = actual.get(key, ABSENT)
                 if isinstance(inner, str):
-                    if inner != found:
+                    if inner != value:
                         return False
-                elif inner is not found:
-                    stack.append((inner, found))
-        elif isinstance(want, list):
-            if not isinstance(got, list) or len(got) > len(want):
+                elif inner is not value:
+                    stack.append((inner, value))
+        elif isinstance(expected, list):
+            if not isinstance(actual, list) or len(actual) > len(expected):
                 return False
-            stack.extend(zip_longest(want, got, fillvalue=ABSENT))
-        elif isinstance(want, Matcher):
-            spots.append((want, got))
-        elif not equal(want, got):
+            stack.extend(zip_longest(expected, actual, fillvalue=ABSENT))
+        elif isinstance(expected, Matcher):
+            deferred.append((expected, actual))
+        elif not scalars_equal(expected, actual):
             return False
     return True
 
 
 def mismatches(
-    want: Expected, got: Value, *, flat: bool = False, bound: Bindings = UNBOUND
+    expected: Expected, actual: Value, *, flat: bool = False, bindings: Bindings = NO_BINDINGS
 ) -> tuple[Mismatch, ...]:
-    """Every difference in words, in the order of the wanted value; empty for a match.
+    """Return every difference with descriptions, in the order of `expected`; empty for a match.
 
-    `flat` says that the actual value came in the flat form, which knows only strings. `bound`
-    holds the values of variables; one that is not in it may be anything.
+    `flat` is True if the actual value came in the flat form, which has only strings. `bindings`
+    are the values of variables; an unbound variable matches what its type admits.
     """
     return tuple(
         Mismatch(
             path=path_text(at),
-            expected=described(wanted),
-            actual=describe(found),
-            hint=hint(wanted, found, flat=flat),
+            expected=describe_expected(expected_part),
+            actual=describe_value(actual_part),
+            hint=hint(expected_part, actual_part, flat=flat),
         )
-        for at, wanted, found in differences(want, got, bound)
+        for at, expected_part, actual_part in differences(expected, actual, bindings)
     )
 
 
-def differences(want: Expected, got: Value, bound: Bindings = UNBOUND) -> Iterator[Difference]:
-    """Where the values differ: maps match as a subset, lists item by item, scalars with type.
+def differences(
+    expected: Expected, actual: Value, bindings: Bindings = NO_BINDINGS
+) -> Iterator[Difference]:
+    """Yield the differences: maps match as a subset, lists item by item, scalars with type.
 
-    Numbers are equal by value, to the last digit. Neither recursion nor change: payloads may
-    nest 10,000 levels deep.
+    Numbers are compared exactly. It does not recurse: payloads may nest 10,000 levels deep.
     """
-    return differences_at((), want, got, bound)
+    return differences_at((), expected, actual, bindings)
 
 
 def differences_at(
-    at: JsonPath, want: Expected | Absent, got: Value, bound: Bindings
+    at: JsonPath, expected: Expected | Absent, actual: Value, bindings: Bindings
 ) -> Iterator[Difference]:
-    """As `differences`, for values that stand at `at`."""
-    stack: list[Difference] = [(at, want, got)]
+    """As `differences`, for values at path `at`."""
+    stack: list[Difference] = [(at, expected, actual)]
     while stack:
-        at, want, got = stack.pop()
-        if isinstance(want, Matcher):
-            yield from want.differences(at, got, bound)
-        elif isinstance(want, dict) and isinstance(got, dict):
+        at, expected, actual = stack.pop()
+        if isinstance(expected, Matcher):
+            yield from expected.differences(at, actual, bindings)
+        elif isinstance(expected, dict) and isinstance(actual, dict):
             stack.extend(
-                ((*at, key), value, got.get(key, ABSENT)) for key, value in reversed(want.items())
+                ((*at, key), value, actual.get(key, ABSENT))
+                for key, value in reversed(expected.items())
             )
-        elif isinstance(want, list) and isinstance(got, list):
-            pairs = enumerate(zip_longest(want, got, fillvalue=ABSENT))
+        elif isinstance(expected, list) and isinstance(actual, list):
+            pairs = enumerate(zip_longest(expected, actual, fillvalue=ABSENT))
             stack.extend(reversed([((*at, index), *pair) for index, pair in pairs]))
-        elif not equal(want, got):
-            yield at, want, got
+        elif not scalars_equal(expected, actual):
+            yield at, expected, actual
 
 
-def described(want: Expected | Absent) -> Described:
-    """A want in the words of the scenario language."""
-    if isinstance(want, Matcher):
-        return want.describe()
-    if is_plain(want):
-        return describe(cast("Value", want))
-    return Described(_text(want, _DEEPEST), "map" if isinstance(want, dict) else "list")
+def describe_expected(expected: Expected | Absent) -> Description:
+    """Return the description of an expected value, as the scenario language writes it."""
+    if isinstance(expected, Matcher):
+        return expected.describe()
+    if is_literal(expected):
+        return describe_value(cast("Value", expected))
+    return Description(
+        _text(expected, _MAX_SHOWN_DEPTH), "map" if isinstance(expected, dict) else "list"
+    )
 
 
-def _text(want: Expected | Absent, levels: int) -> str:
-    """A want with matchers inside, as JSON would have it."""
-    if isinstance(want, dict) and levels:
-        members = (f"{_text(key, 0)}: {_text(each, levels - 1)}" for key, each in want.items())
+def _text(expected: Expected | Absent, levels: int) -> str:
+    """Return an expected value with matchers inside in JSON's notation."""
+    if isinstance(expected, dict) and levels:
+        members = (
+            f"{_text(key, 0)}: {_text(value, levels - 1)}" for key, value in expected.items()
+        )
         return f"{{{', '.join(members)}}}"
-    if isinstance(want, list) and levels:
-        return f"[{', '.join(_text(each, levels - 1) for each in want)}]"
-    return "…" if isinstance(want, dict | list) and want else described(want).text
+    if isinstance(expected, list) and levels:
+        return f"[{', '.join(_text(item, levels - 1) for item in expected)}]"
+    return (
+        "…" if isinstance(expected, dict | list) and expected else describe_expected(expected).text
+    )
 
 
-def leaves(want: Expected | Absent) -> int:
-    """How many scalars and empty containers a want holds; an absent one holds none."""
+def leaf_count(expected: Expected | Absent) -> int:
+    """Return the number of scalars and empty containers in an expected value; ABSENT has none."""
     count = 0
-    stack: list[Expected | Absent] = [want]
+    stack: list[Expected | Absent] = [expected]
     while stack:
-        each = stack.pop()
-        if isinstance(each, dict) and each:
-            stack.extend(each.values())
-        elif isinstance(each, list) and each:
-            stack.extend(each)
-        elif isinstance(each, Matcher) and each.split and each.parts:
-            stack.extend(each.parts)
+        part = stack.pop()
+        if isinstance(part, dict) and part:
+            stack.extend(part.values())
+        elif isinstance(part, list) and part:
+            stack.extend(part)
+        elif isinstance(part, Matcher) and part.is_structural and part.parts:
+            stack.extend(part.parts)
         else:
-            count += each is not ABSENT
+            count += part is not ABSENT
     return count

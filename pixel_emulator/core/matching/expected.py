@@ -1,4 +1,4 @@
-"""What is wanted: plain values, and matchers for what no plain value can say."""
+"""Expected values: literals, matchers, and the bindings of variables."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -19,17 +19,17 @@ class Absent(Enum):
 
 
 ABSENT: Final = Absent.ABSENT
-"""What stands where a key or a list item is missing."""
+"""The value of a missing key or list item."""
 
 type Value = JSON | Absent
 
 HUGE = 10**4_000
-"""Python refuses to write integers of somewhat more digits (sys.int_info)."""
+"""Python refuses to convert integers of more than 4,300 digits to text (sys.int_info)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Described:
-    """A value in words: its JSON text, safe for a terminal, and its type (`""` if needless)."""
+class Description:
+    """A value for a report: its JSON text, safe for a terminal, and its type (`""` for none)."""
 
     text: str
     type: str
@@ -38,15 +38,15 @@ class Described:
         return f"{self.text} ({self.type})" if self.type else self.text
 
 
-def describe(value: Value) -> Described:
-    """The value's JSON text and its type, in the words of the scenario language."""
+def describe_value(value: Value) -> Description:
+    """Return the value's JSON text and its type, as the scenario language names it."""
     if isinstance(value, Absent):
-        return Described("absent", "")
+        return Description("absent", "")
     if isinstance(value, str):
-        return Described(f'"{printable(value, quotes=True)}"', "string")
+        return Description(f'"{printable(value, quotes=True)}"', "string")
     if isinstance(value, int) and abs(value) >= HUGE:
-        return Described("a huge number", "")
-    return Described(json_codec.write(value), _kind(value))
+        return Description("a huge number", "")
+    return Description(json_codec.write(value), _type_name(value))
 
 
 def value_at(value: Value, at: JsonPath) -> Value:
@@ -61,66 +61,67 @@ def value_at(value: Value, at: JsonPath) -> Value:
     return value
 
 
-def equal(want: object, got: object) -> bool:
-    """Whether two scalars are the same: with their type, numbers by value to the last digit."""
-    if want is got:
+def scalars_equal(expected: object, actual: object) -> bool:
+    """Return True if two scalars have the same type and value; numbers are compared exactly."""
+    if expected is actual:
         return True
-    if isinstance(want, str):
-        return isinstance(got, str) and want == got
-    mine, theirs = number(want), number(got)
-    return mine is not None and mine == theirs
+    if isinstance(expected, str):
+        return isinstance(actual, str) and expected == actual
+    value = exact_number(expected)
+    return value is not None and value == exact_number(actual)
 
 
-def identity(value: Value) -> Hashable:
-    """What two values have in common exactly if they are equal, however deep they nest."""
+def equality_key(value: Value) -> Hashable:
+    """Return a key that two values share if and only if they are equal; any depth is safe."""
     tokens: list[Hashable] = []
     stack = [value]
     while stack:
-        each = stack.pop()
-        if isinstance(each, dict):
-            keys = sorted(each)
+        value = stack.pop()
+        if isinstance(value, dict):
+            keys = sorted(value)
             tokens.append(("map", *keys))
-            stack.extend(each[key] for key in keys)
-        elif isinstance(each, list):
-            tokens.append(("list", len(each)))
-            stack.extend(each)
-        elif isinstance(each, bool):
-            tokens.append(("bool", each))
+            stack.extend(value[key] for key in keys)
+        elif isinstance(value, list):
+            tokens.append(("list", len(value)))
+            stack.extend(value)
+        elif isinstance(value, bool):
+            tokens.append(("bool", value))
         else:
-            tokens.append(each if isinstance(each, str | Absent) else ("number", number(each)))
+            is_text = isinstance(value, str | Absent)
+            tokens.append(value if is_text else ("number", exact_number(value)))
     return tuple(tokens)
 
 
-def written(value: JSON) -> str | None:
-    """A scalar as it stands inside a text: a string as it is, else JSON; None for a container."""
+def text_form(value: JSON) -> str | None:
+    """Return a scalar as it appears inside a text; None for a container."""
     if isinstance(value, dict | list):
         return None
     return value if isinstance(value, str) else json_codec.write(value)
 
 
-def number(value: object) -> Decimal | str | None:
-    """The exact value of a number; its text where the exponent has some twenty digits."""
+def exact_number(value: object) -> Decimal | str | None:
+    """Return a number's exact value, its text if the exponent is too large; else None."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
         return Decimal(value if isinstance(value, int) else repr(value))
-    except InvalidOperation:  # equal only if written alike
+    except InvalidOperation:  # an exponent of some twenty digits; equal only if spelled alike
         return repr(value)
 
 
-_KINDS = {"object": "map", "array": "list", "boolean": "bool", "null": ""}
+_TYPE_NAMES = {"object": "map", "array": "list", "boolean": "bool", "null": ""}
 
 
-def _kind(value: JSON) -> str:
+def _type_name(value: JSON) -> str:
     kind = json_codec.json_type(value)
-    return _KINDS.get(kind, kind)
+    return _TYPE_NAMES.get(kind, kind)
 
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """What one way to match needs: that the variable `name` has this value.
+    """A constraint of a solution: the variable `name` has this value.
 
-    `in_text` says that the value was found inside a longer text, so it is known only as text.
+    `in_text` is True if the value was found inside a longer text, so that only its text is known.
     """
 
     name: str
@@ -129,73 +130,73 @@ class Binding:
 
 
 type Constraints = tuple[Binding, ...]
-"""All that one way to match needs of the variables; `()` needs nothing."""
+"""One solution of a match: what it requires of the variables; `()` requires nothing."""
 
 type Bindings = Mapping[str, JSON]
-"""The values of variables."""
+"""The values of variables, by name."""
 
 type Difference = tuple[JsonPath, Expected | Absent, Value]
-"""Where two values differ, what was wanted there, and what was found."""
+"""The path at which two values differ, the expected value there, and the actual one."""
 
-UNBOUND: Bindings = {}
+NO_BINDINGS: Bindings = {}
 
 
 class Matcher(ABC):
-    """A want that is no plain value. Immutable; comparing changes nothing."""
+    """An expected value that is not a literal. Immutable."""
 
     __slots__ = ()
 
-    split: ClassVar[bool] = False
-    """Whether its differences are those of its parts, so that they count as fields of their own."""
-    denies: ClassVar[bool] = False
-    """Whether it says what a value is not, so that another type would explain nothing."""
+    is_structural: ClassVar[bool] = False
+    """True if differences are reported for each part, so that parts count as separate fields."""
+    is_negation: ClassVar[bool] = False
+    """True if it excludes values, so that the actual value's type explains no mismatch."""
 
     @abstractmethod
-    def matches(self, got: Value, bound: Bindings) -> bool:
-        """Whether the value matches; a variable that is not bound may be anything."""
+    def matches(self, actual: Value, bindings: Bindings) -> bool:
+        """Return True if the value matches; an unbound variable matches what its type admits."""
 
     @abstractmethod
-    def describe(self) -> Described:
-        """What is wanted, in words of a report: `> 0 (number)`."""
+    def describe(self) -> Description:
+        """Return the expectation as a report shows it: `> 0 (number)`."""
 
     @property
     def parts(self) -> "tuple[Expected, ...]":
-        """The wants inside."""
+        """The expected values inside."""
         return ()
 
-    def ways(self, got: Value) -> Iterator[Constraints]:
-        """Each way in which the value matches; one at most where no variables are inside."""
-        if self.matches(got, UNBOUND):
+    def solutions(self, actual: Value) -> Iterator[Constraints]:
+        """Yield the solutions for this value; at most one if there are no variables inside."""
+        if self.matches(actual, NO_BINDINGS):
             yield ()
 
-    def differences(self, at: JsonPath, got: Value, bound: Bindings) -> Iterator[Difference]:
-        """Where the value at `at` differs; none if it matches."""
-        if not self.matches(got, bound):
-            yield at, self, got
+    def differences(self, at: JsonPath, actual: Value, bindings: Bindings) -> Iterator[Difference]:
+        """Yield the differences of the value at path `at`; none if it matches."""
+        if not self.matches(actual, bindings):
+            yield at, self, actual
 
-    def reason(self, got: Value) -> str:  # noqa: ARG002 - those that know a reason need the value
-        """Why the value does not match, where more is known than what is wanted."""
+    def reason(self, actual: Value) -> str:  # noqa: ARG002 - for subclasses
+        """Return why the value does not match; empty if the description already says it."""
         return ""
 
 
 type Expected = JSON | Matcher | Sequence[Expected] | Mapping[str, Expected]
-"""A wanted value: maps match as a subset, lists item by item, scalars with their type."""
+"""An expected value: maps match as a subset, lists item by item, scalars with their type."""
 
 
-def inside(want: Expected | Absent) -> Iterator[Expected | Absent]:
-    """The want itself, and each want inside it."""
-    stack = [want]
+def walk(expected: Expected | Absent) -> Iterator[Expected | Absent]:
+    """Yield the expected value and every expected value inside it."""
+    stack = [expected]
     while stack:
-        each = stack.pop()
-        yield each
-        if isinstance(each, dict):
-            stack.extend(each.values())
-        elif isinstance(each, list):
-            stack.extend(each)
-        elif isinstance(each, Matcher):
-            stack.extend(each.parts)
+        part = stack.pop()
+        yield part
+        if isinstance(part, dict):
+            stack.extend(part.values())
+        elif isinstance(part, list):
+            stack.extend(part)
+        elif isinstance(part, Matcher):
+            stack.extend(part.parts)
 
 
-def is_plain(want: Expected | Absent) -> bool:
-    """Whether no matcher stands in the want."""
-    return not any(isinstance(each, Matcher) for each in inside(want))
+def is_literal(expected: Expected | Absent) -> bool:
+    """Return True if the expected value contains no matcher."""
+    return not any(isinstance(part, Matcher) for part in walk(expected))

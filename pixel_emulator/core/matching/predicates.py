@@ -1,4 +1,4 @@
-"""Wants about one scalar that a function can judge: comparisons, parts of texts, own matchers."""
+"""Matchers that a function decides: comparisons, text tests, `$now`, matchers of plugins."""
 
 import re
 from collections.abc import Callable
@@ -14,14 +14,14 @@ from pixel_emulator.core.matching.expected import (
     ABSENT,
     Absent,
     Bindings,
-    Described,
+    Description,
     Expected,
     Matcher,
     Value,
-    describe,
-    identity,
-    number,
-    written,
+    describe_value,
+    equality_key,
+    exact_number,
+    text_form,
 )
 from pixel_emulator.core.model import JSON
 
@@ -31,7 +31,7 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.I
 _EMAIL = re.compile(
     r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@(?=.{1,253}\Z)[^\W_]([\w-]{0,61}[^\W_])?(\.[^\W_]([\w-]{0,61}[^\W_])?)+"
 )
-# The characters that stand in no URL: https://www.rfc-editor.org/rfc/rfc3986#appendix-A
+# The characters that no URL may contain: https://www.rfc-editor.org/rfc/rfc3986#appendix-A
 _URL = re.compile(r"https?://[^\s/?#<>\"{}|\\^`]+[^\s<>\"{}|\\^`]*", re.IGNORECASE)
 _ISO = re.compile(
     r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(?P<offset>Z|[+-]\d\d:?\d\d)?)?", re.ASCII
@@ -39,41 +39,41 @@ _ISO = re.compile(
 
 
 def is_uuid(text: str) -> bool:
-    """Whether it is a UUID of any version, in letters of any case."""
+    """Return True for a UUID of any version, in upper or lower case."""
     return bool(_UUID.fullmatch(text))
 
 
 def is_email(text: str) -> bool:
-    """Whether it is one address, without a name beside it."""
+    """Return True for one e-mail address without a display name."""
     return bool(_EMAIL.fullmatch(text))
 
 
 def is_url(text: str) -> bool:
-    """Whether it is an absolute http or https URL."""
+    """Return True for an absolute http or https URL."""
     return bool(_URL.fullmatch(text))
 
 
-def iso_time(text: str) -> datetime | None:
-    """The moment of an ISO 8601 date or date and time; without an offset it is in UTC."""
+def parse_iso_time(text: str) -> datetime | None:
+    """Parse an ISO 8601 date or date and time, in UTC without an offset; None for other texts."""
     if not _ISO.fullmatch(text):
         return None
     try:
-        moment = datetime.fromisoformat(text)
+        time = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def moment(text: str) -> datetime | None:
-    """As `iso_time`, for a date and time with an offset: one point in time, everywhere."""
-    found = _ISO.fullmatch(text)
-    return iso_time(text) if found and found["offset"] else None
+def parse_instant(text: str) -> datetime | None:
+    """As `parse_iso_time`, but only for a date and time with an offset: one point in time."""
+    match = _ISO.fullmatch(text)
+    return parse_iso_time(text) if match and match["offset"] else None
 
 
-type Hook = Callable[[JSON], str | None]
-"""A matcher of the user's own: the reason why a value does not match, or None."""
+type MatcherFunction = Callable[[JSON], str | None]
+"""A matcher of a plugin: returns None if the value matches, else the reason why not."""
 
-_WIDE = Context(prec=1_000, traps=[])  # digits beyond these say nothing about a distance
+_WIDE_CONTEXT = Context(prec=1_000, traps=[])  # digits; enough for any distance that matters
 _NUMBER = "number"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNIT = timedelta(microseconds=1)
@@ -82,162 +82,169 @@ _SIGNS = {">": gt, ">=": ge, "<": lt, "<=": le}
 
 @dataclass(frozen=True, slots=True)
 class Predicate(Matcher):
-    """A value for which `holds` says yes; it must not raise. `words` describe what is wanted."""
+    """A value for which `test` returns True; `test` must not raise."""
 
-    words: Described
-    holds: Callable[[Value], bool]
+    description: Description
+    test: Callable[[Value], bool]
 
     @override
-    def matches(self, got: Value, bound: Bindings) -> bool:
-        return self.holds(got)
+    def matches(self, actual: Value, bindings: Bindings) -> bool:
+        return self.test(actual)
 
-    def describe(self) -> Described:
-        return self.words
+    def describe(self) -> Description:
+        return self.description
 
 
-class _Other(Predicate):
-    """A value that is not so."""
+class _NegatedPredicate(Predicate):
+    """A predicate that excludes values."""
 
     __slots__ = ()
 
-    denies = True
+    is_negation = True
 
 
 @dataclass(frozen=True, slots=True)
-class Named(Matcher):
-    """`$name` of a matcher that a Python hook registered; it is only asked about what is there."""
+class PluginMatcher(Matcher):
+    """`$name`, registered by a plugin. It is only called for values that are present."""
 
     name: str
-    hook: Hook
+    function: MatcherFunction
 
     @override
-    def matches(self, got: Value, bound: Bindings) -> bool:
-        return self._objection(got) is None
+    def matches(self, actual: Value, bindings: Bindings) -> bool:
+        return self._failure(actual) is None
 
-    def describe(self) -> Described:
-        return Described(f"${self.name}", "")
+    def describe(self) -> Description:
+        return Description(f"${self.name}", "")
 
-    def reason(self, got: Value) -> str:
-        return self._objection(got) or ""
+    def reason(self, actual: Value) -> str:
+        return self._failure(actual) or ""
 
-    def _objection(self, got: Value) -> str | None:
-        if got is ABSENT:
+    def _failure(self, actual: Value) -> str | None:
+        if actual is ABSENT:
             return ""
         try:
-            said: object = self.hook(got)
-        except Exception as error:  # noqa: BLE001 - foreign code: what it raises is an objection
+            result: object = self.function(actual)
+        except Exception as error:  # noqa: BLE001 - foreign code: an exception is a failed match
             return f"it raised {type(error).__name__}: {error}"
-        if said is None or isinstance(said, str):
-            return said
-        return f"it returned {said!r:.60}; it must return None, or the reason as text"
+        if result is None or isinstance(result, str):
+            return result
+        return f"it returned {result!r:.60}; it must return None, or the reason as text"
 
 
-def equals(value: JSON) -> Predicate:
-    """`$eq`: this value and nothing more, also in maps."""
-    wanted = identity(value)
-    words = describe(value)
+def equal_to(value: JSON) -> Predicate:
+    """`$eq`: exactly this value; maps have no further keys."""
+    key = equality_key(value)
+    description = describe_value(value)
     return Predicate(
-        Described(f"exactly {words.text}", words.type), lambda it: identity(it) == wanted
+        Description(f"exactly {description.text}", description.type),
+        lambda actual: equality_key(actual) == key,
     )
 
 
-def differs(value: JSON) -> Predicate:
-    """`$ne`: a value that is there and is another one."""
-    wanted = identity(value)
-    words = Described(f"other than {describe(value).text}", "")
-    return _Other(words, lambda it: it is not ABSENT and identity(it) != wanted)
+def not_equal_to(value: JSON) -> Predicate:
+    """`$ne`: any other value that is present."""
+    key = equality_key(value)
+    description = Description(f"other than {describe_value(value).text}", "")
+    return _NegatedPredicate(
+        description, lambda actual: actual is not ABSENT and equality_key(actual) != key
+    )
 
 
-def compares(sign: str, limit: JSON) -> Predicate | None:
-    """`$gt` and its like, for a number or an ISO time; None for a limit that is neither."""
-    holds = _SIGNS[sign]
-    wanted = measure(limit)
-    if wanted is None:
+def comparison(sign: str, limit: JSON) -> Predicate | None:
+    """`$gt`, `$gte`, `$lt`, `$lte` for a number or an ISO time; None if `limit` is neither."""
+    operator = _SIGNS[sign]
+    threshold = magnitude(limit)
+    if threshold is None:
         return None
-    kind, least = wanted
+    kind, bound = threshold
 
-    def check(got: Value) -> bool:
-        found = measure(got)
-        return found is not None and found[0] == kind and holds(found[1], least)
+    def check(actual: Value) -> bool:
+        measured = magnitude(actual)
+        return measured is not None and measured[0] == kind and operator(measured[1], bound)
 
-    return Predicate(Described(f"{sign} {written(limit)}", kind), check)
+    return Predicate(Description(f"{sign} {text_form(limit)}", kind), check)
 
 
-def near(value: JSON, by: JSON) -> Predicate | None:
-    """`$near` and `$by`: a number that differs by so much at most.
+def close_to(value: JSON, by: JSON) -> Predicate | None:
+    """`$near` with `$by`: a number that differs from `value` by at most `by`.
 
-    None where one of them is no number, or `by` is below 0.
+    None if one of the two is not a number or `by` is negative.
     """
-    middle, span = number(value), number(by)
+    middle, span = exact_number(value), exact_number(by)
     if not isinstance(middle, Decimal) or not isinstance(span, Decimal) or span < 0:
         return None
-    low, high = _WIDE.subtract(middle, span), _WIDE.add(middle, span)
+    low, high = _WIDE_CONTEXT.subtract(middle, span), _WIDE_CONTEXT.add(middle, span)
 
-    def check(got: Value) -> bool:
-        found = measure(got)
-        return found is not None and found[0] == _NUMBER and low <= found[1] <= high
+    def check(actual: Value) -> bool:
+        measured = magnitude(actual)
+        return measured is not None and measured[0] == _NUMBER and low <= measured[1] <= high
 
-    return Predicate(Described(f"{written(value)} ± {written(by)}", _NUMBER), check)
-
-
-def starts(text: str) -> Predicate:
-    """`$starts`: a text that begins so."""
-    words = Described(f"a text that starts with {describe(text).text}", "")
-    return Predicate(words, lambda got: isinstance(got, str) and got.startswith(text))
+    return Predicate(Description(f"{text_form(value)} ± {text_form(by)}", _NUMBER), check)
 
 
-def ends(text: str) -> Predicate:
-    """`$ends`: a text that ends so."""
-    words = Described(f"a text that ends with {describe(text).text}", "")
-    return Predicate(words, lambda got: isinstance(got, str) and got.endswith(text))
+def starts_with(text: str) -> Predicate:
+    """`$starts`: a text that begins with `text`."""
+    description = Description(f"a text that starts with {describe_value(text).text}", "")
+    return Predicate(
+        description, lambda actual: isinstance(actual, str) and actual.startswith(text)
+    )
 
 
-def contains(text: str) -> Predicate:
-    """`$contains`: a text with this in it."""
-    words = Described(f"a text that contains {describe(text).text}", "")
-    return Predicate(words, lambda got: isinstance(got, str) and text in got)
+def ends_with(text: str) -> Predicate:
+    """`$ends`: a text that ends with `text`."""
+    description = Description(f"a text that ends with {describe_value(text).text}", "")
+    return Predicate(description, lambda actual: isinstance(actual, str) and actual.endswith(text))
 
 
-def measure(value: Value) -> tuple[str, Decimal] | None:
-    """A number, or an ISO time in microseconds, with its kind; None for what has no order."""
+def contains_text(text: str) -> Predicate:
+    """`$contains`: a text that contains `text`."""
+    description = Description(f"a text that contains {describe_value(text).text}", "")
+    return Predicate(description, lambda actual: isinstance(actual, str) and text in actual)
+
+
+def magnitude(value: Value) -> tuple[str, Decimal] | None:
+    """Return the kind and amount of a number or an ISO time (microseconds); None for others."""
     if isinstance(value, str):
-        moment = iso_time(value)
-        return None if moment is None else ("ISO time", Decimal((moment - _EPOCH) // _UNIT))
-    found = number(value)
-    return (_NUMBER, found) if isinstance(found, Decimal) and not found.is_nan() else None
+        time = parse_iso_time(value)
+        return None if time is None else ("ISO time", Decimal((time - _EPOCH) // _UNIT))
+    amount = exact_number(value)
+    return (_NUMBER, amount) if isinstance(amount, Decimal) and not amount.is_nan() else None
 
 
-_MEMORY = 4 << 20  # bytes for one regex; RE2 refuses what needs more, or goes on without a cache
-_HALF = re.compile("[\ud800-\udfff]")  # half a character: UTF-8, which RE2 reads, has none
+_REGEX_MEMORY = 4 << 20  # bytes for one regex; RE2 refuses a larger one, or runs it without a cache
+_SURROGATE = re.compile("[\ud800-\udfff]")  # not representable in UTF-8, which RE2 reads
 
 
 class RegexError(ValueError):
-    """What RE2 does not accept, in its words."""
+    """A regex that RE2 does not accept; the message is RE2's."""
 
 
-def matching(pattern: str, *, ignore_case: bool = False) -> Predicate:
-    """A text in which the regex is found, anywhere. Raises RegexError."""
+def matches_regex(pattern: str, *, ignore_case: bool = False) -> Predicate:
+    """`$/…/`: a text in which the regex is found anywhere. Raises RegexError if it is invalid."""
     return Predicate(
-        Described(f"matching /{pattern}/{'i' if ignore_case else ''}", ""),
-        _search(pattern, ignore_case=ignore_case),
+        Description(f"matching /{pattern}/{'i' if ignore_case else ''}", ""),
+        _regex_test(pattern, ignore_case=ignore_case),
     )
 
 
-def like(glob: str) -> Predicate:
+def matches_glob(glob: str) -> Predicate:
     """`$like`: the whole text, where `*` stands for any text and `?` for one character.
 
-    Raises RegexError for a glob that is too large.
+    Raises RegexError if the glob is too large.
     """
     wild = {"*": ".*", "?": "."}
-    pattern = "".join(wild.get(each) or re2.escape(each) for each in _whole(glob))
-    return Predicate(Described(f"like {describe(glob).text}", ""), _search(rf"(?s)\A{pattern}\z"))
+    pattern = "".join(wild.get(char) or re2.escape(char) for char in _without_surrogates(glob))
+    return Predicate(
+        Description(f"like {describe_value(glob).text}", ""), _regex_test(rf"(?s)\A{pattern}\z")
+    )
 
 
-def _search(pattern: str, *, ignore_case: bool = False) -> Callable[[Value], bool]:
+def _regex_test(pattern: str, *, ignore_case: bool = False) -> Callable[[Value], bool]:
     options = re2.Options()
     options.log_errors = False
     options.never_capture = True
-    options.max_mem = _MEMORY
+    options.max_mem = _REGEX_MEMORY
     options.case_sensitive = not ignore_case
     try:
         regex = re2.compile(pattern, options)
@@ -247,82 +254,86 @@ def _search(pattern: str, *, ignore_case: bool = False) -> Callable[[Value], boo
     except UnicodeEncodeError:
         raise RegexError("it holds half a character (a lone surrogate)") from None
 
-    def search(got: Value) -> bool:
-        return isinstance(got, str) and regex.search(_whole(got)) is not None
+    def search(actual: Value) -> bool:
+        return isinstance(actual, str) and regex.search(_without_surrogates(actual)) is not None
 
     return search
 
 
-def _whole(text: str) -> str:
-    """The text with a replacement for each half of a character."""
-    return text if text.isascii() else _HALF.sub("\ufffd", text)
+def _without_surrogates(text: str) -> str:
+    """Return the text with U+FFFD for each lone surrogate."""
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
-NEAR = timedelta(minutes=1)
-"""How far a clock may be from the time of the call."""
+NOW_TOLERANCE = timedelta(minutes=1)
+"""The greatest difference between a `$now` value and the time of the call."""
 
 
 @dataclass(frozen=True, slots=True)
 class Now(Matcher):
-    """`$now`: a date and time with its offset, at most `NEAR` from when the call came.
+    """`$now`: a date and time with an offset, at most `NOW_TOLERANCE` from the time of the call.
 
-    Where `call` is None no call is looked at, and any such moment will do.
+    If `call_time` is None, there is no call, and any date and time with an offset matches.
     """
 
-    call: datetime | None = None
+    call_time: datetime | None = None
 
     @override
-    def matches(self, got: Value, bound: Bindings) -> bool:
-        found = moment(got) if isinstance(got, str) else None
-        return found is not None and (self.call is None or abs(found - self.call) <= NEAR)
+    def matches(self, actual: Value, bindings: Bindings) -> bool:
+        time = parse_instant(actual) if isinstance(actual, str) else None
+        return time is not None and (
+            self.call_time is None or abs(time - self.call_time) <= NOW_TOLERANCE
+        )
 
-    def describe(self) -> Described:
-        return Described("the time of the call", "ISO time with its offset")
+    def describe(self) -> Description:
+        return Description("the time of the call", "ISO time with its offset")
 
-    def reason(self, got: Value) -> str:
-        found = iso_time(got) if isinstance(got, str) else None
-        if found is None or self.call is None:
+    def reason(self, actual: Value) -> str:
+        time = parse_iso_time(actual) if isinstance(actual, str) else None
+        if time is None or self.call_time is None:
             return ""
-        if moment(str(got)) is None:
+        if parse_instant(str(actual)) is None:
             return "it has no offset, so it may be any clock's"
-        side = "before" if found < self.call else "after"
-        away = timedelta(seconds=round(abs(found - self.call).total_seconds()))
+        side = "before" if time < self.call_time else "after"
+        away = timedelta(seconds=round(abs(time - self.call_time).total_seconds()))
         return f"it is {away} {side} the call; a minute is allowed"
 
 
-def asks_for_now(want: Expected | Absent) -> bool:
-    """Whether `$now` stands in the want, also in what a variable has to match."""
-    stack: list[object] = [want]
+def contains_now(expected: Expected | Absent) -> bool:
+    """Return True if `$now` occurs in the expected value, types of variables included."""
+    stack: list[object] = [expected]
     while stack:
-        each = stack.pop()
-        if isinstance(each, Now):
+        part = stack.pop()
+        if isinstance(part, Now):
             return True
-        if isinstance(each, dict):
-            stack.extend(each.values())
-        elif isinstance(each, list | tuple):
-            stack.extend(each)
-        elif isinstance(each, Matcher):
-            stack.extend(_held(each).values())
+        if isinstance(part, dict):
+            stack.extend(part.values())
+        elif isinstance(part, list | tuple):
+            stack.extend(part)
+        elif isinstance(part, Matcher):
+            stack.extend(_field_values(part).values())
     return False
 
 
-def as_of[W](want: W, call: datetime) -> W:
-    """The want, each `$now` in it speaking of a call that came then.
+def resolve_now[W](expected: W, call_time: datetime) -> W:
+    """Return the expected value with every `$now` set to the time of the call.
 
-    It recurses over the want alone, which nests no deeper than a file may.
+    It recurses only over the expected value, which nests no deeper than a file may.
     """
-    if isinstance(want, Now):
-        return replace(want, call=call)
-    if isinstance(want, dict):
-        return type(want)((key, as_of(each, call)) for key, each in want.items())
-    if isinstance(want, list | tuple):
-        return type(want)(as_of(each, call) for each in want)
-    if isinstance(want, Matcher) and asks_for_now(want):
-        matcher: Any = want
-        return cast("W", replace(matcher, **as_of(_held(matcher), call)))
-    return want
+    if isinstance(expected, Now):
+        return replace(expected, call_time=call_time)
+    if isinstance(expected, dict):
+        return type(expected)(
+            (key, resolve_now(value, call_time)) for key, value in expected.items()
+        )
+    if isinstance(expected, list | tuple):
+        return type(expected)(resolve_now(item, call_time) for item in expected)
+    if isinstance(expected, Matcher) and contains_now(expected):
+        matcher: Any = expected
+        return cast("W", replace(matcher, **resolve_now(_field_values(matcher), call_time)))
+    return expected
 
 
-def _held(matcher: Any) -> dict[str, object]:
-    """What a matcher was made of; each is a dataclass, which its base class does not say."""
-    return {each.name: getattr(matcher, each.name) for each in fields(matcher)}
+def _field_values(matcher: Any) -> dict[str, object]:
+    """Return the fields of a matcher; every matcher is a dataclass, but its base class is not."""
+    return {field.name: getattr(matcher, field.name) for field in fields(matcher)}

@@ -1,153 +1,171 @@
-"""The matchers without an operand: what `$int`, `$uuid` and their like mean."""
+"""The matchers without an operand, such as `$int` and `$uuid`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from types import MappingProxyType
 
-from pixel_emulator.core.matching.expected import ABSENT, Described, Matcher, Value, number
+from pixel_emulator.core.matching.expected import ABSENT, Description, Matcher, Value, exact_number
 from pixel_emulator.core.matching.predicates import (
     Now,
     Predicate,
     is_email,
     is_url,
     is_uuid,
-    iso_time,
+    parse_iso_time,
 )
 from pixel_emulator.core.text import json_codec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TypeMatcher:
-    """A matcher without an operand: what it means, and an example that matches or does not.
+    """A matcher without an operand, with its documentation.
 
-    `want`, `yes` and `no` are YAML.
+    `meaning` is a phrase; `example` (its use), `match` and `mismatch` (values) are YAML.
     """
 
-    means: str
-    want: str
-    yes: str
-    no: str
+    meaning: str
+    example: str
+    match: str
+    mismatch: str
     matcher: Matcher
 
 
-def _kind(holds: Callable[[Value], bool], words: str, means: str, yes: str, no: str) -> TypeMatcher:
-    matcher = Predicate(Described(words, ""), holds)
-    return TypeMatcher(means=means, want="", yes=yes, no=no, matcher=matcher)
+def _type_matcher(
+    test: Callable[[Value], bool], description: str, meaning: str, match: str, mismatch: str
+) -> TypeMatcher:
+    matcher = Predicate(Description(description, ""), test)
+    return TypeMatcher(meaning=meaning, example="", match=match, mismatch=mismatch, matcher=matcher)
 
 
-def _text(holds: Callable[[str], object]) -> Callable[[Value], bool]:
-    return lambda got: isinstance(got, str) and bool(holds(got))
+def _text(test: Callable[[str], object]) -> Callable[[Value], bool]:
+    return lambda actual: isinstance(actual, str) and bool(test(actual))
 
 
-def _is_number(got: Value) -> bool:
-    return isinstance(got, int | float) and not isinstance(got, bool)
+def _is_number(actual: Value) -> bool:
+    return isinstance(actual, int | float) and not isinstance(actual, bool)
 
 
-def _is_whole(got: Value) -> bool:
-    if isinstance(got, int):
-        return not isinstance(got, bool)
-    value = number(got)
+def _is_whole(actual: Value) -> bool:
+    if isinstance(actual, int):
+        return not isinstance(actual, bool)
+    value = exact_number(actual)
     return isinstance(value, Decimal) and value.is_finite() and value == value.to_integral_value()
 
 
-def _is_numeric(got: Value) -> bool:
-    if not isinstance(got, str):
-        return _is_number(got)
+def _is_numeric(actual: Value) -> bool:
+    if not isinstance(actual, str):
+        return _is_number(actual)
     try:
-        return got == got.strip() and _is_number(json_codec.parse(got))
+        return actual == actual.strip() and _is_number(json_codec.parse(actual))
     except ValueError:
         return False
 
 
-def _is_empty(got: Value) -> bool:
-    return got is None or (isinstance(got, str | list | dict) and not got)
+def _is_empty(actual: Value) -> bool:
+    return actual is None or (isinstance(actual, str | list | dict) and not actual)
 
 
-_KINDS = {
-    "any": _kind(
-        lambda got: got is not ABSENT and got is not None,
+_TYPES = {
+    "any": _type_matcher(
+        lambda actual: actual is not ABSENT and actual is not None,
         "any value but null",
         "any value but null",
-        yes="{}",
-        no="null",
+        match="{}",
+        mismatch="null",
     ),
-    "string": _kind(
-        lambda got: isinstance(got, str), "any string", "any text, also an empty one", '""', "1"
+    "string": _type_matcher(
+        lambda actual: isinstance(actual, str),
+        "any string",
+        "any text, also an empty one",
+        '""',
+        "1",
     ),
-    "int": _kind(
-        _is_whole, "any whole number", "any whole number; 3.0 is one too", yes="3.0", no="3.5"
+    "int": _type_matcher(
+        _is_whole,
+        "any whole number",
+        "any whole number; 3.0 is one too",
+        match="3.0",
+        mismatch="3.5",
     ),
-    "number": _kind(_is_number, "any number", "any number", yes="49.9", no='"49.9"'),
-    "numeric": _kind(
+    "number": _type_matcher(
+        _is_number, "any number", "any number", match="49.9", mismatch='"49.9"'
+    ),
+    "numeric": _type_matcher(
         _is_numeric,
         "any number, or a string that reads as one",
         "any number, or a text that reads as one, as in the flat form",
-        yes='"49.9"',
-        no="49 EUR",
+        match='"49.9"',
+        mismatch="49 EUR",
     ),
-    "bool": _kind(
-        lambda got: isinstance(got, bool), "true or false", "true or false", "false", '"false"'
+    "bool": _type_matcher(
+        lambda actual: isinstance(actual, bool),
+        "true or false",
+        "true or false",
+        "false",
+        '"false"',
     ),
-    "list": _kind(lambda got: isinstance(got, list), "any list", "any list", "[]", "{}"),
-    "map": _kind(lambda got: isinstance(got, dict), "any map", "any map", "{}", "[]"),
-    "uuid": _kind(
+    "list": _type_matcher(
+        lambda actual: isinstance(actual, list), "any list", "any list", "[]", "{}"
+    ),
+    "map": _type_matcher(lambda actual: isinstance(actual, dict), "any map", "any map", "{}", "[]"),
+    "uuid": _type_matcher(
         _text(is_uuid),
         "any UUID",
         "a UUID of any version",
-        yes="0b1ee2a4-3f5c-4d7e-8a9b-0c1d2e3f4a5b",
-        no="0b1ee2a4",
+        match="0b1ee2a4-3f5c-4d7e-8a9b-0c1d2e3f4a5b",
+        mismatch="0b1ee2a4",
     ),
-    "email": _kind(
+    "email": _type_matcher(
         _text(is_email),
         "any e-mail address",
         "one e-mail address, without a name beside it",
-        yes="ada@example.com",
-        no="Ada <ada@example.com>",
+        match="ada@example.com",
+        mismatch="Ada <ada@example.com>",
     ),
-    "url": _kind(
+    "url": _type_matcher(
         _text(is_url),
         "any URL",
         "an absolute http or https URL",
-        yes="https://example.com/a?b=c",
-        no="example.com/a",
+        match="https://example.com/a?b=c",
+        mismatch="example.com/a",
     ),
-    "iso": _kind(
-        _text(iso_time),
+    "iso": _type_matcher(
+        _text(parse_iso_time),
         "any ISO 8601 date or time",
         "an ISO 8601 date, or date and time",
-        yes='"2030-01-31"',
-        no='"31.01.2030"',
+        match='"2030-01-31"',
+        mismatch='"31.01.2030"',
     ),
     "now": TypeMatcher(
-        means="the time of the call, give or take a minute: an ISO 8601 date and time with an "
+        meaning="the time of the call, give or take a minute: an ISO 8601 date and time with an "
         "offset",
-        want="",
-        yes='"2030-01-31T12:30:00.123Z"',
-        no='"2030-01-31T12:30:00"',
+        example="",
+        match='"2030-01-31T12:30:00.123Z"',
+        mismatch='"2030-01-31T12:30:00"',
         matcher=Now(),
     ),
-    "empty": _kind(
+    "empty": _type_matcher(
         _is_empty, "null or an empty value", 'null, "", [] or {}; it has to be there', '""', "0"
     ),
 }
 _ABSENT = TypeMatcher(
-    means="nothing: the key is not there",
-    want="{coupon: $absent}",
-    yes="{}",
-    no="{coupon: null}",
-    matcher=Predicate(Described("absent", ""), lambda got: got is ABSENT),
+    meaning="nothing: the key is not there",
+    example="{coupon: $absent}",
+    match="{}",
+    mismatch="{coupon: null}",
+    matcher=Predicate(Description("absent", ""), lambda actual: actual is ABSENT),
 )
 _PRESENT = TypeMatcher(
-    means="anything: the key is there, be it with null",
-    want="{coupon: $present}",
-    yes="{coupon: null}",
-    no="{}",
-    matcher=Predicate(Described("present", ""), lambda got: got is not ABSENT),
+    meaning="anything: the key is there, be it with null",
+    example="{coupon: $present}",
+    match="{coupon: null}",
+    mismatch="{}",
+    matcher=Predicate(Description("present", ""), lambda actual: actual is not ABSENT),
 )
 
 MATCHERS: Mapping[str, TypeMatcher] = MappingProxyType(
-    {f"${name}": replace(kind, want=f"${name}") for name, kind in _KINDS.items()}
+    {f"${name}": replace(matcher, example=f"${name}") for name, matcher in _TYPES.items()}
     | {"$absent": _ABSENT, "$present": _PRESENT}
 )
 """The matchers without an operand, by name."""

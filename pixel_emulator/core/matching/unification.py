@@ -1,75 +1,75 @@
-"""Captures: what a match needs of the variables, and whether several matches go together."""
+"""Unification: the variable bindings under which values match, alone or together."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count, islice
 
 from pixel_emulator.core.matching.diff import (
-    Spot,
-    described,
+    Deferred,
+    describe_expected,
     differences_at,
+    literals_match,
     matches,
-    plain_parts_match,
 )
 from pixel_emulator.core.matching.expected import (
     ABSENT,
-    UNBOUND,
+    NO_BINDINGS,
     Binding,
     Bindings,
     Constraints,
-    Described,
+    Description,
     Difference,
     Expected,
     Matcher,
     Value,
-    identity,
-    inside,
-    written,
+    equality_key,
+    text_form,
+    walk,
 )
 from pixel_emulator.core.model import JSON, JsonPath
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.core.text.display import printable
 
-__all__ = ["bind", "distinct", "search", "together", "unify", "variables"]
-
 
 @dataclass(frozen=True, slots=True)
 class Variable(Matcher):
-    """`$name`: any value that is there and that its type matches; bound, its own value again.
+    """`$name`: a present value that matches `type`; once bound, exactly the bound value.
 
-    `type` is None for a variable that may be anything. A value that was bound is wanted exactly:
-    a map without further keys.
+    `type` is None if any value is admitted. A bound value is compared exactly, not as a subset: a
+    map may have no further keys.
     """
 
     name: str
     type: Expected | None = None
 
-    def ways(self, got: Value) -> Iterator[Constraints]:
-        if got is not ABSENT and self.matches(got, UNBOUND):
-            yield (Binding(self.name, got),)
+    def solutions(self, actual: Value) -> Iterator[Constraints]:
+        if actual is not ABSENT and self.matches(actual, NO_BINDINGS):
+            yield (Binding(self.name, actual),)
 
-    def matches(self, got: Value, bound: Bindings) -> bool:
-        if self.name in bound:
-            return identity(bound[self.name]) == identity(got)
-        return got is not ABSENT and (self.type is None or matches(self.type, got))
+    def matches(self, actual: Value, bindings: Bindings) -> bool:
+        if self.name in bindings:
+            return equality_key(bindings[self.name]) == equality_key(actual)
+        return actual is not ABSENT and (self.type is None or matches(self.type, actual))
 
-    def differences(self, at: JsonPath, got: Value, bound: Bindings) -> Iterator[Difference]:
-        if self.matches(got, bound):
+    def differences(self, at: JsonPath, actual: Value, bindings: Bindings) -> Iterator[Difference]:
+        if self.matches(actual, bindings):
             return
-        if self.name in bound:
-            yield at, bound[self.name], got
-        elif self.type is None or got is ABSENT:
-            yield at, self, got
+        if self.name in bindings:
+            yield at, bindings[self.name], actual
+        elif self.type is None or actual is ABSENT:
+            yield at, self, actual
         else:
-            yield from differences_at(at, self.type, got, bound)
+            yield from differences_at(at, self.type, actual, bindings)
 
-    def describe(self) -> Described:
-        return Described(f"${self.name}", "" if self.type is None else str(described(self.type)))
+    def describe(self) -> Description:
+        return Description(
+            f"${self.name}", "" if self.type is None else str(describe_expected(self.type))
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class TextWith(Matcher):
-    """A text with `${name}` in it, between `before` and `after`."""
+class TextTemplate(Matcher):
+    """A text that contains `${name}`, between `before` and `after`."""
 
     before: str
     variable: Variable
@@ -79,186 +79,190 @@ class TextWith(Matcher):
     def parts(self) -> tuple[Expected, ...]:
         return (self.variable,)
 
-    def ways(self, got: Value) -> Iterator[Constraints]:
-        middle = self._middle(got)
+    def solutions(self, actual: Value) -> Iterator[Constraints]:
+        middle = self._placeholder_text(actual)
         if middle is not None:
             yield (Binding(self.variable.name, middle, in_text=True),)
 
-    def matches(self, got: Value, bound: Bindings) -> bool:
-        if self.variable.name in bound:
-            return isinstance(got, str) and got == self._whole(bound)
-        return self._middle(got) is not None
+    def matches(self, actual: Value, bindings: Bindings) -> bool:
+        if self.variable.name in bindings:
+            return isinstance(actual, str) and actual == self._filled(bindings)
+        return self._placeholder_text(actual) is not None
 
-    def differences(self, at: JsonPath, got: Value, bound: Bindings) -> Iterator[Difference]:
-        if not self.matches(got, bound):
-            yield at, self._whole(bound) or self, got
+    def differences(self, at: JsonPath, actual: Value, bindings: Bindings) -> Iterator[Difference]:
+        if not self.matches(actual, bindings):
+            yield at, self._filled(bindings) or self, actual
 
-    def describe(self) -> Described:
+    def describe(self) -> Description:
         text = f"{self.before}${{{self.variable.name}}}{self.after}"
-        return Described(f'"{printable(text, quotes=True)}"', "string")
+        return Description(f'"{printable(text, quotes=True)}"', "string")
 
-    def _whole(self, bound: Bindings) -> str | None:
-        """The text with the value of the variable in it; None where it has none that fits in."""
-        value = bound.get(self.variable.name, [])
-        text = written(value)
+    def _filled(self, bindings: Bindings) -> str | None:
+        """Return the text with the variable's value; None if it is unbound or a container."""
+        value = bindings.get(self.variable.name, [])
+        text = text_form(value)
         return None if text is None else f"{self.before}{text}{self.after}"
 
-    def _middle(self, got: Value) -> str | None:
-        """What stands where the variable is; None where the text around it differs."""
-        if not isinstance(got, str) or len(got) < len(self.before) + len(self.after):
+    def _placeholder_text(self, actual: Value) -> str | None:
+        """Return the text in the variable's place; None if the text does not match."""
+        if not isinstance(actual, str) or len(actual) < len(self.before) + len(self.after):
             return None
-        if not (got.startswith(self.before) and got.endswith(self.after)):
+        if not (actual.startswith(self.before) and actual.endswith(self.after)):
             return None
-        middle = got[len(self.before) : len(got) - len(self.after)]
-        return middle if self._fits(middle) else None
+        middle = actual[len(self.before) : len(actual) - len(self.after)]
+        return middle if self._admits(middle) else None
 
-    def _fits(self, text: str) -> bool:
-        """Whether the variable may have this value, or the one that is written so."""
-        wanted = self.variable.type
-        if wanted is None or matches(wanted, text):
+    def _admits(self, text: str) -> bool:
+        """Return True if the variable's type admits this text or the value with this spelling."""
+        type = self.variable.type
+        if type is None or matches(type, text):
             return True
         try:
             value = json_codec.parse(text)
         except ValueError:
             return False
-        return written(value) == text and matches(wanted, value)
+        return text_form(value) == text and matches(type, value)
 
 
-def variables(want: Expected) -> frozenset[str]:
-    """The names of the variables in a want."""
-    return frozenset(each.name for each in inside(want) if isinstance(each, Variable))
+def variable_names(expected: Expected) -> frozenset[str]:
+    """Return the names of the variables in an expected value."""
+    return frozenset(part.name for part in walk(expected) if isinstance(part, Variable))
 
 
-_PATIENCE = 10
-"""Steps in vain after which a search gives a sign of life."""
-_IN_VAIN: Constraints = (Binding("", 0), Binding("", 1))
-"""The sign of life: a way that contradicts itself. It is handed on at once."""
+_HEARTBEAT_INTERVAL = 10
+"""Rejected candidates after which a search yields a heartbeat."""
+HEARTBEAT: Constraints = (Binding("", 0), Binding("", 1))
+"""A solution that contradicts itself: the search goes on, but has found nothing lately."""
 
 
-def unify(want: Expected, got: Value) -> Iterator[Constraints]:
-    """Each way in which the value matches, as what it needs of the variables; none if it does not.
+def unify(expected: Expected, actual: Value) -> Iterator[Constraints]:
+    """Yield each solution: the constraints on variables under which `actual` matches.
 
-    A want without variables has at most one way, which needs nothing. Ways are found as they are
-    asked for. A search that goes on in vain yields, now and then, a way that contradicts itself
-    (`bind` gives None), so that whoever counts the ways may stop.
+    Without variables there is at most one solution, `()`. Solutions are computed lazily. A search
+    that finds none for a while yields `HEARTBEAT`, which contradicts itself (`bind` returns None),
+    so that a caller with a limit on solutions can stop.
     """
-    return together(((want, got),))
+    return unify_all(((expected, actual),))
 
 
-def together(pairs: Iterable[tuple[Expected, Value]]) -> Iterator[Constraints]:
-    """Each way in which all of the pairs match."""
-    spots: list[Spot] = []
-    if not all(plain_parts_match(want, got, spots) for want, got in pairs):
+def unify_all(pairs: Iterable[tuple[Expected, Value]]) -> Iterator[Constraints]:
+    """Yield each solution under which all (expected, actual) pairs match."""
+    deferred: list[Deferred] = []
+    if not all(literals_match(expected, actual, deferred) for expected, actual in pairs):
         return iter(())
-    return _joined(spots) if spots else iter(((),))
+    return _combine(deferred) if deferred else iter(((),))
 
 
-def _joined(spots: list[Spot]) -> Iterator[Constraints]:
-    asking: list[Cached] = []
-    for matcher, got in spots:
-        ways = Cached(matcher.ways(got))
-        if ways.first is None:
+def _combine(deferred: list[Deferred]) -> Iterator[Constraints]:
+    constrained: list[CachedSolutions] = []
+    for matcher, actual in deferred:
+        solutions = CachedSolutions(matcher.solutions(actual))
+        if solutions.first is None:
             return
-        if ways.first:
-            asking.append(ways)
-    if not asking:
+        if solutions.first:
+            constrained.append(solutions)
+    if not constrained:
         yield ()
         return
 
     def branches(state: None, level: int) -> Iterator[tuple[None, Constraints]]:
-        return ((state, way) for way in asking[level])
+        return ((state, solution) for solution in constrained[level])
 
-    yield from search(None, branches, len(asking))
+    yield from backtrack(None, branches, len(constrained))
 
 
-class Cached:
-    """Ways that may be gone through again; each is found once, when it is asked for.
+class CachedSolutions:
+    """Solutions that can be iterated repeatedly; each is computed once, on demand.
 
-    A matcher inside a matcher inside a matcher would else be asked twice, four times, eight times.
+    Without the cache, the work would double with each level of nested matchers.
     """
 
-    def __init__(self, ways: Iterator[Constraints]) -> None:
-        self._found: list[Constraints] = []
-        self._ways = ways
+    def __init__(self, solutions: Iterator[Constraints]) -> None:
+        self._cache: list[Constraints] = []
+        self._solutions = solutions
 
     def __iter__(self) -> Iterator[Constraints]:
         for index in count():
-            if index == len(self._found):
-                self._found.extend(islice(self._ways, 1))
-            if index == len(self._found):
+            if index == len(self._cache):
+                self._cache.extend(islice(self._solutions, 1))
+            if index == len(self._cache):
                 return
-            yield self._found[index]
+            yield self._cache[index]
 
     @property
     def first(self) -> Constraints | None:
-        """The first way, if there is one."""
+        """The first solution, or None if there is none."""
         return next(iter(self), None)
 
 
-def search[State](
+def backtrack[State](
     start: State, branches: Callable[[State, int], Iterator[tuple[State, Constraints]]], depth: int
 ) -> Iterator[Constraints]:
-    """Each way through `depth` levels on which no need contradicts another.
+    """Yield the constraints of each path through `depth` levels that contradict nothing.
 
-    `branches` gives what may be chosen in a state at a level: the state behind it, and its needs.
+    `branches(state, level)` yields the choices at a level: the next state and its constraints.
     """
-    in_vain = 0
+    rejected = 0
     trail: list[tuple[Constraints, Iterator[tuple[State, Constraints]]]] = [
         ((), branches(start, 0))
     ]
     while trail:
-        needs, choices = trail[-1]
+        constraints, choices = trail[-1]
         choice = next(choices, None)
         if choice is None:
             trail.pop()
             continue
-        state, more = choice
-        needs += more
-        if more is _IN_VAIN:
-            yield _IN_VAIN
-        elif bind(needs) is None:
-            in_vain += 1
-            if in_vain % _PATIENCE == 0:
-                yield _IN_VAIN
+        state, added = choice
+        constraints += added
+        if added is HEARTBEAT:
+            yield HEARTBEAT
+        elif bind(constraints) is None:
+            rejected += 1
+            if rejected % _HEARTBEAT_INTERVAL == 0:
+                yield HEARTBEAT
         elif len(trail) < depth:
-            trail.append((needs, branches(state, len(trail))))
+            trail.append((constraints, branches(state, len(trail))))
         else:
-            yield needs
+            yield constraints
 
 
-def distinct(ways: Iterable[Constraints]) -> Iterator[Constraints]:
-    """Each way once; none behind the one that needs nothing, because that one always goes."""
+def distinct(solutions: Iterable[Constraints]) -> Iterator[Constraints]:
+    """Yield each solution once; stop after `()`, which holds under all bindings."""
     seen = set()
     repeated = 0
-    for needs in ways:
-        key = frozenset((each.name, each.in_text, identity(each.value)) for each in needs)
-        if needs is _IN_VAIN or key not in seen:
+    for constraints in solutions:
+        key = frozenset(
+            (binding.name, binding.in_text, equality_key(binding.value)) for binding in constraints
+        )
+        if constraints is HEARTBEAT or key not in seen:
             seen.add(key)
-            yield needs
+            yield constraints
         else:
             repeated += 1
-            if repeated % _PATIENCE == 0:
-                yield _IN_VAIN
-        if not needs:
+            if repeated % _HEARTBEAT_INTERVAL == 0:
+                yield HEARTBEAT
+        if not constraints:
             return
 
 
-def bind(needs: Collection[Binding]) -> Bindings | None:
-    """The value of each variable, or None where two needs contradict each other.
+def bind(constraints: Collection[Binding]) -> Bindings | None:
+    """Return the value of each variable, or None if two constraints contradict each other.
 
-    A variable has one value, and inside a text it stands as that value is written. One that is
-    only known from texts is a string. The order of the needs does not matter.
+    A variable has one value; inside a text it appears as `text_form` writes that value. A variable
+    that is only known from texts is a string. The order of the constraints does not matter.
     """
     exact: dict[str, JSON] = {}
     texts: dict[str, JSON] = {}
-    for each in needs:
-        known = texts if each.in_text else exact
-        value = known.setdefault(each.name, each.value)
-        if value is not each.value:
-            if identity(value) != identity(each.value):
+    for binding in constraints:
+        name, new = binding.name, binding.value
+        values = texts if binding.in_text else exact
+        value = values.setdefault(name, new)
+        if value is not new:
+            if equality_key(value) != equality_key(new):
                 return None
-            known[each.name] = min(value, each.value, key=json_codec.write)
-    for each in needs:
-        if each.name in texts and not each.in_text and written(each.value) != texts[each.name]:
+            values[name] = min(value, new, key=json_codec.write)
+    for binding in constraints:
+        name = binding.name
+        if name in texts and not binding.in_text and text_form(binding.value) != texts[name]:
             return None
     return texts | exact

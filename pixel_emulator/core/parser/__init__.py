@@ -1,1 +1,1 @@
-"""The grammar of scenario files: from plain data to scenarios, with every mistake in its place."""
+"""The parser of scenario files: from plain data to scenarios, with the location of every issue."""

@@ -1,43 +1,43 @@
-"""One shape of a call, a line or a map, to the pattern that it wants."""
+"""Parse one shape of a call, a map with a call line, to a pattern."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from pixel_emulator.core.matching.diff import described
-from pixel_emulator.core.matching.expected import Expected, equal
-from pixel_emulator.core.matching.predicates import asks_for_now
+from pixel_emulator.core.matching.diff import describe_expected
+from pixel_emulator.core.matching.expected import Expected, scalars_equal
+from pixel_emulator.core.matching.predicates import contains_now
 from pixel_emulator.core.model import JSON, NAME_FIELDS, CallType, JsonPath, Payload, Severity
-from pixel_emulator.core.parser.context import ParseContext, is_special, shown
+from pixel_emulator.core.parser.context import ParseContext, is_special, value_text
 from pixel_emulator.core.parser.definitions import Scope
 from pixel_emulator.core.parser.values import read_text, read_value
 from pixel_emulator.core.parser.vocabulary import (
     ALPHABETS,
+    CALL_LINES,
     CALL_TYPES,
     FIELDS,
     FORMS,
-    LINES,
     MAP_FIELDS,
     REQUEST,
     TEXT_FIELDS,
 )
 from pixel_emulator.core.problems.catalog import RULES
 from pixel_emulator.core.scenarios.expectation import Pattern
-from pixel_emulator.core.scenarios.mail_clients import FETCHERS, Fetch
+from pixel_emulator.core.scenarios.mail_clients import CLIENT_NAMES, Fetch
 
-REQUEST_WORDS = {
+REQUEST_CHOICES = {
     "form": FORMS,
     "alphabet": ALPHABETS,
-    "client": FETCHERS,
+    "client": CLIENT_NAMES,
     "fetch": tuple(map(str, Fetch)),
 }
-"""What the fields of `request` may be that are no free text."""
+"""The values of those fields of `request` that are not free text."""
 
-ELSEWHERE = "; what a sender adds of its own stands under `properties` or `traits`"
+UNKNOWN_FIELD_ADVICE = "; what a sender adds of its own stands under `properties` or `traits`"
 
 
 @dataclass(frozen=True, slots=True)
 class PatternShape:
-    """What a call map says of a call; `line` is the key of its call line, empty for none."""
+    """The contents of a call map; `line` is the key of its call line, empty if it has none."""
 
     line: str = ""
     type: CallType | None = None
@@ -46,50 +46,51 @@ class PatternShape:
 
     @property
     def pattern(self) -> Pattern:
-        """The shape as a pattern."""
-        timed = asks_for_now({**self.fields}) or asks_for_now({**self.request})
-        return Pattern(type=self.type, fields=self.fields, request=self.request, timed=timed)
+        """The pattern of this shape."""
+        has_now = contains_now({**self.fields}) or contains_now({**self.request})
+        return Pattern(type=self.type, fields=self.fields, request=self.request, has_now=has_now)
 
 
-def line_of(reader: ParseContext, at: JsonPath, item: Payload) -> str:
-    """The key of the call line; empty where there is none."""
-    lines = [key for key in item if key in LINES]
+def call_line_key(context: ParseContext, at: JsonPath, item: Payload) -> str:
+    """Return the key of the call line; empty if there is none."""
+    lines = [key for key in item if key in CALL_LINES]
     if len(lines) > 1:
-        reader.wrong(at, f"one call cannot be both `{lines[0]}` and `{lines[1]}`")
+        context.add_issue(at, f"one call cannot be both `{lines[0]}` and `{lines[1]}`")
     return lines[0] if lines else ""
 
 
 def read_shape(
-    reader: ParseContext, at: JsonPath, item: Payload, scope: Scope, *, exact: bool = True
+    context: ParseContext, at: JsonPath, item: Payload, scope: Scope, *, exact: bool = True
 ) -> PatternShape:
-    """The shape of a call map. With `exact`, fields that Segment wants to be text have to be."""
-    line = line_of(reader, at, item)
+    """Parse a call map. If `exact`, fields that Segment requires to be text or maps have to be."""
+    line = call_line_key(context, at, item)
     return PatternShape(
         line=line,
-        type=_type(reader, at, item, line),
-        fields=_name(reader, at, item, line, scope) | _fields(reader, at, item, scope, exact=exact),
-        request=_request(reader, (*at, "request"), item["request"], scope)
+        type=_read_type(context, at, item, line),
+        fields=_read_name(context, at, item, line, scope)
+        | _read_fields(context, at, item, scope, exact=exact),
+        request=_read_request(context, (*at, "request"), item["request"], scope)
         if "request" in item
         else {},
     )
 
 
-def merged(
-    reader: ParseContext, at: JsonPath, shared: PatternShape, variant: PatternShape
+def merge_shapes(
+    context: ParseContext, at: JsonPath, shared: PatternShape, variant: PatternShape
 ) -> PatternShape:
-    """The shape of an item of `one-of`, which stands at `at`, with what stands beside it."""
+    """Merge an item of `one-of`, at path `at`, with the shape that contains the `one-of`."""
     if shared.line and variant.line:
-        reader.wrong(at, f"`{shared.line}:` stands beside `one-of` already")
+        context.add_issue(at, f"`{shared.line}:` stands beside `one-of` already")
     return PatternShape(
         line=variant.line or shared.line,
         type=variant.type or shared.type,
-        fields=_both(reader, at, shared.fields, variant.fields),
-        request=_both(reader, (*at, "request"), shared.request, variant.request),
+        fields=_merge_fields(context, at, shared.fields, variant.fields),
+        request=_merge_fields(context, (*at, "request"), shared.request, variant.request),
     )
 
 
-def _both(
-    reader: ParseContext,
+def _merge_fields(
+    context: ParseContext,
     at: JsonPath,
     shared: Mapping[str, Expected],
     variant: Mapping[str, Expected],
@@ -98,53 +99,53 @@ def _both(
     for key in shared.keys() & variant.keys():
         here, first, second = (*at, key), shared[key], variant[key]
         if isinstance(first, Mapping) and isinstance(second, Mapping):
-            both[key] = _both(reader, here, first, second)
-        elif not equal(first, second):
-            reader.wrong(here, f"beside `one-of` it is {described(first)} already")
+            both[key] = _merge_fields(context, here, first, second)
+        elif not scalars_equal(first, second):
+            context.add_issue(here, f"beside `one-of` it is {describe_expected(first)} already")
     return both
 
 
-def check_code(reader: ParseContext, at: JsonPath, code: str, severity: Severity) -> None:
-    """Refuse a code that no problem of this severity has."""
-    if code and code not in (codes := codes_of(severity)):
+def check_code(context: ParseContext, at: JsonPath, code: str, severity: Severity) -> None:
+    """Add an issue if no problem of this severity has the code."""
+    if code and code not in (codes := codes_with(severity)):
         effect = {Severity.DROP: "drops", Severity.DAMAGE: "damages"}[severity]
-        guess = reader.likely(at, code, codes)
-        reader.wrong(at, f"`{code}` is no problem that {effect} a call{guess}")
+        guess = context.suggestion(at, code, codes)
+        context.add_issue(at, f"`{code}` is no problem that {effect} a call{guess}")
 
 
-def codes_of(severity: Severity) -> list[str]:
-    """The codes of all problems of one severity."""
+def codes_with(severity: Severity) -> list[str]:
+    """Return the codes of all problems of one severity."""
     return [rule.code for rule in RULES.values() if rule.severity is severity]
 
 
-def _type(reader: ParseContext, at: JsonPath, item: Payload, line: str) -> CallType | None:
-    said = line in CALL_TYPES or item.get("any") is not None
-    if said and "type" in item:
-        reader.wrong((*at, "type"), f"`{line}:` already says the type")
+def _read_type(context: ParseContext, at: JsonPath, item: Payload, line: str) -> CallType | None:
+    has_type = line in CALL_TYPES or item.get("any") is not None
+    if has_type and "type" in item:
+        context.add_issue((*at, "type"), f"`{line}:` already says the type")
     if line in CALL_TYPES:
         return CallType(line)
-    key = line if said else "type"
+    key = line if has_type else "type"
     value = item.get(key)
     if value is None:
         return None
-    word = choice(reader, (*at, key), value, CALL_TYPES)
+    word = read_choice(context, (*at, key), value, CALL_TYPES)
     return CallType(word) if word else None
 
 
-def choice(reader: ParseContext, at: JsonPath, value: JSON, words: Iterable[str]) -> str:
-    """One of the words; empty where it is none of them."""
+def read_choice(context: ParseContext, at: JsonPath, value: JSON, words: Iterable[str]) -> str:
+    """Return `value` if it is one of `words`; otherwise add an issue and return an empty text."""
     words = tuple(words)
     if isinstance(value, str) and value in words:
         return value
-    guess = reader.likely(at, value, words) if isinstance(value, str) else ""
-    reader.wrong(at, f"must be one of {', '.join(words)}; it is {shown(value)}{guess}")
+    guess = context.suggestion(at, value, words) if isinstance(value, str) else ""
+    context.add_issue(at, f"must be one of {', '.join(words)}; it is {value_text(value)}{guess}")
     return ""
 
 
-def _name(
-    reader: ParseContext, at: JsonPath, item: Payload, line: str, scope: Scope
+def _read_name(
+    context: ParseContext, at: JsonPath, item: Payload, line: str, scope: Scope
 ) -> dict[str, Expected]:
-    """What stands behind the type: `track: <event>` is the field `event`."""
+    """Parse the value of the call line: `track: <event>` is the field `event`."""
     value = item.get(line)
     if line not in CALL_TYPES or value is None:
         return {}
@@ -152,15 +153,15 @@ def _name(
     if isinstance(value, list) or (
         isinstance(value, dict) and not any(key.startswith("$") for key in value)
     ):
-        reader.wrong(here, f"write the fields beside `{line}:`, not under it")
+        context.add_issue(here, f"write the fields beside `{line}:`, not under it")
         return {}
     if field in item:
-        reader.wrong((*at, field), f"`{line}:` already says the {field}")
-    return {field: read_text(reader, here, value, scope)}
+        context.add_issue((*at, field), f"`{line}:` already says the {field}")
+    return {field: read_text(context, here, value, scope)}
 
 
-def _fields(
-    reader: ParseContext, at: JsonPath, item: Payload, scope: Scope, *, exact: bool
+def _read_fields(
+    context: ParseContext, at: JsonPath, item: Payload, scope: Scope, *, exact: bool
 ) -> dict[str, Expected]:
     fields: dict[str, Expected] = {}
     for key, value in item.items():
@@ -168,12 +169,12 @@ def _fields(
         if key not in FIELDS:
             continue
         if exact and key in TEXT_FIELDS and value is not None:
-            fields[key] = read_text(reader, here, value, scope)
+            fields[key] = read_text(context, here, value, scope)
         elif exact and key in MAP_FIELDS and not _may_be_map(value):
             indent = f"write what it holds under `{key}:`, further to the right"
-            reader.wrong(here, f"must be a map, but is {shown(value)}: {indent}")
+            context.add_issue(here, f"must be a map, but is {value_text(value)}: {indent}")
         else:
-            fields[key] = read_value(reader, here, value, scope)
+            fields[key] = read_value(context, here, value, scope)
     return fields
 
 
@@ -181,20 +182,24 @@ def _may_be_map(value: JSON) -> bool:
     return isinstance(value, dict) or (isinstance(value, str) and is_special(value))
 
 
-def _request(reader: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> dict[str, Expected]:
+def _read_request(
+    context: ParseContext, at: JsonPath, value: JSON, scope: Scope
+) -> dict[str, Expected]:
     if not isinstance(value, dict):
-        reader.wrong(at, f"must be a map, but is {shown(value)}: write `request: {{form: flat}}`")
+        context.add_issue(
+            at, f"must be a map, but is {value_text(value)}: write `request: {{form: flat}}`"
+        )
         return {}
-    reader.check_keys(at, value, REQUEST)
-    wanted: dict[str, Expected] = {}
-    for key, each in value.items():
+    context.check_keys(at, value, REQUEST)
+    request: dict[str, Expected] = {}
+    for key, fact in value.items():
         here = (*at, key)
-        words = REQUEST_WORDS.get(key)
-        plain = not isinstance(each, dict) and not (isinstance(each, str) and is_special(each))
-        if words and plain:
-            wanted[key] = choice(reader, here, each, words)
-        elif key == "padded" and plain and not isinstance(each, bool):
-            reader.wrong(here, f"must be true or false; it is {shown(each)}")
+        words = REQUEST_CHOICES.get(key)
+        is_literal = not isinstance(fact, dict) and not (isinstance(fact, str) and is_special(fact))
+        if words and is_literal:
+            request[key] = read_choice(context, here, fact, words)
+        elif key == "padded" and is_literal and not isinstance(fact, bool):
+            context.add_issue(here, f"must be true or false; it is {value_text(fact)}")
         elif key in REQUEST:
-            wanted[key] = read_value(reader, here, each, scope)
-    return wanted
+            request[key] = read_value(context, here, fact, scope)
+    return request

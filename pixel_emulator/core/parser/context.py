@@ -1,115 +1,117 @@
-"""What every part of a scenario file is read with: keys, items, text, mistakes."""
+"""The context of parsing one document: its issues, and checks for keys, items and text."""
 
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from pixel_emulator.core.errors import Document, InputIssue, Location, did_you_mean
-from pixel_emulator.core.matching.expected import describe
+from pixel_emulator.core.matching.expected import describe_value
 from pixel_emulator.core.model import JSON, JsonPath, Payload
 from pixel_emulator.core.text.display import cut, printable
 
-_OF_WORDS = ("tags", "use")  # lists of which one word is often written alone
-_MOST_LOOKING = 200_000
-"""Characters times words that one file may cost while likely words are looked for: some tenths of
-a second. Hundreds of mistakes come to less."""
-_LONGEST = 200
-"""Characters of a value that a sentence shows: more is cut in its middle."""
-_LONGEST_SENTENCE = 700
-_CUT = "; in braces, put quotes around a text that holds a comma"
+_WORD_LISTS = ("tags", "use")  # lists that are often written as one bare word
+_SUGGESTION_BUDGET = 200_000
+"""Characters times candidate words that suggestions may cost per file: some tenths of a second.
+Hundreds of issues cost less."""
+_MAX_VALUE_LENGTH = 200
+"""Characters of a value that a message shows; longer values are cut in the middle."""
+_MAX_MESSAGE_LENGTH = 700
+_CUT_ADVICE = "; in braces, put quotes around a text that holds a comma"
 
 
-def escaped(text: str) -> str:
-    """The text as a scenario must write it to mean itself: `$$` stands for a dollar sign."""
+def escape(text: str) -> str:
+    """Return a literal text as a scenario has to write it: `$` is doubled where it is special."""
     return text.replace("$", "$$") if "$$" in text or is_special(text) else text
 
 
-def shown(value: JSON) -> str:
-    """A value inside a sentence: a scalar with its type, a container by its type."""
+def value_text(value: JSON) -> str:
+    """Return a value as messages show it: a scalar with its type, a container as its type."""
     if isinstance(value, dict | list):
-        return f"a {describe(value).type}"
+        return f"a {describe_value(value).type}"
     if value is None:
         return "empty"
-    found = describe(value)
-    return str(replace(found, text=cut(found.text, _LONGEST)))
+    description = describe_value(value)
+    return str(replace(description, text=cut(description.text, _MAX_VALUE_LENGTH)))
 
 
 class ParseContext:
-    """One reading of one document; `issues` grows on the way."""
+    """Parsing state of one document; `issues` collects what is wrong in it."""
 
     def __init__(self, document: Document) -> None:
         self.document = document
         self.issues: list[InputIssue] = []
-        self._likely: dict[tuple[JsonPath, str], str] = {}
-        self._looking = 0
+        self._suggestions: dict[tuple[JsonPath, str], str] = {}
+        self._suggestion_cost = 0
 
-    def wrong(self, at: JsonPath, message: str) -> None:
-        """Note a mistake at `at`."""
-        self.issues.append(self.document.issue(printable(cut(message, _LONGEST_SENTENCE)), *at))
+    def add_issue(self, at: JsonPath, message: str) -> None:
+        """Add an issue at path `at`."""
+        self.issues.append(self.document.issue(printable(cut(message, _MAX_MESSAGE_LENGTH)), *at))
 
-    def likely(self, at: JsonPath, word: str, allowed: Collection[str]) -> str:
-        """Return `errors.did_you_mean` for a word at `at`; empty past the budget."""
-        known = self._likely.get((at, word))  # rows of `cases` ask again
-        if known is None:
-            self._looking += len(word) * len(allowed)
-            known = did_you_mean(word, allowed) if self._looking <= _MOST_LOOKING else ""
-            self._likely[at, word] = known
-        return known
+    def suggestion(self, at: JsonPath, word: str, allowed: Collection[str]) -> str:
+        """Return `errors.did_you_mean` for a word at path `at`; empty once the budget is spent."""
+        suggestion = self._suggestions.get((at, word))  # rows of `cases` repeat the same words
+        if suggestion is None:
+            self._suggestion_cost += len(word) * len(allowed)
+            affordable = self._suggestion_cost <= _SUGGESTION_BUDGET
+            suggestion = did_you_mean(word, allowed) if affordable else ""
+            self._suggestions[at, word] = suggestion
+        return suggestion
 
     def location(self, at: JsonPath) -> Location:
-        """Where the value at `at` stands."""
+        """Return the location of the value at path `at`."""
         return self.document.location(at)
 
-    def in_order(self) -> tuple[InputIssue, ...]:
-        """The mistakes in the order of the file, each once: rows of `cases` repeat them."""
-        return tuple(dict.fromkeys(sorted(self.issues, key=_place)))
+    def sorted_issues(self) -> tuple[InputIssue, ...]:
+        """Return the issues in file order without duplicates, which rows of `cases` cause."""
+        return tuple(dict.fromkeys(sorted(self.issues, key=_position)))
 
     def check_keys(
         self,
         at: JsonPath,
         data: Payload,
-        known: Collection[str],
+        allowed: Collection[str],
         advice: str = "",
     ) -> None:
-        """Refuse keys that are unknown."""
-        unknown = [key for key in data if key not in known]
-        # Only in braces may another key stand in the same line.
+        """Add an issue for every unknown key; `advice` is appended if no allowed key is similar."""
+        unknown = [key for key in data if key not in allowed]
+        # Only in braces can two keys share a line.
         lines = Counter(self.location((*at, key)).line for key in data) if unknown else {}
         for key in unknown:
             here = (*at, key)
             in_braces = data[key] is None and lines[self.location(here).line] > 1
-            cut = _CUT if in_braces else advice
-            self.wrong(here, f"no such key here{self.likely(here, key, known) or cut}")
+            fallback = _CUT_ADVICE if in_braces else advice
+            guess = self.suggestion(here, key, allowed)
+            self.add_issue(here, f"no such key here{guess or fallback}")
 
     def items(self, at: JsonPath, value: JSON) -> Iterator[tuple[JsonPath, JSON]]:
-        """Each item of a list with its path."""
+        """Yield the items of a list with their paths; add an issue if `value` is not a list."""
         if isinstance(value, list):
             yield from (((*at, index), item) for index, item in enumerate(value))
             return
         advice = ""
         if isinstance(value, dict):
-            close = next((key for key in value if key.startswith("-")), "")
-            item = f"- {close.lstrip('-')}" if close else "- "
+            typo = next((key for key in value if key.startswith("-")), "")
+            item = f"- {typo.lstrip('-')}" if typo else "- "
             advice = f": begin each item with a hyphen and a blank, `{item}`"
-        elif isinstance(value, str) and value and at and at[-1] in _OF_WORDS:
+        elif isinstance(value, str) and value and at and at[-1] in _WORD_LISTS:
             advice = f": write [{value}]"
-        self.wrong(at, f"must be a list, but is {shown(value)}{advice}")
+        self.add_issue(at, f"must be a list, but is {value_text(value)}{advice}")
 
     def text(self, at: JsonPath, value: JSON) -> str:
-        """A text, read literally."""
+        """Return a literal text; add an issue and return an empty one if `value` is not text."""
         if isinstance(value, str):
             return value
         scalar = not isinstance(value, dict | list | None)
-        advice = f': quote it, "{describe(value).text}"' if scalar else ""
-        self.wrong(at, f"must be text, but is {shown(value)}{advice}")
+        advice = f': quote it, "{describe_value(value).text}"' if scalar else ""
+        self.add_issue(at, f"must be text, but is {value_text(value)}{advice}")
         return ""
 
 
 def is_special(text: str) -> bool:
-    """Whether a text does not mean itself: it begins with `$`, or holds `${`."""
+    """Return True if a text is not literal: it begins with `$` or contains `${`."""
     pieces = text.split("$$")
     return pieces[0].startswith("$") or any("${" in piece for piece in pieces)
 
 
-def _place(issue: InputIssue) -> tuple[int, int]:
+def _position(issue: InputIssue) -> tuple[int, int]:
     return issue.location.line, issue.location.column

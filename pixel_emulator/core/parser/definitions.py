@@ -1,4 +1,4 @@
-"""Definitions: what `define` says, from one file or several, and that none contains itself."""
+"""Definitions: parse `define`, resolve names, and refuse cycles and excessive sizes."""
 
 import re
 from collections import Counter
@@ -6,256 +6,267 @@ from collections.abc import Collection, Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
-from pixel_emulator.core.matching.expected import ABSENT, Absent, Expected, is_plain, written
-from pixel_emulator.core.matching.unification import variables
+from pixel_emulator.core.matching.expected import ABSENT, Absent, Expected, is_literal, text_form
+from pixel_emulator.core.matching.unification import variable_names
 from pixel_emulator.core.model import JSON, JsonPath, Payload
-from pixel_emulator.core.parser.context import ParseContext, shown
-from pixel_emulator.core.parser.operators import UNREAD
+from pixel_emulator.core.parser.context import ParseContext, value_text
+from pixel_emulator.core.parser.operators import INVALID
 from pixel_emulator.core.parser.values import MATCHERS, OPERATORS, read_text, read_value
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-"""What a variable or a definition may be called."""
+"""The name of a variable or a definition."""
 
-MOST_VALUES = 10_000
-"""Values that a definition may stand for, with all that it uses: the end of billion laughs."""
-DEEPEST = 50
-"""Levels of a definition, with all that it uses."""
+MAX_VALUES = 10_000
+"""Values that a definition may expand to; prevents exponential expansion (billion laughs)."""
+MAX_DEPTH = 50
+"""Levels that a definition may expand to."""
 
 _INSIDE = re.compile(r"\$\$|\$\{([^}]*)\}")
 
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """The value that stands under a name, and where."""
+    """A defined value with its path and the document it is in."""
 
-    reader: ParseContext
+    context: ParseContext
     at: JsonPath
     value: JSON
 
     @property
-    def place(self) -> str:
-        """Where it stands, in words."""
-        return str(self.reader.location(self.at))
+    def location_text(self) -> str:
+        """The location, as messages show it."""
+        return str(self.context.location(self.at))
 
 
 class Definitions:
-    """The definitions that a scenario may use; `hooks` are the names of registered matchers.
+    """The definitions that a scenario may use; `plugin_matchers` are names of registered matchers.
 
-    `broken` are those that contain themselves or stand for too much: their mistakes are noted.
-    `open` are those that ask for a name which is not known here, say for a variable of a scenario
-    that uses them.
+    `broken` are definitions that contain themselves or are too large; their issues are added.
+    `incomplete` are definitions that refer to a name unknown here, such as a variable of a
+    scenario that uses them.
     """
 
-    def __init__(self, found: Mapping[str, Definition], hooks: Container[str] = ()) -> None:
-        self.found = found
+    def __init__(
+        self, by_name: Mapping[str, Definition], plugin_matchers: Container[str] = ()
+    ) -> None:
+        self.by_name = by_name
         self.broken: set[str] = set()
-        self.open: set[str] = set()
-        self._hooks = hooks
-        self._asked = {name: Counter(_names(each.value)) for name, each in found.items()}
-        self._weights: dict[str, tuple[int, int]] = {}
-        for name in found:
-            self._follow(name)
+        self.incomplete: set[str] = set()
+        self._plugin_matchers = plugin_matchers
+        self._references = {
+            name: Counter(_referenced_names(definition.value))
+            for name, definition in by_name.items()
+        }
+        self._sizes: dict[str, tuple[int, int]] = {}
+        for name in by_name:
+            self._measure(name)
 
-    def _follow(self, first: str) -> None:
-        """Weigh a definition after those that it uses, without recursion."""
-        begun: dict[str, Iterator[str]] = {}
-        coming = [first]
-        while coming or begun:
-            if not coming:
-                last = next(reversed(begun))
-                coming = [*islice(begun[last], 1)]
-                if not coming:
-                    del begun[last]
-                    self._weigh(last)
+    def _measure(self, first: str) -> None:
+        """Check a definition after those that it uses, without recursion."""
+        open_names: dict[str, Iterator[str]] = {}
+        pending = [first]
+        while pending or open_names:
+            if not pending:
+                last = next(reversed(open_names))
+                pending = [*islice(open_names[last], 1)]
+                if not pending:
+                    del open_names[last]
+                    self._check_size(last)
                 continue
-            name = coming.pop()
-            if name in begun:
-                way = [*begun]
-                self._refuse_circle([*way[way.index(name) :], name])
-            elif name not in self._weights:
-                begun[name] = iter(self._asked[name].keys() & self.found.keys())
+            name = pending.pop()
+            if name in open_names:
+                path = [*open_names]
+                self._reject_cycle([*path[path.index(name) :], name])
+            elif name not in self._sizes:
+                open_names[name] = iter(self._references[name].keys() & self.by_name.keys())
 
-    def _refuse_circle(self, names: list[str]) -> None:
-        definition = self.found[names[0]]
-        way = " → ".join(f"${name}" for name in names)
-        definition.reader.wrong(definition.at, f"contains itself: {way}")
+    def _reject_cycle(self, names: list[str]) -> None:
+        definition = self.by_name[names[0]]
+        cycle = " → ".join(f"${name}" for name in names)
+        definition.context.add_issue(definition.at, f"contains itself: {cycle}")
         self.broken.update(names)
 
-    def _weigh(self, name: str) -> None:
-        definition, asked = self.found[name], self._asked[name]
-        values, depth = _weight(definition.value)
+    def _check_size(self, name: str) -> None:
+        definition, references = self.by_name[name], self._references[name]
+        values, depth = _size_and_depth(definition.value)
         deepest = 0
-        for used in asked.keys() & self._weights.keys():
-            values += asked[used] * self._weights[used][0]
-            deepest = max(deepest, self._weights[used][1])
-        self._weights[name] = min(values, MOST_VALUES + 1), min(depth + deepest, DEEPEST + 1)
-        for marked in (self.broken, self.open):
-            if marked & asked.keys():
-                marked.add(name)
-        if any(each not in self.found and not matcher_called(each, self._hooks) for each in asked):
-            self.open.add(name)
+        for used in references.keys() & self._sizes.keys():
+            values += references[used] * self._sizes[used][0]
+            deepest = max(deepest, self._sizes[used][1])
+        self._sizes[name] = min(values, MAX_VALUES + 1), min(depth + deepest, MAX_DEPTH + 1)
+        for names in (self.broken, self.incomplete):
+            if names & references.keys():
+                names.add(name)
+        if any(
+            used not in self.by_name and not matcher_kind(used, self._plugin_matchers)
+            for used in references
+        ):
+            self.incomplete.add(name)
         if name in self.broken:
             return
-        if values > MOST_VALUES:
-            message = f"stands for more than {MOST_VALUES:,} values, with what it uses"
-        elif depth + deepest > DEEPEST:
-            message = f"nests deeper than {DEEPEST} levels, with what it uses"
+        if values > MAX_VALUES:
+            message = f"stands for more than {MAX_VALUES:,} values, with what it uses"
+        elif depth + deepest > MAX_DEPTH:
+            message = f"nests deeper than {MAX_DEPTH} levels, with what it uses"
         else:
             return
-        definition.reader.wrong(definition.at, message)
+        definition.context.add_issue(definition.at, message)
         self.broken.add(name)
 
 
-def _weight(value: JSON) -> tuple[int, int]:
-    """How many values it holds, and on how many levels."""
+def _size_and_depth(value: JSON) -> tuple[int, int]:
+    """Return the number of values in `value` and the number of its levels."""
     values = deepest = 0
     stack = [(value, 1)]
     while stack:
-        each, depth = stack.pop()
+        part, depth = stack.pop()
         values, deepest = values + 1, max(deepest, depth)
-        if isinstance(each, dict | list):
-            inner = each.values() if isinstance(each, dict) else each
+        if isinstance(part, dict | list):
+            inner = part.values() if isinstance(part, dict) else part
             stack += [(item, depth + 1) for item in inner]
     return values, deepest
 
 
-def _names(value: JSON) -> Iterator[str]:
-    """Each name that a text inside the value asks for."""
+def _referenced_names(value: JSON) -> Iterator[str]:
+    """Yield every name that a text inside the value refers to."""
     stack = [value]
     while stack:
-        each = stack.pop()
-        if isinstance(each, dict):
-            stack += each.values()
-        elif isinstance(each, list):
-            stack += each
-        elif isinstance(each, str) and not each.startswith("$/"):
-            whole = each.removeprefix("$")
-            if each.startswith("$") and NAME.fullmatch(whole):
+        part = stack.pop()
+        if isinstance(part, dict):
+            stack += part.values()
+        elif isinstance(part, list):
+            stack += part
+        elif isinstance(part, str) and not part.startswith("$/"):
+            whole = part.removeprefix("$")
+            if part.startswith("$") and NAME.fullmatch(whole):
                 yield whole
-            yield from filter(None, _INSIDE.findall(each))
+            yield from filter(None, _INSIDE.findall(part))
 
 
-def read_use(reader: ParseContext, data: Payload) -> Iterator[tuple[JsonPath, str]]:
-    """The files that a document names in `use`, each with its place."""
+def read_use(context: ParseContext, data: Payload) -> Iterator[tuple[JsonPath, str]]:
+    """Yield the path and the name of each file in `use`."""
     value = data.get("use", [])
     if isinstance(value, str):
-        reader.wrong(("use",), f"must be a list: write [{value}]")
+        context.add_issue(("use",), f"must be a list: write [{value}]")
         return
-    for at, file in reader.items(("use",), value):
+    for at, file in context.items(("use",), value):
         if isinstance(file, str) and file:
             yield at, file
         else:
-            reader.wrong(at, "must be the name of a file")
+            context.add_issue(at, "must be the name of a file")
 
 
 def read_define(
-    reader: ParseContext, at: JsonPath, value: JSON, hooks: Container[str]
+    context: ParseContext, at: JsonPath, value: JSON, plugin_matchers: Container[str]
 ) -> dict[str, Definition]:
-    """The definitions under `define`; `hooks` are the names of registered matchers."""
+    """Return the definitions under `define`; `plugin_matchers` are names they may not take."""
     if not isinstance(value, dict):
-        reader.wrong(at, f"must be a map of names to values, but is {shown(value)}")
+        context.add_issue(at, f"must be a map of names to values, but is {value_text(value)}")
         return {}
     for name in value:
-        check_name(reader, (*at, name), name)
-        if taken := matcher_called(name, hooks):
-            reader.wrong((*at, name), f"`${name}` is {taken} already: choose another name")
-    return {name: Definition(reader, (*at, name), each) for name, each in value.items()}
+        check_name(context, (*at, name), name)
+        if taken := matcher_kind(name, plugin_matchers):
+            context.add_issue((*at, name), f"`${name}` is {taken} already: choose another name")
+    return {name: Definition(context, (*at, name), inner) for name, inner in value.items()}
 
 
-def matcher_called(name: str, hooks: Container[str]) -> str:
-    """What kind of matcher has this name; empty for none."""
+def matcher_kind(name: str, plugin_matchers: Container[str]) -> str:
+    """Return the kind of matcher that has this name; empty if there is none."""
     if {f"${name}"} & (MATCHERS.keys() | OPERATORS.keys()):
         return "a matcher"
-    return "a matcher of a plugin" if name in hooks else ""
+    return "a matcher of a plugin" if name in plugin_matchers else ""
 
 
-def check_name(reader: ParseContext, at: JsonPath, name: str) -> None:
-    """Refuse a name that no `$name` could refer to."""
+def check_name(context: ParseContext, at: JsonPath, name: str) -> None:
+    """Add an issue if `$name` cannot refer to the name."""
     if NAME.fullmatch(name):
         return
     bare = name.removeprefix("$")
     advice = f": write it without `$`, {bare}" if NAME.fullmatch(bare) else ""
-    reader.wrong(at, f"a name has letters, digits and `_`, and begins with no digit{advice}")
+    context.add_issue(at, f"a name has letters, digits and `_`, and begins with no digit{advice}")
 
 
-_DEEPEST = 200  # levels; `read_value` refuses what nests deeper
+_MAX_NESTING = 200  # levels; `read_value` refuses deeper values
 
 
 @dataclass(slots=True)
 class Scope:
-    """The names of one scenario, in one of its cases.
+    """The names of one scenario, for one of its cases.
 
-    `given` are the variables that have a value, `lets` those that do not, `hooks` the matchers
-    that Python registered. `used` are the names that were asked for.
+    `given` are the variables that have a value, `variables` those that do not, `plugin_matchers`
+    the matchers registered in Python. `used` are the names that were looked up.
     """
 
     definitions: Definitions
-    hooks: Mapping[str, Expected] = field(default_factory=dict)
+    plugin_matchers: Mapping[str, Expected] = field(default_factory=dict)
     given: dict[str, JSON] = field(default_factory=dict)
-    lets: dict[str, Expected] = field(default_factory=dict)
+    variables: dict[str, Expected] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
     _compiled: dict[str, Expected] = field(default_factory=dict)
 
-    def meaning(self, name: str) -> Expected | Absent:
-        """What `$name` stands for, or ABSENT."""
+    def lookup(self, name: str) -> Expected | Absent:
+        """Return the meaning of `$name`, or ABSENT if it has none."""
         self.used.add(name)
         if name in self.given:
             return self.given[name]
-        if name in self.lets:
-            return self.lets[name]
-        if name in self.definitions.found:
+        if name in self.variables:
+            return self.variables[name]
+        if name in self.definitions.by_name:
             return self._definition(name)
-        if name in self.hooks:
-            return self.hooks[name]
+        if name in self.plugin_matchers:
+            return self.plugin_matchers[name]
         return ABSENT
 
-    def known(self) -> Collection[str]:
-        """All names that stand for something."""
-        return {*self.given, *self.lets, *self.definitions.found, *self.hooks}
+    def names(self) -> Collection[str]:
+        """Return all names that have a meaning."""
+        return {*self.given, *self.variables, *self.definitions.by_name, *self.plugin_matchers}
 
     def _definition(self, name: str) -> Expected:
-        if name in self.definitions.broken:  # its mistake is noted
-            return UNREAD
+        if name in self.definitions.broken:  # the issue is already added
+            return INVALID
         if name not in self._compiled:
-            found = self.definitions.found[name]
-            self._compiled[name] = read_value(found.reader, found.at, found.value, self)
+            definition = self.definitions.by_name[name]
+            context, at = definition.context, definition.at
+            self._compiled[name] = read_value(context, at, definition.value, self)
         return self._compiled[name]
 
 
-def plain_text(reader: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> str:
-    """A text that is known before any call comes: it may hold variables that have a value."""
-    want = read_text(reader, at, value, scope)
-    if isinstance(want, str):
-        return want
-    if isinstance(want, int | float) and (number := written(want)) is not None:
+def read_constant_text(context: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> str:
+    """Parse a text that is known before any call arrives; variables in it need a value."""
+    expected = read_text(context, at, value, scope)
+    if isinstance(expected, str):
+        return expected
+    if isinstance(expected, int | float) and (number := text_form(expected)) is not None:
         return number
-    _refuse(reader, at, want)
+    _reject_not_constant(context, at, expected)
     return ""
 
 
-def plain_value(reader: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> JSON:
-    """A value that is known before any call comes, down to its last text."""
-    inner = value if len(at) < _DEEPEST else None
+def read_constant(context: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> JSON:
+    """Parse a value that is known before any call arrives, including the texts inside it."""
+    inner = value if len(at) < _MAX_NESTING else None
     if isinstance(inner, dict) and not any(_is_operator(key) for key in inner):
         return {
-            key.replace("$$", "$"): plain_value(reader, (*at, key), each, scope)
-            for key, each in inner.items()
+            key.replace("$$", "$"): read_constant(context, (*at, key), member, scope)
+            for key, member in inner.items()
         }
     if isinstance(inner, list):
-        return [plain_value(reader, (*at, index), each, scope) for index, each in enumerate(inner)]
-    want = read_value(reader, at, value, scope)
-    if is_plain(want):
-        return want  # type: ignore[return-value] # plain: no matcher in it
-    _refuse(reader, at, want)
+        return [
+            read_constant(context, (*at, index), item, scope) for index, item in enumerate(inner)
+        ]
+    expected = read_value(context, at, value, scope)
+    if is_literal(expected):
+        return expected  # type: ignore[return-value] # no matcher in it
+    _reject_not_constant(context, at, expected)
     return None
 
 
-def plain_map(reader: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> Payload:
-    """A map that is known before any call comes."""
-    found = plain_value(reader, at, value, scope)
-    if isinstance(found, dict):
-        return found
-    reader.wrong(at, f"must be a map, but is {shown(value)}")
+def read_constant_map(context: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> Payload:
+    """Parse a map that is known before any call arrives."""
+    constant = read_constant(context, at, value, scope)
+    if isinstance(constant, dict):
+        return constant
+    context.add_issue(at, f"must be a map, but is {value_text(value)}")
     return {}
 
 
@@ -263,14 +274,14 @@ def _is_operator(key: str) -> bool:
     return key.startswith("$") and not key.startswith("$$")
 
 
-def _refuse(reader: ParseContext, at: JsonPath, want: Expected) -> None:
-    if want is UNREAD:
+def _reject_not_constant(context: ParseContext, at: JsonPath, expected: Expected) -> None:
+    if expected is INVALID:
         return
-    unknown = sorted(variables(want))
+    unknown = sorted(variable_names(expected))
     if unknown:
         name = unknown[0]
         give = f"`let: {{{name}: …}}`, a row of `cases`, or `--let {name}=…`"
         message = f"`${name}` has no value before the calls come; give it one by {give}"
     else:
         message = "must be a plain value: no call is there yet that a matcher could look at"
-    reader.wrong(at, message)
+    context.add_issue(at, message)

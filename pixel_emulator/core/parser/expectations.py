@@ -1,4 +1,4 @@
-"""The items of `expect` and `never`, and what they say of each other."""
+"""Parse `expect`, `never`, `deny` and the policies; check the ids of expectations."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -7,280 +7,296 @@ from itertools import islice
 
 from pixel_emulator.core.model import JSON, JsonPath, Severity
 from pixel_emulator.core.parser.call_pattern import (
-    ELSEWHERE,
+    UNKNOWN_FIELD_ADVICE,
     PatternShape,
     check_code,
-    merged,
+    merge_shapes,
     read_shape,
 )
-from pixel_emulator.core.parser.context import ParseContext, shown
-from pixel_emulator.core.parser.definitions import Scope, plain_text
+from pixel_emulator.core.parser.context import ParseContext, value_text
+from pixel_emulator.core.parser.definitions import Scope, read_constant_text
 from pixel_emulator.core.parser.values import read_duration, read_times, read_value
 from pixel_emulator.core.parser.variables import ValueAt
-from pixel_emulator.core.parser.vocabulary import DENIAL, EXPECTATION, LINES, PATTERN, TIMING
+from pixel_emulator.core.parser.vocabulary import (
+    CALL_LINES,
+    EXPECTATION,
+    FORBIDDEN,
+    PATTERN,
+    TIMING,
+)
 from pixel_emulator.core.scenarios.expectation import Expectation, Times
 from pixel_emulator.core.scenarios.model import DEFAULT_LEVELS, Forbidden, Level, Policy, Scenario
 from pixel_emulator.core.text.display import printable
 
-_MOST_IDS = 50  # that one mistake lists
-SILENCE = "list the calls, or write `expect: []` for silence"
+_MAX_IDS = 50  # listed in one message
+SILENCE_ADVICE = "list the calls, or write `expect: []` for silence"
 
 
 def read_expect(
-    reader: ParseContext, at: JsonPath, value: JSON, scope: Scope
+    context: ParseContext, at: JsonPath, value: JSON, scope: Scope
 ) -> tuple[Expectation, ...]:
-    """The expectations of a list."""
+    """Parse the expectations of `expect`."""
     if value is None:
-        reader.wrong(at, f"is empty: {SILENCE}")
+        context.add_issue(at, f"is empty: {SILENCE_ADVICE}")
         return ()
-    return tuple(read_expectation(reader, *each, scope) for each in reader.items(at, value))
+    return tuple(read_expectation(context, *item, scope) for item in context.items(at, value))
 
 
 def read_never(
-    reader: ParseContext, at: JsonPath, value: JSON, scope: Scope
+    context: ParseContext, at: JsonPath, value: JSON, scope: Scope
 ) -> tuple[Expectation, ...]:
-    """The calls of a list that must not come."""
+    """Parse the expectations of `never`: calls that must not arrive."""
     return tuple(
-        read_expectation(reader, *each, scope, never=True) for each in reader.items(at, value)
+        read_expectation(context, *item, scope, never=True) for item in context.items(at, value)
     )
 
 
 def read_expectation(
-    reader: ParseContext, at: JsonPath, item: JSON, scope: Scope, *, never: bool = False
+    context: ParseContext, at: JsonPath, item: JSON, scope: Scope, *, never: bool = False
 ) -> Expectation:
-    """One item of a list; with `never`, one that must not come."""
+    """Parse one expectation; if `never`, of a call that must not arrive."""
     if not isinstance(item, dict):
         colon = "write a colon behind the type: `track: Email Opened`, `page:`"
-        reader.wrong(at, f"a call is a map; this is {shown(item)}: {colon}")
+        context.add_issue(at, f"a call is a map; this is {value_text(item)}: {colon}")
         return Expectation()
     if never:
         for key in TIMING.keys() & item.keys():
-            reader.wrong((*at, key), "says nothing here: what stands under `never` never comes")
-    reader.check_keys(at, item, EXPECTATION, ELSEWHERE)
+            context.add_issue(
+                (*at, key), "says nothing here: what stands under `never` never comes"
+            )
+    context.check_keys(at, item, EXPECTATION, UNKNOWN_FIELD_ADVICE)
 
     def text(key: str) -> str:
-        return plain_text(reader, (*at, key), item[key], scope) if key in item else ""
+        return read_constant_text(context, (*at, key), item[key], scope) if key in item else ""
 
     dropped = "dropped" in item
-    shapes = _shapes(reader, at, item, scope, exact=not dropped)
+    shapes = _read_shapes(context, at, item, scope, exact=not dropped)
     within = (*at, "within")
     code = "" if item.get("dropped") is None else text("dropped")
-    check_code(reader, (*at, "dropped"), code, Severity.DROP)
+    check_code(context, (*at, "dropped"), code, Severity.DROP)
     return Expectation(
-        patterns=tuple(each.pattern for each in shapes),
-        times=Times(0, 0) if never else _times(reader, (*at, "times"), item),
+        patterns=tuple(shape.pattern for shape in shapes),
+        times=Times(0, 0) if never else _read_times(context, (*at, "times"), item),
         dropped=dropped,
         code=code,
         id=text("id"),
         after=text("after"),
-        within=read_duration(reader, within, item["within"]) if "within" in item else None,
+        within=read_duration(context, within, item["within"]) if "within" in item else None,
         never=never,
         note=text("note"),
-        location=reader.location(at),
+        location=context.location(at),
     )
 
 
-def _times(reader: ParseContext, at: JsonPath, item: dict[str, JSON]) -> Times:
-    return read_times(reader, at, item["times"]) if "times" in item else Times()
+def _read_times(context: ParseContext, at: JsonPath, item: dict[str, JSON]) -> Times:
+    return read_times(context, at, item["times"]) if "times" in item else Times()
 
 
-def _shapes(
-    reader: ParseContext, at: JsonPath, item: dict[str, JSON], scope: Scope, *, exact: bool
+def _read_shapes(
+    context: ParseContext, at: JsonPath, item: dict[str, JSON], scope: Scope, *, exact: bool
 ) -> list[PatternShape]:
-    shared = read_shape(reader, at, item, scope, exact=exact)
+    shared = read_shape(context, at, item, scope, exact=exact)
     if "one-of" not in item:
         if not shared.line and item.keys() <= EXPECTATION.keys():
-            reader.wrong(at, f"which call? give one of {', '.join(LINES)}")
+            context.add_issue(at, f"which call? give one of {', '.join(CALL_LINES)}")
         return [shared]
     here = (*at, "one-of")
     shapes = []
-    for place, variant in reader.items(here, item["one-of"]):
+    for at_variant, variant in context.items(here, item["one-of"]):
         if not isinstance(variant, dict):
-            reader.wrong(place, f"a shape is a map; this is {shown(variant)}")
+            context.add_issue(at_variant, f"a shape is a map; this is {value_text(variant)}")
             continue
         for key in (*TIMING, "dropped"):
             if key in variant:
-                reader.wrong((*place, key), "belongs beside `one-of`, not into it")
-        reader.check_keys(place, variant, EXPECTATION, ELSEWHERE)
+                context.add_issue((*at_variant, key), "belongs beside `one-of`, not into it")
+        context.check_keys(at_variant, variant, EXPECTATION, UNKNOWN_FIELD_ADVICE)
         if "one-of" in variant:
-            reader.wrong((*place, "one-of"), "stands inside another: list its shapes there")
-        shape = read_shape(reader, place, variant, scope, exact=exact)
+            context.add_issue(
+                (*at_variant, "one-of"), "stands inside another: list its shapes there"
+            )
+        shape = read_shape(context, at_variant, variant, scope, exact=exact)
         if not shape.line and not shared.line and variant.keys() <= PATTERN.keys():
-            reader.wrong(place, f"which call? give one of {', '.join(LINES)}")
-        shapes.append(merged(reader, place, shared, shape))
+            context.add_issue(at_variant, f"which call? give one of {', '.join(CALL_LINES)}")
+        shapes.append(merge_shapes(context, at_variant, shared, shape))
     if item["one-of"] == []:
-        reader.wrong(here, "is empty: list the shapes that a call may have")
+        context.add_issue(here, "is empty: list the shapes that a call may have")
     return shapes
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """The expectations of one step, and where their list stands."""
+class ExpectationList:
+    """The expectations of one step, with the path of their list."""
 
     at: JsonPath
     expectations: tuple[Expectation, ...]
     since_start: bool = False
 
 
-def check_ids(reader: ParseContext, lists: Iterable[Listed]) -> None:
-    """Refuse ids that are given twice, and `after` that leads nowhere, forward or in a circle."""
-    known: dict[str, _Place] = {}
-    places = [
-        _Place(number, (*each.at, index), expectation, each.since_start)
-        for number, each in enumerate(lists)
-        for index, expectation in enumerate(each.expectations)
+def check_ids(context: ParseContext, lists: Iterable[ExpectationList]) -> None:
+    """Add issues for duplicate ids, and for `after` with an unknown id, a later step or a cycle."""
+    by_id: dict[str, _ListedExpectation] = {}
+    all_listed = [
+        _ListedExpectation(step, (*listed.at, index), expectation, listed.since_start)
+        for step, listed in enumerate(lists)
+        for index, expectation in enumerate(listed.expectations)
     ]
-    for place in places:
-        if place.it.id and (first := known.setdefault(place.it.id, place)) is not place:
-            taken = f'the id "{place.it.id}" is taken already, by {first.it.location}'
-            reader.wrong((*place.at, "id"), taken)
-    in_circle: set[str] = set()
-    for place in places:
-        if not place.it.after:
+    for listed in all_listed:
+        id = listed.expectation.id
+        if id and (first := by_id.setdefault(id, listed)) is not listed:
+            taken = f'the id "{id}" is taken already, by {first.expectation.location}'
+            context.add_issue((*listed.at, "id"), taken)
+    in_cycle: set[str] = set()
+    for listed in all_listed:
+        id, after = listed.expectation.id, listed.expectation.after
+        if not after:
             continue
-        here = (*place.at, "after")
-        if place.it.after not in known:
-            guess = reader.likely(here, place.it.after, known) or _ids(known)
-            reader.wrong(here, f'no call of this scenario has the id "{place.it.after}"{guess}')
+        here = (*listed.at, "after")
+        if after not in by_id:
+            guess = context.suggestion(here, after, by_id) or _ids_advice(by_id)
+            context.add_issue(here, f'no call of this scenario has the id "{after}"{guess}')
             continue
-        target = known[place.it.after]
-        if target.step > place.step and not target.since_start:
-            reader.wrong(here, f'"{place.it.after}" is the id of a call of a later step')
-        elif place.it.id and place.it.id not in in_circle:
-            way = _way(place.it.id, known)
-            if way[-1] == place.it.id:
-                in_circle.update(way)
-                reader.wrong(here, f"goes round in a circle: {' after '.join(way)}")
+        target = by_id[after]
+        if target.step > listed.step and not target.since_start:
+            context.add_issue(here, f'"{after}" is the id of a call of a later step')
+        elif id and id not in in_cycle:
+            chain = _after_chain(id, by_id)
+            if chain[-1] == id:
+                in_cycle.update(chain)
+                context.add_issue(here, f"goes round in a circle: {' after '.join(chain)}")
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _ListedExpectation:
+    """An expectation with its path and the index of its step."""
+
     step: int
     at: JsonPath
-    it: Expectation
+    expectation: Expectation
     since_start: bool
 
 
-def _ids(known: Mapping[str, _Place]) -> str:
-    ids = ", ".join((*islice(known, _MOST_IDS), *(["…"] if len(known) > _MOST_IDS else [])))
+def _ids_advice(by_id: Mapping[str, _ListedExpectation]) -> str:
+    ids = ", ".join((*islice(by_id, _MAX_IDS), *(["…"] if len(by_id) > _MAX_IDS else [])))
     return f": its ids are {ids}" if ids else ": write `id:` beside the call that has to come first"
 
 
-def _way(first: str, known: Mapping[str, _Place]) -> list[str]:
-    """The ids that follow from `after`, up to the end or to one that was there before."""
-    way = [first]
-    while (after := known[way[-1]].it.after) in known:
-        way.append(after)
-        if after in way[:-1]:
+def _after_chain(first: str, by_id: Mapping[str, _ListedExpectation]) -> list[str]:
+    """Return the ids reached by following `after`, up to the end or the first repeated id."""
+    chain = [first]
+    while (after := by_id[chain[-1]].expectation.after) in by_id:
+        chain.append(after)
+        if after in chain[:-1]:
             break
-    return way
+    return chain
 
 
 EVERYTHING = "everything"
-"""What `in` says for no path at all."""
+"""The value of `in` for the whole request."""
 
-_STEP = re.compile(
+_PATH_PART = re.compile(
     r'\.?(?P<word>[^ ."\\\[\]\n\r\t]+)|\[(?P<index>\d{1,9})\]|\["(?P<key>(?:[^"\\]|\\.)*)"\]'
 )
-_INSTEAD = "write a path like properties.products[0].sku"
+_PATH_ADVICE = "write a path like properties.products[0].sku"
 
 
-def read_deny(
-    reader: ParseContext, at: JsonPath, value: JSON, scope: Scope
+def read_forbidden(
+    context: ParseContext, at: JsonPath, value: JSON, scope: Scope
 ) -> tuple[Forbidden, ...]:
-    """The denials of a list."""
-    return tuple(_denial(reader, *each, scope) for each in reader.items(at, value))
+    """Parse the forbidden content under `deny`."""
+    return tuple(_read_rule(context, *item, scope) for item in context.items(at, value))
 
 
-def _denial(reader: ParseContext, at: JsonPath, item: JSON, scope: Scope) -> Forbidden:
+def _read_rule(context: ParseContext, at: JsonPath, item: JSON, scope: Scope) -> Forbidden:
     if not isinstance(item, dict):
-        reader.wrong(at, f"must be a map: write `- contains: …`; this is {shown(item)}")
+        context.add_issue(at, f"must be a map: write `- contains: …`; this is {value_text(item)}")
         return Forbidden(contains="")
-    reader.check_keys(at, item, DENIAL)
+    context.check_keys(at, item, FORBIDDEN)
     contains = item.get("contains")
     if contains in (None, ""):
-        reader.wrong((*at, "contains"), "is missing: what may no request hold?")
+        context.add_issue((*at, "contains"), "is missing: what may no request hold?")
     excepted = item.get("except", [])
     if isinstance(excepted, str):
-        reader.wrong((*at, "except"), f"must be a list: write [{excepted}]")
+        context.add_issue((*at, "except"), f"must be a list: write [{excepted}]")
         excepted = []
     return Forbidden(
-        contains=read_value(reader, (*at, "contains"), contains, scope),
-        path=_path(reader, (*at, "in"), item.get("in", EVERYTHING), scope) or None,
-        excepted=tuple(
-            _path(reader, *each, scope) for each in reader.items((*at, "except"), excepted)
+        contains=read_value(context, (*at, "contains"), contains, scope),
+        path=_read_path(context, (*at, "in"), item.get("in", EVERYTHING), scope) or None,
+        except_paths=tuple(
+            _read_path(context, *item, scope) for item in context.items((*at, "except"), excepted)
         ),
-        because=plain_text(reader, (*at, "because"), item.get("because", ""), scope),
-        location=reader.location(at),
+        because=read_constant_text(context, (*at, "because"), item.get("because", ""), scope),
+        location=context.location(at),
     )
 
 
-def _path(reader: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> JsonPath:
-    """The path; empty for everything, and where there is none."""
-    text = plain_text(reader, at, value, scope)
+def _read_path(context: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> JsonPath:
+    """Parse a path; empty for `everything` and for an invalid path."""
+    text = read_constant_text(context, at, value, scope)
     path = () if text == EVERYTHING else parse_path(text)
     if not path and (value == "" or text not in ("", EVERYTHING)):
-        reader.wrong(at, f'"{text}" is no path: {_INSTEAD}')
+        context.add_issue(at, f'"{text}" is no path: {_PATH_ADVICE}')
     return path
 
 
 def parse_path(text: str) -> JsonPath:
-    """The inverse of `path_text`; empty where the text is no path."""
+    """Parse a path as `path_text` writes it; empty if the text is not a path."""
     path: list[str | int] = []
     end = 0
     while end < len(text):
-        found = _STEP.match(text, end)
-        if found is None or (found["word"] and bool(path) != text.startswith(".", end)):
+        part = _PATH_PART.match(text, end)
+        if part is None or (part["word"] and bool(path) != text.startswith(".", end)):
             return ()
-        if found["index"]:
-            path.append(int(found["index"]))
-        elif found["word"]:
-            path.append(found["word"])
+        if part["index"]:
+            path.append(int(part["index"]))
+        elif part["word"]:
+            path.append(part["word"])
         else:
-            path.append(re.sub(r"\\(.)", r"\1", found["key"]))
-        end = found.end()
+            path.append(re.sub(r"\\(.)", r"\1", part["key"]))
+        end = part.end()
     return tuple(path)
 
 
 SAME_EVENT = "same-event"
 LENIENT = (Level.WARN.value, Level.IGNORE.value, SAME_EVENT)
-"""What `unexpected` may say that lets a call through."""
+"""The values of `unexpected` that tolerate some calls."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """The levels, whether `unexpected` is narrowed, and the accepted damage codes."""
+    """The policies of a scenario; see `Scenario` for `same_event` and `accepted`."""
 
     levels: Mapping[Policy, Level]
     same_event: bool
     accepted: frozenset[str]
 
 
-def read_policies(reader: ParseContext, fields: Mapping[str, ValueAt]) -> Policies:
-    """The policies of a scenario; `fields` has its keys, each with its place."""
+def read_policies(context: ParseContext, fields: Mapping[str, ValueAt]) -> Policies:
+    """Parse the policies of a scenario; `fields` are its keys with their paths."""
     damaged = fields.get(Policy.DAMAGED, ((), None))
     return Policies(
-        levels={policy: _level(reader, policy, fields.get(policy)) for policy in Policy},
+        levels={policy: _read_level(context, policy, fields.get(policy)) for policy in Policy},
         same_event=fields.get(Policy.UNEXPECTED, ((), None))[1] == SAME_EVENT,
-        accepted=frozenset(_accepted(reader, *damaged)),
+        accepted=frozenset(_read_accepted(context, *damaged)),
     )
 
 
 def with_defaults(scenario: Scenario, policies: Policies) -> Scenario:
-    """A scenario as it is where these policies hold for what it does not speak of."""
-    own = scenario.stated
+    """Return the scenario with these policies where its file sets none."""
+    own = scenario.stated_policies
     return replace(
         scenario,
-        levels={each: (scenario if each in own else policies).levels[each] for each in Policy},
+        levels={
+            policy: (scenario if policy in own else policies).levels[policy] for policy in Policy
+        },
         same_event=(scenario if Policy.UNEXPECTED in own else policies).same_event,
         accepted=(scenario if Policy.DAMAGED in own else policies).accepted,
     )
 
 
-def _level(reader: ParseContext, policy: Policy, place: ValueAt | None) -> Level:
-    if place is None:
+def _read_level(context: ParseContext, policy: Policy, field: ValueAt | None) -> Level:
+    if field is None:
         return DEFAULT_LEVELS[policy]
-    at, value = place
+    at, value = field
     if policy is Policy.UNEXPECTED and value == SAME_EVENT:
         return Level.FAIL
     if policy is Policy.DAMAGED and isinstance(value, dict):
@@ -289,22 +305,22 @@ def _level(reader: ParseContext, policy: Policy, place: ValueAt | None) -> Level
         return Level(value)
     same_event = (SAME_EVENT,) if policy is Policy.UNEXPECTED else ()
     words = (*reversed(Level), *same_event)
-    guess = reader.likely(at, value, words) if isinstance(value, str) else ""
+    guess = context.suggestion(at, value, words) if isinstance(value, str) else ""
     accept = ("{accept: [codes]}",) if policy is Policy.DAMAGED else ()
     allowed = ", ".join((*words, *accept))
-    reader.wrong(at, f"must be one of {allowed}; it is {shown(value)}{guess}")
+    context.add_issue(at, f"must be one of {allowed}; it is {value_text(value)}{guess}")
     return Level.FAIL
 
 
-def _accepted(reader: ParseContext, at: JsonPath, damaged: JSON) -> Iterator[str]:
+def _read_accepted(context: ParseContext, at: JsonPath, damaged: JSON) -> Iterator[str]:
     if not isinstance(damaged, dict):
         return
-    reader.check_keys(at, damaged, ("accept",))
+    context.check_keys(at, damaged, ("accept",))
     at, codes = (*at, "accept"), damaged.get("accept")
     if isinstance(codes, str):
-        reader.wrong(at, f"must be a list: write [{printable(codes)}]")
+        context.add_issue(at, f"must be a list: write [{printable(codes)}]")
         return
-    for place, item in reader.items(at, codes):
-        code = reader.text(place, item)
-        check_code(reader, place, code, Severity.DAMAGE)
+    for at_code, item in context.items(at, codes):
+        code = context.text(at_code, item)
+        check_code(context, at_code, code, Severity.DAMAGE)
         yield code

@@ -1,4 +1,4 @@
-"""The operators of the language: what `$gt`, `$in` and their like take, and what they mean."""
+"""The operators of the scenario language, such as `$gt` and `$in`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -8,25 +8,25 @@ from typing import cast
 
 from pixel_emulator.core.matching.combinators import All, In, Not, One
 from pixel_emulator.core.matching.containers import AnyOrder, Each, Has, Len, Only
-from pixel_emulator.core.matching.diff import described
-from pixel_emulator.core.matching.expected import Described, Expected, is_plain
+from pixel_emulator.core.matching.diff import describe_expected
+from pixel_emulator.core.matching.expected import Description, Expected, is_literal
 from pixel_emulator.core.matching.predicates import (
     Predicate,
-    compares,
-    contains,
-    differs,
-    ends,
-    equals,
-    like,
-    near,
-    starts,
+    close_to,
+    comparison,
+    contains_text,
+    ends_with,
+    equal_to,
+    matches_glob,
+    not_equal_to,
+    starts_with,
 )
-from pixel_emulator.core.matching.unification import variables
+from pixel_emulator.core.matching.unification import variable_names
 from pixel_emulator.core.model import JSON, JsonPath, Payload
-from pixel_emulator.core.parser.context import ParseContext, shown
+from pixel_emulator.core.parser.context import ParseContext, value_text
 
-UNREAD: Expected = Predicate(Described("unreadable", ""), lambda _: False)
-"""What stands for a value that could not be read; its mistake is noted. It matches nothing."""
+INVALID: Expected = Predicate(Description("unreadable", ""), lambda _: False)
+"""The result for a value with an issue. It matches nothing."""
 
 
 _NO_VALUE = "has no value before the calls come"
@@ -34,302 +34,313 @@ _NO_VALUE = "has no value before the calls come"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operand:
-    """What stands at `at` behind an operator; `beside` is the map that the operator is in.
+    """The operand of an operator, at path `at`; `beside` is the map that contains the operator.
 
-    A method that finds another thing than it should notes the mistake, and gives an empty value.
+    If the operand is of the wrong kind, the methods add an issue and return an empty value.
     """
 
-    reader: ParseContext
+    context: ParseContext
     at: JsonPath
     value: JSON
     beside: Payload
     read: Callable[[JsonPath, JSON], Expected]
 
-    def wrong(self, message: str) -> None:
-        """Note a mistake at the operand."""
-        self.reader.wrong(self.at, message)
+    def add_issue(self, message: str) -> None:
+        """Add an issue at the operand."""
+        self.context.add_issue(self.at, message)
 
-    def want(self) -> Expected:
-        """Any want."""
+    def expected(self) -> Expected:
+        """Return the operand as an expected value."""
         return self.read(self.at, self.value)
 
     def without_variables(self) -> Expected:
-        """A want in which no variable is without a value."""
-        want = self.want()
-        for name in sorted(variables(want)):
-            self.wrong(f"`${name}` {_NO_VALUE}: nothing could be told to differ from it")
-        return want
+        """Return the operand as an expected value; unbound variables are refused."""
+        expected = self.expected()
+        for name in sorted(variable_names(expected)):
+            self.add_issue(f"`${name}` {_NO_VALUE}: nothing could be told to differ from it")
+        return expected
 
-    def wants(self) -> tuple[Expected, ...]:
-        """A list of wants, at least one."""
-        want = self.want()
-        if isinstance(want, list) and want:
-            return tuple(want)
-        if want is not UNREAD:
-            self.wrong(f"takes a list, but gets {self._gets(want) if want else 'an empty one'}")
+    def expected_list(self) -> tuple[Expected, ...]:
+        """Return the operand as a list of at least one expected value."""
+        expected = self.expected()
+        if isinstance(expected, list) and expected:
+            return tuple(expected)
+        if expected is not INVALID:
+            got = self._description(expected) if expected else "an empty one"
+            self.add_issue(f"takes a list, but gets {got}")
         return ()
 
     def members(self) -> dict[str, Expected]:
-        """A map of wants by keys."""
-        want = self.want()
-        if isinstance(want, dict):
-            return want
-        if want is not UNREAD:
-            self.wrong(f"takes a map of keys, but gets {self._gets(want)}")
+        """Return the operand as a map of expected values."""
+        expected = self.expected()
+        if isinstance(expected, dict):
+            return expected
+        if expected is not INVALID:
+            self.add_issue(f"takes a map of keys, but gets {self._description(expected)}")
         return {}
 
-    def plain(self, takes: str, make: Callable[[JSON], Expected | None]) -> Expected:
-        """What `make` makes of a value without matchers; it may refuse it with None."""
-        want = self.want()
-        if want is UNREAD:
-            return UNREAD
-        made = make(cast("JSON", want)) if is_plain(want) else None
-        if made is None:
-            self.wrong(f"takes {takes}, but gets {self._gets(want)}")
-        return UNREAD if made is None else made
+    def literal(self, takes: str, build: Callable[[JSON], Expected | None]) -> Expected:
+        """Return `build(operand)` for an operand without matchers; `build` may refuse it with None.
 
-    def text(self, make: Callable[[str], Expected]) -> Expected:
-        """What `make` makes of a text that is not empty."""
-        return self.plain(
+        `takes` describes the operand for the message.
+        """
+        expected = self.expected()
+        if expected is INVALID:
+            return INVALID
+        built = build(cast("JSON", expected)) if is_literal(expected) else None
+        if built is None:
+            self.add_issue(f"takes {takes}, but gets {self._description(expected)}")
+        return INVALID if built is None else built
+
+    def text(self, build: Callable[[str], Expected]) -> Expected:
+        """Return `build(operand)` for a text that is not empty."""
+        return self.literal(
             "a text that is not empty",
-            lambda value: make(value) if isinstance(value, str) and value else None,
+            lambda value: build(value) if isinstance(value, str) and value else None,
         )
 
-    def besides(self, key: str) -> "Operand":
-        """The operand of another operator of the same map."""
+    def sibling(self, key: str) -> "Operand":
+        """Return the operand of another operator of the same map."""
         return replace(self, at=(*self.at[:-1], key), value=self.beside[key])
 
     def length(self) -> Expected:
-        """A number of characters, items or keys, or a matcher for it."""
-        want = self.want()
-        if is_plain(want) and (isinstance(want, bool) or not isinstance(want, int) or want < 0):
-            self.wrong(f"takes a whole number, or a matcher for it, but gets {self._gets(want)}")
-        return want
+        """Return the operand as a length: a whole number from 0, or a matcher for it."""
+        expected = self.expected()
+        if is_literal(expected) and (
+            isinstance(expected, bool) or not isinstance(expected, int) or expected < 0
+        ):
+            self.add_issue(
+                f"takes a whole number, or a matcher for it, but gets {self._description(expected)}"
+            )
+        return expected
 
-    def _gets(self, want: Expected) -> str:
-        names = sorted(variables(want))
+    def _description(self, expected: Expected) -> str:
+        names = sorted(variable_names(expected))
         if names:
             return f"`${names[0]}`: it {_NO_VALUE}"
-        if not is_plain(want):
-            return f"a matcher: {described(want)}"
-        return shown(cast("JSON", want))
+        if not is_literal(expected):
+            return f"a matcher: {describe_expected(expected)}"
+        return value_text(cast("JSON", expected))
 
 
 _MEASURE = "a number or an ISO time"
 _NUMBER = "a number"
 _TEXT = "a text"
 _VALUE = "a plain value"
-_WANT = "a value or matcher"
-_WANTS = "a list of values or matchers"
+_EXPECTED = "a value or matcher"
+_EXPECTED_LIST = "a list of values or matchers"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operator:
-    """An operator: what it takes, what it means, and an example that matches or does not.
+    """An operator with its documentation.
 
-    `want`, `yes` and `no` are YAML.
+    `operand` and `meaning` are phrases; `example` (its use), `match` and `mismatch` (values) are
+    YAML.
     """
 
-    takes: str
-    means: str
-    want: str
-    yes: str
-    no: str
-    make: Callable[[Operand], Expected]
+    operand: str
+    meaning: str
+    example: str
+    match: str
+    mismatch: str
+    build: Callable[[Operand], Expected]
 
 
-def _compares(sign: str) -> Callable[[Operand], Expected]:
-    return lambda it: it.plain(_MEASURE, partial(compares, sign))
+def _comparison(sign: str) -> Callable[[Operand], Expected]:
+    return lambda operand: operand.literal(_MEASURE, partial(comparison, sign))
 
 
-def _near(it: Operand) -> Expected:
-    if "$by" not in it.beside:
-        it.wrong("by how much may it differ? write `$by` beside it: {$near: 51, $by: 0.5}")
-        return UNREAD
-    by = it.besides("$by")
+def _near(operand: Operand) -> Expected:
+    if "$by" not in operand.beside:
+        operand.add_issue("by how much may it differ? write `$by` beside it: {$near: 51, $by: 0.5}")
+        return INVALID
+    by = operand.sibling("$by")
     takes = "a number from 0 up"
-    return it.plain(
+    return operand.literal(
         _NUMBER,
-        lambda middle: near(middle, 0) and by.plain(takes, lambda span: near(middle, span)),
+        lambda middle: (
+            close_to(middle, 0) and by.literal(takes, lambda span: close_to(middle, span))
+        ),
     )
 
 
-def _by(it: Operand) -> Expected:
-    if "$near" not in it.beside:
-        it.wrong("stands beside `$near`, and says by how much a number may differ from it")
-    return UNREAD
+def _by(operand: Operand) -> Expected:
+    if "$near" not in operand.beside:
+        operand.add_issue("stands beside `$near`, and says by how much a number may differ from it")
+    return INVALID
 
 
 OPERATORS: Mapping[str, Operator] = MappingProxyType(
     {
         "$eq": Operator(
-            takes=_VALUE,
-            means="this value and nothing more: a map has no further keys",
-            want="{$eq: {a: 1}}",
-            yes="{a: 1.0}",
-            no="{a: 1, b: 2}",
-            make=lambda it: it.plain(_VALUE, equals),
+            operand=_VALUE,
+            meaning="this value and nothing more: a map has no further keys",
+            example="{$eq: {a: 1}}",
+            match="{a: 1.0}",
+            mismatch="{a: 1, b: 2}",
+            build=lambda operand: operand.literal(_VALUE, equal_to),
         ),
         "$ne": Operator(
-            takes=_VALUE,
-            means="a value that is there, and another than this",
-            want="{$ne: free}",
-            yes="pro",
-            no="free",
-            make=lambda it: it.plain(_VALUE, differs),
+            operand=_VALUE,
+            meaning="a value that is there, and another than this",
+            example="{$ne: free}",
+            match="pro",
+            mismatch="free",
+            build=lambda operand: operand.literal(_VALUE, not_equal_to),
         ),
         "$gt": Operator(
-            takes=_MEASURE,
-            means="greater than this number, or later than this time",
-            want="{$gt: 0}",
-            yes="0.5",
-            no="0",
-            make=_compares(">"),
+            operand=_MEASURE,
+            meaning="greater than this number, or later than this time",
+            example="{$gt: 0}",
+            match="0.5",
+            mismatch="0",
+            build=_comparison(">"),
         ),
         "$gte": Operator(
-            takes=_MEASURE,
-            means="this number or greater, this time or later",
-            want='{$gte: "2030-01-31"}',
-            yes='"2030-01-31T00:00:00Z"',
-            no='"2030-01-30"',
-            make=_compares(">="),
+            operand=_MEASURE,
+            meaning="this number or greater, this time or later",
+            example='{$gte: "2030-01-31"}',
+            match='"2030-01-31T00:00:00Z"',
+            mismatch='"2030-01-30"',
+            build=_comparison(">="),
         ),
         "$lt": Operator(
-            takes=_MEASURE,
-            means="less than this number, or earlier than this time",
-            want="{$lt: 100}",
-            yes="99.9",
-            no='"99.9"',
-            make=_compares("<"),
+            operand=_MEASURE,
+            meaning="less than this number, or earlier than this time",
+            example="{$lt: 100}",
+            match="99.9",
+            mismatch='"99.9"',
+            build=_comparison("<"),
         ),
         "$lte": Operator(
-            takes=_MEASURE,
-            means="this number or less, this time or earlier",
-            want="{$gte: 1, $lte: 5}",
-            yes="5",
-            no="6",
-            make=_compares("<="),
+            operand=_MEASURE,
+            meaning="this number or less, this time or earlier",
+            example="{$gte: 1, $lte: 5}",
+            match="5",
+            mismatch="6",
+            build=_comparison("<="),
         ),
         "$in": Operator(
-            takes=_WANTS,
-            means="at least one of these",
-            want="{$in: [$absent, A, {$gt: 3}]}",
-            yes="A",
-            no="B",
-            make=lambda it: In(it.wants()),
+            operand=_EXPECTED_LIST,
+            meaning="at least one of these",
+            example="{$in: [$absent, A, {$gt: 3}]}",
+            match="A",
+            mismatch="B",
+            build=lambda operand: In(operand.expected_list()),
         ),
         "$not": Operator(
-            takes=_WANT,
-            means="whatever this does not match; a missing key is such a thing, too",
-            want="{$not: $/^test/}",
-            yes="live",
-            no="test-1",
-            make=lambda it: Not(it.without_variables()),
+            operand=_EXPECTED,
+            meaning="whatever this does not match; a missing key is such a thing, too",
+            example="{$not: $/^test/}",
+            match="live",
+            mismatch="test-1",
+            build=lambda operand: Not(operand.without_variables()),
         ),
         "$all": Operator(
-            takes=_WANTS,
-            means="all of these at once",
-            want="{$all: [{$starts: a}, {$ends: z}]}",
-            yes="a to z",
-            no="a to y",
-            make=lambda it: All(it.wants()),
+            operand=_EXPECTED_LIST,
+            meaning="all of these at once",
+            example="{$all: [{$starts: a}, {$ends: z}]}",
+            match="a to z",
+            mismatch="a to y",
+            build=lambda operand: All(operand.expected_list()),
         ),
         "$one": Operator(
-            takes=_WANTS,
-            means="exactly one of these, and none of the others",
-            want="{$one: [{email: $email}, {phone: $string}]}",
-            yes="{email: ada@example.com}",
-            no='{email: ada@example.com, phone: "555"}',
-            make=lambda it: One(it.wants()),
+            operand=_EXPECTED_LIST,
+            meaning="exactly one of these, and none of the others",
+            example="{$one: [{email: $email}, {phone: $string}]}",
+            match="{email: ada@example.com}",
+            mismatch='{email: ada@example.com, phone: "555"}',
+            build=lambda operand: One(operand.expected_list()),
         ),
         "$like": Operator(
-            takes=_TEXT,
-            means="a text of this shape: `*` is any text, `?` any character",
-            want="{$like: 'user_*'}",
-            yes="user_1",
-            no="a user_1",
-            make=lambda it: it.text(like),
+            operand=_TEXT,
+            meaning="a text of this shape: `*` is any text, `?` any character",
+            example="{$like: 'user_*'}",
+            match="user_1",
+            mismatch="a user_1",
+            build=lambda operand: operand.text(matches_glob),
         ),
         "$starts": Operator(
-            takes=_TEXT,
-            means="a text that begins so",
-            want="{$starts: user_}",
-            yes="user_1",
-            no="1",
-            make=lambda it: it.text(starts),
+            operand=_TEXT,
+            meaning="a text that begins so",
+            example="{$starts: user_}",
+            match="user_1",
+            mismatch="1",
+            build=lambda operand: operand.text(starts_with),
         ),
         "$ends": Operator(
-            takes=_TEXT,
-            means="a text that ends so",
-            want="{$ends: .html}",
-            yes="index.html",
-            no="index.htm",
-            make=lambda it: it.text(ends),
+            operand=_TEXT,
+            meaning="a text that ends so",
+            example="{$ends: .html}",
+            match="index.html",
+            mismatch="index.htm",
+            build=lambda operand: operand.text(ends_with),
         ),
         "$contains": Operator(
-            takes=_TEXT,
-            means="a text with this in it; for lists, see `$has`",
-            want="{$contains: spring}",
-            yes="big spring sale",
-            no="[spring]",
-            make=lambda it: it.text(contains),
+            operand=_TEXT,
+            meaning="a text with this in it; for lists, see `$has`",
+            example="{$contains: spring}",
+            match="big spring sale",
+            mismatch="[spring]",
+            build=lambda operand: operand.text(contains_text),
         ),
         "$len": Operator(
-            takes="a whole number, or a matcher for it",
-            means="so many characters, items or keys",
-            want="{$len: 2}",
-            yes="[a, b]",
-            no="abc",
-            make=lambda it: Len(it.length()),
+            operand="a whole number, or a matcher for it",
+            meaning="so many characters, items or keys",
+            example="{$len: 2}",
+            match="[a, b]",
+            mismatch="abc",
+            build=lambda operand: Len(operand.length()),
         ),
         "$each": Operator(
-            takes=_WANT,
-            means="a list in which each item is so; an empty list is one",
-            want="{$each: {price: $number}}",
-            yes="[{price: 1}, {price: 2, sku: a}]",
-            no="[{price: 1}, {sku: a}]",
-            make=lambda it: Each(it.want()),
+            operand=_EXPECTED,
+            meaning="a list in which each item is so; an empty list is one",
+            example="{$each: {price: $number}}",
+            match="[{price: 1}, {price: 2, sku: a}]",
+            mismatch="[{price: 1}, {sku: a}]",
+            build=lambda operand: Each(operand.expected()),
         ),
         "$has": Operator(
-            takes=_WANT,
-            means="a list in which at least one item is so",
-            want="{$has: {sku: a}}",
-            yes="[{sku: b}, {sku: a, price: 1}]",
-            no="[{sku: b}]",
-            make=lambda it: Has(it.want()),
+            operand=_EXPECTED,
+            meaning="a list in which at least one item is so",
+            example="{$has: {sku: a}}",
+            match="[{sku: b}, {sku: a, price: 1}]",
+            mismatch="[{sku: b}]",
+            build=lambda operand: Has(operand.expected()),
         ),
         "$any-order": Operator(
-            takes=_WANTS,
-            means="a list of just these items, in any order",
-            want="{$any-order: [a, $int]}",
-            yes="[1, a]",
-            no="[1, a, a]",
-            make=lambda it: AnyOrder(it.wants()),
+            operand=_EXPECTED_LIST,
+            meaning="a list of just these items, in any order",
+            example="{$any-order: [a, $int]}",
+            match="[1, a]",
+            mismatch="[1, a, a]",
+            build=lambda operand: AnyOrder(operand.expected_list()),
         ),
         "$only": Operator(
-            takes="a map",
-            means="a map with no further keys; maps inside it may have some",
-            want="{$only: {a: 1, b: {}}}",
-            yes="{a: 1, b: {c: 2}}",
-            no="{a: 1, b: {}, c: 2}",
-            make=lambda it: Only(it.members()),
+            operand="a map",
+            meaning="a map with no further keys; maps inside it may have some",
+            example="{$only: {a: 1, b: {}}}",
+            match="{a: 1, b: {c: 2}}",
+            mismatch="{a: 1, b: {}, c: 2}",
+            build=lambda operand: Only(operand.members()),
         ),
         "$near": Operator(
-            takes=_NUMBER,
-            means="a number that differs from this by at most `$by`",
-            want="{$near: 51, $by: 0.5}",
-            yes="51.5",
-            no="51.6",
-            make=_near,
+            operand=_NUMBER,
+            meaning="a number that differs from this by at most `$by`",
+            example="{$near: 51, $by: 0.5}",
+            match="51.5",
+            mismatch="51.6",
+            build=_near,
         ),
         "$by": Operator(
-            takes=_NUMBER,
-            means="stands beside `$near`",
-            want="{$by: 0.1, $near: 0.3}",
-            yes="0.2",
-            no="0.19",
-            make=_by,
+            operand=_NUMBER,
+            meaning="stands beside `$near`",
+            example="{$by: 0.1, $near: 0.3}",
+            match="0.2",
+            mismatch="0.19",
+            build=_by,
         ),
     }
 )
-"""The operators by name; those of one map all hold for the value."""
+"""The operators by name; a value has to match all operators of one map."""

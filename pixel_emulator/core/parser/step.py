@@ -1,21 +1,26 @@
-"""One step of a scenario, or the whole of one that has no steps."""
+"""Parse steps and their actions, `given`, `state` and `plan`."""
 
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from pixel_emulator.core.matching.expected import Expected
-from pixel_emulator.core.matching.predicates import asks_for_now
+from pixel_emulator.core.matching.predicates import contains_now
 from pixel_emulator.core.model import JSON, NAME_FIELDS, CallType, JsonPath
-from pixel_emulator.core.parser.call_pattern import ELSEWHERE, choice
-from pixel_emulator.core.parser.context import ParseContext, is_special, shown
-from pixel_emulator.core.parser.definitions import Scope, plain_map, plain_text, plain_value
-from pixel_emulator.core.parser.expectations import SILENCE, read_expect, read_never
+from pixel_emulator.core.parser.call_pattern import UNKNOWN_FIELD_ADVICE, read_choice
+from pixel_emulator.core.parser.context import ParseContext, is_special, value_text
+from pixel_emulator.core.parser.definitions import (
+    Scope,
+    read_constant,
+    read_constant_map,
+    read_constant_text,
+)
+from pixel_emulator.core.parser.expectations import SILENCE_ADVICE, read_expect, read_never
 from pixel_emulator.core.parser.values import read_duration, read_value
 from pixel_emulator.core.parser.variables import ValueAt
 from pixel_emulator.core.parser.vocabulary import ACTIONS, CALL_TYPES, FIELDS, GIVEN, STEP
 from pixel_emulator.core.profiles.profile import profile_issues
-from pixel_emulator.core.scenarios.mail_clients import CLIENTS
+from pixel_emulator.core.scenarios.mail_clients import MAIL_CLIENTS
 from pixel_emulator.core.scenarios.model import (
     Action,
     Given,
@@ -29,145 +34,159 @@ from pixel_emulator.core.scenarios.model import (
 )
 from pixel_emulator.core.times import parse_clock
 
-SENT = (*CALL_TYPES, *(each for each in FIELDS if each != "source"))
-"""The keys of a call that is sent."""
+SENDABLE_KEYS = (*CALL_TYPES, *(field for field in FIELDS if field != "source"))
+"""The keys of a call under `send`."""
 
 
-def read_do(reader: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> tuple[Action, ...]:
-    """The actions of a step."""
-    places: list[tuple[JsonPath, JSON]]
+def read_actions(
+    context: ParseContext, at: JsonPath, value: JSON, scope: Scope
+) -> tuple[Action, ...]:
+    """Parse the actions of a step."""
+    items: list[ValueAt]
     if isinstance(value, dict):
-        places = [(at, value)]
+        items = [(at, value)]
     elif isinstance(value, list):
-        places = list(reader.items(at, value))
+        items = list(context.items(at, value))
     else:
-        reader.wrong(at, f"must be a map, but is {shown(value)}: write `do: {{open: mail.html}}`")
+        context.add_issue(
+            at, f"must be a map, but is {value_text(value)}: write `do: {{open: mail.html}}`"
+        )
         return ()
-    return tuple(each for place in places if (each := _action(reader, *place, scope)))
+    return tuple(action for item in items if (action := _read_action(context, *item, scope)))
 
 
-def _action(reader: ParseContext, at: JsonPath, item: JSON, scope: Scope) -> Action | None:
+def _read_action(context: ParseContext, at: JsonPath, item: JSON, scope: Scope) -> Action | None:
     if not isinstance(item, dict):
-        reader.wrong(at, f"an action is a map like `open: mail.html`; this is {shown(item)}")
+        context.add_issue(
+            at, f"an action is a map like `open: mail.html`; this is {value_text(item)}"
+        )
         return None
-    reader.check_keys(at, item, ACTIONS)
-    found = [key for key in item if key in ACTIONS]
-    if len(found) > 1:
-        both = f"one action cannot be both `{found[0]}` and `{found[1]}`"
-        reader.wrong(at, f"{both}: write a list, `- {found[0]}: …`")
+    context.check_keys(at, item, ACTIONS)
+    keys = [key for key in item if key in ACTIONS]
+    if len(keys) > 1:
+        both = f"one action cannot be both `{keys[0]}` and `{keys[1]}`"
+        context.add_issue(at, f"{both}: write a list, `- {keys[0]}: …`")
     if not item:
-        reader.wrong(at, f"which action? give one of {', '.join(ACTIONS)}")
-    if not found:
+        context.add_issue(at, f"which action? give one of {', '.join(ACTIONS)}")
+    if not keys:
         return None
-    return _READ[found[0]](reader, (*at, found[0]), item[found[0]], scope)
+    return _READERS[keys[0]](context, (*at, keys[0]), item[keys[0]], scope)
 
 
-def _run(reader: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> Action | None:
+def _read_run(context: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> Action | None:
     if isinstance(value, list):
-        words = tuple(plain_text(reader, *each, scope) for each in reader.items(at, value))
+        words = tuple(
+            read_constant_text(context, *item, scope) for item in context.items(at, value)
+        )
         if not words:
-            reader.wrong(at, "is empty: which command?")
+            context.add_issue(at, "is empty: which command?")
         return Run(words)
-    return Run(_filled(reader, at, value, scope))
+    return Run(_nonempty_text(context, at, value, scope))
 
 
-def _filled(reader: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> str:
-    text = plain_text(reader, at, value, scope)
+def _nonempty_text(context: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> str:
+    text = read_constant_text(context, at, value, scope)
     if isinstance(value, str) and not value.strip():
-        reader.wrong(at, "is empty")
+        context.add_issue(at, "is empty")
     return text
 
 
-def _send(reader: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> Action | None:
+def _read_send(context: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> Action | None:
     if not isinstance(value, dict):
-        reader.wrong(at, f"a call is a map like `track: Email Opened`; this is {shown(value)}")
+        context.add_issue(
+            at, f"a call is a map like `track: Email Opened`; this is {value_text(value)}"
+        )
         return None
-    reader.check_keys(at, value, SENT, ELSEWHERE)
+    context.check_keys(at, value, SENDABLE_KEYS, UNKNOWN_FIELD_ADVICE)
     lines = [key for key in value if key in CALL_TYPES]
     if len(lines) != 1:
         which = f"which call? give one of {', '.join(CALL_TYPES)}"
-        both = f"one call cannot be both {' and '.join(f'`{each}`' for each in lines[:2])}"
-        reader.wrong(at, both if lines else which)
+        both = f"one call cannot be both {' and '.join(f'`{line}`' for line in lines[:2])}"
+        context.add_issue(at, both if lines else which)
         return None
     type = CallType(lines[0])
     payload = {
-        key: plain_value(reader, (*at, key), each, scope)
-        for key, each in value.items()
+        key: read_constant(context, (*at, key), inner, scope)
+        for key, inner in value.items()
         if key in FIELDS
     }
     if value[type] is not None:
-        payload[NAME_FIELDS[type]] = plain_text(reader, (*at, type.value), value[type], scope)
+        payload[NAME_FIELDS[type]] = read_constant_text(
+            context, (*at, type.value), value[type], scope
+        )
     return Send(type, payload)
 
 
-def _wait(reader: ParseContext, at: JsonPath, value: JSON, _scope: Scope) -> Action | None:
-    seconds = read_duration(reader, at, value)
+def _read_wait(context: ParseContext, at: JsonPath, value: JSON, _scope: Scope) -> Action | None:
+    seconds = read_duration(context, at, value)
     return None if seconds is None else Wait(seconds)
 
 
-_READ: dict[str, Callable[[ParseContext, JsonPath, JSON, Scope], Action | None]] = {
-    "run": _run,
-    "open": lambda *place: Open(_filled(*place)),
-    "send": _send,
-    "replay": lambda *place: Replay(_filled(*place)),
-    "wait": _wait,
+_READERS: dict[str, Callable[[ParseContext, JsonPath, JSON, Scope], Action | None]] = {
+    "run": _read_run,
+    "open": lambda *args: Open(_nonempty_text(*args)),
+    "send": _read_send,
+    "replay": lambda *args: Replay(_nonempty_text(*args)),
+    "wait": _read_wait,
 }
 
 
 type Fields = Mapping[str, ValueAt]
-"""The keys of a map, each with its value and where it stands."""
+"""The keys of a map, with the path and the value of each."""
 
 ORDERS = tuple(map(str, Order))
 
 
-def fields_of(at: JsonPath, item: Mapping[str, JSON]) -> dict[str, ValueAt]:
-    """The keys of a map with their places."""
+def located_fields(at: JsonPath, item: Mapping[str, JSON]) -> dict[str, ValueAt]:
+    """Return the keys of a map at path `at`, with the path and the value of each."""
     return {key: ((*at, key), value) for key, value in item.items()}
 
 
 def read_steps(
-    reader: ParseContext, at: JsonPath, value: JSON, around: Fields, scope: Scope
+    context: ParseContext, at: JsonPath, value: JSON, around: Fields, scope: Scope
 ) -> list[Step]:
-    """The steps of a list; `around` is what the scenario says for all of them."""
-    found = []
+    """Parse the steps of `steps`; `around` are the fields of the scenario."""
+    steps = []
     titles: dict[str, int] = {}
     if value == []:
-        reader.wrong(at, "is empty: write `expect:`, or at least one step")
+        context.add_issue(at, "is empty: write `expect:`, or at least one step")
     shared = {key: around[key] for key in ("client", "order", "within", "quiet") if key in around}
-    for number, (here, item) in enumerate(reader.items(at, value), 1):
+    for number, (here, item) in enumerate(context.items(at, value), 1):
         if not isinstance(item, dict):
-            reader.wrong(here, f"a step is a map with `expect:` in it; this is {shown(item)}")
+            context.add_issue(
+                here, f"a step is a map with `expect:` in it; this is {value_text(item)}"
+            )
             continue
-        reader.check_keys(here, item, STEP)
+        context.check_keys(here, item, STEP)
         if "expect" not in item:
-            reader.wrong(here, f"`expect` is missing: {SILENCE}")
-        step = read_step(reader, {**shared, **fields_of(here, item)}, scope)
+            context.add_issue(here, f"`expect` is missing: {SILENCE_ADVICE}")
+        step = read_step(context, {**shared, **located_fields(here, item)}, scope)
         title = step.name or str(number)
         if titles.setdefault(title, number) != number:
-            reader.wrong((*here, "name"), f'step {titles[title]} is called "{title}" already')
-        found.append(replace(step, location=reader.location(here)))
-    return found
+            context.add_issue((*here, "name"), f'step {titles[title]} is called "{title}" already')
+        steps.append(replace(step, location=context.location(here)))
+    return steps
 
 
-def read_step(reader: ParseContext, fields: Fields, scope: Scope) -> Step:
-    """A step, without its place; a scenario without `steps` is one."""
+def read_step(context: ParseContext, fields: Fields, scope: Scope) -> Step:
+    """Parse a step, without its location; a scenario without `steps` is one step."""
 
     def text(key: str) -> str:
-        return plain_text(reader, *fields[key], scope) if key in fields else ""
+        return read_constant_text(context, *fields[key], scope) if key in fields else ""
 
     def seconds(key: str) -> float | None:
-        return read_duration(reader, *fields[key]) if key in fields else None
+        return read_duration(context, *fields[key]) if key in fields else None
 
-    expected = read_expect(reader, *fields["expect"], scope) if "expect" in fields else ()
-    never = read_never(reader, *fields["never"], scope) if "never" in fields else ()
-    order = choice(reader, *fields["order"], ORDERS) if "order" in fields else ""
+    expected = read_expect(context, *fields["expect"], scope) if "expect" in fields else ()
+    never = read_never(context, *fields["never"], scope) if "never" in fields else ()
+    order = read_choice(context, *fields["order"], ORDERS) if "order" in fields else ""
     if "since" in fields:
-        choice(reader, *fields["since"], ("start",))
+        read_choice(context, *fields["since"], ("start",))
     return Step(
         expectations=(*expected, *never),
         name=text("name"),
-        actions=read_do(reader, *fields["do"], scope) if "do" in fields else (),
-        client=_client(reader, *fields["client"], scope) if "client" in fields else "",
+        actions=read_actions(context, *fields["do"], scope) if "do" in fields else (),
+        client=_read_client(context, *fields["client"], scope) if "client" in fields else "",
         order=Order(order) if order else Order.ANY,
         within=seconds("within"),
         quiet=seconds("quiet"),
@@ -175,78 +194,84 @@ def read_step(reader: ParseContext, fields: Fields, scope: Scope) -> Step:
     )
 
 
-def _client(reader: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> str:
-    name = plain_text(reader, at, value, scope)
-    return choice(reader, at, name, CLIENTS) if name else ""
+def _read_client(context: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> str:
+    name = read_constant_text(context, at, value, scope)
+    return read_choice(context, at, name, MAIL_CLIENTS) if name else ""
 
 
 _VERSION = re.compile(r"[1-9]\d{0,8}")
 
 
-def read_given(reader: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> Given:
-    """What holds before the scenario begins."""
+def read_given(context: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> Given:
+    """Parse the initial state of a scenario."""
     if not isinstance(value, dict):
-        reader.wrong(at, f"must be a map, but is {shown(value)}")
+        context.add_issue(at, f"must be a map, but is {value_text(value)}")
         return Given()
     if "faults" in value:
-        reader.wrong((*at, "faults"), "faults are not supported by this version")
-    reader.check_keys(at, value, (*GIVEN, "faults"))
+        context.add_issue((*at, "faults"), "faults are not supported by this version")
+    context.check_keys(at, value, (*GIVEN, "faults"))
     seed = value.get("seed")
     if "seed" in value and (not isinstance(seed, int) or isinstance(seed, bool)):
-        reader.wrong((*at, "seed"), f"must be a whole number; it is {shown(seed)}")
-    profiles = plain_map(reader, (*at, "profiles"), value.get("profiles", {}), scope)
-    for way, words in profile_issues(profiles):
-        reader.wrong((*at, "profiles", *way), words)
+        context.add_issue((*at, "seed"), f"must be a whole number; it is {value_text(seed)}")
+    profiles = read_constant_map(context, (*at, "profiles"), value.get("profiles", {}), scope)
+    for at_profile, message in profile_issues(profiles):
+        context.add_issue((*at, "profiles", *at_profile), message)
     return Given(
         profiles=profiles,
-        clock=_time(reader, (*at, "clock"), value["clock"], scope) if "clock" in value else "",
+        clock=_read_time(context, (*at, "clock"), value["clock"], scope)
+        if "clock" in value
+        else "",
         seed=seed if isinstance(seed, int) else None,
     )
 
 
-def _time(reader: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> str:
-    text = plain_text(reader, at, value, scope)
+def _read_time(context: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> str:
+    text = read_constant_text(context, at, value, scope)
     try:
         parse_clock(text)
     except ValueError as error:
         if isinstance(value, str):
-            words = f"must be like 2030-01-31T12:00:00Z; it is {shown(value)}: {error}"
-            reader.wrong(at, words)
+            message = f"must be like 2030-01-31T12:00:00Z; it is {value_text(value)}: {error}"
+            context.add_issue(at, message)
     return text
 
 
 def read_state(
-    reader: ParseContext, at: JsonPath, value: JSON, scope: Scope
+    context: ParseContext, at: JsonPath, value: JSON, scope: Scope
 ) -> Mapping[str, Expected]:
-    """The profiles that are wanted at the end, by one of their ids."""
+    """Parse the profiles expected at the end, by one of their ids."""
     if not isinstance(value, dict):
-        reader.wrong(at, f"must be a map of ids to profiles, but is {shown(value)}")
+        context.add_issue(at, f"must be a map of ids to profiles, but is {value_text(value)}")
         return {}
     state: dict[str, Expected] = {}
     for key, profile in value.items():
         here = (*at, key)
         if not (isinstance(profile, dict) or (isinstance(profile, str) and is_special(profile))):
             example = "write `user_123: {traits: {plan: pro}}`"
-            reader.wrong(here, f"a profile is a map, but this is {shown(profile)}: {example}")
-        want = state[plain_text(reader, here, key, scope)] = read_value(
-            reader, here, profile, scope
+            context.add_issue(
+                here, f"a profile is a map, but this is {value_text(profile)}: {example}"
+            )
+        expected = state[read_constant_text(context, here, key, scope)] = read_value(
+            context, here, profile, scope
         )
-        if asks_for_now(want):
-            reader.wrong(here, "`$now` is the time of a call, and a profile is none: write $iso")
+        if contains_now(expected):
+            context.add_issue(
+                here, "`$now` is the time of a call, and a profile is none: write $iso"
+            )
     return state
 
 
-def read_plan(reader: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> Mapping[int, str]:
-    """The files of tracking plans by version; a plan without a version is the first."""
+def read_plan(context: ParseContext, at: JsonPath, value: JSON, scope: Scope) -> Mapping[int, str]:
+    """Parse the file names of tracking plans by version; without a version, it is version 1."""
     if not isinstance(value, dict):
-        return {1: plain_text(reader, at, value, scope)}
+        return {1: read_constant_text(context, at, value, scope)}
     files: dict[int, str] = {}
     if not value:
-        reader.wrong(at, "is empty: name a file, or one for each version")
+        context.add_issue(at, "is empty: name a file, or one for each version")
     for version, file in value.items():
         here = (*at, version)
         if _VERSION.fullmatch(version):
-            files[int(version)] = plain_text(reader, here, file, scope)
+            files[int(version)] = read_constant_text(context, here, file, scope)
         else:
-            reader.wrong(here, "is no version: write a whole number, as `{1: plans/v1.json}`")
+            context.add_issue(here, "is no version: write a whole number, as `{1: plans/v1.json}`")
     return files

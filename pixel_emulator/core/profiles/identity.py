@@ -23,7 +23,7 @@ from types import MappingProxyType
 
 from pixel_emulator.core.errors import did_you_mean
 from pixel_emulator.core.matching.diff import Mismatch, matches, mismatches
-from pixel_emulator.core.matching.expected import ABSENT, Bindings, Described, Expected
+from pixel_emulator.core.matching.expected import ABSENT, Bindings, Description, Expected
 from pixel_emulator.core.model import JSON, KEPT, Call, CallType, Hit, Payload, path_text
 from pixel_emulator.core.profiles.profile import Profile
 
@@ -282,15 +282,15 @@ def _profile_mismatches(
     profile = profiles.profile(id)
     if profile is not None:
         actual: JSON = {"state": {id: profile.as_data()}}
-        return mismatches({"state": {id: expected}}, actual, bound=bound)
+        return mismatches({"state": {id: expected}}, actual, bindings=bound)
     if matches(expected, ABSENT):
         return ()
     hint = did_you_mean(id, profiles.ids).strip(" ()") if profiles.ids else "no kept call has an id"
-    absent = Described("absent", "")
+    absent = Description("absent", "")
     return (
         Mismatch(
             path=path_text(("state", id)),
-            expected=Described("a profile", ""),
+            expected=Description("a profile", ""),
             actual=absent,
             hint=hint,
         ),

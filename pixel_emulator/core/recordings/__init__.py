@@ -1,1 +1,1 @@
-"""The recording format, and what may leave the building in it."""
+"""The recording format: entries, whole recordings, and files that are no recording."""

@@ -1,4 +1,4 @@
-"""One entry of a recording: a hit as plain data, and back."""
+"""Entries of a recording: hits as plain data and back, and a fast reader of their text."""
 
 import json
 import re
@@ -28,13 +28,13 @@ STORED_HEADERS = frozenset(
         *("purpose", "sec-gpc", "sec-purpose", "x-moz", "x-purpose"),
     }
 )
-"""Headers that say who asked and why; with them every `sec-fetch-…`, and nothing else."""
+"""Headers that are recorded, with every `sec-fetch-…`: they show the client and its purpose."""
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?*]*)(.*)", re.DOTALL)
 
 
 def entry(hit: Hit) -> Payload:
-    """A hit as plain data; the digest comes last, so that a torn entry lacks it."""
+    """Return a hit as plain data. The digest comes last, so that a torn entry lacks it."""
     call = hit.call
     data: Payload = {"seq": hit.seq, "time": time_text(hit.time)}
     if hit.step:
@@ -47,7 +47,7 @@ def entry(hit: Hit) -> Payload:
         if call.alphabet is not None:
             data |= {"alphabet": call.alphabet.value, "padded": call.padded}
         data["payload"] = yaml_writer.flatten_deep(call.payload)
-    data["problems"] = [each.as_data() for each in hit.problems]
+    data["problems"] = [problem.as_data() for problem in hit.problems]
     if hit.source is not None:
         data["source"] = hit.source
     data["request"] = request_entry(hit)
@@ -56,7 +56,7 @@ def entry(hit: Hit) -> Payload:
 
 
 def request_entry(hit: Hit) -> Payload:
-    """Return the request of a hit, and the status of its answer, as they stand in its entry."""
+    """Return the request of a hit, and the status of its response, as plain data of its entry."""
     request = hit.request
     return {
         "method": request.method,
@@ -69,9 +69,9 @@ def request_entry(hit: Hit) -> Payload:
 
 
 def read_hit(data: Node) -> Hit:
-    """The hit that `entry` made the data from. Nothing is judged again.
+    """Return the hit of an entry; the inverse of `entry`. Nothing is classified again.
 
-    The problems of its call all stand in the hit. Raises InputError for anything else.
+    The hit holds all problems, and its call none. Raises InputError if the data is no entry.
     """
     digest = data["digest"].text("sha256:")
     return Hit(
@@ -89,10 +89,10 @@ def read_hit(data: Node) -> Hit:
 
 
 def read_request(data: Node) -> PixelRequest:
-    """The request of an entry, of which only the URL is needed. Raises InputError."""
+    """Return the request of an entry; only the URL is required. Raises InputError."""
     url = _URL.fullmatch(data["url"].text())
     if url is None:
-        raise data["url"].wrong("a URL")
+        raise data["url"].type_error("a URL")
     return PixelRequest(
         target=url[3].encode(errors="surrogatepass"),
         method=data["method"].text("GET"),
@@ -116,14 +116,14 @@ def _call(data: Node) -> Call:
         form=data["form"].choice(Form),
         payload=None if payload.value is None else payload.map(),
         alphabet=None if data["alphabet"].value is None else data["alphabet"].choice(Alphabet),
-        padded=_truth(data["padded"]),
+        padded=_optional_bool(data["padded"]),
     )
 
 
-def _truth(data: Node) -> bool | None:
+def _optional_bool(data: Node) -> bool | None:
     if isinstance(data.value, bool | None):
         return data.value
-    raise data.wrong("true or false")
+    raise data.type_error("true or false")
 
 
 def _problem(data: Node) -> Problem:
@@ -145,11 +145,11 @@ def _stored(headers: tuple[tuple[str, str], ...]) -> Payload:
 
 
 def time_text(time: datetime) -> str:
-    """ISO 8601 in UTC with milliseconds."""
+    """Return a time as ISO 8601 in UTC with milliseconds."""
     return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-_MOST_KINDS = 1_000
+_MAX_TEMPLATES = 1_000
 
 _ENTRY = re.compile(
     r"- seq: (?P<seq>[1-9][0-9]{0,15})\n"
@@ -159,7 +159,7 @@ _ENTRY = re.compile(
     r"  problems:(?: \[\]\n|\n(?P<problems>(?:    .*\n)++))"
     r"(?P<before>(?:  source: .*\n)?  request:\n    method: .*\n)"
     r"    url: (?P<url>.*)\n"
-    r"(?P<behind>(?:    .*\n)++)"
+    r"(?P<after>(?:    .*\n)++)"
     r"  digest: sha256:(?P<digest>[0-9a-f]{64})\n"
 )
 _PROBLEM = re.compile(
@@ -170,37 +170,37 @@ _URL_KEY = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?*]*)(.*)", re.DOTALL)
 
 
 class FastEntryReader:
-    """Reads entries like those that it has `seen`.
+    """Reads the text of entries that are similar to earlier ones (see `learn`), without YAML.
 
-    `payload_of` decodes the query of a request of a type, as far as its status allows that.
+    `payload_of` returns the payload for a type of call, a query and a status.
     """
 
     def __init__(self, payload_of: Callable[[CallType, bytes, int], Payload | None]) -> None:
         self._payload_of = payload_of
-        self._kinds: dict[tuple[str | None, ...], Hit] = {}
+        self._templates: dict[tuple[str | None, ...], Hit] = {}
 
     def read(self, text: str) -> Hit | None:
-        """The hit of an entry; None for one that has to be read as YAML.
+        """Return the hit of an entry, or None if the entry must be read as YAML.
 
-        Its payload is what its URL says.
+        The payload is that of the URL, and the same as in the entry.
         """
         match = _ENTRY.fullmatch(text)
-        like = match and self._kinds.get(_kind(match))
-        if not match or not like:
+        template = match and self._templates.get(_template_key(match))
+        if not match or not template:
             return None
         url = _value(match["url"])
         parts = url is not None and _URL_KEY.fullmatch(url)
         problems = _problems(match["problems"] or "")
         if not parts or problems is None:
             return None
-        request, call = like.request, like.call
+        request, call = template.request, template.call
         target = parts[3].encode(errors="surrogatepass")
         if call is not None:
-            payload = self._payload_of(call.type, target.partition(b"?")[2], like.status)
+            payload = self._payload_of(call.type, target.partition(b"?")[2], template.status)
             if match["payload"] is None:
                 if call.payload or payload != call.payload:
                     return None
-            elif not payload or not _is_text_of(payload, match["payload"]):
+            elif not payload or not _is_yaml_of(payload, match["payload"]):
                 return None
             call = Call(
                 type=call.type,
@@ -225,40 +225,40 @@ class FastEntryReader:
                 headers=request.headers,
                 client=request.client,
             ),
-            status=like.status,
+            status=template.status,
             call=call,
-            outcome=like.outcome,
+            outcome=template.outcome,
             problems=problems,
-            source=like.source,
+            source=template.source,
             digest=match["digest"],
-            step=like.step,
+            step=template.step,
         )
 
-    def seen(self, text: str, hit: Hit) -> None:
-        """Remember an entry that was read as YAML, and the hit that it came to."""
+    def learn(self, text: str, hit: Hit) -> None:
+        """Remember an entry that was read as YAML, and its hit, as a template for later ones."""
         match = _ENTRY.fullmatch(text)
         if match is None or (hit.call is None and match["payload"] is not None):
             return
-        if len(self._kinds) >= _MOST_KINDS:
-            self._kinds.clear()
-        self._kinds[_kind(match)] = hit
-        if self.read(text) != hit:  # it stands there in another way than a recorder writes it
-            del self._kinds[_kind(match)]
+        if len(self._templates) >= _MAX_TEMPLATES:
+            self._templates.clear()
+        self._templates[_template_key(match)] = hit
+        if self.read(text) != hit:  # the text differs from what our writer writes
+            del self._templates[_template_key(match)]
 
 
-def _kind(match: re.Match[str]) -> tuple[str | None, ...]:
-    return match["kind"], match["before"], match["behind"], match["payload"] and ""
+def _template_key(match: re.Match[str]) -> tuple[str | None, ...]:
+    return match["kind"], match["before"], match["after"], match["payload"] and ""
 
 
-def _is_text_of(payload: Payload, text: str | None) -> bool:
+def _is_yaml_of(payload: Payload, text: str | None) -> bool:
     try:
         return yaml_writer.write(payload, 4) == text
-    except ValueError:  # it nests too deep
+    except ValueError:  # the payload nests too deep
         return False
 
 
 def _problems(text: str) -> tuple[Problem, ...] | None:
-    found = []
+    problems = []
     position = 0
     while match := _PROBLEM.match(text, position):
         position = match.end()
@@ -266,7 +266,7 @@ def _problems(text: str) -> tuple[Problem, ...] | None:
         values = _value(path), _value(message)
         if severity not in Severity or source not in RuleSource or None in values:
             return None
-        found.append(
+        problems.append(
             Problem(
                 sys.intern(code),
                 Severity(severity),
@@ -275,15 +275,15 @@ def _problems(text: str) -> tuple[Problem, ...] | None:
                 RuleSource(source),
             )
         )
-    return tuple(found) if position == len(text) else None
+    return tuple(problems) if position == len(text) else None
 
 
 def _value(text: str) -> str | None:
-    """The value of a text as a recorder writes it; None for what stands there in another way."""
+    """Return the value of a YAML scalar, or None if our writer would write it differently."""
     value = text
     if text[:1] == '"':
         try:
-            value = json.loads(text)  # of the escapes in YAML a recorder writes those of JSON
+            value = json.loads(text)  # our writer uses only those YAML escapes that JSON has
         except ValueError:
             return None
     return value if yaml_writer.scalar(value) == text else None

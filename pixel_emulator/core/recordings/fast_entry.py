@@ -1,7 +1,7 @@
-"""An entry of a recording as text: what `yaml_writer` makes of `entry`, quickly for ordinary calls.
+"""The text of an entry of a recording: `yaml_writer.write([entry(hit)])`, fast for usual calls.
 
-Most of an entry is the same for all calls of one kind that a client sends. So its text is made
-once, as a form; what differs is filled in.
+Most of an entry is the same for all calls of one kind from one client. That text is cached as a
+template, and the values of each call are inserted.
 """
 
 from datetime import UTC, datetime
@@ -28,33 +28,33 @@ from pixel_emulator.core.redaction.redact import redact
 from pixel_emulator.core.text import yaml_writer
 
 _DATA = "7"
-"""Data of a form; it stands at the end of the URL, behind all that a client has chosen."""
+"""The data of a template; it is the end of the URL, after all parts that a client chooses."""
 
 
 def entry_text(hit: Hit, *, masks: bool = True, known: tuple[str, ...] = ()) -> str:
-    """One entry, with its write keys masked (see `redact`) if it `masks`.
+    """Return one entry as YAML, with its write keys masked (see `redact`) if `masks`.
 
-    `known` are write keys that are masked even where nothing says that they are keys.
+    `known` are write keys that are masked also in places without the name of a key.
     """
-    said = masked_fields(hit, known) if masks else unmasked_fields(hit)
-    if said is None or hit.call is None:
+    fields = masked_fields(hit, known) if masks else unmasked_fields(hit)
+    if fields is None or hit.call is None:
         return yaml_writer.write([entry(redact(hit, known) if masks else hit)])
-    return _filled_in(hit, hit.call, said)
+    return _filled_in(hit, hit.call, fields)
 
 
 def next_entry(hit: Hit, known: KnownKeys, *, masks: bool = True) -> str:
-    """Return the next entry of a run, and remember its keys for those that follow."""
-    said = masked_fields(hit, known.keys) if masks else None
-    if said is not None and hit.call and hit.call.payload:
+    """Return the next entry of a run as YAML, and add its write keys to `known`."""
+    fields = masked_fields(hit, known.keys) if masks else None
+    if fields is not None and hit.call and hit.call.payload:
         known.add((str(hit.call.payload["writeKey"]),))
-        return _filled_in(hit, hit.call, said)
+        return _filled_in(hit, hit.call, fields)
     known.learn(hit)
     return entry_text(hit, masks=masks, known=known.keys)
 
 
-def _filled_in(hit: Hit, call: Call, said: EntryFields) -> str:
+def _filled_in(hit: Hit, call: Call, fields: EntryFields) -> str:
     request = hit.request
-    form = _form(
+    template = _template(
         _Kind(call.type, call.alphabet, call.padded, hit.outcome, hit.source, hit.step, hit.status),
         request.method,
         request.scheme,
@@ -65,15 +65,15 @@ def _filled_in(hit: Hit, call: Call, said: EntryFields) -> str:
     )
     problems = "".join(map(_problem, hit.problems))
     return (
-        f"{form.seq}{hit.seq}{form.time}{_time(hit.time)}{form.payload}"
-        f"{yaml_writer.write(said.payload, 4)}{form.problems}"
+        f"{template.seq}{hit.seq}{template.time}{_time(hit.time)}{template.payload}"
+        f"{yaml_writer.write(fields.payload, 4)}{template.problems}"
         f"{problems or ' []'}"
-        f"{form.url}{said.data}{form.digest}{hit.digest}{form.end}"
+        f"{template.url}{fields.data}{template.digest}{hit.digest}{template.end}"
     )
 
 
 class _Kind(NamedTuple):
-    """What calls of one kind have in common."""
+    """The values that calls of one kind have in common."""
 
     type: CallType
     alphabet: Alphabet | None
@@ -84,8 +84,8 @@ class _Kind(NamedTuple):
     status: int
 
 
-class _Form(NamedTuple):
-    """An entry without the values of its call; each piece ends where one of them begins."""
+class _Template(NamedTuple):
+    """The text of an entry around the values of its call; each field is followed by a value."""
 
     seq: str
     time: str
@@ -97,7 +97,7 @@ class _Form(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def _form(  # noqa: PLR0917 - a cache is quicker without names
+def _template(  # noqa: PLR0917 - a cache is faster without keyword arguments
     kind: _Kind,
     method: str,
     scheme: str,
@@ -105,7 +105,7 @@ def _form(  # noqa: PLR0917 - a cache is quicker without names
     http_version: str,
     client: str,
     headers: tuple[tuple[str, str], ...],
-) -> _Form:
+) -> _Template:
     request = PixelRequest(
         target=f"/v1/pixel/{kind.type}?data={_DATA}".encode(),
         method=method,
@@ -131,11 +131,11 @@ def _form(  # noqa: PLR0917 - a cache is quicker without names
         source=kind.source,
         step=kind.step,
     )
-    # Each piece is written by itself: nothing is searched for in text that clients have a part in.
+    # Each field is written separately: a search could match text that a client has chosen.
     data, wire = entry(hit), request_entry(hit)
     url = yaml_writer.scalar(request.url).removesuffix('"')
     quote = yaml_writer.scalar(request.url)[len(url) :]
-    return _Form(
+    return _Template(
         seq="- seq: ",
         time="\n  time: ",
         payload=f"\n{_between(data, 'time', 'payload', 2)}  payload:\n",
@@ -150,28 +150,28 @@ def _form(  # noqa: PLR0917 - a cache is quicker without names
 
 
 def _between(data: Payload, after: str, before: str, indent: int) -> str:
-    """Return the members of a map between two of its keys, as lines; no key is either end."""
+    """Return the members between two keys of a map as YAML; an empty key is an end of the map."""
     keys = [*data]
     start = keys.index(after) + 1 if after else 0
     end = keys.index(before) if before else len(keys)
-    found = {key: data[key] for key in keys[start:end]}
-    return yaml_writer.write(found, indent) if found else ""
+    members = {key: data[key] for key in keys[start:end]}
+    return yaml_writer.write(members, indent) if members else ""
 
 
 def _problem(problem: Problem) -> str:
-    start, between, end = _problem_form(problem.code, problem.severity, problem.source)
+    start, between, end = _problem_template(problem.code, problem.severity, problem.source)
     path, message = map(yaml_writer.scalar, (problem.path, problem.message))
     return f"{start}{path}{between}{message}{end}"
 
 
 @lru_cache(maxsize=256)
-def _problem_form(code: str, severity: Severity, source: RuleSource) -> tuple[str, str, str]:
+def _problem_template(code: str, severity: Severity, source: RuleSource) -> tuple[str, str, str]:
     data = Problem(code, severity, "", "", source).as_data()
     start = _between(data, "", "path", 6)
     end = _between(data, "message", "", 6).removesuffix("\n")
     return f"\n    - {start[6:]}      path: ", "\n      message: ", f"\n{end}"
 
 
-@lru_cache(maxsize=256)  # those of one read have one time
+@lru_cache(maxsize=256)  # requests that arrive together have the same time
 def _time(time: datetime) -> str:
     return yaml_writer.scalar(time_text(time))

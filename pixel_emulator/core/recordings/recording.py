@@ -1,4 +1,4 @@
-"""A whole recording: its head, its hits, its end, and what it is evidence of."""
+"""Whole recordings: the head, the hits, the end, and the evidence of the run."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,23 +16,23 @@ from pixel_emulator.core.text import yaml_writer
 from pixel_emulator.core.text.json_codec import json_type
 
 VERSION = 1
-"""The format that is written, and the newest that is read."""
+"""Version of the format: the one that is written, and the newest that is read."""
 
-_NOT_READ = 400
-"""The status of a call whose line was no HTTP, whatever its URL says now that it is escaped."""
+_MALFORMED_LINE = 400
+"""Status of a call with a malformed request line: it has no payload, whatever its URL says."""
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 class Redaction(StrEnum):
-    """What was made unreadable in a recording."""
+    """What is masked in a recording."""
 
     WRITE_KEYS = "write-keys"
     NONE = "none"
 
 
 class Clock(StrEnum):
-    """Where the times of calls are from: the real clock, or that of tests, which may be fake."""
+    """Clock of the times in a recording: the real one, or that of tests, which may be fake."""
 
     REAL = "real"
     TEST = "test"
@@ -41,8 +41,11 @@ class Clock(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """Where a recording comes from: `run` and `shard` tell runs and their parts from each other,
-    `tool` is the version that wrote it, `created` is aware and in UTC."""
+    """The head of a recording.
+
+    `run` identifies the run and `shard` a part of it; `tool` is the version that wrote the file;
+    `created` is aware, in UTC.
+    """
 
     created: datetime
     run: str
@@ -55,8 +58,11 @@ class Head:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class End:
-    """What a run that ended cleanly counted, and why calls may be missing all the same; `acted`
-    says when each step of a scenario had done what it does."""
+    """The end of the recording of a run that ended cleanly.
+
+    `gaps` are sentences on why calls may be missing all the same. `acted` maps the title of a
+    scenario step to the time when its action was done.
+    """
 
     calls: int
     connections: int
@@ -66,8 +72,11 @@ class End:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
-    """A recording that was read: without `end` it is open; `torn` means that its last part was
-    cut off and left out; `edits` are sentences on entries that nobody could have recorded so."""
+    """A recording that was read.
+
+    `end` is None if the recording is open. `torn` is True if its last part was cut off and is left
+    out. `edits` are sentences on entries that no recording writer could have written.
+    """
 
     file: str
     head: Head
@@ -77,7 +86,7 @@ class Recording:
     edits: tuple[str, ...] = ()
 
     def evidence(self, *, allow_open: bool = False) -> Evidence:
-        """The hits, and every reason why some may be missing."""
+        """Return the hits, and the reasons why calls may be missing."""
         return Evidence(
             hits=self.hits,
             connections=self.end.connections if self.end else min(1, len(self.hits)),
@@ -102,7 +111,7 @@ class Recording:
 
 
 def head_data(head: Head) -> Payload:
-    """The head as plain data."""
+    """Return the head as plain data."""
     return {
         "pixel_recording": VERSION,
         "created": time_text(head.created),
@@ -116,7 +125,7 @@ def head_data(head: Head) -> Payload:
 
 
 def end_data(end: End) -> Payload:
-    """The end as plain data; `connections` comes last, so that an end which is cut off lacks it."""
+    """Return the end as plain data. `connections` comes last, so that a torn end lacks it."""
     data: Payload = {"calls": end.calls}
     if end.acted:
         data["steps"] = [
@@ -128,10 +137,10 @@ def end_data(end: End) -> Payload:
 
 
 def parse(document: Document, *, torn: bool = False) -> Recording:
-    """Read a recording; `torn` says that the end of the file had to be left out.
+    """Read a recording; `torn` is True if the caller had to leave out the end of the file.
 
-    A last entry without its digest, and an `end` without its last line, are cut off too. Raises
-    InputError for what is no recording, one of a newer version, and wrong values.
+    A last entry without its digest, and an `end` without its last line, are left out, too. Raises
+    InputError if the document is no recording, is of a newer version, or has wrong values.
     """
     root = Node(document, (), document.data)
     _check_version(root)
@@ -150,13 +159,13 @@ def parse(document: Document, *, torn: bool = False) -> Recording:
 
 
 def read_head(root: Node) -> Head:
-    """The head of a recording. Raises InputError for anything else, and for a newer version."""
+    """Return the head of a recording. Raises InputError if it is none, or of a newer version."""
     _check_version(root)
     return _head(root)
 
 
 def read_end(root: Node) -> End | None:
-    """The end of a recording; None if it has none, or one that is cut off."""
+    """Return the end of a recording, or None if it is missing or cut off."""
     end = root["end"]
     return None if end.value is None or "connections" not in end.map() else _end(end)
 
@@ -164,8 +173,8 @@ def read_end(root: Node) -> End | None:
 def _check_version(root: Node) -> None:
     data = root.value
     if not isinstance(data, dict) or "pixel_recording" not in data:
-        found = "is empty" if data is None else f"is {_described(data)}"
-        raise root.error(f"{found}; a recording begins with `pixel_recording: {VERSION}`")
+        actual = "is empty" if data is None else f"is {_description(data)}"
+        raise root.error(f"{actual}; a recording begins with `pixel_recording: {VERSION}`")
     version = root["pixel_recording"]
     if version.number() > VERSION:
         raise version.error(
@@ -173,12 +182,12 @@ def _check_version(root: Node) -> None:
             "upgrade pixel-emulator"
         )
     if version.number() != VERSION:
-        raise version.wrong(str(VERSION))
+        raise version.type_error(str(VERSION))
     if "calls" not in data:
         raise root.error("is cut off before its `calls:`, so it holds nothing")
 
 
-def _described(data: JSON) -> str:
+def _description(data: JSON) -> str:
     if not isinstance(data, dict):
         return f"of type {json_type(data)}"
     kinds = {
@@ -187,8 +196,8 @@ def _described(data: JSON) -> str:
         "steps": "a scenario",
         "log": "a HAR",
     }
-    found = next((kinds[key] for key in data if key in kinds), None)
-    return found or f"something else: its first key is `{next(iter(data), '')}`"
+    kind = next((kinds[key] for key in data if key in kinds), None)
+    return kind or f"something else: its first key is `{next(iter(data), '')}`"
 
 
 def _edits(entries: Iterable[Node], hits: Iterable[Hit], dialect: Dialect) -> Iterator[str]:
@@ -197,13 +206,13 @@ def _edits(entries: Iterable[Node], hits: Iterable[Hit], dialect: Dialect) -> It
 
 
 def edit_sentences(number: int, entry: Node, hit: Hit, dialect: Dialect) -> Iterator[str]:
-    """Yield a sentence for each value of an entry that nobody could have recorded so."""
+    """Yield a sentence for each value of an entry that no recording writer could have written."""
     if not has_digest(entry.value):
         yield f"entry {number}: its digest is not `sha256:` and 64 hexadecimal digits"
     if hit.call is None:
         return
     payload = expected_payload(hit.call.type, hit.request.query, hit.status, dialect)
-    # What nests deep is compared as text: comparing values recurses.
+    # Deep values are compared as JSON text: comparing nested values recurses.
     if yaml_writer.flatten_deep(payload) != entry["payload"].value:
         yield f"entry {number}: its payload is not what its URL says"
 
@@ -211,11 +220,12 @@ def edit_sentences(number: int, entry: Node, hit: Hit, dialect: Dialect) -> Iter
 def expected_payload(
     call_type: CallType, query: bytes, status: int, dialect: Dialect
 ) -> Payload | None:
-    """The payload that a recorded call must have, by its URL and the status of its answer."""
-    return None if status == _NOT_READ else decode(call_type, query, dialect).payload
+    """Return the payload of a recorded call, by its query and the status of the response."""
+    return None if status == _MALFORMED_LINE else decode(call_type, query, dialect).payload
 
 
 def has_digest(data: JSON) -> bool:
+    """Return True if the data of an entry has a digest; a torn entry has none."""
     digest = data.get("digest") if isinstance(data, dict) else None
     return isinstance(digest, str) and _DIGEST.fullmatch(digest) is not None
 
@@ -236,6 +246,6 @@ def _end(end: Node) -> End:
     return End(
         calls=end["calls"].number(),
         connections=end["connections"].number(),
-        gaps=tuple(each.text() for each in end["gaps"].items()),
-        acted={each["title"].text(): each["acted"].time() for each in end["steps"].items()},
+        gaps=tuple(gap.text() for gap in end["gaps"].items()),
+        acted={step["title"].text(): step["acted"].time() for step in end["steps"].items()},
     )

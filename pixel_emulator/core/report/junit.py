@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
-from pixel_emulator.core.matching.expected import describe
+from pixel_emulator.core.matching.expected import describe_value
 from pixel_emulator.core.report.page import Page
 from pixel_emulator.core.report.text_report import policy_lines, run_failure_lines, step_lines
 from pixel_emulator.core.report.wording import (
@@ -191,7 +191,8 @@ def _class_name(file: str) -> str:
 
 def _add_properties(suite: ET.Element, result: ScenarioResult) -> None:
     values = [
-        (source.name, describe(source.value).text) for source in variable_sources(result).values()
+        (source.name, describe_value(source.value).text)
+        for source in variable_sources(result).values()
     ]
     properties = [*(("tag", tag) for tag in result.scenario.tags), *values]
     if properties:

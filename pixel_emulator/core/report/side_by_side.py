@@ -8,7 +8,7 @@ from itertools import takewhile
 
 from pixel_emulator.core import call_text
 from pixel_emulator.core.matching.diff import Mismatch
-from pixel_emulator.core.matching.expected import Described
+from pixel_emulator.core.matching.expected import Description
 from pixel_emulator.core.model import Hit, Outcome, Problem, Severity, count_hits
 from pixel_emulator.core.redaction.redact import redact
 from pixel_emulator.core.report.page import MAX_ITEMS, Page, more_line, time_of_day
@@ -55,7 +55,7 @@ def cut_middle(text: str, room: int) -> str:
     return text if len(text) <= room else f"{text[: room - 1 - half]}…{text[len(text) - half :]}"
 
 
-def _cut_both(want: Described, got: Described, width: int) -> tuple[Described, Described]:
+def _cut_both(want: Description, got: Description, width: int) -> tuple[Description, Description]:
     """Return both values cut to the width; at most half of it is their common prefix."""
     room = max(
         _MIN_VALUE_WIDTH, width - max(len(str(value)) - len(value.text) for value in (want, got))
@@ -77,7 +77,7 @@ def _common_prefix_length(one: str, other: str) -> int:
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
-def _caret_line(want: Described, got: Described, at: int) -> Iterator[str]:
+def _caret_line(want: Description, got: Description, at: int) -> Iterator[str]:
     """Yield a line that points at the first difference of two long texts, which start at column
     `at`."""
     if want.type == got.type == "string" and min(len(want.text), len(got.text)) >= _LONG_TEXT:

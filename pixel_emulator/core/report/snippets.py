@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterator
 
 from pixel_emulator.core.model import JSON, NAME_FIELDS, Hit, Payload
-from pixel_emulator.core.parser.context import escaped
+from pixel_emulator.core.parser.context import escape
 from pixel_emulator.core.text import yaml_writer
 from pixel_emulator.core.verification.verdict import Status, Verdict
 
@@ -61,4 +61,4 @@ def expectation_snippet(hit: Hit, times: int = 1) -> str:
 
 
 def _escaped(value: JSON) -> JSON:
-    return escaped(value) if isinstance(value, str) else value
+    return escape(value) if isinstance(value, str) else value

@@ -9,14 +9,14 @@ from types import MappingProxyType
 
 from pixel_emulator.core import call_text
 from pixel_emulator.core.errors import Location
-from pixel_emulator.core.matching.diff import Mismatch, described
-from pixel_emulator.core.matching.expected import ABSENT, Expected, Value, describe, value_at
-from pixel_emulator.core.matching.unification import variables
+from pixel_emulator.core.matching.diff import Mismatch, describe_expected
+from pixel_emulator.core.matching.expected import ABSENT, Expected, Value, describe_value, value_at
+from pixel_emulator.core.matching.unification import variable_names
 from pixel_emulator.core.model import JSON, Hit, JsonPath, count_hits, path_text
 from pixel_emulator.core.redaction.masking import mask
 from pixel_emulator.core.report.page import counted, duration_text
-from pixel_emulator.core.scenarios.expectation import Expectation, facts
-from pixel_emulator.core.scenarios.mail_clients import wire_facts
+from pixel_emulator.core.scenarios.expectation import Expectation, call_facts
+from pixel_emulator.core.scenarios.mail_clients import request_facts
 from pixel_emulator.core.scenarios.model import Forbidden, Level, Policy
 from pixel_emulator.core.verification.closest_call import ClosestCall
 from pixel_emulator.core.verification.verdict import (
@@ -192,7 +192,7 @@ def forbidden_text(rule: Forbidden) -> str:
     """Return the rule: `no request may contain "X1" in properties: privacy`."""
     where = f" in {path_text(rule.path)}" if rule.path else ""
     because = f": {rule.because}" if rule.because else ""
-    value = described(rule.contains).text.removeprefix("matching ")
+    value = describe_expected(rule.contains).text.removeprefix("matching ")
     return f"no request may contain {value}{where}{because}"
 
 
@@ -314,7 +314,7 @@ class VariableSource:
     def __str__(self) -> str:
         """Return `order = "FC-1", as properties.order_id of #1`."""
         where = f", as {self.path} of #{self.seq}" if self.seq else ""
-        return f"{self.name} = {describe(self.value).text}{where}"
+        return f"{self.name} = {describe_value(self.value).text}{where}"
 
 
 def variable_sources(result: ScenarioResult) -> dict[str, VariableSource]:
@@ -331,7 +331,7 @@ def variable_sources(result: ScenarioResult) -> dict[str, VariableSource]:
             for at, names in _variable_paths(expected.expectation)
             if name in names
             for hit, claimed in _first_holder(expected, at)
-            if (whole := describe(_hit_value(hit, at)) == describe(value)) or claimed
+            if (whole := describe_value(_hit_value(hit, at)) == describe_value(value)) or claimed
         )
         _, seq, path = min(places, default=(True, 0, ""))
         shown = mask(value) if path == "writeKey" and isinstance(value, str) else value
@@ -372,7 +372,7 @@ def _variable_paths(wanted: Expectation) -> Iterator[tuple[JsonPath, frozenset[s
             stack.extend(((*at, key), member) for key, member in expected.items())
         elif isinstance(expected, list | tuple):
             stack.extend(((*at, index), item) for index, item in enumerate(expected))
-        elif names := variables(expected):
+        elif names := variable_names(expected):
             yield at, names
 
 
@@ -389,4 +389,4 @@ def _first_holder(result: ExpectationResult, at: JsonPath) -> Iterator[tuple[Hit
 
 def _hit_value(hit: Hit, at: JsonPath) -> Value:
     """Return the value of a hit at the JSON path of an expectation, or ABSENT."""
-    return value_at({"request": wire_facts(hit)} if at[0] == "request" else facts(hit), at)
+    return value_at({"request": request_facts(hit)} if at[0] == "request" else call_facts(hit), at)

@@ -9,7 +9,7 @@ from pixel_emulator.core.scenario_edit import source
 from pixel_emulator.core.scenario_edit.generate import brief_item
 from pixel_emulator.core.scenario_edit.source import Edit
 from pixel_emulator.core.scenario_edit.verified_source import VerifiedSource
-from pixel_emulator.core.scenarios.expectation import call_line, codes
+from pixel_emulator.core.scenarios.expectation import call_line, problem_codes
 from pixel_emulator.core.scenarios.model import Level, Policy, Scenario
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.core.text.display import quoted
@@ -131,7 +131,7 @@ def _accept_damage(
     hits = [hit for row in rows for hit in _failing_hits(verified, Policy.DAMAGED, row)]
     if not hits:
         return
-    damage = {code for hit in hits for code in codes(hit, Severity.DAMAGE)}
+    damage = {code for hit in hits for code in problem_codes(hit, Severity.DAMAGE)}
     accepted: list[JSON] = [*sorted(damage.union(*(row.accepted for row in rows)))]
     parent = verified.source.path_at(rows[0].location)
     data = verified.source.value(parent) if parent is not None else None

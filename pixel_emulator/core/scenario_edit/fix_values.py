@@ -12,11 +12,11 @@ from pixel_emulator.core.matching.expected import (
     Bindings,
     Expected,
     Value,
-    describe,
+    describe_value,
     value_at,
 )
 from pixel_emulator.core.model import NAME_FIELDS, Hit, JsonPath, Severity, path_text
-from pixel_emulator.core.parser.vocabulary import LINES
+from pixel_emulator.core.parser.vocabulary import CALL_LINES
 from pixel_emulator.core.scenario_edit import source
 from pixel_emulator.core.scenario_edit.generate import as_written, is_allowed_at, is_literal
 from pixel_emulator.core.scenario_edit.source import Edit, Source
@@ -26,8 +26,14 @@ from pixel_emulator.core.scenario_edit.verified_source import (
     mistimed_call,
     sent_instead,
 )
-from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, Times, codes, facts
-from pixel_emulator.core.scenarios.mail_clients import wire_facts
+from pixel_emulator.core.scenarios.expectation import (
+    Expectation,
+    Pattern,
+    Times,
+    call_facts,
+    problem_codes,
+)
+from pixel_emulator.core.scenarios.mail_clients import request_facts
 from pixel_emulator.core.text.display import shortened
 from pixel_emulator.core.verification.verdict import ExpectationResult
 
@@ -71,10 +77,10 @@ def _value_changes(
         yield verified.issue(expected, "is kept: no alternative of `one-of` matches what was sent")
     else:
         yield from _fix_dropped_code(verified, expected.at, result.expectation, hit)
-        pattern = result.expectation.patterns[0].of(hit)
+        pattern = result.expectation.patterns[0].resolved_for(hit)
         comparisons = (
-            ((), pattern.fields, facts(hit)),
-            (("request",), pattern.request, wire_facts(hit)),
+            ((), pattern.fields, call_facts(hit)),
+            (("request",), pattern.request, request_facts(hit)),
         )
         for prefix, fields, sent in comparisons:
             for path in _differing_paths(fields, sent, bindings):
@@ -87,7 +93,7 @@ def _value_changes(
 def _fix_dropped_code(
     verified: VerifiedSource, at: JsonPath, wanted: Expectation, hit: Hit
 ) -> Iterator[Edit]:
-    reasons = codes(hit, Severity.DROP)
+    reasons = problem_codes(hit, Severity.DROP)
     if wanted.code and reasons and wanted.code not in reasons:
         yield from source.write(verified.source, (*at, "dropped"), reasons[0])
 
@@ -102,7 +108,7 @@ def _fix_value(
     """Replace one value by the value that was sent, if it is a literal; else report why it is
     kept."""
     at = place.path_of(path)
-    sent_text = "nothing" if isinstance(sent, Absent) else shortened(str(describe(sent)))
+    sent_text = "nothing" if isinstance(sent, Absent) else shortened(str(describe_value(sent)))
     if path == ("writeKey",):
         yield verified.issue(expected, "is kept: no write key is written into a file", *path)
     elif at is None:
@@ -231,7 +237,7 @@ def _write_times(verified: VerifiedSource, at: JsonPath, times: Times) -> Iterat
     if isinstance(item, dict) and "times" in item:
         yield from source.write(verified.source, (*at, "times"), str(times))
     elif isinstance(item, dict):
-        line = next((key for key in item if key in LINES), next(iter(item)))
+        line = next((key for key in item if key in CALL_LINES), next(iter(item)))
         yield source.add_after(verified.source, (*at, line), "times", str(times))
 
 

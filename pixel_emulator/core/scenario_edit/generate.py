@@ -17,11 +17,11 @@ from pixel_emulator.core.model import (
     Severity,
     path_text,
 )
-from pixel_emulator.core.parser.context import escaped, is_special
+from pixel_emulator.core.parser.context import escape, is_special
 from pixel_emulator.core.problems.catalog import RULES
 from pixel_emulator.core.redaction.masking import MIN_KEY_LENGTH
 from pixel_emulator.core.scenario_edit import source
-from pixel_emulator.core.scenarios.expectation import codes
+from pixel_emulator.core.scenarios.expectation import problem_codes
 from pixel_emulator.core.schemas.recording_schema import schema_line
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.core.text.display import shortened
@@ -108,7 +108,7 @@ def _dropped_fields(hit: Hit, keys: Collection[str]) -> Payload:
     """Return the reason why Segment drops the call, and the fields that identify the call."""
     if hit.call is None:
         return {}
-    code = next((code for code in codes(hit, Severity.DROP) if code in _DROPS), None)
+    code = next((code for code in problem_codes(hit, Severity.DROP) if code in _DROPS), None)
     fields = _PayloadReader(keys).texts(hit.call.payload or {})
     identifying = (NAME_FIELDS[hit.call.type], "userId", "anonymousId")
     return {
@@ -155,7 +155,7 @@ class _PayloadReader:
         if isinstance(value, dict | list) or _is_long(value):
             self.omitted.append(path_text(at))
             return ABSENT
-        return escaped(value) if isinstance(value, str) else value
+        return escape(value) if isinstance(value, str) else value
 
     def _holds_key(self, text: str) -> bool:
         return any(key in text for key in self.keys)
@@ -178,7 +178,7 @@ class _PayloadReader:
                 continue
             literal = self.value(here, member)
             if literal != {} and not isinstance(literal, Absent):
-                read[escaped(key)] = literal
+                read[escape(key)] = literal
         return read
 
 
@@ -222,7 +222,7 @@ def draft(hits: Sequence[Hit], *, name: str = "") -> str:
     parts = [(title, _draft_items(part, keys)) for title, part in _hits_by_step(hits)]
     lines = [schema_line("scenario"), *_comment_lines(hits)]
     if name:
-        lines.append(f"name: {source.scalar(escaped(name))}")
+        lines.append(f"name: {source.scalar(escape(name))}")
     lines += _damage_policy_lines(hits)
     filled = [(title, items) for title, items in parts if items]
     if {title for title, _ in filled} <= {"", "1"}:
@@ -235,7 +235,7 @@ def draft(hits: Sequence[Hit], *, name: str = "") -> str:
 
 
 def _step_lines(title: str, items: Iterable[_DraftItem]) -> list[str]:
-    name = [] if title.isdigit() else [f"name: {source.scalar(escaped(title))}"]
+    name = [] if title.isdigit() else [f"name: {source.scalar(escape(title))}"]
     return [*name, *_expect_lines(items, source.WIDTH - 4)]
 
 
@@ -286,7 +286,9 @@ def _hits_by_step(hits: Sequence[Hit]) -> list[tuple[str, list[Hit]]]:
 
 def _damage_policy_lines(hits: Iterable[Hit]) -> list[str]:
     """Return the lines of the policy under which the damaged calls pass."""
-    damaged = [set(codes(hit, Severity.DAMAGE)) for hit in hits if hit.outcome is Outcome.DAMAGED]
+    damaged = [
+        set(problem_codes(hit, Severity.DAMAGE)) for hit in hits if hit.outcome is Outcome.DAMAGED
+    ]
     if not damaged:
         return []
     why = "# Segment keeps the damaged calls, although something is wrong with them"

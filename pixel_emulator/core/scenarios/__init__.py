@@ -1,1 +1,1 @@
-"""The nouns of the assertion language: scenarios, expectations, and the wire they speak of."""
+"""The model of the assertion language: scenarios, expectations and models of mail clients."""

@@ -1,45 +1,45 @@
-"""One expectation: which calls it wants, how often, and when."""
+"""Expectations: which calls must arrive, how often and when."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from pixel_emulator.core.errors import Location
-from pixel_emulator.core.matching.diff import described
-from pixel_emulator.core.matching.expected import Constraints, Expected, describe
-from pixel_emulator.core.matching.predicates import as_of
+from pixel_emulator.core.matching.diff import describe_expected
+from pixel_emulator.core.matching.expected import Constraints, Expected, describe_value
+from pixel_emulator.core.matching.predicates import resolve_now
 from pixel_emulator.core.matching.unification import unify
 from pixel_emulator.core.model import KEPT, NAME_FIELDS, CallType, Hit, Outcome, Payload, Severity
-from pixel_emulator.core.scenarios.mail_clients import wire_facts
+from pixel_emulator.core.scenarios.mail_clients import request_facts
 
 
 def call_line(type: CallType, payload: Payload) -> str:
-    """A call in one line, as the language writes it: `track: Email Opened`, or `page:` alone."""
+    """Return a call in one line of the language: `track: Email Opened`, or `page:` if unnamed."""
     name = payload.get(NAME_FIELDS[type])
     if name is None:
         return f"{type}:"
-    return f"{type}: {name if isinstance(name, str) else describe(name).text}"
+    return f"{type}: {name if isinstance(name, str) else describe_value(name).text}"
 
 
-def name_of(hit: Hit) -> str | None:
-    """The text behind the type in the hit's call line, if there is one."""
+def call_name(hit: Hit) -> str | None:
+    """Return the name in the hit's call line; None if there is none or it is not text."""
     name = (hit.call.payload or {}).get(NAME_FIELDS[hit.call.type]) if hit.call else None
     return name if isinstance(name, str) else None
 
 
-def facts(hit: Hit) -> Payload:
-    """What the fields of an expectation are compared with: the payload, and the source's name."""
+def call_facts(hit: Hit) -> Payload:
+    """Return the fields that expectations are compared with: the payload and the source's name."""
     payload = (hit.call and hit.call.payload) or {}
     return payload if hit.source is None else {**payload, "source": hit.source}
 
 
-def codes(hit: Hit, severity: Severity) -> tuple[str, ...]:
-    """The codes of the hit's problems of one severity."""
-    return tuple(each.code for each in hit.problems if each.severity is severity)
+def problem_codes(hit: Hit, severity: Severity) -> tuple[str, ...]:
+    """Return the codes of the hit's problems of one severity."""
+    return tuple(problem.code for problem in hit.problems if problem.severity is severity)
 
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """How often a call is wanted; `high` is None where there is no upper end."""
+    """How often a call must arrive; `high` is None if there is no upper bound."""
 
     low: int = 1
     high: int | None = 1
@@ -52,62 +52,63 @@ class Times:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pattern:
-    """What one call has to be.
+    """The shape of one call.
 
-    `type` is None for any. `fields` is a subset of the payload, and `source` where one is wanted;
-    `request` is a subset of the wire facts. `timed` says that `$now` stands in one of them.
+    `type` is None for any type. `fields` is compared with `call_facts` and `request` with
+    `request_facts`, both as a subset. `has_now` is True if `$now` occurs in one of them.
     """
 
     type: CallType | None = None
     fields: Mapping[str, Expected] = field(default_factory=dict)
     request: Mapping[str, Expected] = field(default_factory=dict)
-    timed: bool = False
+    has_now: bool = False
 
     @property
     def name(self) -> str | None:
-        """The text behind the type in the call line, or None where it is no plain text."""
+        """The name in the call line; None if there is none or it is a matcher."""
         name = self.fields.get(NAME_FIELDS[self.type]) if self.type else None
         return name if isinstance(name, str) else None
 
     @property
     def line(self) -> str:
-        """The call in one line, as the language writes it."""
+        """The call in one line of the language."""
         if self.type is None:
             return "any:"
         name = self.fields.get(NAME_FIELDS[self.type])
         if name is None:
             return f"{self.type}:"
-        return f"{self.type}: {name if isinstance(name, str) else described(name).text}"
+        return f"{self.type}: {name if isinstance(name, str) else describe_expected(name).text}"
 
-    def of(self, hit: Hit) -> "Pattern":
-        """The pattern as it speaks of this hit: `$now` is the time of each."""
-        if not self.timed:
+    def resolved_for(self, hit: Hit) -> "Pattern":
+        """Return the pattern with `$now` set to the time of the hit."""
+        if not self.has_now:
             return self
-        fields, request = as_of(self.fields, hit.time), as_of(self.request, hit.time)
-        return replace(self, fields=fields, request=request, timed=False)
+        fields, request = resolve_now(self.fields, hit.time), resolve_now(self.request, hit.time)
+        return replace(self, fields=fields, request=request, has_now=False)
 
-    def ways(self, hit: Hit) -> Iterator[Constraints]:
-        """Each way in which the hit matches, as what it needs of the variables."""
+    def solutions(self, hit: Hit) -> Iterator[Constraints]:
+        """Yield the constraints on variables under which the hit matches; see `unify`."""
         if hit.call is None or self.type not in (None, hit.call.type):
             return
-        pattern = self.of(hit)
-        for needs in unify(pattern.fields, facts(hit)):
+        pattern = self.resolved_for(hit)
+        for constraints in unify(pattern.fields, call_facts(hit)):
             if not pattern.request:
-                yield needs
+                yield constraints
             else:
-                yield from ((*needs, *more) for more in unify(pattern.request, wire_facts(hit)))
+                request = unify(pattern.request, request_facts(hit))
+                yield from ((*constraints, *added) for added in request)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation:
-    """A call that is wanted, `times` times.
+    """A call that must arrive `times` times.
 
-    `patterns` has several where the file says `one-of`: a call has to match one of them. A
-    `dropped` expectation speaks of calls that Segment would drop, for the reason `code` where one
-    is given; every other speaks of calls that it keeps. `after` is the id of an expectation of
-    the same scenario whose last claim has to come before; `within` is in seconds, from the begin
-    of the step's wait or else from that last claim. `never` says that it stands under `never:`,
-    where `times` is 0.
+    A call matches if it matches one of `patterns`; there are several if the file has `one-of`. If
+    `dropped`, only calls that Segment would drop match, and only for the reason `code` unless it
+    is empty; otherwise only calls that it keeps. `after` is the id of an expectation of the same
+    scenario whose last claim has to come before. `within` is in seconds, from that last claim, or
+    without `after` from the start of the step's wait. `never` is True for an item of `never:`,
+    whose `times` is 0.
     """
 
     patterns: tuple[Pattern, ...] = (Pattern(),)
@@ -123,20 +124,23 @@ class Expectation:
 
     @property
     def line(self) -> str:
-        """The expectation in one line."""
-        line = " or ".join(dict.fromkeys(each.line for each in self.patterns))
+        """The expectation in one line of the language."""
+        line = " or ".join(dict.fromkeys(pattern.line for pattern in self.patterns))
         if not self.dropped:
             return line
         return f"dropped: {self.code}".rstrip() + ("" if line == "any:" else f" ({line})")
 
-    def wants_outcome(self, hit: Hit) -> bool:
-        """Whether Segment would do with the hit what is wanted: keep it, or drop it for `code`."""
+    def accepts_outcome(self, hit: Hit) -> bool:
+        """Return True if the hit has the right outcome: kept, or dropped for the reason `code`."""
         if not self.dropped:
             return hit.outcome in KEPT
-        return hit.outcome is Outcome.DROPPED and self.code in ("", *codes(hit, Severity.DROP))
+        return hit.outcome is Outcome.DROPPED and self.code in (
+            "",
+            *problem_codes(hit, Severity.DROP),
+        )
 
-    def ways(self, hit: Hit) -> Iterator[Constraints]:
-        """Each way in which this expectation may claim the hit; none if it may not."""
-        if self.wants_outcome(hit):
+    def solutions(self, hit: Hit) -> Iterator[Constraints]:
+        """Yield the constraints on variables under which the expectation may claim the hit."""
+        if self.accepts_outcome(hit):
             for pattern in self.patterns:
-                yield from pattern.ways(hit)
+                yield from pattern.solutions(hit)

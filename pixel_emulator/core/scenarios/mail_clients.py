@@ -1,8 +1,8 @@
-"""Models of mail clients: how each asks for the images of a mail, as far as anybody has told.
+"""Models of mail clients: the requests with which each loads the images of a mail.
 
-A model is the wire alone: which requests come, in which order, with which headers. Whether a
-client would show the image at all (markup, blocked images, clipping) is not in it. The strings
-are from public logs and test data: uap-core, keila, warmbly, gophish #1390, SparkPost.
+A model covers the wire only: which requests, in which order, with which headers. Whether a client
+would show the image at all (markup, blocked images, clipping) is not part of it. The strings are
+from public logs and test data: uap-core, keila, warmbly, gophish #1390, SparkPost.
 """
 
 import re
@@ -15,7 +15,7 @@ from pixel_emulator.core.model import Hit, Payload, PixelRequest
 
 
 class Fetch(StrEnum):
-    """Why an image is asked for, and by whom; the value is that of `request: {fetch: …}`."""
+    """Why and by whom an image is requested; the value of `request: {fetch: …}`."""
 
     OPEN = "open"
     PREFETCH = "prefetch"
@@ -24,8 +24,8 @@ class Fetch(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """One request for an image: what it is for, and its headers in wire order."""
+class ImageRequest:
+    """One request for an image: its kind, and its headers in wire order."""
 
     fetch: Fetch
     headers: tuple[tuple[str, str], ...]
@@ -36,79 +36,83 @@ class Ask:
         return "HEAD" if self.fetch is Fetch.HEAD else "GET"
 
 
-def _ask(fetch: Fetch, user_agent: str, *more: tuple[str, str]) -> Ask:
-    return Ask(fetch, (("User-Agent", user_agent), *more))
+def _image_request(fetch: Fetch, user_agent: str, *headers: tuple[str, str]) -> ImageRequest:
+    return ImageRequest(fetch, (("User-Agent", user_agent), *headers))
 
 
-_GMAIL = _ask(
+_GMAIL = _image_request(
     Fetch.PROXY,
     "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)",
     ("Accept-Encoding", "gzip,deflate,br"),
 )
-# Asked for by Gmail while its app is open and a mail arrives; nobody has opened that mail yet.
-_GMAIL_PREFETCH = _ask(
+# Sent by Gmail when a mail arrives while its app is open; the mail has not been opened yet.
+_GMAIL_PREFETCH = _image_request(
     Fetch.PREFETCH,
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
     "Chrome/42.0.2311.135 Safari/537.36 Edge/12.246 Mozilla/5.0",
 )
 
-CLIENTS: Mapping[str, tuple[Ask, ...]] = MappingProxyType(
+MAIL_CLIENTS: Mapping[str, tuple[ImageRequest, ...]] = MappingProxyType(
     {
         "gmail": (_GMAIL,),
         "gmail_prefetch": (_GMAIL_PREFETCH, _GMAIL),  # the double load
         "yahoo": (
-            _ask(
+            _image_request(
                 Fetch.PROXY,
                 "YahooMailProxy; https://help.yahoo.com/kb/yahoo-mail-proxy-SLN28749.html",
             ),
         ),
         # The new Outlook for Windows sends the same.
         "apple_mail": (
-            _ask(
+            _image_request(
                 Fetch.OPEN,
                 "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 "
                 "(KHTML, like Gecko)",
             ),
         ),
         # Mail Privacy Protection loads every image when the mail arrives, read or not.
-        "apple_privacy": (_ask(Fetch.PREFETCH, "Mozilla/5.0"),),
+        "apple_privacy": (_image_request(Fetch.PREFETCH, "Mozilla/5.0"),),
         "ios_mail": (
-            _ask(
+            _image_request(
                 Fetch.OPEN,
                 "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 "
                 "(KHTML, like Gecko) Mobile/15E148",
             ),
         ),
-        "outlook": (_ask(Fetch.OPEN, "Mozilla/4.0 (compatible; ms-office; MSOffice 16)"),),
+        "outlook": (
+            _image_request(Fetch.OPEN, "Mozilla/4.0 (compatible; ms-office; MSOffice 16)"),
+        ),
         "outlook_mac": (
-            _ask(
+            _image_request(
                 Fetch.OPEN,
                 "MacOutlook/15.27.0.161010 (Intelx64 Mac OS X Version 10.11.6 (Build 15G1108))",
             ),
         ),
-        "outlook_ios": (_ask(Fetch.OPEN, "Outlook-iOS/665.29827.prod.iphone (2.63.0)"),),
+        "outlook_ios": (_image_request(Fetch.OPEN, "Outlook-iOS/665.29827.prod.iphone (2.63.0)"),),
         "thunderbird": (
-            _ask(
+            _image_request(
                 Fetch.OPEN,
                 "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Thunderbird/128.2.0",
             ),
         ),
         "hey": (
-            _ask(
+            _image_request(
                 Fetch.PROXY,
                 "hey.com/imageproxy Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 "
                 "(KHTML, like Gecko) Chrome/134.0.0.0 Safari/537.36",
             ),
         ),
-        "fastmail": (_ask(Fetch.PROXY, "FastmailUA/1.0"),),
-        "superhuman": (_ask(Fetch.OPEN, "Superhuman"),),
-        "mailpit": (_ask(Fetch.HEAD, "Mailpit/1.27"),),  # its link check; nobody opens anything
+        "fastmail": (_image_request(Fetch.PROXY, "FastmailUA/1.0"),),
+        "superhuman": (_image_request(Fetch.OPEN, "Superhuman"),),
+        "mailpit": (
+            _image_request(Fetch.HEAD, "Mailpit/1.27"),
+        ),  # its link check; no mail is opened
     }
 )
-"""What `client:` may name, and the requests with which that client gets one image."""
+"""The values of `client:`, and the requests with which that client loads one image."""
 
 
-_FETCHERS = tuple(
+_USER_AGENTS = tuple(
     (client, fetch, re.compile(pattern))
     for client, fetch, pattern in (
         # gophish#1390, uap-core pull request 170
@@ -121,9 +125,9 @@ _FETCHERS = tuple(
         ("hey", Fetch.PROXY, r"hey\.com/imageproxy"),  # warmbly, as above
         ("fastmail", Fetch.PROXY, r"\AFastmailUA/"),  # warmbly, as above
         ("seznam", Fetch.PROXY, r"SeznamEmailProxy"),  # matomo device-detector
-        # Microsoft's scanners follow what stands in a mail before anybody reads it: gophish#2549
+        # Microsoft's scanners follow the links of a mail before anybody reads it: gophish#2549
         ("outlook", Fetch.PREFETCH, r"Microsoft Office Existence Discovery"),
-        # All below to Superhuman: uap-core tests/test_ua.yaml e3c5e63
+        # From here to Superhuman: uap-core tests/test_ua.yaml e3c5e63
         ("outlook", Fetch.OPEN, r"ms-office|MSOffice|Microsoft (?:Office/|Outlook)|MacOutlook/"),
         ("outlook", Fetch.OPEN, r"Outlook-iOS"),
         ("thunderbird", Fetch.OPEN, r"Thunderbird/"),
@@ -131,45 +135,45 @@ _FETCHERS = tuple(
         ("lotus_notes", Fetch.OPEN, r"Lotus-Notes/"),
         ("airmail", Fetch.OPEN, r"\AAirmail "),
         ("superhuman", Fetch.OPEN, r"\ASuperhuman"),
-        # Bare WebKit; the new Outlook for Windows says the same: warmbly#564
+        # Bare WebKit; the new Outlook for Windows sends the same: warmbly#564
         ("apple_mail", Fetch.OPEN, r"AppleWebKit/[\d.]+ \(KHTML, like Gecko\)(?: Mobile/\w+)?\Z"),
         ("mailpit", Fetch.PREFETCH, r"\AMailpit"),  # its checks: axllent/mailpit 408b30d
         ("headless", Fetch.OPEN, r"HeadlessChrome/"),
         ("browser", Fetch.OPEN, r"\AMozilla/5\.0 .*(?:Chrome|Firefox|Safari|Edg)/"),
     )
 )
-"""In this order: the first whose pattern is found in the User-Agent is the client."""
+"""The client is the first entry whose pattern is found in the User-Agent."""
 
 _OTHER = "other"
 
-FETCHERS = (*dict.fromkeys(client for client, _, _ in _FETCHERS), _OTHER)
-"""The clients that a request may be told to come from; `other` where its headers tell none."""
+CLIENT_NAMES = (*dict.fromkeys(client for client, _, _ in _USER_AGENTS), _OTHER)
+"""The clients that `identify_client` may return; `other` if it recognizes none."""
 
-# Browsers say so when nobody has asked for what they fetch yet.
+# Browsers send these headers with prefetches.
 _PURPOSES = ("sec-purpose", "purpose", "x-purpose", "x-moz")
 
 
-def fetched_by(request: PixelRequest) -> tuple[str, Fetch]:
-    """The client that sent the request, one of `FETCHERS`, and how it fetched."""
+def identify_client(request: PixelRequest) -> tuple[str, Fetch]:
+    """Return the client that sent the request, one of `CLIENT_NAMES`, and the kind of fetch."""
     agent = request.header("user-agent") or ""
-    told = ((client, fetch) for client, fetch, pattern in _FETCHERS if pattern.search(agent))
-    client, fetch = next(told, (_OTHER, Fetch.OPEN))
+    matching = ((client, fetch) for client, fetch, pattern in _USER_AGENTS if pattern.search(agent))
+    client, fetch = next(matching, (_OTHER, Fetch.OPEN))
     if request.method == "HEAD":
         return client, Fetch.HEAD
-    purposes = (request.header(each) or "" for each in _PURPOSES)
-    if any("prefetch" in each.lower() or "preview" in each.lower() for each in purposes):
+    purposes = ((request.header(name) or "").lower() for name in _PURPOSES)
+    if any("prefetch" in purpose or "preview" in purpose for purpose in purposes):
         return client, Fetch.PREFETCH
     return client, fetch
 
 
-def wire_facts(hit: Hit) -> Payload:
-    """What the fields under `request` are compared with; what the request does not say is absent.
+def request_facts(hit: Hit) -> Payload:
+    """Return the facts that `request` is compared with; facts that the request lacks are absent.
 
-    `host` has the port behind it where the client wrote one; `alphabet` and `padded` are those of
-    the base64 form.
+    `host` includes the port if the client sent one; `alphabet` and `padded` exist for the base64
+    form only.
     """
     request, call = hit.request, hit.call
-    client, fetch = fetched_by(request)
+    client, fetch = identify_client(request)
     facts: Payload = {
         "host": request.host,
         "path": request.path.decode(errors="replace"),

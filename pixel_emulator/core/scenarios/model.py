@@ -1,4 +1,4 @@
-"""The nouns of a scenario file: scenarios, steps, what they do, and what they forbid."""
+"""The model of a scenario file: scenarios, steps, actions, policies and forbidden content."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,14 +15,14 @@ from pixel_emulator.core.tracking_plan.plan import Plan
 
 _ARROW = "\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}"
 
-WITHIN = 5.0
-"""Seconds that a live step waits until it is met, unless `within` says otherwise."""
-QUIET = 0.1
-"""Seconds of silence that a live step wants once it is met, unless `quiet` says otherwise."""
+DEFAULT_WITHIN = 5.0
+"""Seconds that a live step waits to be met unless it has `within`."""
+DEFAULT_QUIET = 0.1
+"""Seconds without calls that a live step requires after it is met unless it has `quiet`."""
 
 
 class Level(StrEnum):
-    """What a finding does to a scenario."""
+    """The effect of a policy on a scenario."""
 
     IGNORE = "ignore"
     WARN = "warn"
@@ -30,7 +30,7 @@ class Level(StrEnum):
 
 
 class Policy(StrEnum):
-    """The findings about a whole run that a scenario has a word on; the value is its key."""
+    """What a scenario has policies on, for the whole run; the value is its key in the file."""
 
     UNEXPECTED = "unexpected"
     DROPPED = "dropped"
@@ -51,10 +51,10 @@ DEFAULT_LEVELS: Mapping[Policy, Level] = MappingProxyType(
 
 
 class Order(StrEnum):
-    """In which order the calls of one list of expectations must come.
+    """The order in which the calls of one list of expectations must arrive.
 
-    `listed`: as the list has them, and other calls may come between. `strict`: and no other kept
-    call between the first and the last of them.
+    `listed`: the order of the list; other calls may arrive in between. `strict`: as `listed`, but
+    no other kept call may arrive between the first and the last of them.
     """
 
     ANY = "any"
@@ -64,7 +64,7 @@ class Order(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Run a command: a text goes to the shell, a list is run as it is."""
+    """Run a command: a text through the shell, a tuple directly."""
 
     command: str | tuple[str, ...]
 
@@ -93,7 +93,7 @@ class Replay:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Wait so many seconds."""
+    """Wait for this time."""
 
     seconds: float
 
@@ -103,10 +103,10 @@ type Action = Run | Open | Send | Replay | Wait
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """A part of a scenario: what it does, and the calls that it wants then.
+    """A part of a scenario: its actions, and the calls that must arrive then.
 
-    `within` and `quiet` are in seconds, None where the file does not say. With `since_start` the
-    expectations see all calls of the scenario so far, else only those of their step.
+    `within` and `quiet` are in seconds, None if the file does not set them. If `since_start`, the
+    expectations see all calls of the scenario so far, otherwise only those of their step.
     """
 
     expectations: tuple[Expectation, ...] = ()
@@ -122,19 +122,22 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forbidden:
-    """What no request may hold: `contains` at `path` (None: everything, also keys, URL, referer),
-    but for the paths under `excepted`."""
+    """Content that no request may have.
+
+    `contains` may not occur at or below `path` (None: anywhere, including keys, URL and referer),
+    except at or below one of `except_paths`.
+    """
 
     contains: Expected
     path: JsonPath | None = None
-    excepted: tuple[JsonPath, ...] = ()
+    except_paths: tuple[JsonPath, ...] = ()
     because: str = ""
     location: Location = field(default_factory=Location)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
-    """What holds before a scenario begins.
+    """The initial state of a scenario.
 
     `profiles` seeds the identity graph, `clock` is the time of the first call (ISO 8601), `seed`
     makes generated ids repeatable.
@@ -147,29 +150,29 @@ class Given:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """What must and may arrive in one run; one row of `cases` makes one scenario.
+    """What must and may arrive in one run; each row of `cases` makes one scenario.
 
-    A scenario without `steps` has one step without a name. `case` tells the rows of one scenario
-    from each other. `same_event` narrows `unexpected` to calls of a type and name that an
-    expectation mentions. `accepted` holds the damage codes that no longer count as damage.
-    `stated` are the policies about which the file says something itself.
-    `lets` are the variables without a value, each with what its value has to match. `plans` are
-    tracking plans by version, `plan_files` where they are to be read from, relative to the file.
-    `row` is where its case stands, or else as `location`.
+    A scenario without `steps` has one step without a name. `case` distinguishes the rows of one
+    scenario. If `same_event`, the policy `unexpected` covers only calls whose type and name an
+    expectation mentions. `accepted` are damage codes that do not count as damage.
+    `stated_policies` are the policies that the file sets itself. `variables` are the variables
+    without a value, each with what its value has to match. `plans` are tracking plans by version,
+    `plan_files` the paths to read them from, relative to the file. `row` is the location of its
+    row of `cases`, or else equal to `location`.
     """
 
     steps: tuple[Step, ...] = (Step(),)
     name: str = ""
     case: str = ""
     tags: tuple[str, ...] = ()
-    lets: Mapping[str, Expected] = field(default_factory=dict)
+    variables: Mapping[str, Expected] = field(default_factory=dict)
     given: Given = field(default_factory=Given)
-    denials: tuple[Forbidden, ...] = ()
+    forbidden: tuple[Forbidden, ...] = ()
     state: Mapping[str, Expected] | None = None
     plan_files: Mapping[int, str] = field(default_factory=dict)
     plans: Mapping[int, Plan] = field(default_factory=dict)
     levels: Mapping[Policy, Level] = DEFAULT_LEVELS
-    stated: frozenset[Policy] = frozenset()
+    stated_policies: frozenset[Policy] = frozenset()
     same_event: bool = False
     accepted: frozenset[str] = frozenset()
     location: Location = field(default_factory=Location)
@@ -178,129 +181,133 @@ class Scenario:
     @property
     def expectations(self) -> tuple[Expectation, ...]:
         """The expectations of all steps."""
-        return tuple(each for step in self.steps for each in step.expectations)
+        return tuple(expected for step in self.steps for expected in step.expectations)
 
     @property
-    def acts(self) -> bool:
-        """Whether it does something itself, so that it needs no command."""
+    def has_actions(self) -> bool:
+        """True if a step has actions, so that the scenario needs no command."""
         return any(step.actions for step in self.steps)
 
     @property
     def title(self) -> str:
-        """File, name and case, as far as there are any."""
+        """File, name and case, those that are set; `scenario` if none is."""
         named = f" {_ARROW} ".join(filter(None, (self.location.file, self.name)))
         return (f"{named} [{self.case}]" if self.case else named) or "scenario"
 
     def step_title(self, step: Step) -> str:
-        """The title of one of its steps: the mark of the calls that belong to it."""
-        number = next(n for n, each in enumerate(self.steps, 1) if each is step)
+        """Return the title of a step of this scenario, with which its calls are marked."""
+        number = next(n for n, own in enumerate(self.steps, 1) if own is step)
         return f"{self.title} {_ARROW} {step.name or number}"
 
     def mentions(self, type: CallType, name: object) -> bool:
-        """Whether an expectation of a kept call speaks of this type, and of this name or any."""
+        """Return True if an expectation of kept calls admits this type and name."""
         return any(
             pattern.type in (None, type) and pattern.name in (None, name)
-            for each in self.expectations
-            for pattern in each.patterns
-            if not each.dropped
+            for expected in self.expectations
+            for pattern in expected.patterns
+            if not expected.dropped
         )
 
 
 type Values = Mapping[str, JSON]
-"""Values of variables, given from outside."""
+"""Values of variables, given from outside the file."""
 
 
-NOT = "!"
-"""What a tag begins with whose scenarios are left out."""
+EXCLUDE_PREFIX = "!"
+"""The prefix of a tag whose scenarios are excluded."""
 
 
-def choose(scenarios: Sequence[Scenario], tags: Sequence[str]) -> tuple[Scenario, ...]:
-    """The scenarios that have at least one of these tags, and none of those behind a `!`.
+def select_by_tags(scenarios: Sequence[Scenario], tags: Sequence[str]) -> tuple[Scenario, ...]:
+    """Return the scenarios with at least one of the tags and no tag excluded by `!tag`.
 
-    Without any tag to have, all but those left out. Raises SelectionError for a tag that no
-    scenario has, and where no scenario is chosen.
+    If `tags` has exclusions only, return all scenarios but those. Raises SelectionError if no
+    scenario has one of the tags, or if no scenario is selected.
     """
-    wanted = {each for each in tags if not each.startswith(NOT)}
-    unwanted = {each.removeprefix(NOT) for each in tags if each.startswith(NOT)}
-    known = {tag for each in scenarios for tag in each.tags}
-    if issues := tuple(_unknown(tags, known)):
+    included = {tag for tag in tags if not tag.startswith(EXCLUDE_PREFIX)}
+    excluded = {tag.removeprefix(EXCLUDE_PREFIX) for tag in tags if tag.startswith(EXCLUDE_PREFIX)}
+    existing = {tag for scenario in scenarios for tag in scenario.tags}
+    if issues := tuple(_unknown_tags(tags, existing)):
         raise SelectionError(*issues)
-    chosen = tuple(
-        each
-        for each in scenarios
-        if not unwanted.intersection(each.tags) and (not wanted or wanted.intersection(each.tags))
+    selected = tuple(
+        scenario
+        for scenario in scenarios
+        if not excluded.intersection(scenario.tags)
+        and (not included or included.intersection(scenario.tags))
     )
-    if scenarios and not chosen:
-        said = " ".join(f"--tag {each}" for each in tags)
-        raise SelectionError(InputIssue(f"{said}: no scenario is chosen, so nothing can be met"))
-    return chosen
+    if scenarios and not selected:
+        options = " ".join(f"--tag {tag}" for tag in tags)
+        raise SelectionError(InputIssue(f"{options}: no scenario is chosen, so nothing can be met"))
+    return selected
 
 
-def _unknown(tags: Sequence[str], known: set[str]) -> Iterator[InputIssue]:
-    for each in tags:
-        tag = each.removeprefix(NOT)
-        if tag not in known:
-            there = f"there are {', '.join(sorted(known))}" if known else "none has any"
-            advice = did_you_mean(tag, known) or f"; {there}"
-            yield InputIssue(f"--tag {each}: no scenario has this tag{advice}")
+def _unknown_tags(tags: Sequence[str], existing: set[str]) -> Iterator[InputIssue]:
+    for option in tags:
+        tag = option.removeprefix(EXCLUDE_PREFIX)
+        if tag not in existing:
+            listed = f"there are {', '.join(sorted(existing))}" if existing else "none has any"
+            advice = did_you_mean(tag, existing) or f"; {listed}"
+            yield InputIssue(f"--tag {option}: no scenario has this tag{advice}")
 
 
 type _Masks = Mapping[str, Mapping[int, frozenset[str]]]
-"""The masks of a run, by what they begin with, and then by their length."""
+"""The masks of a run by their shown prefix, then by length."""
 
-_BEGIN = MIN_KEY_LENGTH // 3  # characters of a key that its mask shows, however short it is
+_SHOWN_PREFIX = MIN_KEY_LENGTH // 3  # characters at the start of a key that every mask shows
 
 
-def beside_masks(scenarios: Sequence[Scenario], hits: Iterable[Hit]) -> list[Scenario]:
-    """The scenarios with masks for the write keys that they want, and for those of the calls in
-    the names by which calls belong to their steps."""
+def with_masked_keys(scenarios: Sequence[Scenario], hits: Iterable[Hit]) -> list[Scenario]:
+    """Return the scenarios with masked write keys, as they are in a redacted recording.
+
+    Masks the write keys of patterns, and those keys in names and cases (they mark the calls of a
+    step) whose masks occur in `hits`.
+    """
     masks = _masks_of(hits)
-    return [_beside(each, masks) for each in scenarios]
+    return [_with_masks(scenario, masks) for scenario in scenarios]
 
 
 def _masks_of(hits: Iterable[Hit]) -> _Masks:
-    found: dict[str, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
+    masks: dict[str, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
     for hit in hits:
         key = ((hit.call and hit.call.payload) or {}).get("writeKey")
-        if isinstance(key, str) and len(key) >= MIN_KEY_LENGTH:  # shorter ones are not looked for
-            found[key[:_BEGIN]][len(key)].add(key)
+        if isinstance(key, str) and len(key) >= MIN_KEY_LENGTH:  # shorter keys are not masked
+            masks[key[:_SHOWN_PREFIX]][len(key)].add(key)
     return {
-        begin: {size: frozenset(masks) for size, masks in by_size.items()}
-        for begin, by_size in found.items()
+        prefix: {size: frozenset(same_size) for size, same_size in by_size.items()}
+        for prefix, by_size in masks.items()
     }
 
 
-def _beside(scenario: Scenario, masks: _Masks) -> Scenario:
-    def pattern(each: Pattern) -> Pattern:
-        key = each.fields.get("writeKey")
+def _with_masks(scenario: Scenario, masks: _Masks) -> Scenario:
+    def masked_pattern(pattern: Pattern) -> Pattern:
+        key = pattern.fields.get("writeKey")
         if not isinstance(key, str):
-            return each
-        return replace(each, fields={**each.fields, "writeKey": mask(key)})
+            return pattern
+        return replace(pattern, fields={**pattern.fields, "writeKey": mask(key)})
 
-    def expectation(each: Expectation) -> Expectation:
-        return replace(each, patterns=tuple(map(pattern, each.patterns)))
+    def masked_expectation(expected: Expectation) -> Expectation:
+        return replace(expected, patterns=tuple(map(masked_pattern, expected.patterns)))
 
-    def step(each: Step) -> Step:
-        expectations = tuple(map(expectation, each.expectations))
-        return replace(each, expectations=expectations, name=_hide(each.name, masks))
+    def masked_step(step: Step) -> Step:
+        expectations = tuple(map(masked_expectation, step.expectations))
+        return replace(step, expectations=expectations, name=_mask_keys(step.name, masks))
 
     return replace(
         scenario,
-        steps=tuple(map(step, scenario.steps)),
-        name=_hide(scenario.name, masks),
-        case=_hide(scenario.case, masks),
+        steps=tuple(map(masked_step, scenario.steps)),
+        name=_mask_keys(scenario.name, masks),
+        case=_mask_keys(scenario.case, masks),
     )
 
 
-def _hide(text: str, masks: _Masks) -> str:
-    """The text with a mask for each key of which the calls have the mask; it stays as long."""
-    at = 0
-    while at < len(text):
-        for size, known in masks.get(text[at : at + _BEGIN], {}).items():
-            hidden = mask(text[at : at + size])
-            if hidden in known:
-                text = text[:at] + hidden + text[at + size :]
-                at += size - 1
+def _mask_keys(text: str, masks: _Masks) -> str:
+    """Return the text with every key masked whose mask is in `masks`; the length is unchanged."""
+    start = 0
+    while start < len(text):
+        for size, same_size in masks.get(text[start : start + _SHOWN_PREFIX], {}).items():
+            masked = mask(text[start : start + size])
+            if masked in same_size:
+                text = text[:start] + masked + text[start + size :]
+                start += size - 1
                 break
-        at += 1
+        start += 1
     return text

@@ -1,4 +1,4 @@
-"""The JSON Schema of a recording, made from the words of its reader."""
+"""The JSON Schema of a recording, from the enumerations of its reader; builders of schemas."""
 
 from collections.abc import Iterable, Mapping
 
@@ -16,12 +16,14 @@ from pixel_emulator.core.model import (
 from pixel_emulator.core.recordings.recording import VERSION, Clock, Redaction
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
-"""The draft that editors know best: yaml-language-server reads it without asking."""
+"""The draft that editors support best: yaml-language-server reads it without a setting."""
 
 
 def schema_line(kind: str) -> str:
-    """The comment that leads an editor to the schema of a `scenario` or `recording`, which
-    `scenario schema` prints."""
+    """Return the comment that refers editors to the schema of a `scenario` or `recording`.
+
+    `scenario schema` prints that schema.
+    """
     return f"# yaml-language-server: $schema={kind}.schema.json"
 
 
@@ -32,49 +34,49 @@ COUNT: Payload = {"type": "integer", "minimum": 0}
 
 def map_of(
     shapes: Mapping[str, Mapping[str, JSON]],
-    words: Mapping[str, str],
+    descriptions: Mapping[str, str],
     *,
     required: Iterable[str] = (),
-    others: bool = False,
+    additional: bool = False,
 ) -> Payload:
-    """A map with these keys and no others; `words` describe them."""
+    """Return the schema of a map with these keys, and with any others if `additional`."""
     properties: Payload = {
-        key: {**shape, "description": words[key]} if key in words else {**shape}
+        key: {**shape, "description": descriptions[key]} if key in descriptions else {**shape}
         for key, shape in shapes.items()
     }
     schema: Payload = {"type": "object", "properties": properties}
     if needed := list(required):
         schema["required"] = [*needed]
-    return schema if others else {**schema, "additionalProperties": False}
+    return schema if additional else {**schema, "additionalProperties": False}
 
 
 def list_of(items: Payload, *, at_least: int = 0) -> Payload:
-    """A list of such items."""
+    """Return the schema of a list of such items."""
     return {"type": "array", "items": items, **({"minItems": at_least} if at_least else {})}
 
 
 def one_of(words: Iterable[str | None]) -> Payload:
-    """One of these words."""
+    """Return the schema of one of these words."""
     return {"enum": [*words]}
 
 
 def any_of(*schemas: Mapping[str, JSON]) -> Payload:
-    """What one of the schemas accepts."""
-    return {"anyOf": [{**each} for each in schemas]}
+    """Return a schema that accepts what one of these schemas accepts."""
+    return {"anyOf": [{**schema} for schema in schemas]}
 
 
 def ref(name: str) -> Payload:
-    """What stands under `definitions`."""
+    """Return a reference to a schema under `definitions`."""
     return {"$ref": f"#/definitions/{name}"}
 
 
 def matching(pattern: str, *, example: JSON) -> Payload:
-    """A text that the whole pattern matches."""
+    """Return the schema of a text that matches the pattern as a whole."""
     return {"type": "string", "pattern": f"^(?:{pattern})$", "examples": [example]}
 
 
 _TIME: Payload = {"type": "string", "format": "date-time"}
-_WORDS = {
+_DESCRIPTIONS = {
     "pixel_recording": "The version of the format.",
     "created": "When the run began.",
     "run": "Tells runs from each other.",
@@ -98,7 +100,7 @@ _WORDS = {
 
 
 def recording_schema() -> Payload:
-    """The schema of a recording. Keys that its reader does not know are let through."""
+    """Return the schema of a recording; it allows unknown keys, as the reader does."""
     head: dict[str, Payload] = {
         "pixel_recording": {"const": VERSION},
         "created": _TIME,
@@ -115,12 +117,12 @@ def recording_schema() -> Payload:
     return {
         "$schema": DRAFT,
         "title": "pixel-emulator recording",
-        **_open(head, required),
+        **_open_map(head, required),
     }
 
 
-def _open(shapes: dict[str, Payload], required: Iterable[str]) -> Payload:
-    return map_of(shapes, _WORDS, required=required, others=True)
+def _open_map(shapes: dict[str, Payload], required: Iterable[str]) -> Payload:
+    return map_of(shapes, _DESCRIPTIONS, required=required, additional=True)
 
 
 def _entry() -> Payload:
@@ -139,7 +141,7 @@ def _entry() -> Payload:
         "request": _request(),
         "digest": {"type": "string", "pattern": "^sha256:"},
     }
-    return _open(shapes, ("seq", "time", "outcome", "request"))
+    return _open_map(shapes, ("seq", "time", "outcome", "request"))
 
 
 def _problem() -> Payload:
@@ -150,7 +152,7 @@ def _problem() -> Payload:
         "message": TEXT,
         "source": one_of(map(str, RuleSource)),
     }
-    return _open(shapes, ("code", "severity", "message", "source"))
+    return _open_map(shapes, ("code", "severity", "message", "source"))
 
 
 def _request() -> Payload:
@@ -162,15 +164,15 @@ def _request() -> Payload:
         "headers": {"type": "object", "additionalProperties": TEXT},
         "status": COUNT,
     }
-    return _open(shapes, ("url", "headers"))
+    return _open_map(shapes, ("url", "headers"))
 
 
 def _end() -> Payload:
-    step = _open({"title": TEXT, "acted": _TIME}, ("title", "acted"))
+    step = _open_map({"title": TEXT, "acted": _TIME}, ("title", "acted"))
     shapes: dict[str, Payload] = {
         "calls": COUNT,
         "connections": COUNT,
         "gaps": list_of(TEXT),
         "steps": list_of(step),
     }
-    return _open(shapes, ("calls", "connections"))
+    return _open_map(shapes, ("calls", "connections"))

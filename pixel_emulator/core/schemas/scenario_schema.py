@@ -1,13 +1,13 @@
-"""The JSON Schema of a scenario file, made from the tables of its loader."""
+"""The JSON Schema of a scenario file, built from the vocabulary of its parser."""
 
 from pixel_emulator.core.model import JSON, Payload, Severity
 from pixel_emulator.core.parser import vocabulary
-from pixel_emulator.core.parser.call_pattern import REQUEST_WORDS, codes_of
+from pixel_emulator.core.parser.call_pattern import REQUEST_CHOICES, codes_with
 from pixel_emulator.core.parser.definitions import NAME
 from pixel_emulator.core.parser.expectations import SAME_EVENT
-from pixel_emulator.core.parser.step import ORDERS, SENT
+from pixel_emulator.core.parser.step import ORDERS, SENDABLE_KEYS
 from pixel_emulator.core.parser.values import DURATION, MATCHERS, OPERATORS, TIMES
-from pixel_emulator.core.scenarios.mail_clients import CLIENTS
+from pixel_emulator.core.scenarios.mail_clients import MAIL_CLIENTS
 from pixel_emulator.core.scenarios.model import Level, Policy
 from pixel_emulator.core.schemas.recording_schema import (
     DRAFT,
@@ -36,7 +36,7 @@ _PADDED = any_of({"type": "boolean"}, _SPECIAL, _OPERATORS)
 
 
 def scenario_schema() -> Payload:
-    """The schema of a scenario file, of one or several scenarios, or of definitions to `use`."""
+    """Return the schema of a scenario file: one or several scenarios, or definitions for `use`."""
     scenario, shape = _scenario(), _shape()
     file = {
         "use": list_of({**TEXT, "minLength": 1}),
@@ -44,7 +44,7 @@ def scenario_schema() -> Payload:
         "defaults": map_of(
             {key: scenario[key] for key in vocabulary.DEFAULTS}, vocabulary.DEFAULTS
         ),
-        "scenarios": list_of(_whole(map_of(scenario, vocabulary.SCENARIO)), at_least=1),
+        "scenarios": list_of(_complete(map_of(scenario, vocabulary.SCENARIO)), at_least=1),
     }
     root = map_of({**file, **scenario}, {**vocabulary.FILE, **vocabulary.SCENARIO})
     return {
@@ -53,7 +53,7 @@ def scenario_schema() -> Payload:
         **root,
         **_asserts("scenarios", "define", "use"),
         "dependencies": {
-            **_apart(),
+            **_exclusive_keys(),
             "scenarios": {"propertyNames": one_of(vocabulary.FILE)},
             "defaults": ["scenarios"],
         },
@@ -70,22 +70,22 @@ def scenario_schema() -> Payload:
     }
 
 
-def _asserts(*more: str) -> Payload:
-    asserting = ("expect", "steps", "never", "deny", "state", "plan", *more)
-    return any_of(*map(_with, asserting))
+def _asserts(*keys: str) -> Payload:
+    asserting = ("expect", "steps", "never", "deny", "state", "plan", *keys)
+    return any_of(*map(_requires, asserting))
 
 
-def _with(key: str) -> Payload:
+def _requires(key: str) -> Payload:
     return {"required": [key]}
 
 
-def _apart() -> Payload:
-    """Keys that do not go together."""
-    return {"steps": {"not": any_of(_with("expect"), _with("do"))}}
+def _exclusive_keys() -> Payload:
+    """Return the constraint on keys that exclude each other."""
+    return {"steps": {"not": any_of(_requires("expect"), _requires("do"))}}
 
 
-def _whole(scenario: Payload) -> Payload:
-    return {**scenario, **_asserts(), "dependencies": _apart()}
+def _complete(scenario: Payload) -> Payload:
+    return {**scenario, **_asserts(), "dependencies": _exclusive_keys()}
 
 
 def _named(values: Payload) -> Payload:
@@ -97,7 +97,7 @@ def _named(values: Payload) -> Payload:
 
 
 def _value() -> Payload:
-    """Any value; a key that begins with `$` is an operator."""
+    """Return the schema of any value; a key that begins with `$` is an operator."""
     return any_of(
         {"enum": [*MATCHERS]},
         {"type": ["string", "number", "boolean", "null"]},
@@ -125,29 +125,31 @@ def _shape() -> dict[str, Payload]:
         **dict.fromkeys((*vocabulary.CALL_TYPES, *vocabulary.FIELDS), _VALUE),
         "any": one_of([*vocabulary.CALL_TYPES, None]),
         "type": one_of([*vocabulary.CALL_TYPES, None]),
-        "dropped": any_of(one_of([*codes_of(Severity.DROP), None]), _FILLED),
+        "dropped": any_of(one_of([*codes_with(Severity.DROP), None]), _FILLED),
         "request": ref("request"),
         "note": TEXT,
     }
 
 
 def _request() -> Payload:
-    words = {key: any_of(one_of(each), _SPECIAL, _OPERATORS) for key, each in REQUEST_WORDS.items()}
+    choices = {
+        key: any_of(one_of(words), _SPECIAL, _OPERATORS) for key, words in REQUEST_CHOICES.items()
+    }
     free = dict.fromkeys(vocabulary.REQUEST, _VALUE)
-    return map_of({**free, "padded": _PADDED, **words}, vocabulary.REQUEST)
+    return map_of({**free, "padded": _PADDED, **choices}, vocabulary.REQUEST)
 
 
 def _variant(shape: dict[str, Payload]) -> Payload:
-    """One shape of several; it may leave to them all what kind of call they are."""
+    """Return the schema of an item of `one-of`; it needs no call line."""
     lines = {key: words for key, words in shape.items() if key != "dropped"}
     return map_of(lines, vocabulary.PATTERN)
 
 
-def _exact() -> Payload:
-    """What holds of a call that Segment keeps: it refuses other types of these fields."""
+def _field_types() -> Payload:
+    """Return the types that Segment requires of the fields of a call that it keeps."""
     texts = (*vocabulary.CALL_TYPES, *vocabulary.TEXT_FIELDS)
     return {
-        "if": {"not": _with("dropped")},
+        "if": {"not": _requires("dropped")},
         "then": {
             "properties": {
                 **dict.fromkeys(texts, _MATCHED_TEXT),
@@ -157,13 +159,13 @@ def _exact() -> Payload:
     }
 
 
-def _expectation(shape: dict[str, Payload], more: dict[str, Payload]) -> Payload:
-    """A call, or several shapes of one."""
+def _expectation(shape: dict[str, Payload], timing: dict[str, Payload]) -> Payload:
+    """Return the schema of an expectation, a call or several shapes of one."""
     call = map_of(
-        {**shape, **more, "one-of": list_of(ref("variant"), at_least=1)}, vocabulary.EXPECTATION
+        {**shape, **timing, "one-of": list_of(ref("variant"), at_least=1)}, vocabulary.EXPECTATION
     )
-    lines: list[JSON] = [*map(_with, vocabulary.LINES)]
-    return {**call, **any_of(_with("one-of"), {"oneOf": lines}), **_exact()}
+    lines: list[JSON] = [*map(_requires, vocabulary.CALL_LINES)]
+    return {**call, **any_of(_requires("one-of"), {"oneOf": lines}), **_field_types()}
 
 
 def _timing() -> dict[str, Payload]:
@@ -174,7 +176,7 @@ def _timing() -> dict[str, Payload]:
 def _step() -> dict[str, Payload]:
     return {
         "name": TEXT,
-        "client": any_of(one_of(CLIENTS), _FILLED),
+        "client": any_of(one_of(MAIL_CLIENTS), _FILLED),
         "do": any_of(ref("action"), list_of(ref("action"))),
         "expect": list_of(ref("expectation")),
         "never": list_of(ref("banned")),
@@ -188,8 +190,8 @@ def _step() -> dict[str, Payload]:
 def _action() -> Payload:
     command: Payload = any_of({**TEXT, "minLength": 1}, list_of(TEXT, at_least=1))
     file: Payload = {**TEXT, "minLength": 1}
-    lines: list[JSON] = [*map(_with, vocabulary.CALL_TYPES)]
-    call = map_of(dict.fromkeys(SENT, _VALUE), vocabulary.PATTERN)
+    lines: list[JSON] = [*map(_requires, vocabulary.CALL_TYPES)]
+    call = map_of(dict.fromkeys(SENDABLE_KEYS, _VALUE), vocabulary.PATTERN)
     shapes = {
         "run": command,
         "open": file,
@@ -213,7 +215,7 @@ def _scenario() -> dict[str, Payload]:
             vocabulary.GIVEN,
         ),
         "steps": list_of(ref("step"), at_least=1),
-        "deny": list_of(_denial()),
+        "deny": list_of(_forbidden()),
         "state": {
             "type": "object",
             "additionalProperties": any_of({"type": "object", "allOf": [_VALUE]}, _SPECIAL),
@@ -231,16 +233,18 @@ def _scenario() -> dict[str, Payload]:
         "unexpected": one_of((*_LEVELS, SAME_EVENT)),
         "damaged": any_of(
             one_of(_LEVELS),
-            map_of({"accept": list_of(one_of(codes_of(Severity.DAMAGE)))}, {}, required=["accept"]),
+            map_of(
+                {"accept": list_of(one_of(codes_with(Severity.DAMAGE)))}, {}, required=["accept"]
+            ),
         ),
     }
 
 
-def _denial() -> Payload:
+def _forbidden() -> Payload:
     shapes: dict[str, Payload] = {
         "contains": {"not": one_of((None, ""))},
         "in": TEXT,
         "except": list_of(TEXT),
         "because": TEXT,
     }
-    return map_of(shapes, vocabulary.DENIAL, required=["contains"])
+    return map_of(shapes, vocabulary.FORBIDDEN, required=["contains"])

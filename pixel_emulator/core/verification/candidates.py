@@ -10,12 +10,12 @@ from pixel_emulator.core.matching.expected import (
     Constraints,
     Expected,
     Value,
-    identity,
-    written,
+    equality_key,
+    text_form,
 )
-from pixel_emulator.core.matching.unification import bind, variables
+from pixel_emulator.core.matching.unification import bind, variable_names
 from pixel_emulator.core.model import JSON, CallType, Hit, Outcome, Payload
-from pixel_emulator.core.scenarios.expectation import Pattern, facts, name_of
+from pixel_emulator.core.scenarios.expectation import Pattern, call_facts, call_name
 from pixel_emulator.core.verification.demands import Demand
 
 _MIN_INDEXED = 20
@@ -37,18 +37,20 @@ class CandidateIndex:
         self._by_value: dict[Hashable, list[int]] = defaultdict(list)
         for demand, pattern in patterns:
             value = dict(_scalars(pattern.fields)).get(self._path, ABSENT)
-            indexed = self._without_value if value is ABSENT else self._by_value[identity(value)]
+            indexed = (
+                self._without_value if value is ABSENT else self._by_value[equality_key(value)]
+            )
             if indexed[-1:] != [demand]:
                 indexed.append(demand)
 
     def lookup(self, payload: Payload) -> list[int]:
-        """Return the demands that a call with this payload may match, judged by that value."""
+        """Return the demands that may match a call with this payload, by the indexed value."""
         if not self._path:
             return self._without_value
         value: Value = payload
         for key in self._path:
             value = value.get(key, ABSENT) if isinstance(value, dict) else ABSENT
-        same = [] if isinstance(value, dict | list) else self._by_value.get(identity(value), [])
+        same = [] if isinstance(value, dict | list) else self._by_value.get(equality_key(value), [])
         return [*self._without_value, *same]
 
 
@@ -58,7 +60,7 @@ def _most_selective_path(patterns: Sequence[tuple[int, Pattern]]) -> _KeyPath:
     uses: Counter[_KeyPath] = Counter()
     for _, pattern in patterns:
         for path, value in _scalars(pattern.fields):
-            values[path].add(identity(value))
+            values[path].add(equality_key(value))
             uses[path] += 1
     best = max(values, key=lambda path: (len(values[path]), uses[path]), default=())
     return best if len(values.get(best, ())) > 1 else ()
@@ -108,10 +110,10 @@ class Domain:
 
     def add(self, value: JSON) -> Hashable:
         """Add a value and return its identity."""
-        key = identity(value)
+        key = equality_key(value)
         if key not in self.values:
             self.values[key] = value
-            if (text := written(value)) is not None:
+            if (text := text_form(value)) is not None:
                 self.by_text.setdefault(text, {})[key] = None
         return key
 
@@ -163,20 +165,20 @@ class CandidateFinder:
             return []
         dropped, type = hit.outcome is Outcome.DROPPED, hit.call.type
         keys: list[_IndexKey] = [(dropped, type, None), (dropped, None, None)]
-        if (name := name_of(hit)) is not None:
+        if (name := call_name(hit)) is not None:
             keys.append((dropped, type, name))
-        payload = facts(hit)
+        payload = call_facts(hit)
         indexes = [self._indexes[key] for key in keys if key in self._indexes]
         return sorted({demand for index in indexes for demand in index.lookup(payload)})
 
     def _solutions(self, demand: Demand, hit: Hit) -> tuple[Solution, ...]:
-        if demand.index in self._with_variables and demand.expectation.wants_outcome(hit):
+        if demand.index in self._with_variables and demand.expectation.accepts_outcome(hit):
             if self._match_budget <= 0:
                 self._truncate(demand)
                 return ALWAYS
             self._match_budget -= 1
         most = _MAX_SOLUTIONS if self._solutions_left > 0 else _FEW_SOLUTIONS
-        matches = list(islice(demand.expectation.ways(hit), most + 1))
+        matches = list(islice(demand.expectation.solutions(hit), most + 1))
         self._solutions_left -= max(0, len(matches) - 1)
         if () in matches:
             return ALWAYS
@@ -206,4 +208,4 @@ class CandidateFinder:
 
 
 def _has_variables(pattern: Pattern) -> bool:
-    return any(variables(expected) for expected in (pattern.fields, pattern.request))
+    return any(variable_names(expected) for expected in (pattern.fields, pattern.request))

@@ -10,7 +10,13 @@ from itertools import islice
 from typing import cast
 
 from pixel_emulator.core.matching.bipartite import min_cost_pairs
-from pixel_emulator.core.matching.diff import Mismatch, described, differences, leaves, mismatches
+from pixel_emulator.core.matching.diff import (
+    Mismatch,
+    describe_expected,
+    differences,
+    leaf_count,
+    mismatches,
+)
 from pixel_emulator.core.matching.expected import (
     ABSENT,
     Binding,
@@ -19,13 +25,13 @@ from pixel_emulator.core.matching.expected import (
     Expected,
     Matcher,
     Value,
-    describe,
+    describe_value,
 )
 from pixel_emulator.core.matching.unification import bind
 from pixel_emulator.core.model import CallType, Form, Hit, JsonPath, Payload
 from pixel_emulator.core.redaction.masking import mask
-from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, facts, name_of
-from pixel_emulator.core.scenarios.mail_clients import wire_facts
+from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, call_facts, call_name
+from pixel_emulator.core.scenarios.mail_clients import request_facts
 from pixel_emulator.core.verification.demands import Demand, DemandPlan, Timing, precedes
 
 # Limits of the search, for each expectation: calls that are compared, and that compete.
@@ -33,7 +39,7 @@ _MAX_COMPARED = 1_000
 _MAX_COMPARED_BY_ALL = 100_000
 _MAX_COMPETING = 8
 _MAX_SHOWN = 3
-_MAX_WAYS = 100  # of one matcher, to find values for the variables of a call that is shown
+_MAX_SOLUTIONS = 100  # of one matcher, to find values for the variables of a call that is shown
 _MIN_RATIO = 0.7  # difflib's ratio above which two names are one name, misspelt
 _MAX_NAME = 200  # characters of a name that are compared: difflib takes quadratic time
 _WITH_NAMES = (CallType.TRACK, CallType.PAGE, CallType.SCREEN)
@@ -84,10 +90,10 @@ def closest_calls(
     calls = _CallIndex(hits)
     most = min(_MAX_COMPARED, _MAX_COMPARED_BY_ALL // max(1, len(rows)))
     costs = [
-        dict(_costs(expectation, calls.similar(expectation, most), hits, bound))
+        dict(_costs(expectation, calls.similar(expectation, most), hits, bindings))
         if count > 0
         else {}
-        for expectation, count, bound in shortages
+        for expectation, count, bindings in shortages
     ]
     pairs = zip(rows, min_cost_pairs([costs[index] for index in rows]), strict=True)
     closest: list[list[int]] = [[] for _ in shortages]
@@ -96,34 +102,34 @@ def closest_calls(
             closest[index].append(position)
     return [
         tuple(
-            compare(expectation, hits[position], bound, masked=masked)
+            compare(expectation, hits[position], bindings, masked=masked)
             for position in sorted(positions)
         )
-        for (expectation, _, bound), positions in zip(shortages, closest, strict=True)
+        for (expectation, _, bindings), positions in zip(shortages, closest, strict=True)
     ]
 
 
 def compare(
-    expectation: Expectation, hit: Hit, bound: Bindings, *, masked: bool = False
+    expectation: Expectation, hit: Hit, bindings: Bindings, *, masked: bool = False
 ) -> ClosestCall:
     """Return the differences of a hit from the closest pattern of an expectation."""
-    patterns = (pattern.of(hit) for pattern in expectation.patterns)
-    pattern = min(patterns, key=lambda pattern: _unmatched(pattern, hit, bound) / _size(pattern))
-    bound = _with_first_values(pattern, hit, bound)
+    patterns = (pattern.resolved_for(hit) for pattern in expectation.patterns)
+    pattern = min(patterns, key=lambda pattern: _unmatched(pattern, hit, bindings) / _size(pattern))
+    bindings = _with_first_values(pattern, hit, bindings)
     flat = hit.call is not None and hit.call.form is Form.FLAT
-    expected, actual = pattern.fields, facts(hit)
+    expected, actual = pattern.fields, call_facts(hit)
     differing = [
         mismatch if masked or mismatch.path != "writeKey" else _masked(mismatch, expected, actual)
-        for mismatch in mismatches(expected, actual, flat=flat, bound=bound)
+        for mismatch in mismatches(expected, actual, flat=flat, bindings=bindings)
     ]
     if pattern.request:
-        request: Payload = {"request": wire_facts(hit)}
-        differing += mismatches({"request": dict(pattern.request)}, request, bound=bound)
+        request: Payload = {"request": request_facts(hit)}
+        differing += mismatches({"request": dict(pattern.request)}, request, bindings=bindings)
     fields = _size(pattern)
     return ClosestCall(
         hit=hit,
         mismatches=tuple(differing),
-        matched=fields - _unmatched(pattern, hit, bound),
+        matched=fields - _unmatched(pattern, hit, bindings),
         fields=fields,
     )
 
@@ -137,7 +143,7 @@ class _CallIndex:
         for position, hit in enumerate(hits):
             if hit.call:
                 self.by_type[hit.call.type].append(position)
-                self.by_name[hit.call.type, name_of(hit)].append(position)
+                self.by_name[hit.call.type, call_name(hit)].append(position)
 
     def similar(self, expectation: Expectation, most: int) -> list[int]:
         """Return the first calls of its types, those with its names before all others."""
@@ -151,7 +157,7 @@ class _CallIndex:
 
 
 def _costs(
-    expectation: Expectation, positions: Iterable[int], hits: Sequence[Hit], bound: Bindings
+    expectation: Expectation, positions: Iterable[int], hits: Sequence[Hit], bindings: Bindings
 ) -> Iterator[tuple[int, int]]:
     """Yield the positions of the most similar hits, each with the cost of its assignment."""
     ranked = []
@@ -160,58 +166,60 @@ def _costs(
         costs = [
             cost
             for pattern in expectation.patterns
-            if (cost := _cost(pattern, hit, bound, expectation)) is not None
+            if (cost := _cost(pattern, hit, bindings, expectation)) is not None
         ]
         if costs:
             ranked.append((min(costs), position))
     return ((position, cost) for cost, position in nsmallest(_MAX_COMPETING, ranked))
 
 
-def _cost(pattern: Pattern, hit: Hit, bound: Bindings, expectation: Expectation) -> int | None:
+def _cost(pattern: Pattern, hit: Hit, bindings: Bindings, expectation: Expectation) -> int | None:
     """Return the cost of assigning the hit to the pattern; None if they are too different."""
     if not hit.call or pattern.type not in (None, hit.call.type):
         return None
-    fields, wrong = _size(pattern), _unmatched(pattern.of(hit), hit, bound)
+    fields, wrong = _size(pattern), _unmatched(pattern.resolved_for(hit), hit, bindings)
     if 2 * (fields - wrong) <= fields and not _has_similar_name(pattern, hit):
         return None
-    return 1_000 * (wrong + (not expectation.wants_outcome(hit))) // (fields + 1)
+    return 1_000 * (wrong + (not expectation.accepts_outcome(hit))) // (fields + 1)
 
 
 def _size(pattern: Pattern) -> int:
-    return leaves(dict(pattern.fields)) + (leaves(dict(pattern.request)) if pattern.request else 0)
+    return leaf_count(dict(pattern.fields)) + (
+        leaf_count(dict(pattern.request)) if pattern.request else 0
+    )
 
 
-def _unmatched(pattern: Pattern, hit: Hit, bound: Bindings) -> int:
+def _unmatched(pattern: Pattern, hit: Hit, bindings: Bindings) -> int:
     """Return the number of fields of a pattern that do not match."""
-    wrong = _differing_leaves(dict(pattern.fields), facts(hit), bound)
+    wrong = _differing_leaves(dict(pattern.fields), call_facts(hit), bindings)
     if pattern.request:
-        wrong += _differing_leaves(dict(pattern.request), wire_facts(hit), bound)
+        wrong += _differing_leaves(dict(pattern.request), request_facts(hit), bindings)
     return wrong
 
 
-def _differing_leaves(expected: dict[str, Expected], actual: Payload, bound: Bindings) -> int:
+def _differing_leaves(expected: dict[str, Expected], actual: Payload, bindings: Bindings) -> int:
     """Return the number of leaves that differ.
 
-    Differences inside a list, surplus items among them, count at most as many as it has leaves.
+    Differences inside a list, extra items among them, count at most as many as it has leaves.
     """
     counts: dict[JsonPath, int] = defaultdict(int)
     most: dict[JsonPath, int] = {}
-    for at, wanted, _ in differences(expected, actual, bound):
+    for at, leaf, _ in differences(expected, actual, bindings):
         depth, value = 0, cast("Expected", expected)
         while isinstance(value, dict) and depth < len(at):
             value = value[str(at[depth])]
             depth += 1
-        most[at[:depth]] = leaves(value)
-        counts[at[:depth]] += max(1, leaves(wanted))
+        most[at[:depth]] = leaf_count(value)
+        counts[at[:depth]] += max(1, leaf_count(leaf))
     return sum(min(count, most[at]) for at, count in counts.items())
 
 
-def _with_first_values(pattern: Pattern, hit: Hit, bound: Bindings) -> Bindings:
+def _with_first_values(pattern: Pattern, hit: Hit, bindings: Bindings) -> Bindings:
     """Return the variables with their values; one without a value gets the first that matches."""
-    constraints: Constraints = tuple(Binding(name, value) for name, value in bound.items())
+    constraints: Constraints = tuple(Binding(name, value) for name, value in bindings.items())
     stack: list[tuple[Expected, Value]] = [
-        (dict(pattern.request), wire_facts(hit)),
-        (dict(pattern.fields), facts(hit)),
+        (dict(pattern.request), request_facts(hit)),
+        (dict(pattern.fields), call_facts(hit)),
     ]
     while stack:
         expected, actual = stack.pop()
@@ -221,14 +229,17 @@ def _with_first_values(pattern: Pattern, hit: Hit, bound: Bindings) -> Bindings:
         elif isinstance(expected, list) and isinstance(actual, list):
             stack.extend(reversed([*zip(expected, actual, strict=False)]))
         elif isinstance(expected, Matcher):
-            ways = islice(expected.ways(actual), _MAX_WAYS)
-            constraints += next((way for way in ways if bind((*constraints, *way)) is not None), ())
-    return bind(constraints) or bound
+            solutions = islice(expected.solutions(actual), _MAX_SOLUTIONS)
+            constraints += next(
+                (solution for solution in solutions if bind((*constraints, *solution)) is not None),
+                (),
+            )
+    return bind(constraints) or bindings
 
 
 def _has_similar_name(pattern: Pattern, hit: Hit) -> bool:
     """Return True if the hit may be meant although its name differs."""
-    expected, actual = pattern.name, name_of(hit) or ""
+    expected, actual = pattern.name, call_name(hit) or ""
     if expected is None or expected == actual or pattern.type not in _WITH_NAMES:
         return True
     names = SequenceMatcher(a=expected[:_MAX_NAME].casefold(), b=actual[:_MAX_NAME].casefold())
@@ -240,8 +251,10 @@ def _masked(mismatch: Mismatch, expected: Mapping[str, Expected], actual: Payloa
     expected_key, actual_key = expected["writeKey"], actual.get("writeKey", ABSENT)
     return replace(
         mismatch,
-        expected=described(mask(expected_key) if isinstance(expected_key, str) else expected_key),
-        actual=describe(mask(actual_key) if isinstance(actual_key, str) else actual_key),
+        expected=describe_expected(
+            mask(expected_key) if isinstance(expected_key, str) else expected_key
+        ),
+        actual=describe_value(mask(actual_key) if isinstance(actual_key, str) else actual_key),
     )
 
 
@@ -262,7 +275,7 @@ class NotCountedReasons:
     def find(self, demand: Demand, position: int) -> tuple[NotCountedReason, str]:
         """Return the first reason that applies, and a phrase about it."""
         hit = self.hits[position]
-        if not demand.expectation.wants_outcome(hit):
+        if not demand.expectation.accepts_outcome(hit):
             return NotCountedReason.OUTCOME, ""
         if not demand.can_see(hit):
             return (

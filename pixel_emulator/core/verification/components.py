@@ -5,7 +5,7 @@ from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, S
 from copy import copy
 from dataclasses import dataclass, field, replace
 
-from pixel_emulator.core.matching.unification import variables
+from pixel_emulator.core.matching.unification import variable_names
 from pixel_emulator.core.model import Evidence, Hit
 from pixel_emulator.core.scenarios.model import Level, Order, Policy, Scenario
 from pixel_emulator.core.tracking_plan.violations import violations
@@ -352,7 +352,7 @@ class CallGroups:
         """Return the demands that match a call; None if one of them is not countable."""
         matched = []
         for index in self._finder.possible(hit):
-            if next(self._demands[index].expectation.ways(hit), None) is not None:
+            if next(self._demands[index].expectation.solutions(hit), None) is not None:
                 if index not in self._countable:
                     return None
                 matched.append(index)
@@ -368,9 +368,9 @@ class CallGroups:
             demands,
             tuple((policy_hit.policy, policy_hit.levels) for policy_hit in policy_hits),
             tuple(
-                sum(1 for _ in forbidden_values([denial], [hit], {}))
+                sum(1 for _ in forbidden_values([rule], [hit], {}))
                 for scenario in self._scenarios
-                for denial in scenario.denials
+                for rule in scenario.forbidden
             ),
             tuple(sum(1 for _ in violations(s.plans, hit)) for s in self._scenarios),
         )
@@ -396,5 +396,5 @@ def _needs_every_call(scenario: Scenario) -> bool:
     return (
         scenario.state is not None
         or any(step.order is Order.STRICT for step in scenario.steps)
-        or any(variables(denial.contains) for denial in scenario.denials)
+        or any(variable_names(rule.contains) for rule in scenario.forbidden)
     )

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pixel_emulator.core.matching.diff import differences
 from pixel_emulator.core.matching.expected import Bindings
 from pixel_emulator.core.model import Hit, path_text
-from pixel_emulator.core.scenarios.expectation import facts
+from pixel_emulator.core.scenarios.expectation import call_facts
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.core.verification.closest_call import (
     ClosestCall,
@@ -195,6 +195,6 @@ def _fingerprint(hit: Hit) -> str:
 
 
 def _differing_paths(one: Hit, other: Hit) -> tuple[str, ...]:
-    both = (facts(one), facts(other)), (facts(other), facts(one))
+    both = (call_facts(one), call_facts(other)), (call_facts(other), call_facts(one))
     paths = (path_text(at) for pair in both for at, _, _ in differences(*pair))
     return tuple(dict.fromkeys(paths))

@@ -6,9 +6,9 @@ from dataclasses import replace
 from enum import StrEnum
 
 from pixel_emulator.core.matching.bipartite import Bounds, Group, deficit
-from pixel_emulator.core.matching.unification import variables
+from pixel_emulator.core.matching.unification import variable_names
 from pixel_emulator.core.model import Evidence, Hit
-from pixel_emulator.core.scenarios.model import Level, Policy, Scenario, beside_masks
+from pixel_emulator.core.scenarios.model import Level, Policy, Scenario, with_masked_keys
 from pixel_emulator.core.tracking_plan.violations import violations
 from pixel_emulator.core.verification.candidates import ALWAYS, MATCH_BUDGET, Candidate
 from pixel_emulator.core.verification.components import MatchGraph
@@ -60,7 +60,7 @@ class LiveVerdict:
         if state is None or not state.is_valid_for(evidence):
             scenarios = self._given
             if evidence.masked:
-                scenarios = beside_masks(scenarios, evidence.hits)
+                scenarios = with_masked_keys(scenarios, evidence.hits)
             state = self._state = _IncrementalState(
                 scenarios, self._step_count, self._budgets, evidence
             )
@@ -103,7 +103,8 @@ class _IncrementalState:
         self.searched_calls = 0
         # Rules that depend on the values of variables, or on the last calls.
         self.has_final_rules = any(
-            scenario.state is not None or any(variables(rule.contains) for rule in scenario.denials)
+            scenario.state is not None
+            or any(variable_names(rule.contains) for rule in scenario.forbidden)
             for scenario in scenarios
         )
 
@@ -206,7 +207,7 @@ class _IncrementalState:
     def _breaks_rule(self, hit: Hit) -> bool:
         """Return True if the call is wrong whichever expectation claims it."""
         return any(
-            next(forbidden_values(scenario.denials, [hit], {}), None)
+            next(forbidden_values(scenario.forbidden, [hit], {}), None)
             or (scenario.plans and next(violations(scenario.plans, hit), None))
             for scenario in self.scenarios
         )

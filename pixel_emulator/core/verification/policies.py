@@ -7,12 +7,12 @@ from itertools import islice
 from urllib.parse import unquote_plus
 
 from pixel_emulator.core.matching.diff import differences
-from pixel_emulator.core.matching.expected import Bindings, Expected, describe
-from pixel_emulator.core.matching.predicates import as_of
-from pixel_emulator.core.matching.unification import variables
+from pixel_emulator.core.matching.expected import Bindings, Expected, describe_value
+from pixel_emulator.core.matching.predicates import resolve_now
+from pixel_emulator.core.matching.unification import variable_names
 from pixel_emulator.core.model import JSON, Hit, JsonPath, Outcome, Payload, Severity, path_text
 from pixel_emulator.core.redaction.masking import hide
-from pixel_emulator.core.scenarios.expectation import codes, name_of
+from pixel_emulator.core.scenarios.expectation import call_name, problem_codes
 from pixel_emulator.core.scenarios.model import Forbidden, Level, Policy, Scenario
 from pixel_emulator.core.verification.verdict import ForbiddenValue, PolicyHit
 
@@ -80,10 +80,10 @@ def limited_to_case(
 
 def _level(scenario: Scenario, policy: Policy, hit: Hit) -> Level:
     if policy is Policy.UNEXPECTED and scenario.same_event and hit.call:
-        mentioned = scenario.mentions(hit.call.type, name_of(hit))
+        mentioned = scenario.mentions(hit.call.type, call_name(hit))
         return Level.FAIL if mentioned else Level.IGNORE
     if policy is Policy.DAMAGED:
-        damage = set(codes(hit, Severity.DAMAGE))
+        damage = set(problem_codes(hit, Severity.DAMAGE))
         if damage and damage <= scenario.accepted:
             return Level.IGNORE
     return scenario.levels[policy]
@@ -97,7 +97,7 @@ _AROUND_WORDS = ".!*_~-"
 
 
 def forbidden_values(
-    rules: Sequence[Forbidden], hits: Iterable[Hit], bound: Bindings
+    rules: Sequence[Forbidden], hits: Iterable[Hit], bindings: Bindings
 ) -> Iterator[ForbiddenValue]:
     """Yield each place at which a request holds a forbidden value, the first few per request.
 
@@ -105,20 +105,20 @@ def forbidden_values(
     every value and every key, and with the words of longer texts. A rule with a variable that has
     no value forbids nothing.
     """
-    decided = [rule for rule in rules if variables(rule.contains) <= bound.keys()]
+    decided = [rule for rule in rules if variable_names(rule.contains) <= bindings.keys()]
     for hit in hits:
         for rule in decided:
-            yield from islice(_in_hit(rule, hit, bound), _MAX_PLACES)
+            yield from islice(_in_hit(rule, hit, bindings), _MAX_PLACES)
 
 
-def _in_hit(rule: Forbidden, hit: Hit, bound: Bindings) -> Iterator[ForbiddenValue]:
+def _in_hit(rule: Forbidden, hit: Hit, bindings: Bindings) -> Iterator[ForbiddenValue]:
     payload: Payload = (hit.call and hit.call.payload) or {}
     key = payload.get("writeKey")
-    contains = as_of(rule.contains, hit.time)
+    contains = resolve_now(rule.contains, hit.time)
     for path, value in _values(rule, payload, hit):
         for piece in _pieces(value):
-            if _holds(contains, piece, bound):
-                excerpt = piece if isinstance(piece, str) else describe(piece).text
+            if _holds(contains, piece, bindings):
+                excerpt = piece if isinstance(piece, str) else describe_value(piece).text
                 # Before it is cut: hide() would not recognize part of a key.
                 shown = hide(excerpt, [key] if isinstance(key, str) and key else [])
                 ellipsis = "…" if len(shown) > _MAX_EXCERPT else ""
@@ -134,7 +134,7 @@ def _values(rule: Forbidden, payload: Payload, hit: Hit) -> Iterator[tuple[str, 
     stack: list[tuple[JsonPath, JSON]] = [((), payload)]
     while stack:
         at, value = stack.pop()
-        if any(at[: len(exception)] == exception for exception in rule.excepted):
+        if any(at[: len(exception)] == exception for exception in rule.except_paths):
             excepted += [value] if isinstance(value, str) and value else []
             continue
         if rule.path is not None and at[: len(rule.path)] != rule.path:
@@ -173,7 +173,7 @@ def _pieces(value: JSON) -> Iterator[JSON]:
     yield value
 
 
-def _holds(contains: Expected, piece: JSON, bound: Bindings) -> bool:
+def _holds(contains: Expected, piece: JSON, bindings: Bindings) -> bool:
     if isinstance(contains, str):
         return isinstance(piece, str) and contains in piece
-    return next(differences(contains, piece, bound), None) is None
+    return next(differences(contains, piece, bindings), None) is None

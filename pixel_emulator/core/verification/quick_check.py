@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from pixel_emulator.core.model import CallType, Evidence, Hit, Outcome
-from pixel_emulator.core.scenarios.expectation import Expectation, name_of
+from pixel_emulator.core.scenarios.expectation import Expectation, call_name
 
 type _Key = tuple[CallType, str] | None
 """The type and name of the calls that a pattern matches; None for any."""
@@ -93,14 +93,14 @@ class QuickCheck:
     def _match(self, index: int, hits: Iterable[Hit]) -> None:
         claims, expectation = self._claims[index], self._expectations[index]
         for hit in hits:
-            if hit.seq not in claims and next(expectation.ways(hit), None) is not None:
+            if hit.seq not in claims and next(expectation.solutions(hit), None) is not None:
                 claims.add(hit.seq)
                 self._has_shared_call |= hit.seq in self._claimed
                 self._claimed.add(hit.seq)
 
 
 def _keys_of_hit(hit: Hit) -> list[_Key]:
-    name = name_of(hit)
+    name = call_name(hit)
     return [None, (hit.call.type, name)] if hit.call and name is not None else [None]
 
 

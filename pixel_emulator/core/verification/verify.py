@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from pixel_emulator.core.matching.diff import Mismatch
-from pixel_emulator.core.matching.unification import variables
+from pixel_emulator.core.matching.unification import variable_names
 from pixel_emulator.core.model import Evidence
 from pixel_emulator.core.profiles.identity import fold, state_mismatches
-from pixel_emulator.core.scenarios.model import Level, Scenario, beside_masks
+from pixel_emulator.core.scenarios.model import Level, Scenario, with_masked_keys
 from pixel_emulator.core.tracking_plan.violations import violations
 from pixel_emulator.core.verification.candidates import MATCH_BUDGET
 from pixel_emulator.core.verification.components import MatchGraph
@@ -59,7 +59,7 @@ def verify(
     if not scenarios:
         raise ValueError("without a scenario there is no verdict")
     if evidence.masked:
-        scenarios = beside_masks(scenarios, evidence.hits)
+        scenarios = with_masked_keys(scenarios, evidence.hits)
     step_counts = [
         len(scenario.steps) if step_count is None else min(step_count, len(scenario.steps))
         for scenario in scenarios
@@ -155,7 +155,7 @@ class _Verification:
         bindings = self.assignment.bindings(scenario_index)
         is_complete = self.step_counts[scenario_index] >= len(scenario.steps)
         steps = tuple(self._step(scenario_index, number) for number in range(len(scenario.steps)))
-        forbidden = tuple(forbidden_values(scenario.denials, hits, bindings))
+        forbidden = tuple(forbidden_values(scenario.forbidden, hits, bindings))
         state: tuple[Mismatch, ...] = ()
         if scenario.state is not None and is_complete:
             graph = fold(hits, scenario.given.profiles)
@@ -176,8 +176,8 @@ class _Verification:
         decided = Status.UNDECIDED not in statuses
         wrong = (
             bool(violating)
-            or (bool(state) and (decided or not variables(scenario.state)))
-            or any(decided or not variables(value.forbidden.contains) for value in forbidden)
+            or (bool(state) and (decided or not variable_names(scenario.state)))
+            or any(decided or not variable_names(value.forbidden.contains) for value in forbidden)
         )
         if wrong or False in is_uncertain or Status.UNMET in statuses:
             status = Status.UNMET

@@ -160,7 +160,9 @@ class Acceptor:
             if error.errno not in _EXHAUSTED:
                 raise
             loop = asyncio.get_running_loop()
-            loop.call_exception_handler({"message": "no client is taken in", "exception": error})
+            loop.call_exception_handler(
+                {"message": "out of resources in accept", "exception": error}
+            )
             self._unwatch(bound)
             loop.call_later(_RETRY_AFTER, self._watch, bound)
 

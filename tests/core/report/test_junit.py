@@ -14,7 +14,7 @@ from pixel_emulator.core.report.junit import junit
 from pixel_emulator.core.verification.verdict import Status
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.files.yaml_loader import parse_document
-from tests.hits import evidence, hit, judged
+from tests.hits import classified_hit, evidence, hit
 from tests.verdicts import (
     CASES,
     MADE_BY_HAND,
@@ -105,7 +105,7 @@ def test_an_unmet_scenario_without_a_reason_fails():
 def test_characters_that_xml_forbids_are_replaced():
     calls = [
         hit(1, "track", {"event": HOSTILE, "userId": HOSTILE}),
-        judged(2, PixelRequest(target=b"/\xff\x00", method="PUT")),
+        classified_hit(2, PixelRequest(target=b"/\xff\x00", method="PUT")),
     ]
     SCHEMA.validate(junit(verdict_on("unhandled: fail\nexpect: [{track: A}]", *calls)))
     for made in MADE_BY_HAND:

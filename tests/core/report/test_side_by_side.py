@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pixel_emulator.core.matching.diff import Mismatch, mismatches
-from pixel_emulator.core.matching.expected import describe
+from pixel_emulator.core.matching.expected import describe_value
 from pixel_emulator.core.report.page import Page
 from pixel_emulator.core.report.side_by_side import cut_middle, mismatch_lines
 
@@ -88,5 +88,5 @@ def test_a_cut_text_fits_and_keeps_both_ends(text, room):
 
 
 def test_a_path_from_the_wire_is_printable():
-    mismatch = Mismatch(path="\x1b[31m", expected=describe(1), actual=describe(2))
+    mismatch = Mismatch(path="\x1b[31m", expected=describe_value(1), actual=describe_value(2))
     assert next(mismatch_lines(Page(), [mismatch])).strip().startswith("\\u001b[31m")

@@ -22,7 +22,7 @@ from pixel_emulator.core.report.text_report import text
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern
 from pixel_emulator.core.scenarios.model import Scenario, Step
 from pixel_emulator.core.verification.verify import verify
-from tests.hits import KEY, evidence, hit, judged
+from tests.hits import KEY, classified_hit, evidence, hit
 from tests.verdicts import CASES, MADE_BY_HAND, objections, shouted, verdict_of, verdict_on
 
 ESCAPE = re.compile(r"\x1b\[\d+m")
@@ -67,7 +67,7 @@ def test_sent_values_are_escaped_for_the_terminal():
     }
     calls = [hit(seq, "track", payload | {"messageId": f"m{seq}"}) for seq in (1, 2)]
     calls.append(hit(3, "track", {"event": HOSTILE, "properties": payload["properties"]}))
-    calls.append(judged(4, PixelRequest(target=HOSTILE[:-1].encode(), method="POST")))
+    calls.append(classified_hit(4, PixelRequest(target=HOSTILE[:-1].encode(), method="POST")))
     calls.append(hit(5, "track", {**payload, "event": "A"}))
     for wanted in (
         "[{group: , times: 0}]",
@@ -181,7 +181,7 @@ def raw(sent, **more):
 def test_a_url_is_cut_in_the_middle_and_a_short_one_is_not():
     (line,) = raw(hit(1, "page", {"userId": "u"}))
     assert re.fullmatch(r"raw  GET https://api\.segment\.io/v1/pixel/page\?data=\w{12}…\w{8}", line)
-    short = judged(1, PixelRequest(target=b"/v1/pixel/page?writeKey=k&userId=u"))
+    short = classified_hit(1, PixelRequest(target=b"/v1/pixel/page?writeKey=k&userId=u"))
     assert raw(short) == ["raw  GET https://api.segment.io/v1/pixel/page?writeKey=_&userId=u"]
 
 
@@ -210,7 +210,7 @@ def test_a_call_too_long_to_copy_has_no_yaml():
 
 
 def test_a_request_that_is_no_call_has_no_yaml():
-    assert expectation_snippet(judged(1, PixelRequest(target=b"/x"))) == ""
+    assert expectation_snippet(classified_hit(1, PixelRequest(target=b"/x"))) == ""
 
 
 def test_a_report_is_the_same_every_time():

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from pixel_emulator.core.matching.diff import mismatches
-from pixel_emulator.core.matching.unification import TextWith, Variable
+from pixel_emulator.core.matching.unification import TextTemplate, Variable
 from pixel_emulator.core.report.wording import (
     impossible_reason,
     variable_sources,
@@ -50,7 +50,7 @@ def opened(seq, **properties):
             'order = "FC-1", as properties.list[1].id of #3',
         ),
         (
-            {"text": TextWith("Order ", ORDER, "!")},
+            {"text": TextTemplate("Order ", ORDER, "!")},
             {"text": "Order FC-1!"},
             'order = "FC-1", as properties.text of #3',
         ),
@@ -63,7 +63,7 @@ def test_a_source_is_a_call_and_a_path(want, sent, words):
 
 
 def test_the_source_is_the_earliest_call_and_rather_a_whole_value():
-    text = {"properties": {"text": TextWith("Order ", ORDER, "!")}}
+    text = {"properties": {"text": TextTemplate("Order ", ORDER, "!")}}
     whole = {"properties": {"order_id": ORDER}}
     result = scenario(
         {"order": "FC-1"},
@@ -106,7 +106,7 @@ def test_only_mismatches_of_variables_get_a_hint():
     bound = {"order": "FC-1"}
     result = scenario(bound, (fields, opened(1, order_id="FC-1", x=1)))
     wanted = result.expectations[0].expectation
-    wrong = mismatches(fields, {"properties": {"order_id": "FC-2", "x": "1"}}, bound=bound)
+    wrong = mismatches(fields, {"properties": {"order_id": "FC-2", "x": "1"}}, bindings=bound)
     assert [mismatch.hint for mismatch in with_variable_sources(result, wanted, wrong)] == [
         'order = "FC-1", as properties.order_id of #1',
         "the sender quotes the number",

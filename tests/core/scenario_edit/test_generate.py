@@ -11,7 +11,7 @@ from pixel_emulator.core.redaction.redact import redact
 from pixel_emulator.core.scenario_edit.generate import draft
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.files.yaml_loader import parse_document
-from tests.hits import KEY, evidence, hit, judged
+from tests.hits import KEY, classified_hit, evidence, hit
 
 ARROW = "\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}"
 
@@ -34,7 +34,7 @@ def test_a_draft_reads_like_a_scenario_written_by_hand():
         hit(4, "identify", {"anonymousId": "v", "traits": {"price": "$5", "name": "${x}"}}),
         hit(5, "track", {"event": "Lost"}),
         hit(6, "page", {"userId": "u", "name": "Home", "messageId": "m2"}, repeats=True),
-        judged(7, PixelRequest(target=b"/favicon.ico?x=1")),
+        classified_hit(7, PixelRequest(target=b"/favicon.ico?x=1")),
     )
     assert draft(hits, name="two mails") == (
         """\

@@ -1,0 +1,249 @@
+"""Expectations from the keywords of `expect` and `wait_for`: the words of the scenario language.
+
+Values are literals, regexes, dirty-equals, `ANY`, classes and functions. A callable is called with
+what arrived, even if it could be compared; only dirty-equals is compared instead. So methods,
+builtins and dataclasses with `__call__` are functions here.
+"""
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from pixel_emulator.core.errors import Document, Location
+from pixel_emulator.core.matching.expected import (
+    ABSENT,
+    HUGE,
+    Absent,
+    Bindings,
+    Description,
+    Expected,
+    Matcher,
+    Value,
+)
+from pixel_emulator.core.matching.type_matchers import MATCHERS
+from pixel_emulator.core.model import JSON, Payload
+from pixel_emulator.core.parser.context import ParseContext, escape
+from pixel_emulator.core.parser.definitions import Definitions, Scope
+from pixel_emulator.core.parser.expectations import read_expectation
+from pixel_emulator.core.scenarios.expectation import Expectation
+from pixel_emulator.core.text import json_codec
+from pixel_emulator.pytest_plugin.source_lines import MisuseError
+
+type Check = Callable[[JSON], str | None]
+"""Returns None if the value matches, else why it does not."""
+
+_DEEPEST = 200  # levels, as in a file; a container may contain itself
+_KINDS = {str: "$string", int: "$int", float: "$number", bool: "$bool", list: "$list", dict: "$map"}
+_FOREIGN = frozenset({"datetime", "decimal", "uuid", "pathlib"})
+_HINTS = frozenset({"typing", "types"})
+_BINARY = (bytes, bytearray, memoryview, set, frozenset, complex)
+
+
+@dataclass(frozen=True, slots=True)
+class PythonMatcher(Matcher):
+    """A matcher made of a Python object. It is called only for values that are present."""
+
+    description: Description
+    check: Check
+
+    def matches(self, got: Value, bound: Bindings) -> bool:  # noqa: ARG002 - it uses no variables
+        return self._mismatch(got) is None
+
+    def describe(self) -> Description:
+        return self.description
+
+    def reason(self, got: Value) -> str:
+        return self._mismatch(got) or ""
+
+    def _mismatch(self, got: Value) -> str | None:
+        if isinstance(got, Absent):
+            return ""
+        try:
+            return self.check(_copy(got))
+        except Exception as error:  # noqa: BLE001 - foreign code: an error is a mismatch
+            return f"it raised {type(error).__name__}: {error}"
+
+
+def expected_value(value: object, levels: int = _DEEPEST) -> Expected:
+    """Return the expected value for a value of Python. Raises TypeError if nothing can match it."""
+    if not levels:
+        raise TypeError(f"nested deeper than {_DEEPEST} levels")
+    if isinstance(value, int) and abs(value) >= HUGE:
+        raise TypeError("an integer of thousands of digits can never arrive as one")
+    if value is None or isinstance(value, str | bool | int | float | Matcher):
+        return value
+    if isinstance(value, list | tuple) and _is_plain(value):
+        return [expected_value(member, levels - 1) for member in value]
+    if isinstance(value, Mapping) and _is_plain(value):
+        if wrong := [key for key in value if not isinstance(key, str)]:
+            raise TypeError(f"the key {wrong[0]!r} is no text, as all keys in JSON are")
+        return {key: expected_value(member, levels - 1) for key, member in value.items()}
+    return _matcher(value)
+
+
+def _is_plain(value: object) -> bool:
+    """Return True unless a container is one of dirty-equals, which compare in ways of their own."""
+    return not _is_of(value, "dirty_equals", "DirtyEquals")
+
+
+def _is_of(value: object, package: str, name: str) -> bool:
+    """Return True for an instance of this class or of a subclass, without importing it."""
+    known = ((base.__module__.partition(".")[0], base.__name__) for base in type(value).__mro__)
+    return (package, name) in known
+
+
+def _matcher(value: object) -> Matcher:
+    if value is ABSENT:
+        return MATCHERS["$absent"].matcher
+    if type(value).__module__ == "unittest.mock" and type(value).__name__ == "_ANY":
+        return MATCHERS["$present"].matcher
+    if isinstance(value, re.Pattern):
+        return _regex(value)
+    if isinstance(value, type):
+        return _class(value)
+    if isinstance(value, _BINARY) or type(value).__module__ in _FOREIGN:
+        kind = type(value).__name__
+        raise TypeError(
+            f"{value!r} can never arrive: JSON knows no {kind}; give what it is sent as"
+        )
+    if any(_is_of(value, package, "NonCallableMock") for package in ("unittest", "mock")):
+        raise TypeError(f"{value!r} would match whatever arrives: write ANY if that is meant")
+    if inspect.iscoroutinefunction(value):
+        raise TypeError(f"{_name(value)} is async: what it says would not be waited for")
+    if callable(value) and _is_plain(value) and type(value).__module__ not in _HINTS:
+        return _function(cast("Callable[[JSON], object]", value))
+    if type(value).__eq__ is not object.__eq__ and type(value).__module__ not in _HINTS:
+        return PythonMatcher(Description(repr(value), ""), _equal_to(value))
+    raise TypeError(f"{value!r} can never be equal to what arrives")
+
+
+def _class(wanted: type) -> Matcher:
+    if type(wanted).__eq__ is not type.__eq__:  # dirty-equals accepts its classes uncalled
+        return PythonMatcher(Description(wanted.__name__, ""), _equal_to(wanted))
+    if wanted in _KINDS:
+        return MATCHERS[_KINDS[wanted]].matcher
+    known = ", ".join(kind.__name__ for kind in _KINDS)
+    raise TypeError(f"{wanted.__name__} is no kind of JSON value; these are: {known}")
+
+
+def _equal_to(wanted: object) -> Check:
+    return lambda got: None if got == wanted else ""
+
+
+def _regex(wanted: re.Pattern[str]) -> Matcher:
+    if isinstance(wanted.pattern, bytes):
+        raise TypeError("a regex of bytes matches no text")
+    description = Description(
+        f"matching /{wanted.pattern}/{'i' if wanted.flags & re.IGNORECASE else ''}", ""
+    )
+    return PythonMatcher(
+        description, lambda got: None if isinstance(got, str) and wanted.search(got) else ""
+    )
+
+
+def _function(function: Callable[[JSON], object]) -> Matcher:
+    """Return a matcher for a function that returns True or False, or the reason as a string."""
+
+    def check(got: JSON) -> str | None:
+        said = function(got)
+        if isinstance(said, str):
+            return said or "it returned an empty text"
+        if said is None:
+            return "it returned None; it must return True or False, or the reason as text"
+        return None if said else ""
+
+    return PythonMatcher(Description(f"what {_name(function)} accepts", ""), check)
+
+
+def _name(function: object) -> str:
+    code = getattr(function, "__code__", None)
+    qualified = getattr(function, "__qualname__", "")
+    name = qualified.rpartition(".")[2] or repr(function)
+    return f"the lambda in line {code.co_firstlineno}" if name == "<lambda>" and code else name
+
+
+def _copy(got: JSON) -> JSON:
+    """Return a copy of a container, so that foreign code cannot change the evidence."""
+    return json_codec.parse(json_codec.write(got)) if isinstance(got, dict | list) else got
+
+
+_PLACE = ("expect", 0)
+"""Path of the expectation in a scenario file: the nesting limit counts from there."""
+_SPELLINGS = {"one_of": "one-of"}
+_REFUSED = {
+    "id": "the order of calls is the business of a scenario file",
+    "after": "the order of calls is the business of a scenario file",
+    "within": "give `timeout` to `wait_for`, or write a scenario file",
+    "timeout": "`expect` looks at once; `wait_for(…, timeout=…)` waits",
+}
+
+
+def expectation_of(call: Mapping[str, object], place: Location) -> Expectation:
+    """Return the expectation for these keywords; `place` is its line in the test.
+
+    Strings are literal, whatever they begin with. Raises MisuseError, in the words of the scenario
+    language, for what no call can be.
+    """
+    for key in _REFUSED.keys() & call.keys():
+        raise MisuseError(f"{key}: {_REFUSED[key]}")
+    hooks: dict[str, Expected] = {}
+    item: Payload = {}
+    for key, value in call.items():
+        try:
+            item[_SPELLINGS.get(key, key)] = _as_document(_expected(key, value), hooks)
+        except TypeError as error:
+            raise MisuseError(f"{key}: {error}") from None
+    # No document around it: `id` and `after`, which refer to others, are refused above.
+    reader = ParseContext(Document(place.file, {"expect": [item]}, {_PLACE: place}))
+    wanted = read_expectation(reader, _PLACE, item, Scope(Definitions({}, hooks), hooks))
+    if reader.issues:
+        wrong = (
+            f"{issue.path.removeprefix('expect[0]').lstrip('.')}: {issue.message}"
+            for issue in reader.sorted_issues()
+        )
+        said = "\n".join(line.removeprefix(": ") for line in wrong)
+        for written, value in zip(item.values(), call.values(), strict=True):
+            if isinstance(written, str) and written[1:] in hooks:
+                said = said.replace(f'"{written}" (string)', repr(value))
+        raise MisuseError(said)
+    return wanted
+
+
+def variable_values(given: Mapping[str, object]) -> dict[str, JSON]:
+    """Return values for the variables of a scenario file.
+
+    Raises MisuseError for a value that is not JSON.
+    """
+    values: dict[str, JSON] = {}
+    for name, value in given.items():
+        hooks: dict[str, Expected] = {}
+        try:
+            want = expected_value(value)
+            _as_document(want, hooks)
+        except TypeError as error:
+            raise MisuseError(f"{name}: {error}") from None
+        if hooks:
+            matcher = "a variable has one value; a matcher belongs into the file"
+            raise MisuseError(f"{name}: {value!r} is a matcher: {matcher}")
+        values[name] = cast("JSON", want)
+    return values
+
+
+def _expected(key: str, value: object) -> Expected:
+    """Return the expected value of a keyword; `dropped=True` means for whatever reason."""
+    return None if key == "dropped" and value is True else expected_value(value)
+
+
+def _as_document(want: Expected, hooks: dict[str, Expected]) -> JSON:
+    """Return an expected value as in a scenario file; matchers become names in `hooks`."""
+    if isinstance(want, Matcher):
+        name = f"python_{len(hooks)}"
+        hooks[name] = want
+        return f"${name}"
+    if isinstance(want, dict):
+        return {escape(key): _as_document(member, hooks) for key, member in want.items()}
+    if isinstance(want, list):
+        return [_as_document(member, hooks) for member in want]
+    return escape(want) if isinstance(want, str) else want  # type: ignore[return-value] # a scalar
