@@ -1,4 +1,4 @@
-"""Wanted profiles against the graph: paths, types, and likely ids."""
+"""Expected profiles against the actual ones: paths, types, and likely ids."""
 
 import pytest
 
