@@ -39,6 +39,7 @@ from pixel_emulator.pytest_plugin.verdicts import (
     verify_unproven,
     without,
 )
+from pixel_emulator.runner.waiting import wait_until_decided
 from pixel_emulator.runtime.clock import monotonic
 from pixel_emulator.runtime.session import Session
 
@@ -259,25 +260,60 @@ class Asked:
 def first_call(
     pool: SharedCalls, wanted: Expectation, timeout: float, expected: Callable[[], Scenario]
 ) -> SeenCall | Verdict:
-    """The first such call, or after `timeout` seconds the verdict; sooner where something came
-    that is not `expected`, and that nothing mends."""
-    outlook, looked_at, begun = CallWait(wanted), 0, monotonic()
-    while True:
-        session = pool.session
-        closed = session.closed  # asked first: then nothing comes behind the evidence
-        hits = session.evidence(looked_at).hits
-        matching = (hit for hit in hits if next(wanted.solutions(hit), None) is not None)
+    """Return the first such call, or after `timeout` seconds the verdict.
+
+    The verdict comes sooner once a call arrived that is not `expected` and fails the test anyway.
+    """
+    search = _FirstCall(pool, wanted, expected)
+    while search.result is None:
+        wait_until_decided(
+            search, search, deadline=search.begun + timeout, quiet=None, defers=False
+        )
+        if search.result is None:
+            search.give_up()
+    return search.result
+
+
+class _FirstCall:
+    """Search for a call among those that a session gets; driven by `wait_until_decided`."""
+
+    def __init__(
+        self, pool: SharedCalls, wanted: Expectation, expected: Callable[[], Scenario]
+    ) -> None:
+        self.begun = monotonic()
+        self.result: SeenCall | Verdict | None = None
+        self._pool, self._wanted, self._expected = pool, wanted, expected
+        self._wait = CallWait(wanted)
+        self._session, self._closed = pool.session, False
+        self._looked_at = 0
+
+    def evidence(self) -> Evidence:
+        """Return what arrived since the last look."""
+        self._session = self._pool.session
+        self._closed = self._session.closed  # read first: nothing arrives after the evidence then
+        return self._session.evidence(self._looked_at)
+
+    def wait_for_more(self, than: Evidence, seconds: float) -> None:  # noqa: ARG002 - see `_looked_at`
+        """Wait at most `seconds` for more calls than were looked at."""
+        self._session.wait(self._looked_at, seconds)
+
+    def update(self, evidence: Evidence) -> Outlook:
+        """Look at the new calls, and keep the call or the verdict as the result."""
+        hits = evidence.hits
+        matching = (hit for hit in hits if next(self._wanted.solutions(hit), None) is not None)
         if calls := seen(islice(matching, 1)):
-            return calls[0]
-        looked_at += len(hits)
-        passed = monotonic() - begun
-        scenario = expected()
-        verdict = outlook.impossible(scenario, pool.rest)
-        if verdict is None and (closed or passed >= timeout):
-            verdict = outlook.in_vain(scenario, session.evidence(), passed)
-        if verdict:
-            return verdict
-        session.wait(looked_at, max(0, timeout - passed))
+            self.result = calls[0]
+            return Outlook.MET
+        self._looked_at += len(hits)
+        self.result = self._wait.impossible(self._expected(), self._pool.rest)
+        if self.result is None and self._closed:
+            self.give_up()
+        return Outlook.OPEN if self.result is None else Outlook.IMPOSSIBLE
+
+    def give_up(self) -> None:
+        """Keep the verdict without the call as the result, unless the call just arrived."""
+        passed = monotonic() - self.begun
+        self.result = self._wait.in_vain(self._expected(), self._session.evidence(), passed)
 
 
 class CallWait:
