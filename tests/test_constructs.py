@@ -147,6 +147,6 @@ def test_an_issue_is_reported_with_location_and_advice(case, text, part, tmp_pat
     value: Any = parse_document(f"value: {text}", "").data
     with pytest.raises(InputError) as refused:
         load_scenarios([written(case, value["value"])])
-    said = str(refused.value)
-    assert said.startswith("s.yaml:1:")
-    assert part in said
+    message = str(refused.value)
+    assert message.startswith("s.yaml:1:")
+    assert part in message

@@ -20,7 +20,7 @@ _lock = Lock()
 
 def run_keys(given: Iterable[str] = ()) -> KnownKeys:
     """Return the known keys of a new run, starting with `given`; `redacted` masks them all."""
-    return KnownKeys(given, told=_add)
+    return KnownKeys(given, on_new=_add)
 
 
 def learn_from(*texts: str) -> None:

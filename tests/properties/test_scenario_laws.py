@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pixel_emulator.core.errors import Document, InputError
 from pixel_emulator.core.model import path_text
-from pixel_emulator.core.parser import vocabulary as grammar
+from pixel_emulator.core.parser import vocabulary
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.parser.expectations import parse_path
 from pixel_emulator.core.parser.values import MATCHERS, OPERATORS
@@ -21,14 +21,14 @@ from pixel_emulator.files.yaml_loader import parse_document
 SCHEMA = jsonschema_rs.Draft7Validator(scenario_schema())
 
 KEYS = {
-    **grammar.FILE,
-    **grammar.SCENARIO,
-    **grammar.STEP,
-    **grammar.EXPECTATION,
-    **grammar.REQUEST,
-    **grammar.ACTIONS,
-    **grammar.GIVEN,
-    **grammar.FORBIDDEN,
+    **vocabulary.FILE,
+    **vocabulary.SCENARIO,
+    **vocabulary.STEP,
+    **vocabulary.EXPECTATION,
+    **vocabulary.REQUEST,
+    **vocabulary.ACTIONS,
+    **vocabulary.GIVEN,
+    **vocabulary.FORBIDDEN,
 }
 TEXTS = [
     *("a", "b", "$a", "$b", "${a}", "x${a}y${b}", "$$a", "$/a(/", "$/^a/i", "$", "", "user", "\b"),
@@ -57,9 +57,9 @@ values = st.recursive(
 )  # fmt: skip
 
 
-def maps(words, **shaped):
+def maps(keys, **shaped):
     """Maps with some keys of the language, and values that may be valid."""
-    choices = {key: st.one_of(shaped.get(key.replace("-", "_"), values), values) for key in words}
+    choices = {key: st.one_of(shaped.get(key.replace("-", "_"), values), values) for key in keys}
     return st.fixed_dictionaries({}, optional=choices)
 
 
@@ -69,28 +69,28 @@ names = st.one_of(
 )
 definitions = st.dictionaries(st.sampled_from(["a", "b", "c"]), values, max_size=3)
 calls = st.lists(
-    maps(grammar.EXPECTATION, one_of=st.lists(maps(grammar.PATTERN), max_size=2)), max_size=3
+    maps(vocabulary.EXPECTATION, one_of=st.lists(maps(vocabulary.PATTERN), max_size=2)), max_size=3
 )
-actions = maps(grammar.ACTIONS, send=maps(grammar.PATTERN))
-steps = st.lists(maps(grammar.STEP, expect=calls, never=calls, do=actions), max_size=2)
+actions = maps(vocabulary.ACTIONS, send=maps(vocabulary.PATTERN))
+steps = st.lists(maps(vocabulary.STEP, expect=calls, never=calls, do=actions), max_size=2)
 scenarios = maps(
-    grammar.SCENARIO,
+    vocabulary.SCENARIO,
     let=names,
     cases=st.lists(definitions, max_size=2),
     expect=calls,
     never=calls,
     steps=steps,
     do=actions,
-    given=maps(grammar.GIVEN),
-    deny=st.lists(maps(grammar.FORBIDDEN), max_size=2),
+    given=maps(vocabulary.GIVEN),
+    deny=st.lists(maps(vocabulary.FORBIDDEN), max_size=2),
 )
 documents = st.one_of(
     values,
     scenarios,
-    maps({**grammar.FILE, **grammar.SCENARIO}, define=definitions, let=names, expect=calls),
+    maps({**vocabulary.FILE, **vocabulary.SCENARIO}, define=definitions, let=names, expect=calls),
     st.fixed_dictionaries(
         {"scenarios": st.lists(scenarios, max_size=2)},
-        optional={"define": definitions, "defaults": maps(grammar.DEFAULTS, let=names)},
+        optional={"define": definitions, "defaults": maps(vocabulary.DEFAULTS, let=names)},
     ),
 )
 
@@ -111,25 +111,25 @@ def test_a_document_is_parsed_or_refused_and_unchanged(data):
 
 
 # Small documents that the loader likes: most of the others are refused, and say nothing here.
-words = st.sampled_from(["A", "u", "$string", "$/^x/", "$$y"])
+texts = st.sampled_from(["A", "u", "$string", "$/^x/", "$$y"])
 simple_calls = st.lists(
     st.one_of(
         st.fixed_dictionaries(
-            {"track": words},
+            {"track": texts},
             optional={
-                "userId": words,
+                "userId": texts,
                 "context": values,
                 "properties": st.dictionaries(st.sampled_from(["p", "q"]), values, max_size=2),
                 "times": st.sampled_from([0, 2, "1..", "2..4"]),
                 "within": st.sampled_from(["5s", "1.5min", "x"]),
                 "request": st.dictionaries(
-                    st.sampled_from([*grammar.REQUEST]), scalars, max_size=2
+                    st.sampled_from([*vocabulary.REQUEST]), scalars, max_size=2
                 ),
-                "note": words,
+                "note": texts,
             },
         ),
         st.fixed_dictionaries(
-            {"one-of": st.lists(st.fixed_dictionaries({"page": words}), min_size=1, max_size=2)}
+            {"one-of": st.lists(st.fixed_dictionaries({"page": texts}), min_size=1, max_size=2)}
         ),
     ),
     max_size=2,
@@ -138,9 +138,9 @@ simple = st.fixed_dictionaries(
     {"expect": simple_calls},
     optional={
         "never": simple_calls,
-        "state": st.dictionaries(words, values, max_size=1),
-        "given": maps(grammar.GIVEN),
-        "do": st.one_of(*(st.fixed_dictionaries({key: values}) for key in grammar.ACTIONS)),
+        "state": st.dictionaries(texts, values, max_size=1),
+        "given": maps(vocabulary.GIVEN),
+        "do": st.one_of(*(st.fixed_dictionaries({key: values}) for key in vocabulary.ACTIONS)),
         "deny": st.lists(st.fixed_dictionaries({"contains": scalars}), max_size=1),
         "order": st.sampled_from(["any", "listed", "strict", "x"]),
         "define": definitions,

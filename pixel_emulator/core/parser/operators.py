@@ -66,9 +66,8 @@ class Operand:
         if isinstance(expected, list) and expected:
             return tuple(expected)
         if expected is not INVALID:
-            self.add_issue(
-                f"takes a list, but gets {self._gets(expected) if expected else 'an empty one'}"
-            )
+            got = self._description(expected) if expected else "an empty one"
+            self.add_issue(f"takes a list, but gets {got}")
         return ()
 
     def members(self) -> dict[str, Expected]:
@@ -77,7 +76,7 @@ class Operand:
         if isinstance(expected, dict):
             return expected
         if expected is not INVALID:
-            self.add_issue(f"takes a map of keys, but gets {self._gets(expected)}")
+            self.add_issue(f"takes a map of keys, but gets {self._description(expected)}")
         return {}
 
     def literal(self, takes: str, build: Callable[[JSON], Expected | None]) -> Expected:
@@ -90,7 +89,7 @@ class Operand:
             return INVALID
         built = build(cast("JSON", expected)) if is_literal(expected) else None
         if built is None:
-            self.add_issue(f"takes {takes}, but gets {self._gets(expected)}")
+            self.add_issue(f"takes {takes}, but gets {self._description(expected)}")
         return INVALID if built is None else built
 
     def text(self, build: Callable[[str], Expected]) -> Expected:
@@ -111,11 +110,11 @@ class Operand:
             isinstance(expected, bool) or not isinstance(expected, int) or expected < 0
         ):
             self.add_issue(
-                f"takes a whole number, or a matcher for it, but gets {self._gets(expected)}"
+                f"takes a whole number, or a matcher for it, but gets {self._description(expected)}"
             )
         return expected
 
-    def _gets(self, expected: Expected) -> str:
+    def _description(self, expected: Expected) -> str:
         names = sorted(variable_names(expected))
         if names:
             return f"`${names[0]}`: it {_NO_VALUE}"
@@ -128,8 +127,8 @@ _MEASURE = "a number or an ISO time"
 _NUMBER = "a number"
 _TEXT = "a text"
 _VALUE = "a plain value"
-_WANT = "a value or matcher"
-_WANTS = "a list of values or matchers"
+_EXPECTED = "a value or matcher"
+_EXPECTED_LIST = "a list of values or matchers"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,16 +148,16 @@ class Operator:
 
 
 def _comparison(sign: str) -> Callable[[Operand], Expected]:
-    return lambda it: it.literal(_MEASURE, partial(comparison, sign))
+    return lambda operand: operand.literal(_MEASURE, partial(comparison, sign))
 
 
-def _near(it: Operand) -> Expected:
-    if "$by" not in it.beside:
-        it.add_issue("by how much may it differ? write `$by` beside it: {$near: 51, $by: 0.5}")
+def _near(operand: Operand) -> Expected:
+    if "$by" not in operand.beside:
+        operand.add_issue("by how much may it differ? write `$by` beside it: {$near: 51, $by: 0.5}")
         return INVALID
-    by = it.sibling("$by")
+    by = operand.sibling("$by")
     takes = "a number from 0 up"
-    return it.literal(
+    return operand.literal(
         _NUMBER,
         lambda middle: (
             close_to(middle, 0) and by.literal(takes, lambda span: close_to(middle, span))
@@ -166,9 +165,9 @@ def _near(it: Operand) -> Expected:
     )
 
 
-def _by(it: Operand) -> Expected:
-    if "$near" not in it.beside:
-        it.add_issue("stands beside `$near`, and says by how much a number may differ from it")
+def _by(operand: Operand) -> Expected:
+    if "$near" not in operand.beside:
+        operand.add_issue("stands beside `$near`, and says by how much a number may differ from it")
     return INVALID
 
 
@@ -180,7 +179,7 @@ OPERATORS: Mapping[str, Operator] = MappingProxyType(
             example="{$eq: {a: 1}}",
             match="{a: 1.0}",
             mismatch="{a: 1, b: 2}",
-            build=lambda it: it.literal(_VALUE, equal_to),
+            build=lambda operand: operand.literal(_VALUE, equal_to),
         ),
         "$ne": Operator(
             operand=_VALUE,
@@ -188,7 +187,7 @@ OPERATORS: Mapping[str, Operator] = MappingProxyType(
             example="{$ne: free}",
             match="pro",
             mismatch="free",
-            build=lambda it: it.literal(_VALUE, not_equal_to),
+            build=lambda operand: operand.literal(_VALUE, not_equal_to),
         ),
         "$gt": Operator(
             operand=_MEASURE,
@@ -223,36 +222,36 @@ OPERATORS: Mapping[str, Operator] = MappingProxyType(
             build=_comparison("<="),
         ),
         "$in": Operator(
-            operand=_WANTS,
+            operand=_EXPECTED_LIST,
             meaning="at least one of these",
             example="{$in: [$absent, A, {$gt: 3}]}",
             match="A",
             mismatch="B",
-            build=lambda it: In(it.expected_list()),
+            build=lambda operand: In(operand.expected_list()),
         ),
         "$not": Operator(
-            operand=_WANT,
+            operand=_EXPECTED,
             meaning="whatever this does not match; a missing key is such a thing, too",
             example="{$not: $/^test/}",
             match="live",
             mismatch="test-1",
-            build=lambda it: Not(it.without_variables()),
+            build=lambda operand: Not(operand.without_variables()),
         ),
         "$all": Operator(
-            operand=_WANTS,
+            operand=_EXPECTED_LIST,
             meaning="all of these at once",
             example="{$all: [{$starts: a}, {$ends: z}]}",
             match="a to z",
             mismatch="a to y",
-            build=lambda it: All(it.expected_list()),
+            build=lambda operand: All(operand.expected_list()),
         ),
         "$one": Operator(
-            operand=_WANTS,
+            operand=_EXPECTED_LIST,
             meaning="exactly one of these, and none of the others",
             example="{$one: [{email: $email}, {phone: $string}]}",
             match="{email: ada@example.com}",
             mismatch='{email: ada@example.com, phone: "555"}',
-            build=lambda it: One(it.expected_list()),
+            build=lambda operand: One(operand.expected_list()),
         ),
         "$like": Operator(
             operand=_TEXT,
@@ -260,7 +259,7 @@ OPERATORS: Mapping[str, Operator] = MappingProxyType(
             example="{$like: 'user_*'}",
             match="user_1",
             mismatch="a user_1",
-            build=lambda it: it.text(matches_glob),
+            build=lambda operand: operand.text(matches_glob),
         ),
         "$starts": Operator(
             operand=_TEXT,
@@ -268,7 +267,7 @@ OPERATORS: Mapping[str, Operator] = MappingProxyType(
             example="{$starts: user_}",
             match="user_1",
             mismatch="1",
-            build=lambda it: it.text(starts_with),
+            build=lambda operand: operand.text(starts_with),
         ),
         "$ends": Operator(
             operand=_TEXT,
@@ -276,7 +275,7 @@ OPERATORS: Mapping[str, Operator] = MappingProxyType(
             example="{$ends: .html}",
             match="index.html",
             mismatch="index.htm",
-            build=lambda it: it.text(ends_with),
+            build=lambda operand: operand.text(ends_with),
         ),
         "$contains": Operator(
             operand=_TEXT,
@@ -284,7 +283,7 @@ OPERATORS: Mapping[str, Operator] = MappingProxyType(
             example="{$contains: spring}",
             match="big spring sale",
             mismatch="[spring]",
-            build=lambda it: it.text(contains_text),
+            build=lambda operand: operand.text(contains_text),
         ),
         "$len": Operator(
             operand="a whole number, or a matcher for it",
@@ -292,31 +291,31 @@ OPERATORS: Mapping[str, Operator] = MappingProxyType(
             example="{$len: 2}",
             match="[a, b]",
             mismatch="abc",
-            build=lambda it: Len(it.length()),
+            build=lambda operand: Len(operand.length()),
         ),
         "$each": Operator(
-            operand=_WANT,
+            operand=_EXPECTED,
             meaning="a list in which each item is so; an empty list is one",
             example="{$each: {price: $number}}",
             match="[{price: 1}, {price: 2, sku: a}]",
             mismatch="[{price: 1}, {sku: a}]",
-            build=lambda it: Each(it.expected()),
+            build=lambda operand: Each(operand.expected()),
         ),
         "$has": Operator(
-            operand=_WANT,
+            operand=_EXPECTED,
             meaning="a list in which at least one item is so",
             example="{$has: {sku: a}}",
             match="[{sku: b}, {sku: a, price: 1}]",
             mismatch="[{sku: b}]",
-            build=lambda it: Has(it.expected()),
+            build=lambda operand: Has(operand.expected()),
         ),
         "$any-order": Operator(
-            operand=_WANTS,
+            operand=_EXPECTED_LIST,
             meaning="a list of just these items, in any order",
             example="{$any-order: [a, $int]}",
             match="[1, a]",
             mismatch="[1, a, a]",
-            build=lambda it: AnyOrder(it.expected_list()),
+            build=lambda operand: AnyOrder(operand.expected_list()),
         ),
         "$only": Operator(
             operand="a map",
@@ -324,7 +323,7 @@ OPERATORS: Mapping[str, Operator] = MappingProxyType(
             example="{$only: {a: 1, b: {}}}",
             match="{a: 1, b: {c: 2}}",
             mismatch="{a: 1, b: {}, c: 2}",
-            build=lambda it: Only(it.members()),
+            build=lambda operand: Only(operand.members()),
         ),
         "$near": Operator(
             operand=_NUMBER,

@@ -1,1 +1,1 @@
-"""Write keys: found, and masked in everything that is written."""
+"""Redaction: find write keys, and mask them in everything that is written."""

@@ -1,8 +1,8 @@
-"""The ordinary call: its write key stands where it belongs and nowhere else, to be sure.
+"""Fast redaction of usual calls, whose write key occurs only as the value of `writeKey`.
 
-Redaction searches a hit for keys in every disguise, which takes ten times as long as all else that
-is done for a call. Here are cheap tests that prove of most calls that the search would find the
-one key in its place; in any doubt they say nothing.
+`redact` searches a hit for keys in every encoding, which takes ten times as long as all other work
+for a call. The cheap checks of this module prove for most calls that the search would find only
+that one key; if they cannot prove it, the functions return None.
 """
 
 import re
@@ -19,23 +19,23 @@ from pixel_emulator.core.redaction.masking import MIN_KEY_LENGTH, hide, mask
 from pixel_emulator.core.redaction.redact import is_unchanged
 from pixel_emulator.core.text import yaml_writer
 
-_PATHS = frozenset(f"/v1/pixel/{each}".encode() for each in CallType)
+_PATHS = frozenset(f"/v1/pixel/{call_type}".encode() for call_type in CallType)
 _STANDARD = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-_VALUES = {**{each: value for value, each in enumerate(_STANDARD)}, "-": 62, "_": 63}
+_VALUES = {**{digit: value for value, digit in enumerate(_STANDARD)}, "-": 62, "_": 63}
 
 
 def _without(bit: int) -> str:
-    """Base64 characters in whose six bits this one is not set."""
-    return f"[{re.escape(''.join(each for each, value in _VALUES.items() if not value & bit))}]"
+    """Return a character class of the base64 characters whose value has not this bit."""
+    return f"[{re.escape(''.join(digit for digit, value in _VALUES.items() if not value & bit))}]"
 
 
 # Three bytes of ASCII are four characters of base64, in which three bits are not set. The name of
-# a key is ASCII and at least eight bytes long, and so in any place there are two such groups; but
-# for the Kelvin sign, which a regex takes for a k: these are its base64 at the three offsets.
+# a key is ASCII and has at least eight bytes, so at any offset it has two such groups. The
+# exception is the Kelvin sign, which a regex takes for a k: its base64 at the three offsets.
 _GROUP = _without(0b100000) + _without(0b001000) + _without(0b000010)
 _KELVIN = "4oSq|KEq[g-v]|ihK[o-r]"
 _LEGIBLE_BASE64 = f"{_GROUP}[A-Za-z0-9+/_-]{_GROUP}|{_KELVIN}"
-# What may show a key, beside a name, in a text without escapes (see `write_keys`).
+# Signs of a key, other than its name, in a text without escapes (see `key_finder`).
 _SIGNS = (
     r"/projects/|/analytics\.js/|(?:load|new|builder|init|initialize)['\"\]]*\s*\(|new\s+analytics"
     r"|basic\s+[a-z0-9+/_-]{8}|@[\w.-]*segment"
@@ -45,23 +45,23 @@ _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 _NOTHING = "", b""
 _DIGEST = 64
 """Characters of a SHA-256."""
-_ODD = re.compile("\u0130|\u0131|\u017f|\u212a".encode())
-"""Letters that a regex takes for i, s and k where case makes no difference."""
+_FOLDED_TO_ASCII = re.compile("\u0130|\u0131|\u017f|\u212a".encode())
+"""Letters that a regex takes for i, s and k if it ignores case."""
 
 
 _UNESCAPED = re.compile(r"[A-Za-z0-9_.~-]+")
-"""A key that is spelled alike everywhere."""
+"""A key that JSON, URLs and XML write without escapes."""
 
 
 class EntryFields(NamedTuple):
-    """What a redacted hit says otherwise than the hit: its data, and its payload."""
+    """The values of an entry that redaction changes: the `data` parameter and the payload."""
 
     data: str
     payload: Payload
 
 
 def unmasked_fields(hit: Hit) -> EntryFields | None:
-    """An ordinary hit as it is; None for any other."""
+    """Return the fields of a usual hit without redaction, or None for any other hit."""
     call, data = hit.call, _only_data(hit)
     text = data and _json_text(data)
     if not data or not text or call is None or not call.payload or not _is_shallow(text):
@@ -70,9 +70,10 @@ def unmasked_fields(hit: Hit) -> EntryFields | None:
 
 
 def masked_fields(hit: Hit, known: tuple[str, ...] = ()) -> EntryFields | None:
-    """What `redact` makes of a hit, if it leaves all else as it is; None where that is not sure.
+    """Return the fields of a hit after `redact`, or None if `redact` may change anything else.
 
-    What its problems say comes from the values of the call, and from none with a key in it.
+    The call must be the one that `decode` returns for the request. The messages of its problems
+    quote values of the call, but never one with a key in it.
     """
     call, (key, text) = hit.call, _key_and_text(hit, known)
     if not key or call is None or call.payload is None or call.alphabet is None:
@@ -83,13 +84,16 @@ def masked_fields(hit: Hit, known: tuple[str, ...] = ()) -> EntryFields | None:
 
 
 def sole_key(hit: Hit, known: tuple[str, ...] = ()) -> str | None:
-    """Return the write key of a hit that holds no other key, none of the `known` ones either, and
-    this one only in its place; None if that is not sure."""
+    """Return the only write key of a hit, or None.
+
+    None means that the hit may contain the key in another place as well, or another key, also one
+    of the `known` ones.
+    """
     return _key_and_text(hit, known)[0] or None
 
 
 def _key_and_text(hit: Hit, known: tuple[str, ...]) -> tuple[str, bytes]:
-    """Return what `sole_key` returns, and the JSON text of the hit; two empty texts for None."""
+    """Return the result of `sole_key` and the JSON text of the call; two empty texts for None."""
     call, request = hit.call, hit.request
     if call is None or call.payload is None or call.alphabet is None:
         return _NOTHING
@@ -101,10 +105,10 @@ def _key_and_text(hit: Hit, known: tuple[str, ...]) -> tuple[str, bytes]:
     others: tuple[str, ...] = ()
     if known != (key,):
         others = tuple(other for other in known if other != key and len(other) >= MIN_KEY_LENGTH)
-    if not text or _may_hold_more(text, key.encode(), others):
+    if not text or _may_hold_other_keys(text, key.encode(), others):
         return _NOTHING
-    # The search for the known ones is part of what is remembered.
-    if not _stays(request.headers, (request.method, request.host, hit.step), (key, *others)):
+    # The known keys are part of the cache key, because the headers are searched for them.
+    if not _is_unchanged(request.headers, (request.method, request.host, hit.step), (key, *others)):
         return _NOTHING
     return key, text
 
@@ -119,7 +123,7 @@ def _json_text(data: bytes) -> bytes | None:
 
 
 def _only_data(hit: Hit) -> bytes | None:
-    """The base64 of a hit that has nothing else in its query, and every byte of it as it is."""
+    """Return the base64 of a hit without escapes and other parameters in its query, or None."""
     call = hit.call
     if call is None or call.form is not Form.BASE64 or call.problems:
         return None
@@ -133,11 +137,11 @@ def _is_shallow(text: bytes) -> bool:
     return text.count(b"{") + text.count(b"[") <= yaml_writer.MAX_NESTING
 
 
-def _may_hold_more(text: bytes, key: bytes, others: tuple[str, ...]) -> bool:
-    """Whether there may be something in a JSON text to mask, beside its key.
+def _may_hold_other_keys(text: bytes, key: bytes, others: tuple[str, ...]) -> bool:
+    """Return True if a JSON text without escapes may contain more to mask than its one key.
 
-    There are no escapes in it. Names of keys have `write` in them; other texts that hold one are
-    addresses of Segment's, code that is given one, credentials, or base64.
+    The names of keys contain `write`; other places of keys are Segment's URLs, code that loads
+    analytics, credentials, and base64.
     """
     lower = text.lower()
     if (
@@ -145,7 +149,7 @@ def _may_hold_more(text: bytes, key: bytes, others: tuple[str, ...]) -> bool:
         or b"%" in text
         or text.count(key) != 1
         or not _is_shallow(text)
-        or not (text.isascii() or _ODD.search(text) is None)
+        or not (text.isascii() or _FOLDED_TO_ASCII.search(text) is None)
     ):
         return True
     before, _, after = text.partition(key)
@@ -153,18 +157,18 @@ def _may_hold_more(text: bytes, key: bytes, others: tuple[str, ...]) -> bool:
         return True
     if _SUSPICIOUS.search(b'%b"%b' % (before, after)):
         return True
-    # No ASCII of eight characters stands in base64 here, so a known key can only stand as it is.
+    # The text has no base64 of eight ASCII characters, so a known key can only occur as it is.
     for other in others:
         if _UNESCAPED.fullmatch(other):
             if other.encode() in text:
                 return True
-        elif hide(written := text.decode(errors="surrogateescape"), (other,)) != written:
+        elif hide(decoded := text.decode(errors="surrogateescape"), (other,)) != decoded:
             return True
     return False
 
 
-@lru_cache(maxsize=256)  # a client repeats its headers
-def _stays(
+@lru_cache(maxsize=256)  # a client sends the same headers each time
+def _is_unchanged(
     headers: tuple[tuple[str, str], ...], words: tuple[str, ...], keys: tuple[str, ...]
 ) -> bool:
     return is_unchanged(headers, words, keys)

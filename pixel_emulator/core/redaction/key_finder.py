@@ -1,6 +1,6 @@
-"""Where write keys stand in a URL and in its data, read as carelessly as people write them.
+"""Find write keys in URLs and their data, also in malformed ones.
 
-Texts of the wire are Latin-1 here: a character is a byte.
+Texts of a request are Latin-1 here: each character is one byte.
 """
 
 import re
@@ -21,15 +21,16 @@ from pixel_emulator.core.redaction.nested_encodings import (
 from pixel_emulator.core.text import json_codec
 
 _JSON_TOKEN = re.compile(r'"((?:[^"\\]++|\\.)*+)"(\s*:)?|[\[\]{}]', re.DOTALL)
-# A key is a key in every case and with any separator, and whatever stands before or behind its
-# name: `segmentWriteKey`, `WRITE_KEY_PROD`, `x-write-key`, `writeKeys[0]`. But not `writeKeyboard`.
+# The name of a write key in upper or lower case, with any separator, and with any text before or
+# after it: `segmentWriteKey`, `WRITE_KEY_PROD`, `x-write-key`, `writeKeys[0]`; but not
+# `writeKeyboard`.
 _NAME_TEXT = (
     r"write(?:[\s._\x00-\x1f\x7f-\xad\u200b-\u200f\ufeff-]|%20|\+){0,2}keys?(?!(?-i:[a-z]))"
 )
 _NAME = re.compile(_NAME_TEXT, re.IGNORECASE)
-_NO_NAME = re.compile(r"[=&?/]")  # in what is a whole query, or a URL
-# The same at once for a text without escapes; a bracket behind the name needs the long way. What
-# the name is followed by is looked at first, so that no name is read twice.
+_NOT_IN_NAME = re.compile(r"[=&?/]")  # characters of a whole query or a URL
+# The same in one pattern for a text without escapes; a bracket after the name needs `_key_spans`.
+# The lookahead checks first what follows the name, so that no name is scanned twice.
 _PLAIN_MEMBER = re.compile(
     rf'"(?=[^"=&?/]*+"\s*+:\s*+["\[{{])[^"]*?{_NAME_TEXT}[^"]*+"\s*:\s*(?:"([^"]*)"|[\[{{])',
     re.IGNORECASE,
@@ -37,8 +38,8 @@ _PLAIN_MEMBER = re.compile(
 _NESTED = re.compile(r'write"\s*:\s*\{', re.IGNORECASE)  # {"write": {"key": …}}
 _QUOTES = r"(?:[\\\"'`@]|&(?:quot|apos|#0*3[49]|#x0*2[27]);|%2[27])"
 _SUFFIX = r"[\w.-]{0,40}(?:(?:\[|%5B)[^\[\]%=]{0,20}(?:\]|%5D)){0,3}"
-# In a URL inside a text, in the addresses that analytics.js loads (documented by Segment), and
-# where its snippet, or a client in another language, is given one.
+# In a URL inside a text, in the URLs that analytics.js loads (documented by Segment), and in the
+# code that gives a key to its snippet or to a client in another language.
 _IN_URL = re.compile(
     rf"{_NAME_TEXT}{_SUFFIX}(?:=|%3D)([^&;#%\s\"'\\<>=]+)"
     r"|/(?:projects|analytics\.js/v1)/+([^/?#&\s\"'\\<>]+)"
@@ -52,8 +53,8 @@ _IN_BROKEN_JSON = re.compile(
     r"([^\s\\\"'`,;&}<>=\[{(]+)",
     re.IGNORECASE,
 )
-# What looks like a key behind the name of one: `writeKey/…`, `write key is …`, `["writeKey", …]`,
-# `{"name": "writeKey", "value": …}`, `s:8:"writeKey";s:32:…`.
+# A text in the form of a key after the name of one: `writeKey/…`, `write key is …`,
+# `["writeKey", …]`, `{"name": "writeKey", "value": …}`, `s:8:"writeKey";s:32:…`.
 _BEHIND_NAME = re.compile(
     rf"{_NAME_TEXT}(?:[^A-Za-z0-9]{{1,8}}(?:is|value|s|\d{{1,3}})){{0,3}}[^A-Za-z0-9]{{1,8}}(?<!%)"
     r"((?=[A-Za-z_]*\d)[A-Za-z0-9_]{20,64})(?![A-Za-z0-9_-])",
@@ -64,7 +65,7 @@ _LIST = re.compile(
 )
 _FOLDER = re.compile(
     r"(?<!/v1)/projects/(?![^/?#&\s\"'\\<>]+/settings)", re.IGNORECASE
-)  # one of this machine
+)  # a folder in a path, not Segment's
 _ITEM = re.compile(r"[^\s\\\"'`,;:&=>{}\[\]()]+")
 _BASIC = re.compile(r"\bbasic\s+([A-Za-z0-9+/_-]{8,})", re.IGNORECASE)
 _USER = re.compile(
@@ -73,45 +74,45 @@ _USER = re.compile(
 
 
 def is_write_key(name: str) -> bool:
-    """Return True if a value of this name is a write key."""
-    return _NAME.search(name) is not None and not _NO_NAME.search(name)
+    """Return True if a value with this name is a write key."""
+    return _NAME.search(name) is not None and not _NOT_IN_NAME.search(name)
 
 
 def string_spans(text: str) -> Iterator[tuple[int, int]]:
-    """The start and end of each string in a JSON text, keys among them."""
+    """Yield the start and end of each string in a JSON text, including the names of members."""
     return (token.span(1) for token in _JSON_TOKEN.finditer(text) if token[1] is not None)
 
 
 def key_spans(text: str) -> list[tuple[int, int]]:
-    """The start and end of each string in a JSON text that stands under a write key's name."""
+    """Return the start and end of each string of a JSON text under the name of a write key."""
     if "\\" not in text and not _NESTED.search(text):
         members = list(_PLAIN_MEMBER.finditer(text))
-        if all(each[1] is not None for each in members):
-            return [each.span(1) for each in members]
+        if all(member[1] is not None for member in members):
+            return [member.span(1) for member in members]
     return list(_key_strings(text))
 
 
 def _key_strings(text: str) -> Iterator[tuple[int, int]]:
-    enclosing = [(False, "")]  # of each open bracket: all in it are keys, and its name
-    belongs, name = False, ""
+    enclosing = [(False, "")]  # for each open bracket: whether all its strings are keys; its name
+    is_key, name = False, ""
     for token in _JSON_TOKEN.finditer(text):
         if token[2] is not None:
-            name = JSON_STRING.text(token[1])
-            belongs = is_write_key(name) or is_write_key(f"{enclosing[-1][1]}.{name}")
+            name = JSON_STRING.decode(token[1])
+            is_key = is_write_key(name) or is_write_key(f"{enclosing[-1][1]}.{name}")
         elif token[1] is not None:
-            if belongs or enclosing[-1][0]:
+            if is_key or enclosing[-1][0]:
                 yield token.span(1)
         elif token[0] in "[{":
-            enclosing.append((belongs or enclosing[-1][0], name))
-            belongs, name = False, ""
+            enclosing.append((is_key or enclosing[-1][0], name))
+            is_key, name = False, ""
         else:
-            belongs, name = False, ""
+            is_key, name = False, ""
             if len(enclosing) > 1:
                 enclosing.pop()
 
 
 def decode_data(value: str) -> tuple[str, Base64Data | None]:
-    """The text that a `data` value holds, and how it stood in base64 (None: it did not)."""
+    """Return the text in a `data` value, and its base64 (None if it is not base64)."""
     raw = value.encode("latin-1")
     decoded = data_parameter.decode(raw)
     return (decoded.data if decoded else raw).decode(errors="surrogateescape"), decoded
@@ -128,30 +129,33 @@ def _is_json_object(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class FoundKeys:
-    """The write keys of some addresses, the texts that stand in them encoded, and those of their
-    `data` that Segment's edge would read."""
+    """The write keys of some URLs and texts.
+
+    `encoded` holds the texts that were encoded in them, and `objects` the JSON texts of those
+    `data` parameters that Segment's edge would read.
+    """
 
     keys: set[str] = field(default_factory=set)
     objects: set[str] = field(default_factory=set)
     encoded: list[str] = field(default_factory=list)
 
     def search_request(self, request: PixelRequest) -> None:
-        """Look for keys in all of a request: target, headers with their names, method and host."""
+        """Search all parts of a request: target, headers with their names, method and host."""
         self.search(request.target.decode("latin-1"))
         self.search_words((f"{name}: {value}" for name, value in request.headers))
         self.search_words((request.method, request.host))
 
     def search_words(self, texts: Iterable[str]) -> None:
-        """Look for keys in texts of a request, as they are in a `PixelRequest`."""
-        for each in texts:
-            self.search(each.encode(errors="surrogatepass").decode("latin-1"))
+        """Search texts of a request, as they are in a `PixelRequest`."""
+        for text in texts:
+            self.search(text.encode(errors="surrogatepass").decode("latin-1"))
 
     def search(self, address: str) -> None:
-        """Look for keys in a URL, or in a text that may hold one, as Latin-1 characters."""
+        """Search a URL, or a text that may contain one, as Latin-1 characters."""
         path, _, query = address.partition("?")
-        self._search_text(utf8_from_latin1(PERCENT.text(path)))
+        self._search_text(utf8_from_latin1(PERCENT.decode(path)))
         for pair in query.split("&") if query else ():
-            name, equals, value = map(PERCENT.text, pair.partition("="))
+            name, equals, value = map(PERCENT.decode, pair.partition("="))
             if name == "data" and value:
                 self._search_data(value)
                 continue
@@ -165,31 +169,31 @@ class FoundKeys:
             self._search_text(text)
             return
         self.objects.add(text)
-        whole = without_soft_breaks(text)
-        self.keys.update(_members(text), _in_urls(whole), _BEHIND_NAME.findall(whole))
+        unfolded = without_soft_breaks(text)
+        self.keys.update(_members(text), _in_urls(unfolded), _BEHIND_NAME.findall(unfolded))
         for start, end in string_spans(text):
-            self._search_text(JSON_STRING.text(text[start:end]))
+            self._search_text(JSON_STRING.decode(text[start:end]))
 
     def _search_text(self, text: str) -> None:
         self.keys.update(keys_in_text(text))
         self._search_encoded(text)
 
     def _search_encoded(self, text: str) -> None:
-        for each in islice(nested_texts(text), 1, None):
-            self.encoded.append(each)
-            self.keys.update(keys_in_text(each))
+        for nested in islice(nested_texts(text), 1, None):
+            self.encoded.append(nested)
+            self.keys.update(keys_in_text(nested))
 
 
-@lru_cache(maxsize=64)  # who learns the keys of a request masks them next, and clients repeat it
+@lru_cache(maxsize=64)  # searched for its keys and then masked; clients repeat requests
 def keys_in_request(request: PixelRequest) -> FoundKeys:
-    """Return what is found in a request; it is shared, so nobody may add to it."""
-    found = FoundKeys()
-    found.search_request(request)
-    return found
+    """Return the keys of a request. The result is cached, so it must not be changed."""
+    keys = FoundKeys()
+    keys.search_request(request)
+    return keys
 
 
 def _members(text: str) -> Iterator[str]:
-    return (JSON_STRING.text(text[start:end]) for start, end in key_spans(text))
+    return (JSON_STRING.decode(text[start:end]) for start, end in key_spans(text))
 
 
 def _in_urls(text: str) -> Iterator[str]:
@@ -197,10 +201,10 @@ def _in_urls(text: str) -> Iterator[str]:
 
 
 def keys_in_text(text: str) -> Iterator[str]:
-    """Yield the write keys in a text that are known by what stands around them.
+    """Yield the write keys in a text that the text around them shows to be keys.
 
-    The text is read as a URL, as JSON and as any source code that may hold a key; what is encoded
-    in it is not looked into (see `nested_texts`).
+    The text is searched as a URL, as JSON and as source code; texts that are encoded in it are not
+    (see `nested_texts`).
     """
     text = without_soft_breaks(text)
     lower = text.lower()
@@ -209,30 +213,31 @@ def keys_in_text(text: str) -> Iterator[str]:
         yield from _members(text)
         yield from _IN_BROKEN_JSON.findall(text)
         yield from _BEHIND_NAME.findall(text)
-        for each in _LIST.findall(text):
-            yield from _ITEM.findall(each)
+        for items in _LIST.findall(text):
+            yield from _ITEM.findall(items)
     if "basic" in lower:
-        for each in _BASIC.findall(text):
-            user = data_parameter.decode(each.encode())
-            if user and user.data.isascii() and b":" in user.data:
-                yield user.data.partition(b":")[0].decode()
+        for encoded in _BASIC.findall(text):
+            credentials = data_parameter.decode(encoded.encode())
+            if credentials and credentials.data.isascii() and b":" in credentials.data:
+                yield credentials.data.partition(b":")[0].decode()
     if "segment" in lower:
         yield from _USER.findall(text)
 
 
 def keys_in_own_text(text: str) -> Iterator[str]:
-    """Yield the write keys in words of this program, or of its user, as `keys_in_text` does.
+    """Yield the write keys in a text of this program or its user, as `keys_in_text` does.
 
-    Of folders named `projects` in them, only Segment's are followed by a key.
+    In such a text a folder named `projects` may be one of this machine: only Segment's path is
+    followed by a key.
     """
     yield from keys_in_text(_FOLDER.sub("/", text))
 
 
-def utf8_from_latin1(wire: str) -> str:
-    """Latin-1 characters read as the UTF-8 that they stand for."""
-    return wire if wire.isascii() else wire.encode("latin-1").decode(errors="surrogateescape")
+def utf8_from_latin1(text: str) -> str:
+    """Return the text whose UTF-8 bytes are these Latin-1 characters."""
+    return text if text.isascii() else text.encode("latin-1").decode(errors="surrogateescape")
 
 
 def latin1_from_utf8(text: str) -> str:
-    """The inverse of `utf8_from_latin1`."""
+    """Return the UTF-8 bytes of a text as Latin-1 characters; the inverse of `utf8_from_latin1`."""
     return text if text.isascii() else text.encode(errors="surrogateescape").decode("latin-1")

@@ -1,4 +1,4 @@
-"""The write keys that a run has shown so far: each is masked in all that follows."""
+"""The write keys that a run has seen so far, to be masked in all later output."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -9,21 +9,21 @@ from pixel_emulator.core.redaction.key_finder import keys_in_request
 from pixel_emulator.core.redaction.masking import MIN_KEY_LENGTH, is_mask
 
 MAX_KEYS = 100
-"""Keys that are remembered; of more, those that were seen last."""
+"""Number of keys that are remembered: those that were seen last."""
 
 MAX_KEY_LENGTH = 256
-"""Characters of a key that is remembered: Segment's have 32."""
+"""Characters of a key that is remembered; Segment's keys have 32."""
 
 MIN_WORD_LENGTH = 20
-"""Characters from which a key without a digit is remembered: shorter ones may be words."""
+"""Characters of a key without a digit that is remembered; shorter ones may be words."""
 
 _DIGIT = re.compile("[0-9]")
 
 
 def is_distinctive(key: str) -> bool:
-    """Return True if a key may be masked wherever it stands without hurting other texts.
+    """Return True if a key can be masked everywhere without damage to other texts.
 
-    It has `MIN_KEY_LENGTH` characters with a digit among them, or `MIN_WORD_LENGTH`: a key such as
+    It needs `MIN_KEY_LENGTH` characters and a digit, or `MIN_WORD_LENGTH` characters. A key such as
     `production` is masked only in the calls that have it as their key.
     """
     size = len(key)
@@ -33,50 +33,51 @@ def is_distinctive(key: str) -> bool:
 
 
 def keys_of(hit: Hit) -> Iterable[str]:
-    """Return the write keys in all of a request, in whatever disguise."""
+    """Return the write keys in all parts of a request, in any encoding."""
     key = sole_key(hit)
     return keys_in_request(hit.request).keys if key is None else (key,)
 
 
 class KnownKeys:
-    """Keys by age; those in `given` never go.
+    """The last `MAX_KEYS` keys that were seen, and the `given` ones, which are always kept.
 
-    Each new one is also `told`. Adding is for one thread at a time; reading is for any.
+    `on_new` is called with the `given` keys and with each new one. Only one thread at a time may
+    add keys; any may read `keys`.
     """
 
     def __init__(
-        self, given: Iterable[str] = (), told: Callable[[Iterable[str]], None] | None = None
+        self, given: Iterable[str] = (), on_new: Callable[[Iterable[str]], None] | None = None
     ) -> None:
         self._given = frozenset(given)
-        self._found: dict[str, None] = {}
-        self._told = told
+        self._seen: dict[str, None] = {}
+        self._on_new = on_new
         self.keys: tuple[str, ...] = ()
         self._sort()
-        if told:
-            told(self._given)
+        if on_new:
+            on_new(self._given)
 
     def learn(self, hit: Hit) -> None:
-        """Remember the keys of a hit."""
+        """Add the keys of a hit (see `keys_of`)."""
         self.add(keys_of(hit))
 
     def add(self, keys: Iterable[str]) -> None:
-        """Remember those of the keys that are distinctive."""
+        """Add those of the keys that are distinctive."""
         new = False
         for key in keys:
-            if key in self._found:
-                if len(self._found) > 1:
-                    del self._found[key]  # the last seen stand last
-                    self._found[key] = None
+            if key in self._seen:
+                if len(self._seen) > 1:
+                    del self._seen[key]  # move the key to the end
+                    self._seen[key] = None
             elif key not in self._given and is_distinctive(key):
-                self._found[key] = None
+                self._seen[key] = None
                 new = True
-                if self._told:
-                    self._told((key,))
+                if self._on_new:
+                    self._on_new((key,))
         if new:
-            while len(self._found) > MAX_KEYS:
-                del self._found[next(iter(self._found))]
+            while len(self._seen) > MAX_KEYS:
+                del self._seen[next(iter(self._seen))]
             self._sort()
 
     def _sort(self) -> None:
-        everything = {*self._given, *self._found}
-        self.keys = tuple(sorted(everything, key=lambda key: (-len(key), key)))
+        keys = {*self._given, *self._seen}
+        self.keys = tuple(sorted(keys, key=lambda key: (-len(key), key)))

@@ -1,4 +1,4 @@
-"""Write keys made unreadable in a text: plain, escaped, or inside base64."""
+"""Mask write keys in a text: plain, escaped, or inside base64."""
 
 import json
 import re
@@ -10,9 +10,9 @@ from html import escape
 from urllib.parse import quote
 
 MIN_KEY_LENGTH = 8
-"""Keys with fewer characters are masked only where they stand as keys: they are common words."""
+"""Characters of keys that are masked everywhere; shorter ones may be common words."""
 
-_SYMBOLS = "*-_!"  # none needs escaping in JSON or in a query, nor `+` or `/` in base64
+_SYMBOLS = "*-_!"  # without escapes in JSON and queries, and without `+` and `/` in base64
 _SHOWN = re.compile(r"[A-Za-z0-9._~-]")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]*")
 _TO_URL = bytes.maketrans(b"+/", b"-_")
@@ -20,10 +20,10 @@ _TO_URL = bytes.maketrans(b"+/", b"-_")
 
 @lru_cache(maxsize=1_024)
 def mask(key: str) -> str:
-    """What stands for a key: as long, ASCII, its first third, then a fingerprint.
+    """Return the mask of a key: ASCII of the same length, its first third and then a fingerprint.
 
-    Behind the first third no character is the key's own. Equal keys have equal masks, and keys
-    that only begin alike have different ones.
+    After the first third every character differs from that of the key. Equal keys have equal masks;
+    keys with only the same beginning have different ones.
     """
     number = int.from_bytes(sha256(key.encode(errors="surrogatepass")).digest())
     masked = ""
@@ -32,7 +32,7 @@ def mask(key: str) -> str:
             masked += character
         else:
             number, digit = divmod(number, 3)
-            masked += [each for each in _SYMBOLS if each != character][digit]
+            masked += [symbol for symbol in _SYMBOLS if symbol != character][digit]
     return masked
 
 
@@ -43,9 +43,9 @@ def is_mask(text: str) -> bool:
 
 
 def hide(text: str, keys: Iterable[str]) -> str:
-    """The text with every occurrence of the keys masked, also as JSON and inside base64."""
+    """Return the text with every occurrence of the keys masked, also escaped and inside base64."""
     for key in keys:
-        spellings, encoded = _shapes(key)
+        spellings, encoded = _written_forms(key)
         for spelling in spellings:
             if spelling in text:
                 text = text.replace(spelling, mask(key))
@@ -58,31 +58,34 @@ def hide(text: str, keys: Iterable[str]) -> str:
 
 
 @lru_cache(maxsize=1_024)
-def _shapes(key: str) -> tuple[tuple[str, ...], tuple[tuple[str, int], ...]]:
-    """How a key may stand in a text: as it is, as JSON, in a URL and in XML; and the base64
-    characters that it alone decides, with 0, 1 or 2 bytes before it in their group."""
+def _written_forms(key: str) -> tuple[tuple[str, ...], tuple[tuple[str, int], ...]]:
+    """Return the forms of a key in a text: as it is, in JSON, in a URL and in XML; and in base64.
+
+    For base64 these are the characters that depend only on the key, each with the number of bytes
+    (0, 1 or 2) before the key in their group.
+    """
     raw = key.encode(errors="surrogatepass")
     encoded = []
     for before in range(3):
         end = (before + len(raw)) * 8 // 6
         core = b64encode(bytes(before) + raw)[_first_own(before) : end]
-        encoded += [(each.decode(), before) for each in {core, core.translate(_TO_URL)}]
+        encoded += [(form.decode(), before) for form in {core, core.translate(_TO_URL)}]
     spellings = {key, json.dumps(key)[1:-1], quote(raw, safe=""), escape(key)}
     return tuple(sorted(spellings, key=len, reverse=True)), tuple(encoded)
 
 
 def _first_own(before: int) -> int:
-    """Where the first character stands that holds no bit of the bytes before a key."""
+    """Return the index of the first base64 character without a bit of the bytes before a key."""
     return -(-before * 8 // 6)
 
 
 def _hide_encoded(text: str, key: str, at: int, core: str, before: int) -> str:
-    """Mask the key in the base64 groups that hold it; `core` of them stands at `at`."""
+    """Mask the key in its base64 groups; `core`, the part that only the key decides, is at `at`."""
     raw = key.encode(errors="surrogatepass")
     size = -(-(before + len(raw)) // 3) * 4
     start, end = at - _first_own(before), at + len(core)
     match = _BASE64.match(text, start, start + size) if start >= 0 else None
-    if match is None or match.end() < end:  # cut off at its front
+    if match is None or match.end() < end:  # its beginning is cut off
         return text[:at] + "*" * len(core) + text[end:]
     altchars = b"-_" if re.search(r"[-_]", match[0]) else None
     groups = bytearray(b64decode(match[0].ljust(size, "A"), altchars))

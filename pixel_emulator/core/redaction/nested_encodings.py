@@ -1,4 +1,4 @@
-"""What a text says to one who looks through percent, JSON and mail escapes, and base64."""
+"""Decode texts that are nested in percent, JSON and mail escapes, and in base64."""
 
 import json
 import re
@@ -12,76 +12,77 @@ _JSON_ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 @dataclass(frozen=True, slots=True)
 class Escaping:
-    """A way to write characters: escapes among characters that stand for themselves.
+    """An encoding with escapes among characters that represent themselves.
 
-    `read` gives the character of an escape; `write` spells a character in the place, and as far
-    as possible in the manner, of a piece (an escape or a character).
+    `escape` matches an escape and `unescaped` a text that needs none. `decode_escape` returns the
+    character of an escape. `encode` returns a character in the form, if possible, of the piece (an
+    escape or a character) that it replaces.
     """
 
     escape: re.Pattern[str]
-    plain: re.Pattern[str]
-    read: Callable[[str], str]
-    write: Callable[[str, str], str]
+    unescaped: re.Pattern[str]
+    decode_escape: Callable[[str], str]
+    encode: Callable[[str, str], str]
 
-    def text(self, raw: str) -> str:
-        """What the raw text says."""
-        return self.escape.sub(lambda match: self.read(match[0]), raw)
+    def decode(self, raw: str) -> str:
+        """Return the raw text with its escapes decoded."""
+        return self.escape.sub(lambda match: self.decode_escape(match[0]), raw)
 
-    def change(self, raw: str, change: Callable[[str], str]) -> str:
-        """Change what the raw text says, and leave the spelling of the rest as it is.
+    def replace(self, raw: str, change: Callable[[str], str]) -> str:
+        """Apply `change` to the decoded text, and return it encoded; unchanged escapes are kept.
 
-        `change` returns a text of at most the same length.
+        `change` must return a text of at most the same length.
         """
-        old = self.text(raw)
+        old = self.decode(raw)
         new = change(old)
         if new == old:
             return raw
-        if old == raw and self.plain.fullmatch(new):
+        if old == raw and self.unescaped.fullmatch(new):
             return new
         pieces = zip(new, self._pieces(raw), strict=False)
         return "".join(
-            piece if said == character else self.write(character, piece)
-            for character, (piece, said) in pieces
+            piece if decoded == character else self.encode(character, piece)
+            for character, (piece, decoded) in pieces
         )
 
     def _pieces(self, raw: str) -> Iterator[tuple[str, str]]:
         end = 0
         for match in self.escape.finditer(raw):
-            yield from ((each, each) for each in raw[end : match.start()])
-            yield match[0], self.read(match[0])
+            yield from ((character, character) for character in raw[end : match.start()])
+            yield match[0], self.decode_escape(match[0])
             end = match.end()
-        yield from ((each, each) for each in raw[end:])
+        yield from ((character, character) for character in raw[end:])
 
 
-def _read_percent(escape: str) -> str:
+def _decode_percent(escape: str) -> str:
     return " " if escape == "+" else chr(int(escape[1:], 16))
 
 
-def _write_percent(character: str, piece: str) -> str:
-    plain = len(piece) == 1 and PERCENT.plain.fullmatch(character)
-    return character if plain else f"%{ord(character):02X}"
+def _encode_percent(character: str, piece: str) -> str:
+    is_plain = len(piece) == 1 and PERCENT.unescaped.fullmatch(character)
+    return character if is_plain else f"%{ord(character):02X}"
 
 
 PERCENT = Escaping(
     re.compile(r"%[0-9A-Fa-f]{2}|\+"),
     re.compile(r"[A-Za-z0-9_.~!*'(),:;/=@$-]*"),
-    _read_percent,
-    _write_percent,
+    _decode_percent,
+    _encode_percent,
 )
-"""A part of a query, its bytes as Latin-1 characters."""
+"""Percent-encoding of a part of a query, with bytes as Latin-1 characters."""
 
 
-def _read_json(escape: str) -> str:
+def _decode_json(escape: str) -> str:
     if escape[1] != "u" or len(escape) < 6:
         return _JSON_ESCAPES.get(escape[1], escape[1])
     units = bytes.fromhex(escape[2:6] + escape[8:])
     return units.decode("utf-16-be", "surrogatepass")
 
 
-def _write_json(character: str, piece: str) -> str:
+def _encode_json(character: str, piece: str) -> str:
     if len(piece) == 6 and character < "\U00010000":
         return f"\\u{ord(character):04x}"
-    return character if JSON_STRING.plain.fullmatch(character) else json.dumps(character)[1:-1]
+    return character if JSON_STRING.unescaped.fullmatch(character) else json.dumps(character)[1:-1]
 
 
 JSON_STRING = Escaping(
@@ -90,19 +91,19 @@ JSON_STRING = Escaping(
         re.DOTALL,
     ),
     re.compile(r'[^"\\\x00-\x1f]*'),
-    _read_json,
-    _write_json,
+    _decode_json,
+    _encode_json,
 )
-"""A JSON string without its quotes."""
+"""Escapes of a JSON string, without its quotes."""
 
 
-_DEPTH = 3
+_MAX_DEPTH = 3
 _BASE64 = re.compile(r"[A-Za-z0-9+/_\r\n-]{16,65536}")
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
-_LEGIBLE = re.compile(rb"[\t\r\n -~]{8,}")  # in what else would be noise
+_LEGIBLE = re.compile(rb"[\t\r\n -~]{8,}")  # text among binary data
 _SOFT_BREAK = re.compile(r"=(?:\r?\n|(?:\\r)?\\n)")
 _SHOWN = 8
-# What is withheld where it holds a key: as little as will do.
+# The runs of characters that are withheld if they contain a key, the shortest first.
 _RUNS = tuple(
     re.compile(run, re.DOTALL)
     for run in (
@@ -114,19 +115,19 @@ _RUNS = tuple(
 )
 
 
-def nested_texts(text: str, depth: int = _DEPTH) -> Iterator[str]:
-    """The text, and whatever stands in it encoded, at most three times over.
+def nested_texts(text: str, depth: int = _MAX_DEPTH) -> Iterator[str]:
+    """Yield the text, and all texts that are encoded in it, at most three times over.
 
-    Base64 is read from 16 characters on, and at each offset: what stands before it in a path may
-    look like a part of it. The work is linear in the length of the text.
+    Base64 of at least 16 characters is decoded, at each of the four offsets: the characters before
+    it in a path may look like a part of it. The time is linear in the length of the text.
     """
     yield text
     if not depth:
         return
-    plain = _unescaped(text) if "%" in text or "\\" in text else text
-    plain = without_soft_breaks(plain)
-    if plain != text:
-        yield from nested_texts(plain, depth - 1)
+    unescaped = _unescaped(text) if "%" in text or "\\" in text else text
+    unescaped = without_soft_breaks(unescaped)
+    if unescaped != text:
+        yield from nested_texts(unescaped, depth - 1)
         return
     for run in _BASE64.finditer(text):
         for decoded in _decoded(run[0]):
@@ -134,9 +135,9 @@ def nested_texts(text: str, depth: int = _DEPTH) -> Iterator[str]:
 
 
 def withhold(text: str, keys: Iterable[str]) -> str:
-    """The text with stars for what holds a key that cannot be masked in its place.
+    """Return the text with stars for each part that contains a key too deep to be masked.
 
-    The first characters and the length of what is withheld stay.
+    The first characters and the length of such a part are kept.
     """
     keys = tuple(keys)
     for run in _RUNS:
@@ -149,9 +150,9 @@ def withhold(text: str, keys: Iterable[str]) -> str:
 
 
 def without_soft_breaks(text: str) -> str:
-    """Return a text in quoted-printable without its soft line breaks (RFC 2045, section 6.7).
+    """Return a quoted-printable text without its soft line breaks (RFC 2045, section 6.7).
 
-    They may be escaped as in JSON. Any other text is returned as it is.
+    The line breaks may be escaped as in JSON. Any other text is returned as it is.
     """
     if "=\n" not in text and "=\r" not in text and "=\\" not in text:
         return text
@@ -160,8 +161,8 @@ def without_soft_breaks(text: str) -> str:
 
 
 def _unescaped(text: str) -> str:
-    plain = unquote(text, errors="surrogateescape")
-    return JSON_STRING.text(plain) if "\\" in plain else plain
+    unquoted = unquote(text, errors="surrogateescape")
+    return JSON_STRING.decode(unquoted) if "\\" in unquoted else unquoted
 
 
 def _decoded(run: str) -> Iterator[str]:
@@ -170,7 +171,7 @@ def _decoded(run: str) -> Iterator[str]:
         part = digits[offset:]
         whole = part if len(part) % 4 != 1 else part[:-1]
         decoded = b64decode(whole + b"=" * (-len(whole) % 4))
-        if decoded.isascii():  # at any other offset it would be noise
+        if decoded.isascii():  # at the other offsets it is not
             yield decoded.decode()
             return
         if text := _text(decoded):
@@ -185,8 +186,8 @@ def _text(raw: bytes) -> str:
 
 
 def contains_key(text: str, keys: tuple[str, ...]) -> bool:
-    """Return True if a key stands in the text, also encoded."""
-    return any(key in each for each in nested_texts(text) for key in keys)
+    """Return True if the text contains a key, also encoded."""
+    return any(key in nested for nested in nested_texts(text) for key in keys)
 
 
 def _stars(text: str) -> str:

@@ -1,7 +1,7 @@
-"""What may leave the building: a hit without its write keys, in the payload and all it came in.
+"""Mask the write keys of hits, in the payload and in all parts of the request, and of texts.
 
-Masking works on what a text says and keeps how it is spelled: percent and JSON escapes, the
-base64 alphabet, its padding and line breaks. So a redacted URL decodes to the redacted payload.
+Masking changes the decoded text and keeps its encoding: percent and JSON escapes, the base64
+alphabet, padding and line breaks. So a redacted URL decodes to the redacted payload.
 """
 
 import re
@@ -42,24 +42,24 @@ _EXCERPT = re.compile(r"[\w+/=%-]{9,}", re.ASCII)
 
 
 def redact(hit: Hit, known: Iterable[str] = ()) -> Hit:
-    """The hit with every write key masked, wherever it stands.
+    """Return the hit with all its write keys masked.
 
-    Write keys are the strings under a name like `writeKey` in the payload, the query or any text,
-    those in the addresses that Segment's libraries load, and the `known` ones.
-    `data` that cannot be read is withheld but for its first characters, its length and its
-    SHA-256; of what holds a key that is encoded twice, all but the first characters are stars.
-    The payload becomes what the redacted target says.
+    Write keys are the strings with a name like `writeKey` in the payload, the query or any text,
+    those in the URLs that Segment's libraries load, and the `known` ones. Undecodable `data` is
+    replaced by its first characters, its length and its SHA-256. A part that contains a key encoded
+    twice is replaced by stars, except for its first characters. The payload is that of the redacted
+    target.
     """
     target = hit.request.target.decode("latin-1")
-    headers = [(name, _header_to_wire(value)) for name, value in hit.request.headers]
-    found = keys_in_request(hit.request)
-    keys = longest_first({*found.keys, *known})
+    headers = [(name, _header_to_latin1(value)) for name, value in hit.request.headers]
+    request_keys = keys_in_request(hit.request)
+    keys = longest_first({*request_keys.keys, *known})
     call = hit.call
     redaction = _Redaction(
         keys,
-        frozenset(found.objects),
+        frozenset(request_keys.objects),
         raw_json=call is None or call.form is Form.JSON,
-        has_encoded=any(key in text for text in found.encoded for key in keys),
+        has_encoded=any(key in text for text in request_keys.encoded for key in keys),
     )
     masked = redaction.address(target, withhold=True)
     request = replace(
@@ -68,7 +68,7 @@ def redact(hit: Hit, known: Iterable[str] = ()) -> Hit:
         method=redaction.word(hit.request.method),
         host=redaction.word(hit.request.host),
         headers=tuple(
-            (redaction.word(name), _wire_to_header(redaction.address(value, withhold=False)))
+            (redaction.word(name), _latin1_to_header(redaction.address(value, withhold=False)))
             for name, value in headers
         ),
     )
@@ -94,25 +94,28 @@ def longest_first(keys: Iterable[str]) -> tuple[str, ...]:
 def is_unchanged(
     headers: Iterable[tuple[str, str]], words: Iterable[str], keys: tuple[str, ...]
 ) -> bool:
-    """Whether `redact` leaves headers and `words` as they are, with these keys and no others."""
+    """Return True if `redact` does not change headers and `words`, with exactly these keys."""
     headers, words = tuple(headers), tuple(words)
-    found = FoundKeys(set(keys))
-    found.search_words((f"{name}: {value}" for name, value in headers))
-    found.search_words(words)
-    has_encoded = any(key in text for text in found.encoded for key in keys)
-    redaction = _Redaction(keys, frozenset(found.objects), raw_json=False, has_encoded=has_encoded)
-    wires = [_header_to_wire(value) for _, value in headers]
+    finder = FoundKeys(set(keys))
+    finder.search_words((f"{name}: {value}" for name, value in headers))
+    finder.search_words(words)
+    has_encoded = any(key in text for text in finder.encoded for key in keys)
+    redaction = _Redaction(keys, frozenset(finder.objects), raw_json=False, has_encoded=has_encoded)
+    values = [_header_to_latin1(value) for _, value in headers]
     return (
-        found.keys == set(keys)
-        and all(redaction.address(each, withhold=False) == each for each in wires)
-        and all(redaction.word(each) == each for each in (*words, *(name for name, _ in headers)))
+        finder.keys == set(keys)
+        and all(redaction.address(value, withhold=False) == value for value in values)
+        and all(redaction.word(word) == word for word in (*words, *(name for name, _ in headers)))
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Redaction:
-    """How one hit is redacted: the keys, longest first, the JSON objects in its addresses, whether
-    `data` may be one as it stands, and whether a key stands encoded in some text."""
+    """The redaction of one hit.
+
+    `keys` are sorted, longest first. `objects` are the JSON objects in its URLs. `raw_json` is True
+    if `data` may be one without base64, `has_encoded` if a key is encoded in some text.
+    """
 
     keys: tuple[str, ...]
     objects: frozenset[str]
@@ -120,20 +123,20 @@ class _Redaction:
     has_encoded: bool
 
     def address(self, address: str, *, withhold: bool) -> str:
-        """A URL, or any text that may hold one, as Latin-1 characters."""
+        """Return a URL, or a text that may contain one, redacted; all as Latin-1 characters."""
         path, mark, query = address.partition("?")
         pairs = (self._pair(pair, withhold=withhold) for pair in query.split("&"))
-        return PERCENT.change(path, self._hide_wire) + mark + "&".join(pairs)
+        return PERCENT.replace(path, self._hide_latin1) + mark + "&".join(pairs)
 
     def word(self, text: str) -> str:
-        """A method, a host, the name of a header or of a step."""
+        """Return a method, a host, or the name of a header or a step, redacted."""
         return self._hide(text)
 
     def problems(
         self, problems: tuple[Problem, ...], before: str, after: str
     ) -> tuple[Problem, ...]:
-        """Problems without keys, and without excerpts of what the address says no more."""
-        old, new = "\n".join(_says(before)), "\n".join(_says(after))
+        """Return problems without keys, and without excerpts that the URL no longer contains."""
+        old, new = "\n".join(_decoded_texts(before)), "\n".join(_decoded_texts(after))
 
         def shorten(excerpt: re.Match[str]) -> str:
             gone = excerpt[0] in old and excerpt[0] not in new
@@ -141,29 +144,31 @@ class _Redaction:
 
         return tuple(
             replace(
-                each,
-                path=hide(each.path, self.keys),
-                message=_EXCERPT.sub(shorten, hide(each.message, self.keys)),
+                problem,
+                path=hide(problem.path, self.keys),
+                message=_EXCERPT.sub(shorten, hide(problem.message, self.keys)),
             )
-            for each in problems
+            for problem in problems
         )
 
     def _pair(self, pair: str, *, withhold: bool) -> str:
         name, equals, value = pair.partition("=")
-        said = PERCENT.text(name)
-        if said == "data" and value:
+        decoded_name = PERCENT.decode(name)
+        if decoded_name == "data" and value:
             value = self._data(value, withhold=withhold)
         else:
-            value = PERCENT.change(value, _mask_wire if is_write_key(said) else self._hide_wire)
-        changed = PERCENT.change(name, self._hide_wire) + equals + value
-        # Segment discards a pair with a bad escape, so it must stay a bad one.
+            value = PERCENT.replace(
+                value, _mask_latin1 if is_write_key(decoded_name) else self._hide_latin1
+            )
+        changed = PERCENT.replace(name, self._hide_latin1) + equals + value
+        # Segment discards a pair with a malformed escape, so the escape must stay malformed.
         return f"{changed}%" if _is_malformed(pair) and not _is_malformed(changed) else changed
 
     def _data(self, value: str, *, withhold: bool) -> str:
-        text, decoded = decode_data(PERCENT.text(value))
+        text, decoded = decode_data(PERCENT.decode(value))
         if (decoded or self.raw_json) and text in self.objects:
-            return PERCENT.change(value, self._hide_data)
-        hidden = PERCENT.change(value, self._hide_wire)
+            return PERCENT.replace(value, self._hide_data)
+        hidden = PERCENT.replace(value, self._hide_latin1)
         return _withheld(value, hidden) if withhold else hidden
 
     def _hide_data(self, value: str) -> str:
@@ -172,7 +177,7 @@ class _Redaction:
         if decoded is None:
             return data.decode("latin-1")
         data = data_parameter.encode(data, decoded.alphabet, padded=decoded.padded)
-        return _broken_as(value, data.decode())
+        return _with_line_breaks_of(value, data.decode())
 
     def _hide_json(self, text: str) -> str:
         text = _change(text, key_spans(text), mask)
@@ -184,15 +189,15 @@ class _Redaction:
         hidden = hide(text, self.keys)
         return withhold(hidden, self.keys) if self.has_encoded else hidden
 
-    def _hide_wire(self, wire: str) -> str:
-        return latin1_from_utf8(self._hide(utf8_from_latin1(wire)))
+    def _hide_latin1(self, text: str) -> str:
+        return latin1_from_utf8(self._hide(utf8_from_latin1(text)))
 
 
 def _change(text: str, spans: Iterable[tuple[int, int]], change: Callable[[str], str]) -> str:
-    """Change some strings of a JSON text."""
+    """Apply `change` to the strings of a JSON text at `spans`."""
     pieces, done = [], 0
     for start, end in spans:
-        pieces += [text[done:start], JSON_STRING.change(text[start:end], change)]
+        pieces += [text[done:start], JSON_STRING.replace(text[start:end], change)]
         done = end
     return "".join(pieces) + text[done:]
 
@@ -201,12 +206,12 @@ def _is_malformed(pair: str) -> bool:
     return bool(parse_query(pair.encode("latin-1")).malformed)
 
 
-def _mask_wire(wire: str) -> str:
-    return latin1_from_utf8(mask(utf8_from_latin1(wire)))
+def _mask_latin1(text: str) -> str:
+    return latin1_from_utf8(mask(utf8_from_latin1(text)))
 
 
 def _withheld(value: str, hidden: str) -> str:
-    """The first characters of a raw value with its keys hidden; of it all, length and SHA-256."""
+    """Return the first characters of `hidden`, and the length and SHA-256 of the raw value."""
     first = _FIRST_CHARACTERS.match(hidden)
     shown = first[0] if first else ""
     if shown == hidden:
@@ -215,8 +220,8 @@ def _withheld(value: str, hidden: str) -> str:
     return f"{shown}...[{len(value) - len(shown)}-characters-withheld,sha256:{digest}]"
 
 
-def _broken_as(old: str, new: str) -> str:
-    """`new` with the line breaks of `old`."""
+def _with_line_breaks_of(old: str, new: str) -> str:
+    """Return `new` with the line breaks of `old`."""
     pieces = iter(new)
     return "".join(
         piece if piece[:1] in ("\r", "\n") else "".join(islice(pieces, len(piece)))
@@ -224,42 +229,42 @@ def _broken_as(old: str, new: str) -> str:
     )
 
 
-def _says(address: str) -> Iterator[str]:
-    """An address as it stands, unescaped, and what its data hold."""
-    said = PERCENT.text(address)
-    yield from (address, said)
-    for value in re.findall(r"[?&]data=([^&]*)", said):
+def _decoded_texts(address: str) -> Iterator[str]:
+    """Yield a URL, the URL without escapes, and the text of its `data`."""
+    decoded = PERCENT.decode(address)
+    yield from (address, decoded)
+    for value in re.findall(r"[?&]data=([^&]*)", decoded):
         yield decode_data(value)[0]
 
 
-def _header_to_wire(value: str) -> str:
+def _header_to_latin1(value: str) -> str:
     return value.encode(errors="surrogatepass").decode("latin-1")
 
 
-def _wire_to_header(wire: str) -> str:
-    return wire.encode("latin-1").decode(errors="surrogatepass")
+def _latin1_to_header(value: str) -> str:
+    return value.encode("latin-1").decode(errors="surrogatepass")
 
 
-_CUT = "…"
-_LEAST = 4
-"""Characters of a key that are masked where the rest of it is cut off."""
+_ELLIPSIS = "…"
+_MIN_CUT = 4
+"""Characters of a part of a key that is masked next to an ellipsis."""
 
 _ENCODED = re.compile(r"[A-Za-z0-9+/_%\\=-]{16,}")
 _BREAK = re.compile(r"\n[ \t>|]*")
-_NO_KEY = ("$", "{", "<", "*", "%")
-"""What matchers, template tokens and placeholders begin with."""
+_NOT_A_KEY = ("$", "{", "<", "*", "%")
+"""First characters of matchers, template tokens and placeholders."""
 
 
 def redact_text(text: str, known: tuple[str, ...] = ()) -> str:
-    """Return the text with the `known` write keys masked, and those that it names itself.
+    """Return the text with the `known` write keys masked, and those that the text itself names.
 
-    Masks stay as they are, so that what is redacted twice is as if redacted once.
+    Masks are not changed, so redacting a text twice gives the same result as redacting it once.
     """
     keys = longest_first({*known, *named_keys(text)})
     if not keys:
         return text
     text = hide(text, keys)
-    if _CUT in text:
+    if _ELLIPSIS in text:
         for key in keys:
             text = _hide_cut(text, key)
     if "\n" in text:
@@ -268,17 +273,17 @@ def redact_text(text: str, known: tuple[str, ...] = ()) -> str:
 
 
 def named_keys(text: str) -> set[str]:
-    """Return the write keys that a text names itself, also where it is encoded; no masks."""
-    found = set(keys_in_own_text(text))
+    """Return the write keys that a text names, also in encoded parts, except masks."""
+    keys = set(keys_in_own_text(text))
     for run in dict.fromkeys(_ENCODED.findall(text)):
-        found.update(_named_in_encoded(run))
-    return {each for each in found if not (each.startswith(_NO_KEY) or is_mask(each))}
+        keys.update(_named_in_encoded(run))
+    return {key for key in keys if not (key.startswith(_NOT_A_KEY) or is_mask(key))}
 
 
 @lru_cache(maxsize=256)
 def _named_in_encoded(run: str) -> tuple[str, ...]:
-    _, *others = nested_texts(run)
-    return tuple(key for each in others for key in keys_in_own_text(each))
+    _, *encoded_texts = nested_texts(run)
+    return tuple(key for encoded in encoded_texts for key in keys_in_own_text(encoded))
 
 
 def _hide_encoded(text: str, keys: tuple[str, ...]) -> str:
@@ -289,30 +294,30 @@ def _hide_encoded(text: str, keys: tuple[str, ...]) -> str:
 
 
 def _hide_cut(text: str, key: str) -> str:
-    """Mask the beginning of a key before an ellipsis, and its end behind one."""
+    """Mask the beginning of a key before an ellipsis, and its end after one."""
     masked, shown = mask(key), len(key) // 3
-    at = text.find(_CUT)
+    at = text.find(_ELLIPSIS)
     while at >= 0:
-        sizes = range(len(key) - 1, max(shown, _LEAST - 1), -1)
-        for size in sizes if text[max(0, at - _LEAST) : at] in key else ():
+        sizes = range(len(key) - 1, max(shown, _MIN_CUT - 1), -1)
+        for size in sizes if text[max(0, at - _MIN_CUT) : at] in key else ():
             if text.endswith(key[:size], 0, at):
                 text = text[: at - size] + masked[:size] + text[at:]
                 break
-        sizes = range(len(key) - 1, _LEAST - 1, -1)
-        for size in sizes if text[at + 1 : at + 1 + _LEAST] in key else ():
+        sizes = range(len(key) - 1, _MIN_CUT - 1, -1)
+        for size in sizes if text[at + 1 : at + 1 + _MIN_CUT] in key else ():
             if text.startswith(key[-size:], at + 1):
                 text = text[: at + 1] + masked[-size:] + text[at + 1 + size :]
                 break
-        at = text.find(_CUT, at + 1)
+        at = text.find(_ELLIPSIS, at + 1)
     return text
 
 
 def _hide_wrapped(text: str, keys: tuple[str, ...]) -> str:
-    """Mask keys that go on in the next line."""
+    """Mask keys that continue on the next line."""
     joined = _BREAK.sub("", text)
     if not any(key in joined for key in keys):
         return text
-    # Where each piece between two breaks begins, in the joined text and in the other one.
+    # Start of each piece between two breaks, in the joined text and in the original one.
     joined_at, text_at, gone = [0], [0], 0
     for match in _BREAK.finditer(text):
         gone += len(match[0])

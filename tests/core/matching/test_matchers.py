@@ -62,9 +62,9 @@ def data(text):
 
 
 def parse_expected(text):
-    reader = ParseContext(parse_document(text, "s.yaml"))
-    parsed = read_value(reader, (), reader.document.data, Names())
-    assert reader.issues == []
+    context = ParseContext(parse_document(text, "s.yaml"))
+    parsed = read_value(context, (), context.document.data, Names())
+    assert context.issues == []
     return parsed
 
 
@@ -273,8 +273,8 @@ def test_items_that_are_equal_are_tried_once():
 
 
 def test_solutions_are_lazy():
-    wants = AnyOrder(tuple(Variable(f"v{n}") for n in range(60)))
-    solutions = unify(wants, list(range(60)))
+    expected = AnyOrder(tuple(Variable(f"v{n}") for n in range(60)))
+    solutions = unify(expected, list(range(60)))
     assert len(bind(next(solutions)) or ()) == 60
 
 
@@ -295,12 +295,12 @@ CONSTRAINTS = [
 ]
 
 
-@pytest.mark.parametrize(("constraints", "bound"), CONSTRAINTS)
-def test_constraints_bind_or_contradict_in_any_order(constraints, bound):
+@pytest.mark.parametrize(("constraints", "expected"), CONSTRAINTS)
+def test_constraints_bind_or_contradict_in_any_order(constraints, expected):
     for order in (constraints, constraints[::-1]):
         bindings = bind(order)
         assert (bindings and repr(sorted(bindings.items()))) == (
-            bound and repr(sorted(bound.items()))
+            expected and repr(sorted(expected.items()))
         )
 
 
@@ -492,5 +492,5 @@ def test_comparisons_refuse_values_without_an_order():
 
 
 def test_an_empty_document_is_parsed():
-    reader = ParseContext(Document("s.yaml", None, {}))
-    assert read_value(reader, (), None, Names()) is None
+    context = ParseContext(Document("s.yaml", None, {}))
+    assert read_value(context, (), None, Names()) is None

@@ -37,9 +37,9 @@ class Names:
 
 def read(text, reading=read_value):
     """Return what a YAML text is parsed to, and its issues."""
-    reader = ParseContext(parse_document(text, "s.yaml"))
-    parsed = reading(reader, (), reader.document.data, Names())
-    return parsed, [str(issue) for issue in reader.issues]
+    context = ParseContext(parse_document(text, "s.yaml"))
+    parsed = reading(context, (), context.document.data, Names())
+    return parsed, [str(issue) for issue in context.issues]
 
 
 PLAIN = [
@@ -184,10 +184,10 @@ MISTAKES = [
 ]
 
 
-@pytest.mark.parametrize(("text", "said"), MISTAKES)
-def test_an_issue_has_advice(text, said):
+@pytest.mark.parametrize(("text", "messages"), MISTAKES)
+def test_an_issue_has_advice(text, messages):
     _, issues = read(text)
-    assert [issue.split(": ", 1)[1] for issue in issues] == said
+    assert [issue.split(": ", 1)[1] for issue in issues] == messages
 
 
 def test_an_issue_has_a_location():
@@ -204,7 +204,7 @@ def test_an_invalid_value_matches_nothing():
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "messages"),
     [
         ("a", []),
         ("$string", []),
@@ -220,9 +220,9 @@ def test_an_invalid_value_matches_nothing():
         ("{a: 1}", ["must be text, but is a map"]),
     ],
 )
-def test_read_text_accepts_text_matchers_and_variables(text, said):
+def test_read_text_accepts_text_matchers_and_variables(text, messages):
     _, issues = read(text, read_text)
-    assert [issue.split(": ", 1)[1] for issue in issues] == said
+    assert [issue.split(": ", 1)[1] for issue in issues] == messages
 
 
 def nested(levels, open, close):
@@ -242,18 +242,18 @@ def test_the_nesting_of_operators_is_limited():
 
 def test_a_value_nested_too_deeply_is_an_issue():
     at: JsonPath = ("a",) * 201
-    reader = ParseContext(Document("s.yaml", None, {}))
-    read_value(reader, at, "x", Names())
-    assert "nested deeper than 200 levels" in str(reader.issues[0])
+    context = ParseContext(Document("s.yaml", None, {}))
+    read_value(context, at, "x", Names())
+    assert "nested deeper than 200 levels" in str(context.issues[0])
 
 
 @pytest.mark.parametrize(
     "text", ["$x", "$$", "a$${b}", "${x}", "$/a/", "cost $5", "a$$b", "$", "$$$"]
 )
 def test_an_escaped_text_is_parsed_to_itself(text):
-    reader = ParseContext(Document("s.yaml", None, {}))
-    assert read_value(reader, (), escape(text), Names()) == text
-    assert reader.issues == []
+    context = ParseContext(Document("s.yaml", None, {}))
+    assert read_value(context, (), escape(text), Names()) == text
+    assert context.issues == []
 
 
 def test_every_operator_and_matcher_is_documented():

@@ -21,7 +21,7 @@ def scenario(text, **given):
     return only
 
 
-def wanted(text, **given):
+def expected_user_id(text, **given):
     """Return the expected userId of the only call of a scenario."""
     (call,) = scenario(text, **given).expectations
     return call.patterns[0].fields["userId"]
@@ -54,12 +54,12 @@ def test_a_variable_with_a_matcher_is_typed():
 def test_a_variable_with_a_value_is_that_value():
     parsed = scenario(f"let: {{a: ada}}\n{USES}")
     assert parsed.variables == {}
-    assert wanted(f"let: {{a: ada}}\n{USES}") == "ada"
+    assert expected_user_id(f"let: {{a: ada}}\n{USES}") == "ada"
 
 
 def test_a_given_value_overrides_that_of_the_file():
-    assert wanted(f"let: {{a: ada}}\n{USES}", a="bob") == "bob"
-    assert wanted(f"let: [a]\n{USES}", a="bob") == "bob"
+    assert expected_user_id(f"let: {{a: ada}}\n{USES}", a="bob") == "bob"
+    assert expected_user_id(f"let: [a]\n{USES}", a="bob") == "bob"
 
 
 def test_given_values_that_a_file_does_not_declare_are_ignored():
@@ -67,7 +67,7 @@ def test_given_values_that_a_file_does_not_declare_are_ignored():
 
 
 def test_a_value_may_use_an_earlier_one():
-    assert wanted("let: {b: ada, a: 'x-${b}'}\n" + USES) == "x-ada"
+    assert expected_user_id("let: {b: ada, a: 'x-${b}'}\n" + USES) == "x-ada"
 
 
 def test_a_type_may_be_a_definition_or_use_a_value():
@@ -77,7 +77,7 @@ def test_a_type_may_be_a_definition_or_use_a_value():
 
 
 def test_a_value_has_to_match_its_type():
-    assert wanted("let: {a: {$starts: u}}\n" + USES, a="u1") == "u1"
+    assert expected_user_id("let: {a: {$starts: u}}\n" + USES, a="u1") == "u1"
     (issue,) = issues("let: {a: {$starts: u}}\n" + USES, a="x1")
     assert issue.startswith("1:7: let.a: `a` must be ")
     assert issue.endswith('but is given as "x1" (string)')
@@ -311,11 +311,11 @@ scenarios:
     ],
 )
 def test_a_definition_is_replaced_by_its_value(define, want):
-    assert wanted(f"define: {define}\n{USES}") == want
+    assert expected_user_id(f"define: {define}\n{USES}") == want
 
 
 def test_a_definition_may_use_a_variable():
-    assert wanted("let: [v]\ndefine: {a: $v}\n" + USES) == Variable("v")
+    assert expected_user_id("let: [v]\ndefine: {a: $v}\n" + USES) == Variable("v")
     text = "let: [v]\ncases: [{v: x}, {v: y}]\ndefine: {a: $v}\n" + USES
     assert [parsed.expectations[0].patterns[0].fields["userId"] for parsed in scenarios(text)] == [
         "x",

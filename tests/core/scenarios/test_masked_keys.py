@@ -29,8 +29,8 @@ steps:
 
 
 def sent(event, title):
-    made = hit(1, "track", {"event": event, "userId": "u"})
-    return redact(replace(made, step=title))
+    sent_hit = hit(1, "track", {"event": event, "userId": "u"})
+    return redact(replace(sent_hit, step=title))
 
 
 def test_steps_are_distinguished_by_masked_titles():

@@ -48,12 +48,12 @@ WRONG = {"form": "flat", "alphabet": "std", "client": "outlook", "fetch": "head"
 
 
 def exit_code(item):
-    made = hit(1, "track", SAID)
+    sent_hit = hit(1, "track", SAID)
     headers = (("user-agent", FACTS["user_agent"]), ("referer", "r"))
-    made = replace(made, request=replace(made.request, headers=headers), source="shop")
+    sent_hit = replace(sent_hit, request=replace(sent_hit.request, headers=headers), source="shop")
     data: Payload = {"expect": [item], "damaged": "ignore"}
     scenarios = parse(replace(parse_document("{}", "s.yaml"), data=data))
-    return verify(scenarios, evidence(made)).exit_code
+    return verify(scenarios, evidence(sent_hit)).exit_code
 
 
 FIELDS = sorted({*SAID, "source"} - {"event"})

@@ -151,6 +151,6 @@ def test_a_request_that_is_no_pixel_call_has_facts():
 
 def test_the_vocabulary_covers_all_facts():
     headers = (("user-agent", GMAIL), ("referer", "r"))
-    told = {**facts(headers=headers), **request_facts(hit(1, "page", {"userId": "u"}))}
-    assert told.keys() == REQUEST.keys()
-    assert all(told[name] in words for name, words in REQUEST_CHOICES.items())
+    reported = {**facts(headers=headers), **request_facts(hit(1, "page", {"userId": "u"}))}
+    assert reported.keys() == REQUEST.keys()
+    assert all(reported[name] in words for name, words in REQUEST_CHOICES.items())

@@ -30,7 +30,7 @@ def test_one_tag_is_enough_and_excluded_tags_win(tags, names):
 
 
 @pytest.mark.parametrize(
-    ("tags", "said"),
+    ("tags", "message"),
     [
         (["fsat"], '--tag fsat: no scenario has this tag (did you mean "fast"?)'),
         (["!fsat"], '--tag !fsat: no scenario has this tag (did you mean "fast"?)'),
@@ -40,10 +40,10 @@ def test_one_tag_is_enough_and_excluded_tags_win(tags, names):
         (["fast", "!fast"], "--tag fast --tag !fast: no scenario is chosen, so nothing can be met"),
     ],
 )
-def test_unknown_tags_and_empty_selections_raise(tags, said):
+def test_unknown_tags_and_empty_selections_raise(tags, message):
     with pytest.raises(SelectionError) as refused:
         select_by_tags(ALL, tags)
-    assert str(refused.value) == said
+    assert str(refused.value) == message
 
 
 def test_the_message_if_no_scenario_has_a_tag():

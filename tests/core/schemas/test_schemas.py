@@ -10,7 +10,7 @@ import pytest
 from pixel_emulator.cli.demo import folder
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import Payload
-from pixel_emulator.core.parser import vocabulary as grammar
+from pixel_emulator.core.parser import vocabulary
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.parser.values import MATCHERS, OPERATORS
 from pixel_emulator.core.recordings import recording
@@ -188,8 +188,8 @@ def test_each_matcher_is_accepted(name):
 
 @pytest.mark.parametrize("name", OPERATORS)
 def test_each_operator_is_accepted(name):
-    want = parse_document(OPERATORS[name].example.replace("$NAME", name), "want").data
-    assert objections(SCENARIO, {"expect": [{"page": None, "context": {"a": want}}]}) == []
+    expected = parse_document(OPERATORS[name].example.replace("$NAME", name), "want").data
+    assert objections(SCENARIO, {"expect": [{"page": None, "context": {"a": expected}}]}) == []
 
 
 def test_each_key_of_the_language_is_described():
@@ -197,15 +197,15 @@ def test_each_key_of_the_language_is_described():
     schema: Any = scenario_schema()
     named = schema["definitions"]
     for keys, shown in (
-        ({**grammar.FILE, **grammar.SCENARIO}, schema),
-        (grammar.SCENARIO, schema["properties"]["scenarios"]["items"]),
-        (grammar.DEFAULTS, schema["properties"]["defaults"]),
-        (grammar.STEP, named["step"]),
-        (grammar.EXPECTATION, named["expectation"]),
-        (grammar.REQUEST, named["request"]),
-        (grammar.ACTIONS, named["action"]),
-        (grammar.GIVEN, schema["properties"]["given"]),
-        (grammar.FORBIDDEN, schema["properties"]["deny"]["items"]),
+        ({**vocabulary.FILE, **vocabulary.SCENARIO}, schema),
+        (vocabulary.SCENARIO, schema["properties"]["scenarios"]["items"]),
+        (vocabulary.DEFAULTS, schema["properties"]["defaults"]),
+        (vocabulary.STEP, named["step"]),
+        (vocabulary.EXPECTATION, named["expectation"]),
+        (vocabulary.REQUEST, named["request"]),
+        (vocabulary.ACTIONS, named["action"]),
+        (vocabulary.GIVEN, schema["properties"]["given"]),
+        (vocabulary.FORBIDDEN, schema["properties"]["deny"]["items"]),
     ):
         described = {key: member["description"] for key, member in shown["properties"].items()}
         assert described == dict(keys)
