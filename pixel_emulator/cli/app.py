@@ -62,7 +62,7 @@ def application(names: Iterable[str] = COMMANDS) -> typer.Typer:
     """Return the Typer application with these commands."""
     app = typer.Typer(
         name="pixel-emulator",
-        help="Segment tracking pixels, as a test double: intercept, decode, judge, record, assert.",
+        help=_root_command.__doc__,
         add_completion=False,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
@@ -136,7 +136,7 @@ def _usage_error(error: Any) -> int:
 def _root_command(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
-    """Segment tracking pixels, as a test double: intercept, decode, judge, record, assert."""
+    """Segment tracking pixels, as a test double: intercept, decode, classify, record, assert."""
     if version:
         from importlib.metadata import version as version_of
 

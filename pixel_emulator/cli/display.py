@@ -197,7 +197,7 @@ def _print_changes(watched: ScenarioFiles, window: Window, stopped: Event) -> No
 def _reload(watched: ScenarioFiles) -> bool:
     """Read the scenario files again. Return True if they have no mistakes."""
     issues = watched.reload()
-    kept = "the scenarios stay as they last were without a mistake"
+    kept = "the last version of the scenarios without a mistake stays in use"
     print_message("\n".join([*map(str, issues), kept]) if issues else "scenarios read again")
     return not issues
 

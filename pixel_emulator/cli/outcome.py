@@ -88,7 +88,9 @@ def print_verdict(journal: Journal, verdict: Verdict, recorded: str) -> None:
     print_message(for_terminal(verdict, sys.stderr, recording=recorded))
     if late := journal.outcomes.total() - count_hits(verdict.hits):
         calls = "1 call" if late == 1 else f"{late} calls"
-        print_message(f"{calls} arrived when the last scenario was over: not judged (see `quiet`)")
+        print_message(
+            f"{calls} arrived when the last scenario was over: not verified (see `quiet`)"
+        )
     if note := recording_note(journal, recorded):
         print_message(note)
     if journal.refused_hosts:

@@ -88,7 +88,7 @@ def state(
     output: Annotated[str, typer.Option("--format", help="yaml or json.")] = "yaml",
     allow_open: AllowOpenOption = False,
 ) -> int:
-    """Print the profiles that the calls of a recording come to: traits, ids, groups, events.
+    """Print the profiles that the calls of a recording create: traits, ids, groups, events.
 
     Exit code: 0, 2 a mistake in a file, 3 calls may be missing.
     """

@@ -81,7 +81,7 @@ def run(
     report: ReportOption = None,
     settings: Settings,
 ) -> int:
-    """Run a command, or what scenarios do, whose pixels come here, and check these.
+    """Run a command, or the actions of scenarios, and check the pixel calls that it makes.
 
     Exit code: 2 for a mistake found before anything starts, 3 for incomplete evidence, or else
     that of the command that failed, or else 1 where a scenario is not met. Messages and the

@@ -137,17 +137,15 @@ def env(
         typer.Option("--port", help="Port of the emulator; needless where only one serves."),
     ] = None,
 ) -> int:
-    """Print shell exports, and browser flags, that lead clients to a running emulator.
+    """Print shell exports and browser flags that direct clients to a running emulator.
 
-    Where several serve, those beside the one on `--port` are listed on stderr.
+    If several serve, the others than the one on `--port` are listed on stderr.
     """
     ready = find_server(port)
     others = [server for server in running_servers() if server.port != ready.port]
     if others:
         also = server_list(others)
-        print_message(
-            f"pixel-emulator: taken is the one on port {ready.port}; also serving: {also}"
-        )
+        print_message(f"pixel-emulator: using the one on port {ready.port}; also serving: {also}")
     with needs_mitmproxy():  # the same extra installs cryptography and certifi
         from pixel_emulator.command.environment import (
             browser_flags,
@@ -192,7 +190,7 @@ def _ready_message(ready: ServerInfo, settings: Settings) -> str:
     recording = f"Recording to {settings.record}. " if settings.record else ""
     return (
         f"The emulator listens on {ready.url}, as a proxy and as a server.\n"
-        f'Lead a shell to it with  eval "$(pixel-emulator env --port {ready.port})"\n'
+        f'Direct a shell to it with  eval "$(pixel-emulator env --port {ready.port})"\n'
         f"Its control API is at {ready.control}, the token there is {ready.token}\n"
         f"{recording}Stop it with Ctrl-C."
     )

@@ -35,7 +35,7 @@ def verify(
         list[Path] | None,
         typer.Option(
             "--scenario",
-            help="A scenario, a folder of them, or a recording that is to come again.",
+            help="A scenario, a folder of them, or a recording whose calls are expected again.",
         ),
     ] = None,
     allow_open: Annotated[

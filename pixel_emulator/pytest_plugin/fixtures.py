@@ -1,4 +1,4 @@
-"""The fixtures; nothing heavy is imported before one of them is asked for."""
+"""The fixtures. Nothing heavy is imported before a test uses one of them."""
 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def pixel_emulator(request: pytest.FixtureRequest) -> "LazyEmulator":
     """The emulator of this run."""
-    from pixel_emulator.pytest_plugin.lifecycle import host_of
+    from pixel_emulator.pytest_plugin.lifecycle import emulator_of
 
-    return host_of(request.config)
+    return emulator_of(request.config)
 
 
 @pytest.fixture
@@ -28,34 +28,34 @@ def pixel_session_factory(
 
     A label names a session in reports and recordings; a test may use each one once.
     """
-    from pixel_emulator.pytest_plugin.lifecycle import make
+    from pixel_emulator.pytest_plugin.lifecycle import make_pixels
 
-    made = request.node.stash.setdefault(PIXELS, [])
-    ours: list[Pixels] = []
+    all_pixels = request.node.stash.setdefault(PIXELS, [])
+    opened_here: list[Pixels] = []
 
     def factory(label: str = "") -> "Pixels":
         __tracebackhide__ = True
-        opened = make(request.node, pixel_emulator, label, made)
-        made.append(opened)
-        ours.append(opened)
+        opened = make_pixels(request.node, pixel_emulator, label, all_pixels)
+        all_pixels.append(opened)
+        opened_here.append(opened)
         return opened
 
     yield factory
-    for opened in ours:
-        made.remove(opened)  # a test may be run again
+    for opened in opened_here:
+        all_pixels.remove(opened)  # a test may be run again
         opened.close()
 
 
 @pytest.fixture
 def pixels(request: pytest.FixtureRequest) -> "Iterator[Pixels]":
     """The pixel calls of this test, on a session of its own."""
-    from pixel_emulator.pytest_plugin.lifecycle import host_of, make
+    from pixel_emulator.pytest_plugin.lifecycle import emulator_of, make_pixels
 
-    # Not by the fixture: pytest takes longer to hand that on than all that is done here.
-    host = host_of(request.config)
-    made = request.node.stash.setdefault(PIXELS, [])
-    own = make(request.node, host, "", made)
-    made.insert(0, own)  # marks speak of this one
+    # Not by the fixture `pixel_emulator`: pytest needs more time for it than for all of this.
+    emulator = emulator_of(request.config)
+    all_pixels = request.node.stash.setdefault(PIXELS, [])
+    own = make_pixels(request.node, emulator, "", all_pixels)
+    all_pixels.insert(0, own)  # marks apply to the first session
     yield own
-    made.remove(own)
+    all_pixels.remove(own)
     own.close()

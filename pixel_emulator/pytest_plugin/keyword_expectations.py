@@ -1,4 +1,9 @@
-"""Expectations from the keywords of `expect` and `wait_for`, and from Python values."""
+"""Expectations from the keywords of `expect` and `wait_for`: the words of the scenario language.
+
+Values are literals, regexes, dirty-equals, `ANY`, classes and functions. A callable is called with
+what arrived, even if it could be compared; only dirty-equals is compared instead. So methods,
+builtins and dataclasses with `__call__` are functions here.
+"""
 
 import inspect
 import re
@@ -26,10 +31,10 @@ from pixel_emulator.core.scenarios.expectation import Expectation
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.pytest_plugin.source_lines import MisuseError
 
-type Objection = Callable[[JSON], str | None]
-"""Why a value does not match, or None where it does."""
+type Check = Callable[[JSON], str | None]
+"""Returns None if the value matches, else why it does not."""
 
-_DEEPEST = 200  # levels, as in a file; a container that holds itself has no end
+_DEEPEST = 200  # levels, as in a file; a container may contain itself
 _KINDS = {str: "$string", int: "$int", float: "$number", bool: "$bool", list: "$list", dict: "$map"}
 _FOREIGN = frozenset({"datetime", "decimal", "uuid", "pathlib"})
 _HINTS = frozenset({"typing", "types"})
@@ -38,31 +43,31 @@ _BINARY = (bytes, bytearray, memoryview, set, frozenset, complex)
 
 @dataclass(frozen=True, slots=True)
 class PythonMatcher(Matcher):
-    """What an object of Python says of a value; it is only asked about what is there."""
+    """A matcher made of a Python object. It is called only for values that are present."""
 
-    words: Description
-    objection: Objection
+    description: Description
+    check: Check
 
-    def matches(self, got: Value, bound: Bindings) -> bool:  # noqa: ARG002 - it knows no variables
-        return self._objection(got) is None
+    def matches(self, got: Value, bound: Bindings) -> bool:  # noqa: ARG002 - it uses no variables
+        return self._mismatch(got) is None
 
     def describe(self) -> Description:
-        return self.words
+        return self.description
 
     def reason(self, got: Value) -> str:
-        return self._objection(got) or ""
+        return self._mismatch(got) or ""
 
-    def _objection(self, got: Value) -> str | None:
+    def _mismatch(self, got: Value) -> str | None:
         if isinstance(got, Absent):
             return ""
         try:
-            return self.objection(_own(got))
-        except Exception as error:  # noqa: BLE001 - foreign code: what it raises is an objection
+            return self.check(_copy(got))
+        except Exception as error:  # noqa: BLE001 - foreign code: an error is a mismatch
             return f"it raised {type(error).__name__}: {error}"
 
 
-def want_of(value: object, levels: int = _DEEPEST) -> Expected:
-    """What a value of Python wants. Raises TypeError for one that no JSON value can be."""
+def expected_value(value: object, levels: int = _DEEPEST) -> Expected:
+    """Return the expected value for a value of Python. Raises TypeError if nothing can match it."""
     if not levels:
         raise TypeError(f"nested deeper than {_DEEPEST} levels")
     if isinstance(value, int) and abs(value) >= HUGE:
@@ -70,21 +75,21 @@ def want_of(value: object, levels: int = _DEEPEST) -> Expected:
     if value is None or isinstance(value, str | bool | int | float | Matcher):
         return value
     if isinstance(value, list | tuple) and _is_plain(value):
-        return [want_of(member, levels - 1) for member in value]
+        return [expected_value(member, levels - 1) for member in value]
     if isinstance(value, Mapping) and _is_plain(value):
         if wrong := [key for key in value if not isinstance(key, str)]:
             raise TypeError(f"the key {wrong[0]!r} is no text, as all keys in JSON are")
-        return {key: want_of(member, levels - 1) for key, member in value.items()}
+        return {key: expected_value(member, levels - 1) for key, member in value.items()}
     return _matcher(value)
 
 
 def _is_plain(value: object) -> bool:
-    """Whether a container compares as those of Python do: those of dirty-equals do not."""
+    """Return True unless a container is one of dirty-equals, which compare in ways of their own."""
     return not _is_of(value, "dirty_equals", "DirtyEquals")
 
 
 def _is_of(value: object, package: str, name: str) -> bool:
-    """Whether it is of a class that nobody has to have installed, or of one derived from it."""
+    """Return True for an instance of this class or of a subclass, without importing it."""
     known = ((base.__module__.partition(".")[0], base.__name__) for base in type(value).__mro__)
     return (package, name) in known
 
@@ -115,7 +120,7 @@ def _matcher(value: object) -> Matcher:
 
 
 def _class(wanted: type) -> Matcher:
-    if type(wanted).__eq__ is not type.__eq__:  # dirty-equals takes its classes without brackets
+    if type(wanted).__eq__ is not type.__eq__:  # dirty-equals accepts its classes uncalled
         return PythonMatcher(Description(wanted.__name__, ""), _equal_to(wanted))
     if wanted in _KINDS:
         return MATCHERS[_KINDS[wanted]].matcher
@@ -123,33 +128,33 @@ def _class(wanted: type) -> Matcher:
     raise TypeError(f"{wanted.__name__} is no kind of JSON value; these are: {known}")
 
 
-def _equal_to(wanted: object) -> Objection:
+def _equal_to(wanted: object) -> Check:
     return lambda got: None if got == wanted else ""
 
 
 def _regex(wanted: re.Pattern[str]) -> Matcher:
     if isinstance(wanted.pattern, bytes):
         raise TypeError("a regex of bytes matches no text")
-    words = Description(
+    description = Description(
         f"matching /{wanted.pattern}/{'i' if wanted.flags & re.IGNORECASE else ''}", ""
     )
     return PythonMatcher(
-        words, lambda got: None if isinstance(got, str) and wanted.search(got) else ""
+        description, lambda got: None if isinstance(got, str) and wanted.search(got) else ""
     )
 
 
-def _function(holds: Callable[[JSON], object]) -> Matcher:
-    """A function says whether it holds; a text is the reason why it does not."""
+def _function(function: Callable[[JSON], object]) -> Matcher:
+    """Return a matcher for a function that returns True or False, or the reason as a string."""
 
-    def objection(got: JSON) -> str | None:
-        said = holds(got)
+    def check(got: JSON) -> str | None:
+        said = function(got)
         if isinstance(said, str):
             return said or "it returned an empty text"
         if said is None:
             return "it returned None; it must return True or False, or the reason as text"
         return None if said else ""
 
-    return PythonMatcher(Description(f"what {_name(holds)} accepts", ""), objection)
+    return PythonMatcher(Description(f"what {_name(function)} accepts", ""), check)
 
 
 def _name(function: object) -> str:
@@ -159,15 +164,15 @@ def _name(function: object) -> str:
     return f"the lambda in line {code.co_firstlineno}" if name == "<lambda>" and code else name
 
 
-def _own(got: JSON) -> JSON:
-    """A copy of a container: what foreign code does to it changes no evidence."""
+def _copy(got: JSON) -> JSON:
+    """Return a copy of a container, so that foreign code cannot change the evidence."""
     return json_codec.parse(json_codec.write(got)) if isinstance(got, dict | list) else got
 
 
 _PLACE = ("expect", 0)
-"""Where a file would have it: how deep it may nest counts from there."""
-_SPELLED = {"one_of": "one-of"}
-_NOT_HERE = {
+"""Path of the expectation in a scenario file: the nesting limit counts from there."""
+_SPELLINGS = {"one_of": "one-of"}
+_REFUSED = {
     "id": "the order of calls is the business of a scenario file",
     "after": "the order of calls is the business of a scenario file",
     "within": "give `timeout` to `wait_for`, or write a scenario file",
@@ -176,21 +181,21 @@ _NOT_HERE = {
 
 
 def expectation_of(call: Mapping[str, object], place: Location) -> Expectation:
-    """The expectation that keywords mean, at its place in the test.
+    """Return the expectation for these keywords; `place` is its line in the test.
 
-    Text is literal, whatever it begins with. Raises MisuseError for what no call can be, in
-    the words of the scenario language.
+    Strings are literal, whatever they begin with. Raises MisuseError, in the words of the scenario
+    language, for what no call can be.
     """
-    for key in _NOT_HERE.keys() & call.keys():
-        raise MisuseError(f"{key}: {_NOT_HERE[key]}")
+    for key in _REFUSED.keys() & call.keys():
+        raise MisuseError(f"{key}: {_REFUSED[key]}")
     hooks: dict[str, Expected] = {}
     item: Payload = {}
     for key, value in call.items():
         try:
-            item[_SPELLED.get(key, key)] = _written(_line(key, value), hooks)
+            item[_SPELLINGS.get(key, key)] = _as_document(_expected(key, value), hooks)
         except TypeError as error:
             raise MisuseError(f"{key}: {error}") from None
-    # A document around it would say nothing more: ids and `after` are refused above.
+    # No document around it: `id` and `after`, which refer to others, are refused above.
     reader = ParseContext(Document(place.file, {"expect": [item]}, {_PLACE: place}))
     wanted = read_expectation(reader, _PLACE, item, Scope(Definitions({}, hooks), hooks))
     if reader.issues:
@@ -206,14 +211,17 @@ def expectation_of(call: Mapping[str, object], place: Location) -> Expectation:
     return wanted
 
 
-def values_of(given: Mapping[str, object]) -> dict[str, JSON]:
-    """Values of the variables of a scenario file. Raises MisuseError for what is no JSON value."""
+def variable_values(given: Mapping[str, object]) -> dict[str, JSON]:
+    """Return values for the variables of a scenario file.
+
+    Raises MisuseError for a value that is not JSON.
+    """
     values: dict[str, JSON] = {}
     for name, value in given.items():
         hooks: dict[str, Expected] = {}
         try:
-            want = want_of(value)
-            _written(want, hooks)
+            want = expected_value(value)
+            _as_document(want, hooks)
         except TypeError as error:
             raise MisuseError(f"{name}: {error}") from None
         if hooks:
@@ -223,19 +231,19 @@ def values_of(given: Mapping[str, object]) -> dict[str, JSON]:
     return values
 
 
-def _line(key: str, value: object) -> Expected:
-    """A value as a want; `dropped=True` means for whatever reason."""
-    return None if key == "dropped" and value is True else want_of(value)
+def _expected(key: str, value: object) -> Expected:
+    """Return the expected value of a keyword; `dropped=True` means for whatever reason."""
+    return None if key == "dropped" and value is True else expected_value(value)
 
 
-def _written(want: Expected, hooks: dict[str, Expected]) -> JSON:
-    """A want as a file would have it; matchers become names, which `hooks` resolve."""
+def _as_document(want: Expected, hooks: dict[str, Expected]) -> JSON:
+    """Return an expected value as in a scenario file; matchers become names in `hooks`."""
     if isinstance(want, Matcher):
         name = f"python_{len(hooks)}"
         hooks[name] = want
         return f"${name}"
     if isinstance(want, dict):
-        return {escape(key): _written(member, hooks) for key, member in want.items()}
+        return {escape(key): _as_document(member, hooks) for key, member in want.items()}
     if isinstance(want, list):
-        return [_written(member, hooks) for member in want]
+        return [_as_document(member, hooks) for member in want]
     return escape(want) if isinstance(want, str) else want  # type: ignore[return-value] # a scalar

@@ -24,65 +24,65 @@ from pixel_emulator.runtime.settings import TOKEN_VARIABLE, Settings
 
 
 class DeferredSession:
-    """The session of a test. What is received needs no emulator, and no socket.
+    """The session of a test, on no emulator until a client has to reach it.
 
-    `take_over` makes the session reachable; it is called once, when a client is to be told where
-    it is.
+    Receiving needs neither an emulator nor a socket. `adopt` makes the session reachable; it is
+    called once, when the address of the session is first read.
     """
 
-    def __init__(self, session: LocalSession, take_over: Callable[[LocalSession], Session]) -> None:
-        self.first = session
+    def __init__(self, session: LocalSession, adopt: Callable[[LocalSession], Session]) -> None:
+        self.local = session
         """The session before it was reachable; it stays the same on an emulator in this process."""
-        self._take_over = take_over
+        self._adopt = adopt
         self._lock = RLock()
         self._session: Session = session
         self._is_reachable = False
-        self._followers: dict[Callable[[Hit], None], Callable[[], None]] = {}
+        self._subscribers: dict[Callable[[Hit], None], Callable[[], None]] = {}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._session, name)
 
     @property
     def is_local(self) -> bool:
-        """Whether its calls are recorded in this process."""
-        return self._session is self.first
+        """True if the calls are recorded in this process."""
+        return self._session is self.local
 
     @property
     def proxy(self) -> str:
-        """See `Reach`."""
+        """See `Endpoint`."""
         return self.reachable().proxy
 
     @property
     def url(self) -> str:
-        """See `Reach`."""
+        """See `Endpoint`."""
         return self.reachable().url
 
     @property
     def ca(self) -> Path:
-        """See `Reach`."""
+        """See `Endpoint`."""
         return self.reachable().ca
 
     @property
     def bundle(self) -> Path:
-        """See `Reach`."""
+        """See `Endpoint`."""
         return self.reachable().bundle
 
     @property
     def spki(self) -> str:
-        """See `Reach`."""
+        """See `Endpoint`."""
         return self.reachable().spki
 
     def reachable(self) -> Session:
         """Return the session that clients can reach. Fails the test if there is no emulator."""
         with self._lock:
             if not self._is_reachable:
-                was_closed = self.first.closed
-                self._session = self._take_over(self.first)
+                was_closed = self.local.closed
+                self._session = self._adopt(self.local)
                 self._is_reachable = True
                 if not self.is_local:
-                    self._move_followers()
-                    self.first.close()  # whoever waits there goes on here
-                if was_closed:  # what still comes for it is a stray
+                    self._move_subscribers()
+                    self.local.close()  # ends waits there; they go on with the new session
+                if was_closed:  # later calls are strays
                     self._session.close()
             return self._session
 
@@ -106,37 +106,37 @@ class DeferredSession:
             if session is self._session:
                 return False
 
-    def subscribe(self, tell: Callable[[Hit], None]) -> Callable[[], None]:
+    def subscribe(self, on_hit: Callable[[Hit], None]) -> Callable[[], None]:
         """See `Session`."""
         with self._lock:
-            self._followers[tell] = self._session.subscribe(tell)
+            self._subscribers[on_hit] = self._session.subscribe(on_hit)
 
-        def leave() -> None:
-            self._followers.pop(tell)()  # by now perhaps another one
+        def unsubscribe() -> None:
+            self._subscribers.pop(on_hit)()  # the function may have been replaced by a move
 
-        return leave
+        return unsubscribe
 
-    def _move_followers(self) -> None:
-        """Subscribe again, to what those who have subscribed were not told yet."""
-        known = len(self.first.journal.hits)
-        for tell, leave in self._followers.items():
-            leave()
+    def _move_subscribers(self) -> None:
+        """Subscribe to the new session, from the first hit that was not delivered."""
+        moved_count = len(self.local.journal.hits)
+        for on_hit, unsubscribe in self._subscribers.items():
+            unsubscribe()
 
-            def later(hit: Hit, tell: Callable[[Hit], None] = tell) -> None:
-                if hit.seq > known:
-                    tell(hit)
+            def on_new_hit(hit: Hit, on_hit: Callable[[Hit], None] = on_hit) -> None:
+                if hit.seq > moved_count:
+                    on_hit(hit)
 
-            self._followers[tell] = self._session.subscribe(later)
+            self._subscribers[on_hit] = self._session.subscribe(on_new_hit)
 
 
 _NOT_AWAITED = "a page was not led here: write `await pixels.route(page)`"
 
 
 class RoutedSession:
-    """A session that a context is led to: what is lost on the way there is a gap in its evidence.
+    """A session that a Playwright context is routed to; lost requests are gaps in its evidence.
 
-    Routes of the sync API run only in the thread that made them, while Playwright is asked
-    something there: so they are given their turn before there is evidence, and while it waits.
+    Routes of the sync API run only in the thread that made them, during calls of Playwright. So
+    they are run before evidence is read, and during a wait.
     """
 
     def __init__(self, session: Session, context: Any) -> None:
@@ -152,20 +152,20 @@ class RoutedSession:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._session, name)
 
-    def divert(self) -> Awaitable[None] | None:
-        """Lead the context here; to be awaited for the async API."""
+    def redirect(self) -> Awaitable[None] | None:
+        """Route the context to this session; with the async API, return what must be awaited."""
         if self._snippet.is_async(self._context):
             self._awaited = False
-            return self._divert_async()
+            return self._redirect_async()
         self._redirector.redirect(self._context)
         return None
 
     def evidence(self, since: int = 0) -> Evidence:
         """See `Session`."""
-        self._give_turn(0)
-        known = self._session.evidence(since)
+        self._run_routes(0)
+        evidence = self._session.evidence(since)
         missing = () if self._awaited else (_NOT_AWAITED,)
-        return replace(known, gaps=(*known.gaps, *missing, *self._redirector.lost))
+        return replace(evidence, gaps=(*evidence.gaps, *missing, *self._redirector.lost))
 
     def wait(self, seen: int, timeout: float) -> bool:
         """See `Session`."""
@@ -174,56 +174,56 @@ class RoutedSession:
             left = end - monotonic()
             if left <= 0 or self._session.closed:
                 return False
-            if not self._give_turn():
+            if not self._run_routes():
                 return self._session.wait(seen, left)
         return True
 
-    async def _divert_async(self) -> None:
+    async def _redirect_async(self) -> None:
         await self._redirector.redirect_async(self._context)
         self._awaited = True
 
-    def _give_turn(self, milliseconds: float = 10) -> bool:
+    def _run_routes(self, milliseconds: float = 10) -> bool:
         mine = self._thread == threading.get_ident()
         return mine and self._snippet.pump(self._context, milliseconds)
 
 
 def routed(session: Session, target: Any) -> tuple[Session, Awaitable[None] | None]:
-    """The session as it is once the context of `target`, a page or a context, is led there.
+    """Return the session routed from a page or a context, and what must be awaited, if anything.
 
-    Raises MisuseError for what is neither.
+    Raises MisuseError for any other target.
     """
     context = getattr(target, "context", target)
     if not hasattr(context, "route"):
         raise MisuseError(f"`route` takes a page or a context of Playwright, but got {target!r}")
     routed_session = RoutedSession(session, context)
-    return cast("Session", routed_session), routed_session.divert()
+    return cast("Session", routed_session), routed_session.redirect()
 
 
-_ALLOWED = (
+_ALLOW_SOCKETS = (
     "`pixels.receive` needs no socket; for clients that connect, run pytest with "
     '`--allow-hosts=127.0.0.1`, or give the test the mark `allow_hosts(["127.0.0.1"])`'
 )
-_ELSEWHERE = (
+_OTHER_PROCESS = (
     "set `pixel_emulator_command = pixel-emulator` in the ini file, and the emulator runs in a "
     "process of its own"
 )
 
 
 def check_sockets() -> None:
-    """Raise InputError if this test may open no sockets, as pytest-socket has it."""
+    """Raise InputError if this test may open no sockets, as with pytest-socket."""
     try:
         with warnings.catch_warnings(action="ignore"):  # pytest-socket warns, too
             socket.socket().close()
     except OSError:
-        pass  # whoever opens the next one hears what is wrong
-    except Exception as error:  # noqa: BLE001 - each plugin has an error of its own
+        pass  # the next use of a socket will raise this
+    except Exception as error:  # noqa: BLE001 - plugins raise errors of their own
         raise InputError(
-            InputIssue(f"no sockets may be opened here ({error}): {_ALLOWED}")
+            InputIssue(f"no sockets may be opened here ({error}): {_ALLOW_SOCKETS}")
         ) from None
 
 
 def check_threads() -> None:
-    """Raise InputError if a library has put its own threads or sockets in place of Python's."""
+    """Raise InputError if a library has replaced the threads or sockets of Python."""
     gevent = sys.modules.get("gevent.monkey")
     eventlet = sys.modules.get("eventlet.patcher")
     patched = {
@@ -232,140 +232,140 @@ def check_threads() -> None:
     }
     for library in (name for name, is_patched in patched.items() if is_patched):
         why = f"{library} has patched this process, and no emulator can run in it"
-        raise InputError(InputIssue(f"{why}: {_ELSEWHERE}"))
+        raise InputError(InputIssue(f"{why}: {_OTHER_PROCESS}"))
 
 
 def advice_for(error: RuntimeError) -> str:
-    """Return what to do if a plugin refuses a connection to the emulator."""
-    return f"this process may not connect to it ({error}): {_ALLOWED}"
+    """Return the advice for a connection that a plugin refuses."""
+    return f"this process may not connect to it ({error}): {_ALLOW_SOCKETS}"
 
 
 _SESSION = re.compile(r'session "([^"]+)"')
 
 
 class EmulatorHandle(Endpoint, Protocol):
-    """A running emulator. What comes to its own `proxy` and `url` belongs to no test."""
+    """A running emulator. Requests to its own `proxy` and `url` belong to no test."""
 
     @property
     def settings(self) -> Settings: ...
 
-    def take_over(self, session: LocalSession) -> Session:
-        """Let clients reach a session that so far was on no emulator. Returns what it is here."""
+    def adopt(self, session: LocalSession) -> Session:
+        """Make a session reachable that was on no emulator; return it as it is here."""
 
     def drain(self, timeout: float) -> bool:
-        """Wait until all that clients have sent is known and all have gone; False if not."""
+        """Wait until all connections are closed and their requests recorded; False on timeout."""
 
     def environ(self, session: Session) -> dict[str, str]:
-        """The variables that lead a command to a session, to be added to the others."""
+        """Return the variables that a command needs to use a session."""
 
     def strays(self) -> tuple[str, ...]:
-        """A sentence for each session that calls came for when it was over."""
+        """Return a sentence for each session that received calls after its end."""
 
-    def unclaimed(self) -> int:
-        """How many requests came to itself, if it is ours: they belong to no test."""
+    def unrouted_count(self) -> int:
+        """Return the number of requests to itself, if it is ours: they belong to no test."""
 
     def close(self) -> None:
-        """Leave it, and stop it if it is ours."""
+        """Disconnect, and stop the emulator if it is ours."""
 
 
 class LazyEmulator:
-    """The one emulator of a run, started when a test first asks for what only an emulator has.
+    """The emulator of a run, started when a test first needs it.
 
-    Asking for it fails the test if none can be started, or if this test may open no sockets. What
-    comes to its own `proxy` and `url` belongs to no test.
+    Reading its address fails the test if it cannot be started, or if the test may open no sockets.
+    Requests to its own `proxy` and `url` belong to no test.
     """
 
     def __init__(self, settings: Settings, start: Callable[[], EmulatorHandle]) -> None:
         self.settings = settings
         self.titles: dict[str, str] = {}
-        """What the sessions of this run are for, by their names on the emulator."""
+        """Test ids (with labels) by the names that their sessions have on the emulator."""
         self._start = start
         self._lock = RLock()
-        self._host: EmulatorHandle | None = None
+        self._handle: EmulatorHandle | None = None
 
-    def running(self) -> EmulatorHandle:
-        """Return the emulator, started if it was not. Fails the test if that is impossible."""
+    def handle(self) -> EmulatorHandle:
+        """Return the emulator, started on first use. Fails the test if that is impossible."""
         try:
             check_sockets()
             with self._lock:
-                if self._host is None:
-                    self._host = self._start()
-                return self._host
+                if self._handle is None:
+                    self._handle = self._start()
+                return self._handle
         except InputError as error:
             raise pytest.fail.Exception(f"pixels: {error}", pytrace=False) from None
 
     @property
     def proxy(self) -> str:
         """See `Endpoint`."""
-        return self.running().proxy
+        return self.handle().proxy
 
     @property
     def url(self) -> str:
         """See `Endpoint`."""
-        return self.running().url
+        return self.handle().url
 
     @property
     def ca(self) -> Path:
         """See `Endpoint`."""
-        return self.running().ca
+        return self.handle().ca
 
     @property
     def bundle(self) -> Path:
         """See `Endpoint`."""
-        return self.running().bundle
+        return self.handle().bundle
 
     @property
     def spki(self) -> str:
         """See `Endpoint`."""
-        return self.running().spki
+        return self.handle().spki
 
     @property
     def hosts(self) -> tuple[str, ...]:
         """See `Endpoint`."""
-        return self.running().hosts if self._host else self.settings.hosts
+        return self.handle().hosts if self._handle else self.settings.hosts
 
     def open(self, settings: Settings, title: str, clock: Clock = Clock.REAL) -> DeferredSession:
-        """Return a new session for a test; `title` says whose it is."""
+        """Return a new session; `title` names its test in messages."""
 
-        def take_over(session: LocalSession) -> Session:
-            taken = self.running().take_over(session)
-            self.titles[taken.name] = title
-            return taken
+        def adopt(session: LocalSession) -> Session:
+            adopted = self.handle().adopt(session)
+            self.titles[adopted.name] = title
+            return adopted
 
         journal = Journal(settings, now=utc_now if clock is Clock.REAL else faked_now)
-        return DeferredSession(LocalSession(journal, settings, clock), take_over)
+        return DeferredSession(LocalSession(journal, settings, clock), adopt)
 
     def environ(self, session: DeferredSession) -> dict[str, str]:
-        """Return the variables that lead a command to a session, to be added to the others."""
-        return self.running().environ(session.reachable())
+        """Return the variables that a command needs to use a session."""
+        return self.handle().environ(session.reachable())
 
     def drain(self, timeout: float) -> bool:
-        """Wait until all that clients have sent is known and all have gone; False if not."""
-        return self._host.drain(timeout) if self._host else True
+        """Wait until all connections are closed and their requests recorded; False on timeout."""
+        return self._handle.drain(timeout) if self._handle else True
 
-    def late(self) -> tuple[str, ...]:
-        """Return what came for no test, or too late, with the names of the tests."""
-        if self._host is None:
+    def stray_calls(self) -> tuple[str, ...]:
+        """Return sentences about calls that came too late or for no test, with the tests' names."""
+        if self._handle is None:
             return ()
 
         def named(match: re.Match[str]) -> str:
             title = self.titles.get(match[1])
             return f"a session of {title}" if title else match[0]
 
-        strays = [_SESSION.sub(named, stray) for stray in self._host.strays()]
-        if count := self._host.unclaimed():
+        strays = [_SESSION.sub(named, stray) for stray in self._handle.strays()]
+        if count := self._handle.unrouted_count():
             came, belong = ("requests", "belong") if count > 1 else ("request", "belongs")
             strays.append(f"{count} {came} came to the emulator itself and {belong} to no test")
         return tuple(strays)
 
     def close(self) -> None:
         """Stop the emulator, if it is ours and was started."""
-        if self._host:
-            self._host.close()
+        if self._handle:
+            self._handle.close()
 
 
 def control_variables(url: str, token: str, session: Session) -> dict[str, str]:
-    """The variables by which a command reaches the control API, and finds its session there."""
+    """Return the variables by which a command finds the control API and its session there."""
     return {
         "PIXEL_EMULATOR_CONTROL": url,
         TOKEN_VARIABLE: token,

@@ -20,25 +20,31 @@ from pixel_emulator.core.report.side_by_side import call_lines
 from pixel_emulator.core.report.wording import policy_text
 from pixel_emulator.core.scenarios.model import Level
 from pixel_emulator.core.verification.verdict import Status, Verdict
-from pixel_emulator.pytest_plugin.keyword_expectations import values_of
+from pixel_emulator.pytest_plugin.keyword_expectations import variable_values
 from pixel_emulator.pytest_plugin.lazy_emulator import (
     DeferredSession,
     EmulatorHandle,
     LazyEmulator,
     check_threads,
 )
-from pixel_emulator.pytest_plugin.marks import choices_of, settings_of
+from pixel_emulator.pytest_plugin.marks import options_of, settings_of
 from pixel_emulator.pytest_plugin.options import PixelWarning
 from pixel_emulator.pytest_plugin.pixel_calls import Pixels
-from pixel_emulator.pytest_plugin.run_recording import part_of
-from pixel_emulator.pytest_plugin.scenario_context import Arriving, acted, judged, read, wait
+from pixel_emulator.pytest_plugin.run_recording import recording_of
+from pixel_emulator.pytest_plugin.scenario_context import (
+    CallsAfter,
+    done_now,
+    load_files,
+    verify_files,
+    wait_for_calls,
+)
 from pixel_emulator.pytest_plugin.snapshots import (
     Snapshot,
-    compared,
+    recorded_scenario,
     recording_path,
-    updating,
+    update_guard,
 )
-from pixel_emulator.pytest_plugin.source_lines import MisuseError, home_of
+from pixel_emulator.pytest_plugin.source_lines import MisuseError, source_of
 from pixel_emulator.pytest_plugin.stash import (
     CALLS_PROPERTY,
     COUNTED_OUTCOMES,
@@ -47,15 +53,15 @@ from pixel_emulator.pytest_plugin.stash import (
     PROPERTY,
     REPORT_LINES,
 )
-from pixel_emulator.pytest_plugin.verdicts import message, places, report, verify_unproven
+from pixel_emulator.pytest_plugin.verdicts import message, report, unmet_locations, verify_unproven
 from pixel_emulator.runtime.output import redacted
 from pixel_emulator.runtime.session import Session
 from pixel_emulator.runtime.sessions import NAME
 from pixel_emulator.runtime.settings import TOKEN_VARIABLE, Settings
 
 
-class Showing:
-    """The plugin of a run that shows its calls; workers of xdist have it, too."""
+class LiveOutput:
+    """The plugin of a run with `--pixel-show`; xdist workers have it, too."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
@@ -64,7 +70,7 @@ class Showing:
     def pytest_runtest_makereport(
         self, item: pytest.Item
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Send what a worker has no terminal for."""
+        """Add the lines of an xdist worker, which has no terminal, to the report."""
         report = yield
         if waiting := item.stash.get(LIVE_LINES, None):
             setattr(report, REPORT_LINES, [waiting.popleft() for _ in range(len(waiting))])
@@ -72,7 +78,7 @@ class Showing:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Print what a worker has sent."""
+        """Print the lines that came from an xdist worker."""
         lines = getattr(report, REPORT_LINES, ())
         if not lines or self._config.pluginmanager.get_plugin("terminalreporter") is None:
             return
@@ -82,14 +88,16 @@ class Showing:
             terminal.line(line)
 
 
-def show_live(item: pytest.Item, session: Session, title: str) -> None:
-    """Print the calls of a session; they arrive in other threads, as live logs of pytest may."""
-    is_worker = hasattr(item.config, "workerinput")  # its terminal leads nowhere
-    say = item.stash.setdefault(LIVE_LINES, deque()).append if is_worker else _printer(item.config)
+def print_live(item: pytest.Item, session: Session, title: str) -> None:
+    """Print the calls of a session, which arrive in other threads, as they come."""
+    is_worker = hasattr(item.config, "workerinput")  # a worker has no terminal
+    print_line = (
+        item.stash.setdefault(LIVE_LINES, deque()).append if is_worker else _printer(item.config)
+    )
 
     def show(hit: Hit) -> None:
         line = call_text.line(hit.call, hit.request, hit.outcome, hit.problems)
-        say(redacted(f"{title} #{hit.seq}  {line}"))
+        print_line(redacted(f"{title} #{hit.seq}  {line}"))
 
     session.subscribe(show)
 
@@ -110,37 +118,38 @@ def _printer(config: pytest.Config) -> Callable[[str], None]:
 
 
 def _begin_line(config: pytest.Config) -> None:
-    """Leave the line in which the letters of tests stand, with `-q` too."""
+    """End the line with the letters of tests, also with `-q`."""
     terminal = config.get_terminal_writer()
     if terminal.width_of_current_line:
         terminal.line()
 
 
-def make(item: pytest.Item, host: LazyEmulator, label: str, made: Sequence[Pixels]) -> Pixels:
-    """Open one more session for a test that has `made` these; its label tells them apart.
+def make_pixels(
+    item: pytest.Item, emulator: LazyEmulator, label: str, all_pixels: Sequence[Pixels]
+) -> Pixels:
+    """Open a session for a test; `all_pixels` are those that it has already.
 
-    Fails the test for marks that say what is not allowed. Raises InputError for a label that is no
-    name, or that another one of the test has.
+    Fails the test for marks with wrong names or values. Raises InputError for a label that is no
+    name, or that the test has used.
     """
     __tracebackhide__ = True
-    label = _label(label, [pixels.label for pixels in made])
-    choices = choices_of(item.config, item.iter_markers("pixel"))
-    session = open_for(item, host, choices.settings, label, choices.clock)
+    label = _session_label(label, [pixels.label for pixels in all_pixels])
+    options = options_of(item.config, item.iter_markers("pixel"))
+    session = open_session(item, emulator, options.settings, label, options.clock)
     return Pixels(
         session,
-        home=home_of(item, label),
-        choices=choices,
+        source=source_of(item, label),
+        options=options,
         label=label,
-        environ=lambda: host.environ(session),
+        environ=lambda: emulator.environ(session),
         folders=(item.path.parent, item.config.rootpath),
-        update=updating(item, is_new=not made),
-        part=part_of(item, len(made), session, choices.settings),
+        update=update_guard(item, is_new=not all_pixels),
+        part=recording_of(item, len(all_pixels), session, options.settings),
     )
 
 
-def _label(wanted: str, taken: Collection[str]) -> str:
-    """What tells a session from the others of its test: its name, else its number; of the first
-    one nothing."""
+def _session_label(wanted: str, taken: Collection[str]) -> str:
+    """Return the label of a session: the one asked for, else its number; the first has none."""
     __tracebackhide__ = True
     if not wanted:
         numbers = map(str, count(len(taken) + 1))
@@ -153,186 +162,200 @@ def _label(wanted: str, taken: Collection[str]) -> str:
     return wanted
 
 
-_PROXY = ("mitmproxy", "httptools", "starlette", "uvicorn")
-"""What comes with the extra `proxy`: with all of these the emulator runs in this process."""
+_EXTRA_PROXY = ("mitmproxy", "httptools", "starlette", "uvicorn")
+"""Packages of the extra `proxy`: with all of them the emulator runs in this process."""
 
 
-def host_of(config: pytest.Config) -> LazyEmulator:
+def emulator_of(config: pytest.Config) -> LazyEmulator:
     """Return the emulator of this run, which stops at the end of the run.
 
-    A running one that the command line names is connected to at once. Fails the test for settings
-    that are not allowed, and where that one cannot be reached.
+    With `--pixel-url` it is connected to at once. Fails the test for settings that are not allowed,
+    and if that emulator cannot be reached.
     """
     if EMULATOR not in config.stash:
         settings = settings_of(config)
-        host = LazyEmulator(settings, lambda: _start(config, settings))
+        emulator = LazyEmulator(settings, lambda: _start(config, settings))
         if config.getoption("--pixel-url"):
-            host.running()
-        config.stash[EMULATOR] = host
-        config.add_cleanup(host.close)
+            emulator.handle()
+        config.stash[EMULATOR] = emulator
+        config.add_cleanup(emulator.close)
     return config.stash[EMULATOR]
 
 
-def open_for(
+def open_session(
     item: pytest.Item,
-    host: LazyEmulator,
+    emulator: LazyEmulator,
     settings: Settings,
     label: str = "",
     clock: Clock = Clock.REAL,
 ) -> DeferredSession:
-    """Return a new session for a test; its calls are shown live where that is wanted."""
+    """Return a new session for a test; with `--pixel-show` its calls are printed."""
     title = f"{item.nodeid} ({label})" if label else item.nodeid
-    session = host.open(settings, title, clock)
+    session = emulator.open(settings, title, clock)
     if item.config.getoption("--pixel-url"):
-        session.reachable()  # whoever looks at that emulator sees the session
+        session.reachable()  # so that other clients of that emulator see the session
     if item.config.getoption("--pixel-show"):
-        show_live(item, session, title)
+        print_live(item, session, title)
     return session
 
 
 def _start(config: pytest.Config, settings: Settings) -> EmulatorHandle:
     command = shlex.split(config.getini("pixel_emulator_command"))
     url = config.getoption("--pixel-url")
-    if not (url or command) and all(map(importlib.util.find_spec, _PROXY)):
+    if not (url or command) and all(map(importlib.util.find_spec, _EXTRA_PROXY)):
         check_threads()
         from pixel_emulator.pytest_plugin.local_emulator import LocalEmulator
 
         return LocalEmulator(settings)
-    # Who needs these has no mitmproxy, and the others do without them.
-    from pixel_emulator.pytest_plugin.remote_emulator import running_at, started
+    # Needed only without the extra `proxy`, or for an emulator that is named.
+    from pixel_emulator.pytest_plugin.remote_emulator import connect_to, start_process
 
     if url:
-        return running_at(url, os.environ.get(TOKEN_VARIABLE, ""), settings)
-    return started(command or _by_uvx(), settings)
+        return connect_to(url, os.environ.get(TOKEN_VARIABLE, ""), settings)
+    return start_process(command or _uvx_command(), settings)
 
 
-def _by_uvx() -> list[str]:
-    """What runs the emulator where no command is set: the same version, by `uvx`."""
+def _uvx_command() -> list[str]:
+    """Return the command that runs the same version by `uvx`, for want of a configured one."""
     extra = f"pixel-emulator[proxy]=={version('pixel-emulator')}"
     return ["uvx", "--from", extra, "pixel-emulator"]
 
 
-_MOST = 20  # calls of a test that JUnit is told one by one
+_LISTED_CALLS = 20  # calls of a test that get a property of their own
 
 
-def conclude(item: pytest.Item, made: Sequence[Pixels], failed: BaseException | None) -> None:
-    """Judge what a test has expected, unless it `failed` by itself; tell its report in any case.
+def conclude(item: pytest.Item, all_pixels: Sequence[Pixels], failed: BaseException | None) -> None:
+    """Verify the calls of a test, unless it `failed` by itself; complete its report in any case.
 
-    Raises AssertionError, on a line of the test, for the first that is not met.
+    Raises AssertionError, on a line of the test, for the first failure.
     """
     __tracebackhide__ = True
     marked: list[Snapshot] = []
-    if any(pixels.connections for pixels in made):
-        host_of(item.config).drain(0)  # a client that refuses our CA says so as it goes
+    if any(pixels.connections for pixels in all_pixels):
+        emulator_of(item.config).drain(
+            0
+        )  # a client reports that it refuses our CA when it disconnects
     try:
-        marked += _marked(item, made[0])
+        marked += _marked_files(item, all_pixels[0])
         if failed is not None:
-            if not any(error is failed for pixels in made for error in pixels.raised):
-                _explain(item, made, marked)
+            if not any(error is failed for pixels in all_pixels for error in pixels.raised):
+                _add_failure_sections(item, all_pixels, marked)
             return
-        for pixels in made:
-            _left_over(pixels)
-            for verdict in _verdicts(item, pixels, marked, is_first=pixels is made[0]):
+        for pixels in all_pixels:
+            _check_contexts(pixels)
+            for verdict in _verdicts(item, pixels, marked, is_first=pixels is all_pixels[0]):
                 _warn(item, verdict)
                 if verdict.status is not Status.MET:
-                    ours = (pixels.home.file,)
-                    at = next(places(verdict), pixels.home.location)
-                    pixels.home.fail(AssertionError(message(verdict, ours)), at)
+                    ours = (pixels.source.file,)
+                    at = next(unmet_locations(verdict), pixels.source.location)
+                    pixels.source.fail(AssertionError(message(verdict, ours)), at)
     except (InputError, MisuseError) as error:
         if failed is None:
-            said = TypeError(str(error)) if isinstance(error, MisuseError) else error
-            made[0].home.fail(said, made[0].home.location)
+            text = TypeError(str(error)) if isinstance(error, MisuseError) else error
+            all_pixels[0].source.fail(text, all_pixels[0].source.location)
     finally:
         hits: list[Hit] = []
-        for pixels in made:
+        for pixels in all_pixels:
             requests = pixels.requests
             hits += requests
-            pixels.judged = requests[-1].seq if requests else 0
-        tell(item, hits, dict.fromkeys(file for pixels in made for file in pixels.pool.files))
-        _list(item, hits)
+            pixels.verified_up_to = requests[-1].seq if requests else 0
+        set_properties(
+            item,
+            hits,
+            dict.fromkeys(file for pixels in all_pixels for file in pixels.shared_calls.files),
+        )
+        _add_calls_section(item, hits)
 
 
-def _marked(item: pytest.Item, pixels: Pixels) -> Iterator[Snapshot]:
-    """The scenario files that the marks of a test name, the outermost first."""
+def _marked_files(item: pytest.Item, pixels: Pixels) -> Iterator[Snapshot]:
+    """Yield the scenario files that the marks of a test name, the outermost mark first."""
     for mark in reversed([*item.iter_markers("pixel_scenario")]):
         if not mark.args:
             raise InputError(InputIssue("the mark `pixel_scenario` names no file"))
         for file in mark.args:
-            yield pixels.pool.snapshot(file, values_of(mark.kwargs))
+            yield pixels.shared_calls.snapshot(file, variable_values(mark.kwargs))
 
 
 def _verdicts(
     item: pytest.Item, pixels: Pixels, marked: Sequence[Snapshot], *, is_first: bool
 ) -> Iterator[Verdict]:
-    """The verdict on all that is expected together; and on the recording, where there is one.
+    """Yield the verdict on all expectations together, then that on the recording, if any.
 
-    Marks speak of the first session.
+    The marks apply to the first session.
     """
-    pool = pixels.pool
+    shared_calls = pixels.shared_calls
     if marked and is_first:
-        scenarios = read(marked, update=pool.update)
-        together = [*scenarios, pixels.asked.scenario] if pixels.asked else [*scenarios]
-        arriving = Arriving(
-            pixels.session, acted=acted(scenarios, pixels.session), claimed=pool.claimed
+        scenarios = load_files(marked, update=shared_calls.update)
+        wanted = [*scenarios, pixels.expected.scenario] if pixels.expected else [*scenarios]
+        calls_after = CallsAfter(
+            pixels.session,
+            acted=done_now(scenarios, pixels.session),
+            claimed=shared_calls.claimed,
         )
-        if together:
-            wait(together, arriving)
-        evidence = arriving.evidence()
-        yield judged(marked, together, evidence, update=pool.update)
-    elif verdict := pixels.asked.verdict():
+        if wanted:
+            wait_for_calls(wanted, calls_after)
+        evidence = calls_after.evidence()
+        yield verify_files(marked, wanted, evidence, update=shared_calls.update)
+    elif verdict := pixels.expected.verdict():
         yield verdict
-    if pixels.choices.record:
+    if pixels.options.record:
         name = item.nodeid.partition("::")[2].replace("::", ".")
         which = "" if is_first else pixels.label
-        path = recording_path(Path(pixels.home.path), pixels.choices.record, name, which)
-        recorded = compared(path, pixels.session, pool.updating)
+        path = recording_path(Path(pixels.source.path), pixels.options.record, name, which)
+        recorded = recorded_scenario(path, pixels.session, shared_calls.update_guard)
         if recorded:
             yield verify_unproven(recorded, pixels.session.evidence())
 
 
-def _left_over(pixels: Pixels) -> None:
-    """Fail for a scenario file that was never looked at, or whose error went nowhere."""
+def _check_contexts(pixels: Pixels) -> None:
+    """Fail the test for a context that was never entered, or whose error was not raised."""
     __tracebackhide__ = True
-    for context in pixels.pool.contexts:
+    for context in pixels.shared_calls.contexts:
         if not context.entered:
             never = f"expecting {context.snapshot.file} was never entered: write `with`"
-            pixels.home.fail(AssertionError(never), context.location)
+            pixels.source.fail(AssertionError(never), context.location)
         if context.error:
-            pixels.home.fail(AssertionError(str(context.error)), context.location)
+            pixels.source.fail(AssertionError(str(context.error)), context.location)
 
 
-def _explain(item: pytest.Item, made: Sequence[Pixels], marked: Sequence[Snapshot]) -> None:
-    """What the pixels have to say of a test that failed by itself."""
-    for pixels in made:
-        for context in pixels.pool.contexts:
+def _add_failure_sections(
+    item: pytest.Item, all_pixels: Sequence[Pixels], marked: Sequence[Snapshot]
+) -> None:
+    """Add what is not met to the report of a test that failed by itself."""
+    for pixels in all_pixels:
+        for context in pixels.shared_calls.contexts:
             if context.error:
                 item.add_report_section("call", "pixels", str(context.error))
-        scenarios = read(marked, update=False) if pixels.session is made[0].session else ()
-        own = () if scenarios and not pixels.asked else (pixels.asked.scenario,)
-        verdict = verify_unproven([*scenarios, *own], pixels.pool.rest())
+        scenarios = (
+            load_files(marked, update=False) if pixels.session is all_pixels[0].session else ()
+        )
+        own = () if scenarios and not pixels.expected else (pixels.expected.scenario,)
+        verdict = verify_unproven([*scenarios, *own], pixels.shared_calls.unclaimed())
         if verdict.status is not Status.MET:
-            item.add_report_section("call", "pixels", report(verdict, (pixels.home.file,)))
+            item.add_report_section("call", "pixels", report(verdict, (pixels.source.file,)))
 
 
 def _warn(item: pytest.Item, verdict: Verdict) -> None:
-    """What a policy only warns of, as warnings of pytest."""
+    """Warn of findings whose policy is `warn`."""
     warned = [hit for hit in verdict.policy_hits if hit.level is Level.WARN]
     for policy, number in Counter(hit.policy for hit in warned).items():
         hits = [policy_hit.hit for policy_hit in warned if policy_hit.policy is policy]
         titles = dict.fromkeys(call_text.title(hit.call, hit.request) for hit in hits)
-        word, said = policy_text(policy, Level.WARN, number)
-        item.warn(PixelWarning(f"{word.removeprefix('warning: ')}: {said}: {', '.join(titles)}"))
+        word, text = policy_text(policy, Level.WARN, number)
+        item.warn(PixelWarning(f"{word.removeprefix('warning: ')}: {text}: {', '.join(titles)}"))
 
 
-def warn_of_late(item: pytest.Item, made: Sequence[Pixels]) -> None:
-    """Warn of what came behind the end of a test, as a fixture sends it that goes: that is judged
-    by nobody."""
+def warn_of_late(item: pytest.Item, all_pixels: Sequence[Pixels]) -> None:
+    """Warn of calls that came after the end of the test, as from the teardown of a fixture.
+
+    These are not verified.
+    """
     late = [
         call_text.title(hit.call, hit.request)
-        for pixels in made
-        if pixels.judged is not None
+        for pixels in all_pixels
+        if pixels.verified_up_to is not None
         for hit in pixels.requests
-        if hit.seq > pixels.judged
+        if hit.seq > pixels.verified_up_to
     ]
     if late:
         count = f"{len(late)} call{'s' if len(late) > 1 else ''}"
@@ -344,27 +367,27 @@ def warn_of_late(item: pytest.Item, made: Sequence[Pixels]) -> None:
         )
 
 
-def _list(item: pytest.Item, hits: Sequence[Hit]) -> None:
+def _add_calls_section(item: pytest.Item, hits: Sequence[Hit]) -> None:
     if hits:
         lines = call_lines(Page(100, colour=False), hits)
         item.add_report_section("call", "pixels seen", "\n".join(line[4:] for line in lines))
 
 
-def tell(item: pytest.Item, hits: Sequence[Hit], scenarios: Iterable[str]) -> None:
-    """Properties for JUnit, from which the summary counts, too."""
+def set_properties(item: pytest.Item, hits: Sequence[Hit], scenarios: Iterable[str]) -> None:
+    """Set the properties of the test report; JUnit shows them, and the summary counts them."""
     counts = Counter(hit.outcome for hit in hits)
     calls = [hit for hit in hits if hit.outcome is not Outcome.UNHANDLED]
-    told: list[tuple[str, object]] = [(CALLS_PROPERTY, len(calls))]
-    told += [
+    properties: list[tuple[str, object]] = [(CALLS_PROPERTY, len(calls))]
+    properties += [
         (f"{PROPERTY}{outcome}", count)
         for outcome, count in counts.items()
         if outcome in COUNTED_OUTCOMES
     ]
-    told += [(f"{PROPERTY}scenario", file) for file in scenarios]
-    told += [
+    properties += [(f"{PROPERTY}scenario", file) for file in scenarios]
+    properties += [
         (f"{PROPERTY}call", call_text.line(hit.call, hit.request, hit.outcome, hit.problems))
-        for hit in calls[:_MOST]
+        for hit in calls[:_LISTED_CALLS]
     ]
-    # A test that is run again tells of its last run.
+    # A test that runs again keeps only the properties of its last run.
     others = [pair for pair in item.user_properties if not pair[0].startswith(PROPERTY)]
-    item.user_properties[:] = [*others, *told]
+    item.user_properties[:] = [*others, *properties]

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 class LocalEmulator:
-    """The only emulator of this process; see `Host`."""
+    """The emulator in this process; see `EmulatorHandle`."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._running = ExitStack()
+        self._exit_stack = ExitStack()
         self._emulator = Emulator(settings, Journal(settings))
-        self._running.enter_context(self._emulator)
-        self._opening = Lock()
+        self._exit_stack.enter_context(self._emulator)
+        self._control_lock = Lock()
         self._control: Control | None = None
         own = self._emulator.sessions.default
         self.proxy, self.url, self.hosts = own.proxy, own.url, own.hosts
@@ -34,43 +34,43 @@ class LocalEmulator:
 
     @property
     def bundle(self) -> Path:
-        """See `Host`; it is made when it is first asked for."""
+        """See `EmulatorHandle`. The file is made on first use."""
         return self._emulator.authority.bundle
 
-    def take_over(self, session: LocalSession) -> LocalSession:
-        """See `Host`; it is the same session."""
+    def adopt(self, session: LocalSession) -> LocalSession:
+        """See `EmulatorHandle`. Returns the same session."""
         self._emulator.sessions.adopt(session)
         return session
 
     def drain(self, timeout: float) -> bool:
-        """Wait until all that clients have sent is known and all have gone; False if not."""
+        """See `EmulatorHandle`."""
         return self._emulator.drain(timeout)
 
     def strays(self) -> tuple[str, ...]:
-        """A sentence for each session that calls came for when it was over."""
+        """See `EmulatorHandle`."""
         return self._emulator.sessions.unrouted()
 
-    def unclaimed(self) -> int:
-        """See `Host`."""
+    def unrouted_count(self) -> int:
+        """See `EmulatorHandle`."""
         hits = self._emulator.sessions.default.evidence().hits
         return hits[-1].seq if hits else 0
 
     def environ(self, session: Session) -> dict[str, str]:
-        """The variables that lead a command to a session."""
-        child = command_environment(
+        """See `EmulatorHandle`."""
+        command = command_environment(
             os.environ,
             proxy=session.proxy,
             spki=session.spki,
             stores=TrustStores(self._emulator.directory, session.ca),
             hosts=session.hosts,
         )
-        control = self._controlled()
+        control = self._started_control()
         changed = {
-            **child.variables,
+            **command.variables,
             "PIXEL_EMULATOR_URL": session.url,
             **control_variables(control.url, control.token, session),
         }
-        # What cannot be unset is set to nothing, where it is set at all.
+        # A variable that must not be set is empty: a caller can add variables, but not unset any.
         return {
             name: value or ""
             for name, value in changed.items()
@@ -78,14 +78,14 @@ class LocalEmulator:
         }
 
     def close(self) -> None:
-        """Stop it."""
-        self._running.close()
+        """Stop the emulator."""
+        self._exit_stack.close()
 
-    def _controlled(self) -> "Control":
-        """The control API, which only commands have a use for."""
+    def _started_control(self) -> "Control":
+        """Return the control API, started on first use: only commands use it."""
         from pixel_emulator.control.server import Control
 
-        with self._opening:
+        with self._control_lock:
             if self._control is None:
-                self._control = self._running.enter_context(Control(self._emulator))
+                self._control = self._exit_stack.enter_context(Control(self._emulator))
             return self._control

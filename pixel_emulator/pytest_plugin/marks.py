@@ -13,11 +13,11 @@ from pixel_emulator.core.parser.context import ParseContext
 from pixel_emulator.core.parser.expectations import Policies, read_policies
 from pixel_emulator.core.recordings.recording import Clock
 from pixel_emulator.pytest_plugin.options import PER_TEST, POLICIES, SETTINGS
-from pixel_emulator.pytest_plugin.stash import DEFAULT_CHOICES
+from pixel_emulator.pytest_plugin.stash import DEFAULT_OPTIONS
 from pixel_emulator.runtime.settings import Settings
 
-_WORDS = (*POLICIES, "accept", *PER_TEST, "record", "clock")
-_KINDS: dict[str, tuple[tuple[type, ...], str]] = {
+_NAMES = (*POLICIES, "accept", *PER_TEST, "record", "clock")
+_ALLOWED_TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     "accept": ((list, tuple, set, frozenset), '["raw_json"]'),
     "dialect": ((str,), '"strict"'),
     "source": ((list, tuple), '["app=KEY"]'),
@@ -25,12 +25,12 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "record": ((str, os.PathLike), '"recordings"'),
     "clock": ((str,), '"test"'),
 }
-"""What a mark may say of these, with an example; of policies the language says it."""
+"""Types that a mark takes for these names, with an example; the parser checks policies."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choices:
-    """How the calls of a test are judged, and the folder that they are recorded to."""
+class MarkedOptions:
+    """Options of one test: how its calls are verified, and the folder of its recording."""
 
     settings: Settings
     policies: Policies
@@ -39,57 +39,62 @@ class Choices:
 
 
 def settings_of(config: pytest.Config) -> Settings:
-    """The settings of the emulator. Fails the test for values that are not allowed."""
-    values = {name: _ini(config, name) for name in SETTINGS}
+    """Return the settings of the emulator. Fails the test for values that are not allowed."""
+    values = {name: _ini_value(config, name) for name in SETTINGS}
     given = {name: value for name, value in values.items() if value is not None}
     return _settings({**given, "port": 0})
 
 
-def choices_of(config: pytest.Config, marks: Iterable[pytest.Mark]) -> Choices:
-    """What holds for a test with these marks, the closest first; fails it for wrong ones."""
+def options_of(config: pytest.Config, marks: Iterable[pytest.Mark]) -> MarkedOptions:
+    """Return the options of a test with these marks, the closest first.
+
+    Fails the test for a mark with wrong names or values.
+    """
     marks = tuple(marks)
-    if not marks and DEFAULT_CHOICES in config.stash:
-        return config.stash[DEFAULT_CHOICES]
+    if not marks and DEFAULT_OPTIONS in config.stash:
+        return config.stash[DEFAULT_OPTIONS]
     marked: dict[str, Any] = {}
     for mark in marks:
-        _check(mark)
+        _check_mark(mark)
         marked = {**mark.kwargs, **marked}
-    known = {name: _ini(config, name) for name in (*_WORDS, *SETTINGS)}
-    known = {name: value for name, value in {**known, **marked}.items() if value is not None}
-    settings = {name: value for name, value in known.items() if name in SETTINGS}
-    chosen = Choices(
+    values = {name: _ini_value(config, name) for name in (*_NAMES, *SETTINGS)}
+    values = {name: value for name, value in {**values, **marked}.items() if value is not None}
+    settings = {name: value for name, value in values.items() if name in SETTINGS}
+    options = MarkedOptions(
         settings=_settings({**settings, "port": 0}),
-        policies=_policies({name: known[name] for name in (*POLICIES, "accept") if name in known}),
-        record=os.fspath(known["record"]),
-        clock=_clock(known["clock"]),
+        policies=_policies(
+            {name: values[name] for name in (*POLICIES, "accept") if name in values}
+        ),
+        record=os.fspath(values["record"]),
+        clock=_clock(values["clock"]),
     )
     if not marks:
-        config.stash[DEFAULT_CHOICES] = chosen
-    return chosen
+        config.stash[DEFAULT_OPTIONS] = options
+    return options
 
 
-def _check(mark: pytest.Mark) -> None:
+def _check_mark(mark: pytest.Mark) -> None:
     if mark.args:
         pytest.fail(
             f"the mark `pixel` takes names: pixel(unexpected={mark.args[0]!r})", pytrace=False
         )
-    for name in mark.kwargs.keys() - set(_WORDS):
+    for name in mark.kwargs.keys() - set(_NAMES):
         if name in SETTINGS:
             reason = f": all tests share one emulator; write `pixel_{name}` into the ini file"
         else:
-            reason = did_you_mean(name, _WORDS) or f"; it takes {', '.join(_WORDS)}"
+            reason = did_you_mean(name, _NAMES) or f"; it takes {', '.join(_NAMES)}"
         pytest.fail(f"the mark `pixel` takes no `{name}`{reason}", pytrace=False)
     for name, value in mark.kwargs.items():
-        kinds, example = _KINDS.get(name, ((object,), ""))
-        if not isinstance(value, kinds):
+        types, example = _ALLOWED_TYPES.get(name, ((object,), ""))
+        if not isinstance(value, types):
             wrong = f"cannot be {value!r}; write it as {name}={example}"
             pytest.fail(f"the mark `pixel`: {name} {wrong}", pytrace=False)
 
 
-def _ini(config: pytest.Config, name: str) -> Any:
+def _ini_value(config: pytest.Config, name: str) -> Any:
     try:
         return config.getini(f"pixel_{name}")
-    except (ValueError, pytest.UsageError):  # older ones of pytest raise the first
+    except (ValueError, pytest.UsageError):  # older versions of pytest raise ValueError
         raise pytest.fail.Exception(f"pixel_{name}: must be true or false", pytrace=False) from None
 
 

@@ -51,9 +51,9 @@ def pytest_configure(config: pytest.Config) -> None:
         recording = RunRecording(target, lambda: strays_of(config))
         config.pluginmanager.register(recording, "pixel_recording")
     if config.getoption("--pixel-show"):
-        from pixel_emulator.pytest_plugin.lifecycle import Showing
+        from pixel_emulator.pytest_plugin.lifecycle import LiveOutput
 
-        config.pluginmanager.register(Showing(config), "pixel_showing")
+        config.pluginmanager.register(LiveOutput(config), "pixel_showing")
     if config.pluginmanager.hasplugin("playwright"):
         config.pluginmanager.import_plugin("pixel_emulator.pytest_plugin.playwright_fixtures")
 
@@ -131,7 +131,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Keep the sentences about stray calls; an xdist worker sends them."""
     emulator = session.config.stash.get(EMULATOR, None)
-    strays = list(emulator.late()) if emulator else []
+    strays = list(emulator.stray_calls()) if emulator else []
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput[WORKER_STRAYS] = strays
     else:

@@ -36,13 +36,13 @@ _ANSWER_SECONDS = 30.0
 
 
 class ControlClient:
-    """Asks one control API; safe to use from any thread."""
+    """A client of one control API. Safe to use from any thread."""
 
     def __init__(self, url: str, token: str) -> None:
         self.url, self.token = url, token
         self._address = urlsplit(url)
 
-    def text(
+    def request_text(
         self,
         method: str,
         *path: str,
@@ -50,22 +50,22 @@ class ControlClient:
         body: Payload | None = None,
         waits: float = 0,
     ) -> str:
-        """What is answered. Raises InputError with what the API says is wrong, or if it is gone."""
+        """Return the body of the response. Raises InputError if the API reports an error."""
         target = "/" + "/".join(quote(part, safe="") for part in path)
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
         connection = HTTPConnection(
             self._address.hostname or "", self._address.port, timeout=waits + _ANSWER_SECONDS
         )
         try:
-            # A connection for each: it may be asked from several threads at the same time.
+            # One connection for each request: several threads may send requests at a time.
             connection.request(
                 method,
                 f"{target}?{urlencode(query)}" if query else target,
                 None if body is None else json_codec.write(body).encode(errors="surrogatepass"),
                 headers,
             )
-            answer = connection.getresponse()
-            said, status = answer.read().decode(), answer.status
+            response = connection.getresponse()
+            body_text, status = response.read().decode(), response.status
         except RuntimeError as error:  # of pytest-socket
             raise InputError(InputIssue(f"{self._address.geturl()}: {advice_for(error)}")) from None
         except (OSError, HTTPException) as error:
@@ -74,55 +74,55 @@ class ControlClient:
         finally:
             connection.close()
         if status >= 400:
-            raise InputError(InputIssue(_complaint(said)))
-        return said
+            raise InputError(InputIssue(_error_text(body_text)))
+        return body_text
 
-    def ask(self, method: str, *path: str, **more: Any) -> Any:
-        """As `text`, and the answer is read as JSON."""
-        return json_codec.parse(self.text(method, *path, **more))
+    def request_json(self, method: str, *path: str, **more: Any) -> Any:
+        """Return the body of the response, parsed as JSON; see `request_text`."""
+        return json_codec.parse(self.request_text(method, *path, **more))
 
 
-def _complaint(said: str) -> str:
+def _error_text(body: str) -> str:
     try:
-        problem = json_codec.parse(said)
+        problem = json_codec.parse(body)
     except ValueError:
         problem = None
     if not isinstance(problem, dict):
-        return f"this is no control API of pixel-emulator; it says {said[:80]!r}"
+        return f"this is no control API of pixel-emulator; it says {body[:80]!r}"
     return f"the emulator says: {problem.get('title')} {problem.get('detail')}"
 
 
-_POLL = 600.0
-"""Seconds that the API lets one wait for."""
+_LONGEST_WAIT = 600.0
+"""Seconds that one request to the API may wait."""
 _WHOLE: dict[str, object] = {"write_keys": "whole"}
-"""What asserts has to see them; this process masks them where it prints them."""
-_GLANCE = 0.2
-"""Seconds after which a subscription looks whether it is still wanted."""
+"""Query for entries with whole write keys: tests compare them, and output masks them."""
+_POLL_SECONDS = 0.2
+"""Seconds after which a subscription checks if it was ended."""
 
 
-class Told:
-    """Where an emulator or a session is, as its control API says; see `session.Reach`."""
+class RemoteEndpoint:
+    """The endpoint of an emulator or session, from JSON of its control API; see `Endpoint`."""
 
-    def __init__(self, told: Any) -> None:
-        self.proxy: str = told["proxy"]
-        self.url: str = told["url"]
-        self.ca, self.bundle = Path(told["ca"]), Path(told["bundle"])
-        self.spki: str = told["spki"]
-        self.hosts: tuple[str, ...] = tuple(told["hosts"])
+    def __init__(self, data: Any) -> None:
+        self.proxy: str = data["proxy"]
+        self.url: str = data["url"]
+        self.ca, self.bundle = Path(data["ca"]), Path(data["bundle"])
+        self.spki: str = data["spki"]
+        self.hosts: tuple[str, ...] = tuple(data["hosts"])
 
 
-class RemoteSession(Told):
-    """A session, opened when it is made. What is known of its calls is asked for piece by piece."""
+class RemoteSession(RemoteEndpoint):
+    """A session that is opened on creation. New hits are fetched page by page."""
 
     def __init__(self, api: ControlClient, settings: Settings) -> None:
-        wanted = {
+        options = {
             "dialect": settings.dialect,
             "source": [*settings.source],
             "keep_write_keys": settings.keep_write_keys,
         }
-        told = api.ask("POST", "sessions", body=wanted)
-        super().__init__(told)
-        self.name: str = told["name"]
+        data = api.request_json("POST", "sessions", body=options)
+        super().__init__(data)
+        self.name: str = data["name"]
         self._api = api
         self._lock = Lock()
         self._hits: tuple[Hit, ...] = ()
@@ -138,14 +138,14 @@ class RemoteSession(Told):
 
     @property
     def closed(self) -> bool:
-        """Whether it was closed here."""
+        """True once it was closed here."""
         return not self._open
 
     def evidence(self, since: int = 0, most: int | None = None) -> Evidence:
-        """See `Session`. After its end: what was known then."""
+        """See `Session`. After the end, the last evidence."""
         with self._lock:
             while self._open:
-                page = self._ask("GET", "requests", query={"since": self._cursor, **_WHOLE})
+                page = self._request("GET", "requests", query={"since": self._cursor, **_WHOLE})
                 new = tuple(map(_hit, page["entries"]))
                 for hit in new:
                     self._keys.learn(hit)
@@ -174,10 +174,10 @@ class RemoteSession(Told):
         """See `Session`."""
         end = monotonic() + timeout
         while self._open:
-            left = max(0.0, min(_POLL, end - monotonic()))
+            left = max(0.0, min(_LONGEST_WAIT, end - monotonic()))
             query = {"cursor": self._cleared + seen, "timeout": round(left, 3)}
             try:
-                if self._ask("POST", "wait", query=query, waits=left)["result"] == "more":
+                if self._request("POST", "wait", query=query, waits=left)["result"] == "more":
                     return True
             except InputError:
                 if self._open:
@@ -195,52 +195,52 @@ class RemoteSession(Told):
             "client": request.client,
             "headers": {**dict(request.headers)},
         }
-        return _hit(self._ask("POST", "requests", query=_WHOLE, body=body))
+        return _hit(self._request("POST", "requests", query=_WHOLE, body=body))
 
-    def subscribe(self, tell: Callable[[Hit], None]) -> Callable[[], None]:
-        """See `Session`; it is told from a thread of its own, soon after."""
-        left = Event()
+    def subscribe(self, on_hit: Callable[[Hit], None]) -> Callable[[], None]:
+        """See `Session`. The callback is called from a thread of its own, soon after a hit."""
+        ended = Event()
 
-        def follow() -> None:
+        def poll() -> None:
             known = 0
-            while not left.is_set() and self._open:
+            while not ended.is_set() and self._open:
                 try:
-                    if self.wait(known - self._cleared, _GLANCE):
+                    if self.wait(known - self._cleared, _POLL_SECONDS):
                         for hit in self.evidence().hits:
                             if hit.seq > known:
                                 known = hit.seq
-                                tell(hit)
+                                on_hit(hit)
                 except InputError:  # the session is closed, or the emulator is gone
                     return
 
-        thread = Thread(target=follow, name=f"pixel-emulator {self.name}", daemon=True)
+        thread = Thread(target=poll, name=f"pixel-emulator {self.name}", daemon=True)
         thread.start()
-        return left.set
+        return ended.set
 
     def clear(self) -> None:
         """See `Session`."""
-        self._ask("POST", "clear", text=True)
+        self._request("POST", "clear", text=True)
 
     def begin_run(self, clock: datetime | None = None) -> None:
         """See `Session`."""
         at: dict[str, JSON] = {"clock": clock.isoformat()} if clock else {}
-        self._ask("POST", "run", text=True, body=at)
+        self._request("POST", "run", text=True, body=at)
 
     def begin_step(self, title: str) -> None:
         """See `Session`."""
-        self._ask("POST", "step", text=True, body={"title": title})
+        self._request("POST", "step", text=True, body={"title": title})
 
     def mark_done(self, *titles: str) -> None:
         """See `Session`."""
-        self._ask("POST", "acted", text=True, body={"titles": [*titles]})
+        self._request("POST", "acted", text=True, body={"titles": [*titles]})
 
     def now(self) -> datetime:
-        """See `Session`; the clock of the other process is taken for the real one."""
+        """See `Session`. The clock of the other process is taken to be the real one."""
         return utc_now()
 
     def save(self, path: Path) -> None:
         """See `Session`."""
-        read_write.write_text(path, self._ask("GET", "recording", text=True))
+        read_write.write_text(path, self._request("GET", "recording", text=True))
 
     def close(self) -> None:
         """See `Session`."""
@@ -248,11 +248,11 @@ class RemoteSession(Told):
         with self._lock:
             was_open, self._open = self._open, False
         if was_open:
-            self._api.text("DELETE", "sessions", self.name)
+            self._api.request_text("DELETE", "sessions", self.name)
 
-    def _ask(self, method: str, what: str, *, text: bool = False, **more: Any) -> Any:
-        asking = self._api.text if text else self._api.ask
-        return asking(method, "sessions", self.name, what, **more)
+    def _request(self, method: str, what: str, *, text: bool = False, **more: Any) -> Any:
+        send = self._api.request_text if text else self._api.request_json
+        return send(method, "sessions", self.name, what, **more)
 
 
 def _hit(entry: JSON) -> Hit:
@@ -266,24 +266,23 @@ _ADVICE = (
     "\nThe emulator runs in the process of the tests if `pixel-emulator[proxy]` is installed "
     "there; else `pixel_emulator_command` runs it, or --pixel-url names one."
 )
-_FLAGS = ("offline", "http2")
 
 
-class RemoteEmulator(Told):
-    """An emulator that is asked over its control API; see `Host`. `end` stops one that is ours."""
+class RemoteEmulator(RemoteEndpoint):
+    """An emulator behind its control API; see `EmulatorHandle`. `end` stops it if it is ours."""
 
     def __init__(
         self, api: ControlClient, settings: Settings, end: Callable[[], None] | None = None
     ) -> None:
-        told = api.ask("GET", "emulator")
-        super().__init__(told)
+        data = api.request_json("GET", "emulator")
+        super().__init__(data)
         self.settings = settings
         self._api = api
-        self._end = end
-        self._known = frozenset(told["strays"])
+        self._stop_own = end
+        self._known = frozenset(data["strays"])
 
-    def take_over(self, session: LocalSession) -> RemoteSession:
-        """See `Host`; what the session has received is received again, by the emulator."""
+    def adopt(self, session: LocalSession) -> RemoteSession:
+        """See `EmulatorHandle`. What the session has received is sent to the emulator again."""
         if session.clock is not Clock.REAL:
             why = "an emulator in another process cannot see the clock of the tests"
             raise InputError(InputIssue(f"pixel_clock: {session.clock}: {why}"))
@@ -295,40 +294,40 @@ class RemoteEmulator(Told):
         return taken
 
     def environ(self, session: Session) -> dict[str, str]:
-        """The variables that lead a command to a session."""
-        exports = self._api.text("GET", "env", query={"session": session.name})
+        """See `EmulatorHandle`."""
+        exports = self._api.request_text("GET", "env", query={"session": session.name})
         matches = (_EXPORT.fullmatch(line) for line in exports.splitlines())
         variables = {match[1]: "".join(shlex.split(match[2])) for match in matches if match}
         return {**variables, **control_variables(self._api.url, self._api.token, session)}
 
     def drain(self, timeout: float) -> bool:
-        """See `Host`; clients of whoever shares the emulator are waited for, too."""
-        told = self._api.ask("POST", "drain", query={"timeout": timeout}, waits=timeout)
-        return bool(told["gone"])
+        """See `EmulatorHandle`. Waits for clients of other users of the emulator, too."""
+        data = self._api.request_json("POST", "drain", query={"timeout": timeout}, waits=timeout)
+        return bool(data["gone"])
 
     def strays(self) -> tuple[str, ...]:
-        """What came late since we are there."""
-        told = self._api.ask("GET", "emulator")["strays"]
-        return tuple(stray for stray in told if stray not in self._known)
+        """See `EmulatorHandle`. Strays from before the connection are left out."""
+        strays = self._api.request_json("GET", "emulator")["strays"]
+        return tuple(stray for stray in strays if stray not in self._known)
 
-    def unclaimed(self) -> int:
-        """See `Host`."""
-        cursor, more = 0, self._end is not None
+    def unrouted_count(self) -> int:
+        """See `EmulatorHandle`."""
+        cursor, more = 0, self._stop_own is not None
         while more:
             query = {"since": cursor}
-            page = self._api.ask("GET", "sessions", DEFAULT, "requests", query=query)
+            page = self._api.request_json("GET", "sessions", DEFAULT, "requests", query=query)
             cursor, more = page["cursor"], page["more"]
         return cursor
 
     def close(self) -> None:
-        """Stop it, if it is ours."""
-        if self._end:
-            self._end()
+        """See `EmulatorHandle`."""
+        if self._stop_own:
+            self._stop_own()
 
 
-def running_at(url: str, token: str, settings: Settings) -> RemoteEmulator:
-    """A running emulator: that of the control API at `url`, or without a token that of this user
-    whose port the URL names. Raises InputError where there is none."""
+def connect_to(url: str, token: str, settings: Settings) -> RemoteEmulator:
+    """Return the emulator whose control API is at `url`, or without a token the one of this user on
+    the port of the URL. Raises InputError if there is none."""
     if token:
         return RemoteEmulator(ControlClient(url, token), settings)
     port = urlsplit(url).port if "//" in url else None
@@ -338,42 +337,42 @@ def running_at(url: str, token: str, settings: Settings) -> RemoteEmulator:
     return RemoteEmulator(ControlClient(server.control, server.token), settings)
 
 
-def started(command: Sequence[str], settings: Settings) -> RemoteEmulator:
-    """An emulator that `command` runs for us. Raises InputError where it does not."""
+def start_process(command: Sequence[str], settings: Settings) -> RemoteEmulator:
+    """Return an emulator that `command` runs for us. Raises InputError if that fails."""
     with ExitStack() as stack:
-        said = stack.enter_context(tempfile.TemporaryFile())
-        process = _process([*command, *_serve(settings)], said)
+        stderr = stack.enter_context(tempfile.TemporaryFile())
+        process = _popen([*command, *_serve_arguments(settings)], stderr)
         stack.callback(_stop, process)
         line = process.stdout.readline() if process.stdout else b""
-        told = _read(line)
-        if told is None:
+        info = _parse_or_none(line)
+        if info is None:
             if not has_ended(process, _STOP_SECONDS):
                 process.kill()
-            said.seek(0)
-            words = said.read().decode(errors="replace").strip() or line.decode(errors="replace")
-            raise InputError(
-                InputIssue(f"`{shlex.join(command)}` does not serve: {words}{_ADVICE}")
-            )
+            stderr.seek(0)
+            output = stderr.read().decode(errors="replace").strip() or line.decode(errors="replace")
+            reason = f"`{shlex.join(command)}` does not serve: {output}{_ADVICE}"
+            raise InputError(InputIssue(reason))
         end = ExitStack()
-        host = RemoteEmulator(ControlClient(told["control"], told["token"]), settings, end.close)
-        end.enter_context(stack.pop_all())  # only now: it is stopped here if it cannot be reached
-        return host
+        client = ControlClient(info["control"], info["token"])
+        emulator = RemoteEmulator(client, settings, end.close)
+        end.enter_context(stack.pop_all())  # after the connection: until then this block stops it
+        return emulator
 
 
-def _serve(settings: Settings) -> list[str]:
+def _serve_arguments(settings: Settings) -> list[str]:
     repeated = [(name, value) for name in ("hosts", "source") for value in getattr(settings, name)]
     return [
         *("serve", "--json", "--until-eof", "--port", "0", "--dialect", settings.dialect),
         *(f"--{name}={value}" for name, value in repeated),
-        *(f"--{name}" for name in _FLAGS if getattr(settings, name)),
+        *(f"--{name}" for name in ("offline", "http2") if getattr(settings, name)),
     ]
 
 
-def _process(command: Sequence[str], said: IO[bytes]) -> "subprocess.Popen[bytes]":
+def _popen(command: Sequence[str], said: IO[bytes]) -> "subprocess.Popen[bytes]":
     try:
-        # In a group of its own: Ctrl-C is for us, and we stop it when the tests are over. Its
-        # stdin ends with us, also if we are killed.
-        return subprocess.Popen(  # noqa: S603 - it is the user's
+        # In a process group of its own, so that Ctrl-C does not reach it: we stop it at the end.
+        # Its stdin is closed when this process ends, also if it is killed.
+        return subprocess.Popen(  # noqa: S603 - the command is the user's
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -385,7 +384,7 @@ def _process(command: Sequence[str], said: IO[bytes]) -> "subprocess.Popen[bytes
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
-    with process:  # its pipes are closed at the end
+    with process:  # closes its pipes at the end
         process.send_signal(signal.SIGTERM)
         if process.stdin:
             process.stdin.close()
@@ -393,7 +392,7 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
             process.kill()
 
 
-def _read(line: bytes) -> Any:
+def _parse_or_none(line: bytes) -> Any:
     try:
         return json.loads(line)
     except ValueError:

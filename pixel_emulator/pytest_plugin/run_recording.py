@@ -1,4 +1,7 @@
-"""One recording of a whole run, `--pixel-recording`, made of one part for each session."""
+"""One recording of a whole run, `--pixel-recording`, made of one part for each session.
+
+With xdist each worker writes parts of its own, and the process that runs no tests merges them.
+"""
 
 import os
 import shutil
@@ -35,12 +38,16 @@ from pixel_emulator.runtime.clock import utc_now
 from pixel_emulator.runtime.recording_writer import RecordingWriter
 from pixel_emulator.runtime.settings import Settings
 
-_SHOWN = 200
-"""Characters of a reason that are told."""
+_LONGEST_REASON = 200
+"""Characters of a reason that are shown."""
 
 
 class RunProgress:
-    """A plugin that counts; with xdist it stands in the process that runs no tests itself."""
+    """A plugin that notes which tests have ended, so that a recording tells if the run was cut
+    short.
+
+    With xdist it is in the process that runs no tests itself.
+    """
 
     def __init__(self) -> None:
         self._selected: set[str] = set()
@@ -49,12 +56,12 @@ class RunProgress:
         self._stopped_by = ""
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Note the tests that are to be run; deselected ones are not among them."""
+        """Note the tests that will run; deselected ones are not among them."""
         self._selected = {item.nodeid for item in session.items}
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
-        """Note the tests that a worker of xdist has found: all find the same ones."""
+        """Note the tests that an xdist worker has collected: all collect the same ones."""
         self._selected.update(ids)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -67,7 +74,8 @@ class RunProgress:
         self._ended.add(nodeid)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note what xdist says no more of: the failure it stops at, a test whose worker died."""
+        """Note tests for which xdist sends no `logfinish`: the failure it stops at, and a test
+        whose worker died."""
         if report.when not in ("setup", "teardown") or report.failed:
             self._ended.add(report.nodeid)
 
@@ -93,32 +101,32 @@ class RunProgress:
             stopped = "a wrong command line"
         if missing or self._stopped_by or exitstatus == pytest.ExitCode.USAGE_ERROR:
             tests = f"{missing} of {len(self._selected)} selected tests did not run to their end"
-            why = f" ({stopped[:_SHOWN]})" if stopped else ""
+            why = f" ({stopped[:_LONGEST_REASON]})" if stopped else ""
             gaps.append(f"the run was stopped{why}: {tests}")
         return gaps
 
 
 _START = 4096
-"""Bytes of a recording in which its head ends."""
+"""Bytes of a recording that contain its head."""
 _NO_CALLS = b"\ncalls:\nend:"
-"""What a recording without calls has, as it is written here."""
+"""Text of a recording without calls."""
 
 
 class RunRecording:
-    """The plugin that puts the parts together; registered in a run that records, not in workers."""
+    """The plugin that merges the parts; registered in a run that records, not in xdist workers."""
 
     def __init__(self, target: Path, strays: Callable[[], Sequence[str]]) -> None:
         self._target = target
         self._previous = target.with_name(f"{target.name}.previous")
         self._strays = strays
-        self._said: list[str] = []
+        self._messages: list[str] = []
         self._progress = RunProgress()
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """Make room; what an earlier run that was killed has left is kept beside the file.
+        """Lock the recording and make the folder for its parts.
 
-        Raises UsageError if the file is something else than a recording, or if another run, or an
-        emulator, is recording to it.
+        Calls of an earlier run that was killed are kept beside the file. Raises UsageError if the
+        file is no recording, or if another run, or an emulator, is recording to it.
         """
         if session.config.option.collectonly:
             return
@@ -133,21 +141,21 @@ class RunRecording:
                 raise pytest.UsageError(f"{self._target}: is no recording: it is not overwritten")
             if (killed := rescue(self._target, read_write.read_recording)) is not None:
                 read_write.write_text(self._previous, killed)
-                calls = _counted(len(read_write.read_recording(self._previous).hits))
+                calls = _call_count(len(read_write.read_recording(self._previous).hits))
                 where = os.path.relpath(self._previous)
-                self._said.append(f"an earlier run was killed: its {calls} stand in {where}")
-            make_folder(parts_of(self._target))  # if this run is killed, it tells who reads it
+                self._messages.append(f"an earlier run was killed: its {calls} stand in {where}")
+            make_folder(parts_of(self._target))  # if this run is killed, readers find the parts
         except (InputError, OSError, pytest.fail.Exception) as error:
             raise pytest.UsageError(f"--pixel-recording: {error}") from None
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        """Merge the parts, once the workers have gone; say so if the run was cut short."""
+        """Merge the parts after the workers have ended; note if the run was cut short."""
         if session.config.option.collectonly:
             return
         folder, shown = parts_of(self._target), os.path.relpath(self._target)
         sources = self._settings.sources()
-        # They name tests, and those may have been given a write key.
+        # Strays name tests, and the id of a test may hold a write key.
         strays = [hide(stray, sources) for stray in self._strays()]
         merged = merge(
             folder,
@@ -161,17 +169,17 @@ class RunRecording:
                 self._keep_earlier()
             read_write.write_text(self._target, merged.text)
         except (InputError, OSError) as error:
-            self._said.append(f"{error}; its parts are in {folder}")
+            self._messages.append(f"{error}; its parts are in {folder}")
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
             return
         shutil.rmtree(folder, ignore_errors=True)
-        self._said.append(f"{_counted(merged.calls)} recorded to {shown}")
-        self._said += (f"{shown} is incomplete: {gap}" for gap in merged.gaps)
+        self._messages.append(f"{_call_count(merged.calls)} recorded to {shown}")
+        self._messages += (f"{shown} is incomplete: {gap}" for gap in merged.gaps)
 
     def _keep_earlier(self) -> None:
-        """Copy the recording of an earlier run to `NAME.previous`, as this one has no calls.
+        """Copy the recording of an earlier run to `NAME.previous`, because this one has no calls.
 
-        Raises OSError if that is not possible.
+        Raises OSError if that fails.
         """
         if not self._target.exists():
             return
@@ -180,23 +188,23 @@ class RunRecording:
         if start and _NO_CALLS not in start:
             shutil.copyfile(self._target, self._previous)
             where = os.path.relpath(self._previous)
-            self._said.append(f"no call came: the recording from before stands in {where}")
+            self._messages.append(f"no call came: the recording from before stands in {where}")
 
     def _check_unchanged(self) -> None:
-        """Raise FileExistsError if the file is another one, or holds something else, by now."""
+        """Raise FileExistsError if the file was replaced or changed meanwhile."""
         if self._target.exists() and _state(self._target.stat()) != self._state:
             shown = os.path.relpath(self._target)
             message = f"{shown}: was changed while calls were recorded: it is not overwritten"
             raise FileExistsError(message)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Say where it is, and what may be missing."""
-        for line in self._said:
+        """Print where the recording is, and which calls may be missing."""
+        for line in self._messages:
             terminalreporter.write_line(f"pixels: {line}")
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """Tell a worker of xdist where its parts go."""
+        """Send the path of the recording to an xdist worker."""
         node.workerinput[WORKER_RECORDING] = str(self._target)
 
 
@@ -204,15 +212,15 @@ def _state(stat: os.stat_result) -> tuple[int, int, int, int]:
     return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
-def _counted(calls: int) -> str:
+def _call_count(calls: int) -> str:
     return f"{calls} call{'' if calls == 1 else 's'}"
 
 
 class SessionRecording:
-    """Writes down what a session gets, under the id of its test.
+    """Writes what a session receives, under the id of its test.
 
-    In this process a call is in the file before it is answered, so that a crash loses none; the
-    calls of an emulator elsewhere are written when its session is cleared or ends.
+    In this process a call is in the file before it is answered, so that a crash loses none. Calls
+    of an emulator elsewhere are written when its session is cleared or closed.
     """
 
     def __init__(self, path: Path, test: str, session: DeferredSession, settings: Settings) -> None:
@@ -220,27 +228,27 @@ class SessionRecording:
         self._session = session
         self._lock = Lock()
         self._last = self._calls = self._connections = 0
-        known = settings.sources()
+        write_keys = settings.sources()
         head = Head(
             created=utc_now(),
             run="",
             tool=version("pixel-emulator"),
             dialect=Dialect(settings.dialect),
             redaction=Redaction.NONE if settings.keep_write_keys else Redaction.WRITE_KEYS,
-            shard=hide(test, known),
-            clock=session.first.clock,
+            shard=hide(test, write_keys),
+            clock=session.local.clock,
         )
-        self._recorder: RecordingWriter | None = RecordingWriter(path, head, known)
-        session.first.subscribe(self._append)
+        self._recorder: RecordingWriter | None = RecordingWriter(path, head, write_keys)
+        session.local.subscribe(self._append)
 
     def forget(self) -> None:
-        """The session is about to be cleared: what it has so far is kept here."""
-        self._take()
+        """Write what the session has so far; it is about to be cleared."""
+        self._append_remote_hits()
         self._connections += self._session.evidence().connections
 
     def close(self) -> None:
-        """Finish it, once the session is closed. A part that could not be written stays open."""
-        self._take()
+        """Write the end, once the session is closed. A part that cannot be written gets no end."""
+        self._append_remote_hits()
         evidence = self._session.evidence()
         with self._lock:
             recorder, self._recorder = self._recorder, None
@@ -256,7 +264,7 @@ class SessionRecording:
             except OSError:
                 recorder.abandon()
 
-    def _take(self) -> None:
+    def _append_remote_hits(self) -> None:
         if not self._session.is_local:
             for hit in self._session.evidence().hits:
                 self._append(hit)
@@ -269,17 +277,18 @@ class SessionRecording:
             self._calls += 1
             try:
                 self._recorder.append(replace(hit, seq=self._calls, step=hit.step or self._test))
-            except OSError:  # an open part says that calls may be missing
+            except OSError:  # a part without an end means that calls may be missing
                 self._recorder.abandon()
                 self._recorder = None
 
 
-def begin(
+def begin_part(
     folder: Path, test: str, number: int, session: DeferredSession, settings: Settings
 ) -> SessionRecording:
-    """The part for session `number` of a test; the first one replaces those of an earlier try.
+    """Return the part for session `number` of a test; the first one replaces those of an earlier
+    try.
 
-    Raises InputError where it cannot be written.
+    Raises InputError if it cannot be written.
     """
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     name = sha256(test.encode(errors="surrogatepass")).hexdigest()[:24]
@@ -297,20 +306,18 @@ def begin(
     return SessionRecording(path, test, session, settings)
 
 
-def part_of(
+def recording_of(
     item: pytest.Item, number: int, session: DeferredSession, settings: Settings
 ) -> SessionRecording | None:
-    """Where the calls of a session are written down, in a run that is recorded.
-
-    Fails the test where that is not possible.
-    """
+    """Return the recording of a session, or None in a run without. Fails the test if it cannot be
+    written."""
     target = recording_target(item.config)
     if target is None:
         return None
     try:
-        # Which keys are masked is the business of the whole run.
+        # Whether keys are masked is decided for the whole run.
         common = replace(settings, keep_write_keys=settings_of(item.config).keep_write_keys)
-        return begin(parts_of(target), item.nodeid, number, session, common)
+        return begin_part(parts_of(target), item.nodeid, number, session, common)
     except InputError as error:
         session.close()
         raise pytest.fail.Exception(f"pixels: {error}", pytrace=False) from None

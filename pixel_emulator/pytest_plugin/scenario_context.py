@@ -13,25 +13,30 @@ from pixel_emulator.core.model import JSON, Evidence
 from pixel_emulator.core.scenarios.model import Scenario
 from pixel_emulator.core.verification.live import LiveVerdict
 from pixel_emulator.core.verification.verdict import Status, Verdict
-from pixel_emulator.pytest_plugin.keyword_expectations import values_of
+from pixel_emulator.pytest_plugin.keyword_expectations import variable_values
 from pixel_emulator.pytest_plugin.shared_calls import SharedCalls
 from pixel_emulator.pytest_plugin.snapshots import Snapshot
-from pixel_emulator.pytest_plugin.source_lines import on_its_line
-from pixel_emulator.pytest_plugin.verdicts import Window, demands, verify_beside, wishes, without
+from pixel_emulator.pytest_plugin.source_lines import raised_at_caller
+from pixel_emulator.pytest_plugin.verdicts import (
+    Window,
+    bare_demands,
+    optional_demands,
+    verify_with_others,
+    without_calls,
+)
 from pixel_emulator.runner.waiting import timeouts, wait_until_decided
 from pixel_emulator.runtime.clock import monotonic
 from pixel_emulator.runtime.session import Session
 
 
 class _ClosedError(Exception):
-    """The session was closed while its calls were waited for."""
+    """The session was closed during a wait for its calls."""
 
 
-class Arriving:
-    """What a session gets behind call number `after`.
+class CallsAfter:
+    """The calls of a session after number `after`, without those in `claimed`.
 
-    `acted` are the steps whose action is done, with the time of its end; `claimed` are the numbers
-    of calls that belong to others.
+    `acted` are the titles of steps whose action is done, with the time of its end.
     """
 
     def __init__(
@@ -45,79 +50,80 @@ class Arriving:
         self._session = session
         self._after = after
         self._acted, self._claimed = acted, claimed
-        self._seen = 0
+        self._hit_count = 0
 
     def evidence(self) -> Evidence:
-        """What is known of it so far."""
+        """Return the evidence so far."""
         whole = self._session.evidence()
-        self._seen = len(whole.hits)
+        self._hit_count = len(whole.hits)
         hits = (hit for hit in whole.hits if hit.seq > self._after and hit.seq not in self._claimed)
         return replace(whole, hits=tuple(hits), acted=self._acted)
 
-    def wait_for_more(self, than: Evidence, seconds: float) -> None:  # noqa: ARG002 - see `_seen`
-        """Wait until more has arrived than at the last look, or `seconds`.
+    def wait_for_more(self, than: Evidence, seconds: float) -> None:  # noqa: ARG002
+        """Wait at most `seconds` for more calls than at the last look.
 
-        Raises `_ClosedError` where nothing can come any more.
+        Raises `_ClosedError` if no call can come any more.
         """
-        self._session.wait(self._seen, seconds)
+        self._session.wait(self._hit_count, seconds)
         if self._session.closed:
             raise _ClosedError
 
 
-def nobody() -> tuple[Scenario, ...]:
-    """Those beside scenarios that have their calls for themselves."""
+def no_scenarios() -> tuple[Scenario, ...]:
+    """Return no other scenarios: for scenarios that share their calls with none."""
     return ()
 
 
-def acted(scenarios: Sequence[Scenario], session: Session) -> dict[str, datetime]:
-    """Return the steps of scenarios that have only one, as done just now by the session's clock."""
+def done_now(scenarios: Sequence[Scenario], session: Session) -> dict[str, datetime]:
+    """Return the steps of scenarios with one step as done now, by the clock of the session."""
     single = (scenario for scenario in scenarios if len(scenario.steps) == 1)
     return {scenario.step_title(*scenario.steps): session.now() for scenario in single}
 
 
-def wait(
+def wait_for_calls(
     scenarios: Sequence[Scenario],
-    arriving: Arriving,
-    beside: Callable[[], tuple[Scenario, ...]] = nobody,
+    calls: CallsAfter,
+    others: Callable[[], tuple[Scenario, ...]] = no_scenarios,
 ) -> None:
-    """Wait as scenarios that share these calls say, at most as long as their session is open.
+    """Wait as long as the scenarios say, but not after the end of their session.
 
-    `beside` tells who else may want them; it is asked again, since others may come meanwhile.
+    `others` returns the scenarios that share the calls; it is called again after each wait, because
+    a context may be opened meanwhile.
     """
     within, quiet = timeouts(scenarios)
     deadline = monotonic() + within
     known: tuple[Scenario, ...] | None = None
     with suppress(_ClosedError):
-        while known != (known := beside()):
+        while known != (known := others()):
             wait_until_decided(
-                LiveVerdict([*scenarios, *known]), arriving, deadline=deadline, quiet=quiet
+                LiveVerdict([*scenarios, *known]), calls, deadline=deadline, quiet=quiet
             )
 
 
 async def in_thread[T](work: Callable[[], T]) -> T:
-    """Do some work that waits, in a thread beside the loop."""
+    """Run blocking work in a thread beside the event loop, of asyncio or of trio."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        # No loop of asyncio, so it is trio that runs this; anyio stands on one of the two.
+        # No event loop of asyncio, so trio runs this; anyio uses one of the two.
         done: T = await sys.modules["trio"].to_thread.run_sync(work)
         return done
     return await asyncio.to_thread(work)
 
 
-class Expecting:
-    """The context of `Pixels.expecting`, by `with` or `async with`; `scenarios` are of its file.
+class ScenarioContext:
+    """The context of `Pixels.expecting`, for `with` and `async with`.
 
-    Calls that others of the test want, contexts that are open beside this one or expectations, are
-    not unexpected to it. `own` tells what the test expects by itself, as a scenario; `failure`
-    makes the error for a verdict. `error` is what it raised at its end, `entered` whether it was
-    ever begun. Raises InputError for a file that cannot be read, and MisuseError for values of
-    variables that are none.
+    Calls that other open contexts or expectations of the test match are not unexpected to it.
+    `scenarios` are those of its file. `own` returns the expectations of the test as a scenario;
+    `failure` makes the error for a verdict. After the end `error` is the error raised; `entered` is
+    True once the block began. Raises InputError for a file that cannot be read, and MisuseError for
+    values that no variable can have.
     """
 
     def __init__(
         self,
-        pool: SharedCalls,
+        shared_calls: SharedCalls,
         file: str | os.PathLike[str],
         given: Mapping[str, JSON],
         *,
@@ -125,10 +131,10 @@ class Expecting:
         failure: Callable[..., AssertionError],
         location: Location,
     ) -> None:
-        self._pool = pool
+        self._shared_calls = shared_calls
         self._own, self._failure = own, failure
-        self.snapshot = pool.snapshot(file, values_of(given))
-        self.scenarios = read([self.snapshot], update=pool.update)
+        self.snapshot = shared_calls.snapshot(file, variable_values(given))
+        self.scenarios = load_files([self.snapshot], update=shared_calls.update)
         self.location = location
         self.window = Window()
         self.entered = self.is_open = False
@@ -136,15 +142,15 @@ class Expecting:
 
     def __enter__(self) -> None:
         __tracebackhide__ = True
-        self._pool.enter(self)
-        self.window = Window(self._pool.last())
+        self._shared_calls.open_context(self)
+        self.window = Window(self._shared_calls.last_number())
         self.entered = self.is_open = True
 
-    @on_its_line
+    @raised_at_caller
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         __tracebackhide__ = True
         try:
-            error = self._end() if kind is None else None
+            error = self._conclude() if kind is None else None
         finally:
             self.is_open = False
         if error:
@@ -157,36 +163,38 @@ class Expecting:
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         __tracebackhide__ = True
         try:
-            error = await in_thread(self._end) if kind is None else None
+            error = await in_thread(self._conclude) if kind is None else None
         finally:
             self.is_open = False
         if error:
             raise error
 
-    def _end(self) -> AssertionError | None:
-        """Wait, and judge what has arrived; the error if it is not what the file wants."""
-        now = acted(self.scenarios, self._pool.session)
-        arriving = Arriving(self._pool.session, self.window.after, acted=now)
+    def _conclude(self) -> AssertionError | None:
+        """Wait for the calls and verify them; return the error if the file is not met."""
+        now = done_now(self.scenarios, self._shared_calls.session)
+        calls = CallsAfter(self._shared_calls.session, self.window.after, acted=now)
         if self.scenarios:
-            wait(self.scenarios, arriving, self._beside)
-        with self._pool.lock:
-            verdict = self._verdict(arriving.evidence())
+            wait_for_calls(self.scenarios, calls, self._others)
+        with self._shared_calls.lock:
+            verdict = self._verdict(calls.evidence())
             self.is_open = False
         if verdict.status is not Status.MET:
             self.error = self._failure(verdict, waited=True)
         return self.error
 
     def _verdict(self, evidence: Evidence) -> Verdict:
-        """The verdict on this one; or where it is met on all of its company that have ended."""
-        update = self._pool.update
+        """Return the verdict on this context; if it is met, that on all overlapping contexts."""
+        update = self._shared_calls.update
         snapshots = [self.snapshot]
-        verdict = judged(snapshots, self.scenarios, evidence, update=update, beside=self._beside())
-        self._pool.claim(verdict)
+        verdict = verify_files(
+            snapshots, self.scenarios, evidence, update=update, others=self._others()
+        )
+        self._shared_calls.claim(verdict)
         last = max((hit.seq for hit in evidence.hits), default=self.window.after)
         self.window = Window(self.window.after, last)
         ended = [
             context
-            for context in self._pool.company
+            for context in self._shared_calls.overlapping
             if context is not self
             and not context.is_open
             and not context.error
@@ -194,41 +202,45 @@ class Expecting:
         ]
         if not ended or verdict.status is not Status.MET:
             return verdict
-        # They may need the same calls, one each, although every one of them had enough for itself.
+        # Each context alone may be met by calls that another one needs, too.
         together = [
-            demands(scenario, context.window)
+            bare_demands(scenario, context.window)
             for context in (*ended, self)
             for scenario in context.scenarios
         ]
-        rest = self._beside([*ended, self])
-        whole = Arriving(
-            self._pool.session, min(context.window.after for context in (*ended, self)), acted={}
+        others = self._others([*ended, self])
+        whole = CallsAfter(
+            self._shared_calls.session,
+            min(context.window.after for context in (*ended, self)),
+            acted={},
         )
-        shared, _ = verify_beside(together, rest, whole.evidence())
+        shared, _ = verify_with_others(together, others, whole.evidence())
         if shared.status is not Status.MET:
             return shared
-        self._pool.claim(shared)
+        self._shared_calls.claim(shared)
         return verdict
 
-    def _beside(self, but: "Sequence[Expecting]" = ()) -> tuple[Scenario, ...]:
-        """What others may take: the rest of the company, and what the test expects by itself."""
-        but = but or [self]
-        company = [context for context in self._pool.company if context not in but]
+    def _others(self, excluded: "Sequence[ScenarioContext]" = ()) -> tuple[Scenario, ...]:
+        """Return what other contexts and the test itself may take of the calls, as scenarios."""
+        excluded = excluded or [self]
+        overlapping = [
+            context for context in self._shared_calls.overlapping if context not in excluded
+        ]
         own = self._own()
         return (
             *(
-                wishes(scenario, context.window)
-                for context in company
+                optional_demands(scenario, context.window)
+                for context in overlapping
                 for scenario in context.scenarios
             ),
-            *([wishes(own, Window())] if own.expectations else []),
+            *([optional_demands(own, Window())] if own.expectations else []),
         )
 
 
-def read(snapshots: Sequence[Snapshot], *, update: bool) -> tuple[Scenario, ...]:
-    """The scenarios of files; of one that is to be written yet, none.
+def load_files(snapshots: Sequence[Snapshot], *, update: bool) -> tuple[Scenario, ...]:
+    """Return the scenarios of files; with `update`, those of missing files are left out.
 
-    Raises InputError for mistakes in them, and for scenarios that act by themselves.
+    Raises InputError for issues in a file and for scenarios with actions.
     """
     scenarios: list[Scenario] = []
     for snapshot in snapshots:
@@ -241,29 +253,29 @@ def read(snapshots: Sequence[Snapshot], *, update: bool) -> tuple[Scenario, ...]
     return tuple(scenarios)
 
 
-def judged(
+def verify_files(
     snapshots: Sequence[Snapshot],
     scenarios: Sequence[Scenario],
     evidence: Evidence,
     *,
     update: bool,
-    beside: Sequence[Scenario] = (),
+    others: Sequence[Scenario] = (),
 ) -> Verdict:
-    """The verdict on the scenarios of files, with others beside them.
+    """Return the verdict on the scenarios of files, with others that share the calls.
 
-    With `update` a file is rewritten to the evidence, if no other and no expectation of the test
-    shares the calls with it. Raises InputError where a file cannot be written.
+    With `update` a file is rewritten to the evidence, unless another file or an expectation of the
+    test shares the calls with it. Raises InputError if a file cannot be written.
     """
-    whole, taken = verify_beside(scenarios, beside, evidence)
+    whole, taken = verify_with_others(scenarios, others, evidence)
     verdict = whole if scenarios else None
     files = {snapshot.file for snapshot in snapshots}
     own = any(scenario.location.file not in files for scenario in scenarios)
     alone = len(snapshots) == 1 and not own
     if update and alone and (verdict is None or verdict.status is Status.UNMET):
-        verdict = snapshots[0].rewrite(without(evidence, taken)) or verdict
+        verdict = snapshots[0].rewrite(without_calls(evidence, taken)) or verdict
     elif update and verdict and verdict.status is Status.MET:
         for snapshot in snapshots:
-            snapshot.keep()
+            snapshot.claim()
     if verdict is None:
         missing = ", ".join(snapshot.file for snapshot in snapshots)
         raise InputError(

@@ -1,4 +1,4 @@
-"""Scenario files as tests: one for each scenario and case, with the lines of the file."""
+"""Scenario files as tests: one item for each scenario and case, with failures on its lines."""
 
 import os
 import re
@@ -17,25 +17,25 @@ from pixel_emulator.email.render import find_browser
 from pixel_emulator.files import read_write
 from pixel_emulator.files.scenario_loader import ScenarioFile, read_files
 from pixel_emulator.pytest_plugin.lazy_emulator import DeferredSession, LazyEmulator
-from pixel_emulator.pytest_plugin.lifecycle import host_of, open_for, tell
+from pixel_emulator.pytest_plugin.lifecycle import emulator_of, open_session, set_properties
 from pixel_emulator.pytest_plugin.options import is_argument
-from pixel_emulator.pytest_plugin.run_recording import part_of
+from pixel_emulator.pytest_plugin.run_recording import recording_of
 from pixel_emulator.pytest_plugin.snapshots import Snapshot
-from pixel_emulator.pytest_plugin.source_lines import Home
-from pixel_emulator.pytest_plugin.verdicts import message, places
+from pixel_emulator.pytest_plugin.source_lines import SourceLines
+from pixel_emulator.pytest_plugin.verdicts import message, unmet_locations
 from pixel_emulator.runner.actions import WRITE_KEY, ActionContext, missing_files
 from pixel_emulator.runner.runner import Runner
 
-_AT_REST = 2.0
-"""Seconds for clients to go, as for `pixel-emulator run`."""
+_DRAIN_SECONDS = 2.0
+"""Seconds for connections to close, as in `pixel-emulator run`."""
 
-_MARK = re.compile(r"[^\W_][^:(\s]*")  # what pytest can register as the name of a mark
-_EXCUSES = ("skip", "skipif", "xfail")
-"""Marks by which a test passes without being met: no tag is one of them."""
+_MARK_NAME = re.compile(r"[^\W_][^:(\s]*")  # a name that pytest can register as a mark
+_NO_TAGS = ("skip", "skipif", "xfail")
+"""Marks by which a test passes without being met: no tag becomes one of them."""
 
 
 def collected(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """The collector of a file, if it is one of scenarios."""
+    """Return the collector of a file, or None if the file is no scenario file."""
     try:
         data = read_write.read_document(path).data
     except InputError:
@@ -49,9 +49,10 @@ class ScenarioCollector(pytest.File):
     """A scenario file."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        """Its scenarios that act by themselves.
+        """Yield the scenarios with actions.
 
-        Raises CollectError with all its mistakes, and where it is named and none acts.
+        Raises CollectError with all issues of the file, and if the command line names a file
+        without actions.
         """
         acts = False
         (file,) = read_files([os.path.relpath(self.path)])
@@ -71,46 +72,46 @@ class ScenarioCollector(pytest.File):
 class ScenarioItem(pytest.Item):
     """One scenario, in one of its cases."""
 
-    def __init__(self, *, scenario: Scenario, file: ScenarioFile, **more: object) -> None:
-        super().__init__(**more)  # type: ignore[arg-type] # they are pytest's own
+    def __init__(self, *, scenario: Scenario, file: ScenarioFile, **arguments: object) -> None:
+        super().__init__(**arguments)  # type: ignore[arg-type] # they are pytest's own
         self.scenario = scenario
         self.file = file
         for tag in dict.fromkeys(scenario.tags):
-            self._carry(tag)
+            self._add_tag(tag)
 
     def runtest(self) -> None:
-        """Do what its steps say. Raises AssertionError, on a line of the file, if it is not met."""
+        """Run the steps. Raises AssertionError, on a line of the file, if these are not met."""
         if issues := list(missing_files([self.scenario])):
-            self._home.fail(InputError(*issues), self.scenario.location)
-        host = host_of(self.config)
-        session = open_for(self, host, host.settings)
-        part = part_of(self, 0, session, host.settings)
+            self._source.fail(InputError(*issues), self.scenario.location)
+        emulator = emulator_of(self.config)
+        session = open_session(self, emulator, emulator.settings)
+        part = recording_of(self, 0, session, emulator.settings)
         try:
-            verdict = self._run(host, session)
-            tell(self, verdict.hits, [self.file.path])
+            verdict = self._run(emulator, session)
+            set_properties(self, verdict.hits, [self.file.path])
         finally:
             session.close()
             if part:
                 part.close()
         if verdict.status is not Status.MET:
-            at = next(places(verdict), self.scenario.location)
-            self._home.fail(AssertionError(f"{message(verdict)}{self._row}"), at)
+            at = next(unmet_locations(verdict), self.scenario.location)
+            self._source.fail(AssertionError(f"{message(verdict)}{self._row}"), at)
 
     def repr_failure(self, excinfo: ExceptionInfo[BaseException]) -> str | TerminalRepr:  # type: ignore[override] # its `style` is never given
-        """A failure on its line of the file; everything else with its whole traceback."""
+        """Return a failure on its line of the file; any other error with its whole traceback."""
         last = excinfo.traceback[-1]
         if str(last.path) == str(self.path):
             excinfo.traceback = excinfo.traceback[-1:]
         return super().repr_failure(excinfo)
 
     def reportinfo(self) -> tuple[Path, int, str]:
-        """Its file, the line on which it begins, or its case, and its name."""
+        """Return the file, the line where the scenario or its case begins, and the name."""
         return self.path, max(0, self.scenario.row.line - 1), self.name
 
-    def _carry(self, tag: str) -> None:
-        """Have `-k` find a tag, and `-m`, which under `strict_markers` takes what is registered."""
+    def _add_tag(self, tag: str) -> None:
+        """Make a tag usable with `-k` and `-m`; `strict_markers` accepts only registered marks."""
         self.extra_keyword_matches.add(tag)
-        if not _MARK.fullmatch(tag) or tag in _EXCUSES:
+        if not _MARK_NAME.fullmatch(tag) or tag in _NO_TAGS:
             return
         line = f"{tag}: a tag of scenario files."
         if line not in self.config.getini("markers"):
@@ -119,20 +120,22 @@ class ScenarioItem(pytest.Item):
 
     @property
     def _row(self) -> str:
-        """Where its case stands, for a failure on a line that all cases share."""
+        """Return the line of the case, for a failure on a line that all cases share."""
         row = self.scenario.row
         where = f"{row.file}:{row.line}"
         return f"\n\n  {where}   the case {self.scenario.case}" if self.scenario.case else ""
 
     @property
-    def _home(self) -> Home:
+    def _source(self) -> SourceLines:
         location = self.scenario.location
         line = max(1, location.line)
-        return Home(path=str(self.path), file=location.file, name=self.name, first=line, named=line)
+        return SourceLines(
+            path=str(self.path), file=location.file, name=self.name, first_line=line, def_line=line
+        )
 
-    def _run(self, host: LazyEmulator, session: DeferredSession) -> Verdict:
-        access = access_to(host, session, self.scenario)
-        runner = Runner(session, access, lambda: host.drain(_AT_REST))
+    def _run(self, emulator: LazyEmulator, session: DeferredSession) -> Verdict:
+        context = action_context(emulator, session, self.scenario)
+        runner = Runner(session, context, lambda: emulator.drain(_DRAIN_SECONDS))
         verdict = runner.run(self.scenario).verdict
         alone = len(self.file.scenarios) == 1
         if alone and verdict.status is Status.UNMET and self.config.getoption("--pixel-update"):
@@ -140,21 +143,23 @@ class ScenarioItem(pytest.Item):
         return verdict
 
     def _updated(self, evidence: Evidence, verdict: Verdict) -> Verdict:
-        """The verdict on the file as it is rewritten; where an action failed it stays."""
+        """Return the verdict on the rewritten file; the file stays if an action failed."""
         if any(step.failure for step in verdict.scenarios[0].steps):
             return verdict
         return Snapshot(self.file.path).rewrite(evidence) or verdict
 
 
-def access_to(host: LazyEmulator, session: DeferredSession, scenario: Scenario) -> ActionContext:
-    """How the actions of a scenario reach a session."""
+def action_context(
+    emulator: LazyEmulator, session: DeferredSession, scenario: Scenario
+) -> ActionContext:
+    """Return the context in which the actions of a scenario reach a session."""
     actions = {type(action) for step in scenario.steps for action in step.actions}
     return ActionContext(
         proxy=session.proxy,
         ca=session.ca,
         spki=session.spki,
         hosts=session.hosts,
-        environ={**os.environ, **host.environ(session)} if Run in actions else {},
-        write_key=next(iter(host.settings.sources()), WRITE_KEY),
+        environ={**os.environ, **emulator.environ(session)} if Run in actions else {},
+        write_key=next(iter(emulator.settings.sources()), WRITE_KEY),
         browser=find_browser(os.environ) if Open in actions else None,
     )

@@ -28,27 +28,27 @@ from pixel_emulator.core.verification.live import LiveVerdict, Outlook
 from pixel_emulator.core.verification.quick_check import QuickCheck
 from pixel_emulator.core.verification.verdict import Verdict
 from pixel_emulator.core.verification.verify import verify
-from pixel_emulator.pytest_plugin.snapshots import Snapshot, Updating
-from pixel_emulator.pytest_plugin.source_lines import Home
+from pixel_emulator.pytest_plugin.snapshots import Snapshot, UpdateGuard
+from pixel_emulator.pytest_plugin.source_lines import SourceLines
 from pixel_emulator.pytest_plugin.verdicts import (
-    SILENT,
-    as_given,
+    FAIL_ALL,
     claims_of,
-    lacking,
-    loosened,
+    verdict_if_missing,
     verify_unproven,
-    without,
+    with_given_expectations,
+    without_calls,
+    without_upper_limits,
 )
 from pixel_emulator.runtime.clock import monotonic
 from pixel_emulator.runtime.session import Session
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class SeenCall(Mapping[str, JSON]):
-    """A call that arrived: a map of its payload (empty where that could not be decoded).
+class ReceivedCall(Mapping[str, JSON]):
+    """A call that arrived: a mapping of its payload, empty if that could not be decoded.
 
-    `hit` is all that is known about it. What is taken from the map is a copy: a test that changes
-    it changes no evidence.
+    Values are copies, so that a test cannot change the evidence. `hit` holds everything that is
+    known of the call.
     """
 
     hit: Hit
@@ -56,37 +56,37 @@ class SeenCall(Mapping[str, JSON]):
 
     @property
     def type(self) -> CallType:
-        """Which of the six calls it is."""
+        """Return which of the six calls it is."""
         return self.call.type
 
     @property
     def payload(self) -> Mapping[str, JSON]:
-        """What it says."""
+        """Return a copy of the payload."""
         return {key: self[key] for key in self}
 
     @property
     def outcome(self) -> Outcome:
-        """What would become of it at Segment."""
+        """Return what Segment would do with the call."""
         return self.hit.outcome
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """What is wrong with it."""
+        """Return the problems of the call."""
         return self.hit.problems
 
     @property
     def request(self) -> PixelRequest:
-        """The request as it stood on the wire."""
+        """Return the request as it was sent."""
         return self.hit.request
 
     @property
     def time(self) -> datetime:
-        """When it arrived; aware, in UTC."""
+        """Return when the call arrived: an aware time, in UTC."""
         return self.hit.time
 
     def __getitem__(self, key: str) -> JSON:
         value = (self.call.payload or {})[key]
-        # By way of text, since `deepcopy` has no stack for what nests very deep.
+        # A copy by way of JSON text: `deepcopy` overflows the stack for deeply nested values.
         return (
             json_codec.parse(json_codec.write(value)) if isinstance(value, dict | list) else value
         )
@@ -102,25 +102,25 @@ class SeenCall(Mapping[str, JSON]):
         return f"<#{self.hit.seq} {line}>"
 
 
-def seen(hits: Iterable[Hit]) -> tuple[SeenCall, ...]:
-    """The calls among what arrived."""
-    return tuple(SeenCall(hit, hit.call) for hit in hits if hit.call)
+def received_calls(hits: Iterable[Hit]) -> tuple[ReceivedCall, ...]:
+    """Return the calls among the hits; other requests are left out."""
+    return tuple(ReceivedCall(hit, hit.call) for hit in hits if hit.call)
 
 
 if TYPE_CHECKING:
-    from pixel_emulator.pytest_plugin.scenario_context import Expecting
+    from pixel_emulator.pytest_plugin.scenario_context import ScenarioContext
 
 
-_MANY = 10_000
-"""Hits that are not remembered: whole ones take much memory."""
+_MOST_REMEMBERED = 10_000
+"""Hits that are kept between two looks; more would take too much memory."""
 
 
 class SharedCalls:
-    """The calls of a session, and those among them that scenario files have claimed.
+    """The calls of one session, and which of them scenario files have claimed.
 
-    `files` are those that were asked for, in order.
-    `contexts` are those of `Pixels.expecting`, in the order in which they were asked for. Those
-    that were open at the same time, or beside the same other, are one `company`.
+    `files` are the scenario files that the test named, in order. `contexts` are the contexts of
+    `Pixels.expecting`, in order of creation. `overlapping` are those that were open at the same
+    time, directly or through a third one. Safe to use from any thread.
     """
 
     def __init__(
@@ -128,160 +128,169 @@ class SharedCalls:
         session: Session,
         folders: Sequence[Path],
         policies: Policies,
-        updating: Updating | None,
+        update_guard: UpdateGuard | None,
     ) -> None:
         self.session = session
-        self.updating = updating
+        self.update_guard = update_guard
         self.files: dict[str, None] = {}
         self.lock = RLock()
         self.claimed: frozenset[int] = frozenset()
-        self.contexts: tuple[Expecting, ...] = ()
-        self.company: tuple[Expecting, ...] = ()
+        self.contexts: tuple[ScenarioContext, ...] = ()
+        self.overlapping: tuple[ScenarioContext, ...] = ()
         self._folders = folders
         self._policies = policies
-        self._known: tuple[Hit, ...] = ()
+        self._remembered: tuple[Hit, ...] = ()
 
-    def rest(self) -> Evidence:
-        """The evidence without the calls that are claimed."""
-        return without(self._whole(), self.claimed)
+    def unclaimed(self) -> Evidence:
+        """Return the evidence without the claimed calls."""
+        return without_calls(self._evidence(), self.claimed)
 
-    def last(self) -> int:
-        """The number of the call that came last; 0 for none."""
+    def last_number(self) -> int:
+        """Return the number of the last call; 0 if there is none."""
         return max((hit.seq for hit in self.session.evidence().hits), default=0)
 
-    def enter(self, context: "Expecting") -> None:
-        """A context begins: beside those that are open, or else for itself."""
+    def open_context(self, context: "ScenarioContext") -> None:
+        """Add a context to those that overlap; if none of them is open, start anew with it."""
         with self.lock:
-            others = self.company if any(other.is_open for other in self.company) else ()
-            self.company = (*(other for other in others if other is not context), context)
+            others = self.overlapping if any(other.is_open for other in self.overlapping) else ()
+            self.overlapping = (*(other for other in others if other is not context), context)
 
     def claim(self, verdict: Verdict) -> None:
-        """The calls that scenarios claim are no longer there for others."""
+        """Add the calls that the scenarios of a verdict claim to the claimed ones."""
         with self.lock:
             self.claimed |= claims_of(verdict.scenarios)
 
     def forget(self) -> None:
-        """What is over is forgotten; what is still open goes on."""
+        """Drop the contexts that are closed."""
         with self.lock:
             self.contexts = tuple(context for context in self.contexts if context.is_open)
-            self.company = tuple(context for context in self.company if context.is_open)
+            self.overlapping = tuple(context for context in self.overlapping if context.is_open)
 
-    def _whole(self) -> Evidence:
-        """All evidence; what a session has told is not asked for again, for it may have to judge
-        it again."""
+    def _evidence(self) -> Evidence:
+        """Return all evidence. Hits of an earlier look are reused, because a session in another
+        process sends its hits once per request."""
         with self.lock:
-            known = self._known
-            # The last one too, which shows that the session was not cleared meanwhile.
+            known = self._remembered
+            # From the last known hit on: if it is missing, the session was cleared meanwhile.
             evidence = self.session.evidence(max(len(known) - 1, 0))
             if known and [hit.seq for hit in evidence.hits[:1]] != [known[-1].seq]:
                 known, evidence = (), self.session.evidence()
-            if known and (evidence.gaps or evidence.masked):  # they speak of what was asked for
+            if known and (
+                evidence.gaps or evidence.masked
+            ):  # they belong to the hits of one request
                 known, evidence = (), self.session.evidence()
             hits = (*known, *evidence.hits[1:]) if known else evidence.hits
-            self._known = hits if len(hits) <= _MANY else ()
+            self._remembered = hits if len(hits) <= _MOST_REMEMBERED else ()
             return replace(evidence, hits=hits)
 
     @property
     def update(self) -> bool:
-        """Whether files are rewritten to what happened."""
-        return self.updating is not None
+        """True if `--pixel-update` rewrites files to what happened."""
+        return self.update_guard is not None
 
     def snapshot(self, file: str | os.PathLike[str], given: Mapping[str, JSON]) -> Snapshot:
-        """A scenario file, looked for, under the policies of the test."""
-        path = self._find(file)
+        """Find a scenario file; return it with the policies of the test."""
+        path = self._find_file(file)
         self.files[path] = None
-        return Snapshot(path, given, self._policies, self.updating)
+        return Snapshot(path, given, self._policies, self.update_guard)
 
-    def _find(self, file: str | os.PathLike[str]) -> str:
-        """The path of a scenario file, as reports show it."""
+    def _find_file(self, file: str | os.PathLike[str]) -> str:
+        """Return the path of a scenario file, as reports show it."""
         paths = (folder / file for folder in self._folders if (folder / file).exists())
         return os.path.relpath(
             next(paths, self._folders[0] / file if self._folders else Path(file))
         )
 
 
-class Asked:
-    """The expectations of a test, of the calls of `pool` that no scenario file has claimed."""
+class ExpectedCalls:
+    """The expectations of a test. They apply to the calls that no scenario file has claimed."""
 
-    def __init__(self, pool: SharedCalls, home: Home, policies: Policies) -> None:
-        self._pool, self._home, self._policies = pool, home, policies
+    def __init__(self, shared_calls: SharedCalls, source: SourceLines, policies: Policies) -> None:
+        self._shared_calls, self._source, self._policies = shared_calls, source, policies
         self._lock = Lock()
-        self._plain = QuickCheck()
+        self._quick_check = QuickCheck()
         self._expected: tuple[Expectation, ...] = ()
         self._silent = False
 
     def __bool__(self) -> bool:
-        """Whether anything was expected, be it silence."""
+        """Return True if anything was expected, silence included."""
         return bool(self._expected) or self._silent
 
     @property
     def scenario(self) -> Scenario:
-        """All that was expected so far, as a scenario."""
+        """Return all expectations so far as a scenario of one step."""
         policies = self._policies
         return Scenario(
-            steps=(Step(expectations=self._expected, location=self._home.location),),
-            name=self._home.name,
-            levels=SILENT if self._silent else policies.levels,
+            steps=(Step(expectations=self._expected, location=self._source.location),),
+            name=self._source.name,
+            levels=FAIL_ALL if self._silent else policies.levels,
             same_event=policies.same_event and not self._silent,
             accepted=frozenset() if self._silent else policies.accepted,
-            location=self._home.location,
+            location=self._source.location,
         )
 
     def add(self, wanted: Expectation) -> Verdict | None:
-        """Expect a call from now on; the verdict if any that is expected is lacking."""
+        """Add an expectation. Return the verdict if calls of any expectation are missing, else
+        None."""
         with self._lock:
             self._expected = (*self._expected, wanted)
-            rest = self._pool.rest()
-            if self._plain.has_all_calls(self._expected, rest.hits):
+            unclaimed = self._shared_calls.unclaimed()
+            if self._quick_check.has_all_calls(self._expected, unclaimed.hits):
                 return None
-            return lacking(self.scenario, rest)
+            return verdict_if_missing(self.scenario, unclaimed)
 
-    def add_silence(self, *, proven: bool) -> Verdict:
-        """Expect nothing else from now on; the verdict on what has come."""
+    def expect_silence(self, *, proven: bool) -> Verdict:
+        """Expect no further call; return the verdict on the calls so far.
+
+        With `proven`, silence counts only if a client has connected.
+        """
         self._silent = True
-        judge = verify if proven else verify_unproven
-        return judge([self.scenario], self._pool.rest())
+        verifier = verify if proven else verify_unproven
+        return verifier([self.scenario], self._shared_calls.unclaimed())
 
     def verdict(self) -> Verdict | None:
-        """The verdict at the end of the test; None where a look shows that all is met."""
-        evidence = self._pool.rest()
+        """Return the verdict at the end of the test, or None if a quick check already finds every
+        expectation met."""
+        evidence = self._shared_calls.unclaimed()
         with self._lock:
-            if self._plain.is_met(self._expected, evidence):
+            if self._quick_check.is_met(self._expected, evidence):
                 return None
         return verify_unproven([self.scenario], evidence)
 
     def forget(self) -> None:
-        """Expect nothing any more."""
+        """Drop all expectations."""
         with self._lock:
             self._expected, self._silent = (), False
 
 
 def first_call(
-    pool: SharedCalls, wanted: Expectation, timeout: float, expected: Callable[[], Scenario]
-) -> SeenCall | Verdict:
-    """The first such call, or after `timeout` seconds the verdict; sooner where something came
-    that is not `expected`, and that nothing mends."""
-    outlook, looked_at, begun = CallWait(wanted), 0, monotonic()
+    shared_calls: SharedCalls, wanted: Expectation, timeout: float, expected: Callable[[], Scenario]
+) -> ReceivedCall | Verdict:
+    """Return the first call that matches, or the verdict after `timeout` seconds.
+
+    The verdict comes earlier if a call that arrived violates the `expected` scenario for good.
+    """
+    call_wait, read_count, start = CallWait(wanted), 0, monotonic()
     while True:
-        session = pool.session
-        closed = session.closed  # asked first: then nothing comes behind the evidence
-        hits = session.evidence(looked_at).hits
+        session = shared_calls.session
+        closed = session.closed  # read first: then the evidence below is complete
+        hits = session.evidence(read_count).hits
         matching = (hit for hit in hits if next(wanted.solutions(hit), None) is not None)
-        if calls := seen(islice(matching, 1)):
+        if calls := received_calls(islice(matching, 1)):
             return calls[0]
-        looked_at += len(hits)
-        passed = monotonic() - begun
+        read_count += len(hits)
+        seconds = monotonic() - start
         scenario = expected()
-        verdict = outlook.impossible(scenario, pool.rest)
-        if verdict is None and (closed or passed >= timeout):
-            verdict = outlook.in_vain(scenario, session.evidence(), passed)
+        verdict = call_wait.impossible(scenario, shared_calls.unclaimed)
+        if verdict is None and (closed or seconds >= timeout):
+            verdict = call_wait.timed_out(scenario, session.evidence(), seconds)
         if verdict:
             return verdict
-        session.wait(looked_at, max(0, timeout - passed))
+        session.wait(read_count, max(0, timeout - seconds))
 
 
 class CallWait:
-    """Whether a test that waits for a call can still pass; it is asked again as calls arrive."""
+    """Decides if a test that waits for a call can still pass; updated as calls arrive."""
 
     def __init__(self, wanted: Expectation) -> None:
         self._wanted = wanted
@@ -290,30 +299,35 @@ class CallWait:
         self._watch: LiveVerdict | None = None
         self._scenario = Scenario(steps=())
 
-    def impossible(self, expected: Scenario, rest: Callable[[], Evidence]) -> Verdict | None:
-        """The verdict, once a ban or a silence is broken that was `expected`: nothing mends that.
+    def impossible(self, expected: Scenario, unclaimed: Callable[[], Evidence]) -> Verdict | None:
+        """Return the verdict if a call arrived that `expected` forbids, else None.
 
-        `rest` tells the calls that no scenario file has claimed.
+        Only an expectation with `times=0` and silence forbid calls; no later call mends that.
+        `unclaimed` returns the calls that no scenario file has claimed.
         """
         (step,) = expected.steps
-        silent = expected.levels == SILENT
+        silent = expected.levels == FAIL_ALL
         if step.expectations is not self._expected or silent != self._silent:
             self._expected, self._silent = step.expectations, silent
-            together = replace(step, expectations=(*step.expectations, self._wanted))
-            self._scenario = replace(expected, steps=(together,))
-            bans = any(expectation.times.high == 0 for expectation in step.expectations)
-            self._watch = LiveVerdict([loosened(self._scenario)]) if bans or silent else None
+            with_wanted = replace(step, expectations=(*step.expectations, self._wanted))
+            self._scenario = replace(expected, steps=(with_wanted,))
+            has_bans = any(expectation.times.high == 0 for expectation in step.expectations)
+            self._watch = (
+                LiveVerdict([without_upper_limits(self._scenario)]) if has_bans or silent else None
+            )
         if self._watch is None:
             return None
-        evidence = rest()
+        evidence = unclaimed()
         if self._watch.update(evidence) is not Outlook.IMPOSSIBLE:
             return None
-        return as_given(verify([loosened(self._scenario)], evidence), self._scenario)
+        return with_given_expectations(
+            verify([without_upper_limits(self._scenario)], evidence), self._scenario
+        )
 
-    def in_vain(self, expected: Scenario, evidence: Evidence, seconds: float) -> Verdict | None:
-        """The verdict after so many seconds; None if the call has come in this moment."""
+    def timed_out(self, expected: Scenario, evidence: Evidence, seconds: float) -> Verdict | None:
+        """Return the verdict after so many seconds, or None if the call has just come."""
         scenario = replace(expected, steps=(Step(expectations=(self._wanted,)),))
-        verdict = lacking(scenario, evidence)
+        verdict = verdict_if_missing(scenario, evidence)
         if verdict is None:
             return None
         (result,) = verdict.scenarios

@@ -25,37 +25,37 @@ from pixel_emulator.files.scenario_loader import load_scenarios, load_text
 from pixel_emulator.files.yaml_loader import parse_document
 from pixel_emulator.files.yaml_spans import read_source
 from pixel_emulator.pytest_plugin.stash import FILE_HOLDERS
-from pixel_emulator.pytest_plugin.verdicts import as_reached
+from pixel_emulator.pytest_plugin.verdicts import assume_connected
 from pixel_emulator.runtime.session import Session
 
 _FORBIDDEN = re.compile(r"[<>?%*:|\"'/\\\x00-\x1f\x7f\ud800-\udfff]")
 _RESERVED = re.compile(
     r"(con|prn|aux|nul|(com|lpt)[0-9\u00b9\u00b2\u00b3]) *(\.|\Z)", re.IGNORECASE
 )
-"""What Windows takes for a device, whatever its suffix (Naming Files, Paths, and Namespaces)."""
+"""Names of devices on Windows, with any suffix (Naming Files, Paths, and Namespaces)."""
 _MOST_BYTES = 200
-"""Bytes of a name, out of 255: other names are made of it by what is put before or behind."""
+"""Bytes of a name, of at most 255: other names add a prefix or a suffix to it."""
 
-_NO = ("", "0", "false", "no", "off")
+_FALSE = ("", "0", "false", "no", "off")
 
 
 @dataclass(frozen=True, slots=True)
-class Updating:
-    """A test in a run that rewrites files.
+class UpdateGuard:
+    """Keeps tests of a run with `--pixel-update` from rewriting each other's files.
 
-    `holders` are all tests of the run, by the files that they have met or written: what one of them
-    holds no other one changes, and it does so itself only once.
+    `holders` are the ids of tests by the real paths of files that they met or wrote. No other test
+    may change these files, and a test rewrites a file only once.
     """
 
     test: str
     holders: dict[str, str]
 
-    def hold(self, file: str | Path) -> None:
-        """The file is now as this test wants it."""
+    def claim(self, file: str | Path) -> None:
+        """Note that the file is now as this test needs it."""
         self.holders.setdefault(os.path.realpath(file), self.test)
 
-    def check(self, file: str | Path) -> None:
-        """Raises InputError where the file is not to be changed."""
+    def check_unclaimed(self, file: str | Path) -> None:
+        """Raise InputError if the file must not be changed."""
         if holder := self.holders.get(os.path.realpath(file)):
             both = f"{holder} has met it in this run, and {self.test} sent something else"
             why = f"{both}: they cannot share one file"
@@ -66,44 +66,44 @@ class Updating:
 class Snapshot:
     """A scenario file with the values of its variables.
 
-    `policies` hold where the file says nothing itself.
+    `policies` apply where the file states none.
     """
 
     file: str
     given: Mapping[str, JSON] = field(default_factory=dict)
     policies: Policies | None = None
-    updating: Updating | None = None
+    update_guard: UpdateGuard | None = None
 
     @property
     def is_missing(self) -> bool:
-        """Whether there is no such file."""
+        """True if there is no such file."""
         return not Path(self.file).exists()
 
     def load(self) -> tuple[Scenario, ...]:
-        """Its scenarios. Raises InputError for mistakes in it, and where it is missing."""
+        """Return the scenarios. Raises InputError for issues in the file, and if it is missing."""
         if self.is_missing:
             raise InputError(
                 InputIssue(f"there is no scenario {self.file}: --pixel-update drafts it")
             )
         return self._under_policies(load_scenarios([self.file], given=self.given))
 
-    def keep(self) -> None:
-        """The test has met it: no other one changes it in this run."""
-        if self.updating:
-            self.updating.hold(self.file)
+    def claim(self) -> None:
+        """Note that the test has met the file: no other test changes it in this run."""
+        if self.update_guard:
+            self.update_guard.claim(self.file)
 
     def rewrite(self, evidence: Evidence) -> Verdict | None:
-        """Rewrite the file to what happened, or draft it; the verdict on it as it is then.
+        """Rewrite the file to what happened, or create it; return the verdict on the new file.
 
-        None where nothing is accepted, because calls may be missing. Raises InputError, also where
-        another test holds the file.
+        Returns None, and changes nothing, if calls may be missing. Raises InputError if another
+        test holds the file, or if it cannot be written.
         """
         if evidence.gaps:
             return None
-        if self.updating:
-            self.updating.check(self.file)
+        if self.update_guard:
+            self.update_guard.check_unclaimed(self.file)
         verdict = self._rewritten(evidence)
-        self.keep()
+        self.claim()
         return verdict
 
     def _rewritten(self, evidence: Evidence) -> Verdict:
@@ -111,12 +111,12 @@ class Snapshot:
             read_write.write_new(self.file, draft(evidence.hits, name=Path(self.file).stem))
             return verify(self.load(), evidence)
 
-        def judge(text: str) -> VerifiedSource:
+        def verify_text(text: str) -> VerifiedSource:
             scenarios = self._under_policies(load_text(text, self.file, given=self.given))
             return VerifiedSource(read_source(text, self.file), verify(scenarios, evidence))
 
         old = read_write.read_text(self.file)
-        new = update(old, judge)
+        new = update(old, verify_text)
         if new.text != old:
             read_write.overwrite(self.file, new.text)
         return new.verified.verdict
@@ -128,11 +128,11 @@ class Snapshot:
 
 
 def recording_path(test_file: Path, folder: str, name: str, session: str) -> Path:
-    """Return where the recording of a test stands, named as pytest-recording names its cassettes;
-    that of a further `session` says which.
+    """Return the path of the recording of a test, named as pytest-recording names cassettes; that
+    of a further `session` includes its label.
 
-    Two tests of a file never share one, on any file system: a name with more than plain characters
-    gets a digest of the whole name.
+    Two tests of a file never share a path, on any file system: a name with special characters gets
+    a digest of the whole name.
     """
     named = f"{name}@{session}" if session else name
     place = test_file.parent / folder / test_file.stem
@@ -166,50 +166,54 @@ def _is_listed(folder: Path, name: str) -> bool:
     return folder.is_dir() and name in (path.name for path in folder.iterdir())
 
 
-def compared(path: Path, session: Session, updating: Updating | None) -> tuple[Scenario, ...]:
-    """The recording of a test as a scenario; a missing one is written.
+def recorded_scenario(
+    path: Path, session: Session, update_guard: UpdateGuard | None
+) -> tuple[Scenario, ...]:
+    """Return the recording of a test as a scenario, or none after writing it.
 
-    One that is not met is rewritten where that is asked for. Raises InputError where it is missing
-    in CI, is held by another test, or cannot be read or written.
+    A missing recording is written; with `--pixel-update` one that is not met is rewritten. Raises
+    InputError if it is missing in CI, is held by another test, or cannot be read or written.
     """
     shown = os.path.relpath(path)
-    if not path.exists() and os.environ.get("CI", "").lower() not in _NO and not updating:
+    if not path.exists() and os.environ.get("CI", "").lower() not in _FALSE and not update_guard:
         how = "run the test with --pixel-update, and commit the file"
         raise InputError(InputIssue(f"there is no recording {shown}: {how}"))
-    if path.exists() and not updating:
+    if path.exists() and not update_guard:
         return _as_scenario(path)
-    if not path.exists() or not _says(path, session.evidence()):
-        if updating:
-            updating.check(path)
+    if not path.exists() or not _is_met(path, session.evidence()):
+        if update_guard:
+            update_guard.check_unclaimed(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         session.save(path)
-    if updating:
-        updating.hold(path)
+    if update_guard:
+        update_guard.claim(path)
     return ()
 
 
 def _as_scenario(path: Path) -> tuple[Scenario, ...]:
     shown = os.path.relpath(path)
     text = draft(read_write.read_recording(path).hits, name="as recorded")
-    # The lines of the draft are those of no file.
+    # Lines of the draft are lines of no file.
     return parse(Document(shown, parse_document(text, shown).data, {}))
 
 
-def _says(path: Path, evidence: Evidence) -> bool:
-    """Whether a recording is met: it stays then, with its times and ports."""
+def _is_met(path: Path, evidence: Evidence) -> bool:
+    """Return True if a recording is met. It is not rewritten then: its times and ports stay."""
     try:
-        return verify(_as_scenario(path), as_reached(evidence)).status is Status.MET
+        return verify(_as_scenario(path), assume_connected(evidence)).status is Status.MET
     except InputError:
         return False
 
 
-def updating(item: pytest.Item, *, is_new: bool) -> Updating | None:
-    """What a test rewrites files with, if it shall. One that `is_new` has not held any so far, also
-    if it is run again."""
+def update_guard(item: pytest.Item, *, is_new: bool) -> UpdateGuard | None:
+    """Return the guard of a test in a run with `--pixel-update`, else None.
+
+    One that `is_new` begins, perhaps again: the test holds no files yet.
+    """
     if not item.config.getoption("--pixel-update"):
         return None
     holders = item.config.stash.setdefault(FILE_HOLDERS, {})
     if is_new:
         for file in [file for file, test in holders.items() if test == item.nodeid]:
             del holders[file]
-    return Updating(item.nodeid, holders)
+    return UpdateGuard(item.nodeid, holders)

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections import deque
 
     from pixel_emulator.pytest_plugin.lazy_emulator import LazyEmulator
-    from pixel_emulator.pytest_plugin.marks import Choices
+    from pixel_emulator.pytest_plugin.marks import MarkedOptions
     from pixel_emulator.pytest_plugin.pixel_calls import Pixels
 
 PIXELS: "pytest.StashKey[list[Pixels]]" = pytest.StashKey()
@@ -18,7 +18,7 @@ LIVE_LINES: "pytest.StashKey[deque[str]]" = pytest.StashKey()
 
 EMULATOR: "pytest.StashKey[LazyEmulator]" = pytest.StashKey()
 """Of the config: the emulator of the run, once a test asked for one."""
-DEFAULT_CHOICES: "pytest.StashKey[Choices]" = pytest.StashKey()
+DEFAULT_OPTIONS: "pytest.StashKey[MarkedOptions]" = pytest.StashKey()
 """Of the config: the choices for tests without marks."""
 FILE_HOLDERS = pytest.StashKey[dict[str, str]]()
 """Of the config: the id of the test that met or wrote a file, by the real path of the file."""

@@ -30,123 +30,134 @@ from pixel_emulator.core.verification.verdict import (
 from pixel_emulator.core.verification.verify import verify
 
 
-def told_once(verdict: Verdict) -> Verdict:
-    """The verdict with one result for those that are lacking by the same words on the same line."""
+def merge_repeats(verdict: Verdict) -> Verdict:
+    """Return the verdict with one result for expectations repeated on one line, as in a loop that
+    polls."""
     return replace(
         verdict,
         scenarios=tuple(
-            replace(scenario, steps=tuple(map(_once, scenario.steps)))
+            replace(scenario, steps=tuple(map(_merged, scenario.steps)))
             for scenario in verdict.scenarios
         ),
     )
 
 
-def _once(step: StepResult) -> StepResult:
+def _merged(step: StepResult) -> StepResult:
     alike: dict[Hashable, list[ExpectationResult]] = defaultdict(list)
     for result in step.expectations:
-        alike[_words(result)].append(result)
+        alike[_wording_key(result)].append(result)
     kept: dict[int, ExpectationResult] = {}
     for same in alike.values():
         kept |= {id(result): result for result in same if result.met or result.claims}
-        lacking = [result for result in same if id(result) not in kept]
-        if lacking:
-            told = max(lacking, key=lambda result: len(result.closest_calls))
-            kept[id(told)] = told if len(lacking) == 1 else _counted(told, same)
+        missing = [result for result in same if id(result) not in kept]
+        if missing:
+            reported = max(missing, key=lambda result: len(result.closest_calls))
+            kept[id(reported)] = reported if len(missing) == 1 else _with_count(reported, same)
     results = tuple(kept[id(result)] for result in step.expectations if id(result) in kept)
     return replace(step, expectations=results)
 
 
-def _counted(told: ExpectationResult, same: Sequence[ExpectationResult]) -> ExpectationResult:
-    wanted = told.expectation
+def _with_count(
+    reported: ExpectationResult, same: Sequence[ExpectationResult]
+) -> ExpectationResult:
+    wanted = reported.expectation
     note = f"expected {len(same)} times at line {wanted.location.line}; `wait_for` waits"
-    return replace(told, expectation=replace(wanted, note=note))
+    return replace(reported, expectation=replace(wanted, note=note))
 
 
-def _words(result: ExpectationResult) -> Hashable:
-    """What an expectation says, and where."""
+def _wording_key(result: ExpectationResult) -> Hashable:
+    """Return a key that is equal for expectations with the same words on the same line."""
     wanted = result.expectation
     patterns = tuple(
-        (pattern.type, _key({**pattern.fields}), _key({**pattern.request}))
+        (pattern.type, _value_key({**pattern.fields}), _value_key({**pattern.request}))
         for pattern in wanted.patterns
     )
     return wanted.location, wanted.dropped, wanted.code, wanted.times, patterns
 
 
-def _key(want: Expected) -> Hashable:
+def _value_key(want: Expected) -> Hashable:
     if isinstance(want, Matcher):
         return want.describe().text
     if isinstance(want, dict):
-        return tuple((key, _key(member)) for key, member in want.items())
-    return tuple(map(_key, want)) if isinstance(want, list) else repr(want)
+        return tuple((key, _value_key(member)) for key, member in want.items())
+    return tuple(map(_value_key, want)) if isinstance(want, list) else repr(want)
 
 
-IGNORED = dict.fromkeys(Policy, Level.IGNORE)
-"""The levels of a look that asks for the expected calls only."""
-SILENT = dict.fromkeys(Policy, Level.FAIL)
-"""The levels where nothing may arrive."""
+IGNORE_ALL = dict.fromkeys(Policy, Level.IGNORE)
+"""Levels of a check for expected calls only."""
+FAIL_ALL = dict.fromkeys(Policy, Level.FAIL)
+"""Levels of a test that expects silence."""
 
 CLOSED = "the session is closed, and no call can come any more"
-"""What a failure begins with then."""
+"""Start of the message if the session was closed during a wait."""
 
 # Pytest puts four characters before each line.
 _OPTIONS = ReportOptions(width=96, list_calls=False)
 
 
-def lacking(scenario: Scenario, evidence: Evidence) -> Verdict | None:
-    """The verdict on a scenario of one step, if it lacks calls or has some that are banned.
+def verdict_if_missing(scenario: Scenario, evidence: Evidence) -> Verdict | None:
+    """Return the verdict on a scenario of one step if expected calls are missing or forbidden ones
+    came, else None.
 
-    What comes too often is left to the end: other expectations may yet claim it.
+    Calls that came too often are left to the end: other expectations may still claim them.
     """
-    verdict = verify([replace(loosened(scenario), levels=IGNORED)], evidence)
+    verdict = verify([replace(without_upper_limits(scenario), levels=IGNORE_ALL)], evidence)
     met = all(result.met for result in verdict.scenarios[0].expectations)
-    return None if met else as_given(verdict, scenario)
+    return None if met else with_given_expectations(verdict, scenario)
 
 
-def as_given(verdict: Verdict, scenario: Scenario) -> Verdict:
-    """A verdict on a scenario that was loosened, with the expectations as they were given."""
+def with_given_expectations(verdict: Verdict, scenario: Scenario) -> Verdict:
+    """Return the verdict on a scenario of `without_upper_limits` with the original expectations."""
     (result,) = verdict.scenarios
     ours, theirs = result.scenario.steps[0].expectations, scenario.steps[0].expectations
     given = {id(loose): expectation for loose, expectation in zip(ours, theirs, strict=True)}
-    told = [
+    reported = [
         replace(result, expectation=given[id(result.expectation)]) for result in result.expectations
     ]
-    return _with(verdict, told)
+    return _with_results(verdict, reported)
 
 
-def loosened(scenario: Scenario) -> Scenario:
-    """A scenario of one step that lets calls come more often than it says, but for bans.
+def without_upper_limits(scenario: Scenario) -> Scenario:
+    """Return a scenario of one step whose calls may come more often than stated, unless `times` is
+    0.
 
-    Its levels are those of silence, or none: others may yet expect what it does not.
+    Its levels are those of silence or none, because other expectations may follow.
     """
     (step,) = scenario.steps
-    loose = tuple(_relaxed(expectation) for expectation in step.expectations)
-    levels = SILENT if scenario.levels == SILENT else IGNORED
-    return replace(scenario, steps=(replace(step, expectations=loose),), levels=levels)
+    expectations = tuple(_without_upper_limit(expectation) for expectation in step.expectations)
+    levels = FAIL_ALL if scenario.levels == FAIL_ALL else IGNORE_ALL
+    return replace(scenario, steps=(replace(step, expectations=expectations),), levels=levels)
 
 
-def as_reached(evidence: Evidence) -> Evidence:
-    """Evidence of silence that needs no proof: as if some client had connected."""
+def assume_connected(evidence: Evidence) -> Evidence:
+    """Return the evidence as if a client had connected, for silence that needs no proof."""
     if evidence.hits or evidence.connections:
         return evidence
     return replace(evidence, connections=1)
 
 
 def verify_unproven(scenarios: Sequence[Scenario], evidence: Evidence) -> Verdict:
-    """The verdict where silence needs no proof."""
-    verdict = verify(scenarios, as_reached(evidence))
+    """Return the verdict for scenarios whose silence needs no proof."""
+    verdict = verify(scenarios, assume_connected(evidence))
     return replace(verdict, connections=evidence.connections)
 
 
 def headline(verdict: Verdict, first: Expectation | None = None) -> str:
-    """The verdict in one line: what is wrong first, and how much more there is."""
-    objections = list(_objections(verdict, first))
-    more = f" (and {len(objections) - 1} more)" if len(objections) > 1 else ""
-    return f"{objections[0]}{more}" if objections else STATUS_WORDS[verdict.status]
+    """Return the first failure in one line, with the number of further ones.
+
+    A failure of the expectation `first` comes before all others.
+    """
+    failures = list(_failure_lines(verdict, first))
+    more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
+    return f"{failures[0]}{more}" if failures else STATUS_WORDS[verdict.status]
 
 
 def report(verdict: Verdict, ours: Collection[str] = ()) -> str:
-    """The report in words. `ours` are files of tests, which nobody rewrites but their authors."""
-    said, _, commands = TEXT.render(told_once(verdict), _OPTIONS).partition(f"  {ACCEPT}\n")
+    """Return the report as text.
+
+    `ours` are the files of tests: the commands that would rewrite those are left out.
+    """
+    said, _, commands = TEXT.render(merge_repeats(verdict), _OPTIONS).partition(f"  {ACCEPT}\n")
     others = [command for command in commands.splitlines() if command]
     if all(any(f" {file} " in command for file in ours) for command in others):
         return said.rstrip()
@@ -160,13 +171,16 @@ def message(
     first: Expectation | None = None,
     hint: str = "",
 ) -> str:
-    """What an assertion says that fails with this verdict, about `first` before all others."""
-    begin = f"{headline(told_once(verdict), first)}\n{hint}".rstrip()
+    """Return the message of the assertion that fails with this verdict.
+
+    It begins with a failure of the expectation `first`, if there is one.
+    """
+    begin = f"{headline(merge_repeats(verdict), first)}\n{hint}".rstrip()
     return f"{begin}\n\n{report(verdict, ours)}"
 
 
-def places(verdict: Verdict) -> Iterator[Location]:
-    """Where the expectations stand that are not met."""
+def unmet_locations(verdict: Verdict) -> Iterator[Location]:
+    """Yield the locations of the expectations that are not met."""
     for scenario in verdict.scenarios:
         yield from (
             result.expectation.location
@@ -177,34 +191,39 @@ def places(verdict: Verdict) -> Iterator[Location]:
         )
 
 
-def _relaxed(wanted: Expectation) -> Expectation:
+def _without_upper_limit(wanted: Expectation) -> Expectation:
     banned = wanted.times.high == 0
     return replace(wanted, times=wanted.times if banned else Times(wanted.times.low, None))
 
 
-def _with(verdict: Verdict, results: Sequence[ExpectationResult]) -> Verdict:
-    """The verdict on one step, with these results of its expectations."""
+def _with_results(verdict: Verdict, results: Sequence[ExpectationResult]) -> Verdict:
+    """Return the verdict on one step with these results of its expectations."""
     (scenario,) = verdict.scenarios
     (step,) = scenario.steps
-    told = replace(
+    reported = replace(
         step,
         expectations=tuple(results),
         step=replace(step.step, expectations=tuple(result.expectation for result in results)),
     )
-    wanted = replace(scenario.scenario, steps=(told.step,))
-    return replace(verdict, scenarios=(replace(scenario, scenario=wanted, steps=(told,)),))
+    wanted = replace(scenario.scenario, steps=(reported.step,))
+    return replace(verdict, scenarios=(replace(scenario, scenario=wanted, steps=(reported,)),))
 
 
-def _is(result: ExpectationResult, wanted: Expectation | None) -> bool:
-    """Whether it is about this expectation, or one that says the same on the same line."""
-    told = result.expectation
-    return wanted is not None and (told.location, told.line) == (wanted.location, wanted.line)
+def _is_about(result: ExpectationResult, wanted: Expectation | None) -> bool:
+    """Return True if the result is about this expectation, or an equal one on the same line."""
+    reported = result.expectation
+    return wanted is not None and (reported.location, reported.line) == (
+        wanted.location,
+        wanted.line,
+    )
 
 
-def _objections(verdict: Verdict, first: Expectation | None) -> Iterator[str]:
+def _failure_lines(verdict: Verdict, first: Expectation | None) -> Iterator[str]:
     findings = unexplained(verdict.policy_hits, verdict.scenarios)
     for index, scenario in enumerate(verdict.scenarios):
-        for result in sorted(scenario.expectations, key=lambda result: not _is(result, first)):
+        for result in sorted(
+            scenario.expectations, key=lambda result: not _is_about(result, first)
+        ):
             if result.reached and not result.met:
                 yield f"{expectation_line(result.expectation)}: {wanted_got(result)}"
         failing = [hit for hit in findings if hit.levels[index] is Level.FAIL]
@@ -217,62 +236,67 @@ def _objections(verdict: Verdict, first: Expectation | None) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The calls that somebody looks at: behind number `after`, up to `last`; None for all."""
+    """The calls after number `after`, up to number `last`, or to the end if it is None."""
 
     after: int = 0
     last: int | None = None
 
-    def holds(self, hit: Hit) -> bool:
-        """Whether the call is one of them."""
+    def contains(self, hit: Hit) -> bool:
+        """Return True if the hit is in the window."""
         return self.after < hit.seq and (self.last is None or hit.seq <= self.last)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Windowed(Pattern):
-    """A pattern that matches only what its window holds."""
+    """A pattern that matches only calls in its window."""
 
     window: Window = Window()
 
     def solutions(self, hit: Hit) -> Iterator[Constraints]:
-        return Pattern.solutions(self, hit) if self.window.holds(hit) else iter(())
+        return Pattern.solutions(self, hit) if self.window.contains(hit) else iter(())
 
 
-def wishes(scenario: Scenario, window: Window) -> Scenario:
-    """What a scenario may take of the calls in its window, as often as they come; it fails for
-    nothing."""
-    wanted = (expectation for expectation in scenario.expectations if expectation.times.high != 0)
-    loose = tuple(
-        replace(_seen(expectation, window), times=Times(0, None), id="", after="", within=None)
-        for expectation in wanted
+def optional_demands(scenario: Scenario, window: Window) -> Scenario:
+    """Return what a scenario may take of the calls in its window, any number of times.
+
+    It never fails, so it only keeps others from finding these calls unexpected.
+    """
+    expectations = (
+        expectation for expectation in scenario.expectations if expectation.times.high != 0
     )
-    return replace(_bare(scenario), steps=(Step(expectations=loose),))
+    optional = tuple(
+        replace(_windowed(expectation, window), times=Times(0, None), id="", after="", within=None)
+        for expectation in expectations
+    )
+    return replace(_without_policies(scenario), steps=(Step(expectations=optional),))
 
 
-def demands(scenario: Scenario, window: Window) -> Scenario:
-    """What a scenario wants of the calls in its window, and nothing else: no policy, no state."""
+def bare_demands(scenario: Scenario, window: Window) -> Scenario:
+    """Return what a scenario expects of the calls in its window, without policies and state."""
     steps = (
         replace(
             step,
             expectations=tuple(
-                replace(_seen(expectation, window), within=None)
+                replace(_windowed(expectation, window), within=None)
                 for expectation in step.expectations
             ),
         )
         for step in scenario.steps
     )
-    return replace(_bare(scenario), steps=tuple(steps))
+    return replace(_without_policies(scenario), steps=tuple(steps))
 
 
-def verify_beside(
-    scenarios: Sequence[Scenario], beside: Sequence[Scenario], evidence: Evidence
+def verify_with_others(
+    scenarios: Sequence[Scenario], others: Sequence[Scenario], evidence: Evidence
 ) -> tuple[Verdict, frozenset[int]]:
-    """The verdict on scenarios that have others beside them, and the calls that those take.
+    """Return the verdict on scenarios that share calls with others, and the numbers of the calls
+    that the others take.
 
-    Without any scenario nothing is wanted.
+    Without scenarios nothing is expected and every level is ignore.
     """
-    # Where nothing came the others take nothing: to them, the silence would have to be proven.
-    others = beside if evidence.hits else ()
-    whole = verify([*scenarios, *others] or [Scenario(levels=IGNORED)], evidence)
+    # Without calls the others take nothing, and their silence would need proof.
+    others = others if evidence.hits else ()
+    whole = verify([*scenarios, *others] or [Scenario(levels=IGNORE_ALL)], evidence)
     count = len(scenarios)
     findings = (replace(hit, levels=hit.levels[:count]) for hit in whole.policy_hits)
     verdict = replace(
@@ -284,23 +308,23 @@ def verify_beside(
 
 
 def claims_of(results: Sequence[ScenarioResult]) -> frozenset[int]:
-    """The numbers of the calls that scenarios claim."""
+    """Return the numbers of the calls that scenarios claim."""
     return frozenset(
         hit.seq for result in results for wanted in result.expectations for hit in wanted.claims
     )
 
 
-def without(evidence: Evidence, claimed: Collection[int]) -> Evidence:
-    """The evidence but for some of its calls."""
+def without_calls(evidence: Evidence, claimed: Collection[int]) -> Evidence:
+    """Return the evidence without the claimed calls."""
     if not claimed:
         return evidence
     return replace(evidence, hits=tuple(hit for hit in evidence.hits if hit.seq not in claimed))
 
 
-def _bare(scenario: Scenario) -> Scenario:
+def _without_policies(scenario: Scenario) -> Scenario:
     return replace(
         scenario,
-        levels=IGNORED,
+        levels=IGNORE_ALL,
         same_event=False,
         forbidden=(),
         state=None,
@@ -309,11 +333,13 @@ def _bare(scenario: Scenario) -> Scenario:
     )
 
 
-def _seen(wanted: Expectation, window: Window) -> Expectation:
-    return replace(wanted, patterns=tuple(_within(pattern, window) for pattern in wanted.patterns))
+def _windowed(wanted: Expectation, window: Window) -> Expectation:
+    return replace(
+        wanted, patterns=tuple(_windowed_pattern(pattern, window) for pattern in wanted.patterns)
+    )
 
 
-def _within(pattern: Pattern, window: Window) -> Pattern:
+def _windowed_pattern(pattern: Pattern, window: Window) -> Pattern:
     return _Windowed(
         type=pattern.type,
         fields=pattern.fields,

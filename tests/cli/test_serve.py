@@ -335,7 +335,7 @@ def test_env_finds_the_only_emulator_and_tells_several_apart(serve, tmp_path, mo
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
     code, out, err = run_cli("env", "--port", first.port)
     assert (code, f"PIXEL_EMULATOR_CONTROL={first.ready['control']}" in out) == (0, True)
-    assert f"taken is the one on port {first.port}; also serving: one on port {second.port}" in err
+    assert f"using the one on port {first.port}; also serving: one on port {second.port}" in err
     assert str(dead.port) not in err
     code, out, err = run_cli("env")
     assert (code, out) == (2, "")
@@ -454,7 +454,7 @@ def test_with_a_mistake_the_last_good_file_stays_in_force(watch, tmp_path):
     served = watch(OPENED)
     served.until("not yet met")
     (tmp_path / "scenario.yaml").write_text("expect: [\n")
-    message = served.until("stay as they last were without a mistake")
+    message = served.until("without a mistake stays in use")
     assert "scenario.yaml:2" in message
     served.hit()
     assert "not yet met" not in served.until("scenarios: met, after 1 call")

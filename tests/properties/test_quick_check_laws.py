@@ -10,7 +10,7 @@ from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, Time
 from pixel_emulator.core.scenarios.model import Level, Policy, Scenario, Step
 from pixel_emulator.core.verification.quick_check import QuickCheck
 from pixel_emulator.core.verification.verdict import Status
-from pixel_emulator.pytest_plugin.verdicts import lacking, verify_unproven
+from pixel_emulator.pytest_plugin.verdicts import verdict_if_missing, verify_unproven
 from tests.hits import KEY, hit
 
 # Fields for an outcome: an unresolved token damages a call, an empty id drops it.
@@ -76,7 +76,9 @@ def test_what_has_all_calls_is_not_lacking(run):
     expectations, evidence = run
     if QuickCheck().has_all_calls(expectations, evidence.hits):
         unmasked = Evidence(hits=evidence.hits)
-        assert not lacking(Scenario(steps=(Step(expectations=tuple(expectations)),)), unmasked)
+        assert not verdict_if_missing(
+            Scenario(steps=(Step(expectations=tuple(expectations)),)), unmasked
+        )
 
 
 @given(st.lists(st.sampled_from("ABC"), unique=True))

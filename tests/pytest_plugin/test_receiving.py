@@ -20,7 +20,7 @@ from django.core.mail import EmailMessage as DjangoMessage
 from django.core.mail import EmailMultiAlternatives
 from markupsafe import Markup
 
-from pixel_emulator.pytest_plugin.pixel_calls import requested
+from pixel_emulator.pytest_plugin.pixel_calls import requests_for
 from pixel_emulator.pytest_plugin.source_lines import MisuseError
 
 pytest_plugins = ["pytester"]
@@ -110,7 +110,7 @@ FORMS = {
 @pytest.mark.parametrize("given", FORMS.values(), ids=FORMS)
 def test_a_pixel_is_found_in_every_form(given):
     with APP.app_context():  # Flask-Mail asks its app how to write attachments
-        assert [each.target.decode() for each in requested(given, HOSTS)] == [TARGET]
+        assert [each.target.decode() for each in requests_for(given, HOSTS)] == [TARGET]
 
 
 @pytest.mark.parametrize(
@@ -127,13 +127,13 @@ def test_a_path_is_read_as_check_reads_it(tmp_path, monkeypatch, name, raw):
     (tmp_path / name).write_bytes(raw)
     monkeypatch.chdir(tmp_path)
     for given in (tmp_path / name, Path(name), name, str(tmp_path / name)):
-        assert len(requested(given, HOSTS)) == 1
+        assert len(requests_for(given, HOSTS)) == 1
 
 
 def test_each_mail_of_an_mbox_is_opened():
     box = b"From a@example.com Mon Nov 30 16:06:24 2026\n" + message().as_bytes()
-    assert len(requested(box * 3, HOSTS)) == 3
-    assert len(requested((box * 3).decode(), HOSTS)) == 3
+    assert len(requests_for(box * 3, HOSTS)) == 3
+    assert len(requests_for((box * 3).decode(), HOSTS)) == 3
 
 
 NO_PIXEL = {
@@ -151,7 +151,7 @@ NO_PIXEL = {
 
 @pytest.mark.parametrize("given", NO_PIXEL.values(), ids=NO_PIXEL)
 def test_what_holds_no_pixel_asks_for_nothing(given):
-    assert requested(given, HOSTS) == []
+    assert requests_for(given, HOSTS) == []
 
 
 MAIL = message().as_bytes()
@@ -193,7 +193,7 @@ UNREADABLE = {
 @pytest.mark.parametrize(("given", "said"), UNREADABLE.values(), ids=UNREADABLE)
 def test_what_cannot_be_read_is_refused(given, said):
     with pytest.raises(MisuseError, match=said):
-        requested(given, HOSTS)
+        requests_for(given, HOSTS)
 
 
 def test_a_mail_with_a_pixel_breaks_the_silence(inner):

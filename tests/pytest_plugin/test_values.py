@@ -13,7 +13,7 @@ from dirty_equals import DirtyEquals, IsDict, IsPartialDict, IsPositive, IsStr
 from pixel_emulator.core.matching.diff import matches, mismatches
 from pixel_emulator.core.matching.expected import ABSENT
 from pixel_emulator.core.model import Payload
-from pixel_emulator.pytest_plugin.keyword_expectations import want_of
+from pixel_emulator.pytest_plugin.keyword_expectations import expected_value
 
 
 def is_even(value):
@@ -105,8 +105,8 @@ MATCHING = [
 
 @pytest.mark.parametrize(("wanted", "yes", "no"), MATCHING)
 def test_a_value_matches_what_it_means(wanted, yes, no):
-    assert matches({"k": want_of(wanted)}, {} if yes is ABSENT else {"k": yes})
-    assert not matches({"k": want_of(wanted)}, {} if no is ABSENT else {"k": no})
+    assert matches({"k": expected_value(wanted)}, {} if yes is ABSENT else {"k": yes})
+    assert not matches({"k": expected_value(wanted)}, {} if no is ABSENT else {"k": no})
 
 
 @pytest.mark.parametrize(
@@ -119,18 +119,18 @@ def test_a_value_matches_what_it_means(wanted, yes, no):
 )
 def test_what_can_never_arrive_is_refused(wanted):
     with pytest.raises(TypeError):
-        want_of(wanted)
+        expected_value(wanted)
 
 
 def test_a_value_that_holds_itself_is_refused():
     endless: list[object] = []
     endless.append(endless)
     with pytest.raises(TypeError, match="nested deeper than 200 levels"):
-        want_of(endless)
+        expected_value(endless)
 
 
 def _mismatch(wanted, got):
-    (found,) = mismatches({"k": want_of(wanted)}, {"k": got})
+    (found,) = mismatches({"k": expected_value(wanted)}, {"k": got})
     return found
 
 
@@ -162,7 +162,7 @@ def test_a_function_gives_its_reason(function, got, reason):
 
 
 def test_a_matcher_describes_itself_as_before_it_was_compared():
-    wanted = want_of(IsPositive())
+    wanted = expected_value(IsPositive())
     assert not matches(wanted, -1)
     assert matches(wanted, 1)
     assert str(_mismatch(IsPositive(), -2).expected) == "IsPositive()"
@@ -170,5 +170,5 @@ def test_a_matcher_describes_itself_as_before_it_was_compared():
 
 def test_a_function_cannot_change_what_arrived():
     got: Payload = {"k": {"a": [1]}}
-    matches({"k": want_of(lambda value: value["a"].clear() or True)}, got)
+    matches({"k": expected_value(lambda value: value["a"].clear() or True)}, got)
     assert got == {"k": {"a": [1]}}

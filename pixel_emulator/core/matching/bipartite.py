@@ -112,6 +112,8 @@ class _Flow:
     each group, `counts` their sum.
     """
 
+    __slots__ = ("candidates", "claimed", "counts", "unclaimed")
+
     def __init__(
         self, candidates: Sequence[Collection[int]], sizes: list[int], expectations: int
     ) -> None:
@@ -123,17 +125,19 @@ class _Flow:
     def fill(self, limits: list[int]) -> None:
         """Claim as many calls as the limits of the expectations allow, in addition to the claims
         that are already made."""
+        unclaimed, counts, claimed = self.unclaimed, self.counts, self.claimed
         dead_ends: set[int] = set()  # expectations from which no path leads to free capacity
         for group, takers in enumerate(self.candidates):
             for taker in takers:  # the shortest paths of all
-                if not self.unclaimed[group]:
+                if not unclaimed[group]:
                     break
-                if (capacity := limits[taker] - self.counts[taker]) > 0:
-                    amount = min(self.unclaimed[group], capacity)
-                    self.unclaimed[group] -= amount
-                    self.counts[taker] += amount
-                    self.claimed[taker][group] = self.claimed[taker].get(group, 0) + amount
-            while self.unclaimed[group] and (path := self._path(group, limits, dead_ends)):
+                capacity = limits[taker] - counts[taker]
+                if capacity > 0:
+                    amount = min(unclaimed[group], capacity)
+                    unclaimed[group] -= amount
+                    counts[taker] += amount
+                    claimed[taker][group] = claimed[taker].get(group, 0) + amount
+            while unclaimed[group] and (path := self._path(group, limits, dead_ends)):
                 self._push(path, limits)
 
     def _path(self, start: int, limits: list[int], dead_ends: set[int]) -> list[tuple[int, int]]:

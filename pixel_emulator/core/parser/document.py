@@ -46,7 +46,7 @@ from pixel_emulator.core.scenarios.model import (
 
 _NOTHING: Mapping[str, JSON] = {}
 _NO_DEFINITIONS: Mapping[str, Definition] = {}
-_NO_HOOKS: Mapping[str, Expected] = {}
+_NO_PLUGIN_MATCHERS: Mapping[str, Expected] = {}
 _CUMULATIVE_KEYS = ("tags", "never", "deny")
 """Keys whose lists `defaults` extend; for other keys the scenario's own value replaces them."""
 
@@ -56,19 +56,19 @@ def parse(
     *,
     given: Values = _NOTHING,
     definitions: Mapping[str, Definition] = _NO_DEFINITIONS,
-    plugin_matchers: Mapping[str, Expected] = _NO_HOOKS,
+    plugin_matchers: Mapping[str, Expected] = _NO_PLUGIN_MATCHERS,
 ) -> tuple[Scenario, ...]:
-    """The scenarios of a document, one for each row of `cases`; none if it only defines names.
+    """Return the scenarios of a document: one per row of `cases`, none if it only has `define`.
 
     `given` are values of variables, `definitions` those of the files in `use`, `plugin_matchers`
-    named matchers. Raises InputError with all issues of the document.
+    the matchers registered in Python. Raises InputError with all issues of the document.
     """
-    reading = read_document(
+    parsed = read_document(
         document, given=given, definitions=definitions, plugin_matchers=plugin_matchers
     )
-    if reading.issues:
-        raise InputError(*reading.issues)
-    return reading.scenarios
+    if parsed.issues:
+        raise InputError(*parsed.issues)
+    return parsed.scenarios
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def read_document(
     *,
     given: Values = _NOTHING,
     definitions: Mapping[str, Definition] = _NO_DEFINITIONS,
-    plugin_matchers: Mapping[str, Expected] = _NO_HOOKS,
+    plugin_matchers: Mapping[str, Expected] = _NO_PLUGIN_MATCHERS,
 ) -> ParsedDocument:
     """As `parse`, but return the issues instead of raising InputError."""
     context = ParseContext(document)
@@ -181,11 +181,11 @@ class _FileParser:
             for key in _CUMULATIVE_KEYS
         }
         _check_shape(self.context, at, own)
-        fresh = Scope(self.definitions, self.plugin_matchers)
+        base = Scope(self.definitions, self.plugin_matchers)
         lets = [fields["let"] for fields in (general, own) if "let" in fields]
-        declared = read_let(self.context, lets, fresh)
+        declared = read_let(self.context, lets, base)
         self.declared |= {at_name: name for name, (at_name, _) in declared.items()}
-        for case in read_cases(self.context, fields.get("cases"), declared, self.given, fresh):
+        for case in read_cases(self.context, fields.get("cases"), declared, self.given, base):
             scenario = self._case(fields, added, case.scope)
             self.used.update(declared[name][0] for name in case.scope.used & declared.keys())
             location, row = map(self.context.location, (at, case.at or at))

@@ -69,22 +69,22 @@ def read_cases(
     context: ParseContext,
     cases: ValueAt | None,
     declared: Mapping[str, ValueAt],
-    outside: Values,
-    fresh: Scope,
+    given_values: Values,
+    base: Scope,
 ) -> Iterator[CaseRow]:
     """Yield the scope of each row, or a single scope if there are no `cases` or all are invalid."""
     if cases is None:
-        yield CaseRow("", _row_scope(context, {}, declared, outside, fresh))
+        yield CaseRow("", _row_scope(context, {}, declared, given_values, base))
         return
     rows = list(_rows(context, cases, declared))
     if len(rows) * len(context.document.positions) > MAX_VALUES_READ:
         context.add_issue(cases[0], "are too many for a file of this size: split it")
         rows = []
     if not rows:  # the issue is already added
-        yield CaseRow("", _unknown_scope(context, declared, fresh))
+        yield CaseRow("", _unknown_scope(context, declared, base))
     names = dict.fromkeys(name for _, row in rows for name in row)
     for name in names:
-        if name in outside:
+        if name in given_values:
             context.add_issue(
                 cases[0], f"`{name}` is given a value, but the rows give it one already"
             )
@@ -94,7 +94,7 @@ def read_cases(
             if name not in row and name in declared and declared[name][1] is None:
                 context.add_issue(at, f"`{name}` is missing; other rows give it")
         given = {name: ((*at, name), value) for name, value in row.items()}
-        scope = _row_scope(context, given, declared, outside, fresh)
+        scope = _row_scope(context, given, declared, given_values, base)
         label = _label({name: scope.given.get(name) for name in row})
         label = f"{label} #{number}" if label in labels else label
         labels.add(label)
@@ -123,13 +123,13 @@ def _row_scope(
     context: ParseContext,
     row: Mapping[str, ValueAt],
     declared: Mapping[str, ValueAt],
-    outside: Values,
-    fresh: Scope,
+    given_values: Values,
+    base: Scope,
 ) -> Scope:
-    scope = Scope(fresh.definitions, fresh.plugin_matchers)
+    scope = Scope(base.definitions, base.plugin_matchers)
     for name, (at, value) in row.items():
         scope.given[name] = read_constant(context, at, value, scope)
-    scope.given |= {name: value for name, value in outside.items() if name in declared}
+    scope.given |= {name: value for name, value in given_values.items() if name in declared}
     for name, (at, value) in declared.items():
         if value is None:
             if name not in scope.given:
@@ -152,10 +152,10 @@ def _row_scope(
     return scope
 
 
-def _unknown_scope(context: ParseContext, declared: Mapping[str, ValueAt], fresh: Scope) -> Scope:
+def _unknown_scope(context: ParseContext, declared: Mapping[str, ValueAt], base: Scope) -> Scope:
     """Return the scope for invalid rows: every declared name is INVALID."""
-    unread = dict.fromkeys(declared, INVALID)
-    scope = Scope(fresh.definitions, fresh.plugin_matchers, variables=unread, used=set(declared))
+    invalid = dict.fromkeys(declared, INVALID)
+    scope = Scope(base.definitions, base.plugin_matchers, variables=invalid, used=set(declared))
     for at, value in declared.values():
         if value is not None:
             read_value(context, at, value, scope)

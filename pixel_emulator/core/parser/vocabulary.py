@@ -8,7 +8,7 @@ from pixel_emulator.core.model import Alphabet, CallType, Form
 FILE = {
     "use": "Files whose definitions may be used here, relative to this one.",
     "define": "Names for values and matchers: `$name` stands for what is written here.",
-    "defaults": "What each of the scenarios says, unless it says otherwise itself.",
+    "defaults": "The keys that every scenario of this file has unless it sets them itself.",
     "scenarios": "The scenarios of this file, where it has several.",
 }
 """The keys of a file, in addition to those of its one scenario."""
@@ -28,30 +28,30 @@ _WAITING = {
 }
 
 STEP = {
-    "name": "What the step is called; no two steps have the same name.",
+    "name": "The name of the step; no two steps have the same name.",
     "client": "The mail client that `open` fetches as.",
     "do": "What to do before the calls come: run, open, send, replay, wait.",
-    "expect": "The calls that have to arrive, each exactly once unless it says `times`.",
+    "expect": "The calls that have to arrive, each exactly once unless it has `times`.",
     "never": "Calls that must not arrive.",
     **_WAITING,
     "since": "`start`: the expectations see the calls of all steps so far.",
 }
 
 SCENARIO = {
-    "name": "What the scenario is called.",
-    "tags": "Words to choose scenarios by.",
+    "name": "The name of the scenario.",
+    "tags": "Words to select scenarios by.",
     "let": "The variables: their names, or their names with a value or a matcher.",
     "cases": "Values of variables; each row is a test of its own.",
-    "given": "What holds before: profiles, clock, seed.",
+    "given": "The initial state: profiles, clock, seed.",
     "client": STEP["client"],
     "do": STEP["do"],
     "expect": STEP["expect"],
     "never": STEP["never"],
     "steps": "The parts of the scenario, one after the other.",
     **_WAITING,
-    "deny": "What no request may hold, kept or dropped.",
-    "state": "What Segment would know of each profile at the end.",
-    "plan": "A tracking plan that all calls have to keep to, or one for each version.",
+    "deny": "Content that no request may have, kept or dropped.",
+    "state": "The profiles that Segment would have at the end.",
+    "plan": "A tracking plan that all calls have to follow, or one for each version.",
     **POLICIES,
 }
 
@@ -88,7 +88,7 @@ PATTERN = {
     **CALL_LINES,
     **{field: f"The field `{field}` of the call." for field in FIELDS},
     "type": "The type of the call, beside `any` or `dropped`.",
-    "request": "The wire: how the call was fetched, and by whom.",
+    "request": "The HTTP request: how the call was fetched, and by which client.",
     "note": "A remark; it is shown with a failure.",
 }
 """The keys of one shape of a call."""
@@ -103,19 +103,19 @@ TIMING = {
 EXPECTATION = {
     **PATTERN,
     **TIMING,
-    "one-of": "Shapes of which the call has to have one; what stands beside holds for each.",
+    "one-of": "Alternative shapes of the call; the keys beside `one-of` apply to each.",
 }
 """The keys of an item of `expect`."""
 
 REQUEST = {
     "host": "The host, as the client wrote it.",
     "path": "The path of the URL.",
-    "form": "How the payload stood in the URL.",
+    "form": "The form of the payload in the URL.",
     "alphabet": "The base64 alphabet: RFC 4648 section 4 (std) or 5 (url).",
     "padded": "Whether the base64 text was padded with `=`.",
     "user_agent": "The header User-Agent.",
     "referer": "The header Referer.",
-    "client": "The mail client, as its headers tell it.",
+    "client": "The mail client, recognized by its headers.",
     "fetch": "A person's open, a prefetch, an image proxy, or a HEAD.",
     "http": "The version, as HTTP/1.1.",
 }
@@ -125,19 +125,19 @@ ACTIONS = {
     "open": "An HTML file or a mail, opened as a mail client would.",
     "send": "One call, sent through the proxy.",
     "replay": "A recording whose calls are sent again.",
-    "wait": "So long, as 200ms.",
+    "wait": "A time to wait, as 200ms.",
 }
 
 GIVEN = {
-    "profiles": "What Segment knows of each profile before.",
+    "profiles": "The profiles that Segment has before.",
     "clock": "The time of the first call, as 2030-01-31T12:00:00Z.",
     "seed": "A whole number; generated ids are the same for the same seed.",
 }
 
 FORBIDDEN = {
-    "contains": "What no request may hold: a text, or a matcher.",
+    "contains": "The forbidden content: a text, or a matcher.",
     "in": "`everything`, or the path of the payload below which to look.",
-    "except": "Paths of the payload where it may stand all the same.",
+    "except": "Paths of the payload where it is allowed.",
     "because": "The reason; it is shown with a failure.",
 }
 

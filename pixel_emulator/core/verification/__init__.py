@@ -48,8 +48,8 @@ Stages
    calls that match the same demands are one group. This ignores order and the times between
    claims. If they matter and the result violates them, `ordering` reads the calls one by one with
    an automaton, and a beam search over its states finds the claims.
-6. `solve` puts the components together. `explain` and `closest_call` say what is wrong with each
-   unmet expectation; `policies` checks the calls against the policies and forbidden values, and
+6. `solve` puts the components together. `explain` and `closest_call` explain each unmet
+   expectation; `policies` checks the calls against the policies and forbidden values, and
    `verify` adds tracking plans and profiles and makes the `verdict`.
 
 `live` answers while calls still arrive: met, open, impossible or undecided. It only matches the

@@ -44,7 +44,7 @@ class CandidateIndex:
                 indexed.append(demand)
 
     def lookup(self, payload: Payload) -> list[int]:
-        """Return the demands that a call with this payload may match, judged by that value."""
+        """Return the demands that may match a call with this payload, by the indexed value."""
         if not self._path:
             return self._without_value
         value: Value = payload

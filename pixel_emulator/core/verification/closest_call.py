@@ -200,17 +200,17 @@ def _unmatched(pattern: Pattern, hit: Hit, bindings: Bindings) -> int:
 def _differing_leaves(expected: dict[str, Expected], actual: Payload, bindings: Bindings) -> int:
     """Return the number of leaves that differ.
 
-    Differences inside a list, surplus items among them, count at most as many as it has leaves.
+    Differences inside a list, extra items among them, count at most as many as it has leaves.
     """
     counts: dict[JsonPath, int] = defaultdict(int)
     most: dict[JsonPath, int] = {}
-    for at, wanted, _ in differences(expected, actual, bindings):
+    for at, leaf, _ in differences(expected, actual, bindings):
         depth, value = 0, cast("Expected", expected)
         while isinstance(value, dict) and depth < len(at):
             value = value[str(at[depth])]
             depth += 1
         most[at[:depth]] = leaf_count(value)
-        counts[at[:depth]] += max(1, leaf_count(wanted))
+        counts[at[:depth]] += max(1, leaf_count(leaf))
     return sum(min(count, most[at]) for at, count in counts.items())
 
 

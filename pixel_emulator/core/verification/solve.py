@@ -111,7 +111,7 @@ def can_still_be_met(graph: MatchGraph, instance: ProblemInstance, budget: int) 
     return True if decided else None
 
 
-def is_hard(instance: ProblemInstance, component: Component) -> bool:
+def _needs_search(instance: ProblemInstance, component: Component) -> bool:
     """Return True if a component needs a search: numbers of claims alone do not decide it."""
     return any(instance.demands[index].is_constrained for index in component.demands) or any(
         conditions is not None
@@ -123,7 +123,9 @@ def is_hard(instance: ProblemInstance, component: Component) -> bool:
 def _share(graph: MatchGraph, components: list[Component], budget: int) -> int:
     """Return the budget of each search."""
     total = budget + min(_TRIES * sum(map(len, graph.candidates)), _MAX_TRIES)
-    return total // max(1, sum(is_hard(graph.instance, component) for component in components))
+    return total // max(
+        1, sum(_needs_search(graph.instance, component) for component in components)
+    )
 
 
 def _without_cost(

@@ -53,7 +53,7 @@ class Explanation(StrEnum):
     FORBIDDEN = "sent, but it must not be"
     TOO_LATE = "sent too late"
     OUT_OF_ORDER = "sent out of order"
-    SOMEBODY_ELSE = "sent, but by somebody else"
+    OTHER_IDENTITY = "sent, but by somebody else"
     NOT_REACHED = "not tried, because an earlier step failed"
 
 
@@ -146,7 +146,9 @@ class ExpectationResult:
         if outcome not in KEPT:
             return _OF_OUTCOME[outcome]
         paths = {mismatch.path for mismatch in call.mismatches}
-        return Explanation.SOMEBODY_ELSE if paths and paths <= _ID_FIELDS else Explanation.DIFFERENT
+        return (
+            Explanation.OTHER_IDENTITY if paths and paths <= _ID_FIELDS else Explanation.DIFFERENT
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -429,7 +429,7 @@ EXPLANATIONS = [
     (["{track: Order Completed, userId: user_123, properties: {x: 1, y: 2}}"],
      [track(1, "Purchase", properties={"x": 1, "y": 2})], Explanation.DIFFERENT),
     (["{track: Order Completed, userId: user_123}"], [track(1, "Purchase")], Explanation.NOT_SENT),
-    (["identify: alice"], [hit(1, "identify", {"userId": "bob"})], Explanation.SOMEBODY_ELSE),
+    (["identify: alice"], [hit(1, "identify", {"userId": "bob"})], Explanation.OTHER_IDENTITY),
     (["track: Email Opened"], [hit(1, "track", NO_ID)], Explanation.DROPPED),
     (["{track: Email Opened, times: 2}"],
      [track(1, messageId="m"), track(2, messageId="m", repeats=True)], Explanation.REPEATED),
