@@ -211,3 +211,11 @@ def test_modules_are_small():
         name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in MODULES.items()
     }
     assert {name for name, length in lengths.items() if length > 400} == LARGE.keys()
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_variables_say_what_they_hold(module):
+    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
+    variables = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    variables |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+    assert not variables & {"each", "found"}

@@ -50,7 +50,7 @@ def wrapper(*command: str) -> list[str]:
         ("import os; os.kill(os.getpid(), 15)", (143, 15)),
     ],
 )
-def test_the_end_of_the_command_is_told_as_a_shell_would(code, expected):
+def test_the_exit_is_reported_as_a_shell_does(code, expected):
     end = run_command(python(code), os.environ)
     assert (end.code, end.signal) == expected
 
@@ -145,7 +145,7 @@ def test_what_a_command_prints_goes_to_the_output_in_its_order(tmp_path):
 
 
 @pytest.mark.parametrize(("name", "ends"), [("SIGTERM", True), ("SIGUSR1", False)])
-def test_a_signal_reaches_all_processes_and_is_told(tmp_path, name, ends):
+def test_a_signal_reaches_all_processes_and_is_reported(tmp_path, name, ends):
     """The shell ignores it; what it has started hears of it all the same."""
     number = signal.Signals[name]
     script = (
@@ -163,5 +163,5 @@ def test_a_signal_reaches_all_processes_and_is_told(tmp_path, name, ends):
     assert end.ending_signal == (number if ends else None)
 
 
-def test_a_signal_that_did_not_come_is_not_told():
+def test_without_a_signal_none_is_reported():
     assert run_command(python("pass"), os.environ).ending_signal is None
