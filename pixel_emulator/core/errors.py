@@ -64,7 +64,7 @@ class Document:
         return InputIssue(message, self.location(at), path_text(at))
 
     def location(self, at: JsonPath) -> Location:
-        """Where the value at `at` stands, or the nearest one around it."""
+        """Return the place of the value at the path `at`, or of the nearest value around it."""
         for n in range(len(at), -1, -1):
             if at[:n] in self.positions:
                 return self.positions[at[:n]]

@@ -1,4 +1,4 @@
-"""What the load clients can do by themselves: more than any server that they measure."""
+"""The limits of the load clients: above every server that they measure."""
 
 import statistics
 from collections.abc import Callable
@@ -52,7 +52,7 @@ def ceiling(plan: Plan) -> Result:
 
 
 def _certificate(folder: Path) -> tuple[Path, Path]:
-    """A key with a certificate for the host, and the CA that has signed it; both as mitmproxy's."""
+    """Return a key with a certificate for the host, and the CA that signed it, as mitmproxy's."""
     store, pem = CertStore.from_store(folder, "mitmproxy", 2048), folder / "host.pem"
     key, _, _ = (folder / "mitmproxy-ca.pem").read_bytes().partition(b"-----BEGIN CERTIFICATE")
     pem.write_bytes(key + store.get_cert(HOST, [x509.DNSName(HOST)]).cert.to_pem())

@@ -29,7 +29,7 @@ def main() -> None:
     for name, scenario in scenarios().items():
         print(
             f"| {name} |",
-            *(f" {verification_ratio(scenario, pool):.2f} |" for pool in pools),
+            *(f" {verification_seconds(scenario, pool):.2f} |" for pool in pools),
             flush=True,
         )
     print("| a look after each call |", f" {watched(pools[0]):.2f} | {watched(pools[1]):.2f} | |")
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def calls(count: int) -> Iterator[Hit]:
-    """Calls in the order of their events, by five visitors."""
+    """Calls in the order of their events, by five users."""
     made = [
         hit(1, "track", {"event": f"E{n:02}", "userId": "u", "properties": properties(n)})
         for n in range(EVENTS)
@@ -77,15 +77,15 @@ def scenario(fields: dict[str, Any], order: Order = Order.ANY, *, alike: bool = 
     return Scenario(steps=(Step(expectations=tuple(wanted), order=order),))
 
 
-def verification_ratio(scenario: Scenario, hits: list[Hit]) -> float:
-    """How long a verdict takes."""
+def verification_seconds(scenario: Scenario, hits: list[Hit]) -> float:
+    """Return the seconds that a verdict takes."""
     start = time.perf_counter()
     verify([scenario], Evidence(hits=tuple(hits), connections=1))
     return time.perf_counter() - start
 
 
 def watched(hits: list[Hit]) -> float:
-    """How long it takes to look at the run after each call."""
+    """Return the seconds that checks of the run after each call take."""
     watch = LiveVerdict([scenario({"anonymousId": Variable}, Order.LISTED)])
     start = time.perf_counter()
     for count in range(1, len(hits) + 1):
@@ -94,7 +94,7 @@ def watched(hits: list[Hit]) -> float:
 
 
 def read(hits: list[Hit]) -> float:
-    """How long PyYAML's C loader takes for the recording of these calls."""
+    """Return the seconds that PyYAML's C loader takes for the recording of these calls."""
     text = "".join(write([entry(hit)]) for hit in hits)
     start = time.perf_counter()
     yaml.load(text, yaml.CSafeLoader)

@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def start() -> None:
-    """A session in this process, from nothing, against the import that it cannot do without."""
+    """Measure the start of a session in this process, against the import that it needs."""
     ours, theirs = alternate(
         [sys.executable, "-W", "ignore", "-c", START],
         [sys.executable, "-W", "ignore", "-c", "import mitmproxy.tools.dump"],
@@ -51,7 +51,7 @@ def start() -> None:
 
 
 def phases() -> None:
-    """What `pixels` adds to a test that does nothing."""
+    """Measure what `pixels` adds to a test that does nothing."""
     phases = pytest_run(NOTHING + PLAIN).phases
     medians = {name: statistics.median(times) for name, times in phases.items()}
     added = sum(
@@ -62,7 +62,7 @@ def phases() -> None:
 
 
 def unused() -> None:
-    """What the plugin costs a run that does not use it: the least CPU time, since noise adds."""
+    """Measure what the plugin costs a run that does not use it: the minimum, since noise adds."""
     with tempfile.TemporaryDirectory() as folder:
         test = Path(folder) / "test_nothing.py"
         test.write_text("def test_nothing(): pass\n")
@@ -76,14 +76,14 @@ def unused() -> None:
 
 
 def waits() -> None:
-    """From the answer of a call, as its client sees it, to the return of `wait_for`."""
+    """Measure the time from the response to a call to the return of `wait_for`."""
     delays = sorted(pytest_run(WAITS).delays)
     say("`wait_for` returns after the answer, median", statistics.median(delays) * 1000, "ms", 5)
     say("the same, 95 of 100", delays[len(delays) * 95 // 100] * 1000, "ms", 5)
 
 
 def many() -> None:
-    """500 tests with one pixel each, in turns with the same on pytest-httpserver."""
+    """Measure 500 tests with one pixel each, alternating with the same on pytest-httpserver."""
     print("\n| 500 tests | wall, ms a test | CPU | httpserver, wall | CPU | ratio | whole run |")
     print("|---|---|---|---|---|---|---|")
     for name, body in OURS.items():
@@ -105,12 +105,12 @@ def many() -> None:
 
 
 def say(what: str, value: float, unit: str, goal: float) -> None:
-    """One line of a figure and its goal."""
+    """Print a figure and its goal."""
     print(f"{what}: {value:.2f} {unit} (goal {goal})")
 
 
 def alternate(*commands: Sequence[str]) -> list[float]:
-    """The median wall times of commands, run in turn."""
+    """Return the median wall times of commands, run in turn."""
     times: list[list[float]] = [[] for _ in commands]
     for _ in range(RUNS):
         for seconds, command in zip(times, commands, strict=True):
@@ -121,7 +121,7 @@ def alternate(*commands: Sequence[str]) -> list[float]:
 
 
 def cpu(command: Sequence[str], folder: str) -> float:
-    """The CPU time of a command, in seconds."""
+    """Return the CPU time of a command, in seconds."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, cwd=folder, env=ENVIRONMENT, check=True, capture_output=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -139,7 +139,7 @@ class Times:
 
 
 def pytest_run(tests: str) -> Times:
-    """Run tests in a pytest of their own; the times that they took. Raises where one fails."""
+    """Run tests in a pytest of their own and return their times. Raises if one fails."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "conftest.py").write_text(CONFTEST)
         (Path(folder) / "test_it.py").write_text(HEAD + tests)

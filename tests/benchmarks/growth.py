@@ -43,10 +43,10 @@ def growth(plan: Plan) -> Result:
 
 
 def _grow(plan: Plan, marks: list[int]) -> dict[str, list[float]]:
-    """At each number of calls: megabytes, and µs of a call since the one before, clock and CPU."""
+    """Return MB at each number of calls, and µs per call since the previous one, clock and CPU."""
     series: dict[str, list[float]] = {"calls": [0], "mb": [], "us": [0], "cpu": [0]}
     with emulator(plan.folder, "--max-calls", str(plan.bound)) as ours:
-        # What it loads for its first calls is not what calls take.
+        # Imports for the first calls are not part of their cost.
         answered = keep_alive(ours.plain, first=999_000_000, calls=100).answered
         series["mb"].append(ours.resident())
         for before, after in pairwise([0, *marks]):

@@ -1,4 +1,4 @@
-"""What makes each of the other servers answer `/v1/pixel/…` with the GIF, in its own words."""
+"""Settings with which each of the other servers answers `/v1/pixel/…` with the GIF."""
 
 from base64 import b64decode, b64encode
 

@@ -15,7 +15,7 @@ _WORK = f"plain HTTP, {CLIENTS} clients that stay"
 
 def plain(plan: Plan) -> Result:
     """Plain HTTP to the emulator as a server, against whatever other servers are installed."""
-    if not wrk.installed():  # few servers keep connections as our own client needs it
+    if not wrk.installed():  # few servers keep connections open as our own client requires
         return Result(remarks=("wrk is not installed, a Debian package: nothing was measured.",))
     wanted = [*doubles(), nginx()]
     rates: dict[str, list[float]] = {}

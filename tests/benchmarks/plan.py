@@ -1,4 +1,4 @@
-"""How much is measured, and on what: the plan of a run and its conditions."""
+"""The plan of a run: how much is measured, and under which conditions."""
 
 import itertools
 import os
@@ -14,7 +14,7 @@ from pathlib import Path
 from pixel_emulator.runtime.settings import Settings
 
 _APART = 1_000_000
-"""The calls of two loads differ, as long as none makes more; `growth` makes its own numbers."""
+"""Most calls of one load: the calls of two loads differ. `growth` has numbers of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,12 +35,12 @@ class Plan:
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(0, _APART))
 
     def number(self) -> int:
-        """The number of the first call of another load."""
+        """Return the number of the first call of another load."""
         return next(self._numbers)
 
 
 def conditions(plan: Plan) -> str:
-    """The machine, the versions and the way of measuring, as one line."""
+    """Return the machine, the versions and the method of measuring, as one line."""
     load = os.getloadavg()[0]
     parts = [
         f"{datetime.now(UTC):%Y-%m-%d}",
@@ -55,7 +55,7 @@ def conditions(plan: Plan) -> str:
 
 
 def say(text: str) -> None:
-    """Tell whoever waits what is going on."""
+    """Print progress to stderr."""
     print(text, file=sys.stderr, flush=True)
 
 

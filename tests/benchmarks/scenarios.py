@@ -1,4 +1,4 @@
-"""What a live scenario costs beside recording alone: memory as calls come, and CPU at the end."""
+"""The cost of a live scenario in addition to recording: memory, and CPU at the end."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ _SCENARIOS = {
     "deny: [{contains: hunter2}]\n",
     "unexpected": "expect: [track: Other]\n",
 }
-"""What is expected of calls that are all `track: Email Opened`, by a name."""
+"""Expectations for calls that are all `track: Email Opened`, by name."""
 
 
 def scenarios(plan: Plan) -> Result:
@@ -43,7 +43,7 @@ def scenarios(plan: Plan) -> Result:
 
 
 def _measured(plan: Plan, name: str, text: str) -> tuple[float, float]:
-    """The megabytes at the most, the end included, and the seconds of CPU from SIGTERM on."""
+    """Return the maximum memory in MB, and the seconds of CPU after SIGTERM."""
     file = plan.folder / f"{name or 'alone'}.yaml"
     file.write_text(text)
     arguments = ("--scenario", str(file)) if text else ()
@@ -51,7 +51,7 @@ def _measured(plan: Plan, name: str, text: str) -> tuple[float, float]:
         keep_alive(ours.plain, first=0, calls=plan.live)
         before, busy, most = cpu_seconds(ours.pid), 0.0, _most(ours.pid)
         os.kill(ours.pid, signal.SIGTERM)
-        with suppress(OSError, IndexError):  # once it has ended there is nothing to be read
+        with suppress(OSError, IndexError):  # the process may have ended
             while True:
                 most = _most(ours.pid)
                 busy = cpu_seconds(ours.pid) - before

@@ -1,4 +1,4 @@
-"""How long programs take to begin, against the imports that they cannot do without."""
+"""The start of commands, against the imports that they need."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The calls that are sent: each another user's, of about 25 values.
+"""The calls that are sent, each of another user, with about 25 values.
 
 They have no messageId, as none of the real ones in `tests/cases/pixel_urls.tsv` has.
 """
@@ -17,7 +17,7 @@ HEADERS = {
     "Sec-Fetch-Mode": "no-cors",
     "Sec-Fetch-Site": "cross-site",
 }
-"""What a browser sends with an image."""
+"""Headers of a browser's request for an image."""
 
 # Base64 writes three bytes as four letters. A number of nine digits that begins where three bytes
 # begin is three entries of a table, so that a new call costs its sender next to nothing.
@@ -28,28 +28,28 @@ DIGITS = tuple(b64encode(f"{number:03}".encode()).decode() for number in range(1
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A request, but for the number of its call, which stands in it twice."""
+    """A request without the number of its call, which occurs in it twice."""
 
     before: str
     between: str
     after: str
 
     def request(self, number: int) -> bytes:
-        """The call of this number (less than 10**9), as bytes on the wire."""
+        """Return the request of this number (less than 10**9), as bytes on the wire."""
         thousands, ones = divmod(number, 1000)
         millions, thousands = divmod(thousands, 1000)
         digits = DIGITS[millions] + DIGITS[thousands] + DIGITS[ones]
         return f"{self.before}{digits}{self.between}{digits}{self.after}".encode()
 
     def requests(self, first: int) -> Iterator[bytes]:
-        """Calls without end, from this number on."""
+        """Yield requests without end, from this number on."""
         while True:
             yield self.request(first)
             first += 1
 
 
 def template(host: str) -> Template:
-    """The calls to a host, as a browser makes them."""
+    """Return the template of a browser's calls to a host."""
     rest = {
         "writeKey": "wk_test_00000000000000000000",
         "event": "Email Opened",

@@ -1,4 +1,4 @@
-"""The load of wrk, written in C: for servers that our own client could not keep busy."""
+"""Load by wrk, written in C, for servers that are faster than our own client."""
 
 import json
 import shutil
@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.benchmarks.client import CLIENTS, Load, Target
 from tests.benchmarks.traffic import DIGITS, template
 
-# Its own counts are of whole answers; `requests` is called for each call, so all differ.
+# wrk counts whole responses; the script makes each request, so all differ.
 _SCRIPT = """
 local digits = %(digits)s
 local before, between, after = %(before)s, %(between)s, %(after)s
@@ -31,12 +31,12 @@ end
 
 
 def installed() -> bool:
-    """Whether there is a wrk (Debian package wrk)."""
+    """Return True if wrk is installed (Debian package wrk)."""
     return shutil.which("wrk") is not None
 
 
 def wrk(target: Target, *, first: int, seconds: float) -> Load:
-    """Calls over eight connections of wrk, for whole seconds.
+    """Send calls over eight connections of wrk, for whole seconds.
 
     RuntimeError for a status that is not 200 or another error; the bodies it does not look at.
     """

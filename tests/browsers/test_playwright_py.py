@@ -64,7 +64,7 @@ PASSING = {
         "/signup",
         [step("expect", SIGNUP, given={"user": "user_1"})],
     ),
-    "each expect judges what is new": (
+    "each expect verifies what is new": (
         "/signup",
         [
             step("expect", SIGNUP),
@@ -295,7 +295,7 @@ def test_so_it_is_with_the_other_api(loop, async_browser, site):
     loop(visit())
 
 
-def test_what_is_led_there_twice_is_led_there_once(browser, site, served):
+def test_a_context_that_is_redirected_twice_is_redirected_once(browser, site, served):
     page = browser.new_page()
     first, second = (Redirector(served["url"], ["api.segment.io"]) for _ in range(2))
     for redirector in (first, second):
@@ -318,7 +318,7 @@ def test_a_recording_is_saved(browser, site, tmp_path):
     assert "event: Signed Up" in (tmp_path / "calls.yaml").read_text()
 
 
-def test_the_session_may_judge_in_another_way(browser, site):
+def test_a_session_may_have_another_dialect(browser, site):
     page = browser.new_page()
     with pixels(page, session={"source": ["web=another_key"]}) as s:
         page.goto(f"{site}/signup")
@@ -337,7 +337,7 @@ def test_the_name_of_a_session_is_a_label_which_others_may_have_too(browser):
     assert all(re.fullmatch("sign-up-x+-[0-9a-f]{12}", name) for name in names)
 
 
-def test_a_slip_in_an_option_is_told(browser):
+def test_a_typo_in_an_option_is_reported(browser):
     page = browser.new_page()
     with pytest.raises(ValueError, match='rest="ignored": it is "fail" or "ignore"'):
         pixels(page, rest="ignored")

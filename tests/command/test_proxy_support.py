@@ -1,4 +1,4 @@
-"""What is said of a run that nothing reached depends on what was run."""
+"""The hint after a run without any call depends on the commands run."""
 
 import os
 import sys
@@ -75,10 +75,10 @@ def test_a_program_that_go_built_is_known(tmp_path, environ):
 
 
 @pytest.mark.parametrize("word", ["", "no-such-program", "a\0b", "--", "\udc80"])
-def test_what_is_no_program_says_nothing_of_its_own(word, environ):
+def test_what_is_no_program_adds_no_fact(word, environ):
     assert silence_hint([(word,)], environ).startswith("not every client")
 
 
-def test_each_is_said_once():
+def test_each_fact_is_listed_once():
     command = (sys.executable, "-c", "pass")
     assert silence_hint([command, command], os.environ).count("Python's") == 1

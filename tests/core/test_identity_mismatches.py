@@ -1,4 +1,4 @@
-"""Wanted profiles against the graph: paths, types, and likely ids."""
+"""Expected profiles against the actual ones: paths, types, and likely ids."""
 
 import pytest
 
@@ -61,7 +61,7 @@ def test_an_unknown_id_is_a_mismatch_with_the_likely_one():
     assert state_mismatches({"user_132": {}, "user_123": {}}, GRAPH, {}) == (absent,)
 
 
-def test_without_any_profile_the_reason_is_said():
+def test_without_any_profile_a_hint_says_so():
     [mismatch] = state_mismatches({"u": {}}, fold([], {}), {})
     assert mismatch.hint == "no kept call has an id"
 

@@ -109,7 +109,7 @@ def test_traits_are_never_required():
     }
 
 
-def test_versions_are_drafted_apart_and_properties_required_where_all_calls_have_them():
+def test_versions_are_inferred_separately_and_properties_required_if_all_calls_have_them():
     calls = [
         hit(1, "track", {"userId": "u", "event": "Paid", "properties": {"a": 1}}),
         hit(2, "track", {"userId": "u", "event": "Paid",
@@ -121,7 +121,7 @@ def test_versions_are_drafted_apart_and_properties_required_where_all_calls_have
     assert (second["version"], "required" in second["rules"]) == (2, False)
 
 
-def test_dropped_calls_are_not_drafted():
+def test_dropped_calls_are_not_in_an_inferred_plan():
     assert infer([hit(1, "track", {"event": "Paid"})]) == {"rules": {"events": []}}
 
 

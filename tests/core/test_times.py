@@ -1,4 +1,4 @@
-"""Points in time are read in UTC, within what Python's calendar holds."""
+"""Times are read in UTC, within the years of `datetime`."""
 
 from datetime import UTC, datetime
 
@@ -23,7 +23,7 @@ def test_it_is_in_utc(text, time):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "no ISO 8601"),
         ("noon", "no ISO 8601"),
@@ -33,8 +33,8 @@ def test_it_is_in_utc(text, time):
         ("9999-12-31T23:59:59-00:01", "the years 1 to 9999"),
     ],
 )
-def test_what_is_none_is_refused(text, said):
-    with pytest.raises(ValueError, match=said) as caught:
+def test_what_is_none_is_refused(text, message):
+    with pytest.raises(ValueError, match=message) as caught:
         parse_utc(text)
     assert len(str(caught.value)) < 100
 

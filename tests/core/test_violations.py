@@ -81,7 +81,7 @@ GOOD = {"order_id": "FC-1"}
         {**GOOD, "anything": 1},
     ],
 )
-def test_nothing_is_said_of_a_call_that_keeps_to_the_plan(properties):
+def test_a_call_that_keeps_to_the_plan_has_no_violations(properties):
     assert violation_lines(properties) == []
 
 
@@ -166,7 +166,7 @@ def test_a_page_has_the_rule_of_its_name_or_that_of_all_pages():
     assert told(hit(1, "track", {"userId": "u", "event": "E"}), plans) == []
 
 
-def test_flat_values_are_strings_and_that_is_said():
+def test_a_violation_says_that_flat_values_are_strings():
     [words] = violation_lines({"order_id": "FC-1", "total": "49.9"}, form="flat")
     assert words == (
         "Invalid Type · properties.total · Invalid type. Expected: number, given: string; "
@@ -217,13 +217,13 @@ def test_the_version_chooses_the_rule_within_a_plan():
         hit(1, "track", {"userId": "u", "event": "Paid", "messageId": "m"}, repeats=True),
     ],
 )
-def test_nothing_is_said_of_what_segment_does_not_keep(call):
+def test_a_call_that_segment_does_not_keep_has_no_violations(call):
     assert call.outcome in (Outcome.DROPPED, Outcome.DUPLICATE)
     assert call.outcome not in KEPT
     assert told(call) == []
 
 
-def test_without_plans_nothing_is_said():
+def test_without_plans_there_are_no_violations():
     assert violation_lines({}, {}) == []
 
 

@@ -275,12 +275,12 @@ def test_what_is_no_mail_after_all_is_read_as_html(name, raw):
     assert [part.html for part in read(name, raw).parts] == [raw.decode()]
 
 
-def test_only_a_file_called_mail_is_said_to_lack_html():
+def test_only_a_file_named_as_mail_is_reported_to_lack_html():
     assert "no HTML part" in read("a.eml", b"Subject: x\n\ntext").reason
     assert read("a.txt", b"Subject: x\n\ntext").reason == ""
 
 
-def test_html_of_a_mail_is_told_from_html_of_a_file():
+def test_html_of_a_mail_is_distinguished_from_html_of_a_file():
     raw = b"Content-Type: text/html\n\n<p>"
     assert [read(name, raw).parts[0].in_mail for name in ("a.eml", "a.html")] == [True, False]
 

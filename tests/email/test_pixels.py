@@ -223,7 +223,7 @@ def test_the_raw_text_is_kept_beside_the_url():
 @pytest.mark.parametrize(
     ("url", "custom"), [(TRACK, False), ("https://api.mail.example.com/v1/pixel/track", True)]
 )
-def test_a_custom_domain_is_told_apart(url, custom):
+def test_a_custom_domain_is_recognized(url, custom):
     (pixel,) = find_pixels(f"<img src={url}>", hosts=HOSTS)
     assert pixel.has_custom_domain is custom
 

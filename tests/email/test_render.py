@@ -170,7 +170,7 @@ def test_a_browser_that_does_not_end_is_killed_with_all_that_it_started(tmp_path
         f"--user-data-dir={tempfile.gettempdir()}/pixel-emulator-",
     ],
 )
-def test_a_browser_is_told(argument, tmp_path):
+def test_a_browser_gets_the_argument(argument, tmp_path):
     file = tmp_path / "a.html"
     file.write_text("<p>")
     browser = program(tmp_path / "chromium", 'echo "$@" >&2; exit 1')

@@ -110,7 +110,7 @@ def test_odd_headers_are_read_as_clients_read_them_or_refused(old, new, reason):
         assert htmls([result]) == [[HTML]]
 
 
-def test_html_that_is_said_to_be_base64_is_refused():
+def test_html_declared_as_base64_that_is_none_is_refused():
     (result,) = read(
         "a.eml", mail().replace(b"\n\n", b"\nContent-Transfer-Encoding: base64\n\n", 1)
     )
@@ -267,7 +267,7 @@ def test_a_detached_signature_hides_nothing():
     assert read("a.eml", raw)[0].reason == ""
 
 
-def test_plain_text_is_told_from_what_cannot_be_read():
+def test_plain_text_is_distinguished_from_what_cannot_be_read():
     assert read("a.eml", mail(kind="text/plain"))[0].is_text
     assert not read("a.eml", mail(encoding="x-foo"))[0].is_text
 

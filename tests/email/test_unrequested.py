@@ -75,7 +75,7 @@ SOUND = {
 
 
 @pytest.mark.parametrize("html", SOUND.values(), ids=SOUND)
-def test_nothing_is_said_of(html):
+def test_no_unrequested_place(html):
     assert search_html(html, hosts=HOSTS).unrequested == ()
 
 

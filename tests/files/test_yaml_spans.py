@@ -8,7 +8,7 @@ from pixel_emulator.core.scenario_edit.source import Edit, apply_edits, moved_li
 from pixel_emulator.core.text import yaml_writer
 from pixel_emulator.files.yaml_loader import load
 from pixel_emulator.files.yaml_spans import read_source
-from tests.core.test_yaml_text import VALUES
+from tests.core.text.test_yaml_writer import VALUES
 
 TEXT = """\
 # a comment

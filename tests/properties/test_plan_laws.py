@@ -44,7 +44,7 @@ def _read(data, write):
 
 @given(st.lists(_hits(), max_size=5))
 @settings(max_examples=200)
-def test_a_drafted_plan_takes_its_own_calls(hits):
+def test_an_inferred_plan_accepts_its_own_calls(hits):
     for write in (yaml_writer.write, json_codec.write):
         plan = _read(infer(hits), write)
         assert [list(violations({1: plan}, hit)) for hit in hits] == [[]] * len(hits)

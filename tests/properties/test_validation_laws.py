@@ -156,7 +156,7 @@ def test_nine_thousand_levels_are_walked_without_recursion(wrap):
 
 @given(CALLS)
 @settings(max_examples=500)
-def test_with_the_text_of_its_payload_the_judge_says_the_same(call):
+def test_with_the_text_of_the_payload_the_problems_are_the_same(call):
     """The text only tells it where it need not look."""
     text = "\n".join(["", *strings(call.payload)])
     assert validate(call, REQUEST, text=text) == validate(call, REQUEST)

@@ -83,7 +83,7 @@ def redact(hit: Hit, known: Iterable[str] = ()) -> Hit:
 
 
 def longest_first(keys: Iterable[str]) -> tuple[str, ...]:
-    """Return the keys that are long enough to be masked wherever they stand, in a fixed order."""
+    """Return the keys that are long enough to be masked everywhere, longest first."""
     return tuple(
         sorted(
             (key for key in keys if len(key) >= MIN_KEY_LENGTH), key=lambda key: (-len(key), key)

@@ -1,4 +1,4 @@
-"""What is proven to be ordinary is written as the whole search for keys would have it written."""
+"""The fast path writes a call exactly as `redact` and `yaml_writer` do."""
 
 import base64
 import json
@@ -38,9 +38,9 @@ def b64(text: str | bytes, *, url: bool = True) -> str:
 
 def made(target: bytes | str, headers=CHROME, step="", **request) -> Hit:
     raw = target.encode() if isinstance(target, str) else target
-    judge = Classifier(Dialect.DOCUMENTED, {KEY: "shop"})
+    classifier = Classifier(Dialect.DOCUMENTED, {KEY: "shop"})
     pixel_request = PixelRequest(target=raw, headers=headers, **request)
-    return judge.classify(7, pixel_request, NOW, step).hit
+    return classifier.classify(7, pixel_request, NOW, step).hit
 
 
 def pixel(payload, **options) -> str:
@@ -52,7 +52,7 @@ def track(**fields):
 
 
 def exactly(hit: Hit, known=()) -> str:
-    """What the whole search makes of it."""
+    """Return the entry after `redact`."""
     return yaml_writer.write([entry(redact(hit, known))])
 
 
@@ -62,7 +62,7 @@ def raw(payload, byte=b"Z") -> str:
     return f"/v1/pixel/track?data={b64(data)}"
 
 
-ORDINARY = {
+USUAL = {
     "as it comes": track(),
     "with values of all kinds": track(properties={"a": [1, 2.50, None, True, {"b": "x"}], "c": {}}),
     "with ids": track(
@@ -78,22 +78,22 @@ ORDINARY = {
 }
 
 
-@pytest.mark.parametrize("payload", ORDINARY.values(), ids=ORDINARY)
+@pytest.mark.parametrize("payload", USUAL.values(), ids=USUAL)
 @pytest.mark.parametrize("padded", [False, True])
-def test_an_ordinary_call_is_known_as_one(payload, padded):
+def test_a_usual_call_takes_the_fast_path(payload, padded):
     hit = made(pixel(payload, padded=padded))
     assert masked_fields(hit) is not None
     assert entry_text(hit) == exactly(hit)
 
 
 @pytest.mark.parametrize("style", [{"indent": 2, "ensure_ascii": False}, {"ensure_ascii": False}])
-def test_so_is_one_in_another_style(style):
+def test_other_json_styles_take_the_fast_path(style):
     hit = made(f"/v1/pixel/track?data={b64(json.dumps(track(a=[1, 2], b='é 😀 x'), **style))}")
     assert masked_fields(hit) is not None
     assert entry_text(hit) == exactly(hit)
 
 
-def test_so_is_one_whose_key_is_known():
+def test_a_call_whose_key_is_known_takes_the_fast_path():
     hit = made(pixel(track()))
     assert masked_fields(hit, (KEY, OTHER)) is not None
     assert entry_text(hit, known=(KEY, OTHER)) == exactly(hit, (KEY, OTHER))
@@ -131,7 +131,7 @@ HIDDEN = {
     "XML": f"<write-key>{OTHER}</write-key>",
     "with a letter that is an i": f"wr\u0131teKey={OTHER}",
     "with a letter that is an s": f"/project\u017f/{OTHER}/",
-    "percent escapes": "".join(f"%{ord(each):02X}" for each in KEY),
+    "percent escapes": "".join(f"%{ord(character):02X}" for character in KEY),
     "a backslash": f"writ\\u0065Key={OTHER}",
     "a newline": f"write\nKey={OTHER}",
     "non-ASCII in base64": b64(f"é=é&write-key={OTHER}"),
@@ -152,7 +152,7 @@ PLACES = {
 @pytest.mark.parametrize("ensure_ascii", [True, False])
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
 @pytest.mark.parametrize("text", HIDDEN.values(), ids=HIDDEN)
-def test_what_hides_a_key_is_not_ordinary(text, place, ensure_ascii):
+def test_a_call_with_a_hidden_key_takes_the_slow_path(text, place, ensure_ascii):
     data = b64(json.dumps(place(text), ensure_ascii=ensure_ascii))
     hit = made(f"/v1/pixel/track?data={data}")
     assert masked_fields(hit) is None
@@ -161,7 +161,7 @@ def test_what_hides_a_key_is_not_ordinary(text, place, ensure_ascii):
 
 
 @pytest.mark.parametrize("text", HIDDEN.values(), ids=HIDDEN)
-def test_nor_is_it_in_a_header_a_step_or_the_host(text):
+def test_a_key_in_a_header_a_step_or_the_host_takes_the_slow_path(text):
     target = pixel(track())
     if not {"\n", "\u0131", "\u017f"} & set(text):
         hit = made(target, headers=(*CHROME, ("referer", text)))
@@ -189,7 +189,7 @@ SPELLINGS = [
 
 
 @pytest.mark.parametrize("text", SPELLINGS)
-def test_a_key_that_is_spelled_otherwise_is_not_ordinary(text):
+def test_an_escaped_key_takes_the_slow_path(text):
     hit = made(f"/v1/pixel/track?data={b64(text.replace('%s', KEY, 1).replace('%s', OTHER))}")
     assert masked_fields(hit) is None
     assert entry_text(hit) == exactly(hit)
@@ -220,21 +220,21 @@ def test_a_key_that_is_spelled_otherwise_is_not_ordinary(text):
         "/v1/pixel/nothing",
     ],
 )
-def test_nor_is_what_comes_in_another_way(target):
+def test_other_requests_take_the_slow_path(target):
     hit = made(target)
     assert masked_fields(hit) is None
     assert entry_text(hit) == exactly(hit)
     assert entry_text(hit, masks=False) == yaml_writer.write([entry(hit)])
 
 
-def test_a_known_key_in_a_value_is_not_ordinary():
+def test_a_known_key_in_a_value_takes_the_slow_path():
     hit = made(pixel(track(properties={"x": f"see {OTHER}"})))
     assert masked_fields(hit) is not None
     assert masked_fields(hit, (OTHER,)) is None
     assert entry_text(hit, known=(OTHER,)) == exactly(hit, (OTHER,))
 
 
-@pytest.mark.parametrize("payload", ORDINARY.values(), ids=ORDINARY)
+@pytest.mark.parametrize("payload", USUAL.values(), ids=USUAL)
 def test_without_masking_nothing_is_masked(payload):
     hit = made(pixel(payload))
     assert unmasked_fields(hit) is not None
@@ -257,7 +257,7 @@ PLACEHOLDERS = [
 
 @pytest.mark.parametrize("text", PLACEHOLDERS)
 @pytest.mark.parametrize("masks", [True, False])
-def test_what_a_client_chooses_cannot_be_taken_for_a_place_to_fill(text, masks):
+def test_text_of_a_client_is_not_taken_for_a_field_of_the_template(text, masks):
     for request in (
         {"headers": (("user-agent", text), ("referer", f"https://a.example/{text}"))},
         {"method": text},
@@ -271,7 +271,7 @@ def test_what_a_client_chooses_cannot_be_taken_for_a_place_to_fill(text, masks):
         assert entry_text(hit, masks=masks) == expected
 
 
-def test_an_empty_payload_is_written_as_the_search_has_it():
+def test_an_empty_payload_is_written_as_after_redact():
     hit = made(pixel({}))
     assert entry_text(hit, masks=False) == yaml_writer.write([entry(hit)])
 
@@ -289,7 +289,7 @@ VALUES = st.recursive(
 
 @given(st.dictionaries(TEXTS, VALUES, max_size=3), st.booleans(), st.booleans())
 @settings(max_examples=400)
-def test_whatever_stands_in_a_call_it_is_written_as_the_search_has_it(extra, padded, first):
+def test_any_call_is_written_as_after_redact(extra, padded, first):
     fields = {**extra, **track()} if first else track(properties=extra)
     hit = made(pixel(fields, padded=padded))
     assert entry_text(hit) == exactly(hit)

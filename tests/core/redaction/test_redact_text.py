@@ -79,7 +79,7 @@ SPELLINGS = {
     "as it is": lambda key: key,
     "JSON": lambda key: json.dumps(key)[1:-1],
     "in a URL": lambda key: quote(key, safe=""),
-    "all percent": lambda key: "".join(f"%{each:02X}" for each in key.encode()),
+    "all percent": lambda key: "".join(f"%{byte:02X}" for byte in key.encode()),
     "XML": lambda key: escape(key, {'"': "&quot;"}),
     "base64": b64,
     "base64, shifted": lambda key: b64(f"a{key}"),
@@ -115,7 +115,7 @@ def test_a_key_that_goes_on_in_the_next_line_is_masked(width):
     lines = wrap(f"the value is {KEY} and {KEY}", width, subsequent_indent="    ")
     redacted = redact_text("\n".join(lines), (KEY,)).split("\n")
     assert [*map(len, redacted)] == [*map(len, lines)]
-    assert "".join(each.strip() for each in redacted).replace(" ", "").count(mask(KEY)) == 2
+    assert "".join(line.strip() for line in redacted).replace(" ", "").count(mask(KEY)) == 2
 
 
 @given(st.text(), st.text(), st.sampled_from([*SPELLINGS]))

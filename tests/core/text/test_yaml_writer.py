@@ -1,4 +1,4 @@
-"""Block-style YAML that every loader reads alike."""
+"""Block-style YAML that every loader reads the same way."""
 
 import json
 import math
@@ -79,20 +79,20 @@ def ours(text):
 
 
 def stored(value):
-    """The value as loaders of other people see it: its lone surrogates are encoded."""
+    """Return the value as other loaders read it: its lone surrogates are encoded."""
     if isinstance(value, dict):
-        return {encode_surrogates(key): stored(each) for key, each in value.items()}
+        return {encode_surrogates(key): stored(member) for key, member in value.items()}
     if isinstance(value, list):
-        return [stored(each) for each in value]
+        return [stored(item) for item in value]
     return encode_surrogates(value) if isinstance(value, str) else value
 
 
 def typed(value):
-    """The value with its types, so that 1, 1.0 and true are three things."""
+    """Return the value with its types, so that 1, 1.0 and true differ."""
     if isinstance(value, dict):
-        return {key: typed(each) for key, each in value.items()}
+        return {key: typed(member) for key, member in value.items()}
     if isinstance(value, list):
-        return [typed(each) for each in value]
+        return [typed(item) for item in value]
     return (type(value).__name__.replace("Number", "float"), value)
 
 
@@ -137,9 +137,9 @@ def test_what_older_versions_wrote_is_still_read():
 @pytest.mark.parametrize("digits", NUMBERS)
 def test_numbers_have_the_same_value_everywhere(loader, digits):
     number = json_codec.parse(digits)
-    found = loader(yaml_writer.write([number]))[0]
-    assert isinstance(found, int | float)
-    assert found == number
+    loaded = loader(yaml_writer.write([number]))[0]
+    assert isinstance(loaded, int | float)
+    assert loaded == number
 
 
 @pytest.mark.parametrize(
@@ -163,10 +163,10 @@ def test_plain_words_stay_plain(text):
 
 
 @pytest.mark.parametrize("text", [*RISKY, *LONE_SURROGATES])
-def test_everything_else_is_quoted_in_one_printable_line(text):
+def test_any_other_value_is_quoted_in_one_printable_line(text):
     written = yaml_writer.write(text).removesuffix("\n")
     assert written.startswith('"')
-    assert all(each.isprintable() or each in "\ufdd0\U0001fffe" for each in written)
+    assert all(character.isprintable() or character in "\ufdd0\U0001fffe" for character in written)
 
 
 def test_the_style_is_block_with_empty_containers_inline():
@@ -231,7 +231,7 @@ WHOLE: dict[str, Any] = {
 
 @pytest.fixture
 def whole_file(tmp_path):
-    numbers = [json_codec.parse(each) for each in NUMBERS if math.isfinite(float(each))]
+    numbers = [json_codec.parse(number) for number in NUMBERS if math.isfinite(float(number))]
     file = tmp_path / "value.yaml"
     file.write_text(yaml_writer.write(WHOLE | {"numbers": numbers}), encoding="utf-8")
     return file
@@ -257,14 +257,14 @@ def test_loaders_of_javascript_read_the_same(package, whole_file):
     printed = subprocess.run(
         [node, "-e", script, whole_file], cwd=modules, capture_output=True, text=True, check=True
     ).stdout
-    found = json.loads(printed, parse_int=float)
-    assert found
-    assert all(each == stored(WHOLE) for each in found)
+    documents = json.loads(printed, parse_int=float)
+    assert documents
+    assert all(document == stored(WHOLE) for document in documents)
 
 
 @pytest.mark.skipif(shutil.which("ruby") is None, reason="needs ruby")
 def test_psych_of_ruby_reads_the_same(whole_file):
-    """Ruby has one integer type, and JSON as it writes it no exponents beyond a float's."""
+    """Ruby has one integer type, and its JSON has no exponents beyond those of a float."""
     script = (
         'require "yaml"; require "json"; puts JSON.generate(YAML.safe_load(File.read(ARGV[0])))'
     )

@@ -85,7 +85,7 @@ def test_keys_that_contradict_each_other_are_reported(query, payload, paths):
         {"data": ["x", ""]},
     ],
 )
-def test_what_the_flat_form_cannot_say_is_refused(payload):
+def test_what_the_flat_form_cannot_hold_is_refused(payload):
     with pytest.raises(ValueError):
         flatten(payload)
 

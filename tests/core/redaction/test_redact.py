@@ -21,8 +21,8 @@ KEY = "wk_test_0000000000000000000000aB"
 DASHED = "wk_test-22222222-2222222222222eF"
 OTHER = "wk_test_1111111111111111111111cD"
 MASK = mask(KEY)
-ESCAPED = "".join(f"\\u{ord(each):04x}" for each in KEY)
-URLS = (Path(__file__).parents[1] / "cases" / "pixel_urls.tsv").read_text(encoding="utf-8")
+ESCAPED = "".join(f"\\u{ord(character):04x}" for character in KEY)
+URLS = (Path(__file__).parents[2] / "cases" / "pixel_urls.tsv").read_text(encoding="utf-8")
 
 
 def b64(data, *, url=True):
@@ -39,7 +39,7 @@ def target(query):
     return f"/v1/pixel/track?{query}"
 
 
-def said(hit):
+def target_of(hit):
     return hit.request.target.decode()
 
 
@@ -78,10 +78,10 @@ def test_write_keys_are_masked_wherever_they_stand_in_the_payload(text, expected
 
 
 def test_a_key_in_json_escapes_is_masked_in_escapes():
-    escaped = "".join(f"\\u{ord(each):04x}" for each in KEY)
+    escaped = "".join(f"\\u{ord(character):04x}" for character in KEY)
     hit = redacted(target(f"data={b64(f'{{"writeKey":"{escaped}","a":"{KEY}"}}'.encode())}"))
     assert hit.call.payload == {"writeKey": MASK, "a": MASK}
-    data = base64.urlsafe_b64decode(said(hit).partition("data=")[2]).decode()
+    data = base64.urlsafe_b64decode(target_of(hit).partition("data=")[2]).decode()
     assert data.count("\\u") == len(KEY)
 
 
@@ -115,14 +115,14 @@ def test_short_keys_are_masked_where_they_are_keys_only():
     ],
 )
 def test_the_flat_form_is_masked_and_the_rest_stays_byte_for_byte(query, expected):
-    assert said(redacted(target(query))) == target(expected)
+    assert target_of(redacted(target(query))) == target(expected)
 
 
 def test_percent_escapes_of_a_key_are_kept():
-    escaped = "".join(f"%{ord(each):02X}" for each in KEY)
-    expected = "".join(f"%{ord(each):02X}" for each in MASK)
+    escaped = "".join(f"%{ord(character):02X}" for character in KEY)
+    expected = "".join(f"%{ord(character):02X}" for character in MASK)
     hit = redacted(target(f"writeKey={escaped}"))
-    assert said(hit) == target(f"writeKey={expected}")
+    assert target_of(hit) == target(f"writeKey={expected}")
     assert hit.call.payload == {"writeKey": MASK}
 
 
@@ -139,9 +139,9 @@ def test_the_base64_keeps_its_alphabet_padding_and_breaks(url, padded, breaks):
     assert before.call is not None
     assert after.call is not None
     assert after.call.payload == {**payload, "writeKey": MASK}
-    assert len(said(after)) == len(said(before))
-    assert said(after).endswith("&x=1")
-    assert said(after).count(breaks) == said(before).count(breaks)
+    assert len(target_of(after)) == len(target_of(before))
+    assert target_of(after).endswith("&x=1")
+    assert target_of(after).count(breaks) == target_of(before).count(breaks)
     assert replace(after.call, payload=None) == replace(before.call, payload=None)
 
 
@@ -149,7 +149,7 @@ def test_raw_json_is_masked_in_place():
     data = quote(json.dumps({"writeKey": KEY, "a": "é +"}))
     hit = redacted(target(f"data={data}"))
     assert hit.call.form is Form.JSON
-    assert said(hit) == target(f"data={data.replace(KEY, MASK)}")
+    assert target_of(hit) == target(f"data={data.replace(KEY, MASK)}")
 
 
 @pytest.mark.parametrize(
@@ -166,26 +166,26 @@ def test_data_that_cannot_be_read_is_withheld_but_for_its_start_length_and_diges
     hit = redacted(target(f"data={data}&x=1"))
     digest = sha256(data.encode()).hexdigest()
     withheld = f"{data[:8]}...[{len(data) - 8}-characters-withheld,sha256:{digest}]"
-    assert said(hit) == target(f"data={withheld}&x=1")
+    assert target_of(hit) == target(f"data={withheld}&x=1")
     assert hit.call.payload is None
 
 
 def test_a_second_data_that_cannot_be_read_is_withheld_too():
     hit = redacted(target(f"data={b64({'a': 1})}&data={KEY}"))
     assert hit.call.payload == {"a": 1}
-    assert KEY not in said(hit)
-    assert "withheld" in said(hit)
+    assert KEY not in target_of(hit)
+    assert "withheld" in target_of(hit)
 
 
 def test_a_pair_with_a_bad_escape_stays_one_that_segment_discards():
     hit = redacted(target(f"data={KEY}%zz&event=x"))
-    assert said(hit).endswith("]%&event=x")
+    assert target_of(hit).endswith("]%&event=x")
     assert hit.call.payload == {"event": "x"}
 
 
 def test_a_key_in_data_that_cannot_be_read_is_hidden_elsewhere():
     broken = b64(f"{{'writeKey': '{KEY}'}}".encode())
-    assert KEY not in said(redacted(target(f"data={broken}&x={KEY}")))
+    assert KEY not in target_of(redacted(target(f"data={broken}&x={KEY}")))
 
 
 @pytest.mark.parametrize(
@@ -206,8 +206,8 @@ def test_a_key_in_data_that_cannot_be_read_is_hidden_elsewhere():
 def test_what_is_no_pixel_call_is_redacted_too(path, expected):
     hit = redacted(path, method="POST")
     assert hit.call is None
-    assert KEY not in said(hit)
-    assert expected in (None, said(hit))
+    assert KEY not in target_of(hit)
+    assert expected in (None, target_of(hit))
 
 
 @pytest.mark.parametrize(
@@ -229,8 +229,8 @@ def test_headers_are_redacted(value, expected):
 def test_known_keys_are_hidden_where_nothing_says_that_they_are_keys():
     hit = redacted(target(f"data={b64({'event': KEY})}&x={KEY}"), known=[KEY, "track", ""])
     assert hit.call.payload == {"event": MASK}
-    assert said(hit).endswith(f"&x={MASK}")
-    assert said(hit).startswith("/v1/pixel/track?")
+    assert target_of(hit).endswith(f"&x={MASK}")
+    assert target_of(hit).startswith("/v1/pixel/track?")
 
 
 def test_a_url_inside_the_payload_is_redacted_too():
@@ -276,7 +276,9 @@ def test_a_key_that_stands_encoded_in_a_value_is_masked_in_its_place(write):
         ),
         pytest.param(b64(ESCAPED.encode()), id="in JSON escapes in base64"),
         pytest.param(ESCAPED, id="in JSON escapes"),
-        pytest.param("".join(f"%25{ord(each):02x}" for each in KEY), id="percent-encoded twice"),
+        pytest.param(
+            "".join(f"%25{ord(character):02x}" for character in KEY), id="percent-encoded twice"
+        ),
         pytest.param(b64(KEY.encode()).replace("M", "%4D"), id="in escaped base64"),
     ],
 )
@@ -286,7 +288,7 @@ def test_what_holds_a_key_that_cannot_be_masked_in_its_place_is_withheld(text):
     assert hit.call.payload == {"a": f"{stars} b", "c": MASK}
 
 
-def test_a_key_that_is_broken_up_takes_its_whole_text_with_it():
+def test_a_key_in_pieces_withholds_its_whole_text():
     hit = redacted(target(f"data={b64({'a': 'x y wk.%74est0'})}"), known=["wk.test0"])
     assert hit.call.payload == {"a": "x y wk.%******"}
 
@@ -294,7 +296,7 @@ def test_a_key_that_is_broken_up_takes_its_whole_text_with_it():
 def test_keys_in_encoded_data_that_cannot_be_read_are_hidden_elsewhere():
     data = b64(b64({"writeKey": KEY}).encode())
     hit = redacted(target(f"data={data}&x={KEY}"))
-    assert KEY not in said(hit)
+    assert KEY not in target_of(hit)
 
 
 @pytest.mark.parametrize(
@@ -308,7 +310,7 @@ def test_keys_in_encoded_data_that_cannot_be_read_are_hidden_elsewhere():
         pytest.param("%2541" * 6_000, id="percent escapes"),
     ],
 )
-def test_looking_through_a_text_reads_a_few_times_its_length(text):
+def test_decoding_nested_texts_reads_a_few_times_the_length(text):
     assert sum(map(len, nested_texts(text))) < 4 * len(text)
 
 
@@ -323,11 +325,12 @@ def test_problems_quote_no_key_and_no_part_of_one():
     )
     messages = [f"has {KEY}", f'"…{KEY[3:]}"', f'"{KEY[:-4]}…"', "a harmless sentence, uncut"]
     problems = tuple(
-        Problem("code", Severity.NOTE, f"a.{KEY}", each, RuleSource.INFERRED) for each in messages
+        Problem("code", Severity.NOTE, f"a.{KEY}", message, RuleSource.INFERRED)
+        for message in messages
     )
-    found = redact(replace(hit, problems=problems)).problems
-    assert [each.path for each in found] == [f"a.{MASK}"] * 4
-    assert [each.message for each in found] == [
+    redacted_problems = redact(replace(hit, problems=problems)).problems
+    assert [problem.path for problem in redacted_problems] == [f"a.{MASK}"] * 4
+    assert [problem.message for problem in redacted_problems] == [
         f"has {MASK}",
         f'"…{KEY[3:6]}…"',
         f'"{KEY[:3]}……"',
@@ -343,7 +346,7 @@ def test_no_key_of_a_real_url_is_left(line):
     assert after.call is not None
     payload = before.call.payload
     if payload is None:
-        assert "withheld" in said(after)
+        assert "withheld" in target_of(after)
         return
     key = payload.get("writeKey", "")
     assert after.call.payload == payload | ({"writeKey": mask(key)} if key else {})

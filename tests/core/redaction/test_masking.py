@@ -1,4 +1,4 @@
-"""Write keys made unreadable in a text."""
+"""Masks of write keys in a text."""
 
 import base64
 import re
@@ -30,7 +30,7 @@ def test_a_mask_is_as_long_and_needs_no_escaping(key):
 
 
 @given(KEYS)
-def test_behind_the_first_third_no_character_is_the_key_s_own(key):
+def test_after_the_first_third_no_character_is_that_of_the_key(key):
     shown = len(key) // 3
     assert all(a != b for a, b in zip(mask(key)[shown:], key[shown:], strict=True))
 
@@ -63,10 +63,10 @@ def test_a_key_inside_base64_is_hidden_at_every_offset(key, before, after, url, 
     assume(key not in text)
     text = text if padded else text.rstrip("=")
     hidden = hide(f"x?a={text}&b=1", [key])
-    found = hidden.removeprefix("x?a=").removesuffix("&b=1")
-    assert len(found) == len(text)
+    encoded = hidden.removeprefix("x?a=").removesuffix("&b=1")
+    assert len(encoded) == len(text)
     decode = base64.urlsafe_b64decode if url else base64.b64decode
-    assert decode(found + "=" * (-len(found) % 4)) == before + mask(key).encode() + after
+    assert decode(encoded + "=" * (-len(encoded) % 4)) == before + mask(key).encode() + after
 
 
 @pytest.mark.parametrize("front", ["", '"', "A "])

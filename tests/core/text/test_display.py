@@ -1,4 +1,4 @@
-"""How something from the wire is shown inside a sentence."""
+"""Values in messages: quoted, shortened, printable."""
 
 import pytest
 
@@ -34,7 +34,7 @@ MASKED = [
 
 
 @pytest.mark.parametrize(("value", "expected"), QUOTED, ids=[shown for _, shown in QUOTED])
-def test_a_value_is_shown_short_and_harmless(value, expected):
+def test_a_value_is_shown_short_and_printable(value, expected):
     assert quoted(value) == expected
 
 
@@ -47,5 +47,5 @@ def test_printable_text_stays_as_it_is():
     assert printable('the "value" is\\ é') == 'the "value" is\\ é'
 
 
-def test_endless_words_are_cut():
+def test_long_texts_are_cut():
     assert len(shortened("[0]" * 9_000)) == 301

@@ -43,7 +43,7 @@ def test_a_summary_is_one_sentence_of_one_table_cell(rule):
 
 
 @RULE
-def test_a_fact_asks_only_for_details_by_name(rule):
+def test_a_fact_has_only_named_details(rule):
     names = {name for _, name, _, _ in string.Formatter().parse(rule.fact) if name is not None}
     known = {"path", "value", "shown", "cause", "key", "name", "meant", "type", "length", "count"}
     assert names <= known
@@ -51,8 +51,8 @@ def test_a_fact_asks_only_for_details_by_name(rule):
 
 
 def test_a_message_is_the_fact_the_summary_and_the_advice_for_this_case():
-    found = problem("bad_request", cause="it is gzip", advice="Send plain JSON.")
-    assert found.message == (
+    made = problem("bad_request", cause="it is gzip", advice="Send plain JSON.")
+    assert made.message == (
         "Undecodable: it is gzip. "
         "Segment drops what it cannot decode, although it answers 200 with the GIF. "
         "Send plain JSON."
@@ -60,9 +60,9 @@ def test_a_message_is_the_fact_the_summary_and_the_advice_for_this_case():
 
 
 def test_a_problem_has_the_severity_and_source_of_its_rule():
-    found = problem("constant_id", "userId", value="-1")
-    assert (found.code, found.path) == ("constant_id", "userId")
-    assert (found.severity, found.source) == (Severity.DAMAGE, RuleSource.DOCUMENTED)
+    made = problem("constant_id", "userId", value="-1")
+    assert (made.code, made.path) == ("constant_id", "userId")
+    assert (made.severity, made.source) == (Severity.DAMAGE, RuleSource.DOCUMENTED)
 
 
 def test_a_problem_without_a_path_is_about_the_url():

@@ -13,7 +13,7 @@ from pixel_emulator.core.endpoint.pixel import GIF, decode, encode, request_from
 from pixel_emulator.core.model import Alphabet, CallType, Dialect, Form, Payload, PixelRequest
 from pixel_emulator.core.text import json_codec
 
-CASES = Path(__file__).parents[1] / "cases"
+CASES = Path(__file__).parents[2] / "cases"
 VECTORS = [
     json.loads(line)
     for line in (CASES / "decode_vectors.jsonl").read_text(encoding="utf-8").splitlines()
@@ -39,7 +39,7 @@ def strict(url):
 
 
 def codes(call):
-    return [each.code for each in call.problems]
+    return [problem.code for problem in call.problems]
 
 
 def b64(data, *, url=True):
@@ -65,9 +65,9 @@ def b64(data, *, url=True):
     ],
 )
 def test_a_path_is_one_of_six_calls_or_not_found(path, expected):
-    found = route("GET", path)
-    assert found.type is expected
-    assert found.response.status == (404 if expected is None else 200)
+    routed = route("GET", path)
+    assert routed.type is expected
+    assert routed.response.status == (404 if expected is None else 200)
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
@@ -84,10 +84,10 @@ def test_a_pixel_is_answered_with_the_gif(method):
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PATCH"])
 def test_another_method_at_a_pixel_is_not_allowed(method):
-    found = route(method, b"/v1/pixel/track")
-    assert found.type is None
-    assert found.response.status == 405
-    assert dict(found.response.headers)["Allow"] == "GET, HEAD"
+    routed = route(method, b"/v1/pixel/track")
+    assert routed.type is None
+    assert routed.response.status == 405
+    assert dict(routed.response.headers)["Allow"] == "GET, HEAD"
 
 
 @pytest.mark.parametrize(
@@ -102,14 +102,14 @@ def test_another_method_at_a_pixel_is_not_allowed(method):
     ],
 )
 def test_the_tracking_api_is_answered_so_that_pages_do_not_break(method, path, status):
-    found = route(method, path)
-    assert found.type is None
-    assert found.response.status == status
+    routed = route(method, path)
+    assert routed.type is None
+    assert routed.response.status == status
     if method == "POST" and status == 200:
-        assert json.loads(found.response.body) == {"success": True}
+        assert json.loads(routed.response.body) == {"success": True}
 
 
-def test_long_paths_are_not_kept():
+def test_routes_of_long_paths_are_not_cached():
     tracemalloc.start()
     try:
         for number in range(300):
@@ -152,7 +152,7 @@ def test_real_urls_decode_as_a_person_would_expect(url, origin):
         assert "writeKey" in call.payload
     else:
         assert call.form is Form.FLAT
-    assert not [each for each in call.problems if each.severity == "drop"], origin
+    assert not [problem for problem in call.problems if problem.severity == "drop"], origin
 
 
 @pytest.mark.parametrize(
@@ -206,10 +206,10 @@ def test_base64_that_segment_reads(data, payload):
         ("%0D%0A", "not JSON"),
     ],
 )
-def test_data_that_segment_drops_says_why(data, words):
+def test_data_that_segment_drops_has_the_reason(data, words):
     call = strict(f"/v1/pixel/track?data={data}")
     assert call.payload is None
-    [problem] = [each for each in call.problems if each.code == "bad_request"]
+    [problem] = [candidate for candidate in call.problems if candidate.code == "bad_request"]
     assert words in problem.message
     assert problem.severity == "drop"
 
@@ -247,7 +247,7 @@ def test_a_pair_that_cannot_be_read_is_reported():
     assert "wk_secret" not in call.problems[0].message
 
 
-def test_parameters_beside_data_are_ignored_and_reported():
+def test_parameters_next_to_data_are_ignored_and_reported():
     call = strict("/v1/pixel/track?writeKey=x&data=eyJhIjoxfQ&data=zzz")
     assert call.payload == {"a": 1}
     assert codes(call) == ["repeated_data", "ignored_parameters"]
@@ -261,7 +261,7 @@ def test_an_empty_data_means_the_flat_form():
 
 
 def test_a_lone_surrogate_in_a_top_level_key_is_replaced():
-    """Go decodes these keys, and keeps what they hold as raw text."""
+    """Go decodes these keys, and keeps their values as raw text."""
     call = strict(f"/v1/pixel/track?data={b64(rb'{"\ud800a": {"\ud800": 1}}')}")
     assert call.payload == {"\ufffda": {"\ud800": 1}}
 
@@ -276,7 +276,7 @@ def test_an_undecoded_ampersand_is_reported_in_both_dialects():
 def test_an_undecoded_ampersand_is_reported_where_an_escape_is_wrong_or_hides_an_equals_sign():
     call = strict("/v1/pixel/track?userId=u&AMP;event=%zz&amp;a%3Db=1")
     assert codes(call) == ["malformed_parameter", "amp_parameter", "amp_parameter"]
-    assert [each.message[30:39] for each in call.problems[1:]] == ["amp;a. An", "AMP;event"]
+    assert [problem.message[30:39] for problem in call.problems[1:]] == ["amp;a. An", "AMP;event"]
 
 
 @pytest.mark.parametrize(
@@ -316,7 +316,7 @@ def test_a_replacement_character_that_was_sent_is_no_oddity():
 @given(st.sampled_from(list(CallType)), st.binary(max_size=200), st.sampled_from(list(Dialect)))
 def test_decode_never_raises(call_type, query, dialect):
     call = decode(call_type, query, dialect)
-    assert call.is_decoded == (not any(each.code == "bad_request" for each in call.problems))
+    assert call.is_decoded == (not any(problem.code == "bad_request" for problem in call.problems))
 
 
 @given(st.binary(max_size=100), st.sampled_from(list(Dialect)))

@@ -38,7 +38,7 @@ def recorded(seq=1, **changes):
 
 
 def parsed(*hits, torn=False, **changes):
-    data = recording.head_data(HEAD) | {"calls": [entry(each) for each in hits]} | changes
+    data = recording.head_data(HEAD) | {"calls": [entry(hit) for hit in hits]} | changes
     return recording.parse(parse_document_of(data), torn=torn)
 
 
@@ -61,7 +61,7 @@ def test_an_entry_begins_with_seq_and_ends_with_the_digest():
     assert list(data["request"]) == ["method", "url", "http", "client", "headers", "status"]
 
 
-def test_an_entry_says_behind_its_time_in_which_step_it_arrived():
+def test_an_entry_has_its_step_after_its_time():
     data: Any = entry(recorded(step="mail.yaml : 1"))
     assert list(data)[:3] == ["seq", "time", "step"]
     assert data["step"] == "mail.yaml : 1"
@@ -101,7 +101,7 @@ def test_payloads_deeper_than_yaml_loaders_go_are_stored_as_json_text():
     assert isinstance(entry(recorded(call=call))["payload"], str)
 
 
-def test_only_headers_that_say_who_asked_and_why_are_stored():
+def test_only_headers_that_show_the_client_and_its_purpose_are_stored():
     headers = (
         *(("user-agent", "A"), ("cookie", "secret"), ("via", "1.1 a"), ("x-api-key", "secret")),
         *(("authorization", "secret"), ("sec-fetch-dest", "image"), ("via", "1.1 b")),
@@ -160,11 +160,11 @@ def test_wrong_values_are_named(changes, path, message):
 
 
 def test_a_recording_has_its_head_hits_and_end():
-    found = parsed(recorded(1), recorded(2), end={"connections": 1, "calls": 2, "gaps": ["g"]})
-    assert found.head == HEAD
-    assert found.hits == (recorded(1), recorded(2))
-    assert (found.end.calls, found.end.connections, found.end.gaps) == (2, 1, ("g",))
-    assert not found.torn
+    read = parsed(recorded(1), recorded(2), end={"connections": 1, "calls": 2, "gaps": ["g"]})
+    assert read.head == HEAD
+    assert read.hits == (recorded(1), recorded(2))
+    assert (read.end.calls, read.end.connections, read.end.gaps) == (2, 1, ("g",))
+    assert not read.torn
 
 
 def test_the_connections_come_last_so_that_a_torn_end_lacks_them():
@@ -191,14 +191,14 @@ END = {"calls": 2, "connections": 3}
         (lambda: parsed(recorded(1), end={"calls": 1}), ["is torn"]),
     ],
 )
-def test_the_gaps_say_why_calls_may_be_missing(made, gaps):
-    found = made().evidence().gaps
-    assert len(found) == len(gaps)
-    assert all(part in gap for part, gap in zip(gaps, found, strict=True))
+def test_each_reason_why_calls_may_be_missing_is_a_gap(made, gaps):
+    actual = made().evidence().gaps
+    assert len(actual) == len(gaps)
+    assert all(part in gap for part, gap in zip(gaps, actual, strict=True))
 
 
 def edited(change, made=None):
-    """The gaps of a recording whose second entry was changed behind its back."""
+    """Return the gaps of a recording whose second entry was edited."""
     data: Any = recording.head_data(HEAD) | {
         "calls": [entry(recorded(1)), entry(made or recorded(2))]
     }
@@ -267,19 +267,19 @@ def test_an_edit_of_a_payload_that_is_stored_as_json_text_is_a_gap():
     ("hits", "torn", "complete"), [([1], False, True), ([], False, True), ([1], True, False)]
 )
 def test_an_open_recording_may_be_allowed_and_a_torn_one_may_not(hits, torn, complete):
-    found = parsed(*map(recorded, hits), torn=torn)
-    assert (found.evidence(allow_open=True).gaps == ()) is complete
+    read = parsed(*map(recorded, hits), torn=torn)
+    assert (read.evidence(allow_open=True).gaps == ()) is complete
 
 
-def test_evidence_says_when_each_step_had_acted():
+def test_evidence_has_the_time_at_which_each_step_had_acted():
     steps = [{"title": "a", "acted": "2030-01-31T09:00:00.000Z"}]
-    found = parsed(recorded(1), end=END | {"steps": steps}).evidence()
-    assert found.acted == {"a": datetime(2030, 1, 31, 9, tzinfo=UTC)}
+    evidence = parsed(recorded(1), end=END | {"steps": steps}).evidence()
+    assert evidence.acted == {"a": datetime(2030, 1, 31, 9, tzinfo=UTC)}
     assert parsed(recorded(1), end=END).evidence().acted == {}
     assert parsed(recorded(1)).evidence().acted == {}
 
 
-def test_evidence_counts_connections_and_says_what_is_masked():
+def test_evidence_counts_connections_and_is_masked_as_the_head_has_it():
     assert parsed(recorded(1), end=END).evidence().connections == 3
     assert parsed(recorded(1)).evidence().connections == 1
     assert parsed().evidence().connections == 0

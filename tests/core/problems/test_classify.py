@@ -1,4 +1,4 @@
-"""The judge: each code with calls that have the problem, and with near misses."""
+"""Classification: each code with calls that have the problem, and with near misses."""
 
 import os
 import tracemalloc
@@ -15,7 +15,7 @@ from pixel_emulator.core.problems import classify
 from pixel_emulator.core.problems.catalog import RULES, problem
 from pixel_emulator.core.problems.drops import outcome_of, validate
 
-CASES_FOLDER = Path(__file__).parents[1] / "cases"
+CASES_FOLDER = Path(__file__).parents[2] / "cases"
 MESSAGES = CASES_FOLDER / "messages.txt"
 KEY = "wk_test_000000000000000"
 ABSENT = object()
@@ -25,7 +25,7 @@ API = "https://api.segment.io/v1/pixel"
 
 
 def call(call_type: CallType, **fields: Any) -> str:
-    """The URL of a sound call of this type, but for `fields`."""
+    """Return the URL of a sound call of this type, with `fields` changed."""
     sound = {"writeKey": KEY, "userId": "user_123"}
     sound |= {
         CallType.TRACK: {"event": "Order Completed"},
@@ -69,9 +69,11 @@ def flat(query: str) -> str:
     return f"{API}/track?writeKey={KEY}&userId=user_123&event=Order%20Completed&{query}"
 
 
-def judge(url: str, sources: Mapping[str, str] | None = None) -> tuple[Problem, ...]:
-    """What the judge of the emulator says, which looks only where something can be; and whoever
-    has no text of the payload must say the same."""
+def problems_of(url: str, sources: Mapping[str, str] | None = None) -> tuple[Problem, ...]:
+    """Return the problems of a URL, which must be the same without the text of the payload.
+
+    With the text, checks that cannot find a problem are skipped.
+    """
     request = request_from_url(url)
     call_type = CallType(request.path.decode().rpartition("/")[2])
     decoded = decode(call_type, request.query, Dialect.DOCUMENTED)
@@ -80,8 +82,8 @@ def judge(url: str, sources: Mapping[str, str] | None = None) -> tuple[Problem, 
     return problems
 
 
-def found(url: str) -> list[tuple[str, str]]:
-    return [(each.code, each.path) for each in judge(url)]
+def codes_at(url: str) -> list[tuple[str, str]]:
+    return [(problem.code, problem.path) for problem in problems_of(url)]
 
 
 TOKENS = [
@@ -225,7 +227,7 @@ CASES: dict[str, tuple[str, list[str], list[str]]] = {
     "id_not_string": (
         "userId",
         [
-            *(track(userId=each) for each in WRONG_IDS),
+            *(track(userId=user_id) for user_id in WRONG_IDS),
             alias(userId=""),
             track(userId="", anonymousId="a"),
             flat("userId=again"),
@@ -239,12 +241,12 @@ CASES: dict[str, tuple[str, list[str], list[str]]] = {
     ),
     "event_not_string": (
         "event",
-        [track(event=each) for each in WRONG_EVENTS],
+        [track(event=event) for event in WRONG_EVENTS],
         [track(), track(event=""), track(event=None), page(event=5), track(event="5")],
     ),
     "properties_not_object": (
         "properties",
-        [make(properties=each) for make in (track, page, screen) for each in WRONG_OBJECTS],
+        [make(properties=value) for make in (track, page, screen) for value in WRONG_OBJECTS],
         [
             track(properties={}),
             track(properties=None),
@@ -254,23 +256,23 @@ CASES: dict[str, tuple[str, list[str], list[str]]] = {
     ),
     "traits_not_object": (
         "traits",
-        [make(traits=each) for make in (identify, group) for each in WRONG_OBJECTS],
+        [make(traits=value) for make in (identify, group) for value in WRONG_OBJECTS],
         [identify(traits={}), identify(traits=None), track(traits=5), alias(traits=5)],
     ),
     "name_not_string": (
         "name",
-        [make(name=each) for make in (page, screen) for each in WRONG_NAMES],
+        [make(name=value) for make in (page, screen) for value in WRONG_NAMES],
         [page(), page(name=None), page(name="Home"), track(name=5), identify(name="")],
     ),
     "category_not_string": (
         "category",
-        [make(category=each) for make in (page, screen) for each in WRONG_NAMES],
+        [make(category=value) for make in (page, screen) for value in WRONG_NAMES],
         [page(), page(category=None), page(category="Docs"), track(category=5), group(category="")],
     ),
     "constant_id": (
         "userId",
-        [identify(userId=each) for each in CONSTANTS],
-        [*(identify(userId=each) for each in NO_CONSTANTS), track(properties={"id": "0000"})],
+        [identify(userId=value) for value in CONSTANTS],
+        [*(identify(userId=value) for value in NO_CONSTANTS), track(properties={"id": "0000"})],
     ),
     "template_token": (
         "properties.x",
@@ -284,23 +286,23 @@ CASES: dict[str, tuple[str, list[str], list[str]]] = {
     "literal_placeholder": (
         "userId",
         [
-            *(track(userId=each) for each in (*PLACEHOLDERS, " null ", "\x1cNone\x85")),
+            *(track(userId=value) for value in (*PLACEHOLDERS, " null ", "\x1cNone\x85")),
             flat("x=1").replace("user_123", "NaN"),
         ],
         [
-            *(track(userId=each) for each in NO_PLACEHOLDERS),
+            *(track(userId=value) for value in NO_PLACEHOLDERS),
             *map(value, PLACEHOLDERS),
             page(event="null"),
         ],
     ),
     "group_id_missing": (
         "groupId",
-        [group(groupId=each) for each in (ABSENT, None, *WRONG_NAMES)],
+        [group(groupId=value) for value in (ABSENT, None, *WRONG_NAMES)],
         [group(), track(groupId=""), identify()],
     ),
     "previous_id_missing": (
         "previousId",
-        [alias(previousId=each) for each in (ABSENT, None, *WRONG_NAMES)],
+        [alias(previousId=value) for value in (ABSENT, None, *WRONG_NAMES)],
         [alias(), identify(), track(previousId="")],
     ),
     "user_id_missing": (
@@ -331,20 +333,23 @@ CASES: dict[str, tuple[str, list[str], list[str]]] = {
     ),
     "timestamp_invalid": (
         "timestamp",
-        [*(track(timestamp=each) for each in INVALID_TIMES), flat("timestamp=2030-01-31T12:30+02")],
         [
-            *(track(timestamp=each) for each in (*VALID_TIMES, None, "{{ now }}", 1893456000)),
+            *(track(timestamp=value) for value in INVALID_TIMES),
+            flat("timestamp=2030-01-31T12:30+02"),
+        ],
+        [
+            *(track(timestamp=value) for value in (*VALID_TIMES, None, "{{ now }}", 1893456000)),
             flat("timestamp=2030-01-31T12:30%2B02"),
         ],
     ),
     "epoch_timestamp": (
         "timestamp",
-        [track(timestamp=each) for each in (1893456000, 1893456000123, 1.5, "1893456000")],
-        [track(timestamp=each) for each in (*VALID_TIMES, True, "2030", "12345678")],
+        [track(timestamp=value) for value in (1893456000, 1893456000123, 1.5, "1893456000")],
+        [track(timestamp=value) for value in (*VALID_TIMES, True, "2030", "12345678")],
     ),
     "baked_timestamp": (
         "timestamp",
-        [track(timestamp=each) for each in VALID_TIMES],
+        [track(timestamp=value) for value in VALID_TIMES],
         [track(sentAt=VALID_TIMES[0]), track(originalTimestamp=VALID_TIMES[0]), track()],
     ),
     "too_many_properties": (
@@ -375,10 +380,10 @@ CASES: dict[str, tuple[str, list[str], list[str]]] = {
     "email_event_name": (
         "event",
         [
-            track(event=each)
-            for each in ("Email opened", "email_opened", "EmailOpened", "unsubscribed")
+            track(event=value)
+            for value in ("Email opened", "email_opened", "EmailOpened", "unsubscribed")
         ],
-        [track(event=each) for each in ("Email Opened", "Unsubscribed", "Mail Opened", "Email")],
+        [track(event=value) for value in ("Email Opened", "Unsubscribed", "Mail Opened", "Email")],
     ),
     "email_properties": (
         "properties.subject",
@@ -411,12 +416,12 @@ CASES: dict[str, tuple[str, list[str], list[str]]] = {
     ),
     "context_not_object": (
         "context",
-        [track(context=each) for each in WRONG_OBJECTS],
+        [track(context=value) for value in WRONG_OBJECTS],
         [track(context={}), track(context=None)],
     ),
     "integrations_not_object": (
         "integrations",
-        [track(integrations=each) for each in WRONG_OBJECTS],
+        [track(integrations=value) for value in WRONG_OBJECTS],
         [track(integrations={"All": False}), track(integrations=None)],
     ),
     "event_on_page": (
@@ -458,9 +463,9 @@ CASES: dict[str, tuple[str, list[str], list[str]]] = {
     ),
     "data_in_event_name": (
         "event",
-        [track(event=each) for each in DATA_NAMES],
+        [track(event=value) for value in DATA_NAMES],
         [
-            *(track(event=each) for each in (*PLAIN_NAMES, "{{ order_12345 }}")),
+            *(track(event=value) for value in (*PLAIN_NAMES, "{{ order_12345 }}")),
             page(event="#12345"),
         ],
     ),
@@ -592,17 +597,17 @@ def test_every_code_has_cases():
 
 @FOUND
 def test_a_problem_is_found_at_its_path(code, path, url):
-    assert (code, path) in found(url)
+    assert (code, path) in codes_at(url)
 
 
 @pytest.mark.parametrize(("code", "url"), SILENT, ids=numbered(SILENT))
 def test_a_near_miss_is_not_reported(code, url):
-    assert code not in [name for name, _ in found(url)]
+    assert code not in [name for name, _ in codes_at(url)]
 
 
 @pytest.mark.parametrize("url", SOUND, ids=range(len(SOUND)))
 def test_a_sound_call_has_no_problem(url):
-    assert judge(url) == ()
+    assert problems_of(url) == ()
 
 
 @pytest.mark.parametrize(
@@ -617,12 +622,12 @@ def test_a_sound_call_has_no_problem(url):
     ids=["sound", "note", "damage", "drop", "undecodable"],
 )
 def test_the_worst_problem_decides_the_outcome(url, expected):
-    assert outcome_of(judge(url)) is expected
+    assert outcome_of(problems_of(url)) is expected
 
 
 @pytest.mark.parametrize(("url", "expected"), REAL_URLS, ids=range(len(REAL_URLS)))
-def test_real_pixels_get_the_verdict_of_a_person(url, expected):
-    assert [code for code, _ in found(url)] == expected.split()
+def test_real_pixels_are_classified_as_a_person_would(url, expected):
+    assert [code for code, _ in codes_at(url)] == expected.split()
 
 
 def test_no_problems_mean_delivered():
@@ -630,16 +635,16 @@ def test_no_problems_mean_delivered():
 
 
 def test_with_sources_given_every_other_key_is_unknown():
-    assert judge(track(), {KEY: "email-prod"}) == ()
-    (unknown,) = judge(track(), {"another": "email-prod"})
+    assert problems_of(track(), {KEY: "email-prod"}) == ()
+    (unknown,) = problems_of(track(), {"another": "email-prod"})
     assert (unknown.code, unknown.path) == ("unknown_source", "writeKey")
     assert '"wk_t…", which is none of the given sources' in unknown.message
 
 
 def test_problems_come_worst_first():
     url = group(groupId="", userId=ABSENT, messageId="m") + "&cb=1"
-    codes = [code for code, _ in found(url)]
-    assert codes == [
+    names = [code for code, _ in codes_at(url)]
+    assert names == [
         "no_user_anon_id",
         "group_id_missing",
         "ignored_parameters",
@@ -648,40 +653,40 @@ def test_problems_come_worst_first():
 
 
 @pytest.mark.parametrize("call_type", CallType)
-def test_of_an_undecodable_call_only_the_wire_and_the_url_are_judged(call_type):
+def test_of_an_undecodable_call_only_the_wire_and_the_url_are_checked(call_type):
     url = f"http://api.segment.io/v1/pixel/{call_type}?data={{{{{'x' * 2_000}}}}}"
-    codes = [code for code, _ in found(url)]
-    assert codes == ["bad_request", "template_token", "long_url", "insecure_url"]
+    names = [code for code, _ in codes_at(url)]
+    assert names == ["bad_request", "template_token", "long_url", "insecure_url"]
 
 
 def test_a_token_of_the_flat_form_is_reported_once():
-    assert found(flat("properties.x={{ x }}")) == [("template_token", "properties.x")]
+    assert codes_at(flat("properties.x={{ x }}")) == [("template_token", "properties.x")]
 
 
 def test_a_token_inside_base64_does_not_hide_one_in_the_url():
     url = value("{{ x }}") + "&cb=*|RANDOM|*"
-    assert found(url)[:2] == [("template_token", "properties.x"), ("template_token", "")]
+    assert codes_at(url)[:2] == [("template_token", "properties.x"), ("template_token", "")]
 
 
 @pytest.mark.parametrize("escaped", [r"\u007b\u007b x }}", r"<\u0025 x", r"\u002a|X|*"])
 def test_a_token_that_json_escapes_is_found(escaped):
     text = f'{{"writeKey":"{KEY}","userId":"u","event":"e","properties":{{"x":"{escaped}"}}}}'
     url = f"{API}/track?data={urlsafe_b64encode(text.encode()).decode()}"
-    assert found(url) == [("template_token", "properties.x")]
+    assert codes_at(url) == [("template_token", "properties.x")]
 
 
 @pytest.mark.parametrize("blanks", [1, 100, 30_000])
 def test_a_misspelt_field_is_found_however_long(blanks):
     url = track(**{f"anonymous{'_' * blanks}id": "a"})
-    assert found(url)[0][0] == "misspelt_field"
+    assert codes_at(url)[0][0] == "misspelt_field"
 
 
-def test_names_that_only_one_call_has_do_not_fill_the_memory():
-    judge(track(**{"x" * 30_000: 1}))
+def test_long_names_are_not_cached():
+    problems_of(track(**{"x" * 30_000: 1}))
     tracemalloc.start()
     try:
         for letter in "abcdefghij":
-            judge(track(**{letter * 30_000: 1}))
+            problems_of(track(**{letter * 30_000: 1}))
         kept, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -689,22 +694,22 @@ def test_names_that_only_one_call_has_do_not_fill_the_memory():
 
 
 def test_at_most_twenty_tokens_are_named():
-    problems = judge(track(properties={"x": ["{{ x }}"] * 1_000}))
-    assert [each.code for each in problems if each.severity is Severity.DAMAGE] == [
+    problems = problems_of(track(properties={"x": ["{{ x }}"] * 1_000}))
+    assert [problem.code for problem in problems if problem.severity is Severity.DAMAGE] == [
         "template_token"
     ] * 20
 
 
 def test_a_repeated_flat_parameter_is_explained():
-    (twice,) = judge(flat("userId=again"))
+    (twice,) = problems_of(flat("userId=again"))
     assert "userId is an array." in twice.message
     assert "more than once" in twice.message
-    (array,) = judge(track(userId=["user_123", "again"]))
+    (array,) = problems_of(track(userId=["user_123", "again"]))
     assert "more than once" not in array.message
 
 
 def test_a_plus_that_became_a_space_is_explained():
-    (wrong,) = judge(flat("timestamp=2030-01-31T12:30:00+02:00"))
+    (wrong,) = problems_of(flat("timestamp=2030-01-31T12:30:00+02:00"))
     assert wrong.message.endswith("A raw + in a URL means a space; write it as %2B.")
 
 
@@ -718,27 +723,28 @@ def test_a_plus_that_became_a_space_is_explained():
     ],
     ids=["in-a-token", "unknown", "placeholder", "flat"],
 )
-def test_no_message_tells_the_write_key(url):
-    problems = judge(url, {KEY: "email-prod"})
+def test_no_message_contains_the_write_key(url):
+    problems = problems_of(url, {KEY: "email-prod"})
     assert problems
-    assert not any("secret" in each.message.lower() for each in problems)
+    assert not any("secret" in problem.message.lower() for problem in problems)
 
 
 def example(code: str) -> Problem:
-    """The first example's problem with this code."""
+    """Return the problem with this code of its first example."""
     if code in OF_THE_JOURNAL:
         if code == "misspelt_host":
             return problem(code, value="api.segmnet.io", meant="api.segment.io")
         return problem(code, "messageId", value="my shop" if code == "invalid_host" else None)
     _, urls, _ = CASES[code]
-    return next(each for each in judge(urls[0]) if each.code == code)
+    return next(problem for problem in problems_of(urls[0]) if problem.code == code)
 
 
 def test_the_messages_read_as_they_were_approved():
     """PIXEL_GOLDEN=update rewrites the file; read the difference as a person would."""
     examples = map(example, RULES)
     lines = [
-        f"{each.code} ({each.severity}, {each.source})\n    {each.message}\n" for each in examples
+        f"{problem.code} ({problem.severity}, {problem.source})\n    {problem.message}\n"
+        for problem in examples
     ]
     text = "\n".join(lines)
     if os.environ.get("PIXEL_GOLDEN") == "update":

@@ -25,7 +25,7 @@ def test_numbers_keep_their_digits(text):
     assert json_codec.write(json_codec.parse(f"[{text}]")) == f"[{text}]"
 
 
-def test_a_number_is_a_float_with_a_memory():
+def test_a_number_is_a_float_that_keeps_its_digits():
     number = Number("49.90")
     assert number == 49.9
     assert repr(number) == "49.90"
@@ -45,7 +45,7 @@ def test_what_is_not_json_is_a_value_error(text):
 
 
 def test_a_deep_value_is_read_and_written_in_a_thread_too():
-    """Threads have smaller stacks; neither way may overflow one."""
+    """Threads have smaller stacks; neither parsing nor writing may overflow one."""
     text = '{"a": ' * 4_500 + "[" * 4_500 + "]" * 4_500 + "}" * 4_500
     written: list[str] = []
     thread = threading.Thread(
@@ -59,7 +59,7 @@ def test_a_deep_value_is_read_and_written_in_a_thread_too():
 @pytest.mark.parametrize("levels", [1_000, 9_990, 9_999, 10_000])
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
 def test_ten_thousand_levels_are_read_and_one_more_is_not(levels, opening, closing):
-    """Go's encoding/json counts like this, whatever the interpreter's stack allows."""
+    """The limit is that of Go's encoding/json, and independent of the interpreter's stack."""
     inner = "{}" if closing == "}" else "[]"
     text = opening * (levels - 1) + inner + closing * (levels - 1)
     written = json_codec.write(json_codec.parse(text), separators=(",", ":"))
@@ -71,17 +71,17 @@ def test_ten_thousand_levels_are_read_and_one_more_is_not(levels, opening, closi
 
 @given(JSON_VALUES, st.integers(0, 200), st.sampled_from('{}[],:" 1\\x'))
 def test_the_deep_reader_agrees_with_the_json_module(value, place, change):
-    """Also on texts that are no JSON any more."""
+    """Texts that are no longer JSON are included."""
     text = json.dumps(value)
-    for each in (text, text[:place] + change + text[place:], text[:place] + text[place + 1 :]):
+    for candidate in (text, text[:place] + change + text[place:], text[:place] + text[place + 1 :]):
         try:
-            expected = json.loads(each)
+            expected = json.loads(candidate)
         except ValueError:
             with pytest.raises(ValueError):
-                parse_deep(each, json.JSONDecoder())
+                parse_deep(candidate, json.JSONDecoder())
         else:
             # NaN is no number that equals itself, so the texts are compared.
-            assert json.dumps(parse_deep(each, json.JSONDecoder())) == json.dumps(expected)
+            assert json.dumps(parse_deep(candidate, json.JSONDecoder())) == json.dumps(expected)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_depth_counts_brackets_outside_strings(text, levels):
         (1, "number"), (Number("1.0"), "number"), (0.5, "number"),
     ],
 )  # fmt: skip
-def test_kinds_are_the_json_types(value, name):
+def test_json_type_names_the_json_types(value, name):
     assert json_codec.json_type(value) == name
 
 

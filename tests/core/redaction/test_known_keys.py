@@ -1,4 +1,4 @@
-"""The write keys of a run, remembered for the calls that come later."""
+"""The write keys of a run, which are masked in all later calls."""
 
 import pytest
 
@@ -45,12 +45,12 @@ def test_the_last_keys_are_remembered_and_the_given_ones_always():
     assert len(keys.keys) == MAX_KEYS + 2
 
 
-def test_new_keys_are_told_once():
-    told: list[str] = []
-    keys = KnownKeys([OTHER], told.extend)
+def test_new_keys_are_announced_once():
+    announced: list[str] = []
+    keys = KnownKeys([OTHER], announced.extend)
     keys.add([KEY])
     keys.add([KEY, OTHER])
-    assert told == [OTHER, KEY]
+    assert announced == [OTHER, KEY]
 
 
 def written(keys, target, seq=1):

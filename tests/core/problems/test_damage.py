@@ -1,4 +1,4 @@
-"""Problems of a URL that no request shows."""
+"""Problems of a URL that its request does not show."""
 
 import pytest
 from hypothesis import given
@@ -12,8 +12,8 @@ SOUND = "/v1/pixel/track?writeKey=wk_test_0000&userId=u_1&event=Opened"
 
 
 def codes(url: str, *, text: str = "", hosts=HOSTS) -> list[str]:
-    judgement = classify_url(url, Dialect.DOCUMENTED, hosts=hosts, text=text)
-    return [each.code for each in judgement.problems]
+    classification = classify_url(url, Dialect.DOCUMENTED, hosts=hosts, text=text)
+    return [problem.code for problem in classification.problems]
 
 
 # -- hosts -----------------------------------------------------------------------------------
@@ -114,23 +114,25 @@ def test_every_letter_that_is_lost_is_found(host, data):
         ("api.%%domain%%", ["template_token"]),
     ],
 )
-def test_a_host_that_nobody_can_look_up_is_invalid(host, expected):
+def test_a_host_that_no_client_can_look_up_is_invalid(host, expected):
     assert codes(f"https://{host}{SOUND}") == expected
 
 
 def test_such_a_call_is_damaged_and_names_the_host_that_is_meant():
-    judgement = classify_url(f"https://api.segmnet.io{SOUND}", Dialect.DOCUMENTED, hosts=HOSTS)
-    assert judgement.outcome is Outcome.DAMAGED
-    assert judgement.problems[0].message.startswith(
+    classification = classify_url(f"https://api.segmnet.io{SOUND}", Dialect.DOCUMENTED, hosts=HOSTS)
+    assert classification.outcome is Outcome.DAMAGED
+    assert classification.problems[0].message.startswith(
         'The host "api.segmnet.io" is probably meant to be api.segment.io. '
     )
 
 
 def test_what_is_dropped_stays_dropped_and_what_is_no_call_stays_none():
     for path, outcome in ((SOUND.replace("event", "x"), "dropped"), ("/v1/p", "unhandled")):
-        judgement = classify_url(f"https://api.segmnet.io{path}", Dialect.DOCUMENTED, hosts=HOSTS)
-        assert judgement.outcome == outcome
-        assert "misspelt_host" in {each.code for each in judgement.problems}
+        classification = classify_url(
+            f"https://api.segmnet.io{path}", Dialect.DOCUMENTED, hosts=HOSTS
+        )
+        assert classification.outcome == outcome
+        assert "misspelt_host" in {problem.code for problem in classification.problems}
 
 
 def test_the_worst_comes_first():
@@ -156,7 +158,7 @@ def test_the_worst_comes_first():
         (f"https://api.segment.io{SOUND}&x=#{{0}}", ["fragment"]),
     ],
 )
-def test_the_text_of_a_url_tells_more_than_its_request(text, expected):
+def test_the_text_of_a_url_has_problems_that_its_request_does_not_show(text, expected):
     assert codes(f"https://api.segment.io{SOUND}", text=text) == expected
     if "\n" not in text:
         assert codes(text) == expected
@@ -172,5 +174,5 @@ def test_the_text_of_a_url_tells_more_than_its_request(text, expected):
 )
 def test_a_plus_is_blamed_only_for_spaces_that_it_makes(data, cause):
     url = f"https://api.segment.io/v1/pixel/track?data={data}"
-    (found,) = classify_url(url, Dialect.DOCUMENTED).problems
-    assert cause in found.message
+    (invalid,) = classify_url(url, Dialect.DOCUMENTED).problems
+    assert cause in invalid.message
