@@ -60,7 +60,7 @@ class Document:
     positions: Mapping[JsonPath, Location]
 
     def issue(self, message: str, *at: str | int) -> InputIssue:
-        """Return an issue at the path `at`, with the location of that value or the nearest around it."""
+        """Return an issue at the path `at`, located at that value or the nearest around it."""
         return InputIssue(message, self.location(at), path_text(at))
 
     def location(self, at: JsonPath) -> Location:
