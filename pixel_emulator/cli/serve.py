@@ -139,7 +139,7 @@ def env(
 ) -> int:
     """Print shell exports and browser flags that direct clients to a running emulator.
 
-    If several serve, the others than the one on `--port` are listed on stderr.
+    If several are running, the others are listed on stderr.
     """
     ready = find_server(port)
     others = [server for server in running_servers() if server.port != ready.port]

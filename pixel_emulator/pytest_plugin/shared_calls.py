@@ -39,6 +39,7 @@ from pixel_emulator.pytest_plugin.verdicts import (
     without_calls,
     without_upper_limits,
 )
+from pixel_emulator.runner.waiting import wait_until_decided
 from pixel_emulator.runtime.clock import monotonic
 from pixel_emulator.runtime.session import Session
 
@@ -270,23 +271,56 @@ def first_call(
 
     The verdict comes earlier if a call that arrived violates the `expected` scenario for good.
     """
-    call_wait, read_count, start = CallWait(wanted), 0, monotonic()
-    while True:
-        session = shared_calls.session
-        closed = session.closed  # read first: then the evidence below is complete
-        hits = session.evidence(read_count).hits
-        matching = (hit for hit in hits if next(wanted.solutions(hit), None) is not None)
+    search = _FirstCall(shared_calls, wanted, expected)
+    while search.result is None:
+        wait_until_decided(
+            search, search, deadline=search.begun + timeout, quiet=None, defers=False
+        )
+        if search.result is None:
+            search.time_out()
+    return search.result
+
+
+class _FirstCall:
+    """Search for a call among those that a session gets; driven by `wait_until_decided`."""
+
+    def __init__(
+        self, shared_calls: SharedCalls, wanted: Expectation, expected: Callable[[], Scenario]
+    ) -> None:
+        self.begun = monotonic()
+        self.result: ReceivedCall | Verdict | None = None
+        self._shared_calls, self._wanted, self._expected = shared_calls, wanted, expected
+        self._call_wait = CallWait(wanted)
+        self._session, self._closed = shared_calls.session, False
+        self._read_count = 0
+
+    def evidence(self) -> Evidence:
+        """Return the hits since the last look."""
+        self._session = self._shared_calls.session
+        self._closed = self._session.closed  # read first: nothing arrives after the evidence then
+        return self._session.evidence(self._read_count)
+
+    def wait_for_more(self, than: Evidence, seconds: float) -> None:  # noqa: ARG002 - see `_read_count`
+        """Wait at most `seconds` for more calls than were read."""
+        self._session.wait(self._read_count, seconds)
+
+    def update(self, evidence: Evidence) -> Outlook:
+        """Look at the new calls, and keep the call or the verdict as the result."""
+        hits = evidence.hits
+        matching = (hit for hit in hits if next(self._wanted.solutions(hit), None) is not None)
         if calls := received_calls(islice(matching, 1)):
-            return calls[0]
-        read_count += len(hits)
-        seconds = monotonic() - start
-        scenario = expected()
-        verdict = call_wait.impossible(scenario, shared_calls.unclaimed)
-        if verdict is None and (closed or seconds >= timeout):
-            verdict = call_wait.timed_out(scenario, session.evidence(), seconds)
-        if verdict:
-            return verdict
-        session.wait(read_count, max(0, timeout - seconds))
+            self.result = calls[0]
+            return Outlook.MET
+        self._read_count += len(hits)
+        self.result = self._call_wait.impossible(self._expected(), self._shared_calls.unclaimed)
+        if self.result is None and self._closed:
+            self.time_out()
+        return Outlook.OPEN if self.result is None else Outlook.IMPOSSIBLE
+
+    def time_out(self) -> None:
+        """Keep the verdict without the call as the result, unless the call just arrived."""
+        passed = monotonic() - self.begun
+        self.result = self._call_wait.timed_out(self._expected(), self._session.evidence(), passed)
 
 
 class CallWait:

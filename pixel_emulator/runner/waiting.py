@@ -11,7 +11,7 @@ from typing import Protocol
 from pixel_emulator.core.model import Evidence
 from pixel_emulator.core.scenarios.model import DEFAULT_QUIET, DEFAULT_WITHIN, Scenario, Step
 from pixel_emulator.core.verification.components import CallGroups
-from pixel_emulator.core.verification.live import LiveVerdict, Outlook
+from pixel_emulator.core.verification.live import Outlook
 from pixel_emulator.runtime.clock import monotonic
 
 _RECHECK = 0.1
@@ -35,6 +35,12 @@ class GrowingEvidence(Protocol):
 
     def evidence(self) -> Evidence: ...
     def wait_for_more(self, than: Evidence, seconds: float) -> None: ...
+
+
+class Watch(Protocol):
+    """Looks at growing evidence; see `LiveVerdict`."""
+
+    def update(self, evidence: Evidence) -> Outlook: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,44 +105,52 @@ class NextLook:
     same_evidence: bool = False
 
 
-def decide(*, deadline: float, quiet: float) -> Generator[NextLook, Look, Outlook]:
+def decide(
+    *, deadline: float, quiet: float | None, defers: bool = True
+) -> Generator[NextLook, Look, Outlook]:
     """Decide when to look at growing evidence, and return the outlook at the end of the wait.
 
     The generator does no input or output and reads no clock: whoever drives it does as each
     `NextLook` says and sends the `Look`. The wait ends at `deadline` (of `clock.monotonic`) at the
     latest. Once the scenarios are met, it goes on for another `quiet` seconds: a call that arrives
     then counts too. If that call opens them again, the wait for it goes on until `deadline`.
-    IMPOSSIBLE and UNDECIDED end the wait at once.
+    IMPOSSIBLE and UNDECIDED end the wait at once, and so does MET if `quiet` is None. Unless a look
+    `defers` work, it is made only after new calls, without backing off.
     """
     while True:
-        look = yield from _look_while(Outlook.OPEN, deadline)
-        if look.outlook is not Outlook.MET:
+        look = yield from _look_while(Outlook.OPEN, deadline, defers=defers)
+        if look.outlook is not Outlook.MET or quiet is None:
             return look.outlook
-        look = yield from _look_while(Outlook.MET, look.ended + quiet)
+        look = yield from _look_while(Outlook.MET, look.ended + quiet, defers=defers)
         if look.outlook is not Outlook.OPEN:
             return look.outlook
 
 
-def _look_while(outlook: Outlook, end: float) -> Generator[NextLook, Look, Look]:
+def _look_while(outlook: Outlook, end: float, *, defers: bool) -> Generator[NextLook, Look, Look]:
     """Look after each call as long as the outlook stays the same, at most until `end`."""
     count, request = -1, NextLook()
     while True:
         look = yield request
-        is_new, count = look.calls != count, look.calls
+        is_new, count = defers and look.calls != count, look.calls
         left = end - look.ended
         if look.outlook is not outlook:
             return look
         if left <= 0:
             return (yield NextLook(same_evidence=True)) if is_new else look
         seconds = min(left, _RECHECK) if is_new else left
-        request = NextLook(seconds, look.ended - look.begun, end)
+        request = NextLook(seconds, look.ended - look.begun if defers else 0.0, end)
 
 
 def wait_until_decided(
-    watch: LiveVerdict, calls: GrowingEvidence, *, deadline: float, quiet: float
+    watch: Watch,
+    calls: GrowingEvidence,
+    *,
+    deadline: float,
+    quiet: float | None,
+    defers: bool = True,
 ) -> Outlook:
-    """Wait in this thread until the scenarios of `watch` are decided; see `decide`."""
-    decision = decide(deadline=deadline, quiet=quiet)
+    """Wait in this thread until `watch` is decided; see `decide`."""
+    decision = decide(deadline=deadline, quiet=quiet, defers=defers)
     request, evidence = next(decision), Evidence(hits=())
     while True:
         if request.seconds:

@@ -18,7 +18,7 @@ _ROW = re.compile(
 
 
 def rows() -> dict[str, tuple[str, str]]:
-    """What the page says of each client: whether it sees the proxy, and whether it trusts the CA.
+    """The columns proxy and CA of the page's table, by client.
 
     `Node 24: fetch, got` stands for `Node 24: fetch` and `Node 24: got`.
     """
@@ -34,7 +34,7 @@ def rows() -> dict[str, tuple[str, str]]:
 def observed(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, tuple[str, str, str]]:
-    """What each client that a test asks about did, on a network that leads nowhere.
+    """What each client under test did, on a network without a route.
 
     Whether it sees the proxy, whether it trusts the CA, and what stderr said.
     """

@@ -1,4 +1,4 @@
-"""What wget, wget2 and PHP are told, beside what the user's own files tell them."""
+"""Configuration files for wget, wget2 and PHP, which include the user's own settings."""
 
 import os
 import shutil
@@ -25,7 +25,7 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def made(tmp_path, home):
-    """A function from the variables of the user to those that the command gets."""
+    """A function from the user's variables to those of the command."""
     stores = TrustStores(tmp_path, make_authority(tmp_path / "ours.pem", "our CA"))
 
     def make(**environ):
@@ -37,7 +37,7 @@ def made(tmp_path, home):
 
 
 def last(text: str, name: str) -> str:
-    """The value that counts: that of the last setting."""
+    """The effective value: that of the last setting."""
     values = [line.partition("=")[2].strip() for line in text.splitlines() if line.startswith(name)]
     return values[-1]
 

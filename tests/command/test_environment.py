@@ -1,4 +1,4 @@
-"""The variables for a child process, against what its clients read."""
+"""The variables of a command, against those that its clients read."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ LOOPBACK = "localhost,127.0.0.1,::1"
 
 @pytest.fixture
 def made(tmp_path):
-    """A function from the environment we got to the one that the command gets."""
+    """A function from our environment to that of the command."""
     stores = TrustStores(tmp_path, make_authority(tmp_path / "ours.pem", "our CA"))
 
     def make(environ, hosts=HOSTS):
@@ -29,7 +29,7 @@ def made(tmp_path):
 
 @pytest.fixture
 def theirs(tmp_path):
-    """The path of a CA of theirs, as text."""
+    """The path of a CA of the user, as a string."""
     return str(make_authority(tmp_path / "theirs.pem"))
 
 

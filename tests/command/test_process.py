@@ -1,4 +1,4 @@
-"""A command runs as if we were not there: its signals, its end and its exit code."""
+"""A command gets its signals, and its exit code is reported, as without the emulator."""
 
 import os
 import pty
@@ -78,7 +78,7 @@ def test_the_command_gets_the_environment_and_nothing_else():
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGHUP", "SIGUSR1"])
 def test_a_signal_for_us_alone_is_forwarded(name):
-    # A session of its own has no terminal, so nobody but us can have got the signal.
+    # A session of its own has no terminal, so only this process can have received the signal.
     with subprocess.Popen(
         wrapper(*LISTEN), stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
@@ -135,7 +135,7 @@ def _until(fd: int, text: bytes) -> bytes:
     return seen
 
 
-# -- apart: its output is kept, and it has no terminal ---------------------------------------
+# -- own session: its output is kept, and it has no terminal ---------------------------------------
 
 
 def test_what_a_command_prints_goes_to_the_output_in_its_order(tmp_path):
@@ -146,7 +146,7 @@ def test_what_a_command_prints_goes_to_the_output_in_its_order(tmp_path):
 
 @pytest.mark.parametrize(("name", "ends"), [("SIGTERM", True), ("SIGUSR1", False)])
 def test_a_signal_reaches_all_processes_and_is_reported(tmp_path, name, ends):
-    """The shell ignores it; what it has started hears of it all the same."""
+    """The shell ignores the signal; the processes that it started receive it."""
     number = signal.Signals[name]
     script = (
         "import os, signal\n"

@@ -1,4 +1,4 @@
-"""What is said of a run that nothing reached depends on what was run."""
+"""The hint after a run without any call depends on the commands run."""
 
 import os
 import sys

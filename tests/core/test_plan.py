@@ -97,7 +97,7 @@ def test_names_are_exact():
         ([{"type": "TRACK", "key": "A", "version": 1, "jsonSchema": {}}], True),
     ],
 )
-def test_a_plan_without_events_is_open(rules, closed):
+def test_only_a_plan_with_events_is_closed(rules, closed):
     assert plan({"rules": rules}).closed is closed
 
 

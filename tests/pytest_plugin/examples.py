@@ -134,9 +134,9 @@ EXAMPLES = {
     """,
     "everything on the wire can be looked at": """
         send(pixels, "A"), send_dropped(pixels)
-        assert [each.outcome for each in pixels.requests] == ["delivered", "dropped"]
-        assert [each.type for each in pixels.calls] == ["track", "track"]
-        assert "bad_request" in [each.code for each in pixels.problems]
+        assert [hit.outcome for hit in pixels.requests] == ["delivered", "dropped"]
+        assert [call.type for call in pixels.calls] == ["track", "track"]
+        assert "bad_request" in [problem.code for problem in pixels.problems]
         assert pixels.connections >= 1 and pixels.calls[0].request.header("user-agent")
         assert repr(pixels.calls[0]).startswith('<#1 delivered  track "A"')
         pixels.clear()

@@ -1,4 +1,4 @@
-"""Async tests, of asyncio and of trio: their loops go on while they wait."""
+"""Async tests with asyncio and trio: their event loops go on during waits."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Tests that fake the time: only they see it, unless it is asked for."""
+"""Tests that fake the time: only they see it, unless the option `pixel_clock` says otherwise."""
 
 import shlex
 import sys
@@ -89,7 +89,7 @@ def test_faked(pixels):
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("ini", ["", COMMAND], ids=["here", "elsewhere"])
 @pytest.mark.parametrize("library", FAKES)
-def test_what_a_test_fakes_is_its_own_affair(inner, pytester, library, ini):
+def test_a_faked_clock_changes_only_its_test(inner, pytester, library, ini):
     (pytester.path / "mail.yaml").write_text(MAIL)
     code = TESTS.format(fake=FAKES[library])
     inner(ini=ini, apart=True, test_it=code).assert_outcomes(passed=5)
@@ -138,15 +138,15 @@ def test_wait(pixels):
 
 @pytest.mark.parametrize("sends", [False, True], ids=["received", "sent"])
 @pytest.mark.parametrize("library", FAKES)
-def test_the_times_of_calls_follow_where_that_is_asked_for(inner, pytester, library, sends):
+def test_the_times_of_calls_follow_the_test_clock(inner, pytester, library, sends):
     code = FOLLOWS.format(fake=FAKES[library], sends=sends)
     inner("--pixel-recording=calls.yaml", ini="pixel_clock = test", test_it=code).assert_outcomes(
         passed=1
     )
     for name in ("calls.yaml", "saved.yaml"):
-        found = read_recording(pytester.path / name)
-        assert found.head.clock is Clock.TEST
-        assert {hit.time.isoformat() for hit in found.hits} == {"2031-05-06T07:08:09+00:00"}
+        saved = read_recording(pytester.path / name)
+        assert saved.head.clock is Clock.TEST
+        assert {hit.time.isoformat() for hit in saved.hits} == {"2031-05-06T07:08:09+00:00"}
 
 
 def test_a_recording_says_if_only_some_times_are_those_of_tests(inner, pytester):

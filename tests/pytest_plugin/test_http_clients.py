@@ -1,4 +1,4 @@
-"""HTTP clients as users write them, with `pixels.proxy`, `.ca`, `.url` and `.env`; in both ways."""
+"""HTTP clients as users write them, with `pixels.proxy`, `.ca`, `.url` and `.env`."""
 
 import shlex
 import sys
@@ -88,7 +88,7 @@ PASSING = (
 
     # urllib3 itself reads no variables.
     @pytest.mark.parametrize("name", [
-        each.__name__ for each in clients.ALL if each is not clients.by_urllib3
+        client.__name__ for client in clients.ALL if client is not clients.by_urllib3
     ])
     def test_env(pixels, name):
         code = f"import clients; clients.{name}({url(SEGMENT, 'A')!r})"
@@ -138,7 +138,7 @@ both_ways = pytest.mark.parametrize("ini", ["", ELSEWHERE], ids=["here", "elsewh
 
 
 @both_ways
-def test_each_python_client_is_heard(inner, ini):
+def test_each_python_client_is_recorded(inner, ini):
     result = inner(ini=ini, apart=True, clients=CLIENTS, test_it=PASSING)
     result.assert_outcomes(passed=6 + 6 + 6 + 5)
 

@@ -1,4 +1,4 @@
-"""No write key stands in what pytest prints of a test, and its assertions see them whole."""
+"""pytest's output has no write key, and assertions see the whole keys."""
 
 import pytest
 

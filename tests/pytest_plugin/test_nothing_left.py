@@ -1,4 +1,4 @@
-"""After a run nothing is left behind: no thread, process, file or variable, however it ends."""
+"""After a run no thread, process, file or variable is left, however it ends."""
 
 import os
 import shlex
@@ -20,12 +20,12 @@ import os, sys, threading, tempfile, socket, pytest
 environ, files = dict(os.environ), set(os.listdir(tempfile.gettempdir()))
 code = int(pytest.main(sys.argv[1:]))
 changed = sorted({k for k, v in {*environ.items()} ^ {*os.environ.items()} if k[:7] != "PYTEST_"})
-threads = [each.name for each in threading.enumerate() if each is not threading.main_thread()]
+threads = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
 sockets = []
-left = {each for each in set(os.listdir(tempfile.gettempdir())) - files if each.startswith("pixel")}
-for each in os.listdir("/proc/self/fd"):
+left = {name for name in set(os.listdir(tempfile.gettempdir())) - files if name.startswith("pixel")}
+for descriptor in os.listdir("/proc/self/fd"):
     try:
-        target = os.readlink(f"/proc/self/fd/{each}")
+        target = os.readlink(f"/proc/self/fd/{descriptor}")
     except OSError:
         continue
     if target.startswith("socket:"):
@@ -85,7 +85,7 @@ def test_nothing_is_left_of_a_worker_that_dies(inner, pytester, monkeypatch, end
         test_it="import os\n" + TEST.format(body=end).replace("\n    ", "\n"),
     )
     result.assert_outcomes(failed=1)
-    assert not [each for each in folder.iterdir() if each.name.startswith("pixel")]
+    assert not [path for path in folder.iterdir() if path.name.startswith("pixel")]
 
 
 def test_nothing_is_left_of_workers_after_ctrl_c(in_a_process, pytester):

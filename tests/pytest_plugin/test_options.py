@@ -1,4 +1,4 @@
-"""What can be said to the plugin, and what it costs who says nothing."""
+"""Options of the plugin, and the cost of the plugin in a run without pixels."""
 
 import pytest
 
@@ -24,7 +24,7 @@ HEAVY = ("mitmproxy", "yaml", "rich", "typer", "re2", "jsonschema_rs", "pixel_em
 
 
 def test_the_settings_are_those_of_the_emulator():
-    names = {each.name for each in settings()}
+    names = {setting.name for setting in settings()}
     assert names - NOT_FOR_TESTS == SETTINGS.keys()
     assert SETTINGS.keys() >= set(PER_TEST)
 
@@ -38,7 +38,7 @@ def test_everything_stands_in_the_help(inner):
     others = ("accept", "record", "recording", "scenarios", "emulator_command", "clock")
     wanted = [f"pixel_{name}" for name in (*SETTINGS, *POLICIES, *others)]
     wanted += [f"--pixel-{name}" for name in ("show", "update", "url", "recording")]
-    assert not [each for each in wanted if each not in out]
+    assert not [line for line in wanted if line not in out]
 
 
 def test_the_marks_are_listed(inner):
@@ -47,12 +47,12 @@ def test_the_marks_are_listed(inner):
     )
 
 
-def test_nothing_heavy_is_imported_before_a_fixture_is_asked_for(inner):
+def test_nothing_heavy_is_imported_before_a_fixture_is_used(inner):
     """In a process of its own, since this one has it all."""
     look = f"""
         import sys
         def test_unused():
-            assert [each for each in {HEAVY} if each in sys.modules] == []
+            assert [name for name in {HEAVY} if name in sys.modules] == []
     """
     inner(apart=True, test_unused=look).assert_outcomes(passed=1)
 

@@ -1,4 +1,4 @@
-"""With pytest-playwright: the browser of a test with pixels is diverted, and no other."""
+"""With pytest-playwright: only browsers of tests with pixels use the proxy."""
 
 import importlib.util
 import os
@@ -68,7 +68,7 @@ OTHERS = """
 
     def test_a_test_without_pixels_is_not_diverted(page):
         page.goto(SITE + "/signup")
-        assert page.locator("img").evaluate("each => each.naturalWidth") == 0
+        assert page.locator("img").evaluate("image => image.naturalWidth") == 0
 """
 MANY = """
     import pytest

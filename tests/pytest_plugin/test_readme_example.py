@@ -51,8 +51,8 @@ def render(mail, *, proxy, ca):
 
 
 def run(env, *urls):
-    for each in urls:
-        subprocess.run([sys.executable, "-c", SEND, each], env=env, check=True)
+    for url in urls:
+        subprocess.run([sys.executable, "-c", SEND, url], env=env, check=True)
 
 
 def run_checkout(env):
@@ -62,7 +62,7 @@ def run_checkout(env):
 
 shown = [pixel(SEGMENT, "Email Opened"), pixel(SEGMENT, "Email Fully Loaded")]
 page = Path("mail.html").absolute()
-page.write_text("".join(f'<img src="{escape(each)}">' for each in shown[: 2 if RIGHT else 1]))
+page.write_text("".join(f'<img src="{escape(pixel)}">' for pixel in shown[: 2 if RIGHT else 1]))
 url = page.as_uri()
 
 

@@ -1,4 +1,4 @@
-"""One recording of a whole run: the same whoever ran which test, and honest about what is lost."""
+"""One recording of a whole run: the same on any worker, with a gap for each loss."""
 
 import os
 import re
@@ -39,10 +39,10 @@ MANY = """
             pixels.expect(track="Received")
         def test_sent(self, pixels, pixel_session_factory, n):
             trust = HTTPSHandler(context=ssl.create_default_context(cafile=pixels.ca))
-            for each in (pixels, pixel_session_factory()):
-                opener = build_opener(ProxyHandler({"https": each.proxy}), trust)
+            for session in (pixels, pixel_session_factory()):
+                opener = build_opener(ProxyHandler({"https": session.proxy}), trust)
                 opener.open(url(SEGMENT, "Sent", properties={"n": n}), timeout=10).read()
-                each.expect(track="Sent")
+                session.expect(track="Sent")
 """
 ONE = """
     from client import send
@@ -84,12 +84,12 @@ def test_workers_and_a_single_process_record_the_same_byte_for_byte(inner, recor
     result.assert_outcomes(passed=24)
     result.stdout.fnmatch_lines(["pixels: 36 calls recorded to calls.yaml"])
     assert recording.read_bytes() == alone
-    found = read_recording(recording)
-    assert found.evidence().gaps == ()
-    assert found.evidence().connections == 24
-    assert found.head.shard is None
-    assert [hit.step for hit in found.hits] == sorted(hit.step for hit in found.hits)
-    assert found.hits[0].step == "test_mail.py::TestMail::test_received[0]"
+    merged = read_recording(recording)
+    assert merged.evidence().gaps == ()
+    assert merged.evidence().connections == 24
+    assert merged.head.shard is None
+    assert [hit.step for hit in merged.hits] == sorted(hit.step for hit in merged.hits)
+    assert merged.hits[0].step == "test_mail.py::TestMail::test_received[0]"
     assert not parts_of(recording).exists()
 
 
@@ -122,8 +122,8 @@ def test_what_was_cleared_away_and_what_failed_is_recorded_too(inner, recording,
         """,
     ).assert_outcomes(passed=1, failed=1)
     assert events(recording) == ["Cleared", "Kept", "Unexpected"]
-    found = read_recording(recording).evidence()
-    assert (found.gaps, found.connections) == ((), 3)
+    evidence = read_recording(recording).evidence()
+    assert (evidence.gaps, evidence.connections) == ((), 3)
 
 
 def test_write_keys_are_masked_also_in_the_ids_of_tests(inner, recording):
@@ -284,8 +284,8 @@ def test_a_recording_belongs_to_one_run_while_that_is_alive(
         "verify": r"2 .*calls\.yaml: is being written by process \d+, a run of pytest: read",
     }
     for name, said in wanted.items():
-        found = " ".join((pytester.path / f"{name}.txt").read_text().split())
-        assert re.match(said, found), found
+        text = " ".join((pytester.path / f"{name}.txt").read_text().split())
+        assert re.match(said, text), text
     assert events(recording) == ["A", "A", "A"]
     assert read_recording(recording).evidence().gaps == ()
 
@@ -331,12 +331,12 @@ GONE = {
         "the folder of its parts, .calls.yaml.parts, was deleted meanwhile: calls are missing",
     ),
     "each part": (
-        "[each.unlink() for each in folder.glob('*.yaml')]",
+        "[path.unlink() for path in folder.glob('*.yaml')]",
         ["C"],
         "2 of its 3 parts were deleted meanwhile: calls are missing",
     ),
     "one part": (
-        "min(folder.glob('*.yaml'), key=lambda each: each.stat().st_mtime_ns).unlink()",
+        "min(folder.glob('*.yaml'), key=lambda path: path.stat().st_mtime_ns).unlink()",
         ["B", "C"],
         "1 of its 3 parts was deleted meanwhile: calls are missing",
     ),

@@ -161,7 +161,7 @@ def test_a_mark_waits_as_its_file_says(inner, write):
     ).assert_outcomes(passed=1)
 
 
-def test_what_a_mark_and_a_test_expect_is_judged_together(inner, write):
+def test_what_a_mark_and_a_test_expect_is_verified_together(inner, write):
     write("welcome.yaml", WELCOME)
     inner(
         test_it="""
@@ -176,7 +176,7 @@ def test_what_a_mark_and_a_test_expect_is_judged_together(inner, write):
     ).assert_outcomes(passed=1)
 
 
-def test_silence_and_a_mark_are_judged_together(inner, write):
+def test_silence_and_a_mark_are_verified_together(inner, write):
     write("welcome.yaml", f"unexpected: ignore\n{WELCOME}")
     inner(
         test_it="""
@@ -266,7 +266,7 @@ def test_damage_that_is_accepted_for_all_is_accepted_under_a_file(inner, write):
     inner(ini="pixel_accept = raw_json").assert_outcomes(passed=1)
 
 
-def test_a_file_that_is_a_test_is_judged_as_on_the_command_line(inner, write):
+def test_a_file_that_is_a_test_is_verified_as_on_the_command_line(inner, write):
     write("drip.yaml", DRIP)
     inner("drip.yaml", ini="pixel_unexpected = ignore").assert_outcomes(passed=1, failed=1)
     extra = DRIP.replace("step: 1", "step: $n").replace(
@@ -276,7 +276,7 @@ def test_a_file_that_is_a_test_is_judged_as_on_the_command_line(inner, write):
     inner("drip.yaml", ini="pixel_unexpected = ignore").assert_outcomes(failed=2)
 
 
-def test_junit_is_told_of_every_file_that_a_test_has_to_meet(inner, write, pytester):
+def test_junit_has_every_file_that_a_test_has_to_meet(inner, write, pytester):
     write("welcome.yaml", WELCOME)
     write("other.yaml", WELCOME)
     inner(
@@ -286,9 +286,9 @@ def test_junit_is_told_of_every_file_that_a_test_has_to_meet(inner, write, pytes
             from client import send
             @pytest.mark.pixel_scenario("other.yaml", user="user_123")
             def test_it(pixels, pixel_session_factory):
-                for each in (pixels, pixel_session_factory()):
-                    with each.expecting("welcome.yaml", user="user_123"):
-                        send(each, "Email Opened")
+                for session in (pixels, pixel_session_factory()):
+                    with session.expecting("welcome.yaml", user="user_123"):
+                        send(session, "Email Opened")
                 send(pixels, "Email Opened")
         """,
     ).assert_outcomes(passed=1)
@@ -397,7 +397,7 @@ def test_the_line_of_a_test_is_that_of_its_case(inner, write):
         ("/scenarios/*.yaml", True),
     ],
 )
-def test_a_glob_that_matches_nothing_is_told(inner, write, glob, said):
+def test_a_glob_that_matches_nothing_is_reported(inner, write, glob, said):
     write("scenarios/deeper/drip.yaml", DRIP)
     write("scenarios/drip.yaml", DRIP)
     result = inner(ini=f"pixel_scenarios = {glob}", test_it="def test_it(): pass")
@@ -420,9 +420,9 @@ def test_a_glob_that_matches_nothing_is_told(inner, write, glob, said):
 )
 def test_files_are_tests_where_they_are_named(inner, write, arguments, ini, tests):
     write("scenarios/drip.yaml", DRIP.replace("step: 1", "step: $n"))
-    found = inner(*arguments, ini=ini, apart="-n2" in arguments).parseoutcomes()
-    assert found.get("passed", 0) == tests
-    assert "failed" not in found
+    outcomes = inner(*arguments, ini=ini, apart="-n2" in arguments).parseoutcomes()
+    assert outcomes.get("passed", 0) == tests
+    assert "failed" not in outcomes
 
 
 TAGGED = DRIP.replace("step: 1", "step: $n").replace("cases", "tags: [TAGS]\ncases")

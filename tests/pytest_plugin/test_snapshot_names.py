@@ -1,4 +1,4 @@
-"""Names of recordings of tests: one a test, on any file system."""
+"""File names of recordings of tests: one for each test, on any file system."""
 
 import re
 import unicodedata
@@ -57,7 +57,7 @@ def test_another_one_has_a_digest_of_it(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "written", "found"),
+    ("name", "written", "is_used"),
     [
         ("test_it[A]", "test_it[A].yaml", True),
         ("test_it[" + "x" * 220 + "]", "test_it[" + "x" * 220 + "].yaml", True),
@@ -65,12 +65,12 @@ def test_another_one_has_a_digest_of_it(name):
         ("test_it[a/b]", "test_it[a-b].yaml", False),
     ],
 )
-def test_a_recording_that_was_written_before_keeps_its_name(tmp_path, name, written, found):
+def test_a_recording_that_was_written_before_keeps_its_name(tmp_path, name, written, is_used):
     here = tmp_path / "test_mail.py"
     folder = tmp_path / "recordings" / "test_mail"
     folder.mkdir(parents=True)
     (folder / written).touch()
-    assert (name_of(name, here=here) == written) is found
+    assert (name_of(name, here=here) == written) is is_used
 
 
 IDS = st.text(st.characters(), max_size=300) | st.sampled_from(["a", "A", "a/b", "a:b", "a-b"])
@@ -82,9 +82,9 @@ IDS = st.text(st.characters(), max_size=300) | st.sampled_from(["a", "A", "a/b",
 @example("s", "\u017f")
 @example("x" * 300, "x" * 301)
 def test_no_two_names_are_one_on_any_file_system(first, second):
-    names = [name_of(f"test_it[{each}]") for each in (first, second)]
-    alike = {unicodedata.normalize("NFC", each).casefold() for each in names}
+    names = [name_of(f"test_it[{parameter}]") for parameter in (first, second)]
+    alike = {unicodedata.normalize("NFC", name).casefold() for name in names}
     assert len(alike) == (1 if first == second else 2)
-    for each in names:
-        assert len(each.encode()) <= 235
-        assert not re.search(r"[<>:\"/\\|?*\x00-\x1f]|[. ]\Z", each)
+    for name in names:
+        assert len(name.encode()) <= 235
+        assert not re.search(r"[<>:\"/\\|?*\x00-\x1f]|[. ]\Z", name)

@@ -26,8 +26,8 @@ def recording(pytester):
 
 def test_a_missing_recording_is_written_beside_the_test(inner, recording):
     inner(ini=RECORD, test_mail=TEST).assert_outcomes(passed=1)
-    found = read_recording(recording).evidence()
-    assert [call_name(hit) for hit in found.hits] == ["Email Opened"]
+    evidence = read_recording(recording).evidence()
+    assert [call_name(hit) for hit in evidence.hits] == ["Email Opened"]
     assert b"wk_test_0000000000000000" not in recording.read_bytes()
 
 
@@ -105,17 +105,17 @@ SESSIONS = """
     import os
     from client import send
     def test_two(pixels, pixel_session_factory):
-        for each in (pixels, pixel_session_factory("other"), pixel_session_factory()):
-            send(each, each.label + os.environ.get("EVENT", "A"))
-            each.expect(any="track")
+        for session in (pixels, pixel_session_factory("other"), pixel_session_factory()):
+            send(session, session.label + os.environ.get("EVENT", "A"))
+            session.expect(any="track")
 """
 
 
 def test_each_session_of_a_test_has_a_recording_of_its_own(inner, pytester, monkeypatch):
     inner(ini=RECORD, test_mail=SESSIONS).assert_outcomes(passed=1)
     folder = pytester.path / "recordings" / "test_mail"
-    found = {each.name: read_recording(each).hits for each in folder.iterdir()}
-    assert {name: [call_name(hit) for hit in hits] for name, hits in found.items()} == {
+    recorded = {path.name: read_recording(path).hits for path in folder.iterdir()}
+    assert {name: [call_name(hit) for hit in hits] for name, hits in recorded.items()} == {
         "test_two.yaml": ["A"],
         "test_two@other.yaml": ["otherA"],
         "test_two@3.yaml": ["3A"],

@@ -1,4 +1,4 @@
-"""Tests of unittest with fixtures: a call that is lacking fails them, and may be expected to."""
+"""Tests of unittest with fixtures: a missing call fails them, and this may be expected."""
 
 import pytest
 

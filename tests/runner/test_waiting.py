@@ -230,3 +230,18 @@ def test_a_call_in_the_silence_that_opens_it_again_has_until_the_deadline():
     assert outlook is MET
     assert [request.end for request in requests] == [0.0, 0.0, 0.0, 10.0, 0.0, 0.0]
     assert requests[-1].same_evidence
+
+
+def test_without_deferred_work_it_looks_only_after_new_calls_and_ends_when_met():
+    """The wait for a single call: no second look, no rest, and no silence after the call."""
+    decision = decide(deadline=10.0, quiet=None, defers=False)
+    assert next(decision) == NextLook()
+    assert decision.send(Look(OPEN, 1, 0.0, 0.5)) == NextLook(9.5, 0.0, 10.0)
+    with pytest.raises(StopIteration) as stop:
+        decision.send(Look(MET, 2, 1.0, 1.5))
+    assert stop.value.value is MET
+    decision = decide(deadline=10.0, quiet=None, defers=False)
+    next(decision)
+    with pytest.raises(StopIteration) as stop:
+        decision.send(Look(OPEN, 1, 9.5, 10.0))
+    assert stop.value.value is OPEN

@@ -1,4 +1,4 @@
-"""A trust store holds theirs plus ours."""
+"""A trust store holds the user's certificates and our CA."""
 
 import stat
 from pathlib import Path
@@ -17,7 +17,7 @@ def stores(tmp_path):
 
 @pytest.fixture
 def theirs(tmp_path):
-    """A CA of theirs, as PEM."""
+    """A CA of the user, as PEM."""
     return make_authority(tmp_path / "theirs.pem")
 
 

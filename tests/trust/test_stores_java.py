@@ -1,4 +1,4 @@
-"""Java's trust stores are keystore, read and written; a real JVM has the last word."""
+"""Java's trust stores are found, read and written; a real JVM has the last word."""
 
 import subprocess
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.programs import needs_java
 
 @pytest.fixture
 def theirs(tmp_path):
-    """A CA of theirs, as PEM."""
+    """A CA of the user, as PEM."""
     return make_authority(tmp_path / "theirs.pem")
 
 

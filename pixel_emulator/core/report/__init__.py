@@ -1,1 +1,1 @@
-"""A verdict told to people and to programs: text, JSON, JUnit."""
+"""Reports on a verdict: text, JSON, JUnit XML."""

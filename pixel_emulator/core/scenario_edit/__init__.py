@@ -1,1 +1,1 @@
-"""Scenarios that are written for a user, from what happened."""
+"""Drafts and updates of scenario files from recorded calls."""

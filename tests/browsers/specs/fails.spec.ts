@@ -32,7 +32,7 @@ test("a call that comes after the last expect", async ({ page }) => {
   await page.setContent(img("Late"));
 });
 
-test("calls that no expect has judged", async ({ page }) => {
+test("calls that no expect has verified", async ({ page }) => {
   const s = await pixels(page);
   await page.setContent(img("Signed Up"));
   await s.waitFor({ track: "Signed Up" });

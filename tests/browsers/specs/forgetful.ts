@@ -1,4 +1,4 @@
-// A script that forgets to close its session: the end of the browser judges what is left.
+// A script that forgets to close its session: the end of the browser verifies what is left.
 import { chromium } from "@playwright/test";
 import { pixels } from "./pixels.ts";
 

@@ -12,7 +12,7 @@ test("signup", async ({ page }) => {
   await s.expect("scenarios/signup.yaml"); // waits, pushed; throws with the report
 });
 
-test("each expect judges what arrived since the one before", async ({ page }) => {
+test("each expect verifies what arrived since the one before", async ({ page }) => {
   const s = await pixels(page);
   await body(page, img("A"));
   await s.expect({ track: "A" });

@@ -1,4 +1,4 @@
-"""What a test writes by mistake is told on its own line, in every style of traceback."""
+"""Misuse is reported on the line of the test, in every style of traceback."""
 
 import pytest
 
@@ -48,7 +48,7 @@ def test_text_without_pixels(pixels): assert pixels.receive("Hi you,\\nnice.") =
 
 
 @pytest.mark.parametrize("style", ["line", "short", "long", "native"])
-def test_it_is_told_on_the_line_of_the_test(inner, pytester, style):
+def test_it_is_reported_on_the_line_of_the_test(inner, pytester, style):
     (pytester.path / "e.yaml").write_text("expect: [{track: E}]\n")
     (pytester.path / "broken.yaml").write_text("expct: []\n")
     (pytester.path / "acts.yaml").write_text("do: {send: {track: E}}\nexpect: []\n")

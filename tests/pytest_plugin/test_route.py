@@ -1,4 +1,4 @@
-"""`pixels.route(page)`: Playwright's two APIs, in this process and with an emulator elsewhere."""
+"""`pixels.route(page)`: both APIs of Playwright, with a local and a remote emulator."""
 
 import shlex
 import sys
@@ -67,10 +67,10 @@ PASSING = """
         pixels.route(page)
         proxy = {"server": pixels.proxy}
         proxied = browser.new_context(proxy=proxy, ignore_https_errors=True).new_page()
-        for each in (page, proxied):
-            each.goto(SITE + "/signup")
+        for tab in (page, proxied):
+            tab.goto(SITE + "/signup")
         pixels.expect(track="Signed Up", times=2)
-        here, there = (each.request for each in pixels.calls)
+        here, there = (call.request for call in pixels.calls)
         assert (here.method, here.target) == (there.method, there.target)
         one, other = dict(here.headers), dict(there.headers)
         assert {"user-agent", "referer", "accept"} <= set(one) <= set(other)

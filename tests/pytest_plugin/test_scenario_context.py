@@ -1,4 +1,4 @@
-"""Scenario files inside a test: several at once, in threads, and what becomes of their errors."""
+"""Scenario files inside a test: several at once, in threads, and their errors."""
 
 import pytest
 
@@ -161,7 +161,7 @@ def written(*bodies):
 
 
 @pytest.mark.usefixtures("files")
-def test_contexts_leave_each_other_what_each_wants(inner):
+def test_contexts_share_calls(inner):
     inner(test_it=written(*PASSING.values())).assert_outcomes(passed=len(PASSING))
 
 
@@ -174,7 +174,7 @@ def test_what_is_not_met_fails_the_test_in_any_case(inner):
 
 
 @pytest.mark.usefixtures("files")
-def test_an_error_that_went_nowhere_stands_on_the_line_of_its_context(inner):
+def test_an_error_that_was_swallowed_stands_on_the_line_of_its_context(inner):
     result = inner(
         test_it="""
             from threading import Thread
@@ -192,7 +192,7 @@ def test_an_error_that_went_nowhere_stands_on_the_line_of_its_context(inner):
     )
 
 
-def test_a_missing_file_is_told_at_the_call(inner):
+def test_a_missing_file_is_reported_at_the_call(inner):
     result = inner(test_it='def test_it(pixels):\n    pixels.expecting("no.yaml")')
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(

@@ -1,4 +1,4 @@
-"""Values of Python code as wants."""
+"""Python values as expected values."""
 
 import datetime as dt
 import re
@@ -130,8 +130,8 @@ def test_a_value_that_holds_itself_is_refused():
 
 
 def _mismatch(wanted, got):
-    (found,) = mismatches({"k": expected_value(wanted)}, {"k": got})
-    return found
+    (mismatch,) = mismatches({"k": expected_value(wanted)}, {"k": got})
+    return mismatch
 
 
 @pytest.mark.parametrize(

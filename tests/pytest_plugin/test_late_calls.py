@@ -1,4 +1,4 @@
-"""What comes when a test was judged already."""
+"""Calls that arrive after a test was verified."""
 
 import pytest
 

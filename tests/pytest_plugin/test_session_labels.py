@@ -1,4 +1,4 @@
-"""Further sessions of a test, and what they are called."""
+"""Further sessions of a test, and their labels."""
 
 import pytest
 
@@ -45,12 +45,12 @@ def test_a_wrong_label_fails_on_the_line_of_the_test(inner, labels, said):
     result = inner(
         test_it=f"""
             def test_it(pixel_session_factory):
-                for each in ({labels}):
-                    pixel_session_factory(each)
+                for label in ({labels}):
+                    pixel_session_factory(label)
         """
     )
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines([">   *pixel_session_factory(each)", f"E *{said}"])
+    result.stdout.fnmatch_lines([">   *pixel_session_factory(label)", f"E *{said}"])
     result.stdout.no_fnmatch_line("*lifecycle.py*")
 
 
@@ -59,7 +59,7 @@ def test_sessions_without_a_label_are_numbered_and_none_is_called_twice(inner):
         test_it="""
             def test_it(pixels, pixel_session_factory):
                 made = [pixels, *map(pixel_session_factory, ("3", "", "", "mail"))]
-                assert [each.label for each in made] == ["", "3", "4", "5", "mail"]
+                assert [session.label for session in made] == ["", "3", "4", "5", "mail"]
         """
     ).assert_outcomes(passed=1)
 

@@ -1,4 +1,4 @@
-"""Beside other plugins, in parallel, and in threads: no call is lost, and none lands elsewhere."""
+"""With other plugins, xdist workers and threads: no call is lost or counted for another test."""
 
 import importlib.util
 
@@ -28,7 +28,7 @@ def test_workers_of_xdist_have_an_emulator_each(inner, arguments, mark):
     result.stdout.fnmatch_lines(["pixels: 180 calls in 60 tests"])
 
 
-def test_what_came_late_in_a_worker_is_told(inner):
+def test_late_calls_of_a_worker_are_reported(inner):
     result = inner(
         "-n1",
         apart=True,
@@ -61,7 +61,7 @@ def test_calls_in_workers_are_shown_once_each(inner, pytester):
         """,
     )
     result.assert_outcomes(passed=2, failed=1)
-    shown = [each for each in result.outlines if "::" in each and "  delivered  " in each]
+    shown = [line for line in result.outlines if "::" in line and "  delivered  " in line]
     assert sorted(shown) == [
         'page.yaml::page #1  delivered  page "C"  userId=u1',
         'test_it.py::test_fails #1  delivered  track "B"  userId=user_123',
@@ -112,7 +112,7 @@ ASYNC = """
     ],
     ids=["asyncio", "anyio"],
 )
-def test_an_async_test_is_judged_as_any_other(inner, head, mark):
+def test_an_async_test_is_verified_as_any_other(inner, head, mark):
     result = inner("-o", "asyncio_mode=strict", test_it=ASYNC.format(head=head, mark=mark))
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(
@@ -132,8 +132,8 @@ def test_a_test_that_is_run_again_begins_anew(inner, pytester):
                 pixels.expect(track="A", times=len(runs) - 1 or 2)
         """,
     )
-    found = result.parseoutcomes()
-    assert (found["passed"], found["rerun"]) == (1, 1)
+    outcomes = result.parseoutcomes()
+    assert (outcomes["passed"], outcomes["rerun"]) == (1, 1)
     result.stdout.fnmatch_lines(["pixels: 1 call in 1 test"])
     told = (pytester.path / "out.xml").read_text().count('name="pixel_calls"')
     assert told == 2  # JUnit has an entry for each of the runs, and each tells of its own calls

@@ -1,4 +1,4 @@
-"""What a test can do with `pixels`."""
+"""Methods of the fixture `pixels`."""
 
 import pytest
 
@@ -49,7 +49,7 @@ def test_silence_is_broken_also_by_what_the_policies_let_through(inner):
     result.assert_outcomes(passed=1, failed=1)
 
 
-def test_a_skipped_test_is_not_judged(inner):
+def test_a_skipped_test_is_not_verified(inner):
     inner(
         test_it="""
             import pytest
@@ -136,7 +136,7 @@ def test_the_last_lines_count_calls_and_what_is_wrong_with_them(inner):
     result.stdout.fnmatch_lines(["pixels: 4 calls in 2 tests, 2 dropped"])
 
 
-def test_junit_is_told_of_calls(inner, pytester):
+def test_junit_has_the_calls(inner, pytester):
     inner(
         "--junitxml=out.xml",
         test_it="""

@@ -14,8 +14,8 @@ HERE = Location("test_mail.py", 12)
 
 
 def pattern(**call):
-    (found,) = expectation_of(call, HERE).patterns
-    return found
+    (expected,) = expectation_of(call, HERE).patterns
+    return expected
 
 
 def test_an_expectation_stands_on_its_line_of_the_test():
@@ -23,8 +23,8 @@ def test_an_expectation_stands_on_its_line_of_the_test():
 
 
 def test_text_is_literal_also_where_it_begins_with_a_dollar_sign():
-    found = pattern(track="$int", properties={"$k": "$$x", "b": "${y}"})
-    assert found.fields == {"event": "$int", "properties": {"$k": "$$x", "b": "${y}"}}
+    expected = pattern(track="$int", properties={"$k": "$$x", "b": "${y}"})
+    assert expected.fields == {"event": "$int", "properties": {"$k": "$$x", "b": "${y}"}}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What needs no emulator works where none can run; the rest says what to do."""
+"""Tests that need no emulator pass where none can run; for others the error has advice."""
 
 import shlex
 import sys
@@ -13,14 +13,14 @@ RECEIVES = """
     from client import url
     HTML = f'<img src="{url("https://api.segment.io", "A")}">'
     def test_received(pixels, pixel_session_factory):
-        for each in (pixels, pixel_session_factory()):
-            each.receive(HTML)
-            each.expect(track="A")
-            each.clear()
-            each.expect_none()
-            each.receive(url("https://api.segment.io", "B"))
-            each.expect(track="B")
-            each.save("saved.yaml")
+        for session in (pixels, pixel_session_factory()):
+            session.receive(HTML)
+            session.expect(track="A")
+            session.clear()
+            session.expect_none()
+            session.receive(url("https://api.segment.io", "B"))
+            session.expect(track="B")
+            session.save("saved.yaml")
 """
 SENDS = """
     import os, subprocess, sys
@@ -48,14 +48,14 @@ def test_what_is_received_needs_no_socket(inner, more, ini):
 
 
 @pytest.mark.parametrize("ini", ["", COMMAND], ids=["here", "elsewhere"])
-def test_who_needs_a_socket_is_told_how_to_get_one(inner, ini):
+def test_a_refused_socket_is_reported_with_advice(inner, ini):
     result = inner(*SOCKETS, ini=ini, test_it=SENDS)
     result.assert_outcomes(failed=2)
     result.stdout.fnmatch_lines([ALLOWED, ALLOWED])
     inner(*SOCKETS, "--allow-hosts=127.0.0.1", ini=ini, test_it=SENDS).assert_outcomes(passed=2)
 
 
-def test_an_emulator_elsewhere_that_may_not_be_reached_is_told(inner):
+def test_a_remote_emulator_that_may_not_be_reached_is_reported(inner):
     result = inner("--allow-hosts=192.0.2.1", ini=COMMAND, test_it=SENDS)
     result.assert_outcomes(failed=2)
     result.stdout.fnmatch_lines([ALLOWED])

@@ -1,4 +1,4 @@
-"""The same tests on an emulator in another process: one of our own, and one that runs already."""
+"""The same tests on an emulator in another process: one of our own, and a running one."""
 
 import json
 import os
@@ -91,7 +91,7 @@ steps:
 
 
 @pytest.mark.parametrize("way", ["here", "command", "url"])
-def test_scenario_files_are_run_the_same_in_all_ways(inner, pytester, served, way):
+def test_scenario_files_run_the_same_on_all_emulators(inner, pytester, served, way):
     (pytester.path / "drip.yaml").write_text(DRIP)
     (pytester.path / "met.yaml").write_text(DRIP.replace("      - track: Closed\n", ""))
     arguments = [f"--pixel-url={served['url']}"] if way == "url" else []
@@ -156,8 +156,8 @@ def test_a_wait_ends_with_its_session(inner, pytester, served, way):
                         pool.submit(expect, own),
                     ]
                     own.close()
-                    for each in waiting:
-                        with pytest.raises(AssertionError) as failed: each.result(15)
+                    for future in waiting:
+                        with pytest.raises(AssertionError) as failed: future.result(15)
                         assert str(failed.value).startswith(
                             "the session is closed, and no call can come any more: track: B: "
                         )
@@ -173,7 +173,7 @@ def test_a_wait_ends_with_its_session(inner, pytester, served, way):
 
 
 @pytest.mark.parametrize("way", ["here", "command", "url"])
-def test_a_session_that_the_test_itself_closes_is_judged_all_the_same(inner, served, way):
+def test_a_session_that_the_test_itself_closes_is_verified_all_the_same(inner, served, way):
     result = inner(
         *([f"--pixel-url={served['url']}"] if way == "url" else []),
         ini=command(*PIXEL_EMULATOR) if way == "command" else "",
@@ -182,7 +182,7 @@ def test_a_session_that_the_test_itself_closes_is_judged_all_the_same(inner, ser
             def test_silent(pixels, pixel_session_factory):
                 other = pixel_session_factory("other")
                 other.expect_none()
-                for each in (other, pixels, other): each.close()
+                for session in (other, pixels, other): session.close()
             def test_met(pixel_session_factory):
                 other = pixel_session_factory("other")
                 send(other, "A")
@@ -238,7 +238,7 @@ def test_calls_are_shown_live(inner):
 
 
 @pytest.mark.parametrize("way", ["here", "command", "url"])
-def test_what_belongs_to_no_test_is_told_of_an_emulator_of_our_own(inner, served, way):
+def test_calls_of_no_test_are_reported_for_an_emulator_of_our_own(inner, served, way):
     result = inner(
         *([f"--pixel-url={served['url']}"] if way == "url" else []),
         ini=command(*PIXEL_EMULATOR) if way == "command" else "",
@@ -295,7 +295,7 @@ WITHOUT = """
         ),
     ],
 )
-def test_without_the_extra_and_without_uvx_one_is_told_what_to_do(
+def test_without_the_extra_and_without_uvx_the_error_has_advice(
     inner, pytester, monkeypatch, uvx, said
 ):
     folder = pytester.mkdir("bin")

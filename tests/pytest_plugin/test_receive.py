@@ -1,4 +1,4 @@
-"""What `pixels.receive` takes: URLs, HTML and mails in every form that tests have them in."""
+"""`pixels.receive` with URLs, HTML and mails of all accepted types."""
 
 import base64
 import email
@@ -110,7 +110,7 @@ FORMS = {
 @pytest.mark.parametrize("given", FORMS.values(), ids=FORMS)
 def test_a_pixel_is_found_in_every_form(given):
     with APP.app_context():  # Flask-Mail asks its app how to write attachments
-        assert [each.target.decode() for each in requests_for(given, HOSTS)] == [TARGET]
+        assert [request.target.decode() for request in requests_for(given, HOSTS)] == [TARGET]
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ NO_PIXEL = {
 
 
 @pytest.mark.parametrize("given", NO_PIXEL.values(), ids=NO_PIXEL)
-def test_what_holds_no_pixel_asks_for_nothing(given):
+def test_without_a_pixel_nothing_is_requested(given):
     assert requests_for(given, HOSTS) == []
 
 

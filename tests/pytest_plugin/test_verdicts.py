@@ -1,11 +1,11 @@
-"""What a failure says first, and what it says once."""
+"""The headline of a failure, and repeated expectations."""
 
 import pytest
 
 pytest_plugins = ["pytester"]
 
 
-def test_nothing_that_reached_us_is_told_as_that_at_the_end_too(inner):
+def test_no_connection_is_reported_at_the_end_too(inner):
     result = inner(
         test_it="""
             import pytest
@@ -19,7 +19,7 @@ def test_nothing_that_reached_us_is_told_as_that_at_the_end_too(inner):
     )
 
 
-def test_the_first_words_are_about_what_was_asked_for_just_now(inner):
+def test_the_headline_is_about_the_expectation_that_failed(inner):
     result = inner(
         test_it="""
             import pytest
@@ -32,7 +32,7 @@ def test_the_first_words_are_about_what_was_asked_for_just_now(inner):
 
 
 @pytest.mark.parametrize("user", ["'u1'", "re.compile('^u1')"])
-def test_what_a_loop_asked_for_again_and_again_is_told_once(inner, user):
+def test_repeats_of_a_loop_are_reported_once(inner, user):
     result = inner(
         test_it=f"""
             import re
@@ -56,7 +56,7 @@ def test_what_a_loop_asked_for_again_and_again_is_told_once(inner, user):
     assert result.stdout.str().count("test_it.py:7   track: E") == 1
 
 
-def test_other_calls_on_the_same_line_are_told_each(inner):
+def test_other_calls_on_the_same_line_are_reported_one_by_one(inner):
     result = inner(
         test_it="""
             from contextlib import suppress
