@@ -9,7 +9,7 @@ from pixel_emulator.core.matching.unification import Variable
 from pixel_emulator.core.profiles.identity import fold, state_mismatches
 from tests.hits import hit
 
-GRAPH = fold(
+PROFILES = fold(
     [
         hit(1, "identify", {"userId": "user_123", "anonymousId": "v", "traits": {"n": 1}}),
         hit(2, "group", {"userId": "user_123", "groupId": "acme", "traits": {"seats": 3}}),
@@ -21,19 +21,19 @@ GRAPH = fold(
 
 @pytest.mark.parametrize("id", ["user_123", "v"])
 @pytest.mark.parametrize(
-    "want",
+    "pattern",
     [
         {},
         {"traits": {"n": 1}},
         {"groups": {"acme": {}}, "events": {"E": 1}, "anonymousIds": ["v"], "previousIds": []},
     ],
 )
-def test_a_subset_matches_under_any_id(id, want):
-    assert state_mismatches({id: want}, GRAPH, {}) == ()
+def test_a_subset_matches_under_any_id(id, pattern):
+    assert state_mismatches({id: pattern}, PROFILES, {}) == ()
 
 
 @pytest.mark.parametrize(
-    ("want", "path", "expected", "actual"),
+    ("pattern", "path", "expected", "actual"),
     [
         ({"traits": {"n": "1"}}, "traits.n", '"1" (string)', "1 (number)"),
         ({"traits": {"m": 2}}, "traits.m", "2 (number)", "absent"),
@@ -42,8 +42,8 @@ def test_a_subset_matches_under_any_id(id, want):
         ({"anonymousIds": []}, "anonymousIds[0]", "absent", '"v" (string)'),
     ],
 )
-def test_a_difference_has_its_path(want, path, expected, actual):
-    [mismatch] = state_mismatches({"v": want}, GRAPH, {})
+def test_a_difference_has_its_path(pattern, path, expected, actual):
+    [mismatch] = state_mismatches({"v": pattern}, PROFILES, {})
     assert (mismatch.path, str(mismatch.expected), str(mismatch.actual)) == (
         f"state.v.{path}",
         expected,
@@ -58,7 +58,7 @@ def test_an_unknown_id_is_a_mismatch_with_the_likely_one():
         actual=Description("absent", ""),
         hint='did you mean "user_123"?',
     )
-    assert state_mismatches({"user_132": {}, "user_123": {}}, GRAPH, {}) == (absent,)
+    assert state_mismatches({"user_132": {}, "user_123": {}}, PROFILES, {}) == (absent,)
 
 
 def test_without_any_profile_a_hint_says_so():
@@ -66,15 +66,15 @@ def test_without_any_profile_a_hint_says_so():
     assert mismatch.hint == "no kept call has an id"
 
 
-def test_an_id_may_be_wanted_absent():
+def test_an_id_may_be_expected_absent():
     absent = MATCHERS["$absent"].matcher
-    assert state_mismatches({"nobody": absent}, GRAPH, {}) == ()
-    [mismatch] = state_mismatches({"v": absent}, GRAPH, {})
+    assert state_mismatches({"nobody": absent}, PROFILES, {}) == ()
+    [mismatch] = state_mismatches({"v": absent}, PROFILES, {})
     assert (mismatch.path, str(mismatch.expected)) == ("state.v", "absent")
 
 
-def test_a_bound_variable_wants_its_value():
-    want = {"user_123": {"traits": {"n": Variable("n", None)}}}
-    assert state_mismatches(want, GRAPH, {"n": 1}) == ()
-    [mismatch] = state_mismatches(want, GRAPH, {"n": 2})
+def test_a_bound_variable_matches_its_value():
+    pattern = {"user_123": {"traits": {"n": Variable("n", None)}}}
+    assert state_mismatches(pattern, PROFILES, {"n": 1}) == ()
+    [mismatch] = state_mismatches(pattern, PROFILES, {"n": 2})
     assert (mismatch.path, str(mismatch.actual)) == ("state.user_123.traits.n", "1 (number)")

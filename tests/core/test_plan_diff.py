@@ -18,7 +18,7 @@ def paid(schema, version=1):
     return plan(f"rules: {{events: [{{name: Paid, version: {version}, rules: {rules}}}]}}")
 
 
-def told(old, new):
+def change_lines(old, new):
     return [
         f"{change.rule} · {change.field} · {change.description}" for change in changes(old, new)
     ]
@@ -44,13 +44,13 @@ def told(old, new):
 )  # fmt: skip
 def test_fields(old, new, words):
     prefix = 'track "Paid" · properties.'
-    assert told(paid(old), paid(new)) == [f"{prefix}{word}" for word in words]
+    assert change_lines(paid(old), paid(new)) == [f"{prefix}{word}" for word in words]
 
 
 def test_rules_and_versions():
     old = plan("rules: {events: [{name: A, rules: {}}, {name: B, rules: {}}], global: {}}")
     new = plan("rules: {events: [{name: B, version: 2, rules: {type: object}}], identify: {}}")
-    assert told(old, new) == [
+    assert change_lines(old, new) == [
         'track "A" ·  · is gone',
         "all calls ·  · is gone",
         'track "B", version 2 ·  · is new; compared with version 1:',
@@ -62,8 +62,10 @@ def test_rules_and_versions():
 
 def test_a_plan_without_events_no_longer_closes():
     closed, open_ = plan("rules: {events: []}"), plan("rules: {identify: {}}")
-    assert "track ·  · events that no rule names are no longer unplanned" in told(closed, open_)
-    assert "track ·  · events that no rule names are unplanned now" in told(open_, closed)
+    assert "track ·  · events that no rule names are no longer unplanned" in change_lines(
+        closed, open_
+    )
+    assert "track ·  · events that no rule names are unplanned now" in change_lines(open_, closed)
 
 
 def test_broken_calls_are_those_that_the_old_plan_took():

@@ -57,10 +57,10 @@ ONE = {1: plan()}
 def violation_lines(properties, plans=ONE, form="base64", **payload):
     """The violations of a `Paid` call, as they are read."""
     call = {"userId": "u", "event": "Paid", "properties": properties, **payload}
-    return told(hit(1, "track", call, form=form), plans)
+    return hit_lines(hit(1, "track", call, form=form), plans)
 
 
-def told(hit, plans=ONE):
+def hit_lines(hit, plans=ONE):
     return [
         f"{violation.type} · {violation.field} · {violation.description}"
         for violation in violations(plans, hit)
@@ -124,30 +124,30 @@ def test_each_objection(extra, type, field, words):
 
 
 def test_what_is_required_is_named_as_segment_does():
-    said = "Required · properties.order_id · properties.order_id is required"
-    assert violation_lines({}) == [said]
+    line = "Required · properties.order_id · properties.order_id is required"
+    assert violation_lines({}) == [line]
 
 
 def test_an_unplanned_event_has_its_likely_name():
-    assert told(hit(1, "track", {"userId": "u", "event": "paid"})) == [
+    assert hit_lines(hit(1, "track", {"userId": "u", "event": "paid"})) == [
         'Unplanned Event · event · "paid" is not in the tracking plan (did you mean "Paid"?)'
     ]
 
 
 def test_the_common_rules_hold_for_every_call():
     """With what Segment's pipeline fills in: the type, and a context."""
-    assert told(hit(1, "page", {"userId": "u", "name": "Home"})) == []
-    assert told(hit(1, "screen", {"userId": "u", "name": "Home"})) == [
+    assert hit_lines(hit(1, "page", {"userId": "u", "name": "Home"})) == []
+    assert hit_lines(hit(1, "screen", {"userId": "u", "name": "Home"})) == [
         'Invalid Value · type · type must be one of "track", "identify", "page", given: "screen"'
     ]
-    assert told(hit(1, "track", {"userId": "u", "event": "Paid", "context": {}})) == [
+    assert hit_lines(hit(1, "track", {"userId": "u", "event": "Paid", "context": {}})) == [
         "Required · properties · properties is required"
     ]
 
 
 def test_traits_are_checked():
     call = hit(1, "identify", {"userId": "u", "traits": {"plan": "gold", "city": "Leith"}})
-    assert told(call) == [
+    assert hit_lines(call) == [
         'Invalid Value · traits.plan · traits.plan must be one of "free", "pro", given: "gold"',
         "Unplanned Trait · traits.city · traits.city is not in the tracking plan",
     ]
@@ -159,11 +159,13 @@ def test_a_page_has_the_rule_of_its_name_or_that_of_all_pages():
         {"type": "PAGE", "version": 1, "jsonSchema": {"required": ["name"]}},
     ]
     plans = {1: plan(f"rules: {rules}".replace("'", '"'))}
-    assert told(hit(1, "page", {"userId": "u", "name": "Home"}), plans) == [
+    assert hit_lines(hit(1, "page", {"userId": "u", "name": "Home"}), plans) == [
         "Required · category · category is required"
     ]
-    assert told(hit(1, "page", {"userId": "u"}), plans) == ["Required · name · name is required"]
-    assert told(hit(1, "track", {"userId": "u", "event": "E"}), plans) == []
+    assert hit_lines(hit(1, "page", {"userId": "u"}), plans) == [
+        "Required · name · name is required"
+    ]
+    assert hit_lines(hit(1, "track", {"userId": "u", "event": "E"}), plans) == []
 
 
 def test_a_violation_says_that_flat_values_are_strings():
@@ -174,7 +176,7 @@ def test_a_violation_says_that_flat_values_are_strings():
     )
 
 
-def wants(field):
+def requiring(field):
     return plan(f"rules: {{events: [{{name: Paid, rules: {{required: [{field}]}}}}]}}")
 
 
@@ -196,7 +198,7 @@ def wants(field):
 )
 def test_the_version_chooses_the_plan_and_else_the_oldest_counts(version, form, asked):
     protocols = {} if version is None else {"event_version": version}
-    plans = {2: wants("two"), 1: wants("one")}
+    plans = {2: requiring("two"), 1: requiring("one")}
     context = {"context": {"protocols": protocols}} if protocols else {}
     assert violation_lines(GOOD, plans, form, **context) == [
         f"Required · {asked} · {asked} is required"
@@ -220,7 +222,7 @@ def test_the_version_chooses_the_rule_within_a_plan():
 def test_a_call_that_segment_does_not_keep_has_no_violations(call):
     assert call.outcome in (Outcome.DROPPED, Outcome.DUPLICATE)
     assert call.outcome not in KEPT
-    assert told(call) == []
+    assert hit_lines(call) == []
 
 
 def test_without_plans_there_are_no_violations():
@@ -252,14 +254,14 @@ NUMBERS = [
 @pytest.mark.parametrize(("number", "schema", "fits"), NUMBERS)
 def test_numbers_are_compared_to_the_last_digit(number, schema, fits):
     call = hit(1, "identify", {"userId": "u", "traits": {"n": Number(number)}})
-    assert (told(call, traits(schema)) == []) is fits
+    assert (hit_lines(call, traits(schema)) == []) is fits
 
 
 @pytest.mark.parametrize("pattern", ["^(a+)+$", "^(a|a)*$", "(.*a){25}$", "(x+x+)+y"])
 def test_no_regex_backtracks(pattern):
     """A backtracking engine would need longer than the universe is old."""
     call = {"userId": "u", "traits": {"n": "a" * 20_000 + "!"}}
-    assert told(hit(1, "identify", call), traits(f"pattern: '{pattern}'")) != []
+    assert hit_lines(hit(1, "identify", call), traits(f"pattern: '{pattern}'")) != []
 
 
 def test_a_call_that_nests_too_deep_never_passes():
@@ -293,7 +295,7 @@ def test_a_huge_call_under_a_huge_schema_has_one_objection():
     """All of them would be forty million, made at once."""
     schemas = ", ".join(f"{{minLength: {n}}}" for n in range(9, 5_009))
     call = hit(1, "identify", {"userId": "u", "traits": {"n": ["a"] * 8_000}}, form="json")
-    assert len(told(call, traits(f"items: {{anyOf: [{schemas}]}}"))) == 1
+    assert len(hit_lines(call, traits(f"items: {{anyOf: [{schemas}]}}"))) == 1
 
 
 def test_the_common_rules_see_what_segment_hands_on():
