@@ -24,7 +24,7 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class InputIssue:
-    """One mistake in one sentence; `path` is the way to it inside the document."""
+    """One error in an input, as one sentence; `path` is its JSON path in the document."""
 
     message: str
     location: Location = Location()
@@ -60,7 +60,7 @@ class Document:
     positions: Mapping[JsonPath, Location]
 
     def issue(self, message: str, *at: str | int) -> InputIssue:
-        """A mistake at the value that `at` lead to, or at the nearest one around it."""
+        """Return an issue at the path `at`, located at that value or the nearest around it."""
         return InputIssue(message, self.location(at), path_text(at))
 
     def location(self, at: JsonPath) -> Location:

@@ -24,9 +24,9 @@ def pixel_emulator(request: pytest.FixtureRequest) -> "LazyEmulator":
 def pixel_session_factory(
     request: pytest.FixtureRequest, pixel_emulator: "LazyEmulator"
 ) -> "Iterator[Callable[..., Pixels]]":
-    """Makes further sessions for a test: `factory()`, or `factory("label")`.
+    """Return a function that opens further sessions: `factory()`, or `factory("label")`.
 
-    A label names a session in reports and recordings; a test may use each one once.
+    A label names a session in reports and recordings; a test may use each label once.
     """
     from pixel_emulator.pytest_plugin.lifecycle import make_pixels
 

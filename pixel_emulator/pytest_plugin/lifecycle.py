@@ -361,7 +361,7 @@ def warn_of_late(item: pytest.Item, all_pixels: Sequence[Pixels]) -> None:
         count = f"{len(late)} call{'s' if len(late) > 1 else ''}"
         item.warn(
             PixelWarning(
-                f"late: {count} after the end of {item.nodeid}, which nobody judges: "
+                f"late: {count} after the end of {item.nodeid}, not verified: "
                 f"{', '.join(dict.fromkeys(late))}"
             )
         )

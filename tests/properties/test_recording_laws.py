@@ -122,13 +122,13 @@ ENDS = st.builds(
 def test_a_recording_survives_its_file(path, hits, end):
     path.unlink(missing_ok=True)  # one without calls does not replace one
     recorder = RecordingWriter(path, HEAD)
-    for each in hits:
-        recorder.append(each)
+    for recorded in hits:
+        recorder.append(recorded)
     recorder.close(end)
-    found = read_recording(path)
-    assert found.hits == tuple(hits)
-    assert found.end == end
-    assert not found.torn
+    recording = read_recording(path)
+    assert recording.hits == tuple(hits)
+    assert recording.end == end
+    assert not recording.torn
 
 
 # -- cuts -----------------------------------------------------------------------------------
@@ -147,8 +147,8 @@ SURROGATE = replace(hit(1, "page", {"name": "\ud800"}), digest="3d" * 32)
 
 def written(path, hits):
     recorder = RecordingWriter(path, HEAD)
-    for each in hits:
-        recorder.append(each)
+    for recorded in hits:
+        recorder.append(recorded)
     acted = {STEP: datetime(2030, 1, 31, 9, tzinfo=UTC)}
     recorder.close(End(calls=len(hits), connections=12, gaps=("a gap",), acted=acted))
     return path.read_bytes(), read_recording(path).hits
@@ -167,18 +167,18 @@ def with_surrogate(path):
 def check_cut(path, whole, at, hits):
     """An entry is complete from the last character of its digest on."""
     begin = whole.index(b"calls:\n") + len(b"calls:")
-    borders = [begin, *(each.end() for each in re.finditer(rb"digest: sha256:\w{64}", whole))]
+    borders = [begin, *(match.end() for match in re.finditer(rb"digest: sha256:\w{64}", whole))]
     cut = path.with_name("cut.yaml")
     cut.write_bytes(whole[:at])
     if at < begin:
         with pytest.raises(InputError):
             read_recording(cut)
         return
-    found = read_recording(cut)
-    assert found.hits == hits[: sum(border <= at for border in borders) - 1]
-    assert found.end is None
-    assert found.evidence().gaps
-    assert found.torn is not any(at in (border, border + 1) for border in borders)
+    recording = read_recording(cut)
+    assert recording.hits == hits[: sum(border <= at for border in borders) - 1]
+    assert recording.end is None
+    assert recording.evidence().gaps
+    assert recording.torn is not any(at in (border, border + 1) for border in borders)
 
 
 def test_a_cut_at_any_byte_leaves_the_complete_entries(path, whole):
@@ -199,10 +199,10 @@ def test_damage_never_crashes_and_never_goes_unnoticed_as_another_call(path, who
     damaged = path.with_name("damaged.yaml")
     damaged.write_bytes(data[:at] + junk + data[at + len(junk) :])
     try:
-        found = read_recording(damaged)
+        recording = read_recording(damaged)
     except InputError:
         return
-    assert len(found.hits) <= len(CUT_HITS) or found.evidence().gaps
+    assert len(recording.hits) <= len(CUT_HITS) or recording.evidence().gaps
 
 
 # -- redaction ------------------------------------------------------------------------------
@@ -313,7 +313,7 @@ def test_the_redacted_url_decodes_to_the_redacted_payload(payload, random):
     assume(before.call.payload == payload)
     keys = sorted({key for key in keys_of(payload) if len(key) >= 8}, key=len, reverse=True)
     # What a mask shows of one key may be another one, and is masked once more.
-    assume(not any(each in mask(key) for key in keys for each in keys))
+    assume(not any(other in mask(key) for key in keys for other in keys))
     assert after.call.payload == masked(payload, keys)
     assert decode(after.call.type, after.request.query, Dialect.DOCUMENTED).payload == (
         after.call.payload
@@ -346,9 +346,9 @@ def test_no_write_key_is_left_decoded_or_not(path, payload, random, extra):
     for run in re.findall(r"[A-Za-z0-9+/_-]{12,}", unquote(text)):
         raw = base64.b64decode(run.replace("-", "+").replace("_", "/") + "A" * (-len(run) % 4))
         decoded += [raw.decode(errors="replace")]
-    for key in {each for each in keys_of(payload) if len(each) >= 8}:
+    for key in {key for key in keys_of(payload) if len(key) >= 8}:
         assume(key not in OUR_WORDS)
-        assert all(key not in each for each in (text, *decoded))
+        assert all(key not in spelling for spelling in (text, *decoded))
 
 
 def wrapped(text):
@@ -360,9 +360,9 @@ ENCODERS = st.sampled_from(
         lambda text: base64.b64encode(text.encode()).decode(),
         lambda text: wrapped(base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")),
         lambda text: quote(text, safe=""),
-        lambda text: "".join(f"%{each:02x}" for each in text.encode()),
+        lambda text: "".join(f"%{byte:02x}" for byte in text.encode()),
         json.dumps,
-        lambda text: "".join(f"\\u{ord(each):04X}" for each in text),
+        lambda text: "".join(f"\\u{ord(character):04X}" for character in text),
     ]
 )
 PLACES = st.sampled_from(
@@ -380,21 +380,21 @@ def in_base64(value):
     return base64.urlsafe_b64encode(json.dumps(value).encode()).decode()
 
 
-def all_said(text, depth=5):
+def decodings(text, depth=5):
     """A second, simple look through everything that a text may say."""
     yield text
     inner = {
         unquote(text),
-        re.sub(r"\\u([0-9a-fA-F]{4})", lambda each: chr(int(each[1], 16)), text),
+        re.sub(r"\\u([0-9a-fA-F]{4})", lambda escape: chr(int(escape[1], 16)), text),
     }
     inner |= {text.replace("\\", "")}
     for run in re.findall(r"[A-Za-z0-9+/_-]{12,}", text):
-        for each in {run, *run.split("/")}:
-            whole = each.translate({45: 43, 95: 47})[: len(each) - (len(each) % 4 == 1)]
+        for part in {run, *run.split("/")}:
+            whole = part.translate({45: 43, 95: 47})[: len(part) - (len(part) % 4 == 1)]
             raw = base64.b64decode(whole + "=" * (-len(whole) % 4))
             inner |= {raw.decode()} if raw.isascii() else set()
-    for each in inner - {text} if depth else ():
-        yield from all_said(each, depth - 1)
+    for nested in inner - {text} if depth else ():
+        yield from decodings(nested, depth - 1)
 
 
 @given(
@@ -408,9 +408,9 @@ def test_no_key_is_left_that_stands_encoded_up_to_three_times(key, encoders, pla
         text = encode(text)
     target, referer = place(text)
     request = PixelRequest(target=target.encode(), headers=(("referer", referer),))
-    assume(any(key in each for each in all_said(target + referer)))  # what it can see at all
+    assume(any(key in text for text in decodings(target + referer)))  # what it can see at all
     after = redact(classified_hit(1, request)).request
-    assert not any(key in each for each in all_said(after.target.decode() + after.headers[0][1]))
+    assert not any(key in text for text in decodings(after.target.decode() + after.headers[0][1]))
 
 
 def one(query: bytes) -> bytes:
@@ -426,10 +426,10 @@ def test_a_call_that_no_server_reads_survives_its_recording(path, redaction):
     recorder.append(made)
     recorder.abandon()
     recording = read_recording(path)
-    [found] = recording.hits
-    assert (made.status, made.outcome) == (found.status, found.outcome) == (400, Outcome.DROPPED)
-    assert found.call is not None
-    assert found.call.payload is None
+    [read] = recording.hits
+    assert (made.status, made.outcome) == (read.status, read.outcome) == (400, Outcome.DROPPED)
+    assert read.call is not None
+    assert read.call.payload is None
     assert recording.edits == ()
 
 

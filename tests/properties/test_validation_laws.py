@@ -1,4 +1,4 @@
-"""What holds for the judge whatever the payload."""
+"""Laws of validation that hold for every payload."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -105,8 +105,8 @@ REQUESTS = st.builds(
 @settings(max_examples=200)
 def test_any_call_is_judged_by_the_catalogue_and_worst_first(call, request, sources):
     problems = validate(call, request, sources)
-    assert {each.code for each in problems} <= set(RULES)
-    ranks = [list(Severity).index(each.severity) for each in problems]
+    assert {problem.code for problem in problems} <= set(RULES)
+    ranks = [list(Severity).index(problem.severity) for problem in problems]
     assert ranks == sorted(ranks)
     assert problems == validate(call, request, sources)
 
@@ -114,10 +114,10 @@ def test_any_call_is_judged_by_the_catalogue_and_worst_first(call, request, sour
 @given(CALLS, REQUESTS)
 @settings(max_examples=200)
 def test_every_message_is_short_and_printable(call, request):
-    for each in validate(call, request):
-        assert each.message.isprintable()
-        assert len(each.message) < 900
-        assert each.message.endswith(".")
+    for problem in validate(call, request):
+        assert problem.message.isprintable()
+        assert len(problem.message) < 900
+        assert problem.message.endswith(".")
 
 
 @given(PAYLOADS, st.sampled_from(CallType), st.booleans())
@@ -125,8 +125,8 @@ def test_every_message_is_short_and_printable(call, request):
 def test_no_message_tells_a_good_write_key(payload, call_type, known):
     call = Call(type=call_type, form=Form.BASE64, payload=payload | {"writeKey": KEY})
     problems = validate(call, REQUEST, {KEY: "a"} if known else {"another": "b"})
-    assert not any(KEY[:5] in each.message for each in problems)
-    assert ("unknown_source" in [each.code for each in problems]) is not known
+    assert not any(KEY[:5] in problem.message for problem in problems)
+    assert ("unknown_source" in [problem.code for problem in problems]) is not known
 
 
 @given(PAYLOADS, st.sampled_from(CallType))
@@ -167,9 +167,9 @@ def strings(value: JSON) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):
-        yield from (text for each in value for text in strings(each))
+        yield from (text for member in value for text in strings(member))
     elif isinstance(value, dict):
-        yield from (text for pair in value.items() for each in pair for text in strings(each))
+        yield from (text for pair in value.items() for member in pair for text in strings(member))
 
 
 OPENINGS = """

@@ -23,7 +23,7 @@ def test_calls_of_a_fixture_that_goes_are_a_warning_of_their_test(inner, outcome
         """
     )
     assert result.parseoutcomes()[outcome] >= 1
-    said = 'late: 2 calls after the end of test_it.py::test_it, which nobody judges: track "Late"'
+    said = 'late: 2 calls after the end of test_it.py::test_it, not verified: track "Late"'
     result.stdout.fnmatch_lines(["test_it.py::test_it", f"*PixelWarning: {said}"])
     assert result.stdout.str().count("PixelWarning") == 1
 

@@ -79,23 +79,23 @@ _TIME: Payload = {"type": "string", "format": "date-time"}
 _DESCRIPTIONS = {
     "pixel_recording": "The version of the format.",
     "created": "When the run began.",
-    "run": "Tells runs from each other.",
-    "shard": "Tells the parts of a run from each other.",
+    "run": "The id of the run.",
+    "shard": "The name of this part of the run.",
     "tool": "The version that wrote it.",
     "dialect": "Which account of the endpoint decided.",
-    "redaction": "What was made unreadable.",
+    "redaction": "What is masked.",
     "clock": "Which clock the times are from; the real one where this is missing.",
     "calls": "What arrived, one entry a request.",
     "end": "What the run counted; without it the recording is open.",
-    "payload": "What the call said; text where it nests deep; null where nobody could decode it. "
-    "Here and in all texts a lone surrogate U+D800 to U+DFFF stands as U+10D800 to U+10DFFF; such "
-    "a character of its own, and U+10FFFD, has U+10FFFD before it.",
+    "payload": "The data of the call; JSON text if it nests deep; null if it could not be decoded. "
+    "Here and in all texts a lone surrogate U+D800 to U+DFFF is written as U+10D800 to U+10DFFF; "
+    "such a character of its own, and U+10FFFD, has U+10FFFD before it.",
     "outcome": "What would become of the call at Segment.",
     "source": "The name of the write key.",
     "step": "The step of a scenario that was running.",
     "digest": "The SHA-256 of the original request line.",
     "gaps": "Why calls may be missing.",
-    "steps": "When what the steps do was done.",
+    "steps": "When the actions of the steps were done.",
 }
 
 
