@@ -2,7 +2,7 @@
 
 import sys
 
-from pixel_emulator.cli.app import main
+from pixel_emulator.cli.program import main
 
 if __name__ == "__main__":
     sys.exit(main())

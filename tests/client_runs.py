@@ -14,7 +14,7 @@ from tempfile import TemporaryFile
 import mitmproxy.addons
 import mitmproxy.master  # noqa: F401 - imported once, for all processes
 
-from pixel_emulator.cli.app import main
+from pixel_emulator.cli.program import main
 from pixel_emulator.files.read_write import read_recording
 from tests.client_programs import PROGRAMS, prepare
 from tests.pixel_site import url

@@ -11,7 +11,7 @@ from typing import Any
 import hypothesis
 import pytest
 
-from pixel_emulator.cli.app import main
+from pixel_emulator.cli.program import main
 from pixel_emulator.runtime.settings import FAST_PATH_VARIABLE, Settings
 
 if os.environ.get(FAST_PATH_VARIABLE) == "no":  # as for the commands that tests run

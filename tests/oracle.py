@@ -6,7 +6,7 @@ from typing import Any
 
 from pixel_emulator.core.matching.expected import equality_key, text_form
 from pixel_emulator.core.model import KEPT
-from pixel_emulator.core.scenarios.model import Level, Order
+from pixel_emulator.core.scenarios.scenario import Level, Order
 from pixel_emulator.core.verification.policies import policy_hits_of
 
 NOT_OFFERED = object()

@@ -10,7 +10,7 @@ import pytest
 
 from pixel_emulator.core.errors import InputError, SelectionError
 from pixel_emulator.core.parser import vocabulary
-from pixel_emulator.core.scenarios.model import select_by_tags
+from pixel_emulator.core.scenarios.scenario import select_by_tags
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.files.scenario_loader import load_scenarios

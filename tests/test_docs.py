@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import typer
 
-from pixel_emulator.cli.app import COMMANDS, application
+from pixel_emulator.cli.program import COMMANDS, application
 from pixel_emulator.core.endpoint.pixel import request_from_url
 from pixel_emulator.core.matching.type_matchers import MATCHERS, TypeMatcher
 from pixel_emulator.core.parser.operators import OPERATORS, Operator

@@ -43,9 +43,9 @@ LAYERS = [
 ]
 # Imports inside functions, from module to module or package: the start-up figure that needs them.
 LAZY = {
-    ("cli.app", "importlib.metadata"): "5 ms that only `--version` needs",
+    ("cli.program", "importlib.metadata"): "5 ms that only `--version` needs",
     ("cli.check", "email.limits"): "reading HTML takes 0.1 s, which `check URL` does without",
-    ("cli.check", "email.source"): "the same",
+    ("cli.check", "email.mail_source"): "the same",
     ("cli.check", "email.unrequested"): "the same",
     ("cli.check", "email.urls"): "the same",
     ("cli.emulator_run", "proxy.emulator"): "mitmproxy: half a second, and in the extra `proxy`",
@@ -69,7 +69,7 @@ LAZY = {
     ("pytest_plugin.lifecycle", "pytest_plugin.remote_emulator"): "only without the extra `proxy`",
     ("pytest_plugin.local_emulator", "control.server"): "Starlette, for `pixels.env` only",
     ("pytest_plugin.pixel_calls", "email.limits"): "reading HTML takes 0.1 s; few tests receive",
-    ("pytest_plugin.pixel_calls", "email.source"): "the same",
+    ("pytest_plugin.pixel_calls", "email.mail_source"): "the same",
     ("pytest_plugin.pixel_calls", "email.unrequested"): "the same",
 }
 NEED_PROXY = {"pytest_plugin.local_emulator"}

@@ -12,7 +12,7 @@ from pixel_emulator.core.matching.expected import describe_value
 from pixel_emulator.core.model import CallType
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern
-from pixel_emulator.core.scenarios.model import Forbidden, Run, Scenario, Step
+from pixel_emulator.core.scenarios.scenario import Forbidden, Run, Scenario, Step
 from pixel_emulator.core.tracking_plan.violations import Violation
 from pixel_emulator.core.verification.closest_call import ClosestCall
 from pixel_emulator.core.verification.solve import BUDGET

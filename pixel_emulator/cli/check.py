@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pixel_emulator.cli.decode import LOST_OUTCOMES, as_json
-from pixel_emulator.cli.options import takes_settings
+from pixel_emulator.cli.setting_options import takes_settings
 from pixel_emulator.cli.terminal import ExitCode, print_message, print_result, wants_colour, width
 from pixel_emulator.core import call_text
 from pixel_emulator.core.endpoint.pixel import request_from_url
@@ -25,8 +25,8 @@ from pixel_emulator.runtime.output import learn_from_url
 from pixel_emulator.runtime.settings import Settings
 
 if TYPE_CHECKING:
+    from pixel_emulator.email.html_pixels import FoundPixel
     from pixel_emulator.email.message import HtmlPart, Mail
-    from pixel_emulator.email.pixels import FoundPixel
 
 # Matches a tag, a comment or a doctype, but no URL in angle brackets.
 _HTML_START = re.compile(
@@ -147,7 +147,7 @@ def _search(text: str, settings: Settings) -> Iterator[SearchedInput]:
 
 
 def _search_stdin(raw: bytes, settings: Settings) -> Iterator[SearchedInput]:
-    from pixel_emulator.email.source import is_mail, other_format
+    from pixel_emulator.email.mail_source import is_mail, other_format
 
     searched = list(_search_document("-", raw, settings))
     is_document = is_mail("-", raw) or _HTML_START.match(raw[:200].decode(errors="replace"))
@@ -176,7 +176,7 @@ def _pasted_pixel(text: str, settings: Settings) -> CheckedPixel | None:
 
 
 def _search_document(name: str, raw: bytes, settings: Settings) -> Iterator[SearchedInput]:
-    from pixel_emulator.email.source import read
+    from pixel_emulator.email.mail_source import read
 
     shown = "this HTML" if name == ".html" else shortened(name)
     for mail in read(name, raw):

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pixel_emulator.cli.options import takes_settings
+from pixel_emulator.cli.setting_options import takes_settings
 from pixel_emulator.cli.terminal import print_message, print_result, wants_colour, width
 from pixel_emulator.core import call_text
 from pixel_emulator.core.endpoint.pixel import encode as encode_url

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pixel_emulator.cli.display import run_summary
 from pixel_emulator.cli.emulator_run import emulation
-from pixel_emulator.cli.options import takes_settings
+from pixel_emulator.cli.run_display import run_summary
+from pixel_emulator.cli.setting_options import takes_settings
 from pixel_emulator.cli.terminal import print_result, wants_colour, width
 from pixel_emulator.core import call_text
 from pixel_emulator.core.model import Hit, Severity

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pixel_emulator.cli.outcome import stop_reason
 from pixel_emulator.core.errors import InputError, InputIssue
-from pixel_emulator.core.scenarios.model import Scenario
+from pixel_emulator.core.scenarios.scenario import Scenario
 from pixel_emulator.core.text.display import quoted
 from pixel_emulator.core.times import parse_clock
 from pixel_emulator.runner.actions import missing_files

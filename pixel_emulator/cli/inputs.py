@@ -14,7 +14,7 @@ from pixel_emulator.core.parser.definitions import NAME
 from pixel_emulator.core.problems.classify import MessageIds
 from pixel_emulator.core.recordings.recording import Recording, Redaction
 from pixel_emulator.core.redaction.redact import redact
-from pixel_emulator.core.scenarios.model import Scenario, select_by_tags
+from pixel_emulator.core.scenarios.scenario import Scenario, select_by_tags
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.files import read_write
 from pixel_emulator.files.scenario_loader import load_scenarios

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from types import FrameType
 
-from pixel_emulator.cli.display import hit_line, recording_note, run_summary
 from pixel_emulator.cli.reports import ReportOption, for_terminal, write_reports
+from pixel_emulator.cli.run_display import hit_line, recording_note, run_summary
 from pixel_emulator.cli.terminal import ExitCode, print_message, wants_colour
 from pixel_emulator.command.process import BY_SIGNAL, ENDING_SIGNALS, CommandExit, signal_handlers
 from pixel_emulator.core.model import count_hits
-from pixel_emulator.core.scenarios.model import Scenario
+from pixel_emulator.core.scenarios.scenario import Scenario
 from pixel_emulator.core.verification.verdict import EXIT_CODES, FailedCommand, Status, Verdict
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.runner.waiting import GrowingEvidence

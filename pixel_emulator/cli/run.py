@@ -12,7 +12,6 @@ import typer
 
 from pixel_emulator.cli.emulator_run import check_actors, emulation
 from pixel_emulator.cli.inputs import LetOption, TagOption, load_selected, parse_variables
-from pixel_emulator.cli.options import takes_settings
 from pixel_emulator.cli.outcome import (
     exiting_on_signal,
     explain_exit_code,
@@ -24,9 +23,10 @@ from pixel_emulator.cli.outcome import (
     reporting_interruption,
 )
 from pixel_emulator.cli.reports import ReportOption, check_reports, write_reports
+from pixel_emulator.cli.setting_options import takes_settings
 from pixel_emulator.cli.terminal import print_message
 from pixel_emulator.command.process import CommandExit, run_command
-from pixel_emulator.core.scenarios.model import Action, Open, Run, Scenario
+from pixel_emulator.core.scenarios.scenario import Action, Open, Run, Scenario
 from pixel_emulator.core.text.display import printable
 from pixel_emulator.core.verification.live import LiveVerdict
 from pixel_emulator.core.verification.verdict import Verdict, exit_code

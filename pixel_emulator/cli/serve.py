@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixel_emulator.cli.display import Display, print_outlooks, run_summary
 from pixel_emulator.cli.emulator_run import emulation, needs_mitmproxy
 from pixel_emulator.cli.inputs import LetOption, TagOption, parse_variables
-from pixel_emulator.cli.options import takes_settings
 from pixel_emulator.cli.reports import ReportOption, check_reports, for_terminal, write_reports
+from pixel_emulator.cli.run_display import Display, print_outlooks, run_summary
+from pixel_emulator.cli.setting_options import takes_settings
 from pixel_emulator.cli.terminal import ExitCode, print_message, print_result
 from pixel_emulator.command.process import signal_handlers
 from pixel_emulator.core.verification.verify import verify

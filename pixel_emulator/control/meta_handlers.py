@@ -8,8 +8,8 @@ from starlette.responses import PlainTextResponse, Response
 
 from pixel_emulator.command.environment import command_environment, shell_exports
 from pixel_emulator.control import request_handlers, schemas
-from pixel_emulator.control.context import RequestContext, json_response
 from pixel_emulator.control.problems import ProblemError
+from pixel_emulator.control.request_context import RequestContext, json_response
 from pixel_emulator.control.route import TEXT_TYPE, QueryParameter, Route, Success, json_success
 from pixel_emulator.core.model import Payload
 from pixel_emulator.runtime.session import LocalSession

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from starlette.responses import Response
 
-from pixel_emulator.control.context import RequestContext, json_response
 from pixel_emulator.control.problems import wrong_body
+from pixel_emulator.control.request_context import RequestContext, json_response
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import Hit, Payload
 from pixel_emulator.core.recordings.entry import entry, read_request, time_text

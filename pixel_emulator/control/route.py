@@ -7,8 +7,8 @@ from typing import Protocol
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pixel_emulator.control.context import RequestContext
 from pixel_emulator.control.problems import ProblemError
+from pixel_emulator.control.request_context import RequestContext
 from pixel_emulator.control.schemas import ref
 from pixel_emulator.core.errors import InputIssue, Location, did_you_mean
 from pixel_emulator.core.model import JSON, Payload

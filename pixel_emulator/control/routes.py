@@ -5,9 +5,9 @@ from importlib.metadata import version
 from starlette.responses import Response
 
 from pixel_emulator.control import request_handlers, schemas, session_handlers, verify_handlers
-from pixel_emulator.control.context import RequestContext, json_response
 from pixel_emulator.control.meta_handlers import META_ROUTES
 from pixel_emulator.control.openapi import describe
+from pixel_emulator.control.request_context import RequestContext, json_response
 from pixel_emulator.control.route import (
     JSON_TYPE,
     TEXT_TYPE,

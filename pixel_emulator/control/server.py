@@ -11,8 +11,8 @@ from typing import Self
 
 import uvicorn
 
-from pixel_emulator.control.app import application
-from pixel_emulator.control.context import AppState
+from pixel_emulator.control.asgi_app import application
+from pixel_emulator.control.request_context import AppState
 from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.proxy.emulator import Emulator
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from starlette.responses import Response
 
-from pixel_emulator.control.context import RequestContext, json_response
 from pixel_emulator.control.problems import ProblemError, wrong_body
+from pixel_emulator.control.request_context import RequestContext, json_response
 from pixel_emulator.core.errors import Document, InputError, did_you_mean
 from pixel_emulator.core.model import Dialect, Payload
 from pixel_emulator.core.recordings.typed_reader import Node

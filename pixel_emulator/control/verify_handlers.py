@@ -6,14 +6,14 @@ from dataclasses import replace
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
-from pixel_emulator.control.context import RequestContext, json_response
 from pixel_emulator.control.notifications import wait_for_more, wait_until_decided
 from pixel_emulator.control.problems import ProblemError, wrong_body
+from pixel_emulator.control.request_context import RequestContext, json_response
 from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.core.model import JSON, Evidence, Payload
 from pixel_emulator.core.report.formats import FORMATS, TEXT, ReportOptions
 from pixel_emulator.core.report.json_report import as_json
-from pixel_emulator.core.scenarios.model import Scenario
+from pixel_emulator.core.scenarios.scenario import Scenario
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.core.verification.live import LiveVerdict, Outlook
 from pixel_emulator.core.verification.verdict import Status

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pixel_emulator.core.scenarios.mail_clients import Fetch, ImageRequest
+from pixel_emulator.email.html_pixels import find_pixels
 from pixel_emulator.email.limits import LimitError
+from pixel_emulator.email.mail_source import read
 from pixel_emulator.email.message import Mail
-from pixel_emulator.email.pixels import find_pixels
 from pixel_emulator.email.render import RenderResult, mail_location
-from pixel_emulator.email.source import read
 from pixel_emulator.http_client import HttpClient
 
 BUILT_IN = "built-in fetch of the images"

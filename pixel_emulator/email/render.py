@@ -11,8 +11,8 @@ from functools import partial
 from pathlib import Path
 
 from pixel_emulator.core.errors import InputError, InputIssue
+from pixel_emulator.email.mail_source import is_mail, other_format, read
 from pixel_emulator.email.message import Mail
-from pixel_emulator.email.source import is_mail, other_format, read
 from pixel_emulator.runtime.clock import has_ended
 
 BROWSER_VARIABLE = "PIXEL_EMULATOR_BROWSER"

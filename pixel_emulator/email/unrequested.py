@@ -12,9 +12,7 @@ from selectolax.lexbor import LexborNode
 
 from pixel_emulator.core.problems.damage import TOKEN
 from pixel_emulator.core.text.display import shortened
-from pixel_emulator.email.html_tree import HtmlTree, is_never_shown
-from pixel_emulator.email.limits import LIMITS, Limits
-from pixel_emulator.email.pixels import (
+from pixel_emulator.email.html_pixels import (
     PIXEL_PATH,
     FoundPixel,
     LineFinder,
@@ -23,6 +21,8 @@ from pixel_emulator.email.pixels import (
     find_pixels,
     loaded_urls,
 )
+from pixel_emulator.email.html_tree import HtmlTree, is_never_shown
+from pixel_emulator.email.limits import LIMITS, Limits
 from pixel_emulator.email.urls import browser_url
 
 _MAX_NAMED = 20  # places returned for one text

@@ -11,10 +11,10 @@ from pathlib import Path
 from pixel_emulator.core.errors import Document, InputError, InputIssue, Location
 from pixel_emulator.core.matching.expected import Expected
 from pixel_emulator.core.model import JsonPath
-from pixel_emulator.core.parser.context import ParseContext
 from pixel_emulator.core.parser.definitions import Definition, read_use
 from pixel_emulator.core.parser.document import ParsedDocument, read_document
-from pixel_emulator.core.scenarios.model import Values
+from pixel_emulator.core.parser.parse_context import ParseContext
+from pixel_emulator.core.scenarios.scenario import Values
 from pixel_emulator.files import read_write
 from pixel_emulator.files.yaml_loader import parse_document
 from pixel_emulator.runtime.output import learn_from

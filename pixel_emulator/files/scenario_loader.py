@@ -16,7 +16,7 @@ from pixel_emulator.core.matching.expected import Expected
 from pixel_emulator.core.matching.predicates import PluginMatcher
 from pixel_emulator.core.model import JSON, JsonPath
 from pixel_emulator.core.scenario_edit.generate import draft
-from pixel_emulator.core.scenarios.model import Scenario, Values
+from pixel_emulator.core.scenarios.scenario import Scenario, Values
 from pixel_emulator.core.tracking_plan import plan
 from pixel_emulator.core.tracking_plan.plan import Plan
 from pixel_emulator.files import read_write

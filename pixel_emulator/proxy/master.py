@@ -15,12 +15,7 @@ from mitmproxy.proxy import mode_servers
 
 from pixel_emulator.proxy.addon import PixelEmulator
 from pixel_emulator.proxy.ca import TlsContexts
-from pixel_emulator.proxy.connections import (
-    ClientStream,
-    Connections,
-    ModeInstance,
-    serve_client,
-)
+from pixel_emulator.proxy.connections import ClientStream, Connections, ModeInstance, serve_client
 from pixel_emulator.proxy.egress_guard import PassThrough, SocketCloser
 from pixel_emulator.proxy.fast_path.acceptor import Acceptor
 from pixel_emulator.proxy.fast_path.select import FastPath

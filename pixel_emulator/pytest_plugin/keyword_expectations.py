@@ -24,9 +24,9 @@ from pixel_emulator.core.matching.expected import (
 )
 from pixel_emulator.core.matching.type_matchers import MATCHERS
 from pixel_emulator.core.model import JSON, Payload
-from pixel_emulator.core.parser.context import ParseContext, escape
 from pixel_emulator.core.parser.definitions import Definitions, Scope
 from pixel_emulator.core.parser.expectations import read_expectation
+from pixel_emulator.core.parser.parse_context import ParseContext, escape
 from pixel_emulator.core.scenarios.expectation import Expectation
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.pytest_plugin.source_lines import MisuseError

@@ -18,7 +18,7 @@ from pixel_emulator.core.recordings.recording import Clock
 from pixel_emulator.core.report.page import Page
 from pixel_emulator.core.report.side_by_side import call_lines
 from pixel_emulator.core.report.wording import policy_text
-from pixel_emulator.core.scenarios.model import Level
+from pixel_emulator.core.scenarios.scenario import Level
 from pixel_emulator.core.verification.verdict import Status, Verdict
 from pixel_emulator.pytest_plugin.keyword_expectations import variable_values
 from pixel_emulator.pytest_plugin.lazy_emulator import (

@@ -9,8 +9,8 @@ import pytest
 
 from pixel_emulator.core.errors import Document, InputError, did_you_mean
 from pixel_emulator.core.model import JSON
-from pixel_emulator.core.parser.context import ParseContext
 from pixel_emulator.core.parser.expectations import Policies, read_policies
+from pixel_emulator.core.parser.parse_context import ParseContext
 from pixel_emulator.core.recordings.recording import Clock
 from pixel_emulator.pytest_plugin.options import PER_TEST, POLICIES, SETTINGS
 from pixel_emulator.pytest_plugin.stash import DEFAULT_OPTIONS

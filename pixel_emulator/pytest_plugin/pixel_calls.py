@@ -14,7 +14,7 @@ from pixel_emulator.core.matching.expected import ABSENT, Absent
 from pixel_emulator.core.model import JSON, Hit, PixelRequest, Problem
 from pixel_emulator.core.profiles.identity import Profiles, fold
 from pixel_emulator.core.scenarios.expectation import Expectation
-from pixel_emulator.core.scenarios.model import DEFAULT_WITHIN
+from pixel_emulator.core.scenarios.scenario import DEFAULT_WITHIN
 from pixel_emulator.core.verification.verdict import Status, Verdict
 from pixel_emulator.files.file_io import read_bytes
 from pixel_emulator.pytest_plugin.keyword_expectations import expectation_of
@@ -70,7 +70,7 @@ def _url_words(given: object) -> list[str]:
 
 
 def _mails(given: object) -> "tuple[Mail, ...]":
-    from pixel_emulator.email.source import read, read_text
+    from pixel_emulator.email.mail_source import read, read_text
 
     if isinstance(given, str | bytes | bytearray) and not given.strip():
         raise MisuseError(f"{_TAKES}, but {_EMPTY}")
@@ -90,7 +90,7 @@ def _mails(given: object) -> "tuple[Mail, ...]":
 
 
 def _mails_of_file(path: Path, given: object) -> "tuple[Mail, ...]":
-    from pixel_emulator.email.source import read
+    from pixel_emulator.email.mail_source import read
 
     try:
         return read(path.name, read_bytes(path))

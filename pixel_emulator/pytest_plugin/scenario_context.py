@@ -10,7 +10,7 @@ from datetime import datetime
 
 from pixel_emulator.core.errors import InputError, InputIssue, Location
 from pixel_emulator.core.model import JSON, Evidence
-from pixel_emulator.core.scenarios.model import Scenario
+from pixel_emulator.core.scenarios.scenario import Scenario
 from pixel_emulator.core.verification.live import LiveVerdict
 from pixel_emulator.core.verification.verdict import Status, Verdict
 from pixel_emulator.pytest_plugin.keyword_expectations import variable_values

@@ -11,7 +11,7 @@ from _pytest._code.code import ExceptionInfo, TerminalRepr
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.model import Evidence
 from pixel_emulator.core.parser.vocabulary import SCENARIO
-from pixel_emulator.core.scenarios.model import Open, Run, Scenario
+from pixel_emulator.core.scenarios.scenario import Open, Run, Scenario
 from pixel_emulator.core.verification.verdict import Status, Verdict
 from pixel_emulator.email.render import find_browser
 from pixel_emulator.files import read_write

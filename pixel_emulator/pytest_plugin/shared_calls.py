@@ -22,7 +22,7 @@ from pixel_emulator.core.model import (
 )
 from pixel_emulator.core.parser.expectations import Policies
 from pixel_emulator.core.scenarios.expectation import Expectation
-from pixel_emulator.core.scenarios.model import Scenario, Step
+from pixel_emulator.core.scenarios.scenario import Scenario, Step
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.core.verification.live import LiveVerdict, Outlook
 from pixel_emulator.core.verification.quick_check import QuickCheck

@@ -17,7 +17,7 @@ from pixel_emulator.core.parser.expectations import Policies, with_defaults
 from pixel_emulator.core.scenario_edit.generate import draft
 from pixel_emulator.core.scenario_edit.update import update
 from pixel_emulator.core.scenario_edit.verified_source import VerifiedSource
-from pixel_emulator.core.scenarios.model import Scenario
+from pixel_emulator.core.scenarios.scenario import Scenario
 from pixel_emulator.core.verification.verdict import Status, Verdict
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.files import read_write

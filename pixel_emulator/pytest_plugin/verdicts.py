@@ -19,7 +19,7 @@ from pixel_emulator.core.report.wording import (
     wanted_got,
 )
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, Times
-from pixel_emulator.core.scenarios.model import Level, Policy, Scenario, Step
+from pixel_emulator.core.scenarios.scenario import Level, Policy, Scenario, Step
 from pixel_emulator.core.verification.verdict import (
     ExpectationResult,
     ScenarioResult,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.core.model import JSON
-from pixel_emulator.core.scenarios.model import Scenario, select_by_tags
+from pixel_emulator.core.scenarios.scenario import Scenario, select_by_tags
 from pixel_emulator.files import read_write
 from pixel_emulator.files.scenario_loader import expand, folders_in, load_scenarios
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from pixel_emulator.command.process import CommandExit
 from pixel_emulator.core import times
 from pixel_emulator.core.model import Evidence
-from pixel_emulator.core.scenarios.model import Scenario
+from pixel_emulator.core.scenarios.scenario import Scenario
 from pixel_emulator.core.verification.live import LiveVerdict, Outlook
 from pixel_emulator.core.verification.verdict import Status, StepResult, Verdict
 from pixel_emulator.core.verification.verify import merge, verify

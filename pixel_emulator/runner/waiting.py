@@ -9,7 +9,7 @@ from math import inf
 from typing import Protocol
 
 from pixel_emulator.core.model import Evidence
-from pixel_emulator.core.scenarios.model import DEFAULT_QUIET, DEFAULT_WITHIN, Scenario, Step
+from pixel_emulator.core.scenarios.scenario import DEFAULT_QUIET, DEFAULT_WITHIN, Scenario, Step
 from pixel_emulator.core.verification.components import CallGroups
 from pixel_emulator.core.verification.live import Outlook
 from pixel_emulator.runtime.clock import monotonic

@@ -12,7 +12,7 @@ from pixel_emulator.core.matching.unification import Variable
 from pixel_emulator.core.model import CallType, Evidence, Hit
 from pixel_emulator.core.recordings.entry import entry
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, Times
-from pixel_emulator.core.scenarios.model import Order, Scenario, Step
+from pixel_emulator.core.scenarios.scenario import Order, Scenario, Step
 from pixel_emulator.core.text.yaml_writer import write
 from pixel_emulator.core.verification.live import LiveVerdict
 from pixel_emulator.core.verification.verify import verify

@@ -311,7 +311,7 @@ def test_the_module_is_the_program():
 @pytest.mark.parametrize("command", [["decode", GOOD], ["check", GOOD], ["encode", "page"]])
 def test_what_only_reads_never_imports_mitmproxy(command):
     script = (
-        "import sys; from pixel_emulator.cli.app import main; main(sys.argv[1:]); "
+        "import sys; from pixel_emulator.cli.program import main; main(sys.argv[1:]); "
         "sys.exit(any(name.split('.')[0] in {'mitmproxy', 'cryptography'} for name in sys.modules))"
     )
     done = subprocess.run(

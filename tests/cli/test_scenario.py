@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from pixel_emulator.cli.app import main
 from pixel_emulator.cli.inputs import parse_variables
+from pixel_emulator.cli.program import main
 from pixel_emulator.core.errors import InputError
 
 

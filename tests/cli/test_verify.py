@@ -220,7 +220,7 @@ def test_a_file_that_is_neither_says_what_it_is(run_cli, record, tmp_path):
 
 def test_it_never_imports_mitmproxy(record, scenario):
     script = (
-        "import sys; from pixel_emulator.cli.app import main; code = main(sys.argv[1:]); "
+        "import sys; from pixel_emulator.cli.program import main; code = main(sys.argv[1:]); "
         "heavy = {'mitmproxy', 'cryptography'}; "
         "sys.exit(code or 9 * any(name.split('.')[0] in heavy for name in sys.modules))"
     )

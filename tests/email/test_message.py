@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pixel_emulator.email import source
+from pixel_emulator.email import mail_source
+from pixel_emulator.email.mail_source import is_mail
 from pixel_emulator.email.message import (
     Mail,
     from_base64,
@@ -18,13 +19,12 @@ from pixel_emulator.email.message import (
     is_base64,
     read_mail,
 )
-from pixel_emulator.email.source import is_mail
 
 HTML = '<p>Grüße — <img src="https://api.segment.io/v1/pixel/track?a=1&amp;b=2"></p>\n'
 
 
 def read(name: str, raw: bytes) -> Mail:
-    (result,) = source.read(name, raw)
+    (result,) = mail_source.read(name, raw)
     return result
 
 
@@ -311,9 +311,11 @@ PIECES = st.sampled_from(
 def test_no_bytes_are_too_odd(raw):
     result = read_mail(raw)
     assert bool(result.parts) != bool(result.reason)
-    assert all(result.parts or result.reason for result in source.read("a.html", raw))
-    assert all(result.parts or result.reason for result in source.read("a.mbox", raw))
-    assert all(result.parts or result.reason for result in source.read_text(raw.decode("latin-1")))
+    assert all(result.parts or result.reason for result in mail_source.read("a.html", raw))
+    assert all(result.parts or result.reason for result in mail_source.read("a.mbox", raw))
+    assert all(
+        result.parts or result.reason for result in mail_source.read_text(raw.decode("latin-1"))
+    )
     is_mail("", raw)
 
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pixel_emulator.email.html_pixels import find_pixels
 from pixel_emulator.email.limits import LimitError, Limits
-from pixel_emulator.email.pixels import find_pixels
 
 HOSTS = ("api.segment.io", "Events.EU1.segmentapis.com")
 TRACK = "https://api.segment.io/v1/pixel/track"

@@ -8,7 +8,7 @@ import quopri
 import pytest
 
 from pixel_emulator.email.limits import LIMITS, Limits
-from pixel_emulator.email.source import other_format, read, read_text
+from pixel_emulator.email.mail_source import other_format, read, read_text
 
 HTML = '<img src="https://api.segment.io/v1/pixel/track?a=1&amp;b=2">'
 FROM = b"From a@example.com Mon Nov 30 16:06:24 2026\n"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixel_emulator.email.source import is_mbox, split_mbox
+from pixel_emulator.email.mail_source import is_mbox, split_mbox
 
 FROM = b"From MAILER-DAEMON Mon Nov 30 16:06:24 2026\n"
 A, B = b"Subject: a\n\nx\n", b"Subject: b\n\ny\n"

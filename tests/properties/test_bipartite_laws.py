@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pixel_emulator.core.matching.bipartite import b_matching, min_cost_pairs
 from pixel_emulator.core.model import CallType, Evidence
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, Times
-from pixel_emulator.core.scenarios.model import DEFAULT_LEVELS, Level, Policy, Scenario, Step
+from pixel_emulator.core.scenarios.scenario import DEFAULT_LEVELS, Level, Policy, Scenario, Step
 from pixel_emulator.core.verification.verdict import Status
 from pixel_emulator.core.verification.verify import verify
 from tests.hits import hit

@@ -8,8 +8,8 @@ from tempfile import TemporaryDirectory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pixel_emulator.email.pixels import find_pixels
-from pixel_emulator.email.source import read, read_text
+from pixel_emulator.email.html_pixels import find_pixels
+from pixel_emulator.email.mail_source import read, read_text
 
 HOSTS = ("api.segment.io",)
 PIXEL = "https://api.segment.io/v1/pixel/track?writeKey=wk_test_0000&userId=u&event=Mail%20Opened"

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pixel_emulator.core.model import CallType, Evidence
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, Times
-from pixel_emulator.core.scenarios.model import Level, Policy, Scenario, Step
+from pixel_emulator.core.scenarios.scenario import Level, Policy, Scenario, Step
 from pixel_emulator.core.verification.quick_check import QuickCheck
 from pixel_emulator.core.verification.verdict import Status
 from pixel_emulator.pytest_plugin.verdicts import verdict_if_missing, verify_unproven

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from pixel_emulator.core.matching.unification import TextTemplate, Variable
 from pixel_emulator.core.model import CallType, Evidence
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, Times
-from pixel_emulator.core.scenarios.model import DEFAULT_LEVELS, Level, Order, Policy, Scenario, Step
+from pixel_emulator.core.scenarios.scenario import (
+    DEFAULT_LEVELS,
+    Level,
+    Order,
+    Policy,
+    Scenario,
+    Step,
+)
 from pixel_emulator.core.verification.live import LiveVerdict, Outlook
 from pixel_emulator.core.verification.solve import BUDGET
 from pixel_emulator.core.verification.verdict import Status

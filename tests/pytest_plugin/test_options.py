@@ -2,7 +2,7 @@
 
 import pytest
 
-from pixel_emulator.core.scenarios.model import Policy
+from pixel_emulator.core.scenarios.scenario import Policy
 from pixel_emulator.pytest_plugin.options import PER_TEST, POLICIES, SETTINGS
 from pixel_emulator.runtime.settings import settings
 

@@ -9,7 +9,7 @@ from fnmatch import fnmatch
 
 import pytest
 
-from pixel_emulator.cli.app import main
+from pixel_emulator.cli.program import main
 from pixel_emulator.core.scenarios.expectation import call_name
 from pixel_emulator.files.read_write import read_recording
 from pixel_emulator.files.recording_file import RecordingFile

@@ -13,7 +13,7 @@ from pixel_emulator.core.errors import Location
 from pixel_emulator.core.model import CallType, Outcome, PixelRequest
 from pixel_emulator.core.redaction.masking import mask
 from pixel_emulator.core.scenarios.mail_clients import MAIL_CLIENTS
-from pixel_emulator.core.scenarios.model import Open, Replay, Run, Scenario, Send, Step, Wait
+from pixel_emulator.core.scenarios.scenario import Open, Replay, Run, Scenario, Send, Step, Wait
 from pixel_emulator.proxy.emulator import Emulator
 from pixel_emulator.runner.actions import (
     WRITE_KEY,

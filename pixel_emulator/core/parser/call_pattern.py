@@ -7,8 +7,8 @@ from pixel_emulator.core.matching.diff import describe_expected
 from pixel_emulator.core.matching.expected import Expected, scalars_equal
 from pixel_emulator.core.matching.predicates import contains_now
 from pixel_emulator.core.model import JSON, NAME_FIELDS, CallType, JsonPath, Payload, Severity
-from pixel_emulator.core.parser.context import ParseContext, is_special, value_text
 from pixel_emulator.core.parser.definitions import Scope
+from pixel_emulator.core.parser.parse_context import ParseContext, is_special, value_text
 from pixel_emulator.core.parser.values import read_text, read_value
 from pixel_emulator.core.parser.vocabulary import (
     ALPHABETS,

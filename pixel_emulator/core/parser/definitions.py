@@ -9,8 +9,8 @@ from itertools import islice
 from pixel_emulator.core.matching.expected import ABSENT, Absent, Expected, is_literal, text_form
 from pixel_emulator.core.matching.unification import variable_names
 from pixel_emulator.core.model import JSON, JsonPath, Payload
-from pixel_emulator.core.parser.context import ParseContext, value_text
 from pixel_emulator.core.parser.operators import INVALID
+from pixel_emulator.core.parser.parse_context import ParseContext, value_text
 from pixel_emulator.core.parser.values import MATCHERS, OPERATORS, read_text, read_value
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

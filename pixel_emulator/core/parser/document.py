@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from pixel_emulator.core.errors import Document, InputError, InputIssue
 from pixel_emulator.core.matching.expected import Expected
 from pixel_emulator.core.model import JSON, JsonPath, Payload
-from pixel_emulator.core.parser.context import ParseContext, value_text
 from pixel_emulator.core.parser.definitions import (
     Definition,
     Definitions,
@@ -24,6 +23,7 @@ from pixel_emulator.core.parser.expectations import (
     read_never,
     read_policies,
 )
+from pixel_emulator.core.parser.parse_context import ParseContext, value_text
 from pixel_emulator.core.parser.step import (
     Fields,
     located_fields,
@@ -35,7 +35,7 @@ from pixel_emulator.core.parser.step import (
 )
 from pixel_emulator.core.parser.variables import ValueAt, read_cases, read_let
 from pixel_emulator.core.parser.vocabulary import DEFAULTS, FILE, SCENARIO
-from pixel_emulator.core.scenarios.model import (
+from pixel_emulator.core.scenarios.scenario import (
     EXCLUDE_PREFIX,
     Given,
     Policy,

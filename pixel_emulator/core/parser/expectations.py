@@ -13,8 +13,8 @@ from pixel_emulator.core.parser.call_pattern import (
     merge_shapes,
     read_shape,
 )
-from pixel_emulator.core.parser.context import ParseContext, value_text
 from pixel_emulator.core.parser.definitions import Scope, read_constant_text
+from pixel_emulator.core.parser.parse_context import ParseContext, value_text
 from pixel_emulator.core.parser.values import read_duration, read_times, read_value
 from pixel_emulator.core.parser.variables import ValueAt
 from pixel_emulator.core.parser.vocabulary import (
@@ -25,7 +25,13 @@ from pixel_emulator.core.parser.vocabulary import (
     TIMING,
 )
 from pixel_emulator.core.scenarios.expectation import Expectation, Times
-from pixel_emulator.core.scenarios.model import DEFAULT_LEVELS, Forbidden, Level, Policy, Scenario
+from pixel_emulator.core.scenarios.scenario import (
+    DEFAULT_LEVELS,
+    Forbidden,
+    Level,
+    Policy,
+    Scenario,
+)
 from pixel_emulator.core.text.display import printable
 
 _MAX_IDS = 50  # listed in one message

@@ -23,7 +23,7 @@ from pixel_emulator.core.matching.predicates import (
 )
 from pixel_emulator.core.matching.unification import variable_names
 from pixel_emulator.core.model import JSON, JsonPath, Payload
-from pixel_emulator.core.parser.context import ParseContext, value_text
+from pixel_emulator.core.parser.parse_context import ParseContext, value_text
 
 INVALID: Expected = Predicate(Description("unreadable", ""), lambda _: False)
 """The result for a value with an issue. It matches nothing."""

@@ -8,7 +8,6 @@ from pixel_emulator.core.matching.expected import Expected
 from pixel_emulator.core.matching.predicates import contains_now
 from pixel_emulator.core.model import JSON, NAME_FIELDS, CallType, JsonPath
 from pixel_emulator.core.parser.call_pattern import UNKNOWN_FIELD_ADVICE, read_choice
-from pixel_emulator.core.parser.context import ParseContext, is_special, value_text
 from pixel_emulator.core.parser.definitions import (
     Scope,
     read_constant,
@@ -16,12 +15,13 @@ from pixel_emulator.core.parser.definitions import (
     read_constant_text,
 )
 from pixel_emulator.core.parser.expectations import SILENCE_ADVICE, read_expect, read_never
+from pixel_emulator.core.parser.parse_context import ParseContext, is_special, value_text
 from pixel_emulator.core.parser.values import read_duration, read_value
 from pixel_emulator.core.parser.variables import ValueAt
 from pixel_emulator.core.parser.vocabulary import ACTIONS, CALL_TYPES, FIELDS, GIVEN, STEP
 from pixel_emulator.core.profiles.profile import profile_issues
 from pixel_emulator.core.scenarios.mail_clients import MAIL_CLIENTS
-from pixel_emulator.core.scenarios.model import (
+from pixel_emulator.core.scenarios.scenario import (
     Action,
     Given,
     Open,

@@ -17,8 +17,8 @@ from pixel_emulator.core.matching.predicates import RegexError, matches_regex
 from pixel_emulator.core.matching.type_matchers import MATCHERS
 from pixel_emulator.core.matching.unification import TextTemplate, Variable
 from pixel_emulator.core.model import JSON, JsonPath, Payload
-from pixel_emulator.core.parser.context import ParseContext, escape, value_text
 from pixel_emulator.core.parser.operators import INVALID, OPERATORS, Operand
+from pixel_emulator.core.parser.parse_context import ParseContext, escape, value_text
 from pixel_emulator.core.scenarios.expectation import Times
 from pixel_emulator.core.text.display import printable
 

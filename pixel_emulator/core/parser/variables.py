@@ -7,11 +7,11 @@ from pixel_emulator.core.matching.diff import describe_expected, matches
 from pixel_emulator.core.matching.expected import describe_value, is_literal
 from pixel_emulator.core.matching.unification import Variable, variable_names
 from pixel_emulator.core.model import JSON, JsonPath, Payload
-from pixel_emulator.core.parser.context import ParseContext, value_text
 from pixel_emulator.core.parser.definitions import Scope, check_name, matcher_kind, read_constant
 from pixel_emulator.core.parser.operators import INVALID
+from pixel_emulator.core.parser.parse_context import ParseContext, value_text
 from pixel_emulator.core.parser.values import read_value
-from pixel_emulator.core.scenarios.model import Values
+from pixel_emulator.core.scenarios.scenario import Values
 from pixel_emulator.core.text.display import shortened
 
 type ValueAt = tuple[JsonPath, JSON]

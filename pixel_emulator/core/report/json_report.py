@@ -19,7 +19,7 @@ from pixel_emulator.core.report.wording import (
     with_variable_sources,
 )
 from pixel_emulator.core.scenarios.expectation import Expectation
-from pixel_emulator.core.scenarios.model import Level, Policy
+from pixel_emulator.core.scenarios.scenario import Level, Policy
 from pixel_emulator.core.verification.closest_call import ClosestCall
 from pixel_emulator.core.verification.verdict import (
     ExpectationResult,

@@ -23,7 +23,7 @@ from pixel_emulator.core.report.wording import (
     variable_sources,
     without_ansi_codes,
 )
-from pixel_emulator.core.scenarios.model import Level, Scenario
+from pixel_emulator.core.scenarios.scenario import Level, Scenario
 from pixel_emulator.core.verification.verdict import (
     Explanation,
     ScenarioResult,

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterator
 
 from pixel_emulator.core.model import JSON, NAME_FIELDS, Hit, Payload
-from pixel_emulator.core.parser.context import escape
+from pixel_emulator.core.parser.parse_context import escape
 from pixel_emulator.core.text import yaml_writer
 from pixel_emulator.core.verification.verdict import Status, Verdict
 

@@ -53,7 +53,7 @@ from pixel_emulator.core.report.wording import (
     with_variable_sources,
     without_ansi_codes,
 )
-from pixel_emulator.core.scenarios.model import Level, Policy
+from pixel_emulator.core.scenarios.scenario import Level, Policy
 from pixel_emulator.core.text.display import printable
 from pixel_emulator.core.verification.closest_call import ClosestCall
 from pixel_emulator.core.verification.verdict import (

@@ -17,7 +17,7 @@ from pixel_emulator.core.redaction.masking import mask
 from pixel_emulator.core.report.page import counted, duration_text
 from pixel_emulator.core.scenarios.expectation import Expectation, call_facts
 from pixel_emulator.core.scenarios.mail_clients import request_facts
-from pixel_emulator.core.scenarios.model import Forbidden, Level, Policy
+from pixel_emulator.core.scenarios.scenario import Forbidden, Level, Policy
 from pixel_emulator.core.verification.closest_call import ClosestCall
 from pixel_emulator.core.verification.verdict import (
     ExpectationResult,

@@ -10,7 +10,7 @@ from pixel_emulator.core.scenario_edit.generate import brief_item
 from pixel_emulator.core.scenario_edit.source import Edit
 from pixel_emulator.core.scenario_edit.verified_source import VerifiedSource
 from pixel_emulator.core.scenarios.expectation import call_line, problem_codes
-from pixel_emulator.core.scenarios.model import Level, Policy, Scenario
+from pixel_emulator.core.scenarios.scenario import Level, Policy, Scenario
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.core.text.display import quoted
 from pixel_emulator.core.verification.verdict import ScenarioResult, StepResult

@@ -17,7 +17,7 @@ from pixel_emulator.core.model import (
     Severity,
     path_text,
 )
-from pixel_emulator.core.parser.context import escape, is_special
+from pixel_emulator.core.parser.parse_context import escape, is_special
 from pixel_emulator.core.problems.catalog import RULES
 from pixel_emulator.core.redaction.masking import MIN_KEY_LENGTH
 from pixel_emulator.core.scenario_edit import source

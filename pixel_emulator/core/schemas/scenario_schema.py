@@ -8,7 +8,7 @@ from pixel_emulator.core.parser.expectations import SAME_EVENT
 from pixel_emulator.core.parser.step import ORDERS, SENDABLE_KEYS
 from pixel_emulator.core.parser.values import DURATION, MATCHERS, OPERATORS, TIMES
 from pixel_emulator.core.scenarios.mail_clients import MAIL_CLIENTS
-from pixel_emulator.core.scenarios.model import Level, Policy
+from pixel_emulator.core.scenarios.scenario import Level, Policy
 from pixel_emulator.core.schemas.recording_schema import (
     DRAFT,
     TEXT,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from pixel_emulator.core.matching.unification import variable_names
 from pixel_emulator.core.model import Evidence, Hit
-from pixel_emulator.core.scenarios.model import Level, Order, Policy, Scenario
+from pixel_emulator.core.scenarios.scenario import Level, Order, Policy, Scenario
 from pixel_emulator.core.tracking_plan.violations import violations
 from pixel_emulator.core.verification.candidates import (
     ALWAYS,

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from pixel_emulator.core.model import KEPT, Evidence, Hit
 from pixel_emulator.core.scenarios.expectation import Expectation
-from pixel_emulator.core.scenarios.model import Order, Scenario, Step
+from pixel_emulator.core.scenarios.scenario import Order, Scenario, Step
 
 _MICROSECOND = timedelta(microseconds=1)
 

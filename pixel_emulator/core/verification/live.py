@@ -8,7 +8,7 @@ from enum import StrEnum
 from pixel_emulator.core.matching.bipartite import Bounds, Group, deficit
 from pixel_emulator.core.matching.unification import variable_names
 from pixel_emulator.core.model import Evidence, Hit
-from pixel_emulator.core.scenarios.model import Level, Policy, Scenario, with_masked_keys
+from pixel_emulator.core.scenarios.scenario import Level, Policy, Scenario, with_masked_keys
 from pixel_emulator.core.tracking_plan.violations import violations
 from pixel_emulator.core.verification.candidates import ALWAYS, MATCH_BUDGET, Candidate
 from pixel_emulator.core.verification.components import MatchGraph

@@ -13,7 +13,7 @@ from pixel_emulator.core.matching.unification import variable_names
 from pixel_emulator.core.model import JSON, Hit, JsonPath, Outcome, Payload, Severity, path_text
 from pixel_emulator.core.redaction.masking import hide
 from pixel_emulator.core.scenarios.expectation import call_name, problem_codes
-from pixel_emulator.core.scenarios.model import Forbidden, Level, Policy, Scenario
+from pixel_emulator.core.scenarios.scenario import Forbidden, Level, Policy, Scenario
 from pixel_emulator.core.verification.verdict import ForbiddenValue, PolicyHit
 
 _POLICIES = {

@@ -7,7 +7,7 @@ from pixel_emulator.core.matching.diff import Mismatch
 from pixel_emulator.core.matching.expected import Bindings
 from pixel_emulator.core.model import KEPT, Hit, Outcome
 from pixel_emulator.core.scenarios.expectation import Expectation
-from pixel_emulator.core.scenarios.model import Forbidden, Level, Policy, Scenario, Step
+from pixel_emulator.core.scenarios.scenario import Forbidden, Level, Policy, Scenario, Step
 from pixel_emulator.core.tracking_plan.violations import Violation
 from pixel_emulator.core.verification.closest_call import ClosestCall, NotCountedReason
 

@@ -7,7 +7,7 @@ from pixel_emulator.core.matching.diff import Mismatch
 from pixel_emulator.core.matching.unification import variable_names
 from pixel_emulator.core.model import Evidence
 from pixel_emulator.core.profiles.identity import fold, state_mismatches
-from pixel_emulator.core.scenarios.model import Level, Scenario, with_masked_keys
+from pixel_emulator.core.scenarios.scenario import Level, Scenario, with_masked_keys
 from pixel_emulator.core.tracking_plan.violations import violations
 from pixel_emulator.core.verification.candidates import MATCH_BUDGET
 from pixel_emulator.core.verification.components import MatchGraph

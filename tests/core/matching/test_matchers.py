@@ -32,8 +32,8 @@ from pixel_emulator.core.matching.unification import (
     unify,
     variable_names,
 )
-from pixel_emulator.core.parser.context import ParseContext
 from pixel_emulator.core.parser.operators import OPERATORS
+from pixel_emulator.core.parser.parse_context import ParseContext
 from pixel_emulator.core.parser.values import read_value
 from pixel_emulator.core.text.json_codec import Number
 from pixel_emulator.files.yaml_loader import parse_document

@@ -7,10 +7,10 @@ import pytest
 
 from pixel_emulator.core.errors import Document, InputError, Location
 from pixel_emulator.core.model import JSON, CallType
-from pixel_emulator.core.parser.context import escape
 from pixel_emulator.core.parser.document import parse
+from pixel_emulator.core.parser.parse_context import escape
 from pixel_emulator.core.scenarios.expectation import Times
-from pixel_emulator.core.scenarios.model import DEFAULT_LEVELS, Level, Policy
+from pixel_emulator.core.scenarios.scenario import DEFAULT_LEVELS, Level, Policy
 from pixel_emulator.files.yaml_loader import parse_document
 
 

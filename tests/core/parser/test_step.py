@@ -6,7 +6,7 @@ from pixel_emulator.core.errors import InputError, Location
 from pixel_emulator.core.model import CallType, path_text
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.parser.expectations import parse_path
-from pixel_emulator.core.scenarios.model import (
+from pixel_emulator.core.scenarios.scenario import (
     Given,
     Level,
     Open,

@@ -8,8 +8,8 @@ from pixel_emulator.core.matching.expected import ABSENT, is_literal
 from pixel_emulator.core.matching.type_matchers import MATCHERS
 from pixel_emulator.core.matching.unification import TextTemplate, Variable
 from pixel_emulator.core.model import JsonPath
-from pixel_emulator.core.parser.context import ParseContext, escape
 from pixel_emulator.core.parser.operators import INVALID, OPERATORS
+from pixel_emulator.core.parser.parse_context import ParseContext, escape
 from pixel_emulator.core.parser.values import read_text, read_value
 from pixel_emulator.files.yaml_loader import parse_document
 

@@ -8,7 +8,7 @@ from pixel_emulator.core.matching.unification import Variable, variable_names
 from pixel_emulator.core.model import CallType
 from pixel_emulator.core.parser.definitions import MAX_DEPTH, MAX_VALUES
 from pixel_emulator.core.parser.document import parse
-from pixel_emulator.core.scenarios.model import Open, Run, Send
+from pixel_emulator.core.scenarios.scenario import Open, Run, Send
 from pixel_emulator.files.yaml_loader import parse_document
 
 

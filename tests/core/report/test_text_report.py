@@ -20,7 +20,7 @@ from pixel_emulator.core.report.side_by_side import masked_url
 from pixel_emulator.core.report.snippets import expectation_snippet
 from pixel_emulator.core.report.text_report import text
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern
-from pixel_emulator.core.scenarios.model import Scenario, Step
+from pixel_emulator.core.scenarios.scenario import Scenario, Step
 from pixel_emulator.core.verification.verify import verify
 from tests.hits import KEY, classified_hit, evidence, hit
 from tests.verdicts import CASES, MADE_BY_HAND, objections, shouted, verdict_of, verdict_on

@@ -7,7 +7,7 @@ import pytest
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.redaction.masking import hide, mask
 from pixel_emulator.core.redaction.redact import redact
-from pixel_emulator.core.scenarios.model import with_masked_keys
+from pixel_emulator.core.scenarios.scenario import with_masked_keys
 from pixel_emulator.core.verification.verdict import Status
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.files.yaml_loader import parse_document

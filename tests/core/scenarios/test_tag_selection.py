@@ -3,7 +3,7 @@
 import pytest
 
 from pixel_emulator.core.errors import SelectionError
-from pixel_emulator.core.scenarios.model import Scenario, select_by_tags
+from pixel_emulator.core.scenarios.scenario import Scenario, select_by_tags
 
 ALL = [
     Scenario(name="plain"),

@@ -11,7 +11,7 @@ from pixel_emulator.core.model import CallType
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.report.text_report import text
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern, Times
-from pixel_emulator.core.scenarios.model import (
+from pixel_emulator.core.scenarios.scenario import (
     DEFAULT_LEVELS,
     Forbidden,
     Level,

@@ -3,7 +3,7 @@
 import pytest
 
 from pixel_emulator.core.parser.document import parse
-from pixel_emulator.core.scenarios.model import Level
+from pixel_emulator.core.scenarios.scenario import Level
 from pixel_emulator.core.verification.verdict import Status
 from pixel_emulator.core.verification.verify import merge, verify
 from pixel_emulator.files.yaml_loader import parse_document

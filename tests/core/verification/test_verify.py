@@ -9,7 +9,7 @@ from pixel_emulator.core.errors import Document
 from pixel_emulator.core.model import JSON, Evidence, PixelRequest
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.redaction.masking import mask
-from pixel_emulator.core.scenarios.model import Level, Policy
+from pixel_emulator.core.scenarios.scenario import Level, Policy
 from pixel_emulator.core.tracking_plan.plan import parse as parse_plan
 from pixel_emulator.core.verification.verdict import Explanation, Status
 from pixel_emulator.core.verification.verify import SILENCE_UNPROVEN, verify

@@ -8,7 +8,7 @@ import typer
 
 from pixel_emulator.cli.decode import FORMATS, one_of
 from pixel_emulator.cli.inputs import read_evidence, read_recording
-from pixel_emulator.cli.options import takes_settings
+from pixel_emulator.cli.setting_options import takes_settings
 from pixel_emulator.cli.terminal import ExitCode, print_message, wants_colour, width
 from pixel_emulator.cli.terminal import print_result as show_text
 from pixel_emulator.core import call_text

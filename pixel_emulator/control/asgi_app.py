@@ -11,8 +11,8 @@ from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pixel_emulator.control.context import AppState, RequestContext
 from pixel_emulator.control.problems import ProblemError
+from pixel_emulator.control.request_context import AppState, RequestContext
 from pixel_emulator.control.route import Route, read_body, read_query
 from pixel_emulator.control.routes import ROUTES
 

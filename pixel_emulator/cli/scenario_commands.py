@@ -15,7 +15,7 @@ from pixel_emulator.core.model import Evidence
 from pixel_emulator.core.scenario_edit.generate import draft
 from pixel_emulator.core.scenario_edit.update import update as rewrite
 from pixel_emulator.core.scenario_edit.verified_source import VerifiedSource
-from pixel_emulator.core.scenarios.model import Scenario
+from pixel_emulator.core.scenarios.scenario import Scenario
 from pixel_emulator.core.schemas.recording_schema import recording_schema
 from pixel_emulator.core.schemas.scenario_schema import scenario_schema
 from pixel_emulator.core.text import json_codec

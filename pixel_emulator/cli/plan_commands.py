@@ -9,7 +9,7 @@ import typer
 
 from pixel_emulator.cli.decode import FORMATS, one_of
 from pixel_emulator.cli.inputs import read_evidence
-from pixel_emulator.cli.recording import (
+from pixel_emulator.cli.recording_commands import (
     STATE_FORMATS,
     AllowOpenOption,
     RecordingArguments,
