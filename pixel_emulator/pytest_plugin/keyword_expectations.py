@@ -147,12 +147,12 @@ def _function(function: Callable[[JSON], object]) -> Matcher:
     """Return a matcher for a function that returns True or False, or the reason as a string."""
 
     def check(got: JSON) -> str | None:
-        said = function(got)
-        if isinstance(said, str):
-            return said or "it returned an empty text"
-        if said is None:
+        result = function(got)
+        if isinstance(result, str):
+            return result or "it returned an empty text"
+        if result is None:
             return "it returned None; it must return True or False, or the reason as text"
-        return None if said else ""
+        return None if result else ""
 
     return PythonMatcher(Description(f"what {_name(function)} accepts", ""), check)
 
@@ -203,11 +203,11 @@ def expectation_of(call: Mapping[str, object], place: Location) -> Expectation:
             f"{issue.path.removeprefix('expect[0]').lstrip('.')}: {issue.message}"
             for issue in reader.sorted_issues()
         )
-        said = "\n".join(line.removeprefix(": ") for line in wrong)
+        text = "\n".join(line.removeprefix(": ") for line in wrong)
         for written, value in zip(item.values(), call.values(), strict=True):
             if isinstance(written, str) and written[1:] in hooks:
-                said = said.replace(f'"{written}" (string)', repr(value))
-        raise MisuseError(said)
+                text = text.replace(f'"{written}" (string)', repr(value))
+        raise MisuseError(text)
     return wanted
 
 

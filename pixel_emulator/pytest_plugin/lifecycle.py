@@ -149,7 +149,7 @@ def make_pixels(
 
 
 def _session_label(wanted: str, taken: Collection[str]) -> str:
-    """Return the label of a session: the one asked for, else its number; the first has none."""
+    """Return the label of a session: the given one, else its number; the first has none."""
     __tracebackhide__ = True
     if not wanted:
         numbers = map(str, count(len(taken) + 1))

@@ -113,11 +113,11 @@ def _settings(given: Mapping[str, Any]) -> Settings:
 
 
 def _policies(given: Mapping[str, Any]) -> Policies:
-    said: dict[str, JSON] = {name: value for name, value in given.items() if name != "accept"}
-    if given.get("accept") and said.get("damaged", "fail") == "fail":
-        said["damaged"] = {"accept": list(given["accept"])}
-    reader = ParseContext(Document("", said, {}))
-    policies = read_policies(reader, {name: ((name,), value) for name, value in said.items()})
+    stated: dict[str, JSON] = {name: value for name, value in given.items() if name != "accept"}
+    if given.get("accept") and stated.get("damaged", "fail") == "fail":
+        stated["damaged"] = {"accept": list(given["accept"])}
+    reader = ParseContext(Document("", stated, {}))
+    policies = read_policies(reader, {name: ((name,), value) for name, value in stated.items()})
     if reader.issues:
         lines = (f"pixel_{issue}" for issue in reader.sorted_issues())
         named = (line.replace("pixel_damaged.accept", "pixel_accept", 1) for line in lines)

@@ -138,8 +138,8 @@ def _pixel_urls(mail: "Mail", hosts: tuple[str, ...]) -> list[str]:
 
 
 def _short_repr(value: object) -> str:
-    said = repr(value)
-    return said if len(said) <= 60 else f"{said[:60]}…"
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:60]}…"
 
 
 if TYPE_CHECKING:
@@ -352,8 +352,8 @@ class Pixels:
         """
         timed_out = waited and any(True for _ in unmet_locations(verdict))
         hint = _BLOCKED if timed_out and in_coroutine() else ""
-        said = message(verdict, (self.source.file,), first=first, hint=hint)
-        error = AssertionError(f"{CLOSED}: {said}" if self.session.closed else said)
+        text = message(verdict, (self.source.file,), first=first, hint=hint)
+        error = AssertionError(f"{CLOSED}: {text}" if self.session.closed else text)
         self.raised.append(error)
         return error
 

@@ -368,7 +368,7 @@ def _serve_arguments(settings: Settings) -> list[str]:
     ]
 
 
-def _popen(command: Sequence[str], said: IO[bytes]) -> "subprocess.Popen[bytes]":
+def _popen(command: Sequence[str], error_file: IO[bytes]) -> "subprocess.Popen[bytes]":
     try:
         # In a process group of its own, so that Ctrl-C does not reach it: we stop it at the end.
         # Its stdin is closed when this process ends, also if it is killed.
@@ -376,7 +376,7 @@ def _popen(command: Sequence[str], said: IO[bytes]) -> "subprocess.Popen[bytes]"
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=said,
+            stderr=error_file,
             process_group=0,
         )
     except OSError as error:

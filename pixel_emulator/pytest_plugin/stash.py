@@ -17,7 +17,7 @@ LIVE_LINES: "pytest.StashKey[deque[str]]" = pytest.StashKey()
 """Of a test on an xdist worker: lines of `--pixel-show` that are not sent yet."""
 
 EMULATOR: "pytest.StashKey[LazyEmulator]" = pytest.StashKey()
-"""Of the config: the emulator of the run, once a test asked for one."""
+"""Of the config: the emulator of the run, once a test needed one."""
 DEFAULT_OPTIONS: "pytest.StashKey[MarkedOptions]" = pytest.StashKey()
 """Of the config: the choices for tests without marks."""
 FILE_HOLDERS = pytest.StashKey[dict[str, str]]()
@@ -35,7 +35,7 @@ REPORT_LINES = "pixel_shown"
 """Attribute of a test report: lines of `--pixel-show` from an xdist worker."""
 
 PROPERTY = "pixel_"
-"""How the names of all properties of a test report begin that are ours."""
+"""Prefix of the names of all our properties of a test report."""
 CALLS_PROPERTY = f"{PROPERTY}calls"
 """The property that holds the number of pixel calls of a test."""
 COUNTED_OUTCOMES = ("damaged", "duplicate", "dropped", "unhandled")

@@ -157,11 +157,11 @@ def report(verdict: Verdict, ours: Collection[str] = ()) -> str:
 
     `ours` are the files of tests: the commands that would rewrite those are left out.
     """
-    said, _, commands = TEXT.render(merge_repeats(verdict), _OPTIONS).partition(f"  {ACCEPT}\n")
+    text, _, commands = TEXT.render(merge_repeats(verdict), _OPTIONS).partition(f"  {ACCEPT}\n")
     others = [command for command in commands.splitlines() if command]
     if all(any(f" {file} " in command for file in ours) for command in others):
-        return said.rstrip()
-    return f"{said}  {ACCEPT}\n    run it again with --pixel-update"
+        return text.rstrip()
+    return f"{text}  {ACCEPT}\n    run it again with --pixel-update"
 
 
 def message(
@@ -227,8 +227,8 @@ def _failure_lines(verdict: Verdict, first: Expectation | None) -> Iterator[str]
             if result.reached and not result.met:
                 yield f"{expectation_line(result.expectation)}: {wanted_got(result)}"
         failing = [hit for hit in findings if hit.levels[index] is Level.FAIL]
-        for kind, said in run_failures(scenario, failing):
-            yield f"{kind}: {said}"
+        for kind, text in run_failures(scenario, failing):
+            yield f"{kind}: {text}"
         if scenario.status is Status.UNDECIDED:
             yield UNDECIDED
     yield from (f"{GAPS}: {gap}" for gap in verdict.gaps)
