@@ -55,6 +55,7 @@ LAZY = {
     ("cli.serve", "command.environment"): "the same",
     ("cli.serve", "trust.stores"): "the same",
     ("cli.serve", "control.server"): "Starlette and uvicorn, in the extra `proxy`",
+    ("files.scenario_loader", "importlib.metadata"): "5 ms that only a plugin's matcher needs",
     ("core.report.formats", "core.report.junit"): "XML: 6 ms of `serve` that only a report needs",
     ("core.tracking_plan.schema", "jsonschema_rs"): "20 ms of `serve` that only a plan needs",
     ("pytest_plugin.fixtures", "pytest_plugin.lifecycle"): "pytest starts without any of our core",

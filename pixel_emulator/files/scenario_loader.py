@@ -8,8 +8,8 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pixel_emulator.core.errors import Document, InputError, InputIssue, Location, did_you_mean
 from pixel_emulator.core.matching.expected import Expected
@@ -23,6 +23,9 @@ from pixel_emulator.files import read_write
 from pixel_emulator.files.includes import Includes, check_size, read_limited, real_path
 from pixel_emulator.files.yaml_loader import parse_document
 from pixel_emulator.runtime.output import learn_from
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoints
 
 SUFFIXES = (".yaml", ".yml")
 
@@ -121,7 +124,9 @@ class RegisteredMatchers(Mapping[str, Expected]):
         return name in self._entry_points.names
 
     @cached_property
-    def _entry_points(self) -> EntryPoints:
+    def _entry_points(self) -> "EntryPoints":
+        from importlib.metadata import entry_points
+
         return entry_points(group=GROUP)
 
 

@@ -217,7 +217,7 @@ def plugin(monkeypatch):
     }
     entry_points = EntryPoints(EntryPoint(name, value, GROUP) for name, value in named.items())
     monkeypatch.setattr(
-        "pixel_emulator.files.scenario_loader.entry_points",
+        "importlib.metadata.entry_points",
         lambda group: entry_points.select(group=group),
     )
 
@@ -260,7 +260,7 @@ def test_what_nobody_asks_for_is_not_looked_up(folder, monkeypatch):
     def refuse(**_):
         raise AssertionError
 
-    monkeypatch.setattr("pixel_emulator.files.scenario_loader.entry_points", refuse)
+    monkeypatch.setattr("importlib.metadata.entry_points", refuse)
     write(folder, main="expect: [{page: , userId: $uuid}]")
     assert load("main.yaml")
 
