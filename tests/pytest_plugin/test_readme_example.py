@@ -7,7 +7,7 @@ import pytest
 
 from tests.programs import needs_chromium
 from tests.pytest_plugin.test_failing_output import approved
-from tests.pytest_plugin.test_playwright import CONFTEST
+from tests.pytest_plugin.test_playwright_fixtures import CONFTEST
 
 pytest_plugins = ["pytester"]
 pytestmark = needs_chromium
