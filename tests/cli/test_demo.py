@@ -87,7 +87,9 @@ def clean_environment(path):
     """Return the environment of a shell that no uv has started."""
     hidden = ("UV", "UV_RUN_RECURSION_DEPTH", "VIRTUAL_ENV")
     environment = {name: value for name, value in os.environ.items() if name not in hidden}
-    return environment | {"PATH": str(path), "UV_NO_SYNC": "1", "UV_OFFLINE": "1"}
+    # uv may be a script of a version manager, which needs the programs of the system.
+    search = os.pathsep.join((str(path), "/usr/bin", "/bin"))
+    return environment | {"PATH": search, "UV_NO_SYNC": "1", "UV_OFFLINE": "1"}
 
 
 @pytest.mark.parametrize(
@@ -95,7 +97,7 @@ def clean_environment(path):
     [pytest.param("uv run pixel-emulator", marks=needs_uv), "pixel-emulator"],
 )
 def test_what_the_demo_names_last_works_in_the_shell_that_started_it(typed, tmp_path):
-    """The PATH of the shell holds only the program that it starts, and so no browser."""
+    """The PATH of the shell has none of our folders but that of the program that it starts."""
     program = UV if typed.startswith("uv") else shutil.which("pixel-emulator", path=PLACE)
     assert program
     (tmp_path / typed.split()[0]).symlink_to(program)
