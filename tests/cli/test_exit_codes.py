@@ -77,6 +77,7 @@ OWN = 7
 RUN = [sys.executable, "-m", "pixel_emulator", "run"]
 
 
+@pytest.mark.thorough_but_first
 @pytest.mark.parametrize(
     ("row", "arguments"),
     [pytest.param(row, arguments, id=f"{row}: {why}") for row, why, arguments in CASES],
@@ -104,12 +105,14 @@ def test_it_ends_with_the_code_of_its_row(run_cli, monkeypatch, tmp_path, row, a
     assert done.stderr
 
 
+@pytest.mark.thorough_but_first
 def test_the_table_of_the_manual_has_these_rows():
     table = PAGE.read_text(encoding="utf-8").partition("| Exit code |")[2].partition("\n\n")[0]
     rows = re.findall(r"^\| (.+?) \|", table, re.MULTILINE)
     assert rows[1:] == list(dict.fromkeys(row for row, _, _ in CASES))
 
 
+@pytest.mark.thorough_but_first
 @pytest.mark.parametrize(
     ("command", "code", "message"),
     [
