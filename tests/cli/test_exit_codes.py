@@ -105,7 +105,6 @@ def test_it_ends_with_the_code_of_its_row(run_cli, monkeypatch, tmp_path, row, a
     assert done.stderr
 
 
-@pytest.mark.thorough_but_first
 def test_the_table_of_the_manual_has_these_rows():
     table = PAGE.read_text(encoding="utf-8").partition("| Exit code |")[2].partition("\n\n")[0]
     rows = re.findall(r"^\| (.+?) \|", table, re.MULTILINE)
