@@ -197,30 +197,30 @@ def test_a_plot_shows_each_ratio_that_has_a_goal():
     assert {"4", "5", "2", "3"} <= set(texts)  # the points of both lines
 
 
-def test_what_is_kept_is_what_the_readme_shows():
+def test_what_is_kept_is_what_the_manual_shows():
     data = saved.load()
     assert data
     assert list(data) == [name for name in benchmarks() if name in data]
     assert saved.PLOT.read_text(encoding="utf-8") == svg(data)
-    readme = saved.README.read_text(encoding="utf-8")
-    assert saved.put_in(readme, data) == readme, "run `python -m tests.benchmarks --redraw`"
-    assert f"]({saved.PLOT.relative_to(saved.README.parent)})" in readme
+    page = saved.PAGE.read_text(encoding="utf-8")
+    assert saved.put_in(page, data) == page, "run `python -m tests.benchmarks --redraw`"
+    assert f"](../{saved.PLOT.relative_to(saved.PAGE.parents[1])})" in page
 
 
 def test_a_later_figure_takes_the_place_of_an_earlier_one(tmp_path, monkeypatch):
-    for name in ("DATA", "PLOT", "README"):
+    for name in ("DATA", "PLOT", "PAGE"):
         monkeypatch.setattr(saved, name, tmp_path / name)
-    (tmp_path / "README").write_text(f"a\n{saved.BEGIN}old\n{saved.END}z\n")
+    (tmp_path / "PAGE").write_text(f"a\n{saved.BEGIN}old\n{saved.END}z\n")
     for name, value in (("b", 1), ("a", 2), ("b", 3)):
         measured = Result(figures=(Figure(work=f"work of {name}", unit="s", ours=value),))
         saved.save(name, as_data(measured, "here"), order=["a", "b"])
     assert [stored["figures"][0]["ours"] for stored in saved.load().values()] == [2, 3]
-    readme = (tmp_path / "README").read_text()
-    assert readme.index("work of a") < readme.index("work of b")
-    assert "old" not in readme
-    assert readme.startswith("a\n")
-    assert readme.endswith("z\n")
-    with pytest.raises(ValueError, match="the README needs"):
+    page = (tmp_path / "PAGE").read_text()
+    assert page.index("work of a") < page.index("work of b")
+    assert "old" not in page
+    assert page.startswith("a\n")
+    assert page.endswith("z\n")
+    with pytest.raises(ValueError, match=r"docs/performance\.md needs"):
         saved.put_in("nothing", {})
 
 

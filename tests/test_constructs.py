@@ -38,7 +38,7 @@ SECTIONS = {
     "scenario": vocabulary.SCENARIO,
     "step": vocabulary.STEP,
     "line": vocabulary.CALL_LINES,
-    # tests/core/scenarios/test_pattern_fields.py covers the fields of calls and requests.
+    # tests/core/parser/test_call_pattern.py covers the fields of calls and requests.
     "pattern": [
         key for key in vocabulary.PATTERN if key not in {*vocabulary.CALL_LINES, *vocabulary.FIELDS}
     ],

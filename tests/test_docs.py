@@ -1,4 +1,4 @@
-"""The README: what it shows is what the program does."""
+"""README and manual: what they show is what the program does."""
 
 import re
 from pathlib import Path
@@ -17,7 +17,16 @@ from pixel_emulator.runtime.settings import settings
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+DOCS = ROOT / "docs"
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+    for path in (ROOT / "README.md", *sorted(DOCS.glob("*.md")))
+}
+BLOCKS = [
+    (page, kind, block)
+    for page, text in PAGES.items()
+    for kind, block in re.findall(r"^```(\w+)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+]
 
 
 def table(head, rows):
@@ -100,23 +109,33 @@ def matchers():
     return table(("write", "matches", "yes", "no"), [*rows, *OTHERS])
 
 
-@pytest.mark.parametrize("made", [commands, options, codes, matchers])
-def test_the_tables_are_made_of_what_the_program_knows(made):
-    assert made() in README, f"the README needs this table:\n\n{made()}"
+@pytest.mark.parametrize(
+    ("made", "page"),
+    [
+        (commands, "docs/command-line.md"),
+        (options, "docs/command-line.md"),
+        (codes, "README.md"),
+        (matchers, "docs/scenarios.md"),
+    ],
+)
+def test_the_tables_are_made_of_what_the_program_knows(made, page):
+    assert made() in PAGES[page], f"{page} needs this table:\n\n{made()}"
 
 
 def test_the_first_line_says_what_it_is_about():
     assert "Segment tracking pixels" in README.splitlines()[0]
 
 
-@pytest.mark.parametrize("text", sorted({text for kind, text in BLOCKS if kind == "yaml"}))
+@pytest.mark.parametrize("text", sorted({text for _, kind, text in BLOCKS if kind == "yaml"}))
 def test_every_yaml_block_is_a_scenario(text):
     assert load_text(text, str(ROOT / "scenarios" / "README.yaml"))
 
 
 @pytest.mark.parametrize(
     "names",
-    sorted(set(re.findall(r"pixel-emulator ([a-z][a-z-]+)(?: ([a-z]+))?", README))),
+    sorted(
+        set(re.findall(r"pixel-emulator ([a-z][a-z-]+)(?: ([a-z]+))?", "\n".join(PAGES.values())))
+    ),
     ids=" ".join,
 )
 def test_every_command_that_is_named_exists(names):
@@ -128,7 +147,7 @@ def test_the_examples_are_quoted_as_they_are(name):
     path = ROOT / "scenarios" / f"{name}.yaml"
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     begin = next(n for n, line in enumerate(lines) if not line.startswith("#"))
-    assert f"```yaml\n{''.join(lines[begin:])}```" in README
+    assert f"```yaml\n{''.join(lines[begin:])}```" in PAGES["docs/scenarios.md"]
 
 
 def test_every_scenario_file_loads():
@@ -149,6 +168,7 @@ def test_the_top_level_stays_as_it_was_agreed():
     assert {path.name for path in ROOT.iterdir() if not path.name.startswith(".")} <= allowed
 
 
-def test_pasted_urls_in_the_readme_are_pixel_urls():
-    for url in re.findall(r"https://api\.segment\.io/v1/pixel/\w+\?\S+", README):
+@pytest.mark.parametrize("text", PAGES.values(), ids=PAGES)
+def test_pasted_urls_are_pixel_urls(text):
+    for url in re.findall(r"https://api\.segment\.io/v1/pixel/\w+\?\S+", text):
         assert request_from_url(url).path.startswith(b"/v1/pixel/")

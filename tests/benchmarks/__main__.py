@@ -1,4 +1,4 @@
-"""`uv run python -m tests.benchmarks [NAME…]`: measure, and print the table of the README."""
+"""`uv run python -m tests.benchmarks [NAME…]`: measure, and print the figures."""
 
 import argparse
 import importlib
@@ -110,7 +110,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, default=5, help="how often each side is measured (5)")
     parser.add_argument("--seconds", type=float, default=3, help="of a load, each time (3)")
     parser.add_argument(
-        "--save", action="store_true", help="keep it: the README's table, and the plot"
+        "--save",
+        action="store_true",
+        help="keep it: the table of docs/performance.md, and the plot",
     )
     parser.add_argument(
         "--redraw", action="store_true", help="only make table and plot again, of what is kept"

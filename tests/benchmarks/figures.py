@@ -76,7 +76,7 @@ def as_data(measured: Result, conditions: str) -> dict[str, Any]:
 
 
 def markdown(data: Mapping[str, dict[str, Any]]) -> str:
-    """Return table, remarks and conditions, as printed and as in the README."""
+    """Return table, remarks and conditions, as printed and as in docs/performance.md."""
     results = {name: result(stored) for name, stored in data.items()}
     rows = [row(figure) for measured in results.values() for figure in measured.figures]
     lines = [_line(HEAD), _line(["---"] * len(HEAD)), *map(_line, rows)] if rows else []

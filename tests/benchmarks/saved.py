@@ -1,4 +1,4 @@
-"""The saved figures: a data file, and the plot and the README's table made from it."""
+"""The saved figures: a data file, and the plot and the table of the manual made from it."""
 
 import json
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from tests.benchmarks.plot import svg
 
 DATA = Path(__file__).with_name("figures.json")
 PLOT = Path(__file__).with_name("figures.svg")
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
 BEGIN, END = "<!-- figures: from tests/benchmarks/figures.json -->\n", "<!-- end of figures -->\n"
 
 
@@ -21,11 +21,11 @@ def save(name: str, measured: dict[str, Any], *, order: Sequence[str]) -> None:
 
 
 def write(data: dict[str, dict[str, Any]]) -> None:
-    """Write the data file, the plot and the README's table."""
-    readme = put_in(README.read_text(encoding="utf-8"), data)
+    """Write the data file, the plot and the table of the manual."""
+    page = put_in(PAGE.read_text(encoding="utf-8"), data)
     DATA.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     PLOT.write_text(svg(data), encoding="utf-8")
-    README.write_text(readme, encoding="utf-8")
+    PAGE.write_text(page, encoding="utf-8")
 
 
 def load() -> dict[str, dict[str, Any]]:
@@ -36,10 +36,10 @@ def load() -> dict[str, dict[str, Any]]:
     return loaded
 
 
-def put_in(readme: str, data: dict[str, dict[str, Any]]) -> str:
-    """Return the README with this table. Raises ValueError if the place for it is not marked."""
-    before, begin, rest = readme.partition(BEGIN)
+def put_in(page: str, data: dict[str, dict[str, Any]]) -> str:
+    """Return the page with this table. Raises ValueError if the place for it is not marked."""
+    before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
-        raise ValueError(f"the README needs {BEGIN!r} and {END!r}")
+        raise ValueError(f"docs/performance.md needs {BEGIN!r} and {END!r}")
     return f"{before}{begin}\n{markdown(data)}\n{end}{after}"

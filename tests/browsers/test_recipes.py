@@ -1,4 +1,4 @@
-"""The README's recipes for browsers, run as they stand there; only addresses are changed."""
+"""The recipes of docs/browsers.md, run as they stand there; only addresses are changed."""
 
 import json
 import os
@@ -25,7 +25,7 @@ from tests.programs import (
 pytestmark = needs_chromium
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "browsers.md").read_text(encoding="utf-8")
 SPECS = Path(__file__).parent / "specs"
 SHOP = "https://shop.example"
 NOWHERE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
@@ -33,7 +33,7 @@ NOWHERE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 
 def recipe(word):
     """The first block of code with this word."""
-    blocks = re.findall(r"^```\w+\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+    blocks = re.findall(r"^```\w+\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
     return next(block for block in blocks if word in block)
 
 

@@ -1,4 +1,4 @@
-"""The exit codes of the README's table, each as a real process that ends with it."""
+"""The exit codes of the table in docs/command-line.md, each as a real process that ends with it."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from pixel_emulator.core.endpoint.pixel import encode
 from pixel_emulator.core.model import CallType
 from tests.hits import KEY
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "command-line.md"
 URL = encode(CallType.TRACK, {"writeKey": KEY, "userId": "u", "event": "A"})
 LOST = encode(CallType.TRACK, {"writeKey": KEY, "event": "A"})
 HEAD = (
@@ -104,8 +104,8 @@ def test_it_ends_with_the_code_of_its_row(run_cli, monkeypatch, tmp_path, row, a
     assert done.stderr
 
 
-def test_the_table_of_the_readme_has_these_rows():
-    table = README.read_text(encoding="utf-8").partition("| Exit code |")[2].partition("\n\n")[0]
+def test_the_table_of_the_manual_has_these_rows():
+    table = PAGE.read_text(encoding="utf-8").partition("| Exit code |")[2].partition("\n\n")[0]
     rows = re.findall(r"^\| (.+?) \|", table, re.MULTILINE)
     assert rows[1:] == list(dict.fromkeys(row for row, _, _ in CASES))
 

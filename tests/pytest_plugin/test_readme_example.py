@@ -1,4 +1,4 @@
-"""The example of the README, word for word: it passes, and fails as it should."""
+"""The example of docs/pytest.md, word for word: it passes, and fails as it should."""
 
 import re
 from pathlib import Path
@@ -7,14 +7,14 @@ import pytest
 
 from tests.programs import needs_chromium
 from tests.pytest_plugin.test_failing_output import approved
-from tests.pytest_plugin.test_playwright import CONFTEST
+from tests.pytest_plugin.test_playwright_fixtures import CONFTEST
 
 pytest_plugins = ["pytester"]
 pytestmark = needs_chromium
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "pytest.md").read_text(encoding="utf-8")
 (EXAMPLE,) = re.findall(
-    r"^```python\n(def test_welcome_mail.*?)^```$", README, re.DOTALL | re.MULTILINE
+    r"^```python\n(def test_welcome_mail.*?)^```$", PAGE, re.DOTALL | re.MULTILINE
 )
 # What it leaves to the reader: an application that sends what it should, or something else.
 APPLICATION = """
