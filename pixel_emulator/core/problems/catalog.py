@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from pixel_emulator.core.model import JSON, Problem, RuleSource, Severity
-from pixel_emulator.core.problems.messages import MESSAGES, Example
+from pixel_emulator.core.problems.messages import MESSAGES, Example, Message
 from pixel_emulator.core.text.display import quoted, shortened
 
 
@@ -14,7 +14,8 @@ class Rule:
     """One kind of problem.
 
     `fact` is a template for what is wrong; `summary` says what Segment does and how to correct the
-    call. A message consists of both. `example` is a call that has the problem.
+    call. A message consists of both. `effect` and `mend` are the parts of `summary` as sentences;
+    `example` is a call that has the problem.
     """
 
     code: str
@@ -22,32 +23,30 @@ class Rule:
     source: RuleSource
     fact: str
     summary: str
+    effect: str
+    mend: str
     example: Example
 
-    @property
-    def effect(self) -> str:
-        """What Segment does, as a sentence: the summary up to its last semicolon."""
-        return f"{self.summary.rpartition('; ')[0]}."
 
-    @property
-    def mend(self) -> str:
-        """How to correct the call, as a sentence: the summary after its last semicolon."""
-        text = self.summary.rpartition("; ")[2]
-        return text[:1].upper() + text[1:]
+def _rule(code: str, severity: Severity, source: RuleSource, message: Message) -> Rule:
+    effect, semicolon, mend = message.summary.rpartition("; ")
+    return Rule(
+        code=code,
+        severity=severity,
+        source=source,
+        fact=message.fact,
+        summary=message.summary,
+        effect=f"{effect}." if semicolon else message.summary,
+        mend=message.mend or mend[:1].upper() + mend[1:],
+        example=Example(message.example) if isinstance(message.example, str) else message.example,
+    )
 
 
 RULES: Mapping[str, Rule] = MappingProxyType(
     {
-        code: Rule(
-            code=code,
-            severity=severity,
-            source=source,
-            fact=fact,
-            summary=summary,
-            example=Example(example) if isinstance(example, str) else example,
-        )
+        code: _rule(code, severity, source, message)
         for (severity, source), messages in MESSAGES.items()
-        for code, (fact, summary, example) in messages.items()
+        for code, message in messages.items()
     }
 )
 """All kinds of problems by code, worst first."""

@@ -31,12 +31,14 @@ class Message(NamedTuple):
 
     `fact` is a template for what is wrong. `summary` is a fixed text: what Segment does, and after
     the last semicolon how to correct the call. `example` is a call that has the problem; a text is
-    the pixel URL.
+    the pixel URL. `mend` is given only if the summary does not say how to correct the call, because
+    the message of each case does.
     """
 
     fact: str
     summary: str
     example: Example | str
+    mend: str = ""
 
 
 type Messages = Mapping[str, Message]
@@ -227,9 +229,9 @@ _NOTES_INFERRED: Messages = {
 _DROPPED: Messages = {
     "bad_request": Message(
         "Undecodable: {cause}",
-        "Segment drops what it cannot decode, although it answers 200 with the GIF; send a JSON "
-        "object as URL-safe base64 in `data`.",
+        "Segment drops what it cannot decode, although it answers 200 with the GIF.",
         f"{_API}/track?data=%21",
+        mend="Send a JSON object as URL-safe base64 in `data`, or flat parameters.",
     ),
     "unknown_source": Message(
         "The write key is {key}",
@@ -348,12 +350,12 @@ _DAMAGED_INFERRED: Messages = {
         "{value} is no name that a host can have",
         "No client can look it up, so nothing is requested and Segment never sees the call; "
         "correct the host.",
-        f"https://api..segment.io/v1/pixel/page?{_SENDER}",
+        f"https://my..pixels.example.com/v1/pixel/page?{_SENDER}",
     ),
     "folded_url": Message(
         "A line break and a blank stand in the URL",
-        "A client drops the break but sends the blank, so Segment reads another text; relays cut "
-        "lines over 998 characters so: send the mail as quoted-printable or base64.",
+        "Relays fold lines over 998 characters so, and a client drops the break but sends the "
+        "blank, so Segment reads another text; send the mail as quoted-printable or base64.",
         f"{_TRACK}&properties.name=Jane\n Doe",
     ),
 }
