@@ -29,6 +29,7 @@ SERVE = [sys.executable, "-m", "pixel_emulator", "serve", "--json", "--port", "0
 CHROMIUM = str(find_browser(os.environ) or "")
 NODE = _node()
 NODE_MODULES = Path(os.environ.get("PIXEL_TEST_NODE_MODULES", "/nowhere"), "node_modules")
+UV = os.environ.get("UV") or shutil.which("uv") or ""  # `uv run` sets UV
 CHROMEDRIVER = os.environ.get("PIXEL_TEST_CHROMEDRIVER") or shutil.which("chromedriver") or ""
 
 needs_chromium = pytest.mark.skipif(
@@ -47,6 +48,7 @@ needs_playwright_test = pytest.mark.skipif(
     reason="needs Node 24, and npm's packages @playwright/test, typescript and @types/node in "
     "$PIXEL_TEST_NODE_MODULES/node_modules",
 )
+needs_uv = pytest.mark.skipif(not UV, reason="needs uv (pip install uv)")
 needs_chromedriver = pytest.mark.skipif(
     not CHROMEDRIVER,
     reason="needs ChromeDriver (Debian package chromium-driver, or its file in "

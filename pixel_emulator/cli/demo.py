@@ -1,8 +1,11 @@
 """`demo`: opens the sample mails, records their calls and verifies them, all on this machine."""
 
 import os
+import shlex
+import shutil
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -85,16 +88,47 @@ def demo(*, settings: Settings) -> int:
     if errors := list(filter(None, errors)):
         print_result("\n".join(f"incomplete: {error}" for error in errors))
         return 3
-    print_result(_NEXT_COMMANDS)
+    print_result(next_commands(os.environ))
     return verdict.exit_code
 
 
 _NOTES = {"broken": "  (broken on purpose; a browser sees nothing wrong with it)"}
-_NEXT_COMMANDS = """
-Segment would have answered "200, GIF" to every one of these calls. Now yours:
-  pixel-emulator check mail.html              what would become of the pixels in it
-  pixel-emulator run -- COMMAND               which calls a command makes
-  pixel-emulator serve                        a proxy that stays"""
+_NEXT = (
+    ("check mail.html", "what would become of the pixels in it"),
+    ("run -- COMMAND", "which calls a command makes"),
+    ("serve", "a proxy that stays"),
+)
+
+
+def next_commands(environment: Mapping[str, str]) -> str:
+    """Return the commands to try next, as the shell that started this process can run them."""
+    name = command_name(environment)
+    size = max(len(arguments) for arguments, _ in _NEXT)
+    lines = [f"  {name} {arguments:{size}}   {result}" for arguments, result in _NEXT]
+    heading = 'Segment would have answered "200, GIF" to every one of these calls. Now yours:'
+    return "\n".join(["", heading, *lines])
+
+
+def command_name(environment: Mapping[str, str]) -> str:
+    """Return what the shell that started this process has to type for `pixel-emulator`.
+
+    `uv run` sets UV_RUN_RECURSION_DEPTH and VIRTUAL_ENV, and puts the folder of its environment in
+    front of PATH, for the command alone. `uvx` sets only UV and PATH.
+    """
+    clone = Path(__file__).parents[2]
+    if "UV_RUN_RECURSION_DEPTH" in environment and environment.get("VIRTUAL_ENV") == sys.prefix:
+        elsewhere = (clone / "pyproject.toml").is_file() and not Path.cwd().is_relative_to(clone)
+        project = f"--project {shlex.quote(str(clone))} " if elsewhere else ""
+        return f"uv run {project}{_NAME}"
+    folders = environment.get("PATH", "").split(os.pathsep)
+    if "UV" in environment:
+        folders = [folder for folder in folders if folder != str(Path(sys.executable).parent)]
+    if shutil.which(_NAME, path=os.pathsep.join(folders)):
+        return _NAME
+    return f"{shlex.quote(sys.executable)} -m pixel_emulator"
+
+
+_NAME = "pixel-emulator"
 
 
 def _introduction(emulator: "Emulator", browser: Path | None, *, colour: bool) -> str:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pixel_emulator.core.endpoint.pixel import encode
@@ -18,6 +18,7 @@ from pixel_emulator.core.redaction.masking import mask
 from pixel_emulator.core.redaction.redact import redact
 from pixel_emulator.core.text import yaml_writer
 from pixel_emulator.runtime.history import Classifier
+from tests.law_examples import examples
 
 KEY = "wk_test_0000000000000000000000aB"
 OTHER = "wk_test_1111111111111111111111cD"
@@ -288,7 +289,7 @@ VALUES = st.recursive(
 
 
 @given(st.dictionaries(TEXTS, VALUES, max_size=3), st.booleans(), st.booleans())
-@settings(max_examples=400)
+@examples(400)
 def test_any_call_is_written_as_after_redact(extra, padded, first):
     fields = {**extra, **track()} if first else track(properties=extra)
     hit = made(pixel(fields, padded=padded))
