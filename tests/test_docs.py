@@ -11,7 +11,6 @@ from pixel_emulator.cli.program import COMMANDS, application
 from pixel_emulator.core.endpoint.pixel import request_from_url
 from pixel_emulator.core.matching.type_matchers import MATCHERS, TypeMatcher
 from pixel_emulator.core.parser.operators import OPERATORS, Operator
-from pixel_emulator.core.problems.catalog import RULES
 from pixel_emulator.files.scenario_loader import issues_of, load_text, read_files
 from pixel_emulator.runtime.settings import settings
 
@@ -90,16 +89,6 @@ def options():
     )
 
 
-def codes():
-    return table(
-        ("code", "severity", "from", "what it means, and how to mend it"),
-        [
-            (f"`{rule.code}`", rule.severity.value, rule.source.value, rule.summary)
-            for rule in RULES.values()
-        ],
-    )
-
-
 def matchers():
     known: list[TypeMatcher | Operator] = [*MATCHERS.values(), *OPERATORS.values()]
     rows = [
@@ -114,7 +103,6 @@ def matchers():
     [
         (commands, "docs/command-line.md"),
         (options, "docs/command-line.md"),
-        (codes, "README.md"),
         (matchers, "docs/scenarios.md"),
     ],
 )
