@@ -54,8 +54,16 @@ def pytest_sessionfinish(session, exitstatus):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest's own hook evaluates `-m`
 def pytest_collection_modifyitems(config, items):
     """Deselect the thorough tests, unless `--thorough` or `-m` selects."""
+    seen = set()
+    for item in items:
+        if item.get_closest_marker("thorough_but_first"):
+            function = (item.path, item.originalname)
+            if function in seen:
+                item.add_marker(pytest.mark.thorough)
+            seen.add(function)
     if config.getoption("--thorough") or config.getoption("-m"):
         return
     thorough = [item for item in items if item.get_closest_marker("thorough")]

@@ -92,10 +92,12 @@ WITHOUT = """
 """
 
 
+@pytest.mark.thorough
 def test_the_browser_of_a_test_with_pixels_is_diverted(inner):
     inner(apart=True, conftest=CONFTEST, test_it=TEST).assert_outcomes(passed=2)
 
 
+@pytest.mark.thorough
 def test_a_run_without_pixels_starts_no_emulator(inner):
     inner(apart=True, conftest=CONFTEST, test_it=WITHOUT).assert_outcomes(passed=1)
 

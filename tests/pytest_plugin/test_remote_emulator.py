@@ -53,6 +53,7 @@ def test_a_running_emulator_by_its_control_api(inner, served, monkeypatch):
     inner(f"--pixel-url={served['control']}", test_it=ONE).assert_outcomes(passed=1)
 
 
+@pytest.mark.thorough
 def test_workers_may_share_a_running_emulator(inner, served):
     result = inner("-n2", f"--pixel-url={served['url']}", apart=True, test_it=ALL)
     assert_all_are_judged(result)
@@ -285,6 +286,7 @@ WITHOUT = """
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("uvx", "said"),
     [
@@ -308,6 +310,7 @@ def test_without_the_extra_and_without_uvx_the_error_has_advice(
     result.stdout.fnmatch_lines([said, "The emulator runs in the process of the tests if `pixel-*"])
 
 
+@pytest.mark.thorough
 def test_without_the_extra_uvx_serves(inner, pytester, monkeypatch):
     """What it gets is the same version; here the rest of the command runs without it."""
     folder = pytester.mkdir("bin")
@@ -322,6 +325,7 @@ def test_without_the_extra_uvx_serves(inner, pytester, monkeypatch):
     assert (pytester.path / "asked").read_text().startswith(wanted)
 
 
+@pytest.mark.thorough
 def test_an_emulator_of_our_own_ends_with_a_run_that_is_killed(inner, pytester):
     """Its stdin ends, and the temporary files are its own."""
     folder = pytester.mkdir("temporary")

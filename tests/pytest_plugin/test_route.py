@@ -139,6 +139,7 @@ def site():
         yield url
 
 
+@pytest.mark.thorough
 @pytest.fixture
 def tests(inner, pytester, site):
     """Run tests of the site in a process of their own."""
