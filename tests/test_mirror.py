@@ -48,7 +48,6 @@ ELSEWHERE = {
     "core/scenario_edit/verified_source": "core/scenario_edit/test_update.py",
     "core/scenarios/expectation": "core/parser/test_expectations.py",
     "core/tracking_plan/schema": "core/tracking_plan/test_plan.py",
-    "core/verification/candidates": "core/verification/test_verify.py",
     "core/verification/closest_call": "core/verification/test_ordering.py",
     "core/verification/components": "properties/test_call_groups_laws.py",
     "core/verification/explain": "core/verification/test_verify.py",
