@@ -40,10 +40,12 @@ def assert_all_are_judged(result):
     result.assert_outcomes(passed=len(EXAMPLES), failed=len(FAILING))
 
 
+@pytest.mark.thorough
 def test_all_examples_on_an_emulator_of_our_own(inner):
     assert_all_are_judged(inner(ini=command(*PIXEL_EMULATOR), test_it=ALL))
 
 
+@pytest.mark.thorough
 def test_all_examples_on_a_running_emulator_by_its_port(inner, served):
     assert_all_are_judged(inner(f"--pixel-url={served['url']}", test_it=ALL))
 
@@ -91,6 +93,7 @@ steps:
 """
 
 
+@pytest.mark.thorough_but_first
 @pytest.mark.parametrize("way", ["here", "command", "url"])
 def test_scenario_files_run_the_same_on_all_emulators(inner, pytester, served, way):
     (pytester.path / "drip.yaml").write_text(DRIP)
