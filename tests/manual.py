@@ -7,7 +7,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 _BLOCK = re.compile(
-    r"(?:^<!-- (?P<note>not run: [^\n]+|exit code \d+) -->\n+)?^```(?P<kind>\w+)\n(?P<text>.*?)^```$",
+    r"(?:^<!-- (?P<note>not run: [^\n]+|exit code \d+) -->\n+)?"
+    r"^```(?P<kind>\w+)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
 _TABLE = re.compile(
