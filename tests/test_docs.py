@@ -9,7 +9,6 @@ import typer
 
 from pixel_emulator.cli.program import COMMANDS, application
 from pixel_emulator.core.endpoint.pixel import request_from_url
-from pixel_emulator.core.problems.catalog import RULES
 from pixel_emulator.files.scenario_loader import issues_of, load_text, read_files
 
 ROOT = Path(__file__).parents[1]
@@ -26,11 +25,6 @@ BLOCKS = [
 ]
 
 
-def table(head, rows):
-    lines = [f"| {' | '.join(row)} |" for row in (head, ("---",) * len(head), *rows)]
-    return "\n".join(lines) + "\n"
-
-
 def click_commands() -> dict[str, Any]:
     top: Any = typer.main.get_command(application())
     commands = {}
@@ -40,20 +34,6 @@ def click_commands() -> dict[str, Any]:
             command = command.commands[word]
         commands[name] = command
     return commands
-
-
-def codes():
-    return table(
-        ("code", "severity", "from", "what it means, and how to mend it"),
-        [
-            (f"`{rule.code}`", rule.severity.value, rule.source.value, rule.summary)
-            for rule in RULES.values()
-        ],
-    )
-
-
-def test_the_table_of_problem_codes_is_made_of_the_catalogue():
-    assert codes() in PAGES["README.md"], f"the README needs this table:\n\n{codes()}"
 
 
 def test_the_first_line_says_what_it_is_about():

@@ -412,6 +412,7 @@ def same_run(text):
     return [line.rstrip() for line in text.strip().splitlines()]
 
 
+@pytest.mark.thorough
 @needs_chromium
 @needs_curl
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from tests.programs import (
     needs_playwright_test,
 )
 
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, pytest.mark.thorough]
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "browsers.md").read_text(encoding="utf-8")
