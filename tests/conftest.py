@@ -21,11 +21,20 @@ if os.environ.get(FAST_PATH_VARIABLE) == "no":  # as for the commands that tests
 
 def pytest_addoption(parser):
     parser.addoption(
+        "--thorough", action="store_true", help="Run the thorough tests too, as CI does."
+    )
+    parser.addoption(
         "--no-skips", action="store_true", help="Fail if a test was skipped, as CI must."
     )
 
 
-def pytest_configure():
+def pytest_configure(config):
+    # Before any test module is imported: `law_examples` reads the name of the profile.
+    profile = "thorough" if config.getoption("--thorough") else "fast"
+    hypothesis.settings.load_profile(profile)
+    # A run of pytest inside a test is no worker of the outer run.
+    for variable in ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID"):
+        os.environ.pop(variable, None)
     # A background job of a shell ignores these, and so would every program that a test starts.
     handlers: dict[signal.Signals, Any] = {
         signal.SIGINT: signal.default_int_handler,
@@ -45,11 +54,31 @@ def pytest_sessionfinish(session, exitstatus):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
-# A shared machine is slow now and then; speed is the business of the benchmarks.
-# In CI the examples are always the same: what is new is found where somebody can look at it.
-hypothesis.settings.register_profile("calm", deadline=None)
-hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
-hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "calm")
+@pytest.hookimpl(tryfirst=True)  # before pytest's own hook evaluates `-m`
+def pytest_collection_modifyitems(config, items):
+    """Deselect the thorough tests, unless `--thorough` or `-m` selects."""
+    seen = set()
+    for item in items:
+        if item.get_closest_marker("thorough_but_first"):
+            function = (item.path, item.originalname)
+            if function in seen:
+                item.add_marker(pytest.mark.thorough)
+            seen.add(function)
+    if config.getoption("--thorough") or config.getoption("-m"):
+        return
+    thorough = [item for item in items if item.get_closest_marker("thorough")]
+    if thorough:
+        config.hook.pytest_deselected(items=thorough)
+        items[:] = [item for item in items if not item.get_closest_marker("thorough")]
+
+
+# No deadline: a shared machine is slow now and then, and the benchmarks measure speed. In CI the
+# examples are the same in every run, so that only a change of the code makes a test fail there.
+_SAME_EXAMPLES = bool(os.environ.get("CI"))
+for _name, _examples in (("thorough", 100), ("fast", 20)):
+    hypothesis.settings.register_profile(
+        _name, deadline=None, derandomize=_SAME_EXAMPLES, max_examples=_examples
+    )
 
 
 @pytest.fixture

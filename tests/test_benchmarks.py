@@ -35,6 +35,7 @@ def small(tmp_path):
     return Plan(folder=tmp_path, rounds=1, seconds=0.05, warm=0.02, bound=60, most=2000, live=200)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_each_benchmark_finds_something(name, small):
     measured = BENCHMARKS[name](small)
@@ -81,6 +82,7 @@ def test_an_answer_is_200_and_the_gif(answer, good):
             check(answer, GIF)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("load", [keep_alive, new_connections])
 def test_a_load_makes_so_many_calls(load):
     with trivial() as target:
@@ -115,6 +117,7 @@ def test_without_wrk_nothing_is_measured_over_plain_http(small, monkeypatch):
     assert measured.remarks[0].startswith("wrk is not installed")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("deaf", ["", "trap '' TERM; "])
 def test_a_process_ends_with_its_context_and_so_do_its_children(deaf, monkeypatch):
     monkeypatch.setattr(servers, "_END_TIMEOUT", 0.1)
@@ -128,6 +131,7 @@ def test_a_process_ends_with_its_context_and_so_do_its_children(deaf, monkeypatc
     assert running.returncode == (-signal.SIGKILL if deaf else -signal.SIGTERM)
 
 
+@pytest.mark.thorough
 def test_a_benchmark_that_is_stopped_leaves_nothing(tmp_path):
     command = [sys.executable, "-m", "tests.benchmarks", "growth"]
     environment = {**os.environ, "TMPDIR": str(tmp_path)}

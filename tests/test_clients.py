@@ -29,6 +29,8 @@ from tests.programs import (
     needs_node,
 )
 
+pytestmark = pytest.mark.thorough
+
 PYTHON = {
     "requests": "import requests; requests.get({url!r}).raise_for_status()",
     "httpx": "import httpx; httpx.get({url!r}).raise_for_status()",

@@ -67,12 +67,14 @@ def test_the_one_line_case(recorded, run_cli):
     assert (code, out[:4]) == (0, "PASS")
 
 
+@pytest.mark.thorough_but_first
 @pytest.mark.parametrize("name", ACTING)
 def test_an_example_is_met_by_its_own_recording(name, recorded, run_cli):
     code, out, _ = run_cli("verify", FILES[name], recorded(name))
     assert code == 0, out
 
 
+@pytest.mark.thorough_but_first
 @pytest.mark.parametrize("name", ACTING)
 def test_an_example_needs_every_call_that_it_expects(name, recorded):
     scenarios = load_scenarios([FILES[name]])
@@ -84,6 +86,7 @@ def test_an_example_needs_every_call_that_it_expects(name, recorded):
         assert verify(scenarios, replace(whole, hits=less)).exit_code == 1, missing.call
 
 
+@pytest.mark.thorough_but_first
 @pytest.mark.parametrize("name", ACTING)
 def test_an_example_passes_on_no_other_recording(name, recorded):
     other = next(other_name for other_name in ACTING if other_name != name)

@@ -16,7 +16,7 @@ LAYERS = [
     "core.model",
     "core.text.* core.errors core.times",
     "core.call_text",
-    "core.problems.catalog",
+    "core.problems.catalog core.problems.messages",
     "core.endpoint.*",
     "core.problems.*",
     "core.redaction.* core.recordings.*",

@@ -1,7 +1,8 @@
-"""`decode` explains pixel URLs; `encode` makes one."""
+"""`decode` explains pixel URLs, `explain` problem codes; `encode` makes a URL."""
 
 import sys
 from collections.abc import Iterable, Iterator
+from textwrap import wrap
 from typing import Annotated
 
 import typer
@@ -12,10 +13,22 @@ from pixel_emulator.core import call_text
 from pixel_emulator.core.endpoint.pixel import encode as encode_url
 from pixel_emulator.core.endpoint.pixel import request_from_url
 from pixel_emulator.core.errors import InputError, InputIssue, Location, did_you_mean
-from pixel_emulator.core.model import JSON, Alphabet, CallType, Dialect, Form, Outcome, Payload
+from pixel_emulator.core.model import (
+    JSON,
+    Alphabet,
+    CallType,
+    Dialect,
+    Form,
+    Outcome,
+    Payload,
+    RuleSource,
+    Severity,
+)
+from pixel_emulator.core.problems.catalog import RULES, Rule
 from pixel_emulator.core.problems.classify import Classification, classify_url
 from pixel_emulator.core.recordings.foreign_files import explain_non_url
 from pixel_emulator.core.text import json_codec
+from pixel_emulator.core.text.display import cut
 from pixel_emulator.runtime.output import learn_from_url
 from pixel_emulator.runtime.settings import Settings
 
@@ -176,6 +189,78 @@ def encode(
     for text in call_text.problem_lines(classification.problems, width=width()):
         print_message(text)
     return 0
+
+
+SEVERITIES = {
+    Severity.DROP: "Segment drops the call",
+    Severity.DAMAGE: "the call says something else than its sender meant, or never reaches Segment",
+    Severity.NOTE: "a remark; by itself it makes no call dropped or damaged",
+}
+SOURCES = {
+    RuleSource.DOCUMENTED: "Segment's documentation says so",
+    RuleSource.SEGMENT_2018: "the source of the endpoint says so that Segment published in 2018; "
+    "today's endpoint may differ",
+    RuleSource.INFERRED: "Segment says nothing about it; the rule follows from what its "
+    "documentation and source do say, and from how clients behave",
+}
+MAX_URL = 400
+"""Characters of an example's URL that are shown."""
+
+
+def explain(
+    code: Annotated[
+        str | None, typer.Argument(help="A problem code; without one, all are listed.")
+    ] = None,
+) -> int:
+    """Explain a problem code: what it means, where the rule comes from, an example, the remedy."""
+    if code is None:
+        longest = max(map(len, RULES))
+        for rule in RULES.values():
+            print_result(f"{rule.code:<{longest}}  {rule.severity:<6}  {rule.source}", flush=False)
+        return 0
+    if code not in RULES:
+        raise InputError(
+            InputIssue(
+                f'explain: there is no code "{cut(code, 100)}"{did_you_mean(code, RULES)}; '
+                "`pixel-emulator explain` lists all"
+            )
+        )
+    # The write keys of the examples are made up: masked, an example could not be pasted.
+    print_result(explanation(RULES[code], width=width()), keep_write_keys=True)
+    return 0
+
+
+def explanation(rule: Rule, *, width: int) -> str:
+    """Return the page of a problem code as text."""
+    url = rule.example.whole_url()
+    lines = [
+        rule.code,
+        *_paragraph("What is wrong", fact_with_names(rule), width),
+        *_paragraph("What it means", rule.effect, width),
+        *_paragraph("Severity", f"{rule.severity}: {SEVERITIES[rule.severity]}.", width),
+        *_paragraph("Evidence", f"{rule.source}: {SOURCES[rule.source]}.", width),
+        *("", "An example", f"  {cut(url, MAX_URL)}"),
+        *(f"  {remark}" for remark in example_remarks(rule)),
+    ]
+    return "\n".join([*lines, *_paragraph("How to mend it", rule.mend, width)])
+
+
+def example_remarks(rule: Rule) -> list[str]:
+    """Return what its URL, as shown, does not tell about the example of a code."""
+    length, requests = len(rule.example.whole_url()), rule.example.requests
+    return [
+        *([f"requested {requests} times"] if requests > 1 else []),
+        *([f"shortened: the URL has {length:,} characters"] if length > MAX_URL else []),
+    ]
+
+
+def fact_with_names(rule: Rule) -> str:
+    """Return what is wrong as a sentence; names in angle brackets stand for what differs."""
+    return f"{rule.fact.replace('{', '<').replace('}', '>')}."
+
+
+def _paragraph(title: str, text: str, width: int) -> list[str]:
+    return ["", title, *(f"  {line}" for line in wrap(text, max(40, width - 2)))]
 
 
 def one_of(name: str, value: str, allowed: Iterable[str]) -> str:

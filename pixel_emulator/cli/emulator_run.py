@@ -1,17 +1,13 @@
 """The emulator during one command: journal, recording and proxy."""
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pixel_emulator.cli.outcome import stop_reason
 from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.core.scenarios.scenario import Scenario
-from pixel_emulator.core.text.display import quoted
 from pixel_emulator.core.times import parse_clock
-from pixel_emulator.runner.actions import missing_files
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.recording_writer import open_recording
 from pixel_emulator.runtime.settings import Settings
@@ -67,44 +63,3 @@ def emulation(
         raise
     finally:
         journal.close()
-
-
-_SCENARIOS = (".yaml", ".yml", ".json")
-
-
-def check_actors(scenarios: Sequence[Scenario], command: Sequence[str] | None) -> None:
-    """Check that either the command or every scenario acts, and not both.
-
-    Raises InputError otherwise.
-    """
-    if scenarios and command and _is_scenario(Path(command[0])):
-        message = f"{command[0]} is no command: write --scenario before each scenario"
-        raise InputError(InputIssue(message))
-    issues = dict.fromkeys(_actor_issues(scenarios, command)) or tuple(missing_files(scenarios))
-    if issues:
-        raise InputError(*issues)
-
-
-def _actor_issues(
-    scenarios: Sequence[Scenario], command: Sequence[str] | None
-) -> Iterator[InputIssue]:
-    if (
-        command
-        and len({scenario.given.clock for scenario in scenarios if scenario.given.clock}) > 1
-    ):
-        yield InputIssue("the scenarios share one run, and want several clocks for it")
-    if not command and not scenarios:
-        yield InputIssue("give a command behind `--`, or a --scenario that has a `do`")
-    for scenario in scenarios:
-        name = quoted(scenario.name) if scenario.name and not scenario.case else "this scenario"
-        if command and scenario.has_actions:
-            both = f"{name} acts by itself (`do`), so it takes no command"
-            yield InputIssue(f"{both}: run it alone, or without its `do`", scenario.location)
-        elif not command and not scenario.has_actions:
-            none = f"{name} does nothing by itself: give a command behind `--`"
-            yield InputIssue(f"{none}, or write a `do` into it", scenario.location)
-
-
-def _is_scenario(path: Path) -> bool:
-    """Return True if a file looks like one of several that a shell made of `--scenario *.yaml`."""
-    return path.suffix in _SCENARIOS and path.is_file() and not os.access(path, os.X_OK)

@@ -24,6 +24,7 @@ COMMANDS = {
     "verify": "verify_command",
     "decode": "decode",
     "encode": "decode",
+    "explain": "decode",
     "scenario check": "scenario_commands",
     "scenario schema": "scenario_commands",
     "scenario new": "scenario_commands",

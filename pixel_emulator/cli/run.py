@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixel_emulator.cli.emulator_run import check_actors, emulation
+from pixel_emulator.cli.emulator_run import emulation
 from pixel_emulator.cli.inputs import LetOption, TagOption, load_selected, parse_variables
 from pixel_emulator.cli.outcome import (
     exiting_on_signal,
@@ -26,13 +26,14 @@ from pixel_emulator.cli.reports import ReportOption, check_reports, write_report
 from pixel_emulator.cli.setting_options import takes_settings
 from pixel_emulator.cli.terminal import print_message
 from pixel_emulator.command.process import CommandExit, run_command
+from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.core.scenarios.scenario import Action, Open, Run, Scenario
-from pixel_emulator.core.text.display import printable
+from pixel_emulator.core.text.display import printable, quoted
 from pixel_emulator.core.verification.live import LiveVerdict
 from pixel_emulator.core.verification.verdict import Verdict, exit_code
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.email.render import find_browser
-from pixel_emulator.runner.actions import WRITE_KEY, ActionContext
+from pixel_emulator.runner.actions import WRITE_KEY, ActionContext, missing_files
 from pixel_emulator.runner.runner import Runner
 from pixel_emulator.runner.waiting import (
     GrowingEvidence,
@@ -47,6 +48,8 @@ from pixel_emulator.runtime.settings import Settings
 
 if TYPE_CHECKING:
     from pixel_emulator.proxy.emulator import Emulator
+
+_SCENARIOS = (".yaml", ".yml", ".json")
 
 _DRAIN_SECONDS = 2.0
 """Seconds for clients to disconnect. Input of clients that ended is read at once, to its end."""
@@ -89,7 +92,7 @@ def run(
     """
     check_reports(report, (*(scenario or ()), Path(settings.record)), asserts=bool(scenario))
     scenarios = load_selected(scenario or (), tag, parse_variables(let))
-    check_actors(scenarios, command)
+    _check_actors(scenarios, command)
     end: CommandExit | None = None
     with exiting_on_signal():
         with emulation(settings, scenarios) as (journal, emulator):
@@ -208,3 +211,41 @@ def _with_gaps(verdict: Verdict, journal: Journal, *, known: str) -> Verdict:
     already."""
     gaps = dict.fromkeys((*verdict.gaps, *journal.gaps))
     return replace(verdict, gaps=tuple(gap for gap in gaps if gap != known))
+
+
+def _check_actors(scenarios: Sequence[Scenario], command: Sequence[str] | None) -> None:
+    """Check that either the command or every scenario acts, and not both.
+
+    Raises InputError otherwise.
+    """
+    if scenarios and command and _is_scenario(Path(command[0])):
+        message = f"{command[0]} is no command: write --scenario before each scenario"
+        raise InputError(InputIssue(message))
+    issues = dict.fromkeys(_actor_issues(scenarios, command)) or tuple(missing_files(scenarios))
+    if issues:
+        raise InputError(*issues)
+
+
+def _actor_issues(
+    scenarios: Sequence[Scenario], command: Sequence[str] | None
+) -> Iterator[InputIssue]:
+    if (
+        command
+        and len({scenario.given.clock for scenario in scenarios if scenario.given.clock}) > 1
+    ):
+        yield InputIssue("the scenarios share one run, and want several clocks for it")
+    if not command and not scenarios:
+        yield InputIssue("give a command behind `--`, or a --scenario that has a `do`")
+    for scenario in scenarios:
+        name = quoted(scenario.name) if scenario.name and not scenario.case else "this scenario"
+        if command and scenario.has_actions:
+            both = f"{name} acts by itself (`do`), so it takes no command"
+            yield InputIssue(f"{both}: run it alone, or without its `do`", scenario.location)
+        elif not command and not scenario.has_actions:
+            none = f"{name} does nothing by itself: give a command behind `--`"
+            yield InputIssue(f"{none}, or write a `do` into it", scenario.location)
+
+
+def _is_scenario(path: Path) -> bool:
+    """Return True if a file looks like one of several that a shell made of `--scenario *.yaml`."""
+    return path.suffix in _SCENARIOS and path.is_file() and not os.access(path, os.X_OK)

@@ -1,19 +1,14 @@
 """The mitmproxy addon: records the requests of flows and sets their responses."""
 
 import logging
-from collections.abc import Callable
 from datetime import UTC, datetime
 
-from mitmproxy import connection, contentviews, http
+from mitmproxy import connection, http
 
-from pixel_emulator.core.endpoint.pixel import route
-from pixel_emulator.core.model import Dialect, Hit, Outcome, Payload
-from pixel_emulator.core.problems.classify import classify
-from pixel_emulator.core.text.yaml_writer import flatten_deep, write
+from pixel_emulator.core.model import Hit, Outcome
 from pixel_emulator.proxy.convert import FALLBACK, escape_surrogates, http_response, request_of
 from pixel_emulator.proxy.egress_guard import EgressGuard
 from pixel_emulator.proxy.handshakes import Handshakes
-from pixel_emulator.proxy.hosts import normalize_host
 from pixel_emulator.proxy.http1 import Http1
 from pixel_emulator.proxy.journal_routing import (
     JournalResponder,
@@ -158,43 +153,3 @@ def annotate(flow: http.HTTPFlow, hit: Hit) -> None:
 
 def _short(value: str) -> str:
     return escape_surrogates(value if len(value) <= _MAX_SHOWN else f"{value[:_MAX_SHOWN]}…")
-
-
-class SegmentPixel(contentviews.Contentview):
-    """A content view that shows a pixel call as YAML, for its request and for the GIF."""
-
-    name = "Segment Pixel"
-    syntax_highlight = "yaml"
-
-    def __init__(self, settings: Callable[[], Settings]) -> None:
-        self._settings = settings
-
-    def prettify(self, _data: bytes, metadata: contentviews.Metadata) -> str:
-        """Classify the flow's request by itself. Raises ValueError if it is no pixel request."""
-        flow = _pixel_flow(metadata)
-        if flow is None:
-            raise ValueError("not a pixel request")
-        settings = self._settings()
-        request = request_of(flow, normalize_host(flow.request.pretty_host))
-        classification = classify(request, Dialect(settings.dialect), settings.sources())
-        call = classification.call
-        shown: Payload = {
-            "type": call.type.value if call else None,
-            "outcome": classification.outcome.value,
-            "form": call.form.value if call else None,
-            "problems": [problem.as_data() for problem in classification.problems],
-            "payload": flatten_deep(call.payload) if call else None,
-        }
-        return write(shown)
-
-    def render_priority(self, _data: bytes, metadata: contentviews.Metadata) -> float:
-        """Return 2, above mitmproxy's own views, for pixel calls, else -1: never."""
-        return 2 if _pixel_flow(metadata) else -1
-
-
-def _pixel_flow(metadata: contentviews.Metadata) -> http.HTTPFlow | None:
-    flow = metadata.flow
-    if not isinstance(flow, http.HTTPFlow):
-        return None
-    path = flow.request.data.path.partition(b"?")[0]
-    return flow if route(flow.request.method, path).type else None

@@ -1,16 +1,21 @@
-"""The addon that mitmproxy's own tools load: every setting is an option `pixel_…`."""
+"""The addon that mitmproxy's own tools load: options `pixel_…`, and a content view."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from mitmproxy import addonmanager, contentviews, ctx, exceptions, http, options, optmanager
 from mitmproxy.proxy import mode_specs
 
+from pixel_emulator.core.endpoint.pixel import route
 from pixel_emulator.core.errors import InputError, did_you_mean
-from pixel_emulator.proxy.addon import FailureHandler, PixelEmulator, SegmentPixel
-from pixel_emulator.proxy.hosts import is_loopback
+from pixel_emulator.core.model import Dialect, Payload
+from pixel_emulator.core.problems.classify import classify
+from pixel_emulator.core.text.yaml_writer import flatten_deep, write
+from pixel_emulator.proxy.addon import FailureHandler, PixelEmulator
+from pixel_emulator.proxy.convert import request_of
+from pixel_emulator.proxy.hosts import is_loopback, normalize_host
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.recording_writer import open_recording
 from pixel_emulator.runtime.settings import Settings, settings
@@ -23,6 +28,46 @@ _OPTIONS = {
     f"{PREFIX}{setting.name}": setting for setting in settings() if setting.name not in _NOT_OPTIONS
 }
 _log = logging.getLogger(__name__)
+
+
+class SegmentPixel(contentviews.Contentview):
+    """A content view that shows a pixel call as YAML, for its request and for the GIF."""
+
+    name = "Segment Pixel"
+    syntax_highlight = "yaml"
+
+    def __init__(self, settings: Callable[[], Settings]) -> None:
+        self._settings = settings
+
+    def prettify(self, _data: bytes, metadata: contentviews.Metadata) -> str:
+        """Classify the flow's request by itself. Raises ValueError if it is no pixel request."""
+        flow = _pixel_flow(metadata)
+        if flow is None:
+            raise ValueError("not a pixel request")
+        settings = self._settings()
+        request = request_of(flow, normalize_host(flow.request.pretty_host))
+        classification = classify(request, Dialect(settings.dialect), settings.sources())
+        call = classification.call
+        shown: Payload = {
+            "type": call.type.value if call else None,
+            "outcome": classification.outcome.value,
+            "form": call.form.value if call else None,
+            "problems": [problem.as_data() for problem in classification.problems],
+            "payload": flatten_deep(call.payload) if call else None,
+        }
+        return write(shown)
+
+    def render_priority(self, _data: bytes, metadata: contentviews.Metadata) -> float:
+        """Return 2, above mitmproxy's own views, for pixel calls, else -1: never."""
+        return 2 if _pixel_flow(metadata) else -1
+
+
+def _pixel_flow(metadata: contentviews.Metadata) -> http.HTTPFlow | None:
+    flow = metadata.flow
+    if not isinstance(flow, http.HTTPFlow):
+        return None
+    path = flow.request.data.path.partition(b"?")[0]
+    return flow if route(flow.request.method, path).type else None
 
 
 class ConfiguredEmulator:

@@ -12,6 +12,8 @@ import pytest
 from tests.pixel_site import img
 from tests.programs import needs_namespaces
 
+pytestmark = pytest.mark.thorough
+
 PAGE = Path(__file__).parents[2] / "docs" / "clients.md"
 needs_firefox = pytest.mark.skipif(
     not (shutil.which("firefox-esr") and shutil.which("certutil")),

@@ -20,7 +20,7 @@ from playwright.sync_api import sync_playwright
 from pixel_emulator.snippets.pixels import Redirector, pixels
 from tests.programs import CHROMIUM, SERVE, needs_chromium
 
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, pytest.mark.thorough]
 
 HERE = Path(__file__).parent
 SIGNUP = HERE / "specs" / "scenarios" / "signup.yaml"

@@ -21,7 +21,7 @@ from tests.programs import (
     needs_playwright_test,
 )
 
-pytestmark = [needs_playwright_test, needs_chromium]
+pytestmark = [needs_playwright_test, needs_chromium, pytest.mark.thorough]
 
 SPECS = Path(__file__).parent / "specs"
 GOLDEN = Path(__file__).parents[1] / "cases" / "playwright" / "fails.txt"

@@ -22,13 +22,39 @@ from tests.programs import (
     needs_playwright_test,
 )
 
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, pytest.mark.thorough]
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "browsers.md").read_text(encoding="utf-8")
 SPECS = Path(__file__).parent / "specs"
 SHOP = "https://shop.example"
 NOWHERE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+
+
+def test_each_recipe_is_run():
+    """Each block of the page is found by a word of one test here."""
+    words = ["from pixels import", "webdriver.ChromeOptions", "webServer", 'from "./pixels"',
+             "PIXEL_EMULATOR_SPKI"]  # fmt: skip
+    blocks = re.findall(r"^```(?:python|ts)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+    assert sorted(blocks) == sorted(map(recipe, words))
+
+
+@pytest.mark.parametrize(("path", "code"), [("/signup", 0), ("/empty", 1)])
+def test_playwright_under_run(run, tmp_path, site, path, code):
+    launch = f"launch(executable_path={CHROMIUM!r},"
+    text = recipe("PIXEL_EMULATOR_SPKI").replace("launch(", launch)
+    text = text.replace("args=[", "args=['--no-sandbox', ").replace(
+        f"{SHOP}/signup", f"{site}{path}"
+    )
+    text = text.replace(
+        "    browser.close", "    page.wait_for_load_state('networkidle')\n    browser.close"
+    )
+    (tmp_path / "open_page.py").write_text(text)
+    (tmp_path / "signup.yaml").write_text("expect:\n  - track: Signed Up\n")
+    emulator = [*SERVE[:3], "run", "--scenario", "signup.yaml"]
+    done = run(*emulator, "--", sys.executable, "open_page.py")
+    assert done.returncode == code, done.stderr
+    assert ("track: Signed Up   wanted 1, got 0" in done.stderr) == bool(code)
 
 
 def recipe(word):

@@ -148,7 +148,8 @@ def test_the_strict_dialect_drops_raw_json(run_cli):
         assert json.loads(out)["outcome"] == outcome
 
 
-def test_text_for_a_person(run_cli):
+def test_text_for_a_person(run_cli, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")  # workers of xdist have 80
     assert (
         run_cli("decode", DAMAGED)[1]
         == """\

@@ -50,6 +50,7 @@ IN_UV_RUN = {"UV": "/bin/uv", "UV_RUN_RECURSION_DEPTH": "1", "VIRTUAL_ENV": sys.
 CLONE = Path(__file__).parents[2]
 
 
+@pytest.mark.thorough_but_first
 @pytest.mark.parametrize(
     ("environment", "folder", "name"),
     [
@@ -92,6 +93,7 @@ def clean_environment(path):
     return environment | {"PATH": search, "UV_NO_SYNC": "1", "UV_OFFLINE": "1"}
 
 
+@pytest.mark.thorough_but_first
 @pytest.mark.parametrize(
     "typed",
     [pytest.param("uv run pixel-emulator", marks=needs_uv), "pixel-emulator"],

@@ -77,6 +77,7 @@ OWN = 7
 RUN = [sys.executable, "-m", "pixel_emulator", "run"]
 
 
+@pytest.mark.thorough_but_first
 @pytest.mark.parametrize(
     ("row", "arguments"),
     [pytest.param(row, arguments, id=f"{row}: {why}") for row, why, arguments in CASES],
@@ -110,6 +111,7 @@ def test_the_table_of_the_manual_has_these_rows():
     assert rows[1:] == list(dict.fromkeys(row for row, _, _ in CASES))
 
 
+@pytest.mark.thorough_but_first
 @pytest.mark.parametrize(
     ("command", "code", "message"),
     [

@@ -11,6 +11,8 @@ from tests.cli.test_run import GOOD, get, program, python, runs, temporary
 from tests.programs import SERVE, needs_curl
 from tests.recordings import write_recording
 
+pytestmark = pytest.mark.thorough
+
 __all__ = ["runs", "temporary"]
 
 NEVER = "expect: [{track: Email Opened, times: 0..}]\nnever: [{track: Secret}]\n"

@@ -32,6 +32,8 @@ from tests.connection_ends import (
 from tests.programs import SERVE
 from tests.wire import TIMEOUT, ask, connect, get
 
+pytestmark = pytest.mark.thorough
+
 KILLS = int(os.environ.get("PIXEL_TEST_KILLS", "4"))
 SEED = int(os.environ.get("PIXEL_TEST_SEED", "0"))
 SEGMENT = "api.segment.io"

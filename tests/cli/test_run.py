@@ -93,6 +93,7 @@ def test_incomplete_evidence_counts_most_then_the_command_then_the_verdict(
     assert exit_code(verdict, command) == expected
 
 
+@pytest.mark.thorough_but_first
 @needs_curl
 @pytest.mark.parametrize(
     ("payload", "scenario", "code"),
@@ -120,6 +121,7 @@ def test_the_verdict_is_the_exit_code(runs, payload, scenario, code):
     assert done.returncode == code, done.stderr
 
 
+@pytest.mark.thorough
 @needs_curl
 def test_a_client_that_does_not_trust_our_ca_is_incomplete_evidence(runs):
     untrusting = get(GOOD)
@@ -130,6 +132,7 @@ def test_a_client_that_does_not_trust_our_ca_is_incomplete_evidence(runs):
     assert "0 calls, 1 TLS handshake for api.segment.io refused by the client" in message
 
 
+@pytest.mark.thorough
 @needs_curl
 def test_an_untrusting_client_counts_without_a_scenario_too(runs):
     untrusting = get(GOOD)
@@ -137,6 +140,7 @@ def test_an_untrusting_client_counts_without_a_scenario_too(runs):
     assert runs(None, untrusting).returncode == 3
 
 
+@pytest.mark.thorough
 @needs_chromium
 @pytest.mark.parametrize(
     ("payload", "trust", "code"),
@@ -162,10 +166,12 @@ def test_the_verdict_on_a_mail_that_a_browser_renders(runs, tmp_path, payload, t
     assert "Hello" in done.stdout
 
 
+@pytest.mark.thorough
 def test_silence_in_which_nothing_reached_us_is_no_proof(runs):
     assert runs(SILENCE, python("pass")).returncode == 3
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("code", "expected", "message"),
     [
@@ -184,6 +190,7 @@ def test_stderr_says_that_the_code_is_the_commands(runs, code, expected, message
     assert message in done.stderr
 
 
+@pytest.mark.thorough_but_first
 @pytest.mark.parametrize("scenario", [OPENED, None])
 def test_a_command_that_is_not_found_gives_127(runs, scenario):
     done = runs(scenario, ["no-such-command-at-all"])
@@ -193,6 +200,7 @@ def test_a_command_that_is_not_found_gives_127(runs, scenario):
     )
 
 
+@pytest.mark.thorough
 def test_a_command_that_is_not_found_leaves_a_report_that_is_no_pass(runs, tmp_path):
     done = runs(OPENED, ["no-such-command-at-all"], "--report", "out.xml")
     assert done.returncode == 127
@@ -200,6 +208,7 @@ def test_a_command_that_is_not_found_leaves_a_report_that_is_no_pass(runs, tmp_p
     assert "nothing was run: no-such-command-at-all: command not found" in report
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("mode", [0o644, 0o755])
 def test_scenarios_that_a_shell_made_of_a_star_are_no_command(runs, tmp_path, mode):
     (tmp_path / "second.yaml").write_text(OPENED)
@@ -214,6 +223,7 @@ def test_a_report_without_a_scenario_is_a_mistake(run_cli, tmp_path):
     assert (code, "needs a --scenario" in err) == (2, True)
 
 
+@pytest.mark.thorough
 @needs_curl
 def test_the_commands_code_goes_before_an_unmet_scenario(runs):
     shell = ["sh", "-c", '"$@"; exit 7', "sh", *get(GOOD)]
@@ -222,6 +232,7 @@ def test_the_commands_code_goes_before_an_unmet_scenario(runs):
     assert "exit code 7: it is the command's own" in done.stderr
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("scenario", "options"),
     [
@@ -243,20 +254,24 @@ def test_a_mistake_of_the_user_is_found_before_the_command_starts(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.thorough
 def test_without_a_command_it_is_a_mistake(runs):
     assert runs(None, []).returncode == 2
 
 
+@pytest.mark.thorough
 def test_options_behind_the_commands_name_are_its_own_without_dashes_too(tmp_path):
     command = program(*python("import sys; print(sys.argv[1:])"), "--record", "out.yaml")
     done = subprocess.run(command, check=True, cwd=tmp_path, capture_output=True, text=True)
     assert done.stdout == "['--record', 'out.yaml']\n"
 
 
+@pytest.mark.thorough
 def test_without_a_client_it_hints_at_the_proxy(runs):
     assert "nothing reached the emulator" in runs(None, python("pass")).stderr
 
 
+@pytest.mark.thorough
 @needs_curl
 def test_without_a_scenario_the_calls_are_shown_and_nothing_is_asserted(runs):
     done = runs(None, get(NOBODY))
@@ -265,10 +280,12 @@ def test_without_a_scenario_the_calls_are_shown_and_nothing_is_asserted(runs):
     assert "no_user_anon_id" in done.stderr
 
 
+@pytest.mark.thorough
 def test_stdout_belongs_to_the_command(runs):
     assert runs(SILENCE, python("print('mine')")).stdout == "mine\n"
 
 
+@pytest.mark.thorough
 def test_a_pixel_that_nobody_waited_for_is_read_to_its_end(runs):
     """The client is gone with its request still in the socket."""
     firing = """
@@ -285,6 +302,7 @@ os._exit(0)
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.thorough
 @needs_curl
 def test_calls_of_a_process_that_outlives_the_command_are_recorded(runs, tmp_path):
     os.mkfifo(tmp_path / "go")
@@ -294,6 +312,7 @@ def test_calls_of_a_process_that_outlives_the_command_are_recorded(runs, tmp_pat
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.thorough
 @needs_curl
 def test_a_recording_is_written_where_it_was_asked_for(runs, tmp_path):
     done = runs(OPENED, get(GOOD), "--record", "out.yaml")
@@ -302,6 +321,7 @@ def test_a_recording_is_written_where_it_was_asked_for(runs, tmp_path):
     assert hit.outcome is Outcome.DELIVERED
 
 
+@pytest.mark.thorough
 @needs_curl
 def test_nothing_is_written_that_was_not_asked_for(runs, tmp_path, temporary):
     runs(OPENED, get(GOOD))
@@ -310,6 +330,7 @@ def test_nothing_is_written_that_was_not_asked_for(runs, tmp_path, temporary):
     assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.thorough
 def test_a_no_proxy_that_would_defeat_us_is_corrected_with_a_warning(runs):
     showing = python("import os; print(os.environ['NO_PROXY'])")
     done = runs(None, showing, NO_PROXY="corp.example.com,.segment.io", no_proxy="")
@@ -317,6 +338,7 @@ def test_a_no_proxy_that_would_defeat_us_is_corrected_with_a_warning(runs):
     assert 'NO_PROXY: ".segment.io" would hide calls' in done.stderr
 
 
+@pytest.mark.thorough
 def test_a_terminated_run_forwards_the_signal_and_removes_its_temporary_files(temporary):
     waiting = python("import signal; print('ready', flush=True); signal.pause()")
     with subprocess.Popen(
@@ -337,6 +359,7 @@ def test_a_terminated_run_forwards_the_signal_and_removes_its_temporary_files(te
     assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.thorough
 def test_a_run_that_is_terminated_while_it_waits_ends_cleanly(temporary, tmp_path):
     (tmp_path / "scenario.yaml").write_text(f"within: 600s\n{OPENED}")
     options = ["--scenario", str(tmp_path / "scenario.yaml")]
@@ -382,6 +405,7 @@ def acts(tmp_path: Path, temporary: Path) -> Runner:
     return run
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("text", "code", "message"),
     [
@@ -401,6 +425,7 @@ def test_a_scenario_that_acts_needs_no_command(acts, text, code, message):
     assert done.stdout == ""
 
 
+@pytest.mark.thorough_but_first
 @pytest.mark.parametrize(
     ("text", "command", "words"),
     [
@@ -418,6 +443,7 @@ def test_who_acts_is_checked_before_anything_starts(acts, text, command, words):
     assert done.stderr.count("scenario.yaml:") == 1
 
 
+@pytest.mark.thorough
 def test_who_acts_is_reported_once_for_all_cases(acts):
     done = acts(f"name: n is ${{n}}\nlet: [n]\ncases: [{{n: 1}}, {{n: 2}}]\n{OPENED}")
     assert done.stderr.count("this scenario does nothing by itself") == 1
@@ -440,6 +466,7 @@ def test_one_run_has_one_clock(run_cli, tmp_path):
     assert "several clocks" in err
 
 
+@pytest.mark.thorough
 def test_a_value_is_given_to_a_variable(acts):
     text = "let: [n]\ndo: {send: {track: E, userId: u, properties: {n: $n}}}\n"
     wanted = text + "expect: [{track: E, properties: {n: 7}}]\nwithin: 0s\n"
@@ -448,6 +475,7 @@ def test_a_value_is_given_to_a_variable(acts):
     assert acts(wanted, "--let", "m=7").returncode == 2
 
 
+@pytest.mark.thorough
 @needs_curl
 def test_a_command_is_waited_for_as_its_scenarios_say(runs, tmp_path):
     """The call that is too many comes when the command has ended; it ends the wait at once."""
@@ -459,6 +487,7 @@ def test_a_command_is_waited_for_as_its_scenarios_say(runs, tmp_path):
     assert "2 calls seen" in done.stderr
 
 
+@pytest.mark.thorough
 @needs_curl
 def test_a_command_leaves_in_the_recording_when_it_had_ended(runs, tmp_path):
     runs(OPENED, get(GOOD), "--record", "out.yaml")
@@ -467,6 +496,7 @@ def test_a_command_leaves_in_the_recording_when_it_had_ended(runs, tmp_path):
     assert len(evidence.acted) == 1
 
 
+@pytest.mark.thorough
 def test_the_verdict_is_written_where_it_was_asked_for(acts, tmp_path):
     reports = ["out.xml", "out.json", "out.txt"]
     options = [part for name in reports for part in ("--report", name)]
@@ -476,6 +506,7 @@ def test_the_verdict_is_written_where_it_was_asked_for(acts, tmp_path):
     assert (tmp_path / "out.txt").read_text().startswith("PASS")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("report", ["out.html", "out", "gone/out.xml", "scenario.json", "out.yaml"])
 def test_a_report_that_cannot_be_written_is_found_before_anything_starts(tmp_path, report):
     scenario = tmp_path / "scenario.json"
@@ -487,6 +518,7 @@ def test_a_report_that_cannot_be_written_is_found_before_anything_starts(tmp_pat
     assert not (tmp_path / "started").exists()
 
 
+@pytest.mark.thorough
 def test_seed_and_clock_make_the_head_of_a_recording_repeatable(acts, tmp_path):
     text = f"given: {{seed: 7, clock: '2031-01-31T12:00:00Z'}}\n{ACTING}"
     texts = set()
@@ -498,6 +530,7 @@ def test_seed_and_clock_make_the_head_of_a_recording_repeatable(acts, tmp_path):
     assert len(texts) == 1
 
 
+@pytest.mark.thorough
 def test_ctrl_c_in_a_step_ends_the_step_and_the_run(temporary, tmp_path):
     script = "import signal; open('go', 'w').close(); signal.pause()"
     (tmp_path / "wait.py").write_text(script)
@@ -524,6 +557,7 @@ def test_ctrl_c_in_a_step_ends_the_step_and_the_run(temporary, tmp_path):
     assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.thorough
 @needs_curl
 def test_on_a_signal_the_verdict_so_far_is_printed_and_written(temporary, tmp_path):
     os.mkfifo(tmp_path / "go")
@@ -549,6 +583,7 @@ def test_on_a_signal_the_verdict_so_far_is_printed_and_written(temporary, tmp_pa
     assert json.loads((tmp_path / "out.json").read_text())["exit_code"] == 143
 
 
+@pytest.mark.thorough
 def test_killed_in_a_step_it_leaves_the_marked_calls(temporary, tmp_path, run_cli):
     (tmp_path / "do.sh").write_text(f"{shlex.join(get(GOOD))}; echo > went; exec sleep 600\n")
     os.mkfifo(tmp_path / "went")

@@ -76,6 +76,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
             served.end(signal.SIGKILL)
 
 
+@pytest.mark.thorough
 def test_the_ready_line_has_the_address_and_the_certificate(serve):
     served = serve()
     ready = served.ready
@@ -99,6 +100,7 @@ def test_the_ready_line_has_the_address_of_the_control_api(serve):
         assert [entry["outcome"] for entry in page["entries"]] == ["delivered"]
 
 
+@pytest.mark.thorough
 def test_the_control_api_has_the_port_and_the_token_that_were_chosen(serve, monkeypatch):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -134,6 +136,7 @@ def test_it_ends_with_the_program_that_holds_its_stdin(tmp_path):
     assert list((tmp_path / "temporary").iterdir()) == []
 
 
+@pytest.mark.thorough
 def test_without_the_option_stdin_means_nothing(serve):
     served = serve()
     served.hit()
@@ -141,6 +144,7 @@ def test_without_the_option_stdin_means_nothing(serve):
     assert served.end()[0] == 0
 
 
+@pytest.mark.thorough
 def test_requests_for_closed_sessions_are_reported_at_the_end(serve):
     served = serve()
     served.hit(f"/s/mispelt{TARGET}")
@@ -150,6 +154,7 @@ def test_requests_for_closed_sessions_are_reported_at_the_end(serve):
     assert "0 calls" in err
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("waits", [True, False])
 def test_it_ends_while_somebody_waits_at_the_control_api(serve, waits):
     served = serve()
@@ -164,6 +169,7 @@ def test_it_ends_while_somebody_waits_at_the_control_api(serve, waits):
         assert served.end()[:2] == (0, "")
 
 
+@pytest.mark.thorough_but_first
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_it_cleanly(serve, tmp_path, number):
     recording = tmp_path / "out.yaml"
@@ -179,6 +185,7 @@ def test_a_signal_ends_it_cleanly(serve, tmp_path, number):
     assert content.evidence().gaps == ()
 
 
+@pytest.mark.thorough
 def test_one_port_is_a_proxy_and_a_server_in_the_clear_and_with_tls(serve):
     served = serve()
     ca = Path(served.ready["ca"])
@@ -192,6 +199,7 @@ def test_one_port_is_a_proxy_and_a_server_in_the_clear_and_with_tls(serve):
     assert "4 calls: 4 delivered" in served.end()[2]
 
 
+@pytest.mark.thorough
 def test_the_last_line_counts_the_calls_of_all_sessions(serve):
     served = serve()
     api = httpx.Client(
@@ -210,6 +218,7 @@ def test_the_last_line_counts_the_calls_of_all_sessions(serve):
     assert last == "1 call: 1 delivered; 3 calls in 2 sessions: 2 delivered, 1 dropped"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("calls", [0, 1, 3])
 def test_killed_at_any_moment_it_leaves_every_answered_call(serve, tmp_path, run_cli, calls):
     recording = tmp_path / "out.yaml"
@@ -226,6 +235,7 @@ def test_killed_at_any_moment_it_leaves_every_answered_call(serve, tmp_path, run
     assert run_cli("verify", "--allow-open", scenario, recording)[0] == (0 if calls else 3)
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full (Linux)")
 def test_a_full_disk_answers_the_gif_and_ends_with_3(serve):
     served = serve("--record", "/dev/full")
@@ -236,6 +246,7 @@ def test_a_full_disk_answers_the_gif_and_ends_with_3(serve):
     assert "No space left on device" in err
 
 
+@pytest.mark.thorough
 def test_a_dropped_call_shows_its_code(serve):
     served = serve()
     served.hit(BROKEN)
@@ -244,6 +255,7 @@ def test_a_dropped_call_shows_its_code(serve):
     assert "no_user_anon_id" in err
 
 
+@pytest.mark.thorough
 def test_a_client_that_refuses_the_ca_is_named(serve, tmp_path):
     served = serve("--record", str(tmp_path / "out.yaml"))
     client = tunnel(served.port, "api.segment.io:443")
@@ -275,6 +287,7 @@ def test_a_mistake_ends_with_2_before_anything_is_served(run_cli, arguments, wor
     assert words in err
 
 
+@pytest.mark.thorough
 def test_a_port_that_is_taken_is_a_mistake(serve, run_cli):
     code, _, err = run_cli("serve", "--port", serve().port)
     assert code == 2
@@ -293,6 +306,7 @@ def test_env_configures_a_shell_for_the_emulator(serve, tmp_path):
     assert "1 call: 1 delivered" in served.end()[2]
 
 
+@pytest.mark.thorough
 def test_env_prints_the_flags_of_a_browser(serve, tmp_path, monkeypatch, run_cli):
     served = serve()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
@@ -318,6 +332,7 @@ def test_a_folder_of_another_user_is_ignored(tmp_path, monkeypatch):
         find_server(8080)
 
 
+@pytest.mark.thorough
 def test_what_holds_a_token_is_readable_by_its_owner_only(serve, tmp_path):
     served = serve()
     files = [path for path in (tmp_path / "temporary").rglob("*") if path.is_file()]
@@ -329,6 +344,7 @@ def test_what_holds_a_token_is_readable_by_its_owner_only(serve, tmp_path):
     assert {path.parent.stat().st_mode & 0o777 for path in holding} == {0o700}
 
 
+@pytest.mark.thorough
 def test_env_finds_the_only_emulator_and_tells_several_apart(serve, tmp_path, monkeypatch, run_cli):
     first, second, dead = serve(), serve(), serve()
     dead.end(signal.SIGKILL)
@@ -348,6 +364,7 @@ def test_env_finds_the_only_emulator_and_tells_several_apart(serve, tmp_path, mo
     assert f"PIXEL_EMULATOR_CONTROL={second.ready['control']}" in out
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("look", [remove_stale, running_servers])
 def test_the_tokens_of_dead_emulators_are_removed(serve, tmp_path, monkeypatch, look):
     dead, served = serve(), serve()
@@ -360,6 +377,7 @@ def test_the_tokens_of_dead_emulators_are_removed(serve, tmp_path, monkeypatch, 
     assert [server.port for server in running_servers()] == [served.port]
 
 
+@pytest.mark.thorough
 def test_a_dead_emulator_is_not_listed(tmp_path, monkeypatch, serve):
     served = serve()
     served.end(signal.SIGKILL)
@@ -421,6 +439,7 @@ def test_it_says_when_scenarios_are_met_and_when_they_can_no_longer_be(watch):
     assert "2 calls: 2 delivered" in err
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("text", "calls", "code"),
     [
@@ -439,6 +458,7 @@ def test_the_verdict_at_the_end_is_the_exit_code(watch, tmp_path, text, calls, c
     assert "<testsuite" in (tmp_path / "out.xml").read_text()
 
 
+@pytest.mark.thorough
 def test_a_file_that_changes_is_read_again_for_the_calls_so_far(watch, tmp_path):
     served = watch("expect: [{track: Other}]\n", "--record", str(tmp_path / "out.yaml"))
     served.hit()
@@ -450,6 +470,7 @@ def test_a_file_that_changes_is_read_again_for_the_calls_so_far(watch, tmp_path)
     assert len(read_recording(tmp_path / "out.yaml").hits) == 1
 
 
+@pytest.mark.thorough
 def test_with_a_mistake_the_last_good_file_stays_in_force(watch, tmp_path):
     served = watch(OPENED)
     served.until("not yet met")
@@ -461,6 +482,7 @@ def test_with_a_mistake_the_last_good_file_stays_in_force(watch, tmp_path):
     assert served.end()[0] == 0
 
 
+@pytest.mark.thorough
 def test_actions_of_a_scenario_are_not_run(watch):
     served = watch(f"do: {{run: exit 1}}\n{OPENED}")
     served.until("what its `do` says is not done here")

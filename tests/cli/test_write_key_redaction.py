@@ -15,6 +15,8 @@ from pixel_emulator.core.model import CallType
 from pixel_emulator.core.redaction.masking import mask
 from tests.programs import needs_curl
 
+pytestmark = pytest.mark.thorough
+
 OWN = "wk_test_0000000000000000000000aB"
 _SHOWN = 14
 """Characters of a key that its mask shows, and a few more."""

@@ -11,6 +11,8 @@ import pytest
 from tests.client_programs import PROGRAMS, missing
 from tests.programs import needs_namespaces
 
+pytestmark = pytest.mark.thorough
+
 PAGE = Path(__file__).parents[2] / "docs" / "clients.md"
 _ROW = re.compile(
     r"^\| (?P<clients>.+?) \| .+? \| (?P<proxy>yes|no) \| (?P<ca>yes|no|-) \|", re.MULTILINE

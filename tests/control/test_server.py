@@ -139,6 +139,7 @@ def test_a_request_that_waits_at_the_end_gets_a_problem(content):
     assert (answer.status_code, kind(answer)) == (503, "stopping")
 
 
+@pytest.mark.thorough
 def test_a_client_that_does_not_read_holds_up_nobody_and_no_end():
     with controlled() as (emulator, control):
         fill(control)
@@ -201,6 +202,7 @@ def test_a_failure_of_ours_is_a_problem_and_not_the_end(monkeypatch):
         assert pixel_is_answered(emulator)
 
 
+@pytest.mark.thorough
 def test_many_clients_with_sessions_of_their_own_see_only_their_calls():
     """Open, call over the wire, wait, verify and close a session: in eight threads, forty times."""
 

@@ -381,6 +381,7 @@ def test_a_wait_ends_when_the_session_is_closed(control, http, path):
         }
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("connected")
 def test_fifty_waits_hold_up_nobody(control, http, path, arrive):
     clients = [client_of(control) for _ in range(50)]

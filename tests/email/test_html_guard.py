@@ -1,12 +1,13 @@
 """What is refused before an HTML parser sees it, and that nothing slips past as harmless."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
 from pixel_emulator.email.html_guard import check_html, open_elements
 from pixel_emulator.email.limits import LIMITS, LimitError, Limits
+from tests.law_examples import examples
 
 ROW = "<tr><td align=left><p>text<br><font color=red><b>bold</b></font></td></tr>"
 
@@ -105,7 +106,7 @@ PIECES = st.one_of(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(st.lists(PIECES, max_size=12), st.integers(1, 12))
 def test_the_parser_never_nests_deeper_than_estimated(pieces, times):
     """A table has a body and a row that nobody wrote; the document has three elements more."""

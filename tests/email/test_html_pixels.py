@@ -1,11 +1,12 @@
 """Which pixels an HTML text names; what a browser does with each was tried in Chromium."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pixel_emulator.email.html_pixels import find_pixels
 from pixel_emulator.email.limits import LimitError, Limits
+from tests.law_examples import examples
 
 HOSTS = ("api.segment.io", "Events.EU1.segmentapis.com")
 TRACK = "https://api.segment.io/v1/pixel/track"
@@ -354,7 +355,7 @@ FRAGMENTS = st.sampled_from(
 )
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(st.text(st.characters(codec=None)) | st.lists(FRAGMENTS).map("".join))
 def test_no_text_is_too_odd(html):
     for pixel in find_pixels(html, hosts=HOSTS):

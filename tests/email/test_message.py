@@ -7,7 +7,7 @@ from itertools import batched
 from textwrap import dedent
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pixel_emulator.email import mail_source
@@ -19,6 +19,7 @@ from pixel_emulator.email.message import (
     is_base64,
     read_mail,
 )
+from tests.law_examples import examples
 
 HTML = '<p>Grüße — <img src="https://api.segment.io/v1/pixel/track?a=1&amp;b=2"></p>\n'
 
@@ -306,7 +307,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(st.binary() | st.lists(PIECES).map(b"".join))
 def test_no_bytes_are_too_odd(raw):
     result = read_mail(raw)

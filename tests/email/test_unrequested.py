@@ -5,13 +5,14 @@ import json
 import quopri
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pixel_emulator.email import html_tree
 from pixel_emulator.email.html_guard import check_html
 from pixel_emulator.email.limits import LimitError, Limits
 from pixel_emulator.email.unrequested import UnrequestedPlace, search_html
+from tests.law_examples import examples
 
 HOSTS = ("api.segment.io",)
 TRACK = "https://api.segment.io/v1/pixel/track?userId=u&event=Opened"
@@ -120,7 +121,7 @@ FRAGMENTS = st.sampled_from(
 )
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(st.text() | st.lists(FRAGMENTS).map("".join))
 def test_no_text_is_too_odd(html):
     for place in search_html(html, hosts=HOSTS).unrequested:

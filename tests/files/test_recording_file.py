@@ -291,6 +291,7 @@ print(number)
 """
 
 
+@pytest.mark.thorough_but_first
 @pytest.mark.parametrize("call", ["call", "no call"])
 def test_killed_at_any_line_it_never_loses_the_recording_from_before(path, call):
     write(path, calls=2)

@@ -143,6 +143,7 @@ def test_a_recording_may_be_larger_than_a_file_that_is_read_as_a_whole(path, mon
         read_recording(path)
 
 
+@pytest.mark.thorough
 def test_its_text_is_never_in_memory_as_a_whole(path):
     write(path, *({"userId": "u", "event": "E", "messageId": f"{n:01000}"} for n in range(4_000)))
     assert path.stat().st_size > 12_000_000

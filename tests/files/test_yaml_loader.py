@@ -1,10 +1,16 @@
 """YAML and JSON texts as plain data with positions."""
 
 import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pixel_emulator.core.errors import InputError
+from pixel_emulator.core.text import yaml_writer
 from pixel_emulator.core.text.json_codec import Number
+from pixel_emulator.files import yaml_loader
 from pixel_emulator.files.yaml_loader import parse_document
+from tests.law_examples import examples
 
 
 def read(text):
@@ -17,29 +23,60 @@ def issue(text):
     return str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("[null, true, false, 1, -1, 0]", [None, True, False, 1, -1, 0]),
-        ("[1.10, 1e3, -0, 1E+5]", [1.1, 1e3, 0, 1e5]),
-        ("[~, Null, TRUE, no, on, y]", ["~", "Null", "TRUE", "no", "on", "y"]),
-        (
-            "[0o7, 0x1F, 01, +1, 1_000, .5, .inf]",
-            ["0o7", "0x1F", "01", "+1", "1_000", ".5", ".inf"],
-        ),
-        ("[12:30:00, 2024-01-01, <<, =]", ["12:30:00", "2024-01-01", "<<", "="]),
-        ("a:\nb: ''\nc: \"1\"\nd: '1'", {"a": None, "b": "", "c": "1", "d": "1"}),
-        ("404: a\ntrue: b\nnull: c", {"404": "a", "true": "b", "null": "c"}),
-        ("a: |\n  1\n  ~\n", {"a": "1\n~\n"}),
-        ('{"a":1,"b":[{"c":null}],\t"d":"\\/"}', {"a": 1, "b": [{"c": None}], "d": "/"}),
-        (r'"\ud83d\ude00 \ud800"', "😀 \ud800"),
-        ("", None),
-        ("# only a comment\n", None),
-        ("--- a\n...\n", "a"),
-    ],
-)
+SCALARS = [
+    ("[null, true, false, 1, -1, 0]", [None, True, False, 1, -1, 0]),
+    ("[1.10, 1e3, -0, 1E+5]", [1.1, 1e3, 0, 1e5]),
+    ("[~, Null, TRUE, no, on, y]", ["~", "Null", "TRUE", "no", "on", "y"]),
+    (
+        "[0o7, 0x1F, 01, +1, 1_000, .5, .inf]",
+        ["0o7", "0x1F", "01", "+1", "1_000", ".5", ".inf"],
+    ),
+    ("[12:30:00, 2024-01-01, <<, =]", ["12:30:00", "2024-01-01", "<<", "="]),
+    ("a:\nb: ''\nc: \"1\"\nd: '1'", {"a": None, "b": "", "c": "1", "d": "1"}),
+    ("404: a\ntrue: b\nnull: c", {"404": "a", "true": "b", "null": "c"}),
+    ("a: |\n  1\n  ~\n", {"a": "1\n~\n"}),
+    ('{"a":1,"b":[{"c":null}],\t"d":"\\/"}', {"a": 1, "b": [{"c": None}], "d": "/"}),
+    (r'"\ud83d\ude00 \ud800"', "😀 \ud800"),
+    ("", None),
+    ("# only a comment\n", None),
+    ("--- a\n...\n", "a"),
+]
+
+
+@pytest.mark.parametrize(("text", "value"), SCALARS)
 def test_only_the_scalars_of_json_are_resolved(text, value):
     assert read(text) == value
+
+
+@pytest.mark.parametrize(("text", "value"), [case for case in SCALARS if "\t" not in case[0]])
+def test_without_libyaml_the_same_is_read_at_the_same_places(text, value, monkeypatch):
+    with_libyaml = parse_document(text, "f.yaml")
+    monkeypatch.setattr(yaml_loader, "_C_LOADER", yaml.SafeLoader)
+    without = parse_document(text, "f.yaml")
+    assert with_libyaml == without
+    assert without.data == value
+
+
+def test_without_libyaml_a_tab_between_tokens_is_refused(monkeypatch):
+    """The one difference that is known: PyYAML's own parser takes it for an indentation."""
+    monkeypatch.setattr(yaml_loader, "_C_LOADER", yaml.SafeLoader)
+    assert "indent with blanks, not with tabs" in issue('{"a":1,\t"b":2}')
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        max_leaves=10,
+    )
+)
+@examples(200)
+def test_without_libyaml_what_we_write_is_read_too(value):
+    text = yaml_writer.write(value)
+    with_libyaml = parse_document(text, "f.yaml")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(yaml_loader, "_C_LOADER", yaml.SafeLoader)
+        assert parse_document(text, "f.yaml") == with_libyaml
 
 
 def test_digits_are_kept():

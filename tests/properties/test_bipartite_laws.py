@@ -2,7 +2,7 @@
 
 from itertools import product
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pixel_emulator.core.matching.bipartite import b_matching, min_cost_pairs
@@ -12,6 +12,7 @@ from pixel_emulator.core.scenarios.scenario import DEFAULT_LEVELS, Level, Policy
 from pixel_emulator.core.verification.verdict import Status
 from pixel_emulator.core.verification.verify import verify
 from tests.hits import hit
+from tests.law_examples import examples
 
 _bounds = st.tuples(st.integers(0, 3), st.integers(0, 3)).map(lambda ends: tuple(sorted(ends)))
 _expectations = st.lists(_bounds, min_size=1, max_size=3)
@@ -40,7 +41,7 @@ def _claimed(claims):
 
 
 @given(_tangles())
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_claims_are_allowed(tangle):
     """A call is claimed only by an expectation that matches it, up to its upper bound."""
     candidates, bounds = tangle
@@ -48,7 +49,7 @@ def test_claims_are_allowed(tangle):
 
 
 @given(_tangles())
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_no_other_claims_are_better(tangle):
     """No assignment fills more of the lower bounds, and none claims more calls."""
     candidates, bounds = tangle
@@ -59,7 +60,7 @@ def test_no_other_claims_are_better(tangle):
 
 
 @given(_tangles())
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_all_bounds_are_filled_if_any_assignment_fills_them(tangle):
     """An assignment that claims every matching call within all bounds is found if it exists."""
     candidates, bounds = tangle
@@ -87,7 +88,7 @@ _pools = st.lists(st.lists(_wanted, max_size=2).map(tuple), min_size=1, max_size
 
 
 @given(_pools, st.lists(st.sampled_from(_EVENTS), max_size=5))
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_scenarios_are_met_exactly_if_one_assignment_meets_them_all(pools, events):
     """One expectation of all scenarios claims a call, unless one with `times: 0` matches it."""
     lenient = {**DEFAULT_LEVELS, Policy.UNEXPECTED: Level.IGNORE}
@@ -136,7 +137,7 @@ _costs = st.lists(st.dictionaries(st.integers(0, 4), st.integers(0, 9), max_size
 
 
 @given(_costs)
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_pairs_are_the_cheapest_of_the_most(costs):
     """As many rows as possible get a column, at the least total cost."""
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pixel_emulator.core.model import count_hits
@@ -13,6 +13,7 @@ from pixel_emulator.core.verification.live import LiveVerdict
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.files.yaml_loader import parse_document
 from tests.hits import evidence, hit
+from tests.law_examples import examples
 
 _EVENTS = ("A", "B", "C")
 _ITEMS = st.sampled_from([
@@ -103,7 +104,7 @@ def _summary(verdict):
 
 
 @given(_scenarios(), _CALLS, st.integers(1, 3))
-@settings(max_examples=300, deadline=None)
+@examples(300)
 def test_the_verdict_is_that_of_the_whole_run(text, calls, kept):
     scenarios = parse(parse_document(text, "s.yaml"))
     call_groups, hits = CallGroups(scenarios, kept=kept), tuple(_hits(calls))

@@ -3,13 +3,14 @@
 from dataclasses import replace
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pixel_emulator.core.model import KEPT, Call, CallType, Form, Outcome
 from pixel_emulator.core.profiles.identity import fold
 from pixel_emulator.core.profiles.profile import profile_issues
 from tests.hits import hit
+from tests.law_examples import examples
 from tests.properties.test_recording_laws import PAYLOADS, VALUES
 
 IDS = st.sampled_from("abcde")
@@ -55,14 +56,14 @@ def _partition(graph):
 
 
 @given(ALIASES.flatmap(lambda pairs: st.tuples(st.just(pairs), st.permutations(pairs))))
-@settings(max_examples=200)
+@examples(200)
 def test_the_order_of_aliases_does_not_change_who_is_one(orders):
     first, second = (_partition(fold(_aliases(pairs), {})) for pairs in orders)
     assert first == second
 
 
 @given(st.lists(_calls(), max_size=6), st.data())
-@settings(max_examples=100)
+@examples(100)
 def test_merging_is_idempotent(calls, data):
     """An alias that was sent once changes nothing when it is sent again."""
     aliases = [call for call in calls if call.call.type is CallType.ALIAS]
@@ -73,7 +74,7 @@ def test_merging_is_idempotent(calls, data):
 
 
 @given(st.lists(_calls(), max_size=8))
-@settings(max_examples=100)
+@examples(100)
 def test_no_id_has_two_profiles_and_none_is_lost(calls):
     graph = fold(calls, {})
     ids = [id for profile in graph.profiles for id in profile.ids]
@@ -84,7 +85,7 @@ def test_no_id_has_two_profiles_and_none_is_lost(calls):
 
 
 @given(st.lists(_calls(), max_size=8))
-@settings(max_examples=100)
+@examples(100)
 def test_every_track_call_is_counted_once(calls):
     data: Any = fold(calls, {}).as_data()
     counted = sum(sum(profile["events"].values()) for profile in data.values())
@@ -92,21 +93,21 @@ def test_every_track_call_is_counted_once(calls):
 
 
 @given(st.lists(_strange(), max_size=5), VALUES)
-@settings(max_examples=200)
+@examples(200)
 def test_folding_never_fails(hits, seeds):
     graph = fold(hits, seeds if isinstance(seeds, dict) else {"u": seeds})
     assert len(graph.as_data()) == len(graph.profiles)
 
 
 @given(st.lists(_strange(), max_size=6))
-@settings(max_examples=100)
+@examples(100)
 def test_what_is_not_kept_changes_nothing(hits):
     kept = [hit for hit in hits if hit.outcome in KEPT]
     assert fold(hits, {}) == fold(kept, {})
 
 
 @given(st.lists(_calls(), max_size=8))
-@settings(max_examples=100)
+@examples(100)
 def test_a_graph_seeds_another_one(calls):
     data: Any = fold(calls, {}).as_data()
     assert list(profile_issues(data)) == []

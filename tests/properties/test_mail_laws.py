@@ -5,11 +5,12 @@ from email.message import EmailMessage
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pixel_emulator.email.html_pixels import find_pixels
 from pixel_emulator.email.mail_source import read, read_text
+from tests.law_examples import examples
 
 HOSTS = ("api.segment.io",)
 PIXEL = "https://api.segment.io/v1/pixel/track?writeKey=wk_test_0000&userId=u&event=Mail%20Opened"
@@ -82,7 +83,7 @@ def pixel_counts(mails) -> list[int]:
     ]
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(
     TREES, st.sampled_from([b"\n", b"\r\n", b"\r"]), st.sampled_from(["a.eml", "a.mbox", "new/1"])
 )
@@ -94,7 +95,7 @@ def test_every_part_of_every_mail_is_found(message, newline, name):
         assert pixel_counts(read_text(raw.decode())) == [count(message)]
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(st.lists(TREES, min_size=1, max_size=4), st.sampled_from([b"\n", b"\r\n", b"\r"]))
 def test_every_mail_of_every_mailbox_is_found(messages, newline):
     with TemporaryDirectory() as folder:

@@ -5,7 +5,7 @@ from itertools import islice
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pixel_emulator.core.matching.combinators import All, In, Not, One
@@ -31,6 +31,7 @@ from pixel_emulator.core.matching.unification import (
     variable_names,
 )
 from pixel_emulator.core.text.json_codec import Number, parse
+from tests.law_examples import examples
 
 _keys = st.sampled_from(["a", "b", "$a"])
 _numbers = st.one_of(
@@ -113,7 +114,7 @@ _pairs = st.one_of(
     st.tuples(_wants, _values),
     _values.flatmap(lambda value: st.tuples(_expected_like(value), st.just(value))),
 )
-_law = settings(max_examples=200, deadline=None)
+_law = examples(200)
 
 
 @_law

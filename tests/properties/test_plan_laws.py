@@ -1,9 +1,10 @@
 """A drafted plan takes the calls that it was drafted from, and no plan fails on a call."""
 
+import re
 from contextlib import suppress
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pixel_emulator.core.errors import InputError
@@ -15,6 +16,7 @@ from pixel_emulator.core.tracking_plan.plan_diff import broken_calls, changes
 from pixel_emulator.core.tracking_plan.violations import violations
 from pixel_emulator.files.yaml_loader import parse_document
 from tests.hits import hit
+from tests.law_examples import examples
 from tests.properties.test_recording_laws import PAYLOADS, TEXTS, VALUES
 
 PLAIN = hit(1, "page", {"userId": "u"})
@@ -43,15 +45,18 @@ def _read(data, write):
 
 
 @given(st.lists(_hits(), max_size=5))
-@settings(max_examples=200)
+@examples(200)
 def test_an_inferred_plan_accepts_its_own_calls(hits):
-    for write in (yaml_writer.write, json_codec.write):
-        plan = _read(infer(hits), write)
+    drafted = infer(hits)
+    # A file that our YAML writer did not write may hold these only as halves of surrogate pairs.
+    as_json = () if re.search(r"\\U0010(?:d[89a-f]|fffd)", repr(drafted)) else (json_codec,)
+    for writer in (yaml_writer, *as_json):
+        plan = _read(drafted, writer.write)
         assert [list(violations({1: plan}, hit)) for hit in hits] == [[]] * len(hits)
 
 
 @given(st.lists(_hits(), max_size=3), st.lists(_hits(), max_size=3))
-@settings(max_examples=100)
+@examples(100)
 def test_a_plan_does_not_differ_from_itself(hits, others):
     plan = _read(infer(hits), yaml_writer.write)
     assert list(changes(plan, plan)) == []
@@ -59,7 +64,7 @@ def test_a_plan_does_not_differ_from_itself(hits, others):
 
 
 @given(VALUES | st.dictionaries(st.sampled_from(["rules", "data"]), VALUES))
-@settings(max_examples=150)
+@examples(150)
 def test_any_document_is_a_plan_or_a_mistake(data):
     with suppress(InputError):
         parse(parse_document(json_codec.write(data), "plan.yaml"))
@@ -74,7 +79,7 @@ SCHEMAS = st.dictionaries(
 
 
 @given(SCHEMAS, st.lists(_hits(), max_size=2))
-@settings(max_examples=200)
+@examples(200)
 def test_any_schema_is_one_or_a_mistake(schema, hits):
     text = json_codec.write({"rules": {"global": schema, "identify": schema}})
     with suppress(InputError):
@@ -84,7 +89,7 @@ def test_any_schema_is_one_or_a_mistake(schema, hits):
 
 
 @given(PAYLOADS, st.sampled_from(CallType), st.sampled_from(Form))
-@settings(max_examples=150)
+@examples(150)
 def test_checking_never_fails(payload, type, form):
     text = "rules: {events: [{name: A, rules: {}}], global: {properties: {userId: {minLength: 3}}}}"
     plan = parse(parse_document(text, "plan.yaml"))

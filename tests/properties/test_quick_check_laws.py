@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from pixel_emulator.core.model import CallType, Evidence
@@ -12,6 +12,7 @@ from pixel_emulator.core.verification.quick_check import QuickCheck
 from pixel_emulator.core.verification.verdict import Status
 from pixel_emulator.pytest_plugin.verdicts import verdict_if_missing, verify_unproven
 from tests.hits import KEY, hit
+from tests.law_examples import examples
 
 # Fields for an outcome: an unresolved token damages a call, an empty id drops it.
 _CALLS = {
@@ -56,7 +57,7 @@ def _runs(draw):
 _levels = st.fixed_dictionaries({policy: st.sampled_from(Level) for policy in Policy})
 
 
-@settings(max_examples=1_000)
+@examples(1_000)
 @given(_runs(), _levels, st.booleans())
 def test_what_the_quick_check_accepts_is_met_under_all_policies(run, levels, same_event):
     expectations, evidence = run
@@ -70,7 +71,7 @@ def test_what_the_quick_check_accepts_is_met_under_all_policies(run, levels, sam
         assert not verdict.policy_hits
 
 
-@settings(max_examples=500)
+@examples(500)
 @given(_runs())
 def test_what_has_all_calls_is_not_lacking(run):
     expectations, evidence = run
@@ -97,7 +98,7 @@ def test_a_damaged_call_does_not_pass_the_quick_check_although_it_is_expected():
     assert not QuickCheck().is_met(expectations, Evidence(hits=(damaged,)))
 
 
-@settings(max_examples=500)
+@examples(500)
 @given(_runs(), st.integers(0, 6), st.integers(0, 3))
 def test_earlier_checks_change_no_result(run, seen, known):
     """Neither with fewer calls and expectations, nor with others."""

@@ -9,7 +9,7 @@ from functools import partial
 from urllib.parse import quote, unquote
 
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from pixel_emulator.core.endpoint.pixel import decode
@@ -36,6 +36,7 @@ from pixel_emulator.core.text.json_codec import Number
 from pixel_emulator.files.read_write import read_recording
 from pixel_emulator.runtime.recording_writer import RecordingWriter
 from tests.hits import classified_hit, hit
+from tests.law_examples import examples
 
 HEAD = Head(
     created=datetime(2030, 1, 31, tzinfo=UTC), run="r1", tool="0.1.0", redaction=Redaction.NONE
@@ -457,7 +458,7 @@ def test_what_was_recorded_was_not_edited(path, redaction, query):
     known=st.lists(ODD_KEYS, max_size=2),
 )
 @example(query=b"data=%7b", header="?data=&data", known=[""])
-@settings(max_examples=200)
+@examples(200)
 def test_redaction_never_raises_and_what_it_withholds_stays_dropped(query, header, known):
     request = PixelRequest(target=b"/v1/pixel/track?" + query, headers=(("referer", header),))
     before = classified_hit(1, request)

@@ -4,7 +4,7 @@ import json
 import re
 from dataclasses import replace
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pixel_emulator.core.model import JSON, CallType, Form, Outcome, PixelRequest
@@ -16,6 +16,7 @@ from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.files.yaml_loader import parse_document
 from tests.core.scenario_edit.test_update import updated
 from tests.hits import classified_hit, evidence, hit
+from tests.law_examples import examples
 
 HOSTILE = [
     *(
@@ -146,7 +147,7 @@ def check(result):
     assert all(re.search("is kept|is not added", issue.message) for issue in result.kept)
 
 
-@settings(max_examples=100)
+@examples(100)
 @example([])
 @given(recorded())
 def test_a_draft_is_met_by_what_it_was_drafted_from(hits):
@@ -161,7 +162,7 @@ def test_what_nests_as_deep_as_segment_reads_is_left_out_with_a_comment():
     assert "left out, because it is too long to read: properties.deep\n" in text
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(recorded())
 def test_a_draft_expects_every_call_that_is_kept_or_dropped(hits):
     """Nothing is left to chance: one call less, and it is not met."""
@@ -171,19 +172,19 @@ def test_a_draft_expects_every_call_that_is_kept_or_dropped(hits):
         assert verdict(draft(hits), less).status is Status.UNMET
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(in_steps(["", *(f"other.yaml{ARROW}a run{ARROW}{title}" for title in TITLES)]))
 def test_a_draft_with_steps_is_met_too(hits):
     assert verdict(draft(hits, name="a run"), hits).exit_code == 0
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(in_steps([f"draft.yaml{ARROW}a run{ARROW}{title}" for title in ("one", "$2", "a: b", "z")]))
 def test_a_draft_with_steps_is_met_by_calls_that_carry_its_own_marks(hits):
     assert verdict(draft(hits, name="a run"), hits).exit_code == 0
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(recorded())
 def test_an_update_of_a_draft_that_is_met_changes_nothing(hits):
     text = draft(hits)
@@ -191,7 +192,7 @@ def test_an_update_of_a_draft_that_is_met_changes_nothing(hits):
     assert (result.text, result.kept) == (text, ())
 
 
-@settings(max_examples=80)
+@examples(80)
 @given(recorded(), recorded())
 def test_an_updated_draft_is_met_or_says_why_not_and_comments_survive(before, after):
     lines = draft(before).splitlines()
@@ -278,7 +279,7 @@ def files(draw):
     return text, [hit(seq, "track", payload, at=seq) for seq, payload in enumerate(calls, 1)]
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(files())
 def test_a_file_in_any_style_is_updated_by_what_happened(file):
     text, hits = file

@@ -5,7 +5,7 @@ from contextlib import suppress
 from decimal import Decimal
 
 import jsonschema_rs
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pixel_emulator.core.errors import Document, InputError
@@ -17,6 +17,7 @@ from pixel_emulator.core.parser.values import MATCHERS, OPERATORS
 from pixel_emulator.core.schemas.scenario_schema import scenario_schema
 from pixel_emulator.core.text import json_codec
 from pixel_emulator.files.yaml_loader import parse_document
+from tests.law_examples import examples
 
 SCHEMA = jsonschema_rs.Draft7Validator(scenario_schema())
 
@@ -102,7 +103,7 @@ def read(data):
         return None
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(documents)
 def test_a_document_is_parsed_or_refused_and_unchanged(data):
     before = repr(data)
@@ -148,7 +149,7 @@ simple = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(simple)
 def test_the_schema_accepts_whatever_the_parser_accepts(data):
     if read(data) is not None:
@@ -157,14 +158,14 @@ def test_the_schema_accepts_whatever_the_parser_accepts(data):
         assert SCHEMA.is_valid(plain), [str(error) for error in SCHEMA.iter_errors(plain)]
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(st.text(alphabet=" \n-:{}[],'\"$/*&!%@`#|>abexpct0\t\\", max_size=60))
 def test_a_text_is_parsed_or_refused(text):
     with suppress(InputError):
         parse(parse_document(text, "s.yaml"))
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(st.lists(st.one_of(st.integers(0, 10**9 - 1), st.text()), min_size=1, max_size=5))
 def test_every_path_survives_path_text(path):
     assert parse_path(path_text(path)) == tuple(path)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pixel_emulator.core.model import (
@@ -20,6 +20,7 @@ from pixel_emulator.core.model import (
 from pixel_emulator.core.problems.catalog import RULES
 from pixel_emulator.core.problems.drops import outcome_of, validate
 from pixel_emulator.core.text.json_codec import Number
+from tests.law_examples import examples
 
 KEY = "wk_test_000000000000000"
 REQUEST = PixelRequest(target=b"/v1/pixel/track?data=e30")
@@ -102,7 +103,7 @@ REQUESTS = st.builds(
 
 
 @given(CALLS, REQUESTS, st.dictionaries(TEXTS, TEXTS, max_size=2))
-@settings(max_examples=200)
+@examples(200)
 def test_any_call_is_judged_by_the_catalogue_and_worst_first(call, request, sources):
     problems = validate(call, request, sources)
     assert {problem.code for problem in problems} <= set(RULES)
@@ -112,7 +113,7 @@ def test_any_call_is_judged_by_the_catalogue_and_worst_first(call, request, sour
 
 
 @given(CALLS, REQUESTS)
-@settings(max_examples=200)
+@examples(200)
 def test_every_message_is_short_and_printable(call, request):
     for problem in validate(call, request):
         assert problem.message.isprintable()
@@ -121,7 +122,7 @@ def test_every_message_is_short_and_printable(call, request):
 
 
 @given(PAYLOADS, st.sampled_from(CallType), st.booleans())
-@settings(max_examples=100)
+@examples(100)
 def test_no_message_tells_a_good_write_key(payload, call_type, known):
     call = Call(type=call_type, form=Form.BASE64, payload=payload | {"writeKey": KEY})
     problems = validate(call, REQUEST, {KEY: "a"} if known else {"another": "b"})
@@ -130,7 +131,7 @@ def test_no_message_tells_a_good_write_key(payload, call_type, known):
 
 
 @given(PAYLOADS, st.sampled_from(CallType))
-@settings(max_examples=100)
+@examples(100)
 def test_a_call_without_an_id_is_dropped_whatever_else_it_holds(payload, call_type):
     without = payload | {"writeKey": KEY, "userId": None, "anonymousId": None}
     call = Call(type=call_type, form=Form.FLAT, payload=without)
@@ -155,7 +156,7 @@ def test_nine_thousand_levels_are_walked_without_recursion(wrap):
 
 
 @given(CALLS)
-@settings(max_examples=500)
+@examples(500)
 def test_with_the_text_of_the_payload_the_problems_are_the_same(call):
     """The text only tells it where it need not look."""
     text = "\n".join(["", *strings(call.payload)])

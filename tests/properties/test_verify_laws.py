@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pixel_emulator.core.matching.unification import TextTemplate, Variable
@@ -22,6 +22,7 @@ from pixel_emulator.core.verification.solve import BUDGET
 from pixel_emulator.core.verification.verdict import Status
 from pixel_emulator.core.verification.verify import verify
 from tests.hits import START, hit
+from tests.law_examples import examples
 from tests.oracle import Oracle
 
 X, Y = Variable("x"), Variable("y")
@@ -120,7 +121,7 @@ def _timed(scenarios):
 
 
 @given(_runs())
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_a_run_is_met_exactly_if_some_values_and_some_claims_meet_it(run):
     scenarios, evidence = run
     least = Oracle(scenarios, evidence).least_cost()
@@ -130,7 +131,7 @@ def test_a_run_is_met_exactly_if_some_values_and_some_claims_meet_it(run):
 
 
 @given(_runs())
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_a_verdict_shows_an_allowed_assignment_of_least_cost(run):
     scenarios, evidence = run
     oracle = Oracle(scenarios, evidence)
@@ -140,7 +141,7 @@ def test_a_verdict_shows_an_allowed_assignment_of_least_cost(run):
 
 
 @given(_runs(), st.booleans())
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_a_live_verdict_is_impossible_only_if_no_further_call_could_help(run, every):
     """And it is `met` exactly if a verdict is."""
     scenarios, evidence = run
@@ -162,7 +163,7 @@ def test_a_live_verdict_is_impossible_only_if_no_further_call_could_help(run, ev
 
 
 @given(_runs(), st.integers(0, 6), st.sampled_from([0, BUDGET]))
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_with_a_small_budget_the_verdict_is_the_same_or_undecided(run, match_budget, budget):
     """The statuses of the whole run and of all scenarios are compared."""
     scenarios, evidence = run
@@ -177,7 +178,7 @@ def test_with_a_small_budget_the_verdict_is_the_same_or_undecided(run, match_bud
 
 
 @given(_runs(), st.integers(0, 6))
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_with_a_small_budget_a_live_verdict_is_never_wrong(run, match_budget):
     scenarios, evidence = run
     live = LiveVerdict(scenarios, match_budget=match_budget)

@@ -65,6 +65,7 @@ SENT = {  # the bytes, the number of calls in them, True if they end with an inc
 }
 
 
+@pytest.mark.thorough_but_first
 @pytest.mark.parametrize("made", [with_fast_path, without_fast_path])
 @pytest.mark.parametrize("before", [0, 1])
 @pytest.mark.parametrize(("way", "end"), WAYS_AND_ENDS)

@@ -5,7 +5,7 @@ import yaml
 from mitmproxy import contentviews, http
 from mitmproxy.test import taddons, tflow, tutils
 
-from pixel_emulator.proxy.addon import SegmentPixel
+from pixel_emulator.proxy.addon_options import SegmentPixel
 from pixel_emulator.runtime.settings import Settings
 from tests.wire import PIXEL
 

@@ -37,6 +37,8 @@ from tests.connection_ends import (
 from tests.fast_path_settings import with_fast_path, without_fast_path
 from tests.wire import PIXEL, TIMEOUT, get, tunnel
 
+pytestmark = pytest.mark.thorough
+
 STREAMS = int(os.environ.get("PIXEL_TEST_STREAMS", "300"))
 SEED = int(os.environ.get("PIXEL_TEST_SEED", "0"))
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -98,6 +98,7 @@ TOO_MANY = ("pixel_record=a pixel_record=b", "Received multiple values for pixel
 UNWRITABLE = ("pixel_record=/nonexistent/calls.yaml", "/nonexistent/calls.yaml: cannot write")
 
 
+@pytest.mark.thorough_but_first
 @pytest.mark.parametrize(
     ("command", "option", "message"),
     [
@@ -126,6 +127,7 @@ def test_a_recording_that_another_emulator_writes_is_refused(tmp_path: Path, com
     first.abandon()
 
 
+@pytest.mark.thorough_but_first
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 @pytest.mark.parametrize("tool", ["dump", "web"])
 def test_lost_calls_make_the_exit_code_3(tmp_path: Path, tool: str):
@@ -155,6 +157,7 @@ def test_unparsed_bytes_at_the_end_are_a_gap_in_the_recording(tmp_path: Path, co
     assert gap.startswith("1 request could not be read")
 
 
+@pytest.mark.thorough_but_first
 @BOTH
 @pytest.mark.parametrize(
     ("line", "message"),
@@ -208,6 +211,7 @@ def test_mitmweb_runs_with_the_addon(tmp_path: Path):
         assert ask(client, get(f"http://api.segment.io{PIXEL}", "api.segment.io")).is_pixel
 
 
+@pytest.mark.thorough_but_first
 @pytest.mark.parametrize("tool", TOOLS)
 def test_every_tool_lists_our_options(tmp_path: Path, tool: str):
     done = subprocess.run(

@@ -86,6 +86,7 @@ def test_faked(pixels):
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("ini", ["", COMMAND], ids=["here", "elsewhere"])
 @pytest.mark.parametrize("library", FAKES)
@@ -110,6 +111,7 @@ EARLY = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("where", EARLY)
 def test_a_clock_that_is_frozen_before_the_emulator_starts_breaks_nothing(inner, where):
     conftest, head = EARLY[where]

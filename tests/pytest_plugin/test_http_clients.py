@@ -137,12 +137,14 @@ ELSEWHERE = f"pixel_emulator_command = {shlex.join([sys.executable, '-m', 'pixel
 both_ways = pytest.mark.parametrize("ini", ["", ELSEWHERE], ids=["here", "elsewhere"])
 
 
+@pytest.mark.thorough
 @both_ways
 def test_each_python_client_is_recorded(inner, ini):
     result = inner(ini=ini, apart=True, clients=CLIENTS, test_it=PASSING)
     result.assert_outcomes(passed=6 + 6 + 6 + 5)
 
 
+@pytest.mark.thorough
 def test_each_python_client_can_fail(inner):
     """Its calls are judged, and a call that never came through is no call."""
     result = inner(apart=True, clients=CLIENTS, test_it=FAILING)
@@ -151,6 +153,7 @@ def test_each_python_client_can_fail(inner):
         result.stdout.fnmatch_lines([f"*{said}*"] * 6)
 
 
+@pytest.mark.thorough
 @needs_node
 @both_ways
 def test_node_is_heard(inner, ini):

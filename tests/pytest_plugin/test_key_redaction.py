@@ -31,6 +31,7 @@ def test_waits_in_vain(pixels):
 """
 
 
+@pytest.mark.thorough_but_first
 @pytest.mark.parametrize("options", [(), ("--pixel-show",), ("-n1",)])
 def test_no_report_shows_a_key(inner, pytester, options):
     done = inner("-rA", "--junit-xml=junit.xml", *options, test_keys=TESTS)

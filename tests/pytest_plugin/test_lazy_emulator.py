@@ -64,10 +64,12 @@ def test_a_remote_emulator_that_may_not_be_reached_is_reported(inner):
 PATCHED = "from gevent import monkey; monkey.patch_all()"
 
 
+@pytest.mark.thorough
 def test_under_gevent_what_is_received_needs_no_emulator(inner):
     inner(apart=True, conftest=PATCHED, test_it=RECEIVES).assert_outcomes(passed=1)
 
 
+@pytest.mark.thorough
 def test_under_gevent_the_emulator_runs_elsewhere(inner):
     result = inner(apart=True, conftest=PATCHED, test_it=SENDS)
     result.assert_outcomes(failed=2)
@@ -75,6 +77,7 @@ def test_under_gevent_the_emulator_runs_elsewhere(inner):
     inner(apart=True, conftest=PATCHED, ini=COMMAND, test_it=SENDS).assert_outcomes(passed=2)
 
 
+@pytest.mark.thorough
 def test_what_is_received_needs_no_mitmproxy(inner):
     """As in a light install: an import of it would be an error, and no command would be found."""
     without = """

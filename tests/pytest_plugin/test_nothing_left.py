@@ -12,6 +12,8 @@ from pixel_emulator.core.scenarios.expectation import call_name
 from pixel_emulator.files.read_write import read_recording
 from tests.pytest_plugin.examples import PLUGIN
 
+pytestmark = pytest.mark.thorough
+
 pytest_plugins = ["pytester"]
 
 # What is there when pytest itself is done, in a process of its own.

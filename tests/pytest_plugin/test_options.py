@@ -47,6 +47,7 @@ def test_the_marks_are_listed(inner):
     )
 
 
+@pytest.mark.thorough
 def test_nothing_heavy_is_imported_before_a_fixture_is_used(inner):
     """In a process of its own, since this one has it all."""
     look = f"""

@@ -19,6 +19,7 @@ MANY = """
 GROUPED = '@pytest.mark.xdist_group("g")'
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("arguments", "mark"), [(("-n2",), ""), (("-n8",), ""), (("-n2", "--dist=loadgroup"), GROUPED)]
 )
@@ -28,6 +29,7 @@ def test_workers_of_xdist_have_an_emulator_each(inner, arguments, mark):
     result.stdout.fnmatch_lines(["pixels: 180 calls in 60 tests"])
 
 
+@pytest.mark.thorough
 def test_late_calls_of_a_worker_are_reported(inner):
     result = inner(
         "-n1",
@@ -43,6 +45,7 @@ def test_late_calls_of_a_worker_are_reported(inner):
     result.stdout.fnmatch_lines(["pixels: 1 request for a session of test_it.py::test_first*"])
 
 
+@pytest.mark.thorough
 def test_calls_in_workers_are_shown_once_each(inner, pytester):
     """Those of a test that passes, of one that fails, and of a scenario file."""
     (pytester.path / "page.yaml").write_text(
@@ -153,6 +156,7 @@ def test_a_test_that_runs_out_of_time_fails_with_what_was_seen(inner):
     result.stdout.fnmatch_lines(["*Timeout*", "*Captured pixels seen call*"])
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not importlib.util.find_spec("pytest_randomly"), reason="it is not installed")
 @pytest.mark.parametrize("seed", [1, 2])
 def test_the_order_of_tests_makes_no_difference(inner, seed):

@@ -92,10 +92,12 @@ WITHOUT = """
 """
 
 
+@pytest.mark.thorough
 def test_the_browser_of_a_test_with_pixels_is_diverted(inner):
     inner(apart=True, conftest=CONFTEST, test_it=TEST).assert_outcomes(passed=2)
 
 
+@pytest.mark.thorough
 def test_a_run_without_pixels_starts_no_emulator(inner):
     inner(apart=True, conftest=CONFTEST, test_it=WITHOUT).assert_outcomes(passed=1)
 
@@ -122,6 +124,7 @@ def browsing(inner, pytester, site):
     return run
 
 
+@pytest.mark.thorough
 def test_scenarios_by_mark_and_pages_that_are_nothing_to_us(browsing):
     browsing(BY_MARK + OTHERS).assert_outcomes(passed=4)
 
@@ -134,5 +137,6 @@ def test_pages_that_send_something_else_fail_their_tests(browsing):
     )
 
 
+@pytest.mark.thorough
 def test_many_contexts_under_xdist_do_not_mix(browsing):
     browsing(MANY, "-n2").assert_outcomes(passed=6)

@@ -40,10 +40,12 @@ def assert_all_are_judged(result):
     result.assert_outcomes(passed=len(EXAMPLES), failed=len(FAILING))
 
 
+@pytest.mark.thorough
 def test_all_examples_on_an_emulator_of_our_own(inner):
     assert_all_are_judged(inner(ini=command(*PIXEL_EMULATOR), test_it=ALL))
 
 
+@pytest.mark.thorough
 def test_all_examples_on_a_running_emulator_by_its_port(inner, served):
     assert_all_are_judged(inner(f"--pixel-url={served['url']}", test_it=ALL))
 
@@ -53,6 +55,7 @@ def test_a_running_emulator_by_its_control_api(inner, served, monkeypatch):
     inner(f"--pixel-url={served['control']}", test_it=ONE).assert_outcomes(passed=1)
 
 
+@pytest.mark.thorough
 def test_workers_may_share_a_running_emulator(inner, served):
     result = inner("-n2", f"--pixel-url={served['url']}", apart=True, test_it=ALL)
     assert_all_are_judged(result)
@@ -90,6 +93,7 @@ steps:
 """
 
 
+@pytest.mark.thorough_but_first
 @pytest.mark.parametrize("way", ["here", "command", "url"])
 def test_scenario_files_run_the_same_on_all_emulators(inner, pytester, served, way):
     (pytester.path / "drip.yaml").write_text(DRIP)
@@ -285,6 +289,7 @@ WITHOUT = """
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("uvx", "said"),
     [
@@ -308,6 +313,7 @@ def test_without_the_extra_and_without_uvx_the_error_has_advice(
     result.stdout.fnmatch_lines([said, "The emulator runs in the process of the tests if `pixel-*"])
 
 
+@pytest.mark.thorough
 def test_without_the_extra_uvx_serves(inner, pytester, monkeypatch):
     """What it gets is the same version; here the rest of the command runs without it."""
     folder = pytester.mkdir("bin")
@@ -322,6 +328,7 @@ def test_without_the_extra_uvx_serves(inner, pytester, monkeypatch):
     assert (pytester.path / "asked").read_text().startswith(wanted)
 
 
+@pytest.mark.thorough
 def test_an_emulator_of_our_own_ends_with_a_run_that_is_killed(inner, pytester):
     """Its stdin ends, and the temporary files are its own."""
     folder = pytester.mkdir("temporary")

@@ -157,11 +157,13 @@ def tests(inner, pytester, site):
     return run
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("ini", ["", ELSEWHERE], ids=["here", "elsewhere"])
 def test_what_passes(tests, ini):
     tests(PASSING, ini).assert_outcomes(passed=7)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("ini", ["", ELSEWHERE], ids=["here", "elsewhere"])
 def test_what_fails(tests, ini):
     result = tests(FAILING, ini)
@@ -176,6 +178,7 @@ def test_what_fails(tests, ini):
     )
 
 
+@pytest.mark.thorough
 def test_the_async_api(tests):
     result = tests(ASYNC)
     result.assert_outcomes(passed=1, failed=1)

@@ -74,6 +74,7 @@ def events(recording):
     return [call_name(hit) for hit in read_recording(recording).hits]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("worker", [("-n2",), ("-n8",), ("-n8", "--dist=loadgroup")])
 def test_workers_and_a_single_process_record_the_same_byte_for_byte(inner, recording, worker):
     files = {"conftest": CLOCK, "test_mail": MANY}
@@ -93,6 +94,7 @@ def test_workers_and_a_single_process_record_the_same_byte_for_byte(inner, recor
     assert not parts_of(recording).exists()
 
 
+@pytest.mark.thorough
 def test_the_order_of_the_tests_makes_no_difference(inner, recording):
     inner(RECORD, apart=True, conftest=CLOCK, test_mail=MANY).assert_outcomes(passed=24)
     before = recording.read_bytes()
@@ -100,6 +102,7 @@ def test_the_order_of_the_tests_makes_no_difference(inner, recording):
     assert recording.read_bytes() == before
 
 
+@pytest.mark.thorough
 def test_a_call_more_makes_a_difference(inner, recording):
     inner(RECORD, apart=True, conftest=CLOCK, test_mail=MANY).assert_outcomes(passed=24)
     before = recording.read_bytes()
@@ -168,6 +171,7 @@ def test_scenario_files_are_recorded_by_their_steps(inner, recording, pytester):
     assert list(read_recording(recording).evidence().acted) == [hit.step]
 
 
+@pytest.mark.thorough
 def test_a_worker_that_dies_leaves_what_it_got_and_a_gap(inner, recording):
     result = inner(RECORD, "-n2", apart=True, test_it=CRASH)
     result.assert_outcomes(passed=2, failed=1)
@@ -211,6 +215,7 @@ def verify(command, recording, pytester):
     return run
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("has_old", [False, True])
 def test_a_run_that_dies_is_found_by_the_next_command(
     inner, recording, pytester, verify, command, has_old
@@ -238,6 +243,7 @@ def test_a_run_that_dies_is_found_by_the_next_command(
     assert verify()[0] == 0
 
 
+@pytest.mark.thorough
 def test_a_run_that_dies_before_its_first_call_is_found_too(inner, verify):
     inner(RECORD, test_it=OLD).assert_outcomes(passed=1)
     assert inner(RECORD, apart=True, test_it="import os\ndef test_a(): os._exit(9)").ret == 9
@@ -266,6 +272,7 @@ BESIDE = """
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("workers", [[], ["-n1"]], ids=["alone", "xdist"])
 @pytest.mark.parametrize("has_old", [False, True])
@@ -290,6 +297,7 @@ def test_a_recording_belongs_to_one_run_while_that_is_alive(
     assert read_recording(recording).evidence().gaps == ()
 
 
+@pytest.mark.thorough
 def test_a_run_is_refused_while_an_emulator_records_to_its_file(inner, recording):
     with closing(RecordingFile(recording, b"pixel_recording: 1\n")):
         result = inner(RECORD, apart=True, test_it=ONE)
@@ -343,6 +351,7 @@ GONE = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("workers", [[], ["-n1"]], ids=["alone", "xdist"])
 @pytest.mark.parametrize("name", GONE)
 def test_parts_that_are_deleted_meanwhile_are_a_gap(inner, recording, verify, name, workers):
@@ -368,6 +377,7 @@ CHANGES = """
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "change",
     ["path.write_text('my: notes')", "path.unlink(); path.write_text('my: notes')"],
@@ -388,6 +398,7 @@ def test_a_file_that_was_deleted_meanwhile_is_written_all_the_same(inner, record
     assert read_recording(recording).evidence().gaps == ()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("wrong", [["nowhere.py"], ["-k", "nothing"], []])
 def test_a_run_without_calls_costs_no_good_recording(inner, recording, pytester, wrong):
     inner(RECORD, test_it=ONE).assert_outcomes(passed=1)
@@ -467,6 +478,7 @@ def test_a_file_that_cannot_be_collected_is_a_gap(inner, recording, verify, more
     assert verify()[0] == 3
 
 
+@pytest.mark.thorough
 def test_an_internal_error_is_a_gap(inner, recording):
     hook = "def pytest_runtest_logfinish(nodeid):\n    raise RuntimeError('of a plugin')"
     inner(RECORD, apart=True, test_it=ONE, conftest=hook)
@@ -532,6 +544,7 @@ def test_a_run_without_calls_leaves_no_old_recording(inner, recording):
     assert read_recording(recording).evidence().connections == 0
 
 
+@pytest.mark.thorough
 def test_another_file_is_not_overwritten(inner, recording):
     recording.write_text("my: notes\n")
     result = inner(RECORD, apart=True, test_it=ONE)
@@ -540,6 +553,7 @@ def test_another_file_is_not_overwritten(inner, recording):
     assert recording.read_text() == "my: notes\n"
 
 
+@pytest.mark.thorough
 def test_a_recording_that_cannot_be_written_is_an_error(inner, recording):
     recording.mkdir()
     result = inner(RECORD, apart=True, test_it=ONE)

@@ -368,6 +368,7 @@ def test_files_of_a_named_folder_are_tests_one_for_each_case(inner, write):
     )
 
 
+@pytest.mark.thorough_but_first
 @pytest.mark.parametrize("arguments", [(), ("-n1",)])
 def test_a_named_file_that_does_not_act_is_an_error_that_says_so(inner, write, arguments):
     write("welcome.yaml", WELCOME.replace("$user", "u").replace("let: {user: }\n", ""))
@@ -404,6 +405,7 @@ def test_a_glob_that_matches_nothing_is_reported(inner, write, glob, said):
     assert (f"pixels: pixel_scenarios: no file matches {glob}" in result.outlines) is said
 
 
+@pytest.mark.thorough_but_first
 @pytest.mark.parametrize(
     ("arguments", "ini", "tests"),
     [
@@ -428,6 +430,7 @@ def test_files_are_tests_where_they_are_named(inner, write, arguments, ini, test
 TAGGED = DRIP.replace("step: 1", "step: $n").replace("cases", "tags: [TAGS]\ncases")
 
 
+@pytest.mark.thorough_but_first
 @pytest.mark.parametrize(
     ("arguments", "tests"),
     [

@@ -10,6 +10,8 @@ from pixel_emulator.trust.stores import Keystore, TrustStores, certificates
 from tests.certificates import make_authority
 from tests.programs import needs_java
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture
 def theirs(tmp_path):

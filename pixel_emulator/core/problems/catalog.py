@@ -1,287 +1,12 @@
-"""The catalogue of problems: their codes, severities, sources and messages."""
+"""The catalogue of problems: their codes, severities, sources, messages and examples."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import NamedTuple
 
 from pixel_emulator.core.model import JSON, Problem, RuleSource, Severity
+from pixel_emulator.core.problems.messages import MESSAGES, Example, Message
 from pixel_emulator.core.text.display import quoted, shortened
-
-
-class Message(NamedTuple):
-    """The two parts of a message: `fact` is a template, `summary` is a fixed text."""
-
-    fact: str
-    summary: str
-
-
-type Messages = Mapping[str, Message]
-"""Messages by problem code."""
-
-
-_NOTES_DOCUMENTED: Messages = {
-    "duplicate_message_id": Message(
-        "The messageId {value} was seen before",
-        "Segment keeps the first call with a messageId and discards the others, for at least 24 "
-        "hours; leave the field out, or make it different for each call.",
-    ),
-    "baked_message_id": Message(
-        "The pixel carries the messageId {value}",
-        "If it stands in a template, Segment discards every open after the first, for at least 24 "
-        "hours; leave the field out, Segment fills it in.",
-    ),
-    "message_id_too_long": Message(
-        "messageId has {length} characters",
-        "Segment allows at most 100; leave the field out, Segment fills it in.",
-    ),
-    "timestamp_invalid": Message(
-        "{path} is {value}",
-        "Segment asks for ISO 8601 with a time zone and may read anything else as another time; "
-        'write it as "2030-01-31T12:30:00Z", or leave the field out.',
-    ),
-    "too_many_properties": Message(
-        "{path} has {count} entries",
-        "Segment allows at most 10,000; send fewer.",
-    ),
-    "email_as_user_id": Message(
-        "userId is the e-mail address {value}",
-        "Segment advises against it, because addresses change and spread with the id; send the "
-        "id of your database as userId, and the address as a trait.",
-    ),
-    # https://segment.com/docs/connections/spec/email/
-    "email_event_name": Message(
-        'event is {value}, which Segment\'s e-mail spec spells "{name}"',
-        "Segment hands the name on as it is, and destinations know only that spelling; rename it.",
-    ),
-    "email_properties": Message(
-        "{path} is named {name} in Segment's e-mail spec",
-        "Segment's own pixel example sends it, but destinations read the spec's field; send both.",
-    ),
-}
-
-_NOTES_2018: Messages = {
-    "ignored_parameters": Message(
-        "Beside `data` the URL has {shown}",
-        "Segment reads only `data` where there is one and ignores the rest; put what matters into "
-        "the encoded JSON.",
-    ),
-    "malformed_parameter": Message(
-        "The parameter {shown} has a percent sign that escapes nothing",
-        "Segment silently discards such a parameter; write the percent sign as %25.",
-    ),
-    "empty_data": Message(
-        "`data` is empty",
-        "Segment then reads the other parameters as the call; mend the code that builds the data.",
-    ),
-    "repeated_data": Message(
-        "The URL has more than one `data`",
-        "Segment reads the first and ignores the others; send one pixel for each call.",
-    ),
-    "invalid_utf8": Message(
-        "The data holds bytes that are not UTF-8",
-        "Segment replaces them by U+FFFD; encode the text as UTF-8.",
-    ),
-    "lone_surrogate": Message(
-        "The JSON holds one half of a surrogate pair",
-        "Segment passes it on unchanged, and what reads it next may refuse or mangle it; cut texts "
-        "between characters.",
-    ),
-    "duplicate_json_key": Message(
-        "The key {shown} stands in one object more than once",
-        "Segment keeps the last value; send each key once.",
-    ),
-}
-
-_NOTES_INFERRED: Messages = {
-    "semicolon": Message(
-        "The query holds a raw `;`",
-        "Servers split a query there, drop the pair, or read on; how Segment reads it today is "
-        "not known; write %3B.",
-    ),
-    "fragment": Message(
-        "The URL has a `#`",
-        "A client keeps what stands behind it for itself, so Segment never sees it; write %23.",
-    ),
-    "double_encoded": Message(
-        "{path} is {value}, which is percent-encoded once too often",
-        "Segment decodes a query once and JSON not at all, and keeps the escapes as text; encode "
-        "the value once in a query, and not at all before base64.",
-    ),
-    "context_not_object": Message(
-        "context is {value}",
-        "Segment calls it an object but lists no code for anything else; send names with values.",
-    ),
-    "integrations_not_object": Message(
-        "integrations is {value}",
-        "Segment calls it an object but lists no code for anything else; send destinations with "
-        "true or false.",
-    ),
-    "epoch_timestamp": Message(
-        "{path} is {value}, which is a count and not a date",
-        "Segment asks for ISO 8601 with a time zone and may not read anything else; write it as "
-        '"2030-01-31T12:30:00Z", or leave the field out.',
-    ),
-    "baked_timestamp": Message(
-        "The pixel carries the timestamp {value}",
-        "If it stands in a template, Segment books the call at the time of sending, not of "
-        "opening; leave the field out, Segment fills it in.",
-    ),
-    "event_on_page": Message(
-        "event is {value} on a {type} call",
-        "Segment counts no event for such a call; send a track call, or use `name`.",
-    ),
-    "flat_numbers": Message(
-        "{path} arrives as the string {value}",
-        "Segment reads every value of the unencoded form as text, so sums and tracking plans miss "
-        "it; encode the call as base64 to send a number.",
-    ),
-    "misspelt_field": Message(
-        "The field {path} is probably meant to be {meant}",
-        "Segment reads a field only under its exact name and misses this one; rename it.",
-    ),
-    "misplaced_id": Message(
-        "{path} does not count as an id, and the call has no other",
-        "Segment takes ids only from the top level of the call; move it there.",
-    ),
-    "data_in_event_name": Message(
-        "The event name {value} holds data that changes from call to call",
-        "Segment makes a new event of every spelling, and reports fall apart; keep the name "
-        "constant and put the data into properties.",
-    ),
-    "long_url": Message(
-        "The URL has {length} characters",
-        "Some mail clients cut URLs at about 2,000, and Segment then gets a torn call; send less.",
-    ),
-    "insecure_url": Message(
-        "The URL begins with http://",
-        "Mail clients may block it, and write key and ids travel in the open; write https://.",
-    ),
-}
-
-
-# Delivery Overview lists these codes; https://segment.com/docs/connections/delivery-overview/
-_DROPPED: Messages = {
-    "bad_request": Message(
-        "Undecodable: {cause}",
-        "Segment drops what it cannot decode, although it answers 200 with the GIF.",
-    ),
-    "unknown_source": Message(
-        "The write key is {key}",
-        "Segment drops a call whose write key belongs to no source; copy the key from the "
-        "settings of the source.",
-    ),
-    "no_user_anon_id": Message(
-        "There is neither a userId nor an anonymousId",
-        "Segment drops a call without an id; send userId, anonymousId or both.",
-    ),
-    "id_not_string": Message(
-        "{path} is {value}",
-        "Segment drops a call whose id is empty or no string; send text, or leave it out.",
-    ),
-    "event_not_defined": Message(
-        "The track call has no event name",
-        'Segment drops it then; say in `event` what happened, such as "Email Opened".',
-    ),
-    "event_not_string": Message(
-        "event is {value}",
-        "Segment drops a track call whose event is not a string; send the name as text.",
-    ),
-    "properties_not_object": Message(
-        "properties is {value}",
-        "Segment drops a call whose properties are not an object; send names with values.",
-    ),
-    "traits_not_object": Message(
-        "traits is {value}",
-        "Segment drops a call whose traits are not an object; send names with values.",
-    ),
-    "name_not_string": Message(
-        "name is {value}",
-        "Segment drops a call whose name is empty or no string; send text, or leave it out.",
-    ),
-    "category_not_string": Message(
-        "category is {value}",
-        "Segment drops a call whose category is empty or no string; send text, or leave it out.",
-    ),
-}
-
-_DAMAGED_DOCUMENTED: Messages = {
-    # "Blocked values": https://segment.com/docs/unify/identity-resolution/
-    "constant_id": Message(
-        "{path} is {value}",
-        "Segment would merge everybody who shares such an id into one profile, and advises to "
-        "block it; send each person's own id.",
-    ),
-}
-
-_DAMAGED_2018: Messages = {
-    "flat_key_conflict": Message(
-        "{path} has a value and also parts behind a dot",
-        "Segment keeps one of the two by chance; send either the value or the dotted parts.",
-    ),
-}
-
-_DAMAGED_INFERRED: Messages = {
-    "template_token": Message(
-        "{path} still holds the template token {shown}",
-        "Nothing replaced it, so Segment keeps this very text for every recipient; fill in the "
-        "value before the pixel is built.",
-    ),
-    "literal_placeholder": Message(
-        "{path} is {shown}, which stands for a value that was never filled in",
-        "Segment takes it literally, the same for everybody; send the real value.",
-    ),
-    "group_id_missing": Message(
-        "The group call has no groupId that is a filled string",
-        "Segment requires it but lists no code for its lack, and probably keeps a call that joins "
-        "nobody to a group; send the group's id.",
-    ),
-    "previous_id_missing": Message(
-        "The alias call has no previousId that is a filled string",
-        "Segment requires it but lists no code for its lack, and probably keeps an alias that ties "
-        "nothing together; send the old id.",
-    ),
-    "user_id_missing": Message(
-        "The alias call has no userId",
-        "Segment requires it but lists no code for its lack, and probably keeps an alias that ties "
-        "nothing together; send the new id.",
-    ),
-    "raw_json": Message(
-        "data holds JSON that is not base64-encoded",
-        "Segment's API description allows this but its published source drops it; encode the JSON "
-        "as URL-safe base64.",
-    ),
-    "amp_parameter": Message(
-        "The URL has a parameter named {shown}",
-        "An `&` was escaped as `&amp;` once too often, so Segment reads a field of the wrong name; "
-        "escape it exactly once, and only in HTML.",
-    ),
-    "misspelt_host": Message(
-        "The host {value} is probably meant to be {meant}",
-        "The call goes to somebody else or to nobody, and Segment never sees it; correct the host.",
-    ),
-    "invalid_host": Message(
-        "{value} is no name that a host can have",
-        "No client can look it up, so nothing is requested and Segment never sees the call; "
-        "correct the host.",
-    ),
-    "folded_url": Message(
-        "A line break and a blank stand in the URL",
-        "A client drops the break but sends the blank, so Segment reads another text; relays cut "
-        "lines over 998 characters so: send the mail as quoted-printable or base64.",
-    ),
-}
-
-MESSAGES: Mapping[tuple[Severity, RuleSource], Messages] = {
-    (Severity.DROP, RuleSource.DOCUMENTED): _DROPPED,
-    (Severity.DAMAGE, RuleSource.DOCUMENTED): _DAMAGED_DOCUMENTED,
-    (Severity.DAMAGE, RuleSource.SEGMENT_2018): _DAMAGED_2018,
-    (Severity.DAMAGE, RuleSource.INFERRED): _DAMAGED_INFERRED,
-    (Severity.NOTE, RuleSource.DOCUMENTED): _NOTES_DOCUMENTED,
-    (Severity.NOTE, RuleSource.SEGMENT_2018): _NOTES_2018,
-    (Severity.NOTE, RuleSource.INFERRED): _NOTES_INFERRED,
-}
-"""The messages of all problem codes by severity and source of the rule, worst first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -289,7 +14,8 @@ class Rule:
     """One kind of problem.
 
     `fact` is a template for what is wrong; `summary` says what Segment does and how to correct the
-    call. A message consists of both.
+    call. A message consists of both. `effect` and `mend` are the parts of `summary` as sentences;
+    `example` is a call that has the problem.
     """
 
     code: str
@@ -297,13 +23,30 @@ class Rule:
     source: RuleSource
     fact: str
     summary: str
+    effect: str
+    mend: str
+    example: Example
+
+
+def _rule(code: str, severity: Severity, source: RuleSource, message: Message) -> Rule:
+    effect, semicolon, mend = message.summary.rpartition("; ")
+    return Rule(
+        code=code,
+        severity=severity,
+        source=source,
+        fact=message.fact,
+        summary=message.summary,
+        effect=f"{effect}." if semicolon else message.summary,
+        mend=message.mend or mend[:1].upper() + mend[1:],
+        example=Example(message.example) if isinstance(message.example, str) else message.example,
+    )
 
 
 RULES: Mapping[str, Rule] = MappingProxyType(
     {
-        code: Rule(code=code, severity=severity, source=source, fact=fact, summary=summary)
+        code: _rule(code, severity, source, message)
         for (severity, source), messages in MESSAGES.items()
-        for code, (fact, summary) in messages.items()
+        for code, message in messages.items()
     }
 )
 """All kinds of problems by code, worst first."""

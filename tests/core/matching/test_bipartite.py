@@ -2,7 +2,7 @@
 
 import pytest
 
-from pixel_emulator.core.matching.bipartite import b_matching, min_cost_pairs
+from pixel_emulator.core.matching.bipartite import b_matching, max_pairs, min_cost_pairs
 
 # Candidates of each call, bounds of each expectation, and the expectation that claims each call.
 CLAIMS = [
@@ -46,3 +46,20 @@ def test_most_rows_get_a_column_at_the_least_total_cost(costs, pairs):
 
 def _total(costs, pairs):
     return sum(row[column] for row, column in zip(costs, pairs, strict=True) if column is not None)
+
+
+@pytest.mark.parametrize(
+    ("fitting", "pairs"),
+    [
+        ([], {}),
+        ([[]], {}),
+        ([[0, 1], [0]], {0: 1, 1: 0}),
+        ([[0, 1], [0], [1]], {0: 1, 1: 0}),
+        ([[0, 1], [0, 2], [0], [2, 3]], {0: 1, 1: 2, 2: 0, 3: 3}),
+    ],
+)
+def test_max_pairs(fitting, pairs):
+    matched = max_pairs(fitting)
+    assert len(matched) == len(pairs)
+    assert len(set(matched.values())) == len(matched)
+    assert all(item in fitting[expected] for expected, item in matched.items())

@@ -43,6 +43,16 @@ def test_a_summary_is_one_sentence_of_one_table_cell(rule):
 
 
 @RULE
+def test_effect_and_mend_are_the_sentences_of_a_summary(rule):
+    if rule.code != "bad_request":  # the message of each case says how to correct the call
+        assert f"{rule.effect[:-1]}; " in rule.summary
+        assert rule.summary.endswith(rule.mend[1:])
+    for sentence in (rule.effect, rule.mend):
+        assert sentence[0].isupper() or sentence.startswith("`")
+        assert sentence.endswith(".")
+
+
+@RULE
 def test_a_fact_has_only_named_details(rule):
     names = {name for _, name, _, _ in string.Formatter().parse(rule.fact) if name is not None}
     known = {"path", "value", "shown", "cause", "key", "name", "meant", "type", "length", "count"}

@@ -173,6 +173,7 @@ def test_what_may_be_ours_is_read(text):
     assert describe_file(text.encode(), "f") == describe_traffic(text.encode(), "f") == ""
 
 
+@pytest.mark.thorough_but_first
 @pytest.mark.parametrize(("status", "calls", "code"), [(200, 1, 0), (-1, 0, 3), (0, 0, 3)])
 def test_an_aborted_request_of_a_har_is_a_gap(run_cli, tmp_path, status, calls, code):
     """Whether it reached Segment is unknown: neither its call nor its silence can pass."""

@@ -6,18 +6,20 @@ from datetime import UTC, datetime
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pixel_emulator.core.endpoint.pixel import encode
 from pixel_emulator.core.model import CallType, Dialect, Form, Hit, PixelRequest
 from pixel_emulator.core.recordings.entry import entry
 from pixel_emulator.core.recordings.fast_entry import entry_text
-from pixel_emulator.core.redaction.fast_redaction import masked_fields, unmasked_fields
+from pixel_emulator.core.redaction.fast_redaction import masked_fields, sole_key, unmasked_fields
+from pixel_emulator.core.redaction.key_finder import keys_in_request
 from pixel_emulator.core.redaction.masking import mask
 from pixel_emulator.core.redaction.redact import redact
 from pixel_emulator.core.text import yaml_writer
 from pixel_emulator.runtime.history import Classifier
+from tests.law_examples import examples
 
 KEY = "wk_test_0000000000000000000000aB"
 OTHER = "wk_test_1111111111111111111111cD"
@@ -288,9 +290,18 @@ VALUES = st.recursive(
 
 
 @given(st.dictionaries(TEXTS, VALUES, max_size=3), st.booleans(), st.booleans())
-@settings(max_examples=400)
+@examples(400)
 def test_any_call_is_written_as_after_redact(extra, padded, first):
     fields = {**extra, **track()} if first else track(properties=extra)
     hit = made(pixel(fields, padded=padded))
     assert entry_text(hit) == exactly(hit)
     assert entry_text(hit, known=(OTHER,)) == exactly(hit, (OTHER,))
+
+
+@given(st.dictionaries(TEXTS, VALUES, max_size=3), st.booleans())
+@examples(200)
+def test_a_sole_key_is_the_only_one_that_the_search_finds(extra, padded):
+    for fields in ({**extra, **track()}, track(properties=extra)):
+        hit = made(pixel(fields, padded=padded))
+        key = sole_key(hit)
+        assert key is None or {*keys_in_request(hit.request).keys} == {key}

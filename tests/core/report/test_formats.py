@@ -10,14 +10,18 @@ from tests.verdicts import verdict_on
 VERDICT = verdict_on("expect: [{track: A}]")
 
 
-@pytest.mark.parametrize(
-    ("name", "media_type", "suffix", "start"),
-    [
-        ("text", "text/plain", ".txt", "FAIL"),
-        ("json", "application/json", ".json", "{\n"),
-        ("junit", "application/xml", ".xml", "<?xml"),
-    ],
-)
+ROWS = [
+    ("text", "text/plain", ".txt", "FAIL"),
+    ("json", "application/json", ".json", "{\n"),
+    ("junit", "application/xml", ".xml", "<?xml"),
+]
+
+
+def test_every_format_has_a_row():
+    assert {name for name, *_ in ROWS} == FORMATS.keys()
+
+
+@pytest.mark.parametrize(("name", "media_type", "suffix", "start"), ROWS)
 def test_each_format_has_a_name_a_media_type_and_a_suffix(name, media_type, suffix, start):
     report_format = FORMATS[name]
     assert (report_format.name, report_format.media_type) == (name, media_type)

@@ -10,7 +10,7 @@ from datetime import timedelta
 from hashlib import sha256
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pixel_emulator.core.model import KEPT, CallType, PixelRequest
@@ -23,6 +23,7 @@ from pixel_emulator.core.scenarios.expectation import Expectation, Pattern
 from pixel_emulator.core.scenarios.scenario import Scenario, Step
 from pixel_emulator.core.verification.verify import verify
 from tests.hits import KEY, classified_hit, evidence, hit
+from tests.law_examples import examples
 from tests.verdicts import CASES, MADE_BY_HAND, objections, shouted, verdict_of, verdict_on
 
 ESCAPE = re.compile(r"\x1b\[\d+m")
@@ -159,7 +160,7 @@ IDS = st.one_of(st.none(), st.text(max_size=12), st.sampled_from(["$x", "null", 
 
 
 @given(type=st.sampled_from(CallType), name=IDS, user=IDS, visitor=IDS, group=IDS)
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_the_yaml_below_an_unexpected_call_expects_it(type, name, user, visitor, group):
     payload = {"userId": user, "anonymousId": visitor, "groupId": group, "previousId": group}
     payload |= {"event": name} if type is CallType.TRACK else {"name": name}

@@ -5,7 +5,7 @@ The oracle is mitmproxy: its buffer, its parser, its validation, one head after 
 
 import pytest
 from h11._receivebuffer import ReceiveBuffer
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from mitmproxy import http, options
 from mitmproxy.net.http import http1
@@ -24,6 +24,7 @@ from pixel_emulator.proxy.fast_path.request_reader import (
 )
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.settings import Settings
+from tests.law_examples import examples
 
 SETTINGS = Settings()
 SMUGGLED = b"GET /v1/pixel/track?smuggled HTTP/1.1\r\nHost: api.segment.io\r\n\r\n"
@@ -176,14 +177,14 @@ def mutations(draw: st.DrawFn) -> bytes:
     return data + draw(st.sampled_from([b"", SMUGGLED]))
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(mutations())
 @example(head() + b"\r\n" + head())
 def test_mutated_bytes_are_read_as_mitmproxy_reads_them(data: bytes):
     check(data)
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(
     st.binary(max_size=40), st.sampled_from([b"X: %s", b"%s: y", b"Host: %s", b"Connection: %s"])
 )
@@ -192,7 +193,7 @@ def test_a_field_of_any_bytes_is_read_as_mitmproxy_reads_it(value: bytes, field:
     check(head(field % value).replace(b"Host: api.segment.io\r\n", b"") + SMUGGLED)
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(st.binary(max_size=40))
 def test_a_target_of_any_bytes_is_read_as_mitmproxy_reads_it(value: bytes):
     check(head(line=b"GET /%s HTTP/1.1" % value) + SMUGGLED)

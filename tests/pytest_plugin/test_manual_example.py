@@ -96,6 +96,7 @@ def example(inner, pytester):
     return lambda *more: inner(*more, apart=True, **files)
 
 
+@pytest.mark.thorough
 def test_it_passes(example, pytester):
     result = example("--junitxml=out.xml")
     result.assert_outcomes(passed=3)
@@ -105,6 +106,7 @@ def test_it_passes(example, pytester):
     assert '<property name="pixel_scenario" value="scenarios/welcome.yaml" />' in told
 
 
+@pytest.mark.thorough
 def test_it_fails_where_the_application_is_wrong(example, monkeypatch):
     monkeypatch.setenv("APPLICATION", "wrong")
     result = example()
