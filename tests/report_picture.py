@@ -1,4 +1,4 @@
-"""`uv run python -m tests.report_picture`: draw docs/report.svg, the README's picture of a report."""
+"""`uv run python -m tests.report_picture`: draw docs/report.svg, the picture of the README."""
 
 import os
 import re
@@ -32,7 +32,7 @@ def report() -> str:
 
 def picture(text: str) -> str:
     """Return an SVG of a terminal with this text."""
-    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
         console = Console(record=True, width=_COLUMNS, file=nowhere, force_terminal=True)
         console.print(Text.from_ansi(text), soft_wrap=True)
         title = " ".join(("pixel-emulator", *_ARGUMENTS))
