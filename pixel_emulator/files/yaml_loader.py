@@ -4,6 +4,7 @@ The values are built from the parser's events in a loop: PyYAML's composers recu
 C crashes the process on about 30,000 nested brackets.
 """
 
+import json
 import re
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -126,8 +127,13 @@ class _Builder:
 
     def build(self, text: str) -> JSON:
         loader = yaml.SafeLoader if _SURROGATE_ESCAPE.search(text) else _C_LOADER
+        if loader is yaml.SafeLoader and "\t" in text and _is_json(text):
+            # PyYAML's own parser rejects tabs between tokens. A string of JSON holds none.
+            parsed = text.replace("\t", " ")
+        else:
+            parsed = text
         try:
-            for event in yaml.parse(text, loader):
+            for event in yaml.parse(parsed, loader):
                 self._handle(event)
         except yaml.MarkedYAMLError as error:
             raise InputError(_syntax_mistake(error, text, self.file)) from None
@@ -199,6 +205,14 @@ class _Builder:
     def _location(self, event: yaml.Event) -> Location:
         mark = event.start_mark
         return Location(self.file, mark.line + 1, mark.column + 1) if mark else Location(self.file)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text, parse_int=str)  # long digits are no error
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _scalar(event: yaml.ScalarEvent) -> JSON:

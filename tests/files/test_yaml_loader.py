@@ -1,5 +1,7 @@
 """YAML and JSON texts as plain data with positions."""
 
+import json
+
 import pytest
 import yaml
 from hypothesis import given
@@ -48,7 +50,7 @@ def test_only_the_scalars_of_json_are_resolved(text, value):
     assert read(text) == value
 
 
-@pytest.mark.parametrize(("text", "value"), [case for case in SCALARS if "\t" not in case[0]])
+@pytest.mark.parametrize(("text", "value"), SCALARS)
 def test_without_libyaml_the_same_is_read_at_the_same_places(text, value, monkeypatch):
     with_libyaml = parse_document(text, "f.yaml")
     monkeypatch.setattr(yaml_loader, "_C_LOADER", yaml.SafeLoader)
@@ -57,10 +59,28 @@ def test_without_libyaml_the_same_is_read_at_the_same_places(text, value, monkey
     assert without.data == value
 
 
-def test_without_libyaml_a_tab_between_tokens_is_refused(monkeypatch):
+def test_without_libyaml_a_tab_between_tokens_of_other_flow_yaml_is_refused(monkeypatch):
     """The one difference that is known: PyYAML's own parser takes it for an indentation."""
     monkeypatch.setattr(yaml_loader, "_C_LOADER", yaml.SafeLoader)
-    assert "indent with blanks, not with tabs" in issue('{"a":1,\t"b":2}')
+    assert "indent with blanks, not with tabs" in issue("{a: 1,\tb: 2}")
+
+
+def test_json_indented_with_tabs_has_its_places_also_with_surrogate_escapes():
+    """libyaml rejects the escapes, and PyYAML's own parser the tabs."""
+    text = '{\n\t"name": "\\ud83d\\ude00",\n\t"b": [1]\n}'
+    document = parse_document(text, "f.json")
+    assert document.data == {"name": "😀", "b": [1]}
+    assert document == parse_document(text.replace("\t", " "), "f.json")
+
+
+# Not the private characters that stand for lone surrogates.
+_CHARACTERS = st.characters(exclude_categories=["Cs", "Co"])
+
+
+@given(st.lists(st.text(_CHARACTERS) | st.dictionaries(st.text(_CHARACTERS), st.integers())))
+@examples(100)
+def test_any_json_indented_with_tabs_is_read(value):
+    assert read(json.dumps(value, indent="\t")) == value
 
 
 @given(
