@@ -16,8 +16,8 @@ trap 'kill $haproxy $varnishd; wait || true; rm -rf "$tmp"' EXIT
 
 cd "$tmp"
 apt-get download -qq -o APT::Sandbox::User=root \
-  'haproxy=2.6.12-*' liblua5.3-0 libopentracing-c-wrapper0 libopentracing1 \
-  'varnish=7.1.1-*' 'libvarnishapi3=7.1.1-*' libjemalloc2
+  'haproxy=2.6.12-*' 'liblua5.3-0=5.3.6-*' 'libopentracing-c-wrapper0=1.1.3-*' 'libopentracing1=1.6.0-*' \
+  'varnish=7.1.1-*' 'libvarnishapi3=7.1.1-*' 'libjemalloc2=5.3.0-*'
 for package in *.deb; do dpkg -x "$package" root; done
 export LD_LIBRARY_PATH=$tmp/root/usr/lib/x86_64-linux-gnu:$tmp/root/usr/lib/x86_64-linux-gnu/varnish
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }

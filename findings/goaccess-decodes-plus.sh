@@ -14,7 +14,7 @@ tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 
 cd "$tmp"
-apt-get download -qq -o APT::Sandbox::User=root 'goaccess=1:1.7-*' libmaxminddb0
+apt-get download -qq -o APT::Sandbox::User=root 'goaccess=1:1.7-*' 'libmaxminddb0=1.7.1-*'
 for package in *.deb; do dpkg -x "$package" root; done
 export LD_LIBRARY_PATH=$tmp/root/usr/lib/x86_64-linux-gnu
 

@@ -14,8 +14,8 @@ trap 'rm -rf "$tmp"' EXIT
 mkdir "$tmp/packages"
 (
   cd "$tmp/packages"
-  apt-get download -qq -o APT::Sandbox::User=root 'squid=5.7-*' 'squid-common=5.7-*' squid-langpack \
-    libecap3 libnetfilter-conntrack3 libnfnetlink0
+  apt-get download -qq -o APT::Sandbox::User=root 'squid=5.7-*' 'squid-common=5.7-*' 'squid-langpack=20220130-*' \
+    'libecap3=1.0.1-*' 'libnetfilter-conntrack3=1.0.9-*' 'libnfnetlink0=1.0.2-*'
 )
 for package in "$tmp"/packages/*.deb; do dpkg -x "$package" "$tmp/root"; done
 export LD_LIBRARY_PATH=$tmp/root/usr/lib/x86_64-linux-gnu

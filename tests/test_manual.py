@@ -421,6 +421,7 @@ def same_run(text):
 def test_the_commands_of_a_page_run(page, tmp_path):
     folder = tmp_path / "project"
     shutil.copytree(FILES, folder)
+    shutil.copy(ROOT / "scenarios" / "welcome.html", folder / "mail.html")
     shutil.copytree(ROOT / "scenarios", folder / "scenarios")
     programs = [str(Path(sys.executable).parent), str(folder / "bin"), os.environ["PATH"]]
     env = {

@@ -1,39 +1,12 @@
 """Files on disk: documents and recordings, whole and torn."""
 
-from dataclasses import replace
-from datetime import UTC, datetime
-
 import pytest
 
-from pixel_emulator.core.errors import InputError
-from pixel_emulator.core.recordings.recording import End, Head
 from pixel_emulator.files import read_write
 from pixel_emulator.files.file_io import read_bytes
 from pixel_emulator.files.read_write import read_document, read_recording
 from pixel_emulator.runtime.recording_writer import RecordingWriter
-from tests.hits import hit
-
-HEAD = Head(created=datetime(2030, 1, 31, 9, tzinfo=UTC), run="r1", tool="0.1.0")
-END = End(calls=2, connections=1)
-
-
-def recorded(seq, **payload):
-    made = hit(seq, "track", {"event": "Email Opened", "userId": "u", **payload})
-    return replace(made, digest="0a" * 32)
-
-
-def payload(path):
-    """Return the payload of the first call in a recording."""
-    call = read_recording(path).hits[0].call
-    assert call is not None
-    assert call.payload is not None
-    return call.payload
-
-
-def message(call, *arguments):
-    with pytest.raises(InputError) as caught:
-        call(*arguments)
-    return str(caught.value)
+from tests.recordings import END, HEAD, input_error, recorded
 
 
 @pytest.fixture
@@ -66,8 +39,8 @@ def whole(path):
 )
 def test_damage_is_named_with_its_line_and_column(path, whole, old, new, expected):
     path.write_bytes(whole.replace(old, new))
-    assert expected in message(read_recording, path)
-    assert message(read_recording, path).startswith(f"{path}:")
+    assert expected in input_error(read_recording, path)
+    assert input_error(read_recording, path).startswith(f"{path}:")
 
 
 @pytest.mark.parametrize(
@@ -83,19 +56,19 @@ def test_damage_is_named_with_its_line_and_column(path, whole, old, new, expecte
 )
 def test_a_file_that_is_no_recording_is_reported(path, content, expected):
     path.write_bytes(content)
-    assert expected in message(read_recording, path)
+    assert expected in input_error(read_recording, path)
 
 
 @pytest.mark.parametrize("read", [read_recording, read_document, read_bytes])
 def test_a_file_that_cannot_be_read_is_named(tmp_path, read):
     for name, reason in (("missing", "No such file"), (".", "Is a directory"), ("a\0b", "null")):
-        text = message(read, tmp_path / name)
+        text = input_error(read, tmp_path / name)
         assert text.startswith(f"{tmp_path / name}: cannot read this file: ")
         assert reason in text
 
 
 def test_a_file_without_an_end_is_not_read_for_ever():
-    assert "is larger than" in message(read_bytes, "/dev/zero")
+    assert "is larger than" in input_error(read_bytes, "/dev/zero")
 
 
 def test_a_document_has_positions_and_may_have_a_byte_order_mark(path):

@@ -14,7 +14,7 @@ from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.recordings.recording import End, Head
 from pixel_emulator.files.read_write import read_recording
 from pixel_emulator.runtime.recording_writer import RecordingChangedError, RecordingWriter
-from tests.runtime.test_recording_writer import recorded
+from tests.recordings import recorded
 
 HEAD = Head(created=datetime(2030, 1, 31, 9, tzinfo=UTC), run="r2", tool="0.1.0")
 NONE, ONE = End(calls=0, connections=0), End(calls=1, connections=1)

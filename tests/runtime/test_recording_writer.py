@@ -13,35 +13,13 @@ import pytest
 import ruamel.yaml
 import yaml
 
-from pixel_emulator.core.errors import InputError
-from pixel_emulator.core.recordings.recording import End, Head, Redaction
+from pixel_emulator.core.recordings.recording import Redaction
 from pixel_emulator.core.redaction.masking import mask
 from pixel_emulator.files.read_write import read_recording
 from pixel_emulator.runtime.recording_writer import RecordingWriter, open_recording
 from pixel_emulator.runtime.settings import Settings
-from tests.hits import KEY, hit
-
-HEAD = Head(created=datetime(2030, 1, 31, 9, tzinfo=UTC), run="r1", tool="0.1.0")
-END = End(calls=2, connections=1)
-
-
-def recorded(seq, **payload):
-    made = hit(seq, "track", {"event": "Email Opened", "userId": "u", **payload})
-    return replace(made, digest="0a" * 32)
-
-
-def payload(path):
-    """Return the payload of the first call in a recording."""
-    call = read_recording(path).hits[0].call
-    assert call is not None
-    assert call.payload is not None
-    return call.payload
-
-
-def message(call, *arguments):
-    with pytest.raises(InputError) as caught:
-        call(*arguments)
-    return str(caught.value)
+from tests.hits import KEY
+from tests.recordings import END, HEAD, first_payload, input_error, recorded
 
 
 @pytest.fixture
@@ -90,7 +68,7 @@ def test_write_keys_are_masked_unless_the_head_keeps_them(tmp_path):
     for redaction, key in ((Redaction.WRITE_KEYS, mask(KEY)), (Redaction.NONE, KEY)):
         file = tmp_path / redaction
         RecordingWriter(file, replace(HEAD, redaction=redaction)).append(recorded(1))
-        assert payload(file)["writeKey"] == key
+        assert first_payload(file)["writeKey"] == key
         assert read_recording(file).evidence().masked is (redaction is Redaction.WRITE_KEYS)
 
 
@@ -103,19 +81,19 @@ def test_a_recording_and_an_empty_file_are_overwritten(path):
 
 def test_any_other_file_is_kept(path):
     path.write_text("name: my scenario\n")
-    assert "out.yaml: exists and is no recording" in message(RecordingWriter, path, HEAD)
+    assert "out.yaml: exists and is no recording" in input_error(RecordingWriter, path, HEAD)
     assert path.read_text() == "name: my scenario\n"
 
 
 @pytest.mark.parametrize("name", ["missing/out.yaml", ".", "a\0b"])
 def test_a_path_that_cannot_be_written_is_named(tmp_path, name):
-    assert f"{tmp_path / name}: cannot write this file" in message(
+    assert f"{tmp_path / name}: cannot write this file" in input_error(
         RecordingWriter, tmp_path / name, HEAD
     )
 
 
 def test_an_unreadable_file_is_kept():
-    assert "/proc/self/mem: cannot read this file" in message(
+    assert "/proc/self/mem: cannot read this file" in input_error(
         RecordingWriter, "/proc/self/mem", HEAD
     )
 
@@ -140,7 +118,7 @@ def test_a_full_disk_is_an_error_at_every_call_and_at_the_end():
 def test_a_disk_that_fills_up_leaves_the_entries_that_fitted(path):
     script = (
         "import resource, sys\n"
-        "from tests.runtime.test_recording_writer import HEAD, recorded\n"
+        "from tests.recordings import HEAD, recorded\n"
         "from pixel_emulator.runtime.recording_writer import RecordingWriter\n"
         "recorder = RecordingWriter(sys.argv[1], HEAD)\n"
         "recorder.append(recorded(1))\n"
@@ -164,7 +142,7 @@ def test_a_disk_that_fills_up_leaves_the_entries_that_fitted(path):
 def test_killing_the_process_loses_nothing_that_was_written(path):
     script = (
         "import os, signal, sys\n"
-        "from tests.runtime.test_recording_writer import HEAD, recorded\n"
+        "from tests.recordings import HEAD, recorded\n"
         "from pixel_emulator.runtime.recording_writer import RecordingWriter\n"
         "recorder = RecordingWriter(sys.argv[1], HEAD)\n"
         "for seq in range(1, 101): recorder.append(recorded(seq))\n"
@@ -197,7 +175,7 @@ def test_a_recording_may_go_into_a_pipe_and_waits_for_its_reader(pipe):
 
 
 def test_a_pipe_that_nobody_reads_is_refused_at_once(pipe):
-    assert f"{pipe}: is a pipe that nobody reads" in message(RecordingWriter, pipe, HEAD)
+    assert f"{pipe}: is a pipe that nobody reads" in input_error(RecordingWriter, pipe, HEAD)
 
 
 def open_files():
@@ -224,7 +202,7 @@ def test_the_settings_say_what_is_recorded(path):
     head = read_recording(path).head
     assert head.dialect == "strict"
     assert len(head.run) == 16
-    assert payload(path)["event"] == f"{mask(KEY)}!"
+    assert first_payload(path)["event"] == f"{mask(KEY)}!"
     recorder.abandon()
     open_recording(Settings(record=str(path), keep_write_keys=True))
     assert read_recording(path).head.redaction is Redaction.NONE

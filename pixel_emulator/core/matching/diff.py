@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import cast
 
 from pixel_emulator.core.matching.expected import (
     ABSENT,
@@ -189,8 +188,8 @@ def describe_expected(expected: Expected | Absent) -> Description:
     """Return the description of an expected value, as the scenario language writes it."""
     if isinstance(expected, Matcher):
         return expected.describe()
-    if is_literal(expected):
-        return describe_value(cast("Value", expected))
+    if isinstance(expected, Absent) or is_literal(expected):
+        return describe_value(expected)
     return Description(
         _text(expected, _MAX_SHOWN_DEPTH), "map" if isinstance(expected, dict) else "list"
     )

@@ -5,7 +5,7 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from enum import Enum
-from typing import ClassVar, Final
+from typing import ClassVar, Final, TypeGuard
 
 from pixel_emulator.core.model import JSON, JsonPath
 from pixel_emulator.core.text import json_codec
@@ -197,6 +197,6 @@ def walk(expected: Expected | Absent) -> Iterator[Expected | Absent]:
             stack.extend(part.parts)
 
 
-def is_literal(expected: Expected | Absent) -> bool:
+def is_literal(expected: Expected) -> TypeGuard[JSON]:
     """Return True if the expected value contains no matcher."""
     return not any(isinstance(part, Matcher) for part in walk(expected))

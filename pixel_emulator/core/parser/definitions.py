@@ -256,7 +256,7 @@ def read_constant(context: ParseContext, at: JsonPath, value: JSON, scope: Scope
         ]
     expected = read_value(context, at, value, scope)
     if is_literal(expected):
-        return expected  # type: ignore[return-value] # no matcher in it
+        return expected
     _reject_not_constant(context, at, expected)
     return None
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
-from typing import cast
 
 from pixel_emulator.core.matching.combinators import All, In, Not, One
 from pixel_emulator.core.matching.containers import AnyOrder, Each, Has, Len, Only
@@ -87,7 +86,7 @@ class Operand:
         expected = self.expected()
         if expected is INVALID:
             return INVALID
-        built = build(cast("JSON", expected)) if is_literal(expected) else None
+        built = build(expected) if is_literal(expected) else None
         if built is None:
             self.add_issue(f"takes {takes}, but gets {self._description(expected)}")
         return INVALID if built is None else built
@@ -120,7 +119,7 @@ class Operand:
             return f"`${names[0]}`: it {_NO_VALUE}"
         if not is_literal(expected):
             return f"a matcher: {describe_expected(expected)}"
-        return value_text(cast("JSON", expected))
+        return value_text(expected)
 
 
 _MEASURE = "a number or an ISO time"

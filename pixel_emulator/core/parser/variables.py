@@ -138,7 +138,7 @@ def _row_scope(
         expected = read_value(context, at, value, scope)
         if name not in scope.given:
             if is_literal(expected):
-                scope.given[name] = expected  # type: ignore[assignment] # no matcher in it
+                scope.given[name] = expected
             else:
                 for inner in sorted(variable_names(expected)):
                     context.add_issue(at, f"may not depend on `${inner}`, which has no value yet")
