@@ -18,7 +18,7 @@ from pixel_emulator.cli.reports import ReportOption, check_reports, for_terminal
 from pixel_emulator.cli.terminal import print_result
 from pixel_emulator.core.errors import InputError, InputIssue
 from pixel_emulator.core.report.formats import FORMATS, ReportOptions
-from pixel_emulator.core.verification.verify import verify as judge
+from pixel_emulator.core.verification.verify import verify as verify_scenarios
 from pixel_emulator.files import read_write
 
 
@@ -60,7 +60,7 @@ def verify(
         raise InputError(
             InputIssue(f"verify needs at least one scenario and one recording: no {missing}")
         )
-    verdict = judge(scenarios, read_evidence(recordings, allow_open=allow_open))
+    verdict = verify_scenarios(scenarios, read_evidence(recordings, allow_open=allow_open))
     source = str(recordings[0]) if len(recordings) == 1 else ""  # several are counted anew
     write_reports(report, verdict, recording=source)
     if output == "text":
