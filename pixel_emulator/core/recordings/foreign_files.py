@@ -9,7 +9,7 @@ _HEAD_SIZE = 4096
 
 _BOM = b"\xef\xbb\xbf"  # UTF-8
 _CONVERTS = "makes one of it"
-_CHECKS = "judges its pixels"
+_CHECKS = "checks its pixels"
 
 _ADDRESS = re.compile(r"(?:https?:)?//|/", re.IGNORECASE)
 _NOT_IN_ADDRESS = re.compile(r"[\s\"'<>{}#]")  # characters that no URL has before its query
