@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from pixel_emulator.core.endpoint.pixel import encode, request_from_url
-from pixel_emulator.core.model import CallType, Dialect, Evidence, Form, Hit, Outcome, PixelRequest
+from pixel_emulator.core.model import CallType, Dialect, Evidence, Form, Hit, HttpRequest, Outcome
 from pixel_emulator.core.problems.catalog import problem
 from pixel_emulator.core.problems.classify import classify
 
@@ -52,7 +52,7 @@ def from_data(data):
         at = call.get("at", 0)
         if "request" in call:
             method, target = call["request"].split(" ")
-            request = PixelRequest(target=target.encode(), method=method)
+            request = HttpRequest(target=target.encode(), method=method)
             hits.append(classified_hit(seq, request, at=at))
             continue
         payload = {key: value for key, value in call.items() if key not in _OURS}

@@ -7,8 +7,8 @@ from pixel_emulator.core.model import (
     NAME_FIELDS,
     Call,
     Form,
+    HttpRequest,
     Outcome,
-    PixelRequest,
     Problem,
     Severity,
 )
@@ -26,7 +26,7 @@ _SEVERITY_STYLES = {Severity.DROP: "bad", Severity.DAMAGE: "bad", Severity.NOTE:
 _ALPHABET_NAMES = {"url": "URL-safe alphabet", "std": "standard alphabet"}
 
 
-def title(call: Call | None, request: PixelRequest) -> str:
+def title(call: Call | None, request: HttpRequest) -> str:
     """Return the title of a request: `track "Email Opened"`, or method and path if it is no pixel
     call."""
     if call is None:
@@ -42,7 +42,7 @@ def outcome_word(outcome: Outcome, *, colour: bool) -> str:
 
 def line(
     call: Call | None,
-    request: PixelRequest,
+    request: HttpRequest,
     outcome: Outcome,
     problems: Sequence[Problem],
     *,

@@ -112,7 +112,7 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PixelRequest:
+class HttpRequest:
     """One HTTP request to an emulated host, as sent on the wire.
 
     `target` is the origin-form target (path and query) as raw bytes. `host` includes the port if
@@ -159,7 +159,7 @@ def percent_encoded(target: bytes) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class PixelResponse:
+class HttpResponse:
     """A response: status, headers in order, and the body as bytes."""
 
     status: int
@@ -203,7 +203,7 @@ class Hit:
 
     seq: int
     time: datetime
-    request: PixelRequest
+    request: HttpRequest
     status: int
     call: Call | None
     outcome: Outcome

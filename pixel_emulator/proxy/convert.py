@@ -8,24 +8,24 @@ from mitmproxy.net.http import http1, status_codes
 from mitmproxy.net.http.url import hostport
 
 from pixel_emulator.core.endpoint.pixel import GIF
-from pixel_emulator.core.model import PixelRequest, PixelResponse
+from pixel_emulator.core.model import HttpRequest, HttpResponse
 from pixel_emulator.proxy.hosts import normalize_host
 from pixel_emulator.runtime.clock import seconds
 
-FALLBACK = PixelResponse(200, (("Content-Type", "image/gif"),), GIF)
+FALLBACK = HttpResponse(200, (("Content-Type", "image/gif"),), GIF)
 """Response if our own code fails."""
 
 _SECRET_HEADERS = frozenset({b"cookie", b"set-cookie", b"authorization", b"proxy-authorization"})
 
 
-def request_of(flow: http.HTTPFlow, host: str) -> PixelRequest:
+def request_of(flow: http.HTTPFlow, host: str) -> HttpRequest:
     """Return the request of a flow as sent on the wire, without cookies and credentials.
 
     `host` is the host that it is for; the Host header is used only if it names the same one.
     """
     request, wire, peer = flow.request, flow.request.data, flow.client_conn.peername
     header = request.host_header if normalize_host(request.pretty_host) == host else None
-    return PixelRequest(
+    return HttpRequest(
         target=wire.path,
         method=wire.method.decode("latin-1"),
         scheme=request.scheme,
@@ -37,7 +37,7 @@ def request_of(flow: http.HTTPFlow, host: str) -> PixelRequest:
 
 
 def headers_of(fields: Iterable[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
-    """Return header fields for a PixelRequest, without cookies and credentials."""
+    """Return header fields for a HttpRequest, without cookies and credentials."""
     return tuple(
         _header(name, value) for name, value in fields if name.lower() not in _SECRET_HEADERS
     )
@@ -48,7 +48,7 @@ def _header(name: bytes, value: bytes) -> tuple[str, str]:
     return name.decode("latin-1").lower(), value.decode("latin-1")
 
 
-def http_response(response: PixelResponse, method: str = "GET") -> http.Response:
+def http_response(response: HttpResponse, method: str = "GET") -> http.Response:
     """Return mitmproxy's form of a response; for HEAD without a body, which it would send."""
     headers = [(name.encode(), value.encode()) for name, value in response.headers]
     if response.status != 204:  # RFC 9110, 8.6
@@ -72,7 +72,7 @@ def escape_surrogates(value: str) -> str:
 
 
 def serialize_responses(
-    requests: Sequence[PixelRequest], responses: Sequence[PixelResponse]
+    requests: Sequence[HttpRequest], responses: Sequence[HttpResponse]
 ) -> bytes:
     """Return the bytes of the responses to requests, as mitmproxy writes those of the addon."""
     pairs = zip(requests, responses, strict=True)
@@ -80,5 +80,5 @@ def serialize_responses(
 
 
 @lru_cache(maxsize=64)
-def _serialize(response: PixelResponse, method: str) -> bytes:
+def _serialize(response: HttpResponse, method: str) -> bytes:
     return bytes(http1.assemble_response(http_response(response, method)))

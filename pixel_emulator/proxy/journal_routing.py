@@ -11,7 +11,7 @@ from mitmproxy import connection
 from mitmproxy.addonmanager import safecall
 
 from pixel_emulator.core.endpoint.pixel import route_of
-from pixel_emulator.core.model import Hit, PixelRequest, PixelResponse
+from pixel_emulator.core.model import Hit, HttpRequest, HttpResponse
 from pixel_emulator.proxy.convert import FALLBACK
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.sessions import RoutedRequest
@@ -23,7 +23,7 @@ class JournalRouting(Protocol):
     def journal_for(self, client: connection.Client) -> Journal:
         """Return the journal for a client's events that are no requests."""
 
-    def route(self, request: PixelRequest, client: connection.Client) -> RoutedRequest:
+    def route(self, request: HttpRequest, client: connection.Client) -> RoutedRequest:
         """Return a request with the journal that it belongs to."""
 
     def first_bytes(self, client: connection.Client, start: bytes) -> None:
@@ -43,7 +43,7 @@ class SingleJournal:
         """Return the one journal."""
         return self.journal
 
-    def route(self, request: PixelRequest, _client: connection.Client) -> RoutedRequest:
+    def route(self, request: HttpRequest, _client: connection.Client) -> RoutedRequest:
         """Return the request unchanged, with the one journal."""
         return RoutedRequest(self.journal, request)
 
@@ -55,8 +55,8 @@ class SingleJournal:
 
 
 def record_all(
-    journal: Journal | None, requests: Sequence[PixelRequest], time: datetime | None = None
-) -> Sequence[tuple[Hit | None, PixelResponse]]:
+    journal: Journal | None, requests: Sequence[HttpRequest], time: datetime | None = None
+) -> Sequence[tuple[Hit | None, HttpResponse]]:
     """Record requests together; return the hit and the response of each.
 
     Without a journal (the session is not open) nothing is recorded, and there are no hits.
@@ -66,8 +66,8 @@ def record_all(
     return journal.record_all(requests, time)
 
 
-type ClientRequest = tuple[connection.Client, PixelRequest]
-type Responder = Callable[[Sequence[ClientRequest]], Sequence[PixelResponse]]
+type ClientRequest = tuple[connection.Client, HttpRequest]
+type Responder = Callable[[Sequence[ClientRequest]], Sequence[HttpResponse]]
 """Records requests together and returns the response to each."""
 
 
@@ -77,8 +77,8 @@ class JournalResponder:
     def __init__(self, journals: JournalRouting) -> None:
         self._journals = journals
 
-    def __call__(self, requests: Sequence[ClientRequest]) -> list[PixelResponse]:
-        responses: list[PixelResponse] = []
+    def __call__(self, requests: Sequence[ClientRequest]) -> list[HttpResponse]:
+        responses: list[HttpResponse] = []
         with safecall():  # logs exceptions as for a hook: `FailureHandler` gets them
             routed = [self._journals.route(request, client) for client, request in requests]
             for journal, group in groupby(routed, key=attrgetter("journal")):

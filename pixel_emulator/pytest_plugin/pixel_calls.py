@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pixel_emulator.core.endpoint.pixel import request_from_url
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.matching.expected import ABSENT, Absent
-from pixel_emulator.core.model import JSON, Hit, PixelRequest, Problem
+from pixel_emulator.core.model import JSON, Hit, HttpRequest, Problem
 from pixel_emulator.core.profiles.identity import Profiles, fold
 from pixel_emulator.core.scenarios.expectation import Expectation
 from pixel_emulator.core.scenarios.scenario import DEFAULT_WITHIN
@@ -47,7 +47,7 @@ _EMPTY = "the text is empty: was it rendered?"
 _TAKES = "`receive` takes a URL, HTML, or a mail (text, bytes, a message object, a path)"
 
 
-def requests_for(given: object, hosts: tuple[str, ...]) -> list[PixelRequest]:
+def requests_for(given: object, hosts: tuple[str, ...]) -> list[HttpRequest]:
     """Return the request for a URL, or those of every pixel that a client without scripts loads.
 
     `given` is a URL, HTML or the source of a mail as text; HTML, a mail or an mbox in bytes; a

@@ -17,7 +17,7 @@ from typing import IO, Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from pixel_emulator.core.errors import Document, InputError, InputIssue
-from pixel_emulator.core.model import JSON, Evidence, Hit, Payload, PixelRequest
+from pixel_emulator.core.model import JSON, Evidence, Hit, HttpRequest, Payload
 from pixel_emulator.core.recordings.entry import read_hit
 from pixel_emulator.core.recordings.recording import Clock
 from pixel_emulator.core.recordings.typed_reader import Node
@@ -186,7 +186,7 @@ class RemoteSession(RemoteEndpoint):
                 break
         return False
 
-    def receive(self, request: PixelRequest) -> Hit:
+    def receive(self, request: HttpRequest) -> Hit:
         """See `Session`."""
         body: dict[str, JSON] = {
             "url": request.url,

@@ -16,8 +16,8 @@ from pixel_emulator.core.model import (
     CallType,
     Evidence,
     Hit,
+    HttpRequest,
     Outcome,
-    PixelRequest,
     Problem,
 )
 from pixel_emulator.core.parser.expectations import Policies
@@ -76,7 +76,7 @@ class ReceivedCall(Mapping[str, JSON]):
         return self.hit.problems
 
     @property
-    def request(self) -> PixelRequest:
+    def request(self) -> HttpRequest:
         """Return the request as it was sent."""
         return self.hit.request
 

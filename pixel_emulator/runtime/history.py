@@ -8,7 +8,7 @@ from hashlib import sha256
 from itertools import islice
 from typing import NamedTuple
 
-from pixel_emulator.core.model import Dialect, Hit, Outcome, PixelRequest, PixelResponse
+from pixel_emulator.core.model import Dialect, Hit, HttpRequest, HttpResponse, Outcome
 from pixel_emulator.core.problems.classify import DUPLICATE_CODE, as_duplicate, classify
 
 MAX_DECODED = 250
@@ -19,7 +19,7 @@ class CompactHit(NamedTuple):
     """The parts of an older hit that cannot be derived: the rest is decoded and classified
     again."""
 
-    request: PixelRequest
+    request: HttpRequest
     time: datetime
     step: str
     is_duplicate: bool
@@ -29,7 +29,7 @@ class RecordedRequest(NamedTuple):
     """A recorded request and the response that its client gets."""
 
     hit: Hit
-    response: PixelResponse
+    response: HttpResponse
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Classifier:
     sources: Mapping[str, str]
 
     def classify(
-        self, seq: int, request: PixelRequest, time: datetime, step: str
+        self, seq: int, request: HttpRequest, time: datetime, step: str
     ) -> RecordedRequest:
         """Return the hit and the response of a request. No earlier hit makes it a duplicate."""
         classified = classify(request, self.dialect, self.sources)

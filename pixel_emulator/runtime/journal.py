@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from pixel_emulator.core.errors import InputError
-from pixel_emulator.core.model import Dialect, Evidence, Hit, Outcome, PixelRequest
+from pixel_emulator.core.model import Dialect, Evidence, Hit, HttpRequest, Outcome
 from pixel_emulator.core.problems.classify import MessageIds
 from pixel_emulator.core.recordings.recording import End
 from pixel_emulator.core.redaction.redact import redact
@@ -110,7 +110,7 @@ class Journal:
         with self._condition:
             return tuple(sorted(self._refused_hosts))
 
-    def record(self, request: PixelRequest, time: datetime | None = None) -> Hit:
+    def record(self, request: HttpRequest, time: datetime | None = None) -> Hit:
         """Classify a request, stamp it, write it to the sink and notify subscribers and waiters.
 
         `time` (aware, in UTC) is when an earlier request was made; the default is now.
@@ -118,7 +118,7 @@ class Journal:
         return self.record_all((request,), time)[0].hit
 
     def record_all(
-        self, requests: Sequence[PixelRequest], time: datetime | None = None
+        self, requests: Sequence[HttpRequest], time: datetime | None = None
     ) -> list[RecordedRequest]:
         """Record requests that arrived together: they get one time and are written at once.
 

@@ -8,7 +8,7 @@ from threading import Lock
 from typing import Protocol
 
 from pixel_emulator.core.errors import InputError, InputIssue
-from pixel_emulator.core.model import Evidence, Hit, PixelRequest
+from pixel_emulator.core.model import Evidence, Hit, HttpRequest
 from pixel_emulator.core.recordings.recording import Clock, End
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.recording_writer import open_recording
@@ -69,7 +69,7 @@ class Session(Endpoint, Protocol):
     def notify_progress(self) -> None:
         """See `Journal.notify_progress`."""
 
-    def receive(self, request: PixelRequest) -> Hit:
+    def receive(self, request: HttpRequest) -> Hit:
         """Record a request as if it had arrived."""
 
     def subscribe(self, on_hit: Callable[[Hit], None]) -> Callable[[], None]:
@@ -223,7 +223,7 @@ class LocalSession:
         """See `Journal`."""
         self.journal.notify_progress()
 
-    def receive(self, request: PixelRequest) -> Hit:
+    def receive(self, request: HttpRequest) -> Hit:
         """See `Session`."""
         return self.journal.record(request)
 

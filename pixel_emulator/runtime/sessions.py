@@ -9,7 +9,7 @@ from threading import Lock
 from typing import Protocol
 
 from pixel_emulator.core.errors import InputError, InputIssue
-from pixel_emulator.core.model import Outcome, PixelRequest
+from pixel_emulator.core.model import HttpRequest, Outcome
 from pixel_emulator.runtime.journal import Journal
 from pixel_emulator.runtime.recording_writer import RecordingSink
 from pixel_emulator.runtime.session import EmulatorInfo, LocalSession, Session
@@ -59,7 +59,7 @@ class RoutedRequest:
     is None if the session is not open."""
 
     journal: Journal | None
-    request: PixelRequest
+    request: HttpRequest
 
 
 class Sessions:
@@ -182,7 +182,7 @@ class Sessions:
         session = self._open_sessions.get(name)
         return session.journal if session else self._discarded
 
-    def route(self, request: PixelRequest, client: Client) -> RoutedRequest:
+    def route(self, request: HttpRequest, client: Client) -> RoutedRequest:
         """Route a request to the session in its path, or else to the session of its port.
 
         Only a direct request has such a path. At an emulated host the same path is an unknown one.

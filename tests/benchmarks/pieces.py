@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from pixel_emulator.core.endpoint.pixel import encode, request_from_url
-from pixel_emulator.core.model import CallType, Dialect, Form, Hit, PixelRequest
+from pixel_emulator.core.model import CallType, Dialect, Form, Hit, HttpRequest
 from pixel_emulator.core.problems.classify import classify
 from pixel_emulator.core.recordings.entry import entry
 from pixel_emulator.core.recordings.recording import Head, Redaction
@@ -101,10 +101,10 @@ def _payloads(plan: Plan) -> list[dict[str, Any]]:
     return payloads
 
 
-def _request(payload: dict[str, Any], form: Form) -> PixelRequest:
+def _request(payload: dict[str, Any], form: Form) -> HttpRequest:
     made = request_from_url(encode(CallType.TRACK, payload, form=form))
     headers = tuple((name.lower(), value) for name, value in {"Host": HOST, **HEADERS}.items())
-    return PixelRequest(target=made.target, headers=headers, client="127.0.0.1")
+    return HttpRequest(target=made.target, headers=headers, client="127.0.0.1")
 
 
 def _hits(plan: Plan) -> list[Hit]:

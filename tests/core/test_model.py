@@ -9,8 +9,8 @@ from pixel_emulator.core.model import (
     NAME_FIELDS,
     CallType,
     Evidence,
+    HttpRequest,
     Outcome,
-    PixelRequest,
     count_hits,
     path_text,
 )
@@ -26,20 +26,20 @@ from tests.hits import hit
     ],
 )
 def test_a_target_is_split_at_its_first_question_mark(target, path, query):
-    request = PixelRequest(target=target, method="HEAD")
+    request = HttpRequest(target=target, method="HEAD")
     assert (request.path, request.query) == (path, query)
     assert request.request_line == b"HEAD " + target + b" HTTP/1.1"
 
 
 def test_a_url_holds_no_character_that_a_url_must_not_hold():
-    request = PixelRequest(
+    request = HttpRequest(
         target='/a "b"?c=\u00e9%20<d>'.encode(), scheme="http", host="h.example:8"
     )
     assert request.url == "http://h.example:8/a%20%22b%22?c=%C3%A9%20%3Cd%3E"
 
 
 def test_a_header_is_the_first_of_its_name():
-    request = PixelRequest(target=b"/", headers=(("a", "1"), ("b", "2"), ("b", "3")))
+    request = HttpRequest(target=b"/", headers=(("a", "1"), ("b", "2"), ("b", "3")))
     assert [request.header(name) for name in "abc"] == ["1", "2", None]
 
 

@@ -21,8 +21,8 @@ from pixel_emulator.core.model import (
     Dialect,
     Form,
     Hit,
+    HttpRequest,
     Outcome,
-    PixelRequest,
     Problem,
     RuleSource,
     Severity,
@@ -88,7 +88,7 @@ HITS = st.builds(
     seq=st.just(1),
     time=TIMES,
     request=st.builds(
-        PixelRequest,
+        HttpRequest,
         target=TARGETS.map(lambda text: b"/" + text.encode()),
         method=TEXTS,
         http_version=TEXTS,
@@ -141,7 +141,7 @@ CUT_HITS = [
         digest="1b" * 32,
         step=STEP,
     ),
-    replace(classified_hit(2, PixelRequest(target=b"/v1/t", method="POST")), digest="2c" * 32),
+    replace(classified_hit(2, HttpRequest(target=b"/v1/t", method="POST")), digest="2c" * 32),
 ]
 SURROGATE = replace(hit(1, "page", {"name": "\ud800"}), digest="3d" * 32)
 
@@ -306,7 +306,7 @@ def test_the_redacted_url_decodes_to_the_redacted_payload(payload, random):
         query = query_of(payload, random)
     except UnicodeEncodeError:
         assume(False)
-    request = PixelRequest(target=f"/v1/pixel/track?{query}".encode())
+    request = HttpRequest(target=f"/v1/pixel/track?{query}".encode())
     before = classified_hit(1, request)
     after = redact(before)
     assert before.call is not None
@@ -336,7 +336,7 @@ def test_no_write_key_is_left_decoded_or_not(path, payload, random, extra):
     except UnicodeEncodeError:
         assume(False)
     referer = f"https://example.com/?{query}"
-    request = PixelRequest(
+    request = HttpRequest(
         target=f"/v1/pixel/track?{query}".encode(), headers=(("referer", referer),)
     )
     recorder = RecordingWriter(path, replace(HEAD, redaction=Redaction.WRITE_KEYS))
@@ -408,7 +408,7 @@ def test_no_key_is_left_that_stands_encoded_up_to_three_times(key, encoders, pla
     for encode in encoders:
         text = encode(text)
     target, referer = place(text)
-    request = PixelRequest(target=target.encode(), headers=(("referer", referer),))
+    request = HttpRequest(target=target.encode(), headers=(("referer", referer),))
     assume(any(key in text for text in decodings(target + referer)))  # what it can see at all
     after = redact(classified_hit(1, request)).request
     assert not any(key in text for text in decodings(after.target.decode() + after.headers[0][1]))
@@ -422,7 +422,7 @@ def one(query: bytes) -> bytes:
 @pytest.mark.parametrize("redaction", Redaction)
 def test_a_call_that_no_server_reads_survives_its_recording(path, redaction):
     target = b"/v1/pixel/track?event=Email Opened&writeKey=wk_test_0000000000&userId=u"
-    made = replace(classified_hit(1, PixelRequest(target=target)), digest="0a" * 32)
+    made = replace(classified_hit(1, HttpRequest(target=target)), digest="0a" * 32)
     recorder = RecordingWriter(path, replace(HEAD, redaction=redaction))
     recorder.append(made)
     recorder.abandon()
@@ -440,7 +440,7 @@ def test_a_call_that_no_server_reads_survives_its_recording(path, redaction):
 )
 @example(query=b"data={%22writeKey%22:%22wk_test_000%22}")
 def test_what_was_recorded_was_not_edited(path, redaction, query):
-    request = PixelRequest(target=b"/v1/pixel/track?" + query)
+    request = HttpRequest(target=b"/v1/pixel/track?" + query)
     for dialect in Dialect:
         made = replace(classified_hit(1, request), call=decode(CallType.TRACK, query, dialect))
         recorder = RecordingWriter(path, replace(HEAD, redaction=redaction, dialect=dialect))
@@ -460,7 +460,7 @@ def test_what_was_recorded_was_not_edited(path, redaction, query):
 @example(query=b"data=%7b", header="?data=&data", known=[""])
 @examples(200)
 def test_redaction_never_raises_and_what_it_withholds_stays_dropped(query, header, known):
-    request = PixelRequest(target=b"/v1/pixel/track?" + query, headers=(("referer", header),))
+    request = HttpRequest(target=b"/v1/pixel/track?" + query, headers=(("referer", header),))
     before = classified_hit(1, request)
     after = redact(before, known)
     assert before.call is not None

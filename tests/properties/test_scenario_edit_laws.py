@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pixel_emulator.core.model import JSON, CallType, Form, Outcome, PixelRequest
+from pixel_emulator.core.model import JSON, CallType, Form, HttpRequest, Outcome
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.scenario_edit.generate import draft
 from pixel_emulator.core.text.json_codec import Number
@@ -104,7 +104,7 @@ def recorded(draw):
     hits = []
     for seq in range(1, draw(st.integers(0, 6)) + 1):
         if not draw(st.integers(0, 5)):
-            hits.append(classified_hit(seq, PixelRequest(target=draw(REQUESTS))))
+            hits.append(classified_hit(seq, HttpRequest(target=draw(REQUESTS))))
             continue
         type, payload = draw(st.sampled_from(calls))
         form = draw(st.sampled_from(Form))

@@ -12,9 +12,9 @@ from pixel_emulator.core.model import (
     Call,
     CallType,
     Form,
+    HttpRequest,
     Outcome,
     Payload,
-    PixelRequest,
     Severity,
 )
 from pixel_emulator.core.problems.catalog import RULES
@@ -23,7 +23,7 @@ from pixel_emulator.core.text.json_codec import Number
 from tests.law_examples import examples
 
 KEY = "wk_test_000000000000000"
-REQUEST = PixelRequest(target=b"/v1/pixel/track?data=e30")
+REQUEST = HttpRequest(target=b"/v1/pixel/track?data=e30")
 # Texts that rules look for, broken and whole, and lone surrogates among any others.
 TEXTS = st.text(st.characters(), max_size=20) | st.lists(
     st.sampled_from(
@@ -95,7 +95,7 @@ CALLS = st.builds(
     problems=st.just(()),
 )
 REQUESTS = st.builds(
-    PixelRequest,
+    HttpRequest,
     target=st.binary(max_size=60) | TEXTS.map(lambda text: text.encode(errors="replace")),
     scheme=st.sampled_from(["http", "https"]),
     host=TEXTS,
@@ -189,5 +189,5 @@ def test_no_text_of_32_kilobytes_takes_longer_than_its_length_deserves(piece):
         payload: Payload = dict.fromkeys(fields, text)
         payload |= {"properties": {"revenue": text, text: text}}
         call = Call(type=CallType.TRACK, form=form, payload=payload)
-        request = PixelRequest(target=text.encode(), host=text)
+        request = HttpRequest(target=text.encode(), host=text)
         assert isinstance(validate(call, request), tuple)

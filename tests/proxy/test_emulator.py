@@ -19,7 +19,7 @@ import certifi
 import pytest
 
 from pixel_emulator.core.errors import InputError
-from pixel_emulator.core.model import Hit, Outcome, PixelRequest
+from pixel_emulator.core.model import Hit, HttpRequest, Outcome
 from pixel_emulator.proxy import master
 from pixel_emulator.proxy.emulator import Emulator
 from pixel_emulator.runtime.gaps import Refusal
@@ -302,7 +302,7 @@ class BrokenJournal(Journal):
     """Raises an unexpected exception."""
 
     def record_all(
-        self, requests: Sequence[PixelRequest], time: datetime | None = None
+        self, requests: Sequence[HttpRequest], time: datetime | None = None
     ) -> list[RecordedRequest]:
         raise RuntimeError(f"no room for {requests[0]!r:.20} at {time}")
 
@@ -314,7 +314,7 @@ def test_an_exception_of_ours_still_answers_the_gif_and_is_a_failure(
     with Emulator(SETTINGS, journal) as e:
         assert through_https(e).is_pixel
     [failure] = journal.failures
-    assert "no room for PixelRequest" in failure
+    assert "no room for HttpRequest" in failure
     assert caplog.records == []  # the log of the user's process is not ours
 
 

@@ -116,7 +116,7 @@ def test_an_exception_of_ours_still_answers_the_gif_and_is_a_failure():
     with Emulator(SETTINGS, journal) as e, connect(e.port) as client:
         assert ask(client, get(PIXEL, "localhost")).is_pixel
     [failure] = journal.failures
-    assert "no room for PixelRequest" in failure
+    assert "no room for HttpRequest" in failure
 
 
 @pytest.mark.parametrize("torn", [b"G", b"GET /v1/pix", get(PIXEL, "localhost")[:-2]])

@@ -10,7 +10,7 @@ import pytest
 from pixel_emulator.command.environment import command_environment
 from pixel_emulator.core.endpoint.pixel import encode, request_from_url
 from pixel_emulator.core.errors import Location
-from pixel_emulator.core.model import CallType, Outcome, PixelRequest
+from pixel_emulator.core.model import CallType, HttpRequest, Outcome
 from pixel_emulator.core.redaction.masking import mask
 from pixel_emulator.core.scenarios.mail_clients import MAIL_CLIENTS
 from pixel_emulator.core.scenarios.scenario import Open, Replay, Run, Scenario, Send, Step, Wait
@@ -230,7 +230,7 @@ def record(path, **settings):
     for _ in range(3):
         request = request_from_url(PIXEL)
         journal.record(
-            PixelRequest(target=request.target, host=request.host, method="HEAD", headers=headers)
+            HttpRequest(target=request.target, host=request.host, method="HEAD", headers=headers)
         )
     journal.record(request_from_url("https://api.segment.io/"))
     journal.close()

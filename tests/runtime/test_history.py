@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pixel_emulator.core.endpoint.pixel import encode, request_from_url
 from pixel_emulator.core.errors import InputError
-from pixel_emulator.core.model import JSON, CallType, Dialect, Form, Outcome, Payload, PixelRequest
+from pixel_emulator.core.model import JSON, CallType, Dialect, Form, HttpRequest, Outcome, Payload
 from pixel_emulator.core.problems.classify import MessageIds
 from pixel_emulator.core.redaction.redact import redact
 from pixel_emulator.files.read_write import read_recording
@@ -39,7 +39,7 @@ REQUESTS = [
     pixel(writeKey="wk_test_another_one0"),
     request_from_url("/v1/pixel/nothing"),
     request_from_url("/v1/pixel/track?data=%%%"),
-    PixelRequest(target=b"/v1/pixel/track?a=\xff", method="POST", headers=(("a", "b"),)),
+    HttpRequest(target=b"/v1/pixel/track?a=\xff", method="POST", headers=(("a", "b"),)),
 ]
 
 
@@ -68,7 +68,7 @@ def test_a_hit_that_is_made_again_is_what_it_was(decoded):
     assert {Outcome.DUPLICATE, Outcome.DAMAGED, Outcome.DROPPED} <= {hit.outcome for hit in hits}
 
 
-@given(st.lists(st.builds(PixelRequest, target=st.binary().map(b"/v1/pixel/track?".__add__))))
+@given(st.lists(st.builds(HttpRequest, target=st.binary().map(b"/v1/pixel/track?".__add__))))
 def test_whatever_came(requests):
     memory, hits = filled(requests, decoded=0)
     assert memory.since(0).hits() == hits

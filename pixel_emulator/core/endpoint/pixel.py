@@ -15,9 +15,9 @@ from pixel_emulator.core.model import (
     CallType,
     Dialect,
     Form,
+    HttpRequest,
+    HttpResponse,
     Payload,
-    PixelRequest,
-    PixelResponse,
     Problem,
     percent_encoded,
 )
@@ -27,11 +27,11 @@ from pixel_emulator.core.text import json_codec
 GIF = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 """The transparent GIF of Segment's response, byte for byte (Segment 2018)."""
 
-_PIXEL = PixelResponse(
+_PIXEL = HttpResponse(
     200, (("Content-Type", "image/gif"), ("Cache-Control", "no-cache, max-age=0")), GIF
 )
-_NOT_FOUND = PixelResponse(404, (("Content-Type", "text/plain"),), b"404 page not found\n")
-_NOT_ALLOWED = PixelResponse(
+_NOT_FOUND = HttpResponse(404, (("Content-Type", "text/plain"),), b"404 page not found\n")
+_NOT_ALLOWED = HttpResponse(
     405, (("Content-Type", "text/plain"), ("Allow", "GET, HEAD")), b"method not allowed\n"
 )
 # CORS headers of the HTTP Tracking API: browsers post to it across origins.
@@ -41,10 +41,8 @@ _CORS = (
     ("Access-Control-Allow-Methods", "POST, OPTIONS"),
 )
 _TRACKING_API = {
-    "POST": PixelResponse(
-        200, (("Content-Type", "application/json"), *_CORS), b'{"success": true}'
-    ),
-    "OPTIONS": PixelResponse(204, _CORS, b""),
+    "POST": HttpResponse(200, (("Content-Type", "application/json"), *_CORS), b'{"success": true}'),
+    "OPTIONS": HttpResponse(204, _CORS, b""),
 }
 # An authority after a scheme or `//`, or a bare one before a path: with a dot or a port, or
 # localhost.
@@ -63,7 +61,7 @@ _DATA = b"data="
 _MAX_CACHED = 100  # characters of a method and a path
 
 # The response of Go's net/http, and so of Segment 2018, to a malformed request line on any path.
-_MALFORMED_LINE = PixelResponse(
+_MALFORMED_LINE = HttpResponse(
     400, (("Content-Type", "text/plain"), ("Connection", "close")), b"400 Bad Request"
 )
 
@@ -73,7 +71,7 @@ class Route:
     """The type of call that a request makes, or None, and the response to it."""
 
     type: CallType | None
-    response: PixelResponse
+    response: HttpResponse
 
 
 def route(method: str, path: bytes) -> Route:
@@ -102,7 +100,7 @@ def _route(method: str, path: bytes) -> Route:
 _cached_route = lru_cache(maxsize=256)(_route)
 
 
-def route_of(request: PixelRequest) -> Route:
+def route_of(request: HttpRequest) -> Route:
     """Return the route of a request at an emulated host.
 
     A request with a raw space in its target is answered 400: no server reads its line as HTTP.
@@ -193,7 +191,7 @@ def encode(
     return f"{base}/v1/pixel/{call_type}?{query}"
 
 
-def request_from_url(text: str) -> PixelRequest:
+def request_from_url(text: str) -> HttpRequest:
     """Return the request that a client makes for a URL, or for a bare `path?query`. Never raises.
 
     As in every client, blanks and line breaks around the URL and its fragment are removed, and
@@ -212,8 +210,8 @@ def request_from_url(text: str) -> PixelRequest:
     if not target.startswith(b"/"):
         target = b"/" + target
     if match is None:
-        return PixelRequest(target=target)
-    return PixelRequest(
+        return HttpRequest(target=target)
+    return HttpRequest(
         target=target,
         scheme=(match["scheme"] or b"https").decode().lower(),
         host=percent_encoded(match["host"] or match["bare"] or b""),

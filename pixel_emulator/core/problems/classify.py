@@ -11,7 +11,7 @@ from pixel_emulator.core.endpoint.pixel import (
     route_of,
     undecodable_call,
 )
-from pixel_emulator.core.model import KEPT, Call, Dialect, Hit, Outcome, PixelRequest, Problem
+from pixel_emulator.core.model import KEPT, Call, Dialect, Hit, HttpRequest, Outcome, Problem
 from pixel_emulator.core.problems.catalog import problem
 from pixel_emulator.core.problems.damage import url_text_problems
 from pixel_emulator.core.problems.drops import outcome_of, sorted_by_severity, validate
@@ -57,7 +57,7 @@ def classify_url(
 
 
 def classify(
-    request: PixelRequest, dialect: Dialect, sources: Mapping[str, str] | None = None
+    request: HttpRequest, dialect: Dialect, sources: Mapping[str, str] | None = None
 ) -> Classification:
     """Decode and validate a request; `sources` maps write keys to names. Never raises."""
     sources = sources or {}

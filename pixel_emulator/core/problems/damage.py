@@ -10,8 +10,8 @@ from pixel_emulator.core.model import (
     Call,
     CallType,
     Form,
+    HttpRequest,
     Payload,
-    PixelRequest,
     Problem,
     path_text,
 )
@@ -81,7 +81,7 @@ type _Node = tuple[_Node, str | int] | None
 """A place in a payload: the node of its container, and its key or index; None is the root."""
 
 
-def damage_problems(call: Call, request: PixelRequest, text: str = "") -> Iterator[Problem]:
+def damage_problems(call: Call, request: HttpRequest, text: str = "") -> Iterator[Problem]:
     """Yield the damage of a call that Segment keeps, or that of the URL of an undecoded call.
 
     `text` is that of `decode_with_text`.
@@ -151,7 +151,7 @@ def _path_to(node: _Node) -> list[str | int]:
     return at[::-1]
 
 
-def _url_token(request: PixelRequest) -> Iterator[Problem]:
+def _url_token(request: HttpRequest) -> Iterator[Problem]:
     wire = request.target
     if not (b"{" in wire or b"%" in wire or b"*" in wire or b"<" in wire or b"[" in wire):
         return
@@ -186,7 +186,7 @@ _FOLD = re.compile(r"[\r\n][ \t]")
 
 
 def url_text_problems(
-    text: str, request: PixelRequest, hosts: Iterable[str] = ()
+    text: str, request: HttpRequest, hosts: Iterable[str] = ()
 ) -> Iterator[Problem]:
     """Yield the problems of a URL that its request does not show.
 

@@ -8,9 +8,9 @@ from pixel_emulator.core.model import (
     Call,
     CallType,
     Form,
+    HttpRequest,
     Outcome,
     Payload,
-    PixelRequest,
     Problem,
     Severity,
 )
@@ -35,7 +35,7 @@ _NAMED = (CallType.PAGE, CallType.SCREEN)
 
 
 def validate(
-    call: Call, request: PixelRequest, sources: Mapping[str, str] = _NO_SOURCES, text: str = ""
+    call: Call, request: HttpRequest, sources: Mapping[str, str] = _NO_SOURCES, text: str = ""
 ) -> tuple[Problem, ...]:
     """Return all problems of a call, including those of decoding, worst first. Never raises.
 

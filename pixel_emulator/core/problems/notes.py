@@ -12,9 +12,9 @@ from pixel_emulator.core.model import (
     Call,
     CallType,
     Form,
+    HttpRequest,
     JsonPath,
     Payload,
-    PixelRequest,
     Problem,
     path_text,
 )
@@ -87,7 +87,7 @@ _FIELD_OF = {_normalised(field): field for field in _FIELDS}
 _EMAIL_EVENT_OF = {_normalised(event): event for event in _EMAIL_EVENTS}
 
 
-def note_problems(call: Call, request: PixelRequest, text: str = "") -> Iterator[Problem]:
+def note_problems(call: Call, request: HttpRequest, text: str = "") -> Iterator[Problem]:
     """Yield the notes on a call, or on the URL of one that could not be decoded.
 
     `text` is that of `decode_with_text`.
@@ -224,7 +224,7 @@ def _is_escaped(text: str) -> bool:
     return True
 
 
-def _url(request: PixelRequest) -> Iterator[Problem]:
+def _url(request: HttpRequest) -> Iterator[Problem]:
     length = len(f"{request.scheme}://{request.host}") + len(request.target)
     if length > MAX_URL:
         yield problem("long_url", length=f"{length:,}")

@@ -12,9 +12,9 @@ from pixel_emulator.core.model import (
     CallType,
     Form,
     Hit,
+    HttpRequest,
     Outcome,
     Payload,
-    PixelRequest,
     Problem,
     RuleSource,
     Severity,
@@ -88,12 +88,12 @@ def read_hit(data: Node) -> Hit:
     )
 
 
-def read_request(data: Node) -> PixelRequest:
+def read_request(data: Node) -> HttpRequest:
     """Return the request of an entry; only the URL is required. Raises InputError."""
     url = _URL.fullmatch(data["url"].text())
     if url is None:
         raise data["url"].type_error("a URL")
-    return PixelRequest(
+    return HttpRequest(
         target=url[3].encode(errors="surrogatepass"),
         method=data["method"].text("GET"),
         scheme=url[1],
@@ -216,7 +216,7 @@ class FastEntryReader:
         return Hit(
             seq=int(match["seq"]),
             time=time,
-            request=PixelRequest(
+            request=HttpRequest(
                 target=target,
                 method=request.method,
                 scheme=request.scheme if request.scheme == parts[1] else parts[1],

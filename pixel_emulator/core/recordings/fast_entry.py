@@ -14,9 +14,9 @@ from pixel_emulator.core.model import (
     CallType,
     Form,
     Hit,
+    HttpRequest,
     Outcome,
     Payload,
-    PixelRequest,
     Problem,
     RuleSource,
     Severity,
@@ -106,7 +106,7 @@ def _template(  # noqa: PLR0917 - a cache is faster without keyword arguments
     client: str,
     headers: tuple[tuple[str, str], ...],
 ) -> _Template:
-    request = PixelRequest(
+    request = HttpRequest(
         target=f"/v1/pixel/{kind.type}?data={_DATA}".encode(),
         method=method,
         scheme=scheme,

@@ -11,7 +11,7 @@ from itertools import islice
 
 from pixel_emulator.core.endpoint import data_parameter
 from pixel_emulator.core.endpoint.data_parameter import MAX_DATA, Base64Data
-from pixel_emulator.core.model import PixelRequest
+from pixel_emulator.core.model import HttpRequest
 from pixel_emulator.core.redaction.nested_encodings import (
     JSON_STRING,
     PERCENT,
@@ -139,14 +139,14 @@ class FoundKeys:
     objects: set[str] = field(default_factory=set)
     encoded: list[str] = field(default_factory=list)
 
-    def search_request(self, request: PixelRequest) -> None:
+    def search_request(self, request: HttpRequest) -> None:
         """Search all parts of a request: target, headers with their names, method and host."""
         self.search(request.target.decode("latin-1"))
         self.search_words((f"{name}: {value}" for name, value in request.headers))
         self.search_words((request.method, request.host))
 
     def search_words(self, texts: Iterable[str]) -> None:
-        """Search texts of a request, as they are in a `PixelRequest`."""
+        """Search texts of a request, as they are in a `HttpRequest`."""
         for text in texts:
             self.search(text.encode(errors="surrogatepass").decode("latin-1"))
 
@@ -185,7 +185,7 @@ class FoundKeys:
 
 
 @lru_cache(maxsize=64)  # searched for its keys and then masked; clients repeat requests
-def keys_in_request(request: PixelRequest) -> FoundKeys:
+def keys_in_request(request: HttpRequest) -> FoundKeys:
     """Return the keys of a request. The result is cached, so it must not be changed."""
     keys = FoundKeys()
     keys.search_request(request)

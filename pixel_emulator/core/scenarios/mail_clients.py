@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from pixel_emulator.core.model import Hit, Payload, PixelRequest
+from pixel_emulator.core.model import Hit, HttpRequest, Payload
 
 
 class Fetch(StrEnum):
@@ -153,7 +153,7 @@ CLIENT_NAMES = (*dict.fromkeys(client for client, _, _ in _USER_AGENTS), _OTHER)
 _PURPOSES = ("sec-purpose", "purpose", "x-purpose", "x-moz")
 
 
-def identify_client(request: PixelRequest) -> tuple[str, Fetch]:
+def identify_client(request: HttpRequest) -> tuple[str, Fetch]:
     """Return the client that sent the request, one of `CLIENT_NAMES`, and the kind of fetch."""
     agent = request.header("user-agent") or ""
     matching = ((client, fetch) for client, fetch, pattern in _USER_AGENTS if pattern.search(agent))

@@ -9,7 +9,7 @@ from mitmproxy import connection, http
 from mitmproxy.net.http import http1, url
 from mitmproxy.proxy.context import Context
 
-from pixel_emulator.core.model import PixelRequest
+from pixel_emulator.core.model import HttpRequest
 from pixel_emulator.proxy.convert import headers_of, request_of
 from pixel_emulator.proxy.egress_guard import EgressGuard
 from pixel_emulator.proxy.fast_path.header_block import HeaderBlock
@@ -59,7 +59,7 @@ class ConnectionContext:
 class ReadResult:
     """The plain requests of one read, what to do after them, and the bytes that are not parsed."""
 
-    requests: tuple[PixelRequest, ...]
+    requests: tuple[HttpRequest, ...]
     next: Next
     rest: bytes
 
@@ -72,7 +72,7 @@ class HeadTemplate:
     connection.
     """
 
-    request: PixelRequest
+    request: HttpRequest
     is_last: bool
 
 
@@ -94,7 +94,7 @@ class RequestReader:
 
     def read(self, data: bytes) -> ReadResult:
         """Parse as many plain requests to emulated hosts as `data` begins with."""
-        requests: list[PixelRequest] = []
+        requests: list[HttpRequest] = []
         at, size = 0, len(data)
         while at < size:
             end = data.find(HEAD_END, at)
@@ -113,7 +113,7 @@ class RequestReader:
                 return ReadResult(tuple(requests), Next.CLOSE, data[at:])
         return ReadResult(tuple(requests), Next.WAIT, b"")
 
-    def read_spaced(self, data: bytes) -> tuple[PixelRequest | None, bytes]:
+    def read_spaced(self, data: bytes) -> tuple[HttpRequest | None, bytes]:
         """Parse a complete request that is plain except for a raw space in its target.
 
         Return the request and the bytes behind it, or None and `data` if it does not begin so.
@@ -161,7 +161,7 @@ class RequestReader:
         request = replace(bare, headers=headers_of(header_block.fields))
         return HeadTemplate(request, header_block.ends_connection(bare.http_version))
 
-    def _bare_request(self, origin: bytes, version: bytes, header: bytes) -> PixelRequest | None:
+    def _bare_request(self, origin: bytes, version: bytes, header: bytes) -> HttpRequest | None:
         """Return a request with only this Host header, or None if its host is not emulated."""
         flow = self._flow(origin, version, header)
         host = self._guard.host_of(flow) if flow else None
@@ -188,8 +188,8 @@ class RequestReader:
         return flow
 
 
-def _request(line: re.Match[bytes], template: PixelRequest) -> PixelRequest:
-    return PixelRequest(
+def _request(line: re.Match[bytes], template: HttpRequest) -> HttpRequest:
+    return HttpRequest(
         target=line["target"],
         method=line["method"].decode(),
         scheme=template.scheme,

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pixel_emulator.core.endpoint.pixel import GIF, decode, encode, request_from_url, route
-from pixel_emulator.core.model import Alphabet, CallType, Dialect, Form, Payload, PixelRequest
+from pixel_emulator.core.model import Alphabet, CallType, Dialect, Form, HttpRequest, Payload
 from pixel_emulator.core.text import json_codec
 
 CASES = Path(__file__).parents[2] / "cases"
@@ -397,5 +397,5 @@ def test_any_pasted_text_becomes_some_request(text):
 
 
 def test_the_url_of_a_request_is_printable():
-    request = PixelRequest(target=b'/v1/pixel/track?a= "\xff\n')
+    request = HttpRequest(target=b'/v1/pixel/track?a= "\xff\n')
     assert request.url == "https://api.segment.io/v1/pixel/track?a=%20%22%FF%0A"

@@ -8,7 +8,7 @@ import pytest
 
 from pixel_emulator.core.endpoint.pixel import decode
 from pixel_emulator.core.errors import Document, InputError
-from pixel_emulator.core.model import Call, CallType, Dialect, Form, Outcome, PixelRequest
+from pixel_emulator.core.model import Call, CallType, Dialect, Form, HttpRequest, Outcome
 from pixel_emulator.core.recordings import recording
 from pixel_emulator.core.recordings.entry import entry, read_hit
 from pixel_emulator.core.recordings.recording import End, Head, Redaction
@@ -85,8 +85,8 @@ def deep(levels):
         {"call": Call(type=CallType.PAGE, form=Form.BASE64, payload=None)},
         {"call": Call(type=CallType.PAGE, form=Form.JSON, payload={"a": deep(98)})},
         {"call": Call(type=CallType.PAGE, form=Form.JSON, payload={"a": deep(5_000)})},
-        {"request": PixelRequest(target=b"/v1/t?a=%zz&b#?c://d", method="POST", scheme="http")},
-        {"request": PixelRequest(target=b"/", host="", client="::1", http_version="HTTP/2")},
+        {"request": HttpRequest(target=b"/v1/t?a=%zz&b#?c://d", method="POST", scheme="http")},
+        {"request": HttpRequest(target=b"/", host="", client="::1", http_version="HTTP/2")},
     ],
 )
 def test_a_hit_is_read_back_as_it_was(changes):
@@ -107,7 +107,7 @@ def test_only_headers_that_show_the_client_and_its_purpose_are_stored():
         *(("authorization", "secret"), ("sec-fetch-dest", "image"), ("via", "1.1 b")),
         *(("set-cookie", "secret"), ("proxy-authorization", "secret")),
     )
-    data: Any = entry(recorded(request=PixelRequest(target=b"/", headers=headers)))
+    data: Any = entry(recorded(request=HttpRequest(target=b"/", headers=headers)))
     assert data["request"]["headers"] == {
         "user-agent": "A",
         "via": "1.1 a, 1.1 b",
@@ -121,7 +121,7 @@ def test_times_are_written_in_utc():
 
 
 def test_bytes_that_no_url_holds_are_read_back_percent_encoded():
-    request = PixelRequest(target=b'/v1/pixel/track?a=" \xff')
+    request = HttpRequest(target=b'/v1/pixel/track?a=" \xff')
     assert hit_of(entry(recorded(request=request))).request.target == (
         b"/v1/pixel/track?a=%22%20%FF"
     )
@@ -244,7 +244,7 @@ def test_an_entry_that_was_edited_is_a_gap(change, gaps):
     ],
 )
 def test_an_entry_that_is_as_it_was_recorded_is_no_gap(query, redaction):
-    request = PixelRequest(target=b"/v1/pixel/track?" + query)
+    request = HttpRequest(target=b"/v1/pixel/track?" + query)
     for dialect in Dialect:
         call = decode(CallType.TRACK, request.query, dialect)
         data = recording.head_data(replace(HEAD, dialect=dialect))
@@ -254,7 +254,7 @@ def test_an_entry_that_is_as_it_was_recorded_is_no_gap(query, redaction):
 
 
 def test_an_edit_of_a_payload_that_is_stored_as_json_text_is_a_gap():
-    request = PixelRequest(target=b'/v1/pixel/track?data={"a":' + b"[" * 150 + b"]" * 150 + b"}")
+    request = HttpRequest(target=b'/v1/pixel/track?data={"a":' + b"[" * 150 + b"]" * 150 + b"}")
     made = recorded(2, request=request, call=decode(CallType.TRACK, request.query, HEAD.dialect))
     documented = decode(CallType.TRACK, request.query, Dialect.DOCUMENTED)
     assert edited(lambda _: None, made) == ()

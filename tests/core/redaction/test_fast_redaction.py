@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pixel_emulator.core.endpoint.pixel import encode
-from pixel_emulator.core.model import CallType, Dialect, Form, Hit, PixelRequest
+from pixel_emulator.core.model import CallType, Dialect, Form, Hit, HttpRequest
 from pixel_emulator.core.recordings.entry import entry
 from pixel_emulator.core.recordings.fast_entry import entry_text
 from pixel_emulator.core.redaction.fast_redaction import masked_fields, sole_key, unmasked_fields
@@ -41,7 +41,7 @@ def b64(text: str | bytes, *, url: bool = True) -> str:
 def made(target: bytes | str, headers=CHROME, step="", **request) -> Hit:
     raw = target.encode() if isinstance(target, str) else target
     classifier = Classifier(Dialect.DOCUMENTED, {KEY: "shop"})
-    pixel_request = PixelRequest(target=raw, headers=headers, **request)
+    pixel_request = HttpRequest(target=raw, headers=headers, **request)
     return classifier.classify(7, pixel_request, NOW, step).hit
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from pixel_emulator.core.endpoint.pixel import encode
-from pixel_emulator.core.model import CallType, PixelRequest
+from pixel_emulator.core.model import CallType, HttpRequest
 from pixel_emulator.core.recordings.fast_entry import next_entry
 from pixel_emulator.core.redaction.known_keys import MAX_KEYS, KnownKeys, is_distinctive
 from pixel_emulator.core.redaction.masking import mask
@@ -54,7 +54,7 @@ def test_new_keys_are_announced_once():
 
 
 def written(keys, target, seq=1):
-    request = PixelRequest(target=target.encode())
+    request = HttpRequest(target=target.encode())
     return next_entry(classified_hit(seq, request), keys)
 
 

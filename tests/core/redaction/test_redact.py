@@ -11,7 +11,7 @@ import pytest
 
 from pixel_emulator.core.endpoint.data_parameter import MAX_DATA
 from pixel_emulator.core.endpoint.pixel import request_from_url
-from pixel_emulator.core.model import Form, PixelRequest, Problem, RuleSource, Severity
+from pixel_emulator.core.model import Form, HttpRequest, Problem, RuleSource, Severity
 from pixel_emulator.core.redaction.masking import mask
 from pixel_emulator.core.redaction.nested_encodings import nested_texts
 from pixel_emulator.core.redaction.redact import redact
@@ -31,7 +31,7 @@ def b64(data, *, url=True):
 
 
 def redacted(target, *, known=(), headers=(), method="GET"):
-    request = PixelRequest(target=target.encode(), headers=headers, method=method)
+    request = HttpRequest(target=target.encode(), headers=headers, method=method)
     return redact(classified_hit(1, request), known)
 
 
@@ -134,7 +134,7 @@ def test_the_base64_keeps_its_alphabet_padding_and_breaks(url, padded, breaks):
     data = b64(payload, url=url)
     data = quote(data if padded else data.rstrip("="), safe="=")
     data = data[:20] + breaks + data[20:60] + breaks + data[60:]
-    before = classified_hit(1, PixelRequest(target=target(f"data={data}&x=1").encode()))
+    before = classified_hit(1, HttpRequest(target=target(f"data={data}&x=1").encode()))
     after = redact(before)
     assert before.call is not None
     assert after.call is not None

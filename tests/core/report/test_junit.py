@@ -8,7 +8,7 @@ import pytest
 import xmlschema
 
 from pixel_emulator.core.errors import Location
-from pixel_emulator.core.model import PixelRequest
+from pixel_emulator.core.model import HttpRequest
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.report.junit import junit
 from pixel_emulator.core.verification.verdict import Status
@@ -105,7 +105,7 @@ def test_an_unmet_scenario_without_a_reason_fails():
 def test_characters_that_xml_forbids_are_replaced():
     calls = [
         hit(1, "track", {"event": HOSTILE, "userId": HOSTILE}),
-        classified_hit(2, PixelRequest(target=b"/\xff\x00", method="PUT")),
+        classified_hit(2, HttpRequest(target=b"/\xff\x00", method="PUT")),
     ]
     SCHEMA.validate(junit(verdict_on("unhandled: fail\nexpect: [{track: A}]", *calls)))
     for made in MADE_BY_HAND:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixel_emulator.core.model import KEPT, CallType, PixelRequest
+from pixel_emulator.core.model import KEPT, CallType, HttpRequest
 from pixel_emulator.core.redaction.redact import redact
 from pixel_emulator.core.report.page import duration_text
 from pixel_emulator.core.report.side_by_side import masked_url
@@ -68,7 +68,7 @@ def test_sent_values_are_escaped_for_the_terminal():
     }
     calls = [hit(seq, "track", payload | {"messageId": f"m{seq}"}) for seq in (1, 2)]
     calls.append(hit(3, "track", {"event": HOSTILE, "properties": payload["properties"]}))
-    calls.append(classified_hit(4, PixelRequest(target=HOSTILE[:-1].encode(), method="POST")))
+    calls.append(classified_hit(4, HttpRequest(target=HOSTILE[:-1].encode(), method="POST")))
     calls.append(hit(5, "track", {**payload, "event": "A"}))
     for wanted in (
         "[{group: , times: 0}]",
@@ -182,7 +182,7 @@ def raw(sent, **more):
 def test_a_url_is_cut_in_the_middle_and_a_short_one_is_not():
     (line,) = raw(hit(1, "page", {"userId": "u"}))
     assert re.fullmatch(r"raw  GET https://api\.segment\.io/v1/pixel/page\?data=\w{12}…\w{8}", line)
-    short = classified_hit(1, PixelRequest(target=b"/v1/pixel/page?writeKey=k&userId=u"))
+    short = classified_hit(1, HttpRequest(target=b"/v1/pixel/page?writeKey=k&userId=u"))
     assert raw(short) == ["raw  GET https://api.segment.io/v1/pixel/page?writeKey=_&userId=u"]
 
 
@@ -211,7 +211,7 @@ def test_a_call_too_long_to_copy_has_no_yaml():
 
 
 def test_a_request_that_is_no_call_has_no_yaml():
-    assert expectation_snippet(classified_hit(1, PixelRequest(target=b"/x"))) == ""
+    assert expectation_snippet(classified_hit(1, HttpRequest(target=b"/x"))) == ""
 
 
 def test_a_report_is_the_same_every_time():

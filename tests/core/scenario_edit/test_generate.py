@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pixel_emulator.core.model import Outcome, PixelRequest
+from pixel_emulator.core.model import HttpRequest, Outcome
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.redaction.redact import redact
 from pixel_emulator.core.scenario_edit.generate import draft
@@ -34,7 +34,7 @@ def test_a_draft_reads_like_a_scenario_written_by_hand():
         hit(4, "identify", {"anonymousId": "v", "traits": {"price": "$5", "name": "${x}"}}),
         hit(5, "track", {"event": "Lost"}),
         hit(6, "page", {"userId": "u", "name": "Home", "messageId": "m2"}, repeats=True),
-        classified_hit(7, PixelRequest(target=b"/favicon.ico?x=1")),
+        classified_hit(7, HttpRequest(target=b"/favicon.ico?x=1")),
     )
     assert draft(hits, name="two mails") == (
         """\

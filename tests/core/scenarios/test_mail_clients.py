@@ -2,7 +2,7 @@
 
 import pytest
 
-from pixel_emulator.core.model import PixelRequest
+from pixel_emulator.core.model import HttpRequest
 from pixel_emulator.core.scenarios.mail_clients import (
     CLIENT_NAMES,
     MAIL_CLIENTS,
@@ -18,7 +18,7 @@ ASKS = [(name, ask) for name, asks in MAIL_CLIENTS.items() for ask in asks]
 def test_requests_of_a_model_are_identified_with_their_fetch(name, ask):
     headers = tuple((key.lower(), value) for key, value in ask.headers)
     client, fetch = identify_client(
-        PixelRequest(target=b"/v1/pixel/track", method=ask.method, headers=headers)
+        HttpRequest(target=b"/v1/pixel/track", method=ask.method, headers=headers)
     )
     makers = {"ios_mail": "apple_mail", "apple_privacy": "apple_mail"}
     assert client == makers.get(name, name.partition("_")[0] if name not in CLIENT_NAMES else name)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pixel_emulator.core.model import PixelRequest
+from pixel_emulator.core.model import HttpRequest
 from pixel_emulator.core.parser.call_pattern import REQUEST_CHOICES
 from pixel_emulator.core.parser.vocabulary import REQUEST
 from pixel_emulator.core.scenarios.mail_clients import (
@@ -72,7 +72,7 @@ AGENTS = [
 
 @pytest.mark.parametrize(("agent", "client", "fetch"), AGENTS)
 def test_the_user_agent_identifies_client_and_fetch(agent, client, fetch):
-    request = PixelRequest(target=b"/", headers=(("user-agent", agent),))
+    request = HttpRequest(target=b"/", headers=(("user-agent", agent),))
     assert identify_client(request) == (client, fetch)
 
 
@@ -91,16 +91,16 @@ def test_every_client_has_a_case():
 )
 def test_headers_identify_a_prefetch_of_a_browser(name, value):
     headers = (("user-agent", f"{CHROME}Chrome/134.0 Safari/537.36"), (name, value))
-    assert identify_client(PixelRequest(target=b"/", headers=headers)) == ("browser", "prefetch")
+    assert identify_client(HttpRequest(target=b"/", headers=headers)) == ("browser", "prefetch")
 
 
 def test_a_head_is_no_open():
-    request = PixelRequest(target=b"/", method="HEAD", headers=(("user-agent", GMAIL),))
+    request = HttpRequest(target=b"/", method="HEAD", headers=(("user-agent", GMAIL),))
     assert identify_client(request) == ("gmail", "head")
 
 
 def test_no_headers_identify_no_client():
-    assert identify_client(PixelRequest(target=b"/")) == ("other", Fetch.OPEN)
+    assert identify_client(HttpRequest(target=b"/")) == ("other", Fetch.OPEN)
 
 
 @pytest.mark.parametrize("name", MAIL_CLIENTS)
@@ -108,7 +108,7 @@ def test_a_modelled_client_is_identified_by_its_requests(name):
     for ask in MAIL_CLIENTS[name]:
         headers = tuple((key.lower(), value) for key, value in ask.headers)
         client, fetch = identify_client(
-            PixelRequest(target=b"/", method=ask.method, headers=headers)
+            HttpRequest(target=b"/", method=ask.method, headers=headers)
         )
         assert fetch is ask.fetch
         assert client in name.replace("apple_privacy", "apple_mail").replace("ios", "apple")
@@ -116,7 +116,7 @@ def test_a_modelled_client_is_identified_by_its_requests(name):
 
 def facts(**parts):
     target = b"/v1/pixel/page?writeKey=k&userId=u"
-    return request_facts(classified_hit(1, PixelRequest(target=target, **parts)))
+    return request_facts(classified_hit(1, HttpRequest(target=target, **parts)))
 
 
 def test_facts_that_the_request_lacks_are_absent():
@@ -145,7 +145,7 @@ def test_the_base64_form_has_an_alphabet_and_perhaps_padding():
 
 
 def test_a_request_that_is_no_pixel_call_has_facts():
-    favicon = classified_hit(1, PixelRequest(target=b"/favicon.ico"))
+    favicon = classified_hit(1, HttpRequest(target=b"/favicon.ico"))
     assert request_facts(favicon)["path"] == "/favicon.ico"
 
 

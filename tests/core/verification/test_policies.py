@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from pixel_emulator.core.model import PixelRequest
+from pixel_emulator.core.model import HttpRequest
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.files.yaml_loader import parse_document
@@ -76,7 +76,7 @@ def test_what_is_excepted_in_the_payload_is_excepted_in_the_url():
 def test_dropped_and_unhandled_requests_are_checked():
     dropped = hit(1, "track", {"event": MAIL})
     assert [path for path, _ in places("{contains: $email}", dropped)] == ["event"]
-    other = classified_hit(1, PixelRequest(target=b"/v1/other?to=ada%40example.com"))
+    other = classified_hit(1, HttpRequest(target=b"/v1/other?to=ada%40example.com"))
     assert [path for path, _ in places("{contains: $email}", other)] == ["url"]
 
 

@@ -6,7 +6,7 @@ from itertools import permutations
 import pytest
 
 from pixel_emulator.core.errors import Document
-from pixel_emulator.core.model import JSON, Evidence, PixelRequest
+from pixel_emulator.core.model import JSON, Evidence, HttpRequest
 from pixel_emulator.core.parser.document import parse
 from pixel_emulator.core.redaction.masking import mask
 from pixel_emulator.core.scenarios.scenario import Level, Policy
@@ -371,7 +371,7 @@ def test_a_policy_hit_is_listed_once_with_the_level_of_each_scenario():
 
 
 def test_an_unhandled_request_is_only_a_warning():
-    other = classified_hit(2, PixelRequest(target=b"/v1/batch", method="POST"))
+    other = classified_hit(2, HttpRequest(target=b"/v1/batch", method="POST"))
     verdict = verify_text(opened("track: Email Opened"), track(1), other)
     assert verdict.exit_code == 0
     assert [(policy_hit.policy, policy_hit.level) for policy_hit in verdict.policy_hits] == [

@@ -11,7 +11,7 @@ from mitmproxy.proxy.layers.http import HTTPMode
 from mitmproxy.test import taddons, tflow
 
 from pixel_emulator.core.endpoint.pixel import GIF, route
-from pixel_emulator.core.model import PixelRequest, PixelResponse
+from pixel_emulator.core.model import HttpRequest, HttpResponse
 from pixel_emulator.proxy.addon import PixelEmulator
 from pixel_emulator.proxy.convert import serialize_responses
 from pixel_emulator.proxy.egress_guard import EgressGuard
@@ -64,7 +64,7 @@ class Client:
         self.context.server.address = address
         self.guard = EgressGuard(SETTINGS, Journal(SETTINGS))
         self.announced: list[connection.Client] = []
-        self.batches: list[Sequence[PixelRequest]] = []
+        self.batches: list[Sequence[HttpRequest]] = []
         self.commands: list[commands.Command] = []
         self.layer = FastPathLayer(
             self.context,
@@ -74,7 +74,7 @@ class Client:
         )
         self.handle(events.Start())
 
-    def respond(self, client_requests: Sequence[ClientRequest]) -> list[PixelResponse]:
+    def respond(self, client_requests: Sequence[ClientRequest]) -> list[HttpResponse]:
         assert all(client is self.connection for client, _ in client_requests)
         requests = [request for _, request in client_requests]
         self.batches.append(requests)
@@ -100,7 +100,7 @@ class Client:
         return b"".join(command.data for command in sent)
 
     @property
-    def requests(self) -> list[PixelRequest]:
+    def requests(self) -> list[HttpRequest]:
         return [request for batch in self.batches for request in batch]
 
     @property
@@ -108,7 +108,7 @@ class Client:
         return any(isinstance(command, commands.CloseConnection) for command in self.commands)
 
 
-def wire(request: PixelRequest) -> tuple[str, str, str]:
+def wire(request: HttpRequest) -> tuple[str, str, str]:
     return request.method, request.url, request.http_version
 
 
@@ -476,7 +476,7 @@ def test_after_a_failure_all_requests_are_answered_and_those_of_other_reads_reco
     journal = HalfBrokenJournal(SETTINGS)
     respond, client = JournalResponder(SingleJournal(journal)), tflow.tclient_conn()
     for methods in (["GET"], ["GET", "HEAD"], ["GET", "GET"]):
-        client_requests = [(client, PixelRequest(target=PATH, method=method)) for method in methods]
+        client_requests = [(client, HttpRequest(target=PATH, method=method)) for method in methods]
         assert [response.body for response in respond(client_requests)] == [GIF] * len(methods)
     assert len(journal.hits) == 3
     assert "Addon error: no room" in caplog.text
@@ -484,7 +484,7 @@ def test_after_a_failure_all_requests_are_answered_and_those_of_other_reads_reco
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_only_the_header_content_length_is_added(method):
-    request = PixelRequest(target=PATH, method=method)
-    sent = serialize_responses([request], [PixelResponse(200, (("A", "b"),), b"body")])
+    request = HttpRequest(target=PATH, method=method)
+    sent = serialize_responses([request], [HttpResponse(200, (("A", "b"),), b"body")])
     head = b"HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: 4\r\n\r\n"
     assert sent == head + (b"body" if method == "GET" else b"")

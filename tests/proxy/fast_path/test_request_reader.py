@@ -13,7 +13,7 @@ from mitmproxy.proxy import context
 from mitmproxy.proxy.layers.http import HTTPMode, validate_request
 from mitmproxy.test import tflow
 
-from pixel_emulator.core.model import PixelRequest
+from pixel_emulator.core.model import HttpRequest
 from pixel_emulator.proxy.convert import headers_of
 from pixel_emulator.proxy.egress_guard import EgressGuard
 from pixel_emulator.proxy.fast_path.request_reader import (
@@ -56,7 +56,7 @@ def mitmproxy_reads(data: bytes) -> tuple[list[http.Request], bytes]:
     return requests, rest
 
 
-def facts(request: PixelRequest) -> tuple[object, ...]:
+def facts(request: HttpRequest) -> tuple[object, ...]:
     return request.method, request.target, request.http_version, request.headers
 
 
