@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from pixel_emulator.control import verify_handlers
-from pixel_emulator.control.server import Control, listen_on_loopback
+from pixel_emulator.control.server import Control, listen
 from pixel_emulator.core.errors import InputError
 from pixel_emulator.core.verification.verify import verify
 from pixel_emulator.proxy.emulator import Emulator
@@ -72,7 +72,7 @@ def test_no_answer_waits_for_an_acknowledgement_of_its_head():
     """Nagle's algorithm would cost 40 ms a request; asyncio needs IPPROTO_TCP to avoid it."""
     with (
         controlled() as (emulator, _),
-        listen_on_loopback() as ours,
+        listen() as ours,
         emulator._master.bind() as theirs,
     ):
         assert ours.proto == theirs.proto == socket.IPPROTO_TCP
@@ -91,7 +91,7 @@ def test_it_may_be_started_again():
 
 
 def test_port_and_token_may_be_chosen_and_had_again_at_once():
-    with listen_on_loopback() as free:
+    with listen() as free:
         port = free.getsockname()[1]
     settings = Settings(port=0, control_port=port, control_token="mine-0123456789abcdef")
     for _ in range(2):
@@ -102,7 +102,7 @@ def test_port_and_token_may_be_chosen_and_had_again_at_once():
 
 @pytest.mark.parametrize("port", [None, 65536, -1])
 def test_a_port_that_cannot_be_had_is_a_mistake_of_the_user(port):
-    with listen_on_loopback() as taken:
+    with listen() as taken:
         port = port or taken.getsockname()[1]
         said = f"control_port: {port} cannot be had: .*; take another one"
         with (
