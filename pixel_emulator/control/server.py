@@ -79,18 +79,18 @@ def listen(port: int = 0, host: str = "127.0.0.1") -> socket.socket:
     the port is not available.
     """
     try:
-        infos = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=_PASSIVE)
+        infos = socket.getaddrinfo(host or None, 0, type=socket.SOCK_STREAM, flags=_PASSIVE)
         # `localhost` is often both: its URL then says 127.0.0.1.
         family, _, _, _, address = min(infos, key=lambda info: info[0] != socket.AF_INET)
         # asyncio sets TCP_NODELAY only if the socket names its protocol.
         listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    except (OSError, OverflowError, UnicodeError) as error:
-        issue = f"control_host: cannot listen on {host}, port {port}: {error}"
+    except (OSError, UnicodeError) as error:
+        issue = f"control_host: cannot listen on {host}: {error}"
         raise InputError(InputIssue(issue)) from None
     # As asyncio does. Without it the port stays in TIME_WAIT for a minute.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind(address)
+        listener.bind((address[0], port, *address[2:]))
         # SO_REUSEADDR lets two sockets bind the same port, but only one of them listen.
         listener.listen()
     except (OSError, OverflowError) as error:
