@@ -26,6 +26,7 @@ from pixel_emulator.cli.program import COMMANDS, application
 from pixel_emulator.control.routes import ROUTES
 from pixel_emulator.core.matching.type_matchers import MATCHERS, TypeMatcher
 from pixel_emulator.core.parser.operators import OPERATORS, Operator
+from pixel_emulator.core.parser.vocabulary import ACTIONS
 from pixel_emulator.core.schemas.recording_schema import recording_schema
 from pixel_emulator.files.read_write import read_recording
 from pixel_emulator.files.scenario_loader import load_text
@@ -227,6 +228,15 @@ def test_a_table_needs_its_place():
 def test_every_policy_is_explained():
     text = page_text("scenarios.md")
     assert [name for name in POLICIES if f"`{name}`" not in text] == []
+
+
+def test_every_action_is_explained():
+    """In the row `do` of all keys, and in a line of its own."""
+    text = page_text("scenarios.md")
+    (row,) = re.findall(r"^\| `do` \|.*$", text, re.MULTILINE)
+    assert [
+        name for name in ACTIONS if f"`{name}: " not in row or f"- **`{name}`** " not in text
+    ] == []
 
 
 @pytest.mark.parametrize("page", PAGES)
