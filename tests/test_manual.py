@@ -27,6 +27,7 @@ from pixel_emulator.control.routes import ROUTES
 from pixel_emulator.core.matching.type_matchers import MATCHERS, TypeMatcher
 from pixel_emulator.core.parser.operators import OPERATORS, Operator
 from pixel_emulator.core.parser.vocabulary import ACTIONS
+from pixel_emulator.core.report.formats import FORMATS
 from pixel_emulator.core.schemas.recording_schema import recording_schema
 from pixel_emulator.files.read_write import read_recording
 from pixel_emulator.files.scenario_loader import load_text
@@ -236,6 +237,13 @@ def test_every_action_is_explained():
     (row,) = re.findall(r"^\| `do` \|.*$", text, re.MULTILINE)
     assert [
         name for name in ACTIONS if f"`{name}: " not in row or f"- **`{name}`** " not in text
+    ] == []
+
+
+def test_every_report_format_is_explained():
+    text = page_text("scenarios.md").partition("\n## Reports\n")[2].partition("\n## ")[0]
+    assert [
+        format.name for format in FORMATS.values() if f"`{format.suffix}` is " not in text
     ] == []
 
 
