@@ -13,8 +13,8 @@ from pixel_emulator.runtime.settings import settings as all_settings
 
 _FIELDS = {field.name: field for field in all_settings()}
 
-_FILES = frozenset({"record"})
-"""Settings that are the path of a file, which a shell can complete."""
+_PATHS = frozenset({"record", "ca_dir"})
+"""Settings that are a path, which a shell can complete."""
 
 PATH = click.Path(path_type=Path)
 """The type of arguments and options that are a `Path`."""
@@ -147,6 +147,6 @@ def _setting_option[F: Callable[..., Any]](name: str, default: Value | None) -> 
         help=field.metadata["help"],
         is_flag=isinstance(value, bool),
         multiple=isinstance(value, tuple),
-        type=click.Path() if name in _FILES else str if isinstance(value, tuple) else type(value),
+        type=click.Path() if name in _PATHS else str if isinstance(value, tuple) else type(value),
         envvar=field.metadata["variable"] or None,  # its help text names it
     )
