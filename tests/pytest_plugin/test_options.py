@@ -18,9 +18,12 @@ NOT_FOR_TESTS = {
     "control_token",
     "record",
     "fast_path",
+    "ca_dir",
+    "cert",
+    "control_host",
     "max_calls",
 }
-HEAVY = ("mitmproxy", "yaml", "rich", "typer", "re2", "jsonschema_rs", "pixel_emulator.core")
+HEAVY = ("mitmproxy", "yaml", "click", "re2", "jsonschema_rs", "pixel_emulator.core")
 
 
 def test_the_settings_are_those_of_the_emulator():
