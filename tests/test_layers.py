@@ -49,6 +49,7 @@ LAZY = {
     ("cli.check", "email.mail_source"): "the same",
     ("cli.check", "email.unrequested"): "the same",
     ("cli.check", "email.urls"): "the same",
+    ("email.mail_source", "email.message"): "MIME: 10 ms of `check` that only a mail needs",
     ("cli.emulator_run", "proxy.emulator"): "mitmproxy: half a second, and in the extra `proxy`",
     ("cli.mitm_commands", "proxy.mitm_tools"): "mitmproxy, as above",
     ("cli.run", "command.environment"): "cryptography, in the extra `proxy`; `--help` without it",
