@@ -57,6 +57,8 @@ LAZY = {
     ("cli.serve", "command.environment"): "the same",
     ("cli.serve", "trust.stores"): "the same",
     ("cli.serve", "control.server"): "Starlette and uvicorn, in the extra `proxy`",
+    ("core.errors", "difflib"): "1 ms of each command that only a misspelt word needs",
+    ("core.problems.host_names", "encodings.idna"): "the same, for hosts that are not ASCII",
     ("files.scenario_loader", "importlib.metadata"): "5 ms that only a plugin's matcher needs",
     ("core.report.formats", "core.report.junit"): "XML: 6 ms of `serve` that only a report needs",
     ("core.tracking_plan.schema", "jsonschema_rs"): "20 ms of `serve` that only a plan needs",
