@@ -235,8 +235,9 @@ def test_every_report_format_is_explained():
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_begins_with_what_its_reader_can_do(page):
-    title, empty, first = page_text(page).splitlines()[:3]
+    title, _, manual, empty, first = page_text(page).splitlines()[:5]
     assert title.startswith("# ")
+    assert manual.startswith("[Manual](../README.md#more)")
     assert (empty, first[:1].isalpha()) == ("", True)
 
 

@@ -1,8 +1,9 @@
 """Commands, arguments and options on Click; `runtime.settings` has the options of settings."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import click
@@ -21,6 +22,7 @@ PATH = click.Path(path_type=Path)
 
 HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
 """Context settings of each command and group."""
+_NO_CONTEXT: Mapping[str, Any] = MappingProxyType({})
 
 
 class Argument(click.Argument):
@@ -69,12 +71,10 @@ def summary(command: click.Command) -> str:
 
 
 def command(
-    *, example: str, context: dict[str, Any] | None = None
+    *, example: str, cls: type[Command] = Command, context: Mapping[str, Any] = _NO_CONTEXT
 ) -> Callable[[Callable[..., int]], Command]:
     """Return the decorator that makes a command of a function; its docstring is the help."""
-    return click.command(
-        cls=Command, example=example, context_settings={**HELP_OPTIONS, **(context or {})}
-    )
+    return click.command(cls=cls, example=example, context_settings={**HELP_OPTIONS, **context})
 
 
 def argument[F: Callable[..., Any]](
