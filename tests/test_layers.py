@@ -44,10 +44,12 @@ LAYERS = [
 # Imports inside functions, from module to module or package: the start-up figure that needs them.
 LAZY = {
     ("cli.program", "importlib.metadata"): "5 ms that only `--version` needs",
+    ("cli.program", "traceback"): "8 ms that only a failure of ours needs",
     ("cli.check", "email.limits"): "reading HTML takes 0.1 s, which `check URL` does without",
     ("cli.check", "email.mail_source"): "the same",
     ("cli.check", "email.unrequested"): "the same",
     ("cli.check", "email.urls"): "the same",
+    ("email.mail_source", "email.message"): "MIME: 10 ms of `check` that only a mail needs",
     ("cli.emulator_run", "proxy.emulator"): "mitmproxy: half a second, and in the extra `proxy`",
     ("cli.mitm_commands", "proxy.mitm_tools"): "mitmproxy, as above",
     ("cli.run", "command.environment"): "cryptography, in the extra `proxy`; `--help` without it",
@@ -55,6 +57,8 @@ LAZY = {
     ("cli.serve", "command.environment"): "the same",
     ("cli.serve", "trust.stores"): "the same",
     ("cli.serve", "control.server"): "Starlette and uvicorn, in the extra `proxy`",
+    ("core.errors", "difflib"): "1 ms of each command that only a misspelt word needs",
+    ("core.problems.host_names", "encodings.idna"): "the same, for hosts that are not ASCII",
     ("files.scenario_loader", "importlib.metadata"): "5 ms that only a plugin's matcher needs",
     ("core.report.formats", "core.report.junit"): "XML: 6 ms of `serve` that only a report needs",
     ("core.tracking_plan.schema", "jsonschema_rs"): "20 ms of `serve` that only a plan needs",
