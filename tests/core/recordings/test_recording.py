@@ -76,7 +76,8 @@ def deep(levels):
 
 def flat(value):
     """Return all that a value holds, in order; comparing 5,000 levels would overflow."""
-    parts, rest = [], [value]
+    parts: list[Any] = []
+    rest = [value]
     while rest:
         part = rest.pop()
         if isinstance(part, dict | list):
