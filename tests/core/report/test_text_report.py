@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pixel_emulator.core.model import KEPT, CallType, HttpRequest
-from pixel_emulator.core.redaction.redact import redact
 from pixel_emulator.core.report.page import duration_text
 from pixel_emulator.core.report.side_by_side import masked_url
 from pixel_emulator.core.report.snippets import expectation_snippet
@@ -22,7 +21,7 @@ from pixel_emulator.core.report.text_report import text
 from pixel_emulator.core.scenarios.expectation import Expectation, Pattern
 from pixel_emulator.core.scenarios.scenario import Scenario, Step
 from pixel_emulator.core.verification.verify import verify
-from tests.hits import KEY, classified_hit, evidence, hit
+from tests.hits import KEY, classified_hit, evidence, hit, redact
 from tests.law_examples import examples
 from tests.verdicts import CASES, MADE_BY_HAND, objections, shouted, verdict_of, verdict_on
 
